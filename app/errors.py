@@ -1,0 +1,25 @@
+"""Failures of settings, command line and HTTP that a person can mend.
+
+    AppError
+    +-- ConfigError        an unknown key, a wrong type, an unreadable file: names the key and the nearest valid one
+    +-- UsageError         arguments that do not go together
+    +-- ConversationError  no conversation has that id
+"""
+
+from docent import DocentError
+
+
+class AppError(DocentError):
+    """Root of this package's errors."""
+
+
+class ConfigError(AppError):
+    """A setting is unknown or has a wrong value."""
+
+
+class UsageError(AppError):
+    """Arguments that do not go together."""
+
+
+class ConversationError(AppError):
+    """The conversation asked for does not exist."""

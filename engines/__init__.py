@@ -1,0 +1,1 @@
+"""Token ids -> token ids. Knows nothing of documents."""

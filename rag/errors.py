@@ -1,0 +1,40 @@
+"""Failures of documents, library and retrieval that a person can mend.
+
+    RagError
+    +-- ReadError            one document could not be read; it becomes a row with this status, the others go on
+    |   +-- SkippedError     ... on purpose: too large, empty, a kind of file that Docent does not read
+    +-- LibraryError         the library file as a whole: damaged, of a newer version, disk full
+    |   +-- LibraryLocked    another process is writing to it
+    +-- SourceError          a folder or URL that a person named does not exist or cannot be reached
+    +-- ModelFilesError      the embedder's folder lacks a file or holds a wrong one
+"""
+
+from docent import DocentError
+
+
+class RagError(DocentError):
+    """Root of this package's errors."""
+
+
+class ReadError(RagError):
+    """One document could not be read. The message is shown beside the file and must be true and plain."""
+
+
+class SkippedError(ReadError):
+    """One document was left out on purpose (too large, empty, unknown format, scanned without text)."""
+
+
+class LibraryError(RagError):
+    """The library file cannot be used as it is."""
+
+
+class LibraryLocked(LibraryError):
+    """Another process is writing to the library."""
+
+
+class SourceError(RagError):
+    """A folder, file or URL that was named cannot be used."""
+
+
+class ModelFilesError(RagError):
+    """The files of the embedding model are missing or wrong."""

@@ -1,0 +1,72 @@
+"""The seams of retrieval: what can be replaced, and what a fake in a test must offer."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.types import AnswerEvent, Hit, ParsedDocument, Passage, Turn
+
+
+class Reader(Protocol):
+    """Turns one file into a ParsedDocument. Runs in a child process with limits on time and memory."""
+
+    def __call__(self, path: Path) -> ParsedDocument:
+        """Raises ReadError (or SkippedError) with a reason a person understands."""
+        ...
+
+
+class Embedder(Protocol):
+    """Texts to unit vectors."""
+
+    @property
+    def name(self) -> str:
+        """Identifies the weights and the way of encoding; the library re-embeds when it changes."""
+        ...
+
+    @property
+    def dimension(self) -> int: ...
+
+    @property
+    def max_tokens(self) -> int:
+        """Longest input in tokens, special tokens included; anything beyond is cut."""
+        ...
+
+    def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """[n] texts -> [n, dimension] rows of length 1."""
+        ...
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        """One question -> [dimension], length 1."""
+        ...
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text without special tokens."""
+        ...
+
+
+class Reranker(Protocol):
+    """Scores hits against the question by reading both together."""
+
+    def rerank(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
+        """The same hits, best first, with new scores."""
+        ...
+
+
+class Rewriter(Protocol):
+    """Completes a question that depends on the conversation."""
+
+    def rewrite(self, question: str, history: Sequence[Turn]) -> str: ...
+
+
+class Answerer(Protocol):
+    """Writes the answer from numbered passages."""
+
+    @property
+    def name(self) -> str: ...
+
+    def answer(self, question: str, passages: Sequence[Passage], history: Sequence[Turn]) -> Iterator[AnswerEvent]:
+        """Yields TextDelta any number of times, then exactly one Answer whose text is the deltas joined."""
+        ...

@@ -1,0 +1,177 @@
+"""The nouns of retrieval, as frozen dataclasses, in the order in which data passes through them.
+
+    file -> ParsedDocument (text + blocks) -> Chunk -> Hit -> Passage -> Answer (text + citations)
+
+Every character position in this package counts Unicode code points in ``ParsedDocument.text``, the canonical
+text of a document, half open: ``text[start:end]``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+BlockKind = Literal["heading", "paragraph", "list", "table", "code", "note", "caption", "margin"]
+DocumentStatus = Literal["ok", "failed", "skipped", "pending"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One structural unit of a document: a span of its canonical text.
+
+    ``level`` is the depth of a heading (1 is outermost). ``page`` counts from 1 (page, slide or sheet).
+    ``start_s`` and ``end_s`` are seconds in a recording. ``label`` names a heading that does not stand in the
+    text itself (an XML element path, a sheet's name); then the span may be empty. ``margin`` blocks are running
+    headers and footers.
+    """
+
+    start: int
+    end: int
+    kind: BlockKind = "paragraph"
+    level: int = 0
+    page: int | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedDocument:
+    """What a reader makes of one file: canonical text and the blocks that cover it, in reading order."""
+
+    text: str
+    blocks: tuple[Block, ...]
+    title: str
+    media_type: str
+    warnings: tuple[str, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A retrievable piece of a document. ``id`` is 0 until the library has stored it; ids are never used again.
+
+    ``heading_path`` holds the headings above it, outermost first. ``text == document_text[start:end]``.
+    """
+
+    document_id: int
+    ordinal: int
+    start: int
+    end: int
+    text: str
+    heading_path: tuple[str, ...] = ()
+    page: int | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A folder, single file or URL that a person added."""
+
+    id: int
+    kind: Literal["folder", "file", "youtube"]
+    location: str
+    added_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One row of the library. ``path`` is an absolute path or a URL; ``size`` is in bytes; ``error`` explains a status."""
+
+    id: int
+    source_id: int
+    path: str
+    title: str
+    media_type: str
+    status: DocumentStatus
+    error: str | None
+    chunks: int
+    size: int
+    mtime_ns: int
+    content_hash: str
+    read_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Restricts a search. Empty means everything; both given means both must hold.
+
+    ``folders`` are absolute paths or URLs: a document matches when it is that file or lies below that folder.
+    """
+
+    document_ids: frozenset[int] = frozenset()
+    folders: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.document_ids or self.folders)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One retrieved chunk with its final ``score`` (higher is better) and the rank (from 1) each leg gave it."""
+
+    chunk: Chunk
+    document: Document
+    score: float
+    dense_rank: int | None = None
+    keyword_rank: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Neighbouring hits merged into one stretch of a document; ``number`` is what ``[n]`` in an answer refers to."""
+
+    number: int
+    document: Document
+    start: int
+    end: int
+    text: str
+    score: float
+    heading_path: tuple[str, ...] = ()
+    page: int | None = None
+    start_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """Where a statement stands. ``quote == document_text[start:end]``; ``number`` is the passage's ``[n]``."""
+
+    number: int
+    document_id: int
+    source: str
+    title: str
+    page: int | None
+    start_s: float | None
+    quote: str
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One earlier exchange of the conversation."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    """A piece of the answer as it is written."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The finished answer. ``found`` is false when the documents do not hold it; then there are no citations."""
+
+    text: str
+    found: bool
+    citations: tuple[Citation, ...]
+    answerer: str
+
+
+AnswerEvent = TextDelta | Answer
