@@ -1,0 +1,141 @@
+"""Makes ParsedDocuments: reader calls in reading order go in, canonical text and the spans of its blocks come out.
+
+``DocumentBuilder`` composes the text of formats that have none of their own (PDF, DOCX, HTML, XML ...);
+``document_from_spans`` wraps text that is itself canonical (plain text, Markdown, source code).
+Neither knows any format.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+
+from rag.errors import SkippedError
+from rag.types import Block, BlockKind, ParsedDocument
+
+NO_TEXT = "The file holds no text."
+
+BLOCK_SEPARATOR = "\n\n"
+LINE_SEPARATOR = "\n"
+CELL_SEPARATOR = " | "
+
+# Control characters except tab and newline, lone surrogates (SQLite cannot store them) and byte order marks.
+_UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
+_LINE_END = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+_SPACE_RUN = re.compile(r"\s+")
+
+
+def clean(text: str) -> str:
+    """Line ends become newlines, what no text holds is dropped, space at both ends goes."""
+    return _UNWANTED.sub("", _LINE_END.sub("\n", text)).strip()
+
+
+def one_line(text: str) -> str:
+    """``clean`` with every run of white space as one space."""
+    return _SPACE_RUN.sub(" ", clean(text))
+
+
+class DocumentBuilder:
+    """Collects blocks in reading order. Empty text adds nothing, so callers need not check."""
+
+    def __init__(self, *, title: str = "", media_type: str) -> None:
+        self.title = title
+        self.media_type = media_type
+        self.metadata: dict[str, str] = {}
+        self._parts: list[str] = []
+        self._length = 0
+        self._blocks: list[Block] = []
+        self._warnings: list[str] = []
+        self._last_kind: BlockKind | None = None
+
+    @property
+    def has_text(self) -> bool:
+        return self._length > 0
+
+    def heading(self, text: str, level: int = 1, *, page: int | None = None) -> None:
+        """A heading on one line; ``level`` 1 is outermost."""
+        self.add("heading", one_line(text), level=max(1, level), page=page)
+
+    def paragraph(
+        self, text: str, *, page: int | None = None, start_s: float | None = None, end_s: float | None = None
+    ) -> None:
+        self.add("paragraph", text, page=page, start_s=start_s, end_s=end_s)
+
+    def list_item(self, text: str, *, level: int = 0, page: int | None = None) -> None:
+        """One item with its bullet or number, if it has one; items in a row are one line apart."""
+        self.add("list", text, level=level, page=page)
+
+    def table(self, rows: Iterable[Sequence[str]], *, page: int | None = None) -> None:
+        """One block: a line a row (header first), cells joined by " | ". Rows without any text are left out."""
+        cleaned = ([one_line(cell) for cell in row] for row in rows)
+        lines = [CELL_SEPARATOR.join(row).rstrip() for row in cleaned if any(row)]
+        self.add("table", LINE_SEPARATOR.join(lines), page=page)
+
+    def add(
+        self,
+        kind: BlockKind,
+        text: str,
+        *,
+        level: int = 0,
+        page: int | None = None,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        label: str | None = None,
+    ) -> None:
+        """Any block. A ``label`` names a heading under which the block stands and that is not in the text."""
+        text = clean(text)
+        if not text:
+            return
+        if self._length:
+            tight = kind == "list" and self._last_kind == "list"
+            self._append(LINE_SEPARATOR if tight else BLOCK_SEPARATOR)
+        start = self._length
+        self._append(text)
+        self._blocks.append(Block(start, self._length, kind, level, page, start_s, end_s, label))
+        self._last_kind = kind
+
+    def label(self, text: str, level: int = 1, *, page: int | None = None) -> None:
+        """A heading that does not stand in the text (a sheet's name, an element path): an empty span."""
+        text = one_line(text)
+        if text:
+            self._blocks.append(
+                Block(self._length, self._length, "heading", level=max(1, level), page=page, label=text)
+            )
+
+    def warn(self, message: str) -> None:
+        """Tells the person what was not read. The same message is kept once."""
+        if message not in self._warnings:
+            self._warnings.append(message)
+
+    def build(self) -> ParsedDocument:
+        """Raises SkippedError when nothing with text was added."""
+        if not self._length:
+            raise SkippedError(NO_TEXT)
+        return ParsedDocument(
+            "".join(self._parts),
+            tuple(self._blocks),
+            one_line(self.title),
+            self.media_type,
+            tuple(self._warnings),
+            dict(self.metadata),
+        )
+
+    def _append(self, text: str) -> None:
+        self._parts.append(text)
+        self._length += len(text)
+
+
+def document_from_spans(
+    text: str,
+    blocks: Sequence[Block],
+    *,
+    title: str,
+    media_type: str,
+    warnings: Sequence[str] = (),
+    metadata: Mapping[str, str] | None = None,
+) -> ParsedDocument:
+    """A document whose text is the file's own, with ``blocks`` as spans into it, in order and without overlap."""
+    if not text or text.isspace():
+        raise SkippedError(NO_TEXT)
+    assert all(0 <= block.start <= block.end <= len(text) for block in blocks), "a block lies outside the text"
+    assert all(one.end <= other.start for one, other in pairwise(blocks)), "blocks overlap or are out of order"
+    return ParsedDocument(text, tuple(blocks), one_line(title), media_type, tuple(warnings), dict(metadata or {}))

@@ -1,0 +1,128 @@
+"""Bytes of a text file -> the text: finds the encoding, whatever it is.
+
+Order of evidence: byte order mark; UTF-16/32 by the place of zero bytes; ISO-2022 escapes; valid UTF-8; then legacy
+encodings by statistics, with Windows-1252 where the text is too short to tell. Line ends are kept as they are.
+"""
+
+import codecs
+import re
+import unicodedata
+from typing import NamedTuple
+
+from rag.errors import SkippedError
+
+NOT_TEXT = "The file holds binary data, not text."
+
+_BOMS: tuple[tuple[bytes, str], ...] = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (b"\x84\x31\x95\x33", "gb18030"),
+)
+_WIDE = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")
+_ESCAPES: tuple[tuple[re.Pattern[bytes], str], ...] = (
+    (re.compile(rb"\x1b\$[@B]|\x1b\([IJ]|\x1b\$\("), "iso2022_jp_ext"),
+    (re.compile(rb"\x1b\$\)C"), "iso2022_kr"),
+)
+# C0 controls that text files do not use; tab, newline, form feed, carriage return and escape (terminal logs) are fine.
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\x0b\x0c\r\x1b")) + b"\x7f"
+_MAX_CONTROL_SHARE = 0.01
+_SAMPLE_BYTES = 65_536
+
+
+class Decoded(NamedTuple):
+    """The text without byte order mark, the name of its encoding, and a warning if something was lost."""
+
+    text: str
+    encoding: str
+    warning: str | None = None
+
+
+def looks_like_text(head: bytes) -> bool:
+    """Whether the first bytes of a file are text in some encoding; the last character may be cut off."""
+    return any(head.startswith(bom) for bom, _ in _BOMS) or _wide_encoding(head) is not None or _few_controls(head)
+
+
+def decode(data: bytes) -> Decoded:
+    """Raises SkippedError for what is not text in any encoding."""
+    bom, encoding = next(((bom, name) for bom, name in _BOMS if data.startswith(bom)), (b"", None))
+    if encoding is None:
+        encoding = _wide_encoding(data[:_SAMPLE_BYTES])
+    if encoding is None:
+        if not _few_controls(data):
+            raise SkippedError(NOT_TEXT)
+        encoding = _escaped_encoding(data) or _utf8(data) or _legacy_encoding(data)
+    return _decode_as(data[len(bom) :], encoding)
+
+
+def _decode_as(data: bytes, encoding: str) -> Decoded:
+    try:
+        text, warning = data.decode(encoding), None
+    except UnicodeDecodeError:
+        text = data.decode(encoding, "replace")
+        lost = text.count("\ufffd")
+        warning = f"{lost:,} characters could not be decoded as {encoding}."
+    if "\x00" in text:
+        # One space for one NUL keeps every position; databases and C libraries end a string at NUL.
+        text = text.replace("\x00", " ")
+    return Decoded(text, encoding, warning)
+
+
+def _few_controls(data: bytes) -> bool:
+    return len(data) - len(data.translate(None, _CONTROLS)) <= _MAX_CONTROL_SHARE * len(data)
+
+
+def _wide_encoding(head: bytes) -> str | None:
+    """UTF-16 or UTF-32 without a byte order mark: what decodes to plausible text with the most ASCII in it."""
+    if b"\x00" not in head:
+        return None
+    best, most_ascii = None, 0
+    for encoding in _WIDE:
+        try:
+            text = codecs.getincrementaldecoder(encoding)().decode(head)
+        except UnicodeDecodeError:
+            continue
+        ascii_count = sum(char.isascii() for char in text)
+        if ascii_count > most_ascii and _plausible(text):
+            best, most_ascii = encoding, ascii_count
+    return best
+
+
+def _plausible(text: str) -> bool:
+    odd = sum(unicodedata.category(char) in ("Cc", "Cn", "Co", "Cs") and char not in "\t\n\r\f" for char in text)
+    return odd <= 0.02 * len(text)
+
+
+def _escaped_encoding(data: bytes) -> str | None:
+    if b"\x1b" not in data or not data.isascii():
+        return None
+    for escape, encoding in _ESCAPES:
+        if escape.search(data):
+            try:
+                data.decode(encoding)
+            except UnicodeDecodeError:
+                continue
+            return encoding
+    return None
+
+
+def _utf8(data: bytes) -> str | None:
+    """ "utf-8" where the bytes are that, apart from a few damaged places in much that is right."""
+    try:
+        data.decode("utf-8")
+        return "utf-8"
+    except UnicodeDecodeError:
+        pass
+    text = data.decode("utf-8", "replace")
+    damaged = text.count("\ufffd")
+    right = sum(not char.isascii() for char in text) - damaged
+    return "utf-8" if right >= 20 * damaged else None
+
+
+def _legacy_encoding(data: bytes) -> str:
+    import charset_normalizer
+
+    best = charset_normalizer.from_bytes(data[:_SAMPLE_BYTES]).best()
+    return best.encoding if best else "cp1252"

@@ -1,0 +1,143 @@
+"""Picks the reader of a file by what it holds and by its suffix: ``read(path)`` is the one entry to this package.
+
+Content decides where it can (a PDF named .txt is read as PDF); among kinds of text the suffix decides. A reader is
+a module of this package with ``read(path) -> ParsedDocument`` and is imported when its first file comes.
+"""
+
+import dataclasses
+import importlib
+import stat
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from rag.errors import ReadError, SkippedError
+from rag.protocols import Reader
+from rag.readers.builder import NO_TEXT
+from rag.readers.sniff import Sniffed, sniff
+from rag.types import ParsedDocument
+
+
+class Kind(NamedTuple):
+    """A format: the module that reads it, its media type, and how a message calls it."""
+
+    module: str
+    media_type: str
+    name: str
+
+
+KINDS: dict[str, Kind] = {
+    "pdf": Kind("pdf", "application/pdf", "a PDF"),
+    "docx": Kind(
+        "docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "a Word document (.docx)"
+    ),
+    "doc": Kind("doc", "application/msword", "a Word 97-2003 document (.doc)"),
+    "odt": Kind("odt", "application/vnd.oasis.opendocument.text", "an OpenDocument text (.odt)"),
+    "epub": Kind("epub", "application/epub+zip", "an EPUB book"),
+    "pptx": Kind(
+        "pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation", "a presentation (.pptx)"
+    ),
+    "xlsx": Kind("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "a workbook (.xlsx)"),
+    "rtf": Kind("rtf", "application/rtf", "an RTF document"),
+    "html": Kind("html", "text/html", "a web page"),
+    "xml": Kind("xml", "application/xml", "an XML file"),
+    "csv": Kind("csv", "text/csv", "a table in text form"),
+    "eml": Kind("eml", "message/rfc822", "an e-mail"),
+    "subtitles": Kind("subtitles", "text/vtt", "a subtitle file"),
+    "markdown": Kind("markdown", "text/markdown", "a Markdown file"),
+    "source_code": Kind("source_code", "text/x-source", "source code"),
+    "text": Kind("text", "text/plain", "plain text"),
+}
+
+_SUFFIXES_OF: dict[str, str] = {
+    "pdf": "pdf",
+    "docx": "docx docm dotx dotm",
+    "doc": "doc dot",
+    "odt": "odt ott",
+    "epub": "epub",
+    "pptx": "pptx pptm ppsx potx",
+    "xlsx": "xlsx xlsm xltx xltm",
+    "rtf": "rtf",
+    "html": "html htm xhtml",
+    "xml": "xml rss atom dbk docbook tei opml rdf xsd xsl xslt svg kml gpx dita jats nxml wsdl",
+    "csv": "csv tsv tab",
+    "eml": "eml mht mhtml",
+    "subtitles": "vtt srt",
+    "markdown": "md markdown mdown mkd mdx rmd qmd",
+    "source_code": (
+        "py pyi pyw js mjs cjs jsx ts mts cts tsx java kt kts scala groovy c h cc cpp cxx hh hpp hxx cu cuh m mm cs "
+        "go rs swift rb php pl pm lua r jl hs ml mli fs fsx ex exs erl clj cljs lisp el scm dart zig nim d pas f f90 "
+        "f95 for v sv vhd vhdl sh bash zsh fish ps1 psm1 bat cmd sql vb bas asm s tcl css scss sass less vue svelte "
+        "proto graphql gradle cmake tf sol ipynb"
+    ),
+    "text": (
+        "txt text log rst adoc asciidoc org tex ltx bib textile wiki nfo me json jsonl ndjson json5 geojson yaml yml "
+        "toml ini cfg conf properties env diff patch po pot ics vcf mbox lst srv sub ass"
+    ),
+}
+_KIND_OF_SUFFIX = {f".{suffix}": kind for kind, suffixes in _SUFFIXES_OF.items() for suffix in suffixes.split()}
+
+KNOWN_SUFFIXES: frozenset[str] = frozenset(_KIND_OF_SUFFIX)
+"""Lower-case suffixes, with the dot, that a scan of a folder picks up."""
+
+# Kinds among which the name decides, because each is text as well: HTML source in a .txt stays the text it is.
+_TEXTUAL = frozenset({"html", "xml", "csv", "eml", "subtitles", "markdown", "source_code", "text"})
+
+
+def read(path: Path) -> ParsedDocument:
+    """The document in ``path``. Raises SkippedError for a kind that is not read, ReadError for a broken file."""
+    try:
+        kind, warning = _resolve(path)
+        reader = cast(Reader, importlib.import_module(f"rag.readers.{KINDS[kind].module}").read)
+        document = reader(path)
+    except FileNotFoundError as error:
+        raise ReadError("The file is no longer there.") from error
+    except PermissionError as error:
+        raise ReadError("The file may not be read.", "Allow your account to read it, then sync again.") from error
+    except OSError as error:
+        raise ReadError(f"The file could not be read: {error.strerror or error}.") from error
+    title = document.title or path.stem
+    warnings = (warning, *document.warnings) if warning else document.warnings
+    return dataclasses.replace(document, title=title, warnings=warnings)
+
+
+def media_type_of(path: Path) -> str:
+    """The media type of what ``path`` holds, "application/octet-stream" where no reader takes it."""
+    try:
+        kind, _ = _resolve(path)
+    except (ReadError, OSError):
+        return "application/octet-stream"
+    return KINDS[kind].media_type
+
+
+def _resolve(path: Path) -> tuple[str, str | None]:
+    """The kind to read ``path`` as, and a warning where its name claims another."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise SkippedError("This is not a regular file.")
+    if status.st_size == 0:
+        raise SkippedError(NO_TEXT)
+    suffix = path.suffix.lower()
+    claimed = _KIND_OF_SUFFIX.get(suffix)
+    found = sniff(path)
+    if found.kind is None:
+        raise _refusal(found, suffix, claimed)
+    if found.kind == "eml" or found.kind not in _TEXTUAL or claimed not in _TEXTUAL:
+        return found.kind, _mismatch(found.kind, claimed, suffix)
+    if claimed == "xml" and found.kind == "html":
+        return "html", None
+    return claimed, None
+
+
+def _mismatch(kind: str, claimed: str | None, suffix: str) -> str | None:
+    if claimed is None or claimed == kind:
+        return None
+    return f"The name ends in {suffix}, but the file is {KINDS[kind].name} and was read as that."
+
+
+def _refusal(found: Sniffed, suffix: str, claimed: str | None) -> ReadError:
+    if found.damaged:
+        return ReadError(f"The file is damaged: {found.name}.", found.remedy)
+    if claimed is not None:
+        expected = KINDS[claimed].name
+        return ReadError(f"The name ends in {suffix}, but the file is {found.name}, not {expected}.", found.remedy)
+    return SkippedError(f"Docent does not read this kind of file: it is {found.name}.", found.remedy)

@@ -1,0 +1,179 @@
+"""Tells what a file holds from its first bytes (and a container's table of contents), whatever its name says.
+
+It opens ZIP and OLE containers to see what is inside, unpacks next to nothing, and parses no document.
+"""
+
+import re
+import zipfile
+import zlib
+from pathlib import Path
+from typing import NamedTuple
+
+from rag.readers.encoding import looks_like_text
+
+HEAD_BYTES = 65_536
+_MIMETYPE_BYTES = 200
+_CONTENT_TYPES_BYTES = 1 << 20
+
+
+class Sniffed(NamedTuple):
+    """``kind`` is a key of ``registry.KINDS``, or None for what no reader takes; ``name`` is words for a message."""
+
+    kind: str | None
+    name: str
+    remedy: str = ""
+    damaged: bool = False
+
+
+_REMEDY_DAMAGED = "Copy it again, or open it in its program and save it anew."
+
+_SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"\x89PNG\r\n\x1a\n", "a PNG picture"),
+    (0, b"\xff\xd8\xff", "a JPEG picture"),
+    (0, b"GIF87a", "a GIF picture"),
+    (0, b"GIF89a", "a GIF picture"),
+    (0, b"II*\x00", "a TIFF picture"),
+    (0, b"MM\x00*", "a TIFF picture"),
+    (8, b"WEBP", "a WebP picture"),
+    (0, b"\x00\x00\x01\x00", "an icon"),
+    (8, b"WAVE", "a sound recording"),
+    (8, b"AVI ", "a video"),
+    (0, b"ID3", "a sound recording"),
+    (0, b"fLaC", "a sound recording"),
+    (0, b"OggS", "a sound or video recording"),
+    (4, b"ftyp", "a video, sound or picture file"),
+    (0, b"\x1aE\xdf\xa3", "a video"),
+    (0, b"\x7fELF", "a program"),
+    (0, b"\xca\xfe\xba\xbe", "compiled code"),
+    (0, b"\xcf\xfa\xed\xfe", "a program"),
+    (0, b"\x00asm", "compiled code"),
+    (0, b"\x1f\x8b", "a gzip archive"),
+    (0, b"BZh", "a bzip2 archive"),
+    (0, b"\xfd7zXZ\x00", "an xz archive"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (0, b"Rar!\x1a\x07", "a RAR archive"),
+    (0, b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (257, b"ustar", "a tar archive"),
+    (0, b"SQLite format 3\x00", "an SQLite database"),
+    (0, b"\x00\x01\x00\x00\x00", "a font"),
+    (0, b"OTTO\x00", "a font"),
+    (0, b"wOFF", "a font"),
+    (0, b"wOF2", "a font"),
+    (60, b"BOOKMOBI", "a Kindle book"),
+    (0, b"AT&TFORM", "a DjVu document"),
+    (0, b"%!PS", "a PostScript document"),
+    (0, b"bplist00", "a binary property list"),
+    (0, b"\x93NUMPY", "a NumPy array"),
+    (0, b"PAR1", "a Parquet table"),
+    (0, b"GGUF", "a model file"),
+)
+
+# Lower case, because the head is compared in lower case. Two more headers are asked for where this is used.
+_EMAIL = re.compile(rb"(?:mime-version|from|to|subject|date|message-id|received|return-path|delivered-to|x-[a-z-]+): ")
+
+_OOXML_MAIN = (
+    ("word/document.xml", "wordprocessingml", "docx"),
+    ("ppt/presentation.xml", "presentationml", "pptx"),
+    ("xl/workbook.xml", "spreadsheetml", "xlsx"),
+)
+_ODF = "application/vnd.oasis.opendocument."
+_MIMETYPES: tuple[tuple[str, Sniffed], ...] = (
+    (_ODF + "text", Sniffed("odt", "an OpenDocument text")),
+    (_ODF + "spreadsheet", Sniffed(None, "an OpenDocument spreadsheet (.ods)", "Save it as .xlsx or .csv.")),
+    (_ODF + "presentation", Sniffed(None, "an OpenDocument presentation (.odp)", "Save it as .pptx or PDF.")),
+    (_ODF, Sniffed(None, "an OpenDocument drawing or formula", "Save it as PDF.")),
+    ("application/epub+zip", Sniffed("epub", "an EPUB book")),
+)
+_OLE_STREAMS: tuple[tuple[str, Sniffed], ...] = (
+    ("WordDocument", Sniffed("doc", "a Word 97-2003 document")),
+    ("EncryptedPackage", Sniffed(None, "an Office file protected with a password", "Save it without a password.")),
+    ("Workbook", Sniffed(None, "an Excel 97-2003 workbook (.xls)", "Save it as .xlsx or .csv.")),
+    ("Book", Sniffed(None, "an Excel 5.0/95 workbook (.xls)", "Save it as .xlsx or .csv.")),
+    ("PowerPoint Document", Sniffed(None, "a PowerPoint 97-2003 file (.ppt)", "Save it as .pptx or PDF.")),
+    ("__properties_version1.0", Sniffed(None, "an Outlook message (.msg)", "Save it as .eml.")),
+)
+
+
+def sniff(path: Path) -> Sniffed:
+    """What the bytes of ``path`` are. Raises OSError where it cannot be opened."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _inside_zip(path)
+    if head.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        return _inside_ole(path)
+    if head.lstrip().startswith(b"%PDF-"):
+        return Sniffed("pdf", "a PDF")
+    text = looks_like_text(head)
+    # Junk before the header is common: readers accept it anywhere in the first 1,024 bytes.
+    if not text and b"%PDF-" in head[:1024]:
+        return Sniffed("pdf", "a PDF")
+    if not text:
+        named = next((name for at, magic, name in _SIGNATURES if head.startswith(magic, at)), None)
+        if named is None and head.startswith(b"MZ"):
+            named = "a Windows program"
+        return Sniffed(None, named or "binary data, not text")
+    return _kind_of_text(head)
+
+
+def _kind_of_text(head: bytes) -> Sniffed:
+    # Markup is ASCII: without NULs, UTF-16 and UTF-32 show it as well.
+    start = head[:4096].replace(b"\x00", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
+    if start.startswith(b"{\\rtf"):
+        return Sniffed("rtf", "an RTF document")
+    if start.startswith(b"webvtt"):
+        return Sniffed("subtitles", "a subtitle file")
+    if start.startswith((b"<!doctype html", b"<html")):
+        return Sniffed("html", "a web page")
+    if _EMAIL.match(start) and b"\nmime-version:" in b"\n" + start and b"\ncontent-type:" in start:
+        return Sniffed("eml", "an e-mail")
+    if start.startswith(b"<?xml"):
+        web_page = b"<html" in start or b"<!doctype html" in start
+        return Sniffed("html", "a web page") if web_page else Sniffed("xml", "an XML file")
+    return Sniffed("text", "plain text")
+
+
+def _inside_zip(path: Path) -> Sniffed:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+            mimetype = _member(archive, names, "mimetype", _MIMETYPE_BYTES).decode("ascii", "replace").strip()
+            content_types = _member(archive, names, "[Content_Types].xml", _CONTENT_TYPES_BYTES)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, zlib.error) as error:
+        reason = str(error).rstrip(".") or "it ends too early"
+        return Sniffed(None, f"its ZIP container cannot be opened ({reason})", _REMEDY_DAMAGED, damaged=True)
+    for prefix, sniffed in _MIMETYPES:
+        if mimetype.startswith(prefix):
+            return sniffed
+    for member, vocabulary, kind in _OOXML_MAIN:
+        if member in names or (f"{vocabulary}.".encode() in content_types and b".main+xml" in content_types):
+            return Sniffed(kind, f"an Office file (.{kind})")
+    if "xl/workbook.bin" in names:
+        return Sniffed(None, "a binary Excel workbook (.xlsb)", "Save it as .xlsx.")
+    if "META-INF/container.xml" in names:
+        return Sniffed("epub", "an EPUB book")
+    return Sniffed(None, "a ZIP archive", "Unpack it and add the folder.")
+
+
+def _member(archive: zipfile.ZipFile, names: set[str], name: str, limit: int) -> bytes:
+    if name not in names:
+        return b""
+    with archive.open(name) as member:
+        return member.read(limit)
+
+
+def _inside_ole(path: Path) -> Sniffed:
+    import olefile
+
+    try:
+        with olefile.OleFileIO(str(path)) as container:
+            streams = {entry[0].lower() for entry in container.listdir() if entry}
+    except (PermissionError, FileNotFoundError):
+        raise
+    # olefile lets struct and index errors of damaged files through; whatever it raises, the container is broken.
+    except Exception:  # noqa: BLE001
+        return Sniffed(None, "its Office 97-2003 container cannot be opened", _REMEDY_DAMAGED, damaged=True)
+    for stream, sniffed in _OLE_STREAMS:
+        if any(name.startswith(stream.lower()) for name in streams):
+            return sniffed
+    return Sniffed(None, "an OLE container of an unknown program")
