@@ -1,0 +1,177 @@
+"""Every setting of Docent with its default, range and meaning: the one place where defaults live.
+
+In: nothing. Out: ``Settings``, a frozen tree of pydantic models; an unknown key or a wrong value does not validate.
+Where values come from (files, environment, command line) is app.config_sources' business. ``config.yaml`` at the
+repository root is ``default_yaml()`` written to a file, and a test keeps the two equal.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from app.paths import DataFolder, default_data_dir
+
+
+def _expand(value: object) -> object:
+    """``~`` and relative paths become absolute, so that a path means the same wherever it is used."""
+    return Path(value).expanduser().absolute() if isinstance(value, str | Path) else value
+
+
+def _data_dir(value: object) -> object:
+    return default_data_dir() if value is None else _expand(value)
+
+
+Folder = Annotated[Path, BeforeValidator(_expand)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+
+class LibrarySettings(_Section):
+    """Which files are read, and how much one file may cost."""
+
+    max_file_mb: float = Field(default=200, gt=0, description="Larger files are skipped, and said so.")
+    parse_timeout_s: float = Field(default=120, gt=0, description="Seconds that reading one file may take.")
+    parse_memory_mb: int = Field(default=1500, ge=128, description="Memory that reading one file may take.")
+    workers: int = Field(default=0, ge=0, le=64, description="Files read at the same time; 0 = one for each CPU.")
+    include: tuple[str, ...] = Field(
+        default=(), description='If any are given, only files that match one are read, such as ["*.pdf", "reports/**"].'
+    )
+    exclude: tuple[str, ...] = Field(default=(), description='Files and folders left out, such as ["drafts", "*.log"].')
+
+
+class EmbedderSettings(_Section):
+    """The model that turns text into vectors."""
+
+    folder: Folder | None = Field(
+        default=None,
+        description="A sentence-transformers folder with an ONNX model; null = the one that comes with Docent.",
+    )
+    threads: int = Field(default=0, ge=0, le=256, description="CPU threads; 0 = as many as there are cores.")
+    batch: int = Field(default=32, ge=1, le=1024, description="Texts embedded at a time.")
+
+
+class ChunkingSettings(_Section):
+    """How documents are cut into passages."""
+
+    target_tokens: int = Field(
+        default=200, ge=32, le=2000, description="Aimed length of a chunk in tokens of the embedder."
+    )
+
+
+class RetrievalSettings(_Section):
+    """How passages are found."""
+
+    depth: int = Field(default=50, ge=1, le=1000, description="Candidates taken from each of dense and keyword search.")
+    rrf_k: float = Field(default=60, gt=0, description="Constant of reciprocal rank fusion; larger flattens the ranks.")
+    dense_weight: float = Field(default=1.0, ge=0, description="Weight of dense search in the fusion; 0 turns it off.")
+    keyword_weight: float = Field(
+        default=1.0, ge=0, description="Weight of keyword search in the fusion; 0 turns it off."
+    )
+    token_budget: int = Field(
+        default=1500, ge=100, le=100_000, description="Tokens of passages an answer is written from."
+    )
+    store: str | None = Field(
+        default=None,
+        description="Import path of another llama-index vector store for dense search, such as "
+        '"llama_index.vector_stores.qdrant:QdrantVectorStore"; null = the built-in one.',
+    )
+    store_args: dict[str, Any] = Field(default_factory=dict, description="Arguments for that store's constructor.")
+
+
+class AnswerSettings(_Section):
+    """How answers are written."""
+
+    max_sentences: int = Field(default=4, ge=1, le=20, description="Longest answer, in quoted sentences.")
+    history_turns: int = Field(
+        default=6, ge=0, le=50, description="Earlier exchanges that a follow-up question may refer to."
+    )
+
+
+class YouTubeSettings(_Section):
+    """How transcripts are fetched."""
+
+    languages: tuple[str, ...] = Field(
+        default=("en",), min_length=1, description="Languages to look for, in this order."
+    )
+    pause_s: float = Field(
+        default=1.0, ge=0, description="Seconds between two requests, so that YouTube does not block us."
+    )
+
+
+class ServerSettings(_Section):
+    """The window and the HTTP API. They answer on this computer only (127.0.0.1)."""
+
+    port: int = Field(default=7860, ge=0, le=65535, description="Port to serve on; 0 = any free one.")
+    browser: bool = Field(default=True, description="Whether `docent serve` opens the browser.")
+    watch: bool = Field(default=True, description="Whether folders are kept in sync while the window is open.")
+
+
+class Settings(_Section):
+    """All settings. ``data_dir`` is absolute and always set."""
+
+    data_dir: Annotated[Path, BeforeValidator(_data_dir)] = Field(
+        default_factory=default_data_dir,
+        description="Where the library, conversations and logs are kept; null = the platform's user data folder.",
+    )
+    library: LibrarySettings = LibrarySettings()
+    embedder: EmbedderSettings = EmbedderSettings()
+    chunking: ChunkingSettings = ChunkingSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
+    answer: AnswerSettings = AnswerSettings()
+    youtube: YouTubeSettings = YouTubeSettings()
+    server: ServerSettings = ServerSettings()
+
+    @property
+    def folder(self) -> DataFolder:
+        return DataFolder(self.data_dir)
+
+
+def sections() -> dict[str, type[_Section]]:
+    """The sections by name, in order of the file."""
+    found: dict[str, type[_Section]] = {}
+    for name, info in Settings.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, _Section):
+            found[name] = info.annotation
+    return found
+
+
+def valid_keys() -> list[str]:
+    """Every key in dotted form: ``data_dir``, ``server.port`` ..."""
+    return ["data_dir", *(f"{section}.{key}" for section, model in sections().items() for key in model.model_fields)]
+
+
+def flatten(settings: Settings) -> dict[str, Any]:
+    """Dotted key -> plain value that JSON can hold."""
+    flat: dict[str, Any] = {}
+    for name, value in settings.model_dump(mode="json").items():
+        if name in sections():
+            flat.update({f"{name}.{key}": inner for key, inner in value.items()})
+        else:
+            flat[name] = value
+    return flat
+
+
+def default_yaml() -> str:
+    """The text of ``config.yaml``: every setting with its default and a comment."""
+    return "\n".join(_yaml_lines()) + "\n"
+
+
+def _yaml_lines() -> Iterator[str]:
+    yield "# Every setting of Docent with its default. To change some, write them into config.yaml in your data folder"
+    yield "# (`docent config` says where that is), or set DOCENT_<SECTION>__<KEY>, or use --set section.key=value."
+    yield ""
+    yield f"# {Settings.model_fields['data_dir'].description}"
+    yield "data_dir: null"
+    for name, model in sections().items():
+        yield ""
+        yield f"# {model.__doc__}"
+        yield f"{name}:"
+        for key, info in model.model_fields.items():
+            default = info.get_default(call_default_factory=True)
+            yield f"  # {info.description}"
+            yield f"  {key}: {json.dumps(default)}"  # JSON values are YAML values

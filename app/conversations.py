@@ -1,0 +1,151 @@
+"""Conversations on disk: one SQLite file of their own, which several threads and processes may use at once.
+
+In and out: questions, answers with citations (kept as JSON), titles. Knows nothing of documents: a citation keeps its
+quote, so an old answer stays readable after its document is gone.
+"""
+
+import json
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from app.errors import ConversationError
+from app.events import ConversationInfo, Exchange
+from rag.types import Answer, Citation
+
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS conversations (
+    id TEXT PRIMARY KEY, title TEXT NOT NULL, updated_at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS exchanges (
+    id INTEGER PRIMARY KEY,
+    conversation_id TEXT NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
+    asked_at REAL NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS exchanges_of ON exchanges(conversation_id, id);
+"""
+_TITLE_LENGTH = 60  # characters that fit the window's list
+_BUSY_TIMEOUT_S = 10.0
+
+
+class Conversations:
+    """The store. Every method is one transaction; ConversationError names an id that does not exist."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        try:
+            self._db = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
+            with closing(self._db.execute("PRAGMA user_version")) as rows:
+                version = rows.fetchone()[0]
+            if version > _SCHEMA_VERSION:
+                raise ConversationError(f"{path} was written by a newer Docent.", "Update Docent.")
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA foreign_keys=ON")
+            self._db.executescript(_SCHEMA)
+            self._db.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
+            self._db.commit()
+        except sqlite3.Error as error:
+            raise ConversationError(
+                f"The conversations file {path} cannot be used ({error}).",
+                "Check the disk and the file's permissions; if it is damaged, rename it and start afresh.",
+            ) from error
+
+    def add(self, conversation_id: str | None, question: str, answer: Answer) -> str:
+        """Appends one exchange; None starts a conversation. Returns the conversation's id."""
+        now = time.time()
+        with self._transaction() as db:
+            if conversation_id is None:
+                conversation_id = uuid.uuid4().hex[:12]
+                db.execute("INSERT INTO conversations VALUES (?, ?, ?)", (conversation_id, title_of(question), now))
+            else:
+                changed = db.execute(
+                    "UPDATE conversations SET updated_at = ? WHERE id = ?", (now, conversation_id)
+                ).rowcount
+                _require(changed, conversation_id)
+            db.execute(
+                "INSERT INTO exchanges (conversation_id, asked_at, question, answer) VALUES (?, ?, ?, ?)",
+                (conversation_id, now, question, _answer_to_json(answer)),
+            )
+        return conversation_id
+
+    def list(self) -> list[ConversationInfo]:
+        """Newest first."""
+        with self._transaction() as db:
+            rows = db.execute(
+                "SELECT c.id, c.title, c.updated_at, count(e.id) FROM conversations c"
+                " LEFT JOIN exchanges e ON e.conversation_id = c.id"
+                " GROUP BY c.id ORDER BY c.updated_at DESC, c.rowid DESC"
+            ).fetchall()
+        return [ConversationInfo(*row) for row in rows]
+
+    def exchanges(self, conversation_id: str) -> list[Exchange]:
+        """Oldest first."""
+        with self._transaction() as db:
+            _require(
+                db.execute("SELECT 1 FROM conversations WHERE id = ?", (conversation_id,)).fetchone(), conversation_id
+            )
+            rows = db.execute(
+                "SELECT question, answer, asked_at FROM exchanges WHERE conversation_id = ? ORDER BY id",
+                (conversation_id,),
+            ).fetchall()
+        return [Exchange(question, _answer_from_json(answer), asked_at) for question, answer, asked_at in rows]
+
+    def rename(self, conversation_id: str, title: str) -> None:
+        with self._transaction() as db:
+            changed = db.execute(
+                "UPDATE conversations SET title = ? WHERE id = ?", (title_of(title), conversation_id)
+            ).rowcount
+            _require(changed, conversation_id)
+
+    def delete(self, conversation_id: str) -> None:
+        with self._transaction() as db:
+            _require(db.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,)).rowcount, conversation_id)
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                with self._db:
+                    yield self._db
+            except sqlite3.Error as error:
+                raise ConversationError(
+                    f"The conversations file {self._path} cannot be used ({error}).",
+                    "Check that the disk has room and that the file may be written.",
+                ) from error
+
+
+def title_of(question: str) -> str:
+    """The question on one line, cut at a word to what a list can show."""
+    line = " ".join(question.split())
+    if len(line) <= _TITLE_LENGTH:
+        return line or "Untitled"
+    cut = line[:_TITLE_LENGTH]
+    return (cut.rpartition(" ")[0] or cut).rstrip(" ,;:") + "…"
+
+
+def _require(found: object, conversation_id: str) -> None:
+    if not found:
+        raise ConversationError(
+            f'There is no conversation "{conversation_id}".', "`docent conversations` lists those that exist."
+        )
+
+
+def _answer_to_json(answer: Answer) -> str:
+    # ASCII escapes, because a path may hold lone surrogates, which SQLite refuses.
+    return json.dumps(asdict(answer))
+
+
+def _answer_from_json(text: str) -> Answer:
+    data: dict[str, Any] = json.loads(text)
+    data["citations"] = tuple(Citation(**citation) for citation in data["citations"])
+    return Answer(**data)

@@ -1,0 +1,76 @@
+"""What the Assistant reports to the command line, the HTTP API and the window: frozen dataclasses, no behaviour.
+
+A question yields ``Retrieved``, then any number of ``TextDelta``, then exactly one ``Answered``.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rag.types import Answer, Document, Passage, Source, TextDelta
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """The passages an answer is written from. ``question`` is the one searched for, completed from the conversation."""
+
+    question: str
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The end of a question. ``timings_ms`` maps a step's name to milliseconds, ``total`` included.
+
+    ``conversation_id`` is None when the exchange was not recorded. ``stopped`` says that a person ended the answer:
+    then ``answer`` holds the text so far and no citations.
+    """
+
+    answer: Answer
+    timings_ms: dict[str, float]
+    conversation_id: str | None
+    stopped: bool = False
+
+
+AskEvent = Retrieved | TextDelta | Answered
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One question of a conversation with its answer. ``asked_at`` is a Unix time in seconds."""
+
+    question: str
+    answer: Answer
+    asked_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationInfo:
+    """A conversation as a list shows it. ``updated_at`` is a Unix time in seconds; ``turns`` counts exchanges."""
+
+    id: str
+    title: str
+    updated_at: float
+    turns: int
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentView:
+    """A document with its canonical text. ``pages`` is None unless its pages can be shown as pictures."""
+
+    document: Document
+    text: str
+    pages: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The library at a glance. ``counts`` maps each document status to a number, plus ``chunks``."""
+
+    sources: tuple[Source, ...]
+    documents: int
+    counts: dict[str, int]
+    embedder: str | None
+    library_path: Path
+    size_bytes: int
+    data_dir: Path
+    problems: tuple[Document, ...] = field(default=())

@@ -1,0 +1,69 @@
+"""Where Docent's files lie: the person's data folder, and the resources that come with the program.
+
+Knows names and places only; creates nothing except where a function says so.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parent
+
+
+def default_data_dir() -> Path:
+    """The platform's folder for a person's application data; not created."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("docent", appauthor=False))
+
+
+def resource(name: str) -> Path:
+    """A file or folder that ships with Docent (``config.yaml``, ``samples``).
+
+    An installed wheel carries them inside ``app/``; a checkout has them at the repository root.
+    """
+    installed = _HERE / name
+    return installed if installed.exists() else _HERE.parent / name
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """The names of the files in one data folder."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config.yaml"
+
+    @property
+    def library(self) -> Path:
+        return self.root / "library.db"
+
+    @property
+    def vectors(self) -> Path:
+        return self.root / "vectors.faiss"
+
+    @property
+    def conversations(self) -> Path:
+        return self.root / "conversations.db"
+
+    @property
+    def transcripts(self) -> Path:
+        """Cache of fetched YouTube transcripts."""
+        return self.root / "transcripts"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "logs" / "docent.log"
+
+    def create(self) -> None:
+        """Makes the folder, readable by its owner alone. Raises ConfigError when that is impossible."""
+        from app.errors import ConfigError
+
+        try:
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise ConfigError(
+                f"The data folder {self.root} cannot be made ({error.strerror}).",
+                "Name another one with --data-dir or DOCENT_DATA_DIR.",
+            ) from error
