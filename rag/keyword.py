@@ -1,0 +1,99 @@
+"""Keyword search: a question in free text to the best chunks by BM25 over context and text (SQLite FTS5).
+
+In: a connection to library.db, the question, and a condition over ``documents d``. Out: (chunk id, score), best
+first. No character of the question has a meaning to FTS5: every term is quoted. Chinese, Japanese, Korean and Thai,
+which are written without spaces between words, are matched by pairs of neighbouring characters; ``bigrams_of`` makes
+the column that holds them. This file knows nothing of embeddings.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+
+MAX_TERMS = 48  # a pasted page as a question must not cost seconds
+
+# BM25 weights of the columns context (title and headings), text, bigrams.
+COLUMN_WEIGHTS = (1.0, 1.0, 1.0)
+
+_STOP_WORDS = """
+a about above after again all also am an and any are aren't as at be because been before being below between
+both but by can can't cannot could couldn't did didn't do does doesn't doing don't down during each else ever
+few for from further get give had hadn't has hasn't have haven't having he her here hers him his how how's i i'd
+i'll i'm i've if in into is isn't it it's its itself just let let's me more most my no nor not of off on once
+only or other our ours out over own please same shall she should shouldn't so some such tell than that that's
+the their theirs them then there there's these they they're this those through to too under until up us very was
+wasn't we we're were weren't what what's when where where's which while who who's whom whose why will with won't
+would wouldn't you you're your yours
+"""
+STOP_WORDS = frozenset(_STOP_WORDS.split())
+
+# Han, kana, hangul, Thai, Lao, Khmer, Burmese; the last pair of ranges is written in UTF-32 only.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
+    "\uf900-\ufaff\U00020000-\U000323af]+"
+)
+_WORD = re.compile(r"[^\W_]+(?:[^\w\s][^\W_]+|_[^\W_]+)*")
+_INNER = re.compile(r"[^\W_]+")
+_POSSESSIVE = re.compile(r"['\u2019]s?$")
+
+
+def bigrams_of(text: str) -> str:
+    """Every pair of neighbouring characters of scripts without spaces, separated by spaces; a lone one as it is."""
+    return " ".join(pair for run in _UNSPACED.findall(text) for pair in _pairs(run))
+
+
+def _pairs(run: str) -> Iterator[str]:
+    if len(run) == 1:
+        yield run
+    for index in range(len(run) - 1):
+        yield run[index : index + 2]
+
+
+def terms_of(question: str) -> list[str]:
+    """The distinct words to look for, lower case; stop words only when there is nothing else.
+
+    A compound ("10-Q", "3.5", "AB-1234") stands as a whole; those of its parts that are words follow it.
+    """
+    spaced = _UNSPACED.sub(" ", question).lower().replace("\u2019", "'")
+    words: dict[str, None] = {}
+    common: dict[str, None] = {}
+    for word in _WORD.findall(spaced):
+        stem = _POSSESSIVE.sub("", word)
+        if word in STOP_WORDS or stem in STOP_WORDS:
+            common[word] = None
+            continue
+        words[stem] = None
+        parts = _INNER.findall(stem)
+        if len(parts) > 1:
+            words.update(dict.fromkeys(part for part in parts if len(part) > 2 and part not in STOP_WORDS))
+    return list(words or ({} if _UNSPACED.search(question) else common))
+
+
+def match_expression(question: str) -> str:
+    """The FTS5 expression for a question; empty when it holds nothing to look for."""
+    question = question.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
+    alternatives = [_quoted(term) for term in terms_of(question)]
+    for run in _UNSPACED.findall(question):
+        pairs = [run + "*"] if len(run) == 1 else list(_pairs(run))
+        alternatives += [f"bigrams : {_quoted(pair.rstrip('*'))}{'*' if pair.endswith('*') else ''}" for pair in pairs]
+    return " OR ".join(dict.fromkeys(alternatives[:MAX_TERMS]))
+
+
+def _quoted(term: str) -> str:
+    return '"' + term.replace('"', '""') + '"'
+
+
+def search(
+    connection: sqlite3.Connection, question: str, k: int, condition: str, parameters: Sequence[object]
+) -> list[tuple[int, float]]:
+    """The ``k`` best chunks of the documents that meet ``condition`` (empty: of all)."""
+    expression = match_expression(question)
+    if not expression or k <= 0:
+        return []
+    weights = ", ".join(map(str, COLUMN_WEIGHTS))
+    sql = f"SELECT rowid, -bm25(chunk_fts, {weights}) AS score FROM chunk_fts WHERE chunk_fts MATCH ?"
+    if condition:
+        # The unary plus keeps SQLite from starting the full-text query afresh for every admitted chunk.
+        sql += f" AND +rowid IN (SELECT c.id FROM documents d JOIN chunks c ON c.document_id = d.id WHERE {condition})"
+    sql += " ORDER BY score DESC, rowid LIMIT ?"
+    return [(id_, score) for id_, score in connection.execute(sql, (expression, *parameters, k))]

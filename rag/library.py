@@ -1,0 +1,298 @@
+"""Reading the library: sources, documents, their text, chunks and embeddings, straight from library.db.
+
+In: the path of the SQLite file. Out: the nouns of ``rag.types`` and NumPy arrays. A ``Library`` may be used from
+several threads (one connection each) and while another process writes: every call sees the last committed state.
+Writing is ``rag.library_writer``'s; this file knows nothing of files on disk, embedding models or FAISS.
+"""
+
+import json
+import os
+import sqlite3
+import threading
+import zlib
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag import keyword, schema
+from rag.errors import LibraryError
+from rag.types import Chunk, Document, Filter, Source
+
+_BATCH = 4096  # embeddings a batch; 3 MiB at 384 dimensions
+
+_CHUNK = "c.id, c.document_id, c.ordinal, c.start, c.stop, c.text, c.heading_path, c.page, c.start_s, c.end_s"
+_CHUNK_WIDTH = _CHUNK.count(",") + 1
+_DOCUMENT = (
+    "d.id, d.source_id, d.path, d.title, d.media_type, d.status, d.error, d.chunks, "
+    "d.size, d.mtime_ns, d.content_hash, d.read_at"
+)
+
+
+class Library:
+    """An open library.db. Close it, or use it as a context manager."""
+
+    def __init__(self, path: Path, *, read_only: bool) -> None:
+        """Use ``open``."""
+        self.path = path
+        self.read_only = read_only
+        self._local = threading.local()
+        self._connections: dict[threading.Thread, sqlite3.Connection] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+
+    @classmethod
+    def open(cls, path: Path, *, read_only: bool = False) -> Self:
+        """Opens or creates the file; with ``read_only`` it must exist and is never changed.
+
+        Raises LibraryError when the file is damaged, foreign, of a newer version or cannot be created.
+        """
+        if read_only and not path.exists():
+            raise LibraryError(f"There is no library at {path}.", "Run `docent sync FOLDER` first.")
+        if not read_only:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise LibraryError(
+                    f"The data folder {path.parent} cannot be made ({error.strerror or error}).",
+                    "Check the disk and your rights to it, or choose another data folder.",
+                ) from error
+        library = cls(path, read_only=read_only)
+        try:
+            with library.reading() as connection:
+                schema.prepare(connection, path, read_only=read_only)
+        except BaseException:
+            library.close()
+            raise
+        return library
+
+    def close(self) -> None:
+        """Closes the connections of all threads. Calling it twice is harmless."""
+        with self._lock:
+            self._closed = True
+            for connection in self._connections.values():
+                connection.close()
+            self._connections.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """This thread's connection, with SQLite's errors turned into LibraryError. For this package only."""
+        with schema.explained(self.path):
+            yield self._connection()
+
+    def _connection(self) -> sqlite3.Connection:
+        assert not self._closed, "the library is closed"
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = schema.connect(self.path, read_only=self.read_only)
+            with self._lock:
+                for thread in [thread for thread in self._connections if not thread.is_alive()]:
+                    self._connections.pop(thread).close()
+                self._connections[threading.current_thread()] = connection
+            self._local.connection = connection
+        return connection
+
+    def _rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        with self.reading() as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    # -- the library as a whole ------------------------------------------------------------------------------------
+
+    @property
+    def generation(self) -> int:
+        """Grows with every committed change to chunks or embeddings."""
+        return int(self._meta("generation"))
+
+    @property
+    def embedder_name(self) -> str | None:
+        """Whose vectors ``embeddings`` yields; None before the first sync."""
+        name = self._meta("embedder")
+        return None if name is None else str(name)
+
+    def _meta(self, key: str) -> Any:
+        return self._rows("SELECT value FROM meta WHERE key = ?", (key,))[0][0]
+
+    def counts(self) -> dict[str, int]:
+        """Documents for each status, and all "chunks"."""
+        counts = dict.fromkeys(("ok", "failed", "skipped", "pending"), 0)
+        rows = self._rows("SELECT status, count(*), sum(chunks) FROM documents GROUP BY status")
+        counts.update({status: count for status, count, _ in rows})
+        counts["chunks"] = sum(chunks for _, _, chunks in rows)
+        return counts
+
+    def check(self) -> None:
+        """Reads the whole file and raises LibraryError if any part is damaged. Takes seconds for a large library."""
+        if self._rows("PRAGMA quick_check(1)") != [("ok",)] or self._rows("PRAGMA foreign_key_check"):
+            raise schema.damaged(self.path)
+        if not self.read_only:
+            with self.reading() as connection:  # FTS5 asks for this check through an INSERT, which needs a writer
+                connection.execute("INSERT INTO chunk_fts (chunk_fts, rank) VALUES ('integrity-check', 1)")
+
+    # -- sources and documents -------------------------------------------------------------------------------------
+
+    def sources(self) -> list[Source]:
+        """In the order in which they were added."""
+        rows = self._rows("SELECT id, kind, location, added_at FROM sources ORDER BY id")
+        return [Source(id_, kind, schema.path_text(location), added_at) for id_, kind, location, added_at in rows]
+
+    def documents(self, filter: Filter = Filter()) -> list[Document]:  # noqa: B008 - immutable
+        """Every document that matches, whatever its status, ordered by path."""
+        where, parameters = document_condition(filter)
+        return [
+            document_from(row)
+            for row in self._rows(f"SELECT {_DOCUMENT} FROM documents d WHERE {where} ORDER BY d.path", parameters)
+        ]
+
+    def document(self, document_id: int) -> Document | None:
+        rows = self._rows(f"SELECT {_DOCUMENT} FROM documents d WHERE d.id = ?", (document_id,))
+        return document_from(rows[0]) if rows else None
+
+    def document_at(self, path: str) -> Document | None:
+        """The document with exactly this path or URL."""
+        rows = self._rows(f"SELECT {_DOCUMENT} FROM documents d WHERE d.path = ?", (schema.path_key(path),))
+        return document_from(rows[0]) if rows else None
+
+    def document_text(self, document_id: int) -> str:
+        """The canonical text; empty for a document that was not read."""
+        rows = self._rows("SELECT data FROM texts WHERE document_id = ?", (document_id,))
+        return zlib.decompress(rows[0][0]).decode("utf-8", "surrogatepass") if rows else ""
+
+    def locate(self, document_id: int, start: int) -> tuple[int | None, float | None]:
+        """Page (from 1) and second of the recording at a character position of the canonical text."""
+        rows = self._rows("SELECT marks FROM texts WHERE document_id = ?", (document_id,))
+        marks: list[tuple[int, int | None, float | None]] = json.loads(rows[0][0]) if rows else []
+        index = bisect_right(marks, start, key=lambda mark: mark[0]) - 1
+        if index < 0:
+            return None, None
+        _, page, start_s = marks[index]
+        return page, start_s
+
+    # -- chunks ----------------------------------------------------------------------------------------------------
+
+    def chunks(self, ids: Sequence[int]) -> dict[int, tuple[Chunk, Document]]:
+        """Chunks by id with their documents, in the order of ``ids``; ids that are gone are left out."""
+        rows = self._rows(
+            f"SELECT {_CHUNK}, {_DOCUMENT} FROM chunks c JOIN documents d ON d.id = c.document_id "
+            "WHERE c.id IN (SELECT value FROM json_each(?))",
+            (_json_ids(ids),),
+        )
+        found = {row[0]: (_chunk_from(row[:_CHUNK_WIDTH]), document_from(row[_CHUNK_WIDTH:])) for row in rows}
+        return {int(id_): found[int(id_)] for id_ in ids if int(id_) in found}
+
+    def chunk_range(self, document_id: int, first_ordinal: int, last_ordinal: int) -> list[Chunk]:
+        """The chunks of a document from one ordinal to another, both included, in order."""
+        rows = self._rows(
+            f"SELECT {_CHUNK} FROM chunks c WHERE c.document_id = ? AND c.ordinal BETWEEN ? AND ? ORDER BY c.ordinal",
+            (document_id, first_ordinal, last_ordinal),
+        )
+        return [_chunk_from(row) for row in rows]
+
+    def chunk_ids(self, filter: Filter = Filter()) -> NDArray[np.int64]:  # noqa: B008 - immutable
+        """Ids of all chunks that match, ascending. Shape [n]."""
+        if filter:
+            where, parameters = document_condition(filter)
+            sql = f"SELECT id FROM chunks WHERE document_id IN (SELECT d.id FROM documents d WHERE {where}) ORDER BY id"
+        else:
+            sql, parameters = "SELECT id FROM chunks ORDER BY id", []
+        rows = self._rows(sql, parameters)
+        return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
+
+    def embeddings(self, ids: Sequence[int] | None = None) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
+        """Batches of (chunk ids ascending [n], vectors [n, dimension]); of all chunks, or of those in ``ids``.
+
+        A chunk that waits to be embedded again (the embedder has changed) is left out.
+        """
+        if ids is None:
+            last = -1
+            while batch := self._rows(
+                "SELECT chunk_id, vector FROM embeddings WHERE chunk_id > ? ORDER BY chunk_id LIMIT ?", (last, _BATCH)
+            ):
+                yield _arrays(batch)
+                last = batch[-1][0]
+            return
+        ordered = sorted({int(id_) for id_ in ids})
+        for first in range(0, len(ordered), _BATCH):
+            batch = self._rows(
+                "SELECT chunk_id, vector FROM embeddings WHERE chunk_id IN (SELECT value FROM json_each(?)) "
+                "ORDER BY chunk_id",
+                (_json_ids(ordered[first : first + _BATCH]),),
+            )
+            if batch:
+                yield _arrays(batch)
+
+    def keyword_search(self, question: str, k: int, filter: Filter = Filter()) -> list[tuple[int, float]]:  # noqa: B008
+        """The ``k`` best chunks by BM25 as (chunk id, score), best first; ``question`` is free text."""
+        where, parameters = document_condition(filter) if filter else ("", [])
+        with self.reading() as connection:
+            return keyword.search(connection, question, k, where, parameters)
+
+
+def document_condition(filter: Filter) -> tuple[str, list[object]]:
+    """An SQL condition over ``documents d`` and its parameters."""
+    conditions: list[str] = []
+    parameters: list[object] = []
+    if filter.document_ids:
+        conditions.append("d.id IN (SELECT value FROM json_each(?))")
+        parameters.append(_json_ids(sorted(filter.document_ids)))
+    if filter.folders:
+        places = []
+        for folder in filter.folders:
+            below_from, below_to = folder_range(folder)
+            places.append(
+                "d.path = ? OR (d.path >= ? AND d.path < ?) "
+                "OR d.source_id IN (SELECT id FROM sources WHERE location = ?)"
+            )
+            parameters += [schema.path_key(folder), below_from, below_to, schema.path_key(folder)]
+        conditions.append("(" + " OR ".join(places) + ")")
+    return " AND ".join(conditions) or "1", parameters
+
+
+def folder_range(folder: str) -> tuple[bytes, bytes]:
+    """Stored paths below ``folder`` are those in [first, second)."""
+    separator = "/" if "://" in folder else os.sep
+    stem = schema.path_key(folder.rstrip(separator))
+    return stem + separator.encode(), stem + bytes([ord(separator) + 1])
+
+
+def document_from(row: Sequence[Any]) -> Document:
+    id_, source_id, path, *rest = row
+    return Document(id_, source_id, schema.path_text(path), *rest)
+
+
+def _chunk_from(row: Sequence[Any]) -> Chunk:
+    id_, document_id, ordinal, start, end, text, heading_path, page, start_s, end_s = row
+    return Chunk(
+        document_id=document_id,
+        ordinal=ordinal,
+        start=start,
+        end=end,
+        text=text,
+        heading_path=tuple(json.loads(heading_path)),
+        page=page,
+        start_s=start_s,
+        end_s=end_s,
+        id=id_,
+    )
+
+
+def _arrays(batch: Sequence[tuple[int, bytes]]) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+    ids = np.fromiter((id_ for id_, _ in batch), dtype=np.int64, count=len(batch))
+    vectors = np.frombuffer(b"".join(vector for _, vector in batch), dtype=np.float16)
+    return ids, vectors.reshape(len(batch), -1)
+
+
+def _json_ids(ids: Sequence[int]) -> str:
+    return json.dumps([int(id_) for id_ in ids])

@@ -1,0 +1,233 @@
+"""Writing the library: every change is one transaction, whole or not at all.
+
+In: parsed, chunked and embedded documents, or what became of a file. Out: rows. The caller holds ``rag.lock`` and
+groups changes in ``transaction``. This file knows nothing of files on disk, readers or models.
+"""
+
+import json
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.keyword import bigrams_of
+from rag.library import Library, folder_range
+from rag.schema import path_key
+from rag.types import Block, Chunk, ParsedDocument, Source
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """Which version of which file a row speaks of. ``content_hash`` is empty for a file that could not be read."""
+
+    source_id: int
+    path: str
+    size: int
+    mtime_ns: int
+    content_hash: str
+
+
+class LibraryWriter:
+    """Changes to one library. All methods but ``checkpoint`` must run inside ``transaction``."""
+
+    def __init__(self, library: Library) -> None:
+        assert not library.read_only, "the library was opened for reading"
+        self._library = library
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside becomes visible at once, or, on any error or kill, nothing does."""
+        with self._library.reading() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:  # SQLite itself rolls back on some errors, a full disk among them
+                    connection.execute("ROLLBACK")
+                raise
+
+    def checkpoint(self) -> None:
+        """Moves the write-ahead log into the file where no reader is in the way; keeps the log small."""
+        with self._library.reading() as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    # -- sources ---------------------------------------------------------------------------------------------------
+
+    def add_source(self, kind: Literal["folder", "file", "youtube"], location: str) -> Source:
+        """The source with this location, new or as it was."""
+        self._execute(
+            "INSERT INTO sources (kind, location, added_at) VALUES (?, ?, ?) ON CONFLICT (location) DO NOTHING",
+            (kind, path_key(location), time.time()),
+        )
+        return next(source for source in self._library.sources() if source.location == location)
+
+    def remove_source(self, source: Source) -> int:
+        """Removes a source with its documents, except those that lie in another source too. Returns how many went."""
+        others = [other for other in self._library.sources() if other.id != source.id and other.kind != "youtube"]
+        for other in sorted(others, key=lambda other: -len(other.location)):  # the innermost folder takes first
+            self._execute(
+                "UPDATE documents SET source_id = ? WHERE source_id = ? AND (path = ? OR (path >= ? AND path < ?))",
+                (other.id, source.id, path_key(other.location), *folder_range(other.location)),
+            )
+        removed = self._execute("DELETE FROM documents WHERE source_id = ?", (source.id,))
+        self._execute("DELETE FROM sources WHERE id = ?", (source.id,))
+        self._changed()
+        return removed
+
+    # -- documents -------------------------------------------------------------------------------------------------
+
+    def put_document(
+        self,
+        file: FileState,
+        parsed: ParsedDocument,
+        chunks: Sequence[Chunk],
+        contexts: Sequence[str],
+        vectors: NDArray[np.float16],
+    ) -> int:
+        """Stores a document that was read, in place of what stood at its path. Returns its id, which stays the same.
+
+        ``contexts`` holds the line prepended to each chunk; ``vectors`` is [chunks, dimension].
+        """
+        assert len(chunks) == len(contexts) == len(vectors), "one context and one vector a chunk"
+        document_id = self._put_row(file, parsed.title, parsed.media_type, "ok", _warning(parsed), len(chunks))
+        data = zlib.compress(parsed.text.encode("utf-8", "surrogatepass"), 6)
+        self._execute(
+            "INSERT INTO texts (document_id, data, marks) VALUES (?, ?, ?)",
+            (document_id, data, json.dumps(_marks(parsed.blocks), separators=(",", ":"))),
+        )
+        for chunk, context, vector in zip(chunks, contexts, vectors, strict=True):
+            chunk_id = self._insert_chunk(document_id, chunk, context)
+            self._put_vector(chunk_id, vector)
+        self._changed()
+        return document_id
+
+    def put_status(self, file: FileState, status: Literal["failed", "skipped"], reason: str) -> int:
+        """Records that a file was not read, and drops what an earlier version of it had left. Returns its id."""
+        document_id = self._put_row(file, "", "", status, reason, 0)
+        self._changed()
+        return document_id
+
+    def touch(self, document_id: int, size: int, mtime_ns: int) -> None:
+        """The file was written anew with the same content."""
+        self._execute("UPDATE documents SET size = ?, mtime_ns = ? WHERE id = ?", (size, mtime_ns, document_id))
+
+    def move(self, document_id: int, file: FileState) -> None:
+        """The file was renamed or belongs to another source now; chunks and ids stay."""
+        self._execute(
+            "UPDATE documents SET source_id = ?, path = ?, size = ?, mtime_ns = ? WHERE id = ?",
+            (file.source_id, path_key(file.path), file.size, file.mtime_ns, document_id),
+        )
+
+    def delete(self, document_ids: Iterable[int]) -> None:
+        for document_id in document_ids:
+            self._execute("DELETE FROM documents WHERE id = ?", (document_id,))
+        self._changed()
+
+    # -- embeddings ------------------------------------------------------------------------------------------------
+
+    def change_embedder(self, name: str) -> None:
+        """From here on vectors are those of ``name``. All stored ones go, and all chunks are ``chunks_to_embed``."""
+        self._execute("DELETE FROM embeddings", ())
+        self._execute("UPDATE meta SET value = ? WHERE key = 'embedder'", (name,))
+        self._changed()
+
+    def chunks_to_embed(self, limit: int) -> list[tuple[int, str, str]]:
+        """Up to ``limit`` (chunk id, context, text) without a vector, in the order of ids."""
+        with self._library.reading() as connection:
+            return connection.execute(
+                "SELECT id, context, text FROM chunks c "
+                "WHERE NOT EXISTS (SELECT 1 FROM embeddings e WHERE e.chunk_id = c.id) ORDER BY id LIMIT ?",
+                (limit,),
+            ).fetchall()
+
+    def put_vectors(self, chunk_ids: Sequence[int], vectors: NDArray[np.float16]) -> None:
+        for chunk_id, vector in zip(chunk_ids, vectors, strict=True):
+            self._put_vector(chunk_id, vector)
+        self._changed()
+
+    # -- rows ------------------------------------------------------------------------------------------------------
+
+    def _execute(self, sql: str, parameters: Sequence[object]) -> int:
+        with self._library.reading() as connection:
+            assert connection.in_transaction, "changes are made inside transaction()"
+            return connection.execute(sql, parameters).rowcount
+
+    def _changed(self) -> None:
+        self._execute("UPDATE meta SET value = value + 1 WHERE key = 'generation'", ())
+
+    def _put_row(
+        self, file: FileState, title: str, media_type: str, status: str, error: str | None, chunks: int
+    ) -> int:
+        with self._library.reading() as connection:
+            (document_id,) = connection.execute(
+                """INSERT INTO documents
+                (source_id, path, title, media_type, status, error, chunks, size, mtime_ns, content_hash, read_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT (path) DO UPDATE SET source_id = excluded.source_id, title = excluded.title,
+                media_type = excluded.media_type, status = excluded.status, error = excluded.error,
+                chunks = excluded.chunks, size = excluded.size, mtime_ns = excluded.mtime_ns,
+                content_hash = excluded.content_hash, read_at = excluded.read_at
+                RETURNING id""",
+                (
+                    file.source_id,
+                    path_key(file.path),
+                    title,
+                    media_type,
+                    status,
+                    error,
+                    chunks,
+                    file.size,
+                    file.mtime_ns,
+                    file.content_hash,
+                    time.time(),
+                ),
+            ).fetchone()
+        self._execute("DELETE FROM texts WHERE document_id = ?", (document_id,))
+        self._execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
+        return int(document_id)
+
+    def _insert_chunk(self, document_id: int, chunk: Chunk, context: str) -> int:
+        with self._library.reading() as connection:
+            (chunk_id,) = connection.execute(
+                """INSERT INTO chunks
+                (document_id, ordinal, start, stop, page, start_s, end_s, heading_path, context, text, bigrams)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id""",
+                (
+                    document_id,
+                    chunk.ordinal,
+                    chunk.start,
+                    chunk.end,
+                    chunk.page,
+                    chunk.start_s,
+                    chunk.end_s,
+                    json.dumps(chunk.heading_path, ensure_ascii=False),
+                    context,
+                    chunk.text,
+                    bigrams_of(f"{context}\n{chunk.text}"),
+                ),
+            ).fetchone()
+            return int(chunk_id)
+
+    def _put_vector(self, chunk_id: int, vector: NDArray[np.float16]) -> None:
+        blob = np.ascontiguousarray(vector, dtype=np.float16).tobytes()
+        self._execute("INSERT OR REPLACE INTO embeddings (chunk_id, vector) VALUES (?, ?)", (chunk_id, blob))
+
+
+def _marks(blocks: Sequence[Block]) -> list[tuple[int, int | None, float | None]]:
+    """[start, page, start_s] of every block that stands elsewhere than the one before it."""
+    marks: list[tuple[int, int | None, float | None]] = []
+    for block in blocks:
+        if not marks or (block.page, block.start_s) != marks[-1][1:]:
+            marks.append((block.start, block.page, block.start_s))
+    return marks
+
+
+def _warning(parsed: ParsedDocument) -> str | None:
+    """What a person should know about a document that was read all the same."""
+    return " ".join(parsed.warnings) or None

@@ -1,0 +1,62 @@
+"""One writer at a time: a lock file beside the library.
+
+In: the folder that holds library.db and how long to wait. Out: a context in which this process alone writes, or
+LibraryLocked that names the holder. Readers take no lock. The operating system frees the lock when its holder dies;
+``library.writer`` beside it only names the holder and may be stale.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from rag.errors import LibraryError, LibraryLocked
+
+LOCK_NAME = "library.lock"
+HOLDER_NAME = "library.writer"
+
+
+@contextmanager
+def writing(library_dir: Path, timeout_s: float = 0.0) -> Iterator[None]:
+    """Holds the library for writing. Waits up to ``timeout_s``; 0 tries once."""
+    lock = FileLock(library_dir / LOCK_NAME, timeout=timeout_s, thread_local=False)
+    try:
+        library_dir.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise _locked(library_dir) from None
+    except OSError as error:
+        raise LibraryError(
+            f"The library folder {library_dir} cannot be written to ({error.strerror or error}).",
+            "Check the disk and your rights to that folder, or choose another data folder.",
+        ) from error
+    holder = library_dir / HOLDER_NAME
+    try:
+        _name_holder(holder)
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _name_holder(holder: Path) -> None:
+    try:
+        holder.write_text(json.dumps({"pid": os.getpid()}), encoding="utf-8")
+    except OSError:
+        return  # a full disk must not keep a sync from removing documents; the name is a courtesy
+
+
+def _locked(library_dir: Path) -> LibraryLocked:
+    try:
+        pid = json.loads((library_dir / HOLDER_NAME).read_text(encoding="utf-8"))["pid"]
+    except (OSError, ValueError, KeyError, TypeError):
+        pid = None
+    if pid == os.getpid():
+        return LibraryLocked("This program is already syncing the library.", "Wait until it has finished, or stop it.")
+    who = f"Another Docent (process {pid})" if isinstance(pid, int) else "Another program"
+    return LibraryLocked(
+        f"{who} is writing to the library in {library_dir}.", "Wait until it has finished or close it, then try again."
+    )

@@ -1,0 +1,198 @@
+"""The tables of library.db: how a connection is opened, how an older file is brought up to date, and what SQLite's
+errors mean to a person.
+
+In: the path of the file. Out: a configured ``sqlite3.Connection`` in autocommit mode. This file knows nothing of
+documents beyond their columns, and it never deletes or overwrites a file that it cannot use.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rag.errors import LibraryError, LibraryLocked
+
+BUSY_TIMEOUT_S = 10.0
+APPLICATION_ID = 0x446F6365  # "Doce": tells a library from another program's SQLite file
+
+# A path is a BLOB because a file name need not be valid Unicode (see ``path_key``). AUTOINCREMENT: a chunk's id is
+# never used again, which is what lets the vector index compare ids alone.
+_VERSION_1 = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
+    "INSERT INTO meta VALUES ('generation', 0), ('embedder', NULL)",
+    """CREATE TABLE sources (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        location BLOB NOT NULL UNIQUE,
+        added_at REAL NOT NULL
+    )""",
+    """CREATE TABLE documents (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        source_id INTEGER NOT NULL REFERENCES sources (id) ON DELETE CASCADE,
+        path BLOB NOT NULL UNIQUE,
+        title TEXT NOT NULL,
+        media_type TEXT NOT NULL,
+        status TEXT NOT NULL CHECK (status IN ('ok', 'failed', 'skipped', 'pending')),
+        error TEXT,
+        chunks INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        content_hash TEXT NOT NULL,
+        read_at REAL NOT NULL
+    )""",
+    "CREATE INDEX documents_by_source ON documents (source_id)",
+    """CREATE TABLE texts (
+        document_id INTEGER PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE,
+        data BLOB NOT NULL,
+        marks TEXT NOT NULL
+    )""",
+    """CREATE TABLE chunks (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        document_id INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+        ordinal INTEGER NOT NULL,
+        start INTEGER NOT NULL,
+        stop INTEGER NOT NULL,
+        page INTEGER,
+        start_s REAL,
+        end_s REAL,
+        heading_path TEXT NOT NULL,
+        context TEXT NOT NULL,
+        text TEXT NOT NULL,
+        bigrams TEXT NOT NULL
+    )""",
+    "CREATE UNIQUE INDEX chunks_by_document ON chunks (document_id, ordinal)",
+    """CREATE TABLE embeddings (
+        chunk_id INTEGER PRIMARY KEY REFERENCES chunks (id) ON DELETE CASCADE,
+        vector BLOB NOT NULL
+    )""",
+    """CREATE VIRTUAL TABLE chunk_fts USING fts5 (
+        context, text, bigrams, content = 'chunks', content_rowid = 'id',
+        tokenize = 'porter unicode61 remove_diacritics 2'
+    )""",
+    """CREATE TRIGGER chunks_inserted AFTER INSERT ON chunks BEGIN
+        INSERT INTO chunk_fts (rowid, context, text, bigrams) VALUES (new.id, new.context, new.text, new.bigrams);
+    END""",
+    """CREATE TRIGGER chunks_deleted AFTER DELETE ON chunks BEGIN
+        INSERT INTO chunk_fts (chunk_fts, rowid, context, text, bigrams)
+        VALUES ('delete', old.id, old.context, old.text, old.bigrams);
+    END""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
+"""``MIGRATIONS[n]`` brings a library of version n to version n + 1."""
+
+VERSION = len(MIGRATIONS)
+
+
+def path_key(path: str) -> bytes:
+    """A path or URL as it is stored: UTF-8 that also carries the lone surrogates of undecodable file names."""
+    return path.encode("utf-8", "surrogatepass")
+
+
+def path_text(key: bytes) -> str:
+    """The path that ``path_key`` stored."""
+    return key.decode("utf-8", "surrogatepass")
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turns SQLite's errors about the file at ``path`` into LibraryError with a remedy; ours pass unchanged."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        translated = _translate(error, path)
+        if translated is None:
+            raise
+        raise translated from error
+
+
+def _translate(error: sqlite3.DatabaseError, path: Path) -> LibraryError | None:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the low byte is the primary code
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return damaged(path)
+    if code == sqlite3.SQLITE_FULL:
+        return LibraryError(
+            f"The disk that holds the library {path} is full.",
+            "Free some space and sync again; everything read so far is kept.",
+        )
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return LibraryLocked(
+            f"Another program is using the library {path}.", "Wait until it has finished, then try again."
+        )
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH):
+        return LibraryError(
+            f"The library {path} cannot be opened for this ({error}).",
+            "Check that the folder exists and that you may write to it.",
+        )
+    if code == sqlite3.SQLITE_IOERR:
+        return LibraryError(
+            f"The library {path} could not be read or written ({error}).",
+            "Check the disk (full, unplugged or failing), then try again.",
+        )
+    return None
+
+
+def damaged(path: Path) -> LibraryError:
+    return LibraryError(
+        f"The library {path} is damaged or is not a Docent library.",
+        "It has been left as it is. Restore it from a backup, or move it aside and sync again to build a new one.",
+    )
+
+
+def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    """A connection in autocommit mode to an existing or new file; may be closed from any thread."""
+    uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+    connection = sqlite3.connect(
+        uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=64
+    )
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA cache_size = -16384")  # KiB; keyword search walks many small pages
+        if not read_only:
+            # NORMAL in WAL mode: a killed process loses nothing; a power cut may undo the last commits, whole.
+            connection.execute("PRAGMA synchronous = NORMAL")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
+    """Checks that the file is a library of a known version, and creates or migrates it unless ``read_only``."""
+    version = _version(connection, path)
+    if version == VERSION:
+        return
+    if read_only:
+        raise LibraryError(
+            f"The library {path} was written by an older Docent.", "Run `docent sync` once to bring it up to date."
+        )
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("BEGIN IMMEDIATE")  # two processes may get here at once; the second finds the work done
+    try:
+        for statements in MIGRATIONS[_version(connection, path) :]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    tables = int(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+    if application != APPLICATION_ID and (tables or version or application):
+        raise damaged(path)
+    if application == APPLICATION_ID and not tables:
+        raise damaged(path)
+    if version > VERSION:
+        raise LibraryError(
+            f"The library {path} was written by a newer Docent (library version {version}; this one knows {VERSION}).",
+            "Update Docent, or choose another data folder.",
+        )
+    return version

@@ -1,0 +1,37 @@
+"""Fakes behind the protocols of ``rag``: small, deterministic, without weights."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+_WORD = re.compile(r"\w+")
+
+
+class FakeEmbedder:
+    """Hashed bag of words: texts that share words are near, the same text always gives the same unit vector."""
+
+    def __init__(self, name: str = "fake-bag-of-words", dimension: int = 64, max_tokens: int = 256) -> None:
+        self.name = name
+        self.dimension = dimension
+        self.max_tokens = max_tokens
+        self.passages_embedded = 0
+
+    def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.passages_embedded += len(texts)
+        return np.stack([self.embed_query(text) for text in texts]) if texts else np.zeros((0, self.dimension), "f4")
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        vector = np.zeros(self.dimension, dtype=np.float32)
+        for word in _WORD.findall(text.lower()):
+            digest = hashlib.blake2b(word.encode("utf-8", "replace"), digest_size=8).digest()
+            vector[int.from_bytes(digest[:4], "little") % self.dimension] += 1 if digest[4] & 1 else -1
+        norm = float(np.linalg.norm(vector))
+        if norm == 0:  # no words at all, or words that cancel out
+            vector[0], norm = 1.0, 1.0
+        return vector / np.float32(norm)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(_WORD.findall(text)) for text in texts]

@@ -1,0 +1,169 @@
+"""Keyword search on small libraries: what is found, what is found first, and that no question is syntax."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rag.keyword import bigrams_of, terms_of
+from rag.library import Library
+from rag.library_writer import FileState, LibraryWriter
+from rag.types import Chunk, Filter, ParsedDocument
+
+Search = Callable[[str], list[str]]
+
+TEXTS = [
+    "The company filed its Form 10-Q in May.",
+    "Ten questions and answers about cats, dogs and quails.",
+    "Order AB-1234 was shipped; order AB-9999 was not.",
+    "The growth rate was 3.5 percent, up from 2.9 percent.",
+    "北京的人口超过两千万。上海也很大。",
+    "東京は日本の首都です。",
+    "서울은 대한민국의 수도이다.",
+    "The caf\u00e9 serves na\u00efve cr\u00e8me br\u00fbl\u00e9e.",
+    "To be or not to be, that is the question.",
+    "World War II ended in 1945. The wars of the roses ended earlier.",
+    "Use snake_case names such as max_file_size.",
+]
+
+
+def build(path: Path, texts: list[str], context: str = "") -> Library:
+    library = Library.open(path / "library.db")
+    writer = LibraryWriter(library)
+    with writer.transaction():
+        source = writer.add_source("folder", "/data")
+        for number, text in enumerate(texts):
+            writer.put_document(
+                FileState(source.id, f"/data/{number}", len(text), 0, str(number)),
+                ParsedDocument(text, (), "title", "text/plain"),
+                [Chunk(0, 0, 0, len(text), text)],
+                [context],
+                np.zeros((1, 4), dtype=np.float16),
+            )
+    return library
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    return build(tmp_path_factory.mktemp("keyword"), TEXTS)
+
+
+@pytest.fixture
+def search(library: Library) -> Search:
+    def run(question: str) -> list[str]:
+        hits = library.keyword_search(question, 10)
+        assert [score for _, score in hits] == sorted((score for _, score in hits), reverse=True)
+        found = library.chunks([id_ for id_, _ in hits])
+        return [chunk.text for chunk, _ in found.values()]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("question", "best"),
+    [
+        ("What does the 10-Q say?", 0),
+        ("10-q", 0),
+        ("Was AB-1234 shipped?", 2),
+        ("ab-1234", 2),
+        ("a rate of 3.5", 3),
+        ("北京人口", 4),
+        ("上海", 4),
+        ("日本の首都はどこですか", 5),
+        ("수도", 6),
+        ("creme brulee", 7),
+        ("CAFÉ", 7),
+        ("the company's filing", 0),
+        ("When did World War II end?", 9),
+        ("max_file_size", 10),
+        ("shipping orders", 2),
+    ],
+)
+def test_the_right_chunk_comes_first(search: Search, question: str, best: int) -> None:
+    assert search(question)[:1] == [TEXTS[best]]
+
+
+def test_a_lone_character_without_spaces_is_found(search: Search) -> None:
+    assert search("京")[:1] == [TEXTS[5]] or search("京")[:1] == [TEXTS[4]]
+    assert TEXTS[4] in search("北")
+
+
+def test_stop_words_count_only_when_there_is_nothing_else(search: Search) -> None:
+    assert search("to be or not to be") == [TEXTS[8]] or search("to be or not to be")[0] == TEXTS[8]
+    assert search("is the quail to be or not to be") == [TEXTS[1]]
+
+
+@pytest.mark.parametrize("question", ["", "   ", "?!", "\0", "😀", '"', "zzz", "\ud83d", "()", "*", "^", "-", "NEAR"])
+def test_a_question_with_nothing_to_find(search: Search, question: str) -> None:
+    assert search(question) == []
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        'cats" OR "company',
+        "cats AND (dogs",
+        "text : cats",
+        "context:cats",
+        "cats*",
+        "^cats",
+        "cats\0dogs",
+        "{cats dogs} : quails",
+        "NEAR(cats dogs, 2)",
+        "cats NOT dogs",
+        "-cats +dogs",
+        "cats 😀 \ud83d",
+        "'; DROP TABLE chunks; -- cats",
+    ],
+)
+def test_syntax_is_text(search: Search, question: str) -> None:
+    assert TEXTS[1] in search(question)
+
+
+@given(st.text(max_size=80))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_question_fails(library: Library, question: str) -> None:
+    assert len(library.keyword_search(question, 3)) <= 3
+
+
+def test_a_very_long_question_is_answered(library: Library) -> None:
+    assert library.keyword_search("quails " + " ".join(f"word{i}" for i in range(20_000)), 3)
+
+
+def test_headings_are_searched_too(tmp_path: Path) -> None:
+    with build(tmp_path, ["It rose by a tenth."], context="Annual report > Dividend") as library:
+        assert len(library.keyword_search("dividend", 3)) == 1
+
+
+def test_a_filter_admits_only_its_documents(library: Library) -> None:
+    hits = library.keyword_search("ended question order", 10)
+    assert len(hits) > 1
+    document = library.chunks([hits[-1][0]])[hits[-1][0]][1]
+    assert [id_ for id_, _ in library.keyword_search("ended question order", 10, Filter(frozenset({document.id})))] == [
+        hits[-1][0]
+    ]
+
+
+def test_no_more_than_k(library: Library) -> None:
+    assert len(library.keyword_search("ended question order percent", 2)) == 2
+    assert library.keyword_search("ended", 0) == []
+
+
+def test_terms() -> None:
+    assert terms_of("What did Apple's 10-Q for 2022-06 tell about the AB-1234?") == [
+        "apple",
+        "10-q",
+        "2022-06",
+        "2022",
+        "ab-1234",
+        "1234",
+    ]
+    assert terms_of("What's that?") == ["what's", "that"]
+
+
+def test_bigrams() -> None:
+    assert bigrams_of("in 北京市, 大 and Tokyo") == "北京 京市 大"
+    assert bigrams_of("nothing to do") == ""
