@@ -1,0 +1,143 @@
+"""Question and numbered passages in, an answer of one to three sentences quoted from them out, each with its ``[n]``.
+
+The answerer for when no language model is there. It chooses and quotes, it never words anything itself, so every
+statement stands in a document. Where the evidence is weak it says so (``found`` false). A request for a summary gets
+the leading and most central sentences instead. Knows neither library nor retrieval.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from rag.cite import Locate, citation_for
+from rag.evidence import Candidate, found_features, found_probability, rank_sentences
+from rag.overview import overview
+from rag.protocols import Embedder
+from rag.question import Question, analyse
+from rag.quote import cut, is_closed, readable, with_items
+from rag.sentences import cached_sentences
+from rag.types import Answer, AnswerEvent, Citation, Passage, TextDelta, Turn
+from rag.words import stem, words
+
+NOT_FOUND = "I could not find this in your documents."
+FOUND_AT = 0.5  # probability; chosen with benchmarks/answers.py so that at most 12% of answerable questions are refused
+MOST_SENTENCES = 3
+_ALSO_AT = 0.5  # share of the best sentence's probability that another one needs to be quoted too
+
+_LEANS_BACK = re.compile(
+    r"(?:he|she|it|they|his|her|its|their|this|these|those|that|such|there|however|therefore|thus|also|but|and|then|er|sie|"
+    r"es|il|elle|ils|elles|dies\w*)\b",
+    re.IGNORECASE,
+)
+_PIECE = re.compile(r"\s*\S+\s*")
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A span of a passage that goes into the answer."""
+
+    passage: Passage
+    start: int
+    end: int
+    score: float
+
+
+class ExtractiveAnswerer:
+    """Implements the Answerer protocol with nothing but the embedder."""
+
+    def __init__(self, embedder: Embedder, locate: Locate | None = None, found_at: float = FOUND_AT) -> None:
+        self._embedder = embedder
+        self._locate = locate
+        self._found_at = found_at
+
+    @property
+    def name(self) -> str:
+        return "extractive"
+
+    def answer(self, question: str, passages: Sequence[Passage], history: Sequence[Turn]) -> Iterator[AnswerEvent]:
+        """Yields the answer a sentence at a time. ``history`` is not needed: the question is already complete."""
+        quotes = self._choose(question, passages)
+        if not quotes:
+            yield TextDelta(NOT_FOUND)
+            yield Answer(NOT_FOUND, found=False, citations=(), answerer=self.name)
+            return
+        written = ""
+        citations: list[Citation] = []
+        for quote in quotes:
+            piece = _worded(quote, first=not citations, previous=written)
+            citations.append(citation_for(quote.passage, quote.start, quote.end, self._locate, quote.score))
+            for part in _PIECE.findall(piece):
+                written += part
+                yield TextDelta(part)
+        yield Answer(written, found=True, citations=tuple(citations), answerer=self.name)
+
+    def _choose(self, text: str, passages: Sequence[Passage]) -> list[Quote]:
+        """The quotes that make up the answer, in the order in which they are read; none where evidence is weak."""
+        question = analyse(text)
+        usable = [passage for passage in passages if passage.text.strip()]
+        if not usable:
+            return []
+        if question.overview:
+            return [
+                Quote(p, *cut(p.text, start, end, start), p.score) for p, start, end in overview(usable, self._embedder)
+            ]
+        ranked = rank_sentences(question, usable, self._embedder)
+        if not ranked or found_probability(found_features(question, ranked)) < self._found_at:
+            return []
+        return [_quoted(question, candidate) for candidate in _selected(ranked)]
+
+
+def _selected(ranked: Sequence[Candidate]) -> list[Candidate]:
+    """The best sentence, what it leans on, and others nearly as good; those of one passage in their order."""
+    best = ranked[0]
+    chosen = [best]
+    before = _sentence_before(best)
+    if before is not None and best.features["context"] > 0 and _LEANS_BACK.match(best.text):
+        chosen.append(before)
+    for candidate in ranked[1:]:
+        if len(chosen) == MOST_SENTENCES or candidate.probability < _ALSO_AT * best.probability:
+            break
+        if not any(_same(candidate, other) for other in chosen):
+            chosen.append(candidate)
+    numbers = list(dict.fromkeys(candidate.passage.number for candidate in chosen))
+    return sorted(chosen, key=lambda candidate: (numbers.index(candidate.passage.number), candidate.start))
+
+
+def _sentence_before(candidate: Candidate) -> Candidate | None:
+    """The sentence in front of a candidate in the same paragraph."""
+    text = candidate.passage.text
+    spans = cached_sentences(text)
+    for (start, end), (next_start, next_end) in pairwise(spans):
+        if next_start <= candidate.start < next_end:
+            same_paragraph = "\n\n" not in text[end:next_start]
+            return Candidate(candidate.passage, start, end, {}, candidate.probability) if same_paragraph else None
+    return None
+
+
+def _same(one: Candidate, other: Candidate) -> bool:
+    """Whether two candidates say the same: equal but for white space, or one span (two copies of a document)."""
+    return one.text.split() == other.text.split()
+
+
+def _quoted(question: Question, candidate: Candidate) -> Quote:
+    """The span to quote: with the list it announces, or cut around the words of the question."""
+    passage = candidate.passage
+    start, end = with_items(passage.text, candidate.start, candidate.end)
+    if end == candidate.end:
+        start, end = cut(passage.text, start, end, _focus(question, candidate))
+    return Quote(passage, start, end, candidate.probability)
+
+
+def _focus(question: Question, candidate: Candidate) -> int:
+    """Where in a sentence the words of the question begin."""
+    places = [start for word, start, _ in words(candidate.text) if stem(word) in question.terms]
+    return candidate.start + (places[len(places) // 2] if places else 0)
+
+
+def _worded(quote: Quote, *, first: bool, previous: str) -> str:
+    """The quote as it is read, with its marker, and what joins it to the text before."""
+    shown = readable(quote.passage.text, quote.start, quote.end)
+    own_line = "\n" in shown or not is_closed(shown) or "\n" in previous
+    joint = "" if first else "\n\n" if own_line else " "
+    return f"{joint}{shown} [{quote.passage.number}]"

@@ -1,0 +1,201 @@
+"""A question and its passages in, the sentences that may answer it out, best first, and how strong the evidence is.
+
+A sentence is judged by a logistic regression over a few features a reader can check by hand (``SENTENCE_WEIGHTS``);
+whether the best of them is enough to answer at all by a second one (``FOUND_WEIGHTS``). Both are fitted by
+``python benchmarks/answers.py --fit``. Knows nothing of wording an answer.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.protocols import Embedder
+from rag.question import Question, type_evidence
+from rag.sentences import cached_sentences, is_table_row, skip_marker
+from rag.types import Passage
+from rag.words import match, prefixes_of, stems
+
+SENTENCES_EMBEDDED = 16  # the lexically best sentences of all passages; a batch of them takes about 40 ms on two cores
+_EMBEDDED_CHARS = 400  # of a sentence; the embedder's time grows with its length
+_SENTENCES_PER_PASSAGE = 400  # more than any passage that fits a prompt; keeps a whole book as one passage bearable
+
+SENTENCE_WEIGHTS: Mapping[str, float] = {
+    "bias": -4.0,
+    "own": 3.0,
+    "context": 1.5,
+    "cosine": 4.0,
+    "type": 0.6,
+    "rank": 0.5,
+}
+FOUND_WEIGHTS: Mapping[str, float] = {"bias": -6.0, "own": 3.0, "covered": 4.0, "cosine": 5.0}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A sentence of a passage: ``passage.text[start:end]``, what was measured of it and its probability."""
+
+    passage: Passage
+    start: int
+    end: int
+    features: Mapping[str, float]
+    probability: float = 0.0
+
+    @property
+    def text(self) -> str:
+        return self.passage.text[self.start : self.end]
+
+
+def rank_sentences(question: Question, passages: Sequence[Passage], embedder: Embedder) -> list[Candidate]:
+    """The sentences most likely to answer, best first; at most SENTENCES_EMBEDDED."""
+    candidates = _lexical_candidates(question, passages)
+    if not candidates:
+        return []
+    cosines = _cosines(question, candidates, embedder)
+    judged = [_judged(candidate, float(cosine)) for candidate, cosine in zip(candidates, cosines, strict=True)]
+    return sorted(judged, key=lambda candidate: -candidate.probability)
+
+
+def found_features(question: Question, ranked: Sequence[Candidate]) -> dict[str, float]:
+    """What decides whether the documents hold an answer: the best sentence, and what of the question is nowhere."""
+    best = ranked[0]
+    covered = best.features["own"] + best.features["context"] + best.features["rest"]
+    name_weight = sum(question.terms[name] for name in question.names) or 1.0
+    return {
+        "bias": 1.0,
+        "own": best.features["own"],
+        "covered": covered,
+        "cosine": best.features["cosine"],
+        "top_cosine": max(candidate.features["cosine"] for candidate in ranked),
+        "pairs": best.features["pairs"],
+        "type": best.features["type"],
+        "logit": _logit(best.probability),
+        "names_missing": best.features["names_missing"] / name_weight,
+        "rarest_missing": best.features["rarest_missing"] / 8.5,
+        "short": 1.0 / len(question.terms),
+    }
+
+
+def found_probability(features: Mapping[str, float]) -> float:
+    """Probability that the best sentences answer the question."""
+    return _sigmoid(_dot(FOUND_WEIGHTS, features))
+
+
+def _lexical_candidates(question: Question, passages: Sequence[Passage]) -> list[Candidate]:
+    """The sentences that share most with the question, by themselves and through what stands around them."""
+    by_score = sorted(passages, key=lambda passage: -passage.score)
+    candidates: list[Candidate] = []
+    for rank, passage in enumerate(by_score, start=1):
+        candidates.extend(_of_passage(question, passage, rank))
+    candidates.sort(key=lambda candidate: -_lexical_score(candidate))
+    return candidates[:SENTENCES_EMBEDDED]
+
+
+def _lexical_score(candidate: Candidate) -> float:
+    features = candidate.features
+    return (
+        features["own"]
+        + 0.5 * features["context"]
+        + 0.3 * features["rest"]
+        + 0.2 * features["pairs"]
+        + 0.2 * features["type"]
+        + 0.3 * features["rank"]
+        - 0.5 * features["fragment"]
+        - 0.5 * features["asks"]
+    )
+
+
+def _of_passage(question: Question, passage: Passage, rank: int) -> list[Candidate]:
+    """Every sentence of a passage with all features but the cosine."""
+    text = passage.text
+    spans = cached_sentences(text)[:_SENTENCES_PER_PASSAGE]
+    sequences = [stems(text[start:end]) for start, end in spans]
+    sets = [frozenset(sequence) for sequence in sequences]
+    headings = frozenset(stems(" ".join((passage.document.title, *passage.heading_path))))
+    whole = headings.union(*sets)
+    in_passage = _matches(question, whole)
+    names_missing = sum(question.terms[name] for name in question.names if in_passage[name] == 0)
+    rarest_missing = max((weight for term, weight in question.terms.items() if in_passage[term] == 0), default=0.0)
+    found: list[Candidate] = []
+    for index, (start, end) in enumerate(spans):
+        own = _matches(question, sets[index])
+        near = _matches(question, headings.union(*sets[max(0, index - 2) : index + 1]))
+        first = skip_marker(text, start, end)
+        sentence = text[first:end]
+        features = {
+            "bias": 1.0,
+            "own": _covered(question, own),
+            "context": _covered(question, near) - _covered(question, own),
+            "rest": _covered(question, in_passage) - _covered(question, near),
+            "pairs": _pairs(question, sequences[index]),
+            "type": type_evidence(question, sentence),
+            "rank": 1.0 / rank,
+            "fragment": float(len(sequences[index]) < 5 and not is_table_row(text, start, end)),
+            "asks": float(sentence.rstrip("\"'”’»)").endswith(("?", "？", "؟"))),
+            "length": min(1.0, len(sequences[index]) / 40),
+            "names_missing": names_missing,
+            "rarest_missing": rarest_missing,
+        }
+        found.append(Candidate(passage, first, end, features))
+    return found
+
+
+def _matches(question: Question, among: frozenset[str]) -> dict[str, float]:
+    """How well each term of the question occurs among some stems, 0 to 1."""
+    prefixes = prefixes_of(among)
+    return {term: match(term, among, prefixes) for term in question.terms}
+
+
+def _covered(question: Question, matches: Mapping[str, float]) -> float:
+    """Share of the question's weight that is matched, 0 to 1."""
+    return sum(weight * matches[term] for term, weight in question.terms.items()) / question.total
+
+
+def _pairs(question: Question, sequence: Sequence[str]) -> float:
+    """Share of the question's neighbouring words that stand at most three words apart in the sentence."""
+    if not question.pairs:
+        return 0.0
+    places: dict[str, list[int]] = {}
+    for index, word in enumerate(sequence):
+        if word in question.terms:
+            places.setdefault(word, []).append(index)
+    near = sum(
+        any(abs(i - j) <= 3 for i in places.get(left, ()) for j in places.get(right, ()))
+        for left, right in question.pairs
+    )
+    return near / len(question.pairs)
+
+
+def _cosines(question: Question, candidates: Sequence[Candidate], embedder: Embedder) -> NDArray[np.float32]:
+    """Similarity of the question and each sentence under its title, in one batch."""
+    texts = [_with_title(candidate) for candidate in candidates]
+    vectors = embedder.embed_passages(texts)
+    cosines: NDArray[np.float32] = vectors @ embedder.embed_query(question.text)
+    return cosines
+
+
+def _with_title(candidate: Candidate) -> str:
+    """A sentence that says 'he' or 'it' is understood under its heading."""
+    passage = candidate.passage
+    heading = passage.heading_path[-1] if passage.heading_path else passage.document.title
+    return f"{heading[:80]}: {candidate.text[:_EMBEDDED_CHARS]}"
+
+
+def _judged(candidate: Candidate, cosine: float) -> Candidate:
+    features = {**candidate.features, "cosine": cosine}
+    return replace(candidate, features=features, probability=_sigmoid(_dot(SENTENCE_WEIGHTS, features)))
+
+
+def _dot(weights: Mapping[str, float], features: Mapping[str, float]) -> float:
+    return sum(weight * features[name] for name, weight in weights.items())
+
+
+def _sigmoid(x: float) -> float:
+    return 1.0 / (1.0 + math.exp(-max(-40.0, min(40.0, x))))
+
+
+def _logit(p: float) -> float:
+    p = min(1 - 1e-9, max(1e-9, p))
+    return math.log(p / (1 - p))

@@ -1,0 +1,188 @@
+"""A question in, what its answer must look like out: its words with their weights, the kind of thing it asks for.
+
+Patterns for English, and for the question words of a few other European languages; any other question simply
+expects nothing in particular. Knows no documents.
+"""
+
+import re
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from rag.stop_words import STOP_WORDS
+from rag.words import content_stems, fold, stem, weight, words
+
+Expected = Literal["person", "date", "number", "place", "reason", "definition", "list", "any"]
+
+_OVERVIEW = re.compile(
+    r"\b(?:summar(?:y|i[sz]e[sd]?|i[sz]ing)|overview|tl;?dr|in a nutshell|key (?:take-?aways|points|ideas)|"
+    r"main (?:points?|ideas?|topics?|message|themes?)|gist)\b"
+    r"|\bwhat(?:'s| is| are|s) (?:this|that|it|these|those|the|my) ?(?:\w+ ){0,3}about\b"
+    r"|\bwhat do(?:es)? (?:this|it|these|the|my) ?(?:\w+ ){0,2}(?:say|contain|cover)\b[\s?.]*$"
+    r"|\b(?:zusammenfass\w*|fasse? .*zusammen|worum geht|überblick|résum\w+|de quoi (?:parle|s'agit)"
+    r"|resum\w+|de qué trata|riassu\w+|di cosa (?:parla|tratta)|do que se trata|samenvatt\w+|vat .* samen)",
+    re.IGNORECASE,
+)
+_ASKS_FOR: tuple[tuple[Expected, str], ...] = (
+    (
+        "number",
+        r"\bhow (?:many|much|old|long|far|tall|high|deep|wide|big|large|fast|heavy|often|late)\b"
+        r"|\b(?:what|which) (?:\w+ )?(?:number|percent(?:age)?|proportion|fraction|amount|population|price|cost|size|"
+        r"area|length|height|width|depth|distance|temperature|speed|age|rate|total|ratio|salary|fee|budget|revenue|"
+        r"weight)\b"
+        r"|\b(?:wie ?viele?|wie (?:alt|lang|hoch|groß|weit|schwer|teuer)|combien|cu[áa]nt[oa]s?|"
+        r"quant[oiae]s?|hoeveel)\b",
+    ),
+    (
+        "date",
+        r"\bwhen\b|\b(?:what|which) (?:\w+ ){0,2}(?:year|date|day|month|decade|century|time|season|era|period|"
+        r"deadline)\b"
+        r"|\b(?:wann|quand|cu[áa]ndo|quando|wanneer)\b|\bin welchem jahr\b",
+    ),
+    (
+        "person",
+        r"\b(?:who|whom|whose)\b|\b(?:what|which) (?:\w+ )?(?:person|man|woman|king|queen|emperor|president|author|"
+        r"scientist|artist|actor|actress|director|singer|composer|writer|philosopher|leader|general|company|"
+        r"organi[sz]ation|team|group|band|party)\b|\b(?:wer|wem|wen|wessen|qui|qui[eé]n(?:es)?|quem|"
+        r"wie is)\b|^\W*chi\b",
+    ),
+    (
+        "place",
+        r"\bwhere\b|\b(?:what|which) (?:\w+ )?(?:country|city|state|town|place|location|continent|region|province|"
+        r"county|street|river|island|village|district|address|room|building)\b"
+        r"|\b(?:wohin|woher|dónde|dove|onde|waar)\b|^\W*(?:wo|où)\b",
+    ),
+    (
+        "reason",
+        r"\bwhy\b|\b(?:what|which) (?:\w+ )?(?:reason|cause|purpose)s?\b|\b(?:warum|weshalb|pourquoi|perché|waarom)\b",
+    ),
+    (
+        "list",
+        r"^\W*(?:please )?(?:list|enumerate|name (?:all|the|some|three|two|four|five))\b"
+        r"|\bwhat (?:are|were) (?:the|some|all)\b|\bwhich \w+s (?:are|were)\b",
+    ),
+    (
+        "definition",
+        r"^\W*what(?:'s| is| are| was| were) (?:(?:an?|the) )?[\w'-]+(?: [\w'-]+){0,2}\??\W*$"
+        r"|\b(?:define|definition of|meaning of|what does .{1,60} (?:mean|stand for))\b"
+        r"|^\W*was (?:ist|sind)\b|qu'est-ce",
+    ),
+)
+_PATTERNS: tuple[tuple[Expected, re.Pattern[str]], ...] = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _ASKS_FOR
+)
+_MONTHS = (
+    r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
+    r"nov(?:ember)?|dec(?:ember)?|januar|februar|märz|mai|juni|juli|oktober|dezember|janvier|février|avril|juin|juillet|août|septembre|"
+    r"octobre|novembre|décembre|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre"
+)
+_DATE = re.compile(
+    rf"\b(?:1\d|20)\d\d(?:s|\b)|\b\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{1,4}}\b|\b\d{{1,2}}(?::\d\d| ?[ap]\.?m\b)"
+    rf"|\b(?:{_MONTHS})\b\.? ?\d|\d\.? (?:of )?(?:{_MONTHS})\b|\b\d+(?:st|nd|rd|th) century\b|\b\d+ (?:bce?|ad|ce)\b"
+    r"|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b(?:century|decade|summer|winter|spring|autumn|yesterday|today|"
+    r"tomorrow|daily|weekly|monthly|annually|every (?:day|week|month|year))\b|\d+年|\d+月",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|"
+    r"eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|billion|dozen|"
+    r"half|third|quarter|twice|once|zwei|drei|vier|fünf|hundert|tausend|deux|trois|quatre|cinq|dos|tres|cuatro|cinco)s?\b",
+    re.IGNORECASE,
+)
+_REASON = re.compile(
+    r"\b(?:because|due to|so that|in order to|since|therefore|thus|hence|caus\w+|reason\w*|result\w*|led to|"
+    r"to (?:avoid|prevent|allow|ensure|protect|help|make|reduce|keep)|for fear|owing to|weil|da|deshalb|damit|parce que|"
+    r"car|porque|perché)\b",
+    re.IGNORECASE,
+)
+_PLACE = re.compile(
+    r"\b(?:in|at|near|from|to|of|between|across|outside|inside|north|south|east|west|on|along|into|à|en|dans|bei|nach|aus)"
+    r" (?:the |a |den |der |dem |la |le |el )?(?:[A-ZÄÖÜÉ][\w'-]+)"
+)
+_CAPITALISED = re.compile(r"\b[^\W\d_a-zà-öø-ÿ][\w'’-]+")
+_IS = re.compile(
+    r"\b(?:is|are|was|were|means?|refers? to|stands? for|describes?|defined as|ist|sind|est|sont|es|son|è)\b"
+)
+_UNCOMMON = 5.0  # weight from which a capitalised first word passes for a name
+
+
+@dataclass(frozen=True)
+class Question:
+    """``terms`` maps each meaningful stem to its weight; ``pairs`` are neighbours among them, in order.
+
+    ``names`` are the stems of capitalised words and numbers. ``overview`` asks for a summary of what there is.
+    """
+
+    text: str
+    terms: Mapping[str, float]
+    pairs: tuple[tuple[str, str], ...]
+    names: Set[str]
+    expected: Expected
+    overview: bool
+
+    @property
+    def total(self) -> float:
+        """Weight of all terms together."""
+        return sum(self.terms.values()) or 1.0
+
+
+def analyse(text: str) -> Question:
+    """What ``text`` asks for."""
+    order = content_stems(text)
+    expected: Expected = next((kind for kind, pattern in _PATTERNS if pattern.search(text)), "any")
+    return Question(
+        text=text,
+        terms={term: weight(term) for term in order},
+        pairs=tuple(pairwise(order)),
+        names=_names(text) & set(order),
+        expected=expected,
+        overview=bool(_OVERVIEW.search(text)) and len(order) <= 6,
+    )
+
+
+def type_evidence(question: Question, sentence: str) -> float:
+    """1.0 where the sentence holds something of the expected kind that the question does not, -1.0 where not.
+
+    0.0 where the question expects nothing in particular.
+    """
+    kind = question.expected
+    if kind == "any" or kind == "list":
+        return 0.0
+    if kind == "definition":
+        return 1.0 if _defines(question, sentence) else -1.0
+    if kind == "person":
+        return 1.0 if _new_name(question, sentence) else -1.0
+    pattern = {"date": _DATE, "number": _NUMBER, "place": _PLACE, "reason": _REASON}[kind]
+    asked = fold(question.text)
+    fresh = any(fold(found[0]) not in asked for found in pattern.finditer(sentence))
+    return 1.0 if fresh else -1.0
+
+
+def _defines(question: Question, sentence: str) -> bool:
+    """Whether the sentence begins 'X is ...' with X from the question."""
+    verb = _IS.search(sentence)
+    if verb is None or verb.start() > 120:
+        return False
+    subject = {stem(word) for word, _, _ in words(sentence[: verb.start()])}
+    return any(term in subject for term in question.terms)
+
+
+def _new_name(question: Question, sentence: str) -> bool:
+    """Whether the sentence has a name that the question lacks: a capitalised word, at the beginning a rare one."""
+    asked = {word for word, _, _ in words(question.text)}
+    for found in _CAPITALISED.finditer(sentence):
+        word = fold(found[0])
+        if word not in asked and (found.start() > 1 or (weight(stem(word)) > _UNCOMMON and word not in STOP_WORDS)):
+            return True
+    return False
+
+
+def _names(text: str) -> frozenset[str]:
+    """Stems of numbers and of words with a capital that does not come from beginning the sentence."""
+    found: set[str] = set()
+    for index, (word, start, end) in enumerate(words(text)):
+        raw = text[start:end]
+        if raw[0].isdigit() or (raw[0].isupper() and (index > 0 or not raw[1:].islower())):
+            found.add(stem(word))
+    return frozenset(found)

@@ -1,0 +1,118 @@
+"""Text in, comparable words out: folded, lightly stemmed, with a weight that says how rare a word is.
+
+What the extractive answerer, the citation check and the question rewriter compare texts by. Scripts without
+spaces (Chinese, Japanese, Thai) become overlapping pairs of characters. The weights are counted over English
+text and kept beside this file in ``common_words.txt``; a word that is not listed there counts as rare.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Set
+from functools import lru_cache
+from pathlib import Path
+
+from rag.stop_words import ASKING, STOP_WORDS
+
+RARE = 8.5  # weight of a word outside the table: natural log of paragraphs per paragraph that holds it, rounded up
+NUMBER = 6.0  # weight of a number
+
+_WORD = re.compile(
+    r"(?P<unspaced>[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f]+)"
+    r"|(?P<number>\d+(?:[.,]\d+)*)|[^\W\d_]+(?:[\u0300-\u036f\u0900-\u0dff\u064b-\u065f'’][^\W\d_]+)*\d*",
+)
+_COMBINING = re.compile("[\u0300-\u036f]")
+
+_SUFFIXES = (
+    ("ations", "ate"), ("ation", "ate"), ("ness", ""), ("ments", ""), ("ment", ""), ("ings", ""), ("ing", ""),
+    ("edly", ""), ("ies", "y"), ("ied", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"), ("ed", ""),
+    ("ly", ""), ("ers", ""), ("er", ""), ("es", ""), ("s", ""),
+)  # fmt: skip
+
+
+@lru_cache(maxsize=65536)
+def fold(word: str) -> str:
+    """Lower case, no Latin diacritics, no possessive ending."""
+    folded = unicodedata.normalize("NFKD", word.casefold().replace("’", "'"))
+    folded = unicodedata.normalize("NFC", _COMBINING.sub("", folded))
+    return folded.removesuffix("'s").removesuffix("s'")
+
+
+@lru_cache(maxsize=65536)
+def stem(folded: str) -> str:
+    """A rough English stem: enough that 'founded', 'founding' and 'founders' meet."""
+    if len(folded) <= 3 or not folded.isascii() or not folded.isalpha():
+        return folded
+    for suffix, instead in _SUFFIXES:
+        if folded.endswith(suffix) and len(folded) - len(suffix) >= 3:
+            if suffix == "s" and folded[-2] in "su":
+                break
+            folded = folded[: -len(suffix)] + instead
+            break
+    if len(folded) > 3 and folded[-1] == folded[-2] and folded[-1] not in "aeouls":
+        folded = folded[:-1]
+    if len(folded) > 3 and folded[-1] == "e":
+        folded = folded[:-1]
+    return folded[:-1] + "i" if len(folded) > 3 and folded[-1] == "y" else folded
+
+
+def words(text: str) -> list[tuple[str, int, int]]:
+    """(folded word, start, end) of every word, number or pair of characters of ``text``."""
+    found: list[tuple[str, int, int]] = []
+    for match in _WORD.finditer(text):
+        start, end = match.span()
+        if match["unspaced"]:
+            last = max(start + 1, end - 1)
+            found.extend((fold(text[i : i + 2]), i, min(i + 2, end)) for i in range(start, last))
+        elif match["number"]:
+            found.append((match[0].replace(",", "").rstrip("."), start, end))
+        else:
+            found.append((fold(match[0]), start, end))
+    return found
+
+
+def stems(text: str) -> list[str]:
+    """Stems of all words of ``text`` in order, stop words included."""
+    return [stem(word) for word, _, _ in words(text)]
+
+
+def content_stems(text: str) -> list[str]:
+    """Stems of the words that carry meaning, in order, each once; all words where nothing else is left."""
+    folded = [word for word, _, _ in words(text)]
+    kept = [stem(word) for word in folded if word not in STOP_WORDS and word not in ASKING]
+    if not kept:
+        kept = [stem(word) for word in folded if word not in STOP_WORDS] or [stem(word) for word in folded]
+    return list(dict.fromkeys(kept))
+
+
+def weight(stemmed: str) -> float:
+    """How rare a stem is: about 1 for the commonest words, RARE for one outside the table."""
+    if stemmed[:1].isdigit():
+        return NUMBER
+    return _table().get(stemmed, RARE)
+
+
+def match(stemmed: str, among: Set[str], prefixes: Set[str] = frozenset()) -> float:
+    """1.0 where the stem occurs, 0.6 where only a relative with the same beginning does, else 0.0.
+
+    ``prefixes`` are ``prefixes_of(among)``.
+    """
+    if stemmed in among:
+        return 1.0
+    if len(stemmed) >= _PREFIX and not stemmed[0].isdigit() and stemmed[:_PREFIX] in prefixes:
+        return 0.6
+    return 0.0
+
+
+_PREFIX = 6  # characters that two words must share to count as relatives
+
+
+def prefixes_of(among: Iterable[str]) -> frozenset[str]:
+    """Beginnings by which ``match`` finds relatives."""
+    return frozenset(word[:_PREFIX] for word in among if len(word) >= _PREFIX)
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[str, float]:
+    lines = Path(__file__).with_name("common_words.txt").read_text(encoding="utf-8").splitlines()
+    rows = (line.split() for line in lines if line and not line.startswith("#"))
+    return {word: float(row[0]) for row in rows for word in row[1:]}
