@@ -10,6 +10,7 @@ import unicodedata
 from typing import NamedTuple
 
 from rag.errors import SkippedError
+from rag.readers.legacy_encoding import legacy_encoding
 
 NOT_TEXT = "The file holds binary data, not text."
 
@@ -26,8 +27,9 @@ _ESCAPES: tuple[tuple[re.Pattern[bytes], str], ...] = (
     (re.compile(rb"\x1b\$[@B]|\x1b\([IJ]|\x1b\$\("), "iso2022_jp_ext"),
     (re.compile(rb"\x1b\$\)C"), "iso2022_kr"),
 )
-# C0 controls that text files do not use; tab, newline, form feed, carriage return and escape (terminal logs) are fine.
-_CONTROLS = bytes(set(range(32)) - set(b"\t\n\x0b\x0c\r\x1b")) + b"\x7f"
+# C0 controls that text files do not use; tab, newline, form feed, carriage return, escape (terminal
+# logs) and the shifts of ISO-2022 are fine.
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\x0b\x0c\r\x0e\x0f\x1b")) + b"\x7f"
 _MAX_CONTROL_SHARE = 0.01
 _SAMPLE_BYTES = 65_536
 
@@ -53,7 +55,7 @@ def decode(data: bytes) -> Decoded:
     if encoding is None:
         if not _few_controls(data):
             raise SkippedError(NOT_TEXT)
-        encoding = _escaped_encoding(data) or _utf8(data) or _legacy_encoding(data)
+        encoding = _escaped_encoding(data) or _utf8(data) or legacy_encoding(data)
     return _decode_as(data[len(bom) :], encoding)
 
 
@@ -119,10 +121,3 @@ def _utf8(data: bytes) -> str | None:
     damaged = text.count("\ufffd")
     right = sum(not char.isascii() for char in text) - damaged
     return "utf-8" if right >= 20 * damaged else None
-
-
-def _legacy_encoding(data: bytes) -> str:
-    import charset_normalizer
-
-    best = charset_normalizer.from_bytes(data[:_SAMPLE_BYTES]).best()
-    return best.encoding if best else "cp1252"
