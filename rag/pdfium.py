@@ -1,0 +1,54 @@
+"""PDFium for the rest of the package: opening a file, the one lock, and the way errors are said.
+
+PDFium keeps global state: two threads must never be inside it at once, not even with different documents. Whoever
+touches a document, page or text page holds ``LOCK``. This file knows nothing about text or layout.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pypdfium2 as pdfium
+import pypdfium2.raw as pdfium_c
+
+from rag.errors import ReadError
+
+LOCK = threading.RLock()
+
+_REASONS = {
+    pdfium_c.FPDF_ERR_PASSWORD: ("The PDF needs a password.", "Save a copy without the password and add that."),
+    pdfium_c.FPDF_ERR_SECURITY: (
+        "The PDF is protected in a way that cannot be opened here.",
+        "Print it to a new PDF from the program that opens it, and add that.",
+    ),
+}
+_DAMAGED = (
+    "The PDF is damaged: no pages could be found in it.",
+    "Try to open it in a PDF viewer and save it again.",
+)
+
+
+@contextmanager
+def open_pdf(path: Path) -> Iterator[pdfium.PdfDocument]:
+    """The opened document; the lock is held until the end. An empty user password needs no asking.
+
+    Raises ReadError when the file needs a password or cannot be recognised as a PDF.
+    """
+    with LOCK:
+        document = open_locked(path)
+        try:
+            yield document
+        finally:
+            document.close()
+
+
+def open_locked(source: Path | bytes) -> pdfium.PdfDocument:
+    """The opened document, for a caller that holds the lock and closes it. Raises ReadError."""
+    try:
+        return pdfium.PdfDocument(source)
+    except pdfium.PdfiumError as error:
+        message, remedy = _REASONS.get(error.err_code, _DAMAGED)
+        raise ReadError(message, remedy) from error
+    except OSError as error:
+        raise ReadError(f"The PDF cannot be opened: {error.strerror or error}.") from error

@@ -1,0 +1,54 @@
+"""Pages that are pictures -> fragments with boxes, by the optional package ``rapidocr`` (the ``ocr`` extra).
+
+The package brings its models; nothing is downloaded. Without it ``is_available()`` is false and ``REMEDY`` says what
+to install. Boxes are in points from the top left of the page as displayed, as those of pdf_words.
+"""
+
+import functools
+import importlib.util
+from typing import Any
+
+import pypdfium2 as pdfium
+
+from rag.readers.pdf_text import clean
+from rag.readers.pdf_words import Fragment, PageText
+
+REMEDY = 'To read scanned pages, install the extra: pip install "docent-chat[ocr]".'
+_SCALE = 200 / 72
+"""Pixels for a point: 200 dots an inch."""
+_MAX_PIXELS = 12_000_000
+_MIN_CONFIDENCE = 0.5
+
+
+@functools.cache
+def is_available() -> bool:
+    return importlib.util.find_spec("rapidocr") is not None
+
+
+@functools.cache
+def _engine() -> Any:
+    import logging
+
+    from rapidocr import RapidOCR
+
+    logging.getLogger("RapidOCR").setLevel(logging.WARNING)
+    return RapidOCR(params={"Global.log_level": "warning"})
+
+
+def read_page(page: pdfium.PdfPage, number: int) -> PageText:
+    """The text in the picture of one page. The caller holds ``rag.pdfium.LOCK``."""
+    width, height = page.get_size()
+    scale = min(_SCALE, (_MAX_PIXELS / max(width * height, 1.0)) ** 0.5)
+    picture = page.render(scale=scale).to_numpy()
+    result = _engine()(picture)
+    fragments: list[Fragment] = []
+    found = () if result.boxes is None else zip(result.boxes, result.txts, result.scores, strict=True)
+    for corners, text, confidence in found:
+        text = " ".join(clean(text).split())
+        if confidence < _MIN_CONFIDENCE or not text:
+            continue
+        xs = [float(corner[0]) / scale for corner in corners]
+        ys = [float(corner[1]) / scale for corner in corners]
+        size = max(ys) - min(ys)
+        fragments.append(Fragment(text, min(xs), min(ys), max(xs), max(ys), size, False, len(fragments)))
+    return PageText(number, width, height, fragments, (), sum(len(fragment.text) for fragment in fragments))

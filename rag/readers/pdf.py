@@ -1,0 +1,215 @@
+"""A PDF file -> its text in reading order, every block with its page.
+
+Words and their boxes come from PDFium (pdf_words), columns from pdf_layout, paragraphs and tables from pdf_blocks.
+A file that PDFium cannot open is rebuilt once through pypdf. Pages without text are read by the ``ocr`` extra where
+that is installed, else they are named in a warning; a file of such pages alone is skipped.
+"""
+
+import io
+import logging
+import re
+from pathlib import Path
+
+import pypdfium2 as pdfium
+import pypdfium2.raw as pdfium_c
+
+from rag.errors import ReadError, SkippedError
+from rag.pdfium import LOCK, open_locked
+from rag.readers import ocr
+from rag.readers.builder import DocumentBuilder
+from rag.readers.pdf_blocks import PageRows, add_blocks, outline_key
+from rag.readers.pdf_layout import rows_in_reading_order
+from rag.readers.pdf_text import clean, unreadable_share
+from rag.readers.pdf_words import PageText, read_page
+from rag.types import ParsedDocument
+
+MEDIA_TYPE = "application/pdf"
+MAX_PAGES = 20_000
+_MAX_BOOKMARKS = 5_000
+_MAX_FRAGMENTS = 50_000
+"""Of one page; a drawing made of letters is cut here."""
+
+_FEW_CHARACTERS = 8
+"""A page with a picture and fewer characters than this counts as scanned."""
+
+_PICTURE_SHARE = 0.2
+
+_NO_TITLE = re.compile(
+    r"(?i)untitled|microsoft (word|powerpoint|excel)|.*\.(docx?|pptx?|xlsx?|pdf|indd|tex|dvi|qxd|html?|txt|rtf)$|"
+    r"[\d\W_]*$|(document|slide|title|none|doc)\s?\d*$|about:blank|print|(scan|img)[\W_\d]*$"
+)
+_log = logging.getLogger(__name__)
+
+
+def read(path: Path) -> ParsedDocument:
+    """Raises ReadError for a password or damage, SkippedError for a scan without text."""
+    with LOCK:
+        document, repaired = _open(path)
+        try:
+            return _read_document(document, repaired)
+        finally:
+            document.close()
+
+
+def _open(path: Path) -> tuple[pdfium.PdfDocument, bool]:
+    try:
+        document = open_locked(path)
+        if len(document) > 0:
+            return document, False
+        document.close()
+        failure = ReadError(
+            "The PDF is damaged: no pages could be found in it.", "Open it in a viewer and save it again."
+        )
+    except ReadError as error:
+        if "password" in error.message or "protected" in error.message:
+            raise
+        failure = error
+    rebuilt = _rebuilt(path)
+    if rebuilt is None:
+        raise failure
+    return rebuilt, True
+
+
+def _rebuilt(path: Path) -> pdfium.PdfDocument | None:
+    """What pypdf can save of a file that PDFium gave up on."""
+    import pypdf
+
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
+    try:
+        source = pypdf.PdfReader(path, strict=False)
+        writer = pypdf.PdfWriter()
+        for number, page in enumerate(source.pages):
+            if number >= MAX_PAGES:
+                break
+            writer.add_page(page)
+        buffer = io.BytesIO()
+        writer.write(buffer)
+        document = open_locked(buffer.getvalue())
+    # pypdf meets arbitrary garbage here and raises anything; the first failure is what the person is told.
+    except Exception as error:  # noqa: BLE001
+        _log.debug("pypdf could not rebuild %s: %s", path, error)
+        return None
+    if len(document) > 0:
+        return document
+    document.close()
+    return None
+
+
+def _read_document(document: pdfium.PdfDocument, repaired: bool) -> ParsedDocument:
+    builder = DocumentBuilder(media_type=MEDIA_TYPE)
+    count = len(document)
+    if repaired:
+        builder.warn("The PDF is damaged; what could be recovered was read.")
+    if count > MAX_PAGES:
+        builder.warn(f"Only the first {MAX_PAGES} of {count} pages were read.")
+    pages: list[PageRows] = []
+    scanned: list[int] = []
+    unreadable: list[int] = []
+    broken: list[int] = []
+    for index in range(min(count, MAX_PAGES)):
+        try:
+            page = document[index]
+        except pdfium.PdfiumError:
+            broken.append(index + 1)
+            continue
+        try:
+            text = read_page(page, index + 1)
+            fonts_fail = _is_unreadable(text)
+            needs_ocr = fonts_fail or (text.characters < _FEW_CHARACTERS and _shows_something(page))
+            if needs_ocr and ocr.is_available():
+                text = ocr.read_page(page, index + 1)
+            elif needs_ocr:
+                (unreadable if fonts_fail else scanned).append(index + 1)
+        except pdfium.PdfiumError:
+            broken.append(index + 1)
+            continue
+        finally:
+            page.close()
+        if not (needs_ocr and fonts_fail and not ocr.is_available()):
+            rows = rows_in_reading_order(text.fragments[:_MAX_FRAGMENTS])
+            pages.append(PageRows(text.number, text.width, text.height, rows, text.sideways))
+    if not any(page.rows or page.sideways for page in pages):
+        raise _nothing_to_read(count, scanned, unreadable, broken)
+    add_blocks(builder, pages, _outline(document))
+    _warn_about(builder, "no text (scanned)", scanned, f" {ocr.REMEDY}")
+    _warn_about(builder, "text in fonts that cannot be decoded", unreadable, f" {ocr.REMEDY}")
+    _warn_about(builder, "damage and could not be read", broken, "")
+    _describe(builder, document, pages)
+    return builder.build()
+
+
+def _is_unreadable(text: PageText) -> bool:
+    sample = "".join(fragment.text for fragment in text.fragments[:200])
+    return len(sample) > 40 and unreadable_share(sample) > 0.5
+
+
+def _shows_something(page: pdfium.PdfPage) -> bool:
+    """Whether a good part of the page is a picture, so that its text may be in there."""
+    width, height = page.get_size()
+    for item in page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_IMAGE], max_depth=3):
+        left, bottom, right, top = item.get_bounds()
+        if (right - left) * (top - bottom) > _PICTURE_SHARE * width * height:
+            return True
+    return False
+
+
+def _nothing_to_read(count: int, scanned: list[int], unreadable: list[int], broken: list[int]) -> ReadError:
+    if scanned:
+        return SkippedError("The PDF holds no text: scanned pages, pictures only.", ocr.REMEDY)
+    if unreadable:
+        return SkippedError("The PDF holds no text that can be decoded: its fonts name no characters.", ocr.REMEDY)
+    if len(broken) == count:
+        return ReadError("The PDF is damaged: none of its pages can be read.", "Open it in a viewer and save it again.")
+    return SkippedError("The PDF holds no text: its pages are empty.")
+
+
+def _warn_about(builder: DocumentBuilder, what: str, pages: list[int], remedy: str) -> None:
+    if pages:
+        named = ", ".join(map(str, pages[:10])) + (", ..." if len(pages) > 10 else "")
+        word = "Page" if len(pages) == 1 else "Pages"
+        builder.warn(f"{word} {named}: {what}.{remedy}")
+
+
+def _outline(document: pdfium.PdfDocument) -> dict[str, int]:
+    """Bookmark titles, folded for comparison, with their level from 1."""
+    levels: dict[str, int] = {}
+    try:
+        for number, bookmark in enumerate(document.get_toc(max_depth=6)):
+            if number >= _MAX_BOOKMARKS:
+                break
+            key = outline_key(clean(bookmark.get_title() or ""))
+            if key:
+                levels.setdefault(key, bookmark.level + 1)
+    except pdfium.PdfiumError as error:
+        _log.debug("The bookmarks could not be read: %s", error)
+    return levels
+
+
+def _describe(builder: DocumentBuilder, document: pdfium.PdfDocument, pages: list[PageRows]) -> None:
+    """Title, author and page count. A title that a program made up is replaced by the first page's largest line."""
+    known = {key: clean(value).strip() for key, value in document.get_metadata_dict(skip_empty=True).items()}
+    title = known.get("Title", "")
+    if len(title) < 4 or _NO_TITLE.match(title):
+        title = _largest_line(pages[0]) if pages and pages[0].number == 1 else ""
+    builder.title = title
+    builder.metadata["pages"] = str(len(document))
+    for key, name in (("Author", "author"), ("CreationDate", "created")):
+        if known.get(key):
+            builder.metadata[name] = known[key]
+
+
+def _largest_line(page: PageRows) -> str:
+    rows = [row for row in page.rows if 4 <= len(row.text) <= 150 and any(map(str.isalpha, row.text))]
+    if not rows:
+        return ""
+    sizes = sorted(row.size for row in rows)
+    largest = max(rows[:20], key=lambda row: row.size)
+    if largest.size < 1.14 * sizes[len(sizes) // 2]:
+        return ""
+    start = rows.index(largest)
+    title = [largest.text]
+    for row in rows[start + 1 : start + 3]:
+        if abs(row.size - largest.size) > 0.3 or row.y0 - rows[start].y1 > 2.5 * row.size:
+            break
+        title.append(row.text)
+    return " ".join(title)[:200]

@@ -1,0 +1,308 @@
+"""Rows of all pages -> blocks: running headers and footers, headings, paragraphs, list items, tables.
+
+What a row is follows from its neighbours: the same line at the same height of many pages is a margin, rows of
+several cells whose edges line up are a table, lines one below the other are a paragraph. Knows no PDFium.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rag.readers.builder import DocumentBuilder
+from rag.readers.pdf_layout import Row
+from rag.readers.pdf_text import BULLETS
+
+_MARGIN_SHARE = 0.13
+"""Running headers and footers stand within this share of the page's height from its edges ..."""
+_MARGIN_ROWS = 4
+"""... and among this many rows from the top or the bottom."""
+_MARGIN_PAGES = 3
+_ANYWHERE = -1_000_000
+
+_HEADING_CHARACTERS = 160
+_HEADING_LINES = 3
+_LARGER = 1.14
+
+_DIGITS = re.compile(r"\d+")
+_PAGE_NUMBER = re.compile(
+    r"(?:page|seite|p\.)?\s*[-–—]?\s*(?:\d{1,4}|[ivxlc]{1,6})\s*[-–—]?(?:\s*(?:of|/|von)\s*\d{1,4})?", re.I
+)
+_BULLET = re.compile(rf"[{re.escape(BULLETS)}]\s+\S|(?:\d{{1,2}}[.)]|\(?[a-z][.)]|\([ivx]+\))\s+\S")
+_ENDS_SENTENCE = re.compile(r"[.!?:;][\"'”’)\]]*$")
+_HYPHENATED = re.compile(r"[^\W\d_]{2,}-[^\W\d_]{2,}")
+_LINE_END_HYPHEN = re.compile(r"([^\W\d_]+)[-\u2010]$")
+_LEADING_WORD = re.compile(r"[^\W\d_]+")
+
+
+@dataclass(slots=True)
+class PageRows:
+    """The rows of one page, in reading order. ``sideways`` text is kept behind them."""
+
+    number: int
+    width: float
+    height: float
+    rows: list[Row]
+    sideways: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Style:
+    """What is normal in this document: the size of its text, its heading sizes, words written with a hyphen."""
+
+    body: float
+    sizes: list[float]
+    outline: Mapping[str, int]
+    hyphenated: frozenset[str]
+    margins: frozenset[tuple[str, int]] = field(default_factory=frozenset)
+
+    def heading_level(self, rows: Sequence[Row], text: str) -> int:
+        """The level of a heading, 0 for anything else."""
+        if len(rows) > _HEADING_LINES or len(text) > _HEADING_CHARACTERS or not any(map(str.isalpha, text)):
+            return 0
+        known = self.outline.get(_key(text))
+        if known:
+            return known
+        size = max(row.size for row in rows)
+        if text.endswith((".", ",", ";", "-")) or len(text) < 3 or not (text[0].isupper() or not text[0].isalpha()):
+            return 0
+        if size >= _LARGER * self.body:
+            return next((rank for rank, larger in enumerate(self.sizes, 1) if size >= larger - 0.3), len(self.sizes))
+        if all(row.bold for row in rows) and size >= 0.75 * self.body:
+            return len(self.sizes) + 1
+        return 0
+
+
+def add_blocks(builder: DocumentBuilder, pages: Sequence[PageRows], outline: Mapping[str, int]) -> None:
+    """Adds every page's blocks. ``outline`` maps the titles of the PDF's bookmarks to their level."""
+    style = _style_of(pages, outline)
+    said: set[str] = set()
+    for page in pages:
+        body: list[Row] = []
+        edge: list[Row] = []
+        for row in page.rows:
+            (edge if _is_margin(row, page, style) else body).append(row)
+        top = [row for row in edge if row.y1 < page.height / 2]
+        bottom = [row for row in edge if row.y1 >= page.height / 2]
+        _add_margin(builder, top, page.number, said)
+        for group, is_table in _groups(body):
+            if is_table:
+                builder.table([row.cells for row in group], page=page.number)
+            else:
+                _add_group(builder, group, page, style)
+        _add_margin(builder, bottom, page.number, said)
+        for line in page.sideways:
+            key = _DIGITS.sub("#", line)
+            if key not in said:
+                said.add(key)
+                builder.add("margin", line, page=page.number)
+
+
+def _key(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+def outline_key(title: str) -> str:
+    """How a bookmark's title is looked up."""
+    return _key(title)
+
+
+def _style_of(pages: Sequence[PageRows], outline: Mapping[str, int]) -> _Style:
+    sizes: Counter[float] = Counter()
+    hyphenated: set[str] = set()
+    for page in pages:
+        for row in page.rows:
+            sizes[round(row.size, 1)] += sum(map(len, row.cells))
+            for cell in row.cells:
+                if "-" in cell:
+                    hyphenated.update(word.lower() for word in _HYPHENATED.findall(cell))
+    body = sizes.most_common(1)[0][0] if sizes else 10.0
+    larger = sorted({size for size in sizes if size >= _LARGER * body}, reverse=True)
+    levels: list[float] = []
+    for size in larger:
+        if not levels or size < levels[-1] - 0.6:
+            levels.append(size)
+    margins = _repeated_at_edges(pages)
+    return _Style(body, levels[:5], outline, frozenset(hyphenated), margins)
+
+
+def _edge_rows(page: PageRows) -> Iterator[Row]:
+    by_height = sorted(page.rows, key=lambda row: row.y0)
+    limit = _MARGIN_SHARE * page.height
+    yield from (row for row in by_height[:_MARGIN_ROWS] if row.y1 < limit)
+    yield from (row for row in by_height[-_MARGIN_ROWS:] if row.y0 > page.height - limit)
+
+
+def _margin_key(row: Row, anywhere: bool = False) -> tuple[str, int]:
+    return _DIGITS.sub("#", row.text), _ANYWHERE if anywhere else round(row.y0 / 6)
+
+
+def _repeated_at_edges(pages: Sequence[PageRows]) -> frozenset[tuple[str, int]]:
+    if len(pages) < _MARGIN_PAGES:
+        return frozenset()
+    counts: Counter[tuple[str, int]] = Counter()
+    for page in pages:
+        counts.update({_margin_key(row) for row in _edge_rows(page)})
+        counts.update({_margin_key(row, anywhere=True) for row in _outermost(page)})
+    repeated: set[tuple[str, int]] = set()
+    for text, height in counts:
+        # The height is a rounded one, so a line may stand on either side of the step.
+        beside = 0 if height == _ANYWHERE else max(counts[text, height - 1], counts[text, height + 1])
+        needed = max(_MARGIN_PAGES, len(pages) // 3) if height == _ANYWHERE else _MARGIN_PAGES
+        if counts[text, height] + beside >= needed:
+            repeated.add((text, height))
+    return frozenset(repeated)
+
+
+def _outermost(page: PageRows) -> list[Row]:
+    """The first and last line, wherever they stand: where pages end early, the footer moves up."""
+    if len(page.rows) < 3:
+        return []
+    return [min(page.rows, key=lambda row: row.y0), max(page.rows, key=lambda row: row.y1)]
+
+
+def _is_margin(row: Row, page: PageRows, style: _Style) -> bool:
+    limit = _MARGIN_SHARE * page.height
+    if _margin_key(row, anywhere=True) in style.margins and row in _outermost(page):
+        return True
+    if row.y1 >= limit and row.y0 <= page.height - limit:
+        return False
+    if _margin_key(row) in style.margins:
+        return True
+    lowest = row.y0 > page.height - limit / 2 or row.y1 < limit / 2
+    return lowest and len(page.rows) > 1 and _PAGE_NUMBER.fullmatch(row.text) is not None
+
+
+def _add_margin(builder: DocumentBuilder, rows: Sequence[Row], page: int, said: set[str]) -> None:
+    for row in rows:
+        text = row.text
+        key = _DIGITS.sub("#", text)
+        if key not in said and not _PAGE_NUMBER.fullmatch(text):
+            said.add(key)
+            builder.add("margin", text, page=page)
+
+
+def _groups(rows: list[Row]) -> Iterator[tuple[list[Row], bool]]:
+    """Rows that make one block, and whether it is a table rather than a paragraph, heading or list item."""
+    start = 0
+    while start < len(rows):
+        head = start
+        while head < min(start + 3, len(rows) - 1) and _stands_over_table(rows, head, start):
+            head += 1
+        end = _table_end(rows, head)
+        if end > head:
+            yield rows[start:end], True
+            start = end
+            continue
+        end = start + 1
+        while end < len(rows) and _continues(rows, start, end) and _table_end(rows, end) == end:
+            end += 1
+        yield rows[start:end], False
+        start = end
+
+
+def _stands_over_table(rows: list[Row], index: int, start: int) -> bool:
+    """Whether a line with one cell ("Three months ended") stands over the columns to the right of a table's labels."""
+    row = rows[index]
+    below = next((other for other in rows[index + 1 : start + 4] if len(other.cells) > 1), None)
+    if len(row.cells) != 1 or below is None or below.column != row.column:
+        return False
+    labels = next((other for other in rows[index + 1 : index + 8] if other.x0 < below.x0 - 20), below)
+    far_right = row.x0 > labels.x0 + 0.25 * (below.x1 - labels.x0)
+    return far_right and row.x1 > below.x0 and rows[index + 1].y0 - row.y1 < 1.5 * row.size
+
+
+def _table_end(rows: list[Row], start: int) -> int:
+    """Where the table that begins at ``start`` ends; ``start`` itself when none does."""
+    first = rows[start]
+    if len(first.cells) < 2:
+        return start
+    end = start + 1
+    several = 1
+    aligned = False
+    single = 0
+    last_several = first
+    while end < len(rows) and rows[end].column == first.column:
+        row = rows[end]
+        if row.y0 - rows[end - 1].y1 > 2.5 * row.size:
+            break
+        if len(row.cells) >= 2:
+            aligned = aligned or _line_up(last_several, row)
+            several += 1
+            single = 0
+            last_several = row
+        else:
+            single += 1
+            # A label alone on its line belongs to the table, a line of prose ends it.
+            if single > 2 or len(row.text) > 90 or row.x0 > last_several.edges[-1][1]:
+                break
+        end += 1
+    while end > start + 1 and len(rows[end - 1].cells) < 2:
+        end -= 1
+    return end if several >= 2 and aligned and end - start >= 2 else start
+
+
+def _line_up(one: Row, other: Row) -> bool:
+    """Whether a cell other than the first ones has an edge or a middle in common."""
+    for left, right in one.edges[1:]:
+        for begin, end in other.edges[1:]:
+            if abs(left - begin) < 4 or abs(right - end) < 6 or abs(left + right - begin - end) < 8:
+                return True
+    # A header stands over its columns without sharing their edges.
+    return any(begin < right and end > left for left, right in one.edges[1:] for begin, end in other.edges[1:])
+
+
+def _continues(rows: list[Row], start: int, index: int) -> bool:
+    """Whether row ``index`` goes on with the block that begins at ``start``."""
+    first, before, row = rows[start], rows[index - 1], rows[index]
+    if row.column != before.column or abs(row.size - before.size) > 0.09 * before.size:
+        return False
+    if row.y0 - before.y1 > 0.55 * row.size or row.y1 < before.y0:
+        return False
+    if row.bold != before.bold and (before.bold or row.bold) and len(before.text) < 100:
+        return False
+    if _BULLET.match(row.text) and not (_BULLET.match(first.text) is None and before.text.endswith((",", "-"))):
+        return False
+    pitch = row.y0 - before.y0
+    if index - start >= 2 and pitch > 1.25 * (before.y0 - rows[index - 2].y0) + 1:
+        return False
+    indented = row.x0 > before.x0 + row.size and not _BULLET.match(before.text) and index - start >= 2
+    short = before.x1 < max(r.x1 for r in rows[start : index + 1]) - 0.25 * (row.x1 - row.x0 + 1)
+    return not (_ENDS_SENTENCE.search(before.text) and (indented or (short and row.text[:1].isupper())))
+
+
+def _add_group(builder: DocumentBuilder, group: list[Row], page: PageRows, style: _Style) -> None:
+    text = _joined_lines([row.text for row in group], style.hyphenated)
+    level = style.heading_level(group, text)
+    if level:
+        builder.heading(text, level, page=page.number)
+    elif _BULLET.match(text):
+        builder.list_item(text, page=page.number)
+    elif len(group) == 1 and len(group[0].cells) > 1:
+        builder.table([group[0].cells], page=page.number)
+    else:
+        builder.paragraph(text, page=page.number)
+
+
+def _joined_lines(lines: Sequence[str], hyphenated: frozenset[str]) -> str:
+    text = lines[0]
+    for line in lines[1:]:
+        text = _join(text, line, hyphenated)
+    return text.replace("\u2010", "-")
+
+
+def _join(text: str, line: str, hyphenated: frozenset[str]) -> str:
+    """Two lines as one, a word divided at the line's end made whole."""
+    if text[-1] not in "-\u2010" or not line[0].isalnum() or not text[-2:-1].isalnum():
+        # Chinese and Japanese are written without spaces.
+        return text + line if _ideograph(text[-1]) and _ideograph(line[0]) else f"{text} {line}"
+    left = _LINE_END_HYPHEN.search(text)
+    right = _LEADING_WORD.match(line)
+    divided = left is not None and right is not None and right.group()[0].islower()
+    if divided and left is not None and right is not None:
+        divided = f"{left.group(1)}-{right.group()}".lower() not in hyphenated
+    return (text[:-1] if divided else text[:-1] + "-") + line
+
+
+def _ideograph(character: str) -> bool:
+    return "\u3040" <= character <= "\u30ff" or "\u4e00" <= character <= "\u9fff"

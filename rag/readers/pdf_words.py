@@ -1,0 +1,269 @@
+"""One page of a PDF -> fragments: stretches of words on one line with no wide gap, with their boxes.
+
+Coordinates are points from the top left corner of the page turned so that most of its text reads upright.
+Fragments come in the order of the page's content stream. Knows no columns, paragraphs or tables.
+The caller holds ``rag.pdfium.LOCK``.
+"""
+
+import ctypes
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pypdfium2 as pdfium
+import pypdfium2.raw as pdfium_c
+
+from rag.readers.pdf_text import LINE_HYPHENS, clean
+
+GAP = 0.85
+"""A gap wider than this many line heights ends a fragment (a cell's border, a gutter)."""
+
+_WORD_OR_BREAK = re.compile(r"[^\s\u00a0\x02\ufffe]+[\x02\ufffe]?|[\r\n]+")
+"""PDFium writes one of two marks for a hyphen at a line's end, and then no line break."""
+_FONT_NAME_BYTES = 96
+_BOLD_NAMES = (b"bold", b"black", b"heavy", b"demi", b"-medi", b"cmbx")
+_FORCE_BOLD = 1 << 18
+"""A bit of a font descriptor's flags (ISO 32000-1, table 123)."""
+
+
+@dataclass(slots=True)
+class Fragment:
+    """Words on one line. ``size`` is the font's in points, ``order`` the place in the content stream."""
+
+    text: str
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+    size: float
+    bold: bool
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """What a page holds. ``sideways`` are lines that stand at right angles to the others."""
+
+    number: int
+    width: float
+    height: float
+    fragments: list[Fragment]
+    sideways: tuple[str, ...]
+    characters: int
+
+
+Word = tuple[str, float, float, float, float, int, bool]
+"""Text, then x0, y0, x1, y1 in the page's own space (y upwards), the first character's index, whether a line begins."""
+
+
+def characters_of(textpage: pdfium.PdfTextPage) -> str:
+    """The page's characters, exactly one for each of PDFium's character indices."""
+    count = pdfium_c.FPDFText_CountChars(textpage)
+    if count <= 0:
+        return ""
+    buffer = (ctypes.c_ushort * (2 * count + 2))()
+    written = pdfium_c.FPDFText_GetText(textpage, 0, count, buffer)
+    text = bytes(memoryview(buffer)[: max(written - 1, 0)]).decode("utf-16-le", "replace")
+    if len(text) == count:
+        return text
+    # Characters were left out or took two units: ask for each, so that positions stay indices.
+    codes = (pdfium_c.FPDFText_GetUnicode(textpage, index) for index in range(count))
+    return "".join(chr(code) if 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 else "\x00" for code in codes)
+
+
+def read_page(page: pdfium.PdfPage, number: int) -> PageText:
+    """The fragments of one page."""
+    textpage = page.get_textpage()
+    try:
+        words = _words(textpage, characters_of(textpage))
+        upright, sideways, turn = _split_by_direction(textpage, words)
+        place = Placement.of(page, turn)
+        fragments = _fragments(upright, place, _Fonts(textpage))
+    finally:
+        textpage.close()
+    return PageText(
+        number=number,
+        width=place.width,
+        height=place.height,
+        fragments=fragments,
+        sideways=tuple(_lines_of(sideways)),
+        characters=sum(len(word[0]) for word in words),
+    )
+
+
+def _words(textpage: pdfium.PdfTextPage, text: str) -> list[Word]:
+    words: list[Word] = []
+    box = pdfium_c.FS_RECTF()
+    reference = ctypes.byref(box)
+    raw = textpage.raw
+    loose_box = pdfium_c.FPDFText_GetLooseCharBox
+    new_line = True
+    for match in _WORD_OR_BREAK.finditer(text):
+        word = match.group()
+        if word[0] in "\r\n":
+            new_line = True
+            continue
+        first, last = match.start(), match.end() - 1
+        if not loose_box(raw, first, reference):
+            continue
+        x0, y0, x1, y1 = box.left, box.bottom, box.right, box.top
+        if last > first and loose_box(raw, last, reference):
+            x0, y0 = min(x0, box.left), min(y0, box.bottom)
+            x1, y1 = max(x1, box.right), max(y1, box.top)
+        words.append((word, x0, y0, x1, y1, first, new_line))
+        new_line = word[-1] in "\x02\ufffe"
+    return words
+
+
+def _split_by_direction(textpage: pdfium.PdfTextPage, words: list[Word]) -> tuple[list[Word], list[Word], int]:
+    """Words in the page's main direction, the others, and the main direction in degrees (0, 90, 180, 270)."""
+    tall = {
+        index
+        for index, (text, x0, y0, x1, y1, _, _) in enumerate(words)
+        if len(text) > 2 and (y1 - y0) > 1.5 * (x1 - x0)
+    }
+    if not tall:
+        first = next((word[5] for word in words if len(word[0]) > 2), None)
+        upside_down = first is not None and _quarter(textpage, first) == 2
+        return words, [], 180 if upside_down else 0
+    turned = {index: quarter for index in tall if (quarter := _quarter(textpage, words[index][5])) in (1, 3)}
+    if not turned:
+        return words, [], 0
+    if len(turned) * 2 < sum(len(word[0]) > 2 for word in words):
+        upright: list[Word] = []
+        sideways: list[Word] = []
+        aside = False
+        for index, word in enumerate(words):
+            # A short word beside a sideways one belongs to it.
+            aside = index in turned or (aside and len(word[0]) <= 2 and not word[6])
+            (sideways if aside else upright).append(word)
+        return upright, sideways, 0
+    quarters = list(turned.values())
+    return words, [], 90 * max(set(quarters), key=quarters.count)
+
+
+def _quarter(textpage: pdfium.PdfTextPage, index: int) -> int:
+    """Quarter turns, counter-clockwise, by which the character stands off the horizontal."""
+    angle = pdfium_c.FPDFText_GetCharAngle(textpage, index)
+    return round(angle * 2 / math.pi) % 4 if angle >= 0 else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a point of the page's own space lies once it is cropped and turned clockwise; y then runs downwards."""
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+    rotation: int
+
+    @staticmethod
+    def displayed_page(page: pdfium.PdfPage) -> "Placement":
+        """The page as a viewer shows it."""
+        return Placement.of(page, page.get_rotation())
+
+    @staticmethod
+    def of(page: pdfium.PdfPage, rotation: int) -> "Placement":
+        left, bottom, right, top = page.get_bbox()
+        return Placement(left, bottom, right, top, rotation)
+
+    @property
+    def width(self) -> float:
+        return self.right - self.left if self.rotation in (0, 180) else self.top - self.bottom
+
+    @property
+    def height(self) -> float:
+        return self.top - self.bottom if self.rotation in (0, 180) else self.right - self.left
+
+    def place(self, x0: float, y0: float, x1: float, y1: float) -> tuple[float, float, float, float]:
+        if self.rotation == 90:
+            return y0 - self.bottom, x0 - self.left, y1 - self.bottom, x1 - self.left
+        if self.rotation == 180:
+            return self.right - x1, y0 - self.bottom, self.right - x0, y1 - self.bottom
+        if self.rotation == 270:
+            return self.top - y1, self.right - x1, self.top - y0, self.right - x0
+        return x0 - self.left, self.top - y1, x1 - self.left, self.top - y0
+
+
+class _Fonts:
+    """Size and weight of the font at a character; what a font's name says is kept."""
+
+    def __init__(self, textpage: pdfium.PdfTextPage) -> None:
+        self._raw = textpage.raw
+        self._buffer = ctypes.create_string_buffer(_FONT_NAME_BYTES)
+        self._flags = ctypes.c_int()
+        self._matrix = pdfium_c.FS_MATRIX()
+        self._known: dict[bytes, bool] = {}
+
+    def bold(self, index: int) -> bool:
+        length = pdfium_c.FPDFText_GetFontInfo(
+            self._raw, index, self._buffer, _FONT_NAME_BYTES, ctypes.byref(self._flags)
+        )
+        name = self._buffer.value if 0 < length <= _FONT_NAME_BYTES else b""
+        bold = self._known.get(name)
+        if bold is None:
+            lowered = name.lower()
+            bold = any(sign in lowered for sign in _BOLD_NAMES) or bool(self._flags.value & _FORCE_BOLD)
+            self._known[name] = bold
+        return bold
+
+    def size(self, index: int, height: float) -> float:
+        """In points on the page; ``height`` is that of the character's box, for fonts that lie about themselves."""
+        size = float(pdfium_c.FPDFText_GetFontSize(self._raw, index))
+        if pdfium_c.FPDFText_GetMatrix(self._raw, index, ctypes.byref(self._matrix)):
+            size *= math.hypot(self._matrix.c, self._matrix.d)
+        return size if 0.4 * height < size < 2.5 * height else max(height, 1.0)
+
+
+def _fragments(words: Sequence[Word], place: Placement, fonts: _Fonts) -> list[Fragment]:
+    lines: list[list[Word]] = []
+    x1 = y0 = y1 = 0.0
+    for word in words:
+        _, left, bottom, right, top, _, new_line = word
+        if place.rotation:
+            left, bottom, right, top = place.place(left, bottom, right, top)
+        height = top - bottom
+        if (
+            lines
+            and not new_line
+            and -height < left - x1 < GAP * height
+            and abs((bottom + top) - (y0 + y1)) < max(height, y1 - y0)
+        ):
+            lines[-1].append(word)
+        else:
+            lines.append([word])
+        x1, y0, y1 = right, bottom, top
+    fragments = (_fragment(line, place, fonts, order) for order, line in enumerate(lines))
+    return [fragment for fragment in fragments if fragment.text]
+
+
+def _fragment(words: list[Word], place: Placement, fonts: _Fonts, order: int) -> Fragment:
+    left = min(word[1] for word in words)
+    bottom = min(word[2] for word in words)
+    right = max(word[3] for word in words)
+    top = max(word[4] for word in words)
+    longest = max(words, key=lambda word: len(word[0])) if len(words) > 1 else words[0]
+    x0, y0, x1, y1 = place.place(left, bottom, right, top)
+    size = fonts.size(longest[5], longest[4] - longest[2] if place.rotation in (0, 180) else longest[3] - longest[1])
+    bold = fonts.bold(words[0][5]) and (len(words) == 1 or fonts.bold(words[-1][5]))
+    return Fragment(_joined([word[0] for word in words]), x0, y0, x1, y1, size, bold, order)
+
+
+def _joined(texts: list[str]) -> str:
+    line = " ".join(texts)
+    if not line:
+        return ""
+    if line[-1] in LINE_HYPHENS:
+        line = line[:-1] + "\u2010"
+    return " ".join(clean(line).split()) if not line.isascii() or not line.isprintable() else line
+
+
+def _lines_of(words: Sequence[Word]) -> list[str]:
+    lines: list[list[str]] = []
+    for word in words:
+        if word[6] or not lines:
+            lines.append([])
+        lines[-1].append(word[0])
+    return [line for line in (_joined(texts) for texts in lines) if line]
