@@ -1,0 +1,62 @@
+"""Prompt-lookup drafting: guesses the next tokens by finding the last few earlier in the same sequence.
+
+Answers about documents quote them, so the continuation often stands in the prompt already (Saxena, "Prompt Lookup
+Decoding", 2023). A draft is verified by the model in the same step as the next token; only what the model itself would
+have written is kept, so drafts change speed and never the output. An index over the n-grams makes a look-up take
+constant time, and the length of a draft follows how the last ones fared, so that text without repetition costs nothing.
+"""
+
+from collections.abc import Sequence
+
+NGRAMS = (4, 3, 2)  # longest first: a longer match is a better guess
+FIRST_LENGTH = 4
+LONGEST = 16
+LONGEST_PAUSE = 32  # steps
+
+
+class PromptLookup:
+    """Drafts for one sequence. Call ``extend`` with every token that becomes final, in order."""
+
+    def __init__(self) -> None:
+        self._tokens: list[int] = []
+        self._index: dict[tuple[int, ...], int] = {}  # n-gram -> position right behind its latest occurrence
+        self._length = FIRST_LENGTH
+        self._misses = 0
+        self._pause = 0
+
+    def extend(self, tokens: Sequence[int]) -> None:
+        for token in tokens:
+            end = len(self._tokens)
+            # The n-gram that ends here is entered one token late, so that a look-up never finds the sequence's own end.
+            for n in NGRAMS:
+                if end >= n:
+                    self._index[tuple(self._tokens[end - n : end])] = end
+            self._tokens.append(token)
+
+    def draft(self, limit: int) -> list[int]:
+        """Up to ``limit`` guessed tokens, often none."""
+        if self._pause:
+            self._pause -= 1
+            return []
+        end = len(self._tokens)
+        for n in NGRAMS:
+            if end < n:
+                continue
+            found = self._index.get(tuple(self._tokens[end - n : end]))
+            if found is not None:
+                return self._tokens[found : found + min(limit, self._length)]
+        return []
+
+    def report(self, drafted: int, accepted: int) -> None:
+        """Tells how the last draft fared: the next ones grow, shrink or pause."""
+        if not drafted:
+            return
+        if accepted == drafted:
+            self._length = min(LONGEST, self._length * 2)
+        elif accepted < drafted // 2:
+            self._length = max(2, self._length // 2)
+        if accepted:
+            self._misses = 0
+        else:
+            self._misses += 1
+            self._pause = min(LONGEST_PAUSE, 2**self._misses)

@@ -1,0 +1,338 @@
+"""The engine: requests in from any thread, tokens out as they are sampled.
+
+One thread owns the scheduler, the page table and the runtime and runs step after step; the others talk to it through a
+queue. A step is: plan, carry out page copies, run the model, sample, hand out text. Knows no documents and no
+model files: a Runtime and a Tokenizer are given to it.
+"""
+
+import itertools
+import logging
+import queue
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from collections.abc import Sequence as Tokens
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.drafting import PromptLookup
+from engines.errors import EngineBusy, EngineError, RequestError
+from engines.generation import Delta, Finished, FinishReason, Generation, Metrics
+from engines.pages import PageTable
+from engines.params import SamplingParams
+from engines.runtime import Runtime, StepBatch
+from engines.sampling import SampledToken, sample
+from engines.scheduler import Plan, Scheduler, Work
+from engines.sequence import BACKGROUND, Sequence
+from engines.stream import TextStream
+
+_log = logging.getLogger(__name__)
+
+
+class Tokenizer(Protocol):
+    """Text to tokens and back. ``eos_ids`` end an answer."""
+
+    @property
+    def eos_ids(self) -> frozenset[int]: ...
+
+    def encode(self, text: str) -> list[int]: ...
+
+    def decode(self, tokens: Tokens[int]) -> str: ...
+
+
+class Constraint(Protocol):
+    """Which tokens may come next, for one request whose output must match a schema or an expression."""
+
+    @property
+    def finished(self) -> bool: ...
+
+    def allowed(self) -> NDArray[np.bool_]:
+        """[vocabulary]; the end token is among them where the text may end."""
+        ...
+
+    def accept(self, token: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """``token_budget`` tokens of a step, ``max_running`` sequences with pages, ``max_waiting`` behind them."""
+
+    token_budget: int = 512
+    max_running: int = 32
+    max_waiting: int = 256
+    share_prefixes: bool = True
+    drafting: bool = True
+
+
+@dataclass(eq=False, slots=True)
+class _Request:
+    """A sequence with everything about it that the scheduler need not know."""
+
+    sequence: Sequence
+    generation: Generation
+    stream: TextStream
+    constraint: Constraint | None
+    submitted: float
+    started: float = 0.0
+    first_token: float = 0.0
+    cached: int = 0
+    steps: int = 0
+    drafted: int = 0
+    accepted: int = 0
+    unsent: list[SampledToken] = field(default_factory=list)
+
+
+class Engine:
+    """Continues prompts. Close it (or use ``with``) to stop its thread and fail what is still running."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        tokenizer: Tokenizer,
+        config: EngineConfig | None = None,
+        constrain: Callable[[SamplingParams], Constraint] | None = None,
+    ) -> None:
+        self.config = config or EngineConfig()
+        self.runtime = runtime
+        self.tokenizer = tokenizer
+        self._constrain = constrain
+        self._table = PageTable(runtime.num_pages, share=self.config.share_prefixes)
+        self._scheduler = Scheduler(
+            self._table, token_budget=self.config.token_budget, max_running=self.config.max_running
+        )
+        self._requests: dict[int, _Request] = {}
+        self._inbox: queue.SimpleQueue[_Request | int | None] = queue.SimpleQueue()
+        self._ids = itertools.count(1)
+        self._open = threading.Semaphore(self.config.max_running + self.config.max_waiting)
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="docent-engine", daemon=True)
+        self._thread.start()
+
+    def submit(
+        self, prompt: str | Tokens[int], params: SamplingParams | None = None, *, priority: int = BACKGROUND
+    ) -> Generation:
+        """Queues a request and returns at once. Raises RequestError for a prompt that is empty or too long for the
+        model, EngineBusy when the queue is full."""
+        params = params or SamplingParams()
+        tokens = tuple(self.tokenizer.encode(prompt) if isinstance(prompt, str) else prompt)
+        self._check(tokens, params)
+        constraint = self._constraint(params)
+        if self._closed.is_set():
+            raise EngineError("The engine is closed.", "Start Docent again.")
+        if not self._open.acquire(blocking=False):
+            raise EngineBusy(f"{self.config.max_waiting} requests are waiting already.", "Try again in a moment.")
+        number = next(self._ids)
+        seed = params.seed if params.seed is not None else secrets.randbits(63)
+        sequence = Sequence(number, tokens, params, seed, priority)
+        generation = Generation(number, self._inbox.put)
+        stream = TextStream(self.tokenizer.decode, params.stop)
+        self._inbox.put(_Request(sequence, generation, stream, constraint, time.perf_counter()))
+        return generation
+
+    def close(self) -> None:
+        """Stops the thread; requests under way end with an EngineError."""
+        self._closed.set()
+        self._inbox.put(None)
+        self._thread.join()
+
+    def __enter__(self) -> "Engine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _check(self, tokens: tuple[int, ...], params: SamplingParams) -> None:
+        if not tokens:
+            raise RequestError("The prompt is empty.", "Give at least one token.")
+        wrong = next((t for t in tokens if not 0 <= t < self.runtime.vocab_size), None)
+        if wrong is not None:
+            raise RequestError(
+                f"Token {wrong} is not in the model's vocabulary of {self.runtime.vocab_size}.",
+                "Use the model's own tokenizer.",
+            )
+        total = len(tokens) + params.max_tokens
+        if total > self.runtime.max_context:
+            raise RequestError(
+                f"The prompt of {len(tokens)} tokens and an answer of {params.max_tokens} are longer than the model's "
+                f"context of {self.runtime.max_context}.",
+                "Shorten the prompt or lower max_tokens.",
+            )
+        self._scheduler.check_fits(len(tokens), params.max_tokens)
+
+    def _constraint(self, params: SamplingParams) -> Constraint | None:
+        if params.json_schema is None and params.regex is None:
+            return None
+        if self._constrain is None:
+            raise RequestError("This engine has no constrained output.", "Leave json_schema and regex out.")
+        return self._constrain(params)
+
+    def _run(self) -> None:
+        try:
+            while not self._closed.is_set():
+                self._receive()
+                if self._scheduler.has_work:
+                    self._step()
+        except Exception as error:  # noqa: BLE001 - the thread's outermost edge: nobody else could report it
+            _log.exception("The engine stopped")
+            self._closed.set()
+            self._fail_all(EngineError(f"The engine stopped: {error}.", "Start Docent again; its log says more."))
+        else:
+            self._fail_all(EngineError("The engine was closed.", "Start Docent again."))
+
+    def _receive(self) -> None:
+        """Takes in new requests and cancellations; waits for one when there is nothing to compute."""
+        block = not self._scheduler.has_work
+        while True:
+            try:
+                item = self._inbox.get(block=block)
+            except queue.Empty:
+                return
+            block = False
+            if isinstance(item, _Request):
+                self._requests[item.sequence.id] = item
+                self._scheduler.add(item.sequence)
+                if self.config.drafting:
+                    item.sequence.lookup = PromptLookup()
+                    item.sequence.lookup.extend(item.sequence.prompt)
+            elif isinstance(item, int) and item in self._requests:
+                self._finish(self._requests[item], "cancelled")
+
+    def _step(self) -> None:
+        plan = self._scheduler.schedule(self._draft)
+        now = time.perf_counter()
+        for work in plan.work:
+            request = self._requests[work.sequence.id]
+            if not request.started:
+                request.started, request.cached = now, work.start
+        for source, target in plan.copies:
+            self.runtime.copy_page(source, target)
+        if not plan.work:
+            return
+        logits = self.runtime.step(build_batch(plan))
+        row = 0
+        for work in plan.work:
+            if not work.samples:
+                self._scheduler.complete(work)
+                continue
+            self._sample(work, logits[row : row + 1 + len(work.drafts)])
+            row += 1 + len(work.drafts)
+
+    def _draft(self, sequence: Sequence, limit: int) -> list[int]:
+        request = self._requests[sequence.id]
+        # A constrained request could be drafted too, but most drafts would violate the constraint.
+        if sequence.lookup is None or request.constraint is not None:
+            return []
+        return sequence.lookup.draft(limit)
+
+    def _sample(self, work: Work, logits: NDArray[np.float32]) -> None:
+        """Samples one token for each row until a draft turns out wrong; ``logits`` is [1 + drafts, vocabulary]."""
+        request, sequence = self._requests[work.sequence.id], work.sequence
+        reason: FinishReason | None = None
+        accepted = 0
+        for index, row in enumerate(logits):
+            allowed = request.constraint.allowed() if request.constraint else None
+            chosen = sample(row, sequence.params, sequence.prompt, sequence.generated, sequence.seed, allowed)
+            reason = self._append(request, chosen)
+            if reason is not None:
+                break
+            if index == len(work.drafts) or work.drafts[index] != chosen.token:
+                break
+            accepted += 1
+        request.steps += 1
+        request.drafted += len(work.drafts)
+        request.accepted += accepted
+        if sequence.lookup is not None:
+            sequence.lookup.extend(sequence.generated[-(accepted + 1) :])
+            sequence.lookup.report(len(work.drafts), accepted)
+        self._scheduler.complete(work, accepted)
+        if reason is not None:
+            self._finish(request, reason)
+
+    def _append(self, request: _Request, chosen: SampledToken) -> FinishReason | None:
+        """Takes one sampled token over; returns why the answer ends with it, or None."""
+        sequence = request.sequence
+        if not request.first_token:
+            request.first_token = time.perf_counter()
+        sequence.generated.append(chosen.token)
+        request.unsent.append(chosen)
+        if chosen.token in self.tokenizer.eos_ids and not sequence.params.ignore_eos:
+            return "stop"
+        if request.constraint is not None:
+            request.constraint.accept(chosen.token)
+        text = request.stream.push(chosen.token)
+        if text:
+            request.generation.put(Delta(text, tuple(request.unsent)))
+            request.unsent.clear()
+        if request.stream.stopped or (request.constraint is not None and request.constraint.finished):
+            return "stop"
+        return "length" if len(sequence.generated) >= sequence.params.max_tokens else None
+
+    def _finish(self, request: _Request, reason: FinishReason) -> None:
+        self._scheduler.finish(request.sequence)
+        del self._requests[request.sequence.id]
+        self._open.release()
+        rest = request.stream.finish()
+        if rest or request.unsent:
+            request.generation.put(Delta(rest, tuple(request.unsent)))
+        request.generation.put(Finished(reason, self._metrics(request)))
+
+    def _metrics(self, request: _Request) -> Metrics:
+        now, count = time.perf_counter(), len(request.sequence.generated)
+        first = request.first_token or now
+        return Metrics(
+            prompt_tokens=len(request.sequence.prompt),
+            cached_tokens=request.cached,
+            generated_tokens=count,
+            queue_s=(request.started or now) - request.submitted,
+            ttft_s=first - request.submitted,
+            tpot_s=(now - first) / (count - 1) if count > 1 else 0.0,
+            latency_s=now - request.submitted,
+            steps=request.steps,
+            drafted_tokens=request.drafted,
+            accepted_tokens=request.accepted,
+            preemptions=request.sequence.preemptions,
+        )
+
+    def _fail_all(self, error: EngineError) -> None:
+        while not self._inbox.empty():
+            item = self._inbox.get()
+            if isinstance(item, _Request):
+                item.generation.put(error)
+        for request in self._requests.values():
+            request.generation.put(error)
+        self._requests.clear()
+
+
+def build_batch(plan: Plan) -> StepBatch:
+    """Flattens a plan into the arrays that a runtime takes."""
+    tokens: list[int] = []
+    positions: list[int] = []
+    slots: list[int] = []
+    logits_for: list[int] = []
+    starts = [0]
+    for work in plan.work:
+        count = work.count + len(work.drafts)
+        tokens += work.sequence.slice(work.start, work.start + work.count)
+        tokens += work.drafts
+        positions += range(work.start, work.start + count)
+        slots += work.slots
+        starts.append(len(tokens))
+        if work.samples:
+            logits_for += range(len(tokens) - len(work.drafts) - 1, len(tokens))
+    width = max(len(work.sequence.pages.pages) for work in plan.work)
+    table = np.full((len(plan.work), width), -1, dtype=np.int64)
+    for index, work in enumerate(plan.work):
+        table[index, : len(work.sequence.pages.pages)] = work.sequence.pages.pages
+    return StepBatch(
+        tokens=np.asarray(tokens, dtype=np.int64),
+        positions=np.asarray(positions, dtype=np.int64),
+        slots=np.asarray(slots, dtype=np.int64),
+        sequence_starts=np.asarray(starts, dtype=np.int64),
+        context_lengths=np.asarray([work.start + work.count + len(work.drafts) for work in plan.work], dtype=np.int64),
+        page_table=table,
+        logits_for=np.asarray(logits_for, dtype=np.int64),
+    )

@@ -1,0 +1,95 @@
+"""What ``Engine.submit`` returns: the answer as it grows, for a thread or an event loop, and its timings at the end.
+
+Filled by the engine's thread, read by one consumer; knows neither model nor scheduler.
+"""
+
+import asyncio
+import queue
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from engines.errors import EngineError
+from engines.sampling import SampledToken
+
+FinishReason = Literal["stop", "length", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of the answer: final text, and the tokens sampled since the last piece."""
+
+    text: str
+    tokens: tuple[SampledToken, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Times in seconds. TTFT counts from ``submit``; TPOT is the mean time of each token after the first."""
+
+    prompt_tokens: int
+    cached_tokens: int  # prompt tokens found in shared pages
+    generated_tokens: int
+    queue_s: float
+    ttft_s: float
+    tpot_s: float
+    latency_s: float
+    steps: int  # model steps that sampled for this request
+    drafted_tokens: int
+    accepted_tokens: int
+    preemptions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The end of an answer."""
+
+    reason: FinishReason
+    metrics: Metrics
+
+
+@dataclass(slots=True)
+class Generation:
+    """Iterate over it once, with ``for`` or ``async for``; ``finished`` holds reason and metrics afterwards.
+
+    Leaving the loop early does not stop the engine: call ``cancel`` (closing a ``with`` block does).
+    """
+
+    id: int
+    _cancel: Callable[[int], None]
+    _items: "queue.SimpleQueue[Delta | Finished | EngineError]" = field(default_factory=queue.SimpleQueue)
+    finished: Finished | None = None
+
+    def cancel(self) -> None:
+        """Stops the request at the next step and frees its pages. Does nothing after the end."""
+        self._cancel(self.id)
+
+    def put(self, item: Delta | Finished | EngineError) -> None:
+        """For the engine alone."""
+        self._items.put(item)
+
+    def __iter__(self) -> Iterator[Delta]:
+        """Raises EngineError when the engine failed underneath the request."""
+        while self.finished is None:
+            item = self._items.get()
+            if isinstance(item, EngineError):
+                raise item
+            if isinstance(item, Finished):
+                self.finished = item
+            else:
+                yield item
+
+    async def __aiter__(self) -> AsyncIterator[Delta]:
+        iterator = iter(self)
+        while (delta := await asyncio.to_thread(next, iterator, None)) is not None:
+            yield delta
+
+    def text(self) -> str:
+        """Waits for the end and returns the whole answer."""
+        return "".join(delta.text for delta in self)
+
+    def __enter__(self) -> "Generation":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cancel()

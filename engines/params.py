@@ -1,0 +1,50 @@
+"""How a request is to be continued: the sampling settings, checked once when they are made.
+
+Names and meanings are those of OpenAI's API and of vLLM where OpenAI's has none.
+"""
+
+from dataclasses import dataclass
+
+from engines.errors import RequestError
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingParams:
+    """``temperature`` 0 is greedy. ``top_k`` 0, ``top_p`` 1 and ``min_p`` 0 switch the filter off.
+
+    ``repetition_penalty`` counts prompt and answer, presence and frequency penalties the answer alone. ``logprobs`` is
+    how many alternatives to report for each token, None for none at all. At most one of ``json_schema`` and ``regex``
+    constrains the output. Raises RequestError that names the setting and its range.
+    """
+
+    max_tokens: int = 512
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    ignore_eos: bool = False
+    logprobs: int | None = None
+    json_schema: str | None = None
+    regex: str | None = None
+
+    def __post_init__(self) -> None:
+        self._demand(self.max_tokens >= 1, "max_tokens", "at least 1")
+        self._demand(self.temperature >= 0, "temperature", "0 or more")
+        self._demand(self.top_k >= 0, "top_k", "0 or more")
+        self._demand(0 < self.top_p <= 1, "top_p", "above 0 and at most 1")
+        self._demand(0 <= self.min_p <= 1, "min_p", "between 0 and 1")
+        self._demand(self.repetition_penalty > 0, "repetition_penalty", "above 0")
+        self._demand(-2 <= self.presence_penalty <= 2, "presence_penalty", "between -2 and 2")
+        self._demand(-2 <= self.frequency_penalty <= 2, "frequency_penalty", "between -2 and 2")
+        self._demand(self.logprobs is None or 0 <= self.logprobs <= 20, "logprobs", "between 0 and 20")
+        self._demand(all(self.stop), "stop", "made of non-empty strings")
+        self._demand(self.json_schema is None or self.regex is None, "regex", "left out when json_schema is given")
+
+    def _demand(self, holds: bool, name: str, rule: str) -> None:
+        if not holds:
+            raise RequestError(f"{name} is {getattr(self, name)!r}.", f"It must be {rule}.")

@@ -1,0 +1,58 @@
+"""The seam between the engine and whatever computes: what a runtime is given for one step and what it returns.
+
+A runtime owns the weights and the pool of K and V; the engine owns the page table. Neither knows text.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Int64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class StepBatch:
+    """One step over the flat tokens of several sequences; T tokens, B sequences, N rows of logits.
+
+    ``slots`` says where each token's K and V are written (page * PAGE_TOKENS + offset). The token range of a sequence
+    is ``sequence_starts[i]:sequence_starts[i + 1]``; ``context_lengths`` counts a sequence's tokens after this step.
+    ``page_table`` is padded with -1.
+    """
+
+    tokens: Int64  # [T]
+    positions: Int64  # [T]
+    slots: Int64  # [T]
+    sequence_starts: Int64  # [B + 1]
+    context_lengths: Int64  # [B]
+    page_table: Int64  # [B, pages]
+    logits_for: Int64  # [N], indices into the flat tokens
+
+
+class Runtime(Protocol):
+    """Runs the model. Methods are called from one thread at a time."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def vocab_size(self) -> int: ...
+
+    @property
+    def max_context(self) -> int:
+        """Longest sequence in tokens, prompt and answer together."""
+        ...
+
+    @property
+    def num_pages(self) -> int:
+        """Pages in the pool; each holds PAGE_TOKENS tokens of all layers."""
+        ...
+
+    def copy_page(self, source: int, target: int) -> None:
+        """Copies K and V of one page, in all layers."""
+        ...
+
+    def step(self, batch: StepBatch) -> NDArray[np.float32]:
+        """Computes the batch, writes its K and V, returns logits [N, vocab_size]."""
+        ...

@@ -1,0 +1,192 @@
+"""In-flight batching: which tokens of which sequences the next step computes.
+
+A step has a token budget. Decodes come first, one token each and their drafts; what is left of the budget goes to
+chunks of prefill, so that a long prompt never makes the others wait for more than one step. When pages run out, the
+least urgent sequence gives all of its own back and is computed again later (its pages often still lie in the cache).
+It plans over page numbers and token counts only and knows neither model nor text. Not thread-safe: the engine's loop
+owns it.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from engines.errors import RequestError
+from engines.pages import PAGE_TOKENS, PageTable
+from engines.sequence import Sequence, State
+
+# A background request that has waited for so many steps counts as interactive: nobody starves.
+PATIENCE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One sequence's share of a step: its tokens ``[start, start + count)``, then ``drafts`` to be verified."""
+
+    sequence: Sequence
+    start: int
+    count: int
+    drafts: tuple[int, ...]
+    slots: tuple[int, ...]  # one for each token and draft
+
+    @property
+    def samples(self) -> bool:
+        """Whether the last known token is among them, so that its logits give the next one."""
+        return self.start + self.count == self.sequence.length
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One step: page copies to carry out first, then the work of each sequence."""
+
+    copies: tuple[tuple[int, int], ...]
+    work: tuple[Work, ...]
+
+
+class Scheduler:
+    """``token_budget`` tokens a step, drafts included; at most ``max_running`` sequences hold pages."""
+
+    def __init__(self, table: PageTable, *, token_budget: int = 512, max_running: int = 64) -> None:
+        if token_budget < max_running:
+            raise RequestError(
+                f"A token budget of {token_budget} is below the {max_running} sequences that may decode at once.",
+                "Raise the budget or lower max_running.",
+            )
+        self._table = table
+        self._budget = token_budget
+        self._max_running = max_running
+        self._waiting: deque[Sequence] = deque()
+        self._running: list[Sequence] = []
+        self._step = 0
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self._waiting or self._running)
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def running(self) -> int:
+        return len(self._running)
+
+    def add(self, sequence: Sequence) -> None:
+        """Queues a sequence. Raises RequestError when it could never fit."""
+        self.check_fits(len(sequence.prompt), sequence.params.max_tokens)
+        sequence.arrival = self._step
+        self._waiting.append(sequence)
+
+    def check_fits(self, prompt: int, answer: int) -> None:
+        """Raises RequestError when ``prompt`` and ``answer`` tokens could never be held at once."""
+        capacity = self._table.num_pages * PAGE_TOKENS
+        if prompt + answer > capacity:
+            raise RequestError(
+                f"The prompt of {prompt} tokens and an answer of {answer} do not fit into the KV cache of "
+                f"{capacity} tokens.",
+                "Shorten them or configure a larger cache.",
+            )
+
+    def finish(self, sequence: Sequence) -> None:
+        """Takes a sequence out wherever it stands (finished or cancelled); its pages are free at once."""
+        if sequence.state is State.RUNNING:
+            self._running.remove(sequence)
+        elif sequence.state is State.WAITING:
+            self._waiting.remove(sequence)
+        self._table.close(sequence.pages)
+        sequence.state = State.FINISHED
+
+    def schedule(self, draft: Callable[[Sequence, int], list[int]] | None = None) -> Plan:
+        """Plans a step. ``draft(sequence, limit)`` proposes tokens for a decoding sequence."""
+        self._step += 1
+        work: list[Work] = []
+        copies: list[tuple[int, int]] = []
+        budget = self._budget
+        for sequence in sorted(self._running, key=self._urgency):
+            if sequence.pending != 1 or sequence.state is not State.RUNNING:
+                continue
+            planned = self._plan_decode(sequence, budget, draft, copies)
+            if planned is not None:
+                work.append(planned)
+                budget -= 1 + len(planned.drafts)
+        for sequence in sorted(self._running, key=self._urgency):
+            if sequence.pending > 1 and budget > 0 and sequence.state is State.RUNNING:
+                budget -= self._plan_prefill(sequence, budget, copies, work)
+        for sequence in sorted(self._waiting, key=self._urgency):
+            if budget <= 0 or len(self._running) >= self._max_running or not self._admit(sequence):
+                break
+            budget -= self._plan_prefill(sequence, budget, copies, work)
+        return Plan(tuple(copies), tuple(work))
+
+    def complete(self, work: Work, accepted: int = 0) -> None:
+        """Marks the tokens of a work item computed, ``accepted`` of its drafts included, and gives the room of the
+        rejected ones back. The engine has appended what it sampled before."""
+        sequence = work.sequence
+        if sequence.state is not State.RUNNING:
+            return
+        sequence.computed = work.start + work.count + accepted
+        self._table.truncate(sequence.pages, sequence.computed)
+        self._table.seal(sequence.pages, sequence.slice(0, sequence.computed))
+
+    def _urgency(self, sequence: Sequence) -> tuple[int, int, int]:
+        overdue = self._step - sequence.arrival > PATIENCE
+        return (0 if overdue else sequence.priority, sequence.arrival, sequence.id)
+
+    def _plan_decode(
+        self,
+        sequence: Sequence,
+        budget: int,
+        draft: Callable[[Sequence, int], list[int]] | None,
+        copies: list[tuple[int, int]],
+    ) -> Work | None:
+        while not self._table.can_extend(sequence.pages, 1):
+            # Planned sequences are more urgent than this one, so the victim is never among them.
+            victim = max(self._running, key=self._urgency)
+            self._preempt(victim)
+            if victim is sequence:
+                return None
+        # Every other running sequence may still need its one token of the budget.
+        limit = min(
+            budget - self._max_running, sequence.params.max_tokens - len(sequence.generated) - 1, self._budget // 4
+        )
+        drafts = draft(sequence, limit) if draft is not None and limit > 0 else []
+        if not self._table.can_extend(sequence.pages, 1 + len(drafts)):
+            drafts = []
+        extension = self._table.extend(sequence.pages, 1 + len(drafts))
+        copies.extend(extension.copies)
+        return Work(sequence, sequence.computed, 1, tuple(drafts), extension.slots)
+
+    def _plan_prefill(self, sequence: Sequence, budget: int, copies: list[tuple[int, int]], work: list[Work]) -> int:
+        """Plans the next chunk of a sequence's known tokens; returns how many."""
+        while not work and not self._table.can_extend(sequence.pages, 1):
+            victim = max(self._running, key=self._urgency)
+            if victim is sequence:
+                return 0
+            self._preempt(victim)
+        room = self._table.available * PAGE_TOKENS + len(sequence.pages.pages) * PAGE_TOKENS - sequence.pages.length
+        count = min(sequence.pending, budget, room)
+        if count <= 0 or not self._table.can_extend(sequence.pages, count):
+            return 0
+        extension = self._table.extend(sequence.pages, count)
+        copies.extend(extension.copies)
+        work.append(Work(sequence, sequence.computed, count, (), extension.slots))
+        return count
+
+    def _admit(self, sequence: Sequence) -> bool:
+        """Gives a waiting sequence the pages of its known prefix, if the rest of it fits as well."""
+        pages = self._table.open(sequence.tokens)
+        if not self._table.can_extend(pages, sequence.length + 1 - pages.length):
+            self._table.close(pages)
+            return False
+        self._waiting.remove(sequence)
+        self._running.append(sequence)
+        sequence.pages, sequence.computed, sequence.state = pages, pages.length, State.RUNNING
+        return True
+
+    def _preempt(self, sequence: Sequence) -> None:
+        self._running.remove(sequence)
+        self._table.close(sequence.pages)
+        sequence.computed = 0
+        sequence.state = State.WAITING
+        sequence.preemptions += 1
+        self._waiting.appendleft(sequence)

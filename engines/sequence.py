@@ -1,0 +1,57 @@
+"""One request on its way through the engine: its tokens, its pages and where it stands.
+
+Knows neither the model nor the other sequences. The scheduler moves it between states; the engine appends tokens.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from engines.drafting import PromptLookup
+from engines.pages import SequencePages
+from engines.params import SamplingParams
+
+INTERACTIVE, BACKGROUND = 0, 1
+
+
+class State(Enum):
+    WAITING = "waiting"  # holds no pages
+    RUNNING = "running"
+    FINISHED = "finished"
+
+
+@dataclass(eq=False, slots=True)
+class Sequence:
+    """``computed`` counts the tokens whose K and V lie in the pages."""
+
+    id: int
+    prompt: tuple[int, ...]
+    params: SamplingParams
+    seed: int
+    priority: int = BACKGROUND
+    arrival: int = 0  # scheduler step at which it arrived
+    generated: list[int] = field(default_factory=list)
+    pages: SequencePages = field(default_factory=SequencePages)
+    computed: int = 0
+    state: State = State.WAITING
+    preemptions: int = 0
+    lookup: PromptLookup | None = None
+
+    @property
+    def tokens(self) -> list[int]:
+        return [*self.prompt, *self.generated]
+
+    @property
+    def length(self) -> int:
+        return len(self.prompt) + len(self.generated)
+
+    @property
+    def pending(self) -> int:
+        """Known tokens that are not computed yet; 1 while decoding, more while prefilling."""
+        return self.length - self.computed
+
+    def slice(self, start: int, stop: int) -> list[int]:
+        """``tokens[start:stop]`` without building the whole list."""
+        split = len(self.prompt)
+        if start >= split:
+            return self.generated[start - split : stop - split]
+        return [*self.prompt[start:stop], *self.generated[: max(0, stop - split)]]

@@ -1,0 +1,63 @@
+"""Token ids -> text as it grows: never half a UTF-8 character, never a part of a stop string.
+
+Knows a decode function and nothing of models. Byte-level tokenizers split one character over several tokens, and a stop
+string may begin in one token and end in the next, so text is held back until it cannot change any more.
+"""
+
+from collections.abc import Callable, Sequence
+
+_REPLACEMENT = "�"
+# A tokenizer's context for joining: some strip the space of the first token they decode.
+_CONTEXT = 5
+
+
+class TextStream:
+    """Takes tokens one by one and returns the text that is final; a stop string sets ``stopped``."""
+
+    def __init__(self, decode: Callable[[Sequence[int]], str], stop: Sequence[str] = ()) -> None:
+        self._decode = decode
+        self._stop = tuple(stop)
+        self._tokens: list[int] = []
+        self._read = 0  # tokens whose text was taken over already
+        self._held = ""  # text that may turn out to be the beginning of a stop string
+        self.stopped = False
+
+    def push(self, token: int) -> str:
+        """Takes the next token, returns the text that it makes final (often empty)."""
+        self._tokens.append(token)
+        fresh = self._fresh_text()
+        if fresh.endswith(_REPLACEMENT):
+            return ""
+        self._read = len(self._tokens)
+        return self._release(fresh)
+
+    def finish(self) -> str:
+        """The text that was held back, at the end of the answer. An unfinished character stays out."""
+        if self.stopped:
+            return ""
+        rest = self._release(self._fresh_text().rstrip(_REPLACEMENT))
+        held, self._held = self._held, ""
+        return rest if self.stopped else rest + held
+
+    def _fresh_text(self) -> str:
+        start = max(0, self._read - _CONTEXT)
+        before = self._decode(self._tokens[start : self._read])
+        return self._decode(self._tokens[start:])[len(before) :]
+
+    def _release(self, fresh: str) -> str:
+        if self.stopped:
+            return ""
+        text = self._held + fresh
+        found = [(text.find(stop), stop) for stop in self._stop if stop in text]
+        if found:
+            self.stopped = True
+            self._held = ""
+            return text[: min(found)[0]]
+        keep = max((_overlap(text, stop) for stop in self._stop), default=0)
+        self._held = text[len(text) - keep :]
+        return text[: len(text) - keep]
+
+
+def _overlap(text: str, stop: str) -> int:
+    """Length of the longest end of ``text`` that begins ``stop``."""
+    return next((n for n in range(min(len(text), len(stop) - 1), 0, -1) if text.endswith(stop[:n])), 0)
