@@ -22,7 +22,7 @@ from engines.errors import EngineError
 PAGE_TOKENS = 16
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class SequencePages:
     """The pages of one sequence, in order. ``length`` counts tokens with room reserved in them; the first ``sealed``
     pages are full, hashed and shareable, the last of their hashes is ``digest``."""
