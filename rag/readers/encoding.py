@@ -32,6 +32,15 @@ _ESCAPES: tuple[tuple[re.Pattern[bytes], str], ...] = (
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\x0b\x0c\r\x0e\x0f\x1b")) + b"\x7f"
 _MAX_CONTROL_SHARE = 0.01
 _SAMPLE_BYTES = 65_536
+# What these names mean on the web and in mail: the wider encoding of the program that wrote them.
+_CODEC_OF_LABEL = {
+    **dict.fromkeys(("ascii", "us-ascii", "iso-8859-1", "iso8859-1", "latin1", "latin-1"), "cp1252"),
+    **dict.fromkeys(("shift_jis", "shift-jis", "sjis", "x-sjis"), "cp932"),
+    **dict.fromkeys(("gb2312", "gbk", "gb_2312-80"), "gb18030"),
+    **dict.fromkeys(("ks_c_5601-1987", "euc-kr", "ks_c_5601"), "cp949"),
+    **dict.fromkeys(("iso-8859-9", "iso-8859-9-e"), "cp1254"),
+    **dict.fromkeys(("iso-8859-8-i", "iso-8859-8-e"), "cp1255"),
+}
 
 
 class Decoded(NamedTuple):
@@ -57,6 +66,28 @@ def decode(data: bytes) -> Decoded:
             raise SkippedError(NOT_TEXT)
         encoding = _escaped_encoding(data) or _utf8(data) or legacy_encoding(data)
     return _decode_as(data[len(bom) :], encoding)
+
+
+def decode_declared(data: bytes, label: str) -> Decoded:
+    """``decode`` for formats that name their encoding; the name counts unless the bytes contradict it."""
+    try:
+        encoding = _CODEC_OF_LABEL.get(label.lower(), codecs.lookup(label).name)
+        if not codecs.lookup(encoding)._is_text_encoding or any(data.startswith(bom) for bom, _ in _BOMS):
+            return decode(data)
+        # Valid UTF-8 with characters beyond ASCII is never anything else by chance, whatever was declared.
+        if encoding.startswith(("utf-16", "utf-32")) or (not data.isascii() and _is_utf8(data)):
+            return decode(data)
+        return Decoded(data.decode(encoding).replace("\x00", " "), encoding)
+    except (LookupError, UnicodeDecodeError):
+        return decode(data)
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _decode_as(data: bytes, encoding: str) -> Decoded:
@@ -112,11 +143,8 @@ def _escaped_encoding(data: bytes) -> str | None:
 
 def _utf8(data: bytes) -> str | None:
     """ "utf-8" where the bytes are that, apart from a few damaged places in much that is right."""
-    try:
-        data.decode("utf-8")
+    if _is_utf8(data):
         return "utf-8"
-    except UnicodeDecodeError:
-        pass
     text = data.decode("utf-8", "replace")
     damaged = text.count("\ufffd")
     right = sum(not char.isascii() for char in text) - damaged

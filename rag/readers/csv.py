@@ -1,0 +1,106 @@
+"""Tables in text form (CSV, TSV and their kin): one row, one block, with the column names repeated in it.
+
+"City: Paris; Country: France" stands by itself when it is found, which "Paris,France" does not.
+"""
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rag.errors import ReadError
+from rag.readers.builder import DocumentBuilder, one_line
+from rag.readers.encoding import decode
+from rag.types import ParsedDocument
+
+_DELIMITERS = (",", ";", "\t", "|")
+_SAMPLE_CHARS = 65_536
+_SAMPLE_ROWS = 100
+_MAX_FIELD_CHARS = 50_000_000
+_NUMBER = re.compile(r"[-+(]?[$€£¥]?\s?\d[\d.,\s'’]*[%)€]?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*")
+
+
+def read(path: Path) -> ParsedDocument:
+    decoded = decode(path.read_bytes())
+    is_tab = path.suffix.lower() in (".tsv", ".tab")
+    builder = DocumentBuilder(title=path.stem, media_type="text/tab-separated-values" if is_tab else "text/csv")
+    builder.metadata["encoding"] = decoded.encoding
+    if decoded.warning:
+        builder.warn(decoded.warning)
+    delimiter = "\t" if is_tab else _delimiter(decoded.text)
+    # Excel's own line: "sep=;"
+    text = re.sub(r"\Asep=.\r?\n", "", decoded.text)
+    try:
+        _add_rows(builder, _rows(text, delimiter))
+    except csv.Error as error:
+        raise ReadError(f"The table could not be read: {error}.") from error
+    return builder.build()
+
+
+def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
+    previous = csv.field_size_limit(_MAX_FIELD_CHARS)
+    try:
+        yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    finally:
+        csv.field_size_limit(previous)
+
+
+def _delimiter(text: str) -> str:
+    """The one that cuts most rows into the same number of cells, more than one."""
+    named = re.match(r"sep=(.)\r?\n", text)
+    if named:
+        return named[1]
+    sample = text[:_SAMPLE_CHARS]
+    best, best_score = ",", 0.0
+    for delimiter in _DELIMITERS:
+        try:
+            widths = Counter(
+                len(row) for row, _ in zip(_rows(sample, delimiter), range(_SAMPLE_ROWS), strict=False) if row
+            )
+        except csv.Error:
+            continue
+        width, count = max(widths.items(), key=lambda item: item[1] * (item[0] > 1), default=(1, 0))
+        score = count / sum(widths.values()) if width > 1 else 0.0
+        if score > best_score:
+            best, best_score = delimiter, score
+    return best
+
+
+def _add_rows(builder: DocumentBuilder, rows: Iterator[list[str]]) -> None:
+    head = [row for row, _ in zip(rows, range(_SAMPLE_ROWS), strict=False)]
+    width = Counter(len(row) for row in head if any(cell.strip() for cell in row)).most_common(1)
+    if not width:
+        return
+    usual = width[0][0]
+    # Lines above the table (a title, a date) are narrower than it or have empty cells.
+    first = next((at for at, row in enumerate(head) if len(row) == usual and all(cell.strip() for cell in row)), None)
+    header: list[str] = []
+    if first is not None and usual > 1 and _is_header(head[first], head[first + 1 :]):
+        for row in head[:first]:
+            builder.paragraph(" ".join(cell for cell in map(one_line, row) if cell))
+        header = [one_line(cell) for cell in head[first]]
+        head = head[first + 1 :]
+        if not head:
+            builder.table([header])
+    for part in (head, rows):
+        for row in part:
+            builder.add("table", _sentence(header, row))
+
+
+def _is_header(row: Sequence[str], following: Sequence[Sequence[str]]) -> bool:
+    """Names in every cell, all different, and none a number."""
+    names = [one_line(cell).lower() for cell in row]
+    if len(set(names)) < len(names) or any(_NUMBER.fullmatch(name) or len(name) > 200 for name in names):
+        return False
+    return not any([one_line(cell).lower() for cell in other] == names for other in following)
+
+
+def _sentence(header: Sequence[str], row: Sequence[str]) -> str:
+    cells = []
+    for at, cell in enumerate(row):
+        value = one_line(cell)
+        if value:
+            cells.append(f"{header[at]}: {value}" if at < len(header) else value)
+    return "; ".join(cells)

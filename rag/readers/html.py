@@ -1,0 +1,228 @@
+"""Web pages: what a person would read on the page, in order. Nothing is loaded and no script runs.
+
+Left out: scripts, styles, forms, navigation, hidden elements, pictures (their alternative text stays). Footers become
+margin blocks. ``add_html`` adds a page or fragment to any builder (e-mails, feeds).
+"""
+
+import re
+from pathlib import Path
+
+from lxml import etree
+from lxml import html as lxml_html
+
+from rag.errors import ReadError, SkippedError
+from rag.readers.builder import DocumentBuilder, one_line
+from rag.readers.encoding import decode, decode_declared
+from rag.readers.html_table import is_layout, rows_of
+from rag.types import ParsedDocument
+
+_DROPPED_TAGS = (
+    "script style template noscript nav svg math iframe object embed canvas audio video map select option button input "
+    "textarea datalist head applet frameset ix:header"
+)
+_BLOCK_TAGS = (
+    "address article aside blockquote body caption center dd details dialog dir div dl dt fieldset figcaption figure "
+    "footer form header hgroup hr html legend li main menu ol p section summary table tbody td tfoot th thead tr ul"
+)
+_DROPPED = frozenset(_DROPPED_TAGS.split())
+_BLOCKS = frozenset(_BLOCK_TAGS.split())
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_HIDDEN_STYLE = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
+_META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.IGNORECASE)
+_XML_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>", re.IGNORECASE)
+_XML_ENCODING = re.compile(rb"\A\s*<\?xml[^>]{0,100}encoding\s*=\s*[\"']([\w.:-]{2,40})", re.IGNORECASE)
+_SPACES = re.compile(r"[ \t\r\n\f\v]+")
+_SPACES_BUT_BREAKS = re.compile(r"[ \t\f\v\u00a0]+")
+_AROUND_BREAK = re.compile(r" *\n *")
+_META_BYTES = 4_096
+_MAX_ALT_CHARS = 500
+_FILE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|tiff?)", re.IGNORECASE)
+
+
+def read(path: Path) -> ParsedDocument:
+    data = path.read_bytes()
+    match = _META_CHARSET.search(data[:_META_BYTES]) or _XML_ENCODING.search(data[:_META_BYTES])
+    decoded = decode_declared(data, match[1].decode("ascii")) if match else decode(data)
+    builder = DocumentBuilder(media_type="text/html")
+    builder.metadata["encoding"] = decoded.encoding
+    if decoded.warning:
+        builder.warn(decoded.warning)
+    builder.title = add_html(builder, decoded.text) or path.stem
+    return builder.build()
+
+
+def add_html(builder: DocumentBuilder, markup: str) -> str:
+    """Adds the readable text of a page or fragment; returns its title, "" without one."""
+    root = _parse(markup)
+    if root is None:
+        return ""
+    if not _walk(builder, root, keep_hidden=False):
+        # Pages that a script would have shown are hidden as a whole.
+        _walk(builder, root, keep_hidden=True)
+    for tag in ("title", "h1"):
+        for element in root.iter(tag):
+            title = one_line("".join(map(str, element.itertext())))
+            if title:
+                return title
+    return ""
+
+
+def text_of_html(markup: str) -> str:
+    """The readable text of a fragment, blocks on lines of their own."""
+    builder = DocumentBuilder(media_type="text/html")
+    add_html(builder, markup)
+    try:
+        return builder.build().text
+    except SkippedError:
+        return ""
+
+
+def _parse(markup: str) -> etree._Element | None:
+    # A declared encoding no longer holds for decoded text, and NUL would end the document.
+    markup = _XML_DECLARATION.sub("", markup).replace("\x00", " ")
+    # UTF-8 bytes, because lone surrogates and huge strings are handled by size, not by code point.
+    parser = lxml_html.HTMLParser(
+        encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=True
+    )
+    try:
+        return lxml_html.document_fromstring(markup.encode("utf-8", "replace"), parser=parser)
+    except etree.ParserError:  # lxml's word for a document without any element
+        return None
+    except etree.XMLSyntaxError as error:
+        raise ReadError(f"The page could not be parsed: {error.msg}.") from error
+
+
+class _Flow:
+    """Collects inline text and hands it to the builder as one block when a block element begins or ends."""
+
+    def __init__(self, builder: DocumentBuilder) -> None:
+        self.builder = builder
+        self.added = False
+        self.footers = 0
+        self.list_marks: list[int | None] = []  # next number of each open list, None for bullets
+        self.mark = ""
+        self.heading = 0
+        self.preformatted = 0
+        self._pieces: list[str] = []
+
+    def write(self, text: str | None) -> None:
+        if text:
+            self._pieces.append(text if self.preformatted else _SPACES.sub(" ", text))
+
+    def line_break(self) -> None:
+        self._pieces.append("\n")
+
+    def flush(self) -> None:
+        text = "".join(self._pieces)
+        self._pieces.clear()
+        if not text.strip():
+            return
+        self.added = True
+        if self.preformatted:
+            self.builder.add("code", text.strip("\n"))
+            return
+        text = _AROUND_BREAK.sub("\n", _SPACES_BUT_BREAKS.sub(" ", text))
+        if self.heading:
+            self.builder.heading(text, self.heading)
+        elif self.footers:
+            self.builder.add("margin", text)
+        elif self.list_marks:
+            self.builder.list_item(
+                "  " * (len(self.list_marks) - 1) + self.mark + text.strip(), level=len(self.list_marks)
+            )
+            self.mark = ""
+        else:
+            # Two line breaks are how old pages end a paragraph.
+            for paragraph in text.split("\n\n"):
+                self.builder.paragraph(paragraph)
+
+    def open_item(self) -> None:
+        if not self.list_marks:
+            self.list_marks.append(None)
+        number = self.list_marks[-1]
+        self.mark = "- " if number is None else f"{number}. "
+        if number is not None:
+            self.list_marks[-1] = number + 1
+
+
+def _walk(builder: DocumentBuilder, root: etree._Element, *, keep_hidden: bool) -> bool:
+    """Whether anything was added. Iterative, so that depth costs nothing."""
+    flow = _Flow(builder)
+    walker = etree.iterwalk(root, events=("start", "end"))
+    skipped: set[etree._Element] = set()
+    for event, element in walker:
+        tag = element.tag if isinstance(element.tag, str) else ""
+        if event == "start":
+            if tag in _DROPPED or (not keep_hidden and _hidden(element)):
+                walker.skip_subtree()
+                skipped.add(element)
+            elif tag == "table" and not is_layout(element):
+                flow.flush()
+                rows = rows_of(element)
+                if rows:
+                    builder.table(rows)
+                    flow.added = True
+                walker.skip_subtree()
+                skipped.add(element)
+            else:
+                _open(flow, element, tag)
+        else:
+            if element in skipped:
+                skipped.discard(element)
+            else:
+                _close(flow, tag)
+            if element is not root:
+                flow.write(element.tail)
+    flow.flush()
+    return flow.added
+
+
+def _open(flow: _Flow, element: etree._Element, tag: str) -> None:
+    if tag in _BLOCKS or tag in _HEADINGS or tag == "pre":
+        flow.flush()
+    if tag in _HEADINGS:
+        flow.heading = _HEADINGS[tag]
+    elif tag == "pre":
+        flow.preformatted += 1
+    elif tag in ("ul", "menu", "dir"):
+        flow.list_marks.append(None)
+    elif tag == "ol":
+        start = element.get("start", "1")
+        flow.list_marks.append(int(start) if re.fullmatch(r"-?\d{1,6}", start) else 1)
+    elif tag == "li":
+        flow.open_item()
+    elif tag == "footer":
+        flow.footers += 1
+    elif tag == "br":
+        flow.line_break()
+    elif tag == "img":
+        alt = one_line(element.get("alt") or "")
+        if 0 < len(alt) <= _MAX_ALT_CHARS and not _FILE_NAME.fullmatch(alt) and not alt.startswith("data:"):
+            flow.write(f" {alt} ")
+    elif tag == "q":
+        flow.write("“")
+    flow.write(element.text)
+
+
+def _close(flow: _Flow, tag: str) -> None:
+    if tag in _BLOCKS or tag in _HEADINGS or tag == "pre":
+        flow.flush()
+    if tag in _HEADINGS:
+        flow.heading = 0
+    elif tag == "pre":
+        flow.preformatted -= 1
+    elif tag in ("ul", "ol", "menu", "dir") and flow.list_marks:
+        flow.list_marks.pop()
+    elif tag == "footer":
+        flow.footers -= 1
+    elif tag == "q":
+        flow.write("”")
+
+
+def _hidden(element: etree._Element) -> bool:
+    return (
+        element.get("hidden") is not None
+        or element.get("aria-hidden") == "true"
+        or element.get("role") == "navigation"
+        or bool(_HIDDEN_STYLE.search(element.get("style") or ""))
+    )
