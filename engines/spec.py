@@ -1,0 +1,244 @@
+"""What a decoder is: the numbers and switches that tell Llama, Mistral, Qwen, Phi-3 and Gemma 2 apart.
+
+``ModelSpec.from_config`` reads a Hugging Face ``config.json``; everything behind it works from the spec alone and never
+asks for a model's name. Holds no weights.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.errors import CheckpointError, UnsupportedModel
+
+Family = Literal["llama", "mistral", "qwen2", "qwen3", "phi3", "gemma2"]
+
+ARCHITECTURES: dict[str, Family] = {
+    "LlamaForCausalLM": "llama",
+    "MistralForCausalLM": "mistral",
+    "Qwen2ForCausalLM": "qwen2",
+    "Qwen3ForCausalLM": "qwen3",
+    "Phi3ForCausalLM": "phi3",
+    "Gemma2ForCausalLM": "gemma2",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RopeSpec:
+    """Rotary position embedding. ``inverse_frequencies`` [rotary_dim / 2] are radians a position; queries and keys are
+    multiplied by ``magnitude`` as well (LongRoPE, YaRN; 1 otherwise).
+
+    LongRoPE (Phi-3) has two sets: ``long_inverse_frequencies`` hold where the context exceeds ``original_context``.
+    """
+
+    rotary_dim: int
+    inverse_frequencies: tuple[float, ...]
+    long_inverse_frequencies: tuple[float, ...] | None = None
+    original_context: int = 0
+    magnitude: float = 1.0
+
+    def tables(self, positions: int, context: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Cosine and sine [positions, rotary_dim / 2] for a model that is to serve contexts up to ``context``."""
+        use_long = self.long_inverse_frequencies is not None and context > self.original_context
+        frequencies = self.long_inverse_frequencies if use_long else self.inverse_frequencies
+        angles = np.arange(positions, dtype=np.float64)[:, None] * np.asarray(frequencies, dtype=np.float64)
+        return (np.cos(angles) * self.magnitude).astype(np.float32), (np.sin(angles) * self.magnitude).astype(
+            np.float32
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """Sizes count elements. ``sliding_window`` tokens are visible in the layers that ``sliding_layers`` marks, the
+    token itself included. ``norm_offset`` is added to every norm weight (1 in Gemma). ``post_norms``: Gemma 2
+    normalises the outputs of attention and MLP as well."""
+
+    family: Family
+    vocab_size: int
+    hidden_size: int
+    intermediate_size: int
+    num_layers: int
+    num_heads: int
+    num_kv_heads: int
+    head_dim: int
+    norm_eps: float
+    rope: RopeSpec
+    max_context: int
+    activation: Literal["silu", "gelu_tanh"]
+    tie_embeddings: bool
+    qkv_bias: bool
+    output_bias: bool
+    mlp_bias: bool
+    qk_norm: bool
+    sliding_window: int | None
+    sliding_layers: tuple[bool, ...]
+    embedding_scale: float
+    attention_scale: float
+    attention_softcap: float | None
+    logit_softcap: float | None
+    norm_offset: float
+    post_norms: bool
+    bos_id: int | None
+    eos_ids: tuple[int, ...]
+
+    @property
+    def q_size(self) -> int:
+        return self.num_heads * self.head_dim
+
+    @property
+    def kv_size(self) -> int:
+        return self.num_kv_heads * self.head_dim
+
+    def linear_shape(self, name: str) -> tuple[int, int]:
+        """[out, in] of a layer's projection: q, k, v, o, gate, up or down."""
+        hidden, inner = self.hidden_size, self.intermediate_size
+        return {
+            "q": (self.q_size, hidden),
+            "k": (self.kv_size, hidden),
+            "v": (self.kv_size, hidden),
+            "o": (hidden, self.q_size),
+            "gate": (inner, hidden),
+            "up": (inner, hidden),
+            "down": (hidden, inner),
+        }[name]
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> "ModelSpec":
+        """Reads ``config.json``. Raises CheckpointError where it is missing or no JSON."""
+        path = folder / "config.json"
+        try:
+            config = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise CheckpointError(f"{path} is missing.", "Name a folder with a Hugging Face model.") from None
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{path} cannot be read: {error}.", "Download it again.") from error
+        return cls.from_config(config)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "ModelSpec":
+        """Raises UnsupportedModel for an architecture or variant that is not read, CheckpointError for a lost key."""
+        names = config.get("architectures") or ["(none)"]
+        family = ARCHITECTURES.get(names[0])
+        if family is None:
+            raise UnsupportedModel(
+                f"The architecture {names[0]} is not supported.", f"Use one of {', '.join(sorted(ARCHITECTURES))}."
+            )
+        try:
+            return _spec(family, config)
+        except KeyError as error:
+            raise CheckpointError(f"config.json has no {error}.", "Download the model again.") from error
+
+
+def _spec(family: Family, config: Mapping[str, Any]) -> ModelSpec:
+    heads = int(config["num_attention_heads"])
+    hidden, layers = int(config["hidden_size"]), int(config["num_hidden_layers"])
+    head_dim = int(config.get("head_dim") or hidden // heads)
+    gemma = family == "gemma2"
+    window, sliding = _sliding(family, config, layers)
+    scale_base = float(config.get("query_pre_attn_scalar", head_dim)) if gemma else float(head_dim)
+    eos = config.get("eos_token_id")
+    return ModelSpec(
+        family=family,
+        vocab_size=int(config["vocab_size"]),
+        hidden_size=hidden,
+        intermediate_size=int(config["intermediate_size"]),
+        num_layers=layers,
+        num_heads=heads,
+        num_kv_heads=int(config.get("num_key_value_heads") or heads),
+        head_dim=head_dim,
+        norm_eps=float(config["rms_norm_eps"]),
+        rope=_rope(config, head_dim),
+        max_context=int(config["max_position_embeddings"]),
+        activation=_activation(config),
+        tie_embeddings=bool(config.get("tie_word_embeddings", gemma)),
+        qkv_bias=family == "qwen2" or bool(config.get("attention_bias", False)),
+        output_bias=family in ("llama", "gemma2", "qwen3") and bool(config.get("attention_bias", False)),
+        mlp_bias=bool(config.get("mlp_bias", False)),
+        qk_norm=family == "qwen3",
+        sliding_window=window,
+        sliding_layers=sliding,
+        embedding_scale=math.sqrt(hidden) if gemma else 1.0,
+        attention_scale=scale_base**-0.5,
+        attention_softcap=config.get("attn_logit_softcapping") if gemma else None,
+        logit_softcap=config.get("final_logit_softcapping") if gemma else None,
+        norm_offset=1.0 if gemma else 0.0,
+        post_norms=gemma,
+        bos_id=config.get("bos_token_id"),
+        eos_ids=tuple(eos) if isinstance(eos, list) else () if eos is None else (int(eos),),
+    )
+
+
+def _activation(config: Mapping[str, Any]) -> Literal["silu", "gelu_tanh"]:
+    name = config.get("hidden_activation") or config.get("hidden_act", "silu")
+    if name == "silu":
+        return "silu"
+    if name in ("gelu_pytorch_tanh", "gelu_new"):
+        return "gelu_tanh"
+    raise UnsupportedModel(f"The activation {name} is not supported.", "Use a model with silu or tanh-gelu.")
+
+
+def _sliding(family: Family, config: Mapping[str, Any], layers: int) -> tuple[int | None, tuple[bool, ...]]:
+    window = config.get("sliding_window")
+    if family in ("qwen2", "qwen3") and not config.get("use_sliding_window", False):
+        window = None
+    if window is None:
+        return None, (False,) * layers
+    if kinds := config.get("layer_types"):
+        return int(window), tuple(kind == "sliding_attention" for kind in kinds)
+    if family == "gemma2":
+        return int(window), tuple(layer % 2 == 0 for layer in range(layers))
+    first = int(config.get("max_window_layers", 0)) if family in ("qwen2", "qwen3") else 0
+    return int(window), tuple(layer >= first for layer in range(layers))
+
+
+def _rope(config: Mapping[str, Any], head_dim: int) -> RopeSpec:
+    # transformers 5 writes one "rope_parameters" object, earlier versions rope_theta and rope_scaling.
+    parameters = config.get("rope_parameters") or {}
+    scaling = parameters if parameters else (config.get("rope_scaling") or {})
+    theta = float(parameters.get("rope_theta") or config.get("rope_theta") or 10000.0)
+    partial = parameters.get("partial_rotary_factor") or config.get("partial_rotary_factor") or 1.0
+    rotary_dim = int(head_dim * float(partial))
+    exponents = np.arange(0, rotary_dim, 2, dtype=np.float64) / rotary_dim
+    base = theta**-exponents
+    kind = scaling.get("rope_type") or scaling.get("type") or "default"
+    if kind == "default":
+        return RopeSpec(rotary_dim, tuple(base.tolist()))
+    if kind == "linear":
+        return RopeSpec(rotary_dim, tuple((base / float(scaling["factor"])).tolist()))
+    if kind == "llama3":
+        return RopeSpec(rotary_dim, tuple(_llama3(base, scaling).tolist()))
+    if kind in ("longrope", "su"):
+        return _longrope(config, scaling, base, rotary_dim)
+    raise UnsupportedModel(f"The rotary scaling {kind} is not supported.", "Use a model with llama3 or linear scaling.")
+
+
+def _llama3(base: NDArray[np.float64], scaling: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Llama 3.1: low frequencies are divided by ``factor``, high ones kept, those between interpolated."""
+    factor, low, high = (float(scaling[key]) for key in ("factor", "low_freq_factor", "high_freq_factor"))
+    turns = float(scaling["original_max_position_embeddings"]) * base / (2 * math.pi)
+    blend = np.clip((turns - low) / (high - low), 0.0, 1.0)
+    return np.asarray((1 - blend) * base / factor + blend * base, dtype=np.float64)
+
+
+def _longrope(
+    config: Mapping[str, Any], scaling: Mapping[str, Any], base: NDArray[np.float64], rotary_dim: int
+) -> RopeSpec:
+    """Phi-3: each frequency has a divisor of its own, one set for short and one for long contexts."""
+    original = int(scaling.get("original_max_position_embeddings") or config["original_max_position_embeddings"])
+    extension = float(scaling.get("factor") or int(config["max_position_embeddings"]) / original)
+    magnitude = scaling.get("attention_factor")
+    if magnitude is None:
+        magnitude = math.sqrt(1 + math.log(extension) / math.log(original)) if extension > 1 else 1.0
+    short, long = (np.asarray(scaling[key], dtype=np.float64) for key in ("short_factor", "long_factor"))
+    return RopeSpec(
+        rotary_dim,
+        tuple((base / short).tolist()),
+        tuple((base / long).tolist()),
+        original,
+        float(magnitude),
+    )
