@@ -4,6 +4,7 @@ Left out: scripts, styles, forms, navigation, hidden elements, pictures (their a
 margin blocks. ``add_html`` adds a page or fragment to any builder (e-mails, feeds).
 """
 
+import html
 import re
 from pathlib import Path
 
@@ -31,9 +32,12 @@ _HIDDEN_STYLE = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hi
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.IGNORECASE)
 _XML_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>", re.IGNORECASE)
 _XML_ENCODING = re.compile(rb"\A\s*<\?xml[^>]{0,100}encoding\s*=\s*[\"']([\w.:-]{2,40})", re.IGNORECASE)
-_SPACES = re.compile(r"[ \t\r\n\f\v]+")
-_SPACES_BUT_BREAKS = re.compile(r"[ \t\f\v\u00a0]+")
+# Written so that the single spaces of ordinary text do not match: they stay as they are.
+_SPACES = re.compile(r"[ \t\r\n\f\v]{2,}|[\t\r\n\f\v]")
+_SPACES_BUT_BREAKS = re.compile(r"[ \t\f\v\u00a0]{2,}|[\t\f\v\u00a0]")
 _AROUND_BREAK = re.compile(r" *\n *")
+_UNREAD = re.compile(r"<!--.*?-->|<(head|script|style|template|noscript)\b[^>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<[a-zA-Z/!?][^<>]*>")
 _META_BYTES = 4_096
 _MAX_ALT_CHARS = 500
 _FILE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|tiff?)", re.IGNORECASE)
@@ -56,9 +60,9 @@ def add_html(builder: DocumentBuilder, markup: str) -> str:
     root = _parse(markup)
     if root is None:
         return ""
-    if not _walk(builder, root, keep_hidden=False):
-        # Pages that a script would have shown are hidden as a whole.
-        _walk(builder, root, keep_hidden=True)
+    # Pages that a script would have shown are hidden as a whole.
+    if not (_walk(builder, root, keep_hidden=False) or _walk(builder, root, keep_hidden=True)):
+        _add_bare_text(builder, markup)
     for tag in ("title", "h1"):
         for element in root.iter(tag):
             title = one_line("".join(map(str, element.itertext())))
@@ -90,6 +94,15 @@ def _parse(markup: str) -> etree._Element | None:
         return None
     except etree.XMLSyntaxError as error:
         raise ReadError(f"The page could not be parsed: {error.msg}.") from error
+
+
+def _add_bare_text(builder: DocumentBuilder, markup: str) -> None:
+    """The text between the tags, for pages nested so deep that the parser drops their contents."""
+    text = html.unescape(_TAG.sub("\n", _UNREAD.sub("", markup)))
+    for line in text.split("\n"):
+        builder.paragraph(line)
+    if text.strip():
+        builder.warn("The page is nested too deep to follow its structure; only its text was read.")
 
 
 class _Flow:

@@ -37,8 +37,8 @@ def rows_of(table: etree._Element) -> list[list[str]]:
     grid = [list(_cells(row)) for row in table.iter("tr")]
     width = max((len(row) for row in grid), default=0)
     grid = [row + [""] * (width - len(row)) for row in grid if any(row)]
-    used = [at for at in range(width) if any(row[at] for row in grid)]
-    rows = [_joined([row[at] for at in used]) for row in grid]
+    columns = [list(column) for column in zip(*grid, strict=True) if any(column)]
+    rows = [list(row) for row in zip(*_without_sign_columns(columns), strict=True)]
     caption = next(table.iter("caption"), None)
     return [[_text(caption)], *rows] if caption is not None else rows
 
@@ -78,16 +78,22 @@ def _is_long(cell: etree._Element) -> bool:
     return False
 
 
-def _joined(row: list[str]) -> list[str]:
-    """Signs go to their number, which keeps its own cell; the emptied cells are left out."""
-    cells: list[str] = []
-    prefix = ""
-    for cell in row:
-        if cell in _BEFORE_NUMBER:
-            prefix += cell
-        elif cell in _AFTER_NUMBER and cells and cells[-1][-1:].isdigit():
-            cells[-1] += cell
-        elif cell or not prefix:
-            cells.append(prefix + cell)
-            prefix = ""
-    return [*cells, prefix] if prefix else cells
+def _without_sign_columns(columns: list[list[str]]) -> list[list[str]]:
+    """Joins neighbours where every row holds one cell, or a sign and its number."""
+    joined: list[list[str]] = []
+    for column in columns:
+        if joined and _belong_together(joined[-1], column):
+            joined[-1] = [left + right for left, right in zip(joined[-1], column, strict=True)]
+        else:
+            joined.append(column)
+    return joined
+
+
+def _belong_together(left: list[str], right: list[str]) -> bool:
+    signs = 0
+    for one, other in zip(left, right, strict=True):
+        if one and other:
+            if one not in _BEFORE_NUMBER and other not in _AFTER_NUMBER:
+                return False
+            signs += 1
+    return signs > 0

@@ -64,7 +64,8 @@ def _plain(line: str) -> str:
 def _without_repeats(cues: Iterator[tuple[list[str], float, float]]) -> Iterator[Caption]:
     shown: list[str] = []
     for lines, start, end in cues:
-        fresh = [line for line in lines if line not in shown]
+        # The repeated line may stand without the speaker's name.
+        fresh = [line for line in lines if not any(line == old or old.endswith(f": {line}") for old in shown)]
         shown = lines or shown
         if fresh:
             yield Caption(" ".join(fresh), start, max(start, end))

@@ -5,6 +5,7 @@ become one block of "name: value" lines, so that a record stands by itself. Attr
 Documents that declare entities are refused: they can grow without bound or read other files. Nothing is loaded.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from html.entities import html5
@@ -20,6 +21,7 @@ _READ_BYTES = 1 << 16
 _LONG_VALUE_CHARS = 200  # from here on a value is prose, not a field
 _MAX_FIELDS = 20  # fields without an element around them are cut into blocks of this many
 _MAX_LABEL_DEPTH = 6
+_MAX_TITLE_DEPTH = 4  # a title further in is that of a part
 _MAX_DEPTH = 10_000
 _MAX_ATTRIBUTE_CHARS = 2_000
 
@@ -78,6 +80,10 @@ _PROSE = frozenset(
 )
 _TITLES = frozenset(("title", "head", "heading", "headline", "subtitle", "h1", "h2", "h3", "h4", "h5", "h6"))
 _CODE = frozenset(("programlisting", "screen", "literallayout", "codeblock", "pre"))
+# Elements that only group others; as headings they would say nothing.
+_WRAPPERS = frozenset(
+    ("body", "text", "div", "itemizedlist", "orderedlist", "variablelist", "listitem", "varlistentry", "lg", *_CODE)
+)
 _TEXT_ATTRIBUTES = frozenset(
     (
         "title",
@@ -230,29 +236,31 @@ class _Outline:
         elif value and (element.name in _PROSE or element.name in _CODE or len(value) > _LONG_VALUE_CHARS):
             if parent is not None:
                 self._flush_fields(parent)
-            self._show_path([*self._open, element] if element.name not in _PROSE else self._open)
-            self._builder.add(
-                "code" if element.name in _CODE else "paragraph", text if element.name in _CODE else value
-            )
+            self._show_path(self._open if element.name in _PROSE else [*self._open, element])
+            is_code = element.name in _CODE
+            self._builder.add("code" if is_code else "paragraph", text if is_code else value)
         else:
             fields = [f"{element.name}: {value}"] if value else []
             fields.extend(_attribute_fields(element, everything=not value))
             if parent is None:
-                self._builder.add("paragraph", "\n".join(fields))
+                self._builder.paragraph(value or "\n".join(fields))
+            elif not value and len(fields) > 1:
+                # A record whose fields are attributes.
+                self._flush_fields(parent)
+                self._show_path([*self._open, element])
+                self._builder.paragraph("\n".join(fields))
             elif fields:
-                line = ", ".join(fields) if value else f"{element.name}: {', '.join(fields)}"
-                parent.fields.append(line)
+                parent.fields.append(", ".join(fields) if value else f"{element.name}: {fields[0]}")
                 if len(parent.fields) >= _MAX_FIELDS:
                     self._flush_fields(parent)
 
     def _title(self, parent: _Element, value: str) -> None:
         self._flush_fields(parent)
-        depth = min(len(self._open), _MAX_LABEL_DEPTH)
         self._show_path(self._open[:-1])
-        self._builder.title = self._builder.title or (value if depth <= 3 else "")
-        self._builder.heading(value, depth)
         parent.label = value
-        self._shown = [element.label for element in self._open[:_MAX_LABEL_DEPTH]]
+        self._shown = _labels(self._open)
+        self._builder.title = self._builder.title or (value if len(self._open) <= _MAX_TITLE_DEPTH else "")
+        self._builder.heading(value, len(self._shown))
 
     def _flush_text(self, element: _Element) -> None:
         value = _prose("".join(element.text))
@@ -282,13 +290,19 @@ class _Outline:
 
     def _show_path(self, path: list[_Element]) -> None:
         """Labels for the elements on the path that the last block did not stand under."""
-        labels = [element.label for element in path[:_MAX_LABEL_DEPTH]]
+        labels = _labels(path)
         common = 0
         while common < min(len(labels), len(self._shown)) and labels[common] == self._shown[common]:
             common += 1
         for depth in range(common, len(labels)):
             self._builder.label(labels[depth], depth + 1)
         self._shown = labels
+
+
+def _labels(path: list[_Element]) -> list[str]:
+    """The headings above a block: titles of the elements on its path, or else their names."""
+    named = (element for element in path if element.label != element.name or element.name not in _WRAPPERS)
+    return [element.label for element in itertools.islice(named, _MAX_LABEL_DEPTH)]
 
 
 def _prose(text: str) -> str:
