@@ -120,9 +120,12 @@ def _gutter(fragments: list[Fragment]) -> float | None:
         cluster = starts[index:end]
         index = end
         if len(cluster) >= _MIN_COLUMN_LINES and start > leftmost + 30:
-            score = _separation(fragments, prose, cluster, start - 1)
+            # Midway between the columns, so that a quotation mark may hang out of either.
+            ends = [fragment.x1 for fragment in prose if fragment.x1 <= start + 1]
+            gutter = start - 1 - min(12.0, max(0.0, start - max(ends, default=start)) / 2)
+            score = _separation(fragments, prose, cluster, gutter)
             if score > best_score:
-                best, best_score = start - 1, score
+                best, best_score = gutter, score
     return best
 
 
