@@ -14,34 +14,46 @@ from numpy.typing import NDArray
 
 from rag.protocols import Embedder
 from rag.question import Question, type_evidence
-from rag.sentences import cached_sentences, is_table_row, skip_marker
+from rag.sentences import cached_sentences, is_header_row, is_table_row, skip_marker
 from rag.types import Passage
-from rag.words import match, prefixes_of, stems
+from rag.words import RARE, match, prefixes_of, stems
 
 SENTENCES_EMBEDDED = 16  # the lexically best sentences of all passages; a batch of them takes about 40 ms on two cores
 _EMBEDDED_CHARS = 400  # of a sentence; the embedder's time grows with its length
 _SENTENCES_PER_PASSAGE = 400  # more than any passage that fits a prompt; keeps a whole book as one passage bearable
 
+# A conditional logit over the sentences of one question: only differences count, so there is no bias.
 SENTENCE_WEIGHTS: Mapping[str, float] = {
-    "bias": -4.0,
-    "own": 3.0,
-    "context": 1.5,
-    "cosine": 4.0,
-    "type": 0.6,
-    "rank": 0.5,
+    "own": 6.65,  # share of the question's weight that stands in the sentence
+    "context": 4.02,  # ... only in its title, headings or the two sentences before
+    "rest": -2.64,  # ... only in the rest of the passage
+    "cosine": 6.5,  # question and sentence embeddings
+    "pairs": 2.37,  # share of the question's neighbouring words that are neighbours in the sentence
+    "type": 0.6,  # +1 with something of the expected kind, -1 without
+    "rank": 2.01,  # 1 / rank of the passage
 }
-FOUND_WEIGHTS: Mapping[str, float] = {"bias": -6.0, "own": 3.0, "covered": 4.0, "cosine": 5.0}
+# A logistic regression over found_features of the best sentence.
+FOUND_WEIGHTS: Mapping[str, float] = {
+    "bias": -3.77,
+    "own": 2.35,
+    "covered": 2.58,  # share of the question's weight that stands anywhere in the passage or its headings
+    "cosine": 4.82,
+    "pairs": 1.3,
+    "names_missing": -1.48,  # share of the question's names and numbers that the passage lacks
+    "rarest_missing": -1.0,  # weight of the rarest word that the passage lacks
+    "short": -1.45,  # 1 / number of the question's words: short ones match by chance
+}
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A sentence of a passage: ``passage.text[start:end]``, what was measured of it and its probability."""
+    """A sentence of a passage: ``passage.text[start:end]``, what was measured of it, and its log-odds."""
 
     passage: Passage
     start: int
     end: int
     features: Mapping[str, float]
-    probability: float = 0.0
+    score: float = 0.0
 
     @property
     def text(self) -> str:
@@ -55,7 +67,7 @@ def rank_sentences(question: Question, passages: Sequence[Passage], embedder: Em
         return []
     cosines = _cosines(question, candidates, embedder)
     judged = [_judged(candidate, float(cosine)) for candidate, cosine in zip(candidates, cosines, strict=True)]
-    return sorted(judged, key=lambda candidate: -candidate.probability)
+    return sorted(judged, key=lambda candidate: -candidate.score)
 
 
 def found_features(question: Question, ranked: Sequence[Candidate]) -> dict[str, float]:
@@ -68,19 +80,16 @@ def found_features(question: Question, ranked: Sequence[Candidate]) -> dict[str,
         "own": best.features["own"],
         "covered": covered,
         "cosine": best.features["cosine"],
-        "top_cosine": max(candidate.features["cosine"] for candidate in ranked),
         "pairs": best.features["pairs"],
-        "type": best.features["type"],
-        "logit": _logit(best.probability),
         "names_missing": best.features["names_missing"] / name_weight,
-        "rarest_missing": best.features["rarest_missing"] / 8.5,
+        "rarest_missing": best.features["rarest_missing"] / RARE,
         "short": 1.0 / len(question.terms),
     }
 
 
 def found_probability(features: Mapping[str, float]) -> float:
     """Probability that the best sentences answer the question."""
-    return _sigmoid(_dot(FOUND_WEIGHTS, features))
+    return 1.0 / (1.0 + math.exp(-_dot(FOUND_WEIGHTS, features)))
 
 
 def _lexical_candidates(question: Question, passages: Sequence[Passage]) -> list[Candidate]:
@@ -123,9 +132,10 @@ def _of_passage(question: Question, passage: Passage, rank: int) -> list[Candida
         own = _matches(question, sets[index])
         near = _matches(question, headings.union(*sets[max(0, index - 2) : index + 1]))
         first = skip_marker(text, start, end)
+        if is_header_row(text, index, spans):
+            continue
         sentence = text[first:end]
         features = {
-            "bias": 1.0,
             "own": _covered(question, own),
             "context": _covered(question, near) - _covered(question, own),
             "rest": _covered(question, in_passage) - _covered(question, near),
@@ -134,7 +144,6 @@ def _of_passage(question: Question, passage: Passage, rank: int) -> list[Candida
             "rank": 1.0 / rank,
             "fragment": float(len(sequences[index]) < 5 and not is_table_row(text, start, end)),
             "asks": float(sentence.rstrip("\"'”’»)").endswith(("?", "？", "؟"))),
-            "length": min(1.0, len(sequences[index]) / 40),
             "names_missing": names_missing,
             "rarest_missing": rarest_missing,
         }
@@ -185,17 +194,8 @@ def _with_title(candidate: Candidate) -> str:
 
 def _judged(candidate: Candidate, cosine: float) -> Candidate:
     features = {**candidate.features, "cosine": cosine}
-    return replace(candidate, features=features, probability=_sigmoid(_dot(SENTENCE_WEIGHTS, features)))
+    return replace(candidate, features=features, score=_dot(SENTENCE_WEIGHTS, features))
 
 
 def _dot(weights: Mapping[str, float], features: Mapping[str, float]) -> float:
     return sum(weight * features[name] for name, weight in weights.items())
-
-
-def _sigmoid(x: float) -> float:
-    return 1.0 / (1.0 + math.exp(-max(-40.0, min(40.0, x))))
-
-
-def _logit(p: float) -> float:
-    p = min(1 - 1e-9, max(1e-9, p))
-    return math.log(p / (1 - p))

@@ -91,9 +91,9 @@ _NUMBER = re.compile(
     re.IGNORECASE,
 )
 _REASON = re.compile(
-    r"\b(?:because|due to|so that|in order to|since|therefore|thus|hence|caus\w+|reason\w*|result\w*|led to|"
-    r"to (?:avoid|prevent|allow|ensure|protect|help|make|reduce|keep)|for fear|owing to|weil|da|deshalb|damit|parce que|"
-    r"car|porque|perché)\b",
+    r"\b(?:because|due to|so that|in order to|since|therefore|thus|hence|caus\w+|reason\w*|result\w*|"
+    r"led to|to (?:avoid|prevent|allow|ensure|protect|help|make|reduce|keep)|for fear|owing to|weil|da|deshalb|damit|"
+    r"parce que|car|porque|perché)\b",
     re.IGNORECASE,
 )
 _PLACE = re.compile(

@@ -7,7 +7,7 @@ linear in the length of the text.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 MAX_SENTENCE = 1000  # characters; something longer is cut at a clause, a space, or anywhere
@@ -81,6 +81,14 @@ def is_list_item(text: str, start: int, end: int) -> bool:
 def is_table_row(text: str, start: int, end: int) -> bool:
     """Whether a unit is a line of cells joined by ' | '."""
     return text.find(" | ", start, end) >= 0
+
+
+def is_header_row(text: str, index: int, spans: Sequence[tuple[int, int]]) -> bool:
+    """Whether a unit is the first of at least two table rows of equal width: it names the cells of the others."""
+    width = text.count(" | ", *spans[index])
+    if width == 0 or index + 1 == len(spans) or text.count(" | ", *spans[index + 1]) != width:
+        return False
+    return index == 0 or text.count(" | ", *spans[index - 1]) != width
 
 
 def _units(text: str) -> Iterator[tuple[int, int]]:
