@@ -7,23 +7,26 @@ Opening it is cheap: the library, the models and the index load on first use (ap
 from several threads. It raises DocentError for whatever a person can mend and knows nothing of terminals or HTTP.
 """
 
-import logging
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from app.config import Settings
-from app.events import AskEvent, ConversationInfo, DocumentView, Exchange, Status
-from rag.types import Document, Filter, Hit
+from app.errors import UnknownDocument, UsageError
+from app.events import Answered, AskEvent, ConversationInfo, DocumentView, Exchange, Retrieved, Status
+from app.timing import Stopwatch
+from rag.types import Answer, Document, Filter, Hit, Turn
 
 if TYPE_CHECKING:
-    from app.parts import Parts
     from rag.sync import SyncEvent, SyncReport
 
-_log = logging.getLogger(__name__)
+    from app.parts import Parts
+
+_PDF = "application/pdf"
+_EVERYTHING = Filter()
 
 
 class Assistant:
@@ -39,6 +42,8 @@ class Assistant:
 
         return cls(settings, Parts(settings))
 
+    # -- documents -------------------------------------------------------------------------------------------------
+
     def sync(
         self,
         locations: Sequence[str] | None = None,
@@ -52,12 +57,87 @@ class Assistant:
         """
         raise NotImplementedError
 
+    def remove(self, location: str) -> int:
+        """Forgets a source, or one document of it. Returns how many documents left the library; files stay.
+
+        A document of a folder that is still there comes back with the next sync of that folder.
+        """
+        raise NotImplementedError
+
+    def watch(self, on_event: "Callable[[SyncEvent], None]") -> AbstractContextManager[None]:
+        """Keeps the known folders in sync while the context is open."""
+        raise NotImplementedError
+
+    def status(self) -> Status:
+        library = self._parts.library
+        counts = library.counts()
+        documents = library.documents()
+        return Status(
+            sources=tuple(library.sources()),
+            documents=len(documents),
+            counts=counts,
+            embedder=library.embedder_name,
+            library_path=library.path,
+            size_bytes=sum(path.stat().st_size for path in self._library_files() if path.is_file()),
+            data_dir=self.settings.data_dir,
+            problems=tuple(document for document in documents if document.status != "ok"),
+        )
+
+    def _library_files(self) -> list[Path]:
+        folder = self.settings.folder
+        return [folder.library, folder.library.with_name(folder.library.name + "-wal"), folder.vectors]
+
+    def documents(self, locations: Sequence[str] | None = None) -> list[Document]:
+        """All documents, or those of these folders, files and URLs, whatever their status."""
+        return self._parts.library.documents(_EVERYTHING if locations is None else self.scope(locations))
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing to search."""
+        return self._parts.library.counts()["chunks"] == 0
+
+    def scope(self, locations: Sequence[str]) -> Filter:
+        """The filter that restricts a question to these folders, files and URLs; none means everything."""
+        raise NotImplementedError
+
+    def document_view(self, document_id: int) -> DocumentView:
+        document = self._document(document_id)
+        pages = None
+        if document.media_type == _PDF and Path(document.path).is_file():
+            from rag.pdf_view import page_count
+
+            pages = page_count(Path(document.path))
+        return DocumentView(document, self._parts.library.document_text(document_id), pages)
+
+    def page_png(
+        self, document_id: int, page: int, quote_span: tuple[int, int] | None = None, scale: float = 2.0
+    ) -> bytes:
+        """A page (from 1) of a PDF as a picture, with the quote highlighted."""
+        document = self._document(document_id)
+        if document.media_type != _PDF:
+            raise UnknownDocument(f"{document.title or document.path} has no page pictures.", "Only a PDF has them.")
+        from rag.pdf_view import locate_quote, render_page
+
+        path = Path(document.path)
+        boxes = []
+        if quote_span is not None:
+            quote = self._parts.library.document_text(document_id)[slice(*quote_span)]
+            boxes = locate_quote(path, page, quote)
+        return render_page(path, page, boxes, scale)
+
+    def _document(self, document_id: int) -> Document:
+        document = self._parts.library.document(document_id)
+        if document is None:
+            raise UnknownDocument(f"There is no document {document_id}.", "It may have been removed since.")
+        return document
+
+    # -- questions -------------------------------------------------------------------------------------------------
+
     def ask(
         self,
         question: str,
         *,
         conversation_id: str | None = None,
-        filter: Filter = Filter(),
+        filter: Filter = _EVERYTHING,
         stop: threading.Event | None = None,
         remember: bool = True,
     ) -> Iterator[AskEvent]:
@@ -66,52 +146,72 @@ class Assistant:
         The exchange is appended to the conversation; None starts a new one, and ``remember=False`` records nothing.
         Setting ``stop`` ends the answer with the text so far.
         """
-        raise NotImplementedError
+        _require_question(question)
+        stop = stop or threading.Event()
+        watch = Stopwatch()
+        history = self._history(conversation_id)
+        with watch.step("load"):
+            retriever, answerer = self._parts.retriever, self._parts.answerer
+        with watch.step("rewrite"):
+            complete = self._parts.rewriter.rewrite(question, history)
+        passages = retriever.passages(complete, filter, self.settings.retrieval.token_budget)
+        yield Retrieved(complete, tuple(passages))
+        answer: Answer | None = None
+        written = ""
+        with watch.step("answer"):
+            for event in answerer.answer(complete, passages, history):
+                if isinstance(event, Answer):
+                    answer = event
+                    break
+                written += event.text
+                yield event
+                if stop.is_set():
+                    break
+        stopped = answer is None
+        if answer is None:
+            assert stop.is_set(), "an answerer ends with an Answer"
+            answer = Answer(written, found=False, citations=(), answerer=answerer.name)
+        if remember:
+            conversation_id = self._parts.conversations.add(conversation_id, question, answer)
+        yield Answered(answer, watch.timings_ms(), conversation_id, stopped)
 
-    def search(self, question: str, k: int = 10, filter: Filter = Filter()) -> list[Hit]:
+    def search(self, question: str, k: int = 10, filter: Filter = _EVERYTHING) -> list[Hit]:
         """The best chunks, best first."""
+        return self.search_timed(question, k, filter)[0]
+
+    def search_timed(self, question: str, k: int, filter: Filter) -> tuple[list[Hit], dict[str, float]]:
+        """``search`` and how long its steps took, in milliseconds."""
+        _require_question(question)
         raise NotImplementedError
 
-    def status(self) -> Status:
-        raise NotImplementedError
+    def _history(self, conversation_id: str | None) -> list[Turn]:
+        if conversation_id is None:
+            return []
+        exchanges = self._parts.conversations.exchanges(conversation_id)
+        turns = [Turn(exchange.question, exchange.answer.text) for exchange in exchanges]
+        return turns[len(turns) - min(len(turns), self.settings.answer.history_turns) :]
 
-    def remove(self, location: str) -> int:
-        """Forgets a source (its files stay where they are). Returns how many documents left the library."""
-        raise NotImplementedError
-
-    def documents(self) -> list[Document]:
-        raise NotImplementedError
-
-    def document_view(self, document_id: int) -> DocumentView:
-        raise NotImplementedError
-
-    def page_png(
-        self, document_id: int, page: int, quote_span: tuple[int, int] | None = None, scale: float = 2.0
-    ) -> bytes:
-        """A page (from 1) of a PDF as a picture, with the quote highlighted."""
-        raise NotImplementedError
+    # -- conversations ---------------------------------------------------------------------------------------------
 
     def conversations(self) -> list[ConversationInfo]:
         """Newest first."""
-        raise NotImplementedError
+        return self._parts.conversations.all()
 
     def conversation(self, conversation_id: str) -> list[Exchange]:
         """Oldest first."""
-        raise NotImplementedError
+        return self._parts.conversations.exchanges(conversation_id)
 
     def rename_conversation(self, conversation_id: str, title: str) -> None:
-        raise NotImplementedError
+        self._parts.conversations.rename(conversation_id, title)
 
     def delete_conversation(self, conversation_id: str) -> None:
-        raise NotImplementedError
+        self._parts.conversations.delete(conversation_id)
 
-    def watch(self, on_event: "Callable[[SyncEvent], None]") -> AbstractContextManager[None]:
-        """Keeps the known folders in sync while the context is open."""
-        raise NotImplementedError
+    # -- the end ---------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Ends what is open; the assistant cannot be used afterwards."""
-        raise NotImplementedError
+        self._parts.close()
 
     def __enter__(self) -> Self:
         return self
@@ -120,3 +220,8 @@ class Assistant:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _require_question(question: str) -> None:
+    if not question.strip():
+        raise UsageError("The question is empty.", "Type one.")

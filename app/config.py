@@ -51,8 +51,7 @@ class EmbedderSettings(_Section):
         default=None,
         description="A sentence-transformers folder with an ONNX model; null = the one that comes with Docent.",
     )
-    threads: int = Field(default=0, ge=0, le=256, description="CPU threads; 0 = as many as there are cores.")
-    batch: int = Field(default=32, ge=1, le=1024, description="Texts embedded at a time.")
+    threads: int = Field(default=0, ge=0, le=256, description="CPU threads; 0 = one for each physical core.")
 
 
 class ChunkingSettings(_Section):
@@ -86,7 +85,12 @@ class RetrievalSettings(_Section):
 class AnswerSettings(_Section):
     """How answers are written."""
 
-    max_sentences: int = Field(default=4, ge=1, le=20, description="Longest answer, in quoted sentences.")
+    found_at: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="How sure Docent must be to answer instead of saying it found nothing; null = as calibrated.",
+    )
     history_turns: int = Field(
         default=6, ge=0, le=50, description="Earlier exchanges that a follow-up question may refer to."
     )

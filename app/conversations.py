@@ -74,7 +74,7 @@ class Conversations:
             )
         return conversation_id
 
-    def list(self) -> list[ConversationInfo]:
+    def all(self) -> list[ConversationInfo]:
         """Newest first."""
         with self._transaction() as db:
             rows = db.execute(

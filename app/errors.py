@@ -1,9 +1,9 @@
 """Failures of settings, command line and HTTP that a person can mend.
 
-    AppError
-    +-- ConfigError        an unknown key, a wrong type, an unreadable file: names the key and the nearest valid one
-    +-- UsageError         arguments that do not go together
-    +-- ConversationError  no conversation has that id
+AppError
++-- ConfigError        an unknown key, a wrong type, an unreadable file: names the key and the nearest valid one
++-- UsageError         arguments that do not go together
++-- ConversationError  no conversation has that id
 """
 
 from docent import DocentError
@@ -23,3 +23,7 @@ class UsageError(AppError):
 
 class ConversationError(AppError):
     """The conversation asked for does not exist."""
+
+
+class UnknownDocument(AppError):
+    """The document or page asked for does not exist."""

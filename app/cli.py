@@ -1,0 +1,143 @@
+"""The ``docent`` command: common options, the order of commands, and the one edge where errors become words.
+
+Result on stdout, everything else on stderr. Exit code 0: done; 1: something a person can mend (or a defect, with the
+place of the log); 2: wrong use of the command line; 130: interrupted. Heavy modules are imported by the commands that
+need them, so that ``docent --help`` answers at once.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, cast
+
+import typer
+from typer.core import TyperGroup
+
+from app import cli_ask, cli_conversations, cli_library, cli_system
+from app.cli_session import Session
+from app.errors import UsageError
+from app.output import one_line, silence_stdout, tolerate_odd_characters, write_json, write_note
+from docent import DocentError, __version__
+
+_OPTIONS_WITH_VALUE = ("--data-dir", "--config", "--set")
+_FLAGS = ("--debug",)
+# What parsing raises is the base of the only such class that typer exports.
+_ParseError = cast("type[Exception]", typer.BadParameter.__base__)
+
+
+class DocentGroup(TyperGroup):
+    """Takes the common options anywhere on the line, and ends every failure in one line and an exit code."""
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
+        tolerate_odd_characters()
+        line = common_options_first(sys.argv[1:] if args is None else args)
+        extra["standalone_mode"] = False
+        session = Session(debug="--debug" in line or os.environ.get("DOCENT_DEBUG", "") not in ("", "0"))
+        try:
+            code = super().main(line, *rest, obj=session, **extra)
+            sys.stdout.flush()
+        except Exception as error:  # noqa: BLE001 - the outermost edge of the command line
+            code = _report(error, session, as_json="--json" in line)
+        except KeyboardInterrupt:
+            code = 130
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def common_options_first(args: Sequence[str]) -> list[str]:
+    """Moves --data-dir, --config, --set and --debug before the command, where the group reads them."""
+    common: list[str] = []
+    others: list[str] = []
+    rest = list(args)
+    while rest:
+        word = rest.pop(0)
+        if word == "--":
+            others += [word, *rest]
+            break
+        if word in _OPTIONS_WITH_VALUE and rest:
+            common += [word, rest.pop(0)]
+        elif word in _FLAGS or word.startswith(tuple(f"{name}=" for name in _OPTIONS_WITH_VALUE)):
+            common.append(word)
+        else:
+            others.append(word)
+    return common + others
+
+
+def _report(error: Exception, session: Session, *, as_json: bool) -> int:
+    """Says what happened in one line; returns the exit code."""
+    if isinstance(error, typer.Abort):
+        return 130
+    if isinstance(error, BrokenPipeError):
+        silence_stdout()
+        return 1
+    if session.debug and not isinstance(error, _ParseError):
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, _ParseError):
+        message, remedy = _parse_message(error)
+        code = 2
+    elif isinstance(error, DocentError):
+        message, remedy = error.message, error.remedy
+        code = 2 if isinstance(error, UsageError) else 1
+    else:
+        log = session.log_defect(error)
+        message = f"Docent failed unexpectedly ({type(error).__name__}: {error})."
+        remedy = f"The details are in {log}." if log else "Set DOCENT_DEBUG=1 to see the details."
+        code = 1
+    write_note(f"docent: {message} {remedy}")
+    if as_json:
+        write_json({"error": {"message": one_line(message), "remedy": one_line(remedy)}})
+    return code
+
+
+def _parse_message(error: Any) -> tuple[str, str]:
+    path = error.ctx.command_path if error.ctx is not None else "docent"
+    return error.format_message(), f"See `{path} --help`."
+
+
+def _version(value: bool) -> None:
+    if value:
+        sys.stdout.write(f"docent {__version__}\n")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    cls=DocentGroup,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def docent(
+    context: typer.Context,
+    data_dir: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Keep the library here instead of in the user data folder.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Read settings from this file instead of the data folder's.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, as in server.port=8000.")
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Log to the terminal and show tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Ask your own documents, on your own computer, and get answers with citations.
+
+    The options below may stand anywhere on the line.
+    """
+    session: Session = context.obj
+    session.data_dir, session.config_file, session.overrides = data_dir, config, tuple(set_ or ())
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+cli_library.register(app)
+cli_ask.register(app)
+cli_conversations.register(app)
+cli_system.register(app)

@@ -1,0 +1,83 @@
+"""What the commands share during one run: the common options, the settings and the Assistant made from them."""
+
+import logging
+import os
+import sys
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from app.assistant import Assistant
+    from app.config import Settings
+    from app.config_sources import LoadedSettings
+
+_LOG_BYTES = 1_000_000  # then docent.log becomes docent.log.1
+_log = logging.getLogger("app.cli")
+
+
+@dataclass
+class Session:
+    """Filled by the common options before a command runs."""
+
+    debug: bool = False
+    data_dir: Path | None = None
+    config_file: Path | None = None
+    overrides: tuple[str, ...] = field(default=())
+
+    @cached_property
+    def loaded(self) -> "LoadedSettings":
+        from app.config_sources import load_settings
+
+        return load_settings(
+            data_dir=self.data_dir, config_file=self.config_file, overrides=self.overrides, environ=os.environ
+        )
+
+    @property
+    def settings(self) -> "Settings":
+        return self.loaded.settings
+
+    def open(self) -> "Assistant":
+        """The Assistant on the person's data folder, which is made if need be."""
+        from app.assistant import Assistant
+
+        self.settings.folder.create()
+        start_logging(self.settings.folder.log, to_terminal=self.debug)
+        return Assistant.open(self.settings)
+
+    def log_defect(self, error: Exception) -> Path | None:
+        """Writes an unexpected error to the log; None when there is nowhere to write it."""
+        if "loaded" not in self.__dict__:
+            return None
+        path = self.settings.folder.log
+        start_logging(path, to_terminal=self.debug)
+        _log.error("unexpected error", exc_info=error)
+        return path if path.is_file() else None
+
+
+def session_of(context: typer.Context) -> Session:
+    session = context.obj
+    assert isinstance(session, Session), "the group sets it before any command runs"
+    return session
+
+
+def start_logging(path: Path, *, to_terminal: bool) -> None:
+    """Sends warnings (with ``to_terminal`` everything, on stderr too) to the log file, once a process."""
+    from logging.handlers import RotatingFileHandler
+
+    root = logging.getLogger()
+    if any(isinstance(handler, RotatingFileHandler) for handler in root.handlers):
+        return
+    root.setLevel(logging.DEBUG if to_terminal else logging.INFO)
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)] if to_terminal else []
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=1, delay=True, encoding="utf-8"))
+    except OSError:  # a full or read-only disk must not keep anyone from asking
+        handlers.append(logging.NullHandler())
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        root.addHandler(handler)

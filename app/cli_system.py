@@ -1,0 +1,64 @@
+"""``docent config`` and ``docent doctor``: what is set, and whether everything works."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from app.cli_session import session_of, start_logging
+from app.output import one_line, write_json, write_table, write_text
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("doctor")(doctor)
+    app.command("config")(config)
+
+
+def config(
+    context: typer.Context,
+    defaults: Annotated[
+        bool, typer.Option("--defaults", help="Print the default config.yaml with a comment for every setting.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the settings and where each comes from."""
+    from app.config import default_yaml, flatten
+
+    if defaults and not as_json:
+        sys.stdout.write(default_yaml())
+        return
+    loaded = session_of(context).loaded
+    values = flatten(loaded.settings)
+    own_file = loaded.config_file or loaded.settings.folder.config
+    if as_json:
+        write_json(
+            {
+                "settings": {key: {"value": value, "source": loaded.origins[key]} for key, value in values.items()},
+                "config_file": str(own_file),
+                "config_file_exists": loaded.config_file is not None,
+            }
+        )
+        return
+    rows = [[key, "" if value is None else str(value), loaded.origins[key]] for key, value in values.items()]
+    write_table(["Setting", "Value", "From"], rows)
+    write_text(f"\nYour settings file: {own_file}{'' if loaded.config_file else ' (not there yet)'}")
+
+
+def doctor(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Check that everything works, and say what to do."""
+    from app.doctor import examine
+
+    session = session_of(context)
+    start_logging(session.settings.folder.log, to_terminal=session.debug)
+    checks = examine(session.settings)
+    failed = any(check.status == "fail" for check in checks)
+    if as_json:
+        rows = [{"name": c.name, "status": c.status, "detail": c.detail, "remedy": c.remedy} for c in checks]
+        write_json({"ok": not failed, "checks": rows})
+    else:
+        for check in checks:
+            write_text(one_line(f"{check.status:4}  {check.name}: {check.detail} {check.remedy}"))
+    if failed:
+        raise typer.Exit(1)

@@ -1,0 +1,163 @@
+"""``docent doctor``: what could keep Docent from working on this computer, each with what to do about it.
+
+In: the settings. Out: ``Check`` rows, in the order in which a person should look at them. Changes nothing; whatever
+goes wrong inside a check becomes its row.
+"""
+
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from app.config import Settings
+from app.paths import resource
+from docent import DocentError, __version__
+
+_LOW_SPACE = 1_000_000_000  # bytes; a library takes about the size of its documents' text, plus the index
+_NO_SPACE = 100_000_000
+_OPTIONAL = {  # module -> what it adds
+    "yt_dlp": "YouTube playlists",
+    "rapidocr": "text of scanned PDFs",
+    "torch": "language models on a GPU",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One row. ``fail`` means that Docent cannot do its job."""
+
+    name: str
+    status: Literal["ok", "warn", "fail"]
+    detail: str
+    remedy: str = ""
+
+
+def examine(settings: Settings) -> list[Check]:
+    """Runs every check."""
+    steps: list[tuple[str, Callable[[Settings], Iterator[Check]]]] = [
+        ("python", _python),
+        ("data folder", _data_folder),
+        ("disk", _disk),
+        ("embedder", _embedder),
+        ("library", _library),
+        ("index", _index),
+        ("window", _window),
+        ("optional parts", _optional_parts),
+        ("GPU", _gpu),
+    ]
+    rows: list[Check] = []
+    for name, step in steps:
+        try:
+            rows += step(settings)
+        except DocentError as error:
+            rows.append(Check(name, "fail", error.message, error.remedy))
+        except Exception as error:  # noqa: BLE001 - a check that breaks is itself a finding
+            rows.append(Check(name, "fail", f"{type(error).__name__}: {error}.", "Set up Docent again."))
+    return rows
+
+
+def _python(settings: Settings) -> Iterator[Check]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Check("python", "ok", f"Docent {__version__} on Python {version}, {sys.platform}.")
+
+
+def _data_folder(settings: Settings) -> Iterator[Check]:
+    settings.folder.create()
+    try:
+        with tempfile.TemporaryFile(dir=settings.data_dir) as file:
+            file.write(b"docent")
+    except OSError as error:
+        remedy = "Make it writable, or name another one with --data-dir."
+        yield Check("data folder", "fail", f"{settings.data_dir} cannot be written to ({error.strerror}).", remedy)
+        return
+    yield Check("data folder", "ok", f"{settings.data_dir} can be written to.")
+
+
+def _disk(settings: Settings) -> Iterator[Check]:
+    free = shutil.disk_usage(settings.data_dir if settings.data_dir.exists() else Path.home()).free
+    status: Literal["ok", "warn", "fail"] = "fail" if free < _NO_SPACE else "warn" if free < _LOW_SPACE else "ok"
+    yield Check("disk", status, f"{free / 1e9:.1f} GB free.", "" if status == "ok" else "Make room on this disk.")
+
+
+def _embedder(settings: Settings) -> Iterator[Check]:
+    from app.parts import Parts
+
+    embedder = Parts(settings).make_embedder()
+    vector = embedder.embed_query("Is this working?")
+    if vector.shape != (embedder.dimension,) or not abs(float(vector @ vector) - 1) < 0.01:
+        yield Check("embedder", "fail", f"{embedder.name} gives wrong vectors.", "Set up Docent again.")
+        return
+    yield Check("embedder", "ok", f"{embedder.name}, {embedder.dimension} dimensions.")
+
+
+def _library(settings: Settings) -> Iterator[Check]:
+    from rag.library import Library
+
+    path = settings.folder.library
+    if not path.exists():
+        yield Check("library", "ok", "Empty so far.", "Add documents with `docent sync FOLDER`.")
+        return
+    with Library.open(path) as library:
+        library.check()
+        counts = library.counts()
+        missing = [source.location for source in library.sources() if _is_missing(source.location)]
+    detail = f"{counts['ok']} documents and {counts['chunks']} chunks, undamaged."
+    problems = counts["failed"] + counts["pending"]
+    if problems:
+        yield Check("library", "warn", f"{detail} {problems} could not be read.", "`docent status` says why.")
+    else:
+        yield Check("library", "ok", detail)
+    for location in missing:
+        yield Check("source", "warn", f"{location} is not there now.", f"Bring it back or `docent remove {location}`.")
+
+
+def _is_missing(location: str) -> bool:
+    return "://" not in location and not os.path.exists(location)  # noqa: PTH110 - may hold surrogates
+
+
+def _index(settings: Settings) -> Iterator[Check]:
+    path = settings.folder.vectors
+    if not settings.folder.library.exists():
+        return
+    if not path.exists():
+        yield Check("index", "ok", "Not built yet; the next question builds it.")
+        return
+    yield Check("index", "ok", f"{path.stat().st_size / 1e6:.1f} MB; it is checked and rebuilt by itself when stale.")
+
+
+def _window(settings: Settings) -> Iterator[Check]:
+    if importlib.util.find_spec("gradio") is None:
+        yield Check("window", "fail", "gradio is not installed.", "Run `python3 start.py setup`.")
+    elif not resource("samples").is_dir():
+        yield Check("window", "warn", "The sample documents are missing.", "Everything else works without them.")
+    else:
+        yield Check("window", "ok", "The chat window and the sample documents are there.")
+
+
+def _optional_parts(settings: Settings) -> Iterator[Check]:
+    absent = [f"{name} ({what})" for name, what in _OPTIONAL.items() if importlib.util.find_spec(name) is None]
+    yield Check("optional parts", "ok", f"Not installed: {', '.join(absent)}." if absent else "All installed.")
+
+
+def _gpu(settings: Settings) -> Iterator[Check]:
+    if shutil.which("nvidia-smi") is None:
+        yield Check("GPU", "ok", "No NVIDIA driver seen; Docent works on the CPU.")
+        return
+    import subprocess
+
+    command = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        yield Check("GPU", "warn", "The NVIDIA driver does not answer.", "Docent works on the CPU meanwhile.")
+        return
+    cards = "; ".join(line.strip() for line in answer.stdout.splitlines() if line.strip())
+    if answer.returncode or not cards:
+        yield Check("GPU", "warn", "The NVIDIA driver reports no card.", "Docent works on the CPU meanwhile.")
+    else:
+        yield Check("GPU", "ok", cards + ".")

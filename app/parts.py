@@ -1,0 +1,110 @@
+"""What an Assistant is made of, built from the settings: the one place that knows every constructor.
+
+Each part is made on first use and once, by whichever thread comes first; so a question that needs no model loads none.
+A test replaces a part by overriding the method that makes it.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from app.config import Settings
+from app.conversations import Conversations
+
+if TYPE_CHECKING:
+    from rag.retrieve import Retriever
+    from rag.sync import Syncer
+    from rag.vectors import VectorIndex
+
+    from rag.library import Library
+    from rag.protocols import Answerer, Embedder, Rewriter
+
+_T = TypeVar("_T")
+
+
+class Parts:
+    """Properties give the parts; ``make_*`` build them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._made: dict[str, Any] = {}
+        self._lock = threading.RLock()
+
+    @property
+    def library(self) -> "Library":
+        return self._once("library", self.make_library)
+
+    @property
+    def embedder(self) -> "Embedder":
+        return self._once("embedder", self.make_embedder)
+
+    @property
+    def vectors(self) -> "VectorIndex":
+        return self._once("vectors", self.make_vectors)
+
+    @property
+    def retriever(self) -> "Retriever":
+        return self._once("retriever", self.make_retriever)
+
+    @property
+    def rewriter(self) -> "Rewriter":
+        return self._once("rewriter", self.make_rewriter)
+
+    @property
+    def answerer(self) -> "Answerer":
+        return self._once("answerer", self.make_answerer)
+
+    @property
+    def conversations(self) -> Conversations:
+        return self._once("conversations", self.make_conversations)
+
+    def make_library(self) -> "Library":
+        from rag.library import Library
+
+        self.settings.folder.create()
+        return Library.open(self.settings.folder.library)
+
+    def make_embedder(self) -> "Embedder":
+        from rag.embedder import OnnxEmbedder
+
+        return OnnxEmbedder.load(self.settings.embedder.folder, self.settings.embedder.threads or None)
+
+    def make_vectors(self) -> "VectorIndex":
+        from rag.vectors import VectorIndex
+
+        return VectorIndex(self.library, self.settings.folder.vectors)
+
+    def make_retriever(self) -> "Retriever":
+        raise NotImplementedError
+
+    def make_rewriter(self) -> "Rewriter":
+        from rag.rewrite import HeuristicRewriter
+
+        return HeuristicRewriter()
+
+    def make_answerer(self) -> "Answerer":
+        from rag.answer import FOUND_AT, ExtractiveAnswerer
+
+        chosen = self.settings.answer.found_at
+        return ExtractiveAnswerer(self.embedder, self.library.locate, FOUND_AT if chosen is None else chosen)
+
+    def make_conversations(self) -> Conversations:
+        self.settings.folder.create()
+        return Conversations(self.settings.folder.conversations)
+
+    def syncer(self) -> "Syncer":
+        raise NotImplementedError
+
+    def close(self) -> None:
+        with self._lock:
+            for name in ("conversations", "library"):
+                if name in self._made:
+                    self._made[name].close()
+            self._made.clear()
+
+    def _once(self, name: str, make: Callable[[], _T]) -> _T:
+        with self._lock:
+            if name not in self._made:
+                self._made[name] = make()
+            part: _T = self._made[name]
+            return part

@@ -1,0 +1,145 @@
+"""The ``docent`` entry point: the command line of app.cli and, because it needs the window, ``docent serve``.
+
+The server listens on 127.0.0.1 alone, behind app.security; the link it prints carries the token of this launch.
+"""
+
+import errno
+import os
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli import app
+from app.cli_session import Session, session_of
+from app.errors import AppError
+from app.output import write_json, write_text
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from app.assistant import Assistant
+
+_PORTS_TRIED = 20  # from the configured port on, when nobody asked for that very port
+_GOODBYE_S = 2  # seconds that open streams get when the server ends
+
+
+def main() -> None:
+    app()
+
+
+@app.command()
+def serve(
+    context: typer.Context,
+    folder: Annotated[
+        list[str] | None, typer.Option("--folder", metavar="FOLDER|URL", help="Add this source; repeatable.")
+    ] = None,
+    samples: Annotated[bool, typer.Option("--samples", help="Add the sample documents to an empty library.")] = False,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 = any free one.")] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the browser.")] = False,
+    no_window: Annotated[bool, typer.Option("--no-window", help="Serve the HTTP API alone.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the link as JSON.")] = False,
+) -> None:
+    """Open the chat window and the HTTP API."""
+    from app.security import LOOPBACK, LocalOnly, new_token
+
+    session = session_of(context)
+    settings = session.settings
+    listener = _listen(session, port)
+    bound = listener.getsockname()[1]
+    with ExitStack() as stack:
+        stack.enter_context(listener)
+        assistant = stack.enter_context(session.open())
+        api, sync = _application(assistant, session, window=not no_window)
+        token = new_token()
+        link = f"http://{LOOPBACK}:{bound}/?token={token}"
+
+        def started() -> None:
+            sync(_first_sync(assistant, folder or [], samples))
+            if as_json:
+                write_json({"url": link, "port": bound, "token": token})
+            else:
+                write_text(f"Docent is open at {link}\nCtrl-C ends it.")
+            if settings.server.browser and not no_browser and not no_window:
+                _open_browser(link)
+
+        _run(LocalOnly(api, port=bound, token=token), listener, started)
+
+
+def _listen(session: Session, port: int | None) -> socket.socket:
+    """A socket on the wanted port; on one of the next when the port was nobody's explicit wish and is taken."""
+    chosen = session.settings.server.port if port is None else port
+    explicit = port is not None or session.loaded.origins["server.port"] != "default"
+    for candidate in [chosen] if explicit else range(chosen, chosen + _PORTS_TRIED):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        if os.name == "posix":  # on Windows this option would let two servers share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", candidate))
+            listener.listen()
+        except OSError as error:
+            listener.close()
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise
+        else:
+            return listener
+    raise AppError(f"Port {chosen} cannot be used.", "Choose another with --port, or --port 0 for any free one.")
+
+
+def _application(
+    assistant: "Assistant", session: Session, *, window: bool
+) -> "tuple[FastAPI, Callable[[list[str] | None], None]]":
+    """The routes, and what starts a sync in the background."""
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
+    from app.http import create_api
+
+    api = create_api(assistant)
+    if window:
+        from ui.window import mount
+
+        desk = mount(api, assistant, session.settings).desk
+        return api, desk.syncing.start
+
+    def sync(locations: list[str] | None) -> None:
+        threading.Thread(target=assistant.sync, args=(locations,), daemon=True).start()
+
+    return api, sync
+
+
+def _first_sync(assistant: "Assistant", folders: list[str], samples: bool) -> list[str] | None:
+    """What to sync when the server starts: what was named, else everything that is known."""
+    from app.paths import resource
+
+    if samples and not assistant.status().sources and resource("samples").is_dir():
+        folders = [*folders, str(resource("samples"))]
+    return folders or None
+
+
+def _open_browser(link: str) -> None:
+    import webbrowser
+
+    threading.Thread(
+        target=webbrowser.open, args=(link,), daemon=True
+    ).start()  # some browsers return only at their end
+
+
+def _run(application: Any, listener: socket.socket, started: Callable[[], None]) -> None:
+    """Serves until Ctrl-C; calls ``started`` when requests are answered."""
+    import uvicorn
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            started()
+
+    config = uvicorn.Config(
+        application, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=_GOODBYE_S
+    )
+    Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()
