@@ -32,7 +32,7 @@ _MAX_FRAGMENTS = 50_000
 _FEW_CHARACTERS = 8
 """A page with a picture and fewer characters than this counts as scanned."""
 
-_PICTURE_SHARE = 0.2
+_PICTURE_SHARE = 0.03
 
 _NO_TITLE = re.compile(
     r"(?i)untitled|microsoft (word|powerpoint|excel)|.*\.(docx?|pptx?|xlsx?|pdf|indd|tex|dvi|qxd|html?|txt|rtf)$|"
@@ -144,7 +144,7 @@ def _is_unreadable(text: PageText) -> bool:
 
 
 def _shows_something(page: pdfium.PdfPage) -> bool:
-    """Whether a good part of the page is a picture, so that its text may be in there."""
+    """Whether a part of the page is a picture, so that its text may be in there."""
     width, height = page.get_size()
     for item in page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_IMAGE], max_depth=3):
         left, bottom, right, top = item.get_bounds()
