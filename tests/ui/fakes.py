@@ -1,0 +1,202 @@
+"""An assistant that needs no models: the methods of app.assistant.Assistant over a few documents in memory."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from app.errors import ConversationError
+from app.events import Answered, AskEvent, ConversationInfo, DocumentView, Exchange, Retrieved, Status
+from rag.errors import SourceError
+from rag.types import Answer, Citation, Document, Filter, Passage, Source, TextDelta
+
+EVERYTHING = Filter()
+
+
+@dataclass(frozen=True)
+class FakeSyncEvent:
+    kind: str
+    path: str = ""
+    status: str | None = None
+    error: str | None = None
+    chunks: int = 0
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True)
+class FakeReport:
+    documents: tuple[Document, ...]
+    counts: dict[str, int]
+    seconds: float
+    cancelled: bool
+
+
+def a_document(number: int, path: str, text: str = "", **changes: Any) -> Document:
+    document = Document(
+        id=number,
+        source_id=1,
+        path=path,
+        title=Path(path).name,
+        media_type="text/plain",
+        status="ok",
+        error=None,
+        chunks=max(1, len(text) // 800),
+        size=len(text),
+        mtime_ns=0,
+        content_hash=str(number),
+        read_at=0.0,
+    )
+    return replace(document, **changes)
+
+
+class FakeAssistant:
+    """Answers with the first sentence that shares a word with the question. ``gate``, when given, is waited for before
+    every word of an answer and before every file of a sync, so that a test decides when things go on."""
+
+    def __init__(self, gate: Callable[[], None] | None = None) -> None:
+        self.gate = gate or (lambda: None)
+        self.known: list[Source] = []
+        self.texts: dict[int, str] = {}
+        self.rows: dict[int, Document] = {}
+        self.talks: dict[str, tuple[str, list[Exchange]]] = {}
+        self.asked: list[tuple[str, Filter]] = []
+        self.error: Exception | None = None
+
+    def put(self, path: str, text: str, **changes: Any) -> Document:
+        """A document that is simply there."""
+        number = len(self.rows) + 1
+        if not self.known:
+            self.known.append(Source(1, "folder", str(Path(path).parent), 0.0))
+        self.rows[number] = a_document(number, path, text, **changes)
+        self.texts[number] = text
+        return self.rows[number]
+
+    def sync(
+        self,
+        locations: Sequence[str] | None = None,
+        on_event: Callable[[Any], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> FakeReport:
+        for location in locations or ():
+            if "blocked" in location:
+                raise SourceError("YouTube did not hand out the transcript.", "Try again later.")
+            if location not in [source.location for source in self.known]:
+                self.known.append(Source(len(self.known) + 1, "folder", location, 0.0))
+        files = [
+            (source, file)
+            for source in self.known
+            for file in sorted(Path(source.location).rglob("*"))
+            if file.is_file()
+        ]
+        tell = on_event or (lambda event: None)
+        tell(FakeSyncEvent("scanned", total=len(files)))
+        for done, (source, file) in enumerate(files, 1):
+            self.gate()
+            if cancel is not None and cancel.is_set():
+                return FakeReport((), {}, 0.0, True)
+            if str(file) in [row.path for row in self.rows.values()]:
+                continue
+            bad = b"\0" in file.read_bytes()
+            document = self.put(str(file), "" if bad else file.read_text(encoding="utf-8"), source_id=source.id)
+            if bad:
+                document = replace(document, status="failed", error="The file is damaged: it ends in the middle.")
+                self.rows[document.id] = document
+            tell(
+                FakeSyncEvent("document", str(file), document.status, document.error, document.chunks, done, len(files))
+            )
+        tell(FakeSyncEvent("done", done=len(files), total=len(files)))
+        return FakeReport(tuple(self.rows.values()), {}, 0.0, False)
+
+    def ask(
+        self,
+        question: str,
+        *,
+        conversation_id: str | None = None,
+        filter: Filter = EVERYTHING,
+        stop: threading.Event | None = None,
+        remember: bool = True,
+    ) -> Iterator[AskEvent]:
+        self.asked.append((question, filter))
+        if self.error is not None:
+            raise self.error
+        completed = f"{question} (in the garden)" if conversation_id and question.startswith("and") else question
+        found = self._find(question)
+        passages: tuple[Passage, ...] = ()
+        text, citations = "Your documents do not say.", ()
+        if found is not None:
+            row, start, end = found
+            quote = self.texts[row.id][start:end]
+            passages = (Passage(1, row, start, end, quote, 1.0, page=1 if row.path.endswith(".pdf") else None),)
+            citations = (Citation(1, row.id, row.path, row.title, passages[0].page, None, quote, start, end, 1.0),)
+            text = f"{quote} [1]"
+        yield Retrieved(completed, passages)
+        said = ""
+        for word in text.split(" "):
+            self.gate()
+            if stop is not None and stop.is_set():
+                break
+            piece = word if not said else " " + word
+            said += piece
+            yield TextDelta(piece)
+        stopped = said != text
+        answer = Answer(said, found is not None, () if stopped else citations, "fake")
+        key = conversation_id or f"c{len(self.talks) + 1}"
+        _, exchanges = self.talks.setdefault(key, (question[:60], []))
+        exchanges.append(Exchange(question, answer, time.time()))
+        yield Answered(answer, {"total": 1.0}, key, stopped)
+
+    def _find(self, question: str) -> tuple[Document, int, int] | None:
+        words = {word for word in question.lower().strip("?").split() if len(word) > 3}
+        for number, text in self.texts.items():
+            start = 0
+            for sentence in text.split("\n"):
+                if words & set(sentence.lower().replace(".", "").split()):
+                    return self.rows[number], start, start + len(sentence)
+                start += len(sentence) + 1
+        return None
+
+    def status(self) -> Status:
+        return Status(tuple(self.known), len(self.rows), {}, "fake", Path("library.db"), 0, Path("data"))
+
+    def documents(self) -> list[Document]:
+        return list(self.rows.values())
+
+    def remove(self, location: str) -> int:
+        gone = {source.id for source in self.known if source.location == location}
+        self.known = [source for source in self.known if source.id not in gone]
+        before = len(self.rows)
+        self.rows = {number: row for number, row in self.rows.items() if row.source_id not in gone}
+        return before - len(self.rows)
+
+    def document_view(self, document_id: int) -> DocumentView:
+        if document_id not in self.rows:
+            raise SourceError("That document is no longer in the library.", "Add it again.")
+        row = self.rows[document_id]
+        return DocumentView(row, self.texts[document_id], 3 if row.path.endswith(".pdf") else None)
+
+    def page_png(
+        self, document_id: int, page: int, quote_span: tuple[int, int] | None = None, scale: float = 2.0
+    ) -> bytes:
+        if document_id not in self.rows:
+            raise SourceError("That document is no longer in the library.", "Add it again.")
+        return b"\x89PNG" + f"{document_id} {page} {quote_span} {scale}".encode()
+
+    def conversations(self) -> list[ConversationInfo]:
+        return [
+            ConversationInfo(key, title, exchanges[-1].asked_at, len(exchanges))
+            for key, (title, exchanges) in reversed(self.talks.items())
+        ]
+
+    def conversation(self, conversation_id: str) -> list[Exchange]:
+        if conversation_id not in self.talks:
+            raise ConversationError("There is no such conversation.", "Choose another one.")
+        return list(self.talks[conversation_id][1])
+
+    def rename_conversation(self, conversation_id: str, title: str) -> None:
+        self.talks[conversation_id] = (title, self.talks[conversation_id][1])
+
+    def delete_conversation(self, conversation_id: str) -> None:
+        del self.talks[conversation_id]

@@ -1,0 +1,119 @@
+"""The middle pane's behaviour: asks, follows the answer while it is written, keeps conversations.
+
+In: questions and presses. Out: HTML of the finished part and of the running answer. An answer runs on the desk, not in
+the page, so a page that is loaded again follows it on.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from docent import DocentError
+from rag.types import Citation
+from ui import chat_view
+from ui.answering import AnswerRun, Progress
+from ui.desk import ChatsView, Desk
+from ui.render import notice
+
+_POLL_S = 1.0  # an upper bound; a change wakes the follower at once
+_PAUSE_S = 0.05  # between two pictures of a growing answer: 20 a second read as fluent
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the chat shows. ``busy`` while an answer is being written."""
+
+    conversation: str | None
+    history: str
+    live: str
+    busy: bool
+
+
+def conversation(desk: Desk, conversation_id: str | None) -> Shown:
+    """A conversation as it is on disk; None or one that is gone is the empty chat."""
+    if conversation_id is not None:
+        try:
+            exchanges = desk.assistant.conversation(conversation_id)
+        except DocentError:
+            return conversation(desk, None)
+        searched = {turn: text for (known, turn), text in desk.searched.items() if known == conversation_id}
+        return Shown(conversation_id, chat_view.history(exchanges, searched), "", False)
+    documents = desk.assistant.documents()
+    ready = sum(document.status == "ok" for document in documents)
+    locations = [source.location for source in desk.assistant.status().sources]
+    questions = chat_view.sample_questions(desk.samples, locations, documents)
+    return Shown(None, chat_view.welcome(questions, ready, offer_samples=desk.samples.is_dir()), "", False)
+
+
+def follow(desk: Desk, run: AnswerRun) -> Iterator[Shown]:
+    """The conversation of a run, its answer as it grows, and the finished conversation."""
+    started_in = run.started_in
+    before = conversation(desk, started_in).history if started_in else ""
+    seen, progress = run.snapshot()
+    yield Shown(started_in, before, chat_view.live(progress), True)
+    while not progress.done:
+        version, progress = run.snapshot(seen, _POLL_S)
+        if version != seen:
+            seen = version
+            yield Shown(started_in, before, chat_view.live(progress), not progress.done)
+            time.sleep(_PAUSE_S)
+    yield _finished(desk, progress, before)
+
+
+def _finished(desk: Desk, progress: Progress, before: str) -> Shown:
+    recorded = progress.answer is not None and progress.conversation_id is not None
+    if not recorded:
+        return Shown(progress.conversation_id, before, chat_view.live(progress), False)
+    kept = progress.conversation_id
+    assert kept is not None
+    if progress.searched:
+        desk.searched[kept, len(desk.assistant.conversation(kept)) - 1] = progress.searched
+    desk.last_conversation = kept
+    return conversation(desk, kept)
+
+
+def resumed(desk: Desk) -> AnswerRun | None:
+    """The answer that a page loaded again should follow."""
+    return desk.answering.current
+
+
+def citation_of(desk: Desk, conversation_id: str | None, data: dict[str, str]) -> Citation | None:
+    """The citation that a chip or card stands for; None when there is none (any more)."""
+    try:
+        turn, index = int(data["turn"]), int(data["index"])
+    except (KeyError, ValueError):
+        return None
+    if turn < 0:
+        run = desk.answering.latest
+        citations = chat_view.as_citations(run.snapshot()[1].passages or ()) if run else ()
+    elif conversation_id is None:
+        return None
+    else:
+        try:
+            exchanges = desk.assistant.conversation(conversation_id)
+        except DocentError:
+            return None
+        citations = exchanges[turn].answer.citations if turn < len(exchanges) else ()
+    return citations[index] if 0 <= index < len(citations) else None
+
+
+def chats(desk: Desk, current: str | None, view: ChatsView) -> str:
+    """The list of conversations."""
+    try:
+        return chat_view.conversations_list(desk.assistant.conversations(), current, view)
+    except DocentError as error:
+        return notice(error.message, error.remedy)
+
+
+def chats_pressed(desk: Desk, view: ChatsView, data: dict[str, str]) -> ChatsView:
+    """The list after a button in it was pressed; ``switch`` is the window's business."""
+    act, chosen = data.get("act", ""), data.get("id", "")
+    if act == "edit":
+        return ChatsView(editing=chosen)
+    if act == "confirm":
+        return ChatsView(confirming=chosen)
+    if act == "rename" and data.get("value", "").strip():
+        desk.assistant.rename_conversation(chosen, data["value"])
+    elif act == "delete":
+        desk.assistant.delete_conversation(chosen)
+    return ChatsView()

@@ -1,0 +1,131 @@
+"""The middle pane and the list of conversations as HTML.
+
+In: exchanges, the progress of a running answer, ``ChatsView``. Out: escaped HTML.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.events import ConversationInfo, Exchange
+from rag.types import Citation, Document, Passage
+from ui.answering import Progress
+from ui.desk import ChatsView
+from ui.render import action, answer_text, escape, exchange, icon, name_of, notice, question_bubble, searched_line
+
+_DAY_S = 86_400
+_CARET = '<span class="caret" aria-hidden="true"></span>'
+QUESTIONS_FILE = "questions.txt"  # in the samples folder: one question a line
+
+
+def conversations_list(conversations: Sequence[ConversationInfo], current: str | None, view: ChatsView) -> str:
+    if not conversations:
+        return '<p class="quiet">Your conversations will be listed here.</p>'
+    return '<ul class="chats">' + "".join(_chat_row(info, current, view) for info in conversations) + "</ul>"
+
+
+def _chat_row(info: ConversationInfo, current: str | None, view: ChatsView) -> str:
+    if view.editing == info.id:
+        return (
+            f'<li><input class="rename" data-enter="rename" data-escape="keep" data-id="{escape(info.id)}"'
+            f' maxlength="120" value="{escape(info.title)}" aria-label="New name" autofocus></li>'
+        )
+    here = ' aria-current="true"' if info.id == current else ""
+    open_ = action("switch", f"<span>{name_of(info.title)}</span>", css="chat-open", id=info.id)
+    tools = action("edit", icon("edit"), label="Rename", css="icon-button on-hover", id=info.id) + action(
+        "confirm", icon("trash"), label="Delete", css="icon-button on-hover", id=info.id
+    )
+    about = escape(f"{info.title}\n{ago(info.updated_at)}, {info.turns} question{'s' * (info.turns != 1)}")
+    row = f'<div class="chat-line" title="{about}"{here}>{open_}{tools}</div>'
+    if view.confirming == info.id:
+        row += (
+            '<div class="confirm" role="alertdialog" aria-label="Delete?"><p>Delete this conversation for good?</p>'
+            f"{action('delete', 'Delete', css='danger', id=info.id)}{action('keep', 'Keep', css='quiet-button')}</div>"
+        )
+    return f"<li>{row}</li>"
+
+
+def ago(when: float, now: float | None = None) -> str:
+    """A Unix time as people say it."""
+    seconds = max(0.0, (time.time() if now is None else now) - when)
+    for limit, unit, word in ((60, 1, ""), (3600, 60, "minute"), (_DAY_S, 3600, "hour"), (30 * _DAY_S, _DAY_S, "day")):
+        if seconds < limit:
+            count = int(seconds // unit)
+            return f"{count} {word}{'s' * (count != 1)} ago" if word else "just now"
+    return time.strftime("%d %B %Y", time.localtime(when))
+
+
+def history(exchanges: Sequence[Exchange], searched: dict[int, str]) -> str:
+    """The finished part of a conversation; ``searched`` maps a turn to the completed question."""
+    return "".join(
+        exchange(item.question, item.answer, turn, searched=searched.get(turn)) for turn, item in enumerate(exchanges)
+    )
+
+
+def as_citations(passages: Sequence[Passage]) -> tuple[Citation, ...]:
+    """The passages as citations, so that ``[n]`` can be opened while the answer is still written."""
+    return tuple(
+        Citation(
+            number=passage.number,
+            document_id=passage.document.id,
+            source=passage.document.path,
+            title=passage.document.title,
+            page=passage.page,
+            start_s=passage.start_s,
+            quote=passage.text,
+            start=passage.start,
+            end=passage.end,
+            score=passage.score,
+        )
+        for passage in passages
+    )
+
+
+def live(progress: Progress | None) -> str:
+    """The answer that is being written, or the one that ended without being kept (an error, a stop)."""
+    if progress is None:
+        return ""
+    body = answer_text(progress.text, as_citations(progress.passages or ()), turn=-1) if progress.text else ""
+    state = ""
+    if not progress.done:
+        waiting = "Searching your documents…" if progress.passages is None else f"Reading {_passages(progress)}…"
+        state = _CARET if body else f'<p class="thinking">{escape(waiting)}</p>'
+    elif progress.message:
+        state = notice(progress.message, progress.remedy)
+    return (
+        f'<article class="exchange live" aria-busy="{str(not progress.done).lower()}">'
+        f'{question_bubble(progress.question)}<div class="answer">{searched_line(progress.searched)}'
+        f'<div class="answer-text">{body}{state}</div></div></article>'
+    )
+
+
+def _passages(progress: Progress) -> str:
+    count = len(progress.passages or ())
+    return f"{count} passage{'s' * (count != 1)}"
+
+
+def sample_questions(samples: Path, locations: Sequence[str], documents: Sequence[Document]) -> list[str]:
+    """Questions for an empty chat: those that come with the samples, if these are known, else made from titles."""
+    file = samples / QUESTIONS_FILE
+    if str(samples) in locations and file.is_file():
+        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+        return [line for line in lines if line and not line.startswith("#")][:4]
+    titles = [document.title for document in documents if document.status == "ok" and 3 < len(document.title) < 60]
+    return [f"What is “{title}” about?" for title in titles[:3]]
+
+
+def welcome(questions: Sequence[str], ready: int, *, offer_samples: bool) -> str:
+    """The empty chat: what to do next."""
+    if not ready:
+        offer = action("samples", "Try the sample documents", css="primary-button") if offer_samples else ""
+        return (
+            f'<div class="welcome"><div class="mark">{icon("chat")}</div><h1>Ask your own documents</h1>'
+            "<p>Add a folder, files or a YouTube link on the left. Docent reads them on this computer and answers with "
+            f"the sentence and the page it stands on.</p>{offer}</div>"
+        )
+    cards = "".join(action("ask", escape(question), css="sample", question=question) for question in questions)
+    return (
+        f'<div class="welcome"><div class="mark">{icon("chat")}</div><h1>What would you like to know?</h1>'
+        f"<p>{ready:,} document{'s are' if ready != 1 else ' is'} ready. Answers quote them and say where each quote "
+        f'stands.</p><div class="samples">{cards}</div></div>'
+    )

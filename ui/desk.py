@@ -1,0 +1,69 @@
+"""The desk: what all pages of the window share while Docent runs, and the small values that one page keeps for itself.
+
+In: the Assistant. Out: ``Desk`` with the running answer and syncs; ``ListView`` and ``SourceView``, frozen, kept by
+Gradio for each page. No HTML here.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from app.paths import resource
+from rag.types import Filter
+from ui.answering import Answering
+from ui.syncing import Syncing
+
+
+@dataclass(frozen=True, slots=True)
+class ListView:
+    """How one page shows the list of documents. ``confirming`` is the location whose removal awaits a yes."""
+
+    scope: Filter = field(default_factory=Filter)
+    query: str = ""
+    confirming: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatsView:
+    """How one page shows the list of conversations."""
+
+    editing: str | None = None
+    confirming: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceView:
+    """What the source pane shows: a document, the quoted span, and how much of the text around it.
+
+    ``first`` and ``last`` bound the part of the text that is shown; ``page`` is the picture shown, from 1.
+    """
+
+    document_id: int
+    title: str = ""
+    location: str = ""
+    quote: str = ""
+    start: int = 0
+    end: int = 0
+    page: int | None = None
+    start_s: float | None = None
+    as_text: bool = False
+    first: int | None = None
+    last: int | None = None
+
+
+@dataclass
+class Desk:
+    """One a process. ``searched`` remembers how the n-th question of a conversation was completed before the search;
+    ``last_conversation`` is what a reloaded page shows again."""
+
+    assistant: Any
+    inbox: Path
+    samples: Path = field(default_factory=lambda: resource("samples"))
+    searched: dict[tuple[str, int], str] = field(default_factory=dict)
+    last_conversation: str | None = None
+    answering: Answering = field(init=False)
+    syncing: Syncing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.answering = Answering(self.assistant)
+        self.syncing = Syncing(self.assistant)

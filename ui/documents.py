@@ -1,0 +1,100 @@
+"""The left pane's behaviour: adds and removes sources, restricts the question, follows a sync.
+
+In: what was pressed or typed. Out: the next ``ListView`` and HTML. The work itself is the Assistant's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from app.errors import UsageError
+from docent import DocentError
+from rag.types import Filter
+from ui import documents_view, inbox
+from ui.desk import Desk, ListView
+from ui.render import notice
+
+
+def render(desk: Desk, view: ListView) -> str:
+    """The list of documents."""
+    status = desk.assistant.status()
+    samples = desk.samples if desk.samples.is_dir() else None
+    return documents_view.documents_list(status.sources, desk.assistant.documents(), view, desk.inbox, samples)
+
+
+def add(desk: Desk, typed: str) -> None:
+    """Starts to read the folder, file or URL that was typed; a path may be quoted or begin with ~."""
+    location = typed.strip().strip("\"'").strip()
+    if not location:
+        return
+    if "://" not in location:
+        path = Path(location).expanduser()
+        if not path.exists():
+            raise UsageError(
+                f"There is no folder or file {location}.", "Check the path, or drop the files here instead."
+            )
+        location = str(path.absolute())
+    desk.syncing.start([location])
+
+
+def add_files(desk: Desk, files: Sequence[str]) -> None:
+    """Keeps copies of uploaded files and starts to read them."""
+    if files:
+        inbox.keep([Path(file) for file in files], desk.inbox)
+        desk.syncing.start([str(desk.inbox)])
+
+
+def pressed(desk: Desk, view: ListView, data: dict[str, str]) -> ListView:
+    """The list after a button in it was pressed."""
+    act, location = data.get("act", ""), data.get("location", "")
+    if act == "scope":
+        return replace(view, scope=_toggled(view.scope, data))
+    if act == "everything":
+        return replace(view, scope=Filter())
+    if act == "confirm":
+        return replace(view, confirming=location)
+    if act == "keep":
+        return replace(view, confirming=None)
+    if act == "remove":
+        remove(desk, location)
+        return replace(view, confirming=None, scope=Filter())
+    if act == "samples" and desk.samples.is_dir():
+        desk.syncing.start([str(desk.samples)])
+    elif act == "cancel":
+        desk.syncing.cancel()
+    elif act == "dismiss":
+        desk.syncing.dismiss()
+    return view
+
+
+def remove(desk: Desk, location: str) -> None:
+    """Forgets a source. What lies in the inbox are our own copies: they are deleted."""
+    known = {source.location for source in desk.assistant.status().sources}
+    if location in known:
+        desk.assistant.remove(location)
+        if location == str(desk.inbox):
+            for copy in desk.inbox.iterdir():
+                inbox.discard(copy, desk.inbox)
+    elif Path(location).parent == desk.inbox:
+        inbox.discard(Path(location), desk.inbox)
+        desk.syncing.start([str(desk.inbox)])
+    desk.syncing.touch()
+
+
+def _toggled(scope: Filter, data: dict[str, str]) -> Filter:
+    """The scope with one folder or document more or less.
+
+    A Filter with both asks for documents that are named and lie in a folder; people who tick boxes mean either. So
+    ticking a folder lets go of the documents, and the other way round.
+    """
+    if "folder" in data:
+        folders = set(scope.folders) ^ {data["folder"]}
+        return Filter(folders=tuple(sorted(folders)))
+    if data.get("document", "").isdecimal():
+        return Filter(document_ids=scope.document_ids ^ {int(data["document"])})
+    return scope
+
+
+def explain(error: DocentError) -> str:
+    """A failure as the pane shows it."""
+    return notice(error.message, error.remedy)

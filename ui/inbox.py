@@ -1,0 +1,60 @@
+"""The inbox: a folder in the data folder that keeps copies of the files dropped on the window.
+
+In: uploaded files with the names their owner gave them. Out: files in the inbox; a name is reduced to its last part, so
+that none can point outside. A file whose content is there already is not kept twice.
+"""
+
+import filecmp
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.errors import UsageError
+
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
+_RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
+_LONGEST = 120  # characters; with a number and in UTF-8 it stays below every file system's limit
+
+
+def safe_name(name: str) -> str:
+    """A file name that is one, on every platform, with its suffix kept."""
+    last = re.split(r"[/\\]", name)[-1]
+    clean = _UNSAFE.sub("_", last).strip(" .") or "document"
+    stem, dot, suffix = clean.rpartition(".")
+    if not dot or len(suffix) > 10:
+        stem, suffix = clean, ""
+    if stem.lower() in _RESERVED:
+        stem = f"_{stem}"
+    return stem[:_LONGEST] + (f".{suffix}" if suffix else "")
+
+
+def keep(files: Sequence[Path], inbox: Path) -> list[Path]:
+    """Copies the files into the inbox and returns where they lie. UsageError when the disk refuses."""
+    try:
+        inbox.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return [_keep(file, inbox) for file in files]
+    except OSError as error:
+        raise UsageError(
+            f"The files cannot be copied to {inbox} ({error.strerror}).",
+            "Check that the disk has room, then try again.",
+        ) from error
+
+
+def _keep(file: Path, inbox: Path) -> Path:
+    wanted = inbox / safe_name(file.name)
+    target, number = wanted, 2
+    while target.exists():
+        if filecmp.cmp(file, target, shallow=False):
+            return target
+        target = wanted.with_name(f"{wanted.stem} ({number}){wanted.suffix}")
+        number += 1
+    shutil.copyfile(file, target)
+    return target
+
+
+def discard(path: Path, inbox: Path) -> None:
+    """Deletes one copy; refuses anything that does not lie directly in the inbox."""
+    if path.parent != inbox:
+        raise UsageError(f"{path} is not in the inbox.", "Delete the file yourself where it lies.")
+    path.unlink(missing_ok=True)

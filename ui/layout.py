@@ -1,0 +1,155 @@
+"""Where everything stands in the window: the components, their labels and order, without behaviour.
+
+Out: ``Parts``, by name. Sizes and colours are in style.css, keys and scrolling in keys.js.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from ui import source_view
+from ui.desk import ChatsView, ListView
+from ui.pane import pane
+from ui.render import icon
+
+_TICK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The components that events connect. ``conversation`` is the id shown by this page, None in a new chat."""
+
+    conversation: Any
+    list_view: Any
+    chats_view: Any
+    source_view: Any
+    seen: Any
+    timer: Any
+    new_chat: Any
+    chats: Any
+    location: Any
+    add: Any
+    upload: Any
+    refresh: Any
+    notice: Any
+    progress: Any
+    search: Any
+    documents: Any
+    history: Any
+    live: Any
+    scope: Any
+    question: Any
+    send: Any
+    stop: Any
+    source: Any
+
+
+def lay_out() -> Parts:
+    """Makes the components inside the Blocks that is open."""
+    found: dict[str, Any] = {
+        "conversation": gr.State(None),
+        "list_view": gr.State(ListView()),
+        "chats_view": gr.State(ChatsView()),
+        "source_view": gr.State(None),
+        "seen": gr.State((-1, -1)),
+        "timer": gr.Timer(_TICK_S),
+    }
+    with gr.Row(elem_id="desk", equal_height=True):
+        with gr.Column(elem_id="left", min_width=0):
+            found |= _left()
+        with gr.Column(elem_id="middle", min_width=0):
+            found |= _middle()
+        with gr.Column(elem_id="right", min_width=0):
+            found["source"] = pane(source_view.empty(), "source", "Source")
+    return Parts(**found)
+
+
+def _left() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    with gr.Row(elem_id="brand-row"):
+        gr.HTML(
+            f'<div class="brand"><span class="logo">{icon("chat")}</span>Docent</div>',
+            elem_id="brand",
+            apply_default_css=False,
+            padding=False,
+        )
+        found["new_chat"] = gr.Button("New chat", elem_id="new-chat", size="sm", min_width=0)
+    found["chats"] = pane("", "chats", "Conversations")
+    with gr.Row(elem_id="documents-head"):
+        gr.HTML("<h2>Documents</h2>", elem_id="documents-title", apply_default_css=False, padding=False)
+        found["upload"] = gr.UploadButton(
+            "Choose files", elem_id="upload", file_count="multiple", size="sm", min_width=0, type="filepath"
+        )
+        found["refresh"] = gr.Button("Refresh", elem_id="refresh", size="sm", min_width=0)
+    with gr.Row(elem_id="add-row"):
+        found["location"] = gr.Textbox(
+            label="Folder path or YouTube link",
+            placeholder="Folder path or YouTube link",
+            show_label=False,
+            container=False,
+            elem_id="location",
+            max_lines=1,
+            min_width=0,
+        )
+        found["add"] = gr.Button("Add", elem_id="add", size="sm", min_width=0)
+    found["notice"] = pane("", "notice", "Messages")
+    found["progress"] = pane("", "progress", "Progress")
+    found["search"] = gr.Textbox(
+        label="Find a document",
+        placeholder="Find a document",
+        show_label=False,
+        container=False,
+        elem_id="search",
+        max_lines=1,
+        visible=False,
+    )
+    found["documents"] = pane("", "documents", "Documents")
+    return found
+
+
+def _middle() -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    gr.HTML(
+        f'<div class="top">{_local("left", "panel", "Show or hide documents")}'
+        f'<span class="privacy">Everything stays on this computer</span>{_local("theme", "sun", "Colours")}</div>',
+        elem_id="top",
+        apply_default_css=False,
+        padding=False,
+        js_on_load="window.docent.local(element);",
+    )
+    with gr.Column(elem_id="scroll", min_width=0):
+        found["history"] = pane("", "history", "Conversation")
+        found["live"] = pane("", "live", "Answer")
+    with gr.Column(elem_id="composer", min_width=0):
+        found["scope"] = pane("", "scope", "Restriction")
+        with gr.Row(elem_id="ask-row"):
+            found["question"] = gr.Textbox(
+                label="Question",
+                placeholder="Ask your documents",
+                show_label=False,
+                container=False,
+                lines=1,
+                max_lines=8,
+                elem_id="question",
+                autofocus=True,
+                min_width=0,
+            )
+            found["send"] = gr.Button("Ask", elem_id="send", variant="primary", size="sm", min_width=0)
+            found["stop"] = gr.Button("Stop", elem_id="stop", size="sm", min_width=0, visible=False)
+        gr.HTML(
+            "<p><kbd>/</kbd> question <kbd>Enter</kbd> ask <kbd>Shift Enter</kbd> new line "
+            "<kbd>Esc</kbd> stop <kbd>Ctrl K</kbd> new chat</p>",
+            elem_id="keys",
+            apply_default_css=False,
+            padding=False,
+        )
+    return found
+
+
+def _local(name: str, picture: str, label: str) -> str:
+    """A button that the page's own script handles."""
+    return (
+        f'<button type="button" class="icon-button" data-local="{name}" aria-label="{label}" title="{label}">'
+        f"{icon(picture)}</button>"
+    )

@@ -1,0 +1,210 @@
+"""Turns answers, passages and documents into HTML strings that are safe to put into the page.
+
+In: values of rag.types and app.events, whose texts come from a person's files and are never trusted. Out: HTML in which
+every such text is escaped. Nothing here emits a link or a picture whose address a document chose: pictures are served
+by document id, and the only outside link is to YouTube, built from a checked host. Knows no Gradio and keeps no state.
+"""
+
+import html
+import re
+from collections.abc import Iterable, Sequence
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from rag.types import Answer, Citation
+
+ICONS = {
+    "copy": '<path d="M9 9h10v10H9zM5 15V5h10"/>',
+    "check": '<path d="m5 12 5 5 9-10"/>',
+    "close": '<path d="m6 6 12 12M18 6 6 18"/>',
+    "edit": '<path d="m4 20 1-4L16 5l3 3L8 19zM14 7l3 3"/>',
+    "trash": '<path d="M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13"/>',
+    "folder": '<path d="M3 6h6l2 2h10v11H3z"/>',
+    "file": '<path d="M6 3h8l4 4v14H6zM14 3v4h4"/>',
+    "video": '<path d="M3 6h18v12H3zM10 9.5v5l4.5-2.5z"/>',
+    "warning": '<path d="M12 4 3 19h18zM12 10v4M12 16.5v.5"/>',
+    "search": '<path d="M10.5 4a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13zM20 20l-4.8-4.8"/>',
+    "chat": '<path d="M4 5h16v11H9l-5 4z"/>',
+    "left": '<path d="m14 6-6 6 6 6"/>',
+    "right": '<path d="m10 6 6 6-6 6"/>',
+    "outside": '<path d="M13 5h6v6M19 5l-9 9M17 14v5H5V7h5"/>',
+    "panel": '<path d="M4 5h16v14H4zM9.5 5v14"/>',
+    "info": '<path d="M12 4a8 8 0 1 0 0 16 8 8 0 0 0 0-16zM12 11v5M12 8v.5"/>',
+    "sun": '<path d="M12 4a8 8 0 1 0 0 16zM12 4a8 8 0 0 1 0 16"/>',
+}
+_YOUTUBE_HOSTS = frozenset({"youtube.com", "www.youtube.com", "m.youtube.com", "youtu.be"})
+_VIDEO_ID = re.compile(r"[\w-]{6,20}", re.ASCII)
+# Neither can be shown, and a lone surrogate (an undecodable byte of a file name) cannot even be sent.
+_UNPRINTABLE = re.compile("[\ud800-\udfff\u0000-\u0008\u000b\u000e-\u001f\u007f]")
+# Characters that reorder or hide their neighbours could make a file name read as another one.
+_DISGUISES = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_MARKER = re.compile(r"\[(\d{1,3})\]")
+_BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
+_CODE = re.compile(r"`([^`\n]+)`")
+_BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
+
+
+def escape(text: object) -> str:
+    """The text as it reads, for an element's content or a quoted attribute."""
+    plain = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", str(text).replace("\f", "\n"))
+    return html.escape(plain, quote=True)
+
+
+def icon(name: str) -> str:
+    return f'<svg class="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">{ICONS[name]}</svg>'
+
+
+def name_of(text: str) -> str:
+    """A title or file name: escaped, on one line, and kept from reordering what stands around it."""
+    plain = _DISGUISES.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
+    return f"<bdi>{escape(plain or 'Untitled')}</bdi>"
+
+
+def action(name: str, content: str, *, label: str = "", css: str = "", **data: object) -> str:
+    """A button that reports ``name`` and ``data`` to the window; ``content`` is HTML already."""
+    attributes = "".join(f' data-{key.replace("_", "-")}="{escape(value)}"' for key, value in data.items())
+    labelled = f' aria-label="{escape(label)}" title="{escape(label)}"' if label else ""
+    kind = f'class="{escape(css)}" data-act="{escape(name)}"'
+    return f'<button type="button" {kind}{attributes}{labelled}>{content}</button>'
+
+
+def clock(seconds: float) -> str:
+    """Seconds as h:mm:ss or m:ss."""
+    whole = max(0, int(seconds))
+    hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def place(page: int | None, start_s: float | None) -> str:
+    """Where in a document: ``page 3``, ``at 1:05`` or nothing."""
+    if start_s is not None:
+        return f"at {clock(start_s)}"
+    return f"page {page}" if page is not None else ""
+
+
+def youtube_link(source: str, start_s: float | None) -> str | None:
+    """The address of a video at a second, or None unless ``source`` is a YouTube video."""
+    parts = urlsplit(source)
+    if parts.scheme not in ("http", "https") or (parts.hostname or "") not in _YOUTUBE_HOSTS:
+        return None
+    if parts.hostname == "youtu.be":
+        video = parts.path.strip("/")
+    elif parts.path.startswith(("/shorts/", "/live/", "/embed/")):
+        video = parts.path.split("/")[2]
+    else:
+        video = parse_qs(parts.query).get("v", [""])[0]
+    if not _VIDEO_ID.fullmatch(video):
+        return None
+    query = {"v": video} | ({"t": f"{int(start_s)}s"} if start_s else {})
+    return f"https://www.youtube.com/watch?{urlencode(query)}"
+
+
+def markers(text: str, citations: Sequence[Citation]) -> list[int | None]:
+    """For each ``[n]`` in the text, in order, the index of the citation it means.
+
+    The k-th ``[n]`` means the k-th citation numbered n, the last one if there are fewer, None if there is none.
+    """
+    seen: dict[int, int] = {}
+    result: list[int | None] = []
+    for match in _MARKER.finditer(text):
+        number = int(match[1])
+        candidates = [index for index, citation in enumerate(citations) if citation.number == number]
+        nth = seen.get(number, 0)
+        seen[number] = nth + 1
+        result.append(candidates[min(nth, len(candidates) - 1)] if candidates else None)
+    return result
+
+
+def answer_text(text: str, citations: Sequence[Citation] = (), turn: int = 0) -> str:
+    """The words of an answer: paragraphs, lists, bold and code; each ``[n]`` with a citation becomes a chip."""
+    targets = iter(markers(text, citations))
+    blocks = []
+    for block in re.split(r"\n\s*\n", text.strip()):
+        lines = block.split("\n")
+        if all(_BULLET.match(line) for line in lines):
+            items = "".join(f"<li>{_inline(_BULLET.sub('', line), citations, targets, turn)}</li>" for line in lines)
+            tag = "ol" if lines[0].lstrip()[0].isdigit() else "ul"
+            blocks.append(f"<{tag}>{items}</{tag}>")
+        else:
+            blocks.append("<p>" + "<br>".join(_inline(line, citations, targets, turn) for line in lines) + "</p>")
+    return "".join(blocks)
+
+
+def _inline(line: str, citations: Sequence[Citation], targets: Iterable[int | None], turn: int) -> str:
+    """One line; the tags are put around text that is escaped already. Takes one target for each marker in the line."""
+    targets = iter(targets)
+    pieces: list[str] = []
+    end = 0
+    for match in _MARKER.finditer(line):
+        pieces.append(_styled(line[end : match.start()]))
+        index = next(targets)
+        pieces.append(escape(match[0]) if index is None else _chip(citations[index], index, turn))
+        end = match.end()
+    return "".join(pieces) + _styled(line[end:])
+
+
+def _styled(text: str) -> str:
+    return _CODE.sub(r"<code>\1</code>", _BOLD.sub(r"<strong>\1</strong>", escape(text)))
+
+
+def _chip(citation: Citation, index: int, turn: int) -> str:
+    where = ", ".join(part for part in (citation.title, place(citation.page, citation.start_s)) if part)
+    return action(
+        "cite", str(citation.number), label=f"Source {citation.number}: {where}", css="chip", turn=turn, index=index
+    )
+
+
+def source_cards(citations: Sequence[Citation], turn: int) -> str:
+    """One card for each citation below an answer."""
+    if not citations:
+        return ""
+    cards = []
+    for index, citation in enumerate(citations):
+        where = place(citation.page, citation.start_s)
+        quote = " ".join(citation.quote.split())
+        content = (
+            f'<span class="card-number">{citation.number}</span><span class="card-body">'
+            f'<span class="card-title">{name_of(citation.title)}'
+            + (f'<span class="card-place">{escape(where)}</span>' if where else "")
+            + f'</span><span class="card-quote">{escape(quote[:160])}{"…" if len(quote) > 160 else ""}</span></span>'
+        )
+        cards.append(
+            action("cite", content, label=f"Open source {citation.number}", css="card", turn=turn, index=index)
+        )
+    return f'<div class="cards" role="group" aria-label="Sources">{"".join(cards)}</div>'
+
+
+def exchange(question: str, answer: Answer, turn: int, *, searched: str | None = None) -> str:
+    """A finished question with its answer. ``searched`` is the completed question, if it differs."""
+    tools = action("copy", icon("copy"), label="Copy answer", css="icon-button copy")
+    body = answer_text(answer.text, answer.citations, turn)
+    if not answer.text.strip():
+        body = '<p class="note">Stopped before an answer was written.</p>'
+    css = "answer" if answer.found else "answer not-found"
+    return (
+        f'<article class="exchange">{question_bubble(question)}<div class="{css}">{searched_line(searched)}'
+        f'<div class="answer-text">{body}</div>{source_cards(answer.citations, turn)}'
+        f'<div class="answer-tools">{tools}</div></div></article>'
+    )
+
+
+def question_bubble(question: str) -> str:
+    return f'<div class="question"><div class="bubble">{escape(question)}</div></div>'
+
+
+def searched_line(searched: str | None) -> str:
+    if not searched:
+        return ""
+    return f'<p class="searched">{icon("search")}Searched for “{escape(searched)}”</p>'
+
+
+def notice(message: str, remedy: str = "", kind: str = "error") -> str:
+    """What went wrong and what to do about it."""
+    if not message:
+        return ""
+    more = f' <span class="remedy">{escape(remedy)}</span>' if remedy else ""
+    role = "alert" if kind == "error" else "status"
+    picture = icon("warning" if kind == "error" else "info")
+    return (
+        f'<div class="notice {escape(kind)}" role="{role}">{picture}'
+        f"<span><strong>{escape(message)}</strong>{more}</span></div>"
+    )

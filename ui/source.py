@@ -1,0 +1,64 @@
+"""The source pane's behaviour: opens a document at a quote, turns pages, shows more text.
+
+In: a ``SourceView`` and what was pressed. Out: the next view and its HTML.
+"""
+
+from dataclasses import replace
+
+from app.events import DocumentView
+from docent import DocentError
+from rag.types import Citation
+from ui import source_view
+from ui.desk import Desk, SourceView
+
+Shown = tuple[SourceView | None, str]
+
+
+def show(desk: Desk, view: SourceView | None) -> Shown:
+    """The view, completed, with its HTML."""
+    if view is None:
+        return None, source_view.empty()
+    try:
+        document = desk.assistant.document_view(view.document_id)
+    except DocentError as error:
+        return view, source_view.gone(view, error.message)
+    view = source_view.located(view, document.text)
+    return view, source_view.source(view, document)
+
+
+def at_citation(citation: Citation) -> SourceView:
+    return SourceView(
+        document_id=citation.document_id,
+        title=citation.title,
+        location=citation.source,
+        quote=citation.quote,
+        start=citation.start,
+        end=citation.end,
+        page=citation.page,
+        start_s=citation.start_s,
+    )
+
+
+def at_start(document: DocumentView) -> SourceView:
+    return SourceView(
+        document_id=document.document.id,
+        title=document.document.title,
+        location=document.document.path,
+        page=1 if document.pages else None,
+    )
+
+
+def pressed(view: SourceView | None, data: dict[str, str]) -> SourceView | None:
+    """The view after a button of the pane was pressed; None closes it."""
+    act = data.get("act", "")
+    if view is None or act == "close":
+        return None
+    if act == "tab":
+        return replace(view, as_text=data.get("tab") == "text")
+    if act == "turn" and data.get("page", "").isdecimal():
+        return replace(view, page=max(1, int(data["page"])))
+    if act == "earlier":
+        return replace(view, first=max(0, (view.first or 0) - source_view.MORE))
+    if act == "later":
+        return replace(view, last=(view.last or 0) + source_view.MORE)
+    return view

@@ -1,0 +1,139 @@
+"""Runs syncs in the background, one after the other, and keeps what the window shows of them.
+
+In: locations to add (None: everything known). Out: ``SyncProgress`` with counts, the file being read and the error of
+what could not be added. A page that closes ends nothing. Knows nothing of HTML.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from docent import DocentError
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncProgress:
+    """What is known of a sync.
+
+    ``version`` grows with every change, ``documents_version`` when the list of documents may have changed too.
+    """
+
+    version: int = 0
+    documents_version: int = 0
+    running: bool = False
+    stage: str = ""
+    path: str = ""
+    done: int = 0
+    total: int = 0
+    failed: int = 0
+    cancelling: bool = False
+    message: str = ""
+    remedy: str = ""
+    summary: str = ""
+
+    def after(self, event: Any) -> "SyncProgress":
+        """The progress once a SyncEvent of rag.sync has happened."""
+        finished = event.kind == "document"
+        return replace(
+            self,
+            version=self.version + 1,
+            documents_version=self.documents_version + (event.kind in ("document", "done")),
+            stage=event.kind,
+            path=event.path or self.path,
+            done=event.done,
+            total=event.total,
+            failed=self.failed + (finished and event.status == "failed"),
+        )
+
+
+class Syncing:
+    """The queue of syncs; at most one runs."""
+
+    def __init__(self, assistant: Any) -> None:
+        self._assistant = assistant
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[str, ...] | None] = deque()
+        self._cancel = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._progress = SyncProgress()
+
+    @property
+    def progress(self) -> SyncProgress:
+        return self._progress
+
+    def start(self, locations: Sequence[str] | None = None) -> None:
+        """Syncs after whatever runs now. The same request is not queued twice."""
+        request = None if locations is None else tuple(locations)
+        with self._lock:
+            if request not in self._waiting:
+                self._waiting.append(request)
+            if self._thread is None:
+                self._cancel = threading.Event()
+                self._change(running=True, stage="", path="", done=0, total=0, failed=0, cancelling=False)
+                self._change(message="", remedy="", summary="")
+                self._thread = threading.Thread(target=self._work, name="docent-sync", daemon=True)
+                self._thread.start()
+
+    def cancel(self) -> None:
+        """Ends the running sync soon, and forgets the waiting ones; what is finished stays."""
+        with self._lock:
+            self._waiting.clear()
+            if self._thread is not None:
+                self._cancel.set()
+                self._change(cancelling=True)
+
+    def note(self, event: Any) -> None:
+        """Takes in an event of a sync that somebody else runs (a watched folder)."""
+        with self._lock:
+            self._progress = self._progress.after(event)
+
+    def touch(self) -> None:
+        """The list of documents has changed by other means than a sync."""
+        with self._lock:
+            self._change(documents_version=self._progress.documents_version + 1)
+
+    def dismiss(self) -> None:
+        """Takes away the message of the last sync."""
+        with self._lock:
+            self._change(message="", remedy="", summary="")
+
+    def join(self, timeout_s: float | None = None) -> None:
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout_s)
+
+    def _change(self, **changes: Any) -> None:
+        self._progress = replace(self._progress, version=self._progress.version + 1, **changes)
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._thread = None
+                    self._change(
+                        running=False, cancelling=False, documents_version=self._progress.documents_version + 1
+                    )
+                    return
+                request = self._waiting.popleft()
+            self._run(request)
+
+    def _run(self, request: tuple[str, ...] | None) -> None:
+        try:
+            report = self._assistant.sync(request, self.note, self._cancel)
+        except DocentError as error:
+            outcome = {"message": error.message, "remedy": error.remedy}
+        except Exception:  # noqa: BLE001 - the thread's edge: a defect must reach the person and the log, not vanish
+            _log.exception("sync failed")
+            outcome = {
+                "message": "Something went wrong inside Docent while reading.",
+                "remedy": "Try again; the log in the data folder holds the details.",
+            }
+        else:
+            outcome = {"summary": "Stopped. What was finished is kept." if report.cancelled else "Up to date."}
+        with self._lock:
+            self._change(**outcome)

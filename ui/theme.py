@@ -1,0 +1,42 @@
+"""How the window looks: Gradio's theme on system fonts, our style sheet, and the script that every page loads.
+
+Everything is inline or served by this process; nothing names another host.
+"""
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import gradio as gr
+
+
+@cache
+def _resource(name: str) -> str:
+    return files("ui").joinpath(name).read_text(encoding="utf-8")
+
+
+def style() -> str:
+    return _resource("style.css")
+
+
+def head() -> str:
+    """Put into the page's head, so that it is there before any pane asks for it."""
+    return f"<script>{_resource('keys.js')}</script>"
+
+
+def theme() -> Any:
+    """Gradio's plain theme without its web fonts; colours are the style sheet's business."""
+    system = [gr.themes.Font(name) for name in ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")]
+    mono = [gr.themes.Font(name) for name in ("ui-monospace", "Cascadia Mono", "Menlo", "Consolas", "monospace")]
+    return gr.themes.Base(font=system, font_mono=mono, radius_size=gr.themes.sizes.radius_md).set(
+        body_background_fill="var(--d-bg)",
+        body_background_fill_dark="var(--d-bg)",
+        body_text_color="var(--d-text)",
+        body_text_color_dark="var(--d-text)",
+        input_background_fill="var(--d-field)",
+        input_background_fill_dark="var(--d-field)",
+        input_border_color="var(--d-line)",
+        input_border_color_dark="var(--d-line)",
+        input_placeholder_color="var(--d-muted)",
+        input_placeholder_color_dark="var(--d-muted)",
+    )

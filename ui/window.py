@@ -1,0 +1,287 @@
+"""The window: lays out the three panes, connects their events, and mounts the result on a FastAPI application.
+
+In: an Assistant and the settings. Out: a gr.Blocks, or routes on an app that app.security guards (token, Host, Origin).
+What the panes show and do is in ui.documents, ui.chat and ui.source; here is only who tells whom.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from app.config import Settings
+from docent import DocentError
+from rag.types import Citation
+from ui import chat, documents, documents_view, source, theme
+from ui.answering import AnswerRun
+from ui.desk import ChatsView, Desk, ListView, SourceView
+from ui.gate import GradioGate
+from ui.layout import Parts, lay_out
+from ui.pane import acted
+from ui.render import notice
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+_QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+_CONCURRENT = 16  # events of one kind at a time; a few pages of one person
+_SEARCHABLE = 8  # documents from which on the list has a search box
+_UNSEEN = (-1, -1)
+Update = Any  # a value for a component, or gr.skip()
+
+
+def build_window(assistant: Any, settings: Settings) -> gr.Blocks:
+    """The window as Gradio blocks. ``assistant`` is an app.assistant.Assistant."""
+    blocks: gr.Blocks = Window(Desk(assistant, settings.data_dir / "inbox")).blocks
+    return blocks
+
+
+def mount(app: "FastAPI", assistant: Any, settings: Settings) -> "Window":
+    """Serves the window at ``/`` of the HTTP API's app; call it last, as the mount takes every path left over."""
+    window = Window(Desk(assistant, settings.data_dir / "inbox"))
+    app.add_middleware(GradioGate)
+    gr.mount_gradio_app(
+        app,
+        window.blocks,
+        path="/",
+        server_name="127.0.0.1",
+        footer_links=[],
+        run_history=False,
+        enable_monitoring=False,
+        allowed_paths=[],
+        show_error=False,
+        max_file_size=int(settings.library.max_file_mb * 2**20),
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        theme=theme.theme(),
+        css=theme.style(),
+        head=theme.head(),
+        favicon_path=str(Path(__file__).with_name("favicon.png")),
+    )
+    return window
+
+
+class Window:
+    """The panes of one desk. ``blocks`` is the Gradio application; give ``on_sync_event`` to ``Assistant.watch``."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.on_sync_event = desk.syncing.note
+        with gr.Blocks(
+            title="Docent", fill_width=True, fill_height=True, analytics_enabled=False, delete_cache=(3600, 3600)
+        ) as self.blocks:
+            self.parts = lay_out()
+            self._connect(self.parts)
+        self.blocks.queue(default_concurrency_limit=_CONCURRENT)
+
+    def _connect(self, parts: Parts) -> None:
+        self._connect_chat(parts)
+        self._connect_documents(parts)
+        parts.source.act(self._source_pressed, [parts.source_view], [parts.source_view, parts.source], **_QUIET)
+
+    def _connect_chat(self, parts: Parts) -> None:
+        conversation = [parts.conversation, parts.history, parts.live, parts.send, parts.stop, parts.chats]
+        followed = [
+            gr.on(
+                [parts.send.click, parts.question.submit],
+                self._ask,
+                [parts.question, parts.conversation, parts.list_view],
+                [parts.question, *conversation],
+                trigger_mode="multiple",
+                **_QUIET,
+            ),
+            self.blocks.load(
+                self._opened,
+                [parts.list_view],
+                [*conversation, parts.documents, parts.progress, parts.seen],
+                **_QUIET,
+            ),
+        ]
+        parts.stop.click(self.desk.answering.stop, queue=False, **_QUIET)
+        switched = [parts.chats_view, *conversation, parts.notice]
+        parts.new_chat.click(self._new_chat, None, switched, cancels=followed, **_QUIET)
+        parts.chats.switch(
+            self._switched, [parts.chats_view, parts.conversation], switched, cancels=followed, **_QUIET
+        ).then(self._resumed, [parts.conversation], conversation, **_QUIET)
+        parts.chats.act(self._chats_pressed, [parts.chats_view, parts.conversation], switched, **_QUIET)
+        cite = [parts.source_view, parts.source]
+        for shown in (parts.history, parts.live):
+            shown.act(self._chat_pressed, [parts.conversation], cite, **_QUIET)
+
+    def _connect_documents(self, parts: Parts) -> None:
+        listed = [parts.list_view, parts.documents, parts.progress, parts.scope, parts.notice]
+        for shown in (parts.documents, parts.progress, parts.scope):
+            shown.act(
+                self._documents_pressed,
+                [parts.list_view],
+                [*listed, parts.source_view, parts.source],
+                trigger_mode="multiple",
+                **_QUIET,
+            )
+        gr.on(
+            [parts.add.click, parts.location.submit],
+            self._add,
+            [parts.location],
+            [parts.location, parts.notice, parts.progress],
+            **_QUIET,
+        )
+        parts.upload.upload(self._uploaded, [parts.upload], [parts.notice, parts.progress], **_QUIET)
+        parts.refresh.click(self._refresh, None, [parts.notice, parts.progress], **_QUIET)
+        parts.search.input(
+            self._searched,
+            [parts.search, parts.list_view],
+            [parts.list_view, parts.documents],
+            trigger_mode="always_last",
+            **_QUIET,
+        )
+        parts.timer.tick(
+            self._tick,
+            [parts.list_view, parts.seen, parts.conversation],
+            [parts.documents, parts.progress, parts.seen, parts.search, parts.history],
+            queue=False,
+            **_QUIET,
+        )
+
+    # Chat ------------------------------------------------------------------------------------------------------------
+
+    def _ask(self, question: str, conversation: str | None, view: ListView) -> Iterator[tuple[Update, ...]]:
+        if not question.strip():
+            return
+        run = self.desk.answering.start(question.strip(), conversation, view.scope)
+        cleared: Update = ""
+        for update in self._follow(run):
+            yield cleared, *update
+            cleared = gr.skip()
+
+    def _opened(self, view: ListView) -> Iterator[tuple[Update, ...]]:
+        """A page is loaded, perhaps in the middle of an answer."""
+        lists = (documents.render(self.desk, view), documents_view.progress(self.desk.syncing.progress), _UNSEEN)
+        yield *self._shown(chat.conversation(self.desk, self.desk.last_conversation)), *lists
+        run = self.desk.answering.current
+        if run is not None:
+            for update in self._follow(run):
+                yield *update, gr.skip(), gr.skip(), gr.skip()
+
+    def _resumed(self, conversation: str | None) -> Iterator[tuple[Update, ...]]:
+        """A conversation was opened whose answer may still be written."""
+        run = self.desk.answering.current
+        if run is not None and conversation is not None and run.started_in == conversation:
+            yield from self._follow(run)
+
+    def _follow(self, run: AnswerRun) -> Iterator[tuple[Update, ...]]:
+        """Outputs for a run; the finished part and the lists are sent when they change."""
+        history: str | None = None
+        for shown in chat.follow(self.desk, run):
+            update = self._shown(shown) if not shown.busy or history is None else None
+            if update is None:
+                update = (gr.skip(), gr.skip(), shown.live, gr.skip(), gr.skip(), gr.skip())
+            history = shown.history
+            yield update
+
+    def _shown(self, shown: chat.Shown) -> tuple[Update, ...]:
+        self.desk.last_conversation = shown.conversation
+        return (
+            shown.conversation,
+            shown.history,
+            shown.live,
+            gr.update(visible=not shown.busy),
+            gr.update(visible=shown.busy),
+            chat.chats(self.desk, shown.conversation, ChatsView()),
+        )
+
+    def _new_chat(self) -> tuple[Update, ...]:
+        return ChatsView(), *self._shown(chat.conversation(self.desk, None)), ""
+
+    def _switched(self, view: ChatsView, conversation: str | None, event: gr.EventData) -> tuple[Update, ...]:
+        chosen = acted(event).get("id", conversation)
+        return ChatsView(), *self._shown(chat.conversation(self.desk, chosen)), ""
+
+    def _chats_pressed(self, view: ChatsView, conversation: str | None, event: gr.EventData) -> tuple[Update, ...]:
+        data = acted(event)
+        trouble = ""
+        try:
+            view = chat.chats_pressed(self.desk, view, data)
+        except DocentError as error:
+            trouble = notice(error.message, error.remedy)
+        if data.get("act") == "delete" and data.get("id") == conversation:
+            return view, *self._shown(chat.conversation(self.desk, None)), trouble
+        unchanged = [gr.skip()] * 5
+        return view, *unchanged, chat.chats(self.desk, conversation, view), trouble
+
+    def _chat_pressed(self, conversation: str | None, event: gr.EventData) -> tuple[Update, ...]:
+        data = acted(event)
+        if data.get("act") == "samples":
+            documents.pressed(self.desk, ListView(), data)
+        citation: Citation | None = None
+        if data.get("act") == "cite":
+            citation = chat.citation_of(self.desk, conversation, data)
+        if citation is None:
+            return gr.skip(), gr.skip()
+        return source.show(self.desk, source.at_citation(citation))
+
+    # Documents and source --------------------------------------------------------------------------------------------
+
+    def _documents_pressed(self, view: ListView, event: gr.EventData) -> tuple[Update, ...]:
+        data = acted(event)
+        trouble, opened = "", (gr.skip(), gr.skip())
+        try:
+            if data.get("act") == "open" and data.get("document", "").isdecimal():
+                document = self.desk.assistant.document_view(int(data["document"]))
+                opened = source.show(self.desk, source.at_start(document))
+            else:
+                view = documents.pressed(self.desk, view, data)
+        except DocentError as error:
+            trouble = notice(error.message, error.remedy)
+        known = self.desk.assistant.documents()
+        return (
+            view,
+            documents.render(self.desk, view),
+            documents_view.progress(self.desk.syncing.progress),
+            documents_view.scope_line(view.scope, known),
+            trouble,
+            *opened,
+        )
+
+    def _add(self, location: str) -> tuple[Update, ...]:
+        try:
+            documents.add(self.desk, location)
+        except DocentError as error:
+            return gr.skip(), notice(error.message, error.remedy), gr.skip()
+        return "", "", documents_view.progress(self.desk.syncing.progress)
+
+    def _uploaded(self, files: list[str] | None) -> tuple[Update, ...]:
+        try:
+            documents.add_files(self.desk, files or [])
+        except DocentError as error:
+            return notice(error.message, error.remedy), gr.skip()
+        return "", documents_view.progress(self.desk.syncing.progress)
+
+    def _refresh(self) -> tuple[Update, ...]:
+        self.desk.syncing.start(None)
+        return "", documents_view.progress(self.desk.syncing.progress)
+
+    def _searched(self, query: str, view: ListView) -> tuple[Update, ...]:
+        view = replace(view, query=query)
+        return view, documents.render(self.desk, view)
+
+    def _source_pressed(self, view: SourceView | None, event: gr.EventData) -> tuple[Update, ...]:
+        return source.show(self.desk, source.pressed(view, acted(event)))
+
+    def _tick(self, view: ListView, seen: tuple[int, int], conversation: str | None) -> tuple[Update, ...]:
+        """Brings progress and list up to date; sends nothing when nothing has changed."""
+        state = self.desk.syncing.progress
+        now = (state.version, state.documents_version)
+        if now == seen:
+            return tuple([gr.skip()] * 5)
+        listed: Update = gr.skip()
+        searchable: Update = gr.skip()
+        greeting: Update = gr.skip()
+        if now[1] != seen[1]:
+            listed = documents.render(self.desk, view)
+            searchable = gr.update(visible=len(self.desk.assistant.documents()) > _SEARCHABLE)
+            if conversation is None and self.desk.answering.current is None and not state.running:
+                greeting = chat.conversation(self.desk, None).history
+        return listed, documents_view.progress(state), now, searchable, greeting
