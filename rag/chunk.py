@@ -1,0 +1,256 @@
+"""A parsed document in, its chunks out: stretches of about 200 tokens that follow the document's structure.
+
+The text is cut into units that should stay whole (a heading, a sentence, a list item, a table row, a line of code),
+and the cheapest division of the units into chunks is found by dynamic programming. What costs is in ``_Costs``: a
+chunk far from the target size, a cut within a paragraph, a heading left alone, two sections in one chunk.
+
+Chunks do not overlap, are in order, and cover everything that is not white space. ``chunk.text ==
+document.text[chunk.start:chunk.end]`` always. The time is linear in the length of the document. This file counts
+tokens with the function it is given and knows nothing of files or embeddings.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from rag.sentences import split_sentences
+from rag.types import Block, Chunk, ParsedDocument
+
+CountTokens = Callable[[Sequence[str]], list[int]]
+
+TARGET_TOKENS = 200
+
+_MIN_UNIT = 6  # tokens; smaller neighbours of one paragraph are joined before the search, which bounds its width
+_MAX_CONTEXT = 160  # characters of title and headings that go with a chunk
+_MAX_LABEL = 80  # characters of one heading or table header in it
+_CHARS_PER_TOKEN = 10  # a text is never counted shorter than this: long runs of one character are a single token
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
+_WORD_RUN = re.compile(r"\S+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Costs:
+    """Prices of a division. A chunk of half the target size costs 0.25."""
+
+    inside_paragraph: float = 0.12
+    inside_table: float = 0.03
+    after_heading: float = 2.0
+    joined_sections: float = 0.55
+    joined_chapters: float = 1.2  # the next section stands higher in the outline than the one before
+
+
+_COSTS = _Costs()
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """What is never divided. ``seam`` prices a cut in front of it, ``join`` keeping it with what stands before."""
+
+    start: int
+    end: int
+    tokens: int
+    block: Block
+    path: tuple[str, ...]
+    seam: float
+    join: float
+    header: str = ""  # of the table whose later row this is
+
+
+def chunk_document(
+    document: ParsedDocument, count_tokens: CountTokens, target_tokens: int = TARGET_TOKENS
+) -> list[Chunk]:
+    """The chunks of a document, with ``document_id`` 0 and ordinals from 0."""
+    units = _units(document, count_tokens, target_tokens)
+    cuts = _cheapest_cuts(units, target_tokens)
+    chunks = []
+    for ordinal, (first, last) in enumerate(pairwise(cuts)):
+        chunks.append(_chunk(document.text, units[first:last], ordinal))
+    return chunks
+
+
+def context_of(title: str, heading_path: Sequence[str]) -> str:
+    """One line that says where a chunk stands; put before its text for embedding and keyword search only."""
+    parts: list[str] = []
+    for part in (title, *heading_path):
+        label = _label(part)
+        if label and label not in parts:
+            parts.append(label)
+    while len(parts) > 2 and sum(map(len, parts)) > _MAX_CONTEXT:
+        del parts[1]  # the title and the nearest heading say most
+    return " > ".join(parts)
+
+
+def _label(text: str) -> str:
+    label = " ".join(text.split())
+    return label if len(label) <= _MAX_LABEL else label[: _MAX_LABEL - 1].rstrip() + "…"
+
+
+def _chunk(text: str, units: Sequence[_Unit], ordinal: int) -> Chunk:
+    first, last = units[0], units[-1]
+    path = first.path
+    for unit in units[1:]:
+        while unit.path[: len(path)] != path:
+            path = path[:-1]
+    timed = [unit.block for unit in units if unit.block.start_s is not None]
+    ends = [block.end_s for block in timed if block.end_s is not None]
+    return Chunk(
+        document_id=0,
+        ordinal=ordinal,
+        start=first.start,
+        end=last.end,
+        text=text[first.start : last.end],
+        heading_path=(*path, first.header) if first.header else path,
+        page=first.block.page,
+        start_s=timed[0].start_s if timed else None,
+        end_s=max(ends) if ends else None,
+    )
+
+
+# -- units -----------------------------------------------------------------------------------------------------------
+
+
+def _units(document: ParsedDocument, count_tokens: CountTokens, target: int) -> list[_Unit]:
+    text = document.text
+    pieces: list[tuple[int, int, Block, tuple[str, ...]]] = []
+    for block, path in _outline(document):
+        spans = [(block.start, block.end)] if block.kind == "heading" else _spans(text, block)
+        pieces += [(start, end, block, path) for start, end in spans]
+    counts = _count(count_tokens, [text[start:end] for start, end, _, _ in pieces])
+    units: list[_Unit] = []
+    for (start, end, block, path), tokens in zip(pieces, counts, strict=True):
+        parts = [(start, end, tokens)] if tokens <= target else _divided(text, start, end, count_tokens, target)
+        for part_start, part_end, part_tokens in parts:
+            unit = _priced(text, units[-1] if units else None, (part_start, part_end, part_tokens), block, path)
+            if units and _belong_together(units[-1], unit):
+                unit = _joined(units.pop(), unit)
+            units.append(unit)
+    return units
+
+
+def _outline(document: ParsedDocument) -> Iterator[tuple[Block, tuple[str, ...]]]:
+    """The blocks with the headings they stand under (a heading stands under itself), without white space around
+    them; text that no block covers comes as a paragraph."""
+    text = document.text
+    headings: list[tuple[int, str]] = []
+    position = 0
+    for block in (*document.blocks, Block(len(text), len(text))):
+        start, end = max(block.start, position), max(block.end, position)
+        for given, first, last in ((Block(position, start), position, start), (block, start, end)):
+            first, last = _trimmed(text, first, last)
+            if given is block and block.kind == "heading" and (block.label or first < last):
+                while headings and headings[-1][0] >= max(1, block.level):
+                    headings.pop()
+                headings.append((max(1, block.level), _label(block.label or text[first:last])))
+            if first < last:
+                trimmed = Block(
+                    first, last, given.kind, given.level, given.page, given.start_s, given.end_s, given.label
+                )
+                yield trimmed, tuple(label for _, label in headings)
+        position = end
+
+
+def _spans(text: str, block: Block) -> list[tuple[int, int]]:
+    """Where a block may be cut: lines of tables, lists and code, sentences of anything else."""
+    if block.kind in ("table", "list", "code"):
+        lines = (_trimmed(text, *found.span()) for found in _LINE.finditer(text, block.start, block.end))
+        return [(start, end) for start, end in lines if start < end]
+    spans = split_sentences(text[block.start : block.end])
+    return [(block.start + start, block.start + end) for start, end in spans]
+
+
+def _divided(text: str, start: int, end: int, count_tokens: CountTokens, target: int) -> Iterator[tuple[int, int, int]]:
+    """A unit longer than the target in parts of whole words; a single longer word in parts of equal length."""
+    words = [found.span() for found in _WORD_RUN.finditer(text, start, end)]
+    counts = _count(count_tokens, [text[first:last] for first, last in words])
+    open_start, open_end, held = start, start, 0
+    for (first, last), tokens in zip(words, counts, strict=True):
+        if held and held + tokens > target:
+            yield open_start, open_end, held
+            held = 0
+        if tokens > target:
+            parts = -(-tokens // target)
+            edges = [first + (last - first) * n // parts for n in range(parts + 1)]
+            for left, right in pairwise(edges):
+                yield left, right, -(-tokens // parts)
+            continue
+        if not held:
+            open_start = first
+        open_end, held = last, held + tokens
+    if held:
+        yield open_start, open_end, held
+
+
+def _count(count_tokens: CountTokens, texts: Sequence[str]) -> list[int]:
+    counts = count_tokens(texts) if texts else []
+    return [max(1, count, len(text) // _CHARS_PER_TOKEN) for text, count in zip(texts, counts, strict=True)]
+
+
+def _priced(text: str, before: _Unit | None, span: tuple[int, int, int], block: Block, path: tuple[str, ...]) -> _Unit:
+    start, end, tokens = span
+    seam = join = 0.0
+    header = ""
+    if before is not None and before.block.kind == "heading":
+        seam = _COSTS.after_heading
+    elif before is not None and before.path != path:
+        join = _COSTS.joined_chapters if len(path) < len(before.path) else _COSTS.joined_sections
+    elif before is not None and before.block.start == block.start:
+        seam = _COSTS.inside_table if block.kind in ("table", "list", "code") else _COSTS.inside_paragraph
+    if block.kind == "table" and start > block.start:
+        header = _label(_first_line(text, block))
+    return _Unit(start, end, tokens, block, path, seam, join, header)
+
+
+def _first_line(text: str, block: Block) -> str:
+    found = _LINE.match(text, block.start, block.end)
+    return found[0] if found else ""
+
+
+def _belong_together(one: _Unit, other: _Unit) -> bool:
+    alike = one.path == other.path and one.block.kind == other.block.kind and one.block.page == other.block.page
+    return alike and one.block.kind != "heading" and one.tokens + other.tokens <= _MIN_UNIT
+
+
+def _joined(one: _Unit, other: _Unit) -> _Unit:
+    tokens = one.tokens + other.tokens
+    first = one.block
+    block = Block(
+        first.start, other.end, first.kind, first.level, first.page, first.start_s, other.block.end_s, first.label
+    )
+    return _Unit(one.start, other.end, tokens, block, one.path, one.seam, one.join, one.header)
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return start, end
+
+
+# -- division ----------------------------------------------------------------------------------------------------------
+
+
+def _cheapest_cuts(units: Sequence[_Unit], target: int) -> list[int]:
+    """Indices of units at which chunks begin, and the number of units at the end."""
+    longest = target * 6 // 5
+    best = [0.0]  # best[n]: price of the cheapest division of the first n units
+    begins = [0]  # begins[n]: where the last chunk of that division begins
+    for stop in range(1, len(units) + 1):
+        tokens, joins = 0, 0.0
+        cheapest, begin = float("inf"), stop - 1
+        for start in range(stop - 1, -1, -1):
+            unit = units[start]
+            tokens += unit.tokens
+            if tokens > longest and start < stop - 1:
+                break
+            price = best[start] + unit.seam + joins + ((tokens - target) / target) ** 2
+            if price < cheapest:
+                cheapest, begin = price, start
+            joins += unit.join
+        best.append(cheapest)
+        begins.append(begin)
+    cuts = [len(units)]
+    while cuts[-1] > 0:
+        cuts.append(begins[cuts[-1]])
+    return cuts[::-1] if units else []
