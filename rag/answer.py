@@ -84,7 +84,9 @@ class ExtractiveAnswerer:
                 Quote(p, *cut(p.text, start, end, start), p.score) for p, start, end in overview(usable, self._embedder)
             ]
         ranked = rank_sentences(question, usable, self._embedder)
-        probability = found_probability(found_features(question, ranked)) if ranked else 0.0
+        if not ranked:
+            return []
+        probability = found_probability(found_features(question, ranked))
         if probability < self._found_at:
             return []
         chosen = _selected(ranked)

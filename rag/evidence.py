@@ -62,7 +62,7 @@ class Candidate:
 
 def rank_sentences(question: Question, passages: Sequence[Passage], embedder: Embedder) -> list[Candidate]:
     """The sentences most likely to answer, best first; at most SENTENCES_EMBEDDED."""
-    candidates = _lexical_candidates(question, passages)
+    candidates = _lexical_candidates(question, passages) if question.terms else []
     if not candidates:
         return []
     cosines = _cosines(question, candidates, embedder)
@@ -132,7 +132,7 @@ def _of_passage(question: Question, passage: Passage, rank: int) -> list[Candida
         own = _matches(question, sets[index])
         near = _matches(question, headings.union(*sets[max(0, index - 2) : index + 1]))
         first = skip_marker(text, start, end)
-        if is_header_row(text, index, spans):
+        if not sequences[index] or is_header_row(text, index, spans):
             continue
         sentence = text[first:end]
         features = {

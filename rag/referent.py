@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from rag.cite import strip_markers
 from rag.stop_words import STOP_WORDS
-from rag.words import fold, stem, weight
+from rag.words import RARE, fold, stem, weight
 
 _TOKEN = re.compile(r"\"[^\"]{2,60}\"|“[^”]{2,60}”|[^\W_]+(?:[-'’.&][^\W_]+)*|[^\w\s]")
 _LINKS = frozenset(["of", "on", "in", "the", "de", "la", "von", "van", "der", "du", "&"])
@@ -183,7 +183,7 @@ def _phrase(run: list[str], before: str, *, trim_end: bool) -> Phrase | None:
         return None
     stems_ = [stem(fold(word)) for word in kept]
     informative = [each for each in stems_ if each not in _ATTRIBUTES]
-    salience = sum(weight(each) for each in informative[:4]) / 6 + (3.0 if is_name else 0.0)
+    salience = sum(weight(each) if each.isascii() else RARE for each in informative[:4]) / 6 + (3.0 if is_name else 0.0)
     if before in {"of", "about", "in", "a", "an", "on", "for", "with", "between", "regarding"}:
         salience += 1.0
     if not informative:

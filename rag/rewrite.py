@@ -60,8 +60,10 @@ _DEMONSTRATIVE = re.compile(
     r"in|on|for|to|at|with|about)\b))",
     re.IGNORECASE,
 )
-_DEMONSTRATIVE_NOUN = re.compile(r"\b(?:this|that|these|those|such) (?P<noun>[a-z][\w-]+)", re.IGNORECASE)
-_NOT_A_POINTER = re.compile(r"\b(?:[a-z]+(?:ed|s|t|e|k|d|w)|so|such|fact|those|people|one|ones) that\b", re.IGNORECASE)
+_DEMONSTRATIVE_NOUN = re.compile(r"\b(?:this|these|those|such|that(?! \w+s\b)) (?P<noun>[a-z][\w-]+)", re.IGNORECASE)
+_NOT_A_POINTER = re.compile(
+    r"\b(?:[a-z]+(?:ed|s|t|e|k|d|w)|say|mean|learn|so|such|fact|those|people|one|ones) that\b", re.IGNORECASE
+)
 _THERE = re.compile(
     r"(?<!is )(?<!are )(?<!was )(?<!were )(?<!will )(?<!be )\bthere\b(?! (?:is|are|was|were|be|any|"
     r"a)\b)",
@@ -71,18 +73,10 @@ _ELSE = re.compile(
     r"\b(?:else|other|another|others|same|too|first|latter|former|ones?|more|differ|instead)\b", re.IGNORECASE
 )
 _KNOWN_THING = re.compile(
-    r"\bthe (?:band|group|team|club|album|song|record|film|movie|book|novel|poem|play|show|series|episode|game|"
-    r"match|season|"
-    r"company|firm|organi[sz]ation|party|movement|union|city|town|village|country|state|island|river|area|"
-    r"region|stadium|school|"
-    r"university|college|church|war|battle|treaty|act|law|policy|trial|case|event|accident|attack|project|"
-    r"product|program(?:me)?|"
-    r"plan|method|process|system|device|machine|software|disease|condition|treatment|surgery|procedure|drug|"
-    r"test|experiment|study|"
-    r"paper|report|contract|agreement|author|writer|director|founder|owner|name|title|story|plot|relationship|"
-    r"problem|fee|"
-    r"differences?|symptoms?|causes?|effects?|benefits?|advantages?|disadvantages?|pros|cons|risks?|"
-    r"requirements?|results?|rules?)"
+    r"\bthe (?:band|group|team|club|album|song|film|movie|book|novel|poem|play|show|series|episode|game|match|season|"
+    r"movement|stadium|war|battle|trial|event|accident|attack|method|process|disease|treatment|surgery|procedure|"
+    r"author|writer|director|founder|owner|story|plot|relationship|problem|differences?|symptoms?|causes?|effects?|"
+    r"benefits?|(?:dis)?advantages?|pros|cons|risks?|requirements?|rules?)"
     r"\b(?! (?:of|for|in|between|that|which|called|about|to|from|on|at|by)\b)",
     re.IGNORECASE,
 )

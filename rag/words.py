@@ -16,8 +16,13 @@ from rag.stop_words import ASKING, STOP_WORDS
 RARE = 8.5  # weight of a word outside the table: natural log of paragraphs per paragraph that holds it, rounded up
 NUMBER = 6.0  # weight of a number
 
+_PAIR = 6.0  # weight of a pair of characters in a script without spaces
+_PARTICLE = 1.5  # ... that holds a character of grammar rather than meaning
+
+_GRAMMAR = re.compile(r"[\u3041-\u3096的了是在和有不这那我你他她它们吗呢什么怎么谁哪里]")
+_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f]")
 _WORD = re.compile(
-    r"(?P<unspaced>[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f]+)"
+    rf"(?P<unspaced>{_UNSPACED.pattern}+)"
     r"|(?P<number>\d+(?:[.,]\d+)*)|[^\W\d_]+(?:[\u0300-\u036f\u0900-\u0dff\u064b-\u065f'’][^\W\d_]+)*\d*",
 )
 _COMBINING = re.compile("[\u0300-\u036f]")
@@ -88,6 +93,8 @@ def weight(stemmed: str) -> float:
     """How rare a stem is: about 1 for the commonest words, RARE for one outside the table."""
     if stemmed[:1].isdigit():
         return NUMBER
+    if _UNSPACED.match(stemmed):
+        return _PARTICLE if _GRAMMAR.search(stemmed) else _PAIR
     return _table().get(stemmed, RARE)
 
 

@@ -1,0 +1,173 @@
+"""The extractive answerer: right sentence, exact quotes, honest refusal."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from rag.answer import MOST_SENTENCES, NOT_FOUND, ExtractiveAnswerer
+from rag.types import Answer, AnswerEvent, Document, Passage, TextDelta
+from tests.rag.fakes import FakeEmbedder
+
+LOVELACE = (
+    "Ada Lovelace was an English mathematician. She was born in London on 10 December 1815. Her father was the poet "
+    "Lord Byron. She published the first algorithm for the Analytical Engine because she saw its promise.\n\n"
+    "Engineer | Role | Year\nBabbage | inventor | 1837\nMenabrea | author | 1842\n\n"
+    "Her interests were:\n- music\n- horses\n- flying machines"
+)
+TEA = (
+    "Green tea is made of leaves that are not fermented. Water for green tea should have 70 degrees. Oolong is "
+    "fermented in part. Tea came to Portugal in the sixteenth century."
+)
+
+
+def document(number: int, title: str) -> Document:
+    return Document(number, 1, f"/docs/{number}.txt", title, "text/plain", "ok", None, 1, 1, 1, "h", 0.0)
+
+
+def passages(*texts: str, titles: Sequence[str] = ("Ada Lovelace", "Tea")) -> list[Passage]:
+    return [
+        Passage(n, document(n, titles[(n - 1) % len(titles)]), 50 * n, 50 * n + len(text), text, 1.0 / n)
+        for n, text in enumerate(texts, start=1)
+    ]
+
+
+def ask(question: str, given_passages: Sequence[Passage]) -> tuple[Answer, list[AnswerEvent]]:
+    events = list(ExtractiveAnswerer(FakeEmbedder(dimension=256)).answer(question, given_passages, ()))
+    answer = events[-1]
+    assert isinstance(answer, Answer)
+    return answer, events
+
+
+def check(answer: Answer, events: Sequence[AnswerEvent], given_passages: Sequence[Passage]) -> None:
+    """What holds for every answer."""
+    assert all(isinstance(event, TextDelta) for event in events[:-1])
+    assert "".join(event.text for event in events[:-1] if isinstance(event, TextDelta)) == answer.text
+    assert answer.found == bool(answer.citations)
+    assert len(answer.citations) <= MOST_SENTENCES
+    by_number = {passage.number: passage for passage in given_passages}
+    for citation in answer.citations:
+        passage = by_number[citation.number]
+        document_text = "\0" * passage.start + passage.text
+        assert document_text[citation.start : citation.end] == citation.quote
+        assert citation.document_id == passage.document.id
+        assert f"[{citation.number}]" in answer.text
+    if not answer.found:
+        assert answer.text == NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("question", "quoted"),
+    [
+        ("When was Ada Lovelace born?", "10 December 1815"),
+        ("Who was the father of Ada Lovelace?", "Lord Byron"),
+        ("Why did Ada Lovelace publish the algorithm for the Analytical Engine?", "because she saw its promise"),
+        ("How many degrees should water for green tea have?", "70 degrees"),
+        ("When did tea come to Portugal?", "sixteenth century"),
+    ],
+)
+def test_quotes_the_sentence_that_answers(question: str, quoted: str) -> None:
+    given_passages = passages(LOVELACE, TEA)
+    answer, events = ask(question, given_passages)
+    check(answer, events, given_passages)
+    assert answer.found
+    assert any(quoted in citation.quote for citation in answer.citations)
+
+
+@pytest.mark.parametrize(
+    "question", ["What is the boiling point of tungsten?", "Who won the 1998 football championship in Peru?"]
+)
+def test_says_so_when_nothing_is_relevant(question: str) -> None:
+    answer, events = ask(question, passages(LOVELACE, TEA))
+    check(answer, events, [])
+    assert not answer.found
+
+
+@pytest.mark.parametrize("texts", [(), ("",), (" \n ",), ("...",)])
+def test_no_text_no_answer(texts: tuple[str, ...]) -> None:
+    answer, _ = ask("When was Ada Lovelace born?", passages(*texts))
+    assert not answer.found
+
+
+def test_a_table_row_is_read_under_its_headers_and_cited_as_it_stands() -> None:
+    given_passages = passages(LOVELACE)
+    answer, events = ask("Which role did Menabrea have?", given_passages)
+    check(answer, events, given_passages)
+    assert "Engineer: Menabrea; Role: author; Year: 1842 [1]" in answer.text
+    assert "Menabrea | author | 1842" in [citation.quote for citation in answer.citations]
+
+
+def test_a_list_is_quoted_with_the_sentence_that_announces_it() -> None:
+    answer, _ = ask("What were the interests of Ada Lovelace?", passages(LOVELACE))
+    assert any("horses" in citation.quote and "flying" in citation.quote for citation in answer.citations)
+
+
+@pytest.mark.parametrize("question", ["Summarise this document", "What is this about?", "Worum geht es hier?"])
+def test_a_request_for_a_summary_is_never_refused(question: str) -> None:
+    given_passages = passages(LOVELACE)
+    answer, events = ask(question, given_passages)
+    check(answer, events, given_passages)
+    assert answer.found
+    assert answer.citations[0].quote.startswith("Ada Lovelace was")
+
+
+class CharacterEmbedder(FakeEmbedder):
+    """Compares characters, for scripts without spaces."""
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        return super().embed_query(" ".join(text))
+
+
+def test_other_scripts_are_answered_too() -> None:
+    text = "東京タワーは1958年に完成した。高さは333メートルである。"
+    given_passages = passages(text, titles=("東京タワー",))
+    events = list(ExtractiveAnswerer(CharacterEmbedder()).answer("東京タワーの高さは？", given_passages, ()))
+    answer = events[-1]
+    assert isinstance(answer, Answer)
+    check(answer, events, given_passages)
+    assert answer.found
+    assert any("333" in citation.quote for citation in answer.citations)
+
+
+def test_a_sentence_too_long_to_read_is_cut_around_the_words_asked_for() -> None:
+    long = "word and more " * 30 + "the zirconium valve opens at nine bars " + "and yet other words " * 20
+    given_passages = passages(long)
+    answer, events = ask("When does the zirconium valve open?", given_passages)
+    check(answer, events, given_passages)
+    assert "zirconium valve" in answer.citations[0].quote
+    assert len(answer.citations[0].quote) < len(long) / 2
+    assert "…" in answer.text
+
+
+def test_a_whole_book_as_one_passage_is_bearable() -> None:
+    embedder = FakeEmbedder()
+    book = "The ship sailed on and nothing happened that day. " * 20_000 + LOVELACE
+    events = list(ExtractiveAnswerer(embedder).answer("When did the ship sail?", passages(book), ()))
+    assert isinstance(events[-1], Answer)
+    assert embedder.passages_embedded < 100
+
+
+def test_nothing_is_written_after_the_consumer_stops() -> None:
+    stream = ExtractiveAnswerer(FakeEmbedder(dimension=256)).answer(
+        "When was Ada Lovelace born?", passages(LOVELACE), ()
+    )
+    assert isinstance(next(stream), TextDelta)
+    stream.close()  # type: ignore[attr-defined]
+    assert list(stream) == []
+
+
+_TEXT = st.text(alphabet="abcdeAB .!?\n|-:é漢。\"'", max_size=200)
+
+
+@settings(max_examples=150, deadline=None)
+@given(_TEXT, st.lists(_TEXT, max_size=4), st.floats(0, 1))
+def test_any_question_and_any_passages_give_exact_quotes(question: str, texts: list[str], found_at: float) -> None:
+    given_passages = passages(*texts)
+    answerer = ExtractiveAnswerer(FakeEmbedder(), found_at=found_at)
+    events = list(answerer.answer(question, given_passages, ()))
+    answer = events[-1]
+    assert isinstance(answer, Answer)
+    check(answer, events, given_passages)

@@ -1,0 +1,85 @@
+"""Exact citations, markers in a stream, support of a sentence by a passage."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.cite import SUPPORTED, Marker, MarkerParser, citation_for, strip_markers, support
+from rag.types import Document, Passage
+
+DOCUMENT = Document(7, 1, "/docs/tea.txt", "Tea", "text/plain", "ok", None, 1, 1, 1, "h", 0.0)
+
+
+def passage(text: str, start: int = 0) -> Passage:
+    return Passage(3, DOCUMENT, start, start + len(text), text, 0.5, ("History",), page=2, start_s=1.5)
+
+
+@given(st.text(min_size=1, max_size=80), st.text(max_size=40), st.data())
+def test_quote_is_the_exact_span_of_the_document(text: str, before: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(text) - 1))
+    end = data.draw(st.integers(start + 1, len(text)))
+    document_text = before + text
+    citation = citation_for(passage(text, len(before)), start, end)
+    assert document_text[citation.start : citation.end] == citation.quote == text[start:end]
+
+
+def test_page_and_time_come_from_where_the_quote_begins() -> None:
+    asked: list[tuple[int, int]] = []
+
+    def locate(document_id: int, start: int) -> tuple[int | None, float | None]:
+        asked.append((document_id, start))
+        return 9, 42.0
+
+    citation = citation_for(passage("Green tea is not fermented.", 100), 6, 9, locate, score=0.25)
+    assert asked == [(7, 106)]
+    assert (citation.page, citation.start_s, citation.score) == (9, 42.0, 0.25)
+    assert (citation.number, citation.source, citation.title) == (3, "/docs/tea.txt", "Tea")
+    without = citation_for(passage("Green tea."), 0, 5)
+    assert (without.page, without.start_s, without.score) == (2, 1.5, 0.5)
+
+
+def parsed(chunks: list[str]) -> tuple[str, list[int], list[str | Marker]]:
+    parser = MarkerParser()
+    pieces = [piece for chunk in chunks for piece in parser.feed(chunk)] + parser.close()
+    text = "".join(f"[{piece.number}]" if isinstance(piece, Marker) else piece for piece in pieces)
+    return text, parser.numbers, pieces
+
+
+@given(st.text(alphabet="a [1]2,;\n", max_size=40), st.data())
+def test_markers_do_not_depend_on_how_the_stream_is_cut(text: str, data: st.DataObject) -> None:
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
+    chunks = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    whole, numbers, _ = parsed([text])
+    assert parsed(chunks)[:2] == (whole, numbers)
+
+
+def test_no_half_marker_is_ever_let_through() -> None:
+    parser = MarkerParser()
+    assert parser.feed("Tea is old [") == ["Tea is old "]
+    assert parser.feed("1") == []
+    assert parser.feed("2] and") == [Marker(12), " and"]
+    assert parser.feed(" [not a marker]") == [" [not a marker]"]
+    assert parser.feed(" [3") == [" "]
+    assert parser.close() == ["[3"]
+    assert parser.numbers == [12]
+
+
+def test_one_bracket_may_hold_several_numbers() -> None:
+    assert parsed(["a [1, 3]; b [1]."]) == (
+        "a [1][3]; b [1].",
+        [1, 3],
+        ["a ", Marker(1), Marker(3), "; b ", Marker(1), "."],
+    )
+    assert strip_markers("Tea is old [1, 2].") == "Tea is old ."
+
+
+def test_support_tells_what_a_passage_says_from_what_it_does_not() -> None:
+    source = passage(
+        "Tea reached Portugal in the sixteenth century. Catherine of Braganza drank 12 cups of it daily in 1662."
+    )
+    said = support("Catherine of Braganza drank tea daily [1].", source)
+    invented_number = support("Catherine of Braganza drank 40 cups daily [1].", source)
+    unrelated = support("Coffee houses spread through Vienna and Paris.", source)
+    assert said > 0.9
+    assert unrelated < SUPPORTED
+    assert invented_number < SUPPORTED < said
+    assert support("[1]", source) == 0.0

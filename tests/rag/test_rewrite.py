@@ -1,0 +1,101 @@
+"""Follow-ups become complete questions; questions that stand alone stay as they are."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.rewrite import HeuristicRewriter
+from rag.types import Turn
+
+
+def rewrite(question: str, *history: tuple[str, str]) -> str:
+    return HeuristicRewriter().rewrite(question, [Turn(asked, answered) for asked, answered in history])
+
+
+REVENUE = ("What was Apple's revenue in 2020?", "Apple's revenue was 274 billion dollars in 2020. [1]")
+RADIUM = ("Who discovered radium?", "Radium was discovered by Marie Curie in 1898. [1]")
+
+
+@pytest.mark.parametrize(
+    ("question", "history", "expected"),
+    [
+        ("and in 2021?", [REVENUE], "What was Apple's revenue in 2021?"),
+        ("what about Microsoft?", [REVENUE], "What was Microsoft's revenue in 2020?"),
+        ("und 2021?", [("Wie hoch war der Umsatz 2020?", "")], "Wie hoch war der Umsatz 2021?"),
+        (
+            "who wrote it?",
+            [("When was Pride and Prejudice published?", "")],
+            "who wrote Pride and Prejudice?",
+        ),
+        ("Who directed it?", [("When was Fiddler on the Roof released?", "")], "Who directed Fiddler on the Roof?"),
+        ("How old is she?", [RADIUM], "How old is Marie Curie?"),
+        ("And what did her husband do?", [RADIUM], "What did Marie Curie's husband do?"),
+        ("where does it happen?", [("What is photosynthesis?", "")], "where does photosynthesis happen?"),
+        ("tell me more", [("What is photosynthesis?", "")], "Tell me more about photosynthesis"),
+        ("What did Einstein win?", [("Who was Albert Einstein?", "")], "What did Albert Einstein win?"),
+        (
+            "What is the difference between them?",
+            [("What are lithium and sodium batteries?", "")],
+            "What is the difference between lithium and sodium batteries?",
+        ),
+        (
+            "does it cover water damage?",
+            [("What is the deductible of the home insurance policy?", "")],
+            "does home insurance policy cover water damage?",
+        ),
+    ],
+)
+def test_what_is_left_out_is_filled_in(question: str, history: list[tuple[str, str]], expected: str) -> None:
+    assert rewrite(question, *history) == expected
+
+
+def test_why_takes_up_the_answer() -> None:
+    rewritten = rewrite("Why?", ("When was the launch cancelled?", "The launch was cancelled on 3 May. [1]"))
+    assert rewritten.startswith("Why")
+    assert "launch was cancelled" in rewritten
+    assert "[1]" not in rewritten
+
+
+def test_a_chain_of_follow_ups_keeps_the_subject() -> None:
+    history = [
+        ("Who was Albert Einstein?", "A physicist."),
+        ("When was he born?", "In 1879."),
+        ("And where?", "In Ulm."),
+    ]
+    assert "Albert Einstein" in rewrite("When did he die?", *history)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What is the capital of France?",
+        "How long is the notice period?",
+        "Is it true that cats can swim?",
+        "What time is it in Tokyo?",
+        "Summarise this document",
+        "What is this document about?",
+        "Wie hoch ist die Miete in Berlin?",
+        "Does the contract say that pets are allowed?",
+        "東京タワーの高さは？",
+        "",
+        "   ",
+    ],
+)
+def test_a_question_that_stands_alone_is_unchanged(question: str) -> None:
+    assert rewrite(question, REVENUE) == question
+
+
+@given(st.text(max_size=60))
+def test_without_a_conversation_nothing_changes(question: str) -> None:
+    assert rewrite(question) == question
+
+
+@given(st.text(max_size=60), st.lists(st.tuples(st.text(max_size=60), st.text(max_size=60)), max_size=4))
+def test_any_conversation_gives_a_question(question: str, history: list[tuple[str, str]]) -> None:
+    rewritten = rewrite(question, *history)
+    assert bool(rewritten.strip()) == bool(question.strip())
+
+
+def test_a_long_conversation_does_not_grow_the_question_without_end() -> None:
+    history: list[tuple[str, str]] = [("What is photosynthesis?", "")] + [("what about the others?", "")] * 40
+    assert len(rewrite("what about the others?", *history)) < 400
