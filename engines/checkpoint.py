@@ -1,0 +1,120 @@
+"""A model folder, read: its spec, and its weights by the role they play, whatever family or format they come from.
+
+Fused projections (Phi-3) are split, names are translated, shapes are checked against the spec. Weights are loaded when
+asked for and not kept. Knows no runtime.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from engines.errors import CheckpointError
+from engines.formats import awq, compressed_tensors, gptq, modelopt
+from engines.formats.quantization import Quantization, read_quantization
+from engines.spec import ModelSpec
+from engines.tensor_files import TensorFiles
+from engines.weights import DenseLinear, Float, Linear, QuantizedLinear
+
+Projection = Literal["q", "k", "v", "o", "gate", "up", "down"]
+Norm = Literal["input", "attention_output", "mlp_input", "mlp_output", "query", "key"]
+PROJECTIONS: tuple[Projection, ...] = ("q", "k", "v", "o", "gate", "up", "down")
+
+_Loader = Callable[[TensorFiles, str, Quantization, tuple[int, int], Float | None], QuantizedLinear]
+_LOADERS: dict[str, _Loader] = {
+    "awq": awq.load,
+    "gptq": gptq.load,
+    "compressed-tensors": compressed_tensors.load,
+    "modelopt": modelopt.load,
+}
+_MODULES: dict[str, str] = {
+    "q": "self_attn.q_proj",
+    "k": "self_attn.k_proj",
+    "v": "self_attn.v_proj",
+    "o": "self_attn.o_proj",
+    "gate": "mlp.gate_proj",
+    "up": "mlp.up_proj",
+    "down": "mlp.down_proj",
+}
+# Which tensor of a layer is which norm. Gemma 2 has four, and calls the second of them by the name that others give
+# to the norm before the MLP.
+_NORMS: dict[bool, dict[str, str]] = {
+    False: {"input": "input_layernorm", "mlp_input": "post_attention_layernorm"},
+    True: {
+        "input": "input_layernorm",
+        "attention_output": "post_attention_layernorm",
+        "mlp_input": "pre_feedforward_layernorm",
+        "mlp_output": "post_feedforward_layernorm",
+    },
+}
+
+
+class Checkpoint:
+    """Open with ``Checkpoint(folder)``. Raises CheckpointError that names file and tensor."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.spec = ModelSpec.from_folder(folder)
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        self.quantization = read_quantization(folder, config)
+        self.files = TensorFiles(folder)
+
+    def linear(self, layer: int, projection: Projection) -> Linear:
+        """One projection of one layer."""
+        prefix = f"model.layers.{layer}."
+        shape = self.spec.linear_shape(projection)
+        if self.spec.family == "phi3" and projection in ("q", "k", "v"):
+            return self._part(prefix + "self_attn.qkv_proj", projection, ("q", "k", "v"))
+        if self.spec.family == "phi3" and projection in ("gate", "up"):
+            return self._part(prefix + "mlp.gate_up_proj", projection, ("gate", "up"))
+        return self._load(prefix + _MODULES[projection], shape)
+
+    def norm(self, layer: int, norm: Norm) -> Float | None:
+        """A norm's weight with the family's offset added, or None where the family has no such norm."""
+        if norm in ("query", "key"):
+            if not self.spec.qk_norm:
+                return None
+            name = f"self_attn.{norm[0]}_norm"
+            return self._vector(f"model.layers.{layer}.{name}.weight", self.spec.head_dim)
+        module = _NORMS[self.spec.post_norms].get(norm)
+        return None if module is None else self._vector(f"model.layers.{layer}.{module}.weight", self.spec.hidden_size)
+
+    def final_norm(self) -> Float:
+        return self._vector("model.norm.weight", self.spec.hidden_size)
+
+    def embedding(self) -> Float:
+        """[vocab, hidden], not yet scaled by ``spec.embedding_scale``."""
+        shape = (self.spec.vocab_size, self.spec.hidden_size)
+        return self.files.take("model.embed_tokens.weight", shape).astype(np.float32)
+
+    def lm_head(self) -> Linear:
+        """[vocab, hidden]; the embedding where the two are tied."""
+        if self.spec.tie_embeddings or not any(name.startswith("lm_head.") for name in self.files):
+            if not self.spec.tie_embeddings:
+                raise CheckpointError(f"{self.folder} has no tensor lm_head.weight.", "Download the model again.")
+            return DenseLinear(self.embedding())
+        return self._load("lm_head", (self.spec.vocab_size, self.spec.hidden_size))
+
+    def _vector(self, name: str, size: int) -> Float:
+        return self.files.take(name, (size,)).astype(np.float32) + np.float32(self.spec.norm_offset)
+
+    def _part(self, name: str, projection: Projection, parts: tuple[Projection, ...]) -> Linear:
+        sizes = [self.spec.linear_shape(part)[0] for part in parts]
+        whole = self._load(name, (sum(sizes), self.spec.hidden_size))
+        start = sum(sizes[: parts.index(projection)])
+        return whole.rows(start, start + self.spec.linear_shape(projection)[0])
+
+    def _load(self, name: str, shape: tuple[int, int]) -> Linear:
+        bias = None
+        if f"{name}.bias" in self.files:
+            bias = self.files.take(f"{name}.bias", (shape[0],)).astype(np.float32)
+        # Layers left out of quantisation (often lm_head) are stored in full precision beside the others.
+        if self.quantization.format == "dense" or self._is_dense(name):
+            return DenseLinear(self.files.take(f"{name}.weight", shape).astype(np.float32), bias)
+        return _LOADERS[self.quantization.format](self.files, name, self.quantization, shape, bias)
+
+    def _is_dense(self, name: str) -> bool:
+        weight = f"{name}.weight"
+        return weight in self.files and self.files.dtype(weight) in ("F32", "F16", "BF16")

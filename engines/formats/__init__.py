@@ -1,0 +1,1 @@
+"""How checkpoints store a linear layer: one file for each format, with ``load(...) -> QuantizedLinear``."""

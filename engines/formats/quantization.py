@@ -1,0 +1,88 @@
+"""What a checkpoint says of its own quantisation, read from config.json or hf_quant_config.json.
+
+Refuses by name whatever is not 4-bit weights with float activations, so that nothing is silently misread.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from engines.errors import CheckpointError, UnsupportedModel
+
+Format = Literal["dense", "awq", "gptq", "compressed-tensors", "modelopt"]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantization:
+    """``group`` inputs share a scale. ``zero_plus_one``: GPTQ's first format stores each zero point less one."""
+
+    format: Format
+    group: int = 0
+    symmetric: bool = False
+    zero_plus_one: bool = False
+
+
+def read_quantization(folder: Path, config: Mapping[str, Any]) -> Quantization:
+    """Raises UnsupportedModel that names method and bits when the weights are not INT4 in groups."""
+    settings = config.get("quantization_config")
+    beside = folder / "hf_quant_config.json"
+    if settings is None and beside.exists():
+        try:
+            settings = {"quant_method": "modelopt", **json.loads(beside.read_text(encoding="utf-8"))}
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{beside} cannot be read: {error}.", "Download it again.") from error
+    if settings is None:
+        return Quantization("dense")
+    method = settings.get("quant_method")
+    readers = {"awq": _awq, "gptq": _gptq, "compressed-tensors": _compressed_tensors, "modelopt": _modelopt}
+    if method not in readers:
+        raise UnsupportedModel(
+            f"The quantisation {method} is not supported.", f"Use full precision or {', '.join(readers)}."
+        )
+    return readers[method](settings)
+
+
+def _awq(settings: Mapping[str, Any]) -> Quantization:
+    version = str(settings.get("version", "gemm")).lower()
+    if version != "gemm":
+        raise UnsupportedModel(f"AWQ in the {version} layout is not supported.", "Use a model in the GEMM layout.")
+    _demand_bits("AWQ", settings.get("bits", settings.get("w_bit")))
+    group = int(settings.get("group_size", settings.get("q_group_size", 128)))
+    return Quantization("awq", group, not settings.get("zero_point", True))
+
+
+def _gptq(settings: Mapping[str, Any]) -> Quantization:
+    _demand_bits("GPTQ", settings.get("bits"))
+    first = settings.get("checkpoint_format", "gptq") != "gptq_v2"
+    return Quantization("gptq", int(settings["group_size"]), bool(settings.get("sym", True)), zero_plus_one=first)
+
+
+def _compressed_tensors(settings: Mapping[str, Any]) -> Quantization:
+    if settings.get("format") != "pack-quantized":
+        raise UnsupportedModel(
+            f"compressed-tensors in the format {settings.get('format')} is not supported.", "Use pack-quantized."
+        )
+    groups = list(settings.get("config_groups", {}).values())
+    if len(groups) != 1:
+        raise UnsupportedModel("Several quantisation schemes in one model are not supported.", "Use a uniform one.")
+    weights = groups[0]["weights"]
+    _demand_bits("compressed-tensors", weights.get("num_bits"))
+    if groups[0].get("input_activations"):
+        raise UnsupportedModel("Quantised activations are not supported.", "Use a model with W4A16.")
+    group = weights.get("group_size") or -1
+    return Quantization("compressed-tensors", int(group), bool(weights.get("symmetric", True)))
+
+
+def _modelopt(settings: Mapping[str, Any]) -> Quantization:
+    inner = settings.get("quantization", settings)
+    algorithm = inner.get("quant_algo")
+    if algorithm not in ("W4A16_AWQ", "INT4_AWQ"):
+        raise UnsupportedModel(f"ModelOpt's {algorithm} is not supported.", "Use a model quantised to INT4 AWQ.")
+    return Quantization("modelopt", int(inner.get("group_size", 128)), symmetric=True)
+
+
+def _demand_bits(method: str, bits: object) -> None:
+    if bits != 4:
+        raise UnsupportedModel(f"{method} with {bits} bits is not supported.", "Use a model with 4 bits.")

@@ -1,0 +1,89 @@
+"""Linear layers as a checkpoint holds them, whatever the file format was.
+
+    y = x' @ W.T + bias        W [out, in]
+    x' = (x * input_scale)[..., input_order]
+
+Everything downstream (reference arithmetic, lowerings, quantizer) knows only these two classes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class DenseLinear:
+    """Full-precision weights [out, in]."""
+
+    weight: Float
+    bias: Float | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.weight.shape[0], self.weight.shape[1]
+
+    def dense(self) -> Float:
+        return self.weight
+
+    def rows(self, start: int, stop: int) -> "DenseLinear":
+        """The part that computes outputs ``start:stop`` (fused projections are split this way)."""
+        return DenseLinear(self.weight[start:stop], None if self.bias is None else self.bias[start:stop])
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizedLinear:
+    """INT4 weights in groups along the input: ``W[o, i] = (q[o, i] - zero[o, i // group]) * scale[o, i // group]``.
+
+    ``q`` uint8 [out, in] holds 0..15, ``scale`` float32 and ``zero`` uint8 are [out, in / group].
+    """
+
+    q: NDArray[np.uint8]
+    scale: Float
+    zero: NDArray[np.uint8]
+    group: int
+    bias: Float | None = None
+    input_scale: Float | None = None  # [in]
+    input_order: NDArray[np.int64] | None = None  # [in]
+
+    def __post_init__(self) -> None:
+        out, inputs = self.q.shape
+        assert inputs % self.group == 0, f"{inputs} inputs are no multiple of the group of {self.group}"
+        assert self.scale.shape == self.zero.shape == (out, inputs // self.group), "scales do not fit the weights"
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.q.shape[0], self.q.shape[1]
+
+    @property
+    def symmetric(self) -> bool:
+        """Every zero point is 8, so that the weight is ``(q - 8) * scale``."""
+        return bool((self.zero == 8).all())
+
+    def dense(self) -> Float:
+        """The effective weight [out, in] for the unchanged input: scale and order of the input are folded in."""
+        out, inputs = self.shape
+        grouped = self.q.reshape(out, -1, self.group).astype(np.float32) - self.zero[:, :, None]
+        weight = (grouped * self.scale[:, :, None]).reshape(out, inputs)
+        if self.input_order is not None:
+            unordered = np.empty_like(weight)
+            unordered[:, self.input_order] = weight
+            weight = unordered
+        return weight if self.input_scale is None else weight * self.input_scale
+
+    def rows(self, start: int, stop: int) -> "QuantizedLinear":
+        """The part that computes outputs ``start:stop`` (fused projections are split this way)."""
+        return QuantizedLinear(
+            self.q[start:stop],
+            self.scale[start:stop],
+            self.zero[start:stop],
+            self.group,
+            None if self.bias is None else self.bias[start:stop],
+            self.input_scale,
+            self.input_order,
+        )
+
+
+Linear = DenseLinear | QuantizedLinear
