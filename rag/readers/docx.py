@@ -5,17 +5,16 @@ are anchored in, footnotes and endnotes come at the end, headers and footers onc
 where Word left its marks of the last printing. The container's XML is parsed without entities.
 """
 
-import io
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from rag.errors import ReadError
 from rag.readers.builder import DocumentBuilder
 from rag.readers.docx_styles import Styles
 from rag.readers.zip_limits import check_zip
+from rag.readers.zip_xml import Element, parse_part
 from rag.types import ParsedDocument
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -34,9 +33,6 @@ _MAX_DEPTH = 40
 _DROPPED = frozenset({f"{W}del", f"{W}moveFrom", f"{W}instrText", f"{W}delText", f"{W}rPr", f"{W}pPr", _FALLBACK})
 _WRAPPERS = frozenset({f"{W}sdt", f"{W}sdtContent", f"{W}ins", f"{W}moveTo", f"{W}customXml", f"{W}smartTag"})
 
-Element = Any
-"""An lxml element; lxml has no types of its own."""
-
 
 def read(path: Path) -> ParsedDocument:
     """Raises ReadError for a broken or protected container."""
@@ -48,19 +44,6 @@ def read(path: Path) -> ParsedDocument:
         raise ReadError(
             "The document is damaged: a part of it cannot be unpacked.", "Open it in Word and save it again."
         ) from error
-
-
-def parse_part(data: bytes) -> Element:
-    """The root of one XML part, entities and DTDs refused. Raises ReadError; also used for the other ZIP formats."""
-    from lxml import etree
-
-    if b"<!DOCTYPE" in data[:4096] or b"<!ENTITY" in data:
-        raise ReadError("The document was refused: its XML declares entities, which no office program writes.")
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True, recover=True)
-    root = etree.parse(io.BytesIO(data), parser).getroot() if data.strip() else None
-    if root is None:
-        raise ReadError("The document is damaged: a part of it holds no XML.", "Open it in Word and save it again.")
-    return root
 
 
 class _Walker:

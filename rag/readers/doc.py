@@ -1,0 +1,171 @@
+"""A Word 97-2003 document (.doc) -> its text: headings, paragraphs, lists, tables, notes, headers, text boxes.
+
+The container's streams are read as [MS-DOC] describes them (doc_format); this file turns characters and paragraph
+properties into blocks. Field codes are dropped and their results kept; comments and macros are left out.
+"""
+
+import logging
+import re
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+from rag.errors import ReadError
+from rag.readers.builder import DocumentBuilder
+from rag.readers.doc_format import DocFile, Paragraph, Part
+from rag.types import ParsedDocument
+
+MEDIA_TYPE = "application/msword"
+
+_FIELD_BEGIN, _FIELD_SEPARATOR, _FIELD_END = "\x13", "\x14", "\x15"
+_CHARACTERS = str.maketrans(
+    {
+        "\x0b": "\n",
+        "\x0e": "\n",
+        "\x1e": "-",
+        "\x1f": None,
+        "\xa0": " ",
+        "\uf0b7": "•",
+        "\x07": None,
+        "\x0d": None,
+        "\x0c": None,
+        # Anchors of pictures, notes, comments and drawings.
+        "\x01": None,
+        "\x02": None,
+        "\x03": None,
+        "\x04": None,
+        "\x05": None,
+        "\x08": None,
+    }
+)
+_UNTITLED = re.compile(r"(?i)(untitled|document\s?\d*|microsoft word.*|.*\.docx?)?$")
+
+
+def read(path: Path) -> ParsedDocument:
+    """Raises ReadError for a password, for Word 6 and 95, for damage and for containers of other programs."""
+    import olefile
+
+    # olefile reports oddities of the container as log lines; the document is read or refused all the same.
+    logging.getLogger("olefile").setLevel(logging.CRITICAL)
+    try:
+        with olefile.OleFileIO(str(path)) as container:
+            if container.exists("EncryptedPackage"):
+                raise ReadError(
+                    "The document is protected by a password.", "Save a copy without the password and add that."
+                )
+            document = DocFile.of(container)
+            title, author = _properties(container)
+        builder = DocumentBuilder(title=title, media_type=MEDIA_TYPE)
+        if author:
+            builder.metadata["author"] = author
+        _add_headers(builder, document)
+        first_heading = _add_main(builder, document)
+        for part in ("textboxes", "footnotes", "endnotes"):
+            for paragraph in _visible(document.paragraphs(part)):
+                builder.add("paragraph" if part == "textboxes" else "note", _clean(paragraph.text))
+    except (OSError, IndexError, ValueError, OverflowError, struct.error) as error:
+        if isinstance(error, PermissionError | FileNotFoundError):
+            raise
+        raise ReadError("The document is damaged.", "Open it in Word or LibreOffice and save it as .docx.") from error
+    builder.title = builder.title or first_heading
+    return builder.build()
+
+
+def _properties(container: object) -> tuple[str, str]:
+    """Title and author from the summary information; empty when missing or broken."""
+    try:
+        properties = container.get_metadata()  # type: ignore[attr-defined]
+    # Property sets of old converters are broken in every way; they are not needed for the text.
+    except Exception:  # noqa: BLE001
+        return "", ""
+    page = properties.codepage
+    encoding = f"cp{page}" if isinstance(page, int) and 0 < page < 32768 else "utf-8"
+    values: list[str] = []
+    for value in (properties.title, properties.author):
+        try:
+            text = value.decode(encoding, "replace") if isinstance(value, bytes) else value
+        except LookupError:
+            text = value.decode("cp1252", "replace")
+        values.append(text.strip("\x00 ") if isinstance(text, str) else "")
+    return "" if _UNTITLED.match(values[0]) else values[0], values[1]
+
+
+def _clean(text: str) -> str:
+    return text.translate(_CHARACTERS).strip()
+
+
+def _visible(paragraphs: Iterator[Paragraph]) -> Iterator[Paragraph]:
+    """The paragraphs without field codes. A field may begin in one paragraph and end in another."""
+    in_result: list[bool] = []
+    for paragraph in paragraphs:
+        if not in_result and _FIELD_BEGIN not in paragraph.text:
+            yield paragraph
+            continue
+        kept: list[str] = []
+        for character in paragraph.text:
+            if character == _FIELD_BEGIN:
+                in_result.append(False)
+            elif character == _FIELD_SEPARATOR and in_result:
+                in_result[-1] = True
+            elif character == _FIELD_END and in_result:
+                in_result.pop()
+            elif all(in_result):
+                kept.append(character)
+        yield Paragraph("".join(kept), paragraph.mark, paragraph.properties)
+
+
+def _add_main(builder: DocumentBuilder, document: DocFile) -> str:
+    """Adds the main text and returns its first heading."""
+    first_heading = ""
+    rows: list[list[str]] = []
+    cells: list[str] = []
+    cell: list[str] = []
+    for paragraph in _visible(document.paragraphs("main")):
+        text = _clean(paragraph.text)
+        style = paragraph.properties
+        if paragraph.mark == "\x07":
+            if style.row_end or (not style.known and not text and not cell):
+                rows.append(cells)
+                cells = []
+            else:
+                cells.append(" ".join(filter(None, [*cell, text])))
+            cell = []
+            continue
+        if style.in_table and (paragraph.mark == "\r"):
+            cell.append(text)
+            continue
+        if rows or cells or cell:
+            _add_table(builder, rows, cells, cell)
+            rows, cells, cell = [], [], []
+        if style.heading and text:
+            builder.heading(text, style.heading)
+            first_heading = first_heading or " ".join(text.split())
+        elif style.listed and text:
+            builder.list_item(f"• {text}", level=style.list_level)
+        else:
+            builder.paragraph(text)
+    _add_table(builder, rows, cells, cell)
+    return first_heading
+
+
+def _add_table(builder: DocumentBuilder, rows: list[list[str]], cells: list[str], cell: list[str]) -> None:
+    if cell:
+        cells = [*cells, " ".join(filter(None, cell))]
+    all_rows = [*rows, cells] if cells else rows
+    if max((len(row) for row in all_rows), default=0) == 1:
+        # A frame around text, not a table.
+        for row in all_rows:
+            builder.paragraph(" ".join(row))
+    else:
+        builder.table(all_rows)
+
+
+def _add_headers(builder: DocumentBuilder, document: DocFile) -> None:
+    said: set[str] = set()
+    part: Part = "headers"
+    for paragraph in _visible(document.paragraphs(part)):
+        text = _clean(paragraph.text)
+        # A page number alone says nothing.
+        if text and text not in said and any(map(str.isalpha, text)):
+            said.add(text)
+            builder.add("margin", text)

@@ -1,0 +1,94 @@
+"""An EPUB book -> its chapters in reading order, each read as the web page it is.
+
+Navigation files are left out; a book has no pages of its own. Copy protection is named, not circumvented.
+"""
+
+import posixpath
+import zipfile
+import zlib
+from pathlib import Path
+from urllib.parse import unquote
+
+from rag.errors import ReadError
+from rag.readers.builder import DocumentBuilder
+from rag.readers.encoding import decode
+from rag.readers.html import add_html
+from rag.readers.zip_limits import check_zip
+from rag.readers.zip_xml import Element, read_part
+from rag.types import ParsedDocument
+
+MEDIA_TYPE = "application/epub+zip"
+
+_CONTAINER = "META-INF/container.xml"
+_ENCRYPTION = "META-INF/encryption.xml"
+_FONT_OBFUSCATION = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
+_MARKUP = frozenset({"application/xhtml+xml", "text/html", "application/x-dtbook+xml", "text/x-oeb1-document"})
+_REMEDY = "Get the book again, or open it in a reader and export it."
+
+
+def read(path: Path) -> ParsedDocument:
+    """Raises ReadError for a broken or copy-protected book."""
+    check_zip(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return _read(archive)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ReadError("The book is damaged: a part of it cannot be unpacked.", _REMEDY) from error
+
+
+def _read(archive: zipfile.ZipFile) -> ParsedDocument:
+    names = set(archive.namelist())
+    if _ENCRYPTION in names and _is_protected(read_part(archive, _ENCRYPTION)):
+        raise ReadError("The book is copy-protected (DRM) and cannot be read.", "Add a copy without the protection.")
+    package_name = _package_name(archive)
+    package = read_part(archive, package_name)
+    builder = DocumentBuilder(media_type=MEDIA_TYPE)
+    chapters = _chapters(package, posixpath.dirname(package_name))
+    missing = 0
+    for name in chapters:
+        if name not in names:
+            missing += 1
+            continue
+        add_html(builder, decode(archive.read(name)).text)
+    if missing:
+        builder.warn(f"{missing} of {len(chapters)} chapters are missing from the file.")
+    builder.title = _metadata(package, "title")
+    for field, name in (("creator", "author"), ("language", "language"), ("date", "created")):
+        if _metadata(package, field):
+            builder.metadata[name] = _metadata(package, field)
+    return builder.build()
+
+
+def _is_protected(encryption: Element) -> bool:
+    """Whether more than fonts is encrypted."""
+    methods = [element.get("Algorithm", "") for element in encryption.iter("{*}EncryptionMethod")]
+    return any(method not in _FONT_OBFUSCATION for method in methods)
+
+
+def _package_name(archive: zipfile.ZipFile) -> str:
+    if _CONTAINER in archive.namelist():
+        for rootfile in read_part(archive, _CONTAINER).iter("{*}rootfile"):
+            name = str(rootfile.get("full-path", ""))
+            if name in archive.namelist():
+                return name
+    fallback = next((name for name in archive.namelist() if name.endswith(".opf")), None)
+    if fallback is None:
+        raise ReadError("The book is damaged: its list of contents is missing.", _REMEDY)
+    return fallback
+
+
+def _chapters(package: Element, folder: str) -> list[str]:
+    """Names of the chapters' files in the order of the spine; without a spine, in that of the manifest."""
+    manifest: dict[str, str] = {}
+    for item in package.iter("{*}item"):
+        is_navigation = "nav" in str(item.get("properties", "")).split()
+        if item.get("media-type") in _MARKUP and not is_navigation:
+            href = unquote(str(item.get("href", "")).partition("#")[0])
+            manifest[str(item.get("id", ""))] = posixpath.normpath(posixpath.join(folder, href))
+    spine = [str(item.get("idref", "")) for item in package.iter("{*}itemref")]
+    ordered = [manifest[identifier] for identifier in spine if identifier in manifest]
+    return list(dict.fromkeys(ordered or manifest.values()))
+
+
+def _metadata(package: Element, name: str) -> str:
+    return (package.findtext(f".//{{http://purl.org/dc/elements/1.1/}}{name}") or "").strip()
