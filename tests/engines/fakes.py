@@ -82,4 +82,19 @@ class ByteTokenizer:
         return list(text.encode())
 
     def decode(self, tokens: Sequence[int]) -> str:
-        return bytes(tokens).decode(errors="replace")
+        return bytes(token % 256 for token in tokens).decode(errors="replace")
+
+
+def flat_batch(tokens: Sequence[int]) -> StepBatch:
+    """One whole sequence in pages 0, 1, 2 ..., with the logits of every token asked for."""
+    count = len(tokens)
+    positions = np.arange(count)
+    return StepBatch(
+        tokens=np.asarray(tokens),
+        positions=positions,
+        slots=positions,
+        sequence_starts=np.array([0, count]),
+        context_lengths=np.array([count]),
+        page_table=np.arange(-(-count // PAGE_TOKENS))[None],
+        logits_for=positions,
+    )

@@ -1,0 +1,67 @@
+"""Paged attention on the CPU in float32: write K and V into pages, read them back through the page table.
+
+Between the pieces of a model stands this and nothing else. Knows sequences and pages, not weights.
+"""
+
+import numpy as np
+
+from engines.pages import PAGE_TOKENS
+from engines.runtime import StepBatch
+from engines.spec import ModelSpec
+from engines.weights import Float
+
+
+class PagedAttention:
+    """The pool of K and V of all layers, float32 [layers, slots, kv_heads, head_dim], and attention over it."""
+
+    def __init__(self, spec: ModelSpec, num_pages: int, max_context: int) -> None:
+        self.spec = spec
+        shape = (spec.num_layers, num_pages * PAGE_TOKENS, spec.num_kv_heads, spec.head_dim)
+        self.keys = np.zeros(shape, np.float32)
+        self.values = np.zeros(shape, np.float32)
+        self.cos, self.sin = spec.rope.tables(max_context, max_context)
+
+    def copy_page(self, source: int, target: int) -> None:
+        """Copies one page in all layers."""
+        a, b = (slice(page * PAGE_TOKENS, (page + 1) * PAGE_TOKENS) for page in (source, target))
+        self.keys[:, b] = self.keys[:, a]
+        self.values[:, b] = self.values[:, a]
+
+    def __call__(self, layer: int, q: Float, k: Float, v: Float, batch: StepBatch) -> Float:
+        """``q`` [T, heads, head_dim] and ``k`` [T, kv_heads, head_dim] are already rotated, ``v`` is like ``k``.
+
+        Writes K and V to the batch's slots and returns the mixed values [T, heads * head_dim]."""
+        self.keys[layer, batch.slots] = k
+        self.values[layer, batch.slots] = v
+        mixed = np.empty_like(q)
+        for i, context in enumerate(batch.context_lengths.tolist()):
+            rows = slice(int(batch.sequence_starts[i]), int(batch.sequence_starts[i + 1]))
+            pages = batch.page_table[i, : -(-context // PAGE_TOKENS)]
+            slots = (pages[:, None] * PAGE_TOKENS + np.arange(PAGE_TOKENS)).ravel()[:context]
+            mixed[rows] = self._attend(layer, q[rows], self.keys[layer, slots], self.values[layer, slots])
+        return mixed.reshape(len(q), -1)
+
+    def _attend(self, layer: int, q: Float, k: Float, v: Float) -> Float:
+        """One sequence: q [t, heads, d] at the end of a context k, v [c, kv_heads, d] -> [t, heads, d]."""
+        spec = self.spec
+        tokens, context = len(q), len(k)
+        # Query heads that share a KV head become further rows of one product: [kv, t * repeat, d] x [kv, d, c].
+        repeat = spec.num_heads // spec.num_kv_heads
+        by_kv_head = q.reshape(tokens, spec.num_kv_heads, repeat, -1).transpose(1, 0, 2, 3)
+        grouped = by_kv_head.reshape(spec.num_kv_heads, tokens * repeat, -1)
+        scores = (grouped @ k.transpose(1, 2, 0)) * np.float32(spec.attention_scale)
+        if spec.attention_softcap is not None:
+            cap = np.float32(spec.attention_softcap)
+            scores = np.tanh(scores / cap) * cap
+        position = np.arange(context - tokens, context)[:, None]
+        visible = np.arange(context)[None, :] <= position
+        if spec.sliding_window is not None and spec.sliding_layers[layer]:
+            visible &= np.arange(context)[None, :] > position - spec.sliding_window
+        if not visible.all():
+            mask = np.repeat(visible, repeat, axis=0)[None]
+            scores = np.where(mask, scores, np.float32(-np.inf))
+        scores -= scores.max(-1, keepdims=True)
+        np.exp(scores, out=scores)
+        scores /= scores.sum(-1, keepdims=True)
+        mixed = (scores @ v.transpose(1, 0, 2)).reshape(spec.num_kv_heads, tokens, repeat, -1)
+        return np.asarray(mixed.transpose(1, 0, 2, 3).reshape(tokens, spec.num_heads, -1), dtype=np.float32)

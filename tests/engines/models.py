@@ -1,0 +1,76 @@
+"""Tiny random models of every family, written and judged by transformers, the independent reference."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the reference needs torch: pip install -e .[oracle]")
+transformers = pytest.importorskip("transformers", reason="the reference needs transformers: pip install -e .[oracle]")
+
+_COMMON: dict[str, Any] = {
+    "vocab_size": 320,
+    "hidden_size": 64,
+    "intermediate_size": 160,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 256,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+    "pad_token_id": 0,
+    "attn_implementation": "eager",
+}
+_LLAMA3 = {
+    "rope_type": "llama3",
+    "rope_theta": 10000.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
+}
+_LONGROPE = {
+    "rope_type": "longrope",
+    "rope_theta": 10000.0,
+    "short_factor": [1.0 + 0.05 * i for i in range(8)],
+    "long_factor": [2.0 + 0.5 * i for i in range(8)],
+    "original_max_position_embeddings": 64,
+    "factor": 4.0,
+}
+
+FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
+    "llama": ("Llama", {}),
+    "llama-3": ("Llama", {"rope_parameters": _LLAMA3, "tie_word_embeddings": True}),
+    "llama-bias": ("Llama", {"attention_bias": True, "mlp_bias": True}),
+    "mistral": ("Mistral", {"sliding_window": 20, "head_dim": 32}),
+    "qwen2": ("Qwen2", {}),
+    "qwen2-sliding": ("Qwen2", {"use_sliding_window": True, "sliding_window": 24, "max_window_layers": 1}),
+    "qwen3": ("Qwen3", {"head_dim": 32}),
+    "phi3": ("Phi3", {"sliding_window": 48}),
+    "phi3-long": ("Phi3", {"rope_parameters": _LONGROPE, "original_max_position_embeddings": 64}),
+    "gemma2": ("Gemma2", {"head_dim": 32, "sliding_window": 24, "query_pre_attn_scalar": 24}),
+}
+
+
+def write_model(family: str, folder: Path, seed: int = 0) -> Any:
+    """Saves a model of the family to ``folder`` and returns it, in float32 and evaluation mode."""
+    name, changes = FAMILIES[family]
+    config = getattr(transformers, f"{name}Config")(**{**_COMMON, **changes})
+    torch.manual_seed(seed)
+    model = getattr(transformers, f"{name}ForCausalLM")(config).float().eval()
+    with torch.no_grad():
+        for parameter_name, parameter in model.named_parameters():
+            if "norm" in parameter_name:
+                parameter.add_(torch.randn_like(parameter) * 0.1)
+            elif parameter_name.endswith("bias"):
+                parameter.normal_(0, 0.05)
+            else:
+                parameter.normal_(0, 0.08)  # wide enough that every part of the arithmetic shows in the logits
+    model.save_pretrained(folder, safe_serialization=True)
+    return model
+
+
+def reference_logits(model: Any, tokens: list[int]) -> Any:
+    """[tokens, vocabulary] as float32 numpy."""
+    with torch.no_grad():
+        return model(torch.tensor([tokens])).logits[0].numpy()
