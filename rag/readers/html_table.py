@@ -4,6 +4,7 @@ Columns keep their place across spans; columns without any text go, and a curren
 joins the number beside it, as financial reports are full of both.
 """
 
+import re
 from collections.abc import Iterator
 
 from lxml import etree
@@ -34,20 +35,26 @@ def is_layout(table: etree._Element) -> bool:
 
 def rows_of(table: etree._Element) -> list[list[str]]:
     """All rows, header and caption first, of equal length where the page's spans are."""
-    grid = [list(_cells(row)) for row in table.iter("tr")]
+    spanned: set[int] = set()
+    grid = [list(_cells(row, spanned)) for row in table.iter("tr")]
     width = max((len(row) for row in grid), default=0)
     grid = [row + [""] * (width - len(row)) for row in grid if any(row)]
-    columns = [list(column) for column in zip(*grid, strict=True) if any(column)]
-    rows = [list(row) for row in zip(*_without_sign_columns(columns), strict=True)]
+    columns = _joined_columns([list(column) for column in zip(*grid, strict=True)], spanned)
+    rows = [list(row) for row in zip(*columns, strict=True)]
     caption = next(table.iter("caption"), None)
     return [[_text(caption)], *rows] if caption is not None else rows
 
 
-def _cells(row: etree._Element) -> Iterator[str]:
+def _cells(row: etree._Element, spanned: set[int]) -> Iterator[str]:
+    """One string a column; ``spanned`` gains the columns that a cell shares with the one before."""
+    column = 0
     for cell in row.iterchildren("td", "th"):
         yield _text(cell)
         span = cell.get("colspan") or "1"
-        yield from [""] * (min(int(span), _MAX_SPAN) - 1 if span.isascii() and span.isdigit() else 0)
+        extra = min(int(span), _MAX_SPAN) - 1 if re.fullmatch("[1-9][0-9]{0,3}", span) else 0
+        spanned.update(range(column + 1, column + 1 + extra))
+        yield from [""] * extra
+        column += 1 + extra
 
 
 def _text(element: etree._Element) -> str:
@@ -78,22 +85,25 @@ def _is_long(cell: etree._Element) -> bool:
     return False
 
 
-def _without_sign_columns(columns: list[list[str]]) -> list[list[str]]:
-    """Joins neighbours where every row holds one cell, or a sign and its number."""
+def _joined_columns(columns: list[list[str]], spanned: set[int]) -> list[list[str]]:
+    """Drops empty columns; joins neighbours where one holds the signs, or the heading, of the other's numbers."""
     joined: list[list[str]] = []
-    for column in columns:
-        if joined and _belong_together(joined[-1], column):
+    for at, column in enumerate(columns):
+        if not any(column):
+            continue
+        if joined and _belong_together(joined[-1], column, under_one_cell=at in spanned):
             joined[-1] = [left + right for left, right in zip(joined[-1], column, strict=True)]
         else:
             joined.append(column)
     return joined
 
 
-def _belong_together(left: list[str], right: list[str]) -> bool:
+def _belong_together(left: list[str], right: list[str], *, under_one_cell: bool) -> bool:
+    """Whether no row has a value in both, and something says that they are one column."""
     signs = 0
     for one, other in zip(left, right, strict=True):
         if one and other:
             if one not in _BEFORE_NUMBER and other not in _AFTER_NUMBER:
                 return False
             signs += 1
-    return signs > 0
+    return signs > 0 or under_one_cell
