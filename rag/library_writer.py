@@ -137,13 +137,21 @@ class LibraryWriter:
         self._execute("UPDATE meta SET value = ? WHERE key = 'embedder'", (name,))
         self._changed()
 
-    def chunks_to_embed(self, limit: int) -> list[tuple[int, str, str]]:
-        """Up to ``limit`` (chunk id, context, text) without a vector, in the order of ids."""
+    def count_to_embed(self) -> int:
+        """Chunks without a vector."""
+        with self._library.reading() as connection:
+            row = connection.execute(
+                "SELECT (SELECT count(*) FROM chunks) - (SELECT count(*) FROM embeddings)"
+            ).fetchone()
+            return int(row[0])
+
+    def chunks_to_embed(self, limit: int, after: int = 0) -> list[tuple[int, str, str]]:
+        """Up to ``limit`` (chunk id, context, text) without a vector and with an id above ``after``, in order."""
         with self._library.reading() as connection:
             return connection.execute(
-                "SELECT id, context, text FROM chunks c "
-                "WHERE NOT EXISTS (SELECT 1 FROM embeddings e WHERE e.chunk_id = c.id) ORDER BY id LIMIT ?",
-                (limit,),
+                "SELECT id, context, text FROM chunks c WHERE id > ? "
+                "AND NOT EXISTS (SELECT 1 FROM embeddings e WHERE e.chunk_id = c.id) ORDER BY id LIMIT ?",
+                (after, limit),
             ).fetchall()
 
     def put_vectors(self, chunk_ids: Sequence[int], vectors: NDArray[np.float16]) -> None:

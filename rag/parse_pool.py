@@ -1,0 +1,305 @@
+"""Reads files in child processes: a hostile or broken file costs itself alone.
+
+In: paths. Out: one ``ReadResult`` for each, in the order in which they are finished. Every worker is a process of its
+own that is killed when a file takes too long or too much memory, and replaced when it dies. Documents travel as JSON
+through pipes. This file knows nothing of the library.
+"""
+
+import json
+import logging
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import psutil
+
+from rag.errors import ReadError, SkippedError
+from rag.parse_worker import OUT_OF_MEMORY, read_frame, write_frame
+from rag.schema import path_key
+from rag.types import Block, ParsedDocument
+
+_log = logging.getLogger(__name__)
+
+_POLL_S = 0.1  # how often time and memory are looked at
+_MIB = 1 << 20
+_SURROGATES = dict.fromkeys(range(55296, 57344), "�")
+
+# -I: neither the current folder nor PYTHON* variables decide what the child imports; it gets our own search path.
+_BOOTSTRAP = (
+    "import json, sys; a = json.loads(sys.argv[1]); sys.path[:] = a['path']; "
+    "from rag.parse_worker import main; main(a['reader'], a['address_space'])"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ParseLimits:
+    """What one file may cost. A large file gets ``timeout_s_per_mb`` on top for each of its megabytes."""
+
+    workers: int = 0  # 0: one for each core, at most 4
+    timeout_s: float = 120.0
+    timeout_s_per_mb: float = 2.0
+    memory_mb: int = 1500
+    in_flight_mb: int = 256  # files handed out and not yet taken back; bounds what the parent holds
+
+
+@dataclass(frozen=True, slots=True)
+class ReadResult:
+    """``document``, or the ``error`` in its place. ``changed``: the file was written to while it was read, so that
+    there is neither. ``content_hash`` is empty when the file could not be opened."""
+
+    path: str
+    size: int = 0
+    mtime_ns: int = 0
+    content_hash: str = ""
+    document: ParsedDocument | None = None
+    error: ReadError | None = None
+    changed: bool = False
+
+
+class ParsePool:
+    """Holds limits and the name of the reader; processes live only while ``read_all`` runs."""
+
+    def __init__(self, limits: ParseLimits = ParseLimits(), reader_module: str = "rag.readers.registry") -> None:
+        self.limits = limits
+        self.reader_module = reader_module
+
+    @property
+    def workers(self) -> int:
+        return self.limits.workers or min(4, os.cpu_count() or 1)
+
+    def read_all(self, files: Iterable[tuple[str, int]], cancel: threading.Event) -> Generator[ReadResult, None, None]:
+        """Reads (path, size in bytes) pairs, which are drawn as they are needed.
+
+        Setting ``cancel`` kills what is being read and ends the iteration; so does closing the iterator.
+        """
+        run = _Run(self, cancel)
+        try:
+            yield from run.results(iter(files))
+        finally:
+            run.stop()
+
+
+class _Run:
+    """One use of the pool: a thread for each worker, and one that watches time and memory."""
+
+    def __init__(self, pool: ParsePool, cancel: threading.Event) -> None:
+        self._limits = pool.limits
+        self._cancel = cancel
+        self._tasks: queue.SimpleQueue[tuple[str, int] | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[ReadResult] = queue.SimpleQueue()
+        self._stopped = threading.Event()
+        self._workers = [_Worker(pool) for _ in range(pool.workers)]
+        self._threads: list[threading.Thread] = []
+
+    def results(self, files: Iterator[tuple[str, int]]) -> Iterator[ReadResult]:
+        in_flight: dict[str, int] = {}
+        upcoming = next(files, None)
+        while (upcoming or in_flight) and not self._cancel.is_set():
+            while upcoming and self._has_room(in_flight, upcoming[1]):
+                self._hand_out(upcoming)
+                in_flight[upcoming[0]] = upcoming[1]
+                upcoming = next(files, None)
+            try:
+                result = self._done.get(timeout=_POLL_S)
+            except queue.Empty:
+                continue
+            del in_flight[result.path]
+            yield result
+
+    def _has_room(self, in_flight: dict[str, int], size: int) -> bool:
+        if not in_flight:
+            return True
+        bytes_in_flight = sum(in_flight.values()) + size
+        return len(in_flight) < 4 * len(self._workers) and bytes_in_flight <= self._limits.in_flight_mb * _MIB
+
+    def _hand_out(self, task: tuple[str, int]) -> None:
+        if not self._threads:
+            self._threads.append(threading.Thread(target=self._watch, name="docent-parse-watch", daemon=True))
+            self._threads[0].start()
+        if len(self._threads) <= len(self._workers):  # no more processes than there are files
+            worker = self._workers[len(self._threads) - 1]
+            self._threads.append(threading.Thread(target=self._serve, args=(worker,), name="docent-parse", daemon=True))
+            self._threads[-1].start()
+        self._tasks.put(task)
+
+    def _serve(self, worker: "_Worker") -> None:
+        while (task := self._tasks.get()) is not None and not self._stopped.is_set():
+            path, size = task
+            self._done.put(worker.read(path, size))
+        worker.stop()
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(_POLL_S):
+            for worker in self._workers:
+                worker.enforce()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        for worker in self._workers:
+            self._tasks.put(None)
+            worker.kill_if_busy()
+        for thread in self._threads:
+            thread.join()
+
+
+class _Worker:
+    """One child process, started when its first file comes and again after it was killed."""
+
+    def __init__(self, pool: ParsePool) -> None:
+        self._limits = pool.limits
+        self._reader_module = pool.reader_module
+        self._lock = threading.Lock()  # between the thread that reads and the one that watches
+        self._process: subprocess.Popen[bytes] | None = None
+        self._deadline: float | None = None  # monotonic; None while idle
+        self._killed_for: str | None = None
+
+    def read(self, path: str, size: int) -> ReadResult:
+        seconds = self._limits.timeout_s + self._limits.timeout_s_per_mb * size / _MIB
+        try:
+            process = self._start()
+        except OSError as error:
+            return ReadResult(
+                path, error=ReadError(f"No process could be started to read it ({error}).", "Sync again.")
+            )
+        with self._lock:
+            self._killed_for = None
+            self._deadline = time.monotonic() + seconds
+        reply = _exchange(process, path_key(path))
+        with self._lock:
+            self._deadline = None
+            killed_for = self._killed_for
+        if reply is not None:
+            return _result(path, json.loads(reply))
+        status = process.wait()
+        self._discard()
+        return ReadResult(path, error=_cause_of_death(killed_for, status))
+
+    def enforce(self) -> None:
+        """Kills the process if its file has taken too long or too much."""
+        with self._lock:
+            process, deadline = self._process, self._deadline
+            if process is None or deadline is None:
+                return
+            if time.monotonic() > deadline:
+                self._killed_for = "time"
+            elif _resident_mb(process.pid) > self._limits.memory_mb:
+                self._killed_for = "memory"
+            if self._killed_for:
+                process.kill()
+
+    def kill_if_busy(self) -> None:
+        with self._lock:
+            if self._process is not None and self._deadline is not None:
+                self._killed_for = "cancel"
+                self._process.kill()
+
+    def stop(self) -> None:
+        """Ends an idle process by closing its stdin, or kills it."""
+        with self._lock:
+            process, self._process = self._process, None
+        if process is None:
+            return
+        _close(process)
+        try:
+            process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _discard(self) -> None:
+        with self._lock:
+            process, self._process = self._process, None
+        if process is not None:
+            _close(process)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            arguments = {
+                "path": [entry for entry in sys.path if entry and Path(entry).is_absolute()],
+                "reader": self._reader_module,
+                # Far above the limit on resident memory: it only stops what would outgrow it between two looks.
+                "address_space": 2 * self._limits.memory_mb * _MIB + 1024 * _MIB,
+            }
+            process = subprocess.Popen(
+                [sys.executable, "-I", "-c", _BOOTSTRAP, json.dumps(arguments)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=None if _log.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
+                cwd=Path(sys.executable).anchor,
+                env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+            with self._lock:
+                self._process = process
+        assert self._process is not None
+        return self._process
+
+
+def _exchange(process: subprocess.Popen[bytes], request: bytes) -> bytes | None:
+    """The reply; None when the process has died."""
+    try:
+        write_frame(cast(BinaryIO, process.stdin), request)
+        return read_frame(cast(BinaryIO, process.stdout))
+    except OSError:
+        return None
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            try:
+                stream.close()
+            except OSError:
+                continue  # unsent bytes for a dead process
+
+
+def _resident_mb(pid: int) -> float:
+    try:
+        return float(psutil.Process(pid).memory_info().rss) / _MIB
+    except psutil.Error:
+        return 0.0
+
+
+def _cause_of_death(killed_for: str | None, status: int) -> ReadError:
+    if killed_for == "time":
+        return ReadError("Reading the file took too long and was stopped.", "It may be damaged or far too complex.")
+    if killed_for == "memory" or status == OUT_OF_MEMORY:
+        return ReadError(
+            "Reading the file took too much memory and was stopped.", "It may be damaged, or made to harm."
+        )
+    if killed_for == "cancel":
+        return ReadError("Reading the file was cancelled.", "Sync again.")
+    return ReadError("The program part that reads this file crashed on it.", "It may be damaged.")
+
+
+def _result(path: str, reply: dict[str, Any]) -> ReadResult:
+    if reply.get("changed"):
+        return ReadResult(path, changed=True)
+    result = ReadResult(path, reply.get("size", 0), reply.get("mtime_ns", 0), reply.get("hash", ""))
+    if "error" in reply:
+        kind = SkippedError if reply["skipped"] else ReadError
+        return replace(result, error=kind(_clean(reply["error"]), _clean(reply["remedy"])))
+    return replace(result, document=_document(reply["document"]))
+
+
+def _document(fields: dict[str, Any]) -> ParsedDocument:
+    return ParsedDocument(
+        text=_clean(fields["text"]),
+        blocks=tuple(Block(*values) for values in fields["blocks"]),
+        title=_clean(fields["title"]),
+        media_type=fields["media_type"],
+        warnings=tuple(map(_clean, fields["warnings"])),
+        metadata={_clean(key): _clean(value) for key, value in fields["metadata"].items()},
+    )
+
+
+def _clean(text: str) -> str:
+    """Lone surrogates cannot be stored or shown; each becomes one other character, so that positions stay."""
+    return text.translate(_SURROGATES)

@@ -1,0 +1,143 @@
+"""The child process that reads files: requests on stdin, documents on stdout, nothing else.
+
+    request:  path                    (UTF-8 with surrogates passed, see rag.schema.path_key)
+    reply:    JSON: {"size", "mtime_ns", "hash"} of the version that was read, with "document" or "error", "remedy" and
+              "skipped"; or {"changed": true} when the file was written to meanwhile
+
+Each message is a length (8 bytes, big endian) and that many bytes. The reader (a module with ``read(path)``) and the
+limit on memory come as arguments. What a library prints goes to stderr. The process ends when its stdin does, even in
+the middle of a file. It knows nothing of the library; ``rag.parse_pool`` starts, times and kills it.
+"""
+
+import contextlib
+import hashlib
+import importlib
+import json
+import os
+import queue
+import sys
+import threading
+import traceback
+from dataclasses import fields
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from rag.errors import ReadError, SkippedError
+from rag.types import Block, ParsedDocument
+
+_LENGTH_BYTES = 8
+_block_values = attrgetter(*(field.name for field in fields(Block)))  # a document may have 100,000 of them
+OUT_OF_MEMORY = 77  # exit status
+
+
+def write_frame(stream: BinaryIO, payload: bytes) -> None:
+    stream.write(len(payload).to_bytes(_LENGTH_BYTES, "big"))
+    stream.write(payload)
+    stream.flush()
+
+
+def read_frame(stream: BinaryIO) -> bytes | None:
+    """The next message; None when the stream ends before or within it."""
+    header = stream.read(_LENGTH_BYTES)
+    if len(header) < _LENGTH_BYTES:
+        return None
+    length = int.from_bytes(header, "big")
+    payload = stream.read(length)
+    return payload if len(payload) == length else None
+
+
+def content_hash(path: Path) -> str:
+    """Of the bytes of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
+
+
+def main(reader_module: str, address_space: int) -> None:
+    """Serves requests until stdin ends. ``address_space`` is in bytes; 0 sets no limit."""
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # from here on a print() of any library, C libraries included, goes to stderr
+    _die_with_parent()
+    _limit_memory(address_space)
+    requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(requests,), daemon=True).start()
+    while True:
+        path = Path(requests.get().decode("utf-8", "surrogatepass"))
+        try:
+            reply = _read(reader_module, path)
+            payload = json.dumps(reply, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        except MemoryError:
+            os._exit(OUT_OF_MEMORY)
+        write_frame(replies, payload)
+
+
+def _receive(requests: "queue.SimpleQueue[bytes]") -> None:
+    """Takes requests off stdin; when it ends the parent is gone or wants no more, whatever is being read."""
+    stdin = sys.stdin.buffer
+    while (request := read_frame(stdin)) is not None:
+        requests.put(request)
+    os._exit(0)
+
+
+def _read(reader_module: str, path: Path) -> dict[str, Any]:
+    """One version of the file, whole: what is reported was neither written to nor replaced while it was read."""
+    try:
+        before = path.stat()
+        version = {"size": before.st_size, "mtime_ns": before.st_mtime_ns, "hash": content_hash(path)}
+    except OSError as error:
+        remedy = "Allow your account to read it, then sync again." if isinstance(error, PermissionError) else ""
+        return _failure(f"The file could not be opened ({error.strerror or error}).", remedy)
+    reply = _document(reader_module, path)
+    with contextlib.suppress(OSError):  # gone meanwhile: what was read is what there was
+        after = path.stat()
+        if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+            return {"changed": True}
+    return reply | version
+
+
+def _document(reader_module: str, path: Path) -> dict[str, Any]:
+    try:
+        document: ParsedDocument = importlib.import_module(reader_module).read(path)
+    except ReadError as error:
+        return _failure(error.message, error.remedy, skipped=isinstance(error, SkippedError))
+    except MemoryError:
+        raise
+    except RecursionError:
+        return _failure("The file is nested too deeply to be read.")
+    except Exception as error:  # noqa: BLE001 - the edge: a defect in a reader costs one file, and its trace is logged
+        traceback.print_exc(file=sys.stderr)
+        return _failure(f"The file could not be read: {type(error).__name__}: {error}"[:300], "It may be damaged.")
+    return {
+        "document": {
+            "text": document.text,
+            "blocks": [_block_values(block) for block in document.blocks],
+            "title": document.title,
+            "media_type": document.media_type,
+            "warnings": document.warnings,
+            "metadata": dict(document.metadata),
+        }
+    }
+
+
+def _failure(error: str, remedy: str = "", *, skipped: bool = False) -> dict[str, Any]:
+    return {"error": error, "remedy": remedy, "skipped": skipped}
+
+
+def _limit_memory(address_space: int) -> None:
+    if not address_space or sys.platform in ("win32", "darwin"):  # there the parent watches the size alone
+        return
+    import resource
+
+    with contextlib.suppress(ValueError, OSError):  # a lower limit is already set
+        resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
+
+
+def _die_with_parent() -> None:
+    """Linux kills this process with the thread that started it, so that none is left busy behind a killed parent."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+    import signal
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1: PR_SET_PDEATHSIG

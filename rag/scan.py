@@ -1,0 +1,186 @@
+"""What lies in the folders: every file of every source with its size and time, and what could not be looked at.
+
+In: sources (folders and single files) and patterns. Out: a ``Scan``. Costs one stat a file and reads none. A folder is
+entered once however many links lead to it; real folders and files come before links to them. This file knows nothing
+of the library or of formats.
+"""
+
+import os
+import stat
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+
+from rag.types import Source
+
+_JUNK_FOLDERS = frozenset(
+    {"__pycache__", "__macosx", "node_modules", "$recycle.bin", "system volume information", "lost+found"}
+)
+_JUNK_FILES = frozenset({"thumbs.db", "desktop.ini", "icon\r"})
+_JUNK_ENDINGS = (".part", ".crdownload", ".tmp", ".swp", "~")
+_WINDOWS_HIDDEN = getattr(stat, "FILE_ATTRIBUTE_HIDDEN", 2) | getattr(stat, "FILE_ATTRIBUTE_SYSTEM", 4)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A regular file. ``path`` is absolute, as it was reached (links are not resolved)."""
+
+    path: str
+    source_id: int
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A place that could not be looked at. Nothing is known about what lies at or below it."""
+
+    path: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Scan:
+    """``files`` by path; ``unreachable`` are sources that are not there at all (an unplugged drive)."""
+
+    files: dict[str, FoundFile] = field(default_factory=dict)
+    troubles: list[Trouble] = field(default_factory=list)
+    unreachable: list[Source] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """``include``: if any, a file must match one. ``exclude``: files and folders left out. Shell patterns, matched
+    against the name and against the path below the source with forward slashes."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def admits_file(self, name: str, relative: str) -> bool:
+        if self.include and not _matches(self.include, name, relative):
+            return False
+        return not _matches(self.exclude, name, relative)
+
+    def admits_folder(self, name: str, relative: str) -> bool:
+        return not _matches(self.exclude, name, relative)
+
+
+def scan(sources: Sequence[Source], patterns: Patterns = Patterns()) -> Scan:
+    """Looks through the sources. A file that several sources hold is listed once, with the innermost of them."""
+    walk = _Walk(patterns)
+    # The innermost folder first, so that it owns its files; a folder that holds it then does not enter it again.
+    for source in sorted(sources, key=lambda source: -len(source.location)):
+        if source.kind != "youtube":
+            walk.visit(source)
+    walk.follow_links()
+    return walk.result
+
+
+class _Walk:
+    def __init__(self, patterns: Patterns) -> None:
+        self.result = Scan()
+        self._patterns = patterns
+        self._seen: set[tuple[int, int] | str] = set()  # folders entered and files listed
+        self._links: deque[tuple[str, Source]] = deque()
+
+    def visit(self, source: Source) -> None:
+        try:
+            status = Path(source.location).stat()
+        except OSError:
+            self.result.unreachable.append(source)
+            return
+        if stat.S_ISDIR(status.st_mode):
+            self._folder(source.location, source)
+        elif source.location not in self.result.files:
+            self._file(source.location, status, source)
+
+    def follow_links(self) -> None:
+        while self._links:
+            path, source = self._links.popleft()
+            try:
+                status = Path(path).stat()
+            except OSError as error:  # dangling, or a loop of links: not a document, and said so
+                self.result.troubles.append(Trouble(path, f"The link leads nowhere ({_reason(error)})."))
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                self._folder(path, source)
+            elif _identity(status, path) not in self._seen:
+                self._file(path, status, source)
+
+    def _folder(self, top: str, source: Source) -> None:
+        folders = [top]
+        while folders:
+            folder = folders.pop()
+            try:
+                identity = _identity(Path(folder).stat(), folder)
+                if identity in self._seen:
+                    continue
+                self._seen.add(identity)
+                with os.scandir(folder) as entries:
+                    listed = sorted(entries, key=lambda entry: entry.name)
+            except OSError as error:
+                self.result.troubles.append(Trouble(folder, f"The folder could not be opened ({_reason(error)})."))
+                continue
+            if folder != top and any(entry.name == "pyvenv.cfg" for entry in listed):
+                continue  # a Python environment: thousands of files, none of them a person's
+            folders += reversed(list(self._entries(listed, source)))
+
+    def _entries(self, entries: Sequence[os.DirEntry[str]], source: Source) -> Iterator[str]:
+        """Lists the files of a folder; yields its subfolders."""
+        for entry in entries:
+            relative = os.path.relpath(entry.path, source.location).replace(os.sep, "/") if self._patterns_given else ""
+            try:
+                if entry.is_symlink():
+                    if not _is_junk(entry.name) and self._patterns.admits_file(entry.name, relative):
+                        self._links.append((entry.path, source))
+                elif entry.is_dir(follow_symlinks=False):
+                    wanted = not _is_junk_folder(entry) and self._patterns.admits_folder(entry.name, relative)
+                    if wanted:
+                        yield entry.path
+                elif not _is_junk(entry.name) and self._patterns.admits_file(entry.name, relative):
+                    status = entry.stat(follow_symlinks=False)
+                    if not _is_hidden(status):
+                        self._file(entry.path, status, source)
+            except OSError as error:
+                self.result.troubles.append(Trouble(entry.path, f"It could not be looked at ({_reason(error)})."))
+
+    @property
+    def _patterns_given(self) -> bool:
+        return bool(self._patterns.include or self._patterns.exclude)
+
+    def _file(self, path: str, status: os.stat_result, source: Source) -> None:
+        if not stat.S_ISREG(status.st_mode):
+            return  # a pipe, a socket or a device holds no document, and reading one may never end
+        if path not in self.result.files:
+            self._seen.add(_identity(status, path))
+            self.result.files[path] = FoundFile(path, source.id, status.st_size, status.st_mtime_ns)
+
+
+def _identity(status: os.stat_result, path: str) -> tuple[int, int] | str:
+    """What tells whether two paths are one place. Windows leaves the inode out of a directory listing."""
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
+
+
+def _is_junk(name: str) -> bool:
+    lower = name.lower()
+    return name.startswith((".", "~$")) or lower in _JUNK_FILES or lower.endswith(_JUNK_ENDINGS)
+
+
+def _is_junk_folder(entry: os.DirEntry[str]) -> bool:
+    if entry.name.startswith(".") or entry.name.lower() in _JUNK_FOLDERS:
+        return True
+    return os.name == "nt" and _is_hidden(entry.stat(follow_symlinks=False))
+
+
+def _is_hidden(status: os.stat_result) -> bool:
+    return bool(getattr(status, "st_file_attributes", 0) & _WINDOWS_HIDDEN)
+
+
+def _matches(patterns: tuple[str, ...], name: str, relative: str) -> bool:
+    return any(fnmatch(name, pattern) or fnmatch(relative, pattern) for pattern in patterns)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)

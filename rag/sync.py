@@ -1,0 +1,324 @@
+"""Brings the library in line with folders, files and YouTube addresses.
+
+    sources -> scan -> plan -> read (child processes) -> chunk -> embed -> library
+
+In: sources. Out: events while it runs and a report. One process at a time (``rag.lock``). Whatever ends a sync, what
+was committed stays and the next one goes on from there. When the embedder has changed, the stored vectors go at once
+and are made again at the end of the sync, in batches; until then those chunks are found by keyword alone.
+"""
+
+import contextlib
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from rag.errors import RagError, ReadError, SkippedError, SourceError
+from rag.library import Library
+from rag.library_writer import FileState, LibraryWriter
+from rag.locations import normal_location
+from rag.lock import writing
+from rag.parse_pool import ParsePool, ReadResult
+from rag.protocols import Embedder
+from rag.scan import FoundFile, Scan, Trouble, scan
+from rag.sync_plan import Plan, make_plan
+from rag.sync_stage import Cancelled, Stage
+from rag.sync_types import SyncEvent, SyncReport, SyncSettings, Video, VideoReader
+from rag.types import Document, ParsedDocument, Source
+
+__all__ = ["SyncEvent", "SyncReport", "SyncSettings", "Syncer"]
+
+OnEvent = Callable[[SyncEvent], None]
+T = TypeVar("T")
+
+_CHANGED = "The file changed while it was being read; the next sync reads it."
+_COMMIT_ROWS = 500  # small changes a transaction
+
+
+class Syncer:
+    """Adds, removes and syncs the sources of one library. Every method takes the library's lock."""
+
+    def __init__(
+        self,
+        library: Library,
+        embedder: Embedder,
+        pool: ParsePool,
+        settings: SyncSettings,
+        videos: VideoReader | None = None,
+    ) -> None:
+        self._library = library
+        self._embedder = embedder
+        self._pool = pool
+        self._settings = settings
+        self._videos = videos
+
+    def add(self, location: str) -> Source:
+        """The source for a folder, file or YouTube address, new or known. Reads nothing yet. Raises SourceError."""
+        kind, normal = normal_location(location)
+        known = [source for source in self._library.sources() if source.location == normal]
+        if known:
+            return known[0]
+        writer = LibraryWriter(self._library)
+        with self._locked(), writer.transaction():
+            return writer.add_source(kind, normal)
+
+    def remove(self, location: str) -> int:
+        """Forgets a source; returns how many documents went with it. Raises SourceError if it is not known."""
+        wanted = {location, os.path.abspath(os.path.expanduser(location))}  # noqa: PTH100, PTH111 - as in add
+        with contextlib.suppress(SourceError):
+            wanted.add(normal_location(location)[1])
+        writer = LibraryWriter(self._library)
+        with self._locked():
+            for source in self._library.sources():
+                if source.location in wanted:
+                    with writer.transaction():
+                        return writer.remove_source(source)
+        raise SourceError(f"{location} is not among the sources.", "`docent status` lists them.")
+
+    def run(
+        self,
+        sources: Sequence[Source] | None = None,
+        on_event: OnEvent = lambda event: None,
+        cancel: threading.Event | None = None,
+    ) -> SyncReport:
+        """Syncs these sources, or all that the library knows. ``on_event`` is called on this thread.
+
+        Raises LibraryLocked when another process syncs, LibraryError when the library cannot be written.
+        """
+        with self._locked():
+            run = _Run(
+                self._library,
+                self._embedder,
+                self._pool,
+                self._settings,
+                self._videos,
+                on_event,
+                cancel or threading.Event(),
+            )
+            return run.sync(self._library.sources() if sources is None else sources)
+
+    def _locked(self) -> contextlib.AbstractContextManager[None]:
+        return writing(self._library.path.parent, self._settings.lock_timeout_s)
+
+
+class _Run:
+    """One sync."""
+
+    def __init__(
+        self,
+        library: Library,
+        embedder: Embedder,
+        pool: ParsePool,
+        settings: SyncSettings,
+        videos: VideoReader | None,
+        on_event: OnEvent,
+        cancel: threading.Event,
+    ) -> None:
+        self._library, self._pool, self._settings, self._videos = library, pool, settings, videos
+        self._embedder = embedder
+        self._on_event, self._cancel = on_event, cancel
+        self._writer = LibraryWriter(library)
+        self._stage = Stage(library, embedder, settings, on_event, self._finished, cancel)
+        self._documents: dict[int, Document] = {}
+        self._removed: list[str] = []
+        self._troubles: list[Trouble] = []
+        self._unreachable: list[Source] = []
+        self._counts = dict.fromkeys(("ok", "failed", "skipped", "renamed", "removed", "unchanged", "chunks"), 0)
+        self._done = self._total = 0
+
+    def sync(self, sources: Sequence[Source]) -> SyncReport:
+        began = time.monotonic()
+        try:
+            self._adopt_embedder()
+            self._files(sources)
+            for source in sources:
+                if source.kind == "youtube":
+                    self._youtube(source)
+            self._stage.embed_stored()
+        except Cancelled:
+            self._cancel.set()
+        self._writer.checkpoint()
+        self._on_event(SyncEvent("done", done=self._done, total=self._total))
+        return SyncReport(
+            documents=tuple(self._documents.values()),
+            removed=tuple(self._removed),
+            counts=self._counts,
+            unreachable=tuple(self._unreachable),
+            troubles=tuple(self._troubles),
+            seconds=time.monotonic() - began,
+            cancelled=self._cancel.is_set(),
+        )
+
+    def _adopt_embedder(self) -> None:
+        if self._library.embedder_name != self._embedder.name:
+            with self._writer.transaction():
+                self._writer.change_embedder(self._embedder.name)
+
+    # -- folders and files -----------------------------------------------------------------------------------------
+
+    def _files(self, sources: Sequence[Source]) -> None:
+        found = scan([source for source in sources if source.kind != "youtube"], self._settings.patterns)
+        missing = self._leave_unreachable(found)
+        known = self._library.documents()
+        reached = {source.id for source in sources if source.kind != "youtube"} - missing
+        plan = make_plan(found, known, reached, self._settings, self._cancel)
+        self._stop_if_cancelled()
+        self._total += plan.total
+        self._counts["unchanged"] += plan.unchanged + len(plan.touched)
+        self._on_event(SyncEvent("scanned", total=self._total))
+        for trouble in found.troubles:
+            self._trouble(trouble.path, trouble.reason)
+        self._apply_small_changes(plan)
+        changed = self._read({file.path: file for file in plan.to_read})
+        for path in self._read({file.path: file for file in changed}):
+            self._done += 1
+            self._trouble(path.path, _CHANGED)
+
+    def _leave_unreachable(self, found: Scan) -> set[int]:
+        """Notes the sources that are not there. A single file that was deleted from its folder is not among them."""
+        missing = set()
+        for source in found.unreachable:
+            if source.kind == "file" and Path(source.location).parent.is_dir():
+                continue
+            missing.add(source.id)
+            self._unreachable.append(source)
+            self._trouble(source.location, "It is not there now (moved, deleted or unplugged); its documents are kept.")
+        return missing
+
+    def _apply_small_changes(self, plan: Plan) -> None:
+        """What needs no reading: one row each."""
+        for batch in _batches(plan.touched):
+            with self._writer.transaction():
+                for document, file in batch:
+                    self._writer.touch(document.id, file.size, file.mtime_ns)
+        for batch in _batches(plan.renamed):
+            with self._writer.transaction():
+                for document, file in batch:
+                    self._writer.move(document.id, _state(file, document.content_hash))
+            for document, _ in batch:
+                self._finished(document.id, "renamed")
+        for gone in _batches(plan.gone):
+            with self._writer.transaction():
+                self._writer.delete(document.id for document in gone)
+            for document in gone:
+                self._gone(document)
+        for file in plan.oversized:
+            limit = self._settings.limit_mb(file.path)
+            reason = (
+                f"The file has {file.size / 1e6:,.0f} MB; the limit is {limit:,.0f} MB (setting library.max_file_mb)."
+            )
+            self._stage.add_unread(_state(file), "skipped", reason)
+        self._stage.flush()
+
+    def _read(self, files: dict[str, FoundFile]) -> list[FoundFile]:
+        """Reads and stores files; returns those that changed meanwhile."""
+        changed = []
+        tasks = ((file.path, file.size) for file in files.values())
+        with contextlib.closing(self._pool.read_all(tasks, self._cancel)) as results:
+            for result in results:
+                if result.changed:
+                    changed.append(files[result.path])
+                else:
+                    self._store(files[result.path], result)
+        self._stop_if_cancelled()
+        self._stage.flush()
+        return changed
+
+    def _store(self, file: FoundFile, result: ReadResult) -> None:
+        if result.content_hash:  # the version that was read, which may be newer than the one that was scanned
+            file = replace(file, size=result.size, mtime_ns=result.mtime_ns)
+        state = _state(file, result.content_hash)
+        if result.document is not None:
+            self._stage.add(state, result.document)
+        else:
+            assert result.error is not None
+            self._unread(state, result.error)
+
+    def _unread(self, state: FileState, error: ReadError) -> None:
+        self._stage.add_unread(state, "skipped" if isinstance(error, SkippedError) else "failed", str(error))
+
+    # -- YouTube ---------------------------------------------------------------------------------------------------
+
+    def _youtube(self, source: Source) -> None:
+        """One request after the other, in this process: the site blocks whoever asks for many at a time."""
+        if self._videos is None:
+            self._unreachable.append(source)
+            return
+        try:
+            videos = self._videos.videos(source.location)
+        except RagError as error:
+            self._unreachable.append(source)
+            self._trouble(source.location, str(error))
+            return
+        known = {document.path: document for document in self._library.documents()}
+        listed = {video.url for video in videos}
+        gone = [d for d in known.values() if d.source_id == source.id and d.path not in listed]
+        wanted = [video for video in videos if video.url not in known or known[video.url].status == "failed"]
+        self._counts["unchanged"] += len(videos) - len(wanted)
+        self._total += len(wanted) + len(gone)
+        self._on_event(SyncEvent("scanned", source.location, total=self._total))
+        if gone:
+            with self._writer.transaction():
+                self._writer.delete(document.id for document in gone)
+            for document in gone:
+                self._gone(document)
+        for video in wanted:
+            self._stop_if_cancelled()
+            self._transcript(source, video, self._videos)
+
+    def _transcript(self, source: Source, video: Video, reader: VideoReader) -> None:
+        try:
+            parsed = reader.read(video.id)
+        except ReadError as error:
+            self._unread(FileState(source.id, video.url, 0, 0, ""), error)
+        else:
+            self._stage.add(_transcript_state(source, video, parsed), parsed)
+        self._stage.flush()
+
+    # -- what is told ----------------------------------------------------------------------------------------------
+
+    def _finished(self, document_id: int, what: str | None = None) -> None:
+        document = self._library.document(document_id)
+        assert document is not None, "just committed"
+        self._documents[document_id] = document
+        self._counts[what or document.status] += 1
+        self._counts["chunks"] += 0 if what else document.chunks
+        self._done += 1
+        self._tell(document.path, document)
+
+    def _tell(self, path: str, document: Document) -> None:
+        self._on_event(
+            SyncEvent("document", path, document.status, document.error, document.chunks, self._done, self._total)
+        )
+
+    def _gone(self, document: Document) -> None:
+        self._removed.append(document.path)
+        self._counts["removed"] += 1
+        self._done += 1
+        self._on_event(SyncEvent("document", document.path, "removed", done=self._done, total=self._total))
+
+    def _trouble(self, path: str, reason: str) -> None:
+        self._troubles.append(Trouble(path, reason))
+        self._on_event(SyncEvent("document", path, "failed", reason, done=self._done, total=self._total))
+
+    def _stop_if_cancelled(self) -> None:
+        if self._cancel.is_set():
+            raise Cancelled
+
+
+def _state(file: FoundFile, content_hash: str = "") -> FileState:
+    return FileState(file.source_id, file.path, file.size, file.mtime_ns, content_hash)
+
+
+def _transcript_state(source: Source, video: Video, parsed: ParsedDocument) -> FileState:
+    data = parsed.text.encode("utf-8", "surrogatepass")
+    return FileState(source.id, video.url, len(data), 0, hashlib.blake2b(data, digest_size=20).hexdigest())
+
+
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for first in range(0, len(items), _COMMIT_ROWS):
+        yield items[first : first + _COMMIT_ROWS]

@@ -1,0 +1,106 @@
+"""Compares what lies on disk with what the library holds and says what is to be done about each difference.
+
+In: a scan, the library's documents, the size limits. Out: a ``Plan``. A file is unchanged when size and time of change
+are; only a file that may be a known one under another time or name is hashed. Nothing is written here.
+"""
+
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rag.parse_worker import content_hash
+from rag.scan import FoundFile, Scan, Trouble
+from rag.sync_types import SyncSettings
+from rag.types import Document
+
+
+@dataclass(slots=True)
+class Plan:
+    """``touched`` and ``renamed`` have the content that the library knows; ``oversized`` exceed the limit."""
+
+    unchanged: int = 0
+    touched: list[tuple[Document, FoundFile]] = field(default_factory=list)
+    renamed: list[tuple[Document, FoundFile]] = field(default_factory=list)
+    oversized: list[FoundFile] = field(default_factory=list)
+    to_read: list[FoundFile] = field(default_factory=list)
+    gone: list[Document] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """Documents that an event will speak of."""
+        return len(self.renamed) + len(self.oversized) + len(self.to_read) + len(self.gone)
+
+
+def make_plan(
+    found: Scan,
+    known: Iterable[Document],
+    scanned_source_ids: set[int],
+    settings: SyncSettings,
+    cancel: threading.Event,
+) -> Plan:
+    """``known`` are all documents of the library, ``scanned_source_ids`` the sources that the scan reached."""
+    plan = Plan()
+    by_path = {document.path: document for document in known}
+    absent = [
+        document
+        for document in by_path.values()
+        if document.source_id in scanned_source_ids
+        and document.path not in found.files
+        and not _hidden_by(found.troubles, document.path)
+    ]
+    absent_by_size: dict[int, list[Document]] = defaultdict(list)
+    for document in absent:
+        if document.content_hash:
+            absent_by_size[document.size].append(document)
+    for file in found.files.values():
+        if cancel.is_set():
+            break
+        _place(plan, file, by_path.get(file.path), absent_by_size[file.size], settings)
+    moved = {document.id for document, _ in plan.renamed}
+    plan.gone = [document for document in absent if document.id not in moved]
+    return plan
+
+
+def _place(
+    plan: Plan, file: FoundFile, document: Document | None, absent: list[Document], settings: SyncSettings
+) -> None:
+    too_large = file.size > settings.limit_mb(file.path) * 1e6
+    if document is not None and (document.size, document.mtime_ns) == (file.size, file.mtime_ns):
+        left_unread = document.status != "ok" and not document.content_hash
+        if not left_unread or (too_large and document.status == "skipped"):
+            plan.unchanged += 1
+            return
+    if too_large:
+        plan.oversized.append(file)
+    elif document is not None and document.size == file.size and _same_content(document, file):
+        plan.touched.append((document, file))
+    elif document is None and (origin := _origin(file, absent)) is not None:
+        absent.remove(origin)
+        plan.renamed.append((origin, file))
+    else:
+        plan.to_read.append(file)
+
+
+def _origin(file: FoundFile, absent: Sequence[Document]) -> Document | None:
+    """The vanished document that this file is, if any. The suffix takes part in choosing the reader."""
+    suffix = Path(file.path).suffix.lower()
+    for document in absent:
+        if Path(document.path).suffix.lower() == suffix and _same_content(document, file):
+            return document
+    return None
+
+
+def _same_content(document: Document, file: FoundFile) -> bool:
+    if not document.content_hash:
+        return False
+    try:
+        return content_hash(Path(file.path)) == document.content_hash
+    except OSError:
+        return False  # the reader will say what is wrong with it
+
+
+def _hidden_by(troubles: Sequence[Trouble], path: str) -> bool:
+    return any(path == trouble.path or path.startswith(trouble.path + os.sep) for trouble in troubles)
