@@ -1,0 +1,132 @@
+"""Text to token ids and back, and conversations to prompts, from a model folder's own files.
+
+``tokenizer.json`` is read by the tokenizers library; the chat template is Jinja, rendered in a sandbox because it comes
+with a download. Knows no weights.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2.exceptions import TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from tokenizers import Tokenizer as _Tokenizer
+
+from engines.errors import CheckpointError, RequestError
+
+Message = Mapping[str, str]  # {"role": "system" | "user" | "assistant", "content": ...}
+
+
+class ModelTokenizer:
+    """Load with ``ModelTokenizer.from_folder``. Thread-safe."""
+
+    def __init__(
+        self, tokenizer: _Tokenizer, eos_ids: frozenset[int], bos: str, eos: str, chat_template: str | None
+    ) -> None:
+        self._tokenizer = tokenizer
+        self.eos_ids = eos_ids
+        self._bos, self._eos = bos, eos
+        self._template = _compile(chat_template) if chat_template else None
+
+    @classmethod
+    def from_folder(cls, folder: Path, eos_ids: Sequence[int] = ()) -> "ModelTokenizer":
+        """``eos_ids`` come from config.json; generation_config.json may name more. Raises CheckpointError."""
+        path = folder / "tokenizer.json"
+        if not path.exists():
+            raise CheckpointError(f"{path} is missing.", "Get a model with a fast tokenizer (tokenizer.json).")
+        try:
+            tokenizer = _Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises nothing narrower
+            raise CheckpointError(f"{path} cannot be read: {error}.", "Download it again.") from error
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        settings = _read_json(folder / "tokenizer_config.json")
+        more = _read_json(folder / "generation_config.json").get("eos_token_id") or []
+        ids = {*eos_ids, *(more if isinstance(more, list) else [more])}
+        bos, eos = (_token_text(settings.get(f"{name}_token")) for name in ("bos", "eos"))
+        if eos and (number := tokenizer.token_to_id(eos)) is not None:
+            ids.add(number)
+        return cls(tokenizer, frozenset(ids), bos, eos, _template_text(folder, settings))
+
+    @property
+    def has_chat_template(self) -> bool:
+        return self._template is not None
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids with the special tokens that the model expects at the beginning."""
+        return list(self._tokenizer.encode(text).ids)
+
+    def encode_prompt(self, text: str) -> list[int]:
+        """Token ids of a rendered conversation, which holds its special tokens as text already."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Text without special tokens."""
+        return str(self._tokenizer.decode(list(tokens), skip_special_tokens=True))
+
+    def render_chat(self, messages: Sequence[Message]) -> str:
+        """The prompt that asks the model for the next message; a plain transcript where there is no chat template.
+
+        Raises RequestError when the template refuses the conversation."""
+        if self._template is None:
+            lines = [f"{message['role'].capitalize()}: {message['content']}" for message in messages]
+            return "\n".join([self._bos + lines[0], *lines[1:], "Assistant:"] if lines else ["Assistant:"])
+        try:
+            return str(
+                self._template.render(
+                    messages=[dict(message) for message in messages],
+                    add_generation_prompt=True,
+                    bos_token=self._bos,
+                    eos_token=self._eos,
+                )
+            )
+        except TemplateError as error:
+            raise RequestError(f"The model's chat template refuses this conversation: {error}.", "") from error
+
+    def to_json(self) -> str:
+        """The tokenizer as tokenizer.json, for libraries that build their own from it."""
+        return str(self._tokenizer.to_str())
+
+
+def _compile(text: str) -> Any:
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+
+    def refuse(message: str) -> None:
+        raise TemplateError(message)
+
+    environment.globals["raise_exception"] = refuse
+    environment.globals["strftime_now"] = lambda pattern: datetime.now().strftime(pattern)
+    environment.filters["tojson"] = lambda value, **options: json.dumps(value, ensure_ascii=False, **options)
+    try:
+        return environment.from_string(text)
+    except TemplateError as error:
+        raise CheckpointError(f"The chat template is damaged: {error}.", "Download the model again.") from error
+
+
+def _template_text(folder: Path, settings: Mapping[str, Any]) -> str | None:
+    beside = folder / "chat_template.jinja"
+    if beside.exists():
+        return beside.read_text(encoding="utf-8")
+    template = settings.get("chat_template")
+    if isinstance(template, list):  # several named ones
+        named = {entry["name"]: entry["template"] for entry in template}
+        template = named.get("default") or next(iter(named.values()), None)
+    return template
+
+
+def _token_text(token: object) -> str:
+    if isinstance(token, Mapping):
+        return str(token.get("content", ""))
+    return str(token or "")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read: {error}.", "Download it again.") from error
+    return content if isinstance(content, dict) else {}
