@@ -1,0 +1,282 @@
+"""Texts in, unit vectors out: a sentence-transformers model in ONNX form on ONNX Runtime.
+
+A model's folder holds ``model.onnx`` (or ``onnx/model.onnx``) and ``tokenizer.json``; beside them, where they apply,
+``sentence_bert_config.json`` (longest input), ``1_Pooling/config.json`` (needed when the graph ends in token
+vectors) and ``config_sentence_transformers.json`` (prompts put before questions and passages). Docent's own model
+(``rag/models/all-MiniLM-L6-v2``, made by ``training/convert_embedder.py``) pools inside the graph.
+
+This file does not know what the texts are or where the vectors go. An ``OnnxEmbedder`` may be used from several
+threads.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from rag.errors import ModelFilesError
+
+SHIPPED_MODEL = Path(__file__).parent / "models" / "all-MiniLM-L6-v2"
+
+MAX_TOKENS = 256  # chunks hold about 200; a longer input would cost more and dilute the vector
+_BATCH_TOKENS = 2048  # padded tokens a run: activations of that many fit the caches of a desktop processor
+_WINDOW = 1024  # texts tokenised and sorted together; bounds the memory that tokenising takes
+
+Pooling = Literal["mean", "cls"]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How a folder's model wants its texts and what its output means."""
+
+    max_tokens: int
+    pooling: Pooling | None  # None: the graph pools by itself
+    query_prompt: str
+    passage_prompt: str
+
+
+class OnnxEmbedder:
+    """An ``Embedder`` (see rag.protocols). Make one with ``load``."""
+
+    def __init__(
+        self, name: str, session: onnxruntime.InferenceSession, tokenizer: Tokenizer, pad_id: int, encoding: Encoding
+    ) -> None:
+        self._name = name
+        self._session = session
+        self._tokenizer = tokenizer
+        self._pad_id = pad_id
+        self._encoding = encoding
+        self._input_types = {i.name: np.int32 if "int32" in i.type else np.int64 for i in session.get_inputs()}
+        self._output, _ = _output(session)
+        self._dimension = int(self._embed([""]).shape[1])
+
+    @classmethod
+    def load(cls, folder: Path | None = None, threads: int | None = None) -> Self:
+        """Opens the model in ``folder`` (None: the shipped one) on ``threads`` threads (None: one a physical core).
+
+        Raises ModelFilesError naming the file that is missing or wrong.
+        """
+        folder = SHIPPED_MODEL if folder is None else folder
+        model = _model_file(folder)
+        tokenizer, pad_id = _load_tokenizer(folder / "tokenizer.json")
+        session = _open_session(model, threads)
+        encoding = _read_encoding(folder, session)
+        name = f"{folder.resolve().name}-{_fingerprint(model, folder / 'tokenizer.json', encoding)}"
+        return cls(name, session, tokenizer, pad_id, encoding)
+
+    @property
+    def name(self) -> str:
+        """The folder's name and a hash over weights, tokenizer and way of encoding."""
+        return self._name
+
+    @property
+    def dimension(self) -> int:
+        return self._dimension
+
+    @property
+    def max_tokens(self) -> int:
+        """Longest input in tokens, special tokens included; anything beyond is cut."""
+        return self._encoding.max_tokens
+
+    def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """[n] texts -> [n, dimension] rows of length 1."""
+        prompt = self._encoding.passage_prompt
+        vectors = np.empty((len(texts), self._dimension), dtype=np.float32)
+        for first in range(0, len(texts), _WINDOW):
+            window = [prompt + text for text in texts[first : first + _WINDOW]]
+            vectors[first : first + len(window)] = self._embed(window)
+        return vectors
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        """One question -> [dimension], length 1."""
+        vector: NDArray[np.float32] = self._embed([self._encoding.query_prompt + text])[0]
+        return vector
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text without special tokens, whatever its length."""
+        counts: list[int] = []
+        for first in range(0, len(texts), _WINDOW):
+            window = [_encodable(text) for text in texts[first : first + _WINDOW]]
+            counts += [len(e) for e in self._tokenizer.encode_batch_fast(window, add_special_tokens=False)]
+        return counts
+
+    def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        rows = self._token_ids(texts)
+        vectors: NDArray[np.float32] | None = None
+        for batch in _batches([len(row) for row in rows]):
+            embedded = self._run([rows[index] for index in batch])
+            if vectors is None:
+                vectors = np.empty((len(rows), embedded.shape[1]), dtype=np.float32)
+            vectors[batch] = embedded
+        assert vectors is not None, "no texts"
+        return vectors
+
+    def _token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids with special tokens, cut to ``max_tokens`` in front of the closing special tokens."""
+        longest = self.max_tokens
+        rows = []
+        for encoded in self._tokenizer.encode_batch_fast([_encodable(text) for text in texts]):
+            ids = encoded.ids
+            if len(ids) > longest:
+                mask = encoded.special_tokens_mask
+                closing = next((n for n, special in enumerate(reversed(mask)) if not special), 0)
+                ids = ids[: longest - closing] + ids[len(ids) - closing :]
+            rows.append(ids)
+        return rows
+
+    def _run(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
+        length = max(1, max(map(len, rows)))
+        ids = np.full((len(rows), length), self._pad_id, dtype=np.int64)
+        mask = np.zeros((len(rows), length), dtype=np.int64)
+        for index, row in enumerate(rows):
+            ids[index, : len(row)] = row
+            mask[index, : len(row)] = 1
+        offered = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        feed = {name: offered[name].astype(kind, copy=False) for name, kind in self._input_types.items()}
+        output = np.asarray(self._session.run([self._output], feed)[0], dtype=np.float32)
+        return _unit(_pool(output, mask, self._encoding.pooling))
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Indices of texts to run together: similar lengths, longest first, at most _BATCH_TOKENS padded tokens."""
+    batch: list[int] = []
+    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if batch and (len(batch) + 1) * lengths[batch[0]] > _BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def _pool(output: NDArray[np.float32], mask: NDArray[np.int64], pooling: Pooling | None) -> NDArray[np.float32]:
+    """Token vectors [n, length, dimension] -> [n, dimension]; sentence vectors pass unchanged."""
+    if pooling is None:
+        return output
+    if pooling == "cls":
+        return output[:, 0]
+    weights = mask[:, :, None].astype(np.float32)
+    return np.asarray((output * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1), dtype=np.float32)
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
+
+
+def _encodable(text: str) -> str:
+    """Lone surrogates cannot cross into the tokenizer, which takes UTF-8."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+# -- the folder ----------------------------------------------------------------------------------------------------
+
+
+def _model_file(folder: Path) -> Path:
+    candidates = (folder / "model.onnx", folder / "onnx" / "model.onnx")
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise ModelFilesError(
+        f"The embedding model's folder {folder} holds no model.onnx.",
+        "Point the setting at a sentence-transformers folder exported to ONNX, or remove it to use the built-in model.",
+    )
+
+
+def _wrong(file: Path, what: str) -> ModelFilesError:
+    return ModelFilesError(f"The embedding model's file {file} {what}.", "Fetch the model's files again.")
+
+
+def _open_session(model: Path, threads: int | None) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0  # 0 lets ONNX Runtime take one a physical core
+    options.log_severity_level = 3  # errors only: warnings about a foreign graph help nobody
+    # Threads that wait in a busy loop gain little here and would keep the person's machine hot between batches.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime raises many unrelated types for a file that it cannot use
+        raise _wrong(model, f"cannot be used ({str(error).splitlines()[0][:200]})") from error
+    unknown = {i.name for i in session.get_inputs()} - {"input_ids", "attention_mask", "token_type_ids"}
+    if unknown:
+        raise _wrong(model, f"asks for inputs that Docent does not know ({', '.join(sorted(unknown))})")
+    return session
+
+
+def _output(session: onnxruntime.InferenceSession) -> tuple[str, bool]:
+    """The name of the output to read, and whether it holds token vectors rather than sentence vectors."""
+    ranks = {output.name: len(output.shape) for output in session.get_outputs()}
+    name: str = next((n for n in ("sentence_embedding", "last_hidden_state") if n in ranks), next(iter(ranks)))
+    return name, ranks[name] == 3
+
+
+def _load_tokenizer(file: Path) -> tuple[Tokenizer, int]:
+    """The tokenizer without the truncation and padding its file may carry, and the id to pad with."""
+    if not file.is_file():
+        raise _wrong(file, "is missing")
+    try:
+        tokenizer = Tokenizer.from_file(str(file))
+    except Exception as error:  # the tokenizers library raises nothing narrower
+        raise _wrong(file, f"is not a tokenizer ({error})") from error
+    pad_id = (tokenizer.padding or {}).get("pad_id")
+    if pad_id is None:
+        found = (tokenizer.token_to_id(token) for token in ("[PAD]", "<pad>"))
+        pad_id = next((token for token in found if token is not None), 0)
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer, int(pad_id)
+
+
+def _read_encoding(folder: Path, session: onnxruntime.InferenceSession) -> Encoding:
+    longest = _read_json(folder / "sentence_bert_config.json").get("max_seq_length")
+    prompts = _read_json(folder / "config_sentence_transformers.json").get("prompts") or {}
+    _, token_vectors = _output(session)
+    return Encoding(
+        max_tokens=min(MAX_TOKENS, longest) if isinstance(longest, int) and longest > 2 else MAX_TOKENS,
+        pooling=_read_pooling(folder) if token_vectors else None,
+        query_prompt=str(prompts.get("query") or ""),
+        passage_prompt=str(prompts.get("passage") or prompts.get("document") or ""),
+    )
+
+
+def _read_pooling(folder: Path) -> Pooling:
+    file = folder / "1_Pooling" / "config.json"
+    if not file.is_file():
+        raise _wrong(file, "is missing, and the graph ends in token vectors, so it must say how they are pooled")
+    config = _read_json(file)
+    modes = {key.removeprefix("pooling_mode_") for key, on in config.items() if key.startswith("pooling_mode_") and on}
+    if isinstance(config.get("pooling_mode"), str):  # how newer releases write it
+        modes = {config["pooling_mode"]}
+    if modes in ({"mean_tokens"}, {"mean"}):
+        return "mean"
+    if modes in ({"cls_token"}, {"cls"}):
+        return "cls"
+    raise _wrong(file, f"asks for a pooling that Docent does not know ({', '.join(sorted(modes)) or 'none'})")
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty when there is no such file."""
+    if not file.is_file():
+        return {}
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _wrong(file, "is not JSON") from error
+    if not isinstance(content, dict):
+        raise _wrong(file, "holds no JSON object")
+    return content
+
+
+def _fingerprint(model: Path, tokenizer: Path, encoding: Encoding) -> str:
+    digest = hashlib.sha256(repr(encoding).encode())
+    for file in (*sorted(model.parent.glob(model.name + "*")), tokenizer):  # weights may lie beside the graph
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()[:12]

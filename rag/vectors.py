@@ -1,0 +1,341 @@
+"""Nearest chunks to a query vector: a FAISS index held in memory, cached in a file, and derived from the library alone.
+
+In: the embeddings in the library (unit vectors, so that the inner product is the cosine). Out: (chunk id, score). The
+library is the truth: ``refresh`` compares chunk ids with it, adds what is new and removes what is gone. A cache file
+that is missing, damaged, of another embedder or of another library is dropped and the index built anew.
+
+Up to CLUSTERED_FROM chunks every vector is compared (16-bit floats, exact); above that the vectors are clustered and
+a search looks into the nearest clusters. A search with a filter always looks everywhere, so it never misses an
+allowed chunk. Vectors of two embedders are never mixed: when the library changes its embedder, the index starts anew.
+All methods may be called from several threads. This file does not know how vectors are made.
+"""
+
+import json
+import logging
+import os
+import struct
+import threading
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+import faiss as _typed_faiss
+import numpy as np
+from numpy.typing import NDArray
+
+# FAISS describes only half of its Python interface, so its types would reject correct calls.
+faiss: Any = _typed_faiss
+
+_log = logging.getLogger(__name__)
+
+CLUSTERED_FROM = 300_000  # chunks; below it a full scan takes less than 10 ms, see benchmarks/latency.py
+_CLUSTERS_PROBED = 24
+_TRAINING_POINTS = 40  # a cluster; FAISS warns below 39
+_REBUILD_SHARE = 0.5  # of the index: removing or adding more than that costs more than building it anew
+_PROBES = 32  # vectors whose checksums in the cache file tell whether it belongs to this library
+
+_MAGIC = b"DOCENTV1"
+_TRAILER = struct.Struct("<I8s")  # length of the JSON stamp before it, magic
+_BLOCK = 1 << 20
+
+Ids = NDArray[np.int64]
+
+
+class VectorSource(Protocol):
+    """What of ``rag.library.Library`` is read here."""
+
+    @property
+    def generation(self) -> int: ...
+    @property
+    def embedder_name(self) -> str | None: ...
+    def chunk_ids(self) -> Ids: ...
+    def embeddings(self, ids: Sequence[int] | None = None) -> Iterator[tuple[Ids, NDArray[np.float16]]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Stamp:
+    """What the end of a cache file says about the index before it. ``probes`` maps chunk ids to checksums."""
+
+    generation: int
+    embedder: str
+    count: int
+    checksum: int
+    probes: list[tuple[int, int]]
+
+
+class VectorIndex:
+    """The dense leg of retrieval. Call ``refresh`` before searching; it is cheap when nothing has changed."""
+
+    def __init__(self, library: VectorSource, cache_path: Path | None, *, clustered_from: int = CLUSTERED_FROM) -> None:
+        """``cache_path`` None keeps the index in memory only."""
+        self._library = library
+        self._cache_path = cache_path
+        self._clustered_from = clustered_from
+        self._lock = threading.RLock()
+        self._index: Any = None
+        self._ids: Ids = np.empty(0, dtype=np.int64)  # sorted
+        self._generation = -1
+        self._embedder: str | None = None
+        self._cache_tried = False
+        self._saved_generation = -1
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @property
+    def embedder_name(self) -> str | None:
+        """Whose vectors the index holds; None while it is empty."""
+        return self._embedder if len(self) else None
+
+    @property
+    def is_clustered(self) -> bool:
+        return isinstance(self._index, faiss.IndexIVF)
+
+    def refresh(self) -> None:
+        """Brings the index in line with the library."""
+        with self._lock:
+            self._load_once()
+            generation, embedder = self._library.generation, self._library.embedder_name
+            if generation == self._generation and embedder == self._embedder:
+                return
+            if embedder != self._embedder:
+                self._clear()
+            wanted = self._library.chunk_ids()
+            gone = np.setdiff1d(self._ids, wanted, assume_unique=True)
+            new = np.setdiff1d(wanted, self._ids, assume_unique=True)
+            if len(gone) + len(new) > _REBUILD_SHARE * len(self._ids) or self._outgrown(len(wanted)):
+                self._rebuild(wanted)
+            else:
+                self._remove(gone)
+                for ids, vectors in self._library.embeddings(new.tolist()) if len(new) else ():
+                    self._add(ids, vectors)
+            self._generation, self._embedder = generation, embedder
+
+    def search(self, query: NDArray[np.float32], k: int, allowed: Ids | None = None) -> list[tuple[int, float]]:
+        """The ``k`` nearest chunks as (chunk id, cosine), best first; of ``allowed`` only, when given."""
+        with self._lock:
+            k = min(k, len(self._ids) if allowed is None else len(allowed))
+            if k <= 0 or self._index is None or not len(self._ids):
+                return []
+            assert query.shape == (self._index.d,), "the query comes from another embedder than the index"
+            row = np.ascontiguousarray(query[None], dtype=np.float32)
+            scores, ids = self._index.search(row, k, params=self._parameters(allowed))
+        found = [(int(id_), float(score)) for id_, score in zip(ids[0], scores[0], strict=True) if id_ >= 0]
+        return sorted(found, key=lambda pair: (-pair[1], pair[0]))
+
+    def save(self) -> None:
+        """Writes the cache file, whole or not at all, if the index has changed since it was read or written."""
+        with self._lock:
+            if self._cache_path is None or self._index is None or self._saved_generation == self._generation:
+                return
+            assert self._embedder is not None, "an index with vectors has an embedder"
+            self._cache_path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = self._cache_path.with_name(f"{self._cache_path.name}.{os.getpid()}.tmp")
+            try:
+                with temporary.open("wb") as file:
+                    checksum = _write_index(self._index, file)
+                    stamp = _Stamp(self._generation, self._embedder, len(self), checksum, self._probe(self._ids))
+                    encoded = json.dumps(asdict(stamp)).encode()
+                    file.write(encoded + _TRAILER.pack(len(encoded), _MAGIC))
+                temporary.replace(self._cache_path)
+            finally:
+                temporary.unlink(missing_ok=True)
+            self._saved_generation = self._generation
+
+    # -- the cache file ------------------------------------------------------------------------------------------------
+
+    def _load_once(self) -> None:
+        if self._cache_tried or self._cache_path is None:
+            return
+        self._cache_tried = True
+        try:
+            stamp, index = _read_cache(self._cache_path)
+            if stamp.embedder != self._library.embedder_name or stamp.generation > self._library.generation:
+                raise _UnusableCacheError("it was made for other vectors")
+            if not self._is_of_this_library(stamp):
+                raise _UnusableCacheError("it was made for another library")
+        except FileNotFoundError:
+            return
+        except (_UnusableCacheError, OSError) as error:
+            _log.info("Building the vector index anew; %s cannot be used: %s", self._cache_path, error)
+            return
+        self._index, self._ids = index, _ids_in(index)
+        self._generation = self._saved_generation = stamp.generation
+        self._embedder = stamp.embedder
+
+    def _probe(self, ids: Ids) -> list[tuple[int, int]]:
+        """Checksums of the vectors of some chunks spread over ``ids``, as the library holds them."""
+        step = max(1, len(ids) // _PROBES)
+        sample = ids[::step].tolist()
+        batches = self._library.embeddings(sample)
+        return [
+            (int(id_), zlib.crc32(vector.tobytes())) for batch in batches for id_, vector in zip(*batch, strict=True)
+        ]
+
+    def _is_of_this_library(self, stamp: _Stamp) -> bool:
+        """Chunk ids of two libraries are alike, their vectors are not."""
+        there = dict(self._probe(np.array([id_ for id_, _ in stamp.probes], dtype=np.int64)))
+        known = [there[id_] == checksum for id_, checksum in stamp.probes if id_ in there]
+        return bool(known) and all(known)
+
+    # -- changes -------------------------------------------------------------------------------------------------------
+
+    def _clear(self) -> None:
+        self._index, self._ids = None, np.empty(0, dtype=np.int64)
+
+    def _outgrown(self, count: int) -> bool:
+        """Whether the kind of index no longer fits, with some slack so that it does not change back and forth."""
+        if self._index is None:
+            return True
+        if self.is_clustered:
+            return count < self._clustered_from // 2 or count > 8 * self._index.nlist**2
+        return count > self._clustered_from
+
+    def _rebuild(self, wanted: Ids) -> None:
+        self._clear()
+        if len(wanted) > self._clustered_from:
+            self._index = self._new_clustered(wanted)
+        for ids, vectors in self._library.embeddings():
+            self._add(ids, vectors)
+
+    def _new_clustered(self, wanted: Ids) -> Any:
+        """An empty clustered index trained on a sample of the library; None when the sample has no vectors yet."""
+        clusters = 1 << round(np.log2(np.sqrt(len(wanted))))
+        sample = np.random.default_rng(0).choice(wanted, min(len(wanted), _TRAINING_POINTS * clusters), replace=False)
+        batches = [vectors.astype(np.float32) for _, vectors in self._library.embeddings(sample.tolist())]
+        if sum(map(len, batches)) < _TRAINING_POINTS * clusters // 2:
+            return None
+        training = np.concatenate(batches)
+        dimension = training.shape[1]
+        coarse = faiss.IndexFlatIP(dimension)
+        index = faiss.IndexIVFScalarQuantizer(
+            coarse, dimension, clusters, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT, False
+        )
+        index.cp.niter = 8
+        index.cp.min_points_per_centroid = 1  # half of the sample may be waiting for its vectors
+        index.cp.spherical = True
+        index.train(training)
+        return index
+
+    def _add(self, ids: Ids, vectors: NDArray[np.float16]) -> None:
+        if self._index is None:
+            flat = faiss.IndexScalarQuantizer(
+                vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+            )
+            self._index = faiss.IndexIDMap(flat)
+        assert vectors.shape[1] == self._index.d, "vectors of two embedders in one library"
+        self._index.add_with_ids(vectors.astype(np.float32), ids)
+        self._ids = np.union1d(self._ids, ids)
+
+    def _remove(self, ids: Ids) -> None:
+        if len(ids):
+            self._index.remove_ids(faiss.IDSelectorBatch(ids))
+            self._ids = np.setdiff1d(self._ids, ids, assume_unique=True)
+
+    def _parameters(self, allowed: Ids | None) -> Any:
+        selector = None if allowed is None else _selector(allowed)
+        if self.is_clustered:
+            probed = _CLUSTERS_PROBED if selector is None else self._index.nlist
+            return faiss.SearchParametersIVF(sel=selector, nprobe=min(probed, self._index.nlist))
+        return None if selector is None else faiss.SearchParameters(sel=selector)
+
+
+def _selector(allowed: Ids) -> Any:
+    """One bit a chunk id: testing an id costs the same however many are allowed."""
+    bits = np.zeros(int(allowed.max()) + 1, dtype=bool)
+    bits[allowed] = True
+    return faiss.IDSelectorBitmap(np.packbits(bits, bitorder="little"))
+
+
+# -- files ---------------------------------------------------------------------------------------------------------
+
+
+class _UnusableCacheError(Exception):
+    """The cache file must be built anew; the text says why."""
+
+
+def _write_index(index: Any, file: BinaryIO) -> int:
+    """Streams the index into ``file`` and returns the checksum of what was written."""
+    checksum = 0
+
+    def write(block: bytes) -> None:
+        nonlocal checksum
+        checksum = zlib.crc32(block, checksum)
+        file.write(block)
+
+    faiss.write_index(index, faiss.PyCallbackIOWriter(write, _BLOCK))
+    return checksum
+
+
+def _read_cache(path: Path) -> tuple[_Stamp, Any]:
+    """Raises FileNotFoundError, OSError or _UnusableCacheError."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        stamp, length = _read_stamp(file, size)
+        file.seek(0)
+        # FAISS trusts what it reads, down to sizes of arrays, so nothing reaches it unchecked.
+        if _checksum(file, length) != stamp.checksum:
+            raise _UnusableCacheError("its checksum is wrong")
+        file.seek(0)
+        try:
+            index = faiss.read_index(faiss.PyCallbackIOReader(_limited(file, length), _BLOCK))
+        except RuntimeError as error:
+            raise _UnusableCacheError("FAISS does not know its format") from error
+    if index.ntotal != stamp.count:
+        raise _UnusableCacheError("it holds another number of vectors than it says")
+    return stamp, index
+
+
+def _read_stamp(file: BinaryIO, size: int) -> tuple[_Stamp, int]:
+    """The stamp at the end of the file and the number of bytes of the index before it."""
+    if size < _TRAILER.size:
+        raise _UnusableCacheError("it is cut short")
+    file.seek(size - _TRAILER.size)
+    stamp_length, magic = _TRAILER.unpack(file.read(_TRAILER.size))
+    length = size - _TRAILER.size - stamp_length
+    if magic != _MAGIC or length < 0:
+        raise _UnusableCacheError("it has no stamp")
+    file.seek(length)
+    try:
+        fields = json.loads(file.read(stamp_length))
+        return _Stamp(**{**fields, "probes": [tuple(probe) for probe in fields["probes"]]}), length
+    except (ValueError, TypeError, KeyError) as error:
+        raise _UnusableCacheError("its stamp is damaged") from error
+
+
+def _limited(file: BinaryIO, length: int) -> Callable[[int], bytes]:
+    """``file.read`` that ends after ``length`` bytes."""
+    left = length
+
+    def read(size: int) -> bytes:
+        nonlocal left
+        block = file.read(min(size, left))
+        left -= len(block)
+        return block
+
+    return read
+
+
+def _checksum(file: BinaryIO, length: int) -> int:
+    read = _limited(file, length)
+    checksum = 0
+    while block := read(_BLOCK):
+        checksum = zlib.crc32(block, checksum)
+    return checksum
+
+
+def _ids_in(index: Any) -> Ids:
+    """The ids that an index holds, ascending."""
+    if isinstance(index, faiss.IndexIVF):
+        lists = index.invlists
+        parts = [
+            faiss.rev_swig_ptr(lists.get_ids(n), lists.list_size(n)).copy()
+            for n in range(index.nlist)
+            if lists.list_size(n)
+        ]
+        ids = np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+    else:
+        ids = faiss.vector_to_array(index.id_map)
+    return np.asarray(np.sort(ids), dtype=np.int64)
