@@ -109,6 +109,9 @@ def _runs(text: str) -> Iterator[tuple[list[str], str]]:
             if not run:
                 before = previous
             run.append(token)
+            if token.endswith(("'s", "’s")) or (token.endswith("s") and following in {"'", "’"}):
+                yield run, before
+                run = []
         sentence_start = token in ".!?:"
         previous = token.casefold()
     if run:

@@ -13,10 +13,11 @@ from rag.question import analyse
 from rag.referent import Phrase, names, phrases, years
 from rag.sentences import split_sentences
 from rag.types import Turn
-from rag.words import fold, stem
+from rag.words import content_stems, fold, stem
 
 _TURNS = 6  # earlier exchanges looked at
 _FADING = 0.8  # what a phrase still counts one exchange later
+_OPENING = 3.0  # what a phrase of the first question counts: conversations mostly stay with their subject
 _FAINT = 0.5  # salience below which a phrase says nothing
 _LEAD = re.compile(
     r"^\s*(?:(?:ok(?:ay)?|thanks?(?: you)?|great|wow|interesting|cool|i see|hm+|well|oh|yes|no|right|sure|and|"
@@ -80,6 +81,9 @@ _KNOWN_THING = re.compile(
     r"\b(?! (?:of|for|in|between|that|which|called|about|to|from|on|at|by)\b)",
     re.IGNORECASE,
 )
+_IS_THERE = re.compile(
+    r"^\s*(?:(?:is|are|was|were) there|what are some)\b(?!.*\b(?:of|for|in|at|about|to|on|from|with)\b)", re.IGNORECASE
+)
 _NEW_YEAR = re.compile(r"\b(?:1[0-9]|20)\d\d\b")
 _PROPER = re.compile(r"\b[^\W\d_a-zà-öø-ÿ][^\W_]*(?:[ -][^\W\d_a-zà-öø-ÿ][^\W_]*)*")
 _OWN_NOUN = re.compile(
@@ -106,7 +110,7 @@ class HeuristicRewriter:
     def rewrite(self, question: str, history: Sequence[Turn]) -> str:
         """The question as it would be asked by someone who had said nothing before."""
         contexts: list[_Context] = []
-        for turn in history[-_TURNS:]:
+        for turn in [*history[:1], *history[1:][-_TURNS:]]:
             contexts.append(_Context(_complete(turn.question, contexts), turn.answer))
         return _complete(question, contexts)
 
@@ -334,9 +338,10 @@ def _most_salient(contexts: Sequence[_Context], fits: Callable[[Phrase], bool]) 
     scores: dict[frozenset[str], float] = {}
     longest: dict[frozenset[str], Phrase] = {}
     for distance, context in enumerate(reversed(contexts)):
+        share = max(_FADING**distance, _OPENING if context is contexts[0] else 0.0)
         for phrase in phrases(context.question):
             if phrase.salience > _FAINT and fits(phrase):
-                scores[phrase.stems] = scores.get(phrase.stems, 0.0) + phrase.salience * _FADING**distance
+                scores[phrase.stems] = scores.get(phrase.stems, 0.0) + phrase.salience * share
                 longest.setdefault(phrase.stems, phrase)
     if not scores:
         return None
@@ -360,7 +365,8 @@ def _needs_topic(question: str) -> bool:
     if names(question):
         return False
     informative = any(phrase.salience > _FAINT for phrase in phrases(question))
-    return not informative or bool(_ELSE.search(question)) or bool(_KNOWN_THING.search(question))
+    vague = _IS_THERE.search(question) is not None and len(content_stems(question)) <= 2
+    return not informative or vague or bool(_ELSE.search(question)) or bool(_KNOWN_THING.search(question))
 
 
 def _with_topic(question: str, contexts: Sequence[_Context]) -> str:

@@ -1,0 +1,358 @@
+"""How good the extractive answers are, how honest the refusals, and what the constants in rag/evidence.py come from.
+
+    python benchmarks/answers.py                 # report: articles 300-441 of the question set, never used for fitting
+    python benchmarks/answers.py --fit           # fit SENTENCE_WEIGHTS and FOUND_WEIGHTS on articles 0-299
+    python benchmarks/answers.py --words         # count rag/common_words.txt anew, from the same articles
+    python benchmarks/answers.py --articles 60 --questions 400 --data ../shared/data
+
+Answerable questions come from the articles in the index, unanswerable ones from as many articles outside it. Whole
+articles are held out. The index is flat and in memory, so that only the answerer is judged: dense and keyword
+rankings of the same chunks, fused. "Contains" means that a cited quote holds the gold answer.
+"""
+
+import argparse
+import json
+import lzma
+import math
+import random
+import re
+import statistics
+import textwrap
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag import evidence
+from rag.answer import FOUND_AT, ExtractiveAnswerer
+from rag.chunk import chunk_document, context_of
+from rag.embedder import OnnxEmbedder
+from rag.evidence import Candidate, found_features, rank_sentences
+from rag.protocols import Embedder
+from rag.question import Question, analyse
+from rag.types import Answer, Block, Document, ParsedDocument, Passage
+from rag.words import content_stems, stems
+
+QUESTIONS_FILE = "qa/squad-train-v1.1.json.xz"
+TUNING, REPORTING = range(300), range(300, 442)
+PASSAGES = 8  # about what a prompt holds
+RRF = 60
+WORDS_FILE = Path(__file__).parents[1] / "rag" / "common_words.txt"
+
+
+@dataclass(frozen=True)
+class Article:
+    """One article as one document: its paragraphs joined by blank lines."""
+
+    number: int
+    title: str
+    text: str
+    paragraphs: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question, the article it is about, and every place of its gold answer in the article's text."""
+
+    text: str
+    article: Article
+    gold: tuple[str, ...]
+    start: int
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A question with what was retrieved for it; ``answerable`` when its article is in the index."""
+
+    asked: Asked
+    passages: list[Passage]
+    answerable: bool
+
+
+def read_articles(data: Path, which: range) -> tuple[list[Article], dict[int, list[Asked]]]:
+    """The articles of a range and the questions about each."""
+    with lzma.open(data / QUESTIONS_FILE, "rt", encoding="utf-8") as file:
+        rows = json.load(file)["data"]
+    articles: list[Article] = []
+    questions: dict[int, list[Asked]] = {}
+    for number in which:
+        article, asked = _article(number, rows[number])
+        articles.append(article)
+        questions[number] = asked
+    return articles, questions
+
+
+def _article(number: int, row: Mapping[str, Any]) -> tuple[Article, list[Asked]]:
+    spans: list[tuple[int, int]] = []
+    position = 0
+    for paragraph in row["paragraphs"]:
+        spans.append((position, position + len(paragraph["context"])))
+        position = spans[-1][1] + 2
+    text = "\n\n".join(paragraph["context"] for paragraph in row["paragraphs"])
+    article = Article(number, row["title"].replace("_", " "), text, tuple(spans))
+    asked = [
+        Asked(
+            text=qa["question"].strip(),
+            article=article,
+            gold=tuple(answer["text"] for answer in qa["answers"]),
+            start=span[0] + qa["answers"][0]["answer_start"],
+        )
+        for span, paragraph in zip(spans, row["paragraphs"], strict=True)
+        for qa in paragraph["qas"]
+    ]
+    return article, asked
+
+
+class FlatIndex:
+    """Chunks of some articles with exact cosine and BM25 rankings, fused by reciprocal rank."""
+
+    def __init__(self, articles: Sequence[Article], embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._chunks = [
+            (_document(article), chunk)
+            for article in articles
+            for chunk in chunk_document(_parsed(article), embedder.count_tokens)
+        ]
+        texts = [f"{context_of(document.title, chunk.heading_path)}\n{chunk.text}" for document, chunk in self._chunks]
+        self._vectors = embedder.embed_passages(texts)
+        counts = [Counter(stems(text)) for text in texts]
+        self._lengths = np.array([sum(count.values()) for count in counts], dtype=np.float64)
+        postings: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        for index, count in enumerate(counts):
+            for word, occurrences in count.items():
+                postings[word].append((index, occurrences))
+        self._postings = {word: np.array(rows, dtype=np.int64) for word, rows in postings.items()}
+
+    def __len__(self) -> int:
+        return len(self._chunks)
+
+    def search(self, question: str) -> list[Passage]:
+        dense = np.argsort(-(self._vectors @ self._embedder.embed_query(question)))[:50]
+        keyword = np.argsort(-self._bm25(question))[:50]
+        fused: dict[int, float] = defaultdict(float)
+        for ranking in (dense, keyword):
+            for rank, index in enumerate(ranking, start=1):
+                fused[int(index)] += 1 / (RRF + rank)
+        best = sorted(fused, key=lambda index: -fused[index])[:PASSAGES]
+        return [self._passage(number, index, fused[index]) for number, index in enumerate(best, start=1)]
+
+    def _passage(self, number: int, index: int, score: float) -> Passage:
+        document, chunk = self._chunks[index]
+        return Passage(number, document, chunk.start, chunk.end, chunk.text, score, chunk.heading_path)
+
+    def _bm25(self, question: str) -> NDArray[np.float64]:
+        scores = np.zeros(len(self._chunks))
+        mean = self._lengths.mean()
+        for word in content_stems(question):
+            rows = self._postings.get(word)
+            if rows is not None:
+                index, occurrences = rows[:, 0], rows[:, 1]
+                idf = math.log(1 + (len(scores) - len(rows) + 0.5) / (len(rows) + 0.5))
+                scores[index] += idf * occurrences * 2.2 / (occurrences + 0.3 + 0.9 * self._lengths[index] / mean)
+        return scores
+
+
+def _document(article: Article) -> Document:
+    path = f"/articles/{article.number}.txt"
+    return Document(article.number, 1, path, article.title, "text/plain", "ok", None, 1, len(article.text), 0, "", 0.0)
+
+
+def _parsed(article: Article) -> ParsedDocument:
+    blocks = tuple(Block(start, end) for start, end in article.paragraphs)
+    return ParsedDocument(article.text, blocks, article.title, "text/plain")
+
+
+def trials(data: Path, which: range, articles: int, questions: int, embedder: Embedder) -> Iterator[Trial]:
+    """Questions with their passages: half answerable from an index of ``articles``, half not."""
+    everything, asked = read_articles(data, which)
+    rnd = random.Random(7)
+    rnd.shuffle(everything)
+    inside, outside = everything[:articles], everything[-articles:]
+    if len(everything) < 2 * articles:
+        raise SystemExit(f"At most {len(everything) // 2} articles: as many are held out of the index.")
+    index = FlatIndex(inside, embedder)
+    print(f"{articles} articles, {len(index)} chunks")
+    for group, answerable in ((inside, True), (outside, False)):
+        pool = [each for article in group for each in asked[article.number]]
+        for each in rnd.sample(pool, min(questions, len(pool))):
+            yield Trial(each, index.search(each.text), answerable)
+
+
+def report(runs: Sequence[Trial], embedder: Embedder, found_at: float) -> None:
+    """Prints the figures of the README."""
+    answerer = ExtractiveAnswerer(embedder, found_at=found_at)
+    answers: list[tuple[Trial, Answer, float]] = []
+    for trial in runs:
+        began = time.perf_counter()
+        *_, answer = answerer.answer(trial.asked.text, trial.passages, ())
+        assert isinstance(answer, Answer)
+        answers.append((trial, answer, (time.perf_counter() - began) * 1000))
+    answerable = [(trial, answer) for trial, answer, _ in answers if trial.answerable]
+    found = [(trial, answer) for trial, answer in answerable if answer.found]
+    for k in (1, 5):
+        print(f"right passage in the first {k}:          {_share(_retrieved(trial, k) for trial, _ in answerable)}")
+    print(f"a quote contains the gold answer:     {_share(_contains(t, answer) for t, answer in answerable)}")
+    print(
+        f"the first quote contains it:          {_share(_contains(trial, answer, 1) for trial, answer in answerable)}"
+    )
+    right_document = (answer.citations[0].document_id == trial.asked.article.number for trial, answer in found)
+    print(f"first citation names the right file:  {_share(right_document)}")
+    print(f"wrongly refused:                      {_share(not answer.found for _, answer in answerable)}")
+    print(f"rightly refused (article not there):  {_share(not a.found for t, a, _ in answers if not t.answerable)}")
+    print(f"sentences an answer: {statistics.mean(len(answer.citations) for _, answer in found):.2f}")
+    print(f"median ms an answer: {statistics.median(ms for _, _, ms in answers):.0f}")
+
+
+def _share(flags: Iterator[bool]) -> str:
+    values = list(flags)
+    return f"{sum(values) / len(values):6.1%} of {len(values)}"
+
+
+def _retrieved(trial: Trial, k: int) -> bool:
+    return any(
+        passage.document.id == trial.asked.article.number and passage.start <= trial.asked.start < passage.end
+        for passage in trial.passages[:k]
+    )
+
+
+def _contains(trial: Trial, answer: Answer, most: int | None = None) -> bool:
+    return any(_holds_gold(citation.quote, trial.asked) for citation in answer.citations[:most])
+
+
+def _holds_gold(text: str, asked: Asked) -> bool:
+    return any(re.search(rf"(?<!\w){re.escape(gold)}(?!\w)", text, re.IGNORECASE) is not None for gold in asked.gold)
+
+
+def fit(runs: Sequence[Trial], embedder: Embedder) -> None:
+    """Prints both sets of weights, the second one fitted on rankings by the first."""
+    judged = [(trial, analyse(trial.asked.text)) for trial in runs]
+    ranked = [rank_sentences(question, trial.passages, embedder) for trial, question in judged]
+    names = list(evidence.SENTENCE_WEIGHTS)
+    groups = [
+        (_matrix(candidates, names), np.array([_is_gold(trial, candidate) for candidate in candidates]))
+        for (trial, _), candidates in zip(judged, ranked, strict=True)
+        if trial.answerable and candidates
+    ]
+    sentence_weights = dict(zip(names, conditional_logit(groups), strict=True))
+    print("SENTENCE_WEIGHTS", {name: round(float(value), 2) for name, value in sentence_weights.items()})
+    features = [
+        _best_features(question, candidates, sentence_weights)
+        for (_, question), candidates in zip(judged, ranked, strict=True)
+    ]
+    names = list(evidence.FOUND_WEIGHTS)
+    kept = [(row, trial.answerable) for row, (trial, _) in zip(features, judged, strict=True) if row]
+    inputs = np.array([[row[name] for name in names] for row, _ in kept])
+    labels = np.array([float(label) for _, label in kept])
+    weights = logistic_regression(inputs, labels)
+    print("FOUND_WEIGHTS", {name: round(float(value), 2) for name, value in zip(names, weights, strict=True)})
+    probabilities = 1 / (1 + np.exp(-inputs @ weights))
+    for threshold in (0.2, 0.3, 0.4, 0.5, 0.6):
+        wrongly = float((probabilities[labels == 1] < threshold).mean())
+        rightly = float((probabilities[labels == 0] < threshold).mean())
+        print(f"  at {threshold}: wrongly refused {wrongly:.1%}, rightly refused {rightly:.1%}")
+
+
+def _matrix(candidates: Sequence[Candidate], names: Sequence[str]) -> NDArray[np.float64]:
+    return np.array([[candidate.features[name] for name in names] for candidate in candidates])
+
+
+def _is_gold(trial: Trial, candidate: Candidate) -> bool:
+    """Whether this is the very sentence that the gold answer was taken from."""
+    start, end = candidate.passage.start + candidate.start, candidate.passage.start + candidate.end
+    return candidate.passage.document.id == trial.asked.article.number and start <= trial.asked.start < end
+
+
+def _best_features(
+    question: Question, candidates: Sequence[Candidate], weights: Mapping[str, float]
+) -> dict[str, float]:
+    def score(candidate: Candidate) -> float:
+        return sum(weight * candidate.features[name] for name, weight in weights.items())
+
+    return found_features(question, sorted(candidates, key=score, reverse=True)) if candidates else {}
+
+
+def conditional_logit(
+    groups: Sequence[tuple[NDArray[np.float64], NDArray[np.bool_]]], ridge: float = 0.5
+) -> NDArray[np.float64]:
+    """Weights that make the gold rows of each group likeliest among all of its rows (damped Newton steps)."""
+    useful = [(rows, gold) for rows, gold in groups if gold.any() and not gold.all()]
+    weights = np.zeros(useful[0][0].shape[1])
+    for _ in range(60):
+        gradient, curvature = -ridge * weights, ridge * np.eye(len(weights))
+        for rows, gold in useful:
+            logits = rows @ weights
+            odds = np.exp(logits - logits.max())
+            share = odds / odds.sum()
+            mean = share @ rows
+            gradient = gradient + (odds * gold / (odds * gold).sum()) @ rows - mean
+            curvature = curvature + (rows * share[:, None]).T @ rows - np.outer(mean, mean)
+        weights = weights + 0.7 * np.linalg.solve(curvature, gradient)
+    return weights
+
+
+def logistic_regression(
+    rows: NDArray[np.float64], labels: NDArray[np.float64], ridge: float = 1.0
+) -> NDArray[np.float64]:
+    """Weights by Newton's method."""
+    weights = np.zeros(rows.shape[1])
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-rows @ weights))
+        curvature = (rows * (p * (1 - p))[:, None]).T @ rows + ridge * np.eye(len(weights))
+        weights = weights + np.linalg.solve(curvature, rows.T @ (labels - p) - ridge * weights)
+    return weights
+
+
+def count_words(data: Path) -> None:
+    """Writes the table of common words: stems of at least 12 articles, by how many paragraphs hold them."""
+    articles, _ = read_articles(data, TUNING)
+    paragraphs: Counter[str] = Counter()
+    holders: dict[str, set[int]] = defaultdict(set)
+    total = 0
+    for article in articles:
+        for start, end in article.paragraphs:
+            total += 1
+            for word in set(stems(article.text[start:end])):
+                paragraphs[word] += 1
+                holders[word].add(article.number)
+    levels: dict[float, list[str]] = defaultdict(list)
+    for word, count in paragraphs.items():
+        if len(holders[word]) >= 12 and not word[0].isdigit():
+            levels[round(math.log(total / count) * 2) / 2].append(word)
+    lines = WORDS_FILE.read_text(encoding="utf-8").splitlines()[:2]
+    for level in sorted(levels):
+        lines += [f"{level} {line}" for line in textwrap.wrap(" ".join(sorted(levels[level])), 110)]
+    WORDS_FILE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"{sum(map(len, levels.values()))} stems from {total} paragraphs")
+
+
+def timed(action: Callable[[], None]) -> None:
+    began = time.perf_counter()
+    action()
+    print(f"{time.perf_counter() - began:.0f} s")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path(__file__).parents[1] / "../shared/data")
+    parser.add_argument("--articles", type=int, default=40)
+    parser.add_argument("--questions", type=int, default=300, help="answerable and unanswerable, each")
+    parser.add_argument("--found-at", type=float, default=FOUND_AT)
+    parser.add_argument("--fit", action="store_true")
+    parser.add_argument("--words", action="store_true")
+    options = parser.parse_args()
+    if options.words:
+        count_words(options.data)
+        return
+    embedder = OnnxEmbedder.load()
+    which = TUNING if options.fit else REPORTING
+    runs = list(trials(options.data, which, options.articles, options.questions, embedder))
+    timed(lambda: fit(runs, embedder) if options.fit else report(runs, embedder, options.found_at))
+
+
+if __name__ == "__main__":
+    main()
