@@ -38,6 +38,7 @@ _NO_TITLE = re.compile(
     r"(?i)untitled|microsoft (word|powerpoint|excel)|.*\.(docx?|pptx?|xlsx?|pdf|indd|tex|dvi|qxd|html?|txt|rtf)$|"
     r"[\d\W_]*$|(document|slide|title|none|doc)\s?\d*$|about:blank|print|(scan|img)[\W_\d]*$"
 )
+_CATALOG = re.compile(rb"(\d{1,8}) \d{1,5} obj\s*<<[^>]{0,400}?/Type\s*/Catalog")
 _log = logging.getLogger(__name__)
 
 
@@ -71,7 +72,18 @@ def _open(path: Path) -> tuple[pdfium.PdfDocument, bool]:
 
 
 def _rebuilt(path: Path) -> pdfium.PdfDocument | None:
-    """What pypdf can save of a file that PDFium gave up on."""
+    """What can be saved of a file that PDFium gave up on: by a new trailer, else page by page through pypdf."""
+    data = path.read_bytes()
+    catalogs = _CATALOG.findall(data)
+    if catalogs:
+        try:
+            return open_locked(data + b"\ntrailer << /Root %s 0 R >>\n%%%%EOF\n" % catalogs[-1])
+        except ReadError as error:
+            _log.debug("A new trailer did not help %s: %s", path, error)
+    return _rewritten(path)
+
+
+def _rewritten(path: Path) -> pdfium.PdfDocument | None:
     import pypdf
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)

@@ -117,7 +117,7 @@ def _words(textpage: pdfium.PdfTextPage, text: str) -> list[Word]:
 
 
 def _split_by_direction(textpage: pdfium.PdfTextPage, words: list[Word]) -> tuple[list[Word], list[Word], int]:
-    """Words in the page's main direction, the others, and the main direction in degrees (0, 90, 180, 270)."""
+    """Words in the main direction, the others, and the degrees (clockwise) that bring the main direction upright."""
     tall = {
         index
         for index, (text, x0, y0, x1, y1, _, _) in enumerate(words)
@@ -140,11 +140,11 @@ def _split_by_direction(textpage: pdfium.PdfTextPage, words: list[Word]) -> tupl
             (sideways if aside else upright).append(word)
         return upright, sideways, 0
     quarters = list(turned.values())
-    return words, [], 90 * max(set(quarters), key=quarters.count)
+    return words, [], 360 - 90 * max(set(quarters), key=quarters.count)
 
 
 def _quarter(textpage: pdfium.PdfTextPage, index: int) -> int:
-    """Quarter turns, counter-clockwise, by which the character stands off the horizontal."""
+    """Quarter turns, clockwise, by which the character stands off the horizontal."""
     angle = pdfium_c.FPDFText_GetCharAngle(textpage, index)
     return round(angle * 2 / math.pi) % 4 if angle >= 0 else 0
 
