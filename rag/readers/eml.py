@@ -10,6 +10,7 @@ from email.message import EmailMessage, Message
 from pathlib import Path
 from typing import cast
 
+from rag.errors import ReadError
 from rag.readers.builder import DocumentBuilder, one_line
 from rag.readers.encoding import Decoded, decode, decode_declared
 from rag.readers.html import add_html
@@ -20,9 +21,12 @@ _MAX_FORWARDED = 20  # messages within messages
 
 
 def read(path: Path) -> ParsedDocument:
-    message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
     builder = DocumentBuilder(media_type="message/rfc822")
-    _add_message(builder, message, 1)
+    try:
+        message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
+        _add_message(builder, message, 1)
+    except RecursionError as error:  # the standard library's parser descends part by part
+        raise ReadError("The e-mail nests its parts too deep to be read.") from error
     builder.title = _header(message, "Subject") or path.stem
     return builder.build()
 

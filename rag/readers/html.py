@@ -36,7 +36,9 @@ _XML_ENCODING = re.compile(rb"\A\s*<\?xml[^>]{0,100}encoding\s*=\s*[\"']([\w.:-]
 _SPACES = re.compile(r"[ \t\r\n\f\v]{2,}|[\t\r\n\f\v]")
 _SPACES_BUT_BREAKS = re.compile(r"[ \t\f\v\u00a0]{2,}|[\t\f\v\u00a0]")
 _AROUND_BREAK = re.compile(r" *\n *")
-_UNREAD = re.compile(r"<!--.*?-->|<(head|script|style|template|noscript)\b[^>]*>.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
+_UNREAD = re.compile(
+    r"<!--.*?(?:-->|\Z)|<(head|script|style|template|noscript)\b[^<>]*>.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL
+)
 _TAG = re.compile(r"<[a-zA-Z/!?][^<>]*>")
 _META_BYTES = 4_096
 _MAX_ALT_CHARS = 500

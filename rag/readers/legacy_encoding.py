@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 _SAMPLE_BYTES = 16_384
-_HIGH_LINE = re.compile(rb"[^\r\n]*[\x80-\xff][^\r\n]*[\r\n]*")
+_HIGH_BYTE = re.compile(rb"[\x80-\xff]")
 _LONG_LINE_BYTES = 2_000
 
 # Letters beyond ASCII of each language; for other scripts the frequent letters, then "|", then the rest.
@@ -98,13 +98,15 @@ def legacy_encoding(data: bytes) -> str:
 
 def _sample(data: bytes) -> bytes:
     """The first lines with bytes beyond ASCII: everything else says nothing."""
-    parts, size = [], 0
-    for match in _HIGH_LINE.finditer(data):
-        parts.append(match[0])
-        size += len(match[0])
-        if size >= _SAMPLE_BYTES:
-            break
-    return b"".join(parts)[: _SAMPLE_BYTES + _LONG_LINE_BYTES]
+    parts, size, position = [], 0, 0
+    while size < _SAMPLE_BYTES and (match := _HIGH_BYTE.search(data, position)):
+        at = match.start()
+        start = max(data.rfind(b"\n", position, at) + 1, position, at - _LONG_LINE_BYTES)
+        end = data.find(b"\n", at, at + _LONG_LINE_BYTES) + 1
+        position = end or at + _LONG_LINE_BYTES
+        parts.append(data[start:position])
+        size += position - start
+    return b"".join(parts)
 
 
 def _single_byte_scores(sample: bytes) -> Iterator[tuple[str, float]]:
@@ -175,10 +177,13 @@ def _double_byte_scores(sample: bytes) -> Iterator[tuple[str, float]]:
 
 
 def _whole_characters(sample: bytes, encoding: str) -> str:
-    """``sample`` decoded; the cut at its end may have split a character."""
+    """``sample`` decoded; where a long line was cut, a character may be cut as well."""
     try:
         return sample.decode(encoding)
-    except UnicodeDecodeError as error:
-        if len(sample) < _SAMPLE_BYTES or error.start < len(sample) - 3:
+    except UnicodeDecodeError:
+        if len(sample) < _LONG_LINE_BYTES:
             raise
-        return sample[: error.start].decode(encoding)
+        text = sample.decode(encoding, "ignore")
+        if len(sample) - len(text.encode(encoding)) > 4 * (2 + len(sample) // _LONG_LINE_BYTES):
+            raise
+        return text

@@ -15,9 +15,12 @@ from rag.readers.encoding import decode
 from rag.types import Block, BlockKind, ParsedDocument
 
 _LINE_END = re.compile(r"\r\n|\r|\n")  # what markdown-it counts as a line
-_FRONT_MATTER = re.compile(r"---[ \t]*(?:\r\n|\r|\n)(?:(?!---)[^\r\n]*(?:\r\n|\r|\n))*?---[ \t]*(?=[\r\n]|\Z)")
+_FRONT_MATTER = re.compile(
+    # Atomic: a CRLF that could also be two line ends would double the ways to fail with every line.
+    r"---[ \t]*(?>\r\n|\r|\n)(?:(?!---)[^\r\n]*(?>\r\n|\r|\n))*?---[ \t]*(?=[\r\n]|\Z)"
+)
 _FRONT_TITLE = re.compile(r"^title[ \t]*:[ \t]*(.+?)[ \t]*$", re.MULTILINE | re.IGNORECASE)
-_HEADING_WORDS = re.compile(r"[\s>]*(?:[-*+][ \t]+)*(?:#{1,6}[ \t]+)?(?P<words>\S(?:.*?\S)?)(?:[ \t]+#+)?[ \t]*$")
+_HEADING_MARK = re.compile(r"[\s>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*#{1,6}(?=[ \t]|$)")
 _INLINE_MARKUP = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)|[`*~]+|(?<!\w)_+|_+(?!\w)|<[^>\n]*>")
 
 _KIND_OF_TOKEN: dict[str, BlockKind] = {
@@ -77,9 +80,14 @@ def _block_of_token(text: str, start: int, end: int, token: Token, kind: BlockKi
     if kind != "heading":
         return _trimmed(text, start, end, kind)
     line_end = next((m.start() for m in _LINE_END.finditer(text, start, end)), end)
-    words = _HEADING_WORDS.match(text, start, line_end) if token.markup.startswith("#") else None
-    if words:
-        return Block(words.start("words"), words.end("words"), "heading", int(token.tag[1]))
+    if token.markup.startswith("#"):
+        mark = _HEADING_MARK.match(text, start, line_end)
+        words_start = mark.end() if mark else start
+        words = text[words_start:line_end].rstrip()
+        bare = words.rstrip("#")
+        if bare != words and (not bare or bare[-1].isspace()):
+            words = bare  # closing marks
+        return _trimmed(text, words_start, words_start + len(words), "heading", int(token.tag[1]))
     # Underlined ("setext"): all lines but the rule.
     rule = text[start:end].rstrip()
     rule_start = start + max(rule.rfind("\n"), rule.rfind("\r"), 0)

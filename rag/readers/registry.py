@@ -45,6 +45,7 @@ KINDS: dict[str, Kind] = {
     "subtitles": Kind("subtitles", "text/vtt", "a subtitle file"),
     "markdown": Kind("markdown", "text/markdown", "a Markdown file"),
     "source_code": Kind("source_code", "text/x-source", "source code"),
+    "notebook": Kind("notebook", "application/x-ipynb+json", "a Jupyter notebook"),
     "text": Kind("text", "text/plain", "plain text"),
 }
 
@@ -67,8 +68,9 @@ _SUFFIXES_OF: dict[str, str] = {
         "py pyi pyw js mjs cjs jsx ts mts cts tsx java kt kts scala groovy c h cc cpp cxx hh hpp hxx cu cuh m mm cs "
         "go rs swift rb php pl pm lua r jl hs ml mli fs fsx ex exs erl clj cljs lisp el scm dart zig nim d pas f f90 "
         "f95 for v sv vhd vhdl sh bash zsh fish ps1 psm1 bat cmd sql vb bas asm s tcl css scss sass less vue svelte "
-        "proto graphql gradle cmake tf sol ipynb"
+        "proto graphql gradle cmake tf sol"
     ),
+    "notebook": "ipynb",
     "text": (
         "txt text log rst adoc asciidoc org tex ltx bib textile wiki nfo me json jsonl ndjson json5 geojson yaml yml "
         "toml ini cfg conf properties env diff patch po pot ics vcf mbox lst srv sub ass"
@@ -80,7 +82,7 @@ KNOWN_SUFFIXES: frozenset[str] = frozenset(_KIND_OF_SUFFIX)
 """Lower-case suffixes, with the dot, that a scan of a folder picks up."""
 
 # Kinds among which the name decides, because each is text as well: HTML source in a .txt stays the text it is.
-_TEXTUAL = frozenset({"html", "xml", "csv", "eml", "subtitles", "markdown", "source_code", "text"})
+_TEXTUAL = frozenset({"html", "xml", "csv", "eml", "subtitles", "markdown", "source_code", "notebook", "text"})
 
 
 def read(path: Path) -> ParsedDocument:

@@ -263,6 +263,8 @@ class _Outline:
         self._builder.heading(value, len(self._shown))
 
     def _flush_text(self, element: _Element) -> None:
+        if not element.text:
+            return
         value = _prose("".join(element.text))
         element.text.clear()
         if value:
@@ -306,7 +308,7 @@ def _labels(path: list[_Element]) -> list[str]:
 
 
 def _prose(text: str) -> str:
-    if _LOOKS_LIKE_HTML.search(text):
+    if "<" in text and _LOOKS_LIKE_HTML.search(text):
         # Feeds carry web pages as escaped text.
         from rag.readers.html import text_of_html
 

@@ -1,12 +1,13 @@
-"""Tables in text form, RTF, e-mail and subtitles."""
+"""Tables in text form, RTF, e-mail, notebooks and subtitles."""
 
+import json
 from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
 
 from rag.errors import ReadError
-from rag.readers import csv, eml, rtf, subtitles
+from rag.readers import csv, eml, notebook, rtf, subtitles
 from rag.readers.captions import Caption, merged
 from rag.types import ParsedDocument
 
@@ -98,6 +99,32 @@ def test_mail_with_a_wrong_or_unknown_charset(tmp_path: Path) -> None:
     for charset in (b"no-such", b"utf-8", b"iso-8859-1"):
         data = head + charset + b"\r\n\r\n" + "Grüße – ja".encode("cp1252")
         assert parts(eml.read(write(tmp_path, "a.eml", data))) == ["x", "Grüße – ja"]
+
+
+def test_mail_nested_without_end_is_refused(tmp_path: Path) -> None:
+    parts_of = "".join(f'Content-Type: multipart/mixed; boundary="b{n}"\n\n--b{n}\n' for n in range(3_000))
+    with pytest.raises(ReadError, match="too deep"):
+        eml.read(write(tmp_path, "a.eml", f"MIME-Version: 1.0\n{parts_of}Content-Type: text/plain\n\nwords"))
+
+
+def test_a_notebook_without_its_pictures(tmp_path: Path) -> None:
+    cells = [
+        {"cell_type": "markdown", "source": ["# Study\n", "Some *words*."]},
+        {
+            "cell_type": "code",
+            "source": "print(1)",
+            "outputs": [{"text": ["1\n"]}, {"data": {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure>"}}],
+        },
+    ]
+    document = notebook.read(write(tmp_path, "a.ipynb", json.dumps({"cells": cells})))
+    assert parts(document) == ["Study", "Some *words*.", "print(1)", "1", "<Figure>"]
+    assert [block.kind for block in document.blocks][:3] == ["heading", "paragraph", "code"]
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", '{"cells": [1]}', '{"cells": [{"source": 5}]}', "[" * 100_000])
+def test_a_damaged_notebook_says_so(tmp_path: Path, content: str) -> None:
+    with pytest.raises(ReadError, match="notebook is damaged"):
+        notebook.read(write(tmp_path, "a.ipynb", content))
 
 
 VTT = """WEBVTT - My talk

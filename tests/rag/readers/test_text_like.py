@@ -1,5 +1,6 @@
 """Plain text, Markdown and source code: the text is the file, the blocks are spans of it."""
 
+import contextlib
 import string
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.errors import SkippedError
+from rag.errors import ReadError, SkippedError
 from rag.readers import markdown, source_code, text
 from rag.readers.registry import read
 from rag.types import ParsedDocument
@@ -134,9 +135,48 @@ def test_markdown_blocks_and_title(tmp_path: Path) -> None:
     assert parts(document, "note") == ['---\ntitle: "My Doc"\ntags: x\n---']
 
 
+def test_markdown_headings_are_their_words(tmp_path: Path) -> None:
+    content = "# One #\n\n## C#\n\n> ### Quoted ###\n\n- #### In list\n\n#\n\n#not\n"
+    document = markdown.read(write(tmp_path, "doc.md", content))
+    assert parts(document, "heading") == ["One", "C#", "Quoted", "In list"]
+    assert [block.level for block in document.blocks if block.kind == "heading"] == [1, 2, 3, 4]
+
+
 def test_markdown_title_from_its_heading_without_markup(tmp_path: Path) -> None:
     document = markdown.read(write(tmp_path, "doc.md", "Intro\n\n# The **bold** [link](http://x) `code`\n"))
     assert document.title == "The bold link code"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.md", "---\r\n" + "key: value\r\n" * 50_000),
+        ("a.md", "# a" + " " * 300_000 + "b # c"),
+        ("a.md", "# " + "# " * 100_000 + "b"),
+        ("a.txt", "a" * 3_000_000 + "\n\n" + "\n" * 300_000),
+        ("a.html", "<!--" * 300_000 + "text"),
+        ("a.html", "<script" * 200_000),
+        ("a.html", "<p>" + "&#32; \n" * 300_000 + "x"),
+        ("a.java", "  public " + "a " * 200_000 + "\n  public" + " " * 300_000 + "x"),
+        ("a.srt", "00:00:01,000 --> 00:00:02,000\n" + "<" * 500_000 + "v "),
+        ("a.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\n" + "\n " * 300_000 + "x"),
+        ("a.eml", "Subject: x\n\n" + "\n " * 300_000 + "x"),
+        ("a.xml", "<r>" + "&lt;p" * 100_000 + "</r>"),
+        ("a.csv", "a,b\n" + "," * 300_000),
+    ],
+)
+def test_no_input_makes_a_pattern_run_for_ever(tmp_path: Path, name: str, content: str) -> None:
+    """The suite's own time limit is what fails here."""
+    with contextlib.suppress(ReadError):
+        read(write(tmp_path, name, content))
+
+
+def test_a_long_ascii_line_before_the_first_accent(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"word " * 600_000 + "\nGrüße, schöne Straße".encode("cp1252"))
+    assert read(path).text.endswith("Grüße, schöne Straße")
+    path.write_bytes(b"word " * 600_000 + ("すべての人間は自由である。" * 5_000).encode("cp932"))
+    assert read(path).text.endswith("自由である。")
 
 
 def test_nested_brackets_and_quotes_do_not_blow_up(tmp_path: Path) -> None:
