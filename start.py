@@ -233,8 +233,8 @@ def explain_pip(lines: Iterable[str], log: Path) -> str:
     missing = re.search(r"No matching distribution found for (\S+)", text)
     if missing is not None:
         return f"No version of {missing.group(1)} suits this computer and Python. The log is {log}"
-    errors = [line for line in text.splitlines() if line.startswith("ERROR")]
-    return f"The installation failed: {last_line(errors[0] if errors else text)} The log is {log}"
+    errors = re.findall(r"^\s*(?:ERROR: |error: |\w+Error: )(.+)$", text, re.MULTILINE)
+    return f"The installation failed: {errors[0] if errors else last_line(text)} The log is {log}"
 
 
 def last_line(text: str) -> str:

@@ -7,9 +7,10 @@ Opening it is cheap: the library, the models and the index load on first use (ap
 from several threads. It raises DocentError for whatever a person can mend and knows nothing of terminals or HTTP.
 """
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -17,13 +18,14 @@ from typing import TYPE_CHECKING, Self
 from app.config import Settings
 from app.errors import UnknownDocument, UsageError
 from app.events import Answered, AskEvent, ConversationInfo, DocumentView, Exchange, Retrieved, Status
+from app.following import Following
 from app.timing import Stopwatch
+from rag.errors import SourceError
 from rag.types import Answer, Document, Filter, Hit, Turn
 
 if TYPE_CHECKING:
-    from rag.sync import SyncEvent, SyncReport
-
     from app.parts import Parts
+    from rag.sync_types import SyncEvent, SyncReport
 
 _PDF = "application/pdf"
 _EVERYTHING = Filter()
@@ -35,6 +37,8 @@ class Assistant:
     def __init__(self, settings: Settings, parts: "Parts") -> None:
         self.settings = settings
         self._parts = parts
+        self._syncing = threading.Lock()
+        self._followings: list[Following] = []
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -53,20 +57,71 @@ class Assistant:
         """Brings the library in line with folders, files and YouTube URLs, adding those it does not know.
 
         None means every known source. ``on_event`` is called on this thread as documents are finished. Setting
-        ``cancel`` ends the sync soon and keeps what is finished.
+        ``cancel`` ends the sync soon and keeps what is finished. A sync that another thread has begun is waited for.
         """
-        raise NotImplementedError
+        from rag.locations import normal_location
+
+        for location in locations or ():
+            normal_location(location)  # a wrong one is refused before any is added
+        with self._syncing:
+            syncer = self._parts.syncer()
+            sources = None if locations is None else [syncer.add(location) for location in locations]
+            report = syncer.run(sources, on_event or _ignore, cancel)
+            if not report.cancelled:
+                self._parts.vectors.refresh()
+                self._parts.vectors.save()
+        self._look_again()
+        return report
 
     def remove(self, location: str) -> int:
         """Forgets a source, or one document of it. Returns how many documents left the library; files stay.
 
         A document of a folder that is still there comes back with the next sync of that folder.
         """
-        raise NotImplementedError
+        with self._syncing:
+            document = self._document_at(location)
+            syncer = self._parts.syncer()
+            if document is not None and document.path not in {s.location for s in self._parts.library.sources()}:
+                removed = self._remove_document(document)
+            else:
+                removed = syncer.remove(location)
+        self._look_again()
+        return removed
 
-    def watch(self, on_event: "Callable[[SyncEvent], None]") -> AbstractContextManager[None]:
-        """Keeps the known folders in sync while the context is open."""
-        raise NotImplementedError
+    def _document_at(self, location: str) -> Document | None:
+        library = self._parts.library
+        return library.document_at(location) or library.document_at(_absolute(location))
+
+    def _remove_document(self, document: Document) -> int:
+        from rag.library_writer import LibraryWriter
+        from rag.lock import writing
+
+        writer = LibraryWriter(self._parts.library)
+        with writing(self.settings.data_dir, self.settings.library.wait_s), writer.transaction():
+            writer.delete([document.id])
+        return 1
+
+    @contextmanager
+    def watch(self, on_event: "Callable[[SyncEvent], None]") -> Iterator[None]:
+        """Keeps the known folders, and those added meanwhile, in sync while the context is open.
+
+        ``on_event`` is called on another thread.
+        """
+
+        def sync(stopping: threading.Event) -> None:
+            self.sync(None, on_event, stopping)
+
+        following = Following(self._parts.library.sources, sync)
+        self._followings.append(following)
+        try:
+            with following:
+                yield
+        finally:
+            self._followings.remove(following)
+
+    def _look_again(self) -> None:
+        for following in list(self._followings):
+            following.look_again()
 
     def status(self) -> Status:
         library = self._parts.library
@@ -97,7 +152,7 @@ class Assistant:
 
     def scope(self, locations: Sequence[str]) -> Filter:
         """The filter that restricts a question to these folders, files and URLs; none means everything."""
-        raise NotImplementedError
+        return Filter(folders=tuple(_normal(location) for location in locations))
 
     def document_view(self, document_id: int) -> DocumentView:
         document = self._document(document_id)
@@ -146,7 +201,7 @@ class Assistant:
         The exchange is appended to the conversation; None starts a new one, and ``remember=False`` records nothing.
         Setting ``stop`` ends the answer with the text so far.
         """
-        _require_question(question)
+        question = _checked(question)
         stop = stop or threading.Event()
         watch = Stopwatch()
         history = self._history(conversation_id)
@@ -181,7 +236,7 @@ class Assistant:
 
     def search_timed(self, question: str, k: int, filter: Filter) -> tuple[list[Hit], dict[str, float]]:
         """``search`` and how long its steps took, in milliseconds."""
-        _require_question(question)
+        question = _checked(question)
         raise NotImplementedError
 
     def _history(self, conversation_id: str | None) -> list[Turn]:
@@ -222,6 +277,26 @@ class Assistant:
         self.close()
 
 
-def _require_question(question: str) -> None:
+def _checked(question: str) -> str:
+    """The question as every part can take it. A command line may hold bytes that are no text (lone surrogates)."""
     if not question.strip():
         raise UsageError("The question is empty.", "Type one.")
+    return question.encode("utf-8", "replace").decode("utf-8")
+
+
+def _ignore(event: object) -> None:
+    """For callers that want no events."""
+
+
+def _normal(location: str) -> str:
+    """A location as the library keeps it, also when it is gone from the disk."""
+    from rag.locations import normal_location
+
+    try:
+        return normal_location(location)[1]
+    except SourceError:
+        return location if "://" in location else _absolute(location)
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - as rag.locations does

@@ -15,9 +15,8 @@ from app.json_shapes import counts_of, report_json, status_json, sync_event_json
 from app.output import one_line, write_json, write_note, write_table, write_text
 
 if TYPE_CHECKING:
-    from rag.sync import SyncEvent, SyncReport
-
     from app.assistant import Assistant
+    from rag.sync_types import SyncEvent, SyncReport
     from rag.types import Document
 
 INTERRUPTED = 130
@@ -43,8 +42,8 @@ def sync(
     """
     with session_of(context).open() as assistant:
         with cancelled_by_interrupt() as cancel, progress_bar() as on_event:
-            report = assistant.sync(locations, on_event, cancel)
-        documents = assistant.documents(locations)
+            report = assistant.sync(locations or None, on_event, cancel)
+        documents = assistant.documents(locations or None)
         if as_json:
             write_json(report_json(report, documents))
         else:
@@ -147,6 +146,10 @@ def progress_bar() -> Iterator[Callable[["SyncEvent"], None]]:
 
 def _show_report(report: "SyncReport", documents: "list[Document]") -> None:
     _show_problems(tuple(document for document in documents if document.status != "ok"))
+    for source in report.unreachable:
+        write_note(f"docent: {source.location} is not there now; what was read from it is kept.")
+    for trouble in report.troubles:
+        write_note(f"docent: {trouble.path}: {trouble.reason}")
     verb = "Stopped" if report.cancelled else "Done"
     write_text(f"{verb} in {report.seconds:.1f} s: {_summary(counts_of(documents))}.")
 

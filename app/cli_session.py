@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from app.config_sources import LoadedSettings
 
 _LOG_BYTES = 1_000_000  # then docent.log becomes docent.log.1
+_OWN_LOGGERS = ("app", "rag", "engines", "ui")  # of all others only warnings are kept
 _log = logging.getLogger("app.cli")
 
 
@@ -71,7 +72,8 @@ def start_logging(path: Path, *, to_terminal: bool) -> None:
     root = logging.getLogger()
     if any(isinstance(handler, RotatingFileHandler) for handler in root.handlers):
         return
-    root.setLevel(logging.DEBUG if to_terminal else logging.INFO)
+    for name in _OWN_LOGGERS:
+        logging.getLogger(name).setLevel(logging.DEBUG if to_terminal else logging.INFO)
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)] if to_terminal else []
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

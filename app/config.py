@@ -35,9 +35,15 @@ class LibrarySettings(_Section):
     """Which files are read, and how much one file may cost."""
 
     max_file_mb: float = Field(default=200, gt=0, description="Larger files are skipped, and said so.")
+    max_pdf_mb: float = Field(default=1000, gt=0, description="The same for PDFs: pages that were scanned are large.")
     parse_timeout_s: float = Field(default=120, gt=0, description="Seconds that reading one file may take.")
     parse_memory_mb: int = Field(default=1500, ge=128, description="Memory that reading one file may take.")
-    workers: int = Field(default=0, ge=0, le=64, description="Files read at the same time; 0 = one for each CPU.")
+    workers: int = Field(
+        default=0, ge=0, le=64, description="Files read at the same time; 0 = one for each core, at most 4."
+    )
+    wait_s: float = Field(
+        default=5, ge=0, description="Seconds to wait for another Docent that is writing to the same library."
+    )
     include: tuple[str, ...] = Field(
         default=(), description='If any are given, only files that match one are read, such as ["*.pdf", "reports/**"].'
     )
@@ -103,7 +109,7 @@ class YouTubeSettings(_Section):
         default=("en",), min_length=1, description="Languages to look for, in this order."
     )
     pause_s: float = Field(
-        default=1.0, ge=0, description="Seconds between two requests, so that YouTube does not block us."
+        default=1.5, ge=0, description="Seconds between two requests, so that YouTube does not block us."
     )
 
 

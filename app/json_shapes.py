@@ -10,7 +10,7 @@ from app.events import Answered, ConversationInfo, Exchange, Status
 from rag.types import Citation, Document, Hit, Passage
 
 if TYPE_CHECKING:
-    from rag.sync import SyncEvent, SyncReport
+    from rag.sync_types import SyncEvent, SyncReport
 
 
 def citation_json(citation: Citation) -> dict[str, Any]:
@@ -120,6 +120,9 @@ def report_json(report: "SyncReport", documents: Sequence[Document]) -> dict[str
         ],
         "counts": counts_of(documents),
         "seconds": round(report.seconds, 3),
+        "removed": list(report.removed),
+        "unreachable": [source.location for source in report.unreachable],
+        "troubles": [{"path": trouble.path, "reason": trouble.reason} for trouble in report.troubles],
         "cancelled": report.cancelled,
     }
 

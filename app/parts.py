@@ -5,7 +5,7 @@ A test replaces a part by overriding the method that makes it.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.config import Settings
@@ -13,11 +13,14 @@ from app.conversations import Conversations
 
 if TYPE_CHECKING:
     from rag.retrieve import Retriever
-    from rag.sync import Syncer
-    from rag.vectors import VectorIndex
 
     from rag.library import Library
     from rag.protocols import Answerer, Embedder, Rewriter
+    from rag.sync import Syncer
+    from rag.sync_types import VideoReader
+    from rag.types import ParsedDocument
+    from rag.vectors import VectorIndex
+    from rag.youtube import Video, YouTubeReader
 
 _T = TypeVar("_T")
 
@@ -92,8 +95,25 @@ class Parts:
         self.settings.folder.create()
         return Conversations(self.settings.folder.conversations)
 
+    def make_videos(self) -> "VideoReader":
+        return _LazyVideos(self.settings)
+
     def syncer(self) -> "Syncer":
-        raise NotImplementedError
+        from rag.parse_pool import ParseLimits, ParsePool
+        from rag.scan import Patterns
+        from rag.sync import Syncer
+        from rag.sync_types import SyncSettings
+
+        chosen = self.settings.library
+        limits = ParseLimits(workers=chosen.workers, timeout_s=chosen.parse_timeout_s, memory_mb=chosen.parse_memory_mb)
+        settings = SyncSettings(
+            max_file_mb=chosen.max_file_mb,
+            max_pdf_mb=chosen.max_pdf_mb,
+            target_tokens=self.settings.chunking.target_tokens,
+            patterns=Patterns(chosen.include, chosen.exclude),
+            lock_timeout_s=chosen.wait_s,
+        )
+        return Syncer(self.library, self.embedder, ParsePool(limits), settings, self.make_videos())
 
     def close(self) -> None:
         with self._lock:
@@ -108,3 +128,27 @@ class Parts:
                 self._made[name] = make()
             part: _T = self._made[name]
             return part
+
+
+class _LazyVideos:
+    """Loads what talks to YouTube when the first video is asked for; most libraries hold none."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._reader: YouTubeReader | None = None
+
+    def videos(self, url: str) -> "Sequence[Video]":
+        return self._loaded().videos(url)
+
+    def read(self, video_id: str) -> "ParsedDocument":
+        return self._loaded().read(video_id)
+
+    def _loaded(self) -> "YouTubeReader":
+        if self._reader is None:
+            from rag.youtube import YouTubeReader
+
+            chosen = self._settings.youtube
+            self._reader = YouTubeReader(
+                languages=chosen.languages, pause_s=chosen.pause_s, cache_dir=self._settings.folder.transcripts
+            )
+        return self._reader

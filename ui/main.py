@@ -53,11 +53,13 @@ def serve(
     with ExitStack() as stack:
         stack.enter_context(listener)
         assistant = stack.enter_context(session.open())
-        api, sync = _application(assistant, session, window=not no_window)
+        api, sync, on_event = _application(assistant, session, window=not no_window)
         token = new_token()
         link = f"http://{LOOPBACK}:{bound}/?token={token}"
 
         def started() -> None:
+            if settings.server.watch:
+                stack.enter_context(assistant.watch(on_event))
             sync(_first_sync(assistant, folder or [], samples))
             if as_json:
                 write_json({"url": link, "port": bound, "token": token})
@@ -91,8 +93,8 @@ def _listen(session: Session, port: int | None) -> socket.socket:
 
 def _application(
     assistant: "Assistant", session: Session, *, window: bool
-) -> "tuple[FastAPI, Callable[[list[str] | None], None]]":
-    """The routes, and what starts a sync in the background."""
+) -> "tuple[FastAPI, Callable[[list[str] | None], None], Callable[[Any], None]]":
+    """The routes, what starts a sync in the background, and what takes the events of followed folders."""
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
     from app.http import create_api
 
@@ -100,13 +102,13 @@ def _application(
     if window:
         from ui.window import mount
 
-        desk = mount(api, assistant, session.settings).desk
-        return api, desk.syncing.start
+        shown = mount(api, assistant, session.settings)
+        return api, shown.desk.syncing.start, shown.on_sync_event
 
     def sync(locations: list[str] | None) -> None:
         threading.Thread(target=assistant.sync, args=(locations,), daemon=True).start()
 
-    return api, sync
+    return api, sync, lambda event: None
 
 
 def _first_sync(assistant: "Assistant", folders: list[str], samples: bool) -> list[str] | None:

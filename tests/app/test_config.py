@@ -1,0 +1,142 @@
+"""Settings: defaults in one place, precedence of sources, and errors that name the nearest key."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from app.config import Settings, default_yaml, flatten, valid_keys
+from app.config_sources import load_settings, nearest_key
+from app.errors import ConfigError, UsageError
+from app.paths import resource
+
+
+def test_config_yaml_at_the_root_is_what_the_models_say() -> None:
+    assert resource("config.yaml").read_text(encoding="utf-8") == default_yaml()
+
+
+def test_config_yaml_holds_every_default() -> None:
+    shipped = yaml.safe_load(default_yaml())
+    assert shipped.pop("data_dir") is None
+    stated = {f"{section}.{key}": value for section, block in shipped.items() for key, value in block.items()}
+    defaults = flatten(Settings())
+    del defaults["data_dir"]
+    assert stated == defaults
+
+
+def test_each_source_overrides_the_one_before(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("server: {port: 1001}\nretrieval: {depth: 11, rrf_k: 10}\n", encoding="utf-8")
+    loaded = load_settings(
+        data_dir=tmp_path,
+        overrides=["retrieval.rrf_k=30"],
+        environ={"DOCENT_RETRIEVAL__DEPTH": "22", "DOCENT_RETRIEVAL__RRF_K": "20", "PATH": "/bin"},
+    )
+    assert loaded.settings.server.port == 1001
+    assert loaded.settings.retrieval.depth == 22
+    assert loaded.settings.retrieval.rrf_k == 30
+    assert loaded.settings.data_dir == tmp_path
+    assert loaded.origins["server.port"] == str(tmp_path / "config.yaml")
+    assert loaded.origins["retrieval.depth"] == "environment DOCENT_RETRIEVAL__DEPTH"
+    assert loaded.origins["retrieval.rrf_k"] == "command line"
+    assert loaded.origins["data_dir"] == "command line"
+    assert loaded.origins["youtube.languages"] == "default"
+    assert set(loaded.origins) == set(valid_keys())
+
+
+def test_config_option_replaces_the_data_folders_file(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("server: {port: 1001}\n", encoding="utf-8")
+    other = tmp_path / "other.yaml"
+    other.write_text("retrieval: {depth: 7}\n", encoding="utf-8")
+    loaded = load_settings(data_dir=tmp_path, config_file=other)
+    assert loaded.settings.server.port == Settings().server.port
+    assert loaded.settings.retrieval.depth == 7
+    assert loaded.config_file == other
+
+
+def test_data_dir_comes_from_the_command_line_before_the_environment(tmp_path: Path) -> None:
+    environ = {"DOCENT_DATA_DIR": str(tmp_path / "environment")}
+    assert load_settings(environ=environ).settings.data_dir == tmp_path / "environment"
+    assert load_settings(data_dir=tmp_path / "given", environ=environ).settings.data_dir == tmp_path / "given"
+
+
+def test_texts_become_lists_numbers_and_null(tmp_path: Path) -> None:
+    loaded = load_settings(
+        data_dir=tmp_path,
+        overrides=["youtube.languages=[de, en]", "answer.found_at=0.7", "server.browser=false", "embedder.folder=null"],
+    )
+    assert loaded.settings.youtube.languages == ("de", "en")
+    assert loaded.settings.answer.found_at == 0.7
+    assert loaded.settings.server.browser is False
+    assert loaded.settings.embedder.folder is None
+
+
+@pytest.mark.parametrize(
+    ("content", "named", "nearest"),
+    [
+        ("server: {prot: 1}", "server.prot", "server.port"),
+        ("servers: {port: 1}", "servers", "server"),
+        ("retrieval: {token_buget: 5}", "retrieval.token_buget", "retrieval.token_budget"),
+    ],
+)
+def test_unknown_key_in_a_file_names_the_file_and_the_nearest_key(
+    tmp_path: Path, content: str, named: str, nearest: str
+) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_settings(data_dir=tmp_path)
+    assert f'"{named}"' in caught.value.message
+    assert str(file) in caught.value.message
+    assert nearest in caught.value.remedy
+
+
+def test_unknown_key_in_the_environment_and_on_the_command_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"DOCENT_SERVER__PROT.*server\.port"):
+        load_settings(data_dir=tmp_path, environ={"DOCENT_SERVER__PROT": "1"})
+    with pytest.raises(ConfigError, match=r"--set.*server\.port"):
+        load_settings(data_dir=tmp_path, overrides=["port=1"])
+    with pytest.raises(UsageError, match="no value"):
+        load_settings(data_dir=tmp_path, overrides=["server.port"])
+
+
+@pytest.mark.parametrize(
+    ("key", "nearest"),
+    [("prot", "server.port"), ("serve.port", "server.port"), ("library.max_mb", "library.max_file_mb")],
+)
+def test_nearest_key(key: str, nearest: str) -> None:
+    assert nearest_key(key) == nearest
+
+
+@pytest.mark.parametrize(
+    "override", ["server.port=abc", "server.port=70000", "retrieval.depth=0", "youtube.languages=[]"]
+)
+def test_wrong_value_names_key_and_place(tmp_path: Path, override: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(data_dir=tmp_path, overrides=[override])
+    assert f"Setting {override.partition('=')[0]} (command line) is wrong" in caught.value.message
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("server: [", "not valid YAML"),
+        ("- a\n- b", "must hold"),
+        ("server: 5", "must be a block"),
+        ("data_dir: /elsewhere", "would move the folder"),
+    ],
+)
+def test_a_file_that_cannot_be_used(tmp_path: Path, content: str, expected: str) -> None:
+    (tmp_path / "config.yaml").write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match=expected):
+        load_settings(data_dir=tmp_path)
+
+
+def test_an_empty_file_and_empty_sections_are_fine(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("# nothing yet\nserver:\n  # port: 1\n", encoding="utf-8")
+    assert load_settings(data_dir=tmp_path).settings.server == Settings().server
+
+
+def test_a_missing_config_option_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="does not exist"):
+        load_settings(data_dir=tmp_path, config_file=tmp_path / "none.yaml")

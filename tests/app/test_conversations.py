@@ -1,0 +1,112 @@
+"""conversations.db: exchanges survive a restart, whatever characters they hold."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.conversations import Conversations, title_of
+from app.errors import ConversationError
+from rag.types import Answer, Citation
+
+CITATION = Citation(1, 7, "/docs/caf\udce9.pdf", "Café", 3, None, "the “quote”\n", 10, 22, 0.5)
+ANSWER = Answer("Because. [1]", True, (CITATION,), "extractive")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Conversations]:
+    opened = Conversations(tmp_path / "conversations.db")
+    yield opened
+    opened.close()
+
+
+def test_an_exchange_comes_back_whole_after_reopening(tmp_path: Path) -> None:
+    first = Conversations(tmp_path / "c.db")
+    conversation = first.add(None, "Why ☃?", ANSWER)
+    first.add(conversation, "And then?", Answer("No.", False, (), "extractive"))
+    first.close()
+    again = Conversations(tmp_path / "c.db")
+    exchanges = again.exchanges(conversation)
+    again.close()
+    assert [exchange.question for exchange in exchanges] == ["Why ☃?", "And then?"]
+    assert exchanges[0].answer == ANSWER
+    assert exchanges[0].asked_at <= exchanges[1].asked_at
+
+
+def test_list_is_newest_first_and_counts_turns(store: Conversations) -> None:
+    older = store.add(None, "first question", ANSWER)
+    newer = store.add(None, "second question", ANSWER)
+    assert [info.id for info in store.all()] == [newer, older]
+    store.add(older, "follow-up", ANSWER)
+    listed = store.all()
+    assert [(info.id, info.turns, info.title) for info in listed] == [
+        (older, 2, "first question"),
+        (newer, 1, "second question"),
+    ]
+
+
+def test_rename_and_delete(store: Conversations, tmp_path: Path) -> None:
+    kept, gone = store.add(None, "kept", ANSWER), store.add(None, "gone", ANSWER)
+    store.rename(kept, "  a new\n title ")
+    store.delete(gone)
+    assert [(info.id, info.title) for info in store.all()] == [(kept, "a new title")]
+    with sqlite3.connect(tmp_path / "conversations.db") as db:
+        assert db.execute("SELECT count(*) FROM exchanges").fetchone() == (1,)
+    db.close()
+
+
+def test_an_unknown_id_is_named(store: Conversations) -> None:
+    for call in (
+        lambda: store.exchanges("nope"),
+        lambda: store.rename("nope", "x"),
+        lambda: store.delete("nope"),
+        lambda: store.add("nope", "q", ANSWER),
+    ):
+        with pytest.raises(ConversationError, match='"nope"'):
+            call()
+    assert store.all() == []
+
+
+def test_title_is_one_line_cut_at_a_word() -> None:
+    assert title_of("What\n is  this?") == "What is this?"
+    assert title_of("") == "Untitled"
+    long = title_of("word " * 40)
+    assert len(long) <= 61
+    assert long.endswith("word…")
+    assert len(title_of("x" * 200)) <= 61
+
+
+def test_two_processes_worth_of_connections_and_many_threads(tmp_path: Path) -> None:
+    one, other = Conversations(tmp_path / "c.db"), Conversations(tmp_path / "c.db")
+
+    def write(store: Conversations) -> None:
+        for _ in range(10):
+            store.add(None, "q", ANSWER)
+
+    threads = [threading.Thread(target=write, args=(store,)) for store in (one, one, other, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(one.all()) == len(other.all()) == 40
+    one.close()
+    other.close()
+
+
+def test_a_damaged_file_is_kept_and_named(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    path.write_bytes(b"this is not a database" * 100)
+    with pytest.raises(ConversationError, match=str(path)):
+        Conversations(path)
+    assert path.read_bytes().startswith(b"this is not")
+
+
+def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version=99")
+    db.close()
+    with pytest.raises(ConversationError, match="newer"):
+        Conversations(path)

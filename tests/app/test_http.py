@@ -1,0 +1,136 @@
+"""The HTTP API over a real library: documents by id, errors with a remedy, streams of JSON lines."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.assistant import Assistant
+from app.http import create_api
+
+
+@pytest.fixture
+def client(assistant: Assistant, folder: Path) -> Iterator[TestClient]:
+    assistant.sync([str(folder)])
+    with TestClient(create_api(assistant), raise_server_exceptions=False) as opened:
+        yield opened
+
+
+def lines(response: Any) -> list[dict[str, Any]]:
+    assert response.status_code == 200
+    assert response.headers["content-type"].startswith("application/x-ndjson")
+    return [json.loads(line) for line in response.text.splitlines()]
+
+
+def document_named(client: TestClient, name: str) -> dict[str, Any]:
+    documents = client.get("/api/documents").json()["documents"]
+    return next(document for document in documents if document["path"].endswith(name))
+
+
+def test_status_and_documents(client: TestClient, folder: Path) -> None:
+    status = client.get("/api/status").json()
+    assert [source["location"] for source in status["sources"]] == [str(folder)]
+    assert status["counts"]["ok"] == 3
+    assert status["counts"]["skipped"] == 1
+    assert len(client.get("/api/documents").json()["documents"]) == 4
+
+
+def test_a_document_and_its_text_by_id(client: TestClient) -> None:
+    document = document_named(client, "whales.txt")
+    assert client.get(f"/api/documents/{document['id']}").json()["pages"] is None
+    response = client.get(f"/api/documents/{document['id']}/text")
+    assert response.text.startswith("The blue whale")
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+    assert response.headers["cache-control"] == "no-store"
+
+
+def test_ask_streams_retrieval_text_and_the_cited_answer(client: TestClient) -> None:
+    received = lines(client.post("/api/ask", json={"question": "When was the Eiffel Tower opened?"}))
+    assert received[0]["event"] == "retrieved"
+    assert received[0]["passages"]
+    assert {line["event"] for line in received[1:-1]} == {"text"}
+    last = received[-1]
+    assert last["event"] == "answered"
+    assert last["answer"] == "".join(line["text"] for line in received[1:-1])
+    conversation = client.get(f"/api/conversations/{last['conversation']}").json()
+    assert conversation["exchanges"][0]["answer"] == last["answer"]
+
+
+def test_ask_without_stream_gives_one_document_restricted_to_ids(client: TestClient) -> None:
+    whales = document_named(client, "whales.txt")["id"]
+    body = {"question": "How much krill does the blue whale eat a day?", "documents": [whales], "stream": False}
+    reply = client.post("/api/ask", json=body).json()
+    assert {citation["document_id"] for citation in reply["citations"]} <= {whales}
+    assert reply["timings_ms"]["total"] > 0
+
+
+def test_search_gives_hits_with_positions(client: TestClient) -> None:
+    reply = client.get("/api/search", params={"question": "green tea", "k": 2}).json()
+    best = reply["hits"][0]
+    assert best["source"].endswith("tea.html")
+    text = client.get(f"/api/documents/{best['document_id']}/text").text
+    assert text[best["start"] : best["end"]] == best["text"]
+
+
+def test_sync_streams_its_steps_and_ends_with_the_report(client: TestClient, folder: Path) -> None:
+    (folder / "new.txt").write_text("Zebras have stripes of black and white.", encoding="utf-8")
+    received = lines(client.post("/api/sync", json={}))
+    assert received[-1]["event"] == "report"
+    assert received[-1]["counts"]["ok"] == 4
+    assert any(line.get("path", "").endswith("new.txt") for line in received[:-1] if line["path"])
+
+
+def test_an_error_inside_a_stream_is_its_last_line(client: TestClient, tmp_path: Path) -> None:
+    received = lines(client.post("/api/sync", json={"locations": [str(tmp_path / "nowhere")]}))
+    assert "nowhere" in received[-1]["error"]["message"]
+    received = lines(client.post("/api/ask", json={"question": "Why?", "conversation": "nope"}))
+    assert "nope" in received[-1]["error"]["message"]
+
+
+def test_conversations_can_be_renamed_and_deleted(client: TestClient) -> None:
+    reply = client.post("/api/ask", json={"question": "What do whales eat?", "stream": False}).json()
+    url = f"/api/conversations/{reply['conversation']}"
+    assert client.patch(url, json={"title": "Whales"}).status_code == 200
+    assert [row["title"] for row in client.get("/api/conversations").json()["conversations"]] == ["Whales"]
+    assert client.delete(url).json()["deleted"] is True
+    assert client.get(url).status_code == 404
+
+
+def test_a_source_can_be_removed(client: TestClient, folder: Path) -> None:
+    assert client.delete("/api/sources", params={"location": str(folder)}).json()["removed"] == 4
+    assert client.get("/api/documents").json()["documents"] == []
+    assert (folder / "whales.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "body", "status"),
+    [
+        ("GET", "/api/documents/999999", None, 404),
+        ("GET", "/api/documents/999999/text", None, 404),
+        ("GET", "/api/documents/999999/page/1.png", None, 404),
+        ("GET", "/api/documents/..%2f..%2fetc%2fpasswd/text", None, 404),
+        ("GET", "/api/documents/abc", None, 422),
+        ("GET", "/api/nothing", None, 404),
+        ("GET", "/api/search", None, 422),
+        ("GET", "/api/search?question=x&k=0", None, 422),
+        ("POST", "/api/ask", {"question": ""}, 422),
+        ("POST", "/api/ask", {"question": "x", "unknown": 1}, 422),
+        ("PATCH", "/api/conversations/nope", {"title": "x"}, 404),
+        ("DELETE", "/api/sources?location=nope", None, 400),
+        ("GET", "/docs", None, 404),
+    ],
+)
+def test_every_error_has_the_same_shape(client: TestClient, method: str, url: str, body: Any, status: int) -> None:
+    response = client.request(method, url, json=body)
+    assert response.status_code == status
+    error = response.json()["error"]
+    assert error["message"]
+    assert set(error) == {"message", "remedy"}
+
+
+def test_page_pictures_exist_only_for_pdfs(client: TestClient) -> None:
+    whales = document_named(client, "whales.txt")["id"]
+    assert client.get(f"/api/documents/{whales}/page/1.png").status_code == 404
