@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, cast
 import psutil
 
 from rag.errors import ReadError, SkippedError
-from rag.parse_worker import OUT_OF_MEMORY, read_frame, write_frame
+from rag.parse_worker import OUT_OF_MEMORY, content_hash, read_frame, write_frame
 from rag.schema import path_key
 from rag.types import Block, ParsedDocument
 
@@ -179,7 +179,7 @@ class _Worker:
             return _result(path, json.loads(reply))
         status = process.wait()
         self._discard()
-        return ReadResult(path, error=_cause_of_death(killed_for, status))
+        return _identified(ReadResult(path, error=_cause_of_death(killed_for, status)))
 
     def enforce(self) -> None:
         """Kills the process if its file has taken too long or too much."""
@@ -265,6 +265,16 @@ def _resident_mb(pid: int) -> float:
         return float(psutil.Process(pid).memory_info().rss) / _MIB
     except psutil.Error:
         return 0.0
+
+
+def _identified(result: ReadResult) -> ReadResult:
+    """With the version of the file that killed its reader, so that no later sync tries the same bytes again."""
+    try:
+        status = Path(result.path).stat()
+        digest = content_hash(Path(result.path))
+    except OSError:
+        return result
+    return replace(result, size=status.st_size, mtime_ns=status.st_mtime_ns, content_hash=digest)
 
 
 def _cause_of_death(killed_for: str | None, status: int) -> ReadError:

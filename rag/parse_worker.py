@@ -65,7 +65,7 @@ def main(reader_module: str, address_space: int) -> None:
         path = Path(requests.get().decode("utf-8", "surrogatepass"))
         try:
             reply = _read(reader_module, path)
-            payload = json.dumps(reply, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+            payload = json.dumps(reply, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
         except MemoryError:
             os._exit(OUT_OF_MEMORY)
         write_frame(replies, payload)

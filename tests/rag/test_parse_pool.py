@@ -1,0 +1,199 @@
+"""The pool with readers that misbehave: each costs its own file and nothing else."""
+
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from rag.errors import SkippedError
+from rag.parse_pool import ParseLimits, ParsePool, ReadResult
+
+# A reader that does what the file says. The folder it lies in is put on sys.path, which children inherit.
+_READER = """
+import os, sys, time
+from pathlib import Path
+from rag.errors import ReadError, SkippedError
+from rag.types import Block, ParsedDocument
+
+def read(path: Path) -> ParsedDocument:
+    order = path.read_text(encoding="utf-8")
+    print("noise on stdout")
+    os.write(1, b"more noise")
+    if order == "loop":
+        while True:
+            pass
+    if order == "sleep":
+        time.sleep(600)
+    if order == "eat":
+        hoard = []
+        while True:
+            hoard.append(bytearray(os.urandom(1 << 20)) * 8)
+    if order == "bomb":
+        bytearray(1 << 45)
+    if order == "crash":
+        os.abort()
+    if order == "exit":
+        sys.exit(3)
+    if order == "defect":
+        raise ZeroDivisionError("a defect")
+    if order == "deep":
+        return read(path) if sys.getrecursionlimit() else None
+    if order == "broken":
+        raise ReadError("It is damaged.", "Repair it.")
+    if order == "skip":
+        raise SkippedError("Not for us.")
+    if order == "grow":
+        with path.open("a") as file:
+            file.write("more")
+    if order == "surrogate":
+        order = "half \\ud83d gone"
+    block = Block(0, len(order), "heading", 1, 2, 3.5, 4.5, "label")
+    return ParsedDocument(order, (block,), "Title", "text/plain", ("warned",), {"author": "me", "pid": str(os.getpid())})
+"""
+
+
+@pytest.fixture(autouse=True)
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "readers"
+    folder.mkdir()
+    (folder / "obedient_reader.py").write_text(_READER, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(folder))
+
+
+def pool(**limits: float) -> ParsePool:
+    return ParsePool(ParseLimits(**limits), reader_module="obedient_reader")  # type: ignore[arg-type]
+
+
+def read(pool: ParsePool, folder: Path, *orders: str) -> dict[str, ReadResult]:
+    files = []
+    for number, order in enumerate(orders):
+        path = folder / f"{number}.txt"
+        path.write_text(order, encoding="utf-8")
+        files.append((str(path), len(order)))
+    results = {result.path: result for result in pool.read_all(files, threading.Event())}
+    assert len(results) == len(orders)
+    return {order: results[path] for order, (path, _) in zip(orders, files, strict=True)}
+
+
+def test_a_document_comes_through_whole(tmp_path: Path) -> None:
+    result = read(pool(), tmp_path, "Gr\u00fc\u00dfe 😀 \0 \r\n end")["Gr\u00fc\u00dfe 😀 \0 \r\n end"]
+    document = result.document
+    assert document is not None and result.error is None
+    assert document.text == "Gr\u00fc\u00dfe 😀 \0 \r\n end"
+    (block,) = document.blocks
+    assert (block.end, block.kind, block.level, block.page, block.start_s, block.end_s, block.label) == (
+        len(document.text), "heading", 1, 2, 3.5, 4.5, "label"
+    )  # fmt: skip
+    assert (document.title, document.warnings, document.metadata["author"]) == ("Title", ("warned",), "me")
+    assert result.size == len(document.text.encode()) and len(result.content_hash) == 40
+
+
+@pytest.mark.parametrize("bad", ["crash", "exit", "defect", "deep", "broken", "skip", "bomb"])
+def test_a_bad_file_fails_alone(tmp_path: Path, bad: str) -> None:
+    results = read(pool(workers=1), tmp_path, "one", bad, "two")
+    assert results["one"].document is not None and results["two"].document is not None
+    error = results[bad].error
+    assert error is not None and results[bad].document is None
+    assert isinstance(error, SkippedError) == (bad == "skip")
+    expected = {
+        "crash": "crashed",
+        "exit": "crashed",
+        "defect": "ZeroDivisionError",
+        "deep": "nested too deeply",
+        "broken": "It is damaged. Repair it.",
+        "skip": "Not for us.",
+        "bomb": "too much memory",
+    }
+    assert expected[bad] in str(error)
+    assert results[bad].content_hash  # so that the same bytes are not tried again at every sync
+
+
+@pytest.mark.parametrize("slow", ["loop", "sleep"])
+def test_a_file_that_takes_too_long_is_stopped(tmp_path: Path, slow: str) -> None:
+    results = read(pool(workers=1, timeout_s=1.0), tmp_path, slow, "two")
+    assert "too long" in str(results[slow].error)
+    assert results["two"].document is not None
+
+
+def test_a_file_that_takes_too_much_memory_is_stopped(tmp_path: Path) -> None:
+    results = read(pool(workers=1, memory_mb=200), tmp_path, "eat", "two")
+    assert "too much memory" in str(results["eat"].error)
+    assert results["two"].document is not None
+
+
+def test_a_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
+    result = read(pool(), tmp_path, "grow")["grow"]
+    assert result.changed and result.document is None and result.error is None
+
+
+def test_half_a_character_becomes_a_whole_one(tmp_path: Path) -> None:
+    document = read(pool(), tmp_path, "surrogate")["surrogate"].document
+    assert document is not None and document.text == "half \N{REPLACEMENT CHARACTER} gone"
+
+
+def test_a_worker_serves_many_files(tmp_path: Path) -> None:
+    results = read(pool(workers=2), tmp_path, *(f"text {i}" for i in range(60)))
+    pids = {result.document.metadata["pid"] for result in results.values() if result.document}
+    assert len(pids) <= 2
+
+
+def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
+    paths = [str(tmp_path / "gone.txt"), str(tmp_path)]
+    results = {r.path: r for r in pool().read_all([(path, 0) for path in paths], threading.Event())}
+    for path in paths:
+        assert "could not be opened" in str(results[path].error) and results[path].content_hash == ""
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="such names cannot be made here")
+@pytest.mark.parametrize("name", ["new\nline.txt", "\udcff\udcfe.txt", "-rf.txt"])
+def test_any_name_reaches_the_worker(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("hello")
+    (result,) = pool().read_all([(str(tmp_path / name), 5)], threading.Event())
+    assert result.path == str(tmp_path / name)
+    assert result.document is not None and result.document.text == "hello"
+
+
+def test_cancelling_ends_what_is_being_read(tmp_path: Path) -> None:
+    (tmp_path / "sleep.txt").write_text("sleep")
+    (tmp_path / "quick.txt").write_text("quick")
+    cancel = threading.Event()
+    results = []
+    for result in pool(workers=2).read_all([(str(tmp_path / f"{n}.txt"), 5) for n in ("quick", "sleep")], cancel):
+        results.append(result.path)
+        cancel.set()
+    assert results == [str(tmp_path / "quick.txt")]
+    assert no_children()
+
+
+def test_leaving_early_leaves_no_process(tmp_path: Path) -> None:
+    for number in range(20):
+        (tmp_path / f"{number}.txt").write_text("text")
+    results = pool(workers=2).read_all([(str(tmp_path / f"{n}.txt"), 4) for n in range(20)], threading.Event())
+    next(results)
+    results.close()
+    assert no_children()
+
+
+def test_no_more_is_drawn_than_has_room(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    drawn = 0
+
+    def files() -> Iterator[tuple[str, int]]:
+        nonlocal drawn
+        for _ in range(50):
+            drawn += 1
+            path = tmp_path / f"{drawn}.txt"
+            path.write_text("a")
+            yield str(path), 40 << 20
+
+    for taken, _ in enumerate(pool(workers=2, in_flight_mb=100).read_all(files(), threading.Event()), start=1):
+        assert drawn <= taken + 3
+
+
+def no_children() -> bool:
+    children = psutil.Process().children()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    return not [child for child in alive if "rag.parse_worker" in " ".join(child.cmdline())]

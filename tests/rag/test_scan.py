@@ -1,0 +1,144 @@
+"""What a scan lists, on real folders."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from rag.scan import Patterns, Scan, scan
+from rag.types import Source
+
+needs_links = pytest.mark.skipif(sys.platform == "win32", reason="making links needs rights on Windows")
+
+
+def source(path: Path, id_: int = 1, kind: str = "folder") -> Source:
+    assert kind in ("folder", "file")
+    return Source(id_, "folder" if kind == "folder" else "file", str(path), 0.0)
+
+
+def write(path: Path, text: str = "text") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def names(found: Scan, root: Path) -> list[str]:
+    return sorted(os.path.relpath(path, root).replace(os.sep, "/") for path in found.files)
+
+
+def test_subfolders_count_and_sizes_are_true(tmp_path: Path) -> None:
+    write(tmp_path / "a.txt", "four")
+    deep = write(tmp_path / "b" / "c" / "d.pdf", "seven..")
+    found = scan([source(tmp_path)])
+    assert names(found, tmp_path) == ["a.txt", "b/c/d.pdf"]
+    file = found.files[str(deep)]
+    assert (file.size, file.mtime_ns, file.source_id) == (7, deep.stat().st_mtime_ns, 1)
+
+
+def test_hidden_and_junk_are_left_out(tmp_path: Path) -> None:
+    for name in (".hidden", ".git/config", "node_modules/a.js", "__pycache__/a.pyc", "__MACOSX/a", "~$report.docx"):
+        write(tmp_path / name)
+    for name in ("Thumbs.db", "x.tmp", "film.part", "env/pyvenv.cfg", "env/lib/module.py", "$RECYCLE.BIN/a.txt"):
+        write(tmp_path / name)
+    write(tmp_path / "kept.txt")
+    assert names(scan([source(tmp_path)]), tmp_path) == ["kept.txt"]
+
+
+def test_a_hidden_folder_that_was_named_is_read(tmp_path: Path) -> None:
+    write(tmp_path / ".notes" / "a.txt")
+    assert names(scan([source(tmp_path / ".notes")]), tmp_path) == [".notes/a.txt"]
+
+
+@needs_links
+def test_a_loop_of_links_ends(tmp_path: Path) -> None:
+    write(tmp_path / "a" / "x.txt")
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+    (tmp_path / "a" / "self").symlink_to(tmp_path / "a" / "self")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    found = scan([source(tmp_path)])
+    assert names(found, tmp_path) == ["a/x.txt"]
+    assert [trouble.path for trouble in found.troubles] == [str(tmp_path / "a" / "self")]
+
+
+@needs_links
+def test_linked_folders_and_files_elsewhere_are_followed_once(tmp_path: Path) -> None:
+    write(tmp_path / "elsewhere" / "x.txt")
+    write(tmp_path / "single.txt")
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "one").symlink_to(tmp_path / "elsewhere")
+    (root / "two").symlink_to(tmp_path / "elsewhere")
+    (root / "s1.txt").symlink_to(tmp_path / "single.txt")
+    (root / "s2.txt").symlink_to(tmp_path / "single.txt")
+    found = names(scan([source(root)]), root)
+    assert len(found) == 2
+    assert found[0] in ("one/x.txt", "two/x.txt") and found[1] in ("s1.txt", "s2.txt")
+
+
+@needs_links
+def test_a_real_file_comes_before_a_link_to_it(tmp_path: Path) -> None:
+    write(tmp_path / "z" / "real.txt")
+    (tmp_path / "a-link.txt").symlink_to(tmp_path / "z" / "real.txt")
+    assert names(scan([source(tmp_path)]), tmp_path) == ["z/real.txt"]
+
+
+@needs_links
+def test_a_link_that_leads_nowhere_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "dangling.txt").symlink_to(tmp_path / "gone.txt")
+    found = scan([source(tmp_path)])
+    assert found.files == {}
+    (trouble,) = found.troubles
+    assert trouble.path.endswith("dangling.txt") and "leads nowhere" in trouble.reason
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_named_pipe_is_not_a_document(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+    assert scan([source(tmp_path)]).files == {}
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may open every folder")
+def test_a_closed_folder_is_reported(tmp_path: Path) -> None:
+    write(tmp_path / "closed" / "a.txt")
+    write(tmp_path / "open.txt")
+    (tmp_path / "closed").chmod(0)
+    try:
+        found = scan([source(tmp_path)])
+    finally:
+        (tmp_path / "closed").chmod(0o700)
+    assert names(found, tmp_path) == ["open.txt"]
+    assert [trouble.path for trouble in found.troubles] == [str(tmp_path / "closed")]
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="such names cannot be made here")
+@pytest.mark.parametrize("name", [b"new\nline.txt", b"\xff\xfe.txt", "snow\N{SNOWMAN}.txt".encode(), b"tab\t'\".txt"])
+def test_odd_names_come_back(tmp_path: Path, name: bytes) -> None:
+    path = os.fsencode(tmp_path) + b"/" + name
+    Path(os.fsdecode(path)).write_text("text")
+    assert [os.fsencode(found) for found in scan([source(tmp_path)]).files] == [path]
+
+
+def test_overlapping_sources_list_a_file_once_with_the_innermost(tmp_path: Path) -> None:
+    inner = write(tmp_path / "in" / "a.txt")
+    outer = write(tmp_path / "b.txt")
+    found = scan([source(tmp_path, 1), source(tmp_path / "in", 2), source(inner, 3, "file")])
+    assert {path: file.source_id for path, file in found.files.items()} == {str(inner): 3, str(outer): 1}
+
+
+def test_a_missing_source_is_unreachable(tmp_path: Path) -> None:
+    write(tmp_path / "there" / "a.txt")
+    gone = source(tmp_path / "gone", 2)
+    found = scan([gone, source(tmp_path / "there")])
+    assert found.unreachable == [gone]
+    assert len(found.files) == 1
+
+
+def test_patterns(tmp_path: Path) -> None:
+    for name in ("a.pdf", "b.txt", "drafts/c.pdf", "sub/d.PDF", "sub/old/e.pdf"):
+        write(tmp_path / name)
+    root = source(tmp_path)
+    assert names(scan([root], Patterns(include=("*.pdf",), exclude=("drafts",))), tmp_path)[:1] == ["a.pdf"]
+    assert names(scan([root], Patterns(include=("*.txt",))), tmp_path) == ["b.txt"]
+    assert "sub/old/e.pdf" not in names(scan([root], Patterns(exclude=("sub/old",))), tmp_path)
+    assert names(scan([root], Patterns(include=("sub/**",))), tmp_path) == ["sub/d.PDF", "sub/old/e.pdf"]
