@@ -1,0 +1,115 @@
+"""Writes small Word 97 files for tests: an OLE container, a FIB, a piece table and one page of paragraph properties."""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_SECTOR = 512
+_END, _FREE, _FAT = 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFFFFFD
+IN_TABLE = struct.pack("<HB", 0x2416, 1)
+ROW_END = IN_TABLE + struct.pack("<HB", 0x2417, 1)
+IN_LIST = struct.pack("<HH", 0x460B, 1)
+
+
+@dataclass(frozen=True)
+class P:
+    """A paragraph: ``mark`` ends it; ``style`` 1 to 9 is a heading; ``extra`` are property modifiers (Prl)."""
+
+    text: str
+    mark: str = "\r"
+    style: int = 0
+    extra: bytes = b""
+
+
+def write_doc(
+    path: Path,
+    main: Sequence[P],
+    *,
+    footnotes: str = "",
+    headers: str = "",
+    compressed: bool = True,
+    flags: int = 0,
+    ident: int = 0xA5EC,
+) -> Path:
+    """``compressed`` stores a byte a character (cp1252); otherwise the first half is so and the rest is UTF-16."""
+    body = "".join(paragraph.text + paragraph.mark for paragraph in main)
+    text = body + footnotes + headers
+    split = len(text) if compressed else len(text) // 2
+    stream = bytearray(1024)
+    first_fc = len(stream)
+    stream += text[:split].encode("cp1252")
+    stream += b"\0" * (len(stream) % 2)
+    second_fc = len(stream)
+    stream += text[split:].encode("utf-16-le")
+
+    def fc(cp: int) -> int:
+        return first_fc + cp if cp < split else second_fc + 2 * (cp - split)
+
+    # An odd gap before the UTF-16 part belongs to no paragraph that a test looks at.
+    stream += b"\0" * (-len(stream) % _SECTOR)
+    page = len(stream) // _SECTOR
+    stream += _papx_page(main, fc)
+    table = bytearray(struct.pack("<BI", 2, 4 * 3 + 8 * 2 if split < len(text) else 4 * 2 + 8))
+    positions = (0, split, len(text)) if split < len(text) else (0, len(text))
+    table += struct.pack(f"<{len(positions)}I", *positions)
+    table += struct.pack("<HIH", 0, 0x40000000 | (2 * first_fc), 0)
+    if split < len(text):
+        table += struct.pack("<HIH", 0, second_fc, 0)
+    clx_length = len(table)
+    table += struct.pack("<III", first_fc, fc(len(text)), page)
+    struct.pack_into("<HH", stream, 0, ident, 0x00C1)
+    struct.pack_into("<H", stream, 0x0A, 0x0200 | flags)
+    struct.pack_into("<8i", stream, 0x4C, len(body), len(footnotes), len(headers), 0, 0, 0, 0, 0)
+    struct.pack_into("<II", stream, 0x9A + 8 * 13, clx_length, 12)
+    struct.pack_into("<II", stream, 0x9A + 8 * 33, 0, clx_length)
+    path.write_bytes(container({"WordDocument": bytes(stream), "1Table": bytes(table)}))
+    return path
+
+
+def _papx_page(paragraphs: Sequence[P], fc) -> bytes:  # type: ignore[no-untyped-def]
+    """A PapxFkp: bounds, one BxPap for each paragraph, and the properties from the end of the page downwards."""
+    page = bytearray(_SECTOR)
+    number = len(paragraphs)
+    at, end = 0, _SECTOR - 1
+    for index, paragraph in enumerate(paragraphs):
+        struct.pack_into("<I", page, 4 * index, fc(at))
+        data = struct.pack("<H", paragraph.style) + paragraph.extra
+        data += b"\0" * ((len(data) + 1) % 2)
+        end = (end - len(data) - 1) // 2 * 2
+        page[end] = (len(data) + 1) // 2
+        page[end + 1 : end + 1 + len(data)] = data
+        page[4 * (number + 1) + 13 * index] = end // 2
+        at += len(paragraph.text) + len(paragraph.mark)
+    struct.pack_into("<I", page, 4 * number, fc(at))
+    assert 4 * (number + 1) + 13 * number <= end, "too many paragraphs for one page"
+    page[511] = number
+    return bytes(page)
+
+
+def container(streams: dict[str, bytes]) -> bytes:
+    """A compound file (MS-CFB) with these streams; each is padded so that none is a small one."""
+    sectors: list[bytes] = [b"", b""]
+    fat = [_FAT, _END]
+    entries = [_entry("Root Entry", 5, _END, 0, 1)]
+    for index, (name, data) in enumerate(streams.items(), 1):
+        data = data + b"\0" * max(0, 4096 - len(data))
+        size = len(data)
+        data += b"\0" * (-len(data) % _SECTOR)
+        start = len(sectors)
+        count = len(data) // _SECTOR
+        sectors += [data[_SECTOR * number : _SECTOR * (number + 1)] for number in range(count)]
+        fat += [*range(start + 1, start + count), _END]
+        entries.append(_entry(name, 2, start, size, -1, right=index + 1 if index < len(streams) else -1))
+    assert len(fat) <= 128 and len(entries) <= 4
+    sectors[0] = struct.pack("<128I", *fat, *[_FREE] * (128 - len(fat)))
+    sectors[1] = b"".join(entries).ljust(_SECTOR, b"\0")
+    header = struct.pack("<8s16xHHHHH6xIIIIIIIIII", bytes.fromhex("d0cf11e0a1b11ae1"), 0x3E, 3, 0xFFFE, 9, 6,
+                         0, 1, 1, 0, 4096, _END, 0, _END, 0, 0)  # fmt: skip
+    header += struct.pack("<108I", *[_FREE] * 108)
+    return header[:_SECTOR].ljust(_SECTOR, b"\xff") + b"".join(sectors)
+
+
+def _entry(name: str, kind: int, start: int, size: int, child: int, right: int = -1) -> bytes:
+    raw = name.encode("utf-16-le") + b"\0\0"
+    return struct.pack("<64sHBBiii16xIQQIQ", raw, len(raw), kind, 1, -1, right, child, 0, 0, 0, start, size)
