@@ -21,6 +21,7 @@ from engines.weights import DenseLinear, Float, Linear, QuantizedLinear
 Projection = Literal["q", "k", "v", "o", "gate", "up", "down"]
 Norm = Literal["input", "attention_output", "mlp_input", "mlp_output", "query", "key"]
 PROJECTIONS: tuple[Projection, ...] = ("q", "k", "v", "o", "gate", "up", "down")
+NORMS: tuple[Norm, ...] = ("input", "attention_output", "mlp_input", "mlp_output", "query", "key")
 
 _Loader = Callable[[TensorFiles, str, Quantization, tuple[int, int], Float | None], QuantizedLinear]
 _LOADERS: dict[str, _Loader] = {

@@ -1,0 +1,80 @@
+"""One decoder layer in plain float32 numpy. The reference runtime and the quantizer's calibration run on it.
+
+``attend(q, k, v)`` comes from outside, rotation included, so that the layer knows neither positions nor pages.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from engines.checkpoint import NORMS, PROJECTIONS, Checkpoint, Norm, Projection
+from engines.spec import ModelSpec
+from engines.weights import Float
+
+# q [T, heads, head_dim], k and v [T, kv_heads, head_dim] -> mixed values [T, heads * head_dim]
+Attend = Callable[[Float, Float, Float], Float]
+
+
+@dataclass(slots=True)
+class DecoderLayer:
+    """Effective weights [out, in] of a layer, its biases and norms. ``inputs`` keeps the last input of each projection
+    when ``recording`` is set."""
+
+    spec: ModelSpec
+    weights: dict[Projection, Float]
+    biases: dict[Projection, Float | None]
+    norms: dict[Norm, Float | None]
+    recording: bool = False
+    inputs: dict[Projection, Float] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, layer: int) -> "DecoderLayer":
+        linears = {name: checkpoint.linear(layer, name) for name in PROJECTIONS}
+        return cls(
+            checkpoint.spec,
+            {name: linear.dense() for name, linear in linears.items()},
+            {name: linear.bias for name, linear in linears.items()},
+            {name: checkpoint.norm(layer, name) for name in NORMS},
+        )
+
+    def __call__(self, x: Float, attend: Attend) -> Float:
+        """[T, hidden] -> [T, hidden]."""
+        x = x + self._optional_norm(self._attention(self._norm(x, "input"), attend), "attention_output")
+        return x + self._optional_norm(self._mlp(self._norm(x, "mlp_input")), "mlp_output")
+
+    def _attention(self, x: Float, attend: Attend) -> Float:
+        spec = self.spec
+        q = self._project("q", x).reshape(len(x), spec.num_heads, spec.head_dim)
+        k = self._project("k", x).reshape(len(x), spec.num_kv_heads, spec.head_dim)
+        v = self._project("v", x).reshape(len(x), spec.num_kv_heads, spec.head_dim)
+        return self._project("o", attend(self._optional_norm(q, "query"), self._optional_norm(k, "key"), v))
+
+    def _mlp(self, x: Float) -> Float:
+        gate = self._project("gate", x)
+        if self.spec.activation == "silu":
+            activated = gate / (1 + np.exp(-gate))
+        else:
+            activated = 0.5 * gate * (1 + np.tanh(np.float32(np.sqrt(2 / np.pi)) * (gate + 0.044715 * gate**3)))
+        return self._project("down", activated * self._project("up", x))
+
+    def _project(self, name: Projection, x: Float) -> Float:
+        if self.recording:
+            self.inputs[name] = x
+        y = x @ self.weights[name].T
+        bias = self.biases[name]
+        return y if bias is None else y + bias
+
+    def _norm(self, x: Float, name: Norm) -> Float:
+        weight = self.norms[name]
+        assert weight is not None, f"this family has no norm {name}"
+        return rms_norm(x, weight, self.spec.norm_eps)
+
+    def _optional_norm(self, x: Float, name: Norm) -> Float:
+        return x if self.norms[name] is None else self._norm(x, name)
+
+
+def rms_norm(x: Float, weight: Float, eps: float) -> Float:
+    """Root mean square normalisation over the last axis (Zhang and Sennrich, 2019)."""
+    scale = 1 / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + np.float32(eps))
+    return np.asarray(x * scale * weight, dtype=np.float32)
