@@ -1,0 +1,127 @@
+"""A question in, hits or passages out.
+
+    question -> nearest vectors, keyword search (BM25) -> fuse -> drop repeated texts -> (rerank) -> hits
+             -> merge neighbours within the budget -> passages
+
+A leg that has nothing to offer (no vectors yet, an embedder that has just been changed, a question of stop words)
+leaves the field to the other. The order of results is the same every time. This file does not know how answers are
+written.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.fuse import fuse
+from rag.protocols import Embedder, Reranker
+from rag.segments import to_passages
+from rag.types import Chunk, Document, Filter, Hit, Passage
+
+_EVERYTHING = Filter()
+_TOKENS_PER_HIT = 50  # hits asked for a budget of tokens: some are short, some repeat others
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalSettings:
+    """``depth`` candidates of each leg are fused by reciprocal rank with these weights; weight 0 turns a leg off."""
+
+    depth: int = 50
+    rrf_k: float = 60.0
+    dense_weight: float = 1.0
+    keyword_weight: float = 1.0
+
+
+class DenseIndex(Protocol):
+    """The dense leg: ``rag.vectors.VectorIndex`` or ``rag.llama_store.ExternalStore``."""
+
+    @property
+    def embedder_name(self) -> str | None: ...
+    def refresh(self) -> None: ...
+    def search(
+        self, query: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None = None
+    ) -> list[tuple[int, float]]: ...
+
+
+class ChunkLibrary(Protocol):
+    """What of ``rag.library.Library`` is read here."""
+
+    def chunks(self, ids: Sequence[int]) -> dict[int, tuple[Chunk, Document]]: ...
+    def chunk_range(self, document_id: int, first_ordinal: int, last_ordinal: int) -> list[Chunk]: ...
+    def chunk_ids(self, filter: Filter = ...) -> NDArray[np.int64]: ...
+    def keyword_search(self, question: str, k: int, filter: Filter = ...) -> list[tuple[int, float]]: ...
+    def document_text(self, document_id: int) -> str: ...
+
+
+class Retriever:
+    """Finds what answers a question. May be used from several threads."""
+
+    def __init__(
+        self,
+        library: ChunkLibrary,
+        vectors: DenseIndex,
+        embedder: Embedder,
+        settings: RetrievalSettings = RetrievalSettings(),
+        reranker: Reranker | None = None,
+    ) -> None:
+        self._library = library
+        self._vectors = vectors
+        self._embedder = embedder
+        self._settings = settings
+        self._reranker = reranker
+
+    def search(self, question: str, k: int = 10, filter: Filter = _EVERYTHING) -> list[Hit]:
+        """The ``k`` best chunks, best first, no text twice."""
+        if k <= 0 or not question.strip():
+            return []
+        depth = max(self._settings.depth, k)
+        dense = self._dense(question, depth, filter)
+        keyword = self._keyword(question, depth, filter)
+        fused = fuse(
+            (dense, keyword), (self._settings.dense_weight, self._settings.keyword_weight), self._settings.rrf_k
+        )
+        found = self._library.chunks([id_ for id_, _ in fused])
+        dense_ranks = {id_: rank for rank, id_ in enumerate(dense, start=1)}
+        keyword_ranks = {id_: rank for rank, id_ in enumerate(keyword, start=1)}
+        hits = [
+            Hit(*found[id_], score, dense_ranks.get(id_), keyword_ranks.get(id_))
+            for id_, score in fused
+            if id_ in found
+        ]
+        hits = _without_repeats(hits)
+        if self._reranker is not None:
+            hits = self._reranker.rerank(question, hits[:depth])
+        return hits[:k]
+
+    def passages(self, question: str, filter: Filter = _EVERYTHING, token_budget: int = 1500) -> list[Passage]:
+        """What an answer is written from: the best hits within the budget, neighbours merged, numbered from 1."""
+        hits = self.search(question, max(8, token_budget // _TOKENS_PER_HIT), filter)
+        return to_passages(hits, self._library, self._embedder.count_tokens, token_budget)
+
+    def _dense(self, question: str, k: int, filter: Filter) -> list[int]:
+        if self._settings.dense_weight <= 0:
+            return []
+        self._vectors.refresh()
+        if self._vectors.embedder_name != self._embedder.name:  # empty, or still holding another embedder's vectors
+            return []
+        allowed = self._library.chunk_ids(filter) if filter else None
+        return [id_ for id_, _ in self._vectors.search(self._embedder.embed_query(question), k, allowed)]
+
+    def _keyword(self, question: str, k: int, filter: Filter) -> list[int]:
+        if self._settings.keyword_weight <= 0:
+            return []
+        return [id_ for id_, _ in self._library.keyword_search(question, k, filter)]
+
+
+def _without_repeats(hits: Sequence[Hit]) -> list[Hit]:
+    """The first of all hits with the same words; copies of a file fill no second place."""
+    seen: set[str] = set()
+    kept = []
+    for hit in hits:
+        words = " ".join(hit.chunk.text.split())
+        if words not in seen:
+            seen.add(words)
+            kept.append(hit)
+    return kept
