@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 from rag.errors import ReadError
 from rag.readers.builder import DocumentBuilder, one_line
@@ -33,18 +34,33 @@ def read(path: Path) -> ParsedDocument:
     # Excel's own line: "sep=;"
     text = re.sub(r"\Asep=.\r?\n", "", decoded.text)
     try:
-        _add_rows(builder, _rows(text, delimiter))
+        _add_rows(builder, _rows(text, delimiter, quotes=_quotes_are_closed(text, delimiter)))
     except csv.Error as error:
         raise ReadError(f"The table could not be read: {error}.") from error
     return builder.build()
 
 
-def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
+def _rows(text: str, delimiter: str, *, quotes: bool = True) -> Iterator[list[str]]:
     previous = csv.field_size_limit(_MAX_FIELD_CHARS)
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
+    lines = io.StringIO(text, newline="")
     try:
-        yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+        yield from csv.reader(lines, delimiter=delimiter, skipinitialspace=True, quoting=quoting)
     finally:
         csv.field_size_limit(previous)
+
+
+def _quotes_are_closed(text: str, delimiter: str) -> bool:
+    """Whether a quotation mark opens a cell that never ends and would swallow the rest of the table."""
+    previous = csv.field_size_limit(_MAX_FIELD_CHARS)
+    try:
+        for _ in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True):
+            pass
+    except csv.Error as error:
+        return "end of data" not in str(error)
+    finally:
+        csv.field_size_limit(previous)
+    return True
 
 
 def _delimiter(text: str) -> str:

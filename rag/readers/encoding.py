@@ -31,6 +31,7 @@ _ESCAPES: tuple[tuple[re.Pattern[bytes], str], ...] = (
 # logs) and the shifts of ISO-2022 are fine.
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\x0b\x0c\r\x0e\x0f\x1b")) + b"\x7f"
 _MAX_CONTROL_SHARE = 0.01
+_MIN_ZERO_SHARE = 0.2  # ASCII in UTF-16 is half zeros
 _SAMPLE_BYTES = 65_536
 # What these names mean on the web and in mail: the wider encoding of the program that wrote them.
 _CODEC_OF_LABEL = {
@@ -109,8 +110,12 @@ def _few_controls(data: bytes) -> bool:
 
 def _wide_encoding(head: bytes) -> str | None:
     """UTF-16 or UTF-32 without a byte order mark: what decodes to plausible text with the most ASCII in it."""
-    if b"\x00" not in head:
+    zeros = head.count(b"\x00")
+    if not zeros:
         return None
+    narrow = head.replace(b"\x00", b"")
+    if zeros < _MIN_ZERO_SHARE * len(head) and _few_controls(narrow) and _is_utf8(narrow):
+        return None  # a log with some zeros in it, not wide characters
     best, most_ascii = None, 0
     for encoding in _WIDE:
         try:

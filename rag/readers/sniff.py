@@ -112,7 +112,7 @@ def sniff(path: Path) -> Sniffed:
         named = next((name for at, magic, name in _SIGNATURES if head.startswith(magic, at)), None)
         if named is None and head.startswith(b"MZ"):
             named = "a Windows program"
-        return Sniffed(None, named or "binary data, not text")
+        return Sniffed(None, named or "binary data")
     return _kind_of_text(head)
 
 

@@ -75,9 +75,8 @@ _INLINE = frozenset(
         *("ulink", "underline", "uri", "userinput", "var", "xref"),
     )
 )
-_PROSE = frozenset(
-    ("p", "para", "paragraph", "simpara", "l", "line", "v", "verse", "abstract", "description", "summary", "content")
-)
+_PARAGRAPHS = frozenset(("p", "para", "paragraph", "simpara", "l", "line", "v", "verse"))
+_PROSE = _PARAGRAPHS | {"abstract", "description", "summary", "content"}
 _TITLES = frozenset(("title", "head", "heading", "headline", "subtitle", "h1", "h2", "h3", "h4", "h5", "h6"))
 _CODE = frozenset(("programlisting", "screen", "literallayout", "codeblock", "pre"))
 # Elements that only group others; as headings they would say nothing.
@@ -189,19 +188,23 @@ class _Outline:
         name = tag.rpartition(":")[2]
         if self._inline or (self._open and self._is_inline(name, self._open[-1])):
             self._inline += 1
-            if name in ("br", "lb"):
-                self.text("\n")
+            if name in ("br", "lb") or name not in _INLINE:
+                self.text(" ")  # a note or a page break within a sentence
             return
         if len(self._open) >= _MAX_DEPTH:
             raise ReadError(f"The XML nests its elements more than {_MAX_DEPTH:,} deep.")
         if self._open:
             self._open[-1].children += 1
             self._flush_text(self._open[-1])
-        self._open.append(_Element(name, attributes))
+        # The attributes of a drawing are coordinates and colours.
+        is_drawing = (self._open[0].name if self._open else name) == "svg"
+        self._open.append(_Element(name, {} if is_drawing else attributes))
 
-    def end(self, _tag: str) -> None:
+    def end(self, tag: str) -> None:
         if self._inline:
             self._inline -= 1
+            if tag.rpartition(":")[2] not in _INLINE:
+                self.text(" ")
             return
         element = self._open[-1]
         if element.children:
@@ -221,8 +224,8 @@ class _Outline:
             self.text(html5.get(f"{name};", " "))
 
     def _is_inline(self, name: str, parent: _Element) -> bool:
-        if parent.name in _PROSE or parent.name in _TITLES:
-            return name not in _PROSE
+        if parent.name in _PARAGRAPHS or parent.name in _TITLES:
+            return name not in _PARAGRAPHS
         has_text = any(not piece.isspace() for piece in parent.text)
         return has_text or (name in _INLINE and len(self._open) > 1 and parent.children == 0)
 
@@ -241,7 +244,7 @@ class _Outline:
             self._builder.add("code" if is_code else "paragraph", text if is_code else value)
         else:
             fields = [f"{element.name}: {value}"] if value else []
-            fields.extend(_attribute_fields(element, everything=not value))
+            fields.extend(_attribute_fields(element, everything=True))
             if parent is None:
                 self._builder.paragraph(value or "\n".join(fields))
             elif not value and len(fields) > 1:
@@ -284,7 +287,7 @@ class _Outline:
         fields = element.fields
         if not element.labelled:
             element.labelled = True
-            fields = [*_attribute_fields(element, everything=False), *fields]
+            fields = [*_attribute_fields(element, everything=bool(fields)), *fields]
         if fields:
             self._show_path(path)
             self._builder.paragraph("\n".join(fields))
@@ -317,7 +320,7 @@ def _prose(text: str) -> str:
 
 
 def _attribute_fields(element: _Element, *, everything: bool) -> Iterator[str]:
-    """Attributes with words for a person; all that is not technical where the element has nothing else."""
+    """Attributes with words for a person; all that are not technical where the element is a record or a field."""
     for tag, value in element.attributes.items():
         name = tag.rpartition(":")[2]
         if tag.startswith(("xmlns", "xml:")) or name in _TECHNICAL_ATTRIBUTES or len(value) > _MAX_ATTRIBUTE_CHARS:

@@ -81,6 +81,10 @@ def test_utf8_is_taken_as_it_is(text: str) -> None:
     assert decoded.warning is None
 
 
+def test_a_few_zeros_do_not_make_text_wide() -> None:
+    assert decode(b"abc\x00 " + b"words " * 200).text == "abc  " + "words " * 200
+
+
 def test_a_damaged_place_does_not_spoil_utf8() -> None:
     data = (GERMAN * 20).encode() + b"\xff\xc3"
     decoded = decode(data)

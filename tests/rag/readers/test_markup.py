@@ -123,7 +123,7 @@ def test_records_become_blocks_under_their_path(tmp_path: Path) -> None:
     assert outline(document) == [
         "heading1: [book]",
         "heading2: [country]",
-        "paragraph: name: United States\ncapital: Washington",
+        "paragraph: code: US\nname: United States\ncapital: Washington",
         "paragraph: name: Trinidad & Tobago",
     ]
 
@@ -131,6 +131,29 @@ def test_records_become_blocks_under_their_path(tmp_path: Path) -> None:
 def test_records_in_attributes(tmp_path: Path) -> None:
     document = tree(tmp_path, '<users><row Id="1" Name="Ann" xml:lang="en"/><row Id="2" Name="Bo"/></users>')
     assert outline(document)[2:] == ["paragraph: Id: 1\nName: Ann", "paragraph: Id: 2\nName: Bo"]
+
+
+def test_attributes_of_fields_and_of_records(tmp_path: Path) -> None:
+    document = tree(tmp_path, '<c><db host="here" id="7"><name>main</name><price currency="EUR">5</price></db></c>')
+    assert document.text == "host: here\nname: main\nprice: 5, currency: EUR"
+
+
+def test_drawings_give_their_words_only(tmp_path: Path) -> None:
+    assert tree(
+        tmp_path, '<svg><path d="M0 0 L 1 1"/><rect width="3" fill="red"/><text x="1">Label</text></svg>'
+    ).text == ("text: Label")
+
+
+def test_notes_and_breaks_within_a_sentence(tmp_path: Path) -> None:
+    document = tree(
+        tmp_path,
+        "<t><p>A li<hi>ne</hi><pb/>and<note>a note</note>more.</p><content><div><p>x</p><p>y</p></div></content></t>",
+    )
+    assert [part for part in outline(document) if part.startswith("paragraph")] == [
+        "paragraph: A line and a note more.",
+        "paragraph: x",
+        "paragraph: y",
+    ]
 
 
 def test_books_keep_titles_paragraphs_and_code(tmp_path: Path) -> None:

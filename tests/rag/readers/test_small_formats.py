@@ -45,6 +45,11 @@ def test_tables_with_and_without_a_header(tmp_path: Path) -> None:
     assert parts(csv.read(write(tmp_path, "a.csv", "a,b\n1,2,3\n"))) == ["a: 1; b: 2; 3"]
 
 
+def test_an_open_quote_does_not_swallow_the_table(tmp_path: Path) -> None:
+    document = csv.read(write(tmp_path, "a.csv", 'name,size\n6" pipe,3\n"broken,5\nlast,7\n'))
+    assert parts(document) == ['name: 6" pipe; size: 3', 'name: "broken; size: 5', "name: last; size: 7"]
+
+
 def test_a_huge_cell_is_read(tmp_path: Path) -> None:
     document = csv.read(write(tmp_path, "a.csv", "a,b\n1," + "x" * 500_000 + "\n"))
     assert document.text.endswith("x" * 500_000)
