@@ -232,7 +232,7 @@ def fit(runs: Sequence[Trial], embedder: Embedder) -> None:
     """Prints both sets of weights, the second one fitted on rankings by the first."""
     judged = [(trial, analyse(trial.asked.text)) for trial in runs]
     ranked = [rank_sentences(question, trial.passages, embedder) for trial, question in judged]
-    names = list(evidence.SENTENCE_WEIGHTS)
+    names = [name for name in evidence.SENTENCE_WEIGHTS if name not in evidence.SET_BY_HAND]
     groups = [
         (_matrix(candidates, names), np.array([_is_gold(trial, candidate) for candidate in candidates]))
         for (trial, _), candidates in zip(judged, ranked, strict=True)

@@ -16,7 +16,7 @@ from rag.evidence import Candidate, found_features, found_probability, rank_sent
 from rag.overview import overview
 from rag.protocols import Embedder
 from rag.question import Question, analyse
-from rag.quote import cut, is_closed, readable, with_items
+from rag.quote import cut, is_closed, readable, with_items, with_siblings
 from rag.sentences import cached_sentences
 from rag.types import Answer, AnswerEvent, Citation, Passage, TextDelta, Turn
 from rag.words import stem, words
@@ -89,9 +89,11 @@ class ExtractiveAnswerer:
         probability = found_probability(found_features(question, ranked))
         if probability < self._found_at:
             return []
-        chosen = _selected(ranked)
-        scores = [probability * math.exp(candidate.score - ranked[0].score) for candidate in chosen]
-        return [_quoted(question, candidate, score) for candidate, score in zip(chosen, scores, strict=True)]
+        quotes: dict[tuple[int, int], Quote] = {}
+        for candidate in _selected(ranked):
+            quote = _quoted(question, candidate, probability * math.exp(candidate.score - ranked[0].score))
+            quotes.setdefault((quote.passage.number, quote.end), quote)
+        return list(quotes.values())
 
 
 def _selected(ranked: Sequence[Candidate]) -> list[Candidate]:
@@ -130,6 +132,8 @@ def _quoted(question: Question, candidate: Candidate, score: float) -> Quote:
     """The span to quote: with the list it announces, or cut around the words of the question."""
     passage = candidate.passage
     start, end = with_items(passage.text, candidate.start, candidate.end)
+    if question.expected == "list":
+        start, end = with_siblings(passage.text, start, end)
     if end == candidate.end:
         start, end = cut(passage.text, start, end, _focus(question, candidate))
     return Quote(passage, start, end, score)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from rag.protocols import Embedder
 from rag.question import Question, type_evidence
-from rag.sentences import cached_sentences, is_header_row, is_table_row, skip_marker
+from rag.sentences import cached_sentences, is_header_row, is_label, skip_marker
+from rag.stop_words import STOP_WORDS
 from rag.types import Passage
 from rag.words import RARE, match, prefixes_of, stems
 
@@ -24,24 +25,27 @@ _SENTENCES_PER_PASSAGE = 400  # more than any passage that fits a prompt; keeps 
 
 # A conditional logit over the sentences of one question: only differences count, so there is no bias.
 SENTENCE_WEIGHTS: Mapping[str, float] = {
-    "own": 6.65,  # share of the question's weight that stands in the sentence
-    "context": 4.02,  # ... only in its title, headings or the two sentences before
-    "rest": -2.64,  # ... only in the rest of the passage
-    "cosine": 6.5,  # question and sentence embeddings
-    "pairs": 2.37,  # share of the question's neighbouring words that are neighbours in the sentence
-    "type": 0.6,  # +1 with something of the expected kind, -1 without
-    "rank": 2.01,  # 1 / rank of the passage
+    "own": 6.44,  # share of the question's weight that stands in the sentence
+    "context": 4.3,  # ... only in its title, headings or the two sentences before
+    "rest": 0.49,  # ... only in the rest of the passage
+    "cosine": 7.61,  # question and sentence embeddings
+    "pairs": 1.12,  # share of the question's neighbouring words that are neighbours in the sentence
+    "type": 0.44,  # +1 with something of the expected kind, -1 without
+    "rank": 1.44,  # 1 / rank of the passage
+    "label": -4.0,  # a heading, or words that only repeat the question
+    "asks": -3.0,  # a question, as in a list of questions and answers
 }
+SET_BY_HAND = frozenset(["label", "asks"])  # the encyclopedia articles that the rest is fitted on have none
 # A logistic regression over found_features of the best sentence.
 FOUND_WEIGHTS: Mapping[str, float] = {
-    "bias": -3.77,
-    "own": 2.35,
-    "covered": 2.58,  # share of the question's weight that stands anywhere in the passage or its headings
-    "cosine": 4.82,
-    "pairs": 1.3,
-    "names_missing": -1.48,  # share of the question's names and numbers that the passage lacks
-    "rarest_missing": -1.0,  # weight of the rarest word that the passage lacks
-    "short": -1.45,  # 1 / number of the question's words: short ones match by chance
+    "bias": -3.01,
+    "own": 2.02,
+    "covered": 1.55,  # share of the question's weight that stands anywhere in the passage or its headings
+    "cosine": 4.91,
+    "pairs": 2.22,
+    "names_missing": -2.22,  # share of the question's names and numbers that the passage lacks
+    "rarest_missing": -1.98,  # weight of the rarest word that the passage lacks
+    "short": -1.97,  # 1 / number of the question's words: short ones match by chance
 }
 
 
@@ -111,7 +115,7 @@ def _lexical_score(candidate: Candidate) -> float:
         + 0.2 * features["pairs"]
         + 0.2 * features["type"]
         + 0.3 * features["rank"]
-        - 0.5 * features["fragment"]
+        - 0.5 * features["label"]
         - 0.5 * features["asks"]
     )
 
@@ -142,13 +146,18 @@ def _of_passage(question: Question, passage: Passage, rank: int) -> list[Candida
             "pairs": _pairs(question, sequences[index]),
             "type": type_evidence(question, sentence),
             "rank": 1.0 / rank,
-            "fragment": float(len(sequences[index]) < 5 and not is_table_row(text, start, end)),
+            "label": float(is_label(text, start, end) or _repeats(question, sets[index], sentence)),
             "asks": float(sentence.rstrip("\"'”’»)").endswith(("?", "？", "؟"))),
             "names_missing": names_missing,
             "rarest_missing": rarest_missing,
         }
         found.append(Candidate(passage, first, end, features))
     return found
+
+
+def _repeats(question: Question, sentence_stems: frozenset[str], sentence: str) -> bool:
+    """Whether a sentence adds no word to the question; one that announces something with a colon does."""
+    return sentence_stems - STOP_WORDS <= question.terms.keys() and not sentence.endswith((":", "："))
 
 
 def _matches(question: Question, among: frozenset[str]) -> dict[str, float]:

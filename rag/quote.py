@@ -43,17 +43,43 @@ def with_items(text: str, start: int, end: int) -> tuple[int, int]:
     return start, last
 
 
+def with_siblings(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span and the list items around it, where it is one itself and the list is not too long."""
+    units = cached_sentences(text)
+    index = next((i for i, (first, last) in enumerate(units) if first <= start < last), -1)
+    if index < 0 or not is_list_item(text, *units[index]):
+        return start, end
+    low = high = index
+    while low > 0 and _adjoins(text, units[low - 1], units[low]) and end - units[low - 1][0] <= _LONGEST_LIST:
+        low -= 1
+    while high + 1 < len(units) and _adjoins(text, units[high], units[high + 1]):
+        if units[high + 1][1] - units[low][0] > _LONGEST_LIST:
+            break
+        high += 1
+    return (start, end) if low == high else (units[low][0], units[high][1])
+
+
+def _adjoins(text: str, unit: tuple[int, int], following: tuple[int, int]) -> bool:
+    """Whether two units are items of one list."""
+    same_line_or_next = text.count("\n", unit[1], following[0]) <= 1
+    return same_line_or_next and is_list_item(text, *unit) and is_list_item(text, *following)
+
+
 def readable(text: str, start: int, end: int) -> str:
     """How ``text[start:end]`` is shown."""
     if is_table_row(text, start, end) and "\n" not in text[start:end]:
         return _row(text, start, end)
     lines = [line.strip() for line in text[start:end].splitlines() if line.strip()]
     if len(lines) > 1 and any(is_list_item(line, 0, len(line)) for line in lines[1:]):
-        return "\n".join([lines[0], *(f"- {line[skip_marker(line, 0, len(line)) :]}" for line in lines[1:])])
+        return "\n".join(_item(line) if n or is_list_item(line, 0, len(line)) else line for n, line in enumerate(lines))
     shown = _SPACE.sub(" ", text[start:end])
     unit_start, unit_end = _unit(text, start, end)
     before = "… " if start > unit_start else ""
     return f"{before}{shown}{' …' if end < unit_end else ''}"
+
+
+def _item(line: str) -> str:
+    return f"- {line[skip_marker(line, 0, len(line)) :]}"
 
 
 def is_closed(shown: str) -> bool:

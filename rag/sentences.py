@@ -47,6 +47,7 @@ _STARTERS = _set(
     "most all both each one two il la le les un une der die das ein eine er sie es el los las en"
 )
 _MONTHS = _set("januar februar märz april mai juni juli august september oktober november dezember ledna února března")
+_PLAIN_WORDS = re.compile(r"(?:[^\W\d]|[ '’&-])+")
 _TOKEN_BEFORE = re.compile(r"[^\s(\[\"'“‘«]+$")
 _WORD_AFTER = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 
@@ -81,6 +82,17 @@ def is_list_item(text: str, start: int, end: int) -> bool:
 def is_table_row(text: str, start: int, end: int) -> bool:
     """Whether a unit is a line of cells joined by ' | '."""
     return text.find(" | ", start, end) >= 0
+
+
+def is_label(text: str, start: int, end: int) -> bool:
+    """Whether a unit reads like a heading: marked as one, or a few words without figures or punctuation."""
+    if text[start] == "#":
+        return True
+    return (
+        end - start <= 80
+        and not _MARKER.match(text, start, end)
+        and _PLAIN_WORDS.fullmatch(text, start, end) is not None
+    )
 
 
 def is_header_row(text: str, index: int, spans: Sequence[tuple[int, int]]) -> bool:

@@ -105,6 +105,19 @@ def test_a_list_is_quoted_with_the_sentence_that_announces_it() -> None:
     assert any("horses" in citation.quote and "flying" in citation.quote for citation in answer.citations)
 
 
+def test_a_list_asked_for_is_quoted_whole() -> None:
+    text = "# Packing list\n\n- warm socks for the hike\n- a hiking map\n- water\n\nThe bus leaves at nine."
+    answer, events = ask("List the things for the hike", passages(text, titles=("Packing list",)))
+    check(answer, events, passages(text, titles=("Packing list",)))
+    assert answer.text.startswith("- warm socks for the hike\n- a hiking map\n- water [1]")
+
+
+def test_headings_and_questions_are_not_answers() -> None:
+    text = "# Warranty period\n\nHow long is the warranty period?\nThe warranty period is 24 months from purchase."
+    answer, _ = ask("How long is the warranty period?", passages(text, titles=("Manual",)))
+    assert [citation.quote for citation in answer.citations] == ["The warranty period is 24 months from purchase."]
+
+
 @pytest.mark.parametrize("question", ["Summarise this document", "What is this about?", "Worum geht es hier?"])
 def test_a_request_for_a_summary_is_never_refused(question: str) -> None:
     given_passages = passages(LOVELACE)
