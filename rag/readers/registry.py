@@ -8,13 +8,15 @@ import dataclasses
 import importlib
 import stat
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from rag.errors import ReadError, SkippedError
-from rag.protocols import Reader
 from rag.readers.builder import NO_TEXT
 from rag.readers.sniff import Sniffed, sniff
 from rag.types import ParsedDocument
+
+if TYPE_CHECKING:  # it imports numpy, which the command line does not need to list suffixes
+    from rag.protocols import Reader
 
 
 class Kind(NamedTuple):
@@ -89,7 +91,7 @@ def read(path: Path) -> ParsedDocument:
     """The document in ``path``. Raises SkippedError for a kind that is not read, ReadError for a broken file."""
     try:
         kind, warning = _resolve(path)
-        reader = cast(Reader, importlib.import_module(f"rag.readers.{KINDS[kind].module}").read)
+        reader = cast("Reader", importlib.import_module(f"rag.readers.{KINDS[kind].module}").read)
         document = reader(path)
     except FileNotFoundError as error:
         raise ReadError("The file is no longer there.") from error
