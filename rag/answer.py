@@ -16,13 +16,13 @@ from rag.evidence import Candidate, found_features, found_probability, rank_sent
 from rag.overview import overview
 from rag.protocols import Embedder
 from rag.question import Question, analyse
-from rag.quote import cut, is_closed, readable, with_items, with_siblings
+from rag.quote import LONGEST_QUOTE, cut, is_closed, readable, with_items, with_siblings
 from rag.sentences import cached_sentences
 from rag.types import Answer, AnswerEvent, Citation, Passage, TextDelta, Turn
-from rag.words import stem, words
+from rag.words import stem, weight, words
 
 NOT_FOUND = "I could not find this in your documents."
-FOUND_AT = 0.4  # probability; benchmarks/answers.py prints what it refuses rightly and wrongly
+FOUND_AT = 0.3  # probability; benchmarks/answers.py prints what it refuses rightly and wrongly
 MOST_SENTENCES = 3
 _ALSO_AT = 0.15  # odds against the best sentence at which another one is quoted too
 
@@ -140,9 +140,10 @@ def _quoted(question: Question, candidate: Candidate, score: float) -> Quote:
 
 
 def _focus(question: Question, candidate: Candidate) -> int:
-    """Where in a sentence the words of the question begin."""
-    places = [start for word, start, _ in words(candidate.text) if stem(word) in question.terms]
-    return candidate.start + (places[len(places) // 2] if places else 0)
+    """Where in a long sentence the most of the question stands close together."""
+    places = [(start, weight(stem(word))) for word, start, _ in words(candidate.text) if stem(word) in question.terms]
+    near = [sum(w for other, w in places if 0 <= other - start < LONGEST_QUOTE // 2) for start, _ in places]
+    return candidate.start + (places[near.index(max(near))][0] if places else 0)
 
 
 def _worded(quote: Quote, *, first: bool, previous: str) -> str:

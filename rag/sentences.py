@@ -55,8 +55,9 @@ _WORD_AFTER = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 def split_sentences(text: str) -> list[tuple[int, int]]:
     """Spans of the sentences of ``text``, trimmed, in order."""
     spans: list[tuple[int, int]] = []
+    cased = _has_capitals(text)
     for start, end in _units(text):
-        for first, last in _sentences(text, start, end):
+        for first, last in _sentences(text, start, end, cased=cased):
             spans.extend(_pieces(text, first, last))
     return spans
 
@@ -143,15 +144,22 @@ def _breaks(text: str, before: tuple[int, int], line: tuple[int, int, int]) -> b
     return last - first < _SHORT_LINE
 
 
-def _sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Sentences within one unit."""
+def _has_capitals(text: str) -> bool:
+    """Whether a text begins its sentences with capitals; transcripts and quick notes may have none at all."""
+    beginning = text[:4000]
+    capitals = sum(map(str.isupper, beginning))
+    return capitals * 200 > len(beginning)
+
+
+def _sentences(text: str, start: int, end: int, *, cased: bool) -> Iterator[tuple[int, int]]:
+    """Sentences within one unit; in a ``cased`` text a small letter after a full stop goes on with the sentence."""
     if is_table_row(text, start, end):
         yield start, end
         return
     begin = start
     for found in _END.finditer(text, start, end):
         stop = found.end()
-        if stop >= end or not _is_end(text, begin, found, end):
+        if stop >= end or not _is_end(text, begin, found, end, cased=cased):
             continue
         first, last = _trim(text, begin, stop)
         if first < last:
@@ -162,7 +170,7 @@ def _sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         yield first, last
 
 
-def _is_end(text: str, begin: int, found: re.Match[str], end: int) -> bool:
+def _is_end(text: str, begin: int, found: re.Match[str], end: int, *, cased: bool) -> bool:
     """Whether the punctuation just matched ends a sentence."""
     mark, stop = found["mark"], found.end()
     if mark in _CASELESS_ENDS:
@@ -175,7 +183,7 @@ def _is_end(text: str, begin: int, found: re.Match[str], end: int) -> bool:
         after += 1
     if after >= end:
         return True
-    if text[after].islower():
+    if cased and text[after].islower():
         return False
     if mark != ".":
         return True
