@@ -42,7 +42,13 @@ def conversation(desk: Desk, conversation_id: str | None) -> Shown:
     ready = sum(document.status == "ok" for document in documents)
     locations = [source.location for source in desk.assistant.status().sources]
     questions = chat_view.sample_questions(desk.samples, locations, documents)
-    return Shown(None, chat_view.welcome(questions, ready, offer_samples=desk.samples.is_dir()), "", False)
+    greeting = chat_view.welcome(
+        questions,
+        ready,
+        reading=desk.syncing.progress.running,
+        offer_samples=desk.samples.is_dir() and not locations,
+    )
+    return Shown(None, greeting, "", False)
 
 
 def follow(desk: Desk, run: AnswerRun) -> Iterator[Shown]:

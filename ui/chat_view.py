@@ -14,8 +14,12 @@ from ui.desk import ChatsView
 from ui.render import action, answer_text, escape, exchange, icon, name_of, notice, question_bubble, searched_line
 
 _DAY_S = 86_400
-_CARET = '<span class="caret" aria-hidden="true"></span>'
-QUESTIONS_FILE = "questions.txt"  # in the samples folder: one question a line
+SAMPLE_QUESTIONS = (
+    "How long was the light out in the great storm?",
+    "What does the restoration of the tower cost?",
+    "May I bring my dog to the island?",
+    "What happened to the crew of the Evangeline?",
+)
 
 
 def conversations_list(conversations: Sequence[ConversationInfo], current: str | None, view: ChatsView) -> str:
@@ -89,7 +93,7 @@ def live(progress: Progress | None) -> str:
     state = ""
     if not progress.done:
         waiting = "Searching your documents…" if progress.passages is None else f"Reading {_passages(progress)}…"
-        state = _CARET if body else f'<p class="thinking">{escape(waiting)}</p>'
+        state = "" if body else f'<p class="thinking">{escape(waiting)}</p>'
     elif progress.message:
         state = notice(progress.message, progress.remedy)
     return (
@@ -106,16 +110,19 @@ def _passages(progress: Progress) -> str:
 
 def sample_questions(samples: Path, locations: Sequence[str], documents: Sequence[Document]) -> list[str]:
     """Questions for an empty chat: those that come with the samples, if these are known, else made from titles."""
-    file = samples / QUESTIONS_FILE
-    if str(samples) in locations and file.is_file():
-        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
-        return [line for line in lines if line and not line.startswith("#")][:4]
+    if any(Path(location) == samples for location in locations):
+        return list(SAMPLE_QUESTIONS)
     titles = [document.title for document in documents if document.status == "ok" and 3 < len(document.title) < 60]
     return [f"What is “{title}” about?" for title in titles[:3]]
 
 
-def welcome(questions: Sequence[str], ready: int, *, offer_samples: bool) -> str:
+def welcome(questions: Sequence[str], ready: int, *, reading: bool, offer_samples: bool) -> str:
     """The empty chat: what to do next."""
+    if reading and not ready:
+        return (
+            f'<div class="welcome"><div class="mark">{icon("file")}</div><h1>Reading your documents</h1>'
+            "<p>You can ask as soon as the first ones are ready. Progress is shown on the left.</p></div>"
+        )
     if not ready:
         offer = action("samples", "Try the sample documents", css="primary-button") if offer_samples else ""
         return (

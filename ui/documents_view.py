@@ -13,9 +13,9 @@ from ui.render import action, escape, icon, name_of, notice
 from ui.syncing import SyncProgress
 
 ROWS = 300  # rows of documents in the page at most; the search box reaches the others
-_STATUS: dict[DocumentStatus, tuple[str, str]] = {
+_STATUS: dict[DocumentStatus, tuple[str, str]] = {  # label, explanation where the library has none
     "ok": ("Ready", "The document is ready."),
-    "failed": ("Could not be read", "The document could not be read."),
+    "failed": ("Not read", "The document could not be read."),
     "skipped": ("Left out", "The document was left out."),
     "pending": ("Waiting", "The document will be read soon."),
 }

@@ -4,6 +4,9 @@
   const byId = (id) => document.getElementById(id);
   const field = () => document.querySelector("#question textarea");
 
+  // On the outermost element of ours, because Gradio confines the style sheet to what is inside its own.
+  const mark = (name, on) => byId("desk")?.classList.toggle(name, on);
+
   // Colours: what the person chose, else what the system says.
   const systemDark = window.matchMedia("(prefers-color-scheme: dark)");
   const chosen = () => localStorage.getItem("docent-theme");
@@ -21,7 +24,7 @@
       applyTheme();
     },
     left() {
-      document.body.classList.toggle("left-hidden");
+      mark("left-hidden");
     },
   };
 
@@ -81,7 +84,7 @@
   }
 
   function showQuote(element) {
-    document.body.classList.toggle("source-shown", !!element.querySelector(".source-open"));
+    mark("source-shown", !!element.querySelector(".source-open"));
     element.querySelector("#quote")?.scrollIntoView({ block: "center" });
   }
 
@@ -118,7 +121,7 @@
   // Files dropped anywhere take the way of the "Choose files" button.
   let inside = 0;
   const carriesFiles = (event) => Array.from(event.dataTransfer?.types ?? []).includes("Files");
-  const hint = (shown) => document.body.classList.toggle("dropping", shown);
+  const hint = (shown) => mark("dropping", shown);
   window.addEventListener("dragenter", (event) => { if (carriesFiles(event)) { inside += 1; hint(true); } });
   window.addEventListener("dragleave", (event) => { if (carriesFiles(event) && --inside <= 0) { inside = 0; hint(false); } });
   window.addEventListener("dragover", (event) => { if (carriesFiles(event)) event.preventDefault(); });
@@ -127,7 +130,7 @@
     event.preventDefault();
     inside = 0;
     hint(false);
-    const input = byId("upload-input") ?? document.querySelector("#left input[type=file]");
+    const input = document.querySelector("#left input[type=file]");
     if (!input) return;
     const files = new DataTransfer();
     for (const file of event.dataTransfer.files) files.items.add(file);

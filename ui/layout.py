@@ -79,7 +79,7 @@ def _left() -> dict[str, Any]:
     with gr.Row(elem_id="documents-head"):
         gr.HTML("<h2>Documents</h2>", elem_id="documents-title", apply_default_css=False, padding=False)
         found["upload"] = gr.UploadButton(
-            "Choose files", elem_id="upload", file_count="multiple", size="sm", min_width=0, type="filepath"
+            "Add files", elem_id="upload", file_count="multiple", size="sm", min_width=0, type="filepath"
         )
         found["refresh"] = gr.Button("Refresh", elem_id="refresh", size="sm", min_width=0)
     with gr.Row(elem_id="add-row"):
@@ -112,7 +112,8 @@ def _middle() -> dict[str, Any]:
     found: dict[str, Any] = {}
     gr.HTML(
         f'<div class="top">{_local("left", "panel", "Show or hide documents")}'
-        f'<span class="privacy">Everything stays on this computer</span>{_local("theme", "sun", "Colours")}</div>',
+        '<span class="privacy">Everything stays on this computer</span>'
+        f"{_local('theme', 'sun', 'Dark or light')}</div>",
         elem_id="top",
         apply_default_css=False,
         padding=False,

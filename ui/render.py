@@ -83,7 +83,10 @@ def place(page: int | None, start_s: float | None) -> str:
 
 def youtube_link(source: str, start_s: float | None) -> str | None:
     """The address of a video at a second, or None unless ``source`` is a YouTube video."""
-    parts = urlsplit(source)
+    try:
+        parts = urlsplit(source)
+    except ValueError:  # brackets that hold no IPv6 address
+        return None
     if parts.scheme not in ("http", "https") or (parts.hostname or "") not in _YOUTUBE_HOSTS:
         return None
     if parts.hostname == "youtu.be":

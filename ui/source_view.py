@@ -67,13 +67,13 @@ def source(view: SourceView, document: DocumentView) -> str:
 
 def _frame(view: SourceView, body: str, tabs: str, link: str) -> str:
     close = action("close", icon("close"), label="Close the source", css="icon-button")
-    where = place(view.page, view.start_s)
+    where = place(view.page, view.start_s).capitalize()
     path = view.location if "://" in view.location else str(PurePath(view.location))
     return (
         f'<div class="source-open"><header class="source-head"><div class="source-title"><h2 title="{escape(path)}">'
         f"{name_of(view.title)}</h2>{close}</div>"
-        f'<div class="source-bar"><span class="source-where">{escape(where)}</span>{link}{tabs}</div></header>'
-        f"{body}</div>"
+        f'<div class="source-bar"><span class="source-where" title="{escape(path)}">{name_of(where or path)}</span>'
+        f"{link}{tabs}</div></header>{body}</div>"
     )
 
 

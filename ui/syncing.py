@@ -14,6 +14,7 @@ from typing import Any
 from docent import DocentError
 
 _log = logging.getLogger(__name__)
+_STOPPED = "Stopped. What was finished is kept."
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,8 @@ class Syncing:
             with self._lock:
                 if not self._waiting:
                     self._thread = None
+                    if self._cancel.is_set() and not self._progress.message:
+                        self._change(summary=_STOPPED)
                     self._change(
                         running=False, cancelling=False, documents_version=self._progress.documents_version + 1
                     )
@@ -134,6 +137,6 @@ class Syncing:
                 "remedy": "Try again; the log in the data folder holds the details.",
             }
         else:
-            outcome = {"summary": "Stopped. What was finished is kept." if report.cancelled else "Up to date."}
+            outcome = {"summary": _STOPPED if report.cancelled else "Up to date."}
         with self._lock:
             self._change(**outcome)

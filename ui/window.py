@@ -4,6 +4,7 @@ In: an Assistant and the settings. Out: a gr.Blocks, or routes on an app that ap
 What the panes show and do is in ui.documents, ui.chat and ui.source; here is only who tells whom.
 """
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -40,6 +41,11 @@ def build_window(assistant: Any, settings: Settings) -> gr.Blocks:
 
 def mount(app: "FastAPI", assistant: Any, settings: Settings) -> "Window":
     """Serves the window at ``/`` of the HTTP API's app; call it last, as the mount takes every path left over."""
+    # Where no event loop runs, Gradio makes one for each of its locks and never closes it.
+    return asyncio.run(_mount(app, assistant, settings))
+
+
+async def _mount(app: "FastAPI", assistant: Any, settings: Settings) -> "Window":
     window = Window(Desk(assistant, settings.data_dir / "inbox"))
     app.add_middleware(GradioGate)
     gr.mount_gradio_app(
@@ -282,6 +288,6 @@ class Window:
         if now[1] != seen[1]:
             listed = documents.render(self.desk, view)
             searchable = gr.update(visible=len(self.desk.assistant.documents()) > _SEARCHABLE)
-            if conversation is None and self.desk.answering.current is None and not state.running:
+            if conversation is None and self.desk.answering.current is None:
                 greeting = chat.conversation(self.desk, None).history
         return listed, documents_view.progress(state), now, searchable, greeting

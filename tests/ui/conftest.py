@@ -1,0 +1,188 @@
+"""A window on a free port of this computer, and the browser to look at it with."""
+
+import os
+import shutil
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))  # the fakes; importlib mode adds no folder by itself
+
+from fakes import FakeAssistant
+
+TOKEN = "a-token-for-tests"
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@dataclass
+class Served:
+    """A running window. ``address`` has no token yet; ``link`` has."""
+
+    address: str
+    assistant: Any
+    desk: Any
+
+    @property
+    def link(self) -> str:
+        return f"{self.address}/?token={TOKEN}"
+
+
+class Gate:
+    """Lets words and files through one by one, or all of them once it is open."""
+
+    def __init__(self) -> None:
+        self._permits = threading.Semaphore(0)
+        self._open = threading.Event()
+        self.reached = threading.Event()  # somebody came to the gate
+
+    def __call__(self) -> None:
+        self.reached.set()
+        while not self._open.is_set():
+            if self._permits.acquire(timeout=0.05):
+                return
+
+    def let(self, count: int) -> None:
+        self._permits.release(count)
+
+    def open(self) -> None:
+        self._open.set()
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    """Closed; opened at the end, so that no thread waits for ever."""
+    made = Gate()
+    yield made
+    made.open()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[[Any], Served]]:
+    """Starts the window over an assistant; all of them end with the test."""
+    import uvicorn
+
+    from app.config import Settings
+    from app.http import create_api
+    from app.security import LocalOnly
+    from ui.window import mount
+
+    running: list[tuple[threading.Thread, list[uvicorn.Server]]] = []
+
+    def start(assistant: Any) -> Served:
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        servers: list[uvicorn.Server] = []
+        windows: list[Any] = []
+        ready = threading.Event()
+
+        def run() -> None:  # in one thread from the start, as Playwright keeps the main thread's event loop
+            api = create_api(assistant)
+            windows.append(mount(api, assistant, Settings(data_dir=tmp_path / "data")))
+            guarded = LocalOnly(api, port=port, token=TOKEN)
+            config = uvicorn.Config(guarded, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=1)
+            servers.append(uvicorn.Server(config))
+            ready.set()
+            with listener:
+                servers[0].run(sockets=[listener])
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        running.append((thread, servers))
+        assert ready.wait(60), "the window was not built"
+        return Served(f"http://127.0.0.1:{port}", assistant, windows[0].desk)
+
+    yield start
+    for thread, servers in running:
+        for server in servers:
+            server.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture
+def fake(gate: Gate) -> FakeAssistant:
+    return FakeAssistant(gate)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    for name in ("chromium", "chromium-browser", "google-chrome", "chrome"):
+        path = shutil.which(name)
+        if path:
+            return path
+    pytest.skip("no Chromium is installed, so the window cannot be driven")
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=chromium, args=list(_FLAGS))
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def screenshots(tmp_path: Path) -> Path:
+    """Where pictures of the window are left; DOCENT_SCREENSHOTS names another folder."""
+    folder = Path(os.environ.get("DOCENT_SCREENSHOTS", tmp_path / "screenshots"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@dataclass
+class Watched:
+    """A page with what it asked for and complained about."""
+
+    page: Any
+    requests: list[str]
+    complaints: list[str]
+    served: Any = None
+
+    def assert_quiet(self, address: str) -> None:
+        """Everything went to this server, and nothing failed in the page."""
+        elsewhere = [url for url in self.requests if not url.startswith((address, "data:", "blob:"))]
+        assert elsewhere == []
+        assert self.complaints == []
+
+
+@pytest.fixture
+def open_page(browser: Any) -> Iterator[Callable[..., Watched]]:
+    contexts = []
+
+    def start(link: str, *, width: int = 1440, height: int = 900, scheme: str = "light") -> Watched:
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        watched = Watched(page, [], [])
+        page.on("request", lambda request: watched.requests.append(request.url))
+        page.on("pageerror", lambda error: watched.complaints.append(str(error)))
+        page.on("dialog", lambda dialog: (watched.complaints.append(f"dialog {dialog.message}"), dialog.dismiss()))
+        page.on(
+            "console",
+            lambda message: watched.complaints.append(message.text) if message.type == "error" else None,
+        )
+        page.goto(link)
+        page.wait_for_selector("#question textarea")
+        return watched
+
+    yield start
+    for context in contexts:
+        context.close()
