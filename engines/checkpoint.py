@@ -30,7 +30,7 @@ _LOADERS: dict[str, _Loader] = {
     "compressed-tensors": compressed_tensors.load,
     "modelopt": modelopt.load,
 }
-_MODULES: dict[str, str] = {
+MODULES: dict[str, str] = {
     "q": "self_attn.q_proj",
     "k": "self_attn.k_proj",
     "v": "self_attn.v_proj",
@@ -70,17 +70,20 @@ class Checkpoint:
             return self._part(prefix + "self_attn.qkv_proj", projection, ("q", "k", "v"))
         if self.spec.family == "phi3" and projection in ("gate", "up"):
             return self._part(prefix + "mlp.gate_up_proj", projection, ("gate", "up"))
-        return self._load(prefix + _MODULES[projection], shape)
+        return self._load(prefix + MODULES[projection], shape)
 
     def norm(self, layer: int, norm: Norm) -> Float | None:
         """A norm's weight with the family's offset added, or None where the family has no such norm."""
         if norm in ("query", "key"):
-            if not self.spec.qk_norm:
-                return None
-            name = f"self_attn.{norm[0]}_norm"
-            return self._vector(f"model.layers.{layer}.{name}.weight", self.spec.head_dim)
-        module = _NORMS[self.spec.post_norms].get(norm)
-        return None if module is None else self._vector(f"model.layers.{layer}.{module}.weight", self.spec.hidden_size)
+            size, present = self.spec.head_dim, self.spec.qk_norm
+        else:
+            size, present = self.spec.hidden_size, norm in _NORMS[self.spec.post_norms]
+        return self._vector(self.norm_tensor(layer, norm), size) if present else None
+
+    def norm_tensor(self, layer: int, norm: Norm) -> str:
+        """The name of a norm's tensor."""
+        module = f"self_attn.{norm[0]}_norm" if norm in ("query", "key") else _NORMS[self.spec.post_norms][norm]
+        return f"model.layers.{layer}.{module}.weight"
 
     def final_norm(self) -> Float:
         return self._vector("model.norm.weight", self.spec.hidden_size)

@@ -87,6 +87,11 @@ class TensorFiles(Mapping[str, NDArray[np.generic]]):
         return self._entries[name].dtype
 
 
+def tensor_names(path: Path) -> list[str]:
+    """The tensors of one file. Raises CheckpointError where it is damaged."""
+    return list(_read_header(path))
+
+
 def _shards(folder: Path) -> list[Path]:
     index = folder / "model.safetensors.index.json"
     if index.exists():

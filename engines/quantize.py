@@ -1,0 +1,258 @@
+"""A full-precision checkpoint -> an INT4 AWQ checkpoint in AutoAWQ's GEMM layout, layer by layer.
+
+Only one layer and the calibration activations are in memory at a time. Each finished layer is a shard on disk, and the
+activations that enter the next one lie beside it, so that an interrupted run goes on where it stopped. Scales are
+folded into the preceding norm or projection: the result needs no extra arithmetic. Knows text only as token ids.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from engines.attention import PagedAttention
+from engines.awq import round_to_nearest, search_clipping, search_input_scale
+from engines.checkpoint import MODULES, PROJECTIONS, Checkpoint, Norm, Projection
+from engines.errors import RequestError, UnsupportedModel
+from engines.formats import awq as awq_format
+from engines.layer import DecoderLayer
+from engines.pages import PAGE_TOKENS
+from engines.rope import rotate
+from engines.runtime import StepBatch
+from engines.tensor_files import tensor_names
+from engines.weights import Float, QuantizedLinear
+
+# Projections that share an input, and what the inverse of their scale is folded into.
+_SHARED: tuple[tuple[Projection, ...], ...] = (("q", "k", "v"), ("o",), ("gate", "up"), ("down",))
+_SEARCH_TOKENS = 512  # rows of the activations that the searches look at
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizeOptions:
+    """``awq`` off means rounding to nearest: no calibration is used."""
+
+    group: int = 128
+    symmetric: bool = False
+    awq: bool = True
+    clip: bool = True
+
+
+def quantize(
+    source: Path,
+    target: Path,
+    calibration: Sequence[Sequence[int]],
+    options: QuantizeOptions | None = None,
+    on_layer: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Writes the model to ``target``. ``calibration`` holds token sequences, a few dozen of some hundred tokens;
+    ``on_layer(done, total)`` reports progress. Raises CheckpointError, UnsupportedModel or RequestError."""
+    options = options or QuantizeOptions()
+    calibration = [sequence for sequence in calibration if len(sequence)]
+    checkpoint = Checkpoint(source)
+    _check(checkpoint, options, calibration)
+    work = target / ".partial"
+    work.mkdir(parents=True, exist_ok=True)
+    _check_same_run(work / "run.json", {"source": str(source), **asdict(options), "tokens": sum(map(len, calibration))})
+    batch = _calibration_batch(calibration)
+    total = checkpoint.spec.num_layers
+    done = _finished_layers(work, total)
+    x = _entering(work, done, checkpoint, batch)
+    rng = np.random.default_rng(0)
+    rows = np.sort(rng.choice(len(x), min(_SEARCH_TOKENS, len(x)), replace=False))
+    for number in range(done, total):
+        layer = DecoderLayer.load(checkpoint, number)
+        layer.recording = True
+        x = _forward(layer, number, x, batch)
+        quantized, norms = _quantize_layer(layer, rows, options)
+        _save_state(work, number, _tensors(checkpoint, number, layer, quantized, norms), x)
+        on_layer(number + 1, total)
+    _finish(checkpoint, work, target, options)
+
+
+def _check(checkpoint: Checkpoint, options: QuantizeOptions, calibration: Sequence[Sequence[int]]) -> None:
+    spec = checkpoint.spec
+    if checkpoint.quantization.format != "dense":
+        raise UnsupportedModel("The model is quantised already.", "Start from the full-precision one.")
+    if spec.family == "phi3":
+        raise UnsupportedModel("Phi-3's fused projections cannot be quantised here.", "Use a quantised Phi-3.")
+    sizes = {size for name in ("q", "o", "gate", "down") for size in spec.linear_shape(name)} | {spec.kv_size}
+    if any(size % 8 for size in sizes) or any(spec.linear_shape(n)[1] % options.group for n in ("q", "o", "down")):
+        raise RequestError(
+            f"A group of {options.group} does not divide the model's sizes {sorted(sizes)}.", "Use --group 64 or 32."
+        )
+    if not calibration:
+        raise RequestError("The calibration text is empty.", "Give a text file of some pages.")
+
+
+def _check_same_run(path: Path, run: dict[str, object]) -> None:
+    text = json.dumps(run, sort_keys=True)
+    if path.exists() and path.read_text(encoding="utf-8") != text:
+        raise RequestError(
+            f"{path.parent} holds an interrupted run with other options.", "Repeat those, or delete the folder."
+        )
+    path.write_text(text, encoding="utf-8")
+
+
+def _finished_layers(work: Path, total: int) -> int:
+    """How many layers can be skipped: those whose shard exists and behind which the activations were saved."""
+    try:
+        with np.load(work / "activations.npz") as saved:
+            done = int(saved["layer"])
+    except (OSError, ValueError, KeyError):
+        return 0
+    complete = all((work / f"layer-{number:04d}.safetensors").exists() for number in range(done))
+    return done if complete and done <= total else 0
+
+
+def _entering(work: Path, done: int, checkpoint: Checkpoint, batch: StepBatch) -> Float:
+    if done:
+        with np.load(work / "activations.npz") as saved:
+            return np.asarray(saved["x"], dtype=np.float32)
+    if batch.tokens.max() >= checkpoint.spec.vocab_size:
+        raise RequestError("The calibration text was encoded with another tokenizer.", "Use the model's own.")
+    scale = np.float32(checkpoint.spec.embedding_scale)
+    return np.asarray(checkpoint.embedding()[batch.tokens] * scale, dtype=np.float32)
+
+
+def _forward(layer: DecoderLayer, number: int, x: Float, batch: StepBatch) -> Float:
+    """The layer over all calibration sequences at once; attention stays within each."""
+    sliding = layer.spec.sliding_layers[number]
+    single = replace(layer.spec, num_layers=1, sliding_layers=(sliding,))
+    longest = int(batch.context_lengths.max())
+    attention = PagedAttention(single, int(batch.page_table.max()) + 1, longest)
+    cos, sin = attention.cos[batch.positions], attention.sin[batch.positions]
+    return layer(x, lambda q, k, v: attention(0, rotate(q, cos, sin), rotate(k, cos, sin), v, batch))
+
+
+def _calibration_batch(calibration: Sequence[Sequence[int]]) -> StepBatch:
+    """Every sequence whole, in pages of its own."""
+    lengths = np.array([len(sequence) for sequence in calibration])
+    pages = -(-lengths // PAGE_TOKENS)
+    first = np.cumsum([0, *pages[:-1]])
+    table = np.full((len(lengths), pages.max()), -1)
+    for row, (start, count) in enumerate(zip(first, pages, strict=True)):
+        table[row, :count] = np.arange(start, start + count)
+    positions = np.concatenate([np.arange(length) for length in lengths])
+    return StepBatch(
+        tokens=np.concatenate([np.asarray(sequence, dtype=np.int64) for sequence in calibration]),
+        positions=positions,
+        slots=positions + np.repeat(first * PAGE_TOKENS, lengths),
+        sequence_starts=np.cumsum([0, *lengths]),
+        context_lengths=lengths,
+        page_table=table,
+        logits_for=np.zeros(0, np.int64),
+    )
+
+
+def _quantize_layer(
+    layer: DecoderLayer, rows: NDArray[np.int64], options: QuantizeOptions
+) -> tuple[dict[Projection, QuantizedLinear], dict[Norm, Float]]:
+    """Scales, clips and rounds one recorded layer; returns its projections and the norms that took scales in."""
+    spec, weights = layer.spec, dict(layer.weights)
+    norms = {name: weight for name, weight in layer.norms.items() if weight is not None}
+    inputs = {name: x[rows] for name, x in layer.inputs.items()}
+    if options.awq:
+        for names in _SHARED:
+            if names == ("o",) and spec.num_heads != spec.num_kv_heads:
+                continue  # the values' channels are shared by several heads: there is nothing to fold the scale into
+            scale = search_input_scale(inputs[names[0]], [weights[n] for n in names], options.group, options.symmetric)
+            for name in names:
+                weights[name] = weights[name] * scale
+                inputs[name] = inputs[name] / scale
+            _fold(names, scale, weights, layer.biases, norms)
+    quantized: dict[Projection, QuantizedLinear] = {}
+    for name in PROJECTIONS:
+        keep = None
+        # Clipping queries and keys hurts: their products pass a softmax (as published).
+        if options.awq and options.clip and name not in ("q", "k"):
+            keep = search_clipping(inputs[name], weights[name], options.group, options.symmetric)
+        quantized[name] = round_to_nearest(weights[name], options.group, options.symmetric, keep)
+    return quantized, norms
+
+
+def _fold(
+    names: tuple[Projection, ...],
+    scale: Float,
+    weights: dict[Projection, Float],
+    biases: dict[Projection, Float | None],
+    norms: dict[Norm, Float],
+) -> None:
+    """Divides what feeds the projections by the scale, so that the layer computes what it did before."""
+    if names[0] == "q":
+        norms["input"] = norms["input"] / scale
+    elif names[0] == "gate":
+        norms["mlp_input"] = norms["mlp_input"] / scale
+    else:
+        feeding: Projection = "v" if names[0] == "o" else "up"
+        weights[feeding] = weights[feeding] / scale[:, None]
+        bias = biases[feeding]
+        biases[feeding] = None if bias is None else bias / scale
+
+
+def _tensors(
+    checkpoint: Checkpoint,
+    number: int,
+    layer: DecoderLayer,
+    quantized: dict[Projection, QuantizedLinear],
+    norms: dict[Norm, Float],
+) -> dict[str, NDArray[np.generic]]:
+    prefix = f"model.layers.{number}."
+    tensors: dict[str, NDArray[np.generic]] = {}
+    for name, linear in quantized.items():
+        module = prefix + MODULES[name]
+        tensors |= awq_format.store(module, linear)
+        bias = layer.biases[name]
+        if bias is not None:
+            tensors[f"{module}.bias"] = bias.astype(np.float16)
+    offset = np.float32(checkpoint.spec.norm_offset)
+    for norm, weight in norms.items():
+        tensors[checkpoint.norm_tensor(number, norm)] = (weight - offset).astype(np.float16)
+    return tensors
+
+
+def _save_state(work: Path, number: int, tensors: dict[str, NDArray[np.generic]], x: Float) -> None:
+    """Shard first, then the activations behind it: whichever of them an interruption leaves, nothing is half."""
+    shard = work / f"layer-{number:04d}.safetensors"
+    save_file(tensors, shard.with_suffix(".tmp"), metadata={"format": "pt"})
+    shard.with_suffix(".tmp").replace(shard)
+    temporary = work / "activations.tmp.npz"
+    np.savez(temporary, layer=number + 1, x=x)
+    temporary.replace(work / "activations.npz")
+
+
+def _finish(checkpoint: Checkpoint, work: Path, target: Path, options: QuantizeOptions) -> None:
+    """Writes what is not in the layers, the index and the settings, then moves the shards into place."""
+    tensors: dict[str, NDArray[np.generic]] = {
+        "model.embed_tokens.weight": checkpoint.embedding().astype(np.float16),
+        "model.norm.weight": (checkpoint.final_norm() - np.float32(checkpoint.spec.norm_offset)).astype(np.float16),
+    }
+    if not checkpoint.spec.tie_embeddings:
+        tensors["lm_head.weight"] = checkpoint.lm_head().dense().astype(np.float16)
+    save_file(tensors, work / "rest.safetensors", metadata={"format": "pt"})
+    shards = sorted(work.glob("*.safetensors"))
+    weight_map: dict[str, str] = {}
+    for number, shard in enumerate(shards, 1):
+        final = target / f"model-{number:05d}-of-{len(shards):05d}.safetensors"
+        shard.replace(final)
+        weight_map |= dict.fromkeys(tensor_names(final), final.name)
+    index = {"metadata": {}, "weight_map": weight_map}
+    (target / "model.safetensors.index.json").write_text(json.dumps(index, indent=1), encoding="utf-8")
+    config = json.loads((checkpoint.folder / "config.json").read_text(encoding="utf-8"))
+    config["quantization_config"] = {
+        "quant_method": "awq",
+        "bits": 4,
+        "group_size": options.group,
+        "zero_point": not options.symmetric,
+        "version": "gemm",
+        "modules_to_not_convert": ["lm_head"],
+    }
+    for file in checkpoint.folder.iterdir():
+        if file.suffix in (".json", ".jinja", ".model", ".txt") and "safetensors" not in file.name:
+            shutil.copy2(file, target / file.name)
+    (target / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+    shutil.rmtree(work)

@@ -1,0 +1,124 @@
+"""The quantizer: what it writes is read back as the same model, better than rounding, and survives an interruption."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines.awq import round_to_nearest, search_clipping, search_input_scale
+from engines.checkpoint import Checkpoint
+from engines.errors import RequestError
+from engines.quantize import QuantizeOptions, quantize
+from engines.runtimes.reference import ReferenceRuntime
+from tests.engines.fakes import flat_batch
+from tests.engines.models import torch, write_model
+
+
+def calibration(count: int = 12, length: int = 48) -> list[list[int]]:
+    return np.random.default_rng(9).integers(3, 320, (count, length)).tolist()
+
+
+def error(folder: Path, original: np.ndarray, tokens: list[int]) -> float:
+    logits = ReferenceRuntime(Checkpoint(folder), num_pages=8).step(flat_batch(tokens))
+    return float(np.square(logits - original).mean())
+
+
+def write_with_outliers(family: str, folder: Path) -> None:
+    """A few channels of every norm are large, as in trained models: that is what AWQ is for."""
+    model = write_model(family, folder)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "layernorm" in name:
+                parameter[::16] += 6
+    model.save_pretrained(folder)
+
+
+@pytest.mark.parametrize("family", ["llama", "llama-bias", "qwen2", "qwen3", "gemma2", "mistral"])
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_awq_beats_rounding(family: str, symmetric: bool, tmp_path: Path) -> None:
+    source, tokens = tmp_path / "full", np.random.default_rng(4).integers(3, 320, 100).tolist()
+    write_with_outliers(family, source)
+    original = ReferenceRuntime(Checkpoint(source), num_pages=8).step(flat_batch(tokens))
+    errors = {}
+    for awq in (True, False):
+        target = tmp_path / f"awq-{awq}"
+        quantize(source, target, calibration(), QuantizeOptions(group=32, symmetric=symmetric, awq=awq))
+        errors[awq] = error(target, original, tokens)
+    assert 0 < errors[True] < errors[False]
+
+
+def test_an_interrupted_run_continues_and_gives_the_same(tmp_path: Path) -> None:
+    write_model("llama", tmp_path / "full")
+    options = QuantizeOptions(group=32)
+    quantize(tmp_path / "full", tmp_path / "once", calibration(), options)
+
+    class PlugPulledError(Exception):
+        pass
+
+    def pull(done: int, total: int) -> None:
+        if done == 2:
+            raise PlugPulledError
+
+    with pytest.raises(PlugPulledError):
+        quantize(tmp_path / "full", tmp_path / "twice", calibration(), options, pull)
+    layers: list[int] = []
+    quantize(tmp_path / "full", tmp_path / "twice", calibration(), options, lambda done, _: layers.append(done))
+    assert layers == [3], "finished layers were computed again"
+    once, twice = Checkpoint(tmp_path / "once").files, Checkpoint(tmp_path / "twice").files
+    assert set(once) == set(twice)
+    assert all(np.array_equal(once[name], twice[name]) for name in once)
+    assert not (tmp_path / "twice" / ".partial").exists()
+
+
+def test_other_options_do_not_continue_an_interrupted_run(tmp_path: Path) -> None:
+    write_model("llama", tmp_path / "full")
+
+    def pull(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        quantize(tmp_path / "full", tmp_path / "out", calibration(), QuantizeOptions(group=32), pull)
+    with pytest.raises(RequestError, match="interrupted run"):
+        quantize(tmp_path / "full", tmp_path / "out", calibration(), QuantizeOptions(group=32, symmetric=True))
+
+
+def test_the_settings_say_what_was_done(tmp_path: Path) -> None:
+    write_model("qwen2", tmp_path / "full")
+    quantize(tmp_path / "full", tmp_path / "out", calibration(), QuantizeOptions(group=32))
+    settings = json.loads((tmp_path / "out" / "config.json").read_text())["quantization_config"]
+    assert settings["quant_method"] == "awq"
+    assert (settings["bits"], settings["group_size"], settings["version"]) == (4, 32, "gemm")
+    with pytest.raises(Exception, match="quantised already"):
+        quantize(tmp_path / "out", tmp_path / "again", calibration())
+
+
+def test_a_group_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    write_model("llama", tmp_path / "full")
+    with pytest.raises(RequestError, match="group of 128"):
+        quantize(tmp_path / "full", tmp_path / "out", calibration())
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_rounding_is_within_half_a_step(symmetric: bool) -> None:
+    weight = np.random.default_rng(0).standard_normal((24, 64)).astype(np.float32)
+    linear = round_to_nearest(weight, 32, symmetric)
+    step = np.repeat(linear.scale, 32, axis=1)
+    # A float16 scale, a rounded zero point and the clamp at 15 may each move a value a little further.
+    assert (np.abs(linear.dense() - weight) <= step * 1.02).all()
+    assert linear.symmetric == symmetric
+
+
+def test_searches_never_do_worse_than_doing_nothing() -> None:
+    rng = np.random.default_rng(1)
+    x = (rng.standard_normal((200, 64)) * np.exp(rng.standard_normal(64))).astype(np.float32)
+    weight = rng.standard_normal((32, 64)).astype(np.float32)
+
+    def loss(effective: np.ndarray) -> float:
+        return float(np.square(x @ (effective - weight).T).sum())
+
+    plain = loss(round_to_nearest(weight, 32, False).dense())
+    scale = search_input_scale(x, [weight], 32, False)
+    assert loss(round_to_nearest(weight * scale, 32, False).dense() / scale) < plain
+    clipped = loss(round_to_nearest(weight, 32, False, search_clipping(x, weight, 32, False)).dense())
+    assert clipped < plain * 1.02  # clipping minimises each group's own error, the sum may cancel differently
