@@ -6,14 +6,13 @@ where Word left its marks of the last printing. The container's XML is parsed wi
 """
 
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from rag.errors import ReadError
 from rag.readers.builder import DocumentBuilder
 from rag.readers.docx_styles import Styles
-from rag.readers.zip_limits import check_zip
+from rag.readers.zip_limits import open_zip
 from rag.readers.zip_xml import Element, parse_part
 from rag.types import ParsedDocument
 
@@ -36,14 +35,8 @@ _WRAPPERS = frozenset({f"{W}sdt", f"{W}sdtContent", f"{W}ins", f"{W}moveTo", f"{
 
 def read(path: Path) -> ParsedDocument:
     """Raises ReadError for a broken or protected container."""
-    check_zip(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return _Walker(archive).document()
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ReadError(
-            "The document is damaged: a part of it cannot be unpacked.", "Open it in Word and save it again."
-        ) from error
+    with open_zip(path) as archive:
+        return _Walker(archive).document()
 
 
 class _Walker:

@@ -5,7 +5,6 @@ Navigation files are left out; a book has no pages of its own. Copy protection i
 
 import posixpath
 import zipfile
-import zlib
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -13,7 +12,7 @@ from rag.errors import ReadError
 from rag.readers.builder import DocumentBuilder
 from rag.readers.encoding import decode
 from rag.readers.html import add_html
-from rag.readers.zip_limits import check_zip
+from rag.readers.zip_limits import open_zip
 from rag.readers.zip_xml import Element, read_part
 from rag.types import ParsedDocument
 
@@ -28,12 +27,8 @@ _REMEDY = "Get the book again, or open it in a reader and export it."
 
 def read(path: Path) -> ParsedDocument:
     """Raises ReadError for a broken or copy-protected book."""
-    check_zip(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return _read(archive)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ReadError("The book is damaged: a part of it cannot be unpacked.", _REMEDY) from error
+    with open_zip(path) as archive:
+        return _read(archive)
 
 
 def _read(archive: zipfile.ZipFile) -> ParsedDocument:

@@ -5,12 +5,11 @@ anchored in. Pages are counted where the writing program left its soft page brea
 """
 
 import zipfile
-import zlib
 from pathlib import Path
 
 from rag.errors import ReadError
 from rag.readers.builder import DocumentBuilder
-from rag.readers.zip_limits import check_zip
+from rag.readers.zip_limits import open_zip
 from rag.readers.zip_xml import Element, read_part
 from rag.types import ParsedDocument
 
@@ -39,14 +38,8 @@ _DROPPED = frozenset(
 
 def read(path: Path) -> ParsedDocument:
     """Raises ReadError for a broken or protected container."""
-    check_zip(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return _Walker(archive).document()
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ReadError(
-            "The document is damaged: a part of it cannot be unpacked.", "Open it in its program and save it again."
-        ) from error
+    with open_zip(path) as archive:
+        return _Walker(archive).document()
 
 
 class _Walker:

@@ -4,8 +4,11 @@ Only the table of contents is read, and no member is unpacked. Python's zipfile 
 so a false statement cannot exceed these limits.
 """
 
+import errno
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rag.errors import ReadError
@@ -18,7 +21,25 @@ _RATIO_FROM_BYTES = 32 << 20
 """Small members may be as repetitive as they like."""
 _MAX_XML_BYTES = 512 << 20
 
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError, NotImplementedError)
+_SAVE_AGAIN = "Copy it again, or open it in its program and save it anew."
 _REMEDY = "If you trust the file, open it in its program and save it as PDF."
+
+
+@contextmanager
+def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The container, checked. Damage that shows only while a part is unpacked is a ReadError as well."""
+    check_zip(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except _BROKEN as error:
+        raise ReadError("The file is damaged: a part of it cannot be unpacked.", _SAVE_AGAIN) from error
+    except OSError as error:
+        # Offsets that point outside the file.
+        if error.errno != errno.EINVAL:
+            raise
+        raise ReadError("The file is damaged: its ZIP container is inconsistent.", _SAVE_AGAIN) from error
 
 
 def check_zip(path: Path) -> None:
@@ -26,11 +47,8 @@ def check_zip(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
-        raise ReadError(
-            "The file is damaged: its ZIP container cannot be opened.",
-            "Copy it again, or open it in its program and save it anew.",
-        ) from error
+    except (*_BROKEN, ValueError) as error:
+        raise ReadError("The file is damaged: its ZIP container cannot be opened.", _SAVE_AGAIN) from error
     if len(members) > MAX_ENTRIES:
         raise ReadError(f"The file was refused: it holds {len(members)} parts, as only a ZIP bomb does.", _REMEDY)
     if sum(member.file_size for member in members) > MAX_TOTAL_BYTES:
