@@ -18,7 +18,7 @@ _SCALE = 200 / 72
 """Pixels for a point: 200 dots an inch."""
 _MAX_PIXELS = 12_000_000
 _MIN_CONFIDENCE = 0.5
-_PADDING = 0.15
+_PADDING = 0.3
 """The detector draws its boxes wider than the words, by this share of their height at either end."""
 
 

@@ -35,7 +35,8 @@ _FEW_CHARACTERS = 8
 _PICTURE_SHARE = 0.03
 
 _NO_TITLE = re.compile(
-    r"(?i)untitled|microsoft (word|powerpoint|excel)|.*\.(docx?|pptx?|xlsx?|pdf|indd|tex|dvi|qxd|html?|txt|rtf)$|"
+    r"(?i)untitled|microsoft (word|powerpoint|excel)|"
+    r".*\.(docx?|pptx?|xlsx?|pdf|indd|tex|dvi|qxd|html?|txt|rtf|jpe?g|png|tiff?)$|"
     r"[\d\W_]*$|(document|slide|title|none|doc)\s?\d*$|about:blank|print|(scan|img)[\W_\d]*$"
 )
 _CATALOG = re.compile(rb"(\d{1,8}) \d{1,5} obj\s*<<[^>]{0,400}?/Type\s*/Catalog")
