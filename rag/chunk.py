@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import PurePath
 
 from rag.sentences import split_sentences
 from rag.types import Block, Chunk, ParsedDocument
@@ -26,6 +27,7 @@ _MAX_CONTEXT = 160  # characters of title and headings that go with a chunk
 _MAX_LABEL = 80  # characters of one heading or table header in it
 _CHARS_PER_TOKEN = 10  # a text is never counted shorter than this: long runs of one character are a single token
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
+_GAPS = re.compile(r"[_\s]+")
 _WORD_RUN = re.compile(r"\S+")
 
 
@@ -70,7 +72,10 @@ def chunk_document(
 
 
 def context_of(title: str, heading_path: Sequence[str]) -> str:
-    """One line that says where a chunk stands; put before its text for embedding and keyword search only."""
+    """One line that says where a chunk stands; put before its text for embedding and keyword search only.
+
+    ``title`` is the document's title or, better, its ``document_label``.
+    """
     parts: list[str] = []
     for part in (title, *heading_path):
         label = _label(part)
@@ -79,6 +84,18 @@ def context_of(title: str, heading_path: Sequence[str]) -> str:
     while len(parts) > 2 and sum(map(len, parts)) > _MAX_CONTEXT:
         del parts[1]  # the title and the nearest heading say most
     return " > ".join(parts)
+
+
+def document_label(path: str, title: str) -> str:
+    """What to call a document in a context: the file's name and its title, for people put the company, the year or the
+    customer into either. ``path`` may be a URL, whose last part says nothing."""
+    stem = "" if "://" in path else _GAPS.sub(" ", PurePath(path).stem).strip()
+    title = _GAPS.sub(" ", title).strip()
+    if stem.casefold() in title.casefold():
+        return title
+    if not title or title.casefold() in stem.casefold():
+        return stem
+    return f"{stem}: {_label(title)}"
 
 
 def _label(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.chunk import chunk_document, context_of
+from rag.chunk import chunk_document, context_of, document_label
 from rag.library import Library
 from rag.library_writer import FileState, LibraryWriter
 from rag.protocols import Embedder
@@ -64,7 +64,8 @@ class Stage:
 
     def add(self, file: FileState, parsed: ParsedDocument) -> None:
         chunks = chunk_document(parsed, self._embedder.count_tokens, self._settings.target_tokens)
-        contexts = [context_of(parsed.title, chunk.heading_path) for chunk in chunks]
+        label = document_label(file.path, parsed.title)
+        contexts = [context_of(label, chunk.heading_path) for chunk in chunks]
         self._waiting.append(_Read(file, parsed, chunks, contexts))
         self._waiting_chunks += len(chunks)
         self._flush_if_full()

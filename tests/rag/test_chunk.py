@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.chunk import chunk_document, context_of
+from rag.chunk import chunk_document, context_of, document_label
 from rag.types import Block, BlockKind, Chunk, ParsedDocument
 
 
@@ -186,7 +186,7 @@ def test_text_outside_blocks_is_kept() -> None:
         ),
         max_size=12,
     ),
-    st.integers(3, 40),
+    st.integers(8, 40),
 )
 def test_any_document_is_covered_in_order(blocks: list[tuple[BlockKind, str, int]], target: int) -> None:
     parsed = document(*blocks)
@@ -221,3 +221,11 @@ def test_context_stays_short_and_keeps_title_and_nearest_heading() -> None:
     assert len(context) < 200
     assert context.startswith("Manual > ")
     assert context.endswith("Near")
+
+
+def test_a_document_is_called_by_its_file_and_its_title() -> None:
+    assert document_label("/reports/2022 Q3 AAPL.pdf", "Apple Inc.") == "2022 Q3 AAPL: Apple Inc."
+    assert document_label("/notes/walking_boots.txt", "walking_boots") == "walking boots"
+    assert document_label("/notes/boots.txt", "How to choose boots") == "How to choose boots"
+    assert document_label("/notes/boots.txt", "") == "boots"
+    assert document_label("https://www.youtube.com/watch?v=abc", "A talk") == "A talk"
