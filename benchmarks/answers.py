@@ -6,8 +6,7 @@
     python benchmarks/answers.py --articles 60 --questions 400 --data ../shared/data
 
 Answerable questions come from the articles in the index, unanswerable ones from as many articles outside it. Whole
-articles are held out. The index is flat and in memory, so that only the answerer is judged: dense and keyword
-rankings of the same chunks, fused. "Contains" means that a cited quote holds the gold answer.
+articles are held out. Each article is one text file that goes through the product's own sync and retrieval.
 """
 
 import argparse
@@ -17,11 +16,12 @@ import math
 import random
 import re
 import statistics
+import tempfile
 import textwrap
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +30,20 @@ from numpy.typing import NDArray
 
 from rag import evidence
 from rag.answer import FOUND_AT, ExtractiveAnswerer
-from rag.chunk import chunk_document, context_of
 from rag.embedder import OnnxEmbedder
 from rag.evidence import Candidate, found_features, rank_sentences
+from rag.library import Library
+from rag.parse_pool import ParsePool
 from rag.protocols import Embedder
 from rag.question import Question, analyse
-from rag.types import Answer, Block, Document, ParsedDocument, Passage
-from rag.words import content_stems, stems
+from rag.retrieve import Retriever
+from rag.sync import Syncer, SyncSettings
+from rag.types import Answer, Passage
+from rag.vectors import VectorIndex
+from rag.words import stems
 
 QUESTIONS_FILE = "qa/squad-train-v1.1.json.xz"
 TUNING, REPORTING = range(300), range(300, 442)
-PASSAGES = 8  # about what a prompt holds
-RRF = 60
 WORDS_FILE = Path(__file__).parents[1] / "rag" / "common_words.txt"
 
 
@@ -108,63 +110,29 @@ def _article(number: int, row: Mapping[str, Any]) -> tuple[Article, list[Asked]]
     return article, asked
 
 
-class FlatIndex:
-    """Chunks of some articles with exact cosine and BM25 rankings, fused by reciprocal rank."""
+class Stack:
+    """A library of some articles, one text file each, behind the product's own sync and retrieval."""
 
-    def __init__(self, articles: Sequence[Article], embedder: Embedder) -> None:
-        self._embedder = embedder
-        self._chunks = [
-            (_document(article), chunk)
-            for article in articles
-            for chunk in chunk_document(_parsed(article), embedder.count_tokens)
-        ]
-        texts = [f"{context_of(document.title, chunk.heading_path)}\n{chunk.text}" for document, chunk in self._chunks]
-        self._vectors = embedder.embed_passages(texts)
-        counts = [Counter(stems(text)) for text in texts]
-        self._lengths = np.array([sum(count.values()) for count in counts], dtype=np.float64)
-        postings: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        for index, count in enumerate(counts):
-            for word, occurrences in count.items():
-                postings[word].append((index, occurrences))
-        self._postings = {word: np.array(rows, dtype=np.int64) for word, rows in postings.items()}
+    def __init__(self, articles: Sequence[Article], embedder: Embedder, folder: Path) -> None:
+        files = folder / "articles"
+        files.mkdir()
+        self._numbers: dict[str, int] = {}
+        for article in articles:
+            path = files / f"{article.title.replace('/', ' ')}.txt"
+            path.write_text(article.text, encoding="utf-8", newline="")
+            self._numbers[str(path)] = article.number
+        self.library = Library.open(folder / "library.db")
+        syncer = Syncer(self.library, embedder, ParsePool(), SyncSettings())
+        syncer.add(str(files))
+        syncer.run()
+        vectors = VectorIndex(self.library, None)
+        vectors.refresh()
+        self._retriever = Retriever(self.library, vectors, embedder)
 
-    def __len__(self) -> int:
-        return len(self._chunks)
-
-    def search(self, question: str) -> list[Passage]:
-        dense = np.argsort(-(self._vectors @ self._embedder.embed_query(question)))[:50]
-        keyword = np.argsort(-self._bm25(question))[:50]
-        fused: dict[int, float] = defaultdict(float)
-        for ranking in (dense, keyword):
-            for rank, index in enumerate(ranking, start=1):
-                fused[int(index)] += 1 / (RRF + rank)
-        best = sorted(fused, key=lambda index: -fused[index])[:PASSAGES]
-        return [self._passage(number, index, fused[index]) for number, index in enumerate(best, start=1)]
-
-    def _passage(self, number: int, index: int, score: float) -> Passage:
-        document, chunk = self._chunks[index]
-        return Passage(number, document, chunk.start, chunk.end, chunk.text, score, chunk.heading_path)
-
-    def _bm25(self, question: str) -> NDArray[np.float64]:
-        scores = np.zeros(len(self._chunks))
-        mean = self._lengths.mean()
-        for word in content_stems(question):
-            rows = self._postings.get(word)
-            if rows is not None:
-                index, occurrences = rows[:, 0], rows[:, 1]
-                idf = math.log(1 + (len(scores) - len(rows) + 0.5) / (len(rows) + 0.5))
-                scores[index] += idf * occurrences * 2.2 / (occurrences + 0.3 + 0.9 * self._lengths[index] / mean)
-        return scores
-
-
-def _document(article: Article) -> Document:
-    path = f"/articles/{article.number}.txt"
-    return Document(article.number, 1, path, article.title, "text/plain", "ok", None, 1, len(article.text), 0, "", 0.0)
-
-
-def _parsed(article: Article) -> ParsedDocument:
-    blocks = tuple(Block(start, end) for start, end in article.paragraphs)
-    return ParsedDocument(article.text, blocks, article.title, "text/plain")
+    def passages(self, question: str) -> list[Passage]:
+        """What the product retrieves; documents are numbered like the articles."""
+        found = self._retriever.passages(question)
+        return [replace(p, document=replace(p.document, id=self._numbers[p.document.path])) for p in found]
 
 
 def trials(data: Path, which: range, articles: int, questions: int, embedder: Embedder) -> Iterator[Trial]:
@@ -175,12 +143,14 @@ def trials(data: Path, which: range, articles: int, questions: int, embedder: Em
     inside, outside = everything[:articles], everything[-articles:]
     if len(everything) < 2 * articles:
         raise SystemExit(f"At most {len(everything) // 2} articles: as many are held out of the index.")
-    index = FlatIndex(inside, embedder)
-    print(f"{articles} articles, {len(index)} chunks")
-    for group, answerable in ((inside, True), (outside, False)):
-        pool = [each for article in group for each in asked[article.number]]
-        for each in rnd.sample(pool, min(questions, len(pool))):
-            yield Trial(each, index.search(each.text), answerable)
+    with tempfile.TemporaryDirectory() as folder:
+        stack = Stack(inside, embedder, Path(folder))
+        with stack.library:
+            print(f"{articles} articles, {stack.library.counts()['chunks']} chunks")
+            for group, answerable in ((inside, True), (outside, False)):
+                pool = [each for article in group for each in asked[article.number]]
+                for each in rnd.sample(pool, min(questions, len(pool))):
+                    yield Trial(each, stack.passages(each.text), answerable)
 
 
 def report(runs: Sequence[Trial], embedder: Embedder, found_at: float) -> None:
