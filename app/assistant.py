@@ -205,11 +205,13 @@ class Assistant:
         stop = stop or threading.Event()
         watch = Stopwatch()
         history = self._history(conversation_id)
+        retriever = self._parts.retriever(watch)
         with watch.step("load"):
-            retriever, answerer = self._parts.retriever, self._parts.answerer
+            rewriter, answerer = self._parts.rewriter, self._parts.answerer
         with watch.step("rewrite"):
-            complete = self._parts.rewriter.rewrite(question, history)
-        passages = retriever.passages(complete, filter, self.settings.retrieval.token_budget)
+            complete = rewriter.rewrite(question, history)
+        with watch.remainder("fuse"):
+            passages = retriever.passages(complete, filter, self.settings.retrieval.token_budget)
         yield Retrieved(complete, tuple(passages))
         answer: Answer | None = None
         written = ""
@@ -236,8 +238,11 @@ class Assistant:
 
     def search_timed(self, question: str, k: int, filter: Filter) -> tuple[list[Hit], dict[str, float]]:
         """``search`` and how long its steps took, in milliseconds."""
-        question = _checked(question)
-        raise NotImplementedError
+        watch = Stopwatch()
+        retriever = self._parts.retriever(watch)
+        with watch.remainder("fuse"):
+            hits = retriever.search(_checked(question), k, filter)
+        return hits, watch.timings_ms()
 
     def _history(self, conversation_id: str | None) -> list[Turn]:
         if conversation_id is None:

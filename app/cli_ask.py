@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _QUOTE_LENGTH = 200  # characters of a quote shown on a terminal
 LATEST = "last"
+_LINE = 'Write {"id": "1", "question": "..."}.'
 
 FolderOption = Annotated[
     list[str] | None, typer.Option("--folder", metavar="FOLDER", help="Sync this folder and use it alone; repeatable.")
@@ -139,8 +140,8 @@ def _ask_many(assistant: "Assistant", source: str, scope: Filter) -> None:
         try:
             entry = _entry(line)
             reply = {"id": entry["id"]} if "id" in entry else reply
-            reply["question"] = entry["question"]
-            for event in assistant.ask(entry["question"], filter=scope, remember=False):
+            reply["question"] = _question_in(entry)
+            for event in assistant.ask(reply["question"], filter=scope, remember=False):
                 if isinstance(event, Answered):
                     reply.update(answer_json(event))
         except DocentError as error:
@@ -170,15 +171,21 @@ def _numbered_lines(source: str) -> Iterator[tuple[int, bytes]]:
 
 
 def _entry(line: bytes) -> dict[str, Any]:
-    """One line of --from. Raises UsageError if it is not an object with a question."""
+    """One line of --from."""
     try:
         entry = json.loads(line.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise UsageError("The line is not valid JSON.", 'Write {"id": "1", "question": "..."}.') from error
-    question = entry.get("question") if isinstance(entry, dict) else None
+        raise UsageError("The line is not valid JSON.", _LINE) from error
+    if not isinstance(entry, dict):
+        raise UsageError("The line is not a JSON object.", _LINE)
+    return entry
+
+
+def _question_in(entry: dict[str, Any]) -> str:
+    question = entry.get("question")
     if not isinstance(question, str) or not question.strip():
-        raise UsageError('The line has no "question".', 'Write {"id": "1", "question": "..."}.')
-    return dict(entry)
+        raise UsageError('The line has no "question".', _LINE)
+    return question
 
 
 def _show_citations(done: "Answered") -> None:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.config import Settings
 from app.conversations import Conversations
+from app.timing import Stopwatch, TimedEmbedder, TimedLibrary, TimedVectors
 
 if TYPE_CHECKING:
-    from rag.retrieve import Retriever
-
     from rag.library import Library
     from rag.protocols import Answerer, Embedder, Rewriter
+    from rag.retrieve import Retriever
     from rag.sync import Syncer
     from rag.sync_types import VideoReader
     from rag.types import ParsedDocument
@@ -46,10 +46,6 @@ class Parts:
         return self._once("vectors", self.make_vectors)
 
     @property
-    def retriever(self) -> "Retriever":
-        return self._once("retriever", self.make_retriever)
-
-    @property
     def rewriter(self) -> "Rewriter":
         return self._once("rewriter", self.make_rewriter)
 
@@ -77,8 +73,17 @@ class Parts:
 
         return VectorIndex(self.library, self.settings.folder.vectors)
 
-    def make_retriever(self) -> "Retriever":
-        raise NotImplementedError
+    def retriever(self, watch: Stopwatch) -> "Retriever":
+        """A retriever that tells ``watch`` what its steps cost; it is light, one is made for each question."""
+        from rag.retrieve import RetrievalSettings, Retriever
+
+        chosen = self.settings.retrieval
+        settings = RetrievalSettings(chosen.depth, chosen.rrf_k, chosen.dense_weight, chosen.keyword_weight)
+        with watch.step("load"):
+            library, vectors, embedder = self.library, self.vectors, self.embedder
+        return Retriever(
+            TimedLibrary(library, watch), TimedVectors(vectors, watch), TimedEmbedder(embedder, watch), settings
+        )
 
     def make_rewriter(self) -> "Rewriter":
         from rag.rewrite import HeuristicRewriter

@@ -1,8 +1,24 @@
-"""How long each step of a question takes, by name, in milliseconds."""
+"""How long each step of a question takes, by name, in milliseconds.
+
+The ``Timed`` classes stand in front of the parts of a retriever and tell a stopwatch what each costs, so that rag need
+not know that anyone measures.
+"""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rag.types import Filter
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rag.protocols import Embedder
+    from rag.retrieve import ChunkLibrary, DenseIndex
+
+_EVERYTHING = Filter()
 
 
 class Stopwatch:
@@ -23,6 +39,71 @@ class Stopwatch:
     def add(self, name: str, milliseconds: float) -> None:
         self._steps[name] = self._steps.get(name, 0.0) + milliseconds
 
+    @contextmanager
+    def remainder(self, name: str) -> Iterator[None]:
+        """Counts as ``name`` what the block takes beyond the steps inside it."""
+        started, before = time.perf_counter(), sum(self._steps.values())
+        try:
+            yield
+        finally:
+            inside = sum(self._steps.values()) - before
+            self.add(name, (time.perf_counter() - started) * 1000 - inside)
+
     def timings_ms(self) -> dict[str, float]:
         """The steps in the order in which they first ended, and ``total`` since the start."""
         return {**self._steps, "total": (time.perf_counter() - self._started) * 1000}
+
+
+class TimedEmbedder:
+    """An embedder whose questions count as step ``embed``."""
+
+    def __init__(self, embedder: "Embedder", watch: Stopwatch) -> None:
+        self._embedder = embedder
+        self._watch = watch
+        self.name = embedder.name
+        self.dimension = embedder.dimension
+        self.max_tokens = embedder.max_tokens
+        self.embed_passages = embedder.embed_passages
+        self.count_tokens = embedder.count_tokens
+
+    def embed_query(self, text: str) -> "NDArray[np.float32]":
+        with self._watch.step("embed"):
+            return self._embedder.embed_query(text)
+
+
+class TimedVectors:
+    """A dense index whose searches count as step ``dense``, bringing it up to date included."""
+
+    def __init__(self, vectors: "DenseIndex", watch: Stopwatch) -> None:
+        self._vectors = vectors
+        self._watch = watch
+
+    @property
+    def embedder_name(self) -> str | None:
+        return self._vectors.embedder_name
+
+    def refresh(self) -> None:
+        with self._watch.step("dense"):
+            self._vectors.refresh()
+
+    def search(
+        self, query: "NDArray[np.float32]", k: int, allowed: "NDArray[np.int64] | None" = None
+    ) -> list[tuple[int, float]]:
+        with self._watch.step("dense"):
+            return self._vectors.search(query, k, allowed)
+
+
+class TimedLibrary:
+    """A library whose keyword searches count as step ``keyword``."""
+
+    def __init__(self, library: "ChunkLibrary", watch: Stopwatch) -> None:
+        self._library = library
+        self._watch = watch
+        self.chunks = library.chunks
+        self.chunk_range = library.chunk_range
+        self.chunk_ids = library.chunk_ids
+        self.document_text = library.document_text
+
+    def keyword_search(self, question: str, k: int, filter: Filter = _EVERYTHING) -> list[tuple[int, float]]:
+        with self._watch.step("keyword"):
+            return self._library.keyword_search(question, k, filter)

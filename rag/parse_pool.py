@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import queue
+import re
 import subprocess
 import sys
 import threading
@@ -29,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 _POLL_S = 0.1  # how often time and memory are looked at
 _MIB = 1 << 20
-_SURROGATES = dict.fromkeys(range(55296, 57344), "�")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 # -I: neither the current folder nor PYTHON* variables decide what the child imports; it gets our own search path.
 _BOOTSTRAP = (
@@ -93,7 +94,7 @@ class _Run:
         self._limits = pool.limits
         self._cancel = cancel
         self._tasks: queue.SimpleQueue[tuple[str, int] | None] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[ReadResult] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[ReadResult | BaseException] = queue.SimpleQueue()
         self._stopped = threading.Event()
         self._workers = [_Worker(pool) for _ in range(pool.workers)]
         self._threads: list[threading.Thread] = []
@@ -110,6 +111,8 @@ class _Run:
                 result = self._done.get(timeout=_POLL_S)
             except queue.Empty:
                 continue
+            if isinstance(result, BaseException):
+                raise result
             del in_flight[result.path]
             yield result
 
@@ -132,7 +135,10 @@ class _Run:
     def _serve(self, worker: "_Worker") -> None:
         while (task := self._tasks.get()) is not None and not self._stopped.is_set():
             path, size = task
-            self._done.put(worker.read(path, size))
+            try:
+                self._done.put(worker.read(path, size))
+            except BaseException as defect:  # noqa: BLE001 - the edge of this thread: raised again where results are taken
+                self._done.put(defect)
         worker.stop()
 
     def _watch(self) -> None:
@@ -176,7 +182,7 @@ class _Worker:
             self._deadline = None
             killed_for = self._killed_for
         if reply is not None:
-            return _result(path, json.loads(reply))
+            return _result(path, json.loads(reply.decode("utf-8", "surrogatepass")))
         status = process.wait()
         self._discard()
         return _identified(ReadResult(path, error=_cause_of_death(killed_for, status)))
@@ -312,4 +318,4 @@ def _document(fields: dict[str, Any]) -> ParsedDocument:
 
 def _clean(text: str) -> str:
     """Lone surrogates cannot be stored or shown; each becomes one other character, so that positions stay."""
-    return text.translate(_SURROGATES)
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -89,13 +89,13 @@ def test_help_loads_nothing_heavy() -> None:
         assert command in done.stdout
 
 
-def test_a_question_loads_neither_the_window_nor_llama_index(read_once: Path) -> None:
+def test_a_question_loads_neither_the_window_nor_llama_index(docent: Run) -> None:
     code = (
         "import sys; from ui.main import app\n"
         "try: app(sys.argv[1:])\nexcept SystemExit as end: assert not end.code\n"
         "for name in ('gradio', 'llama_index', 'fastapi', 'requests'): assert name not in sys.modules, name"
     )
-    arguments = ["--data-dir", str(read_once / "data"), "ask", "What do whales eat?", "--json"]
+    arguments = ["ask", "What do whales eat?", "--json"]
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )

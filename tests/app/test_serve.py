@@ -1,0 +1,67 @@
+"""``docent serve`` as a process: one link on stdout, loopback only, closed without the token, gone after Ctrl-C."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def start(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "ui.main", "--data-dir", str(tmp_path / "data"), "serve", *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    process = start(tmp_path, "--no-window", "--port", "0", "--json")
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, process.communicate()
+    yield process, json.loads(line)
+    process.kill()
+    process.communicate()
+
+
+def test_the_api_answers_to_the_token_alone(server: tuple[subprocess.Popen[str], dict[str, Any]]) -> None:
+    _, link = server
+    base = f"http://127.0.0.1:{link['port']}"
+    assert httpx.get(f"{base}/api/status").status_code == 401
+    bearer = {"authorization": f"Bearer {link['token']}"}
+    assert httpx.get(f"{base}/api/status", headers=bearer).json()["documents"] == 0
+    with httpx.Client(follow_redirects=True) as browser:
+        browser.get(link["url"])
+        assert browser.get(f"{base}/api/status").status_code == 200
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
+def test_ctrl_c_ends_it_quietly(server: tuple[subprocess.Popen[str], dict[str, Any]]) -> None:
+    process, _ = server
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors == ""
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        process = start(tmp_path, "--no-window", "--no-browser", "--port", str(port))
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert str(port) in errors
+    assert errors.count("\n") == 1
