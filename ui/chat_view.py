@@ -16,9 +16,9 @@ from ui.render import action, answer_text, escape, exchange, icon, name_of, noti
 _DAY_S = 86_400
 SAMPLE_QUESTIONS = (
     "How long was the light out in the great storm?",
-    "What does the restoration of the tower cost?",
-    "May I bring my dog to the island?",
-    "What happened to the crew of the Evangeline?",
+    "Are dogs allowed in the tower?",
+    "When does the museum open in July?",
+    "Who was the longest serving keeper?",
 )
 
 

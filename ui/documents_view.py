@@ -118,12 +118,13 @@ def _row(document: Document, view: ListView, removable: str | None) -> str:
     label, explanation = _STATUS[document.status]
     why = document.error or explanation
     ready = document.status == "ok"
-    detail = f"{document.chunks:,} passage{'s' * (document.chunks != 1)}" if ready else label
+    passages = f"{document.chunks:,} passage{'s' * (document.chunks != 1)}"
     name = document.title if document.title.strip() else PurePath(document.path).name
-    where = escape(document.path if ready else f"{document.path}\n{why}")
+    where = escape(f"{document.path}\n{passages if ready else why}")
+    detail = f'<span aria-label="{passages}">{document.chunks:,}</span>' if ready else escape(label)
     body = (
         f'<span class="dot {document.status}" role="img" aria-label="{escape(label)}"></span>'
-        f'<span class="doc-name">{name_of(name)}</span><span class="doc-detail">{escape(detail)}</span>'
+        f'<span class="doc-name">{name_of(name)}</span><span class="doc-detail">{detail}</span>'
     )
     remove = (
         action("confirm", icon("trash"), label=f"Remove {name}", css="icon-button on-hover", location=removable)
