@@ -45,7 +45,7 @@ def test_one_sentence_stays_whole(text: str) -> None:
         ("# Heading\nBody text.\n\nMore", ["# Heading", "Body text.", "More"]),
         ("a = 1;\nb = 2;", ["a = 1;", "b = 2;"]),
         (
-            "no capitals here. just notes, e.g. this one. done",
+            "no capitals. just notes, e.g. this one. done",
             ["no capitals.", "just notes, e.g. this one.", "done"],
         ),
         ("First line\r\n\r\nSecond line", ["First line", "Second line"]),
