@@ -106,7 +106,8 @@ def _selected(ranked: Sequence[Candidate]) -> list[Candidate]:
     for candidate in ranked[1:]:
         if len(chosen) == MOST_SENTENCES or math.exp(candidate.score - best.score) < _ALSO_AT:
             break
-        if candidate.features["own"] > 0 and not any(_same(candidate, other) for other in chosen):
+        adds = candidate.features["own"] > 0 and not candidate.features["label"]
+        if adds and not any(_same(candidate, other) for other in chosen):
             chosen.append(candidate)
     numbers = list(dict.fromkeys(candidate.passage.number for candidate in chosen))
     return sorted(chosen, key=lambda candidate: (numbers.index(candidate.passage.number), candidate.start))

@@ -32,7 +32,7 @@ SENTENCE_WEIGHTS: Mapping[str, float] = {
     "pairs": 1.12,  # share of the question's neighbouring words that are neighbours in the sentence
     "type": 0.44,  # +1 with something of the expected kind, -1 without
     "rank": 1.44,  # 1 / rank of the passage
-    "label": -4.0,  # a heading, or words that only repeat the question
+    "label": -6.0,  # a heading, or words that only repeat the question
     "asks": -8.0,  # a question, as in a list of questions and answers
 }
 SET_BY_HAND = frozenset(["label", "asks"])  # the encyclopedia articles that the rest is fitted on have none
