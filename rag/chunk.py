@@ -89,7 +89,8 @@ def context_of(title: str, heading_path: Sequence[str]) -> str:
 def document_label(path: str, title: str) -> str:
     """What to call a document in a context: the file's name and its title, for people put the company, the year or the
     customer into either. ``path`` may be a URL, whose last part says nothing."""
-    stem = "" if "://" in path else _GAPS.sub(" ", PurePath(path).stem).strip()
+    name = PurePath(path).stem.encode("utf-8", "replace").decode()  # a file name need not be valid Unicode
+    stem = "" if "://" in path else _GAPS.sub(" ", name).strip()
     title = _GAPS.sub(" ", title).strip()
     if stem.casefold() in title.casefold():
         return title
