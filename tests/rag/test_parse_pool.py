@@ -19,7 +19,7 @@ from rag.errors import ReadError, SkippedError
 from rag.types import Block, ParsedDocument
 
 def read(path: Path) -> ParsedDocument:
-    order = path.read_text(encoding="utf-8")
+    order = path.read_bytes().decode("utf-8")
     print("noise on stdout")
     os.write(1, b"more noise")
     if order == "loop":
@@ -51,7 +51,8 @@ def read(path: Path) -> ParsedDocument:
     if order == "surrogate":
         order = "half \\ud83d gone"
     block = Block(0, len(order), "heading", 1, 2, 3.5, 4.5, "label")
-    return ParsedDocument(order, (block,), "Title", "text/plain", ("warned",), {"author": "me", "pid": str(os.getpid())})
+    metadata = {"author": "me", "pid": str(os.getpid())}
+    return ParsedDocument(order, (block,), "Title", "text/plain", ("warned",), metadata)
 """
 
 
@@ -71,8 +72,8 @@ def read(pool: ParsePool, folder: Path, *orders: str) -> dict[str, ReadResult]:
     files = []
     for number, order in enumerate(orders):
         path = folder / f"{number}.txt"
-        path.write_text(order, encoding="utf-8")
-        files.append((str(path), len(order)))
+        path.write_bytes(order.encode("utf-8"))
+        files.append((str(path), path.stat().st_size))
     results = {result.path: result for result in pool.read_all(files, threading.Event())}
     assert len(results) == len(orders)
     return {order: results[path] for order, (path, _) in zip(orders, files, strict=True)}
