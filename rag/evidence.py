@@ -146,7 +146,7 @@ def _of_passage(question: Question, passage: Passage, rank: int) -> list[Candida
             "pairs": _pairs(question, sequences[index]),
             "type": type_evidence(question, sentence),
             "rank": 1.0 / rank,
-            "label": float(is_label(text, start, end) or _repeats(question, sets[index], sentence)),
+            "label": float(is_label(text, start, end) or _repeats(question, sentence)),
             "asks": float(sentence.rstrip("\"'”’»)").endswith(("?", "？", "؟"))),
             "names_missing": names_missing,
             "rarest_missing": rarest_missing,
@@ -155,9 +155,9 @@ def _of_passage(question: Question, passage: Passage, rank: int) -> list[Candida
     return found
 
 
-def _repeats(question: Question, sentence_stems: frozenset[str], sentence: str) -> bool:
+def _repeats(question: Question, sentence: str) -> bool:
     """Whether a sentence adds no word to the question; one that announces something with a colon does."""
-    return sentence_stems - STOP_WORDS <= question.terms.keys() and not sentence.endswith((":", "："))
+    return not sentence.endswith((":", "：")) and frozenset(stems(sentence)) - STOP_WORDS <= question.terms.keys()
 
 
 def _matches(question: Question, among: frozenset[str]) -> dict[str, float]:

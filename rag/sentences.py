@@ -86,14 +86,17 @@ def is_table_row(text: str, start: int, end: int) -> bool:
 
 
 def is_label(text: str, start: int, end: int) -> bool:
-    """Whether a unit reads like a heading: marked as one, or a few words without figures or punctuation."""
+    """Whether a unit reads like a heading: marked as one, or a few words without figures or punctuation.
+
+    A list item is none, but '3. Warranty' between blank lines is.
+    """
+    first = skip_marker(text, start, end)
     if text[start] == "#":
         return True
-    return (
-        end - start <= 80
-        and not _MARKER.match(text, start, end)
-        and _PLAIN_WORDS.fullmatch(text, start, end) is not None
-    )
+    alone = (start == 0 or text[start - 2 : start] == "\n\n") and text.startswith("\n\n", end)
+    if end - start > 80 or (first > start and not (alone and any(map(str.isdigit, text[start:first])))):
+        return False
+    return _PLAIN_WORDS.fullmatch(text, first, end) is not None
 
 
 def is_header_row(text: str, index: int, spans: Sequence[tuple[int, int]]) -> bool:

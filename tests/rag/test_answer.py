@@ -112,6 +112,14 @@ def test_a_list_asked_for_is_quoted_whole() -> None:
     assert answer.text.startswith("- warm socks for the hike\n- a hiking map\n- water [1]")
 
 
+def test_a_numbered_heading_is_not_an_answer() -> None:
+    text = "3. Warranty\n\nThe contractor answers for the masonry for ten years.\n\n4. Cat\n\nThe cat inspects it."
+    answer, _ = ask("What is the warranty in the contract?", passages(text, titles=("Contract",)))
+    assert [citation.quote for citation in answer.citations] == [
+        "The contractor answers for the masonry for ten years."
+    ]
+
+
 def test_headings_and_questions_are_not_answers() -> None:
     text = "# Warranty period\n\nHow long is the warranty period?\nThe warranty period is 24 months from purchase."
     answer, _ = ask("How long is the warranty period?", passages(text, titles=("Manual",)))
