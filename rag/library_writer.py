@@ -117,12 +117,23 @@ class LibraryWriter:
         """The file was written anew with the same content."""
         self._execute("UPDATE documents SET size = ?, mtime_ns = ? WHERE id = ?", (size, mtime_ns, document_id))
 
-    def move(self, document_id: int, file: FileState) -> None:
-        """The file was renamed or belongs to another source now; chunks and ids stay."""
+    def move(self, document_id: int, file: FileState, title: str) -> None:
+        """The file was renamed or moved; chunks and ids stay (but see ``replace_contexts``)."""
         self._execute(
-            "UPDATE documents SET source_id = ?, path = ?, size = ?, mtime_ns = ? WHERE id = ?",
-            (file.source_id, path_key(file.path), file.size, file.mtime_ns, document_id),
+            "UPDATE documents SET source_id = ?, path = ?, size = ?, mtime_ns = ?, title = ? WHERE id = ?",
+            (file.source_id, path_key(file.path), file.size, file.mtime_ns, title, document_id),
         )
+
+    def replace_contexts(self, document_id: int, contexts: Sequence[str]) -> None:
+        """Gives the chunks of a document, in order, other contexts: new chunks, since what is embedded has changed.
+
+        They have no vectors until ``put_vectors``.
+        """
+        chunks = self._library.chunk_range(document_id, 0, len(contexts))
+        self._execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
+        for chunk, context in zip(chunks, contexts, strict=True):
+            self._insert_chunk(document_id, chunk, context)
+        self._changed()
 
     def delete(self, document_ids: Iterable[int]) -> None:
         for document_id in document_ids:

@@ -301,21 +301,21 @@ def _result(path: str, reply: dict[str, Any]) -> ReadResult:
     result = ReadResult(path, reply.get("size", 0), reply.get("mtime_ns", 0), reply.get("hash", ""))
     if "error" in reply:
         kind = SkippedError if reply["skipped"] else ReadError
-        return replace(result, error=kind(_clean(reply["error"]), _clean(reply["remedy"])))
+        return replace(result, error=kind(printable(reply["error"]), printable(reply["remedy"])))
     return replace(result, document=_document(reply["document"]))
 
 
 def _document(fields: dict[str, Any]) -> ParsedDocument:
     return ParsedDocument(
-        text=_clean(fields["text"]),
+        text=printable(fields["text"]),
         blocks=tuple(Block(*values) for values in fields["blocks"]),
-        title=_clean(fields["title"]),
+        title=printable(fields["title"]),
         media_type=fields["media_type"],
-        warnings=tuple(map(_clean, fields["warnings"])),
-        metadata={_clean(key): _clean(value) for key, value in fields["metadata"].items()},
+        warnings=tuple(map(printable, fields["warnings"])),
+        metadata={printable(key): printable(value) for key, value in fields["metadata"].items()},
     )
 
 
-def _clean(text: str) -> str:
+def printable(text: str) -> str:
     """Lone surrogates cannot be stored or shown; each becomes one other character, so that positions stay."""
     return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)

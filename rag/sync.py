@@ -17,12 +17,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from rag.chunk import context_of, document_label
 from rag.errors import RagError, ReadError, SkippedError, SourceError
 from rag.library import Library
 from rag.library_writer import FileState, LibraryWriter
 from rag.locations import normal_location
 from rag.lock import writing
-from rag.parse_pool import ParsePool, ReadResult
+from rag.parse_pool import ParsePool, ReadResult, printable
 from rag.protocols import Embedder
 from rag.scan import FoundFile, Scan, Trouble, scan
 from rag.sync_plan import Plan, make_plan
@@ -198,7 +199,7 @@ class _Run:
         for batch in _batches(plan.renamed):
             with self._writer.transaction():
                 for document, file in batch:
-                    self._writer.move(document.id, _state(file, document.content_hash))
+                    self._rename(document, file)
             for document, _ in batch:
                 self._finished(document.id, "renamed")
         for gone in _batches(plan.gone):
@@ -213,6 +214,14 @@ class _Run:
             )
             self._stage.add_unread(_state(file), "skipped", reason)
         self._stage.flush()
+
+    def _rename(self, document: Document, file: FoundFile) -> None:
+        title = _title_after(document, file)
+        self._writer.move(document.id, _state(file, document.content_hash), title)
+        label = document_label(file.path, title)
+        if label != document_label(document.path, document.title):  # the name is part of what is searched
+            chunks = self._library.chunk_range(document.id, 0, document.chunks)
+            self._writer.replace_contexts(document.id, [context_of(label, chunk.heading_path) for chunk in chunks])
 
     def _read(self, files: dict[str, FoundFile]) -> list[FoundFile]:
         """Reads and stores files; returns those that changed meanwhile."""
@@ -308,6 +317,12 @@ class _Run:
     def _stop_if_cancelled(self) -> None:
         if self._cancel.is_set():
             raise Cancelled
+
+
+def _title_after(renamed: Document, file: FoundFile) -> str:
+    """A title that was the file's name follows the name."""
+    stems = [printable(Path(path).stem) for path in (renamed.path, file.path)]
+    return stems[1] if renamed.title == stems[0] else renamed.title
 
 
 def _state(file: FoundFile, content_hash: str = "") -> FileState:

@@ -1,0 +1,111 @@
+"""A sync that is killed at twenty random moments: nothing lost, nothing twice, no orphans."""
+
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from rag.library import Library
+from rag.parse_pool import ParseLimits, ParsePool
+from rag.sync import Syncer, SyncSettings
+from tests.rag.fakes import FakeEmbedder
+
+ROOT = Path(__file__).parents[2]
+KILLS = 20
+SETTINGS = "SyncSettings(target_tokens=20, embed_chunks=4, lock_timeout_s=20)"
+
+# Prints a line at every event, so that the test can choose its moment.
+_CHILD = f"""
+import sys
+from pathlib import Path
+from rag.library import Library
+from rag.parse_pool import ParseLimits, ParsePool
+from rag.sync import Syncer, SyncSettings
+from tests.rag.fakes import FakeEmbedder
+
+with Library.open(Path(sys.argv[1])) as library:
+    syncer = Syncer(library, FakeEmbedder(), ParsePool(ParseLimits(workers=2)), {SETTINGS})
+    syncer.add(sys.argv[2])
+    syncer.run(on_event=lambda event: print(event.kind, flush=True))
+"""
+
+
+def write(folder: Path, number: int, rng: random.Random) -> None:
+    words = [f"word{rng.randrange(500)}" for _ in range(rng.randrange(5, 120))]
+    (folder / f"{number}.md").write_text(f"# File {number}\n\n{' '.join(words)}\n")
+
+
+def change(folder: Path, rng: random.Random) -> None:
+    """Rewrites, renames, deletes and adds some files."""
+    files = sorted(folder.iterdir())
+    rng.shuffle(files)
+    for file in files[:12]:
+        write(folder, int(file.stem), rng)
+    for file in files[12:15]:
+        file.rename(folder / f"{1000 + rng.randrange(10**6)}.md")
+    for file in files[15:18]:
+        file.unlink()
+    for _ in range(3):
+        write(folder, 1000 + rng.randrange(10**6), rng)
+
+
+def kill_a_sync(database: Path, folder: Path, rng: random.Random) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _CHILD, str(database), str(folder)], stdout=subprocess.PIPE, cwd=ROOT
+    ) as process:
+        assert process.stdout is not None
+        for _ in range(rng.randrange(1, 25)):
+            process.stdout.readline()
+        time.sleep(rng.random() * 0.02)  # not for luck: the moment is meant to be any
+        process.kill()
+
+
+def sync(database: Path, folder: Path) -> None:
+    with Library.open(database) as library:
+        settings = SyncSettings(target_tokens=20, embed_chunks=4, lock_timeout_s=20)
+        syncer = Syncer(library, FakeEmbedder(), ParsePool(ParseLimits(workers=2)), settings)
+        syncer.add(str(folder))
+        syncer.run()
+        library.check()
+
+
+Content = list[tuple[str, str, str, list[tuple[int, str]], list[list[float]]]]
+
+
+def content(database: Path) -> Content:
+    """Everything but ids and times, ordered by path."""
+    rows: Content = []
+    with Library.open(database) as library:
+        for document in library.documents():
+            chunks = library.chunk_range(document.id, 0, 10**6)
+            assert len(chunks) == document.chunks
+            vectors = [v for _, batch in library.embeddings([chunk.id for chunk in chunks]) for v in batch.tolist()]
+            assert len(vectors) == len(chunks)
+            texts = [(chunk.ordinal, chunk.text) for chunk in chunks]
+            rows.append((document.path, document.status, library.document_text(document.id), texts, vectors))
+        ids = library.chunk_ids()
+        assert len(ids) == sum(len(row[3]) for row in rows) == library.counts()["chunks"]
+        assert np.array_equal(np.concatenate([ids for ids, _ in library.embeddings()]), ids)
+    return rows
+
+
+def test_killed_at_twenty_moments(tmp_path: Path) -> None:
+    rng = random.Random(20)
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    for number in range(60):
+        write(folder, number, rng)
+    database = tmp_path / "data" / "library.db"
+    for _ in range(KILLS):
+        kill_a_sync(database, folder, rng)
+        with Library.open(database) as library:
+            library.check()
+            assert library.counts()["pending"] == 0
+        change(folder, rng)
+    sync(database, folder)
+    sync(tmp_path / "fresh" / "library.db", folder)
+    assert content(database) == content(tmp_path / "fresh" / "library.db")
+    assert len(content(database)) == 60
