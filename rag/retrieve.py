@@ -35,7 +35,7 @@ class RetrievalSettings:
 
 
 class DenseIndex(Protocol):
-    """The dense leg: ``rag.vectors.VectorIndex`` or ``rag.llama_store.ExternalStore``."""
+    """The dense leg: ``rag.vectors.VectorIndex`` or ``rag.external_store.ExternalStore``."""
 
     @property
     def embedder_name(self) -> str | None: ...
