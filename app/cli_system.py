@@ -59,6 +59,6 @@ def doctor(context: typer.Context, as_json: JsonOption = False) -> None:
         write_json({"ok": not failed, "checks": rows})
     else:
         for check in checks:
-            write_text(one_line(f"{check.status:4}  {check.name}: {check.detail} {check.remedy}"))
+            write_text(f"{check.status:4}  {one_line(f'{check.name}: {check.detail} {check.remedy}')}")
     if failed:
         raise typer.Exit(1)

@@ -20,11 +20,7 @@ from docent import DocentError, __version__
 
 _LOW_SPACE = 1_000_000_000  # bytes; a library takes about the size of its documents' text, plus the index
 _NO_SPACE = 100_000_000
-_OPTIONAL = {  # module -> what it adds
-    "yt_dlp": "YouTube playlists",
-    "rapidocr": "text of scanned PDFs",
-    "torch": "language models on a GPU",
-}
+_EXTRAS = {"youtube": ("yt_dlp", "YouTube playlists"), "ocr": ("rapidocr", "the text of scanned PDFs")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +43,7 @@ def examine(settings: Settings) -> list[Check]:
         ("library", _library),
         ("index", _index),
         ("window", _window),
-        ("optional parts", _optional_parts),
+        ("extras", _extras),
         ("GPU", _gpu),
     ]
     rows: list[Check] = []
@@ -121,13 +117,20 @@ def _is_missing(location: str) -> bool:
 
 
 def _index(settings: Settings) -> Iterator[Check]:
-    path = settings.folder.vectors
+    """Brings the index in line, in memory alone, as a question would."""
     if not settings.folder.library.exists():
         return
-    if not path.exists():
-        yield Check("index", "ok", "Not built yet; the next question builds it.")
-        return
-    yield Check("index", "ok", f"{path.stat().st_size / 1e6:.1f} MB; it is checked and rebuilt by itself when stale.")
+    from rag.library import Library
+    from rag.vectors import VectorIndex
+
+    with Library.open(settings.folder.library) as library:
+        index = VectorIndex(library, settings.folder.vectors)
+        index.refresh()
+        missing = library.counts()["chunks"] - len(index)
+    if missing:
+        yield Check("index", "warn", f"{missing} chunks have no vector yet.", "`docent sync` makes them.")
+    else:
+        yield Check("index", "ok", f"{len(index)} vectors, one for each chunk.")
 
 
 def _window(settings: Settings) -> Iterator[Check]:
@@ -139,9 +142,13 @@ def _window(settings: Settings) -> Iterator[Check]:
         yield Check("window", "ok", "The chat window and the sample documents are there.")
 
 
-def _optional_parts(settings: Settings) -> Iterator[Check]:
-    absent = [f"{name} ({what})" for name, what in _OPTIONAL.items() if importlib.util.find_spec(name) is None]
-    yield Check("optional parts", "ok", f"Not installed: {', '.join(absent)}." if absent else "All installed.")
+def _extras(settings: Settings) -> Iterator[Check]:
+    for extra, (module, purpose) in _EXTRAS.items():
+        if importlib.util.find_spec(module) is not None:
+            yield Check(f"extra {extra}", "ok", f"Installed, for {purpose}.")
+        else:
+            remedy = f"pip install 'docent-chat[{extra}]' adds it."
+            yield Check(f"extra {extra}", "ok", f"Not installed; it is for {purpose}.", remedy)
 
 
 def _gpu(settings: Settings) -> Iterator[Check]:

@@ -128,11 +128,11 @@ def report_json(report: "SyncReport", documents: Sequence[Document]) -> dict[str
 
 
 def counts_of(documents: Sequence[Document]) -> dict[str, int]:
-    """Documents for each status, all "documents" and all "chunks"."""
+    """Documents for each status, and all "chunks"."""
     counts = dict.fromkeys(("ok", "failed", "skipped", "pending"), 0)
     for document in documents:
         counts[document.status] += 1
-    return {**counts, "documents": len(documents), "chunks": sum(document.chunks for document in documents)}
+    return {**counts, "chunks": sum(document.chunks for document in documents)}
 
 
 def status_json(status: Status) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
+_UNWRAPPED = 10_000  # columns: a program or a file gets each row on one line
 _CONTROL = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
 
@@ -48,7 +49,8 @@ def console() -> "Console":
     """A rich console on stdout for tables."""
     from rich.console import Console
 
-    return Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+    width = None if sys.stdout.isatty() else _UNWRAPPED
+    return Console(file=sys.stdout, highlight=False, markup=False, emoji=False, width=width)
 
 
 def write_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -13,6 +13,7 @@ from app.conversations import Conversations
 from app.timing import Stopwatch, TimedEmbedder, TimedLibrary, TimedVectors
 
 if TYPE_CHECKING:
+    from rag.external_store import ExternalStore
     from rag.library import Library
     from rag.protocols import Answerer, Embedder, Rewriter
     from rag.retrieve import Retriever
@@ -42,7 +43,7 @@ class Parts:
         return self._once("embedder", self.make_embedder)
 
     @property
-    def vectors(self) -> "VectorIndex":
+    def vectors(self) -> "VectorIndex | ExternalStore":
         return self._once("vectors", self.make_vectors)
 
     @property
@@ -68,7 +69,13 @@ class Parts:
 
         return OnnxEmbedder.load(self.settings.embedder.folder, self.settings.embedder.threads or None)
 
-    def make_vectors(self) -> "VectorIndex":
+    def make_vectors(self) -> "VectorIndex | ExternalStore":
+        chosen = self.settings.retrieval
+        if chosen.store is not None:
+            from rag.external_store import ExternalStore
+
+            state = self.settings.folder.external_store
+            return ExternalStore.open(self.library, chosen.store, chosen.store_args, state)
         from rag.vectors import VectorIndex
 
         return VectorIndex(self.library, self.settings.folder.vectors)

@@ -44,6 +44,11 @@ class DataFolder:
         return self.root / "vectors.faiss"
 
     @property
+    def external_store(self) -> Path:
+        """What was pushed into a vector store of somebody else."""
+        return self.root / "external-store.json"
+
+    @property
     def conversations(self) -> Path:
         return self.root / "conversations.db"
 

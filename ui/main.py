@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from app.assistant import Assistant
+    from ui.syncing import Syncing
 
 _PORTS_TRIED = 20  # from the configured port on, when nobody asked for that very port
+_SYNC_ENDS_S = 10
 _GOODBYE_S = 2  # seconds that open streams get when the server ends
 
 
@@ -53,14 +55,15 @@ def serve(
     with ExitStack() as stack:
         stack.enter_context(listener)
         assistant = stack.enter_context(session.open())
-        api, sync, on_event = _application(assistant, session, window=not no_window)
+        api, syncing = _application(assistant, session, window=not no_window)
+        stack.callback(_end, syncing)
         token = new_token()
         link = f"http://{LOOPBACK}:{bound}/?token={token}"
 
         def started() -> None:
             if settings.server.watch:
-                stack.enter_context(assistant.watch(on_event))
-            sync(_first_sync(assistant, folder or [], samples))
+                stack.enter_context(assistant.watch(syncing.note))
+            syncing.start(_first_sync(assistant, folder or [], samples))
             if as_json:
                 write_json({"url": link, "port": bound, "token": token})
             else:
@@ -91,24 +94,24 @@ def _listen(session: Session, port: int | None) -> socket.socket:
     raise AppError(f"Port {chosen} cannot be used.", "Choose another with --port, or --port 0 for any free one.")
 
 
-def _application(
-    assistant: "Assistant", session: Session, *, window: bool
-) -> "tuple[FastAPI, Callable[[list[str] | None], None], Callable[[Any], None]]":
-    """The routes, what starts a sync in the background, and what takes the events of followed folders."""
-    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported
+def _application(assistant: "Assistant", session: Session, *, window: bool) -> "tuple[FastAPI, Syncing]":
+    """The routes, and what syncs in the background."""
     from app.http import create_api
 
     api = create_api(assistant)
     if window:
         from ui.window import mount
 
-        shown = mount(api, assistant, session.settings)
-        return api, shown.desk.syncing.start, shown.on_sync_event
+        return api, mount(api, assistant, session.settings).desk.syncing
+    from ui.syncing import Syncing
 
-    def sync(locations: list[str] | None) -> None:
-        threading.Thread(target=assistant.sync, args=(locations,), daemon=True).start()
+    return api, Syncing(assistant)
 
-    return api, sync, lambda event: None
+
+def _end(syncing: "Syncing") -> None:
+    """Ends a sync before the library is closed under it."""
+    syncing.cancel()
+    syncing.join(_SYNC_ENDS_S)
 
 
 def _first_sync(assistant: "Assistant", folders: list[str], samples: bool) -> list[str] | None:

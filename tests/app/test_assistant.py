@@ -10,7 +10,7 @@ from app.assistant import Assistant
 from app.config import Settings
 from app.errors import UnknownDocument, UsageError
 from app.events import Answered, Retrieved
-from rag.errors import SourceError
+from rag.errors import RagError, SourceError
 from rag.protocols import Answerer
 from rag.types import Answer, AnswerEvent, Filter, Passage, TextDelta, Turn
 from tests.app.fakes import LightParts
@@ -208,3 +208,20 @@ def test_watching_follows_folders_also_those_added_later(assistant: Assistant, f
         (later / "other.txt").write_text("Yaks live in Tibet.", encoding="utf-8")
         assert seen["other.txt"].wait(60)
     assert assistant.status().counts["ok"] == 5
+
+
+def test_another_vector_store_is_a_line_of_settings(tmp_path: Path, folder: Path) -> None:
+    store = "llama_index.core.vector_stores.simple:SimpleVectorStore"
+    settings = Settings.model_validate({"data_dir": tmp_path / "data", "retrieval": {"store": store}})
+    with Assistant(settings, LightParts(settings)) as assistant:
+        assistant.sync([str(folder)])
+        hit = assistant.search("blue whale krill")[0]
+    assert hit.document.path.endswith("whales.txt")
+    assert hit.dense_rank is not None
+    assert not settings.folder.vectors.exists()
+
+
+def test_a_vector_store_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"data_dir": tmp_path / "data", "retrieval": {"store": "no_such_package:Store"}})
+    with Assistant(settings, LightParts(settings)) as assistant, pytest.raises(RagError, match="no_such_package"):
+        assistant.search("anything")

@@ -224,7 +224,7 @@ def test_sync_of_one_source_leaves_out_the_others(docent: Run, tmp_path: Path) -
 def test_a_relative_folder_is_the_same_source(docent: Run, read_once: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(read_once)
     report = docent("sync", "documents/../documents/", "--json").json
-    assert report["counts"]["documents"] == 4
+    assert len(report["documents"]) == 4
     assert len(docent("status", "--json").json["sources"]) == 1
 
 
