@@ -53,7 +53,8 @@ class ParseLimits:
 @dataclass(frozen=True, slots=True)
 class ReadResult:
     """``document``, or the ``error`` in its place. ``changed``: the file was written to while it was read, so that
-    there is neither. ``content_hash`` is empty when the file could not be opened."""
+    there is neither. ``content_hash`` is empty when the file could not be opened
+    and ``rag.parse_worker.UNREAD`` when it was skipped."""
 
     path: str
     size: int = 0
@@ -182,6 +183,8 @@ class _Worker:
             self._deadline = None
             killed_for = self._killed_for
         if reply is not None:
+            if _resident_mb(process.pid) > self._limits.memory_mb / 4:
+                self.stop()  # what this file left behind must not count against the next
             return _result(path, json.loads(reply.decode("utf-8", "surrogatepass")))
         status = process.wait()
         self._discard()

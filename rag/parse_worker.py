@@ -28,6 +28,7 @@ from rag.types import Block, ParsedDocument
 
 _LENGTH_BYTES = 8
 _block_values = attrgetter(*(field.name for field in fields(Block)))  # a document may have 100,000 of them
+UNREAD = "unread"  # in place of a hash: a folder of films is not read through to learn that it holds no documents
 OUT_OF_MEMORY = 77  # exit status
 
 
@@ -83,16 +84,20 @@ def _read(reader_module: str, path: Path) -> dict[str, Any]:
     """One version of the file, whole: what is reported was neither written to nor replaced while it was read."""
     try:
         before = path.stat()
-        version = {"size": before.st_size, "mtime_ns": before.st_mtime_ns, "hash": content_hash(path)}
+        with path.open("rb"):
+            pass
     except OSError as error:
         remedy = "Allow your account to read it, then sync again." if isinstance(error, PermissionError) else ""
         return _failure(f"The file could not be opened ({error.strerror or error}).", remedy)
     reply = _document(reader_module, path)
-    with contextlib.suppress(OSError):  # gone meanwhile: what was read is what there was
+    try:
+        digest = UNREAD if reply.get("skipped") else content_hash(path)
         after = path.stat()
-        if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-            return {"changed": True}
-    return reply | version
+    except OSError:
+        return {"changed": True}
+    if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        return {"changed": True}
+    return reply | {"size": before.st_size, "mtime_ns": before.st_mtime_ns, "hash": digest}
 
 
 def _document(reader_module: str, path: Path) -> dict[str, Any]:

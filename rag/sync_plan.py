@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rag.parse_worker import content_hash
+from rag.parse_worker import UNREAD, content_hash
 from rag.scan import FoundFile, Scan, Trouble
 from rag.sync_types import SyncSettings
 from rag.types import Document
@@ -53,7 +53,7 @@ def make_plan(
     ]
     absent_by_size: dict[int, list[Document]] = defaultdict(list)
     for document in absent:
-        if document.content_hash:
+        if _has_known_content(document):
             absent_by_size[document.size].append(document)
     for file in found.files.values():
         if cancel.is_set():
@@ -94,12 +94,16 @@ def _origin(file: FoundFile, absent: Sequence[Document]) -> Document | None:
 
 
 def _same_content(document: Document, file: FoundFile) -> bool:
-    if not document.content_hash:
+    if not _has_known_content(document):
         return False
     try:
         return content_hash(Path(file.path)) == document.content_hash
     except OSError:
         return False  # the reader will say what is wrong with it
+
+
+def _has_known_content(document: Document) -> bool:
+    return document.content_hash not in ("", UNREAD)
 
 
 def _hidden_by(troubles: Sequence[Trouble], path: str) -> bool:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rag import keyword
 from rag.keyword import bigrams_of, terms_of
 from rag.library import Library
 from rag.library_writer import FileState, LibraryWriter
@@ -145,6 +146,19 @@ def test_a_filter_admits_only_its_documents(library: Library) -> None:
     assert [id_ for id_, _ in library.keyword_search("ended question order", 10, Filter(frozenset({document.id})))] == [
         hits[-1][0]
     ]
+
+
+def test_frequent_words_decide_between_equals(tmp_path: Path) -> None:
+    """More chunks than may be scored: the rare word chooses, and the frequent ones still break the tie."""
+    texts = [f"ship harbour number{i}" for i in range(keyword.MAX_SCORED + 100)]
+    texts += ["sextant and other things"] * 60 + ["sextant ship harbour"]
+    with build(tmp_path, texts) as library:
+        ((best, _), *others) = library.keyword_search("Which ship in the harbour had a sextant?", 10)
+        assert library.chunks([best])[best][0].text == "sextant ship harbour"
+        assert len(others) == 9
+        few = library.keyword_search("ship number7 harbour", 10)
+        assert len(few) == 10
+        assert library.chunks([few[0][0]])[few[0][0]][0].text == "ship harbour number7"
 
 
 def test_no_more_than_k(library: Library) -> None:

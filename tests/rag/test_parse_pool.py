@@ -1,7 +1,10 @@
 """The pool with readers that misbehave: each costs its own file and nothing else."""
 
+import os
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +13,8 @@ import pytest
 
 from rag.errors import SkippedError
 from rag.parse_pool import ParseLimits, ParsePool, ReadResult
+
+ROOT = Path(__file__).parents[2]
 
 # A reader that does what the file says. The folder it lies in is put on sys.path, which children inherit.
 _READER = """
@@ -22,6 +27,11 @@ def read(path: Path) -> ParsedDocument:
     order = path.read_bytes().decode("utf-8")
     print("noise on stdout")
     os.write(1, b"more noise")
+    if order.startswith("hoard"):
+        sys.hoard = getattr(sys, "hoard", []) + [bytearray(os.urandom(1 << 20)) * 200]
+    if order in ("loop", "sleep"):
+        path.with_name(path.name + ".tmp").write_text(str(os.getpid()))
+        path.with_name(path.name + ".tmp").rename(path.with_name(path.name + ".pid"))
     if order == "loop":
         while True:
             pass
@@ -109,7 +119,9 @@ def test_a_bad_file_fails_alone(tmp_path: Path, bad: str) -> None:
         "bomb": "too much memory",
     }
     assert expected[bad] in str(error)
-    assert results[bad].content_hash  # so that the same bytes are not tried again at every sync
+    assert (
+        results[bad].content_hash == "unread" if bad == "skip" else len(results[bad].content_hash) == 40
+    )  # so that the same bytes are not tried again at every sync
 
 
 @pytest.mark.parametrize("slow", ["loop", "sleep"])
@@ -155,6 +167,34 @@ def test_any_name_reaches_the_worker(tmp_path: Path, name: str) -> None:
     (result,) = pool().read_all([(str(tmp_path / name), 5)], threading.Event())
     assert result.path == str(tmp_path / name)
     assert result.document is not None and result.document.text == "hello"
+
+
+def test_what_one_file_left_behind_does_not_count_against_the_next(tmp_path: Path) -> None:
+    results = read(pool(workers=1, memory_mb=400), tmp_path, "hoard 1", "hoard 2", "hoard 3", "hoard 4")
+    assert all(result.document is not None for result in results.values())
+    assert len({result.document.metadata["pid"] for result in results.values() if result.document}) == 4
+
+
+_PARENT = """
+import sys, threading
+from rag.parse_pool import ParsePool
+list(ParsePool(reader_module="obedient_reader").read_all([(sys.argv[1], 5)], threading.Event()))
+"""
+
+
+@pytest.mark.parametrize("order", ["sleep", "loop"])
+def test_workers_die_with_their_parent(tmp_path: Path, order: str) -> None:
+    (tmp_path / "a.txt").write_text(order)
+    search_path = os.pathsep.join([str(ROOT), str(tmp_path / "readers")])
+    with subprocess.Popen(
+        [sys.executable, "-c", _PARENT, str(tmp_path / "a.txt")], env=os.environ | {"PYTHONPATH": search_path}
+    ) as parent:
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "a.txt.pid").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        worker = psutil.Process(int((tmp_path / "a.txt.pid").read_text()))
+        parent.kill()
+    worker.wait(timeout=20)
 
 
 def test_cancelling_ends_what_is_being_read(tmp_path: Path) -> None:
