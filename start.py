@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 OLDEST_PYTHON = (3, 11)
 NEWER_PYTHONS = ("python3.13", "python3.12", "python3.11", "python3.14")
-# The environment takes 680 MB, with the test tools 960 MB (Linux, Python 3.11); pip's cache and unpacking as much again.
+# The environment takes 680 MB, with the test tools 960 MB (Linux, Python 3.11); pip needs about as much again.
 SPACE_NEEDED_MB = {"": 1500, "dev": 2000}
 INTERRUPTED = 130
 
