@@ -11,6 +11,7 @@ LONGEST_QUOTE = 420  # characters shown of one sentence
 _LONGEST_LIST = 900  # characters of a list that is quoted whole
 _SPACE = re.compile(r"\s+")
 _RULE = re.compile(r"^[\s|:+=-]+$")
+_NAMED = re.compile(r"[^:]{1,80}:\s")  # as rows of spreadsheets and CSV files are read
 _END = re.compile(r"[.!?…:;。！？؟۔।][\"'”’»)\]]*$")
 
 
@@ -97,8 +98,10 @@ def _unit(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _row(text: str, start: int, end: int) -> str:
-    """A table row as 'header: value; header: value', where the passage holds the header."""
+    """A table row as 'header: value; header: value', where the passage holds the header or the cells name themselves."""
     cells = _cells(text[start:end])
+    if all(_NAMED.match(cell) for cell in cells):
+        return "; ".join(cells)
     header = _header(text, start, len(cells))
     if not header:
         return " | ".join(cells)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from rag.answer import MOST_SENTENCES, NOT_FOUND, ExtractiveAnswerer
+from rag.quote import readable
 from rag.types import Answer, AnswerEvent, Document, Passage, TextDelta
 from tests.rag.fakes import FakeEmbedder
 
@@ -192,3 +193,9 @@ def test_any_question_and_any_passages_give_exact_quotes(question: str, texts: l
     answer = events[-1]
     assert isinstance(answer, Answer)
     check(answer, events, given_passages)
+
+
+def test_cells_that_name_themselves_are_not_named_again() -> None:
+    text = "Month: July | Visitors: 4102\nMonth: August | Visitors: 4735"
+    start = text.index("Month: August")
+    assert readable(text, start, len(text)) == "Month: August; Visitors: 4735"
