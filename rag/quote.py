@@ -98,7 +98,7 @@ def _unit(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _row(text: str, start: int, end: int) -> str:
-    """A table row as 'header: value; header: value', where the passage holds the header or the cells name themselves."""
+    """A table row as 'header: value; header: value', where the passage holds the header or the cells have names."""
     cells = _cells(text[start:end])
     if all(_NAMED.match(cell) for cell in cells):
         return "; ".join(cells)
