@@ -1,0 +1,249 @@
+"""A checkpoint as one ONNX graph for ONNX Runtime on a CPU: the pieces, and paged attention between them.
+
+INT4 weights stay INT4 (``MatMulNBits``, zero points as they are); accuracy level 4 rounds activations to 8 bits in
+blocks. Full-precision checkpoints are computed in float32. A dense lm_head of an INT4 checkpoint is rounded to 8 bits,
+which ``write_model`` reports.
+
+Inputs of the graph, for B sequences of n new tokens each (padded), contexts padded to S tokens:
+    x float32 [B, n, hidden]        embedded, scaled tokens
+    positions int64 [B, n]
+    write int64 [B, n, 1]           the slot for each token's K and V
+    read int64 [B, S]               the slots of each sequence's context, in order
+    mask, window_mask float32 [B, 1, n, S]   0 where a token sees a position, -inf elsewhere; the second for layers
+                                    with a sliding window, if there are any
+    rows int64 [N, 2]               (sequence, token) of the logits asked for
+    cos, sin float32 [positions, rotary_dim / 2]
+    keys_i, values_i float32 [slots, kv_heads * head_dim]    the pool of each layer
+Outputs: logits float32 [N, vocabulary], and new_keys_i, new_values_i: the pool after writing. Whoever binds a pool's
+output to the memory of its input has it updated in place, without a copy.
+"""
+
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines import pieces
+from engines.checkpoint import Checkpoint, Projection
+from engines.onnx_graph import MICROSOFT, GraphWriter
+from engines.pieces import NormAt
+from engines.weights import DenseLinear, Float, Linear, QuantizedLinear
+
+_LARGEST_BLOCK, _SMALLEST_BLOCK = 256, 16  # what MatMulNBits takes
+_ACCURACY = 4  # int8 activations, int32 sums
+_HEAD_BLOCK = 128
+_CHUNK_ROWS = 8192  # of the embedding, converted at a time
+
+
+def write_model(checkpoint: Checkpoint, folder: Path) -> tuple[str, ...]:
+    """Writes the model to ``folder`` and returns what was lost on the way, one sentence for each thing."""
+    spec = checkpoint.spec
+    with GraphWriter(folder) as graph:
+        builder = OnnxBuilder(graph, checkpoint)
+        attention = _Attention(graph, checkpoint)
+        x = graph.input("x", np.float32, ("B", "n", spec.hidden_size))
+        residual, (q, k, v) = pieces.first(builder, spec, x)
+        for layer in range(spec.num_layers - 1):
+            residual, (q, k, v) = pieces.middle(builder, spec, layer, residual, attention(layer, q, k, v))
+        logits = pieces.last(builder, spec, residual, attention(spec.num_layers - 1, q, k, v))
+        graph.node("Identity", logits, name="logits")
+        graph.output("logits", np.float32, ("N", spec.vocab_size))
+        graph.save()
+    return tuple(builder.notes)
+
+
+class OnnxBuilder:
+    """The pieces' operations as ONNX nodes. ``notes`` collects what is not computed exactly as stored."""
+
+    def __init__(self, graph: GraphWriter, checkpoint: Checkpoint) -> None:
+        self._graph = graph
+        self._checkpoint = checkpoint
+        self._spec = checkpoint.spec
+        self._rows = graph.input("rows", np.int64, ("N", 2))
+        self.notes: list[str] = []
+
+    def linear(self, x: str, layer: int, *projections: Projection) -> tuple[str, ...]:
+        return tuple(self._linear(x, self._checkpoint.linear(layer, name), f"{layer}.{name}") for name in projections)
+
+    def head(self, x: str) -> str:
+        spec, checkpoint = self._spec, self._checkpoint
+        linear = checkpoint.lm_head()
+        if checkpoint.quantization.format != "dense" and isinstance(linear, DenseLinear):
+            block = math.gcd(spec.hidden_size, _HEAD_BLOCK)
+            if block >= _SMALLEST_BLOCK:
+                self.notes.append("The output layer (lm_head), stored in full precision, is rounded to 8 bits.")
+                return self._eight_bits(x, linear, block)
+        return self._linear(x, linear, "head")
+
+    def norm(self, x: str, norm: NormAt) -> str:
+        return self._graph.node(
+            "SimplifiedLayerNormalization", x, self._norm_weight(norm), axis=-1, epsilon=self._spec.norm_eps
+        )
+
+    def add_norm(self, residual: str, change: str, norm: NormAt) -> tuple[str, str]:
+        weight = self._norm_weight(norm)
+        normed, _, _, total = self._graph.nodes(
+            "SkipSimplifiedLayerNormalization",
+            residual,
+            change,
+            weight,
+            outputs=(f"normed_{weight}", "", "", f"residual_{weight}"),
+            domain=MICROSOFT,
+            epsilon=self._spec.norm_eps,
+        )
+        return total, normed
+
+    def head_norm(self, x: str, norm: NormAt, heads: int) -> str:
+        graph = self._graph
+        by_head = graph.node("Reshape", x, graph.integers(0, 0, heads, self._spec.head_dim))
+        return graph.node("Reshape", self.norm(by_head, norm), graph.integers(0, 0, heads * self._spec.head_dim))
+
+    def gated(self, gate: str, up: str) -> str:
+        if self._spec.activation == "silu":
+            activated = self._graph.node("QuickGelu", gate, domain=MICROSOFT, alpha=1.0)  # x * sigmoid(alpha * x)
+        else:
+            activated = self._graph.node("Gelu", gate, approximate="tanh")
+        return self._graph.node("Mul", activated, up)
+
+    def softcap(self, x: str, cap: float) -> str:
+        graph = self._graph
+        factor = graph.constant(np.float32(cap).reshape(1), f"cap_{cap}")
+        return graph.node("Mul", graph.node("Tanh", graph.node("Div", x, factor)), factor)
+
+    def select(self, x: str) -> str:
+        return self._graph.node("GatherND", x, self._rows)
+
+    def _norm_weight(self, norm: NormAt) -> str:
+        if norm == "final":
+            return self._graph.constant(self._checkpoint.final_norm(), "norm_final")
+        weight = self._checkpoint.norm(*norm)
+        assert weight is not None, f"this family has no norm {norm[1]}"
+        return self._graph.constant(weight, f"norm_{norm[0]}_{norm[1]}")
+
+    def _linear(self, x: str, linear: Linear, name: str) -> str:
+        if isinstance(linear, QuantizedLinear):
+            block = math.gcd(linear.group, _LARGEST_BLOCK)
+            if block >= _SMALLEST_BLOCK:
+                return self._four_bits(x, linear, block, name)
+            self.notes.append(f"Groups of {linear.group} have no INT4 kernel: {name} is computed in float32.")
+        graph = self._graph
+        y = graph.node("MatMul", x, graph.constant(linear.dense().T, f"weight_{name}"))
+        return y if linear.bias is None else graph.node("Add", y, graph.constant(linear.bias, f"bias_{name}"))
+
+    def _four_bits(self, x: str, linear: QuantizedLinear, block: int, name: str) -> str:
+        graph = self._graph
+        if linear.input_scale is not None:
+            x = graph.node("Mul", x, graph.constant(linear.input_scale, f"input_scale_{name}"))
+        if linear.input_order is not None:
+            x = graph.node("Gather", x, graph.constant(linear.input_order, f"input_order_{name}"), axis=-1)
+        out, inputs = linear.shape
+        repeat = linear.group // block
+        zero = None if linear.symmetric else _pack_nibbles(np.repeat(linear.zero, repeat, axis=1))
+        packed = _pack_nibbles(linear.q).reshape(out, inputs // block, block // 2)
+        scale = np.repeat(linear.scale, repeat, axis=1)
+        return self._n_bits(x, packed, scale, zero, linear.bias, 4, name)
+
+    def _eight_bits(self, x: str, linear: DenseLinear, block: int) -> str:
+        """Symmetric around 128, the zero point that MatMulNBits assumes for 8 bits."""
+        out, inputs = linear.shape
+        q = np.empty((out, inputs // block, block), np.uint8)
+        scale = np.empty((out, inputs // block), np.float32)
+        for start in range(0, out, _CHUNK_ROWS):
+            rows = slice(start, start + _CHUNK_ROWS)
+            blocks = linear.weight[rows].reshape(-1, inputs // block, block)
+            scale[rows] = np.maximum(np.abs(blocks).max(-1), np.float32(1e-20)) / 127
+            q[rows] = np.rint(blocks / scale[rows][:, :, None]) + 128
+        return self._n_bits(x, q, scale, None, linear.bias, 8, "head")
+
+    def _n_bits(
+        self,
+        x: str,
+        packed: NDArray[np.uint8],
+        scale: Float,
+        zero: NDArray[np.uint8] | None,
+        bias: Float | None,
+        bits: int,
+        name: str,
+    ) -> str:
+        graph = self._graph
+        out, blocks, width = packed.shape
+        inputs = [x, graph.constant(packed, f"weight_{name}"), graph.constant(scale, f"scale_{name}")]
+        if zero is not None or bias is not None:
+            inputs.append("" if zero is None else graph.constant(zero, f"zero_{name}"))
+        if bias is not None:
+            inputs += ["", graph.constant(bias, f"bias_{name}")]
+        block = width * 8 // bits
+        return graph.node(
+            "MatMulNBits",
+            *inputs,
+            domain=MICROSOFT,
+            K=blocks * block,
+            N=out,
+            bits=bits,
+            block_size=block,
+            accuracy_level=_ACCURACY,
+        )
+
+
+class _Attention:
+    """Rotation, writing to and reading from the pool, softmax."""
+
+    def __init__(self, graph: GraphWriter, checkpoint: Checkpoint) -> None:
+        self._graph = graph
+        self._spec = spec = checkpoint.spec
+        self._positions = graph.input("positions", np.int64, ("B", "n"))
+        self._write = graph.input("write", np.int64, ("B", "n", 1))
+        self._read = graph.input("read", np.int64, ("B", "S"))
+        half = spec.rope.rotary_dim // 2
+        self._tables = [graph.input(name, np.float32, ("positions", half)) for name in ("cos", "sin")]
+        self._masks = {
+            sliding: graph.input("window_mask" if sliding else "mask", np.float32, ("B", 1, "n", "S"))
+            for sliding in sorted({self._slides(layer) for layer in range(spec.num_layers)})
+        }
+
+    def __call__(self, layer: int, q: str, k: str, v: str) -> str:
+        """q [B, n, heads * head_dim], k and v [B, n, kv_heads * head_dim] -> mixed values, shaped like q."""
+        graph, spec = self._graph, self._spec
+        q, k = self._rotate(q, spec.num_heads), self._rotate(k, spec.num_kv_heads)
+        return graph.node(
+            "Attention",
+            q,
+            self._through_pool(f"keys_{layer}", k),
+            self._through_pool(f"values_{layer}", v),
+            self._masks[self._slides(layer)],
+            q_num_heads=spec.num_heads,
+            kv_num_heads=spec.num_kv_heads,
+            scale=spec.attention_scale,
+            softcap=spec.attention_softcap or 0.0,
+        )
+
+    def _slides(self, layer: int) -> bool:
+        return self._spec.sliding_window is not None and self._spec.sliding_layers[layer]
+
+    def _rotate(self, x: str, heads: int) -> str:
+        partial = self._spec.rope.rotary_dim if self._spec.rope.rotary_dim < self._spec.head_dim else 0
+        return self._graph.node(
+            "RotaryEmbedding",
+            x,
+            self._positions,
+            *self._tables,
+            domain=MICROSOFT,
+            num_heads=heads,
+            rotary_embedding_dim=partial,
+        )
+
+    def _through_pool(self, name: str, new: str) -> str:
+        """Writes [B, n, kv_size] and returns the whole context [B, S, kv_size]."""
+        graph, shape = self._graph, ("slots", self._spec.kv_size)
+        pool = graph.input(name, np.float32, shape)
+        written = graph.node("ScatterND", pool, self._write, new, name=f"new_{name}")
+        graph.output(written, np.float32, shape)
+        return graph.node("Gather", written, self._read, axis=0)
+
+
+def _pack_nibbles(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """[rows, n] -> [rows, ceil(n / 2)]; the first of each pair lies in the low nibble."""
+    if values.shape[1] % 2:
+        values = np.pad(values, ((0, 0), (0, 1)))
+    return np.asarray(values[:, 0::2] | (values[:, 1::2] << 4), dtype=np.uint8)

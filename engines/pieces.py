@@ -1,0 +1,96 @@
+"""What a decoder computes between its attentions, said once for every lowering.
+
+A model of L layers is L + 1 pieces, each from flat tokens to flat tokens:
+
+    first            norm, qkv of layer 0
+    middle (L - 1)   o_proj, residual, norm, MLP, residual, norm, qkv of the next layer
+    last             o_proj, residual, norm, MLP, residual, norm, lm_head, on the rows whose logits are asked for
+
+Between two pieces stands attention: rotation, pages, softmax. A ``Builder`` gives the few operations a meaning: ONNX
+nodes, TensorRT layers. The pieces know no weights and no sequences.
+"""
+
+from typing import Literal, Protocol, TypeVar
+
+from engines.checkpoint import Norm, Projection
+from engines.spec import ModelSpec
+
+V = TypeVar("V")  # a value of the builder: the name of a tensor, a handle
+NormAt = tuple[int, Norm] | Literal["final"]
+
+
+class Builder(Protocol[V]):
+    """Operations on values [..., features]. Weights are looked up by layer and role."""
+
+    def linear(self, x: V, layer: int, *projections: Projection) -> tuple[V, ...]:
+        """Projections that read the same input, biases included; one value for each."""
+        ...
+
+    def head(self, x: V) -> V:
+        """lm_head: [..., hidden] -> [..., vocabulary]."""
+        ...
+
+    def norm(self, x: V, norm: NormAt) -> V: ...
+
+    def add_norm(self, residual: V, change: V, norm: NormAt) -> tuple[V, V]:
+        """The sum of both, and that sum normalised."""
+        ...
+
+    def head_norm(self, x: V, norm: NormAt, heads: int) -> V:
+        """Normalises each head's features: [..., heads * head_dim] -> the same."""
+        ...
+
+    def gated(self, gate: V, up: V) -> V:
+        """activation(gate) * up."""
+        ...
+
+    def softcap(self, x: V, cap: float) -> V:
+        """cap * tanh(x / cap)."""
+        ...
+
+    def select(self, x: V) -> V:
+        """The rows whose logits are asked for: [..., features] -> [N, features]."""
+        ...
+
+
+def first(builder: Builder[V], spec: ModelSpec, x: V) -> tuple[V, tuple[V, V, V]]:
+    """Embedded and scaled tokens -> residual stream and q, k, v of layer 0 (q [..., heads * head_dim], k and v
+    [..., kv_heads * head_dim], not yet rotated)."""
+    return x, _project(builder, spec, 0, builder.norm(x, (0, "input")))
+
+
+def middle(builder: Builder[V], spec: ModelSpec, layer: int, residual: V, mixed: V) -> tuple[V, tuple[V, V, V]]:
+    """From the attention of ``layer`` (``mixed`` [..., heads * head_dim]) to q, k, v of the next one."""
+    residual, change = _feed_forward(builder, spec, layer, residual, mixed)
+    residual, normed = builder.add_norm(residual, change, (layer + 1, "input"))
+    return residual, _project(builder, spec, layer + 1, normed)
+
+
+def last(builder: Builder[V], spec: ModelSpec, residual: V, mixed: V) -> V:
+    """From the last layer's attention to logits. Rows nobody asks for are dropped first: no later step needs them."""
+    residual, mixed = builder.select(residual), builder.select(mixed)
+    residual, change = _feed_forward(builder, spec, spec.num_layers - 1, residual, mixed)
+    _, normed = builder.add_norm(residual, change, "final")
+    logits = builder.head(normed)
+    return logits if spec.logit_softcap is None else builder.softcap(logits, spec.logit_softcap)
+
+
+def _project(builder: Builder[V], spec: ModelSpec, layer: int, normed: V) -> tuple[V, V, V]:
+    q, k, v = builder.linear(normed, layer, "q", "k", "v")
+    if spec.qk_norm:
+        q = builder.head_norm(q, (layer, "query"), spec.num_heads)
+        k = builder.head_norm(k, (layer, "key"), spec.num_kv_heads)
+    return q, k, v
+
+
+def _feed_forward(builder: Builder[V], spec: ModelSpec, layer: int, residual: V, mixed: V) -> tuple[V, V]:
+    """The residual stream after attention, and what the MLP is to add to it."""
+    (change,) = builder.linear(mixed, layer, "o")
+    if spec.post_norms:
+        change = builder.norm(change, (layer, "attention_output"))
+    residual, normed = builder.add_norm(residual, change, (layer, "mlp_input"))
+    gate, up = builder.linear(normed, layer, "gate", "up")
+    (change,) = builder.linear(builder.gated(gate, up), layer, "down")
+    if spec.post_norms:
+        change = builder.norm(change, (layer, "mlp_output"))
+    return residual, change

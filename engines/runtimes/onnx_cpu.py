@@ -1,0 +1,212 @@
+"""The model on ONNX Runtime, on any CPU: one graph for all layers, K and V in a pool of pages updated in place.
+
+A step is one run or a few: sequences with alike numbers of new tokens and alike contexts are padded to a rectangle
+and run together, which reads the weights once for all of them. What is computed for a sequence does not depend on
+its companions but for the order of sums inside the library's kernels (see ``tests/engines/test_runtimes.py`` for how
+much that is).
+"""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from engines.build import Build, BuildCache
+from engines.checkpoint import Checkpoint
+from engines.lower_onnx import write_model
+from engines.onnx_graph import MODEL_FILE, WEIGHTS_FILE
+from engines.pages import PAGE_TOKENS
+from engines.runtime import Int64, StepBatch
+from engines.weights import Float
+
+LOWERING = "1"  # grows when the graph's meaning or its inputs change
+# A token's arithmetic costs about this share of reading all weights once (4096 x 4096 INT4, two Zen 4 cores: 0.21 ms
+# for one row, 0.78 ms for 16).
+_ROW_COST = 1 / 6
+_LARGEST_FRAME = 1024  # tokens in one run, which bounds the memory of activations
+
+
+class OnnxRuntime:
+    """``threads`` None uses every core. Builds are kept in ``cache``; without one, the model is built for this object
+    alone. ``notes`` says what is not computed exactly as the checkpoint stores it."""
+
+    name = "onnx"
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        num_pages: int,
+        max_context: int | None = None,
+        *,
+        threads: int | None = None,
+        cache: Path | None = None,
+    ) -> None:
+        self.spec = spec = checkpoint.spec
+        self.num_pages = num_pages
+        self.max_context = min(max_context or spec.max_context, spec.max_context)
+        self._embed = Embedding(checkpoint)
+        with _build(checkpoint, cache) as build:
+            self.notes = build.notes
+            self._weight_bytes = (build.folder / WEIGHTS_FILE).stat().st_size
+            self._session = _session(build.folder / MODEL_FILE, threads)
+        # One slot more than the pages have: what padded tokens write goes there.
+        self._unused_slot = num_pages * PAGE_TOKENS
+        self._pool = np.zeros((2 * spec.num_layers, self._unused_slot + 1, spec.kv_size), np.float32)
+        self._binding = self._session.io_binding()
+        self._bound: list[object] = []
+        self._bind_fixed()
+        inputs = {info.name for info in self._session.get_inputs()}
+        self._masks = {name: "window" in name for name in ("mask", "window_mask") if name in inputs}
+
+    @property
+    def vocab_size(self) -> int:
+        return self.spec.vocab_size
+
+    def copy_page(self, source: int, target: int) -> None:
+        a, b = (slice(page * PAGE_TOKENS, (page + 1) * PAGE_TOKENS) for page in (source, target))
+        self._pool[:, b] = self._pool[:, a]
+
+    def step(self, batch: StepBatch) -> NDArray[np.float32]:
+        logits = np.empty((len(batch.logits_for), self.vocab_size), np.float32)
+        counts = np.diff(batch.sequence_starts)
+        kv_bytes = 4 * 2 * self.spec.num_layers * self.spec.kv_size
+        for group in grouped(counts, batch.context_lengths, kv_bytes / self._weight_bytes):
+            self._run(batch, group, counts[group], logits)
+        return logits
+
+    def _run(self, batch: StepBatch, group: Int64, counts: Int64, logits: NDArray[np.float32]) -> None:
+        """Runs some of the sequences and fills in their rows of ``logits``."""
+        frame = _frame(batch, group, counts, self._unused_slot)
+        bind = self._binding.bind_cpu_input
+        bind("x", self._embed(frame.tokens) * np.float32(self.spec.embedding_scale))
+        bind("positions", frame.positions)
+        bind("write", frame.write[:, :, None])
+        bind("read", frame.read)
+        for name, sliding in self._masks.items():
+            bind(name, _mask(frame, self.spec.sliding_window if sliding else None))
+        # A chunk of a prompt asks for no logits, but the graph computes at least one row.
+        rows = frame.rows if len(frame.rows) else np.zeros((1, 2), np.int64)
+        bind("rows", rows)
+        computed = np.empty((len(rows), self.vocab_size), np.float32)
+        value = ort.OrtValue.ortvalue_from_numpy(computed)
+        self._binding.bind_ortvalue_output("logits", value)
+        self._session.run_with_iobinding(self._binding)
+        if len(frame.rows):
+            logits[frame.logits_rows] = computed
+
+    def _bind_fixed(self) -> None:
+        """The pool, whose outputs are the memory of its inputs, and the tables of the rotation."""
+        for layer in range(self.spec.num_layers):
+            for half, name in enumerate(("keys", "values")):
+                value = ort.OrtValue.ortvalue_from_numpy(self._pool[2 * layer + half])
+                self._binding.bind_ortvalue_input(f"{name}_{layer}", value)
+                self._binding.bind_ortvalue_output(f"new_{name}_{layer}", value)
+                self._bound.append(value)
+        tables = self.spec.rope.tables(self.max_context, self.max_context)
+        for name, table in zip(("cos", "sin"), tables, strict=True):
+            value = ort.OrtValue.ortvalue_from_numpy(table)
+            self._binding.bind_ortvalue_input(name, value)
+            self._bound += [value, table]
+
+
+class Embedding:
+    """Rows of the embedding table, read from the mapped file when they are asked for."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        shape = (checkpoint.spec.vocab_size, checkpoint.spec.hidden_size)
+        self._table = checkpoint.files.mapped("model.embed_tokens.weight", shape)
+
+    def __call__(self, tokens: Int64) -> Float:
+        """[...] -> [..., hidden]."""
+        rows = self._table[tokens]
+        if rows.dtype == np.uint16:  # bfloat16: the upper half of a float32
+            return (rows.astype(np.uint32) << 16).view(np.float32)
+        return rows.astype(np.float32)
+
+
+def grouped(counts: Int64, contexts: Int64, context_cost: float) -> list[Int64]:
+    """Which sequences run together. A run costs 1 (the weights are read), a padded token ``_ROW_COST`` and a padded
+    position of a context ``context_cost``; a group is closed when its padding would cost more than a run of its own."""
+    groups: list[list[int]] = []
+    for index in sorted(range(len(counts)), key=lambda i: (-counts[i], -contexts[i])):
+        if groups:
+            candidate = [*groups[-1], index]
+            padded_tokens = len(candidate) * counts[candidate].max() - counts[candidate].sum()
+            padded_context = len(candidate) * contexts[candidate].max() - contexts[candidate].sum()
+            fits = len(candidate) * counts[candidate].max() <= _LARGEST_FRAME
+            if fits and padded_tokens * _ROW_COST + padded_context * context_cost <= 1:
+                groups[-1] = candidate
+                continue
+        groups.append([index])
+    return [np.array(group) for group in groups]
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """B sequences padded to n tokens and S positions of context. Padding sees position 0 alone."""
+
+    tokens: Int64  # [B, n]
+    positions: Int64  # [B, n]
+    write: Int64  # [B, n]
+    read: Int64  # [B, S]
+    rows: Int64  # [N, 2]
+    logits_rows: Int64  # [N], where they belong in the step's logits
+
+
+def _frame(batch: StepBatch, group: Int64, counts: Int64, unused_slot: int) -> _Frame:
+    width, pages = int(counts.max()), -(-int(batch.context_lengths[group].max()) // PAGE_TOKENS)
+    shape = (len(group), width)
+    tokens, positions = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+    write = np.full(shape, unused_slot, np.int64)
+    wanted: list[tuple[int, int, int]] = []
+    row_of = {int(flat): row for row, flat in enumerate(batch.logits_for)}
+    for i, sequence in enumerate(group):
+        start, stop = int(batch.sequence_starts[sequence]), int(batch.sequence_starts[sequence + 1])
+        tokens[i, : stop - start] = batch.tokens[start:stop]
+        positions[i, : stop - start] = batch.positions[start:stop]
+        write[i, : stop - start] = batch.slots[start:stop]
+        wanted += [(row_of[flat], i, flat - start) for flat in range(start, stop) if flat in row_of]
+    table = batch.page_table[group, :pages]
+    read = (table[:, :, None] * PAGE_TOKENS + np.arange(PAGE_TOKENS)).reshape(len(group), -1)
+    read[read < 0] = unused_slot
+    places = np.array(wanted, np.int64).reshape(-1, 3)
+    return _Frame(tokens, positions, write, read, np.ascontiguousarray(places[:, 1:]), places[:, 0])
+
+
+def _mask(frame: _Frame, window: int | None) -> Float:
+    """[B, 1, n, S]: 0 for visible positions, -inf for the others."""
+    position = frame.positions[:, None, :, None]
+    context = np.arange(frame.read.shape[1])
+    visible = context <= position
+    if window is not None:
+        visible &= context > position - window
+    return np.where(visible, np.float32(0), np.float32(-np.inf))
+
+
+@contextlib.contextmanager
+def _build(checkpoint: Checkpoint, cache: Path | None) -> Iterator[Build]:
+    """The built model; without a cache it lives as long as the block."""
+    if cache is not None:
+        versions = {"onnxruntime": ort.__version__, "lowering": LOWERING}
+        yield BuildCache(cache).get(checkpoint.folder, "onnx", versions, lambda folder: write_model(checkpoint, folder))
+        return
+    folder = Path(tempfile.mkdtemp(prefix="docent-onnx-"))
+    try:
+        yield Build(folder, write_model(checkpoint, folder))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _session(model: Path, threads: int | None) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    # Patterns are kept for every shape ever seen, and contexts grow with every token.
+    options.enable_mem_pattern = False
+    options.log_severity_level = 3
+    return ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,258 @@
+"""What every runtime must do, in one suite: each test runs on the plain reference and on ONNX Runtime.
+
+Tolerances are relative to the standard deviation of the logits (about 0.65 in these models). Full precision: float32
+sums in another order. INT4: ONNX Runtime rounds activations to 8 bits, the reference does not.
+"""
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from engines.checkpoint import Checkpoint
+from engines.engine import Engine, EngineConfig
+from engines.formats import awq
+from engines.pages import PAGE_TOKENS
+from engines.params import SamplingParams
+from engines.runtime import Runtime, StepBatch
+from engines.runtimes.onnx_cpu import OnnxRuntime, grouped
+from engines.runtimes.reference import ReferenceRuntime
+from engines.weights import QuantizedLinear
+from tests.engines.fakes import ByteTokenizer, flat_batch
+from tests.engines.models import FAMILIES, reference_logits, write_model
+
+EXACT = 2e-4
+INT8_ACTIVATIONS = 0.15
+Make = Callable[[Checkpoint, int], Runtime]
+
+RUNTIMES: dict[str, Make] = {
+    "reference": lambda checkpoint, pages: ReferenceRuntime(checkpoint, pages),
+    "onnx": lambda checkpoint, pages: OnnxRuntime(checkpoint, pages, threads=1),
+}
+
+
+@dataclasses.dataclass
+class Row:
+    """One sequence of a step; ``logits`` are wanted for so many of its last tokens."""
+
+    start: int
+    tokens: list[int]
+    pages: list[int]
+    logits: int = 1
+
+
+def batch_of(*rows: Row) -> StepBatch:
+    positions = [np.arange(row.start, row.start + len(row.tokens)) for row in rows]
+    slots = [
+        np.array(row.pages)[at // PAGE_TOKENS] * PAGE_TOKENS + at % PAGE_TOKENS
+        for row, at in zip(rows, positions, strict=True)
+    ]
+    starts = np.cumsum([0, *(len(row.tokens) for row in rows)])
+    table = np.full((len(rows), max(len(row.pages) for row in rows)), -1)
+    for i, row in enumerate(rows):
+        table[i, : len(row.pages)] = row.pages
+    wanted = [np.arange(stop - row.logits, stop) for row, stop in zip(rows, starts[1:], strict=True)]
+    return StepBatch(
+        tokens=np.concatenate([np.array(row.tokens) for row in rows]),
+        positions=np.concatenate(positions),
+        slots=np.concatenate(slots),
+        sequence_starts=starts,
+        context_lengths=np.array([row.start + len(row.tokens) for row in rows]),
+        page_table=table,
+        logits_for=np.concatenate(wanted),
+    )
+
+
+def some_tokens(count: int, seed: int = 1) -> list[int]:
+    return [int(t) for t in np.random.default_rng(seed).integers(3, 320, count)]
+
+
+def assert_close(actual: NDArray[np.float32], expected: NDArray[np.float32], tolerance: float = EXACT) -> None:
+    assert actual.shape == expected.shape
+    assert np.abs(actual - expected).max() < tolerance * expected.std()
+
+
+@pytest.fixture(params=RUNTIMES)
+def make(request: pytest.FixtureRequest) -> Make:
+    return RUNTIMES[request.param]
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a tiny model of each family, written once."""
+    written: dict[str, Path] = {}
+
+    def folder(family: str) -> Path:
+        if family not in written:
+            written[family] = tmp_path_factory.mktemp(family)
+            write_model(family, written[family])
+        return written[family]
+
+    return folder
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_whole_prompt_agrees_with_transformers(family: str, make: Make, tmp_path: Path) -> None:
+    model = write_model(family, tmp_path)
+    tokens = some_tokens(100)
+    assert_close(make(Checkpoint(tmp_path), 8).step(flat_batch(tokens)), reference_logits(model, tokens))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_chunks_and_single_tokens_give_what_the_whole_prompt_gives(
+    family: str, make: Make, folders: Callable[[str], Path]
+) -> None:
+    """Pages are out of order; chunk borders lie within pages and at their ends; a chunk may ask for no logits."""
+    checkpoint, tokens, pages = Checkpoint(folders(family)), some_tokens(70), [6, 2, 7, 0, 3]
+    whole = make(checkpoint, 8).step(flat_batch(tokens))
+    runtime = make(checkpoint, 8)
+    assert len(runtime.step(batch_of(Row(0, tokens[:21], pages, logits=0)))) == 0
+    borders = [21, 48, 64, 67, 68, 69, 70]
+    for start, stop in itertools.pairwise(borders):
+        logits = runtime.step(batch_of(Row(start, tokens[start:stop], pages, logits=stop - start)))
+        assert_close(logits, whole[start:stop])
+
+
+@pytest.mark.parametrize("family", ["llama-3", "mistral", "qwen3", "gemma2"])
+def test_several_sequences_in_one_step(family: str, make: Make, folders: Callable[[str], Path]) -> None:
+    """Prefill, decode and verification of drafts side by side; logits come in the order they were asked for."""
+    checkpoint = Checkpoint(folders(family))
+    prompts = [some_tokens(count, seed) for seed, count in enumerate((40, 33, 18, 7, 52))]
+    alone = [make(checkpoint, 8).step(flat_batch(prompt)) for prompt in prompts]
+    runtime = make(checkpoint, 24)
+    pages = [[20, 1, 5], [2, 3, 9], [4, 11], [6], [7, 8, 10, 12]]
+    runtime.step(batch_of(Row(0, prompts[0][:39], pages[0]), Row(0, prompts[1][:32], pages[1], logits=0)))
+    runtime.step(batch_of(Row(0, prompts[4][:51], pages[4])))
+    rows = [
+        Row(39, prompts[0][39:], pages[0]),
+        Row(0, prompts[2], pages[2], logits=4),
+        Row(32, prompts[1][32:], pages[1]),
+        Row(0, prompts[3], pages[3], logits=0),
+        Row(51, prompts[4][51:], pages[4]),
+    ]
+    logits = runtime.step(batch_of(*rows))
+    assert_close(logits, np.concatenate([alone[0][-1:], alone[2][-4:], alone[1][-1:], alone[4][-1:]]))
+
+
+def test_shared_pages_and_copied_pages(make: Make, folders: Callable[[str], Path]) -> None:
+    """Two sequences share two full pages; the third, part-filled one is copied, and then both go on differently."""
+    checkpoint, prefix = Checkpoint(folders("llama")), some_tokens(38)
+    ends = [some_tokens(9, 7), some_tokens(9, 8)]
+    alone = [make(checkpoint, 8).step(flat_batch(prefix + end))[-9:] for end in ends]
+    runtime = make(checkpoint, 8)
+    runtime.step(batch_of(Row(0, prefix, [5, 1, 3])))
+    runtime.copy_page(3, 7)
+    rows = [Row(38, ends[0], [5, 1, 3], logits=9), Row(38, ends[1], [5, 1, 7], logits=9)]
+    assert_close(runtime.step(batch_of(*rows)), np.concatenate(alone))
+
+
+def test_rejected_drafts_leave_nothing_behind(make: Make, folders: Callable[[str], Path]) -> None:
+    """Drafts are verified, rejected, and their slots written again with other tokens."""
+    checkpoint, tokens, pages = Checkpoint(folders("llama")), some_tokens(30), [2, 0]
+    whole = make(checkpoint, 8).step(flat_batch(tokens))
+    runtime = make(checkpoint, 8)
+    runtime.step(batch_of(Row(0, tokens[:20], pages)))
+    verified = runtime.step(batch_of(Row(20, [*tokens[20:22], 5, 5, 5], pages, logits=5)))
+    assert_close(verified[:2], whole[20:22])
+    assert_close(runtime.step(batch_of(Row(22, tokens[22:], pages, logits=8))), whole[22:])
+
+
+def test_eviction_reuses_pages(make: Make, folders: Callable[[str], Path]) -> None:
+    """A page that held another sequence's tokens holds nothing of them for its next owner."""
+    checkpoint, tokens = Checkpoint(folders("gemma2")), some_tokens(20)
+    whole = make(checkpoint, 8).step(flat_batch(tokens))
+    runtime = make(checkpoint, 2)
+    runtime.step(batch_of(Row(0, some_tokens(32, 9), [1, 0])))
+    assert_close(runtime.step(batch_of(Row(0, tokens, [0, 1], logits=20))), whole)
+
+
+@pytest.mark.parametrize("family", ["llama-3", "gemma2", "phi3"])
+def test_the_engine_continues_like_transformers(family: str, make: Make, tmp_path: Path) -> None:
+    """Greedy, with chunked prefill, five requests at once, and pages so few that sequences are preempted."""
+    model = write_model(family, tmp_path)
+    prompts = [some_tokens(count, seed) for seed, count in enumerate((45, 20, 31, 8, 37))]
+    expected = []
+    for prompt in prompts:
+        text = list(prompt)
+        for _ in range(12):
+            text.append(int(reference_logits(model, text)[-1].argmax()))
+        expected.append(text[len(prompt) :])
+    config = EngineConfig(token_budget=24, max_running=4)
+    with Engine(make(Checkpoint(tmp_path), 9), ByteTokenizer(), config) as engine:
+        params = SamplingParams(max_tokens=12, ignore_eos=True, logprobs=0)
+        running = [engine.submit(prompt, params) for prompt in prompts]
+        produced = [[sampled.token for delta in one for sampled in delta.tokens] for one in running]
+    assert produced == expected
+
+
+def quantise(folder: Path, target: Path, *, symmetric: bool, group: int = 32) -> None:
+    """An AWQ checkpoint whose values are those of the dense one, rounded."""
+    target.mkdir()
+    config = json.loads((folder / "config.json").read_text())
+    config["quantization_config"] = {
+        "quant_method": "awq", "bits": 4, "group_size": group, "zero_point": not symmetric, "version": "gemm",
+    }  # fmt: skip
+    (target / "config.json").write_text(json.dumps(config))
+    tensors: dict[str, np.ndarray] = {}
+    for name, weight in load_file(folder / "model.safetensors").items():
+        if "_proj.weight" not in name:
+            tensors[name] = weight
+            continue
+        blocks = weight.reshape(len(weight), -1, group)
+        if symmetric:
+            scale = (np.abs(blocks).max(-1) / 7).astype(np.float16).astype(np.float32)
+            zero = np.full(scale.shape, 8, np.uint8)
+        else:
+            low, high = np.minimum(blocks.min(-1), 0), np.maximum(blocks.max(-1), 0)
+            scale = ((high - low) / 15).astype(np.float16).astype(np.float32)
+            zero = np.clip(np.rint(-low / scale), 0, 15).astype(np.uint8)
+        q = np.clip(np.rint(blocks / scale[:, :, None]) + zero[:, :, None], 0, 15).astype(np.uint8)
+        linear = QuantizedLinear(q.reshape(weight.shape), scale, zero, group)
+        tensors |= awq.store(name.removesuffix(".weight"), linear)
+    save_file(tensors, target / "model.safetensors")
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+@pytest.mark.parametrize("family", ["llama", "llama-3", "llama-bias", "qwen2", "qwen3", "phi3", "gemma2"])
+def test_int4_agrees_with_the_dequantised_weights(
+    family: str, symmetric: bool, tmp_path: Path, folders: Callable[[str], Path]
+) -> None:
+    quantise(folders(family), tmp_path / "int4", symmetric=symmetric)
+    checkpoint, tokens = Checkpoint(tmp_path / "int4"), some_tokens(60)
+    expected = ReferenceRuntime(checkpoint, 8).step(flat_batch(tokens))
+    runtime = OnnxRuntime(checkpoint, 8, threads=1)
+    logits = runtime.step(flat_batch(tokens))
+    assert_close(logits, expected, INT8_ACTIVATIONS)
+    # The mean error tells a wrong zero point or scale from rounding; the maximum alone would not.
+    assert np.abs(logits - expected).mean() < 0.02 * expected.std()
+    assert [note for note in runtime.notes if "lm_head" in note]
+
+
+def test_int4_chunks_and_batches_change_little(tmp_path: Path, folders: Callable[[str], Path]) -> None:
+    """Activations are rounded token by token, so that companions change the order of sums and nothing else."""
+    quantise(folders("llama"), tmp_path / "int4", symmetric=False)
+    checkpoint = Checkpoint(tmp_path / "int4")
+    prompts = [some_tokens(30, 1), some_tokens(30, 2)]
+    alone = [OnnxRuntime(checkpoint, 8, threads=1).step(flat_batch(prompt)) for prompt in prompts]
+    runtime = OnnxRuntime(checkpoint, 8, threads=1)
+    for start, stop in ((0, 17), (17, 29), (29, 30)):
+        rows = [Row(start, p[start:stop], pages) for p, pages in zip(prompts, ([3, 1], [0, 2]), strict=True)]
+        logits = runtime.step(batch_of(*rows))
+    assert_close(logits, np.stack([alone[0][-1], alone[1][-1]]), 0.05)
+
+
+def test_groups_hold_every_sequence_once_and_pad_little() -> None:
+    counts = np.array([1, 1, 400, 1, 5, 1])
+    contexts = np.array([10, 12, 400, 4000, 30, 9])
+    groups = grouped(counts, contexts, context_cost=0.001)
+    assert sorted(np.concatenate(groups).tolist()) == list(range(6))
+    assert [2] in [group.tolist() for group in groups], "a chunk of prefill is padded to by nobody"
+    assert [3] in [group.tolist() for group in groups], "a long context is padded to by nobody"
+    together = next(group.tolist() for group in groups if 0 in group)
+    assert {0, 1, 5} <= set(together)
