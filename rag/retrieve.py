@@ -82,15 +82,19 @@ class Retriever:
         fused = fuse(
             (dense, keyword), (self._settings.dense_weight, self._settings.keyword_weight), self._settings.rrf_k
         )
-        found = self._library.chunks([id_ for id_, _ in fused])
         dense_ranks = {id_: rank for rank, id_ in enumerate(dense, start=1)}
         keyword_ranks = {id_: rank for rank, id_ in enumerate(keyword, start=1)}
-        hits = [
-            Hit(*found[id_], score, dense_ranks.get(id_), keyword_ranks.get(id_))
-            for id_, score in fused
-            if id_ in found
-        ]
-        hits = _without_repeats(hits)
+        wanted = k if self._reranker is None else depth
+        hits: list[Hit] = []
+        seen: set[str] = set()
+        for first in range(0, len(fused), 2 * wanted):  # rows are read as far as they are needed
+            if len(hits) >= wanted:
+                break
+            batch = fused[first : first + 2 * wanted]
+            found = self._library.chunks([id_ for id_, _ in batch])
+            for id_, score in batch:
+                if id_ in found and _is_new(found[id_][0].text, seen):
+                    hits.append(Hit(*found[id_], score, dense_ranks.get(id_), keyword_ranks.get(id_)))
         if self._reranker is not None:
             hits = self._reranker.rerank(question, hits[:depth])
         return hits[:k]
@@ -115,13 +119,10 @@ class Retriever:
         return [id_ for id_, _ in self._library.keyword_search(question, k, filter)]
 
 
-def _without_repeats(hits: Sequence[Hit]) -> list[Hit]:
-    """The first of all hits with the same words; copies of a file fill no second place."""
-    seen: set[str] = set()
-    kept = []
-    for hit in hits:
-        words = " ".join(hit.chunk.text.split())
-        if words not in seen:
-            seen.add(words)
-            kept.append(hit)
-    return kept
+def _is_new(text: str, seen: set[str]) -> bool:
+    """Whether no earlier hit has the same words; copies of a file fill no second place."""
+    words = " ".join(text.split())
+    if words in seen:
+        return False
+    seen.add(words)
+    return True

@@ -30,7 +30,7 @@ faiss: Any = _typed_faiss
 
 _log = logging.getLogger(__name__)
 
-CLUSTERED_FROM = 300_000  # chunks; below it a full scan takes less than 10 ms, see benchmarks/latency.py
+CLUSTERED_FROM = 300_000  # chunks; up to it a full scan takes at most 15 ms on one core, see benchmarks/latency.py
 _CLUSTERS_PROBED = 24
 _TRAINING_POINTS = 40  # a cluster; FAISS warns below 39
 _REBUILD_SHARE = 0.5  # of the index: removing or adding more than that costs more than building it anew
@@ -121,6 +121,8 @@ class VectorIndex:
                 return []
             assert query.shape == (self._index.d,), "the query comes from another embedder than the index"
             row = np.ascontiguousarray(query[None], dtype=np.float32)
+            # A second thread gains little for one query, and waiting for it on a busy machine costs more than the scan.
+            faiss.omp_set_num_threads(1)
             scores, ids = self._index.search(row, k, params=self._parameters(allowed))
         found = [(int(id_), float(score)) for id_, score in zip(ids[0], scores[0], strict=True) if id_ >= 0]
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))
@@ -216,6 +218,7 @@ class VectorIndex:
         index.cp.niter = 8
         index.cp.min_points_per_centroid = 1  # half of the sample may be waiting for its vectors
         index.cp.spherical = True
+        faiss.omp_set_num_threads(os.cpu_count() or 1)
         index.train(training)
         return index
 
