@@ -1,0 +1,177 @@
+"""Answers of a scripted language model: citations, refusals, unsupported sentences, whatever way the stream is cut."""
+
+import random
+from collections.abc import Generator, Sequence
+
+import pytest
+
+from rag.answer import NOT_FOUND
+from rag.generate import GeneratingAnswerer, without_thinking
+from rag.prompt import Message
+from rag.types import Answer, AnswerEvent, Document, Passage, TextDelta, Turn
+
+WHALES = "The blue whale is the largest animal. It eats about four tonnes of krill a day."
+TOWER = "The Eiffel Tower was opened in 1889. Dr. Eiffel designed it. The tower is 330 metres high."
+
+
+def passage(number: int, text: str, document: int = 1, start: int = 0) -> Passage:
+    row = Document(document, 1, f"/d/{document}.txt", f"Title {document}", "text/plain", "ok", None, 1, 1, 1, "h", 0.0)
+    return Passage(number, row, start, start + len(text), text, 1.0 / number)
+
+
+# Number 1 (the best) stands in the later document, so its label in the prompt is 2.
+PASSAGES = [passage(1, TOWER, document=2, start=10), passage(2, WHALES, document=1)]
+
+
+class Scripted:
+    """Says ``reply`` in pieces of random lengths and remembers what it was asked and whether it was closed."""
+
+    name = "scripted"
+    context = 2000
+
+    def __init__(self, reply: str, seed: int = 0) -> None:
+        self.reply, self.seed = reply, seed
+        self.messages: Sequence[Message] = ()
+        self.closed = False
+        self.sent = 0
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        return sum(len(message.content.split()) + 4 for message in messages)
+
+    def stream(self, messages: Sequence[Message], max_tokens: int) -> Generator[str, None, None]:
+        self.messages = messages
+        chance = random.Random(self.seed)
+        try:
+            while self.sent < len(self.reply):
+                step = chance.choice((0, 1, 2, 3, 7, 20)) if self.seed else 5
+                self.sent += step
+                yield self.reply[self.sent - step : self.sent]
+        finally:
+            self.closed = True
+
+
+def ask(reply: str, seed: int = 0, passages: Sequence[Passage] = tuple(PASSAGES)) -> Answer:
+    events = list(GeneratingAnswerer(Scripted(reply, seed)).answer("Well?", passages, ()))
+    answer = events[-1]
+    assert isinstance(answer, Answer)
+    check(answer, events, passages)
+    return answer
+
+
+def check(answer: Answer, events: Sequence[AnswerEvent], passages: Sequence[Passage]) -> None:
+    assert "".join(event.text for event in events[:-1] if isinstance(event, TextDelta)) == answer.text
+    assert answer.found == bool(answer.citations)
+    by_number = {passage.number: passage for passage in passages}
+    for citation in answer.citations:
+        source = by_number[citation.number]
+        assert ("\0" * source.start + source.text)[citation.start : citation.end] == citation.quote
+        assert citation.document_id == source.document.id
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_labels_become_passages_and_quotes_are_the_best_sentences(seed: int) -> None:
+    answer = ask("The Eiffel Tower is 330 metres high [2]. A blue whale eats four tonnes of krill a day. [1]", seed)
+    assert answer.text == "The Eiffel Tower is 330 metres high [1]. A blue whale eats four tonnes of krill a day. [2]"
+    assert [citation.quote for citation in answer.citations] == [
+        "The tower is 330 metres high.",
+        "It eats about four tonnes of krill a day.",
+    ]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_supported_sentence_without_a_citation_gets_one_and_an_invented_one_a_mark(seed: int) -> None:
+    answer = ask("The Eiffel Tower was opened in 1889. Napoleon financed the scaffolding himself. So it goes.", seed)
+    assert answer.text == (
+        "The Eiffel Tower was opened in 1889. [1] Napoleon financed the scaffolding himself. [?] So it goes."
+    )
+    assert [citation.quote for citation in answer.citations] == ["The Eiffel Tower was opened in 1889."]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_references_to_no_passage_disappear(seed: int) -> None:
+    answer = ask("The Eiffel Tower was opened in 1889 [7]. The tower is 330 metres high [2, 9].", seed)
+    assert answer.text == "The Eiffel Tower was opened in 1889. [1] The tower is 330 metres high [1]."
+
+
+def test_a_wrong_number_in_a_cited_sentence_is_marked() -> None:
+    answer = ask("The Eiffel Tower was opened in 1925 [2].")
+    assert answer.text.endswith("[1]. [?]")
+
+
+def test_lines_lists_and_abbreviations_keep_their_shape() -> None:
+    reply = "Dr. Eiffel designed the Eiffel Tower [2].\n\n- The tower is 330 metres high [2]\n- It opened in 1889 [2]\n"
+    answer = ask(reply)
+    assert answer.text == reply.replace("[2]", "[1]").rstrip()
+    assert len(answer.citations) == 3
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        NOT_FOUND,
+        "I couldn't find that in your documents.",
+        "The passages do not mention the price of the tickets.",
+        "The documents don't contain this information [1].",
+        "Das steht nicht in Ihren Dokumenten.",
+    ],
+)
+def test_a_refusal_is_recognised(reply: str) -> None:
+    answer = ask(reply)
+    assert not answer.found
+    assert "[?]" not in answer.text
+
+
+def test_a_refusal_of_one_part_does_not_spoil_the_other() -> None:
+    answer = ask("The Eiffel Tower was opened in 1889 [2]. The passages do not mention the price.")
+    assert answer.found
+
+
+def test_an_answer_that_nothing_supports_is_not_found() -> None:
+    answer = ask("Napoleon financed the scaffolding himself.")
+    assert not answer.found
+    assert answer.text.endswith("[?]")
+
+
+def test_nothing_retrieved_or_nothing_said_is_not_found() -> None:
+    assert ask("whatever", passages=()).text == NOT_FOUND
+    assert ask("whatever", passages=[passage(1, " \n")]).text == NOT_FOUND
+    assert ask("  ").text.strip() == NOT_FOUND
+
+
+def test_text_without_spaces_streams_too() -> None:
+    answer = ask("蓝鲸是世界上最大的动物。" * 4)
+    assert answer.text.replace(" [?]", "") == "蓝鲸是世界上最大的动物。" * 4
+
+
+def test_leaving_early_closes_the_generation() -> None:
+    generator = Scripted("word " * 1000)
+    events = GeneratingAnswerer(generator).answer("Well?", PASSAGES, ())
+    for _ in range(5):
+        next(events)
+    events.close()  # type: ignore[attr-defined]
+    assert generator.closed
+    assert generator.sent < 100
+
+
+def test_the_reply_is_shown_while_it_is_written() -> None:
+    generator = Scripted("The Eiffel Tower was opened in 1889 after two years of work by three hundred people.")
+    shown = ""
+    for event in GeneratingAnswerer(generator).answer("Well?", PASSAGES, ()):
+        shown += event.text if isinstance(event, TextDelta) else ""
+        assert len(generator.reply[: generator.sent]) - len(shown) < 24 or isinstance(event, Answer)
+
+
+def test_the_conversation_reaches_the_model_without_its_old_numbers() -> None:
+    generator = Scripted("Yes.")
+    list(GeneratingAnswerer(generator).answer("And how high?", PASSAGES, [Turn("When?", "In 1889 [3]. [?]")]))
+    assert [message.role for message in generator.messages] == ["system", "user", "assistant", "user"]
+    assert generator.messages[2].content == "In 1889."
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_thinking_is_left_out(size: int) -> None:
+    text = "<think>\nThe tower... [1]\n</think>\n\nIn 1889."
+    pieces = [text[i : i + size] for i in range(0, len(text), size)]
+    assert "".join(without_thinking(pieces)) == "In 1889."
+    plain = "<thin ice> is <think> no block"
+    assert "".join(without_thinking([plain[i : i + size] for i in range(0, len(plain), size)])) == plain
