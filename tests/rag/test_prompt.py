@@ -46,12 +46,12 @@ def test_a_follow_up_with_the_same_passages_in_another_order_begins_like_the_las
 def test_the_least_relevant_passage_goes_first_and_the_oldest_exchange_before_it() -> None:
     found = [passage(n, f"text{n} " * 60, start=1000 - n) for n in (1, 2, 3, 4)]
     history = [Turn(f"question{n}", "word " * 40) for n in range(6)]
-    prompt = build_prompt("Why?", found, history, count_tokens, 340)
+    prompt = build_prompt("Why?", found, history, count_tokens, 300)
     assert sorted(p.number for p in prompt.labels.values()) == [1, 2]
     whole = texts(prompt.messages)
     assert "question5" in whole
     assert "question0" not in whole
-    assert count_tokens(prompt.messages) <= 340
+    assert count_tokens(prompt.messages) <= 300
 
 
 @settings(max_examples=60, deadline=None)
