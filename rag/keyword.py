@@ -17,8 +17,9 @@ MAX_TERMS = 48  # a pasted page as a question must not cost seconds
 MAX_SCORED = 8_000  # chunks scored a query, so that its time does not grow with the library: about 10 ms
 RERANKED = 100  # candidates that the frequent terms reorder
 
-# BM25 weights of the columns context (title and headings), text, bigrams.
-COLUMN_WEIGHTS = (1.0, 1.0, 1.0)
+# BM25 weights of the columns context (title and headings), text, bigrams. Against 1.0, a context of 2.0 finds the right
+# one of twenty quarterly reports more often (in the top ten 0.785 for 0.749) and answering spans as often (0.893).
+COLUMN_WEIGHTS = (2.0, 1.0, 1.0)
 
 _STOP_WORDS = """
 a about above after again all also am an and any are aren't as at be because been before being below between
