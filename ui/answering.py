@@ -112,12 +112,18 @@ class Answering:
         self._assistant = assistant
         self._lock = threading.Lock()
         self._run: AnswerRun | None = None
+        self._started = 0
 
     @property
     def current(self) -> AnswerRun | None:
         """The run in progress, None when nothing is being written."""
         run = self._run
         return run if run is not None and not run.snapshot()[1].done else None
+
+    @property
+    def ended(self) -> int:
+        """How many answers have ended since the start."""
+        return self._started - (self.current is not None)
 
     @property
     def latest(self) -> AnswerRun | None:
@@ -129,6 +135,7 @@ class Answering:
             if self._run is not None:
                 self._run.stop()
                 self._run.join(_STOP_WAIT_S)
+            self._started += 1
             self._run = AnswerRun(self._assistant, question, conversation_id, scope)
             return self._run
 

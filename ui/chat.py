@@ -38,17 +38,23 @@ def conversation(desk: Desk, conversation_id: str | None) -> Shown:
             return conversation(desk, None)
         searched = {turn: text for (known, turn), text in desk.searched.items() if known == conversation_id}
         return Shown(conversation_id, chat_view.history(exchanges, searched), "", False)
+    try:
+        return Shown(None, _greeting(desk), "", False)
+    except DocentError as error:  # a damaged library: the list of documents says so as well
+        return Shown(None, notice(error.message, error.remedy), "", False)
+
+
+def _greeting(desk: Desk) -> str:
     documents = desk.assistant.documents()
     ready = sum(document.status == "ok" for document in documents)
     locations = [source.location for source in desk.assistant.status().sources]
     questions = chat_view.sample_questions(desk.samples, locations, documents)
-    greeting = chat_view.welcome(
+    return chat_view.welcome(
         questions,
         ready,
         reading=desk.syncing.progress.running,
         offer_samples=desk.samples.is_dir() and not locations,
     )
-    return Shown(None, greeting, "", False)
 
 
 def follow(desk: Desk, run: AnswerRun) -> Iterator[Shown]:
@@ -76,11 +82,6 @@ def _finished(desk: Desk, progress: Progress, before: str) -> Shown:
         desk.searched[kept, len(desk.assistant.conversation(kept)) - 1] = progress.searched
     desk.last_conversation = kept
     return conversation(desk, kept)
-
-
-def resumed(desk: Desk) -> AnswerRun | None:
-    """The answer that a page loaded again should follow."""
-    return desk.answering.current
 
 
 def citation_of(desk: Desk, conversation_id: str | None, data: dict[str, str]) -> Citation | None:

@@ -98,7 +98,7 @@ def live(progress: Progress | None) -> str:
         state = notice(progress.message, progress.remedy)
     return (
         f'<article class="exchange live" aria-busy="{str(not progress.done).lower()}">'
-        f'{question_bubble(progress.question)}<div class="answer">{searched_line(progress.searched)}'
+        f'{question_bubble(progress.question)}<div class="answer" aria-live="polite">{searched_line(progress.searched)}'
         f'<div class="answer-text">{body}{state}</div></div></article>'
     )
 

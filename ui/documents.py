@@ -16,10 +16,26 @@ from ui.render import notice
 
 
 def render(desk: Desk, view: ListView) -> str:
-    """The list of documents."""
-    status = desk.assistant.status()
+    """The list of documents, or why there is none."""
     samples = desk.samples if desk.samples.is_dir() else None
-    return documents_view.documents_list(status.sources, desk.assistant.documents(), view, desk.inbox, samples)
+    try:
+        status, known = desk.assistant.status(), desk.assistant.documents()
+    except DocentError as error:
+        return notice(error.message, error.remedy)
+    return documents_view.documents_list(status.sources, known, view, desk.inbox, samples)
+
+
+def scope(desk: Desk, view: ListView) -> str:
+    """What the question is restricted to."""
+    return documents_view.scope_line(view.scope, desk.assistant.documents() if view.scope else ())
+
+
+def count(desk: Desk) -> int:
+    """Documents in the library; 0 when it cannot be read."""
+    try:
+        return len(desk.assistant.documents())
+    except DocentError:
+        return 0
 
 
 def add(desk: Desk, typed: str) -> None:
@@ -93,8 +109,3 @@ def _toggled(scope: Filter, data: dict[str, str]) -> Filter:
     if data.get("document", "").isdecimal():
         return Filter(document_ids=scope.document_ids ^ {int(data["document"])})
     return scope
-
-
-def explain(error: DocentError) -> str:
-    """A failure as the pane shows it."""
-    return notice(error.message, error.remedy)

@@ -57,4 +57,9 @@ def discard(path: Path, inbox: Path) -> None:
     """Deletes one copy; refuses anything that does not lie directly in the inbox."""
     if path.parent != inbox:
         raise UsageError(f"{path} is not in the inbox.", "Delete the file yourself where it lies.")
-    path.unlink(missing_ok=True)
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be deleted ({error.strerror}).", "Close what has it open, then try again."
+        ) from error

@@ -13,7 +13,7 @@ from ui.desk import ChatsView, ListView
 from ui.pane import pane
 from ui.render import icon
 
-_TICK_S = 1.0
+_TICK_S = 0.7
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def lay_out() -> Parts:
         "list_view": gr.State(ListView()),
         "chats_view": gr.State(ChatsView()),
         "source_view": gr.State(None),
-        "seen": gr.State((-1, -1)),
+        "seen": gr.State((-1, -1, -1)),
         "timer": gr.Timer(_TICK_S),
     }
     with gr.Row(elem_id="desk", equal_height=True):

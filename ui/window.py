@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 _CONCURRENT = 16  # events of one kind at a time; a few pages of one person
 _SEARCHABLE = 8  # documents from which on the list has a search box
-_UNSEEN = (-1, -1)
+_UNSEEN = (-1, -1, -1)
 Update = Any  # a value for a component, or gr.skip()
 
 
@@ -118,7 +118,7 @@ class Window:
             shown.act(self._chat_pressed, [parts.conversation], cite, **_QUIET)
 
     def _connect_documents(self, parts: Parts) -> None:
-        listed = [parts.list_view, parts.documents, parts.progress, parts.scope, parts.notice]
+        listed = [parts.list_view, parts.documents, parts.scope, parts.notice]
         for shown in (parts.documents, parts.progress, parts.scope):
             shown.act(
                 self._documents_pressed,
@@ -131,11 +131,11 @@ class Window:
             [parts.add.click, parts.location.submit],
             self._add,
             [parts.location],
-            [parts.location, parts.notice, parts.progress],
+            [parts.location, parts.notice],
             **_QUIET,
         )
-        parts.upload.upload(self._uploaded, [parts.upload], [parts.notice, parts.progress], **_QUIET)
-        parts.refresh.click(self._refresh, None, [parts.notice, parts.progress], **_QUIET)
+        parts.upload.upload(self._uploaded, [parts.upload], [parts.notice], **_QUIET)
+        parts.refresh.click(self._refresh, None, [parts.notice], **_QUIET)
         parts.search.input(
             self._searched,
             [parts.search, parts.list_view],
@@ -145,8 +145,8 @@ class Window:
         )
         parts.timer.tick(
             self._tick,
-            [parts.list_view, parts.seen, parts.conversation],
-            [parts.documents, parts.progress, parts.seen, parts.search, parts.history],
+            [parts.list_view, parts.seen, parts.conversation, parts.chats_view],
+            [parts.documents, parts.progress, parts.seen, parts.search, parts.history, parts.chats],
             queue=False,
             **_QUIET,
         )
@@ -155,6 +155,7 @@ class Window:
 
     def _ask(self, question: str, conversation: str | None, view: ListView) -> Iterator[tuple[Update, ...]]:
         if not question.strip():
+            yield _unchanged(7)  # a generator that yields nothing would empty its outputs
             return
         run = self.desk.answering.start(question.strip(), conversation, view.scope)
         cleared: Update = ""
@@ -176,6 +177,8 @@ class Window:
         run = self.desk.answering.current
         if run is not None and conversation is not None and run.started_in == conversation:
             yield from self._follow(run)
+        else:
+            yield _unchanged(6)
 
     def _follow(self, run: AnswerRun) -> Iterator[tuple[Update, ...]]:
         """Outputs for a run; the finished part and the lists are sent when they change."""
@@ -214,8 +217,7 @@ class Window:
             trouble = notice(error.message, error.remedy)
         if data.get("act") == "delete" and data.get("id") == conversation:
             return view, *self._shown(chat.conversation(self.desk, None)), trouble
-        unchanged = [gr.skip()] * 5
-        return view, *unchanged, chat.chats(self.desk, conversation, view), trouble
+        return view, *_unchanged(5), chat.chats(self.desk, conversation, view), trouble
 
     def _chat_pressed(self, conversation: str | None, event: gr.EventData) -> tuple[Update, ...]:
         data = acted(event)
@@ -225,7 +227,7 @@ class Window:
         if data.get("act") == "cite":
             citation = chat.citation_of(self.desk, conversation, data)
         if citation is None:
-            return gr.skip(), gr.skip()
+            return _unchanged(2)
         return source.show(self.desk, source.at_citation(citation))
 
     # Documents and source --------------------------------------------------------------------------------------------
@@ -241,33 +243,33 @@ class Window:
                 view = documents.pressed(self.desk, view, data)
         except DocentError as error:
             trouble = notice(error.message, error.remedy)
-        known = self.desk.assistant.documents()
         return (
             view,
             documents.render(self.desk, view),
-            documents_view.progress(self.desk.syncing.progress),
-            documents_view.scope_line(view.scope, known),
+            documents.scope(self.desk, view),
             trouble,
             *opened,
         )
+
+    # Only the tick writes the progress: were these to write it too, an older state could arrive after a newer one.
 
     def _add(self, location: str) -> tuple[Update, ...]:
         try:
             documents.add(self.desk, location)
         except DocentError as error:
-            return gr.skip(), notice(error.message, error.remedy), gr.skip()
-        return "", "", documents_view.progress(self.desk.syncing.progress)
+            return gr.skip(), notice(error.message, error.remedy)
+        return "", ""
 
-    def _uploaded(self, files: list[str] | None) -> tuple[Update, ...]:
+    def _uploaded(self, files: list[str] | None) -> str:
         try:
             documents.add_files(self.desk, files or [])
         except DocentError as error:
-            return notice(error.message, error.remedy), gr.skip()
-        return "", documents_view.progress(self.desk.syncing.progress)
+            return notice(error.message, error.remedy)
+        return ""
 
-    def _refresh(self) -> tuple[Update, ...]:
+    def _refresh(self) -> str:
         self.desk.syncing.start(None)
-        return "", documents_view.progress(self.desk.syncing.progress)
+        return ""
 
     def _searched(self, query: str, view: ListView) -> tuple[Update, ...]:
         view = replace(view, query=query)
@@ -276,18 +278,26 @@ class Window:
     def _source_pressed(self, view: SourceView | None, event: gr.EventData) -> tuple[Update, ...]:
         return source.show(self.desk, source.pressed(view, acted(event)))
 
-    def _tick(self, view: ListView, seen: tuple[int, int], conversation: str | None) -> tuple[Update, ...]:
+    def _tick(
+        self, view: ListView, seen: tuple[int, int, int], conversation: str | None, chats: ChatsView
+    ) -> tuple[Update, ...]:
         """Brings progress and list up to date; sends nothing when nothing has changed."""
         state = self.desk.syncing.progress
-        now = (state.version, state.documents_version)
+        now = (state.version, state.documents_version, self.desk.answering.ended)
         if now == seen:
-            return tuple([gr.skip()] * 5)
+            return _unchanged(6)
         listed: Update = gr.skip()
         searchable: Update = gr.skip()
         greeting: Update = gr.skip()
         if now[1] != seen[1]:
             listed = documents.render(self.desk, view)
-            searchable = gr.update(visible=len(self.desk.assistant.documents()) > _SEARCHABLE)
+            searchable = gr.update(visible=documents.count(self.desk) > _SEARCHABLE)
             if conversation is None and self.desk.answering.current is None:
                 greeting = chat.conversation(self.desk, None).history
-        return listed, documents_view.progress(state), now, searchable, greeting
+        # An answer that nobody follows may have ended: its conversation is new in the list.
+        talks: Update = chat.chats(self.desk, conversation, chats) if now[2] != seen[2] else gr.skip()
+        return listed, documents_view.progress(state), now, searchable, greeting, talks
+
+
+def _unchanged(count: int) -> tuple[Update, ...]:
+    return tuple(gr.skip() for _ in range(count))

@@ -130,6 +130,7 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def browser(chromium: str) -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    playwright.expect.set_options(timeout=20_000)  # an upper bound for a busy machine
     with playwright.sync_playwright() as driver:
         opened = driver.chromium.launch(executable_path=chromium, args=list(_FLAGS))
         yield opened

@@ -63,7 +63,8 @@ class FakeAssistant:
         self.rows: dict[int, Document] = {}
         self.talks: dict[str, tuple[str, list[Exchange]]] = {}
         self.asked: list[tuple[str, Filter]] = []
-        self.error: Exception | None = None
+        self.error: Exception | None = None  # raised by ask
+        self.broken: Exception | None = None  # raised by what reads the library
 
     def put(self, path: str, text: str, **changes: Any) -> Document:
         """A document that is simply there."""
@@ -162,6 +163,8 @@ class FakeAssistant:
         return Status(tuple(self.known), len(self.rows), {}, "fake", Path("library.db"), 0, Path("data"))
 
     def documents(self) -> list[Document]:
+        if self.broken is not None:
+            raise self.broken
         return list(self.rows.values())
 
     def remove(self, location: str) -> int:

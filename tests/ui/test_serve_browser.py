@@ -104,6 +104,7 @@ def test_a_folder_of_ones_own_is_added_and_asked_alone(
     page.get_by_role("checkbox", name="Ask only recipes").click()
     expect(page.locator("#scope")).to_contain_text("Asking only recipes")
     page.keyboard.press("Control+k")
+    expect(page.locator("#history .welcome")).to_be_visible()
     ask(page, "How long does the sourdough bake?")
     expect(page.locator("#history .answer-text").last).to_contain_text("forty minutes", timeout=READING_MS)
     page.locator("#history .chip").last.click()

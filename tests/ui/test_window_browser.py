@@ -92,7 +92,8 @@ def test_a_sync_can_be_cancelled(window: Any, folder: Path, gate: Any) -> None:
     add(window.page, str(folder))
     gate.let(1)
     window.page.get_by_role("button", name="Cancel").click()
-    gate.let(1)
+    expect(window.page.locator("#progress")).to_contain_text("Stopping…")
+    gate.open()
     expect(window.page.locator("#progress")).to_contain_text("Stopped. What was finished is kept.")
     expect(window.page.locator("#documents .doc")).to_have_count(1)
 
@@ -147,6 +148,25 @@ def test_what_documents_say_is_text_and_loads_nothing(filled: Any, gate: Any, sc
     filled.assert_quiet(filled.served.address)
 
 
+def test_an_answer_can_be_copied(filled: Any, gate: Any) -> None:
+    page = filled.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    gate.open()
+    ask(page, "When was the garden planted?")
+    page.get_by_role("button", name="Copy answer").click()
+    expect(page.locator(".copy.copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()").startswith("The garden was planted in 1987 by Ada Quill.")
+
+
+def test_a_library_that_cannot_be_read_is_explained(
+    serve: Callable[[Any], Any], fake: Any, open_page: Callable[..., Any]
+) -> None:
+    fake.broken = UsageError("The library is damaged.", "Rename library.db.")
+    page = open_page(serve(fake).link).page
+    expect(page.locator("#documents [role=alert]")).to_have_text("The library is damaged. Rename library.db.")
+    expect(page.locator("#history [role=alert]")).to_be_visible()
+
+
 def test_an_answer_can_be_stopped_with_escape(filled: Any, gate: Any) -> None:
     page = filled.page
     ask(page, "When was the garden planted?")
@@ -169,6 +189,19 @@ def test_a_reloaded_page_follows_the_answer_on(filled: Any, gate: Any) -> None:
     gate.open()
     expect(page.locator("#history .answer-text")).to_contain_text("by Ada Quill.")
     page.reload()
+    expect(page.locator("#history .answer-text")).to_contain_text("by Ada Quill.")
+
+
+def test_an_answer_that_was_left_is_finished_and_listed(filled: Any, gate: Any) -> None:
+    page = filled.page
+    ask(page, "When was the garden planted?")
+    gate.let(3)
+    expect(page.locator("#live .answer-text")).to_have_text("The garden was")
+    page.keyboard.press("Control+k")
+    expect(page.locator("#history .welcome")).to_be_visible()
+    expect(page.locator("#live")).to_be_empty()
+    gate.open()
+    page.locator("#chats .chat-open", has_text="When was the garden").click()
     expect(page.locator("#history .answer-text")).to_contain_text("by Ada Quill.")
 
 
@@ -202,6 +235,23 @@ def test_conversations_are_kept_switched_renamed_and_deleted(filled: Any, gate: 
     page.locator("#chats .confirm").get_by_role("button", name="Delete").click()
     expect(page.locator("#chats li")).to_have_count(1)
     expect(page.locator("#history .welcome")).to_be_visible()
+
+
+def test_nothing_is_lost_by_asking_nothing_or_by_opening_again(filled: Any, gate: Any) -> None:
+    page = filled.page
+    gate.open()
+    ask(page, "When was the garden planted?")
+    expect(page.locator("#history .card")).to_have_count(1)
+    with page.expect_request(lambda request: "/queue/join" in request.url):  # else the next text would go twice
+        ask(page, "   ")
+    ask(page, "When does the observatory open?")
+    expect(page.locator("#history .exchange")).to_have_count(2)
+    page.keyboard.press("Control+k")
+    expect(page.locator("#history .welcome")).to_be_visible()
+    page.locator("#chats .chat-open").click()
+    expect(page.locator("#history .exchange")).to_have_count(2)
+    ask(page, "When do visitors come?")
+    expect(page.locator("#history .exchange")).to_have_count(3)
 
 
 def test_a_question_can_be_restricted(filled: Any, gate: Any, fake: Any, folder: Path) -> None:
@@ -279,7 +329,7 @@ def test_dark_follows_the_system_and_can_be_chosen(
     assert not page.evaluate("document.body.classList.contains('dark')")
 
 
-def test_a_narrow_window_shows_the_source_over_the_chat(
+def test_a_narrow_window_shows_the_source_beside_the_chat(
     filled: Any, gate: Any, open_page: Callable[..., Any], screenshots: Path
 ) -> None:
     gate.open()
