@@ -4,6 +4,7 @@ AppError
 +-- ConfigError        an unknown key, a wrong type, an unreadable file: names the key and the nearest valid one
 +-- UsageError         arguments that do not go together
 +-- ConversationError  no conversation has that id
++-- ModelError         a language model is not there, cannot be used or cannot be downloaded
 """
 
 from docent import DocentError
@@ -27,3 +28,7 @@ class ConversationError(AppError):
 
 class UnknownDocument(AppError):
     """The document or page asked for does not exist."""
+
+
+class ModelError(AppError):
+    """A language model is not there, cannot be used or cannot be downloaded."""

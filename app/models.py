@@ -1,0 +1,202 @@
+"""The language models on this computer: folders below ``models`` in the data folder, and what each of them is.
+
+A model is a Hugging Face folder (config.json, safetensors, tokenizer.json). It is looked at through engines.Checkpoint,
+so that whatever is listed as usable can be run. Loads no model.
+"""
+
+import difflib
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.errors import ModelError
+from docent import DocentError
+
+if TYPE_CHECKING:
+    from engines.checkpoint import Checkpoint
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+_COPIED = (".safetensors", ".json", ".jinja", ".model", ".txt")
+ORIGIN = "docent-origin.json"  # where a pulled or quantised model came from
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """One model. ``problem`` says why it cannot be used; then the fields about its inside are empty."""
+
+    name: str
+    folder: Path
+    size_bytes: int
+    linked: bool = False
+    origin: str = ""
+    family: str = ""
+    format: str = ""  # dense, awq, gptq ...
+    parameters: int = 0
+    context: int = 0
+    chat_template: bool = False
+    problem: str = ""
+
+
+class ModelStore:
+    """The models below ``root``, which is made when the first one arrives."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def names(self) -> list[str]:
+        if not self.root.is_dir():
+            return []
+        return sorted(path.name for path in self.root.iterdir() if path.is_dir() and _NAME.fullmatch(path.name))
+
+    def all(self) -> list[ModelInfo]:
+        return [describe(self.root / name, name) for name in self.names()]
+
+    def info(self, name: str) -> ModelInfo:
+        """A model by its name or by the path of its folder. Raises ModelError."""
+        folder = self.folder(name)
+        return describe(folder, name if folder.parent == self.root else folder.name)
+
+    def folder(self, name: str) -> Path:
+        """Where a model lies. Names come first; anything else must be an existing folder. Raises ModelError."""
+        if _NAME.fullmatch(name) and (self.root / name).is_dir():
+            return self.root / name
+        path = Path(name).expanduser()
+        if path.is_dir():
+            return path.absolute()
+        near = difflib.get_close_matches(name, self.names(), n=1)
+        remedy = f'Did you mean "{near[0]}"?' if near else "`docent model list` shows those that there are."
+        raise ModelError(f'There is no model "{name}".', remedy)
+
+    def target(self, name: str) -> Path:
+        """The folder for a new model. Raises ModelError where the name is taken or cannot be a folder's."""
+        if not _NAME.fullmatch(name):
+            raise ModelError(f'"{name}" cannot be a model\'s name.', "Use letters, digits, dots, dashes; give --name.")
+        folder = self.root / name
+        if folder.exists() or folder.is_symlink():
+            raise ModelError(f'There is a model "{name}" already.', "Remove it first, or give another --name.")
+        self.root.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def add(self, source: Path, name: str | None = None, *, link: bool = False) -> ModelInfo:
+        """Takes a folder over: copied, or only linked to. Raises DocentError where it holds no usable model."""
+        source = source.expanduser().absolute()
+        check(source)
+        target = self.target(name or source.name)
+        if link:
+            target.symlink_to(source, target_is_directory=True)
+            return describe(target, target.name)
+        unfinished = self.root / f".{target.name}.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        try:
+            _copy(source, unfinished)
+            unfinished.rename(target)
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        return describe(target, target.name)
+
+    def remove(self, name: str) -> Path:
+        """Deletes a model of the store, or the link to it. Returns where it lay. Raises ModelError."""
+        folder = self.folder(name)
+        if folder.parent != self.root:
+            raise ModelError(f"{folder} is not one of Docent's own models.", "Delete the folder yourself.")
+        if folder.is_symlink():
+            folder.unlink()
+        else:
+            shutil.rmtree(folder)
+        return folder
+
+
+def describe(folder: Path, name: str) -> ModelInfo:
+    """What a folder holds; what is wrong with it becomes ``problem``."""
+    weights = list(folder.glob("*.safetensors"))
+    size = sum(path.stat().st_size for path in weights)
+    origin = _origin(folder)
+    try:
+        checkpoint, chat = _opened(folder)
+    except DocentError as error:
+        return ModelInfo(name, folder, size, folder.is_symlink(), origin, problem=str(error))
+    spec = checkpoint.spec
+    return ModelInfo(
+        name=name,
+        folder=folder,
+        size_bytes=size,
+        linked=folder.is_symlink(),
+        origin=origin,
+        family=spec.family,
+        format=checkpoint.quantization.format,
+        parameters=_parameters(checkpoint),
+        context=spec.max_context,
+        chat_template=chat,
+    )
+
+
+def check(folder: Path) -> None:
+    """Raises DocentError unless the folder holds a model that can be run: all files, and every kind of tensor with its
+    right shape in the first and the last layer."""
+    if not folder.is_dir():
+        raise ModelError(f"{folder} is no folder.", "Name a folder with config.json and *.safetensors.")
+    if not any(folder.glob("*.safetensors")) and any(map(is_pickle, folder.iterdir())):
+        raise ModelError(
+            f"{folder} holds its weights as pickle files alone, and those can run programs.",
+            "Get the model in the safetensors format.",
+        )
+    from engines.checkpoint import NORMS, PROJECTIONS
+
+    checkpoint, _ = _opened(folder)
+    for layer in {0, checkpoint.spec.num_layers - 1}:
+        for projection in PROJECTIONS:
+            checkpoint.linear(layer, projection)
+        for norm in NORMS:
+            checkpoint.norm(layer, norm)
+    checkpoint.final_norm()
+
+
+def note_origin(folder: Path, origin: str) -> None:
+    """Writes down where a model came from, in one line for people."""
+    (folder / ORIGIN).write_text(json.dumps({"origin": origin}), encoding="utf-8")
+
+
+def is_pickle(path: Path) -> bool:
+    """Whether a file's name says that it holds weights as pickle."""
+    return path.suffix in (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+
+
+def _opened(folder: Path) -> "tuple[Checkpoint, bool]":
+    from engines.checkpoint import Checkpoint
+    from engines.tokenizer import ModelTokenizer
+
+    checkpoint = Checkpoint(folder)
+    return checkpoint, ModelTokenizer.from_folder(folder, checkpoint.spec.eos_ids).has_chat_template
+
+
+def _parameters(checkpoint: "Checkpoint") -> int:
+    """Weights of projections and embedding; norms and biases are too few to count."""
+    from engines.checkpoint import PROJECTIONS
+
+    spec = checkpoint.spec
+    shapes = [spec.linear_shape(name) for name in PROJECTIONS]
+    tables = spec.vocab_size * spec.hidden_size * (1 if spec.tie_embeddings else 2)
+    return tables + spec.num_layers * sum(rows * columns for rows, columns in shapes)
+
+
+def _origin(folder: Path) -> str:
+    try:
+        return str(json.loads((folder / ORIGIN).read_text(encoding="utf-8"))["origin"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _copy(source: Path, target: Path) -> None:
+    files = [path for path in source.iterdir() if path.is_file() and path.name.endswith(_COPIED)]
+    need = sum(path.stat().st_size for path in files)
+    free = shutil.disk_usage(target.parent).free
+    if need > free:
+        raise ModelError(
+            f"The model takes {need / 1e9:.1f} GB and {free / 1e9:.1f} GB are free.", "Make room, or use --link."
+        )
+    target.mkdir()
+    for path in files:
+        shutil.copy2(path, target / path.name)
