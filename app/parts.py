@@ -85,7 +85,7 @@ class Parts:
         from rag.retrieve import RetrievalSettings, Retriever
 
         chosen = self.settings.retrieval
-        settings = RetrievalSettings(chosen.depth, chosen.rrf_k, chosen.dense_weight, chosen.keyword_weight)
+        settings = RetrievalSettings(chosen.depth, chosen.dense_weight, chosen.keyword_weight)
         with watch.step("load"):
             library, vectors, embedder = self.library, self.vectors, self.embedder
         return Retriever(

@@ -1,21 +1,26 @@
-"""Rankings in, one ranking out: weighted reciprocal rank fusion (Cormack, Clarke, Büttcher 2009).
+"""Two scored rankings in, one out: a weighted sum of cosine and relative BM25 score.
 
-Ranks are used and scores are not, because cosines and BM25 scores have no common scale. This file knows nothing of
-what the ids stand for.
+A cosine is on a scale of its own, 0 to 1. A BM25 score is not, so it counts relative to the best one for the question.
+Reciprocal rank fusion, which looks at ranks alone, was measured worse at every balance of the two legs: it forgets that
+the first keyword hit is often far ahead of the second (figures in docs/LOG.md, data sets in benchmarks/retrieval.py).
+This file knows nothing of what the ids stand for.
 """
 
 from collections.abc import Sequence
 
+Ranking = Sequence[tuple[int, float]]  # (id, score), best first
 
-def fuse(rankings: Sequence[Sequence[int]], weights: Sequence[float], k: float = 60.0) -> list[tuple[int, float]]:
-    """Ids with scores in (0, 1], best first; 1 means first in every ranking. Equal scores are ordered by id.
 
-    An id at rank r of a ranking of weight w is worth w / (k + r); a larger ``k`` makes the first ranks less special.
-    A ranking of weight 0 counts for nothing.
+def fuse(dense: Ranking, keyword: Ranking, dense_weight: float, keyword_weight: float) -> list[tuple[int, float]]:
+    """Ids with scores from 0 to 1, best first; equal scores are ordered by id.
+
+    An id that a ranking lacks gets nothing from it.
     """
     scores: dict[int, float] = {}
-    for ranking, weight in zip(rankings, weights, strict=True):
-        for rank, id_ in enumerate(ranking if weight > 0 else (), start=1):
-            scores[id_] = scores.get(id_, 0.0) + weight / (k + rank)
-    best = sum(weight for weight in weights if weight > 0) / (k + 1)
-    return sorted(((id_, score / best) for id_, score in scores.items()), key=lambda pair: (-pair[1], pair[0]))
+    total = dense_weight + keyword_weight
+    best = keyword[0][1] if keyword else 0.0
+    for id_, cosine in dense if dense_weight > 0 else ():
+        scores[id_] = dense_weight / total * max(0.0, cosine)
+    for id_, score in keyword if keyword_weight > 0 and best > 0 else ():
+        scores[id_] = scores.get(id_, 0.0) + keyword_weight / total * max(0.0, score) / best
+    return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))

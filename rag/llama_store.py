@@ -231,9 +231,9 @@ class DocentVectorStore(BasePydanticVectorStore):
             ranked = self._keyword(query, query.sparse_top_k or query.similarity_top_k, allowed)
         elif query.mode == modes.HYBRID:
             depth = max(_CANDIDATES, query.similarity_top_k)
-            legs = [self._dense(query, depth, allowed), self._keyword(query, depth, allowed)]
             alpha = 0.5 if query.alpha is None else query.alpha
-            fused = fuse([[id_ for id_, _ in leg] for leg in legs], (alpha, 1 - alpha))
+            dense, keyword = self._dense(query, depth, allowed), self._keyword(query, depth, allowed)
+            fused = fuse(dense, keyword, alpha, 1 - alpha)
             ranked = fused[: query.hybrid_top_k or query.similarity_top_k]
         else:
             raise NotImplementedError(f"DocentVectorStore has no query mode {query.mode.value!r}.")

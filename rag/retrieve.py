@@ -26,12 +26,11 @@ _TOKENS_PER_HIT = 50  # hits asked for a budget of tokens: some are short, some 
 
 @dataclass(frozen=True, slots=True)
 class RetrievalSettings:
-    """``depth`` candidates of each leg are fused by reciprocal rank with these weights; weight 0 turns a leg off."""
+    """``depth`` candidates of each leg are fused with these weights; weight 0 turns a leg off."""
 
     depth: int = 50
-    rrf_k: float = 60.0
-    dense_weight: float = 1.0
-    keyword_weight: float = 1.0
+    dense_weight: float = 0.3
+    keyword_weight: float = 0.7
 
 
 class DenseIndex(Protocol):
@@ -79,11 +78,9 @@ class Retriever:
         depth = max(self._settings.depth, k)
         dense = self._dense(question, depth, filter)
         keyword = self._keyword(question, depth, filter)
-        fused = fuse(
-            (dense, keyword), (self._settings.dense_weight, self._settings.keyword_weight), self._settings.rrf_k
-        )
-        dense_ranks = {id_: rank for rank, id_ in enumerate(dense, start=1)}
-        keyword_ranks = {id_: rank for rank, id_ in enumerate(keyword, start=1)}
+        fused = fuse(dense, keyword, self._settings.dense_weight, self._settings.keyword_weight)
+        dense_ranks = {id_: rank for rank, (id_, _) in enumerate(dense, start=1)}
+        keyword_ranks = {id_: rank for rank, (id_, _) in enumerate(keyword, start=1)}
         wanted = k if self._reranker is None else depth
         hits: list[Hit] = []
         seen: set[str] = set()
@@ -104,19 +101,19 @@ class Retriever:
         hits = self.search(question, max(8, token_budget // _TOKENS_PER_HIT), filter)
         return to_passages(hits, self._library, self._embedder.count_tokens, token_budget)
 
-    def _dense(self, question: str, k: int, filter: Filter) -> list[int]:
+    def _dense(self, question: str, k: int, filter: Filter) -> list[tuple[int, float]]:
         if self._settings.dense_weight <= 0:
             return []
         self._vectors.refresh()
         if self._vectors.embedder_name != self._embedder.name:  # empty, or still holding another embedder's vectors
             return []
         allowed = self._library.chunk_ids(filter) if filter else None
-        return [id_ for id_, _ in self._vectors.search(self._embedder.embed_query(question), k, allowed)]
+        return self._vectors.search(self._embedder.embed_query(question), k, allowed)
 
-    def _keyword(self, question: str, k: int, filter: Filter) -> list[int]:
+    def _keyword(self, question: str, k: int, filter: Filter) -> list[tuple[int, float]]:
         if self._settings.keyword_weight <= 0:
             return []
-        return [id_ for id_, _ in self._library.keyword_search(question, k, filter)]
+        return self._library.keyword_search(question, k, filter)
 
 
 def _is_new(text: str, seen: set[str]) -> bool:

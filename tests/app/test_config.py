@@ -25,19 +25,21 @@ def test_config_yaml_holds_every_default() -> None:
 
 
 def test_each_source_overrides_the_one_before(tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").write_text("server: {port: 1001}\nretrieval: {depth: 11, rrf_k: 10}\n", encoding="utf-8")
+    (tmp_path / "config.yaml").write_text(
+        "server: {port: 1001}\nretrieval: {depth: 11, dense_weight: 10}\n", encoding="utf-8"
+    )
     loaded = load_settings(
         data_dir=tmp_path,
-        overrides=["retrieval.rrf_k=30"],
-        environ={"DOCENT_RETRIEVAL__DEPTH": "22", "DOCENT_RETRIEVAL__RRF_K": "20", "PATH": "/bin"},
+        overrides=["retrieval.dense_weight=30"],
+        environ={"DOCENT_RETRIEVAL__DEPTH": "22", "DOCENT_RETRIEVAL__DENSE_WEIGHT": "20", "PATH": "/bin"},
     )
     assert loaded.settings.server.port == 1001
     assert loaded.settings.retrieval.depth == 22
-    assert loaded.settings.retrieval.rrf_k == 30
+    assert loaded.settings.retrieval.dense_weight == 30
     assert loaded.settings.data_dir == tmp_path
     assert loaded.origins["server.port"] == str(tmp_path / "config.yaml")
     assert loaded.origins["retrieval.depth"] == "environment DOCENT_RETRIEVAL__DEPTH"
-    assert loaded.origins["retrieval.rrf_k"] == "command line"
+    assert loaded.origins["retrieval.dense_weight"] == "command line"
     assert loaded.origins["data_dir"] == "command line"
     assert loaded.origins["youtube.languages"] == "default"
     assert set(loaded.origins) == set(valid_keys())

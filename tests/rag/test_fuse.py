@@ -1,40 +1,41 @@
-"""Reciprocal rank fusion against the formula written out."""
+"""Fusion against the formula written out."""
 
 import pytest
 
 from rag.fuse import fuse
 
 
-def test_scores_are_weighted_reciprocal_ranks_relative_to_the_best_possible() -> None:
-    fused = dict(fuse(([7, 8], [8, 9]), (1.0, 2.0), 60))
-    best = 3 / 61
-    assert fused[7] == pytest.approx((1 / 61) / best)
-    assert fused[8] == pytest.approx((1 / 62 + 2 / 61) / best)
-    assert fused[9] == pytest.approx((2 / 62) / best)
+def test_scores_are_cosine_and_relative_keyword_score_weighed() -> None:
+    fused = dict(fuse([(7, 0.8), (8, 0.5)], [(8, 12.0), (9, 3.0)], 1.0, 3.0))
+    assert fused[7] == pytest.approx(0.25 * 0.8)
+    assert fused[8] == pytest.approx(0.25 * 0.5 + 0.75)
+    assert fused[9] == pytest.approx(0.75 * 0.25)
 
 
-def test_first_everywhere_is_one() -> None:
-    assert fuse(([5, 1], [5, 2]), (1, 1))[0] == (5, pytest.approx(1.0))
+def test_the_best_possible_is_one() -> None:
+    assert fuse([(5, 1.0)], [(5, 0.01)], 3, 7) == [(5, pytest.approx(1.0))]
 
 
-def test_agreement_beats_a_single_first_place() -> None:
-    assert fuse(([1, 3], [2, 3]), (1, 1))[0][0] == 3
+def test_agreement_beats_a_good_place_in_one_ranking() -> None:
+    dense = [(1, 0.9), (3, 0.8)]
+    keyword = [(2, 10.0), (3, 9.0)]
+    assert fuse(dense, keyword, 0.5, 0.5)[0][0] == 3
 
 
 def test_equal_scores_are_ordered_by_id() -> None:
-    assert [id_ for id_, _ in fuse(([9, 2], [4, 7]), (1, 1))] == [4, 9, 2, 7]
+    assert [id_ for id_, _ in fuse([(9, 0.5), (2, 0.5), (4, 0.5)], [], 1, 1)] == [2, 4, 9]
 
 
 def test_one_empty_ranking_leaves_the_other_in_its_order() -> None:
-    assert [id_ for id_, _ in fuse(([], [3, 1, 2]), (1, 1))] == [3, 1, 2]
-    assert fuse(([], []), (1, 1)) == []
+    assert [id_ for id_, _ in fuse([], [(3, 5.0), (1, 4.0), (2, 1.0)], 1, 1)] == [3, 1, 2]
+    assert [id_ for id_, _ in fuse([(3, 0.5), (1, 0.4)], [], 1, 1)] == [3, 1]
+    assert fuse([], [], 1, 1) == []
 
 
 def test_a_weight_of_zero_silences_a_ranking() -> None:
-    assert [id_ for id_, _ in fuse(([1, 2], [3]), (0, 1))] == [3]
+    assert fuse([(1, 0.9)], [(3, 2.0)], 0, 1) == [(3, 1.0)]
+    assert fuse([(1, 0.9)], [(3, 2.0)], 1, 0) == [(1, 0.9)]
 
 
-def test_a_small_constant_favours_first_places() -> None:
-    rankings = ([1, 9, 2], [8, 7, 2])
-    assert fuse(rankings, (1, 1), 1000)[0][0] == 2
-    assert fuse(rankings, (1, 1), 0.1)[0][0] == 1
+def test_opposite_vectors_count_as_unrelated() -> None:
+    assert fuse([(1, -0.5)], [], 1, 1) == [(1, 0.0)]
