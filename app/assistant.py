@@ -24,7 +24,9 @@ from rag.errors import SourceError
 from rag.types import Answer, Document, Filter, Hit, Turn
 
 if TYPE_CHECKING:
+    from app.engine_setup import LocalModel
     from app.parts import Parts
+    from rag.protocols import Embedder
     from rag.sync_types import SyncEvent, SyncReport
 
 _PDF = "application/pdf"
@@ -221,7 +223,8 @@ class Assistant:
                     answer = event
                     break
                 written += event.text
-                yield event
+                if event.text:  # an empty one only lets us look at ``stop`` while a model reads
+                    yield event
                 if stop.is_set():
                     break
         stopped = answer is None
@@ -250,6 +253,15 @@ class Assistant:
         exchanges = self._parts.conversations.exchanges(conversation_id)
         turns = [Turn(exchange.question, exchange.answer.text) for exchange in exchanges]
         return turns[len(turns) - min(len(turns), self.settings.answer.history_turns) :]
+
+    # -- models ----------------------------------------------------------------------------------------------------
+
+    def language_model(self) -> "LocalModel | None":
+        """The model that is set up, loaded on first use; None where none is."""
+        return self._parts.model
+
+    def embedder(self) -> "Embedder":
+        return self._parts.embedder
 
     # -- conversations ---------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ repository root is ``default_yaml()`` written to a file, and a test keeps the tw
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -101,6 +101,31 @@ class AnswerSettings(_Section):
     )
 
 
+class ModelSettings(_Section):
+    """The language model that writes answers. Without one, Docent quotes your documents word for word."""
+
+    name: str | None = Field(
+        default=None,
+        description="A name that `docent model list` shows, or a model's folder; null = no language model.",
+    )
+    runtime: Literal["auto", "onnx", "reference"] = Field(
+        default="auto",
+        description='What computes: "onnx", or "reference" (slow, for comparison); "auto" = the best that works here.',
+    )
+    context: int = Field(
+        default=4096, ge=256, le=1_000_000, description="Longest prompt and answer in tokens, if the model takes it."
+    )
+    cache_mb: int = Field(
+        default=512, ge=1, le=1_000_000, description="Memory for what the model has read (keys and values of tokens)."
+    )
+    threads: int = Field(default=0, ge=0, le=256, description="CPU threads; 0 = one for each core.")
+    max_tokens: int = Field(default=512, ge=16, le=100_000, description="Longest answer in tokens.")
+    temperature: float = Field(
+        default=0.0, ge=0, le=2, description="0 = always the likeliest word; more = more varied, and more mistakes."
+    )
+    hub: str = Field(default="https://huggingface.co", description="Where `docent model pull` gets models from.")
+
+
 class YouTubeSettings(_Section):
     """How transcripts are fetched."""
 
@@ -132,6 +157,7 @@ class Settings(_Section):
     chunking: ChunkingSettings = ChunkingSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     answer: AnswerSettings = AnswerSettings()
+    model: ModelSettings = ModelSettings()
     youtube: YouTubeSettings = YouTubeSettings()
     server: ServerSettings = ServerSettings()
 

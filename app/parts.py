@@ -13,6 +13,7 @@ from app.conversations import Conversations
 from app.timing import Stopwatch, TimedEmbedder, TimedLibrary, TimedVectors
 
 if TYPE_CHECKING:
+    from app.engine_setup import LocalModel
     from rag.external_store import ExternalStore
     from rag.library import Library
     from rag.protocols import Answerer, Embedder, Rewriter
@@ -53,6 +54,11 @@ class Parts:
     @property
     def answerer(self) -> "Answerer":
         return self._once("answerer", self.make_answerer)
+
+    @property
+    def model(self) -> "LocalModel | None":
+        """The language model; None where none is set up."""
+        return self._once("model", self.make_model)
 
     @property
     def conversations(self) -> Conversations:
@@ -97,7 +103,21 @@ class Parts:
 
         return HeuristicRewriter()
 
+    def make_model(self) -> "LocalModel | None":
+        if self.settings.model.name is None:
+            return None
+        from app.engine_setup import open_model
+
+        return open_model(self.settings)
+
     def make_answerer(self) -> "Answerer":
+        if self.model is not None:
+            from app.generator import EngineGenerator
+            from rag.generate import GeneratingAnswerer
+
+            writer = self.settings.model
+            generator = EngineGenerator(self.model, writer.temperature)
+            return GeneratingAnswerer(generator, self.embedder, self.library.locate, writer.max_tokens)
         from rag.answer import FOUND_AT, ExtractiveAnswerer
 
         chosen = self.settings.answer.found_at
@@ -129,12 +149,16 @@ class Parts:
 
     def close(self) -> None:
         with self._lock:
-            for name in ("conversations", "library"):
-                if name in self._made:
-                    self._made[name].close()
+            for name in ("model", "conversations", "library"):
+                part = self._made.get(name)
+                if part is not None:
+                    part.close()
             self._made.clear()
 
     def _once(self, name: str, make: Callable[[], _T]) -> _T:
+        if name in self._made:  # what is there need not wait while a large model loads
+            there: _T = self._made[name]
+            return there
         with self._lock:
             if name not in self._made:
                 self._made[name] = make()

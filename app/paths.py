@@ -58,6 +58,16 @@ class DataFolder:
         return self.root / "transcripts"
 
     @property
+    def models(self) -> Path:
+        """Language models."""
+        return self.root / "models"
+
+    @property
+    def builds(self) -> Path:
+        """Cache of what was built from them for a runtime."""
+        return self.root / "builds"
+
+    @property
     def log(self) -> Path:
         return self.root / "logs" / "docent.log"
 

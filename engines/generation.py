@@ -79,6 +79,21 @@ class Generation:
             else:
                 yield item
 
+    def pieces(self, heartbeat_s: float) -> Iterator[Delta | None]:
+        """Like iterating, with None whenever ``heartbeat_s`` went by and nothing came: a chance to stop waiting."""
+        while self.finished is None:
+            try:
+                item = self._items.get(timeout=heartbeat_s)
+            except queue.Empty:
+                yield None
+                continue
+            if isinstance(item, EngineError):
+                raise item
+            if isinstance(item, Finished):
+                self.finished = item
+            else:
+                yield item
+
     async def __aiter__(self) -> AsyncIterator[Delta]:
         iterator = iter(self)
         while (delta := await asyncio.to_thread(next, iterator, None)) is not None:

@@ -1,0 +1,121 @@
+"""From the settings to a running language model: folder -> checkpoint -> runtime -> engine.
+
+``make_runtime`` is the one place that decides what computes. Out comes a LocalModel, which knows tokens, chats and its
+own limits, and nothing of documents.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from app.config import ModelSettings, Settings
+from app.errors import ConfigError, ModelError
+from app.models import ModelStore
+from engines.chat import ChatEncoder
+from engines.checkpoint import Checkpoint
+from engines.constrain import Constrainer
+from engines.engine import Engine
+from engines.errors import RequestError, RuntimeUnavailable
+from engines.generation import Generation
+from engines.pages import PAGE_TOKENS
+from engines.params import SamplingParams
+from engines.runtime import Runtime
+from engines.sequence import BACKGROUND
+from engines.tokenizer import Message, ModelTokenizer
+
+_log = logging.getLogger(__name__)
+_LEAST_CONTEXT = 256  # tokens; with less no question with a passage has room
+_KV_BYTES = 4  # float32
+
+
+@dataclass(frozen=True, slots=True)
+class LocalModel:
+    """A language model ready to answer. Thread-safe; close it to free its memory."""
+
+    name: str
+    engine: Engine
+    tokenizer: ModelTokenizer
+    chat: ChatEncoder
+
+    @property
+    def context(self) -> int:
+        """Tokens of prompt and answer together."""
+        return self.engine.runtime.max_context
+
+    def chat_tokens(self, messages: Sequence[Message]) -> list[int]:
+        return self.chat.encode(messages)
+
+    def submit(self, prompt: Sequence[int], params: SamplingParams, priority: int = BACKGROUND) -> Generation:
+        """Raises RequestError or EngineBusy."""
+        return self.engine.submit(prompt, params, priority=priority)
+
+    def room(self, prompt: Sequence[int]) -> int:
+        """Tokens that an answer to ``prompt`` can have. Raises RequestError where there are none."""
+        left = self.context - len(prompt)
+        if left < 1:
+            raise RequestError(
+                f"The prompt of {len(prompt)} tokens fills the model's context of {self.context}.",
+                "Shorten it or raise model.context.",
+            )
+        return left
+
+    def close(self) -> None:
+        self.engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_model(settings: Settings) -> LocalModel:
+    """Loads the model that ``model.name`` names. Raises ModelError, ConfigError or CheckpointError."""
+    chosen = settings.model
+    if chosen.name is None:
+        raise ModelError("No language model is set up.", "`docent model pull OWNER/NAME`, then set model.name.")
+    folder = ModelStore(settings.folder.models).folder(chosen.name)
+    checkpoint = Checkpoint(folder)
+    tokenizer = ModelTokenizer.from_folder(folder, checkpoint.spec.eos_ids)
+    runtime = make_runtime(checkpoint, chosen, settings.folder.builds)
+    _log.info("model %s on runtime %s, %d pages", folder.name, runtime.name, runtime.num_pages)
+    return local_model(folder.name, runtime, tokenizer)
+
+
+def local_model(name: str, runtime: Runtime, tokenizer: ModelTokenizer) -> LocalModel:
+    engine = Engine(runtime, tokenizer, constrain=Constrainer(tokenizer, runtime.vocab_size))
+    return LocalModel(name, engine, tokenizer, ChatEncoder(tokenizer))
+
+
+def make_runtime(checkpoint: Checkpoint, chosen: ModelSettings, builds: Path) -> Runtime:
+    """What computes. ``builds`` keeps what a runtime makes of a checkpoint."""
+    pages, context = _sizes(checkpoint, chosen)
+    if chosen.runtime != "reference":
+        try:
+            from engines.runtimes.onnx_cpu import OnnxRuntime
+
+            return OnnxRuntime(checkpoint, pages, context, threads=chosen.threads or None, cache=builds)
+        except (RuntimeUnavailable, ImportError):
+            if chosen.runtime == "onnx":
+                raise
+            _log.warning("ONNX Runtime cannot be used; the slow reference computes", exc_info=True)
+    from engines.runtimes.reference import ReferenceRuntime
+
+    return ReferenceRuntime(checkpoint, pages, context)
+
+
+def _sizes(checkpoint: Checkpoint, chosen: ModelSettings) -> tuple[int, int]:
+    """Pages of the cache, and the longest context they and the model allow."""
+    spec = checkpoint.spec
+    page_bytes = PAGE_TOKENS * 2 * spec.num_layers * spec.kv_size * _KV_BYTES
+    pages = chosen.cache_mb * 1_000_000 // page_bytes
+    context = min(chosen.context, spec.max_context, pages * PAGE_TOKENS)
+    if context < _LEAST_CONTEXT:
+        need = -(-_LEAST_CONTEXT // PAGE_TOKENS) * page_bytes / 1e6
+        raise ConfigError(
+            f"model.cache_mb {chosen.cache_mb} holds {pages * PAGE_TOKENS} tokens of this model.",
+            f"Give it at least {need:.0f}, or choose a model with a context of {_LEAST_CONTEXT} tokens or more.",
+        )
+    return pages, context

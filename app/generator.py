@@ -1,0 +1,38 @@
+"""The engine as rag's answerer sees it: messages in, pieces of text out. Where rag and engines meet."""
+
+from collections.abc import Generator, Sequence
+
+from app.engine_setup import LocalModel
+from engines.params import SamplingParams
+from engines.sequence import INTERACTIVE
+from rag.prompt import Message
+
+_HEARTBEAT_S = 0.1
+
+
+class EngineGenerator:
+    """Implements rag.generate.TextGenerator. A person waits for the answer, so it goes before other requests."""
+
+    def __init__(self, model: LocalModel, temperature: float = 0.0) -> None:
+        self._model = model
+        self._temperature = temperature
+
+    @property
+    def name(self) -> str:
+        return self._model.name
+
+    @property
+    def context(self) -> int:
+        return self._model.context
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        return len(self._encode(messages))
+
+    def stream(self, messages: Sequence[Message], max_tokens: int) -> Generator[str, None, None]:
+        params = SamplingParams(max_tokens=max_tokens, temperature=self._temperature)
+        with self._model.submit(self._encode(messages), params, INTERACTIVE) as generation:
+            for delta in generation.pieces(_HEARTBEAT_S):
+                yield delta.text if delta else ""
+
+    def _encode(self, messages: Sequence[Message]) -> list[int]:
+        return self._model.chat_tokens([{"role": m.role, "content": m.content} for m in messages])
