@@ -99,6 +99,16 @@
     if (box.id === "scroll") atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 80;
   }, true);
 
+  // An empty question is no question: it never leaves the page.
+  const nothing = (event) => { event.preventDefault(); event.stopImmediatePropagation(); };
+  const blank = () => !field()?.value.trim();
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey && event.target === field() && blank()) nothing(event);
+  }, true);
+  document.addEventListener("click", (event) => {
+    if (event.target.closest?.("#send") && blank()) nothing(event);
+  }, true);
+
   document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("input, textarea, [contenteditable]");
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {

@@ -242,8 +242,7 @@ def test_nothing_is_lost_by_asking_nothing_or_by_opening_again(filled: Any, gate
     gate.open()
     ask(page, "When was the garden planted?")
     expect(page.locator("#history .card")).to_have_count(1)
-    with page.expect_request(lambda request: "/queue/join" in request.url):  # else the next text would go twice
-        ask(page, "   ")
+    ask(page, "   ")
     ask(page, "When does the observatory open?")
     expect(page.locator("#history .exchange")).to_have_count(2)
     page.keyboard.press("Control+k")
