@@ -1,0 +1,191 @@
+"""The model on TensorRT: an engine for each piece, attention between them, all on one card.
+
+This file is the host's part: which memory each piece reads and writes, in which order things are queued, which rows
+the last piece gets. What executes is behind two seams: ``Session`` is one piece's engine, ``AttentionBackend`` is the
+card's memory and the attention. ``open_runtime`` puts the real ones in, or says which card or package it lacks.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.checkpoint import Checkpoint
+from engines.lower_tensorrt import Port, piece_ports
+from engines.runtime import Int64, StepBatch
+from engines.runtimes.cards import require_card, supports
+from engines.spec import ModelSpec
+from engines.tensorrt_build import Progress, build_model, find_compiler
+
+_LOGIT_ROWS = 32  # rows of logits computed at a time: a vocabulary of 256,000 makes them large
+
+M = TypeVar("M")  # memory on the device
+
+
+class Session(Protocol):
+    """One piece's engine, ready to run. Queues work and does not wait for it."""
+
+    @property
+    def max_rows(self) -> int: ...
+
+    def bind(self, name: str, address: int) -> None:
+        """Where an input or output lies from now on."""
+        ...
+
+    def enqueue(self, rows: int, stream: int) -> None:
+        """Runs the piece on ``rows`` tokens."""
+        ...
+
+
+class AttentionBackend(Protocol[M]):
+    """Memory of the device, and attention over the pages it holds. See ``torch_backend`` for what each does."""
+
+    @property
+    def stream(self) -> int: ...
+
+    def empty(self, rows: int, width: int | None, dtype: type[np.generic]) -> M: ...
+
+    def address(self, buffer: M, row: int = 0) -> int: ...
+
+    def upload(self, values: NDArray[np.generic], buffer: M) -> None: ...
+
+    def download(self, buffer: M, rows: int) -> NDArray[np.float32]: ...
+
+    def gather(self, source: M, rows: Int64, target: M) -> None: ...
+
+    def copy_page(self, source: int, target: int) -> None: ...
+
+    def begin(self, batch: StepBatch) -> None: ...
+
+    def attend(self, layer: int, q: M, k: M, v: M, mixed: M, rows: int) -> None: ...
+
+
+class TensorRtRuntime(Generic[M]):
+    """``sessions`` are the pieces in order. A step of more tokens than an engine takes is run in parts: a piece knows
+    no sequences, so that it makes no difference."""
+
+    name = "tensorrt"
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        sessions: Sequence[Session],
+        backend: AttentionBackend[M],
+        num_pages: int,
+        max_context: int | None = None,
+        on_close: Callable[[], None] | None = None,
+    ) -> None:
+        assert len(sessions) == spec.num_layers + 1, f"{len(sessions)} pieces for {spec.num_layers} layers"
+        self.spec = spec
+        self.num_pages = num_pages
+        self.max_context = min(max_context or spec.max_context, spec.max_context)
+        self._sessions = sessions
+        self._on_close = on_close
+        self._backend = backend
+        self._max_rows = min(session.max_rows for session in sessions)
+        self._capacity = 0
+        self._memory: dict[str, M] = {}
+        self._reserve(self._max_rows)
+
+    @property
+    def vocab_size(self) -> int:
+        return self.spec.vocab_size
+
+    def copy_page(self, source: int, target: int) -> None:
+        self._backend.copy_page(source, target)
+
+    def step(self, batch: StepBatch) -> NDArray[np.float32]:
+        backend, rows = self._backend, len(batch.tokens)
+        self._reserve(rows)
+        memory = self._memory
+        backend.begin(batch)
+        backend.upload(batch.tokens.astype(np.int64), memory["tokens"])
+        for layer in range(self.spec.num_layers):
+            self._run(layer, rows)
+            backend.attend(layer, memory["q"], memory["k"], memory["v"], memory["mixed"], rows)
+        return self._logits(batch.logits_for)
+
+    def close(self) -> None:
+        """Lets go of the engines; call it once, after the last step."""
+        self._sessions = ()
+        if self._on_close is not None:
+            self._on_close()
+
+    def _logits(self, wanted: Int64) -> NDArray[np.float32]:
+        """The last piece, on the rows whose logits are asked for."""
+        backend, memory, layers = self._backend, self._memory, self.spec.num_layers
+        result = np.empty((len(wanted), self.vocab_size), np.float32)
+        at_once = min(_LOGIT_ROWS, self._max_rows)
+        for start in range(0, len(wanted), at_once):
+            rows = wanted[start : start + at_once]
+            backend.gather(memory[self._place(layers, "residual")], rows, memory["chosen_residual"])
+            backend.gather(memory["mixed"], rows, memory["chosen_mixed"])
+            session = self._sessions[layers]
+            session.bind("residual", backend.address(memory["chosen_residual"]))
+            session.bind("mixed", backend.address(memory["chosen_mixed"]))
+            session.bind("logits", backend.address(memory["logits"]))
+            session.enqueue(len(rows), backend.stream)
+            result[start : start + len(rows)] = backend.download(memory["logits"], len(rows))
+        return result
+
+    def _run(self, number: int, rows: int) -> None:
+        """A piece that is not the last one, on all rows."""
+        session = self._sessions[number]
+        inputs, outputs = piece_ports(self.spec, number)
+        for start in range(0, rows, self._max_rows):
+            for name in (*inputs, *outputs):
+                session.bind(name, self._backend.address(self._memory[self._place(number, name)], start))
+            session.enqueue(min(self._max_rows, rows - start), self._backend.stream)
+
+    def _place(self, number: int, name: str) -> str:
+        """Which memory an input or output of a piece is. The residual stream alternates between two places, as a piece
+        must not write where it reads."""
+        if name == "residual":
+            return f"residual_{number % 2}"
+        if name == "next_residual":
+            return f"residual_{(number + 1) % 2}"
+        return name
+
+    def _reserve(self, rows: int) -> None:
+        """Makes room for a step of so many tokens. Addresses stay the same until a larger step comes."""
+        if rows <= self._capacity:
+            return
+        self._capacity = -(-rows // self._max_rows) * self._max_rows
+        inputs, outputs = piece_ports(self.spec, 0)
+        ports = {**inputs, **outputs, "mixed": Port(np.float16, self.spec.q_size)}
+        stream = ports.pop("next_residual")
+        ports |= {"residual_0": stream, "residual_1": stream}
+        self._memory = {name: self._empty(self._capacity, port) for name, port in ports.items()}
+        at_once = min(_LOGIT_ROWS, self._max_rows)
+        chosen = {"chosen_residual": stream, "chosen_mixed": ports["mixed"]}
+        logits = {"logits": Port(np.float32, self.vocab_size)}
+        self._memory |= {name: self._empty(at_once, port) for name, port in (chosen | logits).items()}
+
+    def _empty(self, rows: int, port: Port) -> M:
+        return self._backend.empty(rows, port.width, port.dtype)
+
+
+def open_runtime(
+    checkpoint: Checkpoint,
+    num_pages: int,
+    max_context: int | None = None,
+    *,
+    cache: Path,
+    max_tokens: int = 512,
+    on_progress: Progress | None = None,
+) -> TensorRtRuntime[Any]:
+    """The runtime on this machine's card; engines are taken from ``cache`` or built. Raises RuntimeUnavailable that
+    says which card or package is missing; the caller falls back to another runtime."""
+    compiler = find_compiler()
+    require_card(supports(compiler.library), compiler.library)
+    from engines.runtimes.tensorrt_session import open_sessions
+    from engines.runtimes.torch_backend import TorchBackend
+
+    build = build_model(checkpoint.folder, cache, on_progress, max_tokens=max_tokens, compiler=compiler)
+    context = min(max_context or checkpoint.spec.max_context, checkpoint.spec.max_context)
+    backend = TorchBackend(checkpoint.spec, num_pages, context)
+    kernel_file = cache / f"{build.folder.name}.kernels"
+    sessions, kernels = open_sessions(compiler.library, checkpoint.spec, build.folder, kernel_file, backend)
+    return TensorRtRuntime(checkpoint.spec, sessions, backend, num_pages, context, kernels.save)

@@ -1,0 +1,250 @@
+"""TensorRT engines from a checkpoint: one for each piece, built in parallel processes and kept in a cache.
+
+``tensorrt_rtx`` (RTX cards; builds on a machine without a card, for all of them) is preferred over ``tensorrt`` (builds
+on the card it will run on, for that one). Nothing else in Docent imports either for building. Runs no engine.
+"""
+
+import json
+import logging
+import multiprocessing
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+import psutil
+
+from engines.build import Build, BuildCache
+from engines.checkpoint import Checkpoint
+from engines.errors import EngineError, RuntimeUnavailable
+from engines.lower_tensorrt import LOWERING_VERSION, write_piece
+
+_log = logging.getLogger(__name__)
+
+LIBRARIES = ("tensorrt_rtx", "tensorrt")
+RTX_TARGETS = ("SM80", "SM86", "SM89", "SM120")  # INT4 is refused for SM75
+PORTS_FILE = "ports.json"
+_DECODE_ROWS = 32
+_WORKER_BYTES = 3 << 30  # a 7B model's largest piece while it is built, with room to spare
+_MOST_WORKERS = 8
+
+Progress = Callable[[int, int], None]  # pieces done, pieces in all
+
+
+@dataclass(frozen=True, slots=True)
+class RowRange:
+    """An optimization profile: for how many tokens in a step kernels are chosen; ``usual`` is the count to favour."""
+
+    least: int
+    usual: int
+    most: int
+
+
+def row_ranges(max_tokens: int) -> tuple[RowRange, ...]:
+    """Decoding, and chunks of prefill up to the token budget of a step."""
+    decode = RowRange(1, 1, min(_DECODE_ROWS, max_tokens))
+    if max_tokens <= _DECODE_ROWS:
+        return (decode,)
+    return decode, RowRange(1, max_tokens, max_tokens)
+
+
+class Compiler(Protocol):
+    """Makes an engine from a graph. Must be picklable: it is sent to the processes that build."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def target(self) -> str:
+        """Which cards the engines will run on."""
+        ...
+
+    def compile(self, graph: Path, ranges: tuple[RowRange, ...], engine: Path) -> dict[str, list[Any]]:
+        """Writes the engine and returns its inputs and outputs: name -> [element type, dimensions, -1 if dynamic].
+        Raises EngineError with the library's own words."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TensorRtCompiler:
+    """``library`` is the name of the module."""
+
+    library: str
+
+    @property
+    def name(self) -> str:
+        return self.library
+
+    @property
+    def version(self) -> str:
+        return str(import_module(self.library).__version__)
+
+    @property
+    def target(self) -> str:
+        return "+".join(RTX_TARGETS).lower() if self.library == "tensorrt_rtx" else "this-card"
+
+    def compile(self, graph: Path, ranges: tuple[RowRange, ...], engine: Path) -> dict[str, list[Any]]:
+        trt = import_module(self.library)
+        errors: list[str] = []
+        logger = make_logger(trt, errors)
+        builder = trt.Builder(logger)
+        network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+        parser = trt.OnnxParser(network, logger)  # owns the weights until the build returns
+        if not parser.parse_from_file(str(graph)):
+            errors += [str(parser.get_error(i)) for i in range(parser.num_errors)]
+            raise EngineError(f"{self.library} cannot read a piece: {_brief(errors)}.", "Use the ONNX runtime.")
+        config = self._config(trt, builder, network, ranges)
+        plan = builder.build_serialized_network(network, config)
+        if plan is None:
+            raise EngineError(f"{self.library} cannot build a piece: {_brief(errors)}.", "Use the ONNX runtime.")
+        engine.write_bytes(memoryview(plan))
+        tensors = [network.get_input(i) for i in range(network.num_inputs)]
+        tensors += [network.get_output(i) for i in range(network.num_outputs)]
+        return {tensor.name: [tensor.dtype.name, list(tensor.shape)] for tensor in tensors}
+
+    def _config(self, trt: Any, builder: Any, network: Any, ranges: tuple[RowRange, ...]) -> Any:
+        config = builder.create_builder_config()
+        if self.library == "tensorrt_rtx":
+            config.num_compute_capabilities = len(RTX_TARGETS)
+            for index, capability in enumerate(RTX_TARGETS):
+                config.set_compute_capability(getattr(trt.ComputeCapability, capability), index)
+        for rows in ranges:
+            profile = builder.create_optimization_profile()
+            for index in range(network.num_inputs):
+                tensor = network.get_input(index)
+                rest = list(tensor.shape)[1:]
+                profile.set_shape(tensor.name, *([count, *rest] for count in (rows.least, rows.usual, rows.most)))
+            config.add_optimization_profile(profile)
+        return config
+
+
+def find_compiler() -> TensorRtCompiler:
+    """Raises RuntimeUnavailable where neither library is installed."""
+    for library in LIBRARIES:
+        if find_spec(library) is not None:
+            return TensorRtCompiler(library)
+    raise RuntimeUnavailable("TensorRT is not installed.", "Install it with: pip install 'docent-chat[gpu]'")
+
+
+def build_model(
+    folder: Path,
+    out_dir: Path,
+    on_progress: Progress | None = None,
+    *,
+    max_tokens: int = 512,
+    workers: int | None = None,
+    compiler: Compiler | None = None,
+) -> Build:
+    """The engines of the model in ``folder``, from the cache ``out_dir`` or built now. ``max_tokens`` bounds a step.
+
+    Raises CheckpointError for the model's fault, RuntimeUnavailable without TensorRT, EngineError where a build fails.
+    """
+    compiler = compiler or find_compiler()
+    ranges = row_ranges(max_tokens)
+    checkpoint = Checkpoint(folder)
+    total = checkpoint.spec.num_layers + 1
+    progress = on_progress or (lambda done, total: None)
+    versions = {
+        compiler.name: compiler.version,
+        "lowering": str(LOWERING_VERSION),
+        "cards": compiler.target,
+        "rows": json.dumps([[rows.least, rows.usual, rows.most] for rows in ranges]),
+    }
+
+    def write(build: Path) -> tuple[str, ...]:
+        return _build_pieces(folder, build, total, compiler, ranges, workers or _workers(total), progress)
+
+    build = BuildCache(out_dir).get(folder, compiler.name, versions, write)
+    progress(total, total)
+    return build
+
+
+def engine_file(build: Path, number: int) -> Path:
+    """Where a build keeps the engine of a piece."""
+    return build / f"piece-{number:03}.engine"
+
+
+def _build_pieces(
+    folder: Path,
+    build: Path,
+    total: int,
+    compiler: Compiler,
+    ranges: tuple[RowRange, ...],
+    workers: int,
+    progress: Progress,
+) -> tuple[str, ...]:
+    notes: dict[str, None] = {}
+    ports: dict[int, dict[str, list[Any]]] = {}
+    progress(0, total)
+    # Processes, as the libraries hold Python's lock while they build, and what they leak goes with them. Not forked:
+    # the parent may run threads.
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        futures = [pool.submit(_build_piece, folder, number, build, compiler, ranges) for number in range(total)]
+        try:
+            for future in as_completed(futures):
+                number, ports_of_piece, piece_notes = future.result()
+                ports[number] = ports_of_piece
+                notes |= dict.fromkeys(piece_notes)
+                progress(len(ports), total)
+        except BrokenProcessPool as error:
+            raise EngineError(
+                "A process that builds the model was killed, most likely for want of memory.",
+                "Close other programs and build it again; finished models are kept.",
+            ) from error
+        finally:
+            _cancel(futures)
+    (build / PORTS_FILE).write_text(json.dumps([ports[number] for number in range(total)], indent=1), encoding="utf-8")
+    return tuple(notes)
+
+
+def _build_piece(
+    folder: Path, number: int, build: Path, compiler: Compiler, ranges: tuple[RowRange, ...]
+) -> tuple[int, dict[str, list[Any]], tuple[str, ...]]:
+    graphs = build / f"graph-{number:03}"
+    graphs.mkdir()
+    try:
+        graph, notes = write_piece(Checkpoint(folder), number, graphs)
+        ports = compiler.compile(graph, ranges, engine_file(build, number))
+    finally:
+        shutil.rmtree(graphs, ignore_errors=True)
+    return number, ports, notes
+
+
+def _cancel(futures: list[Future[tuple[int, dict[str, list[Any]], tuple[str, ...]]]]) -> None:
+    for future in futures:
+        future.cancel()
+
+
+def _workers(pieces: int) -> int:
+    by_memory = psutil.virtual_memory().available // _WORKER_BYTES
+    return max(1, min(pieces, os.cpu_count() or 1, int(by_memory), _MOST_WORKERS))
+
+
+def make_logger(trt: Any, errors: list[str]) -> Any:
+    """The library's messages go to Docent's log; what it calls an error is collected as well."""
+
+    class Logger(trt.ILogger):  # type: ignore[misc]
+        def __init__(self) -> None:
+            trt.ILogger.__init__(self)
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
+                errors.append(message)
+                _log.error("%s", message)
+            elif severity == trt.ILogger.WARNING:
+                _log.info("%s", message)
+
+    return Logger()
+
+
+def _brief(errors: list[str]) -> str:
+    return "; ".join(dict.fromkeys(errors)).rstrip(".")[:500] or "it gave no reason"

@@ -1,0 +1,99 @@
+"""Stand-ins for TensorRT: a session that runs a piece's ONNX form on the memory it was bound to, and a compiler."""
+
+import ctypes
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from engines.checkpoint import Checkpoint
+from engines.errors import EngineError
+from engines.lower_tensorrt import Port, piece_ports, write_piece
+from engines.runtimes.tensorrt import TensorRtRuntime
+from engines.tensorrt_build import RowRange
+
+
+def onnx_session(path: Path) -> ort.InferenceSession:
+    """Activations are not rounded to 8 bits, which ONNX Runtime does by itself where it recognises INT4 weights."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.add_session_config_entry("session.qdq_matmulnbits_accuracy_level", "1")
+    return ort.InferenceSession(str(path), options)
+
+
+def memory_at(address: int, rows: int, port: Port) -> NDArray[Any]:
+    """What lies at an address, [rows, width] or [rows]."""
+    shape = (rows,) if port.width is None else (rows, port.width)
+    size = int(np.prod(shape)) * np.dtype(port.dtype).itemsize
+    block = (ctypes.c_char * size).from_address(address)
+    return np.frombuffer(block, port.dtype).reshape(shape)
+
+
+class OnnxSession:
+    """A piece on ONNX Runtime. Inputs are copied when it is enqueued; everything else in memory stays as it is."""
+
+    def __init__(self, checkpoint: Checkpoint, number: int, folder: Path, max_rows: int) -> None:
+        folder.mkdir()
+        path, self.notes = write_piece(checkpoint, number, folder)
+        self.max_rows = max_rows
+        self.calls: list[int] = []
+        self._inputs, self._outputs = piece_ports(checkpoint.spec, number)
+        self._session = onnx_session(path)
+        self._addresses: dict[str, int] = {}
+
+    def bind(self, name: str, address: int) -> None:
+        assert name in self._inputs or name in self._outputs
+        self._addresses[name] = address
+
+    def enqueue(self, rows: int, stream: int) -> None:
+        assert 1 <= rows <= self.max_rows
+        assert stream == 0
+        self.calls.append(rows)
+        feeds = {name: memory_at(self._addresses[name], rows, port).copy() for name, port in self._inputs.items()}
+        results = self._session.run(list(self._outputs), feeds)
+        for (name, port), result in zip(self._outputs.items(), results, strict=True):
+            memory_at(self._addresses[name], rows, port)[...] = result
+
+
+def fake_tensorrt(
+    checkpoint: Checkpoint, folder: Path, num_pages: int, max_rows: int = 512, max_context: int | None = None
+) -> tuple[TensorRtRuntime[Any], list[OnnxSession]]:
+    """The TensorRT runtime's host code over ONNX sessions and torch on the CPU."""
+    from engines.runtimes.torch_backend import TorchBackend
+
+    spec = checkpoint.spec
+    sessions = [
+        OnnxSession(checkpoint, number, folder / f"piece-{number}", max_rows) for number in range(spec.num_layers + 1)
+    ]
+    context = min(max_context or spec.max_context, spec.max_context)
+    backend = TorchBackend(spec, num_pages, context, device="cpu")
+    return TensorRtRuntime(spec, sessions, backend, num_pages, context), sessions
+
+
+@dataclass(frozen=True)
+class FakeCompiler:
+    """Copies the graph instead of compiling it, notes each call in ``log``, fails for the piece ``failing``."""
+
+    log: Path
+    version: str = "1"
+    target: str = "fake"
+    failing: int | None = None
+    name: str = "fake_library"
+
+    def compile(self, graph: Path, ranges: tuple[RowRange, ...], engine: Path) -> dict[str, list[Any]]:
+        number = int(graph.parent.name.removeprefix("graph-"))
+        if number == self.failing:
+            raise EngineError("The library cannot build a piece: too tired.", "Use another.")
+        with self.log.open("a") as log:
+            log.write(f"{number}\n")
+        engine.write_bytes(graph.read_bytes())
+        return {"tokens": ["INT64", [-1]]}
+
+    def calls(self) -> int:
+        return len(self.log.read_text().split()) if self.log.exists() else 0
+
+
