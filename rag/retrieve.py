@@ -29,8 +29,8 @@ class RetrievalSettings:
     """``depth`` candidates of each leg are fused with these weights; weight 0 turns a leg off."""
 
     depth: int = 50
-    dense_weight: float = 0.3
-    keyword_weight: float = 0.7
+    dense_weight: float = 0.25
+    keyword_weight: float = 0.75
 
 
 class DenseIndex(Protocol):
