@@ -20,6 +20,7 @@ from app.assistant import Assistant
 from app.errors import ConversationError, UnknownDocument
 from app.http_streams import answer_lines, sync_lines
 from app.json_shapes import conversation_json, document_json, exchange_json, hit_json, status_json
+from app.openai_api import openai_routes
 from docent import DocentError, __version__
 from rag.errors import LibraryLocked
 from rag.types import Filter
@@ -73,7 +74,7 @@ class TitleBody(_Body):
 
 
 def create_api(assistant: Assistant) -> FastAPI:
-    """An application that serves ``/api/*``; the window can be mounted beside it."""
+    """An application that serves ``/api/*`` and ``/v1/*``; the window can be mounted beside it."""
     # The documentation pages would load scripts from a remote host.
     api = FastAPI(title="Docent", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     api.add_exception_handler(DocentError, _person_can_mend)
@@ -82,6 +83,7 @@ def create_api(assistant: Assistant) -> FastAPI:
     api.add_exception_handler(Exception, _defect)
     for router in (_library_routes(assistant), _question_routes(assistant), _conversation_routes(assistant)):
         api.include_router(router, prefix="/api")
+    api.include_router(openai_routes(assistant))
     return api
 
 

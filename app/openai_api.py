@@ -1,0 +1,260 @@
+"""OpenAI's API over the model that is set up: chat and plain completions, models, embeddings, on ``/v1``.
+
+Replies and errors have OpenAI's shapes, so that its client and whatever is built on it can talk to Docent. A client
+that goes away ends its generation. Access control is app.security's; the answers know no documents.
+"""
+
+import asyncio
+import base64
+import json
+import logging
+import threading
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from fastapi import APIRouter, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from app.openai_shapes import ChatBody, CompletionBody, EmbeddingBody, Reply
+from docent import DocentError
+from engines.errors import EngineBusy, EngineError, RequestError
+from engines.generation import Delta, Generation
+from engines.sampling import SampledToken
+
+if TYPE_CHECKING:
+    from app.assistant import Assistant
+    from app.engine_setup import LocalModel
+
+_log = logging.getLogger(__name__)
+_LOOK_AFTER_S = 0.25  # how often a waiting request looks whether its client is still there
+_NO_STORE = {"cache-control": "no-store"}
+
+
+class _ApiError(Exception):
+    """An answer with an error in OpenAI's shape."""
+
+    def __init__(self, status: int, message: str, kind: str, code: str | None = None, param: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+class _ClientGone(Exception):
+    """Nobody reads the answer any more."""
+
+
+class _Route(APIRoute):
+    """Turns every failure into OpenAI's shape."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except (RequestValidationError, DocentError, _ApiError) as error:
+                found = _translated(error)
+                return _json(found.body, found.status)
+            except _ClientGone:
+                return Response(status_code=499)  # nginx's code for it; nobody sees it
+            except Exception:  # noqa: BLE001 - the edge of this API: its clients must get its shape
+                _log.exception("request %s failed", request.url.path)
+                failed = _ApiError(500, "Docent failed unexpectedly; its log says more.", "server_error")
+                return _json(failed.body, failed.status)
+
+        return handled
+
+
+def openai_routes(assistant: "Assistant") -> APIRouter:
+    """To be included in an application beside Docent's own API."""
+    routes = APIRouter(prefix="/v1", route_class=_Route)
+
+    @routes.get("/models")
+    def models() -> Response:
+        return _json({"object": "list", "data": [_model_json(name) for name in _names(assistant)]})
+
+    @routes.get("/models/{name:path}")
+    def model(name: str) -> Response:
+        if name not in _names(assistant):
+            raise _unknown(name)
+        return _json(_model_json(name))
+
+    @routes.post("/chat/completions")
+    async def chat(body: ChatBody, request: Request) -> Response:
+        used = await run_in_threadpool(_model, assistant, body.model)
+        tokens = await run_in_threadpool(used.chat_tokens, [message.plain() for message in body.messages])
+        return await _complete(used, tokens, body, request)
+
+    @routes.post("/completions")
+    async def completions(body: CompletionBody, request: Request) -> Response:
+        used = await run_in_threadpool(_model, assistant, body.model)
+        assert not isinstance(body.prompt, list) or all(isinstance(token, int) for token in body.prompt)
+        tokens = used.tokenizer.encode(body.prompt) if isinstance(body.prompt, str) else [int(t) for t in body.prompt]
+        return await _complete(used, tokens, body, request)
+
+    @routes.post("/embeddings")
+    def embeddings(body: EmbeddingBody) -> Response:
+        return _json(_embeddings(assistant, body))
+
+    return routes
+
+
+async def _complete(
+    model: "LocalModel", tokens: list[int], body: ChatBody | CompletionBody, request: Request
+) -> Response:
+    chat = isinstance(body, ChatBody)
+    params = body.params(model.room(tokens))
+    # A constraint's first use builds the tokenizer's index, which takes a moment.
+    generation = await run_in_threadpool(model.submit, tokens, params)
+    identity = f"{'chatcmpl' if chat else 'cmpl'}-{uuid.uuid4().hex}"
+    reply = Reply(identity, model.name, model.tokenizer, chat=chat, logprobs=params.logprobs is not None)
+    if body.stream:
+        lines = _event_stream(generation, reply, request, with_usage=body.stream_options.include_usage)
+        return StreamingResponse(lines, media_type="text/event-stream", headers=_NO_STORE)
+    text = ""
+    sampled: list[SampledToken] = []
+    async with aclosing(_deltas(generation, request)) as deltas:
+        async for delta in deltas:
+            text += delta.text
+            sampled += delta.tokens
+    assert generation.finished is not None, "the answer was read to its end"
+    return _json(reply.whole(text, sampled, generation.finished))
+
+
+async def _event_stream(
+    generation: Generation, reply: Reply, request: Request, *, with_usage: bool
+) -> AsyncIterator[bytes]:
+    """Server-sent events, as OpenAI sends them."""
+    try:
+        if (first := reply.begin()) is not None:
+            yield _event(first)
+        async with aclosing(_deltas(generation, request)) as deltas:
+            async for delta in deltas:
+                yield _event(reply.piece(delta.text, delta.tokens))
+    except _ClientGone:
+        return
+    except EngineError as error:
+        yield _event(_translated(error).body)
+        return
+    finally:
+        generation.cancel()  # also where the stream was given up before the first delta
+    assert generation.finished is not None, "the answer was read to its end"
+    yield _event(reply.end(generation.finished))
+    if with_usage:
+        yield _event(reply.usage(generation.finished))
+    yield b"data: [DONE]\n\n"
+
+
+async def _deltas(generation: Generation, request: Request) -> AsyncGenerator[Delta, None]:
+    """The generation on an event loop. A thread waits for it; leaving early ends it.
+
+    Raises _ClientGone when the connection is closed meanwhile."""
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[Delta | EngineError | None] = asyncio.Queue()
+
+    def put(item: Delta | EngineError | None) -> None:
+        with suppress(RuntimeError):  # the loop was closed
+            loop.call_soon_threadsafe(queue.put_nowait, item)
+
+    def read() -> None:
+        try:
+            for delta in generation:
+                put(delta)
+            put(None)
+        except EngineError as error:
+            put(error)
+
+    threading.Thread(target=read, name="docent-completion", daemon=True).start()
+    getting = asyncio.ensure_future(queue.get())
+    try:
+        while True:
+            done, _ = await asyncio.wait({getting}, timeout=_LOOK_AFTER_S)
+            if not done:
+                if await request.is_disconnected():
+                    raise _ClientGone
+                continue
+            item = getting.result()
+            if item is None:
+                return
+            if isinstance(item, EngineError):
+                raise item
+            getting = asyncio.ensure_future(queue.get())
+            yield item
+    finally:
+        getting.cancel()
+        generation.cancel()
+
+
+def _model(assistant: "Assistant", name: str) -> "LocalModel":
+    model = assistant.language_model()
+    if model is None:
+        raise _ApiError(
+            404, "No language model is set up. See `docent model --help`.", "invalid_request_error", "model_not_found"
+        )
+    if name != model.name:
+        raise _unknown(name)
+    return model
+
+
+def _names(assistant: "Assistant") -> list[str]:
+    model = assistant.language_model()
+    return [*([model.name] if model else []), assistant.embedder().name]
+
+
+def _model_json(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "docent"}
+
+
+def _unknown(name: str) -> _ApiError:
+    return _ApiError(404, f"The model {name!r} does not exist.", "invalid_request_error", "model_not_found", "model")
+
+
+def _embeddings(assistant: "Assistant", body: EmbeddingBody) -> dict[str, Any]:
+    embedder = assistant.embedder()
+    if body.model != embedder.name:
+        raise _unknown(body.model)
+    if body.dimensions not in (None, embedder.dimension):
+        raise RequestError(f"This model's vectors have {embedder.dimension} dimensions.", "Leave dimensions out.")
+    vectors = embedder.embed_passages(body.input)
+    tokens = sum(embedder.count_tokens(body.input))
+    packed = body.encoding_format == "base64"
+    data = [
+        {
+            "object": "embedding",
+            "index": index,
+            "embedding": base64.b64encode(np.asarray(row, "<f4").tobytes()).decode() if packed else row.tolist(),
+        }
+        for index, row in enumerate(vectors)
+    ]
+    used = {"prompt_tokens": tokens, "total_tokens": tokens}
+    return {"object": "list", "model": embedder.name, "data": data, "usage": used}
+
+
+def _translated(error: RequestValidationError | DocentError | _ApiError) -> _ApiError:
+    if isinstance(error, _ApiError):
+        return error
+    if isinstance(error, RequestValidationError):
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part != "body")
+        return _ApiError(400, f"{where or 'body'}: {first['msg']}.", "invalid_request_error", None, where or None)
+    if isinstance(error, EngineBusy):
+        return _ApiError(429, str(error), "rate_limit_error", "engine_busy")
+    if isinstance(error, RequestError):
+        code = "context_length_exceeded" if "context" in error.message else None
+        return _ApiError(400, str(error), "invalid_request_error", code)
+    status, kind = (500, "server_error") if isinstance(error, EngineError) else (400, "invalid_request_error")
+    return _ApiError(status, str(error), kind)
+
+
+def _event(data: dict[str, Any]) -> bytes:
+    return b"data: " + json.dumps(data).encode("ascii") + b"\n\n"
+
+
+def _json(content: Any, status: int = 200) -> Response:
+    return JSONResponse(content, status, headers=_NO_STORE)

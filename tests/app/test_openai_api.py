@@ -1,0 +1,284 @@
+"""OpenAI's own client against a real server on loopback, behind the same token as everything else."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import openai
+import pytest
+import uvicorn
+
+from app.assistant import Assistant
+from app.config import Settings
+from app.engine_setup import LocalModel
+from app.http import create_api
+from app.security import LocalOnly
+from engines.chat import ChatEncoder
+from engines.constrain import Constrainer
+from engines.engine import Engine, EngineConfig
+from tests.app.fakes import LightParts, WordEmbedder
+from tests.app.test_language_model import SayingRuntime
+from tests.engines.small_tokenizer import small_model_tokenizer
+
+TOKEN = "token-of-this-launch"
+REPLY = "The blue whale eats four tonnes of krill a day. ü."
+
+
+class Parts(LightParts):
+    def __init__(self, settings: Settings, runtime: SayingRuntime, config: EngineConfig) -> None:
+        super().__init__(settings)
+        self.runtime, self.config = runtime, config
+
+    def make_model(self) -> LocalModel:
+        tokenizer = small_model_tokenizer()
+        constrain = Constrainer(tokenizer, self.runtime.vocab_size)
+        engine = Engine(self.runtime, tokenizer, self.config, constrain)
+        return LocalModel("saying", engine, tokenizer, ChatEncoder(tokenizer))
+
+
+class Served:
+    """A server in a thread and a client for it."""
+
+    def __init__(
+        self, folder: Path, reply: str = REPLY, gate: threading.Event | None = None, config: EngineConfig | None = None
+    ) -> None:
+        settings = Settings(data_dir=folder)
+        self.runtime = SayingRuntime(reply, gate)
+        self.parts = Parts(settings, self.runtime, config or EngineConfig(drafting=False))
+        self.assistant = Assistant(settings, self.parts)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        port = self.listener.getsockname()[1]
+        application = LocalOnly(create_api(self.assistant), port=port, token=TOKEN)
+        config_ = uvicorn.Config(application, log_config=None, access_log=False, ws="none", lifespan="off")
+        self.server = uvicorn.Server(config_)
+        self.thread = threading.Thread(target=self.server.run, args=([self.listener],))
+        self.thread.start()
+        self.url = f"http://127.0.0.1:{port}/v1"
+        self.client = openai.OpenAI(base_url=self.url, api_key=TOKEN, max_retries=0)
+        until(lambda: self.server.started)
+
+    def close(self) -> None:
+        self.client.close()
+        self.server.should_exit = True
+        self.thread.join()
+        self.listener.close()
+        self.assistant.close()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    opened = Served(tmp_path / "data")
+    yield opened
+    opened.close()
+
+
+MESSAGES: Any = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "What does it eat?"}]
+
+
+def chat(served: Served, **options: Any) -> Any:
+    return served.client.chat.completions.create(
+        **{"model": "saying", "messages": MESSAGES, "temperature": 0, **options}
+    )
+
+
+def test_a_chat_completion(served: Served) -> None:
+    reply = chat(served)
+    assert reply.choices[0].message.content == REPLY
+    assert reply.choices[0].finish_reason == "stop"
+    assert reply.object == "chat.completion"
+    assert reply.usage.total_tokens == reply.usage.prompt_tokens + reply.usage.completion_tokens
+    again = chat(served)
+    assert again.usage.prompt_tokens_details.cached_tokens > 0
+
+
+def test_a_streamed_chat_ends_with_reason_and_usage(served: Served) -> None:
+    chunks = list(chat(served, stream=True, stream_options={"include_usage": True}))
+    assert chunks[0].choices[0].delta.role == "assistant"
+    assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == REPLY
+    assert len([c for c in chunks if c.choices and c.choices[0].delta.content]) > 3
+    assert chunks[-2].choices[0].finish_reason == "stop"
+    assert chunks[-1].choices == []
+    assert chunks[-1].usage.completion_tokens > 3
+    assert len({c.id for c in chunks}) == 1
+
+
+def test_limits_stops_and_logprobs(served: Served) -> None:
+    short = chat(served, max_completion_tokens=2)
+    assert short.choices[0].finish_reason == "length"
+    assert short.usage.completion_tokens == 2
+    stopped = chat(served, stop=["tonnes"])
+    assert stopped.choices[0].message.content == "The blue whale eats four "
+    assert stopped.choices[0].finish_reason == "stop"
+    told = chat(served, logprobs=True, top_logprobs=3, max_tokens=4).choices[0].logprobs.content
+    assert len(told) == 4
+    assert len(told[0].top_logprobs) == 3
+    assert told[0].logprob == max(top.logprob for top in told[0].top_logprobs)
+
+
+def test_structured_output(served: Served) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"food": {"enum": ["krill", "fish"]}, "tonnes": {"type": "integer", "minimum": 1, "maximum": 9}},
+        "required": ["food", "tonnes"],
+        "additionalProperties": False,
+    }
+    wanted = {"type": "json_schema", "json_schema": {"name": "meal", "strict": True, "schema": schema}}
+    value = json.loads(chat(served, response_format=wanted).choices[0].message.content)
+    assert value["food"] in ("krill", "fish")
+    assert 1 <= value["tonnes"] <= 9
+    assert chat(served, extra_body={"regex": "yes|no"}).choices[0].message.content in ("yes", "no")
+    with pytest.raises(openai.BadRequestError, match="json_schema"):
+        chat(served, response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "odd"}}})
+
+
+def test_plain_completions(served: Served) -> None:
+    prompt = "Hello <|assistant|>"
+    whole = served.client.completions.create(model="saying", prompt=prompt, max_tokens=100, temperature=0)
+    assert whole.choices[0].text == REPLY
+    stream = served.client.completions.create(
+        model="saying", prompt=[prompt], max_tokens=100, stream=True, temperature=0
+    )
+    assert "".join(chunk.choices[0].text for chunk in stream) == REPLY
+    assert served.client.completions.create(model="saying", prompt=prompt).usage.completion_tokens <= 16  # type: ignore[union-attr]
+
+
+def test_models_and_embeddings(served: Served) -> None:
+    assert [model.id for model in served.client.models.list()] == ["saying", "words"]
+    assert served.client.models.retrieve("words").owned_by == "docent"
+    texts = ["blue whale", "green tea"]
+    expected = WordEmbedder().embed_passages(texts)
+    for encoding in ("float", "base64"):
+        reply = served.client.embeddings.create(model="words", input=texts, encoding_format=encoding)  # type: ignore[arg-type]
+        rows = [row.embedding for row in reply.data]
+        if encoding == "base64":
+            import base64
+
+            rows = [np.frombuffer(base64.b64decode(row), "<f4").tolist() for row in rows]  # type: ignore[arg-type]
+        assert np.allclose(rows, expected)
+    assert reply.usage.prompt_tokens == 4
+    one = served.client.embeddings.create(model="words", input="blue whale")
+    assert np.allclose(one.data[0].embedding, expected[0], atol=1e-6)
+
+
+def test_errors_have_openais_shape(served: Served) -> None:
+    with pytest.raises(openai.AuthenticationError):
+        served.client.with_options(api_key="wrong").models.list()
+    with pytest.raises(openai.NotFoundError) as unknown:
+        chat(served, model="gpt-9")
+    assert unknown.value.code == "model_not_found"
+    with pytest.raises(openai.BadRequestError) as long:
+        chat(served, messages=[{"role": "user", "content": "word " * 5000}])
+    assert long.value.code == "context_length_exceeded"
+    with pytest.raises(openai.BadRequestError, match="max_tokens"):
+        chat(served, max_tokens=0)
+    with pytest.raises(openai.BadRequestError) as tools:
+        chat(served, tools=[{"type": "function", "function": {"name": "f", "parameters": {}}}])
+    assert tools.value.param == "tools"
+    with pytest.raises(openai.BadRequestError, match="top_p"):
+        chat(served, top_p=3)
+    with pytest.raises(openai.BadRequestError):
+        served.client.embeddings.create(model="words", input="x", dimensions=3)
+    assert chat(served, user="me", n=1).choices[0].message.content == REPLY
+
+
+def test_another_web_page_is_turned_away(served: Served) -> None:
+    headers = {"authorization": f"Bearer {TOKEN}", "origin": "http://evil.example"}
+    assert httpx.get(f"{served.url}/models", headers=headers).status_code == 403
+    assert httpx.get(f"{served.url}/models").status_code == 401
+
+
+def test_many_at_once_each_get_their_own_answer(served: Served) -> None:
+    answers: list[str] = []
+
+    def one() -> None:
+        answers.append(chat(served).choices[0].message.content)
+
+    threads = [threading.Thread(target=one) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [REPLY] * 24
+
+
+def test_a_full_queue_answers_429(tmp_path: Path) -> None:
+    gate = threading.Event()
+    served = Served(tmp_path / "data", gate=gate, config=EngineConfig(max_running=1, max_waiting=1, drafting=False))
+    try:
+        waiting = [threading.Thread(target=chat, args=(served,)) for _ in range(2)]
+        for thread in waiting:
+            thread.start()
+        model = served.assistant.language_model()
+        assert model is not None
+        until(lambda: model.engine._open._value == 0)  # type: ignore[attr-defined]
+        with pytest.raises(openai.RateLimitError) as full:
+            chat(served)
+        assert full.value.code == "engine_busy"
+        gate.set()
+        for thread in waiting:
+            thread.join()
+        assert chat(served).choices[0].message.content == REPLY
+    finally:
+        gate.set()
+        served.close()
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_client_that_goes_away_frees_its_pages(tmp_path: Path, stream: bool) -> None:
+    served = Served(tmp_path / "data", reply="word " * 900)
+    try:
+        model = served.assistant.language_model()
+        assert model is not None
+        slow(served.runtime)
+        if stream:
+            response = chat(served, stream=True)
+            next(iter(response))
+            response.close()
+        else:
+            with pytest.raises(openai.APITimeoutError):
+                served.client.with_options(timeout=0.5).chat.completions.create(model="saying", messages=MESSAGES)
+        until(lambda: not model.engine._requests)
+        assert len(served.runtime.steps) < 800
+        assert not model.engine._scheduler.has_work
+    finally:
+        served.close()
+
+
+def slow(runtime: SayingRuntime) -> None:
+    """Each step takes a little, so that a whole answer would take long."""
+    step = runtime.step
+
+    def slowly(batch: Any) -> Any:
+        time.sleep(0.02)
+        return step(batch)
+
+    runtime.step = slowly  # type: ignore[method-assign]
+
+
+def test_without_a_model_it_says_so(tmp_path: Path) -> None:
+    class NoModel(Parts):
+        def make_model(self) -> None:  # type: ignore[override]
+            return None
+
+    settings = Settings(data_dir=tmp_path)
+    from starlette.testclient import TestClient
+
+    assistant = Assistant(settings, LightParts(settings))
+    with assistant, TestClient(create_api(assistant)) as client:
+        reply = client.post("/v1/chat/completions", json={"model": "x", "messages": [{"role": "user", "content": "x"}]})
+        assert reply.status_code == 404
+        assert "docent model" in reply.json()["error"]["message"]
+        assert [row["id"] for row in client.get("/v1/models").json()["data"]] == ["words"]
