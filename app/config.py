@@ -64,17 +64,19 @@ class ChunkingSettings(_Section):
     """How documents are cut into passages."""
 
     target_tokens: int = Field(
-        default=200, ge=32, le=2000, description="Aimed length of a chunk in tokens of the embedder."
+        default=220, ge=32, le=2000, description="Aimed length of a chunk in tokens of the embedder."
     )
 
 
 class RetrievalSettings(_Section):
     """How passages are found."""
 
-    depth: int = Field(default=50, ge=1, le=1000, description="Candidates taken from each of dense and keyword search.")
-    dense_weight: float = Field(default=0.25, ge=0, description="Weight of dense search in the fusion; 0 turns it off.")
+    depth: int = Field(
+        default=100, ge=1, le=1000, description="Candidates taken from each of dense and keyword search."
+    )
+    dense_weight: float = Field(default=0.35, ge=0, description="Weight of dense search in the fusion; 0 turns it off.")
     keyword_weight: float = Field(
-        default=0.75, ge=0, description="Weight of keyword search in the fusion; 0 turns it off."
+        default=0.65, ge=0, description="Weight of keyword search in the fusion; 0 turns it off."
     )
     token_budget: int = Field(
         default=1500, ge=100, le=100_000, description="Tokens of passages an answer is written from."

@@ -134,7 +134,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA, help="folder that holds the question sets")
     parser.add_argument("--set", choices=("spans", "reports", "all"), default="all")
-    parser.add_argument("--target-tokens", type=int, default=200)
+    parser.add_argument("--target-tokens", type=int, default=220)
     arguments = parser.parse_args()
     for name, run in (("spans", spans), ("reports", reports)):
         if arguments.set in (name, "all"):

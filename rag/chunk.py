@@ -1,4 +1,4 @@
-"""A parsed document in, its chunks out: stretches of about 200 tokens that follow the document's structure.
+"""A parsed document in, its chunks out: stretches of about 220 tokens that follow the document's structure.
 
 The text is cut into units that should stay whole (a heading, a sentence, a list item, a table row, a line of code),
 and the cheapest division of the units into chunks is found by dynamic programming. What costs is in ``_Costs``: a
@@ -20,7 +20,7 @@ from rag.types import Block, Chunk, ParsedDocument
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 
-TARGET_TOKENS = 200
+TARGET_TOKENS = 220
 
 _MIN_UNIT = 6  # tokens; smaller neighbours of one paragraph are joined before the search, which bounds its width
 _MAX_CONTEXT = 160  # characters of title and headings that go with a chunk

@@ -25,7 +25,7 @@ from rag.errors import ModelFilesError
 
 SHIPPED_MODEL = Path(__file__).parent / "models" / "all-MiniLM-L6-v2"
 
-MAX_TOKENS = 256  # chunks hold about 200; a longer input would cost more and dilute the vector
+MAX_TOKENS = 256  # chunks hold about 220; a longer input would cost more and dilute the vector
 _BATCH_TOKENS = 2048  # padded tokens a run: activations of that many fit the caches of a desktop processor
 _WINDOW = 1024  # texts tokenised and sorted together; bounds the memory that tokenising takes
 

@@ -43,7 +43,7 @@ from rag.types import Block, Chunk, Document, ParsedDocument
 from rag.vectors import VectorIndex
 
 _PREFIX = "llama-index://"
-_CANDIDATES = 50  # of each leg in hybrid mode, as in rag.retrieve
+_CANDIDATES = 100  # of each leg in hybrid mode, as in rag.retrieve
 _KEYWORD_DEPTH = 10_000  # keyword hits looked through when a filter applies after them
 _TABLE = """CREATE TABLE IF NOT EXISTS llama_nodes (
     chunk_id INTEGER PRIMARY KEY REFERENCES chunks (id) ON DELETE CASCADE,

@@ -28,9 +28,9 @@ _TOKENS_PER_HIT = 50  # hits asked for a budget of tokens: some are short, some 
 class RetrievalSettings:
     """``depth`` candidates of each leg are fused with these weights; weight 0 turns a leg off."""
 
-    depth: int = 50
-    dense_weight: float = 0.25
-    keyword_weight: float = 0.75
+    depth: int = 100
+    dense_weight: float = 0.35
+    keyword_weight: float = 0.65
 
 
 class DenseIndex(Protocol):

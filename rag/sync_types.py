@@ -14,7 +14,7 @@ class SyncSettings:
 
     max_file_mb: float = 200.0
     max_pdf_mb: float = 1000.0
-    target_tokens: int = 200
+    target_tokens: int = 220
     embed_chunks: int = 256  # chunks embedded and committed together, across documents
     patterns: Patterns = field(default_factory=Patterns)
     lock_timeout_s: float = 0.0
