@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn, cast
 import typer
 from typer.core import TyperGroup
 
-from app import cli_ask, cli_conversations, cli_library, cli_system
+from app import cli_ask, cli_conversations, cli_library, cli_model, cli_system
 from app.cli_session import Session
 from app.errors import UsageError
 from app.output import one_line, silence_stdout, tolerate_odd_characters, write_json, write_note
@@ -140,4 +140,5 @@ def docent(
 cli_library.register(app)
 cli_ask.register(app)
 cli_conversations.register(app)
+cli_model.register(app)
 cli_system.register(app)

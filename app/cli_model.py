@@ -1,0 +1,204 @@
+"""``docent model``: the language models on this computer."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli_session import Session, session_of
+from app.output import one_line, write_json, write_note, write_table, write_text
+
+if TYPE_CHECKING:
+    from app.models import ModelInfo, ModelStore
+
+NameArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A name that `docent model list` shows, or a folder.")
+]
+NameOption = Annotated[str | None, typer.Option("--name", metavar="NAME", help="What to call it here.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+    group.command("list")(list_)
+    group.command("info")(info)
+    group.command("import")(import_)
+    group.command("pull")(pull)
+    group.command("remove")(remove)
+    group.command("quantize")(quantize)
+    app.add_typer(group, name="model", help="Get, look at and remove language models.")
+
+
+def list_(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Show the models that are here."""
+    session = session_of(context)
+    models = _store(session).all()
+    used = session.settings.model.name
+    if as_json:
+        write_json({"models": [{**_json(model), "used": model.name == used} for model in models]})
+        return
+    if not models:
+        write_note("docent: There is no model yet. Get one with `docent model pull OWNER/NAME`.")
+        return
+    rows = [[model.name + (" *" if model.name == used else ""), *_row(model)] for model in models]
+    write_table(["Model", "Kind", "Weights", "Size", "Context", "Note"], rows)
+
+
+def info(context: typer.Context, model: NameArgument, as_json: JsonOption = False) -> None:
+    """Show what a model is."""
+    found = _store(session_of(context)).info(model)
+    if as_json:
+        write_json(_json(found))
+        return
+    for key, value in _json(found).items():
+        write_text(one_line(f"{key:14} {value}"))
+
+
+def import_(
+    context: typer.Context,
+    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="A folder with a Hugging Face model.")],
+    name: NameOption = None,
+    link: Annotated[
+        bool, typer.Option("--link", help="Leave the files where they are and only point to them.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take over a model from a folder."""
+    session = session_of(context)
+    _added(session, _store(session).add(Path(folder), name, link=link), as_json)
+
+
+def pull(
+    context: typer.Context,
+    repository: Annotated[str, typer.Argument(metavar="OWNER/NAME", help="A model of the Hugging Face hub.")],
+    name: NameOption = None,
+    revision: Annotated[str, typer.Option(metavar="REVISION", help="A branch, tag or commit.")] = "main",
+    as_json: JsonOption = False,
+) -> None:
+    """Download a model.
+
+    Goes on where an earlier try broke off, and checks every file. HF_TOKEN is used for models that need it.
+    """
+    from app.model_pull import ModelHub
+
+    session = session_of(context)
+    with _bytes_bar() as show:
+        hub = ModelHub(session.settings.model.hub)
+        pulled = hub.pull(
+            _store(session),
+            repository,
+            name=name,
+            revision=revision,
+            on_progress=lambda progress: show(progress.file, progress.done, progress.total),
+        )
+    _added(session, pulled, as_json)
+
+
+def remove(context: typer.Context, model: NameArgument, as_json: JsonOption = False) -> None:
+    """Delete a model, or the link to one."""
+    folder = _store(session_of(context)).remove(model)
+    if as_json:
+        write_json({"model": model, "removed": str(folder)})
+    else:
+        write_text(f"Removed {folder}.")
+
+
+def quantize(
+    context: typer.Context,
+    model: NameArgument,
+    out: Annotated[str, typer.Argument(metavar="OUT", help="A name for the new model, or a path of a new folder.")],
+    group: Annotated[int, typer.Option(min=8, metavar="N", help="Weights that share a scale: 128, 64 or 32.")] = 128,
+    symmetric: Annotated[bool, typer.Option("--symmetric", help="Without zero points.")] = False,
+    calibration: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Text like what the model will read; otherwise the sample documents."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make an INT4 AWQ model of a full-precision one.
+
+    An interrupted run goes on where it stopped when it is repeated.
+    """
+    from app.model_quantize import quantize_model
+    from app.models import describe
+    from engines.quantize import QuantizeOptions
+
+    session = session_of(context)
+    store = _store(session)
+    text = Path(calibration) if calibration else None
+    with _steps_bar("layers") as show:
+        target = quantize_model(store, model, out, QuantizeOptions(group, symmetric), text, show)
+    _added(session, describe(target, target.name), as_json)
+
+
+def _store(session: Session) -> "ModelStore":
+    from app.models import ModelStore
+
+    return ModelStore(session.settings.folder.models)
+
+
+def _added(session: Session, model: "ModelInfo", as_json: bool) -> None:
+    if as_json:
+        write_json(_json(model))
+        return
+    write_text(f"{model.name}: {model.parameters / 1e9:.2f} billion weights, {model.format}, in {model.folder}.")
+    if session.settings.model.name != model.name:
+        write_note(f"Use it with `--set model.name={model.name}`, or write that into {session.settings.folder.config}.")
+
+
+def _json(model: "ModelInfo") -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "folder": str(model.folder),
+        "linked": model.linked,
+        "origin": model.origin,
+        "family": model.family,
+        "format": model.format,
+        "parameters": model.parameters,
+        "size_bytes": model.size_bytes,
+        "context": model.context,
+        "chat_template": model.chat_template,
+        "problem": model.problem,
+    }
+
+
+def _row(model: "ModelInfo") -> list[str]:
+    size = f"{model.size_bytes / 1e9:.2f} GB"
+    if model.problem:
+        return ["", "", size, "", model.problem]
+    note = "" if model.chat_template else "no chat template"
+    kind = f"{model.family}, {model.format}"
+    return [kind, f"{model.parameters / 1e9:.2f} billion", size, f"{model.context:,}", note]
+
+
+@contextmanager
+def _bytes_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """Shows a download on stderr; nothing where that is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda name, done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("asking the hub", total=None)
+        yield lambda name, done, total: bar.update(task, description=name, completed=done, total=total)
+
+
+@contextmanager
+def _steps_bar(name: str) -> Iterator[Callable[[int, int], None]]:
+    """The same for steps that are counted."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

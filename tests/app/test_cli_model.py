@@ -1,0 +1,154 @@
+"""``docent model`` as people and programs use it, on a tiny model."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.config import ModelSettings, Settings
+from app.engine_setup import open_model
+from app.model_quantize import quantize_model, sample_text
+from app.models import ModelStore
+from engines.checkpoint import Checkpoint
+from engines.params import SamplingParams
+from engines.quantize import QuantizeOptions
+from tests.app.test_cli import Result, Run, invoke
+from tests.app.test_model_pull import REPO, Hub
+from tests.app.tiny_model import write_tiny_model
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    return write_tiny_model(tmp_path / "tiny")
+
+
+@pytest.fixture
+def docent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("DOCENT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.delenv("DOCENT_DEBUG", raising=False)
+    return lambda *arguments, stdin=None: invoke(arguments, stdin)
+
+
+def fails(result: Result, *words: str) -> None:
+    assert result.code == 1
+    assert all(word in result.err for word in words), result.err
+    assert result.err.count("\n") == 1
+
+
+def test_import_list_info_remove(docent: Run, tiny: Path, tmp_path: Path) -> None:
+    assert "no model yet" in docent("model", "list").err
+    added = docent("model", "import", str(tiny), "--name", "mine", "--json").json
+    assert added["format"] == "dense"
+    assert added["chat_template"] is True
+    listed = docent("model", "list", "--json").json["models"]
+    assert [(row["name"], row["used"]) for row in listed] == [("mine", False)]
+    assert docent("--set", "model.name=mine", "model", "list", "--json").json["models"][0]["used"] is True
+    assert "mine" in docent("model", "list").out
+    info = docent("model", "info", "mine", "--json").json
+    assert info["family"] == "llama"
+    assert info["parameters"] == added["parameters"] > 0
+    assert "llama" in docent("model", "info", str(tiny)).out
+    docent("model", "remove", "mine")
+    assert docent("model", "list", "--json").json["models"] == []
+    assert (tiny / "config.json").exists()
+
+
+def test_a_link_is_removed_without_its_target(docent: Run, tiny: Path) -> None:
+    assert docent("model", "import", str(tiny), "--link", "--json").json["linked"] is True
+    assert docent("model", "remove", "tiny").code == 0
+    assert (tiny / "model.safetensors").exists()
+
+
+def test_what_cannot_be_imported_says_why(docent: Run, tiny: Path, tmp_path: Path) -> None:
+    fails(docent("model", "import", str(tmp_path / "nowhere")), "nowhere")
+    fails(docent("model", "info", "tinny"), "tinny")
+    fails(docent("model", "remove", str(tiny)), "yourself")
+    fails(docent("model", "import", str(tiny), "--name", "../up"), "name")
+    docent("model", "import", str(tiny))
+    fails(docent("model", "import", str(tiny)), "already")
+    fails(docent("model", "info", "tinx"), 'mean "tiny"')
+    broken = tmp_path / "broken"
+    shutil.copytree(tiny, broken)
+    (broken / "model.safetensors").write_bytes((tiny / "model.safetensors").read_bytes()[:-100])
+    fails(docent("model", "import", str(broken)), "model.safetensors")
+    pickled = tmp_path / "pickled"
+    pickled.mkdir()
+    (pickled / "pytorch_model.bin").write_bytes(b"x")
+    fails(docent("model", "import", str(pickled)), "pickle")
+    wrong = tmp_path / "wrong"
+    shutil.copytree(tiny, wrong)
+    config = json.loads((wrong / "config.json").read_text("utf-8"))
+    (wrong / "config.json").write_text(json.dumps({**config, "intermediate_size": 96}), "utf-8")
+    fails(docent("model", "import", str(wrong)), "gate_proj", "shape")
+    assert [row["name"] for row in docent("model", "list", "--json").json["models"]] == ["tiny"]
+
+
+def test_a_damaged_model_is_listed_with_its_problem(docent: Run, tiny: Path, tmp_path: Path) -> None:
+    docent("model", "import", str(tiny))
+    (tmp_path / "data" / "models" / "tiny" / "tokenizer.json").unlink()
+    assert "tokenizer.json" in docent("model", "list", "--json").json["models"][0]["problem"]
+
+
+def test_pull(docent: Run, tiny: Path) -> None:
+    hub = Hub({path.name: path.read_bytes() for path in tiny.iterdir()})
+    try:
+        pulled = docent("--set", f"model.hub={hub.url}", "model", "pull", REPO, "--json").json
+        assert pulled["origin"].startswith(REPO)
+        fails(docent("--set", f"model.hub={hub.url}", "model", "pull", "a/b"), "a/b")
+    finally:
+        hub.close()
+
+
+def test_ask_with_the_imported_model(docent: Run, tiny: Path, tmp_path: Path) -> None:
+    docent("model", "import", str(tiny))
+    (tmp_path / "text.txt").write_text("The blue whale eats four tonnes of krill a day.", encoding="utf-8")
+    docent("sync", str(tmp_path / "text.txt"))
+    options = ["--set", "model.name=tiny", "--set", "model.cache_mb=4", "--set", "model.max_tokens=16"]
+    reply = docent(*options, "ask", "How much krill does the whale eat?", "--json").json
+    assert reply["answerer"] == "tiny"
+    assert docent("ask", "How much krill does the whale eat?", "--json").json["answerer"] == "extractive"
+    fails(docent("--set", "model.name=nothere", "ask", "Why?"), "nothere")
+
+
+def test_quantize_with_the_sample_documents(docent: Run, tiny: Path, tmp_path: Path) -> None:
+    docent("model", "import", str(tiny))
+    made = docent("model", "quantize", "tiny", "small", "--group", "32", "--json").json
+    assert made["format"] == "awq"
+    assert made["origin"] == "quantised from tiny"
+    assert made["size_bytes"] < docent("model", "info", "tiny", "--json").json["size_bytes"]
+    settings = Settings(data_dir=tmp_path / "data", model=ModelSettings(name="small", cache_mb=4))
+    with open_model(settings) as model:
+        assert model.submit(model.tokenizer.encode("The whale"), SamplingParams(max_tokens=4)).text() is not None
+    fails(docent("model", "quantize", "tiny", "small"), "already")
+    fails(docent("model", "quantize", "small", "again", "--group", "32"), "quantised already")
+    fails(docent("model", "quantize", "tiny", "odd", "--group", "48"), "group")
+    fails(docent("model", "quantize", "tiny", "odd", "--calibration", str(tmp_path / "no.txt")), "no.txt")
+    assert {path.name for path in (tmp_path / "data" / "models").iterdir()} == {"tiny", "small"}
+
+
+def test_an_interrupted_quantisation_goes_on(tiny: Path, tmp_path: Path) -> None:
+    class Interrupted(Exception):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        if done == 1:
+            raise Interrupted
+
+    store, options = ModelStore(tmp_path / "models"), QuantizeOptions(32)
+    store.root.mkdir()
+    with pytest.raises(Interrupted):
+        quantize_model(store, str(tiny), "part", options, on_layer=stop)
+    assert store.names() == []
+    seen: list[int] = []
+    whole = quantize_model(store, str(tiny), "whole", options)
+    part = quantize_model(store, str(tiny), "part", options, on_layer=lambda done, total: seen.append(done))
+    assert seen == [2]
+    one, other = Checkpoint(whole), Checkpoint(part)
+    assert np.array_equal(one.linear(0, "down").dense(), other.linear(0, "down").dense())
+    assert np.array_equal(one.linear(1, "q").dense(), other.linear(1, "q").dense())
+
+
+def test_the_sample_text_is_long_enough() -> None:
+    assert len(sample_text()) > 15_000
