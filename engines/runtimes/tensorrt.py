@@ -6,6 +6,7 @@ card's memory and the attention. ``open_runtime`` puts the real ones in, or says
 """
 
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -187,5 +188,7 @@ def open_runtime(
     context = min(max_context or checkpoint.spec.max_context, checkpoint.spec.max_context)
     backend = TorchBackend(checkpoint.spec, num_pages, context)
     kernel_file = cache / f"{build.folder.name}.kernels"
-    sessions, kernels = open_sessions(compiler.library, checkpoint.spec, build.folder, kernel_file, backend)
+    sessions, kernels = open_sessions(
+        import_module(compiler.library), checkpoint.spec, build.folder, kernel_file, backend
+    )
     return TensorRtRuntime(checkpoint.spec, sessions, backend, num_pages, context, kernels.save)

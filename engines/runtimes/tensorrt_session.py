@@ -9,7 +9,6 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -87,9 +86,9 @@ class EngineSession:
     when the size of the scratch memory is known."""
 
     def __init__(
-        self, library: str, engine: Any, ports: tuple[Mapping[str, Port], Mapping[str, Port]], scratch: Scratch
+        self, trt: Any, engine: Any, ports: tuple[Mapping[str, Port], Mapping[str, Port]], scratch: Scratch
     ) -> None:
-        self._trt = import_module(library)
+        self._trt = trt
         self._engine = engine
         self._inputs, self._outputs = ports
         self._scratch = scratch
@@ -159,11 +158,10 @@ class EngineSession:
 
 
 def open_sessions(
-    library: str, spec: ModelSpec, build: Path, kernels: Path, memory: Memory
+    trt: Any, spec: ModelSpec, build: Path, kernels: Path, memory: Memory
 ) -> tuple[list[EngineSession], KernelCache]:
-    """Loads every piece of a build onto the card. Save the kernels when the runtime closes. Raises EngineError where
-    TensorRT refuses one."""
-    trt = import_module(library)
+    """Loads every piece of a build onto the card; ``trt`` is the library. Save the kernels when the runtime closes.
+    Raises EngineError where TensorRT refuses one."""
     errors: list[str] = []
     runtime = trt.Runtime(make_logger(trt, errors))
     scratch, cache = Scratch(memory), KernelCache(kernels)
@@ -172,7 +170,7 @@ def open_sessions(
         engine = runtime.deserialize_cuda_engine(engine_file(build, number).read_bytes())
         if engine is None:
             raise EngineError(f"TensorRT cannot load piece {number}: {'; '.join(errors) or 'no reason'}.", _AGAIN)
-        sessions.append(EngineSession(library, engine, piece_ports(spec, number), scratch))
+        sessions.append(EngineSession(trt, engine, piece_ports(spec, number), scratch))
     for session in sessions:
         session.prepare(cache)
     return sessions, cache

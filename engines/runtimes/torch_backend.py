@@ -6,6 +6,7 @@ neither weights nor pieces.
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,7 +41,8 @@ class TorchBackend:
     def __init__(self, spec: ModelSpec, num_pages: int, max_context: int, device: str = "cuda") -> None:
         self.spec = spec
         self._device = torch.device(device)
-        self._stream = torch.cuda.Stream() if self._device.type == "cuda" else None  # type: ignore[no-untyped-call]
+        new_stream: Any = torch.cuda.Stream
+        self._stream = new_stream() if self._device.type == "cuda" else None
         shape = (spec.num_layers, num_pages * PAGE_TOKENS, spec.num_kv_heads, spec.head_dim)
         with self._on_stream():
             self._keys = torch.zeros(shape, dtype=torch.float16, device=self._device)

@@ -1,7 +1,6 @@
 """Stand-ins for TensorRT: a session that runs a piece's ONNX form on the memory it was bound to, and a compiler."""
 
 import ctypes
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,5 +94,3 @@ class FakeCompiler:
 
     def calls(self) -> int:
         return len(self.log.read_text().split()) if self.log.exists() else 0
-
-

@@ -45,7 +45,7 @@ def act_order(folder: Path, target: Path) -> None:
         if "_proj.weight" not in name:
             tensors[name] = weight
             continue
-        out, inputs = weight.shape
+        inputs = weight.shape[1]
         groups = rng.permutation(np.arange(inputs, dtype=np.int32) // GROUP)
         scale = np.stack([np.abs(weight[:, groups == g]).max(1) for g in range(inputs // GROUP)], 1) / 7
         scale = scale.astype(np.float16).astype(np.float32)
