@@ -22,14 +22,21 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+    group = typer.Typer(rich_markup_mode=None)
+    group.callback(invoke_without_command=True)(model)
     group.command("list")(list_)
     group.command("info")(info)
     group.command("import")(import_)
     group.command("pull")(pull)
     group.command("remove")(remove)
     group.command("quantize")(quantize)
-    app.add_typer(group, name="model", help="Get, look at and remove language models.")
+    app.add_typer(group, name="model")
+
+
+def model(context: typer.Context) -> None:
+    """Get, look at and remove language models."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 def list_(context: typer.Context, as_json: JsonOption = False) -> None:

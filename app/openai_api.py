@@ -12,6 +12,7 @@ import threading
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -191,20 +192,28 @@ async def _deltas(generation: Generation, request: Request) -> AsyncGenerator[De
         generation.cancel()
 
 
+def _configured(assistant: "Assistant") -> str | None:
+    """The language model's name, known without loading it."""
+    name = assistant.settings.model.name
+    return None if name is None else Path(name).name
+
+
 def _model(assistant: "Assistant", name: str) -> "LocalModel":
-    model = assistant.language_model()
-    if model is None:
-        raise _ApiError(
-            404, "No language model is set up. See `docent model --help`.", "invalid_request_error", "model_not_found"
-        )
-    if name != model.name:
+    """The language model, loaded on first use."""
+    configured = _configured(assistant)
+    if configured is None:
+        message = "No language model is set up. See `docent model --help`."
+        raise _ApiError(404, message, "invalid_request_error", "model_not_found")
+    if name != configured:
         raise _unknown(name)
+    model = assistant.language_model()
+    assert model is not None, "one is set up"
     return model
 
 
 def _names(assistant: "Assistant") -> list[str]:
-    model = assistant.language_model()
-    return [*([model.name] if model else []), assistant.embedder().name]
+    configured = _configured(assistant)
+    return [*([configured] if configured else []), assistant.embedder().name]
 
 
 def _model_json(name: str) -> dict[str, Any]:

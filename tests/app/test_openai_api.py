@@ -13,9 +13,10 @@ import numpy as np
 import openai
 import pytest
 import uvicorn
+from starlette.testclient import TestClient
 
 from app.assistant import Assistant
-from app.config import Settings
+from app.config import ModelSettings, Settings
 from app.engine_setup import LocalModel
 from app.http import create_api
 from app.security import LocalOnly
@@ -48,7 +49,7 @@ class Served:
     def __init__(
         self, folder: Path, reply: str = REPLY, gate: threading.Event | None = None, config: EngineConfig | None = None
     ) -> None:
-        settings = Settings(data_dir=folder)
+        settings = Settings(data_dir=folder, model=ModelSettings(name="saying"))
         self.runtime = SayingRuntime(reply, gate)
         self.parts = Parts(settings, self.runtime, config or EngineConfig(drafting=False))
         self.assistant = Assistant(settings, self.parts)
@@ -269,13 +270,7 @@ def slow(runtime: SayingRuntime) -> None:
 
 
 def test_without_a_model_it_says_so(tmp_path: Path) -> None:
-    class NoModel(Parts):
-        def make_model(self) -> None:  # type: ignore[override]
-            return None
-
     settings = Settings(data_dir=tmp_path)
-    from starlette.testclient import TestClient
-
     assistant = Assistant(settings, LightParts(settings))
     with assistant, TestClient(create_api(assistant)) as client:
         reply = client.post("/v1/chat/completions", json={"model": "x", "messages": [{"role": "user", "content": "x"}]})
