@@ -58,6 +58,7 @@ class FakeAssistant:
 
     def __init__(self, gate: Callable[[], None] | None = None) -> None:
         self.gate = gate or (lambda: None)
+        self.stop = threading.Event()  # of the latest question
         self.known: list[Source] = []
         self.texts: dict[int, str] = {}
         self.rows: dict[int, Document] = {}
@@ -121,6 +122,7 @@ class FakeAssistant:
         remember: bool = True,
     ) -> Iterator[AskEvent]:
         self.asked.append((question, filter))
+        self.stop = stop or threading.Event()
         if self.error is not None:
             raise self.error
         completed = f"{question} (in the garden)" if conversation_id and question.startswith("and") else question

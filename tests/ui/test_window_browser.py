@@ -167,12 +167,13 @@ def test_a_library_that_cannot_be_read_is_explained(
     expect(page.locator("#history [role=alert]")).to_be_visible()
 
 
-def test_an_answer_can_be_stopped_with_escape(filled: Any, gate: Any) -> None:
+def test_an_answer_can_be_stopped_with_escape(filled: Any, gate: Any, fake: Any) -> None:
     page = filled.page
     ask(page, "When was the garden planted?")
     gate.let(3)
     expect(page.locator("#live .answer-text")).to_have_text("The garden was")
     page.keyboard.press("Escape")
+    assert fake.stop.wait(20)
     gate.let(1)
     expect(page.locator("#send")).to_be_visible()
     expect(page.locator("#history .answer-text")).to_have_text("The garden was")
