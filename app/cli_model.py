@@ -4,11 +4,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from app.cli_session import Session, session_of
+from app.errors import UsageError
 from app.output import one_line, write_json, write_note, write_table, write_text
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def register(app: typer.Typer) -> None:
     group.command("pull")(pull)
     group.command("remove")(remove)
     group.command("quantize")(quantize)
+    group.command("build")(build)
     app.add_typer(group, name="model")
 
 
@@ -139,6 +141,27 @@ def quantize(
     with _steps_bar("layers") as show:
         target = quantize_model(store, model, out, QuantizeOptions(group, symmetric), text, show)
     _added(session, describe(target, target.name), as_json)
+
+
+def build(
+    context: typer.Context,
+    model: NameArgument,
+    runtime: Annotated[str, typer.Option(metavar="onnx|tensorrt", help="What it is to run on.")] = "onnx",
+    as_json: JsonOption = False,
+) -> None:
+    """Prepare a model for a runtime, so that its first use need not wait."""
+    from app.model_build import build_model
+
+    if runtime not in ("onnx", "tensorrt"):
+        raise UsageError(f"There is no runtime {runtime}.", "Use onnx or tensorrt.")
+    session = session_of(context)
+    with _steps_bar("pieces") as show:
+        kind: Literal["onnx", "tensorrt"] = "onnx" if runtime == "onnx" else "tensorrt"
+        notes = build_model(_store(session), model, kind, session.settings.folder.builds, show)
+    if as_json:
+        write_json({"model": model, "runtime": runtime, "notes": list(notes)})
+    else:
+        write_text("\n".join([f"{model} is ready for {runtime}.", *notes]))
 
 
 def _store(session: Session) -> "ModelStore":

@@ -110,9 +110,10 @@ class ModelSettings(_Section):
         default=None,
         description="A name that `docent model list` shows, or a model's folder; null = no language model.",
     )
-    runtime: Literal["auto", "onnx", "reference"] = Field(
+    runtime: Literal["auto", "onnx", "tensorrt", "reference"] = Field(
         default="auto",
-        description='What computes: "onnx", or "reference" (slow, for comparison); "auto" = the best that works here.',
+        description='What computes: "onnx" (any CPU), "tensorrt" (NVIDIA cards), "reference" (slow, for comparison); '
+        '"auto" = the fastest that works here.',
     )
     context: int = Field(
         default=4096, ge=256, le=1_000_000, description="Longest prompt and answer in tokens, if the model takes it."

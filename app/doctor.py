@@ -40,6 +40,7 @@ def examine(settings: Settings) -> list[Check]:
         ("data folder", _data_folder),
         ("disk", _disk),
         ("embedder", _embedder),
+        ("language model", _language_model),
         ("library", _library),
         ("index", _index),
         ("window", _window),
@@ -89,6 +90,23 @@ def _embedder(settings: Settings) -> Iterator[Check]:
         yield Check("embedder", "fail", f"{embedder.name} gives wrong vectors.", "Set up Docent again.")
         return
     yield Check("embedder", "ok", f"{embedder.name}, {embedder.dimension} dimensions.")
+
+
+def _language_model(settings: Settings) -> Iterator[Check]:
+    from app.models import ModelStore
+
+    if settings.model.name is None:
+        yield Check("language model", "ok", "None set up; answers are quoted from your documents.")
+        return
+    found = ModelStore(settings.folder.models).info(settings.model.name)
+    if found.problem:
+        yield Check("language model", "fail", found.problem, "Get another one; see `docent model --help`.")
+        return
+    detail = f"{found.name}: {found.family}, {found.format}, {found.parameters / 1e9:.2f} billion weights."
+    if not found.chat_template:
+        yield Check("language model", "warn", detail, "It has no chat template, so it may not follow instructions.")
+    else:
+        yield Check("language model", "ok", detail)
 
 
 def _library(settings: Settings) -> Iterator[Check]:

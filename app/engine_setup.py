@@ -5,6 +5,7 @@ own limits, and nothing of documents.
 """
 
 import logging
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from engines.chat import ChatEncoder
 from engines.checkpoint import Checkpoint
 from engines.constrain import Constrainer
 from engines.engine import Engine
-from engines.errors import RequestError, RuntimeUnavailable
+from engines.errors import RequestError
 from engines.generation import Generation
 from engines.pages import PAGE_TOKENS
 from engines.params import SamplingParams
@@ -63,6 +64,9 @@ class LocalModel:
 
     def close(self) -> None:
         self.engine.close()
+        close = getattr(self.engine.runtime, "close", None)  # a GPU runtime has something to give back
+        if close is not None:
+            close()
 
     def __enter__(self) -> Self:
         return self
@@ -90,20 +94,36 @@ def local_model(name: str, runtime: Runtime, tokenizer: ModelTokenizer) -> Local
 
 
 def make_runtime(checkpoint: Checkpoint, chosen: ModelSettings, builds: Path) -> Runtime:
-    """What computes. ``builds`` keeps what a runtime makes of a checkpoint."""
+    """What computes. ``builds`` keeps what a runtime makes of a checkpoint.
+
+    "auto" is ONNX Runtime, or a GPU runtime that agrees with it and is faster. Raises RuntimeUnavailable where the
+    runtime that was asked for by name cannot be used here."""
     pages, context = _sizes(checkpoint, chosen)
-    if chosen.runtime != "reference":
-        try:
-            from engines.runtimes.onnx_cpu import OnnxRuntime
 
-            return OnnxRuntime(checkpoint, pages, context, threads=chosen.threads or None, cache=builds)
-        except (RuntimeUnavailable, ImportError):
-            if chosen.runtime == "onnx":
-                raise
-            _log.warning("ONNX Runtime cannot be used; the slow reference computes", exc_info=True)
-    from engines.runtimes.reference import ReferenceRuntime
+    def tensorrt() -> Runtime:
+        from engines.runtimes.tensorrt import open_runtime
 
-    return ReferenceRuntime(checkpoint, pages, context)
+        return open_runtime(checkpoint, pages, context, cache=builds)
+
+    if chosen.runtime == "tensorrt":
+        return tensorrt()
+    if chosen.runtime == "reference":
+        from engines.runtimes.reference import ReferenceRuntime
+
+        return ReferenceRuntime(checkpoint, pages, context)
+    from engines.runtimes.onnx_cpu import OnnxRuntime
+
+    on_cpu = OnnxRuntime(checkpoint, pages, context, threads=chosen.threads or None, cache=builds)
+    if chosen.runtime == "onnx" or not _driver_seen():
+        return on_cpu
+    from engines.selfcheck import choose
+
+    return choose(on_cpu, [("tensorrt", tensorrt)]).runtime
+
+
+def _driver_seen() -> bool:
+    """Whether asking for a card is worth loading torch."""
+    return shutil.which("nvidia-smi") is not None or Path("/proc/driver/nvidia").exists()
 
 
 def _sizes(checkpoint: Checkpoint, chosen: ModelSettings) -> tuple[int, int]:

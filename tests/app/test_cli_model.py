@@ -152,3 +152,25 @@ def test_an_interrupted_quantisation_goes_on(tiny: Path, tmp_path: Path) -> None
 
 def test_the_sample_text_is_long_enough() -> None:
     assert len(sample_text()) > 15_000
+
+
+def test_build_is_kept_for_the_first_use(docent: Run, tiny: Path, tmp_path: Path) -> None:
+    docent("model", "import", str(tiny))
+    built = docent("model", "build", "tiny", "--json").json
+    assert built["runtime"] == "onnx"
+    before = sorted((tmp_path / "data" / "builds").rglob("*"))
+    with open_model(Settings(data_dir=tmp_path / "data", model=ModelSettings(name="tiny", cache_mb=4))):
+        assert sorted((tmp_path / "data" / "builds").rglob("*")) == before
+    assert docent("model", "build", "tiny", "--runtime", "abacus").code == 2
+
+
+def test_doctor_looks_at_the_model(docent: Run, tiny: Path) -> None:
+    def row(*options: str) -> tuple[str, str]:
+        checks = docent(*options, "doctor", "--json").json["checks"]
+        return next((check["status"], check["detail"]) for check in checks if check["name"] == "language model")
+
+    assert row()[0] == "ok"
+    status, detail = row("--set", f"model.name={tiny}")
+    assert status == "ok"
+    assert "llama" in detail
+    assert row("--set", "model.name=gone")[0] == "fail"
