@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from engines import pieces
 from engines.checkpoint import Checkpoint, Projection
 from engines.errors import UnsupportedModel
+from engines.formats.packing import transposed
 from engines.onnx_graph import GraphWriter
 from engines.pieces import NormAt
 from engines.spec import ModelSpec
@@ -180,7 +181,7 @@ class TensorRtBuilder:
         scales = np.repeat(self._half(linear.scale, f"The scale of {name}").T, linear.group // block, axis=0)
         weight = graph.node(
             "DequantizeLinear",
-            graph.int4(_pack_signed(linear.q.T), (inputs, out), f"weight_{name}"),
+            graph.int4(_pack_signed(linear.q), (inputs, out), f"weight_{name}"),
             graph.constant(scales, f"scale_{name}"),
             axis=0,
             block_size=block,
@@ -266,6 +267,7 @@ def _same(a: NDArray[np.generic] | None, b: NDArray[np.generic] | None) -> bool:
 
 
 def _pack_signed(q: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """0..15 around 8 -> two's complement, two in a byte, the first in the low nibble."""
-    flat = np.ascontiguousarray(q).reshape(-1) ^ 8
-    return np.asarray(flat[0::2] | (flat[1::2] << 4), dtype=np.uint8)
+    """[out, in], 0..15 around 8 -> [in, out / 2]: two's complement, two outputs in a byte, the even one in the low
+    nibble."""
+    signed = q ^ 8
+    return transposed(np.asarray(signed[0::2] | (signed[1::2] << 4), dtype=np.uint8))

@@ -7,7 +7,7 @@ Within a word the columns stand in the order 0 2 4 6 1 3 5 7 (AutoAWQ, awq/utils
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.formats.packing import pack_int4, unpack_int4
+from engines.formats.packing import pack_int4, transposed, unpack_int4
 from engines.formats.quantization import Quantization
 from engines.tensor_files import TensorFiles
 from engines.weights import Float, QuantizedLinear
@@ -20,15 +20,13 @@ def load(
 ) -> QuantizedLinear:
     out, inputs = shape
     group = inputs if quantization.group == -1 else quantization.group
-    q = unpack_int4(files.take(f"{name}.qweight", (inputs, out // 8)), ORDER).T
+    q = transposed(unpack_int4(files.take(f"{name}.qweight", (inputs, out // 8)), ORDER))
     scale = files.take(f"{name}.scales", (inputs // group, out)).astype(np.float32).T
     if quantization.symmetric and f"{name}.qzeros" not in files:
         zero = np.full(scale.shape, 8, np.uint8)
     else:
         zero = unpack_int4(files.take(f"{name}.qzeros", (inputs // group, out // 8)), ORDER).T
-    return QuantizedLinear(
-        np.ascontiguousarray(q), np.ascontiguousarray(scale), np.ascontiguousarray(zero), group, bias
-    )
+    return QuantizedLinear(q, np.ascontiguousarray(scale), np.ascontiguousarray(zero), group, bias)
 
 
 def store(name: str, linear: QuantizedLinear) -> dict[str, NDArray[np.generic]]:
