@@ -39,8 +39,8 @@ SPANS = Path("chunking-eval/chunking_evaluation/evaluation_framework/general_eva
 REPORTS = Path("sec-10-q/sec-10-q/data/v1")
 
 LEGS = {
-    "BM25": RetrievalSettings(dense_weight=0),
-    "dense": RetrievalSettings(keyword_weight=0),
+    "BM25": RetrievalSettings(dense_weight=0, proximity_weight=0),
+    "dense": RetrievalSettings(keyword_weight=0, proximity_weight=0),
     "fused": RetrievalSettings(),
 }
 
