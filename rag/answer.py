@@ -8,7 +8,7 @@ the leading and most central sentences instead. Knows neither library nor retrie
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from rag.cite import Locate, citation_for
@@ -16,7 +16,7 @@ from rag.evidence import Candidate, found_features, found_probability, rank_sent
 from rag.overview import overview
 from rag.protocols import Embedder
 from rag.question import Question, analyse
-from rag.quote import LONGEST_QUOTE, cut, is_closed, readable, with_items, with_siblings
+from rag.quote import LONGEST_QUOTE, PARAGRAPH, cut, is_closed, paragraph_end, readable, with_items, with_siblings
 from rag.sentences import cached_sentences
 from rag.types import Answer, AnswerEvent, Citation, Passage, TextDelta, Turn
 from rag.words import stem, weight, words
@@ -25,6 +25,7 @@ NOT_FOUND = "I could not find this in your documents."
 FOUND_AT = 0.3  # probability; benchmarks/answers.py prints what it refuses rightly and wrongly
 MOST_SENTENCES = 3
 _ALSO_AT = 0.15  # odds against the best sentence at which another one is quoted too
+_ALSO_ELSEWHERE_AT = 0.4  # ... that comes from another document, or lacks the date, number or name asked for
 
 _LEANS_BACK = re.compile(
     r"(?:he|she|it|they|his|her|its|their|this|these|those|that|such|there|however|therefore|thus|also|but|and|then|er|sie|"
@@ -80,48 +81,61 @@ class ExtractiveAnswerer:
         if not usable:
             return []
         if question.overview:
-            return [
-                Quote(p, *cut(p.text, start, end, start), p.score) for p, start, end in overview(usable, self._embedder)
-            ]
+            spans = overview(question, usable, self._embedder)
+            return [Quote(p, *cut(p.text, start, end, start), p.score) for p, start, end in spans]
         ranked = rank_sentences(question, usable, self._embedder)
         if not ranked:
             return []
         probability = found_probability(found_features(question, ranked))
         if probability < self._found_at:
             return []
-        quotes: dict[tuple[int, int], Quote] = {}
+        quotes: list[Quote] = []
         for candidate in _selected(ranked):
-            quote = _quoted(question, candidate, probability * math.exp(candidate.score - ranked[0].score))
-            quotes.setdefault((quote.passage.number, quote.end), quote)
-        return list(quotes.values())
+            score = probability * math.exp(candidate.score - ranked[0].score)
+            quote = _quoted(question, candidate, score, first=not quotes)
+            _add(quotes, quote)
+        return quotes
+
+
+def _add(quotes: list[Quote], quote: Quote) -> None:
+    """Adds a quote; one that overlaps another is left out, one that goes on where another ends is joined to it."""
+    for index, other in enumerate(quotes):
+        if other.passage.number != quote.passage.number:
+            continue
+        if quote.start < other.end and other.start < quote.end:
+            return
+        start, end = min(quote.start, other.start), max(quote.end, other.end)
+        between = quote.passage.text[min(quote.end, other.end) : max(quote.start, other.start)]
+        if end - start <= LONGEST_QUOTE and between.isspace() and "\n" not in between:
+            quotes[index] = replace(other, start=start, end=end)
+            return
+    quotes.append(quote)
 
 
 def _selected(ranked: Sequence[Candidate]) -> list[Candidate]:
-    """The best sentence, what it leans on, and others nearly as good; those of one passage in their order."""
+    """The best sentence and others nearly as good, best first."""
     best = ranked[0]
     chosen = [best]
-    before = _sentence_before(best)
-    if before is not None and best.features["context"] > 0 and _LEANS_BACK.match(best.text):
-        chosen.append(before)
     for candidate in ranked[1:]:
         if len(chosen) == MOST_SENTENCES or math.exp(candidate.score - best.score) < _ALSO_AT:
             break
+        elsewhere = candidate.passage.document.id != best.passage.document.id
+        misses = candidate.features["type"] < 0 < best.features["type"]
+        if (elsewhere or misses) and math.exp(candidate.score - best.score) < _ALSO_ELSEWHERE_AT:
+            continue
         adds = candidate.features["own"] > 0 and not candidate.features["label"]
         if adds and not any(_same(candidate, other) for other in chosen):
             chosen.append(candidate)
-    numbers = list(dict.fromkeys(candidate.passage.number for candidate in chosen))
-    return sorted(chosen, key=lambda candidate: (numbers.index(candidate.passage.number), candidate.start))
+    return chosen
 
 
-def _sentence_before(candidate: Candidate) -> Candidate | None:
-    """The sentence in front of a candidate in the same paragraph."""
+def _start_before(candidate: Candidate) -> int:
+    """Where the sentence in front of a candidate in the same paragraph begins; its own start where there is none."""
     text = candidate.passage.text
-    spans = cached_sentences(text)
-    for (start, end), (next_start, next_end) in pairwise(spans):
+    for (start, end), (next_start, next_end) in pairwise(cached_sentences(text)):
         if next_start <= candidate.start < next_end:
-            same_paragraph = "\n\n" not in text[end:next_start]
-            return Candidate(candidate.passage, start, end, {}, candidate.score) if same_paragraph else None
-    return None
+            return start if PARAGRAPH.search(text, end, next_start) is None else candidate.start
+    return candidate.start
 
 
 def _same(one: Candidate, other: Candidate) -> bool:
@@ -129,14 +143,19 @@ def _same(one: Candidate, other: Candidate) -> bool:
     return one.text.split() == other.text.split()
 
 
-def _quoted(question: Question, candidate: Candidate, score: float) -> Quote:
-    """The span to quote: with the list it announces, or cut around the words of the question."""
+def _quoted(question: Question, candidate: Candidate, score: float, *, first: bool) -> Quote:
+    """The span to quote: with what it announces, answers or leans on, or cut around the words of the question."""
     passage = candidate.passage
     start, end = with_items(passage.text, candidate.start, candidate.end)
     if question.expected == "list":
         start, end = with_siblings(passage.text, start, end)
+    if candidate.features["answers"] > 0:
+        end = max(end, paragraph_end(passage.text, end))
     if end == candidate.end:
         start, end = cut(passage.text, start, end, _focus(question, candidate))
+        if first and candidate.features["context"] > 0 and _LEANS_BACK.match(candidate.text):
+            before = _start_before(candidate)
+            start = before if end - before <= LONGEST_QUOTE else start
     return Quote(passage, start, end, score)
 
 

@@ -13,14 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.protocols import Embedder
-from rag.question import Question, type_evidence
-from rag.sentences import cached_sentences, is_header_row, is_label, skip_marker
+from rag.question import Question, respelled, type_evidence
+from rag.sentences import asks, cached_sentences, is_header_row, is_label, is_list_item, is_table_row, skip_marker
 from rag.stop_words import STOP_WORDS
 from rag.types import Passage
 from rag.words import RARE, match, prefixes_of, stems
 
 SENTENCES_EMBEDDED = 16  # the lexically best sentences of all passages; a batch of them takes about 40 ms on two cores
 _EMBEDDED_CHARS = 400  # of a sentence; the embedder's time grows with its length
+_READABLE = 200  # characters; longer than a sentence whose full stop was merely left out
 _SENTENCES_PER_PASSAGE = 400  # more than any passage that fits a prompt; keeps a whole book as one passage bearable
 
 # A conditional logit over the sentences of one question: only differences count, so there is no bias.
@@ -34,8 +35,9 @@ SENTENCE_WEIGHTS: Mapping[str, float] = {
     "rank": 1.44,  # 1 / rank of the passage
     "label": -6.0,  # a heading, or words that only repeat the question
     "asks": -8.0,  # a question, as in a list of questions and answers
+    "run_on": -3.0,  # long and without an end: cells or captions of a page that lost their order
 }
-SET_BY_HAND = frozenset(["label", "asks"])  # the encyclopedia articles that the rest is fitted on have none
+SET_BY_HAND = frozenset(["label", "asks", "run_on"])  # the encyclopedia articles that the rest is fitted on have none
 # A logistic regression over found_features of the best sentence.
 FOUND_WEIGHTS: Mapping[str, float] = {
     "bias": -3.01,
@@ -66,6 +68,7 @@ class Candidate:
 
 def rank_sentences(question: Question, passages: Sequence[Passage], embedder: Embedder) -> list[Candidate]:
     """The sentences most likely to answer, best first; at most SENTENCES_EMBEDDED."""
+    question = respelled(question, lambda: frozenset().union(*(stems(passage.text) for passage in passages)))
     candidates = _lexical_candidates(question, passages) if question.terms else []
     if not candidates:
         return []
@@ -117,6 +120,7 @@ def _lexical_score(candidate: Candidate) -> float:
         + 0.3 * features["rank"]
         - 0.5 * features["label"]
         - 0.5 * features["asks"]
+        - 0.5 * features["run_on"]
     )
 
 
@@ -126,32 +130,64 @@ def _of_passage(question: Question, passage: Passage, rank: int) -> list[Candida
     spans = cached_sentences(text)[:_SENTENCES_PER_PASSAGE]
     sequences = [stems(text[start:end]) for start, end in spans]
     sets = [frozenset(sequence) for sequence in sequences]
-    headings = frozenset(stems(" ".join((passage.document.title, *passage.heading_path))))
+    titles = [stems(title) for title in (passage.document.title, *passage.heading_path)]
+    headings = frozenset().union(*titles)
     whole = headings.union(*sets)
     in_passage = _matches(question, whole)
     names_missing = sum(question.terms[name] for name in question.names if in_passage[name] == 0)
     rarest_missing = max((weight for term, weight in question.terms.items() if in_passage[term] == 0), default=0.0)
     found: list[Candidate] = []
+    own_words = _own_words(question, text, spans, sets)
     for index, (start, end) in enumerate(spans):
-        own = _matches(question, sets[index])
-        near = _matches(question, headings.union(*sets[max(0, index - 2) : index + 1]))
+        own = _matches(question, own_words[index])
+        near = _matches(question, headings.union(own_words[index], *sets[max(0, index - 2) : index]))
         first = skip_marker(text, start, end)
+        answers = index > 0 and asks(text, *spans[index - 1])
         if not sequences[index] or is_header_row(text, index, spans):
             continue
         sentence = text[first:end]
+        fits = type_evidence(question, sentence)
         features = {
             "own": _covered(question, own),
             "context": _covered(question, near) - _covered(question, own),
             "rest": _covered(question, in_passage) - _covered(question, near),
-            "pairs": _pairs(question, sequences[index]),
-            "type": type_evidence(question, sentence),
+            "pairs": _pairs(question, sequences[index - 1] + sequences[index] if answers else sequences[index]),
+            "type": fits,
             "rank": 1.0 / rank,
-            "label": float(is_label(text, start, end) or _repeats(question, sentence)),
-            "asks": float(sentence.rstrip("\"'”’»)").endswith(("?", "？", "؟"))),
+            "label": float(
+                is_label(text, start, end) or (fits <= 0 and sequences[index] in titles) or _repeats(question, sentence)
+            ),
+            "asks": float(asks(text, first, end)),
+            "answers": float(answers),
+            "run_on": float(end - start > _READABLE and text[end - 1] not in ".!?:;。！？\"'”’»)]"),
             "names_missing": names_missing,
             "rarest_missing": rarest_missing,
         }
         found.append(Candidate(passage, first, end, features))
+    return found
+
+
+def _own_words(
+    question: Question, text: str, spans: Sequence[tuple[int, int]], sets: Sequence[frozenset[str]]
+) -> list[frozenset[str]]:
+    """The words that each sentence answers for: a row's with its header's, an answer's with its question's.
+
+    Where a list is asked for, an item's with those of the heading or sentence that announces the list.
+    """
+    found: list[frozenset[str]] = []
+    header: frozenset[str] = frozenset()
+    announced: frozenset[str] = frozenset()
+    for index, (start, end) in enumerate(spans):
+        own = sets[index]
+        if is_header_row(text, index, spans):
+            header = own
+        elif not is_table_row(text, start, end):
+            header = frozenset()
+        if not is_list_item(text, start, end):
+            announced = own if is_label(text, start, end) or text[end - 1] in ":：" else frozenset()
+        if index > 0 and asks(text, *spans[index - 1]):
+            own |= sets[index - 1]
+        found.append(own | header | (announced if question.expected == "list" else frozenset()))
     return found
 
 
@@ -195,9 +231,12 @@ def _cosines(question: Question, candidates: Sequence[Candidate], embedder: Embe
 
 
 def _with_title(candidate: Candidate) -> str:
-    """A sentence that says 'he' or 'it' is understood under its heading."""
+    """A sentence that says 'he' or 'it' is understood under its heading, and an answer under its question."""
     passage = candidate.passage
     heading = passage.heading_path[-1] if passage.heading_path else passage.document.title
+    if candidate.features["answers"]:
+        before = [span for span in cached_sentences(passage.text) if span[1] <= candidate.start]
+        heading = passage.text[before[-1][0] : before[-1][1]]
     return f"{heading[:80]}: {candidate.text[:_EMBEDDED_CHARS]}"
 
 

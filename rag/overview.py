@@ -9,8 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from rag.protocols import Embedder
+from rag.question import Question
 from rag.sentences import cached_sentences, is_table_row, skip_marker
 from rag.types import Passage
+from rag.words import stems
 
 SENTENCES = 3
 _EMBEDDED = 24  # sentences compared with each other
@@ -20,9 +22,9 @@ _TOO_ALIKE = 0.85  # cosine from which a sentence only repeats another
 Span = tuple[Passage, int, int]
 
 
-def overview(passages: Sequence[Passage], embedder: Embedder) -> list[Span]:
+def overview(question: Question, passages: Sequence[Passage], embedder: Embedder) -> list[Span]:
     """Up to three sentences (passage, start, end), in the order of the document; empty only without any sentence."""
-    document = _main_document(passages)
+    document = _main_document(question, passages)
     own = sorted((p for p in passages if p.document.id == document), key=lambda passage: passage.start)
     spans = _candidates(own, strict=True) or _candidates(own, strict=False)
     if not spans:
@@ -40,11 +42,16 @@ def overview(passages: Sequence[Passage], embedder: Embedder) -> list[Span]:
     return [spans[index] for index in sorted(set(chosen))]
 
 
-def _main_document(passages: Sequence[Passage]) -> int:
-    """The document whose passages score highest together."""
+def _main_document(question: Question, passages: Sequence[Passage]) -> int:
+    """The document whose title the question names and whose passages score highest together.
+
+    Squares, lest many weak passages outvote a strong one.
+    """
     totals: dict[int, float] = {}
-    for rank, passage in enumerate(sorted(passages, key=lambda passage: -passage.score), start=1):
-        totals[passage.document.id] = totals.get(passage.document.id, 0.0) + 1.0 / rank
+    for passage in passages:
+        title = frozenset(stems(passage.document.title))
+        named = sum(weight for term, weight in question.terms.items() if term in title) / question.total
+        totals[passage.document.id] = totals.get(passage.document.id, 0.0) + passage.score**2 * (0.1 + named)
     return max(totals, key=lambda document: totals[document])
 
 

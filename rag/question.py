@@ -5,13 +5,13 @@ expects nothing in particular. Knows no documents.
 """
 
 import re
-from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
 from rag.stop_words import STOP_WORDS
-from rag.words import content_stems, fold, stem, weight, words
+from rag.words import RARE, content_stems, fold, match, prefixes_of, stem, weight, words
 
 Expected = Literal["person", "date", "number", "place", "reason", "definition", "list", "any"]
 
@@ -60,7 +60,8 @@ _ASKS_FOR: tuple[tuple[Expected, str], ...] = (
     (
         "list",
         r"^\W*(?:please )?(?:list|enumerate|name (?:all|the|some|three|two|four|five))\b"
-        r"|\bwhat (?:are|were) (?:the|some|all)\b|\bwhich \w+s (?:are|were)\b",
+        r"|\bwhat (?:are|were) (?:the|some|all)\b"
+        r"|\b(?:what|which) (?:\w+ ){0,2}\w+[^s\W]s (?:are|were|do|does|did|have|has|can|should|must)\b",
     ),
     (
         "definition",
@@ -139,6 +140,37 @@ def analyse(text: str) -> Question:
         expected=expected,
         overview=bool(_OVERVIEW.search(text)) and len(order) <= 6,
     )
+
+
+def respelled(question: Question, known: Callable[[], Set[str]]) -> Question:
+    """The question with rare words that occur nowhere replaced by the known word they are one slip away from.
+
+    ``known`` gives the stems there are; names and numbers stay as they are.
+    """
+    doubtful = [
+        term for term in question.terms if len(term) >= 5 and term not in question.names and weight(term) == RARE
+    ]
+    if not doubtful:
+        return question
+    there = known()
+    instead: dict[str, str] = {}
+    for term in doubtful:
+        if match(term, there, prefixes_of(there)) == 0:
+            instead[term] = min((other for other in there if _one_slip(term, other)), default=term)
+    terms = {instead.get(term, term): weight(instead.get(term, term)) for term in question.terms}
+    pairs = tuple((instead.get(left, left), instead.get(right, right)) for left, right in question.pairs)
+    return replace(question, terms=terms, pairs=pairs)
+
+
+def _one_slip(typed: str, meant: str) -> bool:
+    """Whether one letter was left out, added, exchanged or swapped with the next; the first letter is right."""
+    if typed[0] != meant[0] or abs(len(typed) - len(meant)) > 1 or len(meant) < 4:
+        return False
+    same = next((i for i, (a, b) in enumerate(zip(typed, meant, strict=False)) if a != b), min(len(typed), len(meant)))
+    one, other = typed[same:], meant[same:]
+    if one[1:] == other[1:] or one[1:] == other or one == other[1:]:
+        return True
+    return one[:2] == other[1::-1] and one[2:] == other[2:]
 
 
 def type_evidence(question: Question, sentence: str) -> float:

@@ -5,10 +5,11 @@ What is shown may differ from what is cited; the citation keeps the exact span. 
 
 import re
 
-from rag.sentences import cached_sentences, is_list_item, is_table_row, skip_marker
+from rag.sentences import asks, cached_sentences, is_list_item, is_table_row, skip_marker
 
 LONGEST_QUOTE = 420  # characters shown of one sentence
 _LONGEST_LIST = 900  # characters of a list that is quoted whole
+PARAGRAPH = re.compile(r"\n\s*\n|\r\s*\r")  # what stands between two of them
 _SPACE = re.compile(r"\s+")
 _RULE = re.compile(r"^[\s|:+=-]+$")
 _NAMED = re.compile(r"[^:]{1,80}:\s")  # as rows of spreadsheets and CSV files are read
@@ -58,6 +59,18 @@ def with_siblings(text: str, start: int, end: int) -> tuple[int, int]:
             break
         high += 1
     return (start, end) if low == high else (units[low][0], units[high][1])
+
+
+def paragraph_end(text: str, end: int) -> int:
+    """Where the paragraph that a sentence ends in ends, as far as it is short enough to quote."""
+    last = end
+    for first, stop in cached_sentences(text):
+        if first < end:
+            continue
+        if stop - end > LONGEST_QUOTE or PARAGRAPH.search(text, last, first) or asks(text, first, stop):
+            break
+        last = stop
+    return last
 
 
 def _adjoins(text: str, unit: tuple[int, int], following: tuple[int, int]) -> bool:

@@ -16,6 +16,8 @@ _SHORT_LINE = 45  # characters; a line shorter than this, followed by a capital,
 
 _LINE = re.compile(r"[^\n\r\f\v\x85\u2028\u2029]+")
 _MARKER = re.compile(r"(?:[-*+•‣◦▪·●○–—]|\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})[.)]|#{1,6}|>+)[ \t]+(?=\S)")
+_KEYED = re.compile(r"[\w.-]{1,30}(?: [\w.-]{1,30}){0,2} ?[:=](?:\s|$)")  # 'port: 8443', 'Due: 2 April'
+_COLUMNS = re.compile(r"\S(?: {4,}|\t)\S")  # cells set apart by white space
 _CODE_END = (";", "{", "}", "):", "=>", "*/", "->")
 _END = re.compile(
     r"(?P<mark>[.!?…]+|[。！？｡．؟۔।॥])"
@@ -47,6 +49,7 @@ _STARTERS = _set(
     "most all both each one two il la le les un une der die das ein eine er sie es el los las en"
 )
 _MONTHS = _set("januar februar märz april mai juni juli august september oktober november dezember ledna února března")
+_CAPITALS = re.compile(r"[^\W\d_][^\d.!?:]{10,120}")
 _PLAIN_WORDS = re.compile(r"(?:[^\W\d]|[ '’&-])+")
 _TOKEN_BEFORE = re.compile(r"[^\s(\[\"'“‘«]+$")
 _WORD_AFTER = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
@@ -88,15 +91,22 @@ def is_table_row(text: str, start: int, end: int) -> bool:
 def is_label(text: str, start: int, end: int) -> bool:
     """Whether a unit reads like a heading: marked as one, or a few words without figures or punctuation.
 
-    A list item is none, but '3. Warranty' between blank lines is.
+    A list item is none, but '3. Warranty' between blank lines is, and so is a line in capitals.
     """
     first = skip_marker(text, start, end)
     if text[start] == "#":
+        return True
+    if _CAPITALS.fullmatch(text, first, end) and text[first:end].isupper():
         return True
     alone = (start == 0 or text[start - 2 : start] == "\n\n") and text.startswith("\n\n", end)
     if end - start > 80 or (first > start and not (alone and any(map(str.isdigit, text[start:first])))):
         return False
     return _PLAIN_WORDS.fullmatch(text, first, end) is not None
+
+
+def asks(text: str, start: int, end: int) -> bool:
+    """Whether a unit is a question, as in a list of questions and answers; emphasis does not hide it."""
+    return text[start:end].rstrip("\"'”’»)*_ ").endswith(("?", "？", "؟"))
 
 
 def is_header_row(text: str, index: int, spans: Sequence[tuple[int, int]]) -> bool:
@@ -139,12 +149,17 @@ def _breaks(text: str, before: tuple[int, int], line: tuple[int, int, int]) -> b
         return True
     if text.endswith(_CODE_END, first, last) or text[next_first] in "{}@":
         return True
+    if _COLUMNS.search(text, first, last) or _COLUMNS.search(text, next_first, next_last):
+        return True
+    if _KEYED.match(text, first, last) and _KEYED.match(text, next_first, next_last):
+        return True
     indented = next_first - line_start >= 2
     if indented and last - first < _SHORT_LINE:
         return True
     if text[next_first].islower():
         return False
-    return last - first < _SHORT_LINE
+    listed = last - first < _SHORT_LINE * 4 // 3 and next_last - next_first < _SHORT_LINE
+    return last - first < _SHORT_LINE or (listed and text[next_last - 1].isalnum())
 
 
 def _has_capitals(text: str) -> bool:

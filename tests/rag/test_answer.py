@@ -199,3 +199,66 @@ def test_cells_that_name_themselves_are_not_named_again() -> None:
     text = "Month: July | Visitors: 4102\nMonth: August | Visitors: 4735"
     start = text.index("Month: August")
     assert readable(text, start, len(text)) == "Month: August; Visitors: 4735"
+
+
+def quotes(question: str, *texts: str, titles: Sequence[str] = ("Notes",)) -> list[str]:
+    answer, events = ask(question, passages(*texts, titles=titles))
+    check(answer, events, passages(*texts, titles=titles))
+    return [citation.quote for citation in answer.citations]
+
+
+def test_the_best_sentence_comes_first_whatever_stands_before_it() -> None:
+    text = "The soup simmers for a while with carrots. The soup freezes well for three months. Serve the soup hot."
+    assert quotes("How long does the soup freeze well?", text)[0] == "The soup freezes well for three months."
+
+
+def test_a_sentence_that_leans_back_is_quoted_with_the_one_before() -> None:
+    text = "Elena Petrova joins in July. Her salary is 68,000 euros a year.\n\nThe room is called Curie."
+    assert quotes("What is the salary of Elena Petrova?", text) == [
+        "Elena Petrova joins in July. Her salary is 68,000 euros a year."
+    ]
+
+
+def test_below_a_question_the_whole_answer_is_quoted() -> None:
+    text = (
+        "**What does error E18 mean?**\nThe water cannot drain. Clean the filter.\n\n"
+        "**What does error E23 mean?**\nWater has leaked. Close the tap."
+    )
+    assert quotes("What does error E18 mean?", text)[0] == "The water cannot drain. Clean the filter."
+    assert quotes("What does error E23 mean?", text)[0] == "Water has leaked. Close the tap."
+
+
+def test_a_list_asked_for_is_found_by_its_heading() -> None:
+    text = "## Ingredients\n\n- 250 g lentils\n- 2 carrots\n\n## Method\n\nFry the carrots first."
+    found = quotes("What ingredients does the soup have?", text, titles=("Soup",))
+    assert found[0] == "- 250 g lentils\n- 2 carrots"
+
+
+def test_a_row_answers_for_the_names_of_its_columns() -> None:
+    text = "Honey by roof and year.\n\nRoof | Honey 2019 | Honey 2020\nGreen | 12.9 | 14.1\nGravel | 9.0 | 9.9"
+    assert quotes("How much honey in 2020 on the gravel roof?", text)[0] == "Gravel | 9.0 | 9.9"
+
+
+def test_a_line_in_capitals_and_the_title_are_no_answers() -> None:
+    text = "SECURITY DEPOSIT, RETURN AND INTEREST\n\nThe security deposit is 1,065 pounds."
+    assert quotes("How much is the security deposit?", text) == ["The security deposit is 1,065 pounds."]
+    text = "Beekeeping in Rotterdam: a study\n\nThe beekeeping study was paid for by the Muller Foundation."
+    assert quotes("Who paid for the beekeeping study?", text, titles=("Beekeeping in Rotterdam: a study",)) == [
+        "The beekeeping study was paid for by the Muller Foundation."
+    ]
+
+
+def test_a_summary_is_of_the_document_that_is_named() -> None:
+    policy = "Employees may work remotely three days a week."
+    handbook = "The trustee holds the meeting in the usual room of the court."
+    answer, _ = ask(
+        "Summarise the remote work policy",
+        passages(handbook, policy, handbook, handbook, titles=("Handbook", "Remote work policy", "Handbook", "Book")),
+    )
+    assert [citation.quote for citation in answer.citations] == [policy]
+
+
+def test_a_slip_of_the_finger_does_not_hide_the_answer() -> None:
+    text = "To reset the washing machine hold both buttons for five seconds."
+    assert quotes("how to reset the washing machien", text) == [text]
+    assert quotes("how to reset the washing mahcine", text) == [text]

@@ -93,3 +93,15 @@ def test_markers_and_rows() -> None:
     assert is_list_item(text, *item)
     assert not is_list_item(text, *row)
     assert is_table_row(text, *row)
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        ("Subtotal        245.00\nVAT 20%          49.00", ["Subtotal        245.00", "VAT 20%          49.00"]),
+        ("host: localhost\nport: 8443", ["host: localhost", "port: 8443"]),
+        ("Flour 500 g (80% strong white, 20% wholemeal)\nWater 350 g\nSalt 10 g", None),
+    ],
+)
+def test_lines_of_columns_of_settings_and_of_plain_lists_are_units(text: str, units: list[str] | None) -> None:
+    assert [text[start:end] for start, end in split_sentences(text)] == (units or text.splitlines())
