@@ -105,20 +105,22 @@ def make_runtime(checkpoint: Checkpoint, chosen: ModelSettings, builds: Path) ->
 
         return open_runtime(checkpoint, pages, context, cache=builds)
 
-    if chosen.runtime == "tensorrt":
-        return tensorrt()
+    def on_cpu() -> Runtime:
+        from engines.runtimes.onnx_cpu import OnnxRuntime
+
+        return OnnxRuntime(checkpoint, pages, context, threads=chosen.threads or None, cache=builds)
+
     if chosen.runtime == "reference":
         from engines.runtimes.reference import ReferenceRuntime
 
         return ReferenceRuntime(checkpoint, pages, context)
-    from engines.runtimes.onnx_cpu import OnnxRuntime
+    if chosen.runtime == "onnx" or (chosen.runtime == "auto" and not _driver_seen()):
+        return on_cpu()
+    from engines.selfcheck import choose, verified
 
-    on_cpu = OnnxRuntime(checkpoint, pages, context, threads=chosen.threads or None, cache=builds)
-    if chosen.runtime == "onnx" or not _driver_seen():
-        return on_cpu
-    from engines.selfcheck import choose
-
-    return choose(on_cpu, [("tensorrt", tensorrt)]).runtime
+    if chosen.runtime == "tensorrt":
+        return verified(tensorrt, on_cpu)
+    return choose(on_cpu(), [("tensorrt", tensorrt)]).runtime
 
 
 def _driver_seen() -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.errors import EngineError
+from engines.errors import EngineError, RuntimeUnavailable
 from engines.pages import PAGE_TOKENS
 from engines.runtime import Runtime, StepBatch
 
@@ -95,6 +95,20 @@ def choose(
     choice = Choice(best, tuple(checks))
     _log.info("%s", choice.summary)
     return choice
+
+
+def verified(opener: Callable[[], Runtime], open_trusted: Callable[[], Runtime]) -> Runtime:
+    """Opens a runtime that was asked for by name, then a trusted one to check it against. Raises RuntimeUnavailable
+    where they disagree, and whatever the openers raise."""
+    runtime = opener()
+    _, reason = compare(replay(open_trusted()), replay(runtime))
+    if reason is not None:
+        _close(runtime)
+        raise RuntimeUnavailable(
+            f"The runtime {runtime.name} computes something else than the processor here. {reason}",
+            "Set model.runtime to onnx.",
+        )
+    return runtime
 
 
 def compare(expected: NDArray[np.float32], logits: NDArray[np.float32]) -> tuple[float, str | None]:

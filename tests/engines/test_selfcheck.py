@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engines.checkpoint import Checkpoint
 from engines.errors import EngineError, RuntimeUnavailable
 from engines.runtime import StepBatch
-from engines.selfcheck import TOLERANCE, choose, compare, replay
+from engines.selfcheck import TOLERANCE, choose, compare, replay, verified
 from tests.engines.fakes import ScriptedRuntime
 
 
@@ -114,6 +114,16 @@ def test_a_runtime_that_fails_to_open_is_passed_over(error: Exception) -> None:
     choice = choose(trusted, [("broken", broken), ("gpu", lambda: good)], clock)
     assert choice.runtime is good
     assert str(error) in choice.summary
+
+
+def test_a_runtime_asked_for_by_name_is_checked_too() -> None:
+    clock = Clock()
+    trusted, good = TimedRuntime("cpu", clock, 1.0), TimedRuntime("gpu", clock, 9.0, noise(0.02))
+    assert verified(lambda: good, lambda: trusted) is good
+    wrong = TimedRuntime("gpu", clock, 1.0, noise(0.5))
+    with pytest.raises(RuntimeUnavailable, match=r"gpu computes something else.*differ by"):
+        verified(lambda: wrong, lambda: trusted)
+    assert (good.closed, wrong.closed) == (0, 1)
 
 
 def test_rounding_passes_and_a_constant_is_no_difference() -> None:
