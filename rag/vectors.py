@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 CLUSTERED_FROM = 300_000  # chunks; up to it a full scan takes at most 15 ms on one core, see benchmarks/latency.py
 _CLUSTERS_PROBED = 24
 _TRAINING_POINTS = 40  # a cluster; FAISS warns below 39
-_REBUILD_SHARE = 0.5  # of the index: removing or adding more than that costs more than building it anew
+_REBUILD_SHARE = 0.5  # of the index: removing more than that costs more than building it anew
 _PROBES = 32  # vectors whose checksums in the cache file tell whether it belongs to this library
 
 _MAGIC = b"DOCENTV1"
@@ -105,12 +105,14 @@ class VectorIndex:
             wanted = self._library.chunk_ids()
             gone = np.setdiff1d(self._ids, wanted, assume_unique=True)
             new = np.setdiff1d(wanted, self._ids, assume_unique=True)
-            if len(gone) + len(new) > _REBUILD_SHARE * len(self._ids) or self._outgrown(len(wanted)):
+            if len(gone) >= _REBUILD_SHARE * len(self._ids) or self._misfits(len(wanted)):
                 self._rebuild(wanted)
             else:
                 self._remove(gone)
                 for ids, vectors in self._library.embeddings(new.tolist()) if len(new) else ():
                     self._add(ids, vectors)
+            if not self.is_clustered and len(self._ids) > self._clustered_from:
+                self._rebuild(self._ids)
             self._generation, self._embedder = generation, embedder
 
     def search(self, query: NDArray[np.float32], k: int, allowed: Ids | None = None) -> list[tuple[int, float]]:
@@ -187,13 +189,11 @@ class VectorIndex:
     def _clear(self) -> None:
         self._index, self._ids = None, np.empty(0, dtype=np.int64)
 
-    def _outgrown(self, count: int) -> bool:
-        """Whether the kind of index no longer fits, with some slack so that it does not change back and forth."""
-        if self._index is None:
-            return True
-        if self.is_clustered:
-            return count < self._clustered_from // 2 or count > 8 * self._index.nlist**2
-        return count > self._clustered_from
+    def _misfits(self, count: int) -> bool:
+        """Whether the clusters no longer suit that many chunks, with slack so that it does not go back and forth."""
+        if not self.is_clustered:
+            return False
+        return count < self._clustered_from // 2 or count > 8 * int(self._index.nlist) ** 2
 
     def _rebuild(self, wanted: Ids) -> None:
         self._clear()
@@ -203,7 +203,7 @@ class VectorIndex:
             self._add(ids, vectors)
 
     def _new_clustered(self, wanted: Ids) -> Any:
-        """An empty clustered index trained on a sample of the library; None when the sample has no vectors yet."""
+        """An empty clustered index trained on a sample of the library; None while most of it waits for its vectors."""
         clusters = 1 << round(np.log2(np.sqrt(len(wanted))))
         sample = np.random.default_rng(0).choice(wanted, min(len(wanted), _TRAINING_POINTS * clusters), replace=False)
         batches = [vectors.astype(np.float32) for _, vectors in self._library.embeddings(sample.tolist())]

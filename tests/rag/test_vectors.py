@@ -277,6 +277,29 @@ def test_growing_past_the_limit_changes_the_kind_of_index(library: FakeLibrary) 
     assert found(index, query, 10) == library.nearest(query, 10)
 
 
+def test_a_large_library_is_clustered_once_enough_of_it_has_vectors() -> None:
+    library = FakeLibrary()
+    library.add(3000)
+    library.pending = set(range(300, 3001))
+    index = VectorIndex(library, None, clustered_from=1000)
+    index.refresh()
+    assert (index.is_clustered, len(index)) == (False, 299)
+    library.fetched = 0
+    library.pending = set(range(320, 3001))
+    library.generation += 1
+    index.refresh()
+    assert library.fetched == 20
+    library.pending = set(range(1500, 3001))
+    library.generation += 1
+    index.refresh()
+    assert (index.is_clustered, len(index)) == (True, 1499)
+    library.pending = set()
+    library.generation += 1
+    index.refresh()
+    query = library.query()
+    assert found(index, query, 10, sorted(library.vectors)) == library.nearest(query, 10)
+
+
 def test_searches_and_refreshes_from_many_threads(library: FakeLibrary) -> None:
     index = VectorIndex(library, None)
     index.refresh()
