@@ -110,6 +110,8 @@ def support(sentence: str, passage: Passage, embedder: Embedder | None = None) -
     there = frozenset(stems(passage.text)) | frozenset(stems(heading))
     prefixes = prefixes_of(there)
     total = sum(weight(term) for term in terms)
+    if total == 0:  # words that stand in every paragraph prove nothing
+        return 0.0
     result = sum(weight(term) * match(term, there, prefixes) for term in terms) / total
     if embedder is not None and result < 1.0:
         result = max(result, (result + _similarity(claim, passage, embedder)) / 2)
