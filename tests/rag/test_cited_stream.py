@@ -45,11 +45,14 @@ def test_nothing_of_the_text_is_lost_and_every_reference_has_its_citation(text: 
     assert len(re.findall(r"\[\d{1,3}\]", out)) == len(quotes)
 
 
-@settings(max_examples=200, deadline=None)
+# Where these stand, what follows decides whether a sentence ends, and it may come later.
+LOOKING_AHEAD = ("approx", "etc", "y", "[1", "\n")
+STEADY = [fragment for fragment in FRAGMENTS if not fragment.startswith(LOOKING_AHEAD)]
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(
-    st.lists(
-        st.sampled_from([f for f in FRAGMENTS if not f.startswith(("approx", "etc", "y", "[1"))]), max_size=10
-    ).map("".join),
+    st.lists(st.sampled_from(STEADY), max_size=10).map("".join),
     st.lists(st.integers(0, 10**6), max_size=30),
 )
 def test_the_cuts_do_not_matter(text: str, cuts: list[int]) -> None:
