@@ -22,7 +22,8 @@ from app.paths import DataFolder, default_data_dir, resource
 
 ENV_PREFIX = "DOCENT_"
 DATA_DIR_ENV = "DOCENT_DATA_DIR"
-_TEXT_KEYS = frozenset({"data_dir", "embedder.folder", "retrieval.store", "model.name", "model.hub"})  # taken as they are, not as YAML
+# Taken as they are, not as YAML.
+_TEXT_KEYS = frozenset({"data_dir", "embedder.folder", "retrieval.store", "model.name", "model.hub"})
 
 
 @dataclass(frozen=True, slots=True)
