@@ -93,7 +93,7 @@ def _report(error: Exception, session: Session, *, as_json: bool) -> int:
 
 def _parse_message(error: Any) -> tuple[str, str]:
     path = error.ctx.command_path if error.ctx is not None else "docent"
-    return error.format_message(), f"See `{path} --help`."
+    return error.format_message().rstrip(".") + ".", f"See `{path} --help`."
 
 
 def _version(value: bool) -> None:

@@ -161,12 +161,17 @@ def _known(key: str, place: str) -> str:
 
 
 def nearest_key(key: str) -> str:
-    """The valid key that a mistyped one most resembles; a right key in the wrong section counts first."""
+    """The valid key or section that a mistyped one most resembles; a right key in the wrong section counts first."""
     valid = valid_keys()
     same_leaf = [name for name in valid if name.rpartition(".")[2] == key.rpartition(".")[2]]
     candidates = same_leaf or valid
     by_likeness = difflib.get_close_matches(key, candidates, n=1, cutoff=0.0)
-    if not same_leaf and "." not in key:  # perhaps the section was left out, and the key mistyped
+    if not same_leaf and "." not in key:  # perhaps a section mistyped, or left out before a mistyped key
+        sections = difflib.get_close_matches(
+            key, {name.partition(".")[0] for name in valid if "." in name}, n=1, cutoff=0.8
+        )
+        if sections:
+            return sections[0]
         leaves = {name.rpartition(".")[2]: name for name in valid}
         close = difflib.get_close_matches(key, leaves, n=1, cutoff=0.6)
         if close:

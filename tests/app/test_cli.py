@@ -129,6 +129,8 @@ def test_wrong_use_is_one_line_and_exit_code_2(fresh: Run, arguments: list[str])
     assert result.out == ""
     assert result.err.startswith("docent: ")
     assert result.err.count("\n") == 1
+    sentences = result.err.split(" See ")
+    assert all(sentence.rstrip().endswith(".") and not sentence.endswith("..") for sentence in sentences)
 
 
 @pytest.mark.parametrize(
