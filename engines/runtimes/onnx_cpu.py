@@ -19,17 +19,18 @@ from numpy.typing import NDArray
 
 from engines.build import Build, BuildCache
 from engines.checkpoint import Checkpoint
-from engines.lower_onnx import write_model
-from engines.onnx_graph import MODEL_FILE, WEIGHTS_FILE
 from engines.pages import PAGE_TOKENS
 from engines.runtime import Int64, StepBatch
 from engines.weights import Float
 
-LOWERING = "1"  # grows when the graph's meaning or its inputs change
+_MODEL_FILE, _WEIGHTS_FILE = "model.onnx", "weights.bin"  # as engines/onnx_graph.py names them
+LOWERING = "1"
 # A token's arithmetic costs about this share of reading all weights once (4096 x 4096 INT4, two Zen 4 cores: 0.21 ms
 # for one row, 0.78 ms for 16).
 _ROW_COST = 1 / 6
-_LARGEST_FRAME = 1024  # tokens in one run, which bounds the memory of activations
+# The kernels are no faster with more (196 GFLOP/s a core from 32 rows to 1,024), while a shorter
+# chunk of a prompt leaves out more of the scores that causality makes zero, and keeps activations in the cache.
+_LARGEST_FRAME = 128  # tokens in one run
 
 
 class OnnxRuntime:
@@ -53,8 +54,8 @@ class OnnxRuntime:
         self._embed = Embedding(checkpoint)
         with _build(checkpoint, cache) as build:
             self.notes = build.notes
-            self._weight_bytes = (build.folder / WEIGHTS_FILE).stat().st_size
-            self._session = _session(build.folder / MODEL_FILE, threads)
+            self.weight_bytes = (build.folder / _WEIGHTS_FILE).stat().st_size
+            self._session = _session(build.folder / _MODEL_FILE, threads)
         # One slot more than the pages have: what padded tokens write goes there.
         self._unused_slot = num_pages * PAGE_TOKENS
         self._pool = np.zeros((2 * spec.num_layers, self._unused_slot + 1, spec.kv_size), np.float32)
@@ -68,21 +69,29 @@ class OnnxRuntime:
     def vocab_size(self) -> int:
         return self.spec.vocab_size
 
+    @property
+    def cache_bytes(self) -> int:
+        """The pool of K and V; the system hands out its memory as pages are first written."""
+        return self._pool.nbytes
+
     def copy_page(self, source: int, target: int) -> None:
         a, b = (slice(page * PAGE_TOKENS, (page + 1) * PAGE_TOKENS) for page in (source, target))
         self._pool[:, b] = self._pool[:, a]
 
     def step(self, batch: StepBatch) -> NDArray[np.float32]:
         logits = np.empty((len(batch.logits_for), self.vocab_size), np.float32)
-        counts = np.diff(batch.sequence_starts)
+        leading, final = _spans(batch)
+        for span in leading:
+            self._run(batch, [span], logits)
         kv_bytes = 4 * 2 * self.spec.num_layers * self.spec.kv_size
-        for group in grouped(counts, batch.context_lengths, kv_bytes / self._weight_bytes):
-            self._run(batch, group, counts[group], logits)
+        counts, contexts = np.array([span.count for span in final]), np.array([span.context for span in final])
+        for group in grouped(counts, contexts, kv_bytes / self.weight_bytes):
+            self._run(batch, [final[index] for index in group], logits)
         return logits
 
-    def _run(self, batch: StepBatch, group: Int64, counts: Int64, logits: NDArray[np.float32]) -> None:
-        """Runs some of the sequences and fills in their rows of ``logits``."""
-        frame = _frame(batch, group, counts, self._unused_slot)
+    def _run(self, batch: StepBatch, spans: list["_Span"], logits: NDArray[np.float32]) -> None:
+        """Runs some spans side by side and fills in their rows of ``logits``."""
+        frame = _frame(batch, spans, self._unused_slot)
         bind = self._binding.bind_cpu_input
         bind("x", self._embed(frame.tokens) * np.float32(self.spec.embedding_scale))
         bind("positions", frame.positions)
@@ -93,11 +102,11 @@ class OnnxRuntime:
         # A chunk of a prompt asks for no logits, but the graph computes at least one row.
         rows = frame.rows if len(frame.rows) else np.zeros((1, 2), np.int64)
         bind("rows", rows)
-        computed = np.empty((len(rows), self.vocab_size), np.float32)
-        value = ort.OrtValue.ortvalue_from_numpy(computed)
-        self._binding.bind_ortvalue_output("logits", value)
+        direct = frame.logits_rows.tolist() == list(range(len(logits))) and len(logits) > 0
+        computed = logits if direct else np.empty((len(rows), self.vocab_size), np.float32)
+        self._binding.bind_ortvalue_output("logits", ort.OrtValue.ortvalue_from_numpy(computed))
         self._session.run_with_iobinding(self._binding)
-        if len(frame.rows):
+        if not direct and len(frame.rows):
             logits[frame.logits_rows] = computed
 
     def _bind_fixed(self) -> None:
@@ -133,6 +142,8 @@ class Embedding:
 def grouped(counts: Int64, contexts: Int64, context_cost: float) -> list[Int64]:
     """Which sequences run together. A run costs 1 (the weights are read), a padded token ``_ROW_COST`` and a padded
     position of a context ``context_cost``; a group is closed when its padding would cost more than a run of its own."""
+    if len(counts) == 1:
+        return [np.zeros(1, np.int64)]
     groups: list[list[int]] = []
     for index in sorted(range(len(counts)), key=lambda i: (-counts[i], -contexts[i])):
         if groups:
@@ -148,8 +159,38 @@ def grouped(counts: Int64, contexts: Int64, context_cost: float) -> list[Int64]:
 
 
 @dataclass(frozen=True, slots=True)
+class _Span:
+    """Flat tokens ``start:stop`` of one sequence; its context is that long after them."""
+
+    sequence: int
+    start: int
+    stop: int
+    context: int
+
+    @property
+    def count(self) -> int:
+        return self.stop - self.start
+
+
+def _spans(batch: StepBatch) -> tuple[list[_Span], list[_Span]]:
+    """Each sequence's tokens in spans of at most ``_LARGEST_FRAME``: those that must run before the sequence's last
+    one, in order, and the last ones."""
+    leading: list[_Span] = []
+    final: list[_Span] = []
+    for sequence, context in enumerate(batch.context_lengths.tolist()):
+        start, stop = (int(at) for at in batch.sequence_starts[sequence : sequence + 2])
+        first = context - (stop - start)
+        while stop - start > _LARGEST_FRAME:
+            first += _LARGEST_FRAME
+            leading.append(_Span(sequence, start, start + _LARGEST_FRAME, first))
+            start += _LARGEST_FRAME
+        final.append(_Span(sequence, start, stop, context))
+    return leading, final
+
+
+@dataclass(frozen=True, slots=True)
 class _Frame:
-    """B sequences padded to n tokens and S positions of context. Padding sees position 0 alone."""
+    """B spans padded to n tokens and S positions of context. Padding sees position 0 alone."""
 
     tokens: Int64  # [B, n]
     positions: Int64  # [B, n]
@@ -159,21 +200,20 @@ class _Frame:
     logits_rows: Int64  # [N], where they belong in the step's logits
 
 
-def _frame(batch: StepBatch, group: Int64, counts: Int64, unused_slot: int) -> _Frame:
-    width, pages = int(counts.max()), -(-int(batch.context_lengths[group].max()) // PAGE_TOKENS)
-    shape = (len(group), width)
+def _frame(batch: StepBatch, spans: list[_Span], unused_slot: int) -> _Frame:
+    shape = (len(spans), max(span.count for span in spans))
     tokens, positions = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     write = np.full(shape, unused_slot, np.int64)
     wanted: list[tuple[int, int, int]] = []
-    row_of = {int(flat): row for row, flat in enumerate(batch.logits_for)}
-    for i, sequence in enumerate(group):
-        start, stop = int(batch.sequence_starts[sequence]), int(batch.sequence_starts[sequence + 1])
-        tokens[i, : stop - start] = batch.tokens[start:stop]
-        positions[i, : stop - start] = batch.positions[start:stop]
-        write[i, : stop - start] = batch.slots[start:stop]
-        wanted += [(row_of[flat], i, flat - start) for flat in range(start, stop) if flat in row_of]
-    table = batch.page_table[group, :pages]
-    read = (table[:, :, None] * PAGE_TOKENS + np.arange(PAGE_TOKENS)).reshape(len(group), -1)
+    row_of = {flat: row for row, flat in enumerate(batch.logits_for.tolist())}
+    for i, span in enumerate(spans):
+        tokens[i, : span.count] = batch.tokens[span.start : span.stop]
+        positions[i, : span.count] = batch.positions[span.start : span.stop]
+        write[i, : span.count] = batch.slots[span.start : span.stop]
+        wanted += [(row_of[flat], i, flat - span.start) for flat in range(span.start, span.stop) if flat in row_of]
+    pages = -(-max(span.context for span in spans) // PAGE_TOKENS)
+    table = batch.page_table[[span.sequence for span in spans], :pages]
+    read = (table[:, :, None] * PAGE_TOKENS + np.arange(PAGE_TOKENS)).reshape(len(spans), -1)
     read[read < 0] = unused_slot
     places = np.array(wanted, np.int64).reshape(-1, 3)
     return _Frame(tokens, positions, write, read, np.ascontiguousarray(places[:, 1:]), places[:, 0])
@@ -194,13 +234,19 @@ def _build(checkpoint: Checkpoint, cache: Path | None) -> Iterator[Build]:
     """The built model; without a cache it lives as long as the block."""
     if cache is not None:
         versions = {"onnxruntime": ort.__version__, "lowering": LOWERING}
-        yield BuildCache(cache).get(checkpoint.folder, "onnx", versions, lambda folder: write_model(checkpoint, folder))
+        yield BuildCache(cache).get(checkpoint.folder, "onnx", versions, lambda folder: _write(checkpoint, folder))
         return
     folder = Path(tempfile.mkdtemp(prefix="docent-onnx-"))
     try:
-        yield Build(folder, write_model(checkpoint, folder))
+        yield Build(folder, _write(checkpoint, folder))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write(checkpoint: Checkpoint, folder: Path) -> tuple[str, ...]:
+    from engines.lower_onnx import write_model  # the onnx package is needed to build only
+
+    return write_model(checkpoint, folder)
 
 
 def _session(model: Path, threads: int | None) -> ort.InferenceSession:

@@ -1,0 +1,209 @@
+"""Tokens per second of the engine on this CPU, beside llama.cpp with the same shape, threads and bits in the same run.
+
+    python -m benchmarks.engine_cpu                                    # ours alone
+    python -m benchmarks.engine_cpu --llama-python OTHER/bin/python    # both, alternating
+    python -m benchmarks.engine_cpu --shapes 100M 1B --threads 2 --rounds 5 --past 64
+
+Weights are random INT4: ours in groups of 128 with zero points (AWQ), llama.cpp's Q4_0 (groups of 32). Each side has a
+process of its own and is idle while the other runs. Medians over rounds: a prompt of 512 tokens, and 64 tokens of
+decoding one by one behind ``--past`` tokens of context. Peak memory is that of our process, the interpreter included.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engines.pages import PAGE_TOKENS
+
+PROMPT, ANSWER = 512, 64
+INSTALL = "python -m venv other && CMAKE_ARGS=-DGGML_NATIVE=ON other/bin/pip install llama-cpp-python gguf"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What was measured of one engine: tokens a second, and bytes."""
+
+    prefill: float
+    decode: float
+    peak_bytes: int
+
+
+class Worker:
+    """A process that measures on request, see llama_cpp_worker.py for the protocol."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.hello = self._read()
+
+    def ask(self, op: str, tokens: int, past: int) -> float:
+        """Seconds: of the whole prompt, or the median of a single token."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"op": op, "tokens": tokens, "past": past}) + "\n")
+        self._process.stdin.flush()
+        return float(statistics.median(self._read()["seconds"]))
+
+    def close(self) -> int:
+        """Returns the peak of its resident memory."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        peak = int(self._read()["peak_bytes"])
+        self._process.wait()
+        return peak
+
+    def _read(self) -> dict[str, Any]:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            sys.exit("A measuring process ended early; its message is above.")
+        return dict(json.loads(line))
+
+
+def read_bandwidth(threads: int) -> float:
+    """Bytes a second that this many threads read from memory; best of several passes over 256 MB each."""
+    blocks = [np.ones(64 << 20, np.float32) for _ in range(threads)]
+    best = 0.0
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(7):
+            start = time.perf_counter()
+            list(pool.map(lambda block: np.dot(block, block), blocks))
+            best = max(best, sum(block.nbytes for block in blocks) / (time.perf_counter() - start))
+    return best
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def serve(folder: Path, cache: Path, threads: int, context: int) -> None:
+    """Our side of the protocol, in its own process."""
+    from engines.checkpoint import Checkpoint
+    from engines.runtime import StepBatch
+    from engines.runtimes.onnx_cpu import OnnxRuntime
+
+    pages = -(-context // PAGE_TOKENS)
+    idle = peak_bytes()
+    runtime = OnnxRuntime(Checkpoint(folder), pages, context, threads=threads, cache=cache)
+    table = np.arange(pages)[None]
+
+    def step(start: int, count: int) -> float:
+        at = np.arange(start, start + count)
+        began = time.perf_counter()
+        batch = StepBatch(
+            tokens=5 + at % 1000,
+            positions=at,
+            slots=at,
+            sequence_starts=np.array([0, count]),
+            context_lengths=np.array([start + count]),
+            page_table=table[:, : -(-(start + count) // PAGE_TOKENS)],
+            logits_for=np.array([count - 1]),
+        )
+        runtime.step(batch)
+        return time.perf_counter() - began
+
+    sizes = {"weight_bytes": runtime.weight_bytes, "cache_bytes": runtime.cache_bytes, "idle_bytes": idle}
+    print(json.dumps(sizes), flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        past, tokens = request["past"], request["tokens"]
+        if past:
+            step(0, past)
+        seconds = [step(past, tokens)] if request["op"] == "prefill" else [step(past + i, 1) for i in range(tokens)]
+        print(json.dumps({"seconds": seconds}), flush=True)
+    print(json.dumps({"peak_bytes": peak_bytes()}), flush=True)
+
+
+def measure(workers: Sequence[Worker], rounds: int, past: int) -> list[Side]:
+    """Alternates between the workers; the first round warms up and does not count."""
+    times: list[dict[str, list[float]]] = [{"prefill": [], "decode": []} for _ in workers]
+    for round_number in range(rounds + 1):
+        for op, tokens, before in (("prefill", PROMPT, 0), ("decode", ANSWER, past)):
+            for worker, taken in zip(workers, times, strict=True):
+                seconds = worker.ask(op, tokens, before)
+                time.sleep(0.1)  # threads that spin for more work fall asleep
+                if round_number:
+                    taken[op].append(seconds)
+    return [
+        Side(PROMPT / statistics.median(t["prefill"]), 1 / statistics.median(t["decode"]), worker.close())
+        for worker, t in zip(workers, times, strict=True)
+    ]
+
+
+def compare(name: str, arguments: argparse.Namespace, folder: Path) -> None:
+    from engines.synthetic import SHAPES, write_checkpoint
+
+    shape = SHAPES[name]
+    checkpoint, cache = folder / name, folder / "cache"
+    if not (checkpoint / "model.safetensors.index.json").exists():
+        write_checkpoint(checkpoint, shape)
+    threads, context = str(arguments.threads), str(arguments.context)
+    ours = [sys.executable, __file__, "--serve", str(checkpoint), str(cache), threads, context]
+    # The first process builds; the second finds the build, so that its peak memory is that of running the model.
+    Worker(ours).close()
+    workers = [Worker(ours)]
+    if arguments.llama_python:
+        (folder / f"{name}.json").write_text(json.dumps(asdict(shape)), encoding="utf-8")
+        script = str(Path(__file__).with_name("llama_cpp_worker.py"))
+        files = [str(folder / f"{name}.json"), str(folder / f"{name}.gguf")]
+        workers.append(Worker([arguments.llama_python, script, *files, threads, context]))
+    bandwidth = read_bandwidth(arguments.threads)
+    sides = measure(workers, arguments.rounds, arguments.past)
+    report(name, shape.parameters, workers[0].hello, sides, bandwidth)
+
+
+def report(name: str, parameters: int, hello: dict[str, Any], sides: Sequence[Side], bandwidth: float) -> None:
+    weights, cache = hello["weight_bytes"], hello["cache_bytes"]
+    ours = sides[0]
+    print(f"{name}: {parameters / 1e6:,.0f} M parameters, {weights / 1e6:,.0f} MB of weights")
+    for label, side in zip(("docent", "llama.cpp"), sides, strict=False):
+        print(
+            f"  {label:10} prefill {side.prefill:7,.0f} tok/s   decode {side.decode:6.1f} tok/s"
+            f"   peak memory {side.peak_bytes / 1e6:6,.0f} MB"
+        )
+    for theirs in sides[1:]:
+        prefill, decode = ours.prefill / theirs.prefill, ours.decode / theirs.decode
+        print(f"  {'ratio':10} prefill {prefill:7.2f}         decode {decode:6.2f}")
+    read = ours.decode * weights
+    print(f"  decode reads {read / 1e9:.1f} GB/s, {read / bandwidth:.0%} of the {bandwidth / 1e9:.1f} GB/s measured")
+    above = ours.peak_bytes - hello["idle_bytes"]
+    print(
+        f"  peak memory {ours.peak_bytes / (weights + cache):.2f} x (weights + {cache / 1e6:.0f} MB of cache),"
+        f" {above / (weights + cache):.2f} x without the {hello['idle_bytes'] / 1e6:.0f} MB of an idle process"
+    )
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["--serve"]:
+        folder, cache, threads, context = sys.argv[2:]
+        serve(Path(folder), Path(cache), int(threads), int(context))
+        return
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shapes", nargs="+", default=["100M", "1B", "3B"])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--past", type=int, default=64, help="tokens of context before decoding")
+    parser.add_argument("--context", type=int, default=1024, help="tokens that the cache holds")
+    parser.add_argument("--llama-python", help="a Python with llama-cpp-python and gguf")
+    parser.add_argument("--folder", type=Path, help="where models are kept between runs")
+    arguments = parser.parse_args()
+    if not arguments.llama_python:
+        print(f"llama.cpp is left out. To add it: {INSTALL}, then --llama-python other/bin/python\n")
+    with tempfile.TemporaryDirectory() as temporary:
+        for name in arguments.shapes:
+            compare(name, arguments, arguments.folder or Path(temporary))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""The llama.cpp side of benchmarks/engine_cpu.py, run by a Python that has llama-cpp-python and gguf.
+
+    python benchmarks/llama_cpp_worker.py SHAPE.json MODEL.gguf THREADS CONTEXT
+
+Writes MODEL.gguf (Q4_0, random weights) where it is missing, then reads one JSON object a line from standard input,
+{"op": "prefill" | "decode", "tokens": n, "past": m}, and answers each with {"seconds": [...]}; at the end of the
+input with {"peak_bytes": n}. Knows nothing of Docent.
+"""
+
+import ctypes
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+
+def write_gguf(path: Path, shape: dict[str, int]) -> None:
+    import gguf
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    hidden, inner, layers = shape["hidden"], shape["inner"], shape["layers"]
+    head_dim = hidden // shape["heads"]
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_context_length(shape["context"])
+    writer.add_embedding_length(hidden)
+    writer.add_block_count(layers)
+    writer.add_feed_forward_length(inner)
+    writer.add_head_count(shape["heads"])
+    writer.add_head_count_kv(shape["kv_heads"])
+    writer.add_rope_dimension_count(head_dim)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_vocab_size(shape["vocabulary"])
+    writer.add_tokenizer_model("no_vocab")
+
+    def matrix(name: str, out: int, inputs: int) -> None:
+        """Q4_0: blocks of 32 inputs, a float16 scale and 16 bytes of nibbles each."""
+        blocks = np.empty((out, inputs // 32, 18), np.uint8)
+        blocks[:, :, 2:] = rng.integers(0, 256, (out, inputs // 32, 16), np.uint8)
+        scale = rng.uniform(0.8, 1.2, (out, inputs // 32)) / (4.6 * inputs**0.5)
+        blocks[:, :, :2] = scale.astype(np.float16)[:, :, None].view(np.uint8)
+        writer.add_tensor(name, blocks.reshape(out, -1), raw_dtype=gguf.GGMLQuantizationType.Q4_0)
+
+    matrix("token_embd.weight", shape["vocabulary"], hidden)
+    matrix("output.weight", shape["vocabulary"], hidden)
+    writer.add_tensor("output_norm.weight", np.ones(hidden, np.float32))
+    for layer in range(layers):
+        prefix = f"blk.{layer}."
+        kv = shape["kv_heads"] * head_dim
+        for name, out, inputs in (
+            ("attn_q", hidden, hidden),
+            ("attn_k", kv, hidden),
+            ("attn_v", kv, hidden),
+            ("attn_output", hidden, hidden),
+            ("ffn_gate", inner, hidden),
+            ("ffn_up", inner, hidden),
+            ("ffn_down", hidden, inner),
+        ):
+            matrix(f"{prefix}{name}.weight", out, inputs)
+        for name in ("attn_norm", "ffn_norm"):
+            writer.add_tensor(f"{prefix}{name}.weight", np.ones(hidden, np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+class LlamaCpp:
+    """llama.cpp's C interface: a context with batches of 512 and flash attention as it chooses."""
+
+    def __init__(self, path: Path, threads: int, context: int) -> None:
+        import llama_cpp
+
+        self.lib: Any = llama_cpp
+        self._log = llama_cpp.llama_log_callback(lambda *_: None)
+        llama_cpp.llama_log_set(self._log, ctypes.c_void_p(0))
+        llama_cpp.llama_backend_init()
+        self.model = llama_cpp.llama_model_load_from_file(str(path).encode(), llama_cpp.llama_model_default_params())
+        params = llama_cpp.llama_context_default_params()
+        params.n_ctx, params.n_batch, params.n_ubatch = context, 512, 512
+        params.n_threads = params.n_threads_batch = threads
+        self.context = llama_cpp.llama_init_from_model(self.model, params)
+        assert self.context, f"llama.cpp does not load {path}"
+
+    def clear(self) -> None:
+        self.lib.llama_memory_clear(self.lib.llama_get_memory(self.context), True)
+
+    def step(self, count: int) -> float:
+        """Computes ``count`` more tokens and the logits of the last; seconds."""
+        tokens = (ctypes.c_int32 * count)(*[5 + i % 1000 for i in range(count)])
+        start = time.perf_counter()
+        code = self.lib.llama_decode(self.context, self.lib.llama_batch_get_one(tokens, count))
+        self.lib.llama_get_logits_ith(self.context, -1)
+        assert code == 0, f"llama_decode: {code}"
+        return time.perf_counter() - start
+
+
+def main() -> None:
+    shape_path, model_path, threads, context = sys.argv[1:]
+    if not Path(model_path).exists():
+        write_gguf(Path(model_path), json.loads(Path(shape_path).read_text()))
+    model = LlamaCpp(Path(model_path), int(threads), int(context))
+    print(json.dumps({"ready": True}), flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        model.clear()
+        if request["past"]:
+            model.step(request["past"])
+        if request["op"] == "prefill":
+            seconds = [model.step(request["tokens"])]
+        else:
+            seconds = [model.step(1) for _ in range(request["tokens"])]
+        print(json.dumps({"seconds": seconds}), flush=True)
+    print(json.dumps({"peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
