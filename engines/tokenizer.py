@@ -78,6 +78,7 @@ class ModelTokenizer:
                 self._template.render(
                     messages=[dict(message) for message in messages],
                     add_generation_prompt=True,
+                    enable_thinking=False,  # Qwen 3: the answer at once, without reasoning in front of it
                     bos_token=self._bos,
                     eos_token=self._eos,
                 )
@@ -91,7 +92,9 @@ class ModelTokenizer:
 
 
 def _compile(text: str) -> Any:
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    # As transformers sets it up, so that templates written for it work.
+    extensions = ["jinja2.ext.loopcontrols"]
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=extensions)
 
     def refuse(message: str) -> None:
         raise TemplateError(message)

@@ -41,3 +41,19 @@ def test_special_tokens_in_a_message_are_text() -> None:
 def test_without_a_template_it_is_a_transcript() -> None:
     chat, tokenizer = encoder(None)
     assert tokenizer.decode(chat.encode([{"role": "user", "content": "Why?"}])) == "User: Why?\nAssistant:"
+
+
+def test_templates_may_leave_a_loop_and_turn_thinking_off() -> None:
+    template = (
+        "{% for m in messages %}{% if loop.index > 1 %}{% break %}{% endif %}{{ m['content'] }}{% endfor %}"
+        "{% if enable_thinking is defined and not enable_thinking %} (at once){% endif %}"
+    )
+    chat, tokenizer = encoder(template)
+    given = [{"role": "user", "content": "one"}, {"role": "assistant", "content": "two"}]
+    assert tokenizer.decode(chat.encode(given)) == "one (at once)"
+
+
+def test_a_template_cannot_reach_the_machine() -> None:
+    chat, _ = encoder("{{ messages.__class__.__mro__[1].__subclasses__() }}")
+    with pytest.raises(RequestError):
+        chat.encode([{"role": "user", "content": "b"}])
