@@ -1,0 +1,1 @@
+"""Recipes of the built-in models: data, training, export and evaluation. Needs torch; the product does not."""

@@ -1,0 +1,210 @@
+"""Where the evaluation gets its numbers from: reader and embedder, by torch (a card) or ONNX Runtime (the product).
+
+Pairs of token ids in, relevance, no-answer probability and best span out; texts in, unit vectors out.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+SPAN_WIDTH = 30
+Floats = NDArray[np.float32]
+Pair = tuple[NDArray[np.int64], int, int]  # ids, first passage token, first token of type 1
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One row a pair. ``span`` is (first, last) token in the passage; ``null`` and ``best`` are log probabilities."""
+
+    relevance: Floats
+    null: Floats
+    best: Floats
+    span: NDArray[np.int64]
+
+    def features(self) -> Floats:
+        """[pairs, 3]: relevance, log odds of an answer against none, log probability of the span among spans."""
+        some = np.log1p(-np.exp(np.minimum(self.null, -1e-6)))
+        return np.stack([self.relevance, np.clip(some - self.null, -15, 15), self.best - some], 1).astype(np.float32)
+
+
+class ReaderBackend(Protocol):
+    def score(self, pairs: Sequence[Pair]) -> Scored: ...
+
+
+class TorchReader:
+    """A .safetensors reader on the card."""
+
+    def __init__(self, path: Path) -> None:
+        import torch
+
+        from training.encoder import load_reader
+        from training.store import Shape
+        from training.train_reader import Distributions
+
+        self.torch = torch
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.model = load_reader(path).to(self.device).eval()
+        tokens = 65536 if self.device.type == "cuda" else 2048
+        self.shape = Shape(tokens, tokens // 32, 384)
+
+        def run(b: dict[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
+            out = self.model(b["ids"], b["types"], b["positions"], b["cu"], self.shape.longest)
+            d = Distributions(out, b, self.shape.longest)
+            start = b["cu"][:-1].long().clamp(max=len(b["ids"]) - 1)
+            null = d.joint[start, 0]
+            rest = d.joint.clone()
+            rest[start, 0] = -60000.0
+            value, width = rest.max(1)
+            index = b["cu"][:-1, None].long() + torch.arange(self.shape.longest, device=value.device)
+            inside = index < b["cu"][1:, None]
+            index = index.clamp(max=len(value) - 1)
+            best, at = torch.where(inside, value[index], -60000.0).max(1)
+            first = index.gather(1, at[:, None])[:, 0]
+            return d.relevance, null, best, first - start, width[first]
+
+        self.run = torch.compile(run, dynamic=False) if self.device.type == "cuda" else run
+
+    def score(self, pairs: Sequence[Pair]) -> Scored:
+        from training.store import pack
+        from training.train_reader import tensors
+
+        torch = self.torch
+        relevance, null, best = (np.zeros(len(pairs), np.float32) for _ in range(3))
+        span = np.zeros((len(pairs), 2), np.int64)
+        at = 0
+        while at < len(pairs):
+            end, used = at, 0
+            while end < len(pairs) and used + len(pairs[end][0]) <= self.shape.tokens:
+                if end - at >= self.shape.sequences - self.shape.tokens // self.shape.longest - 2:
+                    break
+                used += len(pairs[end][0])
+                end += 1
+            items = [(ids, first, kind, None, 0.0) for ids, first, kind in pairs[at:end]]
+            b = {k: v.to(self.device, non_blocking=True) for k, v in tensors(pack(items, self.shape)).items()}
+            cuda = self.device.type == "cuda"
+            with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=cuda):
+                out = [x[: end - at].float().cpu().numpy() for x in self.run(b)]
+            relevance[at:end], null[at:end], best[at:end] = out[:3]
+            first_token = np.array([p[1] for p in pairs[at:end]])
+            span[at:end, 0] = out[3] - first_token
+            span[at:end, 1] = span[at:end, 0] + out[4]
+            at = end
+        return Scored(relevance, null, best, span)
+
+
+def decode_padded(ends: Floats, band: Floats, inside: NDArray[np.bool_]) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    """Span scores of one padded batch -> null, best (log probabilities), span. band [pairs, length, SPAN_WIDTH]."""
+    n, length = inside.shape
+    reach = np.zeros((n, length, SPAN_WIDTH), np.bool_)
+    for d in range(min(SPAN_WIDTH, length)):
+        reach[:, : length - d, d] = inside[:, : length - d] & inside[:, d:]
+    flat = np.where(reach, band, -np.inf).reshape(n, -1)
+    null = band[:, 0, 0]
+    top = np.maximum(flat.max(1), null)
+    total = top + np.log(np.exp(flat - top[:, None]).sum(1) + np.exp(null - top))
+    at = flat.argmax(1)
+    first = at // SPAN_WIDTH
+    span = np.stack([first, first + at % SPAN_WIDTH], 1)
+    return null - total, flat[np.arange(n), at] - total, span
+
+
+class OnnxReader:
+    """A reader.onnx on the CPU, as the product runs it."""
+
+    def __init__(self, path: Path, threads: int = 2, batch: int = 8) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self.batch = batch
+
+    def score(self, pairs: Sequence[Pair]) -> Scored:
+        order = np.argsort([len(p[0]) for p in pairs], kind="stable")
+        relevance, null, best = (np.zeros(len(pairs), np.float32) for _ in range(3))
+        span = np.zeros((len(pairs), 2), np.int64)
+        for i in range(0, len(pairs), self.batch):
+            rows = order[i : i + self.batch]
+            length = max(len(pairs[r][0]) for r in rows)
+            ids, mask, types = (np.zeros((len(rows), length), np.int64) for _ in range(3))
+            inside = np.zeros((len(rows), length), np.bool_)
+            for j, r in enumerate(rows):
+                row, first, kind = pairs[r]
+                ids[j, : len(row)], mask[j, : len(row)], types[j, kind : len(row)] = row, 1, 1
+                inside[j, first : len(row) - 1] = True
+            feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+            relevance[rows], ends, band = self.session.run(["relevance", "ends", "band"], feeds)
+            null[rows], best[rows], where = decode_padded(ends, band, inside)
+            span[rows] = where - np.array([pairs[r][1] for r in rows])[:, None]
+        return Scored(relevance, null, best, span)
+
+
+def torch_embedder(folder: Path, tokenizer: Tokenizer) -> Callable[[Sequence[str]], Floats]:
+    """Mean of the last layer over the tokens, to length 1 (a BERT folder on the card)."""
+    import torch
+
+    from training.encoder import load_encoder
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = load_encoder(folder).to(device).eval()
+
+    def embed(texts: Sequence[str]) -> Floats:
+        rows = [e.ids[:256] for e in tokenizer.encode_batch(list(texts))]
+        out = np.zeros((len(rows), model.config.hidden_size), np.float32)
+        at = 0
+        while at < len(rows):
+            end, used = at, 0
+            while end < len(rows) and used + len(rows[end]) <= 131072:
+                used += len(rows[end])
+                end += 1
+            lengths = torch.tensor([len(r) for r in rows[at:end]], device=device)
+            cu = torch.nn.functional.pad(lengths.cumsum(0), (1, 0)).int()
+            ids = torch.tensor([t for r in rows[at:end] for t in r], device=device)
+            positions = torch.cat([torch.arange(len(r), device=device) for r in rows[at:end]])
+            with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                x = model(ids, torch.zeros_like(ids), positions, cu, 256).float()
+            index = torch.repeat_interleave(torch.arange(end - at, device=device), lengths)
+            total = torch.zeros(end - at, x.shape[1], device=device).index_add_(0, index, x)
+            out[at:end] = torch.nn.functional.normalize(total, dim=1).cpu().numpy()
+            at = end
+        return out
+
+    return embed
+
+
+def onnx_embedder(path: Path, tokenizer: Tokenizer, threads: int = 2) -> Callable[[Sequence[str]], Floats]:
+    """An ONNX sentence encoder: inputs ids, mask (and types); takes its first output, pooled here if it is not yet."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    names = {i.name for i in session.get_inputs()}
+
+    def embed(texts: Sequence[str]) -> Floats:
+        rows = [e.ids[:256] for e in tokenizer.encode_batch(list(texts))]
+        order = np.argsort([len(r) for r in rows], kind="stable")
+        out: Floats | None = None
+        for i in range(0, len(rows), 32):
+            chosen = order[i : i + 32]
+            length = max(len(rows[r]) for r in chosen)
+            ids, mask = np.zeros((len(chosen), length), np.int64), np.zeros((len(chosen), length), np.int64)
+            for j, r in enumerate(chosen):
+                ids[j, : len(rows[r])], mask[j, : len(rows[r])] = rows[r], 1
+            feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+            x = session.run(None, {k: v for k, v in feeds.items() if k in names})[0]
+            if x.ndim == 3:
+                x = (x * mask[:, :, None]).sum(1)
+            x = x / np.linalg.norm(x, axis=1, keepdims=True)
+            if out is None:
+                out = np.zeros((len(rows), x.shape[1]), np.float32)
+            out[chosen] = x
+        assert out is not None
+        return out
+
+    return embed

@@ -1,0 +1,268 @@
+"""python -m training.evaluate FILE --reader reader.onnx --embedder model.onnx --tokenizer tokenizer.json
+
+Prints the table of the reader, the reranker and the whole pipeline on any SQuAD-format file (``--split val`` or
+``test`` takes the held-out articles of SQuAD's train file). ``--calibration FILE`` uses its thresholds;
+``--calibrate FILE`` fits them on this data and writes them, so never do both on the same split. ``.safetensors``
+readers and BERT folders run by torch. ``--questions N`` takes an evenly spread sample.
+"""
+
+import argparse
+import json
+import re
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training import backends, metrics
+from training.corpus import read_squad, split_articles
+from training.prepare_squad import Flat, flatten, lacks, plain
+from training.search import fuse, keyword_search
+from training.store import Shape, load_tokenizer, pair_tokens
+
+DEPTH = 20  # passages that are reranked and read
+SHAPE = Shape()
+_EDGE = re.compile(r"^[\s,.;:]+|[\s,;:]+$")
+
+
+class Pairs:
+    """Tokenises a split once and turns (question, passage) numbers into the reader's input."""
+
+    def __init__(self, flat: Flat, tokenizer_path: Path) -> None:
+        tokenizer = load_tokenizer(tokenizer_path)
+        encode = lambda texts: tokenizer.encode_batch(list(texts), add_special_tokens=False)  # noqa: E731
+        self.flat = flat
+        self.questions = [np.array(e.ids, np.uint16) for e in encode(q[0] for q in flat.questions)]
+        self.contexts = [np.array(e.ids, np.uint16) for e in encode(p[0] for p in flat.passages)]
+        passages = encode(p[1] for p in flat.passages)
+        self.passages = [np.array(e.ids, np.uint16) for e in passages]
+        self.offsets = [e.offsets for e in passages]
+
+    def pair(self, question: int, passage: int, context: bool = True) -> backends.Pair:
+        q = self.questions[question]
+        c = self.contexts[passage] if context else self.contexts[passage][:0]
+        ids, first = pair_tokens(q, c, self.passages[passage], SHAPE)
+        return ids, first, min(len(q), SHAPE.question) + 2
+
+    def text(self, passage: int, span: NDArray[np.int64]) -> str:
+        offsets = self.offsets[passage]
+        first, last = (min(int(i), len(offsets) - 1) for i in span)
+        return _EDGE.sub("", self.flat.passages[passage][1][offsets[first][0] : offsets[last][1]])
+
+
+def logistic(x: NDArray[np.float64], y: NDArray[np.float64], steps: int = 50) -> NDArray[np.float64]:
+    """Weights and bias by Newton's method with a little ridge."""
+    x = np.concatenate([x, np.ones((len(x), 1))], 1)
+    w = np.zeros(x.shape[1])
+    for _ in range(steps):
+        p = 1 / (1 + np.exp(-x @ w))
+        h = (x * (p * (1 - p))[:, None]).T @ x + 1e-3 * np.eye(len(w))
+        w += np.linalg.solve(h, x.T @ (y - p) - 1e-3 * w)
+    return w
+
+
+def probability(w: Sequence[float], features: NDArray[np.floating]) -> NDArray[np.float64]:
+    return 1 / (1 + np.exp(-(features @ np.array(w[:-1]) + w[-1])))
+
+
+def best_threshold(p: NDArray[np.float64], y: NDArray[np.bool_], most_wrong: float | None = None) -> float:
+    """The most accurate threshold, or the highest that refuses at most ``most_wrong`` of the answerable."""
+    if most_wrong is not None:
+        return float(np.quantile(p[y], most_wrong))
+    order = np.argsort(p)
+    right = np.cumsum(~y[order]) + y.sum() - np.cumsum(y[order])
+    return float(p[order][int(right.argmax())])
+
+
+def evaluate(
+    flat: Flat,
+    pairs: Pairs,
+    reader: backends.ReaderBackend,
+    embed: Callable[[Sequence[str]], backends.Floats],
+    calibration: dict[str, list[float]] | None,
+    asked: NDArray[np.int64],
+    workers: int,
+) -> tuple[dict[str, float], dict[str, list[float]]]:
+    """-> the table's rows and the calibration (fitted here when none is given)."""
+    fit = calibration is None
+    cal: dict[str, list[float]] = dict(calibration or {})
+    table: dict[str, float] = {}
+    questions = [flat.questions[i] for i in asked]
+    gold = np.array([q[1] for q in questions])
+    answers = [[a for _, a in q[2]] for q in questions]
+
+    for name, context in (("gold passage", True), ("gold passage, no title", False)):
+        out = reader.score([pairs.pair(q, g, context) for q, g in zip(asked, gold, strict=True)])
+        texts = [pairs.text(g, s) for g, s in zip(gold, out.span, strict=True)]
+        table[f"{name}: exact match"] = np.mean(
+            [metrics.exact_match(t, a) for t, a in zip(texts, answers, strict=True)]
+        )
+        table[f"{name}: F1"] = np.mean([metrics.f1(t, a) for t, a in zip(texts, answers, strict=True)])
+        if context:
+            with_gold = out
+
+    keyword = keyword_search(flat.passages, [q[0] for q in questions], 50, workers)
+    plain_texts = [plain(t) for _, t in flat.passages]
+    rows, wrong = [], []
+    for i, row in enumerate(keyword):
+        same = [p for p in row if p >= 0 and p != gold[i] and flat.article[p] == flat.article[gold[i]]]
+        hard = [int(p) for p in same if lacks(plain_texts[p], questions[i][2])]
+        if hard:
+            rows.append(i)
+            wrong.append(hard[0])
+    without = reader.score([pairs.pair(asked[i], p) for i, p in zip(rows, wrong, strict=True)])
+    x = np.concatenate([with_gold.features()[rows], without.features()]).astype(np.float64)
+    y = np.repeat([True, False], len(rows))
+    if fit:
+        cal["passage"] = logistic(x, y.astype(float)).tolist()
+    p = probability(cal["passage"], x)
+    if fit:
+        cal["passage_threshold"] = [best_threshold(p, y)]
+    table["no-answer decision: accuracy"] = np.mean((p >= cal["passage_threshold"][0]) == y)
+
+    vectors = embed([f"{c}\n{t}" if c else t for c, t in flat.passages])
+    queries = embed([q[0] for q in questions])
+    table |= first_stage(queries, vectors, keyword, gold)
+    dense = top(queries, vectors, np.full(len(questions), -1), flat.article, 50)
+    fused = fuse(dense, keyword, DEPTH)
+    run = Run(pairs, reader, asked, fused)
+    if fit:
+        weights = [(run.rank_accuracy(gold, a), a) for a in (0.0, 0.1, 0.2, 0.35, 0.5, 1.0)]
+        cal["rank_odds_weight"] = [max(weights)[1]]
+    order = run.order(cal["rank_odds_weight"][0])
+    hit = np.take_along_axis(fused, order, 1) == gold[:, None]
+    for k in (1, 5):
+        table[f"reranked: answering passage at {k}"] = hit[:, :k].any(1).mean()
+    if fit:
+        tried = [(run.answer_f1(order, b, answers), b) for b in (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)]
+        cal["answer_span_weight"] = [max(tried)[1]]
+    texts, chosen = run.answers(order, cal["answer_span_weight"][0])
+    table["pipeline: exact match"] = np.mean([metrics.exact_match(t, a) for t, a in zip(texts, answers, strict=True)])
+    table["pipeline: F1"] = np.mean([metrics.f1(t, a) for t, a in zip(texts, answers, strict=True)])
+
+    # the question's own article taken out of the index
+    own = flat.article[gold]
+    dense = top(queries, vectors, own, flat.article, 50)
+    left = np.where(flat.article[np.maximum(keyword, 0)] == own[:, None], -1, keyword)
+    away = Run(pairs, reader, asked, fuse(dense, left, DEPTH))
+    _, away_chosen = away.answers(away.order(cal["rank_odds_weight"][0]), cal["answer_span_weight"][0])
+    x = np.concatenate([chosen, away_chosen]).astype(np.float64)
+    y = np.repeat([True, False], len(questions))
+    if fit:
+        cal["answer"] = logistic(x, y.astype(float)).tolist()
+    p = probability(cal["answer"], x)
+    if fit:
+        cal["answer_threshold"] = [best_threshold(p, y, 0.08)]
+    found = p >= cal["answer_threshold"][0]
+    table["article removed: refused"] = 1 - found[len(questions) :].mean()
+    table["article present: wrongly refused"] = 1 - found[: len(questions)].mean()
+    return {k: float(v) for k, v in table.items()}, cal
+
+
+def top(
+    queries: backends.Floats, vectors: backends.Floats, exclude: NDArray[np.int32], article: NDArray[np.int32], k: int
+) -> NDArray[np.int32]:
+    """[questions, k] nearest passages, those of the excluded article left out."""
+    out = np.empty((len(queries), min(k, len(vectors))), np.int32)
+    for i in range(0, len(queries), 1024):
+        s = queries[i : i + 1024] @ vectors.T
+        s[article[None] == exclude[i : i + 1024, None]] = -2
+        out[i : i + 1024] = np.argsort(-s, 1)[:, :k]
+    return out
+
+
+def first_stage(
+    queries: backends.Floats, vectors: backends.Floats, keyword: NDArray[np.int32], gold: NDArray[np.int64]
+) -> dict[str, float]:
+    dense = top(queries, vectors, np.full(len(queries), -1), np.zeros(len(vectors), np.int32), 50)
+    table = {}
+    for name, found in (("dense", dense), ("keyword", keyword), ("fused", fuse(dense, keyword, 50))):
+        hit = found == gold[:, None]
+        for k in (1, 5, 20):
+            table[f"{name}: answering passage at {k}"] = hit[:, :k].any(1).mean()
+    return table
+
+
+class Run:
+    """Every question read against its candidates."""
+
+    def __init__(
+        self, pairs: Pairs, reader: backends.ReaderBackend, asked: NDArray[np.int64], candidates: NDArray[np.int32]
+    ) -> None:
+        self.pairs, self.candidates = pairs, candidates
+        where = np.argwhere(candidates >= 0)
+        began = time.time()
+        scored = reader.score([pairs.pair(asked[i], candidates[i, j]) for i, j in where])
+        self.milliseconds = 1000 * (time.time() - began) / len(asked)
+        self.features = np.full((*candidates.shape, 3), -99.0, np.float32)
+        self.features[where[:, 0], where[:, 1]] = scored.features()
+        self.span = np.zeros((*candidates.shape, 2), np.int64)
+        self.span[where[:, 0], where[:, 1]] = scored.span
+
+    def order(self, odds_weight: float) -> NDArray[np.int64]:
+        return np.argsort(-(self.features[..., 0] + odds_weight * self.features[..., 1]), 1, kind="stable")
+
+    def rank_accuracy(self, gold: NDArray[np.int64], odds_weight: float) -> float:
+        first = np.take_along_axis(self.candidates, self.order(odds_weight)[:, :1], 1)[:, 0]
+        return float((first == gold).mean())
+
+    def answers(self, order: NDArray[np.int64], span_weight: float) -> tuple[list[str], backends.Floats]:
+        """The answer among the first five passages and the features of the passage it stands in."""
+        near = order[:, :5]
+        f = np.take_along_axis(self.features, near[..., None], 1)
+        pick = (f[..., 0] + 0.2 * f[..., 1] + span_weight * f[..., 2]).argmax(1)
+        chosen = near[np.arange(len(near)), pick]
+        texts = [
+            self.pairs.text(self.candidates[i, c], self.span[i, c]) if self.candidates[i, c] >= 0 else ""
+            for i, c in enumerate(chosen)
+        ]
+        return texts, self.features[np.arange(len(near)), chosen]
+
+    def answer_f1(self, order: NDArray[np.int64], span_weight: float, answers: Sequence[Sequence[str]]) -> float:
+        texts, _ = self.answers(order, span_weight)
+        return float(np.mean([metrics.f1(t, a) for t, a in zip(texts, answers, strict=True)]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--split", choices=("all", "val", "test"), default="all")
+    parser.add_argument("--reader", type=Path, nargs="+", required=True)
+    parser.add_argument("--embedder", type=Path, required=True)
+    parser.add_argument("--tokenizer", type=Path, required=True)
+    parser.add_argument("--calibration", type=Path, default=None)
+    parser.add_argument("--calibrate", type=Path, default=None)
+    parser.add_argument("--questions", type=int, default=None)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", type=Path, default=None)
+    args = parser.parse_args()
+    articles = read_squad(args.file)
+    flat = flatten(articles if args.split == "all" else split_articles(articles)[args.split])
+    pairs = Pairs(flat, args.tokenizer)
+    count = min(args.questions or len(flat.questions), len(flat.questions))
+    asked = np.linspace(0, len(flat.questions) - 1, count).astype(np.int64)
+    tokenizer = load_tokenizer(args.tokenizer)
+    embed = (
+        backends.torch_embedder(args.embedder, tokenizer)
+        if args.embedder.is_dir()
+        else backends.onnx_embedder(args.embedder, tokenizer, args.threads)
+    )
+    cal = json.loads(args.calibration.read_text()) if args.calibration else None
+    tables = []
+    for path in args.reader:
+        onnx = path.suffix == ".onnx"
+        reader = backends.OnnxReader(path, args.threads) if onnx else backends.TorchReader(path)
+        table, fitted = evaluate(flat, pairs, reader, embed, cal, asked, args.threads)
+        tables.append(table)
+        print(f"\n{path.name} on {count} questions, {len(flat.passages)} passages ({args.file.name} {args.split})")
+        print("\n".join(f"{k:42s} {100 * v:6.2f}" for k, v in table.items()), flush=True)
+        if args.calibrate:
+            args.calibrate.write_text(json.dumps(fitted, indent=2) + "\n")
+    if args.json:
+        args.json.write_text(json.dumps(tables, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""python -m training.prepare_squad --data ../shared/data --tokenizer MINILM/tokenizer.json --out out/data
+
+Splits SQuAD by article, searches each split's own paragraphs with BM25, and writes
+``squad-{train,val,test}.npz`` (stores), ``squad-{train,val,test}.candidates.npy`` ([questions, 50] paragraphs by
+BM25, the answering one included). No torch.
+"""
+
+import argparse
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.corpus import Article, read_squad, split_articles
+from training.search import keyword_search
+from training.store import MAX_NEGATIVES, answer_places, build_store, load_tokenizer
+
+
+@dataclass(frozen=True)
+class Flat:
+    """A split as lists: passages are (title, text); a question is (text, passage, answers)."""
+
+    passages: list[tuple[str, str]]
+    questions: list[tuple[str, int, tuple[tuple[int, str], ...]]]
+    article: NDArray[np.int32]  # of each passage
+
+
+def flatten(articles: list[Article]) -> Flat:
+    passages: list[tuple[str, str]] = []
+    questions: list[tuple[str, int, tuple[tuple[int, str], ...]]] = []
+    article: list[int] = []
+    for number, a in enumerate(articles):
+        for p in a.paragraphs:
+            questions += [(q.text, len(passages), q.answers) for q in p.questions if q.answers]
+            passages.append((a.title, p.text))
+            article.append(number)
+    return Flat(passages, questions, np.array(article, np.int32))
+
+
+_NOISE = re.compile(r"\b(a|an|the)\b|[^\w\s]")
+
+
+def plain(text: str) -> str:
+    return " ".join(_NOISE.sub(" ", text.lower()).split())
+
+
+def lacks(passage: str, answers: tuple[tuple[int, str], ...]) -> bool:
+    """``passage`` is plain() text; true where no answer stands in it as words."""
+    return not any(f" {plain(a)} " in f" {passage} " for _, a in answers)
+
+
+def mine(flat: Flat, found: NDArray[np.int32], rng: np.random.Generator) -> list[list[int]]:
+    """For each question: up to 10 BM25 passages and up to 6 of the same article, none with the answer."""
+    texts = [plain(t) for _, t in flat.passages]
+    members: dict[int, list[int]] = {}
+    for p, a in enumerate(flat.article):
+        members.setdefault(int(a), []).append(p)
+    out = []
+    for (_, gold, answers), row in zip(flat.questions, found, strict=True):
+        hard = [int(p) for p in row if p >= 0 and p != gold and lacks(texts[p], answers)][:10]
+        same = [p for p in members[int(flat.article[gold])] if p != gold and p not in hard and lacks(texts[p], answers)]
+        rng.shuffle(same)
+        out.append((hard + same)[:MAX_NEGATIVES])
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--tokenizer", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--workers", type=int, default=2)
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    tokenizer = load_tokenizer(args.tokenizer)
+    for name, articles in split_articles(read_squad(args.data / "qa/squad-train-v1.1.json.xz")).items():
+        flat = flatten(articles)
+        found = keyword_search(flat.passages, [q[0] for q in flat.questions], 50, args.workers)
+        np.save(args.out / f"squad-{name}.candidates.npy", found)
+        negatives = mine(flat, found, np.random.default_rng(0))
+        questions = [
+            (
+                text,
+                gold,
+                [(s, s + len(a)) for start, a in answers for s in answer_places(flat.passages[gold][1], start, a)],
+                wrong,
+            )
+            for (text, gold, answers), wrong in zip(flat.questions, negatives, strict=True)
+        ]
+        store = build_store(tokenizer, flat.passages, questions)
+        store.save(args.out / f"squad-{name}.npz")
+        print(f"{name}: {len(articles)} articles, {len(flat.passages)} paragraphs, {len(store)} questions", flush=True)
+
+
+if __name__ == "__main__":
+    main()

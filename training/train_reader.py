@@ -1,0 +1,236 @@
+"""python -m training.train_reader --start MINILM_FOLDER --train out/data/squad-train.npz --out out/reader/a.safetensors
+
+Trains the joint reader and reranker. ``--train`` takes stores with a repeat factor (``a.npz:2``). A group is a
+question with its answering passage and ``--group`` - 1 negatives. The losses: joint span (start, end) over the
+passage and CLS as "no answer"; start and end apart; relevance by itself and against the group. ``--teachers`` are
+readers whose averaged distributions are followed too. The average of the weights over the last part of training is
+saved. A smaller card: lower ``--tokens``; without a card it runs too, slowly.
+"""
+
+import argparse
+import copy
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - the usual name
+
+from training.encoder import SPAN_WIDTH, Reader, load_reader, save_reader
+from training.store import Batch, Shape, Store, batches
+
+LOW = -30000.0
+
+
+def padded(values: Tensor, cu: Tensor, longest: int, fill: float) -> Tensor:
+    """Flat [tokens] -> [sequences, longest]."""
+    index = cu[:-1, None].long() + torch.arange(longest, device=cu.device)
+    out = values[index.clamp(max=len(values) - 1)]
+    return torch.where(index < cu[1:, None], out, fill)
+
+
+def span_masks(inside: Tensor, sequence: Tensor, cu: Tensor) -> tuple[Tensor, Tensor]:
+    """-> single [tokens] (may start or end an answer, CLS included), band [tokens, SPAN_WIDTH]."""
+    first = torch.zeros_like(inside)
+    first[cu[:-1].long().clamp(max=len(inside) - 1)] = True
+    ahead = F.pad(inside, (0, SPAN_WIDTH)).unfold(0, SPAN_WIDTH, 1)[: len(inside)]
+    same = F.pad(sequence, (0, SPAN_WIDTH), value=-1).unfold(0, SPAN_WIDTH, 1)[: len(inside)] == sequence[:, None]
+    band = inside[:, None] & ahead & same
+    band[:, 0] |= first
+    return inside | first, band
+
+
+class Distributions:
+    """Log probabilities of joint spans, starts, ends and the relevance logits of one batch."""
+
+    def __init__(self, out: tuple[Tensor, Tensor, Tensor], b: dict[str, Tensor], longest: int) -> None:
+        ends, band, self.relevance = out
+        single, pairs = span_masks(b["inside"], b["sequence"], b["cu"])
+        cu, sequence = b["cu"], b["sequence"]
+        band = band.masked_fill(~pairs, LOW)
+        total = torch.logsumexp(padded(torch.logsumexp(band, 1), cu, longest, LOW), 1)
+        self.joint = band - total[sequence][:, None]
+        ends = ends.masked_fill(~single[:, None], LOW)
+        self.ends = torch.stack(
+            [e - torch.logsumexp(padded(e, cu, longest, LOW), 1)[sequence] for e in ends.unbind(1)], 1
+        )
+        self.pairs, self.single = pairs, single
+
+
+def supervised(d: Distributions, b: dict[str, Tensor], group: int, null_weight: float) -> dict[str, Tensor]:
+    starts, stops = b["spans"].unbind(-1)  # [sequences, MAX_SPANS]
+    known = starts >= 0
+    width = stops - starts
+    weight = b["has_span"] * torch.where(b["label"] > 0, 1.0, null_weight)
+    fits = known & (width < SPAN_WIDTH)
+    s, w = starts.clamp(min=0), width.clamp(0, SPAN_WIDTH - 1)
+    joint = torch.logsumexp(d.joint[s, w].masked_fill(~fits, LOW), 1)
+    apart = torch.logsumexp((d.ends[s, 0] + d.ends[stops.clamp(min=0), 1]).masked_fill(~known, LOW), 1)
+    use = weight * fits.any(1)
+    label, counted = b["label"].clamp(min=0), b["label"] >= 0
+    losses = {
+        "joint": -(joint * use).sum() / use.sum().clamp(min=1),
+        "apart": -(apart * weight).sum() / weight.sum().clamp(min=1) / 2,
+        "relevance": (F.binary_cross_entropy_with_logits(d.relevance, label, reduction="none") * counted).sum()
+        / counted.sum().clamp(min=1),
+    }
+    if group > 1:
+        rows = d.relevance.view(-1, group)
+        real = counted.view(-1, group).all(1)
+        losses["rank"] = -(F.log_softmax(rows, 1)[:, 0] * real).sum() / real.sum().clamp(min=1)
+    return losses
+
+
+def distilled(d: Distributions, teacher: dict[str, Tensor], b: dict[str, Tensor], group: int) -> dict[str, Tensor]:
+    """Cross entropy against the teachers' averaged probabilities."""
+    real = b["label"] >= 0
+    on = real[b["sequence"]]
+    n = real.sum().clamp(min=1)
+    joint = -(teacher["joint"] * d.joint).masked_fill(~d.pairs | ~on[:, None], 0).sum() / n
+    apart = -(teacher["ends"] * d.ends).masked_fill(~d.single[:, None] | ~on[:, None], 0).sum() / n / 2
+    soft = F.binary_cross_entropy_with_logits(d.relevance, teacher["relevance"], reduction="none")
+    losses = {"t_joint": joint, "t_apart": apart, "t_relevance": (soft * real).sum() / n}
+    if group > 1:
+        rows = F.log_softmax(d.relevance.view(-1, group), 1)
+        groups = real.view(-1, group).all(1)
+        cross = -(teacher["rank"] * rows).sum(1)
+        losses["t_rank"] = (cross * groups).sum() / groups.sum().clamp(min=1)
+    return losses
+
+
+@torch.no_grad()
+def teach(teachers: Sequence[Reader], b: dict[str, Tensor], shape: Shape, group: int) -> dict[str, Tensor]:
+    out: dict[str, Tensor] = {}
+    for t in teachers:
+        d = Distributions(t(b["ids"], b["types"], b["positions"], b["cu"], shape.longest), b, shape.longest)
+        part = {"joint": d.joint.exp(), "ends": d.ends.exp(), "relevance": d.relevance.sigmoid()}
+        if group > 1:
+            part["rank"] = d.relevance.view(-1, group).softmax(1)
+        for k, v in part.items():
+            out[k] = out[k] + v / len(teachers) if k in out else v / len(teachers)
+    return out
+
+
+def tensors(batch: Batch) -> dict[str, Tensor]:
+    return {k: torch.from_numpy(getattr(batch, k)) for k in Batch.__dataclass_fields__}
+
+
+class Stream(torch.utils.data.IterableDataset[dict[str, Tensor]]):
+    def __init__(self, store: Store, args: argparse.Namespace, shape: Shape) -> None:
+        self.store, self.args, self.shape = store, args, shape
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        info = torch.utils.data.get_worker_info()
+        share = (info.id, info.num_workers) if info else (0, 1)
+        a = self.args
+        for batch in batches(self.store, a.group, self.shape, a.seed, a.epochs, a.drop_context, share, a.limit):
+            yield tensors(batch)
+
+
+def read_stores(specs: Sequence[str]) -> Store:
+    parts = []
+    for spec in specs:
+        path, _, times = spec.partition(":")
+        parts += [Store.load(Path(path))] * int(times or 1)
+    return Store.join(parts) if len(parts) > 1 else parts[0]
+
+
+def parameter_groups(model: Reader, lr: float, layer_decay: float, weight_decay: float) -> list[dict[str, object]]:
+    depth = model.encoder.config.num_hidden_layers
+    groups: dict[tuple[float, float], list[Tensor]] = {}
+    for name, p in model.named_parameters():
+        if name.startswith("encoder.layers."):
+            scale = layer_decay ** (depth - 1 - int(name.split(".")[2]))
+        else:
+            scale = layer_decay**depth if name.startswith("encoder.") else 1.0
+        groups.setdefault((scale, weight_decay if p.ndim > 1 else 0.0), []).append(p)
+    return [{"params": ps, "lr": lr * s, "weight_decay": w, "peak": lr * s} for (s, w), ps in groups.items()]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--start", type=Path, required=True)
+    parser.add_argument("--train", nargs="+", required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--teachers", type=Path, nargs="*", default=[])
+    parser.add_argument("--hard", type=float, default=1.0, help="weight of the labels beside the teachers")
+    parser.add_argument("--soft", type=float, default=1.0, help="weight of the teachers")
+    parser.add_argument("--group", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--limit", type=int, default=None, help="questions an epoch")
+    parser.add_argument("--lr", type=float, default=3e-4)
+    parser.add_argument("--layer-decay", type=float, default=0.9)
+    parser.add_argument("--weight-decay", type=float, default=0.01)
+    parser.add_argument("--warmup", type=float, default=0.06)
+    parser.add_argument("--dropout", type=float, default=0.1)
+    parser.add_argument("--null-weight", type=float, default=0.5)
+    parser.add_argument("--drop-context", type=float, default=0.25)
+    parser.add_argument("--average", type=float, default=0.999, help="decay of the averaged weights")
+    parser.add_argument("--tokens", type=int, default=24576, help="tokens a batch")
+    parser.add_argument("--sequences", type=int, default=384)
+    parser.add_argument("--longest", type=int, default=384)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.manual_seed(args.seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    cuda = device.type == "cuda"
+    shape = Shape(args.tokens, args.sequences // args.group * args.group, args.longest)
+    store = read_stores(args.train)
+    model = load_reader(args.start, args.dropout).to(device).train()
+    teachers = [load_reader(t).to(device).eval() for t in args.teachers]
+    optimizer = torch.optim.AdamW(
+        parameter_groups(model, args.lr, args.layer_decay, args.weight_decay), betas=(0.9, 0.98), fused=cuda
+    )
+    total = min(len(store), args.limit or len(store)) * args.epochs
+
+    def step_losses(b: dict[str, Tensor], teacher: dict[str, Tensor]) -> dict[str, Tensor]:
+        d = Distributions(model(b["ids"], b["types"], b["positions"], b["cu"], shape.longest), b, shape.longest)
+        losses = {k: args.hard * v for k, v in supervised(d, b, args.group, args.null_weight).items()}
+        if teacher:
+            losses |= {k: args.soft * v for k, v in distilled(d, teacher, b, args.group).items()}
+        return losses
+
+    run = torch.compile(step_losses, dynamic=False) if cuda else step_losses
+    show = torch.compile(teach, dynamic=False) if cuda else teach
+    averaged = {k: v.detach().clone() for k, v in model.state_dict().items()}
+    loader = torch.utils.data.DataLoader(
+        Stream(store, args, shape), batch_size=None, num_workers=args.workers, pin_memory=cuda,
+        prefetch_factor=8 if args.workers else None,
+    )  # fmt: skip
+    print(f"{len(store)} questions, {len(store.passages)} passages, {asdict(shape)}", flush=True)
+    began, seen, step = time.time(), 0, 0
+    for batch in loader:
+        groups = int((batch["label"] >= 0).sum()) // args.group
+        done = seen / total
+        rate = min(1.0, done / args.warmup if args.warmup else 1.0) * max(0.0, 1 - done)
+        for g in optimizer.param_groups:
+            g["lr"] = g["peak"] * max(rate, 1e-4)
+        b = {k: v.to(device, non_blocking=True) for k, v in batch.items()}
+        with torch.autocast(device.type, torch.bfloat16, enabled=cuda):
+            teacher = show(teachers, b, shape, args.group) if teachers else {}
+            losses = run(b, teacher)
+        loss = torch.stack(list(losses.values())).sum()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        seen += groups
+        step += 1
+        decay = min(args.average, (step + 1) / (step + 10))
+        current = [v.detach() for v in model.state_dict().values()]
+        torch._foreach_lerp_(list(averaged.values()), current, 1 - decay)
+        if step % 200 == 0 or step in (1, 20):
+            parts = " ".join(f"{k} {v.item():.3f}" for k, v in losses.items())
+            if not math.isfinite(loss.item()):
+                raise SystemExit(f"the loss is {loss.item()} at step {step}")
+            print(f"step {step} {seen / total:.1%} {parts} {time.time() - began:.0f} s", flush=True)
+    save_reader(copy.deepcopy(averaged), model.encoder.config, args.out)
+    print(f"saved {args.out} after {step} steps, {time.time() - began:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
