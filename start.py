@@ -61,12 +61,20 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         prog="start.py", description="Set Docent up and start it.", epilog="`test` passes what follows it to pytest."
     )
     parser.add_argument("command", nargs="?", choices=["open", "test", "setup"], default="open")
-    parser.add_argument("--port", type=int, help="port of the chat window (default: 7860 or the next free one)")
+    parser.add_argument("--port", type=port, help="port of the chat window (default: 7860 or the next free one)")
     parser.add_argument("--no-browser", action="store_true", help="do not open the browser")
     parser.add_argument("--dev", action="store_true", help="install what the tests need, too")
     if arguments and arguments[0] == "test":
         return parser.parse_args(["test"]), list(arguments[1:])
     return parser.parse_args(arguments), []
+
+
+def port(text: str) -> int:
+    """A port's number, checked before the set-up takes its minutes."""
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError("a port lies between 0 and 65535")
+    return number
 
 
 def command_line(options: argparse.Namespace, rest: Sequence[str], python: Path) -> list[str]:
@@ -230,6 +238,9 @@ def explain_pip(lines: Iterable[str], log: Path) -> str:
         return "The disk is full. Make room and run this again; it goes on where it stopped."
     if re.search("Connection(?:Error|ResetError)|NewConnection|Timeout|Temporary failure|ProxyError|SSLError", text):
         return "A package could not be downloaded. Check the internet connection and run this again."
+    absent = re.search(r"requirement (\S+).*\(from versions: none\)", text)
+    if absent is not None:
+        return f"pip finds no {absent.group(1)} for this Python. Check the internet connection and pip's settings."
     missing = re.search(r"No matching distribution found for (\S+)", text)
     if missing is not None:
         return f"No version of {missing.group(1)} suits this computer and Python. The log is {log}"

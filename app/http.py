@@ -84,6 +84,12 @@ def create_api(assistant: Assistant) -> FastAPI:
     for router in (_library_routes(assistant), _question_routes(assistant), _conversation_routes(assistant)):
         api.include_router(router, prefix="/api")
     api.include_router(openai_routes(assistant))
+
+    @api.api_route("/api/{rest:path}", methods=["GET", "POST", "PATCH", "DELETE"], include_in_schema=False)
+    def unknown(rest: str) -> Response:
+        # The window, mounted at "/", would answer in a shape of its own.
+        raise HTTPException(404, f"There is no /api/{rest}.")
+
     return api
 
 

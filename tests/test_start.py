@@ -146,6 +146,7 @@ def test_a_full_disk_is_named_before_anything_is_made(
         ("WARNING: Retrying ... NewConnectionError(...)\nERROR: No matching distribution found for x", "internet"),
         ("ReadTimeoutError: Read timed out.", "internet"),
         ("ERROR: No matching distribution found for faiss-cpu>=1.12", "faiss-cpu>=1.12 suits"),
+        ("Could not find a version that satisfies the requirement a>=1 (from versions: none)", "internet"),
         ("  OSError: Readme file does not exist: README.md\nhint: See above for details.", "Readme file does not"),
         ("", "no reason was given"),
     ],
@@ -198,6 +199,16 @@ def test_a_log_gets_lines_and_a_terminal_one_line(start: ModuleType) -> None:
 def test_what_runs_in_the_environment(start: ModuleType, arguments: list[str], command: list[str]) -> None:
     options, rest = start.parse(arguments)
     assert start.command_line(options, rest, Path("python")) == ["python", *command]
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "many"])
+def test_a_wrong_port_is_said_before_anything_is_set_up(
+    start: ModuleType, port: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        start.main(["--port", port])
+    assert stopped.value.code == 2
+    assert "--port" in capsys.readouterr().err
 
 
 def test_the_exit_code_is_that_of_what_ran(start: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

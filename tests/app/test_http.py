@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from app.assistant import Assistant
@@ -129,6 +130,15 @@ def test_every_error_has_the_same_shape(client: TestClient, method: str, url: st
     error = response.json()["error"]
     assert error["message"]
     assert set(error) == {"message", "remedy"}
+
+
+def test_an_unknown_address_has_that_shape_beside_the_window_too(assistant: Assistant) -> None:
+    api = create_api(assistant)
+    api.mount("/", FastAPI())
+    with TestClient(api) as opened:
+        response = opened.get("/api/nothing/here")
+    assert response.status_code == 404
+    assert set(response.json()["error"]) == {"message", "remedy"}
 
 
 def test_page_pictures_exist_only_for_pdfs(client: TestClient) -> None:
