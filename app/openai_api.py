@@ -103,6 +103,11 @@ def openai_routes(assistant: "Assistant") -> APIRouter:
     def embeddings(body: EmbeddingBody) -> Response:
         return _json(_embeddings(assistant, body))
 
+    @routes.api_route("/{rest:path}", methods=["GET", "POST", "DELETE"], include_in_schema=False)
+    def unknown(rest: str) -> Response:
+        # The window, mounted at "/", would answer in a shape of its own.
+        raise _ApiError(404, f"There is no /v1/{rest} here.", "invalid_request_error", "unknown_url")
+
     return routes
 
 

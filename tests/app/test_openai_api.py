@@ -192,6 +192,9 @@ def test_errors_have_openais_shape(served: Served) -> None:
         chat(served, top_p=3)
     with pytest.raises(openai.BadRequestError):
         served.client.embeddings.create(model="words", input="x", dimensions=3)
+    with pytest.raises(openai.NotFoundError) as elsewhere:
+        served.client.files.list()
+    assert elsewhere.value.code == "unknown_url"
     assert chat(served, user="me", n=1).choices[0].message.content == REPLY
 
 
