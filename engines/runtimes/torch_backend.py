@@ -62,7 +62,7 @@ class TorchBackend:
             return torch.empty(shape, dtype=_DTYPES[np.dtype(dtype).name], device=self._device)
 
     def address(self, buffer: torch.Tensor, row: int = 0) -> int:
-        return int(buffer.data_ptr()) + row * buffer.stride(0) * buffer.element_size()
+        return int(buffer.data_ptr() + row * buffer.stride(0) * buffer.element_size())
 
     def upload(self, values: NDArray[np.generic], buffer: torch.Tensor) -> None:
         """Copies to the first rows of ``buffer``."""
