@@ -1,0 +1,93 @@
+"""rag.reader_model with a scripted session and a word tokenizer: order, spans in characters, refusal, batching."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from rag.errors import ModelFilesError
+from rag.reader_model import Calibration, ReaderReranker
+from rag.types import Chunk, Document, Hit, Passage
+
+WORDS = ["[CLS]", "[SEP]", "[UNK]", "who", "wrote", "it", "ada", "lovelace", "the", "sea", "is", "wet", "notes"]
+CALIBRATION = Calibration(0.5, 0.2, 0.35, (1.0, 1.0, 0.0, 0.0), 0.5, (1.0, 1.0, 0.0, 0.0), 0.5)
+
+
+class Session:
+    """Finds 'ada lovelace' in the passage; relevance 5 where it stands, -5 elsewhere."""
+
+    def __init__(self) -> None:
+        self.rows: list[list[int]] = []
+
+    def run(self, names: Sequence[str], feeds: dict[str, Any]) -> list[Any]:
+        ids = feeds["input_ids"]
+        band = np.full((*ids.shape, 30), -9.0, np.float32)
+        relevance = np.full(len(ids), -5.0, np.float32)
+        band[:, 0, 0] = 0.0
+        ada = WORDS.index("ada")
+        for i, row in enumerate(ids):
+            self.rows.append(row[feeds["attention_mask"][i] == 1].tolist())
+            for t in np.flatnonzero(row == ada):
+                band[i, t, 1] = 8.0
+                relevance[i] = 5.0
+        return [relevance, band]
+
+
+def document(title: str = "notes") -> Document:
+    return Document(1, 1, "/a", title, "text/plain", "ok", None, 1, 1, 1, "h", 0.0)
+
+
+def reader(session: Session | None = None) -> ReaderReranker:
+    tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(WORDS)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    return ReaderReranker(session or Session(), tokenizer, CALIBRATION)
+
+
+def passage(text: str) -> Passage:
+    return Passage(1, document(), 0, len(text), text, 0.0)
+
+
+def test_the_span_is_given_in_characters_of_the_passage() -> None:
+    (reading,) = reader().read("who wrote it", [passage("the sea  ada lovelace wrote")])
+    assert (reading.start, reading.end, reading.text) == (9, 21, "ada lovelace")
+    assert reading.probability > 0.9
+
+
+def test_hits_come_back_best_first_with_new_scores() -> None:
+    texts = ["the sea is wet", "ada lovelace wrote it", "it is the sea", "wet", "the", "is"]
+    hits = [Hit(Chunk(1, i, 0, 4, t, id=i), document(), 0.0) for i, t in enumerate(texts)]
+    ranked = reader().rerank("who wrote it", hits)
+    assert ranked[0].chunk.id == 1 and ranked[0].score > ranked[1].score
+    assert sorted(h.chunk.id for h in ranked) == list(range(6))
+
+
+def test_nothing_is_answered_where_no_passage_holds_it() -> None:
+    r = reader()
+    assert r.best(r.read("who wrote it", [passage("the sea is wet")])) is None
+    assert r.best([]) is None
+    readings = r.read("who wrote it", [passage("the sea is wet"), passage("ada lovelace")])
+    assert r.best(readings) == 1
+
+
+def test_the_input_is_question_context_passage() -> None:
+    session = Session()
+    reader(session).read("who wrote it", [passage("the sea")])
+    assert session.rows == [
+        [WORDS.index(w) for w in ["[CLS]", "who", "wrote", "it", "[SEP]", "notes", "[SEP]", "the", "sea", "[SEP]"]]
+    ]
+
+
+def test_a_long_passage_is_cut_and_an_empty_one_answers_nothing() -> None:
+    session = Session()
+    long, empty = reader(session).read("who wrote it", [passage("the sea " * 400), passage("")])
+    assert max(map(len, session.rows)) == 384
+    assert (empty.start, empty.end, empty.text) == (0, 0, "")
+    assert long.confidence < 0.5
+
+
+def test_a_folder_without_the_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelFilesError, match=r"reader\.onnx"):
+        ReaderReranker.load(tmp_path)
