@@ -15,7 +15,7 @@ from rag.cite import Locate, citation_for
 from rag.evidence import Candidate, found_features, found_probability, rank_sentences
 from rag.overview import overview
 from rag.protocols import Embedder
-from rag.question import Question, analyse
+from rag.question import Question, analyse, with_news_first
 from rag.quote import LONGEST_QUOTE, PARAGRAPH, cut, is_closed, paragraph_end, readable, with_items, with_siblings
 from rag.sentences import cached_sentences
 from rag.types import Answer, AnswerEvent, Citation, Passage, TextDelta, Turn
@@ -58,8 +58,8 @@ class ExtractiveAnswerer:
         return "extractive"
 
     def answer(self, question: str, passages: Sequence[Passage], history: Sequence[Turn]) -> Iterator[AnswerEvent]:
-        """Yields the answer a sentence at a time. ``history`` is not needed: the question is already complete."""
-        quotes = self._choose(question, passages)
+        """Yields the answer a sentence at a time. ``history`` tells what of the complete question is new."""
+        quotes = self._choose(with_news_first(analyse(question), history), passages)
         if not quotes:
             yield TextDelta(NOT_FOUND)
             yield Answer(NOT_FOUND, found=False, citations=(), answerer=self.name)
@@ -74,9 +74,8 @@ class ExtractiveAnswerer:
                 yield TextDelta(part)
         yield Answer(written, found=True, citations=tuple(citations), answerer=self.name)
 
-    def _choose(self, text: str, passages: Sequence[Passage]) -> list[Quote]:
+    def _choose(self, question: Question, passages: Sequence[Passage]) -> list[Quote]:
         """The quotes that make up the answer, in the order in which they are read; none where evidence is weak."""
-        question = analyse(text)
         usable = [passage for passage in passages if passage.text.strip()]
         if not usable:
             return []

@@ -5,12 +5,13 @@ expects nothing in particular. Knows no documents.
 """
 
 import re
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
 from rag.stop_words import STOP_WORDS
+from rag.types import Turn
 from rag.words import RARE, content_stems, fold, match, prefixes_of, stem, weight, words
 
 Expected = Literal["person", "date", "number", "place", "reason", "definition", "list", "any"]
@@ -59,9 +60,9 @@ _ASKS_FOR: tuple[tuple[Expected, str], ...] = (
     ),
     (
         "list",
-        r"^\W*(?:please )?(?:list|enumerate|name (?:all|the|some|three|two|four|five))\b"
+        r"^\W*(?:please )?(?:list|enumerate|name (?:all|the|some|three|two|four|five)|give me (?:all|the) \w+s)\b"
         r"|\bwhat (?:are|were) (?:the|some|all)\b"
-        r"|\b(?:what|which) (?:\w+ ){0,2}\w+[^s\W]s (?:are|were|do|does|did|have|has|can|should|must)\b",
+        r"|\b(?:what|which) (?!kind|sort|type)(?:\w+ )?\w+[^su\W]s (?:are|were|do|does|did|have|has|can|should|must)\b",
     ),
     (
         "definition",
@@ -105,6 +106,7 @@ _CAPITALISED = re.compile(r"\b[^\W\d_a-zà-öø-ÿ][\w'’-]+")
 _IS = re.compile(
     r"\b(?:is|are|was|were|means?|refers? to|stands? for|describes?|defined as|ist|sind|est|sont|es|son|è)\b"
 )
+_SAID = 0.2  # share of its weight that a word keeps which an earlier question held
 _UNCOMMON = 5.0  # weight from which a capitalised first word passes for a name
 
 
@@ -142,6 +144,15 @@ def analyse(text: str) -> Question:
     )
 
 
+def with_news_first(question: Question, history: Sequence[Turn]) -> Question:
+    """The question with less weight on what earlier questions said: completing it brought in their subject."""
+    said = {term for turn in history for term in content_stems(turn.question)}
+    if question.terms.keys() <= said:
+        return question
+    terms = {term: value * (_SAID if term in said else 1.0) for term, value in question.terms.items()}
+    return replace(question, terms=terms)
+
+
 def respelled(question: Question, known: Callable[[], Set[str]]) -> Question:
     """The question with rare words that occur nowhere replaced by the known word they are one slip away from.
 
@@ -157,7 +168,7 @@ def respelled(question: Question, known: Callable[[], Set[str]]) -> Question:
     for term in doubtful:
         if match(term, there, prefixes_of(there)) == 0:
             instead[term] = min((other for other in there if _one_slip(term, other)), default=term)
-    terms = {instead.get(term, term): weight(instead.get(term, term)) for term in question.terms}
+    terms = {instead.get(term, term): value for term, value in question.terms.items()}
     pairs = tuple((instead.get(left, left), instead.get(right, right)) for left, right in question.pairs)
     return replace(question, terms=terms, pairs=pairs)
 

@@ -18,10 +18,10 @@ _LINE = re.compile(r"[^\n\r\f\v\x85\u2028\u2029]+")
 _MARKER = re.compile(r"(?:[-*+•‣◦▪·●○–—]|\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})[.)]|#{1,6}|>+)[ \t]+(?=\S)")
 _KEYED = re.compile(r"[\w.-]{1,30}(?: [\w.-]{1,30}){0,2} ?[:=](?:\s|$)")  # 'port: 8443', 'Due: 2 April'
 _COLUMNS = re.compile(r"\S(?: {4,}|\t)\S")  # cells set apart by white space
-_CODE_END = (";", "{", "}", "):", "=>", "*/", "->")
+_CODE_END = (";", "{", "}", "):", "=>", "*/", "->", '"""')
 _END = re.compile(
     r"(?P<mark>[.!?…]+|[。！？｡．؟۔।॥])"
-    r"(?P<close>[\"'”’»)\]】」』）]*(?:\[[\w, -]{1,8}\])*)"
+    r"(?P<close>[\"'”’»)\]】」』）*_]*(?:\[[\w, -]{1,8}\])*)"
 )
 _CASELESS_ENDS = frozenset("。！？｡．؟۔।॥")
 _OPENERS = "\"'“‘«([¿¡「『（【*_"
@@ -158,6 +158,8 @@ def _breaks(text: str, before: tuple[int, int], line: tuple[int, int, int]) -> b
         return True
     if text[next_first].islower():
         return False
+    if asks(text, first, last):
+        return True
     listed = last - first < _SHORT_LINE * 4 // 3 and next_last - next_first < _SHORT_LINE
     return last - first < _SHORT_LINE or (listed and text[next_last - 1].isalnum())
 

@@ -25,12 +25,13 @@ del al o eran fue fueron ser esta estan hay han no quien quienes cuando donde co
 cuantas por para con sin sobre su sus lo gli i uno della delle dei degli nel nella di da che chi quando perche
 quanto quanti quale e sono per os as um uma do dos na nos nas sao foi foram nao quem onde qual quais quantos com seu
 sua het een van is zijn was wordt niet dat wat waar wanneer waarom hoe welke hoeveel te voor bij naar
+tiempo lleva lange dauert
 """
 
 # What a question asks with
 _ASKING = """
 according call called define describe detail discuss document documents explain file files find information kind
-know mean mention name need page say show state text type want
+know mean mention name need page say show state supposed text type want
 """
 
 STOP_WORDS = frozenset(_ENGLISH.split()) | frozenset(_OTHERS.split())

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from rag.answer import MOST_SENTENCES, NOT_FOUND, ExtractiveAnswerer
 from rag.quote import readable
-from rag.types import Answer, AnswerEvent, Document, Passage, TextDelta
+from rag.types import Answer, AnswerEvent, Document, Passage, TextDelta, Turn
 from tests.rag.fakes import FakeEmbedder
 
 LOVELACE = (
@@ -262,3 +262,19 @@ def test_a_slip_of_the_finger_does_not_hide_the_answer() -> None:
     text = "To reset the washing machine hold both buttons for five seconds."
     assert quotes("how to reset the washing machien", text) == [text]
     assert quotes("how to reset the washing mahcine", text) == [text]
+
+
+def test_in_a_conversation_what_is_new_in_the_question_counts_most() -> None:
+    text = "Hives on green roofs gained 14 kg of honey.\n\nFunding: the study was paid for by the Muller Foundation."
+    question = "Who paid for the study regarding hives on green roofs?"
+    history = [Turn("How much honey did hives on green roofs gain?", "14 kg")]
+    *_, answer = ExtractiveAnswerer(FakeEmbedder(dimension=256)).answer(question, passages(text), history)
+    assert isinstance(answer, Answer)
+    assert answer.citations[0].quote == "Funding: the study was paid for by the Muller Foundation."
+
+
+def test_the_steps_asked_for_are_quoted_together() -> None:
+    text = "1. Fry the onion for the soup.\n2. Add lentils.\n3. Simmer."
+    assert quotes("Give me the steps for the onion soup", text) == [text]
+    text = "- A talk about the lens\n- Lighthouse Museum"
+    assert quotes("What kind of lens does the talk show?", text) == ["A talk about the lens"]

@@ -105,3 +105,9 @@ def test_markers_and_rows() -> None:
 )
 def test_lines_of_columns_of_settings_and_of_plain_lists_are_units(text: str, units: list[str] | None) -> None:
     assert [text[start:end] for start, end in split_sentences(text)] == (units or text.splitlines())
+
+
+@pytest.mark.parametrize("mark", ["**", "_", ""])
+def test_a_question_in_bold_type_ends_at_its_line(mark: str) -> None:
+    text = f"{mark}How often should I clean the filter of the washing machine?{mark}\nEvery three months."
+    assert [text[start:end] for start, end in split_sentences(text)] == text.splitlines()
