@@ -41,8 +41,10 @@ _LONGROPE = {
 FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "llama": ("Llama", {}),
     "llama-3": ("Llama", {"rope_parameters": _LLAMA3, "tie_word_embeddings": True}),
+    "llama-gqa": ("Llama", {"num_attention_heads": 8, "num_key_value_heads": 2, "head_dim": 16}),
     "llama-bias": ("Llama", {"attention_bias": True, "mlp_bias": True}),
     "mistral": ("Mistral", {"sliding_window": 20, "head_dim": 32}),
+    "mistral-gqa": ("Mistral", {"sliding_window": 20, "head_dim": 16, "num_attention_heads": 16}),
     "qwen2": ("Qwen2", {}),
     "qwen2-sliding": ("Qwen2", {"use_sliding_window": True, "sliding_window": 24, "max_window_layers": 1}),
     "qwen3": ("Qwen3", {"head_dim": 32}),

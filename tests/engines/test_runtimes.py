@@ -119,7 +119,7 @@ def test_chunks_and_single_tokens_give_what_the_whole_prompt_gives(
         assert_close(logits, whole[start:stop])
 
 
-@pytest.mark.parametrize("family", ["llama-3", "mistral", "qwen3", "gemma2"])
+@pytest.mark.parametrize("family", ["llama-3", "llama-gqa", "mistral-gqa", "qwen3", "gemma2"])
 def test_several_sequences_in_one_step(family: str, make: Make, folders: Callable[[str], Path]) -> None:
     """Prefill, decode and verification of drafts side by side; logits come in the order they were asked for."""
     checkpoint = Checkpoint(folders(family))
