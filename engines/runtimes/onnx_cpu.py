@@ -7,6 +7,7 @@ much that is).
 """
 
 import contextlib
+import math
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,9 +17,12 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph
+from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NotImplemented_
 
 from engines.build import Build, BuildCache
 from engines.checkpoint import Checkpoint
+from engines.errors import EngineError, RuntimeUnavailable
 from engines.pages import PAGE_TOKENS
 from engines.runtime import Int64, StepBatch
 from engines.weights import Float
@@ -28,8 +32,8 @@ LOWERING = "1"  # grows when the graph's meaning or its inputs change
 # A token's arithmetic costs about this share of reading all weights once (4096 x 4096 INT4, two Zen 4 cores: 0.21 ms
 # for one row, 0.78 ms for 16).
 _ROW_COST = 1 / 6
-# The kernels are no faster with more (196 GFLOP/s a core from 32 rows to 1,024), while a shorter
-# chunk of a prompt leaves out more of the scores that causality makes zero, and keeps activations in the cache.
+# The kernels are no faster with more (196 GFLOP/s a core from 32 rows to 1,024), while a shorter chunk of a prompt
+# leaves out more of the scores that causality makes zero, and keeps activations in the cache.
 _LARGEST_FRAME = 128  # tokens in one run
 
 
@@ -58,7 +62,7 @@ class OnnxRuntime:
             self._session = _session(build.folder / _MODEL_FILE, threads)
         # One slot more than the pages have: what padded tokens write goes there.
         self._unused_slot = num_pages * PAGE_TOKENS
-        self._pool = np.zeros((2 * spec.num_layers, self._unused_slot + 1, spec.kv_size), np.float32)
+        self._pool = _pool((2 * spec.num_layers, self._unused_slot + 1, spec.kv_size))
         self._binding = self._session.io_binding()
         self._bound: list[object] = []
         self._bind_fixed()
@@ -249,10 +253,25 @@ def _write(checkpoint: Checkpoint, folder: Path) -> tuple[str, ...]:
     return write_model(checkpoint, folder)
 
 
+def _pool(shape: tuple[int, int, int]) -> Float:
+    try:
+        return np.zeros(shape, np.float32)
+    except MemoryError:
+        size = 4 * math.prod(shape) / 1e9
+        raise EngineError(
+            f"A KV cache of {size:.1f} GB does not fit into memory.", "Configure a smaller one."
+        ) from None
+
+
 def _session(model: Path, threads: int | None) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads or 0
     # Patterns are kept for every shape ever seen, and contexts grow with every token.
     options.enable_mem_pattern = False
     options.log_severity_level = 3
-    return ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    try:
+        return ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    except (NotImplemented_, InvalidGraph, Fail) as error:
+        raise RuntimeUnavailable(
+            f"ONNX Runtime {ort.__version__} does not run this model: {error}.", "Install a newer onnxruntime."
+        ) from error

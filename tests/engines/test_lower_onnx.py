@@ -31,7 +31,7 @@ class OneLinear(Checkpoint):
         self.quantization = Quantization("awq" if quantized else "dense", 32)
         self._parts = parts
 
-    def linear(self, layer: int, projection: str) -> Linear:  # type: ignore[override]
+    def linear(self, layer: int, projection: str) -> Linear:
         return self._parts[projection]
 
     def lm_head(self) -> Linear:

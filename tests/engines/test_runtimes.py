@@ -17,6 +17,7 @@ from safetensors.numpy import load_file, save_file
 
 from engines.checkpoint import Checkpoint
 from engines.engine import Engine, EngineConfig
+from engines.errors import EngineError
 from engines.formats import awq
 from engines.pages import PAGE_TOKENS
 from engines.params import SamplingParams
@@ -245,6 +246,23 @@ def test_int4_chunks_and_batches_change_little(tmp_path: Path, folders: Callable
         rows = [Row(start, p[start:stop], pages) for p, pages in zip(prompts, ([3, 1], [0, 2]), strict=True)]
         logits = runtime.step(batch_of(*rows))
     assert_close(logits, np.stack([alone[0][-1], alone[1][-1]]), 0.05)
+
+
+def test_a_cache_larger_than_memory_is_refused_in_words(folders: Callable[[str], Path]) -> None:
+    with pytest.raises(EngineError, match=r"KV cache of .* GB does not fit"):
+        OnnxRuntime(Checkpoint(folders("llama")), 1 << 48, threads=1)
+
+
+def test_a_cached_build_is_used_again(tmp_path: Path, folders: Callable[[str], Path]) -> None:
+    quantise(folders("llama"), tmp_path / "int4", symmetric=False)
+    checkpoint, tokens = Checkpoint(tmp_path / "int4"), some_tokens(20)
+    first = OnnxRuntime(checkpoint, 8, threads=1, cache=tmp_path / "cache")
+    (built,) = (tmp_path / "cache").glob("onnx-*")
+    written = (built / "weights.bin").stat().st_mtime_ns
+    again = OnnxRuntime(checkpoint, 8, threads=1, cache=tmp_path / "cache")
+    assert (built / "weights.bin").stat().st_mtime_ns == written
+    assert again.notes == first.notes and again.notes
+    np.testing.assert_array_equal(again.step(flat_batch(tokens)), first.step(flat_batch(tokens)))
 
 
 def test_groups_hold_every_sequence_once_and_pad_little() -> None:
