@@ -87,6 +87,11 @@ class RetrievalSettings(_Section):
         '"llama_index.vector_stores.qdrant:QdrantVectorStore"; null = the built-in one.',
     )
     store_args: dict[str, Any] = Field(default_factory=dict, description="Arguments for that store's constructor.")
+    reranker: Path | None = Field(
+        default=None,
+        description="Folder of a reader that puts the found passages in order, made by the recipes in training/; "
+        "null = none.",
+    )
 
 
 class AnswerSettings(_Section):

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.config import Settings
 from app.conversations import Conversations
-from app.timing import Stopwatch, TimedEmbedder, TimedLibrary, TimedVectors
+from app.timing import Stopwatch, TimedEmbedder, TimedLibrary, TimedReranker, TimedVectors
 
 if TYPE_CHECKING:
     from app.engine_setup import LocalModel
     from rag.external_store import ExternalStore
     from rag.library import Library
-    from rag.protocols import Answerer, Embedder, Rewriter
+    from rag.protocols import Answerer, Embedder, Reranker, Rewriter
     from rag.retrieve import Retriever
     from rag.sync import Syncer
     from rag.sync_types import VideoReader
@@ -94,9 +94,25 @@ class Parts:
         settings = RetrievalSettings(chosen.depth, chosen.dense_weight, chosen.keyword_weight)
         with watch.step("load"):
             library, vectors, embedder = self.library, self.vectors, self.embedder
+            reranker = None if chosen.reranker is None else TimedReranker(self.reranker, watch)
         return Retriever(
-            TimedLibrary(library, watch), TimedVectors(vectors, watch), TimedEmbedder(embedder, watch), settings
+            TimedLibrary(library, watch),
+            TimedVectors(vectors, watch),
+            TimedEmbedder(embedder, watch),
+            settings,
+            reranker,
         )
+
+    @property
+    def reranker(self) -> "Reranker":
+        return self._once("reranker", self.make_reranker)
+
+    def make_reranker(self) -> "Reranker":
+        from rag.reader_model import ReaderReranker
+
+        folder = self.settings.retrieval.reranker
+        assert folder is not None, "no reranker is set up"
+        return ReaderReranker.load(folder, self.settings.embedder.threads or None)
 
     def make_rewriter(self) -> "Rewriter":
         from rag.rewrite import HeuristicRewriter

@@ -5,17 +5,17 @@ not know that anyone measures.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from rag.types import Filter
+from rag.types import Filter, Hit
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rag.protocols import Embedder
+    from rag.protocols import Embedder, Reranker
     from rag.retrieve import ChunkLibrary, DenseIndex
 
 _EVERYTHING = Filter()
@@ -69,6 +69,18 @@ class TimedEmbedder:
     def embed_query(self, text: str) -> "NDArray[np.float32]":
         with self._watch.step("embed"):
             return self._embedder.embed_query(text)
+
+
+class TimedReranker:
+    """A reranker whose work counts as step ``rerank``."""
+
+    def __init__(self, reranker: "Reranker", watch: Stopwatch) -> None:
+        self._reranker = reranker
+        self._watch = watch
+
+    def rerank(self, question: str, hits: "Sequence[Hit]") -> "list[Hit]":
+        with self._watch.step("rerank"):
+            return self._reranker.rerank(question, hits)
 
 
 class TimedVectors:

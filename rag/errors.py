@@ -1,12 +1,12 @@
 """Failures of documents, library and retrieval that a person can mend.
 
-    RagError
-    +-- ReadError            one document could not be read; it becomes a row with this status, the others go on
-    |   +-- SkippedError     ... on purpose: too large, empty, a kind of file that Docent does not read
-    +-- LibraryError         the library file as a whole: damaged, of a newer version, disk full
-    |   +-- LibraryLocked    another process is writing to it
-    +-- SourceError          a folder or URL that a person named does not exist or cannot be reached
-    +-- ModelFilesError      the embedder's folder lacks a file or holds a wrong one
+RagError
++-- ReadError            one document could not be read; it becomes a row with this status, the others go on
+|   +-- SkippedError     ... on purpose: too large, empty, a kind of file that Docent does not read
++-- LibraryError         the library file as a whole: damaged, of a newer version, disk full
+|   +-- LibraryLocked    another process is writing to it
++-- SourceError          a folder or URL that a person named does not exist or cannot be reached
++-- ModelFilesError      the embedder's folder lacks a file or holds a wrong one
 """
 
 from docent import DocentError

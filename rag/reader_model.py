@@ -1,9 +1,8 @@
-"""A question and passages in, relevance and answer spans out: the built-in reader on ONNX Runtime.
+"""A question and passages in, relevance and answer spans out: a reader trained by training/, on ONNX Runtime.
 
-One model is both the default reranker (``rerank``) and the extractive reader (``read``). Its folder holds
-``reader.onnx``, ``tokenizer.json`` and ``calibration.json`` (see docs/models/reader.md for input, output and
-calibration). Knows neither retrieval nor how answers are phrased. A ``ReaderReranker`` may be used from several
-threads.
+One model is both reranker (``rerank``; the setting retrieval.reranker turns it on) and extractive reader (``read``).
+Its folder holds ``reader.onnx``, ``tokenizer.json`` and ``calibration.json`` (docs/models/reader.md: input, output,
+calibration). Knows neither retrieval nor how answers are phrased. May be used from several threads.
 """
 
 import json
@@ -22,10 +21,9 @@ from rag.chunk import context_of
 from rag.errors import ModelFilesError
 from rag.types import Hit, Passage
 
-SHIPPED_READER = Path(__file__).parent / "models" / "reader"
-
 QUESTION_TOKENS, CONTEXT_TOKENS, MAX_TOKENS = 64, 24, 384  # as in training
 _BATCH = 4  # pairs a run: on two cores faster than all at once, the activations stay in the caches
+_RANK_SPREAD = 6.0  # rank scores lie between about -15 and 15: divided by it, 0 to 1 keeps their distances
 _NEAR = 5  # passages among which the answer is chosen
 
 Floats = NDArray[np.float32]
@@ -95,11 +93,12 @@ class ReaderReranker:
         self._cls, self._sep = cls, sep
 
     @classmethod
-    def load(cls, folder: Path | None = None, threads: int | None = None) -> Self:
-        folder = folder or SHIPPED_READER
+    def load(cls, folder: Path, threads: int | None = None) -> Self:
         for name in ("reader.onnx", "tokenizer.json", "calibration.json"):
             if not (folder / name).is_file():
-                raise ModelFilesError(f"{folder} lacks {name}. Install Docent again, or turn the reader off.")
+                raise ModelFilesError(
+                    f"{folder} lacks {name}. Make it with training/export_reader.py, or set retrieval.reranker to null."
+                )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or 0
         session = onnxruntime.InferenceSession(str(folder / "reader.onnx"), options, providers=["CPUExecutionProvider"])
@@ -114,10 +113,13 @@ class ReaderReranker:
         return self._calibration.answer_threshold
 
     def rerank(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
-        """The same hits, best first; scores are the reader's, comparable within one question."""
+        """The same hits, best first; scores are the reader's, 0 to 1, comparable within one question."""
         pairs = [(context_of(h.document.title, h.chunk.heading_path), h.chunk.text) for h in hits]
         scored = self._score(question, pairs)
-        marked = [replace(h, score=self._rank_score(s)) for h, s in zip(hits, scored, strict=True)]
+        marked = [
+            replace(h, score=1 / (1 + math.exp(-self._rank_score(s) / _RANK_SPREAD)))
+            for h, s in zip(hits, scored, strict=True)
+        ]
         return sorted(marked, key=lambda h: -h.score)
 
     def read(self, question: str, passages: Sequence[Passage]) -> list[Reading]:

@@ -38,6 +38,7 @@ class RetrievalSettings:
     dense_weight: float = 0.5
     keyword_weight: float = 0.5
     proximity_weight: float = 0.3
+    rerank_weight: float = 0.5
 
 
 class DenseIndex(Protocol):
@@ -86,12 +87,8 @@ class Retriever:
         dense = self._dense(question, depth, filter)
         keyword = self._keyword(question, depth, filter)
         fused = fuse(dense, keyword, self._settings.dense_weight, self._settings.keyword_weight)
-        wanted = max(k, _REORDERED) if self._reranker is None else depth
-        hits = self._load(fused, _ranks(dense), _ranks(keyword), wanted)
-        hits = self._reordered(question, hits)
-        if self._reranker is not None:
-            hits = self._reranker.rerank(question, hits)
-        return hits[:k]
+        hits = self._load(fused, _ranks(dense), _ranks(keyword), max(k, _REORDERED))
+        return self._reranked(question, self._reordered(question, hits))[:k]
 
     def passages(self, question: str, filter: Filter = _EVERYTHING, token_budget: int = 1500) -> list[Passage]:
         """What an answer is written from: the best hits within the budget, neighbours merged, numbered from 1."""
@@ -130,6 +127,15 @@ class Retriever:
             for hit, share in zip(hits, near, strict=True)
         ]
         return sorted(scored, key=lambda hit: (-hit.score, hit.chunk.id))
+
+    def _reranked(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
+        """The first hits by their scores and the reranker's; the others follow with theirs."""
+        if self._reranker is None:
+            return list(hits)
+        weight = self._settings.rerank_weight
+        read = {hit.chunk.id: hit.score for hit in self._reranker.rerank(question, hits[:_REORDERED])}
+        scored = [replace(hit, score=(hit.score + weight * read.get(hit.chunk.id, 0.0)) / (1 + weight)) for hit in hits]
+        return sorted(scored, key=lambda hit: (hit.chunk.id not in read, -hit.score, hit.chunk.id))
 
     def _dense(self, question: str, k: int, filter: Filter) -> list[tuple[int, float]]:
         if self._settings.dense_weight <= 0:

@@ -77,7 +77,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One row of the library. ``path`` is an absolute path or a URL; ``size`` is in bytes; ``error`` explains a status."""
+    """One row of the library. ``path`` is an absolute path or a URL, ``size`` is in bytes, ``error`` says why."""
 
     id: int
     source_id: int

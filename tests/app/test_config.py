@@ -103,7 +103,12 @@ def test_unknown_key_in_the_environment_and_on_the_command_line(tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("key", "nearest"),
-    [("prot", "server.port"), ("serve.port", "server.port"), ("library.worker", "library.workers"), ("retrival", "retrieval")],
+    [
+        ("prot", "server.port"),
+        ("serve.port", "server.port"),
+        ("library.worker", "library.workers"),
+        ("retrival", "retrieval"),
+    ],
 )
 def test_nearest_key(key: str, nearest: str) -> None:
     assert nearest_key(key) == nearest

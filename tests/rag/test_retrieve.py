@@ -153,7 +153,7 @@ def test_the_order_is_the_same_every_time(library: Library) -> None:
 def test_a_reranker_has_the_last_word(library: Library) -> None:
     class Reversed:
         def rerank(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
-            return [replace(hit, score=float(n)) for n, hit in enumerate(reversed(hits))]
+            return [replace(hit, score=10.0 * n) for n, hit in enumerate(hits)]
 
     plain = retriever(library).search("the pump", 10)
     finder = Retriever(library, VectorIndex(library, None), WordEmbedder(), reranker=Reversed())
