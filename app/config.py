@@ -74,9 +74,9 @@ class RetrievalSettings(_Section):
     depth: int = Field(
         default=100, ge=1, le=1000, description="Candidates taken from each of dense and keyword search."
     )
-    dense_weight: float = Field(default=0.5, ge=0, description="Weight of dense search in the fusion; 0 turns it off.")
+    dense_weight: float = Field(default=0.45, ge=0, description="Weight of dense search in the fusion; 0 turns it off.")
     keyword_weight: float = Field(
-        default=0.5, ge=0, description="Weight of keyword search in the fusion; 0 turns it off."
+        default=0.55, ge=0, description="Weight of keyword search in the fusion; 0 turns it off."
     )
     token_budget: int = Field(
         default=1500, ge=100, le=100_000, description="Tokens of passages an answer is written from."

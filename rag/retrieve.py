@@ -30,13 +30,13 @@ _TOKENS_PER_HIT = 50  # hits asked for a budget of tokens: some are short, some 
 class RetrievalSettings:
     """``depth`` candidates of each leg are fused with these weights; weight 0 turns a leg off.
 
-    The values were chosen on every other question of chunking-eval and hold on the others, on sec-10-q and on SQuAD
-    paragraphs; between 0.4 and 0.5 for the dense leg and 0.1 and 0.4 for proximity little changes.
+    The values were chosen on chunking-eval, sec-10-q and SQuAD paragraphs together (docs/LOG.md); between 0.35 and 0.5
+    for the dense leg and 0.1 and 0.5 for proximity little changes.
     """
 
     depth: int = 100
-    dense_weight: float = 0.5
-    keyword_weight: float = 0.5
+    dense_weight: float = 0.45
+    keyword_weight: float = 0.55
     proximity_weight: float = 0.3
     rerank_weight: float = 0.5
 
