@@ -2,7 +2,7 @@
 
 How long TensorRT engines of a whole model take to build on this machine's processor, how much memory the process and
 all its children need at most, and how large the engines are next to the checkpoint. The weights are random INT4 with
-zero points, written to a temporary folder. Needs no card; nothing is run. Needs: pip install 'docent-chat[gpu]'
+zero points, written to a temporary folder. Needs no card; nothing is run. Needs the extra gpu.
 """
 
 import argparse

@@ -61,9 +61,8 @@ class GraphWriter:
         self._nodes.append(made)
         return tuple(outputs)
 
-    def constant(self, array: NDArray[np.generic], name: str | None = None) -> str:
+    def constant(self, array: NDArray[np.generic], name: str) -> str:
         """A weight. The same ``name`` twice is the same tensor: the second array is not looked at."""
-        name = name or self._fresh("constant")
         if name in self._named:
             return name
         self._named[name] = name

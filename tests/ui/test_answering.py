@@ -1,3 +1,5 @@
+"""Answers that run in the background: progress, stopping, failing, and pages that follow them."""
+
 from typing import Any
 
 from fakes import FakeAssistant

@@ -1,3 +1,5 @@
+"""Files that are dropped onto the window: where they are kept, and under which names."""
+
 from pathlib import Path
 
 import pytest

@@ -1,3 +1,5 @@
+"""Nothing from a document becomes HTML."""
+
 import json
 
 import pytest

@@ -1,3 +1,5 @@
+"""Syncs that run in the background: progress, cancelling and failing."""
+
 from pathlib import Path
 from typing import Any
 
