@@ -165,7 +165,7 @@ def _extras(settings: Settings) -> Iterator[Check]:
         if importlib.util.find_spec(module) is not None:
             yield Check(f"extra {extra}", "ok", f"Installed, for {purpose}.")
         else:
-            remedy = f"In Docent's folder, .venv/bin/python -m pip install -e '.[{extra}]' adds it."
+            remedy = f"pip install 'docent-chat[{extra}]' adds it."
             yield Check(f"extra {extra}", "ok", f"Not installed; it is for {purpose}.", remedy)
 
 

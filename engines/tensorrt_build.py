@@ -132,9 +132,7 @@ def find_compiler() -> TensorRtCompiler:
     for library in LIBRARIES:
         if find_spec(library) is not None:
             return TensorRtCompiler(library)
-    raise RuntimeUnavailable(
-        "TensorRT is not installed.", "In Docent's folder: .venv/bin/python -m pip install -e '.[gpu]'"
-    )
+    raise RuntimeUnavailable("TensorRT is not installed.", "Install it with: pip install 'docent-chat[gpu]'")
 
 
 def build_model(

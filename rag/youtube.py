@@ -44,7 +44,7 @@ from rag.types import ParsedDocument
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "video/youtube"
-INSTALL_PLAYLISTS = "In Docent's folder: .venv/bin/python -m pip install -e '.[youtube]'"
+INSTALL_PLAYLISTS = "Install it with: pip install 'docent-chat[youtube]'"
 
 _SITE = "https://www.youtube.com"
 _HOSTS = frozenset(("youtube.com", "m.youtube.com", "music.youtube.com", "youtube-nocookie.com", "youtu.be"))

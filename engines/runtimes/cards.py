@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from engines.errors import RuntimeUnavailable
 
-_INSTALL = "In Docent's folder: .venv/bin/python -m pip install -e '.[gpu]'"
+_INSTALL = "Install it with: pip install 'docent-chat[gpu]'"
 _FALL_BACK = "Docent uses the processor instead."
 
 

@@ -13,7 +13,7 @@ import pypdfium2 as pdfium
 from rag.readers.pdf_text import clean
 from rag.readers.pdf_words import Fragment, PageText
 
-REMEDY = "To read scanned pages, run in Docent's folder: .venv/bin/python -m pip install -e '.[ocr]'"
+REMEDY = 'To read scanned pages, install the extra: pip install "docent-chat[ocr]".'
 _SCALE = 200 / 72
 """Pixels for a point: 200 dots an inch."""
 _MAX_PIXELS = 12_000_000
