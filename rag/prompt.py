@@ -26,7 +26,7 @@ SYSTEM_TEXT = (
 )
 _HISTORY_SHARE = 0.25  # of the budget that earlier exchanges may take before the oldest are left out
 _LEAST_CHARS = 80  # a passage is not cut shorter than this
-_REFERENCE = re.compile(r"\[(\d{1,3}(?: ?[,;] ?\d{1,3})*)\]")
+REFERENCE = re.compile(r"\[(\d{1,3}(?: ?[,;] ?\d{1,3})*)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,31 +79,36 @@ def build_prompt(
 
 
 def _assemble(question: str, passages: Sequence[Passage], turns: Sequence[Turn], system_text: str) -> Prompt:
-    ordered = sorted(passages, key=lambda passage: (passage.document.id, passage.start))
-    labels = dict(enumerate(ordered, start=1))
-    parts = [system_text, *(_block(label, passage) for label, passage in labels.items())]
+    labels = in_document_order(passages)
+    parts = [system_text, *(block(label, passage) for label, passage in labels.items())]
     messages = [Message("system", "\n\n".join(parts))]
     for turn in turns:
         # Numbers in earlier answers meant other prompts' passages.
-        messages += [Message("user", turn.question), Message("assistant", _without_references(turn.answer))]
+        messages += [Message("user", turn.question), Message("assistant", without_references(turn.answer))]
     return Prompt((*messages, Message("user", question)), labels)
 
 
-def _block(label: int, passage: Passage) -> str:
+def in_document_order(passages: Sequence[Passage]) -> dict[int, Passage]:
+    """The passages by their label in the prompt, which follows their place in the documents."""
+    return dict(enumerate(sorted(passages, key=lambda passage: (passage.document.id, passage.start)), start=1))
+
+
+def block(label: int, passage: Passage) -> str:
     """A passage as the model reads it. Numbers in brackets of its own would read as references to other passages."""
     where = " > ".join(part for part in (passage.document.title, *passage.heading_path) if part)
-    where, text = (_REFERENCE.sub(r"(\1)", given) for given in (" ".join(where.split()), passage.text.strip()))
+    where, text = (REFERENCE.sub(r"(\1)", given) for given in (" ".join(where.split()), passage.text.strip()))
     page = f", page {passage.page}" if passage.page is not None else ""
     return f"[{label}] {where}{page}\n{text}"
 
 
-def _without_references(text: str) -> str:
-    return re.sub(rf" ?(?:{_REFERENCE.pattern}|\[\?\])", "", text).strip()
+def without_references(text: str) -> str:
+    """An earlier answer without its citations."""
+    return re.sub(rf" ?(?:{REFERENCE.pattern}|\[\?\])", "", text).strip()
 
 
 def _recent(history: Sequence[Turn], question: str, count_tokens: CountTokens, budget: int) -> list[Turn]:
     """The latest exchanges that fit."""
-    turns = [turn for turn in history if turn.question.strip() and _without_references(turn.answer)]
+    turns = [turn for turn in history if turn.question.strip() and without_references(turn.answer)]
     alone = count_tokens([Message("user", question)])
     while turns and count_tokens(_assemble(question, (), turns, "").messages[1:]) - alone > budget:
         turns = turns[1:]
