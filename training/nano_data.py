@@ -1,15 +1,17 @@
 """python -m training.nano_data --data DATA --tokenizer out/nano/tokenizer.json --out out/nano-data --workers 16
 
 Writes docent-nano's pretraining tokens, one uint16 file a source: the corpus as it is, and exercises made from it
-(recurring-span cloze, question and answer in both directions). Documents start with <|bos|>. The articles of the
-held-out splits are left out. Also writes the reader's cloze store for the encoder (``cloze.npz``) when
-``--encoder-tokenizer`` is given.
+(recurring-span cloze, the same in docent-nano's own prompt, question and answer in both directions). Documents start
+with <|bos|>. The articles of the held-out splits are left out. Also writes the reader's cloze store for the encoder
+(``cloze.npz``) when ``--encoder-tokenizer`` is given. With 60 workers it takes about two minutes.
 """
 
 import argparse
+import os
 import random
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from tokenizers import Tokenizer
 
 from training.cloze import BLANK, Cloze, cloze_questions
 from training.corpus import Article, Section, read_jsonl, read_squad, sentences, split_articles, wiki_sections
+from training.nano_tasks import END, cloze_examples
 from training.store import Store, build_store, load_tokenizer
 
 BOS = "<|bos|>"
@@ -62,8 +65,8 @@ def _start(tokenizer: str, encoder: str | None) -> None:
     _Worker.encoder = load_tokenizer(Path(encoder)) if encoder else None
 
 
-def _encode(texts: Sequence[str]) -> NDArray[np.uint16]:
-    rows = [e.ids for e in _Worker.tokenizer.encode_batch([BOS + t for t in texts])]
+def _encode(texts: Sequence[str], bos: str = BOS) -> NDArray[np.uint16]:
+    rows = [e.ids for e in _Worker.tokenizer.encode_batch([bos + t for t in texts])]
     return np.fromiter((i for r in rows for i in r), np.uint16)
 
 
@@ -71,16 +74,30 @@ def _plain(job: tuple[int, list[Document]]) -> NDArray[np.uint16]:
     return _encode([t if t.startswith(title) else f"{title}\n{t}" for title, t in job[1]])
 
 
-def _wiki(job: tuple[int, list[Document]]) -> tuple[NDArray[np.uint16], NDArray[np.uint16], Store | None]:
-    """Plain tokens, exercise tokens, and the encoder's cloze store of these articles."""
+@dataclass(frozen=True, slots=True)
+class WikiPart:
+    """Of some articles: plain tokens, exercises as text, exercises as prompts, the encoder's cloze store."""
+
+    plain: NDArray[np.uint16]
+    exercises: NDArray[np.uint16]
+    prompts: NDArray[np.uint16]
+    store: Store | None
+
+
+def _wiki(job: tuple[int, list[Document]]) -> WikiPart:
     rng = random.Random(job[0])
     texts: list[str] = []
+    prompts: list[str] = []
     passages: list[tuple[str, str]] = []
     questions: list[tuple[str, int, Sequence[tuple[int, int]], Sequence[int]]] = []
     for title, text in job[1]:
         sections = wiki_sections(title, text)
         made = cloze_questions(title, sections, rng)
         texts += exercises(title, sections, rng.sample(made, min(8, len(made))), rng)
+        chosen = rng.sample(made, min(4, len(made)))
+        prompts += [e.prompt + e.reply + END for e in cloze_examples(title, sections, chosen, rng)]
+        if _Worker.encoder is None:
+            continue
         first = len(passages)
         passages += [(context_of(title, s.heading), s.text) for s in sections]
         for c in made:
@@ -88,7 +105,7 @@ def _wiki(job: tuple[int, list[Document]]) -> tuple[NDArray[np.uint16], NDArray[
             asked = c.question.replace(BLANK, "[MASK]" if rng.random() < 0.7 else rng.choice(("what", "which", "who")))
             questions.append((asked, first + c.section, spans, [first + n for n in c.negatives]))
     store = build_store(_Worker.encoder, passages, questions) if _Worker.encoder else None
-    return _plain(job), _encode(texts), store
+    return WikiPart(_plain(job), _encode(texts), _encode(prompts, ""), store)
 
 
 def medquad_store(data: Path, encoder: Tokenizer) -> Store:
@@ -113,6 +130,10 @@ def medquad_store(data: Path, encoder: Tokenizer) -> Store:
         near = [p for p in topics[topic] if p != first]
         questions.append((title, first, [], rng.sample(near, min(6, len(near)))))
     return build_store(encoder, passages, questions)
+
+
+def _read(path: Path) -> list[Document]:
+    return list(read_jsonl(path))
 
 
 def batched(rows: Iterator[Document], size: int) -> Iterator[tuple[int, list[Document]]]:
@@ -144,24 +165,29 @@ def main() -> None:
         tokens.tofile(args.out / f"{name}.bin")
         print(f"{name}: {len(tokens) / 1e6:.1f} M tokens", flush=True)
 
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one thread a worker
     with ProcessPoolExecutor(
         args.workers, initializer=_start, initargs=(args.tokenizer, args.encoder_tokenizer)
     ) as pool:
-        wiki = (
+        # Unpacking is the slowest single step, so every file gets a worker.
+        read = {path: pool.submit(_read, path) for path in sorted(corpus.glob("*.jsonl.xz"))}
+        articles_read = (
             row
-            for path in sorted(corpus.glob("wikipedia-*.jsonl.xz"))
-            for row in read_jsonl(path)
+            for path, rows in read.items()
+            if path.name.startswith("wikipedia-")
+            for row in rows.result()
             if row[0].lower() not in held_out
         )
+        wiki_jobs = [pool.submit(_wiki, job) for job in batched(articles_read, 100)]
         waiting = {
             name: [
                 pool.submit(_plain, job)
-                for path in sorted(corpus.glob(f"{name}*.jsonl.xz"))
-                for job in batched(read_jsonl(path), size)
+                for path, rows in read.items()
+                if path.name.startswith(name)
+                for job in batched(iter(rows.result()), size)
             ]
             for name, size in (("books", 4), ("technical-docs", 200), ("medquad", 500), ("meetings", 10), ("law", 200))
         }
-        wiki_jobs = [pool.submit(_wiki, job) for job in batched(wiki, 100)]
         rng = random.Random(0)
         squad_texts = list(squad_documents(split_articles(articles)["train"], rng))
         rng.shuffle(squad_texts)
@@ -169,11 +195,12 @@ def main() -> None:
         for name, jobs in waiting.items():
             report(name, np.concatenate([j.result() for j in jobs]))
         parts = [j.result() for j in wiki_jobs]
-        report("wikipedia", np.concatenate([p[0] for p in parts]))
-        report("exercises", np.concatenate([p[1] for p in parts]))
+        report("wikipedia", np.concatenate([p.plain for p in parts]))
+        report("exercises", np.concatenate([p.exercises for p in parts]))
+        report("prompts", np.concatenate([p.prompts for p in parts]))
         report("squad", np.concatenate([j.result() for j in squad_jobs]))
     if args.encoder_tokenizer:
-        store = Store.join([p[2] for p in parts if p[2] is not None])
+        store = Store.join([p.store for p in parts if p.store is not None])
         store.save(args.out / "cloze.npz")
         medquad_store(args.data, load_tokenizer(Path(args.encoder_tokenizer))).save(args.out / "medquad.npz")
         print(f"cloze: {len(store)} questions, {len(store.passages)} passages", flush=True)
