@@ -25,6 +25,7 @@ from engines.checkpoint import Checkpoint
 from engines.errors import EngineError, RuntimeUnavailable
 from engines.pages import PAGE_TOKENS
 from engines.runtime import Int64, StepBatch
+from engines.runtimes.mapped_files import release_pages
 from engines.weights import Float
 
 _MODEL_FILE, _WEIGHTS_FILE = "model.onnx", "weights.bin"  # as engines/onnx_graph.py names them
@@ -60,6 +61,7 @@ class OnnxRuntime:
             self.notes = build.notes
             self.weight_bytes = (build.folder / _WEIGHTS_FILE).stat().st_size
             self._session = _session(build.folder / _MODEL_FILE, threads)
+            release_pages(build.folder / _WEIGHTS_FILE)
         # One slot more than the pages have: what padded tokens write goes there.
         self._unused_slot = num_pages * PAGE_TOKENS
         self._pool = _pool((2 * spec.num_layers, self._unused_slot + 1, spec.kv_size))
