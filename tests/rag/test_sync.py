@@ -1,71 +1,20 @@
-"""Syncs of real folders with real readers in child processes; only the embedder and YouTube are fakes."""
+"""Syncs of real folders with real readers in child processes; only the embedder is a fake."""
 
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from rag.errors import LibraryError, LibraryLocked, ReadError, SkippedError, SourceError
-from rag.library import Library
+from rag.errors import LibraryError, LibraryLocked, SourceError
 from rag.lock import writing
 from rag.parse_pool import ParseLimits, ParsePool
-from rag.sync import Syncer, SyncEvent, SyncReport, SyncSettings
-from rag.types import Block, Document, ParsedDocument
+from rag.sync import SyncEvent, SyncSettings
+from tests.rag.desk import Desk, counts, desk
 from tests.rag.fakes import FakeEmbedder
 
-
-class Desk:
-    """A library, a folder to sync, and the embedder, which counts."""
-
-    def __init__(self, root: Path) -> None:
-        self.folder = root / "documents"
-        self.folder.mkdir()
-        self.library = Library.open(root / "data" / "library.db")
-        self.embedder = FakeEmbedder()
-        self.settings = SyncSettings(target_tokens=40)
-        self.events: list[SyncEvent] = []
-
-    def syncer(self, **parts: object) -> Syncer:
-        pool = ParsePool(ParseLimits(workers=2))
-        arguments = {"library": self.library, "embedder": self.embedder, "pool": pool, "settings": self.settings}
-        return Syncer(**(arguments | parts))  # type: ignore[arg-type]
-
-    def sync(self, *locations: Path, **parts: object) -> SyncReport:
-        syncer = self.syncer(**parts)
-        for location in locations or (self.folder,):
-            syncer.add(str(location))
-        self.events = []
-        report = syncer.run(None, self.events.append)
-        self.library.check()
-        return report
-
-    def write(self, name: str, text: str) -> Path:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    def documents(self) -> dict[str, Document]:
-        return {os.path.relpath(d.path, self.folder): d for d in self.library.documents()}
-
-    def finds(self, question: str) -> list[str]:
-        hits = self.library.chunks([id_ for id_, _ in self.library.keyword_search(question, 5)])
-        return [Path(document.path).name for _, document in hits.values()]
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path)
-    yield desk
-    desk.library.close()
-
-
-def counts(report: SyncReport) -> dict[str, int]:
-    return {key: count for key, count in report.counts.items() if count and key != "chunks"}
+__all__ = ["desk"]  # the fixture
 
 
 def test_a_folder_is_read_chunked_embedded_and_found(desk: Desk) -> None:
@@ -391,63 +340,3 @@ def test_removing_a_source_forgets_its_documents(desk: Desk) -> None:
 
 
 # -- YouTube -----------------------------------------------------------------------------------------------------------
-
-PLAYLIST = "https://www.youtube.com/playlist?list=PLabcdefgh"
-
-
-@dataclass(frozen=True)
-class FakeVideo:
-    id: str
-
-    @property
-    def url(self) -> str:
-        return f"https://www.youtube.com/watch?v={self.id}"
-
-
-class FakeYouTube:
-    def __init__(self, *ids: str) -> None:
-        self.ids = list(ids)
-        self.broken: dict[str, ReadError] = {}
-        self.offline = False
-        self.reads: list[str] = []
-
-    def videos(self, url: str) -> Sequence[FakeVideo]:
-        if self.offline:
-            raise SourceError("YouTube could not be reached.", "Check the connection.")
-        return [FakeVideo(id_) for id_ in self.ids]
-
-    def read(self, video_id: str) -> ParsedDocument:
-        self.reads.append(video_id)
-        if video_id in self.broken:
-            raise self.broken[video_id]
-        text = f"Transcript of {video_id}."
-        return ParsedDocument(text, (Block(0, len(text), start_s=12.5),), f"Video {video_id}", "video/youtube")
-
-
-def sync_videos(desk: Desk, youtube: FakeYouTube) -> SyncReport:
-    syncer = desk.syncer(videos=youtube)
-    syncer.add(PLAYLIST)
-    report = syncer.run(None, desk.events.append)
-    desk.library.check()
-    return report
-
-
-def test_a_playlist_becomes_documents_and_is_read_once(desk: Desk) -> None:
-    youtube = FakeYouTube("one", "two", "bad", "none")
-    youtube.broken = {"bad": ReadError("YouTube refuses."), "none": SkippedError("No transcript.")}
-    assert counts(sync_videos(desk, youtube)) == {"ok": 2, "failed": 1, "skipped": 1}
-    (chunk,) = desk.library.chunk_range(desk.library.documents()[2].id, 0, 9)
-    assert chunk.start_s == 12.5
-    youtube.reads, youtube.broken = [], {}
-    assert counts(sync_videos(desk, youtube)) == {"ok": 1, "unchanged": 3}
-    assert youtube.reads == ["bad"]
-
-
-def test_videos_follow_the_playlist_but_survive_being_offline(desk: Desk) -> None:
-    youtube = FakeYouTube("one", "two")
-    sync_videos(desk, youtube)
-    youtube.offline = True
-    report = sync_videos(desk, youtube)
-    assert len(report.unreachable) == 1 and len(desk.library.documents()) == 2
-    youtube.offline, youtube.ids = False, ["two"]
-    assert counts(sync_videos(desk, youtube)) == {"removed": 1, "unchanged": 1}

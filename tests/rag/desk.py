@@ -1,0 +1,63 @@
+"""A library, a folder and a sync to try things with: real readers in child processes, a fake embedder."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rag.library import Library
+from rag.parse_pool import ParseLimits, ParsePool
+from rag.sync import Syncer, SyncEvent, SyncReport, SyncSettings
+from rag.types import Document
+from tests.rag.fakes import FakeEmbedder
+
+
+class Desk:
+    """A library, a folder to sync, and the embedder, which counts."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder = root / "documents"
+        self.folder.mkdir()
+        self.library = Library.open(root / "data" / "library.db")
+        self.embedder = FakeEmbedder()
+        self.settings = SyncSettings(target_tokens=40)
+        self.events: list[SyncEvent] = []
+
+    def syncer(self, **parts: object) -> Syncer:
+        pool = ParsePool(ParseLimits(workers=2))
+        arguments = {"library": self.library, "embedder": self.embedder, "pool": pool, "settings": self.settings}
+        return Syncer(**(arguments | parts))  # type: ignore[arg-type]
+
+    def sync(self, *locations: Path, **parts: object) -> SyncReport:
+        syncer = self.syncer(**parts)
+        for location in locations or (self.folder,):
+            syncer.add(str(location))
+        self.events = []
+        report = syncer.run(None, self.events.append)
+        self.library.check()
+        return report
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def documents(self) -> dict[str, Document]:
+        return {os.path.relpath(d.path, self.folder): d for d in self.library.documents()}
+
+    def finds(self, question: str) -> list[str]:
+        hits = self.library.chunks([id_ for id_, _ in self.library.keyword_search(question, 5)])
+        return [Path(document.path).name for _, document in hits.values()]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path)
+    yield desk
+    desk.library.close()
+
+
+def counts(report: SyncReport) -> dict[str, int]:
+    return {key: count for key, count in report.counts.items() if count and key != "chunks"}

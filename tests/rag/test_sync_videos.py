@@ -1,0 +1,71 @@
+"""Syncs of playlists: YouTube is a fake, the library and the chunks are real."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rag.errors import ReadError, SkippedError, SourceError
+from rag.sync import SyncReport
+from rag.types import Block, ParsedDocument
+from tests.rag.desk import Desk, counts, desk
+
+__all__ = ["desk"]  # the fixture
+
+PLAYLIST = "https://www.youtube.com/playlist?list=PLabcdefgh"
+
+
+@dataclass(frozen=True)
+class FakeVideo:
+    id: str
+
+    @property
+    def url(self) -> str:
+        return f"https://www.youtube.com/watch?v={self.id}"
+
+
+class FakeYouTube:
+    def __init__(self, *ids: str) -> None:
+        self.ids = list(ids)
+        self.broken: dict[str, ReadError] = {}
+        self.offline = False
+        self.reads: list[str] = []
+
+    def videos(self, url: str) -> Sequence[FakeVideo]:
+        if self.offline:
+            raise SourceError("YouTube could not be reached.", "Check the connection.")
+        return [FakeVideo(id_) for id_ in self.ids]
+
+    def read(self, video_id: str) -> ParsedDocument:
+        self.reads.append(video_id)
+        if video_id in self.broken:
+            raise self.broken[video_id]
+        text = f"Transcript of {video_id}."
+        return ParsedDocument(text, (Block(0, len(text), start_s=12.5),), f"Video {video_id}", "video/youtube")
+
+
+def sync_videos(desk: Desk, youtube: FakeYouTube) -> SyncReport:
+    syncer = desk.syncer(videos=youtube)
+    syncer.add(PLAYLIST)
+    report = syncer.run(None, desk.events.append)
+    desk.library.check()
+    return report
+
+
+def test_a_playlist_becomes_documents_and_is_read_once(desk: Desk) -> None:
+    youtube = FakeYouTube("one", "two", "bad", "none")
+    youtube.broken = {"bad": ReadError("YouTube refuses."), "none": SkippedError("No transcript.")}
+    assert counts(sync_videos(desk, youtube)) == {"ok": 2, "failed": 1, "skipped": 1}
+    (chunk,) = desk.library.chunk_range(desk.library.documents()[2].id, 0, 9)
+    assert chunk.start_s == 12.5
+    youtube.reads, youtube.broken = [], {}
+    assert counts(sync_videos(desk, youtube)) == {"ok": 1, "unchanged": 3}
+    assert youtube.reads == ["bad"]
+
+
+def test_videos_follow_the_playlist_but_survive_being_offline(desk: Desk) -> None:
+    youtube = FakeYouTube("one", "two")
+    sync_videos(desk, youtube)
+    youtube.offline = True
+    report = sync_videos(desk, youtube)
+    assert len(report.unreachable) == 1 and len(desk.library.documents()) == 2
+    youtube.offline, youtube.ids = False, ["two"]
+    assert counts(sync_videos(desk, youtube)) == {"removed": 1, "unchanged": 1}
