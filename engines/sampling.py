@@ -1,7 +1,8 @@
-"""Logits -> one token: penalties, mask, temperature, top-k, top-p, min-p, in the order that vLLM applies them.
+"""Logits -> one token: penalties, mask, temperature, top-k, top-p, min-p, in this order.
 
 Pure functions of a row of logits. The random number for a token depends on the request's seed and the token's position
-alone, so that neither batching nor preemption nor drafting changes what is sampled.
+alone, so that neither batching nor preemption nor drafting changes what is sampled. Nothing sorts or sums the whole
+vocabulary in double precision: that would cost more than a step of a small model.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.params import SamplingParams
+
+_BLOCK = 128  # values that are first looked at as one, when the largest are sought or a running sum is searched
+_COLDEST = 1e-5  # a temperature below is greedy; dividing by it would leave float32's range
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +38,15 @@ def sample(
     """Chooses the token that follows ``prompt + generated``."""
     scores = _penalised(logits, params, prompt, generated)
     if allowed is not None:
-        scores = np.where(allowed, scores, -np.inf)
-    if params.temperature == 0:
+        scores = np.where(allowed, scores, np.float32(-np.inf))
+    if params.temperature < _COLDEST:
         token = int(np.argmax(scores))
     else:
-        probabilities = _filtered(scores / params.temperature, params)
         draw = np.random.Generator(np.random.Philox(key=(seed, len(prompt) + len(generated)))).random()
-        token = int(np.searchsorted(np.cumsum(probabilities), draw * probabilities.sum(), side="right"))
-        # Rounding of the running sum may step past the last token with any probability.
-        token = min(token, int(np.flatnonzero(probabilities)[-1]))
+        token = _drawn(scores, params, draw)
     if params.logprobs is None:
         return SampledToken(token)
-    logprobs = _log_softmax(logits)
-    best = np.argsort(-logprobs, kind="stable")[: params.logprobs]
-    return SampledToken(token, float(logprobs[token]), tuple((int(i), float(logprobs[i])) for i in best))
+    return _with_logprobs(token, logits, params.logprobs)
 
 
 def _penalised(
@@ -58,33 +57,76 @@ def _penalised(
         return logits
     scores = logits.copy()
     if params.repetition_penalty != 1:
-        seen = np.unique(np.fromiter((*prompt, *generated), dtype=np.int64))
+        seen = np.concatenate([np.asarray(prompt, dtype=np.int64), np.asarray(generated, dtype=np.int64)])
         values = scores[seen]
         factor = np.float32(params.repetition_penalty)
-        scores[seen] = np.where(values > 0, values / factor, values * factor)
+        scores[seen] = np.where(values > 0, values / factor, values * factor)  # a repeated token is written twice alike
     if generated and (params.presence_penalty or params.frequency_penalty):
-        written, counts = np.unique(np.fromiter(generated, dtype=np.int64), return_counts=True)
+        written, counts = np.unique(np.asarray(generated, dtype=np.int64), return_counts=True)
         scores[written] -= (params.presence_penalty + params.frequency_penalty * counts).astype(np.float32)
     return scores
 
 
-def _filtered(scores: NDArray[np.float32], params: SamplingParams) -> NDArray[np.float64]:
-    """Probabilities [vocabulary], zero where a filter removed the token, not normalised again."""
-    probabilities = np.exp(_log_softmax(scores))
-    if params.top_k and params.top_k < len(probabilities):
-        threshold = np.partition(probabilities, -params.top_k)[-params.top_k]
-        probabilities = np.where(probabilities >= threshold, probabilities, 0.0)
+def _drawn(scores: NDArray[np.float32], params: SamplingParams, draw: float) -> int:
+    """The token at ``draw`` (0..1) of what temperature and filters leave, tokens in order of their numbers."""
+    weights = scores - scores.max()
+    weights /= np.float32(params.temperature)
+    np.exp(weights, out=weights)  # the likeliest token weighs 1
+    tokens: NDArray[np.int64] | None = None  # None: all
+    if 0 < params.top_k < len(weights):
+        tokens = _largest(weights, params.top_k)
+        weights = weights[tokens]
     if params.top_p < 1:
-        order = np.argsort(-probabilities, kind="stable")
-        before = np.cumsum(probabilities[order]) - probabilities[order]
-        cut = before >= params.top_p * probabilities.sum()
-        probabilities[order[cut]] = 0.0
+        kept = _nucleus(weights, params.top_p)
+        tokens, weights = kept if tokens is None else tokens[kept], weights[kept]
     if params.min_p:
-        probabilities = np.where(probabilities >= params.min_p * probabilities.max(), probabilities, 0.0)
-    return probabilities
+        weights = np.where(weights >= np.float32(params.min_p), weights, np.float32(0))
+    place = _place(weights, draw)
+    return place if tokens is None else int(tokens[place])
 
 
-def _log_softmax(scores: NDArray[np.float32]) -> NDArray[np.float64]:
-    wide = scores.astype(np.float64)
-    wide -= wide.max()
-    return np.asarray(wide - np.log(np.exp(wide).sum()), dtype=np.float64)
+def _largest(values: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """Where the ``count`` largest values stand, ascending; more of them where the least are equal."""
+    blocks = np.maximum.reduceat(values, np.arange(0, len(values), _BLOCK))
+    # As many blocks hold a value of at least this, so that no value below it is among the largest.
+    bound = np.partition(blocks, -count)[-count] if count < len(blocks) else -np.inf
+    places = np.flatnonzero(values >= bound)
+    found = values[places]
+    largest: NDArray[np.int64] = places[found >= np.partition(found, -count)[-count]]
+    return largest
+
+
+def _nucleus(weights: NDArray[np.float32], share: float) -> NDArray[np.int64]:
+    """Where the largest weights stand that make up ``share`` of all together, ascending. The largest weight is 1."""
+    wanted = share * weights.sum(dtype=np.float64)
+    bound = 1 / 16
+    while True:
+        places = np.flatnonzero(weights >= bound)
+        if bound == 0 or weights[places].sum(dtype=np.float64) >= wanted:
+            break
+        bound = bound / 16 if bound > 1e-30 else 0
+    order = places[np.argsort(-weights[places], kind="stable")]
+    sums = np.cumsum(weights[order], dtype=np.float64)
+    return np.sort(order[sums - weights[order] < wanted])
+
+
+def _place(weights: NDArray[np.float32], draw: float) -> int:
+    """The first place at which the running sum of the weights is above ``draw`` times the whole sum."""
+    sums = np.cumsum(np.add.reduceat(weights, np.arange(0, len(weights), _BLOCK)), dtype=np.float64)
+    wanted = draw * sums[-1]
+    block = int(np.searchsorted(sums, wanted, side="right"))
+    inside = weights[block * _BLOCK : (block + 1) * _BLOCK]
+    rest = wanted - (sums[block - 1] if block else 0)
+    place = int(np.searchsorted(np.cumsum(inside, dtype=np.float64), rest, side="right"))
+    # Rounding of the sums may step past the last place with any weight.
+    return block * _BLOCK + min(place, int(np.flatnonzero(inside)[-1]))
+
+
+def _with_logprobs(token: int, logits: NDArray[np.float32], count: int) -> SampledToken:
+    shifted = logits - logits.max()
+    whole = np.log(np.exp(shifted).sum(dtype=np.float64))
+    if count == 0:
+        return SampledToken(token, float(shifted[token] - whole))
+    best = _largest(logits, min(count, len(logits)))
+    best = best[np.argsort(-logits[best], kind="stable")][:count]
+    return SampledToken(token, float(shifted[token] - whole), tuple((int(i), float(shifted[i] - whole)) for i in best))

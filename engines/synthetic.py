@@ -37,6 +37,7 @@ class Shape:
 
 
 SHAPES: dict[str, Shape] = {
+    "nano": Shape(512, 1536, 16, 8, 2, vocabulary=16384, context=2048),  # docent-nano
     "100M": Shape(768, 2048, 12, 12, 12),
     "1B": Shape(2048, 5632, 22, 32, 4),  # TinyLlama
     "3B": Shape(3072, 8192, 28, 24, 8),  # Llama 3.2 3B, with a smaller vocabulary

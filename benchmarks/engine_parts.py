@@ -1,0 +1,63 @@
+"""What the benchmarks of the engine share: a synthetic model behind an Engine, and a line about the machine.
+
+The tokens of a synthetic model stand for nothing, so its tokenizer writes each as one letter.
+"""
+
+import os
+import platform
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import onnxruntime
+
+from engines.checkpoint import Checkpoint
+from engines.engine import Engine, EngineConfig
+from engines.pages import PAGE_TOKENS
+from engines.runtimes.onnx_cpu import OnnxRuntime
+from engines.synthetic import SHAPES, write_checkpoint
+
+
+class LetterTokenizer:
+    """One letter a token; nothing ends an answer."""
+
+    eos_ids: frozenset[int] = frozenset()
+
+    def encode(self, text: str) -> list[int]:
+        return [ord(letter) for letter in text]
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        return "".join(chr(97 + token % 26) for token in tokens)
+
+
+@contextmanager
+def model_folder(kept: Path | None, shape: str) -> Iterator[Path]:
+    """A folder with the shape's checkpoint in ``shape`` and builds in ``cache``; it goes away unless it is ``kept``."""
+    with tempfile.TemporaryDirectory(prefix="docent-bench-") as temporary:
+        folder = kept or Path(temporary)
+        if not (folder / shape / "model.safetensors.index.json").exists():
+            write_checkpoint(folder / shape, SHAPES[shape])
+        yield folder
+
+
+@contextmanager
+def synthetic_engine(folder: Path, shape: str, tokens: int, threads: int, config: EngineConfig) -> Iterator[Engine]:
+    """An Engine over the ONNX runtime with a cache of ``tokens``."""
+    checkpoint = Checkpoint(folder / shape)
+    runtime = OnnxRuntime(checkpoint, -(-tokens // PAGE_TOKENS), threads=threads, cache=folder / "cache")
+    with Engine(runtime, LetterTokenizer(), config) as engine:
+        yield engine
+
+
+def machine(threads: int) -> str:
+    """Processor, threads, versions: what a figure needs beside it."""
+    return f"{_processor()}, {os.cpu_count()} cores seen, {threads} threads; onnxruntime {onnxruntime.__version__}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
