@@ -24,7 +24,14 @@ def _data_dir(value: object) -> object:
     return default_data_dir() if value is None else _expand(value)
 
 
+def _expand_folder(value: object) -> object:
+    """As ``_expand``, but for the name of what comes with Docent."""
+    return value if value == BUILTIN else _expand(value)
+
+
+BUILTIN: Literal["builtin"] = "builtin"
 Folder = Annotated[Path, BeforeValidator(_expand)]
+BuiltinOrFolder = Annotated[Literal["builtin"] | Path, BeforeValidator(_expand_folder)]
 
 
 class _Section(BaseModel):
@@ -87,10 +94,10 @@ class RetrievalSettings(_Section):
         '"llama_index.vector_stores.qdrant:QdrantVectorStore"; null = the built-in one.',
     )
     store_args: dict[str, Any] = Field(default_factory=dict, description="Arguments for that store's constructor.")
-    reranker: Path | None = Field(
+    reranker: BuiltinOrFolder | None = Field(
         default=None,
-        description="Folder of a reader that puts the found passages in order, made by the recipes in training/; "
-        "null = none.",
+        description='The reader that orders passages and reads answers from them: "builtin" = the one that comes with '
+        "Docent, a folder, or null = none.",
     )
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from app.errors import ConversationError
 from app.events import ConversationInfo, Exchange
-from rag.types import Answer, Citation
+from rag.types import Answer, Citation, Span
 
 _SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -148,4 +148,6 @@ def _answer_to_json(answer: Answer) -> str:
 def _answer_from_json(text: str) -> Answer:
     data: dict[str, Any] = json.loads(text)
     data["citations"] = tuple(Citation(**citation) for citation in data["citations"])
+    if data.get("span") is not None:  # answers of earlier versions have none
+        data["span"] = Span(**data["span"])
     return Answer(**data)

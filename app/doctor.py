@@ -17,6 +17,7 @@ from typing import Literal
 from app.config import Settings
 from app.paths import resource
 from docent import DocentError, __version__
+from rag.types import Document, Passage
 
 _LOW_SPACE = 1_000_000_000  # bytes; a library takes about the size of its documents' text, plus the index
 _NO_SPACE = 100_000_000
@@ -40,6 +41,7 @@ def examine(settings: Settings) -> list[Check]:
         ("data folder", _data_folder),
         ("disk", _disk),
         ("embedder", _embedder),
+        ("reader", _reader),
         ("language model", _language_model),
         ("library", _library),
         ("index", _index),
@@ -90,6 +92,26 @@ def _embedder(settings: Settings) -> Iterator[Check]:
         yield Check("embedder", "fail", f"{embedder.name} gives wrong vectors.", "Set up Docent again.")
         return
     yield Check("embedder", "ok", f"{embedder.name}, {embedder.dimension} dimensions.")
+
+
+def _reader(settings: Settings) -> Iterator[Check]:
+    from app.parts import Parts
+
+    if settings.retrieval.reranker is None:
+        yield Check("reader", "ok", "Turned off by retrieval.reranker.")
+        return
+    reader = Parts(settings).make_reader()
+    if reader is None:
+        detail = "The one that comes with Docent is not installed; passages and quotes are chosen without it."
+        yield Check("reader", "warn", detail, "Install Docent from its complete source.")
+        return
+    sample = "The lamp was lit in 1868."
+    document = Document(0, 0, "", "", "text/plain", "ok", None, 1, 1, 0, "", 0.0)
+    (reading,) = reader.read("When was the lamp lit?", [Passage(1, document, 0, len(sample), sample, 1.0)])
+    if "1868" not in sample[reading.start : reading.end]:
+        yield Check("reader", "fail", "It misreads a plain sentence.", "Set up Docent again.")
+        return
+    yield Check("reader", "ok", "Puts passages in order and reads answers from them.")
 
 
 def _language_model(settings: Settings) -> Iterator[Check]:

@@ -4,10 +4,11 @@ In: dataclasses. Out: plain dictionaries. Names and nesting are an interface tha
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from app.events import Answered, ConversationInfo, Exchange, Status
-from rag.types import Citation, Document, Hit, Passage
+from rag.types import Answer, Citation, Document, Hit, Passage
 
 if TYPE_CHECKING:
     from rag.sync_types import SyncEvent, SyncReport
@@ -28,10 +29,19 @@ def citation_json(citation: Citation) -> dict[str, Any]:
     }
 
 
+def span_json(answer: Answer) -> dict[str, Any]:
+    """The reader's verbatim answer, and how sure it is that there is one."""
+    return {
+        "span": None if answer.span is None else asdict(answer.span),
+        "confidence": None if answer.confidence is None else round(answer.confidence, 4),
+    }
+
+
 def answer_json(done: Answered) -> dict[str, Any]:
     return {
         "answer": done.answer.text,
         "found": done.answer.found,
+        **span_json(done.answer),
         "citations": [citation_json(citation) for citation in done.answer.citations],
         "timings_ms": {name: round(value, 3) for name, value in done.timings_ms.items()},
         "answerer": done.answer.answerer,
@@ -45,6 +55,7 @@ def exchange_json(exchange: Exchange) -> dict[str, Any]:
         "question": exchange.question,
         "answer": exchange.answer.text,
         "found": exchange.answer.found,
+        **span_json(exchange.answer),
         "citations": [citation_json(citation) for citation in exchange.answer.citations],
         "answerer": exchange.answer.answerer,
         "asked_at": exchange.asked_at,

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from app.engine_setup import LocalModel
     from rag.external_store import ExternalStore
     from rag.library import Library
-    from rag.protocols import Answerer, Embedder, Reranker, Rewriter
+    from rag.protocols import Answerer, Embedder, Rewriter
+    from rag.reading import RankingReader
     from rag.retrieve import Retriever
     from rag.sync import Syncer
     from rag.sync_types import VideoReader
@@ -94,24 +95,30 @@ class Parts:
         settings = RetrievalSettings(chosen.depth, chosen.dense_weight, chosen.keyword_weight)
         with watch.step("load"):
             library, vectors, embedder = self.library, self.vectors, self.embedder
-            reranker = None if chosen.reranker is None else TimedReranker(self.reranker, watch)
+            reader = self.reader
         return Retriever(
             TimedLibrary(library, watch),
             TimedVectors(vectors, watch),
             TimedEmbedder(embedder, watch),
             settings,
-            reranker,
+            None if reader is None else TimedReranker(reader, watch),
         )
 
     @property
-    def reranker(self) -> "Reranker":
-        return self._once("reranker", self.make_reranker)
+    def reader(self) -> "RankingReader | None":
+        """What puts passages in order and reads answers from them; None where none is set up or shipped."""
+        return self._once("reader", self.make_reader)
 
-    def make_reranker(self) -> "Reranker":
+    def make_reader(self) -> "RankingReader | None":
+        from app.config import BUILTIN
+        from app.paths import builtin_reader
+
+        chosen = self.settings.retrieval.reranker
+        folder = builtin_reader() if chosen == BUILTIN else chosen
+        if folder is None or (chosen == BUILTIN and not folder.is_dir()):  # `docent doctor` says so
+            return None
         from rag.reader_model import ReaderReranker
 
-        folder = self.settings.retrieval.reranker
-        assert folder is not None, "no reranker is set up"
         return ReaderReranker.load(folder, self.settings.embedder.threads or None)
 
     def make_rewriter(self) -> "Rewriter":
@@ -134,10 +141,9 @@ class Parts:
             writer = self.settings.model
             generator = EngineGenerator(self.model, writer.temperature)
             return GeneratingAnswerer(generator, self.embedder, self.library.locate, writer.max_tokens)
-        from rag.answer import FOUND_AT, ExtractiveAnswerer
+        from rag.answer import ExtractiveAnswerer
 
-        chosen = self.settings.answer.found_at
-        return ExtractiveAnswerer(self.embedder, self.library.locate, FOUND_AT if chosen is None else chosen)
+        return ExtractiveAnswerer(self.embedder, self.library.locate, self.settings.answer.found_at, self.reader)
 
     def make_conversations(self) -> Conversations:
         self.settings.folder.create()

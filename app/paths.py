@@ -25,6 +25,11 @@ def resource(name: str) -> Path:
     return installed if installed.exists() else _HERE.parent / name
 
 
+def builtin_reader() -> Path:
+    """The folder of the reader that ships with Docent; it may be missing."""
+    return _HERE.parent / "rag" / "models" / "docent-reader"
+
+
 @dataclass(frozen=True, slots=True)
 class DataFolder:
     """The names of the files in one data folder."""

@@ -1,8 +1,9 @@
 """Question and numbered passages in, an answer of one to three sentences quoted from them out, each with its ``[n]``.
 
 The answerer for when no language model is there. It chooses and quotes, it never words anything itself, so every
-statement stands in a document. Where the evidence is weak it says so (``found`` false). A request for a summary gets
-the leading and most central sentences instead. Knows neither library nor retrieval.
+statement stands in a document. With a reader, the sentence that the reader read an answer from mostly comes first, and
+the answer names those words (``Answer.span``). Where the evidence is weak it says so (``found`` false). A request for a
+summary gets the leading and most central sentences instead. Knows neither library nor retrieval.
 """
 
 import math
@@ -12,17 +13,19 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from rag.cite import Locate, citation_for
-from rag.evidence import Candidate, found_features, found_probability, rank_sentences
+from rag.evidence import Candidate, found_features, found_probability, holds, rank_sentences
 from rag.overview import overview
 from rag.protocols import Embedder
 from rag.question import Question, analyse, with_news_first
 from rag.quote import LONGEST_QUOTE, PARAGRAPH, cut, is_closed, paragraph_end, readable, with_items, with_siblings
+from rag.reading import Found, SpanReader, find_spans
 from rag.sentences import cached_sentences
-from rag.types import Answer, AnswerEvent, Citation, Passage, TextDelta, Turn
+from rag.types import Answer, AnswerEvent, Citation, Passage, Span, TextDelta, Turn
 from rag.words import stem, weight, words
 
 NOT_FOUND = "I could not find this in your documents."
 FOUND_AT = 0.3  # probability; benchmarks/answers.py prints what it refuses rightly and wrongly
+FOUND_AT_READ = 0.4  # ... with a reader
 MOST_SENTENCES = 3
 _ALSO_AT = 0.15  # odds against the best sentence at which another one is quoted too
 _ALSO_ELSEWHERE_AT = 0.4  # ... that comes from another document, or lacks the date, number or name asked for
@@ -45,13 +48,37 @@ class Quote:
     score: float
 
 
-class ExtractiveAnswerer:
-    """Implements the Answerer protocol with nothing but the embedder."""
+@dataclass(frozen=True)
+class Choice:
+    """The quotes of an answer, in the order in which they are read; none where the evidence is weak.
 
-    def __init__(self, embedder: Embedder, locate: Locate | None = None, found_at: float = FOUND_AT) -> None:
+    ``spans`` is what the reader found, best first; ``confidence`` the probability that the documents hold the answer,
+    None where nothing was measured. ``overview`` where a summary was asked for.
+    """
+
+    quotes: tuple[Quote, ...] = ()
+    spans: tuple[Found, ...] = ()
+    confidence: float | None = None
+    overview: bool = False
+
+
+class ExtractiveAnswerer:
+    """Implements the Answerer protocol with the embedder and, where there is one, a reader.
+
+    ``found_at`` None is the calibrated threshold."""
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        locate: Locate | None = None,
+        found_at: float | None = None,
+        reader: SpanReader | None = None,
+    ) -> None:
         self._embedder = embedder
         self._locate = locate
-        self._found_at = found_at
+        self._reader = reader
+        calibrated = FOUND_AT if reader is None else FOUND_AT_READ
+        self._found_at = calibrated if found_at is None else found_at
 
     @property
     def name(self) -> str:
@@ -59,41 +86,57 @@ class ExtractiveAnswerer:
 
     def answer(self, question: str, passages: Sequence[Passage], history: Sequence[Turn]) -> Iterator[AnswerEvent]:
         """Yields the answer a sentence at a time. ``history`` tells what of the complete question is new."""
-        quotes = self._choose(with_news_first(analyse(question), history), passages)
-        if not quotes:
+        yield from self.written(self.choose(question, passages, history))
+
+    def written(self, choice: Choice) -> Iterator[AnswerEvent]:
+        """The answer that a choice of quotes makes."""
+        if not choice.quotes:
             yield TextDelta(NOT_FOUND)
-            yield Answer(NOT_FOUND, found=False, citations=(), answerer=self.name)
+            yield Answer(NOT_FOUND, found=False, citations=(), answerer=self.name, confidence=choice.confidence)
             return
         written = ""
         citations: list[Citation] = []
-        for quote in quotes:
+        for quote in choice.quotes:
             piece = _worded(quote, first=not citations, previous=written)
             citations.append(citation_for(quote.passage, quote.start, quote.end, self._locate, quote.score))
             for part in _PIECE.findall(piece):
                 written += part
                 yield TextDelta(part)
-        yield Answer(written, found=True, citations=tuple(citations), answerer=self.name)
+        yield Answer(
+            written, True, tuple(citations), self.name, span_within(choice.spans, citations), choice.confidence
+        )
 
-    def _choose(self, question: Question, passages: Sequence[Passage]) -> list[Quote]:
-        """The quotes that make up the answer, in the order in which they are read; none where evidence is weak."""
+    def choose(self, question: str, passages: Sequence[Passage], history: Sequence[Turn]) -> Choice:
+        """What to quote, and how sure that is."""
+        asked = with_news_first(analyse(question), history)
         usable = [passage for passage in passages if passage.text.strip()]
         if not usable:
-            return []
-        if question.overview:
-            spans = overview(question, usable, self._embedder)
-            return [Quote(p, *cut(p.text, start, end, start), p.score) for p, start, end in spans]
-        ranked = rank_sentences(question, usable, self._embedder)
+            return Choice()
+        if asked.overview:
+            spans = overview(asked, usable, self._embedder)
+            quotes = [Quote(p, *cut(p.text, start, end, start), p.score) for p, start, end in spans]
+            return Choice(tuple(quotes), overview=True)
+        read = None if self._reader is None else find_spans(question, usable, self._reader)
+        ranked = rank_sentences(asked, usable, self._embedder, read or ())
         if not ranked:
-            return []
-        probability = found_probability(found_features(question, ranked))
-        if probability < self._found_at:
-            return []
-        quotes: list[Quote] = []
-        for candidate in _selected(ranked):
-            score = probability * math.exp(candidate.score - ranked[0].score)
-            quote = _quoted(question, candidate, score, first=not quotes)
-            _add(quotes, quote)
-        return quotes
+            return Choice(spans=tuple(read or ()))
+        probability = found_probability(found_features(asked, ranked), read)
+        chosen: list[Quote] = []
+        if probability >= self._found_at:
+            for candidate in _selected(ranked):
+                score = probability * math.exp(candidate.score - ranked[0].score)
+                _add(chosen, _quoted(asked, candidate, score, read or (), first=not chosen))
+        return Choice(tuple(chosen), tuple(read or ()), probability)
+
+
+def span_within(spans: Sequence[Found], citations: Sequence[Citation]) -> Span | None:
+    """The reader's best span inside the first quote that holds one."""
+    for citation in citations:
+        for found in spans:
+            start, end = found.passage.start + found.start, found.passage.start + found.end
+            if found.passage.document.id == citation.document_id and citation.start <= start < end <= citation.end:
+                return Span(citation.document_id, start, end, found.text)
+    return None
 
 
 def _add(quotes: list[Quote], quote: Quote) -> None:
@@ -142,8 +185,9 @@ def _same(one: Candidate, other: Candidate) -> bool:
     return one.text.split() == other.text.split()
 
 
-def _quoted(question: Question, candidate: Candidate, score: float, *, first: bool) -> Quote:
-    """The span to quote: with what it announces, answers or leans on, or cut around the words of the question."""
+def _quoted(question: Question, candidate: Candidate, score: float, read: Sequence[Found], *, first: bool) -> Quote:
+    """The span to quote: with what it announces, answers or leans on, or cut around what was read from it or the words
+    of the question."""
     passage = candidate.passage
     start, end = with_items(passage.text, candidate.start, candidate.end)
     if question.expected == "list":
@@ -151,7 +195,8 @@ def _quoted(question: Question, candidate: Candidate, score: float, *, first: bo
     if candidate.features["answers"] > 0:
         end = max(end, paragraph_end(passage.text, end))
     if end == candidate.end:
-        start, end = cut(passage.text, start, end, _focus(question, candidate))
+        inside = next((span.start for span in read if holds(candidate, span)), None)
+        start, end = cut(passage.text, start, end, _focus(question, candidate) if inside is None else inside)
         if first and candidate.features["context"] > 0 and _LEANS_BACK.match(candidate.text):
             before = _start_before(candidate)
             start = before if end - before <= LONGEST_QUOTE else start

@@ -150,6 +150,16 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """The few words that answer a question, as they stand in a document: ``text == document_text[start:end]``."""
+
+    document_id: int
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """One earlier exchange of the conversation."""
 
@@ -166,12 +176,18 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The finished answer. ``found`` is false when the documents do not hold it; then there are no citations."""
+    """The finished answer. ``found`` is false when the documents do not hold it; then there are no citations.
+
+    ``span`` is what the reader read out, and lies within a citation's quote; None without a reader, or where it does
+    not. ``confidence`` is the probability that the documents hold the answer; None where nothing measured it.
+    """
 
     text: str
     found: bool
     citations: tuple[Citation, ...]
     answerer: str
+    span: Span | None = None
+    confidence: float | None = None
 
 
 AnswerEvent = TextDelta | Answer

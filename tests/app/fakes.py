@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from app.parts import Parts
 from rag.protocols import Embedder
+from rag.reading import RankingReader
 
 _DIMENSION = 64
 
@@ -34,7 +35,10 @@ class WordEmbedder:
 
 
 class LightParts(Parts):
-    """Everything real but the model."""
+    """Everything real but the models."""
 
     def make_embedder(self) -> Embedder:
         return WordEmbedder()
+
+    def make_reader(self) -> RankingReader | None:
+        return None

@@ -1,18 +1,20 @@
 """conversations.db: exchanges survive a restart, whatever characters they hold."""
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from app.conversations import Conversations, title_of
 from app.errors import ConversationError
-from rag.types import Answer, Citation
+from rag.types import Answer, Citation, Span
 
 CITATION = Citation(1, 7, "/docs/caf\udce9.pdf", "Café", 3, None, "the “quote”\n", 10, 22, 0.5)
-ANSWER = Answer("Because. [1]", True, (CITATION,), "extractive")
+ANSWER = Answer("Because. [1]", True, (CITATION,), "extractive", Span(7, 14, 19, "quote"), 0.75)
 
 
 @pytest.fixture
@@ -33,6 +35,18 @@ def test_an_exchange_comes_back_whole_after_reopening(tmp_path: Path) -> None:
     assert [exchange.question for exchange in exchanges] == ["Why ☃?", "And then?"]
     assert exchanges[0].answer == ANSWER
     assert exchanges[0].asked_at <= exchanges[1].asked_at
+
+
+def test_an_answer_of_an_earlier_version_can_be_read(store: Conversations, tmp_path: Path) -> None:
+    conversation = store.add(None, "Why?", ANSWER)
+    with sqlite3.connect(tmp_path / "conversations.db") as db:
+        (text,) = db.execute("SELECT answer FROM exchanges").fetchone()
+        data = json.loads(text)
+        del data["span"], data["confidence"]
+        db.execute("UPDATE exchanges SET answer = ?", (json.dumps(data),))
+    db.close()
+    (exchange,) = store.exchanges(conversation)
+    assert exchange.answer == replace(ANSWER, span=None, confidence=None)
 
 
 def test_list_is_newest_first_and_counts_turns(store: Conversations) -> None:

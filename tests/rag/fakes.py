@@ -2,10 +2,13 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from rag.types import Document, Passage
 
 _WORD = re.compile(r"\w+")
 
@@ -35,3 +38,43 @@ class FakeEmbedder:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(_WORD.findall(text)) for text in texts]
+
+
+def a_document(number: int = 1, title: str = "notes") -> Document:
+    return Document(number, 1, f"/docs/{number}.txt", title, "text/plain", "ok", None, 1, 1, 1, "h", 0.0)
+
+
+@dataclass(frozen=True)
+class FakeReading:
+    """What the scripted reader makes of one passage."""
+
+    start: int
+    end: int
+    confidence: float
+
+    @property
+    def rank_score(self) -> float:
+        return self.confidence
+
+    @property
+    def answer_score(self) -> float:
+        return self.confidence
+
+
+@dataclass
+class ScriptedReader:
+    """Finds the given words wherever they stand, each with its confidence; elsewhere the first character with 0.01."""
+
+    answers: Mapping[str, float]
+    asked: list[str] = field(default_factory=list)
+
+    def read(self, question: str, passages: Sequence[Passage]) -> list[FakeReading]:
+        self.asked.append(question)
+        return [self._one(passage.text) for passage in passages]
+
+    def _one(self, text: str) -> FakeReading:
+        there = [(sure, text.index(words), words) for words, sure in self.answers.items() if words in text]
+        if not there:
+            return FakeReading(0, 1, 0.01)
+        sure, start, words = max(there)
+        return FakeReading(start, start + len(words), sure)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rag.answer import MOST_SENTENCES, NOT_FOUND, ExtractiveAnswerer
 from rag.quote import readable
 from rag.types import Answer, AnswerEvent, Document, Passage, TextDelta, Turn
-from tests.rag.fakes import FakeEmbedder
+from tests.rag.fakes import FakeEmbedder, ScriptedReader
 
 LOVELACE = (
     "Ada Lovelace was an English mathematician. She was born in London on 10 December 1815. Her father was the poet "
@@ -278,3 +278,47 @@ def test_the_steps_asked_for_are_quoted_together() -> None:
     assert quotes("Give me the steps for the onion soup", text) == [text]
     text = "- A talk about the lens\n- Lighthouse Museum"
     assert quotes("What kind of lens does the talk show?", text) == ["A talk about the lens"]
+
+
+def read(question: str, given_passages: Sequence[Passage], answers: dict[str, float]) -> Answer:
+    answerer = ExtractiveAnswerer(FakeEmbedder(dimension=256), reader=ScriptedReader(answers))
+    events = list(answerer.answer(question, given_passages, ()))
+    answer = events[-1]
+    assert isinstance(answer, Answer)
+    check(answer, events, given_passages)
+    return answer
+
+
+def test_the_sentence_that_the_reader_read_from_is_quoted_first_and_names_the_words() -> None:
+    answer = read("What did she publish?", passages(LOVELACE, TEA), {"the first algorithm": 0.97})
+    assert answer.found
+    assert answer.citations[0].quote.startswith("She published the first algorithm")
+    assert answer.span is not None
+    assert answer.span.text == "the first algorithm"
+    assert answer.citations[0].start <= answer.span.start < answer.span.end <= answer.citations[0].end
+    assert answer.confidence is not None
+    assert answer.confidence > 0.8
+
+
+def test_what_the_reader_doubts_is_refused_where_the_words_say_little_too() -> None:
+    weak = read("Who won the 1998 football championship in Peru?", passages(LOVELACE, TEA), {"Lord Byron": 0.02})
+    assert not weak.found
+    assert weak.span is None
+    assert weak.confidence is not None
+    assert weak.confidence < 0.4
+
+
+def test_words_that_match_closely_outweigh_a_reader_that_is_unsure() -> None:
+    answer = read("Which role did Menabrea have?", passages(LOVELACE), {"Lord Byron": 0.2})
+    assert answer.found
+    assert "Menabrea | author | 1842" in answer.citations[0].quote
+
+
+def test_an_overview_is_not_read() -> None:
+    reader = ScriptedReader({"Lord Byron": 0.99})
+    answerer = ExtractiveAnswerer(FakeEmbedder(dimension=256), reader=reader)
+    *_, answer = answerer.answer("Summarise this document", passages(LOVELACE), ())
+    assert isinstance(answer, Answer)
+    assert answer.found
+    assert answer.span is None
+    assert reader.asked == []

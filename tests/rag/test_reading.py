@@ -1,0 +1,62 @@
+"""rag.reading over a scripted reader: windows of long passages, positions in the passage, the best first."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.reading import WINDOW, find_spans, tidied, windows_of
+from rag.sentences import cached_sentences
+from rag.types import Passage
+from tests.rag.fakes import FakeReading, ScriptedReader, a_document
+
+
+def passage(text: str, number: int = 1, start: int = 0) -> Passage:
+    return Passage(number, a_document(number), start, start + len(text), text, 1.0 / number)
+
+
+@dataclass
+class Counting(ScriptedReader):
+    longest: int = 0
+
+    def read(self, question: str, passages: Sequence[Passage]) -> list[FakeReading]:
+        self.longest = max(self.longest, *(len(p.text) for p in passages))
+        assert all(p.end - p.start == len(p.text) for p in passages)
+        return super().read(question, passages)
+
+
+def test_an_answer_at_the_end_of_a_long_passage_is_found_at_its_place() -> None:
+    text = "Nothing happened that day. " * 150 + "The key is under the mat. " + "Nobody came. " * 20
+    reader = Counting({"under the mat": 0.9})
+    (best, *_) = find_spans("where is the key", [passage(text, start=500)], reader)
+    assert best.text == text[best.start : best.end] == "under the mat"
+    assert best.passage.start == 500
+    assert reader.longest <= WINDOW
+
+
+def test_the_surest_answer_comes_first() -> None:
+    reader = ScriptedReader({"blue": 0.3, "green": 0.8})
+    found = find_spans("colour", [passage("The door is blue."), passage("The door is green.", 2)], reader)
+    assert [(each.text, each.confidence) for each in found] == [("green", 0.8), ("blue", 0.3)]
+
+
+def test_nothing_to_read_finds_nothing() -> None:
+    reader = ScriptedReader({})
+    assert find_spans("colour", [], reader) == []
+    assert find_spans("colour", [passage(" \n ")], reader) == []
+    assert find_spans("colour", [passage("...")], reader) == []
+
+
+def test_a_span_ends_within_its_paragraph_and_without_marks() -> None:
+    text = "- five years.\n\n5. The cat"
+    assert text[slice(*tidied(text, 0, 16))] == "five years"
+
+
+@given(st.text(alphabet="ab .!?\n|-", max_size=3000))
+def test_every_sentence_lies_in_one_window(text: str) -> None:
+    windows = windows_of(text)
+    for start, end in cached_sentences(text):
+        assert sum(first <= start and end <= last for first, last in windows) == 1
+    assert all(end <= start for (_, end), (start, _) in pairwise(windows))
