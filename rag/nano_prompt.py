@@ -151,13 +151,12 @@ def _cut(passage: Passage, hint: Hint | None, limit: int) -> Passage:
     spans = cached_sentences(passage.text) or [(0, len(passage.text))]
     at = hint.start if hint and hint.number == passage.number else 0
     first = last = max((i for i, (start, _) in enumerate(spans) if start <= at), default=0)
-    while True:
-        grown = False
-        for low, high in ((first, min(last + 1, len(spans) - 1)), (max(first - 1, 0), last)):
-            if (low, high) != (first, last) and spans[high][1] - spans[low][0] <= limit:
-                first, last, grown = low, high, True
-        if not grown:
-            break
+    forward = backward = True
+    while forward or backward:
+        forward = last + 1 < len(spans) and spans[last + 1][1] - spans[first][0] <= limit
+        last += forward
+        backward = first > 0 and spans[last][1] - spans[first - 1][0] <= limit
+        first -= backward
     start, end = spans[first][0], spans[last][1]
     if end - start > limit:  # one long sentence
         start = max(start, min(at - limit // 3, end - limit))

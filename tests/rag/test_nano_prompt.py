@@ -70,3 +70,9 @@ def test_the_task_prompts() -> None:
     assert title_prompt(Turn("Q?", ""))[1].content == "Q: Q?"
     assert summary_prompt("T > H", "One.\nTwo.")[1].content == "T > H\nOne. Two."
     assert shortened("One is here. Two is there.", 20) == "One is here."
+
+
+def test_a_long_passage_without_a_hint_keeps_its_beginning() -> None:
+    text = "The first sentence stands here. " + "Others follow it in great number. " * 60
+    (kept,) = build_nano_prompt("Why?", [passage(1, text)], [], None, words, budget=90).labels.values()
+    assert kept.start == 0 and 40 < len(kept.text.split()) < 90
