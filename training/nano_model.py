@@ -44,6 +44,18 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return (x * cos + torch.cat([-b, a], -1) * sin).to(x.dtype)
 
 
+def attend_causal(q: Tensor, k: Tensor, v: Tensor, cu: Tensor, longest: int) -> Tensor:
+    """[tokens, heads, head_dim] each; ``cu`` [sequences + 1] holds where sequences begin, repeated at the end."""
+    if q.is_cuda:
+        from torch.nn.attention.varlen import varlen_attn
+
+        return varlen_attn(q, k, v, cu, cu, longest, longest, window_size=(-1, 0))  # type: ignore[return-value]
+    index = torch.bucketize(torch.arange(len(q)), cu[1:].long(), right=True)
+    mask = (index[:, None] == index[None]).tril()
+    out = F.scaled_dot_product_attention(*(x.transpose(0, 1)[None] for x in (q, k, v)), attn_mask=mask)
+    return out[0].transpose(0, 1)
+
+
 class Norm(nn.Module):
     def __init__(self, size: int, eps: float) -> None:
         super().__init__()
@@ -68,6 +80,19 @@ class Block(nn.Module):
         self.gate_proj = nn.Linear(h, c.intermediate_size, bias=False)
         self.up_proj = nn.Linear(h, c.intermediate_size, bias=False)
         self.down_proj = nn.Linear(c.intermediate_size, h, bias=False)
+
+    def packed(self, x: Tensor, cos: Tensor, sin: Tensor, cu: Tensor, longest: int) -> Tensor:
+        """[tokens, hidden] of several sequences behind each other; a token sees its own sequence up to itself."""
+        c = self.config
+        y = self.input_layernorm(x)
+        q = rotate(self.q_proj(y).view(len(x), -1, c.head_dim), cos[:, None], sin[:, None])
+        k = rotate(self.k_proj(y).view(len(x), -1, c.head_dim), cos[:, None], sin[:, None])
+        v = self.v_proj(y).view(len(x), -1, c.head_dim)
+        shared = c.num_attention_heads // c.num_key_value_heads
+        a = attend_causal(q, k.repeat_interleave(shared, 1), v.repeat_interleave(shared, 1), cu, longest)
+        x = x + self.o_proj(a.reshape(len(x), -1))
+        y = self.post_attention_layernorm(x)
+        return x + self.down_proj(F.silu(self.gate_proj(y)) * self.up_proj(y))
 
     def forward(
         self,
@@ -114,6 +139,15 @@ class Nano(nn.Module):
         x = self.embed_tokens(ids)
         for layer in self.layers:
             x = layer(x, cos.to(x.dtype), sin.to(x.dtype))
+        return self.norm(x)
+
+    def packed_hidden(self, ids: Tensor, positions: Tensor, cu: Tensor, longest: int) -> Tensor:
+        """[tokens] of several sequences behind each other -> [tokens, hidden], normalised."""
+        cos, sin = rope_table(self.config, longest, ids.device)
+        x = self.embed_tokens(ids)
+        cos, sin = cos[positions].to(x.dtype), sin[positions].to(x.dtype)
+        for layer in self.layers:
+            x = layer.packed(x, cos, sin, cu, longest)
         return self.norm(x)
 
     def forward(self, ids: Tensor) -> Tensor:

@@ -1,0 +1,170 @@
+"""python -m training.tune_nano --lessons out/tune.npz --continue-from out/nano-base --out out/docent-nano --minutes 7
+
+Tunes docent-nano on the lessons of tune_data.py. Lessons are packed behind each other, each sees itself only, and only
+replies are learnt. Muon for matrices, AdamW for the rest, warm-up, then a linear fall that ends when ``--minutes`` or
+``--epochs`` are over. A share of the lessons is kept back; the loss on it is printed per kind of task.
+"""
+
+import argparse
+import random
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F  # noqa: N812 - the usual name
+
+from training.muon import Muon
+from training.nano_model import Nano, load_nano, save_nano
+from training.tune_data import KINDS, Lessons
+
+_HELD_BACK = 600  # lessons
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """``tokens`` in all, the rest filled up; ``learnt`` [n] names the positions whose next token is a reply's."""
+
+    ids: torch.Tensor
+    positions: torch.Tensor
+    cu: torch.Tensor
+    learnt: torch.Tensor
+    targets: torch.Tensor
+    kinds: torch.Tensor  # of each learnt position
+    lessons: int
+
+
+def packs(lessons: Lessons, order: list[int], tokens: int, sequences: int) -> Iterator[Pack]:
+    """Every pack has the same shapes but for what is learnt."""
+    at = 0
+    while at < len(order):
+        ids, positions = np.zeros(tokens, np.int64), np.zeros(tokens, np.int64)
+        cu, learnt, targets, kinds = [0], [], [], []
+        used = 0
+        while at < len(order) and len(cu) < sequences:
+            row, start = lessons[order[at]]
+            if used + len(row) - 1 > tokens:
+                break
+            n = len(row) - 1
+            ids[used : used + n], positions[used : used + n] = row[:-1], np.arange(n)
+            learnt.append(np.arange(used + start - 1, used + n))
+            targets.append(row[start:].astype(np.int64))
+            kinds.append(np.full(n - start + 1, lessons.kinds[order[at]]))
+            used += n
+            cu.append(used)
+            at += 1
+        if used == 0:  # longer than a pack
+            at += 1
+            continue
+        longest = 2048  # what is left over is filled up with sequences of its own, no longer than a lesson
+        while used < tokens and len(cu) < sequences:
+            n = min(longest, tokens - used)
+            positions[used : used + n] = np.arange(n)
+            used += n
+            cu.append(used)
+        cu += [tokens] * (sequences + 1 - len(cu))
+        yield Pack(
+            torch.from_numpy(ids),
+            torch.from_numpy(positions),
+            torch.tensor(cu, dtype=torch.int32),
+            torch.from_numpy(np.concatenate(learnt)),
+            torch.from_numpy(np.concatenate(targets)),
+            torch.from_numpy(np.concatenate(kinds)),
+            len(targets),
+        )
+
+
+class Tuner:
+    def __init__(self, model: Nano, longest: int) -> None:
+        self.model = model
+        self.device = model.embed_tokens.weight.device
+        self.cuda = self.device.type == "cuda"
+        self.longest = longest
+        self.hidden = torch.compile(model.packed_hidden) if self.cuda else model.packed_hidden
+
+    def losses(self, pack: Pack) -> torch.Tensor:
+        """Of every learnt token."""
+        to = {"device": self.device, "non_blocking": True}
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.cuda):
+            x = self.hidden(pack.ids.to(**to), pack.positions.to(**to), pack.cu.to(**to), self.longest)
+            logits = F.linear(x[pack.learnt.to(**to)], self.model.embed_tokens.weight)
+        return F.cross_entropy(logits.float(), pack.targets.to(**to), reduction="none")
+
+    @torch.no_grad()
+    def report(self, lessons: Lessons, order: list[int], tokens: int, sequences: int) -> str:
+        sums, counts = torch.zeros(len(KINDS)), torch.zeros(len(KINDS))
+        for pack in packs(lessons, order, tokens, sequences):
+            loss = self.losses(pack).cpu()
+            sums.index_add_(0, pack.kinds.long(), loss)
+            counts.index_add_(0, pack.kinds.long(), torch.ones_like(loss))
+        return " ".join(f"{k} {s / c:.3f}" for k, s, c in zip(KINDS, sums.tolist(), counts.tolist(), strict=True) if c)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lessons", type=Path, required=True)
+    parser.add_argument("--continue-from", type=Path, required=True, help="the pretrained model's folder")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=7.0)
+    parser.add_argument("--epochs", type=float, default=2.0, help="at most")
+    parser.add_argument("--tokens", type=int, default=65_536, help="a step")
+    parser.add_argument("--sequences", type=int, default=320, help="lessons a step, at most")
+    parser.add_argument("--longest", type=int, default=2048)
+    parser.add_argument("--lr", type=float, default=6e-4)
+    parser.add_argument("--warmup", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.manual_seed(args.seed)
+    torch.set_float32_matmul_precision("high")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = load_nano(args.continue_from).to(device)
+    tuner = Tuner(model, args.longest)
+    matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
+    others = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
+    optimizers = [Muon(matrices, args.lr), torch.optim.AdamW(others, args.lr, betas=(0.9, 0.95), weight_decay=0.0)]
+    lessons = Lessons.load(args.lessons)
+    rng = random.Random(args.seed)
+    order = rng.sample(range(len(lessons)), len(lessons))
+    kept = min(_HELD_BACK, len(order) // 10)
+    test, order = order[:kept], order[kept:]
+    repeated = [i for _ in range(int(args.epochs + 0.999)) for i in rng.sample(order, len(order))]
+    repeated = repeated[: int(args.epochs * len(order))]
+    print(f"{len(order)} lessons, {len(lessons.tokens) / 1e6:.0f} M tokens", flush=True)
+    print("before: " + tuner.report(lessons, test, args.tokens, args.sequences), flush=True)
+    began, seen, step = time.time(), 0, 0
+    for pack in packs(lessons, repeated, args.tokens, args.sequences):
+        clock = (time.time() - began) / 60 / args.minutes
+        spent = max(clock, seen / len(repeated))
+        if clock >= 1:
+            break
+        rate = args.lr * min(1.0, (step + 1) / args.warmup) * (1 - spent) + 1e-6
+        for o in optimizers:
+            for settings in o.param_groups:
+                settings["lr"] = rate
+        loss = tuner.losses(pack).mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for o in optimizers:
+            o.step()
+            o.zero_grad(set_to_none=True)
+        seen += pack.lessons
+        step += 1
+        if step % 100 == 0 or step == 5:
+            print(
+                f"step {step} loss {loss.item():.4f} lr {rate:.1e} {seen} lessons {time.time() - began:.0f} s",
+                flush=True,
+            )
+    print("after: " + tuner.report(lessons, test, args.tokens, args.sequences), flush=True)
+    save_nano(model, args.out)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        if (args.continue_from / name).exists():
+            shutil.copy(args.continue_from / name, args.out / name)
+    (args.out / "docent.json").write_text('{"prompt": "docent-nano/1"}\n')
+    print(f"done: {step} steps, {seen} lessons, {time.time() - began:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
