@@ -166,8 +166,9 @@ def build(
 
 def _store(session: Session) -> "ModelStore":
     from app.models import ModelStore
+    from app.paths import builtin_model
 
-    return ModelStore(session.settings.folder.models)
+    return ModelStore(session.settings.folder.models, builtin_model())
 
 
 def _added(session: Session, model: "ModelInfo", as_json: bool) -> None:

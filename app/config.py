@@ -118,9 +118,14 @@ class AnswerSettings(_Section):
 class ModelSettings(_Section):
     """The language model that writes answers. Without one, Docent quotes your documents word for word."""
 
+    @property
+    def is_builtin(self) -> bool:
+        return self.name == BUILTIN
+
     name: str | None = Field(
         default=None,
-        description="A name that `docent model list` shows, or a model's folder; null = no language model.",
+        description='"builtin" = docent-nano, which comes with Docent; a name that `docent model list` shows, or a '
+        "model's folder; null = none, answers are quotes.",
     )
     runtime: Literal["auto", "onnx", "tensorrt", "reference"] = Field(
         default="auto",

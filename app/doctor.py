@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from app.config import Settings
-from app.paths import resource
+from app.paths import builtin_model, resource
 from docent import DocentError, __version__
 from rag.types import Document, Passage
 
@@ -120,7 +120,11 @@ def _language_model(settings: Settings) -> Iterator[Check]:
     if settings.model.name is None:
         yield Check("language model", "ok", "None set up; answers are quoted from your documents.")
         return
-    found = ModelStore(settings.folder.models).info(settings.model.name)
+    if settings.model.is_builtin and not builtin_model().is_dir():
+        detail = "docent-nano, which comes with Docent, is not installed; answers are quoted from your documents."
+        yield Check("language model", "warn", detail, "Install Docent from its complete source.")
+        return
+    found = ModelStore(settings.folder.models, builtin_model()).info(settings.model.name)
     if found.problem:
         yield Check("language model", "fail", found.problem, "Get another one; see `docent model --help`.")
         return

@@ -4,6 +4,7 @@
 own limits, and nothing of documents.
 """
 
+import json
 import logging
 import shutil
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from typing import Self
 from app.config import ModelSettings, Settings
 from app.errors import ConfigError, ModelError
 from app.models import ModelStore
+from app.paths import builtin_model
 from engines.chat import ChatEncoder
 from engines.checkpoint import Checkpoint
 from engines.constrain import Constrainer
@@ -29,6 +31,7 @@ from engines.tokenizer import Message, ModelTokenizer
 _log = logging.getLogger(__name__)
 _LEAST_CONTEXT = 256  # tokens; with less no question with a passage has room
 _KV_BYTES = 4  # float32
+_BUILTIN_CACHE_MB = 96
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class LocalModel:
     engine: Engine
     tokenizer: ModelTokenizer
     chat: ChatEncoder
+    prompt_style: str | None = None  # what its docent.json says: the prompts it was tuned for
 
     @property
     def context(self) -> int:
@@ -80,17 +84,33 @@ def open_model(settings: Settings) -> LocalModel:
     chosen = settings.model
     if chosen.name is None:
         raise ModelError("No language model is set up.", "`docent model pull OWNER/NAME`, then set model.name.")
-    folder = ModelStore(settings.folder.models).folder(chosen.name)
+    folder = ModelStore(settings.folder.models, builtin_model()).folder(chosen.name)
+    if chosen.is_builtin:
+        chosen = _modest(chosen)
     checkpoint = Checkpoint(folder)
     tokenizer = ModelTokenizer.from_folder(folder, checkpoint.spec.eos_ids)
     runtime = make_runtime(checkpoint, chosen, settings.folder.builds)
     _log.info("model %s on runtime %s, %d pages", folder.name, runtime.name, runtime.num_pages)
-    return local_model(folder.name, runtime, tokenizer)
+    return local_model(folder.name, runtime, tokenizer, _prompt_style(folder))
 
 
-def local_model(name: str, runtime: Runtime, tokenizer: ModelTokenizer) -> LocalModel:
+def local_model(name: str, runtime: Runtime, tokenizer: ModelTokenizer, prompt_style: str | None = None) -> LocalModel:
     engine = Engine(runtime, tokenizer, constrain=Constrainer(tokenizer, runtime.vocab_size))
-    return LocalModel(name, engine, tokenizer, ChatEncoder(tokenizer))
+    return LocalModel(name, engine, tokenizer, ChatEncoder(tokenizer), prompt_style)
+
+
+def _modest(chosen: ModelSettings) -> ModelSettings:
+    """The settings with a cache that a model of docent-nano's size has use for."""
+    return chosen.model_copy(update={"cache_mb": min(chosen.cache_mb, _BUILTIN_CACHE_MB)})
+
+
+def _prompt_style(folder: Path) -> str | None:
+    try:
+        return str(json.loads((folder / "docent.json").read_text(encoding="utf-8"))["prompt"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{folder / 'docent.json'} cannot be read ({error}).", "Mend or remove it.") from error
 
 
 def make_runtime(checkpoint: Checkpoint, chosen: ModelSettings, builds: Path) -> Runtime:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.config import BUILTIN
 from app.errors import ModelError
 from docent import DocentError
 
@@ -41,10 +42,11 @@ class ModelInfo:
 
 
 class ModelStore:
-    """The models below ``root``, which is made when the first one arrives."""
+    """The models below ``root``, which is made when the first one arrives, and the one that ships with Docent."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, builtin: Path | None = None) -> None:
         self.root = root
+        self._builtin = builtin if builtin is not None and builtin.is_dir() else None
 
     def names(self) -> list[str]:
         if not self.root.is_dir():
@@ -52,15 +54,21 @@ class ModelStore:
         return sorted(path.name for path in self.root.iterdir() if path.is_dir() and _NAME.fullmatch(path.name))
 
     def all(self) -> list[ModelInfo]:
-        return [describe(self.root / name, name) for name in self.names()]
+        """The shipped one first."""
+        shipped = [] if self._builtin is None else [describe(self._builtin, BUILTIN)]
+        return shipped + [describe(self.root / name, name) for name in self.names()]
 
     def info(self, name: str) -> ModelInfo:
         """A model by its name or by the path of its folder. Raises ModelError."""
         folder = self.folder(name)
-        return describe(folder, name if folder.parent == self.root else folder.name)
+        return describe(folder, name if folder.parent == self.root or name == BUILTIN else folder.name)
 
     def folder(self, name: str) -> Path:
         """Where a model lies. Names come first; anything else must be an existing folder. Raises ModelError."""
+        if name == BUILTIN:
+            if self._builtin is None:
+                raise ModelError("docent-nano is not installed.", "Install Docent from its complete source.")
+            return self._builtin
         if _NAME.fullmatch(name) and (self.root / name).is_dir():
             return self.root / name
         path = Path(name).expanduser()
@@ -75,7 +83,7 @@ class ModelStore:
         if not _NAME.fullmatch(name):
             raise ModelError(f'"{name}" cannot be a model\'s name.', "Use letters, digits, dots, dashes; give --name.")
         folder = self.root / name
-        if folder.exists() or folder.is_symlink():
+        if folder.exists() or folder.is_symlink() or name == BUILTIN:
             raise ModelError(f'There is a model "{name}" already.', "Remove it first, or give another --name.")
         self.root.mkdir(parents=True, exist_ok=True)
         return folder

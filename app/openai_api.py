@@ -23,6 +23,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from app.openai_shapes import ChatBody, CompletionBody, EmbeddingBody, Reply
+from app.paths import builtin_model
 from docent import DocentError
 from engines.errors import EngineBusy, EngineError, RequestError
 from engines.generation import Delta, Generation
@@ -199,8 +200,10 @@ async def _deltas(generation: Generation, request: Request) -> AsyncGenerator[De
 
 def _configured(assistant: "Assistant") -> str | None:
     """The language model's name, known without loading it."""
-    name = assistant.settings.model.name
-    return None if name is None else Path(name).name
+    chosen = assistant.settings.model
+    if chosen.is_builtin:
+        return builtin_model().name if builtin_model().is_dir() else None
+    return None if chosen.name is None else Path(chosen.name).name
 
 
 def _model(assistant: "Assistant", name: str) -> "LocalModel":

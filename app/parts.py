@@ -127,23 +127,33 @@ class Parts:
         return HeuristicRewriter()
 
     def make_model(self) -> "LocalModel | None":
-        if self.settings.model.name is None:
+        from app.paths import builtin_model
+
+        chosen = self.settings.model
+        if chosen.name is None or (chosen.is_builtin and not builtin_model().is_dir()):  # `docent doctor` says so
             return None
         from app.engine_setup import open_model
 
         return open_model(self.settings)
 
     def make_answerer(self) -> "Answerer":
-        if self.model is not None:
-            from app.generator import EngineGenerator
-            from rag.generate import GeneratingAnswerer
-
-            writer = self.settings.model
-            generator = EngineGenerator(self.model, writer.temperature)
-            return GeneratingAnswerer(generator, self.embedder, self.library.locate, writer.max_tokens)
         from rag.answer import ExtractiveAnswerer
 
-        return ExtractiveAnswerer(self.embedder, self.library.locate, self.settings.answer.found_at, self.reader)
+        quotes = ExtractiveAnswerer(self.embedder, self.library.locate, self.settings.answer.found_at, self.reader)
+        if self.model is None:
+            return quotes
+        from app.generator import EngineGenerator
+        from rag.nano_prompt import NANO_STYLE
+
+        writer = self.settings.model
+        if self.model.prompt_style == NANO_STYLE:
+            from rag.guided import GuidedAnswerer
+
+            return GuidedAnswerer(EngineGenerator(self.model), quotes, self.embedder, self.library.locate)
+        from rag.generate import GeneratingAnswerer
+
+        generator = EngineGenerator(self.model, writer.temperature)
+        return GeneratingAnswerer(generator, self.embedder, self.library.locate, writer.max_tokens)
 
     def make_conversations(self) -> Conversations:
         self.settings.folder.create()

@@ -30,6 +30,11 @@ def builtin_reader() -> Path:
     return _HERE.parent / "rag" / "models" / "docent-reader"
 
 
+def builtin_model() -> Path:
+    """The folder of the language model that ships with Docent; it may be missing."""
+    return _HERE / "shipped" / "docent-nano"
+
+
 @dataclass(frozen=True, slots=True)
 class DataFolder:
     """The names of the files in one data folder."""

@@ -1,12 +1,15 @@
 """How good the extractive answers are, how honest the refusals, and what the constants in rag/evidence.py come from.
 
-    python benchmarks/answers.py                 # report: articles 300-441 of the question set, never used for fitting
+    python benchmarks/answers.py                 # report: articles 354-397 of the question set, never used for fitting
+    python benchmarks/answers.py --reader none   # ... without the reader
     python benchmarks/answers.py --fit           # fit SENTENCE_WEIGHTS and FOUND_WEIGHTS on articles 0-299
-    python benchmarks/answers.py --words         # count rag/common_words.txt anew, from the same articles
-    python benchmarks/answers.py --articles 60 --questions 400 --data ../shared/data
+    python benchmarks/answers.py --fit-reader    # fit READ_WEIGHTS on articles 398-441, which validate the reader
+    python benchmarks/answers.py --words         # count rag/common_words.txt anew, from articles 0-299
+    python benchmarks/answers.py --questions 400 --data ../shared/data --reader FOLDER
 
-Answerable questions come from the articles in the index, unanswerable ones from as many articles outside it. Whole
-articles are held out. Each article is one text file that goes through the product's own sync and retrieval.
+Each question is asked twice: with all articles of the index, where it has an answer, and with its own article left out,
+where it has none. Whole articles are held out; the reader is trained on articles 0-353. Each article is one text file
+that goes through the product's own sync and retrieval.
 """
 
 import argparse
@@ -29,21 +32,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag import evidence
-from rag.answer import FOUND_AT, ExtractiveAnswerer
+from rag.answer import ExtractiveAnswerer
 from rag.embedder import OnnxEmbedder
 from rag.evidence import Candidate, found_features, rank_sentences
 from rag.library import Library
 from rag.parse_pool import ParsePool
 from rag.protocols import Embedder
 from rag.question import Question, analyse
+from rag.reader_model import ReaderReranker
+from rag.reading import RankingReader, find_spans
 from rag.retrieve import Retriever
 from rag.sync import Syncer, SyncSettings
-from rag.types import Answer, Passage
+from rag.types import Answer, Filter, Passage
 from rag.vectors import VectorIndex
 from rag.words import stems
 
 QUESTIONS_FILE = "qa/squad-train-v1.1.json.xz"
-TUNING, REPORTING = range(300), range(300, 442)
+TUNING, REPORTING, VALIDATION = range(300), range(354, 398), range(398, 442)
+READER = Path(__file__).parents[1] / "rag" / "models" / "docent-reader"
 WORDS_FILE = Path(__file__).parents[1] / "rag" / "common_words.txt"
 
 
@@ -69,7 +75,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Trial:
-    """A question with what was retrieved for it; ``answerable`` when its article is in the index."""
+    """A question with what was retrieved for it; ``answerable`` when its own article was searched too."""
 
     asked: Asked
     passages: list[Passage]
@@ -113,7 +119,9 @@ def _article(number: int, row: Mapping[str, Any]) -> tuple[Article, list[Asked]]
 class Stack:
     """A library of some articles, one text file each, behind the product's own sync and retrieval."""
 
-    def __init__(self, articles: Sequence[Article], embedder: Embedder, folder: Path) -> None:
+    def __init__(
+        self, articles: Sequence[Article], embedder: Embedder, folder: Path, reader: RankingReader | None
+    ) -> None:
         files = folder / "articles"
         files.mkdir()
         self._numbers: dict[str, int] = {}
@@ -127,35 +135,36 @@ class Stack:
         syncer.run()
         vectors = VectorIndex(self.library, None)
         vectors.refresh()
-        self._retriever = Retriever(self.library, vectors, embedder)
+        self._retriever = Retriever(self.library, vectors, embedder, reranker=reader)
+        self._documents = {self._numbers[d.path]: d.id for d in self.library.documents()}
 
-    def passages(self, question: str) -> list[Passage]:
-        """What the product retrieves; documents are numbered like the articles."""
-        found = self._retriever.passages(question)
+    def passages(self, question: str, without: int | None = None) -> list[Passage]:
+        """What the product retrieves, if need be without one article; documents are numbered like the articles."""
+        others = frozenset(id_ for number, id_ in self._documents.items() if number != without)
+        found = self._retriever.passages(question, Filter(others) if without is not None else Filter())
         return [replace(p, document=replace(p.document, id=self._numbers[p.document.path])) for p in found]
 
 
-def trials(data: Path, which: range, articles: int, questions: int, embedder: Embedder) -> Iterator[Trial]:
-    """Questions with their passages: half answerable from an index of ``articles``, half not."""
+def trials(
+    data: Path, which: range, articles: int, questions: int, embedder: Embedder, reader: RankingReader | None
+) -> Iterator[Trial]:
+    """Each question with its passages from an index of ``articles``, and with those from all articles but its own."""
     everything, asked = read_articles(data, which)
     rnd = random.Random(7)
     rnd.shuffle(everything)
-    inside, outside = everything[:articles], everything[-articles:]
-    if len(everything) < 2 * articles:
-        raise SystemExit(f"At most {len(everything) // 2} articles: as many are held out of the index.")
     with tempfile.TemporaryDirectory() as folder:
-        stack = Stack(inside, embedder, Path(folder))
+        stack = Stack(everything[:articles], embedder, Path(folder), reader)
         with stack.library:
-            print(f"{articles} articles, {stack.library.counts()['chunks']} chunks")
-            for group, answerable in ((inside, True), (outside, False)):
-                pool = [each for article in group for each in asked[article.number]]
-                for each in rnd.sample(pool, min(questions, len(pool))):
-                    yield Trial(each, stack.passages(each.text), answerable)
+            print(f"{min(articles, len(everything))} articles, {stack.library.counts()['chunks']} chunks")
+            pool = [each for article in everything[:articles] for each in asked[article.number]]
+            for each in rnd.sample(pool, min(questions, len(pool))):
+                yield Trial(each, stack.passages(each.text), True)
+                yield Trial(each, stack.passages(each.text, each.article.number), False)
 
 
-def report(runs: Sequence[Trial], embedder: Embedder, found_at: float) -> None:
+def report(runs: Sequence[Trial], embedder: Embedder, reader: RankingReader | None, found_at: float | None) -> None:
     """Prints the figures of the README."""
-    answerer = ExtractiveAnswerer(embedder, found_at=found_at)
+    answerer = ExtractiveAnswerer(embedder, found_at=found_at, reader=reader)
     answers: list[tuple[Trial, Answer, float]] = []
     for trial in runs:
         began = time.perf_counter()
@@ -174,6 +183,9 @@ def report(runs: Sequence[Trial], embedder: Embedder, found_at: float) -> None:
     print(f"first citation names the right file:  {_share(right_document)}")
     print(f"wrongly refused:                      {_share(not answer.found for _, answer in answerable)}")
     print(f"rightly refused (article not there):  {_share(not a.found for t, a, _ in answers if not t.answerable)}")
+    if reader is not None:
+        exact = (answer.span is not None and _holds_gold(answer.span.text, t.asked) for t, answer in answerable)
+        print(f"the words read hold the gold answer:  {_share(exact)}")
     print(f"sentences an answer: {statistics.mean(len(answer.citations) for _, answer in found):.2f}")
     print(f"median ms an answer: {statistics.median(ms for _, _, ms in answers):.0f}")
 
@@ -220,11 +232,33 @@ def fit(runs: Sequence[Trial], embedder: Embedder) -> None:
     labels = np.array([float(label) for _, label in kept])
     weights = logistic_regression(inputs, labels)
     print("FOUND_WEIGHTS", {name: round(float(value), 2) for name, value in zip(names, weights, strict=True)})
-    probabilities = 1 / (1 + np.exp(-inputs @ weights))
-    for threshold in (0.2, 0.3, 0.4, 0.5, 0.6):
+    _print_refusals(1 / (1 + np.exp(-inputs @ weights)), labels)
+
+
+def _print_refusals(probabilities: NDArray[np.float64], labels: NDArray[np.float64]) -> None:
+    for threshold in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6):
         wrongly = float((probabilities[labels == 1] < threshold).mean())
         rightly = float((probabilities[labels == 0] < threshold).mean())
         print(f"  at {threshold}: wrongly refused {wrongly:.1%}, rightly refused {rightly:.1%}")
+
+
+def fit_reader(runs: Sequence[Trial], embedder: Embedder, reader: RankingReader) -> None:
+    """Prints READ_WEIGHTS and what they refuse."""
+    rows: list[tuple[float, float]] = []
+    labels: list[float] = []
+    for trial in runs:
+        question = analyse(trial.asked.text)
+        spans = find_spans(question.text, trial.passages, reader)
+        ranked = rank_sentences(question, trial.passages, embedder, spans)
+        if ranked:
+            rows.append(evidence.found_odds(found_features(question, ranked), spans))
+            labels.append(float(trial.answerable))
+    inputs = np.array([(1.0, *row) for row in rows])
+    answerable = np.array(labels)
+    weights = logistic_regression(inputs, answerable)
+    named = zip(("bias", "evidence", "reader"), weights, strict=True)
+    print("READ_WEIGHTS", {name: round(float(value), 2) for name, value in named})
+    _print_refusals(1 / (1 + np.exp(-inputs @ weights)), answerable)
 
 
 def _matrix(candidates: Sequence[Candidate], names: Sequence[str]) -> NDArray[np.float64]:
@@ -309,19 +343,28 @@ def timed(action: Callable[[], None]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[1] / "../shared/data")
-    parser.add_argument("--articles", type=int, default=40)
-    parser.add_argument("--questions", type=int, default=300, help="answerable and unanswerable, each")
-    parser.add_argument("--found-at", type=float, default=FOUND_AT)
+    parser.add_argument("--articles", type=int, default=44)
+    parser.add_argument("--questions", type=int, default=300, help="each asked with and without its article")
+    parser.add_argument("--found-at", type=float)
+    parser.add_argument("--reader", default=str(READER), help='a folder, or "none"')
     parser.add_argument("--fit", action="store_true")
+    parser.add_argument("--fit-reader", action="store_true")
     parser.add_argument("--words", action="store_true")
     options = parser.parse_args()
     if options.words:
         count_words(options.data)
         return
     embedder = OnnxEmbedder.load()
-    which = TUNING if options.fit else REPORTING
-    runs = list(trials(options.data, which, options.articles, options.questions, embedder))
-    timed(lambda: fit(runs, embedder) if options.fit else report(runs, embedder, options.found_at))
+    reader = None if options.reader == "none" or options.fit else ReaderReranker.load(Path(options.reader))
+    which = TUNING if options.fit else VALIDATION if options.fit_reader else REPORTING
+    runs = list(trials(options.data, which, options.articles, options.questions, embedder, reader))
+    if options.fit:
+        timed(lambda: fit(runs, embedder))
+    elif options.fit_reader:
+        assert reader is not None, "--fit-reader needs a reader"
+        fit_reader(runs, embedder, reader)
+    else:
+        timed(lambda: report(runs, embedder, reader, options.found_at))
 
 
 if __name__ == "__main__":

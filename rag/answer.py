@@ -25,7 +25,7 @@ from rag.words import stem, weight, words
 
 NOT_FOUND = "I could not find this in your documents."
 FOUND_AT = 0.3  # probability; benchmarks/answers.py prints what it refuses rightly and wrongly
-FOUND_AT_READ = 0.4  # ... with a reader
+FOUND_AT_READ = 0.2  # ... with a reader; more would refuse tables and lists, which it reads less well
 MOST_SENTENCES = 3
 _ALSO_AT = 0.15  # odds against the best sentence at which another one is quoted too
 _ALSO_ELSEWHERE_AT = 0.4  # ... that comes from another document, or lacks the date, number or name asked for

@@ -5,7 +5,7 @@ lookup; without it a citation takes its passage's page and time. Knows nothing o
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from rag.protocols import Embedder
@@ -19,6 +19,7 @@ Locate = Callable[[int, int], tuple[int | None, float | None]]
 SUPPORTED = 0.55  # support below this is worth a mark; chosen by looking at examples, not fitted
 
 _MARKER = re.compile(r"\[(\d{1,3}(?: ?[,;] ?\d{1,3})*)\]")
+_SPACED_MARKER = re.compile(rf"\s*{_MARKER.pattern}")
 _MARKER_BEGUN = re.compile(r"\[(?:\d{1,3}(?: ?[,;] ?\d{1,3})*(?: ?[,;] ?)?)?$")
 _LONGEST_MARKER = 40  # characters; an opened bracket longer than this is ordinary text
 
@@ -91,9 +92,22 @@ class MarkerParser:
         return pieces
 
 
+def tell_markers(pieces: Iterable[str], numbers: Mapping[int, int]) -> Iterator[str]:
+    """A streamed text with its markers renumbered by ``numbers``; those that are not in it are left out."""
+    parser = MarkerParser()
+    for piece in pieces:
+        yield _renumbered(parser.feed(piece), numbers)
+    yield _renumbered(parser.close(), numbers)
+
+
+def _renumbered(parts: Iterable[str | Marker], numbers: Mapping[int, int]) -> str:
+    known = (p if isinstance(p, str) else f"[{numbers[p.number]}]" if p.number in numbers else "" for p in parts)
+    return "".join(known)
+
+
 def strip_markers(text: str) -> str:
     """A sentence without its ``[n]``."""
-    return _MARKER.sub("", text).strip()
+    return _SPACED_MARKER.sub("", text).strip()
 
 
 def support(sentence: str, passage: Passage, embedder: Embedder | None = None) -> float:

@@ -20,7 +20,7 @@ _MARKERS_NEXT = re.compile(r"(?:\s*\[\d{1,3}\])+[ \t]*")
 _LAST_WORD = re.compile(r"\S*$")
 _LONG_WORD = 24  # characters without white space; more is a script that does not use it
 _FEW_WORDS = 2  # a sentence with fewer words of meaning says too little to be checked
-_REFUSAL = re.compile(
+REFUSAL = re.compile(
     r"\b(?:could not|couldn't|cannot|can't|can not|unable to|did not|didn't) (?:be )?f(?:i|ou)nd\b"
     r"|\bnot (?:in|found in|contained in|mentioned in) (?:your|the|these) (?:documents?|passages?)"
     r"|\b(?:documents?|passages?|context|text)\b.{0,40}\b(?:do not|does not|don't|doesn't) "
@@ -101,7 +101,7 @@ class CitedStream:
         cited = [self._passages[int(number)] for number in _MARKER.findall(sentence)]
         for passage in cited:
             self._cite(claim, passage)
-        if _REFUSAL.search(claim) and not any(support(claim, passage) >= SUPPORTED for passage in cited):
+        if REFUSAL.search(claim) and not any(support(claim, passage) >= SUPPORTED for passage in cited):
             self._refusals += 1
             return ""
         if claim.endswith(":") or len(content_stems(claim)) < _FEW_WORDS:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
-from rag.stop_words import STOP_WORDS
+from rag.stop_words import ENGLISH, OTHERS, STOP_WORDS
 from rag.types import Turn
 from rag.words import RARE, content_stems, fold, match, prefixes_of, stem, weight, words
 
@@ -86,12 +86,14 @@ _DATE = re.compile(
     r"tomorrow|daily|weekly|monthly|annually|every (?:day|week|month|year))\b|\d+年|\d+月",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(
-    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|"
+_COUNTS = (
+    r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|"
     r"eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|billion|dozen|"
-    r"half|third|quarter|twice|once|zwei|drei|vier|fünf|hundert|tausend|deux|trois|quatre|cinq|dos|tres|cuatro|cinco)s?\b",
-    re.IGNORECASE,
+    r"half|third|quarter|twice|once|zwei|drei|vier|fünf|hundert|tausend|deux|trois|quatre|cinq|dos|tres|cuatro|cinco"
 )
+_NUMBER = re.compile(rf"\d|\b(?:{_COUNTS})s?\b", re.IGNORECASE)
+_COUNT = re.compile(rf"(?:{_COUNTS})s?")
+_COUNTS_LITTLE = frozenset(["one", "half", "third", "quarter", "once", "twice"])
 _REASON = re.compile(
     r"\b(?:because|due to|so that|in order to|since|therefore|thus|hence|caus\w+|reason\w*|result\w*|"
     r"led to|to (?:avoid|prevent|allow|ensure|protect|help|make|reduce|keep)|for fear|owing to|weil|da|deshalb|damit|"
@@ -219,6 +221,24 @@ def _new_name(question: Question, sentence: str) -> bool:
         if word not in asked and (found.start() > 1 or (weight(stem(word)) > _UNCOMMON and word not in STOP_WORDS)):
             return True
     return False
+
+
+def names_in(statement: str) -> frozenset[str]:
+    """Stems of what a statement must not get wrong: names, numbers, also in words, and a rare first word."""
+    found = set(_names(statement))
+    for index, (word, _, _) in enumerate(words(statement)):
+        rare = index == 0 and word not in STOP_WORDS and weight(stem(word)) > _UNCOMMON
+        if rare or (_COUNT.fullmatch(word) and word not in _COUNTS_LITTLE):
+            found.add(stem(word))
+    return frozenset(found)
+
+
+def is_english(text: str) -> bool:
+    """Whether the small words of a text are English rather than of another language; true where it has none."""
+    said = [word for word, _, _ in words(text)]
+    english = sum(word in ENGLISH and word not in OTHERS for word in said)
+    other = sum(word in OTHERS and word not in ENGLISH for word in said)
+    return english >= other and 2 * sum(word.isascii() for word in said) > len(said)
 
 
 def _names(text: str) -> frozenset[str]:

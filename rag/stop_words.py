@@ -34,5 +34,7 @@ according call called define describe detail discuss document documents explain 
 know mean mention name need page say show state supposed text type want
 """
 
-STOP_WORDS = frozenset(_ENGLISH.split()) | frozenset(_OTHERS.split())
+ENGLISH = frozenset(_ENGLISH.split())
+OTHERS = frozenset(_OTHERS.split())
+STOP_WORDS = ENGLISH | OTHERS
 ASKING = frozenset(_ASKING.split())

@@ -69,7 +69,7 @@ def test_one_bracket_may_hold_several_numbers() -> None:
         [1, 3],
         ["a ", Marker(1), Marker(3), "; b ", Marker(1), "."],
     )
-    assert strip_markers("Tea is old [1, 2].") == "Tea is old ."
+    assert strip_markers("Tea is old [1, 2].") == "Tea is old."
 
 
 def test_support_tells_what_a_passage_says_from_what_it_does_not() -> None:

@@ -1,0 +1,105 @@
+"""A model's reply and the passages it was given in; the part of it that the passages bear out, or nothing, out.
+
+A sentence stands if it cites a passage or comes from one, if every number and name in it stands there, and if most of
+its words do (rag.cite). The reply is kept up to the first sentence that does not. Knows no model.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from rag.cite import SUPPORTED, strip_markers, support
+from rag.cited_stream import REFUSAL
+from rag.protocols import Embedder
+from rag.question import names_in
+from rag.sentences import split_sentences
+from rag.types import Passage
+from rag.words import content_stems, fold, stem, stems, words
+
+_MARKER = re.compile(r"\[(\d{1,3})\]")
+_MARKERS = re.compile(r"(?:\s*\[\d{1,3}\])+")
+_ENDED = re.compile(r"[.!?…][\"'”’)\]]*(?:\s*\[\d{1,3}\])*$")
+_REPEATED = 4  # words in a row that come back: the model turns in circles
+_HELD = 0.6  # share of the span's words that a sentence must have
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """``cited`` holds a claim and the passage it comes from for each ``[n]`` of the text, in order."""
+
+    text: str
+    cited: tuple[tuple[str, Passage], ...]
+
+
+def checked_reply(
+    reply: str, passages: Sequence[Passage], embedder: Embedder | None = None, must_hold: str | None = None
+) -> Checked | None:
+    """What of a reply can be shown; None where its first sentence cannot. ``must_hold``: words it has to say."""
+    kept: list[str] = []
+    cited: list[tuple[str, Passage]] = []
+    by_number = {passage.number: passage for passage in passages}
+    for sentence in _cited_sentences(reply):
+        claim = strip_markers(sentence)
+        named = [by_number[n] for n in map(int, _MARKER.findall(sentence)) if n in by_number]
+        sources = _sources(claim, named, passages, embedder)
+        if not sources or claim in map(strip_markers, kept) or (must_hold and not kept and not _has(claim, must_hold)):
+            break
+        if not named:
+            sentence = f"{claim} [{sources[0].number}]"
+        kept.append(sentence)
+        cited += [(claim, source) for source in sources]
+    return Checked(" ".join(kept), tuple(cited)) if kept else None
+
+
+def rambles(reply: str) -> bool:
+    """Whether the end of a reply repeats what it said before."""
+    said = [word for word, _, _ in words(reply)]
+    tail = said[-_REPEATED:]
+    if len(said) < 3 * _REPEATED:
+        return False
+    runs = [said[i : i + _REPEATED] for i in range(len(said) - _REPEATED)]
+    return runs.count(tail) >= 2
+
+
+def _cited_sentences(reply: str) -> Iterator[str]:
+    """The finished sentences, each with the markers behind it."""
+    starts = [start for start, _ in split_sentences(reply)]
+    for index, start in enumerate(starts):
+        behind = _MARKERS.match(reply, start)
+        starts[index] = behind.end() if behind else start
+    for start, end in pairwise([*starts, len(reply)]):
+        sentence = reply[start:end].strip()
+        if sentence and _ENDED.search(sentence):
+            yield sentence
+
+
+def _sources(
+    claim: str, named: Sequence[Passage], passages: Sequence[Passage], embedder: Embedder | None
+) -> list[Passage]:
+    """The passages that a claim names, or the one it comes from; none where they do not bear it out."""
+    if REFUSAL.search(claim) or not content_stems(claim):
+        return []
+    if named:
+        return list(named) if _bear_out(claim, named, embedder) else []
+    return next(([passage] for passage in passages if _bear_out(claim, [passage], embedder)), [])
+
+
+def _bear_out(claim: str, sources: Sequence[Passage], embedder: Embedder | None) -> bool:
+    there = frozenset().union(
+        *(stems(text) for p in sources for text in (p.text, p.document.title, " ".join(p.heading_path)))
+    )
+    if not names_in(claim) <= there:
+        return False
+    return any(support(claim, source) >= SUPPORTED for source in sources) or (
+        embedder is not None and any(support(claim, source, embedder) >= SUPPORTED for source in sources)
+    )
+
+
+def _has(claim: str, must_hold: str) -> bool:
+    """Whether a claim says what was read: its numbers and most of its words."""
+    wanted = [stem(fold(word)) for word, _, _ in words(must_hold)]
+    there = frozenset(stems(claim))
+    if any(word not in there for word in wanted if word[0].isdigit()):
+        return False
+    return not wanted or sum(word in there for word in wanted) >= _HELD * len(wanted)
