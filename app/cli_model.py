@@ -56,14 +56,30 @@ def list_(context: typer.Context, as_json: JsonOption = False) -> None:
     write_table(["Model", "Kind", "Weights", "Size", "Context", "Note"], rows)
 
 
-def info(context: typer.Context, model: NameArgument, as_json: JsonOption = False) -> None:
+def info(
+    context: typer.Context,
+    model: NameArgument,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read all of its files and builds and tell whether they are whole.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
     """Show what a model is."""
-    found = _store(session_of(context)).info(model)
+    session = session_of(context)
+    found = _json(_store(session).info(model))
+    if verify:
+        from app.model_build import verify_model
+
+        checked = dict(verify_model(_store(session), model, session.settings.folder.builds))
+        found["damaged"] = {name: problem for name, problem in checked.items() if problem}
     if as_json:
-        write_json(_json(found))
-        return
-    for key, value in _json(found).items():
-        write_text(one_line(f"{key:14} {value}"))
+        write_json(found)
+    else:
+        for key, value in found.items():
+            write_text(one_line(f"{key:14} {value}"))
+    if verify and found["damaged"]:
+        write_note(f"docent: {model} is damaged. Pull or import it again; a damaged build is made again by itself.")
+        raise typer.Exit(1)
 
 
 def import_(
@@ -108,7 +124,12 @@ def pull(
 
 def remove(context: typer.Context, model: NameArgument, as_json: JsonOption = False) -> None:
     """Delete a model, or the link to one."""
-    folder = _store(session_of(context)).remove(model)
+    from app.model_build import forget_builds
+
+    session = session_of(context)
+    built_from = _store(session).folder(model).resolve()  # a link leads elsewhere
+    folder = _store(session).remove(model)
+    forget_builds(built_from, session.settings.folder.builds)
     if as_json:
         write_json({"model": model, "removed": str(folder)})
     else:

@@ -1,13 +1,16 @@
-"""Prepares a model for a runtime ahead of its first use. What is built is kept in the data folder and found again.
+"""Prepares a model for a runtime ahead of its first use, and looks whether what was prepared is still whole.
 
-Without this, the first question after a change builds. Says what was lost on the way, if anything was.
+What is built is kept in the data folder and found again; without this, the first question after a change builds. Says
+what was lost on the way, if anything was.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
-from app.models import ModelStore
+from app.models import ModelStore, recorded_hashes
+from engines.build import BuildCache
+from engines.locking import exclusive
 
 BuildRuntime = Literal["onnx", "tensorrt"]
 
@@ -19,15 +22,33 @@ def build_model(
     builds: Path,
     on_step: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[str, ...]:
-    """Returns the notes of the build. Raises DocentError, RuntimeUnavailable without the runtime's package."""
+    """Returns the notes of the build. Raises DocentError: RuntimeUnavailable without the runtime's package,
+    AlreadyAtWork while another process builds the same."""
     folder = store.folder(model)
-    if runtime == "tensorrt":
-        from engines.tensorrt_build import build_model as build_tensorrt
+    builds.mkdir(parents=True, exist_ok=True)
+    with exclusive(builds / f".{folder.name}-{runtime}.lock", f"preparing {folder.name} for {runtime} already"):
+        if runtime == "tensorrt":
+            from engines.tensorrt_build import build_model as build_tensorrt
 
-        return build_tensorrt(folder, builds, on_step).notes
-    from engines.checkpoint import Checkpoint
-    from engines.runtimes.onnx_cpu import OnnxRuntime
+            return build_tensorrt(folder, builds, on_step).notes
+        from engines.checkpoint import Checkpoint
+        from engines.runtimes.onnx_cpu import OnnxRuntime
 
-    notes = OnnxRuntime(Checkpoint(folder), num_pages=1, cache=builds).notes
-    on_step(1, 1)
-    return notes
+        on_step(0, 1)
+        notes = OnnxRuntime(Checkpoint(folder), num_pages=1, cache=builds).notes
+        on_step(1, 1)
+        return notes
+
+
+def verify_model(store: ModelStore, model: str, builds: Path) -> Iterator[tuple[str, str]]:
+    """Reads a model's files and its builds in full; yields the name of each and what is wrong with it, "" for nothing.
+
+    Files are compared with the hashes that came with a download, else with what they were when they were last read."""
+    folder = store.folder(model)
+    for path, problem in BuildCache(builds).verify(folder, recorded_hashes(folder)):
+        yield (path.name if path.parent == folder else f"{path.parent.name}/{path.name}"), problem
+
+
+def forget_builds(folder: Path, builds: Path) -> None:
+    """Deletes what was built from a model's folder; the folder itself may be gone."""
+    BuildCache(builds).forget(folder)

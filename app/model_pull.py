@@ -26,6 +26,7 @@ from urllib.parse import quote, urlsplit
 
 from app.errors import ModelError
 from app.models import ModelInfo, ModelStore, check, describe, is_pickle, note_origin
+from engines.locking import exclusive
 
 _log = logging.getLogger(__name__)
 HUB = "https://huggingface.co"
@@ -89,8 +90,13 @@ class ModelHub:
         if not _REPO.fullmatch(repo):
             raise ModelError(f'"{repo}" names no model of the hub.', "Write OWNER/NAME.")
         target = store.target(name or repo.split("/")[1])
+        with exclusive(store.root / f".{target.name}.lock", f"downloading {target.name} already"):
+            store.target(target.name)  # still free, now that nobody else downloads it
+            return self._pull(repo, revision, target, on_progress)
+
+    def _pull(self, repo: str, revision: str, target: Path, on_progress: Callable[[PullProgress], None]) -> ModelInfo:
         listing = self._listing(repo, revision)
-        unfinished = store.root / f".{target.name}.pull"
+        unfinished = target.with_name(f".{target.name}.pull")
         unfinished.mkdir(exist_ok=True)
         total = sum(file.size for file in listing.files)
         self._check_space(listing, unfinished)
@@ -107,7 +113,8 @@ class ModelHub:
             if stray.name not in {file.name for file in listing.files}:
                 stray.unlink()
         check(unfinished)
-        note_origin(unfinished, f"{repo}@{listing.commit}")
+        hashes = {file.name: file.sha256 for file in listing.files if file.sha256}
+        note_origin(unfinished, f"{repo}@{listing.commit}", hashes)
         unfinished.rename(target)
         return describe(target, target.name)
 

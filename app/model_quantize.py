@@ -14,6 +14,7 @@ from app.models import ModelStore, check, note_origin
 from app.paths import resource
 from docent import DocentError
 from engines.checkpoint import Checkpoint
+from engines.locking import exclusive
 from engines.quantize import QuantizeOptions, quantize
 from engines.tokenizer import ModelTokenizer
 from rag.prompt import SYSTEM_TEXT
@@ -44,16 +45,18 @@ def quantize_model(
     sequences = [tokens[at : at + length] for at in range(0, len(tokens), length)][:_SEQUENCES]
     del checkpoint
     unfinished = target.with_name(f".{target.name}.quantizing")
-    unfinished.mkdir(parents=True, exist_ok=True)
-    try:
-        quantize(source, unfinished, sequences, options, on_layer)
-    except DocentError:
-        with suppress(OSError):  # work that was done before is kept
-            unfinished.rmdir()
-        raise
-    check(unfinished)
-    note_origin(unfinished, f"quantised from {source.name}")
-    shutil.move(unfinished, target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with exclusive(target.with_name(f".{target.name}.lock"), f"quantising {target.name} already"):
+        unfinished.mkdir(exist_ok=True)
+        try:
+            quantize(source, unfinished, sequences, options, on_layer)
+        except DocentError:
+            with suppress(OSError):  # work that was done before is kept
+                unfinished.rmdir()
+            raise
+        check(unfinished)
+        note_origin(unfinished, f"quantised from {source.name}")
+        shutil.move(unfinished, target)
     return target
 
 

@@ -8,6 +8,7 @@ import difflib
 import json
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -162,9 +163,18 @@ def check(folder: Path) -> None:
     checkpoint.final_norm()
 
 
-def note_origin(folder: Path, origin: str) -> None:
-    """Writes down where a model came from, in one line for people."""
-    (folder / ORIGIN).write_text(json.dumps({"origin": origin}), encoding="utf-8")
+def note_origin(folder: Path, origin: str, sha256: Mapping[str, str] | None = None) -> None:
+    """Writes down where a model came from, in one line for people, and what its files were when they came."""
+    (folder / ORIGIN).write_text(json.dumps({"origin": origin, "sha256": dict(sha256 or {})}), encoding="utf-8")
+
+
+def recorded_hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of the files that were downloaded, by name; empty where nothing is known."""
+    try:
+        found = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))["sha256"]
+        return {str(name): str(digest) for name, digest in found.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def is_pickle(path: Path) -> bool:

@@ -1,25 +1,32 @@
 """What was built from a checkpoint for a runtime, kept on disk and found again.
 
-A build is a folder of files, made by a function that is handed an empty folder. It is found by the content of the
-checkpoint, the target and the versions of everything that shaped it, so that a stale one is never used; its own files
-are listed with their hashes, so that a damaged one is noticed and made again. Knows no runtime.
+A build is a folder of files, made by a function that is handed a folder for them. It is found by the content of the
+checkpoint, the target and the versions of everything that shaped it, so that a stale one is never used; once another
+takes its place it is deleted. Its files are listed with their hashes, so that a damaged one is noticed and made again.
+Files are hashed once and recognised by size and time of change afterwards. Knows no runtime.
 """
 
-import contextlib
 import json
 import logging
 import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from engines.errors import EngineError
+from engines.file_hashes import FileHashes
+from engines.locking import AlreadyAtWork, exclusive
 
 _log = logging.getLogger(__name__)
 _MANIFEST = "manifest.json"
 _HASHES = "hashes.json"
+_UNFINISHED = "unfinished-"
+_WAIT_S = 1800.0  # for another process that makes the same build
+_ABANDONED_S = 7 * 24 * 3600.0  # after which a broken-off build will not be taken up again
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,88 +37,178 @@ class Build:
     notes: tuple[str, ...]
 
 
+class WorkKept(EngineError):
+    """A build broke off for a reason that lies outside it; what is finished is kept for the next try."""
+
+
 class BuildCache:
     """Builds below ``root``, which is made when it is missing."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._hashes = FileHashes(root / _HASHES)
 
     def get(
-        self, checkpoint: Path, target: str, versions: Mapping[str, str], write: Callable[[Path], Iterable[str]]
+        self,
+        checkpoint: Path,
+        target: str,
+        versions: Mapping[str, str],
+        write: Callable[[Path], Iterable[str]],
+        *,
+        resumable: bool = False,
+        wait_s: float = _WAIT_S,
     ) -> Build:
         """The build for this checkpoint folder, target and versions; ``write(folder)`` makes it, and returns its notes,
-        where there is none or its files are not what they were. Raises EngineError when the disk refuses."""
+        where there is none or its files are not what they were.
+
+        The folder is empty, or, where ``resumable``, may hold what an interrupted ``write`` has left. Raises
+        EngineError when the disk refuses, or when another process makes the same build for longer than ``wait_s``."""
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            identity = {"checkpoint": self._fingerprint(checkpoint), "target": target, "versions": dict(versions)}
-            key = sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:24]
-            folder = self.root / f"{target}-{key}"
-            if folder.exists():
-                if (found := _opened(folder)) is not None:
+            identity = self._identity(checkpoint, target, versions)
+            if (found := self._finished(identity)) is not None:
+                return found
+            # What is built from is read in full once more: a build must not carry a wrong name.
+            identity = self._identity(checkpoint, target, versions, fresh=True)
+            name = _folder_name(identity)
+            with exclusive(self.root / f".{name}.lock", "preparing this model already", wait_s):
+                if (found := self._finished(identity)) is not None:  # by whom we waited for
                     return found
-                _log.warning("The build %s is damaged and is made again", folder)
-                shutil.rmtree(folder)
-            return self._make(folder, write)
+                build = self._make(identity, checkpoint, write, resumable)
+            self._prune(identity, checkpoint, keep=name)
+            return build
         except OSError as error:
             raise EngineError(
                 f"The model cannot be prepared in {self.root}: {error}.", "Free disk space or name another folder."
             ) from error
-
-    def _make(self, folder: Path, write: Callable[[Path], Iterable[str]]) -> Build:
-        """Written elsewhere and renamed, so that a folder by its final name is complete."""
-        unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=self.root))
-        try:
-            notes = tuple(write(unfinished))
-            files = {path.name: _hash(path) for path in sorted(unfinished.iterdir())}
-            manifest = {"files": files, "notes": notes}
-            (unfinished / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-            # Another process may have finished the same build meanwhile; either is good.
-            with contextlib.suppress(OSError):
-                unfinished.rename(folder)
         finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
-        found = _opened(folder)
-        if found is None:
-            raise EngineError(f"{folder} changed while it was written.", "Check the disk and try again.")
-        return found
+            self._hashes.save()
 
-    def _fingerprint(self, checkpoint: Path) -> str:
-        """A hash over the content of the files that make a model. Each file is read once and recognised by size and
-        time of change afterwards."""
-        known_path = self.root / _HASHES
-        try:
-            known: dict[str, str] = dict(json.loads(known_path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            known = {}
-        whole, changed = sha256(), False
-        for path in sorted([*checkpoint.glob("*.json"), *checkpoint.glob("*.safetensors")]):
-            stat = path.stat()
-            key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
-            if key not in known:
-                known[key], changed = _hash(path), True
-            whole.update(f"{path.name} {known[key]}\n".encode())
-        if changed:
-            known_path.write_text(json.dumps(known, indent=1), encoding="utf-8")
-        return whole.hexdigest()
+    def verify(self, checkpoint: Path, published: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
+        """Reads a checkpoint and its builds in full, whatever their times say; yields each file and what is wrong with
+        it, "" for nothing. ``published`` are hashes by name; a file without one that was never read before has nothing
+        to differ from."""
+        for path in _model_files(checkpoint):
+            before = self._hashes.known(path)
+            now = self._hashes.of(path, fresh=True)
+            if published.get(path.name, now) != now:
+                yield path, "it is not what was downloaded"
+            else:
+                yield path, "" if before in (None, now) else "its content changed and its time did not"
+        for folder, _ in self._builds_of(checkpoint):
+            for path, expected in _files(_manifest(folder), folder):
+                yield path, "" if self._matches(path, expected, fresh=True) else "it is not what was built"
+        self._hashes.save()
 
+    def forget(self, checkpoint: Path) -> None:
+        """Deletes the builds of a checkpoint folder, which may be gone already."""
+        for folder, _ in self._builds_of(checkpoint):
+            self._delete(folder)
 
-def _opened(folder: Path) -> Build | None:
-    """None where a file is missing, cut off or altered."""
-    try:
-        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-        files = {path.name for path in folder.iterdir()} - {_MANIFEST}
-        if files != set(manifest["files"]):
+    def _identity(
+        self, checkpoint: Path, target: str, versions: Mapping[str, str], *, fresh: bool = False
+    ) -> dict[str, Any]:
+        whole = sha256()
+        for path in _model_files(checkpoint):
+            whole.update(f"{path.name} {self._hashes.of(path, fresh=fresh)}\n".encode())
+        return {"checkpoint": whole.hexdigest(), "target": target, "versions": dict(versions)}
+
+    def _finished(self, identity: Mapping[str, Any]) -> Build | None:
+        """None where there is none, or a file of it is missing, cut off or altered."""
+        folder = self.root / _folder_name(identity)
+        if not folder.exists():
             return None
-        if any(_hash(folder / name) != expected for name, expected in manifest["files"].items()):
-            return None
-        return Build(folder, tuple(manifest["notes"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        manifest = _manifest(folder)
+        names = {path.name for path in folder.iterdir()} - {_MANIFEST}
+        files = list(_files(manifest, folder))
+        if manifest and names == {path.name for path, _ in files} and all(self._matches(*file) for file in files):
+            return Build(folder, tuple(manifest.get("notes", ())))
+        _log.warning("The build %s is damaged and is made again", folder)
         return None
 
+    def _matches(self, path: Path, expected: str, *, fresh: bool = False) -> bool:
+        try:
+            return self._hashes.of(path, fresh=fresh) == expected
+        except OSError:
+            return False
 
-def _hash(path: Path) -> str:
-    digest = sha256()
-    with path.open("rb", buffering=0) as file:
-        while block := file.read(1 << 22):
-            digest.update(block)
-    return digest.hexdigest()
+    def _make(
+        self, identity: Mapping[str, Any], checkpoint: Path, write: Callable[[Path], Iterable[str]], resumable: bool
+    ) -> Build:
+        """Written elsewhere and renamed, so that a folder by its final name is complete. The caller holds the lock."""
+        folder = self.root / _folder_name(identity)
+        unfinished = self.root / f"{_UNFINISHED}{folder.name}"
+        shutil.rmtree(folder, ignore_errors=True)
+        if not resumable:
+            shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(exist_ok=True)
+        keep = resumable  # an interruption of any kind keeps it, a failure of the build itself does not
+        try:
+            notes = tuple(write(unfinished))
+            files = {path.name: self._hashes.of(path, fresh=True) for path in sorted(unfinished.iterdir())}
+            manifest = {"files": files, "notes": notes, "model": str(checkpoint.resolve()), **identity}
+            (unfinished / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+            unfinished.rename(folder)
+        except WorkKept:
+            raise
+        except Exception:
+            keep = False
+            raise
+        finally:
+            if not keep:
+                shutil.rmtree(unfinished, ignore_errors=True)
+        for name, digest in files.items():
+            self._hashes.enter(folder / name, digest)
+        return Build(folder, notes)
+
+    def _prune(self, identity: Mapping[str, Any], checkpoint: Path, keep: str) -> None:
+        """Deletes what the new build replaces: the same model for the same target, by content or by place."""
+        for folder, manifest in self._builds_of(checkpoint, str(identity["checkpoint"])):
+            if folder.name != keep and manifest.get("target") == identity["target"]:
+                _log.info("The build %s is replaced", folder)
+                self._delete(folder)
+        for folder in self.root.glob(f"{_UNFINISHED}*"):
+            if time.time() - folder.stat().st_mtime > _ABANDONED_S:
+                self._delete(folder)
+
+    def _delete(self, folder: Path) -> None:
+        """Unless somebody works on it right now."""
+        name = folder.name.removeprefix(_UNFINISHED)
+        with suppress(AlreadyAtWork), exclusive(self.root / f".{name}.lock", ""):
+            shutil.rmtree(folder, ignore_errors=True)
+            if folder.name == name:
+                for beside in self.root.glob(f"{name}.*"):  # what a runtime keeps with it
+                    beside.unlink(missing_ok=True)
+
+    def _builds_of(self, checkpoint: Path, content: str = "") -> list[tuple[Path, dict[str, Any]]]:
+        place = str(checkpoint.resolve())
+        folders = [
+            path.parent for path in self.root.glob(f"*/{_MANIFEST}") if not path.parent.name.startswith(_UNFINISHED)
+        ]
+        builds = [(folder, _manifest(folder)) for folder in folders]
+        return [(f, m) for f, m in builds if m.get("model") == place or (content and m.get("checkpoint") == content)]
+
+
+def _folder_name(identity: Mapping[str, Any]) -> str:
+    key = sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:24]
+    return f"{identity['target']}-{key}"
+
+
+def _model_files(checkpoint: Path) -> list[Path]:
+    """What makes a model: notes of where it came from do not."""
+    files = [*checkpoint.glob("*.json"), *checkpoint.glob("*.safetensors")]
+    return sorted(path for path in files if not path.name.startswith("docent-"))
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    """Empty where it cannot be read."""
+    try:
+        found = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) and isinstance(found.get("files"), dict) else {}
+
+
+def _files(manifest: Mapping[str, Any], folder: Path) -> Iterator[tuple[Path, str]]:
+    for name, expected in manifest.get("files", {}).items():
+        yield folder / str(name), str(expected)

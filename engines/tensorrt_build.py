@@ -9,10 +9,13 @@ import logging
 import multiprocessing
 import os
 import shutil
+import signal
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from hashlib import sha256
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +23,7 @@ from typing import Any, Protocol
 
 import psutil
 
-from engines.build import Build, BuildCache
+from engines.build import Build, BuildCache, WorkKept
 from engines.checkpoint import Checkpoint
 from engines.errors import EngineError, RuntimeUnavailable
 from engines.lower_tensorrt import LOWERING_VERSION, write_piece
@@ -145,6 +148,7 @@ def build_model(
     compiler: Compiler | None = None,
 ) -> Build:
     """The engines of the model in ``folder``, from the cache ``out_dir`` or built now. ``max_tokens`` bounds a step.
+    Pieces that an interrupted build has finished are not built again.
 
     Raises CheckpointError for the model's fault, RuntimeUnavailable without TensorRT, EngineError where a build fails.
     """
@@ -163,7 +167,7 @@ def build_model(
     def write(build: Path) -> tuple[str, ...]:
         return _build_pieces(folder, build, total, compiler, ranges, workers or _workers(total), progress)
 
-    build = BuildCache(out_dir).get(folder, compiler.name, versions, write)
+    build = BuildCache(out_dir).get(folder, compiler.name, versions, write, resumable=True)
     progress(total, total)
     return build
 
@@ -171,6 +175,15 @@ def build_model(
 def engine_file(build: Path, number: int) -> Path:
     """Where a build keeps the engine of a piece."""
     return build / f"piece-{number:03}.engine"
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A finished piece, as it is noted beside its engine until all are finished."""
+
+    ports: dict[str, list[Any]]
+    notes: tuple[str, ...]
+    sha256: str
 
 
 def _build_pieces(
@@ -182,46 +195,90 @@ def _build_pieces(
     workers: int,
     progress: Progress,
 ) -> tuple[str, ...]:
-    notes: dict[str, None] = {}
-    ports: dict[int, dict[str, list[Any]]] = {}
-    progress(0, total)
+    pieces = {number: piece for number in range(total) if (piece := _left_over(build, number)) is not None}
+    missing = [number for number in range(total) if number not in pieces]
+    progress(len(pieces), total)
     # Processes, as the libraries hold Python's lock while they build, and what they leak goes with them. Not forked:
     # the parent may run threads.
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        futures = [pool.submit(_build_piece, folder, number, build, compiler, ranges) for number in range(total)]
-        try:
-            for future in as_completed(futures):
-                number, ports_of_piece, piece_notes = future.result()
-                ports[number] = ports_of_piece
-                notes |= dict.fromkeys(piece_notes)
-                progress(len(ports), total)
-        except BrokenProcessPool as error:
-            raise EngineError(
-                "A process that builds the model was killed, most likely for want of memory.",
-                "Close other programs and build it again; finished models are kept.",
-            ) from error
-        finally:
-            _cancel(futures)
-    (build / PORTS_FILE).write_text(json.dumps([ports[number] for number in range(total)], indent=1), encoding="utf-8")
-    return tuple(notes)
+    pool = ProcessPoolExecutor(min(workers, max(1, len(missing))), multiprocessing.get_context("spawn"), _quiet_worker)
+    try:
+        futures: dict[Future[_Piece], int] = {
+            pool.submit(_build_piece, folder, number, build, compiler, ranges): number for number in missing
+        }
+        for future in as_completed(futures):
+            pieces[futures[future]] = future.result()
+            progress(len(pieces), total)
+    except BrokenProcessPool as error:
+        raise WorkKept(
+            "A process that builds the model was killed, most likely for want of memory.",
+            "Close other programs and build it again; finished pieces are kept.",
+        ) from error
+    except BaseException:
+        _stop(pool)
+        raise
+    pool.shutdown()
+    for number in range(total):
+        _record(build, number).unlink()
+    ports = [pieces[number].ports for number in range(total)]
+    (build / PORTS_FILE).write_text(json.dumps(ports, indent=1), encoding="utf-8")
+    return tuple(dict.fromkeys(note for number in range(total) for note in pieces[number].notes))
 
 
-def _build_piece(
-    folder: Path, number: int, build: Path, compiler: Compiler, ranges: tuple[RowRange, ...]
-) -> tuple[int, dict[str, list[Any]], tuple[str, ...]]:
+def _build_piece(folder: Path, number: int, build: Path, compiler: Compiler, ranges: tuple[RowRange, ...]) -> _Piece:
     graphs = build / f"graph-{number:03}"
+    shutil.rmtree(graphs, ignore_errors=True)
     graphs.mkdir()
+    engine = engine_file(build, number)
     try:
         graph, notes = write_piece(Checkpoint(folder), number, graphs)
-        ports = compiler.compile(graph, ranges, engine_file(build, number))
+        ports = compiler.compile(graph, ranges, engine)
     finally:
         shutil.rmtree(graphs, ignore_errors=True)
-    return number, ports, notes
+    piece = _Piece(ports, notes, sha256(engine.read_bytes()).hexdigest())
+    _record(build, number).write_text(json.dumps(asdict(piece)), encoding="utf-8")
+    return piece
 
 
-def _cancel(futures: list[Future[tuple[int, dict[str, list[Any]], tuple[str, ...]]]]) -> None:
-    for future in futures:
-        future.cancel()
+def _record(build: Path, number: int) -> Path:
+    return build / f"piece-{number:03}.json"
+
+
+def _left_over(build: Path, number: int) -> _Piece | None:
+    """What an interrupted build has finished of a piece; anything else of it is deleted."""
+    try:
+        found = json.loads(_record(build, number).read_text(encoding="utf-8"))
+        piece = _Piece(dict(found["ports"]), tuple(found["notes"]), str(found["sha256"]))
+        if sha256(engine_file(build, number).read_bytes()).hexdigest() == piece.sha256:
+            return piece
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    _record(build, number).unlink(missing_ok=True)
+    engine_file(build, number).unlink(missing_ok=True)
+    shutil.rmtree(build / f"graph-{number:03}", ignore_errors=True)
+    return None
+
+
+def _quiet_worker() -> None:
+    """Ctrl-C is the parent's to handle, and a parent that was killed takes its workers with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "workers are started by a parent"
+
+    def follow() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def _stop(pool: ProcessPoolExecutor) -> None:
+    """Ends the workers at once: a piece takes seconds to minutes, and nobody waits for it any more."""
+    processes = list((pool._processes or {}).values())
+    pool.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join()
 
 
 def _workers(pieces: int) -> int:

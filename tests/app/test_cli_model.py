@@ -12,6 +12,7 @@ from app.engine_setup import open_model
 from app.model_quantize import quantize_model, sample_text
 from app.models import ModelStore
 from engines.checkpoint import Checkpoint
+from engines.locking import exclusive
 from engines.params import SamplingParams
 from engines.quantize import QuantizeOptions
 from tests.app.test_cli import Result, Run, invoke
@@ -162,6 +163,86 @@ def test_build_is_kept_for_the_first_use(docent: Run, tiny: Path, tmp_path: Path
     with open_model(Settings(data_dir=tmp_path / "data", model=ModelSettings(name="tiny", cache_mb=4))):
         assert sorted((tmp_path / "data" / "builds").rglob("*")) == before
     assert docent("model", "build", "tiny", "--runtime", "abacus").code == 2
+
+
+def test_build_for_tensorrt(docent: Run, tiny: Path, tmp_path: Path) -> None:
+    """With the real library, which builds without a card: once, again after a version, again after damage."""
+    pytest.importorskip("tensorrt_rtx", reason="building engines needs TensorRT for RTX: pip install tensorrt-rtx")
+    docent("model", "import", str(tiny))
+    builds = tmp_path / "data" / "builds"
+    built = docent("model", "build", "tiny", "--runtime", "tensorrt", "--json")
+    assert built.json["runtime"] == "tensorrt", built
+    (folder,) = (path for path in builds.iterdir() if path.is_dir())
+    assert len(list(folder.glob("*.engine"))) == 3, "a model of two layers has three pieces"
+    stamps = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert "ready for tensorrt" in docent("model", "build", "tiny", "--runtime", "tensorrt").out
+    assert stamps == {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    engine = folder / "piece-001.engine"
+    engine.write_bytes(engine.read_bytes()[:-1])
+    damaged = docent("model", "info", "tiny", "--verify", "--json")
+    assert damaged.code == 1
+    assert list(damaged.json["damaged"]) == [f"{folder.name}/piece-001.engine"]
+    assert docent("model", "build", "tiny", "--runtime", "tensorrt").code == 0
+    assert docent("model", "info", "tiny", "--verify", "--json").json["damaged"] == {}
+    docent("model", "remove", "tiny")
+    assert not [path for path in builds.iterdir() if path.is_dir()]
+
+
+def test_building_without_tensorrt_says_what_to_install(
+    docent: Run, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engines.tensorrt_build.LIBRARIES", ("a_library_that_is_not_installed",))
+    fails(docent("model", "build", str(tiny), "--runtime", "tensorrt"), "not installed", "docent-chat[gpu]")
+
+
+@pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="there may be a card that TensorRT runs on")
+def test_tensorrt_without_a_card_names_the_cards_it_needs(docent: Run, tiny: Path, tmp_path: Path) -> None:
+    """Asked for by name it fails before anything is built; "auto" uses the processor."""
+    pytest.importorskip("tensorrt_rtx", reason="needs TensorRT for RTX: pip install tensorrt-rtx")
+    pytest.importorskip("torch", reason="looking for a card needs torch")
+    (tmp_path / "text.txt").write_text("The blue whale eats four tonnes of krill a day.", encoding="utf-8")
+    docent("sync", str(tmp_path / "text.txt"))
+    options = ["--set", f"model.name={tiny}", "--set", "model.cache_mb=4", "--set", "model.max_tokens=16"]
+    asked = docent(*options, "--set", "model.runtime=tensorrt", "ask", "How much krill does the whale eat?")
+    fails(asked, "compute capability 8.0, 8.6, 8.9 or 12.x", "no NVIDIA card")
+    assert not (tmp_path / "data" / "builds").exists()
+    assert docent(*options, "ask", "How much krill does the whale eat?", "--json").json["answerer"] == "tiny"
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "tensorrt"])
+def test_a_model_that_is_being_built_is_not_built_twice(docent: Run, tiny: Path, tmp_path: Path, runtime: str) -> None:
+    docent("model", "import", str(tiny))
+    with exclusive(tmp_path / "data" / "builds" / f".tiny-{runtime}.lock", "testing"):
+        fails(docent("model", "build", "tiny", "--runtime", runtime), f"Another Docent is preparing tiny for {runtime}")
+
+
+def test_a_model_that_is_being_fetched_is_not_fetched_twice(docent: Run, tiny: Path, tmp_path: Path) -> None:
+    hub = Hub({path.name: path.read_bytes() for path in tiny.iterdir()})
+    pull = ("--set", f"model.hub={hub.url}", "model", "pull", REPO, "--name", "mine")
+    try:
+        with exclusive(tmp_path / "data" / "models" / ".mine.lock", "testing"):
+            fails(docent(*pull), "Another Docent is downloading mine")
+        assert docent(*pull).code == 0
+    finally:
+        hub.close()
+    assert [path.name for path in (tmp_path / "data" / "models").iterdir()] == ["mine"]
+
+
+def test_verifying_compares_with_what_was_downloaded(docent: Run, tiny: Path, tmp_path: Path) -> None:
+    hub = Hub({path.name: path.read_bytes() for path in tiny.iterdir()})
+    try:
+        docent("--set", f"model.hub={hub.url}", "model", "pull", REPO, "--name", "mine")
+    finally:
+        hub.close()
+    assert docent("model", "info", "mine", "--verify").code == 0
+    weights = tmp_path / "data" / "models" / "mine" / "model.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    result = docent("model", "info", "mine", "--verify", "--json")
+    assert result.code == 1
+    assert "not what was downloaded" in result.json["damaged"]["model.safetensors"]
+    assert "Pull or import it again" in result.err
 
 
 def test_doctor_looks_at_the_model(docent: Run, tiny: Path) -> None:

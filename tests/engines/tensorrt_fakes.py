@@ -1,6 +1,7 @@
 """Stand-ins for TensorRT: a session that runs a piece's ONNX form on the memory it was bound to, and a compiler."""
 
 import ctypes
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,18 +76,22 @@ def fake_tensorrt(
 
 @dataclass(frozen=True)
 class FakeCompiler:
-    """Copies the graph instead of compiling it, notes each call in ``log``, fails for the piece ``failing``."""
+    """Copies the graph instead of compiling it, notes each call in ``log``, fails for the piece ``failing``, and
+    its process dies at the piece ``killed``."""
 
     log: Path
     version: str = "1"
     target: str = "fake"
     failing: int | None = None
+    killed: int | None = None
     name: str = "fake_library"
 
     def compile(self, graph: Path, ranges: tuple[RowRange, ...], engine: Path) -> dict[str, list[Any]]:
         number = int(graph.parent.name.removeprefix("graph-"))
         if number == self.failing:
             raise EngineError("The library cannot build a piece: too tired.", "Use another.")
+        if number == self.killed:
+            os._exit(9)
         with self.log.open("a") as log:
             log.write(f"{number}\n")
         engine.write_bytes(graph.read_bytes())

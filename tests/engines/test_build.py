@@ -1,12 +1,15 @@
 """The build cache: found again, made anew when anything that shaped it changed, damage noticed."""
 
 import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from engines.build import BuildCache
+from engines.build import BuildCache, WorkKept
 from engines.errors import EngineError
+from engines.locking import AlreadyAtWork
 
 
 class Writer:
@@ -97,10 +100,118 @@ def test_a_failed_build_leaves_nothing(cache: BuildCache, checkpoint: Path) -> N
 
     with pytest.raises(EngineError, match="no"):
         cache.get(checkpoint, "onnx", {}, fail)
-    assert [path.name for path in cache.root.iterdir()] == ["hashes.json"]
+    assert not [path for path in cache.root.iterdir() if path.name != "hashes.json"]
 
 
 def test_a_folder_that_cannot_be_written_is_named(checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EngineError, match=r"cannot be prepared in .*file"):
         BuildCache(tmp_path / "file").get(checkpoint, "onnx", {}, Writer())
+
+
+def test_what_a_build_replaces_is_deleted(cache: BuildCache, checkpoint: Path, tmp_path: Path) -> None:
+    """Another version, then other weights at the same place; what belongs to another target or model stays."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "config.json").write_text('{"other": 1}')
+    kept = [cache.get(other, "onnx", {"v": "1"}, Writer()), cache.get(checkpoint, "trt", {"v": "1"}, Writer())]
+    first = cache.get(checkpoint, "onnx", {"v": "1"}, Writer())
+    (cache.root / f"{first.folder.name}.kernels").write_bytes(b"")
+    second = cache.get(checkpoint, "onnx", {"v": "2"}, Writer())
+    (checkpoint / "model.safetensors").write_bytes(b"tuned further")
+    third = cache.get(checkpoint, "onnx", {"v": "2"}, Writer())
+    assert third.folder != second.folder != first.folder
+    names = {path.name for path in cache.root.iterdir()}
+    assert names == {"hashes.json", *(build.folder.name for build in [*kept, third])}
+
+
+def test_a_removed_models_builds_are_forgotten(cache: BuildCache, checkpoint: Path) -> None:
+    cache.get(checkpoint, "onnx", {}, Writer())
+    cache.get(checkpoint, "trt", {}, Writer())
+    cache.forget(checkpoint)
+    assert {path.name for path in cache.root.iterdir()} <= {"hashes.json"}
+
+
+def age(*paths: Path) -> None:
+    """Files that changed a moment ago are not trusted by their time."""
+    for path in paths:
+        os.utime(path, (time.time() - 60, time.time() - 60))
+
+
+def test_known_files_are_not_read_again(cache: BuildCache, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    age(*checkpoint.iterdir())
+    write = Writer()
+    folder = cache.get(checkpoint, "onnx", {}, write).folder
+    age(*folder.iterdir())
+    BuildCache(cache.root).get(checkpoint, "onnx", {}, write)
+    read: list[str] = []
+    plain = Path.open
+
+    def noted(self: Path, *arguments: object, **options: object) -> object:
+        read.append(self.name)
+        return plain(self, *arguments, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(Path, "open", noted)
+    BuildCache(cache.root).get(checkpoint, "onnx", {}, write)
+    assert not {"model.safetensors", "weights.bin"} & set(read)
+    assert write.calls == 1
+
+
+def test_verifying_reads_everything(cache: BuildCache, checkpoint: Path) -> None:
+    """Bits that flip on a disk leave size and time as they were."""
+    age(*checkpoint.iterdir())
+    folder = cache.get(checkpoint, "onnx", {}, Writer()).folder
+
+    def problems(published: dict[str, str] | None = None) -> set[str]:
+        return {path.name for path, problem in BuildCache(cache.root).verify(checkpoint, published or {}) if problem}
+
+    assert problems() == set()
+    for path in (checkpoint / "model.safetensors", folder / "weights.bin"):
+        times = path.stat()
+        data = bytearray(path.read_bytes())
+        data[-1] ^= 1
+        path.write_bytes(data)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert problems() == {"model.safetensors", "weights.bin"}
+    assert problems({"config.json": "0" * 64}) >= {"config.json"}
+
+
+def test_the_same_build_is_made_by_one_at_a_time(cache: BuildCache, checkpoint: Path) -> None:
+    begun, go_on, write = threading.Event(), threading.Event(), Writer()
+
+    def slow(folder: Path) -> tuple[str, ...]:
+        begun.set()
+        go_on.wait()
+        return write(folder)
+
+    builds: list[Path] = []
+    maker = threading.Thread(target=lambda: builds.append(cache.get(checkpoint, "onnx", {}, slow).folder))
+    maker.start()
+    begun.wait()
+    with pytest.raises(AlreadyAtWork, match="Another Docent is preparing this model"):
+        BuildCache(cache.root).get(checkpoint, "onnx", {}, write, wait_s=0)
+    patient = threading.Thread(
+        target=lambda: builds.append(BuildCache(cache.root).get(checkpoint, "onnx", {}, write).folder)
+    )
+    patient.start()
+    go_on.set()
+    maker.join()
+    patient.join()
+    assert write.calls == 1 and builds[0] == builds[1]
+    assert not list(cache.root.glob(".*.lock"))
+
+
+def test_an_interrupted_build_goes_on_where_that_is_asked_for(cache: BuildCache, checkpoint: Path) -> None:
+    def broken_off(folder: Path) -> tuple[str, ...]:
+        (folder / "first").write_text("1")
+        raise WorkKept("killed", "again")
+
+    def second(folder: Path) -> tuple[str, ...]:
+        (folder / "second").write_text(str(sorted(path.name for path in folder.iterdir())))
+        return ()
+
+    for resumable, expected in ((True, "['first']"), (False, "[]")):
+        with pytest.raises(WorkKept):
+            cache.get(checkpoint, "onnx", {"r": str(resumable)}, broken_off, resumable=resumable)
+        folder = cache.get(checkpoint, "onnx", {"r": str(resumable)}, second, resumable=resumable).folder
+        assert (folder / "second").read_text() == expected

@@ -4,6 +4,7 @@ No engine runs here: that takes a card.
 """
 
 import json
+import multiprocessing
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from engines.build import WorkKept
 from engines.checkpoint import Checkpoint
 from engines.errors import CheckpointError, EngineError
 from engines.lower_tensorrt import piece_ports
@@ -93,6 +95,52 @@ def test_a_failed_build_leaves_nothing_and_names_its_reason(
         build(replace(compiler, failing=1))
     assert not [path for path in (tmp_path / "cache").iterdir() if path.is_dir()]
     assert build(compiler).is_dir()
+
+
+def test_finished_pieces_outlive_an_interruption(model: Path, compiler: FakeCompiler, tmp_path: Path) -> None:
+    def stop(done: int, total: int) -> None:
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_model(model, tmp_path / "cache", stop, compiler=compiler, workers=1)
+    assert not multiprocessing.active_children()
+    unfinished = next((tmp_path / "cache").glob("unfinished-*"))
+    (kept,) = unfinished.glob("piece-*.json")
+    seen: list[int] = []
+    before = compiler.calls()
+    built = build_model(model, tmp_path / "cache", lambda done, total: seen.append(done), compiler=compiler, workers=1)
+    assert seen[0] == 1
+    assert compiler.calls() - before == PIECES - 1
+    assert {path.suffix for path in built.folder.iterdir()} == {".engine", ".json"}
+    assert not (built.folder / kept.name).exists()
+    assert not unfinished.exists()
+
+
+def test_a_damaged_piece_of_an_interrupted_build_is_built_again(
+    model: Path, compiler: FakeCompiler, tmp_path: Path
+) -> None:
+    def stop(done: int, total: int) -> None:
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_model(model, tmp_path / "cache", stop, compiler=compiler, workers=1)
+    (engine,) = (path.with_suffix(".engine") for path in (tmp_path / "cache").glob("unfinished-*/piece-*.json"))
+    engine.write_bytes(engine.read_bytes()[:-1])
+    before = compiler.calls()
+    build_model(model, tmp_path / "cache", compiler=compiler, workers=1)
+    assert compiler.calls() - before == PIECES
+
+
+def test_a_killed_worker_is_reported_and_its_siblings_work_is_kept(
+    model: Path, compiler: FakeCompiler, tmp_path: Path
+) -> None:
+    with pytest.raises(WorkKept, match="killed"):
+        build_model(model, tmp_path / "cache", compiler=replace(compiler, killed=2), workers=1)
+    before = compiler.calls()
+    build_model(model, tmp_path / "cache", compiler=compiler, workers=1)
+    assert compiler.calls() - before == PIECES - 2
 
 
 def test_a_checkpoint_that_lacks_a_tensor_is_named_across_processes(
