@@ -33,16 +33,67 @@ def memory_at(address: int, rows: int, port: Port) -> NDArray[Any]:
     return np.frombuffer(block, port.dtype).reshape(shape)
 
 
+class HostMemory:
+    """Reads and writes what was bound, in this computer's memory."""
+
+    def read(self, address: int, rows: int, port: Port, stream: int) -> NDArray[Any]:
+        assert stream == 0
+        return memory_at(address, rows, port).copy()
+
+    def write(self, values: NDArray[Any], address: int, port: Port, stream: int) -> None:
+        memory_at(address, len(values), port)[...] = values
+
+
+class CardMemory:
+    """The same in the memory of a card, behind what its stream has been given to do."""
+
+    def read(self, address: int, rows: int, port: Port, stream: int) -> NDArray[Any]:
+        with self._on(stream):
+            return np.asarray(self._at(address, rows, port).cpu().numpy())
+
+    def write(self, values: NDArray[Any], address: int, port: Port, stream: int) -> None:
+        import torch
+
+        with self._on(stream):
+            self._at(address, len(values), port).copy_(torch.from_numpy(np.ascontiguousarray(values)))
+
+    def _on(self, stream: int) -> Any:
+        import torch
+
+        return torch.cuda.stream(torch.cuda.ExternalStream(stream))
+
+    def _at(self, address: int, rows: int, port: Port) -> Any:
+        import torch
+
+        class Found:
+            __cuda_array_interface__ = {  # noqa: RUF012 - the protocol's name for what lies at an address
+                "shape": (rows,) if port.width is None else (rows, port.width),
+                "typestr": np.dtype(port.dtype).str,
+                "data": (address, False),
+                "version": 2,
+            }
+
+        return torch.as_tensor(Found(), device="cuda")
+
+
 class OnnxSession:
     """A piece on ONNX Runtime. Inputs are copied when it is enqueued; everything else in memory stays as it is."""
 
-    def __init__(self, checkpoint: Checkpoint, number: int, folder: Path, max_rows: int) -> None:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        number: int,
+        folder: Path,
+        max_rows: int,
+        memory: HostMemory | CardMemory | None = None,
+    ) -> None:
         folder.mkdir()
         path, self.notes = write_piece(checkpoint, number, folder)
         self.max_rows = max_rows
         self.calls: list[int] = []
         self._inputs, self._outputs = piece_ports(checkpoint.spec, number)
         self._session = onnx_session(path)
+        self._memory = memory or HostMemory()
         self._addresses: dict[str, int] = {}
 
     def bind(self, name: str, address: int) -> None:
@@ -51,26 +102,34 @@ class OnnxSession:
 
     def enqueue(self, rows: int, stream: int) -> None:
         assert 1 <= rows <= self.max_rows
-        assert stream == 0
         self.calls.append(rows)
-        feeds = {name: memory_at(self._addresses[name], rows, port).copy() for name, port in self._inputs.items()}
+        feeds = {
+            name: self._memory.read(self._addresses[name], rows, port, stream) for name, port in self._inputs.items()
+        }
         results = self._session.run(list(self._outputs), feeds)
         for (name, port), result in zip(self._outputs.items(), results, strict=True):
-            memory_at(self._addresses[name], rows, port)[...] = result
+            self._memory.write(result, self._addresses[name], port, stream)
 
 
 def fake_tensorrt(
-    checkpoint: Checkpoint, folder: Path, num_pages: int, max_rows: int = 512, max_context: int | None = None
+    checkpoint: Checkpoint,
+    folder: Path,
+    num_pages: int,
+    max_rows: int = 512,
+    max_context: int | None = None,
+    device: str = "cpu",
 ) -> tuple[TensorRtRuntime[Any], list[OnnxSession]]:
-    """The TensorRT runtime's host code over ONNX sessions and torch on the CPU."""
+    """The TensorRT runtime's host code over ONNX sessions on the CPU; torch's memory and attention on ``device``."""
     from engines.runtimes.torch_backend import TorchBackend
 
     spec = checkpoint.spec
+    memory = CardMemory() if device == "cuda" else HostMemory()
     sessions = [
-        OnnxSession(checkpoint, number, folder / f"piece-{number}", max_rows) for number in range(spec.num_layers + 1)
+        OnnxSession(checkpoint, number, folder / f"piece-{number}", max_rows, memory)
+        for number in range(spec.num_layers + 1)
     ]
     context = min(max_context or spec.max_context, spec.max_context)
-    backend = TorchBackend(spec, num_pages, context, device="cpu")
+    backend = TorchBackend(spec, num_pages, context, device=device)
     return TensorRtRuntime(spec, sessions, backend, num_pages, context), sessions
 
 
