@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -40,21 +40,28 @@ class Conversations:
         self._path = path
         self._lock = threading.Lock()
         try:
-            self._db = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
-            with closing(self._db.execute("PRAGMA user_version")) as rows:
-                version = rows.fetchone()[0]
-            if version > _SCHEMA_VERSION:
-                raise ConversationError(f"{path} was written by a newer Docent.", "Update Docent.")
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA foreign_keys=ON")
-            self._db.executescript(_SCHEMA)
-            self._db.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
-            self._db.commit()
+            with ExitStack() as undo:
+                self._db = undo.enter_context(
+                    closing(sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False))
+                )
+                self._prepare()
+                undo.pop_all()  # it stays open
         except sqlite3.Error as error:
             raise ConversationError(
                 f"The conversations file {path} cannot be used ({error}).",
                 "Check the disk and the file's permissions; if it is damaged, rename it and start afresh.",
             ) from error
+
+    def _prepare(self) -> None:
+        with closing(self._db.execute("PRAGMA user_version")) as rows:
+            version = rows.fetchone()[0]
+        if version > _SCHEMA_VERSION:
+            raise ConversationError(f"{self._path} was written by a newer Docent.", "Update Docent.")
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA foreign_keys=ON")
+        self._db.executescript(_SCHEMA)
+        self._db.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
+        self._db.commit()
 
     def add(self, conversation_id: str | None, question: str, answer: Answer) -> str:
         """Appends one exchange; None starts a conversation. Returns the conversation's id."""
