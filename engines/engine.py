@@ -68,6 +68,16 @@ class EngineConfig:
     drafting: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Requests with pages and behind them, pages that they refer to and pages in all."""
+
+    running: int
+    waiting: int
+    used_pages: int
+    num_pages: int
+
+
 @dataclass(eq=False, slots=True)
 class _Request:
     """A sequence with everything about it that the scheduler need not know."""
@@ -109,6 +119,7 @@ class Engine:
         self._ids = itertools.count(1)
         self._open = threading.Semaphore(self.config.max_running + self.config.max_waiting)
         self._closed = threading.Event()
+        self._entrance = threading.Lock()  # nothing gets into the inbox once the engine is closed
         self._thread = threading.Thread(target=self._run, name="docent-engine", daemon=True)
         self._thread.start()
 
@@ -121,23 +132,31 @@ class Engine:
         tokens = tuple(self.tokenizer.encode(prompt) if isinstance(prompt, str) else prompt)
         self._check(tokens, params)
         constraint = self._constraint(params)
-        if self._closed.is_set():
-            raise EngineError("The engine is closed.", "Start Docent again.")
-        if not self._open.acquire(blocking=False):
-            raise EngineBusy(f"{self.config.max_waiting} requests are waiting already.", "Try again in a moment.")
         number = next(self._ids)
         seed = params.seed if params.seed is not None else secrets.randbits(63)
         sequence = Sequence(number, tokens, params, seed, priority)
         generation = Generation(number, self._inbox.put)
         stream = TextStream(self.tokenizer.decode, params.stop)
-        self._inbox.put(_Request(sequence, generation, stream, constraint, time.perf_counter()))
+        request = _Request(sequence, generation, stream, constraint, time.perf_counter())
+        with self._entrance:
+            if self._closed.is_set():
+                raise EngineError("The engine is closed.", "Start Docent again.")
+            if not self._open.acquire(blocking=False):
+                raise EngineBusy(f"{self.config.max_waiting} requests are waiting already.", "Try again in a moment.")
+            self._inbox.put(request)
         return generation
 
     def close(self) -> None:
         """Stops the thread; requests under way end with an EngineError."""
-        self._closed.set()
+        with self._entrance:
+            self._closed.set()
         self._inbox.put(None)
         self._thread.join()
+
+    @property
+    def load(self) -> Load:
+        """What the engine holds at this moment; the numbers are of one moment each, not all of the same."""
+        return Load(self._scheduler.running, self._scheduler.waiting, self._table.used, self._table.num_pages)
 
     def __enter__(self) -> "Engine":
         return self
@@ -178,7 +197,8 @@ class Engine:
                     self._step()
         except Exception as error:  # noqa: BLE001 - the thread's outermost edge: nobody else could report it
             _log.exception("The engine stopped")
-            self._closed.set()
+            with self._entrance:
+                self._closed.set()
             self._fail_all(EngineError(f"The engine stopped: {error}.", "Start Docent again; its log says more."))
         else:
             self._fail_all(EngineError("The engine was closed.", "Start Docent again."))
@@ -208,18 +228,39 @@ class Engine:
             request = self._requests[work.sequence.id]
             if not request.started:
                 request.started, request.cached = now, work.start
-        for source, target in plan.copies:
-            self.runtime.copy_page(source, target)
         if not plan.work:
             return
-        logits = self.runtime.step(build_batch(plan))
+        try:
+            for source, target in plan.copies:
+                self.runtime.copy_page(source, target)
+            logits = self.runtime.step(build_batch(plan))
+        except Exception as error:  # noqa: BLE001 - a runtime may raise anything; the next requests may fare better
+            _log.exception("A step failed")
+            self._fail_step(plan, error)
+            return
         row = 0
         for work in plan.work:
             if not work.samples:
                 self._scheduler.complete(work)
                 continue
-            self._sample(work, logits[row : row + 1 + len(work.drafts)])
+            try:
+                self._sample(work, logits[row : row + 1 + len(work.drafts)])
+            except Exception as error:  # noqa: BLE001 - a tokenizer or a grammar may raise anything; the others go on
+                _log.exception("Request %d failed", work.sequence.id)
+                self._fail(self._requests[work.sequence.id], f"The answer could not be continued: {error}.")
             row += 1 + len(work.drafts)
+
+    def _fail_step(self, plan: Plan, error: Exception) -> None:
+        """Ends the requests of a step that failed. Their pages hold nothing that is known by its hash, so that the
+        others are not touched."""
+        for work in plan.work:
+            self._fail(self._requests[work.sequence.id], f"The model failed to compute a step: {error}.")
+
+    def _fail(self, request: _Request, message: str) -> None:
+        self._scheduler.finish(request.sequence)
+        del self._requests[request.sequence.id]
+        self._open.release()
+        request.generation.put(EngineError(message, "Ask again; if it stays, Docent's log says more."))
 
     def _draft(self, sequence: Sequence, limit: int) -> list[int]:
         request = self._requests[sequence.id]
@@ -272,10 +313,10 @@ class Engine:
         return "length" if len(sequence.generated) >= sequence.params.max_tokens else None
 
     def _finish(self, request: _Request, reason: FinishReason) -> None:
+        rest = "" if reason == "cancelled" else request.stream.finish()
         self._scheduler.finish(request.sequence)
         del self._requests[request.sequence.id]
         self._open.release()
-        rest = request.stream.finish()
         if rest or request.unsent:
             request.generation.put(Delta(rest, tuple(request.unsent)))
         request.generation.put(Finished(reason, self._metrics(request)))

@@ -6,6 +6,7 @@ Filled by the engine's thread, read by one consumer; knows neither model nor sch
 import asyncio
 import queue
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -58,6 +59,7 @@ class Generation:
     id: int
     _cancel: Callable[[int], None]
     _items: "queue.SimpleQueue[Delta | Finished | EngineError]" = field(default_factory=queue.SimpleQueue)
+    _wake: Callable[[], None] | None = None  # tells an event loop that there is something to read
     finished: Finished | None = None
 
     def cancel(self) -> None:
@@ -67,37 +69,57 @@ class Generation:
     def put(self, item: Delta | Finished | EngineError) -> None:
         """For the engine alone."""
         self._items.put(item)
+        wake = self._wake
+        if wake is not None:
+            wake()
 
     def __iter__(self) -> Iterator[Delta]:
         """Raises EngineError when the engine failed underneath the request."""
         while self.finished is None:
-            item = self._items.get()
-            if isinstance(item, EngineError):
-                raise item
-            if isinstance(item, Finished):
-                self.finished = item
-            else:
-                yield item
+            delta = self._taken(self._items.get())
+            if delta is not None:
+                yield delta
 
     def pieces(self, heartbeat_s: float) -> Iterator[Delta | None]:
         """Like iterating, with None whenever ``heartbeat_s`` went by and nothing came: a chance to stop waiting."""
         while self.finished is None:
             try:
-                item = self._items.get(timeout=heartbeat_s)
+                delta = self._taken(self._items.get(timeout=heartbeat_s))
             except queue.Empty:
                 yield None
                 continue
-            if isinstance(item, EngineError):
-                raise item
-            if isinstance(item, Finished):
-                self.finished = item
-            else:
-                yield item
+            if delta is not None:
+                yield delta
 
     async def __aiter__(self) -> AsyncIterator[Delta]:
-        iterator = iter(self)
-        while (delta := await asyncio.to_thread(next, iterator, None)) is not None:
-            yield delta
+        """Takes no thread, however many there are: the engine's own wakes the event loop."""
+        loop, arrived = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            with suppress(RuntimeError):  # the loop was closed meanwhile
+                loop.call_soon_threadsafe(arrived.set)
+
+        self._wake = wake
+        try:
+            while self.finished is None:
+                arrived.clear()  # before looking, so that nothing that comes while we look is missed
+                try:
+                    delta = self._taken(self._items.get_nowait())
+                except queue.Empty:
+                    await arrived.wait()
+                    continue
+                if delta is not None:
+                    yield delta
+        finally:
+            self._wake = None
+
+    def _taken(self, item: Delta | Finished | EngineError) -> Delta | None:
+        if isinstance(item, EngineError):
+            raise item
+        if isinstance(item, Finished):
+            self.finished = item
+            return None
+        return item
 
     def text(self) -> str:
         """Waits for the end and returns the whole answer."""

@@ -107,6 +107,11 @@ class PageTable:
         total = -(-(sequence.length + tokens) // PAGE_TOKENS)
         return total - len(sequence.pages) + int(self._tail_is_shared(sequence))
 
+    def room(self, sequence: SequencePages) -> int:
+        """The most tokens that ``extend`` would take."""
+        pages = self.available - int(self._tail_is_shared(sequence))
+        return max(0, (pages + len(sequence.pages)) * PAGE_TOKENS - sequence.length)
+
     def can_extend(self, sequence: SequencePages, tokens: int) -> bool:
         return self.pages_needed(sequence, tokens) <= self.available
 

@@ -163,9 +163,8 @@ class Scheduler:
             if victim is sequence:
                 return 0
             self._preempt(victim)
-        room = self._table.available * PAGE_TOKENS + len(sequence.pages.pages) * PAGE_TOKENS - sequence.pages.length
-        count = min(sequence.pending, budget, room)
-        if count <= 0 or not self._table.can_extend(sequence.pages, count):
+        count = min(sequence.pending, budget, self._table.room(sequence.pages))
+        if count <= 0:
             return 0
         extension = self._table.extend(sequence.pages, count)
         copies.extend(extension.copies)

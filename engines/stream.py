@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 _REPLACEMENT = "�"
 # A tokenizer's context for joining: some strip the space of the first token they decode.
 _CONTEXT = 5
+_LONGEST_CHARACTER = 4  # bytes, and so tokens, of UTF-8
+_LONGEST_WAIT = 8  # tokens that may stay without text
 
 
 class TextStream:
@@ -26,9 +28,14 @@ class TextStream:
         """Takes the next token, returns the text that it makes final (often empty)."""
         self._tokens.append(token)
         fresh = self._fresh_text()
+        complete = len(self._tokens)
         if fresh.endswith(_REPLACEMENT):
-            return ""
-        self._read = len(self._tokens)
+            if complete - self._read < _LONGEST_WAIT:
+                return ""
+            # No character is that long: these are bytes that never make one. The last ones may yet.
+            complete -= _LONGEST_CHARACTER - 1
+            fresh = self._fresh_text(complete)
+        self._read = complete
         return self._release(fresh)
 
     def finish(self) -> str:
@@ -39,10 +46,10 @@ class TextStream:
         held, self._held = self._held, ""
         return rest if self.stopped else rest + held
 
-    def _fresh_text(self) -> str:
+    def _fresh_text(self, stop: int | None = None) -> str:
         start = max(0, self._read - _CONTEXT)
         before = self._decode(self._tokens[start : self._read])
-        return self._decode(self._tokens[start:])[len(before) :]
+        return self._decode(self._tokens[start:stop])[len(before) :]
 
     def _release(self, fresh: str) -> str:
         if self.stopped:
