@@ -7,10 +7,9 @@ caller then takes the sentence of the passage instead. The answer's words stand 
 
 import re
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
-_TOKEN = re.compile(r"[\w$€£%][\w.,'’/&%-]*[\w%]|\w|[^\w\s]")
+from training.grammar import Word, inflect, may_be_verb, tagged
+
 # fmt: off
 _PREPOSITIONS = frozenset({
     "in", "on", "at", "by", "from", "after", "before", "during", "since", "until", "till", "between", "under",
@@ -36,16 +35,6 @@ _LONG_WORDS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    text: str
-    tag: str  # CLAWS C5
-
-    @property
-    def low(self) -> str:
-        return self.text.lower()
-
-
-@dataclass(frozen=True, slots=True)
 class Given:
     """The answer and what stands right before it in its passage, lower case: an article, a preposition."""
 
@@ -57,33 +46,6 @@ class Given:
     def noun(self) -> str:
         """The answer with its article, as subject or object."""
         return f"{self.article} {self.span}" if self.article else self.span
-
-
-@cache
-def _tagger() -> Any:
-    from HanTa.HanoverTagger import HanoverTagger
-
-    return HanoverTagger("morphmodel_en.pgz")
-
-
-def inflect(verb: str, tag: str) -> str:
-    """``tag`` is the Penn tag of the form wanted."""
-    if tag == "VBP":
-        return verb
-    irregular = {("be", "VBD"): "was", ("have", "VBZ"): "has", ("do", "VBZ"): "does"}
-    if (verb, tag) in irregular:
-        return irregular[verb, tag]
-    from lemminflect import getInflection
-
-    forms = getInflection(verb, tag)
-    return str(forms[0]) if forms else ""
-
-
-def tagged(text: str) -> list[Word]:
-    words = _TOKEN.findall(text)
-    return (
-        [Word(word, tag) for word, (_, _, tag) in zip(words, _tagger().tag_sent(words), strict=True)] if words else []
-    )
 
 
 def before(text: str, start: int, span: str) -> Given:
@@ -139,6 +101,9 @@ def _state(words: list[Word], given: Given) -> str | None:
         return _moved(words[1:], given, words[0].low)
     if first == 0:
         return _moved(words, given, "")
+    if words[first - 1].text == "," and words[0].low in (*_PREPOSITIONS, "according") and first < 12:
+        made = _moved(words[first:], given, "")
+        return _join(words[:first], made) if made else None
     if first >= 3 and words[first].low in ("what", "which", "who", "whom", "how"):
         return _in_place(words, first, given)
     return None
@@ -245,7 +210,7 @@ def _moved(words: list[Word], given: Given, preposition: str) -> str | None:
     asks_adjunct = bool(preposition) or low in ("when", "where", "why") or (low == "how" and not counted)
     asks_adjunct = asks_adjunct or (head is not None and low in ("what", "which") and _time_noun(head) is not None)
     first = rest[0].low
-    if any(w.low in ("happened", "happen", "happens") for w in words):
+    if any(w.low in ("happened", "happen", "happens", "else") for w in words):
         return None
     if first in _DO and len(rest) > 2:
         return _with_do(rest, noun, adjunct, asks_adjunct)
@@ -330,11 +295,21 @@ def _verb_at(words: list[Word], tags: tuple[str, ...]) -> int | None:
     return None
 
 
+def _likely_verb(words: list[Word]) -> int | None:
+    """A verb that was taken for a noun or an adjective: the last word behind a name or noun, or the one before 'in'."""
+    for i in range(len(words) - 1, 0, -1):
+        w, last = words[i], words[i - 1]
+        ends = i + 1 == len(words) or words[i + 1].tag in ("PRP", "AT0", "DPS", "CJS")
+        if ends and w.tag in ("NN1", "AJ0") and w.text.islower() and may_be_verb(w.low):
+            return i if last.tag.startswith(("NP", "NN")) else None
+    return None
+
+
 def _with_do(rest: list[Word], noun: str, adjunct: str | None, asks_adjunct: bool) -> str | None:
     """'did' subject verb ... with the gap that the answer fills."""
     tag = _DO[rest[0].low]
     words = rest[1:]
-    at = _verb_at(words, ("VVI", "VVB", "VHB", "VHI", "VBI", "VDI", "VDB"))
+    at = _verb_at(words, ("VVI", "VVB", "VHB", "VHI", "VBI", "VDI", "VDB")) or _likely_verb(words)
     if at is None:
         return None
     subject, verb, tail = words[:at], words[at], words[at + 1 :]

@@ -8,6 +8,7 @@ rewriting sets, and stores them as token ids. Needs HanTa and lemminflect. The h
 import argparse
 import os
 import random
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -23,9 +24,11 @@ from training.nano_data import batched, held_out_titles
 from training.nano_tasks import END, Example
 from training.store import load_tokenizer
 from training.tune_answers import Shelf, answer_examples, asked_of, medquad_examples
+from training.tune_forms import definition_examples, form_examples
 from training.tune_rewrites import canard_examples, cast_examples, rewrite_examples
 from training.tune_texts import summary_examples, title_examples
 
+_NAME = re.compile(r"(?<=[a-z] )[A-Z][\w'’-]+(?: (?:of |the )?[A-Z][\w'’-]+){0,3}")
 KINDS = ("answer", "none", "health", "rewrite", "title", "summary")
 
 
@@ -111,8 +114,27 @@ def _squad(job: tuple[int, int, int]) -> tuple[Lessons, list[Example]]:
 def _wiki(job: tuple[int, list[tuple[str, str]]]) -> tuple[Lessons, list[Example]]:
     rng = random.Random(job[0])
     out: list[Example] = []
+    prose: list[tuple[str, str]] = []
+    names: list[str] = []
     for title, text in job[1]:
-        out += summary_examples(title, wiki_sections(title, text, max_words=rng.choice((120, 170, 250))), 3, rng)
+        sections = wiki_sections(title, text, max_words=rng.choice((80, 120, 170, 250)))
+        out += summary_examples(title, sections, 2, rng)
+        out += definition_examples(title, sections, 1, rng)
+        prose += [(title, s.text) for s in sections[:2]]
+        names += [m for s in sections[:4] for m in _NAME.findall(s.text)]
+    names = list(dict.fromkeys(n for n in names if len(n) < 40))
+    if len(names) > 20:
+        out += form_examples(names, prose, 90, rng)
+    return _encoded(rng.sample(out, len(out)), 2)
+
+
+def _manuals(job: tuple[int, list[tuple[str, str]]]) -> tuple[Lessons, list[Example]]:
+    """Definitions in technical documents and laws."""
+    rng = random.Random(job[0])
+    out: list[Example] = []
+    for title, text in job[1]:
+        heading = text.split("\n", 1)[0].strip("# `")[:60] or title
+        out += definition_examples(heading, wiki_sections("", text, min_words=25), 2, rng)
     return _encoded(out, 1)
 
 
@@ -138,9 +160,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    corpus = args.data / "corpus"
     all_articles = read_squad(args.data / "qa/squad-train-v1.1.json.xz")
     articles = split_articles(all_articles)["train"][: args.most]
-    health = [(t, x) for t, x in read_jsonl(args.data / "corpus/medquad.jsonl.xz") if x]
+    health = [(t, x) for t, x in read_jsonl(corpus / "medquad.jsonl.xz") if x]
     health = health[: len(health) if args.most is None else args.most * 40]
     wiki = wiki_rows(args.data, held_out_titles(all_articles), args.wiki)
     shown: list[Example] = []
@@ -151,6 +174,9 @@ def main() -> None:
         jobs = [pool.submit(_squad, (n, args.each, args.seed)) for n in range(len(articles))]
         jobs += [pool.submit(_health, job) for job in batched(iter(health), 500)]
         jobs += [pool.submit(_wiki, job) for job in batched(wiki, 100)]
+        files = [corpus / f"{name}.jsonl.xz" for name in ("technical-docs", "law")]
+        manuals = (row for path in files for row in islice(read_jsonl(path), args.wiki))
+        jobs += [pool.submit(_manuals, job) for job in batched(manuals, 100)]
         for job in jobs:
             lessons, examples = job.result()
             parts.append(lessons)

@@ -15,8 +15,8 @@ from zlib import crc32
 from rag.nano_prompt import rewrite_prompt
 from rag.types import Turn
 from training.corpus import Article
+from training.grammar import may_be_verb, tagged
 from training.nano_tasks import Example, render
-from training.statements import tagged
 from training.tune_answers import Asked
 
 _NAME = re.compile(
@@ -105,8 +105,8 @@ def _leaning(
         pronoun = _PRONOUNS[_gender(name, text)]
         if follows.startswith(("'s", "’s", "' ", "’ ")):
             said, rest = pronoun[_POSSESSIVE], re.sub(r"^['’]s?", "", follows)
-        elif follows.strip(" ?.") and tagged(follows)[0].tag.startswith(("NN", "NP", "AJ", "CRD", "ORD", "VVG", "AT0")):
-            continue  # 'the Paris museums': an attribute
+        elif _is_attribute(question[:start], follows):
+            continue
         elif _OBJECT_AFTER.search(question[:start].rstrip()) or not follows.strip(" ?."):
             said, rest = pronoun[_OBJECT], follows
         else:
@@ -114,6 +114,14 @@ def _leaning(
         made = question[:start] + said + rest
         return made[0].upper() + made[1:] if rng.random() < 0.9 else made.lower()
     return None
+
+
+def _is_attribute(before: str, follows: str) -> bool:
+    """'the Paris museums': the name belongs to what follows it."""
+    words = tagged(follows.strip(" ?."))
+    if not words or (re.search(r"(?i)\b(?:did|does|do)\b", before) and may_be_verb(words[0].low)):
+        return False
+    return words[0].tag.startswith(("NN", "NP", "AJ", "CRD", "ORD", "VVG", "AT0"))
 
 
 def _gender(name: str, text: str) -> str:

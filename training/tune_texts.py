@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from rag.nano_prompt import SUMMARY_TOKENS, summary_prompt, title_prompt
 from rag.types import Turn
 from training.corpus import Section, sentences
+from training.grammar import Word, tagged
 from training.nano_tasks import CHARS_A_TOKEN, Example, render
-from training.statements import Word, tagged
 from training.tune_answers import Asked, content
 
 _LONGEST_TITLE = 7  # words
@@ -46,25 +46,27 @@ def noun_phrases(question: str) -> list[list[Word]]:
     return phrases
 
 
+def named(phrase: Sequence[Word]) -> bool:
+    return any(w.tag.startswith("NP") or w.text[0].isupper() for w in phrase)
+
+
 def title_for(question: str, subject: str) -> str | None:
     """A few words that say what a question is about, with the document's subject where it names nothing itself."""
     phrases = [p for p in noun_phrases(question) if len(p) <= _LONGEST_TITLE]
     phrases = [p for p in phrases if len(p) > 1 or p[0].text.lower() not in _WEAK]
     if not phrases:
         return None
-    best = max(phrases, key=lambda p: (any(w.tag.startswith("NP") for w in p), min(len(p), 5)))
+    best = max(phrases, key=lambda p: (named(p), min(len(p), 5)))
     text = " ".join(w.text for w in best)
-    named = any(w.tag.startswith("NP") for w in best)
-    if not named:
+    has_name = named(best)
+    if not has_name:
         rest = max((p for p in phrases if p is not best), key=len, default=None)
         if subject.lower() not in text.lower() and len(subject.split()) <= 4:
             text = f"{subject}: {text}"
         elif rest:
             text = f"{text}, {' '.join(w.text for w in rest)}"
     elif len(best) == 1:
-        other = max(
-            (p for p in phrases if p is not best and not any(w.tag.startswith("NP") for w in p)), key=len, default=None
-        )
+        other = max((p for p in phrases if p is not best and not named(p)), key=len, default=None)
         if other and len(other) <= 4:
             text = f"{text}: {' '.join(w.text for w in other)}"
     text = re.sub(r" (['’]s?)\b", r"\1", text)

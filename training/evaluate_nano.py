@@ -1,0 +1,176 @@
+"""python -m training.evaluate_nano cases FILE --split val --reader READER_FOLDER --questions 600 --out out/cases.json
+python -m training.evaluate_nano answers out/cases.json --model out/docent-nano [--show 20]
+
+First finds passages and the reader's hint for questions of a SQuAD-format file as the product does (keyword search,
+reader; the question alone is known), once with the question's article among the documents and once without. Then lets
+docent-nano answer: how many replies hold the right span, cite the right document, refuse. A model in full precision
+runs by torch, on a card where there is one; an INT4 one by the engine.
+"""
+
+import argparse
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rag.prompt import NOT_FOUND_REPLY
+from training.corpus import read_squad, split_articles
+from training.metrics import f1, normalise
+from training.nano_tasks import Piece, answer_prompt, passages_of
+from training.prepare_squad import flatten
+from training.search import KeywordIndex
+
+CANDIDATES, SHOWN, MOST_TOKENS = 20, 5, 96
+_MARK = re.compile(r"\[(\d+)\]")
+Generate = Callable[[Sequence[str]], list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A prompt, which labels in it are the right document's, and the answers that count; none: it must be refused."""
+
+    question: str
+    prompt: str
+    right: tuple[int, ...]
+    answers: tuple[str, ...]
+    hint: str
+
+
+def make_cases(file: Path, split: str, reader_folder: Path, count: int, threads: int) -> list[Case]:
+    from rag.reader_model import ReaderReranker
+
+    articles = read_squad(file)
+    flat = flatten(articles if split == "all" else split_articles(articles)[split])
+    reader = ReaderReranker.load(reader_folder, threads)
+    index = KeywordIndex(flat.passages)
+    cases = []
+    for i in np.linspace(0, len(flat.questions) - 1, count).astype(int):
+        question, gold, answers = flat.questions[i][:3]
+        own = flat.article[gold]
+        found = index.search(question, 300)
+        for present in (True, False):
+            near = [p for p in found if present or flat.article[p] != own][:CANDIDATES]
+            pieces = [Piece(int(flat.article[p]), p, flat.passages[p][0], (), flat.passages[p][1]) for p in near]
+            readings = reader.read(question, passages_of(pieces))
+            best = reader.best(readings)
+            order = sorted(range(len(pieces)), key=lambda n: -readings[n].rank_score)[:SHOWN]
+            hint = None
+            if best is not None:
+                order = [best, *(n for n in order if n != best)][:SHOWN]
+                hint = (0, readings[best].start, readings[best].end)
+            prompt, labels = answer_prompt(question, [pieces[n] for n in order], hint=hint, refused=best is None)
+            right = tuple(labels[k] for k, n in enumerate(order) if k in labels and flat.article[near[n]] == own)
+            said = readings[best].text if best is not None else ""
+            cases.append(Case(question, prompt, right, tuple(a for _, a in answers) if present else (), said))
+    return cases
+
+
+def measure(cases: Sequence[Case], replies: Sequence[str]) -> dict[str, float]:
+    """Shares of the questions whose document is there, and of those whose is not."""
+    held, cited, refused, hinted, score = [], [], [], [], []
+    away = []
+    for c, reply in zip(cases, replies, strict=True):
+        said_nothing = reply.strip().startswith(NOT_FOUND_REPLY[:20])
+        if not c.answers:
+            away.append(said_nothing)
+            continue
+        text = normalise(_MARK.sub("", reply))
+        held.append(any(normalise(a) in text for a in c.answers))
+        hinted.append(any(normalise(a) in normalise(c.hint) for a in c.answers))
+        score.append(f1(c.hint, c.answers))
+        refused.append(said_nothing)
+        if held[-1]:
+            marks = [int(n) for n in _MARK.findall(reply)]
+            cited.append(bool(marks) and all(n in c.right for n in marks))
+    return {
+        "the reader's hint holds the right span": float(np.mean(hinted)),
+        "the reader's hint: F1": float(np.mean(score)),
+        "the reply holds the right span": float(np.mean(held)),
+        "... of these, cites the right document": float(np.mean(cited)) if cited else 0.0,
+        "document there: refused": float(np.mean(refused)),
+        "document away: refused": float(np.mean(away)) if away else 0.0,
+    }
+
+
+def torch_generator(folder: Path, most: int = MOST_TOKENS, size: int = 128) -> Generate:
+    import torch
+
+    from training.nano_model import load_nano
+    from training.store import load_tokenizer
+
+    tokenizer = load_tokenizer(folder / "tokenizer.json")
+    end = tokenizer.token_to_id("<|end|>")
+    model = load_nano(folder).to("cuda" if torch.cuda.is_available() else "cpu").eval()
+
+    def generate(prompts: Sequence[str]) -> list[str]:
+        ids = [e.ids for e in tokenizer.encode_batch(list(prompts))]
+        order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
+        out = [""] * len(ids)
+        for at in range(0, len(order), size):
+            block = order[at : at + size]
+            for i, tokens in zip(block, model.generate([ids[i] for i in block], most, end), strict=True):
+                out[i] = tokenizer.decode(tokens).strip()
+        return out
+
+    return generate
+
+
+def engine_generator(folder: Path, threads: int, most: int = MOST_TOKENS) -> Generate:
+    from engines.checkpoint import Checkpoint
+    from engines.engine import Engine
+    from engines.params import SamplingParams
+    from engines.runtimes.onnx_cpu import OnnxRuntime
+    from engines.tokenizer import ModelTokenizer
+
+    checkpoint = Checkpoint(folder)
+    tokenizer = ModelTokenizer.from_folder(folder, checkpoint.spec.eos_ids)
+    engine = Engine(OnnxRuntime(checkpoint, 256, 2048, threads=threads), tokenizer)
+
+    def generate(prompts: Sequence[str]) -> list[str]:
+        params = SamplingParams(max_tokens=most, temperature=0.0)
+        return [engine.submit(tokenizer.encode_prompt(p), params).result().text.strip() for p in prompts]
+
+    return generate
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    make = commands.add_parser("cases")
+    make.add_argument("file", type=Path)
+    make.add_argument("--split", choices=("all", "val", "test"), default="val")
+    make.add_argument("--reader", type=Path, required=True)
+    make.add_argument("--questions", type=int, default=600)
+    make.add_argument("--out", type=Path, required=True)
+    make.add_argument("--threads", type=int, default=2)
+    ask = commands.add_parser("answers")
+    ask.add_argument("cases", type=Path)
+    ask.add_argument("--model", type=Path, required=True)
+    ask.add_argument("--most", type=int, default=None, help="cases")
+    ask.add_argument("--show", type=int, default=0)
+    ask.add_argument("--out", type=Path, default=None, help="write the replies as lines of JSON")
+    ask.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    if args.command == "cases":
+        cases = make_cases(args.file, args.split, args.reader, args.questions, args.threads)
+        args.out.write_text(json.dumps([asdict(c) for c in cases]))
+        print(f"{len(cases)} cases")
+        return
+    cases = [Case(**c) for c in json.loads(args.cases.read_text())][: args.most]
+    quantized = "quantization_config" in json.loads((args.model / "config.json").read_text())
+    generate = engine_generator(args.model, args.threads) if quantized else torch_generator(args.model)
+    replies = generate([c.prompt for c in cases])
+    step = max(1, len(cases) // max(1, args.show))
+    for c, reply in list(zip(cases, replies, strict=True))[::step][: args.show]:
+        print(f"{c.question} | {' / '.join(c.answers) or '-'} | {c.hint}\n    {reply}")
+    print("\n".join(f"{k:45s} {v:7.1%}" for k, v in measure(cases, replies).items()))
+    if args.out:
+        rows = (json.dumps({**asdict(c), "reply": r}) for c, r in zip(cases, replies, strict=True))
+        args.out.write_text("\n".join(rows) + "\n")
+
+
+if __name__ == "__main__":
+    main()
