@@ -8,10 +8,9 @@ import asyncio
 import base64
 import json
 import logging
-import threading
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -159,42 +158,29 @@ async def _event_stream(
 
 
 async def _deltas(generation: Generation, request: Request) -> AsyncGenerator[Delta, None]:
-    """The generation on an event loop. A thread waits for it; leaving early ends it.
+    """The generation, watched: leaving early ends it.
 
     Raises _ClientGone when the connection is closed meanwhile."""
-    loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[Delta | EngineError | None] = asyncio.Queue()
-
-    def put(item: Delta | EngineError | None) -> None:
-        with suppress(RuntimeError):  # the loop was closed
-            loop.call_soon_threadsafe(queue.put_nowait, item)
-
-    def read() -> None:
-        try:
-            for delta in generation:
-                put(delta)
-            put(None)
-        except EngineError as error:
-            put(error)
-
-    threading.Thread(target=read, name="docent-completion", daemon=True).start()
-    getting = asyncio.ensure_future(queue.get())
+    deltas = aiter(generation)
+    coming = asyncio.ensure_future(anext(deltas, None))
+    clock = asyncio.get_running_loop().time
+    looked = clock()
     try:
         while True:
-            done, _ = await asyncio.wait({getting}, timeout=_LOOK_AFTER_S)
-            if not done:
+            done, _ = await asyncio.wait({coming}, timeout=_LOOK_AFTER_S)
+            if clock() - looked >= _LOOK_AFTER_S:  # also while tokens come fast
+                looked = clock()
                 if await request.is_disconnected():
                     raise _ClientGone
+            if not done:
                 continue
-            item = getting.result()
-            if item is None:
+            delta = coming.result()
+            if delta is None:
                 return
-            if isinstance(item, EngineError):
-                raise item
-            getting = asyncio.ensure_future(queue.get())
-            yield item
+            coming = asyncio.ensure_future(anext(deltas, None))
+            yield delta
     finally:
-        getting.cancel()
+        coming.cancel()
         generation.cancel()
 
 
