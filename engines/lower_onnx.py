@@ -211,19 +211,37 @@ class _Attention:
         }
 
     def __call__(self, layer: int, q: str, k: str, v: str) -> str:
-        """q [B, n, heads * head_dim], k and v [B, n, kv_heads * head_dim] -> mixed values, shaped like q."""
+        """q [B, n, heads * head_dim], k and v [B, n, kv_heads * head_dim] -> mixed values, shaped like q.
+
+        One sequence after the other: what is gathered of its context stays in the processor's cache until it is used.
+        """
         graph, spec = self._graph, self._spec
         q, k = self._rotate(q, spec.num_heads), self._rotate(k, spec.num_kv_heads)
-        return graph.node(
-            "Attention",
-            q,
-            self._through_pool(f"keys_{layer}", k),
-            self._through_pool(f"values_{layer}", v),
-            self._masks[self._slides(layer)],
-            q_num_heads=spec.num_heads,
-            kv_num_heads=spec.num_kv_heads,
-            scale=spec.attention_scale,
-            softcap=spec.attention_softcap or 0.0,
+        keys, values = self._written(f"keys_{layer}", k), self._written(f"values_{layer}", v)
+
+        def attend(q: str, read: str, mask: str) -> str:
+            first = graph.integers(0)
+            read = graph.node("Unsqueeze", read, first)
+            mixed = graph.node(
+                "Attention",
+                graph.node("Unsqueeze", q, first),
+                graph.node("Gather", keys, read, axis=0),
+                graph.node("Gather", values, read, axis=0),
+                graph.node("Unsqueeze", mask, first),
+                q_num_heads=spec.num_heads,
+                kv_num_heads=spec.num_kv_heads,
+                scale=spec.attention_scale,
+                softcap=spec.attention_softcap or 0.0,
+            )
+            return graph.node("Squeeze", mixed, first)
+
+        width = ("n", spec.num_heads * spec.head_dim)
+        return graph.each(
+            attend,
+            (q, np.float32, width),
+            (self._read, np.int64, ("S",)),
+            (self._masks[self._slides(layer)], np.float32, (1, "n", "S")),
+            result=(np.float32, width),
         )
 
     def _slides(self, layer: int) -> bool:
@@ -241,13 +259,13 @@ class _Attention:
             rotary_embedding_dim=partial,
         )
 
-    def _through_pool(self, name: str, new: str) -> str:
-        """Writes [B, n, kv_size] and returns the whole context [B, S, kv_size]."""
-        graph, shape = self._graph, ("slots", self._spec.kv_size)
-        pool = graph.input(name, np.float32, shape)
-        written = graph.node("ScatterND", pool, self._write, new, name=f"new_{name}")
-        graph.output(written, np.float32, shape)
-        return graph.node("Gather", written, self._read, axis=0)
+    def _written(self, name: str, new: str) -> str:
+        """The pool after writing [B, n, kv_size] to it."""
+        shape = ("slots", self._spec.kv_size)
+        pool = self._graph.input(name, np.float32, shape)
+        written = self._graph.node("ScatterND", pool, self._write, new, name=f"new_{name}")
+        self._graph.output(written, np.float32, shape)
+        return written
 
 
 def _stacked(parts: list[Linear]) -> QuantizedLinear | None:

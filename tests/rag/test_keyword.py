@@ -1,6 +1,6 @@
 """Keyword search on small libraries: what is found, what is found first, and that no question is syntax."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +48,9 @@ def build(path: Path, texts: list[str], context: str = "") -> Library:
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
-    return build(tmp_path_factory.mktemp("keyword"), TEXTS)
+def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    with build(tmp_path_factory.mktemp("keyword"), TEXTS) as opened:
+        yield opened
 
 
 @pytest.fixture
