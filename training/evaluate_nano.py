@@ -131,7 +131,7 @@ def engine_generator(folder: Path, threads: int, most: int = MOST_TOKENS) -> Gen
 
     def generate(prompts: Sequence[str]) -> list[str]:
         params = SamplingParams(max_tokens=most, temperature=0.0)
-        return [engine.submit(tokenizer.encode_prompt(p), params).result().text.strip() for p in prompts]
+        return ["".join(d.text for d in engine.submit(tokenizer.encode_prompt(p), params)).strip() for p in prompts]
 
     return generate
 
