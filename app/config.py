@@ -136,7 +136,11 @@ class ModelSettings(_Section):
         default=4096, ge=256, le=1_000_000, description="Longest prompt and answer in tokens, if the model takes it."
     )
     cache_mb: int = Field(
-        default=512, ge=1, le=1_000_000, description="Memory for what the model has read (keys and values of tokens)."
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="Memory for what the model has read (keys and values of tokens); 0 = twice what the longest context "
+        "needs, at most a quarter of this computer's.",
     )
     threads: int = Field(default=0, ge=0, le=256, description="CPU threads; 0 = one for each core.")
     max_tokens: int = Field(default=512, ge=16, le=100_000, description="Longest answer in tokens.")

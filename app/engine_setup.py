@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+import psutil
+
 from app.config import ModelSettings, Settings
 from app.errors import ConfigError, ModelError
 from app.models import ModelStore
@@ -31,7 +33,8 @@ from engines.tokenizer import Message, ModelTokenizer
 _log = logging.getLogger(__name__)
 _LEAST_CONTEXT = 256  # tokens; with less no question with a passage has room
 _KV_BYTES = 4  # float32
-_BUILTIN_CACHE_MB = 96
+_CONTEXTS = 2  # that the cache holds if its size is left open: one that goes on while another is kept
+_MEMORY_SHARE = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +88,6 @@ def open_model(settings: Settings) -> LocalModel:
     if chosen.name is None:
         raise ModelError("No language model is set up.", "`docent model pull OWNER/NAME`, then set model.name.")
     folder = ModelStore(settings.folder.models, builtin_model()).folder(chosen.name)
-    if chosen.is_builtin:
-        chosen = _modest(chosen)
     checkpoint = Checkpoint(folder)
     tokenizer = ModelTokenizer.from_folder(folder, checkpoint.spec.eos_ids)
     runtime = make_runtime(checkpoint, chosen, settings.folder.builds)
@@ -97,11 +98,6 @@ def open_model(settings: Settings) -> LocalModel:
 def local_model(name: str, runtime: Runtime, tokenizer: ModelTokenizer, prompt_style: str | None = None) -> LocalModel:
     engine = Engine(runtime, tokenizer, constrain=Constrainer(tokenizer, runtime.vocab_size))
     return LocalModel(name, engine, tokenizer, ChatEncoder(tokenizer), prompt_style)
-
-
-def _modest(chosen: ModelSettings) -> ModelSettings:
-    """The settings with a cache that a model of docent-nano's size has use for."""
-    return chosen.model_copy(update={"cache_mb": min(chosen.cache_mb, _BUILTIN_CACHE_MB)})
 
 
 def _prompt_style(folder: Path) -> str | None:
@@ -152,12 +148,16 @@ def _sizes(checkpoint: Checkpoint, chosen: ModelSettings) -> tuple[int, int]:
     """Pages of the cache, and the longest context they and the model allow."""
     spec = checkpoint.spec
     page_bytes = PAGE_TOKENS * 2 * spec.num_layers * spec.kv_size * _KV_BYTES
-    pages = chosen.cache_mb * 1_000_000 // page_bytes
+    if chosen.cache_mb:
+        pages = chosen.cache_mb * 1_000_000 // page_bytes
+    else:
+        wanted = _CONTEXTS * -(-min(chosen.context, spec.max_context) // PAGE_TOKENS)
+        pages = min(wanted, psutil.virtual_memory().total // _MEMORY_SHARE // page_bytes)
     context = min(chosen.context, spec.max_context, pages * PAGE_TOKENS)
     if context < _LEAST_CONTEXT:
         need = -(-_LEAST_CONTEXT // PAGE_TOKENS) * page_bytes / 1e6
         raise ConfigError(
-            f"model.cache_mb {chosen.cache_mb} holds {pages * PAGE_TOKENS} tokens of this model.",
+            f"The cache (model.cache_mb {chosen.cache_mb}) holds {pages * PAGE_TOKENS} tokens of this model.",
             f"Give it at least {need:.0f}, or choose a model with a context of {_LEAST_CONTEXT} tokens or more.",
         )
     return pages, context

@@ -153,6 +153,12 @@ def test_limits_of_memory_and_context(tmp_path: Path) -> None:
         open_model(with_model(tmp_path, cache_mb=1, context=4096, name=str(wide(tmp_path))))
 
 
+def test_a_cache_left_open_holds_two_of_the_longest_contexts(tmp_path: Path) -> None:
+    with open_model(with_model(tmp_path, cache_mb=0, context=300)) as model:
+        assert model.context == 300
+        assert model.engine.runtime.num_pages == 2 * 19  # pages of 16 tokens
+
+
 def wide(tmp_path: Path) -> Path:
     """The tiny model said to have so many layers that little fits into a megabyte."""
     folder = write_tiny_model(tmp_path / "wide")
