@@ -166,20 +166,28 @@ class Assistant:
         return DocumentView(document, self._parts.library.document_text(document_id), pages)
 
     def page_png(
-        self, document_id: int, page: int, quote_span: tuple[int, int] | None = None, scale: float = 2.0
+        self,
+        document_id: int,
+        page: int,
+        quote_span: tuple[int, int] | None = None,
+        scale: float = 2.0,
+        read_span: tuple[int, int] | None = None,
     ) -> bytes:
-        """A page (from 1) of a PDF as a picture, with the quote highlighted."""
+        """A page (from 1) of a PDF as a picture, with the quote highlighted, and more so the words read from it."""
         document = self._document(document_id)
         if document.media_type != _PDF:
             raise UnknownDocument(f"{document.title or document.path} has no page pictures.", "Only a PDF has them.")
         from rag.pdf_view import locate_quote, render_page
 
         path = Path(document.path)
-        boxes = []
+        boxes, strong = [], []
         if quote_span is not None:
-            quote = self._parts.library.document_text(document_id)[slice(*quote_span)]
+            text = self._parts.library.document_text(document_id)
+            quote = text[slice(*quote_span)]
             boxes = locate_quote(path, page, quote)
-        return render_page(path, page, boxes, scale)
+            if read_span is not None:
+                strong = locate_quote(path, page, text[slice(*read_span)], within=quote)
+        return render_page(path, page, boxes, scale, strong)
 
     def _document(self, document_id: int) -> Document:
         document = self._parts.library.document(document_id)
@@ -223,7 +231,7 @@ class Assistant:
                     answer = event
                     break
                 written += event.text
-                if event.text:  # an empty one only lets us look at ``stop`` while a model reads
+                if event.text or event.citations:  # an empty one only lets us look at ``stop`` while a model reads
                     yield event
                 if stop.is_set():
                     break
@@ -232,7 +240,10 @@ class Assistant:
             assert stop.is_set(), "an answerer ends with an Answer"
             answer = Answer(written, found=False, citations=(), answerer=answerer.name)
         if remember:
-            conversation_id = self._parts.conversations.add(conversation_id, question, answer)
+            searched = complete if complete.strip() != question.strip() else None
+            conversation_id = self._parts.conversations.add(
+                conversation_id, question, answer, searched=searched, stopped=stopped
+            )
         yield Answered(answer, watch.timings_ms(), conversation_id, stopped)
 
     def search(self, question: str, k: int = 10, filter: Filter = _EVERYTHING) -> list[Hit]:

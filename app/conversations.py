@@ -19,16 +19,21 @@ from app.errors import ConversationError
 from app.events import ConversationInfo, Exchange
 from rag.types import Answer, Citation, Span
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS conversations (
     id TEXT PRIMARY KEY, title TEXT NOT NULL, updated_at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS exchanges (
     id INTEGER PRIMARY KEY,
     conversation_id TEXT NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
-    asked_at REAL NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL);
+    asked_at REAL NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL,
+    searched TEXT, stopped INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS exchanges_of ON exchanges(conversation_id, id);
 """
+_SINCE_1 = (
+    "ALTER TABLE exchanges ADD COLUMN searched TEXT",
+    "ALTER TABLE exchanges ADD COLUMN stopped INTEGER NOT NULL DEFAULT 0",
+)
 _TITLE_LENGTH = 60  # characters that fit the window's list
 _BUSY_TIMEOUT_S = 10.0
 
@@ -53,17 +58,33 @@ class Conversations:
             ) from error
 
     def _prepare(self) -> None:
-        with closing(self._db.execute("PRAGMA user_version")) as rows:
-            version = rows.fetchone()[0]
-        if version > _SCHEMA_VERSION:
+        if self._version() > _SCHEMA_VERSION:
             raise ConversationError(f"{self._path} was written by a newer Docent.", "Update Docent.")
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA foreign_keys=ON")
-        self._db.executescript(_SCHEMA)
+        self._db.execute("BEGIN IMMEDIATE")  # another process may be doing the same
+        if self._version() == 1:
+            for statement in _SINCE_1:
+                self._db.execute(statement)
+        for statement in _SCHEMA.split(";"):
+            self._db.execute(statement)
         self._db.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
         self._db.commit()
 
-    def add(self, conversation_id: str | None, question: str, answer: Answer) -> str:
+    def _version(self) -> int:
+        with closing(self._db.execute("PRAGMA user_version")) as rows:
+            version: int = rows.fetchone()[0]
+        return version
+
+    def add(
+        self,
+        conversation_id: str | None,
+        question: str,
+        answer: Answer,
+        *,
+        searched: str | None = None,
+        stopped: bool = False,
+    ) -> str:
         """Appends one exchange; None starts a conversation. Returns the conversation's id."""
         now = time.time()
         with self._transaction() as db:
@@ -76,8 +97,9 @@ class Conversations:
                 ).rowcount
                 _require(changed, conversation_id)
             db.execute(
-                "INSERT INTO exchanges (conversation_id, asked_at, question, answer) VALUES (?, ?, ?, ?)",
-                (conversation_id, now, question, _answer_to_json(answer)),
+                "INSERT INTO exchanges (conversation_id, asked_at, question, answer, searched, stopped)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (conversation_id, now, question, _answer_to_json(answer), searched, stopped),
             )
         return conversation_id
 
@@ -98,10 +120,14 @@ class Conversations:
                 db.execute("SELECT 1 FROM conversations WHERE id = ?", (conversation_id,)).fetchone(), conversation_id
             )
             rows = db.execute(
-                "SELECT question, answer, asked_at FROM exchanges WHERE conversation_id = ? ORDER BY id",
+                "SELECT question, answer, asked_at, searched, stopped FROM exchanges"
+                " WHERE conversation_id = ? ORDER BY id",
                 (conversation_id,),
             ).fetchall()
-        return [Exchange(question, _answer_from_json(answer), asked_at) for question, answer, asked_at in rows]
+        return [
+            Exchange(question, _answer_from_json(answer), asked_at, searched, bool(stopped))
+            for question, answer, asked_at, searched, stopped in rows
+        ]
 
     def rename(self, conversation_id: str, title: str) -> None:
         with self._transaction() as db:

@@ -36,11 +36,17 @@ AskEvent = Retrieved | TextDelta | Answered
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One question of a conversation with its answer. ``asked_at`` is a Unix time in seconds."""
+    """One question of a conversation with its answer. ``asked_at`` is a Unix time in seconds.
+
+    ``searched`` is the question as it was completed for the search, None where it needed no help. ``stopped`` says that
+    a person ended the answer.
+    """
 
     question: str
     answer: Answer
     asked_at: float = 0.0
+    searched: str | None = None
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

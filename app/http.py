@@ -129,9 +129,13 @@ def _library_routes(assistant: Assistant) -> APIRouter:
         start: Annotated[int | None, Query(ge=0)] = None,
         end: Annotated[int | None, Query(ge=0)] = None,
         scale: Annotated[float, Query(ge=0.25, le=4)] = 2.0,
+        read_start: Annotated[int | None, Query(ge=0)] = None,
+        read_end: Annotated[int | None, Query(ge=0)] = None,
     ) -> Response:
         span = (start, end) if start is not None and end is not None else None
-        return Response(assistant.page_png(document_id, page, span, scale), media_type="image/png", headers=_NO_STORE)
+        read = (read_start, read_end) if read_start is not None and read_end is not None else None
+        picture = assistant.page_png(document_id, page, span, scale, read)
+        return Response(picture, media_type="image/png", headers=_NO_STORE)
 
     return routes
 

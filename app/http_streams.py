@@ -11,7 +11,7 @@ from typing import Any
 
 from app.assistant import Assistant
 from app.events import Answered, AskEvent, Retrieved
-from app.json_shapes import answer_json, passage_json, report_json, sync_event_json
+from app.json_shapes import answer_json, citation_json, passage_json, report_json, sync_event_json
 from docent import DocentError
 from rag.types import Filter
 
@@ -76,4 +76,5 @@ def _ask_event_json(question: str, event: AskEvent) -> dict[str, Any]:
         return {"event": "retrieved", "question": event.question, "passages": passages}
     if isinstance(event, Answered):
         return {"event": "answered", "question": question, **answer_json(event)}
-    return {"event": "text", "text": event.text}
+    cited = {"citations": [citation_json(citation) for citation in event.citations]} if event.citations else {}
+    return {"event": "text", "text": event.text, **cited}

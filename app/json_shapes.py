@@ -58,6 +58,8 @@ def exchange_json(exchange: Exchange) -> dict[str, Any]:
         **span_json(exchange.answer),
         "citations": [citation_json(citation) for citation in exchange.answer.citations],
         "answerer": exchange.answer.answerer,
+        "searched": exchange.searched,
+        "stopped": exchange.stopped,
         "asked_at": exchange.asked_at,
     }
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from rag.cite import Locate, citation_for
+from rag.cite import Locate, Numbering, citation_for
 from rag.evidence import Candidate, found_features, found_probability, holds, rank_sentences
 from rag.overview import overview
 from rag.protocols import Embedder
@@ -96,12 +96,17 @@ class ExtractiveAnswerer:
             return
         written = ""
         citations: list[Citation] = []
+        numbering = Numbering()
         for quote in choice.quotes:
-            piece = _worded(quote, first=not citations, previous=written)
-            citations.append(citation_for(quote.passage, quote.start, quote.end, self._locate, quote.score))
-            for part in _PIECE.findall(piece):
-                written += part
+            number = numbering.of(quote.passage)
+            piece = _worded(quote, number, first=not citations, previous=written)
+            cited = citation_for(quote.passage, quote.start, quote.end, self._locate, quote.score, number)
+            citations.append(cited)
+            *parts, last = _PIECE.findall(piece)
+            written += piece
+            for part in parts:
                 yield TextDelta(part)
+            yield TextDelta(last, (cited,))
         yield Answer(
             written, True, tuple(citations), self.name, span_within(choice.spans, citations), choice.confidence
         )
@@ -210,9 +215,9 @@ def _focus(question: Question, candidate: Candidate) -> int:
     return candidate.start + (places[near.index(max(near))][0] if places else 0)
 
 
-def _worded(quote: Quote, *, first: bool, previous: str) -> str:
+def _worded(quote: Quote, number: int, *, first: bool, previous: str) -> str:
     """The quote as it is read, with its marker, and what joins it to the text before."""
     shown = readable(quote.passage.text, quote.start, quote.end)
     own_line = "\n" in shown or not is_closed(shown) or "\n" in previous
     joint = "" if first else "\n\n" if own_line else " "
-    return f"{joint}{shown} [{quote.passage.number}]"
+    return f"{joint}{shown} [{number}]"

@@ -24,15 +24,31 @@ _MARKER_BEGUN = re.compile(r"\[(?:\d{1,3}(?: ?[,;] ?\d{1,3})*(?: ?[,;] ?)?)?$")
 _LONGEST_MARKER = 40  # characters; an opened bracket longer than this is ordinary text
 
 
+class Numbering:
+    """The ``[n]`` of an answer: passages count from 1 in the order in which they are first mentioned."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[int, int] = {}
+
+    def of(self, passage: Passage) -> int:
+        """The number of a passage, given to it now if this is its first mention."""
+        return self._numbers.setdefault(passage.number, len(self._numbers) + 1)
+
+
 def citation_for(
-    passage: Passage, start: int, end: int, locate: Locate | None = None, score: float | None = None
+    passage: Passage,
+    start: int,
+    end: int,
+    locate: Locate | None = None,
+    score: float | None = None,
+    number: int | None = None,
 ) -> Citation:
     """Citation of ``passage.text[start:end]``, with the page and time at which the quote begins."""
     assert 0 <= start < end <= len(passage.text), "a quote lies within its passage"
     first = passage.start + start
     page, start_s = locate(passage.document.id, first) if locate else (passage.page, passage.start_s)
     return Citation(
-        number=passage.number,
+        number=passage.number if number is None else number,
         document_id=passage.document.id,
         source=passage.document.path,
         title=passage.document.title,

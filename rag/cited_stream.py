@@ -7,7 +7,7 @@ entry for each ``[n]`` in the text, in order. Knows nothing of models and prompt
 import re
 from collections.abc import Iterable, Mapping
 
-from rag.cite import SUPPORTED, Locate, Marker, MarkerParser, citation_for, strip_markers, support
+from rag.cite import SUPPORTED, Locate, Marker, MarkerParser, Numbering, citation_for, strip_markers, support
 from rag.protocols import Embedder
 from rag.sentences import cached_sentences, split_sentences
 from rag.types import Citation, Passage
@@ -34,6 +34,7 @@ REFUSAL = re.compile(
 
 class CitedStream:
     """``labels`` leads from a number as the model writes it to the passage it means; a reference to none is dropped.
+    In the text passages are numbered by first mention.
 
     Feed it, then close it; ``citations`` and ``refused`` are final then.
     """
@@ -42,10 +43,12 @@ class CitedStream:
         self, labels: Mapping[int, Passage], embedder: Embedder | None = None, locate: Locate | None = None
     ) -> None:
         self._labels = labels
-        self._passages = {passage.number: passage for passage in labels.values()}
+        self._passages = list({passage.number: passage for passage in labels.values()}.values())
         self._embedder = embedder
         self._locate = locate
         self._parser = MarkerParser()
+        self._numbering = Numbering()
+        self._mentioned: dict[int, Passage] = {}  # by their [n]
         self._pending = ""  # from the beginning of the sentence under way
         self._shown = 0  # characters of it that were returned already
         self._statements = 0
@@ -81,9 +84,14 @@ class CitedStream:
             if isinstance(part, str):
                 self._pending += part
             elif part.number in self._labels:
-                self._pending += f"[{self._labels[part.number].number}]"
+                self._pending += self._mention(self._labels[part.number])
             else:
                 self._pending = self._pending[: self._shown] + self._pending[self._shown :].rstrip(" ")
+
+    def _mention(self, passage: Passage) -> str:
+        number = self._numbering.of(passage)
+        self._mentioned[number] = passage
+        return f"[{number}]"
 
     def _finished_sentences(self, *, final: bool = False) -> str:
         out = ""
@@ -98,7 +106,7 @@ class CitedStream:
     def _judge(self, sentence: str) -> str:
         """Notes a sentence's citations; returns what is to be added behind it."""
         claim = strip_markers(sentence)
-        cited = [self._passages[int(number)] for number in _MARKER.findall(sentence)]
+        cited = [self._mentioned[int(number)] for number in _MARKER.findall(sentence)]
         for passage in cited:
             self._cite(claim, passage)
         if REFUSAL.search(claim) and not any(support(claim, passage) >= SUPPORTED for passage in cited):
@@ -109,12 +117,13 @@ class CitedStream:
         if self._best_support(claim, cited) >= SUPPORTED:
             self._statements += 1
             return ""
-        others = [passage for passage in self._passages.values() if passage not in cited]
+        others = [passage for passage in self._passages if passage not in cited]
         best = max(others, key=lambda passage: support(claim, passage), default=None)
         if best is not None and self._best_support(claim, [best]) >= SUPPORTED:
             self._statements += 1
+            mention = self._mention(best)
             self._cite(claim, best)
-            return f" [{best.number}]"
+            return f" {mention}"
         return f" {UNSUPPORTED}"
 
     def _best_support(self, claim: str, passages: Iterable[Passage]) -> float:
@@ -128,7 +137,8 @@ class CitedStream:
 
     def _cite(self, claim: str, passage: Passage) -> None:
         start, end = best_quote(claim, passage.text)
-        self.citations.append(citation_for(passage, start, end, self._locate))
+        number = self._numbering.of(passage)
+        self.citations.append(citation_for(passage, start, end, self._locate, number=number))
 
 
 def best_quote(claim: str, text: str) -> tuple[int, int]:

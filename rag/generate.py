@@ -66,14 +66,16 @@ class GeneratingAnswerer:
         cited = CitedStream(prompt.labels, self._embedder, self._locate)
         written = ""
         with closing(self._generator.stream(prompt.messages, self._max_tokens)) as pieces:
+            known = 0
             for piece in without_thinking(pieces):
                 shown = cited.feed(piece)
                 written += shown
-                yield TextDelta(shown)
+                yield TextDelta(shown, tuple(cited.citations[known:]))
+                known = len(cited.citations)
         rest = cited.close()
         if rest:
             written += rest
-            yield TextDelta(rest)
+            yield TextDelta(rest, tuple(cited.citations[known:]))
         if not written.strip():
             yield from self._nothing()
             return

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 from rag.answer import Choice, ExtractiveAnswerer, Quote, span_within
 from rag.checked import Checked, checked_reply, rambles
-from rag.cite import Locate, citation_for, tell_markers
+from rag.cite import Locate, Numbering, citation_for, tell_markers
 from rag.cited_stream import best_quote
 from rag.generate import TextGenerator
 from rag.nano_prompt import ANSWER_TOKENS, PROMPT_TOKENS, Hint, build_nano_prompt
@@ -91,18 +91,23 @@ class GuidedAnswerer:
                     return
 
     def _written(self, checked: Checked, task: _Task) -> Iterator[AnswerEvent]:
-        citations = [self._citation(claim, passage, task) for claim, passage in checked.cited]
-        for part in _PIECE.findall(checked.text):
+        numbering = Numbering()
+        citations = [self._citation(claim, passage, task, numbering.of(passage)) for claim, passage in checked.cited]
+        numbers = {passage.number: numbering.of(passage) for _, passage in checked.cited}
+        text = "".join(tell_markers([checked.text], numbers))
+        *parts, last = _PIECE.findall(text)
+        for part in parts:
             yield TextDelta(part)
+        yield TextDelta(last, tuple(citations))
         span = span_within(task.choice.spans, citations)
-        yield Answer(checked.text, True, tuple(citations), self.name, span, task.choice.confidence)
+        yield Answer(text, True, tuple(citations), self.name, span, task.choice.confidence)
 
-    def _citation(self, claim: str, passage: Passage, task: _Task) -> Citation:
+    def _citation(self, claim: str, passage: Passage, task: _Task, number: int) -> Citation:
         """Where a claim stands: the quote with the span, if it comes from there, else the sentence most like it."""
         quote = task.choice.quotes[0]
         if task.span is not None and quote.passage.number == passage.number and _says(claim, task.span.text):
-            return citation_for(quote.passage, quote.start, quote.end, self._locate, quote.score)
-        return citation_for(passage, *best_quote(claim, passage.text), self._locate)
+            return citation_for(quote.passage, quote.start, quote.end, self._locate, quote.score, number)
+        return citation_for(passage, *best_quote(claim, passage.text), self._locate, number=number)
 
 
 def _is_for_the_model(task: _Task) -> bool:

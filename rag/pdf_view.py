@@ -22,6 +22,7 @@ from rag.readers.pdf_words import Placement, characters_of
 
 _MAX_PIXELS = 40_000_000
 _MARK = (255, 236, 110)
+_STRONG = (255, 196, 61)
 _SHORTEST_PIECE = 8
 """Folded characters; anything shorter stands in too many places to mark."""
 _PADDING = 1.0
@@ -44,8 +45,11 @@ def page_count(path: Path) -> int:
         return len(document)
 
 
-def render_page(path: Path, page: int, highlight: Sequence[Box] = (), scale: float = 2.0) -> bytes:
-    """The page as PNG, ``scale`` pixels for a point, with every box in ``highlight`` that is on it marked."""
+def render_page(
+    path: Path, page: int, highlight: Sequence[Box] = (), scale: float = 2.0, strong: Sequence[Box] = ()
+) -> bytes:
+    """The page as PNG, ``scale`` pixels for a point, with every box in ``highlight`` that is on it marked, and those in
+    ``strong`` in a deeper colour."""
     from PIL import Image, ImageChops, ImageDraw
 
     with open_pdf(path) as document:
@@ -54,22 +58,25 @@ def render_page(path: Path, page: int, highlight: Sequence[Box] = (), scale: flo
         scale = min(scale, (_MAX_PIXELS / max(width * height, 1.0)) ** 0.5)
         picture = source.render(scale=scale).to_pil().convert("RGB")
         source.close()
-    boxes = [box for box in highlight if box.page == page]
+    boxes = [(box, colour) for kind, colour in ((highlight, _MARK), (strong, _STRONG)) for box in kind]
+    boxes = [(box, colour) for box, colour in boxes if box.page == page]
     if boxes:
         # Multiplying keeps the letters black under the mark.
         mark = Image.new("RGB", picture.size, "white")
         draw = ImageDraw.Draw(mark)
-        for box in boxes:
+        for box, colour in boxes:
             corners = (box.x0 - _PADDING, box.y0 - _PADDING, box.x1 + _PADDING, box.y1 + _PADDING)
-            draw.rectangle([corner * scale for corner in corners], fill=_MARK)
+            draw.rectangle([corner * scale for corner in corners], fill=colour)
         picture = ImageChops.multiply(picture, mark)
     out = io.BytesIO()
     picture.save(out, "PNG", compress_level=3)
     return out.getvalue()
 
 
-def locate_quote(path: Path, page: int, quote: str) -> list[Box]:
-    """The lines that ``quote`` stands on, from ``page`` and where it goes on the next page; empty when not found."""
+def locate_quote(path: Path, page: int, quote: str, within: str = "") -> list[Box]:
+    """The lines that ``quote`` stands on, from ``page`` and where it goes on the next page; empty when not found.
+
+    Words that stand in several places are looked for from where ``within`` begins."""
     wanted = fold(quote)
     if not wanted:
         return []
@@ -81,7 +88,7 @@ def locate_quote(path: Path, page: int, quote: str) -> list[Box]:
             source = _page(document, number)
             textpage = source.get_textpage()
             try:
-                found, wanted = _find(textpage, wanted, anywhere=number == page)
+                found, wanted = _find(textpage, wanted, fold(within), anywhere=number == page)
                 boxes.extend(_line_boxes(textpage, found, Placement.displayed_page(source), number))
             finally:
                 textpage.close()
@@ -98,7 +105,7 @@ def _page(document: pdfium.PdfDocument, number: int) -> pdfium.PdfPage:
         raise ReadError(f"Page {number} of the PDF is damaged.") from error
 
 
-def _find(textpage: pdfium.PdfTextPage, wanted: str, *, anywhere: bool) -> tuple[list[range], str]:
+def _find(textpage: pdfium.PdfTextPage, wanted: str, within: str, *, anywhere: bool) -> tuple[list[range], str]:
     """Ranges of PDFium's character indices that hold ``wanted``, and the end of it that may stand on the next page.
 
     The page may tell its text in another order than the reader did (columns, cells), so what is not found in
@@ -108,7 +115,7 @@ def _find(textpage: pdfium.PdfTextPage, wanted: str, *, anywhere: bool) -> tuple
     if not text:
         return [], ""
     ranges: list[range] = []
-    position = 0
+    position = max(0, text.find(within))
     while wanted:
         at, length = _longest_prefix(text, wanted, position)
         if length == 0:

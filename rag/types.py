@@ -120,7 +120,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Neighbouring hits merged into one stretch of a document; ``number`` is what ``[n]`` in an answer refers to."""
+    """Neighbouring hits merged into one stretch of a document; ``number`` is its rank."""
 
     number: int
     document: Document
@@ -135,7 +135,8 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """Where a statement stands. ``quote == document_text[start:end]``; ``number`` is the passage's ``[n]``."""
+    """Where a statement stands. ``quote == document_text[start:end]``; ``number`` is the ``[n]`` in the answer, which
+    counts the passages by first mention."""
 
     number: int
     document_id: int
@@ -169,9 +170,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class TextDelta:
-    """A piece of the answer as it is written."""
+    """A piece of the answer as it is written, and the citations that became known with it."""
 
     text: str
+    citations: tuple[Citation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from app.events import Answered, Retrieved
 from docent import DocentError
-from rag.types import Answer, Filter, Passage, TextDelta
+from rag.types import Answer, Citation, Filter, Passage, TextDelta
 
 _log = logging.getLogger(__name__)
 _STOP_WAIT_S = 10.0  # what an answerer may take to notice that it was stopped
@@ -27,6 +27,7 @@ class Progress:
     searched: str | None = None
     passages: tuple[Passage, ...] | None = None
     text: str = ""
+    citations: tuple[Citation, ...] = ()
     answer: Answer | None = None
     stopped: bool = False
     message: str = ""
@@ -39,7 +40,7 @@ class Progress:
             completed = event.question if event.question.strip() != self.question.strip() else None
             return replace(self, searched=completed, passages=event.passages)
         if isinstance(event, TextDelta):
-            return replace(self, text=self.text + event.text)
+            return replace(self, text=self.text + event.text, citations=self.citations + event.citations)
         if isinstance(event, Answered):
             return replace(
                 self,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from docent import DocentError
-from rag.types import Citation
+from rag.types import Citation, Span
 from ui import chat_view
 from ui.answering import AnswerRun, Progress
 from ui.desk import ChatsView, Desk
@@ -36,8 +36,7 @@ def conversation(desk: Desk, conversation_id: str | None) -> Shown:
             exchanges = desk.assistant.conversation(conversation_id)
         except DocentError:
             return conversation(desk, None)
-        searched = {turn: text for (known, turn), text in desk.searched.items() if known == conversation_id}
-        return Shown(conversation_id, chat_view.history(exchanges, searched), "", False)
+        return Shown(conversation_id, chat_view.history(exchanges), "", False)
     try:
         return Shown(None, _greeting(desk), "", False)
     except DocentError as error:  # a damaged library: the list of documents says so as well
@@ -78,21 +77,20 @@ def _finished(desk: Desk, progress: Progress, before: str) -> Shown:
         return Shown(progress.conversation_id, before, chat_view.live(progress), False)
     kept = progress.conversation_id
     assert kept is not None
-    if progress.searched:
-        desk.searched[kept, len(desk.assistant.conversation(kept)) - 1] = progress.searched
     desk.last_conversation = kept
     return conversation(desk, kept)
 
 
-def citation_of(desk: Desk, conversation_id: str | None, data: dict[str, str]) -> Citation | None:
-    """The citation that a chip or card stands for; None when there is none (any more)."""
+def citation_of(desk: Desk, conversation_id: str | None, data: dict[str, str]) -> tuple[Citation, Span | None] | None:
+    """The citation that a chip or card stands for, and the span that was read; None when there is none (any more)."""
     try:
         turn, index = int(data["turn"]), int(data["index"])
     except (KeyError, ValueError):
         return None
+    span: Span | None = None
     if turn < 0:
         run = desk.answering.latest
-        citations = chat_view.as_citations(run.snapshot()[1].passages or ()) if run else ()
+        citations = run.snapshot()[1].citations if run else ()
     elif conversation_id is None:
         return None
     else:
@@ -100,8 +98,10 @@ def citation_of(desk: Desk, conversation_id: str | None, data: dict[str, str]) -
             exchanges = desk.assistant.conversation(conversation_id)
         except DocentError:
             return None
-        citations = exchanges[turn].answer.citations if turn < len(exchanges) else ()
-    return citations[index] if 0 <= index < len(citations) else None
+        if turn >= len(exchanges):
+            return None
+        citations, span = exchanges[turn].answer.citations, exchanges[turn].answer.span
+    return (citations[index], span) if 0 <= index < len(citations) else None
 
 
 def chats(desk: Desk, current: str | None, view: ChatsView) -> str:

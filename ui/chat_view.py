@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.events import ConversationInfo, Exchange
-from rag.types import Citation, Document, Passage
+from rag.types import Document
 from ui.answering import Progress
 from ui.desk import ChatsView
 from ui.render import action, answer_text, escape, exchange, icon, name_of, notice, question_bubble, searched_line
@@ -31,8 +31,9 @@ def conversations_list(conversations: Sequence[ConversationInfo], current: str |
 def _chat_row(info: ConversationInfo, current: str | None, view: ChatsView) -> str:
     if view.editing == info.id:
         return (
-            f'<li><input class="rename" data-enter="rename" data-escape="keep" data-id="{escape(info.id)}"'
-            f' maxlength="120" value="{escape(info.title)}" aria-label="New name" autofocus></li>'
+            '<li><input class="rename" data-enter="rename" data-escape="keep" data-again="edit"'
+            f' data-id="{escape(info.id)}" maxlength="120" value="{escape(info.title)}"'
+            ' aria-label="New name" autofocus></li>'
         )
     here = ' aria-current="true"' if info.id == current else ""
     open_ = action("switch", f"<span>{name_of(info.title)}</span>", css="chat-open", id=info.id)
@@ -59,29 +60,11 @@ def ago(when: float, now: float | None = None) -> str:
     return time.strftime("%d %B %Y", time.localtime(when))
 
 
-def history(exchanges: Sequence[Exchange], searched: dict[int, str]) -> str:
-    """The finished part of a conversation; ``searched`` maps a turn to the completed question."""
+def history(exchanges: Sequence[Exchange]) -> str:
+    """The finished part of a conversation."""
     return "".join(
-        exchange(item.question, item.answer, turn, searched=searched.get(turn)) for turn, item in enumerate(exchanges)
-    )
-
-
-def as_citations(passages: Sequence[Passage]) -> tuple[Citation, ...]:
-    """The passages as citations, so that ``[n]`` can be opened while the answer is still written."""
-    return tuple(
-        Citation(
-            number=passage.number,
-            document_id=passage.document.id,
-            source=passage.document.path,
-            title=passage.document.title,
-            page=passage.page,
-            start_s=passage.start_s,
-            quote=passage.text,
-            start=passage.start,
-            end=passage.end,
-            score=passage.score,
-        )
-        for passage in passages
+        exchange(item.question, item.answer, turn, searched=item.searched, stopped=item.stopped)
+        for turn, item in enumerate(exchanges)
     )
 
 
@@ -89,7 +72,7 @@ def live(progress: Progress | None) -> str:
     """The answer that is being written, or the one that ended without being kept (an error, a stop)."""
     if progress is None:
         return ""
-    body = answer_text(progress.text, as_citations(progress.passages or ()), turn=-1) if progress.text else ""
+    body = answer_text(progress.text, progress.citations, turn=-1) if progress.text else ""
     state = ""
     if not progress.done:
         waiting = "Searching your documents…" if progress.passages is None else f"Reading {_passages(progress)}…"

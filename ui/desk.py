@@ -33,7 +33,7 @@ class ChatsView:
 
 @dataclass(frozen=True, slots=True)
 class SourceView:
-    """What the source pane shows: a document, the quoted span, and how much of the text around it.
+    """What the source pane shows: a document, the quoted span, the words read from it, and how much text around it.
 
     ``first`` and ``last`` bound the part of the text that is shown; ``page`` is the picture shown, from 1.
     """
@@ -44,6 +44,7 @@ class SourceView:
     quote: str = ""
     start: int = 0
     end: int = 0
+    read: tuple[int, int] | None = None
     page: int | None = None
     start_s: float | None = None
     as_text: bool = False
@@ -53,13 +54,11 @@ class SourceView:
 
 @dataclass
 class Desk:
-    """One a process. ``searched`` remembers how the n-th question of a conversation was completed before the search;
-    ``last_conversation`` is what a reloaded page shows again."""
+    """One a process. ``last_conversation`` is what a reloaded page shows again."""
 
     assistant: Any
     inbox: Path
     samples: Path = field(default_factory=lambda: resource("samples"))
-    searched: dict[tuple[str, int], str] = field(default_factory=dict)
     last_conversation: str | None = None
     answering: Answering = field(init=False)
     syncing: Syncing = field(init=False)

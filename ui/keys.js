@@ -57,19 +57,39 @@
   // One pane of HTML: see ui/pane.py.
   function pane(element, trigger, watch) {
     const unfolded = new Map();
+    let draft = null; // the field being filled in and its text, which a pane that is drawn anew must not lose
     element.addEventListener("click", (event) => {
       const button = event.target.closest("[data-act]");
-      if (button && element.contains(button)) press(button, trigger);
+      if (!button || !element.contains(button)) return;
+      draft = null;
+      press(button, trigger);
+    });
+    element.addEventListener("input", (event) => {
+      if (draft && event.target.dataset.id === draft.id) draft.text = event.target.value;
     });
     element.addEventListener("keydown", (event) => {
       const input = event.target.closest("[data-enter]");
       if (!input) return;
       event.stopPropagation();
+      if (event.key === "Enter" || event.key === "Escape") draft = null;
       if (event.key === "Enter") trigger("act", { ...input.dataset, act: input.dataset.enter, value: input.value });
       if (event.key === "Escape") trigger("act", { ...input.dataset, act: input.dataset.escape });
     });
     element.addEventListener("toggle", (event) => {
       if (event.target.dataset?.key) unfolded.set(event.target.dataset.key, event.target.open);
+    }, true);
+    function keepDraft(input) {
+      if (input && draft?.id === input.dataset.id) {
+        input.value = draft.text;
+        input.setSelectionRange(draft.text.length, draft.text.length);
+      } else if (input) {
+        draft = { id: input.dataset.id, act: input.dataset.again, text: input.value };
+      } else if (draft) {
+        trigger("act", { act: draft.act, id: draft.id }); // drawn by someone who did not know of it: open it again
+      }
+    }
+    document.addEventListener("pointerdown", (event) => {
+      if (draft && !event.target.closest("[data-enter]")) draft = null; // the person has turned to something else
     }, true);
     watch("value", () => {
       for (const details of element.querySelectorAll("details[data-key]")) {
@@ -78,6 +98,7 @@
       }
       const input = element.querySelector("[autofocus]");
       if (input && document.activeElement !== input) { input.focus(); input.select(); }
+      keepDraft(input);
       if (element.closest("#source")) showQuote(element);
       if (element.closest("#scroll")) stick();
     });

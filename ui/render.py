@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from rag.types import Answer, Citation
+from rag.types import Answer, Citation, Span
 
 ICONS = {
     "copy": '<path d="M9 9h10v10H9zM5 15V5h10"/>',
@@ -38,6 +38,9 @@ _UNPRINTABLE = re.compile("[\ud800-\udfff\u0000-\u0008\u000b\u000e-\u001f\u007f]
 # Characters that reorder or hide their neighbours could make a file name read as another one.
 _DISGUISES = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _MARKER = re.compile(r"\[(\d{1,3})\]")
+_DOUBT = "No passage that was found says this."
+_UNSUPPORTED = "[?]"  # what rag.cited_stream puts behind a sentence that no passage supports
+_CARD_QUOTE = 160  # characters shown
 _BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
 _CODE = re.compile(r"`([^`\n]+)`")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
@@ -146,7 +149,9 @@ def _inline(line: str, citations: Sequence[Citation], targets: Iterable[int | No
 
 
 def _styled(text: str) -> str:
-    return _CODE.sub(r"<code>\1</code>", _BOLD.sub(r"<strong>\1</strong>", escape(text)))
+    doubt = f'<span class="doubt" role="note" tabindex="0" title="{_DOUBT}" aria-label="{_DOUBT}">?</span>'
+    styled = _CODE.sub(r"<code>\1</code>", _BOLD.sub(r"<strong>\1</strong>", escape(text)))
+    return styled.replace(_UNSUPPORTED, doubt)
 
 
 def _chip(citation: Citation, index: int, turn: int) -> str:
@@ -156,19 +161,18 @@ def _chip(citation: Citation, index: int, turn: int) -> str:
     )
 
 
-def source_cards(citations: Sequence[Citation], turn: int) -> str:
-    """One card for each citation below an answer."""
+def source_cards(citations: Sequence[Citation], turn: int, span: Span | None = None) -> str:
+    """One card for each citation below an answer; the span that was read is set off in its quote."""
     if not citations:
         return ""
     cards = []
     for index, citation in enumerate(citations):
         where = place(citation.page, citation.start_s)
-        quote = " ".join(citation.quote.split())
         content = (
             f'<span class="card-number">{citation.number}</span><span class="card-body">'
             f'<span class="card-title">{name_of(citation.title)}'
             + (f'<span class="card-place">{escape(where)}</span>' if where else "")
-            + f'</span><span class="card-quote">{escape(quote[:160])}{"…" if len(quote) > 160 else ""}</span></span>'
+            + f'</span><span class="card-quote">{_card_quote(citation, span)}</span></span>'
         )
         cards.append(
             action("cite", content, label=f"Open source {citation.number}", css="card", turn=turn, index=index)
@@ -176,16 +180,34 @@ def source_cards(citations: Sequence[Citation], turn: int) -> str:
     return f'<div class="cards" role="group" aria-label="Sources">{"".join(cards)}</div>'
 
 
-def exchange(question: str, answer: Answer, turn: int, *, searched: str | None = None) -> str:
+def _card_quote(citation: Citation, span: Span | None) -> str:
+    """The beginning of a quote, or the part of a long one that holds the span."""
+    quote, start, end = citation.quote, 0, 0
+    if span is not None and lies_in(span, citation):
+        start, end = span.start - citation.start, span.end - citation.start
+    first = quote.rfind(" ", 0, max(0, start - _CARD_QUOTE // 2)) + 1 if end > _CARD_QUOTE else 0
+    last = max(end, first + _CARD_QUOTE)
+    read = f"<strong>{escape(quote[start:end])}</strong>" if end else ""
+    shown = f"{escape(quote[first:start])}{read}{escape(quote[end or first : last])}"
+    return f"{'…' if first else ''}{shown}{'…' if last < len(quote) else ''}"
+
+
+def lies_in(span: Span, citation: Citation) -> bool:
+    """Whether the words that were read stand in a quote."""
+    return span.document_id == citation.document_id and citation.start <= span.start < span.end <= citation.end
+
+
+def exchange(question: str, answer: Answer, turn: int, *, searched: str | None = None, stopped: bool = False) -> str:
     """A finished question with its answer. ``searched`` is the completed question, if it differs."""
     tools = action("copy", icon("copy"), label="Copy answer", css="icon-button copy")
     body = answer_text(answer.text, answer.citations, turn)
     if not answer.text.strip():
         body = '<p class="note">Stopped before an answer was written.</p>'
-    css = "answer" if answer.found else "answer not-found"
+    note = '<p class="note">Stopped here.</p>' if stopped and answer.text.strip() else ""
+    css = "answer" if answer.found or stopped else "answer not-found"
     return (
         f'<article class="exchange">{question_bubble(question)}<div class="{css}">{searched_line(searched)}'
-        f'<div class="answer-text">{body}</div>{source_cards(answer.citations, turn)}'
+        f'<div class="answer-text">{body}</div>{note}{source_cards(answer.citations, turn, answer.span)}'
         f'<div class="answer-tools">{tools}</div></div></article>'
     )
 

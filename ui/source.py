@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from app.events import DocumentView
 from docent import DocentError
-from rag.types import Citation
+from rag.types import Citation, Span
 from ui import source_view
 from ui.desk import Desk, SourceView
+from ui.render import lies_in
 
 Shown = tuple[SourceView | None, str]
 
@@ -26,7 +27,8 @@ def show(desk: Desk, view: SourceView | None) -> Shown:
     return view, source_view.source(view, document)
 
 
-def at_citation(citation: Citation) -> SourceView:
+def at_citation(citation: Citation, span: Span | None = None) -> SourceView:
+    """The place of a citation; ``span`` is marked where it lies within the quote."""
     return SourceView(
         document_id=citation.document_id,
         title=citation.title,
@@ -34,6 +36,7 @@ def at_citation(citation: Citation) -> SourceView:
         quote=citation.quote,
         start=citation.start,
         end=citation.end,
+        read=(span.start, span.end) if span is not None and lies_in(span, citation) else None,
         page=citation.page,
         start_s=citation.start_s,
     )

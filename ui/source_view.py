@@ -34,7 +34,10 @@ def located(view: SourceView, text: str) -> SourceView:
     """The view with its span corrected: a document that changed since the answer may hold the quote elsewhere."""
     if view.quote and text[view.start : view.end] != view.quote:
         found = text.find(view.quote)
-        view = replace(view, start=max(found, 0), end=found + len(view.quote) if found >= 0 else 0)
+        end = found + len(view.quote) if found >= 0 else 0
+        moved = max(found, 0) - view.start
+        read = (view.read[0] + moved, view.read[1] + moved) if view.read and found >= 0 else None
+        view = replace(view, start=max(found, 0), end=end, read=read)
     first = _line_start(text, view.start - AROUND) if view.first is None else view.first
     last = min(len(text), max(view.end, view.start) + AROUND) if view.last is None else min(view.last, len(text))
     return replace(view, first=first, last=last)
@@ -88,6 +91,8 @@ def _page(view: SourceView, pages: int) -> str:
     assert view.page is not None, "a picture needs a page"
     page = min(max(view.page, 1), pages)
     span = f"?start={view.start}&amp;end={view.end}" if view.end > view.start else ""
+    if span and view.read is not None:
+        span += f"&amp;read_start={view.read[0]}&amp;read_end={view.read[1]}"
     earlier = action("turn", icon("left"), label="Page before", css="icon-button", page=page - 1) if page > 1 else ""
     later = action("turn", icon("right"), label="Next page", css="icon-button", page=page + 1) if page < pages else ""
     alt = escape(f"Page {page} of {view.title}" + (", the quote highlighted" if span else ""))
@@ -97,14 +102,20 @@ def _page(view: SourceView, pages: int) -> str:
     )
 
 
+def _quote(text: str, start: int, end: int, read: tuple[int, int] | None) -> str:
+    """The quote marked, and within it the words that were read."""
+    if read is None or not start <= read[0] < read[1] <= end:
+        return f'<mark id="quote">{escape(text[start:end])}</mark>'
+    words = f"<strong>{escape(text[slice(*read)])}</strong>"
+    return f'<mark id="quote">{escape(text[start : read[0]])}{words}{escape(text[read[1] : end])}</mark>'
+
+
 def _text(view: SourceView, document: DocumentView) -> str:
     text = document.text
     first, last = view.first or 0, len(text) if view.last is None else view.last
     start, end = max(view.start, first), min(view.end, last)
     if end > start:
-        content = (
-            escape(text[first:start]) + f'<mark id="quote">{escape(text[start:end])}</mark>' + escape(text[end:last])
-        )
+        content = escape(text[first:start]) + _quote(text, start, end, view.read) + escape(text[end:last])
     else:
         content = escape(text[first:last])
     more_before = action("earlier", "Show what comes before", css="quiet-button more") if first > 0 else ""

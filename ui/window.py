@@ -14,7 +14,6 @@ import gradio as gr
 
 from app.config import Settings
 from docent import DocentError
-from rag.types import Citation
 from ui import chat, documents, documents_view, source, theme
 from ui.answering import AnswerRun
 from ui.desk import ChatsView, Desk, ListView, SourceView
@@ -223,12 +222,10 @@ class Window:
         data = acted(event)
         if data.get("act") == "samples":
             documents.pressed(self.desk, ListView(), data)
-        citation: Citation | None = None
-        if data.get("act") == "cite":
-            citation = chat.citation_of(self.desk, conversation, data)
-        if citation is None:
+        cited = chat.citation_of(self.desk, conversation, data) if data.get("act") == "cite" else None
+        if cited is None:
             return _unchanged(2)
-        return source.show(self.desk, source.at_citation(citation))
+        return source.show(self.desk, source.at_citation(*cited))
 
     # Documents and source --------------------------------------------------------------------------------------------
 
@@ -295,7 +292,8 @@ class Window:
             if conversation is None and self.desk.answering.current is None:
                 greeting = chat.conversation(self.desk, None).history
         # An answer that nobody follows may have ended: its conversation is new in the list.
-        talks: Update = chat.chats(self.desk, conversation, chats) if now[2] != seen[2] else gr.skip()
+        ended = now[2] != seen[2] and chats == ChatsView()  # a name that is being typed must not be drawn over
+        talks: Update = chat.chats(self.desk, conversation, chats) if ended else gr.skip()
         return listed, documents_view.progress(state), now, searchable, greeting, talks
 
 

@@ -49,6 +49,32 @@ def test_an_answer_of_an_earlier_version_can_be_read(store: Conversations, tmp_p
     assert exchange.answer == replace(ANSWER, span=None, confidence=None)
 
 
+def test_how_a_question_was_completed_and_that_it_was_stopped_is_kept(store: Conversations) -> None:
+    conversation = store.add(None, "And in 1912?", ANSWER, searched="What happened in 1912?")
+    store.add(conversation, "Why?", replace(ANSWER, text="Beca"), stopped=True)
+    first, second = store.exchanges(conversation)
+    assert (first.searched, first.stopped) == ("What happened in 1912?", False)
+    assert (second.searched, second.stopped) == (None, True)
+
+
+def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "old.db") as db:
+        db.executescript(
+            "CREATE TABLE conversations (id TEXT PRIMARY KEY, title TEXT NOT NULL, updated_at REAL NOT NULL);"
+            "CREATE TABLE exchanges (id INTEGER PRIMARY KEY, conversation_id TEXT NOT NULL, asked_at REAL NOT NULL,"
+            " question TEXT NOT NULL, answer TEXT NOT NULL); PRAGMA user_version=1;"
+        )
+        answer = json.dumps({"text": "No.", "found": False, "citations": [], "answerer": "x"})
+        db.execute("INSERT INTO conversations VALUES ('c', 'old', 1.0)")
+        db.execute("INSERT INTO exchanges VALUES (1, 'c', 1.0, 'Why?', ?)", (answer,))
+    db.close()
+    for _ in range(2):
+        opened = Conversations(tmp_path / "old.db")
+        (exchange,) = opened.exchanges("c")
+        opened.close()
+        assert (exchange.question, exchange.searched, exchange.stopped) == ("Why?", None, False)
+
+
 def test_list_is_newest_first_and_counts_turns(store: Conversations) -> None:
     older = store.add(None, "first question", ANSWER)
     newer = store.add(None, "second question", ANSWER)

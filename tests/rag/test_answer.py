@@ -49,9 +49,12 @@ def check(answer: Answer, events: Sequence[AnswerEvent], given_passages: Sequenc
     assert "".join(event.text for event in events[:-1] if isinstance(event, TextDelta)) == answer.text
     assert answer.found == bool(answer.citations)
     assert len(answer.citations) <= MOST_SENTENCES
-    by_number = {passage.number: passage for passage in given_passages}
+    by_document = {passage.document.id: passage for passage in given_passages}
+    shown = [citation for event in events if isinstance(event, TextDelta) for citation in event.citations]
+    assert shown == list(answer.citations)
+    assert list(dict.fromkeys(c.number for c in shown)) == list(range(1, len({c.document_id for c in shown}) + 1))
     for citation in answer.citations:
-        passage = by_number[citation.number]
+        passage = by_document[citation.document_id]
         document_text = "\0" * passage.start + passage.text
         assert document_text[citation.start : citation.end] == citation.quote
         assert citation.document_id == passage.document.id

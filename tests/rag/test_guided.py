@@ -73,7 +73,8 @@ def test_the_models_sentence_is_shown_with_a_quote_that_holds_the_span() -> None
 def test_the_model_gets_short_passages_and_what_was_read() -> None:
     model = Scripted("Tea came to Portugal in the sixteenth century [2].")
     answer = ask("When did tea come to Portugal?", model, {"sixteenth century": 0.98})
-    assert answer.text == "Tea came to Portugal in the sixteenth century [2]."
+    assert answer.text == "Tea came to Portugal in the sixteenth century [1]."  # numbered by first mention
+    assert answer.citations[0].document_id == 2
     (messages,) = model.asked
     assert messages[0].content.startswith(ANSWER_TASK)
     assert len(messages[0].content) < 2500

@@ -95,3 +95,17 @@ def test_threads_may_draw_at_the_same_time(tmp_path: Path) -> None:
     assert [pictures[page] for page in range(1, 9)] == [
         pdf_view.render_page(path, page, scale=0.5) for page in range(1, 9)
     ]
+
+
+def test_words_that_stand_twice_are_found_within_their_quote(tmp_path: Path) -> None:
+    lines = [Line(72, 100, "The light was out."), Line(72, 200, "On Monday the light was repaired.")]
+    path = write_pdf(tmp_path / "a.pdf", [lines])
+    (quote,) = pdf_view.locate_quote(path, 1, "On Monday the light was repaired.")
+    (words,) = pdf_view.locate_quote(path, 1, "the light was", within="On Monday the light was repaired.")
+    assert quote.y0 <= words.y0 < words.y1 <= quote.y1
+    assert quote.x0 < words.x0 < words.x1 < quote.x1
+    plain, strong = (
+        Image.open(io.BytesIO(pdf_view.render_page(path, 1, [quote], 1, boxes))) for boxes in ([], [words])
+    )
+    corner = (int(words.x0), int(words.y0))
+    assert plain.getpixel(corner) != strong.getpixel(corner)

@@ -58,6 +58,10 @@ class Gate:
     def let(self, count: int) -> None:
         self._permits.release(count)
 
+    def take(self) -> bool:
+        """Takes back one that nobody came for; false where none is left."""
+        return self._permits.acquire(blocking=False)
+
     def open(self) -> None:
         self._open.set()
 

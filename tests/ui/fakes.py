@@ -143,12 +143,13 @@ class FakeAssistant:
                 break
             piece = word if not said else " " + word
             said += piece
-            yield TextDelta(piece)
+            yield TextDelta(piece, citations if said == text else ())
         stopped = said != text
         answer = Answer(said, found is not None, () if stopped else citations, "fake")
         key = conversation_id or f"c{len(self.talks) + 1}"
         _, exchanges = self.talks.setdefault(key, (question[:60], []))
-        exchanges.append(Exchange(question, answer, time.time()))
+        searched = completed if completed != question else None
+        exchanges.append(Exchange(question, answer, time.time(), searched, stopped))
         yield Answered(answer, {"total": 1.0}, key, stopped)
 
     def _find(self, question: str) -> tuple[Document, int, int] | None:
@@ -183,7 +184,12 @@ class FakeAssistant:
         return DocumentView(row, self.texts[document_id], 3 if row.path.endswith(".pdf") else None)
 
     def page_png(
-        self, document_id: int, page: int, quote_span: tuple[int, int] | None = None, scale: float = 2.0
+        self,
+        document_id: int,
+        page: int,
+        quote_span: tuple[int, int] | None = None,
+        scale: float = 2.0,
+        read_span: tuple[int, int] | None = None,
     ) -> bytes:
         if document_id not in self.rows:
             raise SourceError("That document is no longer in the library.", "Add it again.")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rag.types import Answer, Citation
+from rag.types import Answer, Citation, Span
 from ui.render import (
     action,
     answer_text,
@@ -118,3 +118,28 @@ def test_place_prefers_the_time() -> None:
 )
 def test_only_a_youtube_video_gets_a_link(source: str, second: float | None, link: str | None) -> None:
     assert youtube_link(source, second) == link
+
+
+def test_the_words_that_were_read_are_set_off_in_the_card() -> None:
+    quote = "It was <b> " + "long ago, " * 30 + "in 1868 & later, that the light was first shown."
+    start = 3 + quote.index("1868")
+    html = source_cards([citation(quote=quote, end=3 + len(quote))], 0, Span(7, start, start + 4, "1868"))
+    assert "<strong>1868</strong> &amp; later" in html
+    assert len(html) < 600
+    assert "<strong>" not in source_cards([citation(quote=quote, end=3 + len(quote))], 0, Span(8, start, start + 4, ""))
+    hostile = citation(quote=HOSTILE, end=3 + len(HOSTILE))
+    assert_harmless(source_cards([hostile], 0, Span(7, 3, 20, "")))
+    assert_harmless(source_cards([hostile], 0, Span(7, 3, 3 + len(HOSTILE), "")))
+
+
+def test_a_sentence_without_support_says_so_when_pointed_at() -> None:
+    html = answer_text("The moon is cheese. [?]")
+    assert "[?]" not in html
+    assert 'title="No passage that was found says this."' in html
+    assert_harmless(html)
+
+
+def test_a_stopped_answer_says_so_outside_of_what_is_copied() -> None:
+    html = exchange("Why?", Answer("Because it", False, (), "x"), 0, stopped=True)
+    assert "Stopped here." in html.split("</div>", 2)[2]
+    assert "Stopped here." not in exchange("Why?", Answer("Because it", False, (), "x"), 0)

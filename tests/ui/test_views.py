@@ -1,5 +1,6 @@
 """The three panes' HTML from values, read back as a browser would."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -162,3 +163,16 @@ def test_a_video_is_a_plain_link_at_the_second() -> None:
     link = next(tree(html).iter("a"))
     assert link.get("href") == f"{url}&t=75s" and link.get("rel") == "noopener noreferrer"
     assert "iframe" not in html
+
+
+def test_the_words_that_were_read_are_set_off_within_the_quote() -> None:
+    text = "Before. The light was out for nineteen minutes. After."
+    start, end = text.index("The light"), text.index(" After")
+    read = (text.index("nineteen"), text.index(" minutes"))
+    view = located(SourceView(1, "log", "/p/log.txt", text[start:end], start, end, read), text)
+    html = source(view, DocumentView(a_document(1, "/p/log.txt"), text, None))
+    assert '<mark id="quote">The light was out for <strong>nineteen</strong> minutes.</mark>' in html
+    moved = located(view, "New words. " + text)
+    assert moved.read == (read[0] + 11, read[1] + 11)
+    page = source(replace(view, page=1), DocumentView(a_document(1, "/p/log.pdf"), text, 2))
+    assert f"read_start={read[0]}&amp;read_end={read[1]}" in page

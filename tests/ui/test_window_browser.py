@@ -177,6 +177,7 @@ def test_an_answer_can_be_stopped_with_escape(filled: Any, gate: Any, fake: Any)
     gate.let(1)
     expect(page.locator("#send")).to_be_visible()
     expect(page.locator("#history .answer-text")).to_have_text("The garden was")
+    expect(page.locator("#history .note")).to_have_text("Stopped here.")
 
 
 def test_a_reloaded_page_follows_the_answer_on(filled: Any, gate: Any) -> None:
@@ -228,7 +229,6 @@ def test_conversations_are_kept_switched_renamed_and_deleted(filled: Any, gate: 
     expect(page.locator("#history .exchange")).to_have_count(2)
     line = page.locator("#chats .chat-line", has_text="When was the garden")
     line.get_by_role("button", name="Rename").press("Enter")
-    page.wait_for_timeout(1500)  # the list is drawn anew once after the answer ended, which would empty the field
     page.locator("#chats input").fill("Garden <i>talk</i>")
     page.locator("#chats input").press("Enter")
     expect(page.locator("#chats .chat-line", has_text="Garden <i>talk</i>")).to_be_visible()
@@ -237,6 +237,25 @@ def test_conversations_are_kept_switched_renamed_and_deleted(filled: Any, gate: 
     page.locator("#chats .confirm").get_by_role("button", name="Delete").click()
     expect(page.locator("#chats li")).to_have_count(1)
     expect(page.locator("#history .welcome")).to_be_visible()
+
+
+def test_a_name_being_typed_outlives_the_end_of_an_answer(filled: Any, gate: Any) -> None:
+    page = filled.page
+    gate.let(50)
+    ask(page, "When was the garden planted?")
+    expect(page.locator("#history .card")).to_have_count(1)
+    while gate.take():
+        pass
+    ask(page, "How are tomatoes watered?")
+    expect(page.locator("#stop")).to_be_visible()
+    page.locator("#chats .chat-line").get_by_role("button", name="Rename").press("Enter")
+    page.locator("#chats input").fill("Garden talk")
+    gate.open()
+    expect(page.locator("#history .exchange")).to_have_count(2)
+    page.wait_for_timeout(1500)  # the tick after it, which draws the list as well
+    expect(page.locator("#chats input")).to_have_value("Garden talk")
+    page.locator("#chats input").press("Enter")
+    expect(page.locator("#chats .chat-line", has_text="Garden talk")).to_be_visible()
 
 
 def test_nothing_is_lost_by_asking_nothing_or_by_opening_again(filled: Any, gate: Any) -> None:
