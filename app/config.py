@@ -139,8 +139,8 @@ class ModelSettings(_Section):
         default=0,
         ge=0,
         le=1_000_000,
-        description="Memory for what the model has read (keys and values of tokens); 0 = twice what the longest context "
-        "needs, at most a quarter of this computer's.",
+        description="Memory for what the model has read (keys and values of tokens); 0 = twice what the longest "
+        "context needs, at most a quarter of this computer's.",
     )
     threads: int = Field(default=0, ge=0, le=256, description="CPU threads; 0 = one for each core.")
     max_tokens: int = Field(default=512, ge=16, le=100_000, description="Longest answer in tokens.")
