@@ -160,7 +160,7 @@ def _lesson(shelf: Shelf, number: int, asked: Asked, known: Sequence[Asked], rng
     return Example("answer", prompt, cited(asked.reply, labels[at]))
 
 
-_BUDGETS = (500, 700, 850, 1000, 1000)
+_BUDGETS = (400, 500, 600, 800, 1000)
 
 
 def _piece(article: Article, paragraph: int, document: int) -> Piece:
