@@ -24,21 +24,26 @@ from rag.words import content_stems
 
 @dataclass(frozen=True)
 class Case:
-    """A question in its conversation and how a person completed it."""
+    """A question in its conversation and how a person completed it; the text that answers it, where the set has it."""
 
     history: tuple[Turn, ...]
     question: str
     gold: str
+    conversation: str = ""
+    passage: str = ""
 
 
 def canard(data: Path) -> Iterator[Case]:
     """The title of the article stands in for the first question: the people who asked knew it."""
-    for row in json.loads((data / "qa/rewrite-canard/data/release/dev.json").read_text(encoding="utf-8")):
+    rows = json.loads((data / "qa/rewrite-canard/data/release/dev.json").read_text(encoding="utf-8"))
+    said = {tuple(row["History"][2:-1]): row["History"][-1] for row in rows}  # what answered a question in its place
+    for row in rows:
         title, section, *exchanges = row["History"]
         turns = [Turn(f"Tell me about {title}, {section}", "")]
         for question, answer in zip(exchanges[::2], exchanges[1::2], strict=True):
             turns.append(Turn(question, "" if answer == "I don't know." else answer))
-        yield Case(tuple(turns), row["Question"], row["Rewrite"])
+        answer = said.get((*exchanges, row["Question"]), "")
+        yield Case(tuple(turns), row["Question"], row["Rewrite"], f"{title} > {section}", answer)
 
 
 def cast(data: Path, year: int) -> Iterator[Case]:
@@ -46,7 +51,8 @@ def cast(data: Path, year: int) -> Iterator[Case]:
     for conversation in json.loads(path.read_text(encoding="utf-8")):
         turns: list[Turn] = []
         for turn in conversation["turn"]:
-            yield Case(tuple(turns), turn["raw_utterance"], turn["manual_rewritten_utterance"])
+            gold, passage = turn["manual_rewritten_utterance"], turn.get("passage", "")
+            yield Case(tuple(turns), turn["raw_utterance"], gold, f"{year}-{conversation['number']}", passage)
             turns.append(Turn(turn["raw_utterance"], turn.get("passage", "")))
 
 
@@ -57,7 +63,8 @@ def mtrag(data: Path) -> Iterator[Case]:
             asked = [part.strip() for part in re.split(r"(?:^|\n)\|user\|:", row["text"]) if part.strip()]
             if row["_id"] in gold:
                 history = tuple(Turn(question, "") for question in asked[:-1])
-                yield Case(history, asked[-1], gold[row["_id"]].replace("|user|:", "").strip())
+                rewritten = gold[row["_id"]].replace("|user|:", "").strip()
+                yield Case(history, asked[-1], rewritten, row["_id"].split("<::>")[0])
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
