@@ -18,6 +18,7 @@ _PREPOSITIONS = frozenset({
     "below", "above", "behind", "beside", "beyond",
 })
 # fmt: on
+_SIZES = ("long", "old", "often", "far", "tall", "high", "large", "big", "wide", "deep")
 _BE = {"is", "are", "was", "were"}
 _DO = {"did": "VBD", "does": "VBZ", "do": "VBP"}
 _AUX = _BE | {"has", "have", "had", "can", "could", "will", "would", "should", "may", "might", "must"}
@@ -67,6 +68,11 @@ def state(question: str, passage: str, start: int, span: str) -> str | None:
     asked = question.strip().rstrip("?. ").strip()
     if not span or "?" in asked or ";" in asked or len(asked.split()) > 30 or len(span.split()) > 15:
         return None
+    if re.search(r"(?i)\b(?:is|are|was|were)\b", span):  # a clause, not a phrase
+        return None
+    opening, *others = span.split()
+    if (opening.lower() in _PREPOSITIONS or opening in ("The", "A", "An")) and others and others[0].islower():
+        span = span[0].lower() + span[1:]
     words = tagged(asked)
     if len(words) < 3 or span.lower() in asked.lower():
         return None
@@ -77,7 +83,7 @@ def state(question: str, passage: str, start: int, span: str) -> str | None:
 
 def _finished(made: str, span: str) -> str | None:
     text = re.sub(r" +([,.:;)%])", r"\1", made)
-    text = re.sub(r"([($]) +", r"\1", text)
+    text = re.sub(r'" ([^"]*?) "', r'"\1"', re.sub(r"([($]) +", r"\1", text))
     text = re.sub(r"\s+", " ", re.sub(r" ?(['’]s?)\b(?=\s|$)", r"\1", text)).strip()
     text = re.sub(r" ([-–/]) ", r"\1", text) if span not in text else text
     if span not in text and span.lower() not in text.lower():
@@ -136,18 +142,7 @@ def _phrase(words: list[Word]) -> tuple[str | None, int | None]:
     if low == "how":
         if len(words) > 1 and words[1].low in ("many", "much"):
             at = 2
-        elif len(words) > 1 and words[1].low in (
-            "long",
-            "old",
-            "often",
-            "far",
-            "tall",
-            "high",
-            "large",
-            "big",
-            "wide",
-            "deep",
-        ):
+        elif len(words) > 1 and words[1].low in _SIZES:
             return words[1].low, 2
         else:
             return None, 1
@@ -286,7 +281,12 @@ def _verb_at(words: list[Word], tags: tuple[str, ...]) -> int | None:
     """Where the main verb stands; at least one word, the subject, stands before it."""
     for i in range(1, len(words)):
         w, last = words[i], words[i - 1]
-        if w.text[0].isupper() or last.tag in ("AT0", "DPS", "PRF", "TO0") or last.low in ("the", "a", "an"):
+        if (
+            w.text[0].isupper()
+            or last.low.endswith(("'s", "’s"))
+            or last.tag in ("AT0", "DPS", "PRF", "TO0")
+            or last.low in ("the", "a", "an")
+        ):
             continue
         if last.low in ("who", "that", "which") or (last.tag.startswith("AJ") and w.tag == "VVB"):
             continue
@@ -324,6 +324,9 @@ def _with_do(rest: list[Word], noun: str, adjunct: str | None, asks_adjunct: boo
         return None
     if asks_adjunct:
         return _closed(_join(subject, adverb, inflected, tail), tail, adjunct)
+    second = tail[1] if len(tail) > 1 else None
+    if second and tail[0].low in _PREPOSITIONS and (second.low in _PREPOSITIONS or second.tag in ("AV0", "CJS")):
+        return _join(subject, adverb, inflected, tail[:1], noun, tail[1:])
     if tail and tail[-1].low in _PREPOSITIONS and tail[-1].low != "because":
         return _join(subject, adverb, inflected, tail, noun)
     if not tail or tail[0].tag in ("PRP", "PRF", "CJS", "AV0", "AVP", "TO0") or tail[0].low in _PREPOSITIONS:
@@ -362,16 +365,13 @@ def _with_aux(
         first.tag in verbal
         or first.low in ("been", "be", "not", "also", "able", "known", "used")
         or (first.tag in ("PRP", "AV0") and aux.low in _BE)
+        or (first.tag == "AJ0" and aux.low in _BE and head is not None)
     )
     if not asks_adjunct and starts_predicate:
         return _join(noun, rest)
     at = _verb_at(words, verbal)
     if asks_adjunct or low == "how":
-        if (
-            head is not None
-            and low == "how"
-            and head in ("long", "old", "tall", "high", "large", "big", "wide", "deep")
-        ):
+        if low == "how" and head in _SIZES:
             if at is not None or aux.low not in _BE or any(w.tag == "CJS" for w in words):
                 return None
             return _join(words, aux.text, noun)
@@ -386,15 +386,14 @@ def _with_aux(
             return _join(noun, rest)
         return _join(words, aux.text, noun)
     if any(w.low in ("that", "who", "which", "whose", "when", "where") for w in words[:at]):
-        return _join(words, aux.text, noun) if aux.low in _BE and not head else None
+        named = words[-1].tag == "VVN" or words[-1].low == "as"
+        return _join(words, aux.text, noun) if aux.low in _BE and not head and not named else None
     tail = words[at:]
-    if (
-        aux.low in _BE
-        and tail[0].tag in ("VVN", "VVD")
-        and len(tail) > 1
-        and tail[1].low in _PREPOSITIONS
-        and len(tail) > 2
-    ):
+    if tail[-1].low == "doing" or words[0].low == "it" or (head and tail[0].tag == "VVG") or tail[0].low == "according":
+        return None
+    if at > 1 and words[at - 1].tag == "NP0" and words[at - 2].tag.startswith("NN"):  # 'the house Smith built'
+        return _join(words, aux.text, noun) if aux.low in _BE else None
+    if aux.low in _BE and tail[0].tag in ("VVN", "VVD") and len(tail) > 2 and tail[1].low in _PREPOSITIONS:
         # 'What was the house built by Smith' (a reduced clause) against 'What was the house called by Smith'
         return _join(words, aux.text, noun) if words[0].low in ("the", "a", "an") and not head else None
     return _join(words[:at], aux.text, tail, noun)
