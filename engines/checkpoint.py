@@ -16,7 +16,7 @@ from engines.formats import awq, compressed_tensors, gptq, modelopt
 from engines.formats.quantization import Quantization, read_quantization
 from engines.spec import ModelSpec
 from engines.tensor_files import TensorFiles
-from engines.weights import DenseLinear, Float, Linear, QuantizedLinear
+from engines.weights import DenseLinear, Float, Linear, QuantizedLinear, StoredRows
 
 Projection = Literal["q", "k", "v", "o", "gate", "up", "down"]
 Norm = Literal["input", "attention_output", "mlp_input", "mlp_output", "query", "key"]
@@ -88,10 +88,10 @@ class Checkpoint:
     def final_norm(self) -> Float:
         return self._vector("model.norm.weight", self.spec.hidden_size)
 
-    def embedding(self) -> Float:
+    def embedding(self) -> StoredRows:
         """[vocab, hidden], not yet scaled by ``spec.embedding_scale``."""
         shape = (self.spec.vocab_size, self.spec.hidden_size)
-        return self.files.take("model.embed_tokens.weight", shape).astype(np.float32)
+        return StoredRows(self.files.mapped("model.embed_tokens.weight", shape))
 
     def lm_head(self) -> Linear:
         """[vocab, hidden]; the embedding where the two are tied."""
@@ -99,7 +99,10 @@ class Checkpoint:
             if not self.spec.tie_embeddings:
                 raise CheckpointError(f"{self.folder} has no tensor lm_head.weight.", "Download the model again.")
             return DenseLinear(self.embedding())
-        return self._load("lm_head", (self.spec.vocab_size, self.spec.hidden_size))
+        shape = (self.spec.vocab_size, self.spec.hidden_size)
+        if self._stored_dense("lm_head") and "lm_head.bias" not in self.files:
+            return DenseLinear(StoredRows(self.files.mapped("lm_head.weight", shape)))
+        return self._load("lm_head", shape)
 
     def _vector(self, name: str, size: int) -> Float:
         return self.files.take(name, (size,)).astype(np.float32) + np.float32(self.spec.norm_offset)
@@ -115,10 +118,12 @@ class Checkpoint:
         if f"{name}.bias" in self.files:
             bias = self.files.take(f"{name}.bias", (shape[0],)).astype(np.float32)
         # Layers left out of quantisation (often lm_head) are stored in full precision beside the others.
-        if self.quantization.format == "dense" or self._is_dense(name):
+        if self._stored_dense(name):
             return DenseLinear(self.files.take(f"{name}.weight", shape).astype(np.float32), bias)
         return _LOADERS[self.quantization.format](self.files, name, self.quantization, shape, bias)
 
-    def _is_dense(self, name: str) -> bool:
+    def _stored_dense(self, name: str) -> bool:
         weight = f"{name}.weight"
+        if self.quantization.format == "dense":
+            return True
         return weight in self.files and self.files.dtype(weight) in ("F32", "F16", "BF16")

@@ -26,7 +26,7 @@ from engines.formats.packing import transposed
 from engines.onnx_graph import GraphWriter
 from engines.pieces import NormAt
 from engines.spec import ModelSpec
-from engines.weights import DenseLinear, Linear, QuantizedLinear
+from engines.weights import DenseLinear, Linear, QuantizedLinear, StoredRows
 
 LOWERING_VERSION = 1  # grows when the same checkpoint gives other graphs, so that engines built before are stale
 ROWS = "T"
@@ -163,7 +163,8 @@ class TensorRtBuilder:
         else:
             if isinstance(linear, QuantizedLinear):
                 self.notes.append(f"Groups of {linear.group} have no INT4 kernel: they are computed in float16.")
-            weight = self._half(linear.dense(), f"The weight {name}")
+            stored = linear.weight if isinstance(linear, DenseLinear) else linear.dense()
+            weight = self._half(stored, f"The weight {name}")
             y = graph.node("MatMul", x, graph.constant(weight.T, f"weight_{name}"))
         if linear.bias is None:
             return y
@@ -209,13 +210,18 @@ class TensorRtBuilder:
     def _cast(self, x: str, element: int) -> str:
         return self._graph.node("Cast", x, to=element)
 
-    def _half(self, array: NDArray[np.float32], what: str) -> Half:
+    def _half(self, array: NDArray[np.float32] | StoredRows, what: str) -> Half:
         """Raises UnsupportedModel where a value leaves the range of float16; notes rounding."""
-        with np.errstate(over="ignore"):
-            half = array.astype(np.float16)
-        if not np.isfinite(half).all():
-            raise UnsupportedModel(f"{what} leaves the range of 16-bit floats.", "Use the ONNX runtime for this model.")
-        if array.nbytes and not np.array_equal(half, array):
+        half = np.empty(array.shape, np.float16)
+        rounded = False
+        for rows, values in array.chunks() if isinstance(array, StoredRows) else [(slice(None), array)]:
+            with np.errstate(over="ignore"):
+                half[rows] = values
+            if not np.isfinite(half[rows]).all():
+                remedy = "Use the ONNX runtime for this model."
+                raise UnsupportedModel(f"{what} leaves the range of 16-bit floats.", remedy)
+            rounded = rounded or not np.array_equal(half[rows], values)
+        if rounded:
             self.notes.append("Values stored more precisely than in 16-bit floats are rounded to those.")
         return half
 
@@ -231,7 +237,7 @@ def _join(linears: list[Linear]) -> Linear | None:
         dense = [linear for linear in linears if isinstance(linear, DenseLinear)]
         if len(dense) < len(linears):
             return None
-        return DenseLinear(np.concatenate([linear.weight for linear in dense]), _join_biases(linears))
+        return DenseLinear(np.concatenate([linear.dense() for linear in dense]), _join_biases(linears))
     quantized = [linear for linear in linears if isinstance(linear, QuantizedLinear)]
     alike = all(
         linear.group == head.group

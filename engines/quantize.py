@@ -25,7 +25,7 @@ from engines.pages import PAGE_TOKENS
 from engines.rope import rotate
 from engines.runtime import StepBatch
 from engines.tensor_files import tensor_names
-from engines.weights import Float, QuantizedLinear
+from engines.weights import DenseLinear, Float, QuantizedLinear, StoredRows
 
 # Projections that share an input, and what the inverse of their scale is folded into.
 _SHARED: tuple[tuple[Projection, ...], ...] = (("q", "k", "v"), ("o",), ("gate", "up"), ("down",))
@@ -225,14 +225,25 @@ def _save_state(work: Path, number: int, tensors: dict[str, NDArray[np.generic]]
     temporary.replace(work / "activations.npz")
 
 
+def _half(weight: Float | StoredRows) -> NDArray[np.float16]:
+    if not isinstance(weight, StoredRows):
+        return weight.astype(np.float16)
+    half = np.empty(weight.shape, np.float16)
+    for rows, values in weight.chunks():
+        half[rows] = values
+    return half
+
+
 def _finish(checkpoint: Checkpoint, work: Path, target: Path, options: QuantizeOptions) -> None:
     """Writes what is not in the layers, the index and the settings, then moves the shards into place."""
     tensors: dict[str, NDArray[np.generic]] = {
-        "model.embed_tokens.weight": checkpoint.embedding().astype(np.float16),
+        "model.embed_tokens.weight": _half(checkpoint.embedding()),
         "model.norm.weight": (checkpoint.final_norm() - np.float32(checkpoint.spec.norm_offset)).astype(np.float16),
     }
     if not checkpoint.spec.tie_embeddings:
-        tensors["lm_head.weight"] = checkpoint.lm_head().dense().astype(np.float16)
+        head = checkpoint.lm_head()
+        assert isinstance(head, DenseLinear), "only full-precision models are quantised"
+        tensors["lm_head.weight"] = _half(head.weight)
     save_file(tensors, work / "rest.safetensors", metadata={"format": "pt"})
     shards = sorted(work.glob("*.safetensors"))
     weight_map: dict[str, str] = {}

@@ -6,6 +6,7 @@
 Everything downstream (reference arithmetic, lowerings, quantizer) knows only these two classes.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +15,41 @@ from numpy.typing import NDArray
 Float = NDArray[np.float32]
 
 
+_CHUNK_ROWS = 4096
+
+
+class StoredRows:
+    """A matrix as it lies in a file, [rows, columns] of float32, float16 or (as uint16) bfloat16. Rows are read and
+    widened to float32 when they are asked for: an embedding of 256,000 tokens takes gigabytes as a whole."""
+
+    def __init__(self, stored: NDArray[np.generic]) -> None:
+        self._stored = stored
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self._stored.shape[0], self._stored.shape[1]
+
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> Float:
+        chosen = self._stored[rows]
+        if chosen.dtype == np.uint16:  # bfloat16: the upper half of a float32
+            return (chosen.astype(np.uint32) << 16).view(np.float32)
+        return np.asarray(chosen, dtype=np.float32)
+
+    def chunks(self) -> Iterator[tuple[slice, Float]]:
+        """All rows, some at a time."""
+        for start in range(0, self.shape[0], _CHUNK_ROWS):
+            rows = slice(start, start + _CHUNK_ROWS)
+            yield rows, self[rows]
+
+    def whole(self) -> Float:
+        return self[slice(None)]
+
+
 @dataclass(frozen=True, slots=True)
 class DenseLinear:
     """Full-precision weights [out, in]."""
 
-    weight: Float
+    weight: Float | StoredRows
     bias: Float | None = None
 
     @property
@@ -26,7 +57,7 @@ class DenseLinear:
         return self.weight.shape[0], self.weight.shape[1]
 
     def dense(self) -> Float:
-        return self.weight
+        return self.weight.whole() if isinstance(self.weight, StoredRows) else self.weight
 
     def rows(self, start: int, stop: int) -> "DenseLinear":
         """The part that computes outputs ``start:stop`` (fused projections are split this way)."""

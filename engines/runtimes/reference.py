@@ -24,7 +24,7 @@ class ReferenceRuntime:
         self.num_pages = num_pages
         self.max_context = min(max_context or self.spec.max_context, self.spec.max_context)
         self._attention = PagedAttention(self.spec, num_pages, self.max_context)
-        self._embedding = checkpoint.embedding()
+        self._embedding = checkpoint.embedding().whole()
         self._layers = [DecoderLayer.load(checkpoint, layer) for layer in range(self.spec.num_layers)]
         self._final_norm = checkpoint.final_norm()
         self._head = checkpoint.lm_head().dense()

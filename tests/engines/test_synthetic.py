@@ -18,7 +18,7 @@ def test_it_is_an_int4_checkpoint_of_the_shape(tmp_path: Path) -> None:
     checkpoint = Checkpoint(tmp_path / "model")
     linears = [checkpoint.linear(layer, name) for layer in range(3) for name in PROJECTIONS] + [checkpoint.lm_head()]
     assert all(isinstance(linear, QuantizedLinear) and linear.group == 64 for linear in linears)
-    counted = sum(int(np.prod(linear.shape)) for linear in linears) + checkpoint.embedding().size
+    counted = sum(int(np.prod(linear.shape)) for linear in linears) + int(np.prod(checkpoint.embedding().shape))
     assert counted == SHAPE.parameters
 
 
