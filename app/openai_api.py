@@ -11,6 +11,7 @@ import logging
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,11 @@ from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from app.openai_shapes import ChatBody, CompletionBody, EmbeddingBody, Reply
+from app.openai_shapes import ChatBody, CompletionBody, EmbeddingBody, Reply, usage
 from app.paths import builtin_model
 from docent import DocentError
 from engines.errors import EngineBusy, EngineError, RequestError
-from engines.generation import Delta, Generation
+from engines.generation import Delta, Finished, Generation
 from engines.sampling import SampledToken
 
 if TYPE_CHECKING:
@@ -90,14 +91,13 @@ def openai_routes(assistant: "Assistant") -> APIRouter:
     async def chat(body: ChatBody, request: Request) -> Response:
         used = await run_in_threadpool(_model, assistant, body.model)
         tokens = await run_in_threadpool(used.chat_tokens, [message.plain() for message in body.messages])
-        return await _complete(used, tokens, body, request)
+        return await _complete(used, [tokens], body, request)
 
     @routes.post("/completions")
     async def completions(body: CompletionBody, request: Request) -> Response:
         used = await run_in_threadpool(_model, assistant, body.model)
-        assert not isinstance(body.prompt, list) or all(isinstance(token, int) for token in body.prompt)
-        tokens = used.tokenizer.encode(body.prompt) if isinstance(body.prompt, str) else [int(t) for t in body.prompt]
-        return await _complete(used, tokens, body, request)
+        prompts = [used.tokenizer.encode(part) if isinstance(part, str) else part for part in body.prompts()]
+        return await _complete(used, prompts, body, request)
 
     @routes.post("/embeddings")
     def embeddings(body: EmbeddingBody) -> Response:
@@ -112,76 +112,107 @@ def openai_routes(assistant: "Assistant") -> APIRouter:
 
 
 async def _complete(
-    model: "LocalModel", tokens: list[int], body: ChatBody | CompletionBody, request: Request
+    model: "LocalModel", prompts: list[list[int]], body: ChatBody | CompletionBody, request: Request
 ) -> Response:
+    """``body.n`` answers to each prompt."""
     chat = isinstance(body, ChatBody)
-    params = body.params(model.room(tokens))
     # A constraint's first use builds the tokenizer's index, which takes a moment.
-    generation = await run_in_threadpool(model.submit, tokens, params)
+    generations = await run_in_threadpool(_submit, model, prompts, body)
     identity = f"{'chatcmpl' if chat else 'cmpl'}-{uuid.uuid4().hex}"
-    reply = Reply(identity, model.name, model.tokenizer, chat=chat, logprobs=params.logprobs is not None)
+    with_logprobs = body.wanted_logprobs() is not None
+    replies = [
+        Reply(identity, model.name, model.tokenizer, index, chat=chat, logprobs=with_logprobs)
+        for index in range(len(generations))
+    ]
     if body.stream:
-        lines = _event_stream(generation, reply, request, with_usage=body.stream_options.include_usage)
+        lines = _event_stream(generations, replies, request, body)
         return StreamingResponse(lines, media_type="text/event-stream", headers=_NO_STORE)
-    text = ""
-    sampled: list[SampledToken] = []
-    async with aclosing(_deltas(generation, request)) as deltas:
-        async for delta in deltas:
-            text += delta.text
-            sampled += delta.tokens
-    assert generation.finished is not None, "the answer was read to its end"
-    return _json(reply.whole(text, sampled, generation.finished))
+    texts = [""] * len(generations)
+    sampled: list[list[SampledToken]] = [[] for _ in generations]
+    async with aclosing(_deltas(generations, request)) as deltas:
+        async for index, delta in deltas:
+            if delta is not None:
+                texts[index] += delta.text
+                sampled[index] += delta.tokens
+    ends = _ends(generations)
+    choices = [replies[i].whole(texts[i], sampled[i], end) for i, end in enumerate(ends)]
+    return _json(replies[0].frame(choices, usage(ends, body.n)))
+
+
+def _submit(model: "LocalModel", prompts: list[list[int]], body: ChatBody | CompletionBody) -> list[Generation]:
+    """All of them or none: where one is refused, the ones before it are cancelled."""
+    generations: list[Generation] = []
+    try:
+        for tokens in prompts:
+            params = body.params(model.room(tokens))
+            for number in range(body.n):
+                seed = None if params.seed is None else (params.seed + number) % 2**63
+                generations.append(model.submit(tokens, replace(params, seed=seed)))
+    except DocentError:
+        for generation in generations:
+            generation.cancel()
+        raise
+    return generations
 
 
 async def _event_stream(
-    generation: Generation, reply: Reply, request: Request, *, with_usage: bool
+    generations: list[Generation], replies: list[Reply], request: Request, body: ChatBody | CompletionBody
 ) -> AsyncIterator[bytes]:
     """Server-sent events, as OpenAI sends them."""
     try:
-        if (first := reply.begin()) is not None:
-            yield _event(first)
-        async with aclosing(_deltas(generation, request)) as deltas:
-            async for delta in deltas:
-                yield _event(reply.piece(delta.text, delta.tokens))
+        for reply in replies:
+            if (first := reply.begin()) is not None:
+                yield _event(first)
+        async with aclosing(_deltas(generations, request)) as deltas:
+            async for index, delta in deltas:
+                if delta is not None:
+                    yield _event(replies[index].piece(delta.text, delta.tokens))
+                else:
+                    yield _event(replies[index].end(_ends([generations[index]])[0]))
     except _ClientGone:
         return
     except EngineError as error:
         yield _event(_translated(error).body)
         return
     finally:
-        generation.cancel()  # also where the stream was given up before the first delta
-    assert generation.finished is not None, "the answer was read to its end"
-    yield _event(reply.end(generation.finished))
-    if with_usage:
-        yield _event(reply.usage(generation.finished))
+        for generation in generations:
+            generation.cancel()  # also where the stream was given up before the first delta
+    if body.stream_options.include_usage:
+        yield _event(replies[0].usage(usage(_ends(generations), body.n)))
     yield b"data: [DONE]\n\n"
 
 
-async def _deltas(generation: Generation, request: Request) -> AsyncGenerator[Delta, None]:
-    """The generation, watched: leaving early ends it.
+async def _deltas(generations: list[Generation], request: Request) -> AsyncGenerator[tuple[int, Delta | None], None]:
+    """What comes of any of the generations, with its number, None at its end. Leaving early ends all of them.
 
     Raises _ClientGone when the connection is closed meanwhile."""
-    deltas = aiter(generation)
-    coming = asyncio.ensure_future(anext(deltas, None))
+    streams = [aiter(generation) for generation in generations]
+    coming = {asyncio.ensure_future(anext(stream, None)): index for index, stream in enumerate(streams)}
     clock = asyncio.get_running_loop().time
     looked = clock()
     try:
-        while True:
-            done, _ = await asyncio.wait({coming}, timeout=_LOOK_AFTER_S)
+        while coming:
+            done, _ = await asyncio.wait(coming, timeout=_LOOK_AFTER_S, return_when=asyncio.FIRST_COMPLETED)
             if clock() - looked >= _LOOK_AFTER_S:  # also while tokens come fast
                 looked = clock()
                 if await request.is_disconnected():
                     raise _ClientGone
-            if not done:
-                continue
-            delta = coming.result()
-            if delta is None:
-                return
-            coming = asyncio.ensure_future(anext(deltas, None))
-            yield delta
+            for future in done:
+                index, delta = coming.pop(future), future.result()
+                if delta is not None:
+                    coming[asyncio.ensure_future(anext(streams[index], None))] = index
+                yield index, delta
     finally:
-        coming.cancel()
-        generation.cancel()
+        for future in coming:
+            future.cancel()
+        for generation in generations:
+            generation.cancel()
+
+
+def _ends(generations: list[Generation]) -> list[Finished]:
+    ends = [generation.finished for generation in generations if generation.finished is not None]
+    assert len(ends) == len(generations), "the answers were read to their ends"
+    return ends
 
 
 def _configured(assistant: "Assistant") -> str | None:
@@ -244,8 +275,14 @@ def _translated(error: RequestValidationError | DocentError | _ApiError) -> _Api
         return error
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part != "body")
-        return _ApiError(400, f"{where or 'body'}: {first['msg']}.", "invalid_request_error", None, where or None)
+        where = ".".join(str(part) for part in first["loc"] if part not in ("body", "str", "list[TextPart]"))
+        reason = str(first["msg"]).removeprefix("Value error, ").rstrip(".")
+        message = f"{where or 'body'}: {reason}."
+        if first["type"] == "extra_forbidden":
+            message = f"{where} is not supported here."
+        elif where.endswith(".content"):
+            message = f"{where}: text is all that a message can hold here."
+        return _ApiError(400, message, "invalid_request_error", None, where or None)
     if isinstance(error, EngineBusy):
         return _ApiError(429, str(error), "rate_limit_error", "engine_busy")
     if isinstance(error, RequestError):

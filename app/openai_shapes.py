@@ -7,7 +7,8 @@ OpenAI's own service is ignored. Knows no HTTP.
 import json
 import time
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, Self
+from itertools import accumulate
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -20,6 +21,7 @@ from engines.tokenizer import Message, ModelTokenizer
 _IGNORED = frozenset(
     {"user", "store", "metadata", "service_tier", "safety_identifier", "prompt_cache_key", "parallel_tool_calls"}
 )
+_MOST_CHOICES = 128  # of one request, OpenAI's own limit
 _ANY_JSON = '{"type": "object"}'
 
 
@@ -95,10 +97,12 @@ class _Sampling(_Body):
     frequency_penalty: float = 0.0
     seed: int | None = None
     stop: Annotated[list[str], BeforeValidator(_as_list)] = []
-    n: Literal[1] = 1
+    n: int = Field(default=1, ge=1, le=_MOST_CHOICES)
     stream: bool = False
     stream_options: StreamOptions = StreamOptions()
     regex: str | None = None
+    logit_bias: dict[int, float] = Field(default_factory=dict)
+    ignore_eos: bool = False
 
     def wanted_tokens(self) -> int | None:
         return self.max_tokens
@@ -126,6 +130,8 @@ class _Sampling(_Body):
             logprobs=self.wanted_logprobs(),
             json_schema=self.wanted_schema(),
             regex=self.regex,
+            logit_bias=tuple(self.logit_bias.items()),
+            ignore_eos=self.ignore_eos,
         )
 
 
@@ -147,17 +153,17 @@ class ChatBody(_Sampling):
 
 
 class CompletionBody(_Sampling):
-    prompt: str | list[int] | list[str]
+    prompt: str | list[int] | Annotated[list[str | list[int]], Field(min_length=1, max_length=_MOST_CHOICES)]
     max_tokens: int | None = 16
     logprobs: int | None = None
 
-    @model_validator(mode="after")
-    def _one_prompt(self) -> Self:
-        if isinstance(self.prompt, list) and (not self.prompt or isinstance(self.prompt[0], str)):
-            if len(self.prompt) != 1:
-                raise ValueError("prompt must be one text")
-            self.prompt = str(self.prompt[0])
-        return self
+    def prompts(self) -> list[str | list[int]]:
+        """Each as text or as tokens."""
+        given = self.prompt
+        if isinstance(given, str):
+            return [given]
+        tokens = [part for part in given if isinstance(part, int)]
+        return [tokens] if tokens or not given else [part for part in given if not isinstance(part, int)]
 
     def wanted_logprobs(self) -> int | None:
         return self.logprobs
@@ -171,22 +177,32 @@ class EmbeddingBody(_Body):
 
 
 class Reply:
-    """Lays out one answer, whole or in pieces. ``chat`` says which of the two kinds."""
+    """Lays out one answer, whole or in pieces. ``index`` tells it from others of the same request, ``chat`` says which
+    of the two kinds it is."""
 
-    def __init__(self, identity: str, model: str, tokenizer: ModelTokenizer, *, chat: bool, logprobs: bool) -> None:
+    def __init__(
+        self, identity: str, model: str, tokenizer: ModelTokenizer, index: int, *, chat: bool, logprobs: bool
+    ) -> None:
+        self._index = index
         self._head = {"id": identity, "created": int(time.time()), "model": model}
         self._tokenizer = tokenizer
         self._chat = chat
         self._logprobs = logprobs
+        self._offset = 0  # characters of the tokens reported so far
 
     def whole(self, text: str, tokens: Sequence[SampledToken], end: Finished) -> dict[str, Any]:
-        choice: dict[str, Any] = {"index": 0, "finish_reason": _reason(end), "logprobs": self._tokens(tokens)}
+        """One entry of ``choices``."""
+        choice: dict[str, Any] = {"index": self._index, "finish_reason": _reason(end), "logprobs": self._tokens(tokens)}
         if self._chat:
             choice["message"] = {"role": "assistant", "content": text, "refusal": None}
         else:
             choice["text"] = text
+        return choice
+
+    def frame(self, choices: Sequence[Mapping[str, Any]], used: Mapping[str, Any]) -> dict[str, Any]:
+        """The whole response."""
         kind = "chat.completion" if self._chat else "text_completion"
-        return {**self._head, "object": kind, "choices": [choice], "usage": usage(end)}
+        return {**self._head, "object": kind, "choices": list(choices), "usage": used}
 
     def begin(self) -> dict[str, Any] | None:
         """The first piece of a streamed chat."""
@@ -202,24 +218,27 @@ class Reply:
         content: dict[str, Any] = {"delta": {}} if self._chat else {"text": ""}
         return self._piece({**content, "finish_reason": _reason(end)})
 
-    def usage(self, end: Finished) -> dict[str, Any]:
+    def usage(self, used: Mapping[str, Any]) -> dict[str, Any]:
         """The piece behind the end that ``include_usage`` asks for."""
-        return {**self._piece({}), "choices": [], "usage": usage(end)}
+        return {**self._piece({}), "choices": [], "usage": used}
 
     def _piece(self, choice: Mapping[str, Any]) -> dict[str, Any]:
         kind = "chat.completion.chunk" if self._chat else "text_completion"
-        return {**self._head, "object": kind, "choices": [{"index": 0, "logprobs": None, **choice}]}
+        return {**self._head, "object": kind, "choices": [{"index": self._index, "logprobs": None, **choice}]}
 
     def _tokens(self, tokens: Sequence[SampledToken]) -> dict[str, Any] | None:
         if not self._logprobs:
             return None
         if self._chat:
             return {"content": [self._token(token) for token in tokens], "refusal": None}
+        texts = [self._text(token.token) for token in tokens]
+        offsets = list(accumulate(map(len, texts), initial=self._offset))
+        self._offset = offsets.pop()
         return {
-            "tokens": [self._text(token.token) for token in tokens],
+            "tokens": texts,
             "token_logprobs": [token.logprob for token in tokens],
             "top_logprobs": [{self._text(number): value for number, value in token.top} for token in tokens],
-            "text_offset": [],
+            "text_offset": offsets,
         }
 
     def _token(self, token: SampledToken) -> dict[str, Any]:
@@ -228,19 +247,23 @@ class Reply:
 
     def _alternative(self, number: int, logprob: float | None) -> dict[str, Any]:
         text = self._text(number)
-        return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
+        # A token may be a part of a character; which bytes it is then, its text does not say.
+        return {"token": text, "logprob": logprob, "bytes": None if "\ufffd" in text else list(text.encode())}
 
     def _text(self, number: int) -> str:
-        return self._tokenizer.decode([number])
+        return self._tokenizer.token_text(number)
 
 
-def usage(end: Finished) -> dict[str, Any]:
-    metrics = end.metrics
+def usage(ends: Sequence[Finished], answers: int) -> dict[str, Any]:
+    """Of a whole request with so many answers to each prompt: a prompt counts once."""
+    asked = [end.metrics for end in ends[::answers]]
+    prompts = sum(metrics.prompt_tokens for metrics in asked)
+    written = sum(end.metrics.generated_tokens for end in ends)
     return {
-        "prompt_tokens": metrics.prompt_tokens,
-        "completion_tokens": metrics.generated_tokens,
-        "total_tokens": metrics.prompt_tokens + metrics.generated_tokens,
-        "prompt_tokens_details": {"cached_tokens": metrics.cached_tokens},
+        "prompt_tokens": prompts,
+        "completion_tokens": written,
+        "total_tokens": prompts + written,
+        "prompt_tokens_details": {"cached_tokens": sum(metrics.cached_tokens for metrics in asked)},
     }
 
 

@@ -167,7 +167,8 @@ class Engine:
     def _check(self, tokens: tuple[int, ...], params: SamplingParams) -> None:
         if not tokens:
             raise RequestError("The prompt is empty.", "Give at least one token.")
-        wrong = next((t for t in tokens if not 0 <= t < self.runtime.vocab_size), None)
+        biased = (token for token, _ in params.logit_bias)
+        wrong = next((t for t in itertools.chain(tokens, biased) if not 0 <= t < self.runtime.vocab_size), None)
         if wrong is not None:
             raise RequestError(
                 f"Token {wrong} is not in the model's vocabulary of {self.runtime.vocab_size}.",

@@ -13,7 +13,8 @@ class SamplingParams:
     """``temperature`` 0 is greedy. ``top_k`` 0, ``top_p`` 1 and ``min_p`` 0 switch the filter off.
 
     ``repetition_penalty`` counts prompt and answer, presence and frequency penalties the answer alone. ``logprobs`` is
-    how many alternatives to report for each token, None for none at all. At most one of ``json_schema`` and ``regex``
+    how many alternatives to report for each token, None for none at all. ``logit_bias`` holds (token, -100..100), added
+    to the model's scores; -100 bans a token. At most one of ``json_schema`` and ``regex``
     constrains the output. Raises RequestError that names the setting and its range.
     """
 
@@ -29,6 +30,7 @@ class SamplingParams:
     stop: tuple[str, ...] = ()
     ignore_eos: bool = False
     logprobs: int | None = None
+    logit_bias: tuple[tuple[int, float], ...] = ()
     json_schema: str | None = None
     regex: str | None = None
 
@@ -42,6 +44,7 @@ class SamplingParams:
         self._demand(-2 <= self.presence_penalty <= 2, "presence_penalty", "between -2 and 2")
         self._demand(-2 <= self.frequency_penalty <= 2, "frequency_penalty", "between -2 and 2")
         self._demand(self.logprobs is None or 0 <= self.logprobs <= 20, "logprobs", "between 0 and 20")
+        self._demand(all(-100 <= bias <= 100 for _, bias in self.logit_bias), "logit_bias", "between -100 and 100")
         self._demand(all(self.stop), "stop", "made of non-empty strings")
         self._demand(self.json_schema is None or self.regex is None, "regex", "left out when json_schema is given")
 

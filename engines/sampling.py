@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from engines.params import SamplingParams
 
 _BLOCK = 128  # values that are first looked at as one, when the largest are sought or a running sum is searched
+_BANNED = -100  # the bias that excludes a token, however likely it is
 _COLDEST = 1e-5  # a temperature below is greedy; dividing by it would leave float32's range
 
 
@@ -53,7 +54,7 @@ def _penalised(
     logits: NDArray[np.float32], params: SamplingParams, prompt: Sequence[int], generated: Sequence[int]
 ) -> NDArray[np.float32]:
     plain = params.repetition_penalty == 1 and params.presence_penalty == 0 and params.frequency_penalty == 0
-    if plain:
+    if plain and not params.logit_bias:
         return logits
     scores = logits.copy()
     if params.repetition_penalty != 1:
@@ -64,6 +65,8 @@ def _penalised(
     if generated and (params.presence_penalty or params.frequency_penalty):
         written, counts = np.unique(np.asarray(generated, dtype=np.int64), return_counts=True)
         scores[written] -= (params.presence_penalty + params.frequency_penalty * counts).astype(np.float32)
+    for token, bias in params.logit_bias:
+        scores[token] = -np.inf if bias == _BANNED else scores[token] + np.float32(bias)
     return scores
 
 

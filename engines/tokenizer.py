@@ -66,6 +66,10 @@ class ModelTokenizer:
         """Text without special tokens."""
         return str(self._tokenizer.decode(list(tokens), skip_special_tokens=True))
 
+    def token_text(self, token: int) -> str:
+        """One token by itself, special ones by their names. A part of a character is U+FFFD."""
+        return str(self._tokenizer.decode([token], skip_special_tokens=False))
+
     def render_chat(self, messages: Sequence[Message]) -> str:
         """The prompt that asks the model for the next message; a plain transcript where there is no chat template.
 

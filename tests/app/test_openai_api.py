@@ -156,6 +156,55 @@ def test_plain_completions(served: Served) -> None:
     assert served.client.completions.create(model="saying", prompt=prompt).usage.completion_tokens <= 16  # type: ignore[union-attr]
 
 
+def test_several_answers_to_several_prompts(served: Served) -> None:
+    """Each choice has its place; a prompt is counted once however many answers it gets."""
+    prompts = ["Hello <|assistant|>", "What does it eat? <|assistant|>"]
+    options: dict[str, Any] = {"model": "saying", "temperature": 0}
+    single = [served.client.completions.create(prompt=prompt, max_tokens=100, **options) for prompt in prompts]
+    reply = served.client.completions.create(prompt=prompts, n=3, max_tokens=100, **options)
+    assert [choice.index for choice in reply.choices] == list(range(6))
+    assert [choice.text for choice in reply.choices] == [REPLY] * 6
+    used = [one.usage for one in single if one.usage]
+    assert reply.usage is not None
+    assert reply.usage.prompt_tokens == sum(one.prompt_tokens for one in used)
+    assert reply.usage.completion_tokens == 3 * sum(one.completion_tokens for one in used)
+    texts, ended = dict.fromkeys(range(2), ""), []
+    for chunk in chat(served, n=2, stream=True, stream_options={"include_usage": True}):
+        for choice in chunk.choices:
+            texts[choice.index] += choice.delta.content or ""
+            ended += [choice.index] if choice.finish_reason else []
+    assert texts == {0: REPLY, 1: REPLY}
+    assert sorted(ended) == [0, 1]
+    warm = {"temperature": 2, "max_tokens": 30, "extra_body": {"ignore_eos": True, "regex": "[a-z]+"}}
+    varied = [choice.message.content for choice in chat(served, n=3, seed=4, **warm).choices]
+    assert len(set(varied)) == 3
+    assert varied == [choice.message.content for choice in chat(served, n=3, seed=4, **warm).choices]
+    with pytest.raises(openai.BadRequestError, match="vocabulary"):
+        served.client.completions.create(prompt=[[1, 2], [3, 10**6]], **options)
+
+
+def test_a_bias_bans_or_favours_tokens(served: Served) -> None:
+    (first,) = chat(served, logprobs=True, max_tokens=1).choices[0].logprobs.content
+    number = small_model_tokenizer().encode_prompt(first.token)[-1]
+    banned = chat(served, logprobs=True, max_tokens=1, logit_bias={number: -100}).choices[0].logprobs.content[0]
+    assert banned.token != first.token
+    favoured = chat(served, max_tokens=3, logit_bias={number: 100}).choices[0].message.content
+    assert favoured == first.token * 3
+    with pytest.raises(openai.BadRequestError, match="logit_bias"):
+        chat(served, logit_bias={number: 101})
+    with pytest.raises(openai.BadRequestError, match="vocabulary"):
+        chat(served, logit_bias={10**6: 1})
+
+
+def test_logprobs_of_plain_completions_say_where_tokens_begin(served: Served) -> None:
+    told = served.client.completions.create(
+        model="saying", prompt="Hello <|assistant|>", max_tokens=6, temperature=0, logprobs=1
+    ).choices[0]
+    assert told.logprobs is not None and told.logprobs.text_offset and told.logprobs.tokens
+    for offset, token in zip(told.logprobs.text_offset, told.logprobs.tokens, strict=True):
+        assert told.text[offset:].startswith(token)
+
+
 def test_models_and_embeddings(served: Served) -> None:
     assert [model.id for model in served.client.models.list()] == ["saying", "words"]
     assert served.client.models.retrieve("words").owned_by == "docent"
@@ -188,6 +237,10 @@ def test_errors_have_openais_shape(served: Served) -> None:
     with pytest.raises(openai.BadRequestError) as tools:
         chat(served, tools=[{"type": "function", "function": {"name": "f", "parameters": {}}}])
     assert tools.value.param == "tools"
+    assert "tools is not supported here" in str(tools.value)
+    picture = {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}
+    with pytest.raises(openai.BadRequestError, match="text is all that a message can hold"):
+        chat(served, messages=[{"role": "user", "content": [picture]}])
     with pytest.raises(openai.BadRequestError, match="top_p"):
         chat(served, top_p=3)
     with pytest.raises(openai.BadRequestError):

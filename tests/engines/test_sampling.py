@@ -109,6 +109,17 @@ def test_penalties() -> None:
     assert logits.tolist() == [2.0, -2.0, 1.0, 0.5], "the row is the runtime's"
 
 
+def test_a_bias_is_added_and_its_lowest_value_bans() -> None:
+    logits = np.array([300.0, 1.0, 0.0], np.float32)
+
+    def chosen(*bias: tuple[int, float]) -> int:
+        return sample(logits, SamplingParams(logit_bias=bias), [0], [], 0).token
+
+    assert chosen((1, 100)) == 0
+    assert chosen((0, -100), (2, 1.5)) == 2
+    assert logits[0] == 300
+
+
 def test_a_repetition_penalty_lowers_negative_scores_too() -> None:
     logits = np.array([-2.0, -3.0], np.float32)
     assert sample(logits, SamplingParams(repetition_penalty=1.6), [0], [], 0).token == 1
