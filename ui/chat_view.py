@@ -31,7 +31,7 @@ def conversations_list(conversations: Sequence[ConversationInfo], current: str |
 def _chat_row(info: ConversationInfo, current: str | None, view: ChatsView) -> str:
     if view.editing == info.id:
         return (
-            '<li><input class="rename" data-enter="rename" data-escape="keep" data-again="edit"'
+            '<li><input class="rename" data-enter="rename" data-escape="keep"'
             f' data-id="{escape(info.id)}" maxlength="120" value="{escape(info.title)}"'
             ' aria-label="New name" autofocus></li>'
         )

@@ -61,7 +61,7 @@
     element.addEventListener("click", (event) => {
       const button = event.target.closest("[data-act]");
       if (!button || !element.contains(button)) return;
-      draft = null;
+      draft = button.dataset.act === "edit" ? { id: button.dataset.id, text: null, lost: 0 } : null;
       press(button, trigger);
     });
     element.addEventListener("input", (event) => {
@@ -80,13 +80,18 @@
     }, true);
     function keepDraft(input) {
       if (input && draft?.id === input.dataset.id) {
+        draft.lost = 0;
+        if (draft.text === null) return;
         input.value = draft.text;
         input.setSelectionRange(draft.text.length, draft.text.length);
-      } else if (input) {
-        draft = { id: input.dataset.id, act: input.dataset.again, text: input.value };
       } else if (draft) {
-        trigger("act", { act: draft.act, id: draft.id }); // drawn by someone who did not know of it: open it again
+        setTimeout(reopen, 200); // drawn by someone who did not know of it; what was pressed last may still be under way
       }
+    }
+    function reopen() {
+      if (!draft || element.querySelector("[data-enter]") || (draft.lost += 1) > 10) return;
+      trigger("act", { act: "edit", id: draft.id });
+      setTimeout(reopen, 500);
     }
     document.addEventListener("pointerdown", (event) => {
       if (draft && !event.target.closest("[data-enter]")) draft = null; // the person has turned to something else
