@@ -66,20 +66,42 @@ class Norm(nn.Module):
         return F.rms_norm(x.float(), (x.shape[-1],), self.weight.float(), self.eps).to(x.dtype)
 
 
+def rounded_int4(weight: Tensor, group: int = 128) -> Tensor:
+    """What the quantizer's rounding to nearest makes of a weight [out, in]: INT4 with zero points, fp16 scales."""
+    g = weight.float().view(len(weight), -1, min(group, weight.shape[1]))
+    low, high = g.amin(-1, keepdim=True).clamp(max=0), g.amax(-1, keepdim=True).clamp(min=0)
+    scale = ((high - low) / 15).clamp(min=1e-7).half().float()
+    zero = (-low / scale).round().clamp(0, 15)
+    q = ((g / scale).round() + zero).clamp(0, 15)
+    return ((q - zero) * scale).view_as(weight)
+
+
+class Linear(nn.Linear):
+    """With ``int4`` it computes with the rounded weight and learns as if it had not been rounded."""
+
+    int4 = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        w = self.weight
+        if self.int4:
+            w = w + (rounded_int4(w.detach()) - w.detach())
+        return F.linear(x, w)
+
+
 class Block(nn.Module):
     def __init__(self, c: NanoConfig) -> None:
         super().__init__()
         h, d = c.hidden_size, c.head_dim
         self.config = c
         self.input_layernorm = Norm(h, c.rms_norm_eps)
-        self.q_proj = nn.Linear(h, c.num_attention_heads * d, bias=False)
-        self.k_proj = nn.Linear(h, c.num_key_value_heads * d, bias=False)
-        self.v_proj = nn.Linear(h, c.num_key_value_heads * d, bias=False)
-        self.o_proj = nn.Linear(c.num_attention_heads * d, h, bias=False)
+        self.q_proj = Linear(h, c.num_attention_heads * d, bias=False)
+        self.k_proj = Linear(h, c.num_key_value_heads * d, bias=False)
+        self.v_proj = Linear(h, c.num_key_value_heads * d, bias=False)
+        self.o_proj = Linear(c.num_attention_heads * d, h, bias=False)
         self.post_attention_layernorm = Norm(h, c.rms_norm_eps)
-        self.gate_proj = nn.Linear(h, c.intermediate_size, bias=False)
-        self.up_proj = nn.Linear(h, c.intermediate_size, bias=False)
-        self.down_proj = nn.Linear(c.intermediate_size, h, bias=False)
+        self.gate_proj = Linear(h, c.intermediate_size, bias=False)
+        self.up_proj = Linear(h, c.intermediate_size, bias=False)
+        self.down_proj = Linear(c.intermediate_size, h, bias=False)
 
     def packed(self, x: Tensor, cos: Tensor, sin: Tensor, cu: Tensor, longest: int) -> Tensor:
         """[tokens, hidden] of several sequences behind each other; a token sees its own sequence up to itself."""
@@ -132,6 +154,19 @@ class Nano(nn.Module):
             if p.ndim == 2:
                 deep = name.endswith(("o_proj.weight", "down_proj.weight"))
                 nn.init.normal_(p, std=0.02 / ((2 * c.num_hidden_layers) ** 0.5 if deep else 1.0))
+
+    def rounds(self, int4: bool) -> None:
+        """Whether the layers' matrices are rounded to INT4 wherever they are used."""
+        for m in self.modules():
+            if isinstance(m, Linear):
+                m.int4 = int4
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Puts the rounded weights in the place of the learnt ones."""
+        for m in self.modules():
+            if isinstance(m, Linear):
+                m.weight.copy_(rounded_int4(m.weight))
 
     def hidden(self, ids: Tensor) -> Tensor:
         """[batch, length] -> [batch, length, hidden], normalised."""

@@ -1,8 +1,10 @@
 """python -m training.tune_nano --lessons out/tune.npz --continue-from out/nano-base --out out/docent-nano --minutes 7
 
 Tunes docent-nano on the lessons of tune_data.py. Lessons are packed behind each other, each sees itself only, and only
-replies are learnt. Muon for matrices, AdamW for the rest, warm-up, then a linear fall that ends when ``--minutes`` or
-``--epochs`` are over. A share of the lessons is kept back; the loss on it is printed per kind of task.
+replies are learnt; with ``--prompt-weight`` a little of the prompts too, so that the language is kept. With ``--int4``
+the model learns while its matrices are rounded as the quantizer rounds them. Muon for matrices, AdamW for the rest,
+warm-up, then a linear fall that ends when ``--minutes`` or ``--epochs`` are over. A share of the lessons is kept back;
+the loss on it is printed per kind of task.
 """
 
 import argparse
@@ -32,6 +34,8 @@ class Pack:
     positions: torch.Tensor
     cu: torch.Tensor
     learnt: torch.Tensor
+    beside: torch.Tensor  # as many positions of prompts, by chance, and what follows them
+    beside_targets: torch.Tensor
     targets: torch.Tensor
     kinds: torch.Tensor  # of each learnt position
     lessons: int
@@ -39,10 +43,11 @@ class Pack:
 
 def packs(lessons: Lessons, order: list[int], tokens: int, sequences: int) -> Iterator[Pack]:
     """Every pack has the same shapes but for what is learnt."""
-    at = 0
+    at, rng = 0, np.random.default_rng(0)
     while at < len(order):
         ids, positions = np.zeros(tokens, np.int64), np.zeros(tokens, np.int64)
         cu, learnt, targets, kinds = [0], [], [], []
+        beside, beside_targets = [], []
         used = 0
         while at < len(order) and len(cu) < sequences:
             row, start = lessons[order[at]]
@@ -52,6 +57,9 @@ def packs(lessons: Lessons, order: list[int], tokens: int, sequences: int) -> It
             ids[used : used + n], positions[used : used + n] = row[:-1], np.arange(n)
             learnt.append(np.arange(used + start - 1, used + n))
             targets.append(row[start:].astype(np.int64))
+            some = rng.integers(0, start - 1, min(start - 1, n - start + 1))
+            beside.append(used + some)
+            beside_targets.append(row[1 + some].astype(np.int64))
             kinds.append(np.full(n - start + 1, lessons.kinds[order[at]]))
             used += n
             cu.append(used)
@@ -71,6 +79,8 @@ def packs(lessons: Lessons, order: list[int], tokens: int, sequences: int) -> It
             torch.from_numpy(positions),
             torch.tensor(cu, dtype=torch.int32),
             torch.from_numpy(np.concatenate(learnt)),
+            torch.from_numpy(np.concatenate(beside)),
+            torch.from_numpy(np.concatenate(beside_targets)),
             torch.from_numpy(np.concatenate(targets)),
             torch.from_numpy(np.concatenate(kinds)),
             len(targets),
@@ -85,22 +95,28 @@ class Tuner:
         self.longest = longest
         self.hidden = torch.compile(model.packed_hidden) if self.cuda else model.packed_hidden
 
-    def losses(self, pack: Pack) -> torch.Tensor:
-        """Of every learnt token."""
+    def losses(self, pack: Pack) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of every learnt token, and the mean of those beside."""
         to = {"device": self.device, "non_blocking": True}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.cuda):
             x = self.hidden(pack.ids.to(**to), pack.positions.to(**to), pack.cu.to(**to), self.longest)
             logits = F.linear(x[pack.learnt.to(**to)], self.model.embed_tokens.weight)
-        return F.cross_entropy(logits.float(), pack.targets.to(**to), reduction="none")
+            other = F.linear(x[pack.beside.to(**to)], self.model.embed_tokens.weight)
+        beside = F.cross_entropy(other.float(), pack.beside_targets.to(**to))
+        return F.cross_entropy(logits.float(), pack.targets.to(**to), reduction="none"), beside
 
     @torch.no_grad()
     def report(self, lessons: Lessons, order: list[int], tokens: int, sequences: int) -> str:
         sums, counts = torch.zeros(len(KINDS)), torch.zeros(len(KINDS))
+        besides = []
         for pack in packs(lessons, order, tokens, sequences):
-            loss = self.losses(pack).cpu()
+            losses, beside = self.losses(pack)
+            loss = losses.cpu()
+            besides.append(float(beside))
             sums.index_add_(0, pack.kinds.long(), loss)
             counts.index_add_(0, pack.kinds.long(), torch.ones_like(loss))
-        return " ".join(f"{k} {s / c:.3f}" for k, s, c in zip(KINDS, sums.tolist(), counts.tolist(), strict=True) if c)
+        rows = zip(KINDS, sums.tolist(), counts.tolist(), strict=True)
+        return " ".join(f"{k} {s / c:.3f}" for k, s, c in rows if c) + f" prompts {np.mean(besides):.3f}"
 
 
 def main() -> None:
@@ -115,12 +131,15 @@ def main() -> None:
     parser.add_argument("--longest", type=int, default=2048)
     parser.add_argument("--lr", type=float, default=6e-4)
     parser.add_argument("--warmup", type=int, default=40)
+    parser.add_argument("--prompt-weight", type=float, default=0.1)
+    parser.add_argument("--int4", action="store_true", help="learn with rounded matrices and save them rounded")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     torch.set_float32_matmul_precision("high")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = load_nano(args.continue_from).to(device)
+    model.rounds(args.int4)
     tuner = Tuner(model, args.longest)
     matrices = [p for n, p in model.named_parameters() if p.ndim == 2 and "embed" not in n]
     others = [p for n, p in model.named_parameters() if p.ndim != 2 or "embed" in n]
@@ -144,8 +163,9 @@ def main() -> None:
         for o in optimizers:
             for settings in o.param_groups:
                 settings["lr"] = rate
-        loss = tuner.losses(pack).mean()
-        loss.backward()
+        losses, beside = tuner.losses(pack)
+        loss = losses.mean()
+        (loss + args.prompt_weight * beside).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for o in optimizers:
             o.step()
@@ -158,6 +178,8 @@ def main() -> None:
                 flush=True,
             )
     print("after: " + tuner.report(lessons, test, args.tokens, args.sequences), flush=True)
+    if args.int4:
+        model.settle()
     save_nano(model, args.out)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         if (args.continue_from / name).exists():
