@@ -241,8 +241,9 @@ class Assistant:
             answer = Answer(written, found=False, citations=(), answerer=answerer.name)
         if remember:
             searched = complete if complete.strip() != question.strip() else None
+            title = self._parts.titler.title(question, answer.text) if conversation_id is None else None
             conversation_id = self._parts.conversations.add(
-                conversation_id, question, answer, searched=searched, stopped=stopped
+                conversation_id, question, answer, title=title, searched=searched, stopped=stopped
             )
         yield Answered(answer, watch.timings_ms(), conversation_id, stopped)
 
@@ -257,6 +258,10 @@ class Assistant:
         with watch.remainder("fuse"):
             hits = retriever.search(_checked(question), k, filter)
         return hits, watch.timings_ms()
+
+    def warm_up(self) -> None:
+        """Loads what a question needs, so that the first one need not wait. Raises DocentError as a question would."""
+        self._parts.warm_up()
 
     def _history(self, conversation_id: str | None) -> list[Turn]:
         if conversation_id is None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from app.errors import ConversationError
 from app.events import ConversationInfo, Exchange
+from rag.titles import shortened
 from rag.types import Answer, Citation, Span
 
 _SCHEMA_VERSION = 2
@@ -34,7 +35,6 @@ _SINCE_1 = (
     "ALTER TABLE exchanges ADD COLUMN searched TEXT",
     "ALTER TABLE exchanges ADD COLUMN stopped INTEGER NOT NULL DEFAULT 0",
 )
-_TITLE_LENGTH = 60  # characters that fit the window's list
 _BUSY_TIMEOUT_S = 10.0
 
 
@@ -82,15 +82,17 @@ class Conversations:
         question: str,
         answer: Answer,
         *,
+        title: str | None = None,
         searched: str | None = None,
         stopped: bool = False,
     ) -> str:
-        """Appends one exchange; None starts a conversation. Returns the conversation's id."""
+        """Appends one exchange; None starts a conversation, called ``title`` or like the question. Returns its id."""
         now = time.time()
         with self._transaction() as db:
             if conversation_id is None:
                 conversation_id = uuid.uuid4().hex[:12]
-                db.execute("INSERT INTO conversations VALUES (?, ?, ?)", (conversation_id, title_of(question), now))
+                called = shortened(title or question)
+                db.execute("INSERT INTO conversations VALUES (?, ?, ?)", (conversation_id, called, now))
             else:
                 changed = db.execute(
                     "UPDATE conversations SET updated_at = ? WHERE id = ?", (now, conversation_id)
@@ -132,7 +134,7 @@ class Conversations:
     def rename(self, conversation_id: str, title: str) -> None:
         with self._transaction() as db:
             changed = db.execute(
-                "UPDATE conversations SET title = ? WHERE id = ?", (title_of(title), conversation_id)
+                "UPDATE conversations SET title = ? WHERE id = ?", (shortened(title), conversation_id)
             ).rowcount
             _require(changed, conversation_id)
 
@@ -155,15 +157,6 @@ class Conversations:
                     f"The conversations file {self._path} cannot be used ({error}).",
                     "Check that the disk has room and that the file may be written.",
                 ) from error
-
-
-def title_of(question: str) -> str:
-    """The question on one line, cut at a word to what a list can show."""
-    line = " ".join(question.split())
-    if len(line) <= _TITLE_LENGTH:
-        return line or "Untitled"
-    cut = line[:_TITLE_LENGTH]
-    return (cut.rpartition(" ")[0] or cut).rstrip(" ,;:") + "…"
 
 
 def _require(found: object, conversation_id: str) -> None:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from app.config import Settings
 from app.conversations import Conversations
 from app.timing import Stopwatch, TimedEmbedder, TimedLibrary, TimedReranker, TimedVectors
+from rag.types import Document, Passage
 
 if TYPE_CHECKING:
     from app.engine_setup import LocalModel
     from rag.external_store import ExternalStore
     from rag.library import Library
-    from rag.protocols import Answerer, Embedder, Rewriter
+    from rag.protocols import Answerer, Embedder, Rewriter, Titler
     from rag.reading import RankingReader
     from rag.retrieve import Retriever
     from rag.sync import Syncer
@@ -126,6 +127,15 @@ class Parts:
 
         return HeuristicRewriter()
 
+    @property
+    def titler(self) -> "Titler":
+        return self._once("titler", self.make_titler)
+
+    def make_titler(self) -> "Titler":
+        from rag.titles import QuestionTitler
+
+        return QuestionTitler()
+
     def make_model(self) -> "LocalModel | None":
         from app.paths import builtin_model
 
@@ -154,6 +164,20 @@ class Parts:
 
         generator = EngineGenerator(self.model, writer.temperature)
         return GeneratingAnswerer(generator, self.embedder, self.library.locate, writer.max_tokens)
+
+    def warm_up(self) -> None:
+        """Makes every part that a question uses, and runs the models once: what they allocate is then there."""
+        self.retriever(Stopwatch())
+        self.rewriter, self.conversations  # noqa: B018 - making them is the point
+        from rag.guided import GuidedAnswerer
+
+        text = "The lamp was lit in 1868."
+        passage = Passage(
+            1, Document(0, 0, "", "", "text/plain", "ok", None, 1, 1, 0, "", 0.0), 0, len(text), text, 1.0
+        )
+        answerer = self.answerer
+        if self.model is None or isinstance(answerer, GuidedAnswerer):  # a large model would be busy for long
+            list(answerer.answer("When was the lamp lit?", [passage], ()))
 
     def make_conversations(self) -> Conversations:
         self.settings.folder.create()

@@ -61,6 +61,12 @@ class Rewriter(Protocol):
     def rewrite(self, question: str, history: Sequence[Turn]) -> str: ...
 
 
+class Titler(Protocol):
+    """Names a conversation after its first exchange."""
+
+    def title(self, question: str, answer: str) -> str: ...
+
+
 class Answerer(Protocol):
     """Writes the answer from numbered passages."""
 

@@ -4,6 +4,7 @@ The server listens on 127.0.0.1 alone, behind app.security; the link it prints c
 """
 
 import errno
+import logging
 import os
 import socket
 import threading
@@ -17,6 +18,7 @@ from app.cli import app
 from app.cli_session import Session, session_of
 from app.errors import AppError
 from app.output import write_json, write_text
+from docent import DocentError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from app.assistant import Assistant
     from ui.syncing import Syncing
 
+_log = logging.getLogger(__name__)
 _PORTS_TRIED = 20  # from the configured port on, when nobody asked for that very port
 _SYNC_ENDS_S = 10
 _GOODBYE_S = 2  # seconds that open streams get when the server ends
@@ -64,6 +67,7 @@ def serve(
             if settings.server.watch:
                 stack.enter_context(assistant.watch(syncing.note))
             syncing.start(_first_sync(assistant, folder or [], samples))
+            threading.Thread(target=_warm_up, args=(assistant,), name="docent-warm-up", daemon=True).start()
             if as_json:
                 write_json({"url": link, "port": bound, "token": token})
             else:
@@ -106,6 +110,16 @@ def _application(assistant: "Assistant", session: Session, *, window: bool) -> "
     from ui.syncing import Syncing
 
     return api, Syncing(assistant)
+
+
+def _warm_up(assistant: "Assistant") -> None:
+    """Loads the models while the person reads the window. What is wrong with them is said when a question is asked."""
+    try:
+        assistant.warm_up()
+    except DocentError as error:
+        _log.warning("warming up: %s", error)
+    except Exception:  # noqa: BLE001 - the thread's edge; Docent may have ended meanwhile
+        _log.debug("warming up failed", exc_info=True)
 
 
 def _end(syncing: "Syncing") -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from app.conversations import Conversations, title_of
+from app.conversations import Conversations
 from app.errors import ConversationError
+from rag.titles import shortened
 from rag.types import Answer, Citation, Span
 
 CITATION = Citation(1, 7, "/docs/caf\udce9.pdf", "Café", 3, None, "the “quote”\n", 10, 22, 0.5)
@@ -110,12 +111,12 @@ def test_an_unknown_id_is_named(store: Conversations) -> None:
 
 
 def test_title_is_one_line_cut_at_a_word() -> None:
-    assert title_of("What\n is  this?") == "What is this?"
-    assert title_of("") == "Untitled"
-    long = title_of("word " * 40)
+    assert shortened("What\n is  this?") == "What is this?"
+    assert shortened("") == "Untitled"
+    long = shortened("word " * 40)
     assert len(long) <= 61
     assert long.endswith("word…")
-    assert len(title_of("x" * 200)) <= 61
+    assert len(shortened("x" * 200)) <= 61
 
 
 def test_two_processes_worth_of_connections_and_many_threads(tmp_path: Path) -> None:

@@ -54,3 +54,17 @@ def test_a_reader_that_was_named_must_be_there(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, retrieval=RetrievalSettings(reranker=tmp_path / "mine"))
     with pytest.raises(ModelFilesError, match="mine"):
         Parts(settings).make_reader()
+
+
+def test_warming_up_makes_the_parts_and_reads_once(tmp_path: Path) -> None:
+    reader = Scripted({"1868": 0.98})
+
+    class OneReader(LightParts):
+        def make_reader(self) -> RankingReader | None:
+            return reader
+
+    settings = Settings(data_dir=tmp_path / "data")
+    with Assistant(settings, OneReader(settings)) as assistant:
+        assistant.warm_up()
+        assert len(reader.asked) == 1
+        assert assistant.conversations() == []
