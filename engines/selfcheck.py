@@ -101,13 +101,16 @@ def verified(opener: Callable[[], Runtime], open_trusted: Callable[[], Runtime])
     """Opens a runtime that was asked for by name, then a trusted one to check it against. Raises RuntimeUnavailable
     where they disagree, and whatever the openers raise."""
     runtime = opener()
-    _, reason = compare(replay(open_trusted()), replay(runtime))
-    if reason is not None:
+    try:
+        _, reason = compare(replay(open_trusted()), replay(runtime))
+        if reason is not None:
+            raise RuntimeUnavailable(
+                f"The runtime {runtime.name} computes something else than the processor here. {reason}",
+                "Set model.runtime to onnx.",
+            )
+    except BaseException:
         _close(runtime)
-        raise RuntimeUnavailable(
-            f"The runtime {runtime.name} computes something else than the processor here. {reason}",
-            "Set model.runtime to onnx.",
-        )
+        raise
     return runtime
 
 

@@ -109,10 +109,11 @@ class TensorRtRuntime(Generic[M]):
         return self._logits(batch.logits_for)
 
     def close(self) -> None:
-        """Lets go of the engines; call it once, after the last step."""
+        """Lets go of the engines; call it after the last step."""
         self._sessions = ()
-        if self._on_close is not None:
-            self._on_close()
+        on_close, self._on_close = self._on_close, None
+        if on_close is not None:
+            on_close()
 
     def _logits(self, wanted: Int64) -> NDArray[np.float32]:
         """The last piece, on the rows whose logits are asked for."""

@@ -12,8 +12,9 @@ from app.config import ModelSettings, Settings
 from app.engine_setup import LocalModel, local_model, open_model
 from app.errors import ConfigError, ModelError
 from app.events import Answered
-from engines.errors import RequestError
+from engines.errors import EngineError, RequestError
 from engines.params import SamplingParams
+from engines.runtime import StepBatch
 from rag.types import TextDelta
 from tests.app.fakes import LightParts
 from tests.app.tiny_model import write_tiny_model
@@ -64,6 +65,31 @@ def answered(assistant: Assistant, question: str) -> tuple[Answered, str]:
 def saying(tmp_path: Path, runtime: SayingRuntime) -> Assistant:
     settings = Settings(data_dir=tmp_path / "data")
     return Assistant(settings, SayingParts(settings, runtime))
+
+
+def test_closing_the_assistant_gives_the_runtimes_memory_back(tmp_path: Path) -> None:
+    """After the last step: what a card holds must not go while the engine's thread still runs on it."""
+    events: list[str] = []
+
+    class Held(SayingRuntime):
+        def step(self, batch: StepBatch) -> NDArray[np.float32]:
+            logits = super().step(batch)
+            events.append("step")
+            return logits
+
+        def close(self) -> None:
+            events.append("close")
+
+    assistant = saying(tmp_path, Held("word " * 500))
+    model = assistant.language_model()
+    assert model is not None
+    generation = model.submit(model.chat_tokens([{"role": "user", "content": "Hello"}]), SamplingParams(max_tokens=900))
+    next(iter(generation))
+    assistant.close()
+    assert events.count("close") == 1
+    assert events[-1] == "close"
+    with pytest.raises(EngineError, match="closed"):
+        generation.text()
 
 
 def test_the_model_answers_with_exact_citations(tmp_path: Path, folder: Path) -> None:

@@ -125,6 +125,13 @@ def test_a_runtime_asked_for_by_name_is_checked_too() -> None:
         verified(lambda: wrong, lambda: trusted)
     assert (good.closed, wrong.closed) == (0, 1)
 
+    def broken() -> ScriptedRuntime:
+        raise EngineError("no room for a second one", "")
+
+    with pytest.raises(EngineError, match="no room"):
+        verified(lambda: good, broken)
+    assert good.closed == 1
+
 
 def test_rounding_passes_and_a_constant_is_no_difference() -> None:
     expected = np.random.default_rng(0).standard_normal((5, 300)).astype(np.float32)
