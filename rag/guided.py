@@ -12,7 +12,7 @@ is taken back. Knows no engine: the model stands behind the TextGenerator protoc
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rag.answer import Choice, ExtractiveAnswerer, Quote, span_within
 from rag.checked import Checked, checked_reply, rambles
@@ -149,9 +149,8 @@ def _near(choice: Choice, span: Found | None, passages: Sequence[Passage]) -> li
 
 
 def _window(passage: Passage, around: int) -> Passage:
-    windows = windows_of(passage.text)
-    start, end = next(((a, b) for a, b in windows if a <= around < b), windows[0])
-    return replace(passage, text=passage.text[start:end], start=passage.start + start, end=passage.start + end)
+    windows = windows_of(passage)
+    return next((w for w in windows if w.start <= passage.start + around < w.end), windows[0])
 
 
 def _hint(span: Found, near: Sequence[Passage]) -> Hint | None:

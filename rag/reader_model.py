@@ -7,6 +7,7 @@ calibration). Knows neither retrieval nor how answers are phrased. May be used f
 
 import json
 import math
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from rag.types import Hit, Passage
 QUESTION_TOKENS, CONTEXT_TOKENS, MAX_TOKENS = 64, 24, 384  # as in training
 _BATCH = 4  # pairs a run: on two cores faster than all at once, the activations stay in the caches
 _RANK_SPREAD = 6.0  # rank scores lie between about -15 and 15: divided by it, 0 to 1 keeps their distances
+_REMEMBERED = 64  # pairs
 _NEAR = 5  # passages among which the answer is chosen
 
 Floats = NDArray[np.float32]
@@ -91,6 +93,8 @@ class ReaderReranker:
         if cls is None or sep is None:
             raise ModelFilesError("The reader's tokenizer has no [CLS] and [SEP]: it belongs to another model.")
         self._cls, self._sep = cls, sep
+        self._known: dict[tuple[str, str, str], _Scored] = {}  # the hits that were reordered are read right after
+        self._lock = threading.Lock()
 
     @classmethod
     def load(cls, folder: Path, threads: int | None = None) -> Self:
@@ -154,6 +158,17 @@ class ReaderReranker:
         return scored.features[0] + self._calibration.rank_odds_weight * scored.features[1]
 
     def _score(self, question: str, pairs: Sequence[tuple[str, str]]) -> list[_Scored]:
+        with self._lock:
+            known = {pair: self._known[question, *pair] for pair in pairs if (question, *pair) in self._known}
+        new = [pair for pair in dict.fromkeys(pairs) if pair not in known]
+        known.update(zip(new, self._scored(question, new), strict=True))
+        with self._lock:
+            self._known.update(((question, *pair), known[pair]) for pair in new)
+            while len(self._known) > _REMEMBERED:
+                del self._known[next(iter(self._known))]
+        return [known[pair] for pair in pairs]
+
+    def _scored(self, question: str, pairs: Sequence[tuple[str, str]]) -> list[_Scored]:
         if not pairs:
             return []
         asked = self._tokenizer.encode(question, add_special_tokens=False).ids[:QUESTION_TOKENS]

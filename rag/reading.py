@@ -1,7 +1,8 @@
 """Which passage holds the answer, and where: the reader's view of passages of any length.
 
-The reader takes about 300 tokens at once, so a long passage is read in windows that end between sentences. Knows the
-reader only by the ``SpanReader`` protocol, and nothing of how answers are worded.
+The reader takes about 300 tokens at once, so a long passage is read in windows: the chunks that it was merged from,
+which the reader knows from reordering the hits, and what lies between them. Knows the reader only by the ``SpanReader``
+protocol, and nothing of how answers are worded.
 """
 
 from collections.abc import Sequence
@@ -61,20 +62,21 @@ class Found:
 
 def find_spans(question: str, passages: Sequence[Passage], reader: SpanReader) -> list[Found]:
     """The likeliest answers, best first, at most one a window; empty when there is nothing to read."""
-    windows = [(passage, start, end) for passage in passages for start, end in windows_of(passage.text)]
-    windows = windows[:_MOST_WINDOWS]
-    parts = [
-        replace(passage, text=passage.text[start:end], start=passage.start + start, end=passage.start + end)
-        for passage, start, end in windows
-    ]
+    windows = [(passage, window) for passage in passages for window in windows_of(passage)][:_MOST_WINDOWS]
+    parts = [window for _, window in windows]
     readings = reader.read(question, parts) if parts else []
     near = sorted(range(len(readings)), key=lambda i: -readings[i].rank_score)[:_NEAR]
     best = [(readings[i], windows[i]) for i in sorted(near, key=lambda i: -readings[i].answer_score)]
     return [
-        Found(passage, *tidied(passage.text, first + reading.start, first + reading.end), reading.confidence)
-        for reading, (passage, first, _) in best
-        if passage.text[first + reading.start : first + reading.end].strip(_EDGE)
+        _found(passage, window.start - passage.start, reading)
+        for reading, (passage, window) in best
+        if window.text[reading.start : reading.end].strip(_EDGE)
     ]
+
+
+def _found(passage: Passage, first: int, reading: SpanRead) -> Found:
+    """What was read in a window that begins at ``first`` of a passage."""
+    return Found(passage, *tidied(passage.text, first + reading.start, first + reading.end), reading.confidence)
 
 
 def tidied(text: str, start: int, end: int) -> tuple[int, int]:
@@ -88,12 +90,31 @@ def tidied(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def windows_of(text: str) -> list[tuple[int, int]]:
-    """Spans of at most about WINDOW characters that end between sentences and cover everything but white space."""
-    windows: list[tuple[int, int]] = []
-    for start, end in cached_sentences(text):
-        if windows and end - windows[-1][0] <= WINDOW:
-            windows[-1] = (windows[-1][0], end)
+def windows_of(passage: Passage) -> list[Passage]:
+    """The parts of a passage that are read one at a time, in order."""
+    windows: list[Passage] = []
+    position = passage.start
+    for chunk in passage.chunks:
+        if not position <= chunk.start < chunk.end <= passage.end:  # the passage was cut
+            continue
+        windows += _between(passage, position, chunk.start)
+        windows.append(replace(_cut(passage, chunk.start, chunk.end), heading_path=chunk.heading_path))
+        position = chunk.end
+    return windows + _between(passage, position, passage.end)
+
+
+def _between(passage: Passage, first: int, last: int) -> list[Passage]:
+    """A stretch of a passage in windows of at most about WINDOW characters that end between sentences."""
+    spans: list[tuple[int, int]] = []
+    for start, end in cached_sentences(passage.text[first - passage.start : last - passage.start]):
+        if spans and end - spans[-1][0] <= WINDOW:
+            spans[-1] = (spans[-1][0], end)
         else:
-            windows.append((start, end))
-    return windows
+            spans.append((start, end))
+    return [_cut(passage, first + start, first + end) for start, end in spans]
+
+
+def _cut(passage: Passage, start: int, end: int) -> Passage:
+    """The part between two positions of the document."""
+    text = passage.text[start - passage.start : end - passage.start]
+    return replace(passage, start=start, end=end, text=text, chunks=())

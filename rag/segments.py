@@ -104,6 +104,7 @@ def _passage(number: int, run: Sequence[Hit], texts: Texts) -> Passage:
         heading_path=path,
         page=first.page,
         start_s=first.start_s,
+        chunks=tuple(hit.chunk for hit in run),
     )
 
 

@@ -120,7 +120,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Neighbouring hits merged into one stretch of a document; ``number`` is its rank."""
+    """Neighbouring hits merged into one stretch of a document; ``number`` is its rank, ``chunks`` are the hits'."""
 
     number: int
     document: Document
@@ -131,6 +131,7 @@ class Passage:
     heading_path: tuple[str, ...] = ()
     page: int | None = None
     start_s: float | None = None
+    chunks: tuple[Chunk, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

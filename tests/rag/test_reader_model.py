@@ -91,3 +91,15 @@ def test_a_long_passage_is_cut_and_an_empty_one_answers_nothing() -> None:
 def test_a_folder_without_the_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelFilesError, match=r"reader\.onnx"):
         ReaderReranker.load(tmp_path)
+
+
+def test_what_was_reordered_is_not_computed_again_when_it_is_read() -> None:
+    session = Session()
+    r = reader(session)
+    hits = [Hit(Chunk(1, i, 0, 4, t, id=i), document(), 0.0) for i, t in enumerate(("the sea", "ada lovelace", "wet"))]
+    r.rerank("who wrote it", hits)
+    (reading,) = r.read("who wrote it", [passage("ada lovelace")])
+    assert reading.text == "ada lovelace"
+    assert len(session.rows) == 3
+    r.read("who is wet", [passage("ada lovelace"), passage("ada lovelace")])
+    assert len(session.rows) == 4

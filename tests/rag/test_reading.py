@@ -1,7 +1,7 @@
 """rag.reading over a scripted reader: windows of long passages, positions in the passage, the best first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from hypothesis import given
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rag.reading import WINDOW, find_spans, tidied, windows_of
 from rag.sentences import cached_sentences
-from rag.types import Passage
+from rag.types import Chunk, Passage
 from tests.rag.fakes import FakeReading, ScriptedReader, a_document
 
 
@@ -56,7 +56,34 @@ def test_a_span_ends_within_its_paragraph_and_without_marks() -> None:
 
 @given(st.text(alphabet="ab .!?\n|-", max_size=3000))
 def test_every_sentence_lies_in_one_window(text: str) -> None:
-    windows = windows_of(text)
+    windows = [(window.start - 70, window.end - 70) for window in windows_of(passage(text, start=70))]
     for start, end in cached_sentences(text):
         assert sum(first <= start and end <= last for first, last in windows) == 1
     assert all(end <= start for (_, end), (start, _) in pairwise(windows))
+
+
+def test_a_passage_is_read_in_the_chunks_it_was_merged_from() -> None:
+    text = "One is here. Two is between. Three is there. Rest."
+    chunks = tuple(
+        Chunk(1, n, 500 + text.index(part), 500 + text.index(part) + len(part), part, ("Head", part))
+        for n, part in enumerate(("One is here.", "Three is there."))
+    )
+    merged = replace(passage(text, start=500), chunks=chunks)
+    windows = windows_of(merged)
+    assert [window.text for window in windows] == ["One is here.", "Two is between.", "Three is there.", "Rest."]
+    assert [window.heading_path for window in windows] == [
+        ("Head", "One is here."),
+        (),
+        ("Head", "Three is there."),
+        (),
+    ]
+    assert all(text[w.start - 500 : w.end - 500] == w.text for w in windows)
+    (best, *_) = find_spans("?", [merged], ScriptedReader({"there": 0.9}))
+    assert text[best.start : best.end] == best.text == "there"
+
+
+def test_chunks_beyond_the_end_of_a_passage_that_was_cut_are_not_read() -> None:
+    text = "One is here. Two is there."
+    chunk = Chunk(1, 0, 0, len(text), text)
+    cut = replace(passage(text[:12]), chunks=(chunk,))
+    assert [window.text for window in windows_of(cut)] == ["One is here."]
