@@ -170,7 +170,10 @@ def build(
     runtime: Annotated[str, typer.Option(metavar="onnx|tensorrt", help="What it is to run on.")] = "onnx",
     as_json: JsonOption = False,
 ) -> None:
-    """Prepare a model for a runtime, so that its first use need not wait."""
+    """Prepare a model for a runtime, so that its first use need not wait.
+
+    An interrupted build goes on where it stopped when it is repeated.
+    """
     from app.model_build import build_model
 
     if runtime not in ("onnx", "tensorrt"):
