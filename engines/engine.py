@@ -59,13 +59,16 @@ class Constraint(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """``token_budget`` tokens of a step, ``max_running`` sequences with pages, ``max_waiting`` behind them."""
+    """``token_budget`` tokens of a step, ``max_running`` sequences with pages, ``max_waiting`` behind them. Drafts are
+    made while at most ``drafting_up_to`` sequences run: with few, a step waits for the weights and further tokens cost
+    little; with many it computes, and a wrong draft costs as much as a right token."""
 
     token_budget: int = 512
     max_running: int = 32
     max_waiting: int = 256
     share_prefixes: bool = True
     drafting: bool = True
+    drafting_up_to: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +270,8 @@ class Engine:
         request = self._requests[sequence.id]
         # A constrained request could be drafted too, but most drafts would violate the constraint.
         if sequence.lookup is None or request.constraint is not None:
+            return []
+        if self._scheduler.running > self.config.drafting_up_to:
             return []
         return sequence.lookup.draft(limit)
 

@@ -172,9 +172,11 @@ class Scheduler:
         return count
 
     def _admit(self, sequence: Sequence) -> bool:
-        """Gives a waiting sequence the pages of its known prefix, if the rest of it fits as well."""
+        """Gives a waiting sequence the pages of its known prefix, if the rest of it fits as well, and a page for each
+        running one to grow into: without it the newcomer would soon be preempted and computed again."""
         pages = self._table.open(sequence.tokens)
-        if not self._table.can_extend(pages, sequence.length + 1 - pages.length):
+        headroom = PAGE_TOKENS * len(self._running)
+        if not self._table.can_extend(pages, sequence.length + 1 - pages.length + headroom):
             self._table.close(pages)
             return False
         self._waiting.remove(sequence)

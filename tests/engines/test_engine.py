@@ -40,7 +40,7 @@ def test_a_single_request_matches_the_plain_loop() -> None:
 @pytest.mark.parametrize("drafting", [True, False])
 def test_outputs_do_not_depend_on_the_batch(pages: int, drafting: bool) -> None:
     """With 18 pages the sequences do not fit together, so some are preempted and resumed."""
-    config = EngineConfig(token_budget=40, max_running=16, drafting=drafting)
+    config = EngineConfig(token_budget=40, max_running=16, drafting=drafting, drafting_up_to=16)
     prompts = [[seed * 7 % 251] * (seed % 5) + list(range(seed, seed + 30 + seed % 40)) for seed in range(24)]
     with Engine(ScriptedRuntime(pages), ByteTokenizer(), config) as engine:
         generations = [engine.submit(p, SamplingParams(max_tokens=25)) for p in prompts]
@@ -85,6 +85,19 @@ def test_drafts_save_steps_on_repetition_and_change_nothing() -> None:
             steps.append(generation.finished.metrics.steps)
     assert results[0] == results[1]
     assert steps[0] * 4 < steps[1] == 60
+
+
+def test_many_at_once_are_not_drafted() -> None:
+    gate = threading.Event()
+    prompt, params = [10, 20, 30, 40, 50, 60, 70] * 4, SamplingParams(max_tokens=40)
+    with Engine(ScriptedRuntime(200, periodic=7, gate=gate), ByteTokenizer()) as engine:
+        crowd = [engine.submit(prompt, params) for _ in range(8)]
+        gate.set()
+        answers = [tokens_of(generation) for generation in crowd]
+        alone = engine.submit(prompt, params)
+        assert [tokens_of(alone)] * 8 == answers
+    assert all(generation.finished and generation.finished.metrics.drafted_tokens == 0 for generation in crowd)
+    assert alone.finished and alone.finished.metrics.accepted_tokens > 20
 
 
 def test_a_long_prompt_does_not_hold_up_a_running_answer() -> None:
