@@ -1,7 +1,7 @@
 """The second half of a sync: parsed documents in, rows of the library out.
 
 Chunks of several documents are gathered, embedded together and committed in one transaction, so that a kill costs at
-most one batch of work and never half a document. This file knows nothing of files on disk.
+most one batch of work and never half a document. The first batches are small: whoever stops early keeps something. This file knows nothing of files on disk.
 """
 
 import threading
@@ -19,6 +19,7 @@ from rag.protocols import Embedder
 from rag.sync_types import SyncEvent, SyncSettings
 from rag.types import Chunk, ParsedDocument
 
+_FIRST_BATCH = 16  # chunks; each batch is twice as large as the one before, up to SyncSettings.embed_chunks
 _SLICE = 64  # chunks between two looks at ``cancel``: under a second of embedding on two cores
 
 
@@ -61,6 +62,7 @@ class Stage:
         self._cancel = cancel
         self._waiting: list[_Read | _Unread] = []
         self._waiting_chunks = 0
+        self._batch = min(_FIRST_BATCH, settings.embed_chunks)
 
     def add(self, file: FileState, parsed: ParsedDocument) -> None:
         chunks = chunk_document(parsed, self._embedder.count_tokens, self._settings.target_tokens)
@@ -75,9 +77,9 @@ class Stage:
         self._flush_if_full()
 
     def _flush_if_full(self) -> None:
-        limit = self._settings.embed_chunks
-        if self._waiting_chunks >= limit or len(self._waiting) >= limit:
+        if self._waiting_chunks >= self._batch or len(self._waiting) >= self._batch:
             self.flush()
+            self._batch = min(2 * self._batch, self._settings.embed_chunks)
 
     def flush(self) -> None:
         """Embeds and commits what waits."""

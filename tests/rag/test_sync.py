@@ -252,6 +252,17 @@ def test_cancel_keeps_what_is_finished(desk: Desk) -> None:
     assert counts(desk.sync()) == {"ok": 40 - len(report.documents), "unchanged": len(report.documents)}
 
 
+def test_a_sync_that_is_stopped_early_keeps_something(desk: Desk) -> None:
+    for number in range(100):
+        desk.write(f"{number}.txt", f"number {number}")
+    cancel = threading.Event()
+    syncer = desk.syncer()
+    syncer.add(str(desk.folder))
+    report = syncer.run(None, lambda event: cancel.set() if event.kind == "document" else None, cancel)
+    assert report.cancelled
+    assert 1 <= len(desk.library.documents()) < 40
+
+
 def test_cancel_within_a_large_document(desk: Desk) -> None:
     desk.write("a.txt", "\n\n".join(f"Paragraph {n} says something of its own." for n in range(2000)))
     cancel = threading.Event()
