@@ -1,7 +1,8 @@
 """The second half of a sync: parsed documents in, rows of the library out.
 
 Chunks of several documents are gathered, embedded together and committed in one transaction, so that a kill costs at
-most one batch of work and never half a document. The first batches are small: whoever stops early keeps something. This file knows nothing of files on disk.
+most one batch of work and never half a document. The first batches are small: whoever stops early keeps something.
+This file knows nothing of files on disk.
 """
 
 import threading
