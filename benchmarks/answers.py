@@ -2,6 +2,7 @@
 
     python benchmarks/answers.py                 # report: articles 354-397 of the question set, never used for fitting
     python benchmarks/answers.py --reader none   # ... without the reader
+    python benchmarks/answers.py --model builtin # ... and sentences by docent-nano, or by the model in a folder
     python benchmarks/answers.py --fit           # fit SENTENCE_WEIGHTS and FOUND_WEIGHTS on articles 0-299
     python benchmarks/answers.py --fit-reader    # fit READ_WEIGHTS on articles 398-441, which validate the reader
     python benchmarks/answers.py --words         # count rag/common_words.txt anew, from articles 0-299
@@ -31,13 +32,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.config import ModelSettings, Settings
+from app.engine_setup import open_model
+from app.generator import EngineGenerator
 from rag import evidence
 from rag.answer import ExtractiveAnswerer
 from rag.embedder import OnnxEmbedder
 from rag.evidence import Candidate, found_features, rank_sentences
+from rag.guided import GuidedAnswerer
 from rag.library import Library
 from rag.parse_pool import ParsePool
-from rag.protocols import Embedder
+from rag.protocols import Answerer, Embedder
 from rag.question import Question, analyse
 from rag.reader_model import ReaderReranker
 from rag.reading import RankingReader, find_spans
@@ -162,9 +167,8 @@ def trials(
                 yield Trial(each, stack.passages(each.text, each.article.number), False)
 
 
-def report(runs: Sequence[Trial], embedder: Embedder, reader: RankingReader | None, found_at: float | None) -> None:
+def report(runs: Sequence[Trial], answerer: Answerer, reader: RankingReader | None) -> None:
     """Prints the figures of the README."""
-    answerer = ExtractiveAnswerer(embedder, found_at=found_at, reader=reader)
     answers: list[tuple[Trial, Answer, float]] = []
     for trial in runs:
         began = time.perf_counter()
@@ -186,13 +190,25 @@ def report(runs: Sequence[Trial], embedder: Embedder, reader: RankingReader | No
     if reader is not None:
         exact = (answer.span is not None and _holds_gold(answer.span.text, t.asked) for t, answer in answerable)
         print(f"the words read hold the gold answer:  {_share(exact)}")
+    if answerer.name != "extractive":
+        worded = [(trial, answer) for trial, answer in answerable if answer.answerer == answerer.name]
+        print(f"worded by {answerer.name}:                {_share(a.answerer == answerer.name for _, a in answerable)}")
+        print(f"  of these hold the gold answer:      {_share(_holds_gold(a.text, t.asked) for t, a in worded)}")
+        print(f"  ... and name the right file:        {_share(_from_its_article(t, a) for t, a in worded)}")
+        print(f"all answers hold the gold answer:     {_share(_holds_gold(a.text, t.asked) for t, a in answerable)}")
+        for trial, answer in worded[:20]:
+            print(f"    {trial.asked.text} -> {answer.text} (gold: {trial.asked.gold[0]})")
     print(f"sentences an answer: {statistics.mean(len(answer.citations) for _, answer in found):.2f}")
     print(f"median ms an answer: {statistics.median(ms for _, _, ms in answers):.0f}")
 
 
+def _from_its_article(trial: Trial, answer: Answer) -> bool:
+    return any(citation.document_id == trial.asked.article.number for citation in answer.citations)
+
+
 def _share(flags: Iterator[bool]) -> str:
     values = list(flags)
-    return f"{sum(values) / len(values):6.1%} of {len(values)}"
+    return f"{sum(values) / max(1, len(values)):6.1%} of {len(values)}"
 
 
 def _retrieved(trial: Trial, k: int) -> bool:
@@ -347,6 +363,7 @@ def main() -> None:
     parser.add_argument("--questions", type=int, default=300, help="each asked with and without its article")
     parser.add_argument("--found-at", type=float)
     parser.add_argument("--reader", default=str(READER), help='a folder, or "none"')
+    parser.add_argument("--model", help='"builtin", or a folder whose model was tuned for docent-nano\'s prompts')
     parser.add_argument("--fit", action="store_true")
     parser.add_argument("--fit-reader", action="store_true")
     parser.add_argument("--words", action="store_true")
@@ -364,7 +381,13 @@ def main() -> None:
         assert reader is not None, "--fit-reader needs a reader"
         fit_reader(runs, embedder, reader)
     else:
-        timed(lambda: report(runs, embedder, reader, options.found_at))
+        quotes = ExtractiveAnswerer(embedder, found_at=options.found_at, reader=reader)
+        if options.model is None:
+            timed(lambda: report(runs, quotes, reader))
+        else:
+            with open_model(Settings(model=ModelSettings(name=options.model))) as model:
+                guided = GuidedAnswerer(EngineGenerator(model), quotes, embedder)
+                timed(lambda: report(runs, guided, reader))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from rag.words import content_stems, match, prefixes_of, stems, weight, words
 Locate = Callable[[int, int], tuple[int | None, float | None]]
 """(document id, character position) -> (page, second)"""
 
-SUPPORTED = 0.55  # support below this is worth a mark; chosen by looking at examples, not fitted
+SUPPORTED = 0.7  # support below this is worth a mark; python benchmarks/support.py prints what that keeps and catches
 
 _MARKER = re.compile(r"\[(\d{1,3}(?: ?[,;] ?\d{1,3})*)\]")
 _SPACED_MARKER = re.compile(rf"\s*{_MARKER.pattern}")

@@ -40,7 +40,8 @@ _DISGUISES = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _MARKER = re.compile(r"\[(\d{1,3})\]")
 _DOUBT = "No passage that was found says this."
 _UNSUPPORTED = "[?]"  # what rag.cited_stream puts behind a sentence that no passage supports
-_CARD_QUOTE = 160  # characters shown
+_CARD_QUOTE = 160  # characters given
+_CARD_LINE = 80  # ... of which two lines of a card surely show
 _BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
 _CODE = re.compile(r"`([^`\n]+)`")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
@@ -185,7 +186,7 @@ def _card_quote(citation: Citation, span: Span | None) -> str:
     quote, start, end = citation.quote, 0, 0
     if span is not None and lies_in(span, citation):
         start, end = span.start - citation.start, span.end - citation.start
-    first = quote.rfind(" ", 0, max(0, start - _CARD_QUOTE // 2)) + 1 if end > _CARD_QUOTE else 0
+    first = quote.rfind(" ", 0, max(0, start - _CARD_LINE // 2)) + 1 if end > _CARD_LINE else 0
     last = max(end, first + _CARD_QUOTE)
     read = f"<strong>{escape(quote[start:end])}</strong>" if end else ""
     shown = f"{escape(quote[first:start])}{read}{escape(quote[end or first : last])}"
