@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _LOOK_AFTER_S = 0.25  # how often a waiting request looks whether its client is still there
+_BUSY = 429
 _NO_STORE = {"cache-control": "no-store"}
 
 
@@ -284,7 +285,7 @@ def _translated(error: RequestValidationError | DocentError | _ApiError) -> _Api
             message = f"{where}: text is all that a message can hold here."
         return _ApiError(400, message, "invalid_request_error", None, where or None)
     if isinstance(error, EngineBusy):
-        return _ApiError(429, str(error), "rate_limit_error", "engine_busy")
+        return _ApiError(_BUSY, str(error), "rate_limit_error", "engine_busy")
     if isinstance(error, RequestError):
         code = "context_length_exceeded" if "context" in error.message else None
         return _ApiError(400, str(error), "invalid_request_error", code)
@@ -297,4 +298,5 @@ def _event(data: dict[str, Any]) -> bytes:
 
 
 def _json(content: Any, status: int = 200) -> Response:
-    return JSONResponse(content, status, headers=_NO_STORE)
+    again = {"retry-after": "1"} if status == _BUSY else {}  # clients that wait and repeat ask for it
+    return JSONResponse(content, status, headers=_NO_STORE | again)

@@ -284,6 +284,7 @@ def test_a_full_queue_answers_429(tmp_path: Path) -> None:
         with pytest.raises(openai.RateLimitError) as full:
             chat(served)
         assert full.value.code == "engine_busy"
+        assert int(full.value.response.headers["retry-after"]) >= 1
         gate.set()
         for thread in waiting:
             thread.join()
