@@ -1,8 +1,10 @@
 """python -m training.ask --nano out/nano-base --tokenizer out/nano/tokenizer.json --data DATA --out out/data/asked.npz
 
 Teaches docent-nano to ask: (passage, answer) -> question, on SQuAD's training articles, then lets it ask about answers
-picked from passages of the corpus (names, numbers, short noun phrases) and stores the question-passage pairs with
-hard negatives of the same document for the reader and the embedder. Nothing of the held-out articles is used.
+picked from passages of the corpus and stores the question-passage pairs with hard negatives of the same document for
+the reader and the embedder. ``--picker`` is a reader trained with --no-question: it knows what people ask about;
+without one, names, numbers and short noun phrases are picked. ``--check`` keeps the questions to which a reader gives
+nearly the same answer. Nothing of the held-out articles is used.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer
 
@@ -19,7 +22,8 @@ from training.corpus import read_jsonl, read_squad, split_articles, wiki_section
 from training.muon import Muon
 from training.nano_data import context_of, held_out_titles
 from training.nano_model import Nano, load_nano
-from training.store import answer_places, build_store, load_tokenizer
+from training.picking import agreed, keep, reader_spans
+from training.store import Ragged, Store, answer_places, build_store, load_tokenizer
 
 ANSWER = re.compile(
     r"\b[A-Z][\w'\u2019-]+(?:\s+(?:(?:of|the|de|von|and)\s+)?[A-Z][\w'\u2019-]+){0,4}|"
@@ -51,6 +55,33 @@ def pick_answers(text: str, rng: random.Random, most: int) -> list[tuple[int, st
             found.append((m.start(), answer))
     rng.shuffle(found)
     return found[:most]
+
+
+def picked_answers(
+    reader: Path, encoder: Tokenizer, passages: list[tuple[str, str]], most: int
+) -> list[list[tuple[int, str]]]:
+    """For each passage up to ``most`` answers, drawn from the picker's distribution, that do not overlap."""
+    texts = encoder.encode_batch([t for _, t in passages], add_special_tokens=False)
+    contexts = encoder.encode_batch([c for c, _ in passages], add_special_tokens=False)
+    nothing = np.full((len(passages), 1), -1, np.int32)
+    store = Store(
+        Ragged.of([()] * len(passages)), Ragged.of([e.ids for e in contexts]), Ragged.of([e.ids for e in texts]),
+        np.arange(len(passages), dtype=np.int32), nothing[:, :, None].repeat(2, 2), nothing,
+    )  # fmt: skip
+    spans, scores = reader_spans(reader, store, 2 * most, sample=True)
+    out = []
+    for (_, text), e, row, score in zip(passages, texts, spans, scores, strict=True):
+        taken: list[tuple[int, int]] = []
+        for (a, b), s in zip(row, score, strict=True):
+            if s > -12 and 0 <= a <= b < len(e.ids) and all(b < c or a > d for c, d in taken) and len(taken) < most:
+                taken.append((int(a), int(b)))
+        out.append([(e.offsets[a][0], text[e.offsets[a][0] : e.offsets[b][1]]) for a, b in taken])
+    return out
+
+
+def wait_for(path: Path | None) -> None:
+    while path and not path.exists():
+        time.sleep(1)
 
 
 def lessons(data: Path, tokenizer: Tokenizer, longest: int) -> list[tuple[list[int], int]]:
@@ -132,54 +163,68 @@ def main() -> None:
     parser.add_argument(
         "--wait", type=Path, default=None, help="prepare, then wait for this file before reading --nano"
     )
+    parser.add_argument("--picker", type=Path, default=None, help="waited for, like --check")
+    parser.add_argument("--check", type=Path, default=None)
+    parser.add_argument("--temperature", type=float, default=0.5)
     parser.add_argument("--batch", type=int, default=1024)
     args = parser.parse_args()
     began = time.time()
     torch.manual_seed(0)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     tokenizer = load_tokenizer(args.tokenizer)
+    encoder = load_tokenizer(args.encoder_tokenizer)
     passages: list[tuple[str, str]] = []
-    jobs: list[tuple[int, int, str, range]] = []  # passage, start, answer, passages of the same document
-    for rows, rng in documents(args.data, args.share):
-        same = range(len(passages), len(passages) + len(rows))
-        passages += rows
-        for i, (_, text) in zip(same, rows, strict=True):
-            jobs += [(i, start, answer, same) for start, answer in pick_answers(text, rng, args.each)]
-    random.Random(2).shuffle(jobs)
-    jobs = jobs[: args.most]
-    print(f"{len(jobs)} answers in {len(passages)} passages, {time.time() - began:.0f} s", flush=True)
+    same: list[range] = []  # of each passage: the passages of its document
+    picks: list[list[tuple[int, str]]] = []
+    for document, rng in documents(args.data, args.share):
+        same += [range(len(passages), len(passages) + len(document))] * len(document)
+        passages += document
+        picks += [pick_answers(text, rng, args.each) for _, text in document]
     taught = lessons(args.data, tokenizer, 512)
     word = re.compile(r"\w{4,}")
     bags = [frozenset(word.findall(f"{c} {t}".lower())) for c, t in passages]
-    prompts = ["<|bos|>" + PROMPT.format(context=passages[p][0], text=passages[p][1], answer=a) for p, _, a, _ in jobs]
-    ids = [e.ids for e in tokenizer.encode_batch(prompts)]
-    order = sorted((i for i in range(len(ids)) if len(ids[i]) < 480), key=lambda i: len(ids[i]))
-    newline, *marks = (tokenizer.encode(t).ids[0] for t in ("\n", "?", "?\n"))
-    while args.wait and not args.wait.exists():
-        time.sleep(1)
+    print(f"{len(passages)} passages, {time.time() - began:.0f} s", flush=True)
+    wait_for(args.wait)
     model = load_nano(args.nano).to(device)
     teach(model, taught, args.epochs, 5e-4, 64)
     model.eval()
+    if args.picker:
+        wait_for(args.picker)
+        picks = picked_answers(args.picker, encoder, passages, args.each)
+    jobs = [(i, start, answer) for i, found in enumerate(picks) for start, answer in found]
+    random.Random(2).shuffle(jobs)
+    jobs = jobs[: args.most]
+    print(f"{len(jobs)} answers, {time.time() - began:.0f} s", flush=True)
+    prompts = ["<|bos|>" + PROMPT.format(context=passages[p][0], text=passages[p][1], answer=a) for p, _, a in jobs]
+    ids = [e.ids for e in tokenizer.encode_batch(prompts)]
+    order = sorted((i for i in range(len(ids)) if len(ids[i]) < 480), key=lambda i: len(ids[i]))
+    newline, *marks = (tokenizer.encode(t).ids[0] for t in ("\n", "?", "?\n"))
     questions: dict[int, str] = {}
     for at in range(0, len(order), args.batch):
         block = order[at : at + args.batch]
-        made = model.generate([ids[i] for i in block], 28, newline, temperature=0.7, also=frozenset(marks))
+        made = model.generate([ids[i] for i in block], 28, newline, temperature=args.temperature, also=frozenset(marks))
         for i, tokens in zip(block, made, strict=True):
             text = tokenizer.decode(tokens).split("\n")[0].strip()
             if text.endswith("?") and len(text.split()) >= 4 and jobs[i][2].lower() not in text.lower():
                 questions[i] = text
         if at // args.batch % 40 == 0:
             print(f"{at + len(block)}/{len(order)} {time.time() - began:.0f} s: {text}", flush=True)
-    rows = []
+    rows: list[tuple[str, int, list[tuple[int, int]], list[int]]] = []
     for i, question in questions.items():
-        gold, start, answer, same = jobs[i]
+        gold, start, answer = jobs[i]
         asked = set(word.findall(question.lower()))
-        others = [p for p in same if p != gold and answer not in passages[p][1]]
+        others = [p for p in same[gold] if p != gold and answer not in passages[p][1]]
         others.sort(key=lambda p: -len(asked & bags[p]))
         spans = [(s, s + len(answer)) for s in answer_places(passages[gold][1], start, answer)]
         rows.append((question, gold, spans, others[:8]))
     random.Random(3).shuffle(rows)
-    build_store(load_tokenizer(args.encoder_tokenizer), passages, rows).save(args.out)
+    store = build_store(encoder, passages, rows)
+    print(f"{len(rows)} questions asked, {time.time() - began:.0f} s", flush=True)
+    if args.check:
+        wait_for(args.check)
+        good = agreed(args.check, store)
+        store, rows = keep(store, good), [r for r, g in zip(rows, good, strict=True) if g]
+    store.save(args.out)
     for question, gold, spans, _ in rows[:40]:
         print(question, "|", passages[gold][1][spans[0][0] : spans[0][1]])
     print(f"{len(rows)} questions stored, {time.time() - began:.0f} s", flush=True)

@@ -36,6 +36,17 @@ class ReaderBackend(Protocol):
     def score(self, pairs: Sequence[Pair]) -> Scored: ...
 
 
+CANDIDATES = 20  # spans among which the answer is settled
+
+
+def settle(first: NDArray[np.int64], last: NDArray[np.int64], chance: Floats) -> NDArray[np.int64]:
+    """[rows, spans] each -> [rows] the span with the most expected token overlap (F1) plus its own probability."""
+    shared = np.minimum(last[:, :, None], last[:, None]) - np.maximum(first[:, :, None], first[:, None]) + 1
+    size = last - first + 1
+    f1 = 2 * np.maximum(shared, 0) / (size[:, :, None] + size[:, None])
+    return np.asarray((np.einsum("rij,rj->ri", f1, chance) + chance).argmax(1))
+
+
 class TorchReader:
     """A .safetensors reader on the card."""
 
@@ -53,19 +64,16 @@ class TorchReader:
         self.shape = Shape(tokens, tokens // 32, 384)
 
         def run(b: dict[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
-            out = self.model(b["ids"], b["types"], b["positions"], b["cu"], self.shape.longest)
+            out = self.model(b["ids"], b["types"], b["positions"], b["cu"], self.shape.longest)[0]
             d = Distributions(out, b, self.shape.longest)
             start = b["cu"][:-1].long().clamp(max=len(b["ids"]) - 1)
             null = d.joint[start, 0]
-            rest = d.joint.clone()
-            rest[start, 0] = -60000.0
-            value, width = rest.max(1)
-            index = b["cu"][:-1, None].long() + torch.arange(self.shape.longest, device=value.device)
+            spans = d.joint.masked_fill(~(d.pairs & b["inside"][:, None]), -60000.0)
+            index = b["cu"][:-1, None].long() + torch.arange(self.shape.longest, device=spans.device)
             inside = index < b["cu"][1:, None]
-            index = index.clamp(max=len(value) - 1)
-            best, at = torch.where(inside, value[index], -60000.0).max(1)
-            first = index.gather(1, at[:, None])[:, 0]
-            return d.relevance, null, best, first - start, width[first]
+            rows = torch.where(inside[..., None], spans[index.clamp(max=len(spans) - 1)], -60000.0)
+            best, at = rows.flatten(1).topk(CANDIDATES, 1)
+            return d.relevance, null, best, at // SPAN_WIDTH, at % SPAN_WIDTH
 
         self.run = torch.compile(run, dynamic=False) if self.device.type == "cuda" else run
 
@@ -89,28 +97,34 @@ class TorchReader:
             cuda = self.device.type == "cuda"
             with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=cuda):
                 out = [x[: end - at].float().cpu().numpy() for x in self.run(b)]
-            relevance[at:end], null[at:end], best[at:end] = out[:3]
-            first_token = np.array([p[1] for p in pairs[at:end]])
-            span[at:end, 0] = out[3] - first_token
-            span[at:end, 1] = span[at:end, 0] + out[4]
+            relevance[at:end], null[at:end] = out[:2]
+            first = out[3].astype(np.int64) - np.array([p[1] for p in pairs[at:end]])[:, None]
+            last = first + out[4].astype(np.int64)
+            chosen = settle(first, last, np.exp(out[2] - out[2].max(1, keepdims=True)))
+            row = np.arange(end - at)
+            best[at:end] = out[2][row, chosen]
+            span[at:end] = np.stack([first[row, chosen], last[row, chosen]], 1)
             at = end
         return Scored(relevance, null, best, span)
 
 
-def decode_padded(ends: Floats, band: Floats, inside: NDArray[np.bool_]) -> tuple[Floats, Floats, NDArray[np.int64]]:
+def decode_padded(band: Floats, inside: NDArray[np.bool_]) -> tuple[Floats, Floats, NDArray[np.int64]]:
     """Span scores of one padded batch -> null, best (log probabilities), span. band [pairs, length, SPAN_WIDTH]."""
     n, length = inside.shape
     reach = np.zeros((n, length, SPAN_WIDTH), np.bool_)
     for d in range(min(SPAN_WIDTH, length)):
         reach[:, : length - d, d] = inside[:, : length - d] & inside[:, d:]
-    flat = np.where(reach, band, -np.inf).reshape(n, -1)
+    flat = np.where(reach, band, -60000.0).reshape(n, -1)
     null = band[:, 0, 0]
     top = np.maximum(flat.max(1), null)
     total = top + np.log(np.exp(flat - top[:, None]).sum(1) + np.exp(null - top))
-    at = flat.argmax(1)
-    first = at // SPAN_WIDTH
-    span = np.stack([first, first + at % SPAN_WIDTH], 1)
-    return null - total, flat[np.arange(n), at] - total, span
+    count = min(CANDIDATES, flat.shape[1])
+    at = np.argpartition(-flat, count - 1, 1)[:, :count]
+    value = np.take_along_axis(flat, at, 1)
+    first, last = at // SPAN_WIDTH, at // SPAN_WIDTH + at % SPAN_WIDTH
+    chosen = settle(first, last, np.exp(value - value.max(1, keepdims=True)))
+    row = np.arange(n)
+    return null - total, value[row, chosen] - total, np.stack([first[row, chosen], last[row, chosen]], 1)
 
 
 class OnnxReader:
@@ -138,8 +152,8 @@ class OnnxReader:
                 ids[j, : len(row)], mask[j, : len(row)], types[j, kind : len(row)] = row, 1, 1
                 inside[j, first : len(row) - 1] = True
             feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
-            relevance[rows], ends, band = self.session.run(["relevance", "ends", "band"], feeds)
-            null[rows], best[rows], where = decode_padded(ends, band, inside)
+            relevance[rows], band = self.session.run(["relevance", "band"], feeds)
+            null[rows], best[rows], where = decode_padded(band, inside)
             span[rows] = where - np.array([pairs[r][1] for r in rows])[:, None]
         return Scored(relevance, null, best, span)
 

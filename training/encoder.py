@@ -6,7 +6,8 @@ Weights load from and save to the Hugging Face BERT names. Knows no tokenizer an
 """
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -26,6 +27,7 @@ class EncoderConfig:
     intermediate_size: int = 1536
     max_position_embeddings: int = 512
     type_vocab_size: int = 2
+    exit_layer: int = 0  # a reader also answers after this many layers; 0: only after the last
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, cu: Tensor, longest: int) -> Tensor:
@@ -70,35 +72,39 @@ class Encoder(nn.Module):
         self.norm = nn.LayerNorm(c.hidden_size, eps=1e-12)
         self.layers = nn.ModuleList(Layer(c) for _ in range(c.num_hidden_layers))
 
-    def forward(self, ids: Tensor, types: Tensor, positions: Tensor, cu: Tensor, longest: int) -> Tensor:
-        """Flat [tokens] -> [tokens, hidden]."""
+    def embed(self, ids: Tensor, types: Tensor, positions: Tensor) -> Tensor:
         x = self.norm(self.words(ids) + self.types(types) + self.positions(positions))
-        x = F.dropout(x, self.dropout, self.training)
-        for layer in self.layers:
+        return F.dropout(x, self.dropout, self.training)
+
+    def run(self, x: Tensor, cu: Tensor, longest: int, layers: slice) -> Tensor:
+        for layer in self.layers[layers]:
             x = layer(x, cu, longest, self.dropout)
         return x
 
+    def forward(self, ids: Tensor, types: Tensor, positions: Tensor, cu: Tensor, longest: int) -> Tensor:
+        """Flat [tokens] -> [tokens, hidden]."""
+        return self.run(self.embed(ids, types, positions), cu, longest, slice(None))
 
-class Reader(nn.Module):
+
+Output = tuple[Tensor, Tensor, Tensor]  # ends [tokens, 2], band [tokens, SPAN_WIDTH], relevance [sequences]
+
+
+class Heads(nn.Module):
     """Relevance of a passage to a question, and the answer's span: s_i + e_j + a bilinear term, CLS = no answer."""
 
-    def __init__(self, c: EncoderConfig, dropout: float = 0.1, pair: int = 64) -> None:
+    def __init__(self, hidden: int, pair: int) -> None:
         super().__init__()
-        self.encoder = Encoder(c, dropout)
-        self.ends = nn.Linear(c.hidden_size, 2)
-        self.left = nn.Linear(c.hidden_size, pair)
-        self.right = nn.Linear(c.hidden_size, pair)
-        self.pool = nn.Linear(c.hidden_size, c.hidden_size)
-        self.relevance = nn.Linear(c.hidden_size, 1)
+        self.ends = nn.Linear(hidden, 2)
+        self.left = nn.Linear(hidden, pair)
+        self.right = nn.Linear(hidden, pair)
+        self.pool = nn.Linear(hidden, hidden)
+        self.relevance = nn.Linear(hidden, 1)
         for m in (self.ends, self.left, self.right, self.pool, self.relevance):
             nn.init.normal_(m.weight, std=0.02)
             nn.init.zeros_(m.bias)
 
-    def forward(
-        self, ids: Tensor, types: Tensor, positions: Tensor, cu: Tensor, longest: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """-> ends [tokens, 2], band [tokens, SPAN_WIDTH] (start t, end t+d), relevance [sequences]."""
-        x = self.encoder(ids, types, positions, cu, longest)
+    def forward(self, x: Tensor, cu: Tensor) -> Output:
+        """``band[t, d]`` scores the answer from token t to token t + d."""
         ends = self.ends(x).float()
         left, right = self.left(x), F.pad(self.right(x), (0, 0, 0, SPAN_WIDTH))
         windows = right.unfold(0, SPAN_WIDTH, 1)[: len(x)]  # [tokens, pair, width]
@@ -106,8 +112,46 @@ class Reader(nn.Module):
         shifted = F.pad(ends[:, 1], (0, SPAN_WIDTH)).unfold(0, SPAN_WIDTH, 1)[: len(x)]
         band = ends[:, :1] + shifted + pair
         first = x[cu[:-1].long().clamp(max=len(x) - 1)]
-        relevance = self.relevance(torch.tanh(self.pool(first))).float()[:, 0]
-        return ends, band, relevance
+        return ends, band, self.relevance(torch.tanh(self.pool(first))).float()[:, 0]
+
+
+class Reader(nn.Module):
+    """The encoder with heads after its last layer and, where ``exit_layer`` says so, a second set after that layer."""
+
+    def __init__(self, c: EncoderConfig, dropout: float = 0.1, pair: int = 64) -> None:
+        super().__init__()
+        self.encoder = Encoder(c, dropout)
+        self.heads = Heads(c.hidden_size, pair)
+        self.early = Heads(c.hidden_size, pair) if c.exit_layer else None
+
+    def states(
+        self, ids: Tensor, types: Tensor, positions: Tensor, cu: Tensor, longest: int
+    ) -> tuple[Tensor, Tensor | None]:
+        """-> hidden states [tokens, hidden] after the last layer, and after the exit layer if there is one."""
+        e, at = self.encoder, self.encoder.config.exit_layer
+        middle = e.run(e.embed(ids, types, positions), cu, longest, slice(at))
+        return e.run(middle, cu, longest, slice(at, None)), middle if at else None
+
+    def answer(self, x: Tensor, middle: Tensor | None, cu: Tensor) -> list[Output]:
+        """The last layer's output, then the exit layer's."""
+        early = [self.early(middle, cu)] if self.early is not None and middle is not None else []
+        return [self.heads(x, cu), *early]
+
+    def forward(self, ids: Tensor, types: Tensor, positions: Tensor, cu: Tensor, longest: int) -> list[Output]:
+        return self.answer(*self.states(ids, types, positions, cu, longest), cu)
+
+
+class WordHead(nn.Module):
+    """BERT's masked-language head over chosen tokens; the word embeddings are given, so it holds few weights."""
+
+    def __init__(self, c: EncoderConfig) -> None:
+        super().__init__()
+        self.transform = nn.Linear(c.hidden_size, c.hidden_size)
+        self.norm = nn.LayerNorm(c.hidden_size, eps=1e-12)
+        self.bias = nn.Parameter(torch.zeros(c.vocab_size))
+
+    def forward(self, x: Tensor, words: Tensor) -> Tensor:
+        return F.linear(self.norm(F.gelu(self.transform(x))), words, self.bias.to(words.dtype))
 
 
 def _names(c: EncoderConfig) -> dict[str, str]:
@@ -151,13 +195,24 @@ def encoder_to_bert(state: dict[str, Tensor], c: EncoderConfig) -> dict[str, Ten
     return tensors
 
 
-def load_encoder(folder: Path, dropout: float = 0.1) -> Encoder:
-    """From a Hugging Face BERT folder (config.json, model.safetensors)."""
+def load_encoder(folder: Path, dropout: float = 0.1, layers: Sequence[int] = (), exit_layer: int = 0) -> Encoder:
+    """From a Hugging Face BERT folder (config.json, model.safetensors). ``layers`` repeats or drops layers."""
     raw = json.loads((folder / "config.json").read_text())
-    config = EncoderConfig(**{k: raw[k] for k in EncoderConfig.__dataclass_fields__})
+    config = EncoderConfig(**{k: raw[k] for k in EncoderConfig.__dataclass_fields__ if k in raw})
     tensors = {k.removeprefix("bert."): v for k, v in load_file(folder / "model.safetensors").items()}
+    state = {k: v.float() for k, v in encoder_from_bert(tensors, config).items()}
+    order = list(layers) or list(range(config.num_hidden_layers))
+    config = replace(config, num_hidden_layers=len(order), exit_layer=exit_layer)
     encoder = Encoder(config, dropout)
-    encoder.load_state_dict(encoder_from_bert(tensors, config))
+    encoder.load_state_dict(
+        {k: v for k, v in state.items() if not k.startswith("layers.")}
+        | {
+            f"layers.{i}.{k.split('.', 2)[2]}": v
+            for i, source in enumerate(order)
+            for k, v in state.items()
+            if k.startswith(f"layers.{source}.")
+        }
+    )
     return encoder
 
 
@@ -167,10 +222,10 @@ def save_encoder(state: dict[str, Tensor], config: EncoderConfig, path: Path) ->
     save_file(tensors, path, metadata={"format": "pt"})
 
 
-def load_reader(start: Path, dropout: float = 0.1) -> Reader:
-    """``start`` is a BERT folder (fresh heads) or a reader's .safetensors file written by save_reader."""
+def load_reader(start: Path, dropout: float = 0.1, layers: Sequence[int] = (), exit_layer: int = 0) -> Reader:
+    """``start`` is a BERT folder (fresh heads, ``layers`` and ``exit_layer`` count) or a file of save_reader."""
     if start.is_dir():
-        encoder = load_encoder(start, dropout)
+        encoder = load_encoder(start, dropout, layers, exit_layer)
         reader = Reader(encoder.config, dropout)
         reader.encoder = encoder
         return reader

@@ -1,17 +1,19 @@
 """python -m training.evaluate FILE --reader reader.onnx --embedder model.onnx --tokenizer tokenizer.json
 
 Prints the table of the reader, the reranker and the whole pipeline on any SQuAD-format file (``--split val`` or
-``test`` takes the held-out articles of SQuAD's train file). ``--calibration FILE`` uses its thresholds;
-``--calibrate FILE`` fits them on this data and writes them, so never do both on the same split. ``.safetensors``
-readers and BERT folders run by torch. ``--questions N`` takes an evenly spread sample.
+``test`` takes the held-out articles of SQuAD's train file). Where a question has several reference answers the best
+match counts; questions without an answer are left out. ``--calibration FILE`` uses its thresholds; ``--calibrate FILE``
+fits them on this data and writes the product's calibration.json, so never do both on the same split. ``.safetensors``
+readers and BERT folders run by torch. ``--questions N`` takes an evenly spread sample, ``--gold-only`` stops after
+reading the answering passages.
 """
 
 import argparse
 import json
 import re
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,10 @@ from training.search import fuse, keyword_search
 from training.store import Shape, load_tokenizer, pair_tokens
 
 DEPTH = 20  # passages that are reranked and read
+NEAR = 5  # of them the answer is chosen among
+ODDS_WEIGHT = 0.2  # of the log odds of an answer beside the relevance, where the answer is chosen
+FEATURES = ["relevance", "log odds of an answer against none", "log probability of the span among spans"]
+Calibration = dict[str, Any]  # as written to calibration.json
 SHAPE = Shape()
 _EDGE = re.compile(r"^[\s,.;:]+|[\s,;:]+$")
 
@@ -52,7 +58,7 @@ class Pairs:
         return _EDGE.sub("", self.flat.passages[passage][1][offsets[first][0] : offsets[last][1]])
 
 
-def logistic(x: NDArray[np.float64], y: NDArray[np.float64], steps: int = 50) -> NDArray[np.float64]:
+def logistic(x: NDArray[np.float64], y: NDArray[np.float64], steps: int = 50) -> dict[str, Any]:
     """Weights and bias by Newton's method with a little ridge."""
     x = np.concatenate([x, np.ones((len(x), 1))], 1)
     w = np.zeros(x.shape[1])
@@ -60,11 +66,12 @@ def logistic(x: NDArray[np.float64], y: NDArray[np.float64], steps: int = 50) ->
         p = 1 / (1 + np.exp(-x @ w))
         h = (x * (p * (1 - p))[:, None]).T @ x + 1e-3 * np.eye(len(w))
         w += np.linalg.solve(h, x.T @ (y - p) - 1e-3 * w)
-    return w
+    return {"weights": w[:-1].tolist(), "bias": float(w[-1])}
 
 
-def probability(w: Sequence[float], features: NDArray[np.floating]) -> NDArray[np.float64]:
-    return 1 / (1 + np.exp(-(features @ np.array(w[:-1]) + w[-1])))
+def probability(fitted: dict[str, Any], features: NDArray[np.float64]) -> NDArray[np.float64]:
+    z = np.exp(-(features @ np.array(fitted["weights"]) + fitted["bias"]))
+    return np.asarray(1 / (1 + z), np.float64)
 
 
 def best_threshold(p: NDArray[np.float64], y: NDArray[np.bool_], most_wrong: float | None = None) -> float:
@@ -76,32 +83,44 @@ def best_threshold(p: NDArray[np.float64], y: NDArray[np.bool_], most_wrong: flo
     return float(p[order][int(right.argmax())])
 
 
+def scores(texts: Sequence[str], answers: Sequence[Sequence[str]], name: str) -> dict[str, float]:
+    kinds = {"exact match": metrics.exact_match, "F1": metrics.f1}
+    return {
+        f"{name}: {kind}": float(np.mean([metric(t, a) for t, a in zip(texts, answers, strict=True)]))
+        for kind, metric in kinds.items()
+    }
+
+
+def gold_passages(
+    pairs: Pairs, reader: backends.ReaderBackend, asked: NDArray[np.int64]
+) -> tuple[dict[str, float], backends.Scored]:
+    """What is read in the answering passages, with and without the document's title -> table, Scored with it."""
+    questions = [pairs.flat.questions[i] for i in asked]
+    answers = [[a for _, a in q[2]] for q in questions]
+    read, table = [], {}
+    for name, context in (("gold passage", True), ("gold passage, no title", False)):
+        out = reader.score([pairs.pair(i, q[1], context) for i, q in zip(asked, questions, strict=True)])
+        table |= scores([pairs.text(q[1], s) for q, s in zip(questions, out.span, strict=True)], answers, name)
+        read.append(out)
+    return table, read[0]
+
+
 def evaluate(
     flat: Flat,
     pairs: Pairs,
     reader: backends.ReaderBackend,
     embed: Callable[[Sequence[str]], backends.Floats],
-    calibration: dict[str, list[float]] | None,
+    calibration: Calibration | None,
     asked: NDArray[np.int64],
     workers: int,
-) -> tuple[dict[str, float], dict[str, list[float]]]:
+) -> tuple[dict[str, float], Calibration]:
     """-> the table's rows and the calibration (fitted here when none is given)."""
     fit = calibration is None
-    cal: dict[str, list[float]] = dict(calibration or {})
-    table: dict[str, float] = {}
+    cal: Calibration = calibration or {"features": FEATURES, "answer_odds_weight": ODDS_WEIGHT}
     questions = [flat.questions[i] for i in asked]
     gold = np.array([q[1] for q in questions])
     answers = [[a for _, a in q[2]] for q in questions]
-
-    for name, context in (("gold passage", True), ("gold passage, no title", False)):
-        out = reader.score([pairs.pair(q, g, context) for q, g in zip(asked, gold, strict=True)])
-        texts = [pairs.text(g, s) for g, s in zip(gold, out.span, strict=True)]
-        table[f"{name}: exact match"] = np.mean(
-            [metrics.exact_match(t, a) for t, a in zip(texts, answers, strict=True)]
-        )
-        table[f"{name}: F1"] = np.mean([metrics.f1(t, a) for t, a in zip(texts, answers, strict=True)])
-        if context:
-            with_gold = out
+    table, with_gold = gold_passages(pairs, reader, asked)
 
     keyword = keyword_search(flat.passages, [q[0] for q in questions], 50, workers)
     plain_texts = [plain(t) for _, t in flat.passages]
@@ -116,11 +135,11 @@ def evaluate(
     x = np.concatenate([with_gold.features()[rows], without.features()]).astype(np.float64)
     y = np.repeat([True, False], len(rows))
     if fit:
-        cal["passage"] = logistic(x, y.astype(float)).tolist()
+        cal["passage"] = logistic(x, y.astype(float))
     p = probability(cal["passage"], x)
     if fit:
-        cal["passage_threshold"] = [best_threshold(p, y)]
-    table["no-answer decision: accuracy"] = np.mean((p >= cal["passage_threshold"][0]) == y)
+        cal["passage"]["threshold"] = best_threshold(p, y)
+    table["no-answer decision: accuracy"] = float(np.mean((p >= cal["passage"]["threshold"]) == y))
 
     vectors = embed([f"{c}\n{t}" if c else t for c, t in flat.passages])
     queries = embed([q[0] for q in questions])
@@ -129,33 +148,31 @@ def evaluate(
     fused = fuse(dense, keyword, DEPTH)
     run = Run(pairs, reader, asked, fused)
     if fit:
-        weights = [(run.rank_accuracy(gold, a), a) for a in (0.0, 0.1, 0.2, 0.35, 0.5, 1.0)]
-        cal["rank_odds_weight"] = [max(weights)[1]]
-    order = run.order(cal["rank_odds_weight"][0])
+        cal["rank_odds_weight"] = max((run.rank_accuracy(gold, a), a) for a in (0.0, 0.1, 0.2, 0.35, 0.5, 1.0))[1]
+    order = run.order(cal["rank_odds_weight"])
     hit = np.take_along_axis(fused, order, 1) == gold[:, None]
     for k in (1, 5):
         table[f"reranked: answering passage at {k}"] = hit[:, :k].any(1).mean()
     if fit:
         tried = [(run.answer_f1(order, b, answers), b) for b in (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)]
-        cal["answer_span_weight"] = [max(tried)[1]]
-    texts, chosen = run.answers(order, cal["answer_span_weight"][0])
-    table["pipeline: exact match"] = np.mean([metrics.exact_match(t, a) for t, a in zip(texts, answers, strict=True)])
-    table["pipeline: F1"] = np.mean([metrics.f1(t, a) for t, a in zip(texts, answers, strict=True)])
+        cal["answer_span_weight"] = max(tried)[1]
+    texts, chosen = run.answers(order, cal["answer_span_weight"])
+    table |= scores(texts, answers, "pipeline")
 
     # the question's own article taken out of the index
     own = flat.article[gold]
     dense = top(queries, vectors, own, flat.article, 50)
     left = np.where(flat.article[np.maximum(keyword, 0)] == own[:, None], -1, keyword)
     away = Run(pairs, reader, asked, fuse(dense, left, DEPTH))
-    _, away_chosen = away.answers(away.order(cal["rank_odds_weight"][0]), cal["answer_span_weight"][0])
+    _, away_chosen = away.answers(away.order(cal["rank_odds_weight"]), cal["answer_span_weight"])
     x = np.concatenate([chosen, away_chosen]).astype(np.float64)
     y = np.repeat([True, False], len(questions))
     if fit:
-        cal["answer"] = logistic(x, y.astype(float)).tolist()
+        cal["answer"] = logistic(x, y.astype(float))
     p = probability(cal["answer"], x)
     if fit:
-        cal["answer_threshold"] = [best_threshold(p, y, 0.08)]
-    found = p >= cal["answer_threshold"][0]
+        cal["answer"]["threshold"] = best_threshold(p, y, 0.08)
+    found = p >= cal["answer"]["threshold"]
     table["article removed: refused"] = 1 - found[len(questions) :].mean()
     table["article present: wrongly refused"] = 1 - found[: len(questions)].mean()
     return {k: float(v) for k, v in table.items()}, cal
@@ -193,9 +210,7 @@ class Run:
     ) -> None:
         self.pairs, self.candidates = pairs, candidates
         where = np.argwhere(candidates >= 0)
-        began = time.time()
         scored = reader.score([pairs.pair(asked[i], candidates[i, j]) for i, j in where])
-        self.milliseconds = 1000 * (time.time() - began) / len(asked)
         self.features = np.full((*candidates.shape, 3), -99.0, np.float32)
         self.features[where[:, 0], where[:, 1]] = scored.features()
         self.span = np.zeros((*candidates.shape, 2), np.int64)
@@ -210,9 +225,9 @@ class Run:
 
     def answers(self, order: NDArray[np.int64], span_weight: float) -> tuple[list[str], backends.Floats]:
         """The answer among the first five passages and the features of the passage it stands in."""
-        near = order[:, :5]
+        near = order[:, :NEAR]
         f = np.take_along_axis(self.features, near[..., None], 1)
-        pick = (f[..., 0] + 0.2 * f[..., 1] + span_weight * f[..., 2]).argmax(1)
+        pick = (f[..., 0] + ODDS_WEIGHT * f[..., 1] + span_weight * f[..., 2]).argmax(1)
         chosen = near[np.arange(len(near)), pick]
         texts = [
             self.pairs.text(self.candidates[i, c], self.span[i, c]) if self.candidates[i, c] >= 0 else ""
@@ -225,12 +240,18 @@ class Run:
         return float(np.mean([metrics.f1(t, a) for t, a in zip(texts, answers, strict=True)]))
 
 
+def embedder(path: Path, tokenizer: Path, threads: int) -> Callable[[Sequence[str]], backends.Floats]:
+    made = load_tokenizer(tokenizer)
+    return backends.torch_embedder(path, made) if path.is_dir() else backends.onnx_embedder(path, made, threads)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path)
     parser.add_argument("--split", choices=("all", "val", "test"), default="all")
     parser.add_argument("--reader", type=Path, nargs="+", required=True)
-    parser.add_argument("--embedder", type=Path, required=True)
+    parser.add_argument("--embedder", type=Path, default=None, help="not needed with --gold-only")
+    parser.add_argument("--gold-only", action="store_true")
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--calibration", type=Path, default=None)
     parser.add_argument("--calibrate", type=Path, default=None)
@@ -243,22 +264,20 @@ def main() -> None:
     pairs = Pairs(flat, args.tokenizer)
     count = min(args.questions or len(flat.questions), len(flat.questions))
     asked = np.linspace(0, len(flat.questions) - 1, count).astype(np.int64)
-    tokenizer = load_tokenizer(args.tokenizer)
-    embed = (
-        backends.torch_embedder(args.embedder, tokenizer)
-        if args.embedder.is_dir()
-        else backends.onnx_embedder(args.embedder, tokenizer, args.threads)
-    )
     cal = json.loads(args.calibration.read_text()) if args.calibration else None
     tables = []
     for path in args.reader:
         onnx = path.suffix == ".onnx"
         reader = backends.OnnxReader(path, args.threads) if onnx else backends.TorchReader(path)
-        table, fitted = evaluate(flat, pairs, reader, embed, cal, asked, args.threads)
+        if args.gold_only:
+            table, fitted = gold_passages(pairs, reader, asked)[0], None
+        else:
+            embed = embedder(args.embedder, args.tokenizer, args.threads)
+            table, fitted = evaluate(flat, pairs, reader, embed, cal, asked, args.threads)
         tables.append(table)
         print(f"\n{path.name} on {count} questions, {len(flat.passages)} passages ({args.file.name} {args.split})")
         print("\n".join(f"{k:42s} {100 * v:6.2f}" for k, v in table.items()), flush=True)
-        if args.calibrate:
+        if args.calibrate and fitted:
             args.calibrate.write_text(json.dumps(fitted, indent=2) + "\n")
     if args.json:
         args.json.write_text(json.dumps(tables, indent=2) + "\n")

@@ -1,7 +1,7 @@
 """python -m training.export_reader --reader out/final.safetensors --tokenizer MINILM/tokenizer.json --out out/reader
 
 Writes ``reader-fp32.onnx`` (padded batches: input_ids, attention_mask, token_type_ids [batch, length] ->
-relevance [batch], ends [batch, length, 2], band [batch, length, 30]) and ``reader.onnx``, its int8 version (weights per
+relevance [batch], band [batch, length, 30]) and ``reader.onnx``, its int8 version (weights per
 channel, activations dynamic), and copies the tokenizer. ``--embedder FOLDER`` writes an embedder the same way.
 Checks the fp32 graph against torch.
 """
@@ -46,11 +46,12 @@ class PaddedEncoder(nn.Module):
 class PaddedReader(nn.Module):
     def __init__(self, reader: Reader) -> None:
         super().__init__()
+        assert not reader.encoder.config.exit_layer, "cut the reader at its exit layer first (cut_reader)"
         self.reader = reader
         self.body = PaddedEncoder(reader.encoder)
 
-    def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        r = self.reader
+    def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:
+        r = self.reader.heads
         x = self.body(ids, mask, types)
         ends = r.ends(x)
         left, right = r.left(x), F.pad(r.right(x), (0, 0, 0, SPAN_WIDTH))
@@ -60,7 +61,7 @@ class PaddedReader(nn.Module):
         pairs = left @ right.transpose(1, 2) * scale + last[:, None]
         columns = torch.arange(length)[:, None] + torch.arange(SPAN_WIDTH)[None]
         band = torch.gather(pairs, 2, columns[None].expand(ids.shape[0], -1, -1)) + ends[..., :1]
-        return r.relevance(torch.tanh(r.pool(x[:, 0])))[:, 0], ends, band
+        return r.relevance(torch.tanh(r.pool(x[:, 0])))[:, 0], band
 
 
 class PaddedEmbedder(nn.Module):
@@ -121,7 +122,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     if args.reader:
         module: nn.Module = PaddedReader(load_reader(args.reader)).eval()
-        axes = {"relevance": {0: "batch"}, "ends": {0: "batch", 1: "length"}, "band": {0: "batch", 1: "length"}}
+        axes = {"relevance": {0: "batch"}, "band": {0: "batch", 1: "length"}}
         name = "reader"
     else:
         module = PaddedEmbedder(load_encoder(args.embedder)).eval()

@@ -220,6 +220,34 @@ def pack(items: Sequence[tuple[NDArray[np.int64], int, int, NDArray[np.int32] | 
     return Batch(ids, types, positions, inside, sequence, cu, spans, label, has_span)
 
 
+def mask_words(batch: Batch, rate: float, rng: np.random.Generator) -> dict[str, NDArray[np.int64]]:
+    """Hides runs of passage tokens in place, never answers -> ``where`` they stood and what they were (-100: none).
+
+    Both have a fixed length. Four of five hidden tokens become MASK, one of ten another word, one of ten stays.
+    """
+    n = len(batch.ids)
+    free = batch.inside.copy()
+    for spans in batch.spans[batch.has_span & (batch.label > 0)]:
+        for first, last in spans[spans[:, 0] >= 0]:
+            free[first : last + 1] = False
+    shares = np.array([0.42, 0.24, 0.16, 0.10, 0.08])  # runs of 1 to 5 tokens
+    starts = np.flatnonzero(rng.random(n) < rate / (shares @ np.arange(1, 6)))
+    lengths = rng.choice(np.arange(1, 6), len(starts), p=shares)
+    hidden = np.zeros(n, np.bool_)
+    for d in range(5):
+        hidden[np.minimum(starts[lengths > d] + d, n - 1)] = True
+    at = np.flatnonzero(hidden & free)
+    most = int(1.2 * rate * n)
+    at = rng.permutation(at)[:most]
+    where, words = np.zeros(most, np.int64), np.full(most, -100, np.int64)
+    where[: len(at)], words[: len(at)] = at, batch.ids[at]
+    kind = rng.random(len(at))
+    batch.ids[at[kind < 0.8]] = MASK
+    other = at[(kind >= 0.8) & (kind < 0.9)]
+    batch.ids[other] = rng.integers(1000, 30522, len(other))
+    return {"where": where, "words": words}
+
+
 def groups(
     store: Store, order: NDArray[np.int64], size: int, shape: Shape, rng: np.random.Generator, drop_context: float
 ) -> Iterator[list[tuple[NDArray[np.int64], int, int, NDArray[np.int32] | None, float]]]:

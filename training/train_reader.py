@@ -2,9 +2,11 @@
 
 Trains the joint reader and reranker. ``--train`` takes stores with a repeat factor (``a.npz:2``). A group is a
 question with its answering passage and ``--group`` - 1 negatives. The losses: joint span (start, end) over the
-passage and CLS as "no answer"; start and end apart; relevance by itself and against the group. ``--teachers`` are
-readers whose averaged distributions are followed too. The average of the weights over the last part of training is
-saved. A smaller card: lower ``--tokens``; without a card it runs too, slowly.
+passage and CLS as "no answer"; start and end apart; relevance by itself and against the group. ``--layers`` stacks
+the folder's layers into a deeper network, ``--exit`` gives it heads after that layer too, which learn the same at half
+the weight. ``--mask`` hides words and learns to guess them (pre-training; the guessing head is not saved).
+``--teachers`` are readers whose averaged distributions are followed too. The average of the weights over the last part
+of training is saved. A smaller card: lower ``--tokens``; without a card it runs too, slowly.
 """
 
 import argparse
@@ -12,17 +14,19 @@ import copy
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
-from training.encoder import SPAN_WIDTH, Reader, load_reader, save_reader
-from training.store import Batch, Shape, Store, batches
+from training.encoder import SPAN_WIDTH, Output, Reader, WordHead, load_reader, save_reader
+from training.store import Batch, Ragged, Shape, Store, batches, mask_words
 
 LOW = -30000.0
+EARLY = 0.5  # weight of the exit layer's losses
 
 
 def padded(values: Tensor, cu: Tensor, longest: int, fill: float) -> Tensor:
@@ -46,7 +50,7 @@ def span_masks(inside: Tensor, sequence: Tensor, cu: Tensor) -> tuple[Tensor, Te
 class Distributions:
     """Log probabilities of joint spans, starts, ends and the relevance logits of one batch."""
 
-    def __init__(self, out: tuple[Tensor, Tensor, Tensor], b: dict[str, Tensor], longest: int) -> None:
+    def __init__(self, out: Output, b: dict[str, Tensor], longest: int) -> None:
         ends, band, self.relevance = out
         single, pairs = span_masks(b["inside"], b["sequence"], b["cu"])
         cu, sequence = b["cu"], b["sequence"]
@@ -60,14 +64,25 @@ class Distributions:
         self.pairs, self.single = pairs, single
 
 
-def supervised(d: Distributions, b: dict[str, Tensor], group: int, null_weight: float) -> dict[str, Tensor]:
+def labelled(joint: Tensor, b: dict[str, Tensor]) -> Tensor:
+    """[sequences] log probability of all labelled spans together; LOW where none fits."""
     starts, stops = b["spans"].unbind(-1)  # [sequences, MAX_SPANS]
-    known = starts >= 0
     width = stops - starts
-    weight = b["has_span"] * torch.where(b["label"] > 0, 1.0, null_weight)
-    fits = known & (width < SPAN_WIDTH)
+    fits = (starts >= 0) & (width < SPAN_WIDTH)
     s, w = starts.clamp(min=0), width.clamp(0, SPAN_WIDTH - 1)
-    joint = torch.logsumexp(d.joint[s, w].masked_fill(~fits, LOW), 1)
+    return torch.logsumexp(joint[s, w].masked_fill(~fits, LOW), 1)
+
+
+def supervised(d: Distributions, b: dict[str, Tensor], group: int, null_weight: float) -> dict[str, Tensor]:
+    """``belief``, where the batch has it, weighs the labelled spans."""
+    starts, stops = b["spans"].unbind(-1)
+    known = starts >= 0
+    weight = b["has_span"] * torch.where(b["label"] > 0, 1.0, null_weight)
+    if "belief" in b:
+        weight = weight * b["belief"]
+    fits = known & (stops - starts < SPAN_WIDTH)
+    s = starts.clamp(min=0)
+    joint = labelled(d.joint, b)
     apart = torch.logsumexp((d.ends[s, 0] + d.ends[stops.clamp(min=0), 1]).masked_fill(~known, LOW), 1)
     use = weight * fits.any(1)
     label, counted = b["label"].clamp(min=0), b["label"] >= 0
@@ -102,16 +117,12 @@ def distilled(d: Distributions, teacher: dict[str, Tensor], b: dict[str, Tensor]
 
 
 @torch.no_grad()
-def teach(teachers: Sequence[Reader], b: dict[str, Tensor], shape: Shape, group: int) -> dict[str, Tensor]:
-    out: dict[str, Tensor] = {}
-    for t in teachers:
-        d = Distributions(t(b["ids"], b["types"], b["positions"], b["cu"], shape.longest), b, shape.longest)
-        part = {"joint": d.joint.exp(), "ends": d.ends.exp(), "relevance": d.relevance.sigmoid()}
-        if group > 1:
-            part["rank"] = d.relevance.view(-1, group).softmax(1)
-        for k, v in part.items():
-            out[k] = out[k] + v / len(teachers) if k in out else v / len(teachers)
-    return out
+def teach_one(teacher: Reader, b: dict[str, Tensor], longest: int, group: int) -> dict[str, Tensor]:
+    d = Distributions(teacher(b["ids"], b["types"], b["positions"], b["cu"], longest)[0], b, longest)
+    part = {"joint": d.joint.exp(), "ends": d.ends.exp(), "relevance": d.relevance.sigmoid()}
+    if group > 1:
+        part["rank"] = d.relevance.view(-1, group).softmax(1)
+    return part
 
 
 def tensors(batch: Batch) -> dict[str, Tensor]:
@@ -126,16 +137,20 @@ class Stream(torch.utils.data.IterableDataset[dict[str, Tensor]]):
         info = torch.utils.data.get_worker_info()
         share = (info.id, info.num_workers) if info else (0, 1)
         a = self.args
+        rng = np.random.default_rng([a.seed, share[0]])
         for batch in batches(self.store, a.group, self.shape, a.seed, a.epochs, a.drop_context, share, a.limit):
-            yield tensors(batch)
+            words = mask_words(batch, a.mask, rng) if a.mask else {}
+            yield tensors(batch) | {k: torch.from_numpy(v) for k, v in words.items()}
 
 
-def read_stores(specs: Sequence[str]) -> Store:
+def read_stores(specs: Sequence[str], ask: bool = True) -> Store:
+    """``ask`` False: the questions are left empty, so that a reader learns what is asked about."""
     parts = []
     for spec in specs:
         path, _, times = spec.partition(":")
         parts += [Store.load(Path(path))] * int(times or 1)
-    return Store.join(parts) if len(parts) > 1 else parts[0]
+    store = Store.join(parts) if len(parts) > 1 else parts[0]
+    return store if ask else replace(store, questions=Ragged.of([()] * len(store)))
 
 
 def parameter_groups(model: Reader, lr: float, layer_decay: float, weight_decay: float) -> list[dict[str, object]]:
@@ -150,16 +165,47 @@ def parameter_groups(model: Reader, lr: float, layer_decay: float, weight_decay:
     return [{"params": ps, "lr": lr * s, "weight_decay": w, "peak": lr * s} for (s, w), ps in groups.items()]
 
 
-def main() -> None:
+class Losses:
+    """One batch in, the named losses out; what is compiled."""
+
+    def __init__(self, args: argparse.Namespace, model: Reader, words: WordHead | None, shape: Shape) -> None:
+        self.args, self.model, self.words, self.shape = args, model, words, shape
+
+    def __call__(self, b: dict[str, Tensor], teacher: dict[str, Tensor]) -> dict[str, Tensor]:
+        a = self.args
+        x, middle = self.model.states(b["ids"], b["types"], b["positions"], b["cu"], self.shape.longest)
+        losses: dict[str, Tensor] = {}
+        if self.words is not None:
+            guessed = self.words(x[b["where"]], self.model.encoder.words.weight)
+            losses["words"] = F.cross_entropy(guessed.float(), b["words"], ignore_index=-100)
+        if teacher and a.belief:
+            told = labelled(teacher["joint"].clamp(min=1e-9).log(), b).exp().clamp(max=1.0)
+            b = b | {"belief": torch.where(b["label"] > 0, told, 1.0)}
+        for early, out in enumerate(self.model.answer(x, middle, b["cu"])):
+            d = Distributions(out, b, self.shape.longest)
+            some = {k: a.hard * v for k, v in supervised(d, b, a.group, a.null_weight).items()} if a.hard else {}
+            if teacher:
+                some |= {k: a.soft * v for k, v in distilled(d, teacher, b, a.group).items()}
+            losses |= {("early_" if early else "") + k: (EARLY if early else 1.0) * v for k, v in some.items()}
+        return losses
+
+
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--start", type=Path, required=True)
     parser.add_argument("--train", nargs="+", required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--layers", type=lambda t: [int(x) for x in t.split(",")], default=[], help="0,1,2,1,2")
+    parser.add_argument("--exit", type=int, default=0)
+    parser.add_argument("--mask", type=float, default=0.0, help="share of the words to hide")
+    parser.add_argument("--no-question", action="store_true", help="learn what is asked about")
     parser.add_argument("--teachers", type=Path, nargs="*", default=[])
     parser.add_argument("--hard", type=float, default=1.0, help="weight of the labels beside the teachers")
+    parser.add_argument("--belief", action="store_true", help="answers count as much as the teachers believe them")
     parser.add_argument("--soft", type=float, default=1.0, help="weight of the teachers")
     parser.add_argument("--group", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--minutes", type=float, default=None, help="end the schedule by the clock")
     parser.add_argument("--limit", type=int, default=None, help="questions an epoch")
     parser.add_argument("--lr", type=float, default=3e-4)
     parser.add_argument("--layer-decay", type=float, default=0.9)
@@ -174,28 +220,27 @@ def main() -> None:
     parser.add_argument("--longest", type=int, default=384)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = arguments()
     torch.manual_seed(args.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     cuda = device.type == "cuda"
     shape = Shape(args.tokens, args.sequences // args.group * args.group, args.longest)
-    store = read_stores(args.train)
-    model = load_reader(args.start, args.dropout).to(device).train()
+    store = read_stores(args.train, not args.no_question)
+    model = load_reader(args.start, args.dropout, args.layers, args.exit).to(device).train()
     teachers = [load_reader(t).to(device).eval() for t in args.teachers]
-    optimizer = torch.optim.AdamW(
-        parameter_groups(model, args.lr, args.layer_decay, args.weight_decay), betas=(0.9, 0.98), fused=cuda
-    )
+    words = WordHead(model.encoder.config).to(device) if args.mask else None
+    parameters = parameter_groups(model, args.lr, args.layer_decay, args.weight_decay)
+    if words is not None:
+        parameters.append({"params": list(words.parameters()), "lr": args.lr, "weight_decay": 0.0, "peak": args.lr})
+    optimizer = torch.optim.AdamW(parameters, betas=(0.9, 0.98), fused=cuda)
     total = min(len(store), args.limit or len(store)) * args.epochs
-
-    def step_losses(b: dict[str, Tensor], teacher: dict[str, Tensor]) -> dict[str, Tensor]:
-        d = Distributions(model(b["ids"], b["types"], b["positions"], b["cu"], shape.longest), b, shape.longest)
-        losses = {k: args.hard * v for k, v in supervised(d, b, args.group, args.null_weight).items()}
-        if teacher:
-            losses |= {k: args.soft * v for k, v in distilled(d, teacher, b, args.group).items()}
-        return losses
-
-    run = torch.compile(step_losses, dynamic=False) if cuda else step_losses
-    show = torch.compile(teach, dynamic=False) if cuda else teach
+    losses_of = Losses(args, model, words, shape)
+    run = torch.compile(losses_of.__call__, dynamic=False) if cuda else losses_of
+    show = torch.compile(teach_one, dynamic=False) if cuda else teach_one
     averaged = {k: v.detach().clone() for k, v in model.state_dict().items()}
     loader = torch.utils.data.DataLoader(
         Stream(store, args, shape), batch_size=None, num_workers=args.workers, pin_memory=cuda,
@@ -206,12 +251,19 @@ def main() -> None:
     for batch in loader:
         groups = int((batch["label"] >= 0).sum()) // args.group
         done = seen / total
+        if step == 1:
+            began = time.time()  # the first step compiles
+        if args.minutes and step:
+            done = max(done, (time.time() - began) / 60 / args.minutes)
+            if done >= 1:
+                break
         rate = min(1.0, done / args.warmup if args.warmup else 1.0) * max(0.0, 1 - done)
         for g in optimizer.param_groups:
             g["lr"] = g["peak"] * max(rate, 1e-4)
         b = {k: v.to(device, non_blocking=True) for k, v in batch.items()}
         with torch.autocast(device.type, torch.bfloat16, enabled=cuda):
-            teacher = show(teachers, b, shape, args.group) if teachers else {}
+            told = [show(t, b, shape.longest, args.group) for t in teachers]
+            teacher = {k: sum(p[k] for p in told) / len(told) for k in told[0]} if told else {}
             losses = run(b, teacher)
         loss = torch.stack(list(losses.values())).sum()
         loss.backward()
@@ -227,9 +279,11 @@ def main() -> None:
             parts = " ".join(f"{k} {v.item():.3f}" for k, v in losses.items())
             if not math.isfinite(loss.item()):
                 raise SystemExit(f"the loss is {loss.item()} at step {step}")
-            print(f"step {step} {seen / total:.1%} {parts} {time.time() - began:.0f} s", flush=True)
+            print(f"step {step} {done:.1%} {parts} {time.time() - began:.0f} s", flush=True)
     save_reader(copy.deepcopy(averaged), model.encoder.config, args.out)
-    print(f"saved {args.out} after {step} steps, {time.time() - began:.0f} s", flush=True)
+    print(
+        f"saved {args.out} after {step} steps, {seen / len(store):.2f} epochs, {time.time() - began:.0f} s", flush=True
+    )
 
 
 if __name__ == "__main__":

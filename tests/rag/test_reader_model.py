@@ -56,6 +56,20 @@ def test_the_span_is_given_in_characters_of_the_passage() -> None:
     assert reading.probability > 0.9
 
 
+def test_the_span_that_other_likely_spans_overlap_is_settled_on() -> None:
+    class Torn(Session):
+        def run(self, names: Sequence[str], feeds: dict[str, Any]) -> list[Any]:
+            relevance, band = super().run(names, feeds)
+            at = int(np.flatnonzero(feeds["input_ids"][0] == WORDS.index("ada"))[0])
+            band[:] = -9.0
+            band[0, at - 2, 0] = 1.0  # alone the likeliest: "wet"
+            band[0, at, 0], band[0, at, 1], band[0, at + 1, 0] = 0.8, 0.8, 0.8
+            return [relevance, band]
+
+    (reading,) = reader(Torn()).read("who wrote it", [passage("wet the ada lovelace sea")])
+    assert reading.text == "ada lovelace"
+
+
 def test_hits_come_back_best_first_with_new_scores() -> None:
     texts = ["the sea is wet", "ada lovelace wrote it", "it is the sea", "wet", "the", "is"]
     hits = [Hit(Chunk(1, i, 0, 4, t, id=i), document(), 0.0) for i, t in enumerate(texts)]

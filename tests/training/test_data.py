@@ -127,16 +127,37 @@ def test_metrics_ignore_articles_case_and_punctuation() -> None:
     assert metrics.f1("red tower bridge", ["the tower"]) == pytest.approx(0.5)
 
 
+def test_the_best_of_several_references_counts() -> None:
+    assert metrics.exact_match("1912", ["in 1912", "the 1912"]) == 1
+    assert metrics.f1("red tower", ["a blue bridge far away", "the red tower of London", "red"]) == pytest.approx(2 / 3)
+
+
+def test_all_references_of_a_question_are_read(tmp_path: Path) -> None:
+    answers = [{"text": t, "answer_start": 4} for t in ("moon", "moon is", "moon")]
+    qas = [{"question": "What?", "answers": answers}, {"question": "Who?", "answers": [], "is_impossible": True}]
+    file = tmp_path / "dev.json"
+    context = "The moon is round."
+    file.write_text(json.dumps({"data": [{"title": "Sky", "paragraphs": [{"context": context, "qas": qas}]}]}))
+    flat = flatten(read_squad(file))
+    assert flat.questions == [("What?", 0, ((4, "moon"), (4, "moon is")))]
+
+
+def test_the_span_that_others_overlap_is_settled_on() -> None:
+    first, last = np.array([[0, 4, 4, 5]]), np.array([[0, 6, 7, 7]])
+    assert backends.settle(first, last, np.array([[0.3, 0.25, 0.25, 0.2]], np.float32)).tolist() == [2]
+    assert backends.settle(first, last, np.array([[0.9, 0.1, 0.1, 0.1]], np.float32)).tolist() == [0]
+
+
 def test_decoding_matches_a_plain_search_over_all_spans() -> None:
     rng = np.random.default_rng(0)
     length = 12
     band = rng.normal(size=(1, length, backends.SPAN_WIDTH)).astype(np.float32)
     inside = np.zeros((1, length), np.bool_)
     inside[0, 4:10] = True
-    null, best, span = backends.decode_padded(np.zeros((1, length, 2), np.float32), band, inside)
-    scores = {(s, e): float(band[0, s, e - s]) for s in range(4, 10) for e in range(s, 10)}
-    total = np.log(sum(np.exp(v) for v in scores.values()) + np.exp(band[0, 0, 0]))
+    null, best, span = backends.decode_padded(5 * band, inside)
+    scores = {(s, e): 5 * float(band[0, s, e - s]) for s in range(4, 10) for e in range(s, 10)}
+    total = np.log(sum(np.exp(v) for v in scores.values()) + np.exp(5 * band[0, 0, 0]))
     expected = max(scores, key=lambda k: scores[k])
     assert tuple(span[0]) == expected
     assert best[0] == pytest.approx(scores[expected] - total, abs=1e-5)
-    assert null[0] == pytest.approx(band[0, 0, 0] - total, abs=1e-5)
+    assert null[0] == pytest.approx(5 * band[0, 0, 0] - total, abs=1e-5)

@@ -1,5 +1,7 @@
 """Every trained part in a tiny setting on the CPU; needs torch, which the product itself does not."""
 
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +9,21 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the training recipes need torch")
 
-from training.encoder import EncoderConfig, Reader, attend, load_reader, save_reader  # noqa: E402
+from training.cut_reader import lower_part  # noqa: E402
+from training.encoder import (  # noqa: E402
+    Encoder,
+    EncoderConfig,
+    Reader,
+    attend,
+    load_encoder,
+    load_reader,
+    save_encoder,
+    save_reader,
+)
 from training.export_reader import PaddedReader  # noqa: E402
 from training.muon import orthogonalise  # noqa: E402
 from training.nano_model import Nano, NanoConfig, load_nano, save_nano  # noqa: E402
-from training.store import Shape, batches  # noqa: E402
+from training.store import Shape, batches, mask_words  # noqa: E402
 from training.train_reader import Distributions, supervised, tensors  # noqa: E402
 
 from .test_data import small_store  # noqa: E402
@@ -36,7 +48,7 @@ def test_the_reader_learns_four_passages_by_heart() -> None:
     first = last = 0.0
     for batch in batches(small_store(), 2, shape, seed=0, epochs=60, drop_context=0.0):
         b = tensors(batch)
-        d = Distributions(reader(b["ids"], b["types"], b["positions"], b["cu"], shape.longest), b, shape.longest)
+        d = Distributions(reader(b["ids"], b["types"], b["positions"], b["cu"], shape.longest)[0], b, shape.longest)
         loss = torch.stack(list(supervised(d, b, 2, 0.5).values())).sum()
         optimizer.zero_grad()
         loss.backward()
@@ -53,28 +65,88 @@ def test_attention_stays_within_a_sequence() -> None:
     torch.testing.assert_close(both[:2], alone)
 
 
-def test_the_padded_graph_equals_the_flat_model() -> None:
+def test_the_padded_graph_of_the_lower_layers_equals_the_flat_exit() -> None:
     torch.manual_seed(0)
-    reader = Reader(TOY).eval()
+    reader = Reader(replace(TOY, exit_layer=1)).eval()
     rows = [torch.tensor([3, 4, 5, 6, 7]), torch.tensor([8, 9, 10])]
     cu = torch.tensor([0, 5, 8], dtype=torch.int32)
     positions = torch.cat([torch.arange(5), torch.arange(3)])
     ids = torch.cat(rows)
-    ends, band, relevance = reader(ids, torch.zeros_like(ids), positions, cu, 5)
+    last, (_, band, relevance) = reader(ids, torch.zeros_like(ids), positions, cu, 5)
     padded, mask = torch.zeros(2, 5, dtype=torch.long), torch.zeros(2, 5, dtype=torch.long)
     for i, row in enumerate(rows):
         padded[i, : len(row)], mask[i, : len(row)] = row, 1
-    p_relevance, p_ends, p_band = PaddedReader(reader)(padded, mask, torch.zeros_like(padded))
+    p_relevance, p_band = PaddedReader(lower_part(reader).eval())(padded, mask, torch.zeros_like(padded))
     torch.testing.assert_close(p_relevance, relevance, atol=1e-4, rtol=1e-3)
-    torch.testing.assert_close(p_ends[1, :3], ends[5:8], atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(p_band[0, 1, :4], band[1, :4], atol=1e-4, rtol=1e-3)
+    assert not torch.allclose(last[2], relevance)
 
 
 def test_a_saved_reader_comes_back(tmp_path: Path) -> None:
-    reader = Reader(TOY)
-    save_reader(reader.state_dict(), TOY, tmp_path / "r.safetensors")
+    config = replace(TOY, exit_layer=1)
+    reader = Reader(config)
+    save_reader(reader.state_dict(), config, tmp_path / "r.safetensors")
     again = load_reader(tmp_path / "r.safetensors")
-    torch.testing.assert_close(again.ends.weight, reader.ends.weight.half().float())
+    assert again.early is not None
+    torch.testing.assert_close(again.heads.ends.weight, reader.heads.ends.weight.half().float())
+
+
+def test_layers_are_stacked_in_the_order_asked(tmp_path: Path) -> None:
+    encoder = Encoder(TOY)
+    (tmp_path / "config.json").write_text(json.dumps(asdict(TOY)))
+    save_encoder(encoder.state_dict(), TOY, tmp_path / "model.safetensors")
+    stacked = load_encoder(tmp_path, layers=[0, 1, 1])
+    assert stacked.config.num_hidden_layers == 3
+    torch.testing.assert_close(stacked.layers[2].up.weight, encoder.layers[1].up.weight.half().float())
+
+
+def test_training_runs_with_stacked_layers_an_exit_hidden_words_and_a_teacher(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training import train_reader
+
+    config = replace(TOY, vocab_size=30522)
+    (tmp_path / "config.json").write_text(json.dumps(asdict(config)))
+    save_encoder(Encoder(config).state_dict(), config, tmp_path / "model.safetensors")
+    store = tmp_path / "a.npz"
+    small_store().save(store)
+    common = ["--train", str(store), "--epochs", "2", "--tokens", "96", "--sequences", "24", "--longest", "32"]
+    common += ["--workers", "0"]
+
+    def run(*arguments: str) -> None:
+        monkeypatch.setattr("sys.argv", ["x", *common, *arguments])
+        train_reader.main()
+
+    base, student = str(tmp_path / "base.safetensors"), tmp_path / "student.safetensors"
+    run("--start", str(tmp_path), "--layers", "0,1,1", "--exit", "2", "--mask", "0.3", "--out", base)
+    run("--start", base, "--teachers", base, base, "--belief", "--out", str(student))
+    made = load_reader(student)
+    assert made.encoder.config.exit_layer == 2 and len(made.encoder.layers) == 3
+
+
+def test_hidden_words_leave_the_answer_and_can_be_restored() -> None:
+    (batch,) = batches(small_store(), 2, Shape(tokens=96, sequences=24, longest=32), seed=0, epochs=1)
+    before = batch.ids.copy()
+    words = mask_words(batch, 0.5, np.random.default_rng(0))
+    used = words["words"] >= 0
+    assert used.any() and (batch.ids != before).any()
+    batch.ids[words["where"][used]] = words["words"][used]
+    np.testing.assert_array_equal(batch.ids, before)
+    answers = [range(a, b + 1) for s in batch.spans[batch.label > 0] for a, b in s if a >= 0]
+    assert not {int(w) for w in words["where"][used]} & {t for r in answers for t in r}
+
+
+def test_a_reader_picks_spans_of_the_passage(tmp_path: Path) -> None:
+    from training.picking import agreed, keep, reader_spans
+
+    store = small_store()
+    config = replace(TOY, vocab_size=30522)
+    save_reader(Reader(config).state_dict(), config, tmp_path / "r.safetensors")
+    spans, scores = reader_spans(tmp_path / "r.safetensors", store, 2, sample=True)
+    lengths = np.array([len(store.passages[p]) for p in store.gold])
+    assert (spans[:, :1] >= 0).all() and (spans[:, 0, 1] < lengths).all() and (scores[:, 0] < 0).all()
+    told = keep(store, np.array([True] + [False] * (len(store) - 1)))
+    assert len(told) == 1 and len(agreed(tmp_path / "r.safetensors", store)) == len(store)
 
 
 def test_muon_updates_have_singular_values_near_one() -> None:

@@ -1,0 +1,84 @@
+"""What a trained reader makes of stored questions: spans that people would ask about, questions it agrees with.
+
+A store and a reader's file in, token spans of the passages out. Used where questions are made by a model.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from training.encoder import load_reader
+from training.store import Batch, Shape, Store, pack, pair_tokens
+from training.train_reader import LOW, Distributions, padded, tensors
+
+Longs = NDArray[np.int64]
+
+
+def _batches(store: Store, shape: Shape) -> Iterator[tuple[int, Longs, Batch]]:
+    """Questions in order with their gold passages -> (first question, first passage token of each, batch)."""
+    rows: list[tuple[Longs, int, int, None, float]] = []
+    at = used = 0
+    most = shape.sequences - shape.tokens // shape.longest - 2
+    for i, p in enumerate(store.gold):
+        q = store.questions[i]
+        ids, first = pair_tokens(q, store.contexts[p], store.passages[p], shape)
+        if used + len(ids) > shape.tokens or len(rows) >= most:
+            yield at, np.array([r[1] for r in rows]), pack(rows, shape)
+            rows, at, used = [], i, 0
+        rows.append((ids, first, min(len(q), shape.question) + 2, None, 0.0))
+        used += len(ids)
+    if rows:
+        yield at, np.array([r[1] for r in rows]), pack(rows, shape)
+
+
+@torch.no_grad()
+def reader_spans(reader: Path, store: Store, count: int, sample: bool) -> tuple[Longs, NDArray[np.float32]]:
+    """[questions, count, 2] first and last passage token of the likeliest spans, and [questions, count] their log
+    probability. ``sample``: drawn from the reader's distribution instead. The spans of a row start apart."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    cuda = device.type == "cuda"
+    model = load_reader(reader).to(device).eval()
+    shape = Shape(65536 if cuda else 4096, 2048 if cuda else 128)
+
+    def run(b: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        out = model(b["ids"], b["types"], b["positions"], b["cu"], shape.longest)[0]
+        d = Distributions(out, b, shape.longest)
+        allowed = d.pairs & b["inside"][:, None]
+        noise = -torch.log(-torch.log(torch.rand_like(d.joint).clamp(1e-6, 1 - 1e-6))) if sample else 0.0
+        best, width = (d.joint + noise).masked_fill(~allowed, LOW).max(1)
+        first = padded(best, b["cu"], shape.longest, LOW).topk(count, 1).indices
+        at = (b["cu"][:-1, None].long() + first).clamp(max=len(width) - 1)
+        return first, first + width[at], d.joint[at, width[at]]
+
+    fast = torch.compile(run, dynamic=False) if cuda else run
+    spans = np.zeros((len(store), count, 2), np.int64)
+    scores = np.zeros((len(store), count), np.float32)
+    for at, start, batch in _batches(store, shape):
+        n = len(start)
+        b = {k: v.to(device) for k, v in tensors(batch).items()}
+        with torch.autocast(device.type, torch.bfloat16, enabled=cuda):
+            first, last, score = (x[:n].cpu().numpy() for x in fast(b))
+        spans[at : at + n, :, 0] = first - start[:, None]
+        spans[at : at + n, :, 1] = last - start[:, None]
+        scores[at : at + n] = score
+    return spans, scores
+
+
+def agreed(reader: Path, store: Store, overlap: float = 0.6) -> NDArray[np.bool_]:
+    """[questions] the reader's best span shares at least this much (F1 of tokens) with a stored one."""
+    spans, _ = reader_spans(reader, store, 1, False)
+    first, last = spans[:, 0, :1], spans[:, 0, 1:]
+    a, b = store.spans[..., 0], store.spans[..., 1]
+    shared = np.maximum(0, np.minimum(last, b) - np.maximum(first, a) + 1)
+    f1 = 2 * shared / ((last - first + 1) + (b - a + 1))
+    return (np.where(a >= 0, f1, 0).max(1) >= overlap).astype(np.bool_)
+
+
+def keep(store: Store, chosen: NDArray[np.bool_]) -> Store:
+    rows = np.flatnonzero(chosen)
+    questions = type(store.questions).of([store.questions[i] for i in rows])
+    return Store(questions, store.contexts, store.passages, store.gold[rows], store.spans[rows], store.negatives[rows])
