@@ -138,6 +138,10 @@ class Engine:
         number = next(self._ids)
         seed = params.seed if params.seed is not None else secrets.randbits(63)
         sequence = Sequence(number, tokens, params, seed, priority)
+        # A constrained request could be drafted too, but most drafts would violate the constraint.
+        if self.config.drafting and constraint is None:
+            sequence.lookup = PromptLookup()
+            sequence.lookup.extend(tokens)
         generation = Generation(number, self._inbox.put)
         stream = TextStream(self.tokenizer.decode, params.stop)
         request = _Request(sequence, generation, stream, constraint, time.perf_counter())
@@ -219,9 +223,6 @@ class Engine:
             if isinstance(item, _Request):
                 self._requests[item.sequence.id] = item
                 self._scheduler.add(item.sequence)
-                if self.config.drafting:
-                    item.sequence.lookup = PromptLookup()
-                    item.sequence.lookup.extend(item.sequence.prompt)
             elif isinstance(item, int) and item in self._requests:
                 self._finish(self._requests[item], "cancelled")
 
@@ -267,11 +268,7 @@ class Engine:
         request.generation.put(EngineError(message, "Ask again; if it stays, Docent's log says more."))
 
     def _draft(self, sequence: Sequence, limit: int) -> list[int]:
-        request = self._requests[sequence.id]
-        # A constrained request could be drafted too, but most drafts would violate the constraint.
-        if sequence.lookup is None or request.constraint is not None:
-            return []
-        if self._scheduler.running > self.config.drafting_up_to:
+        if sequence.lookup is None or self._scheduler.running > self.config.drafting_up_to:
             return []
         return sequence.lookup.draft(limit)
 

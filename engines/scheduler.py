@@ -15,6 +15,9 @@ from engines.errors import RequestError
 from engines.pages import PAGE_TOKENS, PageTable
 from engines.sequence import Sequence, State
 
+# Steps between two looks at a request that did not fit, if nothing became free meanwhile: the hashes of a long prompt
+# take as long as a small model's step.
+_LOOK_AGAIN = 16
 # A background request that has waited for so many steps counts as interactive: nobody starves.
 PATIENCE = 256
 
@@ -57,6 +60,7 @@ class Scheduler:
         self._max_running = max_running
         self._waiting: deque[Sequence] = deque()
         self._running: list[Sequence] = []
+        self._refused = (0, 0, 0)  # the sequence that did not fit, pages and running sequences at that moment
         self._step = 0
 
     @property
@@ -174,10 +178,15 @@ class Scheduler:
     def _admit(self, sequence: Sequence) -> bool:
         """Gives a waiting sequence the pages of its known prefix, if the rest of it fits as well, and a page for each
         running one to grow into: without it the newcomer would soon be preempted and computed again."""
+        refused, available, running = self._refused
+        unchanged = refused == sequence.id and self._table.available <= available and len(self._running) >= running
+        if unchanged and self._step % _LOOK_AGAIN:
+            return False
         pages = self._table.open(sequence.tokens)
         headroom = PAGE_TOKENS * len(self._running)
         if not self._table.can_extend(pages, sequence.length + 1 - pages.length + headroom):
             self._table.close(pages)
+            self._refused = (sequence.id, self._table.available, len(self._running))
             return False
         self._waiting.remove(sequence)
         self._running.append(sequence)
