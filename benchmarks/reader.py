@@ -1,0 +1,90 @@
+"""Time to reorder 20 passages of 220 tokens and read the best of them, on two processor threads.
+
+    python benchmarks/reader.py                        # the reader that is shipped
+    python benchmarks/reader.py --folder FOLDER --threads 1
+
+The passages are cut from the samples. Every run asks another question, because the reader remembers what it has read.
+Besides wall-clock time it prints the processor's time, which other work on the machine changes less.
+"""
+
+import argparse
+import statistics
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from rag.reader_model import ReaderReranker
+from rag.readers.registry import read
+from rag.types import Chunk, Document, Hit, Passage
+
+ROOT = Path(__file__).parents[1]
+QUESTIONS = (
+    "Who kept the light in the winter of the great storm?", "How often are the batteries checked, and by whom?",
+    "What did the inspection of 1987 find?", "When was the tower built?", "Where are the spare lamps kept?",
+    "How much did the new lens cost?", "Which boats may land at the pier?", "Why was the old house given up?",
+    "What does a volunteer do first in the morning?", "How high is the light above the sea?",
+    "Who paints the railings?", "What is written in the log at noon?",
+)  # fmt: skip
+
+
+class Timed:
+    """A session that adds up the time it runs."""
+
+    def __init__(self, session: Any) -> None:
+        self.session, self.seconds = session, 0.0
+
+    def run(self, *arguments: Any) -> Any:
+        began = time.perf_counter()
+        try:
+            return self.session.run(*arguments)
+        finally:
+            self.seconds += time.perf_counter() - began
+
+
+def passages(tokenizer: Tokenizer, count: int, tokens: int) -> list[str]:
+    """Consecutive pieces of the samples' text, begun anew where it ends."""
+    files = sorted(p for p in (ROOT / "samples").iterdir() if p.suffix in {".md", ".txt", ".docx", ".csv", ".html"})
+    text = "\n".join(read(p).text for p in files)
+    offsets = tokenizer.encode(text, add_special_tokens=False).offsets
+    text, offsets = text * 8, [(a + n * len(text), b + n * len(text)) for n in range(8) for a, b in offsets]
+    return [text[offsets[i * tokens][0] : offsets[(i + 1) * tokens - 1][1]] for i in range(count)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=ROOT / "rag/models/docent-reader")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--passages", type=int, default=20)
+    parser.add_argument("--tokens", type=int, default=220)
+    args = parser.parse_args()
+    reader = ReaderReranker.load(args.folder, args.threads)
+    session = Timed(reader._session)  # the model's share of the time is not to be had from outside
+    reader._session = session
+    document = Document(1, 1, "", "Gull Rock Light", "text/plain", "ok", None, 1, 1, 1, "", 0.0)
+    texts = passages(reader._tokenizer, args.passages, args.tokens)
+    hits = [Hit(Chunk(1, i, 0, len(t), t, id=i), document, 0.0) for i, t in enumerate(texts)]
+    rows = []
+    for question in QUESTIONS:
+        session.seconds, processor, began = 0.0, time.process_time(), time.perf_counter()
+        ranked = reader.rerank(question, hits)
+        ordered = time.perf_counter()
+        best = [Passage(n, document, 0, len(h.chunk.text), h.chunk.text, h.score) for n, h in enumerate(ranked[:5], 1)]
+        reader.read(question, best)
+        end, used, network = time.perf_counter(), time.process_time() - processor, session.seconds
+        reader.read(question, [replace(p, text=p.text + " ") for p in best])
+        new = time.perf_counter() - end
+        rows.append([end - began, ordered - began, network, end - began - network, used, new])
+    names = (
+        f"rerank and read {args.passages} passages of {args.tokens} tokens", "  reordering", "  of it the network",
+        "  the rest: tokens, spans", "  processor time", "reading 5 passages that were not reordered before",
+    )  # fmt: skip
+    for name, column in zip(names, np.array(rows[2:]).T, strict=True):
+        print(f"{name:52s} {1000 * statistics.median(column):6.0f} ms (fastest {1000 * column.min():.0f})")
+
+
+if __name__ == "__main__":
+    main()
