@@ -30,7 +30,7 @@ MOST_SENTENCES = 3
 _ALSO_AT = 0.15  # odds against the best sentence at which another one is quoted too
 _ALSO_ELSEWHERE_AT = 0.4  # ... that comes from another document, or lacks the date, number or name asked for
 
-_LEANS_BACK = re.compile(
+LEANS_BACK = re.compile(
     r"(?:he|she|it|they|his|her|its|their|this|these|those|that|such|there|however|therefore|thus|also|but|and|then|er|sie|"
     r"es|il|elle|ils|elles|dies\w*)\b",
     re.IGNORECASE,
@@ -202,7 +202,7 @@ def _quoted(question: Question, candidate: Candidate, score: float, read: Sequen
     if end == candidate.end:
         inside = next((span.start for span in read if holds(candidate, span)), None)
         start, end = cut(passage.text, start, end, _focus(question, candidate) if inside is None else inside)
-        if first and candidate.features["context"] > 0 and _LEANS_BACK.match(candidate.text):
+        if first and candidate.features["context"] > 0 and LEANS_BACK.match(candidate.text):
             before = _start_before(candidate)
             start = before if end - before <= LONGEST_QUOTE else start
     return Quote(passage, start, end, score)

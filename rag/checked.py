@@ -1,26 +1,27 @@
 """A model's reply and the passages it was given in; the part of it that the passages bear out, or nothing, out.
 
-A sentence stands if it cites a passage or comes from one, if every number and name in it stands there, and if most of
-its words do (rag.cite). The reply is kept up to the first sentence that does not. Knows no model.
+A sentence stands if it cites a passage or comes from one, if every number and name in it stands there and every other
+word of meaning there or in the question. The reply is kept up to the first sentence that does not. Knows no model.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 
-from rag.cite import SUPPORTED, strip_markers, support
+from rag.cite import strip_markers, support
 from rag.cited_stream import REFUSAL
 from rag.protocols import Embedder
 from rag.question import names_in
 from rag.sentences import split_sentences
 from rag.types import Passage
-from rag.words import content_stems, fold, stem, stems, words
+from rag.words import content_stems, fold, match, prefixes_of, stem, stems, words
 
 _MARKER = re.compile(r"\[(\d{1,3})\]")
 _MARKERS = re.compile(r"(?:\s*\[\d{1,3}\])+")
 _ENDED = re.compile(r"[.!?…][\"'”’)\]]*(?:\s*\[\d{1,3}\])*$")
 _REPEATED = 4  # words in a row that come back: the model turns in circles
+_LEAST = 0.5  # of the words, by weight, that must stand in the passage; the question's may make up the rest
 _HELD = 0.6  # share of the span's words that a sentence must have
 
 
@@ -33,16 +34,21 @@ class Checked:
 
 
 def checked_reply(
-    reply: str, passages: Sequence[Passage], embedder: Embedder | None = None, must_hold: str | None = None
+    reply: str,
+    question: str,
+    passages: Sequence[Passage],
+    embedder: Embedder | None = None,
+    must_hold: str | None = None,
 ) -> Checked | None:
     """What of a reply can be shown; None where its first sentence cannot. ``must_hold``: words it has to say."""
     kept: list[str] = []
     cited: list[tuple[str, Passage]] = []
     by_number = {passage.number: passage for passage in passages}
+    asked = frozenset(stems(question))
     for sentence in _cited_sentences(reply):
         claim = strip_markers(sentence)
         named = [by_number[n] for n in map(int, _MARKER.findall(sentence)) if n in by_number]
-        sources = _sources(claim, named, passages, embedder)
+        sources = _sources(claim, asked, named, passages, embedder)
         if not sources or claim in map(strip_markers, kept) or (must_hold and not kept and not _has(claim, must_hold)):
             break
         if not named:
@@ -75,24 +81,26 @@ def _cited_sentences(reply: str) -> Iterator[str]:
 
 
 def _sources(
-    claim: str, named: Sequence[Passage], passages: Sequence[Passage], embedder: Embedder | None
+    claim: str, asked: Set[str], named: Sequence[Passage], passages: Sequence[Passage], embedder: Embedder | None
 ) -> list[Passage]:
     """The passages that a claim names, or the one it comes from; none where they do not bear it out."""
     if REFUSAL.search(claim) or not content_stems(claim):
         return []
     if named:
-        return list(named) if _bear_out(claim, named, embedder) else []
-    return next(([passage] for passage in passages if _bear_out(claim, [passage], embedder)), [])
+        return list(named) if _bear_out(claim, asked, named, embedder) else []
+    return next(([passage] for passage in passages if _bear_out(claim, asked, [passage], embedder)), [])
 
 
-def _bear_out(claim: str, sources: Sequence[Passage], embedder: Embedder | None) -> bool:
+def _bear_out(claim: str, asked: Set[str], sources: Sequence[Passage], embedder: Embedder | None) -> bool:
     there = frozenset().union(
         *(stems(text) for p in sources for text in (p.text, p.document.title, " ".join(p.heading_path)))
     )
-    if not names_in(claim) <= there:
+    known = there | asked
+    prefixes = prefixes_of(known)
+    if not names_in(claim) <= there or any(match(term, known, prefixes) == 0 for term in content_stems(claim)):
         return False
-    return any(support(claim, source) >= SUPPORTED for source in sources) or (
-        embedder is not None and any(support(claim, source, embedder) >= SUPPORTED for source in sources)
+    return any(support(claim, source) >= _LEAST for source in sources) or (
+        embedder is not None and any(support(claim, source, embedder) >= _LEAST for source in sources)
     )
 
 

@@ -1,12 +1,14 @@
 """Answers by a small language model, guided and checked by the reader; implements the Answerer protocol.
 
-    quotes chosen by reader and evidence -> none: refused, without asking the model
-                                         -> lists, tables, overviews, other languages: the quotes
-                                         -> the model words a sentence from the passages and the span that was read
-                                              -> checked (rag.checked): the sentence, else the quotes
+    quotes chosen by reader and evidence
+      -> none: refused, without asking the model
+      -> a sentence that can be read alone, a list, a table, an overview, another language: the quotes
+      -> else the model words a sentence from the passages and the span that was read
+           -> checked (rag.checked): the sentence, else the quotes
 
-A small model words well and knows little, so nothing of it is shown before it was checked, and nothing that was shown
-is taken back. Knows no engine: the model stands behind the TextGenerator protocol.
+A small model is right less often than the sentence it was given, so it is asked where that sentence leans on others,
+is long or is none. Nothing of it is shown before it was checked, and nothing that was shown is taken back. Knows no
+engine: the model stands behind the TextGenerator protocol.
 """
 
 import re
@@ -14,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from rag.answer import Choice, ExtractiveAnswerer, Quote, span_within
+from rag.answer import LEANS_BACK, Choice, ExtractiveAnswerer, Quote, span_within
 from rag.checked import Checked, checked_reply, rambles
 from rag.cite import Locate, Numbering, citation_for, tell_markers
 from rag.cited_stream import best_quote
@@ -22,12 +24,13 @@ from rag.generate import TextGenerator
 from rag.nano_prompt import ANSWER_TOKENS, PROMPT_TOKENS, Hint, build_nano_prompt
 from rag.protocols import Embedder
 from rag.question import analyse, is_english
+from rag.quote import is_closed, readable
 from rag.reading import Found, windows_of
 from rag.sentences import is_list_item, is_table_row
 from rag.types import Answer, AnswerEvent, Citation, Passage, TextDelta, Turn
 
 _PASSAGES = 3  # given to the model, a window of each
-_SURE = 0.75  # confidence of a span from which on the model's sentence must hold it
+_LONG = 200  # characters of a quote that is tedious to read for a few words
 _LEAST_WORDS = 3  # of a question; fewer are keywords
 _PIECE = re.compile(r"\s*\S+\s*")
 
@@ -71,7 +74,9 @@ class GuidedAnswerer:
             for piece in self._reply(task, near):
                 reply += piece
                 yield TextDelta("")
-            checked = checked_reply(reply, near, self._embedder, _must_hold(task))
+            checked = checked_reply(
+                reply, question, near, self._embedder, None if task.span is None else task.span.text
+            )
         if checked is None:
             yield from self._quotes.written(choice)
         else:
@@ -120,8 +125,16 @@ def _is_for_the_model(task: _Task) -> bool:
         return False
     first = task.choice.quotes[0]
     text = first.passage.text
-    structured = is_table_row(text, first.start, first.end) or is_list_item(text, first.start, first.end)
-    return not structured and is_english(task.question) and is_english(text[first.start : first.end])
+    if is_table_row(text, first.start, first.end) or is_list_item(text, first.start, first.end):
+        return False
+    return not _reads_alone(first) and is_english(task.question) and is_english(text[first.start : first.end])
+
+
+def _reads_alone(quote: Quote) -> bool:
+    """Whether a quote is a sentence of bearable length that a person understands without those around it."""
+    shown = readable(quote.passage.text, quote.start, quote.end)
+    leans = LEANS_BACK.match(shown) or shown[:1].islower() or shown.startswith("…")
+    return not leans and is_closed(shown) and len(shown) <= _LONG and "\n" not in shown
 
 
 def _span_in(choice: Choice) -> Found | None:
@@ -131,11 +144,6 @@ def _span_in(choice: Choice) -> Found | None:
 
 def _within(span: Found, quote: Quote) -> bool:
     return span.passage.number == quote.passage.number and quote.start <= span.start < span.end <= quote.end
-
-
-def _must_hold(task: _Task) -> str | None:
-    """The words that the model's sentence has to contain, where the reader is sure of them."""
-    return task.span.text if task.span is not None and task.span.confidence >= _SURE else None
 
 
 def _near(choice: Choice, span: Found | None, passages: Sequence[Passage]) -> list[Passage]:

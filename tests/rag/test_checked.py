@@ -11,6 +11,7 @@ LIGHT = (
     "Rooke reported himself. The cost was 34,700 pounds."
 )
 CAKE = "Bake the ginger cake for 55 minutes at 160 degrees."
+QUESTION = "How long was the beacon out?"
 PASSAGES = [
     Passage(n, a_document(n, title), 0, len(text), text, 1.0 / n)
     for n, title, text in ((1, "A short history", LIGHT), (2, "Cookbook", CAKE))
@@ -18,16 +19,20 @@ PASSAGES = [
 
 
 def text_of(reply: str, must_hold: str | None = None) -> str | None:
-    checked = checked_reply(reply, PASSAGES, must_hold=must_hold)
+    checked = checked_reply(reply, QUESTION, PASSAGES, must_hold=must_hold)
     return None if checked is None else checked.text
 
 
 def test_a_sentence_that_its_passage_bears_out_stays_as_it_is() -> None:
     reply = "The light was out for nineteen minutes on 24 November 1911 [1]."
-    checked = checked_reply(reply, PASSAGES)
+    checked = checked_reply(reply, QUESTION, PASSAGES)
     assert checked is not None
     assert checked.text == reply
     assert [passage.number for _, passage in checked.cited] == [1]
+
+
+def test_words_of_the_question_may_be_said_again() -> None:
+    assert text_of("The beacon light was out for nineteen minutes [1].") is not None
 
 
 def test_a_sentence_that_cites_nothing_gets_the_passage_it_comes_from() -> None:
@@ -45,6 +50,7 @@ def test_a_sentence_that_cites_nothing_gets_the_passage_it_comes_from() -> None:
         "Dacre reported himself [1].",
         "The ginger cake bakes for 55 minutes at 160 degrees [1].",  # another passage says so
         "Storms are dangerous to every ship that passes by [1].",
+        "The light was almost out for nineteen minutes [1].",
         "I could not find this in your documents.",
         "The light was out for nineteen",
         "",

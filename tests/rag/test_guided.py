@@ -13,10 +13,10 @@ from rag.types import Answer, Passage, TextDelta
 from tests.rag.fakes import FakeEmbedder, ScriptedReader, a_document
 
 LIGHT = (
-    "On 24 November 1911 the light was out for nineteen minutes, the only failure in its history. Principal Keeper "
-    "Rooke reported himself. The cost was 34,700 pounds.\n\nMonth | Visitors\nJuly | 4102\nAugust | 4735"
+    "It was out for nineteen minutes on 24 November 1911, the only failure in its history. The light cost 34,700 "
+    "pounds.\n\nMonth | Visitors\nJuly | 4102\nAugust | 4735"
 )
-TEA = "Green tea is made of leaves that are not fermented. " * 40 + "Tea came to Portugal in the sixteenth century."
+TEA = "Green tea is made of leaves that are not fermented. " * 40 + "\n\nIt came to Portugal in the sixteenth century."
 PASSAGES = [
     Passage(n, a_document(n, title), 100 * n, 100 * n + len(text), text, 1.0 / n)
     for n, title, text in ((1, "A short history", LIGHT), (2, "Tea", TEA))
@@ -95,7 +95,7 @@ def test_the_model_gets_short_passages_and_what_was_read() -> None:
 def test_a_sentence_that_does_not_hold_gives_way_to_the_quote(reply: str) -> None:
     answer = ask(QUESTION, Scripted(reply), {"nineteen minutes": 0.98})
     assert answer.answerer == "extractive"
-    assert answer.text.startswith("On 24 November 1911 the light was out for nineteen minutes")
+    assert answer.text.startswith("It was out for nineteen minutes on 24 November 1911")
     assert answer.found
 
 
@@ -113,6 +113,7 @@ def test_a_model_that_turns_in_circles_is_stopped() -> None:
         ("Summarise this document", {}),
         ("How many visitors came in July?", {"4102": 0.98}),  # a table row
         ("light 1911", {"nineteen minutes": 0.98}),  # keywords
+        ("What did the light cost?", {"34,700 pounds": 0.98}),  # a sentence that can be read alone
         ("Wie lange war das light out in 1911 und warum?", {"nineteen minutes": 0.98}),
         ("List the failures of the light in 1911", {"nineteen minutes": 0.98}),
     ],
