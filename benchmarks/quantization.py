@@ -1,4 +1,4 @@
-"""What INT4 costs: perplexity on text that calibrated nothing, of a model, rounded to nearest, and by our AWQ.
+"""What INT4 costs: perplexity on text that calibrated nothing, of a model, rounded to nearest, by AWQ, and as we do it.
 
     python -m benchmarks.quantization MODEL --text TEXT                  # special tokens in the text count as such
     python -m benchmarks.quantization MODEL --text squad-train.json.xz   # its last 44 articles
@@ -29,6 +29,7 @@ from engines.tokenizer import ModelTokenizer
 from training.corpus import read_squad, split_articles
 
 PIECE = 512
+VARIANTS = (("rounded to nearest", False, False), ("AWQ", True, False), ("AWQ with error feedback", True, True))
 
 
 def read_text(path: Path) -> str:
@@ -99,10 +100,11 @@ def main() -> None:
         value = measured(folder, options.runtime, pieces)
         print(f"{folder.name}: {value:.3f} ({value / full - 1:+.2%})", flush=True)
     for group in options.group if not options.ready else []:
-        for name, awq, clip in (("rounded to nearest", False, False), ("AWQ", True, True)):
+        for name, awq, feedback in VARIANTS:
             with tempfile.TemporaryDirectory() as folder:
                 began = time.perf_counter()
-                quantize(options.model, Path(folder), calibrating, QuantizeOptions(group=group, awq=awq, clip=clip))
+                made = QuantizeOptions(group=group, awq=awq, feedback=feedback)
+                quantize(options.model, Path(folder), calibrating, made)
                 seconds = time.perf_counter() - began
                 value = measured(Path(folder), options.runtime, pieces)
             print(

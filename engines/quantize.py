@@ -19,6 +19,7 @@ from engines.attention import PagedAttention
 from engines.awq import round_to_nearest, search_clipping, search_input_scale
 from engines.checkpoint import MODULES, PROJECTIONS, Checkpoint, Norm, Projection
 from engines.errors import RequestError, UnsupportedModel
+from engines.feedback import round_with_feedback, second_moments
 from engines.formats import awq as awq_format
 from engines.layer import DecoderLayer
 from engines.pages import PAGE_TOKENS
@@ -30,16 +31,19 @@ from engines.weights import DenseLinear, Float, QuantizedLinear, StoredRows
 # Projections that share an input, and what the inverse of their scale is folded into.
 _SHARED: tuple[tuple[Projection, ...], ...] = (("q", "k", "v"), ("o",), ("gate", "up"), ("down",))
 _SEARCH_TOKENS = 512  # rows of the activations that the searches look at
+_FEEDBACK_INPUTS = 8192  # with more, error feedback takes minutes for each projection: there it is left out
 
 
 @dataclass(frozen=True, slots=True)
 class QuantizeOptions:
-    """``awq`` off means rounding to nearest: no calibration is used."""
+    """``awq`` off means rounding to nearest: no calibration is used. ``feedback`` rounds the scaled and clipped weights
+    with error feedback instead of each to the nearest; without it this is AWQ as published."""
 
     group: int = 128
     symmetric: bool = False
     awq: bool = True
     clip: bool = True
+    feedback: bool = True
 
 
 def quantize(
@@ -156,6 +160,7 @@ def _quantize_layer(
     spec, weights = layer.spec, dict(layer.weights)
     norms = {name: weight for name, weight in layer.norms.items() if weight is not None}
     inputs = {name: x[rows] for name, x in layer.inputs.items()}
+    scales: dict[Projection, Float] = {}
     if options.awq:
         for names in _SHARED:
             if names == ("o",) and spec.num_heads != spec.num_kv_heads:
@@ -164,6 +169,7 @@ def _quantize_layer(
             for name in names:
                 weights[name] = weights[name] * scale
                 inputs[name] = inputs[name] / scale
+                scales[name] = scale
             _fold(names, scale, weights, layer.biases, norms)
     quantized: dict[Projection, QuantizedLinear] = {}
     for name in PROJECTIONS:
@@ -171,7 +177,11 @@ def _quantize_layer(
         # Clipping queries and keys hurts: their products pass a softmax (as published).
         if options.awq and options.clip and name not in ("q", "k"):
             keep = search_clipping(inputs[name], weights[name], options.group, options.symmetric)
-        quantized[name] = round_to_nearest(weights[name], options.group, options.symmetric, keep)
+        if options.awq and options.feedback and weights[name].shape[1] <= _FEEDBACK_INPUTS:
+            seen = second_moments(layer.inputs[name], scales.get(name))
+            quantized[name] = round_with_feedback(weights[name], seen, options.group, options.symmetric, keep)
+        else:
+            quantized[name] = round_to_nearest(weights[name], options.group, options.symmetric, keep)
     return quantized, norms
 
 
