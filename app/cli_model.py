@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from app.cli_session import Session, session_of
+from app.config import BUILTIN
 from app.errors import UsageError
 from app.output import one_line, write_json, write_note, write_table, write_text
 
@@ -225,6 +226,8 @@ def _row(model: "ModelInfo") -> list[str]:
     if model.problem:
         return ["", "", size, "", model.problem]
     note = "" if model.chat_template else "no chat template"
+    if model.name == BUILTIN:
+        note = f"{model.folder.name}, comes with Docent"
     kind = f"{model.family}, {model.format}"
     return [kind, f"{model.parameters / 1e9:.2f} billion", size, f"{model.context:,}", note]
 

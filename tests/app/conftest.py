@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.assistant import Assistant
-from app.config import Settings
+from app.config import ModelSettings, Settings
 from tests.app.fakes import LightParts
 
 DOCUMENTS = {
@@ -31,6 +31,6 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def assistant(tmp_path: Path) -> Iterator[Assistant]:
     """An assistant on an empty data folder, everything real but the model."""
-    settings = Settings(data_dir=tmp_path / "data")
+    settings = Settings(data_dir=tmp_path / "data", model=ModelSettings(name=None))
     with Assistant(settings, LightParts(settings)) as opened:
         yield opened

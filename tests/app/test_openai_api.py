@@ -327,7 +327,7 @@ def slow(runtime: SayingRuntime) -> None:
 
 
 def test_without_a_model_it_says_so(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path)
+    settings = Settings(data_dir=tmp_path, model=ModelSettings(name=None))
     assistant = Assistant(settings, LightParts(settings))
     with assistant, TestClient(create_api(assistant)) as client:
         reply = client.post("/v1/chat/completions", json={"model": "x", "messages": [{"role": "user", "content": "x"}]})
