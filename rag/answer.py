@@ -16,7 +16,7 @@ from rag.cite import Locate, Numbering, citation_for
 from rag.evidence import Candidate, found_features, found_probability, holds, rank_sentences
 from rag.overview import overview
 from rag.protocols import Embedder
-from rag.question import Question, analyse, with_news_first
+from rag.question import Question, analyse, is_english, with_news_first
 from rag.quote import LONGEST_QUOTE, PARAGRAPH, cut, is_closed, paragraph_end, readable, with_items, with_siblings
 from rag.reading import Found, SpanReader, find_spans
 from rag.sentences import cached_sentences
@@ -25,7 +25,7 @@ from rag.words import stem, weight, words
 
 NOT_FOUND = "I could not find this in your documents."
 FOUND_AT = 0.3  # probability; benchmarks/answers.py prints what it refuses rightly and wrongly
-FOUND_AT_READ = 0.2  # ... with a reader; more would refuse tables and lists, which it reads less well
+FOUND_AT_READ = 0.14  # ... with a reader; more would refuse tables and lists, which it reads less well
 MOST_SENTENCES = 3
 _ALSO_AT = 0.15  # odds against the best sentence at which another one is quoted too
 _ALSO_ELSEWHERE_AT = 0.4  # ... that comes from another document, or lacks the date, number or name asked for
@@ -77,8 +77,7 @@ class ExtractiveAnswerer:
         self._embedder = embedder
         self._locate = locate
         self._reader = reader
-        calibrated = FOUND_AT if reader is None else FOUND_AT_READ
-        self._found_at = calibrated if found_at is None else found_at
+        self._found_at = found_at
 
     @property
     def name(self) -> str:
@@ -121,17 +120,24 @@ class ExtractiveAnswerer:
             spans = overview(asked, usable, self._embedder)
             quotes = [Quote(p, *cut(p.text, start, end, start), p.score) for p, start, end in spans]
             return Choice(tuple(quotes), overview=True)
-        read = None if self._reader is None else find_spans(question, usable, self._reader)
+        # The reader learnt from English alone; of other languages it is sure and wrong.
+        reader = self._reader if is_english(question) else None
+        read = None if reader is None else find_spans(question, usable, reader)
         ranked = rank_sentences(asked, usable, self._embedder, read or ())
         if not ranked:
             return Choice(spans=tuple(read or ()))
         probability = found_probability(found_features(asked, ranked), read)
         chosen: list[Quote] = []
-        if probability >= self._found_at:
+        if probability >= self._threshold(read is not None):
             for candidate in _selected(ranked):
                 score = probability * math.exp(candidate.score - ranked[0].score)
                 _add(chosen, _quoted(asked, candidate, score, read or (), first=not chosen))
         return Choice(tuple(chosen), tuple(read or ()), probability)
+
+    def _threshold(self, read: bool) -> float:
+        if self._found_at is not None:
+            return self._found_at
+        return FOUND_AT_READ if read else FOUND_AT
 
 
 def span_within(spans: Sequence[Found], citations: Sequence[Citation]) -> Span | None:

@@ -35,7 +35,7 @@ SENTENCE_WEIGHTS: Mapping[str, float] = {
     "pairs": 1.12,  # share of the question's neighbouring words that are neighbours in the sentence
     "type": 0.44,  # +1 with something of the expected kind, -1 without
     "rank": 1.44,  # 1 / rank of the passage
-    "read": 0.4,  # certainty of the reader that the answer stands in the sentence; 0 without a reader
+    "read": 0.3,  # certainty of the reader that the answer stands in the sentence; 0 without a reader
     "label": -6.0,  # a heading, or words that only repeat the question
     "asks": -8.0,  # a question, as in a list of questions and answers
     "run_on": -3.0,  # long and without an end: cells or captions of a page that lost their order
@@ -54,7 +54,7 @@ FOUND_WEIGHTS: Mapping[str, float] = {
     "short": -1.97,  # 1 / number of the question's words: short ones match by chance
 }
 # A logistic regression over the log odds of the above and those of the reader (``benchmarks/answers.py --fit-reader``).
-READ_WEIGHTS: Mapping[str, float] = {"bias": 0.34, "evidence": 0.75, "reader": 1.09}
+READ_WEIGHTS: Mapping[str, float] = {"bias": 0.06, "evidence": 1.0, "reader": 1.02}
 
 
 @dataclass(frozen=True)
