@@ -15,6 +15,7 @@ from rag.errors import RagError
 from rag.prompt import REFERENCE, CountTokens, Message, Prompt, block, in_document_order, without_references
 from rag.sentences import cached_sentences
 from rag.types import Passage, Turn
+from rag.words import content_stems
 
 NANO_STYLE = "docent-nano/1"
 PROMPT_TOKENS = 1000  # of an answer's prompt: what it was tuned with, and what a CPU reads in about a second
@@ -172,3 +173,15 @@ def _moved(hint: Hint | None, passage: Passage, found: str) -> Hint | None:
         return hint
     at = max(0, passage.text.find(found))
     return replace(hint, start=at, end=at + len(found))
+
+
+def title_from(reply: str, turn: Turn) -> str | None:
+    """The reply to ``title_prompt`` as far as the exchange bears it out: a subject in front that was made up goes, and
+    None is returned where any other word of the title was said by nobody."""
+    said = set(content_stems(f"{turn.question} {turn.answer}"))
+    title = _line(reply).rstrip(".")
+    subject, colon, rest = title.partition(": ")
+    if colon and not set(content_stems(subject)) <= said:
+        title = rest
+    known = set(content_stems(title))
+    return title[0].upper() + title[1:] if known and known <= said else None

@@ -12,6 +12,7 @@ from rag.nano_prompt import (
     rewrite_prompt,
     shortened,
     summary_prompt,
+    title_from,
     title_prompt,
 )
 from rag.prompt import Message
@@ -76,3 +77,10 @@ def test_a_long_passage_without_a_hint_keeps_its_beginning() -> None:
     text = "The first sentence stands here. " + "Others follow it in great number. " * 60
     (kept,) = build_nano_prompt("Why?", [passage(1, text)], [], None, words, budget=90).labels.values()
     assert kept.start == 0 and 40 < len(kept.text.split()) < 90
+
+
+def test_a_title_says_nothing_that_was_not_said() -> None:
+    turn = Turn("What damage did the storm do?", "The storm took nine metres of the jetty [1].")
+    assert title_from("Asthma: storm damage", turn) == "Storm damage"
+    assert title_from("Storm: damage to the jetty.", turn) == "Storm: damage to the jetty"
+    assert title_from("Gothic architecture", turn) is None and title_from("", turn) is None
