@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from app.cli_session import Session, session_of
-from app.config import BUILTIN
 from app.errors import UsageError
 from app.output import one_line, write_json, write_note, write_table, write_text
+from app.paths import BUILTIN
 
 if TYPE_CHECKING:
     from app.models import ModelInfo, ModelStore

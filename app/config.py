@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from app.paths import DataFolder, default_data_dir
+from app.paths import BUILTIN, DataFolder, default_data_dir
 
 
 def _expand(value: object) -> object:
@@ -29,7 +29,6 @@ def _expand_folder(value: object) -> object:
     return value if value == BUILTIN else _expand(value)
 
 
-BUILTIN: Literal["builtin"] = "builtin"
 Folder = Annotated[Path, BeforeValidator(_expand)]
 BuiltinOrFolder = Annotated[Literal["builtin"] | Path, BeforeValidator(_expand_folder)]
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.config import BUILTIN
 from app.errors import ModelError
+from app.paths import BUILTIN
 from docent import DocentError
 
 if TYPE_CHECKING:

@@ -111,8 +111,7 @@ class Parts:
         return self._once("reader", self.make_reader)
 
     def make_reader(self) -> "RankingReader | None":
-        from app.config import BUILTIN
-        from app.paths import builtin_reader
+        from app.paths import BUILTIN, builtin_reader
 
         chosen = self.settings.retrieval.reranker
         folder = builtin_reader() if chosen == BUILTIN else chosen

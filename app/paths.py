@@ -5,7 +5,9 @@ Knows names and places only; creates nothing except where a function says so.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+BUILTIN: Literal["builtin"] = "builtin"  # what settings call the models that ship with Docent
 _HERE = Path(__file__).resolve().parent
 
 
