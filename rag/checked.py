@@ -19,6 +19,7 @@ from rag.words import content_stems, fold, match, prefixes_of, stem, stems, word
 
 _MARKER = re.compile(r"\[(\d{1,3})\]")
 _MARKERS = re.compile(r"(?:\s*\[\d{1,3}\])+")
+_COPIED = re.compile(r"\w: |[;|]")  # what stands in forms and rows, not in a sentence
 _ENDED = re.compile(r"[.!?…][\"'”’)\]]*(?:\s*\[\d{1,3}\])*$")
 _REPEATED = 4  # words in a row that come back: the model turns in circles
 _LEAST = 0.5  # of the words, by weight, that must stand in the passage; the question's may make up the rest
@@ -84,7 +85,7 @@ def _sources(
     claim: str, asked: Set[str], named: Sequence[Passage], passages: Sequence[Passage], embedder: Embedder | None
 ) -> list[Passage]:
     """The passages that a claim names, or the one it comes from; none where they do not bear it out."""
-    if REFUSAL.search(claim) or not content_stems(claim):
+    if REFUSAL.search(claim) or _COPIED.search(claim) or not content_stems(claim):
         return []
     if named:
         return list(named) if _bear_out(claim, asked, named, embedder) else []

@@ -32,6 +32,21 @@ from rag.types import Answer, AnswerEvent, Citation, Passage, TextDelta, Turn
 _PASSAGES = 3  # given to the model, a window of each
 _LONG = 200  # characters of a quote that is tedious to read for a few words
 _LEAST_WORDS = 3  # of a question; fewer are keywords
+_ASKS = re.compile(
+    r"\W*(?:(?:in|at|on|by|for|from|to|with|of) )?(?:who|whom|whose|what|when|where|which|why|how|is|are|was|were|do|"
+    r"does|did|can|could|has|have|had|will|would|should|may|must)\b",
+    re.IGNORECASE,
+)
+_ASKS_TWICE = re.compile(r"\band (?:who|what|when|where|which|why|how)\b", re.IGNORECASE)
+_NO_PROSE = (
+    "text/x-",
+    "text/csv",
+    "text/tab",
+    "application/json",
+    "application/x",
+    "application/vnd.openxmlformats-officedocument.spread",
+)
+_FIELDS = re.compile(r"\w: [^;|\n]+[;|\n]\s*[^:\n]{1,40}: | \| ")  # "name: value; name: value"
 _PIECE = re.compile(r"\s*\S+\s*")
 
 
@@ -123,11 +138,18 @@ def _is_for_the_model(task: _Task) -> bool:
         return False
     if analyse(task.question).expected == "list" or len(task.question.split()) < _LEAST_WORDS:
         return False
-    first = task.choice.quotes[0]
-    text = first.passage.text
-    if is_table_row(text, first.start, first.end) or is_list_item(text, first.start, first.end):
+    if not _ASKS.match(task.question) or _ASKS_TWICE.search(task.question):
         return False
-    return not _reads_alone(first) and is_english(task.question) and is_english(text[first.start : first.end])
+    first = task.choice.quotes[0]
+    quote = first.passage.text[first.start : first.end]
+    return _is_prose(first) and not _reads_alone(first) and is_english(task.question) and is_english(quote)
+
+
+def _is_prose(quote: Quote) -> bool:
+    text = quote.passage.text
+    if quote.passage.document.media_type.startswith(_NO_PROSE) or _FIELDS.search(text[quote.start : quote.end]):
+        return False
+    return not is_table_row(text, quote.start, quote.end) and not is_list_item(text, quote.start, quote.end)
 
 
 def _reads_alone(quote: Quote) -> bool:

@@ -51,6 +51,7 @@ def test_a_sentence_that_cites_nothing_gets_the_passage_it_comes_from() -> None:
         "The ginger cake bakes for 55 minutes at 160 degrees [1].",  # another passage says so
         "Storms are dangerous to every ship that passes by [1].",
         "The light was almost out for nineteen minutes [1].",
+        "The cost was pounds: 34,700 [1].",
         "I could not find this in your documents.",
         "The light was out for nineteen",
         "",

@@ -113,6 +113,8 @@ def test_a_model_that_turns_in_circles_is_stopped() -> None:
         ("Summarise this document", {}),
         ("How many visitors came in July?", {"4102": 0.98}),  # a table row
         ("light 1911", {"nineteen minutes": 0.98}),  # keywords
+        ("light out in 1911 minutes", {"nineteen minutes": 0.98}),
+        ("How long was the light out in 1911 and why was it out?", {"nineteen minutes": 0.98}),
         ("What did the light cost?", {"34,700 pounds": 0.98}),  # a sentence that can be read alone
         ("Wie lange war das light out in 1911 und warum?", {"nineteen minutes": 0.98}),
         ("List the failures of the light in 1911", {"nineteen minutes": 0.98}),
