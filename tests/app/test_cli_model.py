@@ -16,7 +16,7 @@ from engines.checkpoint import Checkpoint
 from engines.locking import exclusive
 from engines.params import SamplingParams
 from engines.quantize import QuantizeOptions
-from tests.app.test_cli import Result, Run, invoke
+from tests.app.command import Result, Run, invoke
 from tests.app.test_model_pull import REPO, Hub
 from tests.app.tiny_model import write_tiny_model
 
