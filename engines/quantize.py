@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from engines.attention import PagedAttention
 from engines.awq import round_to_nearest, search_clipping, search_input_scale
@@ -31,6 +31,7 @@ from engines.weights import DenseLinear, Float, QuantizedLinear, StoredRows
 # Projections that share an input, and what the inverse of their scale is folded into.
 _SHARED: tuple[tuple[Projection, ...], ...] = (("q", "k", "v"), ("o",), ("gate", "up"), ("down",))
 _SEARCH_TOKENS = 512  # rows of the activations that the searches look at
+_ONE_FILE_BYTES = 1 << 30  # a model of more is left in a file for each layer
 _FEEDBACK_INPUTS = 8192  # with more, error feedback takes minutes for each projection: there it is left out
 
 
@@ -244,6 +245,16 @@ def _half(weight: Float | StoredRows) -> NDArray[np.float16]:
     return half
 
 
+def _move_shards(shards: Sequence[Path], target: Path) -> None:
+    weight_map: dict[str, str] = {}
+    for number, shard in enumerate(shards, 1):
+        final = target / f"model-{number:05d}-of-{len(shards):05d}.safetensors"
+        shard.replace(final)
+        weight_map |= dict.fromkeys(tensor_names(final), final.name)
+    index = {"metadata": {}, "weight_map": weight_map}
+    (target / "model.safetensors.index.json").write_text(json.dumps(index, indent=1), encoding="utf-8")
+
+
 def _finish(checkpoint: Checkpoint, work: Path, target: Path, options: QuantizeOptions) -> None:
     """Writes what is not in the layers, the index and the settings, then moves the shards into place."""
     tensors: dict[str, NDArray[np.generic]] = {
@@ -256,13 +267,11 @@ def _finish(checkpoint: Checkpoint, work: Path, target: Path, options: QuantizeO
         tensors["lm_head.weight"] = _half(head.weight)
     save_file(tensors, work / "rest.safetensors", metadata={"format": "pt"})
     shards = sorted(work.glob("*.safetensors"))
-    weight_map: dict[str, str] = {}
-    for number, shard in enumerate(shards, 1):
-        final = target / f"model-{number:05d}-of-{len(shards):05d}.safetensors"
-        shard.replace(final)
-        weight_map |= dict.fromkeys(tensor_names(final), final.name)
-    index = {"metadata": {}, "weight_map": weight_map}
-    (target / "model.safetensors.index.json").write_text(json.dumps(index, indent=1), encoding="utf-8")
+    if sum(shard.stat().st_size for shard in shards) <= _ONE_FILE_BYTES:
+        whole = {name: tensor for shard in shards for name, tensor in load_file(shard).items()}
+        save_file(whole, target / "model.safetensors", metadata={"format": "pt"})
+    else:
+        _move_shards(shards, target)
     config = json.loads((checkpoint.folder / "config.json").read_text(encoding="utf-8"))
     config["quantization_config"] = {
         "quant_method": "awq",

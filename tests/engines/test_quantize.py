@@ -122,3 +122,14 @@ def test_searches_never_do_worse_than_doing_nothing() -> None:
     assert loss(round_to_nearest(weight * scale, 32, False).dense() / scale) < plain
     clipped = loss(round_to_nearest(weight, 32, False, search_clipping(x, weight, 32, False)).dense())
     assert clipped < plain * 1.02  # clipping minimises each group's own error, the sum may cancel differently
+
+
+def test_a_large_model_stays_in_a_file_for_each_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_model("llama", tmp_path / "full")
+    quantize(tmp_path / "full", tmp_path / "one", calibration(), QuantizeOptions(group=32))
+    monkeypatch.setattr("engines.quantize._ONE_FILE_BYTES", 0)
+    quantize(tmp_path / "full", tmp_path / "many", calibration(), QuantizeOptions(group=32))
+    one, many = Checkpoint(tmp_path / "one"), Checkpoint(tmp_path / "many")
+    assert (tmp_path / "one/model.safetensors").exists() and not (tmp_path / "many/model.safetensors").exists()
+    np.testing.assert_array_equal(one.linear(1, "up").dense(), many.linear(1, "up").dense())
+    np.testing.assert_array_equal(one.embedding(), many.embedding())
