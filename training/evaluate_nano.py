@@ -2,7 +2,8 @@
 python -m training.evaluate_nano answers out/cases.json --model out/docent-nano [--show 20]
 
 First finds passages and the reader's hint for questions of a SQuAD-format file as the product does (keyword search,
-reader; the question alone is known), once with the question's article among the documents and once without. Then lets
+reader; the question alone is known), once with the question's article among the documents and once without. With
+``--focus`` only the sentence that holds the hint is shown, where there is a hint. Then lets
 docent-nano answer: how many replies hold the right span, cite the right document, refuse. A model in full precision
 runs by torch, on a card where there is one; an INT4 one by the engine.
 """
@@ -11,12 +12,13 @@ import argparse
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from rag.prompt import NOT_FOUND_REPLY
+from rag.sentences import cached_sentences
 from training.corpus import read_squad, split_articles
 from training.metrics import f1, normalise
 from training.nano_tasks import Piece, answer_prompt, passages_of
@@ -39,7 +41,7 @@ class Case:
     hint: str
 
 
-def make_cases(file: Path, split: str, reader_folder: Path, count: int, threads: int) -> list[Case]:
+def make_cases(file: Path, split: str, reader_folder: Path, count: int, threads: int, focus: bool) -> list[Case]:
     from rag.reader_model import ReaderReranker
 
     articles = read_squad(file)
@@ -61,11 +63,21 @@ def make_cases(file: Path, split: str, reader_folder: Path, count: int, threads:
             if best is not None:
                 order = [best, *(n for n in order if n != best)][:SHOWN]
                 hint = (0, readings[best].start, readings[best].end)
+            if focus and hint is not None:
+                order = [order[0]]
+                pieces[order[0]], hint = sentence_of(pieces[order[0]], hint[1], hint[2])
             prompt, labels = answer_prompt(question, [pieces[n] for n in order], hint=hint, refused=best is None)
             right = tuple(labels[k] for k, n in enumerate(order) if k in labels and flat.article[near[n]] == own)
             said = readings[best].text if best is not None else ""
             cases.append(Case(question, prompt, right, tuple(a for _, a in answers) if present else (), said))
     return cases
+
+
+def sentence_of(piece: Piece, start: int, end: int) -> tuple[Piece, tuple[int, int, int]]:
+    """The sentence in which the hint begins, as a piece of its own, and the hint in it."""
+    first, last = next((s for s in cached_sentences(piece.text) if s[0] <= start < s[1]), (0, len(piece.text)))
+    last = max(last, end)
+    return replace(piece, start=piece.start + first, text=piece.text[first:last]), (0, start - first, end - first)
 
 
 def measure(cases: Sequence[Case], replies: Sequence[str]) -> dict[str, float]:
@@ -145,6 +157,7 @@ def main() -> None:
     make.add_argument("--reader", type=Path, required=True)
     make.add_argument("--questions", type=int, default=600)
     make.add_argument("--out", type=Path, required=True)
+    make.add_argument("--focus", action="store_true")
     make.add_argument("--threads", type=int, default=2)
     ask = commands.add_parser("answers")
     ask.add_argument("cases", type=Path)
@@ -155,7 +168,7 @@ def main() -> None:
     ask.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     if args.command == "cases":
-        cases = make_cases(args.file, args.split, args.reader, args.questions, args.threads)
+        cases = make_cases(args.file, args.split, args.reader, args.questions, args.threads, args.focus)
         args.out.write_text(json.dumps([asdict(c) for c in cases]))
         print(f"{len(cases)} cases")
         return

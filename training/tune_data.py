@@ -156,6 +156,7 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=2, help="lessons a question")
     parser.add_argument("--wiki", type=int, default=5000, help="articles summaries are made from")
     parser.add_argument("--most", type=int, default=None, help="SQuAD articles; for a first look")
+    parser.add_argument("--calibration", type=Path, default=None, help="write some lessons as text, for the quantizer")
     parser.add_argument("--longest", type=int, default=1280, help="tokens; longer lessons are left out")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -185,6 +186,9 @@ def main() -> None:
     parts += [Lessons.encode(load_tokenizer(Path(args.tokenizer)), people, args.longest)] * 3  # few and good: thrice
     everything = Lessons.join(parts)
     everything.save(args.out)
+    if args.calibration:
+        some = random.Random(1).sample(shown, min(160, len(shown)))
+        args.calibration.write_text("".join(e.prompt + e.reply + END for e in some), encoding="utf-8")
     for e in random.Random(0).sample(shown, min(60, len(shown))):
         print(f"[{e.kind}] ...{e.prompt[-260:]}{e.reply}\n")
     counts = Counter(KINDS[k] for k in everything.kinds.tolist())
