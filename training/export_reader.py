@@ -18,6 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from training.encoder import SPAN_WIDTH, Encoder, Reader, load_encoder, load_reader
+from training.store import Shape, Store, pair_tokens
+
+EVEN = 0.4  # power of a channel's range that moves into the weights; of 0.3, 0.4, 0.5 the nearest to full precision
 
 
 class PaddedEncoder(nn.Module):
@@ -26,6 +29,7 @@ class PaddedEncoder(nn.Module):
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
         self.encoder = encoder
+        self.factors: dict[nn.Module, Tensor] = {}  # of the linear layers' inputs, see smooth
 
     def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
         e = self.encoder
@@ -35,12 +39,49 @@ class PaddedEncoder(nn.Module):
         for layer in e.layers:
             heads = layer.heads
             size = x.shape[2] // heads
-            q, k, v = (part.reshape(b, length, heads, size).transpose(1, 2) for part in layer.qkv(x).chunk(3, -1))
+            qkv = layer.qkv(self.even(layer.qkv, x))
+            q, k, v = (part.reshape(b, length, heads, size).transpose(1, 2) for part in qkv.chunk(3, -1))
             weights = (q @ k.transpose(2, 3) * size**-0.5 + bias).softmax(-1)
             a = (weights @ v).transpose(1, 2).reshape(b, length, heads * size)
             x = layer.norm1(x + layer.out(a))
-            x = layer.norm2(x + layer.down(F.gelu(layer.up(x))))
+            inner = F.gelu(layer.up(self.even(layer.up, x)))
+            x = layer.norm2(x + layer.down(self.even(layer.down, inner)))
         return x
+
+    def even(self, linear: nn.Linear, x: Tensor) -> Tensor:
+        return x * self.factors[linear] if linear in self.factors else x
+
+    @torch.no_grad()
+    def smooth(self, store: Store, pairs: int = 96) -> None:
+        """Moves the range of wide input channels into the weights, so that one scale a tensor suits all channels.
+
+        Changes the encoder's weights and multiplies the inputs by the inverse: what comes out stays the same.
+        """
+        widest: dict[nn.Module, Tensor] = {}
+
+        def watch(linear: nn.Module, inputs: tuple[Tensor]) -> None:
+            most = inputs[0].abs().flatten(0, -2).amax(0)
+            widest[linear] = torch.maximum(widest[linear], most) if linear in widest else most
+
+        linears = [m for layer in self.encoder.layers for m in (layer.qkv, layer.out, layer.up, layer.down)]
+        handles = [m.register_forward_pre_hook(watch) for m in linears]
+        for i in np.linspace(0, len(store) - 1, pairs).astype(int):
+            q = store.questions[i]
+            row, _ = pair_tokens(q, store.contexts[store.gold[i]], store.passages[store.gold[i]], Shape())
+            ids = torch.from_numpy(row)[None]
+            self(ids, torch.ones_like(ids), (torch.arange(ids.shape[1])[None] >= len(q) + 2).long())
+        for handle in handles:
+            handle.remove()
+        for layer in self.encoder.layers:
+            for linear in (layer.out, layer.qkv, layer.up, layer.down):
+                scale = widest[linear].clamp(min=1e-3) ** EVEN
+                linear.weight.mul_(scale)
+                if linear is layer.out:  # what comes in is linear in the values: scaled there
+                    h = layer.qkv.out_features // 3
+                    layer.qkv.weight[2 * h :].div_(scale[:, None])
+                    layer.qkv.bias[2 * h :].div_(scale)
+                else:
+                    self.factors[linear] = 1 / scale
 
 
 class PaddedReader(nn.Module):
@@ -107,9 +148,32 @@ def quantise(source: Path, target: Path) -> None:
         i.name in n.input for i in graph.graph.initializer)]  # fmt: skip
     quantize_dynamic(
         str(prepared), str(target), per_channel=True, reduce_range=False, weight_type=QuantType.QInt8,
-        op_types_to_quantize=["MatMul", "Gather", "Gemm"], nodes_to_exclude=keep,
+        op_types_to_quantize=["MatMul", "Gemm"], nodes_to_exclude=keep,
     )  # fmt: skip
     prepared.unlink()
+    made = onnx.load(str(target))
+    quantise_words(made.graph)
+    onnx.save(made, str(target))
+
+
+def quantise_words(graph: onnx.GraphProto) -> None:
+    """The word embeddings as int8 with one scale a row (the quantiser knows only one for the whole table)."""
+    table = max((i for i in graph.initializer if len(i.dims) == 2), key=lambda i: i.dims[0])
+    (node,) = (n for n in graph.node if n.op_type == "Gather" and n.input[0] == table.name)
+    words = onnx.numpy_helper.to_array(table)
+    scale = np.abs(words).max(1, keepdims=True) / 127
+    graph.initializer.append(onnx.numpy_helper.from_array(np.rint(words / scale).astype(np.int8), "words_int8"))
+    graph.initializer.append(onnx.numpy_helper.from_array(scale.astype(np.float32), "words_scale"))
+    graph.initializer.remove(table)
+    make, at = onnx.helper.make_node, list(graph.node).index(node)
+    graph.node.remove(node)
+    for new in (
+        make("Mul", ["words_float", "words_factor"], [node.output[0]]),
+        make("Gather", ["words_scale", node.input[1]], ["words_factor"]),
+        make("Cast", ["words_taken"], ["words_float"], to=onnx.TensorProto.FLOAT),
+        make("Gather", ["words_int8", node.input[1]], ["words_taken"]),
+    ):
+        graph.node.insert(at, new)
 
 
 def main() -> None:
@@ -117,11 +181,14 @@ def main() -> None:
     parser.add_argument("--reader", type=Path, default=None)
     parser.add_argument("--embedder", type=Path, default=None)
     parser.add_argument("--tokenizer", type=Path, required=True)
+    parser.add_argument("--store", type=Path, default=None, help="training pairs: their activations even the scales")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     if args.reader:
         module: nn.Module = PaddedReader(load_reader(args.reader)).eval()
+        if args.store:
+            module.body.smooth(Store.load(args.store))
         axes = {"relevance": {0: "batch"}, "band": {0: "batch", 1: "length"}}
         name = "reader"
     else:

@@ -82,6 +82,29 @@ def test_the_padded_graph_of_the_lower_layers_equals_the_flat_exit() -> None:
     assert not torch.allclose(last[2], relevance)
 
 
+@pytest.mark.filterwarnings("ignore")  # the exporter warns of its successor
+def test_evened_scales_leave_the_output_and_word_rows_survive_int8(tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    from training.export_reader import quantise, write_graph
+
+    torch.manual_seed(0)
+    module = PaddedReader(Reader(replace(TOY, vocab_size=30522)).eval())
+    ids = torch.tensor([[101, 5, 102, 9, 10, 11, 102]])
+    feeds = (ids, torch.ones_like(ids), torch.zeros_like(ids))
+    before = module(*feeds)
+    module.body.smooth(small_store(), pairs=2)
+    assert module.body.factors
+    for a, b in zip(module(*feeds), before, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-3)
+    axes = {"relevance": {0: "batch"}, "band": {0: "batch", 1: "length"}}
+    write_graph(module, axes, tmp_path / "full.onnx")
+    quantise(tmp_path / "full.onnx", tmp_path / "small.onnx")
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    session = onnxruntime.InferenceSession(tmp_path / "small.onnx", providers=["CPUExecutionProvider"])
+    _, band = session.run(None, {n: t.numpy() for n, t in zip(names, feeds, strict=True)})
+    assert np.corrcoef(band.ravel(), before[1].detach().numpy().ravel())[0, 1] > 0.99
+
+
 def test_a_saved_reader_comes_back(tmp_path: Path) -> None:
     config = replace(TOY, exit_layer=1)
     reader = Reader(config)
