@@ -94,7 +94,7 @@ class RetrievalSettings(_Section):
     )
     store_args: dict[str, Any] = Field(default_factory=dict, description="Arguments for that store's constructor.")
     reranker: BuiltinOrFolder | None = Field(
-        default=None,
+        default=BUILTIN,
         description='The reader that orders passages and reads answers from them: "builtin" = the one that comes with '
         "Docent, a folder, or null = none.",
     )
@@ -122,7 +122,7 @@ class ModelSettings(_Section):
         return self.name == BUILTIN
 
     name: str | None = Field(
-        default=None,
+        default=BUILTIN,
         description='"builtin" = docent-nano, which comes with Docent; a name that `docent model list` shows, or a '
         "model's folder; null = none, answers are quotes.",
     )

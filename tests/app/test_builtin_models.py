@@ -1,0 +1,78 @@
+"""What a person meets on a fresh machine: the shipped models on the shipped documents, with the default settings."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.assistant import Assistant
+from app.config import Settings
+from app.doctor import examine
+from app.events import Answered
+from app.models import ModelStore
+from app.paths import builtin_model, builtin_reader, resource
+
+
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
+    with Assistant.open(Settings(data_dir=tmp_path_factory.mktemp("data"))) as assistant:
+        assistant.sync([str(resource("samples"))])
+        yield assistant
+
+
+def asked(assistant: Assistant, question: str) -> Answered:
+    *_, done = assistant.ask(question, remember=False)
+    assert isinstance(done, Answered)
+    return done
+
+
+@pytest.mark.parametrize(
+    ("question", "words"),
+    [
+        ("How long was the light out in the great storm?", "nineteen minutes"),
+        ("How many steps does the tower have?", "196"),
+        ("When was the light made automatic?", "12 September 1983"),
+        ("Where is the defibrillator?", "café"),
+    ],
+)
+def test_a_sentence_with_a_citation_at_the_quoted_place(fresh: Assistant, question: str, words: str) -> None:
+    answer = asked(fresh, question).answer
+    assert answer.found
+    assert words in answer.text
+    assert "[1]" in answer.text
+    assert answer.confidence is not None
+    assert answer.confidence > 0.5
+    assert answer.span is not None
+    first = answer.citations[0]
+    text = fresh.document_view(first.document_id).text
+    assert text[first.start : first.end] == first.quote
+    assert words in first.quote
+    assert first.start <= answer.span.start < answer.span.end <= first.end
+
+
+@pytest.mark.parametrize("question", ["What is the capital of Mongolia?", "Who won the world cup in 2018?"])
+def test_what_is_not_there_is_refused(fresh: Assistant, question: str) -> None:
+    answer = asked(fresh, question).answer
+    assert not answer.found
+    assert answer.citations == ()
+
+
+def test_rows_lists_and_summaries_are_quoted(fresh: Assistant) -> None:
+    for question, words in (
+        ("How many visitors came in August 2024?", "4735"),
+        ("What are the rules?", "Do not touch the lens"),
+        ("Summarise the inspection report", "corroded"),
+    ):
+        answer = asked(fresh, question).answer
+        assert answer.answerer == "extractive"
+        assert any(words in citation.quote for citation in answer.citations), question
+
+
+def test_the_shipped_models_are_whole_and_listed(fresh: Assistant) -> None:
+    assert builtin_reader().is_dir()
+    assert builtin_model().is_dir()
+    checks = {check.name: check for check in examine(fresh.settings)}
+    assert checks["reader"].status == "ok"
+    assert checks["language model"].status == "ok"
+    listed = ModelStore(Path("none"), builtin_model()).all()
+    assert [(model.name, model.format, model.problem) for model in listed] == [("builtin", "awq", "")]
