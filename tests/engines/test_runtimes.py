@@ -24,6 +24,7 @@ from engines.params import SamplingParams
 from engines.runtime import Runtime, StepBatch
 from engines.runtimes.onnx_cpu import OnnxRuntime, grouped
 from engines.runtimes.reference import ReferenceRuntime
+from engines.synthetic import Shape, write_checkpoint
 from engines.weights import QuantizedLinear
 from tests.engines.fakes import ByteTokenizer, flat_batch
 from tests.engines.models import FAMILIES, reference_logits, write_model
@@ -118,6 +119,19 @@ def test_chunks_and_single_tokens_give_what_the_whole_prompt_gives(
     for start, stop in itertools.pairwise(borders):
         logits = runtime.step(batch_of(Row(start, tokens[start:stop], pages, logits=stop - start)))
         assert_close(logits, whole[start:stop])
+
+
+def test_sequences_with_wide_keys_in_one_step(make: Make, tmp_path: Path) -> None:
+    """As many numbers in a token's K and V as in ordinary models without shared heads, on which runtimes may branch."""
+    write_checkpoint(tmp_path, Shape(512, 512, 2, 8, 8, vocabulary=320))
+    prompts = [some_tokens(count, seed) for seed, count in enumerate((40, 18, 33))]
+    pages = [[9, 1, 5], [4, 8], [2, 3, 7]]
+    reference = ReferenceRuntime(Checkpoint(tmp_path), 8)
+    alone = [reference.step(flat_batch(prompt))[-1] for prompt in prompts]
+    runtime = make(Checkpoint(tmp_path), 10)
+    runtime.step(batch_of(*(Row(0, p[:-1], own, logits=0) for p, own in zip(prompts, pages, strict=True))))
+    rows = [Row(len(p) - 1, p[-1:], own) for p, own in zip(prompts, pages, strict=True)]
+    assert_close(runtime.step(batch_of(*rows)), np.array(alone), INT8_ACTIVATIONS)
 
 
 @pytest.mark.parametrize("family", ["llama-3", "llama-gqa", "mistral-gqa", "qwen3", "gemma2"])
