@@ -214,6 +214,12 @@ def test_a_failed_question_is_explained(filled: Any, fake: Any) -> None:
     expect(filled.page.locator("#send")).to_be_visible()
 
 
+@pytest.mark.parametrize("pane", ["#chats", "#documents", "#scroll"])
+def test_what_does_not_fit_scrolls(filled: Any, pane: str) -> None:
+    expect(filled.page.locator("#documents li").first).to_be_visible()
+    assert filled.page.locator(pane).evaluate("pane => getComputedStyle(pane).overflowY") == "auto"
+
+
 def test_conversations_are_kept_switched_renamed_and_deleted(filled: Any, gate: Any) -> None:
     page = filled.page
     gate.open()
