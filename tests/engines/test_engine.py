@@ -114,11 +114,28 @@ def test_a_long_prompt_does_not_hold_up_a_running_answer() -> None:
     assert all(len(b.tokens) <= 64 for b in runtime.steps)
 
 
+class Permits(threading.Event):
+    """A gate that lets one step pass for each ``release``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._permits = threading.Semaphore(0)
+
+    def release(self, steps: int) -> None:
+        self._permits.release(steps)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self._permits.acquire(timeout=timeout)
+
+
 def test_cancelling_frees_pages_for_the_next_request() -> None:
-    with Engine(ScriptedRuntime(num_pages=8), ByteTokenizer()) as engine:
+    gate = Permits()
+    with Engine(ScriptedRuntime(num_pages=8, gate=gate), ByteTokenizer()) as engine:
         first = engine.submit([1] * 20, SamplingParams(max_tokens=100))
+        gate.release(1)
         next(iter(first))
         first.cancel()
+        gate.release(1000)
         for _ in first:
             pass
         assert first.finished is not None
