@@ -115,7 +115,7 @@ def test_a_long_prompt_does_not_hold_up_a_running_answer() -> None:
 
 
 class Permits(threading.Event):
-    """A gate that lets one step pass for each ``release``."""
+    """A gate that lets so many steps pass as were released."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -132,7 +132,7 @@ def test_cancelling_frees_pages_for_the_next_request() -> None:
     gate = Permits()
     with Engine(ScriptedRuntime(num_pages=8, gate=gate), ByteTokenizer()) as engine:
         first = engine.submit([1] * 20, SamplingParams(max_tokens=100))
-        gate.release(1)
+        gate.release(3)
         next(iter(first))
         first.cancel()
         gate.release(1000)
