@@ -6,10 +6,12 @@ A test replaces a part by overriding the method that makes it.
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.config import Settings
 from app.conversations import Conversations
+from app.errors import AppError
 from app.timing import Stopwatch, TimedEmbedder, TimedLibrary, TimedReranker, TimedVectors
 from rag.types import Document, Passage
 
@@ -36,6 +38,7 @@ class Parts:
         self.settings = settings
         self._made: dict[str, Any] = {}
         self._lock = threading.RLock()
+        self._closed = False
 
     @property
     def library(self) -> "Library":
@@ -204,6 +207,7 @@ class Parts:
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             for name in ("model", "conversations", "library"):
                 part = self._made.get(name)
                 if part is not None:
@@ -211,10 +215,12 @@ class Parts:
             self._made.clear()
 
     def _once(self, name: str, make: Callable[[], _T]) -> _T:
-        if name in self._made:  # what is there need not wait while a large model loads
+        with suppress(KeyError):  # what is there need not wait while a large model loads
             there: _T = self._made[name]
             return there
         with self._lock:
+            if self._closed:
+                raise AppError("Docent is closed.", "Start it again.")
             if name not in self._made:
                 self._made[name] = make()
             part: _T = self._made[name]

@@ -17,6 +17,7 @@ import typer
 from app.cli import app
 from app.cli_session import Session, session_of
 from app.errors import AppError
+from app.leaving import run_and_leave
 from app.output import write_json, write_text
 from docent import DocentError
 
@@ -33,7 +34,7 @@ _GOODBYE_S = 2  # seconds that open streams get when the server ends
 
 
 def main() -> None:
-    app()
+    run_and_leave(app)
 
 
 @app.command()
