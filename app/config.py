@@ -126,10 +126,10 @@ class ModelSettings(_Section):
         description='"builtin" = docent-nano, which comes with Docent; a name that `docent model list` shows, or a '
         "model's folder; null = none, answers are quotes.",
     )
-    runtime: Literal["auto", "onnx", "tensorrt", "reference"] = Field(
+    runtime: Literal["auto", "onnx", "openvino", "tensorrt", "reference"] = Field(
         default="auto",
-        description='What computes: "onnx" (any CPU), "tensorrt" (NVIDIA cards), "reference" (slow, for comparison); '
-        '"auto" = the fastest that works here.',
+        description='What computes: "onnx" (any CPU), "openvino" (x86 CPUs: quicker with prompts), "tensorrt" (NVIDIA '
+        'cards), "reference" (slow, for comparison); "auto" = the one that suits the model and this computer.',
     )
     context: int = Field(
         default=4096, ge=256, le=1_000_000, description="Longest prompt and answer in tokens, if the model takes it."

@@ -22,7 +22,7 @@ from engines.chat import ChatEncoder
 from engines.checkpoint import Checkpoint
 from engines.constrain import Constrainer
 from engines.engine import Engine
-from engines.errors import RequestError
+from engines.errors import RequestError, RuntimeUnavailable
 from engines.generation import Generation
 from engines.pages import PAGE_TOKENS
 from engines.params import SamplingParams
@@ -35,6 +35,7 @@ _LEAST_CONTEXT = 256  # tokens; with less no question with a passage has room
 _KV_BYTES = 4  # float32
 _CONTEXTS = 2  # that the cache holds if its size is left open: one that goes on while another is kept
 _MEMORY_SHARE = 4
+_OPENVINO_FROM = 100_000_000  # bytes of weights: a smaller model has read its prompt before OpenVINO has started
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,31 +113,61 @@ def _prompt_style(folder: Path) -> str | None:
 def make_runtime(checkpoint: Checkpoint, chosen: ModelSettings, builds: Path) -> Runtime:
     """What computes. ``builds`` keeps what a runtime makes of a checkpoint.
 
-    "auto" is ONNX Runtime, or a GPU runtime that agrees with it and is faster. Raises RuntimeUnavailable where the
-    runtime that was asked for by name cannot be used here."""
-    pages, context = _sizes(checkpoint, chosen)
+    "auto" is OpenVINO for larger INT4 models and ONNX Runtime for all others, or a GPU runtime that agrees with it and
+    is faster. Raises RuntimeUnavailable where the runtime that was asked for by name cannot be used here."""
+    pages, context = _sizes(checkpoint, chosen, PAGE_TOKENS)
+    threads = chosen.threads or None
 
     def tensorrt() -> Runtime:
         from engines.runtimes.tensorrt import open_runtime
 
         return open_runtime(checkpoint, pages, context, cache=builds)
 
-    def on_cpu() -> Runtime:
+    def openvino() -> Runtime:
+        try:
+            from engines.runtimes.openvino_cpu import OpenVinoRuntime
+        except ImportError as error:
+            raise RuntimeUnavailable(
+                f"OpenVINO cannot be used here ({error}).", 'Set model.runtime to "onnx".'
+            ) from error
+        sizes = _sizes(checkpoint, chosen, OpenVinoRuntime.page_tokens)
+        return OpenVinoRuntime(checkpoint, *sizes, threads=threads, cache=builds)
+
+    def onnx() -> Runtime:
         from engines.runtimes.onnx_cpu import OnnxRuntime
 
-        return OnnxRuntime(checkpoint, pages, context, threads=chosen.threads or None, cache=builds)
+        return OnnxRuntime(checkpoint, pages, context, threads=threads, cache=builds)
+
+    def on_cpu() -> Runtime:
+        if not _suits_openvino(checkpoint):
+            return onnx()
+        try:
+            return openvino()
+        except RuntimeUnavailable as error:
+            _log.info("%s", error)
+            return onnx()
 
     if chosen.runtime == "reference":
         from engines.runtimes.reference import ReferenceRuntime
 
         return ReferenceRuntime(checkpoint, pages, context)
-    if chosen.runtime == "onnx" or (chosen.runtime == "auto" and not _driver_seen()):
+    if chosen.runtime == "onnx":
+        return onnx()
+    if chosen.runtime == "openvino":
+        return openvino()
+    if chosen.runtime == "auto" and not _driver_seen():
         return on_cpu()
     from engines.selfcheck import choose, verified
 
     if chosen.runtime == "tensorrt":
-        return verified(tensorrt, on_cpu)
+        return verified(tensorrt, onnx)
     return choose(on_cpu(), [("tensorrt", tensorrt)]).runtime
+
+
+def _suits_openvino(checkpoint: Checkpoint) -> bool:
+    """Whether its quicker prompts outweigh that it takes longer to start and more memory."""
+    stored = sum(path.stat().st_size for path in checkpoint.folder.glob("*.safetensors"))
+    return checkpoint.quantization.format != "dense" and stored >= _OPENVINO_FROM
 
 
 def _driver_seen() -> bool:
@@ -144,20 +175,20 @@ def _driver_seen() -> bool:
     return shutil.which("nvidia-smi") is not None or Path("/proc/driver/nvidia").exists()
 
 
-def _sizes(checkpoint: Checkpoint, chosen: ModelSettings) -> tuple[int, int]:
+def _sizes(checkpoint: Checkpoint, chosen: ModelSettings, page_tokens: int) -> tuple[int, int]:
     """Pages of the cache, and the longest context they and the model allow."""
     spec = checkpoint.spec
-    page_bytes = PAGE_TOKENS * 2 * spec.num_layers * spec.kv_size * _KV_BYTES
+    page_bytes = page_tokens * 2 * spec.num_layers * spec.kv_size * _KV_BYTES
     if chosen.cache_mb:
         pages = chosen.cache_mb * 1_000_000 // page_bytes
     else:
-        wanted = _CONTEXTS * -(-min(chosen.context, spec.max_context) // PAGE_TOKENS)
+        wanted = _CONTEXTS * -(-min(chosen.context, spec.max_context) // page_tokens)
         pages = min(wanted, psutil.virtual_memory().total // _MEMORY_SHARE // page_bytes)
-    context = min(chosen.context, spec.max_context, pages * PAGE_TOKENS)
+    context = min(chosen.context, spec.max_context, pages * page_tokens)
     if context < _LEAST_CONTEXT:
-        need = -(-_LEAST_CONTEXT // PAGE_TOKENS) * page_bytes / 1e6
+        need = -(-_LEAST_CONTEXT // page_tokens) * page_bytes / 1e6
         raise ConfigError(
-            f"The cache (model.cache_mb {chosen.cache_mb}) holds {pages * PAGE_TOKENS} tokens of this model.",
+            f"The cache (model.cache_mb {chosen.cache_mb}) holds {pages * page_tokens} tokens of this model.",
             f"Give it at least {need:.0f}, or choose a model with a context of {_LEAST_CONTEXT} tokens or more.",
         )
     return pages, context

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.engine_parts import machine, model_folder, synthetic_engine
+from benchmarks.engine_parts import RUNTIMES, machine, model_folder, synthetic_engine
 from engines.engine import Engine, EngineConfig
 from engines.generation import Metrics
 from engines.params import SamplingParams
@@ -81,8 +81,8 @@ def _others(prompts: list[list[int]]) -> list[list[int]]:
 def report(arguments: argparse.Namespace, alone: list[Run], together: list[Run]) -> None:
     print(machine(arguments.threads))
     print(
-        f"{arguments.shape}, {arguments.requests} requests, prompts of {arguments.prompt} tokens, answers of"
-        f" {arguments.answer}, temperature {arguments.temperature}, median of {arguments.rounds} rounds:"
+        f"{arguments.shape} on {arguments.runtime}, {arguments.requests} requests, prompts of {arguments.prompt} tokens,"
+        f" answers of {arguments.answer}, temperature {arguments.temperature}, median of {arguments.rounds} rounds:"
     )
     rates = []
     for name, runs in (("one at a time", alone), ("all at once", together)):
@@ -107,13 +107,14 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, default=0.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--runtime", choices=RUNTIMES, default="onnx")
     parser.add_argument("--folder", type=Path, help="where models are kept between runs")
     arguments = parser.parse_args()
     tokens = arguments.requests * (arguments.prompt + arguments.answer + 16)
     config = EngineConfig(max_running=max(32, arguments.requests), drafting=False)
     with (
         model_folder(arguments.folder, arguments.shape) as folder,
-        synthetic_engine(folder, arguments.shape, tokens, arguments.threads, config) as engine,
+        synthetic_engine(folder, arguments.shape, tokens, arguments.threads, config, arguments.runtime) as engine,
     ):
         alone, together = measure(engine, arguments)
     report(arguments, alone, together)

@@ -72,6 +72,7 @@ class Scripted:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self.vocab_size, self.max_context, self.num_pages = runtime.vocab_size, runtime.max_context, runtime.num_pages
+        self.page_tokens = runtime.page_tokens
         self.text: list[int] = []  # prompt and answer
 
     def copy_page(self, source: int, target: int) -> None:

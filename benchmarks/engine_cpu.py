@@ -2,7 +2,7 @@
 
     python -m benchmarks.engine_cpu                                    # ours alone
     python -m benchmarks.engine_cpu --llama-python OTHER/bin/python    # both, alternating
-    python -m benchmarks.engine_cpu --shapes 100M 1B --threads 2 --rounds 5 --past 64
+    python -m benchmarks.engine_cpu --shapes 100M 1B --runtimes onnx --threads 2 --rounds 5 --past 64
 
 Weights are random INT4: ours in groups of 128 with zero points (AWQ), llama.cpp's Q4_0 (groups of 32). Each side has a
 process of its own and is idle while the other runs. Medians over rounds: a prompt of 512 tokens, and 64 tokens of
@@ -24,8 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from engines.pages import PAGE_TOKENS
 
 PROMPT, ANSWER = 512, 64
 INSTALL = "python -m venv other && CMAKE_ARGS=-DGGML_NATIVE=ON other/bin/pip install llama-cpp-python gguf"
@@ -88,17 +86,18 @@ def peak_bytes() -> int:
     return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
-def serve(folder: Path, cache: Path, threads: int, context: int, cache_mb: int) -> None:
+def serve(name: str, folder: Path, cache: Path, threads: int, context: int, cache_mb: int) -> None:
     """Our side of the protocol, in its own process."""
+    from benchmarks.engine_parts import runtime_class
     from engines.checkpoint import Checkpoint
     from engines.runtime import StepBatch
-    from engines.runtimes.onnx_cpu import OnnxRuntime
 
-    checkpoint = Checkpoint(folder)
-    page_bytes = 2 * 4 * checkpoint.spec.num_layers * checkpoint.spec.kv_size * PAGE_TOKENS
-    pages = max(-(-context // PAGE_TOKENS), (cache_mb << 20) // page_bytes)
+    checkpoint, kind = Checkpoint(folder), runtime_class(name)
+    page_tokens = kind.page_tokens
+    page_bytes = 2 * 4 * checkpoint.spec.num_layers * checkpoint.spec.kv_size * page_tokens
+    pages = max(-(-context // page_tokens), (cache_mb << 20) // page_bytes)
     idle = peak_bytes()
-    runtime = OnnxRuntime(checkpoint, pages, context, threads=threads, cache=cache)
+    runtime = kind(checkpoint, pages, context, threads=threads, cache=cache)
     for page in range(1, pages):
         runtime.copy_page(0, page)
     table = np.arange(pages)[None]
@@ -112,7 +111,7 @@ def serve(folder: Path, cache: Path, threads: int, context: int, cache_mb: int) 
             slots=at,
             sequence_starts=np.array([0, count]),
             context_lengths=np.array([start + count]),
-            page_table=table[:, : -(-(start + count) // PAGE_TOKENS)],
+            page_table=table[:, : -(-(start + count) // page_tokens)],
             logits_for=np.array([count - 1]),
         )
         runtime.step(batch)
@@ -154,10 +153,11 @@ def compare(name: str, arguments: argparse.Namespace, folder: Path) -> None:
     if not (checkpoint / "model.safetensors.index.json").exists():
         write_checkpoint(checkpoint, shape)
     threads, context = str(arguments.threads), str(arguments.context)
-    ours = [sys.executable, __file__, "--serve", str(checkpoint), str(cache), threads, context, str(arguments.cache_mb)]
-    # The first process builds; the second finds the build, so that its peak memory is that of running the model.
-    Worker(ours).close()
-    workers = [Worker(ours)]
+    options = [str(checkpoint), str(cache), threads, context, str(arguments.cache_mb)]
+    ours = [[sys.executable, "-m", "benchmarks.engine_cpu", "--serve", name, *options] for name in arguments.runtimes]
+    # The first process builds; the others find the build, so that their peak memory is that of running the model.
+    Worker(ours[0]).close()
+    workers = [Worker(command) for command in ours]
     if arguments.llama_python:
         (folder / f"{name}.json").write_text(json.dumps(asdict(shape)), encoding="utf-8")
         script = str(Path(__file__).with_name("llama_cpp_worker.py"))
@@ -165,37 +165,46 @@ def compare(name: str, arguments: argparse.Namespace, folder: Path) -> None:
         workers.append(Worker([arguments.llama_python, script, *files, threads, context]))
     bandwidth = read_bandwidth(arguments.threads)
     sides = measure(workers, arguments.rounds, arguments.past)
-    report(name, shape.parameters, workers[0].hello, sides, bandwidth)
+    weights = workers[0].hello["weight_bytes"]
+    print(f"{name}: {shape.parameters / 1e6:,.0f} M parameters, {weights / 1e6:,.0f} MB of weights")
+    theirs = sides[-1] if arguments.llama_python else None
+    for label, worker, side in zip(arguments.runtimes, workers, sides, strict=False):
+        report(label, worker.hello, side, theirs, bandwidth)
+    if theirs is not None:
+        print(f"  {'llama.cpp':10} {_speeds(theirs)}")
 
 
-def report(name: str, parameters: int, hello: dict[str, Any], sides: Sequence[Side], bandwidth: float) -> None:
+def report(label: str, hello: dict[str, Any], ours: Side, theirs: Side | None, bandwidth: float) -> None:
     weights, cache = hello["weight_bytes"], hello["cache_bytes"]
-    ours = sides[0]
-    print(f"{name}: {parameters / 1e6:,.0f} M parameters, {weights / 1e6:,.0f} MB of weights")
-    for label, side in zip(("docent", "llama.cpp"), sides, strict=False):
-        print(
-            f"  {label:10} prefill {side.prefill:7,.0f} tok/s   decode {side.decode:6.1f} tok/s"
-            f"   peak memory {side.peak_bytes / 1e6:6,.0f} MB"
-        )
-    for theirs in sides[1:]:
+    print(f"  {label:10} {_speeds(ours)}")
+    if theirs is not None:
         prefill, decode = ours.prefill / theirs.prefill, ours.decode / theirs.decode
-        print(f"  {'ratio':10} prefill {prefill:7.2f}         decode {decode:6.2f}")
+        print(f"  {'':10} prefill {prefill:7.2f} x llama.cpp's, decode {decode:6.2f} x")
     read = ours.decode * weights
-    print(f"  decode reads {read / 1e9:.1f} GB/s, {read / bandwidth:.0%} of the {bandwidth / 1e9:.1f} GB/s measured")
+    share = f"{read / bandwidth:.0%} of the {bandwidth / 1e9:.1f} GB/s measured"
+    print(f"  {'':10} decode reads {read / 1e9:.1f} GB/s, {share}")
     above = ours.peak_bytes - hello["idle_bytes"]
     print(
-        f"  peak memory {ours.peak_bytes / (weights + cache):.2f} x (weights + {cache / 1e6:.0f} MB of cache),"
+        f"  {'':10} peak memory {ours.peak_bytes / (weights + cache):.2f} x (weights + {cache / 1e6:.0f} MB of cache),"
         f" {above / (weights + cache):.2f} x without the {hello['idle_bytes'] / 1e6:.0f} MB of an idle process"
+    )
+
+
+def _speeds(side: Side) -> str:
+    return (
+        f"prefill {side.prefill:7,.0f} tok/s   decode {side.decode:6.1f} tok/s   peak memory"
+        f" {side.peak_bytes / 1e6:6,.0f} MB"
     )
 
 
 def main() -> None:
     if sys.argv[1:2] == ["--serve"]:
-        folder, cache, threads, context, cache_mb = sys.argv[2:]
-        serve(Path(folder), Path(cache), int(threads), int(context), int(cache_mb))
+        name, folder, cache, threads, context, cache_mb = sys.argv[2:]
+        serve(name, Path(folder), Path(cache), int(threads), int(context), int(cache_mb))
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shapes", nargs="+", default=["100M", "1B", "3B"])
+    parser.add_argument("--runtimes", nargs="+", default=["onnx", "openvino"], help="ours, in this order")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--past", type=int, default=64, help="tokens of context before decoding")

@@ -8,15 +8,19 @@ import platform
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
-
-import onnxruntime
+from typing import TYPE_CHECKING
 
 from engines.checkpoint import Checkpoint
 from engines.engine import Engine, EngineConfig
-from engines.pages import PAGE_TOKENS
-from engines.runtimes.onnx_cpu import OnnxRuntime
 from engines.synthetic import SHAPES, write_checkpoint
+
+if TYPE_CHECKING:
+    from engines.runtimes.onnx_cpu import OnnxRuntime
+    from engines.runtimes.openvino_cpu import OpenVinoRuntime
+
+RUNTIMES = ("onnx", "openvino")
 
 
 class LetterTokenizer:
@@ -41,18 +45,40 @@ def model_folder(kept: Path | None, shape: str) -> Iterator[Path]:
         yield folder
 
 
+def runtime_class(name: str) -> "type[OnnxRuntime] | type[OpenVinoRuntime]":
+    """One of ``RUNTIMES``; the others' packages need not be there."""
+    if name == "onnx":
+        from engines.runtimes.onnx_cpu import OnnxRuntime
+
+        return OnnxRuntime
+    from engines.runtimes.openvino_cpu import OpenVinoRuntime
+
+    return OpenVinoRuntime
+
+
 @contextmanager
-def synthetic_engine(folder: Path, shape: str, tokens: int, threads: int, config: EngineConfig) -> Iterator[Engine]:
-    """An Engine over the ONNX runtime with a cache of ``tokens``."""
-    checkpoint = Checkpoint(folder / shape)
-    runtime = OnnxRuntime(checkpoint, -(-tokens // PAGE_TOKENS), threads=threads, cache=folder / "cache")
-    with Engine(runtime, LetterTokenizer(), config) as engine:
+def synthetic_engine(
+    folder: Path, shape: str, tokens: int, threads: int, config: EngineConfig, runtime: str
+) -> Iterator[Engine]:
+    """An Engine over one of ``RUNTIMES`` with a cache of ``tokens``."""
+    kind = runtime_class(runtime)
+    pages = -(-tokens // kind.page_tokens)
+    opened = kind(Checkpoint(folder / shape), pages, threads=threads, cache=folder / "cache")
+    with Engine(opened, LetterTokenizer(), config) as engine:
         yield engine
 
 
 def machine(threads: int) -> str:
     """Processor, threads, versions: what a figure needs beside it."""
-    return f"{_processor()}, {os.cpu_count()} cores seen, {threads} threads; onnxruntime {onnxruntime.__version__}"
+    versions = ", ".join(f"{name} {_version(name)}" for name in ("onnxruntime", "openvino"))
+    return f"{_processor()}, {os.cpu_count()} cores seen, {threads} threads; {versions}"
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "is not installed"
 
 
 def _processor() -> str:

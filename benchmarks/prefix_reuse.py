@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.engine_parts import machine, model_folder, synthetic_engine
+from benchmarks.engine_parts import RUNTIMES, machine, model_folder, synthetic_engine
 from engines.engine import Engine, EngineConfig
 from engines.generation import Metrics
 from engines.params import SamplingParams
@@ -62,7 +62,8 @@ def measure(engines: dict[str, Engine], arguments: argparse.Namespace) -> dict[s
 
 def report(arguments: argparse.Namespace, measured: dict[str, list[Metrics]]) -> None:
     print(machine(arguments.threads))
-    print(f"{arguments.shape}, {arguments.shared:,} shared tokens and a follow-up of {arguments.question}:")
+    model = f"{arguments.shape} on {arguments.runtime}"
+    print(f"{model}, {arguments.shared:,} shared tokens and a follow-up of {arguments.question}:")
     medians = {}
     for name, rows in measured.items():
         times = [row.ttft_s for row in rows]
@@ -81,6 +82,7 @@ def main() -> None:
     parser.add_argument("--question", type=int, default=32, help="tokens of each question")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--runtime", choices=RUNTIMES, default="onnx")
     parser.add_argument("--folder", type=Path, help="where models are kept between runs")
     arguments = parser.parse_args()
     # Room for several rounds, so that pages of old prefixes are evicted as in use.
@@ -91,7 +93,10 @@ def main() -> None:
 
     with model_folder(arguments.folder, arguments.shape) as folder:
         options = (folder, arguments.shape, tokens, arguments.threads)
-        with synthetic_engine(*options, config(True)) as reusing, synthetic_engine(*options, config(False)) as plain:
+        with (
+            synthetic_engine(*options, config(True), arguments.runtime) as reusing,
+            synthetic_engine(*options, config(False), arguments.runtime) as plain,
+        ):
             measured = measure({"with reuse": reusing, "without reuse": plain}, arguments)
     report(arguments, measured)
 

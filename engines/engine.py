@@ -113,7 +113,7 @@ class Engine:
         self.runtime = runtime
         self.tokenizer = tokenizer
         self._constrain = constrain
-        self._table = PageTable(runtime.num_pages, share=self.config.share_prefixes)
+        self._table = PageTable(runtime.num_pages, page_tokens=runtime.page_tokens, share=self.config.share_prefixes)
         self._scheduler = Scheduler(
             self._table, token_budget=self.config.token_budget, max_running=self.config.max_running
         )

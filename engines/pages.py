@@ -1,9 +1,9 @@
 """The page table: which pages of the KV pool hold which tokens of which sequence.
 
-Pure bookkeeping over page numbers; it owns no tensor and knows no model. A page holds ``PAGE_TOKENS`` tokens. Full
-pages are known by a hash over all tokens from the start of the sequence to the page's end, so that sequences with the
-same beginning share them (vLLM calls this automatic prefix caching). A page nobody refers to stays findable until
-its space is needed, least recently used first.
+Pure bookkeeping over page numbers; it owns no tensor and knows no model. A page holds ``PAGE_TOKENS`` tokens, or as
+many as the runtime asks for. Full pages are known by a hash over all tokens from the start of the sequence to the
+page's end, so that sequences with the same beginning share them (vLLM calls this automatic prefix caching). A page
+nobody refers to stays findable until its space is needed, least recently used first.
 
 Every change is asked for before it is made: ``can_extend`` answers whether ``extend`` will succeed, and ``extend``
 either happens whole or raises before anything changed. All calls take constant time per page. Not thread-safe: one
@@ -35,7 +35,7 @@ class SequencePages:
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """Where new tokens go: ``slots[i] = page * PAGE_TOKENS + offset``. Each of ``copies`` (source page, target page)
+    """Where new tokens go: ``slots[i] = page * page_tokens + offset``. Each of ``copies`` (source page, target page)
     must be carried out on the pool before anything is written."""
 
     slots: tuple[int, ...]
@@ -43,12 +43,13 @@ class Extension:
 
 
 class PageTable:
-    """Reference counts, sharing and eviction for a pool of ``num_pages`` pages."""
+    """Reference counts, sharing and eviction for a pool of ``num_pages`` pages of ``page_tokens`` tokens."""
 
-    def __init__(self, num_pages: int, *, share: bool = True) -> None:
+    def __init__(self, num_pages: int, *, page_tokens: int = PAGE_TOKENS, share: bool = True) -> None:
         if num_pages < 1:
             raise EngineError(f"A KV cache of {num_pages} pages holds nothing.", "Give it at least one page.")
         self.num_pages = num_pages
+        self.page_tokens = page_tokens
         self._share = share
         self._free: deque[int] = deque(range(num_pages))
         self._references = [0] * num_pages
@@ -68,15 +69,15 @@ class PageTable:
 
     def cached_prefix(self, tokens: Sequence[int]) -> int:
         """How many leading tokens lie in shared pages already. At least one token is always left to compute."""
-        return len(self._matching_pages(tokens)) * PAGE_TOKENS
+        return len(self._matching_pages(tokens)) * self.page_tokens
 
     def _matching_pages(self, tokens: Sequence[int]) -> list[tuple[int, bytes]]:
         found: list[tuple[int, bytes]] = []
         if not self._share:
             return found
         digest = b""
-        for start in range(0, (len(tokens) - 1) // PAGE_TOKENS * PAGE_TOKENS, PAGE_TOKENS):
-            digest = _page_digest(digest, tokens[start : start + PAGE_TOKENS])
+        for start in range(0, (len(tokens) - 1) // self.page_tokens * self.page_tokens, self.page_tokens):
+            digest = _page_digest(digest, tokens[start : start + self.page_tokens])
             page = self._page_of.get(digest)
             if page is None:
                 break
@@ -91,7 +92,7 @@ class PageTable:
             sequence.pages.append(page)
             sequence.digest = digest
         sequence.sealed = len(sequence.pages)
-        sequence.length = sequence.sealed * PAGE_TOKENS
+        sequence.length = sequence.sealed * self.page_tokens
         return sequence
 
     def fork(self, sequence: SequencePages) -> SequencePages:
@@ -104,13 +105,13 @@ class PageTable:
         """New pages that ``extend`` by ``tokens`` would take, the copy of a shared last page included."""
         if tokens == 0:
             return 0
-        total = -(-(sequence.length + tokens) // PAGE_TOKENS)
+        total = -(-(sequence.length + tokens) // self.page_tokens)
         return total - len(sequence.pages) + int(self._tail_is_shared(sequence))
 
     def room(self, sequence: SequencePages) -> int:
         """The most tokens that ``extend`` would take."""
         pages = self.available - int(self._tail_is_shared(sequence))
-        return max(0, (pages + len(sequence.pages)) * PAGE_TOKENS - sequence.length)
+        return max(0, (pages + len(sequence.pages)) * self.page_tokens - sequence.length)
 
     def can_extend(self, sequence: SequencePages, tokens: int) -> bool:
         return self.pages_needed(sequence, tokens) <= self.available
@@ -130,9 +131,9 @@ class PageTable:
             self._release(source)
         slots = []
         for position in range(sequence.length, sequence.length + tokens):
-            if position // PAGE_TOKENS == len(sequence.pages):
+            if position // self.page_tokens == len(sequence.pages):
                 sequence.pages.append(self._take())
-            slots.append(sequence.pages[position // PAGE_TOKENS] * PAGE_TOKENS + position % PAGE_TOKENS)
+            slots.append(sequence.pages[position // self.page_tokens] * self.page_tokens + position % self.page_tokens)
         sequence.length += tokens
         return Extension(tuple(slots), tuple(copies))
 
@@ -142,9 +143,9 @@ class PageTable:
         assert len(tokens) <= sequence.length, "sealing tokens without room for them"
         if not self._share:
             return
-        while (sequence.sealed + 1) * PAGE_TOKENS <= len(tokens):
-            start = sequence.sealed * PAGE_TOKENS
-            sequence.digest = _page_digest(sequence.digest, tokens[start : start + PAGE_TOKENS])
+        while (sequence.sealed + 1) * self.page_tokens <= len(tokens):
+            start = sequence.sealed * self.page_tokens
+            sequence.digest = _page_digest(sequence.digest, tokens[start : start + self.page_tokens])
             page = sequence.pages[sequence.sealed]
             # Two sequences may have computed the same page at the same time: the first stays the findable one.
             if self._digest_of[page] is None and sequence.digest not in self._page_of:
@@ -154,8 +155,8 @@ class PageTable:
 
     def truncate(self, sequence: SequencePages, length: int) -> None:
         """Gives up the room beyond ``length`` tokens (rejected drafts)."""
-        assert sequence.sealed * PAGE_TOKENS <= length <= sequence.length, "truncating into sealed pages"
-        while len(sequence.pages) * PAGE_TOKENS >= length + PAGE_TOKENS:
+        assert sequence.sealed * self.page_tokens <= length <= sequence.length, "truncating into sealed pages"
+        while len(sequence.pages) * self.page_tokens >= length + self.page_tokens:
             self._release(sequence.pages.pop())
         sequence.length = length
 
@@ -168,7 +169,7 @@ class PageTable:
         sequence.digest = b""
 
     def _tail_is_shared(self, sequence: SequencePages) -> bool:
-        return sequence.length % PAGE_TOKENS != 0 and self._references[sequence.pages[-1]] > 1
+        return sequence.length % self.page_tokens != 0 and self._references[sequence.pages[-1]] > 1
 
     def _take(self) -> int:
         if self._free:

@@ -16,7 +16,7 @@ Int64 = NDArray[np.int64]
 class StepBatch:
     """One step over the flat tokens of several sequences; T tokens, B sequences, N rows of logits.
 
-    ``slots`` says where each token's K and V are written (page * PAGE_TOKENS + offset). The token range of a sequence
+    ``slots`` says where each token's K and V are written (page * page_tokens + offset). The token range of a sequence
     is ``sequence_starts[i]:sequence_starts[i + 1]``; ``context_lengths`` counts a sequence's tokens after this step.
     ``page_table`` is padded with -1.
     """
@@ -46,8 +46,11 @@ class Runtime(Protocol):
 
     @property
     def num_pages(self) -> int:
-        """Pages in the pool; each holds PAGE_TOKENS tokens of all layers."""
+        """Pages in the pool; each holds ``page_tokens`` tokens of all layers."""
         ...
+
+    @property
+    def page_tokens(self) -> int: ...
 
     def copy_page(self, source: int, target: int) -> None:
         """Copies K and V of one page, in all layers."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engines.errors import RequestError
-from engines.pages import PAGE_TOKENS, PageTable
+from engines.pages import PageTable
 from engines.sequence import Sequence, State
 
 # Steps between two looks at a request that did not fit, if nothing became free meanwhile: the hashes of a long prompt
@@ -83,7 +83,7 @@ class Scheduler:
 
     def check_fits(self, prompt: int, answer: int) -> None:
         """Raises RequestError when ``prompt`` and ``answer`` tokens could never be held at once."""
-        capacity = self._table.num_pages * PAGE_TOKENS
+        capacity = self._table.num_pages * self._table.page_tokens
         if prompt + answer > capacity:
             raise RequestError(
                 f"The prompt of {prompt} tokens and an answer of {answer} do not fit into the KV cache of "
@@ -183,7 +183,7 @@ class Scheduler:
         if unchanged and self._step % _LOOK_AGAIN:
             return False
         pages = self._table.open(sequence.tokens)
-        headroom = PAGE_TOKENS * len(self._running)
+        headroom = self._table.page_tokens * len(self._running)
         if not self._table.can_extend(pages, sequence.length + 1 - pages.length + headroom):
             self._table.close(pages)
             self._refused = (sequence.id, self._table.available, len(self._running))

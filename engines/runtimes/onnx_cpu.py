@@ -43,6 +43,7 @@ class OnnxRuntime:
     alone. ``notes`` says what is not computed exactly as the checkpoint stores it."""
 
     name = "onnx"
+    page_tokens = PAGE_TOKENS
 
     def __init__(
         self,
@@ -57,14 +58,14 @@ class OnnxRuntime:
         self.num_pages = num_pages
         self.max_context = min(max_context or spec.max_context, spec.max_context)
         self._embed = Embedding(checkpoint)
-        with _build(checkpoint, cache) as build:
+        with onnx_build(checkpoint, cache) as build:
             self.notes = build.notes
             self.weight_bytes = (build.folder / _WEIGHTS_FILE).stat().st_size
             self._session = _session(build.folder / _MODEL_FILE, threads)
             release_pages(build.folder / _WEIGHTS_FILE)
         # One slot more than the pages have: what padded tokens write goes there.
         self._unused_slot = num_pages * PAGE_TOKENS
-        self._pool = _pool((2 * spec.num_layers, self._unused_slot + 1, spec.kv_size))
+        self._pool = new_pool((2 * spec.num_layers, self._unused_slot + 1, spec.kv_size))
         self._binding = self._session.io_binding()
         self._bound: list[object] = []
         self._bind_fixed()
@@ -236,7 +237,7 @@ def _mask(frame: _Frame, window: int | None) -> Float:
 
 
 @contextlib.contextmanager
-def _build(checkpoint: Checkpoint, cache: Path | None) -> Iterator[Build]:
+def onnx_build(checkpoint: Checkpoint, cache: Path | None) -> Iterator[Build]:
     """The built model; without a cache it lives as long as the block."""
     if cache is not None:
         versions = {"onnxruntime": ort.__version__, "lowering": LOWERING}
@@ -255,7 +256,7 @@ def _write(checkpoint: Checkpoint, folder: Path) -> tuple[str, ...]:
     return write_model(checkpoint, folder)
 
 
-def _pool(shape: tuple[int, int, int]) -> Float:
+def new_pool(shape: tuple[int, ...]) -> Float:
     try:
         return np.zeros(shape, np.float32)
     except MemoryError:

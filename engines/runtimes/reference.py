@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from engines.attention import PagedAttention
 from engines.checkpoint import Checkpoint
 from engines.layer import DecoderLayer, rms_norm
+from engines.pages import PAGE_TOKENS
 from engines.rope import rotate
 from engines.runtime import StepBatch
 from engines.weights import Float
@@ -18,6 +19,7 @@ class ReferenceRuntime:
     """``max_context`` bounds a sequence, the model's own limit is the default."""
 
     name = "reference"
+    page_tokens = PAGE_TOKENS
 
     def __init__(self, checkpoint: Checkpoint, num_pages: int, max_context: int | None = None) -> None:
         self.spec = checkpoint.spec

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from engines.checkpoint import Checkpoint
 from engines.lower_tensorrt import Port, piece_ports
+from engines.pages import PAGE_TOKENS
 from engines.runtime import Int64, StepBatch
 from engines.runtimes.cards import require_card, supports
 from engines.spec import ModelSpec
@@ -68,6 +69,7 @@ class TensorRtRuntime(Generic[M]):
     no sequences, so that it makes no difference."""
 
     name = "tensorrt"
+    page_tokens = PAGE_TOKENS
 
     def __init__(
         self,

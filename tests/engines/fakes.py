@@ -27,6 +27,7 @@ class ScriptedRuntime:
     """Remembers tokens in slots instead of K and V."""
 
     name = "scripted"
+    page_tokens = PAGE_TOKENS
     vocab_size = VOCABULARY
 
     def __init__(
