@@ -19,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.engine_parts import RUNTIMES, machine, model_folder, synthetic_engine
+from benchmarks.engine_parts import machine, model_folder, synthetic_engine
+from benchmarks.runtimes import RUNTIMES
 from engines.engine import Engine, EngineConfig
 from engines.generation import Metrics
 from engines.params import SamplingParams
@@ -81,7 +82,7 @@ def _others(prompts: list[list[int]]) -> list[list[int]]:
 def report(arguments: argparse.Namespace, alone: list[Run], together: list[Run]) -> None:
     print(machine(arguments.threads))
     print(
-        f"{arguments.shape} on {arguments.runtime}, {arguments.requests} requests, prompts of {arguments.prompt} tokens,"
+        f"{arguments.shape} on {arguments.runtime}, {arguments.requests} requests, prompts of {arguments.prompt},"
         f" answers of {arguments.answer}, temperature {arguments.temperature}, median of {arguments.rounds} rounds:"
     )
     rates = []

@@ -88,7 +88,7 @@ def peak_bytes() -> int:
 
 def serve(name: str, folder: Path, cache: Path, threads: int, context: int, cache_mb: int) -> None:
     """Our side of the protocol, in its own process."""
-    from benchmarks.engine_parts import runtime_class
+    from benchmarks.runtimes import runtime_class
     from engines.checkpoint import Checkpoint
     from engines.runtime import StepBatch
 

@@ -10,17 +10,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from benchmarks.runtimes import runtime_class
 from engines.checkpoint import Checkpoint
 from engines.engine import Engine, EngineConfig
 from engines.synthetic import SHAPES, write_checkpoint
-
-if TYPE_CHECKING:
-    from engines.runtimes.onnx_cpu import OnnxRuntime
-    from engines.runtimes.openvino_cpu import OpenVinoRuntime
-
-RUNTIMES = ("onnx", "openvino")
 
 
 class LetterTokenizer:
@@ -43,17 +37,6 @@ def model_folder(kept: Path | None, shape: str) -> Iterator[Path]:
         if not (folder / shape / "model.safetensors.index.json").exists():
             write_checkpoint(folder / shape, SHAPES[shape])
         yield folder
-
-
-def runtime_class(name: str) -> "type[OnnxRuntime] | type[OpenVinoRuntime]":
-    """One of ``RUNTIMES``; the others' packages need not be there."""
-    if name == "onnx":
-        from engines.runtimes.onnx_cpu import OnnxRuntime
-
-        return OnnxRuntime
-    from engines.runtimes.openvino_cpu import OpenVinoRuntime
-
-    return OpenVinoRuntime
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.engine_parts import RUNTIMES, machine, model_folder, synthetic_engine
+from benchmarks.engine_parts import machine, model_folder, synthetic_engine
+from benchmarks.runtimes import RUNTIMES
 from engines.engine import Engine, EngineConfig
 from engines.generation import Metrics
 from engines.params import SamplingParams

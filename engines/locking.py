@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from engines.errors import EngineError
 
 _log = logging.getLogger(__name__)
@@ -24,6 +22,8 @@ class AlreadyAtWork(EngineError):
 def exclusive(path: Path, doing: str, wait_s: float = 0.0) -> Iterator[None]:
     """Holds the lock file ``path``, waiting up to ``wait_s``. ``doing`` completes "Another Docent is ..." in the error,
     an AlreadyAtWork. Raises OSError where the file cannot be made."""
+    from filelock import FileLock, Timeout  # brings asyncio along, and most starts lock nothing
+
     lock = FileLock(path, thread_local=False)
     try:
         try:

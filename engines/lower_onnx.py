@@ -33,9 +33,6 @@ from engines.weights import DenseLinear, Float, Linear, QuantizedLinear
 _LARGEST_BLOCK, _SMALLEST_BLOCK = 256, 16  # what MatMulNBits takes
 _ACCURACY = 4  # int8 activations, int32 sums
 _HEAD_BLOCK = 128
-# Numbers in a token's K from which sequences attend one after the other: what is gathered of a context then stays in
-# the processor's cache until it is used. With fewer, starting a sequence costs more than that saves (docs/LOG.md).
-_ONE_BY_ONE = 512
 _CHUNK_ROWS = 8192  # of the embedding, converted at a time
 
 
@@ -219,30 +216,11 @@ class _Attention:
         q, k = self._rotate(q, spec.num_heads), self._rotate(k, spec.num_kv_heads)
         keys, values = self._written(f"keys_{layer}", k), self._written(f"values_{layer}", v)
         mask = self._masks[self._slides(layer)]
-        if spec.kv_size < _ONE_BY_ONE:
-            return self._attend(q, keys, values, self._read, mask)
-
-        def attend(q: str, read: str, mask: str) -> str:
-            first = graph.integers(0)
-            q, read, mask = (graph.node("Unsqueeze", row, first) for row in (q, read, mask))
-            return graph.node("Squeeze", self._attend(q, keys, values, read, mask), first)
-
-        width = ("n", spec.num_heads * spec.head_dim)
-        return graph.each(
-            attend,
-            (q, np.float32, width),
-            (self._read, np.int64, ("S",)),
-            (mask, np.float32, (1, "n", "S")),
-            result=(np.float32, width),
-        )
-
-    def _attend(self, q: str, keys: str, values: str, read: str, mask: str) -> str:
-        graph, spec = self._graph, self._spec
         return graph.node(
             "Attention",
             q,
-            graph.node("Gather", keys, read, axis=0),
-            graph.node("Gather", values, read, axis=0),
+            graph.node("Gather", keys, self._read, axis=0),
+            graph.node("Gather", values, self._read, axis=0),
             mask,
             q_num_heads=spec.num_heads,
             kv_num_heads=spec.num_kv_heads,

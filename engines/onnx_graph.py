@@ -5,7 +5,7 @@ ONNX Runtime maps them instead of reading them. Knows operators' names as string
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,26 +60,6 @@ class GraphWriter:
         made = helper.make_node(op, list(inputs), list(outputs), name=self._fresh("node"), domain=domain, **attributes)
         self._nodes.append(made)
         return tuple(outputs)
-
-    def each(
-        self,
-        body: Callable[..., str],
-        *rows: tuple[str, type[np.generic], Sequence[int | str]],
-        result: tuple[type[np.generic], Sequence[int | str]],
-    ) -> str:
-        """Calls ``body`` once for the names of one entry of each of ``rows`` (value, type, shape of an entry) and
-        makes the graph run its nodes for every entry along the first axis, one after the other; the results, of the
-        type and shape of ``result``, are stacked. The body may use values of the graph around it."""
-        outer, self._nodes = self._nodes, []
-        entries = [
-            helper.make_tensor_value_info(self._fresh("entry"), _element(dtype), list(shape))
-            for _, dtype, shape in rows
-        ]
-        value = body(*(entry.name for entry in entries))
-        output = helper.make_tensor_value_info(value, _element(result[0]), list(result[1]))
-        graph = helper.make_graph(self._nodes, self._fresh("body"), entries, [output])
-        self._nodes = outer
-        return self.node("Scan", *(name for name, _, _ in rows), body=graph, num_scan_inputs=len(rows))
 
     def constant(self, array: NDArray[np.generic], name: str) -> str:
         """A weight. The same ``name`` twice is the same tensor: the second array is not looked at."""
