@@ -1,6 +1,8 @@
-"""What every package of Docent shares: the version and the root of the exception tree.
+"""What every package of Docent shares: the version, the root of the exception tree, and silence.
 
-It imports nothing, so that any layer may import it.
+Some libraries report to their makers, from their first import on, that and how they are used. Every package imports
+this module first, and it tells them not to. It imports nothing but the standard library, so that any layer may import
+it.
 
     DocentError                     a person or a file caused it; the message says what to do
     +-- rag.errors.RagError         documents, library, retrieval
@@ -9,6 +11,15 @@ It imports nothing, so that any layer may import it.
 
 Anything else that is raised is a defect of Docent and is reported as one.
 """
+
+import os
+import sys
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime, read when its library is loaded
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+# OpenVINO takes a module that reports nothing where this one cannot be imported.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
 __version__ = "0.1.0"
 

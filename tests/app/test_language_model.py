@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from app.assistant import Assistant
 from app.config import ModelSettings, Settings
-from app.engine_setup import LocalModel, local_model, open_model
+from app.engine_setup import LocalModel, local_model, make_runtime, open_model
 from app.errors import ConfigError, ModelError
 from app.events import Answered
+from engines.checkpoint import Checkpoint
 from engines.errors import EngineError, RequestError
 from engines.params import SamplingParams
 from engines.runtime import StepBatch
+from engines.synthetic import Shape, write_checkpoint
 from rag.types import TextDelta
 from tests.app.fakes import LightParts
 from tests.app.tiny_model import write_tiny_model
@@ -149,8 +151,10 @@ def with_model(tmp_path: Path, **chosen: object) -> Settings:
     return Settings(data_dir=tmp_path / "data", model=ModelSettings.model_validate(section))
 
 
-@pytest.mark.parametrize("runtime", ["auto", "onnx", "reference"])
+@pytest.mark.parametrize("runtime", ["auto", "onnx", "openvino", "reference"])
 def test_a_model_folder_answers_questions(tmp_path: Path, folder: Path, runtime: str) -> None:
+    if runtime == "openvino":
+        pytest.importorskip("openvino")
     settings = with_model(tmp_path, runtime=runtime)
     with Assistant(settings, LightParts(settings)) as assistant:
         assistant.sync([str(folder)])
@@ -158,16 +162,28 @@ def test_a_model_folder_answers_questions(tmp_path: Path, folder: Path, runtime:
         assert done.answer.answerer == "tiny"
         model = assistant.language_model()
         assert model is not None
-        assert model.engine.runtime.name == ("reference" if runtime == "reference" else "onnx")
+        assert model.engine.runtime.name == ("onnx" if runtime == "auto" else runtime)
 
 
-def test_both_runtimes_continue_alike(tmp_path: Path) -> None:
+def test_all_runtimes_continue_alike(tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
     texts = []
-    for runtime in ("onnx", "reference"):
+    for runtime in ("onnx", "openvino", "reference"):
         with open_model(with_model(tmp_path, runtime=runtime)) as model:
             tokens = model.chat_tokens([{"role": "user", "content": "How large is the whale?"}])
             texts.append(model.submit(tokens, SamplingParams(max_tokens=30, ignore_eos=True)).text())
-    assert texts[0] == texts[1]
+    assert texts[0] == texts[1] == texts[2]
+
+
+def test_a_larger_model_runs_on_openvino_unless_another_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("openvino")
+    write_checkpoint(tmp_path / "larger", Shape(512, 512, 1, 8, 8, vocabulary=100_000))
+    checkpoint = Checkpoint(tmp_path / "larger")
+    for wanted, found in (("auto", "openvino"), ("onnx", "onnx")):
+        chosen = ModelSettings.model_validate({"runtime": wanted, "cache_mb": 10})
+        runtime = make_runtime(checkpoint, chosen, tmp_path / "builds")
+        assert runtime.name == found
+        assert runtime.num_pages * runtime.page_tokens * 2 * 512 * 4 == pytest.approx(10e6, rel=0.02)
 
 
 def test_limits_of_memory_and_context(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 
 from engines.checkpoint import Checkpoint
 from engines.engine import Engine, EngineConfig
-from engines.errors import EngineError
+from engines.errors import EngineError, RuntimeUnavailable
 from engines.formats import awq
 from engines.params import SamplingParams
 from engines.runtime import Runtime, StepBatch
@@ -271,6 +271,24 @@ def test_int4_chunks_and_batches_change_little(name: str, tmp_path: Path, folder
         rows = [Row(start, p[start:stop], pages) for p, pages in zip(prompts, ([3, 1], [0, 2]), strict=True)]
         logits = runtime.step(batch_of(runtime, *rows))
     assert_close(logits, np.stack([alone[0][-1], alone[1][-1]]), 0.05)
+
+
+def test_a_model_that_openvino_cannot_compute_is_refused_in_words(folders: Callable[[str], Path]) -> None:
+    runtime = pytest.importorskip("engines.runtimes.openvino_cpu", exc_type=ImportError)
+    with pytest.raises(RuntimeUnavailable, match="soft cap"):
+        runtime.OpenVinoRuntime(Checkpoint(folders("gemma2")), 8, threads=1)
+
+
+def test_a_long_step_of_several_sequences_gives_what_short_ones_give(
+    folders: Callable[[str], Path], make: Make
+) -> None:
+    """More tokens than a runtime takes in one run, so that it cuts in the midst of a sequence."""
+    checkpoint = Checkpoint(folders("mistral-gqa"))
+    prompts = [some_tokens(count, seed) for seed, count in enumerate((190, 30, 150))]
+    alone = [make(checkpoint, 16).step(flat_batch(prompt))[-2:] for prompt in prompts]
+    runtime, at = make(checkpoint, 30), iter(range(29, -1, -1))
+    rows = [Row(0, p, [next(at) for _ in range(-(-len(p) // runtime.page_tokens))], logits=2) for p in prompts]
+    assert_close(runtime.step(batch_of(runtime, *rows)), np.concatenate(alone))
 
 
 def test_a_cache_larger_than_memory_is_refused_in_words(folders: Callable[[str], Path]) -> None:
