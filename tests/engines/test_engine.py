@@ -42,8 +42,10 @@ def test_outputs_do_not_depend_on_the_batch(pages: int, drafting: bool) -> None:
     """With 18 pages the sequences do not fit together, so some are preempted and resumed."""
     config = EngineConfig(token_budget=40, max_running=16, drafting=drafting, drafting_up_to=16)
     prompts = [[seed * 7 % 251] * (seed % 5) + list(range(seed, seed + 30 + seed % 40)) for seed in range(24)]
-    with Engine(ScriptedRuntime(pages), ByteTokenizer(), config) as engine:
+    gate = threading.Event()  # all are there before the first step
+    with Engine(ScriptedRuntime(pages, gate=gate), ByteTokenizer(), config) as engine:
         generations = [engine.submit(p, SamplingParams(max_tokens=25)) for p in prompts]
+        gate.set()
         results = [tokens_of(g) for g in generations]
     assert results == [expected_greedy(p, 25) for p in prompts]
     preemptions = sum(g.finished.metrics.preemptions for g in generations if g.finished)
