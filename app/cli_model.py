@@ -168,7 +168,7 @@ def quantize(
 def build(
     context: typer.Context,
     model: NameArgument,
-    runtime: Annotated[str, typer.Option(metavar="onnx|tensorrt", help="What it is to run on.")] = "onnx",
+    runtime: Annotated[str, typer.Option(metavar="onnx|openvino|tensorrt", help="What it is to run on.")] = "onnx",
     as_json: JsonOption = False,
 ) -> None:
     """Prepare a model for a runtime, so that its first use need not wait.
@@ -177,11 +177,12 @@ def build(
     """
     from app.model_build import build_model
 
-    if runtime not in ("onnx", "tensorrt"):
-        raise UsageError(f"There is no runtime {runtime}.", "Use onnx or tensorrt.")
+    if runtime not in ("onnx", "openvino", "tensorrt"):
+        raise UsageError(f"There is no runtime {runtime}.", "Use onnx, openvino or tensorrt.")
     session = session_of(context)
     with _steps_bar("pieces") as show:
-        kind: Literal["onnx", "tensorrt"] = "onnx" if runtime == "onnx" else "tensorrt"
+        # OpenVINO computes with the weights of the ONNX build.
+        kind: Literal["onnx", "tensorrt"] = "tensorrt" if runtime == "tensorrt" else "onnx"
         notes = build_model(_store(session), model, kind, session.settings.folder.builds, show)
     if as_json:
         write_json({"model": model, "runtime": runtime, "notes": list(notes)})

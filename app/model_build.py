@@ -32,12 +32,10 @@ def build_model(
 
             return build_tensorrt(folder, builds, on_step).notes
         from engines.checkpoint import Checkpoint
-        from engines.runtimes.onnx_cpu import OnnxRuntime
+        from engines.runtimes.onnx_cpu import onnx_build
 
-        on_step(0, 1)
-        notes = OnnxRuntime(Checkpoint(folder), num_pages=1, cache=builds).notes
-        on_step(1, 1)
-        return notes
+        with onnx_build(Checkpoint(folder), builds, on_step) as build:
+            return build.notes
 
 
 def verify_model(store: ModelStore, model: str, builds: Path) -> Iterator[tuple[str, str]]:

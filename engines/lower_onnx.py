@@ -19,6 +19,7 @@ output to the memory of its input has it updated in place, without a copy.
 """
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,14 +31,17 @@ from engines.onnx_graph import MICROSOFT, GraphWriter
 from engines.pieces import NormAt
 from engines.weights import DenseLinear, Float, Linear, QuantizedLinear
 
+Progress = Callable[[int, int], None]
+
 _LARGEST_BLOCK, _SMALLEST_BLOCK = 256, 16  # what MatMulNBits takes
 _ACCURACY = 4  # int8 activations, int32 sums
 _HEAD_BLOCK = 128
 _CHUNK_ROWS = 8192  # of the embedding, converted at a time
 
 
-def write_model(checkpoint: Checkpoint, folder: Path) -> tuple[str, ...]:
-    """Writes the model to ``folder`` and returns what was lost on the way, one sentence for each thing."""
+def write_model(checkpoint: Checkpoint, folder: Path, on_piece: Progress = lambda done, total: None) -> tuple[str, ...]:
+    """Writes the model to ``folder`` and returns what was lost on the way, one sentence for each thing. ``on_piece`` is
+    told how many pieces are written, of how many."""
     spec = checkpoint.spec
     with GraphWriter(folder) as graph:
         builder = OnnxBuilder(graph, checkpoint)
@@ -45,11 +49,14 @@ def write_model(checkpoint: Checkpoint, folder: Path) -> tuple[str, ...]:
         x = graph.input("x", np.float32, ("B", "n", spec.hidden_size))
         residual, (q, k, v) = pieces.first(builder, spec, x)
         for layer in range(spec.num_layers - 1):
+            on_piece(layer + 1, spec.num_layers + 1)
             residual, (q, k, v) = pieces.middle(builder, spec, layer, residual, attention(layer, q, k, v))
+        on_piece(spec.num_layers, spec.num_layers + 1)
         logits = pieces.last(builder, spec, residual, attention(spec.num_layers - 1, q, k, v))
         graph.node("Identity", logits, name="logits")
         graph.output("logits", np.float32, ("N", spec.vocab_size))
         graph.save()
+        on_piece(spec.num_layers + 1, spec.num_layers + 1)
     return tuple(builder.notes)
 
 

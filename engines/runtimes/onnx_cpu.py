@@ -10,7 +10,7 @@ import contextlib
 import math
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -237,23 +237,28 @@ def _mask(frame: _Frame, window: int | None) -> Float:
 
 
 @contextlib.contextmanager
-def onnx_build(checkpoint: Checkpoint, cache: Path | None) -> Iterator[Build]:
-    """The built model; without a cache it lives as long as the block."""
+def onnx_build(
+    checkpoint: Checkpoint, cache: Path | None, on_piece: Callable[[int, int], None] = lambda done, total: None
+) -> Iterator[Build]:
+    """The built model; without a cache it lives as long as the block. ``on_piece`` is told how many pieces are written,
+    of how many, if there was none yet."""
     if cache is not None:
         versions = {"onnxruntime": ort.__version__, "lowering": LOWERING}
-        yield BuildCache(cache).get(checkpoint.folder, "onnx", versions, lambda folder: _write(checkpoint, folder))
+        yield BuildCache(cache).get(
+            checkpoint.folder, "onnx", versions, lambda folder: _write(checkpoint, folder, on_piece)
+        )
         return
     folder = Path(tempfile.mkdtemp(prefix="docent-onnx-"))
     try:
-        yield Build(folder, _write(checkpoint, folder))
+        yield Build(folder, _write(checkpoint, folder, on_piece))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write(checkpoint: Checkpoint, folder: Path) -> tuple[str, ...]:
+def _write(checkpoint: Checkpoint, folder: Path, on_piece: Callable[[int, int], None]) -> tuple[str, ...]:
     from engines.lower_onnx import write_model  # the onnx package is needed to build only
 
-    return write_model(checkpoint, folder)
+    return write_model(checkpoint, folder, on_piece)
 
 
 def new_pool(shape: tuple[int, ...]) -> Float:

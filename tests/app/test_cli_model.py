@@ -10,6 +10,7 @@ import pytest
 
 from app.config import ModelSettings, Settings
 from app.engine_setup import open_model
+from app.model_build import build_model
 from app.model_quantize import quantize_model, sample_text
 from app.models import ModelStore
 from engines.checkpoint import Checkpoint
@@ -168,7 +169,16 @@ def test_build_is_kept_for_the_first_use(docent: Run, tiny: Path, tmp_path: Path
     before = sorted((tmp_path / "data" / "builds").rglob("*"))
     with open_model(Settings(data_dir=tmp_path / "data", model=ModelSettings(name="tiny", cache_mb=4))):
         assert sorted((tmp_path / "data" / "builds").rglob("*")) == before
+    assert docent("model", "build", "tiny", "--runtime", "openvino").code == 0
+    assert sorted((tmp_path / "data" / "builds").rglob("*")) == before
     assert docent("model", "build", "tiny", "--runtime", "abacus").code == 2
+
+
+def test_progress_of_a_build_counts_pieces(tiny: Path, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    store = ModelStore(tmp_path / "models")
+    build_model(store, str(tiny), "onnx", tmp_path / "builds", lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 3), (2, 3), (3, 3)], "a model of two layers has three pieces"
 
 
 def test_build_for_tensorrt(docent: Run, tiny: Path, tmp_path: Path) -> None:

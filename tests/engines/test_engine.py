@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -93,8 +94,12 @@ def test_many_at_once_are_not_drafted() -> None:
     gate = threading.Event()
     prompt, params = [10, 20, 30, 40, 50, 60, 70] * 4, SamplingParams(max_tokens=40)
     with Engine(ScriptedRuntime(200, periodic=7, gate=gate), ByteTokenizer()) as engine:
+        first = engine.submit([1, 2, 3], SamplingParams(max_tokens=1))
+        while not engine.load.running:  # until it is in its step, so that all others come after it together
+            time.sleep(0.001)
         crowd = [engine.submit(prompt, params) for _ in range(8)]
         gate.set()
+        first.text()
         answers = [tokens_of(generation) for generation in crowd]
         alone = engine.submit(prompt, params)
         assert [tokens_of(alone)] * 8 == answers
