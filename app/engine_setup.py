@@ -27,6 +27,7 @@ from engines.generation import Generation
 from engines.pages import PAGE_TOKENS
 from engines.params import SamplingParams
 from engines.runtime import Runtime
+from engines.runtimes.processor import multiplies_bytes
 from engines.sequence import BACKGROUND
 from engines.tokenizer import Message, ModelTokenizer
 
@@ -113,8 +114,9 @@ def _prompt_style(folder: Path) -> str | None:
 def make_runtime(checkpoint: Checkpoint, chosen: ModelSettings, builds: Path) -> Runtime:
     """What computes. ``builds`` keeps what a runtime makes of a checkpoint.
 
-    "auto" is OpenVINO for larger INT4 models and ONNX Runtime for all others, or a GPU runtime that agrees with it and
-    is faster. Raises RuntimeUnavailable where the runtime that was asked for by name cannot be used here."""
+    "auto" is OpenVINO for larger INT4 models on processors that suit it and ONNX Runtime for all others, or a GPU
+    runtime that agrees with it and is faster. Raises RuntimeUnavailable where the runtime that was asked for by name
+    cannot be used here."""
     pages, context = _sizes(checkpoint, chosen, PAGE_TOKENS)
     threads = chosen.threads or None
 
@@ -165,9 +167,9 @@ def make_runtime(checkpoint: Checkpoint, chosen: ModelSettings, builds: Path) ->
 
 
 def _suits_openvino(checkpoint: Checkpoint) -> bool:
-    """Whether its quicker prompts outweigh that it takes longer to start and more memory."""
+    """Whether its prompts are quicker here, and by enough to outweigh that it takes longer to start and more memory."""
     stored = sum(path.stat().st_size for path in checkpoint.folder.glob("*.safetensors"))
-    return checkpoint.quantization.format != "dense" and stored >= _OPENVINO_FROM
+    return checkpoint.quantization.format != "dense" and stored >= _OPENVINO_FROM and multiplies_bytes()
 
 
 def _driver_seen() -> bool:
