@@ -31,13 +31,12 @@ from numpy.typing import NDArray
 
 from app.model_quantize import sample_text
 from benchmarks.engine_parts import LetterTokenizer, machine, model_folder
+from benchmarks.runtimes import RUNTIMES, runtime_class
 from engines.checkpoint import Checkpoint
 from engines.engine import Engine, EngineConfig, Tokenizer
 from engines.generation import Metrics
-from engines.pages import PAGE_TOKENS
 from engines.params import SamplingParams
 from engines.runtime import Runtime, StepBatch
-from engines.runtimes.onnx_cpu import OnnxRuntime
 from engines.synthetic import SHAPES
 from engines.tokenizer import ModelTokenizer
 
@@ -193,15 +192,17 @@ def _speed(outcome: Outcome) -> float:
 
 def scripted(arguments: argparse.Namespace) -> None:
     with model_folder(arguments.folder, arguments.shape) as folder:
-        pages = -(-(arguments.prompt + arguments.answer + PAGE_TOKENS) // PAGE_TOKENS)
+        kind = runtime_class(arguments.runtime)
+        pages = -(-(arguments.prompt + arguments.answer + kind.page_tokens) // kind.page_tokens)
         checkpoint = Checkpoint(folder / arguments.shape)
-        runtime = Scripted(OnnxRuntime(checkpoint, pages, threads=arguments.threads, cache=folder / "cache"))
+        runtime = Scripted(kind(checkpoint, pages, threads=arguments.threads, cache=folder / "cache"))
 
         def ask(drafting: bool, case: Case) -> Outcome:
             runtime.text = [*case.prompt, *case.answer]
             return asked(runtime, LetterTokenizer(), drafting, case)
 
-        print(f"{arguments.shape}, prompts of {arguments.prompt} tokens, scripted answers of {arguments.answer}:")
+        model = f"{arguments.shape} on {arguments.runtime}"
+        print(f"{model}, prompts of {arguments.prompt} tokens, scripted answers of {arguments.answer}:")
         for case in scripted_cases(arguments.prompt, arguments.answer, SHAPES[arguments.shape].vocabulary):
             measured = measure(case, ask, arguments.rounds)
             assert measured[True][0].tokens == list(case.answer)
@@ -211,12 +212,13 @@ def scripted(arguments: argparse.Namespace) -> None:
 def with_model(arguments: argparse.Namespace) -> None:
     checkpoint = Checkpoint(arguments.model)
     tokenizer = ModelTokenizer.from_folder(arguments.model, checkpoint.spec.eos_ids)
-    runtime = OnnxRuntime(checkpoint, CONTEXT // PAGE_TOKENS, CONTEXT, threads=arguments.threads)
+    kind = runtime_class(arguments.runtime)
+    runtime = kind(checkpoint, CONTEXT // kind.page_tokens, CONTEXT, threads=arguments.threads)
 
     def ask(drafting: bool, case: Case) -> Outcome:
         return asked(runtime, tokenizer, drafting, case)
 
-    print(f"{arguments.model.name}:")
+    print(f"{arguments.model.name} on {arguments.runtime}:")
     measured: dict[str, list[dict[bool, list[Outcome]]]] = {}
     for case in model_cases(tokenizer, arguments.prompt, arguments.answer, arguments.samples):
         measured.setdefault(case.name, []).append(measure(case, ask, arguments.rounds))
@@ -238,6 +240,7 @@ def main() -> None:
     parser.add_argument("--answer", type=int, default=256, help="tokens of an answer")
     parser.add_argument("--samples", type=int, default=6, help="texts that the model is given")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--runtime", choices=RUNTIMES, default="onnx")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--folder", type=Path, help="where synthetic models are kept between runs")
     arguments = parser.parse_args()
