@@ -32,7 +32,7 @@ def build_model(
 
             return build_tensorrt(folder, builds, on_step).notes
         from engines.checkpoint import Checkpoint
-        from engines.runtimes.onnx_cpu import onnx_build
+        from engines.runtimes.cpu_model import onnx_build
 
         with onnx_build(Checkpoint(folder), builds, on_step) as build:
             return build.notes

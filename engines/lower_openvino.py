@@ -16,6 +16,8 @@ Inputs of the model, for T flat tokens of B sequences:
 Output: logits float32 [N, vocabulary].
 """
 
+import math
+
 import numpy as np
 import openvino as ov
 import openvino.opset16 as op
@@ -33,7 +35,8 @@ PAGE_TOKENS = 32  # OpenVINO's attention on a CPU takes no other
 
 
 class OpenVinoModel:
-    """``model`` reads the weights from the arrays in ``mapped``: both must live until the model is compiled."""
+    """``model`` reads the weights from the arrays in ``mapped``, and what is compiled from it goes on reading some of
+    them: keep this object as long. ``group`` is that in which activations are to be rounded, 0 without INT4 weights."""
 
     def __init__(self, checkpoint: Checkpoint, weights: OnnxWeights) -> None:
         spec = checkpoint.spec
@@ -47,8 +50,7 @@ class OpenVinoModel:
         logits = pieces.last(builder, spec, residual, attention(spec.num_layers - 1, q, k, v))
         self.model = ov.Model([op.result(logits)], builder.inputs, "docent")
         self.mapped = builder.mapped
-        # Activations are rounded in groups that divide those of the weights.
-        self.group = min(builder.groups, default=0)
+        self.group = math.gcd(*builder.groups)  # divides the groups of all weights
 
 
 class _Builder:

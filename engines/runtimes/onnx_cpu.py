@@ -6,11 +6,6 @@ its companions but for the order of sums inside the library's kernels (see ``tes
 much that is).
 """
 
-import contextlib
-import math
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,16 +15,15 @@ from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NotImplemented_
 
-from engines.build import Build, BuildCache
 from engines.checkpoint import Checkpoint
-from engines.errors import EngineError, RuntimeUnavailable
+from engines.errors import RuntimeUnavailable
 from engines.pages import PAGE_TOKENS
 from engines.runtime import Int64, StepBatch
+from engines.runtimes.cpu_model import WEIGHTS_FILE, CpuRuntime, new_pool, onnx_build
 from engines.runtimes.mapped_files import release_pages
 from engines.weights import Float
 
-_MODEL_FILE, _WEIGHTS_FILE = "model.onnx", "weights.bin"  # as engines/onnx_graph.py names them
-LOWERING = "4"  # grows when the graph's meaning or its inputs change
+_MODEL_FILE = "model.onnx"  # as engines/onnx_graph.py names it
 # A token's arithmetic costs about this share of reading all weights once (4096 x 4096 INT4, two Zen 4 cores: 0.21 ms
 # for one row, 0.78 ms for 16).
 _ROW_COST = 1 / 6
@@ -38,9 +32,9 @@ _ROW_COST = 1 / 6
 _LARGEST_FRAME = 128  # tokens in one run
 
 
-class OnnxRuntime:
+class OnnxRuntime(CpuRuntime):
     """``threads`` None uses every core. Builds are kept in ``cache``; without one, the model is built for this object
-    alone. ``notes`` says what is not computed exactly as the checkpoint stores it."""
+    alone."""
 
     name = "onnx"
     page_tokens = PAGE_TOKENS
@@ -54,15 +48,12 @@ class OnnxRuntime:
         threads: int | None = None,
         cache: Path | None = None,
     ) -> None:
-        self.spec = spec = checkpoint.spec
-        self.num_pages = num_pages
-        self.max_context = min(max_context or spec.max_context, spec.max_context)
-        self._embed = Embedding(checkpoint)
+        super().__init__(checkpoint, num_pages, max_context)
+        spec = self.spec
         with onnx_build(checkpoint, cache) as build:
-            self.notes = build.notes
-            self.weight_bytes = (build.folder / _WEIGHTS_FILE).stat().st_size
+            self._use(build)
             self._session = _session(build.folder / _MODEL_FILE, threads)
-            release_pages(build.folder / _WEIGHTS_FILE)
+            release_pages(build.folder / WEIGHTS_FILE)
         # One slot more than the pages have: what padded tokens write goes there.
         self._unused_slot = num_pages * PAGE_TOKENS
         self._pool = new_pool((2 * spec.num_layers, self._unused_slot + 1, spec.kv_size))
@@ -71,15 +62,6 @@ class OnnxRuntime:
         self._bind_fixed()
         inputs = {info.name for info in self._session.get_inputs()}
         self._masks = {name: "window" in name for name in ("mask", "window_mask") if name in inputs}
-
-    @property
-    def vocab_size(self) -> int:
-        return self.spec.vocab_size
-
-    @property
-    def cache_bytes(self) -> int:
-        """The pool of K and V; the system hands out its memory as pages are first written."""
-        return self._pool.nbytes
 
     def copy_page(self, source: int, target: int) -> None:
         a, b = (slice(page * PAGE_TOKENS, (page + 1) * PAGE_TOKENS) for page in (source, target))
@@ -100,7 +82,7 @@ class OnnxRuntime:
         """Runs some spans side by side and fills in their rows of ``logits``."""
         frame = _frame(batch, spans, self._unused_slot)
         bind = self._binding.bind_cpu_input
-        bind("x", self._embed(frame.tokens) * np.float32(self.spec.embedding_scale))
+        bind("x", self._embedding[frame.tokens] * np.float32(self.spec.embedding_scale))
         bind("positions", frame.positions)
         bind("write", frame.write[:, :, None])
         bind("read", frame.read)
@@ -129,21 +111,6 @@ class OnnxRuntime:
             value = ort.OrtValue.ortvalue_from_numpy(table)
             self._binding.bind_ortvalue_input(name, value)
             self._bound += [value, table]
-
-
-class Embedding:
-    """Rows of the embedding table, read from the mapped file when they are asked for."""
-
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        shape = (checkpoint.spec.vocab_size, checkpoint.spec.hidden_size)
-        self._table = checkpoint.files.mapped("model.embed_tokens.weight", shape)
-
-    def __call__(self, tokens: Int64) -> Float:
-        """[...] -> [..., hidden]."""
-        rows = self._table[tokens]
-        if rows.dtype == np.uint16:  # bfloat16: the upper half of a float32
-            return (rows.astype(np.uint32) << 16).view(np.float32)
-        return rows.astype(np.float32)
 
 
 def grouped(counts: Int64, contexts: Int64, context_cost: float) -> list[Int64]:
@@ -234,41 +201,6 @@ def _mask(frame: _Frame, window: int | None) -> Float:
     if window is not None:
         visible &= context > position - window
     return np.where(visible, np.float32(0), np.float32(-np.inf))
-
-
-@contextlib.contextmanager
-def onnx_build(
-    checkpoint: Checkpoint, cache: Path | None, on_piece: Callable[[int, int], None] = lambda done, total: None
-) -> Iterator[Build]:
-    """The built model; without a cache it lives as long as the block. ``on_piece`` is told how many pieces are written,
-    of how many, if there was none yet."""
-    if cache is not None:
-        versions = {"onnxruntime": ort.__version__, "lowering": LOWERING}
-        yield BuildCache(cache).get(
-            checkpoint.folder, "onnx", versions, lambda folder: _write(checkpoint, folder, on_piece)
-        )
-        return
-    folder = Path(tempfile.mkdtemp(prefix="docent-onnx-"))
-    try:
-        yield Build(folder, _write(checkpoint, folder, on_piece))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _write(checkpoint: Checkpoint, folder: Path, on_piece: Callable[[int, int], None]) -> tuple[str, ...]:
-    from engines.lower_onnx import write_model  # the onnx package is needed to build only
-
-    return write_model(checkpoint, folder, on_piece)
-
-
-def new_pool(shape: tuple[int, ...]) -> Float:
-    try:
-        return np.zeros(shape, np.float32)
-    except MemoryError:
-        size = 4 * math.prod(shape) / 1e9
-        raise EngineError(
-            f"A KV cache of {size:.1f} GB does not fit into memory.", "Configure a smaller one."
-        ) from None
 
 
 def _session(model: Path, threads: int | None) -> ort.InferenceSession:

@@ -17,8 +17,8 @@ from engines.errors import RuntimeUnavailable
 from engines.lower_openvino import PAGE_TOKENS, OpenVinoModel
 from engines.onnx_weights import OnnxWeights
 from engines.runtime import StepBatch
+from engines.runtimes.cpu_model import CpuRuntime, new_pool, onnx_build
 from engines.runtimes.mapped_files import releasing
-from engines.runtimes.onnx_cpu import Embedding, new_pool, onnx_build
 from engines.weights import Float
 
 # More at a time is 3 % faster and takes twice the memory for what lies between the layers.
@@ -34,10 +34,9 @@ _SINGLE_TOKEN = StepBatch(
 )
 
 
-class OpenVinoRuntime:
+class OpenVinoRuntime(CpuRuntime):
     """``threads`` None uses every core. It computes with the weights of the ONNX build, kept in ``cache``; without one,
-    the model is built for this object alone. ``notes`` says what is not computed exactly as the checkpoint stores it.
-    Raises RuntimeUnavailable for a model that OpenVINO cannot compute."""
+    the model is built for this object alone. Raises RuntimeUnavailable for a model that OpenVINO cannot compute."""
 
     name = "openvino"
     page_tokens = PAGE_TOKENS
@@ -51,14 +50,11 @@ class OpenVinoRuntime:
         threads: int | None = None,
         cache: Path | None = None,
     ) -> None:
-        self.spec = spec = checkpoint.spec
-        self.num_pages = num_pages
-        self.max_context = min(max_context or spec.max_context, spec.max_context)
-        self._embed = Embedding(checkpoint)
+        super().__init__(checkpoint, num_pages, max_context)
+        spec = self.spec
         with onnx_build(checkpoint, cache) as build:
-            self.notes = build.notes
+            self._use(build)
             weights = OnnxWeights(build.folder)
-            self.weight_bytes = weights.path.stat().st_size
             self._model = OpenVinoModel(checkpoint, weights)  # what is compiled goes on reading some of its constants
             self._request = _request(self._model, threads)
         self._pool = new_pool((2 * spec.num_layers, num_pages, spec.num_kv_heads, PAGE_TOKENS, spec.head_dim))
@@ -71,15 +67,6 @@ class OpenVinoRuntime:
         self._cos, self._sin = np.concatenate([cos, cos], axis=1), np.concatenate([-sin, sin], axis=1)
         with releasing(weights.path):
             self.step(_SINGLE_TOKEN)  # the first run packs the weights
-
-    @property
-    def vocab_size(self) -> int:
-        return self.spec.vocab_size
-
-    @property
-    def cache_bytes(self) -> int:
-        """The pool of K and V; the system hands out its memory as pages are first written."""
-        return self._pool.nbytes
 
     def copy_page(self, source: int, target: int) -> None:
         self._pool[:, target] = self._pool[:, source]
@@ -95,7 +82,7 @@ class OpenVinoRuntime:
         # The model computes at least one row of logits.
         rows = batch.logits_for if len(batch.logits_for) else np.zeros(1, np.int64)
         inputs = {
-            "x": self._embed(batch.tokens) * np.float32(self.spec.embedding_scale),
+            "x": self._embedding[batch.tokens] * np.float32(self.spec.embedding_scale),
             "cos": self._cos[batch.positions][:, None],
             "sin": self._sin[batch.positions][:, None],
             "rows": rows.astype(np.int32),

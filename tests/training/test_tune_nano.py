@@ -10,17 +10,10 @@ torch = pytest.importorskip("torch", reason="the training recipes need torch")
 
 from engines.awq import round_to_nearest  # noqa: E402
 from training import tune_nano  # noqa: E402
-from training.nano_model import Nano, NanoConfig, load_nano, rounded_int4, save_nano  # noqa: E402
+from training.nano_model import Nano, load_nano, rounded_int4, save_nano  # noqa: E402
 from training.tune_data import Lessons  # noqa: E402
 
-TINY = NanoConfig(
-    vocab_size=64,
-    hidden_size=32,
-    num_hidden_layers=2,
-    num_attention_heads=4,
-    num_key_value_heads=2,
-    intermediate_size=64,
-)
+from .test_toy_training import TINY  # noqa: E402
 
 
 def lessons(count: int) -> Lessons:
