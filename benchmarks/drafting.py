@@ -1,7 +1,7 @@
 """Prompt-lookup drafting: tokens per step and speed, with and without, where answers quote and where they never do.
 
     python -m benchmarks.drafting                        # 100M shape, scripted answers; about two minutes
-    python -m benchmarks.drafting --shape 1B --answer 256
+    python -m benchmarks.drafting --shape 1B --answer 256 --runtime openvino
     python -m benchmarks.drafting --model FOLDER         # a trained model, which writes its own answers
 
 Scripted: every step costs what the model of that shape costs, but what it "says" is laid down beforehand, made from the
