@@ -114,6 +114,7 @@ class Answering:
         self._lock = threading.Lock()
         self._run: AnswerRun | None = None
         self._started = 0
+        self._touched = 0
 
     @property
     def current(self) -> AnswerRun | None:
@@ -122,9 +123,14 @@ class Answering:
         return run if run is not None and not run.snapshot()[1].done else None
 
     @property
-    def ended(self) -> int:
-        """How many answers have ended since the start."""
-        return self._started - (self.current is not None)
+    def version(self) -> int:
+        """Grows with every answer that ends and every ``touch``: then the list of conversations may have changed."""
+        return self._started - (self.current is not None) + self._touched
+
+    def touch(self) -> None:
+        """The conversations have changed by other means than an answer."""
+        with self._lock:
+            self._touched += 1
 
     @property
     def latest(self) -> AnswerRun | None:

@@ -12,7 +12,7 @@ from docent import DocentError
 from rag.types import Citation, Span
 from ui import chat_view
 from ui.answering import AnswerRun, Progress
-from ui.desk import ChatsView, Desk
+from ui.desk import Desk
 from ui.render import notice
 
 _POLL_S = 1.0  # an upper bound; a change wakes the follower at once
@@ -104,23 +104,19 @@ def citation_of(desk: Desk, conversation_id: str | None, data: dict[str, str]) -
     return (citations[index], span) if 0 <= index < len(citations) else None
 
 
-def chats(desk: Desk, current: str | None, view: ChatsView) -> str:
+def chats(desk: Desk, current: str | None) -> str:
     """The list of conversations."""
     try:
-        return chat_view.conversations_list(desk.assistant.conversations(), current, view)
+        return chat_view.conversations_list(desk.assistant.conversations(), current)
     except DocentError as error:
         return notice(error.message, error.remedy)
 
 
-def chats_pressed(desk: Desk, view: ChatsView, data: dict[str, str]) -> ChatsView:
-    """The list after a button in it was pressed; ``switch`` is the window's business."""
+def chats_pressed(desk: Desk, data: dict[str, str]) -> None:
+    """Renames or deletes a conversation; ``switch`` is the window's business."""
     act, chosen = data.get("act", ""), data.get("id", "")
-    if act == "edit":
-        return ChatsView(editing=chosen)
-    if act == "confirm":
-        return ChatsView(confirming=chosen)
     if act == "rename" and data.get("value", "").strip():
         desk.assistant.rename_conversation(chosen, data["value"])
     elif act == "delete":
         desk.assistant.delete_conversation(chosen)
-    return ChatsView()
+    desk.answering.touch()

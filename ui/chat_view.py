@@ -1,6 +1,6 @@
 """The middle pane and the list of conversations as HTML.
 
-In: exchanges, the progress of a running answer, ``ChatsView``. Out: escaped HTML.
+In: exchanges, the progress of a running answer. Out: escaped HTML.
 """
 
 import time
@@ -10,8 +10,18 @@ from pathlib import Path
 from app.events import ConversationInfo, Exchange
 from rag.types import Document
 from ui.answering import Progress
-from ui.desk import ChatsView
-from ui.render import action, answer_text, escape, exchange, icon, name_of, notice, question_bubble, searched_line
+from ui.render import (
+    action,
+    answer_text,
+    confirmation,
+    escape,
+    exchange,
+    icon,
+    name_of,
+    notice,
+    question_bubble,
+    searched_line,
+)
 
 _DAY_S = 86_400
 SAMPLE_QUESTIONS = (
@@ -22,32 +32,27 @@ SAMPLE_QUESTIONS = (
 )
 
 
-def conversations_list(conversations: Sequence[ConversationInfo], current: str | None, view: ChatsView) -> str:
+def conversations_list(conversations: Sequence[ConversationInfo], current: str | None) -> str:
     if not conversations:
         return '<p class="quiet">Your conversations will be listed here.</p>'
-    return '<ul class="chats">' + "".join(_chat_row(info, current, view) for info in conversations) + "</ul>"
+    return '<ul class="chats">' + "".join(_chat_row(info, current) for info in conversations) + "</ul>"
 
 
-def _chat_row(info: ConversationInfo, current: str | None, view: ChatsView) -> str:
-    if view.editing == info.id:
-        return (
-            '<li><input class="rename" data-enter="rename" data-escape="keep"'
-            f' data-id="{escape(info.id)}" maxlength="120" value="{escape(info.title)}"'
-            ' aria-label="New name" autofocus></li>'
-        )
+def _chat_row(info: ConversationInfo, current: str | None) -> str:
+    rename, delete = f"rename {info.id}", f"delete {info.id}"
     here = ' aria-current="true"' if info.id == current else ""
     open_ = action("switch", f"<span>{name_of(info.title)}</span>", css="chat-open", id=info.id)
-    tools = action("edit", icon("edit"), label="Rename", css="icon-button on-hover", id=info.id) + action(
-        "confirm", icon("trash"), label="Delete", css="icon-button on-hover", id=info.id
+    tools = action("unfold", icon("edit"), label="Rename", css="icon-button on-hover", opens=rename) + action(
+        "unfold", icon("trash"), label="Delete", css="icon-button on-hover", opens=delete
     )
     about = escape(f"{info.title}\n{ago(info.updated_at)}, {info.turns} question{'s' * (info.turns != 1)}")
     row = f'<div class="chat-line" title="{about}"{here}>{open_}{tools}</div>'
-    if view.confirming == info.id:
-        row += (
-            '<div class="confirm" role="alertdialog" aria-label="Delete?"><p>Delete this conversation for good?</p>'
-            f"{action('delete', 'Delete', css='danger', id=info.id)}{action('keep', 'Keep', css='quiet-button')}</div>"
-        )
-    return f"<li>{row}</li>"
+    name = (
+        f'<input class="rename" data-fold="{escape(rename)}" data-enter="rename" data-id="{escape(info.id)}"'
+        f' maxlength="120" value="{escape(info.title)}" aria-label="New name" hidden>'
+    )
+    yes = action("delete", "Delete", css="danger", id=info.id)
+    return f"<li>{row}{name}{confirmation(delete, 'Delete this conversation for good?', yes, label='Delete?')}</li>"
 
 
 def ago(when: float, now: float | None = None) -> str:

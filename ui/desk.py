@@ -16,19 +16,10 @@ from ui.syncing import Syncing
 
 @dataclass(frozen=True, slots=True)
 class ListView:
-    """How one page shows the list of documents. ``confirming`` is the location whose removal awaits a yes."""
+    """How one page shows the list of documents."""
 
     scope: Filter = field(default_factory=Filter)
     query: str = ""
-    confirming: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ChatsView:
-    """How one page shows the list of conversations."""
-
-    editing: str | None = None
-    confirming: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

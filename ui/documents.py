@@ -67,13 +67,9 @@ def pressed(desk: Desk, view: ListView, data: dict[str, str]) -> ListView:
         return replace(view, scope=_toggled(view.scope, data))
     if act == "everything":
         return replace(view, scope=Filter())
-    if act == "confirm":
-        return replace(view, confirming=location)
-    if act == "keep":
-        return replace(view, confirming=None)
     if act == "remove":
         remove(desk, location)
-        return replace(view, confirming=None, scope=Filter())
+        return replace(view, scope=Filter())
     if act == "samples" and desk.samples.is_dir():
         desk.syncing.start([str(desk.samples)])
     elif act == "cancel":

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 
 from rag.types import Document, DocumentStatus, Filter, Source
 from ui.desk import ListView
-from ui.render import action, escape, icon, name_of, notice
+from ui.render import action, confirmation, escape, icon, name_of, notice
 from ui.syncing import SyncProgress
 
 ROWS = 300  # rows of documents in the page at most; the search box reaches the others
@@ -78,16 +78,15 @@ def _group(source: Source, rows: Sequence[Document], total: int, view: ListView,
         return f'<ul class="documents single">{_row(rows[0], view, removable=source.location)}</ul>'
     troubled = sum(document.status in ("failed", "skipped") for document in rows)
     note = f'<span class="trouble-count">{troubled} not read</span>' if troubled else ""
-    remove = action(
-        "confirm", icon("trash"), label=f"Remove {name}", css="icon-button on-hover", location=source.location
-    )
+    ours = source.location == str(inbox)
+    consequence = "The copies in Docent’s inbox are deleted." if ours else "The files stay where they are."
+    remove, confirm = _removal(source.location, name, consequence)
     head = (
         f'<summary class="group-head"><span class="fold">{icon("right")}</span>'
         f"{_checkbox(checked, f'Ask only {name}', folder=source.location)}"
         f'<span class="group-name" title="{escape(source.location)}">{icon(kind)}{name_of(name)}</span>'
         f'{note}<span class="count">{total:,}</span>{remove}</summary>'
     )
-    confirm = _confirm_source(source, name, inbox) if view.confirming == source.location else ""
     inside = "".join(_row(row, view, row.path if PurePath(row.path).parent == inbox else None) for row in rows)
     cut = f'<p class="quiet">… and {total - len(rows):,} more. Search to find them.</p>' if total > len(rows) else ""
     if not total:
@@ -98,20 +97,13 @@ def _group(source: Source, rows: Sequence[Document], total: int, view: ListView,
     )
 
 
-def _confirm_source(source: Source, name: str, inbox: Path) -> str:
-    ours = source.location == str(inbox)
-    return _confirm(
-        source.location, name, "The copies in Docent’s inbox are deleted." if ours else "The files stay where they are."
-    )
-
-
-def _confirm(location: str, name: str, consequence: str = "") -> str:
+def _removal(location: str, name: str, consequence: str = "") -> tuple[str, str]:
+    """The button that asks whether to remove a source, and the question."""
+    key = f"remove {location}"
+    button = action("unfold", icon("trash"), label=f"Remove {name}", css="icon-button on-hover", opens=key)
     yes = action("remove", "Remove", css="danger", location=location)
-    no = action("keep", "Keep", css="quiet-button")
-    return (
-        '<div class="confirm" role="alertdialog" aria-label="Remove?">'
-        f"<p>Remove {name_of(name)} from Docent? {escape(consequence)}</p>{yes}{no}</div>"
-    )
+    question = f"Remove {name_of(name)} from Docent? {escape(consequence)}"
+    return button, confirmation(key, question, yes, label="Remove?")
 
 
 def _row(document: Document, view: ListView, removable: str | None) -> str:
@@ -126,11 +118,7 @@ def _row(document: Document, view: ListView, removable: str | None) -> str:
         f'<span class="dot {document.status}" role="img" aria-label="{escape(label)}"></span>'
         f'<span class="doc-name">{name_of(name)}</span><span class="doc-detail">{detail}</span>'
     )
-    remove = (
-        action("confirm", icon("trash"), label=f"Remove {name}", css="icon-button on-hover", location=removable)
-        if removable
-        else ""
-    )
+    remove, confirm = _removal(removable, name) if removable else ("", "")
     if ready:
         box = _checkbox(document.id in view.scope.document_ids, f"Ask only {name}", document=document.id)
         main = action("open", body, css="doc-open", document=document.id)
@@ -142,9 +130,7 @@ def _row(document: Document, view: ListView, removable: str | None) -> str:
             f'<details class="trouble" data-key="doc-{document.id}"><summary>{body}</summary>{warned}</details>'
             f"{remove}</div>"
         )
-    if removable and view.confirming == removable:
-        item += _confirm(removable, name)
-    return f'<li class="doc">{item}</li>'
+    return f'<li class="doc">{item}{confirm}</li>'
 
 
 def _checkbox(checked: bool, label: str, **data: object) -> str:

@@ -1,5 +1,5 @@
-// What every page does by itself: reports presses to Python, keeps what is unfolded, scrolls, keys, dark and light,
-// dropped files. Loaded in the page's head. It never makes HTML from text and asks no other server.
+// What every page does by itself: reports presses to Python, unfolds and keeps what is unfolded, scrolls, keys, dark and
+// light, dropped files. Loaded in the page's head. It never makes HTML from text and asks no other server.
 (() => {
   const byId = (id) => document.getElementById(id);
   const field = () => document.querySelector("#question textarea");
@@ -57,53 +57,56 @@
   // One pane of HTML: see ui/pane.py.
   function pane(element, trigger, watch) {
     const unfolded = new Map();
-    let draft = null; // the field being filled in and its text, which a pane that is drawn anew must not lose
+    // The fold that is open (a name being changed, a question before something is deleted) and what was typed into it.
+    // It is the page's alone, so a list that Python draws anew, knowing nothing of it, takes nothing away.
+    let fold = null;
     element.addEventListener("click", (event) => {
       const button = event.target.closest("[data-act]");
       if (!button || !element.contains(button)) return;
-      draft = button.dataset.act === "edit" ? { id: button.dataset.id, text: null, lost: 0 } : null;
-      press(button, trigger);
+      if (button.dataset.act === "unfold") return unfold({ key: button.dataset.opens, text: null });
+      unfold(null);
+      if (button.dataset.act !== "fold") press(button, trigger);
     });
     element.addEventListener("input", (event) => {
-      if (draft && event.target.dataset.id === draft.id) draft.text = event.target.value;
+      if (fold && event.target.dataset.fold === fold.key) fold.text = event.target.value;
     });
     element.addEventListener("keydown", (event) => {
       const input = event.target.closest("[data-enter]");
       if (!input) return;
       event.stopPropagation();
-      if (event.key === "Enter" || event.key === "Escape") draft = null;
+      if (event.key !== "Enter" && event.key !== "Escape") return;
       if (event.key === "Enter") trigger("act", { ...input.dataset, act: input.dataset.enter, value: input.value });
-      if (event.key === "Escape") trigger("act", { ...input.dataset, act: input.dataset.escape });
+      unfold(null);
     });
-    element.addEventListener("toggle", (event) => {
-      if (event.target.dataset?.key) unfolded.set(event.target.dataset.key, event.target.open);
+    document.addEventListener("click", (event) => {
+      if (fold && !event.target.closest("[data-fold], [data-act=unfold]")) unfold(null); // the person turned elsewhere
     }, true);
-    function keepDraft(input) {
-      if (input && draft?.id === input.dataset.id) {
-        draft.lost = 0;
-        if (draft.text === null) return;
-        input.value = draft.text;
-        input.setSelectionRange(draft.text.length, draft.text.length);
-      } else if (draft) {
-        setTimeout(reopen, 200); // drawn by someone who did not know of it; what was pressed last may still be under way
+    function unfold(next) {
+      fold = next;
+      showFold();
+      if (fold) element.querySelector("[data-fold]:not([hidden]) [data-act=fold]")?.focus();
+    }
+    function showFold() {
+      for (const part of element.querySelectorAll("[data-fold]")) {
+        part.hidden = part.dataset.fold !== fold?.key;
+        if (part.hidden || !part.matches("input")) continue;
+        const fresh = fold.text === null;
+        if (fresh) fold.text = part.value;
+        else part.value = fold.text;
+        if (!fresh && document.activeElement !== document.body) continue; // drawn anew while something else has the focus
+        part.focus();
+        part.setSelectionRange(fresh ? 0 : fold.text.length, fold.text.length);
       }
     }
-    function reopen() {
-      if (!draft || element.querySelector("[data-enter]") || (draft.lost += 1) > 10) return;
-      trigger("act", { act: "edit", id: draft.id });
-      setTimeout(reopen, 500);
-    }
-    document.addEventListener("pointerdown", (event) => {
-      if (draft && !event.target.closest("[data-enter]")) draft = null; // the person has turned to something else
+    element.addEventListener("toggle", (event) => {
+      if (event.target.dataset?.key) unfolded.set(event.target.dataset.key, event.target.open);
     }, true);
     watch("value", () => {
       for (const details of element.querySelectorAll("details[data-key]")) {
         const open = unfolded.get(details.dataset.key);
         if (open !== undefined) details.open = open;
       }
-      const input = element.querySelector("[autofocus]");
-      if (input && document.activeElement !== input) { input.focus(); input.select(); }
-      keepDraft(input);
+      showFold();
       if (element.closest("#source")) showQuote(element);
       if (element.closest("#scroll")) stick();
     });

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ui import source_view
-from ui.desk import ChatsView, ListView
+from ui.desk import ListView
 from ui.pane import pane
 from ui.render import icon
 
@@ -22,7 +22,6 @@ class Parts:
 
     conversation: Any
     list_view: Any
-    chats_view: Any
     source_view: Any
     seen: Any
     timer: Any
@@ -50,7 +49,6 @@ def lay_out() -> Parts:
     found: dict[str, Any] = {
         "conversation": gr.State(None),
         "list_view": gr.State(ListView()),
-        "chats_view": gr.State(ChatsView()),
         "source_view": gr.State(None),
         "seen": gr.State((-1, -1, -1)),
         "timer": gr.Timer(_TICK_S),

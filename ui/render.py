@@ -71,6 +71,18 @@ def action(name: str, content: str, *, label: str = "", css: str = "", **data: o
     return f'<button type="button" {kind}{attributes}{labelled}>{content}</button>'
 
 
+def confirmation(key: str, question: str, yes: str, *, label: str) -> str:
+    """A question that the page's script shows when a button ``action("unfold", opens=key)`` is pressed.
+
+    ``question`` and ``yes``, the button that does it, are HTML already.
+    """
+    no = action("fold", "Keep", css="quiet-button")
+    return (
+        f'<div class="confirm" role="alertdialog" aria-label="{escape(label)}" data-fold="{escape(key)}" hidden>'
+        f"<p>{question}</p>{yes}{no}</div>"
+    )
+
+
 def clock(seconds: float) -> str:
     """Seconds as h:mm:ss or m:ss."""
     whole = max(0, int(seconds))

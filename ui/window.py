@@ -16,7 +16,7 @@ from app.config import Settings
 from docent import DocentError
 from ui import chat, documents, documents_view, source, theme
 from ui.answering import AnswerRun
-from ui.desk import ChatsView, Desk, ListView, SourceView
+from ui.desk import Desk, ListView, SourceView
 from ui.gate import GradioGate
 from ui.layout import Parts, lay_out
 from ui.pane import acted
@@ -106,12 +106,12 @@ class Window:
             ),
         ]
         parts.stop.click(self.desk.answering.stop, queue=False, **_QUIET)
-        switched = [parts.chats_view, *conversation, parts.notice]
+        switched = [*conversation, parts.notice]
         parts.new_chat.click(self._new_chat, None, switched, cancels=followed, **_QUIET)
         parts.chats.switch(
-            self._switched, [parts.chats_view, parts.conversation], switched, cancels=followed, **_QUIET
+            self._switched, [parts.conversation], switched, cancels=followed, trigger_mode="multiple", **_QUIET
         ).then(self._resumed, [parts.conversation], conversation, **_QUIET)
-        parts.chats.act(self._chats_pressed, [parts.chats_view, parts.conversation], switched, **_QUIET)
+        parts.chats.act(self._chats_pressed, [parts.conversation], switched, trigger_mode="multiple", **_QUIET)
         cite = [parts.source_view, parts.source]
         for shown in (parts.history, parts.live):
             shown.act(self._chat_pressed, [parts.conversation], cite, **_QUIET)
@@ -144,7 +144,7 @@ class Window:
         )
         parts.timer.tick(
             self._tick,
-            [parts.list_view, parts.seen, parts.conversation, parts.chats_view],
+            [parts.list_view, parts.seen, parts.conversation],
             [parts.documents, parts.progress, parts.seen, parts.search, parts.history, parts.chats],
             queue=False,
             **_QUIET,
@@ -197,26 +197,26 @@ class Window:
             shown.live,
             gr.update(visible=not shown.busy),
             gr.update(visible=shown.busy),
-            chat.chats(self.desk, shown.conversation, ChatsView()),
+            chat.chats(self.desk, shown.conversation),
         )
 
     def _new_chat(self) -> tuple[Update, ...]:
-        return ChatsView(), *self._shown(chat.conversation(self.desk, None)), ""
+        return *self._shown(chat.conversation(self.desk, None)), ""
 
-    def _switched(self, view: ChatsView, conversation: str | None, event: gr.EventData) -> tuple[Update, ...]:
+    def _switched(self, conversation: str | None, event: gr.EventData) -> tuple[Update, ...]:
         chosen = acted(event).get("id", conversation)
-        return ChatsView(), *self._shown(chat.conversation(self.desk, chosen)), ""
+        return *self._shown(chat.conversation(self.desk, chosen)), ""
 
-    def _chats_pressed(self, view: ChatsView, conversation: str | None, event: gr.EventData) -> tuple[Update, ...]:
+    def _chats_pressed(self, conversation: str | None, event: gr.EventData) -> tuple[Update, ...]:
         data = acted(event)
         trouble = ""
         try:
-            view = chat.chats_pressed(self.desk, view, data)
+            chat.chats_pressed(self.desk, data)
         except DocentError as error:
             trouble = notice(error.message, error.remedy)
         if data.get("act") == "delete" and data.get("id") == conversation:
-            return view, *self._shown(chat.conversation(self.desk, None)), trouble
-        return view, *_unchanged(5), chat.chats(self.desk, conversation, view), trouble
+            return *self._shown(chat.conversation(self.desk, None)), trouble
+        return *_unchanged(5), chat.chats(self.desk, conversation), trouble
 
     def _chat_pressed(self, conversation: str | None, event: gr.EventData) -> tuple[Update, ...]:
         data = acted(event)
@@ -275,12 +275,10 @@ class Window:
     def _source_pressed(self, view: SourceView | None, event: gr.EventData) -> tuple[Update, ...]:
         return source.show(self.desk, source.pressed(view, acted(event)))
 
-    def _tick(
-        self, view: ListView, seen: tuple[int, int, int], conversation: str | None, chats: ChatsView
-    ) -> tuple[Update, ...]:
+    def _tick(self, view: ListView, seen: tuple[int, int, int], conversation: str | None) -> tuple[Update, ...]:
         """Brings progress and list up to date; sends nothing when nothing has changed."""
         state = self.desk.syncing.progress
-        now = (state.version, state.documents_version, self.desk.answering.ended)
+        now = (state.version, state.documents_version, self.desk.answering.version)
         if now == seen:
             return _unchanged(6)
         listed: Update = gr.skip()
@@ -291,9 +289,8 @@ class Window:
             searchable = gr.update(visible=documents.count(self.desk) > _SEARCHABLE)
             if conversation is None and self.desk.answering.current is None:
                 greeting = chat.conversation(self.desk, None).history
-        # An answer that nobody follows may have ended: its conversation is new in the list.
-        ended = now[2] != seen[2] and chats == ChatsView()  # a name that is being typed must not be drawn over
-        talks: Update = chat.chats(self.desk, conversation, chats) if ended else gr.skip()
+        # An answer that nobody follows may have ended, or an older list have arrived after a newer one.
+        talks: Update = chat.chats(self.desk, conversation) if now[2] != seen[2] else gr.skip()
         return listed, documents_view.progress(state), now, searchable, greeting, talks
 
 

@@ -13,7 +13,7 @@ from app.events import ConversationInfo, DocumentView
 from rag.types import Filter, Source
 from ui.answering import Progress
 from ui.chat_view import SAMPLE_QUESTIONS, ago, conversations_list, live, sample_questions, welcome
-from ui.desk import ChatsView, ListView, SourceView
+from ui.desk import ListView, SourceView
 from ui.documents_view import ROWS, documents_list, progress, scope_line
 from ui.source_view import AROUND, gone, located, source
 from ui.syncing import SyncProgress
@@ -58,9 +58,9 @@ def test_troubled_documents_come_first_with_their_reason() -> None:
 def test_names_from_files_stay_text() -> None:
     row = a_document(1, f"/home/{HOSTILE}", title=HOSTILE, status="failed", error=HOSTILE)
     hostile = Source(1, "folder", f"/home/{HOSTILE}", 0.0)
-    assert_harmless(documents_list([hostile], [row], ListView(confirming=hostile.location), INBOX, None))
+    assert_harmless(documents_list([hostile], [row], ListView(), INBOX, None))
     assert_harmless(scope_line(Filter(folders=(hostile.location,), document_ids=frozenset({1})), [row]))
-    assert_harmless(conversations_list([ConversationInfo(HOSTILE, HOSTILE, 0.0, 1)], None, ChatsView(editing=HOSTILE)))
+    assert_harmless(conversations_list([ConversationInfo(HOSTILE, HOSTILE, 0.0, 1)], None))
     assert_harmless(live(Progress(HOSTILE, None, searched=HOSTILE, text=HOSTILE, message=HOSTILE, done=True)))
     assert_harmless(welcome([HOSTILE], 3, reading=False, offer_samples=False))
     view = SourceView(1, HOSTILE, HOSTILE, quote="x", start=0, end=1, page=1)
@@ -83,7 +83,7 @@ def test_only_our_own_copies_can_be_removed_one_by_one() -> None:
     ours = a_document(1, str(INBOX / "note.txt"), source_id=2)
     theirs = a_document(2, "/home/ada/papers/note.txt", source_id=1)
     html = documents_list([FOLDER, inbox], [ours, theirs], ListView(), INBOX, None)
-    removable = [button.get("data-location") for button in having(html, "data-act", "confirm")]
+    removable = [button.get("data-location") for button in having(html, "data-act", "remove")]
     assert removable == [FOLDER.location, str(INBOX), str(INBOX / "note.txt")]
     assert texts(html, "group-name") == ["papers", "Added files"]
 

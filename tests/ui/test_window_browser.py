@@ -235,12 +235,13 @@ def test_conversations_are_kept_switched_renamed_and_deleted(filled: Any, gate: 
     expect(page.locator("#history .exchange")).to_have_count(2)
     line = page.locator("#chats .chat-line", has_text="When was the garden")
     line.get_by_role("button", name="Rename").dispatch_event("click")  # at once: the list may be drawn anew meanwhile
-    page.locator("#chats input").fill("Garden <i>talk</i>")
-    page.locator("#chats input").press("Enter")
+    name = page.locator("#chats input:visible")
+    name.fill("Garden <i>talk</i>")
+    name.press("Enter")
     expect(page.locator("#chats .chat-line", has_text="Garden <i>talk</i>")).to_be_visible()
     line = page.locator("#chats .chat-line", has_text="Garden <i>talk</i>")
-    line.get_by_role("button", name="Delete").press("Enter")
-    page.locator("#chats .confirm").get_by_role("button", name="Delete").click()
+    line.get_by_role("button", name="Delete").dispatch_event("click")
+    page.locator("#chats .confirm:visible").get_by_role("button", name="Delete").dispatch_event("click")
     expect(page.locator("#chats li")).to_have_count(1)
     expect(page.locator("#history .welcome")).to_be_visible()
 
@@ -254,14 +255,42 @@ def test_a_name_being_typed_outlives_the_end_of_an_answer(filled: Any, gate: Any
         pass
     ask(page, "How are tomatoes watered?")
     expect(page.locator("#stop")).to_be_visible()
-    page.locator("#chats .chat-line").get_by_role("button", name="Rename").press("Enter")
-    page.locator("#chats input").fill("Garden talk")
+    page.locator("#chats .chat-line").get_by_role("button", name="Rename").dispatch_event("click")
+    name = page.locator("#chats input:visible")
+    expect(name).to_be_focused()
+    name.fill("Garden talk")
     gate.open()
     expect(page.locator("#history .exchange")).to_have_count(2)
     page.wait_for_timeout(1500)  # the tick after it, which draws the list as well
-    expect(page.locator("#chats input")).to_have_value("Garden talk")
-    page.locator("#chats input").press("Enter")
+    expect(name).to_have_value("Garden talk")
+    expect(name).to_be_focused()
+    name.press("Enter")
     expect(page.locator("#chats .chat-line", has_text="Garden talk")).to_be_visible()
+
+
+def test_what_was_unfolded_stays_when_the_list_is_drawn_anew(filled: Any, gate: Any, fake: Any) -> None:
+    page = filled.page
+    gate.open()
+    ask(page, "When was the garden planted?")
+    expect(page.locator("#history .card")).to_have_count(1)
+    page.locator("#chats .chat-line").get_by_role("button", name="Delete").dispatch_event("click")
+    expect(page.locator("#chats .confirm")).to_be_visible()
+    expect(page.get_by_role("button", name="Keep")).to_be_focused()
+    chosen = fake.conversations()[0].id
+    fake.rename_conversation(chosen, "Named elsewhere")
+    filled.served.desk.answering.touch()
+    expect(page.locator("#chats .chat-line")).to_contain_text("Named elsewhere")
+    expect(page.locator("#chats .confirm")).to_be_visible()
+    page.locator("#chats .chat-line").get_by_role("button", name="Rename").dispatch_event("click")
+    expect(page.locator("#chats .confirm")).to_be_hidden()
+    expect(page.locator("#chats input")).to_have_value("Named elsewhere")
+    page.locator("#chats input").press("Escape")
+    expect(page.locator("#chats input")).to_be_hidden()
+    page.locator("#chats .chat-line").get_by_role("button", name="Rename").dispatch_event("click")
+    expect(page.locator("#chats input")).to_be_visible()
+    page.locator("#question textarea").click()
+    expect(page.locator("#chats input")).to_be_hidden()
+    assert [info.title for info in fake.conversations()] == ["Named elsewhere"]
 
 
 def test_nothing_is_lost_by_asking_nothing_or_by_opening_again(filled: Any, gate: Any) -> None:
@@ -303,8 +332,9 @@ def test_removing_asks_first(filled: Any, fake: Any) -> None:
     remove = page.get_by_role("button", name="Remove garden papers")
     remove.press("Enter")  # with the mouse it appears on hover
     expect(page.locator("#documents .confirm")).to_contain_text("The files stay where they are.")
+    expect(page.locator("#documents .confirm")).to_be_visible()
     page.get_by_role("button", name="Keep").click()
-    expect(page.locator("#documents .confirm")).to_have_count(0)
+    expect(page.locator("#documents .confirm")).to_be_hidden()
     expect(page.locator("#documents .doc")).to_have_count(3)
     remove.press("Enter")  # with the mouse it appears on hover
     page.get_by_role("button", name="Remove", exact=True).click()
