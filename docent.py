@@ -13,13 +13,10 @@ Anything else that is raised is a defect of Docent and is reported as one.
 """
 
 import os
-import sys
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime, read when its library is loaded
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-# OpenVINO takes a module that reports nothing where this one cannot be imported.
-sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
 __version__ = "0.1.0"
 

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,10 +19,7 @@ SILENCING += ("ORT_DISABLE_TELEMETRY", "GRADIO_ANALYTICS_ENABLED", "HF_HUB_DISAB
     [
         "from rag.embedder import OnnxEmbedder; OnnxEmbedder.load().embed_query('When?')",
         "import engines.runtimes.onnx_cpu",
-        pytest.param(
-            "import engines.runtimes.openvino_cpu",
-            marks=pytest.mark.skipif(find_spec("openvino") is None, reason="there is no OpenVINO for this platform"),
-        ),
+        "import engines.runtimes.native_cpu",
         "import ui.window",
     ],
 )

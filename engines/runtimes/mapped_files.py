@@ -4,15 +4,11 @@ Runtimes keep a model's weights mapped after they have packed copies of them, so
 although nothing reads them again. A page given back is read from the file once more should it be needed.
 """
 
-import contextlib
 import ctypes
 import sys
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 _MADV_PAGEOUT = 21  # madvise(2), Linux 5.4: reclaim these pages, without losing what was written to them
-_EVERY_S = 0.05
 
 
 def release_pages(path: Path) -> None:
@@ -26,23 +22,3 @@ def release_pages(path: Path) -> None:
         if len(rest) == 5 and rest[-1] == str(path.resolve()):
             start, end = (int(address, 16) for address in addresses.split("-"))
             madvise(start, end - start, _MADV_PAGEOUT)
-
-
-@contextlib.contextmanager
-def releasing(path: Path) -> Iterator[None]:
-    """Releases the pages of ``path`` again and again while the block packs copies of them, so that file and copies are
-    never in memory together, and once at its end."""
-    done = threading.Event()
-
-    def work() -> None:
-        while not done.wait(_EVERY_S):
-            release_pages(path)
-
-    thread = threading.Thread(target=work, name="docent-release", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-        release_pages(path)

@@ -19,11 +19,11 @@ from engines.checkpoint import Checkpoint
 from engines.errors import RuntimeUnavailable
 from engines.pages import PAGE_TOKENS
 from engines.runtime import Int64, StepBatch
-from engines.runtimes.cpu_model import WEIGHTS_FILE, CpuRuntime, new_pool, onnx_build
+from engines.runtimes.cpu_model import CpuRuntime, new_pool
 from engines.runtimes.mapped_files import release_pages
+from engines.runtimes.onnx_build import MODEL_FILE, WEIGHTS_FILE, onnx_build
 from engines.weights import Float
 
-_MODEL_FILE = "model.onnx"  # as engines/onnx_graph.py names it
 # A token's arithmetic costs about this share of reading all weights once (4096 x 4096 INT4, two Zen 4 cores: 0.21 ms
 # for one row, 0.78 ms for 16).
 _ROW_COST = 1 / 6
@@ -51,17 +51,23 @@ class OnnxRuntime(CpuRuntime):
         super().__init__(checkpoint, num_pages, max_context)
         spec = self.spec
         with onnx_build(checkpoint, cache) as build:
-            self._use(build)
-            self._session = _session(build.folder / _MODEL_FILE, threads)
+            self.notes = build.notes
+            self.weight_bytes = (build.folder / WEIGHTS_FILE).stat().st_size
+            self._session = _session(build.folder / MODEL_FILE, threads)
             release_pages(build.folder / WEIGHTS_FILE)
         # One slot more than the pages have: what padded tokens write goes there.
         self._unused_slot = num_pages * PAGE_TOKENS
-        self._pool = new_pool((2 * spec.num_layers, self._unused_slot + 1, spec.kv_size))
+        self._pool = new_pool((2 * spec.num_layers, self._unused_slot + 1, spec.kv_size), np.float32)
         self._binding = self._session.io_binding()
         self._bound: list[object] = []
         self._bind_fixed()
         inputs = {info.name for info in self._session.get_inputs()}
         self._masks = {name: "window" in name for name in ("mask", "window_mask") if name in inputs}
+
+    @property
+    def cache_bytes(self) -> int:
+        """The pool of K and V; the system hands out its memory as pages are first written."""
+        return self._pool.nbytes
 
     def copy_page(self, source: int, target: int) -> None:
         a, b = (slice(page * PAGE_TOKENS, (page + 1) * PAGE_TOKENS) for page in (source, target))

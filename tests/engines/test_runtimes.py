@@ -1,7 +1,9 @@
-"""What every runtime must do, in one suite: each test runs on the plain reference, ONNX Runtime and OpenVINO.
+"""What every runtime must do, in one suite: each test runs on the plain reference, ONNX Runtime and Docent's
+own kernels, these for every set of instructions that this processor has.
 
 Tolerances are relative to the standard deviation of the logits (about 0.65 in these models). Full precision: float32
-sums in another order. INT4: all but the reference round activations to 8 bits.
+sums in another order; Docent's own kernels keep K and V in float16. INT4: all but the reference round activations to 8
+bits.
 """
 
 import dataclasses
@@ -17,12 +19,14 @@ from safetensors.numpy import load_file, save_file
 
 from engines.checkpoint import Checkpoint
 from engines.engine import Engine, EngineConfig
-from engines.errors import EngineError, RuntimeUnavailable
+from engines.errors import EngineError
 from engines.formats import awq
+from engines.kernels.instructions import KNOWN, usable
 from engines.pages import PAGE_TOKENS
 from engines.params import SamplingParams
 from engines.runtime import Runtime, StepBatch
 from engines.runtimes.cpu_model import CpuRuntime
+from engines.runtimes.native_cpu import NativeRuntime
 from engines.runtimes.onnx_cpu import OnnxRuntime, grouped
 from engines.runtimes.reference import ReferenceRuntime
 from engines.synthetic import Shape, write_checkpoint
@@ -31,23 +35,25 @@ from tests.engines.fakes import ByteTokenizer, flat_batch
 from tests.engines.models import FAMILIES, reference_logits, write_model
 
 EXACT = 2e-4
+HALF_CACHE = 4e-3
 INT8_ACTIVATIONS = 0.15
 Make = Callable[[Checkpoint, int], Runtime]
 
 
-def openvino(checkpoint: Checkpoint, pages: int) -> Runtime:
-    pytest.importorskip("openvino", reason="the openvino extra is not installed")
-    from engines.runtimes.openvino_cpu import OpenVinoRuntime
+def native(instructions: str, threads: int = 2) -> Make:
+    def make(checkpoint: Checkpoint, pages: int) -> Runtime:
+        chosen = [known for known in usable() if known.name == instructions]
+        if not chosen:
+            pytest.skip(f"this processor has no {instructions}")
+        return NativeRuntime(checkpoint, pages, threads=threads, instructions=chosen[0])
 
-    if checkpoint.spec.attention_softcap:
-        pytest.skip("OpenVINO's attention knows no soft cap; that it is refused is tested below")
-    return OpenVinoRuntime(checkpoint, pages, threads=1)
+    return make
 
 
 RUNTIMES: dict[str, Make] = {
     "reference": lambda checkpoint, pages: ReferenceRuntime(checkpoint, pages),
     "onnx": lambda checkpoint, pages: OnnxRuntime(checkpoint, pages, threads=1),
-    "openvino": openvino,
+    **{f"native-{known.name}": native(known.name) for known in KNOWN},
 }
 ROUNDING = [name for name in RUNTIMES if name != "reference"]  # those that round activations to 8 bits
 
@@ -120,7 +126,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 def test_whole_prompt_agrees_with_transformers(family: str, make: Make, tmp_path: Path) -> None:
     model = write_model(family, tmp_path)
     tokens = some_tokens(200)
-    assert_close(make(Checkpoint(tmp_path), 13).step(flat_batch(tokens)), reference_logits(model, tokens))
+    runtime = make(Checkpoint(tmp_path), 13)
+    tolerance = HALF_CACHE if runtime.name == "native" else EXACT
+    assert_close(runtime.step(flat_batch(tokens)), reference_logits(model, tokens), tolerance)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -280,12 +288,6 @@ def test_int4_chunks_and_batches_change_little(name: str, tmp_path: Path, folder
         rows = [Row(start, p[start:stop], pages) for p, pages in zip(prompts, ([3, 1], [0, 2]), strict=True)]
         logits = runtime.step(step_batch(runtime, *rows))
     assert_close(logits, np.stack([alone[0][-1], alone[1][-1]]), 0.05)
-
-
-def test_a_model_that_openvino_cannot_compute_is_refused_in_words(folders: Callable[[str], Path]) -> None:
-    runtime = pytest.importorskip("engines.runtimes.openvino_cpu", exc_type=ImportError)
-    with pytest.raises(RuntimeUnavailable, match="soft cap"):
-        runtime.OpenVinoRuntime(Checkpoint(folders("gemma2")), 8, threads=1)
 
 
 def test_a_long_step_of_several_sequences_gives_what_short_ones_give(

@@ -1,0 +1,53 @@
+"""A first look at freshly compiled kernels: do this processor's products come out as they should?
+
+The instructions differ from processor to processor, and not all could be tried where this was written.
+"""
+
+import numpy as np
+
+from engines.errors import RuntimeUnavailable
+from engines.kernels.layout import ROWS, TILE
+from engines.kernels.library import Library
+from engines.packed_weights import byte_tiles, four_bit_tiles, group_tiles
+
+_INPUTS, _GROUP, _TILES = 64, 32, 2
+
+
+def check(kernels: Library, largest_block: int) -> None:
+    """Raises RuntimeUnavailable where a product of bytes is wrong, in a block of any number of rows."""
+    rng = np.random.default_rng(0)
+    for bits in (4, 8):
+        q = rng.integers(0, 2**bits, (_TILES * TILE, _INPUTS)).astype(np.uint8)
+        zero = rng.integers(0, 2**bits, (len(q), _INPUTS // _GROUP)).astype(np.uint8)
+        packed = four_bit_tiles(q) if bits == 4 else byte_tiles(q)
+        zeros, scales = group_tiles(zero), group_tiles(np.ones(zero.shape, np.float32))
+        weight = q.reshape(len(q), -1, _GROUP).astype(np.int64) - zero[:, :, None]
+        for rows in range(1, largest_block + 2):
+            x = rng.integers(-127, 128, (rows, _INPUTS)).astype(np.int8)
+            x[0] = 127
+            sums = x.reshape(rows, -1, _GROUP).sum(-1, dtype=np.int32)
+            x_scales, y = np.ones(sums.shape, np.float32), np.empty((rows, len(q)), np.float32)
+            operation = kernels.words(
+                f"matmul{bits}",
+                rows_at=ROWS,
+                y=y.ctypes.data,
+                y_stride=len(q),
+                x=x.ctypes.data,
+                x_stride=_INPUTS,
+                x_scales=x_scales.ctypes.data,
+                x_sums=sums.ctypes.data,
+                groups=_INPUTS // _GROUP,
+                group=_GROUP,
+                weights=packed.ctypes.data,
+                scales=scales.ctypes.data,
+                scales_half=0,
+                zeros=zeros.ctypes.data,
+                bias=0,
+                tiles=_TILES,
+            )
+            kernels.do(operation, rows)
+            if not np.array_equal(y, x.astype(np.int64) @ weight.reshape(len(q), -1).T):
+                raise RuntimeUnavailable(
+                    f"Products of {bits}-bit weights come out wrong on this processor.",
+                    'Set model.runtime to "onnx", and please report this.',
+                )

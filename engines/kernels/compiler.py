@@ -1,0 +1,39 @@
+"""Writes the kernels as LLVM code and compiles them."""
+
+from llvmlite import binding, ir
+
+from engines.kernels import attention, matmul, rows
+from engines.kernels.instructions import Instructions
+from engines.kernels.linker import Linked, link
+from engines.kernels.program import add_driver
+
+
+def compiled(instructions: Instructions) -> Linked:
+    """Takes about a second."""
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    module = ir.Module("docent")
+    module.triple = binding.get_process_triple()
+    matmul.add_kernels(module, instructions)
+    rows.add_kernels(module)
+    attention.add_kernels(module)
+    add_driver(module)
+    # Without this LLVM would call the C library to fill and copy memory.
+    code = str(module).replace("\n{\n", ' "no-builtins"\n{\n')
+    return link(_object(code, instructions))
+
+
+def _object(code: str, instructions: Instructions) -> bytes:
+    processor = instructions.processor or binding.get_host_cpu_name()
+    features = instructions.features if instructions.processor else binding.get_host_cpu_features().flatten()
+    machine = binding.Target.from_default_triple().create_target_machine(
+        cpu=processor, features=features, opt=3, reloc="pic", codemodel="small"
+    )
+    module = binding.parse_assembly(code)
+    module.verify()
+    # The kernels are unrolled as far as is good for them.
+    options = binding.create_pipeline_tuning_options(speed_level=2)
+    options.loop_unrolling = options.loop_vectorization = options.slp_vectorization = False
+    passes = binding.create_pass_builder(machine, options)
+    passes.getModulePassManager().run(module, passes)
+    return bytes(machine.emit_object(module))

@@ -1,0 +1,112 @@
+"""What the kernels and those who call them agree on: sizes, the words of an operation and of a step.
+
+A program is a list of operations that all threads go through together: each operation's items are shared out, and the
+next begins when all are done. An operation is ``WORDS`` words of 64 bits: the address of its kernel, then the kernel's
+fields in their order. Words hold addresses, integers or, in their first half, a float32. What changes from step to step
+stands in the step's words; an operation's ``rows_at`` says which of them counts its rows.
+
+Rows of activations are float32 and begin ``stride`` elements apart. A ``width`` is padded to full tiles: what lies
+between the last feature and that is zero, and stays so. Addresses may be 0 where it says "or none".
+"""
+
+LANES = 16  # of a vector
+TILE = 2 * LANES  # outputs of a product that are computed together
+PAGE_TOKENS = LANES  # a page of K holds one token for each lane
+QUERY_BLOCKS = (1, 2, 4, 8)  # queries that attention takes together
+LARGEST_STATE = 4096  # floats that attention collects at a time: queries of a block * heads of a range * head_padded
+LARGEST_HEAD = LARGEST_STATE // max(QUERY_BLOCKS)  # features
+
+WORDS = 24
+_LINE = 8  # words of a cache line, which no two threads should write to at once
+ARRIVED, ROUND, NEXT = 0, _LINE, 2 * _LINE  # places among the words by which threads agree
+SYNC_WORDS = 3 * _LINE
+
+STEP = (
+    "rows",  # tokens
+    "logit_rows",  # of them, those whose logits are asked for
+    "chosen",  # int64 [logit_rows], which
+    "positions",  # int64 [rows]
+    "slots",  # int64 [rows]
+    "page_table",  # int64 [sequences, table_stride]
+    "table_stride",
+    "blocks",  # int64 [num_blocks, 3] of attention: sequence, first query, number of queries
+    "num_blocks",
+    "head_range",  # key heads that a thread attends to at a time
+)
+ROWS, LOGIT_ROWS = STEP.index("rows"), STEP.index("logit_rows")
+
+_MATMUL = (
+    "rows_at",
+    "y",
+    "y_stride",
+    "x",  # int8 [rows, inputs], or float32 for full-precision weights
+    "x_stride",
+    "x_scales",  # float32 [rows, groups]
+    "x_sums",  # int32 [rows, groups]
+    "groups",
+    "group",  # inputs in one
+    "weights",
+    "scales",  # [tiles, groups, TILE], float32 or float16
+    "scales_half",  # 1 for float16
+    "zeros",  # uint8 [tiles, groups, TILE]
+    "bias",  # float32 [tiles * TILE], or none
+    "tiles",
+)
+FIELDS: dict[str, tuple[str, ...]] = {
+    "matmul4": _MATMUL,
+    "matmul8": _MATMUL,
+    "matmul32": _MATMUL,
+    "norm": (
+        "rows_at",
+        "x",
+        "x_stride",
+        "change",  # or none
+        "change_stride",
+        "y",
+        "y_stride",
+        "weight",
+        "width",
+        "features",  # a float
+        "eps",
+    ),
+    "head_norm": ("rows_at", "x", "x_stride", "heads", "head_dim", "weight", "features", "eps"),
+    "round_rows": ("rows_at", "x", "x_stride", "y", "y_stride", "scales", "sums", "groups", "group"),
+    "gated": ("rows_at", "gate", "gate_stride", "up", "up_stride", "width", "gelu"),
+    "softcap": ("rows_at", "x", "x_stride", "width", "cap"),
+    "choose": ("rows_at", "x", "x_stride", "y", "y_stride", "width"),
+    "prepare": ("rows_at", "x", "x_stride", "y", "y_stride", "inputs", "scale", "order"),
+    "rotate": (
+        "rows_at",
+        "q",
+        "q_stride",
+        "k",
+        "k_stride",
+        "v",
+        "v_stride",
+        "heads",
+        "kv_heads",
+        "head_dim",
+        "head_padded",  # to full vectors
+        "half",  # of the features that are rotated
+        "cos",  # float32 [positions, half]
+        "sin",
+        "keys",  # float16 [pages, kv_heads, head_dim, PAGE_TOKENS]
+        "values",  # float16 [pages, kv_heads, PAGE_TOKENS, head_padded]
+    ),
+    "attend": (
+        "q",
+        "q_stride",
+        "y",
+        "y_stride",
+        "keys",
+        "values",
+        "kv_heads",
+        "repeat",  # query heads of a key head
+        "head_dim",
+        "head_padded",
+        "window",  # tokens, 0 for all
+        "scale",
+        "softcap",  # 0.0 for none
+    ),
+}
+assert all(len(fields) < WORDS for fields in FIELDS.values())

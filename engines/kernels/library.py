@@ -1,0 +1,130 @@
+"""The kernels in memory: compiled once for a processor, kept in a file, and loaded from there without LLVM."""
+
+import contextlib
+import ctypes
+import hashlib
+import json
+import logging
+import mmap
+import os
+import struct
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.errors import RuntimeUnavailable
+from engines.kernels.instructions import Instructions
+from engines.kernels.layout import FIELDS, ROWS, STEP, SYNC_WORDS, WORDS
+from engines.kernels.linker import Linked
+
+_log = logging.getLogger(__name__)
+
+
+class Library:
+    """``addresses`` of the kernels by name, and ``run``, the driver (engines/kernels/program.py)."""
+
+    def __init__(self, linked: Linked) -> None:
+        size = -(-len(linked.code) // mmap.PAGESIZE) * mmap.PAGESIZE
+        self._memory = mmap.mmap(-1, size)
+        self._memory.write(linked.code)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
+        system = ctypes.CDLL(None, use_errno=True)
+        if system.mprotect(ctypes.c_void_p(start), ctypes.c_size_t(size), mmap.PROT_READ | mmap.PROT_EXEC):
+            raise RuntimeUnavailable(
+                f"The system does not let Docent run compiled kernels: {os.strerror(ctypes.get_errno())}.",
+                'Set model.runtime to "onnx".',
+            )
+        self.addresses = {name: start + linked.functions[name] for name in FIELDS}
+        words, number = ctypes.c_void_p, ctypes.c_int64
+        self.run = ctypes.CFUNCTYPE(None, words, number, words, words, number, number, number)(
+            start + linked.functions["run"]
+        )
+
+    def words(self, kernel: str, **fields: int | float) -> NDArray[np.int64]:
+        """An operation, [WORDS]; fields are named as in engines/kernels/layout.py, floats become float32."""
+        names = FIELDS[kernel]
+        assert set(fields) == set(names), f"{kernel} takes {names}"
+        operation = np.zeros(WORDS, np.int64)
+        operation[0] = self.addresses[kernel]
+        for i, name in enumerate(names, 1):
+            value = fields[name]
+            operation[i] = value if isinstance(value, int) else struct.unpack("<i", struct.pack("<f", value))[0]
+        return operation
+
+    def do(self, operation: NDArray[np.int64], rows: int) -> None:
+        """Runs one operation that needs nothing of a step but its number of rows, in the calling thread alone."""
+        step, sync = np.zeros(len(STEP), np.int64), np.zeros(SYNC_WORDS, np.int64)
+        step[ROWS] = rows
+        self.run(operation.ctypes.data, 1, step.ctypes.data, sync.ctypes.data, 0, 1, 0)
+
+
+@cache
+def library(instructions: Instructions, folder: Path | None = None) -> Library:
+    """Loaded once a process. ``folder`` keeps what was compiled."""
+    path = folder / f"kernels-{instructions.name}-{_version(instructions)}" if folder else None
+    linked = _read(path) if path else None
+    if linked is not None:
+        return Library(linked)
+    from engines.kernels.check import check
+
+    linked = _compiled(instructions)
+    loaded = Library(linked)
+    check(loaded, instructions.rows)
+    if path:
+        _write(path, linked)
+    return loaded
+
+
+def _compiled(instructions: Instructions) -> Linked:
+    from engines.kernels.compiler import compiled  # LLVM takes 100 MB, and is not needed again
+
+    _log.info("compiling kernels for %s", instructions.name)
+    return compiled(instructions)
+
+
+def _version(instructions: Instructions) -> str:
+    """Of everything that the code depends on: its source, the compiler, the processor."""
+    try:
+        whole = hashlib.sha256(metadata.version("llvmlite").encode())
+    except metadata.PackageNotFoundError:
+        raise RuntimeUnavailable("llvmlite is not installed.", 'Install it, or set model.runtime to "onnx".') from None
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        whole.update(source.read_bytes())
+    if not instructions.processor:
+        with contextlib.suppress(OSError):
+            lines = Path("/proc/cpuinfo").read_bytes().split(b"\n\n")[0].splitlines()
+            whole.update(b"\n".join(line for line in lines if line.startswith((b"flags", b"model name"))))
+    return whole.hexdigest()[:24]
+
+
+def _read(path: Path) -> Linked | None:
+    """None where there is no such file, or it is damaged."""
+    try:
+        head, code = path.read_bytes().split(b"\n", 1)
+        found = json.loads(head)
+        if hashlib.sha256(code).hexdigest() == found["sha256"]:
+            return Linked(code, found["functions"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError):
+        pass
+    _log.warning("The compiled kernels in %s are damaged and are made again", path)
+    return None
+
+
+def _write(path: Path, linked: Linked) -> None:
+    """Puts the file in the place of earlier versions. Failing costs the next start a second, nothing else."""
+    head = {"sha256": hashlib.sha256(linked.code).hexdigest(), "functions": linked.functions}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+        unfinished.write_bytes(json.dumps(head).encode() + b"\n" + linked.code)
+        unfinished.replace(path)
+        for earlier in path.parent.glob(f"{path.name.rpartition('-')[0]}-*"):
+            if earlier != path:
+                earlier.unlink(missing_ok=True)
+    except OSError as error:
+        _log.warning("The compiled kernels could not be kept: %s", error)

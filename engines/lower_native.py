@@ -1,0 +1,310 @@
+"""A checkpoint as a program of Docent's own kernels: the same pieces, with attention over pages between them.
+
+A value is a place in memory for the rows of a step. Places are used again from layer to layer; what is added to or
+activated is changed in place.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines import pieces
+from engines.checkpoint import Projection
+from engines.errors import RuntimeUnavailable
+from engines.kernels.layout import FIELDS, LARGEST_HEAD, LOGIT_ROWS, ROWS, TILE
+from engines.kernels.library import Library
+from engines.packed_weights import PackedWeights, Product, padded, set_name
+from engines.pieces import NormAt
+from engines.spec import ModelSpec
+
+Half = NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of float32 in memory: ``features`` of them begin ``stride`` elements apart. ``count`` is the place of their
+    number among the step's words."""
+
+    address: int
+    stride: int
+    features: int
+    count: int = ROWS
+
+
+class NativeModel:
+    """``operations`` int64 [n, WORDS] for the driver; ``x`` float32 [largest, stride] takes embedded, scaled tokens.
+    ``keys`` [layers, pages, kv_heads, head_dim, PAGE_TOKENS] and ``values`` [..., PAGE_TOKENS, padded head_dim] are the
+    pool. A step has at most ``largest`` rows."""
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        weights: PackedWeights,
+        kernels: Library,
+        keys: Half,
+        values: Half,
+        largest: int,
+        context: int,
+    ) -> None:
+        if spec.head_dim > LARGEST_HEAD:
+            raise RuntimeUnavailable(
+                f"Heads of {spec.head_dim} features are wider than the {LARGEST_HEAD} of Docent's own kernels.",
+                'Set model.runtime to "onnx".',
+            )
+        builder = _Builder(spec, weights, kernels, largest)
+        attention = _Attention(builder, keys, values, context)
+        x = builder.place("x", spec.hidden_size)
+        residual, (q, k, v) = pieces.first(builder, spec, x)
+        for layer in range(spec.num_layers - 1):
+            residual, (q, k, v) = pieces.middle(builder, spec, layer, residual, attention(layer, q, k, v))
+        pieces.last(builder, spec, residual, attention(spec.num_layers - 1, q, k, v))
+        self._kept = (builder, attention, weights)  # whose memory the operations name
+        self.x = builder.buffer("x")
+        self.operations = np.stack(builder.operations)
+        self._logits = builder.logits
+        self.logits_width = padded(spec.vocab_size)
+
+    def write_logits_to(self, address: int) -> None:
+        """Where the next steps leave logits, float32 [logit rows, ``logits_width``]."""
+        for index, word in self._logits:
+            self.operations[index, word] = address
+
+
+class _Builder:
+    """The pieces' operations as words for the driver."""
+
+    def __init__(self, spec: ModelSpec, weights: PackedWeights, kernels: Library, largest: int) -> None:
+        self.spec = spec
+        self.operations: list[NDArray[np.int64]] = []
+        self.logits: list[tuple[int, int]] = []  # (operation, word) that name the place of the logits
+        self._weights, self._kernels, self._largest = weights, kernels, largest
+        self._buffers: dict[str, NDArray[np.generic]] = {}
+
+    def linear(self, x: Rows, layer: int, *projections: Projection) -> tuple[Rows, ...]:
+        products = self._weights.products(set_name(layer, projections))
+        role = "_".join(projections)
+        outputs: list[Rows] = []
+        for i, product in enumerate(products):
+            y = self.place(f"out_{role}_{i}", product.starts[-1], x.count)
+            self._product(product, x, y)
+            for start, size in zip(product.starts, product.sizes, strict=False):
+                outputs.append(replace(y, address=y.address + 4 * start, features=size))
+        return tuple(outputs)
+
+    def head(self, x: Rows) -> Rows:
+        (product,) = self._weights.products("head")
+        logits = Rows(0, product.starts[-1], self.spec.vocab_size, x.count)
+        self._product(product, x, logits)
+        self._names_logits(f"matmul{product.bits}", "y")
+        return logits
+
+    def norm(self, x: Rows, norm: NormAt) -> Rows:
+        return self._norm(x, None, norm)
+
+    def add_norm(self, residual: Rows, change: Rows, norm: NormAt) -> tuple[Rows, Rows]:
+        return residual, self._norm(residual, change, norm)
+
+    def head_norm(self, x: Rows, norm: NormAt, heads: int) -> Rows:
+        self.add(
+            "head_norm",
+            rows_at=x.count,
+            x=x.address,
+            x_stride=x.stride,
+            heads=heads,
+            head_dim=self.spec.head_dim,
+            weight=self._norm_weight(norm),
+            features=float(self.spec.head_dim),
+            eps=self.spec.norm_eps,
+        )
+        return x
+
+    def gated(self, gate: Rows, up: Rows) -> Rows:
+        self.add(
+            "gated",
+            rows_at=gate.count,
+            gate=gate.address,
+            gate_stride=gate.stride,
+            up=up.address,
+            up_stride=up.stride,
+            width=padded(gate.features),
+            gelu=int(self.spec.activation != "silu"),
+        )
+        return gate
+
+    def softcap(self, x: Rows, cap: float) -> Rows:
+        self.add("softcap", rows_at=x.count, x=x.address, x_stride=x.stride, width=padded(x.features), cap=float(cap))
+        self._names_logits("softcap", "x")
+        return x
+
+    def select(self, x: Rows) -> Rows:
+        y = self.place(f"chosen_{x.address}", x.features, LOGIT_ROWS)
+        self.add(
+            "choose",
+            rows_at=LOGIT_ROWS,
+            x=x.address,
+            x_stride=x.stride,
+            y=y.address,
+            y_stride=y.stride,
+            width=padded(x.features),
+        )
+        return y
+
+    def add(self, kernel: str, **fields: int | float) -> None:
+        """One operation; floats are stored as float32."""
+        self.operations.append(self._kernels.words(kernel, **fields))
+
+    def place(self, role: str, features: int, count: int = ROWS) -> Rows:
+        """Room for the rows of a step; the same for the same role."""
+        stride = padded(features)
+        return Rows(self._room(role, np.float32, stride), stride, features, count)
+
+    def buffer(self, role: str) -> NDArray[np.generic]:
+        """[largest, ...], made by ``place``."""
+        return self._buffers[role].reshape(self._largest, -1)
+
+    def _room(self, role: str, kind: type[np.generic], columns: int) -> int:
+        """The address of zeros for ``columns`` elements a row."""
+        if role not in self._buffers:
+            self._buffers[role] = _zeros(self._largest * columns * np.dtype(kind).itemsize).view(kind)
+        return self._buffers[role].ctypes.data
+
+    def _product(self, product: Product, x: Rows, y: Rows) -> None:
+        name, weights = product.name, self._weights
+        groups = product.inputs // product.group
+        if weights.address(f"{name}.input_order"):
+            x = self._prepared(product, x)
+        source, stride, scales, sums = x.address, x.stride, 0, 0
+        if product.bits != 32:
+            source = self._room(f"rounded_{product.inputs}", np.int8, product.inputs)
+            scales = self._room(f"rounded_scales_{groups}", np.float32, groups)
+            sums = self._room(f"rounded_sums_{groups}", np.int32, groups)
+            stride = product.inputs
+            self.add(
+                "round_rows",
+                rows_at=x.count,
+                x=x.address,
+                x_stride=x.stride,
+                y=source,
+                y_stride=stride,
+                scales=scales,
+                sums=sums,
+                groups=groups,
+                group=product.group,
+            )
+        self.add(
+            f"matmul{product.bits}",
+            rows_at=x.count,
+            y=y.address,
+            y_stride=y.stride,
+            x=source,
+            x_stride=stride,
+            x_scales=scales,
+            x_sums=sums,
+            groups=groups,
+            group=product.group,
+            weights=weights.address(f"{name}.weights"),
+            scales=weights.address(f"{name}.scales"),
+            scales_half=int(product.bits != 32 and weights.dtype(f"{name}.scales") == "float16"),
+            zeros=weights.address(f"{name}.zeros"),
+            bias=weights.address(f"{name}.bias"),
+            tiles=product.starts[-1] // TILE,
+        )
+
+    def _prepared(self, product: Product, x: Rows) -> Rows:
+        y = self.place(f"prepared_{product.inputs}", product.inputs, x.count)
+        self.add(
+            "prepare",
+            rows_at=x.count,
+            x=x.address,
+            x_stride=x.stride,
+            y=y.address,
+            y_stride=y.stride,
+            inputs=product.inputs,
+            scale=self._weights.address(f"{product.name}.input_scale"),
+            order=self._weights.address(f"{product.name}.input_order"),
+        )
+        return y
+
+    def _norm(self, x: Rows, change: Rows | None, norm: NormAt) -> Rows:
+        y = self.place("normed", x.features, x.count)
+        self.add(
+            "norm",
+            rows_at=x.count,
+            x=x.address,
+            x_stride=x.stride,
+            change=change.address if change else 0,
+            change_stride=change.stride if change else 0,
+            y=y.address,
+            y_stride=y.stride,
+            weight=self._norm_weight(norm),
+            width=padded(x.features),
+            features=float(x.features),
+            eps=self.spec.norm_eps,
+        )
+        return y
+
+    def _norm_weight(self, norm: NormAt) -> int:
+        address = self._weights.address("final" if norm == "final" else f"{norm[0]}.{norm[1]}")
+        assert address, f"this family has no norm {norm}"
+        return address
+
+    def _names_logits(self, kernel: str, field: str) -> None:
+        self.logits.append((len(self.operations) - 1, 1 + FIELDS[kernel].index(field)))
+
+
+class _Attention:
+    """Rotation, writing to the pool, attention over pages."""
+
+    def __init__(self, builder: _Builder, keys: Half, values: Half, context: int) -> None:
+        self._builder, self._keys, self._values = builder, keys, values
+        self._cos, self._sin = (np.ascontiguousarray(t) for t in builder.spec.rope.tables(context, context))
+
+    def __call__(self, layer: int, q: Rows, k: Rows, v: Rows) -> Rows:
+        spec, builder = self._builder.spec, self._builder
+        keys, values = (pool[layer].ctypes.data for pool in (self._keys, self._values))
+        head_padded = self._values.shape[-1]
+        builder.add(
+            "rotate",
+            rows_at=ROWS,
+            q=q.address,
+            q_stride=q.stride,
+            k=k.address,
+            k_stride=k.stride,
+            v=v.address,
+            v_stride=v.stride,
+            heads=spec.num_heads,
+            kv_heads=spec.num_kv_heads,
+            head_dim=spec.head_dim,
+            head_padded=head_padded,
+            half=spec.rope.rotary_dim // 2,
+            cos=self._cos.ctypes.data,
+            sin=self._sin.ctypes.data,
+            keys=keys,
+            values=values,
+        )
+        y = builder.place("mixed", spec.q_size)
+        builder.add(
+            "attend",
+            q=q.address,
+            q_stride=q.stride,
+            y=y.address,
+            y_stride=y.stride,
+            keys=keys,
+            values=values,
+            kv_heads=spec.num_kv_heads,
+            repeat=spec.num_heads // spec.num_kv_heads,
+            head_dim=spec.head_dim,
+            head_padded=head_padded,
+            window=(spec.sliding_window or 0) if spec.sliding_layers[layer] else 0,
+            scale=float(spec.attention_scale),
+            softcap=float(spec.attention_softcap or 0.0),
+        )
+        return y
+
+
+def _zeros(size: int) -> NDArray[np.uint8]:
+    """That many bytes, aligned to a cache line."""
+    room = np.zeros(size + 64, np.uint8)
+    start = -room.ctypes.data % 64
+    return room[start : start + size]

@@ -1,0 +1,238 @@
+"""A checkpoint's weights in the order in which Docent's own kernels read them, in one file that is mapped and used as
+it lies: nothing is unpacked or copied when a model is opened.
+
+A product's outputs are cut into tiles of 32, padded with zeros. INT4: for each tile and each four inputs 64 bytes, byte
+4 i + j holding input j of output i in its low and of output 16 + i in its high half. 8 bits: the same without sharing
+bytes. Full precision: float32 [tile, input, 32]. Scales and zero points are [tile, group, 32]; scales are float16 where
+that is exact. Projections that read the same input stand one after the other and are one product.
+"""
+
+import itertools
+import json
+import math
+import mmap
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.checkpoint import NORMS, Checkpoint, Projection
+from engines.kernels.layout import LANES, TILE
+from engines.weights import DenseLinear, Float, Linear, QuantizedLinear, StoredRows
+
+WEIGHTS_FILE, INDEX_FILE = "weights.bin", "index.json"
+SETS: tuple[tuple[Projection, ...], ...] = (("q", "k", "v"), ("o",), ("gate", "up"), ("down",))
+_ALIGN = 64
+_SMALLEST_GROUP = 16  # groups are multiples of it
+_HEAD_GROUP = 128
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """``bits`` of a weight: 4, 8 or 32. ``sizes`` are the outputs of each projection, ``group`` inputs share a scale.
+    ``tensors`` of it in the file are called ``name`` with ".weights", ".scales", ".zeros", ".bias", ".input_scale" and
+    ".input_order", as far as there are such."""
+
+    name: str
+    bits: int
+    inputs: int
+    sizes: tuple[int, ...]
+    group: int
+
+    @property
+    def starts(self) -> list[int]:
+        """Where each projection's outputs begin."""
+        return list(itertools.accumulate((padded(size) for size in self.sizes), initial=0))
+
+
+def padded(features: int) -> int:
+    return -(-features // TILE) * TILE
+
+
+def set_name(layer: int, projections: Sequence[str]) -> str:
+    return f"{layer}.{'_'.join(projections)}"
+
+
+def pack(checkpoint: Checkpoint, folder: Path, on_piece: Progress = lambda done, total: None) -> tuple[str, ...]:
+    """Writes the files and returns what was lost on the way, one sentence for each thing."""
+    spec = checkpoint.spec
+    pieces = spec.num_layers + 1
+    with (folder / WEIGHTS_FILE).open("wb") as file:
+        packer = _Packer(file)
+        for layer in range(spec.num_layers):
+            for projections in SETS:
+                parts = [checkpoint.linear(layer, name) for name in projections]
+                packer.add_set(set_name(layer, projections), parts)
+            for norm in NORMS:
+                if (weight := checkpoint.norm(layer, norm)) is not None:
+                    packer.add(f"{layer}.{norm}", _pad_rows(weight))
+            on_piece(layer + 1, pieces)
+        packer.add("final", _pad_rows(checkpoint.final_norm()))
+        head = checkpoint.lm_head()
+        packer.add_head(head, rounded=checkpoint.quantization.format != "dense")
+        on_piece(pieces, pieces)
+    index = {
+        "tensors": packer.tensors,
+        "sets": {name: [asdict(product) for product in products] for name, products in packer.sets.items()},
+    }
+    (folder / INDEX_FILE).write_text(json.dumps(index), encoding="utf-8")
+    return tuple(packer.notes)
+
+
+class PackedWeights:
+    """``folder`` holds what ``pack`` wrote. Addresses are those of the mapped file, which lives as long as this."""
+
+    def __init__(self, folder: Path) -> None:
+        index = json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))
+        self._tensors: dict[str, tuple[int, str]] = {name: tuple(found) for name, found in index["tensors"].items()}
+        self._sets = {
+            name: tuple(Product(**(found | {"sizes": tuple(found["sizes"])})) for found in products)
+            for name, products in index["sets"].items()
+        }
+        with (folder / WEIGHTS_FILE).open("rb") as file:
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        if hasattr(mmap, "MADV_WILLNEED"):
+            self._map.madvise(mmap.MADV_WILLNEED)
+        self._base = np.frombuffer(self._map, np.uint8).ctypes.data
+        self.nbytes = len(self._map)
+
+    def products(self, name: str) -> tuple[Product, ...]:
+        """What computes a set of projections: one product, or one for each where they differ in more than outputs."""
+        return self._sets[name]
+
+    def address(self, name: str) -> int:
+        """0 where there is no such tensor."""
+        return self._base + self._tensors[name][0] if name in self._tensors else 0
+
+    def dtype(self, name: str) -> str:
+        return self._tensors[name][1]
+
+
+class _Packer:
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._end = 0
+        self.tensors: dict[str, tuple[int, str]] = {}
+        self.sets: dict[str, list[Product]] = {}
+        self.notes: list[str] = []
+
+    def add(self, name: str, array: NDArray[Any]) -> None:
+        gap = -self._end % _ALIGN
+        self._file.write(bytes(gap))
+        self.tensors[name] = (self._end + gap, array.dtype.name)
+        self._file.write(np.ascontiguousarray(array).data)
+        self._end += gap + array.nbytes
+
+    def add_set(self, name: str, parts: list[Linear]) -> None:
+        kinds = {_kind(part) for part in parts}
+        if len(kinds) == 1 and None not in kinds:
+            self.sets[name] = [self._product(name, parts)]
+        else:
+            self.sets[name] = [self._product(f"{name}.{i}", [part]) for i, part in enumerate(parts)]
+
+    def add_head(self, head: Linear, *, rounded: bool) -> None:
+        """``rounded``: in 8 bits, if it is stored in full precision."""
+        if rounded and isinstance(head, DenseLinear):
+            group = math.gcd(head.shape[1], _HEAD_GROUP)
+            if group % _SMALLEST_GROUP == 0:
+                self.notes.append("The output layer (lm_head), stored in full precision, is rounded to 8 bits.")
+                self.sets["head"] = [self._eight_bits("head", head, group)]
+                return
+        self.add_set("head", [head])
+
+    def _product(self, name: str, parts: list[Linear]) -> Product:
+        quantized = [part for part in parts if isinstance(part, QuantizedLinear)]
+        inputs = parts[0].shape[1]
+        sizes = tuple(part.shape[0] for part in parts)
+        if any(part.bias is not None for part in parts):
+            biases = [np.zeros(part.shape[0], np.float32) if part.bias is None else part.bias for part in parts]
+            self.add(f"{name}.bias", np.concatenate([_pad_rows(bias) for bias in biases]))
+        if quantized and quantized[0].group % _SMALLEST_GROUP == 0:
+            self.add(f"{name}.weights", np.concatenate([four_bit_tiles(part.q) for part in quantized]))
+            self._add_scales(name, [part.scale for part in quantized], [part.zero for part in quantized])
+            self._add_preparation(name, quantized[0])
+            return Product(name, 4, inputs, sizes, quantized[0].group)
+        if quantized:
+            self.notes.append(f"Groups of {quantized[0].group} have no INT4 kernel: {name} is computed in float32.")
+        self.add(f"{name}.weights", np.concatenate([_float_tiles(part.dense()) for part in parts]))
+        return Product(name, 32, inputs, sizes, inputs)
+
+    def _eight_bits(self, name: str, linear: DenseLinear, group: int) -> Product:
+        """Symmetric around 128."""
+        out, inputs = linear.shape
+        scales = np.empty((out, inputs // group), np.float32)
+        whole = linear.weight if isinstance(linear.weight, StoredRows) else StoredRows(linear.weight)
+        packed = np.zeros((padded(out) // TILE, inputs * TILE), np.uint8)
+        for rows, weight in whole.chunks():
+            groups = weight.reshape(len(weight), -1, group)
+            scales[rows] = np.maximum(np.abs(groups).max(-1), np.float32(1e-20)) / 127
+            q = (np.rint(groups / scales[rows][:, :, None]) + 128).astype(np.uint8)
+            tiles = byte_tiles(q.reshape(len(weight), inputs))
+            first = rows.start // TILE
+            packed[first : first + len(tiles)] = tiles.reshape(len(tiles), -1)
+        self.add(f"{name}.weights", packed)
+        self._add_scales(name, [scales], [np.full(scales.shape, 128, np.uint8)])
+        if linear.bias is not None:
+            self.add(f"{name}.bias", _pad_rows(linear.bias))
+        return Product(name, 8, inputs, (out,), group)
+
+    def _add_scales(self, name: str, scales: list[Float], zeros: list[NDArray[np.uint8]]) -> None:
+        scale = np.concatenate([group_tiles(part) for part in scales])
+        with np.errstate(over="ignore"):
+            half = scale.astype(np.float16)
+        self.add(f"{name}.scales", half if (half.astype(np.float32) == scale).all() else scale)
+        self.add(f"{name}.zeros", np.concatenate([group_tiles(part) for part in zeros]))
+
+    def _add_preparation(self, name: str, linear: QuantizedLinear) -> None:
+        """What happens to the input: a scale, then an order; both are written if there is one of them."""
+        if linear.input_scale is None and linear.input_order is None:
+            return
+        inputs = linear.shape[1]
+        scale, order = linear.input_scale, linear.input_order
+        self.add(f"{name}.input_scale", np.ones(inputs, np.float32) if scale is None else scale)
+        self.add(f"{name}.input_order", np.arange(inputs) if order is None else order.astype(np.int64))
+
+
+def _kind(linear: Linear) -> tuple[object, ...] | None:
+    """Linears of one kind can be one product; None for one that stands alone."""
+    if isinstance(linear, DenseLinear):
+        return ("dense",)
+    if linear.input_scale is not None or linear.input_order is not None:
+        return None
+    return ("int4", linear.group)
+
+
+def _pad_rows(array: NDArray[Any]) -> NDArray[Any]:
+    """Zeros after the last row, up to a full tile."""
+    missing = padded(len(array)) - len(array)
+    return np.pad(array, ((0, missing), *((0, 0) for _ in array.shape[1:]))) if missing else array
+
+
+def byte_tiles(q: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """[out, in] -> [tiles, in / 4, halves, LANES, 4]"""
+    tiles = _pad_rows(q).reshape(-1, 2, LANES, q.shape[1] // 4, 4)
+    return np.ascontiguousarray(tiles.transpose(0, 3, 1, 2, 4))
+
+
+def four_bit_tiles(q: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """[out, in] -> [tiles, in / 4 * 64]"""
+    tiles = byte_tiles(q)
+    packed = tiles[:, :, 0] | (tiles[:, :, 1] << 4)
+    return np.asarray(packed, np.uint8).reshape(len(tiles), -1)
+
+
+def _float_tiles(weight: Float) -> Float:
+    """[out, in] -> [tiles, in * TILE]"""
+    tiles = _pad_rows(weight).reshape(-1, TILE, weight.shape[1])
+    return np.ascontiguousarray(tiles.transpose(0, 2, 1)).reshape(len(tiles), -1)
+
+
+def group_tiles(values: NDArray[Any]) -> NDArray[Any]:
+    """[out, groups] -> [tiles, groups * TILE]"""
+    tiles = _pad_rows(values).reshape(-1, TILE, values.shape[1])
+    return np.ascontiguousarray(tiles.transpose(0, 2, 1)).reshape(len(tiles), -1)

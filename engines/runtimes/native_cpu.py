@@ -1,0 +1,157 @@
+"""The model on Docent's own kernels, on x86 CPUs with AVX2 or newer: the flat tokens of all sequences, no padding.
+
+A row's result is the same to the last bit whatever else is in the step: neither its companions nor the size of a chunk
+change the order of any sum.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.build import Build, BuildCache
+from engines.checkpoint import Checkpoint
+from engines.kernels.instructions import Instructions, best
+from engines.kernels.layout import LANES, LARGEST_STATE, PAGE_TOKENS, QUERY_BLOCKS, STEP
+from engines.kernels.library import library
+from engines.kernels.team import Team
+from engines.lower_native import NativeModel
+from engines.packed_weights import PackedWeights, Progress, pack
+from engines.runtime import Int64, StepBatch
+from engines.runtimes.cpu_model import CpuRuntime, new_pool
+from engines.weights import Float
+
+PACKING = "1"  # grows when the meaning of the packed file changes
+# More at a time gain nothing: the products are as fast from 8 rows on, and activations stay in the cache.
+_LARGEST_RUN = 256
+_ITEMS = 4  # of attention for each thread, at least, where there are as many
+
+
+class NativeRuntime(CpuRuntime):
+    """``threads`` None uses every core. Packed weights are kept in ``cache``; without one they are packed for this
+    object alone. Raises RuntimeUnavailable where engines/kernels/instructions.py knows no way."""
+
+    name = "native"
+    page_tokens = PAGE_TOKENS
+    kv_bytes = 2
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        num_pages: int,
+        max_context: int | None = None,
+        *,
+        threads: int | None = None,
+        cache: Path | None = None,
+        instructions: Instructions | None = None,
+    ) -> None:
+        kernels = library(instructions or best(), cache)
+        super().__init__(checkpoint, num_pages, max_context)
+        spec = self.spec
+        with _build(checkpoint, cache) as build:
+            self.notes = build.notes
+            weights = PackedWeights(build.folder)
+        self.weight_bytes = weights.nbytes
+        head_padded = -(-spec.head_dim // LANES) * LANES
+        shape = (spec.num_layers, num_pages, spec.num_kv_heads)
+        self._keys = new_pool((*shape, spec.head_dim, PAGE_TOKENS), np.float16)
+        self._values = new_pool((*shape, PAGE_TOKENS, head_padded), np.float16)
+        self._model = NativeModel(spec, weights, kernels, self._keys, self._values, _LARGEST_RUN, self.max_context)
+        self._words = np.zeros(len(STEP), np.int64)
+        self._team = Team(kernels, self._model.operations, self._words, threads)
+        self._repeat = spec.num_heads // spec.num_kv_heads
+
+    @property
+    def cache_bytes(self) -> int:
+        return self._keys.nbytes + self._values.nbytes
+
+    def copy_page(self, source: int, target: int) -> None:
+        for pool in (self._keys, self._values):
+            pool[:, target] = pool[:, source]
+
+    def step(self, batch: StepBatch) -> NDArray[np.float32]:
+        logits = np.empty((len(batch.logits_for), self._model.logits_width), np.float32)
+        for first in range(0, len(batch.tokens), _LARGEST_RUN):
+            self._run(batch, first, min(first + _LARGEST_RUN, len(batch.tokens)), logits)
+        return logits[:, : self.vocab_size]
+
+    def close(self) -> None:
+        """Ends the threads; no step can follow."""
+        self._team.close()
+
+    def _run(self, batch: StepBatch, first: int, last: int, logits: Float) -> None:
+        """Computes the flat tokens ``first:last`` and their rows of ``logits``."""
+        rows = slice(first, last)
+        x = self._embedding[batch.tokens[rows]]
+        if self.spec.embedding_scale != 1:
+            x *= np.float32(self.spec.embedding_scale)
+        self._model.x[: last - first, : self.spec.hidden_size] = x
+        wanted = np.flatnonzero((batch.logits_for >= first) & (batch.logits_for < last))
+        blocks = _blocks(batch.sequence_starts, first, last, self._repeat)
+        arrays = {
+            "chosen": batch.logits_for[wanted] - first,
+            "positions": batch.positions[rows],
+            "slots": batch.slots[rows],
+            "page_table": batch.page_table,
+            "blocks": blocks,
+        }
+        kept = {name: np.ascontiguousarray(array, np.int64) for name, array in arrays.items()}
+        words = {name: array.ctypes.data for name, array in kept.items()} | {
+            "rows": last - first,
+            "logit_rows": len(wanted),
+            "table_stride": batch.page_table.shape[1],
+            "num_blocks": len(blocks),
+            "head_range": self._head_range(blocks, len(batch.sequence_starts) - 1),
+        }
+        self._words[:] = [words[name] for name in STEP]
+        # Rows are asked for in the order of their tokens as a rule, so those of a run stand together.
+        together = len(wanted) == 0 or wanted[-1] - wanted[0] == len(wanted) - 1
+        target = logits[int(wanted[0]) :] if together and len(wanted) else np.empty_like(logits[: len(wanted)])
+        self._model.write_logits_to(target.ctypes.data)
+        self._team.run()
+        if not together:
+            logits[wanted] = target
+
+    def _head_range(self, blocks: Int64, sequences: int) -> int:
+        """Neighbouring heads are read in one stretch where each page is met once. Where many queries meet it, one head
+        at a time stays in the cache."""
+        if len(blocks) > 2 * sequences or not len(blocks):
+            return 1
+        widest = LARGEST_STATE // (int(blocks[:, 2].max()) * self._values.shape[-1])
+        shared = len(blocks) * self.spec.num_kv_heads // (_ITEMS * self._team.threads)
+        return int(max(1, min(widest, shared)))
+
+
+def _blocks(starts: Int64, first: int, last: int, repeat: int) -> Int64:
+    """Queries of the flat tokens ``first:last`` in blocks of one sequence: [n, 3] sequence, first query, number."""
+    found: list[tuple[int, int, int]] = []
+    begins = np.clip(starts, first, last) - first
+    for sequence in np.flatnonzero(np.diff(begins)).tolist():
+        query, stop = int(begins[sequence]) * repeat, int(begins[sequence + 1]) * repeat
+        for size in reversed(QUERY_BLOCKS):
+            while stop - query >= size:
+                found.append((sequence, query, size))
+                query += size
+    return np.array(found, np.int64).reshape(-1, 3)
+
+
+def native_build(checkpoint: Checkpoint, cache: Path, on_piece: Progress = lambda done, total: None) -> Build:
+    """Everything that a first use would wait for: the compiled kernels and the packed weights, if they are not there.
+    ``on_piece`` is told how many pieces are packed, of how many."""
+    library(best(), cache)
+    return BuildCache(cache).get(
+        checkpoint.folder, "native", {"packing": PACKING}, lambda folder: pack(checkpoint, folder, on_piece)
+    )
+
+
+@contextmanager
+def _build(checkpoint: Checkpoint, cache: Path | None) -> Iterator[Build]:
+    """Without a cache the files live as long as somebody has them mapped."""
+    if cache is not None:
+        yield native_build(checkpoint, cache)
+        return
+    with tempfile.TemporaryDirectory(prefix="docent-packed-") as folder:
+        yield Build(Path(folder), pack(checkpoint, Path(folder)))
