@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
@@ -168,21 +168,25 @@ def quantize(
 def build(
     context: typer.Context,
     model: NameArgument,
-    runtime: Annotated[str, typer.Option(metavar="onnx|openvino|tensorrt", help="What it is to run on.")] = "onnx",
+    runtime: Annotated[
+        str, typer.Option(metavar="auto|native|onnx|tensorrt", help="What it is to run on; auto is this CPU's best.")
+    ] = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Prepare a model for a runtime, so that its first use need not wait.
 
     An interrupted build goes on where it stopped when it is repeated.
     """
-    from app.model_build import build_model
+    from app.model_build import BuildRuntime, build_model
+    from engines.kernels.instructions import usable
 
-    if runtime not in ("onnx", "openvino", "tensorrt"):
-        raise UsageError(f"There is no runtime {runtime}.", "Use onnx, openvino or tensorrt.")
+    if runtime == "auto":
+        runtime = "native" if usable() else "onnx"
+    if runtime not in get_args(BuildRuntime):
+        raise UsageError(f"There is no runtime {runtime}.", "Use auto, native, onnx or tensorrt.")
     session = session_of(context)
     with _steps_bar("pieces") as show:
-        # OpenVINO computes with the weights of the ONNX build.
-        kind: Literal["onnx", "tensorrt"] = "tensorrt" if runtime == "tensorrt" else "onnx"
+        kind = cast("BuildRuntime", runtime)
         notes = build_model(_store(session), model, kind, session.settings.folder.builds, show)
     if as_json:
         write_json({"model": model, "runtime": runtime, "notes": list(notes)})

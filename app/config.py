@@ -126,10 +126,10 @@ class ModelSettings(_Section):
         description='"builtin" = docent-nano, which comes with Docent; a name that `docent model list` shows, or a '
         "model's folder; null = none, answers are quotes.",
     )
-    runtime: Literal["auto", "onnx", "openvino", "tensorrt", "reference"] = Field(
+    runtime: Literal["auto", "native", "onnx", "tensorrt", "reference"] = Field(
         default="auto",
-        description='What computes: "onnx" (any CPU), "openvino" (x86 CPUs: quicker with prompts), "tensorrt" (NVIDIA '
-        'cards), "reference" (slow, for comparison); "auto" = the one that suits the model and this computer.',
+        description='What computes: "native" (Docent\'s own kernels: x86 CPUs with AVX2 on Linux), "onnx" (any CPU), '
+        '"tensorrt" (NVIDIA cards), "reference" (slow, for comparison); "auto" = the best one for this computer.',
     )
     context: int = Field(
         default=4096, ge=256, le=1_000_000, description="Longest prompt and answer in tokens, if the model takes it."
@@ -141,7 +141,7 @@ class ModelSettings(_Section):
         description="Memory for what the model has read (keys and values of tokens); 0 = twice what the longest "
         "context needs, at most a quarter of this computer's.",
     )
-    threads: int = Field(default=0, ge=0, le=256, description="CPU threads; 0 = one for each core.")
+    threads: int = Field(default=0, ge=0, le=256, description="CPU threads; 0 = one for each core that may be used.")
     max_tokens: int = Field(default=512, ge=16, le=100_000, description="Longest answer in tokens.")
     temperature: float = Field(
         default=0.0, ge=0, le=2, description="0 = always the likeliest word; more = more varied, and more mistakes."

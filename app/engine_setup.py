@@ -27,16 +27,14 @@ from engines.generation import Generation
 from engines.pages import PAGE_TOKENS
 from engines.params import SamplingParams
 from engines.runtime import Runtime
-from engines.runtimes.processor import multiplies_bytes
 from engines.sequence import BACKGROUND
 from engines.tokenizer import Message, ModelTokenizer
 
 _log = logging.getLogger(__name__)
 _LEAST_CONTEXT = 256  # tokens; with less no question with a passage has room
-_KV_BYTES = 4  # float32
+_KV_BYTES = 4  # float32, but for a runtime that says otherwise
 _CONTEXTS = 2  # that the cache holds if its size is left open: one that goes on while another is kept
 _MEMORY_SHARE = 4
-_OPENVINO_FROM = 100_000_000  # bytes of weights: a smaller model has read its prompt before OpenVINO has started
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,37 +112,31 @@ def _prompt_style(folder: Path) -> str | None:
 def make_runtime(checkpoint: Checkpoint, chosen: ModelSettings, builds: Path) -> Runtime:
     """What computes. ``builds`` keeps what a runtime makes of a checkpoint.
 
-    "auto" is OpenVINO for larger INT4 models on processors that suit it and ONNX Runtime for all others, or a GPU
+    "auto" is Docent's own kernels on processors that they are written for and ONNX Runtime on all others, or a GPU
     runtime that agrees with it and is faster. Raises RuntimeUnavailable where the runtime that was asked for by name
     cannot be used here."""
-    pages, context = _sizes(checkpoint, chosen, PAGE_TOKENS)
+    sizes = _sizes(checkpoint, chosen, _KV_BYTES)
     threads = chosen.threads or None
 
     def tensorrt() -> Runtime:
         from engines.runtimes.tensorrt import open_runtime
 
-        return open_runtime(checkpoint, pages, context, cache=builds)
+        return open_runtime(checkpoint, *sizes, cache=builds)
 
-    def openvino() -> Runtime:
-        try:
-            from engines.runtimes.openvino_cpu import OpenVinoRuntime
-        except ImportError as error:
-            raise RuntimeUnavailable(
-                f"OpenVINO cannot be used here ({error}).", 'Set model.runtime to "onnx".'
-            ) from error
-        sizes = _sizes(checkpoint, chosen, OpenVinoRuntime.page_tokens)
-        return OpenVinoRuntime(checkpoint, *sizes, threads=threads, cache=builds)
+    def native() -> Runtime:
+        from engines.runtimes.native_cpu import NativeRuntime
+
+        smaller = _sizes(checkpoint, chosen, NativeRuntime.kv_bytes)
+        return NativeRuntime(checkpoint, *smaller, threads=threads, cache=builds)
 
     def onnx() -> Runtime:
         from engines.runtimes.onnx_cpu import OnnxRuntime
 
-        return OnnxRuntime(checkpoint, pages, context, threads=threads, cache=builds)
+        return OnnxRuntime(checkpoint, *sizes, threads=threads, cache=builds)
 
     def on_cpu() -> Runtime:
-        if not _suits_openvino(checkpoint):
-            return onnx()
         try:
-            return openvino()
+            return native()
         except RuntimeUnavailable as error:
             _log.info("%s", error)
             return onnx()
@@ -152,24 +144,18 @@ def make_runtime(checkpoint: Checkpoint, chosen: ModelSettings, builds: Path) ->
     if chosen.runtime == "reference":
         from engines.runtimes.reference import ReferenceRuntime
 
-        return ReferenceRuntime(checkpoint, pages, context)
+        return ReferenceRuntime(checkpoint, *sizes)
     if chosen.runtime == "onnx":
         return onnx()
-    if chosen.runtime == "openvino":
-        return openvino()
+    if chosen.runtime == "native":
+        return native()
     if chosen.runtime == "auto" and not _driver_seen():
         return on_cpu()
     from engines.selfcheck import choose, verified
 
     if chosen.runtime == "tensorrt":
-        return verified(tensorrt, onnx)
+        return verified(tensorrt, on_cpu)
     return choose(on_cpu(), [("tensorrt", tensorrt)]).runtime
-
-
-def _suits_openvino(checkpoint: Checkpoint) -> bool:
-    """Whether its prompts are quicker here, and by enough to outweigh that it takes longer to start and more memory."""
-    stored = sum(path.stat().st_size for path in checkpoint.folder.glob("*.safetensors"))
-    return checkpoint.quantization.format != "dense" and stored >= _OPENVINO_FROM and multiplies_bytes()
 
 
 def _driver_seen() -> bool:
@@ -177,20 +163,20 @@ def _driver_seen() -> bool:
     return shutil.which("nvidia-smi") is not None or Path("/proc/driver/nvidia").exists()
 
 
-def _sizes(checkpoint: Checkpoint, chosen: ModelSettings, page_tokens: int) -> tuple[int, int]:
-    """Pages of the cache, and the longest context they and the model allow."""
+def _sizes(checkpoint: Checkpoint, chosen: ModelSettings, kv_bytes: int) -> tuple[int, int]:
+    """Pages of the cache, and the longest context they and the model allow. A number of K or V takes ``kv_bytes``."""
     spec = checkpoint.spec
-    page_bytes = page_tokens * 2 * spec.num_layers * spec.kv_size * _KV_BYTES
+    page_bytes = PAGE_TOKENS * 2 * spec.num_layers * spec.kv_size * kv_bytes
     if chosen.cache_mb:
         pages = chosen.cache_mb * 1_000_000 // page_bytes
     else:
-        wanted = _CONTEXTS * -(-min(chosen.context, spec.max_context) // page_tokens)
+        wanted = _CONTEXTS * -(-min(chosen.context, spec.max_context) // PAGE_TOKENS)
         pages = min(wanted, psutil.virtual_memory().total // _MEMORY_SHARE // page_bytes)
-    context = min(chosen.context, spec.max_context, pages * page_tokens)
+    context = min(chosen.context, spec.max_context, pages * PAGE_TOKENS)
     if context < _LEAST_CONTEXT:
-        need = -(-_LEAST_CONTEXT // page_tokens) * page_bytes / 1e6
+        need = -(-_LEAST_CONTEXT // PAGE_TOKENS) * page_bytes / 1e6
         raise ConfigError(
-            f"The cache (model.cache_mb {chosen.cache_mb}) holds {pages * page_tokens} tokens of this model.",
+            f"The cache (model.cache_mb {chosen.cache_mb}) holds {pages * PAGE_TOKENS} tokens of this model.",
             f"Give it at least {need:.0f}, or choose a model with a context of {_LEAST_CONTEXT} tokens or more.",
         )
     return pages, context

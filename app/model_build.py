@@ -12,7 +12,7 @@ from app.models import ModelStore, recorded_hashes
 from engines.build import BuildCache
 from engines.locking import exclusive
 
-BuildRuntime = Literal["onnx", "tensorrt"]
+BuildRuntime = Literal["native", "onnx", "tensorrt"]
 
 
 def build_model(
@@ -32,7 +32,12 @@ def build_model(
 
             return build_tensorrt(folder, builds, on_step).notes
         from engines.checkpoint import Checkpoint
-        from engines.runtimes.cpu_model import onnx_build
+
+        if runtime == "native":
+            from engines.runtimes.native_cpu import native_build
+
+            return native_build(Checkpoint(folder), builds, on_step).notes
+        from engines.runtimes.onnx_build import onnx_build
 
         with onnx_build(Checkpoint(folder), builds, on_step) as build:
             return build.notes
