@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, default=0.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--runtime", choices=RUNTIMES, default="onnx")
+    parser.add_argument("--runtime", choices=RUNTIMES, default="native")
     parser.add_argument("--folder", type=Path, help="where models are kept between runs")
     arguments = parser.parse_args()
     tokens = arguments.requests * (arguments.prompt + arguments.answer + 16)

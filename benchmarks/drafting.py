@@ -1,7 +1,7 @@
 """Prompt-lookup drafting: tokens per step and speed, with and without, where answers quote and where they never do.
 
     python -m benchmarks.drafting                        # 100M shape, scripted answers; about two minutes
-    python -m benchmarks.drafting --shape 1B --answer 256 --runtime openvino
+    python -m benchmarks.drafting --shape 1B --answer 256 --runtime onnx
     python -m benchmarks.drafting --model FOLDER         # a trained model, which writes its own answers
 
 Scripted: every step costs what the model of that shape costs, but what it "says" is laid down beforehand, made from the
@@ -240,7 +240,7 @@ def main() -> None:
     parser.add_argument("--answer", type=int, default=256, help="tokens of an answer")
     parser.add_argument("--samples", type=int, default=6, help="texts that the model is given")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--runtime", choices=RUNTIMES, default="onnx")
+    parser.add_argument("--runtime", choices=RUNTIMES, default="native")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--folder", type=Path, help="where synthetic models are kept between runs")
     arguments = parser.parse_args()

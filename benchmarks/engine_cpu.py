@@ -94,7 +94,7 @@ def serve(name: str, folder: Path, cache: Path, threads: int, context: int, cach
 
     checkpoint, kind = Checkpoint(folder), runtime_class(name)
     page_tokens = kind.page_tokens
-    page_bytes = 2 * 4 * checkpoint.spec.num_layers * checkpoint.spec.kv_size * page_tokens
+    page_bytes = 2 * kind.kv_bytes * checkpoint.spec.num_layers * checkpoint.spec.kv_size * page_tokens
     pages = max(-(-context // page_tokens), (cache_mb << 20) // page_bytes)
     idle = peak_bytes()
     runtime = kind(checkpoint, pages, context, threads=threads, cache=cache)
@@ -155,8 +155,9 @@ def compare(name: str, arguments: argparse.Namespace, folder: Path) -> None:
     threads, context = str(arguments.threads), str(arguments.context)
     options = [str(checkpoint), str(cache), threads, context, str(arguments.cache_mb)]
     ours = [[sys.executable, "-m", "benchmarks.engine_cpu", "--serve", name, *options] for name in arguments.runtimes]
-    # The first process builds; the others find the build, so that their peak memory is that of running the model.
-    Worker(ours[0]).close()
+    # First processes build; the others find the builds, so that their peak memory is that of running the model.
+    for command in ours:
+        Worker(command).close()
     workers = [Worker(command) for command in ours]
     if arguments.llama_python:
         (folder / f"{name}.json").write_text(json.dumps(asdict(shape)), encoding="utf-8")
@@ -204,7 +205,7 @@ def main() -> None:
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shapes", nargs="+", default=["100M", "1B", "3B"])
-    parser.add_argument("--runtimes", nargs="+", default=["onnx", "openvino"], help="ours, in this order")
+    parser.add_argument("--runtimes", nargs="+", default=["native", "onnx"], help="ours, in this order")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--past", type=int, default=64, help="tokens of context before decoding")

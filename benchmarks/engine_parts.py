@@ -53,7 +53,7 @@ def synthetic_engine(
 
 def machine(threads: int) -> str:
     """Processor, threads, versions: what a figure needs beside it."""
-    versions = ", ".join(f"{name} {_version(name)}" for name in ("onnxruntime", "openvino"))
+    versions = ", ".join(f"{name} {_version(name)}" for name in ("llvmlite", "onnxruntime"))
     return f"{_processor()}, {os.cpu_count()} cores seen, {threads} threads; {versions}"
 
 

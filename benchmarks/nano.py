@@ -1,6 +1,7 @@
 """How fast a small model answers on this CPU: first token of a prompt of 1,000 tokens, tokens a second behind it.
 
-    python -m benchmarks.nano MODEL_FOLDER [--threads 2] [--prompt 1000] [--answer 64] [--rounds 5]
+    python -m benchmarks.nano MODEL_FOLDER --threads 2 --prompt 1000 --answer 64 --rounds 5
+    python -m benchmarks.nano MODEL_FOLDER --cache FOLDER --runtime onnx
 
 Random tokens (speed does not depend on them), through the engine as the application uses it, nothing cached: every
 round's prompt is new. Medians; peak memory is that of the whole process.
@@ -14,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.runtimes import RUNTIMES, runtime_class
 from engines.checkpoint import Checkpoint
 from engines.engine import Engine
 from engines.params import SamplingParams
-from engines.runtimes.onnx_cpu import OnnxRuntime
 from engines.tokenizer import ModelTokenizer
 
 
@@ -28,11 +29,14 @@ def main() -> None:
     parser.add_argument("--prompt", type=int, default=1000)
     parser.add_argument("--answer", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--runtime", choices=RUNTIMES, default="native")
+    parser.add_argument("--cache", type=Path, help="keeps what is built, so that a second run opens a prepared model")
     options = parser.parse_args()
     checkpoint = Checkpoint(options.model)
     size = sum(file.stat().st_size for file in options.model.iterdir())
     began = time.perf_counter()
-    runtime = OnnxRuntime(checkpoint, num_pages=256, max_context=2048, threads=options.threads)
+    kind = runtime_class(options.runtime)
+    runtime = kind(checkpoint, num_pages=256, max_context=2048, threads=options.threads, cache=options.cache)
     loaded = time.perf_counter() - began
     tokenizer = ModelTokenizer.from_folder(options.model)
     rng = np.random.default_rng(0)

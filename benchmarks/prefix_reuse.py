@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--question", type=int, default=32, help="tokens of each question")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--runtime", choices=RUNTIMES, default="onnx")
+    parser.add_argument("--runtime", choices=RUNTIMES, default="native")
     parser.add_argument("--folder", type=Path, help="where models are kept between runs")
     arguments = parser.parse_args()
     # Room for several rounds, so that pages of old prefixes are evicted as in use.

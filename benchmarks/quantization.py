@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from app.model_quantize import sample_text
+from benchmarks.runtimes import RUNTIMES, runtime_class
 from engines.checkpoint import Checkpoint
 from engines.pages import PAGE_TOKENS
 from engines.quantize import QuantizeOptions, quantize
 from engines.runtime import Runtime, StepBatch
-from engines.runtimes.onnx_cpu import OnnxRuntime
 from engines.runtimes.reference import ReferenceRuntime
 from engines.tokenizer import ModelTokenizer
 from training.corpus import read_squad, split_articles
@@ -71,9 +71,8 @@ def perplexity(runtime: Runtime, pieces: Sequence[Sequence[int]]) -> float:
 def measured(folder: Path, runtime: str, pieces: Sequence[Sequence[int]]) -> float:
     checkpoint = Checkpoint(folder)
     pages = PIECE // PAGE_TOKENS
-    if runtime == "onnx":
-        return perplexity(OnnxRuntime(checkpoint, pages, PIECE), pieces)
-    return perplexity(ReferenceRuntime(checkpoint, pages, PIECE), pieces)
+    kind = ReferenceRuntime if runtime == "reference" else runtime_class(runtime)
+    return perplexity(kind(checkpoint, pages, PIECE), pieces)
 
 
 def main() -> None:
@@ -84,7 +83,7 @@ def main() -> None:
     parser.add_argument("--calibration", type=Path, default=None, help="default: the sample documents")
     parser.add_argument("--calibration-tokens", type=int, default=32_768)
     parser.add_argument("--group", type=int, nargs="+", default=[128])
-    parser.add_argument("--runtime", choices=("reference", "onnx"), default="reference")
+    parser.add_argument("--runtime", choices=("reference", *RUNTIMES), default="reference")
     parser.add_argument("--ready", type=Path, nargs="*", default=[], help="quantised folders to measure as well")
     options = parser.parse_args()
     tokenizer = ModelTokenizer.from_folder(options.model, Checkpoint(options.model).spec.eos_ids)

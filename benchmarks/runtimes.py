@@ -1,20 +1,31 @@
 """The runtimes for CPUs by name, for benchmarks that compare them."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from engines.runtimes.native_cpu import NativeRuntime
     from engines.runtimes.onnx_cpu import OnnxRuntime
-    from engines.runtimes.openvino_cpu import OpenVinoRuntime
 
-RUNTIMES = ("onnx", "openvino")
+RUNTIMES = ("native", "native-avx2", "onnx")
 
 
-def runtime_class(name: str) -> "type[OnnxRuntime] | type[OpenVinoRuntime]":
+def runtime_class(name: str) -> "type[NativeRuntime] | type[OnnxRuntime]":
     """One of ``RUNTIMES``; the others' packages need not be there."""
     if name == "onnx":
         from engines.runtimes.onnx_cpu import OnnxRuntime
 
         return OnnxRuntime
-    from engines.runtimes.openvino_cpu import OpenVinoRuntime
+    from engines.kernels.instructions import KNOWN
+    from engines.runtimes.native_cpu import NativeRuntime
 
-    return OpenVinoRuntime
+    if name == "native":
+        return NativeRuntime
+    (known,) = (known for known in KNOWN if f"native-{known.name}" == name)
+
+    class Restricted(NativeRuntime):
+        """Uses these instructions, though the processor may have better ones."""
+
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options, instructions=known)
+
+    return Restricted
