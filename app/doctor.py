@@ -47,6 +47,7 @@ def examine(settings: Settings) -> list[Check]:
         ("index", _index),
         ("window", _window),
         ("extras", _extras),
+        ("processor", _processor),
         ("GPU", _gpu),
     ]
     rows: list[Check] = []
@@ -193,6 +194,16 @@ def _extras(settings: Settings) -> Iterator[Check]:
         else:
             remedy = f"pip install 'docent-chat[{extra}]' adds it."
             yield Check(f"extra {extra}", "ok", f"Not installed; it is for {purpose}.", remedy)
+
+
+def _processor(settings: Settings) -> Iterator[Check]:
+    from engines.kernels.instructions import usable
+
+    found = usable()
+    if found:
+        yield Check("processor", "ok", f"Language models run on Docent's own kernels, with {found[0].name}.")
+    else:
+        yield Check("processor", "ok", "Language models run on ONNX Runtime.", "Docent's own kernels: Linux, AVX2.")
 
 
 def _gpu(settings: Settings) -> Iterator[Check]:

@@ -22,7 +22,10 @@ from rag.words import RARE, match, prefixes_of, stems
 
 SENTENCES_EMBEDDED = 16  # the lexically best sentences of all passages; a batch of them takes about 40 ms on two cores
 _EMBEDDED_CHARS = 400  # of a sentence; the embedder's time grows with its length
+_ENDS = '.!?"”’)'
 _READABLE = 200  # characters; longer than a sentence whose full stop was merely left out
+_SURE = 0.9  # confidence from which a reader is right about prose more often than the words a sentence shares
+_WORDS_OF_PROSE = 5
 _LEAST_ODDS = 4.0  # log odds against below which a reading counts for nothing
 _SENTENCES_PER_PASSAGE = 400  # more than any passage that fits a prompt; keeps a whole book as one passage bearable
 
@@ -36,12 +39,13 @@ SENTENCE_WEIGHTS: Mapping[str, float] = {
     "type": 0.44,  # +1 with something of the expected kind, -1 without
     "rank": 1.44,  # 1 / rank of the passage
     "read": 0.3,  # certainty of the reader that the answer stands in the sentence; 0 without a reader
+    "sure": 4.0,  # 1 for the sentence of running text from which a sure reader reads its best answer
     "label": -6.0,  # a heading, or words that only repeat the question
     "asks": -8.0,  # a question, as in a list of questions and answers
     "run_on": -3.0,  # long and without an end: cells or captions of a page that lost their order
 }
 # The encyclopedia articles that the rest is fitted on have none of these; "read" was chosen on mixed files as well.
-SET_BY_HAND = frozenset(["label", "asks", "run_on", "read"])
+SET_BY_HAND = frozenset(["label", "asks", "run_on", "read", "sure"])
 # A logistic regression over found_features of the best sentence.
 FOUND_WEIGHTS: Mapping[str, float] = {
     "bias": -3.01,
@@ -130,9 +134,20 @@ def _lexical_candidates(question: Question, passages: Sequence[Passage], spans: 
 
 
 def _read(candidate: Candidate, spans: Sequence[Found]) -> Candidate:
-    """The candidate with how sure the reader is of what it found in it."""
-    sure = [certainty(span.confidence) for span in spans if holds(candidate, span)]
-    return replace(candidate, features={**candidate.features, "read": max(sure, default=0.0)})
+    """The candidate with how sure the reader is of what it found in it. Of rows, settings and captions it is often sure
+    and wrong, so it decides by itself about running text alone."""
+    within = [span for span in spans if holds(candidate, span)]
+    decides = within[:1] == list(spans[:1]) and any(span.confidence >= _SURE for span in within[:1])
+    features = {
+        "read": max((certainty(span.confidence) for span in within), default=0.0),
+        "sure": float(decides and _is_prose(candidate.text)),
+    }
+    return replace(candidate, features={**candidate.features, **features})
+
+
+def _is_prose(sentence: str) -> bool:
+    """Whether it ends like a sentence and is no row of a table."""
+    return sentence[-1:] in _ENDS and "|" not in sentence and len(sentence.split()) >= _WORDS_OF_PROSE
 
 
 def holds(candidate: Candidate, span: Found) -> bool:

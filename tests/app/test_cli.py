@@ -240,7 +240,7 @@ def test_doctor_is_content_with_a_good_library(docent: Run) -> None:
     result = docent("doctor", "--json")
     checks = {check["name"]: check for check in result.json["checks"]}
     assert result.code == 0, checks
-    assert {"python", "data folder", "disk", "embedder", "library"} <= set(checks)
+    assert {"python", "data folder", "disk", "embedder", "library", "processor"} <= set(checks)
     assert checks["embedder"]["status"] == "ok"
     assert "GPU" in docent("doctor").out
 

@@ -20,12 +20,12 @@ Array = NDArray[np.generic]
 Do = Callable[..., None]
 
 
-@pytest.fixture(params=[known.name for known in KNOWN])
+@pytest.fixture(params=usable() or [None], ids=lambda known: known.name if known else "none")
 def instructions(request: pytest.FixtureRequest) -> Instructions:
-    found = [known for known in usable() if known.name == request.param]
-    if not found:
-        pytest.skip(f"this processor has no {request.param}")
-    return found[0]
+    if request.param is None:
+        pytest.skip("Docent's own kernels need Linux and an x86 processor with AVX2")
+    chosen: Instructions = request.param
+    return chosen
 
 
 @pytest.fixture

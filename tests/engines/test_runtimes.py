@@ -21,7 +21,7 @@ from engines.checkpoint import Checkpoint
 from engines.engine import Engine, EngineConfig
 from engines.errors import EngineError
 from engines.formats import awq
-from engines.kernels.instructions import KNOWN, usable
+from engines.kernels.instructions import Instructions, usable
 from engines.pages import PAGE_TOKENS
 from engines.params import SamplingParams
 from engines.runtime import Runtime, StepBatch
@@ -40,20 +40,14 @@ INT8_ACTIVATIONS = 0.15
 Make = Callable[[Checkpoint, int], Runtime]
 
 
-def native(instructions: str, threads: int = 2) -> Make:
-    def make(checkpoint: Checkpoint, pages: int) -> Runtime:
-        chosen = [known for known in usable() if known.name == instructions]
-        if not chosen:
-            pytest.skip(f"this processor has no {instructions}")
-        return NativeRuntime(checkpoint, pages, threads=threads, instructions=chosen[0])
-
-    return make
+def native(instructions: Instructions) -> Make:
+    return lambda checkpoint, pages: NativeRuntime(checkpoint, pages, threads=2, instructions=instructions)
 
 
 RUNTIMES: dict[str, Make] = {
     "reference": lambda checkpoint, pages: ReferenceRuntime(checkpoint, pages),
     "onnx": lambda checkpoint, pages: OnnxRuntime(checkpoint, pages, threads=1),
-    **{f"native-{known.name}": native(known.name) for known in KNOWN},
+    **{f"native-{known.name}": native(known) for known in usable()},
 }
 ROUNDING = [name for name in RUNTIMES if name != "reference"]  # those that round activations to 8 bits
 

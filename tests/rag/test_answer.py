@@ -317,6 +317,22 @@ def test_words_that_match_closely_outweigh_a_reader_that_is_unsure() -> None:
     assert "Menabrea | author | 1842" in answer.citations[0].quote
 
 
+LAMP = (
+    "Where a lamp is out of use for long, the harbour master is told 48 hours before.\n\n"
+    "A great sea broke the pane in the night. We had her lit again in nineteen minutes."
+)
+LAMP_ROWS = "| what | how long |\n| lamp out of use | 48 hours |\n| lit again | nineteen minutes |"
+
+
+def test_a_sure_reader_outweighs_words_that_match_in_running_text() -> None:
+    sure = read("How long was the lamp out?", passages(LAMP), {"nineteen minutes": 0.95})
+    assert sure.citations[0].quote.endswith("We had her lit again in nineteen minutes.")
+    unsure = read("How long was the lamp out?", passages(LAMP), {"nineteen minutes": 0.5})
+    assert "48 hours" in unsure.citations[0].quote
+    rows = read("How long was the lamp out of use?", passages(LAMP_ROWS), {"nineteen minutes": 0.95})
+    assert "48 hours" in rows.citations[0].quote
+
+
 def test_an_overview_is_not_read() -> None:
     reader = ScriptedReader({"Lord Byron": 0.99})
     answerer = ExtractiveAnswerer(FakeEmbedder(dimension=256), reader=reader)
