@@ -109,8 +109,7 @@ class _Builder:
         self.add(
             "head_norm",
             rows_at=x.count,
-            x=x.address,
-            x_stride=x.stride,
+            **_places(x=x),
             heads=heads,
             head_dim=self.spec.head_dim,
             weight=self._norm_weight(norm),
@@ -123,10 +122,7 @@ class _Builder:
         self.add(
             "gated",
             rows_at=gate.count,
-            gate=gate.address,
-            gate_stride=gate.stride,
-            up=up.address,
-            up_stride=up.stride,
+            **_places(gate=gate, up=up),
             width=padded(gate.features),
             gelu=int(self.spec.activation != "silu"),
         )
@@ -142,10 +138,7 @@ class _Builder:
         self.add(
             "choose",
             rows_at=LOGIT_ROWS,
-            x=x.address,
-            x_stride=x.stride,
-            y=y.address,
-            y_stride=y.stride,
+            **_places(x=x, y=y),
             width=padded(x.features),
         )
         return y
@@ -183,8 +176,7 @@ class _Builder:
             self.add(
                 "round_rows",
                 rows_at=x.count,
-                x=x.address,
-                x_stride=x.stride,
+                **_places(x=x),
                 y=source,
                 y_stride=stride,
                 scales=scales,
@@ -195,8 +187,7 @@ class _Builder:
         self.add(
             f"matmul{product.bits}",
             rows_at=x.count,
-            y=y.address,
-            y_stride=y.stride,
+            **_places(y=y),
             x=source,
             x_stride=stride,
             x_scales=scales,
@@ -216,10 +207,7 @@ class _Builder:
         self.add(
             "prepare",
             rows_at=x.count,
-            x=x.address,
-            x_stride=x.stride,
-            y=y.address,
-            y_stride=y.stride,
+            **_places(x=x, y=y),
             inputs=product.inputs,
             scale=self._weights.address(f"{product.name}.input_scale"),
             order=self._weights.address(f"{product.name}.input_order"),
@@ -231,12 +219,10 @@ class _Builder:
         self.add(
             "norm",
             rows_at=x.count,
-            x=x.address,
-            x_stride=x.stride,
+            **_places(x=x),
             change=change.address if change else 0,
             change_stride=change.stride if change else 0,
-            y=y.address,
-            y_stride=y.stride,
+            **_places(y=y),
             weight=self._norm_weight(norm),
             width=padded(x.features),
             features=float(x.features),
@@ -267,12 +253,7 @@ class _Attention:
         builder.add(
             "rotate",
             rows_at=ROWS,
-            q=q.address,
-            q_stride=q.stride,
-            k=k.address,
-            k_stride=k.stride,
-            v=v.address,
-            v_stride=v.stride,
+            **_places(q=q, k=k, v=v),
             heads=spec.num_heads,
             kv_heads=spec.num_kv_heads,
             head_dim=spec.head_dim,
@@ -286,10 +267,7 @@ class _Attention:
         y = builder.place("mixed", spec.q_size)
         builder.add(
             "attend",
-            q=q.address,
-            q_stride=q.stride,
-            y=y.address,
-            y_stride=y.stride,
+            **_places(q=q, y=y),
             keys=keys,
             values=values,
             kv_heads=spec.num_kv_heads,
@@ -301,6 +279,12 @@ class _Attention:
             softcap=float(spec.attention_softcap or 0.0),
         )
         return y
+
+
+def _places(**rows: Rows) -> dict[str, int]:
+    """Where rows lie, as operations name it: ``x`` gives the fields x and x_stride."""
+    addresses = {name: value.address for name, value in rows.items()}
+    return addresses | {f"{name}_stride": value.stride for name, value in rows.items()}
 
 
 def _zeros(size: int) -> NDArray[np.uint8]:

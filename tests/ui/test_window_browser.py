@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -57,12 +56,6 @@ def filled(window: Any, folder: Path, gate: Any, fake: Any) -> Any:
     expect(window.page.locator("#documents .doc")).to_have_count(3)
     expect(window.page.locator("#progress")).to_contain_text("Up to date")
     return window
-
-
-def test_needs_the_token(serve: Callable[[Any], Any], fake: Any) -> None:
-    served = serve(fake)
-    for path in ("/", "/config", "/theme.css", "/gradio_api/queue/data?session_hash=x", "/api/documents"):
-        assert httpx.get(served.address + path).status_code in (401, 403), path
 
 
 def test_a_folder_is_read_with_progress_and_its_files_have_statuses(
@@ -401,21 +394,3 @@ def test_a_narrow_window_shows_the_source_beside_the_chat(
     page.get_by_role("button", name="Close the source").click()
     expect(page.locator("#source")).not_to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 1024
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/gradio_api/file=/etc/passwd",
-        "/file=/etc/passwd",
-        "/gradio_api/file=http://remote.example/",
-        "/gradio_api/proxy=http://remote.example/",
-        "/gradio_api/info",
-        "/monitoring",
-    ],
-)
-def test_gradio_serves_no_files_and_fetches_nothing(serve: Callable[[Any], Any], fake: Any, path: str) -> None:
-    served = serve(fake)
-    reply = httpx.get(served.address + path, headers={"Authorization": "Bearer a-token-for-tests"})
-    assert reply.status_code == 404
-    assert "root:" not in reply.text
