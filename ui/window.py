@@ -133,7 +133,9 @@ class Window:
             [parts.location, parts.notice],
             **_QUIET,
         )
-        parts.upload.upload(self._uploaded, [parts.upload], [parts.notice], **_QUIET)
+        parts.upload.upload(
+            self._uploaded, [parts.upload], [parts.notice], trigger_mode="multiple", **_QUIET
+        )  # files dropped while others are being taken in must not be lost
         parts.refresh.click(self._refresh, None, [parts.notice], **_QUIET)
         parts.search.input(
             self._searched,
