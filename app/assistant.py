@@ -1,9 +1,9 @@
 """Assistant: the one object behind the command line, the HTTP API and the window.
 
-    sync:  locations -> sources -> rag.sync -> events, report
+    sync:  locations -> sources -> rag.ingest.sync -> events, report
     ask:   question -> rewrite with the conversation -> retrieve -> answer -> conversation on disk, events
 
-Opening it is cheap: the library, the models and the index load on first use (app.parts). Every method may be called
+Opening it is cheap: the library, the models and the index load on first use (app.wiring). Every method may be called
 from several threads. It raises DocentError for whatever a person can mend and knows nothing of terminals or HTTP.
 """
 
@@ -15,19 +15,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from app.config import Settings
 from app.errors import UnknownDocument, UsageError
 from app.events import Answered, AskEvent, ConversationInfo, DocumentView, Exchange, Retrieved, Status
 from app.following import Following
+from app.settings.model import Settings
 from app.timing import Stopwatch
 from rag.errors import SourceError
 from rag.types import Answer, Document, Filter, Hit, Turn
 
 if TYPE_CHECKING:
-    from app.engine_setup import LocalModel
-    from app.parts import Parts
+    from app.models.setup import LocalModel
+    from app.wiring import Parts
+    from rag.ingest.events import SyncEvent, SyncReport
     from rag.protocols import Embedder
-    from rag.sync_types import SyncEvent, SyncReport
 
 _PDF = "application/pdf"
 _EVERYTHING = Filter()
@@ -44,7 +44,7 @@ class Assistant:
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
-        from app.parts import Parts
+        from app.wiring import Parts
 
         return cls(settings, Parts(settings))
 
@@ -61,7 +61,7 @@ class Assistant:
         None means every known source. ``on_event`` is called on this thread as documents are finished. Setting
         ``cancel`` ends the sync soon and keeps what is finished. A sync that another thread has begun is waited for.
         """
-        from rag.locations import normal_location
+        from rag.ingest.locations import normal_location
 
         for location in locations or ():
             normal_location(location)  # a wrong one is refused before any is added
@@ -95,8 +95,8 @@ class Assistant:
         return library.document_at(location) or library.document_at(_absolute(location))
 
     def _remove_document(self, document: Document) -> int:
-        from rag.library_writer import LibraryWriter
-        from rag.lock import writing
+        from rag.store.lock import writing
+        from rag.store.writer import LibraryWriter
 
         writer = LibraryWriter(self._parts.library)
         with writing(self.settings.data_dir, self.settings.library.wait_s), writer.transaction():
@@ -160,7 +160,7 @@ class Assistant:
         document = self._document(document_id)
         pages = None
         if document.media_type == _PDF and Path(document.path).is_file():
-            from rag.pdf_view import page_count
+            from rag.parsers.pdf.page_view import page_count
 
             pages = page_count(Path(document.path))
         return DocumentView(document, self._parts.library.document_text(document_id), pages)
@@ -177,7 +177,7 @@ class Assistant:
         document = self._document(document_id)
         if document.media_type != _PDF:
             raise UnknownDocument(f"{document.title or document.path} has no page pictures.", "Only a PDF has them.")
-        from rag.pdf_view import locate_quote, render_page
+        from rag.parsers.pdf.page_view import locate_quote, render_page
 
         path = Path(document.path)
         boxes, strong = [], []
@@ -323,7 +323,7 @@ def _ignore(event: object) -> None:
 
 def _normal(location: str) -> str:
     """A location as the library keeps it, also when it is gone from the disk."""
-    from rag.locations import normal_location
+    from rag.ingest.locations import normal_location
 
     try:
         return normal_location(location)[1]
@@ -332,4 +332,4 @@ def _normal(location: str) -> str:
 
 
 def _absolute(path: str) -> str:
-    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - as rag.locations does
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - as rag.ingest.locations does

@@ -17,7 +17,7 @@ from typing import Any
 
 from app.errors import ConversationError
 from app.events import ConversationInfo, Exchange
-from rag.titles import shortened
+from rag.query.titles import shortened
 from rag.types import Answer, Citation, Span
 
 _SCHEMA_VERSION = 2

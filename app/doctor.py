@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from app.config import Settings
-from app.paths import builtin_model, resource
+from app.settings.model import Settings
+from app.settings.paths import builtin_model, resource
 from docent import DocentError, __version__
 from rag.types import Document, Passage
 
@@ -85,7 +85,7 @@ def _disk(settings: Settings) -> Iterator[Check]:
 
 
 def _embedder(settings: Settings) -> Iterator[Check]:
-    from app.parts import Parts
+    from app.wiring import Parts
 
     embedder = Parts(settings).make_embedder()
     vector = embedder.embed_query("Is this working?")
@@ -96,7 +96,7 @@ def _embedder(settings: Settings) -> Iterator[Check]:
 
 
 def _reader(settings: Settings) -> Iterator[Check]:
-    from app.parts import Parts
+    from app.wiring import Parts
 
     if settings.retrieval.reranker is None:
         yield Check("reader", "ok", "Turned off by retrieval.reranker.")
@@ -116,7 +116,7 @@ def _reader(settings: Settings) -> Iterator[Check]:
 
 
 def _language_model(settings: Settings) -> Iterator[Check]:
-    from app.models import ModelStore
+    from app.models.store import ModelStore
 
     if settings.model.name is None:
         yield Check("language model", "ok", "None set up; answers are quoted from your documents.")
@@ -137,7 +137,7 @@ def _language_model(settings: Settings) -> Iterator[Check]:
 
 
 def _library(settings: Settings) -> Iterator[Check]:
-    from rag.library import Library
+    from rag.store.library import Library
 
     path = settings.folder.library
     if not path.exists():
@@ -165,8 +165,8 @@ def _index(settings: Settings) -> Iterator[Check]:
     """Brings the index in line, in memory alone, as a question would."""
     if not settings.folder.library.exists():
         return
-    from rag.library import Library
-    from rag.vectors import VectorIndex
+    from rag.store.faiss_index import VectorIndex
+    from rag.store.library import Library
 
     with Library.open(settings.folder.library) as library:
         index = VectorIndex(library, settings.folder.vectors)
@@ -197,7 +197,7 @@ def _extras(settings: Settings) -> Iterator[Check]:
 
 
 def _processor(settings: Settings) -> Iterator[Check]:
-    from engines.kernels.instructions import usable
+    from engines.runtimes.native.kernels.instructions import usable
 
     found = usable()
     if found:

@@ -1,6 +1,6 @@
 """Keeps the library's folders in sync while a context is open, also folders that are added meanwhile.
 
-In: what lists the sources, and what syncs them. Out: nothing but those calls, from a thread of rag.watch.
+In: what lists the sources, and what syncs them. Out: nothing but those calls, from a thread of rag.ingest.watch.
 """
 
 import threading
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from rag.types import Source
 
 if TYPE_CHECKING:
-    from rag.watch import Watcher
+    from rag.ingest.watch import Watcher
 
 
 class Following:
@@ -27,7 +27,7 @@ class Following:
 
     def look_again(self) -> None:
         """Watches the sources as they are now."""
-        from rag.watch import Watcher
+        from rag.ingest.watch import Watcher
 
         with self._lock:
             now = list(self._sources())

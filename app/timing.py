@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from rag.protocols import Embedder, Reranker
-    from rag.retrieve import ChunkLibrary, DenseIndex
+    from rag.retrieve.retriever import ChunkLibrary, DenseIndex
 
 _EVERYTHING = Filter()
 

@@ -9,24 +9,24 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from app.config import Settings
 from app.conversations import Conversations
 from app.errors import AppError
+from app.settings.model import Settings
 from app.timing import Stopwatch, TimedEmbedder, TimedLibrary, TimedReranker, TimedVectors
 from rag.types import Document, Passage
 
 if TYPE_CHECKING:
-    from app.engine_setup import LocalModel
-    from rag.external_store import ExternalStore
-    from rag.library import Library
+    from app.models.setup import LocalModel
+    from rag.adapters.external_store import ExternalStore
+    from rag.answer.reading import RankingReader
+    from rag.ingest.events import VideoReader
+    from rag.ingest.sync import Syncer
+    from rag.ingest.youtube import Video, YouTubeReader
     from rag.protocols import Answerer, Embedder, Rewriter, Titler
-    from rag.reading import RankingReader
-    from rag.retrieve import Retriever
-    from rag.sync import Syncer
-    from rag.sync_types import VideoReader
+    from rag.retrieve.retriever import Retriever
+    from rag.store.faiss_index import VectorIndex
+    from rag.store.library import Library
     from rag.types import ParsedDocument
-    from rag.vectors import VectorIndex
-    from rag.youtube import Video, YouTubeReader
 
 _T = TypeVar("_T")
 
@@ -70,30 +70,30 @@ class Parts:
         return self._once("conversations", self.make_conversations)
 
     def make_library(self) -> "Library":
-        from rag.library import Library
+        from rag.store.library import Library
 
         self.settings.folder.create()
         return Library.open(self.settings.folder.library)
 
     def make_embedder(self) -> "Embedder":
-        from rag.embedder import OnnxEmbedder
+        from rag.models.embedder import OnnxEmbedder
 
         return OnnxEmbedder.load(self.settings.embedder.folder, self.settings.embedder.threads or None)
 
     def make_vectors(self) -> "VectorIndex | ExternalStore":
         chosen = self.settings.retrieval
         if chosen.store is not None:
-            from rag.external_store import ExternalStore
+            from rag.adapters.external_store import ExternalStore
 
             state = self.settings.folder.external_store
             return ExternalStore.open(self.library, chosen.store, chosen.store_args, state)
-        from rag.vectors import VectorIndex
+        from rag.store.faiss_index import VectorIndex
 
         return VectorIndex(self.library, self.settings.folder.vectors)
 
     def retriever(self, watch: Stopwatch) -> "Retriever":
         """A retriever that tells ``watch`` what its steps cost; it is light, one is made for each question."""
-        from rag.retrieve import RetrievalSettings, Retriever
+        from rag.retrieve.retriever import RetrievalSettings, Retriever
 
         chosen = self.settings.retrieval
         settings = RetrievalSettings(chosen.depth, chosen.dense_weight, chosen.keyword_weight)
@@ -114,18 +114,18 @@ class Parts:
         return self._once("reader", self.make_reader)
 
     def make_reader(self) -> "RankingReader | None":
-        from app.paths import BUILTIN, builtin_reader
+        from app.settings.paths import BUILTIN, builtin_reader
 
         chosen = self.settings.retrieval.reranker
         folder = builtin_reader() if chosen == BUILTIN else chosen
         if folder is None or (chosen == BUILTIN and not folder.is_dir()):  # `docent doctor` says so
             return None
-        from rag.reader_model import ReaderReranker
+        from rag.models.extractive_reader import ReaderReranker
 
         return ReaderReranker.load(folder, self.settings.embedder.threads or None)
 
     def make_rewriter(self) -> "Rewriter":
-        from rag.rewrite import HeuristicRewriter
+        from rag.query.rewriting import HeuristicRewriter
 
         return HeuristicRewriter()
 
@@ -134,35 +134,35 @@ class Parts:
         return self._once("titler", self.make_titler)
 
     def make_titler(self) -> "Titler":
-        from rag.titles import QuestionTitler
+        from rag.query.titles import QuestionTitler
 
         return QuestionTitler()
 
     def make_model(self) -> "LocalModel | None":
-        from app.paths import builtin_model
+        from app.settings.paths import builtin_model
 
         chosen = self.settings.model
         if chosen.name is None or (chosen.is_builtin and not builtin_model().is_dir()):  # `docent doctor` says so
             return None
-        from app.engine_setup import open_model
+        from app.models.setup import open_model
 
         return open_model(self.settings)
 
     def make_answerer(self) -> "Answerer":
-        from rag.answer import ExtractiveAnswerer
+        from rag.answer.extractive import ExtractiveAnswerer
 
         quotes = ExtractiveAnswerer(self.embedder, self.library.locate, self.settings.answer.found_at, self.reader)
         if self.model is None:
             return quotes
-        from app.generator import EngineGenerator
-        from rag.nano_prompt import NANO_STYLE
+        from app.models.generator import EngineGenerator
+        from rag.answer.small_model_prompt import NANO_STYLE
 
         writer = self.settings.model
         if self.model.prompt_style == NANO_STYLE:
-            from rag.guided import GuidedAnswerer
+            from rag.answer.small_model import GuidedAnswerer
 
             return GuidedAnswerer(EngineGenerator(self.model), quotes, self.embedder, self.library.locate)
-        from rag.generate import GeneratingAnswerer
+        from rag.answer.generative import GeneratingAnswerer
 
         generator = EngineGenerator(self.model, writer.temperature)
         return GeneratingAnswerer(generator, self.embedder, self.library.locate, writer.max_tokens)
@@ -171,7 +171,7 @@ class Parts:
         """Makes every part that a question uses, and runs the models once: what they allocate is then there."""
         self.retriever(Stopwatch())
         self.rewriter, self.conversations  # noqa: B018 - making them is the point
-        from rag.guided import GuidedAnswerer
+        from rag.answer.small_model import GuidedAnswerer
 
         text = "The lamp was lit in 1868."
         passage = Passage(
@@ -189,10 +189,10 @@ class Parts:
         return _LazyVideos(self.settings)
 
     def syncer(self) -> "Syncer":
-        from rag.parse_pool import ParseLimits, ParsePool
-        from rag.scan import Patterns
-        from rag.sync import Syncer
-        from rag.sync_types import SyncSettings
+        from rag.ingest.events import SyncSettings
+        from rag.ingest.parse_pool import ParseLimits, ParsePool
+        from rag.ingest.scan import Patterns
+        from rag.ingest.sync import Syncer
 
         chosen = self.settings.library
         limits = ParseLimits(workers=chosen.workers, timeout_s=chosen.parse_timeout_s, memory_mb=chosen.parse_memory_mb)
@@ -242,7 +242,7 @@ class _LazyVideos:
 
     def _loaded(self) -> "YouTubeReader":
         if self._reader is None:
-            from rag.youtube import YouTubeReader
+            from rag.ingest.youtube import YouTubeReader
 
             chosen = self._settings.youtube
             self._reader = YouTubeReader(

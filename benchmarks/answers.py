@@ -1,11 +1,12 @@
-"""How good the extractive answers are, how honest the refusals, and what the constants in rag/evidence.py come from.
+"""How good the extractive answers are, how honest the refusals, and what the constants in rag/answer/evidence.py come
+from.
 
     python benchmarks/answers.py                 # report: articles 354-397 of the question set, never used for fitting
     python benchmarks/answers.py --reader none   # ... without the reader
     python benchmarks/answers.py --model builtin # ... and sentences by docent-nano, or by the model in a folder
     python benchmarks/answers.py --fit           # fit SENTENCE_WEIGHTS and FOUND_WEIGHTS on articles 0-299
     python benchmarks/answers.py --fit-reader    # fit READ_WEIGHTS on articles 398-441, which validate the reader
-    python benchmarks/answers.py --words         # count rag/common_words.txt anew, from articles 0-299
+    python benchmarks/answers.py --words         # count rag/text/common_words.txt anew, from articles 0-299
     python benchmarks/answers.py --questions 400 --data ../shared/data --reader FOLDER
 
 Each question is asked twice: with all articles of the index, where it has an answer, and with its own article left out,
@@ -32,30 +33,30 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.config import ModelSettings, Settings
-from app.engine_setup import open_model
-from app.generator import EngineGenerator
-from rag import evidence
-from rag.answer import ExtractiveAnswerer
-from rag.embedder import OnnxEmbedder
-from rag.evidence import Candidate, found_features, rank_sentences
-from rag.guided import GuidedAnswerer
-from rag.library import Library
-from rag.parse_pool import ParsePool
+from app.models.generator import EngineGenerator
+from app.models.setup import open_model
+from app.settings.model import ModelSettings, Settings
+from rag.answer import evidence
+from rag.answer.evidence import Candidate, found_features, rank_sentences
+from rag.answer.extractive import ExtractiveAnswerer
+from rag.answer.reading import RankingReader, find_spans
+from rag.answer.small_model import GuidedAnswerer
+from rag.ingest.parse_pool import ParsePool
+from rag.ingest.sync import Syncer, SyncSettings
+from rag.models.embedder import OnnxEmbedder
+from rag.models.extractive_reader import ReaderReranker
 from rag.protocols import Answerer, Embedder
-from rag.question import Question, analyse
-from rag.reader_model import ReaderReranker
-from rag.reading import RankingReader, find_spans
-from rag.retrieve import Retriever
-from rag.sync import Syncer, SyncSettings
+from rag.query.query import Question, analyse
+from rag.retrieve.retriever import Retriever
+from rag.store.faiss_index import VectorIndex
+from rag.store.library import Library
+from rag.text.words import stems
 from rag.types import Answer, Filter, Passage
-from rag.vectors import VectorIndex
-from rag.words import stems
 
 QUESTIONS_FILE = "qa/squad-train-v1.1.json.xz"
 TUNING, REPORTING, VALIDATION = range(300), range(354, 398), range(398, 442)
-READER = Path(__file__).parents[1] / "rag" / "models" / "docent-reader"
-WORDS_FILE = Path(__file__).parents[1] / "rag" / "common_words.txt"
+READER = Path(__file__).parents[1] / "rag" / "models" / "weights" / "docent-reader"
+WORDS_FILE = Path(__file__).parents[1] / "rag" / "text" / "common_words.txt"
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import psutil
 
-from engines.synthetic import SHAPES, write_checkpoint
-from engines.tensorrt_build import build_model, find_compiler
+from engines.model.synthetic import SHAPES, write_checkpoint
+from engines.runtimes.tensorrt.build import build_model, find_compiler
 
 _GIB = 1 << 30
 _SAMPLE_S = 0.05

@@ -29,16 +29,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.model_quantize import sample_text
+from app.models.quantize import sample_text
 from benchmarks.engine_parts import LetterTokenizer, machine, model_folder
 from benchmarks.runtimes import RUNTIMES, runtime_class
-from engines.checkpoint import Checkpoint
-from engines.engine import Engine, EngineConfig, Tokenizer
-from engines.generation import Metrics
-from engines.params import SamplingParams
-from engines.runtime import Runtime, StepBatch
-from engines.synthetic import SHAPES
-from engines.tokenizer import ModelTokenizer
+from engines.base import Runtime, StepBatch
+from engines.model.checkpoint import Checkpoint
+from engines.model.synthetic import SHAPES
+from engines.model.tokenizer import ModelTokenizer
+from engines.serving.engine import Engine, EngineConfig, Tokenizer
+from engines.serving.generation import Metrics
+from engines.serving.sampling_params import SamplingParams
 
 FIRST_TOKEN = 10
 CONTEXT = 2048

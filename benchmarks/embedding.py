@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.embedder import OnnxEmbedder
+from rag.models.embedder import OnnxEmbedder
 
 TOKENS = 200  # special tokens included
 BATCH = 32

@@ -89,8 +89,8 @@ def peak_bytes() -> int:
 def serve(name: str, folder: Path, cache: Path, threads: int, context: int, cache_mb: int) -> None:
     """Our side of the protocol, in its own process."""
     from benchmarks.runtimes import runtime_class
-    from engines.checkpoint import Checkpoint
-    from engines.runtime import StepBatch
+    from engines.base import StepBatch
+    from engines.model.checkpoint import Checkpoint
 
     checkpoint, kind = Checkpoint(folder), runtime_class(name)
     page_tokens = kind.page_tokens
@@ -146,7 +146,7 @@ def measure(workers: Sequence[Worker], rounds: int, past: int) -> list[Side]:
 
 
 def compare(name: str, arguments: argparse.Namespace, folder: Path) -> None:
-    from engines.synthetic import SHAPES, write_checkpoint
+    from engines.model.synthetic import SHAPES, write_checkpoint
 
     shape = SHAPES[name]
     checkpoint, cache = folder / name, folder / "cache"

@@ -12,9 +12,9 @@ from importlib import metadata
 from pathlib import Path
 
 from benchmarks.runtimes import runtime_class
-from engines.checkpoint import Checkpoint
-from engines.engine import Engine, EngineConfig
-from engines.synthetic import SHAPES, write_checkpoint
+from engines.model.checkpoint import Checkpoint
+from engines.model.synthetic import SHAPES, write_checkpoint
+from engines.serving.engine import Engine, EngineConfig
 
 
 class LetterTokenizer:

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import psutil
 
-from rag.embedder import OnnxEmbedder
-from rag.library import Library
-from rag.parse_pool import ParsePool
-from rag.sync import Syncer, SyncReport, SyncSettings
+from rag.ingest.parse_pool import ParsePool
+from rag.ingest.sync import Syncer, SyncReport, SyncSettings
+from rag.models.embedder import OnnxEmbedder
+from rag.store.library import Library
 
 _DEFAULT_FOLDER = Path("../shared/data/qa/sec-10-q")
 _MIB = 1 << 20

@@ -19,12 +19,12 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from rag.embedder import OnnxEmbedder
-from rag.library import Library
-from rag.library_writer import FileState, LibraryWriter
-from rag.retrieve import Retriever
+from rag.models.embedder import OnnxEmbedder
+from rag.retrieve.retriever import Retriever
+from rag.store.faiss_index import VectorIndex
+from rag.store.library import Library
+from rag.store.writer import FileState, LibraryWriter
 from rag.types import Block, Chunk, ParsedDocument
-from rag.vectors import VectorIndex
 
 CHUNKS_A_DOCUMENT = 100
 WORDS_A_CHUNK = 150

@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.runtimes import RUNTIMES, runtime_class
-from engines.checkpoint import Checkpoint
-from engines.engine import Engine
-from engines.params import SamplingParams
-from engines.tokenizer import ModelTokenizer
+from engines.model.checkpoint import Checkpoint
+from engines.model.tokenizer import ModelTokenizer
+from engines.serving.engine import Engine
+from engines.serving.sampling_params import SamplingParams
 
 
 def main() -> None:

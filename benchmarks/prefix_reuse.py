@@ -18,10 +18,10 @@ import numpy as np
 
 from benchmarks.engine_parts import machine, model_folder, synthetic_engine
 from benchmarks.runtimes import RUNTIMES
-from engines.engine import Engine, EngineConfig
-from engines.generation import Metrics
-from engines.params import SamplingParams
-from engines.synthetic import SHAPES
+from engines.model.synthetic import SHAPES
+from engines.serving.engine import Engine, EngineConfig
+from engines.serving.generation import Metrics
+from engines.serving.sampling_params import SamplingParams
 
 ANSWER = 8  # tokens, compared between the two
 FIRST_TOKEN = 5  # below lie the special tokens

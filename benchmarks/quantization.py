@@ -18,15 +18,15 @@ from pathlib import Path
 
 import numpy as np
 
-from app.model_quantize import sample_text
+from app.models.quantize import sample_text
 from benchmarks.runtimes import RUNTIMES, runtime_class
-from engines.checkpoint import Checkpoint
-from engines.pages import PAGE_TOKENS
-from engines.quantize import QuantizeOptions, quantize
-from engines.runtime import Runtime, StepBatch
-from engines.runtimes.reference import ReferenceRuntime
-from engines.tokenizer import ModelTokenizer
-from training.corpus import read_squad, split_articles
+from engines.base import Runtime, StepBatch
+from engines.model.checkpoint import Checkpoint
+from engines.model.tokenizer import ModelTokenizer
+from engines.quantize.quantizer import QuantizeOptions, quantize
+from engines.runtimes.reference.runtime import ReferenceRuntime
+from engines.serving.page_table import PAGE_TOKENS
+from training.data.corpus import read_squad, split_articles
 
 PIECE = 512
 VARIANTS = (("rounded to nearest", False, False), ("AWQ", True, False), ("AWQ with error feedback", True, True))

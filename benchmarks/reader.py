@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from rag.reader_model import ReaderReranker
-from rag.readers.registry import read
+from rag.models.extractive_reader import ReaderReranker
+from rag.parsers.registry import read
 from rag.types import Chunk, Document, Hit, Passage
 
 ROOT = Path(__file__).parents[1]
@@ -56,7 +56,7 @@ def passages(tokenizer: Tokenizer, count: int, tokens: int) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=ROOT / "rag/models/docent-reader")
+    parser.add_argument("--folder", type=Path, default=ROOT / "rag/models/weights/docent-reader")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--passages", type=int, default=20)
     parser.add_argument("--tokens", type=int, default=220)

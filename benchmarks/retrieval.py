@@ -26,13 +26,13 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.embedder import OnnxEmbedder
-from rag.library import Library
-from rag.parse_pool import ParseLimits, ParsePool
-from rag.retrieve import RetrievalSettings, Retriever
-from rag.sync import Syncer, SyncSettings
+from rag.ingest.parse_pool import ParseLimits, ParsePool
+from rag.ingest.sync import Syncer, SyncSettings
+from rag.models.embedder import OnnxEmbedder
+from rag.retrieve.retriever import RetrievalSettings, Retriever
+from rag.store.faiss_index import VectorIndex
+from rag.store.library import Library
 from rag.types import Hit
-from rag.vectors import VectorIndex
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "qa"
 SPANS = Path("chunking-eval/chunking_evaluation/evaluation_framework/general_evaluation_data")

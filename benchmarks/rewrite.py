@@ -17,9 +17,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag.rewrite import HeuristicRewriter
+from rag.query.rewriting import HeuristicRewriter
+from rag.text.words import content_stems
 from rag.types import Turn
-from rag.words import content_stems
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
-from app.config_sources import load_settings
-from app.engine_setup import open_model
-from app.generator import EngineGenerator
+from app.models.generator import EngineGenerator
+from app.models.setup import open_model
+from app.settings.sources import load_settings
 from benchmarks.rewrite import Case, canard, cast, mtrag
-from rag.embedder import OnnxEmbedder
-from rag.fuse import fuse
-from rag.nano_prompt import REWRITE_TOKENS, rewrite_prompt
-from rag.rewrite import HeuristicRewriter
-from training.search import KeywordIndex
-from training.tune_rewrites import held_out_rewrite
+from rag.answer.small_model_prompt import REWRITE_TOKENS, rewrite_prompt
+from rag.models.embedder import OnnxEmbedder
+from rag.query.rewriting import HeuristicRewriter
+from rag.retrieve.fuse import fuse
+from training.data.search import KeywordIndex
+from training.nano.tune_rewrites import held_out_rewrite
 
 DEPTH = 50
 Rewrite = Callable[[Case], str]

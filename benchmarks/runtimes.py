@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engines.runtimes.native_cpu import NativeRuntime
-    from engines.runtimes.onnx_cpu import OnnxRuntime
+    from engines.runtimes.native.runtime import NativeRuntime
+    from engines.runtimes.onnx.runtime import OnnxRuntime
 
 RUNTIMES = ("native", "native-avx2", "onnx")
 
@@ -12,11 +12,11 @@ RUNTIMES = ("native", "native-avx2", "onnx")
 def runtime_class(name: str) -> "type[NativeRuntime] | type[OnnxRuntime]":
     """One of ``RUNTIMES``; the others' packages need not be there."""
     if name == "onnx":
-        from engines.runtimes.onnx_cpu import OnnxRuntime
+        from engines.runtimes.onnx.runtime import OnnxRuntime
 
         return OnnxRuntime
-    from engines.kernels.instructions import KNOWN
-    from engines.runtimes.native_cpu import NativeRuntime
+    from engines.runtimes.native.kernels.instructions import KNOWN
+    from engines.runtimes.native.runtime import NativeRuntime
 
     if name == "native":
         return NativeRuntime

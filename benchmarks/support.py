@@ -1,4 +1,4 @@
-"""How well rag.cite tells a statement that a passage bears out from one with a changed name or number.
+"""How well rag.answer.citations tells a statement that a passage bears out from one with a changed name or number.
 
     python benchmarks/support.py                       # articles 398-441 of the question set
     python benchmarks/support.py --reader FOLDER       # ... beside the reader, asked about the statement
@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.answers import VALIDATION, Article, Asked, read_articles
-from rag.cite import SUPPORTED, support
-from rag.embedder import OnnxEmbedder
-from rag.reader_model import ReaderReranker
+from rag.answer.citations import SUPPORTED, support
+from rag.models.embedder import OnnxEmbedder
+from rag.models.extractive_reader import ReaderReranker
 from rag.types import Document, Passage
 
 

@@ -17,9 +17,9 @@ SILENCING += ("ORT_DISABLE_TELEMETRY", "GRADIO_ANALYTICS_ENABLED", "HF_HUB_DISAB
 @pytest.mark.parametrize(
     "use",
     [
-        "from rag.embedder import OnnxEmbedder; OnnxEmbedder.load().embed_query('When?')",
-        "import engines.runtimes.onnx_cpu",
-        "import engines.runtimes.native_cpu",
+        "from rag.models.embedder import OnnxEmbedder; OnnxEmbedder.load().embed_query('When?')",
+        "import engines.runtimes.onnx.runtime",
+        "import engines.runtimes.native.runtime",
         "import ui.window",
     ],
 )

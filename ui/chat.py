@@ -12,8 +12,8 @@ from docent import DocentError
 from rag.types import Citation, Span
 from ui import chat_view
 from ui.answering import AnswerRun, Progress
-from ui.desk import Desk
 from ui.render import notice
+from ui.state import Desk
 
 _POLL_S = 1.0  # an upper bound; a change wakes the follower at once
 _PAUSE_S = 0.05  # between two pictures of a growing answer: 20 a second read as fluent

@@ -10,9 +10,10 @@ from pathlib import Path
 from app.errors import UsageError
 from docent import DocentError
 from rag.types import Filter
-from ui import documents_view, inbox
-from ui.desk import Desk, ListView
+from ui import documents_view
+from ui import uploads as inbox
 from ui.render import notice
+from ui.state import Desk, ListView
 
 
 def render(desk: Desk, view: ListView) -> str:

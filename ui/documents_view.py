@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 
 from rag.types import Document, DocumentStatus, Filter, Source
-from ui.desk import ListView
 from ui.render import action, confirmation, escape, icon, name_of, notice
+from ui.state import ListView
 from ui.syncing import SyncProgress
 
 ROWS = 300  # rows of documents in the page at most; the search box reaches the others

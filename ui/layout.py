@@ -9,9 +9,9 @@ from typing import Any
 import gradio as gr
 
 from ui import source_view
-from ui.desk import ListView
 from ui.pane import pane
 from ui.render import icon
+from ui.state import ListView
 
 _TICK_S = 0.7
 

@@ -1,6 +1,6 @@
-"""The ``docent`` entry point: the command line of app.cli and, because it needs the window, ``docent serve``.
+"""The ``docent`` entry point: the command line of app.cli.main and, because it needs the window, ``docent serve``.
 
-The server listens on 127.0.0.1 alone, behind app.security; the link it prints carries the token of this launch.
+The server listens on 127.0.0.1 alone, behind app.api.security; the link it prints carries the token of this launch.
 """
 
 import errno
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli import app
-from app.cli_session import Session, session_of
+from app.cli.main import app
+from app.cli.output import write_json, write_text
+from app.cli.session import Session, session_of
 from app.errors import AppError
-from app.leaving import run_and_leave
-from app.output import write_json, write_text
+from app.shutdown import run_and_leave
 from docent import DocentError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def serve(
     as_json: Annotated[bool, typer.Option("--json", help="Print the link as JSON.")] = False,
 ) -> None:
     """Open the chat window and the HTTP API."""
-    from app.security import LOOPBACK, LocalOnly, new_token
+    from app.api.security import LOOPBACK, LocalOnly, new_token
 
     session = session_of(context)
     settings = session.settings
@@ -101,7 +101,7 @@ def _listen(session: Session, port: int | None) -> socket.socket:
 
 def _application(assistant: "Assistant", session: Session, *, window: bool) -> "tuple[FastAPI, Syncing]":
     """The routes, and what syncs in the background."""
-    from app.http import create_api
+    from app.api.http import create_api
 
     api = create_api(assistant)
     if window:
@@ -131,7 +131,7 @@ def _end(syncing: "Syncing") -> None:
 
 def _first_sync(assistant: "Assistant", folders: list[str], samples: bool) -> list[str] | None:
     """What to sync when the server starts: what was named, else everything that is known."""
-    from app.paths import resource
+    from app.settings.paths import resource
 
     if samples and not assistant.status().sources and resource("samples").is_dir():
         folders = [*folders, str(resource("samples"))]

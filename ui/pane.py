@@ -1,7 +1,7 @@
 """A pane: HTML made in Python whose buttons report back as one event.
 
 In: the HTML of a pane, in which a button carries ``data-act`` and further ``data-*``. Out: those, as strings, for the
-handler. The script that does this for every pane is ui/keys.js.
+handler. The script that does this for every pane is ui/static/keys.js.
 """
 
 from typing import Any

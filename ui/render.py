@@ -39,7 +39,7 @@ _UNPRINTABLE = re.compile("[\ud800-\udfff\u0000-\u0008\u000b\u000e-\u001f\u007f]
 _DISGUISES = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _MARKER = re.compile(r"\[(\d{1,3})\]")
 _DOUBT = "No passage that was found says this."
-_UNSUPPORTED = "[?]"  # what rag.cited_stream puts behind a sentence that no passage supports
+_UNSUPPORTED = "[?]"  # what rag.answer.cited_stream puts behind a sentence that no passage supports
 _CARD_QUOTE = 160  # characters given
 _CARD_LINE = 80  # ... of which two lines of a card surely show
 _BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")

@@ -1,7 +1,7 @@
 """What of Gradio's own HTTP interface the window does not need, and so is refused.
 
-In: requests that app.security has let through. Gradio's routes can serve files by path and fetch web addresses for the
-caller; the window needs neither: documents and their pages come from the HTTP API, by id.
+In: requests that app.api.security has let through. Gradio's routes can serve files by path and fetch web addresses for
+the caller; the window needs neither: documents and their pages come from the HTTP API, by id.
 """
 
 from starlette.responses import PlainTextResponse

@@ -9,8 +9,8 @@ from app.events import DocumentView
 from docent import DocentError
 from rag.types import Citation, Span
 from ui import source_view
-from ui.desk import Desk, SourceView
 from ui.render import lies_in
+from ui.state import Desk, SourceView
 
 Shown = tuple[SourceView | None, str]
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import PurePath
 
 from app.events import DocumentView
-from ui.desk import SourceView
 from ui.render import action, clock, escape, icon, name_of, notice, place, youtube_link
+from ui.state import SourceView
 
 AROUND = 4_000  # characters of text shown before and after the quote
 MORE = 8_000  # characters added by "earlier" and "later"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.paths import resource
+from app.settings.paths import resource
 from rag.types import Filter
 from ui.answering import Answering
 from ui.syncing import Syncing

@@ -38,7 +38,7 @@ class SyncProgress:
     summary: str = ""
 
     def after(self, event: Any) -> "SyncProgress":
-        """The progress once a SyncEvent of rag.sync has happened."""
+        """The progress once a SyncEvent of rag.ingest.sync has happened."""
         finished = event.kind == "document"
         return replace(
             self,

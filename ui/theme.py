@@ -12,7 +12,7 @@ import gradio as gr
 
 @cache
 def _resource(name: str) -> str:
-    return files("ui").joinpath(name).read_text(encoding="utf-8")
+    return files("ui").joinpath("static", name).read_text(encoding="utf-8")
 
 
 def style() -> str:

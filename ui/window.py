@@ -1,7 +1,7 @@
 """The window: lays out the three panes, connects their events, and mounts the result on a FastAPI application.
 
-In: an Assistant and the settings. Out: a gr.Blocks, or routes on an app that app.security guards (token, Host, Origin).
-What the panes show and do is in ui.documents, ui.chat and ui.source; here is only who tells whom.
+In: an Assistant and the settings. Out: a gr.Blocks, or routes on an app that app.api.security guards (token, Host,
+Origin). What the panes show and do is in ui.documents, ui.chat and ui.source; here is only who tells whom.
 """
 
 import asyncio
@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from app.config import Settings
+from app.settings.model import Settings
 from docent import DocentError
 from ui import chat, documents, documents_view, source, theme
 from ui.answering import AnswerRun
-from ui.desk import Desk, ListView, SourceView
-from ui.gate import GradioGate
 from ui.layout import Parts, lay_out
 from ui.pane import acted
 from ui.render import notice
+from ui.route_guard import GradioGate
+from ui.state import Desk, ListView, SourceView
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -64,7 +64,7 @@ async def _mount(app: "FastAPI", assistant: Any, settings: Settings) -> "Window"
         theme=theme.theme(),
         css=theme.style(),
         head=theme.head(),
-        favicon_path=str(Path(__file__).with_name("favicon.png")),
+        favicon_path=str(Path(__file__).parent / "static" / "favicon.png"),
     )
     return window
 

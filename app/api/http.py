@@ -1,8 +1,8 @@
 """The HTTP API over an Assistant: JSON in, JSON or newline-delimited JSON out.
 
 Documents are named by id, never by path. A failure is ``{"error": {"message", "remedy"}}`` with a fitting status;
-inside a stream it is the last line. Access control is app.security's, which wraps the whole server. Results have the
-shapes that the command line's --json prints (app.json_shapes).
+inside a stream it is the last line. Access control is app.api.security's, which wraps the whole server. Results have
+the shapes that the command line's --json prints (app.api.shapes).
 """
 
 import json
@@ -16,11 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from app.api.openai import openai_routes
+from app.api.shapes import conversation_json, document_json, exchange_json, hit_json, status_json
+from app.api.streams import answer_lines, sync_lines
 from app.assistant import Assistant
 from app.errors import ConversationError, UnknownDocument
-from app.http_streams import answer_lines, sync_lines
-from app.json_shapes import conversation_json, document_json, exchange_json, hit_json, status_json
-from app.openai_api import openai_routes
 from docent import DocentError, __version__
 from rag.errors import LibraryLocked
 from rag.types import Filter

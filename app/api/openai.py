@@ -1,7 +1,7 @@
 """OpenAI's API over the model that is set up: chat and plain completions, models, embeddings, on ``/v1``.
 
 Replies and errors have OpenAI's shapes, so that its client and whatever is built on it can talk to Docent. A client
-that goes away ends its generation. Access control is app.security's; the answers know no documents.
+that goes away ends its generation. Access control is app.api.security's; the answers know no documents.
 """
 
 import asyncio
@@ -22,16 +22,16 @@ from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from app.openai_shapes import ChatBody, CompletionBody, EmbeddingBody, Reply, usage
-from app.paths import builtin_model
+from app.api.openai_shapes import ChatBody, CompletionBody, EmbeddingBody, Reply, usage
+from app.settings.paths import builtin_model
 from docent import DocentError
 from engines.errors import EngineBusy, EngineError, RequestError
-from engines.generation import Delta, Finished, Generation
-from engines.sampling import SampledToken
+from engines.serving.generation import Delta, Finished, Generation
+from engines.serving.sampling import SampledToken
 
 if TYPE_CHECKING:
     from app.assistant import Assistant
-    from app.engine_setup import LocalModel
+    from app.models.setup import LocalModel
 
 _log = logging.getLogger(__name__)
 _LOOK_AFTER_S = 0.25  # how often a waiting request looks whether its client is still there

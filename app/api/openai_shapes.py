@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from engines.generation import Finished
-from engines.params import SamplingParams
-from engines.sampling import SampledToken
-from engines.tokenizer import Message, ModelTokenizer
+from engines.model.tokenizer import Message, ModelTokenizer
+from engines.serving.generation import Finished
+from engines.serving.sampling import SampledToken
+from engines.serving.sampling_params import SamplingParams
 
 # Switches for OpenAI's service that make no difference here.
 _IGNORED = frozenset(

@@ -11,7 +11,7 @@ from app.events import Answered, ConversationInfo, Exchange, Status
 from rag.types import Answer, Citation, Document, Hit, Passage
 
 if TYPE_CHECKING:
-    from rag.sync_types import SyncEvent, SyncReport
+    from rag.ingest.events import SyncEvent, SyncReport
 
 
 def citation_json(citation: Citation) -> dict[str, Any]:

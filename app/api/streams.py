@@ -9,9 +9,9 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from app.api.shapes import answer_json, citation_json, passage_json, report_json, sync_event_json
 from app.assistant import Assistant
 from app.events import Answered, AskEvent, Retrieved
-from app.json_shapes import answer_json, citation_json, passage_json, report_json, sync_event_json
 from docent import DocentError
 from rag.types import Filter
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli_library import sync_folders
-from app.cli_session import session_of
+from app.api.shapes import answer_json, hit_json
+from app.cli.library import sync_folders
+from app.cli.output import one_line, place, write_json, write_note, write_table, write_text
+from app.cli.session import session_of
 from app.errors import ConversationError, UsageError
 from app.events import Answered
-from app.json_shapes import answer_json, hit_json
-from app.output import one_line, place, write_json, write_note, write_table, write_text
 from docent import DocentError
 from rag.errors import SourceError
 from rag.types import Filter, TextDelta

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from app.cli_session import session_of
-from app.json_shapes import conversation_json, exchange_json
-from app.output import one_line, write_json, write_table, write_text
+from app.api.shapes import conversation_json, exchange_json
+from app.cli.output import one_line, write_json, write_table, write_text
+from app.cli.session import session_of
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 IdArgument = Annotated[str, typer.Argument(metavar="ID")]

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli_session import session_of
-from app.json_shapes import counts_of, report_json, status_json, sync_event_json
-from app.output import one_line, write_json, write_note, write_table, write_text
+from app.api.shapes import counts_of, report_json, status_json, sync_event_json
+from app.cli.output import one_line, write_json, write_note, write_table, write_text
+from app.cli.session import session_of
 
 if TYPE_CHECKING:
     from app.assistant import Assistant
-    from rag.sync_types import SyncEvent, SyncReport
+    from rag.ingest.events import SyncEvent, SyncReport
     from rag.types import Document
 
 INTERRUPTED = 130

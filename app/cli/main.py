@@ -14,10 +14,14 @@ from typing import Annotated, Any, NoReturn, cast
 import typer
 from typer.core import TyperGroup
 
-from app import cli_ask, cli_conversations, cli_library, cli_model, cli_system
-from app.cli_session import Session
+from app.cli import ask as cli_ask
+from app.cli import conversations as cli_conversations
+from app.cli import library as cli_library
+from app.cli import model as cli_model
+from app.cli import system as cli_system
+from app.cli.output import one_line, silence_stdout, tolerate_odd_characters, write_json, write_note
+from app.cli.session import Session
 from app.errors import UsageError
-from app.output import one_line, silence_stdout, tolerate_odd_characters, write_json, write_note
 from docent import DocentError, __version__
 
 _OPTIONS_WITH_VALUE = ("--data-dir", "--config", "--set")

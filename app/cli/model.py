@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
-from app.cli_session import Session, session_of
+from app.cli.output import one_line, write_json, write_note, write_table, write_text
+from app.cli.session import Session, session_of
 from app.errors import UsageError
-from app.output import one_line, write_json, write_note, write_table, write_text
-from app.paths import BUILTIN
+from app.settings.paths import BUILTIN
 
 if TYPE_CHECKING:
-    from app.models import ModelInfo, ModelStore
+    from app.models.store import ModelInfo, ModelStore
 
 NameArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="A name that `docent model list` shows, or a folder.")
@@ -69,7 +69,7 @@ def info(
     session = session_of(context)
     found = _json(_store(session).info(model))
     if verify:
-        from app.model_build import verify_model
+        from app.models.build import verify_model
 
         checked = dict(verify_model(_store(session), model, session.settings.folder.builds))
         found["damaged"] = {name: problem for name, problem in checked.items() if problem}
@@ -108,7 +108,7 @@ def pull(
 
     Goes on where an earlier try broke off, and checks every file. HF_TOKEN is used for models that need it.
     """
-    from app.model_pull import ModelHub
+    from app.models.pull import ModelHub
 
     session = session_of(context)
     with _bytes_bar() as show:
@@ -125,7 +125,7 @@ def pull(
 
 def remove(context: typer.Context, model: NameArgument, as_json: JsonOption = False) -> None:
     """Delete a model, or the link to one."""
-    from app.model_build import forget_builds
+    from app.models.build import forget_builds
 
     session = session_of(context)
     built_from = _store(session).folder(model).resolve()  # a link leads elsewhere
@@ -153,9 +153,9 @@ def quantize(
 
     An interrupted run goes on where it stopped when it is repeated.
     """
-    from app.model_quantize import quantize_model
-    from app.models import describe
-    from engines.quantize import QuantizeOptions
+    from app.models.quantize import quantize_model
+    from app.models.store import describe
+    from engines.quantize.quantizer import QuantizeOptions
 
     session = session_of(context)
     store = _store(session)
@@ -177,8 +177,8 @@ def build(
 
     An interrupted build goes on where it stopped when it is repeated.
     """
-    from app.model_build import BuildRuntime, build_model
-    from engines.kernels.instructions import usable
+    from app.models.build import BuildRuntime, build_model
+    from engines.runtimes.native.kernels.instructions import usable
 
     if runtime == "auto":
         runtime = "native" if usable() else "onnx"
@@ -195,8 +195,8 @@ def build(
 
 
 def _store(session: Session) -> "ModelStore":
-    from app.models import ModelStore
-    from app.paths import builtin_model
+    from app.models.store import ModelStore
+    from app.settings.paths import builtin_model
 
     return ModelStore(session.settings.folder.models, builtin_model())
 

@@ -12,12 +12,12 @@ import typer
 
 if TYPE_CHECKING:
     from app.assistant import Assistant
-    from app.config import Settings
-    from app.config_sources import LoadedSettings
+    from app.settings.model import Settings
+    from app.settings.sources import LoadedSettings
 
 _LOG_BYTES = 1_000_000  # then docent.log becomes docent.log.1
 _OWN_LOGGERS = ("app", "rag", "engines", "ui")  # of all others only warnings are kept
-_log = logging.getLogger("app.cli")
+_log = logging.getLogger("app.cli.main")
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Session:
 
     @cached_property
     def loaded(self) -> "LoadedSettings":
-        from app.config_sources import load_settings
+        from app.settings.sources import load_settings
 
         return load_settings(
             data_dir=self.data_dir, config_file=self.config_file, overrides=self.overrides, environ=os.environ

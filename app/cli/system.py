@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli_session import session_of, start_logging
-from app.output import one_line, write_json, write_table, write_text
+from app.cli.output import one_line, write_json, write_table, write_text
+from app.cli.session import session_of, start_logging
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -24,7 +24,7 @@ def config(
     as_json: JsonOption = False,
 ) -> None:
     """Show the settings and where each comes from."""
-    from app.config import default_yaml, flatten
+    from app.settings.model import default_yaml, flatten
 
     if defaults and not as_json:
         sys.stdout.write(default_yaml())

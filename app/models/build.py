@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
-from app.models import ModelStore, recorded_hashes
-from engines.build import BuildCache
-from engines.locking import exclusive
+from app.models.store import ModelStore, recorded_hashes
+from engines.files.build_cache import BuildCache
+from engines.files.locks import exclusive
 
 BuildRuntime = Literal["native", "onnx", "tensorrt"]
 
@@ -28,16 +28,16 @@ def build_model(
     builds.mkdir(parents=True, exist_ok=True)
     with exclusive(builds / f".{folder.name}-{runtime}.lock", f"preparing {folder.name} for {runtime} already"):
         if runtime == "tensorrt":
-            from engines.tensorrt_build import build_model as build_tensorrt
+            from engines.runtimes.tensorrt.build import build_model as build_tensorrt
 
             return build_tensorrt(folder, builds, on_step).notes
-        from engines.checkpoint import Checkpoint
+        from engines.model.checkpoint import Checkpoint
 
         if runtime == "native":
-            from engines.runtimes.native_cpu import native_build
+            from engines.runtimes.native.runtime import native_build
 
             return native_build(Checkpoint(folder), builds, on_step).notes
-        from engines.runtimes.onnx_build import onnx_build
+        from engines.runtimes.onnx.build import onnx_build
 
         with onnx_build(Checkpoint(folder), builds, on_step) as build:
             return build.notes

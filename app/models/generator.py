@@ -2,16 +2,17 @@
 
 from collections.abc import Generator, Sequence
 
-from app.engine_setup import LocalModel
-from engines.params import SamplingParams
-from engines.sequence import INTERACTIVE
-from rag.prompt import Message
+from app.models.setup import LocalModel
+from engines.serving.sampling_params import SamplingParams
+from engines.serving.sequence import INTERACTIVE
+from rag.answer.prompt import Message
 
 _HEARTBEAT_S = 0.1
 
 
 class EngineGenerator:
-    """Implements rag.generate.TextGenerator. A person waits for the answer, so it goes before other requests."""
+    """Implements rag.answer.generative.TextGenerator. A person waits for the answer, so it goes before other
+    requests."""
 
     def __init__(self, model: LocalModel, temperature: float = 0.0) -> None:
         self._model = model

@@ -20,10 +20,10 @@ from llama_index.core.llms import CustomLLM
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from pydantic import PrivateAttr
 
-from app.engine_setup import LocalModel
+from app.models.setup import LocalModel
 from engines.errors import RequestError
-from engines.generation import Generation
-from engines.params import SamplingParams
+from engines.serving.generation import Generation
+from engines.serving.sampling_params import SamplingParams
 
 
 class DocentLLM(CustomLLM):
@@ -95,7 +95,9 @@ class DocentLLM(CustomLLM):
             params = SamplingParams(**wanted)
         except TypeError as error:
             unknown = sorted(set(wanted) - set(SamplingParams.__dataclass_fields__))
-            raise RequestError(f"Unknown option {', '.join(unknown)}.", "See engines.params.SamplingParams.") from error
+            raise RequestError(
+                f"Unknown option {', '.join(unknown)}.", "See engines.serving.sampling_params.SamplingParams."
+            ) from error
         return self._model.submit(tokens, params)
 
 

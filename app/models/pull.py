@@ -25,8 +25,8 @@ from typing import IO, Any
 from urllib.parse import quote, urlsplit
 
 from app.errors import ModelError
-from app.models import ModelInfo, ModelStore, check, describe, is_pickle, note_origin
-from engines.locking import exclusive
+from app.models.store import ModelInfo, ModelStore, check, describe, is_pickle, note_origin
+from engines.files.locks import exclusive
 
 _log = logging.getLogger(__name__)
 HUB = "https://huggingface.co"

@@ -1,7 +1,7 @@
 """A full-precision model of the store -> an INT4 AWQ model beside it: names, calibration text, what is left over.
 
-The arithmetic is engines.quantize's. Without a file of the person's own, the model is calibrated on the sample
-documents (prose, tables, letters, transcripts), read as they would be for a question.
+The arithmetic is engines.quantize.quantizer's. Without a file of the person's own, the model is calibrated on the
+sample documents (prose, tables, letters, transcripts), read as they would be for a question.
 """
 
 import shutil
@@ -10,14 +10,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from app.errors import ModelError
-from app.models import ModelStore, check, note_origin
-from app.paths import resource
+from app.models.store import ModelStore, check, note_origin
+from app.settings.paths import resource
 from docent import DocentError
-from engines.checkpoint import Checkpoint
-from engines.locking import exclusive
-from engines.quantize import QuantizeOptions, quantize
-from engines.tokenizer import ModelTokenizer
-from rag.prompt import SYSTEM_TEXT
+from engines.files.locks import exclusive
+from engines.model.checkpoint import Checkpoint
+from engines.model.tokenizer import ModelTokenizer
+from engines.quantize.quantizer import QuantizeOptions, quantize
+from rag.answer.prompt import SYSTEM_TEXT
 
 _SEQUENCE = 512  # tokens
 _SEQUENCES = 64  # more costs time and memory and changes little
@@ -62,7 +62,7 @@ def quantize_model(
 
 def sample_text() -> str:
     """The sample documents, one behind the other. Raises ModelError where they were left out."""
-    from rag.readers.registry import read
+    from rag.parsers.registry import read
 
     folder = resource("samples")
     files = sorted(folder.iterdir()) if folder.is_dir() else []

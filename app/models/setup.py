@@ -14,21 +14,21 @@ from typing import Self
 
 import psutil
 
-from app.config import ModelSettings, Settings
 from app.errors import ConfigError, ModelError
-from app.models import ModelStore
-from app.paths import builtin_model
-from engines.chat import ChatEncoder
-from engines.checkpoint import Checkpoint
-from engines.constrain import Constrainer
-from engines.engine import Engine
+from app.models.store import ModelStore
+from app.settings.model import ModelSettings, Settings
+from app.settings.paths import builtin_model
+from engines.base import Runtime
 from engines.errors import RequestError, RuntimeUnavailable
-from engines.generation import Generation
-from engines.pages import PAGE_TOKENS
-from engines.params import SamplingParams
-from engines.runtime import Runtime
-from engines.sequence import BACKGROUND
-from engines.tokenizer import Message, ModelTokenizer
+from engines.model.chat import ChatEncoder
+from engines.model.checkpoint import Checkpoint
+from engines.model.tokenizer import Message, ModelTokenizer
+from engines.serving.engine import Engine
+from engines.serving.generation import Generation
+from engines.serving.page_table import PAGE_TOKENS
+from engines.serving.sampling_params import SamplingParams
+from engines.serving.sequence import BACKGROUND
+from engines.serving.structured_output import Constrainer
 
 _log = logging.getLogger(__name__)
 _LEAST_CONTEXT = 256  # tokens; with less no question with a passage has room
@@ -119,18 +119,18 @@ def make_runtime(checkpoint: Checkpoint, chosen: ModelSettings, builds: Path) ->
     threads = chosen.threads or None
 
     def tensorrt() -> Runtime:
-        from engines.runtimes.tensorrt import open_runtime
+        from engines.runtimes.tensorrt.runtime import open_runtime
 
         return open_runtime(checkpoint, *sizes, cache=builds)
 
     def native() -> Runtime:
-        from engines.runtimes.native_cpu import NativeRuntime
+        from engines.runtimes.native.runtime import NativeRuntime
 
         smaller = _sizes(checkpoint, chosen, NativeRuntime.kv_bytes)
         return NativeRuntime(checkpoint, *smaller, threads=threads, cache=builds)
 
     def onnx() -> Runtime:
-        from engines.runtimes.onnx_cpu import OnnxRuntime
+        from engines.runtimes.onnx.runtime import OnnxRuntime
 
         return OnnxRuntime(checkpoint, *sizes, threads=threads, cache=builds)
 
@@ -142,7 +142,7 @@ def make_runtime(checkpoint: Checkpoint, chosen: ModelSettings, builds: Path) ->
             return onnx()
 
     if chosen.runtime == "reference":
-        from engines.runtimes.reference import ReferenceRuntime
+        from engines.runtimes.reference.runtime import ReferenceRuntime
 
         return ReferenceRuntime(checkpoint, *sizes)
     if chosen.runtime == "onnx":
@@ -151,7 +151,7 @@ def make_runtime(checkpoint: Checkpoint, chosen: ModelSettings, builds: Path) ->
         return native()
     if chosen.runtime == "auto" and not _driver_seen():
         return on_cpu()
-    from engines.selfcheck import choose, verified
+    from engines.runtimes.selfcheck import choose, verified
 
     if chosen.runtime == "tensorrt":
         return verified(tensorrt, on_cpu)

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.errors import ModelError
-from app.paths import BUILTIN
+from app.settings.paths import BUILTIN
 from docent import DocentError
 
 if TYPE_CHECKING:
-    from engines.checkpoint import Checkpoint
+    from engines.model.checkpoint import Checkpoint
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 _COPIED = (".safetensors", ".json", ".jinja", ".model", ".txt")
@@ -152,7 +152,7 @@ def check(folder: Path) -> None:
             f"{folder} holds its weights as pickle files alone, and those can run programs.",
             "Get the model in the safetensors format.",
         )
-    from engines.checkpoint import NORMS, PROJECTIONS
+    from engines.model.checkpoint import NORMS, PROJECTIONS
 
     checkpoint, _ = _opened(folder)
     for layer in {0, checkpoint.spec.num_layers - 1}:
@@ -183,8 +183,8 @@ def is_pickle(path: Path) -> bool:
 
 
 def _opened(folder: Path) -> "tuple[Checkpoint, bool]":
-    from engines.checkpoint import Checkpoint
-    from engines.tokenizer import ModelTokenizer
+    from engines.model.checkpoint import Checkpoint
+    from engines.model.tokenizer import ModelTokenizer
 
     checkpoint = Checkpoint(folder)
     return checkpoint, ModelTokenizer.from_folder(folder, checkpoint.spec.eos_ids).has_chat_template
@@ -192,7 +192,7 @@ def _opened(folder: Path) -> "tuple[Checkpoint, bool]":
 
 def _parameters(checkpoint: "Checkpoint") -> int:
     """Weights of projections and embedding; norms and biases are too few to count."""
-    from engines.checkpoint import PROJECTIONS
+    from engines.model.checkpoint import PROJECTIONS
 
     spec = checkpoint.spec
     shapes = [spec.linear_shape(name) for name in PROJECTIONS]

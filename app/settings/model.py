@@ -1,7 +1,7 @@
 """Every setting of Docent with its default, range and meaning: the one place where defaults live.
 
 In: nothing. Out: ``Settings``, a frozen tree of pydantic models; an unknown key or a wrong value does not validate.
-Where values come from (files, environment, command line) is app.config_sources' business. ``config.yaml`` at the
+Where values come from (files, environment, command line) is app.settings.sources' business. ``config.yaml`` at the
 repository root is ``default_yaml()`` written to a file, and a test keeps the two equal.
 """
 
@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from app.paths import BUILTIN, DataFolder, default_data_dir
+from app.settings.paths import BUILTIN, DataFolder, default_data_dir
 
 
 def _expand(value: object) -> object:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 BUILTIN: Literal["builtin"] = "builtin"  # what settings call the models that ship with Docent
-_HERE = Path(__file__).resolve().parent
+_HERE = Path(__file__).resolve().parents[1]
 
 
 def default_data_dir() -> Path:
@@ -29,7 +29,7 @@ def resource(name: str) -> Path:
 
 def builtin_reader() -> Path:
     """The folder of the reader that ships with Docent; it may be missing."""
-    return _HERE.parent / "rag" / "models" / "docent-reader"
+    return _HERE.parent / "rag" / "models" / "weights" / "docent-reader"
 
 
 def builtin_model() -> Path:

@@ -16,9 +16,9 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from app.config import Settings, flatten, sections, valid_keys
 from app.errors import ConfigError, UsageError
-from app.paths import DataFolder, default_data_dir, resource
+from app.settings.model import Settings, flatten, sections, valid_keys
+from app.settings.paths import DataFolder, default_data_dir, resource
 
 ENV_PREFIX = "DOCENT_"
 DATA_DIR_ENV = "DOCENT_DATA_DIR"

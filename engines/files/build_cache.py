@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from engines.errors import EngineError
-from engines.file_hashes import FileHashes
-from engines.locking import AlreadyAtWork, exclusive
+from engines.files.hashes import FileHashes
+from engines.files.locks import AlreadyAtWork, exclusive
 
 _log = logging.getLogger(__name__)
 _MANIFEST = "manifest.json"

@@ -5,10 +5,10 @@ Between the pieces of a model stands this and nothing else. Knows sequences and 
 
 import numpy as np
 
-from engines.pages import PAGE_TOKENS
-from engines.runtime import StepBatch
-from engines.spec import ModelSpec
-from engines.weights import Float
+from engines.base import StepBatch
+from engines.model.config import ModelSpec
+from engines.model.weights import Float
+from engines.serving.page_table import PAGE_TOKENS
 
 
 class PagedAttention:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from engines.errors import RequestError
-from engines.tokenizer import Message, ModelTokenizer
+from engines.model.tokenizer import Message, ModelTokenizer
 
 
 class ChatEncoder:

@@ -12,11 +12,11 @@ from typing import Literal
 import numpy as np
 
 from engines.errors import CheckpointError
-from engines.formats import awq, compressed_tensors, gptq, modelopt
-from engines.formats.quantization import Quantization, read_quantization
-from engines.spec import ModelSpec
-from engines.tensor_files import TensorFiles
-from engines.weights import DenseLinear, Float, Linear, QuantizedLinear, StoredRows
+from engines.model.config import ModelSpec
+from engines.model.formats import awq, compressed_tensors, gptq, modelopt
+from engines.model.formats.quantization import Quantization, read_quantization
+from engines.model.tensor_files import TensorFiles
+from engines.model.weights import DenseLinear, Float, Linear, QuantizedLinear, StoredRows
 
 Projection = Literal["q", "k", "v", "o", "gate", "up", "down"]
 Norm = Literal["input", "attention_output", "mlp_input", "mlp_output", "query", "key"]

@@ -12,8 +12,8 @@ nodes, TensorRT layers. The pieces know no weights and no sequences.
 
 from typing import Literal, Protocol, TypeVar
 
-from engines.checkpoint import Norm, Projection
-from engines.spec import ModelSpec
+from engines.model.checkpoint import Norm, Projection
+from engines.model.config import ModelSpec
 
 V = TypeVar("V")  # a value of the builder: the name of a tensor, a handle
 NormAt = tuple[int, Norm] | Literal["final"]

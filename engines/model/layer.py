@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engines.checkpoint import NORMS, PROJECTIONS, Checkpoint, Norm, Projection
-from engines.spec import ModelSpec
-from engines.weights import Float
+from engines.model.checkpoint import NORMS, PROJECTIONS, Checkpoint, Norm, Projection
+from engines.model.config import ModelSpec
+from engines.model.weights import Float
 
 # q [T, heads, head_dim], k and v [T, kv_heads, head_dim] -> mixed values [T, heads * head_dim]
 Attend = Callable[[Float, Float, Float], Float]

@@ -5,7 +5,7 @@ The layout is that of Hugging Face checkpoints: dimension i is paired with i + r
 
 import numpy as np
 
-from engines.weights import Float
+from engines.model.weights import Float
 
 
 def rotate(x: Float, cos: Float, sin: Float) -> Float:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from engines.checkpoint import MODULES, PROJECTIONS
-from engines.spec import ModelSpec
+from engines.model.checkpoint import MODULES, PROJECTIONS
+from engines.model.config import ModelSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engines.weights import Float, QuantizedLinear
+from engines.model.weights import Float, QuantizedLinear
 
 SCALE_STEPS = 20  # exponents 0, 1/20 ... 19/20, as published
 CLIP_STEPS = 10  # a range may shrink to half in steps of 5 %, as published

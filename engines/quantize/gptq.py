@@ -8,8 +8,8 @@ import math
 
 import numpy as np
 
-from engines.awq import round_to_nearest
-from engines.weights import Float, QuantizedLinear
+from engines.model.weights import Float, QuantizedLinear
+from engines.quantize.awq import round_to_nearest
 
 DAMPING = 0.01  # of the mean second moment, as published
 _BLOCK = 64  # inputs whose corrections to all later ones are applied together

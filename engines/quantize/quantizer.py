@@ -15,18 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from engines.attention import PagedAttention
-from engines.awq import round_to_nearest, search_clipping, search_input_scale
-from engines.checkpoint import MODULES, PROJECTIONS, Checkpoint, Norm, Projection
+from engines.base import StepBatch
 from engines.errors import RequestError, UnsupportedModel
-from engines.feedback import round_with_feedback, second_moments
-from engines.formats import awq as awq_format
-from engines.layer import DecoderLayer
-from engines.pages import PAGE_TOKENS
-from engines.rope import rotate
-from engines.runtime import StepBatch
-from engines.tensor_files import tensor_names
-from engines.weights import DenseLinear, Float, QuantizedLinear, StoredRows
+from engines.model.attention import PagedAttention
+from engines.model.checkpoint import MODULES, PROJECTIONS, Checkpoint, Norm, Projection
+from engines.model.formats import awq as awq_format
+from engines.model.layer import DecoderLayer
+from engines.model.rope import rotate
+from engines.model.tensor_files import tensor_names
+from engines.model.weights import DenseLinear, Float, QuantizedLinear, StoredRows
+from engines.quantize.awq import round_to_nearest, search_clipping, search_input_scale
+from engines.quantize.gptq import round_with_feedback, second_moments
+from engines.serving.page_table import PAGE_TOKENS
 
 # Projections that share an input, and what the inverse of their scale is folded into.
 _SHARED: tuple[tuple[Projection, ...], ...] = (("q", "k", "v"), ("o",), ("gate", "up"), ("down",))

@@ -1,1 +1,1 @@
-"""One runtime a file; each implements engines.runtime.Runtime."""
+"""One runtime a file; each implements engines.base.Runtime."""

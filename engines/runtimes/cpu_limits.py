@@ -6,8 +6,8 @@ from typing import ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.checkpoint import Checkpoint
 from engines.errors import EngineError
+from engines.model.checkpoint import Checkpoint
 
 Kind = TypeVar("Kind", np.float16, np.float32)
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.base import Runtime, StepBatch
 from engines.errors import EngineError, RuntimeUnavailable
-from engines.pages import PAGE_TOKENS
-from engines.runtime import Runtime, StepBatch
+from engines.serving.page_table import PAGE_TOKENS
 
 _log = logging.getLogger(__name__)
 

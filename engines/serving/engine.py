@@ -19,16 +19,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.drafting import PromptLookup
+from engines.base import Runtime, StepBatch
 from engines.errors import EngineBusy, EngineError, RequestError
-from engines.generation import Delta, Finished, FinishReason, Generation, Metrics
-from engines.pages import PageTable
-from engines.params import SamplingParams
-from engines.runtime import Runtime, StepBatch
-from engines.sampling import SampledToken, sample
-from engines.scheduler import Plan, Scheduler, Work
-from engines.sequence import BACKGROUND, Sequence
-from engines.stream import TextStream
+from engines.serving.detokenizer import TextStream
+from engines.serving.generation import Delta, Finished, FinishReason, Generation, Metrics
+from engines.serving.page_table import PageTable
+from engines.serving.prompt_lookup import PromptLookup
+from engines.serving.sampling import SampledToken, sample
+from engines.serving.sampling_params import SamplingParams
+from engines.serving.scheduler import Plan, Scheduler, Work
+from engines.serving.sequence import BACKGROUND, Sequence
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from engines.errors import EngineError
-from engines.sampling import SampledToken
+from engines.serving.sampling import SampledToken
 
 FinishReason = Literal["stop", "length", "cancelled"]
 

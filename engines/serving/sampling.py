@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.params import SamplingParams
+from engines.serving.sampling_params import SamplingParams
 
 _BLOCK = 128  # values that are first looked at as one, when the largest are sought or a running sum is searched
 _BANNED = -100  # the bias that excludes a token, however likely it is

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engines.errors import RequestError
-from engines.pages import PageTable
-from engines.sequence import Sequence, State
+from engines.serving.page_table import PageTable
+from engines.serving.sequence import Sequence, State
 
 # Steps between two looks at a request that did not fit, if nothing became free meanwhile: the hashes of a long prompt
 # take as long as a small model's step.

@@ -6,9 +6,9 @@ Knows neither the model nor the other sequences. The scheduler moves it between 
 from dataclasses import dataclass, field
 from enum import Enum
 
-from engines.drafting import PromptLookup
-from engines.pages import SequencePages
-from engines.params import SamplingParams
+from engines.serving.page_table import SequencePages
+from engines.serving.prompt_lookup import PromptLookup
+from engines.serving.sampling_params import SamplingParams
 
 INTERACTIVE, BACKGROUND = 0, 1
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.engine import Constraint
 from engines.errors import RequestError, RuntimeUnavailable
-from engines.params import SamplingParams
+from engines.serving.engine import Constraint
+from engines.serving.sampling_params import SamplingParams
 
 if TYPE_CHECKING:
     from llguidance import LLMatcher, LLTokenizer

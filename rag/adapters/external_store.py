@@ -1,9 +1,9 @@
 """Any llama-index vector store (pgvector, Qdrant, Milvus, ...) in the place of Docent's own index.
 
 In: the library, and the store's import path and arguments from the settings. Out: the same methods as
-``rag.vectors.VectorIndex``. The library stays the truth: ``refresh`` pushes the chunks that the store lacks and removes
-those that are gone. What was pushed is remembered in a file; a probe at the start tells whether the store still has it
-(one that lives in memory has not), and if not everything is pushed again.
+``rag.store.faiss_index.VectorIndex``. The library stays the truth: ``refresh`` pushes the chunks that the store lacks
+and removes those that are gone. What was pushed is remembered in a file; a probe at the start tells whether the store
+still has it (one that lives in memory has not), and if not everything is pushed again.
 
 This file is imported only when such a store is configured: importing it costs a second.
 """
@@ -29,7 +29,7 @@ from llama_index.core.vector_stores.types import (
 from numpy.typing import NDArray
 
 from rag.errors import RagError
-from rag.library import Library
+from rag.store.library import Library
 
 _BATCH = 512
 _DOCUMENT_KEY = "docent_document"  # "document_id" is taken by llama-index

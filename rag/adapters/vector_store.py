@@ -34,16 +34,16 @@ from llama_index.core.vector_stores.utils import (
 from numpy.typing import NDArray
 
 from rag.errors import LibraryError
-from rag.fuse import fuse
-from rag.library import Library
-from rag.library_writer import FileState, LibraryWriter
-from rag.lock import writing
 from rag.protocols import Embedder
+from rag.retrieve.fuse import fuse
+from rag.store.faiss_index import VectorIndex
+from rag.store.library import Library
+from rag.store.lock import writing
+from rag.store.writer import FileState, LibraryWriter
 from rag.types import Block, Chunk, Document, ParsedDocument
-from rag.vectors import VectorIndex
 
 _PREFIX = "llama-index://"
-_CANDIDATES = 100  # of each leg in hybrid mode, as in rag.retrieve
+_CANDIDATES = 100  # of each leg in hybrid mode, as in rag.retrieve.retriever
 _KEYWORD_DEPTH = 10_000  # keyword hits looked through when a filter applies after them
 _TABLE = """CREATE TABLE IF NOT EXISTS llama_nodes (
     chunk_id INTEGER PRIMARY KEY REFERENCES chunks (id) ON DELETE CASCADE,

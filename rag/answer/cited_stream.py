@@ -7,11 +7,12 @@ entry for each ``[n]`` in the text, in order. Knows nothing of models and prompt
 import re
 from collections.abc import Iterable, Mapping
 
-from rag.cite import SUPPORTED, Locate, Marker, MarkerParser, Numbering, citation_for, strip_markers, support
+from rag.answer.citations import SUPPORTED, Locate, Numbering, citation_for, support
 from rag.protocols import Embedder
-from rag.sentences import cached_sentences, split_sentences
+from rag.text.markers import Marker, MarkerParser, strip_markers
+from rag.text.sentences import cached_sentences, split_sentences
+from rag.text.words import content_stems, match, prefixes_of, stems, weight
 from rag.types import Citation, Passage
-from rag.words import content_stems, match, prefixes_of, stems, weight
 
 UNSUPPORTED = "[?]"
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.answer.reading import Found
 from rag.protocols import Embedder
-from rag.question import Question, respelled, type_evidence
-from rag.reading import Found
-from rag.sentences import asks, cached_sentences, is_header_row, is_label, is_list_item, is_table_row, skip_marker
-from rag.stop_words import STOP_WORDS
+from rag.query.query import Question, respelled, type_evidence
+from rag.text.sentences import asks, cached_sentences, is_header_row, is_label, is_list_item, is_table_row, skip_marker
+from rag.text.stop_words import STOP_WORDS
+from rag.text.words import RARE, match, prefixes_of, stems
 from rag.types import Passage
-from rag.words import RARE, match, prefixes_of, stems
 
 SENTENCES_EMBEDDED = 16  # the lexically best sentences of all passages; a batch of them takes about 40 ms on two cores
 _EMBEDDED_CHARS = 400  # of a sentence; the embedder's time grows with its length

@@ -12,16 +12,25 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from rag.cite import Locate, Numbering, citation_for
-from rag.evidence import Candidate, found_features, found_probability, holds, rank_sentences
-from rag.overview import overview
+from rag.answer.citations import Locate, Numbering, citation_for
+from rag.answer.evidence import Candidate, found_features, found_probability, holds, rank_sentences
+from rag.answer.quote import (
+    LONGEST_QUOTE,
+    PARAGRAPH,
+    cut,
+    is_closed,
+    paragraph_end,
+    readable,
+    with_items,
+    with_siblings,
+)
+from rag.answer.reading import Found, SpanReader, find_spans
+from rag.answer.summary import overview
 from rag.protocols import Embedder
-from rag.question import Question, analyse, is_english, with_news_first
-from rag.quote import LONGEST_QUOTE, PARAGRAPH, cut, is_closed, paragraph_end, readable, with_items, with_siblings
-from rag.reading import Found, SpanReader, find_spans
-from rag.sentences import cached_sentences
+from rag.query.query import Question, analyse, is_english, with_news_first
+from rag.text.sentences import cached_sentences
+from rag.text.words import stem, weight, words
 from rag.types import Answer, AnswerEvent, Citation, Passage, Span, TextDelta, Turn
-from rag.words import stem, weight, words
 
 NOT_FOUND = "I could not find this in your documents."
 FOUND_AT = 0.3  # probability; benchmarks/answers.py prints what it refuses rightly and wrongly

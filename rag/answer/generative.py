@@ -9,10 +9,10 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import Protocol
 
-from rag.answer import NOT_FOUND
-from rag.cite import Locate
-from rag.cited_stream import CitedStream
-from rag.prompt import Message, build_prompt
+from rag.answer.citations import Locate
+from rag.answer.cited_stream import CitedStream
+from rag.answer.extractive import NOT_FOUND
+from rag.answer.prompt import Message, build_prompt
 from rag.protocols import Embedder
 from rag.types import Answer, AnswerEvent, Passage, TextDelta, Turn
 

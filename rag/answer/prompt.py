@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from rag.errors import RagError
-from rag.sentences import cached_sentences
+from rag.text.sentences import cached_sentences
 from rag.types import Passage, Turn
 
 NOT_FOUND_REPLY = "I could not find this in your documents."

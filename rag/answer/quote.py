@@ -5,7 +5,7 @@ What is shown may differ from what is cited; the citation keeps the exact span. 
 
 import re
 
-from rag.sentences import asks, cached_sentences, is_list_item, is_table_row, skip_marker
+from rag.text.sentences import asks, cached_sentences, is_list_item, is_table_row, skip_marker
 
 LONGEST_QUOTE = 420  # characters shown of one sentence
 _LONGEST_LIST = 900  # characters of a list that is quoted whole

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from rag.protocols import Reranker
-from rag.sentences import cached_sentences
+from rag.text.sentences import cached_sentences
 from rag.types import Passage
 
 WINDOW = 1100  # characters, about 240 tokens of English, a chunk's length: the reader was trained on such
@@ -35,7 +35,7 @@ class SpanRead(Protocol):
 
 
 class SpanReader(Protocol):
-    """``rag.reader_model.ReaderReranker``, or a fake."""
+    """``rag.models.extractive_reader.ReaderReranker``, or a fake."""
 
     def read(self, question: str, passages: Sequence[Passage]) -> Sequence[SpanRead]:
         """One reading a passage, in the passages' order."""

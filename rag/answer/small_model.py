@@ -4,7 +4,7 @@
       -> none: refused, without asking the model
       -> a sentence that can be read alone, a list, a table, an overview, another language: the quotes
       -> else the model words a sentence from the passages and the span that was read
-           -> checked (rag.checked): the sentence, else the quotes
+           -> checked (rag.answer.verify): the sentence, else the quotes
 
 A small model is right less often than the sentence it was given, so it is asked where that sentence leans on others,
 is long or is none. Nothing of it is shown before it was checked, and nothing that was shown is taken back. Knows no
@@ -16,17 +16,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from rag.answer import LEANS_BACK, Choice, ExtractiveAnswerer, Quote, span_within
-from rag.checked import Checked, checked_reply, rambles
-from rag.cite import Locate, Numbering, citation_for, tell_markers
-from rag.cited_stream import best_quote
-from rag.generate import TextGenerator
-from rag.nano_prompt import ANSWER_TOKENS, PROMPT_TOKENS, Hint, build_nano_prompt
+from rag.answer.citations import Locate, Numbering, citation_for
+from rag.answer.cited_stream import best_quote
+from rag.answer.extractive import LEANS_BACK, Choice, ExtractiveAnswerer, Quote, span_within
+from rag.answer.generative import TextGenerator
+from rag.answer.quote import is_closed, readable
+from rag.answer.reading import Found, windows_of
+from rag.answer.small_model_prompt import ANSWER_TOKENS, PROMPT_TOKENS, Hint, build_nano_prompt
+from rag.answer.verify import Checked, checked_reply, rambles
 from rag.protocols import Embedder
-from rag.question import analyse, is_english
-from rag.quote import is_closed, readable
-from rag.reading import Found, windows_of
-from rag.sentences import is_list_item, is_table_row
+from rag.query.query import analyse, is_english
+from rag.text.markers import tell_markers
+from rag.text.sentences import is_list_item, is_table_row
 from rag.types import Answer, AnswerEvent, Citation, Passage, TextDelta, Turn
 
 _PASSAGES = 3  # given to the model, a window of each

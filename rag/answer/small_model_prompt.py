@@ -5,17 +5,18 @@
     user     the question; under it what the reader found, if there is a reader
 
 A model asks for these prompts by ``"prompt": "docent-nano/1"`` in the ``docent.json`` of its folder; any other model
-gets ``rag.prompt``. The training data is made with these very functions. Knows no model; it is told how to count.
+gets ``rag.answer.prompt``. The training data is made with these very functions. Knows no model; it is told how to
+count.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from rag.answer.prompt import REFERENCE, CountTokens, Message, Prompt, block, in_document_order, without_references
 from rag.errors import RagError
-from rag.prompt import REFERENCE, CountTokens, Message, Prompt, block, in_document_order, without_references
-from rag.sentences import cached_sentences
+from rag.text.sentences import cached_sentences
+from rag.text.words import content_stems
 from rag.types import Passage, Turn
-from rag.words import content_stems
 
 NANO_STYLE = "docent-nano/1"
 PROMPT_TOKENS = 1000  # of an answer's prompt: what it was tuned with, and what a CPU reads in about a second

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from rag.protocols import Embedder
-from rag.question import Question
-from rag.sentences import cached_sentences, is_table_row, skip_marker
+from rag.query.query import Question
+from rag.text.sentences import cached_sentences, is_table_row, skip_marker
+from rag.text.words import stems
 from rag.types import Passage
-from rag.words import stems
 
 SENTENCES = 3
 _EMBEDDED = 24  # sentences compared with each other

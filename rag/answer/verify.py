@@ -9,13 +9,14 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 
-from rag.cite import strip_markers, support
-from rag.cited_stream import REFUSAL
+from rag.answer.citations import support
+from rag.answer.cited_stream import REFUSAL
 from rag.protocols import Embedder
-from rag.question import names_in
-from rag.sentences import split_sentences
+from rag.query.query import names_in
+from rag.text.markers import strip_markers
+from rag.text.sentences import split_sentences
+from rag.text.words import content_stems, fold, match, prefixes_of, stem, stems, words
 from rag.types import Passage
-from rag.words import content_stems, fold, match, prefixes_of, stem, stems, words
 
 _MARKER = re.compile(r"\[(\d{1,3})\]")
 _MARKERS = re.compile(r"(?:\s*\[\d{1,3}\])+")

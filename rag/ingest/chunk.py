@@ -13,9 +13,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import PurePath
 
-from rag.sentences import split_sentences
+from rag.text.context import shortened
+from rag.text.sentences import split_sentences
 from rag.types import Block, Chunk, ParsedDocument
 
 CountTokens = Callable[[Sequence[str]], list[int]]
@@ -23,11 +23,8 @@ CountTokens = Callable[[Sequence[str]], list[int]]
 TARGET_TOKENS = 220
 
 _MIN_UNIT = 6  # tokens; smaller neighbours of one paragraph are joined before the search, which bounds its width
-_MAX_CONTEXT = 160  # characters of title and headings that go with a chunk
-_MAX_LABEL = 80  # characters of one heading or table header in it
 _CHARS_PER_TOKEN = 10  # a text is never counted shorter than this: long runs of one character are a single token
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
-_GAPS = re.compile(r"[_\s]+")
 _WORD_RUN = re.compile(r"\S+")
 
 
@@ -69,39 +66,6 @@ def chunk_document(
     for ordinal, (first, last) in enumerate(pairwise(cuts)):
         chunks.append(_chunk(document.text, units[first:last], ordinal))
     return chunks
-
-
-def context_of(title: str, heading_path: Sequence[str]) -> str:
-    """One line that says where a chunk stands; put before its text for embedding and keyword search only.
-
-    ``title`` is the document's title or, better, its ``document_label``.
-    """
-    parts: list[str] = []
-    for part in (title, *heading_path):
-        label = _label(part)
-        if label and label not in parts:
-            parts.append(label)
-    while len(parts) > 2 and sum(map(len, parts)) > _MAX_CONTEXT:
-        del parts[1]  # the title and the nearest heading say most
-    return " > ".join(parts)
-
-
-def document_label(path: str, title: str) -> str:
-    """What to call a document in a context: the file's name and its title, for people put the company, the year or the
-    customer into either. ``path`` may be a URL, whose last part says nothing."""
-    name = PurePath(path).stem.encode("utf-8", "replace").decode()  # a file name need not be valid Unicode
-    stem = "" if "://" in path else _GAPS.sub(" ", name).strip()
-    title = _GAPS.sub(" ", title).strip()
-    if stem.casefold() in title.casefold():
-        return title
-    if not title or title.casefold() in stem.casefold():
-        return stem
-    return f"{stem}: {_label(title)}"
-
-
-def _label(text: str) -> str:
-    label = " ".join(text.split())
-    return label if len(label) <= _MAX_LABEL else label[: _MAX_LABEL - 1].rstrip() + "…"
 
 
 def _chunk(text: str, units: Sequence[_Unit], ordinal: int) -> Chunk:
@@ -159,7 +123,7 @@ def _outline(document: ParsedDocument) -> Iterator[tuple[Block, tuple[str, ...]]
             if given is block and block.kind == "heading" and (block.label or first < last):
                 while headings and headings[-1][0] >= max(1, block.level):
                     headings.pop()
-                headings.append((max(1, block.level), _label(block.label or text[first:last])))
+                headings.append((max(1, block.level), shortened(block.label or text[first:last])))
             if first < last:
                 trimmed = Block(
                     first, last, given.kind, given.level, given.page, given.start_s, given.end_s, given.label
@@ -215,7 +179,7 @@ def _priced(text: str, before: _Unit | None, span: tuple[int, int, int], block: 
     elif before is not None and before.block.start == block.start:
         seam = _COSTS.inside_table if block.kind in ("table", "list", "code") else _COSTS.inside_paragraph
     if block.kind == "table" and start > block.start:
-        header = _label(_first_line(text, block))
+        header = shortened(_first_line(text, block))
     return _Unit(start, end, tokens, block, path, seam, join, header)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from rag.scan import Patterns, Trouble
+from rag.ingest.scan import Patterns, Trouble
 from rag.types import Document, DocumentStatus, ParsedDocument, Source
 
 
@@ -65,7 +65,7 @@ class Video(Protocol):
 
 
 class VideoReader(Protocol):
-    """What a sync needs of ``rag.youtube.YouTubeReader``."""
+    """What a sync needs of ``rag.ingest.youtube.YouTubeReader``."""
 
     def videos(self, url: str) -> Sequence[Video]: ...
 

@@ -13,11 +13,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.chunk import chunk_document, context_of, document_label
-from rag.library import Library
-from rag.library_writer import FileState, LibraryWriter
+from rag.ingest.chunk import chunk_document
+from rag.ingest.events import SyncEvent, SyncSettings
 from rag.protocols import Embedder
-from rag.sync_types import SyncEvent, SyncSettings
+from rag.store.library import Library
+from rag.store.writer import FileState, LibraryWriter
+from rag.text.context import context_of, document_label
 from rag.types import Chunk, ParsedDocument
 
 _FIRST_BATCH = 16  # chunks; each batch is twice as large as the one before, up to SyncSettings.embed_chunks

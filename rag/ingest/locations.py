@@ -39,7 +39,7 @@ def normal_location(location: str) -> tuple[Literal["folder", "file", "youtube"]
 def _youtube(location: str) -> str | None:
     if "youtu" not in location.lower():
         return None
-    from rag.youtube import parse_url, video_url
+    from rag.ingest.youtube import parse_url, video_url
 
     target = parse_url(location)
     if target is None:

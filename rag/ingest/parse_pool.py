@@ -22,8 +22,8 @@ from typing import Any, BinaryIO, cast
 import psutil
 
 from rag.errors import ReadError, SkippedError
-from rag.parse_worker import OUT_OF_MEMORY, content_hash, read_frame, write_frame
-from rag.schema import path_key
+from rag.ingest.parse_worker import OUT_OF_MEMORY, content_hash, read_frame, write_frame
+from rag.store.schema import path_key
 from rag.types import Block, ParsedDocument
 
 _log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 # -I: neither the current folder nor PYTHON* variables decide what the child imports; it gets our own search path.
 _BOOTSTRAP = (
     "import json, sys; a = json.loads(sys.argv[1]); sys.path[:] = a['path']; "
-    "from rag.parse_worker import main; main(a['reader'], a['address_space'])"
+    "from rag.ingest.parse_worker import main; main(a['reader'], a['address_space'])"
 )
 
 
@@ -54,7 +54,7 @@ class ParseLimits:
 class ReadResult:
     """``document``, or the ``error`` in its place. ``changed``: the file was written to while it was read, so that
     there is neither. ``content_hash`` is empty when the file could not be opened
-    and ``rag.parse_worker.UNREAD`` when it was skipped."""
+    and ``rag.ingest.parse_worker.UNREAD`` when it was skipped."""
 
     path: str
     size: int = 0
@@ -68,7 +68,7 @@ class ReadResult:
 class ParsePool:
     """Holds limits and the name of the reader; processes live only while ``read_all`` runs."""
 
-    def __init__(self, limits: ParseLimits = ParseLimits(), reader_module: str = "rag.readers.registry") -> None:
+    def __init__(self, limits: ParseLimits = ParseLimits(), reader_module: str = "rag.parsers.registry") -> None:
         self.limits = limits
         self.reader_module = reader_module
 

@@ -1,12 +1,12 @@
 """The child process that reads files: requests on stdin, documents on stdout, nothing else.
 
-    request:  path                    (UTF-8 with surrogates passed, see rag.schema.path_key)
+    request:  path                    (UTF-8 with surrogates passed, see rag.store.schema.path_key)
     reply:    JSON: {"size", "mtime_ns", "hash"} of the version that was read, with "document" or "error", "remedy" and
               "skipped"; or {"changed": true} when the file was written to meanwhile
 
 Each message is a length (8 bytes, big endian) and that many bytes. The reader (a module with ``read(path)``) and the
 limit on memory come as arguments. What a library prints goes to stderr. The process ends when its stdin does, even in
-the middle of a file. It knows nothing of the library; ``rag.parse_pool`` starts, times and kills it.
+the middle of a file. It knows nothing of the library; ``rag.ingest.parse_pool`` starts, times and kills it.
 """
 
 import contextlib

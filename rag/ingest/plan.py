@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rag.parse_worker import UNREAD, content_hash
-from rag.scan import FoundFile, Scan, Trouble
-from rag.sync_types import SyncSettings
+from rag.ingest.events import SyncSettings
+from rag.ingest.parse_worker import UNREAD, content_hash
+from rag.ingest.scan import FoundFile, Scan, Trouble
 from rag.types import Document
 
 

@@ -2,9 +2,9 @@
 
     sources -> scan -> plan -> read (child processes) -> chunk -> embed -> library
 
-In: sources. Out: events while it runs and a report. One process at a time (``rag.lock``). Whatever ends a sync, what
-was committed stays and the next one goes on from there. When the embedder has changed, the stored vectors go at once
-and are made again at the end of the sync, in batches; until then those chunks are found by keyword alone.
+In: sources. Out: events while it runs and a report. One process at a time (``rag.store.lock``). Whatever ends a sync,
+what was committed stays and the next one goes on from there. When the embedder has changed, the stored vectors go at
+once and are made again at the end of the sync, in batches; until then those chunks are found by keyword alone.
 """
 
 import contextlib
@@ -17,18 +17,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from rag.chunk import context_of, document_label
 from rag.errors import RagError, ReadError, SkippedError, SourceError
-from rag.library import Library
-from rag.library_writer import FileState, LibraryWriter
-from rag.locations import normal_location
-from rag.lock import writing
-from rag.parse_pool import ParsePool, ReadResult, printable
+from rag.ingest.events import SyncEvent, SyncReport, SyncSettings, Video, VideoReader
+from rag.ingest.index_batch import Cancelled, Stage
+from rag.ingest.locations import normal_location
+from rag.ingest.parse_pool import ParsePool, ReadResult, printable
+from rag.ingest.plan import Plan, make_plan
+from rag.ingest.scan import FoundFile, Scan, Trouble, scan
 from rag.protocols import Embedder
-from rag.scan import FoundFile, Scan, Trouble, scan
-from rag.sync_plan import Plan, make_plan
-from rag.sync_stage import Cancelled, Stage
-from rag.sync_types import SyncEvent, SyncReport, SyncSettings, Video, VideoReader
+from rag.store.library import Library
+from rag.store.lock import writing
+from rag.store.writer import FileState, LibraryWriter
+from rag.text.context import context_of, document_label
 from rag.types import Document, ParsedDocument, Source
 
 __all__ = ["SyncEvent", "SyncReport", "SyncSettings", "Syncer"]

@@ -37,8 +37,8 @@ from youtube_transcript_api import (
 )
 
 from rag.errors import ReadError, SkippedError, SourceError
-from rag.readers.builder import DocumentBuilder
-from rag.readers.captions import Caption, add_captions
+from rag.parsers.builder import DocumentBuilder
+from rag.parsers.captions import Caption, add_captions
 from rag.types import ParsedDocument
 
 logger = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 A model's folder holds ``model.onnx`` (or ``onnx/model.onnx``) and ``tokenizer.json``; beside them, where they apply,
 ``sentence_bert_config.json`` (longest input), ``1_Pooling/config.json`` (needed when the graph ends in token
 vectors) and ``config_sentence_transformers.json`` (prompts put before questions and passages). Docent's own model
-(``rag/models/all-MiniLM-L6-v2``, made by ``training/convert_embedder.py``) pools inside the graph.
+(``rag/models/weights/all-MiniLM-L6-v2``, made by ``training/embedder/convert.py``) pools inside the graph.
 
 This file does not know what the texts are or where the vectors go. An ``OnnxEmbedder`` may be used from several
 threads.
@@ -23,7 +23,7 @@ from tokenizers import Tokenizer
 
 from rag.errors import ModelFilesError
 
-SHIPPED_MODEL = Path(__file__).parent / "models" / "all-MiniLM-L6-v2"
+SHIPPED_MODEL = Path(__file__).parent / "weights" / "all-MiniLM-L6-v2"
 
 MAX_TOKENS = 256  # chunks hold about 220; a longer input would cost more and dilute the vector
 _BATCH_TOKENS = 2048  # padded tokens a run: activations of that many fit the caches of a desktop processor

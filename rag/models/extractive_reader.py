@@ -18,8 +18,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
-from rag.chunk import context_of
 from rag.errors import ModelFilesError
+from rag.text.context import context_of
 from rag.types import Hit, Passage
 
 QUESTION_TOKENS, CONTEXT_TOKENS, MAX_TOKENS = 64, 24, 384  # as in training
@@ -102,7 +102,7 @@ class ReaderReranker:
         for name in ("reader.onnx", "tokenizer.json", "calibration.json"):
             if not (folder / name).is_file():
                 raise ModelFilesError(
-                    f"{folder} lacks {name}. Make it with training/export_reader.py, or set retrieval.reranker to null."
+                    f"{folder} lacks {name}. Make it with training/reader/export.py, or set retrieval.reranker to null."
                 )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or 0

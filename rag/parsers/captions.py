@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from rag.readers.builder import DocumentBuilder, one_line
+from rag.parsers.builder import DocumentBuilder, one_line
 
 _AIM_S = 12.0  # from here on a block ends with its sentence
 _MAX_S = 30.0  # here it ends anyway

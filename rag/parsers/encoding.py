@@ -10,7 +10,7 @@ import unicodedata
 from typing import NamedTuple
 
 from rag.errors import SkippedError
-from rag.readers.legacy_encoding import legacy_encoding
+from rag.parsers.legacy_encoding import legacy_encoding
 
 NOT_TEXT = "The file holds binary data, not text."
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from rag.errors import ReadError, SkippedError
-from rag.readers.builder import NO_TEXT
-from rag.readers.sniff import Sniffed, sniff
+from rag.parsers.builder import NO_TEXT
+from rag.parsers.sniff import Sniffed, sniff
 from rag.types import ParsedDocument
 
 if TYPE_CHECKING:  # it imports numpy, which the command line does not need to list suffixes
@@ -28,27 +28,33 @@ class Kind(NamedTuple):
 
 
 KINDS: dict[str, Kind] = {
-    "pdf": Kind("pdf", "application/pdf", "a PDF"),
+    "pdf": Kind("pdf.parser", "application/pdf", "a PDF"),
     "docx": Kind(
-        "docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "a Word document (.docx)"
+        "office.docx",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "a Word document (.docx)",
     ),
-    "doc": Kind("doc", "application/msword", "a Word 97-2003 document (.doc)"),
-    "odt": Kind("odt", "application/vnd.oasis.opendocument.text", "an OpenDocument text (.odt)"),
-    "epub": Kind("epub", "application/epub+zip", "an EPUB book"),
+    "doc": Kind("office.doc", "application/msword", "a Word 97-2003 document (.doc)"),
+    "odt": Kind("office.odt", "application/vnd.oasis.opendocument.text", "an OpenDocument text (.odt)"),
+    "epub": Kind("markup.epub", "application/epub+zip", "an EPUB book"),
     "pptx": Kind(
-        "pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation", "a presentation (.pptx)"
+        "office.pptx",
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        "a presentation (.pptx)",
     ),
-    "xlsx": Kind("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "a workbook (.xlsx)"),
-    "rtf": Kind("rtf", "application/rtf", "an RTF document"),
-    "html": Kind("html", "text/html", "a web page"),
-    "xml": Kind("xml", "application/xml", "an XML file"),
-    "csv": Kind("csv", "text/csv", "a table in text form"),
-    "eml": Kind("eml", "message/rfc822", "an e-mail"),
-    "subtitles": Kind("subtitles", "text/vtt", "a subtitle file"),
-    "markdown": Kind("markdown", "text/markdown", "a Markdown file"),
-    "source_code": Kind("source_code", "text/x-source", "source code"),
-    "notebook": Kind("notebook", "application/x-ipynb+json", "a Jupyter notebook"),
-    "text": Kind("text", "text/plain", "plain text"),
+    "xlsx": Kind(
+        "office.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "a workbook (.xlsx)"
+    ),
+    "rtf": Kind("office.rtf", "application/rtf", "an RTF document"),
+    "html": Kind("markup.html", "text/html", "a web page"),
+    "xml": Kind("markup.xml", "application/xml", "an XML file"),
+    "csv": Kind("plain.csv", "text/csv", "a table in text form"),
+    "eml": Kind("markup.eml", "message/rfc822", "an e-mail"),
+    "subtitles": Kind("plain.subtitles", "text/vtt", "a subtitle file"),
+    "markdown": Kind("markup.markdown", "text/markdown", "a Markdown file"),
+    "source_code": Kind("plain.source_code", "text/x-source", "source code"),
+    "notebook": Kind("plain.notebook", "application/x-ipynb+json", "a Jupyter notebook"),
+    "text": Kind("plain.text", "text/plain", "plain text"),
 }
 
 _SUFFIXES_OF: dict[str, str] = {
@@ -91,7 +97,7 @@ def read(path: Path) -> ParsedDocument:
     """The document in ``path``. Raises SkippedError for a kind that is not read, ReadError for a broken file."""
     try:
         kind, warning = _resolve(path)
-        reader = cast("Reader", importlib.import_module(f"rag.readers.{KINDS[kind].module}").read)
+        reader = cast("Reader", importlib.import_module(f"rag.parsers.{KINDS[kind].module}").read)
         document = reader(path)
     except FileNotFoundError as error:
         raise ReadError("The file is no longer there.") from error

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
-from rag.stop_words import ENGLISH, OTHERS, STOP_WORDS
+from rag.text.stop_words import ENGLISH, OTHERS, STOP_WORDS
+from rag.text.words import RARE, content_stems, fold, match, prefixes_of, stem, weight, words
 from rag.types import Turn
-from rag.words import RARE, content_stems, fold, match, prefixes_of, stem, weight, words
 
 Expected = Literal["person", "date", "number", "place", "reason", "definition", "list", "any"]
 

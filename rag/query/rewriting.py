@@ -8,12 +8,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rag.cite import strip_markers
-from rag.question import analyse
-from rag.referent import Phrase, names, phrases, years
-from rag.sentences import split_sentences
+from rag.query.query import analyse
+from rag.query.referent import Phrase, names, phrases, years
+from rag.text.markers import strip_markers
+from rag.text.sentences import split_sentences
+from rag.text.words import content_stems, fold, stem
 from rag.types import Turn
-from rag.words import content_stems, fold, stem
 
 _TURNS = 6  # earlier exchanges looked at
 _FADING = 0.8  # what a phrase still counts one exchange later

@@ -7,14 +7,14 @@ budget. A passage's text is exactly ``document_text[start:end]``. This file does
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from rag.sentences import split_sentences
+from rag.text.sentences import split_sentences
 from rag.types import Chunk, Hit, Passage
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 
 
 class Texts(Protocol):
-    """What of ``rag.library.Library`` is read here."""
+    """What of ``rag.store.library.Library`` is read here."""
 
     def document_text(self, document_id: int) -> str: ...
     def chunk_range(self, document_id: int, first_ordinal: int, last_ordinal: int) -> list[Chunk]: ...

@@ -1,12 +1,12 @@
 """A question and texts in, a number from 0 to 1 for each out: how much of the question stands close together in it.
 
 BM25 counts words wherever they stand in a chunk; an answer has them within a sentence or two. Each of the question's
-words weighs what ``rag.words`` says of its rarity, and the best stretch of WINDOW words counts.
+words weighs what ``rag.text.words`` says of its rarity, and the best stretch of WINDOW words counts.
 """
 
 from collections.abc import Iterable
 
-from rag.words import content_stems, stems, weight
+from rag.text.words import content_stems, stems, weight
 
 WINDOW = 45  # words: about two sentences; 30 and 60 were measured alike
 

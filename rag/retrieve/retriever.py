@@ -15,10 +15,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.fuse import fuse
 from rag.protocols import Embedder, Reranker
-from rag.proximity import proximity
-from rag.segments import to_passages
+from rag.retrieve.fuse import fuse
+from rag.retrieve.passages import to_passages
+from rag.retrieve.proximity import proximity
 from rag.types import Chunk, Document, Filter, Hit, Passage
 
 _EVERYTHING = Filter()
@@ -42,7 +42,7 @@ class RetrievalSettings:
 
 
 class DenseIndex(Protocol):
-    """The dense leg: ``rag.vectors.VectorIndex`` or ``rag.external_store.ExternalStore``."""
+    """The dense leg: ``rag.store.faiss_index.VectorIndex`` or ``rag.adapters.external_store.ExternalStore``."""
 
     @property
     def embedder_name(self) -> str | None: ...
@@ -53,7 +53,7 @@ class DenseIndex(Protocol):
 
 
 class ChunkLibrary(Protocol):
-    """What of ``rag.library.Library`` is read here."""
+    """What of ``rag.store.library.Library`` is read here."""
 
     def chunks(self, ids: Sequence[int]) -> dict[int, tuple[Chunk, Document]]: ...
     def chunk_range(self, document_id: int, first_ordinal: int, last_ordinal: int) -> list[Chunk]: ...

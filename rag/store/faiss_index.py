@@ -44,7 +44,7 @@ Ids = NDArray[np.int64]
 
 
 class VectorSource(Protocol):
-    """What of ``rag.library.Library`` is read here."""
+    """What of ``rag.store.library.Library`` is read here."""
 
     @property
     def generation(self) -> int: ...

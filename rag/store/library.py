@@ -2,7 +2,7 @@
 
 In: the path of the SQLite file. Out: the nouns of ``rag.types`` and NumPy arrays. A ``Library`` may be used from
 several threads (one connection each) and while another process writes: every call sees the last committed state.
-Writing is ``rag.library_writer``'s; this file knows nothing of files on disk, embedding models or FAISS.
+Writing is ``rag.store.writer``'s; this file knows nothing of files on disk, embedding models or FAISS.
 """
 
 import json
@@ -20,8 +20,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from rag import keyword, schema
 from rag.errors import LibraryError
+from rag.store import full_text as keyword
+from rag.store import schema
 from rag.types import Chunk, Document, Filter, Source
 
 _BATCH = 4096  # embeddings a batch; 3 MiB at 384 dimensions

@@ -1,6 +1,6 @@
 """Writing the library: every change is one transaction, whole or not at all.
 
-In: parsed, chunked and embedded documents, or what became of a file. Out: rows. The caller holds ``rag.lock`` and
+In: parsed, chunked and embedded documents, or what became of a file. Out: rows. The caller holds ``rag.store.lock`` and
 groups changes in ``transaction``. This file knows nothing of files on disk, readers or models.
 """
 
@@ -15,9 +15,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.keyword import bigrams_of
-from rag.library import Library, folder_range
-from rag.schema import path_key
+from rag.store.full_text import bigrams_of
+from rag.store.library import Library, folder_range
+from rag.store.schema import path_key
 from rag.types import Block, Chunk, ParsedDocument, Source
 
 

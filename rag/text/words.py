@@ -11,7 +11,7 @@ from collections.abc import Iterable, Set
 from functools import lru_cache
 from pathlib import Path
 
-from rag.stop_words import ASKING, STOP_WORDS
+from rag.text.stop_words import ASKING, STOP_WORDS
 
 RARE = 8.5  # weight of a word outside the table: natural log of paragraphs per paragraph that holds it, rounded up
 NUMBER = 6.0  # weight of a number

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.assistant import Assistant
-from app.config import ModelSettings, Settings
+from app.settings.model import ModelSettings, Settings
 from tests.app.fakes import LightParts
 
 DOCUMENTS = {

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from app.parts import Parts
+from app.wiring import Parts
+from rag.answer.reading import RankingReader
 from rag.protocols import Embedder
-from rag.reading import RankingReader
 
 _DIMENSION = 64
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from app.assistant import Assistant
-from app.config import Settings
 from app.errors import UnknownDocument, UsageError
 from app.events import Answered, Retrieved
+from app.settings.model import Settings
 from rag.errors import RagError, SourceError
 from rag.protocols import Answerer
 from rag.types import Answer, AnswerEvent, Filter, Passage, TextDelta, Turn

@@ -11,7 +11,7 @@ import pytest
 
 from app.conversations import Conversations
 from app.errors import ConversationError
-from rag.titles import shortened
+from rag.query.titles import shortened
 from rag.types import Answer, Citation, Span
 
 CITATION = Citation(1, 7, "/docs/caf\udce9.pdf", "Café", 3, None, "the “quote”\n", 10, 22, 0.5)

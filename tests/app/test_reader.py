@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from app.api.shapes import answer_json
 from app.assistant import Assistant
-from app.config import RetrievalSettings, Settings
 from app.events import Answered
-from app.json_shapes import answer_json
-from app.parts import Parts
+from app.settings.model import RetrievalSettings, Settings
+from app.wiring import Parts
+from rag.answer.reading import RankingReader
 from rag.errors import ModelFilesError
-from rag.reading import RankingReader
 from rag.types import Hit
 from tests.app.fakes import LightParts
 from tests.rag.fakes import ScriptedReader
@@ -45,7 +45,7 @@ def test_an_answer_names_what_was_read_and_how_sure_that_is(tmp_path: Path, fold
 
 
 def test_a_reader_that_is_not_installed_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.paths.builtin_reader", lambda: tmp_path / "none")
+    monkeypatch.setattr("app.settings.paths.builtin_reader", lambda: tmp_path / "none")
     assert Parts(Settings(data_dir=tmp_path, retrieval=RetrievalSettings(reranker="builtin"))).make_reader() is None
     assert Parts(Settings(data_dir=tmp_path, retrieval=RetrievalSettings(reranker=None))).make_reader() is None
 

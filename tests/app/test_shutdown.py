@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def left(command: str, wait_s: float = 5.0) -> subprocess.CompletedProcess[str]:
     program = f"""
 import sys, threading, time
-from app.leaving import run_and_leave
+from app.shutdown import run_and_leave
 
 def start(work):
     threading.Thread(target=work, name="docent-test", daemon=True).start()

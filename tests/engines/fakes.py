@@ -11,8 +11,8 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.pages import PAGE_TOKENS
-from engines.runtime import StepBatch
+from engines.base import StepBatch
+from engines.serving.page_table import PAGE_TOKENS
 
 VOCABULARY = 256
 

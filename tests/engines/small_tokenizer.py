@@ -2,7 +2,7 @@
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from engines.tokenizer import ModelTokenizer
+from engines.model.tokenizer import ModelTokenizer
 
 EOS = "<|end|>"
 VOCABULARY = 320

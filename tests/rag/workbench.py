@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rag.library import Library
-from rag.parse_pool import ParseLimits, ParsePool
-from rag.sync import Syncer, SyncEvent, SyncReport, SyncSettings
+from rag.ingest.parse_pool import ParseLimits, ParsePool
+from rag.ingest.sync import Syncer, SyncEvent, SyncReport, SyncSettings
+from rag.store.library import Library
 from rag.types import Document
 from tests.rag.fakes import FakeEmbedder
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training import backends, metrics
-from training.cloze import BLANK, cloze_questions
-from training.corpus import read_squad, sentences, split_articles, wiki_sections
-from training.prepare_squad import flatten, lacks, mine, plain
-from training.search import fuse, keyword_search
-from training.store import Ragged, Shape, Store, answer_places, batches, token_span
+from training.data.cloze import BLANK, cloze_questions
+from training.data.corpus import read_squad, sentences, split_articles, wiki_sections
+from training.data.prepare_squad import flatten, lacks, mine, plain
+from training.data.search import fuse, keyword_search
+from training.data.store import Ragged, Shape, Store, answer_places, batches, token_span
+from training.evaluate import backends, metrics
 
 
 def test_the_splits_share_no_article(tmp_path: Path) -> None:

@@ -9,8 +9,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the training recipes need torch")
 
-from training.cut_reader import lower_part  # noqa: E402
-from training.encoder import (  # noqa: E402
+from training.data.store import Shape, batches, mask_words  # noqa: E402
+from training.nano.model import Nano, NanoConfig, load_nano, save_nano  # noqa: E402
+from training.nano.muon import orthogonalise  # noqa: E402
+from training.reader.cut import lower_part  # noqa: E402
+from training.reader.encoder import (  # noqa: E402
     Encoder,
     EncoderConfig,
     Reader,
@@ -20,11 +23,8 @@ from training.encoder import (  # noqa: E402
     save_encoder,
     save_reader,
 )
-from training.export_reader import PaddedReader  # noqa: E402
-from training.muon import orthogonalise  # noqa: E402
-from training.nano_model import Nano, NanoConfig, load_nano, save_nano  # noqa: E402
-from training.store import Shape, batches, mask_words  # noqa: E402
-from training.train_reader import Distributions, supervised, tensors  # noqa: E402
+from training.reader.export import PaddedReader  # noqa: E402
+from training.reader.train import Distributions, supervised, tensors  # noqa: E402
 
 from .test_data import small_store  # noqa: E402
 
@@ -85,7 +85,7 @@ def test_the_padded_graph_of_the_lower_layers_equals_the_flat_exit() -> None:
 @pytest.mark.filterwarnings("ignore")  # the exporter warns of its successor
 def test_evened_scales_leave_the_output_and_word_rows_survive_int8(tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
-    from training.export_reader import quantise, write_graph
+    from training.reader.export import quantise, write_graph
 
     torch.manual_seed(0)
     module = PaddedReader(Reader(replace(TOY, vocab_size=30522)).eval())
@@ -126,7 +126,7 @@ def test_layers_are_stacked_in_the_order_asked(tmp_path: Path) -> None:
 def test_training_runs_with_stacked_layers_an_exit_hidden_words_and_a_teacher(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from training import train_reader
+    from training.reader import train as train_reader
 
     config = replace(TOY, vocab_size=30522)
     (tmp_path / "config.json").write_text(json.dumps(asdict(config)))
@@ -160,7 +160,7 @@ def test_hidden_words_leave_the_answer_and_can_be_restored() -> None:
 
 
 def test_a_reader_picks_spans_of_the_passage(tmp_path: Path) -> None:
-    from training.picking import agreed, keep, reader_spans
+    from training.data.picking import agreed, keep, reader_spans
 
     store = small_store()
     config = replace(TOY, vocab_size=30522)
@@ -198,7 +198,7 @@ def test_cached_decoding_equals_the_full_forward_pass_also_with_padding(tmp_path
 
 
 def test_pretraining_runs_in_a_tiny_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from training import train_nano
+    from training.nano import train as train_nano
 
     np.random.default_rng(0).integers(0, 16384, 4000).astype(np.uint16).tofile(tmp_path / "wikipedia.bin")
     arguments = ["x", "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--minutes", "0.01", "--rows", "2"]

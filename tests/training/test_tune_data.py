@@ -7,22 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag.prompt import NOT_FOUND_REPLY
+from rag.answer.prompt import NOT_FOUND_REPLY
 from rag.types import Turn
-from training.corpus import Article, Paragraph, Question, Section
-from training.evaluate_nano import Case, measure
-from training.nano_tasks import Piece, answer_prompt, cloze_examples
+from training.data.corpus import Article, Paragraph, Question, Section
+from training.evaluate.nano import Case, measure
+from training.nano.tasks import Piece, answer_prompt, cloze_examples
 
 pytest.importorskip("HanTa", reason="making lessons needs HanTa and lemminflect")
 pytest.importorskip("lemminflect", reason="making lessons needs HanTa and lemminflect")
 
-from training.cloze import cloze_questions
-from training.statements import state
-from training.tune_answers import Shelf, answer_examples, asked_of, medquad_examples, trimmed
-from training.tune_data import Lessons
-from training.tune_forms import definition_examples, form_examples
-from training.tune_rewrites import _leaning, held_out_rewrite, rewrite_examples
-from training.tune_texts import title_for, two_sentences
+from training.data.cloze import cloze_questions
+from training.data.statements import state
+from training.nano.tune_answers import Shelf, answer_examples, asked_of, medquad_examples, trimmed
+from training.nano.tune_data import Lessons
+from training.nano.tune_forms import definition_examples, form_examples
+from training.nano.tune_rewrites import _leaning, held_out_rewrite, rewrite_examples
+from training.nano.tune_texts import title_for, two_sentences
 
 BRIDGE = (
     "The Iron Bridge was designed by Ada Moore in 1911. It opened in 1912 and is 91 metres long. Workers built it with "

@@ -8,10 +8,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the training recipes need torch")
 
-from engines.awq import round_to_nearest  # noqa: E402
-from training import tune_nano  # noqa: E402
-from training.nano_model import Nano, load_nano, rounded_int4, save_nano  # noqa: E402
-from training.tune_data import Lessons  # noqa: E402
+from engines.quantize.awq import round_to_nearest  # noqa: E402
+from training.nano import tune as tune_nano  # noqa: E402
+from training.nano.model import Nano, load_nano, rounded_int4, save_nano  # noqa: E402
+from training.nano.tune_data import Lessons  # noqa: E402
 
 from .test_toy_training import TINY  # noqa: E402
 

@@ -79,9 +79,9 @@ def serve(tmp_path: Path) -> Iterator[Callable[[Any], Served]]:
     """Starts the window over an assistant; all of them end with the test."""
     import uvicorn
 
-    from app.config import Settings
-    from app.http import create_api
-    from app.security import LocalOnly
+    from app.api.http import create_api
+    from app.api.security import LocalOnly
+    from app.settings.model import Settings
     from ui.window import mount
 
     running: list[tuple[threading.Thread, list[uvicorn.Server]]] = []

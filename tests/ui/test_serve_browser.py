@@ -12,7 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from app.paths import resource
+from app.settings.paths import resource
 
 pytestmark = [
     pytest.mark.browser,

@@ -13,9 +13,9 @@ from app.events import ConversationInfo, DocumentView
 from rag.types import Filter, Source
 from ui.answering import Progress
 from ui.chat_view import SAMPLE_QUESTIONS, ago, conversations_list, live, sample_questions, welcome
-from ui.desk import ListView, SourceView
 from ui.documents_view import ROWS, documents_list, progress, scope_line
 from ui.source_view import AROUND, gone, located, source
+from ui.state import ListView, SourceView
 from ui.syncing import SyncProgress
 
 INBOX = Path("/data/inbox")

@@ -1,4 +1,5 @@
-"""python -m training.ask --nano out/nano-base --tokenizer out/nano/tokenizer.json --data DATA --out out/data/asked.npz
+"""python -m training.data.ask --nano out/nano-base --tokenizer out/nano/tokenizer.json --data DATA --out
+out/data/asked.npz
 
 Teaches docent-nano to ask: (passage, answer) -> question, on SQuAD's training articles, then lets it ask about answers
 picked from passages of the corpus and stores the question-passage pairs with hard negatives of the same document for
@@ -18,12 +19,12 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from training.corpus import read_jsonl, read_squad, split_articles, wiki_sections
-from training.muon import Muon
-from training.nano_data import context_of, held_out_titles
-from training.nano_model import Nano, load_nano
-from training.picking import agreed, keep, reader_spans
-from training.store import Ragged, Store, answer_places, build_store, load_tokenizer
+from training.data.corpus import read_jsonl, read_squad, split_articles, wiki_sections
+from training.data.picking import agreed, keep, reader_spans
+from training.data.store import Ragged, Store, answer_places, build_store, load_tokenizer
+from training.nano.data import context_of, held_out_titles
+from training.nano.model import Nano, load_nano
+from training.nano.muon import Muon
 
 ANSWER = re.compile(
     r"\b[A-Z][\w'\u2019-]+(?:\s+(?:(?:of|the|de|von|and)\s+)?[A-Z][\w'\u2019-]+){0,4}|"

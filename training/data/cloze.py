@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from training.corpus import Section, sentences
-from training.search import STOP
+from training.data.corpus import Section, sentences
+from training.data.search import STOP
 
 BLANK = "\u2581"
 _NAME = re.compile(

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.encoder import load_reader
-from training.store import Batch, Shape, Store, pack, pair_tokens
-from training.train_reader import LOW, Distributions, padded, tensors
+from training.data.store import Batch, Shape, Store, pack, pair_tokens
+from training.reader.encoder import load_reader
+from training.reader.train import LOW, Distributions, padded, tensors
 
 Longs = NDArray[np.int64]
 

@@ -1,4 +1,4 @@
-"""python -m training.prepare_squad --data ../shared/data --tokenizer MINILM/tokenizer.json --out out/data
+"""python -m training.data.prepare_squad --data ../shared/data --tokenizer MINILM/tokenizer.json --out out/data
 
 Splits SQuAD by article, searches each split's own paragraphs with BM25, and writes
 ``squad-{train,val,test}.npz`` (stores), ``squad-{train,val,test}.candidates.npy`` ([questions, 50] paragraphs by
@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.corpus import Article, read_squad, split_articles
-from training.search import keyword_search
-from training.store import MAX_NEGATIVES, answer_places, build_store, load_tokenizer
+from training.data.corpus import Article, read_squad, split_articles
+from training.data.search import keyword_search
+from training.data.store import MAX_NEGATIVES, answer_places, build_store, load_tokenizer
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ caller then takes the sentence of the passage instead. The answer's words stand 
 import re
 from dataclasses import dataclass
 
-from training.grammar import Word, inflect, may_be_verb, tagged
+from training.data.grammar import Word, inflect, may_be_verb, tagged
 
 # fmt: off
 _PREPOSITIONS = frozenset({

@@ -1,15 +1,15 @@
-"""Writes rag/models/all-MiniLM-L6-v2/model.onnx from the published weights of all-MiniLM-L6-v2.
+"""Writes rag/models/weights/all-MiniLM-L6-v2/model.onnx from the published weights of all-MiniLM-L6-v2.
 
     pip install onnx safetensors
-    python training/convert_embedder.py FOLDER                      # int8, what Docent ships
-    python training/convert_embedder.py FOLDER --precision fp32 --out /tmp/minilm-fp32
+    python training/embedder/convert.py FOLDER                      # int8, what Docent ships
+    python training/embedder/convert.py FOLDER --precision fp32 --out /tmp/minilm-fp32
 
 FOLDER holds ``model.safetensors`` (its SHA-256 is checked) and ``tokenizer.json`` of
-https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2. The reference that tests/rag/test_embedder.py compares
-with comes from the same weights in PyTorch:
+https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2. The reference that tests/rag/models/test_embedder.py
+compares with comes from the same weights in PyTorch:
 
     pip install torch==2.13.0 transformers==5.23.0
-    python training/convert_embedder.py FOLDER --reference tests/data/minilm_reference.json
+    python training/embedder/convert.py FOLDER --reference tests/data/minilm_reference.json
 
 The graph: token ids [batch, length] and mask -> embeddings -> 6 BERT layers -> sum over the mask -> length 1 (the mean
 and the sum have the same direction). int8 means: weights per output channel, word embeddings per row, activations per
@@ -39,7 +39,7 @@ WEIGHT_LIMIT = 63
 BLOCK = 128
 
 ORT = "com.microsoft"
-OUT = Path(__file__).parents[1] / "rag" / "models" / "all-MiniLM-L6-v2"
+OUT = Path(__file__).parents[2] / "rag" / "models" / "weights" / "all-MiniLM-L6-v2"
 
 REFERENCE_TEXTS = (
     "What does the warranty cover?",

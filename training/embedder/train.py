@@ -1,4 +1,4 @@
-"""python -m training.train_embedder --start MINILM_FOLDER --train out/data/squad-train.npz --out out/embedder
+"""python -m training.embedder.train --start MINILM_FOLDER --train out/data/squad-train.npz --out out/embedder
 
 Fine-tunes the embedder on question-passage pairs: in-batch softmax over all passages of the batch and one hard negative
 each, symmetric, with the start's own similarities kept as a soft guide (``--keep``). The result is a mean of the old
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
-from training.encoder import Encoder, load_encoder, save_encoder
-from training.store import CLS, SEP, Ragged
-from training.train_reader import read_stores
+from training.data.store import CLS, SEP, Ragged
+from training.reader.encoder import Encoder, load_encoder, save_encoder
+from training.reader.train import read_stores
 
 
 def sentence_rows(parts: list[list[NDArray[np.uint16]]], longest: int) -> tuple[Tensor, Tensor, Tensor]:

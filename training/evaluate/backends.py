@@ -53,9 +53,9 @@ class TorchReader:
     def __init__(self, path: Path) -> None:
         import torch
 
-        from training.encoder import load_reader
-        from training.store import Shape
-        from training.train_reader import Distributions
+        from training.data.store import Shape
+        from training.reader.encoder import load_reader
+        from training.reader.train import Distributions
 
         self.torch = torch
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -78,8 +78,8 @@ class TorchReader:
         self.run = torch.compile(run, dynamic=False) if self.device.type == "cuda" else run
 
     def score(self, pairs: Sequence[Pair]) -> Scored:
-        from training.store import pack
-        from training.train_reader import tensors
+        from training.data.store import pack
+        from training.reader.train import tensors
 
         torch = self.torch
         relevance, null, best = (np.zeros(len(pairs), np.float32) for _ in range(3))
@@ -162,7 +162,7 @@ def torch_embedder(folder: Path, tokenizer: Tokenizer) -> Callable[[Sequence[str
     """Mean of the last layer over the tokens, to length 1 (a BERT folder on the card)."""
     import torch
 
-    from training.encoder import load_encoder
+    from training.reader.encoder import load_encoder
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = load_encoder(folder).to(device).eval()

@@ -1,4 +1,4 @@
-"""python -m training.chunking_eval FOLDER --tokenizer tokenizer.json --embedder A.onnx B.onnx
+"""python -m training.evaluate.chunking FOLDER --tokenizer tokenizer.json --embedder A.onnx B.onnx
 
 How well embedders find the spans of the chunking-evaluation questions: recall of the reference characters within the
 first five chunks of 170 words, and whether the first chunk overlaps a reference. Nothing is trained on it.
@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from training import backends
-from training.store import load_tokenizer
+from training.data.store import load_tokenizer
+from training.evaluate import backends
 
 
 def chunks(text: str, words: int = 170) -> list[tuple[int, int]]:

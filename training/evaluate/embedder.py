@@ -1,4 +1,4 @@
-"""python -m training.embedder_eval SQUAD_FILE EMBEDDER_FOLDER TOKENIZER [--split val]
+"""python -m training.evaluate.embedder SQUAD_FILE EMBEDDER_FOLDER TOKENIZER [--split val]
 
 First-stage retrieval with one embedder on held-out articles: dense, keyword and fused, at 1, 5 and 20.
 """
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from training import backends
-from training.corpus import read_squad, split_articles
-from training.evaluate import first_stage
-from training.prepare_squad import flatten
-from training.search import keyword_search
-from training.store import load_tokenizer
+from training.data.corpus import read_squad, split_articles
+from training.data.prepare_squad import flatten
+from training.data.search import keyword_search
+from training.data.store import load_tokenizer
+from training.evaluate import backends
+from training.evaluate.reader import first_stage
 
 
 def main() -> None:

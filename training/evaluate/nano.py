@@ -1,5 +1,5 @@
-"""python -m training.evaluate_nano cases FILE --split val --reader READER_FOLDER --questions 600 --out out/cases.json
-python -m training.evaluate_nano answers out/cases.json --model out/docent-nano [--show 20]
+"""python -m training.evaluate.nano cases FILE --split val --reader READER_FOLDER --questions 600 --out out/cases.json
+python -m training.evaluate.nano answers out/cases.json --model out/docent-nano [--show 20]
 
 First finds passages and the reader's hint for questions of a SQuAD-format file as the product does (keyword search,
 reader; the question alone is known), once with the question's article among the documents and once without. With
@@ -17,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.prompt import NOT_FOUND_REPLY
-from rag.sentences import cached_sentences
-from training.corpus import read_squad, split_articles
-from training.metrics import f1, normalise
-from training.nano_tasks import Piece, answer_prompt, passages_of
-from training.prepare_squad import flatten
-from training.search import KeywordIndex
+from rag.answer.prompt import NOT_FOUND_REPLY
+from rag.text.sentences import cached_sentences
+from training.data.corpus import read_squad, split_articles
+from training.data.prepare_squad import flatten
+from training.data.search import KeywordIndex
+from training.evaluate.metrics import f1, normalise
+from training.nano.tasks import Piece, answer_prompt, passages_of
 
 CANDIDATES, SHOWN, MOST_TOKENS = 20, 5, 96
 _MARK = re.compile(r"\[(\d+)\]")
@@ -42,7 +42,7 @@ class Case:
 
 
 def make_cases(file: Path, split: str, reader_folder: Path, count: int, threads: int, focus: bool) -> list[Case]:
-    from rag.reader_model import ReaderReranker
+    from rag.models.extractive_reader import ReaderReranker
 
     articles = read_squad(file)
     flat = flatten(articles if split == "all" else split_articles(articles)[split])
@@ -110,8 +110,8 @@ def measure(cases: Sequence[Case], replies: Sequence[str]) -> dict[str, float]:
 def torch_generator(folder: Path, most: int = MOST_TOKENS, size: int = 128) -> Generate:
     import torch
 
-    from training.nano_model import load_nano
-    from training.store import load_tokenizer
+    from training.data.store import load_tokenizer
+    from training.nano.model import load_nano
 
     tokenizer = load_tokenizer(folder / "tokenizer.json")
     end = tokenizer.token_to_id("<|end|>")
@@ -131,11 +131,11 @@ def torch_generator(folder: Path, most: int = MOST_TOKENS, size: int = 128) -> G
 
 
 def engine_generator(folder: Path, threads: int, most: int = MOST_TOKENS) -> Generate:
-    from engines.checkpoint import Checkpoint
-    from engines.engine import Engine
-    from engines.params import SamplingParams
-    from engines.runtimes.onnx_cpu import OnnxRuntime
-    from engines.tokenizer import ModelTokenizer
+    from engines.model.checkpoint import Checkpoint
+    from engines.model.tokenizer import ModelTokenizer
+    from engines.runtimes.onnx.runtime import OnnxRuntime
+    from engines.serving.engine import Engine
+    from engines.serving.sampling_params import SamplingParams
 
     checkpoint = Checkpoint(folder)
     tokenizer = ModelTokenizer.from_folder(folder, checkpoint.spec.eos_ids)

@@ -1,4 +1,4 @@
-"""python -m training.evaluate FILE --reader reader.onnx --embedder model.onnx --tokenizer tokenizer.json
+"""python -m training.evaluate.reader FILE --reader reader.onnx --embedder model.onnx --tokenizer tokenizer.json
 
 Prints the table of the reader, the reranker and the whole pipeline on any SQuAD-format file (``--split val`` or
 ``test`` takes the held-out articles of SQuAD's train file). Where a question has several reference answers the best
@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training import backends, metrics
-from training.corpus import read_squad, split_articles
-from training.prepare_squad import Flat, flatten, lacks, plain
-from training.search import fuse, keyword_search
-from training.store import Shape, load_tokenizer, pair_tokens
+from training.data.corpus import read_squad, split_articles
+from training.data.prepare_squad import Flat, flatten, lacks, plain
+from training.data.search import fuse, keyword_search
+from training.data.store import Shape, load_tokenizer, pair_tokens
+from training.evaluate import backends, metrics
 
 DEPTH = 20  # passages that are reranked and read
 NEAR = 5  # of them the answer is chosen among

@@ -1,4 +1,4 @@
-"""python -m training.nano_data --data DATA --tokenizer out/nano/tokenizer.json --out out/nano-data --workers 16
+"""python -m training.nano.data --data DATA --tokenizer out/nano/tokenizer.json --out out/nano-data --workers 16
 
 Writes docent-nano's pretraining tokens, one uint16 file a source: the corpus as it is, and exercises made from it
 (recurring-span cloze, the same in docent-nano's own prompt, question and answer in both directions). Documents start
@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from training.cloze import BLANK, Cloze, cloze_questions
-from training.corpus import Article, Section, read_jsonl, read_squad, sentences, split_articles, wiki_sections
-from training.nano_tasks import END, cloze_examples
-from training.store import Store, build_store, load_tokenizer
+from training.data.cloze import BLANK, Cloze, cloze_questions
+from training.data.corpus import Article, Section, read_jsonl, read_squad, sentences, split_articles, wiki_sections
+from training.data.store import Store, build_store, load_tokenizer
+from training.nano.tasks import END, cloze_examples
 
 BOS = "<|bos|>"
 Document = tuple[str, str]

@@ -1,17 +1,17 @@
 """Passages, questions and replies in, docent-nano's training texts out: the product's own prompts in its chat marks.
 
-Uses rag.nano_prompt, so that what is trained is what is asked later. Pure text; tokens are estimated.
+Uses rag.answer.small_model_prompt, so that what is trained is what is asked later. Pure text; tokens are estimated.
 """
 
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rag.nano_prompt import PROMPT_TOKENS, Hint, build_nano_prompt
-from rag.prompt import Message
+from rag.answer.prompt import Message
+from rag.answer.small_model_prompt import PROMPT_TOKENS, Hint, build_nano_prompt
 from rag.types import Document, Passage, Turn
-from training.cloze import BLANK, Cloze
-from training.corpus import Section
+from training.data.cloze import BLANK, Cloze
+from training.data.corpus import Section
 
 CHARS_A_TOKEN = 4.2
 END = "<|end|>"

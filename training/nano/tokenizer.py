@@ -1,4 +1,4 @@
-"""python -m training.nano_tokenizer --data ../shared/data --out out/nano
+"""python -m training.nano.tokenizer --data ../shared/data --out out/nano
 
 Trains docent-nano's byte-level BPE (16,384 entries) on a sample of the corpus and writes ``tokenizer.json`` and
 ``tokenizer_config.json`` with the chat template. Deterministic for the same data.
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
-from training.corpus import read_jsonl
+from training.data.corpus import read_jsonl
 
 VOCABULARY = 16_384
 SPECIAL = [

@@ -1,5 +1,5 @@
-"""python -m training.train_nano --data out/nano-data --out out/nano-base --minutes 27
-torchrun --nproc-per-node 4 -m training.train_nano ... [--continue-from FOLDER]
+"""python -m training.nano.train --data out/nano-data --out out/nano-base --minutes 27
+torchrun --nproc-per-node 4 -m training.nano.train ... [--continue-from FOLDER]
 
 Pretrains docent-nano on the token files of nano_data.py: rows of 2,048 tokens drawn from the sources in a fixed mix
 (Wikipedia most, books under a quarter), Muon for matrices, AdamW for the rest, warm-up, constant, then a linear decay
@@ -19,8 +19,8 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 
-from training.muon import Muon
-from training.nano_model import Nano, NanoConfig, load_nano, save_nano
+from training.nano.model import Nano, NanoConfig, load_nano, save_nano
+from training.nano.muon import Muon
 
 # source: (share of rows while the rate is constant, share in the decay)
 MIX = {

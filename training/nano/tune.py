@@ -1,4 +1,4 @@
-"""python -m training.tune_nano --lessons out/tune.npz --continue-from out/nano-base --out out/docent-nano --minutes 7
+"""python -m training.nano.tune --lessons out/tune.npz --continue-from out/nano-base --out out/docent-nano --minutes 7
 
 Tunes docent-nano on the lessons of tune_data.py. Lessons are packed behind each other, each sees itself only, and only
 replies are learnt; with ``--prompt-weight`` a little of the prompts too, so that the language is kept. With ``--int4``
@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
-from training.muon import Muon
-from training.nano_model import Nano, load_nano, save_nano
-from training.tune_data import KINDS, Lessons
+from training.nano.model import Nano, load_nano, save_nano
+from training.nano.muon import Muon
+from training.nano.tune_data import KINDS, Lessons
 
 _HELD_BACK = 600  # lessons
 

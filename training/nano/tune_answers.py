@@ -9,12 +9,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from rag.prompt import NOT_FOUND_REPLY
+from rag.answer.prompt import NOT_FOUND_REPLY
 from rag.types import Turn
-from training.corpus import Article, Paragraph, Question, sentences
-from training.nano_tasks import Example, Piece, answer_prompt
-from training.search import STOP
-from training.statements import state
+from training.data.corpus import Article, Paragraph, Question, sentences
+from training.data.search import STOP
+from training.data.statements import state
+from training.nano.tasks import Example, Piece, answer_prompt
 
 _WORD = re.compile(r"[\w'’-]+")
 _NAME = re.compile(r"\b[A-Z][\w'’-]+(?: (?:of |the )?[A-Z][\w'’-]+){0,3}|\b\d[\d,.]*\d?(?: [a-z]{3,})?")

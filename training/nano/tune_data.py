@@ -1,4 +1,4 @@
-"""python -m training.tune_data --data DATA --tokenizer out/nano/tokenizer.json --out out/tune.npz --workers 16
+"""python -m training.nano.tune_data --data DATA --tokenizer out/nano/tokenizer.json --out out/tune.npz --workers 16
 
 Makes docent-nano's lessons for Docent's own tasks (answering with and without the reader's hint, refusing, rewriting
 follow-ups, titles, summaries) from SQuAD's training articles, MedQuAD, the encyclopaedia and the training parts of the
@@ -19,14 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from training.corpus import Article, read_jsonl, read_squad, split_articles, wiki_sections
-from training.nano_data import batched, held_out_titles
-from training.nano_tasks import END, Example
-from training.store import load_tokenizer
-from training.tune_answers import Shelf, answer_examples, asked_of, medquad_examples
-from training.tune_forms import definition_examples, form_examples
-from training.tune_rewrites import canard_examples, cast_examples, rewrite_examples
-from training.tune_texts import summary_examples, title_examples
+from training.data.corpus import Article, read_jsonl, read_squad, split_articles, wiki_sections
+from training.data.store import load_tokenizer
+from training.nano.data import batched, held_out_titles
+from training.nano.tasks import END, Example
+from training.nano.tune_answers import Shelf, answer_examples, asked_of, medquad_examples
+from training.nano.tune_forms import definition_examples, form_examples
+from training.nano.tune_rewrites import canard_examples, cast_examples, rewrite_examples
+from training.nano.tune_texts import summary_examples, title_examples
 
 _NAME = re.compile(r"(?<=[a-z] )[A-Z][\w'’-]+(?: (?:of |the )?[A-Z][\w'’-]+){0,3}")
 KINDS = ("answer", "none", "health", "rewrite", "title", "summary")

@@ -8,10 +8,10 @@ import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from rag.prompt import NOT_FOUND_REPLY
-from training.corpus import Section, sentences
-from training.nano_tasks import Example, Piece, answer_prompt, headings_of
-from training.tune_answers import cited, content, trimmed
+from rag.answer.prompt import NOT_FOUND_REPLY
+from training.data.corpus import Section, sentences
+from training.nano.tasks import Example, Piece, answer_prompt, headings_of
+from training.nano.tune_answers import cited, content, trimmed
 
 Value = Callable[[random.Random, Sequence[str]], str]
 _MONTHS = "January February March April May June July August September October November December".split()  # noqa: SIM905

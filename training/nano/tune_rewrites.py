@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from zlib import crc32
 
-from rag.nano_prompt import rewrite_prompt
+from rag.answer.small_model_prompt import rewrite_prompt
 from rag.types import Turn
-from training.corpus import Article
-from training.grammar import may_be_verb, tagged
-from training.nano_tasks import Example, render
-from training.tune_answers import Asked
+from training.data.corpus import Article
+from training.data.grammar import may_be_verb, tagged
+from training.nano.tasks import Example, render
+from training.nano.tune_answers import Asked
 
 _NAME = re.compile(
     r"(?<![.?!] )(?<!^)\b(?:the )?[A-Z][\w'’-]*[\w](?: (?:(?:of|the|de|and|for) ){0,2}[A-Z][\w-]*\w){0,4}"

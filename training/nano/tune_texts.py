@@ -5,12 +5,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from rag.nano_prompt import SUMMARY_TOKENS, summary_prompt, title_prompt
+from rag.answer.small_model_prompt import SUMMARY_TOKENS, summary_prompt, title_prompt
 from rag.types import Turn
-from training.corpus import Section, sentences
-from training.grammar import Word, tagged
-from training.nano_tasks import CHARS_A_TOKEN, Example, render
-from training.tune_answers import Asked, content
+from training.data.corpus import Section, sentences
+from training.data.grammar import Word, tagged
+from training.nano.tasks import CHARS_A_TOKEN, Example, render
+from training.nano.tune_answers import Asked, content
 
 _LONGEST_TITLE = 7  # words
 _WEAK = frozenset(

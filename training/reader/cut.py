@@ -1,4 +1,4 @@
-"""python -m training.cut_reader IN.safetensors OUT.safetensors
+"""python -m training.reader.cut IN.safetensors OUT.safetensors
 
 Keeps the layers up to a reader's exit layer, with that layer's heads: a smaller reader of its own.
 """
@@ -7,7 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from training.encoder import Reader, load_reader, save_reader
+from training.reader.encoder import Reader, load_reader, save_reader
 
 
 def lower_part(reader: Reader) -> Reader:

@@ -1,4 +1,4 @@
-"""python -m training.export_reader --reader out/final.safetensors --tokenizer MINILM/tokenizer.json --out out/reader
+"""python -m training.reader.export --reader out/final.safetensors --tokenizer MINILM/tokenizer.json --out out/reader
 
 Writes ``reader-fp32.onnx`` (padded batches: input_ids, attention_mask, token_type_ids [batch, length] ->
 relevance [batch], band [batch, length, 30]) and ``reader.onnx``, its int8 version (weights per
@@ -17,8 +17,8 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
-from training.encoder import SPAN_WIDTH, Encoder, Reader, load_encoder, load_reader
-from training.store import Shape, Store, pair_tokens
+from training.data.store import Shape, Store, pair_tokens
+from training.reader.encoder import SPAN_WIDTH, Encoder, Reader, load_encoder, load_reader
 
 EVEN = 0.4  # power of a channel's range that moves into the weights; of 0.3, 0.4, 0.5 the nearest to full precision
 

@@ -1,4 +1,4 @@
-"""python -m training.train_reader --start MINILM_FOLDER --train out/data/squad-train.npz --out out/reader/a.safetensors
+"""python -m training.reader.train --start MINILM_FOLDER --train out/data/squad-train.npz --out out/reader/a.safetensors
 
 Trains the joint reader and reranker. ``--train`` takes stores with a repeat factor (``a.npz:2``). A group is a
 question with its answering passage and ``--group`` - 1 negatives. The losses: joint span (start, end) over the
@@ -22,8 +22,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
-from training.encoder import SPAN_WIDTH, Output, Reader, WordHead, load_reader, save_reader
-from training.store import Batch, Ragged, Shape, Store, batches, mask_words
+from training.data.store import Batch, Ragged, Shape, Store, batches, mask_words
+from training.reader.encoder import SPAN_WIDTH, Output, Reader, WordHead, load_reader, save_reader
 
 LOW = -30000.0
 EARLY = 0.5  # weight of the exit layer's losses

@@ -7,10 +7,10 @@ Within a word the columns stand in the order 0 2 4 6 1 3 5 7 (AutoAWQ, awq/utils
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.formats.packing import pack_int4, transposed, unpack_int4
-from engines.formats.quantization import Quantization
-from engines.tensor_files import TensorFiles
-from engines.weights import Float, QuantizedLinear
+from engines.model.formats.packing import pack_int4, transposed, unpack_int4
+from engines.model.formats.quantization import Quantization
+from engines.model.tensor_files import TensorFiles
+from engines.model.weights import Float, QuantizedLinear
 
 ORDER = (0, 2, 4, 6, 1, 3, 5, 7)
 

@@ -7,10 +7,10 @@ Signed values are stored plus 8, zero points as well, packed in order, lowest ni
 import numpy as np
 
 from engines.errors import UnsupportedModel
-from engines.formats.packing import unpack_int4
-from engines.formats.quantization import Quantization
-from engines.tensor_files import TensorFiles
-from engines.weights import Float, QuantizedLinear
+from engines.model.formats.packing import unpack_int4
+from engines.model.formats.quantization import Quantization
+from engines.model.tensor_files import TensorFiles
+from engines.model.weights import Float, QuantizedLinear
 
 
 def load(

@@ -8,10 +8,10 @@ price of permuting the activations (``input_order``).
 import numpy as np
 
 from engines.errors import UnsupportedModel
-from engines.formats.packing import unpack_int4
-from engines.formats.quantization import Quantization
-from engines.tensor_files import TensorFiles
-from engines.weights import Float, QuantizedLinear
+from engines.model.formats.packing import unpack_int4
+from engines.model.formats.quantization import Quantization
+from engines.model.tensor_files import TensorFiles
+from engines.model.weights import Float, QuantizedLinear
 
 
 def load(

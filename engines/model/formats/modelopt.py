@@ -4,9 +4,9 @@ nibble, two's complement), ``weight_scale`` [out, in / group], and where not fol
 
 import numpy as np
 
-from engines.formats.quantization import Quantization
-from engines.tensor_files import TensorFiles
-from engines.weights import Float, QuantizedLinear
+from engines.model.formats.quantization import Quantization
+from engines.model.tensor_files import TensorFiles
+from engines.model.weights import Float, QuantizedLinear
 
 
 def load(

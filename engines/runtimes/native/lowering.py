@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from engines import pieces
-from engines.checkpoint import Projection
 from engines.errors import RuntimeUnavailable
-from engines.kernels.layout import FIELDS, LARGEST_HEAD, LOGIT_ROWS, ROWS, TILE
-from engines.kernels.library import Library
-from engines.packed_weights import PackedWeights, Product, padded, set_name
-from engines.pieces import NormAt
-from engines.spec import ModelSpec
+from engines.model import decoder_graph as pieces
+from engines.model.checkpoint import Projection
+from engines.model.config import ModelSpec
+from engines.model.decoder_graph import NormAt
+from engines.runtimes.native.kernels.layout import FIELDS, LARGEST_HEAD, LOGIT_ROWS, ROWS, TILE
+from engines.runtimes.native.kernels.library import Library
+from engines.runtimes.native.packed_weights import PackedWeights, Product, padded, set_name
 
 Half = NDArray[np.float16]
 

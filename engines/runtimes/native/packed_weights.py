@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.checkpoint import NORMS, Checkpoint, Projection
-from engines.kernels.layout import LANES, TILE
-from engines.weights import DenseLinear, Float, Linear, QuantizedLinear, StoredRows
+from engines.model.checkpoint import NORMS, Checkpoint, Projection
+from engines.model.weights import DenseLinear, Float, Linear, QuantizedLinear, StoredRows
+from engines.runtimes.native.kernels.layout import LANES, TILE
 
 WEIGHTS_FILE, INDEX_FILE = "weights.bin", "index.json"
 SETS: tuple[tuple[Projection, ...], ...] = (("q", "k", "v"), ("o",), ("gate", "up"), ("down",))

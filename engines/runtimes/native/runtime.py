@@ -12,17 +12,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.build import Build, BuildCache
-from engines.checkpoint import Checkpoint
-from engines.kernels.instructions import Instructions, best
-from engines.kernels.layout import LANES, LARGEST_STATE, PAGE_TOKENS, QUERY_BLOCKS, STEP
-from engines.kernels.library import library
-from engines.kernels.team import Team
-from engines.lower_native import NativeModel
-from engines.packed_weights import PackedWeights, Progress, pack
-from engines.runtime import Int64, StepBatch
-from engines.runtimes.cpu_model import CpuRuntime, new_pool
-from engines.weights import Float
+from engines.base import Int64, StepBatch
+from engines.files.build_cache import Build, BuildCache
+from engines.model.checkpoint import Checkpoint
+from engines.model.weights import Float
+from engines.runtimes.cpu_limits import CpuRuntime, new_pool
+from engines.runtimes.native.kernels.instructions import Instructions, best
+from engines.runtimes.native.kernels.layout import LANES, LARGEST_STATE, PAGE_TOKENS, QUERY_BLOCKS, STEP
+from engines.runtimes.native.kernels.library import library
+from engines.runtimes.native.kernels.team import Team
+from engines.runtimes.native.lowering import NativeModel
+from engines.runtimes.native.packed_weights import PackedWeights, Progress, pack
 
 PACKING = "1"  # grows when the meaning of the packed file changes
 # More at a time gain nothing: the products are as fast from 8 rows on, and activations stay in the cache.
@@ -32,7 +32,7 @@ _ITEMS = 4  # of attention for each thread, at least, where there are as many
 
 class NativeRuntime(CpuRuntime):
     """``threads`` None uses every core. Packed weights are kept in ``cache``; without one they are packed for this
-    object alone. Raises RuntimeUnavailable where engines/kernels/instructions.py knows no way."""
+    object alone. Raises RuntimeUnavailable where engines/runtimes/native/kernels/instructions.py knows no way."""
 
     name = "native"
     page_tokens = PAGE_TOKENS

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
-from engines.build import Build, BuildCache
-from engines.checkpoint import Checkpoint
+from engines.files.build_cache import Build, BuildCache
+from engines.model.checkpoint import Checkpoint
 
-MODEL_FILE, WEIGHTS_FILE = "model.onnx", "weights.bin"  # as engines/onnx_graph.py names them
+MODEL_FILE, WEIGHTS_FILE = "model.onnx", "weights.bin"  # as engines/runtimes/onnx_graph.py names them
 LOWERING = "4"  # grows when the graph's meaning or its inputs change
 
 
@@ -34,6 +34,6 @@ def onnx_build(
 
 
 def _write(checkpoint: Checkpoint, folder: Path, on_piece: Callable[[int, int], None]) -> tuple[str, ...]:
-    from engines.lower_onnx import write_model  # the onnx package is needed to build only
+    from engines.runtimes.onnx.lowering import write_model  # the onnx package is needed to build only
 
     return write_model(checkpoint, folder, on_piece)

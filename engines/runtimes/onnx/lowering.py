@@ -25,11 +25,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engines import pieces
-from engines.checkpoint import Checkpoint, Projection
-from engines.onnx_graph import MICROSOFT, GraphWriter
-from engines.pieces import NormAt
-from engines.weights import DenseLinear, Float, Linear, QuantizedLinear
+from engines.model import decoder_graph as pieces
+from engines.model.checkpoint import Checkpoint, Projection
+from engines.model.decoder_graph import NormAt
+from engines.model.weights import DenseLinear, Float, Linear, QuantizedLinear
+from engines.runtimes.onnx_graph import MICROSOFT, GraphWriter
 
 Progress = Callable[[int, int], None]
 

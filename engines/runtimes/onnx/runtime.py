@@ -2,8 +2,8 @@
 
 A step is one run or a few: sequences with alike numbers of new tokens and alike contexts are padded to a rectangle
 and run together, which reads the weights once for all of them. What is computed for a sequence does not depend on
-its companions but for the order of sums inside the library's kernels (see ``tests/engines/test_runtimes.py`` for how
-much that is).
+its companions but for the order of sums inside the library's kernels (see ``tests/engines/runtimes/test_runtimes.py``
+for how much that is).
 """
 
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NotImplemented_
 
-from engines.checkpoint import Checkpoint
+from engines.base import Int64, StepBatch
 from engines.errors import RuntimeUnavailable
-from engines.pages import PAGE_TOKENS
-from engines.runtime import Int64, StepBatch
-from engines.runtimes.cpu_model import CpuRuntime, new_pool
-from engines.runtimes.mapped_files import release_pages
-from engines.runtimes.onnx_build import MODEL_FILE, WEIGHTS_FILE, onnx_build
-from engines.weights import Float
+from engines.model.checkpoint import Checkpoint
+from engines.model.weights import Float
+from engines.runtimes.cpu_limits import CpuRuntime, new_pool
+from engines.runtimes.native.mapped_files import release_pages
+from engines.runtimes.onnx.build import MODEL_FILE, WEIGHTS_FILE, onnx_build
+from engines.serving.page_table import PAGE_TOKENS
 
 # A token's arithmetic costs about this share of reading all weights once (4096 x 4096 INT4, two Zen 4 cores: 0.21 ms
 # for one row, 0.78 ms for 16).

@@ -6,13 +6,13 @@ Weights are dequantised once. Nothing here is fused, so that each line can be re
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.attention import PagedAttention
-from engines.checkpoint import Checkpoint
-from engines.layer import DecoderLayer, rms_norm
-from engines.pages import PAGE_TOKENS
-from engines.rope import rotate
-from engines.runtime import StepBatch
-from engines.weights import Float
+from engines.base import StepBatch
+from engines.model.attention import PagedAttention
+from engines.model.checkpoint import Checkpoint
+from engines.model.layer import DecoderLayer, rms_norm
+from engines.model.rope import rotate
+from engines.model.weights import Float
+from engines.serving.page_table import PAGE_TOKENS
 
 
 class ReferenceRuntime:

@@ -23,10 +23,10 @@ from typing import Any, Protocol
 
 import psutil
 
-from engines.build import Build, BuildCache, WorkKept
-from engines.checkpoint import Checkpoint
 from engines.errors import EngineError, RuntimeUnavailable
-from engines.lower_tensorrt import LOWERING_VERSION, write_piece
+from engines.files.build_cache import Build, BuildCache, WorkKept
+from engines.model.checkpoint import Checkpoint
+from engines.runtimes.tensorrt.lowering import LOWERING_VERSION, write_piece
 
 _log = logging.getLogger(__name__)
 

@@ -19,14 +19,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engines import pieces
-from engines.checkpoint import Checkpoint, Projection
 from engines.errors import UnsupportedModel
-from engines.formats.packing import transposed
-from engines.onnx_graph import GraphWriter
-from engines.pieces import NormAt
-from engines.spec import ModelSpec
-from engines.weights import DenseLinear, Linear, QuantizedLinear, StoredRows
+from engines.model import decoder_graph as pieces
+from engines.model.checkpoint import Checkpoint, Projection
+from engines.model.config import ModelSpec
+from engines.model.decoder_graph import NormAt
+from engines.model.formats.packing import transposed
+from engines.model.weights import DenseLinear, Linear, QuantizedLinear, StoredRows
+from engines.runtimes.onnx_graph import GraphWriter
 
 LOWERING_VERSION = 1  # grows when the same checkpoint gives other graphs, so that engines built before are stale
 ROWS = "T"

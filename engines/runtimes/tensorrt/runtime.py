@@ -13,13 +13,13 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.checkpoint import Checkpoint
-from engines.lower_tensorrt import Port, piece_ports
-from engines.pages import PAGE_TOKENS
-from engines.runtime import Int64, StepBatch
+from engines.base import Int64, StepBatch
+from engines.model.checkpoint import Checkpoint
+from engines.model.config import ModelSpec
 from engines.runtimes.cards import require_card, supports
-from engines.spec import ModelSpec
-from engines.tensorrt_build import Progress, build_model, find_compiler
+from engines.runtimes.tensorrt.build import Progress, build_model, find_compiler
+from engines.runtimes.tensorrt.lowering import Port, piece_ports
+from engines.serving.page_table import PAGE_TOKENS
 
 _LOGIT_ROWS = 32  # rows of logits computed at a time: a vocabulary of 256,000 makes them large
 
@@ -184,8 +184,8 @@ def open_runtime(
     says which card or package is missing; the caller falls back to another runtime."""
     compiler = find_compiler()
     require_card(supports(compiler.library), compiler.library)
-    from engines.runtimes.tensorrt_session import open_sessions
-    from engines.runtimes.torch_backend import TorchBackend
+    from engines.runtimes.tensorrt.session import open_sessions
+    from engines.runtimes.tensorrt.torch_backend import TorchBackend
 
     build = build_model(checkpoint.folder, cache, on_progress, max_tokens=max_tokens, compiler=compiler)
     context = min(max_context or checkpoint.spec.max_context, checkpoint.spec.max_context)

@@ -15,9 +15,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from engines.errors import EngineError
-from engines.lower_tensorrt import Port, piece_ports
-from engines.spec import ModelSpec
-from engines.tensorrt_build import engine_file, make_logger
+from engines.model.config import ModelSpec
+from engines.runtimes.tensorrt.build import engine_file, make_logger
+from engines.runtimes.tensorrt.lowering import Port, piece_ports
 
 _log = logging.getLogger(__name__)
 _TYPES: dict[type[np.generic], str] = {np.float16: "HALF", np.float32: "FLOAT", np.int64: "INT64"}
@@ -82,8 +82,8 @@ class Scratch:
 
 
 class EngineSession:
-    """Implements ``Session`` of ``engines.runtimes.tensorrt``. ``prepare`` must be called once all engines are loaded,
-    when the size of the scratch memory is known."""
+    """Implements ``Session`` of ``engines.runtimes.tensorrt.runtime``. ``prepare`` must be called once all engines are
+    loaded, when the size of the scratch memory is known."""
 
     def __init__(
         self, trt: Any, engine: Any, ports: tuple[Mapping[str, Port], Mapping[str, Port]], scratch: Scratch

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engines.pages import PAGE_TOKENS
-from engines.runtime import Int64, StepBatch
-from engines.spec import ModelSpec
+from engines.base import Int64, StepBatch
+from engines.model.config import ModelSpec
+from engines.serving.page_table import PAGE_TOKENS
 
 _DTYPES: dict[str, torch.dtype] = {
     "float16": torch.float16,

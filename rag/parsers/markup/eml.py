@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import cast
 
 from rag.errors import ReadError
-from rag.readers.builder import DocumentBuilder, one_line
-from rag.readers.encoding import Decoded, decode, decode_declared
-from rag.readers.html import add_html
+from rag.parsers.builder import DocumentBuilder, one_line
+from rag.parsers.encoding import Decoded, decode, decode_declared
+from rag.parsers.markup.html import add_html
 from rag.types import ParsedDocument
 
 _HEADERS = ("Subject", "From", "To", "Cc", "Date")

@@ -9,11 +9,11 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from rag.errors import ReadError
-from rag.readers.builder import DocumentBuilder
-from rag.readers.encoding import decode
-from rag.readers.html import add_html
-from rag.readers.zip_limits import open_zip
-from rag.readers.zip_xml import Element, read_part
+from rag.parsers.builder import DocumentBuilder
+from rag.parsers.encoding import decode
+from rag.parsers.markup.html import add_html
+from rag.parsers.zip_limits import open_zip
+from rag.parsers.zip_xml import Element, read_part
 from rag.types import ParsedDocument
 
 MEDIA_TYPE = "application/epub+zip"

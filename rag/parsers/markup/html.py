@@ -12,9 +12,9 @@ from lxml import etree
 from lxml import html as lxml_html
 
 from rag.errors import ReadError, SkippedError
-from rag.readers.builder import DocumentBuilder, one_line
-from rag.readers.encoding import decode, decode_declared
-from rag.readers.html_table import is_layout, rows_of
+from rag.parsers.builder import DocumentBuilder, one_line
+from rag.parsers.encoding import decode, decode_declared
+from rag.parsers.markup.html_table import is_layout, rows_of
 from rag.types import ParsedDocument
 
 _DROPPED_TAGS = (

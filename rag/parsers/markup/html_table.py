@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from rag.readers.builder import one_line
+from rag.parsers.builder import one_line
 
 _MAX_SPAN = 100
 _MAX_CELL_CHARS = 2_000

@@ -10,8 +10,8 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from rag.readers.builder import document_from_spans
-from rag.readers.encoding import decode
+from rag.parsers.builder import document_from_spans
+from rag.parsers.encoding import decode
 from rag.types import Block, BlockKind, ParsedDocument
 
 _LINE_END = re.compile(r"\r\n|\r|\n")  # what markdown-it counts as a line

@@ -13,8 +13,8 @@ from pathlib import Path
 from xml.parsers import expat
 
 from rag.errors import ReadError
-from rag.readers.builder import DocumentBuilder, one_line
-from rag.readers.encoding import decode
+from rag.parsers.builder import DocumentBuilder, one_line
+from rag.parsers.encoding import decode
 from rag.types import ParsedDocument
 
 _READ_BYTES = 1 << 16
@@ -313,7 +313,7 @@ def _labels(path: list[_Element]) -> list[str]:
 def _prose(text: str) -> str:
     if "<" in text and _LOOKS_LIKE_HTML.search(text):
         # Feeds carry web pages as escaped text.
-        from rag.readers.html import text_of_html
+        from rag.parsers.markup.html import text_of_html
 
         return text_of_html(text)
     return _SPACES.sub(" ", text).strip()

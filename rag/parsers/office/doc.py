@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rag.errors import ReadError
-from rag.readers.builder import DocumentBuilder
-from rag.readers.doc_format import DocFile, Paragraph, Part
+from rag.parsers.builder import DocumentBuilder
+from rag.parsers.office.doc_format import DocFile, Paragraph, Part
 from rag.types import ParsedDocument
 
 MEDIA_TYPE = "application/msword"

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rag.errors import ReadError
-from rag.readers.builder import DocumentBuilder
-from rag.readers.docx_styles import Styles
-from rag.readers.zip_limits import open_zip
-from rag.readers.zip_xml import Element, parse_part
+from rag.parsers.builder import DocumentBuilder
+from rag.parsers.office.docx_styles import Styles
+from rag.parsers.zip_limits import open_zip
+from rag.parsers.zip_xml import Element, parse_part
 from rag.types import ParsedDocument
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"

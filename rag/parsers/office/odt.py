@@ -8,9 +8,9 @@ import zipfile
 from pathlib import Path
 
 from rag.errors import ReadError
-from rag.readers.builder import DocumentBuilder
-from rag.readers.zip_limits import open_zip
-from rag.readers.zip_xml import Element, read_part
+from rag.parsers.builder import DocumentBuilder
+from rag.parsers.zip_limits import open_zip
+from rag.parsers.zip_xml import Element, read_part
 from rag.types import ParsedDocument
 
 MEDIA_TYPE = "application/vnd.oasis.opendocument.text"

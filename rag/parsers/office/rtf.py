@@ -6,7 +6,7 @@ from pathlib import Path
 from striprtf.striprtf import rtf_to_text
 
 from rag.errors import ReadError
-from rag.readers.builder import DocumentBuilder, one_line
+from rag.parsers.builder import DocumentBuilder, one_line
 from rag.types import ParsedDocument
 
 _TITLE = re.compile(r"\{\\title[ \n]([^{}]{1,500})\}")

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import ReadError
-from rag.readers.builder import DocumentBuilder
-from rag.readers.zip_limits import check_zip
+from rag.parsers.builder import DocumentBuilder
+from rag.parsers.zip_limits import check_zip
 from rag.types import ParsedDocument
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rag.readers.builder import DocumentBuilder
-from rag.readers.pdf_layout import Row
-from rag.readers.pdf_text import BULLETS
+from rag.parsers.builder import DocumentBuilder
+from rag.parsers.pdf.characters import BULLETS
+from rag.parsers.pdf.layout import Row
 
 _MARGIN_SHARE = 0.13
 """Running headers and footers stand within this share of the page's height from its edges ..."""

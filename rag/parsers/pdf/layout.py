@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from rag.readers.pdf_text import BULLETS
-from rag.readers.pdf_words import Fragment
+from rag.parsers.pdf.characters import BULLETS
+from rag.parsers.pdf.words import Fragment
 
 GAP = 0.95
 """A gap wider than this many times the size of the font is a cell's border."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import pypdfium2 as pdfium
 
-from rag.readers.pdf_text import clean
-from rag.readers.pdf_words import Fragment, PageText
+from rag.parsers.pdf.characters import clean
+from rag.parsers.pdf.words import Fragment, PageText
 
 REMEDY = 'To read scanned pages, install the extra: pip install "docent-chat[ocr]".'
 _SCALE = 200 / 72
@@ -38,7 +38,7 @@ def _engine() -> Any:
 
 
 def read_page(page: pdfium.PdfPage, number: int) -> PageText:
-    """The text in the picture of one page. The caller holds ``rag.pdfium.LOCK``."""
+    """The text in the picture of one page. The caller holds ``rag.parsers.pdf.pdfium.LOCK``."""
     width, height = page.get_size()
     scale = min(_SCALE, (_MAX_PIXELS / max(width * height, 1.0)) ** 0.5)
     picture = page.render(scale=scale).to_numpy()

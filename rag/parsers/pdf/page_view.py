@@ -16,9 +16,9 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
 from rag.errors import ReadError
-from rag.pdfium import open_pdf
-from rag.readers.pdf_text import fold
-from rag.readers.pdf_words import Placement, characters_of
+from rag.parsers.pdf.characters import fold
+from rag.parsers.pdf.pdfium import open_pdf
+from rag.parsers.pdf.words import Placement, characters_of
 
 _MAX_PIXELS = 40_000_000
 _MARK = (255, 236, 110)

@@ -14,13 +14,13 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
 from rag.errors import ReadError, SkippedError
-from rag.pdfium import LOCK, open_locked
-from rag.readers import ocr
-from rag.readers.builder import DocumentBuilder
-from rag.readers.pdf_blocks import PageRows, add_blocks, outline_key
-from rag.readers.pdf_layout import rows_in_reading_order
-from rag.readers.pdf_text import clean, unreadable_share
-from rag.readers.pdf_words import PageText, read_page
+from rag.parsers.builder import DocumentBuilder
+from rag.parsers.pdf import ocr
+from rag.parsers.pdf.blocks import PageRows, add_blocks, outline_key
+from rag.parsers.pdf.characters import clean, unreadable_share
+from rag.parsers.pdf.layout import rows_in_reading_order
+from rag.parsers.pdf.pdfium import LOCK, open_locked
+from rag.parsers.pdf.words import PageText, read_page
 from rag.types import ParsedDocument
 
 MEDIA_TYPE = "application/pdf"

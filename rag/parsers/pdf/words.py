@@ -2,7 +2,7 @@
 
 Coordinates are points from the top left corner of the page turned so that most of its text reads upright.
 Fragments come in the order of the page's content stream. Knows no columns, paragraphs or tables.
-The caller holds ``rag.pdfium.LOCK``.
+The caller holds ``rag.parsers.pdf.pdfium.LOCK``.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
-from rag.readers.pdf_text import LINE_HYPHENS, clean
+from rag.parsers.pdf.characters import LINE_HYPHENS, clean
 
 GAP = 0.85
 """A gap wider than this many line heights ends a fragment (a cell's border, a gutter)."""

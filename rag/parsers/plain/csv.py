@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from rag.errors import ReadError
-from rag.readers.builder import DocumentBuilder, one_line
-from rag.readers.encoding import decode
+from rag.parsers.builder import DocumentBuilder, one_line
+from rag.parsers.encoding import decode
 from rag.types import ParsedDocument
 
 _DELIMITERS = (",", ";", "\t", "|")

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import ReadError
-from rag.readers.builder import DocumentBuilder
-from rag.readers.encoding import decode
-from rag.readers.markdown import blocks_of_markdown
+from rag.parsers.builder import DocumentBuilder
+from rag.parsers.encoding import decode
+from rag.parsers.markup.markdown import blocks_of_markdown
 from rag.types import ParsedDocument
 
 _MAX_OUTPUT_CHARS = 10_000  # of one output; more is a log, not a result

@@ -7,8 +7,8 @@ code that does not compile. A language without a pattern is one run of code.
 import re
 from pathlib import Path
 
-from rag.readers.builder import document_from_spans
-from rag.readers.encoding import decode
+from rag.parsers.builder import document_from_spans
+from rag.parsers.encoding import decode
 from rag.types import Block, ParsedDocument
 
 _MODIFIERS = (

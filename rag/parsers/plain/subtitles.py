@@ -10,9 +10,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from rag.errors import ReadError, SkippedError
-from rag.readers.builder import NO_TEXT, DocumentBuilder, one_line
-from rag.readers.captions import Caption, add_captions
-from rag.readers.encoding import decode
+from rag.parsers.builder import NO_TEXT, DocumentBuilder, one_line
+from rag.parsers.captions import Caption, add_captions
+from rag.parsers.encoding import decode
 from rag.types import ParsedDocument
 
 _TIME = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{2})[.,](\d{1,3})"

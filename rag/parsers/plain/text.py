@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from rag.readers.builder import document_from_spans
-from rag.readers.encoding import decode
+from rag.parsers.builder import document_from_spans
+from rag.parsers.encoding import decode
 from rag.types import Block, BlockKind, ParsedDocument
 
 _MAX_HEADING_CHARS = 80

@@ -9,8 +9,8 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from app.api.http import create_api
 from app.assistant import Assistant
-from app.http import create_api
 
 
 @pytest.fixture

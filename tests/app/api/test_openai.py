@@ -15,16 +15,16 @@ import pytest
 import uvicorn
 from starlette.testclient import TestClient
 
+from app.api.http import create_api
+from app.api.security import LocalOnly
 from app.assistant import Assistant
-from app.config import ModelSettings, Settings
-from app.engine_setup import LocalModel
-from app.http import create_api
-from app.security import LocalOnly
-from engines.chat import ChatEncoder
-from engines.constrain import Constrainer
-from engines.engine import Engine, EngineConfig
+from app.models.setup import LocalModel
+from app.settings.model import ModelSettings, Settings
+from engines.model.chat import ChatEncoder
+from engines.serving.engine import Engine, EngineConfig
+from engines.serving.structured_output import Constrainer
 from tests.app.fakes import LightParts, WordEmbedder
-from tests.app.test_language_model import SayingRuntime
+from tests.app.models.test_language_model import SayingRuntime
 from tests.engines.small_tokenizer import small_model_tokenizer
 
 TOKEN = "token-of-this-launch"

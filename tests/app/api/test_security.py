@@ -10,7 +10,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from app.security import LocalOnly, new_token
+from app.api.security import LocalOnly, new_token
 
 PORT = 7860
 TOKEN = new_token()

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import common_options_first
+from app.cli.main import common_options_first
 from tests.app.command import Run, docent, fresh, read_once
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 __all__ = ["docent", "fresh", "read_once"]  # fixtures
 
 

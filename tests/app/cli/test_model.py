@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.config import ModelSettings, Settings
-from app.engine_setup import open_model
-from app.model_build import BuildRuntime, build_model
-from app.model_quantize import quantize_model, sample_text
-from app.models import ModelStore
-from engines.checkpoint import Checkpoint
-from engines.kernels.instructions import usable
-from engines.locking import exclusive
-from engines.params import SamplingParams
-from engines.quantize import QuantizeOptions
+from app.models.build import BuildRuntime, build_model
+from app.models.quantize import quantize_model, sample_text
+from app.models.setup import open_model
+from app.models.store import ModelStore
+from app.settings.model import ModelSettings, Settings
+from engines.files.locks import exclusive
+from engines.model.checkpoint import Checkpoint
+from engines.quantize.quantizer import QuantizeOptions
+from engines.runtimes.native.kernels.instructions import usable
+from engines.serving.sampling_params import SamplingParams
 from tests.app.command import Result, Run, invoke
-from tests.app.test_model_pull import REPO, Hub
-from tests.app.tiny_model import write_tiny_model
+from tests.app.models.test_pull import REPO, Hub
+from tests.app.models.tiny_model import write_tiny_model
 
 
 @pytest.fixture
@@ -211,7 +211,7 @@ def test_build_for_tensorrt(docent: Run, tiny: Path, tmp_path: Path) -> None:
 def test_building_without_tensorrt_says_what_to_install(
     docent: Run, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engines.tensorrt_build.LIBRARIES", ("a_library_that_is_not_installed",))
+    monkeypatch.setattr("engines.runtimes.tensorrt.build.LIBRARIES", ("a_library_that_is_not_installed",))
     fails(docent("model", "build", str(tiny), "--runtime", "tensorrt"), "not installed", "docent-chat[gpu]")
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from app.output import one_line, place, plain, tolerate_odd_characters, write_json, write_text
+from app.cli.output import one_line, place, plain, tolerate_odd_characters, write_json, write_text
 
 
 def test_json_is_one_ascii_line_even_with_what_utf8_cannot_hold(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from app.assistant import Assistant
-from app.config import Settings
 from app.doctor import examine
 from app.events import Answered
-from app.models import ModelStore
-from app.paths import builtin_model, builtin_reader, resource
+from app.models.store import ModelStore
+from app.settings.model import Settings
+from app.settings.paths import builtin_model, builtin_reader, resource
 
 
 @pytest.fixture(scope="module")

@@ -8,17 +8,17 @@ import pytest
 from numpy.typing import NDArray
 
 from app.assistant import Assistant
-from app.config import ModelSettings, Settings
-from app.engine_setup import LocalModel, local_model, open_model
 from app.errors import ConfigError, ModelError
 from app.events import Answered
+from app.models.setup import LocalModel, local_model, open_model
+from app.settings.model import ModelSettings, Settings
+from engines.base import StepBatch
 from engines.errors import EngineError, RequestError
-from engines.kernels.instructions import usable
-from engines.params import SamplingParams
-from engines.runtime import StepBatch
+from engines.runtimes.native.kernels.instructions import usable
+from engines.serving.sampling_params import SamplingParams
 from rag.types import TextDelta
 from tests.app.fakes import LightParts
-from tests.app.tiny_model import write_tiny_model
+from tests.app.models.tiny_model import write_tiny_model
 from tests.engines.fakes import ScriptedRuntime
 from tests.engines.small_tokenizer import EOS, VOCABULARY, small_model_tokenizer
 

@@ -7,10 +7,10 @@ import pytest
 from llama_index.core.base.llms.types import ChatMessage, MessageRole
 from llama_index.core.prompts import PromptTemplate
 
-from app.engine_setup import LocalModel, local_model
-from app.llm import DocentLLM
+from app.models.llama_index_llm import DocentLLM
+from app.models.setup import LocalModel, local_model
 from engines.errors import RequestError
-from tests.app.test_language_model import SayingRuntime
+from tests.app.models.test_language_model import SayingRuntime
 from tests.engines.small_tokenizer import small_model_tokenizer
 
 REPLY = "The blue whale eats four tonnes of krill a day."

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from app.errors import ModelError
-from app.model_pull import ModelHub, PullProgress
-from app.models import ModelStore
-from tests.app.tiny_model import write_tiny_model
+from app.models.pull import ModelHub, PullProgress
+from app.models.store import ModelStore
+from tests.app.models.tiny_model import write_tiny_model
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPO = "someone/tiny-model"

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from app.config import Settings, default_yaml, flatten, valid_keys
-from app.config_sources import load_settings, nearest_key
 from app.errors import ConfigError, UsageError
-from app.paths import resource
+from app.settings.model import Settings, default_yaml, flatten, valid_keys
+from app.settings.paths import resource
+from app.settings.sources import load_settings, nearest_key
 
 
 def test_config_yaml_at_the_root_is_what_the_models_say() -> None:

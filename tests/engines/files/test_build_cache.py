@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from engines.build import BuildCache, WorkKept
 from engines.errors import EngineError
-from engines.locking import AlreadyAtWork
+from engines.files.build_cache import BuildCache, WorkKept
+from engines.files.locks import AlreadyAtWork
 
 
 class Writer:

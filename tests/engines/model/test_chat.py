@@ -2,9 +2,9 @@
 
 import pytest
 
-from engines.chat import ChatEncoder
 from engines.errors import RequestError
-from engines.tokenizer import ModelTokenizer
+from engines.model.chat import ChatEncoder
+from engines.model.tokenizer import ModelTokenizer
 from tests.engines.small_tokenizer import EOS, small_tokenizer
 
 NO_SYSTEM = (

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from engines.errors import CheckpointError, UnsupportedModel
-from engines.formats import awq, compressed_tensors, gptq, modelopt
-from engines.formats.quantization import Quantization, read_quantization
-from engines.tensor_files import TensorFiles
+from engines.model.formats import awq, compressed_tensors, gptq, modelopt
+from engines.model.formats.quantization import Quantization, read_quantization
+from engines.model.tensor_files import TensorFiles
 
 OUT, IN, GROUP = 16, 64, 32
 NAME = "layer"

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.checkpoint import PROJECTIONS, Checkpoint
-from engines.runtimes.reference import ReferenceRuntime
-from engines.synthetic import Shape, write_checkpoint
-from engines.weights import QuantizedLinear
+from engines.model.checkpoint import PROJECTIONS, Checkpoint
+from engines.model.synthetic import Shape, write_checkpoint
+from engines.model.weights import QuantizedLinear
+from engines.runtimes.reference.runtime import ReferenceRuntime
 from tests.engines.fakes import flat_batch
 
 SHAPE = Shape(hidden=128, inner=256, layers=3, heads=4, kv_heads=2, vocabulary=512, context=64)

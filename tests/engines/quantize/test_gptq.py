@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from engines.awq import round_to_nearest
-from engines.feedback import round_with_feedback, second_moments
+from engines.quantize.awq import round_to_nearest
+from engines.quantize.gptq import round_with_feedback, second_moments
 
 
 @pytest.mark.parametrize("symmetric", [False, True])

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.awq import round_to_nearest, search_clipping, search_input_scale
-from engines.checkpoint import Checkpoint
 from engines.errors import RequestError
-from engines.quantize import QuantizeOptions, quantize
-from engines.runtimes.reference import ReferenceRuntime
+from engines.model.checkpoint import Checkpoint
+from engines.quantize.awq import round_to_nearest, search_clipping, search_input_scale
+from engines.quantize.quantizer import QuantizeOptions, quantize
+from engines.runtimes.reference.runtime import ReferenceRuntime
 from tests.engines.fakes import flat_batch
 from tests.engines.models import torch, write_model
 
@@ -127,7 +127,7 @@ def test_searches_never_do_worse_than_doing_nothing() -> None:
 def test_a_large_model_stays_in_a_file_for_each_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_model("llama", tmp_path / "full")
     quantize(tmp_path / "full", tmp_path / "one", calibration(), QuantizeOptions(group=32))
-    monkeypatch.setattr("engines.quantize._ONE_FILE_BYTES", 0)
+    monkeypatch.setattr("engines.quantize.quantizer._ONE_FILE_BYTES", 0)
     quantize(tmp_path / "full", tmp_path / "many", calibration(), QuantizeOptions(group=32))
     one, many = Checkpoint(tmp_path / "one"), Checkpoint(tmp_path / "many")
     assert (tmp_path / "one/model.safetensors").exists() and not (tmp_path / "many/model.safetensors").exists()

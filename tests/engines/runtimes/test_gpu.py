@@ -9,19 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.checkpoint import Checkpoint
-from engines.engine import Engine, EngineConfig
 from engines.errors import RuntimeUnavailable
-from engines.params import SamplingParams
+from engines.model.checkpoint import Checkpoint
+from engines.model.synthetic import Shape, write_checkpoint
 from engines.runtimes.cards import DATA_CENTRE, RTX, find_card, require_card
-from engines.runtimes.reference import ReferenceRuntime
-from engines.selfcheck import compare, measure, replay
-from engines.synthetic import Shape, write_checkpoint
+from engines.runtimes.reference.runtime import ReferenceRuntime
+from engines.runtimes.selfcheck import compare, measure, replay
+from engines.serving.engine import Engine, EngineConfig
+from engines.serving.sampling_params import SamplingParams
 from tests.engines.fakes import ByteTokenizer
 
 torch = pytest.importorskip("torch", reason="needs torch: pip install -e .[oracle]")
 
-from tests.engines.tensorrt_fakes import fake_tensorrt  # noqa: E402
+from tests.engines.runtimes.tensorrt.tensorrt_fakes import fake_tensorrt  # noqa: E402
 
 pytestmark = [
     pytest.mark.gpu,

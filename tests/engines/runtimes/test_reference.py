@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.checkpoint import Checkpoint
-from engines.engine import Engine, EngineConfig
-from engines.params import SamplingParams
-from engines.runtimes.reference import ReferenceRuntime
+from engines.model.checkpoint import Checkpoint
+from engines.runtimes.reference.runtime import ReferenceRuntime
+from engines.serving.engine import Engine, EngineConfig
+from engines.serving.sampling_params import SamplingParams
 from tests.engines.fakes import ByteTokenizer, flat_batch
 from tests.engines.models import FAMILIES, reference_logits, write_model
 

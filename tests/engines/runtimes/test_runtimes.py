@@ -17,20 +17,20 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from engines.checkpoint import Checkpoint
-from engines.engine import Engine, EngineConfig
+from engines.base import Runtime, StepBatch
 from engines.errors import EngineError
-from engines.formats import awq
-from engines.kernels.instructions import Instructions, usable
-from engines.pages import PAGE_TOKENS
-from engines.params import SamplingParams
-from engines.runtime import Runtime, StepBatch
-from engines.runtimes.cpu_model import CpuRuntime
-from engines.runtimes.native_cpu import NativeRuntime
-from engines.runtimes.onnx_cpu import OnnxRuntime, grouped
-from engines.runtimes.reference import ReferenceRuntime
-from engines.synthetic import Shape, write_checkpoint
-from engines.weights import QuantizedLinear
+from engines.model.checkpoint import Checkpoint
+from engines.model.formats import awq
+from engines.model.synthetic import Shape, write_checkpoint
+from engines.model.weights import QuantizedLinear
+from engines.runtimes.cpu_limits import CpuRuntime
+from engines.runtimes.native.kernels.instructions import Instructions, usable
+from engines.runtimes.native.runtime import NativeRuntime
+from engines.runtimes.onnx.runtime import OnnxRuntime, grouped
+from engines.runtimes.reference.runtime import ReferenceRuntime
+from engines.serving.engine import Engine, EngineConfig
+from engines.serving.page_table import PAGE_TOKENS
+from engines.serving.sampling_params import SamplingParams
 from tests.engines.fakes import ByteTokenizer, flat_batch
 from tests.engines.models import FAMILIES, reference_logits, write_model
 

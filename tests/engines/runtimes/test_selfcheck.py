@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.checkpoint import Checkpoint
+from engines.base import StepBatch
 from engines.errors import EngineError, RuntimeUnavailable
-from engines.runtime import StepBatch
-from engines.selfcheck import TOLERANCE, choose, compare, replay, verified
+from engines.model.checkpoint import Checkpoint
+from engines.runtimes.selfcheck import TOLERANCE, choose, compare, replay, verified
 from tests.engines.fakes import ScriptedRuntime
 
 
@@ -145,10 +145,10 @@ def test_rounding_passes_and_a_constant_is_no_difference() -> None:
 def test_the_tolerance_tells_a_wrong_piece_from_rounding(tmp_path: Path) -> None:
     """One piece with another's weights is far beyond the tolerance; rounding is far below."""
     pytest.importorskip("torch", reason="needs torch: pip install -e .[oracle]")
-    from engines.runtimes.onnx_cpu import OnnxRuntime
+    from engines.runtimes.onnx.runtime import OnnxRuntime
     from tests.engines.models import write_model
-    from tests.engines.tensorrt_fakes import fake_tensorrt
-    from tests.engines.test_runtimes import quantise
+    from tests.engines.runtimes.tensorrt.tensorrt_fakes import fake_tensorrt
+    from tests.engines.runtimes.test_runtimes import quantise
 
     write_model("llama-3", tmp_path / "model")
     quantise(tmp_path / "model", tmp_path / "int4", symmetric=False)

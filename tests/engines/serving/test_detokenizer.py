@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from engines.stream import TextStream
+from engines.serving.detokenizer import TextStream
 
 TEXT = "naïve 日本語 🙂 e\u0301 END of \u00e9 it\nEN"
 

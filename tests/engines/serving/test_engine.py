@@ -7,12 +7,12 @@ import time
 import numpy as np
 import pytest
 
-from engines.engine import Engine, EngineConfig
+from engines.base import StepBatch
 from engines.errors import EngineBusy, EngineError, RequestError
-from engines.generation import Generation
-from engines.params import SamplingParams
-from engines.runtime import StepBatch
-from engines.sequence import INTERACTIVE
+from engines.serving.engine import Engine, EngineConfig
+from engines.serving.generation import Generation
+from engines.serving.sampling_params import SamplingParams
+from engines.serving.sequence import INTERACTIVE
 from tests.engines.fakes import ByteTokenizer, ScriptedRuntime, scripted_logits
 
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.engine import Engine, EngineConfig
+from engines.base import StepBatch
 from engines.errors import EngineBusy, EngineError
-from engines.generation import Generation
-from engines.params import SamplingParams
-from engines.runtime import StepBatch
+from engines.serving.engine import Engine, EngineConfig
+from engines.serving.generation import Generation
+from engines.serving.sampling_params import SamplingParams
 from tests.engines.fakes import ByteTokenizer, ScriptedRuntime
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from engines.errors import EngineError
-from engines.pages import PAGE_TOKENS, PageTable, SequencePages
+from engines.serving.page_table import PAGE_TOKENS, PageTable, SequencePages
 
 POOL = 12
 

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Sequence
 
-from engines.drafting import FIRST_LENGTH, LONGEST, PromptLookup
+from engines.serving.prompt_lookup import FIRST_LENGTH, LONGEST, PromptLookup
 
 
 def follow(prompt: Sequence[int], answer: Sequence[int], limit: int = 100) -> tuple[int, int, int]:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.params import SamplingParams
-from engines.sampling import sample
+from engines.serving.sampling import sample
+from engines.serving.sampling_params import SamplingParams
 
 
 def logits_of(size: int, spread: float, seed: int = 0) -> NDArray[np.float32]:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.constrain import Constrainer
-from engines.engine import Engine
 from engines.errors import RequestError
-from engines.params import SamplingParams
+from engines.serving.engine import Engine
+from engines.serving.sampling_params import SamplingParams
+from engines.serving.structured_output import Constrainer
 from tests.engines.fakes import ScriptedRuntime, scripted_logits
 from tests.engines.small_tokenizer import VOCABULARY, small_model_tokenizer
 
@@ -117,7 +117,7 @@ def test_a_wrong_schema_or_expression_is_refused_by_name(params: dict[str, Any])
 def test_a_grammar_that_grows_too_complex_ends_its_own_request_alone() -> None:
     from llguidance import LLMatcher
 
-    from engines.constrain import _Matched
+    from engines.serving.structured_output import _Matched
 
     tokenizer = small_model_tokenizer()
     constrainer = Constrainer(tokenizer, Scripted.vocab_size)

@@ -18,13 +18,13 @@ from llama_index.core.vector_stores.types import (
     VectorStoreQueryMode,
 )
 
-from rag.embedder import OnnxEmbedder
+from rag.adapters.external_store import ExternalStore
+from rag.adapters.vector_store import DocentEmbedding, DocentVectorStore
 from rag.errors import LibraryError, RagError
-from rag.external_store import ExternalStore
-from rag.library import Library
-from rag.library_writer import FileState, LibraryWriter
-from rag.llama_store import DocentEmbedding, DocentVectorStore
-from rag.retrieve import Retriever
+from rag.models.embedder import OnnxEmbedder
+from rag.retrieve.retriever import Retriever
+from rag.store.library import Library
+from rag.store.writer import FileState, LibraryWriter
 from rag.types import Block, Chunk, Filter, ParsedDocument
 
 TEXTS = {

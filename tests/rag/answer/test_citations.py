@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.cite import SUPPORTED, Marker, MarkerParser, citation_for, strip_markers, support
+from rag.answer.citations import SUPPORTED, citation_for, support
+from rag.text.markers import Marker, MarkerParser, strip_markers
 from rag.types import Document, Passage
 
 DOCUMENT = Document(7, 1, "/docs/tea.txt", "Tea", "text/plain", "ok", None, 1, 1, 1, "h", 0.0)

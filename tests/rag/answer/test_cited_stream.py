@@ -6,8 +6,8 @@ from itertools import pairwise
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rag.cited_stream import UNSUPPORTED, CitedStream, best_quote
-from tests.rag.test_generate import PASSAGES, TOWER
+from rag.answer.cited_stream import UNSUPPORTED, CitedStream, best_quote
+from tests.rag.answer.test_generative import PASSAGES, TOWER
 
 LABELS = dict(enumerate(PASSAGES, start=1))
 FRAGMENTS = [

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from rag.answer import MOST_SENTENCES, NOT_FOUND, ExtractiveAnswerer
-from rag.quote import readable
+from rag.answer.extractive import MOST_SENTENCES, NOT_FOUND, ExtractiveAnswerer
+from rag.answer.quote import readable
 from rag.types import Answer, AnswerEvent, Document, Passage, TextDelta, Turn
 from tests.rag.fakes import FakeEmbedder, ScriptedReader
 

@@ -5,9 +5,9 @@ from collections.abc import Generator, Sequence
 
 import pytest
 
-from rag.answer import NOT_FOUND
-from rag.generate import GeneratingAnswerer, without_thinking
-from rag.prompt import Message
+from rag.answer.extractive import NOT_FOUND
+from rag.answer.generative import GeneratingAnswerer, without_thinking
+from rag.answer.prompt import Message
 from rag.types import Answer, AnswerEvent, Document, Passage, TextDelta, Turn
 
 WHALES = "The blue whale is the largest animal. It eats about four tonnes of krill a day."

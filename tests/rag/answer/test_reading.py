@@ -1,4 +1,4 @@
-"""rag.reading over a scripted reader: windows of long passages, positions in the passage, the best first."""
+"""rag.answer.reading over a scripted reader: windows of long passages, positions in the passage, the best first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,8 +7,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.reading import WINDOW, find_spans, tidied, windows_of
-from rag.sentences import cached_sentences
+from rag.answer.reading import WINDOW, find_spans, tidied, windows_of
+from rag.text.sentences import cached_sentences
 from rag.types import Chunk, Passage
 from tests.rag.fakes import FakeReading, ScriptedReader, a_document
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from rag.answer import NOT_FOUND, ExtractiveAnswerer
-from rag.guided import GuidedAnswerer
-from rag.nano_prompt import ANSWER_TASK
-from rag.prompt import Message
+from rag.answer.extractive import NOT_FOUND, ExtractiveAnswerer
+from rag.answer.prompt import Message
+from rag.answer.small_model import GuidedAnswerer
+from rag.answer.small_model_prompt import ANSWER_TASK
 from rag.types import Answer, Passage, TextDelta
 from tests.rag.fakes import FakeEmbedder, ScriptedReader, a_document
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from rag.errors import RagError
-from rag.nano_prompt import (
+from rag.answer.prompt import Message
+from rag.answer.small_model_prompt import (
     Hint,
     build_nano_prompt,
     hint_line,
@@ -15,7 +15,7 @@ from rag.nano_prompt import (
     title_from,
     title_prompt,
 )
-from rag.prompt import Message
+from rag.errors import RagError
 from rag.types import Document, Passage, Turn
 
 

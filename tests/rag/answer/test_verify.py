@@ -1,8 +1,8 @@
-"""rag.checked: what of a small model's reply is shown."""
+"""rag.answer.verify: what of a small model's reply is shown."""
 
 import pytest
 
-from rag.checked import checked_reply, rambles
+from rag.answer.verify import checked_reply, rambles
 from rag.types import Passage
 from tests.rag.fakes import a_document
 

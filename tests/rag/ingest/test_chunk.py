@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.chunk import chunk_document, context_of, document_label
+from rag.ingest.chunk import chunk_document
+from rag.text.context import context_of, document_label
 from rag.types import Block, BlockKind, Chunk, ParsedDocument
 
 

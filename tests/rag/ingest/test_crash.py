@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.library import Library
-from rag.parse_pool import ParseLimits, ParsePool
-from rag.sync import Syncer, SyncSettings
+from rag.ingest.parse_pool import ParseLimits, ParsePool
+from rag.ingest.sync import Syncer, SyncSettings
+from rag.store.library import Library
 from tests.rag.fakes import FakeEmbedder
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 KILLS = 20
 SETTINGS = "SyncSettings(target_tokens=20, embed_chunks=4, lock_timeout_s=20)"
 
@@ -21,9 +21,9 @@ SETTINGS = "SyncSettings(target_tokens=20, embed_chunks=4, lock_timeout_s=20)"
 _CHILD = f"""
 import sys
 from pathlib import Path
-from rag.library import Library
-from rag.parse_pool import ParseLimits, ParsePool
-from rag.sync import Syncer, SyncSettings
+from rag.store.library import Library
+from rag.ingest.parse_pool import ParseLimits, ParsePool
+from rag.ingest.sync import Syncer, SyncSettings
 from tests.rag.fakes import FakeEmbedder
 
 with Library.open(Path(sys.argv[1])) as library:

@@ -12,9 +12,9 @@ import psutil
 import pytest
 
 from rag.errors import SkippedError
-from rag.parse_pool import ParseLimits, ParsePool, ReadResult
+from rag.ingest.parse_pool import ParseLimits, ParsePool, ReadResult
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 # A reader that does what the file says. The folder it lies in is put on sys.path, which children inherit.
 _READER = """
@@ -177,7 +177,7 @@ def test_what_one_file_left_behind_does_not_count_against_the_next(tmp_path: Pat
 
 _PARENT = """
 import sys, threading
-from rag.parse_pool import ParsePool
+from rag.ingest.parse_pool import ParsePool
 list(ParsePool(reader_module="obedient_reader").read_all([(sys.argv[1], 5)], threading.Event()))
 """
 
@@ -237,4 +237,4 @@ def test_no_more_is_drawn_than_has_room(tmp_path: Path) -> None:
 def no_children() -> bool:
     children = psutil.Process().children()
     _, alive = psutil.wait_procs(children, timeout=10)
-    return not [child for child in alive if "rag.parse_worker" in " ".join(child.cmdline())]
+    return not [child for child in alive if "rag.ingest.parse_worker" in " ".join(child.cmdline())]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.scan import Patterns, Scan, scan
+from rag.ingest.scan import Patterns, Scan, scan
 from rag.types import Source
 
 needs_links = pytest.mark.skipif(sys.platform == "win32", reason="making links needs rights on Windows")

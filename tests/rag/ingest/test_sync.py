@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from rag.errors import LibraryError, LibraryLocked, SourceError
-from rag.lock import writing
-from rag.parse_pool import ParseLimits, ParsePool
-from rag.sync import SyncEvent, SyncSettings
-from tests.rag.desk import Desk, counts, desk
+from rag.ingest.parse_pool import ParseLimits, ParsePool
+from rag.ingest.sync import SyncEvent, SyncSettings
+from rag.store.lock import writing
 from tests.rag.fakes import FakeEmbedder
+from tests.rag.workbench import Desk, counts, desk
 
 __all__ = ["desk"]  # the fixture
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.errors import ReadError, SkippedError, SourceError
-from rag.sync import SyncReport
+from rag.ingest.sync import SyncReport
 from rag.types import Block, ParsedDocument
-from tests.rag.desk import Desk, counts, desk
+from tests.rag.workbench import Desk, counts, desk
 
 __all__ = ["desk"]  # the fixture
 

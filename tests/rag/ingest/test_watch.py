@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from rag.errors import LibraryLocked
+from rag.ingest.watch import Watcher
 from rag.types import Source
-from rag.watch import Watcher
 
 PATIENCE_S = 20
 

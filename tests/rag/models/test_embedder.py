@@ -14,10 +14,10 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 
-from rag.embedder import OnnxEmbedder
 from rag.errors import ModelFilesError
+from rag.models.embedder import OnnxEmbedder
 
-REFERENCE = Path(__file__).parents[1] / "data" / "minilm_reference.json"
+REFERENCE = Path(__file__).parents[2] / "data" / "minilm_reference.json"
 WORDS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "ask", "the", "cat", "dog")
 TABLE = np.random.default_rng(7).normal(size=(len(WORDS), 4)).astype(np.float32)
 

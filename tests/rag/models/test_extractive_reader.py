@@ -1,4 +1,5 @@
-"""rag.reader_model with a scripted session and a word tokenizer: order, spans in characters, refusal, batching."""
+"""rag.models.extractive_reader with a scripted session and a word tokenizer: order, spans in characters, refusal,
+batching."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from rag.errors import ModelFilesError
-from rag.reader_model import Calibration, ReaderReranker
+from rag.models.extractive_reader import Calibration, ReaderReranker
 from rag.types import Chunk, Document, Hit, Passage
 
 WORDS = ["[CLS]", "[SEP]", "[UNK]", "who", "wrote", "it", "ada", "lovelace", "the", "sea", "is", "wet", "notes"]

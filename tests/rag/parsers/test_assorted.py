@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rag.errors import ReadError, SkippedError
-from rag.readers.registry import read
+from rag.parsers.registry import read
 
 FOLDER = Path(__file__).resolve().parents[4] / "shared" / "data" / "documents" / "assorted"
 SUFFIXES = {".txt", ".md", ".html", ".xml", ".rtf"}

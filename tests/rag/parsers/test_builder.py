@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.errors import SkippedError
-from rag.readers.builder import DocumentBuilder, document_from_spans
+from rag.parsers.builder import DocumentBuilder, document_from_spans
 from rag.types import Block
 
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from rag.errors import ReadError
-from rag.readers import doc, docx, registry
+from rag.parsers import registry
+from rag.parsers.office import doc, docx
 from rag.types import ParsedDocument
-from tests.rag.readers.doc_writer import IN_LIST, IN_TABLE, ROW_END, P, container, write_doc
+from tests.rag.parsers.doc_writer import IN_LIST, IN_TABLE, ROW_END, P, container, write_doc
 
 ASSORTED = Path(__file__).parents[3].parent / "shared/data/documents/assorted"
 

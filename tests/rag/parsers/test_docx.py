@@ -7,7 +7,8 @@ import docx as python_docx
 import pytest
 
 from rag.errors import ReadError
-from rag.readers import docx, zip_limits
+from rag.parsers import zip_limits
+from rag.parsers.office import docx
 from rag.types import ParsedDocument
 
 _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.errors import SkippedError
-from rag.readers.encoding import decode, decode_declared, looks_like_text
+from rag.parsers.encoding import decode, decode_declared, looks_like_text
 
 FRENCH = "Tous les êtres humains naissent libres et égaux en dignité et en droits. Où est l’âme ?\n"
 GERMAN = "Grüße aus Köln: Die Straße führt über größere Brücken.\n"

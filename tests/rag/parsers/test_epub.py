@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rag.errors import ReadError
-from rag.readers import epub
+from rag.parsers.markup import epub
 
 _CONTAINER = """<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>
 <rootfile full-path="OEBPS/book.opf"/></rootfiles></container>"""

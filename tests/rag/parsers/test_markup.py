@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rag.errors import ReadError, SkippedError
-from rag.readers import html, xml
+from rag.parsers.markup import html, xml
 from rag.types import ParsedDocument
 
 

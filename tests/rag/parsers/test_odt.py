@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rag.errors import ReadError
-from rag.readers import odt
+from rag.parsers.office import odt
 from rag.types import ParsedDocument
 
 _NAMESPACES = " ".join(
@@ -87,6 +87,6 @@ def test_a_password_and_entities_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not ASSORTED.is_dir(), reason="the assorted documents are not on this machine")
 def test_a_twin_says_the_same_as_its_docx() -> None:
-    from rag.readers import docx
+    from rag.parsers.office import docx
 
     assert odt.read(ASSORTED / "simple.odt").text == docx.read(ASSORTED / "simple.docx").text

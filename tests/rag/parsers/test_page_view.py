@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from rag import pdf_view
 from rag.errors import ReadError
-from rag.readers import pdf
-from tests.rag.readers.pdf_writer import HEIGHT, WIDTH, Line, paragraph, write_pdf
+from rag.parsers.pdf import page_view as pdf_view
+from rag.parsers.pdf import parser as pdf
+from tests.rag.parsers.pdf_writer import HEIGHT, WIDTH, Line, paragraph, write_pdf
 
 
 def test_a_quote_over_two_lines_gives_a_box_for_each(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from rag.errors import ReadError, SkippedError
-from rag.readers import ocr, pdf
+from rag.parsers.pdf import ocr
+from rag.parsers.pdf import parser as pdf
 from rag.types import ParsedDocument
-from tests.rag.readers.pdf_writer import HEIGHT, Line, paragraph, write_pdf
+from tests.rag.parsers.pdf_writer import HEIGHT, Line, paragraph, write_pdf
 
 LEFT = [
     "The left column begins with a sentence that",

@@ -8,7 +8,7 @@ import pytest
 from pptx.util import Inches
 
 from rag.errors import ReadError
-from rag.readers import pptx
+from rag.parsers.office import pptx
 
 
 def make(path: Path) -> Path:

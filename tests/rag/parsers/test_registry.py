@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag.errors import ReadError, SkippedError
-from rag.readers.registry import KNOWN_SUFFIXES, media_type_of, read
+from rag.parsers.registry import KNOWN_SUFFIXES, media_type_of, read
 
 
 def write(folder: Path, name: str, data: bytes) -> Path:

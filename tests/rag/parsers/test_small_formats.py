@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from rag.errors import ReadError
-from rag.readers import csv, eml, notebook, rtf, subtitles
-from rag.readers.captions import Caption, merged
+from rag.parsers.captions import Caption, merged
+from rag.parsers.markup import eml
+from rag.parsers.office import rtf
+from rag.parsers.plain import csv, notebook, subtitles
 from rag.types import ParsedDocument
 
 

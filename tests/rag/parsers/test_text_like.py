@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag.errors import ReadError, SkippedError
-from rag.readers import markdown, source_code, text
-from rag.readers.registry import read
+from rag.parsers.markup import markdown
+from rag.parsers.plain import source_code, text
+from rag.parsers.registry import read
 from rag.types import ParsedDocument
 
 

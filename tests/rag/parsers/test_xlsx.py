@@ -8,7 +8,7 @@ import openpyxl
 import pytest
 
 from rag.errors import ReadError
-from rag.readers import xlsx
+from rag.parsers.office import xlsx
 
 
 def make(path: Path) -> Path:

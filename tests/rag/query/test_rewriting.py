@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.rewrite import HeuristicRewriter
+from rag.query.rewriting import HeuristicRewriter
 from rag.types import Turn
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.titles import LONGEST_TITLE, QuestionTitler
+from rag.query.titles import LONGEST_TITLE, QuestionTitler
 
 
 @pytest.mark.parametrize(

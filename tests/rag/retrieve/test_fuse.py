@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.fuse import fuse
+from rag.retrieve.fuse import fuse
 
 
 def test_scores_are_cosine_and_relative_keyword_score_weighed() -> None:

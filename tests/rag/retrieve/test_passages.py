@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rag.segments import to_passages
+from rag.retrieve.passages import to_passages
 from rag.types import Chunk, Document, Hit
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.proximity import WINDOW, proximity
+from rag.retrieve.proximity import WINDOW, proximity
 
 QUESTION = "When did the lighthouse change to paraffin?"
 FILLER = "and so on " * WINDOW

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rag.chunk import chunk_document, context_of
-from rag.library import Library
-from rag.library_writer import FileState, LibraryWriter
-from rag.retrieve import RetrievalSettings, Retriever
+from rag.ingest.chunk import chunk_document
+from rag.retrieve.retriever import RetrievalSettings, Retriever
+from rag.store.faiss_index import VectorIndex
+from rag.store.library import Library
+from rag.store.writer import FileState, LibraryWriter
+from rag.text.context import context_of
 from rag.types import Block, Filter, Hit, ParsedDocument
-from rag.vectors import VectorIndex
 
 TEXTS = {
     "/docs/a/lamp.txt": "The lamp of the lighthouse burned whale oil until the year 1868.",

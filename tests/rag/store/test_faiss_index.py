@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rag.vectors import VectorIndex
+from rag.store.faiss_index import VectorIndex
 
 DIMENSION = 16
 

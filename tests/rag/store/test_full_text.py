@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag import keyword
-from rag.keyword import bigrams_of, terms_of
-from rag.library import Library
-from rag.library_writer import FileState, LibraryWriter
+from rag.store import full_text as keyword
+from rag.store.full_text import bigrams_of, terms_of
+from rag.store.library import Library
+from rag.store.writer import FileState, LibraryWriter
 from rag.types import Chunk, Filter, ParsedDocument
 
 Search = Callable[[str], list[str]]

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag import schema
 from rag.errors import LibraryError
-from rag.library import Library
-from rag.library_writer import FileState, LibraryWriter
+from rag.store import schema
+from rag.store.library import Library
+from rag.store.writer import FileState, LibraryWriter
 from rag.types import Block, Chunk, Filter, ParsedDocument, Source
 
 TEXT = "Alpha beta.\n\nGamma delta."

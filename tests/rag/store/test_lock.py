@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 
 from rag.errors import LibraryError, LibraryLocked
-from rag.lock import HOLDER_NAME, writing
+from rag.store.lock import HOLDER_NAME, writing
 
 _HOLD = """
 import sys
 from pathlib import Path
-from rag.lock import writing
+from rag.store.lock import writing
 with writing(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def hold(folder: Path) -> "subprocess.Popen[str]":

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.sentences import MAX_SENTENCE, is_list_item, is_table_row, skip_marker, split_sentences
+from rag.text.sentences import MAX_SENTENCE, is_list_item, is_table_row, skip_marker, split_sentences
 
 
 def sentences(text: str) -> list[str]:

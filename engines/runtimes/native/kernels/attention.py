@@ -12,9 +12,23 @@ from typing import Any
 
 from llvmlite import ir
 
-from engines.kernels.code import F16, F32, FLOATS, HALFS, I1, I32, I64, INTS, POINTER, VOID, Code, constant, i64
-from engines.kernels.layout import LANES, LARGEST_STATE, PAGE_TOKENS, QUERY_BLOCKS
-from engines.kernels.program import Arguments, kernel
+from engines.runtimes.native.kernels.code import (
+    F16,
+    F32,
+    FLOATS,
+    HALFS,
+    I1,
+    I32,
+    I64,
+    INTS,
+    POINTER,
+    VOID,
+    Code,
+    constant,
+    i64,
+)
+from engines.runtimes.native.kernels.layout import LANES, LARGEST_STATE, PAGE_TOKENS, QUERY_BLOCKS
+from engines.runtimes.native.kernels.program import Arguments, kernel
 
 _NEVER = -1e30  # a score below all others
 

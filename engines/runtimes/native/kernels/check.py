@@ -6,9 +6,9 @@ The instructions differ from processor to processor, and not all could be tried 
 import numpy as np
 
 from engines.errors import RuntimeUnavailable
-from engines.kernels.layout import ROWS, TILE
-from engines.kernels.library import Library
-from engines.packed_weights import byte_tiles, four_bit_tiles, group_tiles
+from engines.runtimes.native.kernels.layout import ROWS, TILE
+from engines.runtimes.native.kernels.library import Library
+from engines.runtimes.native.packed_weights import byte_tiles, four_bit_tiles, group_tiles
 
 _INPUTS, _GROUP, _TILES = 64, 32, 2
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from engines.kernels.layout import LANES
+from engines.runtimes.native.kernels.layout import LANES
 
 I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 F16, F32 = ir.HalfType(), ir.FloatType()

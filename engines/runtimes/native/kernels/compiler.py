@@ -2,10 +2,10 @@
 
 from llvmlite import binding, ir
 
-from engines.kernels import attention, matmul, rows
-from engines.kernels.instructions import Instructions
-from engines.kernels.linker import Linked, link
-from engines.kernels.program import add_driver
+from engines.runtimes.native.kernels import attention, matmul, rows
+from engines.runtimes.native.kernels.instructions import Instructions
+from engines.runtimes.native.kernels.linker import Linked, link
+from engines.runtimes.native.kernels.program import add_driver
 
 
 def compiled(instructions: Instructions) -> Linked:

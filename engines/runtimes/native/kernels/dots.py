@@ -9,8 +9,8 @@ from typing import Any
 
 from llvmlite import ir
 
-from engines.kernels.code import BYTES, I8, I16, I32, INTS, Code, constant
-from engines.kernels.instructions import Instructions
+from engines.runtimes.native.kernels.code import BYTES, I8, I16, I32, INTS, Code, constant
+from engines.runtimes.native.kernels.instructions import Instructions
 
 _HALF_BYTES, _HALF_SHORTS, _HALF_INTS = ir.VectorType(I8, 32), ir.VectorType(I16, 16), ir.VectorType(I32, 8)
 

@@ -16,15 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import RuntimeUnavailable
-from engines.kernels.instructions import Instructions
-from engines.kernels.layout import FIELDS, ROWS, STEP, SYNC_WORDS, WORDS
-from engines.kernels.linker import Linked
+from engines.runtimes.native.kernels.instructions import Instructions
+from engines.runtimes.native.kernels.layout import FIELDS, ROWS, STEP, SYNC_WORDS, WORDS
+from engines.runtimes.native.kernels.linker import Linked
 
 _log = logging.getLogger(__name__)
 
 
 class Library:
-    """``addresses`` of the kernels by name, and ``run``, the driver (engines/kernels/program.py)."""
+    """``addresses`` of the kernels by name, and ``run``, the driver (engines/runtimes/native/kernels/program.py)."""
 
     def __init__(self, linked: Linked) -> None:
         size = -(-len(linked.code) // mmap.PAGESIZE) * mmap.PAGESIZE
@@ -44,7 +44,8 @@ class Library:
         )
 
     def words(self, kernel: str, **fields: int | float) -> NDArray[np.int64]:
-        """An operation, [WORDS]; fields are named as in engines/kernels/layout.py, floats become float32."""
+        """An operation, [WORDS]; fields are named as in engines/runtimes/native/kernels/layout.py, floats become
+        float32."""
         names = FIELDS[kernel]
         assert set(fields) == set(names), f"{kernel} takes {names}"
         operation = np.zeros(WORDS, np.int64)
@@ -68,7 +69,7 @@ def library(instructions: Instructions, folder: Path | None = None) -> Library:
     linked = _read(path) if path else None
     if linked is not None:
         return Library(linked)
-    from engines.kernels.check import check
+    from engines.runtimes.native.kernels.check import check
 
     linked = _compiled(instructions)
     loaded = Library(linked)
@@ -79,7 +80,7 @@ def library(instructions: Instructions, folder: Path | None = None) -> Library:
 
 
 def _compiled(instructions: Instructions) -> Linked:
-    from engines.kernels.compiler import compiled  # LLVM takes 100 MB, and is not needed again
+    from engines.runtimes.native.kernels.compiler import compiled  # LLVM takes 100 MB, and is not needed again
 
     _log.info("compiling kernels for %s", instructions.name)
     return compiled(instructions)

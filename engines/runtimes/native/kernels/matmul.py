@@ -1,8 +1,9 @@
-"""Products of activations with packed weights (engines/packed_weights.py): y = x @ W.T + bias.
+"""Products of activations with packed weights (engines/runtimes/native/packed_weights.py): y = x @ W.T + bias.
 
 INT4 and 8-bit weights are multiplied with activations rounded to 8 bits in the weights' groups (``round_rows`` in
-engines/kernels/rows.py) and summed exactly within a group; the groups' sums are added up in float32. With x = s_x a
-and W = s_w (q - z), a group adds s_x s_w (sum of q a - z sum of a). Full-precision weights are multiplied in float32.
+engines/runtimes/native/kernels/rows.py) and summed exactly within a group; the groups' sums are added up in float32.
+With x = s_x a and W = s_w (q - z), a group adds s_x s_w (sum of q a - z sum of a). Full-precision weights are
+multiplied in float32.
 
 A tile is 32 outputs. Threads take tiles; within one, rows are done in blocks whose sums fit into the registers. The
 sums of a row are formed in the same order in a block of any size, so its result does not depend on its neighbours.
@@ -13,11 +14,25 @@ from typing import Any
 
 from llvmlite import ir
 
-from engines.kernels.code import BYTES, F32, FLOATS, HALFS, I8, I32, I64, INTS, POINTER, VOID, Code, constant, i64
-from engines.kernels.dots import dot4, dot8, nibbles
-from engines.kernels.instructions import Instructions
-from engines.kernels.layout import LANES, TILE
-from engines.kernels.program import Arguments, kernel
+from engines.runtimes.native.kernels.code import (
+    BYTES,
+    F32,
+    FLOATS,
+    HALFS,
+    I8,
+    I32,
+    I64,
+    INTS,
+    POINTER,
+    VOID,
+    Code,
+    constant,
+    i64,
+)
+from engines.runtimes.native.kernels.dots import dot4, dot8, nibbles
+from engines.runtimes.native.kernels.instructions import Instructions
+from engines.runtimes.native.kernels.layout import LANES, TILE
+from engines.runtimes.native.kernels.program import Arguments, kernel
 
 _ZEROS = ir.VectorType(I8, LANES)
 _PAIR = range(2)  # the two vectors of a tile

@@ -1,6 +1,6 @@
 """What every kernel shares: reading its words, sharing out its items, and the driver that goes through a program.
 
-engines/kernels/layout.py says what the words mean.
+engines/runtimes/native/kernels/layout.py says what the words mean.
 """
 
 from collections.abc import Callable
@@ -8,8 +8,8 @@ from typing import Any
 
 from llvmlite import ir
 
-from engines.kernels.code import F32, I32, I64, POINTER, VOID, Code, i64
-from engines.kernels.layout import ARRIVED, FIELDS, NEXT, ROUND, STEP, WORDS
+from engines.runtimes.native.kernels.code import F32, I32, I64, POINTER, VOID, Code, i64
+from engines.runtimes.native.kernels.layout import ARRIVED, FIELDS, NEXT, ROUND, STEP, WORDS
 
 _SPINS = 4096  # before the processor is offered to others
 _KERNEL = ir.FunctionType(VOID, (POINTER, POINTER, POINTER, I64, I64))  # operation, step, next item, thread, threads

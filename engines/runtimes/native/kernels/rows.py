@@ -1,6 +1,6 @@
 """What happens to rows of activations between products: norms, rounding to 8 bits, the gate, choosing rows.
 
-engines/kernels/layout.py says what the fields mean.
+engines/runtimes/native/kernels/layout.py says what the fields mean.
 """
 
 import math
@@ -8,9 +8,9 @@ from typing import Any
 
 from llvmlite import ir
 
-from engines.kernels.code import F32, FLOATS, I8, I64, INTS, Code, constant, i64
-from engines.kernels.layout import LANES
-from engines.kernels.program import Arguments, kernel
+from engines.runtimes.native.kernels.code import F32, FLOATS, I8, I64, INTS, Code, constant, i64
+from engines.runtimes.native.kernels.layout import LANES
+from engines.runtimes.native.kernels.program import Arguments, kernel
 
 _BYTES = ir.VectorType(I8, LANES)
 _PART = 1024  # elements of a row that one thread takes at a time

@@ -12,8 +12,8 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from engines.kernels.layout import SYNC_WORDS
-from engines.kernels.library import Library
+from engines.runtimes.native.kernels.layout import SYNC_WORDS
+from engines.runtimes.native.kernels.library import Library
 
 _LINE_WORDS = 8  # of the cache
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")

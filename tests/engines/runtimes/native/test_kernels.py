@@ -9,11 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.errors import RuntimeUnavailable
-from engines.kernels.check import check
-from engines.kernels.instructions import KNOWN, Instructions, best, usable
-from engines.kernels.layout import FIELDS, ROWS, TILE
-from engines.kernels.library import Library, library
-from engines.kernels.linker import Linked, link
+from engines.runtimes.native.kernels.check import check
+from engines.runtimes.native.kernels.instructions import KNOWN, Instructions, best, usable
+from engines.runtimes.native.kernels.layout import FIELDS, ROWS, TILE
+from engines.runtimes.native.kernels.library import Library, library
+from engines.runtimes.native.kernels.linker import Linked, link
 
 binding = pytest.importorskip("llvmlite.binding", reason="there is no llvmlite for this platform")
 Array = NDArray[np.generic]
@@ -198,14 +198,14 @@ def test_a_folder_that_cannot_be_written_costs_time_only(instructions: Instructi
 @pytest.mark.parametrize("known", [known for known in KNOWN if known.processor], ids=lambda known: known.name)
 def test_kernels_are_compiled_for_other_processors_too(known: Instructions) -> None:
     """Whether this one could run them or not."""
-    from engines.kernels.compiler import compiled
+    from engines.runtimes.native.kernels.compiler import compiled
 
     assert set(compiled(known).functions) == {*FIELDS, "run"}
 
 
 @pytest.mark.skipif(not usable(), reason="the kernels' objects are linked for x86 Linux")
 def test_wrong_products_are_noticed_before_kernels_are_kept() -> None:
-    from engines.kernels.compiler import compiled
+    from engines.runtimes.native.kernels.compiler import compiled
 
     linked = compiled(best())
     check(Library(linked), best().rows)

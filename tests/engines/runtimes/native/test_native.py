@@ -13,22 +13,22 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from engines.checkpoint import Checkpoint
+from engines.base import StepBatch
 from engines.errors import EngineError, RuntimeUnavailable
-from engines.kernels.instructions import usable
-from engines.kernels.layout import LARGEST_HEAD
-from engines.kernels.team import cores
-from engines.packed_weights import PackedWeights, pack
-from engines.runtime import StepBatch
-from engines.runtimes.native_cpu import NativeRuntime
-from engines.runtimes.reference import ReferenceRuntime
-from engines.synthetic import Shape, write_checkpoint
+from engines.model.checkpoint import Checkpoint
+from engines.model.synthetic import Shape, write_checkpoint
+from engines.runtimes.native.kernels.instructions import usable
+from engines.runtimes.native.kernels.layout import LARGEST_HEAD
+from engines.runtimes.native.kernels.team import cores
+from engines.runtimes.native.packed_weights import PackedWeights, pack
+from engines.runtimes.native.runtime import NativeRuntime
+from engines.runtimes.reference.runtime import ReferenceRuntime
 from tests.engines.fakes import flat_batch
 
 pytestmark = pytest.mark.skipif(not usable(), reason="Docent's own kernels need Linux and an x86 processor with AVX2")
 
 SHAPE = Shape(128, 256, 2, 8, 2, vocabulary=320)
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 @pytest.fixture(scope="module")
@@ -119,8 +119,8 @@ def test_no_more_threads_than_a_container_may_use(tmp_path: Path) -> None:
 
 def test_a_second_start_needs_no_compiler(model: Checkpoint, tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from engines.checkpoint import Checkpoint;"
-        "from engines.runtimes.native_cpu import NativeRuntime;"
+        "import sys; from pathlib import Path; from engines.model.checkpoint import Checkpoint;"
+        "from engines.runtimes.native.runtime import NativeRuntime;"
         "NativeRuntime(Checkpoint(Path(sys.argv[1])), 4, threads=2, cache=Path(sys.argv[2]));"
         "print('llvmlite' in sys.modules, 'onnx' in sys.modules, 'onnxruntime' in sys.modules)"
     )

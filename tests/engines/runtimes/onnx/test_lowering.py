@@ -8,12 +8,12 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from engines.checkpoint import Checkpoint
-from engines.formats.quantization import Quantization
-from engines.lower_onnx import OnnxBuilder
-from engines.onnx_graph import WEIGHTS_FILE, GraphWriter
-from engines.spec import ModelSpec
-from engines.weights import DenseLinear, Float, Linear, QuantizedLinear
+from engines.model.checkpoint import Checkpoint
+from engines.model.config import ModelSpec
+from engines.model.formats.quantization import Quantization
+from engines.model.weights import DenseLinear, Float, Linear, QuantizedLinear
+from engines.runtimes.onnx.lowering import OnnxBuilder
+from engines.runtimes.onnx_graph import WEIGHTS_FILE, GraphWriter
 
 HIDDEN, OUT, TOKENS = 384, 48, 5
 

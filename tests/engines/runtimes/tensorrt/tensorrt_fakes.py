@@ -10,11 +10,11 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from engines.checkpoint import Checkpoint
 from engines.errors import EngineError
-from engines.lower_tensorrt import Port, piece_ports, write_piece
-from engines.runtimes.tensorrt import TensorRtRuntime
-from engines.tensorrt_build import RowRange
+from engines.model.checkpoint import Checkpoint
+from engines.runtimes.tensorrt.build import RowRange
+from engines.runtimes.tensorrt.lowering import Port, piece_ports, write_piece
+from engines.runtimes.tensorrt.runtime import TensorRtRuntime
 
 
 def onnx_session(path: Path) -> ort.InferenceSession:
@@ -120,7 +120,7 @@ def fake_tensorrt(
     device: str = "cpu",
 ) -> tuple[TensorRtRuntime[Any], list[OnnxSession]]:
     """The TensorRT runtime's host code over ONNX sessions on the CPU; torch's memory and attention on ``device``."""
-    from engines.runtimes.torch_backend import TorchBackend
+    from engines.runtimes.tensorrt.torch_backend import TorchBackend
 
     spec = checkpoint.spec
     memory = CardMemory() if device == "cuda" else HostMemory()

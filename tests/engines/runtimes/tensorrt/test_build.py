@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from engines.build import WorkKept
-from engines.checkpoint import Checkpoint
 from engines.errors import CheckpointError, EngineError
-from engines.lower_tensorrt import piece_ports
-from engines.synthetic import Shape, write_checkpoint
-from engines.tensorrt_build import PORTS_FILE, RowRange, TensorRtCompiler, build_model, engine_file, row_ranges
-from tests.engines.tensorrt_fakes import FakeCompiler
+from engines.files.build_cache import WorkKept
+from engines.model.checkpoint import Checkpoint
+from engines.model.synthetic import Shape, write_checkpoint
+from engines.runtimes.tensorrt.build import PORTS_FILE, RowRange, TensorRtCompiler, build_model, engine_file, row_ranges
+from engines.runtimes.tensorrt.lowering import piece_ports
+from tests.engines.runtimes.tensorrt.tensorrt_fakes import FakeCompiler
 
 LAYERS = 2
 PIECES = LAYERS + 1
@@ -196,8 +196,8 @@ def test_tensorrt_builds_int4_engines(tmp_path: Path) -> None:
 def test_tensorrt_profiles_and_dynamic_tokens(tmp_path: Path) -> None:
     """The library itself says what it read: one free dimension, and for which sizes kernels are chosen."""
     trt = pytest.importorskip("tensorrt_rtx", reason="needs TensorRT for RTX: pip install tensorrt-rtx")
-    from engines.lower_tensorrt import write_piece
-    from engines.tensorrt_build import make_logger
+    from engines.runtimes.tensorrt.build import make_logger
+    from engines.runtimes.tensorrt.lowering import write_piece
 
     write_checkpoint(tmp_path / "model", Shape(64, 128, LAYERS, 4, 2, vocabulary=96), group=32)
     path, _ = write_piece(Checkpoint(tmp_path / "model"), LAYERS, tmp_path)

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from engines.checkpoint import Checkpoint
-from engines.formats.packing import pack_int4
-from engines.lower_tensorrt import write_piece
-from engines.runtimes.reference import ReferenceRuntime
+from engines.model.checkpoint import Checkpoint
+from engines.model.formats.packing import pack_int4
+from engines.runtimes.reference.runtime import ReferenceRuntime
+from engines.runtimes.tensorrt.lowering import write_piece
 from tests.engines.fakes import flat_batch
 from tests.engines.models import FAMILIES, reference_logits, write_model
-from tests.engines.tensorrt_fakes import fake_tensorrt
-from tests.engines.test_runtimes import Row, assert_close, batch_of, quantise, some_tokens
+from tests.engines.runtimes.tensorrt.tensorrt_fakes import fake_tensorrt
+from tests.engines.runtimes.test_runtimes import Row, assert_close, batch_of, quantise, some_tokens
 
 HALF = 0.03
 GROUP = 32

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from engines.checkpoint import Checkpoint
 from engines.errors import EngineError, RuntimeUnavailable
-from engines.lower_tensorrt import Port, piece_ports
+from engines.model.checkpoint import Checkpoint
+from engines.model.synthetic import Shape, write_checkpoint
 from engines.runtimes.cards import DATA_CENTRE, RTX, Card, find_card, require_card
-from engines.runtimes.tensorrt import open_runtime
-from engines.runtimes.tensorrt_session import EngineSession, KernelCache, Scratch, open_sessions
-from engines.synthetic import Shape, write_checkpoint
-from engines.tensorrt_build import engine_file
+from engines.runtimes.tensorrt.build import engine_file
+from engines.runtimes.tensorrt.lowering import Port, piece_ports
+from engines.runtimes.tensorrt.runtime import open_runtime
+from engines.runtimes.tensorrt.session import EngineSession, KernelCache, Scratch, open_sessions
 
 LAYERS = 2
 TYPES = {"float16": "HALF", "float32": "FLOAT", "int64": "INT64"}

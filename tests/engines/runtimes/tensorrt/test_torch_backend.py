@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engines.attention import PagedAttention
-from engines.rope import rotate
-from engines.spec import ModelSpec, RopeSpec
+from engines.model.attention import PagedAttention
+from engines.model.config import ModelSpec, RopeSpec
+from engines.model.rope import rotate
 
 torch = pytest.importorskip("torch", reason="needs torch: pip install -e .[oracle]")
 
-from engines.runtimes.torch_backend import TorchBackend  # noqa: E402
-from tests.engines.test_runtimes import Row, batch_of, some_tokens  # noqa: E402
+from engines.runtimes.tensorrt.torch_backend import TorchBackend  # noqa: E402
+from tests.engines.runtimes.test_runtimes import Row, batch_of, some_tokens  # noqa: E402
 
 HALF = 4e-3  # of values of about 1, in float16
 PAGES = 12

@@ -1,0 +1,1 @@
+"""The HTTP API on loopback, OpenAI's API, and what keeps strangers out."""

@@ -1,0 +1,1 @@
+"""Language models on this computer: pulling, quantising, building, running."""

@@ -1,0 +1,1 @@
+"""Files that are built once and found again: builds, hashes, locks."""

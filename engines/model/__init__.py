@@ -1,0 +1,1 @@
+"""What a model is: configuration, checkpoint, tokenizer, and the decoder described once."""

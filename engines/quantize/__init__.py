@@ -1,0 +1,1 @@
+"""Full-precision checkpoints into INT4 AWQ."""

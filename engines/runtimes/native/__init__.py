@@ -1,0 +1,1 @@
+"""Docent's own kernels on x86 CPUs."""

@@ -1,0 +1,1 @@
+"""TensorRT engines between attention of our own, on NVIDIA cards."""

@@ -1,0 +1,1 @@
+"""Requests, in-flight batching, the page table and sampling."""

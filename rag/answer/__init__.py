@@ -1,0 +1,1 @@
+"""Passages into an answer with citations."""

@@ -1,0 +1,1 @@
+"""Folders, files and YouTube videos into the library, incrementally."""

@@ -1,0 +1,1 @@
+"""HTML, XML, EPUB, e-mail and Markdown."""

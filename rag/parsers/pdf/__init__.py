@@ -1,0 +1,1 @@
+"""PDF: text in reading order, and pictures of its pages."""

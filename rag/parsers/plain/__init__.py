@@ -1,0 +1,1 @@
+"""Plain text, source code, notebooks, subtitles and tables in text form."""

@@ -1,0 +1,1 @@
+"""A question and the conversation before it into one query."""

@@ -1,0 +1,1 @@
+"""A query into hits and passages."""

@@ -1,0 +1,1 @@
+"""Raw corpora into questions, passages and tokens."""

@@ -1,0 +1,1 @@
+"""The embedder: conversion of published weights, and fine-tuning."""

@@ -1,0 +1,1 @@
+"""How good the trained models are, on held-out articles."""

@@ -1,0 +1,1 @@
+"""docent-nano: tokenizer, pre-training, tuning on lessons."""

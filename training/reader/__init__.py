@@ -1,0 +1,1 @@
+"""The extractive reader and reranker: encoder, training, export."""
