@@ -28,6 +28,7 @@ from llama_index.core.vector_stores.types import (
 )
 from numpy.typing import NDArray
 
+from files import replace_text
 from rag.errors import RagError
 from rag.store.library import Library
 
@@ -155,10 +156,7 @@ class ExternalStore:
             "probe": [chunk_id, checksum],
             "documents": sorted(self._documents.items()),
         }
-        temporary = self._state_path.with_name(self._state_path.name + ".tmp")
-        self._state_path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(state), encoding="utf-8")
-        temporary.replace(self._state_path)
+        replace_text(self._state_path, json.dumps(state))
 
 
 def _node(chunk_id: int, document_id: int, text: str, vector: NDArray[np.float16]) -> TextNode:

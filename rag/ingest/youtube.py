@@ -8,7 +8,6 @@ ReadError that says whose doing it is; what becomes of the other videos is the c
 import contextlib
 import json
 import logging
-import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -36,6 +35,7 @@ from youtube_transcript_api import (
     YouTubeTranscriptApi,
 )
 
+from files import replace_text
 from rag.errors import ReadError, SkippedError, SourceError
 from rag.parsers.builder import DocumentBuilder
 from rag.parsers.captions import Caption, add_captions
@@ -259,17 +259,11 @@ class YouTubeReader:
     def _keep(self, video_id: str, record: Mapping[str, Any]) -> None:
         if self._cache_dir is None:
             return
-        path = self._cache_dir / f"{video_id}.json"
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
         try:
-            self._cache_dir.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(record, ensure_ascii=False), encoding="utf-8")
-            temporary.replace(path)
+            replace_text(self._cache_dir / f"{video_id}.json", json.dumps(record, ensure_ascii=False))
         except OSError as error:
             # The cache only saves requests: a full disk must not cost the transcript.
             logger.warning("transcript of %s not cached: %s", video_id, error)
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
 
 def _is_current(record: object, languages: tuple[str, ...]) -> bool:

@@ -25,6 +25,8 @@ import faiss as _typed_faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from files import replacing
+
 # FAISS describes only half of its Python interface, so its types would reject correct calls.
 faiss: Any = _typed_faiss
 
@@ -135,17 +137,11 @@ class VectorIndex:
             if self._cache_path is None or self._index is None or self._saved_generation == self._generation:
                 return
             assert self._embedder is not None, "an index with vectors has an embedder"
-            self._cache_path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self._cache_path.with_name(f"{self._cache_path.name}.{os.getpid()}.tmp")
-            try:
-                with temporary.open("wb") as file:
-                    checksum = _write_index(self._index, file)
-                    stamp = _Stamp(self._generation, self._embedder, len(self), checksum, self._probe(self._ids))
-                    encoded = json.dumps(asdict(stamp)).encode()
-                    file.write(encoded + _TRAILER.pack(len(encoded), _MAGIC))
-                temporary.replace(self._cache_path)
-            finally:
-                temporary.unlink(missing_ok=True)
+            with replacing(self._cache_path) as temporary, temporary.open("wb") as file:
+                checksum = _write_index(self._index, file)
+                stamp = _Stamp(self._generation, self._embedder, len(self), checksum, self._probe(self._ids))
+                encoded = json.dumps(asdict(stamp)).encode()
+                file.write(encoded + _TRAILER.pack(len(encoded), _MAGIC))
             self._saved_generation = self._generation
 
     # -- the cache file ------------------------------------------------------------------------------------------------

@@ -1,18 +1,16 @@
-"""One writer at a time: a lock file beside the library.
+"""The lock by which one process at a time writes to a library.
 
-In: the folder that holds library.db and how long to wait. Out: a context in which this process alone writes, or
-LibraryLocked that names the holder. Readers take no lock. The operating system frees the lock when its holder dies;
-``library.writer`` beside it only names the holder and may be stale.
+Reading takes no lock. The operating system frees the lock when its holder dies; ``library.writer`` beside it only names
+the holder and may be stale.
 """
 
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
+from files import LockHeld, locked
 from rag.errors import LibraryError, LibraryLocked
 
 LOCK_NAME = "library.lock"
@@ -21,25 +19,25 @@ HOLDER_NAME = "library.writer"
 
 @contextmanager
 def writing(library_dir: Path, timeout_s: float = 0.0) -> Iterator[None]:
-    """Holds the library for writing. Waits up to ``timeout_s``; 0 tries once."""
-    lock = FileLock(library_dir / LOCK_NAME, timeout=timeout_s, thread_local=False)
-    try:
-        library_dir.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        raise _locked(library_dir) from None
-    except OSError as error:
-        raise LibraryError(
-            f"The library folder {library_dir} cannot be written to ({error.strerror or error}).",
-            "Check the disk and your rights to that folder, or choose another data folder.",
-        ) from error
-    holder = library_dir / HOLDER_NAME
-    try:
+    """Holds the library in ``library_dir`` for writing. Waits up to ``timeout_s``; 0 tries once.
+
+    Raises LibraryLocked, which names the holder, and LibraryError when the folder cannot be written to.
+    """
+    with ExitStack() as stack:
+        try:
+            library_dir.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(library_dir / LOCK_NAME, timeout_s))
+        except LockHeld:
+            raise _locked(library_dir) from None
+        except OSError as error:
+            raise LibraryError(
+                f"The library folder {library_dir} cannot be written to ({error.strerror or error}).",
+                "Check the disk and your rights to that folder, or choose another data folder.",
+            ) from error
+        holder = library_dir / HOLDER_NAME
+        stack.callback(holder.unlink, missing_ok=True)
         _name_holder(holder)
         yield
-    finally:
-        holder.unlink(missing_ok=True)
-        lock.release()
 
 
 def _name_holder(holder: Path) -> None:

@@ -1,0 +1,72 @@
+"""Files that are written whole or not at all, and locks between processes.
+
+It imports nothing of Docent, so that any layer may import it.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class LockHeld(Exception):
+    """Another process, or another thread of this one, holds the lock."""
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yields a temporary path beside ``path``, with the same suffix; the file written there takes the place of
+    ``path`` when the block ends.
+
+    The file is flushed to the disk before it is renamed, so that neither a kill nor a power cut leaves half of it. When
+    the block raises, the temporary file is removed and ``path`` stays as it was. The folder is made if it is missing.
+    Raises OSError.
+    """
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}-{threading.get_ident()}{path.suffix}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def replace_bytes(path: Path, data: bytes | memoryview) -> None:
+    """Writes ``data`` in the place of ``path``, whole or not at all. Raises OSError."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Writes ``text`` as UTF-8, line ends as they are, in the place of ``path``. Raises OSError."""
+    replace_bytes(path, text.encode("utf-8"))
+
+
+@contextmanager
+def locked(path: Path, wait_s: float = 0.0, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
+    """Holds the lock file ``path``; waits up to ``wait_s`` for it, and calls ``on_wait`` once if it has to.
+
+    The operating system frees the lock when its holder dies; the file stays. Raises LockHeld when another still holds
+    it then, and OSError when the file cannot be made.
+    """
+    from filelock import FileLock, Timeout  # brings asyncio along, and most starts lock nothing
+
+    lock = FileLock(path, thread_local=False)
+    try:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            if wait_s <= 0:
+                raise
+            if on_wait is not None:
+                on_wait()
+            lock.acquire(timeout=wait_s)
+    except Timeout:
+        raise LockHeld(str(path)) from None
+    try:
+        yield
+    finally:
+        lock.release()
