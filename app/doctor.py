@@ -148,9 +148,8 @@ def _library(settings: Settings) -> Iterator[Check]:
         counts = library.counts()
         missing = [source.location for source in library.sources() if _is_missing(source.location)]
     detail = f"{counts['ok']} documents and {counts['chunks']} chunks, undamaged."
-    problems = counts["failed"] + counts["pending"]
-    if problems:
-        yield Check("library", "warn", f"{detail} {problems} could not be read.", "`docent status` says why.")
+    if counts["failed"]:
+        yield Check("library", "warn", f"{detail} {counts['failed']} could not be read.", "`docent status` says why.")
     else:
         yield Check("library", "ok", detail)
     for location in missing:

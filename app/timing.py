@@ -116,6 +116,6 @@ class TimedLibrary:
         self.chunk_ids = library.chunk_ids
         self.document_text = library.document_text
 
-    def keyword_search(self, question: str, k: int, filter: Filter = _EVERYTHING) -> list[tuple[int, float]]:
+    def full_text_search(self, question: str, k: int, filter: Filter = _EVERYTHING) -> list[tuple[int, float]]:
         with self._watch.step("keyword"):
-            return self._library.keyword_search(question, k, filter)
+            return self._library.full_text_search(question, k, filter)

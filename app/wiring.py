@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from app.models.setup import LocalModel
     from rag.adapters.external_store import ExternalStore
     from rag.answer.reading import RankingReader
-    from rag.ingest.events import VideoReader
     from rag.ingest.sync import Syncer
-    from rag.ingest.youtube import Video, YouTubeReader
-    from rag.protocols import Answerer, Embedder, Rewriter, Titler
+    from rag.ingest.youtube import Video, YouTubeClient
+    from rag.protocols import Answerer, Embedder, Rewriter, Titler, TranscriptClient
     from rag.retrieve.retriever import Retriever
     from rag.store.faiss_index import VectorIndex
     from rag.store.library import Library
@@ -185,13 +184,13 @@ class Parts:
         self.settings.folder.create()
         return Conversations(self.settings.folder.conversations)
 
-    def make_videos(self) -> "VideoReader":
+    def make_videos(self) -> "TranscriptClient":
         return _LazyVideos(self.settings)
 
     def syncer(self) -> "Syncer":
-        from rag.ingest.events import SyncSettings
         from rag.ingest.parse_pool import ParseLimits, ParsePool
         from rag.ingest.scan import Patterns
+        from rag.ingest.settings import SyncSettings
         from rag.ingest.sync import Syncer
 
         chosen = self.settings.library
@@ -232,20 +231,20 @@ class _LazyVideos:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._reader: YouTubeReader | None = None
+        self._client: YouTubeClient | None = None
 
     def videos(self, url: str) -> "Sequence[Video]":
         return self._loaded().videos(url)
 
-    def read(self, video_id: str) -> "ParsedDocument":
-        return self._loaded().read(video_id)
+    def transcript(self, video_id: str) -> "ParsedDocument":
+        return self._loaded().transcript(video_id)
 
-    def _loaded(self) -> "YouTubeReader":
-        if self._reader is None:
-            from rag.ingest.youtube import YouTubeReader
+    def _loaded(self) -> "YouTubeClient":
+        if self._client is None:
+            from rag.ingest.youtube import YouTubeClient
 
             chosen = self._settings.youtube
-            self._reader = YouTubeReader(
+            self._client = YouTubeClient(
                 languages=chosen.languages, pause_s=chosen.pause_s, cache_dir=self._settings.folder.transcripts
             )
-        return self._reader
+        return self._client

@@ -118,7 +118,7 @@ def measure(folder: Path, chunks: int, questions: int) -> None:
         retriever.search("warm up", 10)
         legs: dict[str, Callable[[str], object]] = {
             "embed the question": steered.embed_query,
-            "keyword search": lambda text: library.keyword_search(text, 50),
+            "keyword search": lambda text: library.full_text_search(text, 50),
             "dense search": lambda text: index.search(vectors[text], 50),
             "embed + retrieve": lambda text: retriever.search(text, 10),
         }

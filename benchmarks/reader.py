@@ -18,7 +18,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from rag.models.extractive_reader import ReaderReranker
-from rag.parsers.registry import read
+from rag.parsers.registry import parse
 from rag.types import Chunk, Document, Hit, Passage
 
 ROOT = Path(__file__).parents[1]
@@ -48,7 +48,7 @@ class Timed:
 def passages(tokenizer: Tokenizer, count: int, tokens: int) -> list[str]:
     """Consecutive pieces of the samples' text, begun anew where it ends."""
     files = sorted(p for p in (ROOT / "samples").iterdir() if p.suffix in {".md", ".txt", ".docx", ".csv", ".html"})
-    text = "\n".join(read(p).text for p in files)
+    text = "\n".join(parse(p).text for p in files)
     offsets = tokenizer.encode(text, add_special_tokens=False).offsets
     text, offsets = text * 8, [(a + n * len(text), b + n * len(text)) for n in range(8) for a, b in offsets]
     return [text[offsets[i * tokens][0] : offsets[(i + 1) * tokens - 1][1]] for i in range(count)]

@@ -10,11 +10,33 @@ from numpy.typing import NDArray
 from rag.types import AnswerEvent, Hit, ParsedDocument, Passage, Turn
 
 
-class Reader(Protocol):
+class Parser(Protocol):
     """Turns one file into a ParsedDocument. Runs in a child process with limits on time and memory."""
 
     def __call__(self, path: Path) -> ParsedDocument:
         """Raises ReadError (or SkippedError) with a reason a person understands."""
+        ...
+
+
+class Video(Protocol):
+    """One video of a playlist or channel."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def url(self) -> str: ...
+
+
+class TranscriptClient(Protocol):
+    """Lists videos and fetches their transcripts."""
+
+    def videos(self, url: str) -> Sequence[Video]:
+        """The video, or the videos of the playlist, at ``url``. Raises SourceError."""
+        ...
+
+    def transcript(self, video_id: str) -> ParsedDocument:
+        """The transcript of one video. Raises ReadError (or SkippedError) with a reason a person understands."""
         ...
 
 

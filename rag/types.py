@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 BlockKind = Literal["heading", "paragraph", "list", "table", "code", "note", "caption", "margin"]
-DocumentStatus = Literal["ok", "failed", "skipped", "pending"]
+DocumentStatus = Literal["ok", "failed", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class ParsedDocument:
-    """What a reader makes of one file: canonical text and the blocks that cover it, in reading order."""
+    """What a parser makes of one file: canonical text and the blocks that cover it, in reading order."""
 
     text: str
     blocks: tuple[Block, ...]

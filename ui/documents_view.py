@@ -17,7 +17,6 @@ _STATUS: dict[DocumentStatus, tuple[str, str]] = {  # label, explanation where t
     "ok": ("Ready", "The document is ready."),
     "failed": ("Not read", "The document could not be read."),
     "skipped": ("Left out", "The document was left out."),
-    "pending": ("Waiting", "The document will be read soon."),
 }
 
 

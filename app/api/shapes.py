@@ -142,7 +142,7 @@ def report_json(report: "SyncReport", documents: Sequence[Document]) -> dict[str
 
 def counts_of(documents: Sequence[Document]) -> dict[str, int]:
     """Documents for each status, and all "chunks"."""
-    counts = dict.fromkeys(("ok", "failed", "skipped", "pending"), 0)
+    counts = dict.fromkeys(("ok", "failed", "skipped"), 0)
     for document in documents:
         counts[document.status] += 1
     return {**counts, "chunks": sum(document.chunks for document in documents)}

@@ -162,7 +162,7 @@ def _show_problems(problems: "tuple[Document, ...]") -> None:
 
 def _summary(counts: dict[str, int]) -> str:
     parts = [_count(counts.get("ok", 0), "document")]
-    parts += [f"{counts[name]} {name}" for name in ("failed", "skipped", "pending") if counts.get(name)]
+    parts += [f"{counts[name]} {name}" for name in ("failed", "skipped") if counts.get(name)]
     return ", ".join([*parts, _count(counts.get("chunks", 0), "passage")])
 
 

@@ -62,13 +62,13 @@ def quantize_model(
 
 def sample_text() -> str:
     """The sample documents, one behind the other. Raises ModelError where they were left out."""
-    from rag.parsers.registry import read
+    from rag.parsers.registry import parse
 
     folder = resource("samples")
     files = sorted(folder.iterdir()) if folder.is_dir() else []
     if not files:
         raise ModelError("The sample documents are missing.", "Give --calibration a text file of some pages.")
-    return "\n\n".join([SYSTEM_TEXT, *(read(path).text for path in files if path.is_file())])
+    return "\n\n".join([SYSTEM_TEXT, *(parse(path).text for path in files if path.is_file())])
 
 
 def _text(path: Path) -> str:

@@ -254,9 +254,9 @@ class DocentVectorStore(BasePydanticVectorStore):
 
     def _keyword(self, query: VectorStoreQuery, k: int, allowed: NDArray[np.int64] | None) -> list[tuple[int, float]]:
         if allowed is None:
-            return self._library.keyword_search(query.query_str or "", k)
+            return self._library.full_text_search(query.query_str or "", k)
         admitted = set(allowed.tolist())
-        found = self._library.keyword_search(query.query_str or "", _KEYWORD_DEPTH)
+        found = self._library.full_text_search(query.query_str or "", _KEYWORD_DEPTH)
         return [(id_, score) for id_, score in found if id_ in admitted][:k]
 
     def _document(self, ref_doc_id: str) -> Document | None:

@@ -1,26 +1,10 @@
-"""What a sync takes and tells: settings in, events while it runs, a report at the end."""
+"""What a sync reports: events while it runs, and a summary at the end."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal
 
-from rag.ingest.scan import Patterns, Trouble
-from rag.types import Document, DocumentStatus, ParsedDocument, Source
-
-
-@dataclass(frozen=True, slots=True)
-class SyncSettings:
-    """``max_pdf_mb`` is apart because a PDF of scanned pages is large and holds little text."""
-
-    max_file_mb: float = 200.0
-    max_pdf_mb: float = 1000.0
-    target_tokens: int = 220
-    embed_chunks: int = 256  # chunks embedded and committed together, across documents
-    patterns: Patterns = field(default_factory=Patterns)
-    lock_timeout_s: float = 0.0
-
-    def limit_mb(self, path: str) -> float:
-        return max(self.max_file_mb, self.max_pdf_mb) if path.lower().endswith(".pdf") else self.max_file_mb
+from rag.ingest.scan import Trouble
+from rag.types import Document, DocumentStatus, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +38,3 @@ class SyncReport:
     troubles: tuple[Trouble, ...] = ()
     seconds: float = 0.0
     cancelled: bool = False
-
-
-class Video(Protocol):
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def url(self) -> str: ...
-
-
-class VideoReader(Protocol):
-    """What a sync needs of ``rag.ingest.youtube.YouTubeReader``."""
-
-    def videos(self, url: str) -> Sequence[Video]: ...
-
-    def read(self, video_id: str) -> ParsedDocument: ...

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.ingest.chunk import chunk_document
-from rag.ingest.events import SyncEvent, SyncSettings
+from rag.ingest.events import SyncEvent
+from rag.ingest.settings import SyncSettings
 from rag.protocols import Embedder
 from rag.store.library import Library
 from rag.store.writer import FileState, LibraryWriter
@@ -30,7 +31,7 @@ class Cancelled(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
+class _Parsed:
     file: FileState
     parsed: ParsedDocument
     chunks: list[Chunk]
@@ -44,7 +45,7 @@ class _Unread:
     reason: str
 
 
-class Stage:
+class IndexBatch:
     """Gathers documents and stores them. ``on_stored`` gets the id of each after its commit."""
 
     def __init__(
@@ -62,7 +63,7 @@ class Stage:
         self._on_event = on_event
         self._on_stored = on_stored
         self._cancel = cancel
-        self._waiting: list[_Read | _Unread] = []
+        self._waiting: list[_Parsed | _Unread] = []
         self._waiting_chunks = 0
         self._batch = min(_FIRST_BATCH, settings.embed_chunks)
 
@@ -70,7 +71,7 @@ class Stage:
         chunks = chunk_document(parsed, self._embedder.count_tokens, self._settings.target_tokens)
         label = document_label(file.path, parsed.title)
         contexts = [context_of(label, chunk.heading_path) for chunk in chunks]
-        self._waiting.append(_Read(file, parsed, chunks, contexts))
+        self._waiting.append(_Parsed(file, parsed, chunks, contexts))
         self._waiting_chunks += len(chunks)
         self._flush_if_full()
 
@@ -107,7 +108,7 @@ class Stage:
     def _embed_waiting(self) -> NDArray[np.float16]:
         texts = []
         for item in self._waiting:
-            if isinstance(item, _Read):
+            if isinstance(item, _Parsed):
                 texts += [
                     passage_text(context, chunk.text) for context, chunk in zip(item.contexts, item.chunks, strict=True)
                 ]

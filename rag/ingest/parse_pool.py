@@ -1,6 +1,6 @@
-"""Reads files in child processes: a hostile or broken file costs itself alone.
+"""Parses files in child processes: a hostile or broken file costs itself alone.
 
-In: paths. Out: one ``ReadResult`` for each, in the order in which they are finished. Every worker is a process of its
+In: paths. Out: one ``ParseResult`` for each, in the order in which they are finished. Every worker is a process of its
 own that is killed when a file takes too long or too much memory, and replaced when it dies. Documents travel as JSON
 through pipes. This file knows nothing of the library.
 """
@@ -35,7 +35,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 # -I: neither the current folder nor PYTHON* variables decide what the child imports; it gets our own search path.
 _BOOTSTRAP = (
     "import json, sys; a = json.loads(sys.argv[1]); sys.path[:] = a['path']; "
-    "from rag.ingest.parse_worker import main; main(a['reader'], a['address_space'])"
+    "from rag.ingest.parse_worker import main; main(a['parser'], a['address_space'])"
 )
 
 
@@ -51,7 +51,7 @@ class ParseLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadResult:
+class ParseResult:
     """``document``, or the ``error`` in its place. ``changed``: the file was written to while it was read, so that
     there is neither. ``content_hash`` is empty when the file could not be opened
     and ``rag.ingest.parse_worker.UNREAD`` when it was skipped."""
@@ -66,20 +66,22 @@ class ReadResult:
 
 
 class ParsePool:
-    """Holds limits and the name of the reader; processes live only while ``read_all`` runs."""
+    """Holds the limits and the name of the parser; processes live only while ``parse_all`` runs."""
 
-    def __init__(self, limits: ParseLimits = ParseLimits(), reader_module: str = "rag.parsers.registry") -> None:
+    def __init__(self, limits: ParseLimits = ParseLimits(), parser_module: str = "rag.parsers.registry") -> None:
         self.limits = limits
-        self.reader_module = reader_module
+        self.parser_module = parser_module
 
     @property
     def workers(self) -> int:
         return self.limits.workers or min(4, os.cpu_count() or 1)
 
-    def read_all(self, files: Iterable[tuple[str, int]], cancel: threading.Event) -> Generator[ReadResult, None, None]:
-        """Reads (path, size in bytes) pairs, which are drawn as they are needed.
+    def parse_all(
+        self, files: Iterable[tuple[str, int]], cancel: threading.Event
+    ) -> Generator[ParseResult, None, None]:
+        """Parses (path, size in bytes) pairs, which are drawn as they are needed.
 
-        Setting ``cancel`` kills what is being read and ends the iteration; so does closing the iterator.
+        Setting ``cancel`` kills what is being parsed and ends the iteration; so does closing the iterator.
         """
         run = _Run(self, cancel)
         try:
@@ -95,12 +97,12 @@ class _Run:
         self._limits = pool.limits
         self._cancel = cancel
         self._tasks: queue.SimpleQueue[tuple[str, int] | None] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[ReadResult | BaseException] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[ParseResult | BaseException] = queue.SimpleQueue()
         self._stopped = threading.Event()
         self._workers = [_Worker(pool) for _ in range(pool.workers)]
         self._threads: list[threading.Thread] = []
 
-    def results(self, files: Iterator[tuple[str, int]]) -> Iterator[ReadResult]:
+    def results(self, files: Iterator[tuple[str, int]]) -> Iterator[ParseResult]:
         in_flight: dict[str, int] = {}
         upcoming = next(files, None)
         while (upcoming or in_flight) and not self._cancel.is_set():
@@ -137,7 +139,7 @@ class _Run:
         while (task := self._tasks.get()) is not None and not self._stopped.is_set():
             path, size = task
             try:
-                self._done.put(worker.read(path, size))
+                self._done.put(worker.parse(path, size))
             except BaseException as defect:  # noqa: BLE001 - the edge of this thread: raised again where results are taken
                 self._done.put(defect)
         worker.stop()
@@ -161,18 +163,18 @@ class _Worker:
 
     def __init__(self, pool: ParsePool) -> None:
         self._limits = pool.limits
-        self._reader_module = pool.reader_module
-        self._lock = threading.Lock()  # between the thread that reads and the one that watches
+        self._reader_module = pool.parser_module
+        self._lock = threading.Lock()  # between the thread that serves and the one that watches
         self._process: subprocess.Popen[bytes] | None = None
         self._deadline: float | None = None  # monotonic; None while idle
         self._killed_for: str | None = None
 
-    def read(self, path: str, size: int) -> ReadResult:
+    def parse(self, path: str, size: int) -> ParseResult:
         seconds = self._limits.timeout_s + self._limits.timeout_s_per_mb * size / _MIB
         try:
             process = self._start()
         except OSError as error:
-            return ReadResult(
+            return ParseResult(
                 path, error=ReadError(f"No process could be started to read it ({error}).", "Sync again.")
             )
         with self._lock:
@@ -188,7 +190,7 @@ class _Worker:
             return _result(path, json.loads(reply.decode("utf-8", "surrogatepass")))
         status = process.wait()
         self._discard()
-        return _identified(ReadResult(path, error=_cause_of_death(killed_for, status)))
+        return _identified(ParseResult(path, error=_cause_of_death(killed_for, status)))
 
     def enforce(self) -> None:
         """Kills the process if its file has taken too long or too much."""
@@ -232,7 +234,7 @@ class _Worker:
         if self._process is None:
             arguments = {
                 "path": [entry for entry in sys.path if entry and Path(entry).is_absolute()],
-                "reader": self._reader_module,
+                "parser": self._reader_module,
                 # Far above the limit on resident memory: it only stops what would outgrow it between two looks.
                 "address_space": 2 * self._limits.memory_mb * _MIB + 1024 * _MIB,
             }
@@ -276,8 +278,8 @@ def _resident_mb(pid: int) -> float:
         return 0.0
 
 
-def _identified(result: ReadResult) -> ReadResult:
-    """With the version of the file that killed its reader, so that no later sync tries the same bytes again."""
+def _identified(result: ParseResult) -> ParseResult:
+    """With the version of the file that killed its parser, so that no later sync tries the same bytes again."""
     try:
         status = Path(result.path).stat()
         digest = content_hash(Path(result.path))
@@ -298,10 +300,10 @@ def _cause_of_death(killed_for: str | None, status: int) -> ReadError:
     return ReadError("The program part that reads this file crashed on it.", "It may be damaged.")
 
 
-def _result(path: str, reply: dict[str, Any]) -> ReadResult:
+def _result(path: str, reply: dict[str, Any]) -> ParseResult:
     if reply.get("changed"):
-        return ReadResult(path, changed=True)
-    result = ReadResult(path, reply.get("size", 0), reply.get("mtime_ns", 0), reply.get("hash", ""))
+        return ParseResult(path, changed=True)
+    result = ParseResult(path, reply.get("size", 0), reply.get("mtime_ns", 0), reply.get("hash", ""))
     if "error" in reply:
         kind = SkippedError if reply["skipped"] else ReadError
         return replace(result, error=kind(printable(reply["error"]), printable(reply["remedy"])))

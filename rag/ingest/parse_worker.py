@@ -1,10 +1,10 @@
-"""The child process that reads files: requests on stdin, documents on stdout, nothing else.
+"""The child process that parses files: requests on stdin, documents on stdout, nothing else.
 
     request:  path                    (UTF-8 with surrogates passed, see rag.store.schema.path_key)
     reply:    JSON: {"size", "mtime_ns", "hash"} of the version that was read, with "document" or "error", "remedy" and
               "skipped"; or {"changed": true} when the file was written to meanwhile
 
-Each message is a length (8 bytes, big endian) and that many bytes. The reader (a module with ``read(path)``) and the
+Each message is a length (8 bytes, big endian) and that many bytes. The parser (a module with ``parse(path)``) and the
 limit on memory come as arguments. What a library prints goes to stderr. The process ends when its stdin does, even in
 the middle of a file. It knows nothing of the library; ``rag.ingest.parse_pool`` starts, times and kills it.
 """
@@ -54,7 +54,7 @@ def content_hash(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
 
 
-def main(reader_module: str, address_space: int) -> None:
+def main(parser_module: str, address_space: int) -> None:
     """Serves requests until stdin ends. ``address_space`` is in bytes; 0 sets no limit."""
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # from here on a print() of any library, C libraries included, goes to stderr
@@ -65,7 +65,7 @@ def main(reader_module: str, address_space: int) -> None:
     while True:
         path = Path(requests.get().decode("utf-8", "surrogatepass"))
         try:
-            reply = _read(reader_module, path)
+            reply = _parse(parser_module, path)
             payload = json.dumps(reply, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
         except MemoryError:
             os._exit(OUT_OF_MEMORY)
@@ -80,7 +80,7 @@ def _receive(requests: "queue.SimpleQueue[bytes]") -> None:
     os._exit(0)
 
 
-def _read(reader_module: str, path: Path) -> dict[str, Any]:
+def _parse(parser_module: str, path: Path) -> dict[str, Any]:
     """One version of the file, whole: what is reported was neither written to nor replaced while it was read."""
     try:
         before = path.stat()
@@ -89,7 +89,7 @@ def _read(reader_module: str, path: Path) -> dict[str, Any]:
     except OSError as error:
         remedy = "Allow your account to read it, then sync again." if isinstance(error, PermissionError) else ""
         return _failure(f"The file could not be opened ({error.strerror or error}).", remedy)
-    reply = _document(reader_module, path)
+    reply = _document(parser_module, path)
     try:
         digest = UNREAD if reply.get("skipped") else content_hash(path)
         after = path.stat()
@@ -100,16 +100,16 @@ def _read(reader_module: str, path: Path) -> dict[str, Any]:
     return reply | {"size": before.st_size, "mtime_ns": before.st_mtime_ns, "hash": digest}
 
 
-def _document(reader_module: str, path: Path) -> dict[str, Any]:
+def _document(parser_module: str, path: Path) -> dict[str, Any]:
     try:
-        document: ParsedDocument = importlib.import_module(reader_module).read(path)
+        document: ParsedDocument = importlib.import_module(parser_module).parse(path)
     except ReadError as error:
         return _failure(error.message, error.remedy, skipped=isinstance(error, SkippedError))
     except MemoryError:
         raise
     except RecursionError:
         return _failure("The file is nested too deeply to be read.")
-    except Exception as error:  # noqa: BLE001 - the edge: a defect in a reader costs one file, and its trace is logged
+    except Exception as error:  # noqa: BLE001 - the edge: a defect in a parser costs one file, and its trace is logged
         traceback.print_exc(file=sys.stderr)
         return _failure(f"The file could not be read: {type(error).__name__}: {error}"[:300], "It may be damaged.")
     return {

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rag.ingest.events import SyncSettings
 from rag.ingest.parse_worker import UNREAD, content_hash
 from rag.ingest.scan import FoundFile, Scan, Trouble
+from rag.ingest.settings import SyncSettings
 from rag.types import Document
 
 
@@ -85,7 +85,7 @@ def _place(
 
 
 def _origin(file: FoundFile, absent: Sequence[Document]) -> Document | None:
-    """The vanished document that this file is, if any. The suffix takes part in choosing the reader."""
+    """The vanished document that this file is, if any. The suffix takes part in choosing the parser."""
     suffix = Path(file.path).suffix.lower()
     for document in absent:
         if Path(document.path).suffix.lower() == suffix and _same_content(document, file):
@@ -99,7 +99,7 @@ def _same_content(document: Document, file: FoundFile) -> bool:
     try:
         return content_hash(Path(file.path)) == document.content_hash
     except OSError:
-        return False  # the reader will say what is wrong with it
+        return False  # the parser will say what is wrong with it
 
 
 def _has_known_content(document: Document) -> bool:

@@ -1,10 +1,10 @@
 """Brings the library in line with folders, files and YouTube addresses.
 
-    sources -> scan -> plan -> read (child processes) -> chunk -> embed -> library
+    sources -> scan -> plan -> parse (child processes) -> chunk -> embed -> library
 
 In: sources. Out: events while it runs and a report. One process at a time (``rag.store.lock``). Whatever ends a sync,
 what was committed stays and the next one goes on from there. When the embedder has changed, the stored vectors go at
-once and are made again at the end of the sync, in batches; until then those chunks are found by keyword alone.
+once and are made again at the end of the sync, in batches; until then those chunks are found by full-text search alone.
 """
 
 import contextlib
@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from rag.errors import RagError, ReadError, SkippedError, SourceError
-from rag.ingest.events import SyncEvent, SyncReport, SyncSettings, Video, VideoReader
-from rag.ingest.index_batch import Cancelled, Stage
+from rag.ingest.events import SyncEvent, SyncReport
+from rag.ingest.index_batch import Cancelled, IndexBatch
 from rag.ingest.locations import normal_location
-from rag.ingest.parse_pool import ParsePool, ReadResult, printable
+from rag.ingest.parse_pool import ParsePool, ParseResult, printable
 from rag.ingest.plan import Plan, make_plan
 from rag.ingest.scan import FoundFile, Scan, Trouble, scan
-from rag.protocols import Embedder
+from rag.ingest.settings import SyncSettings
+from rag.protocols import Embedder, TranscriptClient, Video
 from rag.store.library import Library
 from rag.store.lock import writing
 from rag.store.writer import FileState, LibraryWriter
@@ -49,7 +50,7 @@ class Syncer:
         embedder: Embedder,
         pool: ParsePool,
         settings: SyncSettings,
-        videos: VideoReader | None = None,
+        videos: TranscriptClient | None = None,
     ) -> None:
         self._library = library
         self._embedder = embedder
@@ -115,7 +116,7 @@ class _Run:
         embedder: Embedder,
         pool: ParsePool,
         settings: SyncSettings,
-        videos: VideoReader | None,
+        videos: TranscriptClient | None,
         on_event: OnEvent,
         cancel: threading.Event,
     ) -> None:
@@ -123,7 +124,7 @@ class _Run:
         self._embedder = embedder
         self._on_event, self._cancel = on_event, cancel
         self._writer = LibraryWriter(library)
-        self._stage = Stage(library, embedder, settings, on_event, self._finished, cancel)
+        self._batch = IndexBatch(library, embedder, settings, on_event, self._finished, cancel)
         self._documents: dict[int, Document] = {}
         self._removed: list[str] = []
         self._troubles: list[Trouble] = []
@@ -139,7 +140,7 @@ class _Run:
             for source in sources:
                 if source.kind == "youtube":
                     self._youtube(source)
-            self._stage.embed_stored()
+            self._batch.embed_stored()
         except Cancelled:
             self._cancel.set()
         self._writer.checkpoint()
@@ -212,8 +213,8 @@ class _Run:
             reason = (
                 f"The file has {file.size / 1e6:,.0f} MB; the limit is {limit:,.0f} MB (setting library.max_file_mb)."
             )
-            self._stage.add_unread(_state(file), "skipped", reason)
-        self._stage.flush()
+            self._batch.add_unread(_state(file), "skipped", reason)
+        self._batch.flush()
 
     def _rename(self, document: Document, file: FoundFile) -> None:
         title = _title_after(document, file)
@@ -227,28 +228,28 @@ class _Run:
         """Reads and stores files; returns those that changed meanwhile."""
         changed = []
         tasks = ((file.path, file.size) for file in files.values())
-        with contextlib.closing(self._pool.read_all(tasks, self._cancel)) as results:
+        with contextlib.closing(self._pool.parse_all(tasks, self._cancel)) as results:
             for result in results:
                 if result.changed:
                     changed.append(files[result.path])
                 else:
                     self._store(files[result.path], result)
         self._stop_if_cancelled()
-        self._stage.flush()
+        self._batch.flush()
         return changed
 
-    def _store(self, file: FoundFile, result: ReadResult) -> None:
+    def _store(self, file: FoundFile, result: ParseResult) -> None:
         if result.content_hash:  # the version that was read, which may be newer than the one that was scanned
             file = replace(file, size=result.size, mtime_ns=result.mtime_ns)
         state = _state(file, result.content_hash)
         if result.document is not None:
-            self._stage.add(state, result.document)
+            self._batch.add(state, result.document)
         else:
             assert result.error is not None
             self._unread(state, result.error)
 
     def _unread(self, state: FileState, error: ReadError) -> None:
-        self._stage.add_unread(state, "skipped" if isinstance(error, SkippedError) else "failed", str(error))
+        self._batch.add_unread(state, "skipped" if isinstance(error, SkippedError) else "failed", str(error))
 
     # -- YouTube ---------------------------------------------------------------------------------------------------
 
@@ -279,14 +280,14 @@ class _Run:
             self._stop_if_cancelled()
             self._transcript(source, video, self._videos)
 
-    def _transcript(self, source: Source, video: Video, reader: VideoReader) -> None:
+    def _transcript(self, source: Source, video: Video, client: TranscriptClient) -> None:
         try:
-            parsed = reader.read(video.id)
+            parsed = client.transcript(video.id)
         except ReadError as error:
             self._unread(FileState(source.id, video.url, 0, 0, ""), error)
         else:
-            self._stage.add(_transcript_state(source, video, parsed), parsed)
-        self._stage.flush()
+            self._batch.add(_transcript_state(source, video, parsed), parsed)
+        self._batch.flush()
 
     # -- what is told ----------------------------------------------------------------------------------------------
 

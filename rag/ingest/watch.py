@@ -1,7 +1,7 @@
 """Keeps folders in sync while a context is open.
 
 In: sources and a function that syncs. Out: calls of that function on a thread of this file's, one at a time, a moment
-after the last of a flurry of changes. It knows neither library nor readers. Where a folder cannot be watched (some
+after the last of a flurry of changes. Where a folder cannot be watched (some
 network drives, too many folders) it is looked through every few minutes instead.
 """
 

@@ -150,8 +150,8 @@ def list_with_yt_dlp(playlist_id: str) -> list[Video]:
     return [Video(entry["id"], entry.get("title") or "") for entry in entries if entry and entry.get("id")]
 
 
-class YouTubeReader:
-    """Reads transcripts, one request after the other. Not for use from several threads at once."""
+class YouTubeClient:
+    """Lists playlists and fetches transcripts, one request after the other; one thread at a time may use it."""
 
     def __init__(
         self,
@@ -182,7 +182,7 @@ class YouTubeReader:
         self._pace()
         return [video for video in self._list_playlist(target.playlist_id) if _VIDEO_ID.fullmatch(video.id)]
 
-    def read(self, video_id: str) -> ParsedDocument:
+    def transcript(self, video_id: str) -> ParsedDocument:
         """The transcript of one video. Raises ReadError with the reason."""
         if not _VIDEO_ID.fullmatch(video_id):
             raise ReadError(f"This is no id of a YouTube video: {video_id}")

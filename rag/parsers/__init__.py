@@ -1,1 +1,1 @@
-"""One reader a format: a file goes in, canonical text with blocks comes out. Start at ``registry.read``."""
+"""Parsers, one a format: each turns a file into canonical text with blocks. Start at ``registry.parse``."""

@@ -1,8 +1,8 @@
-"""Makes ParsedDocuments: reader calls in reading order go in, canonical text and the spans of its blocks come out.
+"""Makes ParsedDocuments.
 
-``DocumentBuilder`` composes the text of formats that have none of their own (PDF, DOCX, HTML, XML ...);
-``document_from_spans`` wraps text that is itself canonical (plain text, Markdown, source code).
-Neither knows any format.
+A parser of a format without a text of its own (PDF, DOCX, HTML, XML ...) adds blocks in reading order to a
+``DocumentBuilder``, which composes the canonical text. ``document_from_spans`` takes text that is itself canonical
+(plain text, Markdown, source code).
 """
 
 import re

@@ -1,7 +1,7 @@
-"""Picks the reader of a file by what it holds and by its suffix: ``read(path)`` is the one entry to this package.
+"""Picks the parser of a file by its content and its suffix: ``parse(path)`` is the one entry to this package.
 
-Content decides where it can (a PDF named .txt is read as PDF); among kinds of text the suffix decides. A reader is
-a module of this package with ``read(path) -> ParsedDocument`` and is imported when its first file comes.
+Content decides where it can (a PDF named .txt is read as PDF); among kinds of text the suffix decides. A parser is a
+module of this package with ``parse(path) -> ParsedDocument``; it is imported when its first file comes.
 """
 
 import dataclasses
@@ -16,11 +16,11 @@ from rag.parsers.sniff import Sniffed, sniff
 from rag.types import ParsedDocument
 
 if TYPE_CHECKING:  # it imports numpy, which the command line does not need to list suffixes
-    from rag.protocols import Reader
+    from rag.protocols import Parser
 
 
 class Kind(NamedTuple):
-    """A format: the module that reads it, its media type, and how a message calls it."""
+    """A format: the module that parses it, its media type, and how a message calls it."""
 
     module: str
     media_type: str
@@ -93,12 +93,12 @@ KNOWN_SUFFIXES: frozenset[str] = frozenset(_KIND_OF_SUFFIX)
 _TEXTUAL = frozenset({"html", "xml", "csv", "eml", "subtitles", "markdown", "source_code", "notebook", "text"})
 
 
-def read(path: Path) -> ParsedDocument:
-    """The document in ``path``. Raises SkippedError for a kind that is not read, ReadError for a broken file."""
+def parse(path: Path) -> ParsedDocument:
+    """The document in ``path``. Raises SkippedError for a kind without a parser, ReadError for a broken file."""
     try:
         kind, warning = _resolve(path)
-        reader = cast("Reader", importlib.import_module(f"rag.parsers.{KINDS[kind].module}").read)
-        document = reader(path)
+        parser = cast("Parser", importlib.import_module(f"rag.parsers.{KINDS[kind].module}").parse)
+        document = parser(path)
     except FileNotFoundError as error:
         raise ReadError("The file is no longer there.") from error
     except PermissionError as error:
@@ -111,7 +111,7 @@ def read(path: Path) -> ParsedDocument:
 
 
 def media_type_of(path: Path) -> str:
-    """The media type of what ``path`` holds, "application/octet-stream" where no reader takes it."""
+    """The media type of what ``path`` holds, "application/octet-stream" where no parser takes it."""
     try:
         kind, _ = _resolve(path)
     except (ReadError, OSError):
@@ -120,7 +120,7 @@ def media_type_of(path: Path) -> str:
 
 
 def _resolve(path: Path) -> tuple[str, str | None]:
-    """The kind to read ``path`` as, and a warning where its name claims another."""
+    """The kind to parse ``path`` as, and a warning where its name claims another."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise SkippedError("This is not a regular file.")

@@ -17,7 +17,7 @@ _CONTENT_TYPES_BYTES = 1 << 20
 
 
 class Sniffed(NamedTuple):
-    """``kind`` is a key of ``registry.KINDS``, or None for what no reader takes; ``name`` is words for a message."""
+    """``kind`` is a key of ``registry.KINDS``, or None for what no parser takes; ``name`` is words for a message."""
 
     kind: str | None
     name: str
@@ -105,7 +105,7 @@ def sniff(path: Path) -> Sniffed:
     if head.lstrip().startswith(b"%PDF-"):
         return Sniffed("pdf", "a PDF")
     text = looks_like_text(head)
-    # Junk before the header is common: readers accept it anywhere in the first 1,024 bytes.
+    # Junk before the header is common: PDF viewers accept it anywhere in the first 1,024 bytes.
     if not text and b"%PDF-" in head[:1024]:
         return Sniffed("pdf", "a PDF")
     if not text:

@@ -1,4 +1,4 @@
-"""Refuses ZIP containers that would unpack into far more than they are, before any reader opens them.
+"""Refuses ZIP containers that would unpack into far more than they are, before any parser opens them.
 
 Only the table of contents is read, and no member is unpacked. Python's zipfile stops a member at the size stated there,
 so a false statement cannot exceed these limits.

@@ -1,4 +1,4 @@
-"""Keyword search: a question in free text to the best chunks by BM25 over context and text (SQLite FTS5).
+"""Full-text search: a question in free text to the best chunks by BM25 over context and text (SQLite FTS5).
 
 In: a connection to library.db, the question, and a condition over ``documents d``. Out: (chunk id, score), best
 first. No character of the question has a meaning to FTS5: every term is quoted. Chinese, Japanese, Korean and Thai,

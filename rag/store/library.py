@@ -21,8 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import LibraryError
-from rag.store import full_text as keyword
-from rag.store import schema
+from rag.store import full_text, schema
 from rag.types import Chunk, Document, Filter, Source
 
 _BATCH = 4096  # embeddings a batch; 3 MiB at 384 dimensions
@@ -128,7 +127,7 @@ class Library:
 
     def counts(self) -> dict[str, int]:
         """Documents for each status, and all "chunks"."""
-        counts = dict.fromkeys(("ok", "failed", "skipped", "pending"), 0)
+        counts = dict.fromkeys(("ok", "failed", "skipped"), 0)
         rows = self._rows("SELECT status, count(*), sum(chunks) FROM documents GROUP BY status")
         counts.update({status: count for status, count, _ in rows})
         counts["chunks"] = sum(chunks for _, _, chunks in rows)
@@ -234,11 +233,11 @@ class Library:
             if batch:
                 yield _arrays(batch)
 
-    def keyword_search(self, question: str, k: int, filter: Filter = Filter()) -> list[tuple[int, float]]:  # noqa: B008
+    def full_text_search(self, question: str, k: int, filter: Filter = Filter()) -> list[tuple[int, float]]:  # noqa: B008
         """The ``k`` best chunks by BM25 as (chunk id, score), best first; ``question`` is free text."""
         where, parameters = document_condition(filter) if filter else ("", [])
         with self.reading() as connection:
-            return keyword.search(connection, question, k, where, parameters)
+            return full_text.search(connection, question, k, where, parameters)
 
 
 def document_condition(filter: Filter) -> tuple[str, list[object]]:

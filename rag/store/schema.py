@@ -32,7 +32,7 @@ _VERSION_1 = (
         path BLOB NOT NULL UNIQUE,
         title TEXT NOT NULL,
         media_type TEXT NOT NULL,
-        status TEXT NOT NULL CHECK (status IN ('ok', 'failed', 'skipped', 'pending')),
+        status TEXT NOT NULL CHECK (status IN ('ok', 'failed', 'skipped')),
         error TEXT,
         chunks INTEGER NOT NULL,
         size INTEGER NOT NULL,
@@ -148,7 +148,7 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
-        connection.execute("PRAGMA cache_size = -16384")  # KiB; keyword search walks many small pages
+        connection.execute("PRAGMA cache_size = -16384")  # KiB; full-text search walks many small pages
         if not read_only:
             # NORMAL in WAL mode: a killed process loses nothing; a power cut may undo the last commits, whole.
             connection.execute("PRAGMA synchronous = NORMAL")

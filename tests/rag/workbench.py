@@ -1,4 +1,4 @@
-"""A library, a folder and a sync to try things with: real readers in child processes, a fake embedder."""
+"""A library, a folder and a sync to try things with: real parsers in child processes, a fake embedder."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from rag.types import Document
 from tests.rag.fakes import FakeEmbedder
 
 
-class Desk:
+class Workbench:
     """A library, a folder to sync, and the embedder, which counts."""
 
     def __init__(self, root: Path) -> None:
@@ -48,15 +48,15 @@ class Desk:
         return {os.path.relpath(d.path, self.folder): d for d in self.library.documents()}
 
     def finds(self, question: str) -> list[str]:
-        hits = self.library.chunks([id_ for id_, _ in self.library.keyword_search(question, 5)])
+        hits = self.library.chunks([id_ for id_, _ in self.library.full_text_search(question, 5)])
         return [Path(document.path).name for _, document in hits.values()]
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    desk = Desk(tmp_path)
-    yield desk
-    desk.library.close()
+def bench(tmp_path: Path) -> Iterator[Workbench]:
+    bench = Workbench(tmp_path)
+    yield bench
+    bench.library.close()
 
 
 def counts(report: SyncReport) -> dict[str, int]:

@@ -20,7 +20,7 @@ _HEADERS = ("Subject", "From", "To", "Cc", "Date")
 _MAX_FORWARDED = 20  # messages within messages
 
 
-def read(path: Path) -> ParsedDocument:
+def parse(path: Path) -> ParsedDocument:
     builder = DocumentBuilder(media_type="message/rfc822")
     try:
         message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)

@@ -25,7 +25,7 @@ _MARKUP = frozenset({"application/xhtml+xml", "text/html", "application/x-dtbook
 _REMEDY = "Get the book again, or open it in a reader and export it."
 
 
-def read(path: Path) -> ParsedDocument:
+def parse(path: Path) -> ParsedDocument:
     """Raises ReadError for a broken or copy-protected book."""
     with open_zip(path) as archive:
         return _read(archive)

@@ -45,7 +45,7 @@ _MAX_ALT_CHARS = 500
 _FILE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|tiff?)", re.IGNORECASE)
 
 
-def read(path: Path) -> ParsedDocument:
+def parse(path: Path) -> ParsedDocument:
     data = path.read_bytes()
     match = _META_CHARSET.search(data[:_META_BYTES]) or _XML_ENCODING.search(data[:_META_BYTES])
     decoded = decode_declared(data, match[1].decode("ascii")) if match else decode(data)

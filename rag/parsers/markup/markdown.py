@@ -33,7 +33,7 @@ _KIND_OF_TOKEN: dict[str, BlockKind] = {
 }
 
 
-def read(path: Path) -> ParsedDocument:
+def parse(path: Path) -> ParsedDocument:
     decoded = decode(path.read_bytes())
     text = decoded.text
     front = _FRONT_MATTER.match(text)

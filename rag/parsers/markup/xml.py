@@ -110,7 +110,7 @@ _ENTITIES_REFUSED = ReadError(
 )
 
 
-def read(path: Path) -> ParsedDocument:
+def parse(path: Path) -> ParsedDocument:
     builder = DocumentBuilder(title="", media_type="application/xml")
     try:
         _parse(path, builder)

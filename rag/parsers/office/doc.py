@@ -41,7 +41,7 @@ _CHARACTERS = str.maketrans(
 _UNTITLED = re.compile(r"(?i)(untitled|document\s?\d*|microsoft word.*|.*\.docx?)?$")
 
 
-def read(path: Path) -> ParsedDocument:
+def parse(path: Path) -> ParsedDocument:
     """Raises ReadError for a password, for Word 6 and 95, for damage and for containers of other programs."""
     import olefile
 

@@ -1,7 +1,7 @@
 """The streams of a Word 97-2003 file as [MS-DOC] defines them: characters by piece, and paragraph properties.
 
 Section numbers in comments are those of [MS-DOC]. Character positions (CP) count characters of the document, file
-positions (FC) bytes of the WordDocument stream. Nothing here knows blocks or what a reader does with paragraphs.
+positions (FC) bytes of the WordDocument stream. It yields paragraphs, not blocks.
 """
 
 import struct
@@ -243,7 +243,7 @@ def _has_pairs(data: bytes) -> bool:
 
 
 def _keep_length(data: bytes) -> str:
-    """One character for each code unit: a pair becomes its character and an empty filler that readers drop."""
+    """One character for each code unit: a pair becomes its character and an empty filler that the parser drops."""
     out: list[str] = []
     units = struct.unpack(f"<{len(data) // 2}H", data[: len(data) // 2 * 2])
     index = 0

@@ -36,7 +36,7 @@ _DROPPED = frozenset(
 )
 
 
-def read(path: Path) -> ParsedDocument:
+def parse(path: Path) -> ParsedDocument:
     """Raises ReadError for a broken or protected container."""
     with open_zip(path) as archive:
         return _Walker(archive).document()

@@ -31,7 +31,7 @@ _ROW = 100_000
 """Shapes whose tops are closer than this (in EMU, 360,000 a centimetre) count as one row."""
 
 
-def read(path: Path) -> ParsedDocument:
+def parse(path: Path) -> ParsedDocument:
     """Raises ReadError for a broken container."""
     check_zip(path)
     from lxml import etree

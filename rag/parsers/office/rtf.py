@@ -14,7 +14,7 @@ _BINARY = re.compile(rb"\\bin(\d{1,9}) ?")
 _BULLET = re.compile(r"\s*(?:[•·▪◦‣o–-]|\d{1,3}[.)])\s+\S")
 
 
-def read(path: Path) -> ParsedDocument:
+def parse(path: Path) -> ParsedDocument:
     # RTF is ASCII; what is not belongs to the code page that it names and is passed through byte by byte.
     source = _without_binary(path.read_bytes()).decode("cp1252", "replace")
     try:

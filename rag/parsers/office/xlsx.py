@@ -28,7 +28,7 @@ _HEADER_CHARACTERS = 80
 _HEADER_WITHIN = 5
 
 
-def read(path: Path) -> ParsedDocument:
+def parse(path: Path) -> ParsedDocument:
     """Raises ReadError for a broken container."""
     check_zip(path)
     import openpyxl

@@ -1,6 +1,6 @@
 """Pictures of PDF pages, and where on a page a quote stands.
 
-``locate_quote`` finds text that a reader took from the file, whatever happened to its spaces, line breaks, hyphens
+``locate_quote`` finds text that the parser took from the file, whatever happened to its spaces, line breaks, hyphens
 and ligatures on the way; ``render_page`` draws the page with those boxes marked. Pages count from 1; boxes are in
 points from the top left corner of the page as a viewer shows it. Knows no library and no window.
 """
@@ -108,7 +108,7 @@ def _page(document: pdfium.PdfDocument, number: int) -> pdfium.PdfPage:
 def _find(textpage: pdfium.PdfTextPage, wanted: str, within: str, *, anywhere: bool) -> tuple[list[range], str]:
     """Ranges of PDFium's character indices that hold ``wanted``, and the end of it that may stand on the next page.
 
-    The page may tell its text in another order than the reader did (columns, cells), so what is not found in
+    The page may tell its text in another order than the parser did (columns, cells), so what is not found in
     one piece is looked for piece by piece, longest first, each from the beginning of what is left.
     """
     text, indices = _folded(textpage)

@@ -43,7 +43,7 @@ _CATALOG = re.compile(rb"(\d{1,8}) \d{1,5} obj\s*<<[^>]{0,400}?/Type\s*/Catalog"
 _log = logging.getLogger(__name__)
 
 
-def read(path: Path) -> ParsedDocument:
+def parse(path: Path) -> ParsedDocument:
     """Raises ReadError for a password or damage, SkippedError for a scan without text."""
     with LOCK:
         document, repaired = _open(path)

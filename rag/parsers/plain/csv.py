@@ -23,7 +23,7 @@ _MAX_FIELD_CHARS = 50_000_000
 _NUMBER = re.compile(r"[-+(]?[$€£¥]?\s?\d[\d.,\s'’]*[%)€]?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*")
 
 
-def read(path: Path) -> ParsedDocument:
+def parse(path: Path) -> ParsedDocument:
     decoded = decode(path.read_bytes())
     is_tab = path.suffix.lower() in (".tsv", ".tab")
     builder = DocumentBuilder(title=path.stem, media_type="text/tab-separated-values" if is_tab else "text/csv")

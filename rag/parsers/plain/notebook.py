@@ -14,7 +14,7 @@ from rag.types import ParsedDocument
 _MAX_OUTPUT_CHARS = 10_000  # of one output; more is a log, not a result
 
 
-def read(path: Path) -> ParsedDocument:
+def parse(path: Path) -> ParsedDocument:
     try:
         notebook = json.loads(decode(path.read_bytes()).text)
         cells = list(_cells(notebook))

@@ -50,7 +50,7 @@ _PATTERN_OF_SUFFIX: dict[str, str] = {
 _MAX_LINE_CHARS = 400  # longer "lines" are minified code, in which lines mean nothing
 
 
-def read(path: Path) -> ParsedDocument:
+def parse(path: Path) -> ParsedDocument:
     decoded = decode(path.read_bytes())
     return document_from_spans(
         decoded.text,

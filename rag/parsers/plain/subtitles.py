@@ -24,7 +24,7 @@ _WEBVTT_TITLE = re.compile(r"\AWEBVTT[ \t]*-?[ \t]*([^\n]*)")
 _BLOCK_END = re.compile(r"\n[ \t]*\n")
 
 
-def read(path: Path) -> ParsedDocument:
+def parse(path: Path) -> ParsedDocument:
     decoded = decode(path.read_bytes())
     text = decoded.text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.strip():

@@ -30,7 +30,7 @@ _BULLET = re.compile(r"\s*(?:[-*•‣▪◦–+]|\d{1,3}[.)]|[a-z]\))\s+\S")
 _Span = tuple[int, int]
 
 
-def read(path: Path) -> ParsedDocument:
+def parse(path: Path) -> ParsedDocument:
     decoded = decode(path.read_bytes())
     return document_from_spans(
         decoded.text,

@@ -184,7 +184,6 @@ def test_status(docent: Run, read_once: Path, tmp_path: Path) -> None:
     status = docent("status", "--json").json
     assert [source["location"] for source in status["sources"]] == [str(read_once / "documents")]
     assert status["counts"]["ok"] == 3
-    assert status["counts"]["pending"] == 0
     assert [Path(problem["path"]).name for problem in status["problems"]] == ["empty.txt"]
     assert status["library_path"] == str(tmp_path / "data" / "library.db")
     assert status["size_bytes"] > 0

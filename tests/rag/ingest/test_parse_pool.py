@@ -1,4 +1,4 @@
-"""The pool with readers that misbehave: each costs its own file and nothing else."""
+"""The pool with parsers that misbehave: each costs its own file and nothing else."""
 
 import os
 import subprocess
@@ -12,18 +12,18 @@ import psutil
 import pytest
 
 from rag.errors import SkippedError
-from rag.ingest.parse_pool import ParseLimits, ParsePool, ReadResult
+from rag.ingest.parse_pool import ParseLimits, ParsePool, ParseResult
 
 ROOT = Path(__file__).parents[3]
 
-# A reader that does what the file says. The folder it lies in is put on sys.path, which children inherit.
-_READER = """
+# A parser that does what the file says. The folder it lies in is put on sys.path, which children inherit.
+_PARSER = """
 import os, sys, time
 from pathlib import Path
 from rag.errors import ReadError, SkippedError
 from rag.types import Block, ParsedDocument
 
-def read(path: Path) -> ParsedDocument:
+def parse(path: Path) -> ParsedDocument:
     order = path.read_bytes().decode("utf-8")
     print("noise on stdout")
     os.write(1, b"more noise")
@@ -50,7 +50,7 @@ def read(path: Path) -> ParsedDocument:
     if order == "defect":
         raise ZeroDivisionError("a defect")
     if order == "deep":
-        return read(path) if sys.getrecursionlimit() else None
+        return parse(path) if sys.getrecursionlimit() else None
     if order == "broken":
         raise ReadError("It is damaged.", "Repair it.")
     if order == "skip":
@@ -67,30 +67,30 @@ def read(path: Path) -> ParsedDocument:
 
 
 @pytest.fixture(autouse=True)
-def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "readers"
+def parser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "parsers"
     folder.mkdir()
-    (folder / "obedient_reader.py").write_text(_READER, encoding="utf-8")
+    (folder / "obedient_parser.py").write_text(_PARSER, encoding="utf-8")
     monkeypatch.syspath_prepend(str(folder))
 
 
 def pool(**limits: float) -> ParsePool:
-    return ParsePool(ParseLimits(**limits), reader_module="obedient_reader")  # type: ignore[arg-type]
+    return ParsePool(ParseLimits(**limits), parser_module="obedient_parser")  # type: ignore[arg-type]
 
 
-def read(pool: ParsePool, folder: Path, *orders: str) -> dict[str, ReadResult]:
+def parse(pool: ParsePool, folder: Path, *orders: str) -> dict[str, ParseResult]:
     files = []
     for number, order in enumerate(orders):
         path = folder / f"{number}.txt"
         path.write_bytes(order.encode("utf-8"))
         files.append((str(path), path.stat().st_size))
-    results = {result.path: result for result in pool.read_all(files, threading.Event())}
+    results = {result.path: result for result in pool.parse_all(files, threading.Event())}
     assert len(results) == len(orders)
     return {order: results[path] for order, (path, _) in zip(orders, files, strict=True)}
 
 
 def test_a_document_comes_through_whole(tmp_path: Path) -> None:
-    result = read(pool(), tmp_path, "Gr\u00fc\u00dfe 😀 \0 \r\n end")["Gr\u00fc\u00dfe 😀 \0 \r\n end"]
+    result = parse(pool(), tmp_path, "Gr\u00fc\u00dfe 😀 \0 \r\n end")["Gr\u00fc\u00dfe 😀 \0 \r\n end"]
     document = result.document
     assert document is not None and result.error is None
     assert document.text == "Gr\u00fc\u00dfe 😀 \0 \r\n end"
@@ -104,7 +104,7 @@ def test_a_document_comes_through_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bad", ["crash", "exit", "defect", "deep", "broken", "skip", "bomb"])
 def test_a_bad_file_fails_alone(tmp_path: Path, bad: str) -> None:
-    results = read(pool(workers=1), tmp_path, "one", bad, "two")
+    results = parse(pool(workers=1), tmp_path, "one", bad, "two")
     assert results["one"].document is not None and results["two"].document is not None
     error = results[bad].error
     assert error is not None and results[bad].document is None
@@ -126,36 +126,36 @@ def test_a_bad_file_fails_alone(tmp_path: Path, bad: str) -> None:
 
 @pytest.mark.parametrize("slow", ["loop", "sleep"])
 def test_a_file_that_takes_too_long_is_stopped(tmp_path: Path, slow: str) -> None:
-    results = read(pool(workers=1, timeout_s=1.0), tmp_path, slow, "two")
+    results = parse(pool(workers=1, timeout_s=1.0), tmp_path, slow, "two")
     assert "too long" in str(results[slow].error)
     assert results["two"].document is not None
 
 
 def test_a_file_that_takes_too_much_memory_is_stopped(tmp_path: Path) -> None:
-    results = read(pool(workers=1, memory_mb=200), tmp_path, "eat", "two")
+    results = parse(pool(workers=1, memory_mb=200), tmp_path, "eat", "two")
     assert "too much memory" in str(results["eat"].error)
     assert results["two"].document is not None
 
 
 def test_a_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
-    result = read(pool(), tmp_path, "grow")["grow"]
+    result = parse(pool(), tmp_path, "grow")["grow"]
     assert result.changed and result.document is None and result.error is None
 
 
 def test_half_a_character_becomes_a_whole_one(tmp_path: Path) -> None:
-    document = read(pool(), tmp_path, "surrogate")["surrogate"].document
+    document = parse(pool(), tmp_path, "surrogate")["surrogate"].document
     assert document is not None and document.text == "half \N{REPLACEMENT CHARACTER} gone"
 
 
 def test_a_worker_serves_many_files(tmp_path: Path) -> None:
-    results = read(pool(workers=2), tmp_path, *(f"text {i}" for i in range(60)))
+    results = parse(pool(workers=2), tmp_path, *(f"text {i}" for i in range(60)))
     pids = {result.document.metadata["pid"] for result in results.values() if result.document}
     assert len(pids) <= 2
 
 
 def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     paths = [str(tmp_path / "gone.txt"), str(tmp_path)]
-    results = {r.path: r for r in pool().read_all([(path, 0) for path in paths], threading.Event())}
+    results = {r.path: r for r in pool().parse_all([(path, 0) for path in paths], threading.Event())}
     for path in paths:
         assert "could not be opened" in str(results[path].error) and results[path].content_hash == ""
 
@@ -164,13 +164,13 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["new\nline.txt", "\udcff\udcfe.txt", "-rf.txt"])
 def test_any_name_reaches_the_worker(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("hello")
-    (result,) = pool().read_all([(str(tmp_path / name), 5)], threading.Event())
+    (result,) = pool().parse_all([(str(tmp_path / name), 5)], threading.Event())
     assert result.path == str(tmp_path / name)
     assert result.document is not None and result.document.text == "hello"
 
 
 def test_what_one_file_left_behind_does_not_count_against_the_next(tmp_path: Path) -> None:
-    results = read(pool(workers=1, memory_mb=400), tmp_path, "hoard 1", "hoard 2", "hoard 3", "hoard 4")
+    results = parse(pool(workers=1, memory_mb=400), tmp_path, "hoard 1", "hoard 2", "hoard 3", "hoard 4")
     assert all(result.document is not None for result in results.values())
     assert len({result.document.metadata["pid"] for result in results.values() if result.document}) == 4
 
@@ -178,14 +178,14 @@ def test_what_one_file_left_behind_does_not_count_against_the_next(tmp_path: Pat
 _PARENT = """
 import sys, threading
 from rag.ingest.parse_pool import ParsePool
-list(ParsePool(reader_module="obedient_reader").read_all([(sys.argv[1], 5)], threading.Event()))
+list(ParsePool(parser_module="obedient_parser").parse_all([(sys.argv[1], 5)], threading.Event()))
 """
 
 
 @pytest.mark.parametrize("order", ["sleep", "loop"])
 def test_workers_die_with_their_parent(tmp_path: Path, order: str) -> None:
     (tmp_path / "a.txt").write_text(order)
-    search_path = os.pathsep.join([str(ROOT), str(tmp_path / "readers")])
+    search_path = os.pathsep.join([str(ROOT), str(tmp_path / "parsers")])
     with subprocess.Popen(
         [sys.executable, "-c", _PARENT, str(tmp_path / "a.txt")], env=os.environ | {"PYTHONPATH": search_path}
     ) as parent:
@@ -202,7 +202,7 @@ def test_cancelling_ends_what_is_being_read(tmp_path: Path) -> None:
     (tmp_path / "quick.txt").write_text("quick")
     cancel = threading.Event()
     results = []
-    for result in pool(workers=2).read_all([(str(tmp_path / f"{n}.txt"), 5) for n in ("quick", "sleep")], cancel):
+    for result in pool(workers=2).parse_all([(str(tmp_path / f"{n}.txt"), 5) for n in ("quick", "sleep")], cancel):
         results.append(result.path)
         cancel.set()
     assert results == [str(tmp_path / "quick.txt")]
@@ -212,7 +212,7 @@ def test_cancelling_ends_what_is_being_read(tmp_path: Path) -> None:
 def test_leaving_early_leaves_no_process(tmp_path: Path) -> None:
     for number in range(20):
         (tmp_path / f"{number}.txt").write_text("text")
-    results = pool(workers=2).read_all([(str(tmp_path / f"{n}.txt"), 4) for n in range(20)], threading.Event())
+    results = pool(workers=2).parse_all([(str(tmp_path / f"{n}.txt"), 4) for n in range(20)], threading.Event())
     next(results)
     results.close()
     assert no_children()
@@ -230,7 +230,7 @@ def test_no_more_is_drawn_than_has_room(tmp_path: Path) -> None:
             path.write_text("a")
             yield str(path), 40 << 20
 
-    for taken, _ in enumerate(pool(workers=2, in_flight_mb=100).read_all(files(), threading.Event()), start=1):
+    for taken, _ in enumerate(pool(workers=2, in_flight_mb=100).parse_all(files(), threading.Event()), start=1):
         assert drawn <= taken + 3
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from rag.errors import ReadError, SkippedError, SourceError
 from rag.ingest.sync import SyncReport
 from rag.types import Block, ParsedDocument
-from tests.rag.workbench import Desk, counts, desk
+from tests.rag.workbench import Workbench, bench, counts
 
-__all__ = ["desk"]  # the fixture
+__all__ = ["bench"]  # the fixture
 
 PLAYLIST = "https://www.youtube.com/playlist?list=PLabcdefgh"
 
@@ -34,7 +34,7 @@ class FakeYouTube:
             raise SourceError("YouTube could not be reached.", "Check the connection.")
         return [FakeVideo(id_) for id_ in self.ids]
 
-    def read(self, video_id: str) -> ParsedDocument:
+    def transcript(self, video_id: str) -> ParsedDocument:
         self.reads.append(video_id)
         if video_id in self.broken:
             raise self.broken[video_id]
@@ -42,30 +42,30 @@ class FakeYouTube:
         return ParsedDocument(text, (Block(0, len(text), start_s=12.5),), f"Video {video_id}", "video/youtube")
 
 
-def sync_videos(desk: Desk, youtube: FakeYouTube) -> SyncReport:
-    syncer = desk.syncer(videos=youtube)
+def sync_videos(bench: Workbench, youtube: FakeYouTube) -> SyncReport:
+    syncer = bench.syncer(videos=youtube)
     syncer.add(PLAYLIST)
-    report = syncer.run(None, desk.events.append)
-    desk.library.check()
+    report = syncer.run(None, bench.events.append)
+    bench.library.check()
     return report
 
 
-def test_a_playlist_becomes_documents_and_is_read_once(desk: Desk) -> None:
+def test_a_playlist_becomes_documents_and_is_read_once(bench: Workbench) -> None:
     youtube = FakeYouTube("one", "two", "bad", "none")
     youtube.broken = {"bad": ReadError("YouTube refuses."), "none": SkippedError("No transcript.")}
-    assert counts(sync_videos(desk, youtube)) == {"ok": 2, "failed": 1, "skipped": 1}
-    (chunk,) = desk.library.chunk_range(desk.library.documents()[2].id, 0, 9)
+    assert counts(sync_videos(bench, youtube)) == {"ok": 2, "failed": 1, "skipped": 1}
+    (chunk,) = bench.library.chunk_range(bench.library.documents()[2].id, 0, 9)
     assert chunk.start_s == 12.5
     youtube.reads, youtube.broken = [], {}
-    assert counts(sync_videos(desk, youtube)) == {"ok": 1, "unchanged": 3}
+    assert counts(sync_videos(bench, youtube)) == {"ok": 1, "unchanged": 3}
     assert youtube.reads == ["bad"]
 
 
-def test_videos_follow_the_playlist_but_survive_being_offline(desk: Desk) -> None:
+def test_videos_follow_the_playlist_but_survive_being_offline(bench: Workbench) -> None:
     youtube = FakeYouTube("one", "two")
-    sync_videos(desk, youtube)
+    sync_videos(bench, youtube)
     youtube.offline = True
-    report = sync_videos(desk, youtube)
-    assert len(report.unreachable) == 1 and len(desk.library.documents()) == 2
+    report = sync_videos(bench, youtube)
+    assert len(report.unreachable) == 1 and len(bench.library.documents()) == 2
     youtube.offline, youtube.ids = False, ["two"]
-    assert counts(sync_videos(desk, youtube)) == {"removed": 1, "unchanged": 1}
+    assert counts(sync_videos(bench, youtube)) == {"removed": 1, "unchanged": 1}

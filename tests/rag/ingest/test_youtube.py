@@ -13,7 +13,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from rag.errors import ReadError, SkippedError, SourceError
-from rag.ingest.youtube import Video, YouTubeReader, YouTubeUrl, parse_url, video_url
+from rag.ingest.youtube import Video, YouTubeClient, YouTubeUrl, parse_url, video_url
 
 ID = "dQw4w9WgXcQ"
 CAPTIONS = (
@@ -162,11 +162,11 @@ def test_every_form_of_a_playlist_url(url: str) -> None:
 def test_other_addresses(url: str) -> None:
     assert parse_url(url) is None
     with pytest.raises(SourceError, match="no address of a YouTube"):
-        YouTubeReader().videos(url)
+        YouTubeClient().videos(url)
 
 
 def test_a_transcript_with_times_and_title(youtube: FakeYouTube, session: requests.Session) -> None:
-    document = YouTubeReader(session, pause_s=0).read(ID)
+    document = YouTubeClient(session, pause_s=0).transcript(ID)
     assert document.title == "A song"
     assert document.text == "We are no strangers (en, captions) to love & rules.\n\nLater."
     assert [(block.kind, block.start_s, block.end_s) for block in document.blocks] == [
@@ -179,7 +179,7 @@ def test_a_transcript_with_times_and_title(youtube: FakeYouTube, session: reques
 
 def test_without_a_title_the_id_stands_for_it(youtube: FakeYouTube, session: requests.Session) -> None:
     youtube.title = None
-    assert YouTubeReader(session, pause_s=0).read(ID).title == ID
+    assert YouTubeClient(session, pause_s=0).transcript(ID).title == ID
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_the_choice_of_language(
     kind: str,
 ) -> None:
     youtube.tracks = tracks
-    document = YouTubeReader(session, languages=wanted, pause_s=0).read(ID)
+    document = YouTubeClient(session, languages=wanted, pause_s=0).transcript(ID)
     assert f"({language}, {kind})" in document.text
     assert document.metadata["language"] == language
     assert document.metadata["transcript"] == ("generated" if kind == "asr" else "manual")
@@ -238,14 +238,14 @@ def test_each_failure_has_its_own_reason(
     for name, value in change.items():
         setattr(youtube, name, value)
     with pytest.raises(ReadError, match=words):
-        YouTubeReader(session, pause_s=0, cache_dir=tmp_path).read(ID)
+        YouTubeClient(session, pause_s=0, cache_dir=tmp_path).transcript(ID)
     assert not list(tmp_path.iterdir()), "a failure must not be kept"
 
 
 def test_an_empty_transcript_is_skipped(youtube: FakeYouTube, session: requests.Session) -> None:
     youtube.captions = '<transcript><text start="0" dur="1"> </text></transcript>'
     with pytest.raises(SkippedError, match="empty"):
-        YouTubeReader(session, pause_s=0).read(ID)
+        YouTubeClient(session, pause_s=0).transcript(ID)
 
 
 def test_offline_is_said_plainly(youtube: FakeYouTube) -> None:
@@ -253,16 +253,16 @@ def test_offline_is_said_plainly(youtube: FakeYouTube) -> None:
         session.trust_env = False
         session.mount("https://", Redirect("http://127.0.0.1:9"))
         with pytest.raises(ReadError, match=r"could not be reached.*connection"):
-            YouTubeReader(session, pause_s=0).read(ID)
+            YouTubeClient(session, pause_s=0).transcript(ID)
 
 
 def test_a_second_read_costs_no_request(youtube: FakeYouTube, session: requests.Session, tmp_path: Path) -> None:
-    first = YouTubeReader(session, pause_s=0, cache_dir=tmp_path / "cache").read(ID)
+    first = YouTubeClient(session, pause_s=0, cache_dir=tmp_path / "cache").transcript(ID)
     asked = len(youtube.requests)
     assert asked == 4
-    assert YouTubeReader(session, pause_s=0, cache_dir=tmp_path / "cache").read(ID) == first
+    assert YouTubeClient(session, pause_s=0, cache_dir=tmp_path / "cache").transcript(ID) == first
     assert len(youtube.requests) == asked
-    YouTubeReader(session, languages=("de",), pause_s=0, cache_dir=tmp_path / "cache").read(ID)
+    YouTubeClient(session, languages=("de",), pause_s=0, cache_dir=tmp_path / "cache").transcript(ID)
     assert len(youtube.requests) == 2 * asked, "another wish of languages is another question"
 
 
@@ -271,25 +271,25 @@ def test_a_damaged_cache_is_asked_again(
     youtube: FakeYouTube, session: requests.Session, tmp_path: Path, damage: str
 ) -> None:
     (tmp_path / f"{ID}.json").write_text(damage)
-    assert YouTubeReader(session, pause_s=0, cache_dir=tmp_path).read(ID).title == "A song"
+    assert YouTubeClient(session, pause_s=0, cache_dir=tmp_path).transcript(ID).title == "A song"
 
 
 def test_a_cache_that_cannot_be_written_costs_nothing(
     youtube: FakeYouTube, session: requests.Session, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("in the way")
-    assert YouTubeReader(session, pause_s=0, cache_dir=tmp_path / "file").read(ID).title == "A song"
+    assert YouTubeClient(session, pause_s=0, cache_dir=tmp_path / "file").transcript(ID).title == "A song"
 
 
 def test_there_is_a_pause_between_videos_but_not_for_the_cache(
     youtube: FakeYouTube, session: requests.Session, tmp_path: Path
 ) -> None:
     pauses: list[float] = []
-    reader = YouTubeReader(session, pause_s=1_000, cache_dir=tmp_path, sleep=pauses.append)
-    reader.read(ID)
+    client = YouTubeClient(session, pause_s=1_000, cache_dir=tmp_path, sleep=pauses.append)
+    client.transcript(ID)
     assert pauses == []
-    reader.read("aaaaaaaaaaa")
-    reader.read(ID)
+    client.transcript("aaaaaaaaaaa")
+    client.transcript(ID)
     assert len(pauses) == 1
     assert 900 < pauses[0] <= 1_000
 
@@ -297,7 +297,7 @@ def test_there_is_a_pause_between_videos_but_not_for_the_cache(
 @pytest.mark.parametrize("video_id", ["", "../../etc/pw", "short", "aaaaaaaaaaa\n"])
 def test_an_id_that_is_none_is_not_asked_for(youtube: FakeYouTube, session: requests.Session, video_id: str) -> None:
     with pytest.raises(ReadError, match="no id"):
-        YouTubeReader(session, pause_s=0).read(video_id)
+        YouTubeClient(session, pause_s=0).transcript(video_id)
     assert youtube.requests == []
 
 
@@ -306,14 +306,14 @@ def test_the_videos_of_a_playlist(session: requests.Session) -> None:
         assert playlist_id == "PLabc"
         return [Video(ID, "One"), Video("not an id", "Broken"), Video("aaaaaaaaaaa", "")]
 
-    reader = YouTubeReader(session, pause_s=0, list_playlist=listing)
-    videos = reader.videos("https://www.youtube.com/playlist?list=PLabc")
+    client = YouTubeClient(session, pause_s=0, list_playlist=listing)
+    videos = client.videos("https://www.youtube.com/playlist?list=PLabc")
     assert videos == [Video(ID, "One"), Video("aaaaaaaaaaa", "")]
     assert videos[0].url == video_url(ID)
-    assert reader.videos(f"https://youtu.be/{ID}") == [Video(ID, "")]
+    assert client.videos(f"https://youtu.be/{ID}") == [Video(ID, "")]
 
 
 def test_a_playlist_without_yt_dlp_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "yt_dlp", None)
     with pytest.raises(SourceError, match=r"pip install 'docent-chat\[youtube\]'"):
-        YouTubeReader(pause_s=0).videos("https://www.youtube.com/playlist?list=PLabc")
+        YouTubeClient(pause_s=0).videos("https://www.youtube.com/playlist?list=PLabc")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rag.errors import ReadError, SkippedError
-from rag.parsers.registry import read
+from rag.parsers.registry import parse
 
 FOLDER = Path(__file__).resolve().parents[4] / "shared" / "data" / "documents" / "assorted"
 SUFFIXES = {".txt", ".md", ".html", ".xml", ".rtf"}
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not FILES, reason="the folder ../shared/data/doc
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(FOLDER)))
 def test_it_is_read_or_says_why(path: Path) -> None:
     try:
-        document = read(path)
+        document = parse(path)
     except ReadError as error:
         assert isinstance(error, SkippedError)
         assert not path.read_bytes().strip()
@@ -43,4 +43,4 @@ def test_it_is_read_or_says_why(path: Path) -> None:
     ],
 )
 def test_what_stands_in_it(name: str, words: str) -> None:
-    assert words in read(FOLDER / name).text
+    assert words in parse(FOLDER / name).text

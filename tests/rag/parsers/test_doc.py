@@ -20,7 +20,7 @@ def found(document: ParsedDocument) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("compressed", [True, False])
 def test_headings_paragraphs_and_lists(tmp_path: Path, compressed: bool) -> None:
     main = [P("The Voyage", style=1), P("We left at dawn – a “calm” sea."), P("bread", extra=IN_LIST), P("water!!!!!!")]
-    document = doc.read(write_doc(tmp_path / "a.doc", main, compressed=compressed))
+    document = doc.parse(write_doc(tmp_path / "a.doc", main, compressed=compressed))
     assert found(document) == [
         ("heading", "The Voyage"),
         ("paragraph", "We left at dawn – a “calm” sea."),
@@ -33,7 +33,7 @@ def test_headings_paragraphs_and_lists(tmp_path: Path, compressed: bool) -> None
 def test_characters_beyond_one_byte_and_beyond_two(tmp_path: Path) -> None:
     # The first half of the file is stored a byte a character, the second as UTF-16.
     main = [P("A plain beginning that is long enough for half of it."), P("Привет, 世界, and a 🚀 here.")]
-    document = doc.read(write_doc(tmp_path / "a.doc", [main[0], P(""), main[1]], compressed=False))
+    document = doc.parse(write_doc(tmp_path / "a.doc", [main[0], P(""), main[1]], compressed=False))
     assert document.text.endswith("Привет, 世界, and a 🚀 here.")
 
 
@@ -42,7 +42,7 @@ def test_table_rows_become_lines_of_cells(tmp_path: Path) -> None:
     for row in (("Name", "Age"), ("Ada", ""), ("Grace", "85")):
         main += [P(cell, "\x07", extra=IN_TABLE) for cell in row]
         main.append(P("", "\x07", extra=ROW_END))
-    document = doc.read(write_doc(tmp_path / "a.doc", [*main, P("After.")]))
+    document = doc.parse(write_doc(tmp_path / "a.doc", [*main, P("After.")]))
     assert found(document) == [
         ("paragraph", "Before."),
         ("table", "Name | Age\nAda |\nGrace | 85"),
@@ -52,34 +52,34 @@ def test_table_rows_become_lines_of_cells(tmp_path: Path) -> None:
 
 def test_field_codes_go_and_their_results_stay(tmp_path: Path) -> None:
     text = 'See \x13 HYPERLINK "http://example.com" \x14the \x13 PAGE \x14site\x15\x15 for more\x02.'
-    assert doc.read(write_doc(tmp_path / "a.doc", [P(text)])).text == "See the site for more."
+    assert doc.parse(write_doc(tmp_path / "a.doc", [P(text)])).text == "See the site for more."
 
 
 def test_special_characters_are_spelled_out(tmp_path: Path) -> None:
-    document = doc.read(write_doc(tmp_path / "a.doc", [P("one\x0btwo\x1ethree\x1ffour\xa0five\x01\x08")]))
+    document = doc.parse(write_doc(tmp_path / "a.doc", [P("one\x0btwo\x1ethree\x1ffour\xa0five\x01\x08")]))
     assert document.text == "one\ntwo-threefour five"
 
 
 def test_footnotes_and_headers_are_told_apart(tmp_path: Path) -> None:
     path = write_doc(tmp_path / "a.doc", [P("Body.")], footnotes="\x02 A remark.\r\r", headers="My Header\r12\r")
-    assert found(doc.read(path)) == [("margin", "My Header"), ("paragraph", "Body."), ("note", "A remark.")]
+    assert found(doc.parse(path)) == [("margin", "My Header"), ("paragraph", "Body."), ("note", "A remark.")]
 
 
 def test_a_password_is_named(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="protected by a password"):
-        doc.read(write_doc(tmp_path / "a.doc", [P("secret")], flags=0x0100))
+        doc.parse(write_doc(tmp_path / "a.doc", [P("secret")], flags=0x0100))
     (tmp_path / "b.docx").write_bytes(container({"EncryptedPackage": b"x" * 5000}))
-    for reader in (doc.read, registry.read):
+    for parse in (doc.parse, registry.parse):
         with pytest.raises(ReadError, match="password"):
-            reader(tmp_path / "b.docx")
+            parse(tmp_path / "b.docx")
 
 
 def test_older_versions_and_other_programs_are_named(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="Word 6, Word 95"):
-        doc.read(write_doc(tmp_path / "a.doc", [P("old")], ident=0xA5DC))
+        doc.parse(write_doc(tmp_path / "a.doc", [P("old")], ident=0xA5DC))
     (tmp_path / "b.doc").write_bytes(container({"Contents": b"x"}))
     with pytest.raises(ReadError, match="without a Word document"):
-        doc.read(tmp_path / "b.doc")
+        doc.parse(tmp_path / "b.doc")
 
 
 def test_damage_anywhere_is_a_reason_and_never_another_error(tmp_path: Path) -> None:
@@ -88,13 +88,13 @@ def test_damage_anywhere_is_a_reason_and_never_another_error(tmp_path: Path) -> 
     for position in range(0, len(whole), 37):
         broken.write_bytes(whole[:position] + b"\xff\xfe\xfd\xfc" + whole[position + 4 :])
         try:
-            doc.read(broken)
+            doc.parse(broken)
         except ReadError as error:
             assert error.message
     for length in range(600, len(whole), 501):
         broken.write_bytes(whole[:length])
         try:
-            doc.read(broken)
+            doc.parse(broken)
         except ReadError as error:
             assert error.message
 
@@ -102,6 +102,6 @@ def test_damage_anywhere_is_a_reason_and_never_another_error(tmp_path: Path) -> 
 @pytest.mark.skipif(not ASSORTED.is_dir(), reason="the assorted documents are not on this machine")
 @pytest.mark.parametrize("name", ["simple", "fake", "duplicate-paragraphs", "fake-doc-emphasized-text"])
 def test_the_twin_of_a_docx_says_the_same(name: str) -> None:
-    old, new = doc.read(ASSORTED / f"{name}.doc"), docx.read(ASSORTED / f"{name}.docx")
+    old, new = doc.parse(ASSORTED / f"{name}.doc"), docx.parse(ASSORTED / f"{name}.docx")
     assert old.text == new.text
     assert found(old) == found(new)

@@ -54,7 +54,7 @@ def test_a_document_of_python_docx_keeps_its_order(tmp_path: Path) -> None:
     source.sections[0].header.paragraphs[0].text = "Log of the Fram"
     source.sections[0].footer.paragraphs[0].text = "Confidential"
     source.save(str(tmp_path / "a.docx"))
-    document = docx.read(tmp_path / "a.docx")
+    document = docx.parse(tmp_path / "a.docx")
     assert found(document) == [
         ("margin", "Log of the Fram"),
         ("heading", "Voyages"),
@@ -84,7 +84,7 @@ def test_headings_are_known_by_localized_name_inheritance_and_outline_level(tmp_
         + p("By level", '<w:outlineLvl w:val="2"/>')
         + p("Not one", '<w:pStyle w:val="Loop"/>')
     )
-    blocks = docx.read(write_docx(tmp_path / "a.docx", body, styles=styles)).blocks
+    blocks = docx.parse(write_docx(tmp_path / "a.docx", body, styles=styles)).blocks
     assert [(block.kind, block.level) for block in blocks] == [
         ("heading", 2),
         ("heading", 2),
@@ -101,7 +101,7 @@ def test_tracked_deletions_comments_and_field_codes_are_left_out(tmp_path: Path)
         "<w:hyperlink><w:r><w:t> euros</w:t></w:r></w:hyperlink>"
     )
     comments = f'<w:comments xmlns:w="{_W}"><w:comment>{p("too cheap")}</w:comment></w:comments>'
-    assert docx.read(write_docx(tmp_path / "a.docx", body, comments=comments)).text == "Price: 12 euros"
+    assert docx.parse(write_docx(tmp_path / "a.docx", body, comments=comments)).text == "Price: 12 euros"
 
 
 def test_footnotes_come_at_the_end_with_their_number(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_footnotes_come_at_the_end_with_their_number(tmp_path: Path) -> None:
         f'<w:footnote w:id="2">{p("Said so.")}</w:footnote></w:footnotes>'
     )
     body = p('<w:r><w:t>True</w:t><w:footnoteReference w:id="2"/></w:r>') + p("Next.")
-    document = docx.read(write_docx(tmp_path / "a.docx", body, footnotes=notes))
+    document = docx.parse(write_docx(tmp_path / "a.docx", body, footnotes=notes))
     assert found(document) == [("paragraph", "True[2]"), ("paragraph", "Next."), ("note", "[2] Said so.")]
 
 
@@ -119,7 +119,7 @@ def test_text_boxes_are_read_once(tmp_path: Path) -> None:
     alternate = (
         f"<mc:AlternateContent><mc:Choice>{box}</mc:Choice><mc:Fallback>{box}</mc:Fallback></mc:AlternateContent>"
     )
-    document = docx.read(write_docx(tmp_path / "a.docx", p(f"<w:r><w:t>Around it</w:t>{alternate}</w:r>")))
+    document = docx.parse(write_docx(tmp_path / "a.docx", p(f"<w:r><w:t>Around it</w:t>{alternate}</w:r>")))
     assert document.text == "Around it\n\nIn a box"
 
 
@@ -129,13 +129,13 @@ def test_merged_cells_say_their_text_once_and_nested_tables_follow(tmp_path: Pat
         f'<w:tbl><w:tr><w:tc><w:tcPr><w:vMerge w:val="restart"/></w:tcPr>{p("tall")}</w:tc><w:tc>{p("b")}</w:tc></w:tr>'
         f"<w:tr><w:tc><w:tcPr><w:vMerge/></w:tcPr>{p('')}</w:tc><w:tc>{p('d')}{inner}</w:tc></w:tr></w:tbl>"
     )
-    document = docx.read(write_docx(tmp_path / "a.docx", body))
+    document = docx.parse(write_docx(tmp_path / "a.docx", body))
     assert found(document) == [("table", "tall | b\n | d"), ("table", "x | y")]
 
 
 def test_pages_are_counted_where_word_left_its_marks(tmp_path: Path) -> None:
     body = p("one") + p("<w:r><w:lastRenderedPageBreak/><w:t>two</w:t></w:r>") + p("also two")
-    assert [block.page for block in docx.read(write_docx(tmp_path / "a.docx", body)).blocks] == [1, 2, 2]
+    assert [block.page for block in docx.parse(write_docx(tmp_path / "a.docx", body)).blocks] == [1, 2, 2]
 
 
 def test_entities_are_refused_and_nothing_is_loaded(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_entities_are_refused_and_nothing_is_loaded(tmp_path: Path) -> None:
     ):
         path = write_docx(tmp_path / f"{name}.docx", p("<w:r><w:t>&l9;</w:t></w:r>"), declarations)
         with pytest.raises(ReadError, match="entities"):
-            docx.read(path)
+            docx.parse(path)
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
@@ -158,32 +158,32 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
             part.write(b"\0" * (1 << 20))
     assert path.stat().st_size < 1 << 20
     with pytest.raises(ReadError, match="ZIP bomb"):
-        docx.read(path)
+        docx.parse(path)
 
 
 def test_the_number_of_parts_and_their_sum_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_docx(tmp_path / "a.docx", p("fine"), styles=f'<w:styles xmlns:w="{_W}"/>')
     monkeypatch.setattr(zip_limits, "MAX_ENTRIES", 1)
     with pytest.raises(ReadError, match="holds 2 parts"):
-        docx.read(path)
+        docx.parse(path)
     monkeypatch.setattr(zip_limits, "MAX_ENTRIES", 10)
     monkeypatch.setattr(zip_limits, "MAX_TOTAL_BYTES", 50)
     with pytest.raises(ReadError, match="unpacks to more"):
-        docx.read(path)
+        docx.parse(path)
 
 
 def test_a_cut_or_foreign_container_is_damaged(tmp_path: Path) -> None:
     whole = write_docx(tmp_path / "a.docx", p("fine") * 100).read_bytes()
     (tmp_path / "cut.docx").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ReadError, match="damaged"):
-        docx.read(tmp_path / "cut.docx")
+        docx.parse(tmp_path / "cut.docx")
     with zipfile.ZipFile(tmp_path / "other.docx", "w") as archive:
         archive.writestr("hello.txt", "hello")
     with pytest.raises(ReadError, match="main part is missing"):
-        docx.read(tmp_path / "other.docx")
+        docx.parse(tmp_path / "other.docx")
 
 
 @pytest.mark.skipif(not ASSORTED.is_dir(), reason="the assorted documents are not on this machine")
 def test_every_assorted_docx_is_read() -> None:
     for path in sorted(ASSORTED.rglob("*.docx")):
-        assert docx.read(path).text
+        assert docx.parse(path).text

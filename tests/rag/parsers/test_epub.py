@@ -38,7 +38,7 @@ def write_epub(path: Path, **extra: str) -> Path:
 
 
 def test_chapters_come_in_the_order_of_the_spine(tmp_path: Path) -> None:
-    book = epub.read(write_epub(tmp_path / "a.epub"))
+    book = epub.parse(write_epub(tmp_path / "a.epub"))
     found = [(block.kind, book.text[block.start : block.end]) for block in book.blocks]
     assert found == [
         ("heading", "Start"),
@@ -54,14 +54,14 @@ def test_copy_protection_is_named_and_obfuscated_fonts_are_not(tmp_path: Path) -
     encryption = '<encryption><EncryptedData><EncryptionMethod Algorithm="{}"/></EncryptedData></encryption>'
     name = "META-INF/encryption.xml"
     fonts = encryption.format("http://www.idpf.org/2008/embedding")
-    assert "They left." in epub.read(write_epub(tmp_path / "a.epub", **{name: fonts})).text
+    assert "They left." in epub.parse(write_epub(tmp_path / "a.epub", **{name: fonts})).text
     drm = encryption.format("http://www.w3.org/2001/04/xmlenc#aes128-cbc")
     with pytest.raises(ReadError, match="copy-protected"):
-        epub.read(write_epub(tmp_path / "b.epub", **{name: drm}))
+        epub.parse(write_epub(tmp_path / "b.epub", **{name: drm}))
 
 
 def test_a_book_without_contents_is_damaged(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.epub", "w") as archive:
         archive.writestr("mimetype", epub.MEDIA_TYPE)
     with pytest.raises(ReadError, match="list of contents is missing"):
-        epub.read(tmp_path / "a.epub")
+        epub.parse(tmp_path / "a.epub")

@@ -16,11 +16,11 @@ def write(folder: Path, name: str, content: str | bytes) -> Path:
 
 
 def page(folder: Path, content: str | bytes) -> ParsedDocument:
-    return html.read(write(folder, "page.html", content))
+    return html.parse(write(folder, "page.html", content))
 
 
 def tree(folder: Path, content: str | bytes) -> ParsedDocument:
-    return xml.read(write(folder, "data.xml", content))
+    return xml.parse(write(folder, "data.xml", content))
 
 
 def outline(document: ParsedDocument) -> list[str]:

@@ -49,7 +49,7 @@ def test_structure_is_kept_in_order(tmp_path: Path) -> None:
     <text:section><text:p>In a section<text:note><text:note-citation>1</text:note-citation><text:note-body>
       <text:p>A remark</text:p></text:note-body></text:note></text:p></text:section>
     <text:p>Anchor<draw:frame><draw:text-box><text:p>Boxed</text:p></draw:text-box></draw:frame></text:p>"""
-    document = odt.read(write_odt(tmp_path / "a.odt", body))
+    document = odt.parse(write_odt(tmp_path / "a.odt", body))
     assert found(document) == [
         ("heading", "A heading"),
         ("paragraph", "One  two\tthree\nfour five."),
@@ -68,25 +68,25 @@ def test_structure_is_kept_in_order(tmp_path: Path) -> None:
 def test_deleted_text_and_annotations_are_left_out(tmp_path: Path) -> None:
     body = """<text:tracked-changes><text:changed-region><text:p>deleted</text:p></text:changed-region>
     </text:tracked-changes><text:p>Kept<office:annotation><text:p>a comment</text:p></office:annotation></text:p>"""
-    assert odt.read(write_odt(tmp_path / "a.odt", body)).text == "Kept"
+    assert odt.parse(write_odt(tmp_path / "a.odt", body)).text == "Kept"
 
 
 def test_headers_are_margins(tmp_path: Path) -> None:
     styles = f"<r {_NAMESPACES}><style:header><text:p>Running head</text:p></style:header></r>"
-    document = odt.read(write_odt(tmp_path / "a.odt", "<text:p>Body</text:p>", **{"styles.xml": styles}))
+    document = odt.parse(write_odt(tmp_path / "a.odt", "<text:p>Body</text:p>", **{"styles.xml": styles}))
     assert found(document) == [("margin", "Running head"), ("paragraph", "Body")]
 
 
 def test_a_password_and_entities_are_refused(tmp_path: Path) -> None:
     manifest = f"<manifest:manifest {_NAMESPACES}><manifest:encryption-data/></manifest:manifest>"
     with pytest.raises(ReadError, match="password"):
-        odt.read(write_odt(tmp_path / "a.odt", "", **{"META-INF/manifest.xml": manifest}))
+        odt.parse(write_odt(tmp_path / "a.odt", "", **{"META-INF/manifest.xml": manifest}))
     with pytest.raises(ReadError, match="entities"):
-        odt.read(write_odt(tmp_path / "b.odt", "", **{"styles.xml": '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'}))
+        odt.parse(write_odt(tmp_path / "b.odt", "", **{"styles.xml": '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'}))
 
 
 @pytest.mark.skipif(not ASSORTED.is_dir(), reason="the assorted documents are not on this machine")
 def test_a_twin_says_the_same_as_its_docx() -> None:
     from rag.parsers.office import docx
 
-    assert odt.read(ASSORTED / "simple.odt").text == docx.read(ASSORTED / "simple.docx").text
+    assert odt.parse(ASSORTED / "simple.odt").text == docx.parse(ASSORTED / "simple.docx").text

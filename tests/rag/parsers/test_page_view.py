@@ -42,7 +42,7 @@ def test_what_is_not_there_is_not_found(tmp_path: Path) -> None:
     assert pdf_view.locate_quote(path, 1, " \n") == []
 
 
-def test_every_block_a_reader_makes_can_be_located(tmp_path: Path) -> None:
+def test_every_block_a_parser_makes_can_be_located(tmp_path: Path) -> None:
     left = paragraph(
         72, 150, ["The left column has some lines of text that", "are long enough to be prose to anyone."] * 4
     )
@@ -50,7 +50,7 @@ def test_every_block_a_reader_makes_can_be_located(tmp_path: Path) -> None:
         320, 150, ["The right column has other lines of text", "that fill their column to its right edge."] * 4
     )
     path = write_pdf(tmp_path / "a.pdf", [[*left, *right]])
-    document = pdf.read(path)
+    document = pdf.parse(path)
     for block in document.blocks:
         assert pdf_view.locate_quote(path, block.page or 1, document.text[block.start : block.end])
 

@@ -51,14 +51,14 @@ def image_pdf(path: Path, text_pages: int = 0) -> Path:
 
 def test_lines_of_a_paragraph_are_joined_and_carry_their_page(tmp_path: Path) -> None:
     pages = [paragraph(72, 100, ["One sentence runs over", "two lines."]), paragraph(72, 100, ["A second page."])]
-    document = pdf.read(write_pdf(tmp_path / "a.pdf", pages))
+    document = pdf.parse(write_pdf(tmp_path / "a.pdf", pages))
     found = [(document.text[b.start : b.end], b.page) for b in document.blocks]
     assert found == [("One sentence runs over two lines.", 1), ("A second page.", 2)]
 
 
 def test_a_gap_between_lines_separates_paragraphs(tmp_path: Path) -> None:
     lines = paragraph(72, 100, ["First paragraph here."]) + paragraph(72, 140, ["Second paragraph here."])
-    document = pdf.read(write_pdf(tmp_path / "a.pdf", [lines]))
+    document = pdf.parse(write_pdf(tmp_path / "a.pdf", [lines]))
     assert blocks(document, "paragraph") == ["First paragraph here.", "Second paragraph here."]
 
 
@@ -67,7 +67,7 @@ def test_columns_are_read_one_after_the_other(tmp_path: Path, order: str) -> Non
     left, right = paragraph(72, 150, LEFT * 2), paragraph(320, 150, RIGHT * 2)
     title = [Line(72, 100, "A headline that spans both of the columns of this page", 20)]
     body = left + right if order == "by column" else [line for pair in zip(left, right, strict=True) for line in pair]
-    text = pdf.read(write_pdf(tmp_path / "a.pdf", [title + body])).text
+    text = pdf.parse(write_pdf(tmp_path / "a.pdf", [title + body])).text
     assert text.index("headline") < text.index("lighthouse") < text.index("The right column")
     assert " ".join(LEFT) in text
     assert " ".join(RIGHT) in text
@@ -82,14 +82,14 @@ def test_a_table_keeps_label_and_numbers_in_one_line(tmp_path: Path) -> None:
         for x, cell in zip(places, row, strict=True)
         if cell
     ]
-    document = pdf.read(write_pdf(tmp_path / "a.pdf", [lines]))
+    document = pdf.parse(write_pdf(tmp_path / "a.pdf", [lines]))
     assert blocks(document, "table") == ["2023 | 2022\nNet sales | 1,234 | 1,100\nCost of sales | (800) | (750)"]
 
 
 def test_a_table_written_column_by_column_is_read_row_by_row(tmp_path: Path) -> None:
     labels = paragraph(72, 100, ["Net income", "Total assets", "Cash held"], pitch=14)
     numbers = paragraph(300, 100, ["123", "456", "789"], pitch=14)
-    document = pdf.read(write_pdf(tmp_path / "a.pdf", [labels + numbers]))
+    document = pdf.parse(write_pdf(tmp_path / "a.pdf", [labels + numbers]))
     assert blocks(document, "table") == ["Net income | 123\nTotal assets | 456\nCash held | 789"]
 
 
@@ -98,7 +98,7 @@ def test_currency_signs_stay_with_their_number(tmp_path: Path) -> None:
     for index, number in enumerate(("10", "20")):
         y = 100 + 14 * index
         lines += [Line(72, y, f"Item {index}"), Line(300, y, "$"), Line(330, y, number)]
-    document = pdf.read(write_pdf(tmp_path / "a.pdf", [lines]))
+    document = pdf.parse(write_pdf(tmp_path / "a.pdf", [lines]))
     assert blocks(document, "table") == ["Item 0 | $ 10\nItem 1 | $ 20"]
 
 
@@ -106,7 +106,7 @@ def test_words_divided_at_the_line_end_are_made_whole(tmp_path: Path) -> None:
     lines = paragraph(
         72, 100, ["The well-known engineer looked at the trans-", "mission and at the well-", "known gear."]
     )
-    text = pdf.read(write_pdf(tmp_path / "a.pdf", [lines])).text
+    text = pdf.parse(write_pdf(tmp_path / "a.pdf", [lines])).text
     assert text == "The well-known engineer looked at the transmission and at the well-known gear."
 
 
@@ -119,7 +119,7 @@ def test_running_headers_and_page_numbers_are_margins_said_once(tmp_path: Path) 
         ]
         for number in range(1, 6)
     ]
-    document = pdf.read(write_pdf(tmp_path / "a.pdf", pages))
+    document = pdf.parse(write_pdf(tmp_path / "a.pdf", pages))
     assert blocks(document, "margin") == ["Annual Report of the Society"]
     assert len(blocks(document, "paragraph")) == 5
 
@@ -132,7 +132,7 @@ def test_larger_and_bold_lines_are_headings_by_rank(tmp_path: Path) -> None:
         Line(72, 220, "A Bold Line", 10, bold=True),
         *paragraph(72, 250, ["More text stands here, long enough to be the body of it all."]),
     ]
-    document = pdf.read(write_pdf(tmp_path / "a.pdf", [lines]))
+    document = pdf.parse(write_pdf(tmp_path / "a.pdf", [lines]))
     found = [(document.text[b.start : b.end], b.level) for b in document.blocks if b.kind == "heading"]
     assert found == [("The Main Title", 1), ("A Section", 2), ("A Bold Line", 3)]
     assert document.title == "The Main Title"
@@ -140,8 +140,8 @@ def test_larger_and_bold_lines_are_headings_by_rank(tmp_path: Path) -> None:
 
 def test_the_title_comes_from_the_metadata_unless_a_program_made_it_up(tmp_path: Path) -> None:
     lines = [[Line(72, 80, "Big Words", 24), *paragraph(72, 160, ["Text of this page."] * 3)]]
-    assert pdf.read(write_pdf(tmp_path / "a.pdf", lines, title="Tales of the Sea")).title == "Tales of the Sea"
-    assert pdf.read(write_pdf(tmp_path / "b.pdf", lines, title="Microsoft Word - x.doc")).title == "Big Words"
+    assert pdf.parse(write_pdf(tmp_path / "a.pdf", lines, title="Tales of the Sea")).title == "Tales of the Sea"
+    assert pdf.parse(write_pdf(tmp_path / "b.pdf", lines, title="Microsoft Word - x.doc")).title == "Big Words"
 
 
 @pytest.mark.parametrize("rotate", [0, 90, 180, 270])
@@ -152,13 +152,13 @@ def test_turned_text_is_read_upright(tmp_path: Path, quarter: int, rotate: int) 
     lines = [
         Line(300 + steps[0] * index, 400 + steps[1] * index, text, quarter=quarter) for index, text in enumerate(texts)
     ]
-    document = pdf.read(write_pdf(tmp_path / "a.pdf", [lines], rotate=rotate))
+    document = pdf.parse(write_pdf(tmp_path / "a.pdf", [lines], rotate=rotate))
     assert document.text == " ".join(texts)
 
 
 def test_a_list_has_an_item_for_each_bullet(tmp_path: Path) -> None:
     lines = [Line(72, 100, "•"), Line(90, 100, "Apples from the garden"), Line(72, 114, "•"), Line(90, 114, "Pears")]
-    assert blocks(pdf.read(write_pdf(tmp_path / "a.pdf", [lines])), "list") == ["• Apples from the garden", "• Pears"]
+    assert blocks(pdf.parse(write_pdf(tmp_path / "a.pdf", [lines])), "list") == ["• Apples from the garden", "• Pears"]
 
 
 def test_a_password_is_asked_for_and_an_empty_one_is_not(tmp_path: Path) -> None:
@@ -169,19 +169,19 @@ def test_a_password_is_asked_for_and_an_empty_one_is_not(tmp_path: Path) -> None
         writer.write(tmp_path / name)
         writer.close()
     with pytest.raises(ReadError, match="needs a password"):
-        pdf.read(tmp_path / "locked.pdf")
-    assert pdf.read(tmp_path / "open.pdf").text == "A secret message."
+        pdf.parse(tmp_path / "locked.pdf")
+    assert pdf.parse(tmp_path / "open.pdf").text == "A secret message."
 
 
 def test_a_scan_is_skipped_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ocr, "is_available", lambda: False)
     with pytest.raises(SkippedError, match=r"no text: scanned.*docent-chat\[ocr\]"):
-        pdf.read(image_pdf(tmp_path / "scan.pdf"))
+        pdf.parse(image_pdf(tmp_path / "scan.pdf"))
 
 
 def test_a_scanned_page_among_others_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ocr, "is_available", lambda: False)
-    document = pdf.read(image_pdf(tmp_path / "mixed.pdf", text_pages=2))
+    document = pdf.parse(image_pdf(tmp_path / "mixed.pdf", text_pages=2))
     assert document.text.count("Words on a page.") == 2
     assert document.warnings[0].startswith("Page 3: no text (scanned)")
 
@@ -191,33 +191,33 @@ def test_scanned_pages_are_read_by_the_ocr_extra(tmp_path: Path) -> None:
     source = pypdfium2.PdfDocument(write_pdf(tmp_path / "a.pdf", [[Line(72, 200, "Lighthouse keepers", 30)]]))
     source[0].render(scale=2).to_pil().save(tmp_path / "scan.pdf")
     source.close()
-    assert "Lighthouse keepers" in pdf.read(tmp_path / "scan.pdf").text
+    assert "Lighthouse keepers" in pdf.parse(tmp_path / "scan.pdf").text
 
 
 def test_garbage_is_damaged_and_a_broken_cross_reference_is_not(tmp_path: Path) -> None:
     (tmp_path / "junk.pdf").write_bytes(b"%PDF-1.7\n" + bytes(range(256)) * 20)
     with pytest.raises(ReadError, match="damaged"):
-        pdf.read(tmp_path / "junk.pdf")
+        pdf.parse(tmp_path / "junk.pdf")
     whole = write_pdf(tmp_path / "whole.pdf", [[Line(72, 100, "Still readable.")]]).read_bytes()
     (tmp_path / "cut.pdf").write_bytes(whole[: whole.index(b"xref")])
-    assert pdf.read(tmp_path / "cut.pdf").text == "Still readable."
+    assert pdf.parse(tmp_path / "cut.pdf").text == "Still readable."
 
 
 def test_a_page_tree_that_loops_ends(tmp_path: Path) -> None:
     data = write_pdf(tmp_path / "a.pdf", [[Line(72, 100, "Round and round.")]]).read_bytes()
     (tmp_path / "loop.pdf").write_bytes(data.replace(b"/Kids [6 0 R]", b"/Kids [2 0 R]"))
     with pytest.raises(ReadError):
-        pdf.read(tmp_path / "loop.pdf")
+        pdf.parse(tmp_path / "loop.pdf")
 
 
 def test_an_empty_page_holds_no_text(tmp_path: Path) -> None:
     with pytest.raises(SkippedError, match="empty"):
-        pdf.read(write_pdf(tmp_path / "a.pdf", [[]]))
+        pdf.parse(write_pdf(tmp_path / "a.pdf", [[]]))
 
 
 @pytest.mark.skipif(not REPORTS.is_dir(), reason="the reports are not on this machine")
 def test_a_financial_statement_keeps_its_rows() -> None:
-    text = pdf.read(REPORTS / "2023 Q1 AAPL.pdf").text
+    text = pdf.parse(REPORTS / "2023 Q1 AAPL.pdf").text
     assert "\nTotal net sales | 117,154 | 123,945\n" in text
     assert "Net income | $ 29,998 | $ 34,630" in text
 
@@ -226,7 +226,7 @@ def test_a_financial_statement_keeps_its_rows() -> None:
 def test_every_assorted_pdf_is_read_or_refused_with_a_reason() -> None:
     for path in sorted(ASSORTED.rglob("*.pdf")):
         try:
-            text = pdf.read(path).text
+            text = pdf.parse(path).text
             assert text and not any(ord(character) < 32 and character not in "\n\t" for character in text)
         except ReadError as error:
             assert error.message.endswith(".")

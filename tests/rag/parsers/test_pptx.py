@@ -36,7 +36,7 @@ def make(path: Path) -> Path:
 
 
 def test_slides_in_order_with_notes_tables_and_groups(tmp_path: Path) -> None:
-    document = pptx.read(make(tmp_path / "a.pptx"))
+    document = pptx.parse(make(tmp_path / "a.pptx"))
     found = [(b.page, b.kind, b.label or document.text[b.start : b.end]) for b in document.blocks]
     assert found == [
         (1, "heading", "Harvest 2024"),
@@ -62,7 +62,7 @@ def test_shows_and_files_with_macros_are_read_too(tmp_path: Path) -> None:
                     b"application/vnd.ms-powerpoint.slideshow.macroEnabled.main+xml",
                 )
             new.writestr(name, data)
-    assert pptx.read(target).text == pptx.read(source).text
+    assert pptx.parse(target).text == pptx.parse(source).text
 
 
 def test_a_damaged_presentation_is_named(tmp_path: Path) -> None:
@@ -70,4 +70,4 @@ def test_a_damaged_presentation_is_named(tmp_path: Path) -> None:
         for name in old.namelist():
             new.writestr(name, b"" if name == "ppt/slides/slide1.xml" else old.read(name))
     with pytest.raises(ReadError, match="damaged"):
-        pptx.read(tmp_path / "b.pptx")
+        pptx.parse(tmp_path / "b.pptx")

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag.errors import ReadError, SkippedError
-from rag.parsers.registry import KNOWN_SUFFIXES, media_type_of, read
+from rag.parsers.registry import KNOWN_SUFFIXES, media_type_of, parse
 
 
 def write(folder: Path, name: str, data: bytes) -> Path:
@@ -38,7 +38,7 @@ def test_the_usual_suffixes_are_known() -> None:
 
 @pytest.mark.parametrize("name", ["notes", "notes.xyz", "notes.TXT"])
 def test_text_is_read_whatever_its_suffix(tmp_path: Path, name: str) -> None:
-    document = read(write(tmp_path, name, b"Some plain words."))
+    document = parse(write(tmp_path, name, b"Some plain words."))
     assert document.text == "Some plain words."
     assert document.title == "notes"
 
@@ -65,14 +65,14 @@ def test_content_decides_where_the_name_is_wrong(tmp_path: Path, data: bytes, me
 
 def test_the_name_decides_among_kinds_of_text(tmp_path: Path) -> None:
     markup = b"<html><p>source</p>"
-    assert read(write(tmp_path, "a.txt", markup)).text == markup.decode()
-    assert read(write(tmp_path, "a.html", markup)).text == "source"
+    assert parse(write(tmp_path, "a.txt", markup)).text == markup.decode()
+    assert parse(write(tmp_path, "a.html", markup)).text == "source"
     xhtml = b'<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml"><body><p>a&nbsp;b</p></body></html>'
-    assert read(write(tmp_path, "a.xml", xhtml)).media_type == "text/html"
+    assert parse(write(tmp_path, "a.xml", xhtml)).media_type == "text/html"
 
 
 def test_a_wrong_name_is_told(tmp_path: Path) -> None:
-    (warning,) = read(write(tmp_path, "letter.doc", b"<html><p>Saved as a web page</p></html>")).warnings
+    (warning,) = parse(write(tmp_path, "letter.doc", b"<html><p>Saved as a web page</p></html>")).warnings
     assert ".doc" in warning
     assert "web page" in warning
 
@@ -91,7 +91,7 @@ def test_a_file_that_is_not_what_its_name_says_fails_with_the_reason(
     tmp_path: Path, name: str, data: bytes, words: str
 ) -> None:
     with pytest.raises(ReadError, match=words) as caught:
-        read(write(tmp_path, name, data))
+        parse(write(tmp_path, name, data))
     assert not isinstance(caught.value, SkippedError)
 
 
@@ -109,7 +109,7 @@ def test_a_file_that_is_not_what_its_name_says_fails_with_the_reason(
 )
 def test_other_kinds_are_skipped_by_name(tmp_path: Path, name: str, data: bytes, words: str) -> None:
     with pytest.raises(SkippedError, match=words):
-        read(write(tmp_path, name, data))
+        parse(write(tmp_path, name, data))
 
 
 @pytest.mark.parametrize(
@@ -125,27 +125,27 @@ def test_containers_are_named_by_what_is_inside(tmp_path: Path, member: str, con
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(member, content)
     with pytest.raises(SkippedError, match=words):
-        read(path)
+        parse(path)
 
 
 def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="no longer there"):
-        read(tmp_path / "missing.txt")
+        parse(tmp_path / "missing.txt")
     with pytest.raises(SkippedError, match="regular file"):
-        read(tmp_path)
+        parse(tmp_path)
     path = write(tmp_path, "secret.txt", b"words")
     path.chmod(0)
     if os.access(path, os.R_OK):
         pytest.skip("this account reads everything")
     with pytest.raises(ReadError, match="may not be read"):
-        read(path)
+        parse(path)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_pipe_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.txt")
     with pytest.raises(SkippedError, match="regular file"):
-        read(tmp_path / "pipe.txt")
+        parse(tmp_path / "pipe.txt")
 
 
 SUFFIXES = ["txt", "md", "html", "xml", "csv", "rtf", "eml", "vtt", "srt", "py", "bin"]
@@ -165,7 +165,7 @@ def test_random_bytes_never_raise_anything_but_read_error(
     tmp_path: Path, start: bytes, data: bytes, suffix: str
 ) -> None:
     try:
-        document = read(write(tmp_path, f"a.{suffix}", start + data))
+        document = parse(write(tmp_path, f"a.{suffix}", start + data))
     except ReadError as error:
         assert error.message
     else:
@@ -182,6 +182,6 @@ def test_broken_markup_never_raises_anything_but_read_error(
     tmp_path: Path, start: bytes, text: str, suffix: str
 ) -> None:
     try:
-        read(write(tmp_path, f"a.{suffix}", start + text.encode()))
+        parse(write(tmp_path, f"a.{suffix}", start + text.encode()))
     except ReadError as error:
         assert error.message

@@ -28,32 +28,32 @@ def parts(document: ParsedDocument) -> list[str]:
 def test_a_row_stands_by_itself(tmp_path: Path, delimiter: str) -> None:
     rows = [["Name", "City", "Born"], ["Ann", '"Rio' + delimiter + ' de"', "1990"], ["Bo", "Köln", ""]]
     data = "\r\n".join(delimiter.join(row) for row in rows)
-    document = csv.read(write(tmp_path, "people.csv", data.encode("cp1252")))
+    document = csv.parse(write(tmp_path, "people.csv", data.encode("cp1252")))
     rio = "Rio" + (" " if delimiter == "\t" else delimiter) + " de"
     assert parts(document)[0] == f"Name: Ann; City: {rio.replace('  ', ' ')}; Born: 1990"
     assert parts(document)[1] == "Name: Bo; City: Köln"
 
 
 def test_tables_with_and_without_a_header(tmp_path: Path) -> None:
-    assert parts(csv.read(write(tmp_path, "a.csv", "1,2\n3,4\n"))) == ["1; 2", "3; 4"]
-    assert parts(csv.read(write(tmp_path, "a.csv", "sep=;\na;b\n1;2\n"))) == ["a: 1; b: 2"]
-    assert parts(csv.read(write(tmp_path, "a.csv", "Report 2020\n\na,b\n1,2\n3,4\n"))) == [
+    assert parts(csv.parse(write(tmp_path, "a.csv", "1,2\n3,4\n"))) == ["1; 2", "3; 4"]
+    assert parts(csv.parse(write(tmp_path, "a.csv", "sep=;\na;b\n1;2\n"))) == ["a: 1; b: 2"]
+    assert parts(csv.parse(write(tmp_path, "a.csv", "Report 2020\n\na,b\n1,2\n3,4\n"))) == [
         "Report 2020",
         "a: 1; b: 2",
         "a: 3; b: 4",
     ]
-    assert parts(csv.read(write(tmp_path, "a.tsv", "a, b\tc\n1\t2\n"))) == ["a, b: 1; c: 2"]
-    assert parts(csv.read(write(tmp_path, "a.csv", "a,b\n"))) == ["a | b"]
-    assert parts(csv.read(write(tmp_path, "a.csv", "a,b\n1,2,3\n"))) == ["a: 1; b: 2; 3"]
+    assert parts(csv.parse(write(tmp_path, "a.tsv", "a, b\tc\n1\t2\n"))) == ["a, b: 1; c: 2"]
+    assert parts(csv.parse(write(tmp_path, "a.csv", "a,b\n"))) == ["a | b"]
+    assert parts(csv.parse(write(tmp_path, "a.csv", "a,b\n1,2,3\n"))) == ["a: 1; b: 2; 3"]
 
 
 def test_an_open_quote_does_not_swallow_the_table(tmp_path: Path) -> None:
-    document = csv.read(write(tmp_path, "a.csv", 'name,size\n6" pipe,3\n"broken,5\nlast,7\n'))
+    document = csv.parse(write(tmp_path, "a.csv", 'name,size\n6" pipe,3\n"broken,5\nlast,7\n'))
     assert parts(document) == ['name: 6" pipe; size: 3', 'name: "broken; size: 5', "name: last; size: 7"]
 
 
 def test_a_huge_cell_is_read(tmp_path: Path) -> None:
-    document = csv.read(write(tmp_path, "a.csv", "a,b\n1," + "x" * 500_000 + "\n"))
+    document = csv.parse(write(tmp_path, "a.csv", "a,b\n1," + "x" * 500_000 + "\n"))
     assert document.text.endswith("x" * 500_000)
 
 
@@ -63,7 +63,7 @@ def test_rtf_text_tables_and_title(tmp_path: Path) -> None:
         rb"Gr\'fc\'dfe \u8364? there\par Second\par"
         rb"\trowd a\cell b\cell\row\trowd 1\cell 2\cell\row\pard {\pict\bin5 {{}}}}Last\par}"
     )
-    document = rtf.read(write(tmp_path, "a.rtf", content))
+    document = rtf.parse(write(tmp_path, "a.rtf", content))
     assert document.title == "My Letter"
     assert parts(document) == ["Grüße € there", "Second", "a | b\n1 | 2", "Last"]
 
@@ -77,7 +77,7 @@ def test_mail_prefers_plain_text_and_names_attachments(tmp_path: Path) -> None:
     message.set_content("First paragraph.\n\nSecond – paragraph.", charset="utf-8")
     message.add_alternative("<p>Marked-up twin</p>", subtype="html")
     message.add_attachment(b"\x00\x01", maintype="application", subtype="pdf", filename="bill.pdf")
-    document = eml.read(write(tmp_path, "a.eml", bytes(message)))
+    document = eml.parse(write(tmp_path, "a.eml", bytes(message)))
     assert document.title == "Grüße aus Köln"
     assert parts(document) == [
         "Grüße aus Köln",
@@ -96,7 +96,7 @@ def test_mail_in_html_only_and_a_forwarded_one(tmp_path: Path) -> None:
     message["Subject"] = "Outer"
     message.set_content("<h1>Hi</h1><script>x()</script><p>Body</p>", subtype="html")
     message.add_attachment(inner)
-    document = eml.read(write(tmp_path, "a.eml", bytes(message)))
+    document = eml.parse(write(tmp_path, "a.eml", bytes(message)))
     assert parts(document) == ["Outer", "Hi", "Body", "Inner", "Inner words"]
     assert [block.level for block in document.blocks if block.kind == "heading"] == [1, 1, 2]
 
@@ -105,13 +105,13 @@ def test_mail_with_a_wrong_or_unknown_charset(tmp_path: Path) -> None:
     head = b"Subject: x\r\nMIME-Version: 1.0\r\nContent-Transfer-Encoding: 8bit\r\nContent-Type: text/plain; charset="
     for charset in (b"no-such", b"utf-8", b"iso-8859-1"):
         data = head + charset + b"\r\n\r\n" + "Grüße – ja".encode("cp1252")
-        assert parts(eml.read(write(tmp_path, "a.eml", data))) == ["x", "Grüße – ja"]
+        assert parts(eml.parse(write(tmp_path, "a.eml", data))) == ["x", "Grüße – ja"]
 
 
 def test_mail_nested_without_end_is_refused(tmp_path: Path) -> None:
     parts_of = "".join(f'Content-Type: multipart/mixed; boundary="b{n}"\n\n--b{n}\n' for n in range(3_000))
     with pytest.raises(ReadError, match="too deep"):
-        eml.read(write(tmp_path, "a.eml", f"MIME-Version: 1.0\n{parts_of}Content-Type: text/plain\n\nwords"))
+        eml.parse(write(tmp_path, "a.eml", f"MIME-Version: 1.0\n{parts_of}Content-Type: text/plain\n\nwords"))
 
 
 def test_a_notebook_without_its_pictures(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_notebook_without_its_pictures(tmp_path: Path) -> None:
             "outputs": [{"text": ["1\n"]}, {"data": {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure>"}}],
         },
     ]
-    document = notebook.read(write(tmp_path, "a.ipynb", json.dumps({"cells": cells})))
+    document = notebook.parse(write(tmp_path, "a.ipynb", json.dumps({"cells": cells})))
     assert parts(document) == ["Study", "Some *words*.", "print(1)", "1", "<Figure>"]
     assert [block.kind for block in document.blocks][:3] == ["heading", "paragraph", "code"]
 
@@ -131,7 +131,7 @@ def test_a_notebook_without_its_pictures(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["{", "[1]", '{"cells": [1]}', '{"cells": [{"source": 5}]}', "[" * 100_000])
 def test_a_damaged_notebook_says_so(tmp_path: Path, content: str) -> None:
     with pytest.raises(ReadError, match="notebook is damaged"):
-        notebook.read(write(tmp_path, "a.ipynb", content))
+        notebook.parse(write(tmp_path, "a.ipynb", content))
 
 
 VTT = """WEBVTT - My talk
@@ -155,7 +155,7 @@ Later.
 
 
 def test_web_captions(tmp_path: Path) -> None:
-    document = subtitles.read(write(tmp_path, "talk.vtt", VTT))
+    document = subtitles.parse(write(tmp_path, "talk.vtt", VTT))
     assert document.title == "My talk"
     assert parts(document) == ["Ann Lee: Hello there & you new line.", "Later."]
     assert [(block.start_s, block.end_s) for block in document.blocks] == [(1.0, 5.0), (3600.0, 3602.0)]
@@ -166,7 +166,7 @@ def test_subrip(tmp_path: Path) -> None:
         "1\r\n00:00:01,5 --> 00:00:03,250\r\n<i>Hi</i> {\\an8}there\r\n2 of us\r\n\r\n"
         "2\r\n00:01:04,000 --> 00:01:05,000\r\nBye.\r\n"
     )
-    document = subtitles.read(write(tmp_path, "talk.srt", content.encode("cp1252")))
+    document = subtitles.parse(write(tmp_path, "talk.srt", content.encode("cp1252")))
     assert document.title == "talk"
     assert parts(document) == ["Hi there 2 of us", "Bye."]
     assert document.blocks[0].start_s == 1.5
@@ -175,7 +175,7 @@ def test_subrip(tmp_path: Path) -> None:
 
 def test_subtitles_without_times_fail_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="no times"):
-        subtitles.read(write(tmp_path, "a.srt", "just words"))
+        subtitles.parse(write(tmp_path, "a.srt", "just words"))
 
 
 def test_captions_end_with_their_sentence_or_after_half_a_minute() -> None:

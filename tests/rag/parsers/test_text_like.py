@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rag.errors import ReadError, SkippedError
 from rag.parsers.markup import markdown
 from rag.parsers.plain import source_code, text
-from rag.parsers.registry import read
+from rag.parsers.registry import parse
 from rag.types import ParsedDocument
 
 
@@ -47,9 +47,9 @@ def test_the_text_is_the_file_and_blocks_lie_in_it_in_order(
 ) -> None:
     content = end.join(lines)
     path = write(tmp_path, name, "\ufeff" + content)
-    reader = {".txt": text, ".md": markdown}.get(path.suffix, source_code)
+    parser = {".txt": text, ".md": markdown}.get(path.suffix, source_code)
     try:
-        document = reader.read(path)
+        document = parser.parse(path)
     except SkippedError:
         assert not content.strip() or content.isspace()
         return
@@ -64,7 +64,7 @@ def test_the_text_is_the_file_and_blocks_lie_in_it_in_order(
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(words=st.lists(st.text(string.ascii_letters, min_size=1), min_size=1), name=st.sampled_from(["a.txt", "a.py"]))
 def test_no_word_is_outside_the_blocks(tmp_path: Path, words: list[str], name: str) -> None:
-    document = read(write(tmp_path, name, "\n\n".join(words)))
+    document = parse(write(tmp_path, name, "\n\n".join(words)))
     assert " ".join(parts(document)).split() == words
 
 
@@ -73,7 +73,7 @@ def test_plain_text_headings(tmp_path: Path) -> None:
         "PART ONE\n\nChapter 3: The Sea\n\nIt was calm.\nVery calm.\n\n2.1 Results\n\nGood ones.\n\n"
         "ACKNOWLEDGEMENTS\n\nThanks.\n\nUnderlined\n==========\nBody here.\n\n- one\n- two\n"
     )
-    document = text.read(write(tmp_path, "book.txt", content))
+    document = text.parse(write(tmp_path, "book.txt", content))
     assert parts(document, "heading") == [
         "PART ONE",
         "Chapter 3: The Sea",
@@ -97,12 +97,12 @@ def test_plain_text_headings(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_not_beyond_doubt_is_no_heading(tmp_path: Path, content: str) -> None:
-    assert parts(text.read(write(tmp_path, "a.txt", content)), "heading") == []
+    assert parts(text.parse(write(tmp_path, "a.txt", content)), "heading") == []
 
 
 def test_long_lines_are_paragraphs_of_their_own(tmp_path: Path) -> None:
     lines = ["word " * 40 + "end.", "other " * 40 + "end."]
-    assert parts(text.read(write(tmp_path, "a.txt", "\n".join(lines)))) == lines
+    assert parts(text.parse(write(tmp_path, "a.txt", "\n".join(lines)))) == lines
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.md", "a.py", "a.js", "a.c", "a.html", "a.xml", "a.csv", "a.srt"])
@@ -112,7 +112,7 @@ def test_one_line_of_megabytes_is_read_in_linear_time(tmp_path: Path, name: str)
         content = f"<r>{content}</r>"
     if name == "a.srt":
         content = f"1\n00:00:01,000 --> 00:00:02,000\n{content}"
-    assert "word word" in read(write(tmp_path, name, content)).text
+    assert "word word" in parse(write(tmp_path, name, content)).text
 
 
 def test_markdown_blocks_and_title(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_markdown_blocks_and_title(tmp_path: Path) -> None:
         "\r\n- a\r\n  - b\r\n- c\r\n\r\n"
         "| a | b |\r\n|---|---|\r\n| 1 | 2 |\r\n\r\nSet\r\next\r\n---\r\n\r\n```py\r\nx\r\n```\r\n"
     )
-    document = markdown.read(write(tmp_path, "doc.md", content))
+    document = markdown.parse(write(tmp_path, "doc.md", content))
     assert document.title == "My Doc"
     assert document.text == content
     assert [(block.kind, block.level) for block in document.blocks if block.kind == "heading"] == [
@@ -138,13 +138,13 @@ def test_markdown_blocks_and_title(tmp_path: Path) -> None:
 
 def test_markdown_headings_are_their_words(tmp_path: Path) -> None:
     content = "# One #\n\n## C#\n\n> ### Quoted ###\n\n- #### In list\n\n#\n\n#not\n"
-    document = markdown.read(write(tmp_path, "doc.md", content))
+    document = markdown.parse(write(tmp_path, "doc.md", content))
     assert parts(document, "heading") == ["One", "C#", "Quoted", "In list"]
     assert [block.level for block in document.blocks if block.kind == "heading"] == [1, 2, 3, 4]
 
 
 def test_markdown_title_from_its_heading_without_markup(tmp_path: Path) -> None:
-    document = markdown.read(write(tmp_path, "doc.md", "Intro\n\n# The **bold** [link](http://x) `code`\n"))
+    document = markdown.parse(write(tmp_path, "doc.md", "Intro\n\n# The **bold** [link](http://x) `code`\n"))
     assert document.title == "The bold link code"
 
 
@@ -169,20 +169,20 @@ def test_markdown_title_from_its_heading_without_markup(tmp_path: Path) -> None:
 def test_no_input_makes_a_pattern_run_for_ever(tmp_path: Path, name: str, content: str) -> None:
     """The suite's own time limit is what fails here."""
     with contextlib.suppress(ReadError):
-        read(write(tmp_path, name, content))
+        parse(write(tmp_path, name, content))
 
 
 def test_a_long_ascii_line_before_the_first_accent(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_bytes(b"word " * 600_000 + "\nGrüße, schöne Straße".encode("cp1252"))
-    assert read(path).text.endswith("Grüße, schöne Straße")
+    assert parse(path).text.endswith("Grüße, schöne Straße")
     path.write_bytes(b"word " * 600_000 + ("すべての人間は自由である。" * 5_000).encode("cp932"))
-    assert read(path).text.endswith("自由である。")
+    assert parse(path).text.endswith("自由である。")
 
 
 def test_nested_brackets_and_quotes_do_not_blow_up(tmp_path: Path) -> None:
     content = "[" * 20_000 + "\n\n" + "> " * 3_000 + "x\n\n" + "- " * 3_000 + "y\n"
-    assert markdown.read(write(tmp_path, "a.md", content)).text == content
+    assert markdown.parse(write(tmp_path, "a.md", content)).text == content
 
 
 @pytest.mark.parametrize(
@@ -211,13 +211,13 @@ def test_nested_brackets_and_quotes_do_not_blow_up(tmp_path: Path) -> None:
     ],
 )
 def test_definitions_are_headings(tmp_path: Path, name: str, code: str, headings: str) -> None:
-    document = source_code.read(write(tmp_path, name, code))
+    document = source_code.parse(write(tmp_path, name, code))
     assert parts(document, "heading") == headings.split("|")
     assert document.title == name
 
 
 def test_methods_are_a_level_below_their_class(tmp_path: Path) -> None:
-    document = source_code.read(
+    document = source_code.parse(
         write(tmp_path, "a.py", "class A:\n    def f(self):\n        pass\n\ndef g():\n    pass\n")
     )
     assert [block.level for block in document.blocks if block.kind == "heading"] == [1, 2, 1]

@@ -31,7 +31,7 @@ def make(path: Path) -> Path:
 
 
 def test_rows_name_their_columns_and_sheets_are_labels(tmp_path: Path) -> None:
-    document = xlsx.read(make(tmp_path / "a.xlsx"))
+    document = xlsx.parse(make(tmp_path / "a.xlsx"))
     found = [(b.page, b.kind, b.label or document.text[b.start : b.end]) for b in document.blocks]
     assert found[:3] == [
         (1, "heading", "Sales"),
@@ -54,7 +54,7 @@ def test_a_huge_sheet_is_bounded_and_says_so(tmp_path: Path, monkeypatch: pytest
     for number in range(200):
         sheet.append([f"name {number}", number])
     book.save(tmp_path / "a.xlsx")
-    document = xlsx.read(tmp_path / "a.xlsx")
+    document = xlsx.parse(tmp_path / "a.xlsx")
     assert "name 59 | 59" in document.text and "name 60" not in document.text
     assert document.warnings == ("Only the first 60 rows of the workbook were read.",)
 
@@ -64,4 +64,4 @@ def test_a_damaged_workbook_is_named(tmp_path: Path) -> None:
         for name in old.namelist():
             new.writestr(name, b"<broken" if name == "xl/workbook.xml" else old.read(name))
     with pytest.raises(ReadError, match="damaged"):
-        xlsx.read(tmp_path / "b.xlsx")
+        xlsx.parse(tmp_path / "b.xlsx")

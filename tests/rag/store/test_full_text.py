@@ -1,4 +1,4 @@
-"""Keyword search on small libraries: what is found, what is found first, and that no question is syntax."""
+"""Full-text search on small libraries: what is found, what is found first, and that no question is syntax."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.store import full_text as keyword
+from rag.store import full_text
 from rag.store.full_text import bigrams_of, terms_of
 from rag.store.library import Library
 from rag.store.writer import FileState, LibraryWriter
@@ -49,14 +49,14 @@ def build(path: Path, texts: list[str], context: str = "") -> Library:
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
-    with build(tmp_path_factory.mktemp("keyword"), TEXTS) as opened:
+    with build(tmp_path_factory.mktemp("full_text"), TEXTS) as opened:
         yield opened
 
 
 @pytest.fixture
 def search(library: Library) -> Search:
     def run(question: str) -> list[str]:
-        hits = library.keyword_search(question, 10)
+        hits = library.full_text_search(question, 10)
         assert [score for _, score in hits] == sorted((score for _, score in hits), reverse=True)
         found = library.chunks([id_ for id_, _ in hits])
         return [chunk.text for chunk, _ in found.values()]
@@ -128,43 +128,43 @@ def test_syntax_is_text(search: Search, question: str) -> None:
 @given(st.text(max_size=80))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_question_fails(library: Library, question: str) -> None:
-    assert len(library.keyword_search(question, 3)) <= 3
+    assert len(library.full_text_search(question, 3)) <= 3
 
 
 def test_a_very_long_question_is_answered(library: Library) -> None:
-    assert library.keyword_search("quails " + " ".join(f"word{i}" for i in range(20_000)), 3)
+    assert library.full_text_search("quails " + " ".join(f"word{i}" for i in range(20_000)), 3)
 
 
 def test_headings_are_searched_too(tmp_path: Path) -> None:
     with build(tmp_path, ["It rose by a tenth."], context="Annual report > Dividend") as library:
-        assert len(library.keyword_search("dividend", 3)) == 1
+        assert len(library.full_text_search("dividend", 3)) == 1
 
 
 def test_a_filter_admits_only_its_documents(library: Library) -> None:
-    hits = library.keyword_search("ended question order", 10)
+    hits = library.full_text_search("ended question order", 10)
     assert len(hits) > 1
     document = library.chunks([hits[-1][0]])[hits[-1][0]][1]
-    assert [id_ for id_, _ in library.keyword_search("ended question order", 10, Filter(frozenset({document.id})))] == [
-        hits[-1][0]
-    ]
+    assert [
+        id_ for id_, _ in library.full_text_search("ended question order", 10, Filter(frozenset({document.id})))
+    ] == [hits[-1][0]]
 
 
 def test_frequent_words_decide_between_equals(tmp_path: Path) -> None:
     """More chunks than may be scored: the rare word chooses, and the frequent ones still break the tie."""
-    texts = [f"ship harbour number{i}" for i in range(keyword.MAX_SCORED + 100)]
+    texts = [f"ship harbour number{i}" for i in range(full_text.MAX_SCORED + 100)]
     texts += ["sextant and other things"] * 60 + ["sextant ship harbour"]
     with build(tmp_path, texts) as library:
-        ((best, _), *others) = library.keyword_search("Which ship in the harbour had a sextant?", 10)
+        ((best, _), *others) = library.full_text_search("Which ship in the harbour had a sextant?", 10)
         assert library.chunks([best])[best][0].text == "sextant ship harbour"
         assert len(others) == 9
-        few = library.keyword_search("ship number7 harbour", 10)
+        few = library.full_text_search("ship number7 harbour", 10)
         assert len(few) == 10
         assert library.chunks([few[0][0]])[few[0][0]][0].text == "ship harbour number7"
 
 
 def test_no_more_than_k(library: Library) -> None:
-    assert len(library.keyword_search("ended question order percent", 2)) == 2
-    assert library.keyword_search("ended", 0) == []
+    assert len(library.full_text_search("ended question order percent", 2)) == 2
+    assert library.full_text_search("ended", 0) == []
 
 
 def test_terms() -> None:

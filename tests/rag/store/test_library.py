@@ -61,7 +61,7 @@ def test_a_stored_document_comes_back(library: Library) -> None:
     assert (second.page, second.start_s, second.heading_path) == (2, 7.5, ("Top", "Sub"))
     assert library.chunks([second.id, 999, first.id]) == {second.id: (second, document), first.id: (first, document)}
     assert list(library.chunks([second.id, first.id])) == [second.id, first.id]
-    assert library.counts() == {"ok": 1, "failed": 0, "skipped": 0, "pending": 0, "chunks": 2}
+    assert library.counts() == {"ok": 1, "failed": 0, "skipped": 0, "chunks": 2}
 
 
 def test_page_and_time_of_a_position(library: Library) -> None:
@@ -98,8 +98,8 @@ def test_a_replaced_document_keeps_its_id_and_its_chunks_get_new_ones(library: L
     after = library.chunk_ids().tolist()
     assert len(after) == 1 and min(after) > max(before)
     assert library.generation > generation
-    assert library.keyword_search("gamma", 5) == []
-    assert [hit for hit, _ in library.keyword_search("omega", 5)] == after
+    assert library.full_text_search("gamma", 5) == []
+    assert [hit for hit, _ in library.full_text_search("omega", 5)] == after
     library.check()
 
 
@@ -111,7 +111,7 @@ def test_deleting_leaves_nothing_behind(library: Library) -> None:
     assert [document.id for document in library.documents()] == [two]
     assert library.document_text(one) == ""
     assert len(library.chunk_ids()) == 2
-    assert len(library.keyword_search("alpha", 9)) == 1
+    assert len(library.full_text_search("alpha", 9)) == 1
     library.check()
 
 
@@ -135,7 +135,7 @@ def test_filters_by_document_and_folder(library: Library) -> None:
     assert [d.id for d in library.documents(both)] == [ids[1]]
     chunks = library.chunks(library.chunk_ids(both).tolist())
     assert len(chunks) == 2 and {d.id for _, d in chunks.values()} == {ids[1]}
-    assert {hit for hit, _ in library.keyword_search("gamma alpha", 9, both)} == set(chunks)
+    assert {hit for hit, _ in library.full_text_search("gamma alpha", 9, both)} == set(chunks)
     assert library.chunk_ids(Filter(folders=("/elsewhere",))).size == 0
 
 
