@@ -17,9 +17,9 @@ from engines.files.build_cache import Build, BuildCache
 from engines.model.checkpoint import Checkpoint
 from engines.model.weights import Float
 from engines.runtimes.cpu_limits import CpuRuntime, new_pool
+from engines.runtimes.native.kernel_loader import load_kernels
 from engines.runtimes.native.kernels.instructions import Instructions, best
 from engines.runtimes.native.kernels.layout import LANES, LARGEST_STATE, PAGE_TOKENS, QUERY_BLOCKS, STEP
-from engines.runtimes.native.kernels.library import library
 from engines.runtimes.native.kernels.team import Team
 from engines.runtimes.native.lowering import NativeModel
 from engines.runtimes.native.packed_weights import PackedWeights, Progress, pack
@@ -48,7 +48,7 @@ class NativeRuntime(CpuRuntime):
         cache: Path | None = None,
         instructions: Instructions | None = None,
     ) -> None:
-        kernels = library(instructions or best(), cache)
+        kernels = load_kernels(instructions or best(), cache)
         super().__init__(checkpoint, num_pages, max_context)
         spec = self.spec
         with _build(checkpoint, cache) as build:
@@ -141,7 +141,7 @@ def _blocks(starts: Int64, first: int, last: int, repeat: int) -> Int64:
 def native_build(checkpoint: Checkpoint, cache: Path, on_piece: Progress = lambda done, total: None) -> Build:
     """Everything that a first use would wait for: the compiled kernels and the packed weights, if they are not there.
     ``on_piece`` is told how many pieces are packed, of how many."""
-    library(best(), cache)
+    load_kernels(best(), cache)
     return BuildCache(cache).get(
         checkpoint.folder, "native", {"packing": PACKING}, lambda folder: pack(checkpoint, folder, on_piece)
     )

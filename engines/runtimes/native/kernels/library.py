@@ -1,4 +1,4 @@
-"""The kernels in memory: compiled once for a processor, kept in a file, and loaded from there without LLVM."""
+"""Compiled kernels in executable memory, and the file that keeps them so that the next start needs no LLVM."""
 
 import contextlib
 import ctypes
@@ -8,7 +8,6 @@ import logging
 import mmap
 import os
 import struct
-from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -62,32 +61,8 @@ class Library:
         self.run(operation.ctypes.data, 1, step.ctypes.data, sync.ctypes.data, 0, 1, 0)
 
 
-@cache
-def library(instructions: Instructions, folder: Path | None = None) -> Library:
-    """Loaded once a process. ``folder`` keeps what was compiled."""
-    path = folder / f"kernels-{instructions.name}-{_version(instructions)}" if folder else None
-    linked = _read(path) if path else None
-    if linked is not None:
-        return Library(linked)
-    from engines.runtimes.native.kernels.check import check
-
-    linked = _compiled(instructions)
-    loaded = Library(linked)
-    check(loaded, instructions.rows)
-    if path:
-        _write(path, linked)
-    return loaded
-
-
-def _compiled(instructions: Instructions) -> Linked:
-    from engines.runtimes.native.kernels.compiler import compiled  # LLVM takes 100 MB, and is not needed again
-
-    _log.info("compiling kernels for %s", instructions.name)
-    return compiled(instructions)
-
-
-def _version(instructions: Instructions) -> str:
-    """Of everything that the code depends on: its source, the compiler, the processor."""
+def kernel_version(instructions: Instructions) -> str:
+    """A hash over everything that the code depends on: the source of this package, the compiler, the processor."""
     try:
         whole = hashlib.sha256(metadata.version("llvmlite").encode())
     except metadata.PackageNotFoundError:
@@ -101,8 +76,8 @@ def _version(instructions: Instructions) -> str:
     return whole.hexdigest()[:24]
 
 
-def _read(path: Path) -> Linked | None:
-    """None where there is no such file, or it is damaged."""
+def read_kernels(path: Path) -> Linked | None:
+    """The kernels in a file that ``write_kernels`` made; None where there is no such file, or it is damaged."""
     try:
         head, code = path.read_bytes().split(b"\n", 1)
         found = json.loads(head)
@@ -116,8 +91,8 @@ def _read(path: Path) -> Linked | None:
     return None
 
 
-def _write(path: Path, linked: Linked) -> None:
-    """Puts the file in the place of earlier versions. Failing costs the next start a second, nothing else."""
+def write_kernels(path: Path, linked: Linked) -> None:
+    """Writes the file and deletes those of earlier versions. A failure costs the next start a second, nothing else."""
     head = {"sha256": hashlib.sha256(linked.code).hexdigest(), "functions": linked.functions}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,10 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.errors import RuntimeUnavailable
-from engines.runtimes.native.kernels.check import check
+from engines.runtimes.native.kernel_loader import check_products, load_kernels
 from engines.runtimes.native.kernels.instructions import KNOWN, Instructions, best, usable
 from engines.runtimes.native.kernels.layout import FIELDS, ROWS, TILE
-from engines.runtimes.native.kernels.library import Library, library
+from engines.runtimes.native.kernels.library import Library
 from engines.runtimes.native.kernels.linker import Linked, link
 
 binding = pytest.importorskip("llvmlite.binding", reason="there is no llvmlite for this platform")
@@ -31,7 +31,7 @@ def instructions(request: pytest.FixtureRequest) -> Instructions:
 @pytest.fixture
 def do(instructions: Instructions) -> Do:
     """Runs one operation over ``rows`` rows; arrays are given by their addresses."""
-    kernels = library(instructions)
+    kernels = load_kernels(instructions)
 
     def run(kernel: str, rows: int, **fields: Array | float | int) -> None:
         given = {name: v.ctypes.data if isinstance(v, np.ndarray) else v for name, v in fields.items()}
@@ -173,25 +173,25 @@ def test_elsewhere_than_on_linux_nothing_is_usable(tmp_path: Path, monkeypatch: 
 
 
 def test_compiled_kernels_are_kept_and_a_damaged_file_is_made_again(instructions: Instructions, tmp_path: Path) -> None:
-    library.cache_clear()
-    library(instructions, tmp_path)
+    load_kernels.cache_clear()
+    load_kernels(instructions, tmp_path)
     (kept,) = tmp_path.iterdir()
     whole = kept.read_bytes()
     for damaged in (whole[:-5], whole[:-5] + b"spoil", b"", b"{}\n"):
         kept.write_bytes(damaged)
-        library.cache_clear()
-        library(instructions, tmp_path)
+        load_kernels.cache_clear()
+        load_kernels(instructions, tmp_path)
         assert kept.read_bytes() == whole
     earlier = kept.with_name(f"kernels-{instructions.name}-" + "0" * 24)
     kept.rename(earlier)
-    library.cache_clear()
-    library(instructions, tmp_path)
+    load_kernels.cache_clear()
+    load_kernels(instructions, tmp_path)
     assert list(tmp_path.iterdir()) == [kept], "what an earlier version left goes"
 
 
 def test_a_folder_that_cannot_be_written_costs_time_only(instructions: Instructions, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
-    assert set(library(instructions, tmp_path / "file").addresses) == set(FIELDS)
+    assert set(load_kernels(instructions, tmp_path / "file").addresses) == set(FIELDS)
 
 
 @pytest.mark.skipif(not usable(), reason="the kernels' objects are linked for x86 Linux")
@@ -208,10 +208,10 @@ def test_wrong_products_are_noticed_before_kernels_are_kept() -> None:
     from engines.runtimes.native.kernels.compiler import compiled
 
     linked = compiled(best())
-    check(Library(linked), best().rows)
+    check_products(Library(linked), best().rows)
     swapped = linked.functions | {"matmul8": linked.functions["matmul4"]}
     with pytest.raises(RuntimeUnavailable, match="8-bit"):
-        check(Library(Linked(linked.code, swapped)), best().rows)
+        check_products(Library(Linked(linked.code, swapped)), best().rows)
 
 
 def an_object(code: str) -> bytes:

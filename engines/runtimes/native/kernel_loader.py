@@ -1,20 +1,47 @@
-"""A first look at freshly compiled kernels: do this processor's products come out as they should?
+"""Loads the compiled kernels of a processor: from their file, or compiled anew and checked before they are used.
 
-The instructions differ from processor to processor, and not all could be tried where this was written.
+The instructions differ from processor to processor, and not all could be tried where the kernels were written, so the
+products of freshly compiled kernels are compared with integer arithmetic.
 """
+
+import logging
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 
 from engines.errors import RuntimeUnavailable
+from engines.runtimes.native.kernels.instructions import Instructions
 from engines.runtimes.native.kernels.layout import ROWS, TILE
-from engines.runtimes.native.kernels.library import Library
+from engines.runtimes.native.kernels.library import Library, kernel_version, read_kernels, write_kernels
 from engines.runtimes.native.packed_weights import byte_tiles, four_bit_tiles, group_tiles
 
-_INPUTS, _GROUP, _TILES = 64, 32, 2
+_log = logging.getLogger(__name__)
+_INPUTS, _GROUP, _TILES = 64, 32, 2  # of the products that are checked
 
 
-def check(kernels: Library, largest_block: int) -> None:
-    """Raises RuntimeUnavailable where a product of bytes is wrong, in a block of any number of rows."""
+@cache
+def load_kernels(instructions: Instructions, folder: Path | None = None) -> Library:
+    """The kernels for ``instructions``, loaded once a process; ``folder`` keeps what was compiled. Raises
+    RuntimeUnavailable where they cannot be compiled here or compute something wrong."""
+    path = folder / f"kernels-{instructions.name}-{kernel_version(instructions)}" if folder else None
+    linked = read_kernels(path) if path else None
+    if linked is not None:
+        return Library(linked)
+    from engines.runtimes.native.kernels.compiler import compiled  # LLVM takes 100 MB, and is not needed again
+
+    _log.info("compiling kernels for %s", instructions.name)
+    linked = compiled(instructions)
+    kernels = Library(linked)
+    check_products(kernels, instructions.rows)
+    if path:
+        write_kernels(path, linked)
+    return kernels
+
+
+def check_products(kernels: Library, largest_block: int) -> None:
+    """Raises RuntimeUnavailable where a product of bytes is wrong, in a block of any number of rows up to
+    ``largest_block`` and one more."""
     rng = np.random.default_rng(0)
     for bits in (4, 8):
         q = rng.integers(0, 2**bits, (_TILES * TILE, _INPUTS)).astype(np.uint8)
