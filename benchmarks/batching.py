@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where models are kept between runs")
     arguments = parser.parse_args()
     tokens = arguments.requests * (arguments.prompt + arguments.answer + 16)
-    config = EngineConfig(max_running=max(32, arguments.requests), drafting=False)
+    config = EngineConfig(max_running=max(32, arguments.requests), prompt_lookup=False)
     with (
         model_folder(arguments.folder, arguments.shape) as folder,
         synthetic_engine(folder, arguments.shape, tokens, arguments.threads, config, arguments.runtime) as engine,

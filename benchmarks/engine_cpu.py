@@ -21,9 +21,12 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from engines.base import Runtime
 
 PROMPT, ANSWER = 512, 64
 INSTALL = "python -m venv other && CMAKE_ARGS=-DGGML_NATIVE=ON other/bin/pip install llama-cpp-python gguf"
@@ -89,18 +92,17 @@ def peak_bytes() -> int:
 def serve(name: str, folder: Path, cache: Path, threads: int, context: int, cache_mb: int) -> None:
     """Our side of the protocol, in its own process."""
     from benchmarks.runtimes import runtime_class
-    from engines.base import StepBatch
+    from engines.base import PAGE_TOKENS, StepBatch
     from engines.model.checkpoint import Checkpoint
 
     checkpoint, kind = Checkpoint(folder), runtime_class(name)
-    page_tokens = kind.page_tokens
-    page_bytes = 2 * kind.kv_bytes * checkpoint.spec.num_layers * checkpoint.spec.kv_size * page_tokens
-    pages = max(-(-context // page_tokens), (cache_mb << 20) // page_bytes)
+    page_bytes = 2 * kind.kv_bytes * checkpoint.spec.num_layers * checkpoint.spec.kv_size * PAGE_TOKENS
+    pages = max(-(-context // PAGE_TOKENS), (cache_mb << 20) // page_bytes)
     idle = peak_bytes()
     runtime = kind(checkpoint, pages, context, threads=threads, cache=cache)
-    for page in range(1, pages):
-        runtime.copy_page(0, page)
     table = np.arange(pages)[None]
+    for page in range(pages):
+        _write_page(runtime, page)
 
     def step(start: int, count: int) -> float:
         at = np.arange(start, start + count)
@@ -111,7 +113,7 @@ def serve(name: str, folder: Path, cache: Path, threads: int, context: int, cach
             slots=at,
             sequence_starts=np.array([0, count]),
             context_lengths=np.array([start + count]),
-            page_table=table[:, : -(-(start + count) // page_tokens)],
+            page_table=table[:, : -(-(start + count) // PAGE_TOKENS)],
             logits_for=np.array([count - 1]),
         )
         runtime.step(batch)
@@ -127,6 +129,23 @@ def serve(name: str, folder: Path, cache: Path, threads: int, context: int, cach
         seconds = [step(past, tokens)] if request["op"] == "prefill" else [step(past + i, 1) for i in range(tokens)]
         print(json.dumps({"seconds": seconds}), flush=True)
     print(json.dumps({"peak_bytes": peak_bytes()}), flush=True)
+
+
+def _write_page(runtime: "Runtime", page: int) -> None:
+    """Fills one page of the cache, so that the system hands out its memory."""
+    from engines.base import PAGE_TOKENS, StepBatch
+
+    at = np.arange(PAGE_TOKENS)
+    batch = StepBatch(
+        tokens=5 + at,
+        positions=at,
+        slots=page * PAGE_TOKENS + at,
+        sequence_starts=np.array([0, PAGE_TOKENS]),
+        context_lengths=np.array([PAGE_TOKENS]),
+        page_table=np.array([[page]]),
+        logits_for=np.zeros(0, np.int64),
+    )
+    runtime.step(batch)
 
 
 def measure(workers: Sequence[Worker], rounds: int, past: int) -> list[Side]:

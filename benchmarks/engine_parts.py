@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from benchmarks.runtimes import runtime_class
+from engines.base import PAGE_TOKENS
 from engines.model.checkpoint import Checkpoint
 from engines.model.synthetic import SHAPES, write_checkpoint
 from engines.serving.engine import Engine, EngineConfig
@@ -45,7 +46,7 @@ def synthetic_engine(
 ) -> Iterator[Engine]:
     """An Engine over one of ``RUNTIMES`` with a cache of ``tokens``."""
     kind = runtime_class(runtime)
-    pages = -(-tokens // kind.page_tokens)
+    pages = -(-tokens // PAGE_TOKENS)
     opened = kind(Checkpoint(folder / shape), pages, threads=threads, cache=folder / "cache")
     with Engine(opened, LetterTokenizer(), config) as engine:
         yield engine

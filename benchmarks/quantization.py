@@ -20,12 +20,11 @@ import numpy as np
 
 from app.models.quantize import sample_text
 from benchmarks.runtimes import RUNTIMES, runtime_class
-from engines.base import Runtime, StepBatch
+from engines.base import PAGE_TOKENS, Runtime, StepBatch
 from engines.model.checkpoint import Checkpoint
 from engines.model.tokenizer import ModelTokenizer
 from engines.quantize.quantizer import QuantizeOptions, quantize
 from engines.runtimes.reference.runtime import ReferenceRuntime
-from engines.serving.page_table import PAGE_TOKENS
 from training.data.corpus import read_squad, split_articles
 
 PIECE = 512

@@ -1,6 +1,6 @@
-"""The seam between the engine and whatever computes: what a runtime is given for one step and what it returns.
+"""The protocol between the engine and its runtimes: the batch of one step, and what a runtime does with it.
 
-A runtime owns the weights and the pool of K and V; the engine owns the page table. Neither knows text.
+A runtime owns the weights and the pool of K and V; the engine owns the page table.
 """
 
 from dataclasses import dataclass
@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 Int64 = NDArray[np.int64]
+PAGE_TOKENS = 16  # tokens whose K and V lie in one page of the pool
 
 
 @dataclass(frozen=True, slots=True)
 class StepBatch:
     """One step over the flat tokens of several sequences; T tokens, B sequences, N rows of logits.
 
-    ``slots`` says where each token's K and V are written (page * page_tokens + offset). The token range of a sequence
+    ``slots`` says where each token's K and V are written (page * PAGE_TOKENS + offset). The token range of a sequence
     is ``sequence_starts[i]:sequence_starts[i + 1]``; ``context_lengths`` counts a sequence's tokens after this step.
     ``page_table`` is padded with -1.
     """
@@ -46,14 +47,7 @@ class Runtime(Protocol):
 
     @property
     def num_pages(self) -> int:
-        """Pages in the pool; each holds ``page_tokens`` tokens of all layers."""
-        ...
-
-    @property
-    def page_tokens(self) -> int: ...
-
-    def copy_page(self, source: int, target: int) -> None:
-        """Copies K and V of one page, in all layers."""
+        """Pages in the pool; each holds ``PAGE_TOKENS`` tokens of all layers."""
         ...
 
     def step(self, batch: StepBatch) -> NDArray[np.float32]:

@@ -18,17 +18,16 @@ from app.errors import ConfigError, ModelError
 from app.models.store import ModelStore
 from app.settings.model import ModelSettings, Settings
 from app.settings.paths import builtin_model
-from engines.base import Runtime
+from engines.base import PAGE_TOKENS, Runtime
 from engines.errors import RequestError, RuntimeUnavailable
 from engines.model.chat import ChatEncoder
 from engines.model.checkpoint import Checkpoint
 from engines.model.tokenizer import Message, ModelTokenizer
 from engines.serving.engine import Engine
 from engines.serving.generation import Generation
-from engines.serving.page_table import PAGE_TOKENS
 from engines.serving.sampling_params import SamplingParams
 from engines.serving.sequence import BACKGROUND
-from engines.serving.structured_output import Constrainer
+from engines.serving.structured_output import StructuredOutput
 
 _log = logging.getLogger(__name__)
 _LEAST_CONTEXT = 256  # tokens; with less no question with a passage has room
@@ -96,7 +95,7 @@ def open_model(settings: Settings) -> LocalModel:
 
 
 def local_model(name: str, runtime: Runtime, tokenizer: ModelTokenizer, prompt_style: str | None = None) -> LocalModel:
-    engine = Engine(runtime, tokenizer, constrain=Constrainer(tokenizer, runtime.vocab_size))
+    engine = Engine(runtime, tokenizer, structured_output=StructuredOutput(tokenizer, runtime.vocab_size))
     return LocalModel(name, engine, tokenizer, ChatEncoder(tokenizer), prompt_style)
 
 

@@ -5,10 +5,9 @@ Between the pieces of a model stands this and nothing else. Knows sequences and 
 
 import numpy as np
 
-from engines.base import StepBatch
+from engines.base import PAGE_TOKENS, StepBatch
 from engines.model.config import ModelSpec
 from engines.model.weights import Float
-from engines.serving.page_table import PAGE_TOKENS
 
 
 class PagedAttention:
@@ -20,12 +19,6 @@ class PagedAttention:
         self.keys = np.zeros(shape, np.float32)
         self.values = np.zeros(shape, np.float32)
         self.cos, self.sin = spec.rope.tables(max_context, max_context)
-
-    def copy_page(self, source: int, target: int) -> None:
-        """Copies one page in all layers."""
-        a, b = (slice(page * PAGE_TOKENS, (page + 1) * PAGE_TOKENS) for page in (source, target))
-        self.keys[:, b] = self.keys[:, a]
-        self.values[:, b] = self.values[:, a]
 
     def __call__(self, layer: int, q: Float, k: Float, v: Float, batch: StepBatch) -> Float:
         """``q`` [T, heads, head_dim] and ``k`` [T, kv_heads, head_dim] are already rotated, ``v`` is like ``k``.

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from engines.base import StepBatch
+from engines.base import PAGE_TOKENS, StepBatch
 from engines.errors import RequestError, UnsupportedModel
 from engines.model.attention import PagedAttention
 from engines.model.checkpoint import MODULES, PROJECTIONS, Checkpoint, Norm, Projection
@@ -26,7 +26,6 @@ from engines.model.tensor_files import tensor_names
 from engines.model.weights import DenseLinear, Float, QuantizedLinear, StoredRows
 from engines.quantize.awq import round_to_nearest, search_clipping, search_input_scale
 from engines.quantize.gptq import round_with_feedback, second_moments
-from engines.serving.page_table import PAGE_TOKENS
 
 # Projections that share an input, and what the inverse of their scale is folded into.
 _SHARED: tuple[tuple[Projection, ...], ...] = (("q", "k", "v"), ("o",), ("gate", "up"), ("down",))

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import Runtime, StepBatch
+from engines.base import PAGE_TOKENS, Runtime, StepBatch
 from engines.errors import EngineError, RuntimeUnavailable
-from engines.serving.page_table import PAGE_TOKENS
 
 _log = logging.getLogger(__name__)
 
@@ -137,17 +136,16 @@ def replay(runtime: Runtime) -> NDArray[np.float32]:
     by one. Pages are used out of order, so that a runtime that ignores the page table is noticed."""
     tokens = _tokens(runtime.vocab_size)
     cuts = [0, PAGE_TOKENS + 3, *range(PROMPT_TOKENS, len(tokens) + 1)]
-    size = runtime.page_tokens
-    parts = [runtime.step(_batch(tokens, start, stop, size)) for start, stop in itertools.pairwise(cuts)]
+    parts = [runtime.step(_batch(tokens, start, stop)) for start, stop in itertools.pairwise(cuts)]
     return np.concatenate(parts)
 
 
 def measure(runtime: Runtime, clock: Clock = time.perf_counter) -> Speed:
     """Times the prompt in one step and single tokens after it."""
-    tokens, size = _tokens(runtime.vocab_size), runtime.page_tokens
+    tokens = _tokens(runtime.vocab_size)
     return Speed(
-        _median(lambda: runtime.step(_batch(tokens, 0, PROMPT_TOKENS, size, last_only=True)), 3, clock),
-        _median(lambda: runtime.step(_batch(tokens, PROMPT_TOKENS, PROMPT_TOKENS + 1, size)), _TIMED_STEPS, clock),
+        _median(lambda: runtime.step(_batch(tokens, 0, PROMPT_TOKENS, last_only=True)), 3, clock),
+        _median(lambda: runtime.step(_batch(tokens, PROMPT_TOKENS, PROMPT_TOKENS + 1)), _TIMED_STEPS, clock),
     )
 
 
@@ -188,17 +186,17 @@ def _tokens(vocabulary: int) -> NDArray[np.int64]:
     return np.random.default_rng(0).integers(first, vocabulary, PROMPT_TOKENS + DECODED_TOKENS)
 
 
-def _batch(tokens: NDArray[np.int64], start: int, stop: int, page_tokens: int, last_only: bool = False) -> StepBatch:
+def _batch(tokens: NDArray[np.int64], start: int, stop: int, last_only: bool = False) -> StepBatch:
     """Tokens ``start:stop`` of the one sequence."""
-    pages = np.arange(-(-len(tokens) // page_tokens))[::-1]
+    pages = np.arange(-(-len(tokens) // PAGE_TOKENS))[::-1]
     positions = np.arange(start, stop)
     count = stop - start
     return StepBatch(
         tokens=tokens[start:stop],
         positions=positions,
-        slots=pages[positions // page_tokens] * page_tokens + positions % page_tokens,
+        slots=pages[positions // PAGE_TOKENS] * PAGE_TOKENS + positions % PAGE_TOKENS,
         sequence_starts=np.array([0, count]),
         context_lengths=np.array([stop]),
-        page_table=pages[None, : -(-stop // page_tokens)],
+        page_table=pages[None, : -(-stop // PAGE_TOKENS)],
         logits_for=np.array([count - 1]) if last_only else np.arange(count),
     )

@@ -1,7 +1,7 @@
-"""Token ids -> text as it grows: never half a UTF-8 character, never a part of a stop string.
+"""Turns token ids into text as they come, without half a UTF-8 character or a part of a stop string.
 
-Knows a decode function and nothing of models. Byte-level tokenizers split one character over several tokens, and a stop
-string may begin in one token and end in the next, so text is held back until it cannot change any more.
+Byte-level tokenizers split one character over several tokens, and a stop string may begin in one token and end in the
+next, so text is held back until it cannot change any more.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ _LONGEST_CHARACTER = 4  # bytes, and so tokens, of UTF-8
 _LONGEST_WAIT = 8  # tokens that may stay without text
 
 
-class TextStream:
+class Detokenizer:
     """Takes tokens one by one and returns the text that is final; a stop string sets ``stopped``."""
 
     def __init__(self, decode: Callable[[Sequence[int]], str], stop: Sequence[str] = ()) -> None:

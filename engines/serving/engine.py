@@ -1,8 +1,7 @@
-"""The engine: requests in from any thread, tokens out as they are sampled.
+"""The engine takes requests from any thread and returns their tokens as they are sampled.
 
-One thread owns the scheduler, the page table and the runtime and runs step after step; the others talk to it through a
-queue. A step is: plan, carry out page copies, run the model, sample, hand out text. Knows no documents and no
-model files: a Runtime and a Tokenizer are given to it.
+One thread owns the scheduler, the page table and the runtime; the others talk to it through a queue. It repeats these
+steps: take in requests and cancellations, schedule, run the model, sample, detokenize and hand out text.
 """
 
 import itertools
@@ -11,64 +10,40 @@ import queue
 import secrets
 import threading
 import time
-from collections.abc import Callable
 from collections.abc import Sequence as Tokens
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import Runtime, StepBatch
+from engines.base import Runtime
 from engines.errors import EngineBusy, EngineError, RequestError
-from engines.serving.detokenizer import TextStream
+from engines.serving.batch import build_batch
+from engines.serving.detokenizer import Detokenizer
 from engines.serving.generation import Delta, Finished, FinishReason, Generation, Metrics
 from engines.serving.page_table import PageTable
-from engines.serving.prompt_lookup import PromptLookup
+from engines.serving.prompt_lookup import LONGEST, PromptLookup
+from engines.serving.protocols import GrammarCompiler, GrammarMatcher, Tokenizer
 from engines.serving.sampling import SampledToken, sample
 from engines.serving.sampling_params import SamplingParams
-from engines.serving.scheduler import Plan, Scheduler, Work
+from engines.serving.scheduler import ScheduledSequence, Scheduler, SchedulerOutput
 from engines.serving.sequence import BACKGROUND, Sequence
 
 _log = logging.getLogger(__name__)
 
 
-class Tokenizer(Protocol):
-    """Text to tokens and back. ``eos_ids`` end an answer."""
-
-    @property
-    def eos_ids(self) -> frozenset[int]: ...
-
-    def encode(self, text: str) -> list[int]: ...
-
-    def decode(self, tokens: Tokens[int]) -> str: ...
-
-
-class Constraint(Protocol):
-    """Which tokens may come next, for one request whose output must match a schema or an expression."""
-
-    @property
-    def finished(self) -> bool: ...
-
-    def allowed(self) -> NDArray[np.bool_]:
-        """[vocabulary]; the end token is among them where the text may end."""
-        ...
-
-    def accept(self, token: int) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """``token_budget`` tokens of a step, ``max_running`` sequences with pages, ``max_waiting`` behind them. Drafts are
-    made while at most ``drafting_up_to`` sequences run: with few, a step waits for the weights and further tokens cost
-    little; with many it computes, and a wrong draft costs as much as a right token."""
+    """``token_budget`` tokens of a step, ``max_running`` sequences with pages, ``max_waiting`` behind them. Drafts by
+    prompt lookup are verified while at most ``prompt_lookup_up_to`` sequences run: with few, a step waits for the
+    weights and further tokens cost little; with many it computes, and a wrong draft costs as much as a right token."""
 
     token_budget: int = 512
     max_running: int = 32
     max_waiting: int = 256
     share_prefixes: bool = True
-    drafting: bool = True
-    drafting_up_to: int = 4
+    prompt_lookup: bool = True
+    prompt_lookup_up_to: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +62,8 @@ class _Request:
 
     sequence: Sequence
     generation: Generation
-    stream: TextStream
-    constraint: Constraint | None
+    detokenizer: Detokenizer
+    matcher: GrammarMatcher | None
     submitted: float
     started: float = 0.0
     first_token: float = 0.0
@@ -107,15 +82,18 @@ class Engine:
         runtime: Runtime,
         tokenizer: Tokenizer,
         config: EngineConfig | None = None,
-        constrain: Callable[[SamplingParams], Constraint] | None = None,
+        structured_output: GrammarCompiler | None = None,
     ) -> None:
         self.config = config or EngineConfig()
         self.runtime = runtime
         self.tokenizer = tokenizer
-        self._constrain = constrain
-        self._table = PageTable(runtime.num_pages, page_tokens=runtime.page_tokens, share=self.config.share_prefixes)
+        self._structured_output = structured_output
+        self._table = PageTable(runtime.num_pages, share=self.config.share_prefixes)
         self._scheduler = Scheduler(
-            self._table, token_budget=self.config.token_budget, max_running=self.config.max_running
+            self._table,
+            token_budget=self.config.token_budget,
+            max_running=self.config.max_running,
+            max_drafting=self.config.prompt_lookup_up_to,
         )
         self._requests: dict[int, _Request] = {}
         self._inbox: queue.SimpleQueue[_Request | int | None] = queue.SimpleQueue()
@@ -134,17 +112,17 @@ class Engine:
         params = params or SamplingParams()
         tokens = tuple(self.tokenizer.encode(prompt) if isinstance(prompt, str) else prompt)
         self._check(tokens, params)
-        constraint = self._constraint(params)
+        matcher = self._matcher(params)
         number = next(self._ids)
         seed = params.seed if params.seed is not None else secrets.randbits(63)
         sequence = Sequence(number, tokens, params, seed, priority)
-        # A constrained request could be drafted too, but most drafts would violate the constraint.
-        if self.config.drafting and constraint is None:
+        # Structured output could be drafted too, but most drafts would break the grammar.
+        if self.config.prompt_lookup and matcher is None:
             sequence.lookup = PromptLookup()
             sequence.lookup.extend(tokens)
         generation = Generation(number, self._inbox.put)
-        stream = TextStream(self.tokenizer.decode, params.stop)
-        request = _Request(sequence, generation, stream, constraint, time.perf_counter())
+        detokenizer = Detokenizer(self.tokenizer.decode, params.stop)
+        request = _Request(sequence, generation, detokenizer, matcher, time.perf_counter())
         with self._entrance:
             if self._closed.is_set():
                 raise EngineError("The engine is closed.", "Start Docent again.")
@@ -190,12 +168,12 @@ class Engine:
             )
         self._scheduler.check_fits(len(tokens), params.max_tokens)
 
-    def _constraint(self, params: SamplingParams) -> Constraint | None:
+    def _matcher(self, params: SamplingParams) -> GrammarMatcher | None:
         if params.json_schema is None and params.regex is None:
             return None
-        if self._constrain is None:
-            raise RequestError("This engine has no constrained output.", "Leave json_schema and regex out.")
-        return self._constrain(params)
+        if self._structured_output is None:
+            raise RequestError("This engine has no structured output.", "Leave json_schema and regex out.")
+        return self._structured_output(params)
 
     def _run(self) -> None:
         try:
@@ -227,39 +205,37 @@ class Engine:
                 self._finish(self._requests[item], "cancelled")
 
     def _step(self) -> None:
-        plan = self._scheduler.schedule(self._draft)
+        output = self._scheduler.schedule()
         now = time.perf_counter()
-        for work in plan.work:
-            request = self._requests[work.sequence.id]
+        for item in output.scheduled:
+            request = self._requests[item.sequence.id]
             if not request.started:
-                request.started, request.cached = now, work.start
-        if not plan.work:
+                request.started, request.cached = now, item.start
+        if not output.scheduled:
             return
         try:
-            for source, target in plan.copies:
-                self.runtime.copy_page(source, target)
-            logits = self.runtime.step(build_batch(plan))
+            logits = self.runtime.step(build_batch(output))
         except Exception as error:  # noqa: BLE001 - a runtime may raise anything; the next requests may fare better
             _log.exception("A step failed")
-            self._fail_step(plan, error)
+            self._fail_step(output, error)
             return
         row = 0
-        for work in plan.work:
-            if not work.samples:
-                self._scheduler.complete(work)
+        for item in output.scheduled:
+            if not item.samples:
+                self._scheduler.complete(item)
                 continue
             try:
-                self._sample(work, logits[row : row + 1 + len(work.drafts)])
+                self._sample(item, logits[row : row + 1 + len(item.drafts)])
             except Exception as error:  # noqa: BLE001 - a tokenizer or a grammar may raise anything; the others go on
-                _log.exception("Request %d failed", work.sequence.id)
-                self._fail(self._requests[work.sequence.id], f"The answer could not be continued: {error}.")
-            row += 1 + len(work.drafts)
+                _log.exception("Request %d failed", item.sequence.id)
+                self._fail(self._requests[item.sequence.id], f"The answer could not be continued: {error}.")
+            row += 1 + len(item.drafts)
 
-    def _fail_step(self, plan: Plan, error: Exception) -> None:
+    def _fail_step(self, output: SchedulerOutput, error: Exception) -> None:
         """Ends the requests of a step that failed. Their pages hold nothing that is known by its hash, so that the
         others are not touched."""
-        for work in plan.work:
-            self._fail(self._requests[work.sequence.id], f"The model failed to compute a step: {error}.")
+        for item in output.scheduled:
+            self._fail(self._requests[item.sequence.id], f"The model failed to compute a step: {error}.")
 
     def _fail(self, request: _Request, message: str) -> None:
         self._scheduler.finish(request.sequence)
@@ -267,32 +243,29 @@ class Engine:
         self._open.release()
         request.generation.put(EngineError(message, "Ask again; if it stays, Docent's log says more."))
 
-    def _draft(self, sequence: Sequence, limit: int) -> list[int]:
-        if sequence.lookup is None or self._scheduler.running > self.config.drafting_up_to:
-            return []
-        return sequence.lookup.draft(limit)
-
-    def _sample(self, work: Work, logits: NDArray[np.float32]) -> None:
+    def _sample(self, item: ScheduledSequence, logits: NDArray[np.float32]) -> None:
         """Samples one token for each row until a draft turns out wrong; ``logits`` is [1 + drafts, vocabulary]."""
-        request, sequence = self._requests[work.sequence.id], work.sequence
+        request, sequence = self._requests[item.sequence.id], item.sequence
         reason: FinishReason | None = None
         accepted = 0
         for index, row in enumerate(logits):
-            allowed = request.constraint.allowed() if request.constraint else None
+            allowed = request.matcher.allowed() if request.matcher else None
             chosen = sample(row, sequence.params, sequence.prompt, sequence.generated, sequence.seed, allowed)
             reason = self._append(request, chosen)
             if reason is not None:
                 break
-            if index == len(work.drafts) or work.drafts[index] != chosen.token:
+            if index == len(item.drafts) or item.drafts[index] != chosen.token:
                 break
             accepted += 1
         request.steps += 1
-        request.drafted += len(work.drafts)
+        request.drafted += len(item.drafts)
         request.accepted += accepted
         if sequence.lookup is not None:
             sequence.lookup.extend(sequence.generated[-(accepted + 1) :])
-            sequence.lookup.report(len(work.drafts), accepted)
-        self._scheduler.complete(work, accepted)
+            sequence.lookup.report(len(item.drafts), accepted)
+            rest = sequence.params.max_tokens - len(sequence.generated) - 1
+            sequence.drafts = tuple(sequence.lookup.draft(min(rest, LONGEST)))
+        self._scheduler.complete(item, accepted)
         if reason is not None:
             self._finish(request, reason)
 
@@ -305,18 +278,18 @@ class Engine:
         request.unsent.append(chosen)
         if chosen.token in self.tokenizer.eos_ids and not sequence.params.ignore_eos:
             return "stop"
-        if request.constraint is not None:
-            request.constraint.accept(chosen.token)
-        text = request.stream.push(chosen.token)
+        if request.matcher is not None:
+            request.matcher.accept(chosen.token)
+        text = request.detokenizer.push(chosen.token)
         if text:
             request.generation.put(Delta(text, tuple(request.unsent)))
             request.unsent.clear()
-        if request.stream.stopped or (request.constraint is not None and request.constraint.finished):
+        if request.detokenizer.stopped or (request.matcher is not None and request.matcher.finished):
             return "stop"
         return "length" if len(sequence.generated) >= sequence.params.max_tokens else None
 
     def _finish(self, request: _Request, reason: FinishReason) -> None:
-        rest = "" if reason == "cancelled" else request.stream.finish()
+        rest = "" if reason == "cancelled" else request.detokenizer.finish()
         self._scheduler.finish(request.sequence)
         del self._requests[request.sequence.id]
         self._open.release()
@@ -349,34 +322,3 @@ class Engine:
         for request in self._requests.values():
             request.generation.put(error)
         self._requests.clear()
-
-
-def build_batch(plan: Plan) -> StepBatch:
-    """Flattens a plan into the arrays that a runtime takes."""
-    tokens: list[int] = []
-    positions: list[int] = []
-    slots: list[int] = []
-    logits_for: list[int] = []
-    starts = [0]
-    for work in plan.work:
-        count = work.count + len(work.drafts)
-        tokens += work.sequence.slice(work.start, work.start + work.count)
-        tokens += work.drafts
-        positions += range(work.start, work.start + count)
-        slots += work.slots
-        starts.append(len(tokens))
-        if work.samples:
-            logits_for += range(len(tokens) - len(work.drafts) - 1, len(tokens))
-    width = max(len(work.sequence.pages.pages) for work in plan.work)
-    table = np.full((len(plan.work), width), -1, dtype=np.int64)
-    for index, work in enumerate(plan.work):
-        table[index, : len(work.sequence.pages.pages)] = work.sequence.pages.pages
-    return StepBatch(
-        tokens=np.asarray(tokens, dtype=np.int64),
-        positions=np.asarray(positions, dtype=np.int64),
-        slots=np.asarray(slots, dtype=np.int64),
-        sequence_starts=np.asarray(starts, dtype=np.int64),
-        context_lengths=np.asarray([work.start + work.count + len(work.drafts) for work in plan.work], dtype=np.int64),
-        page_table=table,
-        logits_for=np.asarray(logits_for, dtype=np.int64),
-    )

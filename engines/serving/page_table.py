@@ -1,9 +1,9 @@
 """The page table: which pages of the KV pool hold which tokens of which sequence.
 
-Pure bookkeeping over page numbers; it owns no tensor and knows no model. A page holds ``PAGE_TOKENS`` tokens, or as
-many as the runtime asks for. Full pages are known by a hash over all tokens from the start of the sequence to the
-page's end, so that sequences with the same beginning share them (vLLM calls this automatic prefix caching). A page
-nobody refers to stays findable until its space is needed, least recently used first.
+A page holds ``PAGE_TOKENS`` tokens. A full page is found by a hash over all tokens from the start of the sequence to
+the page's end, so that sequences with the same beginning share it (vLLM calls this automatic prefix caching). A page
+nobody refers to stays findable until its space is needed; the least recently used one is taken first. Only full pages
+are shared, so a page is never written by two sequences.
 
 Every change is asked for before it is made: ``can_extend`` answers whether ``extend`` will succeed, and ``extend``
 either happens whole or raises before anything changed. All calls take constant time per page. Not thread-safe: one
@@ -17,9 +17,8 @@ from hashlib import blake2b
 
 import numpy as np
 
+from engines.base import PAGE_TOKENS
 from engines.errors import EngineError
-
-PAGE_TOKENS = 16
 
 
 @dataclass(eq=False, slots=True)
@@ -33,23 +32,13 @@ class SequencePages:
     digest: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Extension:
-    """Where new tokens go: ``slots[i] = page * page_tokens + offset``. Each of ``copies`` (source page, target page)
-    must be carried out on the pool before anything is written."""
-
-    slots: tuple[int, ...]
-    copies: tuple[tuple[int, int], ...]
-
-
 class PageTable:
-    """Reference counts, sharing and eviction for a pool of ``num_pages`` pages of ``page_tokens`` tokens."""
+    """Reference counts, sharing and eviction for a pool of ``num_pages`` pages of ``PAGE_TOKENS`` tokens."""
 
-    def __init__(self, num_pages: int, *, page_tokens: int = PAGE_TOKENS, share: bool = True) -> None:
+    def __init__(self, num_pages: int, *, share: bool = True) -> None:
         if num_pages < 1:
             raise EngineError(f"A KV cache of {num_pages} pages holds nothing.", "Give it at least one page.")
         self.num_pages = num_pages
-        self.page_tokens = page_tokens
         self._share = share
         self._free: deque[int] = deque(range(num_pages))
         self._references = [0] * num_pages
@@ -69,15 +58,15 @@ class PageTable:
 
     def cached_prefix(self, tokens: Sequence[int]) -> int:
         """How many leading tokens lie in shared pages already. At least one token is always left to compute."""
-        return len(self._matching_pages(tokens)) * self.page_tokens
+        return len(self._matching_pages(tokens)) * PAGE_TOKENS
 
     def _matching_pages(self, tokens: Sequence[int]) -> list[tuple[int, bytes]]:
         found: list[tuple[int, bytes]] = []
         if not self._share:
             return found
         digest = b""
-        for start in range(0, (len(tokens) - 1) // self.page_tokens * self.page_tokens, self.page_tokens):
-            digest = _page_digest(digest, tokens[start : start + self.page_tokens])
+        for start in range(0, (len(tokens) - 1) // PAGE_TOKENS * PAGE_TOKENS, PAGE_TOKENS):
+            digest = _page_digest(digest, tokens[start : start + PAGE_TOKENS])
             page = self._page_of.get(digest)
             if page is None:
                 break
@@ -92,50 +81,35 @@ class PageTable:
             sequence.pages.append(page)
             sequence.digest = digest
         sequence.sealed = len(sequence.pages)
-        sequence.length = sequence.sealed * self.page_tokens
+        sequence.length = sequence.sealed * PAGE_TOKENS
         return sequence
 
-    def fork(self, sequence: SequencePages) -> SequencePages:
-        """A second sequence with the same tokens; a part-filled last page is copied once either of them grows."""
-        for page in sequence.pages:
-            self._retain(page)
-        return SequencePages(list(sequence.pages), sequence.length, sequence.sealed, sequence.digest)
-
     def pages_needed(self, sequence: SequencePages, tokens: int) -> int:
-        """New pages that ``extend`` by ``tokens`` would take, the copy of a shared last page included."""
-        if tokens == 0:
-            return 0
-        total = -(-(sequence.length + tokens) // self.page_tokens)
-        return total - len(sequence.pages) + int(self._tail_is_shared(sequence))
+        """New pages that ``extend`` by ``tokens`` would take."""
+        return -(-(sequence.length + tokens) // PAGE_TOKENS) - len(sequence.pages)
 
     def room(self, sequence: SequencePages) -> int:
         """The most tokens that ``extend`` would take."""
-        pages = self.available - int(self._tail_is_shared(sequence))
-        return max(0, (pages + len(sequence.pages)) * self.page_tokens - sequence.length)
+        return (self.available + len(sequence.pages)) * PAGE_TOKENS - sequence.length
 
     def can_extend(self, sequence: SequencePages, tokens: int) -> bool:
         return self.pages_needed(sequence, tokens) <= self.available
 
-    def extend(self, sequence: SequencePages, tokens: int) -> Extension:
-        """Reserves room for ``tokens`` more tokens. Raises EngineError, with nothing changed, when pages lack."""
+    def extend(self, sequence: SequencePages, tokens: int) -> tuple[int, ...]:
+        """Reserves room for ``tokens`` more tokens and returns the slot of each, page * PAGE_TOKENS + offset. Raises
+        EngineError, with nothing changed, when pages lack."""
         if not self.can_extend(sequence, tokens):
             raise EngineError(
                 f"The KV cache lacks {self.pages_needed(sequence, tokens) - self.available} pages.",
                 "Ask can_extend first, or configure a larger cache.",
             )
-        copies: list[tuple[int, int]] = []
-        if tokens and self._tail_is_shared(sequence):
-            source, target = sequence.pages[-1], self._take()
-            copies.append((source, target))
-            sequence.pages[-1] = target
-            self._release(source)
         slots = []
         for position in range(sequence.length, sequence.length + tokens):
-            if position // self.page_tokens == len(sequence.pages):
+            if position // PAGE_TOKENS == len(sequence.pages):
                 sequence.pages.append(self._take())
-            slots.append(sequence.pages[position // self.page_tokens] * self.page_tokens + position % self.page_tokens)
+            slots.append(sequence.pages[position // PAGE_TOKENS] * PAGE_TOKENS + position % PAGE_TOKENS)
         sequence.length += tokens
-        return Extension(tuple(slots), tuple(copies))
+        return tuple(slots)
 
     def seal(self, sequence: SequencePages, tokens: Sequence[int]) -> None:
         """Makes full pages findable once their K and V are written. ``tokens`` are the sequence's tokens from its
@@ -143,9 +117,9 @@ class PageTable:
         assert len(tokens) <= sequence.length, "sealing tokens without room for them"
         if not self._share:
             return
-        while (sequence.sealed + 1) * self.page_tokens <= len(tokens):
-            start = sequence.sealed * self.page_tokens
-            sequence.digest = _page_digest(sequence.digest, tokens[start : start + self.page_tokens])
+        while (sequence.sealed + 1) * PAGE_TOKENS <= len(tokens):
+            start = sequence.sealed * PAGE_TOKENS
+            sequence.digest = _page_digest(sequence.digest, tokens[start : start + PAGE_TOKENS])
             page = sequence.pages[sequence.sealed]
             # Two sequences may have computed the same page at the same time: the first stays the findable one.
             if self._digest_of[page] is None and sequence.digest not in self._page_of:
@@ -155,8 +129,8 @@ class PageTable:
 
     def truncate(self, sequence: SequencePages, length: int) -> None:
         """Gives up the room beyond ``length`` tokens (rejected drafts)."""
-        assert sequence.sealed * self.page_tokens <= length <= sequence.length, "truncating into sealed pages"
-        while len(sequence.pages) * self.page_tokens >= length + self.page_tokens:
+        assert sequence.sealed * PAGE_TOKENS <= length <= sequence.length, "truncating into sealed pages"
+        while len(sequence.pages) * PAGE_TOKENS >= length + PAGE_TOKENS:
             self._release(sequence.pages.pop())
         sequence.length = length
 
@@ -167,9 +141,6 @@ class PageTable:
             self._release(sequence.pages.pop())
         sequence.length = sequence.sealed = 0
         sequence.digest = b""
-
-    def _tail_is_shared(self, sequence: SequencePages) -> bool:
-        return sequence.length % self.page_tokens != 0 and self._references[sequence.pages[-1]] > 1
 
     def _take(self) -> int:
         if self._free:

@@ -3,14 +3,13 @@
 A step has a token budget. Decodes come first, one token each and their drafts; what is left of the budget goes to
 chunks of prefill, so that a long prompt never makes the others wait for more than one step. When pages run out, the
 least urgent sequence gives all of its own back and is computed again later (its pages often still lie in the cache).
-It plans over page numbers and token counts only and knows neither model nor text. Not thread-safe: the engine's loop
-owns it.
+The scheduler is not thread-safe: the engine's loop owns it.
 """
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 
+from engines.base import PAGE_TOKENS
 from engines.errors import RequestError
 from engines.serving.page_table import PageTable
 from engines.serving.sequence import Sequence, State
@@ -23,7 +22,7 @@ PATIENCE = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class ScheduledSequence:
     """One sequence's share of a step: its tokens ``[start, start + count)``, then ``drafts`` to be verified."""
 
     sequence: Sequence
@@ -39,17 +38,19 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """One step: page copies to carry out first, then the work of each sequence."""
+class SchedulerOutput:
+    """What one step computes."""
 
-    copies: tuple[tuple[int, int], ...]
-    work: tuple[Work, ...]
+    scheduled: tuple[ScheduledSequence, ...]
 
 
 class Scheduler:
-    """``token_budget`` tokens a step, drafts included; at most ``max_running`` sequences hold pages."""
+    """A step has at most ``token_budget`` tokens, drafts included; at most ``max_running`` sequences hold pages. Drafts
+    are verified while at most ``max_drafting`` sequences run."""
 
-    def __init__(self, table: PageTable, *, token_budget: int = 512, max_running: int = 64) -> None:
+    def __init__(
+        self, table: PageTable, *, token_budget: int = 512, max_running: int = 64, max_drafting: int = 4
+    ) -> None:
         if token_budget < max_running:
             raise RequestError(
                 f"A token budget of {token_budget} is below the {max_running} sequences that may decode at once.",
@@ -58,6 +59,7 @@ class Scheduler:
         self._table = table
         self._budget = token_budget
         self._max_running = max_running
+        self._max_drafting = max_drafting
         self._waiting: deque[Sequence] = deque()
         self._running: list[Sequence] = []
         self._refused = (0, 0, 0)  # the sequence that did not fit, pages and running sequences at that moment
@@ -83,7 +85,7 @@ class Scheduler:
 
     def check_fits(self, prompt: int, answer: int) -> None:
         """Raises RequestError when ``prompt`` and ``answer`` tokens could never be held at once."""
-        capacity = self._table.num_pages * self._table.page_tokens
+        capacity = self._table.num_pages * PAGE_TOKENS
         if prompt + answer > capacity:
             raise RequestError(
                 f"The prompt of {prompt} tokens and an answer of {answer} do not fit into the KV cache of "
@@ -100,35 +102,34 @@ class Scheduler:
         self._table.close(sequence.pages)
         sequence.state = State.FINISHED
 
-    def schedule(self, draft: Callable[[Sequence, int], list[int]] | None = None) -> Plan:
-        """Plans a step. ``draft(sequence, limit)`` proposes tokens for a decoding sequence."""
+    def schedule(self) -> SchedulerOutput:
+        """Plans a step and reserves its slots."""
         self._step += 1
-        work: list[Work] = []
-        copies: list[tuple[int, int]] = []
+        scheduled: list[ScheduledSequence] = []
         budget = self._budget
         for sequence in sorted(self._running, key=self._urgency):
             if sequence.pending != 1 or sequence.state is not State.RUNNING:
                 continue
-            planned = self._plan_decode(sequence, budget, draft, copies)
-            if planned is not None:
-                work.append(planned)
-                budget -= 1 + len(planned.drafts)
+            decode = self._schedule_decode(sequence, budget)
+            if decode is not None:
+                scheduled.append(decode)
+                budget -= 1 + len(decode.drafts)
         for sequence in sorted(self._running, key=self._urgency):
             if sequence.pending > 1 and budget > 0 and sequence.state is State.RUNNING:
-                budget -= self._plan_prefill(sequence, budget, copies, work)
+                budget -= self._schedule_prefill(sequence, budget, scheduled)
         for sequence in sorted(self._waiting, key=self._urgency):
             if budget <= 0 or len(self._running) >= self._max_running or not self._admit(sequence):
                 break
-            budget -= self._plan_prefill(sequence, budget, copies, work)
-        return Plan(tuple(copies), tuple(work))
+            budget -= self._schedule_prefill(sequence, budget, scheduled)
+        return SchedulerOutput(tuple(scheduled))
 
-    def complete(self, work: Work, accepted: int = 0) -> None:
-        """Marks the tokens of a work item computed, ``accepted`` of its drafts included, and gives the room of the
-        rejected ones back. The engine has appended what it sampled before."""
-        sequence = work.sequence
+    def complete(self, scheduled: ScheduledSequence, accepted: int = 0) -> None:
+        """Marks the tokens of a step computed, ``accepted`` of the drafts included, and gives the room of the rejected
+        ones back. The engine has appended what it sampled before."""
+        sequence = scheduled.sequence
         if sequence.state is not State.RUNNING:
             return
-        sequence.computed = work.start + work.count + accepted
+        sequence.computed = scheduled.start + scheduled.count + accepted
         self._table.truncate(sequence.pages, sequence.computed)
         self._table.seal(sequence.pages, sequence.slice(0, sequence.computed))
 
@@ -136,33 +137,24 @@ class Scheduler:
         overdue = self._step - sequence.arrival > PATIENCE
         return (0 if overdue else sequence.priority, sequence.arrival, sequence.id)
 
-    def _plan_decode(
-        self,
-        sequence: Sequence,
-        budget: int,
-        draft: Callable[[Sequence, int], list[int]] | None,
-        copies: list[tuple[int, int]],
-    ) -> Work | None:
+    def _schedule_decode(self, sequence: Sequence, budget: int) -> ScheduledSequence | None:
         while not self._table.can_extend(sequence.pages, 1):
-            # Planned sequences are more urgent than this one, so the victim is never among them.
+            # Scheduled sequences are more urgent than this one, so the victim is never among them.
             victim = max(self._running, key=self._urgency)
             self._preempt(victim)
             if victim is sequence:
                 return None
         # Every other running sequence may still need its one token of the budget.
-        limit = min(
-            budget - self._max_running, sequence.params.max_tokens - len(sequence.generated) - 1, self._budget // 4
-        )
-        drafts = draft(sequence, limit) if draft is not None and limit > 0 else []
+        limit = min(budget - self._max_running, self._budget // 4)
+        drafts = sequence.drafts[: max(0, limit)] if len(self._running) <= self._max_drafting else ()
         if not self._table.can_extend(sequence.pages, 1 + len(drafts)):
-            drafts = []
-        extension = self._table.extend(sequence.pages, 1 + len(drafts))
-        copies.extend(extension.copies)
-        return Work(sequence, sequence.computed, 1, tuple(drafts), extension.slots)
+            drafts = ()
+        slots = self._table.extend(sequence.pages, 1 + len(drafts))
+        return ScheduledSequence(sequence, sequence.computed, 1, drafts, slots)
 
-    def _plan_prefill(self, sequence: Sequence, budget: int, copies: list[tuple[int, int]], work: list[Work]) -> int:
-        """Plans the next chunk of a sequence's known tokens; returns how many."""
-        while not work and not self._table.can_extend(sequence.pages, 1):
+    def _schedule_prefill(self, sequence: Sequence, budget: int, scheduled: list[ScheduledSequence]) -> int:
+        """Adds the next chunk of a sequence's known tokens; returns how many."""
+        while not scheduled and not self._table.can_extend(sequence.pages, 1):
             victim = max(self._running, key=self._urgency)
             if victim is sequence:
                 return 0
@@ -170,9 +162,8 @@ class Scheduler:
         count = min(sequence.pending, budget, self._table.room(sequence.pages))
         if count <= 0:
             return 0
-        extension = self._table.extend(sequence.pages, count)
-        copies.extend(extension.copies)
-        work.append(Work(sequence, sequence.computed, count, (), extension.slots))
+        slots = self._table.extend(sequence.pages, count)
+        scheduled.append(ScheduledSequence(sequence, sequence.computed, count, (), slots))
         return count
 
     def _admit(self, sequence: Sequence) -> bool:
@@ -183,7 +174,7 @@ class Scheduler:
         if unchanged and self._step % _LOOK_AGAIN:
             return False
         pages = self._table.open(sequence.tokens)
-        headroom = self._table.page_tokens * len(self._running)
+        headroom = PAGE_TOKENS * len(self._running)
         if not self._table.can_extend(pages, sequence.length + 1 - pages.length + headroom):
             self._table.close(pages)
             self._refused = (sequence.id, self._table.available, len(self._running))

@@ -1,6 +1,6 @@
 """One request on its way through the engine: its tokens, its pages and where it stands.
 
-Knows neither the model nor the other sequences. The scheduler moves it between states; the engine appends tokens.
+The scheduler moves it between states; the engine appends tokens and drafts.
 """
 
 from dataclasses import dataclass, field
@@ -21,7 +21,8 @@ class State(Enum):
 
 @dataclass(eq=False, slots=True)
 class Sequence:
-    """``computed`` counts the tokens whose K and V lie in the pages."""
+    """``computed`` counts the tokens whose K and V lie in the pages. ``drafts`` are guesses of the tokens behind the
+    last known one, which the model may verify in the next step."""
 
     id: int
     prompt: tuple[int, ...]
@@ -35,6 +36,7 @@ class Sequence:
     state: State = State.WAITING
     preemptions: int = 0
     lookup: PromptLookup | None = None
+    drafts: tuple[int, ...] = ()
 
     @property
     def tokens(self) -> list[int]:

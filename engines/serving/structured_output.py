@@ -1,7 +1,8 @@
-"""Output that must fit a JSON schema or a regular expression: which tokens may come next, by llguidance.
+"""Structured output: llguidance says which tokens may come next, so that the text fits a JSON schema or a regular
+expression.
 
-``Constrainer(tokenizer, vocab_size)`` is what an Engine calls for each such request. The tokenizer's index is built
-once, on first use. Knows no model; a broken schema is a RequestError when the request is made, not later.
+An Engine calls ``StructuredOutput(tokenizer, vocab_size)`` for each such request. The tokenizer's index is built once,
+on first use. A broken schema is a RequestError when the request is made, not later.
 """
 
 import json
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import RequestError, RuntimeUnavailable
-from engines.serving.engine import Constraint
+from engines.serving.protocols import GrammarMatcher
 from engines.serving.sampling_params import SamplingParams
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ class TokenizerSource(Protocol):
     def to_json(self) -> str: ...
 
 
-class Constrainer:
-    """Makes a Constraint for a request. Thread-safe."""
+class StructuredOutput:
+    """Compiles the schema or expression of a request to a GrammarMatcher. Thread-safe."""
 
     def __init__(self, tokenizer: TokenizerSource, vocab_size: int) -> None:
         self._tokenizer = tokenizer
@@ -41,20 +42,20 @@ class Constrainer:
         self._index: LLTokenizer | None = None
         self._lock = threading.Lock()
 
-    def __call__(self, params: SamplingParams) -> Constraint:
+    def __call__(self, params: SamplingParams) -> GrammarMatcher:
         """Raises RequestError for a schema or an expression that is wrong or not supported."""
         from llguidance import LLMatcher
 
         if params.json_schema is not None:
             name, grammar = "json_schema", _schema_grammar(params.json_schema)
         else:
-            assert params.regex is not None, "the engine asks only for constrained requests"
+            assert params.regex is not None, "the engine calls this for structured output only"
             name, grammar = "regex", LLMatcher.grammar_from_regex(params.regex)
         matcher = LLMatcher(self._built_index(), grammar, log_level=0)
         if matcher.is_error():
             reason = " ".join(matcher.get_error().split("<state>")[0].split())[:300]
             raise RequestError(f"The {name} cannot be used: {reason}.", "Correct or simplify it.")
-        return _Matched(matcher, self._vocab_size, sorted(self._tokenizer.eos_ids))
+        return _LlguidanceMatcher(matcher, self._vocab_size, sorted(self._tokenizer.eos_ids))
 
     def _built_index(self) -> "LLTokenizer":
         with self._lock:
@@ -72,7 +73,7 @@ def _build_index(tokenizer: TokenizerSource, vocab_size: int) -> "LLTokenizer":
         return LLTokenizer(tokenizer.to_json(), n_vocab=vocab_size, eos_token=ends or None)
     except ValueError as error:
         raise RuntimeUnavailable(
-            f"This model's tokenizer cannot constrain output: {error}.", "Leave json_schema and regex out."
+            f"This model's tokenizer cannot be used for structured output: {error}.", "Leave json_schema and regex out."
         ) from error
 
 
@@ -87,10 +88,10 @@ def _schema_grammar(text: str) -> str:
         raise RequestError(f"The json_schema is not valid: {error}.", "Give a JSON Schema object.") from error
 
 
-class _Matched:
-    """One request's place in its grammar.
+class _LlguidanceMatcher:
+    """Holds one request's place in its grammar.
 
-    Runs on the engine's thread, so it never raises: should the library give up on a grammar that is too complex, the
+    It runs on the engine's thread, so it never raises: should the library give up on a grammar that is too complex, the
     output ends there.
     """
 
@@ -108,7 +109,7 @@ class _Matched:
             bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
             if not self._matcher.is_error():
                 return self._mask(np.unpackbits(bits, bitorder="little")[: self._vocab_size])
-            _log.warning("constrained output was given up: %s", self._matcher.get_error()[:500])
+            _log.warning("structured output was given up: %s", self._matcher.get_error()[:500])
         return self._mask(np.zeros(0, np.uint8), ended=True)
 
     def accept(self, token: int) -> None:

@@ -11,8 +11,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import StepBatch
-from engines.serving.page_table import PAGE_TOKENS
+from engines.base import PAGE_TOKENS, StepBatch
 
 VOCABULARY = 256
 
@@ -27,7 +26,6 @@ class ScriptedRuntime:
     """Remembers tokens in slots instead of K and V."""
 
     name = "scripted"
-    page_tokens = PAGE_TOKENS
     vocab_size = VOCABULARY
 
     def __init__(
@@ -43,10 +41,6 @@ class ScriptedRuntime:
         self.steps: list[StepBatch] = []
         self._periodic = periodic
         self._gate = gate
-
-    def copy_page(self, source: int, target: int) -> None:
-        pages = self.pool.reshape(-1, PAGE_TOKENS)
-        pages[target] = pages[source]
 
     def step(self, batch: StepBatch) -> NDArray[np.float32]:
         if self._gate is not None:

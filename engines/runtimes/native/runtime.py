@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import Int64, StepBatch
+from engines.base import PAGE_TOKENS, Int64, StepBatch
 from engines.files.build_cache import Build, BuildCache
 from engines.model.checkpoint import Checkpoint
 from engines.model.weights import Float
 from engines.runtimes.cpu_limits import CpuRuntime, new_pool
 from engines.runtimes.native.kernel_loader import load_kernels
 from engines.runtimes.native.kernels.instructions import Instructions, best
-from engines.runtimes.native.kernels.layout import LANES, LARGEST_STATE, PAGE_TOKENS, QUERY_BLOCKS, STEP
+from engines.runtimes.native.kernels.layout import LANES, LARGEST_STATE, QUERY_BLOCKS, STEP
 from engines.runtimes.native.kernels.team import Team
 from engines.runtimes.native.lowering import NativeModel
 from engines.runtimes.native.packed_weights import PackedWeights, Progress, pack
@@ -35,7 +35,6 @@ class NativeRuntime(CpuRuntime):
     object alone. Raises RuntimeUnavailable where engines/runtimes/native/kernels/instructions.py knows no way."""
 
     name = "native"
-    page_tokens = PAGE_TOKENS
     kv_bytes = 2
 
     def __init__(
@@ -67,10 +66,6 @@ class NativeRuntime(CpuRuntime):
     @property
     def cache_bytes(self) -> int:
         return self._keys.nbytes + self._values.nbytes
-
-    def copy_page(self, source: int, target: int) -> None:
-        for pool in (self._keys, self._values):
-            pool[:, target] = pool[:, source]
 
     def step(self, batch: StepBatch) -> NDArray[np.float32]:
         logits = np.empty((len(batch.logits_for), self._model.logits_width), np.float32)

@@ -15,14 +15,13 @@ from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NotImplemented_
 
-from engines.base import Int64, StepBatch
+from engines.base import PAGE_TOKENS, Int64, StepBatch
 from engines.errors import RuntimeUnavailable
 from engines.model.checkpoint import Checkpoint
 from engines.model.weights import Float
 from engines.runtimes.cpu_limits import CpuRuntime, new_pool
 from engines.runtimes.native.mapped_files import release_pages
 from engines.runtimes.onnx.build import MODEL_FILE, WEIGHTS_FILE, onnx_build
-from engines.serving.page_table import PAGE_TOKENS
 
 # A token's arithmetic costs about this share of reading all weights once (4096 x 4096 INT4, two Zen 4 cores: 0.21 ms
 # for one row, 0.78 ms for 16).
@@ -37,7 +36,6 @@ class OnnxRuntime(CpuRuntime):
     alone."""
 
     name = "onnx"
-    page_tokens = PAGE_TOKENS
 
     def __init__(
         self,
@@ -68,10 +66,6 @@ class OnnxRuntime(CpuRuntime):
     def cache_bytes(self) -> int:
         """The pool of K and V; the system hands out its memory as pages are first written."""
         return self._pool.nbytes
-
-    def copy_page(self, source: int, target: int) -> None:
-        a, b = (slice(page * PAGE_TOKENS, (page + 1) * PAGE_TOKENS) for page in (source, target))
-        self._pool[:, b] = self._pool[:, a]
 
     def step(self, batch: StepBatch) -> NDArray[np.float32]:
         logits = np.empty((len(batch.logits_for), self.vocab_size), np.float32)

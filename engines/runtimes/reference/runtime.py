@@ -12,14 +12,12 @@ from engines.model.checkpoint import Checkpoint
 from engines.model.layer import DecoderLayer, rms_norm
 from engines.model.rope import rotate
 from engines.model.weights import Float
-from engines.serving.page_table import PAGE_TOKENS
 
 
 class ReferenceRuntime:
     """``max_context`` bounds a sequence, the model's own limit is the default."""
 
     name = "reference"
-    page_tokens = PAGE_TOKENS
 
     def __init__(self, checkpoint: Checkpoint, num_pages: int, max_context: int | None = None) -> None:
         self.spec = checkpoint.spec
@@ -34,9 +32,6 @@ class ReferenceRuntime:
     @property
     def vocab_size(self) -> int:
         return self.spec.vocab_size
-
-    def copy_page(self, source: int, target: int) -> None:
-        self._attention.copy_page(source, target)
 
     def step(self, batch: StepBatch) -> NDArray[np.float32]:
         cos, sin = self._attention.cos[batch.positions], self._attention.sin[batch.positions]

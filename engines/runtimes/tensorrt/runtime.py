@@ -19,7 +19,6 @@ from engines.model.config import ModelSpec
 from engines.runtimes.cards import require_card, supports
 from engines.runtimes.tensorrt.build import Progress, build_model, find_compiler
 from engines.runtimes.tensorrt.lowering import Port, piece_ports
-from engines.serving.page_table import PAGE_TOKENS
 
 _LOGIT_ROWS = 32  # rows of logits computed at a time: a vocabulary of 256,000 makes them large
 
@@ -57,8 +56,6 @@ class AttentionBackend(Protocol[M]):
 
     def gather(self, source: M, rows: Int64, target: M) -> None: ...
 
-    def copy_page(self, source: int, target: int) -> None: ...
-
     def begin(self, batch: StepBatch) -> None: ...
 
     def attend(self, layer: int, q: M, k: M, v: M, mixed: M, rows: int) -> None: ...
@@ -69,7 +66,6 @@ class TensorRtRuntime(Generic[M]):
     no sequences, so that it makes no difference."""
 
     name = "tensorrt"
-    page_tokens = PAGE_TOKENS
 
     def __init__(
         self,
@@ -95,9 +91,6 @@ class TensorRtRuntime(Generic[M]):
     @property
     def vocab_size(self) -> int:
         return self.spec.vocab_size
-
-    def copy_page(self, source: int, target: int) -> None:
-        self._backend.copy_page(source, target)
 
     def step(self, batch: StepBatch) -> NDArray[np.float32]:
         backend, rows = self._backend, len(batch.tokens)

@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engines.base import Int64, StepBatch
+from engines.base import PAGE_TOKENS, Int64, StepBatch
 from engines.model.config import ModelSpec
-from engines.serving.page_table import PAGE_TOKENS
 
 _DTYPES: dict[str, torch.dtype] = {
     "float16": torch.float16,
@@ -78,12 +77,6 @@ class TorchBackend:
         """``target[i] = source[rows[i]]``."""
         with self._on_stream():
             target[: len(rows)] = source[self._to_device(rows)]
-
-    def copy_page(self, source: int, target: int) -> None:
-        a, b = (slice(page * PAGE_TOKENS, (page + 1) * PAGE_TOKENS) for page in (source, target))
-        with self._on_stream():
-            self._keys[:, b] = self._keys[:, a]
-            self._values[:, b] = self._values[:, a]
 
     def begin(self, batch: StepBatch) -> None:
         """Prepares what the attention of all layers of a step shares."""

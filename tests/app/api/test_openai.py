@@ -22,7 +22,7 @@ from app.models.setup import LocalModel
 from app.settings.model import ModelSettings, Settings
 from engines.model.chat import ChatEncoder
 from engines.serving.engine import Engine, EngineConfig
-from engines.serving.structured_output import Constrainer
+from engines.serving.structured_output import StructuredOutput
 from tests.app.fakes import LightParts, WordEmbedder
 from tests.app.models.test_language_model import SayingRuntime
 from tests.engines.small_tokenizer import small_model_tokenizer
@@ -38,8 +38,8 @@ class Parts(LightParts):
 
     def make_model(self) -> LocalModel:
         tokenizer = small_model_tokenizer()
-        constrain = Constrainer(tokenizer, self.runtime.vocab_size)
-        engine = Engine(self.runtime, tokenizer, self.config, constrain)
+        structured_output = StructuredOutput(tokenizer, self.runtime.vocab_size)
+        engine = Engine(self.runtime, tokenizer, self.config, structured_output)
         return LocalModel("saying", engine, tokenizer, ChatEncoder(tokenizer))
 
 
@@ -51,7 +51,7 @@ class Served:
     ) -> None:
         settings = Settings(data_dir=folder, model=ModelSettings(name="saying"))
         self.runtime = SayingRuntime(reply, gate)
-        self.parts = Parts(settings, self.runtime, config or EngineConfig(drafting=False))
+        self.parts = Parts(settings, self.runtime, config or EngineConfig(prompt_lookup=False))
         self.assistant = Assistant(settings, self.parts)
         self.listener = socket.create_server(("127.0.0.1", 0))
         port = self.listener.getsockname()[1]
@@ -273,7 +273,8 @@ def test_many_at_once_each_get_their_own_answer(served: Served) -> None:
 
 def test_a_full_queue_answers_429(tmp_path: Path) -> None:
     gate = threading.Event()
-    served = Served(tmp_path / "data", gate=gate, config=EngineConfig(max_running=1, max_waiting=1, drafting=False))
+    config = EngineConfig(max_running=1, max_waiting=1, prompt_lookup=False)
+    served = Served(tmp_path / "data", gate=gate, config=config)
     try:
         waiting = [threading.Thread(target=chat, args=(served,)) for _ in range(2)]
         for thread in waiting:

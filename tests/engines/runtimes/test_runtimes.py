@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from engines.base import Runtime, StepBatch
+from engines.base import PAGE_TOKENS, Runtime, StepBatch
 from engines.errors import EngineError
 from engines.model.checkpoint import Checkpoint
 from engines.model.formats import awq
@@ -29,7 +29,6 @@ from engines.runtimes.native.runtime import NativeRuntime
 from engines.runtimes.onnx.runtime import OnnxRuntime, grouped
 from engines.runtimes.reference.runtime import ReferenceRuntime
 from engines.serving.engine import Engine, EngineConfig
-from engines.serving.page_table import PAGE_TOKENS
 from engines.serving.sampling_params import SamplingParams
 from tests.engines.fakes import ByteTokenizer, flat_batch
 from tests.engines.models import FAMILIES, reference_logits, write_model
@@ -62,10 +61,10 @@ class Row:
     logits: int = 1
 
 
-def batch_of(*rows: Row, page_tokens: int = PAGE_TOKENS) -> StepBatch:
+def batch_of(*rows: Row) -> StepBatch:
     positions = [np.arange(row.start, row.start + len(row.tokens)) for row in rows]
     slots = [
-        np.array(row.pages)[at // page_tokens] * page_tokens + at % page_tokens
+        np.array(row.pages)[at // PAGE_TOKENS] * PAGE_TOKENS + at % PAGE_TOKENS
         for row, at in zip(rows, positions, strict=True)
     ]
     starts = np.cumsum([0, *(len(row.tokens) for row in rows)])
@@ -82,10 +81,6 @@ def batch_of(*rows: Row, page_tokens: int = PAGE_TOKENS) -> StepBatch:
         page_table=table,
         logits_for=np.concatenate(wanted),
     )
-
-
-def step_batch(runtime: Runtime, *rows: Row) -> StepBatch:
-    return batch_of(*rows, page_tokens=runtime.page_tokens)
 
 
 def some_tokens(count: int, seed: int = 1) -> list[int]:
@@ -133,10 +128,10 @@ def test_chunks_and_single_tokens_give_what_the_whole_prompt_gives(
     checkpoint, tokens, pages = Checkpoint(folders(family)), some_tokens(70), [6, 2, 7, 0, 3]
     whole = make(checkpoint, 8).step(flat_batch(tokens))
     runtime = make(checkpoint, 8)
-    assert len(runtime.step(step_batch(runtime, Row(0, tokens[:21], pages, logits=0)))) == 0
+    assert len(runtime.step(batch_of(Row(0, tokens[:21], pages, logits=0)))) == 0
     borders = [21, 48, 64, 67, 68, 69, 70]
     for start, stop in itertools.pairwise(borders):
-        logits = runtime.step(step_batch(runtime, Row(start, tokens[start:stop], pages, logits=stop - start)))
+        logits = runtime.step(batch_of(Row(start, tokens[start:stop], pages, logits=stop - start)))
         assert_close(logits, whole[start:stop])
 
 
@@ -148,9 +143,9 @@ def test_sequences_with_wide_keys_in_one_step(make: Make, tmp_path: Path) -> Non
     reference = ReferenceRuntime(Checkpoint(tmp_path), 8)
     alone = [reference.step(flat_batch(prompt))[-1] for prompt in prompts]
     runtime = make(Checkpoint(tmp_path), 10)
-    runtime.step(step_batch(runtime, *(Row(0, p[:-1], own, logits=0) for p, own in zip(prompts, pages, strict=True))))
+    runtime.step(batch_of(*(Row(0, p[:-1], own, logits=0) for p, own in zip(prompts, pages, strict=True))))
     rows = [Row(len(p) - 1, p[-1:], own) for p, own in zip(prompts, pages, strict=True)]
-    assert_close(runtime.step(step_batch(runtime, *rows)), np.array(alone), INT8_ACTIVATIONS)
+    assert_close(runtime.step(batch_of(*rows)), np.array(alone), INT8_ACTIVATIONS)
 
 
 @pytest.mark.parametrize("family", ["llama-3", "llama-gqa", "mistral-gqa", "qwen3", "gemma2"])
@@ -161,8 +156,8 @@ def test_several_sequences_in_one_step(family: str, make: Make, folders: Callabl
     alone = [make(checkpoint, 8).step(flat_batch(prompt)) for prompt in prompts]
     runtime = make(checkpoint, 24)
     pages = [[20, 1, 5], [2, 3, 9], [4, 11], [6], [7, 8, 10, 12]]
-    runtime.step(step_batch(runtime, Row(0, prompts[0][:39], pages[0]), Row(0, prompts[1][:32], pages[1], logits=0)))
-    runtime.step(step_batch(runtime, Row(0, prompts[4][:51], pages[4])))
+    runtime.step(batch_of(Row(0, prompts[0][:39], pages[0]), Row(0, prompts[1][:32], pages[1], logits=0)))
+    runtime.step(batch_of(Row(0, prompts[4][:51], pages[4])))
     rows = [
         Row(39, prompts[0][39:], pages[0]),
         Row(0, prompts[2], pages[2], logits=4),
@@ -170,20 +165,19 @@ def test_several_sequences_in_one_step(family: str, make: Make, folders: Callabl
         Row(0, prompts[3], pages[3], logits=0),
         Row(51, prompts[4][51:], pages[4]),
     ]
-    logits = runtime.step(step_batch(runtime, *rows))
+    logits = runtime.step(batch_of(*rows))
     assert_close(logits, np.concatenate([alone[0][-1:], alone[2][-4:], alone[1][-1:], alone[4][-1:]]))
 
 
-def test_shared_pages_and_copied_pages(make: Make, folders: Callable[[str], Path]) -> None:
-    """Two sequences share two full pages; the third, part-filled one is copied, and then both go on differently."""
+def test_shared_pages(make: Make, folders: Callable[[str], Path]) -> None:
+    """Two sequences share two full pages and go on differently, each in a page of its own."""
     checkpoint, ends = Checkpoint(folders("llama")), [some_tokens(9, 7), some_tokens(9, 8)]
-    prefix = some_tokens(2 * make(checkpoint, 8).page_tokens + 6)
+    prefix = some_tokens(2 * PAGE_TOKENS)
     alone = [make(checkpoint, 8).step(flat_batch(prefix + end))[-9:] for end in ends]
     runtime = make(checkpoint, 8)
-    runtime.step(step_batch(runtime, Row(0, prefix, [5, 1, 3])))
-    runtime.copy_page(3, 7)
+    runtime.step(batch_of(Row(0, prefix, [5, 1])))
     rows = [Row(len(prefix), end, [5, 1, last], logits=9) for end, last in zip(ends, (3, 7), strict=True)]
-    assert_close(runtime.step(step_batch(runtime, *rows)), np.concatenate(alone))
+    assert_close(runtime.step(batch_of(*rows)), np.concatenate(alone))
 
 
 def test_rejected_drafts_leave_nothing_behind(make: Make, folders: Callable[[str], Path]) -> None:
@@ -191,10 +185,10 @@ def test_rejected_drafts_leave_nothing_behind(make: Make, folders: Callable[[str
     checkpoint, tokens, pages = Checkpoint(folders("llama")), some_tokens(30), [2, 0]
     whole = make(checkpoint, 8).step(flat_batch(tokens))
     runtime = make(checkpoint, 8)
-    runtime.step(step_batch(runtime, Row(0, tokens[:20], pages)))
-    verified = runtime.step(step_batch(runtime, Row(20, [*tokens[20:22], 5, 5, 5], pages, logits=5)))
+    runtime.step(batch_of(Row(0, tokens[:20], pages)))
+    verified = runtime.step(batch_of(Row(20, [*tokens[20:22], 5, 5, 5], pages, logits=5)))
     assert_close(verified[:2], whole[20:22])
-    assert_close(runtime.step(step_batch(runtime, Row(22, tokens[22:], pages, logits=8))), whole[22:])
+    assert_close(runtime.step(batch_of(Row(22, tokens[22:], pages, logits=8))), whole[22:])
 
 
 def test_eviction_reuses_pages(make: Make, folders: Callable[[str], Path]) -> None:
@@ -202,8 +196,8 @@ def test_eviction_reuses_pages(make: Make, folders: Callable[[str], Path]) -> No
     checkpoint, tokens = Checkpoint(folders("gemma2")), some_tokens(20)
     whole = make(checkpoint, 8).step(flat_batch(tokens))
     runtime = make(checkpoint, 2)
-    runtime.step(step_batch(runtime, Row(0, some_tokens(32, 9), [1, 0])))
-    assert_close(runtime.step(step_batch(runtime, Row(0, tokens, [0, 1], logits=20))), whole)
+    runtime.step(batch_of(Row(0, some_tokens(32, 9), [1, 0])))
+    assert_close(runtime.step(batch_of(Row(0, tokens, [0, 1], logits=20))), whole)
 
 
 @pytest.mark.parametrize("family", ["llama-3", "gemma2", "phi3"])
@@ -280,7 +274,7 @@ def test_int4_chunks_and_batches_change_little(name: str, tmp_path: Path, folder
     runtime = RUNTIMES[name](checkpoint, 8)
     for start, stop in ((0, 17), (17, 29), (29, 30)):
         rows = [Row(start, p[start:stop], pages) for p, pages in zip(prompts, ([3, 1], [0, 2]), strict=True)]
-        logits = runtime.step(step_batch(runtime, *rows))
+        logits = runtime.step(batch_of(*rows))
     assert_close(logits, np.stack([alone[0][-1], alone[1][-1]]), 0.05)
 
 
@@ -292,8 +286,8 @@ def test_a_long_step_of_several_sequences_gives_what_short_ones_give(
     prompts = [some_tokens(count, seed) for seed, count in enumerate((190, 30, 150))]
     alone = [make(checkpoint, 16).step(flat_batch(prompt))[-2:] for prompt in prompts]
     runtime, at = make(checkpoint, 30), iter(range(29, -1, -1))
-    rows = [Row(0, p, [next(at) for _ in range(-(-len(p) // runtime.page_tokens))], logits=2) for p in prompts]
-    assert_close(runtime.step(step_batch(runtime, *rows)), np.concatenate(alone))
+    rows = [Row(0, p, [next(at) for _ in range(-(-len(p) // PAGE_TOKENS))], logits=2) for p in prompts]
+    assert_close(runtime.step(batch_of(*rows)), np.concatenate(alone))
 
 
 def test_a_cache_larger_than_memory_is_refused_in_words(folders: Callable[[str], Path]) -> None:

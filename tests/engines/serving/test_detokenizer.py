@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from engines.serving.detokenizer import TextStream
+from engines.serving.detokenizer import Detokenizer
 
 TEXT = "naïve 日本語 🙂 e\u0301 END of \u00e9 it\nEN"
 
@@ -15,13 +15,13 @@ def decode(tokens: Sequence[int]) -> str:
 
 
 def pieces(data: bytes, stop: Sequence[str] = ()) -> list[str]:
-    stream = TextStream(decode, stop)
+    detokenizer = Detokenizer(decode, stop)
     found = []
     for byte in data:
-        found.append(stream.push(byte))
-        if stream.stopped:
+        found.append(detokenizer.push(byte))
+        if detokenizer.stopped:
             break
-    return [*found, stream.finish()]
+    return [*found, detokenizer.finish()]
 
 
 def test_characters_come_whole_and_all_of_them() -> None:
@@ -59,9 +59,9 @@ def test_bytes_that_make_no_character_hold_nothing_up() -> None:
         calls.append(len(tokens))
         return decode(tokens)
 
-    stream = TextStream(counting)
-    found = [stream.push(byte) for byte in data]
-    assert "".join([*found, stream.finish()]).endswith("good é")
+    detokenizer = Detokenizer(counting)
+    found = [detokenizer.push(byte) for byte in data]
+    assert "".join([*found, detokenizer.finish()]).endswith("good é")
     assert max(calls) < 20
     silences = "".join("x" if piece else " " for piece in found)
     assert " " * 10 not in silences
@@ -74,5 +74,5 @@ def test_a_space_that_a_decoder_strips_in_front_is_kept_between_words() -> None:
     def strip_first(tokens: Sequence[int]) -> str:
         return "".join(words[token] for token in tokens).removeprefix(" ")
 
-    stream = TextStream(strip_first)
-    assert "".join(stream.push(token) for token in (1, 2, 3)) == "one two three"
+    detokenizer = Detokenizer(strip_first)
+    assert "".join(detokenizer.push(token) for token in (1, 2, 3)) == "one two three"

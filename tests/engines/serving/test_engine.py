@@ -41,7 +41,7 @@ def test_a_single_request_matches_the_plain_loop() -> None:
 @pytest.mark.parametrize("drafting", [True, False])
 def test_outputs_do_not_depend_on_the_batch(pages: int, drafting: bool) -> None:
     """With 18 pages the sequences do not fit together, so some are preempted and resumed."""
-    config = EngineConfig(token_budget=40, max_running=16, drafting=drafting, drafting_up_to=16)
+    config = EngineConfig(token_budget=40, max_running=16, prompt_lookup=drafting, prompt_lookup_up_to=16)
     prompts = [[seed * 7 % 251] * (seed % 5) + list(range(seed, seed + 30 + seed % 40)) for seed in range(24)]
     gate = threading.Event()  # all are there before the first step
     with Engine(ScriptedRuntime(pages, gate=gate), ByteTokenizer(), config) as engine:
@@ -81,7 +81,7 @@ def test_drafts_save_steps_on_repetition_and_change_nothing() -> None:
     params = SamplingParams(max_tokens=60)
     results, steps = [], []
     for drafting in (True, False):
-        with Engine(ScriptedRuntime(periodic=7), ByteTokenizer(), EngineConfig(drafting=drafting)) as engine:
+        with Engine(ScriptedRuntime(periodic=7), ByteTokenizer(), EngineConfig(prompt_lookup=drafting)) as engine:
             generation = engine.submit(prompt, params)
             results.append(tokens_of(generation))
             assert generation.finished

@@ -62,7 +62,7 @@ def read(generation: Generation, wanted: Wanted) -> list[int]:
 
 def alone(requests: Sequence[Wanted]) -> list[list[int]]:
     """What each request gives with the engine to itself."""
-    with Engine(ScriptedRuntime(), ByteTokenizer(), EngineConfig(share_prefixes=False, drafting=False)) as engine:
+    with Engine(ScriptedRuntime(), ByteTokenizer(), EngineConfig(share_prefixes=False, prompt_lookup=False)) as engine:
         return [
             [sampled.token for delta in engine.submit(w.prompt, w.params) for sampled in delta.tokens] for w in requests
         ]
@@ -79,7 +79,7 @@ def settled(engine: Engine) -> None:
 def test_every_answer_is_its_own_and_every_page_comes_back(seed: int, pages: int) -> None:
     requests = some_requests(80, seed)
     expected = alone(requests)
-    config = EngineConfig(token_budget=24, max_running=8, max_waiting=200, drafting_up_to=seed * 3)
+    config = EngineConfig(token_budget=24, max_running=8, max_waiting=200, prompt_lookup_up_to=seed * 3)
     with Engine(ScriptedRuntime(pages), ByteTokenizer(), config) as engine:
 
         def ask(wanted: Wanted) -> list[int]:

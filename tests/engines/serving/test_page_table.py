@@ -8,8 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from engines.base import PAGE_TOKENS
 from engines.errors import EngineError
-from engines.serving.page_table import PAGE_TOKENS, PageTable, SequencePages
+from engines.serving.page_table import PageTable, SequencePages
 
 POOL = 12
 
@@ -53,13 +54,9 @@ class PageTableMachine(RuleBasedStateMachine):
                 self.table.extend(sequence.pages, count)
             assert before == (list(sequence.pages.pages), sequence.pages.length, self.table.available)
             return
-        extension = self.table.extend(sequence.pages, count)
-        for source, target in extension.copies:
-            for offset in range(PAGE_TOKENS):
-                if source * PAGE_TOKENS + offset in self.pool:
-                    self.pool[target * PAGE_TOKENS + offset] = self.pool[source * PAGE_TOKENS + offset]
-        assert len(set(extension.slots)) == count
-        for slot in extension.slots:
+        slots = self.table.extend(sequence.pages, count)
+        assert len(set(slots)) == count
+        for slot in slots:
             self.pool[slot] = sequence.tokens[sequence.computed]
             sequence.computed += 1
         self.table.seal(sequence.pages, sequence.tokens[: sequence.computed])
@@ -77,22 +74,10 @@ class PageTableMachine(RuleBasedStateMachine):
         if not self.table.can_extend(sequence.pages, drop):
             return
         length = sequence.pages.length
-        extension = self.table.extend(sequence.pages, drop)
-        for source, target in extension.copies:
-            for offset in range(PAGE_TOKENS):
-                if source * PAGE_TOKENS + offset in self.pool:
-                    self.pool[target * PAGE_TOKENS + offset] = self.pool[source * PAGE_TOKENS + offset]
-        for slot in extension.slots:
+        slots = self.table.extend(sequence.pages, drop)
+        for slot in slots:
             self.pool[slot] = -99
         self.table.truncate(sequence.pages, length)
-
-    @precondition(lambda self: self.sequences)
-    @rule(data=st.data())
-    def fork(self, data: st.DataObject) -> None:
-        sequence = data.draw(st.sampled_from(self.sequences))
-        copy = ModelSequence(self.table.fork(sequence.pages), list(sequence.tokens), sequence.computed)
-        copy.tokens[copy.computed :] = [7000 + len(self.sequences)]
-        self.sequences.append(copy)
 
     @precondition(lambda self: self.sequences)
     @rule(data=st.data())
@@ -117,9 +102,8 @@ class PageTableMachine(RuleBasedStateMachine):
         for sequence in self.sequences:
             pages = sequence.pages.pages
             assert len(pages) == len(set(pages)) == -(-sequence.pages.length // PAGE_TOKENS)
-            # A page with room left in it may be shared only right after a fork, and growing it copies it first.
-            if sequence.pages.length % PAGE_TOKENS and holders[pages[-1]] > 1:
-                assert self.table.pages_needed(sequence.pages, 1) == 1
+            if sequence.pages.length % PAGE_TOKENS:
+                assert holders[pages[-1]] == 1, "a page with room left in it is nobody else's"
 
     def teardown(self) -> None:
         for sequence in self.sequences:

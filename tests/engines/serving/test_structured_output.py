@@ -1,4 +1,4 @@
-"""Constrained output: whatever a model that knows nothing samples, the text fits the schema or the expression."""
+"""Structured output: whatever a model that knows nothing samples, the text fits the schema or the expression."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from engines.errors import RequestError
 from engines.serving.engine import Engine
 from engines.serving.sampling_params import SamplingParams
-from engines.serving.structured_output import Constrainer
+from engines.serving.structured_output import StructuredOutput
 from tests.engines.fakes import ScriptedRuntime, scripted_logits
 from tests.engines.small_tokenizer import VOCABULARY, small_model_tokenizer
 
@@ -40,7 +40,7 @@ class Scripted(ScriptedRuntime):
 
 def engine() -> Engine:
     tokenizer = small_model_tokenizer()
-    return Engine(Scripted(), tokenizer, constrain=Constrainer(tokenizer, Scripted.vocab_size))
+    return Engine(Scripted(), tokenizer, structured_output=StructuredOutput(tokenizer, Scripted.vocab_size))
 
 
 def fits(value: Any) -> bool:
@@ -87,7 +87,7 @@ def test_every_continuation_matches_the_expression() -> None:
                 assert re.match(pattern, text), text
 
 
-def test_constrained_and_free_requests_run_side_by_side() -> None:
+def test_structured_and_free_requests_run_side_by_side() -> None:
     with engine() as opened:
         alone = opened.submit("Tell me", SamplingParams(max_tokens=20, ignore_eos=True)).text()
         free = opened.submit("Tell me", SamplingParams(max_tokens=20, ignore_eos=True))
@@ -117,12 +117,12 @@ def test_a_wrong_schema_or_expression_is_refused_by_name(params: dict[str, Any])
 def test_a_grammar_that_grows_too_complex_ends_its_own_request_alone() -> None:
     from llguidance import LLMatcher
 
-    from engines.serving.structured_output import _Matched
+    from engines.serving.structured_output import _LlguidanceMatcher
 
     tokenizer = small_model_tokenizer()
-    constrainer = Constrainer(tokenizer, Scripted.vocab_size)
-    matcher = LLMatcher(constrainer._built_index(), LLMatcher.grammar_from_regex("ab"), log_level=0)
-    constraint = _Matched(matcher, Scripted.vocab_size, sorted(tokenizer.eos_ids))
-    constraint.accept(tokenizer.encode("z")[0])  # what the grammar does not allow puts the library into its error state
-    assert constraint.finished
-    assert np.flatnonzero(constraint.allowed()).tolist() == sorted(tokenizer.eos_ids)
+    compiler = StructuredOutput(tokenizer, Scripted.vocab_size)
+    matcher = LLMatcher(compiler._built_index(), LLMatcher.grammar_from_regex("ab"), log_level=0)
+    limits = _LlguidanceMatcher(matcher, Scripted.vocab_size, sorted(tokenizer.eos_ids))
+    limits.accept(tokenizer.encode("z")[0])  # what the grammar does not allow puts the library into its error state
+    assert limits.finished
+    assert np.flatnonzero(limits.allowed()).tolist() == sorted(tokenizer.eos_ids)

@@ -12,6 +12,7 @@ from typing import Any
 
 from llvmlite import ir
 
+from engines.base import PAGE_TOKENS
 from engines.runtimes.native.kernels.code import (
     F16,
     F32,
@@ -27,7 +28,7 @@ from engines.runtimes.native.kernels.code import (
     constant,
     i64,
 )
-from engines.runtimes.native.kernels.layout import LANES, LARGEST_STATE, PAGE_TOKENS, QUERY_BLOCKS
+from engines.runtimes.native.kernels.layout import LANES, LARGEST_STATE, QUERY_BLOCKS
 from engines.runtimes.native.kernels.program import Arguments, kernel
 
 _NEVER = -1e30  # a score below all others

@@ -9,9 +9,11 @@ Rows of activations are float32 and begin ``stride`` elements apart. A ``width``
 between the last feature and that is zero, and stays so. Addresses may be 0 where it says "or none".
 """
 
+from engines.base import PAGE_TOKENS
+
 LANES = 16  # of a vector
 TILE = 2 * LANES  # outputs of a product that are computed together
-PAGE_TOKENS = LANES  # a page of K holds one token for each lane
+assert PAGE_TOKENS == LANES, "a page of K holds one token for each lane"
 QUERY_BLOCKS = (1, 2, 4, 8)  # queries that attention takes together
 LARGEST_STATE = 4096  # floats that attention collects at a time: queries of a block * heads of a range * head_padded
 LARGEST_HEAD = LARGEST_STATE // max(QUERY_BLOCKS)  # features

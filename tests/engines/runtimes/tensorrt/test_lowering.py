@@ -178,12 +178,11 @@ def test_sequences_side_by_side_in_steps_larger_than_an_engine_takes(
     assert sessions[-1].calls[-2:] == [24, 4]
 
 
-def test_copied_pages_go_on_differently(tmp_path: Path, folders: Callable[[str], Path]) -> None:
-    checkpoint, prefix = Checkpoint(folders("llama")), some_tokens(38)
+def test_shared_pages_go_on_differently(tmp_path: Path, folders: Callable[[str], Path]) -> None:
+    checkpoint, prefix = Checkpoint(folders("llama")), some_tokens(32)
     ends = [some_tokens(9, 7), some_tokens(9, 8)]
     alone = [ReferenceRuntime(checkpoint, 8).step(flat_batch(prefix + end))[-9:] for end in ends]
     runtime, _ = fake_tensorrt(checkpoint, tmp_path, num_pages=8)
-    runtime.step(batch_of(Row(0, prefix, [5, 1, 3])))
-    runtime.copy_page(3, 7)
-    rows = [Row(38, ends[0], [5, 1, 3], logits=9), Row(38, ends[1], [5, 1, 7], logits=9)]
+    runtime.step(batch_of(Row(0, prefix, [5, 1])))
+    rows = [Row(32, ends[0], [5, 1, 3], logits=9), Row(32, ends[1], [5, 1, 7], logits=9)]
     assert_close(runtime.step(batch_of(*rows)), np.concatenate(alone), HALF)

@@ -1,8 +1,8 @@
-"""Prompt-lookup drafting: tokens per step and speed, with and without, where answers quote and where they never do.
+"""Prompt lookup: tokens per step and speed, with and without, where answers quote and where they never do.
 
-    python -m benchmarks.drafting                        # 100M shape, scripted answers; about two minutes
-    python -m benchmarks.drafting --shape 1B --answer 256 --runtime onnx
-    python -m benchmarks.drafting --model FOLDER         # a trained model, which writes its own answers
+    python -m benchmarks.prompt_lookup                        # 100M shape, scripted answers; about two minutes
+    python -m benchmarks.prompt_lookup --shape 1B --answer 256 --runtime onnx
+    python -m benchmarks.prompt_lookup --model FOLDER         # a trained model, which writes its own answers
 
 Scripted: every step costs what the model of that shape costs, but what it "says" is laid down beforehand, made from the
 sample documents with a word or a mark as one token. The prompt is ``--prompt`` tokens of them, the answers are
@@ -32,12 +32,13 @@ from numpy.typing import NDArray
 from app.models.quantize import sample_text
 from benchmarks.engine_parts import LetterTokenizer, machine, model_folder
 from benchmarks.runtimes import RUNTIMES, runtime_class
-from engines.base import Runtime, StepBatch
+from engines.base import PAGE_TOKENS, Runtime, StepBatch
 from engines.model.checkpoint import Checkpoint
 from engines.model.synthetic import SHAPES
 from engines.model.tokenizer import ModelTokenizer
-from engines.serving.engine import Engine, EngineConfig, Tokenizer
+from engines.serving.engine import Engine, EngineConfig
 from engines.serving.generation import Metrics
+from engines.serving.protocols import Tokenizer
 from engines.serving.sampling_params import SamplingParams
 
 FIRST_TOKEN = 10
@@ -71,11 +72,7 @@ class Scripted:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self.vocab_size, self.max_context, self.num_pages = runtime.vocab_size, runtime.max_context, runtime.num_pages
-        self.page_tokens = runtime.page_tokens
         self.text: list[int] = []  # prompt and answer
-
-    def copy_page(self, source: int, target: int) -> None:
-        self._runtime.copy_page(source, target)
 
     def step(self, batch: StepBatch) -> NDArray[np.float32]:
         logits = self._runtime.step(batch)
@@ -193,7 +190,7 @@ def _speed(outcome: Outcome) -> float:
 def scripted(arguments: argparse.Namespace) -> None:
     with model_folder(arguments.folder, arguments.shape) as folder:
         kind = runtime_class(arguments.runtime)
-        pages = -(-(arguments.prompt + arguments.answer + kind.page_tokens) // kind.page_tokens)
+        pages = -(-(arguments.prompt + arguments.answer + PAGE_TOKENS) // PAGE_TOKENS)
         checkpoint = Checkpoint(folder / arguments.shape)
         runtime = Scripted(kind(checkpoint, pages, threads=arguments.threads, cache=folder / "cache"))
 
@@ -213,7 +210,7 @@ def with_model(arguments: argparse.Namespace) -> None:
     checkpoint = Checkpoint(arguments.model)
     tokenizer = ModelTokenizer.from_folder(arguments.model, checkpoint.spec.eos_ids)
     kind = runtime_class(arguments.runtime)
-    runtime = kind(checkpoint, CONTEXT // kind.page_tokens, CONTEXT, threads=arguments.threads)
+    runtime = kind(checkpoint, CONTEXT // PAGE_TOKENS, CONTEXT, threads=arguments.threads)
 
     def ask(drafting: bool, case: Case) -> Outcome:
         return asked(runtime, tokenizer, drafting, case)
@@ -228,7 +225,7 @@ def with_model(arguments: argparse.Namespace) -> None:
 
 def asked(runtime: Runtime, tokenizer: Tokenizer, drafting: bool, case: Case) -> Outcome:
     """An engine of its own for each run: nothing is reused, and the runtime's pool serves one at a time."""
-    with Engine(runtime, tokenizer, EngineConfig(drafting=drafting)) as engine:
+    with Engine(runtime, tokenizer, EngineConfig(prompt_lookup=drafting)) as engine:
         return run(engine, case)
 
 
