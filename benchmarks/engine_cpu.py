@@ -96,7 +96,7 @@ def serve(name: str, folder: Path, cache: Path, threads: int, context: int, cach
     from engines.model.checkpoint import Checkpoint
 
     checkpoint, kind = Checkpoint(folder), runtime_class(name)
-    page_bytes = 2 * kind.kv_bytes * checkpoint.spec.num_layers * checkpoint.spec.kv_size * PAGE_TOKENS
+    page_bytes = 2 * kind.kv_bytes * checkpoint.config.num_layers * checkpoint.config.kv_size * PAGE_TOKENS
     pages = max(-(-context // PAGE_TOKENS), (cache_mb << 20) // page_bytes)
     idle = peak_bytes()
     runtime = kind(checkpoint, pages, context, threads=threads, cache=cache)

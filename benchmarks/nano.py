@@ -44,7 +44,7 @@ def main() -> None:
     speed: list[float] = []
     with Engine(runtime, tokenizer) as engine:
         for _ in range(options.rounds + 1):
-            prompt = rng.integers(300, checkpoint.spec.vocab_size, options.prompt).tolist()
+            prompt = rng.integers(300, checkpoint.config.vocab_size, options.prompt).tolist()
             generation = engine.submit(prompt, SamplingParams(max_tokens=options.answer, ignore_eos=True))
             for _delta in generation:
                 pass

@@ -208,7 +208,7 @@ def scripted(arguments: argparse.Namespace) -> None:
 
 def with_model(arguments: argparse.Namespace) -> None:
     checkpoint = Checkpoint(arguments.model)
-    tokenizer = ModelTokenizer.from_folder(arguments.model, checkpoint.spec.eos_ids)
+    tokenizer = ModelTokenizer.from_folder(arguments.model, checkpoint.config.eos_ids)
     kind = runtime_class(arguments.runtime)
     runtime = kind(checkpoint, CONTEXT // PAGE_TOKENS, CONTEXT, threads=arguments.threads)
 

@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("--runtime", choices=("reference", *RUNTIMES), default="reference")
     parser.add_argument("--ready", type=Path, nargs="*", default=[], help="quantised folders to measure as well")
     options = parser.parse_args()
-    tokenizer = ModelTokenizer.from_folder(options.model, Checkpoint(options.model).spec.eos_ids)
+    tokenizer = ModelTokenizer.from_folder(options.model, Checkpoint(options.model).config.eos_ids)
     pieces = pieces_of(tokenizer.encode(read_text(options.text)), options.tokens)
     calibration = options.calibration.read_text(encoding="utf-8") if options.calibration else sample_text()
     calibrating = pieces_of(tokenizer.encode(calibration), options.calibration_tokens)

@@ -40,8 +40,8 @@ def quantize_model(
         raise ModelError(f"{target} is there already.", "Remove it, or name another.")
     text = _text(calibration) if calibration else sample_text()
     checkpoint = Checkpoint(source)
-    tokens = ModelTokenizer.from_folder(source, checkpoint.spec.eos_ids).encode(text)
-    length = min(_SEQUENCE, checkpoint.spec.max_context)
+    tokens = ModelTokenizer.from_folder(source, checkpoint.config.eos_ids).encode(text)
+    length = min(_SEQUENCE, checkpoint.config.max_context)
     sequences = [tokens[at : at + length] for at in range(0, len(tokens), length)][:_SEQUENCES]
     del checkpoint
     unfinished = target.with_name(f".{target.name}.quantizing")

@@ -88,7 +88,7 @@ def open_model(settings: Settings) -> LocalModel:
         raise ModelError("No language model is set up.", "`docent model pull OWNER/NAME`, then set model.name.")
     folder = ModelStore(settings.folder.models, builtin_model()).folder(chosen.name)
     checkpoint = Checkpoint(folder)
-    tokenizer = ModelTokenizer.from_folder(folder, checkpoint.spec.eos_ids)
+    tokenizer = ModelTokenizer.from_folder(folder, checkpoint.config.eos_ids)
     runtime = make_runtime(checkpoint, chosen, settings.folder.builds)
     _log.info("model %s on runtime %s, %d pages", folder.name, runtime.name, runtime.num_pages)
     return local_model(folder.name, runtime, tokenizer, _prompt_style(folder))
@@ -164,14 +164,14 @@ def _driver_seen() -> bool:
 
 def _sizes(checkpoint: Checkpoint, chosen: ModelSettings, kv_bytes: int) -> tuple[int, int]:
     """Pages of the cache, and the longest context they and the model allow. A number of K or V takes ``kv_bytes``."""
-    spec = checkpoint.spec
-    page_bytes = PAGE_TOKENS * 2 * spec.num_layers * spec.kv_size * kv_bytes
+    config = checkpoint.config
+    page_bytes = PAGE_TOKENS * 2 * config.num_layers * config.kv_size * kv_bytes
     if chosen.cache_mb:
         pages = chosen.cache_mb * 1_000_000 // page_bytes
     else:
-        wanted = _CONTEXTS * -(-min(chosen.context, spec.max_context) // PAGE_TOKENS)
+        wanted = _CONTEXTS * -(-min(chosen.context, config.max_context) // PAGE_TOKENS)
         pages = min(wanted, psutil.virtual_memory().total // _MEMORY_SHARE // page_bytes)
-    context = min(chosen.context, spec.max_context, pages * PAGE_TOKENS)
+    context = min(chosen.context, config.max_context, pages * PAGE_TOKENS)
     if context < _LEAST_CONTEXT:
         need = -(-_LEAST_CONTEXT // PAGE_TOKENS) * page_bytes / 1e6
         raise ConfigError(

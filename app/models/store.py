@@ -127,17 +127,17 @@ def describe(folder: Path, name: str) -> ModelInfo:
         checkpoint, chat = _opened(folder)
     except DocentError as error:
         return ModelInfo(name, folder, size, folder.is_symlink(), origin, problem=str(error))
-    spec = checkpoint.spec
+    config = checkpoint.config
     return ModelInfo(
         name=name,
         folder=folder,
         size_bytes=size,
         linked=folder.is_symlink(),
         origin=origin,
-        family=spec.family,
+        family=config.family,
         format=checkpoint.quantization.format,
         parameters=_parameters(checkpoint),
-        context=spec.max_context,
+        context=config.max_context,
         chat_template=chat,
     )
 
@@ -155,7 +155,7 @@ def check(folder: Path) -> None:
     from engines.model.checkpoint import NORMS, PROJECTIONS
 
     checkpoint, _ = _opened(folder)
-    for layer in {0, checkpoint.spec.num_layers - 1}:
+    for layer in {0, checkpoint.config.num_layers - 1}:
         for projection in PROJECTIONS:
             checkpoint.linear(layer, projection)
         for norm in NORMS:
@@ -187,17 +187,17 @@ def _opened(folder: Path) -> "tuple[Checkpoint, bool]":
     from engines.model.tokenizer import ModelTokenizer
 
     checkpoint = Checkpoint(folder)
-    return checkpoint, ModelTokenizer.from_folder(folder, checkpoint.spec.eos_ids).has_chat_template
+    return checkpoint, ModelTokenizer.from_folder(folder, checkpoint.config.eos_ids).has_chat_template
 
 
 def _parameters(checkpoint: "Checkpoint") -> int:
     """Weights of projections and embedding; norms and biases are too few to count."""
     from engines.model.checkpoint import PROJECTIONS
 
-    spec = checkpoint.spec
-    shapes = [spec.linear_shape(name) for name in PROJECTIONS]
-    tables = spec.vocab_size * spec.hidden_size * (1 if spec.tie_embeddings else 2)
-    return tables + spec.num_layers * sum(rows * columns for rows, columns in shapes)
+    config = checkpoint.config
+    shapes = [config.linear_shape(name) for name in PROJECTIONS]
+    tables = config.vocab_size * config.hidden_size * (1 if config.tie_embeddings else 2)
+    return tables + config.num_layers * sum(rows * columns for rows, columns in shapes)
 
 
 def _origin(folder: Path) -> str:

@@ -6,19 +6,19 @@ Between the pieces of a model stands this and nothing else. Knows sequences and 
 import numpy as np
 
 from engines.base import PAGE_TOKENS, StepBatch
-from engines.model.config import ModelSpec
+from engines.model.config import ModelConfig
 from engines.model.weights import Float
 
 
 class PagedAttention:
     """The pool of K and V of all layers, float32 [layers, slots, kv_heads, head_dim], and attention over it."""
 
-    def __init__(self, spec: ModelSpec, num_pages: int, max_context: int) -> None:
-        self.spec = spec
-        shape = (spec.num_layers, num_pages * PAGE_TOKENS, spec.num_kv_heads, spec.head_dim)
+    def __init__(self, config: ModelConfig, num_pages: int, max_context: int) -> None:
+        self.config = config
+        shape = (config.num_layers, num_pages * PAGE_TOKENS, config.num_kv_heads, config.head_dim)
         self.keys = np.zeros(shape, np.float32)
         self.values = np.zeros(shape, np.float32)
-        self.cos, self.sin = spec.rope.tables(max_context, max_context)
+        self.cos, self.sin = config.rope.tables(max_context, max_context)
 
     def __call__(self, layer: int, q: Float, k: Float, v: Float, batch: StepBatch) -> Float:
         """``q`` [T, heads, head_dim] and ``k`` [T, kv_heads, head_dim] are already rotated, ``v`` is like ``k``.
@@ -36,25 +36,25 @@ class PagedAttention:
 
     def _attend(self, layer: int, q: Float, k: Float, v: Float) -> Float:
         """One sequence: q [t, heads, d] at the end of a context k, v [c, kv_heads, d] -> [t, heads, d]."""
-        spec = self.spec
+        config = self.config
         tokens, context = len(q), len(k)
         # Query heads that share a KV head become further rows of one product: [kv, t * repeat, d] x [kv, d, c].
-        repeat = spec.num_heads // spec.num_kv_heads
-        by_kv_head = q.reshape(tokens, spec.num_kv_heads, repeat, -1).transpose(1, 0, 2, 3)
-        grouped = by_kv_head.reshape(spec.num_kv_heads, tokens * repeat, -1)
-        scores = (grouped @ k.transpose(1, 2, 0)) * np.float32(spec.attention_scale)
-        if spec.attention_softcap is not None:
-            cap = np.float32(spec.attention_softcap)
+        repeat = config.num_heads // config.num_kv_heads
+        by_kv_head = q.reshape(tokens, config.num_kv_heads, repeat, -1).transpose(1, 0, 2, 3)
+        grouped = by_kv_head.reshape(config.num_kv_heads, tokens * repeat, -1)
+        scores = (grouped @ k.transpose(1, 2, 0)) * np.float32(config.attention_scale)
+        if config.attention_softcap is not None:
+            cap = np.float32(config.attention_softcap)
             scores = np.tanh(scores / cap) * cap
         position = np.arange(context - tokens, context)[:, None]
         visible = np.arange(context)[None, :] <= position
-        if spec.sliding_window is not None and spec.sliding_layers[layer]:
-            visible &= np.arange(context)[None, :] > position - spec.sliding_window
+        if config.sliding_window is not None and config.sliding_layers[layer]:
+            visible &= np.arange(context)[None, :] > position - config.sliding_window
         if not visible.all():
             mask = np.repeat(visible, repeat, axis=0)[None]
             scores = np.where(mask, scores, np.float32(-np.inf))
         scores -= scores.max(-1, keepdims=True)
         np.exp(scores, out=scores)
         scores /= scores.sum(-1, keepdims=True)
-        mixed = (scores @ v.transpose(1, 0, 2)).reshape(spec.num_kv_heads, tokens, repeat, -1)
-        return np.asarray(mixed.transpose(1, 0, 2, 3).reshape(tokens, spec.num_heads, -1), dtype=np.float32)
+        mixed = (scores @ v.transpose(1, 0, 2)).reshape(config.num_kv_heads, tokens, repeat, -1)
+        return np.asarray(mixed.transpose(1, 0, 2, 3).reshape(tokens, config.num_heads, -1), dtype=np.float32)

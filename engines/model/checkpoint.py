@@ -1,7 +1,7 @@
-"""A model folder, read: its spec, and its weights by the role they play, whatever family or format they come from.
+"""Reads a model folder: its ModelConfig, and its weights by the role they play, whatever their family or format.
 
-Fused projections (Phi-3) are split, names are translated, shapes are checked against the spec. Weights are loaded when
-asked for and not kept. Knows no runtime.
+Fused projections (Phi-3) are split, names are translated, shapes are checked against the ModelConfig. Weights are
+loaded when asked for and not kept.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from engines.errors import CheckpointError
-from engines.model.config import ModelSpec
+from engines.model.config import ModelConfig
 from engines.model.formats import awq, compressed_tensors, gptq, modelopt
 from engines.model.formats.quantization import Quantization, read_quantization
 from engines.model.tensor_files import TensorFiles
@@ -57,61 +57,61 @@ class Checkpoint:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.spec = ModelSpec.from_folder(folder)
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        self.quantization = read_quantization(folder, config)
+        self.config = ModelConfig.from_folder(folder)
+        settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        self.quantization = read_quantization(folder, settings)
         self.files = TensorFiles(folder)
 
     def linear(self, layer: int, projection: Projection) -> Linear:
         """One projection of one layer."""
         prefix = f"model.layers.{layer}."
-        shape = self.spec.linear_shape(projection)
-        if self.spec.family == "phi3" and projection in ("q", "k", "v"):
+        shape = self.config.linear_shape(projection)
+        if self.config.family == "phi3" and projection in ("q", "k", "v"):
             return self._part(prefix + "self_attn.qkv_proj", projection, ("q", "k", "v"))
-        if self.spec.family == "phi3" and projection in ("gate", "up"):
+        if self.config.family == "phi3" and projection in ("gate", "up"):
             return self._part(prefix + "mlp.gate_up_proj", projection, ("gate", "up"))
         return self._load(prefix + MODULES[projection], shape)
 
     def norm(self, layer: int, norm: Norm) -> Float | None:
         """A norm's weight with the family's offset added, or None where the family has no such norm."""
         if norm in ("query", "key"):
-            size, present = self.spec.head_dim, self.spec.qk_norm
+            size, present = self.config.head_dim, self.config.qk_norm
         else:
-            size, present = self.spec.hidden_size, norm in _NORMS[self.spec.post_norms]
+            size, present = self.config.hidden_size, norm in _NORMS[self.config.post_norms]
         return self._vector(self.norm_tensor(layer, norm), size) if present else None
 
     def norm_tensor(self, layer: int, norm: Norm) -> str:
         """The name of a norm's tensor."""
-        module = f"self_attn.{norm[0]}_norm" if norm in ("query", "key") else _NORMS[self.spec.post_norms][norm]
+        module = f"self_attn.{norm[0]}_norm" if norm in ("query", "key") else _NORMS[self.config.post_norms][norm]
         return f"model.layers.{layer}.{module}.weight"
 
     def final_norm(self) -> Float:
-        return self._vector("model.norm.weight", self.spec.hidden_size)
+        return self._vector("model.norm.weight", self.config.hidden_size)
 
     def embedding(self) -> StoredRows:
-        """[vocab, hidden], not yet scaled by ``spec.embedding_scale``."""
-        shape = (self.spec.vocab_size, self.spec.hidden_size)
+        """[vocab, hidden], not yet scaled by ``config.embedding_scale``."""
+        shape = (self.config.vocab_size, self.config.hidden_size)
         return StoredRows(self.files.mapped("model.embed_tokens.weight", shape))
 
     def lm_head(self) -> Linear:
         """[vocab, hidden]; the embedding where the two are tied."""
-        if self.spec.tie_embeddings or not any(name.startswith("lm_head.") for name in self.files):
-            if not self.spec.tie_embeddings:
+        if self.config.tie_embeddings or not any(name.startswith("lm_head.") for name in self.files):
+            if not self.config.tie_embeddings:
                 raise CheckpointError(f"{self.folder} has no tensor lm_head.weight.", "Download the model again.")
             return DenseLinear(self.embedding())
-        shape = (self.spec.vocab_size, self.spec.hidden_size)
+        shape = (self.config.vocab_size, self.config.hidden_size)
         if self._stored_dense("lm_head") and "lm_head.bias" not in self.files:
             return DenseLinear(StoredRows(self.files.mapped("lm_head.weight", shape)))
         return self._load("lm_head", shape)
 
     def _vector(self, name: str, size: int) -> Float:
-        return self.files.take(name, (size,)).astype(np.float32) + np.float32(self.spec.norm_offset)
+        return self.files.take(name, (size,)).astype(np.float32) + np.float32(self.config.norm_offset)
 
     def _part(self, name: str, projection: Projection, parts: tuple[Projection, ...]) -> Linear:
-        sizes = [self.spec.linear_shape(part)[0] for part in parts]
-        whole = self._load(name, (sum(sizes), self.spec.hidden_size))
+        sizes = [self.config.linear_shape(part)[0] for part in parts]
+        whole = self._load(name, (sum(sizes), self.config.hidden_size))
         start = sum(sizes[: parts.index(projection)])
-        return whole.rows(start, start + self.spec.linear_shape(projection)[0])
+        return whole.rows(start, start + self.config.linear_shape(projection)[0])
 
     def _load(self, name: str, shape: tuple[int, int]) -> Linear:
         bias = None

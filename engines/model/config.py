@@ -1,7 +1,7 @@
-"""What a decoder is: the numbers and switches that tell Llama, Mistral, Qwen, Phi-3 and Gemma 2 apart.
+"""The configuration of a decoder: the numbers and switches that tell Llama, Mistral, Qwen, Phi-3 and Gemma 2 apart.
 
-``ModelSpec.from_config`` reads a Hugging Face ``config.json``; everything behind it works from the spec alone and never
-asks for a model's name. Holds no weights.
+``ModelConfig.from_dict`` reads a Hugging Face ``config.json``. Everything else works from the ModelConfig and never
+asks for a model's name.
 """
 
 import json
@@ -29,7 +29,7 @@ ARCHITECTURES: dict[str, Family] = {
 
 
 @dataclass(frozen=True, slots=True)
-class RopeSpec:
+class RopeConfig:
     """Rotary position embedding. ``inverse_frequencies`` [rotary_dim / 2] are radians a position; queries and keys are
     multiplied by ``magnitude`` as well (LongRoPE, YaRN; 1 otherwise).
 
@@ -53,7 +53,7 @@ class RopeSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelSpec:
+class ModelConfig:
     """Sizes count elements. ``sliding_window`` tokens are visible in the layers that ``sliding_layers`` marks, the
     token itself included. ``norm_offset`` is added to every norm weight (1 in Gemma). ``post_norms``: Gemma 2
     normalises the outputs of attention and MLP as well."""
@@ -67,7 +67,7 @@ class ModelSpec:
     num_kv_heads: int
     head_dim: int
     norm_eps: float
-    rope: RopeSpec
+    rope: RopeConfig
     max_context: int
     activation: Literal["silu", "gelu_tanh"]
     tie_embeddings: bool
@@ -108,73 +108,73 @@ class ModelSpec:
         }[name]
 
     @classmethod
-    def from_folder(cls, folder: Path) -> "ModelSpec":
+    def from_folder(cls, folder: Path) -> "ModelConfig":
         """Reads ``config.json``. Raises CheckpointError where it is missing or no JSON."""
         path = folder / "config.json"
         try:
-            config = json.loads(path.read_text(encoding="utf-8"))
+            settings = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise CheckpointError(f"{path} is missing.", "Name a folder with a Hugging Face model.") from None
         except (OSError, ValueError) as error:
             raise CheckpointError(f"{path} cannot be read: {error}.", "Download it again.") from error
-        return cls.from_config(config)
+        return cls.from_dict(settings)
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> "ModelSpec":
+    def from_dict(cls, settings: Mapping[str, Any]) -> "ModelConfig":
         """Raises UnsupportedModel for an architecture or variant that is not read, CheckpointError for a lost key."""
-        names = config.get("architectures") or ["(none)"]
+        names = settings.get("architectures") or ["(none)"]
         family = ARCHITECTURES.get(names[0])
         if family is None:
             raise UnsupportedModel(
                 f"The architecture {names[0]} is not supported.", f"Use one of {', '.join(sorted(ARCHITECTURES))}."
             )
         try:
-            return _spec(family, config)
+            return _model_config(family, settings)
         except KeyError as error:
             raise CheckpointError(f"config.json has no {error}.", "Download the model again.") from error
 
 
-def _spec(family: Family, config: Mapping[str, Any]) -> ModelSpec:
-    heads = int(config["num_attention_heads"])
-    hidden, layers = int(config["hidden_size"]), int(config["num_hidden_layers"])
-    head_dim = int(config.get("head_dim") or hidden // heads)
+def _model_config(family: Family, settings: Mapping[str, Any]) -> ModelConfig:
+    heads = int(settings["num_attention_heads"])
+    hidden, layers = int(settings["hidden_size"]), int(settings["num_hidden_layers"])
+    head_dim = int(settings.get("head_dim") or hidden // heads)
     gemma = family == "gemma2"
-    window, sliding = _sliding(family, config, layers)
-    scale_base = float(config.get("query_pre_attn_scalar", head_dim)) if gemma else float(head_dim)
-    eos = config.get("eos_token_id")
-    return ModelSpec(
+    window, sliding = _sliding(family, settings, layers)
+    scale_base = float(settings.get("query_pre_attn_scalar", head_dim)) if gemma else float(head_dim)
+    eos = settings.get("eos_token_id")
+    return ModelConfig(
         family=family,
-        vocab_size=int(config["vocab_size"]),
+        vocab_size=int(settings["vocab_size"]),
         hidden_size=hidden,
-        intermediate_size=int(config["intermediate_size"]),
+        intermediate_size=int(settings["intermediate_size"]),
         num_layers=layers,
         num_heads=heads,
-        num_kv_heads=int(config.get("num_key_value_heads") or heads),
+        num_kv_heads=int(settings.get("num_key_value_heads") or heads),
         head_dim=head_dim,
-        norm_eps=float(config["rms_norm_eps"]),
-        rope=_rope(config, head_dim),
-        max_context=int(config["max_position_embeddings"]),
-        activation=_activation(config),
-        tie_embeddings=bool(config.get("tie_word_embeddings", gemma)),
-        qkv_bias=family == "qwen2" or bool(config.get("attention_bias", False)),
-        output_bias=family in ("llama", "gemma2", "qwen3") and bool(config.get("attention_bias", False)),
-        mlp_bias=bool(config.get("mlp_bias", False)),
+        norm_eps=float(settings["rms_norm_eps"]),
+        rope=_rope(settings, head_dim),
+        max_context=int(settings["max_position_embeddings"]),
+        activation=_activation(settings),
+        tie_embeddings=bool(settings.get("tie_word_embeddings", gemma)),
+        qkv_bias=family == "qwen2" or bool(settings.get("attention_bias", False)),
+        output_bias=family in ("llama", "gemma2", "qwen3") and bool(settings.get("attention_bias", False)),
+        mlp_bias=bool(settings.get("mlp_bias", False)),
         qk_norm=family == "qwen3",
         sliding_window=window,
         sliding_layers=sliding,
         embedding_scale=math.sqrt(hidden) if gemma else 1.0,
         attention_scale=scale_base**-0.5,
-        attention_softcap=config.get("attn_logit_softcapping") if gemma else None,
-        logit_softcap=config.get("final_logit_softcapping") if gemma else None,
+        attention_softcap=settings.get("attn_logit_softcapping") if gemma else None,
+        logit_softcap=settings.get("final_logit_softcapping") if gemma else None,
         norm_offset=1.0 if gemma else 0.0,
         post_norms=gemma,
-        bos_id=config.get("bos_token_id"),
+        bos_id=settings.get("bos_token_id"),
         eos_ids=tuple(eos) if isinstance(eos, list) else () if eos is None else (int(eos),),
     )
 
 
-def _activation(config: Mapping[str, Any]) -> Literal["silu", "gelu_tanh"]:
-    name = config.get("hidden_activation") or config.get("hidden_act", "silu")
+def _activation(settings: Mapping[str, Any]) -> Literal["silu", "gelu_tanh"]:
+    name = settings.get("hidden_activation") or settings.get("hidden_act", "silu")
     if name == "silu":
         return "silu"
     if name in ("gelu_pytorch_tanh", "gelu_new"):
@@ -182,38 +182,38 @@ def _activation(config: Mapping[str, Any]) -> Literal["silu", "gelu_tanh"]:
     raise UnsupportedModel(f"The activation {name} is not supported.", "Use a model with silu or tanh-gelu.")
 
 
-def _sliding(family: Family, config: Mapping[str, Any], layers: int) -> tuple[int | None, tuple[bool, ...]]:
-    window = config.get("sliding_window")
-    if family in ("qwen2", "qwen3") and not config.get("use_sliding_window", False):
+def _sliding(family: Family, settings: Mapping[str, Any], layers: int) -> tuple[int | None, tuple[bool, ...]]:
+    window = settings.get("sliding_window")
+    if family in ("qwen2", "qwen3") and not settings.get("use_sliding_window", False):
         window = None
     if window is None:
         return None, (False,) * layers
-    if kinds := config.get("layer_types"):
+    if kinds := settings.get("layer_types"):
         return int(window), tuple(kind == "sliding_attention" for kind in kinds)
     if family == "gemma2":
         return int(window), tuple(layer % 2 == 0 for layer in range(layers))
-    first = int(config.get("max_window_layers", 0)) if family in ("qwen2", "qwen3") else 0
+    first = int(settings.get("max_window_layers", 0)) if family in ("qwen2", "qwen3") else 0
     return int(window), tuple(layer >= first for layer in range(layers))
 
 
-def _rope(config: Mapping[str, Any], head_dim: int) -> RopeSpec:
+def _rope(settings: Mapping[str, Any], head_dim: int) -> RopeConfig:
     # transformers 5 writes one "rope_parameters" object, earlier versions rope_theta and rope_scaling.
-    parameters = config.get("rope_parameters") or {}
-    scaling = parameters if parameters else (config.get("rope_scaling") or {})
-    theta = float(parameters.get("rope_theta") or config.get("rope_theta") or 10000.0)
-    partial = parameters.get("partial_rotary_factor") or config.get("partial_rotary_factor") or 1.0
+    parameters = settings.get("rope_parameters") or {}
+    scaling = parameters if parameters else (settings.get("rope_scaling") or {})
+    theta = float(parameters.get("rope_theta") or settings.get("rope_theta") or 10000.0)
+    partial = parameters.get("partial_rotary_factor") or settings.get("partial_rotary_factor") or 1.0
     rotary_dim = int(head_dim * float(partial))
     exponents = np.arange(0, rotary_dim, 2, dtype=np.float64) / rotary_dim
     base = theta**-exponents
     kind = scaling.get("rope_type") or scaling.get("type") or "default"
     if kind == "default":
-        return RopeSpec(rotary_dim, tuple(base.tolist()))
+        return RopeConfig(rotary_dim, tuple(base.tolist()))
     if kind == "linear":
-        return RopeSpec(rotary_dim, tuple((base / float(scaling["factor"])).tolist()))
+        return RopeConfig(rotary_dim, tuple((base / float(scaling["factor"])).tolist()))
     if kind == "llama3":
-        return RopeSpec(rotary_dim, tuple(_llama3(base, scaling).tolist()))
+        return RopeConfig(rotary_dim, tuple(_llama3(base, scaling).tolist()))
     if kind in ("longrope", "su"):
-        return _longrope(config, scaling, base, rotary_dim)
+        return _longrope(settings, scaling, base, rotary_dim)
     raise UnsupportedModel(f"The rotary scaling {kind} is not supported.", "Use a model with llama3 or linear scaling.")
 
 
@@ -226,16 +226,16 @@ def _llama3(base: NDArray[np.float64], scaling: Mapping[str, Any]) -> NDArray[np
 
 
 def _longrope(
-    config: Mapping[str, Any], scaling: Mapping[str, Any], base: NDArray[np.float64], rotary_dim: int
-) -> RopeSpec:
+    settings: Mapping[str, Any], scaling: Mapping[str, Any], base: NDArray[np.float64], rotary_dim: int
+) -> RopeConfig:
     """Phi-3: each frequency has a divisor of its own, one set for short and one for long contexts."""
-    original = int(scaling.get("original_max_position_embeddings") or config["original_max_position_embeddings"])
-    extension = float(scaling.get("factor") or int(config["max_position_embeddings"]) / original)
+    original = int(scaling.get("original_max_position_embeddings") or settings["original_max_position_embeddings"])
+    extension = float(scaling.get("factor") or int(settings["max_position_embeddings"]) / original)
     magnitude = scaling.get("attention_factor")
     if magnitude is None:
         magnitude = math.sqrt(1 + math.log(extension) / math.log(original)) if extension > 1 else 1.0
     short, long = (np.asarray(scaling[key], dtype=np.float64) for key in ("short_factor", "long_factor"))
-    return RopeSpec(
+    return RopeConfig(
         rotary_dim,
         tuple((base / short).tolist()),
         tuple((base / long).tolist()),

@@ -13,7 +13,7 @@ nodes, TensorRT layers. The pieces know no weights and no sequences.
 from typing import Literal, Protocol, TypeVar
 
 from engines.model.checkpoint import Norm, Projection
-from engines.model.config import ModelSpec
+from engines.model.config import ModelConfig
 
 V = TypeVar("V")  # a value of the builder: the name of a tensor, a handle
 NormAt = tuple[int, Norm] | Literal["final"]
@@ -53,44 +53,44 @@ class Builder(Protocol[V]):
         ...
 
 
-def first(builder: Builder[V], spec: ModelSpec, x: V) -> tuple[V, tuple[V, V, V]]:
+def first(builder: Builder[V], config: ModelConfig, x: V) -> tuple[V, tuple[V, V, V]]:
     """Embedded and scaled tokens -> residual stream and q, k, v of layer 0 (q [..., heads * head_dim], k and v
     [..., kv_heads * head_dim], not yet rotated)."""
-    return x, _project(builder, spec, 0, builder.norm(x, (0, "input")))
+    return x, _project(builder, config, 0, builder.norm(x, (0, "input")))
 
 
-def middle(builder: Builder[V], spec: ModelSpec, layer: int, residual: V, mixed: V) -> tuple[V, tuple[V, V, V]]:
+def middle(builder: Builder[V], config: ModelConfig, layer: int, residual: V, mixed: V) -> tuple[V, tuple[V, V, V]]:
     """From the attention of ``layer`` (``mixed`` [..., heads * head_dim]) to q, k, v of the next one."""
-    residual, change = _feed_forward(builder, spec, layer, residual, mixed)
+    residual, change = _feed_forward(builder, config, layer, residual, mixed)
     residual, normed = builder.add_norm(residual, change, (layer + 1, "input"))
-    return residual, _project(builder, spec, layer + 1, normed)
+    return residual, _project(builder, config, layer + 1, normed)
 
 
-def last(builder: Builder[V], spec: ModelSpec, residual: V, mixed: V) -> V:
+def last(builder: Builder[V], config: ModelConfig, residual: V, mixed: V) -> V:
     """From the last layer's attention to logits. Rows nobody asks for are dropped first: no later step needs them."""
     residual, mixed = builder.select(residual), builder.select(mixed)
-    residual, change = _feed_forward(builder, spec, spec.num_layers - 1, residual, mixed)
+    residual, change = _feed_forward(builder, config, config.num_layers - 1, residual, mixed)
     _, normed = builder.add_norm(residual, change, "final")
     logits = builder.head(normed)
-    return logits if spec.logit_softcap is None else builder.softcap(logits, spec.logit_softcap)
+    return logits if config.logit_softcap is None else builder.softcap(logits, config.logit_softcap)
 
 
-def _project(builder: Builder[V], spec: ModelSpec, layer: int, normed: V) -> tuple[V, V, V]:
+def _project(builder: Builder[V], config: ModelConfig, layer: int, normed: V) -> tuple[V, V, V]:
     q, k, v = builder.linear(normed, layer, "q", "k", "v")
-    if spec.qk_norm:
-        q = builder.head_norm(q, (layer, "query"), spec.num_heads)
-        k = builder.head_norm(k, (layer, "key"), spec.num_kv_heads)
+    if config.qk_norm:
+        q = builder.head_norm(q, (layer, "query"), config.num_heads)
+        k = builder.head_norm(k, (layer, "key"), config.num_kv_heads)
     return q, k, v
 
 
-def _feed_forward(builder: Builder[V], spec: ModelSpec, layer: int, residual: V, mixed: V) -> tuple[V, V]:
+def _feed_forward(builder: Builder[V], config: ModelConfig, layer: int, residual: V, mixed: V) -> tuple[V, V]:
     """The residual stream after attention, and what the MLP is to add to it."""
     (change,) = builder.linear(mixed, layer, "o")
-    if spec.post_norms:
+    if config.post_norms:
         change = builder.norm(change, (layer, "attention_output"))
     residual, normed = builder.add_norm(residual, change, (layer, "mlp_input"))
     gate, up = builder.linear(normed, layer, "gate", "up")
     (change,) = builder.linear(builder.gated(gate, up), layer, "down")
-    if spec.post_norms:
+    if config.post_norms:
         change = builder.norm(change, (layer, "mlp_output"))
     return residual, change

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engines.model.checkpoint import NORMS, PROJECTIONS, Checkpoint, Norm, Projection
-from engines.model.config import ModelSpec
+from engines.model.config import ModelConfig
 from engines.model.weights import Float
 
 # q [T, heads, head_dim], k and v [T, kv_heads, head_dim] -> mixed values [T, heads * head_dim]
@@ -21,7 +21,7 @@ class DecoderLayer:
     """Effective weights [out, in] of a layer, its biases and norms. ``inputs`` keeps the last input of each projection
     when ``recording`` is set."""
 
-    spec: ModelSpec
+    config: ModelConfig
     weights: dict[Projection, Float]
     biases: dict[Projection, Float | None]
     norms: dict[Norm, Float | None]
@@ -32,7 +32,7 @@ class DecoderLayer:
     def load(cls, checkpoint: Checkpoint, layer: int) -> "DecoderLayer":
         linears = {name: checkpoint.linear(layer, name) for name in PROJECTIONS}
         return cls(
-            checkpoint.spec,
+            checkpoint.config,
             {name: linear.dense() for name, linear in linears.items()},
             {name: linear.bias for name, linear in linears.items()},
             {name: checkpoint.norm(layer, name) for name in NORMS},
@@ -44,15 +44,15 @@ class DecoderLayer:
         return x + self._optional_norm(self._mlp(self._norm(x, "mlp_input")), "mlp_output")
 
     def _attention(self, x: Float, attend: Attend) -> Float:
-        spec = self.spec
-        q = self._project("q", x).reshape(len(x), spec.num_heads, spec.head_dim)
-        k = self._project("k", x).reshape(len(x), spec.num_kv_heads, spec.head_dim)
-        v = self._project("v", x).reshape(len(x), spec.num_kv_heads, spec.head_dim)
+        config = self.config
+        q = self._project("q", x).reshape(len(x), config.num_heads, config.head_dim)
+        k = self._project("k", x).reshape(len(x), config.num_kv_heads, config.head_dim)
+        v = self._project("v", x).reshape(len(x), config.num_kv_heads, config.head_dim)
         return self._project("o", attend(self._optional_norm(q, "query"), self._optional_norm(k, "key"), v))
 
     def _mlp(self, x: Float) -> Float:
         gate = self._project("gate", x)
-        if self.spec.activation == "silu":
+        if self.config.activation == "silu":
             activated = gate / (1 + np.exp(-gate))
         else:
             activated = 0.5 * gate * (1 + np.tanh(np.float32(np.sqrt(2 / np.pi)) * (gate + 0.044715 * gate**3)))
@@ -68,7 +68,7 @@ class DecoderLayer:
     def _norm(self, x: Float, name: Norm) -> Float:
         weight = self.norms[name]
         assert weight is not None, f"this family has no norm {name}"
-        return rms_norm(x, weight, self.spec.norm_eps)
+        return rms_norm(x, weight, self.config.norm_eps)
 
     def _optional_norm(self, x: Float, name: Norm) -> Float:
         return x if self.norms[name] is None else self._norm(x, name)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from engines.model.checkpoint import MODULES, PROJECTIONS
-from engines.model.config import ModelSpec
+from engines.model.config import ModelConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ SHAPES: dict[str, Shape] = {
 def write_checkpoint(folder: Path, shape: Shape, *, group: int = 128, seed: int = 0) -> None:
     """Writes config.json and one safetensors file a layer to ``folder``, which is made."""
     folder.mkdir(parents=True, exist_ok=True)
-    config = _config(shape, group)
-    (folder / "config.json").write_text(json.dumps(config, indent=1), encoding="utf-8")
-    spec = ModelSpec.from_config(config)
+    settings = _config(shape, group)
+    (folder / "config.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
+    config = ModelConfig.from_dict(settings)
     rng = np.random.default_rng(seed)
     embedding = rng.standard_normal((1024, shape.hidden), dtype=np.float32).astype(np.float16)
     tensors: dict[str, NDArray[np.generic]] = {
@@ -66,7 +66,7 @@ def write_checkpoint(folder: Path, shape: Shape, *, group: int = 128, seed: int 
             for name in ("input_layernorm", "post_attention_layernorm")
         }
         for projection in PROJECTIONS:
-            tensors |= _linear(rng, prefix + MODULES[projection], spec.linear_shape(projection), group)
+            tensors |= _linear(rng, prefix + MODULES[projection], config.linear_shape(projection), group)
         index |= _save(folder, layer + 1, tensors)
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": index}), encoding="utf-8")
 

@@ -63,7 +63,7 @@ def quantize(
     work.mkdir(parents=True, exist_ok=True)
     _check_same_run(work / "run.json", {"source": str(source), **asdict(options), "tokens": sum(map(len, calibration))})
     batch = _calibration_batch(calibration)
-    total = checkpoint.spec.num_layers
+    total = checkpoint.config.num_layers
     done = _finished_layers(work, total)
     x = _entering(work, done, checkpoint, batch)
     rng = np.random.default_rng(0)
@@ -79,13 +79,13 @@ def quantize(
 
 
 def _check(checkpoint: Checkpoint, options: QuantizeOptions, calibration: Sequence[Sequence[int]]) -> None:
-    spec = checkpoint.spec
+    config = checkpoint.config
     if checkpoint.quantization.format != "dense":
         raise UnsupportedModel("The model is quantised already.", "Start from the full-precision one.")
-    if spec.family == "phi3":
+    if config.family == "phi3":
         raise UnsupportedModel("Phi-3's fused projections cannot be quantised here.", "Use a quantised Phi-3.")
-    sizes = {size for name in ("q", "o", "gate", "down") for size in spec.linear_shape(name)} | {spec.kv_size}
-    if any(size % 8 for size in sizes) or any(spec.linear_shape(n)[1] % options.group for n in ("q", "o", "down")):
+    sizes = {size for name in ("q", "o", "gate", "down") for size in config.linear_shape(name)} | {config.kv_size}
+    if any(size % 8 for size in sizes) or any(config.linear_shape(n)[1] % options.group for n in ("q", "o", "down")):
         raise RequestError(
             f"A group of {options.group} does not divide the model's sizes {sorted(sizes)}.", "Use --group 64 or 32."
         )
@@ -117,16 +117,16 @@ def _entering(work: Path, done: int, checkpoint: Checkpoint, batch: StepBatch) -
     if done:
         with np.load(work / "activations.npz") as saved:
             return np.asarray(saved["x"], dtype=np.float32)
-    if batch.tokens.max() >= checkpoint.spec.vocab_size:
+    if batch.tokens.max() >= checkpoint.config.vocab_size:
         raise RequestError("The calibration text was encoded with another tokenizer.", "Use the model's own.")
-    scale = np.float32(checkpoint.spec.embedding_scale)
+    scale = np.float32(checkpoint.config.embedding_scale)
     return np.asarray(checkpoint.embedding()[batch.tokens] * scale, dtype=np.float32)
 
 
 def _forward(layer: DecoderLayer, number: int, x: Float, batch: StepBatch) -> Float:
     """The layer over all calibration sequences at once; attention stays within each."""
-    sliding = layer.spec.sliding_layers[number]
-    single = replace(layer.spec, num_layers=1, sliding_layers=(sliding,))
+    sliding = layer.config.sliding_layers[number]
+    single = replace(layer.config, num_layers=1, sliding_layers=(sliding,))
     longest = int(batch.context_lengths.max())
     attention = PagedAttention(single, int(batch.page_table.max()) + 1, longest)
     cos, sin = attention.cos[batch.positions], attention.sin[batch.positions]
@@ -157,13 +157,13 @@ def _quantize_layer(
     layer: DecoderLayer, rows: NDArray[np.int64], options: QuantizeOptions
 ) -> tuple[dict[Projection, QuantizedLinear], dict[Norm, Float]]:
     """Scales, clips and rounds one recorded layer; returns its projections and the norms that took scales in."""
-    spec, weights = layer.spec, dict(layer.weights)
+    config, weights = layer.config, dict(layer.weights)
     norms = {name: weight for name, weight in layer.norms.items() if weight is not None}
     inputs = {name: x[rows] for name, x in layer.inputs.items()}
     scales: dict[Projection, Float] = {}
     if options.awq:
         for names in _SHARED:
-            if names == ("o",) and spec.num_heads != spec.num_kv_heads:
+            if names == ("o",) and config.num_heads != config.num_kv_heads:
                 continue  # the values' channels are shared by several heads: there is nothing to fold the scale into
             scale = search_input_scale(inputs[names[0]], [weights[n] for n in names], options.group, options.symmetric)
             for name in names:
@@ -219,7 +219,7 @@ def _tensors(
         bias = layer.biases[name]
         if bias is not None:
             tensors[f"{module}.bias"] = bias.astype(np.float16)
-    offset = np.float32(checkpoint.spec.norm_offset)
+    offset = np.float32(checkpoint.config.norm_offset)
     for norm, weight in norms.items():
         tensors[checkpoint.norm_tensor(number, norm)] = (weight - offset).astype(np.float16)
     return tensors
@@ -258,9 +258,9 @@ def _finish(checkpoint: Checkpoint, work: Path, target: Path, options: QuantizeO
     """Writes what is not in the layers, the index and the settings, then moves the shards into place."""
     tensors: dict[str, NDArray[np.generic]] = {
         "model.embed_tokens.weight": _half(checkpoint.embedding()),
-        "model.norm.weight": (checkpoint.final_norm() - np.float32(checkpoint.spec.norm_offset)).astype(np.float16),
+        "model.norm.weight": (checkpoint.final_norm() - np.float32(checkpoint.config.norm_offset)).astype(np.float16),
     }
-    if not checkpoint.spec.tie_embeddings:
+    if not checkpoint.config.tie_embeddings:
         head = checkpoint.lm_head()
         assert isinstance(head, DenseLinear), "only full-precision models are quantised"
         tensors["lm_head.weight"] = _half(head.weight)
@@ -271,8 +271,8 @@ def _finish(checkpoint: Checkpoint, work: Path, target: Path, options: QuantizeO
         save_file(whole, target / "model.safetensors", metadata={"format": "pt"})
     else:
         _move_shards(shards, target)
-    config = json.loads((checkpoint.folder / "config.json").read_text(encoding="utf-8"))
-    config["quantization_config"] = {
+    settings = json.loads((checkpoint.folder / "config.json").read_text(encoding="utf-8"))
+    settings["quantization_config"] = {
         "quant_method": "awq",
         "bits": 4,
         "group_size": options.group,
@@ -283,5 +283,5 @@ def _finish(checkpoint: Checkpoint, work: Path, target: Path, options: QuantizeO
     for file in checkpoint.folder.iterdir():
         if file.suffix in (".json", ".jinja", ".model", ".txt") and "safetensors" not in file.name:
             shutil.copy2(file, target / file.name)
-    (target / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+    (target / "config.json").write_text(json.dumps(settings, indent=2), encoding="utf-8")
     shutil.rmtree(work)

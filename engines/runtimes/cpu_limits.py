@@ -21,14 +21,14 @@ class CpuRuntime:
     weight_bytes: int
 
     def __init__(self, checkpoint: Checkpoint, num_pages: int, max_context: int | None) -> None:
-        self.spec = checkpoint.spec
+        self.config = checkpoint.config
         self.num_pages = num_pages
-        self.max_context = min(max_context or self.spec.max_context, self.spec.max_context)
+        self.max_context = min(max_context or self.config.max_context, self.config.max_context)
         self._embedding = checkpoint.embedding()
 
     @property
     def vocab_size(self) -> int:
-        return self.spec.vocab_size
+        return self.config.vocab_size
 
 
 def new_pool(shape: tuple[int, ...], kind: type[Kind]) -> NDArray[Kind]:

@@ -138,7 +138,7 @@ def engine_generator(folder: Path, threads: int, most: int = MOST_TOKENS) -> Gen
     from engines.serving.sampling_params import SamplingParams
 
     checkpoint = Checkpoint(folder)
-    tokenizer = ModelTokenizer.from_folder(folder, checkpoint.spec.eos_ids)
+    tokenizer = ModelTokenizer.from_folder(folder, checkpoint.config.eos_ids)
     engine = Engine(OnnxRuntime(checkpoint, 256, 2048, threads=threads), tokenizer)
 
     def generate(prompts: Sequence[str]) -> list[str]:

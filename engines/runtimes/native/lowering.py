@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engines.errors import RuntimeUnavailable
 from engines.model import decoder_graph as pieces
 from engines.model.checkpoint import Projection
-from engines.model.config import ModelSpec
+from engines.model.config import ModelConfig
 from engines.model.decoder_graph import NormAt
 from engines.runtimes.native.kernels.layout import FIELDS, LARGEST_HEAD, LOGIT_ROWS, ROWS, TILE
 from engines.runtimes.native.kernels.library import Library
@@ -39,7 +39,7 @@ class NativeModel:
 
     def __init__(
         self,
-        spec: ModelSpec,
+        config: ModelConfig,
         weights: PackedWeights,
         kernels: Library,
         keys: Half,
@@ -47,23 +47,23 @@ class NativeModel:
         largest: int,
         context: int,
     ) -> None:
-        if spec.head_dim > LARGEST_HEAD:
+        if config.head_dim > LARGEST_HEAD:
             raise RuntimeUnavailable(
-                f"Heads of {spec.head_dim} features are wider than the {LARGEST_HEAD} of Docent's own kernels.",
+                f"Heads of {config.head_dim} features are wider than the {LARGEST_HEAD} of Docent's own kernels.",
                 'Set model.runtime to "onnx".',
             )
-        builder = _Builder(spec, weights, kernels, largest)
+        builder = _Builder(config, weights, kernels, largest)
         attention = _Attention(builder, keys, values, context)
-        x = builder.place("x", spec.hidden_size)
-        residual, (q, k, v) = pieces.first(builder, spec, x)
-        for layer in range(spec.num_layers - 1):
-            residual, (q, k, v) = pieces.middle(builder, spec, layer, residual, attention(layer, q, k, v))
-        pieces.last(builder, spec, residual, attention(spec.num_layers - 1, q, k, v))
+        x = builder.place("x", config.hidden_size)
+        residual, (q, k, v) = pieces.first(builder, config, x)
+        for layer in range(config.num_layers - 1):
+            residual, (q, k, v) = pieces.middle(builder, config, layer, residual, attention(layer, q, k, v))
+        pieces.last(builder, config, residual, attention(config.num_layers - 1, q, k, v))
         self._kept = (builder, attention, weights)  # whose memory the operations name
         self.x = builder.buffer("x")
         self.operations = np.stack(builder.operations)
         self._logits = builder.logits
-        self.logits_width = padded(spec.vocab_size)
+        self.logits_width = padded(config.vocab_size)
 
     def write_logits_to(self, address: int) -> None:
         """Where the next steps leave logits, float32 [logit rows, ``logits_width``]."""
@@ -74,8 +74,8 @@ class NativeModel:
 class _Builder:
     """The pieces' operations as words for the driver."""
 
-    def __init__(self, spec: ModelSpec, weights: PackedWeights, kernels: Library, largest: int) -> None:
-        self.spec = spec
+    def __init__(self, config: ModelConfig, weights: PackedWeights, kernels: Library, largest: int) -> None:
+        self.config = config
         self.operations: list[NDArray[np.int64]] = []
         self.logits: list[tuple[int, int]] = []  # (operation, word) that name the place of the logits
         self._weights, self._kernels, self._largest = weights, kernels, largest
@@ -94,7 +94,7 @@ class _Builder:
 
     def head(self, x: Rows) -> Rows:
         (product,) = self._weights.products("head")
-        logits = Rows(0, product.starts[-1], self.spec.vocab_size, x.count)
+        logits = Rows(0, product.starts[-1], self.config.vocab_size, x.count)
         self._product(product, x, logits)
         self._names_logits(f"matmul{product.bits}", "y")
         return logits
@@ -111,10 +111,10 @@ class _Builder:
             rows_at=x.count,
             **_places(x=x),
             heads=heads,
-            head_dim=self.spec.head_dim,
+            head_dim=self.config.head_dim,
             weight=self._norm_weight(norm),
-            features=float(self.spec.head_dim),
-            eps=self.spec.norm_eps,
+            features=float(self.config.head_dim),
+            eps=self.config.norm_eps,
         )
         return x
 
@@ -124,7 +124,7 @@ class _Builder:
             rows_at=gate.count,
             **_places(gate=gate, up=up),
             width=padded(gate.features),
-            gelu=int(self.spec.activation != "silu"),
+            gelu=int(self.config.activation != "silu"),
         )
         return gate
 
@@ -226,7 +226,7 @@ class _Builder:
             weight=self._norm_weight(norm),
             width=padded(x.features),
             features=float(x.features),
-            eps=self.spec.norm_eps,
+            eps=self.config.norm_eps,
         )
         return y
 
@@ -244,39 +244,39 @@ class _Attention:
 
     def __init__(self, builder: _Builder, keys: Half, values: Half, context: int) -> None:
         self._builder, self._keys, self._values = builder, keys, values
-        self._cos, self._sin = (np.ascontiguousarray(t) for t in builder.spec.rope.tables(context, context))
+        self._cos, self._sin = (np.ascontiguousarray(t) for t in builder.config.rope.tables(context, context))
 
     def __call__(self, layer: int, q: Rows, k: Rows, v: Rows) -> Rows:
-        spec, builder = self._builder.spec, self._builder
+        config, builder = self._builder.config, self._builder
         keys, values = (pool[layer].ctypes.data for pool in (self._keys, self._values))
         head_padded = self._values.shape[-1]
         builder.add(
             "rotate",
             rows_at=ROWS,
             **_places(q=q, k=k, v=v),
-            heads=spec.num_heads,
-            kv_heads=spec.num_kv_heads,
-            head_dim=spec.head_dim,
+            heads=config.num_heads,
+            kv_heads=config.num_kv_heads,
+            head_dim=config.head_dim,
             head_padded=head_padded,
-            half=spec.rope.rotary_dim // 2,
+            half=config.rope.rotary_dim // 2,
             cos=self._cos.ctypes.data,
             sin=self._sin.ctypes.data,
             keys=keys,
             values=values,
         )
-        y = builder.place("mixed", spec.q_size)
+        y = builder.place("mixed", config.q_size)
         builder.add(
             "attend",
             **_places(q=q, y=y),
             keys=keys,
             values=values,
-            kv_heads=spec.num_kv_heads,
-            repeat=spec.num_heads // spec.num_kv_heads,
-            head_dim=spec.head_dim,
+            kv_heads=config.num_kv_heads,
+            repeat=config.num_heads // config.num_kv_heads,
+            head_dim=config.head_dim,
             head_padded=head_padded,
-            window=(spec.sliding_window or 0) if spec.sliding_layers[layer] else 0,
-            scale=float(spec.attention_scale),
-            softcap=float(spec.attention_softcap or 0.0),
+            window=(config.sliding_window or 0) if config.sliding_layers[layer] else 0,
+            scale=float(config.attention_scale),
+            softcap=float(config.attention_softcap or 0.0),
         )
         return y
 

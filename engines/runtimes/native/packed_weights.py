@@ -60,11 +60,11 @@ def set_name(layer: int, projections: Sequence[str]) -> str:
 
 def pack(checkpoint: Checkpoint, folder: Path, on_piece: Progress = lambda done, total: None) -> tuple[str, ...]:
     """Writes the files and returns what was lost on the way, one sentence for each thing."""
-    spec = checkpoint.spec
-    pieces = spec.num_layers + 1
+    config = checkpoint.config
+    pieces = config.num_layers + 1
     with (folder / WEIGHTS_FILE).open("wb") as file:
         packer = _Packer(file)
-        for layer in range(spec.num_layers):
+        for layer in range(config.num_layers):
             for projections in SETS:
                 parts = [checkpoint.linear(layer, name) for name in projections]
                 packer.add_set(set_name(layer, projections), parts)

@@ -49,19 +49,19 @@ class NativeRuntime(CpuRuntime):
     ) -> None:
         kernels = load_kernels(instructions or best(), cache)
         super().__init__(checkpoint, num_pages, max_context)
-        spec = self.spec
+        config = self.config
         with _build(checkpoint, cache) as build:
             self.notes = build.notes
             weights = PackedWeights(build.folder)
         self.weight_bytes = weights.nbytes
-        head_padded = -(-spec.head_dim // LANES) * LANES
-        shape = (spec.num_layers, num_pages, spec.num_kv_heads)
-        self._keys = new_pool((*shape, spec.head_dim, PAGE_TOKENS), np.float16)
+        head_padded = -(-config.head_dim // LANES) * LANES
+        shape = (config.num_layers, num_pages, config.num_kv_heads)
+        self._keys = new_pool((*shape, config.head_dim, PAGE_TOKENS), np.float16)
         self._values = new_pool((*shape, PAGE_TOKENS, head_padded), np.float16)
-        self._model = NativeModel(spec, weights, kernels, self._keys, self._values, _LARGEST_RUN, self.max_context)
+        self._model = NativeModel(config, weights, kernels, self._keys, self._values, _LARGEST_RUN, self.max_context)
         self._words = np.zeros(len(STEP), np.int64)
         self._team = Team(kernels, self._model.operations, self._words, threads)
-        self._repeat = spec.num_heads // spec.num_kv_heads
+        self._repeat = config.num_heads // config.num_kv_heads
 
     @property
     def cache_bytes(self) -> int:
@@ -81,9 +81,9 @@ class NativeRuntime(CpuRuntime):
         """Computes the flat tokens ``first:last`` and their rows of ``logits``."""
         rows = slice(first, last)
         x = self._embedding[batch.tokens[rows]]
-        if self.spec.embedding_scale != 1:
-            x *= np.float32(self.spec.embedding_scale)
-        self._model.x[: last - first, : self.spec.hidden_size] = x
+        if self.config.embedding_scale != 1:
+            x *= np.float32(self.config.embedding_scale)
+        self._model.x[: last - first, : self.config.hidden_size] = x
         wanted = np.flatnonzero((batch.logits_for >= first) & (batch.logits_for < last))
         blocks = _blocks(batch.sequence_starts, first, last, self._repeat)
         arrays = {
@@ -116,7 +116,7 @@ class NativeRuntime(CpuRuntime):
         if len(blocks) > 2 * sequences or not len(blocks):
             return 1
         widest = LARGEST_STATE // (int(blocks[:, 2].max()) * self._values.shape[-1])
-        shared = len(blocks) * self.spec.num_kv_heads // (_ITEMS * self._team.threads)
+        shared = len(blocks) * self.config.num_kv_heads // (_ITEMS * self._team.threads)
         return int(max(1, min(widest, shared)))
 
 

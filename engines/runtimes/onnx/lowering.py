@@ -42,21 +42,21 @@ _CHUNK_ROWS = 8192  # of the embedding, converted at a time
 def write_model(checkpoint: Checkpoint, folder: Path, on_piece: Progress = lambda done, total: None) -> tuple[str, ...]:
     """Writes the model to ``folder`` and returns what was lost on the way, one sentence for each thing. ``on_piece`` is
     told how many pieces are written, of how many."""
-    spec = checkpoint.spec
+    config = checkpoint.config
     with GraphWriter(folder) as graph:
         builder = OnnxBuilder(graph, checkpoint)
         attention = _Attention(graph, checkpoint)
-        x = graph.input("x", np.float32, ("B", "n", spec.hidden_size))
-        residual, (q, k, v) = pieces.first(builder, spec, x)
-        for layer in range(spec.num_layers - 1):
-            on_piece(layer + 1, spec.num_layers + 1)
-            residual, (q, k, v) = pieces.middle(builder, spec, layer, residual, attention(layer, q, k, v))
-        on_piece(spec.num_layers, spec.num_layers + 1)
-        logits = pieces.last(builder, spec, residual, attention(spec.num_layers - 1, q, k, v))
+        x = graph.input("x", np.float32, ("B", "n", config.hidden_size))
+        residual, (q, k, v) = pieces.first(builder, config, x)
+        for layer in range(config.num_layers - 1):
+            on_piece(layer + 1, config.num_layers + 1)
+            residual, (q, k, v) = pieces.middle(builder, config, layer, residual, attention(layer, q, k, v))
+        on_piece(config.num_layers, config.num_layers + 1)
+        logits = pieces.last(builder, config, residual, attention(config.num_layers - 1, q, k, v))
         graph.node("Identity", logits, name="logits")
-        graph.output("logits", np.float32, ("N", spec.vocab_size))
+        graph.output("logits", np.float32, ("N", config.vocab_size))
         graph.save()
-        on_piece(spec.num_layers + 1, spec.num_layers + 1)
+        on_piece(config.num_layers + 1, config.num_layers + 1)
     return tuple(builder.notes)
 
 
@@ -66,7 +66,7 @@ class OnnxBuilder:
     def __init__(self, graph: GraphWriter, checkpoint: Checkpoint) -> None:
         self._graph = graph
         self._checkpoint = checkpoint
-        self._spec = checkpoint.spec
+        self._config = checkpoint.config
         self._rows = graph.input("rows", np.int64, ("N", 2))
         self.notes: list[str] = []
 
@@ -82,10 +82,10 @@ class OnnxBuilder:
         return self._graph.nodes("Split", whole, sizes, outputs=tuple(parts), axis=-1)
 
     def head(self, x: str) -> str:
-        spec, checkpoint = self._spec, self._checkpoint
+        config, checkpoint = self._config, self._checkpoint
         linear = checkpoint.lm_head()
         if checkpoint.quantization.format != "dense" and isinstance(linear, DenseLinear):
-            block = math.gcd(spec.hidden_size, _HEAD_BLOCK)
+            block = math.gcd(config.hidden_size, _HEAD_BLOCK)
             if block >= _SMALLEST_BLOCK:
                 self.notes.append("The output layer (lm_head), stored in full precision, is rounded to 8 bits.")
                 return self._eight_bits(x, linear, block)
@@ -93,7 +93,7 @@ class OnnxBuilder:
 
     def norm(self, x: str, norm: NormAt) -> str:
         return self._graph.node(
-            "SimplifiedLayerNormalization", x, self._norm_weight(norm), axis=-1, epsilon=self._spec.norm_eps
+            "SimplifiedLayerNormalization", x, self._norm_weight(norm), axis=-1, epsilon=self._config.norm_eps
         )
 
     def add_norm(self, residual: str, change: str, norm: NormAt) -> tuple[str, str]:
@@ -105,17 +105,17 @@ class OnnxBuilder:
             weight,
             outputs=(f"normed_{weight}", "", "", f"residual_{weight}"),
             domain=MICROSOFT,
-            epsilon=self._spec.norm_eps,
+            epsilon=self._config.norm_eps,
         )
         return total, normed
 
     def head_norm(self, x: str, norm: NormAt, heads: int) -> str:
         graph = self._graph
-        by_head = graph.node("Reshape", x, graph.integers(0, 0, heads, self._spec.head_dim))
-        return graph.node("Reshape", self.norm(by_head, norm), graph.integers(0, 0, heads * self._spec.head_dim))
+        by_head = graph.node("Reshape", x, graph.integers(0, 0, heads, self._config.head_dim))
+        return graph.node("Reshape", self.norm(by_head, norm), graph.integers(0, 0, heads * self._config.head_dim))
 
     def gated(self, gate: str, up: str) -> str:
-        if self._spec.activation == "silu":
+        if self._config.activation == "silu":
             activated = self._graph.node("QuickGelu", gate, domain=MICROSOFT, alpha=1.0)  # x * sigmoid(alpha * x)
         else:
             activated = self._graph.node("Gelu", gate, approximate="tanh")
@@ -206,21 +206,21 @@ class _Attention:
 
     def __init__(self, graph: GraphWriter, checkpoint: Checkpoint) -> None:
         self._graph = graph
-        self._spec = spec = checkpoint.spec
+        self._config = config = checkpoint.config
         self._positions = graph.input("positions", np.int64, ("B", "n"))
         self._write = graph.input("write", np.int64, ("B", "n", 1))
         self._read = graph.input("read", np.int64, ("B", "S"))
-        half = spec.rope.rotary_dim // 2
+        half = config.rope.rotary_dim // 2
         self._tables = [graph.input(name, np.float32, ("positions", half)) for name in ("cos", "sin")]
         self._masks = {
             sliding: graph.input("window_mask" if sliding else "mask", np.float32, ("B", 1, "n", "S"))
-            for sliding in sorted({self._slides(layer) for layer in range(spec.num_layers)})
+            for sliding in sorted({self._slides(layer) for layer in range(config.num_layers)})
         }
 
     def __call__(self, layer: int, q: str, k: str, v: str) -> str:
         """q [B, n, heads * head_dim], k and v [B, n, kv_heads * head_dim] -> mixed values, shaped like q."""
-        graph, spec = self._graph, self._spec
-        q, k = self._rotate(q, spec.num_heads), self._rotate(k, spec.num_kv_heads)
+        graph, config = self._graph, self._config
+        q, k = self._rotate(q, config.num_heads), self._rotate(k, config.num_kv_heads)
         keys, values = self._written(f"keys_{layer}", k), self._written(f"values_{layer}", v)
         mask = self._masks[self._slides(layer)]
         return graph.node(
@@ -229,17 +229,17 @@ class _Attention:
             graph.node("Gather", keys, self._read, axis=0),
             graph.node("Gather", values, self._read, axis=0),
             mask,
-            q_num_heads=spec.num_heads,
-            kv_num_heads=spec.num_kv_heads,
-            scale=spec.attention_scale,
-            softcap=spec.attention_softcap or 0.0,
+            q_num_heads=config.num_heads,
+            kv_num_heads=config.num_kv_heads,
+            scale=config.attention_scale,
+            softcap=config.attention_softcap or 0.0,
         )
 
     def _slides(self, layer: int) -> bool:
-        return self._spec.sliding_window is not None and self._spec.sliding_layers[layer]
+        return self._config.sliding_window is not None and self._config.sliding_layers[layer]
 
     def _rotate(self, x: str, heads: int) -> str:
-        partial = self._spec.rope.rotary_dim if self._spec.rope.rotary_dim < self._spec.head_dim else 0
+        partial = self._config.rope.rotary_dim if self._config.rope.rotary_dim < self._config.head_dim else 0
         return self._graph.node(
             "RotaryEmbedding",
             x,
@@ -252,7 +252,7 @@ class _Attention:
 
     def _written(self, name: str, new: str) -> str:
         """The pool after writing [B, n, kv_size] to it."""
-        shape = ("slots", self._spec.kv_size)
+        shape = ("slots", self._config.kv_size)
         pool = self._graph.input(name, np.float32, shape)
         written = self._graph.node("ScatterND", pool, self._write, new, name=f"new_{name}")
         self._graph.output(written, np.float32, shape)

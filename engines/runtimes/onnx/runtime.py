@@ -47,7 +47,7 @@ class OnnxRuntime(CpuRuntime):
         cache: Path | None = None,
     ) -> None:
         super().__init__(checkpoint, num_pages, max_context)
-        spec = self.spec
+        config = self.config
         with onnx_build(checkpoint, cache) as build:
             self.notes = build.notes
             self.weight_bytes = (build.folder / WEIGHTS_FILE).stat().st_size
@@ -55,7 +55,7 @@ class OnnxRuntime(CpuRuntime):
             release_pages(build.folder / WEIGHTS_FILE)
         # One slot more than the pages have: what padded tokens write goes there.
         self._unused_slot = num_pages * PAGE_TOKENS
-        self._pool = new_pool((2 * spec.num_layers, self._unused_slot + 1, spec.kv_size), np.float32)
+        self._pool = new_pool((2 * config.num_layers, self._unused_slot + 1, config.kv_size), np.float32)
         self._binding = self._session.io_binding()
         self._bound: list[object] = []
         self._bind_fixed()
@@ -72,7 +72,7 @@ class OnnxRuntime(CpuRuntime):
         leading, final = _spans(batch)
         for span in leading:
             self._run(batch, [span], logits)
-        kv_bytes = 4 * 2 * self.spec.num_layers * self.spec.kv_size
+        kv_bytes = 4 * 2 * self.config.num_layers * self.config.kv_size
         counts, contexts = np.array([span.count for span in final]), np.array([span.context for span in final])
         for group in grouped(counts, contexts, kv_bytes / self.weight_bytes):
             self._run(batch, [final[index] for index in group], logits)
@@ -82,12 +82,12 @@ class OnnxRuntime(CpuRuntime):
         """Runs some spans side by side and fills in their rows of ``logits``."""
         frame = _frame(batch, spans, self._unused_slot)
         bind = self._binding.bind_cpu_input
-        bind("x", self._embedding[frame.tokens] * np.float32(self.spec.embedding_scale))
+        bind("x", self._embedding[frame.tokens] * np.float32(self.config.embedding_scale))
         bind("positions", frame.positions)
         bind("write", frame.write[:, :, None])
         bind("read", frame.read)
         for name, sliding in self._masks.items():
-            bind(name, _mask(frame, self.spec.sliding_window if sliding else None))
+            bind(name, _mask(frame, self.config.sliding_window if sliding else None))
         # A chunk of a prompt asks for no logits, but the graph computes at least one row.
         rows = frame.rows if len(frame.rows) else np.zeros((1, 2), np.int64)
         bind("rows", rows)
@@ -100,13 +100,13 @@ class OnnxRuntime(CpuRuntime):
 
     def _bind_fixed(self) -> None:
         """The pool, whose outputs are the memory of its inputs, and the tables of the rotation."""
-        for layer in range(self.spec.num_layers):
+        for layer in range(self.config.num_layers):
             for half, name in enumerate(("keys", "values")):
                 value = ort.OrtValue.ortvalue_from_numpy(self._pool[2 * layer + half])
                 self._binding.bind_ortvalue_input(f"{name}_{layer}", value)
                 self._binding.bind_ortvalue_output(f"new_{name}_{layer}", value)
                 self._bound.append(value)
-        tables = self.spec.rope.tables(self.max_context, self.max_context)
+        tables = self.config.rope.tables(self.max_context, self.max_context)
         for name, table in zip(("cos", "sin"), tables, strict=True):
             value = ort.OrtValue.ortvalue_from_numpy(table)
             self._binding.bind_ortvalue_input(name, value)

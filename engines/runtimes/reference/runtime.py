@@ -20,30 +20,30 @@ class ReferenceRuntime:
     name = "reference"
 
     def __init__(self, checkpoint: Checkpoint, num_pages: int, max_context: int | None = None) -> None:
-        self.spec = checkpoint.spec
+        self.config = checkpoint.config
         self.num_pages = num_pages
-        self.max_context = min(max_context or self.spec.max_context, self.spec.max_context)
-        self._attention = PagedAttention(self.spec, num_pages, self.max_context)
+        self.max_context = min(max_context or self.config.max_context, self.config.max_context)
+        self._attention = PagedAttention(self.config, num_pages, self.max_context)
         self._embedding = checkpoint.embedding().whole()
-        self._layers = [DecoderLayer.load(checkpoint, layer) for layer in range(self.spec.num_layers)]
+        self._layers = [DecoderLayer.load(checkpoint, layer) for layer in range(self.config.num_layers)]
         self._final_norm = checkpoint.final_norm()
         self._head = checkpoint.lm_head().dense()
 
     @property
     def vocab_size(self) -> int:
-        return self.spec.vocab_size
+        return self.config.vocab_size
 
     def step(self, batch: StepBatch) -> NDArray[np.float32]:
         cos, sin = self._attention.cos[batch.positions], self._attention.sin[batch.positions]
-        x = self._embedding[batch.tokens] * np.float32(self.spec.embedding_scale)
+        x = self._embedding[batch.tokens] * np.float32(self.config.embedding_scale)
         for number, layer in enumerate(self._layers):
 
             def attend(q: Float, k: Float, v: Float, number: int = number) -> Float:
                 return self._attention(number, rotate(q, cos, sin), rotate(k, cos, sin), v, batch)
 
             x = layer(x, attend)
-        logits = rms_norm(x[batch.logits_for], self._final_norm, self.spec.norm_eps) @ self._head.T
-        if self.spec.logit_softcap is not None:
-            cap = np.float32(self.spec.logit_softcap)
+        logits = rms_norm(x[batch.logits_for], self._final_norm, self.config.norm_eps) @ self._head.T
+        if self.config.logit_softcap is not None:
+            cap = np.float32(self.config.logit_softcap)
             logits = np.tanh(logits / cap) * cap
         return np.asarray(logits, dtype=np.float32)

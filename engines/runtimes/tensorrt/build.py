@@ -155,7 +155,7 @@ def build_model(
     compiler = compiler or find_compiler()
     ranges = row_ranges(max_tokens)
     checkpoint = Checkpoint(folder)
-    total = checkpoint.spec.num_layers + 1
+    total = checkpoint.config.num_layers + 1
     progress = on_progress or (lambda done, total: None)
     versions = {
         compiler.name: compiler.version,

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from engines.errors import UnsupportedModel
 from engines.model import decoder_graph as pieces
 from engines.model.checkpoint import Checkpoint, Projection
-from engines.model.config import ModelSpec
+from engines.model.config import ModelConfig
 from engines.model.decoder_graph import NormAt
 from engines.model.formats.packing import transposed
 from engines.model.weights import DenseLinear, Linear, QuantizedLinear, StoredRows
@@ -44,40 +44,40 @@ class Port:
     width: int | None
 
 
-def piece_ports(spec: ModelSpec, number: int) -> tuple[dict[str, Port], dict[str, Port]]:
+def piece_ports(config: ModelConfig, number: int) -> tuple[dict[str, Port], dict[str, Port]]:
     """Inputs and outputs of a piece by name. The first dimension of each is the number of tokens."""
-    stream = Port(np.float32, spec.hidden_size)
-    inputs = {"residual": stream, "mixed": Port(np.float16, spec.q_size)}
+    stream = Port(np.float32, config.hidden_size)
+    inputs = {"residual": stream, "mixed": Port(np.float16, config.q_size)}
     outputs = {
         "next_residual": stream,
-        "q": Port(np.float16, spec.q_size),
-        "k": Port(np.float16, spec.kv_size),
-        "v": Port(np.float16, spec.kv_size),
+        "q": Port(np.float16, config.q_size),
+        "k": Port(np.float16, config.kv_size),
+        "v": Port(np.float16, config.kv_size),
     }
     if number == 0:
         inputs = {"tokens": Port(np.int64, None)}
-    if number == spec.num_layers:
-        outputs = {"logits": Port(np.float32, spec.vocab_size)}
+    if number == config.num_layers:
+        outputs = {"logits": Port(np.float32, config.vocab_size)}
     return inputs, outputs
 
 
 def write_piece(checkpoint: Checkpoint, number: int, folder: Path) -> tuple[Path, tuple[str, ...]]:
     """Writes piece ``number`` (0 to num_layers) and returns the graph's path, and what was lost on the way."""
-    spec = checkpoint.spec
-    inputs, outputs = piece_ports(spec, number)
+    config = checkpoint.config
+    inputs, outputs = piece_ports(config, number)
     with GraphWriter(folder) as graph:
         for name, port in inputs.items():
             graph.input(name, port.dtype, _shape(port))
         builder = TensorRtBuilder(graph, checkpoint)
         values: tuple[str, ...]
         if number == 0:
-            residual, qkv = pieces.first(builder, spec, builder.embed("tokens"))
+            residual, qkv = pieces.first(builder, config, builder.embed("tokens"))
             values = (residual, *qkv)
-        elif number < spec.num_layers:
-            residual, qkv = pieces.middle(builder, spec, number - 1, "residual", "mixed")
+        elif number < config.num_layers:
+            residual, qkv = pieces.middle(builder, config, number - 1, "residual", "mixed")
             values = (residual, *qkv)
         else:
-            values = (pieces.last(builder, spec, "residual", "mixed"),)
+            values = (pieces.last(builder, config, "residual", "mixed"),)
         for value, (name, port) in zip(values, outputs.items(), strict=True):
             graph.node("Identity", value, name=name)
             graph.output(name, port.dtype, _shape(port))
@@ -90,7 +90,7 @@ class TensorRtBuilder:
     def __init__(self, graph: GraphWriter, checkpoint: Checkpoint) -> None:
         self._graph = graph
         self._checkpoint = checkpoint
-        self._spec = checkpoint.spec
+        self._config = checkpoint.config
         self.notes: list[str] = []
 
     def embed(self, tokens: str) -> str:
@@ -98,9 +98,9 @@ class TensorRtBuilder:
         graph = self._graph
         table = graph.constant(self._half(self._checkpoint.embedding(), "The embedding"), "embedding")
         x = self._cast(graph.node("Gather", table, tokens, axis=0), _FLOAT)
-        if self._spec.embedding_scale == 1:
+        if self._config.embedding_scale == 1:
             return x
-        return graph.node("Mul", x, graph.constant(np.array([self._spec.embedding_scale], np.float32), "scaling"))
+        return graph.node("Mul", x, graph.constant(np.array([self._config.embedding_scale], np.float32), "scaling"))
 
     def linear(self, x: str, layer: int, *projections: Projection) -> tuple[str, ...]:
         """One product for all projections where they share how they read the input."""
@@ -121,10 +121,10 @@ class TensorRtBuilder:
 
     def norm(self, x: str, norm: NormAt) -> str:
         """Of float16 or float32; the result is float16."""
-        graph, spec = self._graph, self._spec
+        graph, config = self._graph, self._config
         x = self._cast(x, _FLOAT)
         mean = graph.node("ReduceMean", graph.node("Mul", x, x), graph.integers(-1), keepdims=1)
-        eps = graph.constant(np.array([spec.norm_eps], np.float32), "norm_eps")
+        eps = graph.constant(np.array([config.norm_eps], np.float32), "norm_eps")
         root = graph.node("Sqrt", graph.node("Add", mean, eps))
         scaled = graph.node("Mul", graph.node("Div", x, root), self._norm_weight(norm))
         return self._cast(scaled, _HALF)
@@ -135,13 +135,13 @@ class TensorRtBuilder:
 
     def head_norm(self, x: str, norm: NormAt, heads: int) -> str:
         graph = self._graph
-        by_head = graph.node("Reshape", x, graph.integers(0, heads, self._spec.head_dim))
-        return graph.node("Reshape", self.norm(by_head, norm), graph.integers(0, heads * self._spec.head_dim))
+        by_head = graph.node("Reshape", x, graph.integers(0, heads, self._config.head_dim))
+        return graph.node("Reshape", self.norm(by_head, norm), graph.integers(0, heads * self._config.head_dim))
 
     def gated(self, gate: str, up: str) -> str:
         graph = self._graph
         gate, up = self._cast(gate, _FLOAT), self._cast(up, _FLOAT)
-        if self._spec.activation == "silu":
+        if self._config.activation == "silu":
             activated = graph.node("Mul", gate, graph.node("Sigmoid", gate))
         else:
             activated = graph.node("Gelu", gate, approximate="tanh")

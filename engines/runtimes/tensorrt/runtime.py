@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engines.base import Int64, StepBatch
 from engines.model.checkpoint import Checkpoint
-from engines.model.config import ModelSpec
+from engines.model.config import ModelConfig
 from engines.runtimes.cards import require_card, supports
 from engines.runtimes.tensorrt.build import Progress, build_model, find_compiler
 from engines.runtimes.tensorrt.lowering import Port, piece_ports
@@ -69,17 +69,17 @@ class TensorRtRuntime(Generic[M]):
 
     def __init__(
         self,
-        spec: ModelSpec,
+        config: ModelConfig,
         sessions: Sequence[Session],
         backend: AttentionBackend[M],
         num_pages: int,
         max_context: int | None = None,
         on_close: Callable[[], None] | None = None,
     ) -> None:
-        assert len(sessions) == spec.num_layers + 1, f"{len(sessions)} pieces for {spec.num_layers} layers"
-        self.spec = spec
+        assert len(sessions) == config.num_layers + 1, f"{len(sessions)} pieces for {config.num_layers} layers"
+        self.config = config
         self.num_pages = num_pages
-        self.max_context = min(max_context or spec.max_context, spec.max_context)
+        self.max_context = min(max_context or config.max_context, config.max_context)
         self._sessions = sessions
         self._on_close = on_close
         self._backend = backend
@@ -90,7 +90,7 @@ class TensorRtRuntime(Generic[M]):
 
     @property
     def vocab_size(self) -> int:
-        return self.spec.vocab_size
+        return self.config.vocab_size
 
     def step(self, batch: StepBatch) -> NDArray[np.float32]:
         backend, rows = self._backend, len(batch.tokens)
@@ -98,7 +98,7 @@ class TensorRtRuntime(Generic[M]):
         memory = self._memory
         backend.begin(batch)
         backend.upload(batch.tokens.astype(np.int64), memory["tokens"])
-        for layer in range(self.spec.num_layers):
+        for layer in range(self.config.num_layers):
             self._run(layer, rows)
             backend.attend(layer, memory["q"], memory["k"], memory["v"], memory["mixed"], rows)
         return self._logits(batch.logits_for)
@@ -112,7 +112,7 @@ class TensorRtRuntime(Generic[M]):
 
     def _logits(self, wanted: Int64) -> NDArray[np.float32]:
         """The last piece, on the rows whose logits are asked for."""
-        backend, memory, layers = self._backend, self._memory, self.spec.num_layers
+        backend, memory, layers = self._backend, self._memory, self.config.num_layers
         result = np.empty((len(wanted), self.vocab_size), np.float32)
         at_once = min(_LOGIT_ROWS, self._max_rows)
         for start in range(0, len(wanted), at_once):
@@ -130,7 +130,7 @@ class TensorRtRuntime(Generic[M]):
     def _run(self, number: int, rows: int) -> None:
         """A piece that is not the last one, on all rows."""
         session = self._sessions[number]
-        inputs, outputs = piece_ports(self.spec, number)
+        inputs, outputs = piece_ports(self.config, number)
         for start in range(0, rows, self._max_rows):
             for name in (*inputs, *outputs):
                 session.bind(name, self._backend.address(self._memory[self._place(number, name)], start))
@@ -150,8 +150,8 @@ class TensorRtRuntime(Generic[M]):
         if rows <= self._capacity:
             return
         self._capacity = -(-rows // self._max_rows) * self._max_rows
-        inputs, outputs = piece_ports(self.spec, 0)
-        ports = {**inputs, **outputs, "mixed": Port(np.float16, self.spec.q_size)}
+        inputs, outputs = piece_ports(self.config, 0)
+        ports = {**inputs, **outputs, "mixed": Port(np.float16, self.config.q_size)}
         stream = ports.pop("next_residual")
         ports |= {"residual_0": stream, "residual_1": stream}
         self._memory = {name: self._empty(self._capacity, port) for name, port in ports.items()}
@@ -181,10 +181,10 @@ def open_runtime(
     from engines.runtimes.tensorrt.torch_backend import TorchBackend
 
     build = build_model(checkpoint.folder, cache, on_progress, max_tokens=max_tokens, compiler=compiler)
-    context = min(max_context or checkpoint.spec.max_context, checkpoint.spec.max_context)
-    backend = TorchBackend(checkpoint.spec, num_pages, context)
+    context = min(max_context or checkpoint.config.max_context, checkpoint.config.max_context)
+    backend = TorchBackend(checkpoint.config, num_pages, context)
     kernel_file = cache / f"{build.folder.name}.kernels"
     sessions, kernels = open_sessions(
-        import_module(compiler.library), checkpoint.spec, build.folder, kernel_file, backend
+        import_module(compiler.library), checkpoint.config, build.folder, kernel_file, backend
     )
-    return TensorRtRuntime(checkpoint.spec, sessions, backend, num_pages, context, kernels.save)
+    return TensorRtRuntime(checkpoint.config, sessions, backend, num_pages, context, kernels.save)

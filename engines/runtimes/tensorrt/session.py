@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from engines.errors import EngineError
-from engines.model.config import ModelSpec
+from engines.model.config import ModelConfig
 from engines.runtimes.tensorrt.build import engine_file, make_logger
 from engines.runtimes.tensorrt.lowering import Port, piece_ports
 
@@ -158,7 +158,7 @@ class EngineSession:
 
 
 def open_sessions(
-    trt: Any, spec: ModelSpec, build: Path, kernels: Path, memory: Memory
+    trt: Any, config: ModelConfig, build: Path, kernels: Path, memory: Memory
 ) -> tuple[list[EngineSession], KernelCache]:
     """Loads every piece of a build onto the card; ``trt`` is the library. Save the kernels when the runtime closes.
     Raises EngineError where TensorRT refuses one."""
@@ -166,11 +166,11 @@ def open_sessions(
     runtime = trt.Runtime(make_logger(trt, errors))
     scratch, cache = Scratch(memory), KernelCache(kernels)
     sessions: list[EngineSession] = []
-    for number in range(spec.num_layers + 1):
+    for number in range(config.num_layers + 1):
         engine = runtime.deserialize_cuda_engine(engine_file(build, number).read_bytes())
         if engine is None:
             raise EngineError(f"TensorRT cannot load piece {number}: {'; '.join(errors) or 'no reason'}.", _AGAIN)
-        sessions.append(EngineSession(trt, engine, piece_ports(spec, number), scratch))
+        sessions.append(EngineSession(trt, engine, piece_ports(config, number), scratch))
     for session in sessions:
         session.prepare(cache)
     return sessions, cache

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from engines.base import PAGE_TOKENS, Int64, StepBatch
-from engines.model.config import ModelSpec
+from engines.model.config import ModelConfig
 
 _DTYPES: dict[str, torch.dtype] = {
     "float16": torch.float16,
@@ -37,16 +37,16 @@ class _Group:
 class TorchBackend:
     """``device`` is "cuda" or "cpu". All work is queued on one stream."""
 
-    def __init__(self, spec: ModelSpec, num_pages: int, max_context: int, device: str = "cuda") -> None:
-        self.spec = spec
+    def __init__(self, config: ModelConfig, num_pages: int, max_context: int, device: str = "cuda") -> None:
+        self.config = config
         self._device = torch.device(device)
         new_stream: Any = torch.cuda.Stream
         self._stream = new_stream() if self._device.type == "cuda" else None
-        shape = (spec.num_layers, num_pages * PAGE_TOKENS, spec.num_kv_heads, spec.head_dim)
+        shape = (config.num_layers, num_pages * PAGE_TOKENS, config.num_kv_heads, config.head_dim)
         with self._on_stream():
             self._keys = torch.zeros(shape, dtype=torch.float16, device=self._device)
             self._values = torch.zeros_like(self._keys)
-            self._cos, self._sin = (self._to_device(table) for table in spec.rope.tables(max_context, max_context))
+            self._cos, self._sin = (self._to_device(table) for table in config.rope.tables(max_context, max_context))
         self._groups: list[_Group] = []
 
     @property
@@ -90,36 +90,41 @@ class TorchBackend:
         self, layer: int, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mixed: torch.Tensor, rows: int
     ) -> None:
         """Rotates the first ``rows`` of q and k, writes K and V to their slots and the mixed values to ``mixed``."""
-        spec = self.spec
+        config = self.config
         with self._on_stream():
-            queries = self._rotate(q[:rows].view(rows, spec.num_heads, spec.head_dim))
-            self._keys[layer, self._slots] = self._rotate(k[:rows].view(rows, spec.num_kv_heads, spec.head_dim))
-            self._values[layer, self._slots] = v[:rows].view(rows, spec.num_kv_heads, spec.head_dim)
+            queries = self._rotate(q[:rows].view(rows, config.num_heads, config.head_dim))
+            self._keys[layer, self._slots] = self._rotate(k[:rows].view(rows, config.num_kv_heads, config.head_dim))
+            self._values[layer, self._slots] = v[:rows].view(rows, config.num_kv_heads, config.head_dim)
             for group in self._groups:
                 mixed[group.rows] = self._attend(layer, queries[group.rows], group)
 
     def _attend(self, layer: int, queries: torch.Tensor, group: _Group) -> torch.Tensor:
         """[B * n, heads, head_dim] -> [B * n, heads * head_dim]."""
-        spec = self.spec
-        q = queries.view(group.count, -1, spec.num_heads, spec.head_dim).transpose(1, 2)
+        config = self.config
+        q = queries.view(group.count, -1, config.num_heads, config.head_dim).transpose(1, 2)
         k, v = (pool[layer, group.read].transpose(1, 2) for pool in (self._keys, self._values))  # [B, kv, S, d]
-        slides = spec.sliding_window is not None and spec.sliding_layers[layer]
+        slides = config.sliding_window is not None and config.sliding_layers[layer]
         mask = group.in_window if slides else group.visible
-        if spec.attention_softcap is None:
+        if config.attention_softcap is None:
             mixed = torch.nn.functional.scaled_dot_product_attention(
-                q, k, v, attn_mask=mask, scale=spec.attention_scale, enable_gqa=spec.num_heads != spec.num_kv_heads
+                q,
+                k,
+                v,
+                attn_mask=mask,
+                scale=config.attention_scale,
+                enable_gqa=config.num_heads != config.num_kv_heads,
             )
         else:
-            mixed = self._capped(q, k, v, mask, spec.attention_softcap)
+            mixed = self._capped(q, k, v, mask, config.attention_softcap)
         return mixed.transpose(1, 2).reshape(len(queries), -1)
 
     def _capped(
         self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, mask: torch.Tensor, cap: float
     ) -> torch.Tensor:
         """Gemma 2 squeezes the scores into -cap..cap, which torch's fused kernels don't know."""
-        repeat = self.spec.num_heads // self.spec.num_kv_heads
+        repeat = self.config.num_heads // self.config.num_kv_heads
         k, v = (x.float().repeat_interleave(repeat, dim=1) for x in (k, v))
-        scores = q.float() @ k.transpose(-1, -2) * self.spec.attention_scale
+        scores = q.float() @ k.transpose(-1, -2) * self.config.attention_scale
         scores = (torch.tanh(scores / cap) * cap).masked_fill(~mask, -torch.inf)
         return (scores.softmax(-1) @ v).half()
 
@@ -139,7 +144,7 @@ class TorchBackend:
         position = batch.positions[rows][:, None, :, None]
         context = np.arange(read.shape[1])
         visible = context <= position
-        in_window = visible & (context > position - (self.spec.sliding_window or 1 << 62))
+        in_window = visible & (context > position - (self.config.sliding_window or 1 << 62))
         return _Group(
             self._to_device(rows.reshape(-1)),
             len(members),

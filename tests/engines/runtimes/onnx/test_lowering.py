@@ -9,7 +9,7 @@ import onnxruntime as ort
 import pytest
 
 from engines.model.checkpoint import Checkpoint
-from engines.model.config import ModelSpec
+from engines.model.config import ModelConfig
 from engines.model.formats.quantization import Quantization
 from engines.model.weights import DenseLinear, Float, Linear, QuantizedLinear
 from engines.runtimes.onnx.lowering import OnnxBuilder
@@ -22,12 +22,12 @@ class OneLinear(Checkpoint):
     """A checkpoint that hands out the given layers instead of reading files."""
 
     def __init__(self, parts: dict[str, Linear], *, quantized: bool = True) -> None:
-        config = {
+        settings = {
             "architectures": ["LlamaForCausalLM"], "hidden_size": HIDDEN, "intermediate_size": 2 * HIDDEN,
             "num_hidden_layers": 1, "num_attention_heads": 4, "vocab_size": OUT, "rms_norm_eps": 1e-5,
             "max_position_embeddings": 64,
         }  # fmt: skip
-        self.spec = ModelSpec.from_config(config)
+        self.config = ModelConfig.from_dict(settings)
         self.quantization = Quantization("awq" if quantized else "dense", 32)
         self._parts = parts
 

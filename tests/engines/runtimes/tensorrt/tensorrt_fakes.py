@@ -91,7 +91,7 @@ class OnnxSession:
         path, self.notes = write_piece(checkpoint, number, folder)
         self.max_rows = max_rows
         self.calls: list[int] = []
-        self._inputs, self._outputs = piece_ports(checkpoint.spec, number)
+        self._inputs, self._outputs = piece_ports(checkpoint.config, number)
         self._session = onnx_session(path)
         self._memory = memory or HostMemory()
         self._addresses: dict[str, int] = {}
@@ -122,15 +122,15 @@ def fake_tensorrt(
     """The TensorRT runtime's host code over ONNX sessions on the CPU; torch's memory and attention on ``device``."""
     from engines.runtimes.tensorrt.torch_backend import TorchBackend
 
-    spec = checkpoint.spec
+    config = checkpoint.config
     memory = CardMemory() if device == "cuda" else HostMemory()
     sessions = [
         OnnxSession(checkpoint, number, folder / f"piece-{number}", max_rows, memory)
-        for number in range(spec.num_layers + 1)
+        for number in range(config.num_layers + 1)
     ]
-    context = min(max_context or spec.max_context, spec.max_context)
-    backend = TorchBackend(spec, num_pages, context, device=device)
-    return TensorRtRuntime(spec, sessions, backend, num_pages, context), sessions
+    context = min(max_context or config.max_context, config.max_context)
+    backend = TorchBackend(config, num_pages, context, device=device)
+    return TensorRtRuntime(config, sessions, backend, num_pages, context), sessions
 
 
 @dataclass(frozen=True)

@@ -168,13 +168,13 @@ def test_tensorrt_builds_int4_engines(tmp_path: Path) -> None:
     pytest.importorskip("tensorrt_rtx", reason="building engines needs TensorRT for RTX: pip install tensorrt-rtx")
     shape = Shape(512, 1024, LAYERS, 8, 4, vocabulary=256)
     write_checkpoint(tmp_path / "model", shape)
-    spec = Checkpoint(tmp_path / "model").spec
+    config = Checkpoint(tmp_path / "model").config
     built = build_model(tmp_path / "model", tmp_path / "cache", max_tokens=128)
 
     names = {"float16": "HALF", "float32": "FLOAT", "int64": "INT64"}
     ports = json.loads((built.folder / PORTS_FILE).read_text())
     for number in range(PIECES):
-        inputs, outputs = piece_ports(spec, number)
+        inputs, outputs = piece_ports(config, number)
         expected = {
             name: [
                 names["int64" if port.width is None else port.dtype.__name__],
@@ -189,7 +189,7 @@ def test_tensorrt_builds_int4_engines(tmp_path: Path) -> None:
     payload = {name: int(size) for size, name in _INT4.findall(plan)}
     assert sum(payload.values()) == weights // 2
     assert b"accelerators={sm80 sm86 sm89 sm120 }" in plan
-    for name in (*piece_ports(spec, 1)[0], *piece_ports(spec, 1)[1]):
+    for name in (*piece_ports(config, 1)[0], *piece_ports(config, 1)[1]):
         assert name.encode() in plan
 
 

@@ -166,7 +166,7 @@ def engines(checkpoint: Checkpoint, tmp_path: Path) -> dict[bytes, FakeEngine | 
     for number in range(LAYERS + 1):
         plan = str(number).encode()
         engine_file(tmp_path, number).write_bytes(plan)
-        made[plan] = FakeEngine(*piece_ports(checkpoint.spec, number), size=100 * (number + 1))
+        made[plan] = FakeEngine(*piece_ports(checkpoint.config, number), size=100 * (number + 1))
     return made
 
 
@@ -174,7 +174,7 @@ def test_pieces_share_scratch_memory_and_kernels(
     checkpoint: Checkpoint, engines: dict[bytes, FakeEngine | None], tmp_path: Path
 ) -> None:
     memory, file = FakeMemory(), tmp_path / "cache.kernels"
-    sessions, kernels = open_sessions(fake_library(engines), checkpoint.spec, tmp_path, file, memory)
+    sessions, kernels = open_sessions(fake_library(engines), checkpoint.config, tmp_path, file, memory)
     contexts = [engine.contexts[0] for engine in engines.values() if engine]
     assert [session.max_rows for session in sessions] == [128] * (LAYERS + 1)
     assert {context.scratch for context in contexts} == {(1000 + len(memory.sizes), 100 * (LAYERS + 1))}
@@ -188,7 +188,7 @@ def test_pieces_share_scratch_memory_and_kernels(
 def test_what_stays_the_same_is_set_once(
     checkpoint: Checkpoint, engines: dict[bytes, FakeEngine | None], tmp_path: Path
 ) -> None:
-    sessions, _ = open_sessions(fake_library(engines), checkpoint.spec, tmp_path, tmp_path / "k", FakeMemory())
+    sessions, _ = open_sessions(fake_library(engines), checkpoint.config, tmp_path, tmp_path / "k", FakeMemory())
     session, engine = sessions[1], engines[b"1"]
     assert engine is not None
     context = engine.contexts[0]
@@ -212,7 +212,7 @@ def test_what_stays_the_same_is_set_once(
 def test_unset_addresses_are_an_error(
     checkpoint: Checkpoint, engines: dict[bytes, FakeEngine | None], tmp_path: Path
 ) -> None:
-    sessions, _ = open_sessions(fake_library(engines), checkpoint.spec, tmp_path, tmp_path / "k", FakeMemory())
+    sessions, _ = open_sessions(fake_library(engines), checkpoint.config, tmp_path, tmp_path / "k", FakeMemory())
     with pytest.raises(EngineError, match="failed to run"):
         sessions[0].enqueue(1, 0)
     with pytest.raises(EngineError, match="does not take the memory of q_typo"):
@@ -220,7 +220,7 @@ def test_unset_addresses_are_an_error(
 
 
 def test_an_engine_of_another_model_is_refused(checkpoint: Checkpoint) -> None:
-    inputs, outputs = piece_ports(checkpoint.spec, 1)
+    inputs, outputs = piece_ports(checkpoint.config, 1)
     for wrong in (
         FakeEngine(inputs, {**outputs, "q": Port(outputs["q"].dtype, 65)}),
         FakeEngine(inputs, {**outputs, "q": Port(outputs["next_residual"].dtype, 64)}),
@@ -235,7 +235,7 @@ def test_an_engine_the_card_refuses_names_the_reason(
 ) -> None:
     engines[b"1"] = None
     with pytest.raises(EngineError, match=r"piece 1.*9\.0"):
-        open_sessions(fake_library(engines), checkpoint.spec, tmp_path, tmp_path / "k", FakeMemory())
+        open_sessions(fake_library(engines), checkpoint.config, tmp_path, tmp_path / "k", FakeMemory())
 
 
 @pytest.mark.parametrize(("stored", "loaded"), [(b"kernels", True), (b"other card", False), (None, False)])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engines.model.attention import PagedAttention
-from engines.model.config import ModelSpec, RopeSpec
+from engines.model.config import ModelConfig, RopeConfig
 from engines.model.rope import rotate
 
 torch = pytest.importorskip("torch", reason="needs torch: pip install -e .[oracle]")
@@ -26,7 +26,7 @@ def device(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-SPEC = ModelSpec(
+CONFIG = ModelConfig(
     family="llama",
     vocab_size=64,
     hidden_size=64,
@@ -36,7 +36,7 @@ SPEC = ModelSpec(
     num_kv_heads=2,
     head_dim=32,
     norm_eps=1e-5,
-    rope=RopeSpec(32, tuple((10000.0 ** (-np.arange(16) / 16)).tolist())),
+    rope=RopeConfig(32, tuple((10000.0 ** (-np.arange(16) / 16)).tolist())),
     max_context=160,
     activation="silu",
     tie_embeddings=False,
@@ -55,20 +55,20 @@ SPEC = ModelSpec(
     bos_id=1,
     eos_ids=(2,),
 )
-SPECS: dict[str, ModelSpec] = {
-    "grouped heads": SPEC,
-    "one head each": replace(SPEC, num_kv_heads=8),
-    "sliding window": replace(SPEC, sliding_window=11, sliding_layers=(True, False)),
-    "capped scores": replace(SPEC, attention_softcap=2.0, sliding_window=11, sliding_layers=(False, True)),
-    "partly rotated": replace(SPEC, rope=RopeSpec(24, SPEC.rope.inverse_frequencies[:12], magnitude=1.2)),
+CONFIGS: dict[str, ModelConfig] = {
+    "grouped heads": CONFIG,
+    "one head each": replace(CONFIG, num_kv_heads=8),
+    "sliding window": replace(CONFIG, sliding_window=11, sliding_layers=(True, False)),
+    "capped scores": replace(CONFIG, attention_softcap=2.0, sliding_window=11, sliding_layers=(False, True)),
+    "partly rotated": replace(CONFIG, rope=RopeConfig(24, CONFIG.rope.inverse_frequencies[:12], magnitude=1.2)),
 }
 
 
-@pytest.mark.parametrize("kind", SPECS)
+@pytest.mark.parametrize("kind", CONFIGS)
 def test_steps_of_prefill_and_decode_agree(kind: str, device: str) -> None:
-    spec = SPECS[kind]
-    plain = PagedAttention(spec, PAGES, spec.max_context)
-    backend = TorchBackend(spec, PAGES, spec.max_context, device)
+    config = CONFIGS[kind]
+    plain = PagedAttention(config, PAGES, config.max_context)
+    backend = TorchBackend(config, PAGES, config.max_context, device)
     rng = np.random.default_rng(6)
     pages = [[7, 2, 11], [0, 5], [9]]
     lengths = [0, 0, 0]
@@ -77,20 +77,22 @@ def test_steps_of_prefill_and_decode_agree(kind: str, device: str) -> None:
         lengths = [length + count for length, count in zip(lengths, counts, strict=True)]
         batch = batch_of(*rows)
         backend.begin(batch)
-        for layer in range(spec.num_layers):
-            shapes = [(len(batch.tokens), heads) for heads in (spec.num_heads, spec.num_kv_heads, spec.num_kv_heads)]
-            q, k, v = (rng.standard_normal((*shape, spec.head_dim)).astype(np.float16) for shape in shapes)
+        for layer in range(config.num_layers):
+            shapes = [
+                (len(batch.tokens), heads) for heads in (config.num_heads, config.num_kv_heads, config.num_kv_heads)
+            ]
+            q, k, v = (rng.standard_normal((*shape, config.head_dim)).astype(np.float16) for shape in shapes)
             cos, sin = plain.cos[batch.positions], plain.sin[batch.positions]
             rotated = [rotate(x.astype(np.float32), cos, sin) for x in (q, k)]
             expected = plain(layer, rotated[0], rotated[1], v.astype(np.float32), batch)
             buffers = [upload(backend, x) for x in (q, k, v)]
-            mixed = backend.empty(len(q) + 3, spec.q_size, np.float16)
+            mixed = backend.empty(len(q) + 3, config.q_size, np.float16)
             backend.attend(layer, *buffers, mixed, len(q))
             assert np.abs(backend.download(mixed, len(q)) - expected).max() < HALF
 
 
 def test_gathered_rows_and_addresses(device: str) -> None:
-    backend = TorchBackend(SPEC, PAGES, SPEC.max_context, device)
+    backend = TorchBackend(CONFIG, PAGES, CONFIG.max_context, device)
     values = np.arange(12, dtype=np.float16).reshape(6, 2)
     source, target = upload(backend, values), backend.empty(4, 2, np.float16)
     backend.gather(source, np.array([5, 0, 3]), target)
