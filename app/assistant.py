@@ -21,6 +21,7 @@ from app.following import Following
 from app.settings.model import Settings
 from app.timing import Stopwatch
 from rag.errors import SourceError
+from rag.text.markers import AnswerPart, joined
 from rag.types import Answer, Document, Filter, Hit, Turn
 
 if TYPE_CHECKING:
@@ -224,21 +225,21 @@ class Assistant:
             passages = retriever.passages(complete, filter, self.settings.retrieval.token_budget)
         yield Retrieved(complete, tuple(passages))
         answer: Answer | None = None
-        written = ""
+        written: list[AnswerPart] = []
         with watch.step("answer"):
             for event in answerer.answer(complete, passages, history):
                 if isinstance(event, Answer):
                     answer = event
                     break
-                written += event.text
-                if event.text or event.citations:  # an empty one only lets us look at ``stop`` while a model reads
+                written += event.parts
+                if event.parts or event.citations:  # an empty one only lets us look at ``stop`` while a model reads
                     yield event
                 if stop.is_set():
                     break
         stopped = answer is None
         if answer is None:
             assert stop.is_set(), "an answerer ends with an Answer"
-            answer = Answer(written, found=False, citations=(), answerer=answerer.name)
+            answer = Answer(joined(written), found=False, citations=(), answerer=answerer.name)
         if remember:
             searched = complete if complete.strip() != question.strip() else None
             title = self._parts.titler.title(question, answer.text) if conversation_id is None else None

@@ -18,9 +18,10 @@ from typing import Any
 from app.errors import ConversationError
 from app.events import ConversationInfo, Exchange
 from rag.query.titles import shortened
+from rag.text.markers import AnswerPart, parts_of
 from rag.types import Answer, Citation, Span
 
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3  # 3: answers are kept in parts
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS conversations (
     id TEXT PRIMARY KEY, title TEXT NOT NULL, updated_at REAL NOT NULL);
@@ -173,6 +174,12 @@ def _answer_to_json(answer: Answer) -> str:
 
 def _answer_from_json(text: str) -> Answer:
     data: dict[str, Any] = json.loads(text)
+    if "parts" in data:
+        data["parts"] = tuple(
+            AnswerPart(part["text"], tuple(part["numbers"]), part["supported"]) for part in data["parts"]
+        )
+    else:  # answers of earlier versions are plain text
+        data["parts"] = parts_of(data.pop("text"))
     data["citations"] = tuple(Citation(**citation) for citation in data["citations"])
     if data.get("span") is not None:  # answers of earlier versions have none
         data["span"] = Span(**data["span"])

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from rag.text.markers import AnswerPart, written
+
 BlockKind = Literal["heading", "paragraph", "list", "table", "code", "note", "caption", "margin"]
 DocumentStatus = Literal["ok", "failed", "skipped"]
 
@@ -173,8 +175,13 @@ class Turn:
 class TextDelta:
     """A piece of the answer as it is written, and the citations that became known with it."""
 
-    text: str
+    parts: tuple[AnswerPart, ...] = ()
     citations: tuple[Citation, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The piece as plain text with its marks."""
+        return written(self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,12 +192,17 @@ class Answer:
     not. ``confidence`` is the probability that the documents hold the answer; None where nothing measured it.
     """
 
-    text: str
+    parts: tuple[AnswerPart, ...]
     found: bool
     citations: tuple[Citation, ...]
     answerer: str
     span: Span | None = None
     confidence: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The answer as plain text with its marks: ``[n]`` for a citation, ``[?]`` for an unsupported sentence."""
+        return written(self.parts)
 
 
 AnswerEvent = TextDelta | Answer

@@ -12,6 +12,7 @@ from typing import Any
 
 from app.events import Answered, Retrieved
 from docent import DocentError
+from rag.text.markers import AnswerPart, joined
 from rag.types import Answer, Citation, Filter, Passage, TextDelta
 
 _log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ class Progress:
     conversation_id: str | None
     searched: str | None = None
     passages: tuple[Passage, ...] | None = None
-    text: str = ""
+    parts: tuple[AnswerPart, ...] = ()
     citations: tuple[Citation, ...] = ()
     answer: Answer | None = None
     stopped: bool = False
@@ -40,12 +41,12 @@ class Progress:
             completed = event.question if event.question.strip() != self.question.strip() else None
             return replace(self, searched=completed, passages=event.passages)
         if isinstance(event, TextDelta):
-            return replace(self, text=self.text + event.text, citations=self.citations + event.citations)
+            return replace(self, parts=joined(self.parts + event.parts), citations=self.citations + event.citations)
         if isinstance(event, Answered):
             return replace(
                 self,
                 answer=event.answer,
-                text=event.answer.text,
+                parts=event.answer.parts,
                 conversation_id=event.conversation_id or self.conversation_id,
                 stopped=event.stopped,
                 done=True,

@@ -77,7 +77,7 @@ def live(progress: Progress | None) -> str:
     """The answer that is being written, or the one that ended without being kept (an error, a stop)."""
     if progress is None:
         return ""
-    body = answer_text(progress.text, progress.citations, turn=-1) if progress.text else ""
+    body = answer_text(progress.parts, progress.citations, turn=-1) if progress.parts else ""
     state = ""
     if not progress.done:
         waiting = "Searching your documents…" if progress.passages is None else f"Reading {_passages(progress)}…"

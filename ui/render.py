@@ -7,9 +7,12 @@ by document id, and the only outside link is to YouTube, built from a checked ho
 
 import html
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from rag.text.markers import AnswerPart, marker
 from rag.types import Answer, Citation, Span
 
 ICONS = {
@@ -37,9 +40,8 @@ _VIDEO_ID = re.compile(r"[\w-]{6,20}", re.ASCII)
 _UNPRINTABLE = re.compile("[\ud800-\udfff\u0000-\u0008\u000b\u000e-\u001f\u007f]")
 # Characters that reorder or hide their neighbours could make a file name read as another one.
 _DISGUISES = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
-_MARKER = re.compile(r"\[(\d{1,3})\]")
 _DOUBT = "No passage that was found says this."
-_UNSUPPORTED = "[?]"  # what rag.answer.cited_stream puts behind a sentence that no passage supports
+_DOUBT_MARK = f'<span class="doubt" role="note" tabindex="0" title="{_DOUBT}" aria-label="{_DOUBT}">?</span>'
 _CARD_QUOTE = 160  # characters given
 _CARD_LINE = 80  # ... of which two lines of a card surely show
 _BOLD = re.compile(r"\*\*(?=\S)(.+?)(?<=\S)\*\*")
@@ -117,15 +119,14 @@ def youtube_link(source: str, start_s: float | None) -> str | None:
     return f"https://www.youtube.com/watch?{urlencode(query)}"
 
 
-def markers(text: str, citations: Sequence[Citation]) -> list[int | None]:
-    """For each ``[n]`` in the text, in order, the index of the citation it means.
+def markers(parts: Sequence[AnswerPart], citations: Sequence[Citation]) -> list[int | None]:
+    """For each number in the parts, in order, the index of the citation it means.
 
-    The k-th ``[n]`` means the k-th citation numbered n, the last one if there are fewer, None if there is none.
+    The k-th n means the k-th citation numbered n, the last one if there are fewer, None if there is none.
     """
     seen: dict[int, int] = {}
     result: list[int | None] = []
-    for match in _MARKER.finditer(text):
-        number = int(match[1])
+    for number in (number for part in parts for number in part.numbers):
         candidates = [index for index, citation in enumerate(citations) if citation.number == number]
         nth = seen.get(number, 0)
         seen[number] = nth + 1
@@ -133,38 +134,69 @@ def markers(text: str, citations: Sequence[Citation]) -> list[int | None]:
     return result
 
 
-def answer_text(text: str, citations: Sequence[Citation] = (), turn: int = 0) -> str:
-    """The words of an answer: paragraphs, lists, bold and code; each ``[n]`` with a citation becomes a chip."""
-    targets = iter(markers(text, citations))
+def answer_text(parts: Sequence[AnswerPart], citations: Sequence[Citation] = (), turn: int = 0) -> str:
+    """The words of an answer: paragraphs, lists, bold and code; each number with a citation becomes a chip."""
     blocks = []
-    for block in re.split(r"\n\s*\n", text.strip()):
-        lines = block.split("\n")
-        if all(_BULLET.match(line) for line in lines):
-            items = "".join(f"<li>{_inline(_BULLET.sub('', line), citations, targets, turn)}</li>" for line in lines)
-            tag = "ol" if lines[0].lstrip()[0].isdigit() else "ul"
+    for lines in _paragraphs(_lines(parts, citations, turn)):
+        if all(_BULLET.match(line.text) for line in lines):
+            items = "".join(f"<li>{_inline(line.without_bullet())}</li>" for line in lines)
+            tag = "ol" if lines[0].text.lstrip()[0].isdigit() else "ul"
             blocks.append(f"<{tag}>{items}</{tag}>")
         else:
-            blocks.append("<p>" + "<br>".join(_inline(line, citations, targets, turn) for line in lines) + "</p>")
+            blocks.append("<p>" + "<br>".join(_inline(line) for line in lines) + "</p>")
     return "".join(blocks)
 
 
-def _inline(line: str, citations: Sequence[Citation], targets: Iterable[int | None], turn: int) -> str:
-    """One line; the tags are put around text that is escaped already. Takes one target for each marker in the line."""
-    targets = iter(targets)
-    pieces: list[str] = []
-    end = 0
-    for match in _MARKER.finditer(line):
-        pieces.append(_styled(line[end : match.start()]))
-        index = next(targets)
-        pieces.append(escape(match[0]) if index is None else _chip(citations[index], index, turn))
-        end = match.end()
-    return "".join(pieces) + _styled(line[end:])
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of an answer: pairs of a text and the HTML of the marks behind it."""
+
+    pieces: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def text(self) -> str:
+        """What stands in front of the first mark."""
+        return self.pieces[0][0] if self.pieces else ""
+
+    @property
+    def is_blank(self) -> bool:
+        return all(not text.strip() and not marks for text, marks in self.pieces)
+
+    def without_bullet(self) -> "_Line":
+        return _Line(((_BULLET.sub("", self.text), self.pieces[0][1]), *self.pieces[1:]))
+
+
+def _lines(parts: Sequence[AnswerPart], citations: Sequence[Citation], turn: int) -> list[_Line]:
+    targets = iter(markers(parts, citations))
+    lines = [_Line()]
+    for part in parts:
+        marks = ""
+        for number in part.numbers:
+            index = next(targets)
+            marks += marker(number) if index is None else _chip(citations[index], index, turn)
+        first, *others = part.text.split("\n")
+        lines[-1] = _Line((*lines[-1].pieces, (first, "")))
+        lines += [_Line(((text, ""),)) for text in others]
+        marks += "" if part.supported else " " + _DOUBT_MARK
+        *before, (text, _) = lines[-1].pieces
+        lines[-1] = _Line((*before, (text, marks)))
+    return lines
+
+
+def _paragraphs(lines: Iterable[_Line]) -> Iterator[list[_Line]]:
+    """Runs of lines between blank ones."""
+    for is_blank, run in groupby(lines, key=lambda line: line.is_blank):
+        if not is_blank:
+            yield list(run)
+
+
+def _inline(line: _Line) -> str:
+    """One line; the tags are put around text that is escaped already."""
+    return "".join(_styled(text) + marks for text, marks in line.pieces)
 
 
 def _styled(text: str) -> str:
-    doubt = f'<span class="doubt" role="note" tabindex="0" title="{_DOUBT}" aria-label="{_DOUBT}">?</span>'
-    styled = _CODE.sub(r"<code>\1</code>", _BOLD.sub(r"<strong>\1</strong>", escape(text)))
-    return styled.replace(_UNSUPPORTED, doubt)
+    return _CODE.sub(r"<code>\1</code>", _BOLD.sub(r"<strong>\1</strong>", escape(text)))
 
 
 def _chip(citation: Citation, index: int, turn: int) -> str:
@@ -213,7 +245,7 @@ def lies_in(span: Span, citation: Citation) -> bool:
 def exchange(question: str, answer: Answer, turn: int, *, searched: str | None = None, stopped: bool = False) -> str:
     """A finished question with its answer. ``searched`` is the completed question, if it differs."""
     tools = action("copy", icon("copy"), label="Copy answer", css="icon-button copy")
-    body = answer_text(answer.text, answer.citations, turn)
+    body = answer_text(answer.parts, answer.citations, turn)
     if not answer.text.strip():
         body = '<p class="note">Stopped before an answer was written.</p>'
     note = '<p class="note">Stopped here.</p>' if stopped and answer.text.strip() else ""

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from app.events import Answered, ConversationInfo, Exchange, Status
+from rag.text.markers import AnswerPart
 from rag.types import Answer, Citation, Document, Hit, Passage
 
 if TYPE_CHECKING:
@@ -37,9 +38,15 @@ def span_json(answer: Answer) -> dict[str, Any]:
     }
 
 
+def parts_json(parts: Sequence[AnswerPart]) -> list[dict[str, Any]]:
+    """An answer without the marks in its text: numbers of citations and missing support are fields of their own."""
+    return [{"text": part.text, "citations": list(part.numbers), "supported": part.supported} for part in parts]
+
+
 def answer_json(done: Answered) -> dict[str, Any]:
     return {
         "answer": done.answer.text,
+        "parts": parts_json(done.answer.parts),
         "found": done.answer.found,
         **span_json(done.answer),
         "citations": [citation_json(citation) for citation in done.answer.citations],
@@ -54,6 +61,7 @@ def exchange_json(exchange: Exchange) -> dict[str, Any]:
     return {
         "question": exchange.question,
         "answer": exchange.answer.text,
+        "parts": parts_json(exchange.answer.parts),
         "found": exchange.answer.found,
         **span_json(exchange.answer),
         "citations": [citation_json(citation) for citation in exchange.answer.citations],

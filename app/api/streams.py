@@ -9,7 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from app.api.shapes import answer_json, citation_json, passage_json, report_json, sync_event_json
+from app.api.shapes import answer_json, citation_json, parts_json, passage_json, report_json, sync_event_json
 from app.assistant import Assistant
 from app.events import Answered, AskEvent, Retrieved
 from docent import DocentError
@@ -77,4 +77,4 @@ def _ask_event_json(question: str, event: AskEvent) -> dict[str, Any]:
     if isinstance(event, Answered):
         return {"event": "answered", "question": question, **answer_json(event)}
     cited = {"citations": [citation_json(citation) for citation in event.citations]} if event.citations else {}
-    return {"event": "text", "text": event.text, **cited}
+    return {"event": "text", "text": event.text, "parts": parts_json(event.parts), **cited}

@@ -1,23 +1,20 @@
-"""Text with ``[n]`` as a model writes it in, the same text with checked citations out, a word behind the stream.
+"""Checks the citations of a streamed answer sentence by sentence and gives them the numbers that a person sees.
 
-A sentence is judged when the first word after it is complete. Shown text is never taken back. ``citations`` holds one
-entry for each ``[n]`` in the text, in order. Knows nothing of models and prompts.
+A sentence is judged when the first word after it is complete, so the text is shown about a word late. Shown text is
+never taken back. ``citations`` holds one entry for each number in the parts, in order.
 """
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from rag.answer.citations import SUPPORTED, Locate, Numbering, citation_for, support
 from rag.protocols import Embedder
-from rag.text.markers import Marker, MarkerParser, strip_markers
+from rag.text.markers import AnswerPart, Marker, MarkerParser, joined, marker, skip_markers, strip_markers
 from rag.text.sentences import cached_sentences, split_sentences
 from rag.text.words import content_stems, match, prefixes_of, stems, weight
 from rag.types import Citation, Passage
 
-UNSUPPORTED = "[?]"
-
-_MARKER = re.compile(r"\[(\d{1,3})\]")
-_MARKERS_NEXT = re.compile(r"(?:\s*\[\d{1,3}\])+[ \t]*")
 _LAST_WORD = re.compile(r"\S*$")
 _LONG_WORD = 24  # characters without white space; more is a script that does not use it
 _FEW_WORDS = 2  # a sentence with fewer words of meaning says too little to be checked
@@ -31,6 +28,18 @@ REFUSAL = re.compile(
     r"|\bkonnte .{0,40}nicht finden",
     re.IGNORECASE,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A marker that stands at ``start:end`` of the pending text."""
+
+    start: int
+    end: int
+    number: int
+
+    def moved(self, by: int) -> "_Placed":
+        return _Placed(self.start + by, self.end + by, self.number)
 
 
 class CitedStream:
@@ -49,8 +58,9 @@ class CitedStream:
         self._locate = locate
         self._parser = MarkerParser()
         self._numbering = Numbering()
-        self._mentioned: dict[int, Passage] = {}  # by their [n]
+        self._mentioned: dict[int, Passage] = {}  # by the citation's number
         self._pending = ""  # from the beginning of the sentence under way
+        self._markers: list[_Placed] = []  # of the pending text, in order
         self._shown = 0  # characters of it that were returned already
         self._statements = 0
         self._refusals = 0
@@ -61,71 +71,84 @@ class CitedStream:
         """Whether the text says that the passages do not hold the answer, and says nothing else."""
         return self._refusals > 0 and self._statements == 0
 
-    def feed(self, text: str) -> str:
+    def feed(self, text: str) -> tuple[AnswerPart, ...]:
         """Takes the next piece; returns what can be shown now."""
         self._take(self._parser.feed(text))
         out = self._finished_sentences()
-        safe = max(self._shown, _safe_end(self._pending))
-        out += self._pending[self._shown : safe]
+        safe = max(self._shown, self._safe_end())
+        out += self._parts(self._shown, safe)
         self._shown = safe
-        return out
+        return joined(out)
 
-    def close(self) -> str:
+    def close(self) -> tuple[AnswerPart, ...]:
         """The rest of the text. A sentence that was cut off in the middle is judged as it stands."""
         self._take(self._parser.close())
         out = self._finished_sentences(final=True)
         rest = self._pending.rstrip()
         if rest:
-            out += rest[self._shown :] + self._judge(rest)
-        self._pending, self._shown = "", 0
-        return out
+            out += [*self._parts(self._shown, len(rest)), *self._judge(rest)]
+        self._pending, self._markers, self._shown = "", [], 0
+        return joined(out)
 
-    def _take(self, parts: Iterable[str | Marker]) -> None:
-        for part in parts:
-            if isinstance(part, str):
-                self._pending += part
-            elif part.number in self._labels:
-                self._pending += self._mention(self._labels[part.number])
+    def _take(self, pieces: Iterable[str | Marker]) -> None:
+        for piece in pieces:
+            if isinstance(piece, str):
+                self._pending += piece
+            elif piece.number in self._labels:
+                number = self._mention(self._labels[piece.number])
+                start = len(self._pending)
+                self._pending += marker(number)
+                self._markers.append(_Placed(start, len(self._pending), number))
             else:
                 self._pending = self._pending[: self._shown] + self._pending[self._shown :].rstrip(" ")
 
-    def _mention(self, passage: Passage) -> str:
+    def _mention(self, passage: Passage) -> int:
         number = self._numbering.of(passage)
         self._mentioned[number] = passage
-        return f"[{number}]"
+        return number
 
-    def _finished_sentences(self, *, final: bool = False) -> str:
-        out = ""
+    def _parts(self, start: int, end: int) -> list[AnswerPart]:
+        """The pending text between two positions, neither of which lies within a marker."""
+        found: list[AnswerPart] = []
+        for placed in self._markers:
+            if start <= placed.start < end:
+                found.append(AnswerPart(self._pending[start : placed.start], (placed.number,)))
+                start = placed.end
+        return [*found, AnswerPart(self._pending[start:end])] if start < end else found
+
+    def _finished_sentences(self, *, final: bool = False) -> list[AnswerPart]:
+        out: list[AnswerPart] = []
         while (end := _sentence_end(self._pending, final)) is not None:
-            sentence, self._pending = self._pending[:end], self._pending[end:]
-            bare = sentence.rstrip()
+            bare = self._pending[:end].rstrip()
             # Rarely the word that tells where a sentence ended was shown before; then the mark follows late.
-            out += bare[self._shown :] + self._judge(bare) + sentence[max(len(bare), self._shown) :]
-            self._shown = max(0, self._shown - end)
+            out += [*self._parts(self._shown, len(bare)), *self._judge(bare)]
+            out += self._parts(max(len(bare), self._shown), end)
+            self._pending, self._shown = self._pending[end:], max(0, self._shown - end)
+            self._markers = [placed.moved(-end) for placed in self._markers if placed.start >= end]
         return out
 
-    def _judge(self, sentence: str) -> str:
+    def _judge(self, sentence: str) -> list[AnswerPart]:
         """Notes a sentence's citations; returns what is to be added behind it."""
         claim = strip_markers(sentence)
-        cited = [self._mentioned[int(number)] for number in _MARKER.findall(sentence)]
+        cited = [self._mentioned[placed.number] for placed in self._markers if placed.end <= len(sentence)]
         for passage in cited:
             self._cite(claim, passage)
         if REFUSAL.search(claim) and not any(support(claim, passage) >= SUPPORTED for passage in cited):
             self._refusals += 1
-            return ""
+            return []
         if claim.endswith(":") or len(content_stems(claim)) < _FEW_WORDS:
-            return ""
+            return []
         if self._best_support(claim, cited) >= SUPPORTED:
             self._statements += 1
-            return ""
+            return []
         others = [passage for passage in self._passages if passage not in cited]
         best = max(others, key=lambda passage: support(claim, passage), default=None)
         if best is not None and self._best_support(claim, [best]) >= SUPPORTED:
             self._statements += 1
-            mention = self._mention(best)
+            number = self._mention(best)
             self._cite(claim, best)
-            return f" {mention}"
-        return f" {UNSUPPORTED}"
+            return [AnswerPart(" ", (number,))]
+        return [AnswerPart("", supported=False)]
 
     def _best_support(self, claim: str, passages: Iterable[Passage]) -> float:
         """By words first; the embedder is asked only where they do not decide."""
@@ -140,6 +163,15 @@ class CitedStream:
         start, end = best_quote(claim, passage.text)
         number = self._numbering.of(passage)
         self.citations.append(citation_for(passage, start, end, self._locate, number=number))
+
+    def _safe_end(self) -> int:
+        """How much of the unfinished sentence can be shown: what stands before its last, perhaps unfinished, word."""
+        found = _LAST_WORD.search(self._pending)
+        assert found is not None
+        if len(found[0]) <= _LONG_WORD:
+            return len(self._pending[: found.start()].rstrip())
+        safe = len(self._pending) - 2
+        return next((placed.start for placed in self._markers if placed.start < safe < placed.end), safe)
 
 
 def best_quote(claim: str, text: str) -> tuple[int, int]:
@@ -163,19 +195,9 @@ def _sentence_end(text: str, final: bool) -> int | None:
     if len(spans) < 2:
         return None
     start = spans[1][0]
-    behind = _MARKERS_NEXT.match(text, start)
-    rest = text[behind.end() if behind else start :]
+    behind = skip_markers(text, start)
+    rest = text[behind:].lstrip(" \t") if behind > start else text[start:]
     if not rest:
         return None
     decided = final or len(rest) > _LONG_WORD or any(map(str.isspace, rest)) or not rest[0].isascii()
     return len(text) - len(rest) if decided else None
-
-
-def _safe_end(text: str) -> int:
-    """How much of an unfinished sentence can be shown: what stands before its last, perhaps unfinished, word."""
-    found = _LAST_WORD.search(text)
-    assert found is not None
-    word = found[0]
-    if len(word) > _LONG_WORD:
-        return len(text) - 2
-    return len(text[: found.start()].rstrip())

@@ -28,6 +28,7 @@ from rag.answer.reading import Found, SpanReader, find_spans
 from rag.answer.summary import overview
 from rag.protocols import Embedder
 from rag.query.query import Question, analyse, is_english, with_news_first
+from rag.text.markers import AnswerPart, word_by_word
 from rag.text.sentences import cached_sentences
 from rag.text.words import stem, weight, words
 from rag.types import Answer, AnswerEvent, Citation, Passage, Span, TextDelta, Turn
@@ -44,7 +45,6 @@ LEANS_BACK = re.compile(
     r"es|il|elle|ils|elles|dies\w*)\b",
     re.IGNORECASE,
 )
-_PIECE = re.compile(r"\s*\S+\s*")
 
 
 @dataclass(frozen=True)
@@ -99,25 +99,25 @@ class ExtractiveAnswerer:
     def written(self, choice: Choice) -> Iterator[AnswerEvent]:
         """The answer that a choice of quotes makes."""
         if not choice.quotes:
-            yield TextDelta(NOT_FOUND)
-            yield Answer(NOT_FOUND, found=False, citations=(), answerer=self.name, confidence=choice.confidence)
+            refusal = (AnswerPart(NOT_FOUND),)
+            yield TextDelta(refusal)
+            yield Answer(refusal, found=False, citations=(), answerer=self.name, confidence=choice.confidence)
             return
-        written = ""
+        written: list[AnswerPart] = []
         citations: list[Citation] = []
         numbering = Numbering()
         for quote in choice.quotes:
             number = numbering.of(quote.passage)
-            piece = _worded(quote, number, first=not citations, previous=written)
+            part = AnswerPart(_worded(quote, [before.text for before in written]), (number,))
             cited = citation_for(quote.passage, quote.start, quote.end, self._locate, quote.score, number)
             citations.append(cited)
-            *parts, last = _PIECE.findall(piece)
-            written += piece
-            for part in parts:
-                yield TextDelta(part)
-            yield TextDelta(last, (cited,))
-        yield Answer(
-            written, True, tuple(citations), self.name, span_within(choice.spans, citations), choice.confidence
-        )
+            written.append(part)
+            *words_before, last = word_by_word([part])
+            for word in words_before:
+                yield TextDelta((word,))
+            yield TextDelta((last,), (cited,))
+        span = span_within(choice.spans, citations)
+        yield Answer(tuple(written), True, tuple(citations), self.name, span, choice.confidence)
 
     def choose(self, question: str, passages: Sequence[Passage], history: Sequence[Turn]) -> Choice:
         """What to quote, and how sure that is."""
@@ -230,9 +230,9 @@ def _focus(question: Question, candidate: Candidate) -> int:
     return candidate.start + (places[near.index(max(near))][0] if places else 0)
 
 
-def _worded(quote: Quote, number: int, *, first: bool, previous: str) -> str:
-    """The quote as it is read, with its marker, and what joins it to the text before."""
+def _worded(quote: Quote, before: Sequence[str]) -> str:
+    """The quote as it is read, and what joins it to the texts before and to its marker."""
     shown = readable(quote.passage.text, quote.start, quote.end)
-    own_line = "\n" in shown or not is_closed(shown) or "\n" in previous
-    joint = "" if first else "\n\n" if own_line else " "
-    return f"{joint}{shown} [{number}]"
+    own_line = "\n" in shown or not is_closed(shown) or any("\n" in text for text in before)
+    joint = "" if not before else "\n\n" if own_line else " "
+    return f"{joint}{shown} "

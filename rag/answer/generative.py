@@ -14,6 +14,7 @@ from rag.answer.cited_stream import CitedStream
 from rag.answer.extractive import NOT_FOUND
 from rag.answer.prompt import Message, build_prompt
 from rag.protocols import Embedder
+from rag.text.markers import AnswerPart, joined
 from rag.types import Answer, AnswerEvent, Passage, TextDelta, Turn
 
 _THINKING = ("<think>", "</think>")
@@ -64,7 +65,7 @@ class GeneratingAnswerer:
         budget = self._generator.context - self._max_tokens
         prompt = build_prompt(question, passages, history, self._generator.count_tokens, budget)
         cited = CitedStream(prompt.labels, self._embedder, self._locate)
-        written = ""
+        written: list[AnswerPart] = []
         with closing(self._generator.stream(prompt.messages, self._max_tokens)) as pieces:
             known = 0
             for piece in without_thinking(pieces):
@@ -76,15 +77,17 @@ class GeneratingAnswerer:
         if rest:
             written += rest
             yield TextDelta(rest, tuple(cited.citations[known:]))
-        if not written.strip():
+        parts = joined(written)
+        if not any(part.written.strip() for part in parts):
             yield from self._nothing()
             return
         citations = () if cited.refused else tuple(cited.citations)
-        yield Answer(written, found=bool(citations), citations=citations, answerer=self.name)
+        yield Answer(parts, found=bool(citations), citations=citations, answerer=self.name)
 
     def _nothing(self) -> Iterator[AnswerEvent]:
-        yield TextDelta(NOT_FOUND)
-        yield Answer(NOT_FOUND, found=False, citations=(), answerer=self.name)
+        refusal = (AnswerPart(NOT_FOUND),)
+        yield TextDelta(refusal)
+        yield Answer(refusal, found=False, citations=(), answerer=self.name)
 
 
 def without_thinking(pieces: Iterable[str]) -> Iterator[str]:

@@ -7,12 +7,12 @@ as a follow-up question finds the same passages, its prompt begins like the last
 computed. ``labels`` leads from a label in the prompt to the passage. Knows no model; it is told how to count.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from rag.errors import RagError
+from rag.text.markers import as_parentheses, strip_marks
 from rag.text.sentences import cached_sentences
 from rag.types import Passage, Turn
 
@@ -26,7 +26,6 @@ SYSTEM_TEXT = (
 )
 _HISTORY_SHARE = 0.25  # of the budget that earlier exchanges may take before the oldest are left out
 _LEAST_CHARS = 80  # a passage is not cut shorter than this
-REFERENCE = re.compile(r"\[(\d{1,3}(?: ?[,;] ?\d{1,3})*)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ def _assemble(question: str, passages: Sequence[Passage], turns: Sequence[Turn],
     messages = [Message("system", "\n\n".join(parts))]
     for turn in turns:
         # Numbers in earlier answers meant other prompts' passages.
-        messages += [Message("user", turn.question), Message("assistant", without_references(turn.answer))]
+        messages += [Message("user", turn.question), Message("assistant", strip_marks(turn.answer))]
     return Prompt((*messages, Message("user", question)), labels)
 
 
@@ -96,19 +95,14 @@ def in_document_order(passages: Sequence[Passage]) -> dict[int, Passage]:
 def block(label: int, passage: Passage) -> str:
     """A passage as the model reads it. Numbers in brackets of its own would read as references to other passages."""
     where = " > ".join(part for part in (passage.document.title, *passage.heading_path) if part)
-    where, text = (REFERENCE.sub(r"(\1)", given) for given in (" ".join(where.split()), passage.text.strip()))
+    where, text = map(as_parentheses, (" ".join(where.split()), passage.text.strip()))
     page = f", page {passage.page}" if passage.page is not None else ""
     return f"[{label}] {where}{page}\n{text}"
 
 
-def without_references(text: str) -> str:
-    """An earlier answer without its citations."""
-    return re.sub(rf" ?(?:{REFERENCE.pattern}|\[\?\])", "", text).strip()
-
-
 def _recent(history: Sequence[Turn], question: str, count_tokens: CountTokens, budget: int) -> list[Turn]:
     """The latest exchanges that fit."""
-    turns = [turn for turn in history if turn.question.strip() and without_references(turn.answer)]
+    turns = [turn for turn in history if turn.question.strip() and strip_marks(turn.answer)]
     alone = count_tokens([Message("user", question)])
     while turns and count_tokens(_assemble(question, (), turns, "").messages[1:]) - alone > budget:
         turns = turns[1:]

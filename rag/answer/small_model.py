@@ -26,7 +26,7 @@ from rag.answer.small_model_prompt import ANSWER_TOKENS, PROMPT_TOKENS, Hint, bu
 from rag.answer.verify import Checked, checked_reply, rambles
 from rag.protocols import Embedder
 from rag.query.query import analyse, is_english
-from rag.text.markers import tell_markers
+from rag.text.markers import joined, renumbered, tell_markers, word_by_word
 from rag.text.sentences import is_list_item, is_table_row
 from rag.types import Answer, AnswerEvent, Citation, Passage, TextDelta, Turn
 
@@ -48,7 +48,6 @@ _NO_PROSE = (
     "application/vnd.openxmlformats-officedocument.spread",
 )
 _FIELDS = re.compile(r"\w: [^;|\n]+[;|\n]\s*[^:\n]{1,40}: | \| ")  # "name: value; name: value"
-_PIECE = re.compile(r"\s*\S+\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ class GuidedAnswerer:
             reply = ""
             for piece in self._reply(task, near):
                 reply += piece
-                yield TextDelta("")
+                yield TextDelta()
             checked = checked_reply(
                 reply, question, near, self._embedder, None if task.span is None else task.span.text
             )
@@ -115,13 +114,13 @@ class GuidedAnswerer:
         numbering = Numbering()
         citations = [self._citation(claim, passage, task, numbering.of(passage)) for claim, passage in checked.cited]
         numbers = {passage.number: numbering.of(passage) for _, passage in checked.cited}
-        text = "".join(tell_markers([checked.text], numbers))
-        *parts, last = _PIECE.findall(text)
-        for part in parts:
-            yield TextDelta(part)
-        yield TextDelta(last, tuple(citations))
+        parts = joined(renumbered(checked.parts, numbers))
+        *words, last = word_by_word(parts)
+        for word in words:
+            yield TextDelta((word,))
+        yield TextDelta((last,), tuple(citations))
         span = span_within(task.choice.spans, citations)
-        yield Answer(text, True, tuple(citations), self.name, span, task.choice.confidence)
+        yield Answer(parts, True, tuple(citations), self.name, span, task.choice.confidence)
 
     def _citation(self, claim: str, passage: Passage, task: _Task, number: int) -> Citation:
         """Where a claim stands: the quote with the span, if it comes from there, else the sentence most like it."""

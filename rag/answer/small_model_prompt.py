@@ -12,8 +12,9 @@ count.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rag.answer.prompt import REFERENCE, CountTokens, Message, Prompt, block, in_document_order, without_references
+from rag.answer.prompt import CountTokens, Message, Prompt, block, in_document_order
 from rag.errors import RagError
+from rag.text.markers import as_parentheses, strip_marks
 from rag.text.sentences import cached_sentences
 from rag.text.words import content_stems
 from rag.types import Passage, Turn
@@ -62,7 +63,7 @@ def build_nano_prompt(
 
     Raises RagError when not even the question fits."""
     kept = _most_relevant([passage for passage in passages if passage.text.strip()], hint)
-    turns = [turn for turn in history if turn.question.strip() and without_references(turn.answer)][-_TURNS:]
+    turns = [turn for turn in history if turn.question.strip() and strip_marks(turn.answer)][-_TURNS:]
     found = next((p.text[hint.start : hint.end] for p in kept if hint and p.number == hint.number), "")
     while True:
         prompt = _assemble(question, kept, turns, hint, found, refused)
@@ -89,7 +90,7 @@ def rewrite_prompt(question: str, history: Sequence[Turn]) -> tuple[Message, ...
     lines = []
     for turn in turns:
         lines.append(f"Q: {_line(turn.question)}")
-        if answer := shortened(without_references(turn.answer), _ANSWER_CHARS):
+        if answer := shortened(strip_marks(turn.answer), _ANSWER_CHARS):
             lines.append(f"A: {answer}")
     return Message("system", REWRITE_TASK), Message("user", "\n".join([*lines, f"Q: {_line(question)}"]))
 
@@ -97,7 +98,7 @@ def rewrite_prompt(question: str, history: Sequence[Turn]) -> tuple[Message, ...
 def title_prompt(turn: Turn) -> tuple[Message, ...]:
     """Asks for a conversation's title of a few words, from its first exchange."""
     lines = [f"Q: {_line(turn.question)}"]
-    if answer := shortened(without_references(turn.answer), _ANSWER_CHARS):
+    if answer := shortened(strip_marks(turn.answer), _ANSWER_CHARS):
         lines.append(f"A: {answer}")
     return Message("system", TITLE_TASK), Message("user", "\n".join(lines))
 
@@ -110,7 +111,7 @@ def summary_prompt(where: str, text: str) -> tuple[Message, ...]:
 
 def hint_line(found: str, label: int | None, refused: bool = False) -> str:
     """What stands under the question; empty without a reader."""
-    span = REFERENCE.sub(r"(\1)", _line(found))[:_HINT_CHARS].strip()
+    span = as_parentheses(_line(found))[:_HINT_CHARS].strip()
     if span and label is not None:
         return f"\nReader: {span} [{label}]"
     return "\nReader: nothing" if refused else ""
@@ -142,7 +143,7 @@ def _assemble(
     system = "\n\n".join([ANSWER_TASK, *(block(label, passage) for label, passage in labels.items())])
     messages = [Message("system", system)]
     for turn in turns:
-        answer = shortened(without_references(turn.answer), _ANSWER_CHARS)
+        answer = shortened(strip_marks(turn.answer), _ANSWER_CHARS)
         messages += [Message("user", _line(turn.question)), Message("assistant", answer)]
     label = next((label for label, passage in labels.items() if hint and passage.number == hint.number), None)
     return Prompt((*messages, Message("user", _line(question) + hint_line(found, label, refused))), labels)

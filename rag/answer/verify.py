@@ -13,15 +13,21 @@ from rag.answer.citations import support
 from rag.answer.cited_stream import REFUSAL
 from rag.protocols import Embedder
 from rag.query.query import names_in
-from rag.text.markers import strip_markers
+from rag.text.markers import (
+    AnswerPart,
+    marker,
+    marker_numbers,
+    parts_of,
+    skip_markers,
+    strip_last_markers,
+    strip_markers,
+)
 from rag.text.sentences import split_sentences
 from rag.text.words import content_stems, fold, match, prefixes_of, stem, stems, words
 from rag.types import Passage
 
-_MARKER = re.compile(r"\[(\d{1,3})\]")
-_MARKERS = re.compile(r"(?:\s*\[\d{1,3}\])+")
 _COPIED = re.compile(r"\w: |[;|]")  # what stands in forms and rows, not in a sentence
-_ENDED = re.compile(r"[.!?…][\"'”’)\]]*(?:\s*\[\d{1,3}\])*$")
+_ENDED = re.compile(r"[.!?…][\"'”’)\]]*$")
 _REPEATED = 4  # words in a row that come back: the model turns in circles
 _LEAST = 0.5  # of the words, by weight, that must stand in the passage; the question's may make up the rest
 _HELD = 0.6  # share of the span's words that a sentence must have
@@ -29,9 +35,9 @@ _HELD = 0.6  # share of the span's words that a sentence must have
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """``cited`` holds a claim and the passage it comes from for each ``[n]`` of the text, in order."""
+    """``cited`` holds a claim and the passage it comes from for each number of the parts, in order."""
 
-    text: str
+    parts: tuple[AnswerPart, ...]
     cited: tuple[tuple[str, Passage], ...]
 
 
@@ -49,15 +55,15 @@ def checked_reply(
     asked = frozenset(stems(question))
     for sentence in _cited_sentences(reply):
         claim = strip_markers(sentence)
-        named = [by_number[n] for n in map(int, _MARKER.findall(sentence)) if n in by_number]
+        named = [by_number[n] for n in marker_numbers(sentence) if n in by_number]
         sources = _sources(claim, asked, named, passages, embedder)
         if not sources or claim in map(strip_markers, kept) or (must_hold and not kept and not _has(claim, must_hold)):
             break
         if not named:
-            sentence = f"{claim} [{sources[0].number}]"
+            sentence = f"{claim} {marker(sources[0].number)}"
         kept.append(sentence)
         cited += [(claim, source) for source in sources]
-    return Checked(" ".join(kept), tuple(cited)) if kept else None
+    return Checked(parts_of(" ".join(kept)), tuple(cited)) if kept else None
 
 
 def rambles(reply: str) -> bool:
@@ -73,12 +79,10 @@ def rambles(reply: str) -> bool:
 def _cited_sentences(reply: str) -> Iterator[str]:
     """The finished sentences, each with the markers behind it."""
     starts = [start for start, _ in split_sentences(reply)]
-    for index, start in enumerate(starts):
-        behind = _MARKERS.match(reply, start)
-        starts[index] = behind.end() if behind else start
+    starts = [skip_markers(reply, start) for start in starts]
     for start, end in pairwise([*starts, len(reply)]):
         sentence = reply[start:end].strip()
-        if sentence and _ENDED.search(sentence):
+        if sentence and _ENDED.search(strip_last_markers(sentence)):
             yield sentence
 
 

@@ -12,6 +12,7 @@ from app.events import Answered, Retrieved
 from app.settings.model import Settings
 from rag.errors import RagError, SourceError
 from rag.protocols import Answerer
+from rag.text.markers import AnswerPart
 from rag.types import Answer, AnswerEvent, Filter, Passage, TextDelta, Turn
 from tests.app.fakes import LightParts
 
@@ -27,8 +28,8 @@ class Parrot:
     def answer(self, question: str, passages: Sequence[Passage], history: Sequence[Turn]) -> Iterator[AnswerEvent]:
         self.asked.append((question, tuple(history)))
         for word in ("one ", "two ", "three"):
-            yield TextDelta(word)
-        yield Answer("one two three", True, (), self.name)
+            yield TextDelta((AnswerPart(word),))
+        yield Answer((AnswerPart("one two three"),), True, (), self.name)
 
 
 class ParrotParts(LightParts):

@@ -12,10 +12,11 @@ import pytest
 from app.conversations import Conversations
 from app.errors import ConversationError
 from rag.query.titles import shortened
+from rag.text.markers import AnswerPart
 from rag.types import Answer, Citation, Span
 
 CITATION = Citation(1, 7, "/docs/caf\udce9.pdf", "Café", 3, None, "the “quote”\n", 10, 22, 0.5)
-ANSWER = Answer("Because. [1]", True, (CITATION,), "extractive", Span(7, 14, 19, "quote"), 0.75)
+ANSWER = Answer((AnswerPart("Because. ", (1,)),), True, (CITATION,), "extractive", Span(7, 14, 19, "quote"), 0.75)
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def store(tmp_path: Path) -> Iterator[Conversations]:
 def test_an_exchange_comes_back_whole_after_reopening(tmp_path: Path) -> None:
     first = Conversations(tmp_path / "c.db")
     conversation = first.add(None, "Why ☃?", ANSWER)
-    first.add(conversation, "And then?", Answer("No.", False, (), "extractive"))
+    first.add(conversation, "And then?", Answer((AnswerPart("No."),), False, (), "extractive"))
     first.close()
     again = Conversations(tmp_path / "c.db")
     exchanges = again.exchanges(conversation)
@@ -52,7 +53,7 @@ def test_an_answer_of_an_earlier_version_can_be_read(store: Conversations, tmp_p
 
 def test_how_a_question_was_completed_and_that_it_was_stopped_is_kept(store: Conversations) -> None:
     conversation = store.add(None, "And in 1912?", ANSWER, searched="What happened in 1912?")
-    store.add(conversation, "Why?", replace(ANSWER, text="Beca"), stopped=True)
+    store.add(conversation, "Why?", replace(ANSWER, parts=(AnswerPart("Beca"),)), stopped=True)
     first, second = store.exchanges(conversation)
     assert (first.searched, first.stopped) == ("What happened in 1912?", False)
     assert (second.searched, second.stopped) == (None, True)
@@ -65,7 +66,7 @@ def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> No
             "CREATE TABLE exchanges (id INTEGER PRIMARY KEY, conversation_id TEXT NOT NULL, asked_at REAL NOT NULL,"
             " question TEXT NOT NULL, answer TEXT NOT NULL); PRAGMA user_version=1;"
         )
-        answer = json.dumps({"text": "No.", "found": False, "citations": [], "answerer": "x"})
+        answer = json.dumps({"text": "No [1]. Yes. [?]", "found": False, "citations": [], "answerer": "x"})
         db.execute("INSERT INTO conversations VALUES ('c', 'old', 1.0)")
         db.execute("INSERT INTO exchanges VALUES (1, 'c', 1.0, 'Why?', ?)", (answer,))
     db.close()
@@ -74,6 +75,8 @@ def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> No
         (exchange,) = opened.exchanges("c")
         opened.close()
         assert (exchange.question, exchange.searched, exchange.stopped) == ("Why?", None, False)
+        assert exchange.answer.text == "No [1]. Yes. [?]"
+        assert exchange.answer.parts == (AnswerPart("No ", (1,)), AnswerPart(". Yes.", supported=False))
 
 
 def test_list_is_newest_first_and_counts_turns(store: Conversations) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from app.errors import ConversationError
 from app.events import Answered, AskEvent, ConversationInfo, DocumentView, Exchange, Retrieved, Status
 from rag.errors import SourceError
+from rag.text.markers import AnswerPart, joined
 from rag.types import Answer, Citation, Document, Filter, Passage, Source, TextDelta
 
 EVERYTHING = Filter()
@@ -128,24 +129,26 @@ class FakeAssistant:
         completed = f"{question} (in the garden)" if conversation_id and question.startswith("and") else question
         found = self._find(question)
         passages: tuple[Passage, ...] = ()
-        text, citations = "Your documents do not say.", ()
+        text, citations, numbers = "Your documents do not say.", (), ()
         if found is not None:
             row, start, end = found
             quote = self.texts[row.id][start:end]
             passages = (Passage(1, row, start, end, quote, 1.0, page=1 if row.path.endswith(".pdf") else None),)
             citations = (Citation(1, row.id, row.path, row.title, passages[0].page, None, quote, start, end, 1.0),)
-            text = f"{quote} [1]"
+            text, numbers = quote, (1,)
         yield Retrieved(completed, passages)
-        said = ""
-        for word in text.split(" "):
+        first, *others = text.split(" ")
+        parts = (AnswerPart(first), *(AnswerPart(f" {word}") for word in others))
+        parts += (AnswerPart(" ", numbers),) if numbers else ()
+        said: tuple[AnswerPart, ...] = ()
+        for part in parts:
             self.gate()
             if stop is not None and stop.is_set():
                 break
-            piece = word if not said else " " + word
-            said += piece
-            yield TextDelta(piece, citations if said == text else ())
-        stopped = said != text
-        answer = Answer(said, found is not None, () if stopped else citations, "fake")
+            said += (part,)
+            yield TextDelta((part,), citations if said == parts else ())
+        stopped = said != parts
+        answer = Answer(joined(said), found is not None, () if stopped else citations, "fake")
         key = conversation_id or f"c{len(self.talks) + 1}"
         _, exchanges = self.talks.setdefault(key, (question[:60], []))
         searched = completed if completed != question else None

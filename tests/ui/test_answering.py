@@ -5,6 +5,7 @@ from typing import Any
 from fakes import FakeAssistant
 
 from app.errors import UsageError
+from rag.text.markers import written
 from rag.types import Filter
 from ui.answering import Answering, AnswerRun, Progress
 
@@ -32,7 +33,7 @@ def garden(gate: Any = None) -> FakeAssistant:
 
 def test_an_answer_grows_and_ends() -> None:
     progress = finished(Answering(garden()).start("When was the garden planted?", None, Filter()))
-    assert progress.text == "The garden was planted in 1987. [1]"
+    assert written(progress.parts) == "The garden was planted in 1987. [1]"
     assert progress.answer is not None and progress.answer.citations[0].number == 1
     assert progress.conversation_id == "c1"
     assert progress.searched is None
@@ -49,10 +50,10 @@ def test_an_answer_goes_on_while_nobody_looks_and_any_number_may_follow(gate: An
     answering = Answering(garden(gate))
     run = answering.start("When was the garden planted?", None, Filter())
     gate.let(2)
-    first = wait_for(run, lambda progress: progress.text == "The garden")
+    first = wait_for(run, lambda progress: written(progress.parts) == "The garden")
     assert answering.current is run and not first.done
     gate.open()
-    assert finished(run).text == finished(run).text == "The garden was planted in 1987. [1]"
+    assert written(finished(run).parts) == written(finished(run).parts) == "The garden was planted in 1987. [1]"
     assert answering.current is None
 
 
@@ -60,23 +61,23 @@ def test_stop_keeps_what_was_said(gate: Any) -> None:
     answering = Answering(garden(gate))
     run = answering.start("When was the garden planted?", None, Filter())
     gate.let(2)
-    wait_for(run, lambda progress: progress.text == "The garden")
+    wait_for(run, lambda progress: written(progress.parts) == "The garden")
     answering.stop()
     gate.open()
     progress = finished(run)
-    assert progress.stopped and progress.text == "The garden"
+    assert progress.stopped and written(progress.parts) == "The garden"
 
 
 def test_a_new_question_ends_the_one_before(gate: Any) -> None:
     answering = Answering(garden(gate))
     first = answering.start("When was the garden planted?", None, Filter())
     gate.let(1)
-    wait_for(first, lambda progress: progress.text == "The")
+    wait_for(first, lambda progress: written(progress.parts) == "The")
     first.stop()  # start() waits for it, so the gate is opened before
     gate.open()
     second = answering.start("Who planted the garden?", None, Filter())
     assert first.snapshot()[1].done
-    assert finished(second).text.startswith("The garden")
+    assert written(finished(second).parts).startswith("The garden")
 
 
 def test_errors_arrive_with_their_remedy() -> None:

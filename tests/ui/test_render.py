@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from rag.text.markers import AnswerPart, parts_of
 from rag.types import Answer, Citation, Span
 from ui.render import (
     action,
@@ -42,7 +43,8 @@ def assert_harmless(html: str) -> None:
 @pytest.mark.parametrize("text", [HOSTILE, "</div></article><b>", "a & b &amp; c", "`<b>` **<i>x</i>**", "- <u>\n- b"])
 def test_whatever_a_document_says_stays_text(text: str) -> None:
     quoted = citation(quote=text, title=text, source=text)
-    html = exchange(text, Answer(f"{text} [1]", True, (quoted,), "x"), 0, searched=text) + notice(text, text)
+    answer = Answer((AnswerPart(f"{text} ", (1,)),), True, (quoted,), "x")
+    html = exchange(text, answer, 0, searched=text) + notice(text, text)
     assert_harmless(html)
     assert_harmless(source_cards([quoted], 0) + action("a", escape(text), label=text, css=text, x=text))
     assert_harmless(name_of(text))
@@ -69,11 +71,11 @@ def test_a_name_cannot_be_reordered_into_another() -> None:
 
 def test_each_marker_finds_its_citation() -> None:
     found = [citation(1), citation(2), citation(2, start=50)]
-    assert markers("a [2] b [1] c [2] d [2] e [9]", found) == [1, 0, 2, 2, None]
+    assert markers(parts_of("a [2] b [1] c [2] d [2] e [9]"), found) == [1, 0, 2, 2, None]
 
 
 def test_a_marker_becomes_a_chip_only_with_a_citation() -> None:
-    html = answer_text("True [1]. Unknown [8].", [citation(1, title="Log", page=4)], turn=3)
+    html = answer_text(parts_of("True [1]. Unknown [8]."), [citation(1, title="Log", page=4)], turn=3)
     assert 'data-act="cite" data-turn="3" data-index="0"' in html
     assert 'aria-label="Source 1: Log, page 4"' in html
     assert "Unknown [8]." in html
@@ -81,13 +83,13 @@ def test_a_marker_becomes_a_chip_only_with_a_citation() -> None:
 
 
 def test_paragraphs_lists_and_emphasis() -> None:
-    html = answer_text("One **bold**\nline.\n\n- first [1]\n- `second`\n\n1. a\n2. b", [citation(1)])
+    html = answer_text(parts_of("One **bold**\nline.\n\n- first [1]\n- `second`\n\n1. a\n2. b"), [citation(1)])
     assert html.startswith("<p>One <strong>bold</strong><br>line.</p><ul><li>first ")
     assert "<li><code>second</code></li></ul><ol><li>a</li><li>b</li></ol>" in html
 
 
 def test_an_answer_stopped_at_once_says_so() -> None:
-    assert "Stopped before an answer" in exchange("q", Answer("", False, (), "x"), 0)
+    assert "Stopped before an answer" in exchange("q", Answer((), False, (), "x"), 0)
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (65.9, "1:05"), (3725, "1:02:05"), (-3, "0:00")])
@@ -133,13 +135,13 @@ def test_the_words_that_were_read_are_set_off_in_the_card() -> None:
 
 
 def test_a_sentence_without_support_says_so_when_pointed_at() -> None:
-    html = answer_text("The moon is cheese. [?]")
+    html = answer_text([AnswerPart("The moon is cheese.", supported=False)])
     assert "[?]" not in html
     assert 'title="No passage that was found says this."' in html
     assert_harmless(html)
 
 
 def test_a_stopped_answer_says_so_outside_of_what_is_copied() -> None:
-    html = exchange("Why?", Answer("Because it", False, (), "x"), 0, stopped=True)
+    html = exchange("Why?", Answer((AnswerPart("Because it"),), False, (), "x"), 0, stopped=True)
     assert "Stopped here." in html.split("</div>", 2)[2]
-    assert "Stopped here." not in exchange("Why?", Answer("Because it", False, (), "x"), 0)
+    assert "Stopped here." not in exchange("Why?", Answer((AnswerPart("Because it"),), False, (), "x"), 0)

@@ -10,6 +10,7 @@ from lxml import html as parser
 from test_render import HOSTILE, assert_harmless
 
 from app.events import ConversationInfo, DocumentView
+from rag.text.markers import AnswerPart
 from rag.types import Filter, Source
 from ui.answering import Progress
 from ui.chat_view import SAMPLE_QUESTIONS, ago, conversations_list, live, sample_questions, welcome
@@ -61,7 +62,8 @@ def test_names_from_files_stay_text() -> None:
     assert_harmless(documents_list([hostile], [row], ListView(), INBOX, None))
     assert_harmless(scope_line(Filter(folders=(hostile.location,), document_ids=frozenset({1})), [row]))
     assert_harmless(conversations_list([ConversationInfo(HOSTILE, HOSTILE, 0.0, 1)], None))
-    assert_harmless(live(Progress(HOSTILE, None, searched=HOSTILE, text=HOSTILE, message=HOSTILE, done=True)))
+    parts = (AnswerPart(HOSTILE),)
+    assert_harmless(live(Progress(HOSTILE, None, searched=HOSTILE, parts=parts, message=HOSTILE, done=True)))
     assert_harmless(welcome([HOSTILE], 3, reading=False, offer_samples=False))
     view = SourceView(1, HOSTILE, HOSTILE, quote="x", start=0, end=1, page=1)
     assert_harmless(gone(view, HOSTILE))

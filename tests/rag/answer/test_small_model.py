@@ -138,6 +138,6 @@ def test_leaving_early_ends_the_generation() -> None:
     model = Scripted("In 1911 the light was out for nineteen minutes [1].")
     quotes = ExtractiveAnswerer(FakeEmbedder(dimension=256), reader=ScriptedReader({"nineteen minutes": 0.98}))
     events = GuidedAnswerer(model, quotes).answer(QUESTION, PASSAGES, ())
-    assert next(events) == TextDelta("")
+    assert next(events) == TextDelta()
     events.close()  # type: ignore[attr-defined]
     assert model.closed

@@ -3,6 +3,7 @@
 import pytest
 
 from rag.answer.verify import checked_reply, rambles
+from rag.text.markers import written
 from rag.types import Passage
 from tests.rag.fakes import a_document
 
@@ -20,14 +21,14 @@ PASSAGES = [
 
 def text_of(reply: str, must_hold: str | None = None) -> str | None:
     checked = checked_reply(reply, QUESTION, PASSAGES, must_hold=must_hold)
-    return None if checked is None else checked.text
+    return None if checked is None else written(checked.parts)
 
 
 def test_a_sentence_that_its_passage_bears_out_stays_as_it_is() -> None:
     reply = "The light was out for nineteen minutes on 24 November 1911 [1]."
     checked = checked_reply(reply, QUESTION, PASSAGES)
     assert checked is not None
-    assert checked.text == reply
+    assert written(checked.parts) == reply
     assert [passage.number for _, passage in checked.cited] == [1]
 
 
