@@ -124,7 +124,7 @@ def teach(model: Nano, rows: list[tuple[list[int], int]], epochs: float, lr: flo
                 g["lr"] = lr * min(1.0, (step + 1) / 20) * (1 - step / len(picks))
         with torch.autocast(device.type, torch.bfloat16, enabled=cuda):
             loss = model.loss(ids[:, :-1].to(device), targets[:, 1:].to(device))
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for o in optimizers:
             o.step()

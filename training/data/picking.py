@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.data.store import Batch, Shape, Store, pack, pair_tokens
+from training.data.store import Batch, Ragged, Shape, Store, pack, pair_tokens
 from training.reader.encoder import load_reader
 from training.reader.train import LOW, Distributions, padded, tensors
 
@@ -75,10 +75,10 @@ def agreed(reader: Path, store: Store, overlap: float = 0.6) -> NDArray[np.bool_
     a, b = store.spans[..., 0], store.spans[..., 1]
     shared = np.maximum(0, np.minimum(last, b) - np.maximum(first, a) + 1)
     f1 = 2 * shared / ((last - first + 1) + (b - a + 1))
-    return (np.where(a >= 0, f1, 0).max(1) >= overlap).astype(np.bool_)
+    return np.asarray(np.where(a >= 0, f1, 0).max(1) >= overlap, np.bool_)
 
 
 def keep(store: Store, chosen: NDArray[np.bool_]) -> Store:
     rows = np.flatnonzero(chosen)
-    questions = type(store.questions).of([store.questions[i] for i in rows])
+    questions = Ragged.of([store.questions[int(i)].tolist() for i in rows])
     return Store(questions, store.contexts, store.passages, store.gold[rows], store.spans[rows], store.negatives[rows])

@@ -179,10 +179,11 @@ def write_tokenizer(source: Path, out: Path) -> None:
 def write_reference(folder: Path, out: Path) -> None:
     """Embeddings of REFERENCE_TEXTS by PyTorch in fp32, cut to 256 tokens."""
     import torch
-    from transformers import BertModel, BertTokenizerFast
+    from transformers import BertModel, BertTokenizer
 
-    model = BertModel.from_pretrained(folder).eval()
-    tokenizer = BertTokenizerFast.from_pretrained(folder)
+    model: torch.nn.Module = BertModel.from_pretrained(folder)
+    model.eval()
+    tokenizer = BertTokenizer.from_pretrained(folder)
     rows = []
     for text in REFERENCE_TEXTS:
         inputs = tokenizer(text, truncation=True, max_length=256, padding=False, return_tensors="pt")

@@ -115,6 +115,10 @@ def torch_generator(folder: Path, most: int = MOST_TOKENS, size: int = 128) -> G
 
     tokenizer = load_tokenizer(folder / "tokenizer.json")
     end = tokenizer.token_to_id("<|end|>")
+    if end is None:
+        raise SystemExit(
+            f"{folder} has no token <|end|>, so it is no docent-nano. Name a folder that training.nano.tune wrote."
+        )
     model = load_nano(folder).to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
     def generate(prompts: Sequence[str]) -> list[str]:

@@ -11,12 +11,13 @@ reading the answering passages.
 import argparse
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tokenizers import Encoding
 
 from training.data.corpus import read_squad, split_articles
 from training.data.prepare_squad import Flat, flatten, lacks, plain
@@ -38,7 +39,10 @@ class Pairs:
 
     def __init__(self, flat: Flat, tokenizer_path: Path) -> None:
         tokenizer = load_tokenizer(tokenizer_path)
-        encode = lambda texts: tokenizer.encode_batch(list(texts), add_special_tokens=False)  # noqa: E731
+
+        def encode(texts: Iterable[str]) -> list[Encoding]:
+            return tokenizer.encode_batch(list(texts), add_special_tokens=False)
+
         self.flat = flat
         self.questions = [np.array(e.ids, np.uint16) for e in encode(q[0] for q in flat.questions)]
         self.contexts = [np.array(e.ids, np.uint16) for e in encode(p[0] for p in flat.passages)]
@@ -97,7 +101,8 @@ def gold_passages(
     """What is read in the answering passages, with and without the document's title -> table, Scored with it."""
     questions = [pairs.flat.questions[i] for i in asked]
     answers = [[a for _, a in q[2]] for q in questions]
-    read, table = [], {}
+    read: list[backends.Scored] = []
+    table: dict[str, float] = {}
     for name, context in (("gold passage", True), ("gold passage, no title", False)):
         out = reader.score([pairs.pair(i, q[1], context) for i, q in zip(asked, questions, strict=True)])
         table |= scores([pairs.text(q[1], s) for q, s in zip(questions, out.span, strict=True)], answers, name)

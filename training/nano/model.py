@@ -6,6 +6,7 @@ Token ids in, logits or the loss out; saves to and loads from the Hugging Face L
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -52,7 +53,8 @@ def attend_causal(q: Tensor, k: Tensor, v: Tensor, cu: Tensor, longest: int) -> 
         return varlen_attn(q, k, v, cu, cu, longest, longest, window_size=(-1, 0))  # type: ignore[return-value]
     index = torch.bucketize(torch.arange(len(q)), cu[1:].long(), right=True)
     mask = (index[:, None] == index[None]).tril()
-    out = F.scaled_dot_product_attention(*(x.transpose(0, 1)[None] for x in (q, k, v)), attn_mask=mask)
+    q, k, v = (x.transpose(0, 1)[None] for x in (q, k, v))
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     return out[0].transpose(0, 1)
 
 
@@ -113,8 +115,7 @@ class Block(nn.Module):
         shared = c.num_attention_heads // c.num_key_value_heads
         a = attend_causal(q, k.repeat_interleave(shared, 1), v.repeat_interleave(shared, 1), cu, longest)
         x = x + self.o_proj(a.reshape(len(x), -1))
-        y = self.post_attention_layernorm(x)
-        return x + self.down_proj(F.silu(self.gate_proj(y)) * self.up_proj(y))
+        return self.feed_forward(x)
 
     def forward(
         self,
@@ -139,8 +140,13 @@ class Block(nn.Module):
             cache[1].index_copy_(2, at, v)
             a = F.scaled_dot_product_attention(q, cache[0], cache[1], attn_mask=mask, enable_gqa=True)
         x = x + self.o_proj(a.transpose(1, 2).reshape(b, t, -1))
+        return self.feed_forward(x)
+
+    def feed_forward(self, x: Tensor) -> Tensor:
+        """The second half of a block, residual included: SwiGLU."""
         y = self.post_attention_layernorm(x)
-        return x + self.down_proj(F.silu(self.gate_proj(y)) * self.up_proj(y))
+        added: Tensor = self.down_proj(F.silu(self.gate_proj(y)) * self.up_proj(y))
+        return x + added
 
 
 class Nano(nn.Module):
@@ -154,6 +160,11 @@ class Nano(nn.Module):
             if p.ndim == 2:
                 deep = name.endswith(("o_proj.weight", "down_proj.weight"))
                 nn.init.normal_(p, std=0.02 / ((2 * c.num_hidden_layers) ** 0.5 if deep else 1.0))
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The members of ``layers`` with their type; ``ModuleList`` itself says only that they are modules."""
+        return cast(list[Block], list(self.layers))
 
     def rounds(self, int4: bool) -> None:
         """Whether the layers' matrices are rounded to INT4 wherever they are used."""
@@ -171,19 +182,21 @@ class Nano(nn.Module):
     def hidden(self, ids: Tensor) -> Tensor:
         """[batch, length] -> [batch, length, hidden], normalised."""
         cos, sin = rope_table(self.config, ids.shape[1], ids.device)
-        x = self.embed_tokens(ids)
-        for layer in self.layers:
+        x: Tensor = self.embed_tokens(ids)
+        for layer in self.blocks:
             x = layer(x, cos.to(x.dtype), sin.to(x.dtype))
-        return self.norm(x)
+        out: Tensor = self.norm(x)
+        return out
 
     def packed_hidden(self, ids: Tensor, positions: Tensor, cu: Tensor, longest: int) -> Tensor:
         """[tokens] of several sequences behind each other -> [tokens, hidden], normalised."""
         cos, sin = rope_table(self.config, longest, ids.device)
-        x = self.embed_tokens(ids)
+        x: Tensor = self.embed_tokens(ids)
         cos, sin = cos[positions].to(x.dtype), sin[positions].to(x.dtype)
-        for layer in self.layers:
+        for layer in self.blocks:
             x = layer.packed(x, cos, sin, cu, longest)
-        return self.norm(x)
+        out: Tensor = self.norm(x)
+        return out
 
     def forward(self, ids: Tensor) -> Tensor:
         return F.linear(self.hidden(ids), self.embed_tokens.weight)
@@ -230,7 +243,7 @@ class Nano(nn.Module):
                 mask = (keys[None, None] <= at[None, :, None]) & (keys[None, None] >= pad[:, None, None])
                 mask = mask | (keys[None, None] == at[None, :, None])  # a padded row sees itself, so no NaN
                 x = self.embed_tokens(ids).to(dtype)
-                for layer, cache in zip(self.layers, caches, strict=True):
+                for layer, cache in zip(self.blocks, caches, strict=True):
                     x = layer(x, cos, sin, cache, at, mask[:, None])
                 logits = F.linear(self.norm(x[:, -1]), self.embed_tokens.weight.to(dtype)).float()
                 if temperature > 0:

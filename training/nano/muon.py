@@ -20,7 +20,8 @@ def orthogonalise(g: Tensor, steps: int = 5) -> Tensor:
     for _ in range(steps):
         s = x @ x.mT
         x = a * x + (b * s + c * s @ s) @ x
-    return (x.mT if tall else x).to(g.dtype)
+    back: Tensor = x.mT if tall else x
+    return back.to(g.dtype)
 
 
 class Muon(torch.optim.Optimizer):

@@ -61,7 +61,7 @@ class Group:
             flat = torch.cat([t.flatten() for t in tensors])
             dist.all_reduce(flat)
             flat /= self.size
-            for t, part in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
+            for t, part in zip(tensors, torch.split(flat, [t.numel() for t in tensors]), strict=True):
                 t.copy_(part.view_as(t))
 
 
@@ -166,7 +166,7 @@ def main() -> None:
         if cuda:
             batch = batch.pin_memory().to(device, non_blocking=True)
         total = torch.zeros((), device=device)
-        for part in batch.split(args.micro):
+        for part in torch.split(batch, args.micro):
             with torch.autocast(device.type, torch.bfloat16, enabled=cuda):
                 loss = loss_of(part[:, :-1], part[:, 1:])
             (loss * len(part) / mine).backward()

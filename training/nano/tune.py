@@ -95,15 +95,18 @@ class Tuner:
         self.longest = longest
         self.hidden = torch.compile(model.packed_hidden) if self.cuda else model.packed_hidden
 
+    def here(self, values: torch.Tensor) -> torch.Tensor:
+        """The same on the model's device."""
+        return values.to(self.device, non_blocking=True)
+
     def losses(self, pack: Pack) -> tuple[torch.Tensor, torch.Tensor]:
         """Of every learnt token, and the mean of those beside."""
-        to = {"device": self.device, "non_blocking": True}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.cuda):
-            x = self.hidden(pack.ids.to(**to), pack.positions.to(**to), pack.cu.to(**to), self.longest)
-            logits = F.linear(x[pack.learnt.to(**to)], self.model.embed_tokens.weight)
-            other = F.linear(x[pack.beside.to(**to)], self.model.embed_tokens.weight)
-        beside = F.cross_entropy(other.float(), pack.beside_targets.to(**to))
-        return F.cross_entropy(logits.float(), pack.targets.to(**to), reduction="none"), beside
+            x = self.hidden(self.here(pack.ids), self.here(pack.positions), self.here(pack.cu), self.longest)
+            logits = F.linear(x[self.here(pack.learnt)], self.model.embed_tokens.weight)
+            other = F.linear(x[self.here(pack.beside)], self.model.embed_tokens.weight)
+        beside = F.cross_entropy(other.float(), self.here(pack.beside_targets))
+        return F.cross_entropy(logits.float(), self.here(pack.targets), reduction="none"), beside
 
     @torch.no_grad()
     def report(self, lessons: Lessons, order: list[int], tokens: int, sequences: int) -> str:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -38,7 +39,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, cu: Tensor, longest: int) -> Tensor:
         return varlen_attn(q, k, v, cu, cu, longest, longest)  # type: ignore[return-value]
     index = torch.bucketize(torch.arange(len(q)), cu[1:].long(), right=True)
     mask = index[:, None] == index[None]
-    out = F.scaled_dot_product_attention(*(x.transpose(0, 1)[None] for x in (q, k, v)), attn_mask=mask)
+    q, k, v = (x.transpose(0, 1)[None] for x in (q, k, v))
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     return out[0].transpose(0, 1)
 
 
@@ -58,7 +60,8 @@ class Layer(nn.Module):
         q, k, v = self.qkv(x).view(len(x), 3, self.heads, -1).unbind(1)
         a = attend(q.contiguous(), k.contiguous(), v.contiguous(), cu, longest).reshape(len(x), -1)
         x = self.norm1(x + F.dropout(self.out(a), dropout, self.training))
-        return self.norm2(x + F.dropout(self.down(F.gelu(self.up(x))), dropout, self.training))
+        out: Tensor = self.norm2(x + F.dropout(self.down(F.gelu(self.up(x))), dropout, self.training))
+        return out
 
 
 class Encoder(nn.Module):
@@ -72,12 +75,17 @@ class Encoder(nn.Module):
         self.norm = nn.LayerNorm(c.hidden_size, eps=1e-12)
         self.layers = nn.ModuleList(Layer(c) for _ in range(c.num_hidden_layers))
 
+    @property
+    def blocks(self) -> list[Layer]:
+        """The members of ``layers`` with their type; ``ModuleList`` itself says only that they are modules."""
+        return cast(list[Layer], list(self.layers))
+
     def embed(self, ids: Tensor, types: Tensor, positions: Tensor) -> Tensor:
         x = self.norm(self.words(ids) + self.types(types) + self.positions(positions))
         return F.dropout(x, self.dropout, self.training)
 
     def run(self, x: Tensor, cu: Tensor, longest: int, layers: slice) -> Tensor:
-        for layer in self.layers[layers]:
+        for layer in self.blocks[layers]:
             x = layer(x, cu, longest, self.dropout)
         return x
 

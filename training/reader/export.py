@@ -34,9 +34,9 @@ class PaddedEncoder(nn.Module):
     def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
         e = self.encoder
         b, length = ids.shape[0], ids.shape[1]
-        x = e.norm(e.words(ids) + e.types(types) + e.positions.weight[:length][None])
+        x: Tensor = e.norm(e.words(ids) + e.types(types) + e.positions.weight[:length][None])
         bias = (1.0 - mask[:, None, None].to(x.dtype)) * -1e4
-        for layer in e.layers:
+        for layer in e.blocks:
             heads = layer.heads
             size = x.shape[2] // heads
             qkv = layer.qkv(self.even(layer.qkv, x))
@@ -63,7 +63,7 @@ class PaddedEncoder(nn.Module):
             most = inputs[0].abs().flatten(0, -2).amax(0)
             widest[linear] = torch.maximum(widest[linear], most) if linear in widest else most
 
-        linears = [m for layer in self.encoder.layers for m in (layer.qkv, layer.out, layer.up, layer.down)]
+        linears = [m for layer in self.encoder.blocks for m in (layer.qkv, layer.out, layer.up, layer.down)]
         handles = [m.register_forward_pre_hook(watch) for m in linears]
         for i in np.linspace(0, len(store) - 1, pairs).astype(int):
             q = store.questions[i]
@@ -72,7 +72,7 @@ class PaddedEncoder(nn.Module):
             self(ids, torch.ones_like(ids), (torch.arange(ids.shape[1])[None] >= len(q) + 2).long())
         for handle in handles:
             handle.remove()
-        for layer in self.encoder.layers:
+        for layer in self.encoder.blocks:
             for linear in (layer.out, layer.qkv, layer.up, layer.down):
                 scale = widest[linear].clamp(min=1e-3) ** EVEN
                 linear.weight.mul_(scale)
@@ -186,9 +186,10 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     if args.reader:
-        module: nn.Module = PaddedReader(load_reader(args.reader)).eval()
+        reader = PaddedReader(load_reader(args.reader)).eval()
         if args.store:
-            module.body.smooth(Store.load(args.store))
+            reader.body.smooth(Store.load(args.store))
+        module: nn.Module = reader
         axes = {"relevance": {0: "batch"}, "band": {0: "batch", 1: "length"}}
         name = "reader"
     else:

@@ -263,10 +263,10 @@ def main() -> None:
         b = {k: v.to(device, non_blocking=True) for k, v in batch.items()}
         with torch.autocast(device.type, torch.bfloat16, enabled=cuda):
             told = [show(t, b, shape.longest, args.group) for t in teachers]
-            teacher = {k: sum(p[k] for p in told) / len(told) for k in told[0]} if told else {}
+            teacher = {k: torch.stack([t[k] for t in told]).mean(0) for k in told[0]} if told else {}
             losses = run(b, teacher)
         loss = torch.stack(list(losses.values())).sum()
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
