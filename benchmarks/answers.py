@@ -1,13 +1,12 @@
-"""How good the extractive answers are, how honest the refusals, and what the constants in rag/answer/evidence.py come
-from.
+"""Measures extractive answers and refusals, and fits the constants in rag/answer/evidence.py.
 
-    python benchmarks/answers.py                 # report: articles 354-397 of the question set, never used for fitting
-    python benchmarks/answers.py --reader none   # ... without the reader
-    python benchmarks/answers.py --model builtin # ... and sentences by docent-nano, or by the model in a folder
-    python benchmarks/answers.py --fit           # fit SENTENCE_WEIGHTS and FOUND_WEIGHTS on articles 0-299
-    python benchmarks/answers.py --fit-reader    # fit READ_WEIGHTS on articles 398-441, which validate the reader
-    python benchmarks/answers.py --words         # count rag/text/common_words.txt anew, from articles 0-299
-    python benchmarks/answers.py --questions 400 --data ../shared/data --reader FOLDER
+    python -m benchmarks.answers                 # report: articles 354-397 of the question set, never used for fitting
+    python -m benchmarks.answers --reader none   # ... without the reader
+    python -m benchmarks.answers --model builtin # ... and sentences by docent-nano, or by the model in a folder
+    python -m benchmarks.answers --fit           # fit SENTENCE_WEIGHTS and FOUND_WEIGHTS on articles 0-299
+    python -m benchmarks.answers --fit-reader    # fit READ_WEIGHTS on articles 398-441, which validate the reader
+    python -m benchmarks.answers --words         # count rag/text/common_words.txt anew, from articles 0-299
+    python -m benchmarks.answers --questions 400 --data ../shared/data --reader FOLDER
 
 Each question is asked twice: with all articles of the index, where it has an answer, and with its own article left out,
 where it has none. Whole articles are held out; the reader is trained on articles 0-353. Each article is one text file
@@ -89,7 +88,7 @@ class Trial:
 
 
 def read_articles(data: Path, which: range) -> tuple[list[Article], dict[int, list[Asked]]]:
-    """The articles of a range and the questions about each."""
+    """Reads the articles of a range and the questions about each."""
     with lzma.open(data / QUESTIONS_FILE, "rt", encoding="utf-8") as file:
         rows = json.load(file)["data"]
     articles: list[Article] = []
@@ -145,7 +144,7 @@ class Stack:
         self._documents = {self._numbers[d.path]: d.id for d in self.library.documents()}
 
     def passages(self, question: str, without: int | None = None) -> list[Passage]:
-        """What the product retrieves, if need be without one article; documents are numbered like the articles."""
+        """Retrieves as the product does, optionally without one article; documents are numbered like the articles."""
         others = frozenset(id_ for number, id_ in self._documents.items() if number != without)
         found = self._retriever.passages(question, Filter(others) if without is not None else Filter())
         return [replace(p, document=replace(p.document, id=self._numbers[p.document.path])) for p in found]
@@ -154,7 +153,8 @@ class Stack:
 def trials(
     data: Path, which: range, articles: int, questions: int, embedder: Embedder, reader: RankingReader | None
 ) -> Iterator[Trial]:
-    """Each question with its passages from an index of ``articles``, and with those from all articles but its own."""
+    """Yields each question with its passages from an index of ``articles``, and with those from all articles but its
+    own."""
     everything, asked = read_articles(data, which)
     rnd = random.Random(7)
     rnd.shuffle(everything)
@@ -283,7 +283,7 @@ def _matrix(candidates: Sequence[Candidate], names: Sequence[str]) -> NDArray[np
 
 
 def _is_gold(trial: Trial, candidate: Candidate) -> bool:
-    """Whether this is the very sentence that the gold answer was taken from."""
+    """Says whether the gold answer was taken from this very sentence."""
     start, end = candidate.passage.start + candidate.start, candidate.passage.start + candidate.end
     return candidate.passage.document.id == trial.asked.article.number and start <= trial.asked.start < end
 
@@ -300,7 +300,7 @@ def _best_features(
 def conditional_logit(
     groups: Sequence[tuple[NDArray[np.float64], NDArray[np.bool_]]], ridge: float = 0.5
 ) -> NDArray[np.float64]:
-    """Weights that make the gold rows of each group likeliest among all of its rows (damped Newton steps)."""
+    """Fits weights that make the gold rows of each group likeliest among all of its rows (damped Newton steps)."""
     useful = [(rows, gold) for rows, gold in groups if gold.any() and not gold.all()]
     weights = np.zeros(useful[0][0].shape[1])
     for _ in range(60):
@@ -319,7 +319,7 @@ def conditional_logit(
 def logistic_regression(
     rows: NDArray[np.float64], labels: NDArray[np.float64], ridge: float = 1.0
 ) -> NDArray[np.float64]:
-    """Weights by Newton's method."""
+    """Fits weights by Newton's method."""
     weights = np.zeros(rows.shape[1])
     for _ in range(50):
         p = 1 / (1 + np.exp(-rows @ weights))

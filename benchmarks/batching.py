@@ -1,4 +1,4 @@
-"""Throughput of concurrent requests against the same requests one at a time, and what each of them waited.
+"""Measures the throughput of concurrent requests against the same requests one at a time, and the latency of each.
 
     python -m benchmarks.batching                        # 100M shape, 32 requests, prompts of 64, answers of 128 tokens
     python -m benchmarks.batching --shape 1B --prompt 64 --answer 128
@@ -31,7 +31,7 @@ FIRST_TOKEN = 5  # below lie the special tokens
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """All requests, in one of the two ways."""
+    """The figures of all requests, sent in one of the two ways."""
 
     seconds: float
     requests: tuple[Metrics, ...]
@@ -56,7 +56,7 @@ def run(engine: Engine, prompts: list[list[int]], params: SamplingParams, at_onc
 
 
 def measure(engine: Engine, arguments: argparse.Namespace) -> tuple[list[Run], list[Run]]:
-    """One at a time, all at once; alternating, the first round is a short warm-up."""
+    """Alternates between one at a time and all at once; the first round is a short warm-up."""
     random = np.random.default_rng(5)
     alone: list[Run] = []
     together: list[Run] = []

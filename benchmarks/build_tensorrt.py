@@ -1,8 +1,8 @@
-"""python benchmarks/build_tensorrt.py [--shape 7B] [--group 128] [--workers N] [--json]
+"""python -m benchmarks.build_tensorrt [--shape 7B] [--group 128] [--workers N] [--json]
 
-How long TensorRT engines of a whole model take to build on this machine's processor, how much memory the process and
-all its children need at most, and how large the engines are next to the checkpoint. The weights are random INT4 with
-zero points, written to a temporary folder. Needs no card; nothing is run. Needs the extra gpu.
+Measures how long TensorRT engines of a whole model take to build on this machine's processor, how much memory the
+process and its children need at most, and how large the engines are next to the checkpoint. The weights are random INT4
+with zero points, written to a temporary folder. Needs no card; nothing is run. Needs the extra gpu.
 """
 
 import argparse
@@ -98,7 +98,7 @@ def measure(name: str, group: int, workers: int | None) -> Row:
 
 
 def _cpu_seconds() -> float:
-    """Of this process and its finished children: what a busy machine does not change."""
+    """Returns the processor time of this process and its finished children, which a busy machine hardly changes."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 

@@ -1,7 +1,7 @@
-"""Texts embedded in a second: Docent's model on ONNX Runtime against sentence-transformers' default arithmetic.
+"""Measures texts embedded per second: Docent's model on ONNX Runtime against sentence-transformers' default arithmetic.
 
     pip install torch==2.13.0 transformers==5.23.0       # for the comparison only; Docent needs neither
-    python benchmarks/embedding.py FOLDER                # FOLDER: the published all-MiniLM-L6-v2 with model.safetensors
+    python -m benchmarks.embedding FOLDER                # FOLDER: the published all-MiniLM-L6-v2 with model.safetensors
 
 Both embed the same 200-token texts in batches of 32 in one process on two threads: PyTorch in fp32 with BertModel and
 mean pooling, which is what sentence-transformers runs by default on a CPU, and Docent's embedder from text to vector.
@@ -28,7 +28,7 @@ Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
 
 def texts_of(count: int) -> list[str]:
-    """Texts of exactly TOKENS tokens: every word is one."""
+    """Returns texts of exactly TOKENS tokens: every word is one token."""
     random = np.random.default_rng(5)
     return [" ".join(random.choice(WORDS, TOKENS - 2)) for _ in range(count)]
 

@@ -1,4 +1,4 @@
-"""Tokens per second of the engine on this CPU, beside llama.cpp with the same shape, threads and bits in the same run.
+"""Measures the engine's tokens per second on this CPU, beside llama.cpp with the same shape, threads and bits.
 
     python -m benchmarks.engine_cpu                                    # ours alone
     python -m benchmarks.engine_cpu --llama-python OTHER/bin/python    # both, alternating
@@ -34,7 +34,7 @@ INSTALL = "python -m venv other && CMAKE_ARGS=-DGGML_NATIVE=ON other/bin/pip ins
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What was measured of one engine: tokens a second, and bytes."""
+    """The figures of one engine: tokens per second, and bytes."""
 
     prefill: float
     decode: float
@@ -49,14 +49,14 @@ class Worker:
         self.hello = self._read()
 
     def ask(self, op: str, tokens: int, past: int) -> float:
-        """Seconds: of the whole prompt, or the median of a single token."""
+        """Returns seconds: of the whole prompt, or the median of a single token."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"op": op, "tokens": tokens, "past": past}) + "\n")
         self._process.stdin.flush()
         return float(statistics.median(self._read()["seconds"]))
 
     def close(self) -> int:
-        """Returns the peak of its resident memory."""
+        """Ends the process; returns the peak of its resident memory in bytes."""
         assert self._process.stdin is not None
         self._process.stdin.close()
         peak = int(self._read()["peak_bytes"])
@@ -72,7 +72,8 @@ class Worker:
 
 
 def read_bandwidth(threads: int) -> float:
-    """Bytes a second that this many threads read from memory; best of several passes over 256 MB each."""
+    """Measures the bytes per second that this many threads read from memory; best of several passes over 256 MB
+    each."""
     blocks = [np.ones(64 << 20, np.float32) for _ in range(threads)]
     best = 0.0
     with ThreadPoolExecutor(threads) as pool:
@@ -84,13 +85,14 @@ def read_bandwidth(threads: int) -> float:
 
 
 def peak_bytes() -> int:
-    """The most memory that this process has held so far. (``getrusage`` would begin with the peak of its parent.)"""
+    """Returns the most memory that this process has held so far; ``getrusage`` would begin with the peak of its
+    parent."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.split("VmHWM:")[1].split()[0]) * 1024
 
 
 def serve(name: str, folder: Path, cache: Path, threads: int, context: int, cache_mb: int) -> None:
-    """Our side of the protocol, in its own process."""
+    """Answers requests on standard input with Docent's engine, in a process of its own."""
     from benchmarks.runtimes import runtime_class
     from engines.base import PAGE_TOKENS, StepBatch
     from engines.model.checkpoint import Checkpoint

@@ -1,6 +1,6 @@
-"""What the benchmarks of the engine share: a synthetic model behind an Engine, and a line about the machine.
+"""Parts that the engine's benchmarks share: a synthetic model behind an Engine, and a line about the machine.
 
-The tokens of a synthetic model stand for nothing, so its tokenizer writes each as one letter.
+The tokens of a synthetic model have no meaning, so its tokenizer writes each as one letter.
 """
 
 import os
@@ -19,7 +19,7 @@ from engines.serving.engine import Engine, EngineConfig
 
 
 class LetterTokenizer:
-    """One letter a token; nothing ends an answer."""
+    """A tokenizer that writes one letter for each token; no token ends an answer."""
 
     eos_ids: frozenset[int] = frozenset()
 
@@ -32,7 +32,8 @@ class LetterTokenizer:
 
 @contextmanager
 def model_folder(kept: Path | None, shape: str) -> Iterator[Path]:
-    """A folder with the shape's checkpoint in ``shape`` and builds in ``cache``; it goes away unless it is ``kept``."""
+    """Yields a folder with the shape's checkpoint in ``shape`` and builds in ``cache``; it is removed unless it is
+    ``kept``."""
     with tempfile.TemporaryDirectory(prefix="docent-bench-") as temporary:
         folder = kept or Path(temporary)
         if not (folder / shape / "model.safetensors.index.json").exists():
@@ -44,7 +45,7 @@ def model_folder(kept: Path | None, shape: str) -> Iterator[Path]:
 def synthetic_engine(
     folder: Path, shape: str, tokens: int, threads: int, config: EngineConfig, runtime: str
 ) -> Iterator[Engine]:
-    """An Engine over one of ``RUNTIMES`` with a cache of ``tokens``."""
+    """Makes an Engine over one of ``RUNTIMES`` with a cache of ``tokens``."""
     kind = runtime_class(runtime)
     pages = -(-tokens // PAGE_TOKENS)
     opened = kind(Checkpoint(folder / shape), pages, threads=threads, cache=folder / "cache")
@@ -53,7 +54,7 @@ def synthetic_engine(
 
 
 def machine(threads: int) -> str:
-    """Processor, threads, versions: what a figure needs beside it."""
+    """Returns processor, threads and versions in one line, to be printed beside the figures."""
     versions = ", ".join(f"{name} {_version(name)}" for name in ("llvmlite", "onnxruntime"))
     return f"{_processor()}, {os.cpu_count()} cores seen, {threads} threads; {versions}"
 

@@ -1,9 +1,9 @@
-"""python benchmarks/ingest.py [--folder FOLDER] [--small-files N] [--json]
+"""python -m benchmarks.ingest [--folder FOLDER] [--small-files N] [--json]
 
-How fast the whole pipeline takes documents in (read, chunk, embed, store), how long the second sync of unchanged files
-takes, and how much memory parent and reading processes need at most. Two folders: real reports (any folder of
-documents; pages are counted where the format has pages), and small files that it writes itself. The library goes to a
-temporary folder; nothing else is written.
+Measures how fast the whole pipeline takes documents in (parse, chunk, embed, store), how long the second sync of
+unchanged files takes, and how much memory the process and its parsers need at most. Two folders: real reports (any
+folder of documents; pages are counted where the format has pages), and small files that it writes itself. The library
+goes to a temporary folder; nothing else is written.
 """
 
 import argparse

@@ -1,7 +1,7 @@
-"""Time from a question to its hits in a library of 100,000 chunks, and the size of the index.
+"""Measures the time from a question to its hits in a library of 100,000 chunks, and the size of the index.
 
-    python benchmarks/latency.py                          # about three minutes, nearly all of it to make the library
-    python benchmarks/latency.py --chunks 1000000 --keep /tmp/big     # keeps the library for the next run
+    python -m benchmarks.latency                          # about three minutes, nearly all of it to make the library
+    python -m benchmarks.latency --chunks 1000000 --keep /tmp/big     # keeps the library for the next run
 
 The chunks are made up: words drawn from a Zipf distribution, unit vectors around 2,000 centres. The questions are ten
 words of a chunk; they are embedded by the shipped model, and the vector of a chunk is mixed in so that the dense leg
@@ -34,7 +34,7 @@ MIB = 1 << 20
 
 
 class Made:
-    """Reproducible text and vectors."""
+    """Makes reproducible text and vectors."""
 
     def __init__(self, dimension: int) -> None:
         self.random = np.random.default_rng(11)
@@ -91,7 +91,7 @@ def percentiles(milliseconds: list[float]) -> str:
 
 
 def timed(action: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
-    """Milliseconds."""
+    """Returns the time of each call in milliseconds."""
     started = clock()
     action()
     return (clock() - started) * 1e3

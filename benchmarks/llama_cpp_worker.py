@@ -1,12 +1,13 @@
 """The llama.cpp side of benchmarks/engine_cpu.py, run by a Python that has llama-cpp-python and gguf.
 
-    python benchmarks/llama_cpp_worker.py SHAPE.json MODEL.gguf THREADS CONTEXT
+    python -m benchmarks.llama_cpp_worker SHAPE.json MODEL.gguf THREADS CONTEXT
 
 Writes MODEL.gguf (Q4_0, random weights) where it is missing, then reads one JSON object a line from standard input,
 {"op": "prefill" | "decode", "tokens": n, "past": m}, and answers each with {"seconds": [...]}; at the end of the
-input with {"peak_bytes": n}. Knows nothing of Docent.
+input with {"peak_bytes": n}. It imports nothing of Docent.
 """
 
+import argparse
 import ctypes
 import json
 import resource
@@ -36,7 +37,7 @@ def write_gguf(path: Path, shape: dict[str, int]) -> None:
     writer.add_tokenizer_model("no_vocab")
 
     def matrix(name: str, out: int, inputs: int) -> None:
-        """Q4_0: blocks of 32 inputs, a float16 scale and 16 bytes of nibbles each."""
+        """Makes a random Q4_0 matrix: blocks of 32 inputs, a float16 scale and 16 bytes of nibbles each."""
         blocks = np.empty((out, inputs // 32, 18), np.uint8)
         blocks[:, :, 2:] = rng.integers(0, 256, (out, inputs // 32, 16), np.uint8)
         scale = rng.uniform(0.8, 1.2, (out, inputs // 32)) / (4.6 * inputs**0.5)
@@ -88,7 +89,7 @@ class LlamaCpp:
         self.lib.llama_memory_clear(self.lib.llama_get_memory(self.context), True)
 
     def step(self, count: int) -> float:
-        """Computes ``count`` more tokens and the logits of the last; seconds."""
+        """Computes ``count`` more tokens and the logits of the last; returns seconds."""
         tokens = (ctypes.c_int32 * count)(*[5 + i % 1000 for i in range(count)])
         start = time.perf_counter()
         code = self.lib.llama_decode(self.context, self.lib.llama_batch_get_one(tokens, count))
@@ -98,10 +99,15 @@ class LlamaCpp:
 
 
 def main() -> None:
-    shape_path, model_path, threads, context = sys.argv[1:]
-    if not Path(model_path).exists():
-        write_gguf(Path(model_path), json.loads(Path(shape_path).read_text()))
-    model = LlamaCpp(Path(model_path), int(threads), int(context))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("shape", type=Path, help="JSON with the model's sizes")
+    parser.add_argument("model", type=Path)
+    parser.add_argument("threads", type=int)
+    parser.add_argument("context", type=int, help="tokens")
+    args = parser.parse_args()
+    if not args.model.exists():
+        write_gguf(args.model, json.loads(args.shape.read_text()))
+    model = LlamaCpp(args.model, args.threads, args.context)
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)

@@ -1,4 +1,4 @@
-"""How fast a small model answers on this CPU: first token of a prompt of 1,000 tokens, tokens a second behind it.
+"""Measures a small model on this CPU: TTFT of a prompt of 1,000 tokens, and tokens per second after it.
 
     python -m benchmarks.nano MODEL_FOLDER --threads 2 --prompt 1000 --answer 64 --rounds 5
     python -m benchmarks.nano MODEL_FOLDER --cache FOLDER --runtime onnx

@@ -1,4 +1,4 @@
-"""Time to the first token (TTFT) of a follow-up question, with and without reuse of the pages of its prefix.
+"""Measures the time to first token (TTFT) of a follow-up question with and without reuse of its prefix's pages.
 
     python -m benchmarks.prefix_reuse                          # 100M shape, 2,000 shared tokens; a minute
     python -m benchmarks.prefix_reuse --shape 1B --shared 2000 --question 32 --rounds 5
@@ -40,7 +40,7 @@ def follow_up(engine: Engine, prefix: list[int], questions: list[list[int]]) -> 
 
 
 def measure(engines: dict[str, Engine], arguments: argparse.Namespace) -> dict[str, list[Metrics]]:
-    """The metrics of the follow-ups, by the engine's name."""
+    """Returns the metrics of the follow-ups by the engine's name."""
     random = np.random.default_rng(3)
     vocabulary = SHAPES[arguments.shape].vocabulary
 

@@ -1,4 +1,4 @@
-"""Prompt lookup: tokens per step and speed, with and without, where answers quote and where they never do.
+"""Measures prompt lookup: tokens per step and speed, for answers that quote and answers that do not.
 
     python -m benchmarks.prompt_lookup                        # 100M shape, scripted answers; about two minutes
     python -m benchmarks.prompt_lookup --shape 1B --answer 256 --runtime onnx
@@ -47,7 +47,7 @@ CONTEXT = 2048
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A request, and what is to come of it where that is laid down."""
+    """A request, and its answer where that is laid down beforehand."""
 
     name: str
     prompt: list[int]
@@ -57,7 +57,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one run of a case gave. ``seconds`` counts from the first token to the last."""
+    """The result of one run of a case. ``seconds`` counts from the first token to the last."""
 
     tokens: list[int]
     seconds: float
@@ -65,7 +65,7 @@ class Outcome:
 
 
 class Scripted:
-    """A runtime that computes its steps and then says what it was told."""
+    """A runtime that computes its steps and then returns the logits of a scripted answer."""
 
     name = "scripted"
 
@@ -83,7 +83,7 @@ class Scripted:
 
 
 def scripted_cases(prompt: int, answer: int, vocabulary: int) -> Iterator[Case]:
-    """The four kinds of answers."""
+    """Makes the four kinds of answers."""
     known: dict[str, int] = {}
 
     def tokens(sentence: str) -> list[int]:
@@ -112,7 +112,7 @@ def scripted_cases(prompt: int, answer: int, vocabulary: int) -> Iterator[Case]:
 
 
 def misleading(prompt: list[int], count: int, fresh: list[int]) -> list[int]:
-    """Pairs that follow each other in the prompt, in an order in which no two pairs do."""
+    """Orders pairs of adjacent prompt tokens so that no two pairs follow each other as in the prompt."""
     follows = set(itertools.pairwise(prompt))
     text = [fresh[0]]
     for place in itertools.cycle(range(0, len(prompt) - 1, 2)):
@@ -125,7 +125,7 @@ def misleading(prompt: list[int], count: int, fresh: list[int]) -> list[int]:
 
 
 def model_cases(tokenizer: ModelTokenizer, prompt: int, answer: int, samples: int) -> Iterator[Case]:
-    """A passage to be copied, and free text."""
+    """Makes the cases for a trained model: a passage to be copied, and free text."""
     paragraphs = [part.strip() for part in re.split(r"\n{2,}", sample_text())]
     long = [part for part in paragraphs if 60 <= len(tokenizer.encode(part)) <= prompt // 2][:samples]
     for number, text in enumerate(long):
@@ -149,7 +149,7 @@ def run(engine: Engine, case: Case) -> Outcome:
 
 
 def measure(case: Case, ask: Callable[[bool, Case], Outcome], rounds: int) -> dict[bool, list[Outcome]]:
-    """With and without drafting, in turn; the first round warms up."""
+    """Runs every case with and without drafting in turn; the first round warms up."""
     found: dict[bool, list[Outcome]] = {True: [], False: []}
     for number in range(rounds + 1):
         for drafting in (True, False) if number % 2 else (False, True):
@@ -164,8 +164,8 @@ def measure(case: Case, ask: Callable[[bool, Case], Outcome], rounds: int) -> di
 
 
 def report(name: str, measured: Sequence[dict[bool, list[Outcome]]]) -> None:
-    """One line for all cases of a name. The ratio is that of runs next to each other, so that what else the machine
-    does shows least; rows a token say what was computed, whatever the clock says."""
+    """Prints one line for all cases of a name. The ratio is that of adjacent runs, so that other load on the machine
+    shows least; rows per token count what was computed, independent of the clock."""
     speed = {
         drafting: statistics.mean(statistics.median(map(_speed, case[drafting])) for case in measured)
         for drafting in (True, False)

@@ -1,4 +1,4 @@
-"""What INT4 costs: perplexity on text that calibrated nothing, of a model, rounded to nearest, by AWQ, and as we do it.
+"""Measures the perplexity of a model on held-out text: as it is, rounded to nearest INT4, by AWQ, and by our quantizer.
 
     python -m benchmarks.quantization MODEL --text TEXT                  # special tokens in the text count as such
     python -m benchmarks.quantization MODEL --text squad-train.json.xz   # its last 44 articles
@@ -39,7 +39,7 @@ def read_text(path: Path) -> str:
 
 
 def pieces_of(tokens: Sequence[int], most: int) -> list[list[int]]:
-    """Spread evenly over the text, where it is longer than needed."""
+    """Cuts the text into pieces, spread evenly over it where it is longer than needed."""
     pieces = [list(tokens[at : at + PIECE]) for at in range(0, len(tokens) - PIECE + 1, PIECE)] or [list(tokens)]
     wanted = max(1, min(len(pieces), most // PIECE))
     return [pieces[i * len(pieces) // wanted] for i in range(wanted)]

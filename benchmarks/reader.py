@@ -1,7 +1,7 @@
-"""Time to reorder 20 passages of 220 tokens and read the best of them, on two processor threads.
+"""Measures the time to rerank 20 passages of 220 tokens and read the best of them, on two processor threads.
 
-    python benchmarks/reader.py                        # the reader that is shipped
-    python benchmarks/reader.py --folder FOLDER --threads 1
+    python -m benchmarks.reader                        # the reader that is shipped
+    python -m benchmarks.reader --folder FOLDER --threads 1
 
 The passages are cut from the samples. Every run asks another question, because the reader remembers what it has read.
 Besides wall-clock time it prints the processor's time, which other work on the machine changes less.
@@ -46,7 +46,7 @@ class Timed:
 
 
 def passages(tokenizer: Tokenizer, count: int, tokens: int) -> list[str]:
-    """Consecutive pieces of the samples' text, begun anew where it ends."""
+    """Cuts consecutive passages from the samples' text and begins anew where it ends."""
     files = sorted(p for p in (ROOT / "samples").iterdir() if p.suffix in {".md", ".txt", ".docx", ".csv", ".html"})
     text = "\n".join(parse(p).text for p in files)
     offsets = tokenizer.encode(text, add_special_tokens=False).offsets

@@ -1,9 +1,9 @@
-"""How often the passage that answers a question is found: keyword search, dense search and both fused.
+"""Measures how often the passage that answers a question is found by keyword search, dense search and both fused.
 
-    python benchmarks/retrieval.py                       # both sets, from ../shared/data/qa
-    python benchmarks/retrieval.py --data DIR --set spans
+    python -m benchmarks.retrieval                       # both sets, from ../shared/data/qa
+    python -m benchmarks.retrieval --data DIR --set spans
 
-Everything goes the way a person's documents go: files on disk, sync (readers, chunks, embeddings), library, Retriever.
+Documents go the product's way: files on disk, sync (parsers, chunks, embeddings), library, Retriever.
 
 ``spans``: chunking-eval (Smith and Troynikov 2024, MIT), 472 questions over five corpora that are searched together,
 with the exact characters that answer each. Recall is the share of those characters in the first k chunks, precision
@@ -56,7 +56,7 @@ class SpanQuestion:
 
 @contextmanager
 def synced(folder: Path, target_tokens: int) -> Iterator[tuple[dict[str, Search], OnnxEmbedder]]:
-    """A search function for each leg over the files in ``folder``, and the embedder."""
+    """Syncs the files in ``folder``; returns a search function for each kind of search, and the embedder."""
     embedder = OnnxEmbedder.load()
     with tempfile.TemporaryDirectory() as scratch, Library.open(Path(scratch) / "library.db") as library:
         syncer = Syncer(library, embedder, ParsePool(ParseLimits()), SyncSettings(target_tokens=target_tokens))
@@ -85,7 +85,7 @@ def span_questions(folder: Path) -> list[SpanQuestion]:
 
 
 def answered_share(question: SpanQuestion, hits: Sequence[Hit]) -> tuple[float, float]:
-    """(recall, precision) in characters."""
+    """Returns (recall, precision) in characters."""
     wanted = {position for start, end in question.spans for position in range(start, end)}
     found: set[int] = set()
     read = 0

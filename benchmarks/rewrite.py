@@ -1,7 +1,7 @@
-"""How well follow-up questions are completed, against rewrites by people.
+"""Compares completed follow-up questions with rewrites by people.
 
-    python benchmarks/rewrite.py                 # all sets; --data ../shared/data
-    python benchmarks/rewrite.py --show 20       # ... with examples
+    python -m benchmarks.rewrite                 # all sets; --data ../shared/data
+    python -m benchmarks.rewrite --show 20       # ... with examples
 
 The heuristics were tuned on canard and cast2020; cast2021 and mtrag are for reporting. mtrag and cast2020 hold no
 answers, so what a person took from an answer cannot be found there. Recall: of the content words that the person
@@ -34,7 +34,7 @@ class Case:
 
 
 def canard(data: Path) -> Iterator[Case]:
-    """The title of the article stands in for the first question: the people who asked knew it."""
+    """Reads CANARD; the article's title stands in for the first question, since the people who asked knew it."""
     rows = json.loads((data / "qa/rewrite-canard/data/release/dev.json").read_text(encoding="utf-8"))
     said = {tuple(row["History"][2:-1]): row["History"][-1] for row in rows}  # what answered a question in its place
     for row in rows:

@@ -1,4 +1,4 @@
-"""Whether a completed follow-up finds what a person's completion finds: recall and reciprocal rank, by the same search.
+"""Measures retrieval with completed follow-ups beside a person's completion: recall and reciprocal rank.
 
     python -m benchmarks.rewrite_retrieval                                 # the question as asked, rules, person
     python -m benchmarks.rewrite_retrieval --model FOLDER [--most 300]      # ... and a language model
@@ -45,7 +45,7 @@ class Search:
 
 
 def answering(cases: Sequence[Case], titled: bool) -> tuple[list[tuple[str, str]], list[tuple[Case, int]]]:
-    """All answers as documents, and for each case that has one its place among them."""
+    """Returns all answers as documents, and the place among them of each case's answer, where it has one."""
     documents: dict[tuple[str, str], int] = {}
     wanted = []
     for case in cases:
@@ -56,7 +56,7 @@ def answering(cases: Sequence[Case], titled: bool) -> tuple[list[tuple[str, str]
 
 
 def conversations(cases: Sequence[Case]) -> tuple[list[tuple[str, str]], list[tuple[Case, int]]]:
-    """A document for every conversation: the person's completions of every other question; the rest are asked."""
+    """Makes a document of each conversation: the person's completions of every other question; the rest are asked."""
     groups: dict[str, list[Case]] = {}
     for case in cases:
         groups.setdefault(case.conversation, []).append(case)

@@ -10,7 +10,7 @@ RUNTIMES = ("native", "native-avx2", "onnx")
 
 
 def runtime_class(name: str) -> "type[NativeRuntime] | type[OnnxRuntime]":
-    """One of ``RUNTIMES``; the others' packages need not be there."""
+    """Imports one of ``RUNTIMES``; the packages of the others need not be installed."""
     if name == "onnx":
         from engines.runtimes.onnx.runtime import OnnxRuntime
 
@@ -23,7 +23,7 @@ def runtime_class(name: str) -> "type[NativeRuntime] | type[OnnxRuntime]":
     (known,) = (known for known in KNOWN if f"native-{known.name}" == name)
 
     class Restricted(NativeRuntime):
-        """Uses these instructions, though the processor may have better ones."""
+        """The native runtime restricted to these instructions, though the processor may have better ones."""
 
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options, instructions=known)

@@ -1,7 +1,7 @@
-"""How well rag.answer.citations tells a statement that a passage bears out from one with a changed name or number.
+"""Measures how well rag.answer.citations tells supported statements from ones with a changed name or number.
 
-    python benchmarks/support.py                       # articles 398-441 of the question set
-    python benchmarks/support.py --reader FOLDER       # ... beside the reader, asked about the statement
+    python -m benchmarks.support                       # articles 398-441 of the question set
+    python -m benchmarks.support --reader FOLDER       # ... beside the reader, asked about the statement
 
 A statement is a question with its answer (only words are compared, so grammar does not matter); a changed one has the
 answer to another question about the same article, of the same kind (number, name, other words). "absent": that stands

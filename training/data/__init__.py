@@ -1,1 +1,1 @@
-"""Raw corpora into questions, passages and tokens."""
+"""Turns raw corpora into questions, passages and token ids."""

@@ -1,11 +1,11 @@
 """python -m training.data.ask --nano out/nano-base --tokenizer out/nano/tokenizer.json --data DATA --out
 out/data/asked.npz
 
-Teaches docent-nano to ask: (passage, answer) -> question, on SQuAD's training articles, then lets it ask about answers
-picked from passages of the corpus and stores the question-passage pairs with hard negatives of the same document for
-the reader and the embedder. ``--picker`` is a reader trained with --no-question: it knows what people ask about;
-without one, names, numbers and short noun phrases are picked. ``--check`` keeps the questions to which a reader gives
-nearly the same answer. Nothing of the held-out articles is used.
+Trains docent-nano to write questions, (passage, answer) -> question, on SQuAD's training articles, then has it write
+questions about answers picked from passages of the corpus and stores the question-passage pairs with hard negatives of
+the same document for the reader and the embedder. ``--picker`` is a reader trained with --no-question: it knows what
+people ask about; without one, names, numbers and short noun phrases are picked. ``--check`` keeps the questions to
+which a reader gives nearly the same answer. Nothing of the held-out articles is used.
 """
 
 import argparse
@@ -61,7 +61,7 @@ def pick_answers(text: str, rng: random.Random, most: int) -> list[tuple[int, st
 def picked_answers(
     reader: Path, encoder: Tokenizer, passages: list[tuple[str, str]], most: int
 ) -> list[list[tuple[int, str]]]:
-    """For each passage up to ``most`` answers, drawn from the picker's distribution, that do not overlap."""
+    """Draws up to ``most`` answers that do not overlap for each passage, from the picker's distribution."""
     texts = encoder.encode_batch([t for _, t in passages], add_special_tokens=False)
     contexts = encoder.encode_batch([c for c, _ in passages], add_special_tokens=False)
     nothing = np.full((len(passages), 1), -1, np.int32)
@@ -86,7 +86,7 @@ def wait_for(path: Path | None) -> None:
 
 
 def lessons(data: Path, tokenizer: Tokenizer, longest: int) -> list[tuple[list[int], int]]:
-    """SQuAD's training questions as (tokens, where the question starts)."""
+    """Returns SQuAD's training questions as (token ids, index of the question's first token)."""
     rows = []
     for article in split_articles(read_squad(data / "qa/squad-train-v1.1.json.xz"))["train"]:
         for p in article.paragraphs:
@@ -134,7 +134,8 @@ def teach(model: Nano, rows: list[tuple[list[int], int]], epochs: float, lr: flo
 
 
 def documents(data: Path, share: float) -> Iterator[tuple[list[tuple[str, str]], random.Random]]:
-    """Documents as lists of (context, text) passages: a share of the encyclopaedia and some technical text and law."""
+    """Yields documents as lists of (context, text) passages: a share of the encyclopaedia and some technical text and
+    law."""
     held_out = held_out_titles(read_squad(data / "qa/squad-train-v1.1.json.xz"))
     rng = random.Random(1)
     for path in sorted((data / "corpus").glob("wikipedia-*.jsonl.xz")):

@@ -1,8 +1,7 @@
-"""Self-made reading exercises: a span that recurs in two passages of an article, blanked in one, found in the other.
+"""Makes cloze questions: a span that recurs in two passages of an article is blanked in one and found in the other.
 
 The sentence around one occurrence, with the span replaced by BLANK, is the question; another passage that shares words
 with that sentence and holds the span is the answering passage; passages of the article without the span are negatives.
-Pure text in, pure text out.
 """
 
 import random
@@ -35,7 +34,7 @@ def _content(text: str) -> set[str]:
 
 
 def _phrases(text: str) -> set[str]:
-    """Word n-grams of 3 and 4 that neither start nor end with a stop word and cross no punctuation."""
+    """Returns the word n-grams of 3 and 4 that neither start nor end with a stop word and cross no punctuation."""
     words = list(_WORD.finditer(text))
     out = set()
     for n in (3, 4):
@@ -48,7 +47,7 @@ def _phrases(text: str) -> set[str]:
 
 
 def _candidates(sections: Sequence[Section], title: str) -> dict[str, list[int]]:
-    """Span -> the sections that hold it, two at least."""
+    """Maps each span to the sections that hold it; spans of one section are left out."""
     where: dict[str, set[int]] = {}
     for i, s in enumerate(sections):
         spans = {m.group().rstrip(".,") for m in _NAME.finditer(s.text)} | _phrases(s.text)

@@ -1,7 +1,6 @@
-"""Raw data: corpus files and SQuAD articles in, plain Python objects out.
+"""Reads the data folder: corpus files (``corpus/*.jsonl.xz``) and SQuAD articles (``qa/squad-train-v1.1.json.xz``).
 
-Knows the folder layout (``corpus/*.jsonl.xz``, ``qa/squad-train-v1.1.json.xz``) and the split by article. Knows no
-tokens and no models. Articles held out for validation and test are dropped from the encyclopaedia by title.
+SQuAD is split by article. Articles held out for validation and test are dropped from the encyclopaedia by title.
 """
 
 import json
@@ -41,7 +40,7 @@ def _open(path: Path) -> Any:
 
 
 def read_squad(path: Path) -> list[Article]:
-    """Any file in SQuAD's format, plain or .xz."""
+    """Reads a file in SQuAD's format, plain or .xz."""
     with _open(path) as file:
         data = json.load(file)["data"]
     return [
@@ -68,7 +67,7 @@ def read_squad(path: Path) -> list[Article]:
 
 
 def split_articles(articles: list[Article]) -> dict[str, list[Article]]:
-    """The last 44 articles validate, the 44 before them are the test that is looked at once."""
+    """Splits by order: the last 44 articles are ``val``, the 44 before them ``test``, the rest ``train``."""
     return {
         "train": articles[: -2 * HELD_OUT],
         "test": articles[-2 * HELD_OUT : -HELD_OUT],
@@ -77,7 +76,7 @@ def split_articles(articles: list[Article]) -> dict[str, list[Article]]:
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[str, str]]:
-    """(title, text) of each line."""
+    """Yields (title, text) of each line."""
     with _open(path) as file:
         for line in file:
             row = json.loads(line)
@@ -96,7 +95,8 @@ class Section:
 
 
 def wiki_sections(title: str, text: str, max_words: int = 170, min_words: int = 35) -> list[Section]:
-    """Paragraphs of about a chunk: short neighbours under one heading are joined, long ones cut at sentences."""
+    """Returns paragraphs about as long as a chunk: short neighbours under one heading are joined, long ones cut at
+    sentences."""
     out: list[Section] = []
     heading, buffer = "", ""
 
@@ -135,7 +135,7 @@ _ABBREVIATION = re.compile(
 
 
 def sentences(text: str) -> list[str]:
-    """A rough sentence split; abbreviations and initials do not end a sentence."""
+    """Splits into sentences, roughly; abbreviations and initials do not end a sentence."""
     out: list[str] = []
     start = 0
     for match in _SENTENCE.finditer(text):

@@ -1,4 +1,4 @@
-"""Words with their part of speech (HanTa, CLAWS C5 tags) and inflected verbs (lemminflect); both for training only."""
+"""Tags words with their part of speech (HanTa, CLAWS C5 tags) and inflects verbs (lemminflect), for training only."""
 
 import re
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ def _tagger() -> Any:
 
 
 def inflect(verb: str, tag: str) -> str:
-    """``tag`` is the Penn tag of the form wanted."""
+    """Inflects a word; ``tag`` is the Penn tag of the form wanted."""
     if tag == "VBP":
         return verb
     irregular = {("be", "VBD"): "was", ("have", "VBZ"): "has", ("do", "VBZ"): "does"}

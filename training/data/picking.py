@@ -1,6 +1,6 @@
-"""What a trained reader makes of stored questions: spans that people would ask about, questions it agrees with.
+"""Runs a trained reader over a store: finds spans that people would ask about and questions that it agrees with.
 
-A store and a reader's file in, token spans of the passages out. Used where questions are made by a model.
+Where a model writes the questions, this chooses what they are about and which of them are kept.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ Longs = NDArray[np.int64]
 
 
 def _batches(store: Store, shape: Shape) -> Iterator[tuple[int, Longs, Batch]]:
-    """Questions in order with their gold passages -> (first question, first passage token of each, batch)."""
+    """Yields (first question, first passage token of each, batch): the questions in order with their gold passages."""
     rows: list[tuple[Longs, int, int, None, float]] = []
     at = used = 0
     most = shape.sequences - shape.tokens // shape.longest - 2
@@ -37,8 +37,9 @@ def _batches(store: Store, shape: Shape) -> Iterator[tuple[int, Longs, Batch]]:
 
 @torch.no_grad()
 def reader_spans(reader: Path, store: Store, count: int, sample: bool) -> tuple[Longs, NDArray[np.float32]]:
-    """[questions, count, 2] first and last passage token of the likeliest spans, and [questions, count] their log
-    probability. ``sample``: drawn from the reader's distribution instead. The spans of a row start apart."""
+    """Returns the first and last passage token of the likeliest spans [questions, count, 2] and their log probability
+    [questions, count]. With ``sample`` they are drawn from the reader's distribution. The spans of a row start
+    apart."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     cuda = device.type == "cuda"
     model = load_reader(reader).to(device).eval()
@@ -69,7 +70,7 @@ def reader_spans(reader: Path, store: Store, count: int, sample: bool) -> tuple[
 
 
 def agreed(reader: Path, store: Store, overlap: float = 0.6) -> NDArray[np.bool_]:
-    """[questions] the reader's best span shares at least this much (F1 of tokens) with a stored one."""
+    """Returns a mask [questions]: the reader's best span overlaps a stored one by at least this much (F1 of tokens)."""
     spans, _ = reader_spans(reader, store, 1, False)
     first, last = spans[:, 0, :1], spans[:, 0, 1:]
     a, b = store.spans[..., 0], store.spans[..., 1]

@@ -1,4 +1,4 @@
-"""python -m training.data.prepare_squad --data ../shared/data --tokenizer MINILM/tokenizer.json --out out/data
+"""python -m training.data.prepare_squad --data DATA --tokenizer MINILM/tokenizer.json --out out/data
 
 Splits SQuAD by article, searches each split's own paragraphs with BM25, and writes
 ``squad-{train,val,test}.npz`` (stores), ``squad-{train,val,test}.candidates.npy`` ([questions, 50] paragraphs by
@@ -47,12 +47,13 @@ def plain(text: str) -> str:
 
 
 def lacks(passage: str, answers: tuple[tuple[int, str], ...]) -> bool:
-    """``passage`` is plain() text; true where no answer stands in it as words."""
+    """Says whether none of the answers occurs as words in ``passage``, which is text made by ``plain``."""
     return not any(f" {plain(a)} " in f" {passage} " for _, a in answers)
 
 
 def mine(flat: Flat, found: NDArray[np.int32], rng: np.random.Generator) -> list[list[int]]:
-    """For each question: up to 10 BM25 passages and up to 6 of the same article, none with the answer."""
+    """Finds negatives: for each question up to 10 BM25 passages and up to 6 of the same article, none with the
+    answer."""
     texts = [plain(t) for _, t in flat.passages]
     members: dict[int, list[int]] = {}
     for p, a in enumerate(flat.article):

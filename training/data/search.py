@@ -1,6 +1,6 @@
-"""First-stage retrieval for mining and evaluation: BM25 by SQLite FTS5 as the product does it, and rank fusion.
+"""First-stage retrieval for mining negatives and for evaluation: BM25 by SQLite FTS5, and rank fusion.
 
-Passages are (context, text) pairs and are named by their position. Knows no models.
+Passages are (context, text) pairs and are identified by their position.
 """
 
 import re

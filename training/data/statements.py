@@ -1,8 +1,8 @@
-"""A question, its answer's words and the passage around them in, a sentence that says the answer out, or None.
+"""Makes a statement of a question and its answer.
 
 "When did the bridge open?" + "1912" -> "The bridge opened in 1912". Rules over part-of-speech tags (HanTa, CLAWS C5)
-and inflections (lemminflect), both needed for training only. None wherever the rules are not sure: the
-caller then takes the sentence of the passage instead. The answer's words stand in the result as in the passage.
+and inflections (lemminflect), both needed for training only. The result is None wherever the rules are not sure; the
+caller then takes the sentence of the passage instead. The result holds the answer in the passage's own words.
 """
 
 import re
@@ -50,7 +50,7 @@ class Given:
 
 
 def before(text: str, start: int, span: str) -> Given:
-    """What stands in front of the answer at ``start`` of its passage."""
+    """Returns the answer at ``start`` of its passage with the word in front of it."""
     last = [w.lower() for w in re.findall(r"[\w'’]+$|[\w'’]+(?= )", text[max(0, start - 40) : start].rstrip())][-2:]
     article = preposition = ""
     if text[:start].rstrip(" \"'“‘").endswith((",", ".", ";", ":", "(", ")")):

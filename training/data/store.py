@@ -20,7 +20,7 @@ Ints = NDArray[np.int32]
 
 @dataclass
 class Ragged:
-    """Rows of different length in one array."""
+    """Rows of different length in one array: row ``i`` is ``values[offsets[i]:offsets[i + 1]]``."""
 
     values: NDArray[np.uint16]
     offsets: NDArray[np.int64]
@@ -91,7 +91,7 @@ class Store:
 
 
 def answer_places(text: str, start: int, answer: str) -> list[int]:
-    """Where the answer stands as whole words: the given place first."""
+    """Returns the places where the answer stands as whole words, the given one first."""
     places = [start]
     at = text.find(answer)
     while at >= 0 and len(places) < MAX_SPANS:
@@ -103,7 +103,7 @@ def answer_places(text: str, start: int, answer: str) -> list[int]:
 
 
 def token_span(offsets: Sequence[tuple[int, int]], start: int, end: int) -> tuple[int, int] | None:
-    """Characters [start, end) -> first and last token that overlap them."""
+    """Returns the first and the last token that overlap the characters [start, end)."""
     hit = [i for i, (a, b) in enumerate(offsets) if a < end and b > start]
     return (hit[0], hit[-1]) if hit else None
 
@@ -166,7 +166,7 @@ def pair_tokens(
 
 @dataclass
 class Batch:
-    """Flat arrays. ``sequence`` numbers the tokens' sequences; ``target`` is flat start*SPAN... see train_reader."""
+    """Packed sequences as flat arrays [tokens] of fixed size; ``sequence`` numbers the sequence of each token."""
 
     ids: NDArray[np.int64]
     types: NDArray[np.int64]

@@ -1,1 +1,1 @@
-"""The embedder: conversion of published weights, and fine-tuning."""
+"""Converts the published embedder's weights to ONNX and fine-tunes it."""

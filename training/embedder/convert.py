@@ -1,15 +1,15 @@
 """Writes rag/models/weights/all-MiniLM-L6-v2/model.onnx from the published weights of all-MiniLM-L6-v2.
 
     pip install onnx safetensors
-    python training/embedder/convert.py FOLDER                      # int8, what Docent ships
-    python training/embedder/convert.py FOLDER --precision fp32 --out /tmp/minilm-fp32
+    python -m training.embedder.convert FOLDER                      # int8, what Docent ships
+    python -m training.embedder.convert FOLDER --precision fp32 --out /tmp/minilm-fp32
 
 FOLDER holds ``model.safetensors`` (its SHA-256 is checked) and ``tokenizer.json`` of
 https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2. The reference that tests/rag/models/test_embedder.py
 compares with comes from the same weights in PyTorch:
 
     pip install torch==2.13.0 transformers==5.23.0
-    python training/embedder/convert.py FOLDER --reference tests/data/minilm_reference.json
+    python -m training.embedder.convert FOLDER --reference tests/data/minilm_reference.json
 
 The graph: token ids [batch, length] and mask -> embeddings -> 6 BERT layers -> sum over the mask -> length 1 (the mean
 and the sum have the same direction). int8 means: weights per output channel, word embeddings per row, activations per
@@ -170,14 +170,14 @@ def _layer(graph: Graph, x: str, padding: str, prefix: str) -> str:
 
 
 def write_tokenizer(source: Path, out: Path) -> None:
-    """The tokenizer as published, less the truncation and padding to 128 that its file carries."""
+    """Writes the published tokenizer without the truncation and padding to 128 that its file carries."""
     tokenizer = json.loads((source / "tokenizer.json").read_text(encoding="utf-8"))
     tokenizer["truncation"] = tokenizer["padding"] = None
     (out / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False, separators=(",", ":")), "utf-8")
 
 
 def write_reference(folder: Path, out: Path) -> None:
-    """Embeddings of REFERENCE_TEXTS by PyTorch in fp32, cut to 256 tokens."""
+    """Writes the embeddings of REFERENCE_TEXTS by PyTorch in fp32, cut to 256 tokens."""
     import torch
     from transformers import BertModel, BertTokenizer
 

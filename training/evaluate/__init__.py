@@ -1,1 +1,1 @@
-"""How good the trained models are, on held-out articles."""
+"""Measures the trained models on held-out articles."""

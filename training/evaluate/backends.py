@@ -1,6 +1,6 @@
-"""Where the evaluation gets its numbers from: reader and embedder, by torch (a card) or ONNX Runtime (the product).
+"""Runs readers and embedders for the evaluation, by torch (training's files) or by ONNX Runtime (the product's files).
 
-Pairs of token ids in, relevance, no-answer probability and best span out; texts in, unit vectors out.
+A reader scores (question, passage) pairs; an embedder maps texts to unit vectors [texts, dimension].
 """
 
 from collections.abc import Callable, Sequence
@@ -40,7 +40,8 @@ CANDIDATES = 20  # spans among which the answer is settled
 
 
 def settle(first: NDArray[np.int64], last: NDArray[np.int64], chance: Floats) -> NDArray[np.int64]:
-    """[rows, spans] each -> [rows] the span with the most expected token overlap (F1) plus its own probability."""
+    """Chooses a span in each row: most expected token overlap (F1) plus own probability. [rows, spans] each ->
+    [rows]."""
     shared = np.minimum(last[:, :, None], last[:, None]) - np.maximum(first[:, :, None], first[:, None]) + 1
     size = last - first + 1
     f1 = 2 * np.maximum(shared, 0) / (size[:, :, None] + size[:, None])
@@ -48,7 +49,7 @@ def settle(first: NDArray[np.int64], last: NDArray[np.int64], chance: Floats) ->
 
 
 class TorchReader:
-    """A .safetensors reader on the card."""
+    """A .safetensors reader, on the GPU where there is one."""
 
     def __init__(self, path: Path) -> None:
         import torch
@@ -159,7 +160,7 @@ class OnnxReader:
 
 
 def torch_embedder(folder: Path, tokenizer: Tokenizer) -> Callable[[Sequence[str]], Floats]:
-    """Mean of the last layer over the tokens, to length 1 (a BERT folder on the card)."""
+    """Makes an embedder of a BERT folder: the mean of the last layer over the tokens, scaled to length 1."""
     import torch
 
     from training.reader.encoder import load_encoder
@@ -192,7 +193,8 @@ def torch_embedder(folder: Path, tokenizer: Tokenizer) -> Callable[[Sequence[str
 
 
 def onnx_embedder(path: Path, tokenizer: Tokenizer, threads: int = 2) -> Callable[[Sequence[str]], Floats]:
-    """An ONNX sentence encoder: inputs ids, mask (and types); takes its first output, pooled here if it is not yet."""
+    """Makes an embedder of an ONNX sentence encoder (ids, mask and perhaps types); a first output that is not pooled is
+    pooled here."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

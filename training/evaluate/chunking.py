@@ -1,7 +1,7 @@
 """python -m training.evaluate.chunking FOLDER --tokenizer tokenizer.json --embedder A.onnx B.onnx
 
-How well embedders find the spans of the chunking-evaluation questions: recall of the reference characters within the
-first five chunks of 170 words, and whether the first chunk overlaps a reference. Nothing is trained on it.
+Measures how well embedders find the spans of the chunking-evaluation questions: recall of the reference characters
+within the first five chunks of 170 words, and whether the first chunk overlaps a reference. Nothing is trained on it.
 """
 
 import argparse

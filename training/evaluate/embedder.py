@@ -1,6 +1,6 @@
 """python -m training.evaluate.embedder SQUAD_FILE EMBEDDER_FOLDER TOKENIZER [--split val]
 
-First-stage retrieval with one embedder on held-out articles: dense, keyword and fused, at 1, 5 and 20.
+Measures first-stage retrieval with one embedder on held-out articles: dense, keyword and fused recall at 1, 5 and 20.
 """
 
 import argparse

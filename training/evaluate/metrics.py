@@ -1,4 +1,4 @@
-"""SQuAD's answer metrics: exact match and token F1 after normalisation. Plain functions of strings."""
+"""SQuAD's answer metrics: exact match and token F1 after normalisation."""
 
 import re
 import string

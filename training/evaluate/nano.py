@@ -1,11 +1,11 @@
 """python -m training.evaluate.nano cases FILE --split val --reader READER_FOLDER --questions 600 --out out/cases.json
 python -m training.evaluate.nano answers out/cases.json --model out/docent-nano [--show 20]
 
-First finds passages and the reader's hint for questions of a SQuAD-format file as the product does (keyword search,
-reader; the question alone is known), once with the question's article among the documents and once without. With
-``--focus`` only the sentence that holds the hint is shown, where there is a hint. Then lets
-docent-nano answer: how many replies hold the right span, cite the right document, refuse. A model in full precision
-runs by torch, on a card where there is one; an INT4 one by the engine.
+``cases`` finds passages and the reader's hint for the questions of a SQuAD-format file as the product does (keyword
+search and reader), once with the question's article among the documents and once without. With ``--focus`` the prompt
+holds only the sentence with the hint, where there is one. ``answers`` has docent-nano answer and prints how many
+replies hold the right span, cite the right document and refuse. Torch runs a model in full precision, on a GPU where
+there is one; the engine runs an INT4 model.
 """
 
 import argparse
@@ -74,14 +74,14 @@ def make_cases(file: Path, split: str, reader_folder: Path, count: int, threads:
 
 
 def sentence_of(piece: Piece, start: int, end: int) -> tuple[Piece, tuple[int, int, int]]:
-    """The sentence in which the hint begins, as a piece of its own, and the hint in it."""
+    """Cuts a piece to the sentence in which the hint begins; returns it with the hint's place in it."""
     first, last = next((s for s in cached_sentences(piece.text) if s[0] <= start < s[1]), (0, len(piece.text)))
     last = max(last, end)
     return replace(piece, start=piece.start + first, text=piece.text[first:last]), (0, start - first, end - first)
 
 
 def measure(cases: Sequence[Case], replies: Sequence[str]) -> dict[str, float]:
-    """Shares of the questions whose document is there, and of those whose is not."""
+    """Returns the table's rows: shares of the questions whose document is there, and of those whose document is not."""
     held, cited, refused, hinted, score = [], [], [], [], []
     away = []
     for c, reply in zip(cases, replies, strict=True):

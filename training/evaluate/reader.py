@@ -63,7 +63,7 @@ class Pairs:
 
 
 def logistic(x: NDArray[np.float64], y: NDArray[np.float64], steps: int = 50) -> dict[str, Any]:
-    """Weights and bias by Newton's method with a little ridge."""
+    """Fits a logistic regression by Newton's method with a small ridge term; returns weights and bias."""
     x = np.concatenate([x, np.ones((len(x), 1))], 1)
     w = np.zeros(x.shape[1])
     for _ in range(steps):
@@ -79,7 +79,7 @@ def probability(fitted: dict[str, Any], features: NDArray[np.float64]) -> NDArra
 
 
 def best_threshold(p: NDArray[np.float64], y: NDArray[np.bool_], most_wrong: float | None = None) -> float:
-    """The most accurate threshold, or the highest that refuses at most ``most_wrong`` of the answerable."""
+    """Returns the most accurate threshold, or the highest that refuses at most ``most_wrong`` of the answerable."""
     if most_wrong is not None:
         return float(np.quantile(p[y], most_wrong))
     order = np.argsort(p)
@@ -98,7 +98,8 @@ def scores(texts: Sequence[str], answers: Sequence[Sequence[str]], name: str) ->
 def gold_passages(
     pairs: Pairs, reader: backends.ReaderBackend, asked: NDArray[np.int64]
 ) -> tuple[dict[str, float], backends.Scored]:
-    """What is read in the answering passages, with and without the document's title -> table, Scored with it."""
+    """Reads the answering passages with and without the document's title; returns the table and the scores with the
+    title."""
     questions = [pairs.flat.questions[i] for i in asked]
     answers = [[a for _, a in q[2]] for q in questions]
     read: list[backends.Scored] = []
@@ -119,7 +120,7 @@ def evaluate(
     asked: NDArray[np.int64],
     workers: int,
 ) -> tuple[dict[str, float], Calibration]:
-    """-> the table's rows and the calibration (fitted here when none is given)."""
+    """Returns the table's rows and the calibration, which is fitted here when none is given."""
     fit = calibration is None
     cal: Calibration = calibration or {"features": FEATURES, "answer_odds_weight": ODDS_WEIGHT}
     questions = [flat.questions[i] for i in asked]
@@ -186,7 +187,7 @@ def evaluate(
 def top(
     queries: backends.Floats, vectors: backends.Floats, exclude: NDArray[np.int32], article: NDArray[np.int32], k: int
 ) -> NDArray[np.int32]:
-    """[questions, k] nearest passages, those of the excluded article left out."""
+    """Returns the nearest passages [questions, k], those of the excluded article left out."""
     out = np.empty((len(queries), min(k, len(vectors))), np.int32)
     for i in range(0, len(queries), 1024):
         s = queries[i : i + 1024] @ vectors.T
@@ -208,7 +209,7 @@ def first_stage(
 
 
 class Run:
-    """Every question read against its candidates."""
+    """The reader's scores of every question against its candidates."""
 
     def __init__(
         self, pairs: Pairs, reader: backends.ReaderBackend, asked: NDArray[np.int64], candidates: NDArray[np.int32]
@@ -229,7 +230,7 @@ class Run:
         return float((first == gold).mean())
 
     def answers(self, order: NDArray[np.int64], span_weight: float) -> tuple[list[str], backends.Floats]:
-        """The answer among the first five passages and the features of the passage it stands in."""
+        """Returns the answer among the first NEAR passages and the features of its passage."""
         near = order[:, :NEAR]
         f = np.take_along_axis(self.features, near[..., None], 1)
         pick = (f[..., 0] + ODDS_WEIGHT * f[..., 1] + span_weight * f[..., 2]).argmax(1)

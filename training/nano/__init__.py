@@ -1,1 +1,1 @@
-"""docent-nano: tokenizer, pre-training, tuning on lessons."""
+"""Trains docent-nano: tokenizer, pretraining, tuning on Docent's tasks."""

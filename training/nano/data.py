@@ -2,8 +2,8 @@
 
 Writes docent-nano's pretraining tokens, one uint16 file a source: the corpus as it is, and exercises made from it
 (recurring-span cloze, the same in docent-nano's own prompt, question and answer in both directions). Documents start
-with <|bos|>. The articles of the held-out splits are left out. Also writes the reader's cloze store for the encoder
-(``cloze.npz``) when ``--encoder-tokenizer`` is given. With 60 workers it takes about two minutes.
+with <|bos|>. The articles of the held-out splits are left out. With ``--encoder-tokenizer`` it also writes the cloze
+store on which the reader trains (``cloze.npz``). With 60 workers it takes about two minutes.
 """
 
 import argparse
@@ -33,7 +33,7 @@ def context_of(title: str, heading: str) -> str:
 
 
 def exercises(title: str, sections: Sequence[Section], made: Sequence[Cloze], rng: random.Random) -> Iterator[str]:
-    """A cloze with its passage, as plain text; the passage may stand among others."""
+    """Writes a cloze question with its passage as plain text; other passages may stand around it."""
     for c in made:
         shown = [c.section, *rng.sample(c.negatives, min(len(c.negatives), rng.choice((0, 1, 2))))]
         rng.shuffle(shown)
@@ -76,7 +76,7 @@ def _plain(job: tuple[int, list[Document]]) -> NDArray[np.uint16]:
 
 @dataclass(frozen=True, slots=True)
 class WikiPart:
-    """Of some articles: plain tokens, exercises as text, exercises as prompts, the encoder's cloze store."""
+    """What some articles yield: plain tokens, exercises as text, exercises as prompts, the encoder's cloze store."""
 
     plain: NDArray[np.uint16]
     exercises: NDArray[np.uint16]
@@ -109,7 +109,8 @@ def _wiki(job: tuple[int, list[Document]]) -> WikiPart:
 
 
 def medquad_store(data: Path, encoder: Tokenizer) -> Store:
-    """Health questions: the answer's chunks are relevant, chunks of answers about the same thing are not. No spans."""
+    """Makes a store of health questions: an answer's chunks are relevant, chunks of answers about the same thing are
+    not. It holds no spans."""
     passages: list[tuple[str, str]] = []
     questions: list[tuple[str, int, Sequence[tuple[int, int]], Sequence[int]]] = []
     topics: dict[str, list[int]] = {}

@@ -1,6 +1,6 @@
 """docent-nano's network: a Llama decoder (RMSNorm, RoPE, SwiGLU, grouped-query attention, tied embeddings).
 
-Token ids in, logits or the loss out; saves to and loads from the Hugging Face Llama layout. Knows no text.
+It is saved and loaded in the Hugging Face Llama layout.
 """
 
 import json
@@ -32,7 +32,7 @@ class NanoConfig:
 
 
 def rope_table(c: NanoConfig, length: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
-    """cos, sin [length, head_dim], halves repeated as Llama's rotate_half wants them."""
+    """Returns cos and sin [length, head_dim], their halves repeated as Llama's rotate_half expects."""
     inverse = c.rope_theta ** (-torch.arange(0, c.head_dim, 2, device=device).float() / c.head_dim)
     angle = torch.outer(torch.arange(length, device=device).float(), inverse)
     angle = torch.cat([angle, angle], -1)
@@ -40,13 +40,15 @@ def rope_table(c: NanoConfig, length: int, device: torch.device | None = None) -
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """x [batch, heads, length, head_dim]."""
+    """Applies RoPE to ``x`` [batch, heads, length, head_dim] or [tokens, heads, head_dim]."""
     a, b = x.chunk(2, -1)
     return (x * cos + torch.cat([-b, a], -1) * sin).to(x.dtype)
 
 
 def attend_causal(q: Tensor, k: Tensor, v: Tensor, cu: Tensor, longest: int) -> Tensor:
-    """[tokens, heads, head_dim] each; ``cu`` [sequences + 1] holds where sequences begin, repeated at the end."""
+    """Causal attention over packed sequences, [tokens, heads, head_dim] each.
+
+    ``cu`` [sequences + 1] holds where sequences begin; the end is repeated for sequences without tokens."""
     if q.is_cuda:
         from torch.nn.attention.varlen import varlen_attn
 
@@ -69,7 +71,8 @@ class Norm(nn.Module):
 
 
 def rounded_int4(weight: Tensor, group: int = 128) -> Tensor:
-    """What the quantizer's rounding to nearest makes of a weight [out, in]: INT4 with zero points, fp16 scales."""
+    """Rounds a weight [out, in] to nearest as the quantizer does: INT4 with zero points and fp16 scales; returns its
+    values."""
     g = weight.float().view(len(weight), -1, min(group, weight.shape[1]))
     low, high = g.amin(-1, keepdim=True).clamp(max=0), g.amax(-1, keepdim=True).clamp(min=0)
     scale = ((high - low) / 15).clamp(min=1e-7).half().float()
@@ -79,7 +82,7 @@ def rounded_int4(weight: Tensor, group: int = 128) -> Tensor:
 
 
 class Linear(nn.Linear):
-    """With ``int4`` it computes with the rounded weight and learns as if it had not been rounded."""
+    """A linear layer that, with ``int4``, computes with the rounded weight and passes the gradient straight through."""
 
     int4 = False
 
@@ -106,7 +109,7 @@ class Block(nn.Module):
         self.down_proj = Linear(c.intermediate_size, h, bias=False)
 
     def packed(self, x: Tensor, cos: Tensor, sin: Tensor, cu: Tensor, longest: int) -> Tensor:
-        """[tokens, hidden] of several sequences behind each other; a token sees its own sequence up to itself."""
+        """Runs the block on packed sequences [tokens, hidden]; a token attends to its own sequence up to itself."""
         c = self.config
         y = self.input_layernorm(x)
         q = rotate(self.q_proj(y).view(len(x), -1, c.head_dim), cos[:, None], sin[:, None])
@@ -143,7 +146,7 @@ class Block(nn.Module):
         return self.feed_forward(x)
 
     def feed_forward(self, x: Tensor) -> Tensor:
-        """The second half of a block, residual included: SwiGLU."""
+        """Returns the second half of the block, SwiGLU with its residual."""
         y = self.post_attention_layernorm(x)
         added: Tensor = self.down_proj(F.silu(self.gate_proj(y)) * self.up_proj(y))
         return x + added
@@ -167,20 +170,20 @@ class Nano(nn.Module):
         return cast(list[Block], list(self.layers))
 
     def rounds(self, int4: bool) -> None:
-        """Whether the layers' matrices are rounded to INT4 wherever they are used."""
+        """Sets whether the layers' matrices are rounded to INT4 wherever they are used."""
         for m in self.modules():
             if isinstance(m, Linear):
                 m.int4 = int4
 
     @torch.no_grad()
     def settle(self) -> None:
-        """Puts the rounded weights in the place of the learnt ones."""
+        """Replaces the learnt weights by the rounded ones."""
         for m in self.modules():
             if isinstance(m, Linear):
                 m.weight.copy_(rounded_int4(m.weight))
 
     def hidden(self, ids: Tensor) -> Tensor:
-        """[batch, length] -> [batch, length, hidden], normalised."""
+        """Returns the last layer's states, normalised. [batch, length] -> [batch, length, hidden]."""
         cos, sin = rope_table(self.config, ids.shape[1], ids.device)
         x: Tensor = self.embed_tokens(ids)
         for layer in self.blocks:
@@ -189,7 +192,7 @@ class Nano(nn.Module):
         return out
 
     def packed_hidden(self, ids: Tensor, positions: Tensor, cu: Tensor, longest: int) -> Tensor:
-        """[tokens] of several sequences behind each other -> [tokens, hidden], normalised."""
+        """Returns the last layer's states of packed sequences, normalised. [tokens] -> [tokens, hidden]."""
         cos, sin = rope_table(self.config, longest, ids.device)
         x: Tensor = self.embed_tokens(ids)
         cos, sin = cos[positions].to(x.dtype), sin[positions].to(x.dtype)
@@ -202,7 +205,7 @@ class Nano(nn.Module):
         return F.linear(self.hidden(ids), self.embed_tokens.weight)
 
     def loss(self, ids: Tensor, targets: Tensor) -> Tensor:
-        """Mean cross entropy where ``targets`` is not -100."""
+        """Returns the mean cross entropy where ``targets`` is not -100."""
         logits = self(ids)
         return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=-100)
 
@@ -215,7 +218,7 @@ class Nano(nn.Module):
         temperature: float = 0.0,
         also: frozenset[int] = frozenset(),
     ) -> list[list[int]]:
-        """Batched decoding with a cache; prompts are padded on the left. Greedy at temperature 0.
+        """Decodes a batch with a KV cache; prompts are padded on the left. Temperature 0 is greedy.
 
         A row ends before ``stop`` and after a token of ``also``.
         """
@@ -268,7 +271,7 @@ def _hf_name(name: str) -> str:
 
 
 def save_nano(model: Nano, folder: Path) -> None:
-    """config.json and model.safetensors (fp16) as Hugging Face's Llama reads them."""
+    """Writes config.json and model.safetensors (fp16) as Hugging Face's Llama reads them."""
     folder.mkdir(parents=True, exist_ok=True)
     c = model.config
     config = {

@@ -1,6 +1,6 @@
-"""Muon: momentum, then the update matrix is orthogonalised by a Newton-Schulz iteration. For 2-D weights only.
+"""Muon, an optimizer for 2-D weights: momentum, then a Newton-Schulz iteration orthogonalises the update.
 
-Matrices of one shape are stacked and iterated together. Embeddings, norms and heads belong to AdamW.
+Matrices of one shape are stacked and iterated together. Embeddings, norms and heads are left to AdamW.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def orthogonalise(g: Tensor, steps: int = 5) -> Tensor:
-    """[n, rows, columns] -> the nearest semi-orthogonal matrices, roughly (singular values in 0.7..1.2)."""
+    """Returns roughly the nearest semi-orthogonal matrices (singular values in 0.7..1.2). [n, rows, columns]."""
     a, b, c = 3.4445, -4.7750, 2.0315  # coefficients of Keller Jordan's quintic iteration
     x = g.bfloat16() if g.is_cuda else g
     tall = x.shape[-2] > x.shape[-1]

@@ -1,6 +1,7 @@
-"""Passages, questions and replies in, docent-nano's training texts out: the product's own prompts in its chat marks.
+"""Renders docent-nano's training texts: the product's prompts in its chat template, with the replies to be learnt.
 
-Uses rag.answer.small_model_prompt, so that what is trained is what is asked later. Pure text; tokens are estimated.
+The prompts come from rag.answer.small_model_prompt, so training and product use the same ones. Token counts are
+estimated.
 """
 
 import random
@@ -31,7 +32,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What the model reads, and what it should write (without the mark that ends it)."""
+    """A prompt and the reply to be learnt, without the token that ends it."""
 
     kind: str
     prompt: str
@@ -39,7 +40,7 @@ class Example:
 
 
 def render(messages: Sequence[Message]) -> str:
-    """The chat template of nano_tokenizer.py, with the beginning of the reply."""
+    """Applies the chat template of training.nano.tokenizer, up to the beginning of the reply."""
     turns = "".join(f"<|{m.role}|>\n{m.content}{END}\n" for m in messages)
     return f"<|bos|>{turns}<|assistant|>\n"
 
@@ -49,7 +50,7 @@ def estimated_tokens(messages: Sequence[Message]) -> int:
 
 
 def passages_of(pieces: Sequence[Piece]) -> list[Passage]:
-    """Best first; ``Passage.number`` is the place in ``pieces``, from 1."""
+    """Returns the pieces as passages, best first; ``Passage.number`` is the place in ``pieces``, from 1."""
     return [
         Passage(
             n,
@@ -73,7 +74,7 @@ def answer_prompt(
     refused: bool = False,
     budget: int = PROMPT_TOKENS,
 ) -> tuple[str, dict[int, int]]:
-    """-> prompt, and the label each piece (by its place in ``pieces``, from 0) got; those left out have none.
+    """Returns the prompt and the label of each piece, by its place in ``pieces`` from 0; a piece left out has none.
 
     ``hint`` is (place of the piece, start, end)."""
     named = Hint(hint[0] + 1, hint[1], hint[2]) if hint else None
@@ -89,7 +90,7 @@ def headings_of(section: Section) -> tuple[str, ...]:
 def cloze_examples(
     title: str, sections: Sequence[Section], made: Sequence[Cloze], rng: random.Random
 ) -> Iterator[Example]:
-    """Recurring-span questions in the answer prompt: the reply is the sentence with its blank filled, and cited."""
+    """Makes cloze questions in the answer prompt: the reply is the sentence with its blank filled, and cited."""
     for c in made:
         shown = [c.section, *rng.sample(c.negatives, min(len(c.negatives), rng.choice((1, 2, 3))))]
         rng.shuffle(shown)

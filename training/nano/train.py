@@ -1,10 +1,10 @@
 """python -m training.nano.train --data out/nano-data --out out/nano-base --minutes 27
 torchrun --nproc-per-node 4 -m training.nano.train ... [--continue-from FOLDER]
 
-Pretrains docent-nano on the token files of nano_data.py: rows of 2,048 tokens drawn from the sources in a fixed mix
-(Wikipedia most, books under a quarter), Muon for matrices, AdamW for the rest, warm-up, constant, then a linear decay
-whose end is set by the clock, so that any card finishes its schedule in ``--minutes``. The exercises' share grows in
-the decay. Checkpoints are written as a Hugging Face Llama folder. Smaller card: lower ``--rows`` and ``--micro``.
+Pretrains docent-nano on the token files of training.nano.data: rows of 2,048 tokens drawn from the sources in a fixed
+mix (Wikipedia most, books under a quarter), Muon for matrices, AdamW for the rest, warm-up, constant, then a linear
+decay whose end is set by the clock, so that any card finishes its schedule in ``--minutes``. The exercises' share grows
+in the decay. Checkpoints are written as a Hugging Face Llama folder. Smaller card: lower ``--rows`` and ``--micro``.
 Under torchrun every card draws rows of its own, ``--rows`` in all, and the gradients are averaged.
 """
 
@@ -51,7 +51,7 @@ class Group:
             dist.init_process_group("nccl" if cuda else "gloo")
 
     def share(self, tensors: Iterable[torch.Tensor]) -> None:
-        """The first process's values for all."""
+        """Copies the first process's values to all."""
         if self.size > 1:
             for t in tensors:
                 dist.broadcast(t, 0)
@@ -66,8 +66,8 @@ class Group:
 
 
 class Clock:
-    """Share of the time that is spent, the same in every process: read from the first one's clock every few steps
-    and extrapolated between."""
+    """Returns the share of the time that is spent, the same in every process: it is read from the first one's clock
+    every few steps and extrapolated between."""
 
     def __init__(self, minutes: float, group: Group) -> None:
         self.minutes, self.group = minutes, group
@@ -106,7 +106,7 @@ class Rows:
                 yield tokens[at : at + self.length + 1]
 
     def draw(self, rows: int, decay: float) -> torch.Tensor:
-        """[rows, length + 1]; ``decay`` runs from 0 to 1 over the decay phase."""
+        """Returns rows [rows, length + 1]; ``decay`` runs from 0 to 1 over the decay phase."""
         names = list(self.sources)
         share = np.array([MIX[n][0] + (MIX[n][1] - MIX[n][0]) * min(1.0, 2 * decay) for n in names])
         picks = self.rng.choice(len(names), rows, p=share / share.sum())

@@ -1,10 +1,10 @@
 """python -m training.nano.tune --lessons out/tune.npz --continue-from out/nano-base --out out/docent-nano --minutes 7
 
-Tunes docent-nano on the lessons of tune_data.py. Lessons are packed behind each other, each sees itself only, and only
-replies are learnt; with ``--prompt-weight`` a little of the prompts too, so that the language is kept. With ``--int4``
-the model learns while its matrices are rounded as the quantizer rounds them. Muon for matrices, AdamW for the rest,
-warm-up, then a linear fall that ends when ``--minutes`` or ``--epochs`` are over. A share of the lessons is kept back;
-the loss on it is printed per kind of task.
+Tunes docent-nano on the lessons of training.nano.tune_data. Lessons are packed into rows, each attends to itself only,
+and the loss covers the replies; ``--prompt-weight`` adds a share of the prompts, so that the model keeps its language.
+With ``--int4`` the model learns while its matrices are rounded as the quantizer rounds them. Muon for matrices, AdamW
+for the rest, warm-up, then a linear fall that ends when ``--minutes`` or ``--epochs`` are over. A share of the lessons
+is kept back; the loss on it is printed per kind of task.
 """
 
 import argparse
@@ -28,7 +28,7 @@ _HELD_BACK = 600  # lessons
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """``tokens`` in all, the rest filled up; ``learnt`` [n] names the positions whose next token is a reply's."""
+    """Lessons packed into one row of tokens; ``learnt`` [n] holds the positions whose next token belongs to a reply."""
 
     ids: torch.Tensor
     positions: torch.Tensor
@@ -42,7 +42,7 @@ class Pack:
 
 
 def packs(lessons: Lessons, order: list[int], tokens: int, sequences: int) -> Iterator[Pack]:
-    """Every pack has the same shapes but for what is learnt."""
+    """Yields packs of ``tokens`` tokens; only the number of learnt positions differs between them."""
     at, rng = 0, np.random.default_rng(0)
     while at < len(order):
         ids, positions = np.zeros(tokens, np.int64), np.zeros(tokens, np.int64)
@@ -96,11 +96,11 @@ class Tuner:
         self.hidden = torch.compile(model.packed_hidden) if self.cuda else model.packed_hidden
 
     def here(self, values: torch.Tensor) -> torch.Tensor:
-        """The same on the model's device."""
+        """Copies to the model's device."""
         return values.to(self.device, non_blocking=True)
 
     def losses(self, pack: Pack) -> tuple[torch.Tensor, torch.Tensor]:
-        """Of every learnt token, and the mean of those beside."""
+        """Returns the loss of every learnt token and the mean loss of the prompt tokens beside them."""
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.cuda):
             x = self.hidden(self.here(pack.ids), self.here(pack.positions), self.here(pack.cu), self.longest)
             logits = F.linear(x[self.here(pack.learnt)], self.model.embed_tokens.weight)

@@ -1,7 +1,7 @@
-"""Answering lessons for docent-nano: questions with their passages, the reader's hint, and the reply that is wanted.
+"""Makes answering lessons for docent-nano: a question with its passages, the reader's hint and the reply to be learnt.
 
-From SQuAD-format articles (found, not found, wrong hints, earlier exchanges, keywords instead of questions), MedQuAD.
-Replies are statements made by rules, or the passage's own sentence; every one cites. Pure text.
+They come from SQuAD-format articles (found, not found, wrong hints, earlier exchanges, keywords instead of questions)
+and MedQuAD. A reply is a statement made by rules or the passage's own sentence; every one cites.
 """
 
 import random
@@ -31,7 +31,8 @@ def content(text: str) -> frozenset[str]:
 
 
 def sentence_with(text: str, start: int, span: str) -> str | None:
-    """The sentence of a passage that holds its answer, without what is not needed; None where none reads well."""
+    """Returns the sentence of a passage that holds its answer, shortened; None where no sentence reads well by
+    itself."""
     at = 0
     for sentence in sentences(text):
         first = text.index(sentence, at)
@@ -59,7 +60,7 @@ def trimmed(sentence: str, span: str) -> str | None:
 
 
 def reply_to(question: str, text: str, start: int, span: str) -> str | None:
-    """Without citation and full stop."""
+    """Returns the reply without citation and full stop."""
     made = state(question, text, start, span)
     if made is None:
         made = sentence_with(text, start, span)
@@ -72,7 +73,7 @@ def cited(statement: str, label: int) -> str:
 
 @dataclass
 class Asked:
-    """One question of an article with all that its lessons need."""
+    """A question of an article with all that its lessons need."""
 
     paragraph: int
     question: Question
@@ -81,7 +82,7 @@ class Asked:
 
 @dataclass
 class Shelf:
-    """Paragraphs of several articles, to draw passages that do not answer from."""
+    """Paragraphs of several articles, from which passages without the answer are drawn."""
 
     articles: Sequence[Article]
     bags: list[list[frozenset[str]]] = field(default_factory=list)
@@ -90,7 +91,7 @@ class Shelf:
         self.bags = [[content(p.text) for p in a.paragraphs] for a in self.articles]
 
     def near(self, article: int, question: str, rng: random.Random, most: int) -> list[tuple[int, int]]:
-        """(article, paragraph), those that share most words with the question first; mostly of the same article."""
+        """Returns (article, paragraph) pairs, most words shared with the question first, mostly of the same article."""
         asked = content(question)
         others = rng.sample(range(len(self.articles)), min(len(self.articles), 12))
         rows = [
@@ -103,7 +104,7 @@ class Shelf:
 
 
 def asked_of(article: Article) -> list[Asked]:
-    """The questions for which a reply could be made."""
+    """Returns the questions for which a reply could be made."""
     out = []
     for n, p in enumerate(article.paragraphs):
         for q in p.questions:
@@ -118,7 +119,7 @@ def asked_of(article: Article) -> list[Asked]:
 def answer_examples(
     shelf: Shelf, number: int, known: Sequence[Asked], each: int, rng: random.Random
 ) -> Iterator[Example]:
-    """``each`` lessons for every known question of one article of the shelf."""
+    """Makes ``each`` lessons for every known question of one article of the shelf."""
     for asked in known:
         for _ in range(each):
             example = _lesson(shelf, number, asked, known, rng)
@@ -168,7 +169,8 @@ def _piece(article: Article, paragraph: int, document: int) -> Piece:
 
 
 def _gold_piece(article: Article, number: int, start: int, span: str, rng: random.Random) -> tuple[Piece, int]:
-    """The answering paragraph, sometimes with a neighbour or cut to some sentences; and where the answer starts."""
+    """Returns the answering paragraph, sometimes with a neighbour or cut to some sentences, and where the answer
+    starts."""
     paragraphs: Sequence[Paragraph] = article.paragraphs
     text, place = paragraphs[number].text, number * 10_000
     chance = rng.random()
@@ -193,7 +195,7 @@ def _gold_piece(article: Article, number: int, start: int, span: str, rng: rando
 
 
 def _dressed(pieces: list[Piece], rng: random.Random) -> list[Piece]:
-    """Titles as files have them; pages where a document has pages."""
+    """Gives pieces titles as files have them, and pages where a document has pages."""
     chance = rng.random()
     names: dict[str, str] = {}
     for p in pieces:
@@ -213,7 +215,7 @@ def _dressed(pieces: list[Piece], rng: random.Random) -> list[Piece]:
 def _hint(
     pieces: Sequence[Piece], at: int, offset: int, span: str, answerable: bool, rng: random.Random
 ) -> tuple[tuple[int, int, int] | None, bool]:
-    """The reader's answer as it might be: right mostly, wrong or absent at times; and whether the reader refused."""
+    """Simulates the reader: its answer, mostly right, at times wrong or absent, and whether it refused."""
     chance = rng.random()
     if answerable:
         if chance < 0.80:
@@ -260,7 +262,7 @@ def _history(known: Sequence[Asked], asked: Asked, rng: random.Random) -> list[T
 
 
 def _varied(question: str, rng: random.Random) -> str:
-    """Now and then as people type: keywords, no capitals, no question mark, a request."""
+    """Varies some questions as people type them: keywords, no capitals, no question mark, a request."""
     chance = rng.random()
     if chance < 0.78:
         return question
@@ -276,7 +278,8 @@ def _varied(question: str, rng: random.Random) -> str:
 
 
 def medquad_examples(rows: Sequence[tuple[str, str]], rng: random.Random) -> Iterator[Example]:
-    """Health questions: one or two sentences of the answer that share words with the question, or its first ones."""
+    """Makes lessons of health questions; the reply is one or two sentences that share words with the question, or the
+    first."""
     bodies = [" ".join(text.split()[:230]) for _, text in rows]
     for n, (title, _) in enumerate(rows):
         parts = sentences(bodies[n])
@@ -315,6 +318,6 @@ def medquad_examples(rows: Sequence[tuple[str, str]], rng: random.Random) -> Ite
 
 
 def title_of(question: str) -> str:
-    """What a health question is about."""
+    """Returns the subject of a health question."""
     found = re.search(r"(?:of|for|with|about|is \(are\)|is|are|prevent|by) ([^?]+?) ?\?", question)
     return found[1].strip() if found else question.rstrip("? ")

@@ -33,7 +33,7 @@ KINDS = ("answer", "none", "health", "rewrite", "title", "summary")
 
 
 class Lessons:
-    """Token ids of every lesson, where its reply starts, and its kind."""
+    """The token ids of every lesson, where its reply starts, and its kind."""
 
     def __init__(
         self, tokens: NDArray[np.uint16], ends: NDArray[np.int64], replies: NDArray[np.int32], kinds: NDArray[np.int8]
@@ -44,7 +44,7 @@ class Lessons:
         return len(self.ends)
 
     def __getitem__(self, i: int) -> tuple[NDArray[np.uint16], int]:
-        """-> all tokens, and how many of them are the prompt's."""
+        """Returns all tokens of a lesson and how many of them belong to the prompt."""
         start = int(self.ends[i - 1]) if i else 0
         return self.tokens[start : int(self.ends[i])], int(self.replies[i])
 
@@ -99,7 +99,7 @@ def _encoded(examples: Sequence[Example], show: int) -> tuple[Lessons, list[Exam
 
 
 def _squad(job: tuple[int, int, int]) -> tuple[Lessons, list[Example]]:
-    """One article, in a shelf of forty neighbours."""
+    """Makes the lessons of one article, in a shelf of forty neighbours."""
     number, each, seed = job
     rng = random.Random(seed * 10_007 + number)
     others = rng.sample([a for i, a in enumerate(_Worker.articles) if i != number], min(39, len(_Worker.articles) - 1))
@@ -129,7 +129,7 @@ def _wiki(job: tuple[int, list[tuple[str, str]]]) -> tuple[Lessons, list[Example
 
 
 def _manuals(job: tuple[int, list[tuple[str, str]]]) -> tuple[Lessons, list[Example]]:
-    """Definitions in technical documents and laws."""
+    """Makes lessons of definitions in technical documents and laws."""
     rng = random.Random(job[0])
     out: list[Example] = []
     for title, text in job[1]:

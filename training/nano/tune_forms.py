@@ -1,7 +1,7 @@
-"""Lessons on what is not prose: tables, forms and definitions, for passages that do not look like an encyclopaedia.
+"""Makes lessons on tables, forms and definitions, for passages that do not look like an encyclopaedia.
 
 Tables and forms are invented (names come from real articles, values from chance); definitions are sentences of real
-documents. Pure text.
+documents.
 """
 
 import random
@@ -103,7 +103,7 @@ _TITLES = (
 
 
 def _table(rng: random.Random, names: Sequence[str]) -> tuple[str, list[tuple[str, int, str, str]]]:
-    """-> text, and (question, place of the value, value, reply) of every cell."""
+    """Makes a table: its text and (question, place of the value, value, reply) of every cell."""
     columns = rng.sample(sorted(_COLUMNS), rng.choice((1, 2, 2, 3, 4)))
     rows = list(dict.fromkeys(rng.sample(list(names), min(len(names), rng.randrange(2, 9)))))
     text = " | ".join([rng.choice(("Name", "Item", "Place", "Entry", "Product", "Year")), *columns])
@@ -143,7 +143,7 @@ def _form(rng: random.Random, names: Sequence[str]) -> tuple[str, list[tuple[str
 def form_examples(
     names: Sequence[str], prose: Sequence[tuple[str, str]], count: int, rng: random.Random
 ) -> Iterator[Example]:
-    """``prose`` holds (title, text) of passages that stand beside a table or form."""
+    """Makes lessons on tables and forms; ``prose`` holds (title, text) of the passages that stand beside them."""
     for _ in range(count):
         text, facts = (_table if rng.random() < 0.6 else _form)(rng, names)
         if not facts:
@@ -188,7 +188,7 @@ _DEFINED = re.compile(
 
 
 def definition_examples(title: str, sections: Sequence[Section], most: int, rng: random.Random) -> Iterator[Example]:
-    """'What is X?' where a sentence says what X is."""
+    """Makes lessons that ask 'What is X?' where a sentence says what X is."""
     order = rng.sample(range(len(sections)), len(sections))
     made = 0
     for i in order:

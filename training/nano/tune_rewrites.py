@@ -1,7 +1,7 @@
-"""Follow-up lessons for docent-nano: a conversation and a question that leans on it, and what stands alone instead.
+"""Makes rewriting lessons for docent-nano: a conversation, a follow-up question, and the question that stands alone.
 
-Self-made from an article's questions (a name that was mentioned becomes a pronoun, "And in 1950?", "Why?", questions
-that need nothing), and from the training parts of the rewriting sets. Pure text.
+They are made from an article's questions (a name that was mentioned becomes a pronoun, "And in 1950?", "Why?",
+questions that need nothing), and from the training parts of the rewriting sets.
 """
 
 import json
@@ -43,7 +43,7 @@ def lesson(question: str, target: str, history: Sequence[Turn]) -> Example:
 
 
 def rewrite_examples(article: Article, known: Sequence[Asked], each: int, rng: random.Random) -> Iterator[Example]:
-    """``each`` conversations a paragraph."""
+    """Makes ``each`` conversations for every paragraph."""
     text = "\n".join(p.text for p in article.paragraphs)
     by_paragraph: dict[int, list[Asked]] = {}
     for k in known:
@@ -55,7 +55,7 @@ def rewrite_examples(article: Article, known: Sequence[Asked], each: int, rng: r
 
 
 def _names_of(title: str) -> list[str]:
-    """An article's name and the ways questions call it."""
+    """Returns an article's name and the ways in which questions refer to it."""
     bare = re.sub(r" ?\(.*?\)", "", title).strip()
     last = bare.split()[-1]
     return [bare] + ([last] if " " in bare and last[0].isupper() and len(last) > 3 else [])
@@ -89,7 +89,7 @@ def _conversation(
 def _leaning(
     question: str, history: Sequence[Turn], titles: Sequence[str], text: str, rng: random.Random
 ) -> str | None:
-    """The question with a pronoun where it names what was spoken of."""
+    """Replaces the name of what was spoken of by a pronoun."""
     before = " ".join(f"{t.question} {t.answer}" for t in history[-2:])
     names = sorted({m.group().removeprefix("the ") for m in _NAME.finditer(question)}, key=len, reverse=True)
     for name in [*titles, *names]:
@@ -117,7 +117,7 @@ def _leaning(
 
 
 def _is_attribute(before: str, follows: str) -> bool:
-    """'the Paris museums': the name belongs to what follows it."""
+    """Says whether the name is an attribute of what follows it, as in 'the Paris museums'."""
     words = tagged(follows.strip(" ?."))
     if not words or (re.search(r"(?i)\b(?:did|does|do)\b", before) and may_be_verb(words[0].low)):
         return False
@@ -125,7 +125,7 @@ def _is_attribute(before: str, follows: str) -> bool:
 
 
 def _gender(name: str, text: str) -> str:
-    """By the pronouns that follow the name in its article."""
+    """Guesses the gender by the pronouns that follow the name in its article."""
     counts: Counter[str] = Counter()
     groups = {"he": "he", "his": "he", "him": "he", "she": "she", "her": "she", "it": "it", "its": "it"}
     groups |= {"they": "they", "their": "they", "them": "they"}
@@ -145,7 +145,7 @@ def _gender(name: str, text: str) -> str:
 def _elliptic(
     history: Sequence[Turn], known: Sequence[Asked], titles: Sequence[str], rng: random.Random
 ) -> tuple[str, str] | None:
-    """A fragment that stands for the last question with one part changed, and that question."""
+    """Makes a fragment that stands for the last question with one part changed, and that question in full."""
     last = history[-1].question
     if re.search(r"(?i)\b(?:he|she|it|they|his|her|its|their|him|them)\b", last):
         return None
@@ -183,12 +183,12 @@ _MORE = ("Tell me more.", "tell me more", "Tell me more about it.", "What else?"
 
 
 def held_out_rewrite(title: str) -> bool:
-    """Whether a CANARD conversation belongs to the part that no training sees; decided by its article."""
+    """Says whether a CANARD conversation belongs to the held-out part; its article decides."""
     return crc32(title.encode()) % 100 < CANARD_TEST_SHARE
 
 
 def canard_examples(data: Path) -> Iterator[Example]:
-    """The training part."""
+    """Makes lessons of the training part of CANARD."""
     path = data / "qa/rewrite-canard/data/release/dev.json"
     for row in json.loads(path.read_text(encoding="utf-8")):
         title, section, *exchanges = row["History"]
@@ -201,7 +201,7 @@ def canard_examples(data: Path) -> Iterator[Example]:
 
 
 def cast_examples(data: Path) -> Iterator[Example]:
-    """The conversations of 2020; those of 2021 are a test."""
+    """Makes lessons of the conversations of 2020; those of 2021 are held out as a test."""
     path = data / "qa/rewrite-cast/2020/2020_manual_evaluation_topics_v1.0.json"
     for conversation in json.loads(path.read_text(encoding="utf-8")):
         turns: list[Turn] = []

@@ -1,4 +1,4 @@
-"""Titles and summaries for docent-nano: short names of conversations, two sentences of a passage. Pure text."""
+"""Makes title and summary lessons for docent-nano: short names of conversations, two sentences of a passage."""
 
 import random
 import re
@@ -20,7 +20,7 @@ _ASKING = re.compile(r"(?i)^(?:what|which|who|whom|whose|when|where|why|how)\b")
 
 
 def noun_phrases(question: str) -> list[list[Word]]:
-    """Nouns with their adjectives, joined by 'of', 'in', 'for' and the like."""
+    """Returns nouns with their adjectives, joined by 'of', 'in', 'for' and the like."""
     words = [w for w in tagged(question.rstrip("?. ")) if w.text]
     phrases: list[list[Word]] = []
     current: list[Word] = []
@@ -51,7 +51,8 @@ def named(phrase: Sequence[Word]) -> bool:
 
 
 def title_for(question: str, subject: str) -> str | None:
-    """A few words that say what a question is about, with the document's subject where it names nothing itself."""
+    """Returns a few words that say what a question is about, with the document's subject where it names nothing
+    itself."""
     phrases = [p for p in noun_phrases(question) if len(p) <= _LONGEST_TITLE]
     phrases = [p for p in phrases if len(p) > 1 or p[0].text.lower() not in _WEAK]
     if not phrases:
@@ -83,7 +84,8 @@ def title_examples(known: Sequence[Asked], subject: str, most: int, rng: random.
 
 
 def two_sentences(text: str) -> str | None:
-    """The first sentence and the one that shares most with the whole; None where they would not read alone."""
+    """Returns the first sentence and the one that shares most words with the whole; None where they would not read
+    alone."""
     parts = sentences(text)
     if len(parts) < 4:
         return None

@@ -1,1 +1,1 @@
-"""The extractive reader and reranker: encoder, training, export."""
+"""Trains and exports the extractive reader, which is also the reranker."""

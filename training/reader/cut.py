@@ -3,7 +3,7 @@
 Keeps the layers up to a reader's exit layer, with that layer's heads: a smaller reader of its own.
 """
 
-import sys
+import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,9 +22,12 @@ def lower_part(reader: Reader) -> Reader:
 
 
 def main() -> None:
-    source, target = map(Path, sys.argv[1:3])
-    small = lower_part(load_reader(source))
-    save_reader(small.state_dict(), small.encoder.config, target)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("source", type=Path, help="a reader with an exit layer")
+    parser.add_argument("target", type=Path)
+    args = parser.parse_args()
+    small = lower_part(load_reader(args.source))
+    save_reader(small.state_dict(), small.encoder.config, args.target)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 A batch is one flat row of tokens; ``cu`` holds the cumulative sequence lengths, so there is no padding inside
 sequences. On CUDA attention is a variable-length flash kernel, elsewhere a masked reference (tests, tiny runs).
-Weights load from and save to the Hugging Face BERT names. Knows no tokenizer and no data.
+Weights are loaded and saved under the Hugging Face BERT names.
 """
 
 import json
@@ -32,7 +32,7 @@ class EncoderConfig:
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, cu: Tensor, longest: int) -> Tensor:
-    """[tokens, heads, head_dim] each -> the same shape; a token sees its own sequence only."""
+    """Attention over packed sequences, [tokens, heads, head_dim] each; a token attends to its own sequence only."""
     if q.is_cuda:
         from torch.nn.attention.varlen import varlen_attn
 
@@ -135,13 +135,13 @@ class Reader(nn.Module):
     def states(
         self, ids: Tensor, types: Tensor, positions: Tensor, cu: Tensor, longest: int
     ) -> tuple[Tensor, Tensor | None]:
-        """-> hidden states [tokens, hidden] after the last layer, and after the exit layer if there is one."""
+        """Returns the states [tokens, hidden] after the last layer, and after the exit layer if there is one."""
         e, at = self.encoder, self.encoder.config.exit_layer
         middle = e.run(e.embed(ids, types, positions), cu, longest, slice(at))
         return e.run(middle, cu, longest, slice(at, None)), middle if at else None
 
     def answer(self, x: Tensor, middle: Tensor | None, cu: Tensor) -> list[Output]:
-        """The last layer's output, then the exit layer's."""
+        """Returns the last layer's output, then the exit layer's."""
         early = [self.early(middle, cu)] if self.early is not None and middle is not None else []
         return [self.heads(x, cu), *early]
 
@@ -163,7 +163,7 @@ class WordHead(nn.Module):
 
 
 def _names(c: EncoderConfig) -> dict[str, str]:
-    """Our name -> BERT's name, for everything but the fused qkv."""
+    """Maps our names to BERT's, for everything but the fused qkv."""
     names = {
         "words.weight": "embeddings.word_embeddings.weight",
         "positions.weight": "embeddings.position_embeddings.weight",
@@ -204,7 +204,7 @@ def encoder_to_bert(state: dict[str, Tensor], c: EncoderConfig) -> dict[str, Ten
 
 
 def load_encoder(folder: Path, dropout: float = 0.1, layers: Sequence[int] = (), exit_layer: int = 0) -> Encoder:
-    """From a Hugging Face BERT folder (config.json, model.safetensors). ``layers`` repeats or drops layers."""
+    """Loads a Hugging Face BERT folder (config.json, model.safetensors). ``layers`` repeats or drops layers."""
     raw = json.loads((folder / "config.json").read_text())
     config = EncoderConfig(**{k: raw[k] for k in EncoderConfig.__dataclass_fields__ if k in raw})
     tensors = {k.removeprefix("bert."): v for k, v in load_file(folder / "model.safetensors").items()}
@@ -225,13 +225,15 @@ def load_encoder(folder: Path, dropout: float = 0.1, layers: Sequence[int] = (),
 
 
 def save_encoder(state: dict[str, Tensor], config: EncoderConfig, path: Path) -> None:
-    """Half precision, BERT's names: any library that reads MiniLM reads it."""
+    """Writes the weights in half precision under BERT's names: any library that reads MiniLM reads them."""
     tensors = {k: v.half().contiguous() for k, v in encoder_to_bert(state, config).items()}
     save_file(tensors, path, metadata={"format": "pt"})
 
 
 def load_reader(start: Path, dropout: float = 0.1, layers: Sequence[int] = (), exit_layer: int = 0) -> Reader:
-    """``start`` is a BERT folder (fresh heads, ``layers`` and ``exit_layer`` count) or a file of save_reader."""
+    """Loads a reader; ``start`` is a file of ``save_reader`` or a BERT folder, which gets new heads.
+
+    ``layers`` and ``exit_layer`` apply to a folder only."""
     if start.is_dir():
         encoder = load_encoder(start, dropout, layers, exit_layer)
         reader = Reader(encoder.config, dropout)

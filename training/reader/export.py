@@ -53,7 +53,8 @@ class PaddedEncoder(nn.Module):
 
     @torch.no_grad()
     def smooth(self, store: Store, pairs: int = 96) -> None:
-        """Moves the range of wide input channels into the weights, so that one scale a tensor suits all channels.
+        """Moves the range of wide input channels into the weights (as SmoothQuant does), so that one scale suits all
+        channels.
 
         Changes the encoder's weights and multiplies the inputs by the inverse: what comes out stays the same.
         """
@@ -87,7 +88,7 @@ class PaddedEncoder(nn.Module):
 class PaddedReader(nn.Module):
     def __init__(self, reader: Reader) -> None:
         super().__init__()
-        assert not reader.encoder.config.exit_layer, "cut the reader at its exit layer first (cut_reader)"
+        assert not reader.encoder.config.exit_layer, "cut the reader at its exit layer first (training.reader.cut)"
         self.reader = reader
         self.body = PaddedEncoder(reader.encoder)
 
@@ -157,7 +158,8 @@ def quantise(source: Path, target: Path) -> None:
 
 
 def quantise_words(graph: onnx.GraphProto) -> None:
-    """The word embeddings as int8 with one scale a row (the quantiser knows only one for the whole table)."""
+    """Stores the word embeddings as int8 with a scale for each row; ONNX Runtime's quantiser has one for the whole
+    table."""
     table = max((i for i in graph.initializer if len(i.dims) == 2), key=lambda i: i.dims[0])
     (node,) = (n for n in graph.node if n.op_type == "Gather" and n.input[0] == table.name)
     words = onnx.numpy_helper.to_array(table)

@@ -30,14 +30,14 @@ EARLY = 0.5  # weight of the exit layer's losses
 
 
 def padded(values: Tensor, cu: Tensor, longest: int, fill: float) -> Tensor:
-    """Flat [tokens] -> [sequences, longest]."""
+    """Pads packed values: flat [tokens] -> [sequences, longest]."""
     index = cu[:-1, None].long() + torch.arange(longest, device=cu.device)
     out = values[index.clamp(max=len(values) - 1)]
     return torch.where(index < cu[1:, None], out, fill)
 
 
 def span_masks(inside: Tensor, sequence: Tensor, cu: Tensor) -> tuple[Tensor, Tensor]:
-    """-> single [tokens] (may start or end an answer, CLS included), band [tokens, SPAN_WIDTH]."""
+    """Returns single [tokens], which may start or end an answer, CLS included, and band [tokens, SPAN_WIDTH]."""
     first = torch.zeros_like(inside)
     first[cu[:-1].long().clamp(max=len(inside) - 1)] = True
     ahead = F.pad(inside, (0, SPAN_WIDTH)).unfold(0, SPAN_WIDTH, 1)[: len(inside)]
@@ -65,7 +65,7 @@ class Distributions:
 
 
 def labelled(joint: Tensor, b: dict[str, Tensor]) -> Tensor:
-    """[sequences] log probability of all labelled spans together; LOW where none fits."""
+    """Returns the log probability of all labelled spans together [sequences]; LOW where none fits."""
     starts, stops = b["spans"].unbind(-1)  # [sequences, MAX_SPANS]
     width = stops - starts
     fits = (starts >= 0) & (width < SPAN_WIDTH)
@@ -74,7 +74,7 @@ def labelled(joint: Tensor, b: dict[str, Tensor]) -> Tensor:
 
 
 def supervised(d: Distributions, b: dict[str, Tensor], group: int, null_weight: float) -> dict[str, Tensor]:
-    """``belief``, where the batch has it, weighs the labelled spans."""
+    """Returns the losses against the labels; ``belief``, where the batch has it, weights the labelled spans."""
     starts, stops = b["spans"].unbind(-1)
     known = starts >= 0
     weight = b["has_span"] * torch.where(b["label"] > 0, 1.0, null_weight)
@@ -100,7 +100,7 @@ def supervised(d: Distributions, b: dict[str, Tensor], group: int, null_weight: 
 
 
 def distilled(d: Distributions, teacher: dict[str, Tensor], b: dict[str, Tensor], group: int) -> dict[str, Tensor]:
-    """Cross entropy against the teachers' averaged probabilities."""
+    """Returns the cross entropies against the teachers' averaged probabilities."""
     real = b["label"] >= 0
     on = real[b["sequence"]]
     n = real.sum().clamp(min=1)
@@ -144,7 +144,8 @@ class Stream(torch.utils.data.IterableDataset[dict[str, Tensor]]):
 
 
 def read_stores(specs: Sequence[str], ask: bool = True) -> Store:
-    """``ask`` False: the questions are left empty, so that a reader learns what is asked about."""
+    """Reads and joins stores. Without ``ask`` the questions are left empty, so that a reader learns what is asked
+    about."""
     parts = []
     for spec in specs:
         path, _, times = spec.partition(":")
@@ -166,7 +167,7 @@ def parameter_groups(model: Reader, lr: float, layer_decay: float, weight_decay:
 
 
 class Losses:
-    """One batch in, the named losses out; what is compiled."""
+    """The named losses of one batch, in a form that torch compiles."""
 
     def __init__(self, args: argparse.Namespace, model: Reader, words: WordHead | None, shape: Shape) -> None:
         self.args, self.model, self.words, self.shape = args, model, words, shape
