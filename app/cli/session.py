@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from app.cli.output import write_note
+
 if TYPE_CHECKING:
     from app.assistant import Assistant
     from app.settings.model import Settings
@@ -33,9 +35,12 @@ class Session:
     def loaded(self) -> "LoadedSettings":
         from app.settings.sources import load_settings
 
-        return load_settings(
+        loaded = load_settings(
             data_dir=self.data_dir, config_file=self.config_file, overrides=self.overrides, environ=os.environ
         )
+        for note in loaded.notes:
+            write_note(f"docent: {note}")
+        return loaded
 
     @property
     def settings(self) -> "Settings":

@@ -1,10 +1,10 @@
-"""Where settings come from: files, environment, command line; later ones win.
+"""Reads the settings from files, the environment and the command line; later sources win.
 
     defaults < config.yaml that ships with Docent < config.yaml in the data folder (or --config FILE)
              < DOCENT_<SECTION>__<KEY> < --set section.key=value and --data-dir
 
-In: names and texts. Out: ``LoadedSettings``, which knows the origin of every value. Anything wrong raises ConfigError
-with the key, the place it stands in and, for an unknown key, the nearest valid one.
+``LoadedSettings`` records where every value came from. Any mistake raises ConfigError with the key, the place it stands
+in and, for an unknown key, the nearest valid one. A setting that was renamed is still read under its old name.
 """
 
 import difflib
@@ -25,26 +25,52 @@ DATA_DIR_ENV = "DOCENT_DATA_DIR"
 # Taken as they are, not as YAML.
 _TEXT_KEYS = frozenset({"data_dir", "embedder.folder", "retrieval.store", "model.name", "model.hub"})
 
+# Old dotted key -> new dotted key. A row is kept for one version after the renaming.
+RENAMED: Mapping[str, str] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedSettings:
-    """The effective settings. ``origins`` maps each dotted key to "default", a file or a named place."""
+    """The effective settings.
+
+    ``origins`` maps each dotted key to "default", a file or a named place. ``notes`` are messages for the person, one
+    for each old name that was used.
+    """
 
     settings: Settings
     origins: Mapping[str, str]
     config_file: Path | None
+    notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
 class _Layer:
-    """Values from one place; ``names`` says where exactly each stands, when that differs from key to key."""
+    """The values from one source, by the current names of the settings.
 
-    origin: str
-    values: Mapping[str, Any]
-    names: Mapping[str, str]
+    ``origins`` says where exactly a value stands, for the keys whose place differs from ``origin``.
+    """
+
+    def __init__(self, origin: str, renamed: Mapping[str, str]) -> None:
+        self.origin = origin
+        self.values: dict[str, Any] = {}
+        self.origins: dict[str, str] = {}
+        self.notes: list[str] = []
+        self._renamed = renamed
+        self._names: dict[str, str] = {}  # key -> the name it was given by
 
     def origin_of(self, key: str) -> str:
-        return self.names.get(key, self.origin)
+        return self.origins.get(key, self.origin)
+
+    def key_of(self, name: str, place: str) -> str:
+        """The key that ``name`` means. Raises ConfigError for an unknown one, and for one set by both its names."""
+        key = self._renamed.get(name, name)
+        if key not in valid_keys():
+            raise ConfigError(f'Unknown setting "{name}" in {place}.', f'Did you mean "{nearest_key(name)}"?')
+        if name != self._names.setdefault(key, name):
+            old = name if name in self._renamed else self._names[key]
+            raise ConfigError(f'"{old}" in {place} is the old name of "{key}", which is set too.', f'Remove "{old}".')
+        if name in self._renamed:
+            self.notes.append(f'The setting "{name}" in {place} is now called "{key}". Please rename it there.')
+        return key
 
 
 def load_settings(
@@ -53,21 +79,25 @@ def load_settings(
     config_file: Path | None = None,
     overrides: Sequence[str] = (),
     environ: Mapping[str, str] | None = None,
+    renamed: Mapping[str, str] = RENAMED,
 ) -> LoadedSettings:
-    """``data_dir`` and ``overrides`` come from the command line; ``environ`` is the process' environment."""
-    shipped = _file_layer(resource("config.yaml"))
-    environment = _environment_layer(environ or {})
-    command_line = _command_line_layer(overrides, data_dir)
+    """Reads and merges all sources.
+
+    ``data_dir`` and ``overrides`` come from the command line; ``environ`` is the process' environment.
+    """
+    shipped = _file_layer(resource("config.yaml"), renamed)
+    environment = _environment_layer(environ or {}, renamed)
+    command_line = _command_line_layer(overrides, data_dir, renamed)
     layers = [shipped, environment, command_line]
     if config_file is not None:
         if not config_file.is_file():
             raise ConfigError(f"The settings file {config_file} does not exist.", "Give --config a file that does.")
         file: Path | None = config_file
-        layers.insert(1, _file_layer(config_file))
+        layers.insert(1, _file_layer(config_file, renamed))
     else:
         file = _data_dir_of(layers).config
         if file.is_file():
-            layer = _file_layer(file)
+            layer = _file_layer(file, renamed)
             if "data_dir" in layer.values:
                 raise ConfigError(
                     f"data_dir in {file} would move the folder that this very file lies in.",
@@ -77,7 +107,7 @@ def load_settings(
         else:
             file = None
     settings, origins = _merge(layers)
-    return LoadedSettings(settings, origins, file)
+    return LoadedSettings(settings, origins, file, tuple(note for layer in layers for note in layer.notes))
 
 
 def _data_dir_of(layers: Sequence[_Layer]) -> DataFolder:
@@ -88,7 +118,7 @@ def _data_dir_of(layers: Sequence[_Layer]) -> DataFolder:
     return DataFolder(default_data_dir())
 
 
-def _file_layer(path: Path) -> _Layer:
+def _file_layer(path: Path, renamed: Mapping[str, str]) -> _Layer:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -101,45 +131,46 @@ def _file_layer(path: Path) -> _Layer:
         data = {}
     if not isinstance(data, dict):
         raise ConfigError(f"The settings file {path} must hold `section:` blocks.", "See `docent config --defaults`.")
-    values: dict[str, Any] = {}
+    layer = _Layer(str(path), renamed)
+    blocks = {*sections(), *(name.partition(".")[0] for name in renamed)}
     for name, content in data.items():
-        if name not in sections():
-            values[_known(str(name), str(path))] = content
+        if name not in blocks:
+            layer.values[layer.key_of(str(name), str(path))] = content
         elif content is None:  # a section whose every line is commented out
             continue
         elif not isinstance(content, dict):
             raise ConfigError(f"{name} in {path} must be a block of settings.", f"Indent its keys under `{name}:`.")
         else:
-            values.update({_known(f"{name}.{key}", str(path)): value for key, value in content.items()})
-    return _Layer(str(path), values, {})
+            layer.values.update({layer.key_of(f"{name}.{key}", str(path)): value for key, value in content.items()})
+    return layer
 
 
-def _environment_layer(environ: Mapping[str, str]) -> _Layer:
-    values: dict[str, Any] = {}
-    names: dict[str, str] = {}
+def _environment_layer(environ: Mapping[str, str], renamed: Mapping[str, str]) -> _Layer:
+    layer = _Layer("environment", renamed)
     for name, raw in sorted(environ.items()):
         if name == DATA_DIR_ENV and raw:
             key = "data_dir"
         elif name.startswith(ENV_PREFIX) and "__" in name:
-            key = _known(name.removeprefix(ENV_PREFIX).lower().replace("__", ".", 1), f"the environment ({name})")
+            dotted = name.removeprefix(ENV_PREFIX).lower().replace("__", ".", 1)
+            key = layer.key_of(dotted, f"the environment ({name})")
         else:
             continue
-        values[key] = _parse(key, raw)
-        names[key] = f"environment {name}"
-    return _Layer("environment", values, names)
+        layer.values[key] = _parse(key, raw)
+        layer.origins[key] = f"environment {name}"
+    return layer
 
 
-def _command_line_layer(overrides: Sequence[str], data_dir: Path | None) -> _Layer:
-    values: dict[str, Any] = {}
+def _command_line_layer(overrides: Sequence[str], data_dir: Path | None, renamed: Mapping[str, str]) -> _Layer:
+    layer = _Layer("command line", renamed)
     for item in overrides:
         name, equals, raw = item.partition("=")
         if not equals:
             raise UsageError(f"--set {item} has no value.", "Write --set section.key=value.")
-        key = _known(name.strip(), "--set")
-        values[key] = _parse(key, raw)
+        key = layer.key_of(name.strip(), "--set")
+        layer.values[key] = _parse(key, raw)
     if data_dir is not None:
-        values["data_dir"] = data_dir
-    return _Layer("command line", values, {})
+        layer.values["data_dir"] = data_dir
+    return layer
 
 
 def _parse(key: str, raw: str) -> Any:
@@ -150,14 +181,6 @@ def _parse(key: str, raw: str) -> Any:
         return yaml.safe_load(raw)
     except yaml.YAMLError:
         return raw
-
-
-def _known(key: str, place: str) -> str:
-    valid = valid_keys()
-    if key in valid:
-        return key
-    nearest = nearest_key(key)
-    raise ConfigError(f'Unknown setting "{key}" in {place}.', f'Did you mean "{nearest}"?')
 
 
 def nearest_key(key: str) -> str:

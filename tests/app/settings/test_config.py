@@ -8,7 +8,7 @@ import yaml
 from app.errors import ConfigError, UsageError
 from app.settings.model import Settings, default_yaml, flatten, valid_keys
 from app.settings.paths import resource
-from app.settings.sources import load_settings, nearest_key
+from app.settings.sources import RENAMED, load_settings, nearest_key
 
 
 def test_config_yaml_at_the_root_is_what_the_models_say() -> None:
@@ -147,3 +147,37 @@ def test_an_empty_file_and_empty_sections_are_fine(tmp_path: Path) -> None:
 def test_a_missing_config_option_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="does not exist"):
         load_settings(data_dir=tmp_path, config_file=tmp_path / "none.yaml")
+
+
+OLD_NAMES = {"server.number": "server.port", "net.launch": "server.browser"}
+
+
+def test_an_old_name_is_still_understood_and_says_the_new_one(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("server: {number: 1001}\nnet: {launch: false}\n", encoding="utf-8")
+    loaded = load_settings(data_dir=tmp_path, renamed=OLD_NAMES)
+    assert (loaded.settings.server.port, loaded.settings.server.browser) == (1001, False)
+    assert loaded.origins["server.port"] == str(file)
+    assert len(loaded.notes) == 2
+    for (old, new), note in zip(OLD_NAMES.items(), loaded.notes, strict=True):
+        assert f'"{old}" in {file} is now called "{new}"' in note
+    loaded = load_settings(
+        data_dir=tmp_path, overrides=["server.number=3"], environ={"DOCENT_NET__LAUNCH": "true"}, renamed=OLD_NAMES
+    )
+    assert (loaded.settings.server.port, loaded.settings.server.browser) == (3, True)
+    assert loaded.origins["server.browser"] == "environment DOCENT_NET__LAUNCH"
+    assert len(loaded.notes) == 4
+
+
+@pytest.mark.parametrize("names", [("number", "port"), ("port", "number")])
+def test_the_old_and_the_new_name_together_are_refused(tmp_path: Path, names: tuple[str, str]) -> None:
+    content = "server: {" + ", ".join(f"{name}: 1001" for name in names) + "}"
+    (tmp_path / "config.yaml").write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match="is the old name of") as refused:
+        load_settings(data_dir=tmp_path, renamed=OLD_NAMES)
+    assert refused.value.remedy == 'Remove "server.number".'
+
+
+def test_every_old_name_leads_to_a_setting_that_exists() -> None:
+    assert set(RENAMED.values()) <= set(valid_keys())
+    assert not set(RENAMED) & set(valid_keys())
