@@ -5,8 +5,9 @@
     python3 start.py test [PYTEST ARGS]   the same set-up with what the tests need, then the tests
     python3 start.py setup [--dev]        the set-up alone
 
-The set-up makes .venv and installs Docent into it. It is skipped when nothing has changed since it last ended well, and
-goes on where it was interrupted. Written so that an old Python too can read it and say that it is too old.
+The set-up makes .venv and installs Docent into it, with exactly the packages that the lock files in requirements/ name,
+each checked against its hash. It is skipped when nothing has changed since it last ended well, and goes on where it was
+interrupted. Written so that an old Python too can read it and say that it is too old.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import TextIO
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
+LOCKS = {"": "base.lock", "dev": "dev.lock"}  # what each set-up installs; dev.lock holds what base.lock holds, and more
 OLDEST_PYTHON = (3, 11)
 NEWER_PYTHONS = ("python3.13", "python3.12", "python3.11", "python3.14")
 # The environment takes 870 MB, with the test tools 1150 MB (Linux, Python 3.11); pip needs about as much again.
@@ -126,8 +128,14 @@ def python_of(venv: Path, platform: str) -> Path:
 
 def stamp(extra: str) -> dict[str, str]:
     """What an environment depends on."""
-    project = hashlib.sha256((ROOT / "pyproject.toml").read_bytes()).hexdigest()
-    return {"project": project, "python": sys.version, "extra": extra, "root": str(ROOT)}
+    project = hashlib.sha256()
+    for path in (ROOT / "pyproject.toml", *map(lock_file, sorted(LOCKS))):
+        project.update(path.read_bytes())
+    return {"project": project.hexdigest(), "python": sys.version, "extra": extra, "root": str(ROOT)}
+
+
+def lock_file(extra: str) -> Path:
+    return ROOT / "requirements" / LOCKS[extra]
 
 
 def stamp_path(venv: Path) -> Path:
@@ -187,28 +195,44 @@ def explain_venv(output: str, version: tuple[int, ...]) -> str:
 
 
 def install(python: Path, extra: str) -> None:
-    """Runs pip, showing which package it is at; the full log is .venv/setup.log."""
+    """Installs the locked packages and then Docent itself; the full log is .venv/setup.log."""
     log = VENV / "setup.log"
-    command = [str(python), "-m", "pip", "install", "--editable", f".[{extra}]" if extra else "."]
-    command += ["--progress-bar", "off", "--disable-pip-version-check", "--no-input"]
-    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
     with log.open("w", encoding="utf-8") as file, Progress(sys.stdout) as progress:
-        process = subprocess.Popen(
-            command, cwd=str(ROOT), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-        assert process.stdout is not None
-        try:
-            for raw in process.stdout:
-                line = raw.decode("utf-8", "replace")
-                file.write(line)
-                progress.show(step_of(line))
-            code = process.wait()
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
+        for arguments in installations(extra):
+            code = run_pip(python, arguments, file, progress)
+            if code != 0:
+                break
     if code != 0:
         raise SetupError(explain_pip(log.read_text(encoding="utf-8").splitlines(), log))
+
+
+def installations(extra: str) -> list[list[str]]:
+    """What pip is asked to install, one list of arguments for each of its runs, in order."""
+    locked = ["--require-hashes", "--only-binary", ":all:", "--requirement", str(lock_file(extra))]
+    # The build tools are among the locked packages, so nothing else is fetched to build Docent.
+    docent = ["--no-deps", "--no-build-isolation", "--editable", "."]
+    return [locked, docent]
+
+
+def run_pip(python: Path, arguments: Sequence[str], log: TextIO, progress: Progress) -> int:
+    """Runs `pip install` and shows which package it is at. Returns its exit code."""
+    command = [str(python), "-m", "pip", "install", *arguments]
+    command += ["--progress-bar", "off", "--disable-pip-version-check", "--no-input"]
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    process = subprocess.Popen(
+        command, cwd=str(ROOT), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    assert process.stdout is not None
+    try:
+        for raw in process.stdout:
+            line = raw.decode("utf-8", "replace")
+            log.write(line)
+            progress.show(step_of(line))
+        return process.wait()
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
 
 
 _STEPS = (
@@ -238,6 +262,9 @@ def explain_pip(lines: Iterable[str], log: Path) -> str:
         return "The disk is full. Make room and run this again; it goes on where it stopped."
     if re.search("Connection(?:Error|ResetError)|NewConnection|Timeout|Temporary failure|ProxyError|SSLError", text):
         return "A package could not be downloaded. Check the internet connection and run this again."
+    changed = re.search(r"DO NOT MATCH THE HASHES.*?^ *(\S+)", text, re.MULTILINE | re.DOTALL)
+    if changed is not None:
+        return f"What was downloaded as {changed.group(1)} is not what Docent was tested with. Run this again."
     absent = re.search(r"requirement (\S+).*\(from versions: none\)", text)
     if absent is not None:
         return f"pip finds no {absent.group(1)} for this Python. Check the internet connection and pip's settings."

@@ -24,6 +24,9 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     (tmp_path / "pyproject.toml").write_text("[project]\n", encoding="utf-8")
+    (tmp_path / "requirements").mkdir()
+    for name in module.LOCKS.values():
+        (tmp_path / "requirements" / name).touch()
     monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(module, "VENV", tmp_path / ".venv")
     return module
@@ -76,12 +79,13 @@ def test_what_the_tests_need_is_added_once_and_serves_for_all(
     assert machine.done == ["make", "install", "install dev"]
 
 
+@pytest.mark.parametrize("name", ["pyproject.toml", "requirements/base.lock"])
 def test_a_changed_project_is_installed_again_into_the_same_environment(
-    start: ModuleType, monkeypatch: pytest.MonkeyPatch
+    start: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     machine = Machine(start, monkeypatch)
     start.set_up("")
-    (start.ROOT / "pyproject.toml").write_text("[project]\nname = 'x'\n", encoding="utf-8")
+    (start.ROOT / name).write_text("[project]\nname = 'x'\n", encoding="utf-8")
     start.set_up("")
     assert machine.done == ["make", "install", "install"]
 
@@ -147,6 +151,11 @@ def test_a_full_disk_is_named_before_anything_is_made(
         ("ReadTimeoutError: Read timed out.", "internet"),
         ("ERROR: No matching distribution found for faiss-cpu>=1.12", "faiss-cpu>=1.12 suits"),
         ("Could not find a version that satisfies the requirement a>=1 (from versions: none)", "internet"),
+        (
+            "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have updated ...\n"
+            "    six==1.17.0 from file:///tmp/six.whl (from -r x.lock (line 1)):\n        Expected sha256 00",
+            "six==1.17.0 is not what Docent was tested with",
+        ),
         ("  OSError: Readme file does not exist: README.md\nhint: See above for details.", "Readme file does not"),
         ("", "no reason was given"),
     ],
