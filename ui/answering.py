@@ -8,12 +8,12 @@ nothing of HTML.
 import logging
 import threading
 from dataclasses import dataclass, replace
-from typing import Any
 
-from app.events import Answered, Retrieved
+from app.events import Answered, AskEvent, Retrieved
 from docent import DocentError
 from rag.text.markers import AnswerPart, joined
 from rag.types import Answer, Citation, Filter, Passage, TextDelta
+from ui.backend import Backend
 
 _log = logging.getLogger(__name__)
 _STOP_WAIT_S = 10.0  # what an answerer may take to notice that it was stopped
@@ -35,7 +35,7 @@ class Progress:
     remedy: str = ""
     done: bool = False
 
-    def after(self, event: object) -> "Progress":
+    def after(self, event: AskEvent) -> "Progress":
         """The progress once ``event`` of Assistant.ask has happened."""
         if isinstance(event, Retrieved):
             completed = event.question if event.question.strip() != self.question.strip() else None
@@ -57,7 +57,7 @@ class Progress:
 class AnswerRun:
     """One question being answered on a thread of its own."""
 
-    def __init__(self, assistant: Any, question: str, conversation_id: str | None, scope: Filter) -> None:
+    def __init__(self, assistant: Backend, question: str, conversation_id: str | None, scope: Filter) -> None:
         self.started_in = conversation_id
         self._assistant = assistant
         self._scope = scope
@@ -110,7 +110,7 @@ class AnswerRun:
 class Answering:
     """The answer that is being written now, if any."""
 
-    def __init__(self, assistant: Any) -> None:
+    def __init__(self, assistant: Backend) -> None:
         self._assistant = assistant
         self._lock = threading.Lock()
         self._run: AnswerRun | None = None

@@ -4,11 +4,11 @@ Out: ``Parts``, by name. Sizes and colours are in style.css, keys and scrolling 
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import gradio as gr
 
 from ui import source_view
+from ui.backend import Untyped
 from ui.pane import pane
 from ui.render import icon
 from ui.state import ListView
@@ -20,33 +20,33 @@ _TICK_S = 0.7
 class Parts:
     """The components that events connect. ``conversation`` is the id shown by this page, None in a new chat."""
 
-    conversation: Any
-    list_view: Any
-    source_view: Any
-    seen: Any
-    timer: Any
-    new_chat: Any
-    chats: Any
-    location: Any
-    add: Any
-    upload: Any
-    refresh: Any
-    notice: Any
-    progress: Any
-    search: Any
-    documents: Any
-    history: Any
-    live: Any
-    scope: Any
-    question: Any
-    send: Any
-    stop: Any
-    source: Any
+    conversation: Untyped
+    list_view: Untyped
+    source_view: Untyped
+    seen: Untyped
+    timer: Untyped
+    new_chat: Untyped
+    chats: Untyped
+    location: Untyped
+    add: Untyped
+    upload: Untyped
+    refresh: Untyped
+    notice: Untyped
+    progress: Untyped
+    search: Untyped
+    documents: Untyped
+    history: Untyped
+    live: Untyped
+    scope: Untyped
+    question: Untyped
+    send: Untyped
+    stop: Untyped
+    source: Untyped
 
 
 def lay_out() -> Parts:
     """Makes the components inside the Blocks that is open."""
-    found: dict[str, Any] = {
+    found: dict[str, Untyped] = {
         "conversation": gr.State(None),
         "list_view": gr.State(ListView()),
         "source_view": gr.State(None),
@@ -63,8 +63,8 @@ def lay_out() -> Parts:
     return Parts(**found)
 
 
-def _left() -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _left() -> dict[str, Untyped]:
+    found: dict[str, Untyped] = {}
     with gr.Row(elem_id="brand-row"):
         gr.HTML(
             f'<div class="brand"><span class="logo">{icon("chat")}</span>Docent</div>',
@@ -106,8 +106,8 @@ def _left() -> dict[str, Any]:
     return found
 
 
-def _middle() -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _middle() -> dict[str, Untyped]:
+    found: dict[str, Untyped] = {}
     gr.HTML(
         f'<div class="top">{_local("left", "panel", "Show or hide documents")}'
         '<span class="privacy">Everything stays on this computer</span>'

@@ -10,7 +10,7 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,7 @@ from docent import DocentError
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from app.api.security import ASGIApp
     from app.assistant import Assistant
     from ui.syncing import Syncing
 
@@ -146,7 +147,7 @@ def _open_browser(link: str) -> None:
     ).start()  # some browsers return only at their end
 
 
-def _run(application: Any, listener: socket.socket, started: Callable[[], None]) -> None:
+def _run(application: "ASGIApp", listener: socket.socket, started: Callable[[], None]) -> None:
     """Serves until Ctrl-C; calls ``started`` when requests are answered."""
     import uvicorn
 

@@ -4,14 +4,14 @@ In: the HTML of a pane, in which a button carries ``data-act`` and further ``dat
 handler. The script that does this for every pane is ui/static/keys.js.
 """
 
-from typing import Any
-
 import gradio as gr
+
+from ui.backend import Untyped
 
 _ON_LOAD = "window.docent.pane(element, trigger, watch); /* reports 'act' and 'switch' */"
 
 
-def pane(value: str, elem_id: str, label: str) -> Any:
+def pane(value: str, elem_id: str, label: str) -> Untyped:
     """A gr.HTML whose ``.act(handler, ...)`` and ``.switch(...)`` are called with what ``acted`` reads."""
     return gr.HTML(
         value,

@@ -6,11 +6,11 @@ Gradio for each page. No HTML here.
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from app.settings.paths import resource
 from rag.types import Filter
 from ui.answering import Answering
+from ui.backend import Backend
 from ui.syncing import Syncing
 
 
@@ -47,7 +47,7 @@ class SourceView:
 class Desk:
     """One a process. ``last_conversation`` is what a reloaded page shows again."""
 
-    assistant: Any
+    assistant: Backend
     inbox: Path
     samples: Path = field(default_factory=lambda: resource("samples"))
     last_conversation: str | None = None

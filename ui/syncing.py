@@ -9,9 +9,13 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 from docent import DocentError
+from ui.backend import Backend
+
+if TYPE_CHECKING:
+    from rag.ingest.events import SyncEvent
 
 _log = logging.getLogger(__name__)
 _STOPPED = "Stopped. What was finished is kept."
@@ -37,8 +41,8 @@ class SyncProgress:
     remedy: str = ""
     summary: str = ""
 
-    def after(self, event: Any) -> "SyncProgress":
-        """The progress once a SyncEvent of rag.ingest.sync has happened."""
+    def after(self, event: "SyncEvent") -> "SyncProgress":
+        """The progress once ``event`` has happened."""
         finished = event.kind == "document"
         return replace(
             self,
@@ -55,7 +59,7 @@ class SyncProgress:
 class Syncing:
     """The queue of syncs; at most one runs."""
 
-    def __init__(self, assistant: Any) -> None:
+    def __init__(self, assistant: Backend) -> None:
         self._assistant = assistant
         self._lock = threading.Lock()
         self._waiting: deque[tuple[str, ...] | None] = deque()
@@ -75,8 +79,8 @@ class Syncing:
                 self._waiting.append(request)
             if self._thread is None:
                 self._cancel = threading.Event()
-                self._change(running=True, stage="", path="", done=0, total=0, failed=0, cancelling=False)
-                self._change(message="", remedy="", summary="")
+                now = self._progress
+                self._show(SyncProgress(now.version, now.documents_version, running=True))
                 self._thread = threading.Thread(target=self._work, name="docent-sync", daemon=True)
                 self._thread.start()
 
@@ -86,9 +90,9 @@ class Syncing:
             self._waiting.clear()
             if self._thread is not None:
                 self._cancel.set()
-                self._change(cancelling=True)
+                self._show(replace(self._progress, cancelling=True))
 
-    def note(self, event: Any) -> None:
+    def note(self, event: "SyncEvent") -> None:
         """Takes in an event of a sync that somebody else runs (a watched folder)."""
         with self._lock:
             self._progress = self._progress.after(event)
@@ -96,47 +100,55 @@ class Syncing:
     def touch(self) -> None:
         """The list of documents has changed by other means than a sync."""
         with self._lock:
-            self._change(documents_version=self._progress.documents_version + 1)
+            self._show(replace(self._progress, documents_version=self._progress.documents_version + 1))
 
     def dismiss(self) -> None:
         """Takes away the message of the last sync."""
         with self._lock:
-            self._change(message="", remedy="", summary="")
+            self._show(replace(self._progress, message="", remedy="", summary=""))
 
     def join(self, timeout_s: float | None = None) -> None:
         thread = self._thread
         if thread is not None:
             thread.join(timeout_s)
 
-    def _change(self, **changes: Any) -> None:
-        self._progress = replace(self._progress, version=self._progress.version + 1, **changes)
+    def _show(self, progress: SyncProgress) -> None:
+        self._progress = replace(progress, version=self._progress.version + 1)
 
     def _work(self) -> None:
         while True:
             with self._lock:
                 if not self._waiting:
                     self._thread = None
-                    if self._cancel.is_set() and not self._progress.message:
-                        self._change(summary=_STOPPED)
-                    self._change(
-                        running=False, cancelling=False, documents_version=self._progress.documents_version + 1
+                    now = self._progress
+                    stopped = self._cancel.is_set() and not now.message
+                    self._show(
+                        replace(
+                            now,
+                            running=False,
+                            cancelling=False,
+                            documents_version=now.documents_version + 1,
+                            summary=_STOPPED if stopped else now.summary,
+                        )
                     )
                     return
                 request = self._waiting.popleft()
             self._run(request)
 
     def _run(self, request: tuple[str, ...] | None) -> None:
+        message = remedy = summary = ""
         try:
             report = self._assistant.sync(request, self.note, self._cancel)
+            summary = _STOPPED if report.cancelled else "Up to date."
         except DocentError as error:
-            outcome = {"message": error.message, "remedy": error.remedy}
+            message, remedy = error.message, error.remedy
         except Exception:  # noqa: BLE001 - the thread's edge: a defect must reach the person and the log, not vanish
             _log.exception("sync failed")
-            outcome = {
-                "message": "Something went wrong inside Docent while reading.",
-                "remedy": "Try again; the log in the data folder holds the details.",
-            }
-        else:
-            outcome = {"summary": _STOPPED if report.cancelled else "Up to date."}
+            message = "Something went wrong inside Docent while reading."
+            remedy = "Try again; the log in the data folder holds the details."
         with self._lock:
-            self._change(**outcome)
+            now = self._progress
+            if message:
+                self._show(replace(now, message=message, remedy=remedy))
+            else:
+                self._show(replace(now, summary=summary))

@@ -5,9 +5,10 @@ Everything is inline or served by this process; nothing names another host.
 
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
 import gradio as gr
+
+from ui.backend import Untyped
 
 
 @cache
@@ -24,7 +25,7 @@ def head() -> str:
     return f"<script>{_resource('keys.js')}</script>"
 
 
-def theme() -> Any:
+def theme() -> Untyped:
     """Gradio's plain theme without its web fonts; colours are the style sheet's business."""
     system = [gr.themes.Font(name) for name in ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")]
     mono = [gr.themes.Font(name) for name in ("ui-monospace", "Cascadia Mono", "Menlo", "Consolas", "monospace")]

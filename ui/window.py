@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
@@ -16,6 +16,7 @@ from app.settings.model import Settings
 from docent import DocentError
 from ui import chat, documents, documents_view, source, theme
 from ui.answering import AnswerRun
+from ui.backend import Backend, Untyped
 from ui.layout import Parts, lay_out
 from ui.pane import acted
 from ui.render import notice
@@ -25,26 +26,26 @@ from ui.state import Desk, ListView, SourceView
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-_QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+_QUIET: dict[str, str] = {"show_progress": "hidden", "api_visibility": "private"}
 _CONCURRENT = 16  # events of one kind at a time; a few pages of one person
 _SEARCHABLE = 8  # documents from which on the list has a search box
 _UNSEEN = (-1, -1, -1)
-Update = Any  # a value for a component, or gr.skip()
+Update = Untyped  # a value for a component, or gr.skip()
 
 
-def build_window(assistant: Any, settings: Settings) -> gr.Blocks:
-    """The window as Gradio blocks. ``assistant`` is an app.assistant.Assistant."""
+def build_window(assistant: Backend, settings: Settings) -> gr.Blocks:
+    """The window as Gradio blocks."""
     blocks: gr.Blocks = Window(Desk(assistant, settings.data_dir / "inbox")).blocks
     return blocks
 
 
-def mount(app: "FastAPI", assistant: Any, settings: Settings) -> "Window":
+def mount(app: "FastAPI", assistant: Backend, settings: Settings) -> "Window":
     """Serves the window at ``/`` of the HTTP API's app; call it last, as the mount takes every path left over."""
     # Where no event loop runs, Gradio makes one for each of its locks and never closes it.
     return asyncio.run(_mount(app, assistant, settings))
 
 
-async def _mount(app: "FastAPI", assistant: Any, settings: Settings) -> "Window":
+async def _mount(app: "FastAPI", assistant: Backend, settings: Settings) -> "Window":
     window = Window(Desk(assistant, settings.data_dir / "inbox"))
     app.add_middleware(GradioGate)
     gr.mount_gradio_app(

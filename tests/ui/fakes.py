@@ -1,38 +1,21 @@
-"""An assistant that needs no models: the methods of app.assistant.Assistant over a few documents in memory."""
+"""An assistant that needs no models: the backend of the window over a few documents in memory."""
 
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from app.errors import ConversationError
 from app.events import Answered, AskEvent, ConversationInfo, DocumentView, Exchange, Retrieved, Status
 from rag.errors import SourceError
+from rag.ingest.events import SyncEvent, SyncReport
 from rag.text.markers import AnswerPart, joined
 from rag.types import Answer, Citation, Document, Filter, Passage, Source, TextDelta
+from ui.backend import Backend
 
 EVERYTHING = Filter()
-
-
-@dataclass(frozen=True)
-class FakeSyncEvent:
-    kind: str
-    path: str = ""
-    status: str | None = None
-    error: str | None = None
-    chunks: int = 0
-    done: int = 0
-    total: int = 0
-
-
-@dataclass(frozen=True)
-class FakeReport:
-    documents: tuple[Document, ...]
-    counts: dict[str, int]
-    seconds: float
-    cancelled: bool
 
 
 def a_document(number: int, path: str, text: str = "", **changes: Any) -> Document:
@@ -80,9 +63,9 @@ class FakeAssistant:
     def sync(
         self,
         locations: Sequence[str] | None = None,
-        on_event: Callable[[Any], None] | None = None,
+        on_event: Callable[[SyncEvent], None] | None = None,
         cancel: threading.Event | None = None,
-    ) -> FakeReport:
+    ) -> SyncReport:
         for location in locations or ():
             if "blocked" in location:
                 raise SourceError("YouTube did not hand out the transcript.", "Try again later.")
@@ -95,11 +78,11 @@ class FakeAssistant:
             if file.is_file()
         ]
         tell = on_event or (lambda event: None)
-        tell(FakeSyncEvent("scanned", total=len(files)))
+        tell(SyncEvent("scanned", total=len(files)))
         for done, (source, file) in enumerate(files, 1):
             self.gate()
             if cancel is not None and cancel.is_set():
-                return FakeReport((), {}, 0.0, True)
+                return SyncReport(cancelled=True)
             if str(file) in [row.path for row in self.rows.values()]:
                 continue
             bad = b"\0" in file.read_bytes()
@@ -107,11 +90,9 @@ class FakeAssistant:
             if bad:
                 document = replace(document, status="failed", error="The file is damaged: it ends in the middle.")
                 self.rows[document.id] = document
-            tell(
-                FakeSyncEvent("document", str(file), document.status, document.error, document.chunks, done, len(files))
-            )
-        tell(FakeSyncEvent("done", done=len(files), total=len(files)))
-        return FakeReport(tuple(self.rows.values()), {}, 0.0, False)
+            tell(SyncEvent("document", str(file), document.status, document.error, document.chunks, done, len(files)))
+        tell(SyncEvent("done", done=len(files), total=len(files)))
+        return SyncReport(tuple(self.rows.values()))
 
     def ask(
         self,
@@ -129,7 +110,8 @@ class FakeAssistant:
         completed = f"{question} (in the garden)" if conversation_id and question.startswith("and") else question
         found = self._find(question)
         passages: tuple[Passage, ...] = ()
-        text, citations, numbers = "Your documents do not say.", (), ()
+        citations: tuple[Citation, ...] = ()
+        text, numbers = "Your documents do not say.", tuple[int, ...]()
         if found is not None:
             row, start, end = found
             quote = self.texts[row.id][start:end]
@@ -214,3 +196,6 @@ class FakeAssistant:
 
     def delete_conversation(self, conversation_id: str) -> None:
         del self.talks[conversation_id]
+
+
+_CHECKED: type[Backend] = FakeAssistant  # mypy compares the fake with the protocol here

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import FakeAssistant, FakeSyncEvent
+from fakes import FakeAssistant
 
+from rag.ingest.events import SyncEvent
 from ui.syncing import Syncing, SyncProgress
 
 PATIENCE_S = 20.0
@@ -20,14 +21,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_events_become_progress() -> None:
-    state = SyncProgress().after(FakeSyncEvent("scanned", total=4))
-    state = state.after(FakeSyncEvent("document", "/x/a.pdf", "ok", done=1, total=4))
+    state = SyncProgress().after(SyncEvent("scanned", total=4))
+    state = state.after(SyncEvent("document", "/x/a.pdf", "ok", done=1, total=4))
     listed = state.documents_version
-    state = state.after(FakeSyncEvent("document", "/x/b.pdf", "failed", "broken", done=2, total=4))
+    state = state.after(SyncEvent("document", "/x/b.pdf", "failed", "broken", done=2, total=4))
     assert (state.done, state.total, state.path, state.failed) == (2, 4, "/x/b.pdf", 1)
     assert state.documents_version == listed + 1
     before = state
-    state = state.after(FakeSyncEvent("embedding", done=2, total=4))
+    state = state.after(SyncEvent("embedding", done=2, total=4))
     assert state.stage == "embedding" and state.path == "/x/b.pdf"
     assert state.version > before.version and state.documents_version == before.documents_version
 
