@@ -1,23 +1,35 @@
 """The HTTP API over an Assistant: JSON in, JSON or newline-delimited JSON out.
 
 Documents are named by id, never by path. A failure is ``{"error": {"message", "remedy"}}`` with a fitting status;
-inside a stream it is the last line. Access control is app.api.security's, which wraps the whole server. Results have
-the shapes that the command line's --json prints (app.api.shapes).
+inside a stream it is the last line. Access control is app.api.security's, which wraps the whole server. Replies are the
+documents that the command line's --json prints (``answer_shapes``, ``library_shapes``).
 """
 
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from app.api.openai import openai_routes
-from app.api.shapes import conversation_json, document_json, exchange_json, hit_json, status_json
+from app.api.answer_shapes import (
+    AnsweredLine,
+    AnswerLine,
+    AnswerReply,
+    Conversation,
+    ConversationList,
+    Deleted,
+    Renamed,
+    SearchReply,
+)
+from app.api.description import DescribedAPI, Stream
+from app.api.library_shapes import DocumentList, DocumentReply, Removed, Status, SyncLine
+from app.api.openai import OPENAI_STREAMS, openai_routes
+from app.api.shape import ErrorLine, Failure, Problem, Shape
 from app.api.streams import answer_lines, sync_lines
 from app.assistant import Assistant
 from app.errors import ConversationError, UnknownDocument
@@ -27,6 +39,13 @@ from rag.types import Filter
 
 _log = logging.getLogger(__name__)
 _NO_STORE = {"cache-control": "no-store"}  # a person's documents do not belong into the browser's cache
+_ONE_A_LINE = "A stream of JSON objects, one a line."
+STREAMS = {
+    "/api/ask": Stream("application/x-ndjson", AnswerLine),
+    "/api/sync": Stream("application/x-ndjson", SyncLine),
+    **OPENAI_STREAMS,
+}
+_FAILURE: dict[int | str, dict[str, Any]] = {"default": {"model": Failure, "description": "The request failed."}}
 
 
 class AsciiJSON(JSONResponse):
@@ -41,12 +60,16 @@ class NdJSON(StreamingResponse):
 
     media_type = "application/x-ndjson"
 
-    def __init__(self, lines: AsyncIterator[dict[str, Any]]) -> None:
+    def __init__(self, lines: AsyncIterator[Shape], status_code: int = 200) -> None:
         async def encoded() -> AsyncIterator[bytes]:
             async for line in lines:
-                yield json.dumps(line).encode("ascii") + b"\n"
+                yield json.dumps(line.plain()).encode("ascii") + b"\n"
 
-        super().__init__(encoded(), headers=_NO_STORE)
+        super().__init__(encoded(), status_code, headers=_NO_STORE)
+
+
+def _no_store(response: Response) -> None:
+    response.headers.update(_NO_STORE)
 
 
 class _Body(BaseModel):
@@ -76,13 +99,15 @@ class TitleBody(_Body):
 def create_api(assistant: Assistant) -> FastAPI:
     """An application that serves ``/api/*`` and ``/v1/*``; the window can be mounted beside it."""
     # The documentation pages would load scripts from a remote host.
-    api = FastAPI(title="Docent", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    api = DescribedAPI(
+        STREAMS, title="Docent", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
+    )
     api.add_exception_handler(DocentError, _person_can_mend)
     api.add_exception_handler(RequestValidationError, _invalid_request)
     api.add_exception_handler(HTTPException, _http_error)
     api.add_exception_handler(Exception, _defect)
     for router in (_library_routes(assistant), _question_routes(assistant), _conversation_routes(assistant)):
-        api.include_router(router, prefix="/api")
+        api.include_router(router, prefix="/api", responses=_FAILURE)
     api.include_router(openai_routes(assistant))
 
     @api.api_route("/api/{rest:path}", methods=["GET", "POST", "PATCH", "DELETE"], include_in_schema=False)
@@ -93,36 +118,59 @@ def create_api(assistant: Assistant) -> FastAPI:
     return api
 
 
+def _router(prefix: str = "") -> APIRouter:
+    return APIRouter(prefix=prefix, default_response_class=AsciiJSON, dependencies=[Depends(_no_store)])
+
+
+def _content(media_type: str, schema: Mapping[str, Any], description: str) -> dict[int | str, dict[str, Any]]:
+    """A reply other than JSON, for the OpenAPI description."""
+    return {200: {"description": description, "content": {media_type: {"schema": schema}}}}
+
+
 def _library_routes(assistant: Assistant) -> APIRouter:
-    routes = APIRouter()
+    routes = _router()
 
     @routes.get("/status")
-    def status() -> Response:
-        return _json(status_json(assistant.status()))
+    def status() -> Status:
+        """The sources, how many documents have each status, and which could not be read."""
+        return Status.of(assistant.status())
 
-    @routes.post("/sync")
+    @routes.post("/sync", response_model=None, response_description=_ONE_A_LINE)
     async def sync(body: SyncBody) -> Response:
+        """Reads new and changed documents. Closing the connection cancels the sync; what is finished stays."""
         return NdJSON(sync_lines(assistant, body.locations))
 
     @routes.delete("/sources")
-    def remove(location: str) -> Response:
-        return _json({"location": location, "removed": assistant.remove(location)})
+    def remove(location: str) -> Removed:
+        """Takes a source, or one document of it, out of the library. The files stay where they are."""
+        return Removed(location=location, removed=assistant.remove(location))
 
     @routes.get("/documents")
-    def documents() -> Response:
-        return _json({"documents": [document_json(document) for document in assistant.documents()]})
+    def documents() -> DocumentList:
+        """All documents, whatever their status."""
+        return DocumentList.of(assistant.documents())
 
     @routes.get("/documents/{document_id}")
-    def document(document_id: int) -> Response:
-        view = assistant.document_view(document_id)
-        return _json({**document_json(view.document), "characters": len(view.text), "pages": view.pages})
+    def document(document_id: int) -> DocumentReply:
+        """One document."""
+        return DocumentReply.of(assistant.document_view(document_id))
 
-    @routes.get("/documents/{document_id}/text")
+    text_reply = _content("text/plain", {"type": "string"}, "The text.")
+
+    @routes.get("/documents/{document_id}/text", response_class=Response, responses=text_reply)
     def text(document_id: int) -> Response:
+        """The text of a document, to which the positions of citations refer."""
         content = assistant.document_view(document_id).text.encode("utf-8", "replace")
         return Response(content, media_type="text/plain; charset=utf-8", headers=_NO_STORE)
 
-    @routes.get("/documents/{document_id}/page/{page}.png")
+    _page_route(routes, assistant)
+    return routes
+
+
+def _page_route(routes: APIRouter, assistant: Assistant) -> None:
+    picture_reply = _content("image/png", {"type": "string", "format": "binary"}, "The picture.")
+
+    @routes.get("/documents/{document_id}/page/{page}.png", response_class=Response, responses=picture_reply)
     def page(
         document_id: int,
         page: int,
@@ -132,72 +180,82 @@ def _library_routes(assistant: Assistant) -> APIRouter:
         read_start: Annotated[int | None, Query(ge=0)] = None,
         read_end: Annotated[int | None, Query(ge=0)] = None,
     ) -> Response:
+        """A page (from 1) of a PDF as a picture.
+
+        The characters ``start`` to ``end`` of its text are highlighted, and more so ``read_start`` to ``read_end``.
+        """
         span = (start, end) if start is not None and end is not None else None
         read = (read_start, read_end) if read_start is not None and read_end is not None else None
         picture = assistant.page_png(document_id, page, span, scale, read)
         return Response(picture, media_type="image/png", headers=_NO_STORE)
 
-    return routes
-
 
 def _question_routes(assistant: Assistant) -> APIRouter:
-    routes = APIRouter()
+    routes = _router()
 
-    @routes.post("/ask")
+    @routes.post("/ask", response_model=AnswerReply, response_description=_ONE_A_LINE)
     async def ask(body: AskBody) -> Response:
+        """Answers a question, with citations: a stream, or one reply where ``stream`` is false.
+
+        Closing the connection stops the answer.
+        """
         scope = Filter(frozenset(body.documents), assistant.scope(body.folders).folders)
         lines = answer_lines(assistant, body.question, body.conversation, scope)
         if body.stream:
             return NdJSON(lines)
-        reply: dict[str, Any] = {}
+        last: AnswerLine | None = None
         async for line in lines:
-            reply = line
-        reply.pop("event", None)
-        return _json(reply, 400 if "error" in reply else 200)
+            last = line
+        assert isinstance(last, AnsweredLine | ErrorLine), "a stream ends with one of them"
+        return _json(last, 400 if isinstance(last, ErrorLine) else 200, without={"event"})
 
     @routes.get("/search")
     def search(
         question: Annotated[str, Query(min_length=1, max_length=10_000)],
         k: Annotated[int, Query(ge=1, le=1000)] = 10,
         folder: Annotated[list[str] | None, Query()] = None,
-    ) -> Response:
+    ) -> SearchReply:
+        """The chunks that match a question, best first."""
         hits, timings = assistant.search_timed(question, k, assistant.scope(folder or []))
-        return _json({"question": question, "hits": [hit_json(hit) for hit in hits], "timings_ms": timings})
+        return SearchReply.of(question, hits, timings)
 
     return routes
 
 
 def _conversation_routes(assistant: Assistant) -> APIRouter:
-    routes = APIRouter(prefix="/conversations")
+    routes = _router("/conversations")
 
     @routes.get("")
-    def conversations() -> Response:
-        return _json({"conversations": [conversation_json(info) for info in assistant.conversations()]})
+    def conversations() -> ConversationList:
+        """All conversations, newest first."""
+        return ConversationList.of(assistant.conversations())
 
     @routes.get("/{conversation_id}")
-    def conversation(conversation_id: str) -> Response:
-        exchanges = assistant.conversation(conversation_id)
-        return _json({"id": conversation_id, "exchanges": [exchange_json(exchange) for exchange in exchanges]})
+    def conversation(conversation_id: str) -> Conversation:
+        """The questions and answers of a conversation, oldest first."""
+        return Conversation.of(conversation_id, assistant.conversation(conversation_id))
 
     @routes.patch("/{conversation_id}")
-    def rename(conversation_id: str, body: TitleBody) -> Response:
+    def rename(conversation_id: str, body: TitleBody) -> Renamed:
+        """Gives a conversation another title."""
         assistant.rename_conversation(conversation_id, body.title)
-        return _json({"id": conversation_id, "title": body.title})
+        return Renamed(id=conversation_id, title=body.title)
 
     @routes.delete("/{conversation_id}")
-    def delete(conversation_id: str) -> Response:
+    def delete(conversation_id: str) -> Deleted:
+        """Deletes a conversation for good."""
         assistant.delete_conversation(conversation_id)
-        return _json({"id": conversation_id, "deleted": True})
+        return Deleted(id=conversation_id)
 
     return routes
 
 
-def _json(content: Any, status: int = 200) -> Response:
-    return AsciiJSON(content, status, headers=_NO_STORE)
+def _json(content: Shape, status: int = 200, without: set[str] | None = None) -> Response:
+    return AsciiJSON(content.model_dump(mode="json", exclude=without), status, headers=_NO_STORE)
 
 
 def _error(status: int, message: str, remedy: str = "") -> Response:
-    return _json({"error": {"message": message, "remedy": remedy}}, status)
+    return _json(Failure(error=Problem(message=message, remedy=remedy)), status)
 
 
 def status_of(error: DocentError) -> int:

@@ -16,13 +16,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from app.api.openai_shapes import ChatBody, CompletionBody, EmbeddingBody, Reply, usage
+from app.api.description import Stream
+from app.api.openai_replies import (
+    ChatChunk,
+    ChatCompletion,
+    Embedding,
+    EmbeddingList,
+    EmbeddingUsage,
+    ModelInfo,
+    ModelList,
+    OpenAIFailure,
+    OpenAIProblem,
+    Reply,
+    TextChunk,
+    TextCompletion,
+    usage,
+)
+from app.api.openai_requests import ChatBody, CompletionBody, EmbeddingBody
 from app.settings.paths import builtin_model
 from docent import DocentError
 from engines.errors import EngineBusy, EngineError, RequestError
@@ -37,6 +54,13 @@ _log = logging.getLogger(__name__)
 _LOOK_AFTER_S = 0.25  # how often a waiting request looks whether its client is still there
 _BUSY = 429
 _NO_STORE = {"cache-control": "no-store"}
+_EVENTS = "text/event-stream"
+_STREAMED = "One JSON object; with ``stream`` a stream of pieces, and ``[DONE]`` at its end."
+_FAILURE: dict[int | str, dict[str, Any]] = {"default": {"model": OpenAIFailure, "description": "The request failed."}}
+OPENAI_STREAMS = {
+    "/v1/chat/completions": Stream(_EVENTS, ChatChunk),
+    "/v1/completions": Stream(_EVENTS, TextChunk),
+}
 
 
 class _ApiError(Exception):
@@ -45,7 +69,7 @@ class _ApiError(Exception):
     def __init__(self, status: int, message: str, kind: str, code: str | None = None, param: str | None = None) -> None:
         super().__init__(message)
         self.status = status
-        self.body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
+        self.body = OpenAIFailure(error=OpenAIProblem(message=message, type=kind, param=param, code=code))
 
 
 class _ClientGone(Exception):
@@ -76,33 +100,44 @@ class _Route(APIRoute):
 
 def openai_routes(assistant: "Assistant") -> APIRouter:
     """To be included in an application beside Docent's own API."""
-    routes = APIRouter(prefix="/v1", route_class=_Route)
+    routes = APIRouter(
+        prefix="/v1",
+        route_class=_Route,
+        default_response_class=JSONResponse,
+        dependencies=[Depends(_no_store)],
+        responses=_FAILURE,
+    )
 
     @routes.get("/models")
-    def models() -> Response:
-        return _json({"object": "list", "data": [_model_json(name) for name in _names(assistant)]})
+    def models() -> ModelList:
+        """The language model that is set up, if any, and the embedder."""
+        return ModelList(data=[ModelInfo(id=name) for name in _names(assistant)])
 
     @routes.get("/models/{name:path}")
-    def model(name: str) -> Response:
+    def model(name: str) -> ModelInfo:
+        """One of the models."""
         if name not in _names(assistant):
             raise _unknown(name)
-        return _json(_model_json(name))
+        return ModelInfo(id=name)
 
-    @routes.post("/chat/completions")
+    @routes.post("/chat/completions", response_model=ChatCompletion, response_description=_STREAMED)
     async def chat(body: ChatBody, request: Request) -> Response:
+        """Continues a conversation with the language model; it does not see the documents."""
         used = await run_in_threadpool(_model, assistant, body.model)
         tokens = await run_in_threadpool(used.chat_tokens, [message.plain() for message in body.messages])
         return await _complete(used, [tokens], body, request)
 
-    @routes.post("/completions")
+    @routes.post("/completions", response_model=TextCompletion, response_description=_STREAMED)
     async def completions(body: CompletionBody, request: Request) -> Response:
+        """Continues plain texts with the language model."""
         used = await run_in_threadpool(_model, assistant, body.model)
         prompts = [used.tokenizer.encode(part) if isinstance(part, str) else part for part in body.prompts()]
         return await _complete(used, prompts, body, request)
 
     @routes.post("/embeddings")
-    def embeddings(body: EmbeddingBody) -> Response:
-        return _json(_embeddings(assistant, body))
+    def embeddings(body: EmbeddingBody) -> EmbeddingList:
+        """The vectors of texts."""
+        return _embeddings(assistant, body)
 
     @routes.api_route("/{rest:path}", methods=["GET", "POST", "DELETE"], include_in_schema=False)
     def unknown(rest: str) -> Response:
@@ -127,7 +162,7 @@ async def _complete(
     ]
     if body.stream:
         lines = _event_stream(generations, replies, request, body)
-        return StreamingResponse(lines, media_type="text/event-stream", headers=_NO_STORE)
+        return StreamingResponse(lines, media_type=_EVENTS, headers=_NO_STORE)
     texts = [""] * len(generations)
     sampled: list[list[SampledToken]] = [[] for _ in generations]
     async with aclosing(_deltas(generations, request)) as deltas:
@@ -242,15 +277,11 @@ def _names(assistant: "Assistant") -> list[str]:
     return [*([configured] if configured else []), assistant.embedder().name]
 
 
-def _model_json(name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": "docent"}
-
-
 def _unknown(name: str) -> _ApiError:
     return _ApiError(404, f"The model {name!r} does not exist.", "invalid_request_error", "model_not_found", "model")
 
 
-def _embeddings(assistant: "Assistant", body: EmbeddingBody) -> dict[str, Any]:
+def _embeddings(assistant: "Assistant", body: EmbeddingBody) -> EmbeddingList:
     embedder = assistant.embedder()
     if body.model != embedder.name:
         raise _unknown(body.model)
@@ -260,15 +291,14 @@ def _embeddings(assistant: "Assistant", body: EmbeddingBody) -> dict[str, Any]:
     tokens = sum(embedder.count_tokens(body.input))
     packed = body.encoding_format == "base64"
     data = [
-        {
-            "object": "embedding",
-            "index": index,
-            "embedding": base64.b64encode(np.asarray(row, "<f4").tobytes()).decode() if packed else row.tolist(),
-        }
+        Embedding(
+            index=index,
+            embedding=base64.b64encode(np.asarray(row, "<f4").tobytes()).decode() if packed else row.tolist(),
+        )
         for index, row in enumerate(vectors)
     ]
-    used = {"prompt_tokens": tokens, "total_tokens": tokens}
-    return {"object": "list", "model": embedder.name, "data": data, "usage": used}
+    used = EmbeddingUsage(prompt_tokens=tokens, total_tokens=tokens)
+    return EmbeddingList(model=embedder.name, data=data, usage=used)
 
 
 def _translated(error: RequestValidationError | DocentError | _ApiError) -> _ApiError:
@@ -293,10 +323,14 @@ def _translated(error: RequestValidationError | DocentError | _ApiError) -> _Api
     return _ApiError(status, str(error), kind)
 
 
-def _event(data: dict[str, Any]) -> bytes:
-    return b"data: " + json.dumps(data).encode("ascii") + b"\n\n"
+def _event(data: BaseModel) -> bytes:
+    return b"data: " + json.dumps(data.model_dump(mode="json")).encode("ascii") + b"\n\n"
 
 
-def _json(content: Any, status: int = 200) -> Response:
+def _no_store(response: Response) -> None:
+    response.headers.update(_NO_STORE)
+
+
+def _json(content: BaseModel, status: int = 200) -> Response:
     again = {"retry-after": "1"} if status == _BUSY else {}  # clients that wait and repeat ask for it
-    return JSONResponse(content, status, headers=_NO_STORE | again)
+    return JSONResponse(content.model_dump(mode="json"), status, headers=_NO_STORE | again)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.api.shapes import answer_json, hit_json
 from app.cli.library import sync_folders
 from app.cli.output import one_line, place, write_json, write_note, write_table, write_text
 from app.cli.session import session_of
@@ -80,7 +79,9 @@ def search(
         hits, timings = assistant.search_timed(question, k, scope)
         _hint_if_empty(assistant)
     if as_json:
-        write_json({"question": question, "hits": [hit_json(hit) for hit in hits], "timings_ms": timings})
+        from app.api.answer_shapes import SearchReply
+
+        write_json(SearchReply.of(question, hits, timings).plain())
         return
     rows = [
         [
@@ -125,7 +126,9 @@ def _ask_one(assistant: "Assistant", question: str, conversation_id: str | None,
             done = event
     assert done is not None, "every question ends in Answered"
     if as_json:
-        write_json({"question": question, **answer_json(done)})
+        from app.api.answer_shapes import AnswerReply
+
+        write_json(AnswerReply.of(question, done).plain())
     else:
         write_text("")
         _show_citations(done)
@@ -134,6 +137,8 @@ def _ask_one(assistant: "Assistant", question: str, conversation_id: str | None,
 
 def _ask_many(assistant: "Assistant", source: str, scope: Filter) -> None:
     """One answer object a line, in order; a bad line becomes an error object and the others go on."""
+    from app.api.answer_shapes import AnswerReply
+
     failed = False
     for number, line in _numbered_lines(source):
         reply: dict[str, Any] = {"line": number}
@@ -143,7 +148,7 @@ def _ask_many(assistant: "Assistant", source: str, scope: Filter) -> None:
             reply["question"] = _question_in(entry)
             for event in assistant.ask(reply["question"], filter=scope, remember=False):
                 if isinstance(event, Answered):
-                    reply.update(answer_json(event))
+                    reply.update(AnswerReply.of(reply["question"], event).plain())
         except DocentError as error:
             failed = True
             reply["line"] = number

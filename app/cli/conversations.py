@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from app.api.shapes import conversation_json, exchange_json
 from app.cli.output import one_line, write_json, write_table, write_text
 from app.cli.session import session_of
 
@@ -27,7 +26,9 @@ def list_(context: typer.Context, as_json: JsonOption = False) -> None:
     with session_of(context).open() as assistant:
         known = assistant.conversations()
     if as_json:
-        write_json({"conversations": [conversation_json(info) for info in known]})
+        from app.api.answer_shapes import ConversationList
+
+        write_json(ConversationList.of(known).plain())
     elif known:
         write_table(
             ["Id", "Title", "Questions", "Last"],
@@ -43,7 +44,9 @@ def show(context: typer.Context, conversation_id: IdArgument, as_json: JsonOptio
     with session_of(context).open() as assistant:
         exchanges = assistant.conversation(conversation_id)
     if as_json:
-        write_json({"id": conversation_id, "exchanges": [exchange_json(exchange) for exchange in exchanges]})
+        from app.api.answer_shapes import Conversation
+
+        write_json(Conversation.of(conversation_id, exchanges).plain())
         return
     for exchange in exchanges:
         write_text(f"> {one_line(exchange.question)}\n{exchange.answer.text}\n")
@@ -60,7 +63,9 @@ def rename(
     with session_of(context).open() as assistant:
         assistant.rename_conversation(conversation_id, title)
     if as_json:
-        write_json({"id": conversation_id, "title": title})
+        from app.api.answer_shapes import Renamed
+
+        write_json(Renamed(id=conversation_id, title=title).plain())
 
 
 @conversations.command()
@@ -69,4 +74,6 @@ def delete(context: typer.Context, conversation_id: IdArgument, as_json: JsonOpt
     with session_of(context).open() as assistant:
         assistant.delete_conversation(conversation_id)
     if as_json:
-        write_json({"id": conversation_id, "deleted": True})
+        from app.api.answer_shapes import Deleted
+
+        write_json(Deleted(id=conversation_id).plain())

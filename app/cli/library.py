@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.api.shapes import counts_of, report_json, status_json, sync_event_json
 from app.cli.output import one_line, write_json, write_note, write_table, write_text
 from app.cli.session import session_of
 
@@ -45,7 +44,9 @@ def sync(
             report = assistant.sync(locations or None, on_event, cancel)
         documents = assistant.documents(locations or None)
         if as_json:
-            write_json(report_json(report, documents))
+            from app.api import library_shapes
+
+            write_json(library_shapes.SyncReport.of(report, documents).plain())
         else:
             _show_report(report, documents)
         if report.cancelled:
@@ -65,7 +66,9 @@ def status(
     with session_of(context).open() as assistant:
         now = assistant.status()
     if as_json:
-        write_json(status_json(now))
+        from app.api.library_shapes import Status
+
+        write_json(Status.of(now).plain())
         return
     if not now.sources:
         write_text("No sources yet. Add one with `docent sync FOLDER`.")
@@ -87,7 +90,9 @@ def remove(
     with session_of(context).open() as assistant:
         removed = assistant.remove(location)
     if as_json:
-        write_json({"location": location, "removed": removed})
+        from app.api.library_shapes import Removed
+
+        write_json(Removed(location=location, removed=removed).plain())
     else:
         write_text(f"Removed {_count(removed, 'document')} from the library.")
 
@@ -150,6 +155,8 @@ def _show_report(report: "SyncReport", documents: "list[Document]") -> None:
         write_note(f"docent: {source.location} is not there now; what was read from it is kept.")
     for trouble in report.troubles:
         write_note(f"docent: {trouble.path}: {trouble.reason}")
+    from app.api.library_shapes import counts_of
+
     verb = "Stopped" if report.cancelled else "Done"
     write_text(f"{verb} in {report.seconds:.1f} s: {_summary(counts_of(documents))}.")
 
@@ -172,12 +179,13 @@ def _count(number: int, noun: str) -> str:
 
 def _follow(assistant: "Assistant", as_json: bool) -> None:
     """Reports what the watcher does, a line each, until Ctrl-C."""
+    from app.api.library_shapes import SyncStep
 
     def report(event: "SyncEvent") -> None:
         if event.kind != "document":
             return
         if as_json:
-            write_json(sync_event_json(event))
+            write_json(SyncStep.of(event).plain())
         else:
             write_text(one_line(f"{event.status}: {event.path} {event.error or ''}"))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.api.shapes import answer_json
+from app.api.answer_shapes import AnswerReply
 from app.assistant import Assistant
 from app.events import Answered
 from app.settings.model import RetrievalSettings, Settings
@@ -33,7 +33,7 @@ def test_an_answer_names_what_was_read_and_how_sure_that_is(tmp_path: Path, fold
         assistant.sync([str(folder)])
         *_, done = assistant.ask("How much krill does the blue whale eat?")
         assert isinstance(done, Answered)
-        shape = answer_json(done)
+        shape = AnswerReply.of("", done).plain()
         span = shape["span"]
         assert span["text"] == "four tonnes of krill"
         assert assistant.document_view(span["document_id"]).text[span["start"] : span["end"]] == span["text"]

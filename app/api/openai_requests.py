@@ -1,20 +1,15 @@
-"""The bodies of OpenAI's API: what a request may hold, what it means to the engine, and how replies are laid out.
+"""The requests of OpenAI's API: what they may hold and what it means to the engine.
 
 An option that would change the answer and that the engine does not have is refused by name; what only concerns
-OpenAI's own service is ignored. Knows no HTTP.
+OpenAI's own service is ignored.
 """
 
 import json
-import time
-from collections.abc import Mapping, Sequence
-from itertools import accumulate
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from engines.model.tokenizer import Message, ModelTokenizer
-from engines.serving.generation import Finished
-from engines.serving.sampling import SampledToken
+from engines.model.tokenizer import Message
 from engines.serving.sampling_params import SamplingParams
 
 # Switches for OpenAI's service that make no difference here.
@@ -174,98 +169,3 @@ class EmbeddingBody(_Body):
     input: Annotated[list[str], BeforeValidator(_as_list)] = Field(min_length=1, max_length=2048)
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = None
-
-
-class Reply:
-    """Lays out one answer, whole or in pieces. ``index`` tells it from others of the same request, ``chat`` says which
-    of the two kinds it is."""
-
-    def __init__(
-        self, identity: str, model: str, tokenizer: ModelTokenizer, index: int, *, chat: bool, logprobs: bool
-    ) -> None:
-        self._index = index
-        self._head = {"id": identity, "created": int(time.time()), "model": model}
-        self._tokenizer = tokenizer
-        self._chat = chat
-        self._logprobs = logprobs
-        self._offset = 0  # characters of the tokens reported so far
-
-    def whole(self, text: str, tokens: Sequence[SampledToken], end: Finished) -> dict[str, Any]:
-        """One entry of ``choices``."""
-        choice: dict[str, Any] = {"index": self._index, "finish_reason": _reason(end), "logprobs": self._tokens(tokens)}
-        if self._chat:
-            choice["message"] = {"role": "assistant", "content": text, "refusal": None}
-        else:
-            choice["text"] = text
-        return choice
-
-    def frame(self, choices: Sequence[Mapping[str, Any]], used: Mapping[str, Any]) -> dict[str, Any]:
-        """The whole response."""
-        kind = "chat.completion" if self._chat else "text_completion"
-        return {**self._head, "object": kind, "choices": list(choices), "usage": used}
-
-    def begin(self) -> dict[str, Any] | None:
-        """The first piece of a streamed chat."""
-        return (
-            self._piece({"delta": {"role": "assistant", "content": ""}, "finish_reason": None}) if self._chat else None
-        )
-
-    def piece(self, text: str, tokens: Sequence[SampledToken]) -> dict[str, Any]:
-        content: dict[str, Any] = {"delta": {"content": text}} if self._chat else {"text": text}
-        return self._piece({**content, "finish_reason": None, "logprobs": self._tokens(tokens)})
-
-    def end(self, end: Finished) -> dict[str, Any]:
-        content: dict[str, Any] = {"delta": {}} if self._chat else {"text": ""}
-        return self._piece({**content, "finish_reason": _reason(end)})
-
-    def usage(self, used: Mapping[str, Any]) -> dict[str, Any]:
-        """The piece behind the end that ``include_usage`` asks for."""
-        return {**self._piece({}), "choices": [], "usage": used}
-
-    def _piece(self, choice: Mapping[str, Any]) -> dict[str, Any]:
-        kind = "chat.completion.chunk" if self._chat else "text_completion"
-        return {**self._head, "object": kind, "choices": [{"index": self._index, "logprobs": None, **choice}]}
-
-    def _tokens(self, tokens: Sequence[SampledToken]) -> dict[str, Any] | None:
-        if not self._logprobs:
-            return None
-        if self._chat:
-            return {"content": [self._token(token) for token in tokens], "refusal": None}
-        texts = [self._text(token.token) for token in tokens]
-        offsets = list(accumulate(map(len, texts), initial=self._offset))
-        self._offset = offsets.pop()
-        return {
-            "tokens": texts,
-            "token_logprobs": [token.logprob for token in tokens],
-            "top_logprobs": [{self._text(number): value for number, value in token.top} for token in tokens],
-            "text_offset": offsets,
-        }
-
-    def _token(self, token: SampledToken) -> dict[str, Any]:
-        top = [self._alternative(number, value) for number, value in token.top]
-        return {**self._alternative(token.token, token.logprob), "top_logprobs": top}
-
-    def _alternative(self, number: int, logprob: float | None) -> dict[str, Any]:
-        text = self._text(number)
-        # A token may be a part of a character; which bytes it is then, its text does not say.
-        return {"token": text, "logprob": logprob, "bytes": None if "\ufffd" in text else list(text.encode())}
-
-    def _text(self, number: int) -> str:
-        return self._tokenizer.token_text(number)
-
-
-def usage(ends: Sequence[Finished], answers: int) -> dict[str, Any]:
-    """Of a whole request with so many answers to each prompt: a prompt counts once."""
-    asked = [end.metrics for end in ends[::answers]]
-    prompts = sum(metrics.prompt_tokens for metrics in asked)
-    written = sum(end.metrics.generated_tokens for end in ends)
-    return {
-        "prompt_tokens": prompts,
-        "completion_tokens": written,
-        "total_tokens": prompts + written,
-        "prompt_tokens_details": {"cached_tokens": sum(metrics.cached_tokens for metrics in asked)},
-    }
-
-
-def _reason(end: Finished) -> str:
-    return "length" if end.reason == "length" else "stop"

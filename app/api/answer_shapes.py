@@ -1,0 +1,287 @@
+"""The JSON documents of questions, answers and conversations, made from the dataclasses of rag.types and app.events."""
+
+from collections.abc import Iterable
+from typing import Any, Literal, Self, TypeAlias
+
+from pydantic import ConfigDict, Field
+
+from app import events
+from app.api.shape import ErrorLine, Shape
+from rag import types
+from rag.text import markers
+
+
+class Span(Shape):
+    """The words that answer a question: characters ``start`` to ``end`` (exclusive) of the document's text."""
+
+    document_id: int
+    start: int
+    end: int
+    text: str
+
+
+class Citation(Shape):
+    """Where a statement stands: characters ``start`` to ``end`` (exclusive) of the document's text are ``quote``.
+
+    ``page`` counts from 1; ``start_s`` is a position in a recording in seconds.
+    """
+
+    number: int
+    source: str
+    title: str
+    page: int | None
+    start_s: float | None
+    quote: str
+    start: int
+    end: int
+    score: float
+    document_id: int
+
+    @classmethod
+    def of(cls, citation: types.Citation) -> Self:
+        return cls.model_validate(citation).model_copy(update={"score": round(citation.score, 6)})
+
+
+class AnswerPart(Shape):
+    """A stretch of an answer, and the numbers of the citations behind it; ``supported`` is false where none is."""
+
+    text: str
+    citations: list[int]
+    supported: bool
+
+    @classmethod
+    def of(cls, part: markers.AnswerPart) -> Self:
+        return cls(text=part.text, citations=list(part.numbers), supported=part.supported)
+
+
+class Question(Shape):
+    question: str
+
+
+class AnswerReply(Question):
+    """A finished answer. ``found`` is false when the documents do not hold it.
+
+    ``span`` is what the reader model read out, ``confidence`` its probability that there is an answer, ``timings_ms``
+    the milliseconds of each step.
+    """
+
+    answer: str
+    parts: list[AnswerPart]
+    found: bool
+    span: Span | None
+    confidence: float | None
+    citations: list[Citation]
+    timings_ms: dict[str, float]
+    answerer: str
+    conversation: str | None
+    stopped: bool
+
+    @classmethod
+    def of(cls, question: str, done: events.Answered) -> Self:
+        return cls(
+            question=question,
+            **_written(done.answer),
+            timings_ms={name: round(value, 3) for name, value in done.timings_ms.items()},
+            conversation=done.conversation_id,
+            stopped=done.stopped,
+        )
+
+
+def _written(answer: types.Answer) -> dict[str, Any]:
+    """The fields that an answer has wherever it is shown."""
+    return {
+        "answer": answer.text,
+        "parts": parts(answer.parts),
+        "found": answer.found,
+        "span": None if answer.span is None else Span.model_validate(answer.span),
+        "confidence": None if answer.confidence is None else round(answer.confidence, 4),
+        "citations": [Citation.of(citation) for citation in answer.citations],
+        "answerer": answer.answerer,
+    }
+
+
+def parts(found: Iterable[markers.AnswerPart]) -> list[AnswerPart]:
+    return [AnswerPart.of(part) for part in found]
+
+
+class Passage(Shape):
+    """A stretch of a document that an answer is written from."""
+
+    number: int
+    text: str
+    source: str
+    title: str
+    page: int | None
+    start_s: float | None
+    start: int
+    end: int
+    score: float
+    document_id: int
+
+    @classmethod
+    def of(cls, passage: types.Passage) -> Self:
+        return cls(
+            number=passage.number,
+            text=passage.text,
+            source=passage.document.path,
+            title=passage.document.title,
+            page=passage.page,
+            start_s=passage.start_s,
+            start=passage.start,
+            end=passage.end,
+            score=round(passage.score, 6),
+            document_id=passage.document.id,
+        )
+
+
+class Hit(Shape):
+    """A chunk that a search found; the ranks count from 1 and are null where that search did not find it."""
+
+    text: str
+    source: str
+    title: str
+    heading_path: list[str]
+    page: int | None
+    start_s: float | None
+    start: int
+    end: int
+    score: float
+    dense_rank: int | None
+    keyword_rank: int | None
+    document_id: int
+
+    @classmethod
+    def of(cls, hit: types.Hit) -> Self:
+        return cls(
+            text=hit.chunk.text,
+            source=hit.document.path,
+            title=hit.document.title,
+            heading_path=list(hit.chunk.heading_path),
+            page=hit.chunk.page,
+            start_s=hit.chunk.start_s,
+            start=hit.chunk.start,
+            end=hit.chunk.end,
+            score=round(hit.score, 6),
+            dense_rank=hit.dense_rank,
+            keyword_rank=hit.keyword_rank,
+            document_id=hit.document.id,
+        )
+
+
+class SearchReply(Question):
+    hits: list[Hit]
+    timings_ms: dict[str, float]
+
+    @classmethod
+    def of(cls, question: str, hits: Iterable[types.Hit], timings_ms: dict[str, float]) -> Self:
+        return cls(question=question, hits=[Hit.of(hit) for hit in hits], timings_ms=timings_ms)
+
+
+class RetrievedLine(Shape):
+    """The first line of a streamed answer: the question that was searched for and what was found."""
+
+    event: Literal["retrieved"] = "retrieved"
+    question: str
+    passages: list[Passage]
+
+
+class TextLine(Shape):
+    """A piece of a streamed answer. ``citations`` are those that became known with it, left out where none did."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
+
+    event: Literal["text"]
+    text: str
+    parts: list[AnswerPart]
+    citations: list[Citation] = Field(default=[], exclude_if=lambda citations: not citations)
+
+
+class AnsweredEvent(Shape):
+    event: Literal["answered"] = "answered"
+
+
+class AnsweredLine(AnswerReply, AnsweredEvent):
+    """The last line of a streamed answer."""
+
+
+AnswerLine: TypeAlias = RetrievedLine | TextLine | AnsweredLine | ErrorLine
+
+
+def answer_line(question: str, event: events.AskEvent) -> AnswerLine:
+    """The line of a stream that reports ``event``."""
+    if isinstance(event, events.Retrieved):
+        found = [Passage.of(passage) for passage in event.passages]
+        return RetrievedLine(question=event.question, passages=found)
+    if isinstance(event, events.Answered):
+        return AnsweredLine.of(question, event)
+    citations = [Citation.of(citation) for citation in event.citations]
+    return TextLine(event="text", text=event.text, parts=parts(event.parts), citations=citations)
+
+
+class Exchange(Question):
+    """One question of a conversation with its answer.
+
+    ``searched`` is the question as it was completed for the search, null where it needed no help. ``asked_at`` is a
+    Unix time in seconds.
+    """
+
+    answer: str
+    parts: list[AnswerPart]
+    found: bool
+    span: Span | None
+    confidence: float | None
+    citations: list[Citation]
+    answerer: str
+    searched: str | None
+    stopped: bool
+    asked_at: float
+
+    @classmethod
+    def of(cls, exchange: events.Exchange) -> Self:
+        return cls(
+            question=exchange.question,
+            **_written(exchange.answer),
+            searched=exchange.searched,
+            stopped=exchange.stopped,
+            asked_at=exchange.asked_at,
+        )
+
+
+class Conversation(Shape):
+    """A conversation as it was kept, oldest exchange first."""
+
+    id: str
+    exchanges: list[Exchange]
+
+    @classmethod
+    def of(cls, conversation_id: str, exchanges: Iterable[events.Exchange]) -> Self:
+        return cls(id=conversation_id, exchanges=[Exchange.of(exchange) for exchange in exchanges])
+
+
+class ConversationInfo(Shape):
+    """``updated_at`` is a Unix time in seconds; ``turns`` counts exchanges."""
+
+    id: str
+    title: str
+    updated_at: float
+    turns: int
+
+
+class ConversationList(Shape):
+    """The conversations, newest first."""
+
+    conversations: list[ConversationInfo]
+
+    @classmethod
+    def of(cls, known: Iterable[events.ConversationInfo]) -> Self:
+        return cls(conversations=[ConversationInfo.model_validate(info) for info in known])
+
+
+class Renamed(Shape):
+    id: str
+    title: str
+
+
+class Deleted(Shape):
+    id: str
+    deleted: bool = True

@@ -1,0 +1,43 @@
+"""The OpenAPI description of the HTTP API, completed with what FastAPI does not know: the lines of the streams."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import TypeAdapter
+
+_REFERENCE = "#/components/schemas/{model}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A reply that is a sequence of JSON objects of the type ``line``."""
+
+    media_type: str
+    line: Any
+
+
+class DescribedAPI(FastAPI):
+    """A FastAPI application some of whose POST routes reply with a stream. ``streams`` maps their paths to it."""
+
+    def __init__(self, streams: Mapping[str, Stream], **options: Any) -> None:
+        super().__init__(**options)
+        self._streams = streams
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            description = super().openapi()
+            for path, stream in self._streams.items():
+                _describe(description, path, stream)
+        assert self.openapi_schema is not None
+        return self.openapi_schema
+
+
+def _describe(description: dict[str, Any], path: str, stream: Stream) -> None:
+    line = TypeAdapter(stream.line).json_schema(mode="serialization", ref_template=_REFERENCE)
+    description["components"]["schemas"].update(line.pop("$defs", {}))
+    content = description["paths"][path]["post"]["responses"]["200"]["content"]
+    if not content["application/json"]["schema"]:  # the route has no other reply
+        del content["application/json"]
+    content[stream.media_type] = {"schema": line}
