@@ -49,7 +49,7 @@ def third_party(path: Path) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module)
-    return {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {*SHIPPED, "docent"}
+    return {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {*SHIPPED, "docent", "files"}
 
 
 @pytest.mark.parametrize("package", SHIPPED)
