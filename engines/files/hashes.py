@@ -1,13 +1,16 @@
-"""SHA-256 of files, remembered in a file of its own: gigabytes are read once and recognised by size and time of change.
+"""Computes SHA-256 of files and remembers them in a file of its own, so that gigabytes are read once.
 
-A file that changed a moment ago is not remembered, since it may change again within the same tick of the clock.
+A file is recognised by its size and time of change. One that changed a moment ago is not remembered, since it may
+change again within the same tick of the clock.
 """
 
 import json
-import os
 import time
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+
+from files import replace_text
 
 _BLOCK = 1 << 22
 _TICK_NS = 100_000_000
@@ -44,13 +47,9 @@ class FileHashes:
         if not self._changed or self._known is None:
             return
         kept = [(key, digest) for key, digest in self._known.items() if Path(key.split("|")[0]).exists()]
-        part = self._path.with_suffix(f".{os.getpid()}.part")
-        try:
-            part.write_text(json.dumps(dict(kept[-_MOST:]), indent=1), encoding="utf-8")
-            part.replace(self._path)
+        with suppress(OSError):
+            replace_text(self._path, json.dumps(dict(kept[-_MOST:]), indent=1))
             self._changed = False
-        except OSError:
-            part.unlink(missing_ok=True)
 
     def _read(self, path: Path) -> str:
         digest, key = sha256(), _key(path)

@@ -1,7 +1,4 @@
-"""One process at a time for work that leaves files behind: building, downloading, quantising a model.
-
-The operating system frees the lock when its holder dies, however that happens. Nothing is left beside the work.
-"""
+"""Keeps work that leaves files behind (building, downloading, quantising a model) to one process at a time."""
 
 import contextlib
 import logging
@@ -10,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engines.errors import EngineError
+from files import LockHeld, locked
 
 _log = logging.getLogger(__name__)
 
@@ -20,25 +18,18 @@ class AlreadyAtWork(EngineError):
 
 @contextmanager
 def exclusive(path: Path, doing: str, wait_s: float = 0.0) -> Iterator[None]:
-    """Holds the lock file ``path``, waiting up to ``wait_s``. ``doing`` completes "Another Docent is ..." in the error,
-    an AlreadyAtWork. Raises OSError where the file cannot be made."""
-    from filelock import FileLock, Timeout  # brings asyncio along, and most starts lock nothing
-
-    lock = FileLock(path, thread_local=False)
-    try:
+    """Holds the lock file ``path``, waiting up to ``wait_s``; the file is gone afterwards. ``doing`` completes "Another
+    Docent is ..." in the error, an AlreadyAtWork. Raises OSError where the file cannot be made."""
+    with contextlib.ExitStack() as held:
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            if wait_s <= 0:
-                raise
-            _log.warning("Waiting: another Docent is %s", doing)
-            lock.acquire(timeout=wait_s)
-    except Timeout:
-        raise AlreadyAtWork(f"Another Docent is {doing}.", "Wait until it has finished, then try again.") from None
-    try:
-        yield
-    finally:
+            held.enter_context(locked(path, wait_s, lambda: _log.warning("Waiting: another Docent is %s", doing)))
+        except LockHeld:
+            raise AlreadyAtWork(f"Another Docent is {doing}.", "Wait until it has finished, then try again.") from None
         # Whoever waits for the file that goes away here notices, and takes the lock of a new one.
-        with contextlib.suppress(OSError):
-            path.unlink()
-        lock.release()
+        held.callback(_remove, path)
+        yield
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()

@@ -26,6 +26,7 @@ from engines.model.tensor_files import tensor_names
 from engines.model.weights import DenseLinear, Float, QuantizedLinear, StoredRows
 from engines.quantize.awq import round_to_nearest, search_clipping, search_input_scale
 from engines.quantize.gptq import round_with_feedback, second_moments
+from files import replacing
 
 # Projections that share an input, and what the inverse of their scale is folded into.
 _SHARED: tuple[tuple[Projection, ...], ...] = (("q", "k", "v"), ("o",), ("gate", "up"), ("down",))
@@ -109,7 +110,7 @@ def _finished_layers(work: Path, total: int) -> int:
             done = int(saved["layer"])
     except (OSError, ValueError, KeyError):
         return 0
-    complete = all((work / f"layer-{number:04d}.safetensors").exists() for number in range(done))
+    complete = all(_shard(work, number).exists() for number in range(done))
     return done if complete and done <= total else 0
 
 
@@ -227,12 +228,14 @@ def _tensors(
 
 def _save_state(work: Path, number: int, tensors: dict[str, NDArray[np.generic]], x: Float) -> None:
     """Shard first, then the activations behind it: whichever of them an interruption leaves, nothing is half."""
-    shard = work / f"layer-{number:04d}.safetensors"
-    save_file(tensors, shard.with_suffix(".tmp"), metadata={"format": "pt"})
-    shard.with_suffix(".tmp").replace(shard)
-    temporary = work / "activations.tmp.npz"
-    np.savez(temporary, layer=number + 1, x=x)
-    temporary.replace(work / "activations.npz")
+    with replacing(_shard(work, number)) as shard:
+        save_file(tensors, shard, metadata={"format": "pt"})
+    with replacing(work / "activations.npz") as activations:
+        np.savez(activations, layer=number + 1, x=x)
+
+
+def _shard(work: Path, number: int) -> Path:
+    return work / f"layer-{number:04d}.safetensors"
 
 
 def _half(weight: Float | StoredRows) -> NDArray[np.float16]:
@@ -264,8 +267,9 @@ def _finish(checkpoint: Checkpoint, work: Path, target: Path, options: QuantizeO
         head = checkpoint.lm_head()
         assert isinstance(head, DenseLinear), "only full-precision models are quantised"
         tensors["lm_head.weight"] = _half(head.weight)
-    save_file(tensors, work / "rest.safetensors", metadata={"format": "pt"})
-    shards = sorted(work.glob("*.safetensors"))
+    rest = work / "rest.safetensors"
+    save_file(tensors, rest, metadata={"format": "pt"})
+    shards = [*(_shard(work, number) for number in range(checkpoint.config.num_layers)), rest]
     if sum(shard.stat().st_size for shard in shards) <= _ONE_FILE_BYTES:
         whole = {name: tensor for shard in shards for name, tensor in load_file(shard).items()}
         save_file(whole, target / "model.safetensors", metadata={"format": "pt"})

@@ -6,7 +6,6 @@ when an engine first meets a card; they are kept in a file, which is written bac
 
 import contextlib
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from engines.errors import EngineError
 from engines.model.config import ModelConfig
 from engines.runtimes.tensorrt.build import engine_file, make_logger
 from engines.runtimes.tensorrt.lowering import Port, piece_ports
+from files import replace_bytes
 
 _log = logging.getLogger(__name__)
 _TYPES: dict[type[np.generic], str] = {np.float16: "HALF", np.float32: "FLOAT", np.int64: "INT64"}
@@ -55,13 +55,10 @@ class KernelCache:
         """Atomic; a disk that refuses costs the next start some seconds and nothing else."""
         if self._cache is None:
             return
-        part = self._path.with_suffix(f".{os.getpid()}.part")
         try:
-            part.write_bytes(memoryview(self._cache.serialize()))
-            part.replace(self._path)
+            replace_bytes(self._path, memoryview(self._cache.serialize()))
         except OSError as error:
             _log.warning("The compiled kernels were not kept: %s", error)
-            part.unlink(missing_ok=True)
 
 
 @dataclass(eq=False, slots=True)

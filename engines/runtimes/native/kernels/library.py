@@ -18,6 +18,7 @@ from engines.errors import RuntimeUnavailable
 from engines.runtimes.native.kernels.instructions import Instructions
 from engines.runtimes.native.kernels.layout import FIELDS, ROWS, STEP, SYNC_WORDS, WORDS
 from engines.runtimes.native.kernels.linker import Linked
+from files import replace_bytes
 
 _log = logging.getLogger(__name__)
 
@@ -95,10 +96,7 @@ def write_kernels(path: Path, linked: Linked) -> None:
     """Writes the file and deletes those of earlier versions. A failure costs the next start a second, nothing else."""
     head = {"sha256": hashlib.sha256(linked.code).hexdigest(), "functions": linked.functions}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        unfinished.write_bytes(json.dumps(head).encode() + b"\n" + linked.code)
-        unfinished.replace(path)
+        replace_bytes(path, json.dumps(head).encode() + b"\n" + linked.code)
         for earlier in path.parent.glob(f"{path.name.rpartition('-')[0]}-*"):
             if earlier != path:
                 earlier.unlink(missing_ok=True)
