@@ -29,7 +29,7 @@ class Row:
 
     shape: str
     library: str
-    pieces: int
+    subgraphs: int
     workers: int
     seconds: float
     cpu_s: float
@@ -104,7 +104,7 @@ def _cpu_seconds() -> float:
 
 
 def _show(done: int, total: int) -> None:
-    print(f"\r{done}/{total} pieces", end="" if done < total else "\n", flush=True)
+    print(f"\r{done}/{total} subgraphs", end="" if done < total else "\n", flush=True)
 
 
 def main() -> None:
@@ -121,7 +121,7 @@ def main() -> None:
     cells = {
         "shape": row.shape,
         "library": row.library,
-        "pieces": f"{row.pieces}",
+        "subgraphs": f"{row.subgraphs}",
         "processes": f"{row.workers}",
         "build s": f"{row.seconds:.1f}",
         "CPU s": f"{row.cpu_s:.1f}",

@@ -28,7 +28,7 @@ from engines.runtimes.reference.runtime import ReferenceRuntime
 from training.data.corpus import read_squad, split_articles
 
 PIECE = 512
-VARIANTS = (("rounded to nearest", False, False), ("AWQ", True, False), ("AWQ with error feedback", True, True))
+VARIANTS = (("rounded to nearest", False, False), ("AWQ", True, False), ("AWQ with GPTQ", True, True))
 
 
 def read_text(path: Path) -> str:
@@ -98,10 +98,10 @@ def main() -> None:
         value = measured(folder, options.runtime, pieces)
         print(f"{folder.name}: {value:.3f} ({value / full - 1:+.2%})", flush=True)
     for group in options.group if not options.ready else []:
-        for name, awq, feedback in VARIANTS:
+        for name, awq, gptq in VARIANTS:
             with tempfile.TemporaryDirectory() as folder:
                 began = time.perf_counter()
-                made = QuantizeOptions(group=group, awq=awq, feedback=feedback)
+                made = QuantizeOptions(group=group, awq=awq, gptq=gptq)
                 quantize(options.model, Path(folder), calibrating, made)
                 seconds = time.perf_counter() - began
                 value = measured(Path(folder), options.runtime, pieces)

@@ -185,7 +185,7 @@ def build(
     if runtime not in get_args(BuildRuntime):
         raise UsageError(f"There is no runtime {runtime}.", "Use auto, native, onnx or tensorrt.")
     session = session_of(context)
-    with _steps_bar("pieces") as show:
+    with _steps_bar("parts") as show:
         kind = cast("BuildRuntime", runtime)
         notes = build_model(_store(session), model, kind, session.settings.folder.builds, show)
     if as_json:

@@ -32,7 +32,7 @@ class EngineGenerator:
     def stream(self, messages: Sequence[Message], max_tokens: int) -> Generator[str, None, None]:
         params = SamplingParams(max_tokens=max_tokens, temperature=self._temperature)
         with self._model.submit(self._encode(messages), params, INTERACTIVE) as generation:
-            for delta in generation.pieces(_HEARTBEAT_S):
+            for delta in generation.deltas(_HEARTBEAT_S):
                 yield delta.text if delta else ""
 
     def _encode(self, messages: Sequence[Message]) -> list[int]:

@@ -1,7 +1,4 @@
-"""Paged attention on the CPU in float32: write K and V into pages, read them back through the page table.
-
-Between the pieces of a model stands this and nothing else. Knows sequences and pages, not weights.
-"""
+"""Paged attention on the CPU in float32: writes K and V into pages and reads them back through the page table."""
 
 import numpy as np
 

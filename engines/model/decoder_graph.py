@@ -1,13 +1,13 @@
-"""What a decoder computes between its attentions, said once for every lowering.
+"""The decoder graph: what a decoder computes between its attentions, described once for every lowering.
 
-A model of L layers is L + 1 pieces, each from flat tokens to flat tokens:
+A model of L layers is L + 1 subgraphs, each from flat tokens to flat tokens:
 
     first            norm, qkv of layer 0
     middle (L - 1)   o_proj, residual, norm, MLP, residual, norm, qkv of the next layer
     last             o_proj, residual, norm, MLP, residual, norm, lm_head, on the rows whose logits are asked for
 
-Between two pieces stands attention: rotation, pages, softmax. A ``Builder`` gives the few operations a meaning: ONNX
-nodes, TensorRT layers. The pieces know no weights and no sequences.
+Between two subgraphs stands attention: rotation, pages, softmax. A ``Builder`` gives the few operations a meaning: ONNX
+nodes, TensorRT layers.
 """
 
 from typing import Literal, Protocol, TypeVar

@@ -1,7 +1,4 @@
-"""Activation-aware weight quantisation (Lin et al., "AWQ", 2023): rounding, the search for input scales, and clipping.
-
-Pure functions of weight matrices and sampled activations; knows no model and no files.
-"""
+"""Activation-aware weight quantisation (Lin et al., "AWQ", 2023): rounding, search for input scales, clipping."""
 
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
-"""Rounding to INT4 with error feedback (Frantar et al., "GPTQ", 2022): what rounding one input's weights adds to the
-outputs is taken back by the weights of the inputs that are not rounded yet.
-
-Pure functions of a weight matrix and the second moments of its inputs; knows no model and no files.
+"""Rounds weights to INT4 by GPTQ (Frantar et al., 2022): what rounding one input's weights adds to the outputs is taken
+back by the weights of the inputs that are not rounded yet.
 """
 
 import math
@@ -15,13 +13,13 @@ DAMPING = 0.01  # of the mean second moment, as published
 _BLOCK = 64  # inputs whose corrections to all later ones are applied together
 
 
-def second_moments(inputs: Float, scale: Float | None = None) -> Float:
-    """[tokens, in] -> [in, in], summed over tokens; of the inputs divided by ``scale`` [in]."""
+def hessian(inputs: Float, scale: Float | None = None) -> Float:
+    """Second moments [in, in] of ``inputs`` [tokens, in], divided by ``scale`` [in]; the sum over tokens."""
     moments = inputs.T @ inputs
     return np.asarray(moments if scale is None else moments / (scale[:, None] * scale), dtype=np.float32)
 
 
-def round_with_feedback(
+def round_gptq(
     weight: Float, moments: Float, group: int, symmetric: bool, keep: Float | None = None
 ) -> QuantizedLinear:
     """Like ``round_to_nearest``, but so that ``inputs @ W.T`` changes least, not every weight by itself.

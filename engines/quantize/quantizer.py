@@ -25,26 +25,26 @@ from engines.model.rope import rotate
 from engines.model.tensor_files import tensor_names
 from engines.model.weights import DenseLinear, Float, QuantizedLinear, StoredRows
 from engines.quantize.awq import round_to_nearest, search_clipping, search_input_scale
-from engines.quantize.gptq import round_with_feedback, second_moments
+from engines.quantize.gptq import hessian, round_gptq
 from files import replacing
 
 # Projections that share an input, and what the inverse of their scale is folded into.
 _SHARED: tuple[tuple[Projection, ...], ...] = (("q", "k", "v"), ("o",), ("gate", "up"), ("down",))
 _SEARCH_TOKENS = 512  # rows of the activations that the searches look at
 _ONE_FILE_BYTES = 1 << 30  # a model of more is left in a file for each layer
-_FEEDBACK_INPUTS = 8192  # with more, error feedback takes minutes for each projection: there it is left out
+_GPTQ_INPUTS = 8192  # with more, GPTQ takes minutes for each projection: there it is left out
 
 
 @dataclass(frozen=True, slots=True)
 class QuantizeOptions:
-    """``awq`` off means rounding to nearest: no calibration is used. ``feedback`` rounds the scaled and clipped weights
-    with error feedback instead of each to the nearest; without it this is AWQ as published."""
+    """``awq`` off means rounding to nearest: no calibration is used. ``gptq`` rounds the scaled and clipped weights
+    by GPTQ instead of each to the nearest; without it this is AWQ as published."""
 
     group: int = 128
     symmetric: bool = False
     awq: bool = True
     clip: bool = True
-    feedback: bool = True
+    gptq: bool = True
 
 
 def quantize(
@@ -178,9 +178,9 @@ def _quantize_layer(
         # Clipping queries and keys hurts: their products pass a softmax (as published).
         if options.awq and options.clip and name not in ("q", "k"):
             keep = search_clipping(inputs[name], weights[name], options.group, options.symmetric)
-        if options.awq and options.feedback and weights[name].shape[1] <= _FEEDBACK_INPUTS:
-            seen = second_moments(layer.inputs[name], scales.get(name))
-            quantized[name] = round_with_feedback(weights[name], seen, options.group, options.symmetric, keep)
+        if options.awq and options.gptq and weights[name].shape[1] <= _GPTQ_INPUTS:
+            seen = hessian(layer.inputs[name], scales.get(name))
+            quantized[name] = round_gptq(weights[name], seen, options.group, options.symmetric, keep)
         else:
             quantized[name] = round_to_nearest(weights[name], options.group, options.symmetric, keep)
     return quantized, norms

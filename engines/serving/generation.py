@@ -18,7 +18,7 @@ FinishReason = Literal["stop", "length", "cancelled"]
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of the answer: final text, and the tokens sampled since the last piece."""
+    """The newest part of the answer: final text, and the tokens sampled since the last delta."""
 
     text: str
     tokens: tuple[SampledToken, ...]
@@ -80,7 +80,7 @@ class Generation:
             if delta is not None:
                 yield delta
 
-    def pieces(self, heartbeat_s: float) -> Iterator[Delta | None]:
+    def deltas(self, heartbeat_s: float) -> Iterator[Delta | None]:
         """Like iterating, with None whenever ``heartbeat_s`` went by and nothing came: a chance to stop waiting."""
         while self.finished is None:
             try:

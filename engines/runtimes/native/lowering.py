@@ -1,4 +1,4 @@
-"""A checkpoint as a program of Docent's own kernels: the same pieces, with attention over pages between them.
+"""A checkpoint as a program of Docent's own kernels: the same subgraphs, with attention over pages between them.
 
 A value is a place in memory for the rows of a step. Places are used again from layer to layer; what is added to or
 activated is changed in place.
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import RuntimeUnavailable
-from engines.model import decoder_graph as pieces
+from engines.model import decoder_graph
 from engines.model.checkpoint import Projection
 from engines.model.config import ModelConfig
 from engines.model.decoder_graph import NormAt
@@ -55,10 +55,10 @@ class NativeModel:
         builder = _Builder(config, weights, kernels, largest)
         attention = _Attention(builder, keys, values, context)
         x = builder.place("x", config.hidden_size)
-        residual, (q, k, v) = pieces.first(builder, config, x)
+        residual, (q, k, v) = decoder_graph.first(builder, config, x)
         for layer in range(config.num_layers - 1):
-            residual, (q, k, v) = pieces.middle(builder, config, layer, residual, attention(layer, q, k, v))
-        pieces.last(builder, config, residual, attention(config.num_layers - 1, q, k, v))
+            residual, (q, k, v) = decoder_graph.middle(builder, config, layer, residual, attention(layer, q, k, v))
+        decoder_graph.last(builder, config, residual, attention(config.num_layers - 1, q, k, v))
         self._kept = (builder, attention, weights)  # whose memory the operations name
         self.x = builder.buffer("x")
         self.operations = np.stack(builder.operations)
@@ -72,7 +72,7 @@ class NativeModel:
 
 
 class _Builder:
-    """The pieces' operations as words for the driver."""
+    """The subgraphs' operations as words for the driver."""
 
     def __init__(self, config: ModelConfig, weights: PackedWeights, kernels: Library, largest: int) -> None:
         self.config = config

@@ -58,10 +58,10 @@ def set_name(layer: int, projections: Sequence[str]) -> str:
     return f"{layer}.{'_'.join(projections)}"
 
 
-def pack(checkpoint: Checkpoint, folder: Path, on_piece: Progress = lambda done, total: None) -> tuple[str, ...]:
+def pack(checkpoint: Checkpoint, folder: Path, on_progress: Progress = lambda done, total: None) -> tuple[str, ...]:
     """Writes the files and returns what was lost on the way, one sentence for each thing."""
     config = checkpoint.config
-    pieces = config.num_layers + 1
+    subgraphs = config.num_layers + 1
     with (folder / WEIGHTS_FILE).open("wb") as file:
         packer = _Packer(file)
         for layer in range(config.num_layers):
@@ -71,11 +71,11 @@ def pack(checkpoint: Checkpoint, folder: Path, on_piece: Progress = lambda done,
             for norm in NORMS:
                 if (weight := checkpoint.norm(layer, norm)) is not None:
                     packer.add(f"{layer}.{norm}", _pad_rows(weight))
-            on_piece(layer + 1, pieces)
+            on_progress(layer + 1, subgraphs)
         packer.add("final", _pad_rows(checkpoint.final_norm()))
         head = checkpoint.lm_head()
         packer.add_head(head, rounded=checkpoint.quantization.format != "dense")
-        on_piece(pieces, pieces)
+        on_progress(subgraphs, subgraphs)
     index = {
         "tensors": packer.tensors,
         "sets": {name: [asdict(product) for product in products] for name, products in packer.sets.items()},

@@ -133,12 +133,12 @@ def _blocks(starts: Int64, first: int, last: int, repeat: int) -> Int64:
     return np.array(found, np.int64).reshape(-1, 3)
 
 
-def native_build(checkpoint: Checkpoint, cache: Path, on_piece: Progress = lambda done, total: None) -> Build:
+def native_build(checkpoint: Checkpoint, cache: Path, on_progress: Progress = lambda done, total: None) -> Build:
     """Everything that a first use would wait for: the compiled kernels and the packed weights, if they are not there.
-    ``on_piece`` is told how many pieces are packed, of how many."""
+    ``on_progress`` is told how many subgraphs are packed, of how many."""
     load_kernels(best(), cache)
     return BuildCache(cache).get(
-        checkpoint.folder, "native", {"packing": PACKING}, lambda folder: pack(checkpoint, folder, on_piece)
+        checkpoint.folder, "native", {"packing": PACKING}, lambda folder: pack(checkpoint, folder, on_progress)
     )
 
 

@@ -1,4 +1,4 @@
-"""A checkpoint as one ONNX graph for ONNX Runtime on a CPU: the pieces, and paged attention between them.
+"""Lowers a checkpoint to one ONNX graph for ONNX Runtime on a CPU: the decoder graph with paged attention in it.
 
 INT4 weights stay INT4 (``MatMulNBits``, zero points as they are); accuracy level 4 rounds activations to 8 bits in
 blocks. Full-precision checkpoints are computed in float32. A dense lm_head of an INT4 checkpoint is rounded to 8 bits,
@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.model import decoder_graph as pieces
+from engines.model import decoder_graph
 from engines.model.checkpoint import Checkpoint, Projection
 from engines.model.decoder_graph import NormAt
 from engines.model.weights import DenseLinear, Float, Linear, QuantizedLinear
@@ -39,29 +39,31 @@ _HEAD_BLOCK = 128
 _CHUNK_ROWS = 8192  # of the embedding, converted at a time
 
 
-def write_model(checkpoint: Checkpoint, folder: Path, on_piece: Progress = lambda done, total: None) -> tuple[str, ...]:
-    """Writes the model to ``folder`` and returns what was lost on the way, one sentence for each thing. ``on_piece`` is
-    told how many pieces are written, of how many."""
+def write_model(
+    checkpoint: Checkpoint, folder: Path, on_progress: Progress = lambda done, total: None
+) -> tuple[str, ...]:
+    """Writes the model to ``folder`` and returns what was lost on the way, one sentence for each thing. ``on_progress``
+    is told how many subgraphs are written, of how many."""
     config = checkpoint.config
     with GraphWriter(folder) as graph:
         builder = OnnxBuilder(graph, checkpoint)
         attention = _Attention(graph, checkpoint)
         x = graph.input("x", np.float32, ("B", "n", config.hidden_size))
-        residual, (q, k, v) = pieces.first(builder, config, x)
+        residual, (q, k, v) = decoder_graph.first(builder, config, x)
         for layer in range(config.num_layers - 1):
-            on_piece(layer + 1, config.num_layers + 1)
-            residual, (q, k, v) = pieces.middle(builder, config, layer, residual, attention(layer, q, k, v))
-        on_piece(config.num_layers, config.num_layers + 1)
-        logits = pieces.last(builder, config, residual, attention(config.num_layers - 1, q, k, v))
+            on_progress(layer + 1, config.num_layers + 1)
+            residual, (q, k, v) = decoder_graph.middle(builder, config, layer, residual, attention(layer, q, k, v))
+        on_progress(config.num_layers, config.num_layers + 1)
+        logits = decoder_graph.last(builder, config, residual, attention(config.num_layers - 1, q, k, v))
         graph.node("Identity", logits, name="logits")
         graph.output("logits", np.float32, ("N", config.vocab_size))
         graph.save()
-        on_piece(config.num_layers + 1, config.num_layers + 1)
+        on_progress(config.num_layers + 1, config.num_layers + 1)
     return tuple(builder.notes)
 
 
 class OnnxBuilder:
-    """The pieces' operations as ONNX nodes. ``notes`` collects what is not computed exactly as stored."""
+    """The subgraphs' operations as ONNX nodes. ``notes`` collects what is not computed exactly as stored."""
 
     def __init__(self, graph: GraphWriter, checkpoint: Checkpoint) -> None:
         self._graph = graph

@@ -1,7 +1,7 @@
-"""TensorRT engines from a checkpoint: one for each piece, built in parallel processes and kept in a cache.
+"""Builds TensorRT engines from a checkpoint: one for each subgraph, in parallel processes, kept in the cache of builds.
 
 ``tensorrt_rtx`` (RTX cards; builds on a machine without a card, for all of them) is preferred over ``tensorrt`` (builds
-on the card it will run on, for that one). Nothing else in Docent imports either for building. Runs no engine.
+on the card it will run on, for that one). Nothing else in Docent imports either for building.
 """
 
 import json
@@ -26,7 +26,7 @@ import psutil
 from engines.errors import EngineError, RuntimeUnavailable
 from engines.files.build_cache import Build, BuildCache, WorkKept
 from engines.model.checkpoint import Checkpoint
-from engines.runtimes.tensorrt.lowering import LOWERING_VERSION, write_piece
+from engines.runtimes.tensorrt.lowering import LOWERING_VERSION, write_subgraph
 
 _log = logging.getLogger(__name__)
 
@@ -34,10 +34,10 @@ LIBRARIES = ("tensorrt_rtx", "tensorrt")
 RTX_TARGETS = ("SM80", "SM86", "SM89", "SM120")  # INT4 is refused for SM75
 PORTS_FILE = "ports.json"
 _DECODE_ROWS = 32
-_WORKER_BYTES = 3 << 30  # a 7B model's largest piece while it is built, with room to spare
+_WORKER_BYTES = 3 << 30  # a 7B model's largest subgraph while it is built, with room to spare
 _MOST_WORKERS = 8
 
-Progress = Callable[[int, int], None]  # pieces done, pieces in all
+Progress = Callable[[int, int], None]  # subgraphs done, subgraphs in all
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +104,15 @@ class TensorRtCompiler:
         parser = trt.OnnxParser(network, logger)  # owns the weights until the build returns
         if not parser.parse_from_file(str(graph)):
             errors += [str(parser.get_error(i)) for i in range(parser.num_errors)]
-            raise EngineError(f"{self.library} cannot read a piece: {_brief(errors)}.", "Use the ONNX runtime.")
+            raise EngineError(
+                f"{self.library} cannot read a part of the model: {_brief(errors)}.", "Use the ONNX runtime."
+            )
         config = self._config(trt, builder, network, ranges)
         plan = builder.build_serialized_network(network, config)
         if plan is None:
-            raise EngineError(f"{self.library} cannot build a piece: {_brief(errors)}.", "Use the ONNX runtime.")
+            raise EngineError(
+                f"{self.library} cannot build a part of the model: {_brief(errors)}.", "Use the ONNX runtime."
+            )
         engine.write_bytes(memoryview(plan))
         tensors = [network.get_input(i) for i in range(network.num_inputs)]
         tensors += [network.get_output(i) for i in range(network.num_outputs)]
@@ -148,7 +152,7 @@ def build_model(
     compiler: Compiler | None = None,
 ) -> Build:
     """The engines of the model in ``folder``, from the cache ``out_dir`` or built now. ``max_tokens`` bounds a step.
-    Pieces that an interrupted build has finished are not built again.
+    Subgraphs that an interrupted build has finished are not built again.
 
     Raises CheckpointError for the model's fault, RuntimeUnavailable without TensorRT, EngineError where a build fails.
     """
@@ -165,7 +169,7 @@ def build_model(
     }
 
     def write(build: Path) -> tuple[str, ...]:
-        return _build_pieces(folder, build, total, compiler, ranges, workers or _workers(total), progress)
+        return _build_subgraphs(folder, build, total, compiler, ranges, workers or _workers(total), progress)
 
     build = BuildCache(out_dir).get(folder, compiler.name, versions, write, resumable=True)
     progress(total, total)
@@ -173,20 +177,20 @@ def build_model(
 
 
 def engine_file(build: Path, number: int) -> Path:
-    """Where a build keeps the engine of a piece."""
-    return build / f"piece-{number:03}.engine"
+    """Where a build keeps the engine of a subgraph."""
+    return build / f"subgraph-{number:03}.engine"
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
-    """A finished piece, as it is noted beside its engine until all are finished."""
+class _Subgraph:
+    """A finished subgraph, as it is noted beside its engine until all are finished."""
 
     ports: dict[str, list[Any]]
     notes: tuple[str, ...]
     sha256: str
 
 
-def _build_pieces(
+def _build_subgraphs(
     folder: Path,
     build: Path,
     total: int,
@@ -195,23 +199,23 @@ def _build_pieces(
     workers: int,
     progress: Progress,
 ) -> tuple[str, ...]:
-    pieces = {number: piece for number in range(total) if (piece := _left_over(build, number)) is not None}
-    missing = [number for number in range(total) if number not in pieces]
-    progress(len(pieces), total)
+    subgraphs = {number: subgraph for number in range(total) if (subgraph := _left_over(build, number)) is not None}
+    missing = [number for number in range(total) if number not in subgraphs]
+    progress(len(subgraphs), total)
     # Processes, as the libraries hold Python's lock while they build, and what they leak goes with them. Not forked:
     # the parent may run threads.
     pool = ProcessPoolExecutor(min(workers, max(1, len(missing))), multiprocessing.get_context("spawn"), _quiet_worker)
     try:
-        futures: dict[Future[_Piece], int] = {
-            pool.submit(_build_piece, folder, number, build, compiler, ranges): number for number in missing
+        futures: dict[Future[_Subgraph], int] = {
+            pool.submit(_build_subgraph, folder, number, build, compiler, ranges): number for number in missing
         }
         for future in as_completed(futures):
-            pieces[futures[future]] = future.result()
-            progress(len(pieces), total)
+            subgraphs[futures[future]] = future.result()
+            progress(len(subgraphs), total)
     except BrokenProcessPool as error:
         raise WorkKept(
             "A process that builds the model was killed, most likely for want of memory.",
-            "Close other programs and build it again; finished pieces are kept.",
+            "Close other programs and build it again; finished parts are kept.",
         ) from error
     except BaseException:
         _stop(pool)
@@ -219,37 +223,39 @@ def _build_pieces(
     pool.shutdown()
     for number in range(total):
         _record(build, number).unlink()
-    ports = [pieces[number].ports for number in range(total)]
+    ports = [subgraphs[number].ports for number in range(total)]
     (build / PORTS_FILE).write_text(json.dumps(ports, indent=1), encoding="utf-8")
-    return tuple(dict.fromkeys(note for number in range(total) for note in pieces[number].notes))
+    return tuple(dict.fromkeys(note for number in range(total) for note in subgraphs[number].notes))
 
 
-def _build_piece(folder: Path, number: int, build: Path, compiler: Compiler, ranges: tuple[RowRange, ...]) -> _Piece:
+def _build_subgraph(
+    folder: Path, number: int, build: Path, compiler: Compiler, ranges: tuple[RowRange, ...]
+) -> _Subgraph:
     graphs = build / f"graph-{number:03}"
     shutil.rmtree(graphs, ignore_errors=True)
     graphs.mkdir()
     engine = engine_file(build, number)
     try:
-        graph, notes = write_piece(Checkpoint(folder), number, graphs)
+        graph, notes = write_subgraph(Checkpoint(folder), number, graphs)
         ports = compiler.compile(graph, ranges, engine)
     finally:
         shutil.rmtree(graphs, ignore_errors=True)
-    piece = _Piece(ports, notes, sha256(engine.read_bytes()).hexdigest())
-    _record(build, number).write_text(json.dumps(asdict(piece)), encoding="utf-8")
-    return piece
+    subgraph = _Subgraph(ports, notes, sha256(engine.read_bytes()).hexdigest())
+    _record(build, number).write_text(json.dumps(asdict(subgraph)), encoding="utf-8")
+    return subgraph
 
 
 def _record(build: Path, number: int) -> Path:
-    return build / f"piece-{number:03}.json"
+    return build / f"subgraph-{number:03}.json"
 
 
-def _left_over(build: Path, number: int) -> _Piece | None:
-    """What an interrupted build has finished of a piece; anything else of it is deleted."""
+def _left_over(build: Path, number: int) -> _Subgraph | None:
+    """What an interrupted build has finished of a subgraph; anything else of it is deleted."""
     try:
         found = json.loads(_record(build, number).read_text(encoding="utf-8"))
-        piece = _Piece(dict(found["ports"]), tuple(found["notes"]), str(found["sha256"]))
-        if sha256(engine_file(build, number).read_bytes()).hexdigest() == piece.sha256:
-            return piece
+        subgraph = _Subgraph(dict(found["ports"]), tuple(found["notes"]), str(found["sha256"]))
+        if sha256(engine_file(build, number).read_bytes()).hexdigest() == subgraph.sha256:
+            return subgraph
     except (OSError, ValueError, KeyError, TypeError):
         pass
     _record(build, number).unlink(missing_ok=True)
@@ -272,7 +278,7 @@ def _quiet_worker() -> None:
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:
-    """Ends the workers at once: a piece takes seconds to minutes, and nobody waits for it any more."""
+    """Ends the workers at once: a subgraph takes seconds to minutes, and nobody waits for it any more."""
     processes = list((pool._processes or {}).values())
     pool.shutdown(wait=False, cancel_futures=True)
     for process in processes:
@@ -281,9 +287,9 @@ def _stop(pool: ProcessPoolExecutor) -> None:
         process.join()
 
 
-def _workers(pieces: int) -> int:
+def _workers(subgraphs: int) -> int:
     by_memory = psutil.virtual_memory().available // _WORKER_BYTES
-    return max(1, min(pieces, os.cpu_count() or 1, int(by_memory), _MOST_WORKERS))
+    return max(1, min(subgraphs, os.cpu_count() or 1, int(by_memory), _MOST_WORKERS))
 
 
 def make_logger(trt: Any, errors: list[str]) -> Any:

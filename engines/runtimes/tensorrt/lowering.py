@@ -1,15 +1,15 @@
-"""A checkpoint as one ONNX graph for each piece, in the operators that TensorRT builds INT4 engines from.
+"""A checkpoint as one ONNX graph for each subgraph, in the operators that TensorRT builds INT4 engines from.
 
 Weights are INT4 blocks of ``DequantizeLinear``, which are symmetric. A zero point z of a group is made up for by
 ``y = DQ(q - 8) @ x + groupsum(x) @ C`` with ``C = (8 - z) * scale``, left out where every z is 8. Activations are
 float16; norms, the residual stream and the logits float32 (Gemma's residuals leave the range of float16).
 The graphs hold standard operators only, so that any ONNX runtime can run them as well.
 
-    piece 0       tokens int64 [T]                         -> next_residual, q, k, v
-    piece 1..L-1  residual float32 [T, hidden], mixed [T, heads * head_dim] -> next_residual, q, k, v
-    piece L       residual, mixed                          -> logits float32 [T, vocabulary]
+    subgraph 0       tokens int64 [T]                         -> next_residual, q, k, v
+    subgraph 1..L-1  residual float32 [T, hidden], mixed [T, heads * head_dim] -> next_residual, q, k, v
+    subgraph L       residual, mixed                          -> logits float32 [T, vocabulary]
 
-q, k and v are not yet rotated; T is known at run time. The last piece takes the rows whose logits are asked for.
+q, k and v are not yet rotated; T is known at run time. The last subgraph takes the rows whose logits are asked for.
 """
 
 import math
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UnsupportedModel
-from engines.model import decoder_graph as pieces
+from engines.model import decoder_graph
 from engines.model.checkpoint import Checkpoint, Projection
 from engines.model.config import ModelConfig
 from engines.model.decoder_graph import NormAt
@@ -28,7 +28,7 @@ from engines.model.formats.packing import transposed
 from engines.model.weights import DenseLinear, Linear, QuantizedLinear, StoredRows
 from engines.runtimes.onnx_graph import GraphWriter
 
-LOWERING_VERSION = 1  # grows when the same checkpoint gives other graphs, so that engines built before are stale
+LOWERING_VERSION = 2  # grows when the same checkpoint gives other graphs, so that engines built before are stale
 ROWS = "T"
 _LARGEST_BLOCK, _SMALLEST_BLOCK = 128, 16
 _FLOAT, _HALF = 1, 10  # TensorProto.FLOAT and FLOAT16, as Cast takes them
@@ -38,14 +38,14 @@ Half = NDArray[np.float16]
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """An input or output of a piece: its elements and its width (None: a vector)."""
+    """An input or output of a subgraph: its elements and its width (None: a vector)."""
 
     dtype: type[np.generic]
     width: int | None
 
 
-def piece_ports(config: ModelConfig, number: int) -> tuple[dict[str, Port], dict[str, Port]]:
-    """Inputs and outputs of a piece by name. The first dimension of each is the number of tokens."""
+def subgraph_ports(config: ModelConfig, number: int) -> tuple[dict[str, Port], dict[str, Port]]:
+    """Inputs and outputs of a subgraph by name. The first dimension of each is the number of tokens."""
     stream = Port(np.float32, config.hidden_size)
     inputs = {"residual": stream, "mixed": Port(np.float16, config.q_size)}
     outputs = {
@@ -61,23 +61,23 @@ def piece_ports(config: ModelConfig, number: int) -> tuple[dict[str, Port], dict
     return inputs, outputs
 
 
-def write_piece(checkpoint: Checkpoint, number: int, folder: Path) -> tuple[Path, tuple[str, ...]]:
-    """Writes piece ``number`` (0 to num_layers) and returns the graph's path, and what was lost on the way."""
+def write_subgraph(checkpoint: Checkpoint, number: int, folder: Path) -> tuple[Path, tuple[str, ...]]:
+    """Writes subgraph ``number`` (0 to num_layers) and returns the graph's path, and what was lost on the way."""
     config = checkpoint.config
-    inputs, outputs = piece_ports(config, number)
+    inputs, outputs = subgraph_ports(config, number)
     with GraphWriter(folder) as graph:
         for name, port in inputs.items():
             graph.input(name, port.dtype, _shape(port))
         builder = TensorRtBuilder(graph, checkpoint)
         values: tuple[str, ...]
         if number == 0:
-            residual, qkv = pieces.first(builder, config, builder.embed("tokens"))
+            residual, qkv = decoder_graph.first(builder, config, builder.embed("tokens"))
             values = (residual, *qkv)
         elif number < config.num_layers:
-            residual, qkv = pieces.middle(builder, config, number - 1, "residual", "mixed")
+            residual, qkv = decoder_graph.middle(builder, config, number - 1, "residual", "mixed")
             values = (residual, *qkv)
         else:
-            values = (pieces.last(builder, config, "residual", "mixed"),)
+            values = (decoder_graph.last(builder, config, "residual", "mixed"),)
         for value, (name, port) in zip(values, outputs.items(), strict=True):
             graph.node("Identity", value, name=name)
             graph.output(name, port.dtype, _shape(port))
@@ -85,7 +85,7 @@ def write_piece(checkpoint: Checkpoint, number: int, folder: Path) -> tuple[Path
 
 
 class TensorRtBuilder:
-    """The pieces' operations. ``notes`` collects what is not computed exactly as stored."""
+    """The subgraphs' operations. ``notes`` collects what is not computed exactly as stored."""
 
     def __init__(self, graph: GraphWriter, checkpoint: Checkpoint) -> None:
         self._graph = graph
@@ -153,7 +153,7 @@ class TensorRtBuilder:
         return graph.node("Mul", graph.node("Tanh", graph.node("Div", x, factor)), factor)
 
     def select(self, x: str) -> str:
-        """Whoever runs the last piece hands it the chosen rows only."""
+        """Whoever runs the last subgraph hands it the chosen rows only."""
         return x
 
     def _linear(self, x: str, linear: Linear, name: str) -> str:

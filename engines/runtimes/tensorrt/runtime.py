@@ -1,14 +1,13 @@
-"""The model on TensorRT: an engine for each piece, attention between them, all on one card.
+"""Runs the model on TensorRT: an engine for each subgraph and attention between them, all on one card.
 
-This file is the host's part: which memory each piece reads and writes, in which order things are queued, which rows
-the last piece gets. What executes is behind two seams: ``Session`` is one piece's engine, ``AttentionBackend`` is the
-card's memory and the attention. ``open_runtime`` puts the real ones in, or says which card or package it lacks.
+TensorRtRuntime is the host's part: which memory each subgraph reads and writes, in which order work is queued, which
+rows the last subgraph gets. ``open_runtime`` opens it on this machine's card.
 """
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,52 +17,14 @@ from engines.model.checkpoint import Checkpoint
 from engines.model.config import ModelConfig
 from engines.runtimes.cards import require_card, supports
 from engines.runtimes.tensorrt.build import Progress, build_model, find_compiler
-from engines.runtimes.tensorrt.lowering import Port, piece_ports
+from engines.runtimes.tensorrt.lowering import Port, subgraph_ports
+from engines.runtimes.tensorrt.protocols import AttentionBackend, M, Session
 
 _LOGIT_ROWS = 32  # rows of logits computed at a time: a vocabulary of 256,000 makes them large
 
-M = TypeVar("M")  # memory on the device
-
-
-class Session(Protocol):
-    """One piece's engine, ready to run. Queues work and does not wait for it."""
-
-    @property
-    def max_rows(self) -> int: ...
-
-    def bind(self, name: str, address: int) -> None:
-        """Where an input or output lies from now on."""
-        ...
-
-    def enqueue(self, rows: int, stream: int) -> None:
-        """Runs the piece on ``rows`` tokens."""
-        ...
-
-
-class AttentionBackend(Protocol[M]):
-    """Memory of the device, and attention over the pages it holds. See ``torch_backend`` for what each does."""
-
-    @property
-    def stream(self) -> int: ...
-
-    def empty(self, rows: int, width: int | None, dtype: type[np.generic]) -> M: ...
-
-    def address(self, buffer: M, row: int = 0) -> int: ...
-
-    def upload(self, values: NDArray[np.generic], buffer: M) -> None: ...
-
-    def download(self, buffer: M, rows: int) -> NDArray[np.float32]: ...
-
-    def gather(self, source: M, rows: Int64, target: M) -> None: ...
-
-    def begin(self, batch: StepBatch) -> None: ...
-
-    def attend(self, layer: int, q: M, k: M, v: M, mixed: M, rows: int) -> None: ...
-
 
 class TensorRtRuntime(Generic[M]):
-    """``sessions`` are the pieces in order. A step of more tokens than an engine takes is run in parts: a piece knows
-    no sequences, so that it makes no difference."""
+    """``sessions`` are the subgraphs in order. A step of more tokens than an engine takes is run in parts."""
 
     name = "tensorrt"
 
@@ -76,7 +37,7 @@ class TensorRtRuntime(Generic[M]):
         max_context: int | None = None,
         on_close: Callable[[], None] | None = None,
     ) -> None:
-        assert len(sessions) == config.num_layers + 1, f"{len(sessions)} pieces for {config.num_layers} layers"
+        assert len(sessions) == config.num_layers + 1, f"{len(sessions)} subgraphs for {config.num_layers} layers"
         self.config = config
         self.num_pages = num_pages
         self.max_context = min(max_context or config.max_context, config.max_context)
@@ -111,7 +72,7 @@ class TensorRtRuntime(Generic[M]):
             on_close()
 
     def _logits(self, wanted: Int64) -> NDArray[np.float32]:
-        """The last piece, on the rows whose logits are asked for."""
+        """The last subgraph, on the rows whose logits are asked for."""
         backend, memory, layers = self._backend, self._memory, self.config.num_layers
         result = np.empty((len(wanted), self.vocab_size), np.float32)
         at_once = min(_LOGIT_ROWS, self._max_rows)
@@ -128,17 +89,17 @@ class TensorRtRuntime(Generic[M]):
         return result
 
     def _run(self, number: int, rows: int) -> None:
-        """A piece that is not the last one, on all rows."""
+        """A subgraph that is not the last one, on all rows."""
         session = self._sessions[number]
-        inputs, outputs = piece_ports(self.config, number)
+        inputs, outputs = subgraph_ports(self.config, number)
         for start in range(0, rows, self._max_rows):
             for name in (*inputs, *outputs):
                 session.bind(name, self._backend.address(self._memory[self._place(number, name)], start))
             session.enqueue(min(self._max_rows, rows - start), self._backend.stream)
 
     def _place(self, number: int, name: str) -> str:
-        """Which memory an input or output of a piece is. The residual stream alternates between two places, as a piece
-        must not write where it reads."""
+        """Which memory an input or output of a subgraph is. The residual stream alternates between two places, as a
+        subgraph must not write where it reads."""
         if name == "residual":
             return f"residual_{number % 2}"
         if name == "next_residual":
@@ -150,7 +111,7 @@ class TensorRtRuntime(Generic[M]):
         if rows <= self._capacity:
             return
         self._capacity = -(-rows // self._max_rows) * self._max_rows
-        inputs, outputs = piece_ports(self.config, 0)
+        inputs, outputs = subgraph_ports(self.config, 0)
         ports = {**inputs, **outputs, "mixed": Port(np.float16, self.config.q_size)}
         stream = ports.pop("next_residual")
         ports |= {"residual_0": stream, "residual_1": stream}

@@ -1,7 +1,7 @@
-"""One TensorRT engine, loaded and ready to run: bindings, profiles, shared scratch memory, compiled-kernel cache.
+"""Loads TensorRT engines and runs them: bindings, profiles, shared scratch memory, cache of compiled kernels.
 
-The pieces of a model run one after the other, so they share one scratch memory. TensorRT for RTX compiles its kernels
-when an engine first meets a card; they are kept in a file, which is written back when the runtime closes.
+The subgraphs of a model run one after the other, so they share one scratch memory. TensorRT for RTX compiles its
+kernels when an engine first meets a card; they are kept in a file, which is written back when the runtime closes.
 """
 
 import contextlib
@@ -9,27 +9,20 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from engines.errors import EngineError
 from engines.model.config import ModelConfig
 from engines.runtimes.tensorrt.build import engine_file, make_logger
-from engines.runtimes.tensorrt.lowering import Port, piece_ports
+from engines.runtimes.tensorrt.lowering import Port, subgraph_ports
+from engines.runtimes.tensorrt.protocols import Memory
 from files import replace_bytes
 
 _log = logging.getLogger(__name__)
 _TYPES: dict[type[np.generic], str] = {np.float16: "HALF", np.float32: "FLOAT", np.int64: "INT64"}
 _AGAIN = "Delete the built model and build it again."
-
-
-class Memory(Protocol):
-    """What sessions need of the device: memory and addresses in it."""
-
-    def empty(self, rows: int, width: int | None, dtype: type[np.generic]) -> Any: ...
-
-    def address(self, buffer: Any, row: int = 0) -> int: ...
 
 
 class KernelCache:
@@ -63,7 +56,7 @@ class KernelCache:
 
 @dataclass(eq=False, slots=True)
 class Scratch:
-    """Memory that all pieces use in turn. It has to outlive them."""
+    """Memory that all subgraphs use in turn. It has to outlive them."""
 
     memory: Memory
     buffer: Any = None
@@ -79,7 +72,7 @@ class Scratch:
 
 
 class EngineSession:
-    """Implements ``Session`` of ``engines.runtimes.tensorrt.runtime``. ``prepare`` must be called once all engines are
+    """Implements ``protocols.Session``. ``prepare`` must be called once all engines are
     loaded, when the size of the scratch memory is known."""
 
     def __init__(
@@ -113,7 +106,7 @@ class EngineSession:
         kernels.attach(config)
         self._context = self._engine.create_execution_context(config)
         if self._context is None:
-            raise EngineError("TensorRT could not prepare a piece of the model.", "Free memory of the card.")
+            raise EngineError("TensorRT could not prepare a part of the model.", "Free memory of the card.")
         self._context.set_device_memory(self._scratch.address, self._scratch.size)
 
     def bind(self, name: str, address: int) -> None:
@@ -127,7 +120,7 @@ class EngineSession:
         if rows != self._rows:
             self._set_rows(rows, stream)
         if not self._context.execute_async_v3(stream):
-            raise EngineError("TensorRT failed to run a piece of the model.", "The log says why.")
+            raise EngineError("TensorRT failed to run a part of the model.", "The log says why.")
 
     def _set_rows(self, rows: int, stream: int) -> None:
         profile = next(i for i, limit in enumerate(self._limits) if rows <= limit)
@@ -147,17 +140,17 @@ class EngineSession:
         found = {engine.get_tensor_name(i) for i in range(engine.num_io_tensors)}
         expected = {**self._inputs, **self._outputs}
         if found != set(expected):
-            raise EngineError(f"A built piece has the tensors {sorted(found)}, not {sorted(expected)}.", _AGAIN)
+            raise EngineError(f"A built part has the tensors {sorted(found)}, not {sorted(expected)}.", _AGAIN)
         for name, port in expected.items():
             shape = [-1] if port.width is None else [-1, port.width]
             if list(engine.get_tensor_shape(name)) != shape or engine.get_tensor_dtype(name).name != _TYPES[port.dtype]:
-                raise EngineError(f"The tensor {name} of a built piece has another shape or type.", _AGAIN)
+                raise EngineError(f"The tensor {name} of a built part has another shape or type.", _AGAIN)
 
 
 def open_sessions(
     trt: Any, config: ModelConfig, build: Path, kernels: Path, memory: Memory
 ) -> tuple[list[EngineSession], KernelCache]:
-    """Loads every piece of a build onto the card; ``trt`` is the library. Save the kernels when the runtime closes.
+    """Loads every subgraph of a build onto the card; ``trt`` is the library. Save the kernels when the runtime closes.
     Raises EngineError where TensorRT refuses one."""
     errors: list[str] = []
     runtime = trt.Runtime(make_logger(trt, errors))
@@ -166,8 +159,8 @@ def open_sessions(
     for number in range(config.num_layers + 1):
         engine = runtime.deserialize_cuda_engine(engine_file(build, number).read_bytes())
         if engine is None:
-            raise EngineError(f"TensorRT cannot load piece {number}: {'; '.join(errors) or 'no reason'}.", _AGAIN)
-        sessions.append(EngineSession(trt, engine, piece_ports(config, number), scratch))
+            raise EngineError(f"TensorRT cannot load part {number}: {'; '.join(errors) or 'no reason'}.", _AGAIN)
+        sessions.append(EngineSession(trt, engine, subgraph_ports(config, number), scratch))
     for session in sessions:
         session.prepare(cache)
     return sessions, cache

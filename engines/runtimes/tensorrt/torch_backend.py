@@ -1,7 +1,6 @@
-"""Memory of a card and paged attention on it, by torch: what stands between the pieces of a GPU runtime.
+"""Memory of a card and paged attention on it, by torch.
 
-K and V lie in one pool of pages in float16. Works on torch's CPU device as well, which is how it is tested. Knows
-neither weights nor pieces.
+K and V lie in one pool of pages in float16. Works on torch's CPU device as well, which is how it is tested.
 """
 
 from contextlib import AbstractContextManager, nullcontext

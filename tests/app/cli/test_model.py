@@ -176,13 +176,13 @@ def test_build_is_kept_for_the_first_use(docent: Run, tiny: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("runtime", ["native", "onnx"])
-def test_progress_of_a_build_counts_pieces(tiny: Path, tmp_path: Path, runtime: BuildRuntime) -> None:
+def test_progress_of_a_build_counts_subgraphs(tiny: Path, tmp_path: Path, runtime: BuildRuntime) -> None:
     if runtime == "native" and not usable():
         pytest.skip("Docent's own kernels need Linux and an x86 processor with AVX2")
     seen: list[tuple[int, int]] = []
     store = ModelStore(tmp_path / "models")
     build_model(store, str(tiny), runtime, tmp_path / "builds", lambda done, total: seen.append((done, total)))
-    assert seen == [(1, 3), (2, 3), (3, 3)], "a model of two layers has three pieces"
+    assert seen == [(1, 3), (2, 3), (3, 3)], "a model of two layers has three subgraphs"
 
 
 def test_build_for_tensorrt(docent: Run, tiny: Path, tmp_path: Path) -> None:
@@ -193,15 +193,15 @@ def test_build_for_tensorrt(docent: Run, tiny: Path, tmp_path: Path) -> None:
     built = docent("model", "build", "tiny", "--runtime", "tensorrt", "--json")
     assert built.json["runtime"] == "tensorrt", built
     (folder,) = (path for path in builds.iterdir() if path.is_dir())
-    assert len(list(folder.glob("*.engine"))) == 3, "a model of two layers has three pieces"
+    assert len(list(folder.glob("*.engine"))) == 3, "a model of two layers has three subgraphs"
     stamps = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert "ready for tensorrt" in docent("model", "build", "tiny", "--runtime", "tensorrt").out
     assert stamps == {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    engine = folder / "piece-001.engine"
+    engine = folder / "subgraph-001.engine"
     engine.write_bytes(engine.read_bytes()[:-1])
     damaged = docent("model", "info", "tiny", "--verify", "--json")
     assert damaged.code == 1
-    assert list(damaged.json["damaged"]) == [f"{folder.name}/piece-001.engine"]
+    assert list(damaged.json["damaged"]) == [f"{folder.name}/subgraph-001.engine"]
     assert docent("model", "build", "tiny", "--runtime", "tensorrt").code == 0
     assert docent("model", "info", "tiny", "--verify", "--json").json["damaged"] == {}
     docent("model", "remove", "tiny")

@@ -1,10 +1,10 @@
-"""Rounding with error feedback: the outputs move less than by rounding each weight, and the format is the same."""
+"""GPTQ: the outputs move less than by rounding each weight, and the format is the same."""
 
 import numpy as np
 import pytest
 
 from engines.quantize.awq import round_to_nearest
-from engines.quantize.gptq import round_with_feedback, second_moments
+from engines.quantize.gptq import hessian, round_gptq
 
 
 @pytest.mark.parametrize("symmetric", [False, True])
@@ -15,7 +15,7 @@ def test_outputs_move_less_than_by_rounding_each_weight(group: int, symmetric: b
         np.float32
     )
     weight = rng.normal(size=(48, 128)).astype(np.float32)
-    fed = round_with_feedback(weight, second_moments(inputs), group, symmetric)
+    fed = round_gptq(weight, hessian(inputs), group, symmetric)
     nearest = round_to_nearest(weight, group, symmetric)
     errors = [float(np.square(inputs @ (made.dense() - weight).T).mean()) for made in (fed, nearest)]
     assert errors[0] < 0.5 * errors[1]
@@ -24,13 +24,13 @@ def test_outputs_move_less_than_by_rounding_each_weight(group: int, symmetric: b
 
 def test_inputs_that_tell_nothing_change_nothing() -> None:
     weight = np.random.default_rng(1).normal(size=(8, 64)).astype(np.float32)
-    moments = second_moments(np.eye(64, dtype=np.float32))
+    moments = hessian(np.eye(64, dtype=np.float32))
     moments[5, 5] = 0  # an input that is never used
-    made, nearest = round_with_feedback(weight, moments, 32, False), round_to_nearest(weight, 32, False)
+    made, nearest = round_gptq(weight, moments, 32, False), round_to_nearest(weight, 32, False)
     np.testing.assert_array_equal(made.q, nearest.q)
 
 
 def test_moments_of_scaled_inputs() -> None:
     x = np.random.default_rng(2).normal(size=(50, 8)).astype(np.float32)
     scale = np.linspace(0.5, 2, 8, dtype=np.float32)
-    np.testing.assert_allclose(second_moments(x, scale), second_moments(x / scale), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(hessian(x, scale), hessian(x / scale), rtol=1e-4, atol=1e-4)

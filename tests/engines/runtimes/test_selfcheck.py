@@ -101,7 +101,7 @@ def test_a_runtime_that_disagrees_is_refused(runtime: Callable[[Clock], TimedRun
     "error",
     [
         RuntimeUnavailable("TensorRT needs an RTX card.", "Docent uses the processor instead."),
-        EngineError("TensorRT cannot load piece 3.", ""),
+        EngineError("TensorRT cannot load part 3.", ""),
         RuntimeError("CUDA error: an illegal memory access"),
     ],
 )
@@ -142,8 +142,8 @@ def test_rounding_passes_and_a_constant_is_no_difference() -> None:
     assert "token 3" in (compare(expected, spoiled)[1] or "")
 
 
-def test_the_tolerance_tells_a_wrong_piece_from_rounding(tmp_path: Path) -> None:
-    """One piece with another's weights is far beyond the tolerance; rounding is far below."""
+def test_the_tolerance_tells_a_wrong_subgraph_from_rounding(tmp_path: Path) -> None:
+    """One subgraph with another's weights is far beyond the tolerance; rounding is far below."""
     pytest.importorskip("torch", reason="needs torch: pip install -e .[oracle]")
     from engines.runtimes.onnx.runtime import OnnxRuntime
     from tests.engines.models import write_model
@@ -158,7 +158,7 @@ def test_the_tolerance_tells_a_wrong_piece_from_rounding(tmp_path: Path) -> None
     difference, reason = compare(expected, replay(runtime))
     assert reason is None
     assert difference < TOLERANCE / 3
-    sessions[1]._session = sessions[2]._session  # one piece with another's weights
+    sessions[1]._session = sessions[2]._session  # one subgraph with another's weights
     difference, reason = compare(expected, replay(runtime))
     assert difference > 2 * TOLERANCE
     assert reason is not None

@@ -53,7 +53,7 @@ def some_requests(count: int, seed: int) -> list[Wanted]:
 def read(generation: Generation, wanted: Wanted) -> list[int]:
     tokens: list[int] = []
     with generation:
-        for count, delta in enumerate(generation.pieces(0.001) if wanted.heartbeat else generation):
+        for count, delta in enumerate(generation.deltas(0.001) if wanted.heartbeat else generation):
             tokens += [sampled.token for sampled in delta.tokens] if delta else []
             if wanted.leaves_after is not None and count >= wanted.leaves_after:
                 break

@@ -1,4 +1,4 @@
-"""Stand-ins for TensorRT: a session that runs a piece's ONNX form on the memory it was bound to, and a compiler."""
+"""Stand-ins for TensorRT: a session that runs a subgraph's ONNX form on the memory it was bound to, and a compiler."""
 
 import ctypes
 import os
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from engines.errors import EngineError
 from engines.model.checkpoint import Checkpoint
 from engines.runtimes.tensorrt.build import RowRange
-from engines.runtimes.tensorrt.lowering import Port, piece_ports, write_piece
+from engines.runtimes.tensorrt.lowering import Port, subgraph_ports, write_subgraph
 from engines.runtimes.tensorrt.runtime import TensorRtRuntime
 
 
@@ -77,7 +77,7 @@ class CardMemory:
 
 
 class OnnxSession:
-    """A piece on ONNX Runtime. Inputs are copied when it is enqueued; everything else in memory stays as it is."""
+    """A subgraph on ONNX Runtime. Inputs are copied when it is enqueued; everything else in memory stays as it is."""
 
     def __init__(
         self,
@@ -88,10 +88,10 @@ class OnnxSession:
         memory: HostMemory | CardMemory | None = None,
     ) -> None:
         folder.mkdir()
-        path, self.notes = write_piece(checkpoint, number, folder)
+        path, self.notes = write_subgraph(checkpoint, number, folder)
         self.max_rows = max_rows
         self.calls: list[int] = []
-        self._inputs, self._outputs = piece_ports(checkpoint.config, number)
+        self._inputs, self._outputs = subgraph_ports(checkpoint.config, number)
         self._session = onnx_session(path)
         self._memory = memory or HostMemory()
         self._addresses: dict[str, int] = {}
@@ -125,7 +125,7 @@ def fake_tensorrt(
     config = checkpoint.config
     memory = CardMemory() if device == "cuda" else HostMemory()
     sessions = [
-        OnnxSession(checkpoint, number, folder / f"piece-{number}", max_rows, memory)
+        OnnxSession(checkpoint, number, folder / f"subgraph-{number}", max_rows, memory)
         for number in range(config.num_layers + 1)
     ]
     context = min(max_context or config.max_context, config.max_context)
@@ -135,8 +135,8 @@ def fake_tensorrt(
 
 @dataclass(frozen=True)
 class FakeCompiler:
-    """Copies the graph instead of compiling it, notes each call in ``log``, fails for the piece ``failing``, and
-    its process dies at the piece ``killed``."""
+    """Copies the graph instead of compiling it, notes each call in ``log``, fails for the subgraph ``failing``, and
+    its process dies at the subgraph ``killed``."""
 
     log: Path
     version: str = "1"
@@ -148,7 +148,7 @@ class FakeCompiler:
     def compile(self, graph: Path, ranges: tuple[RowRange, ...], engine: Path) -> dict[str, list[Any]]:
         number = int(graph.parent.name.removeprefix("graph-"))
         if number == self.failing:
-            raise EngineError("The library cannot build a piece: too tired.", "Use another.")
+            raise EngineError("The library cannot build a subgraph: too tired.", "Use another.")
         if number == self.killed:
             os._exit(9)
         with self.log.open("a") as log:

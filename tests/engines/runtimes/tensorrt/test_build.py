@@ -17,7 +17,7 @@ from engines.files.build_cache import WorkKept
 from engines.model.checkpoint import Checkpoint
 from engines.model.synthetic import Shape, write_checkpoint
 from engines.runtimes.tensorrt.build import PORTS_FILE, RowRange, TensorRtCompiler, build_model, engine_file, row_ranges
-from engines.runtimes.tensorrt.lowering import piece_ports
+from engines.runtimes.tensorrt.lowering import subgraph_ports
 from tests.engines.runtimes.tensorrt.tensorrt_fakes import FakeCompiler
 
 LAYERS = 2
@@ -40,7 +40,7 @@ def build(model: Path, tmp_path: Path) -> Callable[[FakeCompiler], Path]:
     return lambda compiler: build_model(model, tmp_path / "cache", compiler=compiler, workers=1).folder
 
 
-def test_pieces_are_built_once_with_progress(model: Path, compiler: FakeCompiler, tmp_path: Path) -> None:
+def test_subgraphs_are_built_once_with_progress(model: Path, compiler: FakeCompiler, tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
     built = build_model(
         model, tmp_path / "cache", lambda done, total: seen.append((done, total)), compiler=compiler, workers=2
@@ -97,7 +97,7 @@ def test_a_failed_build_leaves_nothing_and_names_its_reason(
     assert build(compiler).is_dir()
 
 
-def test_finished_pieces_outlive_an_interruption(model: Path, compiler: FakeCompiler, tmp_path: Path) -> None:
+def test_finished_subgraphs_outlive_an_interruption(model: Path, compiler: FakeCompiler, tmp_path: Path) -> None:
     def stop(done: int, total: int) -> None:
         if done == 1:
             raise KeyboardInterrupt
@@ -106,7 +106,7 @@ def test_finished_pieces_outlive_an_interruption(model: Path, compiler: FakeComp
         build_model(model, tmp_path / "cache", stop, compiler=compiler, workers=1)
     assert not multiprocessing.active_children()
     unfinished = next((tmp_path / "cache").glob("unfinished-*"))
-    (kept,) = unfinished.glob("piece-*.json")
+    (kept,) = unfinished.glob("subgraph-*.json")
     seen: list[int] = []
     before = compiler.calls()
     built = build_model(model, tmp_path / "cache", lambda done, total: seen.append(done), compiler=compiler, workers=1)
@@ -117,7 +117,7 @@ def test_finished_pieces_outlive_an_interruption(model: Path, compiler: FakeComp
     assert not unfinished.exists()
 
 
-def test_a_damaged_piece_of_an_interrupted_build_is_built_again(
+def test_a_damaged_subgraph_of_an_interrupted_build_is_built_again(
     model: Path, compiler: FakeCompiler, tmp_path: Path
 ) -> None:
     def stop(done: int, total: int) -> None:
@@ -126,7 +126,7 @@ def test_a_damaged_piece_of_an_interrupted_build_is_built_again(
 
     with pytest.raises(KeyboardInterrupt):
         build_model(model, tmp_path / "cache", stop, compiler=compiler, workers=1)
-    (engine,) = (path.with_suffix(".engine") for path in (tmp_path / "cache").glob("unfinished-*/piece-*.json"))
+    (engine,) = (path.with_suffix(".engine") for path in (tmp_path / "cache").glob("unfinished-*/subgraph-*.json"))
     engine.write_bytes(engine.read_bytes()[:-1])
     before = compiler.calls()
     build_model(model, tmp_path / "cache", compiler=compiler, workers=1)
@@ -164,7 +164,7 @@ _INT4 = re.compile(rb'const_payload_size=(\d+) [^\n]*? name="([^"]*)"[^\n]*type=
 
 
 def test_tensorrt_builds_int4_engines(tmp_path: Path) -> None:
-    """Llama's form with asymmetric weights, middle piece: INT4 stays INT4, the token dimension stays free."""
+    """Llama's form with asymmetric weights, middle subgraph: INT4 stays INT4, the token dimension stays free."""
     pytest.importorskip("tensorrt_rtx", reason="building engines needs TensorRT for RTX: pip install tensorrt-rtx")
     shape = Shape(512, 1024, LAYERS, 8, 4, vocabulary=256)
     write_checkpoint(tmp_path / "model", shape)
@@ -174,7 +174,7 @@ def test_tensorrt_builds_int4_engines(tmp_path: Path) -> None:
     names = {"float16": "HALF", "float32": "FLOAT", "int64": "INT64"}
     ports = json.loads((built.folder / PORTS_FILE).read_text())
     for number in range(PIECES):
-        inputs, outputs = piece_ports(config, number)
+        inputs, outputs = subgraph_ports(config, number)
         expected = {
             name: [
                 names["int64" if port.width is None else port.dtype.__name__],
@@ -189,7 +189,7 @@ def test_tensorrt_builds_int4_engines(tmp_path: Path) -> None:
     payload = {name: int(size) for size, name in _INT4.findall(plan)}
     assert sum(payload.values()) == weights // 2
     assert b"accelerators={sm80 sm86 sm89 sm120 }" in plan
-    for name in (*piece_ports(config, 1)[0], *piece_ports(config, 1)[1]):
+    for name in (*subgraph_ports(config, 1)[0], *subgraph_ports(config, 1)[1]):
         assert name.encode() in plan
 
 
@@ -197,10 +197,10 @@ def test_tensorrt_profiles_and_dynamic_tokens(tmp_path: Path) -> None:
     """The library itself says what it read: one free dimension, and for which sizes kernels are chosen."""
     trt = pytest.importorskip("tensorrt_rtx", reason="needs TensorRT for RTX: pip install tensorrt-rtx")
     from engines.runtimes.tensorrt.build import make_logger
-    from engines.runtimes.tensorrt.lowering import write_piece
+    from engines.runtimes.tensorrt.lowering import write_subgraph
 
     write_checkpoint(tmp_path / "model", Shape(64, 128, LAYERS, 4, 2, vocabulary=96), group=32)
-    path, _ = write_piece(Checkpoint(tmp_path / "model"), LAYERS, tmp_path)
+    path, _ = write_subgraph(Checkpoint(tmp_path / "model"), LAYERS, tmp_path)
     errors: list[str] = []
     builder = trt.Builder(make_logger(trt, errors))
     network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
@@ -215,5 +215,5 @@ def test_tensorrt_profiles_and_dynamic_tokens(tmp_path: Path) -> None:
 def test_what_the_library_refuses_is_reported_in_its_words(tmp_path: Path) -> None:
     pytest.importorskip("tensorrt_rtx", reason="needs TensorRT for RTX: pip install tensorrt-rtx")
     (tmp_path / "model.onnx").write_bytes(b"no graph at all")
-    with pytest.raises(EngineError, match="cannot read a piece"):
+    with pytest.raises(EngineError, match="cannot read a part of the model"):
         TensorRtCompiler("tensorrt_rtx").compile(tmp_path / "model.onnx", row_ranges(16), tmp_path / "out")

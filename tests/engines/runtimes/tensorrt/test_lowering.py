@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 from engines.model.checkpoint import Checkpoint
 from engines.model.formats.packing import pack_int4
 from engines.runtimes.reference.runtime import ReferenceRuntime
-from engines.runtimes.tensorrt.lowering import write_piece
+from engines.runtimes.tensorrt.lowering import write_subgraph
 from tests.engines.fakes import flat_batch
 from tests.engines.models import FAMILIES, reference_logits, write_model
 from tests.engines.runtimes.tensorrt.tensorrt_fakes import fake_tensorrt
@@ -130,7 +130,7 @@ def test_the_zero_term_is_left_out_where_every_zero_point_is_8(
 ) -> None:
     onnx = pytest.importorskip("onnx")
     quantise(folders("llama"), tmp_path / "int4", symmetric=symmetric)
-    path, _ = write_piece(Checkpoint(tmp_path / "int4"), 1, tmp_path)
+    path, _ = write_subgraph(Checkpoint(tmp_path / "int4"), 1, tmp_path)
     graph = onnx.load(path, load_external_data=False).graph
     assert ("ReduceSum" in {node.op_type for node in graph.node}) == (not symmetric)
     weights = [tensor for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.INT4]
@@ -148,7 +148,7 @@ def test_a_weight_beyond_half_precision_is_refused(tmp_path: Path, folders: Call
     save_file(tensors, tmp_path / "big" / "model.safetensors")
     (tmp_path / "big" / "config.json").write_text((folders("llama") / "config.json").read_text())
     with pytest.raises(UnsupportedModel, match=r"0\.q.*16-bit"):
-        write_piece(Checkpoint(tmp_path / "big"), 0, tmp_path)
+        write_subgraph(Checkpoint(tmp_path / "big"), 0, tmp_path)
 
 
 @pytest.mark.parametrize("family", ["llama-3", "mistral", "gemma2", "phi3-long"])

@@ -11,7 +11,7 @@ from engines.model.checkpoint import Checkpoint
 from engines.model.synthetic import Shape, write_checkpoint
 from engines.runtimes.cards import DATA_CENTRE, RTX, Card, find_card, require_card
 from engines.runtimes.tensorrt.build import engine_file
-from engines.runtimes.tensorrt.lowering import Port, piece_ports
+from engines.runtimes.tensorrt.lowering import Port, subgraph_ports
 from engines.runtimes.tensorrt.runtime import open_runtime
 from engines.runtimes.tensorrt.session import EngineSession, KernelCache, Scratch, open_sessions
 
@@ -84,7 +84,7 @@ class FakeKernels:
 
 
 class FakeEngine:
-    """Behaves like an engine of a piece; ``size`` bytes of scratch memory."""
+    """Behaves like an engine of a subgraph; ``size`` bytes of scratch memory."""
 
     def __init__(self, inputs: dict[str, Port], outputs: dict[str, Port], size: int = 100) -> None:
         self.inputs, self.ports = inputs, {**inputs, **outputs}
@@ -161,16 +161,16 @@ def checkpoint(tmp_path: Path) -> Checkpoint:
 
 @pytest.fixture
 def engines(checkpoint: Checkpoint, tmp_path: Path) -> dict[bytes, FakeEngine | None]:
-    """Files of a build, each the number of its piece, and the engines they stand for."""
+    """Files of a build, each the number of its subgraph, and the engines they stand for."""
     made: dict[bytes, FakeEngine | None] = {}
     for number in range(LAYERS + 1):
         plan = str(number).encode()
         engine_file(tmp_path, number).write_bytes(plan)
-        made[plan] = FakeEngine(*piece_ports(checkpoint.config, number), size=100 * (number + 1))
+        made[plan] = FakeEngine(*subgraph_ports(checkpoint.config, number), size=100 * (number + 1))
     return made
 
 
-def test_pieces_share_scratch_memory_and_kernels(
+def test_subgraphs_share_scratch_memory_and_kernels(
     checkpoint: Checkpoint, engines: dict[bytes, FakeEngine | None], tmp_path: Path
 ) -> None:
     memory, file = FakeMemory(), tmp_path / "cache.kernels"
@@ -220,7 +220,7 @@ def test_unset_addresses_are_an_error(
 
 
 def test_an_engine_of_another_model_is_refused(checkpoint: Checkpoint) -> None:
-    inputs, outputs = piece_ports(checkpoint.config, 1)
+    inputs, outputs = subgraph_ports(checkpoint.config, 1)
     for wrong in (
         FakeEngine(inputs, {**outputs, "q": Port(outputs["q"].dtype, 65)}),
         FakeEngine(inputs, {**outputs, "q": Port(outputs["next_residual"].dtype, 64)}),
@@ -234,7 +234,7 @@ def test_an_engine_the_card_refuses_names_the_reason(
     checkpoint: Checkpoint, engines: dict[bytes, FakeEngine | None], tmp_path: Path
 ) -> None:
     engines[b"1"] = None
-    with pytest.raises(EngineError, match=r"piece 1.*9\.0"):
+    with pytest.raises(EngineError, match=r"part 1.*9\.0"):
         open_sessions(fake_library(engines), checkpoint.config, tmp_path, tmp_path / "k", FakeMemory())
 
 
