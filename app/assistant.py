@@ -1,10 +1,10 @@
 """Assistant: the one object behind the command line, the HTTP API and the window.
 
     sync:  locations -> sources -> rag.ingest.sync -> events, report
-    ask:   question -> rewrite with the conversation -> retrieve -> answer -> conversation on disk, events
+    ask:   question -> query (completed from the conversation) -> retrieve -> answer -> conversation on disk, events
 
 Opening it is cheap: the library, the models and the index load on first use (app.wiring). Every method may be called
-from several threads. It raises DocentError for whatever a person can mend and knows nothing of terminals or HTTP.
+from several threads. It raises DocentError for whatever a person can mend.
 """
 
 import os
@@ -21,6 +21,7 @@ from app.following import Following
 from app.settings.model import Settings
 from app.timing import Stopwatch
 from rag.errors import SourceError
+from rag.query.query import make_query
 from rag.text.markers import AnswerPart, joined
 from rag.types import Answer, Document, Filter, Hit, Turn
 
@@ -220,14 +221,14 @@ class Assistant:
         with watch.step("load"):
             rewriter, answerer = self._parts.rewriter, self._parts.answerer
         with watch.step("rewrite"):
-            complete = rewriter.rewrite(question, history)
+            query = make_query(question, history, rewriter)
         with watch.remainder("fuse"):
-            passages = retriever.passages(complete, filter, self.settings.retrieval.token_budget)
-        yield Retrieved(complete, tuple(passages))
+            passages = retriever.passages(query, filter, self.settings.retrieval.token_budget)
+        yield Retrieved(query.text, tuple(passages))
         answer: Answer | None = None
         written: list[AnswerPart] = []
         with watch.step("answer"):
-            for event in answerer.answer(complete, passages, history):
+            for event in answerer.answer(query, passages):
                 if isinstance(event, Answer):
                     answer = event
                     break
@@ -241,7 +242,7 @@ class Assistant:
             assert stop.is_set(), "an answerer ends with an Answer"
             answer = Answer(joined(written), found=False, citations=(), answerer=answerer.name)
         if remember:
-            searched = complete if complete.strip() != question.strip() else None
+            searched = query.text if query.text.strip() != question.strip() else None
             title = self._parts.titler.title(question, answer.text) if conversation_id is None else None
             conversation_id = self._parts.conversations.add(
                 conversation_id, question, answer, title=title, searched=searched, stopped=stopped
@@ -257,7 +258,7 @@ class Assistant:
         watch = Stopwatch()
         retriever = self._parts.retriever(watch)
         with watch.remainder("fuse"):
-            hits = retriever.search(_checked(question), k, filter)
+            hits = retriever.search(make_query(_checked(question)), k, filter)
         return hits, watch.timings_ms()
 
     def warm_up(self) -> None:

@@ -109,7 +109,7 @@ def _reader(settings: Settings) -> Iterator[Check]:
     sample = "The lamp was lit in 1868."
     document = Document(0, 0, "", "", "text/plain", "ok", None, 1, 1, 0, "", 0.0)
     (reading,) = reader.read("When was the lamp lit?", [Passage(1, document, 0, len(sample), sample, 1.0)])
-    if "1868" not in sample[reading.start : reading.end]:
+    if "1868" not in reading.span.text:
         yield Check("reader", "fail", "It misreads a plain sentence.", "Set up Docent again.")
         return
     yield Check("reader", "ok", "Puts passages in order and reads answers from them.")

@@ -18,10 +18,9 @@ from rag.types import Document, Passage
 if TYPE_CHECKING:
     from app.models.setup import LocalModel
     from rag.adapters.external_store import ExternalStore
-    from rag.answer.reading import RankingReader
     from rag.ingest.sync import Syncer
     from rag.ingest.youtube import Video, YouTubeClient
-    from rag.protocols import Answerer, Embedder, Rewriter, Titler, TranscriptClient
+    from rag.protocols import Answerer, Embedder, RankingReader, Rewriter, Titler, TranscriptClient
     from rag.retrieve.retriever import Retriever
     from rag.store.faiss_index import VectorIndex
     from rag.store.library import Library
@@ -119,9 +118,9 @@ class Parts:
         folder = builtin_reader() if chosen == BUILTIN else chosen
         if folder is None or (chosen == BUILTIN and not folder.is_dir()):  # `docent doctor` says so
             return None
-        from rag.models.extractive_reader import ReaderReranker
+        from rag.models.extractive_reader import ExtractiveReader
 
-        return ReaderReranker.load(folder, self.settings.embedder.threads or None)
+        return ExtractiveReader.load(folder, self.settings.embedder.threads or None)
 
     def make_rewriter(self) -> "Rewriter":
         from rag.query.rewriting import HeuristicRewriter
@@ -158,27 +157,28 @@ class Parts:
 
         writer = self.settings.model
         if self.model.prompt_style == NANO_STYLE:
-            from rag.answer.small_model import GuidedAnswerer
+            from rag.answer.small_model import SmallModelAnswerer
 
-            return GuidedAnswerer(EngineGenerator(self.model), quotes, self.embedder, self.library.locate)
-        from rag.answer.generative import GeneratingAnswerer
+            return SmallModelAnswerer(EngineGenerator(self.model), quotes, self.embedder, self.library.locate)
+        from rag.answer.generative import GenerativeAnswerer
 
         generator = EngineGenerator(self.model, writer.temperature)
-        return GeneratingAnswerer(generator, self.embedder, self.library.locate, writer.max_tokens)
+        return GenerativeAnswerer(generator, self.embedder, self.library.locate, writer.max_tokens)
 
     def warm_up(self) -> None:
         """Makes every part that a question uses, and runs the models once: what they allocate is then there."""
         self.retriever(Stopwatch())
         self.rewriter, self.conversations  # noqa: B018 - making them is the point
-        from rag.answer.small_model import GuidedAnswerer
+        from rag.answer.small_model import SmallModelAnswerer
+        from rag.query.query import make_query
 
         text = "The lamp was lit in 1868."
         passage = Passage(
             1, Document(0, 0, "", "", "text/plain", "ok", None, 1, 1, 0, "", 0.0), 0, len(text), text, 1.0
         )
         answerer = self.answerer
-        if self.model is None or isinstance(answerer, GuidedAnswerer):  # a large model would be busy for long
-            list(answerer.answer("When was the lamp lit?", [passage], ()))
+        if self.model is None or isinstance(answerer, SmallModelAnswerer):  # a large model would be busy for long
+            list(answerer.answer(make_query("When was the lamp lit?"), [passage]))
 
     def make_conversations(self) -> Conversations:
         self.settings.folder.create()

@@ -38,19 +38,19 @@ from app.settings.model import ModelSettings, Settings
 from rag.answer import evidence
 from rag.answer.evidence import Candidate, found_features, rank_sentences
 from rag.answer.extractive import ExtractiveAnswerer
-from rag.answer.reading import RankingReader, find_spans
-from rag.answer.small_model import GuidedAnswerer
+from rag.answer.reading import find_spans
+from rag.answer.small_model import SmallModelAnswerer
 from rag.ingest.parse_pool import ParsePool
 from rag.ingest.sync import Syncer, SyncSettings
 from rag.models.embedder import OnnxEmbedder
-from rag.models.extractive_reader import ReaderReranker
-from rag.protocols import Answerer, Embedder
-from rag.query.query import Question, analyse
+from rag.models.extractive_reader import ExtractiveReader
+from rag.protocols import Answerer, Embedder, RankingReader
+from rag.query.query import make_query
 from rag.retrieve.retriever import Retriever
 from rag.store.faiss_index import VectorIndex
 from rag.store.library import Library
 from rag.text.words import stems
-from rag.types import Answer, Filter, Passage
+from rag.types import Answer, Filter, Passage, Query
 
 QUESTIONS_FILE = "qa/squad-train-v1.1.json.xz"
 TUNING, REPORTING, VALIDATION = range(300), range(354, 398), range(398, 442)
@@ -146,7 +146,7 @@ class Stack:
     def passages(self, question: str, without: int | None = None) -> list[Passage]:
         """Retrieves as the product does, optionally without one article; documents are numbered like the articles."""
         others = frozenset(id_ for number, id_ in self._documents.items() if number != without)
-        found = self._retriever.passages(question, Filter(others) if without is not None else Filter())
+        found = self._retriever.passages(make_query(question), Filter(others) if without is not None else Filter())
         return [replace(p, document=replace(p.document, id=self._numbers[p.document.path])) for p in found]
 
 
@@ -173,7 +173,7 @@ def report(runs: Sequence[Trial], answerer: Answerer, reader: RankingReader | No
     answers: list[tuple[Trial, Answer, float]] = []
     for trial in runs:
         began = time.perf_counter()
-        *_, answer = answerer.answer(trial.asked.text, trial.passages, ())
+        *_, answer = answerer.answer(make_query(trial.asked.text), trial.passages)
         assert isinstance(answer, Answer)
         answers.append((trial, answer, (time.perf_counter() - began) * 1000))
     answerable = [(trial, answer) for trial, answer, _ in answers if trial.answerable]
@@ -229,7 +229,7 @@ def _holds_gold(text: str, asked: Asked) -> bool:
 
 def fit(runs: Sequence[Trial], embedder: Embedder) -> None:
     """Prints both sets of weights, the second one fitted on rankings by the first."""
-    judged = [(trial, analyse(trial.asked.text)) for trial in runs]
+    judged = [(trial, make_query(trial.asked.text)) for trial in runs]
     ranked = [rank_sentences(question, trial.passages, embedder) for trial, question in judged]
     names = [name for name in evidence.SENTENCE_WEIGHTS if name not in evidence.SET_BY_HAND]
     groups = [
@@ -264,7 +264,7 @@ def fit_reader(runs: Sequence[Trial], embedder: Embedder, reader: RankingReader)
     rows: list[tuple[float, float]] = []
     labels: list[float] = []
     for trial in runs:
-        question = analyse(trial.asked.text)
+        question = make_query(trial.asked.text)
         spans = find_spans(question.text, trial.passages, reader)
         ranked = rank_sentences(question, trial.passages, embedder, spans)
         if ranked:
@@ -288,9 +288,7 @@ def _is_gold(trial: Trial, candidate: Candidate) -> bool:
     return candidate.passage.document.id == trial.asked.article.number and start <= trial.asked.start < end
 
 
-def _best_features(
-    question: Question, candidates: Sequence[Candidate], weights: Mapping[str, float]
-) -> dict[str, float]:
+def _best_features(question: Query, candidates: Sequence[Candidate], weights: Mapping[str, float]) -> dict[str, float]:
     def score(candidate: Candidate) -> float:
         return sum(weight * candidate.features[name] for name, weight in weights.items())
 
@@ -362,7 +360,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[1] / "../shared/data")
     parser.add_argument("--articles", type=int, default=44)
     parser.add_argument("--questions", type=int, default=300, help="each asked with and without its article")
-    parser.add_argument("--found-at", type=float)
+    parser.add_argument("--min-confidence", type=float)
     parser.add_argument("--reader", default=str(READER), help='a folder, or "none"')
     parser.add_argument("--model", help='"builtin", or a folder whose model was tuned for docent-nano\'s prompts')
     parser.add_argument("--fit", action="store_true")
@@ -373,7 +371,7 @@ def main() -> None:
         count_words(options.data)
         return
     embedder = OnnxEmbedder.load()
-    reader = None if options.reader == "none" or options.fit else ReaderReranker.load(Path(options.reader))
+    reader = None if options.reader == "none" or options.fit else ExtractiveReader.load(Path(options.reader))
     which = TUNING if options.fit else VALIDATION if options.fit_reader else REPORTING
     runs = list(trials(options.data, which, options.articles, options.questions, embedder, reader))
     if options.fit:
@@ -382,12 +380,12 @@ def main() -> None:
         assert reader is not None, "--fit-reader needs a reader"
         fit_reader(runs, embedder, reader)
     else:
-        quotes = ExtractiveAnswerer(embedder, found_at=options.found_at, reader=reader)
+        quotes = ExtractiveAnswerer(embedder, min_confidence=options.min_confidence, reader=reader)
         if options.model is None:
             timed(lambda: report(runs, quotes, reader))
         else:
             with open_model(Settings(model=ModelSettings(name=options.model))) as model:
-                guided = GuidedAnswerer(EngineGenerator(model), quotes, embedder)
+                guided = SmallModelAnswerer(EngineGenerator(model), quotes, embedder)
                 timed(lambda: report(runs, guided, reader))
 
 

@@ -20,6 +20,7 @@ import psutil
 from numpy.typing import NDArray
 
 from rag.models.embedder import OnnxEmbedder
+from rag.query.query import make_query
 from rag.retrieve.retriever import Retriever
 from rag.store.faiss_index import VectorIndex
 from rag.store.library import Library
@@ -115,12 +116,12 @@ def measure(folder: Path, chunks: int, questions: int) -> None:
         steered = Steered(embedder, made)
         retriever = Retriever(library, index, steered)
         asked = [" ".join(made.text().split()[:10]) for _ in range(questions)]
-        retriever.search("warm up", 10)
+        retriever.search(make_query("warm up"), 10)
         legs: dict[str, Callable[[str], object]] = {
             "embed the question": steered.embed_query,
             "keyword search": lambda text: library.full_text_search(text, 50),
             "dense search": lambda text: index.search(vectors[text], 50),
-            "embed + retrieve": lambda text: retriever.search(text, 10),
+            "embed + retrieve": lambda text: retriever.search(make_query(text), 10),
         }
         vectors = {text: steered.embed_query(text) for text in asked}
         print(f"{'':20}wall clock{'':27}processor time, which other processes disturb less")

@@ -29,10 +29,11 @@ import numpy as np
 from rag.ingest.parse_pool import ParseLimits, ParsePool
 from rag.ingest.sync import Syncer, SyncSettings
 from rag.models.embedder import OnnxEmbedder
+from rag.query.query import make_query
 from rag.retrieve.retriever import RetrievalSettings, Retriever
 from rag.store.faiss_index import VectorIndex
 from rag.store.library import Library
-from rag.types import Hit
+from rag.types import Hit, Query
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "qa"
 SPANS = Path("chunking-eval/chunking_evaluation/evaluation_framework/general_evaluation_data")
@@ -44,7 +45,7 @@ LEGS = {
     "fused": RetrievalSettings(),
 }
 
-Search = Callable[[str, int], list[Hit]]
+Search = Callable[[Query, int], list[Hit]]
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def spans(data: Path, target_tokens: int) -> None:
     print(f"\n{'':8}recall@5  any@5  recall@10  precision@5  tokens@5   even   odd  (recall@5 of every other question)")
     with synced(data / SPANS / "corpora", target_tokens) as (searches, embedder):
         for name, search in searches.items():
-            tens = [search(question.text, 10) for question in questions]
+            tens = [search(make_query(question.text), 10) for question in questions]
             at5 = np.array([answered_share(q, hits[:5]) for q, hits in zip(questions, tens, strict=True)])
             at10 = np.array([answered_share(q, hits) for q, hits in zip(questions, tens, strict=True)])
             recall, precision = at5[:, 0], at5[:, 1]
@@ -123,7 +124,7 @@ def reports(data: Path, target_tokens: int) -> None:
         for name, search in searches.items():
             right = np.zeros((len(rows), 10), dtype=bool)
             for row, (question, patterns) in enumerate(rows):
-                for rank, hit in enumerate(search(question, 10)):
+                for rank, hit in enumerate(search(make_query(question), 10)):
                     stem = Path(hit.document.path).stem
                     right[row, rank] = any(fnmatch.fnmatch(stem, pattern.strip()) for pattern in patterns)
             at = [right[:, :k].any(axis=1).mean() for k in (1, 5, 10)]

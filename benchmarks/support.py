@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.answers import VALIDATION, Article, Asked, read_articles
 from rag.answer.citations import SUPPORTED, support
 from rag.models.embedder import OnnxEmbedder
-from rag.models.extractive_reader import ReaderReranker
+from rag.models.extractive_reader import ExtractiveReader
 from rag.types import Document, Passage
 
 
@@ -81,7 +81,7 @@ def main() -> None:
     embedder = OnnxEmbedder.load()
     report("words and embedder", judged, lambda claim, passage: support(claim, passage, embedder), SUPPORTED)
     if options.reader is not None:
-        reader = ReaderReranker.load(options.reader)
+        reader = ExtractiveReader.load(options.reader)
         report("reader", judged, lambda claim, passage: reader.read(claim, [passage])[0].probability, None)
 
 

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.types import AnswerEvent, Hit, ParsedDocument, Passage, Turn
+from rag.types import AnswerEvent, Hit, ParsedDocument, Passage, Query, Reading, Turn
 
 
 class Parser(Protocol):
@@ -73,8 +73,20 @@ class Reranker(Protocol):
     """Scores hits against the question by reading both together."""
 
     def rerank(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
-        """The same hits, best first, with new scores."""
+        """The same hits, best first, with new scores; with their readings where the reranker is a reader as well."""
         ...
+
+
+class SpanReader(Protocol):
+    """Finds the words of a passage that answer a question."""
+
+    def read(self, question: str, passages: Sequence[Passage]) -> list[Reading]:
+        """One reading a passage, in the passages' order."""
+        ...
+
+
+class RankingReader(Reranker, SpanReader, Protocol):
+    """Orders hits, and reads answers from passages."""
 
 
 class Rewriter(Protocol):
@@ -95,6 +107,6 @@ class Answerer(Protocol):
     @property
     def name(self) -> str: ...
 
-    def answer(self, question: str, passages: Sequence[Passage], history: Sequence[Turn]) -> Iterator[AnswerEvent]:
+    def answer(self, query: Query, passages: Sequence[Passage]) -> Iterator[AnswerEvent]:
         """Yields TextDelta any number of times, then exactly one Answer whose text is the deltas joined."""
         ...

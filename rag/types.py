@@ -1,18 +1,20 @@
 """The nouns of retrieval, as frozen dataclasses, in the order in which data passes through them.
 
-    file -> ParsedDocument (text + blocks) -> Chunk -> Hit -> Passage -> Answer (text + citations)
+    file -> ParsedDocument (text + blocks) -> Chunk
+    question -> Query -> Hit (a chunk and what was read in it) -> Passage -> Answer (parts + citations)
 
 Every character position in this package counts Unicode code points in ``ParsedDocument.text``, the canonical
 text of a document, half open: ``text[start:end]``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Literal
 
 from rag.text.markers import AnswerPart, written
 
 BlockKind = Literal["heading", "paragraph", "list", "table", "code", "note", "caption", "margin"]
+QueryKind = Literal["overview", "person", "date", "number", "place", "reason", "definition", "list", "any"]
 DocumentStatus = Literal["ok", "failed", "skipped"]
 
 
@@ -110,19 +112,86 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """One earlier exchange of the conversation."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question, analysed once (``rag.query.query.make_query``).
+
+    ``original`` is what the person typed; ``text`` stands alone, completed from ``history``. ``rarity`` maps the stem
+    of each meaningful word to its weight, ``terms`` to the weight it has as evidence, which is less for words that an
+    earlier question held. ``pairs`` are neighbours among these stems, in order. ``names`` are the stems of names,
+    numbers and identifiers; ``words`` are all words, folded. ``kind`` is what the answer must look like.
+    """
+
+    original: str
+    text: str
+    history: tuple[Turn, ...]
+    rarity: Mapping[str, float]
+    terms: Mapping[str, float]
+    pairs: tuple[tuple[str, str], ...]
+    names: Set[str]
+    words: Set[str]
+    kind: QueryKind
+    is_english: bool
+
+    @property
+    def total(self) -> float:
+        """Weight of all terms together."""
+        return sum(self.terms.values()) or 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters of a document: ``text == document_text[start:end]``."""
+
+    document_id: int
+    start: int
+    end: int
+    text: str
+
+    def contains(self, other: "Span") -> bool:
+        return self.document_id == other.document_id and self.start <= other.start < other.end <= self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the reader makes of one stretch of a document for a question. ``span`` is the likeliest answer in it.
+
+    ``probability``: the stretch answers the question. ``confidence``: the same for an answer that was chosen among all
+    stretches of a library. ``rank_score`` and ``answer_score`` order stretches and answers of one question.
+    """
+
+    span: Span
+    rank_score: float
+    answer_score: float
+    probability: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
-    """One retrieved chunk with its final ``score`` (higher is better) and the rank (from 1) each leg gave it."""
+    """One retrieved chunk with its final ``score`` (higher is better) and the rank (from 1) each leg gave it.
+
+    ``reading`` is what the reranker read in it; None where it was not read.
+    """
 
     chunk: Chunk
     document: Document
     score: float
     dense_rank: int | None = None
     keyword_rank: int | None = None
+    reading: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Neighbouring hits merged into one stretch of a document; ``number`` is its rank, ``chunks`` are the hits'."""
+    """Neighbouring hits merged into one stretch of a document; ``number`` is its rank."""
 
     number: int
     document: Document
@@ -133,7 +202,11 @@ class Passage:
     heading_path: tuple[str, ...] = ()
     page: int | None = None
     start_s: float | None = None
-    chunks: tuple[Chunk, ...] = ()
+    hits: tuple[Hit, ...] = ()
+
+    def span(self, start: int, end: int) -> Span:
+        """``text[start:end]`` as characters of the document."""
+        return Span(self.document.id, self.start + start, self.start + end, self.text[start:end])
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,23 +225,10 @@ class Citation:
     end: int
     score: float
 
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The few words that answer a question, as they stand in a document: ``text == document_text[start:end]``."""
-
-    document_id: int
-    start: int
-    end: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One earlier exchange of the conversation."""
-
-    question: str
-    answer: str
+    @property
+    def span(self) -> Span:
+        """The quote."""
+        return Span(self.document_id, self.start, self.end, self.quote)
 
 
 @dataclass(frozen=True, slots=True)

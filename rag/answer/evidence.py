@@ -1,4 +1,4 @@
-"""A question and its passages in, the sentences that may answer it out, best first, and how strong the evidence is.
+"""Ranks the sentences of passages by how likely they answer a question, and tells how strong the evidence is.
 
 A sentence is judged by a logistic regression over a few features a reader can check by hand (``SENTENCE_WEIGHTS``);
 whether the best of them is enough to answer at all by a second one (``FOUND_WEIGHTS``). Both are fitted by
@@ -12,13 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.answer.reading import Found
 from rag.protocols import Embedder
-from rag.query.query import Question, respelled, type_evidence
+from rag.query.query import respelled, type_evidence
 from rag.text.sentences import asks, cached_sentences, is_header_row, is_label, is_list_item, is_table_row, skip_marker
 from rag.text.stop_words import STOP_WORDS
 from rag.text.words import RARE, match, prefixes_of, stems
-from rag.types import Passage
+from rag.types import Passage, Query, Reading, Span
 
 SENTENCES_EMBEDDED = 16  # the lexically best sentences of all passages; a batch of them takes about 40 ms on two cores
 _EMBEDDED_CHARS = 400  # of a sentence; the embedder's time grows with its length
@@ -75,25 +74,29 @@ class Candidate:
     def text(self) -> str:
         return self.passage.text[self.start : self.end]
 
+    @property
+    def span(self) -> Span:
+        return self.passage.span(self.start, self.end)
+
 
 def rank_sentences(
-    question: Question, passages: Sequence[Passage], embedder: Embedder, spans: Sequence[Found] = ()
+    query: Query, passages: Sequence[Passage], embedder: Embedder, readings: Sequence[Reading] = ()
 ) -> list[Candidate]:
     """The sentences most likely to answer, best first: the lexically best SENTENCES_EMBEDDED and those with a span."""
-    question = respelled(question, lambda: frozenset().union(*(stems(passage.text) for passage in passages)))
-    candidates = _lexical_candidates(question, passages, spans) if question.terms else []
+    query = respelled(query, lambda: frozenset().union(*(stems(passage.text) for passage in passages)))
+    candidates = _lexical_candidates(query, passages, readings) if query.terms else []
     if not candidates:
         return []
-    cosines = _cosines(question, candidates, embedder)
+    cosines = _cosines(query, candidates, embedder)
     judged = [_judged(candidate, float(cosine)) for candidate, cosine in zip(candidates, cosines, strict=True)]
     return sorted(judged, key=lambda candidate: -candidate.score)
 
 
-def found_features(question: Question, ranked: Sequence[Candidate]) -> dict[str, float]:
+def found_features(query: Query, ranked: Sequence[Candidate]) -> dict[str, float]:
     """What decides whether the documents hold an answer: the best sentence, and what of the question is nowhere."""
     best = ranked[0]
     covered = best.features["own"] + best.features["context"] + best.features["rest"]
-    name_weight = sum(question.terms[name] for name in question.names) or 1.0
+    name_weight = sum(query.terms[name] for name in query.names) or 1.0
     return {
         "bias": 1.0,
         "own": best.features["own"],
@@ -102,44 +105,44 @@ def found_features(question: Question, ranked: Sequence[Candidate]) -> dict[str,
         "pairs": best.features["pairs"],
         "names_missing": best.features["names_missing"] / name_weight,
         "rarest_missing": best.features["rarest_missing"] / RARE,
-        "short": 1.0 / len(question.terms),
+        "short": 1.0 / len(query.terms),
     }
 
 
-def found_probability(features: Mapping[str, float], spans: Sequence[Found] | None = None) -> float:
-    """Probability that the best sentences answer the question. ``spans`` is what a reader found; None without one."""
-    odds, read = found_odds(features, spans or ())
-    if spans is not None:
+def found_probability(features: Mapping[str, float], readings: Sequence[Reading] | None = None) -> float:
+    """Probability that the best sentences answer the question. ``readings`` are a reader's; None without one."""
+    odds, read = found_odds(features, readings or ())
+    if readings is not None:
         odds = _dot(READ_WEIGHTS, {"bias": 1.0, "evidence": odds, "reader": read})
     return 1.0 / (1.0 + math.exp(-odds))
 
 
-def found_odds(features: Mapping[str, float], spans: Sequence[Found]) -> tuple[float, float]:
-    """Log odds that the documents hold the answer, by the features and by the surest of the reader's spans."""
-    sure = max((certainty(span.confidence) for span in spans), default=0.0)
+def found_odds(features: Mapping[str, float], readings: Sequence[Reading]) -> tuple[float, float]:
+    """Log odds that the documents hold the answer, by the features and by the surest of the readings."""
+    sure = max((certainty(reading.confidence) for reading in readings), default=0.0)
     return _dot(FOUND_WEIGHTS, features), sure - _LEAST_ODDS
 
 
-def _lexical_candidates(question: Question, passages: Sequence[Passage], spans: Sequence[Found]) -> list[Candidate]:
+def _lexical_candidates(query: Query, passages: Sequence[Passage], readings: Sequence[Reading]) -> list[Candidate]:
     """The sentences that share most with the question, by themselves and through what stands around them, and those
     that the reader read an answer from."""
     by_score = sorted(passages, key=lambda passage: -passage.score)
     candidates: list[Candidate] = []
     for rank, passage in enumerate(by_score, start=1):
-        candidates.extend(_of_passage(question, passage, rank))
-    candidates = [_read(candidate, spans) for candidate in candidates]
+        candidates.extend(_of_passage(query, passage, rank))
+    candidates = [_read(candidate, readings) for candidate in candidates]
     candidates.sort(key=lambda candidate: -_lexical_score(candidate))
     more = [candidate for candidate in candidates[SENTENCES_EMBEDDED:] if candidate.features["read"] > 0]
     return candidates[:SENTENCES_EMBEDDED] + more
 
 
-def _read(candidate: Candidate, spans: Sequence[Found]) -> Candidate:
+def _read(candidate: Candidate, readings: Sequence[Reading]) -> Candidate:
     """The candidate with how sure the reader is of what it found in it. Of rows, settings and captions it is often sure
     and wrong, so it decides by itself about running text alone."""
-    within = [span for span in spans if holds(candidate, span)]
-    decides = within[:1] == list(spans[:1]) and any(span.confidence >= _SURE for span in within[:1])
+    within = [reading for reading in readings if holds(candidate, reading.span)]
+    decides = within[:1] == list(readings[:1]) and any(reading.confidence >= _SURE for reading in within[:1])
     features = {
-        "read": max((certainty(span.confidence) for span in within), default=0.0),
+        "read": max((certainty(reading.confidence) for reading in within), default=0.0),
         "sure": float(decides and _is_prose(candidate.text)),
     }
     return replace(candidate, features={**candidate.features, **features})
@@ -150,9 +153,10 @@ def _is_prose(sentence: str) -> bool:
     return sentence[-1:] in _ENDS and "|" not in sentence and len(sentence.split()) >= _WORDS_OF_PROSE
 
 
-def holds(candidate: Candidate, span: Found) -> bool:
+def holds(candidate: Candidate, span: Span) -> bool:
     """Whether a span begins in a sentence."""
-    return candidate.passage.number == span.passage.number and candidate.start <= span.start < candidate.end
+    own = candidate.span
+    return own.document_id == span.document_id and own.start <= span.start < own.end
 
 
 def certainty(confidence: float) -> float:
@@ -176,7 +180,7 @@ def _lexical_score(candidate: Candidate) -> float:
     )
 
 
-def _of_passage(question: Question, passage: Passage, rank: int) -> list[Candidate]:
+def _of_passage(query: Query, passage: Passage, rank: int) -> list[Candidate]:
     """Every sentence of a passage with all features but the cosine."""
     text = passage.text
     spans = cached_sentences(text)[:_SENTENCES_PER_PASSAGE]
@@ -185,29 +189,29 @@ def _of_passage(question: Question, passage: Passage, rank: int) -> list[Candida
     titles = [stems(title) for title in (passage.document.title, *passage.heading_path)]
     headings = frozenset().union(*titles)
     whole = headings.union(*sets)
-    in_passage = _matches(question, whole)
-    names_missing = sum(question.terms[name] for name in question.names if in_passage[name] == 0)
-    rarest_missing = max((weight for term, weight in question.terms.items() if in_passage[term] == 0), default=0.0)
+    in_passage = _matches(query, whole)
+    names_missing = sum(query.terms[name] for name in query.names if in_passage[name] == 0)
+    rarest_missing = max((weight for term, weight in query.terms.items() if in_passage[term] == 0), default=0.0)
     found: list[Candidate] = []
-    own_words = _own_words(question, text, spans, sets)
+    own_words = _own_words(query, text, spans, sets)
     for index, (start, end) in enumerate(spans):
-        own = _matches(question, own_words[index])
-        near = _matches(question, headings.union(own_words[index], *sets[max(0, index - 2) : index]))
+        own = _matches(query, own_words[index])
+        near = _matches(query, headings.union(own_words[index], *sets[max(0, index - 2) : index]))
         first = skip_marker(text, start, end)
         answers = index > 0 and asks(text, *spans[index - 1])
         if not sequences[index] or is_header_row(text, index, spans):
             continue
         sentence = text[first:end]
-        fits = type_evidence(question, sentence)
+        fits = type_evidence(query, sentence)
         features = {
-            "own": _covered(question, own),
-            "context": _covered(question, near) - _covered(question, own),
-            "rest": _covered(question, in_passage) - _covered(question, near),
-            "pairs": _pairs(question, sequences[index - 1] + sequences[index] if answers else sequences[index]),
+            "own": _covered(query, own),
+            "context": _covered(query, near) - _covered(query, own),
+            "rest": _covered(query, in_passage) - _covered(query, near),
+            "pairs": _pairs(query, sequences[index - 1] + sequences[index] if answers else sequences[index]),
             "type": fits,
             "rank": 1.0 / rank,
             "label": float(
-                is_label(text, start, end) or (fits <= 0 and sequences[index] in titles) or _repeats(question, sentence)
+                is_label(text, start, end) or (fits <= 0 and sequences[index] in titles) or _repeats(query, sentence)
             ),
             "asks": float(asks(text, first, end)),
             "answers": float(answers),
@@ -220,7 +224,7 @@ def _of_passage(question: Question, passage: Passage, rank: int) -> list[Candida
 
 
 def _own_words(
-    question: Question, text: str, spans: Sequence[tuple[int, int]], sets: Sequence[frozenset[str]]
+    query: Query, text: str, spans: Sequence[tuple[int, int]], sets: Sequence[frozenset[str]]
 ) -> list[frozenset[str]]:
     """The words that each sentence answers for: a row's with its header's, an answer's with its question's.
 
@@ -239,51 +243,50 @@ def _own_words(
             announced = own if is_label(text, start, end) or text[end - 1] in ":：" else frozenset()
         if index > 0 and asks(text, *spans[index - 1]):
             own |= sets[index - 1]
-        found.append(own | header | (announced if question.expected == "list" else frozenset()))
+        found.append(own | header | (announced if query.kind == "list" else frozenset()))
     return found
 
 
-def _repeats(question: Question, sentence: str) -> bool:
+def _repeats(query: Query, sentence: str) -> bool:
     """Whether a sentence adds no word to the question; one that announces something with a colon does."""
-    return not sentence.endswith((":", "：")) and frozenset(stems(sentence)) - STOP_WORDS <= question.terms.keys()
+    return not sentence.endswith((":", "：")) and frozenset(stems(sentence)) - STOP_WORDS <= query.terms.keys()
 
 
-def _matches(question: Question, among: frozenset[str]) -> dict[str, float]:
+def _matches(query: Query, among: frozenset[str]) -> dict[str, float]:
     """How well each term of the question occurs among some stems, 0 to 1."""
     prefixes = prefixes_of(among)
-    return {term: match(term, among, prefixes) for term in question.terms}
+    return {term: match(term, among, prefixes) for term in query.terms}
 
 
-def _covered(question: Question, matches: Mapping[str, float]) -> float:
+def _covered(query: Query, matches: Mapping[str, float]) -> float:
     """Share of the question's weight that is matched, 0 to 1."""
-    return sum(weight * matches[term] for term, weight in question.terms.items()) / question.total
+    return sum(weight * matches[term] for term, weight in query.terms.items()) / query.total
 
 
-def _pairs(question: Question, sequence: Sequence[str]) -> float:
+def _pairs(query: Query, sequence: Sequence[str]) -> float:
     """Share of the question's neighbouring words that stand at most three words apart in the sentence."""
-    if not question.pairs:
+    if not query.pairs:
         return 0.0
     places: dict[str, list[int]] = {}
     for index, word in enumerate(sequence):
-        if word in question.terms:
+        if word in query.terms:
             places.setdefault(word, []).append(index)
     near = sum(
-        any(abs(i - j) <= 3 for i in places.get(left, ()) for j in places.get(right, ()))
-        for left, right in question.pairs
+        any(abs(i - j) <= 3 for i in places.get(left, ()) for j in places.get(right, ())) for left, right in query.pairs
     )
-    return near / len(question.pairs)
+    return near / len(query.pairs)
 
 
-def _cosines(question: Question, candidates: Sequence[Candidate], embedder: Embedder) -> NDArray[np.float32]:
+def _cosines(query: Query, candidates: Sequence[Candidate], embedder: Embedder) -> NDArray[np.float32]:
     """Similarity of the question and each sentence under its title, in one batch."""
     texts = [_with_title(candidate) for candidate in candidates]
     vectors = embedder.embed_passages(texts)
-    cosines: NDArray[np.float32] = vectors @ embedder.embed_query(question.text)
+    cosines: NDArray[np.float32] = vectors @ embedder.embed_query(query.text)
     return cosines
 
 
 def _with_title(candidate: Candidate) -> str:
-    """A sentence that says 'he' or 'it' is understood under its heading, and an answer under its question."""
+    """A sentence that says 'he' or 'it' is understood under its heading, and an answer under its query."""
     passage = candidate.passage
     heading = passage.heading_path[-1] if passage.heading_path else passage.document.title
     if candidate.features["answers"]:

@@ -1,9 +1,9 @@
-"""Question and numbered passages in, an answer of one to three sentences quoted from them out, each with its ``[n]``.
+"""Answers with one to three sentences quoted from the passages, each with its citation.
 
 The answerer for when no language model is there. It chooses and quotes, it never words anything itself, so every
 statement stands in a document. With a reader, the sentence that the reader read an answer from mostly comes first, and
 the answer names those words (``Answer.span``). Where the evidence is weak it says so (``found`` false). A request for a
-summary gets the leading and most central sentences instead. Knows neither library nor retrieval.
+summary gets the leading and most central sentences instead.
 """
 
 import math
@@ -17,6 +17,7 @@ from rag.answer.evidence import Candidate, found_features, found_probability, ho
 from rag.answer.quote import (
     LONGEST_QUOTE,
     PARAGRAPH,
+    Quote,
     cut,
     is_closed,
     paragraph_end,
@@ -24,18 +25,17 @@ from rag.answer.quote import (
     with_items,
     with_siblings,
 )
-from rag.answer.reading import Found, SpanReader, find_spans
+from rag.answer.reading import find_spans
 from rag.answer.summary import overview
-from rag.protocols import Embedder
-from rag.query.query import Question, analyse, is_english, with_news_first
+from rag.protocols import Embedder, SpanReader
 from rag.text.markers import AnswerPart, word_by_word
 from rag.text.sentences import cached_sentences
 from rag.text.words import stem, weight, words
-from rag.types import Answer, AnswerEvent, Citation, Passage, Span, TextDelta, Turn
+from rag.types import Answer, AnswerEvent, Citation, Passage, Query, Reading, Span, TextDelta
 
 NOT_FOUND = "I could not find this in your documents."
-FOUND_AT = 0.3  # probability; benchmarks/answers.py prints what it refuses rightly and wrongly
-FOUND_AT_READ = 0.14  # ... with a reader; more would refuse tables and lists, which it reads less well
+MIN_CONFIDENCE = 0.3  # probability; benchmarks/answers.py prints what it refuses rightly and wrongly
+MIN_CONFIDENCE_READ = 0.14  # ... with a reader; more would refuse tables and lists, which it reads less well
 MOST_SENTENCES = 3
 _ALSO_AT = 0.15  # odds against the best sentence at which another one is quoted too
 _ALSO_ELSEWHERE_AT = 0.4  # ... that comes from another document, or lacks the date, number or name asked for
@@ -48,25 +48,15 @@ LEANS_BACK = re.compile(
 
 
 @dataclass(frozen=True)
-class Quote:
-    """A span of a passage that goes into the answer; ``score`` is the probability that it belongs there."""
-
-    passage: Passage
-    start: int
-    end: int
-    score: float
-
-
-@dataclass(frozen=True)
 class Choice:
     """The quotes of an answer, in the order in which they are read; none where the evidence is weak.
 
-    ``spans`` is what the reader found, best first; ``confidence`` the probability that the documents hold the answer,
+    ``readings`` are the reader's, best first; ``confidence`` is the probability that the documents hold the answer,
     None where nothing was measured. ``overview`` where a summary was asked for.
     """
 
     quotes: tuple[Quote, ...] = ()
-    spans: tuple[Found, ...] = ()
+    readings: tuple[Reading, ...] = ()
     confidence: float | None = None
     overview: bool = False
 
@@ -74,27 +64,27 @@ class Choice:
 class ExtractiveAnswerer:
     """Implements the Answerer protocol with the embedder and, where there is one, a reader.
 
-    ``found_at`` None is the calibrated threshold."""
+    ``min_confidence`` None is the calibrated threshold."""
 
     def __init__(
         self,
         embedder: Embedder,
         locate: Locate | None = None,
-        found_at: float | None = None,
+        min_confidence: float | None = None,
         reader: SpanReader | None = None,
     ) -> None:
         self._embedder = embedder
         self._locate = locate
         self._reader = reader
-        self._found_at = found_at
+        self._min_confidence = min_confidence
 
     @property
     def name(self) -> str:
         return "extractive"
 
-    def answer(self, question: str, passages: Sequence[Passage], history: Sequence[Turn]) -> Iterator[AnswerEvent]:
-        """Yields the answer a sentence at a time. ``history`` tells what of the complete question is new."""
-        yield from self.written(self.choose(question, passages, history))
+    def answer(self, query: Query, passages: Sequence[Passage]) -> Iterator[AnswerEvent]:
+        """Yields the answer word by word."""
+        yield from self.written(self.choose(query, passages))
 
     def written(self, choice: Choice) -> Iterator[AnswerEvent]:
         """The answer that a choice of quotes makes."""
@@ -116,47 +106,45 @@ class ExtractiveAnswerer:
             for word in words_before:
                 yield TextDelta((word,))
             yield TextDelta((last,), (cited,))
-        span = span_within(choice.spans, citations)
+        span = span_within(choice.readings, citations)
         yield Answer(tuple(written), True, tuple(citations), self.name, span, choice.confidence)
 
-    def choose(self, question: str, passages: Sequence[Passage], history: Sequence[Turn]) -> Choice:
+    def choose(self, query: Query, passages: Sequence[Passage]) -> Choice:
         """What to quote, and how sure that is."""
-        asked = with_news_first(analyse(question), history)
         usable = [passage for passage in passages if passage.text.strip()]
         if not usable:
             return Choice()
-        if asked.overview:
-            spans = overview(asked, usable, self._embedder)
-            quotes = [Quote(p, *cut(p.text, start, end, start), p.score) for p, start, end in spans]
-            return Choice(tuple(quotes), overview=True)
+        if query.kind == "overview":
+            return Choice(tuple(map(_shortened, overview(query, usable, self._embedder))), overview=True)
         # The reader learnt from English alone; of other languages it is sure and wrong.
-        reader = self._reader if is_english(question) else None
-        read = None if reader is None else find_spans(question, usable, reader)
-        ranked = rank_sentences(asked, usable, self._embedder, read or ())
+        reader = self._reader if query.is_english else None
+        readings = None if reader is None else find_spans(query.text, usable, reader)
+        ranked = rank_sentences(query, usable, self._embedder, readings or ())
         if not ranked:
-            return Choice(spans=tuple(read or ()))
-        probability = found_probability(found_features(asked, ranked), read)
+            return Choice(readings=tuple(readings or ()))
+        probability = found_probability(found_features(query, ranked), readings)
         chosen: list[Quote] = []
-        if probability >= self._threshold(read is not None):
+        if probability >= self._threshold(readings is not None):
             for candidate in _selected(ranked):
                 score = probability * math.exp(candidate.score - ranked[0].score)
-                _add(chosen, _quoted(asked, candidate, score, read or (), first=not chosen))
-        return Choice(tuple(chosen), tuple(read or ()), probability)
+                _add(chosen, _quoted(query, candidate, score, readings or (), first=not chosen))
+        return Choice(tuple(chosen), tuple(readings or ()), probability)
 
     def _threshold(self, read: bool) -> float:
-        if self._found_at is not None:
-            return self._found_at
-        return FOUND_AT_READ if read else FOUND_AT
+        if self._min_confidence is not None:
+            return self._min_confidence
+        return MIN_CONFIDENCE_READ if read else MIN_CONFIDENCE
 
 
-def span_within(spans: Sequence[Found], citations: Sequence[Citation]) -> Span | None:
-    """The reader's best span inside the first quote that holds one."""
-    for citation in citations:
-        for found in spans:
-            start, end = found.passage.start + found.start, found.passage.start + found.end
-            if found.passage.document.id == citation.document_id and citation.start <= start < end <= citation.end:
-                return Span(citation.document_id, start, end, found.text)
-    return None
+def span_within(readings: Sequence[Reading], citations: Sequence[Citation]) -> Span | None:
+    """What was read best inside the first quote that holds something read."""
+    spans = (reading.span for citation in citations for reading in readings if citation.span.contains(reading.span))
+    return next(spans, None)
+
+
+def _shortened(quote: Quote) -> Quote:
+    start, end = cut(quote.passage.text, quote.start, quote.end, quote.start)
+    return replace(quote, start=start, end=end)
 
 
 def _add(quotes: list[Quote], quote: Quote) -> None:
@@ -205,27 +193,27 @@ def _same(one: Candidate, other: Candidate) -> bool:
     return one.text.split() == other.text.split()
 
 
-def _quoted(question: Question, candidate: Candidate, score: float, read: Sequence[Found], *, first: bool) -> Quote:
+def _quoted(query: Query, candidate: Candidate, score: float, readings: Sequence[Reading], *, first: bool) -> Quote:
     """The span to quote: with what it announces, answers or leans on, or cut around what was read from it or the words
     of the question."""
     passage = candidate.passage
     start, end = with_items(passage.text, candidate.start, candidate.end)
-    if question.expected == "list":
+    if query.kind == "list":
         start, end = with_siblings(passage.text, start, end)
     if candidate.features["answers"] > 0:
         end = max(end, paragraph_end(passage.text, end))
     if end == candidate.end:
-        inside = next((span.start for span in read if holds(candidate, span)), None)
-        start, end = cut(passage.text, start, end, _focus(question, candidate) if inside is None else inside)
+        inside = next((r.span.start - passage.start for r in readings if holds(candidate, r.span)), None)
+        start, end = cut(passage.text, start, end, _focus(query, candidate) if inside is None else inside)
         if first and candidate.features["context"] > 0 and LEANS_BACK.match(candidate.text):
             before = _start_before(candidate)
             start = before if end - before <= LONGEST_QUOTE else start
     return Quote(passage, start, end, score)
 
 
-def _focus(question: Question, candidate: Candidate) -> int:
+def _focus(query: Query, candidate: Candidate) -> int:
     """Where in a long sentence the most of the question stands close together."""
-    places = [(start, weight(stem(word))) for word, start, _ in words(candidate.text) if stem(word) in question.terms]
+    places = [(start, weight(stem(word))) for word, start, _ in words(candidate.text) if stem(word) in query.terms]
     near = [sum(w for other, w in places if 0 <= other - start < LONGEST_QUOTE // 2) for start, _ in places]
     return candidate.start + (places[near.index(max(near))][0] if places else 0)
 

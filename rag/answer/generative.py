@@ -1,8 +1,8 @@
-"""Answers by a language model: prompt, stream, citations; implements the Answerer protocol over any Generator.
+"""Answers by a language model: builds the prompt, streams the reply, checks its citations.
 
 While the model writes, its ``[n]`` are turned into the numbers of passages, references to nothing are dropped, and
 every finished sentence is compared with the passages: one that cites nothing but stands in a passage gets its
-citation, one that no passage supports gets ``[?]``. Leaving the stream early ends the generation. Knows no engine.
+citation, one that no passage supports gets ``[?]``. Leaving the stream early ends the generation.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -15,7 +15,7 @@ from rag.answer.extractive import NOT_FOUND
 from rag.answer.prompt import Message, build_prompt
 from rag.protocols import Embedder
 from rag.text.markers import AnswerPart, joined
-from rag.types import Answer, AnswerEvent, Passage, TextDelta, Turn
+from rag.types import Answer, AnswerEvent, Passage, Query, TextDelta
 
 _THINKING = ("<think>", "</think>")
 
@@ -38,7 +38,7 @@ class TextGenerator(Protocol):
         ...
 
 
-class GeneratingAnswerer:
+class GenerativeAnswerer:
     """``max_tokens`` bounds an answer; the rest of the model's context is the prompt's."""
 
     def __init__(
@@ -57,13 +57,13 @@ class GeneratingAnswerer:
     def name(self) -> str:
         return self._generator.name
 
-    def answer(self, question: str, passages: Sequence[Passage], history: Sequence[Turn]) -> Iterator[AnswerEvent]:
+    def answer(self, query: Query, passages: Sequence[Passage]) -> Iterator[AnswerEvent]:
         """Yields empty deltas while the model reads the prompt, so that a caller can stop it there too."""
         if not any(passage.text.strip() for passage in passages):
             yield from self._nothing()
             return
         budget = self._generator.context - self._max_tokens
-        prompt = build_prompt(question, passages, history, self._generator.count_tokens, budget)
+        prompt = build_prompt(query.text, passages, query.history, self._generator.count_tokens, budget)
         cited = CitedStream(prompt.labels, self._embedder, self._locate)
         written: list[AnswerPart] = []
         with closing(self._generator.stream(prompt.messages, self._max_tokens)) as pieces:

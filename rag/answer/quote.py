@@ -1,11 +1,13 @@
-"""A span of a passage in, the words a person reads out: list markers and line breaks gone, table rows named.
+"""Turns a span of a passage into the words that a person reads: without list markers and line breaks, table rows named.
 
-What is shown may differ from what is cited; the citation keeps the exact span. Knows nothing of questions.
+What is shown may differ from what is cited; the citation keeps the exact span.
 """
 
 import re
+from dataclasses import dataclass
 
 from rag.text.sentences import asks, cached_sentences, is_list_item, is_table_row, skip_marker
+from rag.types import Passage, Span
 
 LONGEST_QUOTE = 420  # characters shown of one sentence
 _LONGEST_LIST = 900  # characters of a list that is quoted whole
@@ -14,6 +16,24 @@ _SPACE = re.compile(r"\s+")
 _RULE = re.compile(r"^[\s|:+=-]+$")
 _NAMED = re.compile(r"[^:]{1,80}:\s")  # as rows of spreadsheets and CSV files are read
 _END = re.compile(r"[.!?…:;。！？؟۔।][\"'”’»)\]]*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What goes into an answer: ``passage.text[start:end]``; ``score`` is the probability that it belongs there."""
+
+    passage: Passage
+    start: int
+    end: int
+    score: float
+
+    @property
+    def text(self) -> str:
+        return self.passage.text[self.start : self.end]
+
+    @property
+    def span(self) -> Span:
+        return self.passage.span(self.start, self.end)
 
 
 def cut(text: str, start: int, end: int, around: int) -> tuple[int, int]:

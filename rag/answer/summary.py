@@ -1,36 +1,34 @@
-"""Passages in, the few sentences that tell best what they are about out: the opening, then the most central ones.
+"""Chooses the few sentences that tell best what passages are about: the opening, then the most central ones.
 
-For "summarise this" and "what is it about", where no sentence matches the words of the question. Keeps to the
-document that the passages mostly come from. Knows nothing of wording.
+For "summarise this" and "what is it about", where no sentence matches the words of the query. Keeps to the
+document that the passages mostly come from.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from rag.answer.quote import Quote
 from rag.protocols import Embedder
-from rag.query.query import Question
 from rag.text.sentences import cached_sentences, is_table_row, skip_marker
 from rag.text.words import stems
-from rag.types import Passage
+from rag.types import Passage, Query
 
 SENTENCES = 3
 _EMBEDDED = 24  # sentences compared with each other
 _SHORTEST, _LONGEST = 6, 60  # words of a sentence worth quoting in a summary
 _TOO_ALIKE = 0.85  # cosine from which a sentence only repeats another
 
-Span = tuple[Passage, int, int]
 
-
-def overview(question: Question, passages: Sequence[Passage], embedder: Embedder) -> list[Span]:
-    """Up to three sentences (passage, start, end), in the order of the document; empty only without any sentence."""
-    document = _main_document(question, passages)
+def overview(query: Query, passages: Sequence[Passage], embedder: Embedder) -> list[Quote]:
+    """Up to three sentences, in the order of the document; empty only without any sentence."""
+    document = _main_document(query, passages)
     own = sorted((p for p in passages if p.document.id == document), key=lambda passage: passage.start)
-    spans = _candidates(own, strict=True) or _candidates(own, strict=False)
-    if not spans:
+    quotes = _candidates(own, strict=True) or _candidates(own, strict=False)
+    if not quotes:
         return []
-    spans = _spread(spans, _EMBEDDED)
-    vectors = embedder.embed_passages([passage.text[start:end][:400] for passage, start, end in spans])
+    quotes = _spread(quotes, _EMBEDDED)
+    vectors = embedder.embed_passages([quote.text[:400] for quote in quotes])
     centre = vectors.mean(axis=0)
     centrality = vectors @ centre / (float(np.linalg.norm(centre)) or 1.0)
     chosen = [0] if own[0].start < 2000 else []  # characters: near enough to be an opening
@@ -39,10 +37,10 @@ def overview(question: Question, passages: Sequence[Passage], embedder: Embedder
             break
         if all(float(vectors[index] @ vectors[other]) < _TOO_ALIKE for other in chosen):
             chosen.append(int(index))
-    return [spans[index] for index in sorted(set(chosen))]
+    return [quotes[index] for index in sorted(set(chosen))]
 
 
-def _main_document(question: Question, passages: Sequence[Passage]) -> int:
+def _main_document(query: Query, passages: Sequence[Passage]) -> int:
     """The document whose title the question names and whose passages score highest together.
 
     Squares, lest many weak passages outvote a strong one.
@@ -50,14 +48,14 @@ def _main_document(question: Question, passages: Sequence[Passage]) -> int:
     totals: dict[int, float] = {}
     for passage in passages:
         title = frozenset(stems(passage.document.title))
-        named = sum(weight for term, weight in question.terms.items() if term in title) / question.total
+        named = sum(weight for term, weight in query.terms.items() if term in title) / query.total
         totals[passage.document.id] = totals.get(passage.document.id, 0.0) + passage.score**2 * (0.1 + named)
     return max(totals, key=lambda document: totals[document])
 
 
-def _candidates(passages: Sequence[Passage], *, strict: bool) -> list[Span]:
+def _candidates(passages: Sequence[Passage], *, strict: bool) -> list[Quote]:
     """Sentences of the passages; strict ones are full sentences of a readable length."""
-    found: list[Span] = []
+    found: list[Quote] = []
     for passage in passages:
         text = passage.text
         for first, end in cached_sentences(text):
@@ -67,12 +65,12 @@ def _candidates(passages: Sequence[Passage], *, strict: bool) -> list[Span]:
                 _SHORTEST <= length <= _LONGEST and not is_table_row(text, start, end) and text[end - 1] in '.!。！”"»'
             )
             if full or not strict:
-                found.append((passage, start, end))
+                found.append(Quote(passage, start, end, passage.score))
     return found
 
 
-def _spread(spans: list[Span], most: int) -> list[Span]:
+def _spread(quotes: list[Quote], most: int) -> list[Quote]:
     """At most so many, evenly spread, the first one kept."""
-    if len(spans) <= most:
-        return spans
-    return [spans[index * len(spans) // most] for index in range(most)]
+    if len(quotes) <= most:
+        return quotes
+    return [quotes[index * len(quotes) // most] for index in range(most)]

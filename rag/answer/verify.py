@@ -1,7 +1,7 @@
-"""A model's reply and the passages it was given in; the part of it that the passages bear out, or nothing, out.
+"""Keeps of a model's reply what the passages that it was given bear out.
 
 A sentence stands if it cites a passage or comes from one, if every number and name in it stands there and every other
-word of meaning there or in the question. The reply is kept up to the first sentence that does not. Knows no model.
+word of meaning there or in the question. The reply is kept up to the first sentence that does not.
 """
 
 import re
@@ -24,7 +24,7 @@ from rag.text.markers import (
 )
 from rag.text.sentences import split_sentences
 from rag.text.words import content_stems, fold, match, prefixes_of, stem, stems, words
-from rag.types import Passage
+from rag.types import Passage, Query
 
 _COPIED = re.compile(r"\w: |[;|]")  # what stands in forms and rows, not in a sentence
 _ENDED = re.compile(r"[.!?…][\"'”’)\]]*$")
@@ -34,25 +34,25 @@ _HELD = 0.6  # share of the span's words that a sentence must have
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class Verified:
     """``cited`` holds a claim and the passage it comes from for each number of the parts, in order."""
 
     parts: tuple[AnswerPart, ...]
     cited: tuple[tuple[str, Passage], ...]
 
 
-def checked_reply(
+def verify(
     reply: str,
-    question: str,
+    query: Query,
     passages: Sequence[Passage],
     embedder: Embedder | None = None,
     must_hold: str | None = None,
-) -> Checked | None:
+) -> Verified | None:
     """What of a reply can be shown; None where its first sentence cannot. ``must_hold``: words it has to say."""
     kept: list[str] = []
     cited: list[tuple[str, Passage]] = []
     by_number = {passage.number: passage for passage in passages}
-    asked = frozenset(stems(question))
+    asked = frozenset(map(stem, query.words))
     for sentence in _cited_sentences(reply):
         claim = strip_markers(sentence)
         named = [by_number[n] for n in marker_numbers(sentence) if n in by_number]
@@ -63,7 +63,7 @@ def checked_reply(
             sentence = f"{claim} {marker(sources[0].number)}"
         kept.append(sentence)
         cited += [(claim, source) for source in sources]
-    return Checked(parts_of(" ".join(kept)), tuple(cited)) if kept else None
+    return Verified(parts_of(" ".join(kept)), tuple(cited)) if kept else None
 
 
 def rambles(reply: str) -> bool:

@@ -1,13 +1,12 @@
-"""A question and passages in, relevance and answer spans out: a reader trained by training/, on ONNX Runtime.
+"""Reads passages for a question with a model trained by training/, on ONNX Runtime: relevance and answer spans.
 
 One model is both reranker (``rerank``; the setting retrieval.reranker turns it on) and extractive reader (``read``).
 Its folder holds ``reader.onnx``, ``tokenizer.json`` and ``calibration.json`` (docs/models/reader.md: input, output,
-calibration). Knows neither retrieval nor how answers are phrased. May be used from several threads.
+calibration). May be used from several threads.
 """
 
 import json
 import math
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,13 +19,11 @@ from tokenizers import Encoding, Tokenizer
 
 from rag.errors import ModelFilesError
 from rag.text.context import context_of
-from rag.types import Hit, Passage
+from rag.types import Hit, Passage, Reading, Span
 
 QUESTION_TOKENS, CONTEXT_TOKENS, MAX_TOKENS = 64, 24, 384  # as in training
 _BATCH = 4  # pairs a run: on two cores faster than all at once, the activations stay in the caches
 _RANK_SPREAD = 6.0  # rank scores lie between about -15 and 15: divided by it, 0 to 1 keeps their distances
-_REMEMBERED = 64  # pairs
-_NEAR = 5  # passages among which the answer is chosen
 _CANDIDATES = 20  # spans of a passage among which its answer is settled
 
 Floats = NDArray[np.float32]
@@ -60,30 +57,13 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What the reader makes of one passage. ``text == passage.text[start:end]``, the likeliest answer in it.
-
-    ``probability``: the passage answers the question. ``confidence``: the same for an answer chosen among all passages
-    of a library, where below ``ReaderReranker.threshold`` the documents do not hold the answer.
-    """
-
-    start: int
-    end: int
-    text: str
-    rank_score: float
-    answer_score: float
-    probability: float
-    confidence: float
-
-
-@dataclass(frozen=True, slots=True)
 class _Scored:
     features: tuple[float, float, float]
     start: int
     end: int
 
 
-class ReaderReranker:
+class ExtractiveReader:
     """A ``Reranker`` (see rag.protocols) that also reads. Make one with ``load``."""
 
     def __init__(self, session: Any, tokenizer: Tokenizer, calibration: Calibration) -> None:
@@ -94,8 +74,6 @@ class ReaderReranker:
         if cls is None or sep is None:
             raise ModelFilesError("The reader's tokenizer has no [CLS] and [SEP]: it belongs to another model.")
         self._cls, self._sep = cls, sep
-        self._known: dict[tuple[str, str, str], _Scored] = {}  # the hits that were reordered are read right after
-        self._lock = threading.Lock()
 
     @classmethod
     def load(cls, folder: Path, threads: int | None = None) -> Self:
@@ -112,64 +90,48 @@ class ReaderReranker:
         tokenizer.no_padding()
         return cls(session, tokenizer, Calibration.read(folder / "calibration.json"))
 
-    @property
-    def threshold(self) -> float:
-        """Refuse an answer whose ``confidence`` is below this."""
-        return self._calibration.answer_threshold
-
     def rerank(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
-        """The same hits, best first; scores are the reader's, 0 to 1, comparable within one question."""
+        """The same hits with what was read in them, best first; scores are 0 to 1, comparable within one question."""
         pairs = [(context_of(h.document.title, h.chunk.heading_path), h.chunk.text) for h in hits]
-        scored = self._score(question, pairs)
-        marked = [
-            replace(h, score=1 / (1 + math.exp(-self._rank_score(s) / _RANK_SPREAD)))
-            for h, s in zip(hits, scored, strict=True)
-        ]
+        marked = []
+        for hit, scored in zip(hits, self._scored(question, pairs), strict=True):
+            chunk = hit.chunk
+            reading = self._reading(scored, Span(chunk.document_id, chunk.start, chunk.end, chunk.text))
+            score = 1 / (1 + math.exp(-reading.rank_score / _RANK_SPREAD))
+            marked.append(replace(hit, score=score, reading=reading))
         return sorted(marked, key=lambda h: -h.score)
 
     def read(self, question: str, passages: Sequence[Passage]) -> list[Reading]:
         """One Reading a passage, in the passages' order."""
         pairs = [(context_of(p.document.title, p.heading_path), p.text) for p in passages]
+        scored = self._scored(question, pairs)
+        return [self._reading(s, p.span(0, len(p.text))) for p, s in zip(passages, scored, strict=True)]
+
+    def _reading(self, scored: _Scored, stretch: Span) -> Reading:
+        """What was read in a stretch of a document."""
         c = self._calibration
-        out = []
-        for passage, s in zip(passages, self._score(question, pairs), strict=True):
-            relevance, odds, span = s.features
-            out.append(
-                Reading(
-                    s.start,
-                    s.end,
-                    passage.text[s.start : s.end],
-                    self._rank_score(s),
-                    relevance + c.answer_odds_weight * odds + c.answer_span_weight * span,
-                    _logistic(c.passage, s.features),
-                    _logistic(c.answer, s.features),
-                )
-            )
-        return out
-
-    def best(self, readings: Sequence[Reading]) -> int | None:
-        """Which reading holds the answer: the best answer among the five most relevant; None where it is refused."""
-        near = sorted(range(len(readings)), key=lambda i: -readings[i].rank_score)[:_NEAR]
-        if not near:
-            return None
-        chosen = max(near, key=lambda i: readings[i].answer_score)
-        return chosen if readings[chosen].confidence >= self.threshold else None
-
-    def _rank_score(self, scored: _Scored) -> float:
-        return scored.features[0] + self._calibration.rank_odds_weight * scored.features[1]
-
-    def _score(self, question: str, pairs: Sequence[tuple[str, str]]) -> list[_Scored]:
-        with self._lock:
-            known = {pair: self._known[question, *pair] for pair in pairs if (question, *pair) in self._known}
-        new = [pair for pair in dict.fromkeys(pairs) if pair not in known]
-        known.update(zip(new, self._scored(question, new), strict=True))
-        with self._lock:
-            self._known.update(((question, *pair), known[pair]) for pair in new)
-            while len(self._known) > _REMEMBERED:
-                del self._known[next(iter(self._known))]
-        return [known[pair] for pair in pairs]
+        relevance, odds, span = scored.features
+        found = Span(
+            stretch.document_id,
+            stretch.start + scored.start,
+            stretch.start + scored.end,
+            stretch.text[scored.start : scored.end],
+        )
+        return Reading(
+            found,
+            rank_score=relevance + c.rank_odds_weight * odds,
+            answer_score=relevance + c.answer_odds_weight * odds + c.answer_span_weight * span,
+            probability=_logistic(c.passage, scored.features),
+            confidence=_logistic(c.answer, scored.features),
+        )
 
     def _scored(self, question: str, pairs: Sequence[tuple[str, str]]) -> list[_Scored]:
+        """The model's view of each (context, text); a pair that occurs twice is computed once."""
+        unique = list(dict.fromkeys(pairs))
+        known = dict(zip(unique, self._computed(question, unique), strict=True))
+        return [known[pair] for pair in pairs]
+
+    def _computed(self, question: str, pairs: Sequence[tuple[str, str]]) -> list[_Scored]:
         if not pairs:
             return []
         asked = self._tokenizer.encode(question, add_special_tokens=False).ids[:QUESTION_TOKENS]

@@ -1,20 +1,19 @@
-"""A question in, what its answer must look like out: its words with their weights, the kind of thing it asks for.
+"""Analyses a question: its words with their weights, its names, and what its answer must look like.
 
-Patterns for English, and for the question words of a few other European languages; any other question simply
-expects nothing in particular. Knows no documents.
+The patterns are for English and for the question words of a few other European languages; the kind of any other
+question is "any".
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
-from typing import Literal
 
-from rag.text.stop_words import ENGLISH, OTHERS, STOP_WORDS
+from rag.protocols import Rewriter
+from rag.text.language import is_english
+from rag.text.stop_words import STOP_WORDS
 from rag.text.words import RARE, content_stems, fold, match, prefixes_of, stem, weight, words
-from rag.types import Turn
-
-Expected = Literal["person", "date", "number", "place", "reason", "definition", "list", "any"]
+from rag.types import Query, QueryKind, Turn
 
 _OVERVIEW = re.compile(
     r"\b(?:summar(?:y|i[sz]e[sd]?|i[sz]ing)|overview|tl;?dr|in a nutshell|key (?:take-?aways|points|ideas)|"
@@ -25,7 +24,7 @@ _OVERVIEW = re.compile(
     r"|resum\w+|de qué trata|riassu\w+|di cosa (?:parla|tratta)|do que se trata|samenvatt\w+|vat .* samen)",
     re.IGNORECASE,
 )
-_ASKS_FOR: tuple[tuple[Expected, str], ...] = (
+_ASKS_FOR: tuple[tuple[QueryKind, str], ...] = (
     (
         "number",
         r"\bhow (?:many|much|old|long|far|tall|high|deep|wide|big|large|fast|heavy|often|late)\b"
@@ -71,7 +70,7 @@ _ASKS_FOR: tuple[tuple[Expected, str], ...] = (
         r"|^\W*was (?:ist|sind)\b|qu'est-ce",
     ),
 )
-_PATTERNS: tuple[tuple[Expected, re.Pattern[str]], ...] = tuple(
+_PATTERNS: tuple[tuple[QueryKind, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _ASKS_FOR
 )
 _MONTHS = (
@@ -112,67 +111,55 @@ _SAID = 0.2  # share of its weight that a word keeps which an earlier question h
 _UNCOMMON = 5.0  # weight from which a capitalised first word passes for a name
 
 
-@dataclass(frozen=True)
-class Question:
-    """``terms`` maps each meaningful stem to its weight; ``pairs`` are neighbours among them, in order.
-
-    ``names`` are the stems of capitalised words and numbers. ``overview`` asks for a summary of what there is.
-    """
-
-    text: str
-    terms: Mapping[str, float]
-    pairs: tuple[tuple[str, str], ...]
-    names: Set[str]
-    expected: Expected
-    overview: bool
-
-    @property
-    def total(self) -> float:
-        """Weight of all terms together."""
-        return sum(self.terms.values()) or 1.0
-
-
-def analyse(text: str) -> Question:
-    """What ``text`` asks for."""
+def make_query(question: str, history: Sequence[Turn] = (), rewriter: Rewriter | None = None) -> Query:
+    """Analyses a question. ``rewriter`` completes it from ``history``; without one it stands alone already."""
+    text = rewriter.rewrite(question, history) if rewriter else question
     order = content_stems(text)
-    expected: Expected = next((kind for kind, pattern in _PATTERNS if pattern.search(text)), "any")
-    return Question(
+    rarity = {term: weight(term) for term in order}
+    expected: QueryKind = next((kind for kind, pattern in _PATTERNS if pattern.search(text)), "any")
+    return Query(
+        original=question,
         text=text,
-        terms={term: weight(term) for term in order},
+        history=tuple(history),
+        rarity=rarity,
+        terms=_news_first(rarity, history),
         pairs=tuple(pairwise(order)),
         names=_names(text) & set(order),
-        expected=expected,
-        overview=bool(_OVERVIEW.search(text)) and len(order) <= 6,
+        words=frozenset(word for word, _, _ in words(text)),
+        kind="overview" if asks_for_overview(text) else expected,
+        is_english=is_english(text),
     )
 
 
-def with_news_first(question: Question, history: Sequence[Turn]) -> Question:
-    """The question with less weight on what earlier questions said: completing it brought in their subject."""
+def asks_for_overview(question: str) -> bool:
+    """Whether a question asks for a summary of what there is."""
+    return _OVERVIEW.search(question) is not None and len(content_stems(question)) <= 6
+
+
+def _news_first(terms: Mapping[str, float], history: Sequence[Turn]) -> Mapping[str, float]:
+    """Less weight on what earlier questions said: completing the question brought in their subject."""
     said = {term for turn in history for term in content_stems(turn.question)}
-    if question.terms.keys() <= said:
-        return question
-    terms = {term: value * (_SAID if term in said else 1.0) for term, value in question.terms.items()}
-    return replace(question, terms=terms)
+    if terms.keys() <= said:
+        return terms
+    return {term: value * (_SAID if term in said else 1.0) for term, value in terms.items()}
 
 
-def respelled(question: Question, known: Callable[[], Set[str]]) -> Question:
+def respelled(query: Query, known: Callable[[], Set[str]]) -> Query:
     """The question with rare words that occur nowhere replaced by the known word they are one slip away from.
 
     ``known`` gives the stems there are; names and numbers stay as they are.
     """
-    doubtful = [
-        term for term in question.terms if len(term) >= 5 and term not in question.names and weight(term) == RARE
-    ]
+    doubtful = [term for term in query.terms if len(term) >= 5 and term not in query.names and weight(term) == RARE]
     if not doubtful:
-        return question
+        return query
     there = known()
     instead: dict[str, str] = {}
     for term in doubtful:
         if match(term, there, prefixes_of(there)) == 0:
             instead[term] = min((other for other in there if _one_slip(term, other)), default=term)
-    terms = {instead.get(term, term): value for term, value in question.terms.items()}
-    pairs = tuple((instead.get(left, left), instead.get(right, right)) for left, right in question.pairs)
-    return replace(question, terms=terms, pairs=pairs)
+    terms = {instead.get(term, term): value for term, value in query.terms.items()}
+    pairs = tuple((instead.get(left, left), instead.get(right, right)) for left, right in query.pairs)
+    return replace(query, terms=terms, pairs=pairs)
 
 
 def _one_slip(typed: str, meant: str) -> bool:
@@ -186,39 +173,40 @@ def _one_slip(typed: str, meant: str) -> bool:
     return one[:2] == other[1::-1] and one[2:] == other[2:]
 
 
-def type_evidence(question: Question, sentence: str) -> float:
+def type_evidence(query: Query, sentence: str) -> float:
     """1.0 where the sentence holds something of the expected kind that the question does not, -1.0 where not.
 
     0.0 where the question expects nothing in particular.
     """
-    kind = question.expected
-    if kind == "any" or kind == "list":
+    kind = query.kind
+    if kind in ("any", "list", "overview"):
         return 0.0
     if kind == "definition":
-        return 1.0 if _defines(question, sentence) else -1.0
+        return 1.0 if _defines(query, sentence) else -1.0
     if kind == "person":
-        return 1.0 if _new_name(question, sentence) else -1.0
+        return 1.0 if _new_name(query, sentence) else -1.0
     pattern = {"date": _DATE, "number": _NUMBER, "place": _PLACE, "reason": _REASON}[kind]
-    asked = fold(question.text)
+    asked = fold(query.text)
     fresh = any(fold(found[0]) not in asked for found in pattern.finditer(sentence))
     return 1.0 if fresh else -1.0
 
 
-def _defines(question: Question, sentence: str) -> bool:
+def _defines(query: Query, sentence: str) -> bool:
     """Whether the sentence begins 'X is ...' with X from the question."""
     verb = _IS.search(sentence)
     if verb is None or verb.start() > 120:
         return False
     subject = {stem(word) for word, _, _ in words(sentence[: verb.start()])}
-    return any(term in subject for term in question.terms)
+    return any(term in subject for term in query.terms)
 
 
-def _new_name(question: Question, sentence: str) -> bool:
+def _new_name(query: Query, sentence: str) -> bool:
     """Whether the sentence has a name that the question lacks: a capitalised word, at the beginning a rare one."""
-    asked = {word for word, _, _ in words(question.text)}
     for found in _CAPITALISED.finditer(sentence):
         word = fold(found[0])
-        if word not in asked and (found.start() > 1 or (weight(stem(word)) > _UNCOMMON and word not in STOP_WORDS)):
+        if word not in query.words and (
+            found.start() > 1 or (weight(stem(word)) > _UNCOMMON and word not in STOP_WORDS)
+        ):
             return True
     return False
 
@@ -231,14 +219,6 @@ def names_in(statement: str) -> frozenset[str]:
         if rare or (_COUNT.fullmatch(word) and word not in _COUNTS_LITTLE):
             found.add(stem(word))
     return frozenset(found)
-
-
-def is_english(text: str) -> bool:
-    """Whether the small words of a text are English rather than of another language; true where it has none."""
-    said = [word for word, _, _ in words(text)]
-    english = sum(word in ENGLISH and word not in OTHERS for word in said)
-    other = sum(word in OTHERS and word not in ENGLISH for word in said)
-    return english >= other and 2 * sum(word.isascii() for word in said) > len(said)
 
 
 def _names(text: str) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""A question and the conversation before it in, a question that stands alone out, fit for retrieval and for showing.
+"""Completes a question from the conversation before it, so that it stands alone for retrieval and for showing.
 
 "who wrote it?" gets the book's name, "and in 2021?" the earlier question with the new year. A question that needs no
 help comes back unchanged. Rules only; the language model may replace this behind the Rewriter protocol.
@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rag.query.query import analyse
+from rag.query.query import asks_for_overview
 from rag.query.referent import Phrase, names, phrases, years
 from rag.text.markers import strip_markers
 from rag.text.sentences import split_sentences
@@ -130,7 +130,7 @@ def _complete(question: str, contexts: Sequence[_Context]) -> str:
     replaced = _pronouns_replaced(bare, contexts)
     if replaced != bare:
         return _capitalised(replaced, question)
-    if analyse(bare).overview:
+    if asks_for_overview(bare):
         return question
     expanded = _names_expanded(question, contexts)
     if _needs_topic(expanded):

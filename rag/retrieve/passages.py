@@ -1,7 +1,7 @@
-"""Hits in, passages out: the best hits that fit a budget of tokens, neighbours of one document merged.
+"""Merges the best hits that fit a budget of tokens into passages, neighbours of one document into one.
 
 Two chosen chunks become one passage when they follow each other, or when the single chunk between them still fits the
-budget. A passage's text is exactly ``document_text[start:end]``. This file does not know how hits were found.
+budget. A passage's text is exactly ``document_text[start:end]``.
 """
 
 from collections.abc import Callable, Sequence
@@ -104,7 +104,7 @@ def _passage(number: int, run: Sequence[Hit], texts: Texts) -> Passage:
         heading_path=path,
         page=first.page,
         start_s=first.start_s,
-        chunks=tuple(hit.chunk for hit in run),
+        hits=tuple(run),
     )
 
 

@@ -1,24 +1,23 @@
-"""A question and texts in, a number from 0 to 1 for each out: how much of the question stands close together in it.
+"""Measures how much of a question stands close together in a text.
 
 BM25 counts words wherever they stand in a chunk; an answer has them within a sentence or two. Each of the question's
 words weighs what ``rag.text.words`` says of its rarity, and the best stretch of WINDOW words counts.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from rag.text.words import content_stems, stems, weight
+from rag.text.words import stems
 
 WINDOW = 45  # words: about two sentences; 30 and 60 were measured alike
 
 
-def proximity(question: str, texts: Iterable[str]) -> list[float]:
-    """The share of the question's words, by weight, in the best stretch of each text."""
-    weights = {stem: weight(stem) for stem in content_stems(question)}
+def proximity(weights: Mapping[str, float], texts: Iterable[str]) -> list[float]:
+    """The share, 0 to 1, of the question's words in the best stretch of each text. ``weights`` are ``Query.rarity``."""
     total = sum(weights.values())
     return [_best_stretch(weights, text) / total if total else 0.0 for text in texts]
 
 
-def _best_stretch(weights: dict[str, float], text: str) -> float:
+def _best_stretch(weights: Mapping[str, float], text: str) -> float:
     """The largest weight of distinct words within WINDOW consecutive ones."""
     found = [(place, stem) for place, stem in enumerate(stems(text)) if stem in weights]
     inside: dict[str, int] = {}

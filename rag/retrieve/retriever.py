@@ -1,11 +1,10 @@
-"""A question in, hits or passages out.
+"""Finds the hits and passages for a query.
 
-    question -> nearest vectors, keyword search (BM25) -> fuse -> drop repeated texts -> proximity -> (rerank) -> hits
+    query -> nearest vectors, keyword search (BM25) -> fuse -> drop repeated texts -> proximity -> (rerank) -> hits
              -> merge neighbours within the budget -> passages
 
 A leg that has nothing to offer (no vectors yet, an embedder that has just been changed, a question of stop words)
-leaves the field to the other. The order of results is the same every time. This file does not know how answers are
-written.
+leaves the field to the other. The order of results is the same every time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from rag.protocols import Embedder, Reranker
 from rag.retrieve.fuse import fuse
 from rag.retrieve.passages import to_passages
 from rag.retrieve.proximity import proximity
-from rag.types import Chunk, Document, Filter, Hit, Passage
+from rag.types import Chunk, Document, Filter, Hit, Passage, Query
 
 _EVERYTHING = Filter()
 _REORDERED = 20  # hits that are looked at for proximity; 30 found nothing more
@@ -28,13 +27,13 @@ _TOKENS_PER_HIT = 50  # hits asked for a budget of tokens: some are short, some 
 
 @dataclass(frozen=True, slots=True)
 class RetrievalSettings:
-    """``depth`` candidates of each leg are fused with these weights; weight 0 turns a leg off.
+    """``top_k`` candidates of each leg are fused with these weights; weight 0 turns a leg off.
 
     The values were chosen on chunking-eval, sec-10-q and SQuAD paragraphs together (docs/LOG.md); between 0.35 and 0.5
     for the dense leg and 0.1 and 0.5 for proximity little changes.
     """
 
-    depth: int = 100
+    top_k: int = 100
     dense_weight: float = 0.45
     keyword_weight: float = 0.55
     proximity_weight: float = 0.3
@@ -79,20 +78,20 @@ class Retriever:
         self._settings = settings
         self._reranker = reranker
 
-    def search(self, question: str, k: int = 10, filter: Filter = _EVERYTHING) -> list[Hit]:
+    def search(self, query: Query, k: int = 10, filter: Filter = _EVERYTHING) -> list[Hit]:
         """The ``k`` best chunks, best first, no text twice."""
-        if k <= 0 or not question.strip():
+        if k <= 0 or not query.text.strip():
             return []
-        depth = max(self._settings.depth, k)
-        dense = self._dense(question, depth, filter)
-        keyword = self._keyword(question, depth, filter)
+        top_k = max(self._settings.top_k, k)
+        dense = self._dense(query.text, top_k, filter)
+        keyword = self._keyword(query.text, top_k, filter)
         fused = fuse(dense, keyword, self._settings.dense_weight, self._settings.keyword_weight)
         hits = self._load(fused, _ranks(dense), _ranks(keyword), max(k, _REORDERED))
-        return self._reranked(question, self._reordered(question, hits))[:k]
+        return self._reranked(query, self._reordered(query, hits))[:k]
 
-    def passages(self, question: str, filter: Filter = _EVERYTHING, token_budget: int = 1500) -> list[Passage]:
+    def passages(self, query: Query, filter: Filter = _EVERYTHING, token_budget: int = 1500) -> list[Passage]:
         """What an answer is written from: the best hits within the budget, neighbours merged, numbered from 1."""
-        hits = self.search(question, max(8, token_budget // _TOKENS_PER_HIT), filter)
+        hits = self.search(query, max(8, token_budget // _TOKENS_PER_HIT), filter)
         return to_passages(hits, self._library, self._embedder.count_tokens, token_budget)
 
     def _load(
@@ -115,12 +114,12 @@ class Retriever:
                 break
         return hits[:wanted]
 
-    def _reordered(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
+    def _reordered(self, query: Query, hits: Sequence[Hit]) -> list[Hit]:
         """The hits by their scores and by how close together the first ones hold the question's words."""
         weight = self._settings.proximity_weight
         if weight <= 0:
             return list(hits)
-        near = proximity(question, [hit.chunk.text for hit in hits[:_REORDERED]])
+        near = proximity(query.rarity, [hit.chunk.text for hit in hits[:_REORDERED]])
         near += [0.0] * (len(hits) - len(near))
         scored = [
             replace(hit, score=(hit.score + weight * share) / (1 + weight))
@@ -128,13 +127,13 @@ class Retriever:
         ]
         return sorted(scored, key=lambda hit: (-hit.score, hit.chunk.id))
 
-    def _reranked(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
+    def _reranked(self, query: Query, hits: Sequence[Hit]) -> list[Hit]:
         """The first hits by their scores and the reranker's; the others follow with theirs."""
         if self._reranker is None:
             return list(hits)
         weight = self._settings.rerank_weight
-        read = {hit.chunk.id: hit.score for hit in self._reranker.rerank(question, hits[:_REORDERED])}
-        scored = [replace(hit, score=(hit.score + weight * read.get(hit.chunk.id, 0.0)) / (1 + weight)) for hit in hits]
+        read = {hit.chunk.id: hit for hit in self._reranker.rerank(query.text, hits[:_REORDERED])}
+        scored = [_mixed(hit, read.get(hit.chunk.id), weight) for hit in hits]
         return sorted(scored, key=lambda hit: (hit.chunk.id not in read, -hit.score, hit.chunk.id))
 
     def _dense(self, question: str, k: int, filter: Filter) -> list[tuple[int, float]]:
@@ -150,6 +149,13 @@ class Retriever:
         if self._settings.keyword_weight <= 0:
             return []
         return self._library.full_text_search(question, k, filter)
+
+
+def _mixed(hit: Hit, read: Hit | None, weight: float) -> Hit:
+    """The hit with the reranker's score mixed into its own, and with what was read in it; ``read`` is as reranked."""
+    if read is None:
+        return replace(hit, score=hit.score / (1 + weight))
+    return replace(hit, score=(hit.score + weight * read.score) / (1 + weight), reading=read.reading)
 
 
 def _ranks(ranking: Sequence[tuple[int, float]]) -> dict[int, int]:

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.wiring import Parts
-from rag.answer.reading import RankingReader
-from rag.protocols import Embedder
+from rag.protocols import Embedder, RankingReader
 
 _DIMENSION = 64
 

@@ -13,7 +13,7 @@ from app.settings.model import Settings
 from rag.errors import RagError, SourceError
 from rag.protocols import Answerer
 from rag.text.markers import AnswerPart
-from rag.types import Answer, AnswerEvent, Filter, Passage, TextDelta, Turn
+from rag.types import Answer, AnswerEvent, Filter, Passage, Query, TextDelta, Turn
 from tests.app.fakes import LightParts
 
 
@@ -25,8 +25,8 @@ class Parrot:
     def __init__(self) -> None:
         self.asked: list[tuple[str, tuple[Turn, ...]]] = []
 
-    def answer(self, question: str, passages: Sequence[Passage], history: Sequence[Turn]) -> Iterator[AnswerEvent]:
-        self.asked.append((question, tuple(history)))
+    def answer(self, query: Query, passages: Sequence[Passage]) -> Iterator[AnswerEvent]:
+        self.asked.append((query.text, query.history))
         for word in ("one ", "two ", "three"):
             yield TextDelta((AnswerPart(word),))
         yield Answer((AnswerPart("one two three"),), True, (), self.name)

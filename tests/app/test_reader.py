@@ -10,8 +10,8 @@ from app.assistant import Assistant
 from app.events import Answered
 from app.settings.model import RetrievalSettings, Settings
 from app.wiring import Parts
-from rag.answer.reading import RankingReader
 from rag.errors import ModelFilesError
+from rag.protocols import RankingReader
 from rag.types import Hit
 from tests.app.fakes import LightParts
 from tests.rag.fakes import ScriptedReader

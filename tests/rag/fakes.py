@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.types import Document, Passage
+from rag.types import Document, Passage, Reading, Span
 
 _WORD = re.compile(r"\w+")
 
@@ -44,21 +44,9 @@ def a_document(number: int = 1, title: str = "notes") -> Document:
     return Document(number, 1, f"/docs/{number}.txt", title, "text/plain", "ok", None, 1, 1, 1, "h", 0.0)
 
 
-@dataclass(frozen=True)
-class FakeReading:
-    """What the scripted reader makes of one passage."""
-
-    start: int
-    end: int
-    confidence: float
-
-    @property
-    def rank_score(self) -> float:
-        return self.confidence
-
-    @property
-    def answer_score(self) -> float:
-        return self.confidence
+def a_reading(span: Span, sure: float) -> Reading:
+    """A reading whose scores are all the same."""
+    return Reading(span, rank_score=sure, answer_score=sure, probability=sure, confidence=sure)
 
 
 @dataclass
@@ -68,13 +56,14 @@ class ScriptedReader:
     answers: Mapping[str, float]
     asked: list[str] = field(default_factory=list)
 
-    def read(self, question: str, passages: Sequence[Passage]) -> list[FakeReading]:
+    def read(self, question: str, passages: Sequence[Passage]) -> list[Reading]:
         self.asked.append(question)
-        return [self._one(passage.text) for passage in passages]
+        return [self._one(passage) for passage in passages]
 
-    def _one(self, text: str) -> FakeReading:
+    def _one(self, passage: Passage) -> Reading:
+        text = passage.text
         there = [(sure, text.index(words), words) for words, sure in self.answers.items() if words in text]
         if not there:
-            return FakeReading(0, 1, 0.01)
+            return a_reading(passage.span(0, 1), 0.01)
         sure, start, words = max(there)
-        return FakeReading(start, start + len(words), sure)
+        return a_reading(passage.span(start, start + len(words)), sure)

@@ -19,13 +19,14 @@ import numpy as np
 
 from rag.answer.prompt import NOT_FOUND_REPLY
 from rag.text.sentences import cached_sentences
+from rag.types import Reading
 from training.data.corpus import read_squad, split_articles
 from training.data.prepare_squad import flatten
 from training.data.search import KeywordIndex
 from training.evaluate.metrics import f1, normalise
 from training.nano.tasks import Piece, answer_prompt, passages_of
 
-CANDIDATES, SHOWN, MOST_TOKENS = 20, 5, 96
+CANDIDATES, SHOWN, NEAR, MOST_TOKENS = 20, 5, 5, 96
 _MARK = re.compile(r"\[(\d+)\]")
 Generate = Callable[[Sequence[str]], list[str]]
 
@@ -42,11 +43,12 @@ class Case:
 
 
 def make_cases(file: Path, split: str, reader_folder: Path, count: int, threads: int, focus: bool) -> list[Case]:
-    from rag.models.extractive_reader import ReaderReranker
+    from rag.models.extractive_reader import Calibration, ExtractiveReader
 
     articles = read_squad(file)
     flat = flatten(articles if split == "all" else split_articles(articles)[split])
-    reader = ReaderReranker.load(reader_folder, threads)
+    reader = ExtractiveReader.load(reader_folder, threads)
+    threshold = Calibration.read(reader_folder / "calibration.json").answer_threshold
     index = KeywordIndex(flat.passages)
     cases = []
     for i in np.linspace(0, len(flat.questions) - 1, count).astype(int):
@@ -57,20 +59,28 @@ def make_cases(file: Path, split: str, reader_folder: Path, count: int, threads:
             near = [p for p in found if present or flat.article[p] != own][:CANDIDATES]
             pieces = [Piece(int(flat.article[p]), p, flat.passages[p][0], (), flat.passages[p][1]) for p in near]
             readings = reader.read(question, passages_of(pieces))
-            best = reader.best(readings)
             order = sorted(range(len(pieces)), key=lambda n: -readings[n].rank_score)[:SHOWN]
+            best = best_of(readings, threshold)
             hint = None
             if best is not None:
                 order = [best, *(n for n in order if n != best)][:SHOWN]
-                hint = (0, readings[best].start, readings[best].end)
+                span, start = readings[best].span, pieces[best].start
+                hint = (0, span.start - start, span.end - start)
             if focus and hint is not None:
                 order = [order[0]]
                 pieces[order[0]], hint = sentence_of(pieces[order[0]], hint[1], hint[2])
             prompt, labels = answer_prompt(question, [pieces[n] for n in order], hint=hint, refused=best is None)
             right = tuple(labels[k] for k, n in enumerate(order) if k in labels and flat.article[near[n]] == own)
-            said = readings[best].text if best is not None else ""
+            said = readings[best].span.text if best is not None else ""
             cases.append(Case(question, prompt, right, tuple(a for _, a in answers) if present else (), said))
     return cases
+
+
+def best_of(readings: Sequence[Reading], threshold: float) -> int | None:
+    """Which reading holds the answer: the best one of the five most relevant; None where the reader refuses."""
+    near = sorted(range(len(readings)), key=lambda i: -readings[i].rank_score)[:NEAR]
+    chosen = max(near, key=lambda i: readings[i].answer_score, default=None)
+    return chosen if chosen is not None and readings[chosen].confidence >= threshold else None
 
 
 def sentence_of(piece: Piece, start: int, end: int) -> tuple[Piece, tuple[int, int, int]]:

@@ -22,6 +22,7 @@ from rag.adapters.external_store import ExternalStore
 from rag.adapters.vector_store import DocentEmbedding, DocentVectorStore
 from rag.errors import LibraryError, RagError
 from rag.models.embedder import OnnxEmbedder
+from rag.query.query import make_query
 from rag.retrieve.retriever import Retriever
 from rag.store.library import Library
 from rag.store.writer import FileState, LibraryWriter
@@ -214,12 +215,12 @@ def test_llama_indexs_own_store_serves_as_the_dense_leg(
     put_synced(library, embedder, TEXTS)
     external = ExternalStore.open(library, SIMPLE, {}, tmp_path / "external.json")
     finder = Retriever(library, external, embedder)
-    hit = finder.search("Are animals permitted?", 1)[0]
+    hit = finder.search(make_query("Are animals permitted?"), 1)[0]
     assert (hit.document.path, hit.dense_rank) == ("/docs/pets.txt", 1)
     assert len(external) == 3
     lamp = next(document for document in library.documents() if document.title == "lamp")
     only_lamp = Filter(document_ids=frozenset({lamp.id}))
-    assert [hit.document.title for hit in finder.search("Are animals permitted?", 5, only_lamp)] == ["lamp"]
+    assert [hit.document.title for hit in finder.search(make_query("Are animals permitted?"), 5, only_lamp)] == ["lamp"]
 
 
 def test_the_store_follows_the_library(tmp_path: Path, library: Library, embedder: OnnxEmbedder) -> None:

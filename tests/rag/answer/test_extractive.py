@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rag.answer.extractive import MOST_SENTENCES, NOT_FOUND, ExtractiveAnswerer
 from rag.answer.quote import readable
+from rag.query.query import make_query
 from rag.types import Answer, AnswerEvent, Document, Passage, TextDelta, Turn
 from tests.rag.fakes import FakeEmbedder, ScriptedReader
 
@@ -37,7 +38,7 @@ def passages(*texts: str, titles: Sequence[str] = ("Ada Lovelace", "Tea")) -> li
 
 
 def ask(question: str, given_passages: Sequence[Passage]) -> tuple[Answer, list[AnswerEvent]]:
-    events = list(ExtractiveAnswerer(FakeEmbedder(dimension=256)).answer(question, given_passages, ()))
+    events = list(ExtractiveAnswerer(FakeEmbedder(dimension=256)).answer(make_query(question), given_passages))
     answer = events[-1]
     assert isinstance(answer, Answer)
     return answer, events
@@ -149,7 +150,7 @@ class CharacterEmbedder(FakeEmbedder):
 def test_other_scripts_are_answered_too() -> None:
     text = "東京タワーは1958年に完成した。高さは333メートルである。"
     given_passages = passages(text, titles=("東京タワー",))
-    events = list(ExtractiveAnswerer(CharacterEmbedder()).answer("東京タワーの高さは？", given_passages, ()))
+    events = list(ExtractiveAnswerer(CharacterEmbedder()).answer(make_query("東京タワーの高さは？"), given_passages))
     answer = events[-1]
     assert isinstance(answer, Answer)
     check(answer, events, given_passages)
@@ -170,14 +171,14 @@ def test_a_sentence_too_long_to_read_is_cut_around_the_words_asked_for() -> None
 def test_a_whole_book_as_one_passage_is_bearable() -> None:
     embedder = FakeEmbedder()
     book = "The ship sailed on and nothing happened that day. " * 20_000 + LOVELACE
-    events = list(ExtractiveAnswerer(embedder).answer("When did the ship sail?", passages(book), ()))
+    events = list(ExtractiveAnswerer(embedder).answer(make_query("When did the ship sail?"), passages(book)))
     assert isinstance(events[-1], Answer)
     assert embedder.passages_embedded < 100
 
 
 def test_nothing_is_written_after_the_consumer_stops() -> None:
     stream = ExtractiveAnswerer(FakeEmbedder(dimension=256)).answer(
-        "When was Ada Lovelace born?", passages(LOVELACE), ()
+        make_query("When was Ada Lovelace born?"), passages(LOVELACE)
     )
     assert isinstance(next(stream), TextDelta)
     stream.close()  # type: ignore[attr-defined]
@@ -189,10 +190,12 @@ _TEXT = st.text(alphabet="abcdeAB .!?\n|-:é漢。\"'", max_size=200)
 
 @settings(max_examples=150, deadline=None)
 @given(_TEXT, st.lists(_TEXT, max_size=4), st.floats(0, 1))
-def test_any_question_and_any_passages_give_exact_quotes(question: str, texts: list[str], found_at: float) -> None:
+def test_any_question_and_any_passages_give_exact_quotes(
+    question: str, texts: list[str], min_confidence: float
+) -> None:
     given_passages = passages(*texts)
-    answerer = ExtractiveAnswerer(FakeEmbedder(), found_at=found_at)
-    events = list(answerer.answer(question, given_passages, ()))
+    answerer = ExtractiveAnswerer(FakeEmbedder(), min_confidence=min_confidence)
+    events = list(answerer.answer(make_query(question), given_passages))
     answer = events[-1]
     assert isinstance(answer, Answer)
     check(answer, events, given_passages)
@@ -271,7 +274,7 @@ def test_in_a_conversation_what_is_new_in_the_question_counts_most() -> None:
     text = "Hives on green roofs gained 14 kg of honey.\n\nFunding: the study was paid for by the Muller Foundation."
     question = "Who paid for the study regarding hives on green roofs?"
     history = [Turn("How much honey did hives on green roofs gain?", "14 kg")]
-    *_, answer = ExtractiveAnswerer(FakeEmbedder(dimension=256)).answer(question, passages(text), history)
+    *_, answer = ExtractiveAnswerer(FakeEmbedder(dimension=256)).answer(make_query(question, history), passages(text))
     assert isinstance(answer, Answer)
     assert answer.citations[0].quote == "Funding: the study was paid for by the Muller Foundation."
 
@@ -285,7 +288,7 @@ def test_the_steps_asked_for_are_quoted_together() -> None:
 
 def read(question: str, given_passages: Sequence[Passage], answers: dict[str, float]) -> Answer:
     answerer = ExtractiveAnswerer(FakeEmbedder(dimension=256), reader=ScriptedReader(answers))
-    events = list(answerer.answer(question, given_passages, ()))
+    events = list(answerer.answer(make_query(question), given_passages))
     answer = events[-1]
     assert isinstance(answer, Answer)
     check(answer, events, given_passages)
@@ -336,7 +339,7 @@ def test_a_sure_reader_outweighs_words_that_match_in_running_text() -> None:
 def test_an_overview_is_not_read() -> None:
     reader = ScriptedReader({"Lord Byron": 0.99})
     answerer = ExtractiveAnswerer(FakeEmbedder(dimension=256), reader=reader)
-    *_, answer = answerer.answer("Summarise this document", passages(LOVELACE), ())
+    *_, answer = answerer.answer(make_query("Summarise this document"), passages(LOVELACE))
     assert isinstance(answer, Answer)
     assert answer.found
     assert answer.span is None
@@ -346,8 +349,8 @@ def test_an_overview_is_not_read() -> None:
 def test_a_question_in_another_language_is_not_read() -> None:
     reader = ScriptedReader({"70 degrees": 0.99})
     answerer = ExtractiveAnswerer(FakeEmbedder(dimension=256), reader=reader)
-    list(answerer.answer("Wann kam der Tee nach Portugal?", passages(TEA), ()))
-    list(answerer.answer("お茶はいつポルトガルに来ましたか", passages(TEA), ()))
+    list(answerer.answer(make_query("Wann kam der Tee nach Portugal?"), passages(TEA)))
+    list(answerer.answer(make_query("お茶はいつポルトガルに来ましたか"), passages(TEA)))
     assert reader.asked == []
-    list(answerer.answer("When did tea come to Portugal?", passages(TEA), ()))
+    list(answerer.answer(make_query("When did tea come to Portugal?"), passages(TEA)))
     assert len(reader.asked) == 1

@@ -6,8 +6,9 @@ from collections.abc import Generator, Sequence
 import pytest
 
 from rag.answer.extractive import NOT_FOUND
-from rag.answer.generative import GeneratingAnswerer, without_thinking
+from rag.answer.generative import GenerativeAnswerer, without_thinking
 from rag.answer.prompt import Message
+from rag.query.query import make_query
 from rag.types import Answer, AnswerEvent, Document, Passage, TextDelta, Turn
 
 WHALES = "The blue whale is the largest animal. It eats about four tonnes of krill a day."
@@ -51,7 +52,7 @@ class Scripted:
 
 
 def ask(reply: str, seed: int = 0, passages: Sequence[Passage] = tuple(PASSAGES)) -> Answer:
-    events = list(GeneratingAnswerer(Scripted(reply, seed)).answer("Well?", passages, ()))
+    events = list(GenerativeAnswerer(Scripted(reply, seed)).answer(make_query("Well?"), passages))
     answer = events[-1]
     assert isinstance(answer, Answer)
     check(answer, events, passages)
@@ -145,7 +146,7 @@ def test_text_without_spaces_streams_too() -> None:
 
 def test_leaving_early_closes_the_generation() -> None:
     generator = Scripted("word " * 1000)
-    events = GeneratingAnswerer(generator).answer("Well?", PASSAGES, ())
+    events = GenerativeAnswerer(generator).answer(make_query("Well?"), PASSAGES)
     for _ in range(5):
         next(events)
     events.close()  # type: ignore[attr-defined]
@@ -156,14 +157,16 @@ def test_leaving_early_closes_the_generation() -> None:
 def test_the_reply_is_shown_while_it_is_written() -> None:
     generator = Scripted("The Eiffel Tower was opened in 1889 after two years of work by three hundred people.")
     shown = ""
-    for event in GeneratingAnswerer(generator).answer("Well?", PASSAGES, ()):
+    for event in GenerativeAnswerer(generator).answer(make_query("Well?"), PASSAGES):
         shown += event.text if isinstance(event, TextDelta) else ""
         assert len(generator.reply[: generator.sent]) - len(shown) < 24 or isinstance(event, Answer)
 
 
 def test_the_conversation_reaches_the_model_without_its_old_numbers() -> None:
     generator = Scripted("Yes.")
-    list(GeneratingAnswerer(generator).answer("And how high?", PASSAGES, [Turn("When?", "In 1889 [3]. [?]")]))
+    list(
+        GenerativeAnswerer(generator).answer(make_query("And how high?", [Turn("When?", "In 1889 [3]. [?]")]), PASSAGES)
+    )
     assert [message.role for message in generator.messages] == ["system", "user", "assistant", "user"]
     assert generator.messages[2].content == "In 1889."
 

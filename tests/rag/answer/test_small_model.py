@@ -7,8 +7,9 @@ import pytest
 
 from rag.answer.extractive import NOT_FOUND, ExtractiveAnswerer
 from rag.answer.prompt import Message
-from rag.answer.small_model import GuidedAnswerer
+from rag.answer.small_model import SmallModelAnswerer
 from rag.answer.small_model_prompt import ANSWER_TASK
+from rag.query.query import make_query
 from rag.types import Answer, Passage, TextDelta
 from tests.rag.fakes import FakeEmbedder, ScriptedReader, a_document
 
@@ -51,7 +52,7 @@ class Scripted:
 def ask(question: str, model: Scripted, answers: dict[str, float]) -> Answer:
     embedder = FakeEmbedder(dimension=256)
     quotes = ExtractiveAnswerer(embedder, reader=ScriptedReader(answers))
-    *deltas, answer = GuidedAnswerer(model, quotes, embedder).answer(question, PASSAGES, ())
+    *deltas, answer = SmallModelAnswerer(model, quotes, embedder).answer(make_query(question), PASSAGES)
     assert isinstance(answer, Answer)
     assert "".join(delta.text for delta in deltas if isinstance(delta, TextDelta)) == answer.text
     return answer
@@ -137,7 +138,7 @@ def test_what_is_refused_says_so_without_the_model() -> None:
 def test_leaving_early_ends_the_generation() -> None:
     model = Scripted("In 1911 the light was out for nineteen minutes [1].")
     quotes = ExtractiveAnswerer(FakeEmbedder(dimension=256), reader=ScriptedReader({"nineteen minutes": 0.98}))
-    events = GuidedAnswerer(model, quotes).answer(QUESTION, PASSAGES, ())
+    events = SmallModelAnswerer(model, quotes).answer(make_query(QUESTION), PASSAGES)
     assert next(events) == TextDelta()
     events.close()  # type: ignore[attr-defined]
     assert model.closed

@@ -2,7 +2,8 @@
 
 import pytest
 
-from rag.answer.verify import checked_reply, rambles
+from rag.answer.verify import rambles, verify
+from rag.query.query import make_query
 from rag.text.markers import written
 from rag.types import Passage
 from tests.rag.fakes import a_document
@@ -20,16 +21,16 @@ PASSAGES = [
 
 
 def text_of(reply: str, must_hold: str | None = None) -> str | None:
-    checked = checked_reply(reply, QUESTION, PASSAGES, must_hold=must_hold)
-    return None if checked is None else written(checked.parts)
+    verified = verify(reply, make_query(QUESTION), PASSAGES, must_hold=must_hold)
+    return None if verified is None else written(verified.parts)
 
 
 def test_a_sentence_that_its_passage_bears_out_stays_as_it_is() -> None:
     reply = "The light was out for nineteen minutes on 24 November 1911 [1]."
-    checked = checked_reply(reply, QUESTION, PASSAGES)
-    assert checked is not None
-    assert written(checked.parts) == reply
-    assert [passage.number for _, passage in checked.cited] == [1]
+    verified = verify(reply, make_query(QUESTION), PASSAGES)
+    assert verified is not None
+    assert written(verified.parts) == reply
+    assert [passage.number for _, passage in verified.cited] == [1]
 
 
 def test_words_of_the_question_may_be_said_again() -> None:

@@ -10,8 +10,8 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from rag.errors import ModelFilesError
-from rag.models.extractive_reader import Calibration, ReaderReranker
-from rag.types import Chunk, Document, Hit, Passage
+from rag.models.extractive_reader import Calibration, ExtractiveReader
+from rag.types import Chunk, Document, Hit, Passage, Span
 
 WORDS = ["[CLS]", "[SEP]", "[UNK]", "who", "wrote", "it", "ada", "lovelace", "the", "sea", "is", "wet", "notes"]
 CALIBRATION = Calibration(0.5, 0.2, 0.35, (1.0, 1.0, 0.0, 0.0), 0.5, (1.0, 1.0, 0.0, 0.0), 0.5)
@@ -41,10 +41,10 @@ def document(title: str = "notes") -> Document:
     return Document(1, 1, "/a", title, "text/plain", "ok", None, 1, 1, 1, "h", 0.0)
 
 
-def reader(session: Session | None = None) -> ReaderReranker:
+def reader(session: Session | None = None) -> ExtractiveReader:
     tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(WORDS)}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    return ReaderReranker(session or Session(), tokenizer, CALIBRATION)
+    return ExtractiveReader(session or Session(), tokenizer, CALIBRATION)
 
 
 def passage(text: str) -> Passage:
@@ -53,7 +53,7 @@ def passage(text: str) -> Passage:
 
 def test_the_span_is_given_in_characters_of_the_passage() -> None:
     (reading,) = reader().read("who wrote it", [passage("the sea  ada lovelace wrote")])
-    assert (reading.start, reading.end, reading.text) == (9, 21, "ada lovelace")
+    assert (reading.span.start, reading.span.end, reading.span.text) == (9, 21, "ada lovelace")
     assert reading.probability > 0.9
 
 
@@ -68,7 +68,7 @@ def test_the_span_that_other_likely_spans_overlap_is_settled_on() -> None:
             return [relevance, band]
 
     (reading,) = reader(Torn()).read("who wrote it", [passage("wet the ada lovelace sea")])
-    assert reading.text == "ada lovelace"
+    assert reading.span.text == "ada lovelace"
 
 
 def test_hits_come_back_best_first_with_new_scores() -> None:
@@ -79,12 +79,10 @@ def test_hits_come_back_best_first_with_new_scores() -> None:
     assert sorted(h.chunk.id for h in ranked) == list(range(6))
 
 
-def test_nothing_is_answered_where_no_passage_holds_it() -> None:
-    r = reader()
-    assert r.best(r.read("who wrote it", [passage("the sea is wet")])) is None
-    assert r.best([]) is None
-    readings = r.read("who wrote it", [passage("the sea is wet"), passage("ada lovelace")])
-    assert r.best(readings) == 1
+def test_the_reader_is_sure_only_of_a_passage_that_holds_the_answer() -> None:
+    wet, ada = reader().read("who wrote it", [passage("the sea is wet"), passage("ada lovelace")])
+    assert wet.confidence < CALIBRATION.answer_threshold <= ada.confidence
+    assert wet.answer_score < ada.answer_score
 
 
 def test_the_input_is_question_context_passage() -> None:
@@ -99,22 +97,28 @@ def test_a_long_passage_is_cut_and_an_empty_one_answers_nothing() -> None:
     session = Session()
     long, empty = reader(session).read("who wrote it", [passage("the sea " * 400), passage("")])
     assert max(map(len, session.rows)) == 384
-    assert (empty.start, empty.end, empty.text) == (0, 0, "")
+    assert (empty.span.start, empty.span.end, empty.span.text) == (0, 0, "")
     assert long.confidence < 0.5
 
 
 def test_a_folder_without_the_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelFilesError, match=r"reader\.onnx"):
-        ReaderReranker.load(tmp_path)
+        ExtractiveReader.load(tmp_path)
 
 
-def test_what_was_reordered_is_not_computed_again_when_it_is_read() -> None:
+def test_a_hit_brings_along_what_was_read_in_it() -> None:
     session = Session()
-    r = reader(session)
-    hits = [Hit(Chunk(1, i, 0, 4, t, id=i), document(), 0.0) for i, t in enumerate(("the sea", "ada lovelace", "wet"))]
-    r.rerank("who wrote it", hits)
-    (reading,) = r.read("who wrote it", [passage("ada lovelace")])
-    assert reading.text == "ada lovelace"
-    assert len(session.rows) == 3
-    r.read("who is wet", [passage("ada lovelace"), passage("ada lovelace")])
-    assert len(session.rows) == 4
+    hits = [
+        Hit(Chunk(1, i, 7, 7 + len(t), t, id=i), document(), 0.0) for i, t in enumerate(("the sea", "ada lovelace"))
+    ]
+    best, _ = reader(session).rerank("who wrote it", hits)
+    assert best.reading is not None
+    assert best.reading.span == Span(1, 7, 19, "ada lovelace")
+    assert len(session.rows) == 2
+
+
+def test_a_text_that_occurs_twice_is_read_once() -> None:
+    session = Session()
+    first, second = reader(session).read("who is wet", [passage("ada lovelace"), passage("ada lovelace")])
+    assert first == second
+    assert len(session.rows) == 1

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from rag.ingest.chunk import chunk_document
+from rag.query.query import make_query
 from rag.retrieve.retriever import RetrievalSettings, Retriever
 from rag.store.faiss_index import VectorIndex
 from rag.store.library import Library
@@ -82,7 +83,7 @@ def paths(hits: Sequence[Hit]) -> list[str]:
 
 
 def test_both_legs_contribute_and_say_which_rank_they_gave(library: Library) -> None:
-    hits = retriever(library).search("How often does the pump need service?", 3)
+    hits = retriever(library).search(make_query("How often does the pump need service?"), 3)
     assert paths(hits)[0] == "/docs/b/pump.txt"
     assert (hits[0].dense_rank, hits[0].keyword_rank) == (1, 1)
     assert 0.7 < hits[0].score <= 1.0
@@ -90,65 +91,70 @@ def test_both_legs_contribute_and_say_which_rank_they_gave(library: Library) -> 
 
 
 def test_dense_search_finds_what_shares_no_word(library: Library) -> None:
-    hit = retriever(library).search("animals allowed?", 1)[0]
+    hit = retriever(library).search(make_query("animals allowed?"), 1)[0]
     assert hit.chunk.text.startswith("Visitors")
     assert hit.keyword_rank is None
 
 
 def test_keyword_search_finds_a_part_number(library: Library) -> None:
-    hit = retriever(library, dense_weight=0.0).search("AB-1234", 1)[0]
+    hit = retriever(library, dense_weight=0.0).search(make_query("AB-1234"), 1)[0]
     assert (hit.document.path, hit.dense_rank, hit.keyword_rank) == ("/docs/b/pump.txt", None, 1)
 
 
 def test_weight_zero_turns_keyword_search_off(library: Library) -> None:
-    assert all(hit.keyword_rank is None for hit in retriever(library, keyword_weight=0.0).search("the pump", 4))
+    assert all(
+        hit.keyword_rank is None for hit in retriever(library, keyword_weight=0.0).search(make_query("the pump"), 4)
+    )
 
 
 def test_a_copy_takes_no_second_place(library: Library) -> None:
-    hits = retriever(library).search("dogs in the garden", 10)
+    hits = retriever(library).search(make_query("dogs in the garden"), 10)
     assert sum(hit.chunk.text.startswith("Visitors") for hit in hits) == 1
 
 
 def test_filters_by_folder_and_document(library: Library) -> None:
     search = retriever(library).search
-    assert paths(search("dogs in the garden", 10, Filter(folders=("/docs/b",))))[0] == "/docs/b/copy.txt"
-    assert set(paths(search("dogs", 10, Filter(folders=("/docs/b",))))) <= {"/docs/b/copy.txt", "/docs/b/pump.txt"}
+    assert paths(search(make_query("dogs in the garden"), 10, Filter(folders=("/docs/b",))))[0] == "/docs/b/copy.txt"
+    assert set(paths(search(make_query("dogs"), 10, Filter(folders=("/docs/b",))))) <= {
+        "/docs/b/copy.txt",
+        "/docs/b/pump.txt",
+    }
     lamp = next(document.id for document in library.documents() if document.path.endswith("lamp.txt"))
-    assert paths(search("dogs", 10, Filter(document_ids=frozenset({lamp})))) == ["/docs/a/lamp.txt"]
-    assert search("dogs", 10, Filter(folders=("/elsewhere",))) == []
+    assert paths(search(make_query("dogs"), 10, Filter(document_ids=frozenset({lamp})))) == ["/docs/a/lamp.txt"]
+    assert search(make_query("dogs"), 10, Filter(folders=("/elsewhere",))) == []
 
 
 def test_an_empty_library_and_an_empty_question_find_nothing(tmp_path: Path, library: Library) -> None:
     with Library.open(tmp_path / "empty" / "library.db") as empty:
-        assert retriever(empty).search("anything", 5) == []
-        assert retriever(empty).passages("anything") == []
-    assert retriever(library).search("  ", 5) == []
-    assert retriever(library).search("dogs", 0) == []
+        assert retriever(empty).search(make_query("anything"), 5) == []
+        assert retriever(empty).passages(make_query("anything")) == []
+    assert retriever(library).search(make_query("  "), 5) == []
+    assert retriever(library).search(make_query("dogs"), 0) == []
 
 
 def test_keyword_search_alone_answers_while_vectors_are_made_anew(library: Library) -> None:
     writer = LibraryWriter(library)
     with writer.transaction():
         writer.change_embedder("another")
-    hits = retriever(library).search("pump service", 3)
+    hits = retriever(library).search(make_query("pump service"), 3)
     assert paths(hits)[0] == "/docs/b/pump.txt"
     assert hits[0].dense_rank is None
 
 
 def test_what_is_added_and_removed_shows_at_once(library: Library) -> None:
     finder = retriever(library)
-    finder.search("anything", 1)
+    finder.search(make_query("anything"), 1)
     put(library, {"/docs/new.txt": "Ferries leave from the northern pier."})
-    assert paths(finder.search("ferries pier", 1)) == ["/docs/new.txt"]
+    assert paths(finder.search(make_query("ferries pier"), 1)) == ["/docs/new.txt"]
     writer = LibraryWriter(library)
     with writer.transaction():
         writer.delete([document.id for document in library.documents() if document.path == "/docs/new.txt"])
-    assert "/docs/new.txt" not in paths(finder.search("ferries pier", 10))
+    assert "/docs/new.txt" not in paths(finder.search(make_query("ferries pier"), 10))
 
 
 def test_the_order_is_the_same_every_time(library: Library) -> None:
-    first = retriever(library).search("the lighthouse garden pump", 10)
-    assert all(retriever(library).search("the lighthouse garden pump", 10) == first for _ in range(5))
+    first = retriever(library).search(make_query("the lighthouse garden pump"), 10)
+    assert all(retriever(library).search(make_query("the lighthouse garden pump"), 10) == first for _ in range(5))
 
 
 def test_a_reranker_has_the_last_word(library: Library) -> None:
@@ -156,16 +162,16 @@ def test_a_reranker_has_the_last_word(library: Library) -> None:
         def rerank(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
             return [replace(hit, score=10.0 * n) for n, hit in enumerate(hits)]
 
-    plain = retriever(library).search("the pump", 10)
+    plain = retriever(library).search(make_query("the pump"), 10)
     finder = Retriever(library, VectorIndex(library, None), WordEmbedder(), reranker=Reversed())
-    assert paths(finder.search("the pump", 10)) == paths(plain)[::-1]
-    assert len(finder.search("the pump", 2)) == 2
+    assert paths(finder.search(make_query("the pump"), 10)) == paths(plain)[::-1]
+    assert len(finder.search(make_query("the pump"), 2)) == 2
 
 
 def test_passages_are_stretches_of_the_document_within_the_budget(library: Library) -> None:
     story = " ".join(f"Sentence {n} of the story tells about the harbour and its boats." for n in range(40))
     put(library, {"/docs/story.txt": story})
-    passages = retriever(library).passages("harbour boats story", Filter(), 120)
+    passages = retriever(library).passages(make_query("harbour boats story"), Filter(), 120)
     assert [passage.number for passage in passages] == list(range(1, len(passages) + 1))
     assert sum(len(passage.text.split()) for passage in passages) <= 120
     for passage in passages:
