@@ -10,8 +10,8 @@ import gradio as gr
 from ui import source_view
 from ui.backend import Untyped
 from ui.pane import pane
-from ui.render import icon
 from ui.state import ListView
+from ui.templating import template
 
 _TICK_S = 0.7
 
@@ -67,7 +67,7 @@ def _left() -> dict[str, Untyped]:
     found: dict[str, Untyped] = {}
     with gr.Row(elem_id="brand-row"):
         gr.HTML(
-            f'<div class="brand"><span class="logo">{icon("chat")}</span>Docent</div>',
+            template("layout.brand")(),
             elem_id="brand",
             apply_default_css=False,
             padding=False,
@@ -109,9 +109,7 @@ def _left() -> dict[str, Untyped]:
 def _middle() -> dict[str, Untyped]:
     found: dict[str, Untyped] = {}
     gr.HTML(
-        f'<div class="top">{_local("left", "panel", "Show or hide documents")}'
-        '<span class="privacy">Everything stays on this computer</span>'
-        f"{_local('theme', 'sun', 'Dark or light')}</div>",
+        template("layout.top")(),
         elem_id="top",
         apply_default_css=False,
         padding=False,
@@ -137,18 +135,9 @@ def _middle() -> dict[str, Untyped]:
             found["send"] = gr.Button("Ask", elem_id="send", variant="primary", size="sm", min_width=0)
             found["stop"] = gr.Button("Stop", elem_id="stop", size="sm", min_width=0, visible=False)
         gr.HTML(
-            "<p><kbd>/</kbd> question <kbd>Enter</kbd> ask <kbd>Shift Enter</kbd> new line "
-            "<kbd>Esc</kbd> stop <kbd>Ctrl K</kbd> new chat</p>",
+            template("layout.keys")(),
             elem_id="keys",
             apply_default_css=False,
             padding=False,
         )
     return found
-
-
-def _local(name: str, picture: str, label: str) -> str:
-    """A button that the page's own script handles."""
-    return (
-        f'<button type="button" class="icon-button" data-local="{name}" aria-label="{label}" title="{label}">'
-        f"{icon(picture)}</button>"
-    )

@@ -6,19 +6,8 @@ import pytest
 
 from rag.text.markers import AnswerPart, parts_of
 from rag.types import Answer, Citation, Span
-from ui.render import (
-    action,
-    answer_text,
-    clock,
-    escape,
-    exchange,
-    markers,
-    name_of,
-    notice,
-    place,
-    source_cards,
-    youtube_link,
-)
+from ui.render import answer_text, clock, exchange, markers, notice, place, source_cards, youtube_link
+from ui.templating import escape, name_of, template
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"' onmouseover=alert(3) [a](javascript:alert(4)) ![b](http://c/d)"
 
@@ -46,7 +35,7 @@ def test_whatever_a_document_says_stays_text(text: str) -> None:
     answer = Answer((AnswerPart(f"{text} ", (1,)),), True, (quoted,), "x")
     html = exchange(text, answer, 0, searched=text) + notice(text, text)
     assert_harmless(html)
-    assert_harmless(source_cards([quoted], 0) + action("a", escape(text), label=text, css=text, x=text))
+    assert_harmless(source_cards([quoted], 0) + template("parts.action")("a", text, label=text, css=text, x=text))
     assert_harmless(name_of(text))
 
 
