@@ -12,10 +12,10 @@ _REFERENCE = "#/components/schemas/{model}"
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A reply that is a sequence of JSON objects of the type ``line``."""
+    """A reply that is a sequence of JSON objects. ``lines`` is their type as a list, such as ``list[AnswerLine]``."""
 
     media_type: str
-    line: Any
+    lines: Any
 
 
 class DescribedAPI(FastAPI):
@@ -35,9 +35,9 @@ class DescribedAPI(FastAPI):
 
 
 def _describe(description: dict[str, Any], path: str, stream: Stream) -> None:
-    line = TypeAdapter(stream.line).json_schema(mode="serialization", ref_template=_REFERENCE)
-    description["components"]["schemas"].update(line.pop("$defs", {}))
+    lines = TypeAdapter(stream.lines).json_schema(mode="serialization", ref_template=_REFERENCE)
+    description["components"]["schemas"].update(lines["$defs"])
     content = description["paths"][path]["post"]["responses"]["200"]["content"]
     if not content["application/json"]["schema"]:  # the route has no other reply
         del content["application/json"]
-    content[stream.media_type] = {"schema": line}
+    content[stream.media_type] = {"schema": lines["items"]}

@@ -41,8 +41,8 @@ _log = logging.getLogger(__name__)
 _NO_STORE = {"cache-control": "no-store"}  # a person's documents do not belong into the browser's cache
 _ONE_A_LINE = "A stream of JSON objects, one a line."
 STREAMS = {
-    "/api/ask": Stream("application/x-ndjson", AnswerLine),
-    "/api/sync": Stream("application/x-ndjson", SyncLine),
+    "/api/ask": Stream("application/x-ndjson", list[AnswerLine]),
+    "/api/sync": Stream("application/x-ndjson", list[SyncLine]),
     **OPENAI_STREAMS,
 }
 _FAILURE: dict[int | str, dict[str, Any]] = {"default": {"model": Failure, "description": "The request failed."}}

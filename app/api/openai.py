@@ -58,8 +58,8 @@ _EVENTS = "text/event-stream"
 _STREAMED = "One JSON object; with ``stream`` a stream of pieces, and ``[DONE]`` at its end."
 _FAILURE: dict[int | str, dict[str, Any]] = {"default": {"model": OpenAIFailure, "description": "The request failed."}}
 OPENAI_STREAMS = {
-    "/v1/chat/completions": Stream(_EVENTS, ChatChunk),
-    "/v1/completions": Stream(_EVENTS, TextChunk),
+    "/v1/chat/completions": Stream(_EVENTS, list[ChatChunk]),
+    "/v1/completions": Stream(_EVENTS, list[TextChunk]),
 }
 
 

@@ -141,6 +141,39 @@ def test_an_unknown_address_has_that_shape_beside_the_window_too(assistant: Assi
     assert set(response.json()["error"]) == {"message", "remedy"}
 
 
+def test_the_description_says_what_every_route_replies(client: TestClient) -> None:
+    api = client.get("/api/openapi.json").json()
+    for path, methods in api["paths"].items():
+        for method, operation in methods.items():
+            replies = operation["responses"]["200"]["content"]
+            assert all(reply["schema"] for reply in replies.values()), f"{method} {path}"
+            assert operation["responses"]["default"]["content"]["application/json"]["schema"]["$ref"]
+    lines = api["paths"]["/api/ask"]["post"]["responses"]["200"]["content"]["application/x-ndjson"]["schema"]["anyOf"]
+    names = [line["$ref"].rpartition("/")[2] for line in lines]
+    assert names == ["RetrievedLine", "TextLine", "AnsweredLine", "ErrorLine"]
+    assert set(names) <= set(api["components"]["schemas"])
+
+
+def test_replies_fit_their_description(client: TestClient) -> None:
+    api = client.get("/api/openapi.json").json()["components"]["schemas"]
+    received = lines(client.post("/api/ask", json={"question": "When was the Eiffel Tower opened?"}))
+    names = ("RetrievedLine", "TextLine", "AnsweredLine")
+    for line, name in zip((received[0], received[1], received[-1]), names, strict=True):
+        assert set(api[name]["required"]) <= set(line) <= set(api[name]["properties"])
+    status = client.get("/api/status").json()
+    assert set(status) == set(api["Status"]["required"])
+
+
+def test_a_name_that_is_no_text_travels_as_escapes(client: TestClient, folder: Path) -> None:
+    odd = folder / b"caf\xe9.txt".decode("utf-8", "surrogateescape")
+    try:
+        odd.write_text("Odd name of a place that sells coffee.", encoding="utf-8")
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    assert any("caf\\udce9.txt" in line for line in client.post("/api/sync", json={}).text.splitlines())
+    assert "caf\\udce9.txt" in client.get("/api/documents").text
+
+
 def test_page_pictures_exist_only_for_pdfs(client: TestClient) -> None:
     whales = document_named(client, "whales.txt")["id"]
     assert client.get(f"/api/documents/{whales}/page/1.png").status_code == 404
