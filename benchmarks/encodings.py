@@ -1,6 +1,6 @@
-"""How often the encoding of a text without a declared one is found, by Docent and by chardet where it is installed.
+"""Counts how often the encoding of a text without a declared one is found, by Docent and, if installed, by chardet.
 
-    python benchmarks/encodings.py CATALOGUES [--show]
+    python -m benchmarks.encodings CATALOGUES [--show]
 
 CATALOGUES is a folder with translations as gettext catalogues (``**/<language>/LC_MESSAGES/*.mo``), such as the package
 ``django``. The messages of a language are one long text, its first ones a short text; each is written in the legacy

@@ -1,16 +1,16 @@
-"""Full-text search: a question in free text to the best chunks by BM25 over context and text (SQLite FTS5).
+"""Full-text search: finds the best chunks for a question by BM25 over context and text (SQLite FTS5).
 
-In: a connection to library.db, the question, and a condition over ``documents d``. Out: (chunk id, score), best
-first. No character of the question has a meaning to FTS5: every term is quoted. Chinese, Japanese, Korean and Thai,
-which are written without spaces between words, are matched by pairs of neighbouring characters; ``bigrams_of`` makes
-the column that holds them. This file knows nothing of embeddings.
+No character of the question has a meaning to FTS5: every term is quoted. Chinese, Japanese, Korean and Thai text is
+matched by pairs of neighbouring characters, which stand in the column ``bigrams``.
 """
 
 import json
 import math
 import re
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+
+from rag.text.words import pairs, search_terms
 
 MAX_TERMS = 48  # a pasted page as a question must not cost seconds
 
@@ -21,70 +21,15 @@ RERANKED = 100  # candidates that the frequent terms reorder
 # one of twenty quarterly reports more often (in the top ten 0.785 for 0.749) and answering spans as often (0.893).
 COLUMN_WEIGHTS = (2.0, 1.0, 1.0)
 
-_STOP_WORDS = """
-a about above after again all also am an and any are aren't as at be because been before being below between
-both but by can can't cannot could couldn't did didn't do does doesn't doing don't down during each else ever
-few for from further get give had hadn't has hasn't have haven't having he her here hers him his how how's i i'd
-i'll i'm i've if in into is isn't it it's its itself just let let's me more most my no nor not of off on once
-only or other our ours out over own please same shall she should shouldn't so some such tell than that that's
-the their theirs them then there there's these they they're this those through to too under until up us very was
-wasn't we we're were weren't what what's when where where's which while who who's whom whose why will with won't
-would wouldn't you you're your yours
-"""
-STOP_WORDS = frozenset(_STOP_WORDS.split())
-
-# Han, kana, hangul, Thai, Lao, Khmer, Burmese; the last pair of ranges is written in UTF-32 only.
-_UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af"
-    "\uf900-\ufaff\U00020000-\U000323af]+"
-)
-_WORD = re.compile(r"[^\W_]+(?:[^\w\s][^\W_]+|_[^\W_]+)*")
-_INNER = re.compile(r"[^\W_]+")
+_IN_BIGRAMS = "bigrams : "  # confines a phrase of FTS5 to that column
 _ENDING = re.compile(r"(?<=\w{3})(?:ing|ed|es|s|e|y|ies|ly|ion|ions)$")
-_POSSESSIVE = re.compile(r"['\u2019]s?$")
-
-
-def bigrams_of(text: str) -> str:
-    """Every pair of neighbouring characters of scripts without spaces, separated by spaces; a lone one as it is."""
-    return " ".join(pair for run in _UNSPACED.findall(text) for pair in _pairs(run))
-
-
-def _pairs(run: str) -> Iterator[str]:
-    if len(run) == 1:
-        yield run
-    for index in range(len(run) - 1):
-        yield run[index : index + 2]
-
-
-def terms_of(question: str) -> list[str]:
-    """The distinct words to look for, lower case; stop words only when there is nothing else.
-
-    A compound ("10-Q", "3.5", "AB-1234") stands as a whole; those of its parts that are words follow it.
-    """
-    spaced = _UNSPACED.sub(" ", question).lower().replace("\u2019", "'")
-    words: dict[str, None] = {}
-    common: dict[str, None] = {}
-    for word in _WORD.findall(spaced):
-        stem = _POSSESSIVE.sub("", word)
-        if word in STOP_WORDS or stem in STOP_WORDS:
-            common[word] = None
-            continue
-        words[stem] = None
-        parts = _INNER.findall(stem)
-        if len(parts) > 1:
-            words.update(dict.fromkeys(part for part in parts if len(part) > 2 and part not in STOP_WORDS))
-    return list(words or ({} if _UNSPACED.search(question) else common))
 
 
 def alternatives_of(question: str) -> list[str]:
     """The FTS5 phrases any of which makes a chunk a candidate; none when the question holds nothing to look for."""
     question = question.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
-    phrases = [_quoted(term) for term in terms_of(question)]
-    for run in _UNSPACED.findall(question):
-        if len(run) == 1:
-            phrases.append(f"bigrams : {_quoted(run)} *")
-        else:
-            phrases += [f"bigrams : {_quoted(pair)}" for pair in _pairs(run)]
+    phrases = [_quoted(term) for term in search_terms(question)]
+    phrases += [_IN_BIGRAMS + _quoted(pair) + (" *" if len(pair) == 1 else "") for pair in pairs(question)]
     return list(dict.fromkeys(phrases))[:MAX_TERMS]
 
 
@@ -168,8 +113,8 @@ def _reordered(
 
 def _stem(phrase: str) -> str:
     """What to look for in plain text: near enough to FTS5's stemmed term to reorder by."""
-    term = phrase.removeprefix("bigrams : ").strip('"* ')
-    if _UNSPACED.match(term):
+    term = phrase.removeprefix(_IN_BIGRAMS).strip('"* ')
+    if phrase.startswith(_IN_BIGRAMS):
         return term
     stem = _ENDING.sub("", term)
     return f" {stem}" if len(stem) > 4 else f" {term} "

@@ -15,9 +15,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.store.full_text import bigrams_of
 from rag.store.library import Library, folder_range
 from rag.store.schema import path_key
+from rag.text.words import pairs
 from rag.types import Block, Chunk, ParsedDocument, Source
 
 
@@ -228,7 +228,7 @@ class LibraryWriter:
                     json.dumps(chunk.heading_path, ensure_ascii=False),
                     context,
                     chunk.text,
-                    bigrams_of(f"{context}\n{chunk.text}"),
+                    " ".join(pairs(f"{context}\n{chunk.text}")),
                 ),
             ).fetchone()
             return int(chunk_id)

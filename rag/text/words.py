@@ -1,8 +1,8 @@
-"""Text in, comparable words out: folded, lightly stemmed, with a weight that says how rare a word is.
+"""Splits text into comparable words: folded, lightly stemmed, with a weight that says how rare a word is.
 
-What the extractive answerer, the citation check and the question rewriter compare texts by. Scripts without
-spaces (Chinese, Japanese, Thai) become overlapping pairs of characters. The weights are counted over English
-text and kept beside this file in ``common_words.txt``; a word that is not listed there counts as rare.
+The index, the question, the evidence and the citation check all take their words from here. Scripts without spaces
+(Chinese, Japanese, Thai) become overlapping pairs of characters. The weights are counted over English text and kept
+beside this file in ``common_words.txt``; a word that is not listed there counts as rare.
 """
 
 import re
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Set
 from functools import lru_cache
 from pathlib import Path
 
-from rag.text.stop_words import ASKING, STOP_WORDS
+from rag.text.stop_words import ASKING, SEARCH_STOP_WORDS, STOP_WORDS
 
 RARE = 8.5  # weight of a word outside the table: natural log of paragraphs per paragraph that holds it, rounded up
 NUMBER = 6.0  # weight of a number
@@ -20,7 +20,17 @@ _PAIR = 6.0  # weight of a pair of characters in a script without spaces
 _PARTICLE = 1.5  # ... that holds a character of grammar rather than meaning
 
 _GRAMMAR = re.compile(r"[\u3041-\u3096的了是在和有不这那我你他她它们吗呢什么怎么谁哪里]")
-_UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f]")
+# Scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana, Han.
+_UNSPACED_RANGES = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U000323af"
+)
+_UNSPACED = re.compile(f"[{_UNSPACED_RANGES}\uff66-\uff9f]")
+# In the index hangul counts as well: its words carry their particles.
+_INDEXED_BY_PAIRS = re.compile(f"[{_UNSPACED_RANGES}\uac00-\ud7af]+")
+_COMPOUND = re.compile(r"[^\W_]+(?:[^\w\s][^\W_]+|_[^\W_]+)*")
+_PART = re.compile(r"[^\W_]+")
+_POSSESSIVE = re.compile(r"['\u2019]s?$")
 _WORD = re.compile(
     rf"(?P<unspaced>{_UNSPACED.pattern}+)"
     r"|(?P<number>\d+(?:[.,]\d+)*)|[^\W\d_]+(?:[\u0300-\u036f\u0900-\u0dff\u064b-\u065f'’][^\W\d_]+)*\d*",
@@ -116,6 +126,35 @@ _PREFIX = 6  # characters that two words must share to count as relatives
 def prefixes_of(among: Iterable[str]) -> frozenset[str]:
     """Beginnings by which ``match`` finds relatives."""
     return frozenset(word[:_PREFIX] for word in among if len(word) >= _PREFIX)
+
+
+def pairs(text: str) -> list[str]:
+    """Every pair of neighbouring characters of scripts without spaces, in order; a lone one as it is."""
+    found = []
+    for run in _INDEXED_BY_PAIRS.findall(text):
+        found += [run[index : index + 2] for index in range(max(1, len(run) - 1))]
+    return found
+
+
+def search_terms(question: str) -> list[str]:
+    """The distinct words to look for in the index, lower case and unstemmed; stop words only when nothing else is left.
+
+    A compound ("10-Q", "3.5", "AB-1234") stands as a whole; those of its parts that are words follow it. Text of
+    scripts without spaces is left out; its ``pairs`` are looked for.
+    """
+    spaced = _INDEXED_BY_PAIRS.sub(" ", question).lower().replace("\u2019", "'")
+    found: dict[str, None] = {}
+    common: dict[str, None] = {}
+    for word in _COMPOUND.findall(spaced):
+        bare = _POSSESSIVE.sub("", word)
+        if word in SEARCH_STOP_WORDS or bare in SEARCH_STOP_WORDS:
+            common[word] = None
+            continue
+        found[bare] = None
+        parts = _PART.findall(bare)
+        if len(parts) > 1:
+            found.update(dict.fromkeys(part for part in parts if len(part) > 2 and part not in SEARCH_STOP_WORDS))
+    return list(found or ({} if _INDEXED_BY_PAIRS.search(question) else common))
 
 
 @lru_cache(maxsize=1)

@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag.store import full_text
-from rag.store.full_text import bigrams_of, terms_of
 from rag.store.library import Library
 from rag.store.writer import FileState, LibraryWriter
 from rag.types import Chunk, Filter, ParsedDocument
@@ -165,20 +164,3 @@ def test_frequent_words_decide_between_equals(tmp_path: Path) -> None:
 def test_no_more_than_k(library: Library) -> None:
     assert len(library.full_text_search("ended question order percent", 2)) == 2
     assert library.full_text_search("ended", 0) == []
-
-
-def test_terms() -> None:
-    assert terms_of("What did Apple's 10-Q for 2022-06 tell about the AB-1234?") == [
-        "apple",
-        "10-q",
-        "2022-06",
-        "2022",
-        "ab-1234",
-        "1234",
-    ]
-    assert terms_of("What's that?") == ["what's", "that"]
-
-
-def test_bigrams() -> None:
-    assert bigrams_of("in 北京市, 大 and Tokyo") == "北京 京市 大"
-    assert bigrams_of("nothing to do") == ""
