@@ -1,11 +1,9 @@
-"""Any llama-index vector store (pgvector, Qdrant, Milvus, ...) in the place of Docent's own index.
+"""Any llama-index vector store (pgvector, Qdrant, Milvus, ...) in the place of Docent's own vector index.
 
-In: the library, and the store's import path and arguments from the settings. Out: the same methods as
-``rag.store.faiss_index.VectorIndex``. The library stays the truth: ``refresh`` pushes the chunks that the store lacks
-and removes those that are gone. What was pushed is remembered in a file; a probe at the start tells whether the store
-still has it (one that lives in memory has not), and if not everything is pushed again.
-
-This file is imported only when such a store is configured: importing it costs a second.
+It has the methods of ``rag.store.faiss_index.VectorIndex``. The library stays the truth: ``refresh`` pushes the chunks
+that the store lacks and removes those that are gone. What was pushed is remembered in a file. A probe at the start
+tells whether the store still has it (one that lives in memory has not); if not, everything is pushed again. Importing
+llama-index costs a second.
 """
 
 import importlib

@@ -1,40 +1,36 @@
-"""Docent's library as a llama-index vector store, and Docent's embedder as a llama-index embedding model.
+"""Docent's library as a llama-index vector store.
 
 Nodes that llama-index adds are stored in library.db (a document for each ``ref_doc_id``, a chunk for each node, and
-the node itself beside it in the table ``llama_nodes``), so they survive and are found by keyword too; one transaction
-covers each call. What Docent has synced into the library is found as well, as nodes with the metadata path, title,
-page and headings. Give the store a library of its own unless that is wanted.
-
-This file is imported only where llama-index is used: importing it costs a second.
+the node itself beside it in the table ``llama_nodes``), so they survive and full-text search finds them too; one
+transaction covers each call. What Docent has synced into the library is found as well, as nodes with the metadata path,
+title, page and headings. Give the store a library of its own unless that is wanted. Importing llama-index costs a
+second.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.core.schema import BaseNode, MetadataMode, NodeRelationship, RelatedNodeInfo, TextNode
 from llama_index.core.vector_stores.types import (
     BasePydanticVectorStore,
-    FilterCondition,
     MetadataFilters,
     VectorStoreQuery,
     VectorStoreQueryMode,
     VectorStoreQueryResult,
 )
 from llama_index.core.vector_stores.utils import (
-    build_metadata_filter_fn,
     metadata_dict_to_node,
     node_to_metadata_dict,
 )
 from numpy.typing import NDArray
 
+from rag.adapters.filters import matching
 from rag.errors import LibraryError
-from rag.protocols import Embedder
 from rag.retrieve.fuse import fuse
 from rag.store.faiss_index import VectorIndex
 from rag.store.library import Library
@@ -44,36 +40,12 @@ from rag.types import Block, Chunk, Document, ParsedDocument
 
 _PREFIX = "llama-index://"
 _CANDIDATES = 100  # of each leg in hybrid mode, as in rag.retrieve.retriever
-_KEYWORD_DEPTH = 10_000  # keyword hits looked through when a filter applies after them
+_FULL_TEXT_DEPTH = 10_000  # hits of full-text search looked through when a filter applies after them
 _TABLE = """CREATE TABLE IF NOT EXISTS llama_nodes (
     chunk_id INTEGER PRIMARY KEY REFERENCES chunks (id) ON DELETE CASCADE,
     node_id TEXT NOT NULL UNIQUE,
     content TEXT NOT NULL
 )"""
-
-
-class DocentEmbedding(BaseEmbedding):
-    """Docent's embedder for llama-index's pipelines."""
-
-    _embedder: Embedder = PrivateAttr()
-
-    def __init__(self, embedder: Embedder, **kwargs: Any) -> None:
-        super().__init__(model_name=embedder.name, **kwargs)
-        self._embedder = embedder
-
-    def _get_text_embedding(self, text: str) -> list[float]:
-        return self._get_text_embeddings([text])[0]
-
-    def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        vectors: list[list[float]] = self._embedder.embed_passages(texts).tolist()
-        return vectors
-
-    def _get_query_embedding(self, query: str) -> list[float]:
-        vector: list[float] = self._embedder.embed_query(query).tolist()
-        return vector
-
-    async def _aget_query_embedding(self, query: str) -> list[float]:
-        return self._get_query_embedding(query)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,26 +186,25 @@ class DocentVectorStore(BasePydanticVectorStore):
     def get_nodes(self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None) -> list[BaseNode]:
         """Nodes by id and filters, in the order in which they were stored; all of them without either."""
         nodes = self._nodes(self._library.chunk_ids().tolist())
-        allowed = _matching(nodes, filters, node_ids, None)
+        allowed = matching(nodes, filters, node_ids, None)
         return [nodes[chunk_id] for chunk_id in allowed]
 
     def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
-        """DEFAULT (dense), HYBRID (both, weighed by ``alpha``) and TEXT_SEARCH or SPARSE (keywords)."""
+        """DEFAULT (dense), HYBRID (both, weighed by ``alpha``) and TEXT_SEARCH or SPARSE (full text)."""
         allowed: NDArray[np.int64] | None = None
         if query.filters or query.node_ids or query.doc_ids:
             nodes = self._nodes(self._library.chunk_ids().tolist())
-            matching = _matching(nodes, query.filters, query.node_ids, query.doc_ids)
-            allowed = np.array(matching, dtype=np.int64)
+            allowed = np.array(matching(nodes, query.filters, query.node_ids, query.doc_ids), dtype=np.int64)
         modes = VectorStoreQueryMode
         if query.mode == modes.DEFAULT:
             ranked = self._dense(query, query.similarity_top_k, allowed)
         elif query.mode in (modes.TEXT_SEARCH, modes.SPARSE):
-            ranked = self._keyword(query, query.sparse_top_k or query.similarity_top_k, allowed)
+            ranked = self._full_text(query, query.sparse_top_k or query.similarity_top_k, allowed)
         elif query.mode == modes.HYBRID:
             depth = max(_CANDIDATES, query.similarity_top_k)
             alpha = 0.5 if query.alpha is None else query.alpha
-            dense, keyword = self._dense(query, depth, allowed), self._keyword(query, depth, allowed)
-            fused = fuse(dense, keyword, alpha, 1 - alpha)
+            dense, lexical = self._dense(query, depth, allowed), self._full_text(query, depth, allowed)
+            fused = fuse(dense, lexical, alpha, 1 - alpha)
             ranked = fused[: query.hybrid_top_k or query.similarity_top_k]
         else:
             raise NotImplementedError(f"DocentVectorStore has no query mode {query.mode.value!r}.")
@@ -252,11 +223,11 @@ class DocentVectorStore(BasePydanticVectorStore):
         vector = np.asarray(query.query_embedding, dtype=np.float32)
         return self._vectors.search(vector / max(float(np.linalg.norm(vector)), 1e-12), k, allowed)
 
-    def _keyword(self, query: VectorStoreQuery, k: int, allowed: NDArray[np.int64] | None) -> list[tuple[int, float]]:
+    def _full_text(self, query: VectorStoreQuery, k: int, allowed: NDArray[np.int64] | None) -> list[tuple[int, float]]:
         if allowed is None:
             return self._library.full_text_search(query.query_str or "", k)
         admitted = set(allowed.tolist())
-        found = self._library.full_text_search(query.query_str or "", _KEYWORD_DEPTH)
+        found = self._library.full_text_search(query.query_str or "", _FULL_TEXT_DEPTH)
         return [(id_, score) for id_, score in found if id_ in admitted][:k]
 
     def _document(self, ref_doc_id: str) -> Document | None:
@@ -308,37 +279,3 @@ def _synced_node(chunk: Chunk, document: Document) -> TextNode:
         end_char_idx=chunk.end,
         relationships={NodeRelationship.SOURCE: RelatedNodeInfo(node_id=document.path)},
     )
-
-
-def _matching(
-    nodes: dict[int, BaseNode],
-    filters: MetadataFilters | None,
-    node_ids: Iterable[str] | None,
-    doc_ids: Iterable[str] | None,
-) -> list[int]:
-    """Chunk ids of the nodes that meet every condition; an empty list is none, as llama-index passes it."""
-    wanted, documents = set(node_ids or ()), set(doc_ids or ())
-    return [
-        chunk_id
-        for chunk_id, node in nodes.items()
-        if (not wanted or node.node_id in wanted)
-        and (not documents or node.ref_doc_id in documents)
-        and _meets(node, filters)
-    ]
-
-
-def _meets(node: BaseNode, filters: MetadataFilters | None) -> bool:
-    """llama-index's own reading of a filter, nested ones included, which it refuses."""
-    if filters is None or not filters.filters:
-        return True
-    known = {**node.metadata, "ref_doc_id": node.ref_doc_id, "doc_id": node.ref_doc_id}
-    condition = filters.condition or FilterCondition.AND
-    results = [
-        _meets(node, part)
-        if isinstance(part, MetadataFilters)
-        else build_metadata_filter_fn(lambda _: known, MetadataFilters(filters=[part]))(node.node_id)
-        for part in filters.filters
-    ]
-    if condition == FilterCondition.AND:
-        return all(results)
-    return any(results) if condition == FilterCondition.OR else not any(results)

@@ -18,8 +18,9 @@ from llama_index.core.vector_stores.types import (
     VectorStoreQueryMode,
 )
 
+from rag.adapters.embedding import DocentEmbedding
 from rag.adapters.external_store import ExternalStore
-from rag.adapters.vector_store import DocentEmbedding, DocentVectorStore
+from rag.adapters.vector_store import DocentVectorStore
 from rag.errors import LibraryError, RagError
 from rag.models.embedder import OnnxEmbedder
 from rag.query.query import make_query
