@@ -35,11 +35,11 @@ INTERRUPTED = 130
 
 
 class SetupError(Exception):
-    """What a person must mend before Docent can run, in one line."""
+    """Raised with one line that says what a person must mend before Docent can run."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Returns the exit code."""
+    """Runs the command and returns the exit code."""
     options, rest = parse(arguments)
     try:
         newer = require_python(sys.version_info[:2], shutil.which)
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """The options, and what belongs to pytest."""
+    """Parses the options; what belongs to pytest is returned beside them."""
     parser = argparse.ArgumentParser(
         prog="start.py", description="Set Docent up and start it.", epilog="`test` passes what follows it to pytest."
     )
@@ -72,7 +72,7 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 
 
 def port(text: str) -> int:
-    """A port's number, checked before the set-up takes its minutes."""
+    """Parses a port's number, before the set-up takes its minutes."""
     number = int(text)
     if not 0 <= number <= 65535:
         raise argparse.ArgumentTypeError("a port lies between 0 and 65535")
@@ -80,7 +80,7 @@ def port(text: str) -> int:
 
 
 def command_line(options: argparse.Namespace, rest: Sequence[str], python: Path) -> list[str]:
-    """What runs in the environment once it stands."""
+    """Returns the command to run in the environment once it stands."""
     if options.command == "test":
         return [str(python), "-m", "pytest", *rest]
     command = [str(python), "-m", "ui.main", "serve", "--samples"]
@@ -92,7 +92,7 @@ def command_line(options: argparse.Namespace, rest: Sequence[str], python: Path)
 
 
 def require_python(version: tuple[int, ...], which: Callable[[str], str | None]) -> str | None:
-    """None when this Python will do, else the path of a newer one on this machine."""
+    """Returns None when this Python will do, else the path of a newer one on this machine."""
     if version >= OLDEST_PYTHON:
         return None
     for name in NEWER_PYTHONS:
@@ -127,7 +127,7 @@ def python_of(venv: Path, platform: str) -> Path:
 
 
 def stamp(extra: str) -> dict[str, str]:
-    """What an environment depends on."""
+    """Returns what an environment depends on, by name."""
     project = hashlib.sha256()
     for path in (ROOT / "pyproject.toml", *map(lock_file, sorted(LOCKS))):
         project.update(path.read_bytes())
@@ -143,7 +143,7 @@ def stamp_path(venv: Path) -> Path:
 
 
 def read_stamp(venv: Path) -> dict[str, str]:
-    """Empty when no set-up has ended well here."""
+    """Reads the stamp of an environment; empty when no set-up has ended well there."""
     try:
         found = json.loads(stamp_path(venv).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -152,7 +152,7 @@ def read_stamp(venv: Path) -> dict[str, str]:
 
 
 def satisfies(have: dict[str, str], wanted: dict[str, str]) -> bool:
-    """An environment with the test tools also serves for everything else."""
+    """Returns whether an environment will do; one with the test tools also serves for everything else."""
     return have == wanted or have == {**wanted, "extra": "dev"}
 
 
@@ -163,7 +163,7 @@ def require_space(free_bytes: int, extra: str) -> None:
 
 
 def is_usable(venv: Path, python: Path) -> bool:
-    """Whether an environment is there and works; one that was interrupted while it was made does not."""
+    """Returns whether an environment is there and works; one that was interrupted while it was made does not."""
     if not python.exists():
         return False
     check = [str(python), "-c", f"import pip, sys; sys.exit(sys.version_info[:2] != {sys.version_info[:2]})"]
@@ -182,7 +182,7 @@ def make_environment() -> None:
 
 
 def explain_venv(output: str, version: tuple[int, ...]) -> str:
-    """One line for what `python -m venv` said."""
+    """Explains in one line what `python -m venv` said."""
     name = ".".join(map(str, version))
     if "ensurepip" in output or "No module named venv" in output:
         return f"This Python cannot make environments. On Debian and Ubuntu: sudo apt install python{name}-venv"
@@ -207,7 +207,7 @@ def install(python: Path, extra: str) -> None:
 
 
 def installations(extra: str) -> list[list[str]]:
-    """What pip is asked to install, one list of arguments for each of its runs, in order."""
+    """Returns the arguments of each run of pip, in order."""
     locked = ["--require-hashes", "--only-binary", ":all:", "--requirement", str(lock_file(extra))]
     # The build tools are among the locked packages, so nothing else is fetched to build Docent.
     docent = ["--no-deps", "--no-build-isolation", "--editable", "."]
@@ -244,7 +244,7 @@ _STEPS = (
 
 
 def step_of(line: str) -> str | None:
-    """What a line of pip's output means to a person; None for most lines."""
+    """Translates a line of pip's output for a person; None for most lines."""
     for pattern, words in _STEPS:
         match = pattern.match(line)
         if match is not None:
@@ -256,7 +256,7 @@ def step_of(line: str) -> str | None:
 
 
 def explain_pip(lines: Iterable[str], log: Path) -> str:
-    """One line for why pip failed."""
+    """Explains in one line why pip failed."""
     text = "\n".join(lines)
     if "No space left on device" in text or "Errno 28" in text:
         return "The disk is full. Make room and run this again; it goes on where it stopped."
@@ -281,7 +281,7 @@ def last_line(text: str) -> str:
 
 
 class Progress:
-    """One line that is written over on a terminal; elsewhere a line now and then."""
+    """Shows progress: one line that is written over on a terminal, elsewhere a line now and then."""
 
     EVERY = 20  # steps a line where the output is kept
 

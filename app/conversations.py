@@ -1,7 +1,6 @@
-"""Conversations on disk: one SQLite file of their own, which several threads and processes may use at once.
+"""Stores conversations in an SQLite file of their own, which several threads and processes may use at once.
 
-In and out: questions, answers with citations (kept as JSON), titles. Knows nothing of documents: a citation keeps its
-quote, so an old answer stays readable after its document is gone.
+Answers are kept as JSON. A citation keeps its quote, so an old answer stays readable after its document is gone.
 """
 
 import json
@@ -107,7 +106,7 @@ class Conversations:
         return conversation_id
 
     def all(self) -> list[ConversationInfo]:
-        """Newest first."""
+        """Lists the conversations, newest first."""
         with self._transaction() as db:
             rows = db.execute(
                 "SELECT c.id, c.title, c.updated_at, count(e.id) FROM conversations c"
@@ -117,7 +116,7 @@ class Conversations:
         return [ConversationInfo(*row) for row in rows]
 
     def exchanges(self, conversation_id: str) -> list[Exchange]:
-        """Oldest first."""
+        """Lists the exchanges of a conversation, oldest first."""
         with self._transaction() as db:
             _require(
                 db.execute("SELECT 1 FROM conversations WHERE id = ?", (conversation_id,)).fetchone(), conversation_id

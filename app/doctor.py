@@ -1,7 +1,7 @@
-"""``docent doctor``: what could keep Docent from working on this computer, each with what to do about it.
+"""Checks what could keep Docent from working on this computer, for ``docent doctor``.
 
-In: the settings. Out: ``Check`` rows, in the order in which a person should look at them. Changes nothing; whatever
-goes wrong inside a check becomes its row.
+Each check gives ``Check`` rows with what to do, in the order in which a person should look at them. Nothing is changed;
+an error inside a check becomes its row.
 """
 
 import importlib.util
@@ -26,7 +26,7 @@ _EXTRAS = {"youtube": ("yt_dlp", "YouTube playlists"), "ocr": ("rapidocr", "the 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One row. ``fail`` means that Docent cannot do its job."""
+    """One finding. ``fail`` means that Docent cannot do its job."""
 
     name: str
     status: Literal["ok", "warn", "fail"]

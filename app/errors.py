@@ -1,4 +1,4 @@
-"""Failures of settings, command line and HTTP that a person can mend.
+"""Defines the failures of settings, command line and HTTP that a person can mend.
 
 AppError
 +-- ConfigError        an unknown key, a wrong type, an unreadable file: names the key and the nearest valid one

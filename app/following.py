@@ -1,7 +1,4 @@
-"""Keeps the library's folders in sync while a context is open, also folders that are added meanwhile.
-
-In: what lists the sources, and what syncs them. Out: nothing but those calls, from a thread of rag.ingest.watch.
-"""
+"""Keeps the library's folders in sync while a context is open, also folders that are added meanwhile."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -15,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Following:
-    """Use as a context manager; call ``look_again`` when the sources may have changed."""
+    """Watches folders while it is open as a context manager; call ``look_again`` when the sources may have changed."""
 
     def __init__(self, sources: Callable[[], Sequence[Source]], sync: Callable[[threading.Event], None]) -> None:
         self._sources = sources

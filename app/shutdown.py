@@ -1,4 +1,4 @@
-"""The end of the process.
+"""Ends the process without aborting its threads.
 
 The interpreter ends a daemon thread when the thread next returns from native code; inside ONNX Runtime that unwinds
 C++ frames that forbid it, and the process aborts ("terminate called without an active exception"). So a process that
@@ -38,7 +38,7 @@ def run_and_leave(command: Callable[[], object], wait_s: float = _WAIT_S) -> NoR
 
 
 def _still_busy(wait_s: float) -> bool:
-    """Whether one of Docent's background threads is at work when ``wait_s`` seconds are over."""
+    """Returns whether one of Docent's background threads is still at work after ``wait_s`` seconds."""
     until = time.monotonic() + wait_s
     threads = [thread for thread in threading.enumerate() if thread.daemon and thread.name.startswith("docent-")]
     for thread in threads:

@@ -1,8 +1,7 @@
 """Runs questions in the background, so that an answer outlives the page that asked for it.
 
-In: a question for the Assistant. Out: ``AnswerRun``, whose ``snapshot`` any number of pages may follow while the answer
-is written; closing or reloading a page ends no run. One answer at a time: a new question ends the one before. Knows
-nothing of HTML.
+Any number of pages may follow an ``AnswerRun`` by its snapshots while the answer is written; closing or reloading a
+page ends no run. One answer is written at a time: a new question stops the one before.
 """
 
 import logging
@@ -21,7 +20,7 @@ _STOP_WAIT_S = 10.0  # what an answerer may take to notice that it was stopped
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What is known of a running answer. ``searched`` is set when the question was completed before the search."""
+    """The state of a running answer. ``searched`` is set when the question was completed before the search."""
 
     question: str
     conversation_id: str | None
@@ -36,7 +35,7 @@ class Progress:
     done: bool = False
 
     def after(self, event: AskEvent) -> "Progress":
-        """The progress once ``event`` of Assistant.ask has happened."""
+        """Returns the progress once ``event`` has happened."""
         if isinstance(event, Retrieved):
             completed = event.question if event.question.strip() != self.question.strip() else None
             return replace(self, searched=completed, passages=event.passages)
@@ -69,7 +68,7 @@ class AnswerRun:
         self._thread.start()
 
     def snapshot(self, seen: int = -1, timeout_s: float | None = None) -> tuple[int, Progress]:
-        """The version and the progress; waits up to ``timeout_s`` for a version other than ``seen``."""
+        """Returns the version and the progress; waits up to ``timeout_s`` for a version other than ``seen``."""
         with self._changed:
             self._changed.wait_for(lambda: self._version != seen, timeout_s)
             return self._version, self._progress
@@ -129,7 +128,7 @@ class Answering:
         return self._started - (self.current is not None) + self._touched
 
     def touch(self) -> None:
-        """The conversations have changed by other means than an answer."""
+        """Reports that the conversations have changed by other means than an answer."""
         with self._lock:
             self._touched += 1
 

@@ -1,4 +1,4 @@
-"""The Protocol by which the window calls the application, and a name for values that Gradio leaves untyped."""
+"""Defines the Protocol by which the window calls the application, and the type of Gradio's untyped values."""
 
 import threading
 from collections.abc import Callable, Iterator, Sequence

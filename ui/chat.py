@@ -1,7 +1,6 @@
-"""The middle pane's behaviour: asks, follows the answer while it is written, keeps conversations.
+"""Controls the middle pane: asks questions, follows the answer while it is written, and keeps conversations.
 
-In: questions and presses. Out: HTML of the finished part and of the running answer. An answer runs on the desk, not in
-the page, so a page that is loaded again follows it on.
+An answer runs on the desk, not in the page, so a page that is loaded again follows it on.
 """
 
 import time
@@ -21,7 +20,7 @@ _PAUSE_S = 0.05  # between two pictures of a growing answer: 20 a second read as
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the chat shows. ``busy`` while an answer is being written."""
+    """The contents of the chat as HTML. ``busy`` while an answer is being written."""
 
     conversation: str | None
     history: str
@@ -30,7 +29,7 @@ class Shown:
 
 
 def conversation(desk: Desk, conversation_id: str | None) -> Shown:
-    """A conversation as it is on disk; None or one that is gone is the empty chat."""
+    """Shows a conversation as it is on disk; None or one that is gone is the empty chat."""
     if conversation_id is not None:
         try:
             exchanges = desk.assistant.conversation(conversation_id)
@@ -57,7 +56,7 @@ def _greeting(desk: Desk) -> str:
 
 
 def follow(desk: Desk, run: AnswerRun) -> Iterator[Shown]:
-    """The conversation of a run, its answer as it grows, and the finished conversation."""
+    """Shows the conversation of a run, its answer as it grows, and at the end the finished conversation."""
     started_in = run.started_in
     before = conversation(desk, started_in).history if started_in else ""
     seen, progress = run.snapshot()
@@ -82,7 +81,7 @@ def _finished(desk: Desk, progress: Progress, before: str) -> Shown:
 
 
 def citation_of(desk: Desk, conversation_id: str | None, data: dict[str, str]) -> tuple[Citation, Span | None] | None:
-    """The citation that a chip or card stands for, and the span that was read; None when there is none (any more)."""
+    """Finds the citation of a chip or card and the span that was read; None when there is none (any more)."""
     try:
         turn, index = int(data["turn"]), int(data["index"])
     except (KeyError, ValueError):
@@ -105,7 +104,7 @@ def citation_of(desk: Desk, conversation_id: str | None, data: dict[str, str]) -
 
 
 def chats(desk: Desk, current: str | None) -> str:
-    """The list of conversations."""
+    """Shows the list of conversations."""
     try:
         return chat_view.conversations_list(desk.assistant.conversations(), current)
     except DocentError as error:
@@ -113,7 +112,7 @@ def chats(desk: Desk, current: str | None) -> str:
 
 
 def chats_pressed(desk: Desk, data: dict[str, str]) -> None:
-    """Renames or deletes a conversation; ``switch`` is the window's business."""
+    """Renames or deletes a conversation. The window handles ``switch``."""
     act, chosen = data.get("act", ""), data.get("id", "")
     if act == "rename" and data.get("value", "").strip():
         desk.assistant.rename_conversation(chosen, data["value"])

@@ -24,7 +24,7 @@ SAMPLE_QUESTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class ConversationRow:
-    """A line of the list. ``about`` is what the pointer shows."""
+    """A line of the list. ``about`` is its tooltip."""
 
     info: ConversationInfo
     current: bool
@@ -41,7 +41,7 @@ def conversations_list(conversations: Sequence[ConversationInfo], current: str |
 
 
 def ago(when: float, now: float | None = None) -> str:
-    """A Unix time as people say it."""
+    """Says how long ago a Unix time was."""
     seconds = max(0.0, (time.time() if now is None else now) - when)
     for limit, unit, word in ((60, 1, ""), (3600, 60, "minute"), (_DAY_S, 3600, "hour"), (30 * _DAY_S, _DAY_S, "day")):
         if seconds < limit:
@@ -51,7 +51,7 @@ def ago(when: float, now: float | None = None) -> str:
 
 
 def history(exchanges: Sequence[Exchange]) -> Markup:
-    """The finished part of a conversation."""
+    """Renders the finished part of a conversation."""
     return Markup("").join(
         exchange(item.question, item.answer, turn, searched=item.searched, stopped=item.stopped)
         for turn, item in enumerate(exchanges)
@@ -59,14 +59,14 @@ def history(exchanges: Sequence[Exchange]) -> Markup:
 
 
 def live(progress: Progress | None) -> Markup:
-    """The answer that is being written, or the one that ended without being kept (an error, a stop)."""
+    """Renders the answer that is being written, or the one that ended without being kept (an error, a stop)."""
     if progress is None:
         return Markup("")
     return template("answer.live")(progress, blocks(progress.parts, progress.citations))
 
 
 def sample_questions(samples: Path, locations: Sequence[str], documents: Sequence[Document]) -> list[str]:
-    """Questions for an empty chat: those that come with the samples, if these are known, else made from titles."""
+    """Chooses questions for an empty chat: those of the samples, if these are known, else made from titles."""
     if any(Path(location) == samples for location in locations):
         return list(SAMPLE_QUESTIONS)
     titles = [document.title for document in documents if document.status == "ok" and 3 < len(document.title) < 60]
@@ -74,5 +74,5 @@ def sample_questions(samples: Path, locations: Sequence[str], documents: Sequenc
 
 
 def welcome(questions: Sequence[str], ready: int, *, reading: bool, offer_samples: bool) -> Markup:
-    """The empty chat: what to do next."""
+    """Renders the empty chat, which says what to do next."""
     return template("conversations.welcome")(questions, ready, reading=reading, offer_samples=offer_samples)

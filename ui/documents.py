@@ -1,7 +1,4 @@
-"""The left pane's behaviour: adds and removes sources, restricts the question, follows a sync.
-
-In: what was pressed or typed. Out: the next ``ListView`` and HTML. The work itself is the Assistant's.
-"""
+"""Controls the left pane: adds and removes sources and restricts the question to some of them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +14,7 @@ from ui.state import Desk, ListView
 
 
 def render(desk: Desk, view: ListView) -> str:
-    """The list of documents, or why there is none."""
+    """Shows the list of documents, or why there is none."""
     samples = desk.samples if desk.samples.is_dir() else None
     try:
         status, known = desk.assistant.status(), desk.assistant.documents()
@@ -27,12 +24,12 @@ def render(desk: Desk, view: ListView) -> str:
 
 
 def scope(desk: Desk, view: ListView) -> str:
-    """What the question is restricted to."""
+    """Shows what the question is restricted to."""
     return documents_view.scope_line(view.scope, desk.assistant.documents() if view.scope else ())
 
 
 def count(desk: Desk) -> int:
-    """Documents in the library; 0 when it cannot be read."""
+    """Counts the documents in the library; 0 when it cannot be read."""
     try:
         return len(desk.assistant.documents())
     except DocentError:
@@ -62,7 +59,7 @@ def add_files(desk: Desk, files: Sequence[str]) -> None:
 
 
 def pressed(desk: Desk, view: ListView, data: dict[str, str]) -> ListView:
-    """The list after a button in it was pressed."""
+    """Returns the list after a button in it was pressed."""
     act, location = data.get("act", ""), data.get("location", "")
     if act == "scope":
         return replace(view, scope=_toggled(view.scope, data))
@@ -81,7 +78,7 @@ def pressed(desk: Desk, view: ListView, data: dict[str, str]) -> ListView:
 
 
 def remove(desk: Desk, location: str) -> None:
-    """Forgets a source. What lies in the inbox are our own copies: they are deleted."""
+    """Removes a source. Files in the inbox are Docent's own copies and are deleted."""
     known = {source.location for source in desk.assistant.status().sources}
     if location in known:
         desk.assistant.remove(location)
@@ -95,7 +92,7 @@ def remove(desk: Desk, location: str) -> None:
 
 
 def _toggled(scope: Filter, data: dict[str, str]) -> Filter:
-    """The scope with one folder or document more or less.
+    """Adds a folder or document to the scope, or takes it out.
 
     A Filter with both asks for documents that are named and lie in a folder; people who tick boxes mean either. So
     ticking a folder lets go of the documents, and the other way round.

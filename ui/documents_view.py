@@ -77,7 +77,7 @@ class Group:
 def documents_list(
     sources: Sequence[Source], documents: Sequence[Document], view: ListView, inbox: Path, samples: Path | None
 ) -> Markup:
-    """The whole list. ``samples`` is the folder that the empty list offers, None when there is none."""
+    """Renders the whole list. ``samples`` is the folder that the empty list offers, None when there is none."""
     if not sources:
         return template("documents.empty")(samples is not None)
     by_source: dict[int, list[Document]] = defaultdict(list)
@@ -103,7 +103,7 @@ def _matching(documents: Iterable[Document], query: str) -> Iterable[Document]:
 
 
 def source_name(source: Source, inbox: Path) -> str:
-    """What a person would call the source."""
+    """Names the source as a person would."""
     if source.location == str(inbox):
         return "Added files"
     if source.kind == "youtube":
@@ -133,7 +133,7 @@ def _group(source: Source, documents: Sequence[Document], total: int, view: List
 
 
 def progress(state: SyncProgress) -> Markup:
-    """The bar while a sync runs; afterwards its outcome until it is dismissed."""
+    """Renders the bar while a sync runs; afterwards its outcome until it is dismissed."""
     if not state.running:
         return template("documents.outcome")(state)
     stage = "Stopping…" if state.cancelling else _stage(state)
@@ -150,7 +150,7 @@ def _stage(state: SyncProgress) -> str:
 
 
 def scope_line(scope: Filter, documents: Sequence[Document]) -> Markup:
-    """Above the question: what it is restricted to; empty when it is not."""
+    """Renders what the question is restricted to; nothing when it is not."""
     if not scope:
         return Markup("")
     chosen = [document.title for document in documents if document.id in scope.document_ids]

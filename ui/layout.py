@@ -1,6 +1,6 @@
-"""Where everything stands in the window: the components, their labels and order, without behaviour.
+"""Lays out the components of the window with their labels, without behaviour.
 
-Out: ``Parts``, by name. Sizes and colours are in style.css, keys and scrolling in keys.js.
+Sizes and colours are in style.css, keys and scrolling in keys.js.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The ``docent`` entry point: the command line of app.cli.main and, because it needs the window, ``docent serve``.
+"""Defines the ``docent`` entry point: the commands of app.cli.main and ``docent serve``, which needs the window.
 
 The server listens on 127.0.0.1 alone, behind app.api.security; the link it prints carries the token of this launch.
 """
@@ -81,7 +81,7 @@ def serve(
 
 
 def _listen(session: Session, port: int | None) -> socket.socket:
-    """A socket on the wanted port; on one of the next when the port was nobody's explicit wish and is taken."""
+    """Opens a socket on the wanted port; on one of the next where it is taken and nobody asked for it explicitly."""
     chosen = session.settings.server.port if port is None else port
     explicit = port is not None or session.loaded.origins["server.port"] != "default"
     for candidate in [chosen] if explicit else range(chosen, chosen + _PORTS_TRIED):
@@ -101,7 +101,7 @@ def _listen(session: Session, port: int | None) -> socket.socket:
 
 
 def _application(assistant: "Assistant", session: Session, *, window: bool) -> "tuple[FastAPI, Syncing]":
-    """The routes, and what syncs in the background."""
+    """Makes the application with its routes, and what syncs in the background."""
     from app.api.http import create_api
 
     api = create_api(assistant)
@@ -115,7 +115,7 @@ def _application(assistant: "Assistant", session: Session, *, window: bool) -> "
 
 
 def _warm_up(assistant: "Assistant") -> None:
-    """Loads the models while the person reads the window. What is wrong with them is said when a question is asked."""
+    """Loads the models while the person reads the window. Their errors are reported when a question is asked."""
     try:
         assistant.warm_up()
     except DocentError as error:
@@ -131,7 +131,7 @@ def _end(syncing: "Syncing") -> None:
 
 
 def _first_sync(assistant: "Assistant", folders: list[str], samples: bool) -> list[str] | None:
-    """What to sync when the server starts: what was named, else everything that is known."""
+    """Returns what to sync when the server starts: the sources that were named, else everything that is known."""
     from app.settings.paths import resource
 
     if samples and not assistant.status().sources and resource("samples").is_dir():

@@ -1,7 +1,7 @@
-"""A pane: HTML made in Python whose buttons report back as one event.
+"""Defines the pane: a Gradio component that shows HTML and reports each press of a button in it as one event.
 
-In: the HTML of a pane, in which a button carries ``data-act`` and further ``data-*``. Out: those, as strings, for the
-handler. The script that does this for every pane is ui/static/keys.js.
+A button carries ``data-act`` and further ``data-*`` attributes, which the handler gets as strings. The script that
+reports them, for every pane, is ui/static/keys.js.
 """
 
 import gradio as gr
@@ -12,7 +12,7 @@ _ON_LOAD = "window.docent.pane(element, trigger, watch); /* reports 'act' and 's
 
 
 def pane(value: str, elem_id: str, label: str) -> Untyped:
-    """A gr.HTML whose ``.act(handler, ...)`` and ``.switch(...)`` are called with what ``acted`` reads."""
+    """Makes a gr.HTML whose ``.act(handler, ...)`` and ``.switch(...)`` are called with what ``acted`` reads."""
     return gr.HTML(
         value,
         elem_id=elem_id,
@@ -25,6 +25,6 @@ def pane(value: str, elem_id: str, label: str) -> Untyped:
 
 
 def acted(event: gr.EventData) -> dict[str, str]:
-    """What the pressed button carried: ``act`` and its data. It comes from the page, so nothing in it is trusted."""
+    """Returns the data of the pressed button, ``act`` included. It comes from the page, so nothing in it is trusted."""
     data = event._data if isinstance(event._data, dict) else {}
     return {str(key): str(value) for key, value in data.items()}

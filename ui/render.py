@@ -27,26 +27,26 @@ _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
 
 
 def notice(message: str, remedy: str = "", kind: str = "error") -> Markup:
-    """What went wrong and what to do about it; nothing without a message."""
+    """Renders what went wrong and what to do about it; nothing without a message."""
     return template("parts.notice")(message, remedy, kind)
 
 
 def clock(seconds: float) -> str:
-    """Seconds as h:mm:ss or m:ss."""
+    """Formats seconds as h:mm:ss or m:ss."""
     whole = max(0, int(seconds))
     hours, minutes, rest = whole // 3600, whole // 60 % 60, whole % 60
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def place(page: int | None, start_s: float | None) -> str:
-    """Where in a document: ``page 3``, ``at 1:05`` or nothing."""
+    """Says where in a document: ``page 3``, ``at 1:05`` or nothing."""
     if start_s is not None:
         return f"at {clock(start_s)}"
     return f"page {page}" if page is not None else ""
 
 
 def youtube_link(source: str, start_s: float | None) -> str | None:
-    """The address of a video at a second, or None unless ``source`` is a YouTube video."""
+    """Returns the address of a video at a second, or None unless ``source`` is a YouTube video."""
     try:
         parts = urlsplit(source)
     except ValueError:  # brackets that hold no IPv6 address
@@ -66,7 +66,7 @@ def youtube_link(source: str, start_s: float | None) -> str | None:
 
 
 def markers(parts: Sequence[AnswerPart], citations: Sequence[Citation]) -> list[int | None]:
-    """For each number in the parts, in order, the index of the citation it means.
+    """Finds for each number in the parts, in order, the index of the citation it means.
 
     The k-th n means the k-th citation numbered n, the last one if there are fewer, None if there is none.
     """
@@ -127,7 +127,7 @@ class Block:
 
 
 def blocks(parts: Sequence[AnswerPart], citations: Sequence[Citation]) -> list[Block]:
-    """The paragraphs and lists of an answer."""
+    """Splits an answer into paragraphs and lists."""
     found = []
     for lines in _paragraphs(_lines(parts, citations)):
         if all(_BULLET.match(line[0].text) for line in lines):
@@ -139,7 +139,7 @@ def blocks(parts: Sequence[AnswerPart], citations: Sequence[Citation]) -> list[B
 
 
 def _lines(parts: Sequence[AnswerPart], citations: Sequence[Citation]) -> list[Line]:
-    """The lines of an answer, each of at least one piece."""
+    """Splits an answer into lines, each of at least one piece."""
     targets = iter(markers(parts, citations))
     lines: list[Line] = [()]
     for part in parts:
@@ -157,14 +157,14 @@ def _mark(number: int, index: int | None, citations: Sequence[Citation]) -> Mark
 
 
 def _paragraphs(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    """Runs of lines between blank ones."""
+    """Yields the runs of lines between blank ones."""
     for is_blank, run in groupby(lines, key=lambda line: all(piece.is_blank for piece in line)):
         if not is_blank:
             yield list(run)
 
 
 def answer_text(parts: Sequence[AnswerPart], citations: Sequence[Citation] = (), turn: int = 0) -> Markup:
-    """The words of an answer: paragraphs, lists, bold and code; each number with a citation becomes a chip."""
+    """Renders the words of an answer: paragraphs, lists, bold and code; each number with a citation becomes a chip."""
     return template("answer.answer_text")(blocks(parts, citations), turn)
 
 
@@ -183,12 +183,12 @@ class Card:
 
 
 def source_cards(citations: Sequence[Citation], turn: int, span: Span | None = None) -> Markup:
-    """One card for each citation below an answer; the span that was read is set off in its quote."""
+    """Renders one card for each citation below an answer; the span that was read is set off in its quote."""
     return template("answer.source_cards")([_card(citation, span) for citation in citations], turn)
 
 
 def _card(citation: Citation, span: Span | None) -> Card:
-    """The beginning of a quote, or the part of a long one that holds the span."""
+    """Cuts a quote to its beginning, or to the part of a long one that holds the span."""
     quote, start, end = citation.quote, 0, 0
     if span is not None and lies_in(span, citation):
         start, end = span.start - citation.start, span.end - citation.start
@@ -200,12 +200,12 @@ def _card(citation: Citation, span: Span | None) -> Card:
 
 
 def lies_in(span: Span, citation: Citation) -> bool:
-    """Whether the words that were read stand in a quote."""
+    """Returns whether the words that were read stand in a quote."""
     return span.document_id == citation.document_id and citation.start <= span.start < span.end <= citation.end
 
 
 def exchange(question: str, answer: Answer, turn: int, *, searched: str | None = None, stopped: bool = False) -> Markup:
-    """A finished question with its answer. ``searched`` is the completed question, if it differs."""
+    """Renders a finished question with its answer. ``searched`` is the completed question, if it differs."""
     return template("answer.exchange")(
         question=question,
         searched=searched,

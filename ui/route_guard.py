@@ -1,7 +1,7 @@
-"""What of Gradio's own HTTP interface the window does not need, and so is refused.
+"""Refuses the routes of Gradio's own HTTP interface that the window does not need.
 
-In: requests that app.api.security has let through. Gradio's routes can serve files by path and fetch web addresses for
-the caller; the window needs neither: documents and their pages come from the HTTP API, by id.
+Some of them serve files by path or fetch web addresses for the caller. The window needs neither: documents and their
+pages come from the HTTP API, by id.
 """
 
 from starlette.responses import PlainTextResponse
@@ -15,7 +15,7 @@ _REFUSED = ("/file=", "/file/", "/proxy=", "/login", "/logout", "/monitoring", "
 
 
 def allowed(path: str) -> bool:
-    """Whether the window needs this path, or it is none of Gradio's."""
+    """Returns whether the window needs this path or it is none of Gradio's."""
     _, found, rest = path.partition(_API)
     return rest.split("/", 1)[0] in _NEEDED if found else not path.startswith(_REFUSED)
 

@@ -1,7 +1,4 @@
-"""The source pane's behaviour: opens a document at a quote, turns pages, shows more text.
-
-In: a ``SourceView`` and what was pressed. Out: the next view and its HTML.
-"""
+"""Controls the right pane: opens a document at a quote, turns pages and shows more text."""
 
 from dataclasses import replace
 
@@ -16,7 +13,7 @@ Shown = tuple[SourceView | None, str]
 
 
 def show(desk: Desk, view: SourceView | None) -> Shown:
-    """The view, completed, with its HTML."""
+    """Returns the view, completed, with its HTML."""
     if view is None:
         return None, source_view.empty()
     try:
@@ -28,7 +25,7 @@ def show(desk: Desk, view: SourceView | None) -> Shown:
 
 
 def at_citation(citation: Citation, span: Span | None = None) -> SourceView:
-    """The place of a citation; ``span`` is marked where it lies within the quote."""
+    """Makes the view of a citation; ``span`` is marked where it lies within the quote."""
     return SourceView(
         document_id=citation.document_id,
         title=citation.title,
@@ -52,7 +49,7 @@ def at_start(document: DocumentView) -> SourceView:
 
 
 def pressed(view: SourceView | None, data: dict[str, str]) -> SourceView | None:
-    """The view after a button of the pane was pressed; None closes it."""
+    """Returns the view after a button of the pane was pressed; None closes it."""
     act = data.get("act", "")
     if view is None or act == "close":
         return None

@@ -21,7 +21,7 @@ _MONOSPACE = ("application/json", "text/csv", "text/x-")
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What stands above a source. ``shown`` is the tab that is open, empty where there are none."""
+    """The header of a source. ``shown`` is the tab that is open, empty where there are none."""
 
     view: SourceView
     shown: str = ""
@@ -67,12 +67,12 @@ def empty() -> Markup:
 
 
 def gone(view: SourceView, reason: str) -> Markup:
-    """The document cannot be shown (any more); the quote that was kept with the answer still can."""
+    """Renders a document that cannot be shown (any more), with the quote that was kept with the answer."""
     return template("source.gone")(Head(view), reason)
 
 
 def located(view: SourceView, text: str) -> SourceView:
-    """The view with its span corrected: a document that changed since the answer may hold the quote elsewhere."""
+    """Corrects the span of a view: a document that changed since the answer may hold the quote elsewhere."""
     if view.quote and text[view.start : view.end] != view.quote:
         found = text.find(view.quote)
         end = found + len(view.quote) if found >= 0 else 0
@@ -89,7 +89,7 @@ def _line_start(text: str, position: int) -> int:
 
 
 def source(view: SourceView, document: DocumentView) -> Markup:
-    """The pane for a view that ``located`` has completed."""
+    """Renders the pane for a view that ``located`` has completed."""
     page = None if view.as_text else _page(view, document)
     shown = "" if document.pages is None else "text" if page is None else "page"
     head = Head(view, shown, youtube_link(view.location, view.start_s))
@@ -122,7 +122,7 @@ def _excerpt(view: SourceView, document: DocumentView) -> Excerpt:
 
 
 def _quote(text: str, start: int, end: int, read: tuple[int, int] | None) -> tuple[str, str, str]:
-    """The quote before, in and behind the words that were read."""
+    """Cuts the quote before and behind the words that were read."""
     if read is None or not start <= read[0] < read[1] <= end:
         return text[start:end], "", ""
     return text[start : read[0]], text[slice(*read)], text[read[1] : end]

@@ -1,8 +1,4 @@
-"""The desk: what all pages of the window share while Docent runs, and the small values that one page keeps for itself.
-
-In: the Assistant. Out: ``Desk`` with the running answer and syncs; ``ListView`` and ``SourceView``, frozen, kept by
-Gradio for each page. No HTML here.
-"""
+"""Holds the state of the window: ``Desk`` for what all pages share, and the frozen values that each page keeps."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +12,7 @@ from ui.syncing import Syncing
 
 @dataclass(frozen=True, slots=True)
 class ListView:
-    """How one page shows the list of documents."""
+    """The list of documents as one page shows it."""
 
     scope: Filter = field(default_factory=Filter)
     query: str = ""
@@ -24,7 +20,7 @@ class ListView:
 
 @dataclass(frozen=True, slots=True)
 class SourceView:
-    """What the source pane shows: a document, the quoted span, the words read from it, and how much text around it.
+    """The contents of the source pane: a document, the quoted span, the words read from it, and the text around it.
 
     ``first`` and ``last`` bound the part of the text that is shown; ``page`` is the picture shown, from 1.
     """
@@ -45,7 +41,7 @@ class SourceView:
 
 @dataclass
 class Desk:
-    """One a process. ``last_conversation`` is what a reloaded page shows again."""
+    """The state shared by all pages of a process. ``last_conversation`` is what a reloaded page shows again."""
 
     assistant: Backend
     inbox: Path

@@ -1,7 +1,6 @@
-"""Runs syncs in the background, one after the other, and keeps what the window shows of them.
+"""Runs syncs in the background, one after the other, and keeps the progress that the window shows.
 
-In: locations to add (None: everything known). Out: ``SyncProgress`` with counts, the file being read and the error of
-what could not be added. A page that closes ends nothing. Knows nothing of HTML.
+Closing a page ends no sync.
 """
 
 import logging
@@ -23,7 +22,7 @@ _STOPPED = "Stopped. What was finished is kept."
 
 @dataclass(frozen=True, slots=True)
 class SyncProgress:
-    """What is known of a sync.
+    """The state of a sync.
 
     ``version`` grows with every change, ``documents_version`` when the list of documents may have changed too.
     """
@@ -42,7 +41,7 @@ class SyncProgress:
     summary: str = ""
 
     def after(self, event: "SyncEvent") -> "SyncProgress":
-        """The progress once ``event`` has happened."""
+        """Returns the progress once ``event`` has happened."""
         finished = event.kind == "document"
         return replace(
             self,
@@ -85,7 +84,7 @@ class Syncing:
                 self._thread.start()
 
     def cancel(self) -> None:
-        """Ends the running sync soon, and forgets the waiting ones; what is finished stays."""
+        """Ends the running sync soon and drops the waiting ones; what is finished stays."""
         with self._lock:
             self._waiting.clear()
             if self._thread is not None:
@@ -93,17 +92,17 @@ class Syncing:
                 self._show(replace(self._progress, cancelling=True))
 
     def note(self, event: "SyncEvent") -> None:
-        """Takes in an event of a sync that somebody else runs (a watched folder)."""
+        """Records an event of a sync that runs elsewhere (a watched folder)."""
         with self._lock:
             self._progress = self._progress.after(event)
 
     def touch(self) -> None:
-        """The list of documents has changed by other means than a sync."""
+        """Reports that the list of documents has changed by other means than a sync."""
         with self._lock:
             self._show(replace(self._progress, documents_version=self._progress.documents_version + 1))
 
     def dismiss(self) -> None:
-        """Takes away the message of the last sync."""
+        """Removes the message of the last sync."""
         with self._lock:
             self._show(replace(self._progress, message="", remedy="", summary=""))
 

@@ -1,4 +1,4 @@
-"""Makes HTML from the templates in ui/templates.
+"""Renders HTML from the templates in ui/templates.
 
 Every value is escaped when it is put into a template. Line breaks and indentation of a template are no part of the
 page, so that none of them shows between two elements.
@@ -21,31 +21,31 @@ _LINE_BREAK = re.compile(r"\s*\n\s*")
 
 
 def template(name: str) -> Callable[..., Markup]:
-    """The macro ``file.macro`` of a template as a function: ``template("answer.exchange")``."""
+    """Returns the macro ``file.macro`` of a template as a function: ``template("answer.exchange")``."""
     file, _, macro = name.partition(".")
     return cast("Callable[..., Markup]", getattr(_environment().get_template(f"{file}.html.jinja").module, macro))
 
 
 def printable(value: object) -> object:
-    """The value with characters that no page can show replaced, if it is a text; HTML is left alone."""
+    """Replaces the characters of a text that no page can show. HTML is left alone."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", value.replace("\f", "\n"))
 
 
 def escape(text: object) -> Markup:
-    """The text as it reads, for an element's content or a quoted attribute."""
+    """Escapes a text for an element's content or a quoted attribute."""
     return Markup.escape(printable(str(text)))
 
 
 def name_of(text: str) -> Markup:
-    """A title or file name: escaped, on one line, and kept from reordering what stands around it."""
+    """Escapes a title or file name, puts it on one line and keeps it from reordering the text around it."""
     plain = _DISGUISES.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
     return Markup("<bdi>{}</bdi>").format(escape(plain or "Untitled"))
 
 
 class _Templates(FileSystemLoader):
-    """Reads templates without the line breaks that lay them out."""
+    """A loader that removes line breaks and indentation from templates."""
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
         source, path, is_fresh = super().get_source(environment, template)

@@ -1,4 +1,4 @@
-"""How the window looks: Gradio's theme on system fonts, our style sheet, and the script that every page loads.
+"""Defines the look of the window: Gradio's theme on system fonts, the style sheet, and the script of every page.
 
 Everything is inline or served by this process; nothing names another host.
 """
@@ -21,12 +21,12 @@ def style() -> str:
 
 
 def head() -> str:
-    """Put into the page's head, so that it is there before any pane asks for it."""
+    """Returns the script for the page's head, where it is loaded before any pane needs it."""
     return f"<script>{_resource('keys.js')}</script>"
 
 
 def theme() -> Untyped:
-    """Gradio's plain theme without its web fonts; colours are the style sheet's business."""
+    """Makes Gradio's plain theme without its web fonts; the style sheet sets the colours."""
     system = [gr.themes.Font(name) for name in ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")]
     mono = [gr.themes.Font(name) for name in ("ui-monospace", "Cascadia Mono", "Menlo", "Consolas", "monospace")]
     return gr.themes.Base(font=system, font_mono=mono, radius_size=gr.themes.sizes.radius_md).set(

@@ -1,7 +1,7 @@
-"""The inbox: a folder in the data folder that keeps copies of the files dropped on the window.
+"""Manages the inbox: a folder in the data folder that holds copies of the files dropped on the window.
 
-In: uploaded files with the names their owner gave them. Out: files in the inbox; a name is reduced to its last part, so
-that none can point outside. A file whose content is there already is not kept twice.
+A file's name is reduced to its last part, so that none can point outside of the inbox. A file whose content is there
+already is not copied again.
 """
 
 import filecmp
@@ -18,7 +18,7 @@ _LONGEST = 120  # characters; with a number and in UTF-8 it stays below every fi
 
 
 def safe_name(name: str) -> str:
-    """A file name that is one, on every platform, with its suffix kept."""
+    """Makes a file name that is valid on every platform, with its suffix kept."""
     last = re.split(r"[/\\]", name)[-1]
     clean = _UNSAFE.sub("_", last).strip(" .") or "document"
     stem, dot, suffix = clean.rpartition(".")

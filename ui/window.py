@@ -1,7 +1,7 @@
-"""The window: lays out the three panes, connects their events, and mounts the result on a FastAPI application.
+"""Builds the window: connects the events of the three panes and mounts the result on a FastAPI application.
 
-In: an Assistant and the settings. Out: a gr.Blocks, or routes on an app that app.api.security guards (token, Host,
-Origin). What the panes show and do is in ui.documents, ui.chat and ui.source; here is only who tells whom.
+The application must be guarded by app.api.security (token, Host, Origin). What the panes show and do is in
+ui.documents, ui.chat and ui.source.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ Update = Untyped  # a value for a component, or gr.skip()
 
 
 def build_window(assistant: Backend, settings: Settings) -> gr.Blocks:
-    """The window as Gradio blocks."""
+    """Builds the window as Gradio blocks."""
     blocks: gr.Blocks = Window(Desk(assistant, settings.data_dir / "inbox")).blocks
     return blocks
 
@@ -166,7 +166,7 @@ class Window:
             cleared = gr.skip()
 
     def _opened(self, view: ListView) -> Iterator[tuple[Update, ...]]:
-        """A page is loaded, perhaps in the middle of an answer."""
+        """Fills a page that was loaded, perhaps in the middle of an answer."""
         lists = (documents.render(self.desk, view), documents_view.progress(self.desk.syncing.progress), _UNSEEN)
         yield *self._shown(chat.conversation(self.desk, self.desk.last_conversation)), *lists
         run = self.desk.answering.current
@@ -175,7 +175,7 @@ class Window:
                 yield *update, gr.skip(), gr.skip(), gr.skip()
 
     def _resumed(self, conversation: str | None) -> Iterator[tuple[Update, ...]]:
-        """A conversation was opened whose answer may still be written."""
+        """Follows the answer of a conversation that was opened, if one is still being written."""
         run = self.desk.answering.current
         if run is not None and conversation is not None and run.started_in == conversation:
             yield from self._follow(run)
@@ -183,7 +183,7 @@ class Window:
             yield _unchanged(6)
 
     def _follow(self, run: AnswerRun) -> Iterator[tuple[Update, ...]]:
-        """Outputs for a run; the finished part and the lists are sent when they change."""
+        """Yields the outputs for a run; the finished part and the lists are sent when they change."""
         history: str | None = None
         for shown in chat.follow(self.desk, run):
             update = self._shown(shown) if not shown.busy or history is None else None

@@ -88,7 +88,7 @@ class AnswerReply(Question):
 
 
 def _written(answer: types.Answer) -> dict[str, Any]:
-    """The fields that an answer has wherever it is shown."""
+    """Returns the fields that an answer has wherever it is shown."""
     return {
         "answer": answer.text,
         "parts": parts(answer.parts),
@@ -208,7 +208,7 @@ AnswerLine: TypeAlias = RetrievedLine | TextLine | AnsweredLine | ErrorLine
 
 
 def answer_line(question: str, event: events.AskEvent) -> AnswerLine:
-    """The line of a stream that reports ``event``."""
+    """Makes the line of a stream that reports ``event``."""
     if isinstance(event, events.Retrieved):
         found = [Passage.of(passage) for passage in event.passages]
         return RetrievedLine(question=event.question, passages=found)
@@ -259,7 +259,7 @@ class Conversation(Shape):
 
 
 class ConversationInfo(Shape):
-    """``updated_at`` is a Unix time in seconds; ``turns`` counts exchanges."""
+    """A conversation in the list; ``updated_at`` is a Unix time in seconds; ``turns`` counts exchanges."""
 
     id: str
     title: str

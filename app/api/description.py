@@ -1,4 +1,4 @@
-"""The OpenAPI description of the HTTP API, completed with what FastAPI does not know: the lines of the streams."""
+"""Completes the OpenAPI description of the HTTP API with the lines of the streams, which FastAPI does not know."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

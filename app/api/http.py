@@ -1,4 +1,4 @@
-"""The HTTP API over an Assistant: JSON in, JSON or newline-delimited JSON out.
+"""Serves an Assistant over HTTP: JSON requests, JSON or newline-delimited JSON replies.
 
 Documents are named by id, never by path. A failure is ``{"error": {"message", "remedy"}}`` with a fitting status;
 inside a stream it is the last line. Access control is app.api.security's, which wraps the whole server. Replies are the
@@ -49,14 +49,14 @@ _FAILURE: dict[int | str, dict[str, Any]] = {"default": {"model": Failure, "desc
 
 
 class AsciiJSON(JSONResponse):
-    """JSON with escapes for everything beyond ASCII: file names may hold what UTF-8 cannot."""
+    """A JSON reply with escapes for everything beyond ASCII: file names may hold what UTF-8 cannot."""
 
     def render(self, content: Any) -> bytes:
         return json.dumps(content).encode("ascii")
 
 
 class NdJSON(StreamingResponse):
-    """One JSON object a line, each sent as soon as it exists."""
+    """A reply of one JSON object a line, each sent as soon as it exists."""
 
     media_type = "application/x-ndjson"
 
@@ -77,7 +77,7 @@ class _Body(BaseModel):
 
 
 class AskBody(_Body):
-    """``folders`` and ``documents`` restrict the question; ``stream=false`` gives one JSON document."""
+    """A question. ``folders`` and ``documents`` restrict it; ``stream=false`` gives one JSON document."""
 
     question: str = Field(min_length=1, max_length=10_000)
     conversation: str | None = None
@@ -87,7 +87,7 @@ class AskBody(_Body):
 
 
 class SyncBody(_Body):
-    """``locations`` are folders, files or URLs; null means every known source."""
+    """What to sync: ``locations`` are folders, files or URLs; null means every known source."""
 
     locations: list[str] | None = None
 
@@ -97,7 +97,7 @@ class TitleBody(_Body):
 
 
 def create_api(assistant: Assistant) -> FastAPI:
-    """An application that serves ``/api/*`` and ``/v1/*``; the window can be mounted beside it."""
+    """Makes an application that serves ``/api/*`` and ``/v1/*``; the window can be mounted beside it."""
     # The documentation pages would load scripts from a remote host.
     api = DescribedAPI(
         STREAMS, title="Docent", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
@@ -123,7 +123,7 @@ def _router(prefix: str = "") -> APIRouter:
 
 
 def _content(media_type: str, schema: Mapping[str, Any], description: str) -> dict[int | str, dict[str, Any]]:
-    """A reply other than JSON, for the OpenAPI description."""
+    """Describes a reply other than JSON for the OpenAPI description."""
     return {200: {"description": description, "content": {media_type: {"schema": schema}}}}
 
 
@@ -132,7 +132,7 @@ def _library_routes(assistant: Assistant) -> APIRouter:
 
     @routes.get("/status")
     def status() -> Status:
-        """The sources, how many documents have each status, and which could not be read."""
+        """Returns the sources, how many documents have each status, and which could not be read."""
         return Status.of(assistant.status())
 
     @routes.post("/sync", response_model=None, response_description=_ONE_A_LINE)
@@ -147,19 +147,19 @@ def _library_routes(assistant: Assistant) -> APIRouter:
 
     @routes.get("/documents")
     def documents() -> DocumentList:
-        """All documents, whatever their status."""
+        """Lists all documents, whatever their status."""
         return DocumentList.of(assistant.documents())
 
     @routes.get("/documents/{document_id}")
     def document(document_id: int) -> DocumentReply:
-        """One document."""
+        """Returns one document."""
         return DocumentReply.of(assistant.document_view(document_id))
 
     text_reply = _content("text/plain", {"type": "string"}, "The text.")
 
     @routes.get("/documents/{document_id}/text", response_class=Response, responses=text_reply)
     def text(document_id: int) -> Response:
-        """The text of a document, to which the positions of citations refer."""
+        """Returns the text of a document, to which the positions of citations refer."""
         content = assistant.document_view(document_id).text.encode("utf-8", "replace")
         return Response(content, media_type="text/plain; charset=utf-8", headers=_NO_STORE)
 
@@ -180,7 +180,7 @@ def _page_route(routes: APIRouter, assistant: Assistant) -> None:
         read_start: Annotated[int | None, Query(ge=0)] = None,
         read_end: Annotated[int | None, Query(ge=0)] = None,
     ) -> Response:
-        """A page (from 1) of a PDF as a picture.
+        """Draws a page (from 1) of a PDF as a picture.
 
         The characters ``start`` to ``end`` of its text are highlighted, and more so ``read_start`` to ``read_end``.
         """
@@ -215,7 +215,7 @@ def _question_routes(assistant: Assistant) -> APIRouter:
         k: Annotated[int, Query(ge=1, le=1000)] = 10,
         folder: Annotated[list[str] | None, Query()] = None,
     ) -> SearchReply:
-        """The chunks that match a question, best first."""
+        """Finds the chunks that match a question, best first."""
         hits, timings = assistant.search_timed(question, k, assistant.scope(folder or []))
         return SearchReply.of(question, hits, timings)
 
@@ -227,12 +227,12 @@ def _conversation_routes(assistant: Assistant) -> APIRouter:
 
     @routes.get("")
     def conversations() -> ConversationList:
-        """All conversations, newest first."""
+        """Lists all conversations, newest first."""
         return ConversationList.of(assistant.conversations())
 
     @routes.get("/{conversation_id}")
     def conversation(conversation_id: str) -> Conversation:
-        """The questions and answers of a conversation, oldest first."""
+        """Returns the questions and answers of a conversation, oldest first."""
         return Conversation.of(conversation_id, assistant.conversation(conversation_id))
 
     @routes.patch("/{conversation_id}")
@@ -259,7 +259,7 @@ def _error(status: int, message: str, remedy: str = "") -> Response:
 
 
 def status_of(error: DocentError) -> int:
-    """The HTTP status that fits an error a person can mend."""
+    """Returns the HTTP status that fits an error a person can mend."""
     if isinstance(error, ConversationError | UnknownDocument):
         return 404
     if isinstance(error, LibraryLocked):

@@ -82,7 +82,7 @@ class Status(Shape):
 
 
 class Removed(Shape):
-    """``removed`` documents have left the library."""
+    """The result of a removal: ``removed`` documents have left the library."""
 
     location: str
     removed: int
@@ -128,7 +128,7 @@ class SyncReport(Shape):
 
 
 def counts_of(documents: Iterable[types.Document]) -> dict[str, int]:
-    """Documents for each status, and the number of all their chunks as ``chunks``."""
+    """Counts the documents of each status, and the number of all their chunks as ``chunks``."""
     counts = {**dict.fromkeys(get_args(types.DocumentStatus), 0), "chunks": 0}
     for document in documents:
         counts[document.status] += 1

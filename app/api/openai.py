@@ -1,7 +1,7 @@
-"""OpenAI's API over the model that is set up: chat and plain completions, models, embeddings, on ``/v1``.
+"""Serves OpenAI's API on ``/v1`` with the model that is set up: chat and plain completions, models, embeddings.
 
 Replies and errors have OpenAI's shapes, so that its client and whatever is built on it can talk to Docent. A client
-that goes away ends its generation. Access control is app.api.security's; the answers know no documents.
+that goes away ends its generation. Access control is app.api.security's. The model does not see the documents.
 """
 
 import asyncio
@@ -64,7 +64,7 @@ OPENAI_STREAMS = {
 
 
 class _ApiError(Exception):
-    """An answer with an error in OpenAI's shape."""
+    """Raised to reply with an error in OpenAI's shape."""
 
     def __init__(self, status: int, message: str, kind: str, code: str | None = None, param: str | None = None) -> None:
         super().__init__(message)
@@ -73,11 +73,11 @@ class _ApiError(Exception):
 
 
 class _ClientGone(Exception):
-    """Nobody reads the answer any more."""
+    """Raised when the client has closed the connection."""
 
 
 class _Route(APIRoute):
-    """Turns every failure into OpenAI's shape."""
+    """A route that turns every failure into OpenAI's shape."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -99,7 +99,7 @@ class _Route(APIRoute):
 
 
 def openai_routes(assistant: "Assistant") -> APIRouter:
-    """To be included in an application beside Docent's own API."""
+    """Makes the routes, to be included in an application beside Docent's own API."""
     routes = APIRouter(
         prefix="/v1",
         route_class=_Route,
@@ -110,12 +110,12 @@ def openai_routes(assistant: "Assistant") -> APIRouter:
 
     @routes.get("/models")
     def models() -> ModelList:
-        """The language model that is set up, if any, and the embedder."""
+        """Lists the language model that is set up, if any, and the embedder."""
         return ModelList(data=[ModelInfo(id=name) for name in _names(assistant)])
 
     @routes.get("/models/{name:path}")
     def model(name: str) -> ModelInfo:
-        """One of the models."""
+        """Returns one of the models."""
         if name not in _names(assistant):
             raise _unknown(name)
         return ModelInfo(id=name)
@@ -136,7 +136,7 @@ def openai_routes(assistant: "Assistant") -> APIRouter:
 
     @routes.post("/embeddings")
     def embeddings(body: EmbeddingBody) -> EmbeddingList:
-        """The vectors of texts."""
+        """Embeds texts."""
         return _embeddings(assistant, body)
 
     @routes.api_route("/{rest:path}", methods=["GET", "POST", "DELETE"], include_in_schema=False)
@@ -150,7 +150,7 @@ def openai_routes(assistant: "Assistant") -> APIRouter:
 async def _complete(
     model: "LocalModel", prompts: list[list[int]], body: ChatBody | CompletionBody, request: Request
 ) -> Response:
-    """``body.n`` answers to each prompt."""
+    """Generates ``body.n`` answers to each prompt and makes the reply."""
     chat = isinstance(body, ChatBody)
     # A constraint's first use builds the tokenizer's index, which takes a moment.
     generations = await run_in_threadpool(_submit, model, prompts, body)
@@ -176,7 +176,7 @@ async def _complete(
 
 
 def _submit(model: "LocalModel", prompts: list[list[int]], body: ChatBody | CompletionBody) -> list[Generation]:
-    """All of them or none: where one is refused, the ones before it are cancelled."""
+    """Submits all generations or none: where one is refused, the ones before it are cancelled."""
     generations: list[Generation] = []
     try:
         for tokens in prompts:
@@ -194,7 +194,7 @@ def _submit(model: "LocalModel", prompts: list[list[int]], body: ChatBody | Comp
 async def _event_stream(
     generations: list[Generation], replies: list[Reply], request: Request, body: ChatBody | CompletionBody
 ) -> AsyncIterator[bytes]:
-    """Server-sent events, as OpenAI sends them."""
+    """Yields server-sent events, as OpenAI sends them."""
     try:
         for reply in replies:
             if (first := reply.begin()) is not None:
@@ -219,7 +219,7 @@ async def _event_stream(
 
 
 async def _deltas(generations: list[Generation], request: Request) -> AsyncGenerator[tuple[int, Delta | None], None]:
-    """What comes of any of the generations, with its number, None at its end. Leaving early ends all of them.
+    """Yields each delta with the number of its generation, None at its end. Leaving early ends all generations.
 
     Raises _ClientGone when the connection is closed meanwhile."""
     streams = [aiter(generation) for generation in generations]
@@ -252,7 +252,7 @@ def _ends(generations: list[Generation]) -> list[Finished]:
 
 
 def _configured(assistant: "Assistant") -> str | None:
-    """The language model's name, known without loading it."""
+    """Returns the language model's name without loading it."""
     chosen = assistant.settings.model
     if chosen.is_builtin:
         return builtin_model().name if builtin_model().is_dir() else None
@@ -260,7 +260,7 @@ def _configured(assistant: "Assistant") -> str | None:
 
 
 def _model(assistant: "Assistant", name: str) -> "LocalModel":
-    """The language model, loaded on first use."""
+    """Returns the language model, loaded on first use."""
     configured = _configured(assistant)
     if configured is None:
         message = "No language model is set up. See `docent model --help`."

@@ -203,7 +203,7 @@ class Reply:
         self._offset = 0  # characters of the tokens reported so far
 
     def whole(self, text: str, tokens: Sequence[SampledToken], end: Finished) -> ChatChoice | TextChoice:
-        """One entry of ``choices``."""
+        """Makes one entry of ``choices``."""
         index, reason = self._index, _reason(end)
         if self._chat:
             message = ChatMessage(content=text)
@@ -212,12 +212,12 @@ class Reply:
         return TextChoice(index=index, finish_reason=reason, logprobs=self._text_logprobs(tokens), text=text)
 
     def frame(self, choices: Sequence[ChatChoice | TextChoice], used: Usage) -> ChatCompletion | TextCompletion:
-        """The whole response."""
+        """Makes the whole response."""
         kind = ChatCompletion if self._chat else TextCompletion
         return kind.model_validate({**self._head, "choices": choices, "usage": used})
 
     def begin(self) -> Chunk | None:
-        """The first piece of a streamed chat."""
+        """Makes the first piece of a streamed chat; None for a plain completion."""
         return self._chat_chunk(ChatDelta(role="assistant", content="")) if self._chat else None
 
     def piece(self, text: str, tokens: Sequence[SampledToken]) -> Chunk:
@@ -231,7 +231,7 @@ class Reply:
         return self._text_chunk("", finish_reason=_reason(end))
 
     def usage(self, used: Usage) -> Chunk:
-        """The piece behind the end that ``include_usage`` asks for."""
+        """Makes the piece behind the end that ``include_usage`` asks for."""
         kind = ChatChunk if self._chat else TextChunk
         return kind(**self._head, choices=[], usage=used)
 
@@ -273,7 +273,7 @@ class Reply:
         )
 
     def _alternative(self, number: int, logprob: float | None) -> dict[str, Any]:
-        """The fields of an ``Alternative``."""
+        """Returns the fields of an ``Alternative``."""
         text = self._text(number)
         # A token may be a part of a character; which bytes it is then, its text does not say.
         return {"token": text, "logprob": logprob, "bytes": None if "\ufffd" in text else list(text.encode())}
@@ -283,7 +283,7 @@ class Reply:
 
 
 def usage(ends: Sequence[Finished], answers: int) -> Usage:
-    """The usage of a whole request with ``answers`` answers to each prompt: a prompt counts once."""
+    """Adds up the usage of a whole request with ``answers`` answers to each prompt: a prompt counts once."""
     asked = [end.metrics for end in ends[::answers]]
     prompts = sum(metrics.prompt_tokens for metrics in asked)
     written = sum(end.metrics.generated_tokens for end in ends)

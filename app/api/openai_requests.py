@@ -1,4 +1,4 @@
-"""The requests of OpenAI's API: what they may hold and what it means to the engine.
+"""Defines the requests of OpenAI's API and translates them into parameters of the engine.
 
 An option that would change the answer and that the engine does not have is refused by name; what only concerns
 OpenAI's own service is ignored.
@@ -79,7 +79,7 @@ class ResponseFormat(_Body):
 
 
 class _Sampling(_Body):
-    """Common to chat and plain completions; defaults are OpenAI's."""
+    """The fields common to chat and plain completions; defaults are OpenAI's."""
 
     model: str
     max_tokens: int | None = None
@@ -109,7 +109,7 @@ class _Sampling(_Body):
         return None
 
     def params(self, room: int) -> SamplingParams:
-        """``room`` is what the context leaves for the answer. Raises RequestError."""
+        """Makes the engine's parameters; ``room`` tokens are left for the answer. Raises RequestError."""
         wanted = self.wanted_tokens()
         return SamplingParams(
             max_tokens=room if wanted is None else wanted,
@@ -153,7 +153,7 @@ class CompletionBody(_Sampling):
     logprobs: int | None = None
 
     def prompts(self) -> list[str | list[int]]:
-        """Each as text or as tokens."""
+        """Returns the prompts, each as text or as tokens."""
         given = self.prompt
         if isinstance(given, str):
             return [given]

@@ -1,9 +1,9 @@
-"""Keeps the local server to the person who started it: an ASGI middleware around the window and the HTTP API.
+"""Restricts the local server to the person who started it: an ASGI middleware around the window and the HTTP API.
 
 A request passes when its Host is this very server (against DNS rebinding), its Origin, if it has one, is this server
 too (against other web pages) and it carries the token of this launch: once as ``?token=``, which a browser trades for a
 cookie, or as ``Authorization: Bearer``. Every response gets headers that keep the page from loading anything from
-elsewhere and from being embedded there. Knows nothing of what it protects.
+elsewhere and from being embedded there.
 """
 
 import json
@@ -56,7 +56,7 @@ def new_token() -> str:
 
 
 class LocalOnly:
-    """The middleware. ``port`` is the one the server listens on, ``token`` the secret of this launch."""
+    """The ASGI middleware. ``port`` is the one the server listens on, ``token`` the secret of this launch."""
 
     def __init__(self, app: ASGIApp, *, port: int, token: str) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""The base of the JSON documents that programs get from the HTTP API and from the command line's --json.
+"""Defines the base of the JSON documents that programs get from the HTTP API and from the command line's --json.
 
 The documents are pydantic models in ``answer_shapes`` and ``library_shapes``. Their names and nesting are an interface
 that programs rely on; the HTTP API publishes them in its OpenAPI description.
@@ -17,7 +17,7 @@ class Shape(BaseModel):
     model_config = ConfigDict(from_attributes=True, frozen=True, json_schema_serialization_defaults_required=True)
 
     def plain(self) -> dict[str, Any]:
-        """The object as a dictionary of JSON values."""
+        """Returns the object as a dictionary of JSON values."""
         return self.model_dump(mode="json")
 
 

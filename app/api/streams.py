@@ -1,4 +1,4 @@
-"""The two streams of the HTTP API: the lines of an answer while it is written, and of a sync while it runs.
+"""Streams the lines of an answer while it is written, and of a sync while it runs.
 
 The Assistant blocks, so it works on a thread. When the client goes away, the answer is stopped and the sync cancelled.
 """
@@ -23,7 +23,7 @@ _Line = TypeVar("_Line")
 def answer_lines(
     assistant: Assistant, question: str, conversation_id: str | None, scope: Filter
 ) -> AsyncIterator[AnswerLine]:
-    """``retrieved``, ``text`` ..., ``answered``."""
+    """Yields ``retrieved``, any number of ``text``, and ``answered``."""
 
     def work(emit: Callable[[AnswerLine], None], stop: threading.Event) -> None:
         for event in assistant.ask(question, conversation_id=conversation_id, filter=scope, stop=stop):
@@ -33,7 +33,7 @@ def answer_lines(
 
 
 def sync_lines(assistant: Assistant, locations: list[str] | None) -> AsyncIterator[SyncLine]:
-    """One line a step, then ``report`` with what the command line prints."""
+    """Yields one line a step, then ``report`` with what the command line prints."""
 
     def work(emit: Callable[[SyncLine], None], cancel: threading.Event) -> None:
         report = assistant.sync(locations, lambda event: emit(SyncStep.of(event)), cancel)
@@ -45,7 +45,10 @@ def sync_lines(assistant: Assistant, locations: list[str] | None) -> AsyncIterat
 async def _lines(
     work: Callable[[Callable[[_Line], None], threading.Event], None],
 ) -> AsyncIterator[_Line | ErrorLine]:
-    """What ``work`` emits on its thread, and its failure. Leaving early sets the event that ``work`` watches."""
+    """Runs ``work`` on a thread and yields what it emits, or its failure.
+
+    Leaving early sets the event that ``work`` watches.
+    """
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[_Line | ErrorLine | None] = asyncio.Queue()
     stop = threading.Event()

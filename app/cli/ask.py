@@ -136,7 +136,7 @@ def _ask_one(assistant: "Assistant", question: str, conversation_id: str | None,
 
 
 def _ask_many(assistant: "Assistant", source: str, scope: Filter) -> None:
-    """One answer object a line, in order; a bad line becomes an error object and the others go on."""
+    """Writes one answer object a line, in order; a bad line becomes an error object and the others go on."""
     from app.api.answer_shapes import AnswerReply
 
     failed = False
@@ -159,7 +159,7 @@ def _ask_many(assistant: "Assistant", source: str, scope: Filter) -> None:
 
 
 def _numbered_lines(source: str) -> Iterator[tuple[int, bytes]]:
-    """Lines that are not blank, with their numbers from 1, read as they come."""
+    """Yields the lines that are not blank, with their numbers from 1, read as they come."""
     with ExitStack() as stack:
         if source == "-":
             stream = sys.stdin.buffer
@@ -176,7 +176,7 @@ def _numbered_lines(source: str) -> Iterator[tuple[int, bytes]]:
 
 
 def _entry(line: bytes) -> dict[str, Any]:
-    """One line of --from."""
+    """Parses one line of --from. Raises UsageError."""
     try:
         entry = json.loads(line.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:

@@ -98,7 +98,7 @@ def remove(
 
 
 def sync_folders(assistant: "Assistant", folders: list[str]) -> None:
-    """What --folder means to ask and search: the folders are brought up to date first; Ctrl-C ends the command."""
+    """Brings the folders of --folder up to date before a question; Ctrl-C ends the command."""
     with cancelled_by_interrupt() as cancel, progress_bar() as on_event:
         report = assistant.sync(folders, on_event, cancel)
     if report.cancelled:
@@ -107,7 +107,7 @@ def sync_folders(assistant: "Assistant", folders: list[str]) -> None:
 
 @contextmanager
 def cancelled_by_interrupt() -> Iterator[threading.Event]:
-    """An event that Ctrl-C sets; a second Ctrl-C interrupts at once."""
+    """Gives an event that Ctrl-C sets; a second Ctrl-C interrupts at once."""
     cancel = threading.Event()
 
     def first_time(*_: object) -> None:
@@ -178,7 +178,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _follow(assistant: "Assistant", as_json: bool) -> None:
-    """Reports what the watcher does, a line each, until Ctrl-C."""
+    """Reports every document that changes, a line each, until Ctrl-C."""
     from app.api.library_shapes import SyncStep
 
     def report(event: "SyncEvent") -> None:

@@ -1,4 +1,4 @@
-"""The ``docent`` command: common options, the order of commands, and the one edge where errors become words.
+"""Defines the ``docent`` command: the common options, the order of the commands, and how errors are reported.
 
 Result on stdout, everything else on stderr. Exit code 0: done; 1: something a person can mend (or a defect, with the
 place of the log); 2: wrong use of the command line; 130: interrupted. Heavy modules are imported by the commands that
@@ -31,7 +31,7 @@ _ParseError = cast("type[Exception]", typer.BadParameter.__base__)
 
 
 class DocentGroup(TyperGroup):
-    """Takes the common options anywhere on the line, and ends every failure in one line and an exit code."""
+    """The command group: takes the common options anywhere on the line, and turns failures into exit codes."""
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
         tolerate_odd_characters()
@@ -68,7 +68,7 @@ def common_options_first(args: Sequence[str]) -> list[str]:
 
 
 def _report(error: Exception, session: Session, *, as_json: bool) -> int:
-    """Says what happened in one line; returns the exit code."""
+    """Reports the error in one line and returns the exit code."""
     if isinstance(error, typer.Abort):
         return 130
     if isinstance(error, BrokenPipeError):

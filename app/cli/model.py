@@ -65,7 +65,7 @@ def info(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a model is."""
+    """Show the properties of a model."""
     session = session_of(context)
     found = _json(_store(session).info(model))
     if verify:
@@ -92,7 +92,7 @@ def import_(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Take over a model from a folder."""
+    """Import a model from a folder."""
     session = session_of(context)
     _added(session, _store(session).add(Path(folder), name, link=link), as_json)
 
@@ -254,7 +254,7 @@ def _bytes_bar() -> Iterator[Callable[[str, int, int], None]]:
 
 @contextmanager
 def _steps_bar(name: str) -> Iterator[Callable[[int, int], None]]:
-    """The same for steps that are counted."""
+    """Shows counted steps on stderr; nothing where that is no terminal."""
     if not sys.stderr.isatty():
         yield lambda done, total: None
         return

@@ -1,4 +1,4 @@
-"""What the command line writes: JSON for programs, text for people.
+"""Writes the output of the command line: JSON for programs, text for people.
 
 ``stdout`` carries results alone; progress and errors go to ``stderr``. JSON is ASCII with escapes, so that no terminal
 encoding and no odd file name can break it. Text from documents loses its control characters, so that a hostile
@@ -19,25 +19,25 @@ _CONTROL = {code: None for code in (*range(32), *range(127, 160)) if chr(code) n
 
 
 def write_json(data: Mapping[str, Any]) -> None:
-    """One JSON object on one line of stdout, visible at once to whoever reads the pipe."""
+    """Writes one JSON object on one line of stdout, visible at once to whoever reads the pipe."""
     sys.stdout.write(json.dumps(data) + "\n")
     sys.stdout.flush()
 
 
 def write_text(text: str, end: str = "\n") -> None:
-    """Text for a person on stdout, as it is but for control characters."""
+    """Writes text for a person to stdout, without control characters."""
     sys.stdout.write(plain(text) + end)
     sys.stdout.flush()
 
 
 def write_note(text: str) -> None:
-    """A message on stderr: one line, whatever stands in it."""
+    """Writes a message to stderr, on one line whatever stands in it."""
     sys.stderr.write(one_line(text) + "\n")
     sys.stderr.flush()
 
 
 def plain(text: str) -> str:
-    """Without the control characters that a terminal would obey."""
+    """Removes the control characters that a terminal would obey."""
     return text.translate(_CONTROL)
 
 
@@ -46,7 +46,7 @@ def one_line(text: str) -> str:
 
 
 def console() -> "Console":
-    """A rich console on stdout for tables."""
+    """Makes a rich console on stdout for tables."""
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else _UNWRAPPED
@@ -74,7 +74,7 @@ def tolerate_odd_characters() -> None:
 
 
 def silence_stdout() -> None:
-    """After the reader of a pipe has gone: nothing more is written, not even by the interpreter's last flush."""
+    """Discards further output once the reader of a pipe has gone, also the interpreter's last flush."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):  # stdout is no real file, as in a test
@@ -82,7 +82,7 @@ def silence_stdout() -> None:
 
 
 def place(source: str, page: int | None, start_s: float | None) -> str:
-    """``report.pdf, page 3`` or ``https://... at 12:04``: a source as a person names it."""
+    """Names a source as a person would: ``report.pdf, page 3`` or ``https://... at 12:04``."""
     name = source if "://" in source else os.path.basename(source) or source  # noqa: PTH119 - may hold surrogates
     if page is not None:
         return f"{name}, page {page}"

@@ -1,4 +1,4 @@
-"""What the commands share during one run: the common options, the settings and the Assistant made from them."""
+"""Holds what the commands share during one run: the common options, the settings and the Assistant."""
 
 import logging
 import os
@@ -24,7 +24,7 @@ _log = logging.getLogger("app.cli.main")
 
 @dataclass
 class Session:
-    """Filled by the common options before a command runs."""
+    """The common options, which are filled in before a command runs."""
 
     debug: bool = False
     data_dir: Path | None = None
@@ -47,7 +47,7 @@ class Session:
         return self.loaded.settings
 
     def open(self) -> "Assistant":
-        """The Assistant on the person's data folder, which is made if need be."""
+        """Opens the Assistant on the person's data folder, which is made if need be."""
         from app.assistant import Assistant
 
         self.settings.folder.create()

@@ -1,1 +1,1 @@
-"""What can be set, where values come from, and where files lie."""
+"""The settings, their sources, and the places of files."""

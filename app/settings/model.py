@@ -1,8 +1,7 @@
-"""Every setting of Docent with its default, range and meaning: the one place where defaults live.
+"""Defines every setting of Docent with its default, range and meaning.
 
-In: nothing. Out: ``Settings``, a frozen tree of pydantic models; an unknown key or a wrong value does not validate.
-Where values come from (files, environment, command line) is app.settings.sources' business. ``config.yaml`` at the
-repository root is ``default_yaml()`` written to a file, and a test keeps the two equal.
+``Settings`` is a frozen tree of pydantic models; an unknown key or a wrong value does not validate. ``config.yaml`` at
+the repository root is ``default_yaml()`` written to a file, and a test keeps the two equal.
 """
 
 import json
@@ -16,7 +15,7 @@ from app.settings.paths import BUILTIN, DataFolder, default_data_dir
 
 
 def _expand(value: object) -> object:
-    """``~`` and relative paths become absolute, so that a path means the same wherever it is used."""
+    """Makes ``~`` and relative paths absolute, so that a path means the same wherever it is used."""
     return Path(value).expanduser().absolute() if isinstance(value, str | Path) else value
 
 
@@ -25,7 +24,7 @@ def _data_dir(value: object) -> object:
 
 
 def _expand_folder(value: object) -> object:
-    """As ``_expand``, but for the name of what comes with Docent."""
+    """Makes paths absolute and leaves the name of what comes with Docent."""
     return value if value == BUILTIN else _expand(value)
 
 
@@ -190,7 +189,7 @@ class Settings(_Section):
 
 
 def sections() -> dict[str, type[_Section]]:
-    """The sections by name, in order of the file."""
+    """Returns the sections by name, in the order of the file."""
     found: dict[str, type[_Section]] = {}
     for name, info in Settings.model_fields.items():
         if isinstance(info.annotation, type) and issubclass(info.annotation, _Section):
@@ -199,12 +198,12 @@ def sections() -> dict[str, type[_Section]]:
 
 
 def valid_keys() -> list[str]:
-    """Every key in dotted form: ``data_dir``, ``server.port`` ..."""
+    """Lists every key in dotted form: ``data_dir``, ``server.port`` ..."""
     return ["data_dir", *(f"{section}.{key}" for section, model in sections().items() for key in model.model_fields)]
 
 
 def flatten(settings: Settings) -> dict[str, Any]:
-    """Dotted key -> plain value that JSON can hold."""
+    """Maps each dotted key to a value that JSON can hold."""
     flat: dict[str, Any] = {}
     for name, value in settings.model_dump(mode="json").items():
         if name in sections():
@@ -215,7 +214,7 @@ def flatten(settings: Settings) -> dict[str, Any]:
 
 
 def default_yaml() -> str:
-    """The text of ``config.yaml``: every setting with its default and a comment."""
+    """Makes the text of ``config.yaml``: every setting with its default and a comment."""
     return "\n".join(_yaml_lines()) + "\n"
 
 

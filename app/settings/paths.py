@@ -1,7 +1,4 @@
-"""Where Docent's files lie: the person's data folder, and the resources that come with the program.
-
-Knows names and places only; creates nothing except where a function says so.
-"""
+"""Names the places of Docent's files: the person's data folder, and the resources that come with the program."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +9,14 @@ _HERE = Path(__file__).resolve().parents[1]
 
 
 def default_data_dir() -> Path:
-    """The platform's folder for a person's application data; not created."""
+    """Returns the platform's folder for a person's application data; it is not created."""
     import platformdirs
 
     return Path(platformdirs.user_data_dir("docent", appauthor=False))
 
 
 def resource(name: str) -> Path:
-    """A file or folder that ships with Docent (``config.yaml``, ``samples``).
+    """Returns a file or folder that ships with Docent (``config.yaml``, ``samples``).
 
     An installed wheel carries them inside ``app/``; a checkout has them at the repository root.
     """
@@ -28,12 +25,12 @@ def resource(name: str) -> Path:
 
 
 def builtin_reader() -> Path:
-    """The folder of the reader that ships with Docent; it may be missing."""
+    """Returns the folder of the reader that ships with Docent; it may be missing."""
     return _HERE.parent / "rag" / "models" / "weights" / "docent-reader"
 
 
 def builtin_model() -> Path:
-    """The folder of the language model that ships with Docent; it may be missing."""
+    """Returns the folder of the language model that ships with Docent; it may be missing."""
     return _HERE / "shipped" / "docent-nano"
 
 
@@ -57,7 +54,7 @@ class DataFolder:
 
     @property
     def external_store(self) -> Path:
-        """What was pushed into a vector store of somebody else."""
+        """The record of what was pushed into another vector store."""
         return self.root / "external-store.json"
 
     @property

@@ -61,7 +61,7 @@ class _Layer:
         return self.origins.get(key, self.origin)
 
     def key_of(self, name: str, place: str) -> str:
-        """The key that ``name`` means. Raises ConfigError for an unknown one, and for one set by both its names."""
+        """Returns the key that ``name`` means. Raises ConfigError for an unknown one and for one set by both names."""
         key = self._renamed.get(name, name)
         if key not in valid_keys():
             raise ConfigError(f'Unknown setting "{name}" in {place}.', f'Did you mean "{nearest_key(name)}"?')
@@ -174,7 +174,7 @@ def _command_line_layer(overrides: Sequence[str], data_dir: Path | None, renamed
 
 
 def _parse(key: str, raw: str) -> Any:
-    """The value of a text that stands in the environment or on the command line: YAML, so lists and null work."""
+    """Parses a value from the environment or the command line as YAML, so that lists and null work."""
     if key in _TEXT_KEYS:
         return None if raw in ("", "null") else raw
     try:
@@ -184,7 +184,7 @@ def _parse(key: str, raw: str) -> Any:
 
 
 def nearest_key(key: str) -> str:
-    """The valid key or section that a mistyped one most resembles; a right key in the wrong section counts first."""
+    """Finds the valid key or section most like a mistyped one; a right key in the wrong section counts first."""
     valid = valid_keys()
     same_leaf = [name for name in valid if name.rpartition(".")[2] == key.rpartition(".")[2]]
     candidates = same_leaf or valid
