@@ -1,3 +1,3 @@
-"""Documents -> passages -> hits -> answer with citations. Knows nothing of engines, windows or settings files."""
+"""Retrieval: reads documents into a library, finds passages in it, and answers questions from them with citations."""
 
 import docent as docent  # before any library that would report home

@@ -1,4 +1,4 @@
-"""The seams of retrieval: what can be replaced, and what a fake in a test must offer."""
+"""Protocols of the parts of retrieval that can be replaced, and that fakes in tests implement."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -35,10 +35,10 @@ _DOCUMENT_KEY = "docent_document"  # "document_id" is taken by llama-index
 
 
 class ExternalStore:
-    """The dense leg of retrieval in somebody else's store. May be used from several threads."""
+    """Dense retrieval in somebody else's store. May be used from several threads."""
 
     def __init__(self, library: Library, store: BasePydanticVectorStore, state_path: Path | None) -> None:
-        """``state_path`` None pushes everything anew in each process."""
+        """Without a ``state_path`` everything is pushed anew in each process."""
         self._library = library
         self._store = store
         self._state_path = state_path
@@ -52,7 +52,10 @@ class ExternalStore:
     def open(
         cls, library: Library, class_path: str, arguments: dict[str, Any], state_path: Path | None
     ) -> "ExternalStore":
-        """``class_path`` is "package.module:Class" (or with a dot). Raises RagError when it cannot be made."""
+        """Makes the store ``class_path``, "package.module:Class" or with a dot.
+
+        Raises RagError when it cannot be made.
+        """
         return cls(library, _make(class_path, arguments), state_path)
 
     def __len__(self) -> int:
@@ -60,7 +63,7 @@ class ExternalStore:
 
     @property
     def embedder_name(self) -> str | None:
-        """Whose vectors the store holds; None while it is empty."""
+        """The name of the embedder whose vectors the store holds; None while it is empty."""
         return self._embedder if self._documents else None
 
     def refresh(self) -> None:
@@ -82,7 +85,7 @@ class ExternalStore:
     def search(
         self, query: NDArray[np.float32], k: int, allowed: NDArray[np.int64] | None = None
     ) -> list[tuple[int, float]]:
-        """The ``k`` nearest chunks as (chunk id, similarity), best first; of ``allowed`` only, when given."""
+        """Returns the ``k`` nearest chunks as (chunk id, similarity), best first; of ``allowed`` only, when given."""
         with self._lock:
             if k <= 0 or not self._documents or (allowed is not None and not len(allowed)):
                 return []
@@ -99,7 +102,7 @@ class ExternalStore:
             )
 
     def save(self) -> None:
-        """Nothing to do: ``refresh`` remembers what it has pushed."""
+        """Does nothing: ``refresh`` remembers what it has pushed."""
 
     def _filter(self, allowed: Iterable[int]) -> MetadataFilters:
         documents = sorted({self._documents[id_] for id_ in allowed if id_ in self._documents})
@@ -135,7 +138,7 @@ class ExternalStore:
             self._documents, self._embedder = documents, embedder
 
     def _store_has(self, chunk_id: int, checksum: int) -> bool:
-        """Whether the store finds a chunk under the vector that the library still has for it."""
+        """Tells whether the store finds a chunk under the vector that the library still has for it."""
         for _, vectors in self._library.embeddings([chunk_id]):
             if zlib.crc32(vectors[0].tobytes()) != checksum:
                 return False
@@ -158,7 +161,9 @@ class ExternalStore:
 
 
 def _node(chunk_id: int, document_id: int, text: str, vector: NDArray[np.float16]) -> TextNode:
-    """A UUID as the id, which some stores demand; the node is its own document, so that it can be deleted alone."""
+    """Makes a node with a UUID as its id, which some stores demand; the node is its own document, so that it can be
+    deleted alone.
+    """
     name = str(UUID(int=chunk_id))
     return TextNode(
         id_=name,

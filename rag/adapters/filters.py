@@ -13,7 +13,7 @@ def matching(
     node_ids: Iterable[str] | None,
     doc_ids: Iterable[str] | None,
 ) -> list[int]:
-    """The chunk ids of the nodes that meet every condition.
+    """Returns the chunk ids of the nodes that meet every condition.
 
     Without filters and ids every node does; an empty list of ids counts as none, as llama-index passes it.
     """
@@ -28,7 +28,7 @@ def matching(
 
 
 def _meets(node: BaseNode, filters: MetadataFilters | None) -> bool:
-    """Whether a node meets the filters, nested ones included, which llama-index itself refuses."""
+    """Tells whether a node meets the filters, nested ones included, which llama-index itself refuses."""
     if filters is None or not filters.filters:
         return True
     known = {**node.metadata, "ref_doc_id": node.ref_doc_id, "doc_id": node.ref_doc_id}

@@ -83,7 +83,7 @@ class DocentVectorStore(BasePydanticVectorStore):
 
     @classmethod
     def open(cls, path: Path, embedder_name: str = "llama-index") -> "DocentVectorStore":
-        """The store in the library at ``path``, which is created if need be."""
+        """Returns the store in the library at ``path``, which is created if need be."""
         return cls(Library.open(path), embedder_name=embedder_name)
 
     @property
@@ -184,13 +184,15 @@ class DocentVectorStore(BasePydanticVectorStore):
     # -- reading -------------------------------------------------------------------------------------------------------
 
     def get_nodes(self, node_ids: list[str] | None = None, filters: MetadataFilters | None = None) -> list[BaseNode]:
-        """Nodes by id and filters, in the order in which they were stored; all of them without either."""
+        """Returns nodes by id and filters, in the order in which they were stored; all of them without either."""
         nodes = self._nodes(self._library.chunk_ids().tolist())
         allowed = matching(nodes, filters, node_ids, None)
         return [nodes[chunk_id] for chunk_id in allowed]
 
     def query(self, query: VectorStoreQuery, **kwargs: Any) -> VectorStoreQueryResult:
-        """DEFAULT (dense), HYBRID (both, weighed by ``alpha``) and TEXT_SEARCH or SPARSE (full text)."""
+        """Answers a query in the modes DEFAULT (dense), HYBRID (both, weighed by ``alpha``) and TEXT_SEARCH or SPARSE
+        (full text).
+        """
         allowed: NDArray[np.int64] | None = None
         if query.filters or query.node_ids or query.doc_ids:
             nodes = self._nodes(self._library.chunk_ids().tolist())
@@ -234,7 +236,7 @@ class DocentVectorStore(BasePydanticVectorStore):
         return self._library.document_at(_PREFIX + ref_doc_id) or self._library.document_at(ref_doc_id)
 
     def _stored(self, ref_doc_id: str) -> list[_Stored]:
-        """What the library holds of a document that llama-index has added."""
+        """Returns what the library holds of a document that llama-index has added."""
         document = self._library.document_at(_PREFIX + ref_doc_id)
         if document is None:
             return []
@@ -248,7 +250,7 @@ class DocentVectorStore(BasePydanticVectorStore):
         ]
 
     def _nodes(self, chunk_ids: Sequence[int]) -> dict[int, BaseNode]:
-        """Nodes by chunk id, in the given order."""
+        """Returns nodes by chunk id, in the given order."""
         with self._library.reading() as connection:
             rows = connection.execute(
                 "SELECT chunk_id, content FROM llama_nodes WHERE chunk_id IN (SELECT value FROM json_each(?))",
@@ -264,7 +266,7 @@ class DocentVectorStore(BasePydanticVectorStore):
 
 
 def _synced_node(chunk: Chunk, document: Document) -> TextNode:
-    """A chunk that Docent's own sync made, as a node."""
+    """Makes a node of a chunk that Docent's own sync made."""
     metadata = {
         "path": document.path,
         "title": document.title,

@@ -1,1 +1,1 @@
-"""Folders, files and YouTube videos into the library, incrementally."""
+"""Brings folders, files and YouTube videos into the library, incrementally."""

@@ -1,12 +1,11 @@
-"""A parsed document in, its chunks out: stretches of about 220 tokens that follow the document's structure.
+"""Divides a parsed document into chunks of about 220 tokens that follow its structure.
 
 The text is cut into units that should stay whole (a heading, a sentence, a list item, a table row, a line of code),
-and the cheapest division of the units into chunks is found by dynamic programming. What costs is in ``_Costs``: a
-chunk far from the target size, a cut within a paragraph, a heading left alone, two sections in one chunk.
+and the cheapest division of the units into chunks is found by dynamic programming. ``_Costs`` prices a chunk far from
+the target size, a cut within a paragraph, a heading left alone, and two sections in one chunk.
 
 Chunks do not overlap, are in order, and cover everything that is not white space. ``chunk.text ==
-document.text[chunk.start:chunk.end]`` always. The time is linear in the length of the document. This file counts
-tokens with the function it is given and knows nothing of files or embeddings.
+document.text[chunk.start:chunk.end]`` always. The time is linear in the length of the document.
 """
 
 import re
@@ -44,7 +43,10 @@ _COSTS = _Costs()
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """What is never divided. ``seam`` prices a cut in front of it, ``join`` keeping it with what stands before."""
+    """A stretch that is never divided.
+
+    ``seam`` prices a cut in front of it, ``join`` keeping it with what stands before.
+    """
 
     start: int
     end: int
@@ -59,7 +61,7 @@ class _Unit:
 def chunk_document(
     document: ParsedDocument, count_tokens: CountTokens, target_tokens: int = TARGET_TOKENS
 ) -> list[Chunk]:
-    """The chunks of a document, with ``document_id`` 0 and ordinals from 0."""
+    """Returns the chunks of a document, with ``document_id`` 0 and ordinals from 0."""
     units = _units(document, count_tokens, target_tokens)
     cuts = _cheapest_cuts(units, target_tokens)
     chunks = []
@@ -111,7 +113,7 @@ def _units(document: ParsedDocument, count_tokens: CountTokens, target: int) -> 
 
 
 def _outline(document: ParsedDocument) -> Iterator[tuple[Block, tuple[str, ...]]]:
-    """The blocks with the headings they stand under (a heading stands under itself), without white space around
+    """Yields the blocks with the headings they stand under (a heading stands under itself), without white space around
     them; text that no block covers comes as a paragraph."""
     text = document.text
     headings: list[tuple[int, str]] = []
@@ -133,7 +135,7 @@ def _outline(document: ParsedDocument) -> Iterator[tuple[Block, tuple[str, ...]]
 
 
 def _spans(text: str, block: Block) -> list[tuple[int, int]]:
-    """Where a block may be cut: lines of tables, lists and code, sentences of anything else."""
+    """Returns the spans that a block may be cut into: lines of tables, lists and code, sentences of all else."""
     if block.kind in ("table", "list", "code"):
         lines = (_trimmed(text, *found.span()) for found in _LINE.finditer(text, block.start, block.end))
         return [(start, end) for start, end in lines if start < end]
@@ -142,7 +144,7 @@ def _spans(text: str, block: Block) -> list[tuple[int, int]]:
 
 
 def _divided(text: str, start: int, end: int, count_tokens: CountTokens, target: int) -> Iterator[tuple[int, int, int]]:
-    """A unit longer than the target in parts of whole words; a single longer word in parts of equal length."""
+    """Divides a unit longer than the target into parts of whole words, a single longer word into equal parts."""
     words = [found.span() for found in _WORD_RUN.finditer(text, start, end)]
     counts = _count(count_tokens, [text[first:last] for first, last in words])
     open_start, open_end, held = start, start, 0
@@ -214,7 +216,7 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _cheapest_cuts(units: Sequence[_Unit], target: int) -> list[int]:
-    """Indices of units at which chunks begin, and the number of units at the end."""
+    """Returns the indices of units at which chunks begin, and the number of units at the end."""
     longest = target * 6 // 5
     best = [0.0]  # best[n]: price of the cheapest division of the first n units
     begins = [0]  # begins[n]: where the last chunk of that division begins

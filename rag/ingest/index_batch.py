@@ -1,8 +1,8 @@
-"""The second half of a sync: parsed documents in, rows of the library out.
+"""Chunks, embeds and stores parsed documents.
 
 Chunks of several documents are gathered, embedded together and committed in one transaction, so that a kill costs at
-most one batch of work and never half a document. The first batches are small: whoever stops early keeps something.
-This file knows nothing of files on disk.
+most one batch of work and never half a document. The first batches are small, so that a sync that is stopped early
+keeps something.
 """
 
 import threading
@@ -138,5 +138,5 @@ class IndexBatch:
 
 
 def passage_text(context: str, text: str) -> str:
-    """What is embedded for a chunk."""
+    """Returns the text that is embedded for a chunk."""
     return f"{context}\n{text}" if context else text

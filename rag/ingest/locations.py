@@ -1,7 +1,7 @@
-"""What a person types to name a source, made definite: a folder, a file or a YouTube address.
+"""Parses what a person types to name a source into a canonical location: a folder, a file or a YouTube address.
 
-In: text. Out: the kind and the location as the library keeps it (an absolute path, links not resolved, or a canonical
-URL). Raises SourceError with what to do. It reads no file and reaches for no network.
+A folder or file becomes an absolute path with links unresolved, a YouTube address its canonical URL. Only the file
+system is asked, never the network.
 """
 
 import os
@@ -13,7 +13,7 @@ from rag.errors import SourceError
 
 
 def normal_location(location: str) -> tuple[Literal["folder", "file", "youtube"], str]:
-    """Kind and canonical form of a location that exists."""
+    """Returns the kind and the canonical form of a location that exists. Raises SourceError."""
     # Not Path.resolve(): the person's own path stays, and a link to another drive is followed when it is scanned.
     path = os.path.abspath(os.path.expanduser(location))  # noqa: PTH100, PTH111
     try:

@@ -1,8 +1,7 @@
-"""Parses files in child processes: a hostile or broken file costs itself alone.
+"""Parses files in child processes, so that a hostile or broken file costs itself alone.
 
-In: paths. Out: one ``ParseResult`` for each, in the order in which they are finished. Every worker is a process of its
-own that is killed when a file takes too long or too much memory, and replaced when it dies. Documents travel as JSON
-through pipes. This file knows nothing of the library.
+Results come in the order in which files are finished. Each worker is a process that is killed when a file takes too
+long or too much memory, and replaced when it dies. Documents travel as JSON through pipes.
 """
 
 import json
@@ -41,7 +40,10 @@ _BOOTSTRAP = (
 
 @dataclass(frozen=True, slots=True)
 class ParseLimits:
-    """What one file may cost. A large file gets ``timeout_s_per_mb`` on top for each of its megabytes."""
+    """The time and memory that one file may take.
+
+    A large file gets ``timeout_s_per_mb`` on top for each of its megabytes.
+    """
 
     workers: int = 0  # 0: one for each core, at most 4
     timeout_s: float = 120.0
@@ -52,9 +54,11 @@ class ParseLimits:
 
 @dataclass(frozen=True, slots=True)
 class ParseResult:
-    """``document``, or the ``error`` in its place. ``changed``: the file was written to while it was read, so that
-    there is neither. ``content_hash`` is empty when the file could not be opened
-    and ``rag.ingest.parse_worker.UNREAD`` when it was skipped."""
+    """What became of a file: its ``document``, or the ``error`` in its place.
+
+    ``changed``: the file was written to while it was parsed, so that there is neither. ``content_hash`` is empty when
+    the file could not be opened and ``rag.ingest.parse_worker.UNREAD`` when it was skipped.
+    """
 
     path: str
     size: int = 0
@@ -254,7 +258,7 @@ class _Worker:
 
 
 def _exchange(process: subprocess.Popen[bytes], request: bytes) -> bytes | None:
-    """The reply; None when the process has died."""
+    """Returns the reply; None when the process has died."""
     try:
         write_frame(cast(BinaryIO, process.stdin), request)
         return read_frame(cast(BinaryIO, process.stdout))
@@ -279,7 +283,7 @@ def _resident_mb(pid: int) -> float:
 
 
 def _identified(result: ParseResult) -> ParseResult:
-    """With the version of the file that killed its parser, so that no later sync tries the same bytes again."""
+    """Adds the version of the file that killed its parser, so that no later sync tries the same bytes again."""
     try:
         status = Path(result.path).stat()
         digest = content_hash(Path(result.path))
@@ -322,5 +326,5 @@ def _document(fields: dict[str, Any]) -> ParsedDocument:
 
 
 def printable(text: str) -> str:
-    """Lone surrogates cannot be stored or shown; each becomes one other character, so that positions stay."""
+    """Replaces each lone surrogate, which cannot be stored or shown, by one character, so that positions stay."""
     return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)

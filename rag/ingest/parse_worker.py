@@ -1,4 +1,4 @@
-"""The child process that parses files: requests on stdin, documents on stdout, nothing else.
+"""Runs as the child process that parses files: requests come on stdin, documents go to stdout, and nothing else does.
 
     request:  path                    (UTF-8 with surrogates passed, see rag.store.schema.path_key)
     reply:    JSON: {"size", "mtime_ns", "hash"} of the version that was read, with "document" or "error", "remedy" and
@@ -6,7 +6,7 @@
 
 Each message is a length (8 bytes, big endian) and that many bytes. The parser (a module with ``parse(path)``) and the
 limit on memory come as arguments. What a library prints goes to stderr. The process ends when its stdin does, even in
-the middle of a file. It knows nothing of the library; ``rag.ingest.parse_pool`` starts, times and kills it.
+the middle of a file. ``rag.ingest.parse_pool`` starts, times and kills it.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ def write_frame(stream: BinaryIO, payload: bytes) -> None:
 
 
 def read_frame(stream: BinaryIO) -> bytes | None:
-    """The next message; None when the stream ends before or within it."""
+    """Returns the next message; None when the stream ends before or within it."""
     header = stream.read(_LENGTH_BYTES)
     if len(header) < _LENGTH_BYTES:
         return None
@@ -49,7 +49,7 @@ def read_frame(stream: BinaryIO) -> bytes | None:
 
 
 def content_hash(path: Path) -> str:
-    """Of the bytes of a file, in hexadecimal."""
+    """Returns the BLAKE2b hash (160 bits) of a file, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
 
@@ -81,7 +81,7 @@ def _receive(requests: "queue.SimpleQueue[bytes]") -> None:
 
 
 def _parse(parser_module: str, path: Path) -> dict[str, Any]:
-    """One version of the file, whole: what is reported was neither written to nor replaced while it was read."""
+    """Parses one version of the file: reports ``changed`` when it was written to or replaced meanwhile."""
     try:
         before = path.stat()
         with path.open("rb"):
@@ -138,7 +138,7 @@ def _limit_memory(address_space: int) -> None:
 
 
 def _die_with_parent() -> None:
-    """Linux kills this process with the thread that started it, so that none is left busy behind a killed parent."""
+    """Asks Linux to kill this process with the thread that started it: none is left busy behind a killed parent."""
     if sys.platform != "linux":
         return
     import ctypes

@@ -1,7 +1,7 @@
-"""Compares what lies on disk with what the library holds and says what is to be done about each difference.
+"""Compares the files on disk with the documents in the library and plans what is to be done about each difference.
 
-In: a scan, the library's documents, the size limits. Out: a ``Plan``. A file is unchanged when size and time of change
-are; only a file that may be a known one under another time or name is hashed. Nothing is written here.
+A file counts as unchanged when its size and time of change are. Only a file that may be a known one under another time
+or name is hashed. Nothing is written here.
 """
 
 import os
@@ -30,7 +30,7 @@ class Plan:
 
     @property
     def total(self) -> int:
-        """Documents that an event will speak of."""
+        """Counts the documents that an event will report."""
         return len(self.renamed) + len(self.oversized) + len(self.to_read) + len(self.gone)
 
 
@@ -41,7 +41,10 @@ def make_plan(
     settings: SyncSettings,
     cancel: threading.Event,
 ) -> Plan:
-    """``known`` are all documents of the library, ``scanned_source_ids`` the sources that the scan reached."""
+    """Plans a sync.
+
+    ``known`` are all documents of the library, ``scanned_source_ids`` the sources that were reached.
+    """
     plan = Plan()
     by_path = {document.path: document for document in known}
     absent = [
@@ -85,7 +88,7 @@ def _place(
 
 
 def _origin(file: FoundFile, absent: Sequence[Document]) -> Document | None:
-    """The vanished document that this file is, if any. The suffix takes part in choosing the parser."""
+    """Returns the vanished document that this file is, if any. The suffix takes part in choosing the parser."""
     suffix = Path(file.path).suffix.lower()
     for document in absent:
         if Path(document.path).suffix.lower() == suffix and _same_content(document, file):

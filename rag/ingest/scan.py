@@ -1,8 +1,7 @@
-"""What lies in the folders: every file of every source with its size and time, and what could not be looked at.
+"""Lists every file of every source with its size and time, and the places that could not be looked at.
 
-In: sources (folders and single files) and patterns. Out: a ``Scan``. Costs one stat a file and reads none. A folder is
-entered once however many links lead to it; real folders and files come before links to them. This file knows nothing
-of the library or of formats.
+It costs one stat a file and reads none. A folder is entered once however many links lead to it; real folders and files
+come before links to them.
 """
 
 import os
@@ -68,7 +67,7 @@ class Patterns:
 
 
 def scan(sources: Sequence[Source], patterns: Patterns = Patterns()) -> Scan:
-    """Looks through the sources. A file that several sources hold is listed once, with the innermost of them."""
+    """Scans the sources. A file that several sources hold is listed once, with the innermost of them."""
     walk = _Walk(patterns)
     # The innermost folder first, so that it owns its files; a folder that holds it then does not enter it again.
     for source in sorted(sources, key=lambda source: -len(source.location)):
@@ -159,7 +158,10 @@ class _Walk:
 
 
 def _identity(status: os.stat_result, path: str) -> tuple[int, int] | str:
-    """What tells whether two paths are one place. Windows leaves the inode out of a directory listing."""
+    """Returns a key that is the same for two paths to one place.
+
+    Windows leaves the inode out of a directory listing.
+    """
     return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(path)
 
 

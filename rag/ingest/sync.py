@@ -2,9 +2,9 @@
 
     sources -> scan -> plan -> parse (child processes) -> chunk -> embed -> library
 
-In: sources. Out: events while it runs and a report. One process at a time (``rag.store.lock``). Whatever ends a sync,
-what was committed stays and the next one goes on from there. When the embedder has changed, the stored vectors go at
-once and are made again at the end of the sync, in batches; until then those chunks are found by full-text search alone.
+One process at a time syncs a library (``rag.store.lock``). Whatever ends a sync, what was committed stays and the next
+one goes on from there. When the embedder has changed, the stored vectors are deleted at once and made again at the end
+of the sync, in batches; until then full-text search alone finds those chunks.
 """
 
 import contextlib
@@ -59,7 +59,9 @@ class Syncer:
         self._videos = videos
 
     def add(self, location: str) -> Source:
-        """The source for a folder, file or YouTube address, new or known. Reads nothing yet. Raises SourceError."""
+        """Returns the source for a folder, file or YouTube address, new or known. Reads nothing yet. Raises
+        SourceError.
+        """
         kind, normal = normal_location(location)
         known = [source for source in self._library.sources() if source.location == normal]
         if known:
@@ -192,7 +194,7 @@ class _Run:
         return missing
 
     def _apply_small_changes(self, plan: Plan) -> None:
-        """What needs no reading: one row each."""
+        """Applies the changes that need no parsing: one row each."""
         for batch in _batches(plan.touched):
             with self._writer.transaction():
                 for document, file in batch:
@@ -254,7 +256,7 @@ class _Run:
     # -- YouTube ---------------------------------------------------------------------------------------------------
 
     def _youtube(self, source: Source) -> None:
-        """One request after the other, in this process: the site blocks whoever asks for many at a time."""
+        """Syncs the videos of a source one after the other: the site blocks whoever asks for many at a time."""
         if self._videos is None:
             self._unreachable.append(source)
             return
@@ -321,7 +323,7 @@ class _Run:
 
 
 def _title_after(renamed: Document, file: FoundFile) -> str:
-    """A title that was the file's name follows the name."""
+    """Returns the title of a renamed file: one that was the file's name follows the name."""
     stems = [printable(Path(path).stem) for path in (renamed.path, file.path)]
     return stems[1] if renamed.title == stems[0] else renamed.title
 

@@ -1,8 +1,7 @@
-"""Keeps folders in sync while a context is open.
+"""Watches folders and syncs them after they have changed.
 
-In: sources and a function that syncs. Out: calls of that function on a thread of this file's, one at a time, a moment
-after the last of a flurry of changes. Where a folder cannot be watched (some
-network drives, too many folders) it is looked through every few minutes instead.
+Syncs run on a thread of the watcher, one at a time, a moment after the last of a flurry of changes. Where a folder
+cannot be watched (some network drives, too many folders) it is looked through every few minutes instead.
 """
 
 import logging
@@ -28,7 +27,7 @@ _IGNORED_EVENTS = frozenset({"opened", "closed_no_write"})  # reading a file, as
 
 
 class Watcher:
-    """Use as a context manager, or call ``start`` and ``stop``."""
+    """Follows the changes of sources. Use it as a context manager, or call ``start`` and ``stop``."""
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
-"""YouTube: a video or playlist URL goes in, transcripts with times come out as ParsedDocuments.
+"""Fetches the transcripts of YouTube videos and playlists, with times.
 
-The only file of this package that reaches out, and only when a person named a URL. It loads no video, keeps a pause
-between requests and every transcript on disk, so that reading one again costs no request. A failure of one video is a
-ReadError that says whose doing it is; what becomes of the other videos is the caller's affair.
+This is the only module of the package that uses the network, and only when a person has named a URL. It loads no video,
+pauses between requests and keeps every transcript on disk, so that reading one again costs no request. The failure of
+one video is a ReadError that says whose doing it is.
 """
 
 import contextlib
@@ -89,7 +89,7 @@ class Video:
 
 
 def parse_url(url: str) -> YouTubeUrl | None:
-    """The video or playlist that ``url`` means, None for any other address.
+    """Returns the video or playlist that ``url`` means, None for any other address.
 
     A video opened from a playlist (watch?v=...&list=...) means that video.
     """
@@ -116,12 +116,12 @@ def parse_url(url: str) -> YouTubeUrl | None:
 
 
 def video_url(video_id: str, start_s: float | None = None) -> str:
-    """The address of a video, at a second of it if one is given."""
+    """Returns the address of a video, at a second of it if one is given."""
     return f"{_SITE}/watch?v={video_id}" + (f"&t={int(start_s)}s" if start_s else "")
 
 
 def list_with_yt_dlp(playlist_id: str) -> list[Video]:
-    """The entries of a playlist, in its order, by yt-dlp (the optional extra ``youtube``)."""
+    """Returns the entries of a playlist, in its order, by yt-dlp (the optional extra ``youtube``)."""
     try:
         import yt_dlp
     except ImportError as error:
@@ -172,7 +172,7 @@ class YouTubeClient:
         self._next_request = 0.0
 
     def videos(self, url: str) -> list[Video]:
-        """The video, or the videos of the playlist, behind ``url``. Raises SourceError."""
+        """Returns the video, or the videos of the playlist, behind ``url``. Raises SourceError."""
         target = parse_url(url)
         if target is None:
             raise SourceError(f"This is no address of a YouTube video or playlist: {url}")
@@ -183,7 +183,7 @@ class YouTubeClient:
         return [video for video in self._list_playlist(target.playlist_id) if _VIDEO_ID.fullmatch(video.id)]
 
     def transcript(self, video_id: str) -> ParsedDocument:
-        """The transcript of one video. Raises ReadError with the reason."""
+        """Returns the transcript of one video. Raises ReadError with the reason."""
         if not _VIDEO_ID.fullmatch(video_id):
             raise ReadError(f"This is no id of a YouTube video: {video_id}")
         record = self._cached(video_id)
@@ -213,7 +213,7 @@ class YouTubeClient:
         }
 
     def _choose(self, available: TranscriptList) -> Transcript:
-        """Languages in the person's order; written by people before made by machine."""
+        """Chooses a transcript: languages in the person's order, written by people before made by machine."""
         transcripts = sorted(available, key=lambda transcript: transcript.is_generated)
         for language in self._languages:
             for transcript in transcripts:
@@ -227,7 +227,7 @@ class YouTubeClient:
         return next(one for one in transcripts if one.language_code == spoken)
 
     def _title(self, video_id: str) -> str:
-        """The video's title, its id where YouTube does not tell."""
+        """Returns the video's title, its id where YouTube does not tell."""
         try:
             answer = self._session.get(
                 f"{_SITE}/oembed", params={"url": video_url(video_id), "format": "json"}, timeout=_TIMEOUT_S
@@ -267,7 +267,7 @@ class YouTubeClient:
 
 
 def _is_current(record: object, languages: tuple[str, ...]) -> bool:
-    """Whether a cached record is whole and was made for the same wish of languages."""
+    """Tells whether a cached record is whole and was made for the same wish of languages."""
     return (
         isinstance(record, dict)
         and record.get("version") == _CACHE_VERSION
@@ -300,7 +300,7 @@ def _document(video_id: str, record: Mapping[str, Any]) -> ParsedDocument:
 
 
 def _captions(rows: Sequence[tuple[float, float, str]]) -> list[Caption]:
-    """A snippet stays on the screen while the next one is spoken: it ends where that begins."""
+    """Makes captions of rows (start, duration, text); each ends at the latest where the next one begins."""
     starts = [start for start, _, _ in rows[1:]] + [float("inf")]
     return [
         Caption(text, start, max(start, min(start + duration, following)))

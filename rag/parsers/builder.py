@@ -25,12 +25,12 @@ _SPACE_RUN = re.compile(r"\s+")
 
 
 def clean(text: str) -> str:
-    """Line ends become newlines, what no text holds is dropped, space at both ends goes."""
+    """Makes line ends newlines, drops what no text holds, and strips white space at both ends."""
     return _UNWANTED.sub("", _LINE_END.sub("\n", text)).strip()
 
 
 def one_line(text: str) -> str:
-    """``clean`` with every run of white space as one space."""
+    """Applies ``clean`` and makes every run of white space one space."""
     return _SPACE_RUN.sub(" ", clean(text))
 
 
@@ -52,7 +52,7 @@ class DocumentBuilder:
         return self._length > 0
 
     def heading(self, text: str, level: int = 1, *, page: int | None = None) -> None:
-        """A heading on one line; ``level`` 1 is outermost."""
+        """Adds a heading on one line; ``level`` 1 is outermost."""
         self.add("heading", one_line(text), level=max(1, level), page=page)
 
     def paragraph(
@@ -61,11 +61,14 @@ class DocumentBuilder:
         self.add("paragraph", text, page=page, start_s=start_s, end_s=end_s)
 
     def list_item(self, text: str, *, level: int = 0, page: int | None = None) -> None:
-        """One item with its bullet or number, if it has one; items in a row are one line apart."""
+        """Adds a list item with its bullet or number, if it has one; items in a row are one line apart."""
         self.add("list", text, level=level, page=page)
 
     def table(self, rows: Iterable[Sequence[str]], *, page: int | None = None) -> None:
-        """One block: a line a row (header first), cells joined by " | ". Rows without any text are left out."""
+        """Adds a table as one block: a line a row, header first, cells joined by " | ".
+
+        Rows without text are left out.
+        """
         cleaned = ([one_line(cell) for cell in row] for row in rows)
         lines = [CELL_SEPARATOR.join(row).rstrip() for row in cleaned if any(row)]
         self.add("table", LINE_SEPARATOR.join(lines), page=page)
@@ -81,7 +84,7 @@ class DocumentBuilder:
         end_s: float | None = None,
         label: str | None = None,
     ) -> None:
-        """Any block. A ``label`` names a heading under which the block stands and that is not in the text."""
+        """Adds any block. A ``label`` names a heading under which the block stands and that is not in the text."""
         text = clean(text)
         if not text:
             return
@@ -94,7 +97,7 @@ class DocumentBuilder:
         self._last_kind = kind
 
     def label(self, text: str, level: int = 1, *, page: int | None = None) -> None:
-        """A heading that does not stand in the text (a sheet's name, an element path): an empty span."""
+        """Adds a heading that does not stand in the text (a sheet's name, an element path): an empty span."""
         text = one_line(text)
         if text:
             self._blocks.append(
@@ -107,7 +110,7 @@ class DocumentBuilder:
             self._warnings.append(message)
 
     def build(self) -> ParsedDocument:
-        """Raises SkippedError when nothing with text was added."""
+        """Makes the document. Raises SkippedError when nothing with text was added."""
         if not self._length:
             raise SkippedError(NO_TEXT)
         return ParsedDocument(
@@ -133,7 +136,7 @@ def document_from_spans(
     warnings: Sequence[str] = (),
     metadata: Mapping[str, str] | None = None,
 ) -> ParsedDocument:
-    """A document whose text is the file's own, with ``blocks`` as spans into it, in order and without overlap."""
+    """Makes a document whose text is the file's own; ``blocks`` are spans into it, in order and without overlap."""
     if not text or text.isspace():
         raise SkippedError(NO_TEXT)
     assert all(0 <= block.start <= block.end <= len(text) for block in blocks), "a block lies outside the text"

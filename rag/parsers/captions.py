@@ -1,7 +1,4 @@
-"""Timed captions -> blocks that read like sentences: short lines joined, start times kept.
-
-Shared by subtitle files and video transcripts; it knows neither.
-"""
+"""Joins timed captions into blocks that read like sentences and keep their times."""
 
 import re
 from collections.abc import Iterable, Iterator

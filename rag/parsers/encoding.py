@@ -1,4 +1,4 @@
-"""Bytes of a text file -> the text: finds the encoding, whatever it is.
+"""Decodes the bytes of a text file in whatever encoding they are.
 
 Order of evidence: byte order mark; UTF-16/32 by the place of zero bytes; ISO-2022 escapes; valid UTF-8; then legacy
 encodings by statistics, with Windows-1252 where the text is too short to tell. Line ends are kept as they are.
@@ -53,12 +53,12 @@ class Decoded(NamedTuple):
 
 
 def looks_like_text(head: bytes) -> bool:
-    """Whether the first bytes of a file are text in some encoding; the last character may be cut off."""
+    """Tells whether the first bytes of a file are text in some encoding; the last character may be cut off."""
     return any(head.startswith(bom) for bom, _ in _BOMS) or _wide_encoding(head) is not None or _few_controls(head)
 
 
 def decode(data: bytes) -> Decoded:
-    """Raises SkippedError for what is not text in any encoding."""
+    """Decodes the bytes of a text. Raises SkippedError for what is not text in any encoding."""
     bom, encoding = next(((bom, name) for bom, name in _BOMS if data.startswith(bom)), (b"", None))
     if encoding is None:
         encoding = _wide_encoding(data[:_SAMPLE_BYTES])
@@ -70,7 +70,7 @@ def decode(data: bytes) -> Decoded:
 
 
 def decode_declared(data: bytes, label: str) -> Decoded:
-    """``decode`` for formats that name their encoding; the name counts unless the bytes contradict it."""
+    """Decodes bytes of a format that names its encoding; the name counts unless the bytes contradict it."""
     try:
         encoding = _CODEC_OF_LABEL.get(label.lower(), codecs.lookup(label).name)
         if not codecs.lookup(encoding)._is_text_encoding or any(data.startswith(bom) for bom, _ in _BOMS):
@@ -109,7 +109,7 @@ def _few_controls(data: bytes) -> bool:
 
 
 def _wide_encoding(head: bytes) -> str | None:
-    """UTF-16 or UTF-32 without a byte order mark: what decodes to plausible text with the most ASCII in it."""
+    """Finds UTF-16 or UTF-32 without a byte order mark: what decodes to plausible text with the most ASCII in it."""
     zeros = head.count(b"\x00")
     if not zeros:
         return None
@@ -147,7 +147,7 @@ def _escaped_encoding(data: bytes) -> str | None:
 
 
 def _utf8(data: bytes) -> str | None:
-    """ "utf-8" where the bytes are that, apart from a few damaged places in much that is right."""
+    """Returns "utf-8" where the bytes are that, apart from a few damaged places in much that is right."""
     if _is_utf8(data):
         return "utf-8"
     text = data.decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""Bytes that are text but not Unicode -> the name of the encoding in which they read like a language.
+"""Finds the legacy encoding in which bytes read like a language.
 
 Every candidate decodes a sample; each character beyond ASCII earns a point if it belongs to the language's alphabet and
 loses one if it does not, stands as a symbol inside a word, or is a capital after a small letter. The best mean wins;
@@ -86,7 +86,7 @@ _KANA = re.compile("[\u3041-\u30ff]")
 
 
 def legacy_encoding(data: bytes) -> str:
-    """The encoding in which ``data`` reads best; "cp1252" where nothing speaks for another."""
+    """Returns the encoding in which ``data`` reads best; "cp1252" where nothing speaks for another."""
     sample = _sample(data)
     best, best_score = "cp1252", float("-inf")
     for encoding, score in (*_single_byte_scores(sample), *_double_byte_scores(sample)):
@@ -97,7 +97,7 @@ def legacy_encoding(data: bytes) -> str:
 
 
 def _sample(data: bytes) -> bytes:
-    """The first lines with bytes beyond ASCII: everything else says nothing."""
+    """Returns the first lines with bytes beyond ASCII: everything else says nothing."""
     parts, size, position = [], 0, 0
     while size < _SAMPLE_BYTES and (match := _HIGH_BYTE.search(data, position)):
         at = match.start()
@@ -133,7 +133,9 @@ def _weights(language: str) -> dict[str, float]:
 
 
 def _misplaced(text: str) -> int:
-    """Characters beyond ASCII that stand where their kind does not: capitals after small letters, symbols in words."""
+    """Counts characters beyond ASCII where their kind does not stand: capitals after small letters, symbols in
+    words.
+    """
     count = 0
     before, here = " ", " "
     for after in text + " ":
@@ -177,7 +179,7 @@ def _double_byte_scores(sample: bytes) -> Iterator[tuple[str, float]]:
 
 
 def _whole_characters(sample: bytes, encoding: str) -> str:
-    """``sample`` decoded; where a long line was cut, a character may be cut as well."""
+    """Decodes ``sample``, in which a character may be cut where a long line was."""
     try:
         return sample.decode(encoding)
     except UnicodeDecodeError:

@@ -94,7 +94,7 @@ _TEXTUAL = frozenset({"html", "xml", "csv", "eml", "subtitles", "markdown", "sou
 
 
 def parse(path: Path) -> ParsedDocument:
-    """The document in ``path``. Raises SkippedError for a kind without a parser, ReadError for a broken file."""
+    """Parses the file at ``path``. Raises SkippedError for a kind without a parser, ReadError for a broken file."""
     try:
         kind, warning = _resolve(path)
         parser = cast("Parser", importlib.import_module(f"rag.parsers.{KINDS[kind].module}").parse)
@@ -111,7 +111,7 @@ def parse(path: Path) -> ParsedDocument:
 
 
 def media_type_of(path: Path) -> str:
-    """The media type of what ``path`` holds, "application/octet-stream" where no parser takes it."""
+    """Returns the media type of what ``path`` holds, "application/octet-stream" where no parser takes it."""
     try:
         kind, _ = _resolve(path)
     except (ReadError, OSError):
@@ -120,7 +120,7 @@ def media_type_of(path: Path) -> str:
 
 
 def _resolve(path: Path) -> tuple[str, str | None]:
-    """The kind to parse ``path`` as, and a warning where its name claims another."""
+    """Returns the kind to parse ``path`` as, and a warning where its name claims another."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise SkippedError("This is not a regular file.")

@@ -1,6 +1,6 @@
-"""Tells what a file holds from its first bytes (and a container's table of contents), whatever its name says.
+"""Tells what a file holds from its first bytes and a container's table of contents, whatever its name says.
 
-It opens ZIP and OLE containers to see what is inside, unpacks next to nothing, and parses no document.
+ZIP and OLE containers are opened to see what is inside; next to nothing is unpacked.
 """
 
 import re
@@ -95,7 +95,7 @@ _OLE_STREAMS: tuple[tuple[str, Sniffed], ...] = (
 
 
 def sniff(path: Path) -> Sniffed:
-    """What the bytes of ``path`` are. Raises OSError where it cannot be opened."""
+    """Tells what the bytes of ``path`` are. Raises OSError where it cannot be opened."""
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):

@@ -28,7 +28,7 @@ _REMEDY = "If you trust the file, open it in its program and save it as PDF."
 
 @contextmanager
 def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
-    """The container, checked. Damage that shows only while a part is unpacked is a ReadError as well."""
+    """Opens the container and checks it. Damage that shows only while a part is unpacked is a ReadError as well."""
     check_zip(path)
     try:
         with zipfile.ZipFile(path) as archive:
@@ -43,7 +43,7 @@ def open_zip(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def check_zip(path: Path) -> None:
-    """Raises ReadError when the container is broken, protected, or unpacks beyond the limits."""
+    """Checks a container. Raises ReadError when it is broken, protected, or unpacks beyond the limits."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()

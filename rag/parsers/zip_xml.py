@@ -1,4 +1,4 @@
-"""XML parts of ZIP-based formats -> lxml trees, with entities refused and nothing loaded from outside."""
+"""Parses the XML parts of ZIP-based formats into lxml trees; refuses entities and loads nothing from outside."""
 
 import io
 import re
@@ -15,7 +15,7 @@ _REMEDY = "Open it in its program and save it again."
 
 
 def parse_part(data: bytes) -> Element:
-    """The root element. Small damage is passed over, as office programs do. Raises ReadError."""
+    """Returns the root element. Small damage is passed over, as office programs do. Raises ReadError."""
     from lxml import etree
 
     # Markup is ASCII: without its NULs, UTF-16 shows it as well.
@@ -32,7 +32,7 @@ def parse_part(data: bytes) -> Element:
 
 
 def read_part(archive: zipfile.ZipFile, name: str) -> Element:
-    """The root element of the member ``name``. Raises ReadError when it is missing or broken."""
+    """Returns the root element of the member ``name``. Raises ReadError when it is missing or broken."""
     try:
         return parse_part(archive.read(name))
     except KeyError as error:

@@ -1,13 +1,14 @@
-"""Nearest chunks to a query vector: a FAISS index held in memory, cached in a file, and derived from the library alone.
+"""Finds the nearest chunks to a query vector with FAISS.
 
-In: the embeddings in the library (unit vectors, so that the inner product is the cosine). Out: (chunk id, score). The
-library is the truth: ``refresh`` compares chunk ids with it, adds what is new and removes what is gone. A cache file
-that is missing, damaged, of another embedder or of another library is dropped and the index built anew.
+The index is held in memory, cached in a file, and derived from the library alone. Embeddings are unit vectors, so that
+the inner product is the cosine. The library is the truth: ``refresh`` compares chunk ids with it, adds what is new and
+removes what is gone. A cache file that is missing, damaged, of another embedder or of another library is dropped and
+the index built anew.
 
-Up to CLUSTERED_FROM chunks every vector is compared (16-bit floats, exact); above that the vectors are clustered and
-a search looks into the nearest clusters. A search with a filter always looks everywhere, so it never misses an
-allowed chunk. Vectors of two embedders are never mixed: when the library changes its embedder, the index starts anew.
-All methods may be called from several threads. This file does not know how vectors are made.
+Up to CLUSTERED_FROM chunks every vector is compared (16-bit floats, exact); above that the vectors are clustered and a
+search looks into the nearest clusters. A search with a filter always looks everywhere, so it never misses an allowed
+chunk. Vectors of two embedders are never mixed: when the library changes its embedder, the index starts anew. All
+methods may be called from several threads.
 """
 
 import json
@@ -46,7 +47,7 @@ Ids = NDArray[np.int64]
 
 
 class VectorSource(Protocol):
-    """What of ``rag.store.library.Library`` is read here."""
+    """The part of ``rag.store.library.Library`` that the index reads."""
 
     @property
     def generation(self) -> int: ...
@@ -68,10 +69,10 @@ class _Stamp:
 
 
 class VectorIndex:
-    """The dense leg of retrieval. Call ``refresh`` before searching; it is cheap when nothing has changed."""
+    """Dense retrieval. Call ``refresh`` before searching; it is cheap when nothing has changed."""
 
     def __init__(self, library: VectorSource, cache_path: Path | None, *, clustered_from: int = CLUSTERED_FROM) -> None:
-        """``cache_path`` None keeps the index in memory only."""
+        """Without a ``cache_path`` the index is kept in memory only."""
         self._library = library
         self._cache_path = cache_path
         self._clustered_from = clustered_from
@@ -88,7 +89,7 @@ class VectorIndex:
 
     @property
     def embedder_name(self) -> str | None:
-        """Whose vectors the index holds; None while it is empty."""
+        """The name of the embedder whose vectors the index holds; None while it is empty."""
         return self._embedder if len(self) else None
 
     @property
@@ -118,7 +119,7 @@ class VectorIndex:
             self._generation, self._embedder = generation, embedder
 
     def search(self, query: NDArray[np.float32], k: int, allowed: Ids | None = None) -> list[tuple[int, float]]:
-        """The ``k`` nearest chunks as (chunk id, cosine), best first; of ``allowed`` only, when given."""
+        """Returns the ``k`` nearest chunks as (chunk id, cosine), best first; of ``allowed`` only, when given."""
         with self._lock:
             k = min(k, len(self._ids) if allowed is None else len(allowed))
             if k <= 0 or self._index is None or not len(self._ids):
@@ -166,7 +167,7 @@ class VectorIndex:
         self._embedder = stamp.embedder
 
     def _probe(self, ids: Ids) -> list[tuple[int, int]]:
-        """Checksums of the vectors of some chunks spread over ``ids``, as the library holds them."""
+        """Returns checksums of the vectors of some chunks spread over ``ids``, as the library holds them."""
         step = max(1, len(ids) // _PROBES)
         sample = ids[::step].tolist()
         batches = self._library.embeddings(sample)
@@ -175,7 +176,7 @@ class VectorIndex:
         ]
 
     def _is_of_this_library(self, stamp: _Stamp) -> bool:
-        """Chunk ids of two libraries are alike, their vectors are not."""
+        """Compares checksums of vectors: chunk ids of two libraries are alike, their vectors are not."""
         there = dict(self._probe(np.array([id_ for id_, _ in stamp.probes], dtype=np.int64)))
         known = [there[id_] == checksum for id_, checksum in stamp.probes if id_ in there]
         return bool(known) and all(known)
@@ -186,7 +187,7 @@ class VectorIndex:
         self._index, self._ids = None, np.empty(0, dtype=np.int64)
 
     def _misfits(self, count: int) -> bool:
-        """Whether the clusters no longer suit that many chunks, with slack so that it does not go back and forth."""
+        """Tells whether the clusters no longer suit that many chunks, with slack against going back and forth."""
         if not self.is_clustered:
             return False
         return count < self._clustered_from // 2 or count > 8 * int(self._index.nlist) ** 2
@@ -199,7 +200,9 @@ class VectorIndex:
             self._add(ids, vectors)
 
     def _new_clustered(self, wanted: Ids) -> Any:
-        """An empty clustered index trained on a sample of the library; None while most of it waits for its vectors."""
+        """Returns an empty clustered index trained on a sample of the library; None while most of it waits for its
+        vectors.
+        """
         clusters = 1 << round(np.log2(np.sqrt(len(wanted))))
         sample = np.random.default_rng(0).choice(wanted, min(len(wanted), _TRAINING_POINTS * clusters), replace=False)
         batches = [vectors.astype(np.float32) for _, vectors in self._library.embeddings(sample.tolist())]
@@ -242,7 +245,7 @@ class VectorIndex:
 
 
 def _selector(allowed: Ids) -> Any:
-    """One bit a chunk id: testing an id costs the same however many are allowed."""
+    """Makes a selector of one bit a chunk id: testing an id costs the same however many are allowed."""
     bits = np.zeros(int(allowed.max()) + 1, dtype=bool)
     bits[allowed] = True
     return faiss.IDSelectorBitmap(np.packbits(bits, bitorder="little"))
@@ -269,7 +272,7 @@ def _write_index(index: Any, file: BinaryIO) -> int:
 
 
 def _read_cache(path: Path) -> tuple[_Stamp, Any]:
-    """Raises FileNotFoundError, OSError or _UnusableCacheError."""
+    """Reads the cache file. Raises FileNotFoundError, OSError or _UnusableCacheError."""
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         stamp, length = _read_stamp(file, size)
@@ -288,7 +291,7 @@ def _read_cache(path: Path) -> tuple[_Stamp, Any]:
 
 
 def _read_stamp(file: BinaryIO, size: int) -> tuple[_Stamp, int]:
-    """The stamp at the end of the file and the number of bytes of the index before it."""
+    """Returns the stamp at the end of the file and the number of bytes of the index before it."""
     if size < _TRAILER.size:
         raise _UnusableCacheError("it is cut short")
     file.seek(size - _TRAILER.size)
@@ -305,7 +308,7 @@ def _read_stamp(file: BinaryIO, size: int) -> tuple[_Stamp, int]:
 
 
 def _limited(file: BinaryIO, length: int) -> Callable[[int], bytes]:
-    """``file.read`` that ends after ``length`` bytes."""
+    """Returns a ``file.read`` that ends after ``length`` bytes."""
     left = length
 
     def read(size: int) -> bytes:
@@ -326,7 +329,7 @@ def _checksum(file: BinaryIO, length: int) -> int:
 
 
 def _ids_in(index: Any) -> Ids:
-    """The ids that an index holds, ascending."""
+    """Returns the ids that an index holds, ascending."""
     if isinstance(index, faiss.IndexIVF):
         lists = index.invlists
         parts = [

@@ -26,7 +26,9 @@ _ENDING = re.compile(r"(?<=\w{3})(?:ing|ed|es|s|e|y|ies|ly|ion|ions)$")
 
 
 def alternatives_of(question: str) -> list[str]:
-    """The FTS5 phrases any of which makes a chunk a candidate; none when the question holds nothing to look for."""
+    """Returns the FTS5 phrases any of which makes a chunk a candidate; none when the question holds nothing to look
+    for.
+    """
     question = question.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
     phrases = [_quoted(term) for term in search_terms(question)]
     phrases += [_IN_BIGRAMS + _quoted(pair) + (" *" if len(pair) == 1 else "") for pair in pairs(question)]
@@ -40,7 +42,7 @@ def _quoted(term: str) -> str:
 def search(
     connection: sqlite3.Connection, question: str, k: int, condition: str, parameters: Sequence[object]
 ) -> list[tuple[int, float]]:
-    """The ``k`` best chunks of the documents that meet ``condition`` (empty: of all).
+    """Returns the ``k`` best chunks of the documents that meet ``condition`` (empty: of all).
 
     BM25 costs about 2 us for every chunk that holds any of the terms, and a frequent term stands in a fifth of them.
     So the rarest terms choose the candidates, and the frequent ones only reorder the best of these. Where that finds
@@ -68,7 +70,7 @@ def _matches(connection: sqlite3.Connection, phrase: str) -> int:
 
 
 def _affordable(counts: Sequence[int]) -> int:
-    """How many of the terms, rarest first, may choose candidates."""
+    """Returns how many of the terms, rarest first, may choose candidates."""
     total = 0
     for index, count in enumerate(counts):
         total += count
@@ -94,7 +96,7 @@ def _best(
 def _reordered(
     connection: sqlite3.Connection, hits: Sequence[tuple[int, float]], frequent: Sequence[tuple[int, str]]
 ) -> list[tuple[int, float]]:
-    """The hits with what the frequent terms add to their scores, best first."""
+    """Returns the hits with what the frequent terms add to their scores, best first."""
     (total,) = connection.execute("SELECT sum(chunks) FROM documents").fetchone()
     texts = connection.execute(
         "SELECT id, ' ' || lower(context || ' ' || text) || ' ' FROM chunks "
@@ -112,7 +114,7 @@ def _reordered(
 
 
 def _stem(phrase: str) -> str:
-    """What to look for in plain text: near enough to FTS5's stemmed term to reorder by."""
+    """Returns what to look for in plain text: near enough to FTS5's stemmed term to reorder by."""
     term = phrase.removeprefix(_IN_BIGRAMS).strip('"* ')
     if phrase.startswith(_IN_BIGRAMS):
         return term

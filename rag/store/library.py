@@ -1,8 +1,7 @@
-"""Reading the library: sources, documents, their text, chunks and embeddings, straight from library.db.
+"""Reads the library: sources, documents, their text, chunks and embeddings, straight from library.db.
 
-In: the path of the SQLite file. Out: the nouns of ``rag.types`` and NumPy arrays. A ``Library`` may be used from
-several threads (one connection each) and while another process writes: every call sees the last committed state.
-Writing is ``rag.store.writer``'s; this file knows nothing of files on disk, embedding models or FAISS.
+A ``Library`` may be used from several threads (one connection each) and while another process writes: every call sees
+the last committed state. ``rag.store.writer`` writes.
 """
 
 import json
@@ -38,7 +37,7 @@ class Library:
     """An open library.db. Close it, or use it as a context manager."""
 
     def __init__(self, path: Path, *, read_only: bool) -> None:
-        """Use ``open``."""
+        """Takes a path that ``open`` has checked; use that."""
         self.path = path
         self.read_only = read_only
         self._local = threading.local()
@@ -89,7 +88,7 @@ class Library:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """This thread's connection, with SQLite's errors turned into LibraryError. For this package only."""
+        """Yields this thread's connection, with SQLite's errors turned into LibraryError. For this package only."""
         with schema.explained(self.path):
             yield self._connection()
 
@@ -118,7 +117,7 @@ class Library:
 
     @property
     def embedder_name(self) -> str | None:
-        """Whose vectors ``embeddings`` yields; None before the first sync."""
+        """The name of the embedder whose vectors ``embeddings`` yields; None before the first sync."""
         name = self._meta("embedder")
         return None if name is None else str(name)
 
@@ -126,7 +125,7 @@ class Library:
         return self._rows("SELECT value FROM meta WHERE key = ?", (key,))[0][0]
 
     def counts(self) -> dict[str, int]:
-        """Documents for each status, and all "chunks"."""
+        """Counts the documents of each status, and all "chunks"."""
         counts = dict.fromkeys(("ok", "failed", "skipped"), 0)
         rows = self._rows("SELECT status, count(*), sum(chunks) FROM documents GROUP BY status")
         counts.update({status: count for status, count, _ in rows})
@@ -144,12 +143,12 @@ class Library:
     # -- sources and documents -------------------------------------------------------------------------------------
 
     def sources(self) -> list[Source]:
-        """In the order in which they were added."""
+        """Returns the sources in the order in which they were added."""
         rows = self._rows("SELECT id, kind, location, added_at FROM sources ORDER BY id")
         return [Source(id_, kind, schema.path_text(location), added_at) for id_, kind, location, added_at in rows]
 
     def documents(self, filter: Filter = Filter()) -> list[Document]:  # noqa: B008 - immutable
-        """Every document that matches, whatever its status, ordered by path."""
+        """Returns every document that matches, whatever its status, ordered by path."""
         where, parameters = document_condition(filter)
         return [
             document_from(row)
@@ -161,17 +160,17 @@ class Library:
         return document_from(rows[0]) if rows else None
 
     def document_at(self, path: str) -> Document | None:
-        """The document with exactly this path or URL."""
+        """Returns the document with exactly this path or URL."""
         rows = self._rows(f"SELECT {_DOCUMENT} FROM documents d WHERE d.path = ?", (schema.path_key(path),))
         return document_from(rows[0]) if rows else None
 
     def document_text(self, document_id: int) -> str:
-        """The canonical text; empty for a document that was not read."""
+        """Returns the canonical text; empty for a document that was not read."""
         rows = self._rows("SELECT data FROM texts WHERE document_id = ?", (document_id,))
         return zlib.decompress(rows[0][0]).decode("utf-8", "surrogatepass") if rows else ""
 
     def locate(self, document_id: int, start: int) -> tuple[int | None, float | None]:
-        """Page (from 1) and second of the recording at a character position of the canonical text."""
+        """Returns the page (from 1) and the second of the recording at a character position of the canonical text."""
         rows = self._rows("SELECT marks FROM texts WHERE document_id = ?", (document_id,))
         marks: list[tuple[int, int | None, float | None]] = json.loads(rows[0][0]) if rows else []
         index = bisect_right(marks, start, key=lambda mark: mark[0]) - 1
@@ -183,7 +182,7 @@ class Library:
     # -- chunks ----------------------------------------------------------------------------------------------------
 
     def chunks(self, ids: Sequence[int]) -> dict[int, tuple[Chunk, Document]]:
-        """Chunks by id with their documents, in the order of ``ids``; ids that are gone are left out."""
+        """Returns chunks by id with their documents, in the order of ``ids``; ids that are gone are left out."""
         rows = self._rows(
             f"SELECT {_CHUNK}, {_DOCUMENT} FROM chunks c JOIN documents d ON d.id = c.document_id "
             "WHERE c.id IN (SELECT value FROM json_each(?))",
@@ -193,7 +192,7 @@ class Library:
         return {int(id_): found[int(id_)] for id_ in ids if int(id_) in found}
 
     def chunk_range(self, document_id: int, first_ordinal: int, last_ordinal: int) -> list[Chunk]:
-        """The chunks of a document from one ordinal to another, both included, in order."""
+        """Returns the chunks of a document from one ordinal to another, both included, in order."""
         rows = self._rows(
             f"SELECT {_CHUNK} FROM chunks c WHERE c.document_id = ? AND c.ordinal BETWEEN ? AND ? ORDER BY c.ordinal",
             (document_id, first_ordinal, last_ordinal),
@@ -201,7 +200,7 @@ class Library:
         return [_chunk_from(row) for row in rows]
 
     def chunk_ids(self, filter: Filter = Filter()) -> NDArray[np.int64]:  # noqa: B008 - immutable
-        """Ids of all chunks that match, ascending. Shape [n]."""
+        """Returns ids of all chunks that match, ascending. Shape [n]."""
         if filter:
             where, parameters = document_condition(filter)
             sql = f"SELECT id FROM chunks WHERE document_id IN (SELECT d.id FROM documents d WHERE {where}) ORDER BY id"
@@ -211,7 +210,7 @@ class Library:
         return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
 
     def embeddings(self, ids: Sequence[int] | None = None) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
-        """Batches of (chunk ids ascending [n], vectors [n, dimension]); of all chunks, or of those in ``ids``.
+        """Yields batches of (chunk ids ascending [n], vectors [n, dimension]); of all chunks, or of those in ``ids``.
 
         A chunk that waits to be embedded again (the embedder has changed) is left out.
         """
@@ -234,14 +233,14 @@ class Library:
                 yield _arrays(batch)
 
     def full_text_search(self, question: str, k: int, filter: Filter = Filter()) -> list[tuple[int, float]]:  # noqa: B008
-        """The ``k`` best chunks by BM25 as (chunk id, score), best first; ``question`` is free text."""
+        """Returns the ``k`` best chunks by BM25 as (chunk id, score), best first; ``question`` is free text."""
         where, parameters = document_condition(filter) if filter else ("", [])
         with self.reading() as connection:
             return full_text.search(connection, question, k, where, parameters)
 
 
 def document_condition(filter: Filter) -> tuple[str, list[object]]:
-    """An SQL condition over ``documents d`` and its parameters."""
+    """Returns an SQL condition over ``documents d`` and its parameters."""
     conditions: list[str] = []
     parameters: list[object] = []
     if filter.document_ids:
@@ -261,7 +260,7 @@ def document_condition(filter: Filter) -> tuple[str, list[object]]:
 
 
 def folder_range(folder: str) -> tuple[bytes, bytes]:
-    """Stored paths below ``folder`` are those in [first, second)."""
+    """Returns stored paths below ``folder`` are those in [first, second)."""
     separator = "/" if "://" in folder else os.sep
     stem = schema.path_key(folder.rstrip(separator))
     return stem + separator.encode(), stem + bytes([ord(separator) + 1])

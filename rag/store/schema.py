@@ -1,8 +1,6 @@
-"""The tables of library.db: how a connection is opened, how an older file is brought up to date, and what SQLite's
-errors mean to a person.
+"""Defines the tables of library.db, opens connections, migrates older files and translates SQLite's errors.
 
-In: the path of the file. Out: a configured ``sqlite3.Connection`` in autocommit mode. This file knows nothing of
-documents beyond their columns, and it never deletes or overwrites a file that it cannot use.
+Connections are in autocommit mode. A file that cannot be used is never deleted or overwritten.
 """
 
 import sqlite3
@@ -85,12 +83,12 @@ VERSION = len(MIGRATIONS)
 
 
 def path_key(path: str) -> bytes:
-    """A path or URL as it is stored: UTF-8 that also carries the lone surrogates of undecodable file names."""
+    """Returns a path or URL as it is stored: UTF-8 that also carries the lone surrogates of undecodable file names."""
     return path.encode("utf-8", "surrogatepass")
 
 
 def path_text(key: bytes) -> str:
-    """The path that ``path_key`` stored."""
+    """Returns the path that ``path_key`` stored."""
     return key.decode("utf-8", "surrogatepass")
 
 
@@ -140,7 +138,7 @@ def damaged(path: Path) -> LibraryError:
 
 
 def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
-    """A connection in autocommit mode to an existing or new file; may be closed from any thread."""
+    """Returns a connection in autocommit mode to an existing or new file; may be closed from any thread."""
     uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
     connection = sqlite3.connect(
         uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=64

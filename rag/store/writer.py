@@ -1,7 +1,6 @@
-"""Writing the library: every change is one transaction, whole or not at all.
+"""Writes to the library; every change is one transaction, whole or not at all.
 
-In: parsed, chunked and embedded documents, or what became of a file. Out: rows. The caller holds ``rag.store.lock`` and
-groups changes in ``transaction``. This file knows nothing of files on disk, readers or models.
+The caller holds ``rag.store.lock`` and groups changes in ``transaction``.
 """
 
 import json
@@ -41,7 +40,7 @@ class LibraryWriter:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything inside becomes visible at once, or, on any error or kill, nothing does."""
+        """Runs a block as one transaction: all of it becomes visible at once or, on any error or kill, nothing does."""
         with self._library.reading() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -60,7 +59,7 @@ class LibraryWriter:
     # -- sources ---------------------------------------------------------------------------------------------------
 
     def add_source(self, kind: Literal["folder", "file", "youtube"], location: str) -> Source:
-        """The source with this location, new or as it was."""
+        """Returns the source with this location, new or as it was."""
         self._execute(
             "INSERT INTO sources (kind, location, added_at) VALUES (?, ?, ?) ON CONFLICT (location) DO NOTHING",
             (kind, path_key(location), time.time()),
@@ -114,11 +113,11 @@ class LibraryWriter:
         return document_id
 
     def touch(self, document_id: int, size: int, mtime_ns: int) -> None:
-        """The file was written anew with the same content."""
+        """Returns the file was written anew with the same content."""
         self._execute("UPDATE documents SET size = ?, mtime_ns = ? WHERE id = ?", (size, mtime_ns, document_id))
 
     def move(self, document_id: int, file: FileState, title: str) -> None:
-        """The file was renamed or moved; chunks and ids stay (but see ``replace_contexts``)."""
+        """Returns the file was renamed or moved; chunks and ids stay (but see ``replace_contexts``)."""
         self._execute(
             "UPDATE documents SET source_id = ?, path = ?, size = ?, mtime_ns = ?, title = ? WHERE id = ?",
             (file.source_id, path_key(file.path), file.size, file.mtime_ns, title, document_id),
@@ -143,13 +142,13 @@ class LibraryWriter:
     # -- embeddings ------------------------------------------------------------------------------------------------
 
     def change_embedder(self, name: str) -> None:
-        """From here on vectors are those of ``name``. All stored ones go, and all chunks are ``chunks_to_embed``."""
+        """Makes ``name`` the embedder: deletes all stored vectors, so that all chunks are ``chunks_to_embed``."""
         self._execute("DELETE FROM embeddings", ())
         self._execute("UPDATE meta SET value = ? WHERE key = 'embedder'", (name,))
         self._changed()
 
     def count_to_embed(self) -> int:
-        """Chunks without a vector."""
+        """Returns chunks without a vector."""
         with self._library.reading() as connection:
             row = connection.execute(
                 "SELECT (SELECT count(*) FROM chunks) - (SELECT count(*) FROM embeddings)"
@@ -157,7 +156,7 @@ class LibraryWriter:
             return int(row[0])
 
     def chunks_to_embed(self, limit: int, after: int = 0) -> list[tuple[int, str, str]]:
-        """Up to ``limit`` (chunk id, context, text) without a vector and with an id above ``after``, in order."""
+        """Returns up to ``limit`` (chunk id, context, text) without a vector, with ids above ``after``, in order."""
         with self._library.reading() as connection:
             return connection.execute(
                 "SELECT id, context, text FROM chunks c WHERE id > ? "
@@ -239,7 +238,7 @@ class LibraryWriter:
 
 
 def _marks(blocks: Sequence[Block]) -> list[tuple[int, int | None, float | None]]:
-    """[start, page, start_s] of every block that stands elsewhere than the one before it."""
+    """Returns [start, page, start_s] of every block that stands elsewhere than the one before it."""
     marks: list[tuple[int, int | None, float | None]] = []
     for block in blocks:
         if not marks or (block.page, block.start_s) != marks[-1][1:]:
@@ -248,5 +247,5 @@ def _marks(blocks: Sequence[Block]) -> list[tuple[int, int | None, float | None]
 
 
 def _warning(parsed: ParsedDocument) -> str | None:
-    """What a person should know about a document that was read all the same."""
+    """Returns what a person should know about a document that was read all the same."""
     return " ".join(parsed.warnings) or None

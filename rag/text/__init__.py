@@ -1,1 +1,1 @@
-"""Words, sentences and marks: plain text in, spans and comparable words out."""
+"""Words, sentences and marks of plain text."""

@@ -1,6 +1,6 @@
-"""The line that says where a chunk stands: the document's label and the headings above it.
+"""Makes the line that says where a chunk stands: the document's label and the headings above it.
 
-It is put before a chunk's text for embedding, keyword search and reading, and is never shown or cited.
+The line is put before a chunk's text for embedding, full-text search and reading, and is never shown or cited.
 """
 
 import re
@@ -13,7 +13,7 @@ _GAPS = re.compile(r"[_\s]+")
 
 
 def context_of(title: str, heading_path: Sequence[str]) -> str:
-    """One line that says where a chunk stands.
+    """Returns one line that says where a chunk stands.
 
     ``title`` is the document's title or, better, its ``document_label``.
     """
@@ -28,8 +28,9 @@ def context_of(title: str, heading_path: Sequence[str]) -> str:
 
 
 def document_label(path: str, title: str) -> str:
-    """What to call a document in a context: the file's name and its title, for people put the company, the year or the
-    customer into either. ``path`` may be a URL, whose last part says nothing."""
+    """Returns what to call a document in a context: the file's name and its title, for people put the company, the year
+    or the customer into either. ``path`` may be a URL, whose last part says nothing.
+    """
     name = PurePath(path).stem.encode("utf-8", "replace").decode()  # a file name need not be valid Unicode
     stem = "" if "://" in path else _GAPS.sub(" ", name).strip()
     title = _GAPS.sub(" ", title).strip()
@@ -41,6 +42,6 @@ def document_label(path: str, title: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """One heading on one line, cut to ``MAX_LABEL`` characters."""
+    """Returns one heading on one line, cut to ``MAX_LABEL`` characters."""
     label = " ".join(text.split())
     return label if len(label) <= MAX_LABEL else label[: MAX_LABEL - 1].rstrip() + "…"

@@ -1,4 +1,4 @@
-"""Text in, spans of its sentences out: ``text[start:end]`` is one sentence without surrounding white space.
+"""Splits text into sentences, as spans: ``text[start:end]`` is one sentence without surrounding white space.
 
 The spans are in order, do not overlap, and together cover every character that is not white space, so a sentence
 can always be cited exactly. List items, table rows, headings and lines of code are units of their own; a line
@@ -56,7 +56,7 @@ _WORD_AFTER = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 
 
 def split_sentences(text: str) -> list[tuple[int, int]]:
-    """Spans of the sentences of ``text``, trimmed, in order."""
+    """Returns spans of the sentences of ``text``, trimmed, in order."""
     spans: list[tuple[int, int]] = []
     cased = _has_capitals(text)
     for start, end in _units(text):
@@ -67,29 +67,29 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
 
 @lru_cache(maxsize=4096)
 def cached_sentences(text: str) -> tuple[tuple[int, int], ...]:
-    """The same, remembered: neighbouring questions retrieve the same passages."""
+    """Returns the same, remembered: neighbouring questions retrieve the same passages."""
     return tuple(split_sentences(text))
 
 
 def skip_marker(text: str, start: int, end: int) -> int:
-    """Where the words of a list item, heading or quoted line begin, after its bullet or number."""
+    """Returns where the words of a list item, heading or quoted line begin, after its bullet or number."""
     found = _MARKER.match(text, start, end)
     return found.end() if found else start
 
 
 def is_list_item(text: str, start: int, end: int) -> bool:
-    """Whether a unit begins with a bullet or number (a heading's number signs do not count)."""
+    """Tells whether a unit begins with a bullet or number (a heading's number signs do not count)."""
     found = _MARKER.match(text, start, end)
     return found is not None and text[start] not in "#>"
 
 
 def is_table_row(text: str, start: int, end: int) -> bool:
-    """Whether a unit is a line of cells joined by ' | '."""
+    """Tells whether a unit is a line of cells joined by ' | '."""
     return text.find(" | ", start, end) >= 0
 
 
 def is_label(text: str, start: int, end: int) -> bool:
-    """Whether a unit reads like a heading: marked as one, or a few words without figures or punctuation.
+    """Tells whether a unit reads like a heading: marked as one, or a few words without figures or punctuation.
 
     A list item is none, but '3. Warranty' between blank lines is, and so is a line in capitals.
     """
@@ -105,12 +105,12 @@ def is_label(text: str, start: int, end: int) -> bool:
 
 
 def asks(text: str, start: int, end: int) -> bool:
-    """Whether a unit is a question, as in a list of questions and answers; emphasis does not hide it."""
+    """Tells whether a unit is a question, as in a list of questions and answers; emphasis does not hide it."""
     return text[start:end].rstrip("\"'”’»)*_ ").endswith(("?", "？", "؟"))
 
 
 def is_header_row(text: str, index: int, spans: Sequence[tuple[int, int]]) -> bool:
-    """Whether a unit is the first of at least two table rows of equal width: it names the cells of the others."""
+    """Tells whether a unit is the first of at least two table rows of equal width: it names the cells of the others."""
     width = text.count(" | ", *spans[index])
     if width == 0 or index + 1 == len(spans) or text.count(" | ", *spans[index + 1]) != width:
         return False
@@ -118,7 +118,7 @@ def is_header_row(text: str, index: int, spans: Sequence[tuple[int, int]]) -> bo
 
 
 def _units(text: str) -> Iterator[tuple[int, int]]:
-    """Stretches of lines that belong together: a wrapped paragraph, one list item, one row."""
+    """Yields stretches of lines that belong together: a wrapped paragraph, one list item, one row."""
     start = end = -1
     previous = (0, 0)
     for line in _LINE.finditer(text):
@@ -137,7 +137,7 @@ def _units(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _breaks(text: str, before: tuple[int, int], line: tuple[int, int, int]) -> bool:
-    """Whether the line break between two lines ends a unit. ``line`` is (line start, first character, end)."""
+    """Tells whether the line break between two lines ends a unit. ``line`` is (line start, first character, end)."""
     first, last = before
     line_start, next_first, next_last = line
     gap = text[last:line_start]
@@ -165,14 +165,16 @@ def _breaks(text: str, before: tuple[int, int], line: tuple[int, int, int]) -> b
 
 
 def _has_capitals(text: str) -> bool:
-    """Whether a text begins its sentences with capitals; transcripts and quick notes may have none at all."""
+    """Tells whether a text begins its sentences with capitals; transcripts and quick notes may have none at all."""
     beginning = text[:4000]
     capitals = sum(map(str.isupper, beginning))
     return capitals * 200 > len(beginning)
 
 
 def _sentences(text: str, start: int, end: int, *, cased: bool) -> Iterator[tuple[int, int]]:
-    """Sentences within one unit; in a ``cased`` text a small letter after a full stop goes on with the sentence."""
+    """Yields the sentences within one unit; in a ``cased`` text a small letter after a full stop goes on with the
+    sentence.
+    """
     if is_table_row(text, start, end):
         yield start, end
         return
@@ -191,7 +193,7 @@ def _sentences(text: str, start: int, end: int, *, cased: bool) -> Iterator[tupl
 
 
 def _is_end(text: str, begin: int, found: re.Match[str], end: int, *, cased: bool) -> bool:
-    """Whether the punctuation just matched ends a sentence."""
+    """Tells whether the punctuation just matched ends a sentence."""
     mark, stop = found["mark"], found.end()
     if mark in _CASELESS_ENDS:
         between_digits = text[found.start() - 1 : found.start()].isdigit() and text[stop : stop + 1].isdigit()
@@ -211,7 +213,7 @@ def _is_end(text: str, begin: int, found: re.Match[str], end: int, *, cased: boo
 
 
 def _is_abbreviation(text: str, begin: int, dot: int, close: str, after: int) -> bool:
-    """Whether the full stop at ``dot`` belongs to an abbreviation, an initial, an ordinal or a list number."""
+    """Tells whether the full stop at ``dot`` belongs to an abbreviation, an initial, an ordinal or a list number."""
     before = _TOKEN_BEFORE.search(text, max(begin, dot - 24), dot)
     if before is None or close.strip("\"'”’»"):
         return False
@@ -231,7 +233,7 @@ def _is_abbreviation(text: str, begin: int, dot: int, close: str, after: int) ->
 
 
 def _pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """A sentence as it is, or an over-long one in pieces."""
+    """Yields a sentence as it is, or an over-long one in pieces."""
     while end - start > MAX_SENTENCE:
         limit = start + MAX_SENTENCE
         half = start + MAX_SENTENCE // 2
@@ -249,7 +251,7 @@ def _pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:
-    """The span without white space at its ends."""
+    """Returns the span without white space at its ends."""
     while start < end and text[start].isspace():
         start += 1
     while end > start and text[end - 1].isspace():

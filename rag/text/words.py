@@ -46,7 +46,7 @@ _SUFFIXES = (
 
 @lru_cache(maxsize=65536)
 def fold(word: str) -> str:
-    """Lower case, no Latin diacritics, no possessive ending."""
+    """Makes a word lower case, without Latin diacritics and possessive ending."""
     folded = unicodedata.normalize("NFKD", word.casefold().replace("’", "'"))
     folded = unicodedata.normalize("NFC", _COMBINING.sub("", folded))
     return folded.removesuffix("'s").removesuffix("s'")
@@ -54,7 +54,7 @@ def fold(word: str) -> str:
 
 @lru_cache(maxsize=65536)
 def stem(folded: str) -> str:
-    """A rough English stem: enough that 'founded', 'founding' and 'founders' meet."""
+    """Returns a rough English stem: enough that 'founded', 'founding' and 'founders' meet."""
     if len(folded) <= 3 or not folded.isascii() or not folded.isalpha():
         return folded
     for suffix, instead in _SUFFIXES:
@@ -71,7 +71,7 @@ def stem(folded: str) -> str:
 
 
 def words(text: str) -> list[tuple[str, int, int]]:
-    """(folded word, start, end) of every word, number or pair of characters of ``text``."""
+    """Returns (folded word, start, end) of every word, number or pair of characters of ``text``."""
     found: list[tuple[str, int, int]] = []
     for match in _WORD.finditer(text):
         start, end = match.span()
@@ -86,12 +86,12 @@ def words(text: str) -> list[tuple[str, int, int]]:
 
 
 def stems(text: str) -> list[str]:
-    """Stems of all words of ``text`` in order, stop words included."""
+    """Returns stems of all words of ``text`` in order, stop words included."""
     return [stem(word) for word, _, _ in words(text)]
 
 
 def content_stems(text: str) -> list[str]:
-    """Stems of the words that carry meaning, in order, each once; all words where nothing else is left."""
+    """Returns stems of the words that carry meaning, in order, each once; all words where nothing else is left."""
     folded = [word for word, _, _ in words(text)]
     kept = [stem(word) for word in folded if word not in STOP_WORDS and word not in ASKING]
     if not kept:
@@ -100,7 +100,7 @@ def content_stems(text: str) -> list[str]:
 
 
 def weight(stemmed: str) -> float:
-    """How rare a stem is: about 1 for the commonest words, RARE for one outside the table."""
+    """Returns how rare a stem is: about 1 for the commonest words, RARE for one outside the table."""
     if stemmed[:1].isdigit():
         return NUMBER
     if _UNSPACED.match(stemmed):
@@ -109,7 +109,7 @@ def weight(stemmed: str) -> float:
 
 
 def match(stemmed: str, among: Set[str], prefixes: Set[str] = frozenset()) -> float:
-    """1.0 where the stem occurs, 0.6 where only a relative with the same beginning does, else 0.0.
+    """Returns 1.0 where the stem occurs, 0.6 where only a relative with the same beginning does, else 0.0.
 
     ``prefixes`` are ``prefixes_of(among)``.
     """
@@ -124,12 +124,12 @@ _PREFIX = 6  # characters that two words must share to count as relatives
 
 
 def prefixes_of(among: Iterable[str]) -> frozenset[str]:
-    """Beginnings by which ``match`` finds relatives."""
+    """Returns beginnings by which ``match`` finds relatives."""
     return frozenset(word[:_PREFIX] for word in among if len(word) >= _PREFIX)
 
 
 def pairs(text: str) -> list[str]:
-    """Every pair of neighbouring characters of scripts without spaces, in order; a lone one as it is."""
+    """Returns every pair of neighbouring characters of scripts without spaces, in order; a lone one as it is."""
     found = []
     for run in _INDEXED_BY_PAIRS.findall(text):
         found += [run[index : index + 2] for index in range(max(1, len(run) - 1))]
@@ -137,7 +137,8 @@ def pairs(text: str) -> list[str]:
 
 
 def search_terms(question: str) -> list[str]:
-    """The distinct words to look for in the index, lower case and unstemmed; stop words only when nothing else is left.
+    """Returns the distinct words to look for in the index, lower case and unstemmed; stop words only when nothing else
+    is left.
 
     A compound ("10-Q", "3.5", "AB-1234") stands as a whole; those of its parts that are words follow it. Text of
     scripts without spaces is left out; its ``pairs`` are looked for.

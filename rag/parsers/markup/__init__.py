@@ -1,1 +1,1 @@
-"""HTML, XML, EPUB, e-mail and Markdown."""
+"""Parsers of HTML, XML, EPUB, e-mail and Markdown."""

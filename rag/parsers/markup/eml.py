@@ -1,4 +1,4 @@
-"""E-mails (.eml) and web archives (.mht): headers, the text, the names of attachments, forwarded messages.
+"""Parses e-mails (.eml) and web archives (.mht): headers, text, the names of attachments, forwarded messages.
 
 The plain part of a message is preferred over its HTML twin. Attachments are named, not read.
 """
@@ -66,7 +66,7 @@ def _add_part(builder: DocumentBuilder, part: EmailMessage, level: int, attachme
 
 
 def _preference(part: EmailMessage) -> int:
-    """Plain text first if there is any, then HTML (alone or with its pictures)."""
+    """Ranks the parts of a message: plain text first if there is any, then HTML (alone or with its pictures)."""
     if part.get_content_type() == "text/plain" and _payload(part).strip():
         return 0
     return 1 if part.get_content_type() in ("text/html", "multipart/related", "multipart/mixed") else 2

@@ -1,4 +1,4 @@
-"""An EPUB book -> its chapters in reading order, each read as the web page it is.
+"""Parses EPUB books: the chapters in reading order, each as the web page it is.
 
 Navigation files are left out; a book has no pages of its own. Copy protection is named, not circumvented.
 """
@@ -26,7 +26,7 @@ _REMEDY = "Get the book again, or open it in a reader and export it."
 
 
 def parse(path: Path) -> ParsedDocument:
-    """Raises ReadError for a broken or copy-protected book."""
+    """Parses a book. Raises ReadError for a broken or copy-protected one."""
     with open_zip(path) as archive:
         return _read(archive)
 
@@ -55,7 +55,7 @@ def _read(archive: zipfile.ZipFile) -> ParsedDocument:
 
 
 def _is_protected(encryption: Element) -> bool:
-    """Whether more than fonts is encrypted."""
+    """Tells whether more than fonts is encrypted."""
     methods = [element.get("Algorithm", "") for element in encryption.iter("{*}EncryptionMethod")]
     return any(method not in _FONT_OBFUSCATION for method in methods)
 
@@ -73,7 +73,7 @@ def _package_name(archive: zipfile.ZipFile) -> str:
 
 
 def _chapters(package: Element, folder: str) -> list[str]:
-    """Names of the chapters' files in the order of the spine; without a spine, in that of the manifest."""
+    """Returns the names of the chapters' files in the order of the spine; without a spine, in that of the manifest."""
     manifest: dict[str, str] = {}
     for item in package.iter("{*}item"):
         is_navigation = "nav" in str(item.get("properties", "")).split()

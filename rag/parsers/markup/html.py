@@ -1,7 +1,7 @@
-"""Web pages: what a person would read on the page, in order. Nothing is loaded and no script runs.
+"""Parses web pages into what a person would read on them, in order. Nothing is loaded and no script runs.
 
-Left out: scripts, styles, forms, navigation, hidden elements, pictures (their alternative text stays). Footers become
-margin blocks. ``add_html`` adds a page or fragment to any builder (e-mails, feeds).
+Scripts, styles, forms, navigation, hidden elements and pictures are left out (alternative texts stay). Footers become
+margin blocks. ``add_html`` adds a page or fragment to any builder (e-mails, books).
 """
 
 import html
@@ -74,7 +74,7 @@ def add_html(builder: DocumentBuilder, markup: str) -> str:
 
 
 def text_of_html(markup: str) -> str:
-    """The readable text of a fragment, blocks on lines of their own."""
+    """Returns the readable text of a fragment, blocks on lines of their own."""
     builder = DocumentBuilder(media_type="text/html")
     add_html(builder, markup)
     try:
@@ -99,7 +99,7 @@ def _parse(markup: str) -> etree._Element | None:
 
 
 def _add_bare_text(builder: DocumentBuilder, markup: str) -> None:
-    """The text between the tags, for pages nested so deep that the parser drops their contents."""
+    """Adds the text between the tags, for pages nested so deep that lxml drops their contents."""
     text = html.unescape(_TAG.sub("\n", _UNREAD.sub("", markup)))
     for line in text.split("\n"):
         builder.paragraph(line)
@@ -161,7 +161,7 @@ class _Flow:
 
 
 def _walk(builder: DocumentBuilder, root: etree._Element, *, keep_hidden: bool) -> bool:
-    """Whether anything was added. Iterative, so that depth costs nothing."""
+    """Adds the blocks of an element; tells whether there were any. Iterative, so that depth costs nothing."""
     flow = _Flow(builder)
     walker = etree.iterwalk(root, events=("start", "end"))
     skipped: set[etree._Element] = set()

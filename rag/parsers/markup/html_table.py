@@ -1,7 +1,7 @@
-"""Tables of web pages -> rows of cells, and which of them are no tables but page layout.
+"""Turns tables of web pages into rows of cells, and tells them from tables that only lay out a page.
 
-Columns keep their place across spans; columns without any text go, and a currency sign or bracket in a cell of its own
-joins the number beside it, as financial reports are full of both.
+Columns keep their place across spans; columns without any text are dropped, and a currency sign or bracket in a cell of
+its own joins the number beside it, as financial reports are full of both.
 """
 
 import re
@@ -20,7 +20,7 @@ _AFTER_NUMBER = frozenset((")", "%", ")%", "pp", "bps"))
 
 
 def is_layout(table: etree._Element) -> bool:
-    """Whether ``table`` only places things on the page; then its cells are read as blocks."""
+    """Tells whether ``table`` only places things on the page; then its cells are read as blocks."""
     if table.get("role") in ("presentation", "none"):
         return True
     if next(table.iterdescendants(*_BLOCKS_OF_LAYOUT), None) is not None:
@@ -34,7 +34,7 @@ def is_layout(table: etree._Element) -> bool:
 
 
 def rows_of(table: etree._Element) -> list[list[str]]:
-    """All rows, header and caption first, of equal length where the page's spans are."""
+    """Returns all rows, header and caption first, of equal length where the page's spans are."""
     spanned: set[int] = set()
     grid = [list(_cells(row, spanned)) for row in table.iter("tr")]
     width = max((len(row) for row in grid), default=0)
@@ -46,7 +46,7 @@ def rows_of(table: etree._Element) -> list[list[str]]:
 
 
 def _cells(row: etree._Element, spanned: set[int]) -> Iterator[str]:
-    """One string a column; ``spanned`` gains the columns that a cell shares with the one before."""
+    """Yields one string a column; ``spanned`` gains the columns that a cell shares with the one before."""
     column = 0
     for cell in row.iterchildren("td", "th"):
         yield _text(cell)
@@ -99,7 +99,7 @@ def _joined_columns(columns: list[list[str]], spanned: set[int]) -> list[list[st
 
 
 def _belong_together(left: list[str], right: list[str], *, under_one_cell: bool) -> bool:
-    """Whether no row has a value in both, and something says that they are one column."""
+    """Tells whether no row has a value in both, and something says that they are one column."""
     signs = 0
     for one, other in zip(left, right, strict=True):
         if one and other:

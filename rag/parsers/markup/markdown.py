@@ -1,6 +1,6 @@
-"""Markdown. The canonical text is the file itself, markup included; blocks are spans of whole lines in it.
+"""Parses Markdown. The canonical text is the file itself, markup included; blocks are spans of whole lines in it.
 
-A heading's span is its words alone. The parser (markdown-it) only finds the blocks; nothing is rendered or loaded.
+A heading's span is its words alone. markdown-it only finds the blocks; nothing is rendered or loaded.
 """
 
 import re
@@ -49,7 +49,7 @@ def parse(path: Path) -> ParsedDocument:
 
 
 def blocks_of_markdown(text: str, front_matter_end: int = 0) -> list[Block]:
-    """Blocks in order. Front matter, where there is one, is a note."""
+    """Returns the blocks in order. Front matter is a note."""
     starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
     if starts[-1] < len(text):
         starts.append(len(text))
@@ -95,7 +95,7 @@ def _block_of_token(text: str, start: int, end: int, token: Token, kind: BlockKi
 
 
 def _trimmed(text: str, start: int, end: int, kind: BlockKind, level: int = 0) -> Block:
-    """The span without blank lines at its ends; the indentation of its first line stays with code."""
+    """Returns the span without blank lines at its ends; the indentation of its first line stays with code."""
     body = text[start:end]
     end = start + len(body.rstrip())
     lead = len(body) - len(body.lstrip())

@@ -1,4 +1,4 @@
-"""XML of any vocabulary: text under its element path, record by record, in bounded memory.
+"""Parses XML of any vocabulary into text under its element paths, record by record, in bounded memory.
 
 Elements become labels (a heading path), their titles headings; paragraphs stay paragraphs; small elements side by side
 become one block of "name: value" lines, so that a record stands by itself. Attributes count where they carry words.
@@ -230,7 +230,7 @@ class _Outline:
         return has_text or (name in _INLINE and len(self._open) > 1 and parent.children == 0)
 
     def _leaf(self, element: _Element) -> None:
-        """An element without elements in it: a title, a paragraph, code, or a field of the element around it."""
+        """Adds an element without elements in it: a title, a paragraph, code, or a field of the element around it."""
         text = "".join(element.text)
         value = _prose(text)
         parent = self._open[-1] if self._open else None
@@ -294,7 +294,7 @@ class _Outline:
             element.fields = []
 
     def _show_path(self, path: list[_Element]) -> None:
-        """Labels for the elements on the path that the last block did not stand under."""
+        """Adds labels for the elements on the path that the last block did not stand under."""
         labels = _labels(path)
         common = 0
         while common < min(len(labels), len(self._shown)) and labels[common] == self._shown[common]:
@@ -305,7 +305,7 @@ class _Outline:
 
 
 def _labels(path: list[_Element]) -> list[str]:
-    """The headings above a block: titles of the elements on its path, or else their names."""
+    """Returns the headings above a block: titles of the elements on its path, or else their names."""
     named = (element for element in path if element.label != element.name or element.name not in _WRAPPERS)
     return [element.label for element in itertools.islice(named, _MAX_LABEL_DEPTH)]
 
@@ -320,7 +320,7 @@ def _prose(text: str) -> str:
 
 
 def _attribute_fields(element: _Element, *, everything: bool) -> Iterator[str]:
-    """Attributes with words for a person; all that are not technical where the element is a record or a field."""
+    """Yields the attributes with words for a person; of a record or a field all that are not technical."""
     for tag, value in element.attributes.items():
         name = tag.rpartition(":")[2]
         if tag.startswith(("xmlns", "xml:")) or name in _TECHNICAL_ATTRIBUTES or len(value) > _MAX_ATTRIBUTE_CHARS:

@@ -1,1 +1,1 @@
-"""Word processors, presentations and workbooks."""
+"""Parsers of word processors, presentations and workbooks."""

@@ -1,6 +1,6 @@
-"""A Word 97-2003 document (.doc) -> its text: headings, paragraphs, lists, tables, notes, headers, text boxes.
+"""Parses Word 97-2003 documents (.doc): headings, paragraphs, lists, tables, notes, headers, text boxes.
 
-The container's streams are read as [MS-DOC] describes them (doc_format); this file turns characters and paragraph
+``doc_format`` reads the container's streams as [MS-DOC] describes them; this module turns characters and paragraph
 properties into blocks. Field codes are dropped and their results kept; comments and macros are left out.
 """
 
@@ -42,7 +42,10 @@ _UNTITLED = re.compile(r"(?i)(untitled|document\s?\d*|microsoft word.*|.*\.docx?
 
 
 def parse(path: Path) -> ParsedDocument:
-    """Raises ReadError for a password, for Word 6 and 95, for damage and for containers of other programs."""
+    """Parses a document.
+
+    Raises ReadError for a password, for Word 6 and 95, for damage and for containers of other programs.
+    """
     import olefile
 
     # olefile reports oddities of the container as log lines; the document is read or refused all the same.
@@ -72,7 +75,7 @@ def parse(path: Path) -> ParsedDocument:
 
 
 def _properties(container: object) -> tuple[str, str]:
-    """Title and author from the summary information; empty when missing or broken."""
+    """Returns the title and author from the summary information; empty when missing or broken."""
     try:
         properties = container.get_metadata()  # type: ignore[attr-defined]
     # Property sets of old converters are broken in every way; they are not needed for the text.
@@ -95,7 +98,7 @@ def _clean(text: str) -> str:
 
 
 def _visible(paragraphs: Iterator[Paragraph]) -> Iterator[Paragraph]:
-    """The paragraphs without field codes. A field may begin in one paragraph and end in another."""
+    """Yields the paragraphs without field codes. A field may begin in one paragraph and end in another."""
     in_result: list[bool] = []
     for paragraph in paragraphs:
         if not in_result and _FIELD_BEGIN not in paragraph.text:

@@ -1,7 +1,7 @@
-"""The streams of a Word 97-2003 file as [MS-DOC] defines them: characters by piece, and paragraph properties.
+"""Reads the streams of a Word 97-2003 file as [MS-DOC] defines them: characters by piece, and paragraph properties.
 
 Section numbers in comments are those of [MS-DOC]. Character positions (CP) count characters of the document, file
-positions (FC) bytes of the WordDocument stream. It yields paragraphs, not blocks.
+positions (FC) bytes of the WordDocument stream.
 """
 
 import struct
@@ -89,7 +89,7 @@ class DocFile:
 
     @staticmethod
     def of(container: Any) -> "DocFile":
-        """From an open olefile container. Raises ReadError where it holds no Word 97 document that can be read."""
+        """Reads an open olefile container. Raises ReadError where it holds no Word 97 document that can be read."""
         if not container.exists("WordDocument"):
             raise ReadError("The file is an old Office container without a Word document in it.")
         stream = container.openstream("WordDocument").read()
@@ -111,7 +111,7 @@ class DocFile:
         return DocFile(stream, container.openstream(name).read())
 
     def paragraphs(self, part: Part) -> Iterator[Paragraph]:
-        """The paragraphs of one part, in order."""
+        """Yields the paragraphs of one part, in order."""
         start, end = self._ranges[part]
         held: list[str] = []
         for piece in self._pieces:
@@ -140,7 +140,7 @@ class DocFile:
         return data.decode("utf-16-le", "surrogatepass") if not _has_pairs(data) else _keep_length(data)
 
     def _piece_table(self) -> list[_Piece]:
-        """Clx (2.9.38): any number of Prc, then one Pcdt with the PlcPcd."""
+        """Reads the Clx (2.9.38): any number of Prc, then one Pcdt with the PlcPcd."""
         at, length = struct.unpack_from("<II", self._stream, _AT_FC_LCB + 8 * _CLX)
         end = min(at + length, len(self._table))
         while at < end and self._table[at] == 1:
@@ -168,7 +168,7 @@ class DocFile:
         return self._run_properties[index] if index >= 0 and fc < self._run_ends[index] else Properties()
 
     def _paragraph_runs(self) -> tuple[list[int], list[int], list[Properties]]:
-        """Where each paragraph lies in the stream and what it is, from every PapxFkp (2.9.176)."""
+        """Returns where each paragraph lies in the stream and what it is, from every PapxFkp (2.9.176)."""
         at, length = struct.unpack_from("<II", self._stream, _AT_FC_LCB + 8 * _PLCF_BTE_PAPX)
         count = max(0, min(length - 4, len(self._table) - at - 4) // 8)
         runs: list[tuple[int, int, Properties]] = []
@@ -190,7 +190,7 @@ class DocFile:
 
 
 def _papx(block: bytes, offset: int) -> Properties:
-    """PapxInFkp (2.9.175): the style's index and what differs from it."""
+    """Reads a PapxInFkp (2.9.175): the style's index and what differs from it."""
     size = block[offset]
     if size:
         data = block[offset + 1 : offset + 2 * size]
@@ -220,7 +220,7 @@ def _papx(block: bytes, offset: int) -> Properties:
 
 
 def _modifiers(data: bytes, at: int) -> Iterator[tuple[int, int]]:
-    """Operation and small operand of every Prl (2.9.211); variable operands are passed over."""
+    """Yields the operation and small operand of every Prl (2.9.211); variable operands are passed over."""
     while at + 2 < len(data):
         (operation,) = struct.unpack_from("<H", data, at)
         at += 2
@@ -243,7 +243,7 @@ def _has_pairs(data: bytes) -> bool:
 
 
 def _keep_length(data: bytes) -> str:
-    """One character for each code unit: a pair becomes its character and an empty filler that the parser drops."""
+    """Keeps one character for each code unit: a pair becomes its character and an empty filler, dropped later."""
     out: list[str] = []
     units = struct.unpack(f"<{len(data) // 2}H", data[: len(data) // 2 * 2])
     index = 0

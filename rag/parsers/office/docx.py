@@ -1,4 +1,4 @@
-"""A Word document (.docx, .docm, .dotx, .dotm) -> headings, paragraphs, lists, tables, notes, headers and footers.
+"""Parses Word documents (.docx, .docm, .dotx, .dotm): headings, paragraphs, lists, tables, notes, headers and footers.
 
 Body order is kept. Deleted text (tracked changes) and comments are left out, text boxes follow the paragraph they
 are anchored in, footnotes and endnotes come at the end, headers and footers once each. Pages are known only
@@ -34,7 +34,7 @@ _WRAPPERS = frozenset({f"{W}sdt", f"{W}sdtContent", f"{W}ins", f"{W}moveTo", f"{
 
 
 def parse(path: Path) -> ParsedDocument:
-    """Raises ReadError for a broken or protected container."""
+    """Parses a document. Raises ReadError for a broken or protected container."""
     with open_zip(path) as archive:
         return _Walker(archive).document()
 
@@ -180,7 +180,7 @@ class _Walker:
                 self._blocks(element, depth + 1)
 
     def _text(self, element: Element) -> str:
-        """The visible text of a paragraph, without that of the text boxes anchored in it."""
+        """Returns the visible text of a paragraph, without that of the text boxes anchored in it."""
         parts: list[str] = []
         stack = list(reversed(element))
         while stack:
@@ -215,7 +215,7 @@ class _Walker:
 
 
 def _descend(parent: Element, tag: str) -> Iterator[Element]:
-    """Children of ``tag``, also those inside content controls and insertions."""
+    """Yields the children of ``tag``, also those inside content controls and insertions."""
     for child in parent:
         if child.tag == tag:
             yield child
@@ -224,7 +224,7 @@ def _descend(parent: Element, tag: str) -> Iterator[Element]:
 
 
 def _symbol(node: Element) -> str:
-    """A character of a symbol font: bullets and ticks there have no meaning as letters."""
+    """Returns the character of a symbol font as text: bullets and ticks there have no meaning as letters."""
     try:
         code = int(node.get(f"{W}char", ""), 16)
     except ValueError:

@@ -1,7 +1,7 @@
-"""What a Word paragraph is by its style: a heading of some level, a list item, a caption, or plain text.
+"""Tells what a Word paragraph is by its style: a heading of some level, a list item, a caption, or plain text.
 
 Styles are known by identifier, by name in any language (Word keeps the English name of its own styles) and by outline
-level, each inherited from the style it is based on. Knows the two parts styles.xml and numbering.xml only.
+level, each inherited from the style it is based on.
 """
 
 import re
@@ -46,7 +46,7 @@ class Styles:
         self._counters: dict[tuple[str, int], int] = {}
 
     def of(self, paragraph: Any) -> ParagraphStyle:
-        """The style of a paragraph; the counter of a numbered list goes on with every call."""
+        """Returns the style of a paragraph; the counter of a numbered list goes on with every call."""
         properties = paragraph.find(f"{W}pPr")
         if properties is None:
             return ParagraphStyle()
@@ -122,7 +122,7 @@ def _numbering_of(properties: Any) -> tuple[str, int] | None:
 
 
 def _number_formats(numbering: Any | None) -> dict[tuple[str, int], str]:
-    """(numbering id, level) -> Word's name for the form of its numbers."""
+    """Maps (numbering id, level) to Word's name for the form of its numbers."""
     if numbering is None:
         return {}
     abstract: dict[str, dict[int, str]] = {}

@@ -1,4 +1,4 @@
-"""An OpenDocument text (.odt, .ott) -> headings, paragraphs, lists, tables, notes, headers and footers.
+"""Parses OpenDocument texts (.odt, .ott): headings, paragraphs, lists, tables, notes, headers and footers.
 
 Tracked changes and annotations are left out; footnotes come at the end, text boxes behind the paragraph they are
 anchored in. Pages are counted where the writing program left its soft page breaks.
@@ -37,7 +37,7 @@ _DROPPED = frozenset(
 
 
 def parse(path: Path) -> ParsedDocument:
-    """Raises ReadError for a broken or protected container."""
+    """Parses a document. Raises ReadError for a broken or protected container."""
     with open_zip(path) as archive:
         return _Walker(archive).document()
 
@@ -115,7 +115,7 @@ class _Walker:
         self._first_heading = self._first_heading or " ".join(text.split())
 
     def _after(self, paragraph: Element, depth: int) -> None:
-        """Text boxes anchored in a paragraph, and the page breaks that fall into it."""
+        """Adds the text boxes anchored in a paragraph, and counts the page breaks in it."""
         for box in paragraph.iter(f"{DRAW}text-box"):
             self._blocks(box, depth + 1)
         if self._page is not None:
@@ -160,7 +160,7 @@ class _Walker:
                 self._table(inner, depth + 1)
 
     def _text(self, element: Element) -> str:
-        """The visible text of a paragraph; its notes are put aside for the end."""
+        """Returns the visible text of a paragraph; its notes are put aside for the end."""
         parts: list[str] = [element.text or ""]
         for child in element:
             tag = child.tag
@@ -198,6 +198,6 @@ class _Walker:
 
 
 def _lines(cell: Element) -> list[Element]:
-    """The paragraphs of a cell, without those of tables inside it."""
+    """Returns the paragraphs of a cell, without those of tables inside it."""
     lines = cell.iter(f"{TEXT}p", f"{TEXT}h")
     return [line for line in lines if next(line.iterancestors(f"{TABLE}table-cell"), None) is cell]

@@ -1,6 +1,6 @@
-"""A presentation (.pptx, .pptm, .ppsx, .potx) -> its slides: title as heading, text, tables, speaker's notes.
+"""Parses presentations (.pptx, .pptm, .ppsx, .potx): title, text, tables and speaker's notes of each slide.
 
-``page`` is the slide's number. Shapes are read from top to bottom and left to right, those in groups too. Text in
+``page`` is the slide's number. Shapes are taken from top to bottom and left to right, those in groups too. Text in
 charts and pictures is left out.
 """
 
@@ -32,7 +32,7 @@ _ROW = 100_000
 
 
 def parse(path: Path) -> ParsedDocument:
-    """Raises ReadError for a broken container."""
+    """Parses the file. Raises ReadError for a broken container."""
     check_zip(path)
     from lxml import etree
 
@@ -79,7 +79,9 @@ def _read(path: Path) -> ParsedDocument:
 
 
 def _open(path: Path) -> Any:
-    """A python-pptx presentation; shows, templates and files with macros hold the same parts under another type."""
+    """Opens a presentation with python-pptx; shows, templates and files with macros hold the same parts under another
+    type.
+    """
     from pptx.opc.constants import CONTENT_TYPE
     from pptx.opc.package import PartFactory
     from pptx.package import Package
@@ -91,7 +93,7 @@ def _open(path: Path) -> Any:
 
 
 def _in_reading_order(shapes: Any, depth: int) -> Iterator[Any]:
-    """Every shape that is no group, top to bottom; the members of a group stay together."""
+    """Yields every shape that is no group, top to bottom; the members of a group stay together."""
     placed = [(int(shape.top or 0) // _ROW, int(shape.left or 0), index) for index, shape in enumerate(shapes)]
     members = list(shapes)
     for _, _, index in sorted(placed):
@@ -120,7 +122,7 @@ def _add_shape(builder: DocumentBuilder, shape: Any, page: int) -> None:
 
 
 def _cell(cell: Any) -> str:
-    """A cell's text; what a merged cell covers is empty."""
+    """Returns a cell's text; what a merged cell covers is empty."""
     return "" if cell.is_spanned else str(cell.text_frame.text).replace("\x0b", " ")
 
 

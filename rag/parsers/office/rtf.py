@@ -1,4 +1,4 @@
-"""RTF documents: paragraphs and table rows as text; pictures and embedded objects are left out."""
+"""Parses RTF documents: paragraphs and table rows as text. Pictures and embedded objects are left out."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A workbook (.xlsx, .xlsm, .xltx) -> its sheets, each row as "column: value" pairs, so that a row stands by itself.
+"""Parses workbooks (.xlsx, .xlsm, .xltx): each row of a sheet as "column: value" pairs, so that a row stands by itself.
 
 ``page`` is the sheet's number and its name a label. Formulas are read as the value that was saved with them. The
 first row of a sheet counts as names of columns when it is text without repetitions.
@@ -29,7 +29,7 @@ _HEADER_WITHIN = 5
 
 
 def parse(path: Path) -> ParsedDocument:
-    """Raises ReadError for a broken container."""
+    """Parses the file. Raises ReadError for a broken container."""
     check_zip(path)
     import openpyxl
     from openpyxl.utils.exceptions import InvalidFileException
@@ -69,7 +69,7 @@ def _add_sheets(builder: DocumentBuilder, workbook: Any) -> None:
 
 
 def _rows(sheet: Any) -> Iterator[list[str]]:
-    """The rows with text in them, cells as a person would see them."""
+    """Yields the rows with text in them, cells as a person would see them."""
     empty = 0
     for row in sheet.iter_rows(max_col=MAX_COLUMNS):
         cells = [_shown(cell) for cell in row]
@@ -114,7 +114,7 @@ def _flush(builder: DocumentBuilder, rows: list[list[str]], page: int) -> None:
 
 
 def _is_header(cells: Sequence[str]) -> bool:
-    """Whether a row names columns: at least two different short texts without a gap, and no numbers."""
+    """Tells whether a row names columns: at least two different short texts without a gap, and no numbers."""
     named = [cell for cell in cells if cell]
     if len(named) < 2 or len(named) * 4 < 3 * len(cells) or len(set(named)) < len(named):
         return False

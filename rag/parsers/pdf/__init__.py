@@ -1,1 +1,1 @@
-"""PDF: text in reading order, and pictures of its pages."""
+"""Parses PDFs into text in reading order, and draws pictures of their pages."""

@@ -1,7 +1,7 @@
-"""Rows of all pages -> blocks: running headers and footers, headings, paragraphs, list items, tables.
+"""Groups the rows of all pages into blocks: running headers and footers, headings, paragraphs, list items, tables.
 
 What a row is follows from its neighbours: the same line at the same height of many pages is a margin, rows of
-several cells whose edges line up are a table, lines one below the other are a paragraph. Knows no PDFium.
+several cells whose edges line up are a table, lines one below the other are a paragraph.
 """
 
 import re
@@ -57,7 +57,7 @@ class _Style:
     margins: frozenset[tuple[str, int]] = field(default_factory=frozenset)
 
     def heading_level(self, rows: Sequence[Row], text: str) -> int:
-        """The level of a heading, 0 for anything else."""
+        """Returns the level of a heading, 0 for anything else."""
         if len(rows) > _HEADING_LINES or len(text) > _HEADING_CHARACTERS or not any(map(str.isalpha, text)):
             return 0
         known = self.outline.get(_key(text))
@@ -103,7 +103,7 @@ def _key(text: str) -> str:
 
 
 def outline_key(title: str) -> str:
-    """How a bookmark's title is looked up."""
+    """Returns the key by which a bookmark's title is looked up."""
     return _key(title)
 
 
@@ -155,7 +155,7 @@ def _repeated_at_edges(pages: Sequence[PageRows]) -> frozenset[tuple[str, int]]:
 
 
 def _outermost(page: PageRows) -> list[Row]:
-    """The first and last line, wherever they stand: where pages end early, the footer moves up."""
+    """Returns the first and last line, wherever they stand: where pages end early, the footer moves up."""
     if len(page.rows) < 3:
         return []
     return [min(page.rows, key=lambda row: row.y0), max(page.rows, key=lambda row: row.y1)]
@@ -183,7 +183,7 @@ def _add_margin(builder: DocumentBuilder, rows: Sequence[Row], page: int, said: 
 
 
 def _groups(rows: list[Row]) -> Iterator[tuple[list[Row], bool]]:
-    """Rows that make one block, and whether it is a table rather than a paragraph, heading or list item."""
+    """Yields the rows that make one block, and whether it is a table rather than a paragraph, heading or list item."""
     start = 0
     while start < len(rows):
         head = start
@@ -202,7 +202,9 @@ def _groups(rows: list[Row]) -> Iterator[tuple[list[Row], bool]]:
 
 
 def _stands_over_table(rows: list[Row], index: int, start: int) -> bool:
-    """Whether a line with one cell ("Three months ended") stands over the columns to the right of a table's labels."""
+    """Tells whether a line with one cell ("Three months ended") stands over the columns to the right of a table's
+    labels.
+    """
     row = rows[index]
     below = next((other for other in rows[index + 1 : start + 4] if len(other.cells) > 1), None)
     if len(row.cells) != 1 or below is None or below.column != row.column:
@@ -213,7 +215,7 @@ def _stands_over_table(rows: list[Row], index: int, start: int) -> bool:
 
 
 def _table_end(rows: list[Row], start: int) -> int:
-    """Where the table that begins at ``start`` ends; ``start`` itself when none does."""
+    """Returns where the table that begins at ``start`` ends; ``start`` itself when none does."""
     first = rows[start]
     if len(first.cells) < 2:
         return start
@@ -243,7 +245,7 @@ def _table_end(rows: list[Row], start: int) -> int:
 
 
 def _line_up(one: Row, other: Row) -> bool:
-    """Whether a cell other than the first ones has an edge or a middle in common."""
+    """Tells whether a cell other than the first ones has an edge or a middle in common."""
     for left, right in one.edges[1:]:
         for begin, end in other.edges[1:]:
             if abs(left - begin) < 4 or abs(right - end) < 6 or abs(left + right - begin - end) < 8:
@@ -253,7 +255,7 @@ def _line_up(one: Row, other: Row) -> bool:
 
 
 def _continues(rows: list[Row], start: int, index: int) -> bool:
-    """Whether row ``index`` goes on with the block that begins at ``start``."""
+    """Tells whether row ``index`` goes on with the block that begins at ``start``."""
     first, before, row = rows[start], rows[index - 1], rows[index]
     if row.column != before.column or abs(row.size - before.size) > 0.09 * before.size:
         return False
@@ -292,7 +294,7 @@ def _joined_lines(lines: Sequence[str], hyphenated: frozenset[str]) -> str:
 
 
 def _join(text: str, line: str, hyphenated: frozenset[str]) -> str:
-    """Two lines as one, a word divided at the line's end made whole."""
+    """Joins two lines into one and makes a word whole that was divided at the line's end."""
     if text[-1] not in "-\u2010" or not line[0].isalnum() or not text[-2:-1].isalnum():
         # Chinese and Japanese are written without spaces.
         return text + line if _ideograph(text[-1]) and _ideograph(line[0]) else f"{text} {line}"

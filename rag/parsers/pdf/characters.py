@@ -1,7 +1,4 @@
-"""Characters of a PDF: cleaned for reading, and folded for finding a quote again.
-
-Both functions work on plain strings and know neither pages nor boxes.
-"""
+"""Cleans the characters of a PDF for reading, and folds text to find a quote again."""
 
 import re
 import unicodedata
@@ -24,17 +21,19 @@ _NOT_COMPARED = re.compile(r"[\W_]+")
 
 
 def clean(text: str) -> str:
-    """Readable characters: ligatures spelled out, invisible and control characters gone, every space a plain one."""
+    """Spells out ligatures, drops invisible and control characters, and makes every space a plain
+    one.
+    """
     if text.isascii() and text.isprintable():
         return text
     return text.translate(_TABLE)
 
 
 def unreadable_share(text: str) -> float:
-    """The share of characters without any meaning (a font without a character map), from 0 to 1."""
+    """Returns the share of characters without any meaning (a font without a character map), from 0 to 1."""
     return len(_PRIVATE_USE.findall(text)) / len(text) if text else 0.0
 
 
 def fold(text: str) -> str:
-    """Letters and digits alone, in one case: what a quote and a page have in common however lines were broken."""
+    """Keeps letters and digits, in one case: what a quote and a page have in common however lines were broken."""
     return _NOT_COMPARED.sub("", unicodedata.normalize("NFKC", text)).casefold()

@@ -1,8 +1,8 @@
-"""Fragments of one page -> rows in reading order: columns one after the other, and in a column row by row.
+"""Puts the fragments of one page into rows in reading order: column by column, and in a column row by row.
 
 A row holds its cells from left to right. Columns of prose are told from columns of a table by three signs: lines
 of letters on both sides of a gutter, how often the content stream changes sides (a table is written row by row),
-and whether lines fill their column. Knows boxes and text only, neither PDFium nor documents.
+and whether lines fill their column.
 """
 
 import re
@@ -52,7 +52,7 @@ class Row:
 
 
 def rows_in_reading_order(fragments: Sequence[Fragment]) -> list[Row]:
-    """Every fragment, once, in rows. ``Row.column`` counts the stretches that hang together, from 0."""
+    """Returns every fragment, once, in rows. ``Row.column`` counts the stretches that hang together, from 0."""
     rows: list[Row] = []
     for region in _regions(list(fragments), 0):
         column = rows[-1].column + 1 if rows else 0
@@ -61,7 +61,7 @@ def rows_in_reading_order(fragments: Sequence[Fragment]) -> list[Row]:
 
 
 def _regions(fragments: list[Fragment], depth: int) -> list[list[Fragment]]:
-    """The fragments split into stretches that are each read row by row."""
+    """Splits the fragments into stretches that are each read row by row."""
     gutter = _gutter(fragments) if depth < _MAX_DEPTH and len(fragments) >= 2 * _MIN_COLUMN_LINES else None
     if gutter is None:
         return [fragments] if fragments else []
@@ -104,7 +104,7 @@ def _is_prose(fragment: Fragment) -> bool:
 
 
 def _gutter(fragments: list[Fragment]) -> float | None:
-    """The x at which a second column of prose begins, or None."""
+    """Returns the x at which a second column of prose begins, or None."""
     prose = [fragment for fragment in fragments if _is_prose(fragment)]
     if len(prose) < 2 * _MIN_COLUMN_LINES:
         return None
@@ -130,7 +130,7 @@ def _gutter(fragments: list[Fragment]) -> float | None:
 
 
 def _separation(fragments: list[Fragment], prose: list[Fragment], cluster: list[Fragment], gutter: float) -> int:
-    """How many lines of prose stand beside one another at ``gutter``, less what lies across; 0 for no gutter."""
+    """Counts the lines of prose beside one another at ``gutter``, less what lies across; 0 for no gutter."""
     top = min(fragment.y0 for fragment in cluster)
     bottom = max(fragment.y1 for fragment in cluster)
     left = [fragment for fragment in prose if fragment.x1 <= gutter + 1 and fragment.y1 > top and fragment.y0 < bottom]
@@ -149,7 +149,7 @@ def _separation(fragments: list[Fragment], prose: list[Fragment], cluster: list[
 
 
 def _fills(lines: list[Fragment]) -> bool:
-    """Whether most lines run to the right edge of their column, as prose does and cells do not."""
+    """Tells whether most lines run to the right edge of their column, as prose does and cells do not."""
     edge = sorted(line.x1 for line in lines)[len(lines) * 9 // 10]
     width = edge - min(line.x0 for line in lines)
     full = sum(line.x1 > edge - 0.15 * width for line in lines)
@@ -199,7 +199,9 @@ def _row(fragments: list[Fragment], column: int) -> Row:
 
 
 def _belongs(cells: list[str], fragment: Fragment, gap: float) -> bool:
-    """Whether ``fragment`` goes on with the last cell: a stretched space, a currency sign, a bullet before its item."""
+    """Tells whether ``fragment`` goes on with the last cell: a stretched space, a currency sign, a bullet before its
+    item.
+    """
     before, size = cells[-1], fragment.size
     if gap < GAP * size or before in _CURRENCY:
         return True

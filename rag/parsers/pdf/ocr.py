@@ -1,7 +1,7 @@
-"""Pages that are pictures -> fragments with boxes, by the optional package ``rapidocr`` (the ``ocr`` extra).
+"""Recognises text on pages that are pictures, by the optional package ``rapidocr`` (the ``ocr`` extra).
 
 The package brings its models; nothing is downloaded. Without it ``is_available()`` is false and ``REMEDY`` says what
-to install. Boxes are in points from the top left of the page as displayed, as those of pdf_words.
+to install. Boxes are in points from the top left of the page as displayed, as those of ``words``.
 """
 
 import functools
@@ -38,7 +38,7 @@ def _engine() -> Any:
 
 
 def read_page(page: pdfium.PdfPage, number: int) -> PageText:
-    """The text in the picture of one page. The caller holds ``rag.parsers.pdf.pdfium.LOCK``."""
+    """Recognises the text in the picture of one page. The caller holds ``rag.parsers.pdf.pdfium.LOCK``."""
     width, height = page.get_size()
     scale = min(_SCALE, (_MAX_PIXELS / max(width * height, 1.0)) ** 0.5)
     picture = page.render(scale=scale).to_numpy()

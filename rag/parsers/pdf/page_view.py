@@ -1,8 +1,8 @@
-"""Pictures of PDF pages, and where on a page a quote stands.
+"""Draws pictures of PDF pages, and finds where on a page a quote stands.
 
 ``locate_quote`` finds text that the parser took from the file, whatever happened to its spaces, line breaks, hyphens
 and ligatures on the way; ``render_page`` draws the page with those boxes marked. Pages count from 1; boxes are in
-points from the top left corner of the page as a viewer shows it. Knows no library and no window.
+points from the top left corner of the page as a viewer shows it.
 """
 
 import ctypes
@@ -40,7 +40,7 @@ class Box:
 
 
 def page_count(path: Path) -> int:
-    """Raises ReadError as every function here does when the file cannot be opened."""
+    """Counts the pages. Raises ReadError, as every function here does, when the file cannot be opened."""
     with open_pdf(path) as document:
         return len(document)
 
@@ -48,8 +48,9 @@ def page_count(path: Path) -> int:
 def render_page(
     path: Path, page: int, highlight: Sequence[Box] = (), scale: float = 2.0, strong: Sequence[Box] = ()
 ) -> bytes:
-    """The page as PNG, ``scale`` pixels for a point, with every box in ``highlight`` that is on it marked, and those in
-    ``strong`` in a deeper colour."""
+    """Draws the page as PNG, ``scale`` pixels for a point, with every box in ``highlight`` that is on it marked, and
+    those in ``strong`` in a deeper colour.
+    """
     from PIL import Image, ImageChops, ImageDraw
 
     with open_pdf(path) as document:
@@ -74,9 +75,11 @@ def render_page(
 
 
 def locate_quote(path: Path, page: int, quote: str, within: str = "") -> list[Box]:
-    """The lines that ``quote`` stands on, from ``page`` and where it goes on the next page; empty when not found.
+    """Returns the lines that ``quote`` stands on, from ``page`` and where it goes on the next page; empty when not
+    found.
 
-    Words that stand in several places are looked for from where ``within`` begins."""
+    Words that stand in several places are looked for from where ``within`` begins.
+    """
     wanted = fold(quote)
     if not wanted:
         return []
@@ -106,10 +109,11 @@ def _page(document: pdfium.PdfDocument, number: int) -> pdfium.PdfPage:
 
 
 def _find(textpage: pdfium.PdfTextPage, wanted: str, within: str, *, anywhere: bool) -> tuple[list[range], str]:
-    """Ranges of PDFium's character indices that hold ``wanted``, and the end of it that may stand on the next page.
+    """Returns the ranges of PDFium's character indices that hold ``wanted``, and the end of it that may stand on the
+    next page.
 
-    The page may tell its text in another order than the parser did (columns, cells), so what is not found in
-    one piece is looked for piece by piece, longest first, each from the beginning of what is left.
+    The page may tell its text in another order than the parser did (columns, cells), so what is not found in one piece
+    is looked for piece by piece, longest first, each from the beginning of what is left.
     """
     text, indices = _folded(textpage)
     if not text:
@@ -134,7 +138,9 @@ def _find(textpage: pdfium.PdfTextPage, wanted: str, within: str, *, anywhere: b
 
 
 def _longest_prefix(text: str, wanted: str, position: int) -> tuple[int, int]:
-    """Where the longest beginning of ``wanted`` stands in ``text`` and how long it is; behind ``position`` first."""
+    """Returns where the longest beginning of ``wanted`` stands in ``text`` and how long it is; behind ``position``
+    first.
+    """
     at = text.find(wanted, position)
     if at < 0:
         at = text.find(wanted)
@@ -156,7 +162,7 @@ def _longest_prefix(text: str, wanted: str, position: int) -> tuple[int, int]:
 
 
 def _folded(textpage: pdfium.PdfTextPage) -> tuple[str, list[int]]:
-    """The page's text folded, and for each character of that its index on the page."""
+    """Returns the page's text folded, and for each character of that its index on the page."""
     parts: list[str] = []
     indices: list[int] = []
     for index, character in enumerate(characters_of(textpage)):
@@ -169,7 +175,7 @@ def _folded(textpage: pdfium.PdfTextPage) -> tuple[str, list[int]]:
 
 
 def _line_boxes(textpage: pdfium.PdfTextPage, ranges: Sequence[range], place: Placement, page: int) -> Iterator[Box]:
-    """One box for each stretch of a line that the ranges cover."""
+    """Yields one box for each stretch of a line that the ranges cover."""
     sideways = place.rotation in (90, 270)
     current: tuple[float, float, float, float] | None = None
     for indices in ranges:
@@ -198,7 +204,7 @@ def _character_box(textpage: pdfium.PdfTextPage, index: int) -> tuple[float, flo
 
 
 def _same_line(line: tuple[float, float, float, float], box: tuple[float, float, float, float], sideways: bool) -> bool:
-    """Whether a character goes on with a line: beside it, and not far away as the next column is."""
+    """Tells whether a character goes on with a line: beside it, and not far away as the next column is."""
     along, across = (1, 0) if sideways else (0, 1)
     thickness = min(line[across + 2] - line[across], box[across + 2] - box[across])
     overlap = min(line[across + 2], box[across + 2]) - max(line[across], box[across])

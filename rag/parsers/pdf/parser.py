@@ -1,6 +1,6 @@
-"""A PDF file -> its text in reading order, every block with its page.
+"""Parses PDF files: text in reading order, every block with its page.
 
-Words and their boxes come from PDFium (pdf_words), columns from pdf_layout, paragraphs and tables from pdf_blocks.
+Words and their boxes come from PDFium (``words``), columns from ``layout``, paragraphs and tables from ``blocks``.
 A file that PDFium cannot open is rebuilt once through pypdf. Pages without text are read by the ``ocr`` extra where
 that is installed, else they are named in a warning; a file of such pages alone is skipped.
 """
@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 
 
 def parse(path: Path) -> ParsedDocument:
-    """Raises ReadError for a password or damage, SkippedError for a scan without text."""
+    """Parses a PDF. Raises ReadError for a password or damage, SkippedError for a scan without text."""
     with LOCK:
         document, repaired = _open(path)
         try:
@@ -73,7 +73,7 @@ def _open(path: Path) -> tuple[pdfium.PdfDocument, bool]:
 
 
 def _rebuilt(path: Path) -> pdfium.PdfDocument | None:
-    """What can be saved of a file that PDFium gave up on: by a new trailer, else page by page through pypdf."""
+    """Rebuilds a file that PDFium gave up on: by a new trailer, else page by page through pypdf."""
     data = path.read_bytes()
     catalogs = _CATALOG.findall(data)
     if catalogs:
@@ -157,7 +157,7 @@ def _is_unreadable(text: PageText) -> bool:
 
 
 def _shows_something(page: pdfium.PdfPage) -> bool:
-    """Whether a part of the page is a picture, so that its text may be in there."""
+    """Tells whether a part of the page is a picture, so that its text may be in there."""
     width, height = page.get_size()
     for item in page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_IMAGE], max_depth=3):
         left, bottom, right, top = item.get_bounds()
@@ -184,7 +184,7 @@ def _warn_about(builder: DocumentBuilder, what: str, pages: list[int], remedy: s
 
 
 def _outline(document: pdfium.PdfDocument) -> dict[str, int]:
-    """Bookmark titles, folded for comparison, with their level from 1."""
+    """Returns the bookmarks' titles, folded for comparison, with their level from 1."""
     levels: dict[str, int] = {}
     try:
         for number, bookmark in enumerate(document.get_toc(max_depth=6)):
@@ -199,7 +199,9 @@ def _outline(document: pdfium.PdfDocument) -> dict[str, int]:
 
 
 def _describe(builder: DocumentBuilder, document: pdfium.PdfDocument, pages: list[PageRows]) -> None:
-    """Title, author and page count. A title that a program made up is replaced by the first page's largest line."""
+    """Adds title, author and page count. A title that a program made up is replaced by the first page's largest
+    line.
+    """
     known = {key: clean(value).strip() for key, value in document.get_metadata_dict(skip_empty=True).items()}
     title = known.get("Title", "")
     if len(title) < 4 or _NO_TITLE.match(title):

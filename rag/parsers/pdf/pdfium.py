@@ -1,7 +1,7 @@
-"""PDFium for the rest of the package: opening a file, the one lock, and the way errors are said.
+"""Opens files with PDFium, holds its one lock and translates its errors.
 
 PDFium keeps global state: two threads must never be inside it at once, not even with different documents. Whoever
-touches a document, page or text page holds ``LOCK``. This file knows nothing about text or layout.
+touches a document, page or text page holds ``LOCK``.
 """
 
 import threading
@@ -31,7 +31,7 @@ _DAMAGED = (
 
 @contextmanager
 def open_pdf(path: Path) -> Iterator[pdfium.PdfDocument]:
-    """The opened document; the lock is held until the end. An empty user password needs no asking.
+    """Yields the opened document; the lock is held until the end. An empty user password needs no asking.
 
     Raises ReadError when the file needs a password or cannot be recognised as a PDF.
     """
@@ -44,7 +44,7 @@ def open_pdf(path: Path) -> Iterator[pdfium.PdfDocument]:
 
 
 def open_locked(source: Path | bytes) -> pdfium.PdfDocument:
-    """The opened document, for a caller that holds the lock and closes it. Raises ReadError."""
+    """Returns the opened document, for a caller that holds the lock and closes it. Raises ReadError."""
     try:
         return pdfium.PdfDocument(source)
     except pdfium.PdfiumError as error:

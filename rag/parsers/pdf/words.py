@@ -1,8 +1,7 @@
-"""One page of a PDF -> fragments: stretches of words on one line with no wide gap, with their boxes.
+"""Reads one page of a PDF into fragments: stretches of words on one line with no wide gap, with their boxes.
 
 Coordinates are points from the top left corner of the page turned so that most of its text reads upright.
-Fragments come in the order of the page's content stream. Knows no columns, paragraphs or tables.
-The caller holds ``rag.parsers.pdf.pdfium.LOCK``.
+Fragments come in the order of the page's content stream. The caller holds ``rag.parsers.pdf.pdfium.LOCK``.
 """
 
 import ctypes
@@ -58,7 +57,7 @@ Word = tuple[str, float, float, float, float, int, bool]
 
 
 def characters_of(textpage: pdfium.PdfTextPage) -> str:
-    """The page's characters, exactly one for each of PDFium's character indices."""
+    """Returns the page's characters, exactly one for each of PDFium's character indices."""
     count = pdfium_c.FPDFText_CountChars(textpage)
     if count <= 0:
         return ""
@@ -73,7 +72,7 @@ def characters_of(textpage: pdfium.PdfTextPage) -> str:
 
 
 def read_page(page: pdfium.PdfPage, number: int) -> PageText:
-    """The fragments of one page."""
+    """Returns the fragments of one page."""
     textpage = page.get_textpage()
     try:
         words = _words(textpage, characters_of(textpage))
@@ -117,7 +116,9 @@ def _words(textpage: pdfium.PdfTextPage, text: str) -> list[Word]:
 
 
 def _split_by_direction(textpage: pdfium.PdfTextPage, words: list[Word]) -> tuple[list[Word], list[Word], int]:
-    """Words in the main direction, the others, and the degrees (clockwise) that bring the main direction upright."""
+    """Returns the words in the main direction, the others, and the degrees (clockwise) that bring the main direction
+    upright.
+    """
     tall = {
         index
         for index, (text, x0, y0, x1, y1, _, _) in enumerate(words)
@@ -144,7 +145,7 @@ def _split_by_direction(textpage: pdfium.PdfTextPage, words: list[Word]) -> tupl
 
 
 def _quarter(textpage: pdfium.PdfTextPage, index: int) -> int:
-    """Quarter turns, clockwise, by which the character stands off the horizontal."""
+    """Returns the quarter turns, clockwise, by which the character stands off the horizontal."""
     angle = pdfium_c.FPDFText_GetCharAngle(textpage, index)
     return round(angle * 2 / math.pi) % 4 if angle >= 0 else 0
 
@@ -161,7 +162,7 @@ class Placement:
 
     @staticmethod
     def displayed_page(page: pdfium.PdfPage) -> "Placement":
-        """The page as a viewer shows it."""
+        """Returns the page as a viewer shows it."""
         return Placement.of(page, page.get_rotation())
 
     @staticmethod
@@ -210,7 +211,9 @@ class _Fonts:
         return bold
 
     def size(self, index: int, height: float) -> float:
-        """In points on the page; ``height`` is that of the character's box, for fonts that lie about themselves."""
+        """Returns the size in points on the page; ``height`` is that of the character's box, for fonts that lie about
+        themselves.
+        """
         size = float(pdfium_c.FPDFText_GetFontSize(self._raw, index))
         if pdfium_c.FPDFText_GetMatrix(self._raw, index, ctypes.byref(self._matrix)):
             size *= math.hypot(self._matrix.c, self._matrix.d)

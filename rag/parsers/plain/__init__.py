@@ -1,1 +1,1 @@
-"""Plain text, source code, notebooks, subtitles and tables in text form."""
+"""Parsers of plain text, source code, notebooks, subtitles and tables in text form."""

@@ -1,4 +1,4 @@
-"""Tables in text form (CSV, TSV and their kin): one row, one block, with the column names repeated in it.
+"""Parses tables in text form (CSV, TSV and their kin): one block a row, with the column names repeated in it.
 
 "City: Paris; Country: France" stands by itself when it is found, which "Paris,France" does not.
 """
@@ -51,7 +51,7 @@ def _rows(text: str, delimiter: str, *, quotes: bool = True) -> Iterator[list[st
 
 
 def _quotes_are_closed(text: str, delimiter: str) -> bool:
-    """Whether a quotation mark opens a cell that never ends and would swallow the rest of the table."""
+    """Tells whether a quotation mark opens a cell that never ends and would swallow the rest of the table."""
     previous = csv.field_size_limit(_MAX_FIELD_CHARS)
     try:
         for _ in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True):
@@ -64,7 +64,7 @@ def _quotes_are_closed(text: str, delimiter: str) -> bool:
 
 
 def _delimiter(text: str) -> str:
-    """The one that cuts most rows into the same number of cells, more than one."""
+    """Returns the delimiter that cuts most rows into the same number of cells, more than one."""
     named = re.match(r"sep=(.)\r?\n", text)
     if named:
         return named[1]
@@ -106,7 +106,7 @@ def _add_rows(builder: DocumentBuilder, rows: Iterator[list[str]]) -> None:
 
 
 def _is_header(row: Sequence[str], following: Sequence[Sequence[str]]) -> bool:
-    """Names in every cell, all different, and none a number."""
+    """Tells whether a row names columns: a name in every cell, all different, and none a number."""
     names = [one_line(cell).lower() for cell in row]
     if len(set(names)) < len(names) or any(_NUMBER.fullmatch(name) or len(name) > 200 for name in names):
         return False

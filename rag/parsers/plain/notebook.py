@@ -1,4 +1,4 @@
-"""Jupyter notebooks: the cells' text and code in order, with printed results; pictures are left out."""
+"""Parses Jupyter notebooks: text and code of the cells in order, with printed results. Pictures are left out."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,10 @@ def parse(path: Path) -> ParsedDocument:
 
 
 def _cells(notebook: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Kind and text of each cell, a result as a cell of its own. Old notebooks keep their cells in worksheets."""
+    """Yields the kind and text of each cell, a result as a cell of its own.
+
+    Old notebooks keep their cells in worksheets.
+    """
     sheets = notebook.get("worksheets") or [notebook]
     for sheet in sheets:
         for cell in sheet.get("cells", []):

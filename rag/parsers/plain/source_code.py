@@ -1,4 +1,4 @@
-"""Source code in any language. The canonical text is the file itself; definitions are headings over their code.
+"""Parses source code in any language. The canonical text is the file itself; definitions are headings over their code.
 
 Definitions are found line by line with one pattern per family of languages: cheap, linear, and no parser to trip over
 code that does not compile. A language without a pattern is one run of code.
@@ -63,7 +63,7 @@ def parse(path: Path) -> ParsedDocument:
 
 
 def blocks_of_code(text: str, suffix: str) -> list[Block]:
-    """A heading for each definition (its first line), a code block for what stands between two of them."""
+    """Returns a heading for each definition (its first line), a code block for what stands between two of them."""
     pattern = re.compile(_PATTERN_OF_SUFFIX.get(suffix, _KEYWORD), re.MULTILINE | re.IGNORECASE * (suffix == ".sql"))
     blocks: list[Block] = []
     indents: list[int] = []

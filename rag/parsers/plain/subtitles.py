@@ -1,6 +1,6 @@
-"""Subtitle files (WebVTT, SubRip): what is said, in blocks of 10 to 30 seconds with their times.
+"""Parses subtitle files (WebVTT, SubRip): what is said, in blocks of 10 to 30 seconds with their times.
 
-Markup goes; a speaker's tag becomes "Name: ". Rolling captions, which repeat the line before, are shown once.
+Markup is dropped; a speaker's tag becomes "Name: ". Rolling captions, which repeat the line before, are shown once.
 """
 
 import html
@@ -46,7 +46,7 @@ def parse(path: Path) -> ParsedDocument:
 
 
 def _cues(text: str) -> Iterator[tuple[list[str], float, float]]:
-    """The lines of each cue with its times."""
+    """Yields the lines of each cue with its times."""
     timings = [*_TIMING.finditer(text), None]
     for timing, following in pairwise(timings):
         assert timing is not None

@@ -1,4 +1,4 @@
-"""Plain text in any encoding. The canonical text is the file itself; blocks are its paragraphs, headings and lists.
+"""Parses plain text in any encoding. The canonical text is the file itself; blocks are paragraphs, headings and lists.
 
 A line is taken for a heading only where it stands alone and is a title beyond doubt: "Chapter 3", "2.1 Results",
 a line of capitals, an underlined line.
@@ -43,7 +43,7 @@ def parse(path: Path) -> ParsedDocument:
 
 
 def blocks_of_text(text: str) -> list[Block]:
-    """The paragraphs of ``text`` as spans without white space at their ends."""
+    """Returns the paragraphs of ``text`` as spans without white space at their ends."""
     runs = list(_runs(text))
     levels = [_heading_level(text[start:end]) if len(lines) == 1 else None for start, end, lines in runs]
     capitals = [level == _CAPITALS for level in levels]
@@ -99,7 +99,7 @@ def _heading_level(line: str) -> _Level | None:
 
 
 def _runs(text: str) -> Iterator[tuple[int, int, list[_Span]]]:
-    """Runs of lines without a blank line between them: the trimmed span and the spans of its lines."""
+    """Yields runs of lines without a blank line between them: the trimmed span and the spans of its lines."""
     position = 0
     lines: list[_Span] = []
     for line in text.splitlines(keepends=True):
