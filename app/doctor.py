@@ -196,13 +196,14 @@ def _extras(settings: Settings) -> Iterator[Check]:
 
 
 def _processor(settings: Settings) -> Iterator[Check]:
-    from engines.runtimes.native.kernels.instructions import usable
+    """The runtime that "auto" takes on the processor, and what keeps others from being used."""
+    from engines.runtimes.registry import RUNTIMES, automatic
 
-    found = usable()
-    if found:
-        yield Check("processor", "ok", f"Language models run on Docent's own kernels, with {found[0].name}.")
-    else:
-        yield Check("processor", "ok", "Language models run on ONNX Runtime.", "Docent's own kernels: Linux, AVX2.")
+    first = automatic("cpu")[0]
+    yield Check("processor", "ok", f'Language models run on the runtime "{first.name}" ({first.words}).')
+    for entry in RUNTIMES.values():
+        if (reason := entry.unavailable()) is not None:
+            yield Check(f"runtime {entry.name}", "ok", f"Not used. {reason}")
 
 
 def _gpu(settings: Settings) -> Iterator[Check]:

@@ -93,15 +93,15 @@ def peak_bytes() -> int:
 
 def serve(name: str, folder: Path, cache: Path, threads: int, context: int, cache_mb: int) -> None:
     """Answers requests on standard input with Docent's engine, in a process of its own."""
-    from benchmarks.runtimes import runtime_class
+    from benchmarks.runtimes import kv_bytes, open_runtime, sized
     from engines.base import PAGE_TOKENS, StepBatch
     from engines.model.checkpoint import Checkpoint
 
-    checkpoint, kind = Checkpoint(folder), runtime_class(name)
-    page_bytes = 2 * kind.kv_bytes * checkpoint.config.num_layers * checkpoint.config.kv_size * PAGE_TOKENS
+    checkpoint = Checkpoint(folder)
+    page_bytes = 2 * kv_bytes(name) * checkpoint.config.num_layers * checkpoint.config.kv_size * PAGE_TOKENS
     pages = max(-(-context // PAGE_TOKENS), (cache_mb << 20) // page_bytes)
     idle = peak_bytes()
-    runtime = kind(checkpoint, pages, context, threads=threads, cache=cache)
+    runtime = sized(open_runtime(name, checkpoint, pages, context, threads=threads, cache=cache))
     table = np.arange(pages)[None]
     for page in range(pages):
         _write_page(runtime, page)

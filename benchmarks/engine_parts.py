@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
-from benchmarks.runtimes import runtime_class
+from benchmarks.runtimes import open_runtime
 from engines.base import PAGE_TOKENS
 from engines.model.checkpoint import Checkpoint
 from engines.model.synthetic import SHAPES, write_checkpoint
@@ -46,9 +46,8 @@ def synthetic_engine(
     folder: Path, shape: str, tokens: int, threads: int, config: EngineConfig, runtime: str
 ) -> Iterator[Engine]:
     """Makes an Engine over one of ``RUNTIMES`` with a cache of ``tokens``."""
-    kind = runtime_class(runtime)
     pages = -(-tokens // PAGE_TOKENS)
-    opened = kind(Checkpoint(folder / shape), pages, threads=threads, cache=folder / "cache")
+    opened = open_runtime(runtime, Checkpoint(folder / shape), pages, threads=threads, cache=folder / "cache")
     with Engine(opened, LetterTokenizer(), config) as engine:
         yield engine
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.runtimes import RUNTIMES, runtime_class
+from benchmarks.runtimes import RUNTIMES, open_runtime
 from engines.model.checkpoint import Checkpoint
 from engines.model.tokenizer import ModelTokenizer
 from engines.serving.engine import Engine
@@ -35,8 +35,7 @@ def main() -> None:
     checkpoint = Checkpoint(options.model)
     size = sum(file.stat().st_size for file in options.model.iterdir())
     began = time.perf_counter()
-    kind = runtime_class(options.runtime)
-    runtime = kind(checkpoint, num_pages=256, max_context=2048, threads=options.threads, cache=options.cache)
+    runtime = open_runtime(options.runtime, checkpoint, 256, 2048, threads=options.threads, cache=options.cache)
     loaded = time.perf_counter() - began
     tokenizer = ModelTokenizer.from_folder(options.model)
     rng = np.random.default_rng(0)

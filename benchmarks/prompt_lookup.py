@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from app.models.quantize import sample_text
 from benchmarks.engine_parts import LetterTokenizer, machine, model_folder
-from benchmarks.runtimes import RUNTIMES, runtime_class
+from benchmarks.runtimes import RUNTIMES, open_runtime
 from engines.base import PAGE_TOKENS, Runtime, StepBatch
 from engines.model.checkpoint import Checkpoint
 from engines.model.synthetic import SHAPES
@@ -189,10 +189,11 @@ def _speed(outcome: Outcome) -> float:
 
 def scripted(arguments: argparse.Namespace) -> None:
     with model_folder(arguments.folder, arguments.shape) as folder:
-        kind = runtime_class(arguments.runtime)
         pages = -(-(arguments.prompt + arguments.answer + PAGE_TOKENS) // PAGE_TOKENS)
         checkpoint = Checkpoint(folder / arguments.shape)
-        runtime = Scripted(kind(checkpoint, pages, threads=arguments.threads, cache=folder / "cache"))
+        runtime = Scripted(
+            open_runtime(arguments.runtime, checkpoint, pages, threads=arguments.threads, cache=folder / "cache")
+        )
 
         def ask(drafting: bool, case: Case) -> Outcome:
             runtime.text = [*case.prompt, *case.answer]
@@ -209,8 +210,7 @@ def scripted(arguments: argparse.Namespace) -> None:
 def with_model(arguments: argparse.Namespace) -> None:
     checkpoint = Checkpoint(arguments.model)
     tokenizer = ModelTokenizer.from_folder(arguments.model, checkpoint.config.eos_ids)
-    kind = runtime_class(arguments.runtime)
-    runtime = kind(checkpoint, CONTEXT // PAGE_TOKENS, CONTEXT, threads=arguments.threads)
+    runtime = open_runtime(arguments.runtime, checkpoint, CONTEXT // PAGE_TOKENS, CONTEXT, threads=arguments.threads)
 
     def ask(drafting: bool, case: Case) -> Outcome:
         return asked(runtime, tokenizer, drafting, case)

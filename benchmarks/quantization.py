@@ -19,12 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from app.models.quantize import sample_text
-from benchmarks.runtimes import RUNTIMES, runtime_class
+from benchmarks.runtimes import RUNTIMES, open_runtime
 from engines.base import PAGE_TOKENS, Runtime, StepBatch
 from engines.model.checkpoint import Checkpoint
 from engines.model.tokenizer import ModelTokenizer
 from engines.quantize.quantizer import QuantizeOptions, quantize
-from engines.runtimes.reference.runtime import ReferenceRuntime
 from training.data.corpus import read_squad, split_articles
 
 PIECE = 512
@@ -70,8 +69,7 @@ def perplexity(runtime: Runtime, pieces: Sequence[Sequence[int]]) -> float:
 def measured(folder: Path, runtime: str, pieces: Sequence[Sequence[int]]) -> float:
     checkpoint = Checkpoint(folder)
     pages = PIECE // PAGE_TOKENS
-    kind = ReferenceRuntime if runtime == "reference" else runtime_class(runtime)
-    return perplexity(kind(checkpoint, pages, PIECE), pieces)
+    return perplexity(open_runtime(runtime, checkpoint, pages, PIECE), pieces)
 
 
 def main() -> None:
@@ -82,7 +80,7 @@ def main() -> None:
     parser.add_argument("--calibration", type=Path, default=None, help="default: the sample documents")
     parser.add_argument("--calibration-tokens", type=int, default=32_768)
     parser.add_argument("--group", type=int, nargs="+", default=[128])
-    parser.add_argument("--runtime", choices=("reference", *RUNTIMES), default="reference")
+    parser.add_argument("--runtime", choices=RUNTIMES, default="reference")
     parser.add_argument("--ready", type=Path, nargs="*", default=[], help="quantised folders to measure as well")
     options = parser.parse_args()
     tokenizer = ModelTokenizer.from_folder(options.model, Checkpoint(options.model).config.eos_ids)

@@ -1,31 +1,57 @@
-"""The runtimes for CPUs by name, for benchmarks that compare them."""
+"""Opens runtimes by name for the benchmarks: the registered ones, and our own kernels with older instructions."""
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Protocol, cast
 
-if TYPE_CHECKING:
-    from engines.runtimes.native.runtime import NativeRuntime
-    from engines.runtimes.onnx.runtime import OnnxRuntime
+from engines.base import Runtime
+from engines.model.checkpoint import Checkpoint
+from engines.runtimes.entry import OpenOptions
+from engines.runtimes.registry import RUNTIMES as REGISTERED
 
-RUNTIMES = ("native", "native-avx2", "onnx")
+_AVX2 = "native-avx2"
+RUNTIMES = (*REGISTERED, _AVX2)
 
 
-def runtime_class(name: str) -> "type[NativeRuntime] | type[OnnxRuntime]":
-    """Imports one of ``RUNTIMES``; the packages of the others need not be installed."""
-    if name == "onnx":
-        from engines.runtimes.onnx.runtime import OnnxRuntime
+class SizedRuntime(Runtime, Protocol):
+    """A runtime that says what it keeps in memory."""
 
-        return OnnxRuntime
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the weights that a step reads."""
+        ...
+
+    @property
+    def cache_bytes(self) -> int:
+        """Bytes of the pool of K and V."""
+        ...
+
+
+def open_runtime(
+    name: str,
+    checkpoint: Checkpoint,
+    num_pages: int,
+    max_context: int | None = None,
+    *,
+    threads: int | None = None,
+    cache: Path | None = None,
+) -> Runtime:
+    """One of ``RUNTIMES``. Raises RuntimeUnavailable where it cannot be used here."""
+    if name != _AVX2:
+        return REGISTERED[name].open(checkpoint, OpenOptions(num_pages, max_context, threads, cache))
     from engines.runtimes.native.kernels.instructions import KNOWN
     from engines.runtimes.native.runtime import NativeRuntime
 
-    if name == "native":
-        return NativeRuntime
-    (known,) = (known for known in KNOWN if f"native-{known.name}" == name)
+    (avx2,) = (known for known in KNOWN if known.name == "avx2")
+    return NativeRuntime(checkpoint, num_pages, max_context, threads=threads, cache=cache, instructions=avx2)
 
-    class Restricted(NativeRuntime):
-        """The native runtime restricted to these instructions, though the processor may have better ones."""
 
-        def __init__(self, *args: Any, **options: Any) -> None:
-            super().__init__(*args, **options, instructions=known)
+def sized(runtime: Runtime) -> SizedRuntime:
+    """The same runtime, if it has sizes. Raises SystemExit for one that has none."""
+    if not hasattr(runtime, "weight_bytes") or not hasattr(runtime, "cache_bytes"):
+        raise SystemExit(f"The runtime {runtime.name} does not say how large it is.")
+    return cast("SizedRuntime", runtime)
 
-    return Restricted
+
+def kv_bytes(name: str) -> int:
+    """What a number of K or V takes in a runtime's pool."""
+    return REGISTERED[name.removesuffix("-avx2")].kv_bytes

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -169,7 +169,7 @@ def build(
     context: typer.Context,
     model: NameArgument,
     runtime: Annotated[
-        str, typer.Option(metavar="auto|native|onnx|tensorrt", help="What it is to run on; auto is this CPU's best.")
+        str, typer.Option(metavar="RUNTIME", help="What it is to run on; auto is this CPU's best.")
     ] = "auto",
     as_json: JsonOption = False,
 ) -> None:
@@ -177,17 +177,18 @@ def build(
 
     An interrupted build goes on where it stopped when it is repeated.
     """
-    from app.models.build import BuildRuntime, build_model
-    from engines.runtimes.native.kernels.instructions import usable
+    from app.models.build import build_model, buildable
+    from engines.runtimes.registry import automatic
 
     if runtime == "auto":
-        runtime = "native" if usable() else "onnx"
-    if runtime not in get_args(BuildRuntime):
-        raise UsageError(f"There is no runtime {runtime}.", "Use auto, native, onnx or tensorrt.")
+        runtime = automatic("cpu")[0].name
+    if runtime not in buildable():
+        raise UsageError(
+            f"There is no runtime {runtime} to prepare a model for.", f"Use one of auto, {', '.join(buildable())}."
+        )
     session = session_of(context)
     with _steps_bar("parts") as show:
-        kind = cast("BuildRuntime", runtime)
-        notes = build_model(_store(session), model, kind, session.settings.folder.builds, show)
+        notes = build_model(_store(session), model, runtime, session.settings.folder.builds, show)
     if as_json:
         write_json({"model": model, "runtime": runtime, "notes": list(notes)})
     else:

@@ -1,46 +1,39 @@
-"""Prepares a model for a runtime ahead of its first use, and looks whether what was prepared is still whole.
+"""Prepares a model for a runtime ahead of its first use, and checks whether what was prepared is still whole.
 
-What is built is kept in the data folder and found again; without this, the first question after a change builds. Says
-what was lost on the way, if anything was.
+What is built is kept in the data folder and found again; without this, the first question after a change builds.
 """
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
 
 from app.models.store import ModelStore, recorded_hashes
 from engines.files.build_cache import BuildCache
 from engines.files.locks import exclusive
+from engines.runtimes.registry import RUNTIMES
 
-BuildRuntime = Literal["native", "onnx", "tensorrt"]
+
+def buildable() -> list[str]:
+    """Names of the runtimes that something is prepared for."""
+    return [entry.name for entry in RUNTIMES.values() if entry.build is not None]
 
 
 def build_model(
     store: ModelStore,
     model: str,
-    runtime: BuildRuntime,
+    runtime: str,
     builds: Path,
     on_step: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[str, ...]:
-    """Returns the notes of the build. Raises DocentError: RuntimeUnavailable without the runtime's package,
-    AlreadyAtWork while another process builds the same."""
+    """Returns the notes of the build. ``runtime`` is one of ``buildable()``. Raises DocentError: RuntimeUnavailable
+    without the runtime's package, AlreadyAtWork while another process builds the same."""
+    from engines.model.checkpoint import Checkpoint
+
+    build = RUNTIMES[runtime].build
+    assert build is not None, f"nothing is built for {runtime}"
     folder = store.folder(model)
     builds.mkdir(parents=True, exist_ok=True)
     with exclusive(builds / f".{folder.name}-{runtime}.lock", f"preparing {folder.name} for {runtime} already"):
-        if runtime == "tensorrt":
-            from engines.runtimes.tensorrt.build import build_model as build_tensorrt
-
-            return build_tensorrt(folder, builds, on_step).notes
-        from engines.model.checkpoint import Checkpoint
-
-        if runtime == "native":
-            from engines.runtimes.native.runtime import native_build
-
-            return native_build(Checkpoint(folder), builds, on_step).notes
-        from engines.runtimes.onnx.build import onnx_build
-
-        with onnx_build(Checkpoint(folder), builds, on_step) as build:
-            return build.notes
+        return build(Checkpoint(folder), builds, on_step).notes
 
 
 def verify_model(store: ModelStore, model: str, builds: Path) -> Iterator[tuple[str, str]]:

@@ -1,13 +1,11 @@
-"""From the settings to a running language model: folder -> checkpoint -> runtime -> engine.
+"""Opens the language model that the settings name: folder -> checkpoint -> runtime -> engine -> LocalModel.
 
-``make_runtime`` is the one place that decides what computes. Out comes a LocalModel, which knows tokens, chats and its
-own limits, and nothing of documents.
+``make_runtime`` is the one place that decides which runtime computes.
 """
 
 import json
 import logging
-import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -23,6 +21,9 @@ from engines.errors import RequestError, RuntimeUnavailable
 from engines.model.chat import ChatEncoder
 from engines.model.checkpoint import Checkpoint
 from engines.model.tokenizer import Message, ModelTokenizer
+from engines.runtimes.entry import OpenOptions, RuntimeEntry
+from engines.runtimes.registry import RUNTIMES, automatic
+from engines.runtimes.selfcheck import choose, verified
 from engines.serving.engine import Engine
 from engines.serving.generation import Generation
 from engines.serving.sampling_params import SamplingParams
@@ -31,7 +32,6 @@ from engines.serving.structured_output import StructuredOutput
 
 _log = logging.getLogger(__name__)
 _LEAST_CONTEXT = 256  # tokens; with less no question with a passage has room
-_KV_BYTES = 4  # float32, but for a runtime that says otherwise
 _CONTEXTS = 2  # that the cache holds if its size is left open: one that goes on while another is kept
 _MEMORY_SHARE = 4
 
@@ -70,7 +70,7 @@ class LocalModel:
 
     def close(self) -> None:
         self.engine.close()
-        close = getattr(self.engine.runtime, "close", None)  # a GPU runtime has something to give back
+        close = getattr(self.engine.runtime, "close", None)  # some have threads or a card's memory to give back
         if close is not None:
             close()
 
@@ -109,57 +109,29 @@ def _prompt_style(folder: Path) -> str | None:
 
 
 def make_runtime(checkpoint: Checkpoint, chosen: ModelSettings, builds: Path) -> Runtime:
-    """What computes. ``builds`` keeps what a runtime makes of a checkpoint.
+    """Opens the runtime that ``model.runtime`` names; ``builds`` keeps what it makes of a checkpoint.
 
-    "auto" is Docent's own kernels on processors that they are written for and ONNX Runtime on all others, or a GPU
-    runtime that agrees with it and is faster. Raises RuntimeUnavailable where the runtime that was asked for by name
-    cannot be used here."""
-    sizes = _sizes(checkpoint, chosen, _KV_BYTES)
-    threads = chosen.threads or None
+    "auto" is the first CPU runtime that can be used here, or a GPU runtime that agrees with it and is faster. Raises
+    RuntimeUnavailable where the runtime that was asked for by name cannot be used here."""
 
-    def tensorrt() -> Runtime:
-        from engines.runtimes.tensorrt.runtime import open_runtime
-
-        return open_runtime(checkpoint, *sizes, cache=builds)
-
-    def native() -> Runtime:
-        from engines.runtimes.native.runtime import NativeRuntime
-
-        smaller = _sizes(checkpoint, chosen, NativeRuntime.kv_bytes)
-        return NativeRuntime(checkpoint, *smaller, threads=threads, cache=builds)
-
-    def onnx() -> Runtime:
-        from engines.runtimes.onnx.runtime import OnnxRuntime
-
-        return OnnxRuntime(checkpoint, *sizes, threads=threads, cache=builds)
+    def opener(entry: RuntimeEntry) -> Callable[[], Runtime]:
+        pages, context = _sizes(checkpoint, chosen, entry.kv_bytes)
+        return lambda: entry.open(checkpoint, OpenOptions(pages, context, chosen.threads or None, builds))
 
     def on_cpu() -> Runtime:
-        try:
-            return native()
-        except RuntimeUnavailable as error:
-            _log.info("%s", error)
-            return onnx()
+        *others, last = automatic("cpu")
+        for entry in others:
+            try:
+                return opener(entry)()
+            except RuntimeUnavailable as error:
+                _log.info("%s", error)
+        return opener(last)()
 
-    if chosen.runtime == "reference":
-        from engines.runtimes.reference.runtime import ReferenceRuntime
-
-        return ReferenceRuntime(checkpoint, *sizes)
-    if chosen.runtime == "onnx":
-        return onnx()
-    if chosen.runtime == "native":
-        return native()
-    if chosen.runtime == "auto" and not _driver_seen():
-        return on_cpu()
-    from engines.runtimes.selfcheck import choose, verified
-
-    if chosen.runtime == "tensorrt":
-        return verified(tensorrt, on_cpu)
-    return choose(on_cpu(), [("tensorrt", tensorrt)]).runtime
-
-
-def _driver_seen() -> bool:
-    """Whether asking for a card is worth loading torch."""
-    return shutil.which("nvidia-smi") is not None or Path("/proc/driver/nvidia").exists()
+    if chosen.runtime == "auto":
+        cards = automatic("gpu")
+        return choose(on_cpu(), [(entry.name, opener(entry)) for entry in cards]).runtime if cards else on_cpu()
+    entry = RUNTIMES[chosen.runtime]
+    return opener(entry)() if entry.device == "cpu" else verified(opener(entry), on_cpu)
 
 
 def _sizes(checkpoint: Checkpoint, chosen: ModelSettings, kv_bytes: int) -> tuple[int, int]:

@@ -9,9 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.settings.paths import BUILTIN, DataFolder, default_data_dir
+from engines.runtimes.registry import RUNTIMES
+
+_RUNTIMES = ", ".join(f'"{entry.name}" ({entry.words})' for entry in RUNTIMES.values())
+AUTO = "auto"  # the value of model.runtime that leaves the choice to Docent
 
 
 def _expand(value: object) -> object:
@@ -21,6 +25,12 @@ def _expand(value: object) -> object:
 
 def _data_dir(value: object) -> object:
     return default_data_dir() if value is None else _expand(value)
+
+
+def _runtime(value: str) -> str:
+    if value != AUTO and value not in RUNTIMES:
+        raise ValueError(f"input should be one of {', '.join([AUTO, *RUNTIMES])}")
+    return value
 
 
 def _expand_folder(value: object) -> object:
@@ -125,10 +135,9 @@ class ModelSettings(_Section):
         description='"builtin" = docent-nano, which comes with Docent; a name that `docent model list` shows, or a '
         "model's folder; null = none, answers are quotes.",
     )
-    runtime: Literal["auto", "native", "onnx", "tensorrt", "reference"] = Field(
-        default="auto",
-        description='What computes: "native" (Docent\'s own kernels: x86 CPUs with AVX2 on Linux), "onnx" (any CPU), '
-        '"tensorrt" (NVIDIA cards), "reference" (slow, for comparison); "auto" = the best one for this computer.',
+    runtime: Annotated[str, AfterValidator(_runtime)] = Field(
+        default=AUTO,
+        description=f'What computes: {_RUNTIMES}; "auto" = the best one for this computer.',
     )
     context: int = Field(
         default=4096, ge=256, le=1_000_000, description="Longest prompt and answer in tokens, if the model takes it."

@@ -1,8 +1,10 @@
-"""Which NVIDIA card is here, and which ones a runtime needs. Asks torch, which a GPU runtime needs anyway."""
+"""Finds the NVIDIA card of this computer and says which ones a runtime needs."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 from engines.errors import RuntimeUnavailable
 
@@ -40,8 +42,15 @@ def supports(library: str) -> Needed:
     return RTX if library == "tensorrt_rtx" else DATA_CENTRE
 
 
+def driver_missing() -> str | None:
+    """A sentence where no NVIDIA driver is installed, else None: whether asking for a card is worth loading torch."""
+    if shutil.which("nvidia-smi") is not None or Path("/proc/driver/nvidia").exists():
+        return None
+    return "No NVIDIA driver was found."
+
+
 def find_card() -> Card | None:
-    """The first card, or None. Raises RuntimeUnavailable without torch."""
+    """The first card that torch sees, or None. Raises RuntimeUnavailable without torch."""
     if find_spec("torch") is None:
         raise RuntimeUnavailable("Running on an NVIDIA card needs torch.", _INSTALL)
     import torch

@@ -1,7 +1,7 @@
-"""What the runtimes for CPUs share: a checkpoint's limits, its embedding, and the memory of the pool."""
+"""The common part of the runtimes for CPUs: a checkpoint's limits, its embedding, and the memory of the pool."""
 
 import math
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,8 @@ Kind = TypeVar("Kind", np.float16, np.float32)
 
 class CpuRuntime:
     """``notes`` says what is not computed exactly as the checkpoint stores it, ``weight_bytes`` counts what is read of
-    the weights, ``kv_bytes`` what a number of K or V takes."""
+    the weights."""
 
-    kv_bytes: ClassVar[int] = 4
     notes: tuple[str, ...]
     weight_bytes: int
 

@@ -35,7 +35,6 @@ class NativeRuntime(CpuRuntime):
     object alone. Raises RuntimeUnavailable where engines/runtimes/native/kernels/instructions.py knows no way."""
 
     name = "native"
-    kv_bytes = 2
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.models.build import BuildRuntime, build_model
+from app.models.build import build_model
 from app.models.quantize import quantize_model, sample_text
 from app.models.setup import open_model
 from app.models.store import ModelStore
@@ -176,7 +176,7 @@ def test_build_is_kept_for_the_first_use(docent: Run, tiny: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("runtime", ["native", "onnx"])
-def test_progress_of_a_build_counts_subgraphs(tiny: Path, tmp_path: Path, runtime: BuildRuntime) -> None:
+def test_progress_of_a_build_counts_subgraphs(tiny: Path, tmp_path: Path, runtime: str) -> None:
     if runtime == "native" and not usable():
         pytest.skip("Docent's own kernels need Linux and an x86 processor with AVX2")
     seen: list[tuple[int, int]] = []

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from engines.errors import RuntimeUnavailable
 
+NEEDED = "Docent's own kernels need Linux and an x86 processor with AVX2."
 _CPUINFO = Path("/proc/cpuinfo")
 
 
@@ -46,7 +47,5 @@ def best() -> Instructions:
     """Raises RuntimeUnavailable where none is usable."""
     found = usable()
     if not found:
-        raise RuntimeUnavailable(
-            "Docent's own kernels need Linux and an x86 processor with AVX2.", 'Set model.runtime to "onnx".'
-        )
+        raise RuntimeUnavailable(NEEDED, 'Set model.runtime to "onnx".')
     return found[0]

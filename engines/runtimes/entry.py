@@ -1,0 +1,47 @@
+"""How a runtime introduces itself: each has an ``ENTRY`` of this type in the ``entry.py`` of its folder.
+
+An entry is made at every start, so its module imports nothing heavy; libraries are imported when a runtime is opened.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from engines.base import Runtime
+    from engines.files.build_cache import Build
+    from engines.model.checkpoint import Checkpoint
+
+Progress = Callable[[int, int], None]  # steps done, steps in all
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOptions:
+    """``max_context`` bounds a sequence in tokens, None is the model's own limit. ``threads`` None uses every core.
+    ``cache`` keeps what a runtime builds from a checkpoint; without one it is built for the opened runtime alone."""
+
+    num_pages: int
+    max_context: int | None = None
+    threads: int | None = None
+    cache: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeEntry:
+    """``words`` complete "``name`` is ..." for a person. Among the usable runtimes of a ``device``, "auto" tries those
+    with a higher ``priority`` first, and none without one. ``kv_bytes`` is what a number of K or V takes in the pool.
+
+    ``unavailable`` says in one sentence why the runtime cannot be used on this computer, or None; it loads no library.
+    ``open`` raises RuntimeUnavailable where it finds that out only then. ``build`` prepares a checkpoint ahead of its
+    first use and keeps the result in the cache of builds, under versions of everything that shaped it; None where a
+    runtime builds nothing."""
+
+    name: str
+    words: str
+    device: Literal["cpu", "gpu"]
+    priority: int | None
+    kv_bytes: int
+    unavailable: Callable[[], str | None]
+    open: "Callable[[Checkpoint, OpenOptions], Runtime]"
+    build: "Callable[[Checkpoint, Path, Progress], Build] | None"

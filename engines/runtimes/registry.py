@@ -1,0 +1,19 @@
+"""The runtimes that there are. The settings, the choice of a runtime, builds, ``docent doctor`` and the benchmarks read
+this table; a new runtime is a folder with an entry and a line here."""
+
+from typing import Literal
+
+from engines.runtimes.entry import RuntimeEntry
+from engines.runtimes.native.entry import ENTRY as NATIVE
+from engines.runtimes.onnx.entry import ENTRY as ONNX
+from engines.runtimes.reference.entry import ENTRY as REFERENCE
+from engines.runtimes.tensorrt.entry import ENTRY as TENSORRT
+
+RUNTIMES: dict[str, RuntimeEntry] = {entry.name: entry for entry in (NATIVE, ONNX, TENSORRT, REFERENCE)}
+
+
+def automatic(device: Literal["cpu", "gpu"]) -> list[RuntimeEntry]:
+    """The runtimes that "auto" may take on this computer, the first to try first."""
+    ranked = [(entry.priority, entry) for entry in RUNTIMES.values() if entry.priority is not None]
+    ranked.sort(key=lambda pair: -pair[0])
+    return [entry for _, entry in ranked if entry.device == device and entry.unavailable() is None]
