@@ -1,5 +1,6 @@
 """Tiny random models of every family, written and judged by transformers, the independent reference."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,33 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "gemma2": ("Gemma2", {"head_dim": 32, "sliding_window": 24, "query_pre_attn_scalar": 24}),
 }
 
+_FAST = ("llama", "gemma2")  # the plainest family, and the one with the most parts of its own
+
+
+def families(*names: str) -> list[Any]:
+    """Parameters for these families; all but two are slow."""
+    return [pytest.param(name, marks=() if name in _FAST else pytest.mark.slow) for name in names]
+
+
+@dataclass(frozen=True)
+class TinyModel:
+    """A model's folder, and the model itself as transformers runs it."""
+
+    folder: Path
+    reference: Any
+
+    def logits(self, tokens: list[int]) -> Any:
+        """[tokens, vocabulary] as float32 numpy."""
+        with torch.no_grad():
+            return self.reference(torch.tensor([tokens])).logits[0].numpy()
+
+    def continued(self, prompt: list[int], count: int) -> list[int]:
+        """The ``count`` tokens that greedy decoding appends, each computed from the whole context."""
+        text = list(prompt)
+        for _ in range(count):
+            text.append(int(self.logits(text)[-1].argmax()))
+        return text[len(prompt) :]
+
 
 def write_model(family: str, folder: Path, seed: int = 0) -> Any:
     """Saves a model of the family to ``folder`` and returns it, in float32 and evaluation mode."""
@@ -70,9 +98,3 @@ def write_model(family: str, folder: Path, seed: int = 0) -> Any:
                 parameter.normal_(0, 0.08)  # wide enough that every part of the arithmetic shows in the logits
     model.save_pretrained(folder, safe_serialization=True)
     return model
-
-
-def reference_logits(model: Any, tokens: list[int]) -> Any:
-    """[tokens, vocabulary] as float32 numpy."""
-    with torch.no_grad():
-        return model(torch.tensor([tokens])).logits[0].numpy()

@@ -34,6 +34,7 @@ def write_with_outliers(family: str, folder: Path) -> None:
     model.save_pretrained(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["llama", "llama-bias", "qwen2", "qwen3", "gemma2", "mistral"])
 @pytest.mark.parametrize("symmetric", [False, True])
 def test_awq_beats_rounding(family: str, symmetric: bool, tmp_path: Path) -> None:

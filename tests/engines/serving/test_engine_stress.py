@@ -74,7 +74,7 @@ def settled(engine: Engine) -> None:
     engine.submit([1], SamplingParams(max_tokens=1)).text()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))])
 @pytest.mark.parametrize("pages", [9, 14, 60])
 def test_every_answer_is_its_own_and_every_page_comes_back(seed: int, pages: int) -> None:
     requests = some_requests(80, seed)

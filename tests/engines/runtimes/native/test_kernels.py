@@ -20,7 +20,13 @@ Array = NDArray[np.generic]
 Do = Callable[..., None]
 
 
-@pytest.fixture(params=usable() or [None], ids=lambda known: known.name if known else "none")
+# The best instructions of this processor; its others are slow to compile for and differ in few places.
+_USABLE = [
+    pytest.param(known, id=known.name, marks=pytest.mark.slow if at else ()) for at, known in enumerate(usable())
+]
+
+
+@pytest.fixture(params=_USABLE or [pytest.param(None, id="none")])
 def instructions(request: pytest.FixtureRequest) -> Instructions:
     if request.param is None:
         pytest.skip("Docent's own kernels need Linux and an x86 processor with AVX2")
@@ -172,7 +178,10 @@ def test_elsewhere_than_on_linux_nothing_is_usable(tmp_path: Path, monkeypatch: 
         best()
 
 
-def test_compiled_kernels_are_kept_and_a_damaged_file_is_made_again(instructions: Instructions, tmp_path: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.skipif(not usable(), reason="the kernels' objects are linked for x86 Linux")
+def test_compiled_kernels_are_kept_and_a_damaged_file_is_made_again(tmp_path: Path) -> None:
+    instructions = best()
     load_kernels.cache_clear()
     load_kernels(instructions, tmp_path)
     (kept,) = tmp_path.iterdir()
@@ -189,11 +198,14 @@ def test_compiled_kernels_are_kept_and_a_damaged_file_is_made_again(instructions
     assert list(tmp_path.iterdir()) == [kept], "what an earlier version left goes"
 
 
-def test_a_folder_that_cannot_be_written_costs_time_only(instructions: Instructions, tmp_path: Path) -> None:
+@pytest.mark.slow
+@pytest.mark.skipif(not usable(), reason="the kernels' objects are linked for x86 Linux")
+def test_a_folder_that_cannot_be_written_costs_time_only(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way", encoding="utf-8")
-    assert set(load_kernels(instructions, tmp_path / "file").addresses) == set(FIELDS)
+    assert set(load_kernels(best(), tmp_path / "file").addresses) == set(FIELDS)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not usable(), reason="the kernels' objects are linked for x86 Linux")
 @pytest.mark.parametrize("known", [known for known in KNOWN if known.processor], ids=lambda known: known.name)
 def test_kernels_are_compiled_for_other_processors_too(known: Instructions) -> None:

@@ -56,6 +56,7 @@ def test_subgraphs_are_built_once_with_progress(model: Path, compiler: FakeCompi
     assert seen == [(PIECES, PIECES)]
 
 
+@pytest.mark.slow
 def test_a_stale_build_is_not_used(
     model: Path, compiler: FakeCompiler, build: Callable[[FakeCompiler], Path], tmp_path: Path
 ) -> None:
@@ -72,7 +73,9 @@ def test_a_stale_build_is_not_used(
     assert compiler.calls() == 5 * PIECES
 
 
-@pytest.mark.parametrize("damage", ["bit", "cut", "lost"])
+@pytest.mark.parametrize(
+    "damage", ["bit", pytest.param("cut", marks=pytest.mark.slow), pytest.param("lost", marks=pytest.mark.slow)]
+)
 def test_a_damaged_build_is_made_again(
     damage: str, compiler: FakeCompiler, build: Callable[[FakeCompiler], Path]
 ) -> None:
@@ -163,6 +166,7 @@ def test_profiles_cover_decoding_and_the_token_budget() -> None:
 _INT4 = re.compile(rb'const_payload_size=(\d+) [^\n]*? name="([^"]*)"[^\n]*type=int4')
 
 
+@pytest.mark.slow
 def test_tensorrt_builds_int4_engines(tmp_path: Path) -> None:
     """Llama's form with asymmetric weights, middle subgraph: INT4 stays INT4, the token dimension stays free."""
     pytest.importorskip("tensorrt_rtx", reason="building engines needs TensorRT for RTX: pip install tensorrt-rtx")

@@ -17,25 +17,12 @@ from engines.model.formats.packing import pack_int4
 from engines.runtimes.reference.runtime import ReferenceRuntime
 from engines.runtimes.tensorrt.lowering import write_subgraph
 from tests.engines.fakes import flat_batch
-from tests.engines.models import FAMILIES, reference_logits, write_model
+from tests.engines.models import FAMILIES, TinyModel, families
 from tests.engines.runtimes.tensorrt.tensorrt_fakes import fake_tensorrt
 from tests.engines.runtimes.test_runtimes import Row, assert_close, batch_of, quantise, some_tokens
 
 HALF = 0.03
 GROUP = 32
-
-
-@pytest.fixture(scope="session")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    written: dict[str, Path] = {}
-
-    def folder(family: str) -> Path:
-        if family not in written:
-            written[family] = tmp_path_factory.mktemp(family)
-            write_model(family, written[family])
-        return written[family]
-
-    return folder
 
 
 def act_order(folder: Path, target: Path) -> None:
@@ -101,15 +88,17 @@ FORMATS: dict[str, Callable[[Path, Path], None]] = {
 }
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_full_precision_agrees_with_transformers(family: str, tmp_path: Path) -> None:
-    model, tokens = write_model(family, tmp_path / "model"), some_tokens(100)
-    runtime, _ = fake_tensorrt(Checkpoint(tmp_path / "model"), tmp_path, num_pages=8)
-    assert_close(runtime.step(flat_batch(tokens)), reference_logits(model, tokens), HALF)
+@pytest.mark.parametrize("family", families(*FAMILIES))
+def test_full_precision_agrees_with_transformers(
+    family: str, tmp_path: Path, models: Callable[[str], TinyModel]
+) -> None:
+    model, tokens = models(family), some_tokens(100)
+    runtime, _ = fake_tensorrt(Checkpoint(model.folder), tmp_path, num_pages=8)
+    assert_close(runtime.step(flat_batch(tokens)), model.logits(tokens), HALF)
 
 
 @pytest.mark.parametrize("storage", FORMATS)
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", families(*FAMILIES))
 def test_int4_agrees_with_the_dequantised_weights(
     family: str, storage: str, tmp_path: Path, folders: Callable[[str], Path]
 ) -> None:
@@ -151,7 +140,7 @@ def test_a_weight_beyond_half_precision_is_refused(tmp_path: Path, folders: Call
         write_subgraph(Checkpoint(tmp_path / "big"), 0, tmp_path)
 
 
-@pytest.mark.parametrize("family", ["llama-3", "mistral", "gemma2", "phi3-long"])
+@pytest.mark.parametrize("family", families("llama-3", "mistral", "gemma2", "phi3-long"))
 def test_sequences_side_by_side_in_steps_larger_than_an_engine_takes(
     family: str, tmp_path: Path, folders: Callable[[str], Path]
 ) -> None:
