@@ -1,12 +1,18 @@
-"""A small folder of documents, and an assistant that has read it, for the tests of this package."""
+"""A small folder of documents, an assistant, and the builds of the shipped model, for the tests of this package."""
 
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from app.assistant import Assistant
+from app.models.build import build_model
+from app.models.store import BUILTIN, ModelStore
 from app.settings.model import ModelSettings, Settings
+from app.settings.paths import builtin_model
+from engines.runtimes.native.kernels.instructions import usable
 from tests.app.fakes import LightParts
 
 DOCUMENTS = {
@@ -15,6 +21,15 @@ DOCUMENTS = {
     "sub/tea.html": "<html><body><h1>Tea</h1><p>Green tea is brewed at eighty degrees Celsius.</p></body></html>",
     "empty.txt": "",
 }
+
+
+@pytest.fixture(scope="session")
+def builds(kernels: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
+    """Gives a data folder the builds of the shipped model, which are made once."""
+    made = tmp_path_factory.mktemp("builds")
+    shutil.copytree(kernels, made, dirs_exist_ok=True)
+    build_model(ModelStore(made / "none", builtin_model()), BUILTIN, "native" if usable() else "onnx", made)
+    return lambda data: shutil.copytree(made, data / "builds", copy_function=os.link)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The reader in the application: which one the settings mean, and what an answer tells of what it read."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,12 @@ class Scripted(ScriptedReader):
 class ReadingParts(LightParts):
     def make_reader(self) -> RankingReader | None:
         return Scripted({"four tonnes of krill": 0.98})
+
+
+@pytest.fixture(autouse=True)
+def built(builds: Callable[[Path], None], tmp_path: Path) -> None:
+    """The shipped model is built already."""
+    builds(tmp_path / "data")
 
 
 def test_an_answer_names_what_was_read_and_how_sure_that_is(tmp_path: Path, folder: Path) -> None:

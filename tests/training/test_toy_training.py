@@ -39,6 +39,7 @@ TINY = NanoConfig(
 )
 
 
+@pytest.mark.slow
 def test_the_reader_learns_four_passages_by_heart() -> None:
     torch.manual_seed(0)
     shape = Shape(tokens=64, sequences=16, longest=16)
@@ -83,6 +84,7 @@ def test_the_padded_graph_of_the_lower_layers_equals_the_flat_exit() -> None:
 
 
 @pytest.mark.filterwarnings("ignore")  # the exporter warns of its successor
+@pytest.mark.slow
 def test_evened_scales_leave_the_output_and_word_rows_survive_int8(tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     from training.reader.export import quantise, write_graph

@@ -3,7 +3,6 @@
 import os
 import shutil
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,9 +11,7 @@ from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # the fakes; importlib mode adds no folder by itself
-
-from fakes import FakeAssistant
+from tests.ui.fakes import FakeAssistant
 
 TOKEN = "a-token-for-tests"
 _FLAGS = (

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from fakes import FakeAssistant
-
 from app.errors import UsageError
 from rag.text.markers import written
 from rag.types import Filter
+from tests.ui.fakes import FakeAssistant
 from ui.answering import Answering, AnswerRun, Progress
 
 PATIENCE_S = 20.0

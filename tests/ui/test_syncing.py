@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fakes import FakeAssistant
 
 from rag.ingest.events import SyncEvent
+from tests.ui.fakes import FakeAssistant
 from ui.syncing import Syncing, SyncProgress
 
 PATIENCE_S = 20.0

@@ -14,10 +14,17 @@ from app.assistant import Assistant
 
 
 @pytest.fixture
-def client(assistant: Assistant, folder: Path) -> Iterator[TestClient]:
-    assistant.sync([str(folder)])
+def empty(assistant: Assistant) -> Iterator[TestClient]:
+    """A client of a library without documents."""
     with TestClient(create_api(assistant), raise_server_exceptions=False) as opened:
         yield opened
+
+
+@pytest.fixture
+def client(empty: TestClient, assistant: Assistant, folder: Path) -> TestClient:
+    """A client of a library with the documents of ``folder``."""
+    assistant.sync([str(folder)])
+    return empty
 
 
 def lines(response: Any) -> list[dict[str, Any]]:
@@ -124,8 +131,8 @@ def test_a_source_can_be_removed(client: TestClient, folder: Path) -> None:
         ("GET", "/docs", None, 404),
     ],
 )
-def test_every_error_has_the_same_shape(client: TestClient, method: str, url: str, body: Any, status: int) -> None:
-    response = client.request(method, url, json=body)
+def test_every_error_has_the_same_shape(empty: TestClient, method: str, url: str, body: Any, status: int) -> None:
+    response = empty.request(method, url, json=body)
     assert response.status_code == status
     error = response.json()["error"]
     assert error["message"]

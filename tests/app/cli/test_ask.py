@@ -3,9 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.app.command import Run, docent, fresh, read_once
-
-__all__ = ["docent", "fresh", "read_once"]  # fixtures
+from tests.app.command import Run
 
 
 def test_ask_answers_with_citations(docent: Run, read_once: Path) -> None:

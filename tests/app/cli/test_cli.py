@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from app.cli.main import common_options_first
-from tests.app.command import Run, docent, fresh, read_once
+from tests.app.command import Run
 
 ROOT = Path(__file__).resolve().parents[3]
-__all__ = ["docent", "fresh", "read_once"]  # fixtures
 
 
 # -- help and wrong use ------------------------------------------------------------------------------------------------

@@ -110,7 +110,8 @@ def test_pull(docent: Run, tiny: Path) -> None:
         hub.close()
 
 
-def test_ask_with_the_imported_model(docent: Run, tiny: Path, tmp_path: Path) -> None:
+def test_ask_with_the_imported_model(docent: Run, tiny: Path, kernels: Path, tmp_path: Path) -> None:
+    shutil.copytree(kernels, tmp_path / "data" / "builds")
     docent("model", "import", str(tiny))
     (tmp_path / "text.txt").write_text("The blue whale eats four tonnes of krill a day.", encoding="utf-8")
     docent("sync", str(tmp_path / "text.txt"))
@@ -121,6 +122,7 @@ def test_ask_with_the_imported_model(docent: Run, tiny: Path, tmp_path: Path) ->
     fails(docent("--set", "model.name=nothere", "ask", "Why?"), "nothere")
 
 
+@pytest.mark.slow
 def test_quantize_with_the_sample_documents(docent: Run, tiny: Path, tmp_path: Path) -> None:
     docent("model", "import", str(tiny))
     made = docent("model", "quantize", "tiny", "small", "--group", "32", "--json").json
@@ -147,12 +149,14 @@ def test_an_interrupted_quantisation_goes_on(tiny: Path, tmp_path: Path) -> None
 
     store, options = ModelStore(tmp_path / "models"), QuantizeOptions(32)
     store.root.mkdir()
+    text = tmp_path / "calibration.txt"
+    text.write_text("The blue whale eats about four tonnes of krill a day.\n" * 40, encoding="utf-8")
     with pytest.raises(Interrupted):
-        quantize_model(store, str(tiny), "part", options, on_layer=stop)
+        quantize_model(store, str(tiny), "part", options, text, on_layer=stop)
     assert store.names() == []
     seen: list[int] = []
-    whole = quantize_model(store, str(tiny), "whole", options)
-    part = quantize_model(store, str(tiny), "part", options, on_layer=lambda done, total: seen.append(done))
+    whole = quantize_model(store, str(tiny), "whole", options, text)
+    part = quantize_model(store, str(tiny), "part", options, text, on_layer=lambda done, total: seen.append(done))
     assert seen == [2]
     one, other = Checkpoint(whole), Checkpoint(part)
     assert np.array_equal(one.linear(0, "down").dense(), other.linear(0, "down").dense())
@@ -163,7 +167,8 @@ def test_the_sample_text_is_long_enough() -> None:
     assert len(sample_text()) > 15_000
 
 
-def test_build_is_kept_for_the_first_use(docent: Run, tiny: Path, tmp_path: Path) -> None:
+def test_build_is_kept_for_the_first_use(docent: Run, tiny: Path, kernels: Path, tmp_path: Path) -> None:
+    shutil.copytree(kernels, tmp_path / "data" / "builds")
     docent("model", "import", str(tiny))
     built = docent("model", "build", "tiny", "--json").json
     assert built["runtime"] == ("native" if usable() else "onnx")
@@ -176,15 +181,17 @@ def test_build_is_kept_for_the_first_use(docent: Run, tiny: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("runtime", ["native", "onnx"])
-def test_progress_of_a_build_counts_subgraphs(tiny: Path, tmp_path: Path, runtime: str) -> None:
+def test_progress_of_a_build_counts_subgraphs(tiny: Path, kernels: Path, tmp_path: Path, runtime: str) -> None:
     if runtime == "native" and not usable():
         pytest.skip("Docent's own kernels need Linux and an x86 processor with AVX2")
     seen: list[tuple[int, int]] = []
     store = ModelStore(tmp_path / "models")
+    shutil.copytree(kernels, tmp_path / "builds")
     build_model(store, str(tiny), runtime, tmp_path / "builds", lambda done, total: seen.append((done, total)))
     assert seen == [(1, 3), (2, 3), (3, 3)], "a model of two layers has three subgraphs"
 
 
+@pytest.mark.slow
 def test_build_for_tensorrt(docent: Run, tiny: Path, tmp_path: Path) -> None:
     """With the real library, which builds without a card: once, again after a version, again after damage."""
     pytest.importorskip("tensorrt_rtx", reason="building engines needs TensorRT for RTX: pip install tensorrt-rtx")
@@ -215,6 +222,7 @@ def test_building_without_tensorrt_says_what_to_install(
     fails(docent("model", "build", str(tiny), "--runtime", "tensorrt"), "not installed", "docent-chat[gpu]")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="there may be a card that TensorRT runs on")
 def test_tensorrt_without_a_card_names_the_cards_it_needs(docent: Run, tiny: Path, tmp_path: Path) -> None:
     """Asked for by name it fails before anything is built; "auto" uses the processor."""

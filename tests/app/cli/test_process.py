@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,9 +32,7 @@ def test_ctrl_c_ends_a_sync_cleanly_and_the_next_one_goes_on(tmp_path: Path) -> 
     folder = tmp_path / "documents"
     folder.mkdir()
     for number in range(150):
-        (folder / f"{number}.txt").write_text(
-            f"Document {number} is about the number {number}. " * 40, encoding="utf-8"
-        )
+        (folder / f"{number}.txt").write_text(f"Document {number} is about the number {number}. " * 4, encoding="utf-8")
     process = start(tmp_path, "sync", str(folder), "--json")
     library = tmp_path / "data" / "library.lock"
     deadline = time.monotonic() + 60
@@ -51,7 +50,8 @@ def test_ctrl_c_ends_a_sync_cleanly_and_the_next_one_goes_on(tmp_path: Path) -> 
 
 
 @posix_only
-def test_ctrl_c_elsewhere_is_quiet(tmp_path: Path) -> None:
+def test_ctrl_c_elsewhere_is_quiet(builds: Callable[[Path], None], tmp_path: Path) -> None:
+    builds(tmp_path / "data")
     process = start(tmp_path, "ask", "--from", "-")
     assert process.stdin is not None
     assert process.stdout is not None
@@ -64,7 +64,8 @@ def test_ctrl_c_elsewhere_is_quiet(tmp_path: Path) -> None:
     assert errors == ""
 
 
-def test_answers_come_while_the_questions_are_still_coming(tmp_path: Path) -> None:
+def test_answers_come_while_the_questions_are_still_coming(builds: Callable[[Path], None], tmp_path: Path) -> None:
+    builds(tmp_path / "data")
     process = start(tmp_path, "ask", "--from", "-")
     assert process.stdin is not None
     assert process.stdout is not None

@@ -1,6 +1,6 @@
 """What a person meets on a fresh machine: the shipped models on the shipped documents, with the default settings."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,10 @@ from app.settings.paths import builtin_model, builtin_reader, resource
 
 
 @pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
-    with Assistant.open(Settings(data_dir=tmp_path_factory.mktemp("data"))) as assistant:
+def fresh(builds: Callable[[Path], None], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Assistant]:
+    data = tmp_path_factory.mktemp("data")
+    builds(data)
+    with Assistant.open(Settings(data_dir=data)) as assistant:
         assistant.sync([str(resource("samples"))])
         yield assistant
 
@@ -30,9 +32,9 @@ def asked(assistant: Assistant, question: str) -> Answered:
     ("question", "words"),
     [
         ("How long was the light out in the great storm?", "nineteen minutes"),
-        ("How many steps does the tower have?", "196"),
-        ("When was the light made automatic?", "12 September 1983"),
-        ("Where is the defibrillator?", "café"),
+        pytest.param("How many steps does the tower have?", "196", marks=pytest.mark.slow),
+        pytest.param("When was the light made automatic?", "12 September 1983", marks=pytest.mark.slow),
+        pytest.param("Where is the defibrillator?", "café", marks=pytest.mark.slow),
     ],
 )
 def test_a_sentence_with_a_citation_at_the_quoted_place(fresh: Assistant, question: str, words: str) -> None:
@@ -50,13 +52,17 @@ def test_a_sentence_with_a_citation_at_the_quoted_place(fresh: Assistant, questi
     assert first.start <= answer.span.start < answer.span.end <= first.end
 
 
-@pytest.mark.parametrize("question", ["What is the capital of Mongolia?", "Who won the world cup in 2018?"])
+@pytest.mark.parametrize(
+    "question",
+    ["What is the capital of Mongolia?", pytest.param("Who won the world cup in 2018?", marks=pytest.mark.slow)],
+)
 def test_what_is_not_there_is_refused(fresh: Assistant, question: str) -> None:
     answer = asked(fresh, question).answer
     assert not answer.found
     assert answer.citations == ()
 
 
+@pytest.mark.slow
 def test_rows_lists_and_summaries_are_quoted(fresh: Assistant) -> None:
     for question, words in (
         ("How many visitors came in August 2024?", "4735"),

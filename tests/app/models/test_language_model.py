@@ -1,5 +1,6 @@
 """Questions answered by a language model that is set up: the tiny model, and a scripted one behind the same seam."""
 
+import shutil
 import threading
 from pathlib import Path
 
@@ -141,6 +142,12 @@ def test_without_a_model_nothing_changes(assistant: Assistant, folder: Path) -> 
     done, _ = answered(assistant, "When was the Eiffel Tower opened?")
     assert done.answer.answerer == "extractive"
     assert assistant.language_model() is None
+
+
+@pytest.fixture(autouse=True)
+def compiled(tmp_path: Path, kernels: Path) -> None:
+    """The data folder has the compiled kernels already; compiling them is tested with the runtime."""
+    shutil.copytree(kernels, tmp_path / "data" / "builds")
 
 
 def with_model(tmp_path: Path, **chosen: object) -> Settings:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from rag.ingest.parse_pool import ParseLimits, ParsePool
 from rag.ingest.sync import Syncer, SyncSettings
@@ -92,6 +93,7 @@ def content(database: Path) -> Content:
     return rows
 
 
+@pytest.mark.slow
 def test_killed_at_twenty_moments(tmp_path: Path) -> None:
     rng = random.Random(20)
     folder = tmp_path / "documents"

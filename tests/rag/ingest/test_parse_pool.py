@@ -235,6 +235,14 @@ def test_no_more_is_drawn_than_has_room(tmp_path: Path) -> None:
 
 
 def no_children() -> bool:
-    children = psutil.Process().children()
-    _, alive = psutil.wait_procs(children, timeout=10)
-    return not [child for child in alive if "rag.ingest.parse_worker" in " ".join(child.cmdline())]
+    """No process that parses is left; the processes of other tests are not waited for."""
+    parsing = [child for child in psutil.Process().children() if is_worker(child)]
+    _, alive = psutil.wait_procs(parsing, timeout=10)
+    return not alive
+
+
+def is_worker(process: psutil.Process) -> bool:
+    try:
+        return "rag.ingest.parse_worker" in " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return False

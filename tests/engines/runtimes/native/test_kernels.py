@@ -215,6 +215,7 @@ def test_kernels_are_compiled_for_other_processors_too(known: Instructions) -> N
     assert set(compiled(known).functions) == {*FIELDS, "run"}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not usable(), reason="the kernels' objects are linked for x86 Linux")
 def test_wrong_products_are_noticed_before_kernels_are_kept() -> None:
     from engines.runtimes.native.kernels.compiler import compiled

@@ -3,6 +3,7 @@
 import gc
 import itertools
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -117,6 +118,7 @@ def test_no_more_threads_than_a_container_may_use(tmp_path: Path) -> None:
         assert cores(quota) == expected
 
 
+@pytest.mark.slow
 def test_a_second_start_needs_no_compiler(model: Checkpoint, tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from engines.model.checkpoint import Checkpoint;"
@@ -130,7 +132,8 @@ def test_a_second_start_needs_no_compiler(model: Checkpoint, tmp_path: Path) -> 
     assert second.stdout.split() == ["False", "False", "False"]
 
 
-def test_packed_weights_are_kept_and_used_again(model: Checkpoint, tmp_path: Path) -> None:
+def test_packed_weights_are_kept_and_used_again(model: Checkpoint, kernels: Path, tmp_path: Path) -> None:
+    shutil.copytree(kernels, tmp_path, dirs_exist_ok=True)
     first = NativeRuntime(model, 4, threads=1, cache=tmp_path)
     (built,) = tmp_path.glob("native-*/weights.bin")
     written = built.stat().st_mtime_ns

@@ -1,0 +1,17 @@
+"""What tests of several packages share."""
+
+from pathlib import Path
+
+import pytest
+
+from engines.runtimes.native.kernel_loader import load_kernels
+from engines.runtimes.native.kernels.instructions import usable
+
+
+@pytest.fixture(scope="session")
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of builds that holds Docent's own kernels, compiled once; empty where this processor runs none."""
+    folder = tmp_path_factory.mktemp("kernels")
+    if usable():
+        load_kernels(usable()[0], folder)
+    return folder
