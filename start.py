@@ -3,6 +3,7 @@
 
     python3 start.py                      opens the chat window (on the sample documents the first time)
     python3 start.py test [PYTEST ARGS]   the same set-up with what the tests need, then the tests
+    python3 start.py test --fast          ... without those that are slow or drive a browser
     python3 start.py setup [--dev]        the set-up alone
 
 The set-up makes .venv and installs Docent into it, with exactly the packages that the lock files in requirements/ name,
@@ -32,6 +33,7 @@ NEWER_PYTHONS = ("python3.13", "python3.12", "python3.11", "python3.14")
 # The environment takes 870 MB, with the test tools 1150 MB (Linux, Python 3.11); pip needs about as much again.
 SPACE_NEEDED_MB = {"": 1900, "dev": 2400}
 INTERRUPTED = 130
+FAST = "not slow and not browser"  # the tests of `test --fast`; they take less than a minute on two cores
 
 
 class SetupError(Exception):
@@ -60,7 +62,9 @@ def main(arguments: Sequence[str]) -> int:
 def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     """Parses the options; what belongs to pytest is returned beside them."""
     parser = argparse.ArgumentParser(
-        prog="start.py", description="Set Docent up and start it.", epilog="`test` passes what follows it to pytest."
+        prog="start.py",
+        description="Set Docent up and start it.",
+        epilog="`test --fast` leaves out slow tests; `test` passes what follows it to pytest.",
     )
     parser.add_argument("command", nargs="?", choices=["open", "test", "setup"], default="open")
     parser.add_argument("--port", type=port, help="port of the chat window (default: 7860 or the next free one)")
@@ -82,7 +86,8 @@ def port(text: str) -> int:
 def command_line(options: argparse.Namespace, rest: Sequence[str], python: Path) -> list[str]:
     """Returns the command to run in the environment once it stands."""
     if options.command == "test":
-        return [str(python), "-m", "pytest", *rest]
+        selected = ["-m", FAST] if "--fast" in rest else []
+        return [str(python), "-m", "pytest", *selected, *(argument for argument in rest if argument != "--fast")]
     command = [str(python), "-m", "ui.main", "serve", "--samples"]
     if options.port is not None:
         command += ["--port", str(options.port)]
