@@ -6,10 +6,9 @@ import pytest
 
 from rag.text.markers import AnswerPart, parts_of
 from rag.types import Answer, Citation, Span
+from tests.ui.hostile import HOSTILE, assert_harmless
 from ui.render import answer_text, clock, exchange, markers, notice, place, source_cards, youtube_link
 from ui.templating import escape, name_of, template
-
-HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>\"' onmouseover=alert(3) [a](javascript:alert(4)) ![b](http://c/d)"
 
 
 def citation(number: int = 1, **changes: object) -> Citation:
@@ -18,15 +17,6 @@ def citation(number: int = 1, **changes: object) -> Citation:
         "quote": "so it was", "start": 3, "end": 12, "score": 1.0,
     }  # fmt: skip
     return Citation(**(values | changes))  # type: ignore[arg-type]
-
-
-def assert_harmless(html: str) -> None:
-    """Parsed as a browser would, it holds no element that loads or runs anything and no attribute that does."""
-    from lxml import html as parser
-
-    for element in parser.fragment_fromstring(html, create_parent="div").iter():
-        assert element.tag not in ("script", "img", "iframe", "a", "object", "style", "link"), element.tag
-        assert not [name for name in element.attrib if name.startswith("on") or name in ("src", "href", "style")]
 
 
 @pytest.mark.parametrize("text", [HOSTILE, "</div></article><b>", "a & b &amp; c", "`<b>` **<i>x</i>**", "- <u>\n- b"])

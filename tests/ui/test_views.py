@@ -11,7 +11,7 @@ from app.events import ConversationInfo, DocumentView
 from rag.text.markers import AnswerPart
 from rag.types import Filter, Source
 from tests.ui.fakes import a_document
-from tests.ui.test_render import HOSTILE, assert_harmless
+from tests.ui.hostile import HOSTILE, assert_harmless
 from ui.answering import Progress
 from ui.chat_view import SAMPLE_QUESTIONS, ago, conversations_list, live, sample_questions, welcome
 from ui.documents_view import ROWS, documents_list, progress, scope_line

@@ -24,7 +24,7 @@ from engines.model.chat import ChatEncoder
 from engines.serving.engine import Engine, EngineConfig
 from engines.serving.structured_output import StructuredOutput
 from tests.app.fakes import LightParts, WordEmbedder
-from tests.app.models.test_language_model import SayingRuntime
+from tests.app.models.saying_runtime import SayingRuntime
 from tests.engines.small_tokenizer import small_model_tokenizer
 
 TOKEN = "token-of-this-launch"

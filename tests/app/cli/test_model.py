@@ -19,7 +19,7 @@ from engines.quantize.quantizer import QuantizeOptions
 from engines.runtimes.native.kernels.instructions import usable
 from engines.serving.sampling_params import SamplingParams
 from tests.app.command import Result, Run, invoke
-from tests.app.models.test_pull import REPO, Hub
+from tests.app.models.hub import REPO, Hub
 from tests.app.models.tiny_model import write_tiny_model
 
 

@@ -10,7 +10,7 @@ from llama_index.core.prompts import PromptTemplate
 from app.models.llama_index_llm import DocentLLM
 from app.models.setup import LocalModel, local_model
 from engines.errors import RequestError
-from tests.app.models.test_language_model import SayingRuntime
+from tests.app.models.saying_runtime import SayingRuntime
 from tests.engines.small_tokenizer import small_model_tokenizer
 
 REPLY = "The blue whale eats four tonnes of krill a day."

@@ -6,24 +6,18 @@ sums in another order; Docent's own kernels keep K and V in float16. INT4: all b
 bits.
 """
 
-import dataclasses
 import itertools
-import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
 
-from engines.base import PAGE_TOKENS, Runtime, StepBatch
+from engines.base import PAGE_TOKENS, Runtime
 from engines.errors import EngineError
 from engines.model.checkpoint import Checkpoint
-from engines.model.formats import awq
 from engines.model.synthetic import Shape, write_checkpoint
-from engines.model.weights import QuantizedLinear
 from engines.runtimes.cpu_limits import CpuRuntime
 from engines.runtimes.native.kernels.instructions import Instructions, usable
 from engines.runtimes.native.runtime import NativeRuntime
@@ -33,8 +27,9 @@ from engines.serving.engine import Engine, EngineConfig
 from engines.serving.sampling_params import SamplingParams
 from tests.engines.fakes import ByteTokenizer, flat_batch
 from tests.engines.models import FAMILIES, TinyModel, families
+from tests.engines.quantised import quantise
+from tests.engines.runtimes.steps import EXACT, Row, assert_close, batch_of, some_tokens
 
-EXACT = 2e-4
 HALF_CACHE = 4e-3
 INT8_ACTIVATIONS = 0.15
 Make = Callable[[Checkpoint, int], Runtime]
@@ -55,47 +50,6 @@ PARAMETERS = [
     for name in RUNTIMES
 ]
 ROUNDING = [given for given in PARAMETERS if given.values != ("reference",)]  # those that round activations to 8 bits
-
-
-@dataclasses.dataclass
-class Row:
-    """One sequence of a step; ``logits`` are wanted for so many of its last tokens."""
-
-    start: int
-    tokens: list[int]
-    pages: list[int]
-    logits: int = 1
-
-
-def batch_of(*rows: Row) -> StepBatch:
-    positions = [np.arange(row.start, row.start + len(row.tokens)) for row in rows]
-    slots = [
-        np.array(row.pages)[at // PAGE_TOKENS] * PAGE_TOKENS + at % PAGE_TOKENS
-        for row, at in zip(rows, positions, strict=True)
-    ]
-    starts = np.cumsum([0, *(len(row.tokens) for row in rows)])
-    table = np.full((len(rows), max(len(row.pages) for row in rows)), -1)
-    for i, row in enumerate(rows):
-        table[i, : len(row.pages)] = row.pages
-    wanted = [np.arange(stop - row.logits, stop) for row, stop in zip(rows, starts[1:], strict=True)]
-    return StepBatch(
-        tokens=np.concatenate([np.array(row.tokens) for row in rows]),
-        positions=np.concatenate(positions),
-        slots=np.concatenate(slots),
-        sequence_starts=starts,
-        context_lengths=np.array([row.start + len(row.tokens) for row in rows]),
-        page_table=table,
-        logits_for=np.concatenate(wanted),
-    )
-
-
-def some_tokens(count: int, seed: int = 1) -> list[int]:
-    return [int(t) for t in np.random.default_rng(seed).integers(3, 320, count)]
-
-
-def assert_close(actual: NDArray[np.float32], expected: NDArray[np.float32], tolerance: float = EXACT) -> None:
-    assert actual.shape == expected.shape
-    assert np.abs(actual - expected).max() < tolerance * expected.std()
 
 
 @pytest.fixture(params=PARAMETERS)
@@ -220,33 +174,6 @@ def test_the_engine_continues_like_transformers(
         running = [engine.submit(prompt, params) for prompt in prompts]
         produced = [[sampled.token for delta in one for sampled in delta.tokens] for one in running]
     assert produced == list(expected)
-
-
-def quantise(folder: Path, target: Path, *, symmetric: bool, group: int = 32) -> None:
-    """An AWQ checkpoint whose values are those of the dense one, rounded."""
-    target.mkdir()
-    config = json.loads((folder / "config.json").read_text())
-    config["quantization_config"] = {
-        "quant_method": "awq", "bits": 4, "group_size": group, "zero_point": not symmetric, "version": "gemm",
-    }  # fmt: skip
-    (target / "config.json").write_text(json.dumps(config))
-    tensors: dict[str, np.ndarray] = {}
-    for name, weight in load_file(folder / "model.safetensors").items():
-        if "_proj.weight" not in name:
-            tensors[name] = weight
-            continue
-        blocks = weight.reshape(len(weight), -1, group)
-        if symmetric:
-            scale = (np.abs(blocks).max(-1) / 7).astype(np.float16).astype(np.float32)
-            zero = np.full(scale.shape, 8, np.uint8)
-        else:
-            low, high = np.minimum(blocks.min(-1), 0), np.maximum(blocks.max(-1), 0)
-            scale = ((high - low) / 15).astype(np.float16).astype(np.float32)
-            zero = np.clip(np.rint(-low / scale), 0, 15).astype(np.uint8)
-        q = np.clip(np.rint(blocks / scale[:, :, None]) + zero[:, :, None], 0, 15).astype(np.uint8)
-        linear = QuantizedLinear(q.reshape(weight.shape), scale, zero, group)
-        tensors |= awq.store(name.removesuffix(".weight"), linear)
-    save_file(tensors, target / "model.safetensors")
 
 
 @pytest.mark.parametrize("name", ROUNDING)

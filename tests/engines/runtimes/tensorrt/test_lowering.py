@@ -18,8 +18,9 @@ from engines.runtimes.reference.runtime import ReferenceRuntime
 from engines.runtimes.tensorrt.lowering import write_subgraph
 from tests.engines.fakes import flat_batch
 from tests.engines.models import FAMILIES, TinyModel, families
+from tests.engines.quantised import quantise
+from tests.engines.runtimes.steps import Row, assert_close, batch_of, some_tokens
 from tests.engines.runtimes.tensorrt.tensorrt_fakes import fake_tensorrt
-from tests.engines.runtimes.test_runtimes import Row, assert_close, batch_of, quantise, some_tokens
 
 HALF = 0.03
 GROUP = 32

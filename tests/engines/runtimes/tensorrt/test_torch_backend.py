@@ -13,7 +13,7 @@ from engines.model.rope import rotate
 torch = pytest.importorskip("torch", reason="needs torch: pip install -e .[oracle]")
 
 from engines.runtimes.tensorrt.torch_backend import TorchBackend  # noqa: E402
-from tests.engines.runtimes.test_runtimes import Row, batch_of, some_tokens  # noqa: E402
+from tests.engines.runtimes.steps import Row, batch_of, some_tokens  # noqa: E402
 
 HALF = 4e-3  # of values of about 1, in float16
 PAGES = 12
