@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rag.answer.cited_stream import CitedStream, best_quote
 from rag.text.markers import written
-from tests.rag.answer.test_generative import PASSAGES, TOWER
+from tests.rag.answer.two_passages import PASSAGES, TOWER
 
 LABELS = dict(enumerate(PASSAGES, start=1))
 FRAGMENTS = [
