@@ -1,32 +1,32 @@
 """Downloads a model from the Hugging Face hub, or from a server that speaks its API, into the folder of models.
 
-    GET {hub}/api/models/{repo}/revision/{revision}?blobs=true   -> commit, files with sizes and hashes
-    GET {hub}/{repo}/resolve/{commit}/{file}                     -> content; Range is used to go on
-
-Only safetensors, JSON, tokenizer and template files of the repository's root are fetched, each is compared with its
-published hash, and nothing is visible under the model's name before all of it is there. What an interrupted pull has
-fetched is kept for the next one. Loads and runs nothing of what it fetches.
+huggingface_hub lists the repository and opens the connections. Only safetensors, JSON, tokenizer and template files of
+the repository's root are fetched, each is compared with its published hash, and nothing is visible under the model's
+name before all of it is there. Writing the files is done here because huggingface_hub does not take up what an
+interrupted process has fetched; here it is kept for the next pull.
 """
 
 import hashlib
-import json
 import logging
 import os
 import re
 import shutil
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPMessage
 from pathlib import Path
-from typing import IO, Any
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING
 
 from app.errors import ModelError
 from app.models.store import ModelInfo, ModelStore, check, describe, is_pickle, note_origin
+from docent import __version__
 from engines.files.locks import exclusive
+
+if TYPE_CHECKING:
+    from httpx2 import Response
+    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.hf_api import RepoSibling
 
 _log = logging.getLogger(__name__)
 HUB = "https://huggingface.co"
@@ -39,7 +39,7 @@ _TRIES = 5
 _SPARE = 200_000_000  # bytes of disk left over for everything else
 _PARTIAL = 206
 _RANGE_REFUSED = 416
-_NOT_AGAIN = frozenset({400, 401, 403, 404, 410})
+_PASSING = frozenset({408, 429})  # and all from 500 on
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,13 @@ class ModelHub:
     """``hub`` is the server's address, ``pause_s`` the wait before the first repetition of a failed request."""
 
     def __init__(self, hub: str = HUB, token: str | None = None, pause_s: float = 1.0) -> None:
+        from huggingface_hub import HfApi  # takes half a second
+
         self._hub = hub.rstrip("/")
         self._token = token or os.environ.get(TOKEN_ENV) or None
+        # False, so that a token that other programs have left on this computer is not sent.
+        self._api = HfApi(self._hub, self._token or False, library_name="docent", library_version=__version__)
         self._pause_s = pause_s
-        self._opener = urllib.request.build_opener(_SafeRedirects())
 
     def pull(
         self,
@@ -119,12 +122,26 @@ class ModelHub:
         return describe(target, target.name)
 
     def _listing(self, repo: str, revision: str) -> _Listing:
-        url = f"{self._hub}/api/models/{quote(repo)}/revision/{quote(revision, safe='')}?blobs=true"
-        try:
-            with self._open(url, {}, repo) as response:
-                return _parse_listing(json.loads(response.read(50_000_000)), repo)
-        except (ValueError, KeyError, TypeError) as error:
-            raise ModelError(f"{self._hub} did not answer like a model hub.", "Check model.hub.") from error
+        from httpx2 import HTTPError, InvalidURL
+        from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+        for attempt in range(1, _TRIES + 1):
+            try:
+                found = self._api.model_info(repo, revision=revision, files_metadata=True, timeout=_TIMEOUT_S)
+                return _chosen_files(found.sha, found.siblings or (), repo)
+            except HfHubHTTPError as error:
+                if attempt == _TRIES or not _passes(error):
+                    raise self._refusal(error, repo) from error
+            except HTTPError as error:
+                if attempt == _TRIES:
+                    remedy = "Check the connection and pull again."
+                    raise ModelError(f"{self._hub} cannot be reached ({error}).", remedy) from error
+            except OfflineModeIsEnabled as error:
+                raise ModelError("HF_HUB_OFFLINE forbids downloads.", "Unset it and pull again.") from error
+            except (ValueError, KeyError, TypeError, InvalidURL) as error:
+                raise ModelError(f"{self._hub} did not answer like a model hub.", "Check model.hub.") from error
+            time.sleep(self._pause_s * 2 ** (attempt - 1))
+        raise AssertionError("the last attempt returns or raises")
 
     def _check_space(self, listing: _Listing, folder: Path) -> None:
         have = sum(path.stat().st_size for path in folder.iterdir())
@@ -135,11 +152,13 @@ class ModelHub:
 
     def _fetch(self, repo: str, commit: str, file: RemoteFile, path: Path, report: Callable[[int], None]) -> None:
         """Brings one file to ``path``. A wrong hash after going on from an earlier part starts it anew, once."""
+        from huggingface_hub import hf_hub_url
+
         if path.is_file() and _fits(file, path):
             report(file.size)
             return
         part = path.with_name(path.name + ".part")
-        url = f"{self._hub}/{quote(repo)}/resolve/{commit}/{quote(file.name)}"
+        url = hf_hub_url(repo, file.name, revision=commit, endpoint=self._hub)
         for resumed in (part.is_file(), False):
             self._download(url, repo, file, part, report)
             if _fits(file, part):
@@ -152,76 +171,75 @@ class ModelHub:
 
     def _download(self, url: str, repo: str, file: RemoteFile, part: Path, report: Callable[[int], None]) -> None:
         """Appends to ``part`` until it has the file's size; a broken connection is taken up again where it broke."""
+        from httpx2 import HTTPError
+        from huggingface_hub.errors import HfHubHTTPError
+
         failures = 0
         while not part.exists() or part.stat().st_size < file.size:
             have = _size(part)
+            refused: HfHubHTTPError | None = None
             try:
-                with self._open(url, {"Range": f"bytes={have}-"} if have else {}, repo) as response:
-                    _append(response, part, have if response.status == _PARTIAL else 0, file.size, report)
-            except urllib.error.HTTPError:  # the range was refused: the part is of another file
-                part.unlink(missing_ok=True)
-            except (OSError, HTTPException) as error:
+                with self._opened(url, have) as response:
+                    if response.status_code == _RANGE_REFUSED:  # the part is of another file
+                        part.unlink(missing_ok=True)
+                    else:
+                        start = have if response.status_code == _PARTIAL else 0
+                        _append(response.iter_bytes(), part, start, file.size, report)
+            except HfHubHTTPError as error:
+                refused = error
+                if not _passes(error):
+                    raise self._refusal(error, repo) from error
+            except HTTPError as error:
                 _log.info("the download of %s broke off at %d bytes: %s", url, _size(part), error)
             failures = 0 if _size(part) > have else failures + 1
             if failures >= _TRIES:
-                raise ModelError(f"The download of {file.name} broke off.", "Pull again; what is there is kept.")
+                broken = ModelError(f"The download of {file.name} broke off.", "Pull again; what is there is kept.")
+                raise broken if refused is None else self._refusal(refused, repo)
             if failures and _size(part) < file.size:
                 time.sleep(self._pause_s * 2 ** (failures - 1))
 
-    def _open(self, url: str, headers: Mapping[str, str], repo: str) -> Any:
-        """The response, repeated on errors that pass. Raises ModelError for answers that mean something."""
-        given = {"User-Agent": "docent", **headers}
-        if self._token:
-            given["Authorization"] = f"Bearer {self._token}"
-        for attempt in range(1, _TRIES + 1):
-            try:
-                return self._opener.open(urllib.request.Request(url, headers=given), timeout=_TIMEOUT_S)
-            except urllib.error.HTTPError as error:
-                if error.code == _RANGE_REFUSED:
-                    raise
-                if error.code in _NOT_AGAIN:
-                    raise self._refusal(error, repo) from error
-                error.close()
-                if attempt == _TRIES:
-                    raise ModelError(f"{self._hub} answers with error {error.code}.", "Try again later.") from error
-            except (OSError, HTTPException) as error:
-                if attempt == _TRIES:
-                    reason = getattr(error, "reason", error)
-                    remedy = "Check the connection and pull again."
-                    raise ModelError(f"{self._hub} cannot be reached ({reason}).", remedy) from error
-            time.sleep(self._pause_s * 2 ** (attempt - 1))
-        raise AssertionError("the last attempt returns or raises")
+    @contextmanager
+    def _opened(self, url: str, start: int) -> "Iterator[Response]":
+        """The answer to a request for a file from byte ``start`` on, its content not read yet."""
+        from huggingface_hub import get_session, hf_raise_for_status
 
-    def _refusal(self, error: urllib.error.HTTPError, repo: str) -> ModelError:
-        with error:
-            kind = error.headers.get("X-Error-Code", "")
-        gated = kind == "GatedRepo" or error.code in (401, 403)
+        headers = {"User-Agent": f"docent/{__version__}", "Accept-Encoding": "identity"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        if start:
+            headers["Range"] = f"bytes={start}-"
+        # Files lie on other hosts, to which the client does not send the token.
+        with get_session().stream("GET", url, headers=headers, timeout=_TIMEOUT_S) as response:
+            if self._hub.startswith("https:") and response.url.scheme != "https":
+                raise ModelError(f"{self._hub} leads to {response.url}, which is not safe.", "Check model.hub.")
+            if response.status_code != _RANGE_REFUSED:
+                hf_raise_for_status(response)
+            yield response
+
+    def _refusal(self, error: "HfHubHTTPError", repo: str) -> ModelError:
+        status, kind = error.response.status_code, error.response.headers.get("X-Error-Code", "")
+        if _passes(error):
+            return ModelError(f"{self._hub} answers with error {status}.", "Try again later.")
+        gated = kind == "GatedRepo" or status in (401, 403)
         if gated and kind != "RepoNotFound":
             remedy = f"Accept its terms at {self._hub}/{repo} and set {TOKEN_ENV} to an access token."
             return ModelError(f"{repo} is not open to everyone, or does not exist.", remedy)
         return ModelError(f"{self._hub} has no model {repo}, or no such revision.", "Check the spelling.")
 
 
-class _SafeRedirects(urllib.request.HTTPRedirectHandler):
-    """Files lie on other hosts: those must not learn the token, and nothing goes from https to http."""
-
-    def redirect_request(
-        self, request: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
-    ) -> urllib.request.Request | None:
-        old, new = urlsplit(request.full_url), urlsplit(newurl)
-        if new.scheme not in ("http", "https") or (old.scheme == "https" and new.scheme != "https"):
-            raise ModelError(f"{old.netloc} leads to {newurl}, which is not safe.", "Check model.hub.")
-        following = super().redirect_request(request, fp, code, msg, headers, newurl)
-        if following is not None and old.netloc != new.netloc:
-            following.remove_header("Authorization")
-        return following
+def _passes(error: "HfHubHTTPError") -> bool:
+    """Whether the same request may be answered later."""
+    return error.response.status_code >= 500 or error.response.status_code in _PASSING
 
 
-def _parse_listing(answer: Mapping[str, Any], repo: str) -> _Listing:
-    names = [str(entry["rfilename"]) for entry in answer["siblings"]]
-    weights = [name for name in names if name.endswith(".safetensors") and "/" not in name]
+def _chosen_files(commit: str | None, siblings: "Iterable[RepoSibling]", repo: str) -> _Listing:
+    """The files that are fetched, smallest first. Raises ModelError where there are no safetensors among them."""
+    entries = {entry.rfilename: entry for entry in siblings}
+    weights = [name for name in entries if name.endswith(".safetensors") and "/" not in name]
+    if commit is None or not re.fullmatch(r"[0-9a-f]{7,64}", commit):
+        raise ValueError("the commit is no hash")
     if not weights:
-        if any(is_pickle(Path(name)) for name in names):
+        if any(is_pickle(Path(name)) for name in entries):
             raise ModelError(
                 f"{repo} holds its weights as pickle files alone, and those can run programs.",
                 "Choose a repository with safetensors files.",
@@ -230,57 +248,34 @@ def _parse_listing(answer: Mapping[str, Any], repo: str) -> _Listing:
     # Some repositories hold the same weights once more, as "consolidated" shards in another layout.
     main = [name for name in weights if name.startswith("model")] or weights
     skipped = set(weights) - set(main)
-    files = [
-        _remote_file(entry)
-        for entry in answer["siblings"]
-        if _WANTED.fullmatch(str(entry["rfilename"])) and entry["rfilename"] not in skipped
-    ]
-    commit = str(answer["sha"])
-    if not re.fullmatch(r"[0-9a-f]{7,64}", commit):
-        raise ValueError("the commit is no hash")
+    files = [_remote_file(entries[name]) for name in entries if _WANTED.fullmatch(name) and name not in skipped]
     return _Listing(commit, tuple(sorted(files, key=lambda file: file.size)))
 
 
-def _remote_file(entry: Mapping[str, Any]) -> RemoteFile:
-    lfs = entry.get("lfs") or {}
-    sha256 = lfs.get("sha256") or str(lfs.get("oid", "")).removeprefix("sha256:") or None
-    git_sha1 = None if sha256 else entry.get("blobId")
-    if not (sha256 or git_sha1):
-        raise ValueError("a file without a hash")
-    return RemoteFile(str(entry["rfilename"]), int(lfs.get("size") or entry["size"]), sha256, git_sha1)
+def _remote_file(entry: "RepoSibling") -> RemoteFile:
+    sha256 = entry.lfs.sha256 if entry.lfs else None
+    git_sha1 = None if sha256 else entry.blob_id
+    size = entry.lfs.size if entry.lfs else entry.size
+    if size is None or not (sha256 or git_sha1):
+        raise ValueError("a file without a size or a hash")
+    return RemoteFile(entry.rfilename, size, sha256, git_sha1)
 
 
-def _append(response: Any, part: Path, start: int, size: int, report: Callable[[int], None]) -> None:
+def _append(blocks: Iterable[bytes], part: Path, start: int, size: int, report: Callable[[int], None]) -> None:
     """Writes what comes behind the first ``start`` bytes, and no more than tells that there is too much."""
     try:
         with part.open("r+b" if start else "wb") as target:
             target.seek(start)
             target.truncate()
             count = start
-            while count <= size and (block := _read(response)):
+            for block in blocks:
                 target.write(block)
                 count += len(block)
                 report(min(count, size))
-    except _Broken as broken:
-        raise broken.reason from broken
+                if count > size:
+                    break
     except OSError as error:
         raise ModelError(f"{part} cannot be written ({error.strerror}).", "Check the disk and pull again.") from error
-
-
-class _Broken(Exception):
-    """A connection that failed, told apart from a disk that did."""
-
-    def __init__(self, reason: OSError | HTTPException) -> None:
-        super().__init__()
-        self.reason = reason
-
-
-def _read(response: Any) -> bytes:
-    try:
-        block: bytes = response.read(_BLOCK)
-    except (OSError, HTTPException) as error:
-        raise _Broken(error) from error
-    return block
 
 
 def _size(path: Path) -> int:

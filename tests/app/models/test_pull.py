@@ -1,5 +1,8 @@
 """Pulling a model from a server that speaks the hub's API: resumed, checked, and nothing half under its name."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -182,3 +185,15 @@ def test_a_server_that_is_no_hub(hub: Hub, store: ModelStore) -> None:
 def test_nobody_there(store: ModelStore) -> None:
     with pytest.raises(ModelError, match="cannot be reached"):
         ModelHub("http://127.0.0.1:9", pause_s=0).pull(store, REPO)
+
+
+def test_a_person_who_forbids_downloads_is_told_so(hub: Hub, tmp_path: Path) -> None:
+    """huggingface_hub reads the variable when it is imported, so a process of its own asks."""
+    program = (
+        "from pathlib import Path; from app.models.pull import ModelHub; from app.models.store import ModelStore;"
+        f"ModelHub({hub.url!r}).pull(ModelStore(Path({str(tmp_path)!r})), {REPO!r})"
+    )
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert "HF_HUB_OFFLINE forbids downloads. Unset it" in answer.stderr
+    assert hub.requests == []
