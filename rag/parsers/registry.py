@@ -20,41 +20,30 @@ if TYPE_CHECKING:  # it imports numpy, which the command line does not need to l
 
 
 class Kind(NamedTuple):
-    """A format: the module that parses it, its media type, and how a message calls it."""
+    """A format: the module that parses it, and how a message calls it."""
 
     module: str
-    media_type: str
     name: str
 
 
 KINDS: dict[str, Kind] = {
-    "pdf": Kind("pdf.parser", "application/pdf", "a PDF"),
-    "docx": Kind(
-        "office.docx",
-        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-        "a Word document (.docx)",
-    ),
-    "doc": Kind("office.doc", "application/msword", "a Word 97-2003 document (.doc)"),
-    "odt": Kind("office.odt", "application/vnd.oasis.opendocument.text", "an OpenDocument text (.odt)"),
-    "epub": Kind("markup.epub", "application/epub+zip", "an EPUB book"),
-    "pptx": Kind(
-        "office.pptx",
-        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-        "a presentation (.pptx)",
-    ),
-    "xlsx": Kind(
-        "office.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "a workbook (.xlsx)"
-    ),
-    "rtf": Kind("office.rtf", "application/rtf", "an RTF document"),
-    "html": Kind("markup.html", "text/html", "a web page"),
-    "xml": Kind("markup.xml", "application/xml", "an XML file"),
-    "csv": Kind("plain.csv", "text/csv", "a table in text form"),
-    "eml": Kind("markup.eml", "message/rfc822", "an e-mail"),
-    "subtitles": Kind("plain.subtitles", "text/vtt", "a subtitle file"),
-    "markdown": Kind("markup.markdown", "text/markdown", "a Markdown file"),
-    "source_code": Kind("plain.source_code", "text/x-source", "source code"),
-    "notebook": Kind("plain.notebook", "application/x-ipynb+json", "a Jupyter notebook"),
-    "text": Kind("plain.text", "text/plain", "plain text"),
+    "pdf": Kind("pdf.parser", "a PDF"),
+    "docx": Kind("office.docx", "a Word document (.docx)"),
+    "doc": Kind("office.doc", "a Word 97-2003 document (.doc)"),
+    "odt": Kind("office.odt", "an OpenDocument text (.odt)"),
+    "epub": Kind("markup.epub", "an EPUB book"),
+    "pptx": Kind("office.pptx", "a presentation (.pptx)"),
+    "xlsx": Kind("office.xlsx", "a workbook (.xlsx)"),
+    "rtf": Kind("office.rtf", "an RTF document"),
+    "html": Kind("markup.html", "a web page"),
+    "xml": Kind("markup.xml", "an XML file"),
+    "csv": Kind("plain.csv", "a table in text form"),
+    "eml": Kind("markup.eml", "an e-mail"),
+    "subtitles": Kind("plain.subtitles", "a subtitle file"),
+    "markdown": Kind("markup.markdown", "a Markdown file"),
+    "source_code": Kind("plain.source_code", "source code"),
+    "notebook": Kind("plain.notebook", "a Jupyter notebook"),
+    "text": Kind("plain.text", "plain text"),
 }
 
 _SUFFIXES_OF: dict[str, str] = {
@@ -108,15 +97,6 @@ def parse(path: Path) -> ParsedDocument:
     title = document.title or path.stem
     warnings = (warning, *document.warnings) if warning else document.warnings
     return dataclasses.replace(document, title=title, warnings=warnings)
-
-
-def media_type_of(path: Path) -> str:
-    """Returns the media type of what ``path`` holds, "application/octet-stream" where no parser takes it."""
-    try:
-        kind, _ = _resolve(path)
-    except (ReadError, OSError):
-        return "application/octet-stream"
-    return KINDS[kind].media_type
 
 
 def _resolve(path: Path) -> tuple[str, str | None]:

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag.errors import ReadError, SkippedError
-from rag.parsers.registry import KNOWN_SUFFIXES, media_type_of, parse
+from rag.parsers.registry import KNOWN_SUFFIXES, parse
+from rag.parsers.sniff import sniff
 
 
 def write(folder: Path, name: str, data: bytes) -> Path:
@@ -44,23 +45,22 @@ def test_text_is_read_whatever_its_suffix(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "media_type"),
+    ("data", "kind"),
     [
-        (b"%PDF-1.7\n", "application/pdf"),
-        (b"junk\x00\x01\n%PDF-1.7\n", "application/pdf"),
-        (b"{\\rtf1 hi}", "application/rtf"),
-        (b"<!DOCTYPE html><p>hi", "text/html"),
-        ("\ufeff<html><p>hi".encode("utf-16-le"), "text/html"),
-        (b'<?xml version="1.0"?><a>hi</a>', "application/xml"),
-        (b"WEBVTT\n\n00:01.000 --> 00:02.000\nHi", "text/vtt"),
-        (b"MIME-Version: 1.0\r\nSubject: x\r\nContent-Type: text/plain\r\n\r\nhi", "message/rfc822"),
-        (b"just text", "text/plain"),
-        (bytes(range(256)), "application/octet-stream"),
-        (b"", "application/octet-stream"),
+        (b"%PDF-1.7\n", "pdf"),
+        (b"junk\x00\x01\n%PDF-1.7\n", "pdf"),
+        (b"{\\rtf1 hi}", "rtf"),
+        (b"<!DOCTYPE html><p>hi", "html"),
+        ("\ufeff<html><p>hi".encode("utf-16-le"), "html"),
+        (b'<?xml version="1.0"?><a>hi</a>', "xml"),
+        (b"WEBVTT\n\n00:01.000 --> 00:02.000\nHi", "subtitles"),
+        (b"MIME-Version: 1.0\r\nSubject: x\r\nContent-Type: text/plain\r\n\r\nhi", "eml"),
+        (b"just text", "text"),
+        (bytes(range(256)), None),
     ],
 )
-def test_content_decides_where_the_name_is_wrong(tmp_path: Path, data: bytes, media_type: str) -> None:
-    assert media_type_of(write(tmp_path, "file.docx", data)) == media_type
+def test_content_decides_where_the_name_is_wrong(tmp_path: Path, data: bytes, kind: str | None) -> None:
+    assert sniff(write(tmp_path, "file.docx", data)).kind == kind
 
 
 def test_the_name_decides_among_kinds_of_text(tmp_path: Path) -> None:
