@@ -46,6 +46,7 @@ def test_the_api_answers_to_the_token_alone(server: tuple[subprocess.Popen[str],
         assert browser.get(f"{base}/api/status").status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
 def test_ctrl_c_ends_it_quietly(server: tuple[subprocess.Popen[str], dict[str, Any]]) -> None:
     process, _ = server

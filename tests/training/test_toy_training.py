@@ -161,6 +161,7 @@ def test_hidden_words_leave_the_answer_and_can_be_restored() -> None:
     assert not {int(w) for w in words["where"][used]} & {t for r in answers for t in r}
 
 
+@pytest.mark.slow
 def test_a_reader_picks_spans_of_the_passage(tmp_path: Path) -> None:
     from training.data.picking import agreed, keep, reader_spans
 

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.app.command import Run
 
 
@@ -22,6 +24,7 @@ def test_ask_answers_with_citations(docent: Run, read_once: Path) -> None:
     assert reply["answerer"]
 
 
+@pytest.mark.slow
 def test_ask_in_words_shows_answer_and_source(docent: Run) -> None:
     result = docent("ask", "When was the Eiffel Tower opened?")
     assert result.code == 0
@@ -35,6 +38,7 @@ def test_ask_says_when_nothing_was_found(docent: Run) -> None:
     assert reply["citations"] == []
 
 
+@pytest.mark.slow
 def test_ask_with_a_folder_syncs_it_and_uses_it_alone(fresh: Run, folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
@@ -46,6 +50,7 @@ def test_ask_with_a_folder_syncs_it_and_uses_it_alone(fresh: Run, folder: Path, 
     assert {hit["source"] for hit in hits} == {str(other / "towers.txt")}
 
 
+@pytest.mark.slow
 def test_a_conversation_goes_on(docent: Run) -> None:
     first = docent("ask", "When was the Eiffel Tower opened?", "--json").json["conversation"]
     again = docent("ask", "How high is it?", "--conversation", first, "--json").json
@@ -66,6 +71,7 @@ def test_a_conversation_goes_on(docent: Run) -> None:
     assert docent("conversations", "--json").json["conversations"] == []
 
 
+@pytest.mark.slow
 def test_many_questions_from_a_file_or_stdin(docent: Run, tmp_path: Path) -> None:
     rows = [{"id": "a", "question": "What does the blue whale eat?"}, {"id": 7, "question": "How hot is green tea?"}]
     text = "\n".join(json.dumps(row) for row in rows) + "\n\n"
@@ -105,6 +111,7 @@ def test_search(docent: Run, read_once: Path) -> None:
     assert "tea.html" in docent("search", "green tea").out
 
 
+@pytest.mark.slow
 def test_an_empty_library_says_how_to_fill_it(fresh: Run) -> None:
     result = fresh("ask", "Why?", "--json")
     assert result.json["found"] is False

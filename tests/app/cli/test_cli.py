@@ -30,6 +30,7 @@ def test_help_loads_nothing_heavy() -> None:
         assert command in done.stdout
 
 
+@pytest.mark.slow
 def test_a_question_loads_neither_the_window_nor_llama_index(docent: Run) -> None:
     code = (
         "import sys; from ui.main import app\n"
@@ -202,6 +203,7 @@ def test_remove_a_source_and_a_document(docent: Run, read_once: Path) -> None:
     assert (documents / "whales.txt").exists()
 
 
+@pytest.mark.slow
 def test_an_odd_file_name_breaks_nothing(fresh: Run, tmp_path: Path) -> None:
     root = tmp_path / "odd"
     root.mkdir()

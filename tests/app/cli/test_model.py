@@ -139,6 +139,7 @@ def test_quantize_with_the_sample_documents(docent: Run, tiny: Path, tmp_path: P
     assert {path.name for path in (tmp_path / "data" / "models").iterdir()} == {"tiny", "small"}
 
 
+@pytest.mark.slow
 def test_an_interrupted_quantisation_goes_on(tiny: Path, tmp_path: Path) -> None:
     class Interrupted(Exception):
         pass
@@ -273,6 +274,7 @@ def test_verifying_compares_with_what_was_downloaded(docent: Run, tiny: Path, tm
     assert "Pull or import it again" in result.err
 
 
+@pytest.mark.slow
 def test_doctor_looks_at_the_model(docent: Run, tiny: Path) -> None:
     def row(*options: str) -> tuple[str, str]:
         checks = docent(*options, "doctor", "--json").json["checks"]

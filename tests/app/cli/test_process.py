@@ -49,6 +49,7 @@ def test_ctrl_c_ends_a_sync_cleanly_and_the_next_one_goes_on(tmp_path: Path) -> 
     assert json.loads(out)["counts"]["ok"] == 150
 
 
+@pytest.mark.slow
 @posix_only
 def test_ctrl_c_elsewhere_is_quiet(builds: Callable[[Path], None], tmp_path: Path) -> None:
     builds(tmp_path / "data")
@@ -64,6 +65,7 @@ def test_ctrl_c_elsewhere_is_quiet(builds: Callable[[Path], None], tmp_path: Pat
     assert errors == ""
 
 
+@pytest.mark.slow
 def test_answers_come_while_the_questions_are_still_coming(builds: Callable[[Path], None], tmp_path: Path) -> None:
     builds(tmp_path / "data")
     process = start(tmp_path, "ask", "--from", "-")
@@ -91,6 +93,7 @@ def test_a_reader_that_has_gone_gets_no_traceback(tmp_path: Path) -> None:
     assert process.wait() != 130
 
 
+@pytest.mark.slow
 def test_a_terminal_without_unicode(tmp_path: Path) -> None:
     folder = tmp_path / "schnee☃"
     folder.mkdir()

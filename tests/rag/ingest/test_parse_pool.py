@@ -169,6 +169,7 @@ def test_any_name_reaches_the_worker(tmp_path: Path, name: str) -> None:
     assert result.document is not None and result.document.text == "hello"
 
 
+@pytest.mark.slow
 def test_what_one_file_left_behind_does_not_count_against_the_next(tmp_path: Path) -> None:
     results = parse(pool(workers=1, memory_mb=400), tmp_path, "hoard 1", "hoard 2", "hoard 3", "hoard 4")
     assert all(result.document is not None for result in results.values())
@@ -182,6 +183,7 @@ list(ParsePool(parser_module="obedient_parser").parse_all([(sys.argv[1], 5)], th
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["sleep", "loop"])
 def test_workers_die_with_their_parent(tmp_path: Path, order: str) -> None:
     (tmp_path / "a.txt").write_text(order)

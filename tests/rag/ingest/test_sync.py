@@ -204,6 +204,7 @@ def obedient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> Pars
     return ParsePool(ParseLimits(workers=2, timeout_s=2.0), parser_module="obedient")
 
 
+@pytest.mark.slow
 def test_a_parser_that_loops_costs_one_file_once(
     bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

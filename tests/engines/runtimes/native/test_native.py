@@ -63,6 +63,7 @@ def together(parts: list[tuple[list[int], int, int]], pages: list[list[int]]) ->
     )
 
 
+@pytest.mark.slow
 def test_a_row_does_not_depend_on_what_else_is_computed(model: Checkpoint) -> None:
     """To the last bit: chunks of any size, companions, their number and that of threads change nothing."""
     prompts = [some_tokens(count, seed) for seed, count in enumerate((61, 40, 23, 37, 58))]
@@ -95,6 +96,7 @@ def test_rows_asked_for_here_and_there(model: Checkpoint) -> None:
         assert np.array_equal(NativeRuntime(model, 4, threads=2).step(chosen), whole[wanted])
 
 
+@pytest.mark.slow
 def test_threads_end_with_the_runtime(model: Checkpoint) -> None:
     earlier = set(threading.enumerate())
     closed, dropped = NativeRuntime(model, 4, threads=3), NativeRuntime(model, 4, threads=2)

@@ -91,6 +91,7 @@ def test_a_damaged_build_is_made_again(
     assert compiler.calls() == 2 * PIECES
 
 
+@pytest.mark.slow
 def test_a_failed_build_leaves_nothing_and_names_its_reason(
     compiler: FakeCompiler, build: Callable[[FakeCompiler], Path], tmp_path: Path
 ) -> None:
@@ -120,6 +121,7 @@ def test_finished_subgraphs_outlive_an_interruption(model: Path, compiler: FakeC
     assert not unfinished.exists()
 
 
+@pytest.mark.slow
 def test_a_damaged_subgraph_of_an_interrupted_build_is_built_again(
     model: Path, compiler: FakeCompiler, tmp_path: Path
 ) -> None:
@@ -136,6 +138,7 @@ def test_a_damaged_subgraph_of_an_interrupted_build_is_built_again(
     assert compiler.calls() - before == PIECES
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_reported_and_its_siblings_work_is_kept(
     model: Path, compiler: FakeCompiler, tmp_path: Path
 ) -> None:
