@@ -13,7 +13,7 @@ from typing import Literal
 
 from rag.text.markers import AnswerPart, written
 
-BlockKind = Literal["heading", "paragraph", "list", "table", "code", "note", "caption", "margin"]
+BlockKind = Literal["heading", "paragraph", "list", "table", "code", "note", "caption", "margin", "contents", "hidden"]
 QueryKind = Literal["overview", "person", "date", "number", "place", "reason", "definition", "list", "any"]
 DocumentStatus = Literal["ok", "failed", "skipped"]
 
@@ -25,7 +25,8 @@ class Block:
     ``level`` is the depth of a heading (1 is outermost). ``page`` counts from 1 (page, slide or sheet).
     ``start_s`` and ``end_s`` are seconds in a recording. ``label`` names a heading that does not stand in the
     text itself (an XML element path, a sheet's name); then the span may be empty. ``margin`` blocks are running
-    headers and footers.
+    headers and footers. ``contents`` (a table of contents) and ``hidden`` (what a reader of the document does not see)
+    are neither retrieved nor quoted.
     """
 
     start: int

@@ -4,22 +4,26 @@ The text is cut into units that should stay whole (a heading, a sentence, a list
 and the cheapest division of the units into chunks is found by dynamic programming. ``_Costs`` prices a chunk far from
 the target size, a cut within a paragraph, a heading left alone, and two sections in one chunk.
 
-Chunks do not overlap, are in order, and cover everything that is not white space. ``chunk.text ==
+Chunks do not overlap, are in order, and cover everything that is not white space, except blocks of the kinds in
+``LEFT_OUT``. ``chunk.text ==
 document.text[chunk.start:chunk.end]`` always. The time is linear in the length of the document.
 """
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from rag.text.context import shortened
 from rag.text.sentences import split_sentences
-from rag.types import Block, Chunk, ParsedDocument
+from rag.types import Block, BlockKind, Chunk, ParsedDocument
 
 CountTokens = Callable[[Sequence[str]], list[int]]
 
 TARGET_TOKENS = 220
+LEFT_OUT: frozenset[BlockKind] = frozenset({"contents", "hidden"})
+"""Kinds of blocks that stand in no chunk."""
 
 _MIN_UNIT = 6  # tokens; smaller neighbours of one paragraph are joined before the search, which bounds its width
 _CHARS_PER_TOKEN = 10  # a text is never counted shorter than this: long runs of one character are a single token
@@ -45,7 +49,8 @@ _COSTS = _Costs()
 class _Unit:
     """A stretch that is never divided.
 
-    ``seam`` prices a cut in front of it, ``join`` keeping it with what stands before.
+    ``seam`` prices a cut in front of it, ``join`` keeping it with what stands before (infinite where something that is
+    left out stands between).
     """
 
     start: int
@@ -97,16 +102,22 @@ def _chunk(text: str, units: Sequence[_Unit], ordinal: int) -> Chunk:
 def _units(document: ParsedDocument, count_tokens: CountTokens, target: int) -> list[_Unit]:
     text = document.text
     pieces: list[tuple[int, int, Block, tuple[str, ...]]] = []
+    apart: set[int] = set()  # where something that is left out stands in front
     for block, path in _outline(document):
+        if block.kind in LEFT_OUT:
+            apart.add(len(pieces))
+            continue
         spans = [(block.start, block.end)] if block.kind == "heading" else _spans(text, block)
         pieces += [(start, end, block, path) for start, end in spans]
     counts = _count(count_tokens, [text[start:end] for start, end, _, _ in pieces])
     units: list[_Unit] = []
-    for (start, end, block, path), tokens in zip(pieces, counts, strict=True):
+    for index, ((start, end, block, path), tokens) in enumerate(zip(pieces, counts, strict=True)):
         parts = [(start, end, tokens)] if tokens <= target else _divided(text, start, end, count_tokens, target)
-        for part_start, part_end, part_tokens in parts:
+        for number, (part_start, part_end, part_tokens) in enumerate(parts):
             unit = _priced(text, units[-1] if units else None, (part_start, part_end, part_tokens), block, path)
-            if units and _belong_together(units[-1], unit):
+            if number == 0 and index in apart:
+                unit = replace(unit, join=math.inf)
+            elif units and _belong_together(units[-1], unit):
                 unit = _joined(units.pop(), unit)
             units.append(unit)
     return units

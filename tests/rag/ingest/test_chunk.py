@@ -150,6 +150,12 @@ def test_a_long_sentence_is_cut_between_words() -> None:
     assert [word for chunk in chunks for word in chunk.text.split()] == parsed.text.split()
 
 
+@pytest.mark.parametrize("kind", ["contents", "hidden"])
+def test_contents_and_hidden_text_stand_in_no_chunk(kind: BlockKind) -> None:
+    parsed = document(("paragraph", "Before it.", 0), (kind, "Not for answers.", 0), ("paragraph", "Behind it.", 0))
+    assert [chunk.text for chunk in chunk_document(parsed, words)] == ["Before it.", "Behind it."]
+
+
 def test_times_span_the_cues_of_a_chunk() -> None:
     cues = [f"cue number {n} says this" for n in range(100)]
     starts = [sum(len(cue) + 1 for cue in cues[:n]) for n in range(100)]
