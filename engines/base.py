@@ -1,4 +1,4 @@
-"""The protocol between the engine and its runtimes: the batch of one step, and what a runtime does with it.
+"""The protocol between the engine and its runtimes: the batch of one step, and the methods of a runtime.
 
 A runtime owns the weights and the pool of K and V; the engine owns the page table.
 """

@@ -1,1 +1,1 @@
-"""Language models on this computer: pulling, quantising, building, running."""
+"""Pulls, quantises, builds and opens the language models of this computer."""

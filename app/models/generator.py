@@ -1,4 +1,4 @@
-"""The engine as rag's answerer sees it: messages in, pieces of text out. Where rag and engines meet."""
+"""Implements rag's text generator with the engine: streams the text that a language model writes after messages."""
 
 from collections.abc import Generator, Sequence
 

@@ -1,7 +1,7 @@
-"""The engine as a llama-index ``LLM``, so that everything written for llama-index can use it.
+"""Implements llama-index's ``LLM`` with the engine, so that everything written for llama-index can use it.
 
-Options of a call are those of SamplingParams (``temperature``, ``max_tokens``, ``stop`` ...). Imports llama-index, so
-import it where it is used. Knows no documents.
+Options of a call are those of SamplingParams (``temperature``, ``max_tokens``, ``stop`` ...). This module
+imports llama-index, so import it where it is used.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -102,7 +102,7 @@ class DocentLLM(CustomLLM):
 
 
 def _growing(generation: Generation) -> Iterator[tuple[str, str]]:
-    """The text so far and its newest piece; leaving early ends the generation."""
+    """The text so far and its newest part; leaving early ends the generation."""
     text = ""
     with generation:
         for delta in generation:

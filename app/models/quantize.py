@@ -1,7 +1,7 @@
-"""A full-precision model of the store -> an INT4 AWQ model beside it: names, calibration text, what is left over.
+"""Quantises a full-precision model of the store to an INT4 AWQ model beside it.
 
-The arithmetic is engines.quantize.quantizer's. Without a file of the person's own, the model is calibrated on the
-sample documents (prose, tables, letters, transcripts), read as they would be for a question.
+This module chooses names and the calibration text; engines.quantize.quantizer computes. Without a file of the person's
+own, the model is calibrated on the sample documents (prose, tables, letters, transcripts), parsed as for a question.
 """
 
 import shutil

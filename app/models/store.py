@@ -1,7 +1,7 @@
-"""The language models on this computer: folders below ``models`` in the data folder, and what each of them is.
+"""Keeps the language models of this computer in folders below ``models`` in the data folder, and describes each.
 
-A model is a Hugging Face folder (config.json, safetensors, tokenizer.json). It is looked at through engines.Checkpoint,
-so that whatever is listed as usable can be run. Loads no model.
+A model is a Hugging Face folder (config.json, safetensors, tokenizer.json). It is described through
+engines.Checkpoint, so that whatever is listed as usable can be run; its weights are not loaded.
 """
 
 import difflib

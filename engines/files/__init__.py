@@ -1,1 +1,1 @@
-"""Files that are built once and found again: builds, hashes, locks."""
+"""Keeps files that are built once and found again: the cache of builds, hashes of files, locks."""

@@ -1,9 +1,9 @@
-"""What was built from a checkpoint for a runtime, kept on disk and found again.
+"""Keeps on disk what was built from a checkpoint for a runtime, and finds it again.
 
 A build is a folder of files, made by a function that is handed a folder for them. It is found by the content of the
 checkpoint, the target and the versions of everything that shaped it, so that a stale one is never used; once another
 takes its place it is deleted. Its files are listed with their hashes, so that a damaged one is noticed and made again.
-Files are hashed once and recognised by size and time of change afterwards. Knows no runtime.
+Files are hashed once and recognised by size and time of change afterwards.
 """
 
 import json

@@ -1,1 +1,1 @@
-"""What a model is: configuration, checkpoint, tokenizer, and the decoder described once."""
+"""Reads a model: configuration, checkpoint and tokenizer; and describes the graph of its decoder."""

@@ -1,7 +1,7 @@
-"""A conversation to token ids, with the marks of the chat template kept apart from what people and documents say.
+"""Encodes a conversation as token ids and keeps the marks of the chat template apart from people's text.
 
 A text that holds ``<|im_end|>`` or another special token of the model must not end a message or begin one in another
-role. Such a mark inside a message is broken up before the template sees it. Knows no engine.
+role. Such a mark inside a message is broken up before the template sees it.
 """
 
 import json

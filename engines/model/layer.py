@@ -1,6 +1,6 @@
-"""One decoder layer in plain float32 numpy. The reference runtime and the quantizer's calibration run on it.
+"""Computes one decoder layer in plain float32 numpy, for the reference runtime and the quantizer's calibration.
 
-``attend(q, k, v)`` comes from outside, rotation included, so that the layer knows neither positions nor pages.
+The caller passes ``attend(q, k, v)``, which includes the rotation, since positions and pages are the caller's.
 """
 
 from collections.abc import Callable

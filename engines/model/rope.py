@@ -1,4 +1,4 @@
-"""Rotary position embedding applied to queries and keys (Su et al., "RoFormer", 2021).
+"""Applies the rotary position embedding to queries and keys (Su et al., "RoFormer", 2021).
 
 The layout is that of Hugging Face checkpoints: dimension i is paired with i + rotary_dim / 2.
 """

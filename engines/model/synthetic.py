@@ -1,4 +1,4 @@
-"""Checkpoints with random weights in any Llama shape, written in seconds: for benchmarks and builds, not for reading.
+"""Writes checkpoints with random weights in any Llama shape within seconds, for benchmarks and builds.
 
 The files are what AutoAWQ writes (GEMM layout), lm_head included. Scales keep activations near a variance of one, so
 that no kernel meets values a real model would not give it.

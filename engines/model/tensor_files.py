@@ -1,4 +1,4 @@
-"""A folder of safetensors shards as one read-only mapping from tensor names to arrays.
+"""Reads a folder of safetensors shards as one read-only mapping from tensor names to arrays.
 
 The format: 8 bytes little-endian length, that many bytes of JSON (dtype, shape and byte range of each tensor), then the
 data (github.com/huggingface/safetensors). Tensors are memory-mapped and copied only when asked for. Pickle files are

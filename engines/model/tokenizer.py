@@ -1,7 +1,7 @@
-"""Text to token ids and back, and conversations to prompts, from a model folder's own files.
+"""Turns text into token ids and back, and conversations into prompts, by the files of a model folder.
 
 ``tokenizer.json`` is read by the tokenizers library; the chat template is Jinja, rendered in a sandbox because it comes
-with a download. Knows no weights.
+with a download.
 """
 
 import json

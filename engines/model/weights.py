@@ -1,9 +1,9 @@
-"""Linear layers as a checkpoint holds them, whatever the file format was.
+"""The linear layers of a checkpoint, independent of its file format.
 
     y = x' @ W.T + bias        W [out, in]
     x' = (x * input_scale)[..., input_order]
 
-Everything downstream (reference arithmetic, lowerings, quantizer) knows only these two classes.
+The reference arithmetic, the lowerings and the quantizer work with the two classes DenseLinear and QuantizedLinear.
 """
 
 from collections.abc import Iterator

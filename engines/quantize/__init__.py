@@ -1,1 +1,1 @@
-"""Full-precision checkpoints into INT4 AWQ."""
+"""Quantises full-precision checkpoints to INT4 AWQ."""

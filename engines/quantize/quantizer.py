@@ -1,8 +1,8 @@
-"""A full-precision checkpoint -> an INT4 AWQ checkpoint in AutoAWQ's GEMM layout, layer by layer.
+"""Quantises a full-precision checkpoint, layer by layer, to an INT4 AWQ checkpoint in AutoAWQ's GEMM layout.
 
 Only one layer and the calibration activations are in memory at a time. Each finished layer is a shard on disk, and the
 activations that enter the next one lie beside it, so that an interrupted run goes on where it stopped. Scales are
-folded into the preceding norm or projection: the result needs no extra arithmetic. Knows text only as token ids.
+folded into the preceding norm or projection: the result needs no extra arithmetic.
 """
 
 import json

@@ -1,1 +1,1 @@
-"""One runtime a file; each implements engines.base.Runtime."""
+"""The runtimes that compute a model; each has a folder and implements engines.base.Runtime."""

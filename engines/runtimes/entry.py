@@ -1,6 +1,6 @@
-"""How a runtime introduces itself: each has an ``ENTRY`` of this type in the ``entry.py`` of its folder.
+"""Describes a runtime for the registry: each has an ``ENTRY`` of this type in the ``entry.py`` of its folder.
 
-An entry is made at every start, so its module imports nothing heavy; libraries are imported when a runtime is opened.
+Entries are made at every start, so their modules import nothing heavy; libraries are imported when a runtime is opened.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Writes an ONNX model node by node: a small graph file, and one file beside it with the weights.
 
 Weights go to disk as they come, so that a model of any size is written in the memory of its largest tensor, and
-ONNX Runtime maps them instead of reading them. Knows operators' names as strings only.
+ONNX Runtime maps them instead of reading them.
 """
 
 import math

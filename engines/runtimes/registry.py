@@ -1,5 +1,7 @@
-"""The runtimes that there are. The settings, the choice of a runtime, builds, ``docent doctor`` and the benchmarks read
-this table; a new runtime is a folder with an entry and a line here."""
+"""Lists the runtimes for the settings, the choice of a runtime, builds, ``docent doctor`` and the benchmarks.
+
+To add a runtime, make a folder with an ``entry.py`` and add its ENTRY here.
+"""
 
 from typing import Literal
 

@@ -1,8 +1,8 @@
-"""Whether a runtime may be trusted on this machine, and which of the trusted ones is fastest.
+"""Checks whether a runtime computes correctly on this machine, and chooses the fastest that does.
 
 A candidate (any GPU runtime) is given the same tokens as a runtime that is known to be right: a fixed prompt, then some
 tokens one by one. Where its logits differ by more than rounding does, or it fails in any way, it is not used, and the
-reason is a sentence for a person. Knows runtimes only by their protocol.
+reason is a sentence for a person.
 """
 
 import itertools

@@ -1,1 +1,1 @@
-"""Requests, in-flight batching, the page table and sampling."""
+"""Serves requests: in-flight batching, the page table, sampling and detokenizing."""

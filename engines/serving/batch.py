@@ -1,4 +1,4 @@
-"""Makes the flat batch of a step from what the scheduler decided."""
+"""Flattens what the scheduler decided into the batch of a step."""
 
 import numpy as np
 

@@ -1,6 +1,6 @@
-"""What ``Engine.submit`` returns: the answer as it grows, for a thread or an event loop, and its timings at the end.
+"""Defines what ``Engine.submit`` returns: the answer as it grows, for a thread or an event loop, and its timings.
 
-Filled by the engine's thread, read by one consumer; knows neither model nor scheduler.
+The engine's thread fills it and one consumer reads it.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The page table: which pages of the KV pool hold which tokens of which sequence.
+"""The page table assigns pages of the KV pool to the tokens of sequences.
 
 A page holds ``PAGE_TOKENS`` tokens. A full page is found by a hash over all tokens from the start of the sequence to
 the page's end, so that sequences with the same beginning share it (vLLM calls this automatic prefix caching). A page

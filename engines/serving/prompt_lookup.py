@@ -1,4 +1,4 @@
-"""Prompt-lookup drafting: guesses the next tokens by finding the last few earlier in the same sequence.
+"""Drafts the next tokens by prompt lookup: finds the last few tokens earlier in the same sequence.
 
 Answers about documents quote them, so the continuation often stands in the prompt already (Saxena, "Prompt Lookup
 Decoding", 2023). A draft is verified by the model in the same step as the next token; only what the model itself would

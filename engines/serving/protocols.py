@@ -1,4 +1,4 @@
-"""What the engine needs of a tokenizer and of structured output, as protocols."""
+"""Protocols of what the engine is given: a tokenizer, and the grammars of structured output."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol

@@ -1,6 +1,6 @@
-"""Logits -> one token: penalties, mask, temperature, top-k, top-p, min-p, in this order.
+"""Samples a token from a row of logits: penalties, mask, temperature, top-k, top-p, min-p, in this order.
 
-Pure functions of a row of logits. The random number for a token depends on the request's seed and the token's position
+The random number for a token depends on the request's seed and the token's position
 alone, so that neither batching nor preemption nor drafting changes what is sampled. Nothing sorts or sums the whole
 vocabulary in double precision: that would cost more than a step of a small model.
 """

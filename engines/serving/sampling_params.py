@@ -1,4 +1,4 @@
-"""How a request is to be continued: the sampling settings, checked once when they are made.
+"""The sampling settings of a request, checked once when they are made.
 
 Names and meanings are those of OpenAI's API and of vLLM where OpenAI's has none.
 """

@@ -1,4 +1,4 @@
-"""In-flight batching: which tokens of which sequences the next step computes.
+"""The scheduler decides which tokens of which sequences the next step computes (in-flight batching).
 
 A step has a token budget. Decodes come first, one token each and their drafts; what is left of the budget goes to
 chunks of prefill, so that a long prompt never makes the others wait for more than one step. When pages run out, the

@@ -1,4 +1,4 @@
-"""One request on its way through the engine: its tokens, its pages and where it stands.
+"""Holds the state of one request in the engine: its tokens, its pages and how far it is computed.
 
 The scheduler moves it between states; the engine appends tokens and drafts.
 """

@@ -1,1 +1,1 @@
-"""How checkpoints store a linear layer: one file for each format, with ``load(...) -> QuantizedLinear``."""
+"""Reads the formats in which checkpoints store linear layers; each has a module with ``load``."""

@@ -1,4 +1,4 @@
-"""Eight 4-bit numbers in an int32, as several formats pack them."""
+"""Unpacks and packs eight 4-bit numbers in an int32, as several formats store them."""
 
 import numpy as np
 from numpy.typing import NDArray

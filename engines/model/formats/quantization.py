@@ -1,6 +1,6 @@
-"""What a checkpoint says of its own quantisation, read from config.json or hf_quant_config.json.
+"""Reads how a checkpoint is quantised from its config.json or hf_quant_config.json.
 
-Refuses by name whatever is not 4-bit weights with float activations, so that nothing is silently misread.
+Whatever is not 4-bit weights with float activations is refused by name, so that nothing is silently misread.
 """
 
 import json

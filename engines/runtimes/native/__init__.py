@@ -1,1 +1,1 @@
-"""Docent's own kernels on x86 CPUs."""
+"""Runs models on Docent's own kernels for x86 CPUs."""

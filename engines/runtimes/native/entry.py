@@ -1,4 +1,4 @@
-"""The entry of Docent's own kernels in the table of runtimes."""
+"""Registers Docent's own kernels as a runtime."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""A checkpoint as a program of Docent's own kernels: the same subgraphs, with attention over pages between them.
+"""Lowers a model to a program of Docent's own kernels: the decoder graph with attention over pages in it.
 
 A value is a place in memory for the rows of a step. Places are used again from layer to layer; what is added to or
 activated is changed in place.

@@ -1,5 +1,5 @@
-"""A checkpoint's weights in the order in which Docent's own kernels read them, in one file that is mapped and used as
-it lies: nothing is unpacked or copied when a model is opened.
+"""Packs a checkpoint's weights in the order in which Docent's own kernels read them, into one file that is mapped and
+used as it lies: nothing is unpacked or copied when a model is opened.
 
 A product's outputs are cut into tiles of 32, padded with zeros. INT4: for each tile and each four inputs 64 bytes, byte
 4 i + j holding input j of output i in its low and of output 16 + i in its high half. 8 bits: the same without sharing

@@ -1,4 +1,4 @@
-"""The model on Docent's own kernels, on x86 CPUs with AVX2 or newer: the flat tokens of all sequences, no padding.
+"""Runs the model on Docent's own kernels, on x86 CPUs with AVX2 or newer: flat tokens of all sequences, no padding.
 
 A row's result is the same to the last bit whatever else is in the step: neither its companions nor the size of a chunk
 change the order of any sum.
@@ -32,7 +32,7 @@ _ITEMS = 4  # of attention for each thread, at least, where there are as many
 
 class NativeRuntime(CpuRuntime):
     """``threads`` None uses every core. Packed weights are kept in ``cache``; without one they are packed for this
-    object alone. Raises RuntimeUnavailable where engines/runtimes/native/kernels/instructions.py knows no way."""
+    object alone. Raises RuntimeUnavailable where the processor has none of the sets of instructions."""
 
     name = "native"
 

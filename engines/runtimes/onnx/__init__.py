@@ -1,1 +1,1 @@
-"""ONNX Runtime on any CPU."""
+"""Runs models on ONNX Runtime, on any CPU."""

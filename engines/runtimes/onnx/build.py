@@ -1,4 +1,4 @@
-"""A checkpoint's build for ONNX Runtime: its graph and weights, kept in the cache of builds."""
+"""Builds a checkpoint for ONNX Runtime (graph and weights) and keeps it in the cache of builds."""
 
 import contextlib
 import shutil

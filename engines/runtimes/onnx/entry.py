@@ -1,4 +1,4 @@
-"""The entry of ONNX Runtime in the table of runtimes."""
+"""Registers ONNX Runtime as a runtime."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

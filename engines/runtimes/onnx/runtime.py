@@ -1,4 +1,4 @@
-"""The model on ONNX Runtime, on any CPU: one graph for all layers, K and V in a pool of pages updated in place.
+"""Runs the model on ONNX Runtime, on any CPU: one graph for all layers, K and V in a pool of pages updated in place.
 
 A step is one run or a few: sequences with alike numbers of new tokens and alike contexts are padded to a rectangle
 and run together, which reads the weights once for all of them. What is computed for a sequence does not depend on

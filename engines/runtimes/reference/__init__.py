@@ -1,1 +1,1 @@
-"""Plain float32 numpy, which the other runtimes are compared with."""
+"""Runs models in plain float32 numpy, which the other runtimes are compared with."""

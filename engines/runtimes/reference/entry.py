@@ -1,4 +1,4 @@
-"""The entry of the reference in the table of runtimes: chosen by name only."""
+"""Registers the reference as a runtime, to be chosen by name only."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""The model in plain float32 numpy: slow, short, and what the other runtimes are compared with.
+"""Runs the model in plain float32 numpy, slowly; the other runtimes are compared with it.
 
 Weights are dequantised once. Nothing here is fused, so that each line can be read against a model's definition.
 """

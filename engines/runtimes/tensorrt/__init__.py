@@ -1,1 +1,1 @@
-"""TensorRT engines between attention of our own, on NVIDIA cards."""
+"""Runs models on NVIDIA cards, as TensorRT engines with Docent's own attention between them."""

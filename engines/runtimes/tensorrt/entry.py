@@ -1,4 +1,4 @@
-"""The entry of TensorRT in the table of runtimes."""
+"""Registers TensorRT as a runtime."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""A checkpoint as one ONNX graph for each subgraph, in the operators that TensorRT builds INT4 engines from.
+"""Lowers each subgraph of a checkpoint to an ONNX graph of the operators that TensorRT builds INT4 engines from.
 
 Weights are INT4 blocks of ``DequantizeLinear``, which are symmetric. A zero point z of a group is made up for by
 ``y = DQ(q - 8) @ x + groupsum(x) @ C`` with ``C = (8 - z) * scale``, left out where every z is 8. Activations are

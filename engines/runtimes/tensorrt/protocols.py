@@ -1,4 +1,4 @@
-"""What the TensorRT runtime needs of an engine and of a card, as protocols."""
+"""Protocols of the TensorRT runtime: an engine that is ready to run, and the memory and attention of a card."""
 
 from typing import Any, Protocol, TypeVar
 

@@ -1,6 +1,6 @@
-"""Memory of a card and paged attention on it, by torch.
+"""Keeps the memory of a card and computes paged attention on it, by torch.
 
-K and V lie in one pool of pages in float16. Works on torch's CPU device as well, which is how it is tested.
+K and V lie in one pool of pages in float16. It works on torch's CPU device as well, which is how it is tested.
 """
 
 from contextlib import AbstractContextManager, nullcontext

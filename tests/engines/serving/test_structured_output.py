@@ -1,4 +1,4 @@
-"""Structured output: whatever a model that knows nothing samples, the text fits the schema or the expression."""
+"""Structured output: whatever a random model samples, the text fits the schema or the expression."""
 
 import json
 import re

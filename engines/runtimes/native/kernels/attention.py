@@ -1,4 +1,4 @@
-"""Attention over pages: rotation, writing K and V, and softmax(q k / sqrt(d)) v read page by page.
+"""Writes the kernels of attention over pages: rotation, writing K and V, and softmax(q k / sqrt(d)) v page by page.
 
 Pages hold 16 tokens in float16, one for each lane: keys as [head_dim, 16], so that a query meets 16 keys at once,
 values as [16, head_dim]; arithmetic is float32. The softmax is the online one (Milakov and Gimelshein, 2018; Dao et

@@ -1,4 +1,4 @@
-"""A builder of LLVM code with what kernels need on top of llvmlite's: loops, variables, lanes, a few functions.
+"""Extends llvmlite's builder of LLVM code with what kernels need: loops, variables, lanes, a few functions.
 
 A vector is 16 lanes wide everywhere; where registers are narrower LLVM takes two. Integers are 64 bits unless said
 otherwise.

@@ -1,4 +1,4 @@
-"""Products of bytes: adds to each of 16 sums (int32) the products of four weights and four values.
+"""Writes products of bytes: adds to each of 16 sums (int32) the products of four weights and four values.
 
 Weights are bytes without a sign, values bytes with one. All three are vectors of 16 int32; the last two hold four bytes
 in each.

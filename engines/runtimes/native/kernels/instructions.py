@@ -1,4 +1,4 @@
-"""Which of the instructions that the kernels are written for this processor has."""
+"""Finds out which of the sets of instructions that kernels are written for this processor has."""
 
 import sys
 from dataclasses import dataclass

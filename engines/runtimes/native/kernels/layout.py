@@ -1,4 +1,4 @@
-"""What the kernels and those who call them agree on: sizes, the words of an operation and of a step.
+"""Defines the interface between the kernels and their callers: sizes, the words of an operation and of a step.
 
 A program is a list of operations that all threads go through together: each operation's items are shared out, and the
 next begins when all are done. An operation is ``WORDS`` words of 64 bits: the address of its kernel, then the kernel's

@@ -1,4 +1,4 @@
-"""Compiled kernels in executable memory, and the file that keeps them so that the next start needs no LLVM."""
+"""Loads compiled kernels into executable memory, and keeps them in a file so that the next start needs no LLVM."""
 
 import contextlib
 import ctypes

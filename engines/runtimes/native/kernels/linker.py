@@ -1,4 +1,4 @@
-"""An object file as LLVM writes it for Linux, put together: the bytes to be loaded, and where in them functions begin.
+"""Links an object file that LLVM wrote for Linux: the bytes to be loaded, and where in them functions begin.
 
 All that an object of kernels refers to is its own code and constants, by distances. So it is linked once, for any place
 in memory. The format is ELF-64 (System V ABI, chapter 4, and its AMD64 supplement).

@@ -1,4 +1,4 @@
-"""Products of activations with packed weights (engines/runtimes/native/packed_weights.py): y = x @ W.T + bias.
+"""Writes the kernels for y = x @ W.T + bias with packed weights (engines/runtimes/native/packed_weights.py).
 
 INT4 and 8-bit weights are multiplied with activations rounded to 8 bits in the weights' groups (``round_rows`` in
 engines/runtimes/native/kernels/rows.py) and summed exactly within a group; the groups' sums are added up in float32.

@@ -1,4 +1,4 @@
-"""What every kernel shares: reading its words, sharing out its items, and the driver that goes through a program.
+"""Writes what all kernels share: reading their words, sharing out items, and the driver that runs a program.
 
 engines/runtimes/native/kernels/layout.py says what the words mean.
 """

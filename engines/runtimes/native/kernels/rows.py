@@ -1,4 +1,4 @@
-"""What happens to rows of activations between products: norms, rounding to 8 bits, the gate, choosing rows.
+"""Writes the kernels that change rows of activations between products: norms, rounding to 8 bits, the gate, choice.
 
 engines/runtimes/native/kernels/layout.py says what the fields mean.
 """

@@ -1,4 +1,4 @@
-"""Threads that go through a program together, one step after the other."""
+"""Runs a program on several threads that go through its operations together."""
 
 import contextlib
 import ctypes
