@@ -19,10 +19,12 @@ from engines.errors import EngineError
 from engines.model.checkpoint import Checkpoint
 from engines.model.synthetic import Shape, write_checkpoint
 from engines.runtimes.cpu_limits import CpuRuntime
+from engines.runtimes.entry import OpenOptions, RuntimeEntry
 from engines.runtimes.native.kernels.instructions import Instructions, usable
 from engines.runtimes.native.runtime import NativeRuntime
 from engines.runtimes.onnx.runtime import OnnxRuntime, grouped
 from engines.runtimes.reference.runtime import ReferenceRuntime
+from engines.runtimes.registry import RUNTIMES as REGISTERED
 from engines.serving.engine import Engine, EngineConfig
 from engines.serving.sampling_params import SamplingParams
 from tests.engines.fakes import ByteTokenizer, flat_batch
@@ -39,16 +41,15 @@ def native(instructions: Instructions) -> Make:
     return lambda checkpoint, pages: NativeRuntime(checkpoint, pages, threads=2, instructions=instructions)
 
 
+def registered(entry: RuntimeEntry) -> Make:
+    return lambda checkpoint, pages: entry.open(checkpoint, OpenOptions(pages, threads=2))
+
+
 RUNTIMES: dict[str, Make] = {
-    "reference": lambda checkpoint, pages: ReferenceRuntime(checkpoint, pages),
-    "onnx": lambda checkpoint, pages: OnnxRuntime(checkpoint, pages, threads=1),
-    **{f"native-{known.name}": native(known) for known in usable()},
-}
+    entry.name: registered(entry) for entry in REGISTERED.values() if entry.device == "cpu" and not entry.unavailable()
+} | {f"native-{known.name}": native(known) for known in usable()[1:]}
 # Kernels for other instructions than the best that this processor has are slow to compile and differ in few places.
-PARAMETERS = [
-    pytest.param(name, marks=pytest.mark.slow if name in [f"native-{known.name}" for known in usable()[1:]] else ())
-    for name in RUNTIMES
-]
+PARAMETERS = [pytest.param(name, marks=pytest.mark.slow if name.startswith("native-") else ()) for name in RUNTIMES]
 ROUNDING = [given for given in PARAMETERS if given.values != ("reference",)]  # those that round activations to 8 bits
 
 
