@@ -20,8 +20,8 @@ from engines.errors import RuntimeUnavailable
 from engines.model.checkpoint import Checkpoint
 from engines.model.weights import Float
 from engines.runtimes.cpu_limits import CpuRuntime, new_pool
-from engines.runtimes.native.mapped_files import release_pages
 from engines.runtimes.onnx.build import MODEL_FILE, WEIGHTS_FILE, onnx_build
+from engines.runtimes.onnx.mapped_files import release_pages
 
 # A token's arithmetic costs about this share of reading all weights once (4096 x 4096 INT4, two Zen 4 cores: 0.21 ms
 # for one row, 0.78 ms for 16).

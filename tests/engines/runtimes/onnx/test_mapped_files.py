@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.runtimes.native.mapped_files import release_pages
+from engines.runtimes.onnx.mapped_files import release_pages
 
 SIZE = 8 << 20
 
