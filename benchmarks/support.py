@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.answers import VALIDATION, Article, Asked, read_articles
-from rag.answer.citations import SUPPORTED, support
+from rag.answer.citations import support
+from rag.answer.evidence_weights import evidence_weights
 from rag.models.embedder import OnnxEmbedder
 from rag.models.extractive_reader import ExtractiveReader
 from rag.types import Document, Passage
+from training.data.trials import DATA, VALIDATION, Article, Asked, read_articles
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def report(name: str, judged: Sequence[Pair], score: Callable[[str, Passage], fl
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path(__file__).parents[1] / "../shared/data")
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--questions", type=int, default=10, help="of each article")
     parser.add_argument("--reader", type=Path)
     options = parser.parse_args()
@@ -77,9 +78,10 @@ def main() -> None:
     chance = random.Random(3)
     judged = [pair for a in articles for pair in pairs(a, asked[a.number], options.questions, chance)]
     print(f"{len(judged)} pairs")
-    report("words", judged, support, SUPPORTED)
+    supported = evidence_weights().supported
+    report("words", judged, support, supported)
     embedder = OnnxEmbedder.load()
-    report("words and embedder", judged, lambda claim, passage: support(claim, passage, embedder), SUPPORTED)
+    report("words and embedder", judged, lambda claim, passage: support(claim, passage, embedder), supported)
     if options.reader is not None:
         reader = ExtractiveReader.load(options.reader)
         report("reader", judged, lambda claim, passage: reader.read(claim, [passage])[0].probability, None)

@@ -15,8 +15,6 @@ from rag.types import Citation, Passage
 Locate = Callable[[int, int], tuple[int | None, float | None]]
 """(document id, character position) -> (page, second)"""
 
-SUPPORTED = 0.7  # support below this is worth a mark; python benchmarks/support.py prints what that keeps and catches
-
 
 class Numbering:
     """The ``[n]`` of an answer: passages count from 1 in the order in which they are first mentioned."""

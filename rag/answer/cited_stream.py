@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from rag.answer.citations import SUPPORTED, Locate, Numbering, citation_for, support
+from rag.answer.citations import Locate, Numbering, citation_for, support
+from rag.answer.evidence_weights import evidence_weights
 from rag.protocols import Embedder
 from rag.text.markers import AnswerPart, Marker, MarkerParser, joined, marker, skip_markers, strip_markers
 from rag.text.sentences import cached_sentences, split_sentences
@@ -62,6 +63,7 @@ class CitedStream:
         self._pending = ""  # from the beginning of the sentence under way
         self._markers: list[_Placed] = []  # of the pending text, in order
         self._shown = 0  # characters of it that were returned already
+        self._enough = evidence_weights().supported
         self._statements = 0
         self._refusals = 0
         self.citations: list[Citation] = []
@@ -133,17 +135,17 @@ class CitedStream:
         cited = [self._mentioned[placed.number] for placed in self._markers if placed.end <= len(sentence)]
         for passage in cited:
             self._cite(claim, passage)
-        if REFUSAL.search(claim) and not any(support(claim, passage) >= SUPPORTED for passage in cited):
+        if REFUSAL.search(claim) and not any(support(claim, passage) >= self._enough for passage in cited):
             self._refusals += 1
             return []
         if claim.endswith(":") or len(content_stems(claim)) < _FEW_WORDS:
             return []
-        if self._best_support(claim, cited) >= SUPPORTED:
+        if self._best_support(claim, cited) >= self._enough:
             self._statements += 1
             return []
         others = [passage for passage in self._passages if passage not in cited]
         best = max(others, key=lambda passage: support(claim, passage), default=None)
-        if best is not None and self._best_support(claim, [best]) >= SUPPORTED:
+        if best is not None and self._best_support(claim, [best]) >= self._enough:
             self._statements += 1
             number = self._mention(best)
             self._cite(claim, best)
@@ -155,7 +157,7 @@ class CitedStream:
         best = 0.0
         for passage in passages:
             best = max(best, support(claim, passage))
-            if best < SUPPORTED and self._embedder is not None:
+            if best < self._enough and self._embedder is not None:
                 best = max(best, support(claim, passage, self._embedder))
         return best
 

@@ -1,8 +1,20 @@
 """Ranks the sentences of passages by how likely they answer a question, and tells how strong the evidence is.
 
-A sentence is judged by a logistic regression over a few features a reader can check by hand (``SENTENCE_WEIGHTS``);
-whether the best of them is enough to answer at all by a second one (``FOUND_WEIGHTS``). Both are fitted by
-``python benchmarks/answers.py --fit``. Knows nothing of wording an answer.
+A sentence is judged by a logistic regression over a few features that a person can check by hand, and whether the
+best of them is enough to answer at all by a second one (``rag.answer.evidence_weights``). Features of a sentence:
+
+    own        share of the question's weight that stands in the sentence, 0 to 1
+    context    ... only in its title, headings or the two sentences before
+    rest       ... only in the rest of the passage
+    cosine     of the question's and the sentence's embeddings
+    pairs      share of the question's neighbouring words that are neighbours in the sentence
+    type       +1 with something of the expected kind, -1 without
+    rank       1 / rank of the passage
+    read       certainty of the reader that the answer stands in the sentence; 0 without a reader
+    sure       1 for the sentence of running text from which a sure reader reads its best answer
+    label      1 for a heading, or words that only repeat the question
+    asks       1 for a question, as in a list of questions and answers
+    run_on     1 for one that is long and without an end: cells or captions of a page that lost their order
 """
 
 import math
@@ -12,6 +24,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.answer.evidence_weights import evidence_weights
 from rag.protocols import Embedder
 from rag.query.query import respelled, type_evidence
 from rag.text.sentences import asks, cached_sentences, is_header_row, is_label, is_list_item, is_table_row, skip_marker
@@ -27,37 +40,6 @@ _SURE = 0.9  # confidence from which a reader is right about prose more often th
 _WORDS_OF_PROSE = 5
 _LEAST_ODDS = 4.0  # log odds against below which a reading counts for nothing
 _SENTENCES_PER_PASSAGE = 400  # more than any passage that fits a prompt; keeps a whole book as one passage bearable
-
-# A conditional logit over the sentences of one question: only differences count, so there is no bias.
-SENTENCE_WEIGHTS: Mapping[str, float] = {
-    "own": 6.44,  # share of the question's weight that stands in the sentence
-    "context": 4.3,  # ... only in its title, headings or the two sentences before
-    "rest": 0.49,  # ... only in the rest of the passage
-    "cosine": 7.61,  # question and sentence embeddings
-    "pairs": 1.12,  # share of the question's neighbouring words that are neighbours in the sentence
-    "type": 0.44,  # +1 with something of the expected kind, -1 without
-    "rank": 1.44,  # 1 / rank of the passage
-    "read": 0.3,  # certainty of the reader that the answer stands in the sentence; 0 without a reader
-    "sure": 4.0,  # 1 for the sentence of running text from which a sure reader reads its best answer
-    "label": -6.0,  # a heading, or words that only repeat the question
-    "asks": -8.0,  # a question, as in a list of questions and answers
-    "run_on": -3.0,  # long and without an end: cells or captions of a page that lost their order
-}
-# The encyclopedia articles that the rest is fitted on have none of these; "read" was chosen on mixed files as well.
-SET_BY_HAND = frozenset(["label", "asks", "run_on", "read", "sure"])
-# A logistic regression over found_features of the best sentence.
-FOUND_WEIGHTS: Mapping[str, float] = {
-    "bias": -3.01,
-    "own": 2.02,
-    "covered": 1.55,  # share of the question's weight that stands anywhere in the passage or its headings
-    "cosine": 4.91,
-    "pairs": 2.22,
-    "names_missing": -2.22,  # share of the question's names and numbers that the passage lacks
-    "rarest_missing": -1.98,  # weight of the rarest word that the passage lacks
-    "short": -1.97,  # 1 / number of the question's words: short ones match by chance
-}
-# A logistic regression over the log odds of the above and those of the reader (``benchmarks/answers.py --fit-reader``).
-READ_WEIGHTS: Mapping[str, float] = {"bias": 0.06, "evidence": 1.0, "reader": 1.02}
 
 
 @dataclass(frozen=True)
@@ -93,7 +75,12 @@ def rank_sentences(
 
 
 def found_features(query: Query, ranked: Sequence[Candidate]) -> dict[str, float]:
-    """What decides whether the documents hold an answer: the best sentence, and what of the question is nowhere."""
+    """What decides whether the documents hold an answer: the best sentence, and what of the question is nowhere.
+
+    ``covered`` is the share of the question's weight that stands anywhere in the passage or its headings,
+    ``names_missing`` the share of its names and numbers that the passage lacks, ``rarest_missing`` the weight of the
+    rarest word that it lacks, ``short`` 1 / number of the question's words: short ones match by chance.
+    """
     best = ranked[0]
     covered = best.features["own"] + best.features["context"] + best.features["rest"]
     name_weight = sum(query.terms[name] for name in query.names) or 1.0
@@ -113,14 +100,14 @@ def found_probability(features: Mapping[str, float], readings: Sequence[Reading]
     """Probability that the best sentences answer the question. ``readings`` are a reader's; None without one."""
     odds, read = found_odds(features, readings or ())
     if readings is not None:
-        odds = _dot(READ_WEIGHTS, {"bias": 1.0, "evidence": odds, "reader": read})
+        odds = _dot(evidence_weights().read, {"bias": 1.0, "evidence": odds, "reader": read})
     return 1.0 / (1.0 + math.exp(-odds))
 
 
 def found_odds(features: Mapping[str, float], readings: Sequence[Reading]) -> tuple[float, float]:
     """Log odds that the documents hold the answer, by the features and by the surest of the readings."""
     sure = max((certainty(reading.confidence) for reading in readings), default=0.0)
-    return _dot(FOUND_WEIGHTS, features), sure - _LEAST_ODDS
+    return _dot(evidence_weights().found, features), sure - _LEAST_ODDS
 
 
 def _lexical_candidates(query: Query, passages: Sequence[Passage], readings: Sequence[Reading]) -> list[Candidate]:
@@ -297,7 +284,7 @@ def _with_title(candidate: Candidate) -> str:
 
 def _judged(candidate: Candidate, cosine: float) -> Candidate:
     features = {**candidate.features, "cosine": cosine}
-    return replace(candidate, features=features, score=_dot(SENTENCE_WEIGHTS, features))
+    return replace(candidate, features=features, score=_dot(evidence_weights().sentence, features))
 
 
 def _dot(weights: Mapping[str, float], features: Mapping[str, float]) -> float:

@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from rag.answer.citations import Locate, Numbering, citation_for
 from rag.answer.evidence import Candidate, found_features, found_probability, holds, rank_sentences
+from rag.answer.evidence_weights import evidence_weights
 from rag.answer.quote import (
     LONGEST_QUOTE,
     PARAGRAPH,
@@ -34,8 +35,6 @@ from rag.text.words import stem, weight, words
 from rag.types import Answer, AnswerEvent, Citation, Passage, Query, Reading, Span, TextDelta
 
 NOT_FOUND = "I could not find this in your documents."
-MIN_CONFIDENCE = 0.3  # probability; benchmarks/answers.py prints what it refuses rightly and wrongly
-MIN_CONFIDENCE_READ = 0.14  # ... with a reader; more would refuse tables and lists, which it reads less well
 MOST_SENTENCES = 3
 _ALSO_AT = 0.15  # odds against the best sentence at which another one is quoted too
 _ALSO_ELSEWHERE_AT = 0.4  # ... that comes from another document, or lacks the date, number or name asked for
@@ -133,7 +132,8 @@ class ExtractiveAnswerer:
     def _threshold(self, read: bool) -> float:
         if self._min_confidence is not None:
             return self._min_confidence
-        return MIN_CONFIDENCE_READ if read else MIN_CONFIDENCE
+        weights = evidence_weights()
+        return weights.min_confidence_read if read else weights.min_confidence
 
 
 def span_within(readings: Sequence[Reading], citations: Sequence[Citation]) -> Span | None:

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.answer.citations import SUPPORTED, citation_for, support
+from rag.answer.citations import citation_for, support
+from rag.answer.evidence_weights import evidence_weights
 from rag.text.markers import Marker, MarkerParser, strip_markers
 from rag.types import Document, Passage
 
@@ -81,6 +82,6 @@ def test_support_tells_what_a_passage_says_from_what_it_does_not() -> None:
     invented_number = support("Catherine of Braganza drank 40 cups daily [1].", source)
     unrelated = support("Coffee houses spread through Vienna and Paris.", source)
     assert said > 0.9
-    assert unrelated < SUPPORTED
-    assert invented_number < SUPPORTED < said
+    assert unrelated < evidence_weights().supported
+    assert invented_number < evidence_weights().supported < said
     assert support("[1]", source) == 0.0
