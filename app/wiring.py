@@ -94,7 +94,7 @@ class Parts:
         from rag.retrieve.retriever import RetrievalSettings, Retriever
 
         chosen = self.settings.retrieval
-        settings = RetrievalSettings(chosen.depth, chosen.dense_weight, chosen.keyword_weight)
+        settings = RetrievalSettings(chosen.top_k, chosen.dense_weight, chosen.keyword_weight)
         with watch.step("load"):
             library, vectors, embedder = self.library, self.vectors, self.embedder
             reader = self.reader
@@ -149,7 +149,8 @@ class Parts:
     def make_answerer(self) -> "Answerer":
         from rag.answer.extractive import ExtractiveAnswerer
 
-        quotes = ExtractiveAnswerer(self.embedder, self.library.locate, self.settings.answer.found_at, self.reader)
+        min_confidence = self.settings.answer.min_confidence
+        quotes = ExtractiveAnswerer(self.embedder, self.library.locate, min_confidence, self.reader)
         if self.model is None:
             return quotes
         from app.models.generator import EngineGenerator

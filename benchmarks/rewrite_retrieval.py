@@ -19,11 +19,11 @@ from app.models.generator import EngineGenerator
 from app.models.setup import open_model
 from app.settings.sources import load_settings
 from benchmarks.rewrite import Case, canard, cast, mtrag
-from rag.answer.small_model_prompt import REWRITE_TOKENS, rewrite_prompt
 from rag.models.embedder import OnnxEmbedder
 from rag.query.rewriting import HeuristicRewriter
 from rag.retrieve.fuse import fuse
 from training.data.search import KeywordIndex
+from training.nano.prompts import REWRITE_TOKENS, rewrite_prompt
 from training.nano.tune_rewrites import held_out_rewrite
 
 DEPTH = 50

@@ -86,7 +86,7 @@ class ChunkingSettings(_Section):
 class RetrievalSettings(_Section):
     """How passages are found."""
 
-    depth: int = Field(
+    top_k: int = Field(
         default=100, ge=1, le=1000, description="Candidates taken from each of dense and keyword search."
     )
     dense_weight: float = Field(default=0.45, ge=0, description="Weight of dense search in the fusion; 0 turns it off.")
@@ -112,11 +112,11 @@ class RetrievalSettings(_Section):
 class AnswerSettings(_Section):
     """How answers are written."""
 
-    found_at: float | None = Field(
+    min_confidence: float | None = Field(
         default=None,
         ge=0,
         le=1,
-        description="How sure Docent must be to answer instead of saying it found nothing; null = as calibrated.",
+        description="How sure Docent must be to answer instead of saying it found nothing, 0 to 1; null = as fitted.",
     )
     history_turns: int = Field(
         default=6, ge=0, le=50, description="Earlier exchanges that a follow-up question may refer to."

@@ -26,7 +26,7 @@ DATA_DIR_ENV = "DOCENT_DATA_DIR"
 _TEXT_KEYS = frozenset({"data_dir", "embedder.folder", "retrieval.store", "model.name", "model.hub"})
 
 # Old dotted key -> new dotted key. A row is kept for one version after the renaming.
-RENAMED: Mapping[str, str] = {}
+RENAMED: Mapping[str, str] = {"retrieval.depth": "retrieval.top_k", "answer.found_at": "answer.min_confidence"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,11 @@
-"""The prompts that docent-nano was tuned for: answering with the reader's hint, rewriting, titles, summaries.
+"""The prompt that docent-nano was tuned to answer from, with the reader's hint.
 
-    system   one line that names the task, then the passages as [1] [2] ... (answers only), in document order
+    system   one line that names the task, then the passages as [1] [2] ..., in document order
     ...      earlier exchanges, numbers of passages taken out
     user     the question; under it what the reader found, if there is a reader
 
-A model asks for these prompts by ``"prompt": "docent-nano/1"`` in the ``docent.json`` of its folder; any other model
-gets ``rag.answer.prompt``. The training data is made with these very functions. Knows no model; it is told how to
-count.
+A model asks for this prompt by ``"prompt": "docent-nano/1"`` in the ``docent.json`` of its folder; any other model gets
+``rag.answer.prompt``. The training data is made with this very function.
 """
 
 from collections.abc import Sequence
@@ -16,24 +15,18 @@ from rag.answer.prompt import CountTokens, Message, Prompt, block, in_document_o
 from rag.errors import RagError
 from rag.text.markers import as_parentheses, strip_marks
 from rag.text.sentences import cached_sentences
-from rag.text.words import content_stems
 from rag.types import Passage, Turn
 
 NANO_STYLE = "docent-nano/1"
 PROMPT_TOKENS = 1000  # of an answer's prompt: what it was tuned with, and what a CPU reads in about a second
-ANSWER_TOKENS, REWRITE_TOKENS, TITLE_TOKENS, SUMMARY_TOKENS = 128, 64, 20, 128  # longest replies
+ANSWER_TOKENS = 128  # longest reply
 
 ANSWER_TASK = "Answer the question from the passages. Cite them like [1]."
-REWRITE_TASK = "Rewrite the last question so that it can be understood alone."
-TITLE_TASK = "Write a short title for this conversation."
-SUMMARY_TASK = "Summarise the passage in two sentences."
 
 _PASSAGES = 5
 _TURNS = 2  # earlier exchanges of an answer's prompt
-_REWRITE_TURNS = 4
-_ANSWER_CHARS = 320  # of an earlier answer, in whole sentences where possible
+ANSWER_CHARS = 320  # of an earlier answer, in whole sentences where possible
 _HINT_CHARS = 240
-_SUMMARY_CHARS = 2400
 _LEAST_CHARS = 160
 
 
@@ -83,32 +76,6 @@ def build_nano_prompt(
             raise RagError("The question is too long for the language model.", "Ask in fewer words.")
 
 
-def rewrite_prompt(question: str, history: Sequence[Turn]) -> tuple[Message, ...]:
-    """Asks for a follow-up as a question that stands alone. The reply is the question and nothing else."""
-    turns = [turn for turn in history if turn.question.strip()]
-    turns = [*turns[:1], *turns[1:][-(_REWRITE_TURNS - 1) :]]
-    lines = []
-    for turn in turns:
-        lines.append(f"Q: {_line(turn.question)}")
-        if answer := shortened(strip_marks(turn.answer), _ANSWER_CHARS):
-            lines.append(f"A: {answer}")
-    return Message("system", REWRITE_TASK), Message("user", "\n".join([*lines, f"Q: {_line(question)}"]))
-
-
-def title_prompt(turn: Turn) -> tuple[Message, ...]:
-    """Asks for a conversation's title of a few words, from its first exchange."""
-    lines = [f"Q: {_line(turn.question)}"]
-    if answer := shortened(strip_marks(turn.answer), _ANSWER_CHARS):
-        lines.append(f"A: {answer}")
-    return Message("system", TITLE_TASK), Message("user", "\n".join(lines))
-
-
-def summary_prompt(where: str, text: str) -> tuple[Message, ...]:
-    """Asks for two sentences. ``where`` is the document's title, with headings behind it (``Title > Heading``)."""
-    passage = shortened(text, _SUMMARY_CHARS)
-    return Message("system", SUMMARY_TASK), Message("user", f"{_line(where)}\n{passage}" if where.strip() else passage)
-
-
 def hint_line(found: str, label: int | None, refused: bool = False) -> str:
     """What stands under the question; empty without a reader."""
     span = as_parentheses(_line(found))[:_HINT_CHARS].strip()
@@ -143,7 +110,7 @@ def _assemble(
     system = "\n\n".join([ANSWER_TASK, *(block(label, passage) for label, passage in labels.items())])
     messages = [Message("system", system)]
     for turn in turns:
-        answer = shortened(strip_marks(turn.answer), _ANSWER_CHARS)
+        answer = shortened(strip_marks(turn.answer), ANSWER_CHARS)
         messages += [Message("user", _line(turn.question)), Message("assistant", answer)]
     label = next((label for label, passage in labels.items() if hint and passage.number == hint.number), None)
     return Prompt((*messages, Message("user", _line(question) + hint_line(found, label, refused))), labels)
@@ -175,15 +142,3 @@ def _moved(hint: Hint | None, passage: Passage, found: str) -> Hint | None:
         return hint
     at = max(0, passage.text.find(found))
     return replace(hint, start=at, end=at + len(found))
-
-
-def title_from(reply: str, turn: Turn) -> str | None:
-    """The reply to ``title_prompt`` as far as the exchange bears it out: a subject in front that was made up goes, and
-    None is returned where any other word of the title was said by nobody."""
-    said = set(content_stems(f"{turn.question} {turn.answer}"))
-    title = _line(reply).rstrip(".")
-    subject, colon, rest = title.partition(": ")
-    if colon and not set(content_stems(subject)) <= said:
-        title = rest
-    known = set(content_stems(title))
-    return title[0].upper() + title[1:] if known and known <= said else None

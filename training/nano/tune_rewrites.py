@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from zlib import crc32
 
-from rag.answer.small_model_prompt import rewrite_prompt
 from rag.types import Turn
 from training.data.corpus import Article
 from training.data.grammar import may_be_verb, tagged
+from training.nano.prompts import rewrite_prompt
 from training.nano.tasks import Example, render
 from training.nano.tune_answers import Asked
 

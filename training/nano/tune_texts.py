@@ -5,10 +5,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from rag.answer.small_model_prompt import SUMMARY_TOKENS, summary_prompt, title_prompt
 from rag.types import Turn
 from training.data.corpus import Section, sentences
 from training.data.grammar import Word, tagged
+from training.nano.prompts import SUMMARY_TOKENS, summary_prompt, title_prompt
 from training.nano.tasks import CHARS_A_TOKEN, Example, render
 from training.nano.tune_answers import Asked, content
 

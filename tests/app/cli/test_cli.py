@@ -222,10 +222,10 @@ def test_an_odd_file_name_breaks_nothing(fresh: Run, tmp_path: Path) -> None:
 
 
 def test_config_names_the_origin_of_each_value(docent: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "data" / "config.yaml").write_text("retrieval: {depth: 20}\n", encoding="utf-8")
+    (tmp_path / "data" / "config.yaml").write_text("retrieval: {top_k: 20}\n", encoding="utf-8")
     monkeypatch.setenv("DOCENT_SERVER__PORT", "9000")
     settings = docent("config", "--set", "answer.history_turns=2", "--json").json["settings"]
-    assert settings["retrieval.depth"] == {"value": 20, "source": str(tmp_path / "data" / "config.yaml")}
+    assert settings["retrieval.top_k"] == {"value": 20, "source": str(tmp_path / "data" / "config.yaml")}
     assert settings["server.port"] == {"value": 9000, "source": "environment DOCENT_SERVER__PORT"}
     assert settings["answer.history_turns"] == {"value": 2, "source": "command line"}
     assert settings["youtube.languages"] == {"value": ["en"], "source": "default"}

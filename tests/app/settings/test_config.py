@@ -26,19 +26,19 @@ def test_config_yaml_holds_every_default() -> None:
 
 def test_each_source_overrides_the_one_before(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(
-        "server: {port: 1001}\nretrieval: {depth: 11, dense_weight: 10}\n", encoding="utf-8"
+        "server: {port: 1001}\nretrieval: {top_k: 11, dense_weight: 10}\n", encoding="utf-8"
     )
     loaded = load_settings(
         data_dir=tmp_path,
         overrides=["retrieval.dense_weight=30"],
-        environ={"DOCENT_RETRIEVAL__DEPTH": "22", "DOCENT_RETRIEVAL__DENSE_WEIGHT": "20", "PATH": "/bin"},
+        environ={"DOCENT_RETRIEVAL__TOP_K": "22", "DOCENT_RETRIEVAL__DENSE_WEIGHT": "20", "PATH": "/bin"},
     )
     assert loaded.settings.server.port == 1001
-    assert loaded.settings.retrieval.depth == 22
+    assert loaded.settings.retrieval.top_k == 22
     assert loaded.settings.retrieval.dense_weight == 30
     assert loaded.settings.data_dir == tmp_path
     assert loaded.origins["server.port"] == str(tmp_path / "config.yaml")
-    assert loaded.origins["retrieval.depth"] == "environment DOCENT_RETRIEVAL__DEPTH"
+    assert loaded.origins["retrieval.top_k"] == "environment DOCENT_RETRIEVAL__TOP_K"
     assert loaded.origins["retrieval.dense_weight"] == "command line"
     assert loaded.origins["data_dir"] == "command line"
     assert loaded.origins["youtube.languages"] == "default"
@@ -48,10 +48,10 @@ def test_each_source_overrides_the_one_before(tmp_path: Path) -> None:
 def test_config_option_replaces_the_data_folders_file(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("server: {port: 1001}\n", encoding="utf-8")
     other = tmp_path / "other.yaml"
-    other.write_text("retrieval: {depth: 7}\n", encoding="utf-8")
+    other.write_text("retrieval: {top_k: 7}\n", encoding="utf-8")
     loaded = load_settings(data_dir=tmp_path, config_file=other)
     assert loaded.settings.server.port == Settings().server.port
-    assert loaded.settings.retrieval.depth == 7
+    assert loaded.settings.retrieval.top_k == 7
     assert loaded.config_file == other
 
 
@@ -64,10 +64,15 @@ def test_data_dir_comes_from_the_command_line_before_the_environment(tmp_path: P
 def test_texts_become_lists_numbers_and_null(tmp_path: Path) -> None:
     loaded = load_settings(
         data_dir=tmp_path,
-        overrides=["youtube.languages=[de, en]", "answer.found_at=0.7", "server.browser=false", "embedder.folder=null"],
+        overrides=[
+            "youtube.languages=[de, en]",
+            "answer.min_confidence=0.7",
+            "server.browser=false",
+            "embedder.folder=null",
+        ],
     )
     assert loaded.settings.youtube.languages == ("de", "en")
-    assert loaded.settings.answer.found_at == 0.7
+    assert loaded.settings.answer.min_confidence == 0.7
     assert loaded.settings.server.browser is False
     assert loaded.settings.embedder.folder is None
 
@@ -115,7 +120,7 @@ def test_nearest_key(key: str, nearest: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "override", ["server.port=abc", "server.port=70000", "retrieval.depth=0", "youtube.languages=[]"]
+    "override", ["server.port=abc", "server.port=70000", "retrieval.top_k=0", "youtube.languages=[]"]
 )
 def test_wrong_value_names_key_and_place(tmp_path: Path, override: str) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -181,3 +186,12 @@ def test_the_old_and_the_new_name_together_are_refused(tmp_path: Path, names: tu
 def test_every_old_name_leads_to_a_setting_that_exists() -> None:
     assert set(RENAMED.values()) <= set(valid_keys())
     assert not set(RENAMED) & set(valid_keys())
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("retrieval.depth=7", "retrieval.top_k"), ("answer.found_at=0.7", "answer.min_confidence")]
+)
+def test_settings_of_the_version_before_are_read_and_told_their_new_names(tmp_path: Path, old: str, new: str) -> None:
+    loaded = load_settings(data_dir=tmp_path, overrides=[old])
+    assert flatten(loaded.settings)[new] == float(old.partition("=")[2])
+    assert any(f'"{new}"' in note for note in loaded.notes)

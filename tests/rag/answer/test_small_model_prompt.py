@@ -5,16 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from rag.answer.prompt import Message
-from rag.answer.small_model_prompt import (
-    Hint,
-    build_nano_prompt,
-    hint_line,
-    rewrite_prompt,
-    shortened,
-    summary_prompt,
-    title_from,
-    title_prompt,
-)
+from rag.answer.small_model_prompt import Hint, build_nano_prompt, hint_line, shortened
 from rag.errors import RagError
 from rag.types import Document, Passage, Turn
 
@@ -64,12 +55,7 @@ def test_a_question_without_room_is_refused() -> None:
         build_nano_prompt("long " * 50, [passage(1, "Text.")], [], None, words, budget=20)
 
 
-def test_the_task_prompts() -> None:
-    history = [Turn(f"Q{n}?", f"A{n} [2].") for n in range(7)]
-    _, user = rewrite_prompt("Who\nwrote it?", history)
-    assert user.content == "Q: Q0?\nA: A0.\nQ: Q4?\nA: A4.\nQ: Q5?\nA: A5.\nQ: Q6?\nA: A6.\nQ: Who wrote it?"
-    assert title_prompt(Turn("Q?", ""))[1].content == "Q: Q?"
-    assert summary_prompt("T > H", "One.\nTwo.")[1].content == "T > H\nOne. Two."
+def test_a_text_is_shortened_to_whole_sentences() -> None:
     assert shortened("One is here. Two is there.", 20) == "One is here."
 
 
@@ -77,10 +63,3 @@ def test_a_long_passage_without_a_hint_keeps_its_beginning() -> None:
     text = "The first sentence stands here. " + "Others follow it in great number. " * 60
     (kept,) = build_nano_prompt("Why?", [passage(1, text)], [], None, words, budget=90).labels.values()
     assert kept.start == 0 and 40 < len(kept.text.split()) < 90
-
-
-def test_a_title_says_nothing_that_was_not_said() -> None:
-    turn = Turn("What damage did the storm do?", "The storm took nine metres of the jetty [1].")
-    assert title_from("Asthma: storm damage", turn) == "Storm damage"
-    assert title_from("Storm: damage to the jetty.", turn) == "Storm: damage to the jetty"
-    assert title_from("Gothic architecture", turn) is None and title_from("", turn) is None
