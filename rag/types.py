@@ -127,7 +127,8 @@ class Query:
     ``original`` is what the person typed; ``text`` stands alone, completed from ``history``. ``rarity`` maps the stem
     of each meaningful word to its weight, ``terms`` to the weight it has as evidence, which is less for words that an
     earlier question held. ``pairs`` are neighbours among these stems, in order. ``names`` are the stems of names,
-    numbers and identifiers; ``words`` are all words, folded. ``kind`` is what the answer must look like.
+    numbers and identifiers; ``words`` are all words, folded. ``kind`` is what the answer must look
+    like. ``total`` is the weight of all terms together.
     """
 
     original: str
@@ -140,11 +141,7 @@ class Query:
     words: Set[str]
     kind: QueryKind
     is_english: bool
-
-    @property
-    def total(self) -> float:
-        """Weight of all terms together."""
-        return sum(self.terms.values()) or 1.0
+    total: float
 
 
 @dataclass(frozen=True, slots=True)

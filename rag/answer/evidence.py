@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from rag.answer.evidence_weights import evidence_weights
 from rag.protocols import Embedder
 from rag.query.query import respelled, type_evidence
-from rag.text.sentences import asks, cached_sentences, is_header_row, is_label, is_list_item, is_table_row, skip_marker
+from rag.text.sentences import Unit, cached_sentences, units
 from rag.text.stop_words import STOP_WORDS
 from rag.text.words import RARE, match, prefixes_of, stems
 from rag.types import Passage, Query, Reading, Span
@@ -55,10 +55,6 @@ class Candidate:
     @property
     def text(self) -> str:
         return self.passage.text[self.start : self.end]
-
-    @property
-    def span(self) -> Span:
-        return self.passage.span(self.start, self.end)
 
 
 def rank_sentences(
@@ -142,8 +138,9 @@ def _is_prose(sentence: str) -> bool:
 
 def holds(candidate: Candidate, span: Span) -> bool:
     """Whether a span begins in a sentence."""
-    own = candidate.span
-    return own.document_id == span.document_id and own.start <= span.start < own.end
+    passage = candidate.passage
+    start, end = passage.start + candidate.start, passage.start + candidate.end
+    return passage.document.id == span.document_id and start <= span.start < end
 
 
 def certainty(confidence: float) -> float:
@@ -170,8 +167,8 @@ def _lexical_score(candidate: Candidate) -> float:
 def _of_passage(query: Query, passage: Passage, rank: int) -> list[Candidate]:
     """Every sentence of a passage with all features but the cosine."""
     text = passage.text
-    spans = cached_sentences(text)[:_SENTENCES_PER_PASSAGE]
-    sequences = [stems(text[start:end]) for start, end in spans]
+    sentences = units(text, _SENTENCES_PER_PASSAGE)
+    sequences = [stems(text[unit.start : unit.end]) for unit in sentences]
     sets = [frozenset(sequence) for sequence in sequences]
     titles = [stems(title) for title in (passage.document.title, *passage.heading_path)]
     headings = frozenset().union(*titles)
@@ -180,38 +177,36 @@ def _of_passage(query: Query, passage: Passage, rank: int) -> list[Candidate]:
     names_missing = sum(query.terms[name] for name in query.names if in_passage[name] == 0)
     rarest_missing = max((weight for term, weight in query.terms.items() if in_passage[term] == 0), default=0.0)
     found: list[Candidate] = []
-    own_words = _own_words(query, text, spans, sets)
-    for index, (start, end) in enumerate(spans):
+    own_words = _own_words(query, text, sentences, sets)
+    for index, unit in enumerate(sentences):
         own = _matches(query, own_words[index])
         near = _matches(query, headings.union(own_words[index], *sets[max(0, index - 2) : index]))
-        first = skip_marker(text, start, end)
-        answers = index > 0 and asks(text, *spans[index - 1])
-        if not sequences[index] or is_header_row(text, index, spans):
+        answers = index > 0 and sentences[index - 1].asks
+        if not sequences[index] or unit.is_header_row:
             continue
-        sentence = text[first:end]
+        sentence = text[unit.first : unit.end]
         fits = type_evidence(query, sentence)
+        own_share, near_share = _covered(query, own), _covered(query, near)
         features = {
-            "own": _covered(query, own),
-            "context": _covered(query, near) - _covered(query, own),
-            "rest": _covered(query, in_passage) - _covered(query, near),
+            "own": own_share,
+            "context": near_share - own_share,
+            "rest": _covered(query, in_passage) - near_share,
             "pairs": _pairs(query, sequences[index - 1] + sequences[index] if answers else sequences[index]),
             "type": fits,
             "rank": 1.0 / rank,
-            "label": float(
-                is_label(text, start, end) or (fits <= 0 and sequences[index] in titles) or _repeats(query, sentence)
-            ),
-            "asks": float(asks(text, first, end)),
+            "label": float(unit.is_label or (fits <= 0 and sequences[index] in titles) or _repeats(query, sentence)),
+            "asks": float(unit.asks),
             "answers": float(answers),
-            "run_on": float(end - start > _READABLE and text[end - 1] not in ".!?:;。！？\"'”’»)]"),
+            "run_on": float(unit.end - unit.start > _READABLE and text[unit.end - 1] not in ".!?:;。！？\"'”’»)]"),
             "names_missing": names_missing,
             "rarest_missing": rarest_missing,
         }
-        found.append(Candidate(passage, first, end, features))
+        found.append(Candidate(passage, unit.first, unit.end, features))
     return found
 
 
 def _own_words(
-    query: Query, text: str, spans: Sequence[tuple[int, int]], sets: Sequence[frozenset[str]]
+    query: Query, text: str, sentences: Sequence[Unit], sets: Sequence[frozenset[str]]
 ) -> list[frozenset[str]]:
     """The words that each sentence answers for: a row's with its header's, an answer's with its question's.
 
@@ -220,15 +215,15 @@ def _own_words(
     found: list[frozenset[str]] = []
     header: frozenset[str] = frozenset()
     announced: frozenset[str] = frozenset()
-    for index, (start, end) in enumerate(spans):
+    for index, unit in enumerate(sentences):
         own = sets[index]
-        if is_header_row(text, index, spans):
+        if unit.is_header_row:
             header = own
-        elif not is_table_row(text, start, end):
+        elif not unit.is_table_row:
             header = frozenset()
-        if not is_list_item(text, start, end):
-            announced = own if is_label(text, start, end) or text[end - 1] in ":：" else frozenset()
-        if index > 0 and asks(text, *spans[index - 1]):
+        if not unit.is_list_item:
+            announced = own if unit.is_label or text[unit.end - 1] in ":：" else frozenset()
+        if index > 0 and sentences[index - 1].asks:
             own |= sets[index - 1]
         found.append(own | header | (announced if query.kind == "list" else frozenset()))
     return found

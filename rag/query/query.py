@@ -116,13 +116,15 @@ def make_query(question: str, history: Sequence[Turn] = (), rewriter: Rewriter |
     text = rewriter.rewrite(question, history) if rewriter else question
     order = content_stems(text)
     rarity = {term: weight(term) for term in order}
+    terms = _news_first(rarity, history)
     expected: QueryKind = next((kind for kind, pattern in _PATTERNS if pattern.search(text)), "any")
     return Query(
         original=question,
         text=text,
         history=tuple(history),
         rarity=rarity,
-        terms=_news_first(rarity, history),
+        terms=terms,
+        total=_total(terms),
         pairs=tuple(pairwise(order)),
         names=_names(text) & set(order),
         words=frozenset(word for word, _, _ in words(text)),
@@ -144,6 +146,10 @@ def _news_first(terms: Mapping[str, float], history: Sequence[Turn]) -> Mapping[
     return {term: value * (_SAID if term in said else 1.0) for term, value in terms.items()}
 
 
+def _total(terms: Mapping[str, float]) -> float:
+    return sum(terms.values()) or 1.0
+
+
 def respelled(query: Query, known: Callable[[], Set[str]]) -> Query:
     """The question with rare words that occur nowhere replaced by the known word they are one slip away from.
 
@@ -159,7 +165,7 @@ def respelled(query: Query, known: Callable[[], Set[str]]) -> Query:
             instead[term] = min((other for other in there if _one_slip(term, other)), default=term)
     terms = {instead.get(term, term): value for term, value in query.terms.items()}
     pairs = tuple((instead.get(left, left), instead.get(right, right)) for left, right in query.pairs)
-    return replace(query, terms=terms, pairs=pairs)
+    return replace(query, terms=terms, total=_total(terms), pairs=pairs)
 
 
 def _one_slip(typed: str, meant: str) -> bool:

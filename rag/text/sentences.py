@@ -8,6 +8,7 @@ linear in the length of the text.
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 MAX_SENTENCE = 1000  # characters; something longer is cut at a clause, a space, or anywhere
@@ -69,6 +70,41 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
 def cached_sentences(text: str) -> tuple[tuple[int, int], ...]:
     """Returns the same, remembered: neighbouring questions retrieve the same passages."""
     return tuple(split_sentences(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A sentence, or a list item, row, heading or line of code that stands for one: ``text[start:end]``.
+
+    Its words begin at ``first``, behind its bullet or number. ``is_header_row`` names the cells of the rows below it.
+    """
+
+    start: int
+    end: int
+    first: int
+    is_label: bool
+    is_list_item: bool
+    is_table_row: bool
+    is_header_row: bool
+    asks: bool
+
+
+def units(text: str, most: int) -> list[Unit]:
+    """The first ``most`` sentences of a text with what each of them looks like."""
+    spans = cached_sentences(text)[:most]
+    return [
+        Unit(
+            start,
+            end,
+            skip_marker(text, start, end),
+            is_label(text, start, end),
+            is_list_item(text, start, end),
+            is_table_row(text, start, end),
+            is_header_row(text, index, spans),
+            asks(text, start, end),
+        )
+        for index, (start, end) in enumerate(spans)
+    ]
 
 
 def skip_marker(text: str, start: int, end: int) -> int:
