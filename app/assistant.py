@@ -1,4 +1,4 @@
-"""Assistant: the one object behind the command line, the HTTP API and the window.
+"""The Assistant is the one object behind the command line, the HTTP API and the window.
 
     sync:  locations -> sources -> rag.ingest.sync -> events, report
     ask:   question -> query (completed from the conversation) -> retrieve -> answer -> conversation on disk, events

@@ -1,4 +1,4 @@
-"""What the Assistant reports to the command line, the HTTP API and the window: frozen dataclasses, no behaviour.
+"""The events and results that the Assistant reports to the command line, the HTTP API and the window.
 
 A question yields ``Retrieved``, then any number of ``TextDelta``, then exactly one ``Answered``.
 """

@@ -1,7 +1,7 @@
-"""How long each step of a question takes, by name, in milliseconds.
+"""Measures how long each step of a question takes, by name, in milliseconds.
 
-The ``Timed`` classes stand in front of the parts of a retriever and tell a stopwatch what each costs, so that rag need
-not know that anyone measures.
+The ``Timed`` classes stand in front of the parts of a retriever and report their time to a stopwatch, so that
+rag itself holds no measuring code.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""What an Assistant is made of, built from the settings: the one place that knows every constructor.
+"""Builds the parts of an Assistant from the settings; the one place that calls their constructors.
 
 Each part is made on first use and once, by whichever thread comes first; so a question that needs no model loads none.
 A test replaces a part by overriding the method that makes it.

@@ -1,1 +1,1 @@
-"""Passages into an answer with citations."""
+"""Answers a query from passages, with citations."""

@@ -1,7 +1,7 @@
-"""Where a statement stands: exact citations, the ``[n]`` markers of an answer, what a passage supports.
+"""Makes exact citations, numbers them, and measures how far a passage supports a statement.
 
 Spans go in relative to a passage and come out relative to the document. ``Locate`` is the library's page and time
-lookup; without it a citation takes its passage's page and time. Knows nothing of how an answer was written.
+lookup; without it a citation takes its passage's page and time.
 """
 
 from collections.abc import Callable

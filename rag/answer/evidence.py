@@ -25,8 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.answer.evidence_weights import evidence_weights
+from rag.answer.expected import type_evidence
 from rag.protocols import Embedder
-from rag.query.query import respelled, type_evidence
+from rag.query.query import respelled
 from rag.text.sentences import Unit, cached_sentences, units
 from rag.text.stop_words import STOP_WORDS
 from rag.text.words import RARE, match, prefixes_of, stems

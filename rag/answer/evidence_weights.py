@@ -1,4 +1,4 @@
-"""The weights and thresholds that were fitted for judging evidence, kept in ``rag/models/weights/evidence.json``.
+"""Reads the weights and thresholds for judging evidence from ``rag/models/weights/evidence.json``.
 
 ``python -m training.reader.fit_evidence`` fits the weights; ``python -m benchmarks.answers`` and
 ``python -m benchmarks.support`` print what the thresholds refuse and keep.

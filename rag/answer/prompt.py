@@ -1,10 +1,10 @@
-"""A question, its passages and the conversation in, the messages for a language model out, within a token budget.
+"""Builds the messages for a language model from a question, its passages and the conversation, within a token budget.
 
     system text, passages labelled [1] [2] ..., then the conversation, then the question
 
 The order is the same every time, and the labels follow the place of a passage in its document, not its rank: as long
 as a follow-up question finds the same passages, its prompt begins like the last one, and an engine can reuse what it
-computed. ``labels`` leads from a label in the prompt to the passage. Knows no model; it is told how to count.
+computed. ``labels`` leads from a label in the prompt to the passage.
 """
 
 from collections.abc import Callable, Mapping, Sequence

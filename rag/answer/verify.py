@@ -11,8 +11,8 @@ from itertools import pairwise
 
 from rag.answer.citations import support
 from rag.answer.cited_stream import REFUSAL
+from rag.answer.expected import names_in
 from rag.protocols import Embedder
-from rag.query.query import names_in
 from rag.text.markers import (
     AnswerPart,
     marker,

@@ -1,12 +1,11 @@
-"""Texts in, unit vectors out: a sentence-transformers model in ONNX form on ONNX Runtime.
+"""Embeds texts as unit vectors with a sentence-transformers model in ONNX form on ONNX Runtime.
 
 A model's folder holds ``model.onnx`` (or ``onnx/model.onnx``) and ``tokenizer.json``; beside them, where they apply,
 ``sentence_bert_config.json`` (longest input), ``1_Pooling/config.json`` (needed when the graph ends in token
 vectors) and ``config_sentence_transformers.json`` (prompts put before questions and passages). Docent's own model
 (``rag/models/weights/all-MiniLM-L6-v2``, made by ``training/embedder/convert.py``) pools inside the graph.
 
-This file does not know what the texts are or where the vectors go. An ``OnnxEmbedder`` may be used from several
-threads.
+An ``OnnxEmbedder`` may be used from several threads.
 """
 
 import hashlib

@@ -1,1 +1,1 @@
-"""A question and the conversation before it into one query."""
+"""Makes one query of a question and the conversation before it."""

@@ -11,8 +11,7 @@ from itertools import pairwise
 
 from rag.protocols import Rewriter
 from rag.text.language import is_english
-from rag.text.stop_words import STOP_WORDS
-from rag.text.words import RARE, content_stems, fold, match, prefixes_of, stem, weight, words
+from rag.text.words import RARE, content_stems, match, prefixes_of, stem, weight, words
 from rag.types import Query, QueryKind, Turn
 
 _OVERVIEW = re.compile(
@@ -73,42 +72,7 @@ _ASKS_FOR: tuple[tuple[QueryKind, str], ...] = (
 _PATTERNS: tuple[tuple[QueryKind, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _ASKS_FOR
 )
-_MONTHS = (
-    r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
-    r"nov(?:ember)?|dec(?:ember)?|januar|februar|märz|mai|juni|juli|oktober|dezember|janvier|février|avril|juin|juillet|août|septembre|"
-    r"octobre|novembre|décembre|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre"
-)
-_DATE = re.compile(
-    rf"\b(?:1\d|20)\d\d(?:s|\b)|\b\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{1,4}}\b|\b\d{{1,2}}(?::\d\d| ?[ap]\.?m\b)"
-    rf"|\b(?:{_MONTHS})\b\.? ?\d|\d\.? (?:of )?(?:{_MONTHS})\b|\b\d+(?:st|nd|rd|th) century\b|\b\d+ (?:bce?|ad|ce)\b"
-    r"|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b(?:century|decade|summer|winter|spring|autumn|yesterday|today|"
-    r"tomorrow|daily|weekly|monthly|annually|every (?:day|week|month|year))\b|\d+年|\d+月",
-    re.IGNORECASE,
-)
-_COUNTS = (
-    r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|"
-    r"eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|billion|dozen|"
-    r"half|third|quarter|twice|once|zwei|drei|vier|fünf|hundert|tausend|deux|trois|quatre|cinq|dos|tres|cuatro|cinco"
-)
-_NUMBER = re.compile(rf"\d|\b(?:{_COUNTS})s?\b", re.IGNORECASE)
-_COUNT = re.compile(rf"(?:{_COUNTS})s?")
-_COUNTS_LITTLE = frozenset(["one", "half", "third", "quarter", "once", "twice"])
-_REASON = re.compile(
-    r"\b(?:because|due to|so that|in order to|since|therefore|thus|hence|caus\w+|reason\w*|result\w*|"
-    r"led to|to (?:avoid|prevent|allow|ensure|protect|help|make|reduce|keep)|for fear|owing to|weil|da|deshalb|damit|"
-    r"parce que|car|porque|perché)\b",
-    re.IGNORECASE,
-)
-_PLACE = re.compile(
-    r"\b(?:in|at|near|from|to|of|between|across|outside|inside|north|south|east|west|on|along|into|à|en|dans|bei|nach|aus)"
-    r" (?:the |a |den |der |dem |la |le |el )?(?:[A-ZÄÖÜÉ][\w'-]+)"
-)
-_CAPITALISED = re.compile(r"\b[^\W\d_a-zà-öø-ÿ][\w'’-]+")
-_IS = re.compile(
-    r"\b(?:is|are|was|were|means?|refers? to|stands? for|describes?|defined as|ist|sind|est|sont|es|son|è)\b"
-)
 _SAID = 0.2  # share of its weight that a word keeps which an earlier question held
-_UNCOMMON = 5.0  # weight from which a capitalised first word passes for a name
 
 
 def make_query(question: str, history: Sequence[Turn] = (), rewriter: Rewriter | None = None) -> Query:
@@ -126,7 +90,7 @@ def make_query(question: str, history: Sequence[Turn] = (), rewriter: Rewriter |
         terms=terms,
         total=_total(terms),
         pairs=tuple(pairwise(order)),
-        names=_names(text) & set(order),
+        names=names_of(text) & set(order),
         words=frozenset(word for word, _, _ in words(text)),
         kind="overview" if asks_for_overview(text) else expected,
         is_english=is_english(text),
@@ -179,55 +143,7 @@ def _one_slip(typed: str, meant: str) -> bool:
     return one[:2] == other[1::-1] and one[2:] == other[2:]
 
 
-def type_evidence(query: Query, sentence: str) -> float:
-    """1.0 where the sentence holds something of the expected kind that the question does not, -1.0 where not.
-
-    0.0 where the question expects nothing in particular.
-    """
-    kind = query.kind
-    if kind in ("any", "list", "overview"):
-        return 0.0
-    if kind == "definition":
-        return 1.0 if _defines(query, sentence) else -1.0
-    if kind == "person":
-        return 1.0 if _new_name(query, sentence) else -1.0
-    pattern = {"date": _DATE, "number": _NUMBER, "place": _PLACE, "reason": _REASON}[kind]
-    asked = fold(query.text)
-    fresh = any(fold(found[0]) not in asked for found in pattern.finditer(sentence))
-    return 1.0 if fresh else -1.0
-
-
-def _defines(query: Query, sentence: str) -> bool:
-    """Whether the sentence begins 'X is ...' with X from the question."""
-    verb = _IS.search(sentence)
-    if verb is None or verb.start() > 120:
-        return False
-    subject = {stem(word) for word, _, _ in words(sentence[: verb.start()])}
-    return any(term in subject for term in query.terms)
-
-
-def _new_name(query: Query, sentence: str) -> bool:
-    """Whether the sentence has a name that the question lacks: a capitalised word, at the beginning a rare one."""
-    for found in _CAPITALISED.finditer(sentence):
-        word = fold(found[0])
-        if word not in query.words and (
-            found.start() > 1 or (weight(stem(word)) > _UNCOMMON and word not in STOP_WORDS)
-        ):
-            return True
-    return False
-
-
-def names_in(statement: str) -> frozenset[str]:
-    """Stems of what a statement must not get wrong: names, numbers, also in words, and a rare first word."""
-    found = set(_names(statement))
-    for index, (word, _, _) in enumerate(words(statement)):
-        rare = index == 0 and word not in STOP_WORDS and weight(stem(word)) > _UNCOMMON
-        if rare or (_COUNT.fullmatch(word) and word not in _COUNTS_LITTLE):
-            found.add(stem(word))
-    return frozenset(found)
-
-
-def _names(text: str) -> frozenset[str]:
+def names_of(text: str) -> frozenset[str]:
     """Stems of numbers and of words with a capital that does not come from beginning the sentence."""
     found: set[str] = set()
     for index, (word, start, end) in enumerate(words(text)):

@@ -1,7 +1,6 @@
-"""An earlier exchange in, the things it was about out: the names and noun phrases a follow-up may refer to.
+"""Finds the names and noun phrases of an earlier exchange that a follow-up question may refer to.
 
-Rules over words and capitals, no grammar. English, with enough of other languages to do no harm. Knows nothing of
-how a question is completed.
+Rules over words and capitals, no grammar. English, with enough of other languages to do no harm.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""A conversation's first question in, a title for lists out.
+"""Makes a conversation's title for lists from its first question.
 
 Rules only: what a person says before the question itself goes, and a long question ends at a word. A language model may
 replace this behind the Titler protocol.

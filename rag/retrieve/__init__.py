@@ -1,1 +1,1 @@
-"""A query into hits and passages."""
+"""Finds hits and passages for a query."""

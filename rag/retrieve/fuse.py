@@ -1,10 +1,9 @@
-"""Two scored rankings in, one out: a weighted sum of cosine and relative BM25 score.
+"""Fuses two scored rankings into one: a weighted sum of cosine and relative BM25 score.
 
 A cosine is on a scale of its own, 0 to 1. A BM25 score is not, so it counts relative to the best one for the question.
 Reciprocal rank fusion looks at ranks alone and forgets that the first keyword hit is often far ahead of the second:
 with weights that serve questions in a document's own words it lost the right report more often, and the other way
 round (benchmarks/retrieval.py has the question sets).
-This file knows nothing of what the ids stand for.
 """
 
 from collections.abc import Sequence
