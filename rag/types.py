@@ -9,7 +9,7 @@ text of a document, half open: ``text[start:end]``.
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rag.text.markers import AnswerPart, written
 
@@ -22,7 +22,8 @@ DocumentStatus = Literal["ok", "failed", "skipped"]
 class Block:
     """One structural unit of a document: a span of its canonical text.
 
-    ``level`` is the depth of a heading (1 is outermost). ``page`` counts from 1 (page, slide or sheet).
+    ``level`` is the depth of a heading (1 is outermost). ``page`` counts from 1 (page, slide or sheet); ``page_label``
+    is the number printed on it ("iv"), where that is another one.
     ``start_s`` and ``end_s`` are seconds in a recording. ``label`` names a heading that does not stand in the
     text itself (an XML element path, a sheet's name); then the span may be empty. ``margin`` blocks are running
     headers and footers. ``contents`` (a table of contents) and ``hidden`` (what a reader of the document does not see)
@@ -37,6 +38,16 @@ class Block:
     start_s: float | None = None
     end_s: float | None = None
     label: str | None = None
+    page_label: str | None = None
+
+
+class Place(NamedTuple):
+    """Where a character of a document stands in its file: the page (from 1), the second of a recording, and the number
+    printed on the page where that is another one."""
+
+    page: int | None = None
+    start_s: float | None = None
+    page_label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,7 @@ class Chunk:
     start_s: float | None = None
     end_s: float | None = None
     id: int = 0
+    page_label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +213,7 @@ class Passage:
     page: int | None = None
     start_s: float | None = None
     hits: tuple[Hit, ...] = ()
+    page_label: str | None = None
 
     def span(self, start: int, end: int) -> Span:
         """``text[start:end]`` as characters of the document."""
@@ -222,6 +235,7 @@ class Citation:
     start: int
     end: int
     score: float
+    page_label: str | None = None
 
     @property
     def span(self) -> Span:

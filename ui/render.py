@@ -38,11 +38,13 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def place(page: int | None, start_s: float | None) -> str:
-    """Says where in a document: ``page 3``, ``at 1:05`` or nothing."""
+def place(page: int | None, start_s: float | None, page_label: str | None = None) -> str:
+    """Says where in a document: ``page 3``, ``page iv (sheet 6)``, ``at 1:05`` or nothing."""
     if start_s is not None:
         return f"at {clock(start_s)}"
-    return f"page {page}" if page is not None else ""
+    if page is None:
+        return ""
+    return f"page {page}" if page_label is None else f"page {page_label} (sheet {page})"
 
 
 def youtube_link(source: str, start_s: float | None) -> str | None:
@@ -90,7 +92,9 @@ class Mark:
 
     @property
     def place(self) -> str:
-        return "" if self.citation is None else place(self.citation.page, self.citation.start_s)
+        return (
+            "" if self.citation is None else place(self.citation.page, self.citation.start_s, self.citation.page_label)
+        )
 
     @property
     def text(self) -> str:
@@ -179,7 +183,7 @@ class Card:
 
     @property
     def place(self) -> str:
-        return place(self.citation.page, self.citation.start_s)
+        return place(self.citation.page, self.citation.start_s, self.citation.page_label)
 
 
 def source_cards(citations: Sequence[Citation], turn: int, span: Span | None = None) -> Markup:

@@ -35,6 +35,7 @@ def at_citation(citation: Citation, span: Span | None = None) -> SourceView:
         end=citation.end,
         read=(span.start, span.end) if span is not None and lies_in(span, citation) else None,
         page=citation.page,
+        page_label=citation.page_label,
         start_s=citation.start_s,
     )
 
@@ -56,7 +57,7 @@ def pressed(view: SourceView | None, data: dict[str, str]) -> SourceView | None:
     if act == "tab":
         return replace(view, as_text=data.get("tab") == "text")
     if act == "turn" and data.get("page", "").isdecimal():
-        return replace(view, page=max(1, int(data["page"])))
+        return replace(view, page=max(1, int(data["page"])), page_label=None)
     if act == "earlier":
         return replace(view, first=max(0, (view.first or 0) - source_view.MORE))
     if act == "later":

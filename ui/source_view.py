@@ -34,7 +34,7 @@ class Head:
 
     @property
     def where(self) -> str:
-        return place(self.view.page, self.view.start_s).capitalize()
+        return place(self.view.page, self.view.start_s, self.view.page_label).capitalize()
 
     @property
     def video_at(self) -> str:

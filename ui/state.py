@@ -33,6 +33,7 @@ class SourceView:
     end: int = 0
     read: tuple[int, int] | None = None
     page: int | None = None
+    page_label: str | None = None
     start_s: float | None = None
     as_text: bool = False
     first: int | None = None

@@ -23,13 +23,15 @@ class Span(Shape):
 class Citation(Shape):
     """Where a statement stands: characters ``start`` to ``end`` (exclusive) of the document's text are ``quote``.
 
-    ``page`` counts from 1; ``start_s`` is a position in a recording in seconds.
+    ``page`` counts from 1; ``page_label`` is the number printed on that page, where it is another one; ``start_s`` is a
+    position in a recording in seconds.
     """
 
     number: int
     source: str
     title: str
     page: int | None
+    page_label: str | None
     start_s: float | None
     quote: str
     start: int
@@ -112,6 +114,7 @@ class Passage(Shape):
     source: str
     title: str
     page: int | None
+    page_label: str | None
     start_s: float | None
     start: int
     end: int
@@ -126,6 +129,7 @@ class Passage(Shape):
             source=passage.document.path,
             title=passage.document.title,
             page=passage.page,
+            page_label=passage.page_label,
             start_s=passage.start_s,
             start=passage.start,
             end=passage.end,
@@ -142,6 +146,7 @@ class Hit(Shape):
     title: str
     heading_path: list[str]
     page: int | None
+    page_label: str | None
     start_s: float | None
     start: int
     end: int
@@ -158,6 +163,7 @@ class Hit(Shape):
             title=hit.document.title,
             heading_path=list(hit.chunk.heading_path),
             page=hit.chunk.page,
+            page_label=hit.chunk.page_label,
             start_s=hit.chunk.start_s,
             start=hit.chunk.start,
             end=hit.chunk.end,

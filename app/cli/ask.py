@@ -86,7 +86,7 @@ def search(
     rows = [
         [
             f"{hit.score:.3f}",
-            place(hit.document.path, hit.chunk.page, hit.chunk.start_s),
+            place(hit.document.path, hit.chunk.page, hit.chunk.start_s, hit.chunk.page_label),
             one_line(hit.chunk.text)[:_QUOTE_LENGTH],
         ]
         for hit in hits
@@ -195,7 +195,7 @@ def _question_in(entry: dict[str, Any]) -> str:
 
 def _show_citations(done: "Answered") -> None:
     for citation in done.answer.citations:
-        where = one_line(place(citation.source, citation.page, citation.start_s))
+        where = one_line(place(citation.source, citation.page, citation.start_s, citation.page_label))
         quote = one_line(citation.quote)
         shown = quote if len(quote) <= _QUOTE_LENGTH else f"{quote[:_QUOTE_LENGTH]}…"
         write_text(f"\n[{citation.number}] {where}\n    “{shown}”")

@@ -81,11 +81,12 @@ def silence_stdout() -> None:
         return
 
 
-def place(source: str, page: int | None, start_s: float | None) -> str:
-    """Names a source as a person would: ``report.pdf, page 3`` or ``https://... at 12:04``."""
+def place(source: str, page: int | None, start_s: float | None, page_label: str | None = None) -> str:
+    """Names a source as a person would: ``report.pdf, page 3``, ``book.pdf, page iv (sheet 6)``,
+    ``https://... at 12:04``."""
     name = source if "://" in source else os.path.basename(source) or source  # noqa: PTH119 - may hold surrogates
     if page is not None:
-        return f"{name}, page {page}"
+        return f"{name}, page {page}" if page_label is None else f"{name}, page {page_label} (sheet {page})"
     if start_s is not None:
         minutes, seconds = divmod(int(start_s), 60)
         return f"{name} at {minutes}:{seconds:02d}"

@@ -271,6 +271,7 @@ def _synced_node(chunk: Chunk, document: Document) -> TextNode:
         "path": document.path,
         "title": document.title,
         "page": chunk.page,
+        "page_label": chunk.page_label,
         "headings": " > ".join(chunk.heading_path),
     }
     return TextNode(

@@ -10,10 +10,10 @@ from rag.protocols import Embedder
 from rag.text.markers import strip_markers
 from rag.text.sentences import cached_sentences
 from rag.text.words import content_stems, match, prefixes_of, stems, weight, words
-from rag.types import Citation, Passage
+from rag.types import Citation, Passage, Place
 
-Locate = Callable[[int, int], tuple[int | None, float | None]]
-"""(document id, character position) -> (page, second)"""
+Locate = Callable[[int, int], Place]
+"""(document id, character position) -> where that stands in the document's file"""
 
 
 class Numbering:
@@ -38,18 +38,20 @@ def citation_for(
     """Citation of ``passage.text[start:end]``, with the page and time at which the quote begins."""
     assert 0 <= start < end <= len(passage.text), "a quote lies within its passage"
     first = passage.start + start
-    page, start_s = locate(passage.document.id, first) if locate else (passage.page, passage.start_s)
+    own = Place(passage.page, passage.start_s, passage.page_label)
+    place = locate(passage.document.id, first) if locate else own
     return Citation(
         number=passage.number if number is None else number,
         document_id=passage.document.id,
         source=passage.document.path,
         title=passage.document.title,
-        page=page,
-        start_s=start_s,
+        page=place.page,
+        start_s=place.start_s,
         quote=passage.text[start:end],
         start=first,
         end=passage.start + end,
         score=passage.score if score is None else score,
+        page_label=place.page_label,
     )
 
 

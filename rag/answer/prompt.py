@@ -96,7 +96,7 @@ def block(label: int, passage: Passage) -> str:
     """A passage as the model reads it. Numbers in brackets of its own would read as references to other passages."""
     where = " > ".join(part for part in (passage.document.title, *passage.heading_path) if part)
     where, text = map(as_parentheses, (" ".join(where.split()), passage.text.strip()))
-    page = f", page {passage.page}" if passage.page is not None else ""
+    page = f", page {passage.page_label or passage.page}" if passage.page is not None else ""
     return f"[{label}] {where}{page}\n{text}"
 
 

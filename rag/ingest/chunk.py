@@ -91,6 +91,7 @@ def _chunk(text: str, units: Sequence[_Unit], ordinal: int) -> Chunk:
         text=text[first.start : last.end],
         heading_path=(*path, first.header) if first.header else path,
         page=first.block.page,
+        page_label=first.block.page_label,
         start_s=timed[0].start_s if timed else None,
         end_s=max(ends) if ends else None,
     )
@@ -138,10 +139,7 @@ def _outline(document: ParsedDocument) -> Iterator[tuple[Block, tuple[str, ...]]
                     headings.pop()
                 headings.append((max(1, block.level), shortened(block.label or text[first:last])))
             if first < last:
-                trimmed = Block(
-                    first, last, given.kind, given.level, given.page, given.start_s, given.end_s, given.label
-                )
-                yield trimmed, tuple(label for _, label in headings)
+                yield replace(given, start=first, end=last), tuple(label for _, label in headings)
         position = end
 
 
@@ -208,10 +206,7 @@ def _belong_together(one: _Unit, other: _Unit) -> bool:
 
 def _joined(one: _Unit, other: _Unit) -> _Unit:
     tokens = one.tokens + other.tokens
-    first = one.block
-    block = Block(
-        first.start, other.end, first.kind, first.level, first.page, first.start_s, other.block.end_s, first.label
-    )
+    block = replace(one.block, end=other.end, end_s=other.block.end_s)
     return _Unit(one.start, other.end, tokens, block, one.path, one.seam, one.join, one.header)
 
 

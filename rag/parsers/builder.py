@@ -35,12 +35,16 @@ def one_line(text: str) -> str:
 
 
 class DocumentBuilder:
-    """Collects blocks in reading order. Empty text adds nothing, so callers need not check."""
+    """Collects blocks in reading order. Empty text adds nothing, so callers need not check.
+
+    ``page_labels`` holds the printed numbers of pages whose number in the file is another one; set it first.
+    """
 
     def __init__(self, *, title: str = "", media_type: str) -> None:
         self.title = title
         self.media_type = media_type
         self.metadata: dict[str, str] = {}
+        self.page_labels: dict[int, str] = {}
         self._parts: list[str] = []
         self._length = 0
         self._blocks: list[Block] = []
@@ -93,7 +97,8 @@ class DocumentBuilder:
             self._append(LINE_SEPARATOR if tight else BLOCK_SEPARATOR)
         start = self._length
         self._append(text)
-        self._blocks.append(Block(start, self._length, kind, level, page, start_s, end_s, label))
+        printed = self.page_labels.get(page) if page is not None else None
+        self._blocks.append(Block(start, self._length, kind, level, page, start_s, end_s, label, printed))
         self._last_kind = kind
 
     def label(self, text: str, level: int = 1, *, page: int | None = None) -> None:

@@ -103,6 +103,7 @@ def _passage(number: int, run: Sequence[Hit], texts: Texts) -> Passage:
         score=_score(run),
         heading_path=path,
         page=first.page,
+        page_label=first.page_label,
         start_s=first.start_s,
         hits=tuple(run),
     )
@@ -130,5 +131,6 @@ def _shortened(passage: Passage, count_tokens: CountTokens, budget: int) -> Pass
         score=passage.score,
         heading_path=passage.heading_path,
         page=passage.page,
+        page_label=passage.page_label,
         start_s=passage.start_s,
     )

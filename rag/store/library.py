@@ -21,11 +21,13 @@ from numpy.typing import NDArray
 
 from rag.errors import LibraryError
 from rag.store import full_text, schema
-from rag.types import Chunk, Document, Filter, Source
+from rag.types import Chunk, Document, Filter, Place, Source
 
 _BATCH = 4096  # embeddings a batch; 3 MiB at 384 dimensions
 
-_CHUNK = "c.id, c.document_id, c.ordinal, c.start, c.stop, c.text, c.heading_path, c.page, c.start_s, c.end_s"
+_CHUNK = (
+    "c.id, c.document_id, c.ordinal, c.start, c.stop, c.text, c.heading_path, c.page, c.start_s, c.end_s, c.page_label"
+)
 _CHUNK_WIDTH = _CHUNK.count(",") + 1
 _DOCUMENT = (
     "d.id, d.source_id, d.path, d.title, d.media_type, d.status, d.error, d.chunks, "
@@ -169,15 +171,12 @@ class Library:
         rows = self._rows("SELECT data FROM texts WHERE document_id = ?", (document_id,))
         return zlib.decompress(rows[0][0]).decode("utf-8", "surrogatepass") if rows else ""
 
-    def locate(self, document_id: int, start: int) -> tuple[int | None, float | None]:
-        """Returns the page (from 1) and the second of the recording at a character position of the canonical text."""
+    def locate(self, document_id: int, start: int) -> Place:
+        """Returns where in its file a character position of the canonical text stands."""
         rows = self._rows("SELECT marks FROM texts WHERE document_id = ?", (document_id,))
-        marks: list[tuple[int, int | None, float | None]] = json.loads(rows[0][0]) if rows else []
+        marks: list[list[Any]] = json.loads(rows[0][0]) if rows else []
         index = bisect_right(marks, start, key=lambda mark: mark[0]) - 1
-        if index < 0:
-            return None, None
-        _, page, start_s = marks[index]
-        return page, start_s
+        return Place(*marks[index][1:]) if index >= 0 else Place()
 
     # -- chunks ----------------------------------------------------------------------------------------------------
 
@@ -272,7 +271,7 @@ def document_from(row: Sequence[Any]) -> Document:
 
 
 def _chunk_from(row: Sequence[Any]) -> Chunk:
-    id_, document_id, ordinal, start, end, text, heading_path, page, start_s, end_s = row
+    id_, document_id, ordinal, start, end, text, heading_path, page, start_s, end_s, page_label = row
     return Chunk(
         document_id=document_id,
         ordinal=ordinal,
@@ -284,6 +283,7 @@ def _chunk_from(row: Sequence[Any]) -> Chunk:
         start_s=start_s,
         end_s=end_s,
         id=id_,
+        page_label=page_label,
     )
 
 

@@ -76,7 +76,9 @@ _VERSION_1 = (
     END""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
+_VERSION_2 = ("ALTER TABLE chunks ADD COLUMN page_label TEXT",)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2)
 """``MIGRATIONS[n]`` brings a library of version n to version n + 1."""
 
 VERSION = len(MIGRATIONS)

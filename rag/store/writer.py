@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rag.store.library import Library, folder_range
 from rag.store.schema import path_key
 from rag.text.words import pairs
-from rag.types import Block, Chunk, ParsedDocument, Source
+from rag.types import Block, Chunk, ParsedDocument, Place, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +214,9 @@ class LibraryWriter:
         with self._library.reading() as connection:
             (chunk_id,) = connection.execute(
                 """INSERT INTO chunks
-                (document_id, ordinal, start, stop, page, start_s, end_s, heading_path, context, text, bigrams)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id""",
+                (document_id, ordinal, start, stop, page, start_s, end_s, page_label, heading_path, context, text,
+                bigrams)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id""",
                 (
                     document_id,
                     chunk.ordinal,
@@ -224,6 +225,7 @@ class LibraryWriter:
                     chunk.page,
                     chunk.start_s,
                     chunk.end_s,
+                    chunk.page_label,
                     json.dumps(chunk.heading_path, ensure_ascii=False),
                     context,
                     chunk.text,
@@ -237,12 +239,13 @@ class LibraryWriter:
         self._execute("INSERT OR REPLACE INTO embeddings (chunk_id, vector) VALUES (?, ?)", (chunk_id, blob))
 
 
-def _marks(blocks: Sequence[Block]) -> list[tuple[int, int | None, float | None]]:
-    """Returns [start, page, start_s] of every block that stands elsewhere than the one before it."""
-    marks: list[tuple[int, int | None, float | None]] = []
+def _marks(blocks: Sequence[Block]) -> list[tuple[int, int | None, float | None, str | None]]:
+    """Returns the start and the place of every block that stands elsewhere than the one before it."""
+    marks: list[tuple[int, int | None, float | None, str | None]] = []
     for block in blocks:
-        if not marks or (block.page, block.start_s) != marks[-1][1:]:
-            marks.append((block.start, block.page, block.start_s))
+        place = Place(block.page, block.start_s, block.page_label)
+        if not marks or place != marks[-1][1:]:
+            marks.append((block.start, *place))
     return marks
 
 

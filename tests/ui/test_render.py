@@ -79,6 +79,7 @@ def test_clock(seconds: float, text: str) -> None:
 def test_place_prefers_the_time() -> None:
     assert place(3, 65) == "at 1:05"
     assert place(3, None) == "page 3"
+    assert place(6, None, "iv") == "page iv (sheet 6)"
     assert place(None, None) == ""
 
 

@@ -115,6 +115,7 @@ def _read_document(document: pdfium.PdfDocument, repaired: bool) -> ParsedDocume
         builder.warn("The PDF is damaged; what could be recovered was read.")
     if count > MAX_PAGES:
         builder.warn(f"Only the first {MAX_PAGES} of {count} pages were read.")
+    builder.page_labels = _page_labels(document)
     pages: list[PageRows] = []
     scanned: list[int] = []
     unreadable: list[int] = []
@@ -181,6 +182,16 @@ def _warn_about(builder: DocumentBuilder, what: str, pages: list[int], remedy: s
         named = ", ".join(map(str, pages[:10])) + (", ..." if len(pages) > 10 else "")
         word = "Page" if len(pages) == 1 else "Pages"
         builder.warn(f"{word} {named}: {what}.{remedy}")
+
+
+def _page_labels(document: pdfium.PdfDocument) -> dict[int, str]:
+    """Returns the printed numbers (ISO 32000-1, 12.4.2) of the pages where they are not the count of the sheet."""
+    labels = {}
+    for number in range(1, min(len(document), MAX_PAGES) + 1):
+        label = clean(document.get_page_label(number - 1)).strip()
+        if label and label != str(number):
+            labels[number] = label
+    return labels
 
 
 def _outline(document: pdfium.PdfDocument) -> dict[str, int]:

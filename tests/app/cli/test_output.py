@@ -32,12 +32,13 @@ def test_a_terminal_without_unicode_gets_escapes(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    ("source", "page", "start_s", "shown"),
+    ("source", "page", "start_s", "label", "shown"),
     [
-        ("/a/b/report.pdf", 3, None, "report.pdf, page 3"),
-        ("/a/b/notes.txt", None, None, "notes.txt"),
-        ("https://www.youtube.com/watch?v=x", None, 724.9, "https://www.youtube.com/watch?v=x at 12:04"),
+        ("/a/b/report.pdf", 3, None, None, "report.pdf, page 3"),
+        ("/a/b/report.pdf", 6, None, "iv", "report.pdf, page iv (sheet 6)"),
+        ("/a/b/notes.txt", None, None, None, "notes.txt"),
+        ("https://www.youtube.com/watch?v=x", None, 724.9, None, "https://www.youtube.com/watch?v=x at 12:04"),
     ],
 )
-def test_place(source: str, page: int | None, start_s: float | None, shown: str) -> None:
-    assert place(source, page, start_s) == shown
+def test_place(source: str, page: int | None, start_s: float | None, label: str | None, shown: str) -> None:
+    assert place(source, page, start_s, label) == shown

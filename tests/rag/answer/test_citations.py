@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from rag.answer.citations import citation_for, support
 from rag.answer.evidence_weights import evidence_weights
 from rag.text.markers import Marker, MarkerParser, strip_markers
-from rag.types import Document, Passage
+from rag.types import Document, Passage, Place
 
 DOCUMENT = Document(7, 1, "/docs/tea.txt", "Tea", "text/plain", "ok", None, 1, 1, 1, "h", 0.0)
 
@@ -27,13 +27,13 @@ def test_quote_is_the_exact_span_of_the_document(text: str, before: str, data: s
 def test_page_and_time_come_from_where_the_quote_begins() -> None:
     asked: list[tuple[int, int]] = []
 
-    def locate(document_id: int, start: int) -> tuple[int | None, float | None]:
+    def locate(document_id: int, start: int) -> Place:
         asked.append((document_id, start))
-        return 9, 42.0
+        return Place(9, 42.0, "vii")
 
     citation = citation_for(passage("Green tea is not fermented.", 100), 6, 9, locate, score=0.25)
     assert asked == [(7, 106)]
-    assert (citation.page, citation.start_s, citation.score) == (9, 42.0, 0.25)
+    assert (citation.page, citation.page_label, citation.start_s, citation.score) == (9, "vii", 42.0, 0.25)
     assert (citation.number, citation.source, citation.title) == (3, "/docs/tea.txt", "Tea")
     without = citation_for(passage("Green tea."), 0, 5)
     assert (without.page, without.start_s, without.score) == (2, 1.5, 0.5)

@@ -1,6 +1,6 @@
 """Writes small PDFs for tests: text at given places, no library involved."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +47,52 @@ def write_pdf(path: Path, pages: Sequence[Sequence[Line]], *, rotate: int = 0, t
     return path
 
 
+def write_raw(
+    path: Path,
+    contents: Sequence[str],
+    *,
+    catalog: str = "",
+    page: str = "",
+    alphabet: str = "",
+    objects: Mapping[int, str] | None = None,
+) -> Path:
+    """One page for each content stream. ``catalog`` and ``page`` are entries beside the necessary ones; further
+    ``objects`` have numbers from 100. The fonts are F1 (Helvetica), F2 (bold) and F3, which shows the characters of
+    ``alphabet`` for the codes from 33.
+    """
+    codes = "\n".join(f"<{33 + n:02x}> <{c.encode('utf-16-be').hex()}>" for n, c in enumerate(alphabet))
+    mapping = (
+        "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /A def /CMapType 2 def\n"
+        "1 begincodespacerange <00> <ff> endcodespacerange\n"
+        f"{len(alphabet)} beginbfchar\n{codes}\nendbfchar endcmap end end"
+    )
+    kids = range(10, 10 + 2 * len(contents), 2)
+    plain = "/Type /Font /Subtype /Type1 /Encoding /WinAnsiEncoding"
+    parts: dict[int, str] = {
+        1: f"<< /Type /Catalog /Pages 2 0 R {catalog} >>",
+        2: f"<< /Type /Pages /Count {len(kids)} /Kids [{' '.join(f'{kid} 0 R' for kid in kids)}] >>",
+        3: f"<< {plain} /BaseFont /Helvetica >>",
+        4: f"<< {plain} /BaseFont /Helvetica-Bold >>",
+        5: "<< >>",
+        6: f"<< {plain} /BaseFont /Helvetica /ToUnicode 7 0 R >>",
+        7: f"<< /Length {len(mapping)} >>\nstream\n{mapping}\nendstream",
+        **(objects or {}),
+    }
+    for kid, content in zip(kids, contents, strict=True):
+        parts[kid] = (
+            f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {WIDTH} {HEIGHT}] /Contents {kid + 1} 0 R "
+            f"/Resources << /Font << /F1 3 0 R /F2 4 0 R /F3 6 0 R >> >> {page} >>"
+        )
+        parts[kid + 1] = f"<< /Length {len(content.encode('cp1252'))} >>\nstream\n{content}\nendstream"
+    path.write_bytes(_file({number: part.encode("cp1252") for number, part in parts.items()}))
+    return path
+
+
+def coded(text: str, alphabet: str) -> str:
+    """``text`` in the codes of font F3, as a hexadecimal string."""
+    return "<" + "".join(f"{33 + alphabet.index(character):02x}" for character in text) + ">"
+
+
 def _show(line: Line) -> bytes:
     cosine, sine = ((1, 0), (0, 1), (-1, 0), (0, -1))[line.quarter]
     text = line.text.encode("cp1252").replace(b"\\", rb"\\").replace(b"(", rb"\(").replace(b")", rb"\)")
@@ -62,8 +108,9 @@ def _file(objects: dict[int, bytes]) -> bytes:
         offsets[number] = len(out)
         out += b"%d 0 obj\n%s\nendobj\n" % (number, objects[number])
     start = len(out)
-    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    for number in sorted(objects):
-        out += b"%010d 00000 n \n" % offsets[number]
-    out += b"trailer << /Size %d /Root 1 0 R /Info 5 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, start)
+    count = max(objects) + 1
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % count
+    for number in range(1, count):
+        out += b"%010d 00000 n \n" % offsets[number] if number in offsets else b"0000000000 00000 f \n"
+    out += b"trailer << /Size %d /Root 1 0 R /Info 5 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (count, start)
     return bytes(out)

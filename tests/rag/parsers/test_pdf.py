@@ -12,7 +12,7 @@ from rag.errors import ReadError, SkippedError
 from rag.parsers.pdf import ocr
 from rag.parsers.pdf import parser as pdf
 from rag.types import ParsedDocument
-from tests.rag.parsers.pdf_writer import HEIGHT, Line, paragraph, write_pdf
+from tests.rag.parsers.pdf_writer import HEIGHT, Line, paragraph, write_pdf, write_raw
 
 LEFT = [
     "The left column begins with a sentence that",
@@ -208,6 +208,13 @@ def test_a_page_tree_that_loops_ends(tmp_path: Path) -> None:
     (tmp_path / "loop.pdf").write_bytes(data.replace(b"/Kids [6 0 R]", b"/Kids [2 0 R]"))
     with pytest.raises(ReadError):
         pdf.parse(tmp_path / "loop.pdf")
+
+
+def test_a_page_is_known_by_its_printed_number_where_that_is_another_one(tmp_path: Path) -> None:
+    contents = [f"BT /F1 10 Tf 72 700 Td (This is sheet {name}.) Tj ET" for name in ("one", "two", "three")]
+    labels = "/PageLabels << /Nums [0 << /S /r /St 4 >> 1 << /S /D /St 2 >> 2 << /S /D /P (A-) >>] >>"
+    document = pdf.parse(write_raw(tmp_path / "a.pdf", contents, catalog=labels))
+    assert [(block.page, block.page_label) for block in document.blocks] == [(1, "iv"), (2, None), (3, "A-1")]
 
 
 def test_an_empty_page_holds_no_text(tmp_path: Path) -> None:

@@ -28,13 +28,23 @@ def parsed(text: str = TEXT, title: str = "Greek") -> ParsedDocument:
     first = text.find("\n\n") if "\n\n" in text else len(text)
     blocks = [Block(0, first, page=1)]
     if first < len(text):
-        blocks.append(Block(first + 2, len(text), page=2, start_s=7.5))
+        blocks.append(Block(first + 2, len(text), page=2, start_s=7.5, page_label="iv"))
     return ParsedDocument(text, tuple(blocks), title, "text/plain")
 
 
 def store(library: Library, source: Source, path: str, document: ParsedDocument, writer: LibraryWriter) -> int:
     chunks = [
-        Chunk(0, i, b.start, b.end, document.text[b.start : b.end], ("Top", "Sub"), b.page, b.start_s)
+        Chunk(
+            0,
+            i,
+            b.start,
+            b.end,
+            document.text[b.start : b.end],
+            ("Top", "Sub"),
+            b.page,
+            b.start_s,
+            page_label=b.page_label,
+        )
         for i, b in enumerate(document.blocks)
     ]
     vectors = np.array([[i, 1, 0, 0] for i in range(len(chunks))], dtype=np.float16)
@@ -58,7 +68,8 @@ def test_a_stored_document_comes_back(library: Library) -> None:
     assert library.document_at("/data/a.txt") == document
     first, second = library.chunk_range(id_, 0, 9)
     assert TEXT[second.start : second.end] == second.text == "Gamma delta."
-    assert (second.page, second.start_s, second.heading_path) == (2, 7.5, ("Top", "Sub"))
+    assert (second.page, second.page_label, second.start_s) == (2, "iv", 7.5)
+    assert second.heading_path == ("Top", "Sub")
     assert library.chunks([second.id, 999, first.id]) == {second.id: (second, document), first.id: (first, document)}
     assert list(library.chunks([second.id, first.id])) == [second.id, first.id]
     assert library.counts() == {"ok": 1, "failed": 0, "skipped": 0, "chunks": 2}
@@ -66,10 +77,10 @@ def test_a_stored_document_comes_back(library: Library) -> None:
 
 def test_page_and_time_of_a_position(library: Library) -> None:
     (id_,) = fill(library, "/data/a.txt")
-    assert library.locate(id_, 0) == (1, None)
-    assert library.locate(id_, 12) == (1, None)
-    assert library.locate(id_, 13) == (2, 7.5)
-    assert library.locate(999, 0) == (None, None)
+    assert library.locate(id_, 0) == (1, None, None)
+    assert library.locate(id_, 12) == (1, None, None)
+    assert library.locate(id_, 13) == (2, 7.5, "iv")
+    assert library.locate(999, 0) == (None, None, None)
 
 
 def test_embeddings_come_in_the_order_of_ids(library: Library) -> None:
@@ -306,3 +317,16 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(LibraryError, match="cannot be made"):
         Library.open(tmp_path / "file" / "library.db")
+
+
+def test_a_library_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "library.db")
+    for statement in schema.MIGRATIONS[0]:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+    connection.execute("PRAGMA user_version = 1")
+    connection.commit()
+    connection.close()
+    with Library.open(tmp_path / "library.db") as library:
+        (id_,) = fill(library, "/data/a.txt")
+        assert [chunk.page_label for chunk in library.chunk_range(id_, 0, 9)] == [None, "iv"]
