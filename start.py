@@ -33,7 +33,7 @@ NEWER_PYTHONS = ("python3.13", "python3.12", "python3.11", "python3.14")
 # The environment takes 870 MB, with the test tools 1150 MB (Linux, Python 3.11); pip needs about as much again.
 SPACE_NEEDED_MB = {"": 1900, "dev": 2400}
 INTERRUPTED = 130
-FAST = "not slow and not browser"  # the tests of `test --fast`; they take less than a minute on two cores
+FAST = "not slow and not browser"  # the tests of `test --fast`
 
 
 class SetupError(Exception):
@@ -86,8 +86,8 @@ def port(text: str) -> int:
 def command_line(options: argparse.Namespace, rest: Sequence[str], python: Path) -> list[str]:
     """Returns the command to run in the environment once it stands."""
     if options.command == "test":
-        selected = ["-m", FAST] if "--fast" in rest else []
-        return [str(python), "-m", "pytest", *selected, *(argument for argument in rest if argument != "--fast")]
+        fast = ["-m", FAST, "-n", "2"] if "--fast" in rest else []  # two processes
+        return [str(python), "-m", "pytest", *fast, *(argument for argument in rest if argument != "--fast")]
     command = [str(python), "-m", "ui.main", "serve", "--samples"]
     if options.port is not None:
         command += ["--port", str(options.port)]
