@@ -91,12 +91,10 @@ class MarkerParser:
     """Splits a streamed answer into text and markers, however the stream was cut; never lets half a marker through.
 
     The pieces joined, markers written as ``[n]``, are the text that was fed (``[1, 3]`` becomes ``[1][3]``).
-    ``numbers`` holds the markers seen so far, each once, in order of first use.
     """
 
     def __init__(self) -> None:
         self._held = ""
-        self.numbers: list[int] = []
 
     def feed(self, text: str) -> list[str | Marker]:
         """What is now certain: stretches of plain text and markers."""
@@ -118,10 +116,7 @@ class MarkerParser:
             if found.start() > position:
                 pieces.append(text[position : found.start()])
             position = found.end()
-            for number in _numbers(found):
-                pieces.append(Marker(number))
-                if number not in self.numbers:
-                    self.numbers.append(number)
+            pieces.extend(map(Marker, _numbers(found)))
         if position < len(text):
             pieces.append(text[position:])
         return pieces

@@ -10,7 +10,6 @@ there is one; the engine runs an INT4 model.
 
 import argparse
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from rag.answer.prompt import NOT_FOUND_REPLY
+from rag.text.markers import marker_numbers, strip_markers
 from rag.text.sentences import cached_sentences
 from rag.types import Reading
 from training.data.corpus import read_squad, split_articles
@@ -27,7 +27,6 @@ from training.evaluate.metrics import f1, normalise
 from training.nano.tasks import Piece, answer_prompt, passages_of
 
 CANDIDATES, SHOWN, NEAR, MOST_TOKENS = 20, 5, 5, 96
-_MARK = re.compile(r"\[(\d+)\]")
 Generate = Callable[[Sequence[str]], list[str]]
 
 
@@ -99,13 +98,13 @@ def measure(cases: Sequence[Case], replies: Sequence[str]) -> dict[str, float]:
         if not c.answers:
             away.append(said_nothing)
             continue
-        text = normalise(_MARK.sub("", reply))
+        text = normalise(strip_markers(reply))
         held.append(any(normalise(a) in text for a in c.answers))
         hinted.append(any(normalise(a) in normalise(c.hint) for a in c.answers))
         score.append(f1(c.hint, c.answers))
         refused.append(said_nothing)
         if held[-1]:
-            marks = [int(n) for n in _MARK.findall(reply)]
+            marks = marker_numbers(reply)
             cited.append(bool(marks) and all(n in c.right for n in marks))
     return {
         "the reader's hint holds the right span": float(np.mean(hinted)),

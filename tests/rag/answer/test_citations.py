@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from rag.answer.citations import citation_for, support
 from rag.answer.evidence_weights import evidence_weights
-from rag.text.markers import Marker, MarkerParser, strip_markers
 from rag.types import Document, Passage, Place
 
 DOCUMENT = Document(7, 1, "/docs/tea.txt", "Tea", "text/plain", "ok", None, 1, 1, 1, "h", 0.0)
@@ -37,41 +36,6 @@ def test_page_and_time_come_from_where_the_quote_begins() -> None:
     assert (citation.number, citation.source, citation.title) == (3, "/docs/tea.txt", "Tea")
     without = citation_for(passage("Green tea."), 0, 5)
     assert (without.page, without.start_s, without.score) == (2, 1.5, 0.5)
-
-
-def parsed(chunks: list[str]) -> tuple[str, list[int], list[str | Marker]]:
-    parser = MarkerParser()
-    pieces = [piece for chunk in chunks for piece in parser.feed(chunk)] + parser.close()
-    text = "".join(f"[{piece.number}]" if isinstance(piece, Marker) else piece for piece in pieces)
-    return text, parser.numbers, pieces
-
-
-@given(st.text(alphabet="a [1]2,;\n", max_size=40), st.data())
-def test_markers_do_not_depend_on_how_the_stream_is_cut(text: str, data: st.DataObject) -> None:
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
-    chunks = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
-    whole, numbers, _ = parsed([text])
-    assert parsed(chunks)[:2] == (whole, numbers)
-
-
-def test_no_half_marker_is_ever_let_through() -> None:
-    parser = MarkerParser()
-    assert parser.feed("Tea is old [") == ["Tea is old "]
-    assert parser.feed("1") == []
-    assert parser.feed("2] and") == [Marker(12), " and"]
-    assert parser.feed(" [not a marker]") == [" [not a marker]"]
-    assert parser.feed(" [3") == [" "]
-    assert parser.close() == ["[3"]
-    assert parser.numbers == [12]
-
-
-def test_one_bracket_may_hold_several_numbers() -> None:
-    assert parsed(["a [1, 3]; b [1]."]) == (
-        "a [1][3]; b [1].",
-        [1, 3],
-        ["a ", Marker(1), Marker(3), "; b ", Marker(1), "."],
-    )
-    assert strip_markers("Tea is old [1, 2].") == "Tea is old."
 
 
 def test_support_tells_what_a_passage_says_from_what_it_does_not() -> None:
