@@ -37,13 +37,14 @@ _LEADING_WORD = re.compile(r"[^\W\d_]+")
 
 @dataclass(slots=True)
 class PageRows:
-    """The rows of one page, in reading order. ``sideways`` text is kept behind them."""
+    """The rows of one page, in reading order. ``sideways`` text and people's ``notes`` are kept behind them."""
 
     number: int
     width: float
     height: float
     rows: list[Row]
     sideways: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -96,6 +97,8 @@ def add_blocks(builder: DocumentBuilder, pages: Sequence[PageRows], outline: Map
             if key not in said:
                 said.add(key)
                 builder.add("margin", line, page=page.number)
+        for note in page.notes:
+            builder.add("note", note, page=page.number)
 
 
 def _key(text: str) -> str:
@@ -217,14 +220,14 @@ def _stands_over_table(rows: list[Row], index: int, start: int) -> bool:
 def _table_end(rows: list[Row], start: int) -> int:
     """Returns where the table that begins at ``start`` ends; ``start`` itself when none does."""
     first = rows[start]
-    if len(first.cells) < 2:
+    if len(first.cells) < 2 or first.answer:
         return start
     end = start + 1
     several = 1
     aligned = False
     single = 0
     last_several = first
-    while end < len(rows) and rows[end].column == first.column:
+    while end < len(rows) and rows[end].column == first.column and not rows[end].answer:
         row = rows[end]
         if row.y0 - rows[end - 1].y1 > 2.5 * row.size:
             break
@@ -257,7 +260,7 @@ def _line_up(one: Row, other: Row) -> bool:
 def _continues(rows: list[Row], start: int, index: int) -> bool:
     """Tells whether row ``index`` goes on with the block that begins at ``start``."""
     first, before, row = rows[start], rows[index - 1], rows[index]
-    if row.column != before.column or abs(row.size - before.size) > 0.09 * before.size:
+    if row.column != before.column or row.answer or before.answer or abs(row.size - before.size) > 0.09 * before.size:
         return False
     if row.y0 - before.y1 > 0.55 * row.size or row.y1 < before.y0:
         return False
@@ -274,6 +277,10 @@ def _continues(rows: list[Row], start: int, index: int) -> bool:
 
 
 def _add_group(builder: DocumentBuilder, group: list[Row], page: PageRows, style: _Style) -> None:
+    if group[0].answer:
+        for answer in _answers(group[0].cells):
+            builder.list_item(answer, page=page.number)
+        return
     text = _joined_lines([row.text for row in group], style.hyphenated)
     level = style.heading_level(group, text)
     if level:
@@ -284,6 +291,13 @@ def _add_group(builder: DocumentBuilder, group: list[Row], page: PageRows, style
         builder.table([group[0].cells], page=page.number)
     else:
         builder.paragraph(text, page=page.number)
+
+
+def _answers(cells: Sequence[str]) -> list[str]:
+    """Returns the fields of a row of a form, a question and its boxes to tick as one."""
+    if any(cell.startswith(("[x] ", "[ ] ")) for cell in cells[1:]) and not cells[0].startswith("["):
+        return [" ".join(cells)]
+    return list(cells)
 
 
 def _joined_lines(lines: Sequence[str], hyphenated: frozenset[str]) -> str:

@@ -28,7 +28,10 @@ _TRAILING = frozenset({")", "%", ")%", "%)", "pts", "pt"})
 
 @dataclass(slots=True)
 class Row:
-    """One line of a column: its cells from left to right, each with its left and right edge."""
+    """One line of a column: its cells from left to right, each with its left and right edge.
+
+    ``answer``: some of it was entered into a form, each cell is a field with its label.
+    """
 
     cells: list[str]
     edges: list[tuple[float, float]]
@@ -37,6 +40,7 @@ class Row:
     size: float
     bold: bool
     column: int
+    answer: bool = False
 
     @property
     def x0(self) -> float:
@@ -180,7 +184,7 @@ def _row(fragments: list[Fragment], column: int) -> Row:
     edges: list[tuple[float, float]] = []
     for fragment in fragments:
         gap = fragment.x0 - edges[-1][1] if edges else 0.0
-        if edges and _belongs(cells, fragment, gap):
+        if edges and not fragment.answer and _belongs(cells, fragment, gap):
             tight = gap < 0.12 * fragment.size or fragment.text in _TRAILING
             cells[-1] += fragment.text if tight else " " + fragment.text
             edges[-1] = (edges[-1][0], max(edges[-1][1], fragment.x1))
@@ -195,6 +199,7 @@ def _row(fragments: list[Fragment], column: int) -> Row:
         widest.size,
         all(fragment.bold for fragment in fragments),
         column,
+        any(fragment.answer for fragment in fragments),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pypdfium2 as pdfium
 
 from rag.parsers.pdf.characters import clean
-from rag.parsers.pdf.words import Fragment, PageText
+from rag.parsers.pdf.words import Fragment, PageText, Placement
 
 REMEDY = 'To read scanned pages, install the extra: pip install "docent-chat[ocr]".'
 _SCALE = 200 / 72
@@ -55,4 +55,5 @@ def read_page(page: pdfium.PdfPage, number: int) -> PageText:
         pad = min(_PADDING * height, (max(xs) - min(xs)) / 4)
         x0, x1 = min(xs) + pad, max(xs) - pad
         fragments.append(Fragment(text, x0, min(ys), x1, max(ys), 0.75 * height, False, len(fragments)))
-    return PageText(number, width, height, fragments, (), sum(len(fragment.text) for fragment in fragments))
+    characters = sum(len(fragment.text) for fragment in fragments)
+    return PageText(number, width, height, fragments, (), characters, Placement.displayed_page(page))

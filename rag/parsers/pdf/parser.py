@@ -8,6 +8,8 @@ that is installed, else they are named in a warning; a file of such pages alone 
 import io
 import logging
 import re
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pypdfium2 as pdfium
@@ -16,8 +18,10 @@ import pypdfium2.raw as pdfium_c
 from rag.errors import ReadError, SkippedError
 from rag.parsers.builder import DocumentBuilder
 from rag.parsers.pdf import ocr
+from rag.parsers.pdf.annotations import note_text, read_annotations
 from rag.parsers.pdf.blocks import PageRows, add_blocks, outline_key
 from rag.parsers.pdf.characters import clean, unreadable_share
+from rag.parsers.pdf.form_fields import overlaps_text, with_fields
 from rag.parsers.pdf.layout import rows_in_reading_order
 from rag.parsers.pdf.pdfium import LOCK, open_locked
 from rag.parsers.pdf.words import PageText, read_page
@@ -108,6 +112,18 @@ def _rewritten(path: Path) -> pdfium.PdfDocument | None:
     return None
 
 
+@dataclass(slots=True)
+class _Found:
+    """What the pages of a document hold, and the numbers of those that could not be read, by the reason."""
+
+    pages: list[PageRows] = field(default_factory=list)
+    scanned: list[int] = field(default_factory=list)
+    unreadable: list[int] = field(default_factory=list)
+    broken: list[int] = field(default_factory=list)
+    hidden: list[int] = field(default_factory=list)
+    unread: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
 def _read_document(document: pdfium.PdfDocument, repaired: bool) -> ParsedDocument:
     builder = DocumentBuilder(media_type=MEDIA_TYPE)
     count = len(document)
@@ -116,40 +132,63 @@ def _read_document(document: pdfium.PdfDocument, repaired: bool) -> ParsedDocume
     if count > MAX_PAGES:
         builder.warn(f"Only the first {MAX_PAGES} of {count} pages were read.")
     builder.page_labels = _page_labels(document)
-    pages: list[PageRows] = []
-    scanned: list[int] = []
-    unreadable: list[int] = []
-    broken: list[int] = []
-    for index in range(min(count, MAX_PAGES)):
+    found = _Found()
+    for number in range(1, min(count, MAX_PAGES) + 1):
         try:
-            page = document[index]
+            page = document[number - 1]
         except pdfium.PdfiumError:
-            broken.append(index + 1)
+            found.broken.append(number)
             continue
         try:
-            text = read_page(page, index + 1)
-            fonts_fail = _is_unreadable(text)
-            needs_ocr = fonts_fail or (text.characters < _FEW_CHARACTERS and _shows_something(page))
-            if needs_ocr and ocr.is_available():
-                text = ocr.read_page(page, index + 1)
-            elif needs_ocr:
-                (unreadable if fonts_fail else scanned).append(index + 1)
+            _read_page(page, number, found)
         except pdfium.PdfiumError:
-            broken.append(index + 1)
-            continue
+            found.broken.append(number)
         finally:
             page.close()
-        if not (needs_ocr and fonts_fail and not ocr.is_available()):
-            rows = rows_in_reading_order(text.fragments[:_MAX_FRAGMENTS])
-            pages.append(PageRows(text.number, text.width, text.height, rows, text.sideways))
-    if not any(page.rows or page.sideways for page in pages):
-        raise _nothing_to_read(count, scanned, unreadable, broken)
-    add_blocks(builder, pages, _outline(document))
-    _warn_about(builder, "no text (scanned)", scanned, f" {ocr.REMEDY}")
-    _warn_about(builder, "text in fonts that cannot be decoded", unreadable, f" {ocr.REMEDY}")
-    _warn_about(builder, "damage and could not be read", broken, "")
-    _describe(builder, document, pages)
+    if not any(page.rows or page.sideways or page.notes for page in found.pages):
+        raise _nothing_to_read(count, found)
+    add_blocks(builder, found.pages, _outline(document))
+    _warn(builder, document, found)
+    _describe(builder, document, found.pages)
     return builder.build()
+
+
+def _read_page(page: pdfium.PdfPage, number: int, found: _Found) -> None:
+    """Adds what one page holds."""
+    text = read_page(page, number)
+    fonts_fail = _is_unreadable(text)
+    needs_ocr = fonts_fail or (text.characters < _FEW_CHARACTERS and _shows_something(page))
+    if needs_ocr and ocr.is_available():
+        text = ocr.read_page(page, number)
+    elif needs_ocr:
+        (found.unreadable if fonts_fail else found.scanned).append(number)
+    if text.hidden:
+        found.hidden.append(number)
+    fragments = text.fragments[:_MAX_FRAGMENTS] if number not in found.unreadable else []
+    annotations = read_annotations(page, text.place, page.formenv)
+    found.unread += annotations.unread
+    notes = annotations.notes
+    if annotations.fields:
+        # What was typed over the page's own words is a note on them.
+        over = [one for one in annotations.fields if one.kind == "typed" and overlaps_text(one, fragments)]
+        notes = [note_text(one.text, one.name) for one in over] + notes
+        fragments = with_fields(fragments, [one for one in annotations.fields if one not in over])
+    rows = rows_in_reading_order(fragments)
+    sideways = text.sideways if number not in found.unreadable else ()
+    found.pages.append(PageRows(number, text.width, text.height, rows, sideways, tuple(notes)))
+
+
+def _warn(builder: DocumentBuilder, document: pdfium.PdfDocument, found: _Found) -> None:
+    """Names what was left out."""
+    _warn_about(builder, "no text (scanned)", found.scanned, f" {ocr.REMEDY}")
+    _warn_about(builder, "text in fonts that cannot be decoded", found.unreadable, f" {ocr.REMEDY}")
+    _warn_about(builder, "damage and could not be read", found.broken, "")
+    _warn_about(builder, "text that cannot be seen was left out", found.hidden, "")
+    if document.get_formtype() == pdfium_c.FORMTYPE_XFA_FULL:
+        builder.warn("The PDF is an XFA form: only what its pages show was read. Print it to a new PDF and add that.")
+    unread = found.unread + Counter({("attached file", "attached files"): document.count_attachments()})
+    for (one, many), count in unread.items():
+        builder.warn(f"{count} {one if count == 1 else many} {'was' if count == 1 else 'were'} not read.")
 
 
 def _is_unreadable(text: PageText) -> bool:
@@ -167,13 +206,15 @@ def _shows_something(page: pdfium.PdfPage) -> bool:
     return False
 
 
-def _nothing_to_read(count: int, scanned: list[int], unreadable: list[int], broken: list[int]) -> ReadError:
-    if scanned:
+def _nothing_to_read(count: int, found: _Found) -> ReadError:
+    if found.scanned:
         return SkippedError("The PDF holds no text: scanned pages, pictures only.", ocr.REMEDY)
-    if unreadable:
+    if found.unreadable:
         return SkippedError("The PDF holds no text that can be decoded: its fonts name no characters.", ocr.REMEDY)
-    if len(broken) == count:
+    if len(found.broken) == count:
         return ReadError("The PDF is damaged: none of its pages can be read.", "Open it in a viewer and save it again.")
+    if found.hidden:
+        return SkippedError("The PDF holds no text that can be seen.")
     return SkippedError("The PDF holds no text: its pages are empty.")
 
 

@@ -4,6 +4,7 @@ PDFium keeps global state: two threads must never be inside it at once, not even
 touches a document, page or text page holds ``LOCK``.
 """
 
+import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import pypdfium2.raw as pdfium_c
 from rag.errors import ReadError
 
 LOCK = threading.RLock()
+_log = logging.getLogger(__name__)
 
 _REASONS = {
     pdfium_c.FPDF_ERR_PASSWORD: ("The PDF needs a password.", "Save a copy without the password and add that."),
@@ -46,9 +48,14 @@ def open_pdf(path: Path) -> Iterator[pdfium.PdfDocument]:
 def open_locked(source: Path | bytes) -> pdfium.PdfDocument:
     """Returns the opened document, for a caller that holds the lock and closes it. Raises ReadError."""
     try:
-        return pdfium.PdfDocument(source)
+        document = pdfium.PdfDocument(source)
     except pdfium.PdfiumError as error:
         message, remedy = _REASONS.get(error.err_code, _DAMAGED)
         raise ReadError(message, remedy) from error
     except OSError as error:
         raise ReadError(f"The PDF cannot be opened: {error.strerror or error}.") from error
+    try:
+        document.init_forms()  # before any page is loaded; without it the values of a form are not drawn
+    except pdfium.PdfiumError as error:
+        _log.debug("The form could not be opened: %s", error)
+    return document

@@ -28,7 +28,10 @@ _FORCE_BOLD = 1 << 18
 
 @dataclass(slots=True)
 class Fragment:
-    """Words on one line. ``size`` is the font's in points, ``order`` the place in the content stream."""
+    """Words on one line. ``size`` is the font's in points, ``order`` the place in the content stream.
+
+    ``answer``: a form's label with the value that was entered.
+    """
 
     text: str
     x0: float
@@ -38,11 +41,14 @@ class Fragment:
     size: float
     bold: bool
     order: int
+    answer: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PageText:
-    """What a page holds. ``sideways`` are lines that stand at right angles to the others."""
+    """What a page holds. ``sideways`` are lines that stand at right angles to the others; ``place`` says how
+    coordinates were made; ``hidden`` counts the words that nobody sees.
+    """
 
     number: int
     width: float
@@ -50,6 +56,8 @@ class PageText:
     fragments: list[Fragment]
     sideways: tuple[str, ...]
     characters: int
+    place: "Placement"
+    hidden: int = 0
 
 
 Word = tuple[str, float, float, float, float, int, bool]
@@ -88,6 +96,7 @@ def read_page(page: pdfium.PdfPage, number: int) -> PageText:
         fragments=fragments,
         sideways=tuple(_lines_of(sideways)),
         characters=sum(len(word[0]) for word in words),
+        place=place,
     )
 
 
