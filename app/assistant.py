@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Self
 
 from app.errors import UnknownDocument, UsageError
 from app.events import Answered, AskEvent, ConversationInfo, DocumentView, Exchange, Retrieved, Status
-from app.following import Following
-from app.settings.model import Settings
+from app.folder_watch import FolderWatch
+from app.settings.schema import Settings
 from app.timing import Stopwatch
 from rag.errors import SourceError
 from rag.query.query import make_query
@@ -42,7 +42,7 @@ class Assistant:
         self.settings = settings
         self._parts = parts
         self._syncing = threading.Lock()
-        self._followings: list[Following] = []
+        self._watches: list[FolderWatch] = []
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -115,17 +115,17 @@ class Assistant:
         def sync(stopping: threading.Event) -> None:
             self.sync(None, on_event, stopping)
 
-        following = Following(self._parts.library.sources, sync)
-        self._followings.append(following)
+        watch = FolderWatch(self._parts.library.sources, sync)
+        self._watches.append(watch)
         try:
-            with following:
+            with watch:
                 yield
         finally:
-            self._followings.remove(following)
+            self._watches.remove(watch)
 
     def _look_again(self) -> None:
-        for following in list(self._followings):
-            following.look_again()
+        for watch in list(self._watches):
+            watch.look_again()
 
     def status(self) -> Status:
         library = self._parts.library

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from app.settings.model import Settings
 from app.settings.paths import builtin_model, resource
+from app.settings.schema import Settings
 from docent import DocentError, __version__
 from rag.types import Document, Passage
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.conversations import Conversations
 from app.errors import AppError
-from app.settings.model import Settings
+from app.settings.schema import Settings
 from app.timing import Stopwatch, TimedEmbedder, TimedLibrary, TimedReranker, TimedVectors
 from rag.types import Document, Passage
 

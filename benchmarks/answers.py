@@ -19,7 +19,7 @@ from pathlib import Path
 
 from app.models.generator import EngineGenerator
 from app.models.setup import open_model
-from app.settings.model import ModelSettings, Settings
+from app.settings.schema import ModelSettings, Settings
 from rag.answer.extractive import ExtractiveAnswerer
 from rag.answer.small_model import SmallModelAnswerer
 from rag.models.embedder import OnnxEmbedder

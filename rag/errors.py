@@ -2,6 +2,7 @@
 
 RagError
 +-- ReadError            one document could not be read; it becomes a row with this status, the others go on
+|   +-- ProtectedError   ... because of a password or a restriction
 |   +-- SkippedError     ... on purpose: too large, empty, a kind of file that Docent does not read
 +-- LibraryError         the library file as a whole: damaged, of a newer version, disk full
 |   +-- LibraryLocked    another process is writing to it
@@ -18,6 +19,10 @@ class RagError(DocentError):
 
 class ReadError(RagError):
     """One document could not be read. The message is shown beside the file and must be true and plain."""
+
+
+class ProtectedError(ReadError):
+    """One document is closed by a password, or protected against being read."""
 
 
 class SkippedError(ReadError):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from app.settings.model import Settings
+from app.settings.schema import Settings
 from docent import DocentError
 from ui import chat, documents, documents_view, source, theme
 from ui.answering import AnswerRun

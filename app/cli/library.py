@@ -189,7 +189,7 @@ def _follow(assistant: "Assistant", as_json: bool) -> None:
         else:
             write_text(one_line(f"{event.status}: {event.path} {event.error or ''}"))
 
-    write_note("Following the folders; Ctrl-C ends it.")
+    write_note("FolderWatch the folders; Ctrl-C ends it.")
     with assistant.watch(report):
         while True:  # the main thread only waits for Ctrl-C; a bare wait() cannot be interrupted on Windows
             threading.Event().wait(1.0)

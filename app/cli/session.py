@@ -14,7 +14,7 @@ from app.cli.output import write_note
 
 if TYPE_CHECKING:
     from app.assistant import Assistant
-    from app.settings.model import Settings
+    from app.settings.schema import Settings
     from app.settings.sources import LoadedSettings
 
 _LOG_BYTES = 1_000_000  # then docent.log becomes docent.log.1

@@ -24,7 +24,7 @@ def config(
     as_json: JsonOption = False,
 ) -> None:
     """Show the settings and where each comes from."""
-    from app.settings.model import default_yaml, flatten
+    from app.settings.schema import default_yaml, flatten
 
     if defaults and not as_json:
         sys.stdout.write(default_yaml())

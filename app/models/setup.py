@@ -14,8 +14,8 @@ import psutil
 
 from app.errors import ConfigError, ModelError
 from app.models.store import ModelStore
-from app.settings.model import ModelSettings, Settings
 from app.settings.paths import builtin_model
+from app.settings.schema import ModelSettings, Settings
 from engines.base import PAGE_TOKENS, Runtime
 from engines.errors import RequestError, RuntimeUnavailable
 from engines.model.chat import ChatEncoder

@@ -73,7 +73,7 @@ class DataFolder:
 
     @property
     def builds(self) -> Path:
-        """Cache of what was built from them for a runtime."""
+        """Returns the folder of files that were built from the language models for a runtime."""
         return self.root / "builds"
 
     @property

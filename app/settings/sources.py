@@ -17,8 +17,8 @@ import yaml
 from pydantic import ValidationError
 
 from app.errors import ConfigError, UsageError
-from app.settings.model import Settings, flatten, sections, valid_keys
 from app.settings.paths import DataFolder, default_data_dir, resource
+from app.settings.schema import Settings, flatten, sections, valid_keys
 
 ENV_PREFIX = "DOCENT_"
 DATA_DIR_ENV = "DOCENT_DATA_DIR"

@@ -172,7 +172,7 @@ class BuildCache:
                 self._delete(folder)
 
     def _delete(self, folder: Path) -> None:
-        """Unless somebody works on it right now."""
+        """Deletes a build unless another process is using it."""
         name = folder.name.removeprefix(_UNFINISHED)
         with suppress(AlreadyAtWork), exclusive(self.root / f".{name}.lock", ""):
             shutil.rmtree(folder, ignore_errors=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from rag.answer.citations import Locate, Numbering, citation_for, support
 from rag.answer.evidence_weights import evidence_weights
+from rag.answer.refusal import refuses
 from rag.protocols import Embedder
 from rag.text.markers import AnswerPart, Marker, MarkerParser, joined, marker, skip_markers, strip_markers
 from rag.text.sentences import cached_sentences, split_sentences
@@ -19,16 +20,6 @@ from rag.types import Citation, Passage
 _LAST_WORD = re.compile(r"\S*$")
 _LONG_WORD = 24  # characters without white space; more is a script that does not use it
 _FEW_WORDS = 2  # a sentence with fewer words of meaning says too little to be checked
-REFUSAL = re.compile(
-    r"\b(?:could not|couldn't|cannot|can't|can not|unable to|did not|didn't) (?:be )?f(?:i|ou)nd\b"
-    r"|\bnot (?:in|found in|contained in|mentioned in) (?:your|the|these) (?:documents?|passages?)"
-    r"|\b(?:documents?|passages?|context|text)\b.{0,40}\b(?:do not|does not|don't|doesn't) "
-    r"(?:hold|contain|mention|say|state|provide|include|specify|give|answer|discuss|have)"
-    r"|\bno (?:information|mention)\b|\bi (?:do not|don't) know\b"
-    r"|\bnicht in (?:ihren|den|deinen) (?:dokumenten|texten)|\bkeine (?:information|angabe)"
-    r"|\bkonnte .{0,40}nicht finden",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +126,7 @@ class CitedStream:
         cited = [self._mentioned[placed.number] for placed in self._markers if placed.end <= len(sentence)]
         for passage in cited:
             self._cite(claim, passage)
-        if REFUSAL.search(claim) and not any(support(claim, passage) >= self._enough for passage in cited):
+        if refuses(claim) and not any(support(claim, passage) >= self._enough for passage in cited):
             self._refusals += 1
             return []
         if claim.endswith(":") or len(content_stems(claim)) < _FEW_WORDS:

@@ -145,7 +145,7 @@ def holds(candidate: Candidate, span: Span) -> bool:
 
 
 def certainty(confidence: float) -> float:
-    """The log odds of a probability, counted from the least that says anything: 0 at 2 % and below, 8 at the most."""
+    """Returns the log odds of a probability, shifted so that 2 % gives 0, and limited to 0 to 8."""
     odds = math.log(max(confidence, 1e-6) / max(1 - confidence, 1e-6))
     return min(max(odds + _LEAST_ODDS, 0.0), 2 * _LEAST_ODDS)
 
@@ -269,7 +269,7 @@ def _cosines(query: Query, candidates: Sequence[Candidate], embedder: Embedder) 
 
 
 def _with_title(candidate: Candidate) -> str:
-    """A sentence that says 'he' or 'it' is understood under its heading, and an answer under its query."""
+    """Returns the sentence as it is embedded: under its heading, or under the question that it answers."""
     passage = candidate.passage
     heading = passage.heading_path[-1] if passage.heading_path else passage.document.title
     if candidate.features["answers"]:

@@ -14,7 +14,6 @@ from itertools import pairwise
 
 from rag.answer.citations import Locate, Numbering, citation_for
 from rag.answer.evidence import Candidate, found_features, found_probability, holds, rank_sentences
-from rag.answer.evidence_weights import evidence_weights
 from rag.answer.quote import (
     LONGEST_QUOTE,
     PARAGRAPH,
@@ -27,6 +26,7 @@ from rag.answer.quote import (
     with_siblings,
 )
 from rag.answer.reading import find_spans
+from rag.answer.refusal import NOT_FOUND, least_confidence
 from rag.answer.summary import overview
 from rag.protocols import Embedder, SpanReader
 from rag.text.markers import AnswerPart, word_by_word
@@ -34,7 +34,6 @@ from rag.text.sentences import cached_sentences
 from rag.text.words import stem, weight, words
 from rag.types import Answer, AnswerEvent, Citation, Passage, Query, Reading, Span, TextDelta
 
-NOT_FOUND = "I could not find this in your documents."
 MOST_SENTENCES = 3
 _ALSO_AT = 0.15  # odds against the best sentence at which another one is quoted too
 _ALSO_ELSEWHERE_AT = 0.4  # ... that comes from another document, or lacks the date, number or name asked for
@@ -63,7 +62,8 @@ class Choice:
 class ExtractiveAnswerer:
     """Implements the Answerer protocol with the embedder and, where there is one, a reader.
 
-    ``min_confidence`` None is the calibrated threshold."""
+    ``min_confidence`` overrides the thresholds of ``rag.answer.refusal``.
+    """
 
     def __init__(
         self,
@@ -123,17 +123,12 @@ class ExtractiveAnswerer:
             return Choice(readings=tuple(readings or ()))
         probability = found_probability(found_features(query, ranked), readings)
         chosen: list[Quote] = []
-        if probability >= self._threshold(readings is not None):
+        least = least_confidence(was_read=readings is not None, setting=self._min_confidence)
+        if probability >= least:
             for candidate in _selected(ranked):
                 score = probability * math.exp(candidate.score - ranked[0].score)
                 _add(chosen, _quoted(query, candidate, score, readings or (), first=not chosen))
         return Choice(tuple(chosen), tuple(readings or ()), probability)
-
-    def _threshold(self, read: bool) -> float:
-        if self._min_confidence is not None:
-            return self._min_confidence
-        weights = evidence_weights()
-        return weights.min_confidence_read if read else weights.min_confidence
 
 
 def span_within(readings: Sequence[Reading], citations: Sequence[Citation]) -> Span | None:
@@ -194,8 +189,10 @@ def _same(one: Candidate, other: Candidate) -> bool:
 
 
 def _quoted(query: Query, candidate: Candidate, score: float, readings: Sequence[Reading], *, first: bool) -> Quote:
-    """The span to quote: with what it announces, answers or leans on, or cut around what was read from it or the words
-    of the question."""
+    """Returns the span to quote.
+
+    It is widened to the list, answer or sentence that it needs, or cut around what was read or asked.
+    """
     passage = candidate.passage
     start, end = with_items(passage.text, candidate.start, candidate.end)
     if query.kind == "list":

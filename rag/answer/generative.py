@@ -11,8 +11,8 @@ from typing import Protocol
 
 from rag.answer.citations import Locate
 from rag.answer.cited_stream import CitedStream
-from rag.answer.extractive import NOT_FOUND
 from rag.answer.prompt import Message, build_prompt
+from rag.answer.refusal import NOT_FOUND
 from rag.protocols import Embedder
 from rag.text.markers import AnswerPart, joined
 from rag.types import Answer, AnswerEvent, Passage, Query, TextDelta

@@ -1,4 +1,4 @@
-"""Keeps of a model's reply what the passages that it was given bear out.
+"""Keeps the part of a model's reply that its passages support.
 
 A sentence stands if it cites a passage or comes from one, if every number and name in it stands there and every other
 word of meaning there or in the question. The reply is kept up to the first sentence that does not.
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from rag.answer.citations import support
-from rag.answer.cited_stream import REFUSAL
 from rag.answer.expected import names_in
+from rag.answer.refusal import refuses
 from rag.protocols import Embedder
 from rag.text.markers import (
     AnswerPart,
@@ -90,7 +90,7 @@ def _sources(
     claim: str, asked: Set[str], named: Sequence[Passage], passages: Sequence[Passage], embedder: Embedder | None
 ) -> list[Passage]:
     """The passages that a claim names, or the one it comes from; none where they do not bear it out."""
-    if REFUSAL.search(claim) or _COPIED.search(claim) or not content_stems(claim):
+    if refuses(claim) or _COPIED.search(claim) or not content_stems(claim):
         return []
     if named:
         return list(named) if _bear_out(claim, asked, named, embedder) else []

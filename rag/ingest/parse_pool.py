@@ -167,7 +167,7 @@ class _Worker:
 
     def __init__(self, pool: ParsePool) -> None:
         self._limits = pool.limits
-        self._reader_module = pool.parser_module
+        self._parser_module = pool.parser_module
         self._lock = threading.Lock()  # between the thread that serves and the one that watches
         self._process: subprocess.Popen[bytes] | None = None
         self._deadline: float | None = None  # monotonic; None while idle
@@ -238,7 +238,7 @@ class _Worker:
         if self._process is None:
             arguments = {
                 "path": [entry for entry in sys.path if entry and Path(entry).is_absolute()],
-                "parser": self._reader_module,
+                "parser": self._parser_module,
                 # Far above the limit on resident memory: it only stops what would outgrow it between two looks.
                 "address_space": 2 * self._limits.memory_mb * _MIB + 1024 * _MIB,
             }

@@ -116,7 +116,7 @@ class HeuristicRewriter:
 
 
 def _complete(question: str, contexts: Sequence[_Context]) -> str:
-    """``question`` with what it leaves out; the very same string where it leaves out nothing."""
+    """Adds to a question what it leaves out; returns it unchanged where nothing is missing."""
     if not contexts or not question.strip():
         return question
     bare = _LEAD.sub("", question, count=1).strip() or question.strip()

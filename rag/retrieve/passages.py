@@ -14,7 +14,7 @@ CountTokens = Callable[[Sequence[str]], list[int]]
 
 
 class Texts(Protocol):
-    """The part of ``rag.store.library.Library`` that the index reads."""
+    """The part of ``rag.store.library.Library`` that merging hits into passages reads."""
 
     def document_text(self, document_id: int) -> str: ...
     def chunk_range(self, document_id: int, first_ordinal: int, last_ordinal: int) -> list[Chunk]: ...

@@ -52,7 +52,7 @@ class DenseIndex(Protocol):
 
 
 class ChunkLibrary(Protocol):
-    """The part of ``rag.store.library.Library`` that the index reads."""
+    """The part of ``rag.store.library.Library`` that the retriever reads."""
 
     def chunks(self, ids: Sequence[int]) -> dict[int, tuple[Chunk, Document]]: ...
     def chunk_range(self, document_id: int, first_ordinal: int, last_ordinal: int) -> list[Chunk]: ...

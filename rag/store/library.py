@@ -259,7 +259,7 @@ def document_condition(filter: Filter) -> tuple[str, list[object]]:
 
 
 def folder_range(folder: str) -> tuple[bytes, bytes]:
-    """Returns stored paths below ``folder`` are those in [first, second)."""
+    """Returns two keys; the stored paths below ``folder`` lie from the first up to, not including, the second."""
     separator = "/" if "://" in folder else os.sep
     stem = schema.path_key(folder.rstrip(separator))
     return stem + separator.encode(), stem + bytes([ord(separator) + 1])

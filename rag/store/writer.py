@@ -113,11 +113,11 @@ class LibraryWriter:
         return document_id
 
     def touch(self, document_id: int, size: int, mtime_ns: int) -> None:
-        """Returns the file was written anew with the same content."""
+        """Records that a file was rewritten with the same content."""
         self._execute("UPDATE documents SET size = ?, mtime_ns = ? WHERE id = ?", (size, mtime_ns, document_id))
 
     def move(self, document_id: int, file: FileState, title: str) -> None:
-        """Returns the file was renamed or moved; chunks and ids stay (but see ``replace_contexts``)."""
+        """Records that a file was renamed or moved; chunks and ids stay (but see ``replace_contexts``)."""
         self._execute(
             "UPDATE documents SET source_id = ?, path = ?, size = ?, mtime_ns = ?, title = ? WHERE id = ?",
             (file.source_id, path_key(file.path), file.size, file.mtime_ns, title, document_id),
@@ -148,7 +148,7 @@ class LibraryWriter:
         self._changed()
 
     def count_to_embed(self) -> int:
-        """Returns chunks without a vector."""
+        """Returns how many chunks have no vector yet."""
         with self._library.reading() as connection:
             row = connection.execute(
                 "SELECT (SELECT count(*) FROM chunks) - (SELECT count(*) FROM embeddings)"

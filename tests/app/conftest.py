@@ -10,8 +10,8 @@ import pytest
 from app.assistant import Assistant
 from app.models.build import build_model
 from app.models.store import BUILTIN, ModelStore
-from app.settings.model import ModelSettings, Settings
 from app.settings.paths import builtin_model
+from app.settings.schema import ModelSettings, Settings
 from engines.runtimes.native.kernels.instructions import usable
 from tests.app.fakes import LightParts
 

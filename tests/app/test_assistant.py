@@ -9,7 +9,7 @@ import pytest
 from app.assistant import Assistant
 from app.errors import UnknownDocument, UsageError
 from app.events import Answered, Retrieved
-from app.settings.model import Settings
+from app.settings.schema import Settings
 from rag.errors import RagError, SourceError
 from rag.protocols import Answerer
 from rag.text.markers import AnswerPart

@@ -8,7 +8,7 @@ import pytest
 from app.api.answer_shapes import AnswerReply
 from app.assistant import Assistant
 from app.events import Answered
-from app.settings.model import RetrievalSettings, Settings
+from app.settings.schema import RetrievalSettings, Settings
 from app.wiring import Parts
 from rag.errors import ModelFilesError
 from rag.protocols import RankingReader

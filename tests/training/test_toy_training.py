@@ -201,7 +201,7 @@ def test_cached_decoding_equals_the_full_forward_pass_also_with_padding(tmp_path
 
 
 def test_pretraining_runs_in_a_tiny_setting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from training.nano import train as train_nano
+    from training.nano import pretrain as train_nano
 
     np.random.default_rng(0).integers(0, 16384, 4000).astype(np.uint16).tofile(tmp_path / "wikipedia.bin")
     arguments = ["x", "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--minutes", "0.01", "--rows", "2"]

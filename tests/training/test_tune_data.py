@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rag.answer.prompt import NOT_FOUND_REPLY
+from rag.answer.refusal import NOT_FOUND
 from rag.types import Turn
 from training.data.corpus import Article, Paragraph, Question, Section
 from training.evaluate.nano import Case, measure
@@ -72,7 +72,7 @@ def test_every_reply_cites_the_passage_that_holds_its_answer_or_refuses() -> Non
     assert {e.kind for e in made} == {"answer", "none"}
     for e in made:
         if e.kind == "none":
-            assert e.reply == NOT_FOUND_REPLY and BRIDGE not in e.prompt
+            assert e.reply == NOT_FOUND and BRIDGE not in e.prompt
             continue
         span = "1912" if "1912" in e.reply else "Ada Moore"
         (label,) = re.findall(r"\[(\d)\]\.$", e.reply)
@@ -148,7 +148,7 @@ def test_replies_are_measured() -> None:
         Case("When?", "", (2,), ("1912",), "1911"),
         Case("When?", "", (), (), ""),
     ]
-    table = measure(cases, ["It opened in 1912 [1].", "It opened in 1912 [1].", NOT_FOUND_REPLY])
+    table = measure(cases, ["It opened in 1912 [1].", "It opened in 1912 [1].", NOT_FOUND])
     assert table["the reply holds the right span"] == 1
     assert table["... of these, cites the right document"] == 0.5
     assert table["document away: refused"] == 1

@@ -78,7 +78,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[[Any], Served]]:
 
     from app.api.http import create_api
     from app.api.security import LocalOnly
-    from app.settings.model import Settings
+    from app.settings.schema import Settings
     from ui.window import mount
 
     running: list[tuple[threading.Thread, list[uvicorn.Server]]] = []

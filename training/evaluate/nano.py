@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.answer.prompt import NOT_FOUND_REPLY
+from rag.answer.refusal import NOT_FOUND
 from rag.text.markers import marker_numbers, strip_markers
 from rag.text.sentences import cached_sentences
 from rag.types import Reading
@@ -94,7 +94,7 @@ def measure(cases: Sequence[Case], replies: Sequence[str]) -> dict[str, float]:
     held, cited, refused, hinted, score = [], [], [], [], []
     away = []
     for c, reply in zip(cases, replies, strict=True):
-        said_nothing = reply.strip().startswith(NOT_FOUND_REPLY[:20])
+        said_nothing = reply.strip().startswith(NOT_FOUND[:20])
         if not c.answers:
             away.append(said_nothing)
             continue

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from rag.answer.prompt import NOT_FOUND_REPLY
+from rag.answer.refusal import NOT_FOUND
 from rag.types import Turn
 from training.data.corpus import Article, Paragraph, Question, sentences
 from training.data.search import STOP
@@ -155,7 +155,7 @@ def _lesson(shelf: Shelf, number: int, asked: Asked, known: Sequence[Asked], rng
     question = _varied(asked.question.text, rng)
     prompt, labels = answer_prompt(question, pieces, _history(known, asked, rng), hint, refused, rng.choice(_BUDGETS))
     if not answerable:
-        return Example("none", prompt, NOT_FOUND_REPLY)
+        return Example("none", prompt, NOT_FOUND)
     if at not in labels or pieces[at].text[offset : offset + len(span)] != span:
         return None
     return Example("answer", prompt, cited(asked.reply, labels[at]))
@@ -311,7 +311,7 @@ def medquad_examples(rows: Sequence[tuple[str, str]], rng: random.Random) -> Ite
             hint = (at, start, start + words[-1].end()) if words else None
         prompt, labels = answer_prompt(question, pieces, hint=hint, refused=not found and rng.random() < 0.6)
         if not found:
-            yield Example("none", prompt, NOT_FOUND_REPLY)
+            yield Example("none", prompt, NOT_FOUND)
         elif at in labels:
             body = " ".join(t.rstrip(". ") + f" [{labels[at]}]." for t in taken)
             yield Example("health", prompt, body)

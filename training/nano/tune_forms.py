@@ -8,7 +8,7 @@ import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from rag.answer.prompt import NOT_FOUND_REPLY
+from rag.answer.refusal import NOT_FOUND
 from training.data.corpus import Section, sentences
 from training.nano.tasks import Example, Piece, answer_prompt, headings_of
 from training.nano.tune_answers import cited, content, trimmed
@@ -168,7 +168,7 @@ def form_examples(
         hint = (at, start, start + len(value)) if not missing and rng.random() < 0.8 else None
         prompt, labels = answer_prompt(question, pieces, hint=hint, refused=missing and rng.random() < 0.6)
         if missing:
-            yield Example("none", prompt, NOT_FOUND_REPLY)
+            yield Example("none", prompt, NOT_FOUND)
         elif at in labels and value in pieces[at].text:
             yield Example("answer", prompt, cited(reply[0].upper() + reply[1:].rstrip("."), labels[at]))
 

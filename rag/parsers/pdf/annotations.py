@@ -1,7 +1,7 @@
 """Reads what lies on a page beside its content stream: values of form fields, text typed onto it, people's notes.
 
 Widget annotations become ``Field`` (``form_fields`` puts them beside their labels), other annotations with text become
-notes with their author. Coordinates are those of the fragments. The caller holds ``rag.parsers.pdf.pdfium.LOCK``.
+notes with their author. Coordinates are those of the fragments. The caller holds ``rag.parsers.pdf.open_pdf.LOCK``.
 """
 
 import ctypes

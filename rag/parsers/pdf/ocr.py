@@ -38,7 +38,7 @@ def _engine() -> Any:
 
 
 def read_page(page: pdfium.PdfPage, number: int) -> PageText:
-    """Recognises the text in the picture of one page. The caller holds ``rag.parsers.pdf.pdfium.LOCK``."""
+    """Recognises the text in the picture of one page. The caller holds ``rag.parsers.pdf.open_pdf.LOCK``."""
     width, height = page.get_size()
     scale = min(_SCALE, (_MAX_PIXELS / max(width * height, 1.0)) ** 0.5)
     picture = page.render(scale=scale).to_numpy()

@@ -15,7 +15,7 @@ from pathlib import Path
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
-from rag.errors import ReadError, SkippedError
+from rag.errors import ProtectedError, ReadError, SkippedError
 from rag.parsers.builder import DocumentBuilder
 from rag.parsers.pdf import ocr
 from rag.parsers.pdf.annotations import note_text, read_annotations
@@ -23,7 +23,7 @@ from rag.parsers.pdf.blocks import PageRows, add_blocks, outline_key
 from rag.parsers.pdf.characters import clean, unreadable_share
 from rag.parsers.pdf.form_fields import overlaps_text, with_fields
 from rag.parsers.pdf.layout import rows_in_reading_order
-from rag.parsers.pdf.pdfium import LOCK, open_locked
+from rag.parsers.pdf.open_pdf import LOCK, open_locked
 from rag.parsers.pdf.words import PageText, read_page
 from rag.types import ParsedDocument
 
@@ -66,9 +66,9 @@ def _open(path: Path) -> tuple[pdfium.PdfDocument, bool]:
         failure = ReadError(
             "The PDF is damaged: no pages could be found in it.", "Open it in a viewer and save it again."
         )
+    except ProtectedError:
+        raise
     except ReadError as error:
-        if "password" in error.message or "protected" in error.message:
-            raise
         failure = error
     rebuilt = _rebuilt(path)
     if rebuilt is None:

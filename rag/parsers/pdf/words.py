@@ -1,7 +1,7 @@
 """Reads one page of a PDF into fragments: stretches of words on one line with no wide gap, with their boxes.
 
 Coordinates are points from the top left corner of the page turned so that most of its text reads upright.
-Fragments come in the order of the page's content stream. The caller holds ``rag.parsers.pdf.pdfium.LOCK``.
+Fragments come in the order of the page's content stream. The caller holds ``rag.parsers.pdf.open_pdf.LOCK``.
 """
 
 import ctypes

@@ -19,7 +19,7 @@ from app.api.http import create_api
 from app.api.security import LocalOnly
 from app.assistant import Assistant
 from app.models.setup import LocalModel
-from app.settings.model import ModelSettings, Settings
+from app.settings.schema import ModelSettings, Settings
 from engines.model.chat import ChatEncoder
 from engines.serving.engine import Engine, EngineConfig
 from engines.serving.structured_output import StructuredOutput

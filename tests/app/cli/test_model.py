@@ -12,7 +12,7 @@ from app.models.build import build_model
 from app.models.quantize import quantize_model, sample_text
 from app.models.setup import open_model
 from app.models.store import ModelStore
-from app.settings.model import ModelSettings, Settings
+from app.settings.schema import ModelSettings, Settings
 from engines.files.locks import exclusive
 from engines.model.checkpoint import Checkpoint
 from engines.quantize.quantizer import QuantizeOptions

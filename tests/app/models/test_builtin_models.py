@@ -9,8 +9,8 @@ from app.assistant import Assistant
 from app.doctor import examine
 from app.events import Answered
 from app.models.store import ModelStore
-from app.settings.model import Settings
 from app.settings.paths import builtin_model, builtin_reader, resource
+from app.settings.schema import Settings
 
 
 @pytest.fixture(scope="module")

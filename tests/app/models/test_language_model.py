@@ -12,7 +12,7 @@ from app.assistant import Assistant
 from app.errors import ConfigError, ModelError
 from app.events import Answered
 from app.models.setup import LocalModel, local_model, open_model
-from app.settings.model import ModelSettings, Settings
+from app.settings.schema import ModelSettings, Settings
 from engines.base import StepBatch
 from engines.errors import EngineError, RequestError
 from engines.runtimes.native.kernels.instructions import usable

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from app.errors import ConfigError, UsageError
-from app.settings.model import Settings, default_yaml, flatten, valid_keys
 from app.settings.paths import resource
+from app.settings.schema import Settings, default_yaml, flatten, valid_keys
 from app.settings.sources import RENAMED, load_settings, nearest_key
 
 

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from rag.answer.extractive import MOST_SENTENCES, NOT_FOUND, ExtractiveAnswerer
+from rag.answer.extractive import MOST_SENTENCES, ExtractiveAnswerer
 from rag.answer.quote import readable
+from rag.answer.refusal import NOT_FOUND
 from rag.query.query import make_query
 from rag.types import Answer, AnswerEvent, Document, Passage, TextDelta, Turn
 from tests.rag.fakes import FakeEmbedder, ScriptedReader

@@ -5,9 +5,9 @@ from collections.abc import Generator, Sequence
 
 import pytest
 
-from rag.answer.extractive import NOT_FOUND
 from rag.answer.generative import GenerativeAnswerer, without_thinking
 from rag.answer.prompt import Message
+from rag.answer.refusal import NOT_FOUND
 from rag.query.query import make_query
 from rag.types import Answer, AnswerEvent, Passage, TextDelta, Turn
 from tests.rag.answer.two_passages import PASSAGES, passage

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from rag.answer.extractive import NOT_FOUND, ExtractiveAnswerer
+from rag.answer.extractive import ExtractiveAnswerer
 from rag.answer.prompt import Message
+from rag.answer.refusal import NOT_FOUND
 from rag.answer.small_model import SmallModelAnswerer
 from rag.answer.small_model_prompt import ANSWER_TASK
 from rag.query.query import make_query

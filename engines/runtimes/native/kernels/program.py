@@ -102,7 +102,7 @@ def add_driver(module: ir.Module) -> None:
 
 
 def _wait(code: Code, round_: Any, before: Any, yield_: Any) -> None:
-    """Until the round is another one."""
+    """Writes a loop that waits until the round changes."""
     spins = code.variable(I64, i64(0))
     look, pause, long, end = (code.append_basic_block(label) for label in ("look", "pause", "long", "end"))
     code.branch(look)

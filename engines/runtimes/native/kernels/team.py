@@ -70,7 +70,7 @@ def _end(starts: list[threading.Semaphore], closed: threading.Event) -> None:
 
 
 def _yield_address() -> int:
-    """Of the system's function by which a thread lets others run."""
+    """Returns the address of the system's function by which a thread lets others run."""
     return ctypes.cast(ctypes.CDLL(None).sched_yield, ctypes.c_void_p).value or 0
 
 

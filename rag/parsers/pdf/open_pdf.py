@@ -13,12 +13,12 @@ from pathlib import Path
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
-from rag.errors import ReadError
+from rag.errors import ProtectedError, ReadError
 
 LOCK = threading.RLock()
 _log = logging.getLogger(__name__)
 
-_REASONS = {
+_PROTECTED = {
     pdfium_c.FPDF_ERR_PASSWORD: ("The PDF needs a password.", "Save a copy without the password and add that."),
     pdfium_c.FPDF_ERR_SECURITY: (
         "The PDF is protected in a way that cannot be opened here.",
@@ -35,7 +35,7 @@ _DAMAGED = (
 def open_pdf(path: Path) -> Iterator[pdfium.PdfDocument]:
     """Yields the opened document; the lock is held until the end. An empty user password needs no asking.
 
-    Raises ReadError when the file needs a password or cannot be recognised as a PDF.
+    Raises ProtectedError when the file needs a password, ReadError when it cannot be recognised as a PDF.
     """
     with LOCK:
         document = open_locked(path)
@@ -50,8 +50,9 @@ def open_locked(source: Path | bytes) -> pdfium.PdfDocument:
     try:
         document = pdfium.PdfDocument(source)
     except pdfium.PdfiumError as error:
-        message, remedy = _REASONS.get(error.err_code, _DAMAGED)
-        raise ReadError(message, remedy) from error
+        if error.err_code in _PROTECTED:
+            raise ProtectedError(*_PROTECTED[error.err_code]) from error
+        raise ReadError(*_DAMAGED) from error
     except OSError as error:
         raise ReadError(f"The PDF cannot be opened: {error.strerror or error}.") from error
     try:

@@ -1,5 +1,5 @@
-"""python -m training.nano.train --data out/nano-data --out out/nano-base --minutes 27
-torchrun --nproc-per-node 4 -m training.nano.train ... [--continue-from FOLDER]
+"""python -m training.nano.pretrain --data out/nano-data --out out/nano-base --minutes 27
+torchrun --nproc-per-node 4 -m training.nano.pretrain ... [--continue-from FOLDER]
 
 Pretrains docent-nano on the token files of training.nano.data: rows of 2,048 tokens drawn from the sources in a fixed
 mix (Wikipedia most, books under a quarter), Muon for matrices, AdamW for the rest, warm-up, constant, then a linear

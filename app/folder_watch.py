@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rag.ingest.watch import Watcher
 
 
-class Following:
+class FolderWatch:
     """Watches folders while it is open as a context manager; call ``look_again`` when the sources may have changed."""
 
     def __init__(self, sources: Callable[[], Sequence[Source]], sync: Callable[[threading.Event], None]) -> None:
