@@ -16,7 +16,7 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
 from rag.parsers.pdf.characters import clean
-from rag.parsers.pdf.words import Placement
+from rag.parsers.pdf.placement import Placement
 
 _MAX_ANNOTATIONS = 5_000
 """Of one page."""

@@ -11,7 +11,8 @@ from typing import Any
 import pypdfium2 as pdfium
 
 from rag.parsers.pdf.characters import clean
-from rag.parsers.pdf.words import Fragment, PageText, Placement
+from rag.parsers.pdf.placement import Placement
+from rag.parsers.pdf.words import Fragment, PageText
 
 REMEDY = 'To read scanned pages, install the extra: pip install "docent-chat[ocr]".'
 _SCALE = 200 / 72

@@ -18,7 +18,8 @@ import pypdfium2.raw as pdfium_c
 from rag.errors import ReadError
 from rag.parsers.pdf.characters import fold
 from rag.parsers.pdf.open_pdf import open_pdf
-from rag.parsers.pdf.words import Placement, characters_of
+from rag.parsers.pdf.placement import Placement
+from rag.parsers.pdf.words import characters_of
 
 _MAX_PIXELS = 40_000_000
 _MARK = (255, 236, 110)

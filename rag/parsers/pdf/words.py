@@ -14,13 +14,22 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
 from rag.parsers.pdf.characters import LINE_HYPHENS, clean
+from rag.parsers.pdf.placement import Placement, Word
+from rag.parsers.pdf.raised_words import spelled
+from rag.parsers.pdf.visibility import visible_words
+from rag.parsers.raised import superscript
 
 GAP = 0.85
 """A gap wider than this many line heights ends a fragment (a cell's border, a gutter)."""
 
 _WORD_OR_BREAK = re.compile(r"[^\s\u00a0\x02\ufffe]+[\x02\ufffe]?|[\r\n]+")
 """PDFium writes one of two marks for a hyphen at a line's end, and then no line break."""
+_OFF_LINE = 0.12
+"""Share of a word's height by which its last character is off its first where some may be raised or lowered."""
+_MARK_INSIDE = re.compile(r"\d[,.;:]+$|[^\W\d_]\d|\d[^\W\d_]")
+"""Words in whose middle a raised or lowered digit may stand."""
 _FONT_NAME_BYTES = 96
+_MARK_CHARACTERS = 4
 _BOLD_NAMES = (b"bold", b"black", b"heavy", b"demi", b"-medi", b"cmbx")
 _FORCE_BOLD = 1 << 18
 """A bit of a font descriptor's flags (ISO 32000-1, table 123)."""
@@ -56,12 +65,8 @@ class PageText:
     fragments: list[Fragment]
     sideways: tuple[str, ...]
     characters: int
-    place: "Placement"
+    place: Placement
     hidden: int = 0
-
-
-Word = tuple[str, float, float, float, float, int, bool]
-"""Text, then x0, y0, x1, y1 in the page's own space (y upwards), the first character's index, whether a line begins."""
 
 
 def characters_of(textpage: pdfium.PdfTextPage) -> str:
@@ -83,7 +88,8 @@ def read_page(page: pdfium.PdfPage, number: int) -> PageText:
     """Returns the fragments of one page."""
     textpage = page.get_textpage()
     try:
-        words = _words(textpage, characters_of(textpage))
+        found = _words(textpage, characters_of(textpage))
+        words = visible_words(page, textpage, found)
         upright, sideways, turn = _split_by_direction(textpage, words)
         place = Placement.of(page, turn)
         fragments = _fragments(upright, place, _Fonts(textpage))
@@ -97,6 +103,7 @@ def read_page(page: pdfium.PdfPage, number: int) -> PageText:
         sideways=tuple(_lines_of(sideways)),
         characters=sum(len(word[0]) for word in words),
         place=place,
+        hidden=len(found) - len(words),
     )
 
 
@@ -117,6 +124,9 @@ def _words(textpage: pdfium.PdfTextPage, text: str) -> list[Word]:
             continue
         x0, y0, x1, y1 = box.left, box.bottom, box.right, box.top
         if last > first and loose_box(raw, last, reference):
+            off_line = abs(box.bottom - y0) + abs(box.top - y1)
+            if box.left > x0 and off_line < y1 - y0 and (off_line > _OFF_LINE * (y1 - y0) or _MARK_INSIDE.search(word)):
+                word = spelled(textpage, word, first)
             x0, y0 = min(x0, box.left), min(y0, box.bottom)
             x1, y1 = max(x1, box.right), max(y1, box.top)
         words.append((word, x0, y0, x1, y1, first, new_line))
@@ -157,44 +167,6 @@ def _quarter(textpage: pdfium.PdfTextPage, index: int) -> int:
     """Returns the quarter turns, clockwise, by which the character stands off the horizontal."""
     angle = pdfium_c.FPDFText_GetCharAngle(textpage, index)
     return round(angle * 2 / math.pi) % 4 if angle >= 0 else 0
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where a point of the page's own space lies once it is cropped and turned clockwise; y then runs downwards."""
-
-    left: float
-    bottom: float
-    right: float
-    top: float
-    rotation: int
-
-    @staticmethod
-    def displayed_page(page: pdfium.PdfPage) -> "Placement":
-        """Returns the page as a viewer shows it."""
-        return Placement.of(page, page.get_rotation())
-
-    @staticmethod
-    def of(page: pdfium.PdfPage, rotation: int) -> "Placement":
-        left, bottom, right, top = page.get_bbox()
-        return Placement(left, bottom, right, top, rotation)
-
-    @property
-    def width(self) -> float:
-        return self.right - self.left if self.rotation in (0, 180) else self.top - self.bottom
-
-    @property
-    def height(self) -> float:
-        return self.top - self.bottom if self.rotation in (0, 180) else self.right - self.left
-
-    def place(self, x0: float, y0: float, x1: float, y1: float) -> tuple[float, float, float, float]:
-        if self.rotation == 90:
-            return y0 - self.bottom, x0 - self.left, y1 - self.bottom, x1 - self.left
-        if self.rotation == 180:
-            return self.right - x1, y0 - self.bottom, self.right - x0, y1 - self.bottom
-        if self.rotation == 270:
-            return self.top - y1, self.right - x1, self.top - y0, self.right - x0
-        return x0 - self.left, self.top - y1, x1 - self.left, self.top - y0
 
 
 class _Fonts:
@@ -260,11 +232,18 @@ def _fragment(words: list[Word], place: Placement, fonts: _Fonts, order: int) ->
     x0, y0, x1, y1 = place.place(left, bottom, right, top)
     size = fonts.size(longest[5], longest[4] - longest[2] if place.rotation in (0, 180) else longest[3] - longest[1])
     bold = fonts.bold(words[0][5]) and (len(words) == 1 or fonts.bold(words[-1][5]))
-    return Fragment(_joined([word[0] for word in words]), x0, y0, x1, y1, size, bold, order)
+    return Fragment(_joined(words, upright=not place.rotation), x0, y0, x1, y1, size, bold, order)
 
 
-def _joined(texts: list[str]) -> str:
-    line = " ".join(texts)
+def _joined(words: Sequence[Word], *, upright: bool) -> str:
+    line = ""
+    before: Word | None = None
+    for word in words:
+        if upright and before is not None and _is_raised(word, before):
+            line += superscript(line, word[0])
+            continue
+        line = f"{line} {word[0]}" if line else word[0]
+        before = word
     if not line:
         return ""
     if line[-1] in LINE_HYPHENS:
@@ -272,10 +251,21 @@ def _joined(texts: list[str]) -> str:
     return " ".join(clean(line).split()) if not line.isascii() or not line.isprintable() else line
 
 
+def _is_raised(word: Word, before: Word) -> bool:
+    """Tells whether a word is the footnote's mark or the exponent of the one before it."""
+    height = before[4] - before[2]
+    return (
+        len(word[0]) <= _MARK_CHARACTERS
+        and word[4] - word[2] < 0.82 * height
+        and word[2] > before[2] + 0.2 * height
+        and word[1] - before[3] < 0.5 * height
+    )
+
+
 def _lines_of(words: Sequence[Word]) -> list[str]:
-    lines: list[list[str]] = []
+    lines: list[list[Word]] = []
     for word in words:
         if word[6] or not lines:
             lines.append([])
-        lines[-1].append(word[0])
-    return [line for line in (_joined(texts) for texts in lines) if line]
+        lines[-1].append(word)
+    return [line for words in lines if (line := _joined(words, upright=False))]
