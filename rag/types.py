@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from rag.text.markers import AnswerPart, written
+from rag.text.table_spans import TableSpans
 
 BlockKind = Literal["heading", "paragraph", "list", "table", "code", "note", "caption", "margin", "contents", "hidden"]
 QueryKind = Literal["overview", "person", "date", "number", "place", "reason", "definition", "list", "any"]
@@ -27,7 +28,7 @@ class Block:
     ``start_s`` and ``end_s`` are seconds in a recording. ``label`` names a heading that does not stand in the
     text itself (an XML element path, a sheet's name); then the span may be empty. ``margin`` blocks are running
     headers and footers. ``contents`` (a table of contents) and ``hidden`` (what a reader of the document does not see)
-    are neither retrieved nor quoted.
+    are neither retrieved nor quoted. ``table`` says where rows and cells of a table stand, as far as they are known.
     """
 
     start: int
@@ -39,6 +40,7 @@ class Block:
     end_s: float | None = None
     label: str | None = None
     page_label: str | None = None
+    table: TableSpans | None = None
 
 
 class Place(NamedTuple):

@@ -15,8 +15,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from rag.ingest.table_headers import cell_stretches, header_of, header_of_part
 from rag.text.context import shortened
 from rag.text.sentences import split_sentences
+from rag.text.table_spans import TableRow
 from rag.types import Block, BlockKind, Chunk, ParsedDocument
 
 CountTokens = Callable[[Sequence[str]], list[int]]
@@ -37,6 +39,7 @@ class _Costs:
 
     inside_paragraph: float = 0.12
     inside_table: float = 0.03
+    beside_part_of_row: float = 4.0  # another row in the chunk of a part of a wide row
     after_heading: float = 2.0
     joined_sections: float = 0.55
     joined_chapters: float = 1.2  # the next section stands higher in the outline than the one before
@@ -60,7 +63,8 @@ class _Unit:
     path: tuple[str, ...]
     seam: float
     join: float
-    header: str = ""  # of the table whose later row this is
+    header: str = ""  # of the table whose later row this is, or of the part of a row
+    is_part: bool = False  # of a row
 
 
 def chunk_document(
@@ -100,28 +104,57 @@ def _chunk(text: str, units: Sequence[_Unit], ordinal: int) -> Chunk:
 # -- units -----------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A stretch of a block that is a unit unless it is too long. ``header`` stands above it in its table."""
+
+    start: int
+    end: int
+    block: Block
+    path: tuple[str, ...]
+    header: str = ""
+    row: TableRow | None = None
+
+
 def _units(document: ParsedDocument, count_tokens: CountTokens, target: int) -> list[_Unit]:
     text = document.text
-    pieces: list[tuple[int, int, Block, tuple[str, ...]]] = []
+    pieces: list[_Piece] = []
     apart: set[int] = set()  # where something that is left out stands in front
     for block, path in _outline(document):
         if block.kind in LEFT_OUT:
             apart.add(len(pieces))
-            continue
-        spans = [(block.start, block.end)] if block.kind == "heading" else _spans(text, block)
-        pieces += [(start, end, block, path) for start, end in spans]
-    counts = _count(count_tokens, [text[start:end] for start, end, _, _ in pieces])
+        else:
+            pieces += _pieces(text, block, path)
+    counts = _count(count_tokens, [text[piece.start : piece.end] for piece in pieces])
     units: list[_Unit] = []
-    for index, ((start, end, block, path), tokens) in enumerate(zip(pieces, counts, strict=True)):
-        parts = [(start, end, tokens)] if tokens <= target else _divided(text, start, end, count_tokens, target)
-        for number, (part_start, part_end, part_tokens) in enumerate(parts):
-            unit = _priced(text, units[-1] if units else None, (part_start, part_end, part_tokens), block, path)
+    for index, (piece, tokens) in enumerate(zip(pieces, counts, strict=True)):
+        for number, (start, end, part_tokens, header) in enumerate(_parts(text, piece, tokens, count_tokens, target)):
+            is_part = piece.row is not None and tokens > target
+            unit = _priced(units[-1] if units else None, piece, (start, end, part_tokens), header, is_part=is_part)
             if number == 0 and index in apart:
                 unit = replace(unit, join=math.inf)
             elif units and _belong_together(units[-1], unit):
                 unit = _joined(units.pop(), unit)
             units.append(unit)
     return units
+
+
+def _parts(
+    text: str, piece: _Piece, tokens: int, count_tokens: CountTokens, target: int
+) -> Iterator[tuple[int, int, int, str]]:
+    """Yields (start, end, tokens, header) of the parts of at most ``target`` tokens that a piece is divided into."""
+    if tokens <= target:
+        yield piece.start, piece.end, tokens, piece.header
+        return
+    stretches = [found.span() for found in _WORD_RUN.finditer(text, piece.start, piece.end)]
+    table = piece.block.table
+    if piece.row is not None and table is not None:
+        stretches = [_trimmed(text, *stretch) for stretch in cell_stretches(piece.row)]
+    for start, end, part_tokens in _divided(text, stretches, count_tokens, target):
+        header = piece.header
+        if piece.row is not None and table is not None:
+            header = header_of_part(text, table, piece.row, start, end)
+        yield start, end, part_tokens, header
 
 
 def _outline(document: ParsedDocument) -> Iterator[tuple[Block, tuple[str, ...]]]:
@@ -143,8 +176,23 @@ def _outline(document: ParsedDocument) -> Iterator[tuple[Block, tuple[str, ...]]
         position = end
 
 
+def _pieces(text: str, block: Block, path: tuple[str, ...]) -> Iterator[_Piece]:
+    """Yields what a block may be cut into: rows of tables, lines of lists and code, sentences of all else."""
+    if block.table is not None:
+        for row in block.table.rows:
+            start, end = _trimmed(text, max(row.start, block.start), min(row.end, block.end))
+            if start < end:
+                yield _Piece(start, end, block, path, "" if row.is_header else header_of(block.table), row)
+        return
+    header = shortened(_first_line(text, block)) if block.kind == "table" else ""
+    for start, end in _spans(text, block):
+        yield _Piece(start, end, block, path, header if start > block.start else "")
+
+
 def _spans(text: str, block: Block) -> list[tuple[int, int]]:
     """Returns the spans that a block may be cut into: lines of tables, lists and code, sentences of all else."""
+    if block.kind == "heading":
+        return [(block.start, block.end)]
     if block.kind in ("table", "list", "code"):
         lines = (_trimmed(text, *found.span()) for found in _LINE.finditer(text, block.start, block.end))
         return [(start, end) for start, end in lines if start < end]
@@ -152,20 +200,23 @@ def _spans(text: str, block: Block) -> list[tuple[int, int]]:
     return [(block.start + start, block.start + end) for start, end in spans]
 
 
-def _divided(text: str, start: int, end: int, count_tokens: CountTokens, target: int) -> Iterator[tuple[int, int, int]]:
-    """Divides a unit longer than the target into parts of whole words, a single longer word into equal parts."""
-    words = [found.span() for found in _WORD_RUN.finditer(text, start, end)]
-    counts = _count(count_tokens, [text[first:last] for first, last in words])
-    open_start, open_end, held = start, start, 0
-    for (first, last), tokens in zip(words, counts, strict=True):
+def _divided(
+    text: str, stretches: Sequence[tuple[int, int]], count_tokens: CountTokens, target: int
+) -> Iterator[tuple[int, int, int]]:
+    """Divides a unit longer than the target, given as words or cells, into parts of whole ones as long as they fit; a
+    longer cell into words, a longer word into equal parts."""
+    counts = _count(count_tokens, [text[first:last] for first, last in stretches])
+    open_start = open_end = held = 0
+    for (first, last), tokens in zip(stretches, counts, strict=True):
         if held and held + tokens > target:
             yield open_start, open_end, held
             held = 0
         if tokens > target:
-            parts = -(-tokens // target)
-            edges = [first + (last - first) * n // parts for n in range(parts + 1)]
-            for left, right in pairwise(edges):
-                yield left, right, -(-tokens // parts)
+            words = [found.span() for found in _WORD_RUN.finditer(text, first, last)]
+            if len(words) > 1:
+                yield from _divided(text, words, count_tokens, target)
+            else:
+                yield from _cut(first, last, tokens, target)
             continue
         if not held:
             open_start = first
@@ -174,24 +225,39 @@ def _divided(text: str, start: int, end: int, count_tokens: CountTokens, target:
         yield open_start, open_end, held
 
 
+def _cut(first: int, last: int, tokens: int, target: int) -> Iterator[tuple[int, int, int]]:
+    """Cuts one word into equal parts."""
+    parts = -(-tokens // target)
+    edges = [first + (last - first) * n // parts for n in range(parts + 1)]
+    for left, right in pairwise(edges):
+        yield left, right, -(-tokens // parts)
+
+
 def _count(count_tokens: CountTokens, texts: Sequence[str]) -> list[int]:
     counts = count_tokens(texts) if texts else []
     return [max(1, count, len(text) // _CHARS_PER_TOKEN) for text, count in zip(texts, counts, strict=True)]
 
 
-def _priced(text: str, before: _Unit | None, span: tuple[int, int, int], block: Block, path: tuple[str, ...]) -> _Unit:
+def _priced(before: _Unit | None, piece: _Piece, span: tuple[int, int, int], header: str, *, is_part: bool) -> _Unit:
+    """The unit at ``span`` (start, end, tokens), with the prices of a cut in front of it and of none."""
     start, end, tokens = span
     seam = join = 0.0
-    header = ""
-    if before is not None and before.block.kind == "heading":
+    block = piece.block
+    if before is None:
+        pass
+    elif before.block.kind == "heading" or (before.block.kind == "caption" and block.kind == "table"):
         seam = _COSTS.after_heading
-    elif before is not None and before.path != path:
-        join = _COSTS.joined_chapters if len(path) < len(before.path) else _COSTS.joined_sections
-    elif before is not None and before.block.start == block.start:
+    elif before.path != piece.path:
+        join = _COSTS.joined_chapters if len(piece.path) < len(before.path) else _COSTS.joined_sections
+    elif (before.is_part or is_part) and start > block.start and not _in_row(before, piece):
+        join = _COSTS.beside_part_of_row
+    elif before.block.start == block.start:
         seam = _COSTS.inside_table if block.kind in ("table", "list", "code") else _COSTS.inside_paragraph
-    if block.kind == "table" and start > block.start:
-        header = shortened(_first_line(text, block))
-    return _Unit(start, end, tokens, block, path, seam, join, header)
+    return _Unit(start, end, tokens, block, piece.path, seam, join, header, is_part)
+
+
+def _in_row(unit: _Unit, piece: _Piece) -> bool:
+    return piece.row is not None and piece.row.start <= unit.start < piece.row.end
 
 
 def _first_line(text: str, block: Block) -> str:
@@ -201,13 +267,13 @@ def _first_line(text: str, block: Block) -> str:
 
 def _belong_together(one: _Unit, other: _Unit) -> bool:
     alike = one.path == other.path and one.block.kind == other.block.kind and one.block.page == other.block.page
+    alike = alike and not (one.is_part or other.is_part)
     return alike and one.block.kind != "heading" and one.tokens + other.tokens <= _MIN_UNIT
 
 
 def _joined(one: _Unit, other: _Unit) -> _Unit:
-    tokens = one.tokens + other.tokens
     block = replace(one.block, end=other.end, end_s=other.block.end_s)
-    return _Unit(one.start, other.end, tokens, block, one.path, one.seam, one.join, one.header)
+    return replace(one, end=other.end, tokens=one.tokens + other.tokens, block=block)
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -23,6 +23,7 @@ import psutil
 from rag.errors import ReadError, SkippedError
 from rag.ingest.parse_worker import OUT_OF_MEMORY, content_hash, read_frame, write_frame
 from rag.store.schema import path_key
+from rag.text.table_spans import TableSpans
 from rag.types import Block, ParsedDocument
 
 _log = logging.getLogger(__name__)
@@ -317,12 +318,17 @@ def _result(path: str, reply: dict[str, Any]) -> ParseResult:
 def _document(fields: dict[str, Any]) -> ParsedDocument:
     return ParsedDocument(
         text=printable(fields["text"]),
-        blocks=tuple(Block(*values) for values in fields["blocks"]),
+        blocks=tuple(_block(values) for values in fields["blocks"]),
         title=printable(fields["title"]),
         media_type=fields["media_type"],
         warnings=tuple(map(printable, fields["warnings"])),
         metadata={printable(key): printable(value) for key, value in fields["metadata"].items()},
     )
+
+
+def _block(values: Sequence[Any]) -> Block:
+    *plain, table = values
+    return replace(Block(*plain), table=None if table is None else TableSpans.from_json(table, printable))
 
 
 def printable(text: str) -> str:

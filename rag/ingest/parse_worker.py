@@ -27,7 +27,7 @@ from rag.errors import ReadError, SkippedError
 from rag.types import Block, ParsedDocument
 
 _LENGTH_BYTES = 8
-_block_values = attrgetter(*(field.name for field in fields(Block)))  # a document may have 100,000 of them
+_plain_values = attrgetter(*(field.name for field in fields(Block) if field.name != "table"))
 UNREAD = "unread"  # in place of a hash: a folder of films is not read through to learn that it holds no documents
 OUT_OF_MEMORY = 77  # exit status
 
@@ -115,13 +115,18 @@ def _document(parser_module: str, path: Path) -> dict[str, Any]:
     return {
         "document": {
             "text": document.text,
-            "blocks": [_block_values(block) for block in document.blocks],
+            "blocks": [_block_values(block) for block in document.blocks],  # there may be 100,000
             "title": document.title,
             "media_type": document.media_type,
             "warnings": document.warnings,
             "metadata": dict(document.metadata),
         }
     }
+
+
+def _block_values(block: Block) -> tuple[Any, ...]:
+    """Returns the fields in order, ``table`` last."""
+    return (*_plain_values(block), None if block.table is None else block.table.to_json())
 
 
 def _failure(error: str, remedy: str = "", *, skipped: bool = False) -> dict[str, Any]:

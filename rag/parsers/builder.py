@@ -6,17 +6,18 @@ A parser of a format without a text of its own (PDF, DOCX, HTML, XML ...) adds b
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from rag.errors import SkippedError
+from rag.parsers.table import MAX_COLUMNS, Grid, Table
+from rag.parsers.table_text import LINE_SEPARATOR, sections
 from rag.types import Block, BlockKind, ParsedDocument
 
 NO_TEXT = "The file holds no text."
 
 BLOCK_SEPARATOR = "\n\n"
-LINE_SEPARATOR = "\n"
-CELL_SEPARATOR = " | "
 
 # Control characters except tab and newline, lone surrogates (SQLite cannot store them) and byte order marks.
 _UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
@@ -68,14 +69,27 @@ class DocumentBuilder:
         """Adds a list item with its bullet or number, if it has one; items in a row are one line apart."""
         self.add("list", text, level=level, page=page)
 
-    def table(self, rows: Iterable[Sequence[str]], *, page: int | None = None) -> None:
-        """Adds a table as one block: a line a row, header first, cells joined by " | ".
+    def table(self, table: Table, *, page: int | None = None) -> None:
+        """Adds a table with its caption: a line a row, header first (``rag.parsers.table_text``)."""
+        cells = tuple(replace(cell, text=one_line(cell.text)) for cell in table.cells)
+        if any(cell.column >= MAX_COLUMNS and cell.text for cell in cells):
+            self.warn(f"Columns beyond the first {MAX_COLUMNS:,} of a table were left out.")
+        self.grid(Grid.of(replace(table, cells=cells, caption=one_line(table.caption))), page=page)
 
-        Rows without text are left out.
-        """
-        cleaned = ([one_line(cell) for cell in row] for row in rows)
-        lines = [CELL_SEPARATOR.join(row).rstrip() for row in cleaned if any(row)]
-        self.add("table", LINE_SEPARATOR.join(lines), page=page)
+    def grid(self, grid: Grid, *, page: int | None = None, goes_on: bool = False) -> None:
+        """Adds a table that was made a grid of clean cells; ``goes_on`` for further rows of the one before."""
+        if not goes_on:
+            for title in (grid.caption, *(" | ".join(filter(None, row)) for row in grid.rows[: grid.lead])):
+                self.add("caption", title, page=page)
+        separator = LINE_SEPARATOR if goes_on else BLOCK_SEPARATOR
+        for text, spans in sections(grid, self._length + len(separator) if self._length else 0):
+            if self._length:
+                self._append(separator)
+            self._append(text)
+            printed = self._printed(page)
+            self._blocks.append(Block(spans.start, spans.end, "table", page=page, page_label=printed, table=spans))
+            self._last_kind = "table"
+            separator = LINE_SEPARATOR
 
     def add(
         self,
@@ -97,9 +111,12 @@ class DocumentBuilder:
             self._append(LINE_SEPARATOR if tight else BLOCK_SEPARATOR)
         start = self._length
         self._append(text)
-        printed = self.page_labels.get(page) if page is not None else None
-        self._blocks.append(Block(start, self._length, kind, level, page, start_s, end_s, label, printed))
+        self._blocks.append(Block(start, self._length, kind, level, page, start_s, end_s, label, self._printed(page)))
         self._last_kind = kind
+
+    def _printed(self, page: int | None) -> str | None:
+        """The number that is printed on a page, where it is another one than the page's in the file."""
+        return self.page_labels.get(page) if page is not None else None
 
     def label(self, text: str, level: int = 1, *, page: int | None = None) -> None:
         """Adds a heading that does not stand in the text (a sheet's name, an element path): an empty span."""

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from rag.errors import LibraryError
 from rag.store import full_text, schema
+from rag.text.table_spans import TableSpans
 from rag.types import Chunk, Document, Filter, Place, Source
 
 _BATCH = 4096  # embeddings a batch; 3 MiB at 384 dimensions
@@ -177,6 +178,14 @@ class Library:
         marks: list[list[Any]] = json.loads(rows[0][0]) if rows else []
         index = bisect_right(marks, start, key=lambda mark: mark[0]) - 1
         return Place(*marks[index][1:]) if index >= 0 else Place()
+
+    def tables(self, document_id: int, start: int, end: int) -> tuple[TableSpans, ...]:
+        """Returns the tables of a document that stand in ``text[start:end]``, wholly or in part, in order."""
+        rows = self._rows(
+            "SELECT data FROM tables WHERE document_id = ? AND start < ? AND stop > ? ORDER BY start",
+            (document_id, end, start),
+        )
+        return tuple(TableSpans.from_json(json.loads(data)) for (data,) in rows)
 
     # -- chunks ----------------------------------------------------------------------------------------------------
 

@@ -77,8 +77,19 @@ _VERSION_1 = (
 )
 
 _VERSION_2 = ("ALTER TABLE chunks ADD COLUMN page_label TEXT",)
+_VERSION_3 = (
+    """CREATE TABLE tables (
+        document_id INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+        start INTEGER NOT NULL,
+        stop INTEGER NOT NULL,
+        data TEXT NOT NULL,
+        PRIMARY KEY (document_id, start)
+    ) WITHOUT ROWID""",
+    # Files (not URLs) are read anew by the next sync: their tables, and much else, are read better.
+    "UPDATE documents SET mtime_ns = -1, content_hash = '' WHERE instr(path, X'3A2F2F') = 0",
+)
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """``MIGRATIONS[n]`` brings a library of version n to version n + 1."""
 
 VERSION = len(MIGRATIONS)

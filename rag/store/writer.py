@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from rag.store.library import Library, folder_range
 from rag.store.schema import path_key
+from rag.text.table_spans import TableSpans
 from rag.text.words import pairs
 from rag.types import Block, Chunk, ParsedDocument, Place, Source
 
@@ -100,6 +101,9 @@ class LibraryWriter:
             "INSERT INTO texts (document_id, data, marks) VALUES (?, ?, ?)",
             (document_id, data, json.dumps(_marks(parsed.blocks), separators=(",", ":"))),
         )
+        for block in parsed.blocks:
+            if block.table is not None:
+                self._insert_table(document_id, block.table)
         for chunk, context, vector in zip(chunks, contexts, vectors, strict=True):
             chunk_id = self._insert_chunk(document_id, chunk, context)
             self._put_vector(chunk_id, vector)
@@ -207,6 +211,7 @@ class LibraryWriter:
                 ),
             ).fetchone()
         self._execute("DELETE FROM texts WHERE document_id = ?", (document_id,))
+        self._execute("DELETE FROM tables WHERE document_id = ?", (document_id,))
         self._execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
         return int(document_id)
 
@@ -233,6 +238,13 @@ class LibraryWriter:
                 ),
             ).fetchone()
             return int(chunk_id)
+
+    def _insert_table(self, document_id: int, table: TableSpans) -> None:
+        data = json.dumps(table.to_json(), ensure_ascii=False, separators=(",", ":"))
+        self._execute(
+            "INSERT INTO tables (document_id, start, stop, data) VALUES (?, ?, ?, ?)",
+            (document_id, table.start, table.end, data),
+        )
 
     def _put_vector(self, chunk_id: int, vector: NDArray[np.float16]) -> None:
         blob = np.ascontiguousarray(vector, dtype=np.float16).tobytes()

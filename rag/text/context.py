@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 MAX_LABEL = 80  # characters of one heading or table header
+MAX_NEAREST_LABEL = 160  # characters of the last label above a chunk: the columns of a table may need them
 _MAX_CONTEXT = 160  # characters of label and headings
 _GAPS = re.compile(r"[_\s]+")
 
@@ -18,8 +19,8 @@ def context_of(title: str, heading_path: Sequence[str]) -> str:
     ``title`` is the document's title or, better, its ``document_label``.
     """
     parts: list[str] = []
-    for part in (title, *heading_path):
-        label = shortened(part)
+    for index, part in enumerate((title, *heading_path)):
+        label = shortened(part, MAX_NEAREST_LABEL if index and index == len(heading_path) else MAX_LABEL)
         if label and label not in parts:
             parts.append(label)
     while len(parts) > 2 and sum(map(len, parts)) > _MAX_CONTEXT:
@@ -41,7 +42,7 @@ def document_label(path: str, title: str) -> str:
     return f"{stem}: {shortened(title)}"
 
 
-def shortened(text: str) -> str:
-    """Returns one heading on one line, cut to ``MAX_LABEL`` characters."""
+def shortened(text: str, limit: int = MAX_LABEL) -> str:
+    """Returns one heading on one line, cut to ``limit`` characters."""
     label = " ".join(text.split())
-    return label if len(label) <= MAX_LABEL else label[: MAX_LABEL - 1].rstrip() + "…"
+    return label if len(label) <= limit else label[: limit - 1].rstrip() + "…"

@@ -15,6 +15,7 @@ from rag.errors import ReadError, SkippedError
 from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.encoding import decode, decode_declared
 from rag.parsers.markup.html_table import is_layout, rows_of
+from rag.parsers.table import Table
 from rag.types import ParsedDocument
 
 _DROPPED_TAGS = (
@@ -175,7 +176,7 @@ def _walk(builder: DocumentBuilder, root: etree._Element, *, keep_hidden: bool) 
                 flow.flush()
                 rows = rows_of(element)
                 if rows:
-                    builder.table(rows)
+                    builder.table(Table.of_rows(rows))
                     flow.added = True
                 walker.skip_subtree()
                 skipped.add(element)

@@ -13,6 +13,7 @@ from pathlib import Path
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder
 from rag.parsers.office.doc_format import DocFile, Paragraph, Part
+from rag.parsers.table import Table
 from rag.types import ParsedDocument
 
 MEDIA_TYPE = "application/msword"
@@ -160,7 +161,7 @@ def _add_table(builder: DocumentBuilder, rows: list[list[str]], cells: list[str]
         for row in all_rows:
             builder.paragraph(" ".join(row))
     else:
-        builder.table(all_rows)
+        builder.table(Table.of_rows(all_rows))
 
 
 def _add_headers(builder: DocumentBuilder, document: DocFile) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder
 from rag.parsers.office.docx_styles import Styles
+from rag.parsers.table import Table
 from rag.parsers.zip_limits import open_zip
 from rag.parsers.zip_xml import Element, parse_part
 from rag.types import ParsedDocument
@@ -172,7 +173,7 @@ class _Walker:
         begins_on = self._page
         if self._page is not None:
             self._page += sum(1 for _ in table.iter(f"{W}lastRenderedPageBreak"))
-        self._builder.table(rows, page=begins_on)
+        self._builder.table(Table.of_rows(rows), page=begins_on)
         for element in inner:
             if element.tag == f"{W}tbl":
                 self._table(element, depth + 1) if depth < _MAX_DEPTH else None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder
+from rag.parsers.table import Table
 from rag.parsers.zip_limits import open_zip
 from rag.parsers.zip_xml import Element, read_part
 from rag.types import ParsedDocument
@@ -154,7 +155,7 @@ class _Walker:
                     count = min(int(repeated), _MAX_REPEATED) if repeated.isdigit() and text else 1
                     cells.extend([text] * count)
             rows.append(cells)
-        self._builder.table(rows, page=self._page)
+        self._builder.table(Table.of_rows(rows), page=self._page)
         for inner in table.iter(f"{TABLE}table"):
             if inner is not table and next(inner.iterancestors(f"{TABLE}table")) is table and depth < _MAX_DEPTH:
                 self._table(inner, depth + 1)

@@ -12,6 +12,7 @@ from typing import Any
 
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder
+from rag.parsers.table import Table
 from rag.parsers.zip_limits import check_zip
 from rag.types import ParsedDocument
 
@@ -110,7 +111,7 @@ def _add_shape(builder: DocumentBuilder, shape: Any, page: int) -> None:
         return
     if getattr(shape, "has_table", False) and shape.has_table:
         rows = ([_cell(cell) for cell in row.cells] for row in shape.table.rows)
-        builder.table(rows, page=page)
+        builder.table(Table.of_rows(rows), page=page)
     elif shape.has_text_frame:
         is_body = shape.is_placeholder and shape.placeholder_format.type.name in ("BODY", "OBJECT")
         for paragraph in shape.text_frame.paragraphs:

@@ -7,6 +7,7 @@ from striprtf.striprtf import rtf_to_text
 
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder, one_line
+from rag.parsers.table import Table
 from rag.types import ParsedDocument
 
 _TITLE = re.compile(r"\{\\title[ \n]([^{}]{1,500})\}")
@@ -50,7 +51,7 @@ def _add_lines(builder: DocumentBuilder, text: str) -> None:
             rows.append(line.rstrip()[:-1].split("|"))
             continue
         if rows:
-            builder.table(rows)
+            builder.table(Table.of_rows(rows))
             rows = []
         if _BULLET.match(line):
             builder.list_item(line)

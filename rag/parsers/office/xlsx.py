@@ -1,19 +1,20 @@
 """Parses workbooks (.xlsx, .xlsm, .xltx): each row of a sheet as "column: value" pairs, so that a row stands by itself.
 
-``page`` is the sheet's number and its name a label. Formulas are read as the value that was saved with them. The
-first row of a sheet counts as names of columns when it is text without repetitions.
+``page`` is the sheet's number and its name a label. Formulas are read as the value that was saved with them.
 """
 
 import datetime
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder
+from rag.parsers.table import Grid, Table
 from rag.parsers.zip_limits import check_zip
 from rag.types import ParsedDocument
 
@@ -21,11 +22,9 @@ MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 MAX_ROWS = 100_000
 MAX_COLUMNS = 256
-_ROWS_A_BLOCK = 50
+_SAMPLE_ROWS = 100  # in which the header of a table is looked for
 _EMPTY_ROWS = 5_000
 """A sheet ends after this many empty rows, wherever its dimensions claim to end."""
-_HEADER_CHARACTERS = 80
-_HEADER_WITHIN = 5
 
 
 def parse(path: Path) -> ParsedDocument:
@@ -69,13 +68,14 @@ def _add_sheets(builder: DocumentBuilder, workbook: Any) -> None:
 
 
 def _rows(sheet: Any) -> Iterator[list[str]]:
-    """Yields the rows with text in them, cells as a person would see them."""
+    """Yields all rows up to the last one with text, cells as a person would see them; an empty row is an empty list."""
     empty = 0
     for row in sheet.iter_rows(max_col=MAX_COLUMNS):
         cells = [_shown(cell) for cell in row]
         while cells and not cells[-1]:
             cells.pop()
         if cells:
+            yield from [[]] * min(empty, 1)
             empty = 0
             yield cells
         else:
@@ -85,45 +85,28 @@ def _rows(sheet: Any) -> Iterator[list[str]]:
 
 
 def _add_sheet(builder: DocumentBuilder, rows: Iterator[list[str]], page: int, limit: int) -> int:
-    """Adds at most ``limit`` rows and returns how many."""
-    header: list[str] | None = None
-    held: list[list[str]] = []
+    """Adds at most ``limit`` rows and returns how many: what empty rows part are tables of their own, under the header
+    of the one above where they have none."""
+    header: Grid | None = None
     count = 0
-    for cells in rows:
-        if count >= limit:
-            break
-        if header is None and count < _HEADER_WITHIN and _is_header(cells):
-            _flush(builder, held, page)
-            header = cells
-            held = [cells]
-        else:
-            held.append(_named(cells, header) if header else cells)
-        count += 1
-        if len(held) >= _ROWS_A_BLOCK:
-            _flush(builder, held, page)
-    _flush(builder, held, page)
+    for has_text, region in groupby(islice(rows, limit), key=bool):
+        if not has_text:
+            continue
+        head = list(islice(region, _SAMPLE_ROWS))
+        count += len(head)
+        if len(head) == 1 and sum(map(bool, head[0])) == 1:
+            builder.paragraph(head[0][-1], page=page)
+            continue
+        grid = Grid.of(Table.of_rows(head, records=True))
+        if not grid.header_rows and header is not None and header.suits(grid):
+            grid = header.more(grid.rows)
+        elif grid.header_rows:
+            header = grid
+        builder.grid(grid, page=page)
+        while batch := list(islice(region, _SAMPLE_ROWS)):
+            count += len(batch)
+            builder.grid(grid.more(batch), page=page, goes_on=True)
     return count
-
-
-def _flush(builder: DocumentBuilder, rows: list[list[str]], page: int) -> None:
-    if len(rows) == 1 and len(rows[0]) == 1:
-        builder.paragraph(rows[0][0], page=page)
-    elif rows:
-        builder.table([[cell for cell in row if cell] for row in rows], page=page)
-    rows.clear()
-
-
-def _is_header(cells: Sequence[str]) -> bool:
-    """Tells whether a row names columns: at least two different short texts without a gap, and no numbers."""
-    named = [cell for cell in cells if cell]
-    if len(named) < 2 or len(named) * 4 < 3 * len(cells) or len(set(named)) < len(named):
-        return False
-    return all(len(cell) <= _HEADER_CHARACTERS and any(map(str.isalpha, cell)) for cell in named)
-
-
-def _named(cells: Sequence[str], header: Sequence[str]) -> list[str]:
-    names = [*header, *[""] * (len(cells) - len(header))]
-    return [f"{name}: {cell}" if name and cell else cell for name, cell in zip(names, cells, strict=False)]
 
 
 def _shown(cell: Any) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from rag.parsers.builder import DocumentBuilder
 from rag.parsers.pdf.characters import BULLETS
 from rag.parsers.pdf.layout import Row
+from rag.parsers.table import Table
 
 _MARGIN_SHARE = 0.13
 """Running headers and footers stand within this share of the page's height from its edges ..."""
@@ -88,7 +89,7 @@ def add_blocks(builder: DocumentBuilder, pages: Sequence[PageRows], outline: Map
         _add_margin(builder, top, page.number, said)
         for group, is_table in _groups(body):
             if is_table:
-                builder.table([row.cells for row in group], page=page.number)
+                builder.table(Table.of_rows(row.cells for row in group), page=page.number)
             else:
                 _add_group(builder, group, page, style)
         _add_margin(builder, bottom, page.number, said)
@@ -288,7 +289,7 @@ def _add_group(builder: DocumentBuilder, group: list[Row], page: PageRows, style
     elif _BULLET.match(text):
         builder.list_item(text, page=page.number)
     elif len(group) == 1 and len(group[0].cells) > 1:
-        builder.table([group[0].cells], page=page.number)
+        builder.table(Table.of_rows([group[0].cells]), page=page.number)
     else:
         builder.paragraph(text, page=page.number)
 

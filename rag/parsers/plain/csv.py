@@ -1,26 +1,28 @@
-"""Parses tables in text form (CSV, TSV and their kin): one block a row, with the column names repeated in it.
+"""Parses tables in text form (CSV, TSV and their kin): a line a row, with the column names repeated in it.
 
-"City: Paris; Country: France" stands by itself when it is found, which "Paris,France" does not.
+"City: Paris | Country: France" stands by itself when it is found, which "Paris,France" does not.
 """
 
 import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.encoding import decode
+from rag.parsers.table import MAX_COLUMNS, Grid, Table
 from rag.types import ParsedDocument
 
 _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_CHARS = 65_536
 _SAMPLE_ROWS = 100
+_BATCH_ROWS = 1_000
 _MAX_FIELD_CHARS = 50_000_000
-_NUMBER = re.compile(r"[-+(]?[$€£¥]?\s?\d[\d.,\s'’]*[%)€]?|\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}.*")
 
 
 def parse(path: Path) -> ParsedDocument:
@@ -85,38 +87,8 @@ def _delimiter(text: str) -> str:
 
 
 def _add_rows(builder: DocumentBuilder, rows: Iterator[list[str]]) -> None:
-    head = [row for row, _ in zip(rows, range(_SAMPLE_ROWS), strict=False)]
-    width = Counter(len(row) for row in head if any(cell.strip() for cell in row)).most_common(1)
-    if not width:
-        return
-    usual = width[0][0]
-    # Lines above the table (a title, a date) are narrower than it or have empty cells.
-    first = next((at for at, row in enumerate(head) if len(row) == usual and all(cell.strip() for cell in row)), None)
-    header: list[str] = []
-    if first is not None and usual > 1 and _is_header(head[first], head[first + 1 :]):
-        for row in head[:first]:
-            builder.paragraph(" ".join(cell for cell in map(one_line, row) if cell))
-        header = [one_line(cell) for cell in head[first]]
-        head = head[first + 1 :]
-        if not head:
-            builder.table([header])
-    for part in (head, rows):
-        for row in part:
-            builder.add("table", _sentence(header, row))
-
-
-def _is_header(row: Sequence[str], following: Sequence[Sequence[str]]) -> bool:
-    """Tells whether a row names columns: a name in every cell, all different, and none a number."""
-    names = [one_line(cell).lower() for cell in row]
-    if len(set(names)) < len(names) or any(_NUMBER.fullmatch(name) or len(name) > 200 for name in names):
-        return False
-    return not any([one_line(cell).lower() for cell in other] == names for other in following)
-
-
-def _sentence(header: Sequence[str], row: Sequence[str]) -> str:
-    cells = []
-    for at, cell in enumerate(row):
-        value = one_line(cell)
-        if value:
-            cells.append(f"{header[at]}: {value}" if at < len(header) else value)
-    return "; ".join(cells)
+    cleaned = ([one_line(cell) for cell in row[:MAX_COLUMNS]] for row in rows)
+    grid = Grid.of(Table.of_rows(islice(cleaned, _SAMPLE_ROWS), records=True))
+    builder.grid(grid)
+    while batch := list(islice(cleaned, _BATCH_ROWS)):
+        builder.grid(grid.more(batch), goes_on=True)

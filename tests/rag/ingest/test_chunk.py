@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.ingest.chunk import chunk_document
+from rag.parsers.builder import DocumentBuilder
+from rag.parsers.table import Table
 from rag.text.context import context_of, document_label
 from rag.types import Block, BlockKind, Chunk, ParsedDocument
 
@@ -134,6 +136,43 @@ def test_a_table_is_cut_between_rows_and_keeps_its_header_in_the_context() -> No
     assert "\n".join(chunk.text for chunk in chunks) == "\n".join(rows)
     assert chunks[0].heading_path == ()
     assert all(chunk.heading_path == ("Part | Price | Maker",) for chunk in chunks[1:])
+
+
+def table_document(table: Table) -> ParsedDocument:
+    builder = DocumentBuilder(media_type="x/y")
+    builder.paragraph("Before.")
+    builder.table(table)
+    return builder.build()
+
+
+def test_every_chunk_of_a_table_names_its_columns() -> None:
+    rows = [["Part", "2030", "2031"], *([f"Part {n}", str(n), str(n + 1)] for n in range(120))]
+    plain = table_document(Table.of_rows(rows))
+    chunks = chunk_document(plain, words)
+    check(plain, chunks)
+    assert len(chunks) > 2
+    assert all(chunk.heading_path == ("Part | 2030 | 2031",) for chunk in chunks[1:])
+    records = table_document(Table.of_rows(rows, records=True))
+    chunks = chunk_document(records, words)
+    check(records, chunks)
+    assert all(line.startswith("Part: Part ") for chunk in chunks[1:] for line in chunk.text.splitlines())
+
+
+@pytest.mark.parametrize("records", [False, True])
+def test_a_wide_row_is_cut_between_cells_and_keeps_its_name(records: bool) -> None:
+    names = ["Boat", *(f"Check number {n}" for n in range(90))]
+    rows = [names, *([boat, *(f"seen by {boat} on day {n}" for n in range(90))] for boat in ("Tern", "Skua"))]
+    parsed = table_document(Table.of_rows(rows, records=records))
+    chunks = chunk_document(parsed, words, 100)
+    check(parsed, chunks)
+    for chunk in chunks:
+        boats = {boat for boat in ("Tern", "Skua") if boat in chunk.text}
+        assert len(boats) <= 1
+        if boats and not records:
+            above = " ".join(chunk.heading_path)
+            days = re.findall(r"on day (\d+)", chunk.text)
+            assert boats.pop() in above + chunk.text.split("seen")[0]
+            assert f"Check number {days[0]} |" in above
 
 
 def test_a_gigantic_word_is_cut_and_nothing_is_lost() -> None:

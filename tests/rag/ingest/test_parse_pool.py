@@ -13,6 +13,7 @@ import pytest
 
 from rag.errors import SkippedError
 from rag.ingest.parse_pool import ParseLimits, ParsePool, ParseResult
+from rag.text.table_spans import TableRow, TableSpans
 
 ROOT = Path(__file__).parents[3]
 
@@ -21,6 +22,7 @@ _PARSER = """
 import os, sys, time
 from pathlib import Path
 from rag.errors import ReadError, SkippedError
+from rag.text.table_spans import TableRow, TableSpans
 from rag.types import Block, ParsedDocument
 
 def parse(path: Path) -> ParsedDocument:
@@ -61,6 +63,9 @@ def parse(path: Path) -> ParsedDocument:
     if order == "surrogate":
         order = "half \\ud83d gone"
     block = Block(0, len(order), "heading", 1, 2, 3.5, 4.5, "label")
+    if order == "table":
+        rows = (TableRow(0, 5, (0, 2, 0, 3, 2, 1)),)
+        block = Block(0, 5, "table", table=TableSpans(("A", "half \\ud83d"), 1, rows, records=True, caption="C"))
     metadata = {"author": "me", "pid": str(os.getpid())}
     return ParsedDocument(order, (block,), "Title", "text/plain", ("warned",), metadata)
 """
@@ -100,6 +105,13 @@ def test_a_document_comes_through_whole(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (document.title, document.warnings, document.metadata["author"]) == ("Title", ("warned",), "me")
     assert result.size == len(document.text.encode()) and len(result.content_hash) == 40
+
+
+def test_the_cells_of_a_table_come_through(tmp_path: Path) -> None:
+    document = parse(pool(), tmp_path, "table")["table"].document
+    assert document is not None
+    rows = (TableRow(0, 5, (0, 2, 0, 3, 2, 1)),)
+    assert document.blocks[0].table == TableSpans(("A", "half \ufffd"), 1, rows, records=True, caption="C")
 
 
 @pytest.mark.parametrize("bad", ["crash", "exit", "defect", "deep", "broken", "skip", "bomb"])

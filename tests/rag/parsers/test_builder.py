@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from rag.errors import SkippedError
 from rag.parsers.builder import DocumentBuilder, document_from_spans
+from rag.parsers.table import Table
 from rag.types import Block
 
 
@@ -15,7 +16,7 @@ def test_blocks_are_joined_by_their_kind() -> None:
     builder.paragraph("One.\r\nTwo.", page=1)
     builder.list_item("- a")
     builder.list_item("- b")
-    builder.table([["h1", "h2"], ["", ""], ["a\nb", "c"]], page=2)
+    builder.table(Table.of_rows([["h1", "h2"], ["", ""], ["a\nb", "c"]]), page=2)
     builder.label("Sheet 1", 1)
     builder.add("caption", "Hi", start_s=1.0, end_s=2.5)
     builder.warn("w")

@@ -45,7 +45,7 @@ def test_table_rows_become_lines_of_cells(tmp_path: Path) -> None:
     document = doc.parse(write_doc(tmp_path / "a.doc", [*main, P("After.")]))
     assert found(document) == [
         ("paragraph", "Before."),
-        ("table", "Name | Age\nAda |\nGrace | 85"),
+        ("table", "Name | Age\nAda\nGrace | 85"),
         ("paragraph", "After."),
     ]
 

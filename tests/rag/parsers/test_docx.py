@@ -130,7 +130,7 @@ def test_merged_cells_say_their_text_once_and_nested_tables_follow(tmp_path: Pat
         f"<w:tr><w:tc><w:tcPr><w:vMerge/></w:tcPr>{p('')}</w:tc><w:tc>{p('d')}{inner}</w:tc></w:tr></w:tbl>"
     )
     document = docx.parse(write_docx(tmp_path / "a.docx", body))
-    assert found(document) == [("table", "tall | b\n | d"), ("table", "x | y")]
+    assert found(document) == [("table", "tall | b\n| d"), ("table", "x | y")]
 
 
 def test_pages_are_counted_where_word_left_its_marks(tmp_path: Path) -> None:

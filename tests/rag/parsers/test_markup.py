@@ -67,7 +67,7 @@ def test_tables_keep_rows_and_join_signs_to_numbers(tmp_path: Path) -> None:
         "<tr><td>Sales</td><td></td><td>$</td><td>5</td></tr>"
         "<tr><td>Loss</td><td></td><td>$</td><td>(7</td><td>)</td></tr></table>",
     )
-    assert outline(document) == ["table: Income\nYear | 2020\nSales | $5\nLoss | $(7)"]
+    assert outline(document) == ["caption: Income", "table: Year | 2020\nSales | $5\nLoss | $(7)"]
 
 
 def test_layout_tables_are_read_as_blocks(tmp_path: Path) -> None:

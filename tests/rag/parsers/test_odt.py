@@ -55,7 +55,7 @@ def test_structure_is_kept_in_order(tmp_path: Path) -> None:
         ("paragraph", "One  two\tthree\nfour five."),
         ("list", "• item"),
         ("list", "• inner"),
-        ("table", "a | b | b\n | c"),
+        ("table", "a | b | b\n| c"),
         ("paragraph", "In a section[1]"),
         ("paragraph", "Anchor"),
         ("paragraph", "Boxed"),

@@ -30,26 +30,50 @@ def test_a_row_stands_by_itself(tmp_path: Path, delimiter: str) -> None:
     data = "\r\n".join(delimiter.join(row) for row in rows)
     document = csv.parse(write(tmp_path, "people.csv", data.encode("cp1252")))
     rio = "Rio" + (" " if delimiter == "\t" else delimiter) + " de"
-    assert parts(document)[0] == f"Name: Ann; City: {rio.replace('  ', ' ')}; Born: 1990"
-    assert parts(document)[1] == "Name: Bo; City: Köln"
+    assert document.text.splitlines() == [
+        "Name | City | Born",
+        f"Name: Ann | City: {rio.replace('  ', ' ')} | Born: 1990",
+        "Name: Bo | City: Köln",
+    ]
 
 
 def test_tables_with_and_without_a_header(tmp_path: Path) -> None:
-    assert parts(csv.parse(write(tmp_path, "a.csv", "1,2\n3,4\n"))) == ["1; 2", "3; 4"]
-    assert parts(csv.parse(write(tmp_path, "a.csv", "sep=;\na;b\n1;2\n"))) == ["a: 1; b: 2"]
+    assert parts(csv.parse(write(tmp_path, "a.csv", "1,2\n3,4\n"))) == ["1 | 2\n3 | 4"]
+    assert parts(csv.parse(write(tmp_path, "a.csv", "sep=;\na;b\n1;2\n"))) == ["a | b\na: 1 | b: 2"]
     assert parts(csv.parse(write(tmp_path, "a.csv", "Report 2020\n\na,b\n1,2\n3,4\n"))) == [
         "Report 2020",
-        "a: 1; b: 2",
-        "a: 3; b: 4",
+        "a | b\na: 1 | b: 2\na: 3 | b: 4",
     ]
-    assert parts(csv.parse(write(tmp_path, "a.tsv", "a, b\tc\n1\t2\n"))) == ["a, b: 1; c: 2"]
+    assert parts(csv.parse(write(tmp_path, "a.tsv", "a, b\tc\n1\t2\n"))) == ["a, b | c\na, b: 1 | c: 2"]
     assert parts(csv.parse(write(tmp_path, "a.csv", "a,b\n"))) == ["a | b"]
-    assert parts(csv.parse(write(tmp_path, "a.csv", "a,b\n1,2,3\n"))) == ["a: 1; b: 2; 3"]
+    assert parts(csv.parse(write(tmp_path, "a.csv", "a,b\n1,2,3\n"))) == ["a | b\na: 1 | b: 2 | 3"]
+
+
+def test_names_of_columns_may_be_years_empty_or_repeated(tmp_path: Path) -> None:
+    years = csv.parse(write(tmp_path, "a.csv", "Town,2030,2031\nOslo,12,14\nBergen,,9\n"))
+    assert years.text.splitlines()[1:] == ["Town: Oslo | 2030: 12 | 2031: 14", "Town: Bergen | 2031: 9"]
+    index = csv.parse(write(tmp_path, "a.csv", ",town,height\n0,Oslo,12\n1,Bergen,9\n"))
+    assert index.text.splitlines()[1:] == ["0 | town: Oslo | height: 12", "1 | town: Bergen | height: 9"]
+    twice = csv.parse(write(tmp_path, "a.csv", "Town,Q1,Note,Q2,Note\nOslo,good,,fair,wet floor\n"))
+    assert twice.text.splitlines()[1:] == ["Town: Oslo | Q1: good | Q2: fair | Note (Q2): wet floor"]
+
+
+def test_rows_of_a_long_table_keep_their_names(tmp_path: Path) -> None:
+    lines = "".join(f"part {n},{n}\n" for n in range(2_500))
+    document = csv.parse(write(tmp_path, "a.csv", "Name,Price\n" + lines))
+    assert document.text.splitlines()[-1] == "Name: part 2499 | Price: 2499"
+    last = document.blocks[-1].table
+    assert last is not None and last.columns == ("Name", "Price")
+    assert [document.text[cell.start : cell.end] for cell in last.rows[-1].cells] == ["part 2499", "2499"]
 
 
 def test_an_open_quote_does_not_swallow_the_table(tmp_path: Path) -> None:
     document = csv.parse(write(tmp_path, "a.csv", 'name,size\n6" pipe,3\n"broken,5\nlast,7\n'))
-    assert parts(document) == ['name: 6" pipe; size: 3', 'name: "broken; size: 5', "name: last; size: 7"]
+    assert document.text.splitlines()[1:] == [
+        'name: 6" pipe | size: 3',
+        'name: "broken | size: 5',
+        "name: last | size: 7",
+    ]
 
 
 def test_a_huge_cell_is_read(tmp_path: Path) -> None:

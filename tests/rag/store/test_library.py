@@ -13,6 +13,7 @@ from rag.errors import LibraryError
 from rag.store import schema
 from rag.store.library import Library
 from rag.store.writer import FileState, LibraryWriter
+from rag.text.table_spans import TableRow, TableSpans
 from rag.types import Block, Chunk, Filter, ParsedDocument, Source
 
 TEXT = "Alpha beta.\n\nGamma delta."
@@ -244,6 +245,40 @@ def test_reading_a_library_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match="no library"):
         Library.open(tmp_path / "library.db", read_only=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_tables_come_back_where_they_stand_and_go_with_their_document(library: Library) -> None:
+    first = TableSpans(("Port", "2030"), 1, (TableRow(0, 11, (0, 4, 0, 7, 4, 1)),))
+    second = TableSpans(("", ""), 1, (TableRow(13, 25, (0, 5, 0, 6, 6, 1)),), records=True, caption="Ports")
+    blocks = (Block(0, 11, "table", table=first), Block(13, 25, "table", table=second))
+    writer = LibraryWriter(library)
+    with writer.transaction():
+        source = writer.add_source("folder", "/data")
+        id_ = store(library, source, "/data/a.txt", ParsedDocument(TEXT, blocks, "Greek", "text/plain"), writer)
+    assert library.tables(id_, 0, 100) == (first, second)
+    assert library.tables(id_, 11, 14) == (second,)
+    assert library.tables(id_, 11, 13) == ()
+    with writer.transaction():
+        store(library, source, "/data/a.txt", parsed(), writer)
+    assert library.tables(id_, 0, 100) == ()
+
+
+def test_files_of_an_older_library_are_read_anew(tmp_path: Path) -> None:
+    path = tmp_path / "library.db"
+    with sqlite3.connect(path) as connection:
+        for statement in schema.MIGRATIONS[0]:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        connection.execute("PRAGMA user_version = 1")
+        connection.execute("INSERT INTO sources VALUES (1, 'folder', CAST('/data' AS BLOB), 0)")
+        for id_, place in enumerate(("/data/a.csv", "https://youtu.be/x"), start=1):
+            row = (id_, 1, place.encode(), "t", "text/csv", "ok", None, 0, 3, 7, "hash", 0.0)
+            connection.execute("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+    connection.close()
+    with Library.open(path) as library:
+        states = [(document.path, document.mtime_ns, document.content_hash) for document in library.documents()]
+        assert states == [("/data/a.csv", -1, ""), ("https://youtu.be/x", 7, "hash")]
+        assert library.tables(1, 0, 10) == ()
 
 
 def test_a_library_of_a_newer_version_is_refused_and_kept(library: Library) -> None:

@@ -1,0 +1,238 @@
+"""A table as a grid: spans expanded, headers found, columns named.
+
+A parser says which cells stand where and what its format says of headers (``Table``); ``Grid.of`` does all the rest,
+for every format alike. ``rag.parsers.table_text`` writes a grid into the canonical text.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, Self
+
+MAX_COLUMNS = 4_096
+_LONGEST_NAME = 200  # characters of a column's name
+_MOST_HEADER_ROWS = 3
+_HEADER_WITHIN = 6  # rows: a header begins in one of them
+_COMPARED = 100  # rows that are compared with what may be a header
+_YEAR = re.compile(r"(?:19|20|21)\d\d(?:[-/–](?:19|20|21)?\d\d)?[EPF*]?")
+_PERIOD = re.compile(
+    r"(?:[QH][1-4]|(?:FY|CY)) ?'?(?:\d{4}|\d\d)?|(?:19|20|21)\d\d[-/ ]?(?:[QH][1-4]|0?[1-9]|1[0-2])", re.IGNORECASE
+)
+_DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?: \d{1,2}:\d\d(?::\d\d)?)?")
+_NUMBER = re.compile(r"[-+−(]?\s?[$€£¥]?\s?[-+−(]?\s?\d[\d.,\s'’]*\)?\s?(?:%|[€$£¥]|h|km|kg|m|s|min|pp|bps|x)?\)?")
+
+Kind = Literal["", "text", "number", "year", "date"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell that covers ``rows`` rows and ``columns`` columns from (``row``, ``column``), both counted from 0."""
+
+    text: str
+    row: int
+    column: int
+    rows: int = 1
+    columns: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as its format holds it.
+
+    ``header_rows`` and ``header_columns`` are what the format says of names; None where it says nothing, then they are
+    found out. ``caption`` stands over the table. ``records``: each row is written with the names of its columns, as
+    suits data; otherwise they stand above the rows alone.
+    """
+
+    cells: Sequence[Cell]
+    header_rows: int | None = None
+    header_columns: int | None = None
+    caption: str = ""
+    records: bool = False
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[Sequence[str]], *, header_rows: int | None = None, records: bool = False) -> Self:
+        """A table without spans."""
+        cells = [Cell(text, at, column) for at, row in enumerate(rows) for column, text in enumerate(row) if text]
+        return cls(tuple(cells), header_rows=header_rows, records=records)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Rows of equal length; a cell that spans several rows or columns stands in each of them.
+
+    ``rows`` without any text are left out. The first ``lead`` rows stand above the table (a title), the next
+    ``header_rows`` name its columns: ``columns`` joins the levels. ``across`` are the rows whose only cell spans the
+    table: a heading or note within it.
+    """
+
+    rows: tuple[tuple[str, ...], ...]
+    lead: int
+    header_rows: int
+    name_columns: int
+    columns: tuple[str, ...]
+    across: frozenset[int] = field(default_factory=frozenset)
+    caption: str = ""
+    records: bool = False
+
+    @classmethod
+    def of(cls, table: Table) -> Self:
+        """Expands the spans of a table, finds its header and names its columns."""
+        rows, across = _expanded(table.cells)
+        lead, header_rows = _header(rows, across, anywhere=table.records)
+        if table.header_rows is not None:
+            lead, header_rows = 0, table.header_rows if table.header_rows < len(rows) else 0
+        named = [rows[at] for at in range(lead, lead + header_rows) if at not in across]
+        names = [_name([row[column] for row in named]) for column in range(len(rows[0]) if rows else 0)]
+        columns = tuple(_told_apart(names))
+        body = [row for at, row in enumerate(rows) if at >= lead + header_rows and at not in across]
+        name_columns = _name_columns(body, columns) if table.header_columns is None else table.header_columns
+        return cls(
+            tuple(rows),
+            lead,
+            header_rows,
+            min(name_columns, len(columns)),
+            columns,
+            frozenset(across),
+            table.caption,
+            table.records,
+        )
+
+    def suits(self, other: "Grid") -> bool:
+        """Whether rows of another grid go on with these: nowhere do they hold text where this one has no name."""
+        used = {column for row in other.rows for column, text in enumerate(row) if text}
+        return len(used) > 1 and all(column < len(self.columns) and self.columns[column] for column in used)
+
+    def more(self, rows: Iterable[Sequence[str]]) -> "Grid":
+        """Further rows below these, under the same names."""
+        made = tuple(tuple(row) for row in rows if any(row))
+        return replace(self, rows=made, lead=0, header_rows=0, across=frozenset())
+
+
+def kind_of(text: str) -> Kind:
+    """What a cell looks like: nothing, words, a number, a year or quarter, a date."""
+    if not text:
+        return ""
+    if _YEAR.fullmatch(text) or _PERIOD.fullmatch(text):
+        return "year"
+    if _DATE.fullmatch(text):
+        return "date"
+    return "number" if _NUMBER.fullmatch(text) else "text"
+
+
+def _expanded(cells: Sequence[Cell]) -> tuple[list[tuple[str, ...]], set[int]]:
+    """The rows that hold text, and which of them are one cell across all columns. Of two cells at one place the first
+    stays."""
+    cells = [cell for cell in cells if cell.column < MAX_COLUMNS]
+    height = max((cell.row + 1 for cell in cells), default=0)
+    width = min(MAX_COLUMNS, max((cell.column + cell.columns for cell in cells), default=0))
+    grid: list[list[str | None]] = [[None] * width for _ in range(height)]
+    across: set[int] = set()
+    for cell in cells:
+        if cell.columns >= width > 1 and cell.text:
+            across.add(cell.row)
+        for row in range(cell.row, min(cell.row + cell.rows, height)):
+            for column in range(cell.column, min(cell.column + cell.columns, width)):
+                if grid[row][column] is None:
+                    first = cell.columns >= width and (row, column) != (cell.row, cell.column)
+                    grid[row][column] = "" if first else cell.text
+    kept = [at for at, row in enumerate(grid) if any(row)]
+    return [tuple(text or "" for text in grid[at]) for at in kept], {new for new, at in enumerate(kept) if at in across}
+
+
+# -- headers -----------------------------------------------------------------------------------------------------------
+
+
+def _header(rows: Sequence[Sequence[str]], across: set[int], *, anywhere: bool) -> tuple[int, int]:
+    """How many rows stand above the header, and how many the header has; 0 and 0 where no row names the columns.
+
+    Above it stand rows of one cell, and with ``anywhere`` a few others.
+    """
+    for lead, row in enumerate(rows[:_HEADER_WITHIN]):
+        if lead in across or not any(row[1:]):
+            continue
+        body = [other for at, other in enumerate(rows[: lead + _COMPARED], 0) if at > lead and at not in across]
+        if _names_columns(row, body):
+            end = lead + 1
+            while end - lead < _MOST_HEADER_ROWS and end not in across and _goes_on(rows[lead:end], rows[end:]):
+                end += 1
+            return lead, end - lead
+        if not anywhere:
+            break
+    return 0, 0
+
+
+def _names_columns(row: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
+    """Whether a row names the columns of those below: a line of names, years or dates, not of values."""
+    kinds = [kind_of(text) for text in row]
+    named = [text for text in row if text]
+    if not body or not any(row[1:]) or (len(named) < 2 and len(row) > 2):
+        return False
+    if any(len(text) > _LONGEST_NAME for text in named) or any(_same(row, other) for other in body):
+        return False
+    below = [{kind_of(other[column]) for other in body} - {""} for column in range(len(row))]
+    for column, kind in enumerate(kinds):
+        if kind == "number":
+            return False
+        if kind in ("year", "date") and (kind in below[column] or (column == 0 and "text" not in below[0])):
+            return False
+    filled = sum(map(bool, below))
+    if len(named) * 2 <= filled:
+        return False
+    if "year" in kinds or "date" in kinds:
+        return any(kind in ("", "text") for kind in kinds) or "text" not in set().union(*below)
+    if len(row) == 2:  # labels with values of all kinds beside them are no names and columns
+        return len(below[1]) == 1 and not any(other[0].endswith(":") for other in (row, *body))
+    return kinds.count("text") * 2 > filled
+
+
+def _same(one: Sequence[str], other: Sequence[str]) -> bool:
+    return list(one) == list(other)
+
+
+def _goes_on(header: Sequence[Sequence[str]], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first of the rows below a header is its next level: it tells apart what the levels above name
+    alike."""
+    row, body = rows[0], rows[1:_COMPARED]
+    above = [tuple(level[column] for level in header) for column in range(len(row))]
+    alike = [column for column, names in enumerate(above) if any(names) and above.count(names) > 1]
+    if not body or len({row[column] for column in alike}) < 2 or not all(row[column] for column in alike):
+        return False
+    if any(row[column] not in ("", above[column][-1]) for column in range(len(row)) if column not in alike):
+        return False
+    return _names_columns([row[column] for column in alike], [[other[column] for column in alike] for other in body])
+
+
+def _name(levels: Sequence[str]) -> str:
+    """One name of all levels of a header, without repetitions."""
+    parts: list[str] = []
+    for level in levels:
+        if level and level not in parts:
+            parts.append(level)
+    name = ", ".join(parts)
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1].rstrip() + "…"
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """The names, where one that recurs ("Comment") has that of its own in front of it added: "Comment (Q2)"."""
+    made = list(names)
+    for at, name in enumerate(names):
+        before = next((other for other in reversed(names[:at]) if other and names.count(other) == 1), "")
+        if name and names.count(name) > 1 and before:
+            made[at] = f"{name} ({before})"
+    return made if len(set(made)) == len(made) else list(names)
+
+
+def _name_columns(body: Sequence[Sequence[str]], columns: Sequence[str]) -> int:
+    """How many of the first columns say what a row is about: those up to the last of words in front of the first of
+    values, at least one where there are several columns. A number in front of the words (an index) is one of them."""
+    if len(columns) < 2:
+        return 0
+    words = 0
+    for column in range(len(columns)):
+        kinds = [kind_of(row[column]) for row in body[:_COMPARED] if row[column]]
+        if sum(kind == "text" for kind in kinds) * 2 > len(kinds):
+            words = column + 1
+        elif words:
+            break
+    return max(1, words) if words < len(columns) else 1
