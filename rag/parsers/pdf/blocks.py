@@ -322,4 +322,4 @@ def _join(text: str, line: str, hyphenated: frozenset[str]) -> str:
 
 
 def _ideograph(character: str) -> bool:
-    return "\u3040" <= character <= "\u30ff" or "\u4e00" <= character <= "\u9fff"
+    return "\u3001" <= character <= "\u30ff" or "\u3400" <= character <= "\u9fff" or "\uff01" <= character <= "\uff60"

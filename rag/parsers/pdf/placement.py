@@ -10,13 +10,17 @@ Word = tuple[str, float, float, float, float, int, bool]
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a point of the page's own space lies once it is cropped and turned clockwise; y then runs downwards."""
+    """Where a point of the page's own space lies once it is cropped and turned clockwise; y then runs downwards.
+
+    ``mirrored``: x runs from the right edge to the left, as lines of right-to-left scripts do.
+    """
 
     left: float
     bottom: float
     right: float
     top: float
     rotation: int
+    mirrored: bool = False
 
     @staticmethod
     def displayed_page(page: pdfium.PdfPage) -> "Placement":
@@ -24,9 +28,9 @@ class Placement:
         return Placement.of(page, page.get_rotation())
 
     @staticmethod
-    def of(page: pdfium.PdfPage, rotation: int) -> "Placement":
+    def of(page: pdfium.PdfPage, rotation: int, *, mirrored: bool = False) -> "Placement":
         left, bottom, right, top = page.get_bbox()
-        return Placement(left, bottom, right, top, rotation)
+        return Placement(left, bottom, right, top, rotation, mirrored)
 
     @property
     def width(self) -> float:
@@ -37,6 +41,8 @@ class Placement:
         return self.top - self.bottom if self.rotation in (0, 180) else self.right - self.left
 
     def place(self, x0: float, y0: float, x1: float, y1: float) -> tuple[float, float, float, float]:
+        if self.mirrored:
+            return self.right - x1, self.top - y1, self.right - x0, self.top - y0
         if self.rotation == 90:
             return y0 - self.bottom, x0 - self.left, y1 - self.bottom, x1 - self.left
         if self.rotation == 180:

@@ -14,6 +14,13 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
 from rag.parsers.pdf.characters import LINE_HYPHENS, clean
+from rag.parsers.pdf.directions import (
+    holds_right_to_left,
+    is_right_to_left,
+    is_vertical,
+    right_to_left_words,
+    vertical_words,
+)
 from rag.parsers.pdf.placement import Placement, Word
 from rag.parsers.pdf.raised_words import spelled
 from rag.parsers.pdf.visibility import visible_words
@@ -88,10 +95,11 @@ def read_page(page: pdfium.PdfPage, number: int) -> PageText:
     """Returns the fragments of one page."""
     textpage = page.get_textpage()
     try:
-        found = _words(textpage, characters_of(textpage))
+        text = characters_of(textpage)
+        found = _words(textpage, text)
         words = visible_words(page, textpage, found)
-        upright, sideways, turn = _split_by_direction(textpage, words)
-        place = Placement.of(page, turn)
+        hidden = len(found) - len(words)
+        upright, sideways, place = _in_reading_direction(page, textpage, text, words, found if hidden else ())
         fragments = _fragments(upright, place, _Fonts(textpage))
     finally:
         textpage.close()
@@ -103,8 +111,28 @@ def read_page(page: pdfium.PdfPage, number: int) -> PageText:
         sideways=tuple(_lines_of(sideways)),
         characters=sum(len(word[0]) for word in words),
         place=place,
-        hidden=len(found) - len(words),
+        hidden=hidden,
     )
+
+
+def _in_reading_direction(
+    page: pdfium.PdfPage, textpage: pdfium.PdfTextPage, text: str, words: list[Word], found: Sequence[Word]
+) -> tuple[list[Word], list[Word], Placement]:
+    """Returns the words in the main direction, the others, and the placement that makes lines run to the right and
+    downwards in the order of reading. ``found`` are all words where ``words`` are the visible ones of them.
+    """
+    if text.isascii():
+        upright, sideways, turn = _split_by_direction(textpage, words)
+        return upright, sideways, Placement.of(page, turn)
+    seen = {word[5] for word in words}
+    unseen = [range(word[5], word[5] + len(word[0])) for word in found if word[5] not in seen]
+    if is_vertical(textpage, text):
+        return vertical_words(textpage, text, unseen), [], Placement.of(page, 270)
+    upright, sideways, turn = _split_by_direction(textpage, words)
+    mirrored = is_right_to_left(text) and turn == 0
+    if mirrored or (turn == 0 and holds_right_to_left(text)):
+        upright = right_to_left_words(textpage, text, upright, unseen, whole_page=mirrored)
+    return upright, sideways, Placement.of(page, turn, mirrored=mirrored)
 
 
 def _words(textpage: pdfium.PdfTextPage, text: str) -> list[Word]:
@@ -206,7 +234,7 @@ def _fragments(words: Sequence[Word], place: Placement, fonts: _Fonts) -> list[F
     x1 = y0 = y1 = 0.0
     for word in words:
         _, left, bottom, right, top, _, new_line = word
-        if place.rotation:
+        if place.rotation or place.mirrored:
             left, bottom, right, top = place.place(left, bottom, right, top)
         height = top - bottom
         if (
