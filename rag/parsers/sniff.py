@@ -71,6 +71,8 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
 # Lower case, because the head is compared in lower case. Two more headers are asked for where this is used.
 _EMAIL = re.compile(rb"(?:mime-version|from|to|subject|date|message-id|received|return-path|delivered-to|x-[a-z-]+): ")
 
+_PDF_OBJECT = re.compile(rb"%PDF-\d\.\d\s(?:[^\n]*\n){0,3}?\s*\d+ \d+ obj\b")
+
 _OOXML_MAIN = (
     ("word/document.xml", "wordprocessingml", "docx"),
     ("ppt/presentation.xml", "presentationml", "pptx"),
@@ -105,8 +107,9 @@ def sniff(path: Path) -> Sniffed:
     if head.lstrip().startswith(b"%PDF-"):
         return Sniffed("pdf", "a PDF")
     text = looks_like_text(head)
-    # Junk before the header is common: PDF viewers accept it anywhere in the first 1,024 bytes.
-    if not text and b"%PDF-" in head[:1024]:
+    # Junk before the header is common (a byte order mark, a reply's header lines): PDF viewers accept it anywhere in
+    # the first 1,024 bytes. A text about PDFs has no objects behind it.
+    if b"%PDF-" in head[:1024] and (not text or _PDF_OBJECT.search(head)):
         return Sniffed("pdf", "a PDF")
     if not text:
         named = next((name for at, magic, name in _SIGNATURES if head.startswith(magic, at)), None)

@@ -21,8 +21,10 @@ from rag.parsers.pdf.directions import (
     right_to_left_words,
     vertical_words,
 )
+from rag.parsers.pdf.letter_spacing import closed_up
 from rag.parsers.pdf.placement import Placement, Word
 from rag.parsers.pdf.raised_words import spelled
+from rag.parsers.pdf.slant import levelled, slants
 from rag.parsers.pdf.visibility import visible_words
 from rag.parsers.raised import superscript
 
@@ -35,7 +37,10 @@ _OFF_LINE = 0.12
 """Share of a word's height by which its last character is off its first where some may be raised or lowered."""
 _MARK_INSIDE = re.compile(r"\d[,.;:]+$|[^\W\d_]\d|\d[^\W\d_]")
 """Words in whose middle a raised or lowered digit may stand."""
+_TWO_UNITS = re.compile("[\U00010000-\U0010ffff]")
 _FONT_NAME_BYTES = 96
+_SPACED = 0.8
+"""Height of a line from which on the average width of a word's letters, with what is between them, is unusual."""
 _MARK_CHARACTERS = 4
 _BOLD_NAMES = (b"bold", b"black", b"heavy", b"demi", b"-medi", b"cmbx")
 _FORCE_BOLD = 1 << 18
@@ -86,7 +91,11 @@ def characters_of(textpage: pdfium.PdfTextPage) -> str:
     text = bytes(memoryview(buffer)[: max(written - 1, 0)]).decode("utf-16-le", "replace")
     if len(text) == count:
         return text
-    # Characters were left out or took two units: ask for each, so that positions stay indices.
+    # A character beyond the BMP takes two indices; the second one holds nothing.
+    text = _TWO_UNITS.sub(lambda match: match[0] + "\0", text)
+    if len(text) == count:
+        return text
+    # Characters were left out: ask for each, so that positions stay indices.
     codes = (pdfium_c.FPDFText_GetUnicode(textpage, index) for index in range(count))
     return "".join(chr(code) if 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 else "\x00" for code in codes)
 
@@ -121,18 +130,25 @@ def _in_reading_direction(
     """Returns the words in the main direction, the others, and the placement that makes lines run to the right and
     downwards in the order of reading. ``found`` are all words where ``words`` are the visible ones of them.
     """
+    seen = {word[5] for word in words} if found else set()
+    unseen = [range(word[5], word[5] + len(word[0])) for word in found if word[5] not in seen]
+    words = closed_up(words)
+    angles = slants(textpage, words)
+    slanted = [words[index] for index in angles]
+    if angles:
+        if 2 * len(angles) > len(words):
+            return levelled(textpage, words, angles), [], Placement.of(page, 0)
+        words = [word for index, word in enumerate(words) if index not in angles]
     if text.isascii():
         upright, sideways, turn = _split_by_direction(textpage, words)
-        return upright, sideways, Placement.of(page, turn)
-    seen = {word[5] for word in words}
-    unseen = [range(word[5], word[5] + len(word[0])) for word in found if word[5] not in seen]
+        return upright, sideways + slanted, Placement.of(page, turn)
     if is_vertical(textpage, text):
         return vertical_words(textpage, text, unseen), [], Placement.of(page, 270)
     upright, sideways, turn = _split_by_direction(textpage, words)
     mirrored = is_right_to_left(text) and turn == 0
     if mirrored or (turn == 0 and holds_right_to_left(text)):
         upright = right_to_left_words(textpage, text, upright, unseen, whole_page=mirrored)
-    return upright, sideways, Placement.of(page, turn, mirrored=mirrored)
+    return upright, sideways + slanted, Placement.of(page, turn, mirrored=mirrored)
 
 
 def _words(textpage: pdfium.PdfTextPage, text: str) -> list[Word]:
@@ -231,16 +247,20 @@ class _Fonts:
 
 def _fragments(words: Sequence[Word], place: Placement, fonts: _Fonts) -> list[Fragment]:
     lines: list[list[Word]] = []
-    x1 = y0 = y1 = 0.0
+    x1 = y0 = y1 = limit = 0.0
     for word in words:
-        _, left, bottom, right, top, _, new_line = word
+        left, bottom, right, top, new_line = *word[1:5], word[6]
         if place.rotation or place.mirrored:
             left, bottom, right, top = place.place(left, bottom, right, top)
         height = top - bottom
+        # Between words whose letters stand apart, spaces are as much wider.
+        if len(word[0]) > 2 or new_line:
+            pitch = (right - left) / len(word[0])
+            limit = 2.5 * pitch if pitch > _SPACED * height and len(word[0]) > 2 else 0.0
         if (
             lines
             and not new_line
-            and -height < left - x1 < GAP * height
+            and -height < left - x1 < max(limit, GAP * height)
             and abs((bottom + top) - (y0 + y1)) < max(height, y1 - y0)
         ):
             lines[-1].append(word)

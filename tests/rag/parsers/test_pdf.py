@@ -11,8 +11,10 @@ from PIL import Image
 from rag.errors import ReadError, SkippedError
 from rag.parsers.pdf import ocr
 from rag.parsers.pdf import parser as pdf
+from rag.parsers.pdf.page_view import locate_quote
+from rag.parsers.sniff import sniff
 from rag.types import ParsedDocument
-from tests.rag.parsers.pdf_writer import HEIGHT, Line, paragraph, write_pdf, write_raw
+from tests.rag.parsers.pdf_writer import HEIGHT, Line, coded, paragraph, write_pdf, write_raw
 
 LEFT = [
     "The left column begins with a sentence that",
@@ -237,3 +239,62 @@ def test_every_assorted_pdf_is_read_or_refused_with_a_reason() -> None:
             assert text and not any(ord(character) < 32 and character not in "\n\t" for character in text)
         except ReadError as error:
             assert error.message.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "junk", [b"\xef\xbb\xbf", b"\xff\xfe", b"HTTP/1.1 200 OK\r\nContent-Type: application/pdf\r\n\r\n"]
+)
+def test_junk_before_the_header_does_not_matter(tmp_path: Path, junk: bytes) -> None:
+    whole = write_pdf(tmp_path / "whole.pdf", [[Line(72, 100, "Still readable.")]]).read_bytes()
+    path = tmp_path / "junk.pdf"
+    path.write_bytes(junk + whole)
+    assert sniff(path).kind == "pdf"
+    assert pdf.parse(path).text == "Still readable."
+
+
+def test_a_text_about_pdfs_is_a_text(tmp_path: Path) -> None:
+    path = tmp_path / "about.txt"
+    path.write_text("A file begins with %PDF-1.7 and then come objects.\n" * 5)
+    assert sniff(path).kind == "text"
+
+
+def test_letters_beyond_the_basic_plane_and_ligatures_are_kept(tmp_path: Path) -> None:
+    alphabet = "𝑥=𝒎𝒄2ﬁre of"
+    content = f"BT /F3 10 Tf 72 700 Td {coded('𝑥=𝒎𝒄2 of ﬁre', alphabet)} Tj ET"
+    path = write_raw(tmp_path / "a.pdf", [content], alphabet=alphabet)
+    assert pdf.parse(path).text == "𝑥=𝒎𝒄2 of fire"
+    assert len(locate_quote(path, 1, "𝒎𝒄2 of fire")) == 1
+
+
+def test_a_soft_hyphen_at_a_line_end_is_no_part_of_its_word(tmp_path: Path) -> None:
+    content = "BT /F1 10 Tf 72 700 Td (The light\\255) Tj 0 -12 Td (house is old.) Tj ET"
+    assert pdf.parse(write_raw(tmp_path / "a.pdf", [content])).text == "The lighthouse is old."
+
+
+@pytest.mark.parametrize(
+    ("shown", "text"),
+    [
+        ("(H A R B O U R   D U E S) Tj", "HARBOUR DUES"),
+        ("10 Tc (Harbour dues of it) Tj", "Harbour dues of it"),
+        ("[(H) -400 (A) -400 (R) -400 (B) -1200 (D) -400 (U) -400 (E) -400 (S)] TJ", "HARB DUES"),
+        ("(A B C D E) Tj", "A B C D E"),
+    ],
+)
+def test_letters_that_stand_apart_make_words(tmp_path: Path, shown: str, text: str) -> None:
+    assert pdf.parse(write_raw(tmp_path / "a.pdf", [f"BT /F1 10 Tf 72 700 Td {shown} ET"])).text == text
+
+
+def test_a_slanted_page_keeps_its_words_apart_and_its_lines_together(tmp_path: Path) -> None:
+    turn = "0.94 0.34 -0.34 0.94"
+    lines = [(72, 500, "Words that go up the page in a slant"), (76.1, 488.7, "and go on in a second line")]
+    content = " ".join(f"BT /F1 10 Tf {turn} {x} {y} Tm ({text}) Tj ET" for x, y, text in lines)
+    document = pdf.parse(write_raw(tmp_path / "a.pdf", [content]))
+    assert document.text == "Words that go up the page in a slant and go on in a second line"
+
+
+def test_a_slanted_stamp_does_not_stand_in_the_text(tmp_path: Path) -> None:
+    stamp = "BT /F1 30 Tf 0.7 0.7 -0.7 0.7 150 550 Tm (DRAFT COPY) Tj ET "
+    content = stamp + "BT /F1 10 Tf 72 640 Td (Harbour dues of the year) Tj 0 -12 Td (are due in May.) Tj ET"
+    document = pdf.parse(write_raw(tmp_path / "a.pdf", [content]))
+    assert blocks(document, "paragraph") == ["Harbour dues of the year are due in May."]
+    assert blocks(document, "margin") == ["DRAFT COPY"]
