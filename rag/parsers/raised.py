@@ -5,6 +5,9 @@ the number in a formula (H2O) as they are typed.
 """
 
 import re
+from typing import Literal
+
+Align = Literal["", "super", "sub"]
 
 _SUPERSCRIPTS = str.maketrans("0123456789+-=()ni\u2212", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ⁻")
 _ORDINAL = re.compile(r"(?i)st|nd|rd|th|er|re|ers|res|e|es|eme|ème|o|os|a|as|º|ª")
@@ -23,6 +26,27 @@ _POWER_BASE = re.compile(
 )
 _VARIABLE = re.compile(r"[a-zA-Z\u0370-\u03ff]([+\u2212-]\d)?")
 _BASE_OF_NUMBER = re.compile(r"(?:^|[\s=(×x*·⋅])\d{1,3}$")
+
+
+def compose(pieces: list[tuple[Align, str]]) -> str:
+    """Joins the pieces of a line, each raised, lowered or neither, to text. A line all of one height is plain."""
+    merged: list[tuple[Align, str]] = []
+    for align, text in pieces:
+        if merged and merged[-1][0] == align:
+            merged[-1] = align, merged[-1][1] + text
+        elif text:
+            merged.append((align, text))
+    if len(merged) == 1:
+        return merged[0][1]
+    out = ""
+    for align, text in merged:
+        if not align or not text.strip():
+            out += text
+            continue
+        lead, trail = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
+        before = out + lead
+        out = before + (superscript(before, text) if align == "super" else subscript(before, text)) + trail
+    return out
 
 
 def superscript(before: str, mark: str) -> str:

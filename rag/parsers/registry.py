@@ -31,6 +31,9 @@ KINDS: dict[str, Kind] = {
     "docx": Kind("office.docx", "a Word document (.docx)"),
     "doc": Kind("office.doc", "a Word 97-2003 document (.doc)"),
     "odt": Kind("office.odt", "an OpenDocument text (.odt)"),
+    "flat_odt": Kind("office.odt", "a flat OpenDocument text (.fodt)"),
+    "word_xml": Kind("office.word_xml", "a Word document in one XML file"),
+    "excel_xml": Kind("office.excel_xml", "an Excel 2003 XML workbook"),
     "epub": Kind("markup.epub", "an EPUB book"),
     "pptx": Kind("office.pptx", "a presentation (.pptx)"),
     "xlsx": Kind("office.xlsx", "a workbook (.xlsx)"),
@@ -51,6 +54,7 @@ _SUFFIXES_OF: dict[str, str] = {
     "docx": "docx docm dotx dotm",
     "doc": "doc dot",
     "odt": "odt ott",
+    "flat_odt": "fodt",
     "epub": "epub",
     "pptx": "pptx pptm ppsx potx",
     "xlsx": "xlsx xlsm xltx xltm",
@@ -78,6 +82,8 @@ _KIND_OF_SUFFIX = {f".{suffix}": kind for kind, suffixes in _SUFFIXES_OF.items()
 KNOWN_SUFFIXES: frozenset[str] = frozenset(_KIND_OF_SUFFIX)
 """Lower-case suffixes, with the dot, that a scan of a folder picks up."""
 
+# Documents of office programs in one XML file, which may be named after the format or after the program.
+_IN_XML = frozenset({"flat_odt", "word_xml", "excel_xml"})
 # Kinds among which the name decides, because each is text as well: HTML source in a .txt stays the text it is.
 _TEXTUAL = frozenset({"html", "xml", "csv", "eml", "subtitles", "markdown", "source_code", "notebook", "text"})
 
@@ -119,7 +125,7 @@ def _resolve(path: Path) -> tuple[str, str | None]:
 
 
 def _mismatch(kind: str, claimed: str | None, suffix: str) -> str | None:
-    if claimed is None or claimed == kind:
+    if claimed in (None, kind) or (kind in _IN_XML and claimed in ("xml", "odt", "doc", "text")):
         return None
     return f"The name ends in {suffix}, but the file is {KINDS[kind].name} and was read as that."
 

@@ -67,17 +67,32 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
     (0, b"PAR1", "a Parquet table"),
     (0, b"GGUF", "a model file"),
 )
+_OLD_PROGRAMS: tuple[tuple[bytes, str], ...] = (
+    (b"\xffWPC", "a WordPerfect document"),
+    (b"\xdb\xa5", "a Word 2 document"),
+    (b"\x31\xbe\x00\x00\x00\xab", "a document of Word for DOS or Write"),
+    (b"\xfe\x37\x00\x1c", "a document of Word for Mac 4 or 5"),
+    (b"\xfe\x37\x00\x23", "a document of Word for Mac 4 or 5"),
+)
+_REMEDY_OLD_PROGRAM = "Open it in LibreOffice and save it as .docx."
 
 # Lower case, because the head is compared in lower case. Two more headers are asked for where this is used.
 _EMAIL = re.compile(rb"(?:mime-version|from|to|subject|date|message-id|received|return-path|delivered-to|x-[a-z-]+): ")
 
 _PDF_OBJECT = re.compile(rb"%PDF-\d\.\d\s(?:[^\n]*\n){0,3}?\s*\d+ \d+ obj\b")
 
+# A package names its main part; parts of other programs may be embedded in it.
+_MAIN_RELATIONSHIP = re.compile(rb"<[^>]*/officeDocument[\"'][^>]*>")
+_TARGET = re.compile(rb"Target=[\"']/?([^\"']+)")
 _OOXML_MAIN = (
-    ("word/document.xml", "wordprocessingml", "docx"),
-    ("ppt/presentation.xml", "presentationml", "pptx"),
-    ("xl/workbook.xml", "spreadsheetml", "xlsx"),
+    ("word/document.xml", b"word/", "docx"),
+    ("ppt/presentation.xml", b"ppt/", "pptx"),
+    ("xl/workbook.xml", b"xl/", "xlsx"),
 )
+_VOCABULARIES = ((b"wordprocessingml", "docx"), (b"presentationml", "pptx"), (b"spreadsheetml", "xlsx"))
+_IWORK = ("Index/Document.iwa", "Index.zip", "index.xml", "index.apxl")
+_IWORK_NAMES = {".pages": "Pages", ".numbers": "Numbers", ".key": "Keynote"}
+_FLAT_ODF = re.compile(rb"<office:document\s[^>]*?office:mimetype=[\"']application/vnd\.oasis\.opendocument\.([a-z-]+)")
 _ODF = "application/vnd.oasis.opendocument."
 _MIMETYPES: tuple[tuple[str, Sniffed], ...] = (
     (_ODF + "text", Sniffed("odt", "an OpenDocument text")),
@@ -106,6 +121,9 @@ def sniff(path: Path) -> Sniffed:
         return _inside_ole(path)
     if head.lstrip().startswith(b"%PDF-"):
         return Sniffed("pdf", "a PDF")
+    for magic, name in _OLD_PROGRAMS:
+        if head.startswith(magic):
+            return Sniffed(None, name, _REMEDY_OLD_PROGRAM)
     text = looks_like_text(head)
     # Junk before the header is common (a byte order mark, a reply's header lines): PDF viewers accept it anywhere in
     # the first 1,024 bytes. A text about PDFs has no objects behind it.
@@ -121,7 +139,7 @@ def sniff(path: Path) -> Sniffed:
 
 def _kind_of_text(head: bytes) -> Sniffed:
     # Markup is ASCII: without NULs, UTF-16 and UTF-32 show it as well.
-    start = head[:4096].replace(b"\x00", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
+    start = head[:8192].replace(b"\x00", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
     if start.startswith(b"{\\rtf"):
         return Sniffed("rtf", "an RTF document")
     if start.startswith(b"webvtt"):
@@ -131,8 +149,7 @@ def _kind_of_text(head: bytes) -> Sniffed:
     if _EMAIL.match(start) and b"\nmime-version:" in b"\n" + start and b"\ncontent-type:" in start:
         return Sniffed("eml", "an e-mail")
     if start.startswith(b"<?xml"):
-        web_page = b"<html" in start or b"<!doctype html" in start
-        return Sniffed("html", "a web page") if web_page else Sniffed("xml", "an XML file")
+        return _inside_xml(start)
     return Sniffed("text", "plain text")
 
 
@@ -142,20 +159,65 @@ def _inside_zip(path: Path) -> Sniffed:
             names = set(archive.namelist())
             mimetype = _member(archive, names, "mimetype", _MIMETYPE_BYTES).decode("ascii", "replace").strip()
             content_types = _member(archive, names, "[Content_Types].xml", _CONTENT_TYPES_BYTES)
+            relationships = _member(archive, names, "_rels/.rels", _CONTENT_TYPES_BYTES)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, zlib.error) as error:
         reason = str(error).rstrip(".") or "it ends too early"
         return Sniffed(None, f"its ZIP container cannot be opened ({reason})", _REMEDY_DAMAGED, damaged=True)
     for prefix, sniffed in _MIMETYPES:
         if mimetype.startswith(prefix):
             return sniffed
-    for member, vocabulary, kind in _OOXML_MAIN:
-        if member in names or (f"{vocabulary}.".encode() in content_types and b".main+xml" in content_types):
-            return Sniffed(kind, f"an Office file (.{kind})")
+    if any(name in names for name in _IWORK) and "[Content_Types].xml" not in names:
+        return _iwork(path)
     if "xl/workbook.bin" in names:
         return Sniffed(None, "a binary Excel workbook (.xlsb)", "Save it as .xlsx.")
+    kind = _ooxml_kind(names, relationships, content_types)
+    if kind is not None:
+        return Sniffed(kind, f"an Office file (.{kind})")
     if "META-INF/container.xml" in names:
         return Sniffed("epub", "an EPUB book")
     return Sniffed(None, "a ZIP archive", "Unpack it and add the folder.")
+
+
+def _ooxml_kind(names: set[str], relationships: bytes, content_types: bytes) -> str | None:
+    """Tells which program's document a package holds, by its main part: its declared type, else where it lies."""
+    found = _MAIN_RELATIONSHIP.search(relationships)
+    target = _TARGET.search(found[0]) if found else None
+    if target:
+        declared = re.search(rb"<[^>]*PartName=[\"']/?" + re.escape(target[1]) + rb"[\"'][^>]*>", content_types)
+        for vocabulary, kind in _VOCABULARIES:
+            if declared and vocabulary in declared[0]:
+                return kind
+    for member, folder, kind in _OOXML_MAIN:
+        if member in names or (target and target[1].startswith(folder)):
+            return kind
+    for vocabulary, kind in _VOCABULARIES:
+        if vocabulary + b"." in content_types and b".main+xml" in content_types:
+            return kind
+    return None
+
+
+def _iwork(path: Path) -> Sniffed:
+    program = _IWORK_NAMES.get(path.suffix.lower(), "Pages, Numbers or Keynote")
+    return Sniffed(None, f"a document of Apple's {program}", "Export it there as Word, Excel, PowerPoint or PDF.")
+
+
+def _inside_xml(start: bytes) -> Sniffed:
+    """Tells documents that office programs wrote as one XML file from other XML. ``start`` is in lower case."""
+    flat = _FLAT_ODF.search(start)
+    if flat:
+        if flat[1].startswith(b"text"):
+            return Sniffed("flat_odt", "a flat OpenDocument text")
+        return Sniffed(None, "a flat OpenDocument file that is no text", "Save it as .xlsx, .pptx or PDF.")
+    if b"schemas.microsoft.com/office/word/2003/wordml" in start:
+        return Sniffed("word_xml", "a Word 2003 XML document")
+    if b"schemas.microsoft.com/office/2006/xmlpackage" in start:
+        if b"powerpoint" in start:
+            return Sniffed(None, "a PowerPoint XML presentation", "Save it as .pptx.")
+        return Sniffed("word_xml", "a Word XML document")
+    if b"urn:schemas-microsoft-com:office:spreadsheet" in start:
+        return Sniffed("excel_xml", "an Excel 2003 XML workbook")
+    web_page = b"<html" in start or b"<!doctype html" in start
+    return Sniffed("html", "a web page") if web_page else Sniffed("xml", "an XML file")
 
 
 def _member(archive: zipfile.ZipFile, names: set[str], name: str, limit: int) -> bytes:

@@ -1,7 +1,8 @@
-"""Parses OpenDocument texts (.odt, .ott): headings, paragraphs, lists, tables, notes, headers and footers.
+"""Parses OpenDocument texts (.odt, .ott, .fodt): headings, paragraphs, lists, tables, notes, comments, margins.
 
-Tracked changes and annotations are left out; footnotes come at the end, text boxes behind the paragraph they are
-anchored in. Pages are counted where the writing program left its soft page breaks.
+Lists and headings carry the numbers that are shown. Deleted and hidden text is left out; footnotes come at the end,
+text boxes, charts and comments behind the paragraph they are anchored in. Pages are counted where the writing
+program left its soft page breaks.
 """
 
 import zipfile
@@ -9,9 +10,14 @@ from pathlib import Path
 
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder
+from rag.parsers.left_out import LeftOut
+from rag.parsers.office.odt_numbering import Counter, ListStyles
+from rag.parsers.office.odt_objects import Objects
+from rag.parsers.office.odt_styles import Looks
+from rag.parsers.office.odt_text import OdtText
 from rag.parsers.table import Table
 from rag.parsers.zip_limits import open_zip
-from rag.parsers.zip_xml import Element, read_part
+from rag.parsers.zip_xml import Element, parse_part, read_part
 from rag.types import ParsedDocument
 
 MEDIA_TYPE = "application/vnd.oasis.opendocument.text"
@@ -29,24 +35,25 @@ _DROPPED = frozenset(
         f"{OFFICE}annotation",
         f"{TEXT}tracked-changes",
         f"{TEXT}note",
-        f"{TEXT}ruby-text",
         f"{DRAW}text-box",
         f"{TABLE}table",
         f"{OFFICE}forms",
     }
 )
+_CONTENTS = frozenset(
+    f"{TEXT}{kind}" for kind in ("table-of-content", "illustration-index", "table-index", "object-index", "user-index")
+)
+_CONTENTS |= {f"{TEXT}alphabetical-index"}
 
 
 def parse(path: Path) -> ParsedDocument:
     """Parses a document. Raises ReadError for a broken or protected container."""
+    with path.open("rb") as file:
+        packed = file.read(4).startswith(b"PK")
+    if not packed:
+        root = parse_part(path.read_bytes())
+        return _Walker(root, root, root, None).document()
     with open_zip(path) as archive:
-        return _Walker(archive).document()
-
-
-class _Walker:
-    """Walks content.xml in order."""
-
-    def __init__(self, archive: zipfile.ZipFile) -> None:
         names = set(archive.namelist())
         if "META-INF/manifest.xml" in names:
             manifest = read_part(archive, "META-INF/manifest.xml")
@@ -54,13 +61,29 @@ class _Walker:
                 raise ReadError(
                     "The document is protected by a password.", "Save a copy without the password and add that."
                 )
-        self._content = read_part(archive, "content.xml")
-        self._styles = read_part(archive, "styles.xml") if "styles.xml" in names else None
-        self._meta = read_part(archive, "meta.xml") if "meta.xml" in names else None
+        styles = read_part(archive, "styles.xml") if "styles.xml" in names else None
+        meta = read_part(archive, "meta.xml") if "meta.xml" in names else None
+        return _Walker(read_part(archive, "content.xml"), styles, meta, archive).document()
+
+
+class _Walker:
+    """Walks the content in order. ``archive`` is None for a flat file, whose root holds everything."""
+
+    def __init__(
+        self, content: Element, styles: Element | None, meta: Element | None, archive: zipfile.ZipFile | None
+    ) -> None:
+        self._content, self._styles, self._meta = content, styles, meta
+        roots = [root for root in (styles, content) if root is not None]
         self._builder = DocumentBuilder(media_type=MEDIA_TYPE)
-        self._notes: list[str] = []
+        self._left_out = LeftOut()
+        self._lists = ListStyles(roots)
+        self._looks = Looks(roots)
+        self._objects = Objects(content, archive, self._builder, self._left_out)
+        self._reader = OdtText(self._looks, self._objects)
+        self._counters: dict[str, Counter] = {}
         self._page: int | None = None
         self._first_heading = ""
+        self._contents = 0
 
     def document(self) -> ParsedDocument:
         body = self._content.find(f"{OFFICE}body/{OFFICE}text")
@@ -72,16 +95,21 @@ class _Walker:
             self._page = 1
         self._margins("header")
         self._blocks(body, 0)
-        for note in self._notes:
+        for note in self._reader.notes:
             self._builder.add("note", note)
         self._margins("footer")
         self._describe()
+        if self._reader.hidden:
+            self._builder.warn("Hidden text was left out.")
+        if left_out := self._left_out.warning():
+            self._builder.warn(left_out)
         return self._builder.build()
 
     def _margins(self, kind: str) -> None:
         said: set[str] = set()
         for margin in self._styles.iter(f"{STYLE}{kind}") if self._styles is not None else ():
-            text = "\n".join(filter(None, (self._text(line).strip() for line in margin.iter(f"{TEXT}p", f"{TEXT}h"))))
+            lines = (self._reader.read(line).text for line in margin.iter(f"{TEXT}p", f"{TEXT}h"))
+            text = "\n".join(filter(None, lines))
             if text not in said and any(map(str.isalpha, text)):
                 said.add(text)
                 self._builder.add("margin", text)
@@ -93,55 +121,127 @@ class _Walker:
         for child in parent:
             tag = child.tag
             if tag == f"{TEXT}h":
-                level = child.get(f"{TEXT}outline-level", "1")
-                self._heading(child, int(level) if level.isdigit() else 1)
+                self._heading(child, depth)
             elif tag == f"{TEXT}p":
-                if child.get(f"{TEXT}style-name") == "Title":
-                    self._heading(child, 1)
-                else:
-                    self._builder.paragraph(self._text(child).strip(), page=self._page)
-                self._after(child, depth)
+                self._paragraph(child, depth)
             elif tag == f"{TEXT}list":
-                self._list(child, 0)
+                self._list(child, 1, None, depth)
             elif tag == f"{TABLE}table":
                 self._table(child, depth)
             elif tag == f"{TEXT}soft-page-break":
                 self._page = (self._page or 1) + 1
-            elif tag not in _DROPPED and isinstance(tag, str):
+            elif tag == f"{TEXT}section" and child.get(f"{TEXT}display", "true") != "true":
+                # A condition counts as the writing program left it.
+                if child.get(f"{TEXT}display") == "none" or child.get(f"{TEXT}is-hidden", "false") == "true":
+                    self._reader.hidden += 1
+                else:
+                    self._blocks(child, depth + 1)
+            elif tag in _CONTENTS:
+                self._contents += 1
+                self._blocks(child, depth + 1)
+                self._contents -= 1
+            elif tag == f"{DRAW}frame":
+                self._drawn(child, depth)
+            elif tag not in _DROPPED and isinstance(tag, str) and not tag.endswith("-source"):
                 self._blocks(child, depth + 1)
 
-    def _heading(self, element: Element, level: int) -> None:
-        text = self._text(element).strip()
-        self._builder.heading(text, level, page=self._page)
+    def _paragraph(self, paragraph: Element, depth: int, mark: str = "", level: int | None = None) -> None:
+        """``mark`` is the number or bullet before it, ``level`` its depth in a list; None outside of lists."""
+        read = self._reader.read(paragraph)
+        text = f"{mark} {read.text}" if mark and read.text else read.text
+        name = self._looks.outline_name(paragraph.get(f"{TEXT}style-name", ""))
+        if self._contents:
+            self._builder.add("contents", text, page=self._page)
+        elif name == "Title" and level is None:
+            self._add_heading(text, 1)
+        elif level is not None and mark:
+            self._builder.list_item(text, level=level, page=self._page)
+        else:
+            self._builder.add("caption" if name == "Caption" else "paragraph", text, page=self._page)
+        self._after(paragraph, read.comments, depth)
+
+    def _heading(self, heading: Element, depth: int, mark: str = "") -> None:
+        given = heading.get(f"{TEXT}outline-level", "1")
+        level = int(given) if given.isdigit() else 1
+        if not mark and heading.get(f"{TEXT}is-list-header", "false") != "true":
+            mark = self._lists.heading(level, _restart(heading))
+        read = self._reader.read(heading)
+        text = read.text
+        mark = "" if mark == "•" else mark
+        if self._contents:
+            self._builder.add("contents", text, page=self._page)
+        elif text:
+            self._add_heading(text, level, mark)
+        self._after(heading, read.comments, depth)
+
+    def _add_heading(self, text: str, level: int, mark: str = "") -> None:
+        self._builder.heading(f"{mark} {text}" if mark else text, level, page=self._page)
         self._first_heading = self._first_heading or " ".join(text.split())
 
-    def _after(self, paragraph: Element, depth: int) -> None:
-        """Adds the text boxes anchored in a paragraph, and counts the page breaks in it."""
-        for box in paragraph.iter(f"{DRAW}text-box"):
-            self._blocks(box, depth + 1)
+    def _after(self, paragraph: Element, comments: tuple[str, ...], depth: int) -> None:
+        """Adds the boxes, drawings and comments anchored in a paragraph, and counts the page breaks in it."""
+        for element in paragraph.iter(f"{DRAW}frame", f"{DRAW}custom-shape"):
+            inner = next(element.iterancestors(f"{DRAW}text-box", f"{TEXT}note"), None)
+            if inner is None or paragraph not in inner.iterancestors():
+                self._drawn(element, depth)
+        for comment in comments:
+            self._builder.add("note", comment, page=self._page)
         if self._page is not None:
             self._page += sum(1 for _ in paragraph.iter(f"{TEXT}soft-page-break"))
 
-    def _list(self, element: Element, level: int) -> None:
+    def _drawn(self, element: Element, depth: int) -> None:
+        if element.tag == f"{DRAW}custom-shape":
+            self._blocks(element, depth + 1)
+            return
+        boxes = element.findall(f"{DRAW}text-box")
+        for box in boxes:
+            self._blocks(box, depth + 1)
+        if not boxes:
+            self._objects.add(element, self._page)
+
+    def _list(self, element: Element, level: int, counter: Counter | None, depth: int) -> None:
         if level > _MAX_DEPTH:
             return
-        for item in element.iter(f"{TEXT}list-item", f"{TEXT}list-header"):
-            if item.getparent() is not element:
+        counter = counter or self._counter(element)
+        for item in element:
+            if item.tag not in (f"{TEXT}list-item", f"{TEXT}list-header"):
                 continue
-            bullet = "• "
+            begun = item.tag == f"{TEXT}list-header"
             for child in item:
                 if child.tag in (f"{TEXT}p", f"{TEXT}h"):
-                    text = self._text(child).strip()
-                    if text and child.tag == f"{TEXT}h":
-                        self._heading(child, int(child.get(f"{TEXT}outline-level", "1")))
-                    elif text:
-                        self._builder.list_item(bullet + text, level=level, page=self._page)
-                    bullet = "  "
+                    mark = "" if begun else self._lists.item(counter, level, _restart(item))
+                    begun = True
+                    if child.tag == f"{TEXT}h":
+                        self._heading(child, depth, mark)
+                    else:
+                        self._paragraph(child, depth, mark, level - 1)
                 elif child.tag == f"{TEXT}list":
-                    self._list(child, level + 1)
+                    style = child.get(f"{TEXT}style-name", "")
+                    own = style and style != counter.style
+                    self._list(child, level + 1, Counter(style, dict(counter.numbers)) if own else counter, depth)
+                elif child.tag == f"{TABLE}table":
+                    self._table(child, depth)
+
+    def _counter(self, element: Element) -> Counter:
+        """Returns the counter of an outermost list: a new one, or that of the list that it continues."""
+        style = str(element.get(f"{TEXT}style-name", ""))
+        identifier = str(element.get("{http://www.w3.org/XML/1998/namespace}id", ""))
+        continued = str(element.get(f"{TEXT}continue-list", ""))
+        if continued:
+            counter = self._counters.get(continued)
+        elif element.get(f"{TEXT}continue-numbering", "false") == "true":
+            counter = self._counters.get(f"style {style}")
+        else:
+            counter = None
+        counter = counter or Counter(style)
+        self._counters[f"style {style}"] = counter
+        if identifier:
+            self._counters[identifier] = counter
+        return counter
 
     def _table(self, table: Element, depth: int) -> None:
         rows: list[list[str]] = []
+        comments: list[str] = []
         for row in table.iter(f"{TABLE}table-row"):
             if next(row.iterancestors(f"{TABLE}table")) is not table:
                 continue
@@ -150,45 +250,19 @@ class _Walker:
                 if cell.tag == f"{TABLE}covered-table-cell":
                     cells.append("")
                 elif cell.tag == f"{TABLE}table-cell":
-                    text = " ".join(filter(None, (self._text(line).strip() for line in _lines(cell))))
+                    read = [self._reader.read(line, framed=True) for line in _lines(cell)]
+                    comments += [comment for one in read for comment in one.comments]
+                    text = " ".join(filter(None, (one.text for one in read)))
                     repeated = cell.get(f"{TABLE}number-columns-repeated", "1")
                     count = min(int(repeated), _MAX_REPEATED) if repeated.isdigit() and text else 1
                     cells.extend([text] * count)
             rows.append(cells)
         self._builder.table(Table.of_rows(rows), page=self._page)
-        for inner in table.iter(f"{TABLE}table"):
+        for comment in comments:
+            self._builder.add("note", comment, page=self._page)
+        for inner in table.iter(f"{TABLE}table", f"{DRAW}frame"):
             if inner is not table and next(inner.iterancestors(f"{TABLE}table")) is table and depth < _MAX_DEPTH:
-                self._table(inner, depth + 1)
-
-    def _text(self, element: Element) -> str:
-        """Returns the visible text of a paragraph; its notes are put aside for the end."""
-        parts: list[str] = [element.text or ""]
-        for child in element:
-            tag = child.tag
-            if tag == f"{TEXT}s":
-                count = child.get(f"{TEXT}c", "1")
-                parts.append(" " * min(int(count) if count.isdigit() else 1, 100))
-            elif tag == f"{TEXT}tab":
-                parts.append("\t")
-            elif tag == f"{TEXT}line-break":
-                parts.append("\n")
-            elif tag == f"{TEXT}note":
-                parts.append(self._note(child))
-            elif tag not in _DROPPED and isinstance(tag, str):
-                parts.append(self._text(child))
-            parts.append(child.tail or "")
-        return "".join(parts)
-
-    def _note(self, note: Element) -> str:
-        mark = (
-            "".join(note.find(f"{TEXT}note-citation").itertext())
-            if note.find(f"{TEXT}note-citation") is not None
-            else ""
-        )
-        body = note.find(f"{TEXT}note-body")
-        text = "\n".join(self._text(line).strip() for line in body.iter(f"{TEXT}p")) if body is not None else ""
-        self._notes.append(f"[{mark}] {text}" if mark else text)
-        return f"[{mark}]" if mark else ""
+                self._table(inner, depth + 1) if inner.tag == f"{TABLE}table" else self._drawn(inner, depth + 1)
 
     def _describe(self) -> None:
         title = (self._meta.findtext(f".//{_DC}title") or "").strip() if self._meta is not None else ""
@@ -198,7 +272,16 @@ class _Walker:
         self._builder.title = title or self._first_heading
 
 
+def _restart(element: Element) -> int | None:
+    """Returns the number at which a heading or an item begins anew, None where it goes on."""
+    start = element.get(f"{TEXT}start-value", "")
+    if start.isdigit():
+        return int(start)
+    return 1 if element.get(f"{TEXT}restart-numbering", "false") == "true" else None
+
+
 def _lines(cell: Element) -> list[Element]:
     """Returns the paragraphs of a cell, without those of tables inside it."""
     lines = cell.iter(f"{TEXT}p", f"{TEXT}h")
-    return [line for line in lines if next(line.iterancestors(f"{TABLE}table-cell"), None) is cell]
+    apart = (f"{DRAW}text-box", f"{OFFICE}annotation", f"{TEXT}note", f"{TABLE}table-cell")
+    return [line for line in lines if next(line.iterancestors(*apart), None) is cell]

@@ -1,59 +1,105 @@
-"""Parses RTF documents: paragraphs and table rows as text. Pictures and embedded objects are left out."""
+"""Parses RTF documents: headings, paragraphs, lists with their numbers, tables, notes, comments, headers and footers.
+
+``rtf_reader`` follows the control words; this module turns its paragraphs into blocks. Pictures and objects are
+left out and counted, deleted and hidden text is left out.
+"""
 
 import re
 from pathlib import Path
 
-from striprtf.striprtf import rtf_to_text
-
-from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder, one_line
+from rag.parsers.left_out import LeftOut
+from rag.parsers.office.rtf_reader import RtfReader
+from rag.parsers.office.rtf_state import RtfContent, RtfParagraph
 from rag.parsers.table import Table
 from rag.types import ParsedDocument
 
-_TITLE = re.compile(r"\{\\title[ \n]([^{}]{1,500})\}")
-_BINARY = re.compile(rb"\\bin(\d{1,9}) ?")
+MEDIA_TYPE = "application/rtf"
+_HEADING = re.compile(r"(?:heading|überschrift|titre|título|titolo|kop|rubrik|overskrift|заголовок)\s*([1-9])", re.I)
+_CONTENTS = re.compile(r"(?:toc|verzeichnis|contents)\s*[1-9]?$", re.I)
+_CAPTION = re.compile(r"caption|beschriftung|légende", re.I)
 _BULLET = re.compile(r"\s*(?:[•·▪◦‣o–-]|\d{1,3}[.)])\s+\S")
+_BODY_LEVEL = 9
 
 
 def parse(path: Path) -> ParsedDocument:
-    # RTF is ASCII; what is not belongs to the code page that it names and is passed through byte by byte.
-    source = _without_binary(path.read_bytes()).decode("cp1252", "replace")
-    try:
-        text = _plain(source)
-        title = _TITLE.search(source)
-        name = _plain("{\\rtf1 " + title[1] + "}") if title else ""
-    # striprtf is one loop over tokens without error classes of its own.
-    except (ValueError, IndexError, KeyError, TypeError, LookupError, AttributeError, OverflowError) as error:
-        raise ReadError("The RTF document is damaged.", "Open it in a word processor and save it anew.") from error
-    builder = DocumentBuilder(title=one_line(name) or path.stem, media_type="application/rtf")
-    _add_lines(builder, text)
+    builder = DocumentBuilder(title="", media_type=MEDIA_TYPE)
+    content = add_rtf(builder, path.read_bytes())
+    builder.title = one_line(content.title) or path.stem
+    if author := one_line(content.author):
+        builder.metadata["author"] = author
     return builder.build()
 
 
-def _plain(source: str) -> str:
-    return str(rtf_to_text(source, errors="replace"))  # type: ignore[no-untyped-call]
+def add_rtf(builder: DocumentBuilder, source: bytes) -> RtfContent:
+    """Adds a whole document to a builder and returns what was read."""
+    left_out = LeftOut()
+    content = RtfReader(left_out).read(source)
+    _add_margins(builder, content.headers)
+    _add_body(builder, content.body)
+    _add_notes(builder, content.notes)
+    _add_margins(builder, content.footers)
+    if content.hidden:
+        builder.warn("Hidden text was left out.")
+    if warning := left_out.warning():
+        builder.warn(warning)
+    return content
 
 
-def _without_binary(data: bytes) -> bytes:
-    r"""``\binN`` is followed by N raw bytes, in which braces mean nothing."""
-    parts, position = [], 0
-    while match := _BINARY.search(data, position):
-        parts.append(data[position : match.start()])
-        position = match.end() + int(match[1])
-    return b"".join((*parts, data[position:]))
+def _add_margins(builder: DocumentBuilder, paragraphs: list[RtfParagraph]) -> None:
+    said: set[str] = set()
+    for paragraph in paragraphs:
+        if paragraph.text not in said and any(map(str.isalpha, paragraph.text)):
+            said.add(paragraph.text)
+            builder.add("margin", paragraph.text)
 
 
-def _add_lines(builder: DocumentBuilder, text: str) -> None:
+def _add_notes(builder: DocumentBuilder, notes: list[RtfParagraph]) -> None:
+    for note in notes:
+        builder.add("note", note.text)
+
+
+def _add_body(builder: DocumentBuilder, body: list[RtfParagraph]) -> None:
     rows: list[list[str]] = []
-    for line in (*text.splitlines(), ""):
-        # A table row comes with a bar after each cell.
-        if line.count("|") >= 2 and line.rstrip().endswith("|"):
-            rows.append(line.rstrip()[:-1].split("|"))
+    cells: list[str] = []
+    cell: list[str] = []
+    for paragraph in body:
+        if paragraph.place == "body" and paragraph.in_table:
+            cell.append(_numbered(paragraph))
+            if paragraph.ends != "par":
+                text = " ".join(filter(None, cell))
+                cell = []
+                if paragraph.ends == "cell" or text:
+                    cells.append(text)
+            if paragraph.ends == "row":
+                rows.append(cells)
+                cells = []
             continue
-        if rows:
-            builder.table(Table.of_rows(rows))
-            rows = []
-        if _BULLET.match(line):
-            builder.list_item(line)
-        else:
-            builder.paragraph(line)
+        if rows or cells or cell:
+            builder.table(Table.of_rows([*rows, [*cells, *cell]]))
+            rows, cells, cell = [], [], []
+        _add_paragraph(builder, paragraph)
+    builder.table(Table.of_rows([*rows, [*cells, *cell]]))
+
+
+def _numbered(paragraph: RtfParagraph) -> str:
+    return f"{paragraph.number} {paragraph.text}" if paragraph.number and paragraph.text else paragraph.text
+
+
+def _add_paragraph(builder: DocumentBuilder, paragraph: RtfParagraph) -> None:
+    if not paragraph.text:
+        return
+    text = _numbered(paragraph)
+    heading = _HEADING.match(paragraph.style)
+    outlined = paragraph.outline is not None and paragraph.outline < _BODY_LEVEL
+    if paragraph.place == "comment":
+        builder.add("note", f"Comment by {paragraph.author}: {text}" if paragraph.author else f"Comment: {text}")
+    elif paragraph.in_contents or _CONTENTS.match(paragraph.style):
+        builder.add("contents", text)
+    elif heading or outlined:
+        level = paragraph.outline + 1 if outlined and paragraph.outline is not None else 1
+        builder.heading(text, level if not heading else int(heading[1]))
+    elif paragraph.number or _BULLET.match(text):
+        builder.list_item(text, level=paragraph.level)
+    else:
+        builder.add("caption" if _CAPTION.match(paragraph.style) else "paragraph", text)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rag.parsers.pdf import parser as pdf
-from rag.parsers.raised import fraction, subscript, superscript
+from rag.parsers.raised import Align, compose, fraction, subscript, superscript
 from tests.rag.parsers.pdf_writer import write_raw
 
 
@@ -39,6 +39,12 @@ def test_subscripts_and_fractions() -> None:
     assert "H" + subscript("H", "2") == "H2"
     assert "101" + subscript("101", "2") == "101_2"
     assert "1" + fraction("1", "3", "4") == "1 3/4"
+
+
+def test_pieces_of_one_height_belong_together() -> None:
+    pieces: list[tuple[Align, str]] = [("", "10"), ("super", "1"), ("super", "2 "), ("", "bytes of CO"), ("sub", "2")]
+    assert compose(pieces) == "10^12 bytes of CO2"
+    assert compose([("super", "all of the line")]) == "all of the line"
 
 
 @pytest.mark.parametrize(

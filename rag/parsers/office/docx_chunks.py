@@ -1,0 +1,48 @@
+"""Adds the parts that a Word document takes in whole from other formats (``w:altChunk``): web page, RTF, text, Word."""
+
+import email
+import email.policy
+import io
+import zipfile
+
+from rag.errors import ReadError
+from rag.parsers.builder import DocumentBuilder
+from rag.parsers.encoding import decode
+from rag.parsers.office.ooxml import RELATIONSHIPS, Package
+from rag.parsers.zip_xml import Element
+
+_MAX_DEPTH = 5
+_LEFT_OUT = "A part that was inserted from another file was not read."
+
+
+def add_chunk(package: Package, main: str, chunk: Element, builder: DocumentBuilder, depth: int) -> None:
+    """Adds the part that ``chunk`` names. ``depth`` counts the documents around this one."""
+    found = package.relationships(main).get(chunk.get(f"{RELATIONSHIPS}id", ""))
+    if found is None or found.external or found.target not in package.names or depth >= _MAX_DEPTH:
+        builder.warn(_LEFT_OUT)
+        return
+    try:
+        _add(package.data(found.target), builder, depth)
+    except (ReadError, zipfile.BadZipFile):
+        builder.warn(_LEFT_OUT)
+
+
+def _add(data: bytes, builder: DocumentBuilder, depth: int) -> None:
+    from rag.parsers.markup.html import add_html
+    from rag.parsers.office import docx, rtf
+
+    start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if data.startswith(b"PK\x03\x04"):
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            docx.DocxWalker(Package(archive), builder, depth + 1).add_document()
+    elif start.startswith(b"{\\rtf"):
+        rtf.add_rtf(builder, data)
+    elif b"mime-version:" in start:
+        page = email.message_from_bytes(data, policy=email.policy.default).get_body(("html", "plain"))
+        text = page.get_content() if page is not None else ""
+        add_html(builder, text)
+    elif b"<html" in start or b"<body" in start or b"<!doctype" in start or start.startswith(b"<"):
+        add_html(builder, decode(data).text)
+    else:
+        for paragraph in decode(data).text.split("\n"):
+            builder.paragraph(paragraph)

@@ -1,0 +1,97 @@
+"""Follows the fields of a Word document: the code of a field is not shown, its result is, and forms show their value.
+
+A field begins in one run, its result follows in others, and it may end many paragraphs later (a table of contents).
+ECMA-376 part 1, section 17.16.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from rag.parsers.office.symbol_fonts import symbol_text
+
+W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+CHECKED, UNCHECKED = "☒", "☐"
+_CONTENTS = re.compile(r"\s*TOC\b")
+_BUTTON = re.compile(r"\s*(?:MACROBUTTON|GOTOBUTTON)\s+\S+\s+(.*)", re.S)
+_SYMBOL = re.compile(r'\s*SYMBOL\s+(0x[0-9a-fA-F]+|\d+)(?:.*\\f\s+"?([^"\\]+))?', re.S)
+_FRACTION = re.compile(r"\\f\s?\(([^(),;]+)[,;]([^(),;]+)\)", re.I)
+_RAISED = re.compile(r"\\s\\up\s?\d*\s?\(([^()]+)\)", re.I)
+_OVERLAID = re.compile(r"\\o(?:\\a[dlrc])?\s?\(.*?\\s\\up\s?\d*\s?\(([^()]*)\)\s?[,;]\s?([^()]+)\)", re.I | re.S)
+_SWITCH = re.compile(r"\\\*\s*\w+|EQ|\\[a-z]+\d*", re.I)
+
+
+@dataclass(slots=True)
+class _Field:
+    code: str = ""
+    in_result: bool = False
+    said: bool = False
+    """Its value is already written, and a result that follows is the same once more."""
+
+
+class Fields:
+    """The fields that are open at one place of a document."""
+
+    def __init__(self) -> None:
+        self._open: list[_Field] = []
+
+    @property
+    def in_code(self) -> bool:
+        """Whether text here is the code of a field, or a result that was written already."""
+        return any(not one.in_result or one.said for one in self._open)
+
+    @property
+    def in_contents(self) -> bool:
+        """Whether this place lies in a table of contents."""
+        return any(one.in_result and _CONTENTS.match(one.code) for one in self._open)
+
+    def code(self, text: str) -> None:
+        if self._open and not self._open[-1].in_result:
+            self._open[-1].code += text
+
+    def mark(self, node: Any) -> str:
+        """Takes a ``w:fldChar``; returns what the field shows by itself, "" where its result follows."""
+        kind = node.get(f"{W}fldCharType", "")
+        if kind == "begin":
+            shown = "" if self.in_code else form_value(node.find(f"{W}ffData"))
+            self._open.append(_Field(said=bool(shown)))
+            return shown
+        if kind == "separate" and self._open:
+            self._open[-1].in_result = True
+        elif kind == "end" and self._open:
+            closed = self._open.pop()
+            if not closed.in_result and not closed.said and not self.in_code:
+                return _shown_by_code(closed.code)
+        return ""
+
+
+def form_value(data: Any | None) -> str:
+    """Returns what a legacy form field shows: a box, or the chosen entry of a list; "" for a text field."""
+    if data is None:
+        return ""
+    box, choice = data.find(f"{W}checkBox"), data.find(f"{W}ddList")
+    if box is not None:
+        checked = box.find(f"{W}checked")
+        checked = checked if checked is not None else box.find(f"{W}default")
+        off = checked is None or checked.get(f"{W}val", "1") in ("0", "false", "off")
+        return UNCHECKED if off else CHECKED
+    if choice is not None:
+        entries = [str(entry.get(f"{W}val", "")) for entry in choice.findall(f"{W}listEntry")]
+        chosen = choice.find(f"{W}result")
+        chosen = chosen if chosen is not None else choice.find(f"{W}default")
+        index = chosen.get(f"{W}val", "0") if chosen is not None else "0"
+        return entries[int(index)] if index.isdigit() and int(index) < len(entries) else ""
+    return ""
+
+
+def _shown_by_code(code: str) -> str:
+    """Returns what a field without a result shows: the text of a button, a symbol, a simple equation."""
+    if button := _BUTTON.match(code):
+        return button[1].strip()
+    if symbol := _SYMBOL.match(code):
+        return symbol_text(int(symbol[1], 0), (symbol[2] or "").strip())
+    if code.strip().upper().startswith("EQ"):
+        code = _OVERLAID.sub(r"\2", code)
+        code = _RAISED.sub(r"^\1", _FRACTION.sub(r"\1/\2", code))
+        return _SWITCH.sub("", code).strip()
+    return ""
