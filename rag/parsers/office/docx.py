@@ -145,13 +145,16 @@ class DocxWalker:
                 self._table(child, depth)
             elif child.tag == f"{W}altChunk":
                 self._flush()
-                add_chunk(self._package, self._main, child, self._builder, self._depth)
+                add_chunk(self._package, self._main, child, self._builder, self._depth, self._insert)
             elif child.tag == f"{W}sectPr":
                 self._notes.section(child)
             elif child.tag == f"{W}sdt":
                 self._control(child, depth, framed)
             elif child.tag in _WRAPPERS:
                 self._blocks(child, depth + 1, framed)
+
+    def _insert(self, package: Package) -> None:
+        DocxWalker(package, self._builder, self._depth + 1).add_document()
 
     def _control(self, control: Element, depth: int, framed: bool) -> None:
         properties, content = control.find(f"{W}sdtPr"), control.find(f"{W}sdtContent")

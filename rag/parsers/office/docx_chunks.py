@@ -4,6 +4,7 @@ import email
 import email.policy
 import io
 import zipfile
+from collections.abc import Callable
 
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder
@@ -15,26 +16,32 @@ _MAX_DEPTH = 5
 _LEFT_OUT = "A part that was inserted from another file was not read."
 
 
-def add_chunk(package: Package, main: str, chunk: Element, builder: DocumentBuilder, depth: int) -> None:
+AddDocument = Callable[[Package], None]
+"""Adds a whole Word document."""
+
+
+def add_chunk(
+    package: Package, main: str, chunk: Element, builder: DocumentBuilder, depth: int, add_document: AddDocument
+) -> None:
     """Adds the part that ``chunk`` names. ``depth`` counts the documents around this one."""
     found = package.relationships(main).get(chunk.get(f"{RELATIONSHIPS}id", ""))
     if found is None or found.external or found.target not in package.names or depth >= _MAX_DEPTH:
         builder.warn(_LEFT_OUT)
         return
     try:
-        _add(package.data(found.target), builder, depth)
+        _add(package.data(found.target), builder, add_document)
     except (ReadError, zipfile.BadZipFile):
         builder.warn(_LEFT_OUT)
 
 
-def _add(data: bytes, builder: DocumentBuilder, depth: int) -> None:
+def _add(data: bytes, builder: DocumentBuilder, add_document: AddDocument) -> None:
     from rag.parsers.markup.html import add_html
-    from rag.parsers.office import docx, rtf
+    from rag.parsers.office import rtf
 
     start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if data.startswith(b"PK\x03\x04"):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            docx.DocxWalker(Package(archive), builder, depth + 1).add_document()
+            add_document(Package(archive))
     elif start.startswith(b"{\\rtf"):
         rtf.add_rtf(builder, data)
     elif b"mime-version:" in start:
