@@ -1,18 +1,21 @@
 """Parses Word 97-2003 documents (.doc): headings, paragraphs, lists, tables, notes, headers, text boxes.
 
 ``doc_format`` reads the container's streams as [MS-DOC] describes them; this module turns characters and paragraph
-properties into blocks. Field codes are dropped and their results kept; comments and macros are left out.
+properties into blocks. Field codes are dropped and their results kept; deleted and hidden text and macros are left out.
 """
 
 import logging
 import re
 import struct
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder
 from rag.parsers.office.doc_format import DocFile, Paragraph, Part
+from rag.parsers.office.number_forms import written_number
+from rag.parsers.raised import Align, compose
 from rag.parsers.table import Table
 from rag.types import ParsedDocument
 
@@ -39,6 +42,8 @@ _CHARACTERS = str.maketrans(
         "\x08": None,
     }
 )
+_LINE = "\n"
+_CONTENTS = re.compile(r"toc [1-9]$", re.I)
 _UNTITLED = re.compile(r"(?i)(untitled|document\s?\d*|microsoft word.*|.*\.docx?)?$")
 
 
@@ -64,9 +69,11 @@ def parse(path: Path) -> ParsedDocument:
             builder.metadata["author"] = author
         _add_headers(builder, document)
         first_heading = _add_main(builder, document)
-        for part in ("textboxes", "footnotes", "endnotes"):
-            for paragraph in _visible(document.paragraphs(part)):
-                builder.add("paragraph" if part == "textboxes" else "note", _clean(paragraph.text))
+        for paragraph in _visible(document.paragraphs("textboxes")):
+            builder.paragraph(_text(paragraph))
+        _add_notes(builder, document)
+        if document.hidden:
+            builder.warn("Hidden text was left out.")
     except (OSError, IndexError, ValueError, OverflowError, struct.error) as error:
         if isinstance(error, PermissionError | FileNotFoundError):
             raise
@@ -94,28 +101,56 @@ def _properties(container: object) -> tuple[str, str]:
     return "" if _UNTITLED.match(values[0]) else values[0], values[1]
 
 
-def _clean(text: str) -> str:
-    return text.translate(_CHARACTERS).strip()
+def _text(paragraph: Paragraph) -> str:
+    return compose([(align, text.translate(_CHARACTERS)) for align, text in paragraph.runs]).strip()
+
+
+def _add_notes(builder: DocumentBuilder, document: DocFile) -> None:
+    """Adds footnotes and endnotes with their printed numbers; each begins with a mark of its own."""
+    parts: tuple[tuple[Part, str], ...] = (("footnotes", "decimal"), ("endnotes", "lowerRoman"))
+    for part, form in parts:
+        count = 0
+        for paragraph in _visible(document.paragraphs(part)):
+            text = _text(paragraph)
+            if any("\x02" in run for _, run in paragraph.runs):
+                count += 1
+                text = f"[{written_number(count, form)}] {text}" if text else ""
+            builder.add("note", text)
+
+
+def _comments(document: DocFile) -> list[str]:
+    """Returns the comments as they stand in the text, in the order of their numbers."""
+    said: list[list[str]] = []
+    for paragraph in _visible(document.paragraphs("comments")):
+        if any("\x05" in run for _, run in paragraph.runs):
+            said.append([])
+        if said and (text := _text(paragraph)):
+            said[-1].append(text)
+    named = zip_longest(said, document.anchors.authors[: len(said)], fillvalue="")
+    return [f"Comment{f' by {author}' if author else ''}: {_LINE.join(lines)}" for lines, author in named]
 
 
 def _visible(paragraphs: Iterator[Paragraph]) -> Iterator[Paragraph]:
     """Yields the paragraphs without field codes. A field may begin in one paragraph and end in another."""
     in_result: list[bool] = []
     for paragraph in paragraphs:
-        if not in_result and _FIELD_BEGIN not in paragraph.text:
+        if not in_result and not any(_FIELD_BEGIN in text for _, text in paragraph.runs):
             yield paragraph
             continue
-        kept: list[str] = []
-        for character in paragraph.text:
-            if character == _FIELD_BEGIN:
-                in_result.append(False)
-            elif character == _FIELD_SEPARATOR and in_result:
-                in_result[-1] = True
-            elif character == _FIELD_END and in_result:
-                in_result.pop()
-            elif all(in_result):
-                kept.append(character)
-        yield Paragraph("".join(kept), paragraph.mark, paragraph.properties)
+        runs: list[tuple[Align, str]] = []
+        for align, text in paragraph.runs:
+            kept: list[str] = []
+            for character in text:
+                if character == _FIELD_BEGIN:
+                    in_result.append(False)
+                elif character == _FIELD_SEPARATOR and in_result:
+                    in_result[-1] = True
+                elif character == _FIELD_END and in_result:
+                    in_result.pop()
+                elif all(in_result):
+                    kept.append(character)
+            runs.append((align, "".join(kept)))
+        yield Paragraph(tuple(runs), paragraph.mark, paragraph.properties, paragraph.comments)
 
 
 def _add_main(builder: DocumentBuilder, document: DocFile) -> str:
@@ -124,30 +159,38 @@ def _add_main(builder: DocumentBuilder, document: DocFile) -> str:
     rows: list[list[str]] = []
     cells: list[str] = []
     cell: list[str] = []
+    comments = _comments(document)
     for paragraph in _visible(document.paragraphs("main")):
-        text = _clean(paragraph.text)
+        text = _text(paragraph)
         style = paragraph.properties
+        number, level = document.number(style) if text else ("", 0)
+        remarks = [comments[place] for place in paragraph.comments if place < len(comments)]
+        numbered = f"{number} {text}" if number else text
         if paragraph.mark == "\x07":
             if style.row_end or (not style.known and not text and not cell):
                 rows.append(cells)
                 cells = []
             else:
-                cells.append(" ".join(filter(None, [*cell, text])))
+                cells.append(" ".join(filter(None, [*cell, numbered])))
             cell = []
             continue
         if style.in_table and (paragraph.mark == "\r"):
-            cell.append(text)
+            cell.append(numbered)
             continue
         if rows or cells or cell:
             _add_table(builder, rows, cells, cell)
             rows, cells, cell = [], [], []
         if style.heading and text:
-            builder.heading(text, style.heading)
+            builder.heading(text if number == "•" else numbered, style.heading)
             first_heading = first_heading or " ".join(text.split())
-        elif style.listed and text:
-            builder.list_item(f"• {text}", level=style.list_level)
+        elif _CONTENTS.match(document.sheet.of(style.style).name):
+            builder.add("contents", text)
+        elif number:
+            builder.list_item(numbered, level=level)
         else:
             builder.paragraph(text)
+        for remark in remarks:
+            builder.add("note", remark)
     _add_table(builder, rows, cells, cell)
     return first_heading
 
@@ -168,7 +211,7 @@ def _add_headers(builder: DocumentBuilder, document: DocFile) -> None:
     said: set[str] = set()
     part: Part = "headers"
     for paragraph in _visible(document.paragraphs(part)):
-        text = _clean(paragraph.text)
+        text = _text(paragraph)
         # A page number alone says nothing.
         if text and text not in said and any(map(str.isalpha, text)):
             said.add(text)

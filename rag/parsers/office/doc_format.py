@@ -1,9 +1,10 @@
-"""Reads the streams of a Word 97-2003 file as [MS-DOC] defines them: characters by piece, and paragraph properties.
+"""Reads the streams of a Word 97-2003 file as [MS-DOC] defines them: characters by piece, properties, lists, notes.
 
 Section numbers in comments are those of [MS-DOC]. Character positions (CP) count characters of the document, file
 positions (FC) bytes of the WordDocument stream.
 """
 
+import re
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -11,6 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rag.errors import ReadError
+from rag.parsers.office.doc_anchors import Anchors
+from rag.parsers.office.doc_lists import Lists
+from rag.parsers.office.doc_modifiers import CharacterLook, character_look, modifiers
+from rag.parsers.office.doc_styles import StyleSheet
+from rag.parsers.raised import Align
 
 Part = Literal["main", "footnotes", "headers", "comments", "endnotes", "textboxes", "header textboxes"]
 
@@ -19,7 +25,7 @@ _WORD_IDENT = 0xA5EC
 _FLAG_ENCRYPTED, _FLAG_TABLE_1 = 0x0100, 0x0200
 _AT_CCP = 0x4C
 _AT_FC_LCB = 0x9A
-_PLCF_BTE_PAPX, _CLX = 13, 33
+_STYLES, _PLCF_BTE_CHPX, _PLCF_BTE_PAPX, _CLX, _LISTS, _LIST_OVERRIDES = 1, 12, 13, 33, 73, 74
 """Indices of pairs (offset, length) in FibRgFcLcb97 (2.5.6)."""
 _MAX_PIECES = 1_000_000
 _MARKS = "\r\x07\x0c"
@@ -27,29 +33,39 @@ _MARKS = "\r\x07\x0c"
 _SPRM_IN_TABLE, _SPRM_ROW_END = 0x2416, 0x2417
 _SPRM_INNER_CELL, _SPRM_INNER_ROW_END = 0x244B, 0x244C
 _SPRM_OUTLINE, _SPRM_LIST_LEVEL, _SPRM_LIST = 0x2640, 0x260A, 0x460B
-_SPRM_TABLE_DEFINITION, _SPRM_TABS = 0xD608, 0xC615
-_OPERAND_BYTES = {0: 1, 1: 1, 2: 2, 3: 4, 4: 2, 5: 2, 7: 3}
+_NO_LIST = (0, 0xF801)
+_ANCHORS = re.compile("[\x02\x05]")
+_FIELD_MARKS = "\x13\x14\x15"
 
 
 @dataclass(frozen=True, slots=True)
 class Properties:
-    """Of one paragraph. ``heading`` is 0 or a level from 1; ``known`` is false where the file does not say."""
+    """Of one paragraph. ``heading`` is 0 or a level from 1; ``known`` is false where the file does not say.
+
+    ``style`` is an index of the style sheet, ``list_override`` counts the overrides of lists from 1, 0 for no list;
+    None where the style decides.
+    """
 
     known: bool = False
     heading: int = 0
-    listed: bool = False
-    list_level: int = 0
+    style: int = 0
+    list_override: int | None = None
+    list_level: int | None = None
     in_table: bool = False
     row_end: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Characters before a ``mark``: "\\r" ends a paragraph, "\\x07" a cell or row, "\\x0c" a page or section."""
+    """Characters before a ``mark``: "\\r" ends a paragraph, "\\x07" a cell or row, "\\x0c" a page or section.
 
-    text: str
+    ``runs`` are its visible characters, raised, lowered or neither; ``comments`` number those made at it, from 0.
+    """
+
+    runs: tuple[tuple[Align, str], ...]
     mark: str
     properties: Properties
+    comments: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +86,11 @@ class DocFile:
         self._table = table
         self._pieces = self._piece_table()
         self._run_starts, self._run_ends, self._run_properties = self._paragraph_runs()
+        self._look_starts, self._look_ends, self._looks = self._character_runs()
+        self.sheet = StyleSheet(table[slice(*self._span(_STYLES))])
+        self.lists = Lists(table, self._pair(_LISTS), self._pair(_LIST_OVERRIDES))
+        self.anchors = Anchors(table, self._pair)
+        self.hidden = False
         lengths = struct.unpack_from("<8i", stream, _AT_CCP)
         main, footnotes, headers, _, comments, endnotes, textboxes, header_textboxes = (max(0, n) for n in lengths)
         self._ranges: dict[Part, tuple[int, int]] = {}
@@ -110,10 +131,24 @@ class DocFile:
             raise ReadError("The document is damaged: the stream that orders its text is missing.")
         return DocFile(stream, container.openstream(name).read())
 
+    def number(self, properties: Properties) -> tuple[str, int]:
+        """Counts a paragraph in its list; returns its number ("" outside of lists) and its level there."""
+        style = self.sheet.of(properties.style)
+        override = style.override if properties.list_override is None else properties.list_override
+        if not override or override in _NO_LIST:
+            return "", 0
+        level = properties.list_level
+        if level is None:
+            level = self.lists.level_of_style(override, properties.style)
+        if level is None:
+            level = style.level or 0
+        return self.lists.next(override, level), level
+
     def paragraphs(self, part: Part) -> Iterator[Paragraph]:
-        """Yields the paragraphs of one part, in order."""
+        """Yields the paragraphs of one part, in order; one whose end was deleted goes on in the next."""
         start, end = self._ranges[part]
-        held: list[str] = []
+        held: list[tuple[Align, str]] = []
+        comments: list[int] = []
         for piece in self._pieces:
             first, last = max(start, piece.start), min(end, piece.end)
             if first >= last:
@@ -122,14 +157,76 @@ class DocFile:
             begin = 0
             for position, character in enumerate(text):
                 if character in _MARKS:
-                    held.append(text[begin:position])
+                    held += self._visible(piece, first, text, begin, position, comments)
                     fc = piece.offset + (first - piece.start + position) * piece.width
-                    yield Paragraph("".join(held), character, self._properties_at(fc))
-                    held = []
+                    properties = self._properties_at(fc)
                     begin = position + 1
-            held.append(text[begin:])
-        if any(held):
-            yield Paragraph("".join(held), "\r", Properties())
+                    if character == "\r" and self._look_at(fc, properties.style).deleted:
+                        continue
+                    yield Paragraph(tuple(held), character, properties, tuple(comments))
+                    held, comments = [], []
+            held += self._visible(piece, first, text, begin, len(text), comments)
+        if held:
+            yield Paragraph(tuple(held), "\r", Properties(), tuple(comments))
+
+    def _visible(
+        self, piece: _Piece, first: int, text: str, begin: int, end: int, comments: list[int]
+    ) -> Iterator[tuple[Align, str]]:
+        """Yields ``text[begin:end]`` of a piece, whose first character is CP ``first``, without what is hidden."""
+
+        def fc(position: int) -> int:
+            return piece.offset + (first - piece.start + position) * piece.width
+
+        style = self._properties_at(fc(end)).style
+        while begin < end:
+            index = bisect_right(self._look_starts, fc(begin)) - 1
+            known = index >= 0 and fc(begin) < self._look_ends[index]
+            until = (
+                self._look_ends[index]
+                if known
+                else (self._look_starts[index + 1] if index + 1 < len(self._look_starts) else fc(end))
+            )
+            stop = min(end, begin + max(1, (until - fc(begin)) // piece.width))
+            look = self._look_at(fc(begin), style)
+            run = text[begin:stop]
+            if look.unseen:
+                self.hidden = self.hidden or (not look.deleted and not run.isspace())
+                run = "".join(character for character in run if character in _FIELD_MARKS)
+                yield "", run
+            else:
+                yield look.align or "", self._anchored(run, first + begin, comments)
+            begin = stop
+
+    def _anchored(self, run: str, cp: int, comments: list[int]) -> str:
+        """Puts the marks of notes in their places, and notes the comments made there."""
+
+        def put(match: re.Match[str]) -> str:
+            place = cp + match.start()
+            if match[0] == "\x05" and place in self.anchors.comments:
+                comments.append(self.anchors.comments[place])
+            mark = self.anchors.notes.get(place, "")
+            return f"[{mark}]" if mark else match[0]
+
+        return _ANCHORS.sub(put, run)
+
+    def _look_at(self, fc: int, style: int) -> CharacterLook:
+        """Returns how a character is shown: by itself, by its character style, by the style of its paragraph."""
+        index = bisect_right(self._look_starts, fc) - 1
+        own = self._looks[index] if index >= 0 and fc < self._look_ends[index] else CharacterLook()
+        look = self.sheet.of(style).look
+        if own.style is not None:
+            look = self.sheet.of(own.style).look.over(look)
+        return own.over(look)
+
+    def _pair(self, index: int) -> tuple[int, int]:
+        """Returns offset and length of a structure in the table stream; none where the header is too short for it."""
+        at = _AT_FC_LCB + 8 * index
+        found: tuple[int, int] = struct.unpack_from("<II", self._stream, at) if at + 8 <= len(self._stream) else (0, 0)
+        return found
+
+    def _span(self, index: int) -> tuple[int, int]:
+        at, length = self._pair(index)
+        return at, at + length
 
     def _text(self, piece: _Piece, first: int, last: int) -> str:
         at = piece.offset + (first - piece.start) * piece.width
@@ -167,16 +264,36 @@ class DocFile:
         index = bisect_right(self._run_starts, fc) - 1
         return self._run_properties[index] if index >= 0 and fc < self._run_ends[index] else Properties()
 
+    def _character_runs(self) -> tuple[list[int], list[int], list[CharacterLook]]:
+        """Returns where runs of characters lie in the stream and how they are shown, from every ChpxFkp (2.9.33)."""
+        runs: list[tuple[int, int, CharacterLook]] = []
+        for block in self._pages(_PLCF_BTE_CHPX):
+            number = block[511]
+            if 5 * number + 4 > 511:
+                continue
+            bounds = struct.unpack_from(f"<{number + 1}I", block, 0)
+            for run in range(number):
+                offset = 2 * block[4 * (number + 1) + run]
+                if offset:
+                    look = character_look(block[offset + 1 : offset + 1 + block[offset]])
+                    runs.append((bounds[run], bounds[run + 1], look))
+        runs.sort(key=lambda run: run[0])
+        return [run[0] for run in runs], [run[1] for run in runs], [run[2] for run in runs]
+
+    def _pages(self, index: int) -> Iterator[bytes]:
+        """Yields the pages of 512 bytes that a bin table names."""
+        at, length = self._pair(index)
+        count = max(0, min(length - 4, len(self._table) - at - 4) // 8)
+        for number in range(count):
+            (page,) = struct.unpack_from("<I", self._table, at + 4 * (count + 1) + 4 * number)
+            block = self._stream[(page & 0x3FFFFF) * 512 : (page & 0x3FFFFF) * 512 + 512]
+            if len(block) == 512:
+                yield block
+
     def _paragraph_runs(self) -> tuple[list[int], list[int], list[Properties]]:
         """Returns where each paragraph lies in the stream and what it is, from every PapxFkp (2.9.176)."""
-        at, length = struct.unpack_from("<II", self._stream, _AT_FC_LCB + 8 * _PLCF_BTE_PAPX)
-        count = max(0, min(length - 4, len(self._table) - at - 4) // 8)
         runs: list[tuple[int, int, Properties]] = []
-        for index in range(count):
-            (page,) = struct.unpack_from("<I", self._table, at + 4 * (count + 1) + 4 * index)
-            block = self._stream[(page & 0x3FFFFF) * 512 : (page & 0x3FFFFF) * 512 + 512]
-            if len(block) < 512:
-                continue
+        for block in self._pages(_PLCF_BTE_PAPX):
             number = block[511]
             if 4 * (number + 1) + 13 * number > 511:
                 continue
@@ -202,12 +319,14 @@ def _papx(block: bytes, offset: int) -> Properties:
     (style,) = struct.unpack_from("<H", data, 0)
     # Style indices 1 to 9 are always the headings 1 to 9 (2.9.271).
     heading = style if 1 <= style <= 9 else 0
-    listed, level, in_table, row_end = False, 0, False, False
-    for operation, operand in _modifiers(data, 2):
+    in_table, row_end = False, False
+    override: int | None = None
+    level: int | None = None
+    for operation, operand in modifiers(data, 2):
         if operation == _SPRM_OUTLINE:
             heading = operand + 1 if operand < 9 else heading
         elif operation == _SPRM_LIST:
-            listed = operand not in (0, 0xF801)
+            override = 0 if operand in _NO_LIST else operand
         elif operation == _SPRM_LIST_LEVEL:
             level = operand
         elif operation == _SPRM_IN_TABLE:
@@ -216,26 +335,7 @@ def _papx(block: bytes, offset: int) -> Properties:
             row_end = row_end or bool(operand)
         elif operation == _SPRM_INNER_CELL:
             in_table = True
-    return Properties(True, heading, listed, level, in_table, row_end)
-
-
-def _modifiers(data: bytes, at: int) -> Iterator[tuple[int, int]]:
-    """Yields the operation and small operand of every Prl (2.9.211); variable operands are passed over."""
-    while at + 2 < len(data):
-        (operation,) = struct.unpack_from("<H", data, at)
-        at += 2
-        kind = operation >> 13
-        if kind == 6:
-            if operation == _SPRM_TABLE_DEFINITION and at + 2 <= len(data):
-                at += struct.unpack_from("<H", data, at)[0] + 1
-            elif operation == _SPRM_TABS and data[at] == 255:
-                return
-            else:
-                at += data[at] + 1
-            continue
-        size = _OPERAND_BYTES[kind]
-        yield operation, int.from_bytes(data[at : at + size], "little")
-        at += size
+    return Properties(True, heading, style, override, level, in_table, row_end)
 
 
 def _has_pairs(data: bytes) -> bool:

@@ -1,7 +1,7 @@
 """Writes small Word 97 files for tests: an OLE container, a FIB, a piece table and one page of paragraph properties."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,10 @@ _END, _FREE, _FAT = 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFFFFFD
 IN_TABLE = struct.pack("<HB", 0x2416, 1)
 ROW_END = IN_TABLE + struct.pack("<HB", 0x2417, 1)
 IN_LIST = struct.pack("<HH", 0x460B, 1)
+SECOND_LEVEL = IN_LIST + struct.pack("<HB", 0x260A, 1)
+HIDDEN, DELETED = struct.pack("<HB", 0x083C, 1), struct.pack("<HB", 0x0800, 1)
+RAISED = struct.pack("<HB", 0x2A48, 1)
+LISTS = 73
 
 
 @dataclass(frozen=True)
@@ -28,13 +32,20 @@ def write_doc(
     *,
     footnotes: str = "",
     headers: str = "",
+    comments: str = "",
+    looks: Sequence[tuple[int, int, bytes]] = (),
+    tables: Mapping[int, bytes] | None = None,
     compressed: bool = True,
     flags: int = 0,
     ident: int = 0xA5EC,
 ) -> Path:
-    """``compressed`` stores a byte a character (cp1252); otherwise the first half is so and the rest is UTF-16."""
+    """``compressed`` stores a byte a character (cp1252); otherwise the first half is so and the rest is UTF-16.
+
+    ``looks`` are stretches of the main text (first and last CP, modifiers), in order; ``tables`` further structures of
+    the table stream by their index in the header.
+    """
     body = "".join(paragraph.text + paragraph.mark for paragraph in main)
-    text = body + footnotes + headers
+    text = body + footnotes + headers + comments
     split = len(text) if compressed else len(text) // 2
     stream = bytearray(1024)
     first_fc = len(stream)
@@ -50,6 +61,8 @@ def write_doc(
     stream += b"\0" * (-len(stream) % _SECTOR)
     page = len(stream) // _SECTOR
     stream += _papx_page(main, fc)
+    character_page = len(stream) // _SECTOR
+    stream += _chpx_page([(fc(first), fc(last), data) for first, last, data in looks])
     table = bytearray(struct.pack("<BI", 2, 4 * 3 + 8 * 2 if split < len(text) else 4 * 2 + 8))
     positions = (0, split, len(text)) if split < len(text) else (0, len(text))
     table += struct.pack(f"<{len(positions)}I", *positions)
@@ -60,7 +73,13 @@ def write_doc(
     table += struct.pack("<III", first_fc, fc(len(text)), page)
     struct.pack_into("<HH", stream, 0, ident, 0x00C1)
     struct.pack_into("<H", stream, 0x0A, 0x0200 | flags)
-    struct.pack_into("<8i", stream, 0x4C, len(body), len(footnotes), len(headers), 0, 0, 0, 0, 0)
+    struct.pack_into("<8i", stream, 0x4C, len(body), len(footnotes), len(headers), 0, len(comments), 0, 0, 0)
+    further = {12: struct.pack("<III", first_fc, fc(len(text)), character_page)} if looks else {}
+    for index, data in {**further, **(tables or {})}.items():
+        # The levels of lists follow behind the length that the header states.
+        stated = struct.unpack_from("<H", data)[0] * 28 + 2 if index == LISTS else len(data)
+        struct.pack_into("<II", stream, 0x9A + 8 * index, len(table), stated)
+        table += data
     struct.pack_into("<II", stream, 0x9A + 8 * 13, clx_length, 12)
     struct.pack_into("<II", stream, 0x9A + 8 * 33, 0, clx_length)
     path.write_bytes(container({"WordDocument": bytes(stream), "1Table": bytes(table)}))
@@ -85,6 +104,34 @@ def _papx_page(paragraphs: Sequence[P], fc) -> bytes:  # type: ignore[no-untyped
     assert 4 * (number + 1) + 13 * number <= end, "too many paragraphs for one page"
     page[511] = number
     return bytes(page)
+
+
+def _chpx_page(runs: Sequence[tuple[int, int, bytes]]) -> bytes:
+    """A ChpxFkp with these runs, and runs without modifiers between them."""
+    edges = sorted({edge for first, last, _ in runs for edge in (first, last)})
+    modifiers = {first: data for first, _, data in runs}
+    page = bytearray(_SECTOR)
+    end = _SECTOR - 1
+    for index, edge in enumerate(edges):
+        struct.pack_into("<I", page, 4 * index, edge)
+        data = modifiers.get(edge, b"")
+        if data:
+            end = (end - len(data) - 1) // 2 * 2
+            page[end] = len(data)
+            page[end + 1 : end + 1 + len(data)] = data
+            page[4 * len(edges) + index] = end // 2
+    page[511] = max(0, len(edges) - 1)
+    return bytes(page)
+
+
+def lists(*levels: tuple[int, int, str]) -> dict[int, bytes]:
+    """One list that paragraphs name as 1; a level is its start, the code of its form and its text."""
+    definition = struct.pack("<hii9HBB", 1, 7, 0, *[0x0FFF] * 9, 0, 0)
+    for start, code, text in (*levels, *[(1, 0, "")] * (9 - len(levels))):
+        definition += struct.pack("<iBB9xB8xBBBB", start, code, 0, 0, 0, 0, 0, 0)
+        definition += struct.pack("<H", len(text)) + text.encode("utf-16-le")
+    override = struct.pack("<IiIIBBBB", 1, 7, 0, 0, 0, 0, 0, 0) + b"\xff" * 4
+    return {LISTS: definition, 74: override}
 
 
 def container(streams: dict[str, bytes]) -> bytes:

@@ -1,5 +1,6 @@
 """Word 97-2003 files give their text, not their bytes."""
 
+import struct
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,19 @@ from rag.errors import ReadError
 from rag.parsers import registry
 from rag.parsers.office import doc, docx
 from rag.types import ParsedDocument
-from tests.rag.parsers.doc_writer import IN_LIST, IN_TABLE, ROW_END, P, container, write_doc
+from tests.rag.parsers.doc_writer import (
+    DELETED,
+    HIDDEN,
+    IN_LIST,
+    IN_TABLE,
+    RAISED,
+    ROW_END,
+    SECOND_LEVEL,
+    P,
+    container,
+    lists,
+    write_doc,
+)
 
 ASSORTED = Path(__file__).parents[3].parent / "shared/data/documents/assorted"
 
@@ -62,7 +75,54 @@ def test_special_characters_are_spelled_out(tmp_path: Path) -> None:
 
 def test_footnotes_and_headers_are_told_apart(tmp_path: Path) -> None:
     path = write_doc(tmp_path / "a.doc", [P("Body.")], footnotes="\x02 A remark.\r\r", headers="My Header\r12\r")
-    assert found(doc.parse(path)) == [("margin", "My Header"), ("paragraph", "Body."), ("note", "A remark.")]
+    assert found(doc.parse(path)) == [("margin", "My Header"), ("paragraph", "Body."), ("note", "[1] A remark.")]
+
+
+def test_lists_carry_their_numbers_by_level(tmp_path: Path) -> None:
+    main = [
+        P("a", extra=IN_LIST), P("b", extra=SECOND_LEVEL), P("c", extra=SECOND_LEVEL), P("d", extra=IN_LIST),
+        P("e", extra=SECOND_LEVEL), P("Chapter", style=1, extra=IN_LIST),
+    ]  # fmt: skip
+    tables = lists((4, 0, "\x00."), (1, 2, "\x00.\x01)"))
+    document = doc.parse(write_doc(tmp_path / "a.doc", main, tables=tables))
+    assert found(document) == [
+        ("list", "4. a"), ("list", "4.i) b"), ("list", "4.ii) c"), ("list", "5. d"), ("list", "5.i) e"),
+        ("heading", "6. Chapter"),
+    ]  # fmt: skip
+    bullets = doc.parse(write_doc(tmp_path / "b.doc", main[:1], tables=lists((1, 23, "\uf0b7"))))
+    assert found(bullets) == [("list", "• a")]
+
+
+def test_hidden_and_deleted_text_is_left_out_and_raised_text_stands_apart(tmp_path: Path) -> None:
+    main = [P("Seen not gone."), P("10 is 103")]
+    looks = [(4, 8, HIDDEN), (8, 13, DELETED), (23, 24, RAISED)]
+    document = doc.parse(write_doc(tmp_path / "a.doc", main, looks=looks))
+    assert document.text == "Seen.\n\n10 is 10^3"
+    assert document.warnings == ("Hidden text was left out.",)
+
+
+def test_notes_have_their_numbers_and_comments_their_author(tmp_path: Path) -> None:
+    owner = struct.pack("<20xH8x", 0)
+    tables = {
+        2: struct.pack("<IIH", 3, 20, 1),
+        4: struct.pack("<II", 4, 20) + owner,
+        36: struct.pack("<H", 3) + "Ida".encode("utf-16-le"),
+    }
+    document = doc.parse(
+        write_doc(
+            tmp_path / "a.doc",
+            [P("One\x02\x05 two."), P("Three.")],
+            footnotes="\x02 A remark.\r",
+            comments="\x05Check.\r",
+            tables=tables,
+        )
+    )
+    assert found(document) == [
+        ("paragraph", "One[1] two."),
+        ("note", "Comment by Ida: Check."),
+        ("paragraph", "Three."),
+        ("note", "[1] A remark."),
+    ]
 
 
 def test_a_password_is_named(tmp_path: Path) -> None:
