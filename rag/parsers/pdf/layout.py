@@ -17,9 +17,12 @@ from rag.parsers.pdf.words import Fragment
 GAP = 0.95
 """A gap wider than this many times the size of the font is a cell's border."""
 
-_MIN_COLUMN_LINES = 4
+_MIN_COLUMN_LINES = 3
+_FEW_LINES = 4
+"""Columns of fewer lines count only where their lines run on from one to the next."""
 _MAX_DEPTH = 4
 _PROSE_LETTERS = 18
+_LONG_LINE = 30
 _CURRENCY = frozenset("$€£¥₩₹") | {"US$", "C$", "A$", "HK$", "CHF", "EUR", "USD", "GBP", "RMB", "NT$"}
 _BULLETS = frozenset(BULLETS)
 _NUMBERING = re.compile(r"\(?(?:\d{1,3}|[A-Za-z]|[ivx]{1,5})(?:\.\d{1,3})*[.)]?")
@@ -147,9 +150,28 @@ def _separation(fragments: list[Fragment], prose: list[Fragment], cluster: list[
         return 0
     sides = sorted([(fragment.order, 0) for fragment in left] + [(fragment.order, 1) for fragment in right])
     changes = sum(one[1] != other[1] for one, other in pairwise(sides))
-    if changes * 4 <= fewer or (fewer >= 2 * _MIN_COLUMN_LINES and _fills(left) and _fills(right)):
+    within = sum(fragment.y1 > top and fragment.y0 < bottom for fragment in fragments)
+    all_prose = 4 * (within - len(left) - len(right)) <= len(left) + len(right)
+    runs_on = all_prose and _runs_on(left) and _runs_on(right) and not _start_together(left, right)
+    in_turn = changes * 4 <= fewer or (fewer >= 2 * _FEW_LINES and _fills(left) and _fills(right))
+    if runs_on or (in_turn and min(fewer, len(cluster)) >= _FEW_LINES):
         return max(1, 3 * fewer - len(across))
     return 0
+
+
+def _runs_on(lines: list[Fragment]) -> bool:
+    """Tells whether most lines go on in the middle of a sentence, as prose does."""
+    inside = sum(line.text[0].islower() for line in lines)
+    long = _PROSE_LETTERS if len(lines) >= _FEW_LINES else _LONG_LINE
+    return 2 * inside >= len(lines) and median(len(line.text) for line in lines) >= long
+
+
+def _start_together(left: list[Fragment], right: list[Fragment]) -> bool:
+    """Tells whether sentences begin at the same heights on both sides, as the cells of a row do."""
+    starts = [line.y0 for line in left if not line.text[0].islower()]
+    opposite = [line.y0 for line in right if not line.text[0].islower()]
+    level = sum(any(abs(y - other) < 3 for other in opposite) for y in starts)
+    return level >= 2 and 2 * level >= min(len(starts), len(opposite))
 
 
 def _fills(lines: list[Fragment]) -> bool:
@@ -157,7 +179,7 @@ def _fills(lines: list[Fragment]) -> bool:
     edge = sorted(line.x1 for line in lines)[len(lines) * 9 // 10]
     width = edge - min(line.x0 for line in lines)
     full = sum(line.x1 > edge - 0.15 * width for line in lines)
-    return full * 10 >= 7 * len(lines) and median(len(line.text) for line in lines) >= 30
+    return full * 10 >= 7 * len(lines) and median(len(line.text) for line in lines) >= _LONG_LINE
 
 
 def _rows(fragments: list[Fragment], column: int) -> list[Row]:

@@ -298,3 +298,48 @@ def test_a_slanted_stamp_does_not_stand_in_the_text(tmp_path: Path) -> None:
     document = pdf.parse(write_raw(tmp_path / "a.pdf", [content]))
     assert blocks(document, "paragraph") == ["Harbour dues of the year are due in May."]
     assert blocks(document, "margin") == ["DRAFT COPY"]
+
+
+@pytest.mark.parametrize("order", ["by column", "line by line"])
+def test_short_and_narrow_columns_are_read_one_after_the_other(tmp_path: Path, order: str) -> None:
+    texts = [
+        [
+            "First the keeper lit the",
+            "lamp at the top of the",
+            "tower, then he went down",
+            "to his supper, which had",
+            "grown cold by then.",
+        ],
+        [
+            "Nobody in the village had",
+            "seen such a storm since",
+            "the winter of the great",
+            "flood, as they said when",
+            "it had passed over.",
+        ],
+        [
+            "Where the boats lay, the",
+            "water rose over the quay",
+            "and took with it all that",
+            "was not tied to a post or",
+            "carried up the hill.",
+        ],
+    ]
+    columns = [paragraph(60 + 180 * number, 150, lines) for number, lines in enumerate(texts)]
+    lines = [line for column in columns for line in column]
+    if order == "line by line":
+        lines.sort(key=lambda line: (line.y, line.x))
+    document = pdf.parse(write_pdf(tmp_path / "a.pdf", [lines]))
+    assert blocks(document, "paragraph") == [" ".join(column) for column in texts]
+
+
+def test_a_table_of_sentences_is_read_row_by_row(tmp_path: Path) -> None:
+    rows = [
+        ("The keeper of the light", "Lights the lamp every evening"),
+        ("The master of the boats", "Counts the boats on the quay"),
+        ("The clerk of the harbour", "Writes down who came and went"),
+        ("The cook of the canteen", "Makes soup for all the others"),
+    ]
+    lines = [Line(x, 150 + 14 * n, cell) for n, row in enumerate(rows) for x, cell in zip((72, 300), row, strict=True)]
+    document = pdf.parse(write_pdf(tmp_path / "a.pdf", [lines]))
+    assert blocks(document, "table") == ["\n".join(" | ".join(row) for row in rows)]
