@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import Literal
 
 from rag.parsers.left_out import LeftOut
-from rag.parsers.office.number_forms import written_number
+from rag.parsers.office import rtf_math
+from rag.parsers.office.rtf_notes import RtfNotes
 from rag.parsers.office.rtf_state import Field, Form, Open, RtfContent, RtfParagraph, State
 from rag.parsers.office.rtf_tables import Font, Style, Tables, codec_of, codec_of_charset
 from rag.parsers.office.rtf_tokens import Token, tokens
 from rag.parsers.office.rtf_words import (
     DESTINATIONS,
     KEPT_THOUGH_OPTIONAL,
-    NOTE_FORMS,
     PLACES,
     SIGNS,
     SKIPPED,
@@ -23,6 +23,7 @@ from rag.parsers.office.rtf_words import (
 )
 from rag.parsers.office.symbol_fonts import is_symbol_font, without_symbols
 from rag.parsers.raised import Align, compose
+from rag.parsers.zip_xml import Element
 
 _ALIGNS: dict[str, Align] = {"super": "super", "sub": "sub", "nosupersub": ""}
 _MAX_DEPTH = 5_000
@@ -44,13 +45,12 @@ class RtfReader:
         self._skip = 0
         self._optional = False
         self._form = Form()
+        self._formula: Element | None = None
         self._commenter = ""
         self._declared = ""
         self._declaring: tuple[str, int] = ("", 0)
         self._channels = [0, 0, 0]
-        self._note_counts = {"ftn": 0, "aftn": 0}
-        self._note_forms = {"ftn": "decimal", "aftn": "decimal"}
-        self._mark: tuple[Open, int] | None = None
+        self._notes = RtfNotes()
 
     def read(self, source: bytes) -> RtfContent:
         for token in tokens(source):
@@ -131,6 +131,8 @@ class RtfReader:
                 state.field.code += text
             case "entry":
                 self._form.entries[-1] += text
+            case "math" if state.math is not None:
+                rtf_math.add_text(state.math, text)
             case "fonts" | "styles":
                 self._declare(text)
             case "colors":
@@ -178,6 +180,8 @@ class RtfReader:
             self._begin(PLACES[word])
         elif state.destination in ("fonts", "styles", "colors"):
             self._declare_word(word, number)
+        elif state.math is not None and word.startswith("m"):
+            state.math = rtf_math.inner(state.math, word)
         elif state.destination == "form":
             self._form.take(word, number)
         elif word == "u" and number is not None:
@@ -196,6 +200,8 @@ class RtfReader:
             state.outer = state.destination
         elif destination == "entry":
             self._form.entries.append("")
+        elif destination == "math":
+            state.math = self._formula = rtf_math.new_formula()
         elif destination == "form":
             self._form = Form()
         elif destination == "number":
@@ -207,7 +213,7 @@ class RtfReader:
     def _begin(self, place: Place) -> None:
         self._open = Open()
         if place == "note":
-            self._open.note = self._count_note("ftn")
+            self._open.note = self._notes.begin()
         elif place == "comment":
             self._open.author = self._commenter.strip()
         self._state.place = place
@@ -261,9 +267,10 @@ class RtfReader:
             case "intbl":
                 opened.in_table = number != 0
             case "chftn":
-                self._note_mark()
+                if self._state.place != "note":
+                    self._notes.mark(opened)
             case "ftnalt":
-                self._make_endnote()
+                self._notes.make_endnote(opened)
             case "field":
                 self._state.field = Field()
             case "fldrslt":
@@ -276,11 +283,8 @@ class RtfReader:
                 self._document_word(word, number)
 
     def _document_word(self, word: str, number: int | None) -> None:
-        for kind in ("aftn", "ftn"):
-            if word.startswith(kind) and word[len(kind) :] in NOTE_FORMS:
-                self._note_forms[kind] = NOTE_FORMS[word[len(kind) :]]
-                return
-        self._tables.declare(word, number)
+        if not self._notes.declare(word):
+            self._tables.declare(word, number)
 
     # -- the head ------------------------------------------------------------------------------------------------------
 
@@ -331,6 +335,9 @@ class RtfReader:
         if closed.destination == "form" and self._state.destination != "form" and (value := self._form.value):
             closed.field.said = True
             self._open.pieces.append(("", value))
+        ended = closed.math is not None and self._state.math is None
+        if ended and self._formula is not None and not (closed.deleted or self._is_hidden()):
+            self._open.pieces.append(("", rtf_math.written(self._formula)))
         if around is not self._open:
             self._end("par", closed.place)
             self._open = around
@@ -370,26 +377,3 @@ class RtfReader:
             self._behind.append(paragraph)
         else:
             (self._content.headers if paragraph.place == "header" else self._content.footers).append(paragraph)
-
-    def _note_mark(self) -> None:
-        """Writes the mark of the note that follows, as a footnote's until it turns out to be an endnote's."""
-        if self._state.place == "note":
-            return
-        number = written_number(self._note_counts["ftn"] + 1, self._note_forms["ftn"])
-        self._open.pieces.append(("", f"[{number}]"))
-        self._mark = self._open, len(self._open.pieces) - 1
-
-    def _count_note(self, kind: str) -> str:
-        """Returns the mark of the note that begins; "" where no mark stands before it."""
-        if self._mark is None:
-            return ""
-        self._note_counts[kind] += 1
-        return written_number(self._note_counts[kind], self._note_forms[kind])
-
-    def _make_endnote(self) -> None:
-        if self._mark is None or self._state.place != "note":
-            return
-        self._note_counts["ftn"] -= 1
-        self._open.note = self._count_note("aftn")
-        opened, index = self._mark
-        opened.pieces[index] = "", f"[{self._open.note}]"

@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 from rag.parsers.office.rtf_words import Destination, Place
 from rag.parsers.raised import Align
+from rag.parsers.zip_xml import Element
 
 _NO_RESULT = 25
 """The state of a form's box that says: as by default."""
@@ -101,4 +102,5 @@ class State:
     character_style: int = 0
     after_unicode: int = 1
     field: Field = field(default_factory=Field)
+    math: Element | None = None
     in_contents: bool = False

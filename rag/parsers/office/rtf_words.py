@@ -5,7 +5,7 @@ from typing import Literal
 Place = Literal["body", "note", "header", "footer", "comment", "box"]
 Destination = Literal[
     "text", "skip", "unicode", "fonts", "styles", "colors", "title", "author", "number", "commenter", "code", "form",
-    "entry",
+    "entry", "math",
 ]  # fmt: skip
 
 PLACES: dict[str, Place] = {
@@ -18,7 +18,7 @@ PLACES: dict[str, Place] = {
 DESTINATIONS: dict[str, Destination] = {
     "fonttbl": "fonts", "stylesheet": "styles", "colortbl": "colors", "title": "title", "author": "author",
     "listtext": "number", "pntext": "number", "atnauthor": "commenter", "fldinst": "code", "formfield": "form",
-    "ffl": "entry", "upr": "unicode",
+    "ffl": "entry", "upr": "unicode", "moMath": "math",
 }  # fmt: skip
 """Groups whose text goes elsewhere."""
 

@@ -42,18 +42,21 @@ def test_notes_headers_comments_and_boxes_are_what_they_are(tmp_path: Path) -> N
     body = (
         rb"{\header\pard Harbour office\par}{\footer\pard Page of the log\par}"
         rb"\pard One{\super\chftn{\footnote\pard{\super\chftn} Note one.\par}} two"
-        rb"{\super\chftn{\footnote\pard{\super\chftn} Note two.\par}}"
+        rb"{\super\chftn{\footnote\ftnalt\pard{\super\chftn} Note two.\par}}{\footnote\pard Unmarked.\par}\aftnnrlc"
+        rb"{\super\chftn{\footnote\ftnalt\pard{\super\chftn} Note three.\par}}"
         rb"{\*\atnid A}{\*\atnauthor Ida}\chatn{\*\annotation\pard Check.\par}.\par"
         rb"\pard Anchor{\shp{\*\shpinst{\shptxt\pard In a box\par}}{\shprslt old}}\par"
     )
     assert kinds(read(tmp_path, body)) == [
         ("margin", "Harbour office"),
-        ("paragraph", "One[1] two[2]."),
+        ("paragraph", "One[1] two[1][ii]."),
         ("note", "Comment by Ida: Check."),
         ("paragraph", "Anchor"),
         ("paragraph", "In a box"),
         ("note", "[1] Note one."),
-        ("note", "[2] Note two."),
+        ("note", "[1] Note two."),
+        ("note", "Unmarked."),
+        ("note", "[ii] Note three."),
         ("margin", "Page of the log"),
     ]
 
@@ -89,6 +92,15 @@ def test_raised_digits_stay_apart_and_pictures_are_counted(tmp_path: Path) -> No
     document = read(tmp_path, body)
     assert document.text == "10^6 m; 320 ¹ kr; 5 m²"
     assert document.warnings == ("1 picture and 1 embedded object were not read.",)
+
+
+def test_formulas_are_one_readable_line(tmp_path: Path) -> None:
+    body = (
+        rb"\pard So {\mmath{\*\moMath{\mf{\mfPr{\mctrlPr\f0}}{\mnum{\mr\mscr0 a+b}}{\mden{\mr 2}}}{\mr =}"
+        rb"{\msSup{\me{\mr x}}{\msup{\mr 2}}}{\mnary{\mnaryPr{\mchr \u8721?}}{\msub{\mr i}}{\msup{\mr n}}{\me{\mr i}}}}"
+        rb"{\mmathPict{\pict 00}}} holds.\par"
+    )
+    assert read(tmp_path, body).text == "So (a+b)/2=x^2∑_i^n i holds."
 
 
 def test_tables_end_where_text_goes_on(tmp_path: Path) -> None:
