@@ -5,13 +5,12 @@ seen. The caller holds ``rag.parsers.pdf.open_pdf.LOCK``.
 """
 
 import ctypes
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-import numpy as np
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
-from numpy.typing import NDArray
 
 from rag.parsers.pdf.placement import Placement, Word
 
@@ -196,22 +195,25 @@ class _Picture:
         picture = page.render(
             scale=self._scale, crop=(self._left, bottom, right, self._top), grayscale=True, may_draw_forms=False
         )
-        self._pixels = picture.to_numpy().squeeze()
+        self._pixels, self._stride = bytes(picture.buffer), picture.stride
+        self._width, self._height = picture.width, picture.height
 
     def shows(self, word: Word, luminance: float) -> bool:
         """Tells whether paint of this luminance can be told from what is around it."""
-        box = self._box(word)
-        if not box.size:
+        away = sorted(abs(pixel - luminance) for pixel in self._box(word))
+        if not away:
             return False
-        away = np.abs(box - luminance)
-        return bool((away > _SAME).mean() >= _INK and away.min() < 0.6 * np.median(away))
+        different = len(away) - bisect_right(away, _SAME)
+        return different >= _INK * len(away) and away[0] < 0.6 * away[len(away) // 2]
 
     def has_ink(self, word: Word) -> bool:
         box = self._box(word)
-        return bool(box.size and box.max() - box.min() > 4 * _SAME)
+        return bool(box) and max(box) - min(box) > 4 * _SAME
 
-    def _box(self, word: Word) -> NDArray[np.float32]:
+    def _box(self, word: Word) -> bytes:
+        """Returns the pixels of a word, one byte each, row by row."""
         x0, y0, x1, y1 = self._place.place(*word[1:5])
-        rows = slice(*(max(0, int((y - self._top) * self._scale)) for y in (y0, y1)))
-        columns = slice(*(max(0, int((x - self._left) * self._scale)) for x in (x0, x1)))
-        return np.asarray(self._pixels[rows, columns], dtype=np.float32)
+        left, right = (min(self._width, max(0, int((x - self._left) * self._scale))) for x in (x0, x1))
+        top, bottom = (min(self._height, max(0, int((y - self._top) * self._scale))) for y in (y0, y1))
+        starts = (row * self._stride for row in range(top, bottom))
+        return b"".join(self._pixels[start + left : start + right] for start in starts)
