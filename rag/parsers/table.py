@@ -78,10 +78,12 @@ class Grid:
     @classmethod
     def of(cls, table: Table) -> Self:
         """Expands the spans of a table, finds its header and names its columns."""
-        rows, across = _expanded(table.cells)
-        lead, header_rows = _header(rows, across, anywhere=table.records)
-        if table.header_rows is not None:
-            lead, header_rows = 0, table.header_rows if table.header_rows < len(rows) else 0
+        rows, across, kept = _expanded(table.cells)
+        if table.header_rows is None:
+            lead, header_rows = _header(rows, across, anywhere=table.records)
+        else:
+            lead, header_rows = 0, sum(at < table.header_rows for at in kept)
+            header_rows = header_rows if header_rows < len(rows) else 0
         named = [rows[at] for at in range(lead, lead + header_rows) if at not in across]
         names = [_name([row[column] for row in named]) for column in range(len(rows[0]) if rows else 0)]
         columns = tuple(_told_apart(names))
@@ -120,9 +122,9 @@ def kind_of(text: str) -> Kind:
     return "number" if _NUMBER.fullmatch(text) else "text"
 
 
-def _expanded(cells: Sequence[Cell]) -> tuple[list[tuple[str, ...]], set[int]]:
-    """The rows that hold text, and which of them are one cell across all columns. Of two cells at one place the first
-    stays."""
+def _expanded(cells: Sequence[Cell]) -> tuple[list[tuple[str, ...]], set[int], list[int]]:
+    """The rows that hold text, which of them are one cell across all columns, and where each stood before empty ones
+    were left out. Of two cells at one place the first stays; long text is said once."""
     cells = [cell for cell in cells if cell.column < MAX_COLUMNS]
     height = max((cell.row + 1 for cell in cells), default=0)
     width = min(MAX_COLUMNS, max((cell.column + cell.columns for cell in cells), default=0))
@@ -131,13 +133,14 @@ def _expanded(cells: Sequence[Cell]) -> tuple[list[tuple[str, ...]], set[int]]:
     for cell in cells:
         if cell.columns >= width > 1 and cell.text:
             across.add(cell.row)
+        once = cell.columns >= width or len(cell.text) > _LONGEST_NAME
         for row in range(cell.row, min(cell.row + cell.rows, height)):
             for column in range(cell.column, min(cell.column + cell.columns, width)):
                 if grid[row][column] is None:
-                    first = cell.columns >= width and (row, column) != (cell.row, cell.column)
-                    grid[row][column] = "" if first else cell.text
+                    grid[row][column] = "" if once and (row, column) != (cell.row, cell.column) else cell.text
     kept = [at for at, row in enumerate(grid) if any(row)]
-    return [tuple(text or "" for text in grid[at]) for at in kept], {new for new, at in enumerate(kept) if at in across}
+    rows = [tuple(text or "" for text in grid[at]) for at in kept]
+    return rows, {new for new, at in enumerate(kept) if at in across}, kept
 
 
 # -- headers -----------------------------------------------------------------------------------------------------------

@@ -14,8 +14,7 @@ from lxml import html as lxml_html
 from rag.errors import ReadError, SkippedError
 from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.encoding import decode, decode_declared
-from rag.parsers.markup.html_table import is_layout, rows_of
-from rag.parsers.table import Table
+from rag.parsers.markup.html_table import is_layout, table_of
 from rag.types import ParsedDocument
 
 _DROPPED_TAGS = (
@@ -174,9 +173,9 @@ def _walk(builder: DocumentBuilder, root: etree._Element, *, keep_hidden: bool) 
                 skipped.add(element)
             elif tag == "table" and not is_layout(element):
                 flow.flush()
-                rows = rows_of(element)
-                if rows:
-                    builder.table(Table.of_rows(rows))
+                found = table_of(element)
+                if found.cells or found.caption:
+                    builder.table(found)
                     flow.added = True
                 walker.skip_subtree()
                 skipped.add(element)

@@ -1,15 +1,17 @@
-"""Turns tables of web pages into rows of cells, and tells them from tables that only lay out a page.
+"""Reads tables of web pages, and tells them from tables that only lay out a page.
 
 Columns keep their place across spans; columns without any text are dropped, and a currency sign or bracket in a cell of
 its own joins the number beside it, as financial reports are full of both.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from lxml import etree
 
 from rag.parsers.builder import one_line
+from rag.parsers.table import Cell, Table
 
 _MAX_SPAN = 100
 _MAX_CELL_CHARS = 2_000
@@ -33,28 +35,95 @@ def is_layout(table: etree._Element) -> bool:
     return cells <= 1
 
 
-def rows_of(table: etree._Element) -> list[list[str]]:
-    """Returns all rows, header and caption first, of equal length where the page's spans are."""
-    spanned: set[int] = set()
-    grid = [list(_cells(row, spanned)) for row in table.iter("tr")]
-    width = max((len(row) for row in grid), default=0)
-    grid = [row + [""] * (width - len(row)) for row in grid if any(row)]
-    columns = _joined_columns([list(column) for column in zip(*grid, strict=True)], spanned)
-    rows = [list(row) for row in zip(*columns, strict=True)]
+def table_of(table: etree._Element) -> Table:
+    """Returns all cells with their spans and the caption."""
+    rows = [row for row in table.iter("tr") if next(row.iterancestors("table"), None) is table]
+    anchors = _anchors(rows)
+    height, width = len(rows), max((anchor.column + anchor.columns for anchor in anchors), default=0)
+    grid = [[""] * height for _ in range(width)]  # by columns
+    for anchor in anchors:
+        for row in range(anchor.row, anchor.row + anchor.rows):
+            grid[anchor.column][row] = anchor.text
+    spanned = {column for one in anchors for column in range(one.column + 1, one.column + one.columns)}
+    places = _places(grid, spanned)
     caption = next(table.iter("caption"), None)
-    return [[_text(caption)], *rows] if caption is not None else rows
+    header_rows, header_columns = _headers(rows, anchors, places)
+    return Table(
+        tuple(_placed(anchors, places)),
+        header_rows=header_rows,
+        header_columns=header_columns,
+        caption="" if caption is None else _text(caption),
+    )
 
 
-def _cells(row: etree._Element, spanned: set[int]) -> Iterator[str]:
-    """Yields one string a column; ``spanned`` gains the columns that a cell shares with the one before."""
-    column = 0
-    for cell in row.iterchildren("td", "th"):
-        yield _text(cell)
-        span = cell.get("colspan") or "1"
-        extra = min(int(span), _MAX_SPAN) - 1 if re.fullmatch("[1-9][0-9]{0,3}", span) else 0
-        spanned.update(range(column + 1, column + 1 + extra))
-        yield from [""] * extra
-        column += 1 + extra
+@dataclass(frozen=True, slots=True)
+class _Anchor(Cell):
+    """A cell in the page's own columns; ``names`` where it is marked as a header (th)."""
+
+    names: bool = False
+
+
+def _anchors(rows: Sequence[etree._Element]) -> list[_Anchor]:
+    """The cells of a table; one that spans rows pushes those below it to the right."""
+    anchors: list[_Anchor] = []
+    taken: dict[int, int] = {}  # column -> first row in which it is free again
+    for at, row in enumerate(rows):
+        column = 0
+        for cell in row.iterchildren("td", "th"):
+            while taken.get(column, 0) > at:
+                column += 1
+            columns = _span(cell, "colspan", _MAX_SPAN)
+            height = _span(cell, "rowspan", len(rows) - at)
+            anchors.append(_Anchor(_text(cell), at, column, height, columns, cell.tag == "th"))
+            taken.update(dict.fromkeys(range(column, column + columns), at + height))
+            column += columns
+    return anchors
+
+
+def _span(cell: etree._Element, name: str, most: int) -> int:
+    value = cell.get(name) or "1"
+    if value == "0" and name == "rowspan":  # to the end of the table
+        return most
+    return min(int(value), most) if re.fullmatch("[1-9][0-9]{0,4}", value) else 1
+
+
+def _headers(
+    rows: Sequence[etree._Element], anchors: Sequence[_Anchor], places: Sequence[int | None]
+) -> tuple[int | None, int | None]:
+    """How many of the first rows and columns are marked as headers; None where none is."""
+    by_row: dict[int, list[_Anchor]] = {}
+    for anchor in anchors:
+        if anchor.text:
+            by_row.setdefault(anchor.row, []).append(anchor)
+    header_rows = 0
+    for at, row in enumerate(rows):
+        in_head = next(row.iterancestors("thead"), None) is not None
+        if not in_head and not all(anchor.names for anchor in by_row.get(at, [_Anchor("", at, 0)])):
+            break
+        header_rows = at + 1
+    body = [cells for at, cells in by_row.items() if at >= header_rows]
+    sideways = (
+        bool(body) and all(cells[0].names for cells in body) and not all(c.names for cells in body for c in cells)
+    )
+    if not sideways:
+        return header_rows or None, None
+    return header_rows, 1
+
+
+def _placed(anchors: Sequence[_Anchor], places: Sequence[int | None]) -> Iterator[Cell]:
+    """The cells in joined columns (``places``); those that come to one place are joined."""
+    cells: dict[tuple[int, int], Cell] = {}
+    for anchor in anchors:
+        covered = sorted(
+            {place for place in places[anchor.column : anchor.column + anchor.columns] if place is not None}
+        )
+        if not anchor.text or not covered:
+            continue
+        column = covered[0]
+        before = cells.get((anchor.row, column))
+        text = anchor.text if before is None else before.text + anchor.text
+        cells[anchor.row, column] = Cell(text, anchor.row, column, anchor.rows, len(covered))
+    yield from cells.values()
 
 
 def _text(element: etree._Element) -> str:
@@ -85,20 +154,24 @@ def _is_long(cell: etree._Element) -> bool:
     return False
 
 
-def _joined_columns(columns: list[list[str]], spanned: set[int]) -> list[list[str]]:
-    """Drops empty columns; joins neighbours where one holds the signs, or the heading, of the other's numbers."""
+def _places(columns: Sequence[Sequence[str]], spanned: set[int]) -> list[int | None]:
+    """The new column of each column: none for an empty one, that of the one before where the two hold signs, or the
+    heading, and numbers of one column."""
     joined: list[list[str]] = []
+    places: list[int | None] = []
     for at, column in enumerate(columns):
         if not any(column):
-            continue
-        if joined and _belong_together(joined[-1], column, under_one_cell=at in spanned):
+            places.append(None)
+        elif joined and _belong_together(joined[-1], column, under_one_cell=at in spanned):
             joined[-1] = [left + right for left, right in zip(joined[-1], column, strict=True)]
+            places.append(len(joined) - 1)
         else:
-            joined.append(column)
-    return joined
+            joined.append(list(column))
+            places.append(len(joined) - 1)
+    return places
 
 
-def _belong_together(left: list[str], right: list[str], *, under_one_cell: bool) -> bool:
+def _belong_together(left: Sequence[str], right: Sequence[str], *, under_one_cell: bool) -> bool:
     """Tells whether no row has a value in both, and something says that they are one column."""
     signs = 0
     for one, other in zip(left, right, strict=True):

@@ -70,6 +70,33 @@ def test_tables_keep_rows_and_join_signs_to_numbers(tmp_path: Path) -> None:
     assert outline(document) == ["caption: Income", "table: Year | 2020\nSales | $5\nLoss | $(7)"]
 
 
+def test_cells_that_span_rows_and_columns_count_for_each(tmp_path: Path) -> None:
+    document = page(
+        tmp_path,
+        "<table><tr><th rowspan=2>Cabin<th colspan=2>Summer<th colspan=2>Winter</tr>"
+        "<tr><th>Week<th>Weekend<th>Week<th>Weekend</tr>"
+        "<tr><td>Birch<td>310<td>380<td>450<td>520</tr>"
+        "<tr><td rowspan=2>Larch<td colspan=2>500<td>410<td>480</tr>"
+        "<tr><td>290<td>350<td colspan=2>600</tr></table>",
+    )
+    assert outline(document)[0].splitlines()[2:] == [
+        "Birch | 310 | 380 | 450 | 520",
+        "Larch | 500 | 500 | 410 | 480",
+        "Larch | 290 | 350 | 600 | 600",
+    ]
+    assert document.blocks[0].table is not None
+    assert document.blocks[0].table.columns == (
+        "Cabin", "Summer, Week", "Summer, Weekend", "Winter, Week", "Winter, Weekend"
+    )  # fmt: skip
+
+
+def test_what_the_page_marks_as_headers_counts(tmp_path: Path) -> None:
+    marked = page(tmp_path, "<table><thead><tr><td>1<td>2</thead><tr><td>3<td>4</table>")
+    assert marked.blocks[0].table is not None and marked.blocks[0].table.columns == ("1", "2")
+    sideways = page(tmp_path, "<table><tr><th>Owner<td>Ada<tr><th>Built<td>Oslo<tr><th>Colour<td>red</table>")
+    assert sideways.blocks[0].table is not None and sideways.blocks[0].table.columns == ("", "")
+
+
 def test_layout_tables_are_read_as_blocks(tmp_path: Path) -> None:
     document = page(
         tmp_path, "<table><tr><td><h2>Head</h2><p>Text</p></td><td><table><tr><td>a<td>b</table></td></tr></table>"
