@@ -115,6 +115,7 @@ class TimedLibrary:
         self.chunk_range = library.chunk_range
         self.chunk_ids = library.chunk_ids
         self.document_text = library.document_text
+        self.tables = library.tables
 
     def full_text_search(self, question: str, k: int, filter: Filter = _EVERYTHING) -> list[tuple[int, float]]:
         with self._watch.step("keyword"):

@@ -203,7 +203,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Neighbouring hits merged into one stretch of a document; ``number`` is its rank."""
+    """Neighbouring hits merged into one stretch of a document; ``number`` is its rank.
+
+    ``tables`` are those that stand in it, wholly or in part, in positions of the document.
+    """
 
     number: int
     document: Document
@@ -216,6 +219,7 @@ class Passage:
     start_s: float | None = None
     hits: tuple[Hit, ...] = ()
     page_label: str | None = None
+    tables: tuple[TableSpans, ...] = ()
 
     def span(self, start: int, end: int) -> Span:
         """``text[start:end]`` as characters of the document."""

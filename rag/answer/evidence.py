@@ -26,9 +26,10 @@ from numpy.typing import NDArray
 
 from rag.answer.evidence_weights import evidence_weights
 from rag.answer.expected import type_evidence
+from rag.answer.rows import Row, row_at, row_of, units_of
 from rag.protocols import Embedder
 from rag.query.query import respelled
-from rag.text.sentences import Unit, cached_sentences, units
+from rag.text.sentences import Unit, cached_sentences
 from rag.text.stop_words import STOP_WORDS
 from rag.text.words import RARE, match, prefixes_of, stems
 from rag.types import Passage, Query, Reading, Span
@@ -45,17 +46,26 @@ _SENTENCES_PER_PASSAGE = 400  # more than any passage that fits a prompt; keeps 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A sentence of a passage: ``passage.text[start:end]``, what was measured of it, and its log-odds."""
+    """A sentence or row of a passage: ``passage.text[start:end]``, what was measured of it, and its log-odds.
+
+    ``row`` holds its cells, where it is a row of a table.
+    """
 
     passage: Passage
     start: int
     end: int
     features: Mapping[str, float]
     score: float = 0.0
+    row: Row | None = None
 
     @property
     def text(self) -> str:
         return self.passage.text[self.start : self.end]
+
+    @property
+    def said(self) -> str:
+        """The text; of a row with the names of its columns."""
+        return self.row.said if self.row is not None else self.text
 
 
 def rank_sentences(
@@ -127,7 +137,7 @@ def _read(candidate: Candidate, readings: Sequence[Reading]) -> Candidate:
     decides = within[:1] == list(readings[:1]) and any(reading.confidence >= _SURE for reading in within[:1])
     features = {
         "read": max((certainty(reading.confidence) for reading in within), default=0.0),
-        "sure": float(decides and _is_prose(candidate.text)),
+        "sure": float(decides and candidate.row is None and _is_prose(candidate.text)),
     }
     return replace(candidate, features={**candidate.features, **features})
 
@@ -168,8 +178,12 @@ def _lexical_score(candidate: Candidate) -> float:
 def _of_passage(query: Query, passage: Passage, rank: int) -> list[Candidate]:
     """Every sentence of a passage with all features but the cosine."""
     text = passage.text
-    sentences = units(text, _SENTENCES_PER_PASSAGE)
-    sequences = [stems(text[unit.start : unit.end]) for unit in sentences]
+    sentences = units_of(passage, _SENTENCES_PER_PASSAGE)
+    rows = [row_of(passage, unit) for unit in sentences]
+    sequences = [
+        stems(text[unit.start : unit.end] if row is None else row.said)
+        for unit, row in zip(sentences, rows, strict=True)
+    ]
     sets = [frozenset(sequence) for sequence in sequences]
     titles = [stems(title) for title in (passage.document.title, *passage.heading_path)]
     headings = frozenset().union(*titles)
@@ -178,14 +192,15 @@ def _of_passage(query: Query, passage: Passage, rank: int) -> list[Candidate]:
     names_missing = sum(query.terms[name] for name in query.names if in_passage[name] == 0)
     rarest_missing = max((weight for term, weight in query.terms.items() if in_passage[term] == 0), default=0.0)
     found: list[Candidate] = []
-    own_words = _own_words(query, text, sentences, sets)
+    own_words = _own_words(query, passage, sentences, sets)
     for index, unit in enumerate(sentences):
         own = _matches(query, own_words[index])
         near = _matches(query, headings.union(own_words[index], *sets[max(0, index - 2) : index]))
         answers = index > 0 and sentences[index - 1].asks
         if not sequences[index] or unit.is_header_row:
             continue
-        sentence = text[unit.first : unit.end]
+        row = rows[index]
+        sentence = text[unit.first : unit.end] if row is None else row.said
         fits = type_evidence(query, sentence)
         own_share, near_share = _covered(query, own), _covered(query, near)
         features = {
@@ -198,27 +213,37 @@ def _of_passage(query: Query, passage: Passage, rank: int) -> list[Candidate]:
             "label": float(unit.is_label or (fits <= 0 and sequences[index] in titles) or _repeats(query, sentence)),
             "asks": float(unit.asks),
             "answers": float(answers),
-            "run_on": float(unit.end - unit.start > _READABLE and text[unit.end - 1] not in ".!?:;。！？\"'”’»)]"),
+            "run_on": float(row is None and _runs_on(text, unit)),
             "names_missing": names_missing,
             "rarest_missing": rarest_missing,
         }
-        found.append(Candidate(passage, unit.first, unit.end, features))
+        found.append(Candidate(passage, unit.first, unit.end, features, row=row))
     return found
 
 
+def _runs_on(text: str, unit: Unit) -> bool:
+    return unit.end - unit.start > _READABLE and text[unit.end - 1] not in ".!?:;。！？\"'”’»)]"
+
+
 def _own_words(
-    query: Query, text: str, sentences: Sequence[Unit], sets: Sequence[frozenset[str]]
+    query: Query, passage: Passage, sentences: Sequence[Unit], sets: Sequence[frozenset[str]]
 ) -> list[frozenset[str]]:
-    """The words that each sentence answers for: a row's with its header's, an answer's with its question's.
+    """The words that each sentence answers for: a row's with its caption's and header's, an answer's with its
+    question's, those of a sentence in a cell with what its row is about.
 
     Where a list is asked for, an item's with those of the heading or sentence that announces the list.
     """
+    text = passage.text
     found: list[frozenset[str]] = []
     header: frozenset[str] = frozenset()
     announced: frozenset[str] = frozenset()
     for index, unit in enumerate(sentences):
         own = sets[index]
-        if unit.is_header_row:
+        around = row_at(passage, unit.start)
+        if around is not None:
+            own |= frozenset(stems(f"{around.table.caption} {around.name}"))
+            header = frozenset()
+        elif unit.is_header_row:
             header = own
         elif not unit.is_table_row:
             header = frozenset()
@@ -275,7 +300,7 @@ def _with_title(candidate: Candidate) -> str:
     if candidate.features["answers"]:
         before = [span for span in cached_sentences(passage.text) if span[1] <= candidate.start]
         heading = passage.text[before[-1][0] : before[-1][1]]
-    return f"{heading[:80]}: {candidate.text[:_EMBEDDED_CHARS]}"
+    return f"{heading[:80]}: {candidate.said[:_EMBEDDED_CHARS]}"
 
 
 def _judged(candidate: Candidate, cosine: float) -> Candidate:

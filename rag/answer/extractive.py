@@ -27,6 +27,7 @@ from rag.answer.quote import (
 )
 from rag.answer.reading import find_spans
 from rag.answer.refusal import NOT_FOUND, least_confidence
+from rag.answer.rows import Row, asked_cell, cut_row, row_at, same_table
 from rag.answer.summary import overview
 from rag.protocols import Embedder, SpanReader
 from rag.text.markers import AnswerPart, word_by_word
@@ -50,13 +51,15 @@ class Choice:
     """The quotes of an answer, in the order in which they are read; none where the evidence is weak.
 
     ``readings`` are the reader's, best first; ``confidence`` is the probability that the documents hold the answer,
-    None where nothing was measured. ``overview`` where a summary was asked for.
+    None where nothing was measured. ``overview`` where a summary was asked for. ``cell`` is the value that was asked
+    for in the row that is quoted first.
     """
 
     quotes: tuple[Quote, ...] = ()
     readings: tuple[Reading, ...] = ()
     confidence: float | None = None
     overview: bool = False
+    cell: Span | None = None
 
 
 class ExtractiveAnswerer:
@@ -105,7 +108,7 @@ class ExtractiveAnswerer:
             for word in words_before:
                 yield TextDelta((word,))
             yield TextDelta((last,), (cited,))
-        span = span_within(choice.readings, citations)
+        span = choice.cell or span_within(choice.readings, citations)
         yield Answer(tuple(written), True, tuple(citations), self.name, span, choice.confidence)
 
     def choose(self, query: Query, passages: Sequence[Passage]) -> Choice:
@@ -128,7 +131,21 @@ class ExtractiveAnswerer:
             for candidate in _selected(ranked):
                 score = probability * math.exp(candidate.score - ranked[0].score)
                 _add(chosen, _quoted(query, candidate, score, readings or (), first=not chosen))
-        return Choice(tuple(chosen), tuple(readings or ()), probability)
+        cell = _cell(query, chosen[0], readings or ()) if chosen else None
+        return Choice(tuple(chosen), tuple(readings or ()), probability, cell=cell)
+
+
+def _cell(query: Query, quote: Quote, readings: Sequence[Reading]) -> Span | None:
+    """The value in a quoted row that is asked for, or else that the reader read; None outside of tables."""
+    row = row_at(quote.passage, quote.start)
+    if row is None:
+        return None
+    row = row.within(quote.start, quote.end)
+    cell = asked_cell(query, row)
+    for reading in readings:
+        if cell is None and quote.span.contains(reading.span):
+            cell = row.cell_at(reading.span.start - quote.passage.start, reading.span.end - quote.passage.start)
+    return None if cell is None else quote.passage.span(cell.start, cell.end)
 
 
 def span_within(readings: Sequence[Reading], citations: Sequence[Citation]) -> Span | None:
@@ -168,10 +185,19 @@ def _selected(ranked: Sequence[Candidate]) -> list[Candidate]:
         misses = candidate.features["type"] < 0 < best.features["type"]
         if (elsewhere or misses) and math.exp(candidate.score - best.score) < _ALSO_ELSEWHERE_AT:
             continue
+        if _is_lesser_row(candidate, best):
+            continue
         adds = candidate.features["own"] > 0 and not candidate.features["label"]
         if adds and not any(_same(candidate, other) for other in chosen):
             chosen.append(candidate)
     return chosen
+
+
+def _is_lesser_row(candidate: Candidate, best: Candidate) -> bool:
+    """Whether a row stands in the table of the best one and holds less of the question."""
+    if candidate.row is None or best.row is None or not same_table(candidate.row, best.row):
+        return False
+    return candidate.features["own"] < best.features["own"]
 
 
 def _start_before(candidate: Candidate) -> int:
@@ -194,6 +220,8 @@ def _quoted(query: Query, candidate: Candidate, score: float, readings: Sequence
     It is widened to the list, answer or sentence that it needs, or cut around what was read or asked.
     """
     passage = candidate.passage
+    if candidate.row is not None:
+        return Quote(passage, *_cut_row(query, candidate, candidate.row, readings), score)
     start, end = with_items(passage.text, candidate.start, candidate.end)
     if query.kind == "list":
         start, end = with_siblings(passage.text, start, end)
@@ -208,6 +236,15 @@ def _quoted(query: Query, candidate: Candidate, score: float, readings: Sequence
     return Quote(passage, start, end, score)
 
 
+def _cut_row(query: Query, candidate: Candidate, row: Row, readings: Sequence[Reading]) -> tuple[int, int]:
+    """The cells of a row to quote: all of them, or those around the one asked for, read, or like the question."""
+    asked = asked_cell(query, row)
+    if asked is not None:
+        return cut_row(row, asked.start, LONGEST_QUOTE)
+    inside = next((r.span.start - candidate.passage.start for r in readings if holds(candidate, r.span)), None)
+    return cut_row(row, _focus(query, candidate) if inside is None else inside, LONGEST_QUOTE)
+
+
 def _focus(query: Query, candidate: Candidate) -> int:
     """Where in a long sentence the most of the question stands close together."""
     places = [(start, weight(stem(word))) for word, start, _ in words(candidate.text) if stem(word) in query.terms]
@@ -217,7 +254,7 @@ def _focus(query: Query, candidate: Candidate) -> int:
 
 def _worded(quote: Quote, before: Sequence[str]) -> str:
     """The quote as it is read, and what joins it to the texts before and to its marker."""
-    shown = readable(quote.passage.text, quote.start, quote.end)
+    shown = readable(quote.passage, quote.start, quote.end)
     own_line = "\n" in shown or not is_closed(shown) or any("\n" in text for text in before)
     joint = "" if not before else "\n\n" if own_line else " "
     return f"{joint}{shown} "

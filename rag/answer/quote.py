@@ -6,15 +6,14 @@ What is shown may differ from what is cited; the citation keeps the exact span.
 import re
 from dataclasses import dataclass
 
-from rag.text.sentences import asks, cached_sentences, is_list_item, is_table_row, skip_marker
+from rag.answer.rows import rows_of
+from rag.text.sentences import asks, cached_sentences, is_list_item, skip_marker
 from rag.types import Passage, Span
 
 LONGEST_QUOTE = 420  # characters shown of one sentence
 _LONGEST_LIST = 900  # characters of a list that is quoted whole
 PARAGRAPH = re.compile(r"\n\s*\n|\r\s*\r")  # what stands between two of them
 _SPACE = re.compile(r"\s+")
-_RULE = re.compile(r"^[\s|:+=-]+$")
-_NAMED = re.compile(r"[^:]{1,80}:\s")  # as rows of spreadsheets and CSV files are read
 _END = re.compile(r"[.!?…:;。！？؟۔।][\"'”’»)\]]*$")
 
 
@@ -99,10 +98,12 @@ def _adjoins(text: str, unit: tuple[int, int], following: tuple[int, int]) -> bo
     return same_line_or_next and is_list_item(text, *unit) and is_list_item(text, *following)
 
 
-def readable(text: str, start: int, end: int) -> str:
-    """How ``text[start:end]`` is shown."""
-    if is_table_row(text, start, end) and "\n" not in text[start:end]:
-        return _row(text, start, end)
+def readable(passage: Passage, start: int, end: int) -> str:
+    """How ``passage.text[start:end]`` is shown."""
+    text = passage.text
+    rows = [row for row in rows_of(passage) if row.start < end and row.end > start and row.within(start, end).cells]
+    if rows:
+        return "\n".join(row.shown(start, end) for row in rows)
     lines = [line.strip() for line in text[start:end].splitlines() if line.strip()]
     if len(lines) > 1 and any(is_list_item(line, 0, len(line)) for line in lines[1:]):
         return "\n".join(_item(line) if n or is_list_item(line, 0, len(line)) else line for n, line in enumerate(lines))
@@ -128,31 +129,3 @@ def _unit(text: str, start: int, end: int) -> tuple[int, int]:
             first = skip_marker(text, first, last)
             return (first, last) if end <= last else (first, end)
     return start, end
-
-
-def _row(text: str, start: int, end: int) -> str:
-    """A table row as 'header: value; header: value', where the passage holds the header or the cells have names."""
-    cells = _cells(text[start:end])
-    if all(_NAMED.match(cell) for cell in cells):
-        return "; ".join(cells)
-    header = _header(text, start, len(cells))
-    if not header:
-        return " | ".join(cells)
-    return "; ".join(f"{name}: {cell}" if name else cell for name, cell in zip(header, cells, strict=True) if cell)
-
-
-def _header(text: str, start: int, width: int) -> list[str]:
-    """Cells of the first of the rows of equal width that stand right above a row; none where it is the first itself."""
-    first: list[str] = []
-    for line in reversed(text[:start].splitlines()[-200:]):
-        if _RULE.match(line) and "|" in line:
-            continue
-        cells = _cells(line)
-        if len(cells) != width or width < 2:
-            break
-        first = cells
-    return first
-
-
-def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip().strip("|").split("|")]

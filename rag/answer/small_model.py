@@ -21,12 +21,13 @@ from rag.answer.extractive import LEANS_BACK, Choice, ExtractiveAnswerer, span_w
 from rag.answer.generative import TextGenerator
 from rag.answer.quote import Quote, is_closed, readable
 from rag.answer.reading import windows_of
+from rag.answer.rows import row_at
 from rag.answer.small_model_prompt import ANSWER_TOKENS, PROMPT_TOKENS, Hint, build_nano_prompt
 from rag.answer.verify import Verified, rambles, verify
 from rag.protocols import Embedder
 from rag.text.language import is_english
 from rag.text.markers import joined, renumbered, tell_markers, word_by_word
-from rag.text.sentences import is_list_item, is_table_row
+from rag.text.sentences import is_list_item
 from rag.types import Answer, AnswerEvent, Citation, Passage, Query, Span, TextDelta
 
 _PASSAGES = 3  # given to the model, a window of each
@@ -147,12 +148,12 @@ def _is_prose(quote: Quote) -> bool:
     text = quote.passage.text
     if quote.passage.document.media_type.startswith(_NO_PROSE) or _FIELDS.search(quote.text):
         return False
-    return not is_table_row(text, quote.start, quote.end) and not is_list_item(text, quote.start, quote.end)
+    return row_at(quote.passage, quote.start) is None and not is_list_item(text, quote.start, quote.end)
 
 
 def _reads_alone(quote: Quote) -> bool:
     """Whether a quote is a sentence of bearable length that a person understands without those around it."""
-    shown = readable(quote.passage.text, quote.start, quote.end)
+    shown = readable(quote.passage, quote.start, quote.end)
     leans = LEANS_BACK.match(shown) or shown[:1].islower() or shown.startswith("…")
     return not leans and is_closed(shown) and len(shown) <= _LONG and "\n" not in shown
 

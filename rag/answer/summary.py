@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from rag.answer.quote import Quote
+from rag.answer.rows import units_of
 from rag.protocols import Embedder
-from rag.text.sentences import cached_sentences, is_table_row, skip_marker
 from rag.text.words import stems
 from rag.types import Passage, Query
 
@@ -58,14 +58,11 @@ def _candidates(passages: Sequence[Passage], *, strict: bool) -> list[Quote]:
     found: list[Quote] = []
     for passage in passages:
         text = passage.text
-        for first, end in cached_sentences(text):
-            start = skip_marker(text, first, end)
-            length = len(text[start:end].split())
-            full = (
-                _SHORTEST <= length <= _LONGEST and not is_table_row(text, start, end) and text[end - 1] in '.!。！”"»'
-            )
+        for unit in units_of(passage, len(text)):
+            length = len(text[unit.first : unit.end].split())
+            full = _SHORTEST <= length <= _LONGEST and not unit.is_table_row and text[unit.end - 1] in '.!。！”"»'
             if full or not strict:
-                found.append(Quote(passage, start, end, passage.score))
+                found.append(Quote(passage, unit.first, unit.end, passage.score))
     return found
 
 

@@ -5,9 +5,11 @@ budget. A passage's text is exactly ``document_text[start:end]``.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from rag.text.sentences import split_sentences
+from rag.text.table_spans import TableSpans
 from rag.types import Chunk, Hit, Passage
 
 CountTokens = Callable[[Sequence[str]], list[int]]
@@ -18,6 +20,7 @@ class Texts(Protocol):
 
     def document_text(self, document_id: int) -> str: ...
     def chunk_range(self, document_id: int, first_ordinal: int, last_ordinal: int) -> list[Chunk]: ...
+    def tables(self, document_id: int, start: int, end: int) -> tuple[TableSpans, ...]: ...
 
 
 def to_passages(hits: Sequence[Hit], texts: Texts, count_tokens: CountTokens, token_budget: int) -> list[Passage]:
@@ -106,6 +109,7 @@ def _passage(number: int, run: Sequence[Hit], texts: Texts) -> Passage:
         page_label=first.page_label,
         start_s=first.start_s,
         hits=tuple(run),
+        tables=texts.tables(first.document_id, first.start, last.end),
     )
 
 
@@ -122,15 +126,4 @@ def _shortened(passage: Passage, count_tokens: CountTokens, budget: int) -> Pass
             break
         used, end = used + tokens, stop
     end = max(1, end)
-    return Passage(
-        number=passage.number,
-        document=passage.document,
-        start=passage.start,
-        end=passage.start + end,
-        text=passage.text[:end],
-        score=passage.score,
-        heading_path=passage.heading_path,
-        page=passage.page,
-        page_label=passage.page_label,
-        start_s=passage.start_s,
-    )
+    return replace(passage, end=passage.start + end, text=passage.text[:end], hits=())

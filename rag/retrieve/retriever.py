@@ -18,6 +18,7 @@ from rag.protocols import Embedder, Reranker
 from rag.retrieve.fuse import fuse
 from rag.retrieve.passages import to_passages
 from rag.retrieve.proximity import proximity
+from rag.text.table_spans import TableSpans
 from rag.types import Chunk, Document, Filter, Hit, Passage, Query
 
 _EVERYTHING = Filter()
@@ -59,6 +60,7 @@ class ChunkLibrary(Protocol):
     def chunk_ids(self, filter: Filter = ...) -> NDArray[np.int64]: ...
     def full_text_search(self, question: str, k: int, filter: Filter = ...) -> list[tuple[int, float]]: ...
     def document_text(self, document_id: int) -> str: ...
+    def tables(self, document_id: int, start: int, end: int) -> tuple[TableSpans, ...]: ...
 
 
 class Retriever:

@@ -8,7 +8,7 @@ linear in the length of the text.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 MAX_SENTENCE = 1000  # characters; something longer is cut at a clause, a space, or anywhere
@@ -87,6 +87,10 @@ class Unit:
     is_table_row: bool
     is_header_row: bool
     asks: bool
+
+    def moved(self, by: int) -> "Unit":
+        """The same unit of a text that begins ``by`` characters earlier."""
+        return replace(self, start=self.start + by, end=self.end + by, first=self.first + by)
 
 
 def units(text: str, most: int) -> list[Unit]:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from rag.answer.extractive import MOST_SENTENCES, ExtractiveAnswerer
-from rag.answer.quote import readable
 from rag.answer.refusal import NOT_FOUND
 from rag.query.query import make_query
 from rag.types import Answer, AnswerEvent, Document, Passage, TextDelta, Turn
@@ -96,14 +95,6 @@ def test_says_so_when_nothing_is_relevant(question: str) -> None:
 def test_no_text_no_answer(texts: tuple[str, ...]) -> None:
     answer, _ = ask("When was Ada Lovelace born?", passages(*texts))
     assert not answer.found
-
-
-def test_a_table_row_is_read_under_its_headers_and_cited_as_it_stands() -> None:
-    given_passages = passages(LOVELACE)
-    answer, events = ask("Which role did Menabrea have?", given_passages)
-    check(answer, events, given_passages)
-    assert "Engineer: Menabrea; Role: author; Year: 1842 [1]" in answer.text
-    assert "Menabrea | author | 1842" in [citation.quote for citation in answer.citations]
 
 
 def test_a_list_is_quoted_with_the_sentence_that_announces_it() -> None:
@@ -200,12 +191,6 @@ def test_any_question_and_any_passages_give_exact_quotes(
     answer = events[-1]
     assert isinstance(answer, Answer)
     check(answer, events, given_passages)
-
-
-def test_cells_that_name_themselves_are_not_named_again() -> None:
-    text = "Month: July | Visitors: 4102\nMonth: August | Visitors: 4735"
-    start = text.index("Month: August")
-    assert readable(text, start, len(text)) == "Month: August; Visitors: 4735"
 
 
 def quotes(question: str, *texts: str, titles: Sequence[str] = ("Notes",)) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rag.retrieve.passages import to_passages
+from rag.text.table_spans import TableRow, TableSpans
 from rag.types import Chunk, Document, Hit
 
 
@@ -16,6 +17,7 @@ class FakeTexts:
     def __init__(self) -> None:
         self.texts: dict[int, str] = {}
         self.stored: dict[int, list[Chunk]] = {}
+        self.marked: dict[int, list[TableSpans]] = {}
         for document_id in (1, 2):
             text = ""
             chunks = []
@@ -43,6 +45,9 @@ class FakeTexts:
 
     def chunk_range(self, document_id: int, first_ordinal: int, last_ordinal: int) -> list[Chunk]:
         return self.stored[document_id][first_ordinal : last_ordinal + 1]
+
+    def tables(self, document_id: int, start: int, end: int) -> tuple[TableSpans, ...]:
+        return tuple(t for t in self.marked.get(document_id, ()) if t.start < end and t.end > start)
 
     def hits(self, *places: tuple[int, int]) -> list[Hit]:
         return [
@@ -105,3 +110,14 @@ def test_a_budget_below_the_first_hit_cuts_it() -> None:
     [passage] = to_passages(texts.hits((1, 0), (2, 0)), texts, words, 4)
     assert 1 <= len(passage.text.split()) <= 4
     assert passage.text == texts.texts[1][passage.start : passage.end]
+
+
+def test_a_passage_brings_its_tables_along() -> None:
+    texts = FakeTexts()
+    (first, second), (third, _) = texts.stored[1][:2], texts.stored[1][5:7]
+    inside = TableSpans(("A",), 1, (TableRow(second.start, second.end, (0, 3, 0)),))
+    outside = TableSpans(("B",), 1, (TableRow(third.start, third.end, (0, 3, 0)),))
+    texts.marked[1] = [inside, outside]
+    (passage,) = to_passages(texts.hits((1, 0), (1, 1)), texts, words, 20)
+    assert (passage.start, passage.end) == (first.start, second.end)
+    assert passage.tables == (inside,)
