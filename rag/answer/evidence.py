@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from rag.answer.evidence_weights import evidence_weights
 from rag.answer.expected import type_evidence
-from rag.answer.rows import Row, row_at, row_of, units_of
+from rag.answer.rows import Row, row_at, row_of, same_table, units_of
 from rag.protocols import Embedder
 from rag.query.query import respelled
 from rag.text.sentences import Unit, cached_sentences
@@ -78,7 +78,19 @@ def rank_sentences(
         return []
     cosines = _cosines(query, candidates, embedder)
     judged = [_judged(candidate, float(cosine)) for candidate, cosine in zip(candidates, cosines, strict=True)]
-    return sorted(judged, key=lambda candidate: -candidate.score)
+    return _right_row_first(sorted(judged, key=lambda candidate: -candidate.score))
+
+
+def _right_row_first(ranked: list[Candidate]) -> list[Candidate]:
+    """The same with the row in front that holds most of the question, where another one of its table was the best:
+    rows of a table are alike but for what they are about."""
+    best = ranked[0]
+    if best.row is None:
+        return ranked
+    rows = [one for one in ranked if one.row is not None and same_table(one.row, best.row)]
+    right = max(rows, key=lambda one: one.features["own"])  # the first of several
+    others = [one for one in ranked if one is not right]
+    return [replace(right, score=best.score), *others]
 
 
 def found_features(query: Query, ranked: Sequence[Candidate]) -> dict[str, float]:
