@@ -5,6 +5,7 @@ for every format alike. ``rag.parsers.table_text`` writes a grid into the canoni
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Self
@@ -78,11 +79,12 @@ class Grid:
     @classmethod
     def of(cls, table: Table) -> Self:
         """Expands the spans of a table, finds its header and names its columns."""
-        rows, across, kept = _expanded(table.cells)
+        expanded = _expanded(table.cells)
+        rows, across = expanded.rows, expanded.across
         if table.header_rows is None:
-            lead, header_rows = _header(rows, across, anywhere=table.records)
+            lead, header_rows = _header(expanded, anywhere=table.records)
         else:
-            lead, header_rows = 0, sum(at < table.header_rows for at in kept)
+            lead, header_rows = 0, sum(at < table.header_rows for at in expanded.origins)
             header_rows = header_rows if header_rows < len(rows) else 0
         named = [rows[at] for at in range(lead, lead + header_rows) if at not in across]
         names = [_name([row[column] for row in named]) for column in range(len(rows[0]) if rows else 0)]
@@ -122,42 +124,60 @@ def kind_of(text: str) -> Kind:
     return "number" if _NUMBER.fullmatch(text) else "text"
 
 
-def _expanded(cells: Sequence[Cell]) -> tuple[list[tuple[str, ...]], set[int], list[int]]:
-    """The rows that hold text, which of them are one cell across all columns, and where each stood before empty ones
-    were left out. Of two cells at one place the first stays; long text is said once."""
+@dataclass(frozen=True, slots=True)
+class _Expanded:
+    """Rows that hold text, and for each where it stood before empty ones were left out (``origins``). ``across`` are
+    those that are one cell over all columns, ``wide`` the columns of a row that share a cell with another."""
+
+    rows: list[tuple[str, ...]]
+    origins: list[int]
+    across: set[int]
+    wide: list[set[int]]
+
+
+def _expanded(cells: Sequence[Cell]) -> _Expanded:
+    """Puts each cell into all its places. Of two cells at one place the first stays; long text is said once."""
     cells = [cell for cell in cells if cell.column < MAX_COLUMNS]
     height = max((cell.row + 1 for cell in cells), default=0)
     width = min(MAX_COLUMNS, max((cell.column + cell.columns for cell in cells), default=0))
     grid: list[list[str | None]] = [[None] * width for _ in range(height)]
     across: set[int] = set()
+    wide: list[set[int]] = [set() for _ in range(height)]
     for cell in cells:
         if cell.columns >= width > 1 and cell.text:
             across.add(cell.row)
+        elif cell.columns > 1:
+            wide[cell.row].update(range(cell.column, cell.column + cell.columns))
         once = cell.columns >= width or len(cell.text) > _LONGEST_NAME
         for row in range(cell.row, min(cell.row + cell.rows, height)):
             for column in range(cell.column, min(cell.column + cell.columns, width)):
                 if grid[row][column] is None:
                     grid[row][column] = "" if once and (row, column) != (cell.row, cell.column) else cell.text
     kept = [at for at, row in enumerate(grid) if any(row)]
-    rows = [tuple(text or "" for text in grid[at]) for at in kept]
-    return rows, {new for new, at in enumerate(kept) if at in across}, kept
+    return _Expanded(
+        [tuple(text or "" for text in grid[at]) for at in kept],
+        kept,
+        {new for new, at in enumerate(kept) if at in across},
+        [wide[at] for at in kept],
+    )
 
 
 # -- headers -----------------------------------------------------------------------------------------------------------
 
 
-def _header(rows: Sequence[Sequence[str]], across: set[int], *, anywhere: bool) -> tuple[int, int]:
+def _header(expanded: _Expanded, *, anywhere: bool) -> tuple[int, int]:
     """How many rows stand above the header, and how many the header has; 0 and 0 where no row names the columns.
 
     Above it stand rows of one cell, and with ``anywhere`` a few others.
     """
+    rows, across = expanded.rows, expanded.across
     for lead, row in enumerate(rows[:_HEADER_WITHIN]):
         if lead in across or not any(row[1:]):
             continue
         body = [other for at, other in enumerate(rows[: lead + _COMPARED], 0) if at > lead and at not in across]
         if _names_columns(row, body):
             end = lead + 1
-            while end - lead < _MOST_HEADER_ROWS and end not in across and _goes_on(rows[lead:end], rows[end:]):
+            while end - lead < _MOST_HEADER_ROWS and end not in across and _goes_on(expanded, lead, end):
                 end += 1
             return lead, end - lead
         if not anywhere:
@@ -173,17 +193,17 @@ def _names_columns(row: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
         return False
     if any(len(text) > _LONGEST_NAME for text in named) or any(_same(row, other) for other in body):
         return False
-    below = [{kind_of(other[column]) for other in body} - {""} for column in range(len(row))]
+    below = [Counter(kind_of(other[column]) for other in body if other[column]) for column in range(len(row))]
     for column, kind in enumerate(kinds):
         if kind == "number":
             return False
-        if kind in ("year", "date") and (kind in below[column] or (column == 0 and "text" not in below[0])):
+        if kind in ("year", "date") and (_mostly(below[column], kind) or (column == 0 and not below[0]["text"])):
             return False
     filled = sum(map(bool, below))
     if len(named) * 2 <= filled:
         return False
     if "year" in kinds or "date" in kinds:
-        return any(kind in ("", "text") for kind in kinds) or "text" not in set().union(*below)
+        return any(kind in ("", "text") for kind in kinds) or not any(count["text"] for count in below)
     if len(row) == 2:  # labels with values of all kinds beside them are no names and columns
         return len(below[1]) == 1 and not any(other[0].endswith(":") for other in (row, *body))
     return kinds.count("text") * 2 > filled
@@ -193,17 +213,25 @@ def _same(one: Sequence[str], other: Sequence[str]) -> bool:
     return list(one) == list(other)
 
 
-def _goes_on(header: Sequence[Sequence[str]], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether the first of the rows below a header is its next level: it tells apart what the levels above name
-    alike."""
-    row, body = rows[0], rows[1:_COMPARED]
+def _mostly(kinds: Counter[Kind], kind: Kind) -> bool:
+    return kinds[kind] * 2 > kinds.total()
+
+
+def _goes_on(expanded: _Expanded, first: int, end: int) -> bool:
+    """Whether the row behind a header of the rows ``first`` to ``end`` is its next level: it tells apart what a wide
+    cell above, or the same words, name alike."""
+    header, row, body = expanded.rows[first:end], expanded.rows[end], expanded.rows[end + 1 :][:_COMPARED]
     above = [tuple(level[column] for level in header) for column in range(len(row))]
     alike = [column for column, names in enumerate(above) if any(names) and above.count(names) > 1]
     if not body or len({row[column] for column in alike}) < 2 or not all(row[column] for column in alike):
         return False
-    if any(row[column] not in ("", above[column][-1]) for column in range(len(row)) if column not in alike):
+    others = [column for column in range(len(row)) if row[column] not in ("", above[column][-1])]
+    if not set(alike) <= expanded.wide[end - 1] and set(others) - set(alike):
         return False
-    return _names_columns([row[column] for column in alike], [[other[column] for column in alike] for other in body])
+    columns = sorted({*alike, *others})
+    return _names_columns(
+        [row[column] for column in columns], [[other[column] for column in columns] for other in body]
+    )
 
 
 def _name(levels: Sequence[str]) -> str:

@@ -15,10 +15,10 @@ from rag.parsers.left_out import LeftOut
 from rag.parsers.office.docx_chunks import add_chunk
 from rag.parsers.office.docx_notes import Comments, Notes
 from rag.parsers.office.docx_styles import ParagraphStyle, Styles
+from rag.parsers.office.docx_table import table_of
 from rag.parsers.office.docx_text import FALLBACK, TextReader, is_placeholder
 from rag.parsers.office.drawn import DRAWN, Drawings
 from rag.parsers.office.ooxml import RELATIONSHIPS, Package
-from rag.parsers.table import Table
 from rag.parsers.zip_limits import open_zip
 from rag.parsers.zip_xml import Element
 from rag.types import ParsedDocument
@@ -219,7 +219,6 @@ class DocxWalker:
                 self._drawings.add(element, self._main, page)
 
     def _table(self, table: Element, depth: int) -> None:
-        rows: list[list[str]] = []
         inner: list[Element] = []
         if max((sum(1 for _ in _descend(row, f"{W}tc")) for row in _rows(table)), default=0) <= 1:
             # A frame around text, not a table.
@@ -228,22 +227,18 @@ class DocxWalker:
                     self._blocks(cell, depth + 1, framed=True)
             return
         comments: list[str] = []
-        for row in _rows(table):
-            cells: list[str] = []
-            for cell in _descend(row, f"{W}tc"):
-                merged = cell.find(f"{W}tcPr/{W}vMerge")
-                if merged is not None and merged.get(f"{W}val", "continue") == "continue":
-                    cells.append("")
-                    continue
-                cells.append(self._cell(cell, comments))
-                inner.extend(_descend(cell, f"{W}tbl"))
-                for paragraph in _descend(cell, f"{W}p"):
-                    inner.extend(_anchored_in(paragraph))
-            rows.append(cells)
+
+        def read(cell: Element) -> str:
+            inner.extend(_descend(cell, f"{W}tbl"))
+            for paragraph in _descend(cell, f"{W}p"):
+                inner.extend(_anchored_in(paragraph))
+            return self._cell(cell, comments)
+
+        placed = table_of([(row, list(_descend(row, f"{W}tc"))) for row in _rows(table)], read)
         begins_on = self._page
         if self._page is not None:
             self._page += sum(1 for _ in table.iter(f"{W}lastRenderedPageBreak"))
-        self._builder.table(Table.of_rows(rows), page=begins_on)
+        self._builder.table(placed, page=begins_on)
         self._said(tuple(comments), begins_on)
         for element in inner:
             if element.tag == f"{W}tbl":

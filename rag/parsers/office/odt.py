@@ -11,11 +11,11 @@ from pathlib import Path
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder
 from rag.parsers.left_out import LeftOut
+from rag.parsers.office.odf_table import table_of
 from rag.parsers.office.odt_numbering import Counter, ListStyles
 from rag.parsers.office.odt_objects import Objects
 from rag.parsers.office.odt_styles import Looks
 from rag.parsers.office.odt_text import OdtText
-from rag.parsers.table import Table
 from rag.parsers.zip_limits import open_zip
 from rag.parsers.zip_xml import Element, parse_part, read_part
 from rag.types import ParsedDocument
@@ -240,24 +240,14 @@ class _Walker:
         return counter
 
     def _table(self, table: Element, depth: int) -> None:
-        rows: list[list[str]] = []
         comments: list[str] = []
-        for row in table.iter(f"{TABLE}table-row"):
-            if next(row.iterancestors(f"{TABLE}table")) is not table:
-                continue
-            cells: list[str] = []
-            for cell in row:
-                if cell.tag == f"{TABLE}covered-table-cell":
-                    cells.append("")
-                elif cell.tag == f"{TABLE}table-cell":
-                    read = [self._reader.read(line, framed=True) for line in _lines(cell)]
-                    comments += [comment for one in read for comment in one.comments]
-                    text = " ".join(filter(None, (one.text for one in read)))
-                    repeated = cell.get(f"{TABLE}number-columns-repeated", "1")
-                    count = min(int(repeated), _MAX_REPEATED) if repeated.isdigit() and text else 1
-                    cells.extend([text] * count)
-            rows.append(cells)
-        self._builder.table(Table.of_rows(rows), page=self._page)
+
+        def read(cell: Element) -> str:
+            lines = [self._reader.read(line, framed=True) for line in _lines(cell)]
+            comments.extend(comment for line in lines for comment in line.comments)
+            return " ".join(filter(None, (line.text for line in lines)))
+
+        self._builder.table(table_of(table, read), page=self._page)
         for comment in comments:
             self._builder.add("note", comment, page=self._page)
         for inner in table.iter(f"{TABLE}table", f"{DRAW}frame"):

@@ -19,7 +19,7 @@ from rag.parsers.office.drawn import CHART, DIAGRAM, NEWER_CHART, Drawings, prog
 from rag.parsers.office.ooxml import Package, transitional
 from rag.parsers.office.pptx_comments import slide_comments
 from rag.parsers.office.pptx_text import MC, body_text, chosen, slide_lines
-from rag.parsers.table import Table
+from rag.parsers.table import Cell, Table
 from rag.parsers.zip_limits import open_zip
 from rag.types import ParsedDocument
 
@@ -171,8 +171,7 @@ class _SlideReader:
         if shape.is_placeholder and shape.placeholder_format.type.name in _FURNITURE:
             return
         if getattr(shape, "has_table", False) and shape.has_table:
-            rows = ([_cell(cell) for cell in row.cells] for row in shape.table.rows)
-            self._builder.table(Table.of_rows(rows), page=page)
+            self._builder.table(Table(tuple(_cells(shape.table))), page=page)
         elif shape.has_text_frame:
             self._text(shape, page)
         else:
@@ -218,6 +217,9 @@ def _shapes_of(parent: Any, tree: Any) -> Iterator[Any]:
     return shown(tree)
 
 
-def _cell(cell: Any) -> str:
-    """Returns a cell's text; what a merged cell covers is empty."""
-    return "" if cell.is_spanned else body_text(cell._tc).replace("\n", " ")
+def _cells(table: Any) -> Iterator[Cell]:
+    """Yields the cells of a table that no other covers."""
+    for at, row in enumerate(table.rows):
+        for column, cell in enumerate(row.cells):
+            if not cell.is_spanned:
+                yield Cell(body_text(cell._tc), at, column, cell.span_height, cell.span_width)

@@ -10,8 +10,8 @@ from pathlib import Path
 from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.left_out import LeftOut
 from rag.parsers.office.rtf_reader import RtfReader
+from rag.parsers.office.rtf_rows import RowShape, TableRow, table_of
 from rag.parsers.office.rtf_state import RtfContent, RtfParagraph
-from rag.parsers.table import Table
 from rag.types import ParsedDocument
 
 MEDIA_TYPE = "application/rtf"
@@ -60,7 +60,7 @@ def _add_notes(builder: DocumentBuilder, notes: list[RtfParagraph]) -> None:
 
 
 def _add_body(builder: DocumentBuilder, body: list[RtfParagraph]) -> None:
-    rows: list[list[str]] = []
+    rows: list[TableRow] = []
     cells: list[str] = []
     cell: list[str] = []
     for paragraph in body:
@@ -72,14 +72,14 @@ def _add_body(builder: DocumentBuilder, body: list[RtfParagraph]) -> None:
                 if paragraph.ends == "cell" or text:
                     cells.append(text)
             if paragraph.ends == "row":
-                rows.append(cells)
+                rows.append(TableRow(cells, paragraph.row or RowShape()))
                 cells = []
             continue
         if rows or cells or cell:
-            builder.table(Table.of_rows([*rows, [*cells, *cell]]))
+            builder.table(table_of([*rows, TableRow([*cells, *cell])]))
             rows, cells, cell = [], [], []
         _add_paragraph(builder, paragraph)
-    builder.table(Table.of_rows([*rows, [*cells, *cell]]))
+    builder.table(table_of([*rows, TableRow([*cells, *cell])]))
 
 
 def _numbered(paragraph: RtfParagraph) -> str:

@@ -10,6 +10,7 @@ from typing import Literal
 from rag.parsers.left_out import LeftOut
 from rag.parsers.office import rtf_math
 from rag.parsers.office.rtf_notes import RtfNotes
+from rag.parsers.office.rtf_rows import RowLayout
 from rag.parsers.office.rtf_state import Field, Form, Open, RtfContent, RtfParagraph, State
 from rag.parsers.office.rtf_tables import Font, Style, Tables, codec_of, codec_of_charset
 from rag.parsers.office.rtf_tokens import Token, tokens
@@ -46,6 +47,7 @@ class RtfReader:
         self._optional = False
         self._form = Form()
         self._formula: Element | None = None
+        self._row = RowLayout()
         self._commenter = ""
         self._declared = ""
         self._declaring: tuple[str, int] = ("", 0)
@@ -285,6 +287,7 @@ class RtfReader:
     def _document_word(self, word: str, number: int | None) -> None:
         if not self._notes.declare(word):
             self._tables.declare(word, number)
+            self._row.take(word, number)
 
     # -- the head ------------------------------------------------------------------------------------------------------
 
@@ -361,6 +364,7 @@ class RtfReader:
             opened.in_table or ends != "par",
             opened.in_contents,
             opened.author,
+            self._row.shape if ends == "row" else None,
         )
         opened.pieces, opened.number, opened.in_contents = [], "", False
         self._sort(paragraph)

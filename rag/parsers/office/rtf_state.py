@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from rag.parsers.office.rtf_rows import RowShape
 from rag.parsers.office.rtf_words import Destination, Place
 from rag.parsers.raised import Align
 from rag.parsers.zip_xml import Element
@@ -13,7 +14,8 @@ _CHECK_BOX, _DROP_DOWN = 1, 2
 
 
 class RtfParagraph(NamedTuple):
-    """``ends`` tells what its mark ends. ``author`` is that of a comment."""
+    """``ends`` tells what its mark ends. ``author`` is that of a comment. ``row`` is the shape of the row
+    that it ends."""
 
     text: str
     place: Place
@@ -25,6 +27,7 @@ class RtfParagraph(NamedTuple):
     in_table: bool
     in_contents: bool
     author: str
+    row: RowShape | None = None
 
 
 @dataclass(slots=True)

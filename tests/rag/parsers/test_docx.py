@@ -126,14 +126,14 @@ def test_text_boxes_are_read_once(tmp_path: Path) -> None:
     assert document.text == "Around it\n\nIn a box"
 
 
-def test_merged_cells_say_their_text_once_and_nested_tables_follow(tmp_path: Path) -> None:
+def test_merged_cells_count_for_every_row_and_nested_tables_follow(tmp_path: Path) -> None:
     inner = f"<w:tbl><w:tr><w:tc>{p('x')}</w:tc><w:tc>{p('y')}</w:tc></w:tr></w:tbl>"
     body = (
         f'<w:tbl><w:tr><w:tc><w:tcPr><w:vMerge w:val="restart"/></w:tcPr>{p("tall")}</w:tc><w:tc>{p("b")}</w:tc></w:tr>'
         f"<w:tr><w:tc><w:tcPr><w:vMerge/></w:tcPr>{p('')}</w:tc><w:tc>{p('d')}{inner}</w:tc></w:tr></w:tbl>"
     )
     document = docx.parse(write_docx(tmp_path / "a.docx", body))
-    assert found(document) == [("table", "tall | b\n| d"), ("table", "x | y")]
+    assert found(document) == [("table", "tall | b\ntall | d"), ("table", "x | y")]
 
 
 def test_pages_are_counted_where_word_left_its_marks(tmp_path: Path) -> None:
