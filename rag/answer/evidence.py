@@ -14,6 +14,7 @@ best of them is enough to answer at all by a second one (``rag.answer.evidence_w
     sure       1 for the sentence of running text from which a sure reader reads its best answer
     label      1 for a heading, or words that only repeat the question
     asks       1 for a question, as in a list of questions and answers
+    named      1 for a row of a table that the question calls by its name
     run_on     1 for one that is long and without an end: cells or captions of a page that lost their order
 """
 
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 
 from rag.answer.evidence_weights import evidence_weights
 from rag.answer.expected import type_evidence
-from rag.answer.rows import Row, row_at, row_of, same_table, units_of
+from rag.answer.rows import Row, is_named, row_at, row_of, same_table, units_of
 from rag.protocols import Embedder
 from rag.query.query import respelled
 from rag.text.sentences import Unit, cached_sentences
@@ -226,6 +227,7 @@ def _of_passage(query: Query, passage: Passage, rank: int) -> list[Candidate]:
             "asks": float(unit.asks),
             "answers": float(answers),
             "run_on": float(row is None and _runs_on(text, unit)),
+            "named": float(row is not None and is_named(query, row)),
             "names_missing": names_missing,
             "rarest_missing": rarest_missing,
         }

@@ -157,6 +157,11 @@ def asked_cell(query: Query, row: Row) -> NamedCell | None:
     return asked[0] if best > 0 and len(asked) == 1 else None
 
 
+def is_named(query: Query, row: Row) -> bool:
+    """Whether the question holds one of the names of a row."""
+    return any(cell.is_name and _is_given(query, cell) for cell in row.cells)
+
+
 def _is_given(query: Query, cell: NamedCell) -> bool:
     """Whether the question itself holds what stands in the cell."""
     content = frozenset(stems(cell.text)) - STOP_WORDS

@@ -4,6 +4,7 @@ A heading's span is its words alone. markdown-it only finds the blocks; nothing 
 """
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from markdown_it.token import Token
 
 from rag.parsers.builder import document_from_spans
 from rag.parsers.encoding import decode
+from rag.parsers.table_lines import spans_of_lines
 from rag.types import Block, BlockKind, ParsedDocument
 
 _LINE_END = re.compile(r"\r\n|\r|\n")  # what markdown-it counts as a line
@@ -71,6 +73,8 @@ def blocks_of_markdown(text: str, front_matter_end: int = 0) -> list[Block]:
         end = min(starts[min(token.map[1], len(starts) - 1)], len(text))
         start = max(starts[token.map[0]], blocks[-1].end if blocks else 0)
         block = _block_of_token(text, start, end, token, "list" if kind == "paragraph" and depth else kind)
+        if kind == "table":
+            block = replace(block, table=spans_of_lines(text, block.start, block.end))
         if block.start < block.end:
             blocks.append(block)
     return blocks

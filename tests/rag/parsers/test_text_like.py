@@ -132,6 +132,10 @@ def test_markdown_blocks_and_title(tmp_path: Path) -> None:
     assert parts(document, "paragraph") == ["Some `text`\r\nhere."]
     assert parts(document, "list") == ["- a", "- b", "- c"]
     assert parts(document, "table") == ["| a | b |\r\n|---|---|\r\n| 1 | 2 |"]
+    (table,) = [block.table for block in document.blocks if block.table is not None]
+    assert table.columns == ("a", "b")
+    cells = [[(content[cell.start : cell.end], cell.column) for cell in row.cells] for row in table.rows]
+    assert cells == [[("a", 0), ("b", 1)], [("1", 0), ("2", 1)]]
     assert parts(document, "code") == ["```py\r\nx\r\n```"]
     assert parts(document, "note") == ['---\ntitle: "My Doc"\ntags: x\n---']
 
@@ -222,3 +226,12 @@ def test_methods_are_a_level_below_their_class(tmp_path: Path) -> None:
     )
     assert [block.level for block in document.blocks if block.kind == "heading"] == [1, 2, 1]
     assert parts(document, "code") == ["        pass", "    pass"]
+
+
+def test_cells_of_markdown_may_be_empty_and_hold_bars(tmp_path: Path) -> None:
+    content = "Boat | Owner | Berth\n--- | --- | ---\nTern || A5\nSk\\|ua | Ann |\n"
+    document = markdown.parse(write(tmp_path, "doc.md", content))
+    (table,) = [block.table for block in document.blocks if block.table is not None]
+    assert [row.is_header for row in table.rows] == [True, False, False]
+    cells = [[(content[cell.start : cell.end], cell.column) for cell in row.cells] for row in table.rows[1:]]
+    assert cells == [[("Tern", 0), ("A5", 2)], [("Sk\\|ua", 0), ("Ann", 1)]]
