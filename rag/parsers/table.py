@@ -162,6 +162,11 @@ def _expanded(cells: Sequence[Cell]) -> _Expanded:
     )
 
 
+def expanded_rows(cells: Sequence[Cell]) -> list[tuple[str, ...]]:
+    """The rows of cells that hold text, each cell in all its places."""
+    return _expanded(cells).rows
+
+
 # -- headers -----------------------------------------------------------------------------------------------------------
 
 

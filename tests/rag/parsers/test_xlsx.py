@@ -2,10 +2,12 @@
 
 import datetime
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import openpyxl
 import pytest
+from openpyxl.comments import Comment
 
 from rag.errors import ReadError
 from rag.parsers.office import xlsx
@@ -40,11 +42,86 @@ def test_rows_name_their_columns_and_sheets_are_labels(tmp_path: Path) -> None:
             1,
             "table",
             "Region | Date | Units | Share | Paid\n"
-            "Region: North | Date: 2024-03-01 | Units: 1200 | Share: 25% | Paid: yes\n"
-            "Region: South | Date: 2024-03-02 14:30 | Units: 2.5 | Paid: no",
+            "Region: North | Date: 2024-03-01 | Units: 1200 | Share: 25.0% | Paid: TRUE\n"
+            "Region: South | Date: 2024-03-02 14:30:00 | Units: 2.5 | Paid: FALSE",
         ),
     ]
     assert found[3:5] == [(2, "heading", "Numbers"), (2, "table", "1 | 2\n3 | 4")]
+
+
+def sheet(path: Path) -> tuple[openpyxl.Workbook, Any]:
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    return book, book.active
+
+
+def test_values_stand_under_their_number_formats(tmp_path: Path) -> None:
+    book, first = sheet(tmp_path)
+    first.append(["Part", "Off", "Price", "Run", "Bought"])
+    run, bought = datetime.timedelta(hours=131, minutes=20), datetime.date(2031, 4, 5)
+    first.append([417, 0.125, 1349.5, run, bought])
+    for column, code in zip("ABCDE", ("00000", "0.0%", '#,##0.00 "kr"', "[h]:mm", "d mmm yyyy"), strict=True):
+        first[f"{column}2"].number_format = code
+    book.save(tmp_path / "a.xlsx")
+    last = xlsx.parse(tmp_path / "a.xlsx").text.splitlines()[-1]
+    assert last == "Part: 00417 | Off: 12.5% | Price: 1,349.50 kr | Run: 131:20 | Bought: 5 Apr 2031"
+
+
+def test_merged_cells_count_for_all_rows_and_comments_are_notes(tmp_path: Path) -> None:
+    book, first = sheet(tmp_path)
+    for row in (["Rota"], ["Crew", "Shift", "Pager"], ["North", "Early", 701], [None, "Late", 702]):
+        first.append(row)
+    first.merge_cells("A1:C1")
+    first.merge_cells("A3:A4")
+    first["C4"].comment = Comment("Use 799 for now", "Ann")
+    book.save(tmp_path / "a.xlsx")
+    document = xlsx.parse(tmp_path / "a.xlsx")
+    assert [(block.kind, document.text[block.start : block.end]) for block in document.blocks if not block.label] == [
+        ("caption", "Rota"),
+        (
+            "table",
+            "Crew | Shift | Pager\nCrew: North | Shift: Early | Pager: 701\nCrew: North | Shift: Late | Pager: 702",
+        ),
+        ("note", "Comment by Ann on C4 (North | Late | 702): Use 799 for now"),
+    ]
+
+
+def test_what_is_hidden_is_left_out_and_said(tmp_path: Path) -> None:
+    book, first = sheet(tmp_path)
+    for row in (["Item", "Cost", "Price"], ["Rope", 3, 5], ["Tar", 4, 6], ["Oil", 5, 7]):
+        first.append(row)
+    first.row_dimensions[3].hidden = True
+    first.column_dimensions["B"].hidden = True
+    old = book.create_sheet("Old")
+    old.append(["Item", "Price"])
+    old.sheet_state = "hidden"
+    book.save(tmp_path / "a.xlsx")
+    document = xlsx.parse(tmp_path / "a.xlsx")
+    assert document.text == "Item | Price\nItem: Rope | Price: 5\nItem: Oil | Price: 7"
+    assert document.warnings == ("1 hidden row, 1 hidden column and 1 hidden sheet (Old) were not read.",)
+
+
+def test_formulas_without_a_value_say_so(tmp_path: Path) -> None:
+    book, first = sheet(tmp_path)
+    for row in (["Item", "Pieces", "Price", "Sum"], ["Rope", 12, 35, "=B2*C2"]):
+        first.append(row)
+    book.save(tmp_path / "a.xlsx")
+    document = xlsx.parse(tmp_path / "a.xlsx")
+    last = document.text.splitlines()[-1]
+    assert last == "Item: Rope | Pieces: 12 | Price: 35 | Sum: =B2*C2 (not calculated)"
+    assert document.warnings == ("1 formula was never calculated: open the workbook in its program and save it.",)
+
+
+def test_tables_of_a_sheet_have_their_own_headers(tmp_path: Path) -> None:
+    book, first = sheet(tmp_path)
+    first["C3"], first["D3"], first["E3"] = "Fish", 2030, 2031
+    first["C4"], first["D4"], first["E4"] = "Cod", None, 84
+    first["B6"], first["C6"] = "Port", "Boats"
+    first["B7"], first["C7"] = "Oslo", 3
+    book.save(tmp_path / "a.xlsx")
+    assert xlsx.parse(tmp_path / "a.xlsx").text == (
+        "Fish | 2030 | 2031\nFish: Cod | 2031: 84\n\nPort | Boats\nPort: Oslo | Boats: 3"
+    )
 
 
 def test_a_huge_sheet_is_bounded_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
