@@ -1,0 +1,38 @@
+"""The kernels' arguments as C lays them out; each structure is the one of the same name in ``kernels/``."""
+
+import ctypes
+from ctypes import c_float, c_int, c_void_p
+from typing import Any
+
+STORE, RESIDUAL, GATED, LOGITS, ATTENTION = range(5)
+
+
+def _fields(pointers: str, integers: str, floats: str = "") -> list[tuple[str, Any]]:
+    kinds = ((pointers, c_void_p), (integers, c_int), (floats, c_float))
+    return [(name, kind) for names, kind in kinds for name in names.split()]
+
+
+class ProductArguments(ctypes.Structure):
+    _fields_ = _fields(
+        "weights source squares norm bias order input_scale target target_squares partial counters"
+        " positions slots cosines sines keys values",
+        "rows tiles chunks inputs splits parts source_stride target_stride"
+        " mode gelu outputs heads kv_heads head head_padded rotary batch_tiles slice",
+        "eps cap",
+    )
+
+
+class AttentionArguments(ctypes.Structure):
+    _fields_ = _fields(
+        "query keys values mixed items page_table partial counters",
+        "heads kv_heads head mixed_stride table_stride window splits least_pages tile_rows",
+        "scale cap",
+    )
+
+
+class HeadsArguments(ctypes.Structure):
+    _fields_ = _fields(
+        "source bias query_norm key_norm positions slots cosines sines query keys values",
+        "stride heads kv_heads head head_padded rotary",
+        "eps",
+    )

@@ -1,0 +1,143 @@
+"""Memory of the card that a model's steps work in: activations, the pool of K and V, and what the host tells of a step."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.pages import PAGE_TOKENS
+from engines.runtime import StepBatch
+from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.packing import CHUNK, TILE
+from engines.runtimes.cuda.products import FEW
+from engines.spec import ModelSpec
+
+PARTIAL_ITEMS = 1024  # shares of attention that are added up, at most: kv_heads * items * splits
+
+
+def padded(size: int, multiple: int) -> int:
+    return -(-size // multiple) * multiple
+
+
+class Buffers:
+    """Addresses of the activations of ``rows`` tokens. float16 rows that are a product's input are padded with zeros
+    to whole chunks."""
+
+    def __init__(self, device: Device, spec: ModelSpec, rows: int) -> None:
+        self.rows = rows
+        self.head_padded = padded(spec.head_dim, 32)
+        self.parts = -(-spec.hidden_size // TILE)
+        self.hidden_stride = padded(spec.hidden_size, CHUNK)
+        self.mixed_stride = padded(spec.q_size, CHUNK)
+        self.inner_stride = padded(spec.intermediate_size, CHUNK)
+        self.gate_stride = 2 * padded(spec.intermediate_size, 8)
+        self.qkv_stride = padded(spec.q_size + 2 * spec.kv_size, TILE)
+        self.logits_stride = padded(spec.vocab_size, TILE)
+        halves = {
+            "normed": self.hidden_stride,
+            "change": padded(spec.hidden_size, TILE),
+            "query": spec.num_heads * self.head_padded,
+            "qkv": self.qkv_stride,
+            "mixed": self.mixed_stride,
+            "gate_up": self.gate_stride,
+            "gated": self.inner_stride,
+            "prepared": max(self.mixed_stride, self.inner_stride),
+        }
+        floats = {"residual": spec.hidden_size, "squares": self.parts}
+        sizes = {name: 2 * rows * width for name, width in halves.items()}
+        sizes |= {name: 4 * rows * width for name, width in floats.items()}
+        sizes |= {"chosen": 4 * FEW * spec.hidden_size, "chosen_squares": 4 * FEW * self.parts}
+        sizes |= {"logits": 4 * FEW * self.logits_stride}
+        at = {name: device.allocate(size, zero=True) for name, size in sizes.items()}
+        self.normed, self.change, self.query, self.qkv = at["normed"], at["change"], at["query"], at["qkv"]
+        self.mixed, self.gate_up, self.gated, self.prepared = at["mixed"], at["gate_up"], at["gated"], at["prepared"]
+        self.residual, self.squares, self.logits = at["residual"], at["squares"], at["logits"]
+        self.chosen, self.chosen_squares = at["chosen"], at["chosen_squares"]
+        tile_rows, blocks = 16, max(PARTIAL_ITEMS, FEW * spec.num_heads)
+        self.attention_partial = device.allocate(4 * blocks * tile_rows * (self.head_padded + 2))
+        self.attention_counters = device.allocate(4 * max(rows, FEW) * spec.num_heads, zero=True)
+        self.sampled = device.allocate(4 * FEW, zero=True)
+
+
+class Pool:
+    """K and V of ``pages`` pages in float16; addresses of each layer's."""
+
+    def __init__(self, device: Device, spec: ModelSpec, pages: int) -> None:
+        self.head_padded = padded(spec.head_dim, 32)
+        self.page_size = spec.num_kv_heads * PAGE_TOKENS * self.head_padded  # elements of one layer's K or V
+        self.layer_stride = pages * self.page_size
+        size = 2 * spec.num_layers * self.layer_stride
+        self._keys, self._values = (device.allocate(size, zero=True) for _ in range(2))
+        self.nbytes = 2 * size
+
+    def keys(self, layer: int = 0) -> int:
+        return self._keys + 2 * layer * self.layer_stride
+
+    def values(self, layer: int = 0) -> int:
+        return self._values + 2 * layer * self.layer_stride
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Queries that are attended to together, int32 [n, 4]: sequence, first row, rows, position of the first row."""
+
+    few: NDArray[np.int32]
+    many: NDArray[np.int32]
+    pages: int  # of the longest context among the few
+
+
+class StepInputs:
+    """What the host tells the card of a step, in one copy: tokens, positions, slots, rows whose logits are asked for,
+    items of attention, the page table."""
+
+    def __init__(self, device: Device, rows: int, table_width: int) -> None:
+        self._device, self.rows, self.table_width = device, rows, table_width
+        sequences = rows
+        counts = {
+            "tokens": rows, "positions": rows, "slots": rows, "chosen": rows,
+            "few": 4 * rows, "many": 4 * rows, "table": sequences * table_width,
+        }  # fmt: skip
+        starts = np.cumsum([0, *(padded(count, 4) for count in counts.values())]).tolist()
+        self._host = device.pinned(4 * starts[-1]).view(np.int32)
+        self._host[:] = 0
+        base = device.allocate(4 * starts[-1], zero=True)
+        self._views = {name: self._host[at : at + counts[name]] for name, at in zip(counts, starts, strict=False)}
+        at = {name: base + 4 * start for name, start in zip(counts, starts, strict=False)}
+        self.tokens, self.positions, self.slots, self.chosen = at["tokens"], at["positions"], at["slots"], at["chosen"]
+        self.few, self.many, self.table = at["few"], at["many"], at["table"]
+        self._base, self._table_start = base, starts[-2]
+
+    def write(self, batch: StepBatch, items: Items, rows: int) -> None:
+        """Queues the copy; rows up to ``rows`` beyond the batch's own are made to write and attend to nothing."""
+        views, count = self._views, len(batch.tokens)
+        sequences, width = len(batch.page_table), min(batch.page_table.shape[1], self.table_width)
+        views["tokens"][:count], views["tokens"][count:rows] = batch.tokens, 0
+        views["positions"][:count], views["positions"][count:rows] = batch.positions, 0
+        views["slots"][:count], views["slots"][count:rows] = batch.slots, -1
+        chosen = len(batch.logits_for)
+        views["chosen"][:chosen], views["chosen"][chosen:rows] = batch.logits_for, 0
+        for name, found in (("few", items.few), ("many", items.many)):
+            view = views[name].reshape(-1, 4)
+            view[: len(found)], view[len(found) : rows] = found, 0
+        views["table"].reshape(-1, self.table_width)[:sequences, :width] = batch.page_table[:, :width]
+        used = self._table_start + sequences * self.table_width
+        self._device.upload(self._host[:used], self._base)
+
+
+def attention_items(batch: StepBatch, spec: ModelSpec, many_from: int) -> Items:
+    """``many_from`` tokens of a sequence and more go to the kernel for many rows."""
+    repeat = spec.num_heads // spec.num_kv_heads
+    few_rows, many_rows = max(1, 16 // min(repeat, 16)) if repeat <= 16 else 1, max(1, 128 // repeat)
+    few: list[tuple[int, int, int, int]] = []
+    many: list[tuple[int, int, int, int]] = []
+    longest = 1
+    starts, contexts = batch.sequence_starts.tolist(), batch.context_lengths.tolist()
+    for sequence, context in enumerate(contexts):
+        first, last = starts[sequence], starts[sequence + 1]
+        target, step = (many, many_rows) if last - first >= many_from and repeat <= 128 else (few, few_rows)
+        if target is few:
+            longest = max(longest, math.ceil(context / PAGE_TOKENS))
+        for row in range(first, last, step):
+            target.append((sequence, row, min(step, last - row), context - (last - row)))
+    return Items(*(np.array(items, np.int32).reshape(-1, 4) for items in (few, many)), pages=longest)

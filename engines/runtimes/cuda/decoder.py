@@ -1,0 +1,277 @@
+"""A decoder as launches of kernels: what is queued for a step of so many rows.
+
+Up to 32 rows go through the kernels that read the weights once, at the speed of the memory; up to 128 in passes of 32;
+more through weights expanded to float16 and cuBLAS. Knows addresses and shapes, no requests.
+"""
+
+from ctypes import c_float, c_int, c_ulonglong, c_void_p
+from pathlib import Path
+
+from engines.pages import PAGE_TOKENS
+from engines.runtimes.cuda.arguments import (
+    ATTENTION,
+    GATED,
+    LOGITS,
+    RESIDUAL,
+    STORE,
+    AttentionArguments,
+    HeadsArguments,
+    ProductArguments,
+)
+from engines.runtimes.cuda.blas import Blas
+from engines.runtimes.cuda.buffers import Buffers, Pool, StepInputs
+from engines.runtimes.cuda.compiler import compile_kernels
+from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.packing import CHUNK, TILE
+from engines.runtimes.cuda.products import FEW, Products
+from engines.runtimes.cuda.weights import DeviceProduct, DeviceWeights
+from engines.spec import ModelSpec
+
+PASSES_UP_TO = 128  # rows from which on expanding the weights is cheaper than reading them again and again
+_THREADS = 256
+_ATTEND_FEW_WARPS, _ATTEND_MANY_WARPS = 4, 8
+
+
+class Decoder:
+    """``tables`` are the addresses of the rotation's cosines and sines."""
+
+    def __init__(
+        self,
+        device: Device,
+        spec: ModelSpec,
+        weights: DeviceWeights,
+        pool: Pool,
+        buffers: Buffers,
+        tables: tuple[int, int],
+        kernel_cache: Path | None,
+    ) -> None:
+        self._device, self._spec, self._weights, self._pool = device, spec, weights, pool
+        self._buffers, (self._cosines, self._sines) = buffers, tables
+        self._rows = device.load(compile_kernels("rows", device.capability, {}, kernel_cache))
+        head = {"HEAD": buffers.head_padded}
+        self._attention = device.load(compile_kernels("attention", device.capability, head, kernel_cache))
+        self._products = Products(device, weights.products, kernel_cache)
+        self._blas = Blas(device) if buffers.rows > PASSES_UP_TO else None
+        largest = max(product.tiles * TILE * product.chunks * CHUNK for product in weights.products[:-1])
+        self._expanded = device.allocate(2 * largest) if self._blas else 0
+
+    def close(self) -> None:
+        if self._blas is not None:
+            self._blas.close()
+
+    def queue_layers(self, inputs: StepInputs, rows: int, few: int, many: int, splits: int) -> None:
+        """From tokens to the residual stream. ``few`` and ``many`` count the items of attention."""
+        spec, buffers = self._spec, self._buffers
+        self._row_kernel(
+            "embed", rows, c_void_p(inputs.tokens), c_void_p(self._weights.embedding),
+            c_void_p(buffers.residual), c_void_p(buffers.squares), c_int(spec.hidden_size), c_int(buffers.parts),
+            c_float(spec.embedding_scale),
+        )  # fmt: skip
+        for number, layer in enumerate(self._weights.layers):
+            self._queue_qkv(inputs, number, rows)
+            self._queue_attention(inputs, number, few, many, splits)
+            self._queue_change(layer.products["o"], rows, buffers.mixed, buffers.mixed_stride, number, "attention_output")
+            self._queue_gate(number, rows)
+            self._queue_change(layer.products["down"], rows, buffers.gated, buffers.inner_stride, number, "mlp_output")
+
+    def queue_logits(self, inputs: StepInputs, rows: int, first: int = 0) -> None:
+        """The logits of the rows that ``inputs.chosen`` names from ``first`` on, at most 32."""
+        spec, buffers, head = self._spec, self._buffers, self._weights.head
+        self._row_kernel(
+            "choose", rows, c_void_p(buffers.residual), c_void_p(inputs.chosen + 4 * first),
+            c_void_p(buffers.chosen), c_void_p(buffers.chosen_squares), c_int(spec.hidden_size), c_int(buffers.parts),
+        )  # fmt: skip
+        arguments = self._arguments(head, LOGITS, buffers.logits, buffers.logits_stride)
+        arguments.source, arguments.source_stride = buffers.chosen, spec.hidden_size
+        arguments.squares, arguments.norm = buffers.chosen_squares, self._weights.final_norm
+        arguments.cap = spec.logit_softcap or 0.0
+        self._products.queue(head, arguments, rows)
+
+    def queue_greedy(self, rows: int) -> None:
+        """The likeliest token of each row to ``buffers.sampled``."""
+        buffers = self._buffers
+        self._row_kernel(
+            "greedy", rows, c_void_p(buffers.logits), c_void_p(buffers.sampled), c_int(self._spec.vocab_size),
+            c_int(buffers.logits_stride), threads=1024,
+        )  # fmt: skip
+
+    def queue_advance(self, inputs: StepInputs, rows: int) -> None:
+        """The sampled tokens become the next step's, one position on; for rows that decode."""
+        self._row_kernel(
+            "advance", 1, c_void_p(inputs.positions), c_void_p(inputs.slots), c_void_p(inputs.few),
+            c_void_p(inputs.table), c_int(inputs.table_width), c_int(rows), c_void_p(inputs.tokens),
+            c_void_p(self._buffers.sampled), threads=FEW,
+        )  # fmt: skip
+
+    def queue_copy_page(self, source: int, target: int) -> None:
+        pool = self._pool
+        self._device.launch(
+            self._rows["copy_page"], (8, 2 * self._spec.num_layers, 1), _THREADS, 0, c_void_p(pool.keys()),
+            c_void_p(pool.values()), c_ulonglong(pool.layer_stride), c_ulonglong(pool.page_size), c_int(source),
+            c_int(target),
+        )  # fmt: skip
+
+    def splits_for(self, few: int, pages: int) -> int:
+        """Shares of a context of so many pages, a power of two."""
+        spec = self._spec
+        blocks = spec.num_kv_heads * -(-(spec.num_heads // spec.num_kv_heads) // 16) * max(few, 1)
+        wanted = min(32, -(-pages // 16), max(1, 512 // blocks)) if pages > 32 else 1
+        return 1 << (wanted - 1).bit_length()
+
+    def _queue_qkv(self, inputs: StepInputs, number: int, rows: int) -> None:
+        spec, buffers = self._spec, self._buffers
+        layer = self._weights.layers[number]
+        product, norm = layer.products["qkv"], layer.norms["input"]
+        fused = not spec.qk_norm and rows <= PASSES_UP_TO
+        if rows > PASSES_UP_TO:
+            self._queue_normed(product, norm, rows, buffers.qkv, buffers.qkv_stride)
+        else:
+            arguments = self._arguments(product, ATTENTION if fused else STORE, buffers.qkv, buffers.qkv_stride)
+            if fused:
+                arguments.target, arguments.target_stride = buffers.query, spec.num_heads * buffers.head_padded
+            arguments.positions, arguments.slots = inputs.positions, inputs.slots
+            arguments.cosines, arguments.sines = self._cosines, self._sines
+            arguments.keys, arguments.values = self._pool.keys(number), self._pool.values(number)
+            arguments.heads, arguments.kv_heads = spec.num_heads, spec.num_kv_heads
+            arguments.head, arguments.head_padded = spec.head_dim, buffers.head_padded
+            arguments.rotary = spec.rope.rotary_dim
+            self._queue_few(product, arguments, rows, norm)
+        if fused:
+            return
+        heads = HeadsArguments(
+            source=buffers.qkv, bias=product.bias if rows > PASSES_UP_TO else 0,
+            query_norm=layer.norms.get("query", 0), key_norm=layer.norms.get("key", 0),
+            positions=inputs.positions, slots=inputs.slots, cosines=self._cosines, sines=self._sines,
+            query=buffers.query, keys=self._pool.keys(number), values=self._pool.values(number),
+            stride=buffers.qkv_stride, heads=spec.num_heads, kv_heads=spec.num_kv_heads, head=spec.head_dim,
+            head_padded=buffers.head_padded, rotary=spec.rope.rotary_dim, eps=spec.norm_eps,
+        )  # fmt: skip
+        blocks = -(-(spec.num_heads + 2 * spec.num_kv_heads) // 8)
+        self._device.launch(self._rows["rotate"], (blocks, rows, 1), _THREADS, 0, heads)
+
+    def _queue_attention(
+        self, inputs: StepInputs, number: int, few: int, many: int, splits: int
+    ) -> None:
+        spec, buffers = self._spec, self._buffers
+        slides = spec.sliding_window is not None and spec.sliding_layers[number]
+        repeat = spec.num_heads // spec.num_kv_heads
+        head_blocks = -(-repeat // 16)
+        arguments = AttentionArguments(
+            query=buffers.query, keys=self._pool.keys(number), values=self._pool.values(number), mixed=buffers.mixed,
+            items=inputs.few, page_table=inputs.table, partial=buffers.attention_partial,
+            counters=buffers.attention_counters, heads=spec.num_heads, kv_heads=spec.num_kv_heads, head=spec.head_dim,
+            mixed_stride=buffers.mixed_stride, table_stride=inputs.table_width,
+            window=spec.sliding_window if slides else 0, splits=splits, least_pages=16, tile_rows=16,
+            scale=spec.attention_scale, cap=spec.attention_softcap or 0.0,
+        )  # fmt: skip
+        if few:
+            shared = 4 * _ATTEND_FEW_WARPS * arguments.tile_rows * (buffers.head_padded + 2)
+            grid = (spec.num_kv_heads * head_blocks, few, splits)
+            self._device.launch(self._attention["attend_few"], grid, 32 * _ATTEND_FEW_WARPS, shared, arguments)
+        if many:
+            arguments.items = inputs.many
+            grid = (spec.num_kv_heads, many, 1)
+            self._device.launch(self._attention["attend_many"], grid, 32 * _ATTEND_MANY_WARPS, 0, arguments)
+
+    def _queue_gate(self, number: int, rows: int) -> None:
+        spec, buffers = self._spec, self._buffers
+        layer = self._weights.layers[number]
+        product, norm = layer.products["gate_up"], layer.norms["mlp_input"]
+        gelu = int(spec.activation != "silu")
+        if rows <= PASSES_UP_TO:
+            arguments = self._arguments(product, GATED, buffers.gated, buffers.inner_stride)
+            arguments.gelu, arguments.outputs = gelu, spec.intermediate_size
+            self._queue_few(product, arguments, rows, norm)
+            return
+        self._queue_normed(product, norm, rows, buffers.gate_up, buffers.gate_stride)
+        self._device.launch(
+            self._rows["gate"], (-(-spec.intermediate_size // (4 * _THREADS)), rows, 1), _THREADS, 0,
+            c_void_p(buffers.gate_up), c_void_p(buffers.gated), c_void_p(product.bias),
+            c_int(spec.intermediate_size), c_int(buffers.gate_stride), c_int(buffers.inner_stride), c_int(gelu),
+        )  # fmt: skip
+
+    def _queue_change(
+        self, product: DeviceProduct, rows: int, source: int, stride: int, number: int, norm: str
+    ) -> None:
+        """A product whose result is added to the residual stream, normalised before where the family does so."""
+        spec, buffers = self._spec, self._buffers
+        change_stride = -(-spec.hidden_size // TILE) * TILE
+        if rows <= PASSES_UP_TO:
+            mode = STORE if spec.post_norms else RESIDUAL
+            target, target_stride = (
+                (buffers.change, change_stride) if spec.post_norms else (buffers.residual, spec.hidden_size)
+            )
+            arguments = self._arguments(product, mode, target, target_stride)
+            arguments.source, arguments.source_stride = source, stride
+            self._queue_few(product, arguments, rows)
+        else:
+            x = source
+            if product.order or product.input_scale:
+                x = buffers.prepared
+                self._row_kernel(
+                    "prepare", rows, c_void_p(source), c_void_p(x), c_void_p(product.order),
+                    c_void_p(product.input_scale), c_int(product.inputs), c_int(stride), c_int(stride),
+                )  # fmt: skip
+            if spec.post_norms:
+                self._multiply(product, x, buffers.change, rows, change_stride)
+            else:
+                self._multiply(product, x, buffers.residual, rows, spec.hidden_size, add=True)
+                if product.bias:
+                    self._row_kernel(
+                        "add_bias", rows, c_void_p(product.bias), c_void_p(buffers.residual), c_int(spec.hidden_size)
+                    )
+        if spec.post_norms:
+            weight = self._weights.layers[number].norms[norm]  # type: ignore[index]
+            self._row_kernel(
+                "add_normalised", rows, c_void_p(buffers.change), c_void_p(weight), c_void_p(buffers.residual),
+                c_void_p(buffers.squares), c_int(spec.hidden_size), c_int(change_stride), c_int(buffers.parts),
+                c_float(spec.norm_eps),
+            )  # fmt: skip
+
+    def _queue_normed(self, product: DeviceProduct, norm: int, rows: int, target: int, stride: int) -> None:
+        """A product of many normalised rows of the residual stream."""
+        spec, buffers = self._spec, self._buffers
+        self._row_kernel(
+            "normalise", rows, c_void_p(buffers.residual), c_void_p(norm), c_void_p(buffers.normed),
+            c_void_p(product.order), c_void_p(product.input_scale), c_int(spec.hidden_size),
+            c_int(buffers.hidden_stride), c_float(spec.norm_eps),
+        )  # fmt: skip
+        self._multiply(product, buffers.normed, target, rows, stride)
+
+    def _multiply(
+        self, product: DeviceProduct, x: int, y: int, rows: int, stride: int, *, add: bool = False
+    ) -> None:
+        assert self._blas is not None, "a decoder for few rows was given many"
+        self._products.expand(product, self._expanded)
+        outputs = min(product.tiles * TILE, stride)
+        self._blas.multiply(self._expanded, x, y, rows, outputs, product.chunks * CHUNK, stride, add=add)
+
+    def _queue_few(self, product: DeviceProduct, arguments: ProductArguments, rows: int, norm: int = 0) -> None:
+        """In passes of 32 rows."""
+        buffers, mode = self._buffers, arguments.mode
+        if norm:
+            arguments.source, arguments.source_stride = buffers.residual, self._spec.hidden_size
+            arguments.norm, arguments.squares = norm, buffers.squares
+        step = ProductArguments.from_buffer_copy(arguments)
+        for first in range(0, rows, FEW):
+            step.source = arguments.source + first * arguments.source_stride * (4 if norm else 2)
+            step.target = arguments.target + first * arguments.target_stride * (4 if mode == RESIDUAL else 2)
+            step.target_squares = buffers.squares + 4 * first * buffers.parts
+            if norm:
+                step.squares = buffers.squares + 4 * first * buffers.parts
+            if mode == ATTENTION:
+                step.positions, step.slots = arguments.positions + 4 * first, arguments.slots + 4 * first
+            self._products.queue(product, step, min(FEW, rows - first))
+
+    def _arguments(self, product: DeviceProduct, mode: int, target: int, stride: int) -> ProductArguments:
+        return ProductArguments(
+            weights=product.units, bias=product.bias, order=product.order, input_scale=product.input_scale,
+            target=target, target_stride=stride, tiles=product.tiles, chunks=product.chunks, inputs=product.inputs, outputs=product.outputs,
+            parts=self._buffers.parts, mode=mode, eps=self._spec.norm_eps,
+        )  # fmt: skip
+
+    def _row_kernel(self, name: str, rows: int, *arguments: object, threads: int = _THREADS) -> None:
+        self._device.launch(self._rows[name], (rows, 1, 1), threads, 0, *arguments)
+
+
+assert PAGE_TOKENS == 16, "the attention kernels are written for pages of 16 tokens"

@@ -1,0 +1,256 @@
+"""The few calls of NVIDIA's driver that Docent needs, each with its errors as exceptions: memory, streams, kernels, graphs.
+
+Addresses on the card are plain integers. Everything is queued on one stream in the order of the calls. Knows no model.
+"""
+
+import ctypes
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.errors import EngineError, RuntimeUnavailable
+
+INSTALL = "Install it with: pip install 'docent-chat[gpu]'"
+_FALL_BACK = "Docent uses the processor instead."
+_MULTIPROCESSORS, _SHARED, _SHARED_OPT_IN, _L2 = 16, 81, 97, 38  # numbers of device attributes
+_MAJOR, _MINOR = 75, 76
+
+Dim = tuple[int, int, int]
+
+
+class OutOfMemory(EngineError):
+    """The card's memory does not suffice."""
+
+
+class Device:
+    """The first card, its context and a stream. ``close`` frees what was allocated here."""
+
+    def __init__(self, ordinal: int = 0) -> None:
+        self._api = _driver()
+        _check(self._api.cuInit(0))
+        self._device = _check(self._api.cuDeviceGet(ordinal))
+        self._context = _check(self._api.cuDevicePrimaryCtxRetain(self._device))
+        self.activate()
+        self.name = _check(self._api.cuDeviceGetName(128, self._device)).split(b"\0")[0].decode()
+        self.capability = (self._attribute(_MAJOR), self._attribute(_MINOR))
+        self.multiprocessors = self._attribute(_MULTIPROCESSORS)
+        self.shared_bytes = self._attribute(_SHARED)  # of a multiprocessor
+        self.shared_bytes_of_block = self._attribute(_SHARED_OPT_IN)
+        self.l2_bytes = self._attribute(_L2)
+        self.driver_version = int(_check(self._api.cuDriverGetVersion()))
+        self.stream = _check(self._api.cuStreamCreate(1))
+        self._allocations: dict[int, int] = {}
+        self._pinned: dict[int, int] = {}
+        self._capturing = False
+
+    def activate(self) -> None:
+        """Makes the context this thread's; the first call of a thread."""
+        _check(self._api.cuCtxSetCurrent(self._context))
+
+    def close(self) -> None:
+        if self._context is None:
+            return
+        self.activate()
+        _check(self._api.cuStreamSynchronize(self.stream))
+        for address in self._allocations:
+            _check(self._api.cuMemFree(address))
+        for address in self._pinned:
+            _check(self._api.cuMemFreeHost(address))
+        _check(self._api.cuStreamDestroy(self.stream))
+        self._allocations, self._pinned, self._context = {}, {}, None
+        _check(self._api.cuDevicePrimaryCtxRelease(self._device))
+
+    @property
+    def free_bytes(self) -> int:
+        return int(_check(self._api.cuMemGetInfo())[0])
+
+    def allocate(self, size: int, *, zero: bool = False) -> int:
+        """The address of ``size`` bytes. Raises OutOfMemory that says how much is missing."""
+        size = max(size, 16)
+        if size > (free := self.free_bytes):
+            raise _lack(size, free)
+        status, address = self._api.cuMemAlloc(size)
+        if int(status) == 2:
+            raise _lack(size, free)
+        _check((status,))
+        self._allocations[int(address)] = size
+        if zero:
+            _check(self._api.cuMemsetD8Async(address, 0, size, self.stream))
+        return int(address)
+
+    def free(self, address: int) -> None:
+        self.synchronize()
+        del self._allocations[address]
+        _check(self._api.cuMemFree(address))
+
+    def pinned(self, size: int) -> NDArray[np.uint8]:
+        """Memory of the host that the card reads and writes at full speed, [size]."""
+        address = int(_check(self._api.cuMemHostAlloc(max(size, 16), 0)))
+        self._pinned[address] = size
+        return np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(address))
+
+    def upload(self, values: NDArray[Any], address: int) -> None:
+        """Queued; ``values`` must stay as they are until then if they lie in pinned memory."""
+        _check(self._api.cuMemcpyHtoDAsync(address, values.ctypes.data, values.nbytes, self.stream))
+
+    def download(self, address: int, target: NDArray[Any]) -> None:
+        _check(self._api.cuMemcpyDtoHAsync(target.ctypes.data, address, target.nbytes, self.stream))
+
+    def copy(self, source: int, target: int, size: int) -> None:
+        _check(self._api.cuMemcpyDtoDAsync(target, source, size, self.stream))
+
+    def array(self, values: NDArray[Any]) -> int:
+        """A copy on the card; returns its address."""
+        values = np.ascontiguousarray(values)
+        address = self.allocate(values.nbytes)
+        self.upload(values, address)
+        self.synchronize()
+        return address
+
+    def synchronize(self) -> None:
+        _check(self._api.cuStreamSynchronize(self.stream))
+
+    def load(self, binary: bytes) -> "Module":
+        return Module(self._api, _check(self._api.cuModuleLoadData(binary)))
+
+    def launch(self, kernel: "Kernel", grid: Dim, threads: int, shared: int, *arguments: Any) -> None:
+        """Queues a kernel. ``arguments`` are ctypes values."""
+        pointers = (ctypes.c_void_p * len(arguments))(*(ctypes.addressof(argument) for argument in arguments))
+        config = self._api.CUlaunchConfig()
+        config.gridDimX, config.gridDimY, config.gridDimZ = grid
+        config.blockDimX, config.blockDimY, config.blockDimZ = threads, 1, 1
+        config.sharedMemBytes, config.hStream = shared, self.stream
+        if self.capability >= (9, 0):
+            attribute = self._api.CUlaunchAttribute()
+            attribute.id = self._api.CUlaunchAttributeID.CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION
+            attribute.value.programmaticStreamSerializationAllowed = 1
+            config.attrs, config.numAttrs = [attribute], 1
+        if shared > kernel.shared:
+            _check(self._api.cuFuncSetAttribute(kernel.handle, _dynamic_shared(self._api), shared))
+            kernel.shared = shared
+        _check(self._api.cuLaunchKernelEx(config, kernel.handle, ctypes.addressof(pointers), 0))
+
+    @contextmanager
+    def capture(self) -> Iterator["Graph"]:
+        """What is queued inside becomes a graph instead of being run."""
+        graph = Graph(self._api, self.stream)
+        _check(self._api.cuStreamBeginCapture(self.stream, self._api.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED))
+        try:
+            yield graph
+        finally:
+            graph.end()
+
+    def timer(self) -> "Timer":
+        return Timer(self._api, self.stream)
+
+    def _attribute(self, number: int) -> int:
+        kind = self._api.CUdevice_attribute(number)
+        return int(_check(self._api.cuDeviceGetAttribute(kind, self._device)))
+
+
+class Kernel:
+    """A function of a module. ``shared`` is the dynamic shared memory that it may use."""
+
+    def __init__(self, handle: Any) -> None:
+        self.handle = handle
+        self.shared = 48 * 1024
+
+
+class Module:
+    """Compiled kernels on the card."""
+
+    def __init__(self, api: Any, handle: Any) -> None:
+        self._api, self._handle = api, handle
+        self._kernels: dict[str, Kernel] = {}
+
+    def __getitem__(self, name: str) -> Kernel:
+        if name not in self._kernels:
+            self._kernels[name] = Kernel(_check(self._api.cuModuleGetFunction(self._handle, name.encode())))
+        return self._kernels[name]
+
+
+class Graph:
+    """Queued work that is launched as a whole."""
+
+    def __init__(self, api: Any, stream: Any) -> None:
+        self._api, self._stream = api, stream
+        self._executable: Any = None
+
+    def end(self) -> None:
+        graph = _check(self._api.cuStreamEndCapture(self._stream))
+        self._executable = _check(self._api.cuGraphInstantiate(graph, 0))
+        _check(self._api.cuGraphDestroy(graph))
+
+    def launch(self) -> None:
+        _check(self._api.cuGraphLaunch(self._executable, self._stream))
+
+    def close(self) -> None:
+        _check(self._api.cuGraphExecDestroy(self._executable))
+
+
+class Timer:
+    """Seconds between ``start`` and ``stop`` as the card counts them."""
+
+    def __init__(self, api: Any, stream: Any) -> None:
+        self._api, self._stream = api, stream
+        self._events = [_check(api.cuEventCreate(0)) for _ in range(2)]
+
+    def start(self) -> None:
+        _check(self._api.cuEventRecord(self._events[0], self._stream))
+
+    def stop(self) -> float:
+        _check(self._api.cuEventRecord(self._events[1], self._stream))
+        _check(self._api.cuEventSynchronize(self._events[1]))
+        return float(_check(self._api.cuEventElapsedTime(*self._events))) / 1000
+
+
+def find_cards() -> list[tuple[str, tuple[int, int]]]:
+    """Name and compute capability of every card that the driver names; empty without a driver. Raises
+    RuntimeUnavailable where the package for talking to it is missing."""
+    api = _driver()
+    if int(api.cuInit(0)[0]) != 0:
+        return []
+    cards = []
+    for ordinal in range(int(_check(api.cuDeviceGetCount()))):
+        device = _check(api.cuDeviceGet(ordinal))
+        name = _check(api.cuDeviceGetName(128, device)).split(b"\0")[0].decode()
+        major, minor = (
+            int(_check(api.cuDeviceGetAttribute(api.CUdevice_attribute(number), device))) for number in (_MAJOR, _MINOR)
+        )
+        cards.append((name, (major, minor)))
+    return cards
+
+
+def _driver() -> Any:
+    if find_spec("cuda") is None or find_spec("cuda.bindings") is None:
+        raise RuntimeUnavailable("Running on an NVIDIA card needs the package cuda-bindings.", INSTALL)
+    from cuda.bindings import driver
+
+    return driver
+
+
+def _check(result: Sequence[Any]) -> Any:
+    """What a call returned beside its status. Raises EngineError for a failure."""
+    status, *values = result
+    if int(status) != 0:
+        if "NO_DEVICE" in status.name or "NOT_INITIALIZED" in status.name:
+            raise RuntimeUnavailable("No NVIDIA card with a working driver was found.", _FALL_BACK)
+        raise EngineError(
+            f"The NVIDIA driver refused: {status.name}.", "Start Docent again; if it stays, update the driver."
+        )
+    return values[0] if len(values) == 1 else tuple(values)
+
+
+def _dynamic_shared(api: Any) -> Any:
+    return api.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+
+
+def _lack(size: int, free: int) -> OutOfMemory:
+    return OutOfMemory(
+        f"The card lacks {(size - free) / 1e9:.2f} GB of memory: {size / 1e9:.2f} GB are needed and {free / 1e9:.2f} GB free.",
+        "Close other programs that use the card, lower model.kv_cache_mb, or choose a smaller model.",
+    )

@@ -1,0 +1,101 @@
+// What the kernels share: numbers of 16 bits held in integers, tensor core products, copies to shared memory, and the
+// dependent launch of compute capability 9.0. Includes nothing, so that NVRTC needs no toolkit.
+#pragma once
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+
+#define FULL 0xffffffffu
+#define PAGE 16  // tokens of a page
+
+__device__ __forceinline__ float to_float(u16 half) {
+    float value;
+    asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(half));
+    return value;
+}
+
+__device__ __forceinline__ u16 to_half(float value) {
+    u16 half;
+    asm("cvt.rn.f16.f32 %0, %1;" : "=h"(half) : "f"(value));
+    return half;
+}
+
+__device__ __forceinline__ u32 to_half2(float low, float high) {
+    u32 both;
+    asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(both) : "f"(high), "f"(low));
+    return both;
+}
+
+__device__ __forceinline__ float low_half(u32 both) { return to_float((u16)(both & 0xffff)); }
+__device__ __forceinline__ float high_half(u32 both) { return to_float((u16)(both >> 16)); }
+
+__device__ __forceinline__ float exp2_fast(float x) {
+    float y;
+    asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
+// c[16 x 8] += a[16 x 16] b[16 x 8]. Lane 4 g + t holds rows g and g + 8 of a and c, column g of b.
+__device__ __forceinline__ void mma(float (&c)[4], u32 a0, u32 a1, u32 a2, u32 a3, u32 b0, u32 b1) {
+    asm volatile(
+        "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+}
+
+__device__ __forceinline__ u32 shared_address(const void* pointer) { return (u32)__cvta_generic_to_shared(pointer); }
+
+__device__ __forceinline__ void copy_async(u32 shared, const void* global) {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared), "l"(global));
+}
+
+__device__ __forceinline__ void copies_commit() { asm volatile("cp.async.commit_group;"); }
+
+template <int PENDING>
+__device__ __forceinline__ void copies_wait() {
+    asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory");
+}
+
+// The results of the kernels before this one may be read only after it.
+__device__ __forceinline__ void wait_for_producer() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+// The next kernel may start to load what does not depend on this one.
+__device__ __forceinline__ void let_next_start() {
+#if __CUDA_ARCH__ >= 900
+    asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
+__device__ __forceinline__ float warp_sum(float value) {
+#pragma unroll
+    for (int step = 16; step; step >>= 1) value += __shfl_xor_sync(FULL, value, step);
+    return value;
+}
+
+// The sum over the block, for every thread. `room` holds a float for each warp; all threads call it.
+__device__ __forceinline__ float block_sum(float value, float* room) {
+    value = warp_sum(value);
+    __syncthreads();
+    if ((threadIdx.x & 31) == 0) room[threadIdx.x >> 5] = value;
+    __syncthreads();
+    float sum = 0;
+    for (int i = 0; i < (int)(blockDim.x >> 5); i++) sum += room[i];
+    return sum;
+}
+
+__device__ __forceinline__ float activate(float x, int gelu) {
+    if (gelu) return 0.5f * x * (1.0f + tanhf(0.7978845608028654f * (x + 0.044715f * x * x * x)));
+    return x / (1.0f + __expf(-x));
+}
+
+// Where dimension d of token p of a page stands in the page's V of one head: in the order in which the tensor cores
+// take it, [d / 16][lane][8].
+__device__ __forceinline__ int value_place(int p, int d) {
+    return (d >> 4) * 256 + ((d & 7) * 4 + (p >> 2)) * 8 + ((d >> 3) & 1) * 4 + (p & 3);
+}

@@ -1,0 +1,157 @@
+"""Weights in the order in which the CUDA kernels read them: units of 16 outputs by 128 inputs, as tensor cores take them.
+
+A unit in INT4: for each group of its 128 inputs and each g in 0..7 the scales of outputs g and g + 8 and their zero
+points as 1024 + zero and -(64 + zero), four float16; then for each 64 inputs 16 bytes a lane. A unit in float16: for
+each 16 inputs 16 bytes a lane. Lane 4 g + t holds of each 32 inputs the eight from 8 t on, of outputs g and g + 8.
+Outputs are put in an order in which what is computed together stands 8 apart: gate and up, a rotated pair. Pure numpy.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.spec import ModelSpec
+from engines.weights import DenseLinear, Float, Linear, QuantizedLinear, StoredRows
+
+TILE, CHUNK = 16, 128
+GROUPS = (32, 64, 128)
+_NO_OUTPUT = -1
+Order = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """``units`` uint8 [tiles, chunks, bytes]; ``group`` is 0 for float16. ``bias`` float32 [tiles * 16] follows the
+    order of the outputs. ``order`` and ``input_scale`` are those of ``QuantizedLinear``."""
+
+    units: NDArray[np.uint8]
+    group: int
+    inputs: int
+    outputs: int
+    bias: Float | None = None
+    order: Order | None = None
+    input_scale: Float | None = None
+
+
+def unit_bytes(group: int) -> int:
+    return 64 * (CHUNK // group) + TILE * CHUNK // 2 if group else TILE * CHUNK * 2
+
+
+def pack(parts: Sequence[Linear], order: Order) -> tuple[Packed, list[str]]:
+    """Projections that read the same input as one product; ``order`` [tiles * 16] says which of their outputs, one
+    after the other, stands where (-1 for none). Returns what was lost, too: nothing as a rule."""
+    quantized = [part for part in parts if isinstance(part, QuantizedLinear)]
+    outputs, inputs = sum(part.shape[0] for part in parts), parts[0].shape[1]
+    biases = [np.zeros(part.shape[0], np.float32) if part.bias is None else part.bias for part in parts]
+    bias = _ordered(np.concatenate(biases), order) if any(part.bias is not None for part in parts) else None
+    if len(quantized) == len(parts) and _alike(quantized):
+        first = quantized[0]
+        units = pack_int4(
+            _ordered(np.concatenate([part.q for part in quantized]), order),
+            _ordered(np.concatenate([part.scale for part in quantized]), order),
+            _ordered(np.concatenate([part.zero for part in quantized]), order),
+            first.group,
+        )
+        return Packed(units, first.group, inputs, outputs, bias, first.input_order, first.input_scale), []
+    notes = [f"An INT4 product in groups of {part.group} is computed in float16." for part in quantized[:1]]
+    dense = np.concatenate([part.dense() for part in parts])
+    return Packed(pack_half(_ordered(dense, order)), 0, inputs, outputs, bias), notes
+
+
+def pack_rows(linear: DenseLinear) -> Packed:
+    """A large matrix in full precision, read a part at a time."""
+    outputs, inputs = linear.shape
+    tiles, chunks = -(-outputs // TILE), -(-inputs // CHUNK)
+    units = np.zeros((tiles, chunks, unit_bytes(0)), np.uint8)
+    whole = linear.weight if isinstance(linear.weight, StoredRows) else StoredRows(linear.weight)
+    for rows, weight in whole.chunks():
+        first = rows.start // TILE
+        packed = pack_half(_pad(weight, TILE))
+        units[first : first + len(packed)] = packed
+    bias = None if linear.bias is None else _pad(linear.bias, TILE)
+    return Packed(units, 0, inputs, outputs, bias)
+
+
+def natural_order(outputs: int) -> Order:
+    order = np.full(-(-outputs // TILE) * TILE, _NO_OUTPUT)
+    order[:outputs] = np.arange(outputs)
+    return order
+
+
+def gated_order(inner: int) -> Order:
+    """Tiles of 8 gates and the 8 ups that belong to them."""
+    gates = np.full(-(-inner // 8) * 8, _NO_OUTPUT)
+    gates[:inner] = np.arange(inner)
+    gates = gates.reshape(-1, 8)
+    return np.concatenate([gates, np.where(gates >= 0, gates + inner, _NO_OUTPUT)], axis=1).reshape(-1)
+
+
+def attention_order(spec: ModelSpec) -> Order:
+    """Tiles of q, k and v; in q and k dimension i and the one it is rotated with stand 8 apart."""
+    plain = np.arange(spec.head_dim)
+    half = spec.rope.rotary_dim // 2
+    rotated = np.concatenate([np.arange(half).reshape(-1, 8), np.arange(half, 2 * half).reshape(-1, 8)], axis=1)
+    head = np.concatenate([rotated.reshape(-1), plain[2 * half :]])
+    heads = spec.num_heads + spec.num_kv_heads
+    first = np.arange(heads)[:, None] * spec.head_dim + head
+    return np.concatenate([first.reshape(-1), np.arange(heads * spec.head_dim, (heads + spec.num_kv_heads) * spec.head_dim)])
+
+
+def pack_int4(q: NDArray[np.uint8], scale: Float, zero: NDArray[np.uint8], group: int) -> NDArray[np.uint8]:
+    """[outputs, inputs], [outputs, groups] twice -> units; outputs are a multiple of 16."""
+    q = _pad(q.T, CHUNK).T
+    per_chunk = CHUNK // group
+    scale, zero = (_pad(values.T, per_chunk).T for values in (scale, zero))
+    tiles, chunks = len(q) // TILE, q.shape[1] // CHUNK
+    # [tile, half of rows, g, 64 inputs, 32 inputs, t, step, pair, element]
+    split = q.reshape(tiles, 2, 8, chunks * 2, 2, 4, 2, 2, 2)
+    both = split[:, 0] | (split[:, 1] << 4)
+    # bytes of a word: element high, pair low
+    weights = both.transpose(0, 2, 1, 4, 3, 5, 7, 6).reshape(tiles, chunks, TILE * CHUNK // 2)
+    constants = np.empty((tiles, chunks, per_chunk, 8, 4), np.float16)
+    by_unit = [values.reshape(tiles, 2, 8, chunks, per_chunk).transpose(1, 0, 3, 4, 2) for values in (scale, zero)]
+    constants[..., 0:2] = np.moveaxis(by_unit[0], 0, -1)
+    constants[..., 2] = 1024 + by_unit[1][0].astype(np.float32)
+    constants[..., 3] = -64 - by_unit[1][1].astype(np.float32)
+    units = np.concatenate([constants.reshape(tiles, chunks, -1).view(np.uint8), weights], axis=2)
+    return np.ascontiguousarray(units)
+
+
+def pack_half(weight: Float) -> NDArray[np.uint8]:
+    """[outputs, inputs] -> units; outputs are a multiple of 16."""
+    half = _pad(weight.T, CHUNK).T.astype(np.float16)
+    tiles, chunks = len(half) // TILE, half.shape[1] // CHUNK
+    # [tile, half of rows, g, chunk, 32 inputs, t, step, pair, element] -> a lane's words: pair, half of rows
+    split = half.reshape(tiles, 2, 8, chunks, 4, 4, 2, 2, 2)
+    ordered = split.transpose(0, 3, 4, 6, 2, 5, 7, 1, 8)
+    return np.ascontiguousarray(ordered).reshape(tiles, chunks, -1).view(np.uint8)
+
+
+def _alike(parts: Sequence[QuantizedLinear]) -> bool:
+    """Whether one kernel can compute them as one product."""
+    first = parts[0]
+    same = all(
+        part.group == first.group
+        and _equal(part.input_order, first.input_order)
+        and _equal(part.input_scale, first.input_scale)
+        for part in parts
+    )
+    return same and first.group in GROUPS
+
+
+def _equal(a: NDArray[np.generic] | None, b: NDArray[np.generic] | None) -> bool:
+    return a is b or (a is not None and b is not None and bool(np.array_equal(a, b)))
+
+
+def _ordered(values: NDArray[np.generic], order: Order) -> NDArray[np.generic]:
+    """Zeros where there is no output."""
+    ordered = values[np.maximum(order, 0)]
+    ordered[order == _NO_OUTPUT] = 0
+    return ordered
+
+
+def _pad(values: NDArray[np.generic], multiple: int) -> NDArray[np.generic]:
+    missing = -len(values) % multiple
+    return np.pad(values, ((0, missing), *((0, 0) for _ in values.shape[1:]))) if missing else values

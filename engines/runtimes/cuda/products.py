@@ -1,0 +1,99 @@
+"""Launches of the product kernels: how the rows of the weights and the inputs are shared out over the card.
+
+Where at most 16 rows are computed a block's shared memory is bounded so that two blocks fit on a multiprocessor: the
+next product's block loads its first weights while this one ends.
+"""
+
+from collections.abc import Sequence
+from ctypes import c_int, c_void_p
+from dataclasses import dataclass
+from pathlib import Path
+
+from engines.runtimes.cuda.arguments import ProductArguments
+from engines.runtimes.cuda.compiler import compile_kernels
+from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.packing import CHUNK, TILE, unit_bytes
+from engines.runtimes.cuda.weights import DeviceProduct
+
+FEW = 32  # rows at most
+WARPS = 8
+_RESERVED = 2048  # shared memory that a block takes beside what it asks for
+_ATTENTION = 12 << 10  # left for the attention that runs between two products
+_RING_SHARE = {8: 0.68, 16: 0.5, 32: 0.42}  # of a block's shared memory, by rows
+_SUMS_SHARE = 0.16
+_LARGEST_BUDGET = 160 << 10
+_LARGEST_SPLIT = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``blocks`` share the outputs, ``splits`` the inputs (``slice`` of them each). ``batch_tiles`` tiles are summed up
+    at a time. ``shared`` bytes a block."""
+
+    variant: int
+    blocks: int
+    splits: int
+    slice: int
+    batch_tiles: int
+    shared: int
+
+
+class Products:
+    """The kernels for all kinds of weights among ``products``."""
+
+    def __init__(self, device: Device, products: Sequence[DeviceProduct], cache: Path | None) -> None:
+        self._device = device
+        half = (device.shared_bytes - _ATTENTION) // 2
+        self._budgets = {
+            variant: min(half if variant < FEW else _LARGEST_BUDGET, device.shared_bytes_of_block) - _RESERVED
+            for variant in _RING_SHARE
+        }
+        self._modules = {}
+        for group in {product.group for product in products}:
+            settings = {"BITS": 4 if group else 16, "GROUP": group}
+            settings |= {f"STAGES_{variant}": self._stages(group, variant) for variant in _RING_SHARE}
+            self._modules[group] = device.load(compile_kernels("product", device.capability, settings, cache))
+        shapes = {(p.group, p.tiles, p.chunks) for p in products}
+        plans = [(self.plan(*shape, rows), shape[1]) for shape in shapes for rows in range(1, FEW + 1)]
+        room = max((plan.splits * tiles for plan, tiles in plans if plan.splits > 1), default=0)
+        self._partial = device.allocate(4 * room * FEW * TILE)
+        self._counters = device.allocate(4 * device.multiprocessors, zero=True)
+
+    def queue(self, product: DeviceProduct, arguments: ProductArguments, rows: int) -> None:
+        """At most 32 rows. The arguments name source and target; the rest is entered here."""
+        plan = self.plan(product.group, product.tiles, product.chunks, rows)
+        arguments.rows, arguments.splits, arguments.slice = rows, plan.splits, plan.slice
+        arguments.batch_tiles = plan.batch_tiles
+        arguments.partial, arguments.counters = self._partial, self._counters
+        kernel = self._modules[product.group][f"product_{plan.variant}"]
+        self._device.launch(kernel, (plan.blocks, plan.splits, 1), 32 * WARPS, plan.shared, arguments)
+
+    def expand(self, product: DeviceProduct, target: int) -> None:
+        """The weights as float16 [tiles * 16, chunks * 128]."""
+        units = product.tiles * product.chunks
+        self._device.launch(
+            self._modules[product.group]["expand"], (-(-units // 8), 1, 1), 256, 0, c_void_p(product.units),
+            c_void_p(target), c_int(units), c_int(product.chunks), c_int(product.chunks * CHUNK),
+        )  # fmt: skip
+
+    def plan(self, group: int, tiles: int, chunks: int, rows: int) -> Plan:
+        variant = min(variant for variant in _RING_SHARE if rows <= variant)
+        budget, multiprocessors = self._budgets[variant], self._device.multiprocessors
+        ring = WARPS * self._stages(group, variant) * unit_bytes(group)
+        sums = WARPS * rows * TILE * 4  # of one tile
+        room = budget - ring - max(sums, int(budget * _SUMS_SHARE))
+        largest_slice = max(1, (room // (2 * rows) - 32) // CHUNK)  # in chunks
+        splits = -(-chunks // largest_slice)
+        if splits == 1 and tiles * 2 <= multiprocessors:
+            splits = max(1, min(_LARGEST_SPLIT, multiprocessors // tiles, chunks // WARPS))
+        slice_chunks = -(-chunks // splits)
+        splits = -(-chunks // slice_chunks)
+        assert splits <= _LARGEST_SPLIT, f"{splits} shares of {chunks * CHUNK} inputs"
+        blocks = max(1, min(tiles, multiprocessors // splits))
+        x_bytes = (slice_chunks * CHUNK + 32) * 2 * rows
+        batch_tiles = max(1, min(-(-tiles // blocks), (budget - ring - x_bytes) // sums))
+        shared = ring + x_bytes + batch_tiles * sums
+        return Plan(variant, blocks, splits, slice_chunks * CHUNK, batch_tiles, shared)
+
+    def _stages(self, group: int, variant: int) -> int:
+        return max(2, int(self._budgets[variant] * _RING_SHARE[variant]) // (WARPS * unit_bytes(group)))

@@ -1,0 +1,193 @@
+"""The model on an NVIDIA card of compute capability 8.0 or later, behind the engine's protocol.
+
+A step of up to 32 tokens is one CUDA graph, whatever they are (single tokens, drafts, the end of a prompt): its kernels
+read tokens, positions and page table from memory that the host fills before each launch. Longer steps are queued kernel
+by kernel.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.checkpoint import Checkpoint
+from engines.errors import RuntimeUnavailable
+from engines.pages import PAGE_TOKENS
+from engines.runtime import StepBatch
+from engines.runtimes.cuda.buffers import Buffers, Pool, StepInputs, attention_items
+from engines.runtimes.cuda.decoder import Decoder
+from engines.runtimes.cuda.driver import Device, Graph
+from engines.runtimes.cuda.products import FEW
+from engines.runtimes.cuda.weights import CheckpointSource, Progress, Source
+from engines.spec import ModelSpec
+
+OLDEST = (8, 0)
+LARGEST_RUN = 2048  # tokens that are queued at a time
+_BUCKETS = (1, 2, 4, 8, 16, 32)
+_MANY_FROM = 9  # tokens of one sequence from which the attention for many rows is the faster one
+
+
+class CudaRuntime:
+    """``device`` None takes the first card. Compiled kernels are kept in ``cache``."""
+
+    name = "cuda"
+    page_tokens = PAGE_TOKENS
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        source: Source,
+        num_pages: int,
+        max_context: int | None = None,
+        *,
+        cache: Path | None = None,
+        largest_run: int = LARGEST_RUN,
+    ) -> None:
+        self.spec = spec
+        self.num_pages = num_pages
+        self.max_context = min(max_context or spec.max_context, spec.max_context)
+        self.device = Device()
+        try:
+            self._open(source, cache, largest_run)
+        except BaseException:
+            self.device.close()
+            raise
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        checkpoint: Checkpoint,
+        num_pages: int,
+        max_context: int | None = None,
+        *,
+        cache: Path | None = None,
+        on_piece: Progress = lambda done, total: None,
+    ) -> "CudaRuntime":
+        return cls(checkpoint.spec, CheckpointSource(checkpoint, on_piece), num_pages, max_context, cache=cache)
+
+    def _open(self, source: Source, cache: Path | None, largest_run: int) -> None:
+        device, spec = self.device, self.spec
+        if device.capability < OLDEST:
+            major, minor = device.capability
+            raise RuntimeUnavailable(
+                f"Docent's CUDA kernels need a card of compute capability 8.0 or later; {device.name} has "
+                f"{major}.{minor}.",
+                "Docent uses the processor instead.",
+            )
+        self.weights = source.to_device(device)
+        self.notes = self.weights.notes
+        self.pool = Pool(device, spec, self.num_pages)
+        self._largest = min(largest_run, -(-self.max_context // FEW) * FEW)
+        self.buffers = Buffers(device, spec, max(self._largest, FEW))
+        pages = -(-self.max_context // PAGE_TOKENS)
+        self._few_inputs, self._inputs = StepInputs(device, FEW, pages), StepInputs(device, self.buffers.rows, pages)
+        tables = spec.rope.tables(self.max_context, self.max_context)
+        cosines, sines = (device.array(table) for table in tables)
+        self.decoder = Decoder(device, spec, self.weights, self.pool, self.buffers, (cosines, sines), cache)
+        self._graphs: dict[tuple[int, int, bool], Graph] = {}
+        self._logits = device.pinned(4 * FEW * self.buffers.logits_stride).view(np.float32)
+        device.synchronize()
+
+    @property
+    def vocab_size(self) -> int:
+        return self.spec.vocab_size
+
+    @property
+    def cache_bytes(self) -> int:
+        return self.pool.nbytes
+
+    @property
+    def weight_bytes(self) -> int:
+        return self.weights.step_bytes
+
+    def copy_page(self, source: int, target: int) -> None:
+        self.device.activate()
+        self.decoder.queue_copy_page(source, target)
+
+    def step(self, batch: StepBatch) -> NDArray[np.float32]:
+        self.device.activate()
+        logits = np.empty((len(batch.logits_for), self.vocab_size), np.float32)
+        for first in range(0, len(batch.tokens), self._largest):
+            last = min(first + self._largest, len(batch.tokens))
+            wanted = (batch.logits_for >= first) & (batch.logits_for < last)
+            logits[wanted] = self._run(part_of(batch, first, last))
+        return logits
+
+    def close(self) -> None:
+        """Gives the card's memory back; no step can follow."""
+        self.device.activate()
+        for graph in self._graphs.values():
+            graph.close()
+        self._graphs.clear()
+        self.decoder.close()
+        self.device.close()
+
+    def graph(self, rows: int, splits: int, *, chained: bool = False) -> Graph:
+        """A step of ``rows`` single tokens. ``chained``: the likeliest tokens are the next step's input, so that the
+        graph can be launched again and again."""
+        key = (rows, splits, chained)
+        if key not in self._graphs:
+            with self.device.capture() as graph:
+                self.decoder.queue_layers(self._few_inputs, rows, rows, 0, splits)
+                self.decoder.queue_logits(self._few_inputs, rows)
+                if chained:
+                    self.decoder.queue_greedy(rows)
+                    self.decoder.queue_advance(self._few_inputs, rows)
+            self._graphs[key] = graph
+        return self._graphs[key]
+
+    def prepare(self, batch: StepBatch) -> tuple[int, int]:
+        """Tells the card of a step of at most 32 tokens; returns rows and splits of its graph."""
+        items = attention_items(batch, self.spec, FEW + 1)
+        rows = next(bucket for bucket in _BUCKETS if bucket >= len(batch.tokens))
+        self._few_inputs.write(batch, items, rows)
+        return rows, self.decoder.splits_for(rows, items.pages)
+
+    def _run(self, batch: StepBatch) -> NDArray[np.float32]:
+        count, wanted = len(batch.tokens), len(batch.logits_for)
+        if count <= FEW:
+            self.graph(*self.prepare(batch)).launch()
+            return self._downloaded(wanted)
+        items = attention_items(batch, self.spec, _MANY_FROM)
+        self._inputs.write(batch, items, count)
+        splits = self.decoder.splits_for(len(items.few), items.pages)
+        self.decoder.queue_layers(self._inputs, count, len(items.few), len(items.many), splits)
+        parts = []
+        for first in range(0, wanted, FEW):
+            rows = min(FEW, wanted - first)
+            self.decoder.queue_logits(self._inputs, rows, first)
+            parts.append(self._downloaded(rows))
+        if not parts:
+            self.device.synchronize()
+            return np.empty((0, self.vocab_size), np.float32)
+        return np.concatenate(parts)
+
+    def _downloaded(self, rows: int) -> NDArray[np.float32]:
+        """The first rows of the logits, when all that is queued is done."""
+        stride = self.buffers.logits_stride
+        found = self._logits[: rows * stride]
+        if rows:
+            self.device.download(self.buffers.logits, found)
+        self.device.synchronize()
+        return np.array(found.reshape(rows, stride)[:, : self.vocab_size])
+
+
+def part_of(batch: StepBatch, first: int, last: int) -> StepBatch:
+    """The flat tokens ``first:last`` as a step of its own, which may begin or end within a sequence."""
+    if first == 0 and last == len(batch.tokens):
+        return batch
+    starts = np.clip(batch.sequence_starts, first, last)
+    kept = np.flatnonzero(np.diff(starts))
+    ends = starts[kept + 1]
+    wanted = batch.logits_for[(batch.logits_for >= first) & (batch.logits_for < last)]
+    return replace(
+        batch,
+        tokens=batch.tokens[first:last],
+        positions=batch.positions[first:last],
+        slots=batch.slots[first:last],
+        sequence_starts=np.concatenate([starts[kept], ends[-1:]]) - first,
+        context_lengths=batch.positions[ends - 1] + 1,
+        page_table=batch.page_table[kept],
+        logits_for=wanted - first,
+    )

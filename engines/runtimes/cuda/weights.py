@@ -1,0 +1,209 @@
+"""A model's weights on the card: packed from a checkpoint, or made up there in the shape of a model for measurements."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from engines.checkpoint import NORMS, Checkpoint, Norm, Projection
+from engines.errors import RuntimeUnavailable
+from engines.runtimes.cuda.compiler import compile_kernels
+from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.packing import (
+    CHUNK,
+    TILE,
+    Order,
+    Packed,
+    attention_order,
+    gated_order,
+    natural_order,
+    pack,
+    pack_rows,
+    unit_bytes,
+)
+from engines.runtimes.cuda.random_fill import Fill
+from engines.spec import ModelSpec
+from engines.weights import DenseLinear
+
+SETS: dict[str, tuple[Projection, ...]] = {
+    "qkv": ("q", "k", "v"),
+    "o": ("o",),
+    "gate_up": ("gate", "up"),
+    "down": ("down",),
+}
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceProduct:
+    """A packed product on the card; addresses, 0 for what there is not. ``group`` 0 is float16."""
+
+    units: int
+    tiles: int
+    chunks: int
+    group: int
+    inputs: int
+    outputs: int
+    bias: int = 0
+    order: int = 0
+    input_scale: int = 0
+
+    @property
+    def nbytes(self) -> int:
+        return self.tiles * self.chunks * unit_bytes(self.group)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLayer:
+    """``norms`` are addresses of float32."""
+
+    products: dict[str, DeviceProduct]
+    norms: dict[Norm, int]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceWeights:
+    """``embedding`` is float16 [vocabulary, hidden]. ``notes`` say what is not computed as it is stored."""
+
+    layers: list[DeviceLayer]
+    embedding: int
+    final_norm: int
+    head: DeviceProduct
+    notes: tuple[str, ...] = ()
+
+    @property
+    def products(self) -> list[DeviceProduct]:
+        return [*(product for layer in self.layers for product in layer.products.values()), self.head]
+
+    @property
+    def step_bytes(self) -> int:
+        """What a step reads of the weights."""
+        return sum(product.nbytes for product in self.products)
+
+
+class Source(Protocol):
+    """Where weights come from."""
+
+    def to_device(self, device: Device) -> DeviceWeights: ...
+
+
+class CheckpointSource:
+    """``on_piece`` is told how many layers are on the card, of how many."""
+
+    def __init__(self, checkpoint: Checkpoint, on_piece: Progress = lambda done, total: None) -> None:
+        check_heads(checkpoint.spec)
+        self._checkpoint, self._on_piece = checkpoint, on_piece
+
+    def to_device(self, device: Device) -> DeviceWeights:
+        checkpoint, spec = self._checkpoint, self._checkpoint.spec
+        orders = output_orders(spec)
+        notes: list[str] = []
+        layers = []
+        for layer in range(spec.num_layers):
+            products = {}
+            for name, projections in SETS.items():
+                packed, lost = pack([checkpoint.linear(layer, projection) for projection in projections], orders[name])
+                products[name] = put(device, packed)
+                notes += lost
+            weights = {norm: checkpoint.norm(layer, norm) for norm in NORMS}
+            norms = {norm: device.array(weight) for norm, weight in weights.items() if weight is not None}
+            layers.append(DeviceLayer(products, norms))
+            self._on_piece(layer + 1, spec.num_layers + 1)
+        head = checkpoint.lm_head()
+        if isinstance(head, DenseLinear):
+            packed = pack_rows(head)
+        else:
+            packed, lost = pack([head], natural_order(spec.vocab_size))
+            notes += lost
+        weights_on_card = DeviceWeights(
+            layers,
+            self._embedding(device),
+            device.array(checkpoint.final_norm()),
+            put(device, packed),
+            tuple(dict.fromkeys(notes)),
+        )
+        self._on_piece(spec.num_layers + 1, spec.num_layers + 1)
+        return weights_on_card
+
+    def _embedding(self, device: Device) -> int:
+        spec = self._checkpoint.spec
+        address = device.allocate(2 * spec.vocab_size * spec.hidden_size)
+        for rows, values in self._checkpoint.embedding().chunks():
+            half = values.astype(np.float16)
+            device.upload(half, address + 2 * rows.start * spec.hidden_size)
+            device.synchronize()
+        return address
+
+
+class RandomSource:
+    """Made-up INT4 weights in groups of ``group``, lm_head included; activations keep a variance near one."""
+
+    def __init__(self, spec: ModelSpec, group: int = 128) -> None:
+        check_heads(spec)
+        self._spec, self._group = spec, group
+
+    def to_device(self, device: Device) -> DeviceWeights:
+        spec = self._spec
+        fill = Fill(device, device.load(compile_kernels("rows", device.capability)))
+        one = device.array(np.ones(spec.hidden_size, np.float32))
+        sizes = {name: sum(spec.linear_shape(part)[0] for part in parts) for name, parts in SETS.items()}
+        layers = []
+        for _ in range(spec.num_layers):
+            products = {
+                name: self._product(device, fill, sizes[name], spec.linear_shape(parts[0])[1])
+                for name, parts in SETS.items()
+            }
+            layers.append(DeviceLayer(products, {"input": one, "mlp_input": one}))
+        embedding = device.allocate(2 * spec.vocab_size * spec.hidden_size)
+        fill.halves(embedding, spec.vocab_size * spec.hidden_size, 1.0)
+        return DeviceWeights(
+            layers, embedding, one, self._product(device, fill, spec.vocab_size, spec.hidden_size)
+        )
+
+    def _product(self, device: Device, fill: Fill, outputs: int, inputs: int) -> DeviceProduct:
+        tiles, chunks = -(-outputs // TILE), -(-inputs // CHUNK)
+        size = tiles * chunks * unit_bytes(self._group)
+        units = device.allocate(size)
+        # A value less its zero point has a standard deviation of 6.5.
+        fill.units(units, size, self._group, 1 / (6.5 * math.sqrt(inputs)))
+        return DeviceProduct(units, tiles, chunks, self._group, inputs, outputs)
+
+
+def output_orders(spec: ModelSpec) -> dict[str, Order]:
+    return {
+        "qkv": attention_order(spec),
+        "o": natural_order(spec.hidden_size),
+        "gate_up": gated_order(spec.intermediate_size),
+        "down": natural_order(spec.hidden_size),
+    }
+
+
+def put(device: Device, packed: Packed) -> DeviceProduct:
+    tiles, chunks, _ = packed.units.shape
+    optional = {
+        "bias": packed.bias,
+        "order": None if packed.order is None else packed.order.astype(np.int32),
+        "input_scale": None if packed.input_scale is None else packed.input_scale.astype(np.float32),
+    }
+    return DeviceProduct(
+        device.array(packed.units),
+        tiles,
+        chunks,
+        packed.group,
+        packed.inputs,
+        packed.outputs,
+        **{name: device.array(values) for name, values in optional.items() if values is not None},
+    )
+
+
+def check_heads(spec: ModelSpec) -> None:
+    """Raises RuntimeUnavailable for heads that the kernels do not take."""
+    if spec.head_dim % 16 or spec.rope.rotary_dim % 16 or spec.head_dim > 256:
+        raise RuntimeUnavailable(
+            f"Docent's CUDA kernels take heads of 16, 32 ... 256 features, all or a multiple of 16 rotated; these have "
+            f"{spec.head_dim}, {spec.rope.rotary_dim} of them rotated.",
+            'Set model.runtime to "onnx".',
+        )
+
