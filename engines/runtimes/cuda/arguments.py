@@ -36,3 +36,11 @@ class HeadsArguments(ctypes.Structure):
         "stride heads kv_heads head head_padded rotary",
         "eps",
     )
+
+
+class StreamArguments(ctypes.Structure):
+    _fields_ = _fields("weights", "tiles chunks")
+
+
+class StepArguments(ctypes.Structure):
+    _fields_ = _fields("products streams attentions counters", "layers count")

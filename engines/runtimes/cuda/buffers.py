@@ -13,6 +13,7 @@ from engines.runtimes.cuda.packing import CHUNK, TILE
 from engines.runtimes.cuda.products import FEW
 from engines.spec import ModelSpec
 
+_LARGEST_SPLIT = 32
 PARTIAL_ITEMS = 1024  # shares of attention that are added up, at most: kv_heads * items * splits
 
 
@@ -79,12 +80,31 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
+class AttentionShape:
+    """How many items go to the kernels for few and for many rows. A context is cut into ``splits`` shares at most; an
+    item of the first kernel has up to ``tile_rows`` rows, query heads that share a KV head counted singly."""
+
+    few: int
+    many: int
+    splits: int
+    tile_rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Items:
     """Queries that are attended to together, int32 [n, 4]: sequence, first row, rows, position of the first row."""
 
     few: NDArray[np.int32]
     many: NDArray[np.int32]
     pages: int  # of the longest context among the few
+
+    def shape(self, spec: ModelSpec, few: int) -> AttentionShape:
+        """For ``few`` items, of which some may be empty."""
+        repeat = spec.num_heads // spec.num_kv_heads
+        blocks = spec.num_kv_heads * -(-repeat // 16) * max(few, 1)
+        splits = min(_LARGEST_SPLIT, -(-self.pages // 16), max(1, 512 // blocks)) if self.pages > 32 else 1
+        alone = not len(self.few) or int(self.few[:, 2].max()) == 1
+        return AttentionShape(few, len(self.many), 1 << (splits - 1).bit_length(), min(16, repeat) if alone else 16)
 
 
 class StepInputs:

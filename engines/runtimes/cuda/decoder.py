@@ -19,11 +19,12 @@ from engines.runtimes.cuda.arguments import (
     ProductArguments,
 )
 from engines.runtimes.cuda.blas import Blas
-from engines.runtimes.cuda.buffers import Buffers, Pool, StepInputs
+from engines.runtimes.cuda.buffers import AttentionShape, Buffers, Pool, StepInputs
 from engines.runtimes.cuda.compiler import compile_kernels
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.packing import CHUNK, TILE
 from engines.runtimes.cuda.products import FEW, Products
+from engines.runtimes.cuda.single import SingleStep, suits
 from engines.runtimes.cuda.weights import DeviceProduct, DeviceWeights
 from engines.spec import ModelSpec
 
@@ -59,20 +60,48 @@ class Decoder:
         if self._blas is not None:
             self._blas.close()
 
-    def queue_layers(self, inputs: StepInputs, rows: int, few: int, many: int, splits: int) -> None:
-        """From tokens to the residual stream. ``few`` and ``many`` count the items of attention."""
-        spec, buffers = self._spec, self._buffers
-        self._row_kernel(
-            "embed", rows, c_void_p(inputs.tokens), c_void_p(self._weights.embedding),
-            c_void_p(buffers.residual), c_void_p(buffers.squares), c_int(spec.hidden_size), c_int(buffers.parts),
-            c_float(spec.embedding_scale),
-        )  # fmt: skip
+    def queue_layers(self, inputs: StepInputs, rows: int, shape: AttentionShape) -> None:
+        """From tokens to the residual stream."""
+        buffers = self._buffers
+        self._queue_embedding(inputs, rows)
         for number, layer in enumerate(self._weights.layers):
             self._queue_qkv(inputs, number, rows)
-            self._queue_attention(inputs, number, few, many, splits)
-            self._queue_change(layer.products["o"], rows, buffers.mixed, buffers.mixed_stride, number, "attention_output")
+            self._queue_attention(inputs, number, shape)
+            self._queue_change(
+                layer.products["o"], rows, buffers.mixed, buffers.mixed_stride, number, "attention_output"
+            )
             self._queue_gate(number, rows)
             self._queue_change(layer.products["down"], rows, buffers.gated, buffers.inner_stride, number, "mlp_output")
+
+    def open_single(self, inputs: StepInputs, cache: Path | None) -> SingleStep | None:
+        """The step of one token as one kernel, where the model and the card suit."""
+        if not suits(self._device, self._spec, self._weights):
+            return None
+        products, attentions = [], []
+        shape = AttentionShape(1, 0, 1, 1)
+        for number, layer in enumerate(self._weights.layers):
+            parts = layer.products
+            products += [
+                self._normed(self._qkv_arguments(inputs, number, fused=True), layer.norms["input"]),
+                self._change_arguments(parts["o"], self._buffers.mixed, self._buffers.mixed_stride),
+                self._normed(self._gate_arguments(number), layer.norms["mlp_input"]),
+                self._change_arguments(parts["down"], self._buffers.gated, self._buffers.inner_stride),
+            ]
+            attentions.append(self._attention_arguments(inputs, number, shape))
+        group = self._weights.layers[0].products["o"].group
+        self._head_in_single = self._weights.head.group == group
+        if self._head_in_single:
+            head = self._logits_arguments()
+            head.source, head.squares = self._buffers.residual, self._buffers.squares
+            products.append(head)
+        return SingleStep(self._device, self._spec, products, attentions, group, cache)
+
+    def queue_single(self, inputs: StepInputs, single: SingleStep) -> None:
+        """From a token to its logits."""
+        self._queue_embedding(inputs, 1, single.barriers, single.barrier_count)
+        single.queue()
+        if not self._head_in_single:
+            self.queue_logits(inputs, 1)
 
     def queue_logits(self, inputs: StepInputs, rows: int, first: int = 0) -> None:
         """The logits of the rows that ``inputs.chosen`` names from ``first`` on, at most 32."""
@@ -81,11 +110,15 @@ class Decoder:
             "choose", rows, c_void_p(buffers.residual), c_void_p(inputs.chosen + 4 * first),
             c_void_p(buffers.chosen), c_void_p(buffers.chosen_squares), c_int(spec.hidden_size), c_int(buffers.parts),
         )  # fmt: skip
+        self._products.queue(head, self._logits_arguments(), rows)
+
+    def _logits_arguments(self) -> ProductArguments:
+        spec, buffers, head = self._spec, self._buffers, self._weights.head
         arguments = self._arguments(head, LOGITS, buffers.logits, buffers.logits_stride)
         arguments.source, arguments.source_stride = buffers.chosen, spec.hidden_size
         arguments.squares, arguments.norm = buffers.chosen_squares, self._weights.final_norm
         arguments.cap = spec.logit_softcap or 0.0
-        self._products.queue(head, arguments, rows)
+        return arguments
 
     def queue_greedy(self, rows: int) -> None:
         """The likeliest token of each row to ``buffers.sampled``."""
@@ -111,12 +144,13 @@ class Decoder:
             c_int(target),
         )  # fmt: skip
 
-    def splits_for(self, few: int, pages: int) -> int:
-        """Shares of a context of so many pages, a power of two."""
-        spec = self._spec
-        blocks = spec.num_kv_heads * -(-(spec.num_heads // spec.num_kv_heads) // 16) * max(few, 1)
-        wanted = min(32, -(-pages // 16), max(1, 512 // blocks)) if pages > 32 else 1
-        return 1 << (wanted - 1).bit_length()
+    def _queue_embedding(self, inputs: StepInputs, rows: int, barriers: int = 0, barrier_count: int = 0) -> None:
+        spec, buffers = self._spec, self._buffers
+        self._row_kernel(
+            "embed", rows, c_void_p(inputs.tokens), c_void_p(self._weights.embedding),
+            c_void_p(buffers.residual), c_void_p(buffers.squares), c_int(spec.hidden_size), c_int(buffers.parts),
+            c_float(spec.embedding_scale), c_void_p(barriers), c_int(barrier_count),
+        )  # fmt: skip
 
     def _queue_qkv(self, inputs: StepInputs, number: int, rows: int) -> None:
         spec, buffers = self._spec, self._buffers
@@ -126,15 +160,7 @@ class Decoder:
         if rows > PASSES_UP_TO:
             self._queue_normed(product, norm, rows, buffers.qkv, buffers.qkv_stride)
         else:
-            arguments = self._arguments(product, ATTENTION if fused else STORE, buffers.qkv, buffers.qkv_stride)
-            if fused:
-                arguments.target, arguments.target_stride = buffers.query, spec.num_heads * buffers.head_padded
-            arguments.positions, arguments.slots = inputs.positions, inputs.slots
-            arguments.cosines, arguments.sines = self._cosines, self._sines
-            arguments.keys, arguments.values = self._pool.keys(number), self._pool.values(number)
-            arguments.heads, arguments.kv_heads = spec.num_heads, spec.num_kv_heads
-            arguments.head, arguments.head_padded = spec.head_dim, buffers.head_padded
-            arguments.rotary = spec.rope.rotary_dim
+            arguments = self._qkv_arguments(inputs, number, fused=fused)
             self._queue_few(product, arguments, rows, norm)
         if fused:
             return
@@ -149,46 +175,83 @@ class Decoder:
         blocks = -(-(spec.num_heads + 2 * spec.num_kv_heads) // 8)
         self._device.launch(self._rows["rotate"], (blocks, rows, 1), _THREADS, 0, heads)
 
-    def _queue_attention(
-        self, inputs: StepInputs, number: int, few: int, many: int, splits: int
-    ) -> None:
+    def _qkv_arguments(self, inputs: StepInputs, number: int, *, fused: bool) -> ProductArguments:
+        """``fused``: rotated, K and V to their pages; else q, k and v as they are."""
+        spec, buffers = self._spec, self._buffers
+        product = self._weights.layers[number].products["qkv"]
+        arguments = self._arguments(product, ATTENTION if fused else STORE, buffers.qkv, buffers.qkv_stride)
+        if fused:
+            arguments.target, arguments.target_stride = buffers.query, spec.num_heads * buffers.head_padded
+        arguments.positions, arguments.slots = inputs.positions, inputs.slots
+        arguments.cosines, arguments.sines = self._cosines, self._sines
+        arguments.keys, arguments.values = self._pool.keys(number), self._pool.values(number)
+        arguments.heads, arguments.kv_heads = spec.num_heads, spec.num_kv_heads
+        arguments.head, arguments.head_padded = spec.head_dim, buffers.head_padded
+        arguments.rotary = spec.rope.rotary_dim
+        return arguments
+
+    def _attention_arguments(self, inputs: StepInputs, number: int, shape: AttentionShape) -> AttentionArguments:
         spec, buffers = self._spec, self._buffers
         slides = spec.sliding_window is not None and spec.sliding_layers[number]
-        repeat = spec.num_heads // spec.num_kv_heads
-        head_blocks = -(-repeat // 16)
-        arguments = AttentionArguments(
+        return AttentionArguments(
             query=buffers.query, keys=self._pool.keys(number), values=self._pool.values(number), mixed=buffers.mixed,
             items=inputs.few, page_table=inputs.table, partial=buffers.attention_partial,
             counters=buffers.attention_counters, heads=spec.num_heads, kv_heads=spec.num_kv_heads, head=spec.head_dim,
             mixed_stride=buffers.mixed_stride, table_stride=inputs.table_width,
-            window=spec.sliding_window if slides else 0, splits=splits, least_pages=16, tile_rows=16,
-            scale=spec.attention_scale, cap=spec.attention_softcap or 0.0,
+            window=spec.sliding_window if slides else 0, splits=shape.splits, least_pages=16,
+            tile_rows=shape.tile_rows, scale=spec.attention_scale, cap=spec.attention_softcap or 0.0,
         )  # fmt: skip
-        if few:
-            shared = 4 * _ATTEND_FEW_WARPS * arguments.tile_rows * (buffers.head_padded + 2)
-            grid = (spec.num_kv_heads * head_blocks, few, splits)
+
+    def _queue_attention(self, inputs: StepInputs, number: int, shape: AttentionShape) -> None:
+        spec, buffers = self._spec, self._buffers
+        head_blocks = -(-(spec.num_heads // spec.num_kv_heads) // 16)
+        arguments = self._attention_arguments(inputs, number, shape)
+        if shape.few:
+            shared = 4 * _ATTEND_FEW_WARPS * shape.tile_rows * (buffers.head_padded + 2)
+            grid = (spec.num_kv_heads * head_blocks, shape.few, shape.splits)
             self._device.launch(self._attention["attend_few"], grid, 32 * _ATTEND_FEW_WARPS, shared, arguments)
-        if many:
+        if shape.many:
             arguments.items = inputs.many
-            grid = (spec.num_kv_heads, many, 1)
+            grid = (spec.num_kv_heads, shape.many, 1)
             self._device.launch(self._attention["attend_many"], grid, 32 * _ATTEND_MANY_WARPS, 0, arguments)
 
     def _queue_gate(self, number: int, rows: int) -> None:
         spec, buffers = self._spec, self._buffers
         layer = self._weights.layers[number]
         product, norm = layer.products["gate_up"], layer.norms["mlp_input"]
-        gelu = int(spec.activation != "silu")
         if rows <= PASSES_UP_TO:
-            arguments = self._arguments(product, GATED, buffers.gated, buffers.inner_stride)
-            arguments.gelu, arguments.outputs = gelu, spec.intermediate_size
-            self._queue_few(product, arguments, rows, norm)
+            self._queue_few(product, self._gate_arguments(number), rows, norm)
             return
         self._queue_normed(product, norm, rows, buffers.gate_up, buffers.gate_stride)
         self._device.launch(
             self._rows["gate"], (-(-spec.intermediate_size // (4 * _THREADS)), rows, 1), _THREADS, 0,
             c_void_p(buffers.gate_up), c_void_p(buffers.gated), c_void_p(product.bias),
-            c_int(spec.intermediate_size), c_int(buffers.gate_stride), c_int(buffers.inner_stride), c_int(gelu),
+            c_int(spec.intermediate_size), c_int(buffers.gate_stride), c_int(buffers.inner_stride),
+            c_int(spec.activation != "silu"),
         )  # fmt: skip
+
+    def _gate_arguments(self, number: int) -> ProductArguments:
+        product = self._weights.layers[number].products["gate_up"]
+        arguments = self._arguments(product, GATED, self._buffers.gated, self._buffers.inner_stride)
+        arguments.gelu, arguments.outputs = int(self._spec.activation != "silu"), self._spec.intermediate_size
+        return arguments
+
+    def _change_arguments(self, product: DeviceProduct, source: int, stride: int) -> ProductArguments:
+        """To be added to the residual stream, or, where it is normalised first, by itself."""
+        spec, buffers = self._spec, self._buffers
+        if spec.post_norms:
+            arguments = self._arguments(product, STORE, buffers.change, -(-spec.hidden_size // TILE) * TILE)
+        else:
+            arguments = self._arguments(product, RESIDUAL, buffers.residual, spec.hidden_size)
+            arguments.target_squares = buffers.squares
+        arguments.source, arguments.source_stride = source, stride
+        return arguments
+
+    def _normed(self, arguments: ProductArguments, norm: int) -> ProductArguments:
+        """With the normalised residual stream as its input."""
+        arguments.source, arguments.source_stride = self._buffers.residual, self._spec.hidden_size
+        arguments.norm, arguments.squares = norm, self._buffers.squares
+        return arguments
 
     def _queue_change(
         self, product: DeviceProduct, rows: int, source: int, stride: int, number: int, norm: str
@@ -197,13 +260,7 @@ class Decoder:
         spec, buffers = self._spec, self._buffers
         change_stride = -(-spec.hidden_size // TILE) * TILE
         if rows <= PASSES_UP_TO:
-            mode = STORE if spec.post_norms else RESIDUAL
-            target, target_stride = (
-                (buffers.change, change_stride) if spec.post_norms else (buffers.residual, spec.hidden_size)
-            )
-            arguments = self._arguments(product, mode, target, target_stride)
-            arguments.source, arguments.source_stride = source, stride
-            self._queue_few(product, arguments, rows)
+            self._queue_few(product, self._change_arguments(product, source, stride), rows)
         else:
             x = source
             if product.order or product.input_scale:
@@ -238,9 +295,7 @@ class Decoder:
         )  # fmt: skip
         self._multiply(product, buffers.normed, target, rows, stride)
 
-    def _multiply(
-        self, product: DeviceProduct, x: int, y: int, rows: int, stride: int, *, add: bool = False
-    ) -> None:
+    def _multiply(self, product: DeviceProduct, x: int, y: int, rows: int, stride: int, *, add: bool = False) -> None:
         assert self._blas is not None, "a decoder for few rows was given many"
         self._products.expand(product, self._expanded)
         outputs = min(product.tiles * TILE, stride)
@@ -250,8 +305,7 @@ class Decoder:
         """In passes of 32 rows."""
         buffers, mode = self._buffers, arguments.mode
         if norm:
-            arguments.source, arguments.source_stride = buffers.residual, self._spec.hidden_size
-            arguments.norm, arguments.squares = norm, buffers.squares
+            self._normed(arguments, norm)
         step = ProductArguments.from_buffer_copy(arguments)
         for first in range(0, rows, FEW):
             step.source = arguments.source + first * arguments.source_stride * (4 if norm else 2)

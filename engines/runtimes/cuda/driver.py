@@ -4,6 +4,7 @@ Addresses on the card are plain integers. Everything is queued on one stream in 
 """
 
 import ctypes
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -19,7 +20,31 @@ _FALL_BACK = "Docent uses the processor instead."
 _MULTIPROCESSORS, _SHARED, _SHARED_OPT_IN, _L2 = 16, 81, 97, 38  # numbers of device attributes
 _MAJOR, _MINOR = 75, 76
 
+_COOPERATIVE, _PROGRAMMATIC_STREAM_SERIALIZATION = 2, 6  # kinds of launch attributes
+
 Dim = tuple[int, int, int]
+
+
+class _LaunchAttribute(ctypes.Structure):
+    """CUlaunchAttribute: a kernel with it may start before the one ahead of it has ended."""
+
+    _fields_ = (("id", ctypes.c_int), ("padding", ctypes.c_int), ("value", ctypes.c_int), ("rest", ctypes.c_byte * 60))
+
+    def __init__(self, number: int, value: int) -> None:
+        super().__init__(number, 0, value)
+
+
+class _LaunchConfig(ctypes.Structure):
+    """CUlaunchConfig. Kernels are launched through ctypes: the bindings take ten times as long for it."""
+
+    _fields_ = (
+        ("grid", ctypes.c_uint * 3),
+        ("block", ctypes.c_uint * 3),
+        ("shared", ctypes.c_uint),
+        ("stream", ctypes.c_void_p),
+        ("attributes", ctypes.POINTER(_LaunchAttribute)),
+        ("count", ctypes.c_uint),
+    )
 
 
 class OutOfMemory(EngineError):
@@ -45,7 +70,10 @@ class Device:
         self.stream = _check(self._api.cuStreamCreate(1))
         self._allocations: dict[int, int] = {}
         self._pinned: dict[int, int] = {}
-        self._capturing = False
+        self._launch = _launcher()
+        self._config = self._new_config(_LaunchAttribute(_PROGRAMMATIC_STREAM_SERIALIZATION, 1))
+        self._config.count = int(self.capability >= (9, 0))
+        self._together = self._new_config(_LaunchAttribute(_COOPERATIVE, 1))
 
     def activate(self) -> None:
         """Makes the context this thread's; the first call of a thread."""
@@ -117,28 +145,27 @@ class Device:
     def load(self, binary: bytes) -> "Module":
         return Module(self._api, _check(self._api.cuModuleLoadData(binary)))
 
-    def launch(self, kernel: "Kernel", grid: Dim, threads: int, shared: int, *arguments: Any) -> None:
-        """Queues a kernel. ``arguments`` are ctypes values."""
-        pointers = (ctypes.c_void_p * len(arguments))(*(ctypes.addressof(argument) for argument in arguments))
-        config = self._api.CUlaunchConfig()
-        config.gridDimX, config.gridDimY, config.gridDimZ = grid
-        config.blockDimX, config.blockDimY, config.blockDimZ = threads, 1, 1
-        config.sharedMemBytes, config.hStream = shared, self.stream
-        if self.capability >= (9, 0):
-            attribute = self._api.CUlaunchAttribute()
-            attribute.id = self._api.CUlaunchAttributeID.CU_LAUNCH_ATTRIBUTE_PROGRAMMATIC_STREAM_SERIALIZATION
-            attribute.value.programmaticStreamSerializationAllowed = 1
-            config.attrs, config.numAttrs = [attribute], 1
+    def launch(
+        self, kernel: "Kernel", grid: Dim, threads: int, shared: int, *arguments: Any, together: bool = False
+    ) -> None:
+        """Queues a kernel. ``arguments`` are ctypes values. ``together``: all its blocks run at the same time, or none."""
         if shared > kernel.shared:
             _check(self._api.cuFuncSetAttribute(kernel.handle, _dynamic_shared(self._api), shared))
             kernel.shared = shared
-        _check(self._api.cuLaunchKernelEx(config, kernel.handle, ctypes.addressof(pointers), 0))
+        pointers = (ctypes.c_void_p * len(arguments))(*[ctypes.addressof(argument) for argument in arguments])
+        config = self._together if together else self._config
+        config.grid[:], config.block[0], config.shared = grid, threads, shared
+        status = self._launch(ctypes.byref(config), kernel.address, pointers, None)
+        if status:
+            _check((self._api.CUresult(status),))
 
     @contextmanager
     def capture(self) -> Iterator["Graph"]:
         """What is queued inside becomes a graph instead of being run."""
         graph = Graph(self._api, self.stream)
-        _check(self._api.cuStreamBeginCapture(self.stream, self._api.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED))
+        _check(
+            self._api.cuStreamBeginCapture(self.stream, self._api.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED)
+        )
         try:
             yield graph
         finally:
@@ -146,6 +173,9 @@ class Device:
 
     def timer(self) -> "Timer":
         return Timer(self._api, self.stream)
+
+    def _new_config(self, attribute: _LaunchAttribute) -> _LaunchConfig:
+        return _LaunchConfig((1, 1, 1), (1, 1, 1), 0, int(self.stream), ctypes.pointer(attribute), 1)
 
     def _attribute(self, number: int) -> int:
         kind = self._api.CUdevice_attribute(number)
@@ -157,6 +187,7 @@ class Kernel:
 
     def __init__(self, handle: Any) -> None:
         self.handle = handle
+        self.address = ctypes.c_void_p(int(handle))
         self.shared = 48 * 1024
 
 
@@ -231,6 +262,14 @@ def _driver() -> Any:
     from cuda.bindings import driver
 
     return driver
+
+
+def _launcher() -> Any:
+    """cuLaunchKernelEx of the driver, which the bindings have loaded."""
+    library = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    launch = library.cuLaunchKernelEx
+    launch.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
+    return launch
 
 
 def _check(result: Sequence[Any]) -> Any:

@@ -16,11 +16,10 @@ from engines.runtimes.cuda.packing import CHUNK, TILE, unit_bytes
 from engines.runtimes.cuda.weights import DeviceProduct
 
 FEW = 32  # rows at most
-WARPS = 8
+WARPS = 16
 _RESERVED = 2048  # shared memory that a block takes beside what it asks for
 _ATTENTION = 12 << 10  # left for the attention that runs between two products
-_RING_SHARE = {8: 0.68, 16: 0.5, 32: 0.42}  # of a block's shared memory, by rows
-_SUMS_SHARE = 0.16
+_RING_SHARE = {2: 0.66, 8: 0.33, 16: 0.33, 32: 0.33}  # of a block's shared memory, by rows
 _LARGEST_BUDGET = 160 << 10
 _LARGEST_SPLIT = 32
 
@@ -80,9 +79,10 @@ class Products:
         variant = min(variant for variant in _RING_SHARE if rows <= variant)
         budget, multiprocessors = self._budgets[variant], self._device.multiprocessors
         ring = WARPS * self._stages(group, variant) * unit_bytes(group)
-        sums = WARPS * rows * TILE * 4  # of one tile
-        room = budget - ring - max(sums, int(budget * _SUMS_SHARE))
-        largest_slice = max(1, (room // (2 * rows) - 32) // CHUNK)  # in chunks
+        columns = -(-variant // 8) * 8
+        sums = WARPS * TILE * 4 * (2 if variant == 2 else columns)  # of one tile
+        chunk = 2 * CHUNK * rows + (4 * columns * CHUNK // group if group else 0)  # of the inputs and their sums
+        largest_slice = max(1, (budget - ring - sums - 64 * rows) // chunk)  # in chunks
         splits = -(-chunks // largest_slice)
         if splits == 1 and tiles * 2 <= multiprocessors:
             splits = max(1, min(_LARGEST_SPLIT, multiprocessors // tiles, chunks // WARPS))
@@ -90,7 +90,7 @@ class Products:
         splits = -(-chunks // slice_chunks)
         assert splits <= _LARGEST_SPLIT, f"{splits} shares of {chunks * CHUNK} inputs"
         blocks = max(1, min(tiles, multiprocessors // splits))
-        x_bytes = (slice_chunks * CHUNK + 32) * 2 * rows
+        x_bytes = slice_chunks * chunk + 64 * rows
         batch_tiles = max(1, min(-(-tiles // blocks), (budget - ring - x_bytes) // sums))
         shared = ring + x_bytes + batch_tiles * sums
         return Plan(variant, blocks, splits, slice_chunks * CHUNK, batch_tiles, shared)

@@ -15,7 +15,7 @@ from engines.checkpoint import Checkpoint
 from engines.errors import RuntimeUnavailable
 from engines.pages import PAGE_TOKENS
 from engines.runtime import StepBatch
-from engines.runtimes.cuda.buffers import Buffers, Pool, StepInputs, attention_items
+from engines.runtimes.cuda.buffers import AttentionShape, Buffers, Pool, StepInputs, attention_items
 from engines.runtimes.cuda.decoder import Decoder
 from engines.runtimes.cuda.driver import Device, Graph
 from engines.runtimes.cuda.products import FEW
@@ -85,7 +85,8 @@ class CudaRuntime:
         tables = spec.rope.tables(self.max_context, self.max_context)
         cosines, sines = (device.array(table) for table in tables)
         self.decoder = Decoder(device, spec, self.weights, self.pool, self.buffers, (cosines, sines), cache)
-        self._graphs: dict[tuple[int, int, bool], Graph] = {}
+        self._single = self.decoder.open_single(self._few_inputs, cache)
+        self._graphs: dict[tuple[int, AttentionShape, bool], Graph] = {}
         self._logits = device.pinned(4 * FEW * self.buffers.logits_stride).view(np.float32)
         device.synchronize()
 
@@ -123,26 +124,29 @@ class CudaRuntime:
         self.decoder.close()
         self.device.close()
 
-    def graph(self, rows: int, splits: int, *, chained: bool = False) -> Graph:
-        """A step of ``rows`` single tokens. ``chained``: the likeliest tokens are the next step's input, so that the
+    def graph(self, rows: int, shape: AttentionShape, *, chained: bool = False) -> Graph:
+        """A step of at most ``rows`` tokens. ``chained``: the likeliest tokens are the next step's input, so that the
         graph can be launched again and again."""
-        key = (rows, splits, chained)
+        key = (rows, shape, chained)
         if key not in self._graphs:
             with self.device.capture() as graph:
-                self.decoder.queue_layers(self._few_inputs, rows, rows, 0, splits)
-                self.decoder.queue_logits(self._few_inputs, rows)
+                if rows == 1 and self._single is not None:
+                    self.decoder.queue_single(self._few_inputs, self._single)
+                else:
+                    self.decoder.queue_layers(self._few_inputs, rows, shape)
+                    self.decoder.queue_logits(self._few_inputs, rows)
                 if chained:
                     self.decoder.queue_greedy(rows)
                     self.decoder.queue_advance(self._few_inputs, rows)
             self._graphs[key] = graph
         return self._graphs[key]
 
-    def prepare(self, batch: StepBatch) -> tuple[int, int]:
-        """Tells the card of a step of at most 32 tokens; returns rows and splits of its graph."""
+    def prepare(self, batch: StepBatch) -> tuple[int, AttentionShape]:
+        """Tells the card of a step of at most 32 tokens; returns what its graph is found by."""
         items = attention_items(batch, self.spec, FEW + 1)
         rows = next(bucket for bucket in _BUCKETS if bucket >= len(batch.tokens))
         self._few_inputs.write(batch, items, rows)
-        return rows, self.decoder.splits_for(rows, items.pages)
+        return rows, items.shape(self.spec, rows)
 
     def _run(self, batch: StepBatch) -> NDArray[np.float32]:
         count, wanted = len(batch.tokens), len(batch.logits_for)
@@ -151,8 +155,7 @@ class CudaRuntime:
             return self._downloaded(wanted)
         items = attention_items(batch, self.spec, _MANY_FROM)
         self._inputs.write(batch, items, count)
-        splits = self.decoder.splits_for(len(items.few), items.pages)
-        self.decoder.queue_layers(self._inputs, count, len(items.few), len(items.many), splits)
+        self.decoder.queue_layers(self._inputs, count, items.shape(self.spec, len(items.few)))
         parts = []
         for first in range(0, wanted, FEW):
             rows = min(FEW, wanted - first)

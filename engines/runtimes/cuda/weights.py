@@ -158,9 +158,7 @@ class RandomSource:
             layers.append(DeviceLayer(products, {"input": one, "mlp_input": one}))
         embedding = device.allocate(2 * spec.vocab_size * spec.hidden_size)
         fill.halves(embedding, spec.vocab_size * spec.hidden_size, 1.0)
-        return DeviceWeights(
-            layers, embedding, one, self._product(device, fill, spec.vocab_size, spec.hidden_size)
-        )
+        return DeviceWeights(layers, embedding, one, self._product(device, fill, spec.vocab_size, spec.hidden_size))
 
     def _product(self, device: Device, fill: Fill, outputs: int, inputs: int) -> DeviceProduct:
         tiles, chunks = -(-outputs // TILE), -(-inputs // CHUNK)
@@ -206,4 +204,3 @@ def check_heads(spec: ModelSpec) -> None:
             f"{spec.head_dim}, {spec.rope.rotary_dim} of them rotated.",
             'Set model.runtime to "onnx".',
         )
-

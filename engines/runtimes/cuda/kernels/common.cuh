@@ -48,7 +48,7 @@ __device__ __forceinline__ void mma(float (&c)[4], u32 a0, u32 a1, u32 a2, u32 a
 __device__ __forceinline__ u32 shared_address(const void* pointer) { return (u32)__cvta_generic_to_shared(pointer); }
 
 __device__ __forceinline__ void copy_async(u32 shared, const void* global) {
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared), "l"(global));
+    asm volatile("cp.async.cg.shared.global.L2::256B [%0], [%1], 16;" ::"r"(shared), "l"(global));
 }
 
 __device__ __forceinline__ void copies_commit() { asm volatile("cp.async.commit_group;"); }
@@ -63,6 +63,26 @@ __device__ __forceinline__ void wait_for_producer() {
 #if __CUDA_ARCH__ >= 900
     asm volatile("griddepcontrol.wait;" ::: "memory");
 #endif
+}
+
+// A barrier over the grid's blocks: `counter` counts those that have arrived.
+__device__ __forceinline__ void grid_arrive(u32* counter) {
+    __syncthreads();
+    if (threadIdx.x == 0) asm volatile("fence.acq_rel.gpu;\nred.release.gpu.global.add.u32 [%0], 1;" ::"l"(counter) : "memory");
+}
+
+// A block that waits for seconds gives up, so that a mistake ends in an error and not in a card that hangs.
+__device__ __forceinline__ void grid_wait(const u32* counter, u32 blocks) {
+    if (threadIdx.x == 0) {
+        u32 seen;
+        for (u32 tries = 0;; tries++) {
+            asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(seen) : "l"(counter) : "memory");
+            if (seen >= blocks) break;
+            if (tries > (1u << 23)) asm volatile("trap;");
+        }
+        asm volatile("fence.acq_rel.gpu;" ::: "memory");
+    }
+    __syncthreads();
 }
 
 // The next kernel may start to load what does not depend on this one.

@@ -3,11 +3,15 @@
 
 #define THREADS 256
 
-// residual[row] = table[token] * scale in float32, with the sum of its squares. A block for each row.
-extern "C" __global__ void embed(const int* tokens, const u16* table, float* residual, float* squares, int hidden, int parts, float scale) {
+// residual[row] = table[token] * scale in float32, with the sum of its squares. A block for each row. The barriers of a
+// step in one kernel are reset as well.
+extern "C" __global__ void embed(const int* tokens, const u16* table, float* residual, float* squares, int hidden, int parts,
+                                 float scale, u32* barriers, int barrier_count) {
     __shared__ float room[32];
     wait_for_producer();
     let_next_start();
+    if (blockIdx.x == 0)
+        for (int i = threadIdx.x; i < barrier_count; i += blockDim.x) barriers[i] = 0;
     const u64 row = blockIdx.x;
     const u16* from = table + (u64)tokens[row] * hidden;
     float sum = 0;
@@ -253,8 +257,8 @@ extern "C" __global__ void fill_units(u32* units, u64 words, int unit_words, int
         const int inside = (int)(i % unit_words);
         if (inside >= scale_words) {
             units[i] = random;
-        } else if (inside & 1) {  // zero points, as 1024 + zero and -(64 + zero)
-            units[i] = to_half2(1024.0f + (random & 15), -(64.0f + ((random >> 4) & 15)));
+        } else if (inside & 1) {  // zero points, as 256 + zero and 16 + zero
+            units[i] = to_half2(256.0f + (random & 15), 16.0f + ((random >> 4) & 15));
         } else {
             const float a = 0.8f + 0.4f * (random & 0xffff) / 65536.0f, b = 0.8f + 0.4f * (random >> 16) / 65536.0f;
             units[i] = to_half2(a * spread, b * spread);

@@ -1,0 +1,88 @@
+"""The decode step of one token as one kernel (``kernels/step.cu``): for models whose layers are five phases and whose
+weights are all INT4 in groups of one size; others take the kernels of ``decoder``.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from engines.runtimes.cuda.arguments import AttentionArguments, ProductArguments, StepArguments, StreamArguments
+from engines.runtimes.cuda.buffers import padded
+from engines.runtimes.cuda.compiler import compile_kernels
+from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.packing import CHUNK, unit_bytes
+from engines.runtimes.cuda.products import WARPS
+from engines.runtimes.cuda.weights import DeviceWeights
+from engines.spec import ModelSpec
+
+_BATCH_TILES = 4  # whose sums are added up at a time
+_STATIC = 2048  # shared memory that the kernel declares itself, and alignment
+_FEWEST_STAGES = 3
+_COLUMNS = 8  # queries that share a KV head, at most
+
+
+class SingleStep:
+    """``products`` are a layer's four in order, layer after layer, then perhaps the output layer; ``attentions`` one a
+    layer."""
+
+    def __init__(
+        self,
+        device: Device,
+        spec: ModelSpec,
+        products: Sequence[ProductArguments],
+        attentions: Sequence[AttentionArguments],
+        group: int,
+        cache: Path | None,
+    ) -> None:
+        self._device = device
+        head_padded = padded(spec.head_dim, 32)
+        repeat = spec.num_heads // spec.num_kv_heads
+        stages, self._shared = _shared(device, spec, group, max(product.chunks for product in products))
+        settings = {"BITS": 4, "GROUP": group, "HEAD": head_padded, "STAGES": stages}
+        self._kernel = device.load(compile_kernels("step", device.capability, settings, cache))["step"]
+        for product in products:
+            product.rows, product.splits, product.slice = 1, 1, product.chunks * CHUNK
+            product.batch_tiles = _BATCH_TILES
+        most_splits = max(1, device.multiprocessors // spec.num_kv_heads)
+        partial = device.allocate(4 * spec.num_kv_heads * most_splits * repeat * (head_padded + 2))
+        for attention in attentions:
+            attention.partial = partial
+        streams = [StreamArguments(product.weights, product.tiles, product.chunks) for product in products]
+        self.barrier_count = 5 * spec.num_layers + 1
+        self.barriers = device.allocate(4 * self.barrier_count, zero=True)
+        self._arguments = StepArguments(
+            _array(device, products), _array(device, streams), _array(device, attentions), self.barriers,
+            spec.num_layers, len(products),
+        )  # fmt: skip
+
+    def queue(self) -> None:
+        """After the embedding, which resets the barriers."""
+        grid = (self._device.multiprocessors, 1, 1)
+        self._device.launch(self._kernel, grid, 32 * WARPS, self._shared, self._arguments, together=True)
+
+
+def suits(device: Device, spec: ModelSpec, weights: DeviceWeights) -> bool:
+    """Whether the model's step can be one kernel on this card."""
+    groups = {product.group for layer in weights.layers for product in layer.products.values()}
+    if spec.qk_norm or spec.post_norms or len(groups) != 1 or 0 in groups:
+        return False
+    if spec.num_heads // spec.num_kv_heads > _COLUMNS or spec.num_kv_heads > device.multiprocessors:
+        return False
+    chunks = max(product.chunks for product in weights.products)
+    return _shared(device, spec, min(groups), chunks)[0] >= _FEWEST_STAGES
+
+
+def _shared(device: Device, spec: ModelSpec, group: int, chunks: int) -> tuple[int, int]:
+    """Units in each warp's ring, and a block's shared memory in bytes."""
+    sums = _BATCH_TILES * WARPS * 8 * 16
+    inputs = chunks * CHUNK * 2 + chunks * CHUNK // group * 8 * 4
+    attention = WARPS * (spec.num_heads // spec.num_kv_heads) * (padded(spec.head_dim, 32) + 2) * 4
+    room = padded(max(sums + inputs, attention), 128)
+    stages = (device.shared_bytes_of_block - _STATIC - room) // (WARPS * unit_bytes(group))
+    return stages, stages * WARPS * unit_bytes(group) + room
+
+
+def _array(device: Device, structures: Sequence[ctypes.Structure]) -> int:
+    return device.array(np.frombuffer(b"".join(bytes(structure) for structure in structures), np.uint8))
