@@ -43,4 +43,4 @@ class StreamArguments(ctypes.Structure):
 
 
 class StepArguments(ctypes.Structure):
-    _fields_ = _fields("products streams attentions counters", "layers count")
+    _fields_ = _fields("products streams attentions counters shares", "layers count")

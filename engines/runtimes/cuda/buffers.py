@@ -9,16 +9,12 @@ from numpy.typing import NDArray
 from engines.pages import PAGE_TOKENS
 from engines.runtime import StepBatch
 from engines.runtimes.cuda.driver import Device
-from engines.runtimes.cuda.packing import CHUNK, TILE
+from engines.runtimes.cuda.packing import CHUNK, TILE, chunks_of, padded
 from engines.runtimes.cuda.products import FEW
 from engines.spec import ModelSpec
 
 _LARGEST_SPLIT = 32
 PARTIAL_ITEMS = 1024  # shares of attention that are added up, at most: kv_heads * items * splits
-
-
-def padded(size: int, multiple: int) -> int:
-    return -(-size // multiple) * multiple
 
 
 class Buffers:
@@ -29,9 +25,9 @@ class Buffers:
         self.rows = rows
         self.head_padded = padded(spec.head_dim, 32)
         self.parts = -(-spec.hidden_size // TILE)
-        self.hidden_stride = padded(spec.hidden_size, CHUNK)
-        self.mixed_stride = padded(spec.q_size, CHUNK)
-        self.inner_stride = padded(spec.intermediate_size, CHUNK)
+        self.hidden_stride = CHUNK * chunks_of(spec.hidden_size)
+        self.mixed_stride = CHUNK * chunks_of(spec.q_size)
+        self.inner_stride = CHUNK * chunks_of(spec.intermediate_size)
         self.gate_stride = 2 * padded(spec.intermediate_size, 8)
         self.qkv_stride = padded(spec.q_size + 2 * spec.kv_size, TILE)
         self.logits_stride = padded(spec.vocab_size, TILE)

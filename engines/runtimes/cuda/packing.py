@@ -35,6 +35,15 @@ class Packed:
     input_scale: Float | None = None
 
 
+def padded(size: int, multiple: int) -> int:
+    return -(-size // multiple) * multiple
+
+
+def chunks_of(inputs: int) -> int:
+    """Units of a row; an even number."""
+    return 2 * -(-inputs // (2 * CHUNK))
+
+
 def unit_bytes(group: int) -> int:
     return 64 * (CHUNK // group) + TILE * CHUNK // 2 if group else TILE * CHUNK * 2
 
@@ -63,7 +72,7 @@ def pack(parts: Sequence[Linear], order: Order) -> tuple[Packed, list[str]]:
 def pack_rows(linear: DenseLinear) -> Packed:
     """A large matrix in full precision, read a part at a time."""
     outputs, inputs = linear.shape
-    tiles, chunks = -(-outputs // TILE), -(-inputs // CHUNK)
+    tiles, chunks = -(-outputs // TILE), chunks_of(inputs)
     units = np.zeros((tiles, chunks, unit_bytes(0)), np.uint8)
     whole = linear.weight if isinstance(linear.weight, StoredRows) else StoredRows(linear.weight)
     for rows, weight in whole.chunks():
@@ -103,9 +112,9 @@ def attention_order(spec: ModelSpec) -> Order:
 
 def pack_int4(q: NDArray[np.uint8], scale: Float, zero: NDArray[np.uint8], group: int) -> NDArray[np.uint8]:
     """[outputs, inputs], [outputs, groups] twice -> units; outputs are a multiple of 16."""
-    q = _pad(q.T, CHUNK).T
+    q = _pad(q.T, 2 * CHUNK).T
     per_chunk = CHUNK // group
-    scale, zero = (_pad(values.T, per_chunk).T for values in (scale, zero))
+    scale, zero = (_pad(values.T, 2 * per_chunk).T for values in (scale, zero))
     tiles, chunks = len(q) // TILE, q.shape[1] // CHUNK
     # [tile, half of rows, g, 64 inputs, 32 inputs, t, step, pair, element]
     split = q.reshape(tiles, 2, 8, chunks * 2, 2, 4, 2, 2, 2)
@@ -125,7 +134,7 @@ def pack_int4(q: NDArray[np.uint8], scale: Float, zero: NDArray[np.uint8], group
 
 def pack_half(weight: Float) -> NDArray[np.uint8]:
     """[outputs, inputs] -> units; outputs are a multiple of 16."""
-    half = _pad(weight.T, CHUNK).T.astype(np.float16)
+    half = _pad(weight.T, 2 * CHUNK).T.astype(np.float16)
     tiles, chunks = len(half) // TILE, half.shape[1] // CHUNK
     # [tile, half of rows, g, chunk, 32 inputs, t, step, pair, element] -> a lane's words: pair, half of rows
     split = half.reshape(tiles, 2, 8, chunks, 4, 4, 2, 2, 2)

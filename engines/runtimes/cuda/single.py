@@ -9,17 +9,17 @@ from pathlib import Path
 import numpy as np
 
 from engines.runtimes.cuda.arguments import AttentionArguments, ProductArguments, StepArguments, StreamArguments
-from engines.runtimes.cuda.buffers import padded
 from engines.runtimes.cuda.compiler import compile_kernels
 from engines.runtimes.cuda.driver import Device
-from engines.runtimes.cuda.packing import CHUNK, unit_bytes
-from engines.runtimes.cuda.products import WARPS
+from engines.runtimes.cuda.packing import CHUNK, padded, unit_bytes
+from engines.runtimes.cuda.products import IN_FLIGHT, PAIR, SLICE
 from engines.runtimes.cuda.weights import DeviceWeights
 from engines.spec import ModelSpec
 
 _BATCH_TILES = 4  # whose sums are added up at a time
 _STATIC = 2048  # shared memory that the kernel declares itself, and alignment
-_FEWEST_STAGES = 3
+_FEWEST_SLICES = 8
+_WARPS = 16
 _COLUMNS = 8  # queries that share a KV head, at most
 
 
@@ -39,11 +39,12 @@ class SingleStep:
         self._device = device
         head_padded = padded(spec.head_dim, 32)
         repeat = spec.num_heads // spec.num_kv_heads
-        stages, self._shared = _shared(device, spec, group, max(product.chunks for product in products))
-        settings = {"BITS": 4, "GROUP": group, "HEAD": head_padded, "STAGES": stages}
+        slices, self._shared = _shared(device, spec, group, max(product.chunks for product in products))
+        settings = {"BITS": 4, "GROUP": group, "HEAD": head_padded, "RING_SLICES": slices}
+        settings |= {"WARPS": _WARPS, "IN_FLIGHT": IN_FLIGHT}
         self._kernel = device.load(compile_kernels("step", device.capability, settings, cache))["step"]
         for product in products:
-            product.rows, product.splits, product.slice = 1, 1, product.chunks * CHUNK
+            product.rows, product.splits, product.slice = 1, 1, padded(product.chunks, PAIR) * CHUNK
             product.batch_tiles = _BATCH_TILES
         most_splits = max(1, device.multiprocessors // spec.num_kv_heads)
         partial = device.allocate(4 * spec.num_kv_heads * most_splits * repeat * (head_padded + 2))
@@ -52,15 +53,17 @@ class SingleStep:
         streams = [StreamArguments(product.weights, product.tiles, product.chunks) for product in products]
         self.barrier_count = 5 * spec.num_layers + 1
         self.barriers = device.allocate(4 * self.barrier_count, zero=True)
+        count = device.multiprocessors
+        shares = device.array(np.linspace(0, 65536, count + 1).round().astype(np.uint32))
         self._arguments = StepArguments(
-            _array(device, products), _array(device, streams), _array(device, attentions), self.barriers,
+            _array(device, products), _array(device, streams), _array(device, attentions), self.barriers, shares,
             spec.num_layers, len(products),
         )  # fmt: skip
 
     def queue(self) -> None:
         """After the embedding, which resets the barriers."""
         grid = (self._device.multiprocessors, 1, 1)
-        self._device.launch(self._kernel, grid, 32 * WARPS, self._shared, self._arguments, together=True)
+        self._device.launch(self._kernel, grid, 32 * (_WARPS + 1), self._shared, self._arguments, together=True)
 
 
 def suits(device: Device, spec: ModelSpec, weights: DeviceWeights) -> bool:
@@ -71,17 +74,18 @@ def suits(device: Device, spec: ModelSpec, weights: DeviceWeights) -> bool:
     if spec.num_heads // spec.num_kv_heads > _COLUMNS or spec.num_kv_heads > device.multiprocessors:
         return False
     chunks = max(product.chunks for product in weights.products)
-    return _shared(device, spec, min(groups), chunks)[0] >= _FEWEST_STAGES
+    return _shared(device, spec, min(groups), chunks)[0] >= _FEWEST_SLICES
 
 
 def _shared(device: Device, spec: ModelSpec, group: int, chunks: int) -> tuple[int, int]:
-    """Units in each warp's ring, and a block's shared memory in bytes."""
-    sums = _BATCH_TILES * WARPS * 8 * 16
-    inputs = chunks * CHUNK * 2 + chunks * CHUNK // group * 8 * 4
-    attention = WARPS * (spec.num_heads // spec.num_kv_heads) * (padded(spec.head_dim, 32) + 2) * 4
+    """Slices of the ring, and a block's shared memory in bytes."""
+    sums = _BATCH_TILES * _WARPS * 8 * 16
+    inputs = padded(chunks, PAIR) * CHUNK
+    inputs = inputs * 2 + inputs // group * 8 * 4
+    attention = _WARPS * (spec.num_heads // spec.num_kv_heads) * (padded(spec.head_dim, 32) + 2) * 4
     room = padded(max(sums + inputs, attention), 128)
-    stages = (device.shared_bytes_of_block - _STATIC - room) // (WARPS * unit_bytes(group))
-    return stages, stages * WARPS * unit_bytes(group) + room
+    slices = (device.shared_bytes_of_block - _STATIC - room) // (SLICE * unit_bytes(group))
+    return slices, slices * SLICE * unit_bytes(group) + room
 
 
 def _array(device: Device, structures: Sequence[ctypes.Structure]) -> int:

@@ -12,11 +12,11 @@ from engines.errors import RuntimeUnavailable
 from engines.runtimes.cuda.compiler import compile_kernels
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.packing import (
-    CHUNK,
     TILE,
     Order,
     Packed,
     attention_order,
+    chunks_of,
     gated_order,
     natural_order,
     pack,
@@ -161,7 +161,7 @@ class RandomSource:
         return DeviceWeights(layers, embedding, one, self._product(device, fill, spec.vocab_size, spec.hidden_size))
 
     def _product(self, device: Device, fill: Fill, outputs: int, inputs: int) -> DeviceProduct:
-        tiles, chunks = -(-outputs // TILE), -(-inputs // CHUNK)
+        tiles, chunks = -(-outputs // TILE), chunks_of(inputs)
         size = tiles * chunks * unit_bytes(self._group)
         units = device.allocate(size)
         # A value less its zero point has a standard deviation of 6.5.

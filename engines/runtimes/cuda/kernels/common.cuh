@@ -47,15 +47,59 @@ __device__ __forceinline__ void mma(float (&c)[4], u32 a0, u32 a1, u32 a2, u32 a
 
 __device__ __forceinline__ u32 shared_address(const void* pointer) { return (u32)__cvta_generic_to_shared(pointer); }
 
-__device__ __forceinline__ void copy_async(u32 shared, const void* global) {
-    asm volatile("cp.async.cg.shared.global.L2::256B [%0], [%1], 16;" ::"r"(shared), "l"(global));
+// Barriers in shared memory that copies and warps arrive at; a phase is over when `count` have arrived.
+__device__ __forceinline__ void barrier_init(u32 barrier, u32 count) {
+    asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"(barrier), "r"(count) : "memory");
 }
 
-__device__ __forceinline__ void copies_commit() { asm volatile("cp.async.commit_group;"); }
+__device__ __forceinline__ void barrier_arrive(u32 barrier) {
+    asm volatile("{\n.reg .b64 state;\nmbarrier.arrive.shared.b64 state, [%0];\n}" ::"r"(barrier) : "memory");
+}
 
-template <int PENDING>
-__device__ __forceinline__ void copies_wait() {
-    asm volatile("cp.async.wait_group %0;" ::"n"(PENDING) : "memory");
+__device__ __forceinline__ void barrier_wait(u32 barrier, u32 parity) {
+#if __CUDA_ARCH__ >= 900
+    asm volatile(
+        "{\n.reg .pred done;\nagain:\nmbarrier.try_wait.parity.shared.b64 done, [%0], %1;\n@!done bra again;\n}" ::"r"(barrier),
+        "r"(parity) : "memory");
+#else
+    u32 done = 0;
+    while (!done)
+        asm volatile("{\n.reg .pred done;\nmbarrier.test_wait.parity.shared.b64 done, [%1], %2;\nselp.u32 %0, 1, 0, done;\n}"
+                     : "=r"(done) : "r"(barrier), "r"(parity) : "memory");
+#endif
+}
+
+// Who arrives at a barrier that counts copies: the thread that starts bulk copies, or every lane behind its own.
+#if __CUDA_ARCH__ >= 900
+#define COPY_ARRIVALS 1
+#else
+#define COPY_ARRIVALS 32
+#endif
+
+__device__ __forceinline__ void copies_begin(u32 barrier, u32 bytes) {
+#if __CUDA_ARCH__ >= 900
+    if ((threadIdx.x & 31) == 0)
+        asm volatile("mbarrier.arrive.expect_tx.shared.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
+#endif
+}
+
+// A stretch of memory to shared memory, by a whole warp. Sizes and addresses are multiples of 16 bytes.
+__device__ __forceinline__ void copy_stretch(u32 shared, const u8* global, u32 bytes, u32 barrier) {
+    const u32 lane = threadIdx.x & 31;
+#if __CUDA_ARCH__ >= 900
+    if (lane == 0)
+        asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(shared),
+                     "l"(global), "r"(bytes), "r"(barrier) : "memory");
+#else
+    for (u32 at = lane * 16; at < bytes; at += 512)
+        asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16;" ::"r"(shared + at), "l"(global + at) : "memory");
+#endif
+}
+
+__device__ __forceinline__ void copies_end(u32 barrier) {
+#if __CUDA_ARCH__ < 900
+    asm volatile("cp.async.mbarrier.arrive.noinc.shared.b64 [%0];" ::"r"(barrier) : "memory");
+#endif
 }
 
 // The results of the kernels before this one may be read only after it.
@@ -65,13 +109,21 @@ __device__ __forceinline__ void wait_for_producer() {
 #endif
 }
 
+// A barrier for the block's first threads; the warp behind them does not take part.
+template <int COUNT>
+__device__ __forceinline__ void some_sync() {
+    asm volatile("bar.sync 1, %0;" ::"n"(COUNT) : "memory");
+}
+
 // A barrier over the grid's blocks: `counter` counts those that have arrived.
+template <int THREADS_OF_BLOCK>
 __device__ __forceinline__ void grid_arrive(u32* counter) {
-    __syncthreads();
+    some_sync<THREADS_OF_BLOCK>();
     if (threadIdx.x == 0) asm volatile("fence.acq_rel.gpu;\nred.release.gpu.global.add.u32 [%0], 1;" ::"l"(counter) : "memory");
 }
 
 // A block that waits for seconds gives up, so that a mistake ends in an error and not in a card that hangs.
+template <int THREADS_OF_BLOCK>
 __device__ __forceinline__ void grid_wait(const u32* counter, u32 blocks) {
     if (threadIdx.x == 0) {
         u32 seen;
@@ -82,7 +134,7 @@ __device__ __forceinline__ void grid_wait(const u32* counter, u32 blocks) {
         }
         asm volatile("fence.acq_rel.gpu;" ::: "memory");
     }
-    __syncthreads();
+    some_sync<THREADS_OF_BLOCK>();
 }
 
 // The next kernel may start to load what does not depend on this one.

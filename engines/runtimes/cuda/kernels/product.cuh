@@ -7,8 +7,8 @@
 #pragma once
 #include "common.cuh"
 
-#define WARPS 16
-#define THREADS (32 * WARPS)
+#define THREADS (32 * WARPS)  // that compute; one more warp reads the weights
+#define EARLY 4
 
 #if BITS == 4
 #define SCALE_BYTES (64 * (128 / GROUP))
@@ -46,27 +46,100 @@ struct Product {
     float eps, cap;
 };
 
-// Adds the product of one unit with 128 inputs. `x_sums` [groups, NT * 8] are the groups' sums of the inputs.
-template <int NT>
-__device__ __forceinline__ void multiply(const u8* unit, const u16* const (&x)[NT], const float* x_sums, float (&sum)[NT][4]) {
+#define PAIR (2 * UNIT)      // what a warp takes at a time: two units of a tile, 256 inputs
+#define SLICE (4 * PAIR)     // what is copied at a time, for four warps
+#define block_sync some_sync<THREADS>
+
+// The tiles of share `number` of `shares`: from this one up to the next share's.
+__device__ __forceinline__ int first_of_share(int tiles, int number, int shares) { return (int)((u64)tiles * number / shares); }
+
+// Slices of weights on their way through shared memory. One warp fills the ring; at most IN_FLIGHT slices are under way
+// at a time: a longer queue would not be faster, and all other loads would wait behind it.
+template <int SLICES>
+struct Ring {
+    u32 data, full, empty;  // addresses: slices, a barrier for each that has come, one for each that is used up
+
+    __device__ __forceinline__ void init(u8* slices, u64* barriers) {
+        data = shared_address(slices), full = shared_address(barriers), empty = full + 8 * SLICES;
+        if (threadIdx.x < SLICES) {
+            barrier_init(full + 8 * threadIdx.x, COPY_ARRIVALS);
+            barrier_init(empty + 8 * threadIdx.x, 4);
+        }
+#if __CUDA_ARCH__ >= 900
+        asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+#endif
+        __syncthreads();
+    }
+
+    // The pairs of `tiles` tiles from `weights` on, `pairs` of each, tiles `stride` bytes apart. `count` slices were
+    // filled before; returns how many are now.
+    __device__ __forceinline__ u32 fill(const u8* weights, int tiles, int pairs, u64 stride, u32 count) const {
+        int left = tiles * pairs, place = 0;
+        while (left > 0) {
+            const u32 slot = count % SLICES, round = count / SLICES;
+            if (count >= SLICES) barrier_wait(empty + 8 * slot, (round - 1) & 1);
+            if (IN_FLIGHT < SLICES && count >= IN_FLIGHT) {
+                const u32 before = count - IN_FLIGHT;
+                barrier_wait(full + 8 * (before % SLICES), (before / SLICES) & 1);
+            }
+            int need = min(left, 4);
+            left -= need;
+            u32 to = data + slot * SLICE;
+            copies_begin(full + 8 * slot, need * PAIR);
+            while (need > 0) {
+                const int now = stride == (u64)pairs * PAIR ? need : min(need, pairs - place);
+                copy_stretch(to, weights, now * PAIR, full + 8 * slot);
+                to += now * PAIR, weights += (u64)now * PAIR, need -= now, place += now;
+                if (stride != (u64)pairs * PAIR && place == pairs) place = 0, weights += stride - (u64)pairs * PAIR;
+            }
+            copies_end(full + 8 * slot);
+            count++;
+        }
+        return count;
+    }
+};
+
+// A warp's place in the ring: it takes pair `warp`, `warp + WARPS` ... of what is filled.
+template <int SLICES>
+struct Taker {
+    Ring<SLICES> ring;
+    u32 slot, parity, place_in_slice;
+
+    // After `count` slices.
+    __device__ __forceinline__ void start(u32 count) {
+        const u32 warp = threadIdx.x >> 5, mine = count + (warp >> 2);
+        slot = mine % SLICES, parity = (mine / SLICES) & 1, place_in_slice = (warp & 3) * PAIR;
+    }
+    __device__ __forceinline__ void wait() const { barrier_wait(ring.full + 8 * slot, parity); }
+    __device__ __forceinline__ void release() {
+        __syncwarp();
+        if ((threadIdx.x & 31) == 0) barrier_arrive(ring.empty + 8 * slot);
+        slot += WARPS / 4;
+        if (slot >= SLICES) slot -= SLICES, parity ^= 1;
+    }
+};
+
+// Adds the product of one unit with 128 inputs. `x_sums` [groups, NT * 8] are the groups' sums of the inputs. Where there
+// is one row, COLUMNS is 1, and only sum[0][0] and sum[0][2] count.
+template <int NT, int COLUMNS>
+__device__ __forceinline__ void multiply(const u8* unit, const u16* const (&x)[NT], int offset, const float* x_sums,
+                                         float (&sum)[NT][4]) {
     const int lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
 #if BITS == 4
     uint4 packed[2];
 #pragma unroll
     for (int half = 0; half < 2; half++) packed[half] = *(const uint4*)(unit + SCALE_BYTES + half * 512 + lane * 16);
     const u32 words[8] = {packed[0].x, packed[0].y, packed[0].z, packed[0].w, packed[1].x, packed[1].y, packed[1].z, packed[1].w};
-    float part[NT][2][4];
+    float part[NT][4];
     uint4 b[NT];
 #pragma unroll
     for (int step = 0; step < 8; step++) {
         if (step % 2 == 0)
 #pragma unroll
-            for (int n = 0; n < NT; n++) b[n] = *(const uint4*)(x[n] + step * 16);
+            for (int n = 0; n < NT; n++) b[n] = *(const uint4*)(x[n] + offset + step * 16);
         if (step % STEPS_OF_GROUP == 0)
 #pragma unroll
-            for (int n = 0; n < NT; n++)
-#pragma unroll
-                for (int e = 0; e < 4; e++) part[n][0][e] = part[n][1][e] = 0;
+            for (int n = 0; n < NT; n++) part[n][0] = part[n][1] = part[n][2] = part[n][3] = 0;
         u32 a[4];
         const u32 word = words[step], turned = __funnelshift_r(word, word, 8);
         asm("lop3.b32 %0, %1, 0x003c003c, 0x5c005c00, 0xea;" : "=r"(a[0]) : "r"(word));
@@ -75,7 +148,7 @@ __device__ __forceinline__ void multiply(const u8* unit, const u16* const (&x)[N
         asm("lop3.b32 %0, %1, 0x03c003c0, 0x4c004c00, 0xea;" : "=r"(a[3]) : "r"(turned));
 #pragma unroll
         for (int n = 0; n < NT; n++)
-            mma(part[n][step & 1], a[0], a[1], a[2], a[3], step & 1 ? b[n].z : b[n].x, step & 1 ? b[n].w : b[n].y);
+            mma(part[n], a[0], a[1], a[2], a[3], step & 1 ? b[n].z : b[n].x, step & 1 ? b[n].w : b[n].y);
         if (step % STEPS_OF_GROUP == STEPS_OF_GROUP - 1) {
             const int group = step / STEPS_OF_GROUP;
             const uint2 constants = *(const uint2*)(unit + group * 64 + g * 8);
@@ -83,11 +156,13 @@ __device__ __forceinline__ void multiply(const u8* unit, const u16* const (&x)[N
             const float zero_a = low_half(constants.y), zero_b = high_half(constants.y);
 #pragma unroll
             for (int n = 0; n < NT; n++) {
-                const float2 s = *(const float2*)(x_sums + (group * NT + n) * 8 + 2 * t);
-                sum[n][0] += scale_a * (part[n][0][0] + part[n][1][0] - zero_a * s.x);
-                sum[n][1] += scale_a * (part[n][0][1] + part[n][1][1] - zero_a * s.y);
-                sum[n][2] += scale_b * (part[n][0][2] + part[n][1][2] - zero_b * s.x);
-                sum[n][3] += scale_b * (part[n][0][3] + part[n][1][3] - zero_b * s.y);
+                const float* sums = x_sums + (group * NT + n) * 8;
+#pragma unroll
+                for (int e = 0; e < COLUMNS; e++) {
+                    const float s = sums[COLUMNS == 1 ? 0 : 2 * t + e];
+                    sum[n][e] += scale_a * (part[n][e] - zero_a * s);
+                    sum[n][2 + e] += scale_b * (part[n][2 + e] - zero_b * s);
+                }
             }
         }
     }
@@ -97,11 +172,36 @@ __device__ __forceinline__ void multiply(const u8* unit, const u16* const (&x)[N
         const uint4 a = *(const uint4*)(unit + step * 512 + lane * 16);
 #pragma unroll
         for (int n = 0; n < NT; n++) {
-            const uint2 b = *(const uint2*)(x[n] + (step >> 1) * 32 + (step & 1) * 4);
+            const uint2 b = *(const uint2*)(x[n] + offset + (step >> 1) * 32 + (step & 1) * 4);
             mma(sum[n], a.x, a.y, a.z, a.w, b.x, b.y);
         }
     }
 #endif
+}
+
+// The warp's pairs of one tile. `place` runs on from tile to tile. `x` [NT] are the lane's columns.
+template <int NT, int COLUMNS, int SLICES>
+__device__ __forceinline__ void multiply_tile(const u8* data, Taker<SLICES>& taker, int& place, int pairs,
+                                              const u16* const (&x)[NT], const float* x_sums, float (&sum)[NT][4]) {
+#pragma unroll
+    for (int n = 0; n < NT; n++) sum[n][0] = sum[n][1] = sum[n][2] = sum[n][3] = 0;
+#pragma unroll 1
+    for (; place < pairs; place += WARPS) {
+        const u8* units = data + taker.slot * SLICE + taker.place_in_slice;
+        const float* groups = x_sums + place * (2 * GROUPS_OF_CHUNK * NT * 8);
+        taker.wait();
+        multiply<NT, COLUMNS>(units, x, place * 256, groups, sum);
+        multiply<NT, COLUMNS>(units + UNIT, x, place * 256 + 128, groups + GROUPS_OF_CHUNK * NT * 8, sum);
+        taker.release();
+    }
+    place -= pairs;
+}
+
+// A last slice that is not full is released by all of its four warps.
+template <int SLICES>
+__device__ __forceinline__ void release_rest(Taker<SLICES>& taker, int pairs) {
+    const int warp = threadIdx.x >> 5, rounds = pairs <= warp ? 0 : (pairs - warp + WARPS - 1) / WARPS;
+    if (rounds * (WARPS / 4) + (warp >> 2) < (pairs + 3) >> 2) taker.release();
 }
 
 // The sum over `lanes` neighbouring lanes.
@@ -112,12 +212,70 @@ __device__ __forceinline__ float lanes_sum(float value) {
     return value;
 }
 
+// A norm's weights for the inputs of a single row, loaded before the row is there.
+struct Early {
+    float4 weight[EARLY];
+    bool loaded;
+};
+
+__device__ __forceinline__ void load_early(const Product& p, int first, int slice, Early& early) {
+    early.loaded = p.norm && p.rows == 1 && !p.order && !p.input_scale && (p.inputs & 7) == 0 && slice <= EARLY * 4 * THREADS;
+    if (!early.loaded) return;
+#pragma unroll
+    for (int i = 0; i < EARLY; i++) {
+        const int k = (i * THREADS + threadIdx.x) * 4;
+        early.weight[i] = make_float4(0, 0, 0, 0);
+        if (k < slice && first + k < p.inputs) early.weight[i] = *(const float4*)(p.norm + first + k);
+    }
+}
+
+// `load_rows` for one row.
+template <int NT>
+__device__ __forceinline__ void load_row(const Product& p, u16* x, float* x_sums, int first, int slice, const Early& early) {
+    __shared__ float squares[WARPS];
+    const int thread = threadIdx.x;
+    float4 value[EARLY];
+#pragma unroll
+    for (int i = 0; i < EARLY; i++) {
+        const int k = (i * THREADS + thread) * 4;
+        value[i] = make_float4(0, 0, 0, 0);
+        if (k < slice && first + k < p.inputs) value[i] = *(const float4*)((const float*)p.source + first + k);
+    }
+    float sum = 0;
+    for (int i = thread; i < p.parts; i += THREADS) sum += p.squares[i];
+    sum = warp_sum(sum);
+    if ((thread & 31) == 0) squares[thread >> 5] = sum;
+    block_sync();
+    sum = 0;
+#pragma unroll
+    for (int w = 0; w < WARPS; w++) sum += squares[w];
+    const float scale = rsqrtf(sum / p.inputs + p.eps);
+#pragma unroll
+    for (int i = 0; i < EARLY; i++) {
+        const int k = (i * THREADS + thread) * 4;
+        if (k >= slice) continue;  // whole warps
+        const u32 low = to_half2(value[i].x * scale * early.weight[i].x, value[i].y * scale * early.weight[i].y);
+        const u32 high = to_half2(value[i].z * scale * early.weight[i].z, value[i].w * scale * early.weight[i].w);
+        *(uint2*)(x + k) = make_uint2(low, high);
+#if BITS == 4
+        const float all = lanes_sum<GROUP / 4>(low_half(low) + high_half(low) + low_half(high) + high_half(high));
+        if (k % GROUP == 0) x_sums[k / GROUP * (NT * 8)] = all;
+#endif
+    }
+    block_sync();
+}
+
 // The rows' inputs `first` .. `first + slice` to shared memory as float16, normalised where there is a norm, and the sums
 // of their groups. Loads go out before the sums of squares are known.
 template <int NT>
-__device__ __forceinline__ void load_rows(const Product& p, u16* x, float* x_sums, int stride, int first, int slice) {
+__device__ __forceinline__ void load_rows(const Product& p, u16* x, float* x_sums, int stride, int first, int slice,
+                                          const Early& early) {
     __shared__ float inverse[32];
     const int thread = threadIdx.x;
+    if (early.loaded) {
+        load_row<NT>(p, x, x_sums, first, slice, early);
+        return;
+    }
     if (p.norm) {
         for (int row = thread >> 5; row < p.rows; row += WARPS) {
             float sum = 0;
@@ -141,7 +299,7 @@ __device__ __forceinline__ void load_rows(const Product& p, u16* x, float* x_sum
                     weight[i] = *(const float4*)(p.norm + k);
                 }
             }
-            if (base == 0) __syncthreads();
+            if (base == 0) block_sync();
 #pragma unroll
             for (int i = 0; i < 4; i++) {
                 const int n = base + i * THREADS + thread, row = n / quads, k = (n - row * quads) * 4;
@@ -180,7 +338,7 @@ __device__ __forceinline__ void load_rows(const Product& p, u16* x, float* x_sum
             }
         }
     } else {
-        __syncthreads();
+        block_sync();
         for (int n = thread; n < slice * p.rows; n += THREADS) {  // whole warps
             const int row = n / slice, k = n - row * slice;
             float value = 0;
@@ -193,7 +351,7 @@ __device__ __forceinline__ void load_rows(const Product& p, u16* x, float* x_sum
             }
             x[row * stride + k] = to_half(value);
         }
-        __syncthreads();
+        block_sync();
 #if BITS == 4
         for (int n = thread; n < slice / GROUP * p.rows; n += THREADS) {
             const int row = n % p.rows, group = n / p.rows;
@@ -203,7 +361,7 @@ __device__ __forceinline__ void load_rows(const Product& p, u16* x, float* x_sum
         }
 #endif
     }
-    __syncthreads();
+    block_sync();
 }
 
 // What becomes of outputs g and g + 8 of a tile, for one row.

@@ -1,8 +1,8 @@
 // A whole decode step of one token in one kernel: a block for each multiprocessor, a barrier over the grid between phases.
 //
 // A layer has five phases: q, k, v with rotation and the write to the pages; attention; o; gate and up; down. Weights do
-// not depend on any of them, so each warp's ring of units runs on through the phases: while a block waits at a barrier or
-// attends, the memory delivers what comes next. Needs all blocks on the card at the same time (a cooperative launch).
+// not depend on any of them, so the warp that reads them ahead runs on through the phases: while a block waits at a barrier
+// or attends, the memory delivers what comes next. Needs all blocks on the card at the same time (a cooperative launch).
 #include "attention.cuh"
 #include "product.cuh"
 
@@ -16,45 +16,16 @@ struct Step {
     const Stream* streams;        // four for each layer, and the output layer's if it has the same kind of weights
     const Attention* attentions;  // [layers]
     u32* counters;                // [5 * layers + 1], zero
+    const u32* shares;            // [multiprocessors + 1]: where each one's share of the outputs begins, in 65536ths
     int layers, count;
 };
 
-// Which unit of the weights this warp asks for next, through all phases.
-struct Asking {
-    const Stream* streams;
-    const u8* at;
-    u64 jump;
-    u32 ring;
-    int stream, count, tiles_left, chunks_left, own_chunks;
+// The share of the outputs that a multiprocessor takes.
+struct Share {
+    u32 begin, end;
 
-    // The next stream of which this warp has any units. `at` null: none is left.
-    __device__ __forceinline__ void open(int warp, int lane) {
-        for (at = 0; ++stream < count;) {
-            const Stream next = streams[stream];
-            own_chunks = (next.chunks - warp + WARPS - 1) / WARPS;
-            tiles_left = (next.tiles - (int)blockIdx.x + (int)gridDim.x - 1) / (int)gridDim.x;
-            if (own_chunks <= 0 || tiles_left <= 0) continue;
-            chunks_left = own_chunks;
-            at = next.weights + ((u64)blockIdx.x * next.chunks + warp) * UNIT + lane * 16;
-            jump = ((u64)gridDim.x * next.chunks - own_chunks * WARPS) * UNIT;
-            return;
-        }
-    }
-
-    __device__ __forceinline__ void ask(u32 slot, int warp, int lane) {
-        if (at) {
-            const u32 to = ring + slot * UNIT;
-#pragma unroll
-            for (int i = 0; i < UNIT / 512; i++) copy_async(to + i * 512, at + i * 512);
-            if (UNIT % 512 && lane < UNIT % 512 / 16) copy_async(to + UNIT / 512 * 512, at + UNIT / 512 * 512);
-            at += WARPS * UNIT;
-            if (--chunks_left == 0) {
-                chunks_left = own_chunks, at += jump;
-                if (--tiles_left == 0) open(warp, lane);
-            }
-        }
-        copies_commit();
-    }
+    __device__ __forceinline__ int first(int tiles) const { return (int)(((u64)tiles * begin + 32768) >> 16); }
+    __device__ __forceinline__ int last(int tiles) const { return (int)(((u64)tiles * end + 32768) >> 16); }
 };
 
 template <typename T>
@@ -81,7 +52,7 @@ __device__ __forceinline__ void attend_one(const Attention& p, float* room, cons
             asm volatile("prefetch.global.L2 [%0];" ::"l"(p.values + at + line * 64));
         }
     }
-    grid_wait(counter, gridDim.x);
+    grid_wait<THREADS>(counter, gridDim.x);
     Columns columns;
     start(columns);
     load_query(columns, g < repeat ? p.query + (kv_head * repeat + g) * HEAD : 0, t);
@@ -106,7 +77,7 @@ __device__ __forceinline__ void attend_one(const Attention& p, float* room, cons
             mine[n * 16 + g] = columns.out[n][e], mine[n * 16 + 8 + g] = columns.out[n][2 + e];
         if (g == 0) mine[HEAD] = columns.most[e], mine[HEAD + 1] = sum;
     }
-    __syncthreads();
+    block_sync();
     const int warps = min(WARPS, end - begin);
     float* shared_out = p.partial + (u64)kv_head * most_splits * stride;
     for (int i = threadIdx.x; i < repeat * HEAD; i += THREADS) {
@@ -128,9 +99,9 @@ __device__ __forceinline__ void attend_one(const Attention& p, float* room, cons
     }
     if (splits == 1) return;
     __threadfence();
-    __syncthreads();
+    block_sync();
     if (threadIdx.x == 0) arrived = atomicAdd(p.counters + kv_head, 1);
-    __syncthreads();
+    block_sync();
     if (arrived != (u32)splits - 1) return;
     __threadfence();
     if (threadIdx.x == 0) p.counters[kv_head] = 0;
@@ -148,60 +119,62 @@ __device__ __forceinline__ void attend_one(const Attention& p, float* room, cons
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, 1) step(const __grid_constant__ Step step) {
+extern "C" __global__ void __launch_bounds__(THREADS + 32, 1) step(const __grid_constant__ Step step) {
     extern __shared__ __align__(128) u8 memory[];
     __shared__ Product p;
     __shared__ Attention attention;
     const int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
-    u8* const ring = memory + warp * (STAGES * UNIT);
-    u8* const room = memory + WARPS * STAGES * UNIT;  // a product's sums and inputs, or attention's shares
-    Asking asking;
-    asking.streams = step.streams, asking.stream = -1, asking.count = step.count;
-    asking.ring = shared_address(ring) + lane * 16;
-    asking.open(warp, lane);
-#pragma unroll 1
-    for (int i = 0; i < STAGES; i++) asking.ask(i, warp, lane);
-    u32 slot = 0;
+    u8* const room = memory + RING_SLICES * SLICE;  // a product's sums and inputs, or attention's shares
+    __shared__ __align__(8) u64 barriers[2 * RING_SLICES];
+    u32 multiprocessor;
+    asm("mov.u32 %0, %smid;" : "=r"(multiprocessor));
+    const Share share = {step.shares[multiprocessor], step.shares[multiprocessor + 1]};
+    Taker<RING_SLICES> taker;
+    taker.ring.init(memory, barriers);
+    if (warp == WARPS) {
+        u32 filled = 0;
+        for (int number = 0; number < step.count; number++) {
+            const Stream stream = step.streams[number];
+            const int begins = share.first(stream.tiles);
+            filled = taker.ring.fill(stream.weights + (u64)begins * stream.chunks * UNIT, share.last(stream.tiles) - begins,
+                                     stream.chunks >> 1, (u64)stream.chunks * UNIT, filled);
+        }
+        return;
+    }
+    u32 taken = 0;
     u32* counter = step.counters;  // of the phase that is under way
     wait_for_producer();
 #pragma unroll 1
     for (int number = 0; number < step.count; number++) {
         if (number % 4 == 1) {
             copy_words(&attention, step.attentions + number / 4);
-            __syncthreads();
+            block_sync();
             attend_one(attention, (float*)room, counter - 1);
-            grid_arrive(counter);
+            grid_arrive<THREADS>(counter);
             counter++;
         }
         copy_words(&p, step.products + number);
-        if (number) grid_wait(counter - 1, gridDim.x);
-        else __syncthreads();
-        const int own_tiles = (p.tiles - (int)blockIdx.x + (int)gridDim.x - 1) / (int)gridDim.x;
-        const int own_chunks = max(0, (p.chunks - warp + WARPS - 1) / WARPS), slice = p.chunks * 128;
+        block_sync();
+        const int first_tile = share.first(p.tiles), own_tiles = share.last(p.tiles) - first_tile;
+        const int pairs = p.chunks >> 1, slice = pairs * 256;
         float4* const sums = (float4*)room;  // [batch_tiles, WARPS, 8]
         float* const x_sums = (float*)(sums + p.batch_tiles * (WARPS * 8));
-        u16* const x = (u16*)(x_sums + p.chunks * GROUPS_OF_CHUNK * 8);
-        if (own_tiles > 0) load_rows<1>(p, x, x_sums, slice, 0, slice);
+        u16* const x = (u16*)(x_sums + 2 * pairs * GROUPS_OF_CHUNK * 8);
+        Early early;
+        load_early(p, 0, slice, early);
+        if (number) grid_wait<THREADS>(counter - 1, gridDim.x);
+        if (own_tiles > 0) load_rows<1>(p, x, x_sums, slice, 0, slice, early);
+        const u16* const columns[1] = {x + t * 8};
+        int place = warp;
+        taker.start(taken);
         for (int batch = 0; batch < own_tiles; batch += p.batch_tiles) {
             const int tiles = min(p.batch_tiles, own_tiles - batch);
             for (int i = 0; i < tiles; i++) {
-                float sum[1][4] = {{0, 0, 0, 0}};
-                const u16* at[1] = {x + warp * 128 + t * 8};
-                const float* groups = x_sums + warp * (GROUPS_OF_CHUNK * 8);
-#pragma unroll 1
-                for (int j = 0; j < own_chunks; j++) {
-                    copies_wait<STAGES - 1>();
-                    __syncwarp();
-                    multiply<1>(ring + slot * UNIT, at, groups, sum);
-                    __syncwarp();
-                    asking.ask(slot, warp, lane);
-                    if (++slot == STAGES) slot = 0;
-                    at[0] += WARPS * 128;
-                    groups += WARPS * GROUPS_OF_CHUNK * 8;
-                }
-                if (t == 0) sums[(i * WARPS + warp) * 8 + g] = make_float4(sum[0][0], sum[0][1], sum[0][2], sum[0][3]);
+                float sum[1][4];
+                multiply_tile<1, 1>(memory, taker, place, pairs, columns, x_sums, sum);
+                if (t == 0) sums[(i * WARPS + warp) * 8 + g] = make_float4(sum[0][0], 0, sum[0][2], 0);
             }
-            __syncthreads();
+            block_sync();
             for (int i = threadIdx.x; i < ((tiles * 8 + 31) & ~31); i += THREADS) {
                 const int inner = i & 7, tile = i >> 3;
                 const bool active = i < tiles * 8;
@@ -213,11 +186,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) step(const __grid_const
                         a += one.x, b += one.z;
                     }
                 }
-                finish(p, blockIdx.x + (batch + tile) * gridDim.x, inner, 0, a, b, active);
+                finish(p, first_tile + batch + tile, inner, 0, a, b, active);
             }
-            if (batch + p.batch_tiles < own_tiles) __syncthreads();
+            if (batch + p.batch_tiles < own_tiles) block_sync();
         }
-        grid_arrive(counter);
+        release_rest(taker, own_tiles * pairs);
+        taken += (own_tiles * pairs + 3) >> 2;
+        grid_arrive<THREADS>(counter);
         counter++;
     }
 }
