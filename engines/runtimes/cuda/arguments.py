@@ -43,4 +43,6 @@ class StreamArguments(ctypes.Structure):
 
 
 class StepArguments(ctypes.Structure):
-    _fields_ = _fields("products streams attentions counters shares", "layers count")
+    _fields_ = _fields(
+        "products streams attentions number shares after_attention after_mlp mixed gated qkv word_shares", "layers count"
+    )

@@ -98,7 +98,7 @@ class Decoder:
 
     def queue_single(self, inputs: StepInputs, single: SingleStep) -> None:
         """From a token to its logits."""
-        self._queue_embedding(inputs, 1, single.barriers, single.barrier_count)
+        self._queue_embedding(inputs, 1, single.number)
         single.queue()
         if not self._head_in_single:
             self.queue_logits(inputs, 1)
@@ -144,12 +144,12 @@ class Decoder:
             c_int(target),
         )  # fmt: skip
 
-    def _queue_embedding(self, inputs: StepInputs, rows: int, barriers: int = 0, barrier_count: int = 0) -> None:
+    def _queue_embedding(self, inputs: StepInputs, rows: int, number: int = 0) -> None:
         spec, buffers = self._spec, self._buffers
         self._row_kernel(
             "embed", rows, c_void_p(inputs.tokens), c_void_p(self._weights.embedding),
             c_void_p(buffers.residual), c_void_p(buffers.squares), c_int(spec.hidden_size), c_int(buffers.parts),
-            c_float(spec.embedding_scale), c_void_p(barriers), c_int(barrier_count),
+            c_float(spec.embedding_scale), c_void_p(number),
         )  # fmt: skip
 
     def _queue_qkv(self, inputs: StepInputs, number: int, rows: int) -> None:

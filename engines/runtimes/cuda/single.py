@@ -11,15 +11,16 @@ import numpy as np
 from engines.runtimes.cuda.arguments import AttentionArguments, ProductArguments, StepArguments, StreamArguments
 from engines.runtimes.cuda.compiler import compile_kernels
 from engines.runtimes.cuda.driver import Device
-from engines.runtimes.cuda.packing import CHUNK, padded, unit_bytes
+from engines.runtimes.cuda.packing import CHUNK, TILE, padded, unit_bytes
 from engines.runtimes.cuda.products import IN_FLIGHT, PAIR, SLICE
 from engines.runtimes.cuda.weights import DeviceWeights
 from engines.spec import ModelSpec
 
 _BATCH_TILES = 4  # whose sums are added up at a time
 _STATIC = 2048  # shared memory that the kernel declares itself, and alignment
+_WARPS = 12  # that compute
 _FEWEST_SLICES = 8
-_WARPS = 16
+_LARGEST_HIDDEN = 4 * 4 * 32 * _WARPS  # EARLY quads of each thread
 _COLUMNS = 8  # queries that share a KV head, at most
 
 
@@ -47,21 +48,21 @@ class SingleStep:
             product.rows, product.splits, product.slice = 1, 1, padded(product.chunks, PAIR) * CHUNK
             product.batch_tiles = _BATCH_TILES
         most_splits = max(1, device.multiprocessors // spec.num_kv_heads)
-        partial = device.allocate(4 * spec.num_kv_heads * most_splits * repeat * (head_padded + 2))
-        for attention in attentions:
-            attention.partial = partial
         streams = [StreamArguments(product.weights, product.tiles, product.chunks) for product in products]
-        self.barrier_count = 5 * spec.num_layers + 1
-        self.barriers = device.allocate(4 * self.barrier_count, zero=True)
         count = device.multiprocessors
         shares = device.array(np.linspace(0, 65536, count + 1).round().astype(np.uint32))
+        self.number = device.array(np.zeros(4, np.uint32))
+        words = (
+            spec.hidden_size, spec.hidden_size, spec.q_size // 2, spec.intermediate_size // 2 + 1,
+            (spec.q_size + 2 * spec.kv_size) // 2, spec.num_kv_heads * most_splits * repeat * (head_padded + 2),
+        )  # fmt: skip
         self._arguments = StepArguments(
-            _array(device, products), _array(device, streams), _array(device, attentions), self.barriers, shares,
-            spec.num_layers, len(products),
+            _array(device, products), _array(device, streams), _array(device, attentions), self.number, shares,
+            *(device.allocate(8 * size + 64, zero=True) for size in words), spec.num_layers, len(products),
         )  # fmt: skip
 
     def queue(self) -> None:
-        """After the embedding, which resets the barriers."""
+        """After the embedding, which counts the steps."""
         grid = (self._device.multiprocessors, 1, 1)
         self._device.launch(self._kernel, grid, 32 * (_WARPS + 1), self._shared, self._arguments, together=True)
 
@@ -73,6 +74,10 @@ def suits(device: Device, spec: ModelSpec, weights: DeviceWeights) -> bool:
         return False
     if spec.num_heads // spec.num_kv_heads > _COLUMNS or spec.num_kv_heads > device.multiprocessors:
         return False
+    if spec.hidden_size % TILE or spec.intermediate_size % 8 or spec.hidden_size > _LARGEST_HIDDEN:
+        return False
+    if any(product.tiles < device.multiprocessors for product in weights.products):
+        return False
     chunks = max(product.chunks for product in weights.products)
     return _shared(device, spec, min(groups), chunks)[0] >= _FEWEST_SLICES
 
@@ -82,7 +87,8 @@ def _shared(device: Device, spec: ModelSpec, group: int, chunks: int) -> tuple[i
     sums = _BATCH_TILES * _WARPS * 8 * 16
     inputs = padded(chunks, PAIR) * CHUNK
     inputs = inputs * 2 + inputs // group * 8 * 4
-    attention = _WARPS * (spec.num_heads // spec.num_kv_heads) * (padded(spec.head_dim, 32) + 2) * 4
+    attention = 2 * (padded(spec.head_dim, 32)) * (spec.num_heads // spec.num_kv_heads + 2)
+    attention += _WARPS * (spec.num_heads // spec.num_kv_heads) * (padded(spec.head_dim, 32) + 2) * 4
     room = padded(max(sums + inputs, attention), 128)
     slices = (device.shared_bytes_of_block - _STATIC - room) // (SLICE * unit_bytes(group))
     return slices, slices * SLICE * unit_bytes(group) + room

@@ -115,28 +115,6 @@ __device__ __forceinline__ void some_sync() {
     asm volatile("bar.sync 1, %0;" ::"n"(COUNT) : "memory");
 }
 
-// A barrier over the grid's blocks: `counter` counts those that have arrived.
-template <int THREADS_OF_BLOCK>
-__device__ __forceinline__ void grid_arrive(u32* counter) {
-    some_sync<THREADS_OF_BLOCK>();
-    if (threadIdx.x == 0) asm volatile("fence.acq_rel.gpu;\nred.release.gpu.global.add.u32 [%0], 1;" ::"l"(counter) : "memory");
-}
-
-// A block that waits for seconds gives up, so that a mistake ends in an error and not in a card that hangs.
-template <int THREADS_OF_BLOCK>
-__device__ __forceinline__ void grid_wait(const u32* counter, u32 blocks) {
-    if (threadIdx.x == 0) {
-        u32 seen;
-        for (u32 tries = 0;; tries++) {
-            asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(seen) : "l"(counter) : "memory");
-            if (seen >= blocks) break;
-            if (tries > (1u << 23)) asm volatile("trap;");
-        }
-        asm volatile("fence.acq_rel.gpu;" ::: "memory");
-    }
-    some_sync<THREADS_OF_BLOCK>();
-}
-
 // The next kernel may start to load what does not depend on this one.
 __device__ __forceinline__ void let_next_start() {
 #if __CUDA_ARCH__ >= 900
