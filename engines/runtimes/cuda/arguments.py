@@ -18,7 +18,7 @@ class ProductArguments(ctypes.Structure):
         " positions slots cosines sines keys values",
         "rows tiles chunks inputs splits parts source_stride target_stride"
         " mode gelu outputs heads kv_heads head head_padded rotary batch_tiles slice",
-        "eps cap",
+        "eps cap pad_a pad_b",
     )
 
 

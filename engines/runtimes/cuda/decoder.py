@@ -287,13 +287,17 @@ class Decoder:
 
     def _queue_normed(self, product: DeviceProduct, norm: int, rows: int, target: int, stride: int) -> None:
         """A product of many normalised rows of the residual stream."""
+        self._queue_norm(product, norm, rows)
+        self._multiply(product, self._buffers.normed, target, rows, stride)
+
+    def _queue_norm(self, product: DeviceProduct, norm: int, rows: int) -> None:
+        """Normalised rows of the residual stream, as the product takes them, to ``buffers.normed``."""
         spec, buffers = self._spec, self._buffers
         self._row_kernel(
             "normalise", rows, c_void_p(buffers.residual), c_void_p(norm), c_void_p(buffers.normed),
             c_void_p(product.order), c_void_p(product.input_scale), c_int(spec.hidden_size),
             c_int(buffers.hidden_stride), c_float(spec.norm_eps),
         )  # fmt: skip
-        self._multiply(product, buffers.normed, target, rows, stride)
 
     def _multiply(self, product: DeviceProduct, x: int, y: int, rows: int, stride: int, *, add: bool = False) -> None:
         assert self._blas is not None, "a decoder for few rows was given many"

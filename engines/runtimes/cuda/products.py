@@ -12,17 +12,15 @@ from pathlib import Path
 from engines.runtimes.cuda.arguments import ProductArguments
 from engines.runtimes.cuda.compiler import compile_kernels
 from engines.runtimes.cuda.driver import Device
-from engines.runtimes.cuda.packing import CHUNK, TILE, padded, unit_bytes
+from engines.runtimes.cuda.packing import CHUNK, TILE, unit_bytes
 from engines.runtimes.cuda.weights import DeviceProduct
 
 FEW = 32  # rows at most
-WARPS = 12  # that compute; one more reads the weights
-PAIR = 2  # units of 128 inputs that a warp takes together
-SLICE = 4 * PAIR  # units that are copied together
-IN_FLIGHT = 6  # slices that are under way at a time, at most
+WARPS = 16
 _RESERVED = 2048  # shared memory that a block takes beside what it asks for
 _ATTENTION = 12 << 10  # left for the attention that runs between two products
-_RING_SHARE = {2: 0.66, 8: 0.33, 16: 0.33, 32: 0.44}  # of a block's shared memory, by rows
+_RING_SHARE = {2: 0.66, 8: 0.33, 16: 0.2, 32: 0.3}  # of a block's shared memory, by rows
+_SHARING = {2: 16, 8: 16, 16: 4, 32: 2}  # warps that share the inputs of a tile, by rows
 _LARGEST_BUDGET = 160 << 10
 _LARGEST_SPLIT = 32
 
@@ -52,9 +50,9 @@ class Products:
         }
         self._modules = {}
         for group in {product.group for product in products}:
-            settings = {"BITS": 4 if group else 16, "GROUP": group}
-            settings |= {f"SLICES_{variant}": self._slices(group, variant) for variant in _RING_SHARE}
-            settings |= {"WARPS": WARPS, "IN_FLIGHT": IN_FLIGHT}
+            settings = {"BITS": 4 if group else 16, "GROUP": group, "WARPS": WARPS}
+            settings |= {f"STAGES_{variant}": self._stages(group, variant) for variant in _RING_SHARE}
+            settings |= {f"SHARING_{variant}": sharing for variant, sharing in _SHARING.items()}
             self._modules[group] = device.load(compile_kernels("product", device.capability, settings, cache))
         shapes = {(p.group, p.tiles, p.chunks) for p in products}
         plans = [(self.plan(*shape, rows), shape[1]) for shape in shapes for rows in range(1, FEW + 1)]
@@ -69,7 +67,7 @@ class Products:
         arguments.batch_tiles = plan.batch_tiles
         arguments.partial, arguments.counters = self._partial, self._counters
         kernel = self._modules[product.group][f"product_{plan.variant}"]
-        self._device.launch(kernel, (plan.blocks, plan.splits, 1), 32 * (WARPS + 1), plan.shared, arguments)
+        self._device.launch(kernel, (plan.blocks, plan.splits, 1), 32 * WARPS, plan.shared, arguments)
 
     def expand(self, product: DeviceProduct, target: int) -> None:
         """The weights as float16 [tiles * 16, chunks * 128]."""
@@ -82,23 +80,23 @@ class Products:
     def plan(self, group: int, tiles: int, chunks: int, rows: int) -> Plan:
         variant = min(variant for variant in _RING_SHARE if rows <= variant)
         budget, multiprocessors = self._budgets[variant], self._device.multiprocessors
-        ring = self._slices(group, variant) * SLICE * unit_bytes(group)
+        ring = WARPS * self._stages(group, variant) * unit_bytes(group)
         columns = -(-variant // 8) * 8
-        sums = WARPS * TILE * 4 * (2 if variant == 2 else columns)  # of one tile
+        together = WARPS // _SHARING[variant]  # tiles
+        sums = _SHARING[variant] * TILE * 4 * (2 if variant == 2 else columns)  # of one tile
         chunk = 2 * CHUNK * rows + (4 * columns * CHUNK // group if group else 0)  # of the inputs and their sums
-        largest_slice = max(PAIR, (budget - ring - sums - 64 * rows) // chunk // PAIR * PAIR)  # in chunks
+        largest_slice = max(1, (budget - ring - together * sums - 64 * rows) // chunk)  # in chunks
         splits = -(-chunks // largest_slice)
         if splits == 1 and tiles * 2 <= multiprocessors:
-            splits = max(1, min(_LARGEST_SPLIT, multiprocessors // tiles, chunks // (PAIR * WARPS)))
-        slice_chunks = padded(-(-chunks // splits), PAIR)
+            splits = max(1, min(_LARGEST_SPLIT, multiprocessors // tiles, chunks // _SHARING[variant]))
+        slice_chunks = -(-chunks // splits)
         splits = -(-chunks // slice_chunks)
         assert splits <= _LARGEST_SPLIT, f"{splits} shares of {chunks * CHUNK} inputs"
         blocks = max(1, min(tiles, multiprocessors // splits))
         x_bytes = slice_chunks * chunk + 64 * rows
-        batch_tiles = max(1, min(-(-tiles // blocks), (budget - ring - x_bytes) // sums))
+        batch_tiles = min(-(-tiles // blocks), max(1, (budget - ring - x_bytes) // (together * sums)) * together)
         shared = ring + x_bytes + batch_tiles * sums
         return Plan(variant, blocks, splits, slice_chunks * CHUNK, batch_tiles, shared)
 
-    def _slices(self, group: int, variant: int) -> int:
-        least = WARPS * PAIR // SLICE + 1
-        return max(least, int(self._budgets[variant] * _RING_SHARE[variant]) // (SLICE * unit_bytes(group)))
+    def _stages(self, group: int, variant: int) -> int:
+        return max(2, int(self._budgets[variant] * _RING_SHARE[variant]) // (WARPS * unit_bytes(group)))

@@ -12,15 +12,17 @@ from engines.runtimes.cuda.arguments import AttentionArguments, ProductArguments
 from engines.runtimes.cuda.compiler import compile_kernels
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.packing import CHUNK, TILE, padded, unit_bytes
-from engines.runtimes.cuda.products import IN_FLIGHT, PAIR, SLICE
 from engines.runtimes.cuda.weights import DeviceWeights
 from engines.spec import ModelSpec
 
 _BATCH_TILES = 4  # whose sums are added up at a time
-_STATIC = 2048  # shared memory that the kernel declares itself, and alignment
-_WARPS = 12  # that compute
+_STATIC = 5120  # shared memory that the kernel declares itself, and alignment
+_WARPS = 8  # that compute; one more reads the weights
+_PAIR = 2  # units of 128 inputs that a warp takes together
+_SLICE = 4 * _PAIR  # units that are copied together
 _FEWEST_SLICES = 8
-_LARGEST_HIDDEN = 4 * 4 * 32 * _WARPS  # EARLY quads of each thread
+_IN_FLIGHT = 4  # slices under way at a time, at most
+_LARGEST_HIDDEN = 6 * 4 * 32 * _WARPS  # EARLY quads of each thread
 _COLUMNS = 8  # queries that share a KV head, at most
 
 
@@ -42,10 +44,10 @@ class SingleStep:
         repeat = spec.num_heads // spec.num_kv_heads
         slices, self._shared = _shared(device, spec, group, max(product.chunks for product in products))
         settings = {"BITS": 4, "GROUP": group, "HEAD": head_padded, "RING_SLICES": slices}
-        settings |= {"WARPS": _WARPS, "IN_FLIGHT": IN_FLIGHT}
+        settings |= {"WARPS": _WARPS, "IN_FLIGHT": _IN_FLIGHT, "EARLY": -(-spec.hidden_size // (4 * 32 * _WARPS))}
         self._kernel = device.load(compile_kernels("step", device.capability, settings, cache))["step"]
         for product in products:
-            product.rows, product.splits, product.slice = 1, 1, padded(product.chunks, PAIR) * CHUNK
+            product.rows, product.splits, product.slice = 1, 1, padded(product.chunks, _PAIR) * CHUNK
             product.batch_tiles = _BATCH_TILES
         most_splits = max(1, device.multiprocessors // spec.num_kv_heads)
         streams = [StreamArguments(product.weights, product.tiles, product.chunks) for product in products]
@@ -85,13 +87,13 @@ def suits(device: Device, spec: ModelSpec, weights: DeviceWeights) -> bool:
 def _shared(device: Device, spec: ModelSpec, group: int, chunks: int) -> tuple[int, int]:
     """Slices of the ring, and a block's shared memory in bytes."""
     sums = _BATCH_TILES * _WARPS * 8 * 16
-    inputs = padded(chunks, PAIR) * CHUNK
+    inputs = padded(chunks, _PAIR) * CHUNK
     inputs = inputs * 2 + inputs // group * 8 * 4
     attention = 2 * (padded(spec.head_dim, 32)) * (spec.num_heads // spec.num_kv_heads + 2)
     attention += _WARPS * (spec.num_heads // spec.num_kv_heads) * (padded(spec.head_dim, 32) + 2) * 4
     room = padded(max(sums + inputs, attention), 128)
-    slices = (device.shared_bytes_of_block - _STATIC - room) // (SLICE * unit_bytes(group))
-    return slices, slices * SLICE * unit_bytes(group) + room
+    slices = (device.shared_bytes_of_block - _STATIC - room) // (_SLICE * unit_bytes(group))
+    return slices, slices * _SLICE * unit_bytes(group) + room
 
 
 def _array(device: Device, structures: Sequence[ctypes.Structure]) -> int:

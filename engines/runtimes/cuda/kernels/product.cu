@@ -1,32 +1,48 @@
 // y = x W^T for up to 32 rows of x, near the speed at which W can be read.
 //
-// A block takes whole tiles of 16 outputs (or a share of the inputs, `splits`); its warps share the inputs. One warp more
-// reads the weights ahead, before the kernel's input is ready: with dependent launch the memory is not idle between two
-// kernels.
+// A block takes whole tiles of 16 outputs (or a share of the inputs, `splits`); its warps share the inputs. Each warp
+// keeps its own ring of units in shared memory and fills it before the kernel's input is ready: with dependent launch the
+// memory is never idle between two kernels.
 #include "product.cuh"
 
-// QUADS: columns 2 t and 2 t + 1 are stored for t < QUADS; 1 where there are at most two rows.
-template <int NT, int SLICES, int QUADS>
+// QUADS: columns 2 t and 2 t + 1 are stored for t < QUADS; 1 where there are at most two rows. SHARING warps share the
+// inputs of a tile, the others take further tiles.
+template <int NT, int STAGES, int QUADS, int SHARING>
 __device__ __forceinline__ void run(const Product& p) {
     extern __shared__ __align__(128) u8 memory[];
     __shared__ u32 arrived;
     const int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
-    const int slice = p.slice, stride = slice + 32;  // inputs of this block, padded to pairs of units
-    const int first_chunk = blockIdx.y * (slice >> 7), pairs = min(slice >> 7, p.chunks - first_chunk) >> 1;
-    const int first_tile = first_of_share(p.tiles, blockIdx.x, gridDim.x);
-    const int own_tiles = first_of_share(p.tiles, blockIdx.x + 1, gridDim.x) - first_tile;
-    float4* const sums = (float4*)(memory + SLICES * SLICE);  // [batch_tiles, WARPS, NT, QUADS, 8]
-    float* const x_sums = (float*)(sums + p.batch_tiles * (WARPS * NT * QUADS * 8));
+    const int slice = p.slice, stride = slice + 32;  // inputs of this block, at most
+    const int first_chunk = blockIdx.y * (slice >> 7), last_chunk = min(first_chunk + (slice >> 7), p.chunks);
+    const int own_tiles = (p.tiles - (int)blockIdx.x + (int)gridDim.x - 1) / (int)gridDim.x;
+    constexpr int TOGETHER = WARPS / SHARING;  // tiles
+    const int part = warp % SHARING, which = warp / SHARING;
+    const int own_chunks = max(0, (last_chunk - first_chunk - part + SHARING - 1) / SHARING);
+    const int total = max(0, (own_tiles - which + TOGETHER - 1) / TOGETHER) * own_chunks;
+    u8* const ring = memory + warp * (STAGES * UNIT);
+    float4* const sums = (float4*)(memory + WARPS * STAGES * UNIT);  // [batch_tiles, SHARING, NT, QUADS, 8]
+    float* const x_sums = (float*)(sums + p.batch_tiles * (SHARING * NT * QUADS * 8));
     u16* const x = (u16*)(x_sums + (BITS == 4 ? (slice >> 7) * GROUPS_OF_CHUNK * NT * 8 : 0));
-    __shared__ __align__(8) u64 barriers[2 * SLICES];
-    Taker<SLICES> taker;
-    taker.ring.init(memory, barriers);
-    if (warp == WARPS) {
-        taker.ring.fill(p.weights + ((u64)first_tile * p.chunks + first_chunk) * UNIT, own_tiles, pairs, (u64)p.chunks * UNIT, 0);
-        if (lane == 0) let_next_start();
-        return;
-    }
-    taker.start(0);
+
+    const u8* ask_at = p.weights + ((u64)(blockIdx.x + which * gridDim.x) * p.chunks + first_chunk + part) * UNIT + lane * 16;
+    const u64 jump = ((u64)gridDim.x * TOGETHER * p.chunks - own_chunks * SHARING) * UNIT;  // to the next tile
+    const u32 ring_address = shared_address(ring) + lane * 16;
+    int left = total, left_of_tile = own_chunks;
+    auto ask = [&](u32 slot) {
+        if (left > 0) {
+            const u32 to = ring_address + slot * UNIT;
+#pragma unroll
+            for (int i = 0; i < UNIT / 512; i++) copy_async(to + i * 512, ask_at + i * 512);
+            if (UNIT % 512 && lane < UNIT % 512 / 16) copy_async(to + UNIT / 512 * 512, ask_at + UNIT / 512 * 512);
+            ask_at += SHARING * UNIT;
+            if (--left_of_tile == 0) left_of_tile = own_chunks, ask_at += jump;
+            if (--left == 0 && threadIdx.x == 0) let_next_start();
+        }
+        copies_commit();
+    };
+#pragma unroll 1
+    for (int i = 0; i < STAGES; i++) ask(i);
+    if (total == 0 && threadIdx.x == 0) let_next_start();
 
     Early early;
     load_early(p, first_chunk * 128, slice, early);
@@ -36,30 +52,45 @@ __device__ __forceinline__ void run(const Product& p) {
     // Columns beyond the rows compute what nobody reads.
     const u16* columns[NT];
 #pragma unroll
-    for (int n = 0; n < NT; n++) columns[n] = x + (n * 8 + g < p.rows ? n * 8 + g : 0) * stride + t * 8;
-    int place = warp;
+    for (int n = 0; n < NT; n++) columns[n] = x + (n * 8 + g < p.rows ? n * 8 + g : 0) * stride + part * 128 + t * 8;
+    u32 slot = 0;
     for (int batch = 0; batch < own_tiles; batch += p.batch_tiles) {
         const int tiles = min(p.batch_tiles, own_tiles - batch);
-        for (int i = 0; i < tiles; i++) {
+        for (int i = which; i < tiles; i += TOGETHER) {
             float sum[NT][4];
-            multiply_tile<NT, 2>(memory, taker, place, pairs, columns, x_sums, sum);
+            const u16* at[NT];
+#pragma unroll
+            for (int n = 0; n < NT; n++) sum[n][0] = sum[n][1] = sum[n][2] = sum[n][3] = 0, at[n] = columns[n];
+            const float* groups = x_sums + part * (GROUPS_OF_CHUNK * NT * 8);
+#pragma unroll 1
+            for (int j = 0; j < own_chunks; j++) {
+                copies_wait<STAGES - 1>();
+                __syncwarp();
+                multiply<NT, 2>(ring + slot * UNIT, at, 0, groups, sum);
+                __syncwarp();
+                ask(slot);
+                if (++slot == STAGES) slot = 0;
+#pragma unroll
+                for (int n = 0; n < NT; n++) at[n] += SHARING * 128;
+                groups += SHARING * GROUPS_OF_CHUNK * NT * 8;
+            }
             if (t < QUADS)
 #pragma unroll
                 for (int n = 0; n < NT; n++)
-                    sums[(((i * WARPS + warp) * NT + n) * QUADS + t) * 8 + g] =
+                    sums[(((i * SHARING + part) * NT + n) * QUADS + t) * 8 + g] =
                         make_float4(sum[n][0], sum[n][1], sum[n][2], sum[n][3]);
         }
         block_sync();
         const int work = tiles * NT * QUADS * 8;
         for (int i = threadIdx.x; i < ((work + 31) & ~31); i += THREADS) {
             const int inner = i & 7, quad = (i >> 3) % QUADS, n = (i >> 3) / QUADS % NT, tile = (i >> 3) / (QUADS * NT);
-            const int row = n * 8 + quad * 2, number = first_tile + batch + tile;
+            const int row = n * 8 + quad * 2, number = blockIdx.x + (batch + tile) * gridDim.x;
             const bool first = i < work && row < p.rows, second = i < work && row + 1 < p.rows;
             float4 all = make_float4(0, 0, 0, 0);
             if (first) {
 #pragma unroll
-                for (int w = 0; w < WARPS; w++) {
-                    const float4 one = sums[(((tile * WARPS + w) * NT + n) * QUADS + quad) * 8 + inner];
+                for (int w = 0; w < SHARING; w++) {
+                    const float4 one = sums[(((tile * SHARING + w) * NT + n) * QUADS + quad) * 8 + inner];
                     all.x += one.x, all.y += one.y, all.z += one.z, all.w += one.w;
                 }
             }
@@ -83,7 +114,7 @@ __device__ __forceinline__ void run(const Product& p) {
     const int work = own_tiles * NT * QUADS * 8;
     for (int i = threadIdx.x; i < ((work + 31) & ~31); i += THREADS) {
         const int inner = i & 7, quad = (i >> 3) % QUADS, n = (i >> 3) / QUADS % NT, tile = (i >> 3) / (QUADS * NT);
-        const int row = n * 8 + quad * 2, number = first_tile + tile;
+        const int row = n * 8 + quad * 2, number = blockIdx.x + tile * gridDim.x;
         const bool first = i < work && row < p.rows, second = i < work && row + 1 < p.rows;
         float4 all = make_float4(0, 0, 0, 0);
         if (first) {
@@ -100,10 +131,10 @@ __device__ __forceinline__ void run(const Product& p) {
     if (threadIdx.x == 0) p.counters[blockIdx.x] = 0;
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS + 32, 2) product_2(const __grid_constant__ Product p) { run<1, SLICES_2, 1>(p); }
-extern "C" __global__ void __launch_bounds__(THREADS + 32, 2) product_8(const __grid_constant__ Product p) { run<1, SLICES_8, 4>(p); }
-extern "C" __global__ void __launch_bounds__(THREADS + 32) product_16(const __grid_constant__ Product p) { run<2, SLICES_16, 4>(p); }
-extern "C" __global__ void __launch_bounds__(THREADS + 32) product_32(const __grid_constant__ Product p) { run<4, SLICES_32, 4>(p); }
+extern "C" __global__ void __launch_bounds__(THREADS) product_2(const __grid_constant__ Product p) { run<1, STAGES_2, 1, SHARING_2>(p); }
+extern "C" __global__ void __launch_bounds__(THREADS) product_8(const __grid_constant__ Product p) { run<1, STAGES_8, 4, SHARING_8>(p); }
+extern "C" __global__ void __launch_bounds__(THREADS) product_16(const __grid_constant__ Product p) { run<2, STAGES_16, 4, SHARING_16>(p); }
+extern "C" __global__ void __launch_bounds__(THREADS) product_32(const __grid_constant__ Product p) { run<4, STAGES_32, 4, SHARING_32>(p); }
 
 // The weights as float16 [tiles * 16, inputs padded], for products of many rows. A warp for each unit.
 extern "C" __global__ void expand(const u8* weights, u16* target, int units, int chunks, int stride) {

@@ -7,8 +7,10 @@
 #pragma once
 #include "common.cuh"
 
-#define THREADS (32 * WARPS)  // that compute; one more warp reads the weights
-#define EARLY 4
+#define THREADS (32 * WARPS)
+#ifndef EARLY
+#define EARLY 4  // quads of a row's inputs for each thread
+#endif
 
 #if BITS == 4
 #define SCALE_BYTES (64 * (128 / GROUP))
@@ -43,81 +45,13 @@ struct Product {
     u16* values;               // the layer's, [pages, kv_heads, head_padded / 16, 32, 8]
     int rows, tiles, chunks, inputs, splits, parts, source_stride, target_stride;
     int mode, gelu, outputs, heads, kv_heads, head, head_padded, rotary, batch_tiles, slice;
-    float eps, cap;
+    float eps, cap, unused[2];  // the size is a multiple of 16 bytes
 };
 
-#define PAIR (2 * UNIT)      // what a warp takes at a time: two units of a tile, 256 inputs
-#define SLICE (4 * PAIR)     // what is copied at a time, for four warps
 #define block_sync some_sync<THREADS>
 
 // The tiles of share `number` of `shares`: from this one up to the next share's.
 __device__ __forceinline__ int first_of_share(int tiles, int number, int shares) { return (int)((u64)tiles * number / shares); }
-
-// Slices of weights on their way through shared memory. One warp fills the ring; at most IN_FLIGHT slices are under way
-// at a time: a longer queue would not be faster, and all other loads would wait behind it.
-template <int SLICES>
-struct Ring {
-    u32 data, full, empty;  // addresses: slices, a barrier for each that has come, one for each that is used up
-
-    __device__ __forceinline__ void init(u8* slices, u64* barriers) {
-        data = shared_address(slices), full = shared_address(barriers), empty = full + 8 * SLICES;
-        if (threadIdx.x < SLICES) {
-            barrier_init(full + 8 * threadIdx.x, COPY_ARRIVALS);
-            barrier_init(empty + 8 * threadIdx.x, 4);
-        }
-#if __CUDA_ARCH__ >= 900
-        asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
-#endif
-        __syncthreads();
-    }
-
-    // The pairs of `tiles` tiles from `weights` on, `pairs` of each, tiles `stride` bytes apart. `count` slices were
-    // filled before; returns how many are now.
-    __device__ __forceinline__ u32 fill(const u8* weights, int tiles, int pairs, u64 stride, u32 count) const {
-        int left = tiles * pairs, place = 0;
-        while (left > 0) {
-            const u32 slot = count % SLICES, round = count / SLICES;
-            if (count >= SLICES) barrier_wait(empty + 8 * slot, (round - 1) & 1);
-            if (IN_FLIGHT < SLICES && count >= IN_FLIGHT) {
-                const u32 before = count - IN_FLIGHT;
-                barrier_wait(full + 8 * (before % SLICES), (before / SLICES) & 1);
-            }
-            int need = min(left, 4);
-            left -= need;
-            u32 to = data + slot * SLICE;
-            copies_begin(full + 8 * slot, need * PAIR);
-            while (need > 0) {
-                const int now = stride == (u64)pairs * PAIR ? need : min(need, pairs - place);
-                copy_stretch(to, weights, now * PAIR, full + 8 * slot);
-                to += now * PAIR, weights += (u64)now * PAIR, need -= now, place += now;
-                if (stride != (u64)pairs * PAIR && place == pairs) place = 0, weights += stride - (u64)pairs * PAIR;
-            }
-            copies_end(full + 8 * slot);
-            count++;
-        }
-        return count;
-    }
-};
-
-// A warp's place in the ring: it takes pair `warp`, `warp + WARPS` ... of what is filled.
-template <int SLICES>
-struct Taker {
-    Ring<SLICES> ring;
-    u32 slot, parity, place_in_slice;
-
-    // After `count` slices.
-    __device__ __forceinline__ void start(u32 count) {
-        const u32 warp = threadIdx.x >> 5, mine = count + (warp >> 2);
-        slot = mine % SLICES, parity = (mine / SLICES) & 1, place_in_slice = (warp & 3) * PAIR;
-    }
-    __device__ __forceinline__ void wait() const { barrier_wait(ring.full + 8 * slot, parity); }
-    __device__ __forceinline__ void release() {
-        __syncwarp();
-        if ((threadIdx.x & 31) == 0) barrier_arrive(ring.empty + 8 * slot);
-        slot += WARPS / 4;
-        if (slot >= SLICES) slot -= SLICES, parity ^= 1;
-    }
-};
 
 // Adds the product of one unit with 128 inputs. `x_sums` [groups, NT * 8] are the groups' sums of the inputs. Where there
 // is one row, COLUMNS is 1, and only sum[0][0] and sum[0][2] count.
@@ -130,7 +64,8 @@ __device__ __forceinline__ void multiply(const u8* unit, const u16* const (&x)[N
 #pragma unroll
     for (int half = 0; half < 2; half++) packed[half] = *(const uint4*)(unit + SCALE_BYTES + half * 512 + lane * 16);
     const u32 words[8] = {packed[0].x, packed[0].y, packed[0].z, packed[0].w, packed[1].x, packed[1].y, packed[1].z, packed[1].w};
-    float part[NT][4];
+    constexpr int CHAINS = COLUMNS == 1 ? 1 : 2;  // of sums, so that a product need not wait for the one before
+    float part[NT][CHAINS][4];
     uint4 b[NT];
 #pragma unroll
     for (int step = 0; step < 8; step++) {
@@ -139,7 +74,9 @@ __device__ __forceinline__ void multiply(const u8* unit, const u16* const (&x)[N
             for (int n = 0; n < NT; n++) b[n] = *(const uint4*)(x[n] + offset + step * 16);
         if (step % STEPS_OF_GROUP == 0)
 #pragma unroll
-            for (int n = 0; n < NT; n++) part[n][0] = part[n][1] = part[n][2] = part[n][3] = 0;
+            for (int n = 0; n < NT; n++)
+#pragma unroll
+                for (int e = 0; e < 4; e++) part[n][0][e] = part[n][CHAINS - 1][e] = 0;
         u32 a[4];
         const u32 word = words[step], turned = __funnelshift_r(word, word, 8);
         asm("lop3.b32 %0, %1, 0x003c003c, 0x5c005c00, 0xea;" : "=r"(a[0]) : "r"(word));
@@ -148,7 +85,7 @@ __device__ __forceinline__ void multiply(const u8* unit, const u16* const (&x)[N
         asm("lop3.b32 %0, %1, 0x03c003c0, 0x4c004c00, 0xea;" : "=r"(a[3]) : "r"(turned));
 #pragma unroll
         for (int n = 0; n < NT; n++)
-            mma(part[n], a[0], a[1], a[2], a[3], step & 1 ? b[n].z : b[n].x, step & 1 ? b[n].w : b[n].y);
+            mma(part[n][step % CHAINS], a[0], a[1], a[2], a[3], step & 1 ? b[n].z : b[n].x, step & 1 ? b[n].w : b[n].y);
         if (step % STEPS_OF_GROUP == STEPS_OF_GROUP - 1) {
             const int group = step / STEPS_OF_GROUP;
             const uint2 constants = *(const uint2*)(unit + group * 64 + g * 8);
@@ -160,8 +97,8 @@ __device__ __forceinline__ void multiply(const u8* unit, const u16* const (&x)[N
 #pragma unroll
                 for (int e = 0; e < COLUMNS; e++) {
                     const float s = sums[COLUMNS == 1 ? 0 : 2 * t + e];
-                    sum[n][e] += scale_a * (part[n][e] - zero_a * s);
-                    sum[n][2 + e] += scale_b * (part[n][2 + e] - zero_b * s);
+                    sum[n][e] += scale_a * ((CHAINS == 2 ? part[n][0][e] + part[n][CHAINS - 1][e] : part[n][0][e]) - zero_a * s);
+                    sum[n][2 + e] += scale_b * ((CHAINS == 2 ? part[n][0][2 + e] + part[n][CHAINS - 1][2 + e] : part[n][0][2 + e]) - zero_b * s);
                 }
             }
         }
@@ -177,31 +114,6 @@ __device__ __forceinline__ void multiply(const u8* unit, const u16* const (&x)[N
         }
     }
 #endif
-}
-
-// The warp's pairs of one tile. `place` runs on from tile to tile. `x` [NT] are the lane's columns.
-template <int NT, int COLUMNS, int SLICES>
-__device__ __forceinline__ void multiply_tile(const u8* data, Taker<SLICES>& taker, int& place, int pairs,
-                                              const u16* const (&x)[NT], const float* x_sums, float (&sum)[NT][4]) {
-#pragma unroll
-    for (int n = 0; n < NT; n++) sum[n][0] = sum[n][1] = sum[n][2] = sum[n][3] = 0;
-#pragma unroll 1
-    for (; place < pairs; place += WARPS) {
-        const u8* units = data + taker.slot * SLICE + taker.place_in_slice;
-        const float* groups = x_sums + place * (2 * GROUPS_OF_CHUNK * NT * 8);
-        taker.wait();
-        multiply<NT, COLUMNS>(units, x, place * 256, groups, sum);
-        multiply<NT, COLUMNS>(units + UNIT, x, place * 256 + 128, groups + GROUPS_OF_CHUNK * NT * 8, sum);
-        taker.release();
-    }
-    place -= pairs;
-}
-
-// A last slice that is not full is released by all of its four warps.
-template <int SLICES>
-__device__ __forceinline__ void release_rest(Taker<SLICES>& taker, int pairs) {
-    const int warp = threadIdx.x >> 5, rounds = pairs <= warp ? 0 : (pairs - warp + WARPS - 1) / WARPS;
-    if (rounds * (WARPS / 4) + (warp >> 2) < (pairs + 3) >> 2) taker.release();
 }
 
 // The sum over `lanes` neighbouring lanes.

@@ -9,7 +9,7 @@
 // Every block has a share of every product. So nobody writes a word again before all have read it: its writer needs
 // what all blocks made of it.
 #include "attention.cuh"
-#include "product.cuh"
+#include "ring.cuh"
 
 struct Stream {
     const u8* weights;
@@ -84,6 +84,7 @@ __device__ __forceinline__ void take_residual(const Product& p, const u64* words
         const int k = (i * THREADS + thread) * 4;
         low[i] = high[i] = make_uint4(0, number, 0, number);
         if (k < p.inputs) low[i] = look(words + k), high[i] = look(words + k + 2);
+        if (i == 0 && k < p.inputs) await(words + k, number, low[0]);  // few look while nothing is there
     }
     float sum = 0;
 #pragma unroll
@@ -125,6 +126,7 @@ __device__ __forceinline__ void take_halves(const Product& p, const u64* words, 
             const int k = base + (i * THREADS + thread) * 8;
             low[i] = high[i] = make_uint4(0, number, 0, number);
             if (k < p.inputs) low[i] = look(words + k / 2), high[i] = look(words + k / 2 + 2);
+            if (i == 0 && k < p.inputs) await(words + k / 2, number, low[0]);
         }
 #pragma unroll
         for (int i = 0; i < 4; i++) {
