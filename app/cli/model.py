@@ -33,6 +33,7 @@ def register(app: typer.Typer) -> None:
     group.command("remove")(remove)
     group.command("quantize")(quantize)
     group.command("build")(build)
+    group.command("bench")(bench)
     app.add_typer(group, name="model")
 
 
@@ -40,6 +41,37 @@ def model(context: typer.Context) -> None:
     """Get, look at and remove language models."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
+
+
+def bench(
+    context: typer.Context,
+    shape: Annotated[
+        str, typer.Option(metavar="SHAPE", help="mistral-7b, llama2-13b, llama3-8b or qwen3-1.7b.")
+    ] = "mistral-7b",
+    out: Annotated[str | None, typer.Option(metavar="FOLDER", help="Write the figures to a file there, too.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure how fast this computer's NVIDIA card runs a model of a given shape.
+
+    The weights are made up, so that no model need be there. Speeds are compared with a copy within the card's memory.
+    """
+    from app.models.bench import measure_card
+
+    try:
+        record = measure_card(shape, session_of(context).settings.folder.builds, Path(out) if out else None)
+    except KeyError:
+        raise UsageError(
+            f"There is no shape {shape}.", "Take mistral-7b, llama2-13b, llama3-8b or qwen3-1.7b."
+        ) from None
+    if as_json:
+        write_json(record)
+        return
+    write_text(f"{record['device']}, copies {record['copy_gb_s']:.0f} GB/s")
+    columns = {
+        "batch": "Requests", "prompt_tokens": "Prompt", "ttft_ms": "TTFT ms", "tpot_ms": "TPOT ms",
+        "decode_tok_s": "Tokens/s", "gb_s": "GB/s", "share_of_copy": "Share of copy",
+    }  # fmt: skip
+    write_table(list(columns.values()), [[str(row[key]) for key in columns] for row in record["rows"]])
 
 
 def list_(context: typer.Context, as_json: JsonOption = False) -> None:

@@ -44,5 +44,6 @@ class StreamArguments(ctypes.Structure):
 
 class StepArguments(ctypes.Structure):
     _fields_ = _fields(
-        "products streams attentions number shares after_attention after_mlp mixed gated qkv word_shares", "layers count"
+        "products streams attentions number shares after_attention after_mlp mixed gated qkv word_shares",
+        "layers count",
     )

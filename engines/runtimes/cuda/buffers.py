@@ -1,4 +1,4 @@
-"""Memory of the card that a model's steps work in: activations, the pool of K and V, and what the host tells of a step."""
+"""Memory of the card that a model's steps work in: activations, the pool of K and V, what the host tells of a step."""
 
 import math
 from dataclasses import dataclass
@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.pages import PAGE_TOKENS
-from engines.runtime import StepBatch
+from engines.base import PAGE_TOKENS, StepBatch
+from engines.model.config import ModelConfig
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.packing import CHUNK, TILE, chunks_of, padded
 from engines.runtimes.cuda.products import FEW
-from engines.spec import ModelSpec
 
 _LARGEST_SPLIT = 32
 PARTIAL_ITEMS = 1024  # shares of attention that are added up, at most: kv_heads * items * splits
@@ -21,50 +20,50 @@ class Buffers:
     """Addresses of the activations of ``rows`` tokens. float16 rows that are a product's input are padded with zeros
     to whole chunks."""
 
-    def __init__(self, device: Device, spec: ModelSpec, rows: int) -> None:
+    def __init__(self, device: Device, config: ModelConfig, rows: int) -> None:
         self.rows = rows
-        self.head_padded = padded(spec.head_dim, 32)
-        self.parts = -(-spec.hidden_size // TILE)
-        self.hidden_stride = CHUNK * chunks_of(spec.hidden_size)
-        self.mixed_stride = CHUNK * chunks_of(spec.q_size)
-        self.inner_stride = CHUNK * chunks_of(spec.intermediate_size)
-        self.gate_stride = 2 * padded(spec.intermediate_size, 8)
-        self.qkv_stride = padded(spec.q_size + 2 * spec.kv_size, TILE)
-        self.logits_stride = padded(spec.vocab_size, TILE)
+        self.head_padded = padded(config.head_dim, 32)
+        self.parts = -(-config.hidden_size // TILE)
+        self.hidden_stride = CHUNK * chunks_of(config.hidden_size)
+        self.mixed_stride = CHUNK * chunks_of(config.q_size)
+        self.inner_stride = CHUNK * chunks_of(config.intermediate_size)
+        self.gate_stride = 2 * padded(config.intermediate_size, 8)
+        self.qkv_stride = padded(config.q_size + 2 * config.kv_size, TILE)
+        self.logits_stride = padded(config.vocab_size, TILE)
         halves = {
             "normed": self.hidden_stride,
-            "change": padded(spec.hidden_size, TILE),
-            "query": spec.num_heads * self.head_padded,
+            "change": padded(config.hidden_size, TILE),
+            "query": config.num_heads * self.head_padded,
             "qkv": self.qkv_stride,
             "mixed": self.mixed_stride,
             "gate_up": self.gate_stride,
             "gated": self.inner_stride,
             "prepared": max(self.mixed_stride, self.inner_stride),
         }
-        floats = {"residual": spec.hidden_size, "squares": self.parts}
+        floats = {"residual": config.hidden_size, "squares": self.parts}
         sizes = {name: 2 * rows * width for name, width in halves.items()}
         sizes |= {name: 4 * rows * width for name, width in floats.items()}
-        sizes |= {"chosen": 4 * FEW * spec.hidden_size, "chosen_squares": 4 * FEW * self.parts}
+        sizes |= {"chosen": 4 * FEW * config.hidden_size, "chosen_squares": 4 * FEW * self.parts}
         sizes |= {"logits": 4 * FEW * self.logits_stride}
         at = {name: device.allocate(size, zero=True) for name, size in sizes.items()}
         self.normed, self.change, self.query, self.qkv = at["normed"], at["change"], at["query"], at["qkv"]
         self.mixed, self.gate_up, self.gated, self.prepared = at["mixed"], at["gate_up"], at["gated"], at["prepared"]
         self.residual, self.squares, self.logits = at["residual"], at["squares"], at["logits"]
         self.chosen, self.chosen_squares = at["chosen"], at["chosen_squares"]
-        tile_rows, blocks = 16, max(PARTIAL_ITEMS, FEW * spec.num_heads)
+        tile_rows, blocks = 16, max(PARTIAL_ITEMS, FEW * config.num_heads)
         self.attention_partial = device.allocate(4 * blocks * tile_rows * (self.head_padded + 2))
-        self.attention_counters = device.allocate(4 * max(rows, FEW) * spec.num_heads, zero=True)
+        self.attention_counters = device.allocate(4 * max(rows, FEW) * config.num_heads, zero=True)
         self.sampled = device.allocate(4 * FEW, zero=True)
 
 
 class Pool:
     """K and V of ``pages`` pages in float16; addresses of each layer's."""
 
-    def __init__(self, device: Device, spec: ModelSpec, pages: int) -> None:
-        self.head_padded = padded(spec.head_dim, 32)
-        self.page_size = spec.num_kv_heads * PAGE_TOKENS * self.head_padded  # elements of one layer's K or V
+    def __init__(self, device: Device, config: ModelConfig, pages: int) -> None:
+        self.head_padded = padded(config.head_dim, 32)
+        self.page_size = config.num_kv_heads * PAGE_TOKENS * self.head_padded  # elements of one layer's K or V
         self.layer_stride = pages * self.page_size
-        size = 2 * spec.num_layers * self.layer_stride
+        size = 2 * config.num_layers * self.layer_stride
         self._keys, self._values = (device.allocate(size, zero=True) for _ in range(2))
         self.nbytes = 2 * size
 
@@ -94,10 +93,10 @@ class Items:
     many: NDArray[np.int32]
     pages: int  # of the longest context among the few
 
-    def shape(self, spec: ModelSpec, few: int) -> AttentionShape:
+    def shape(self, config: ModelConfig, few: int) -> AttentionShape:
         """For ``few`` items, of which some may be empty."""
-        repeat = spec.num_heads // spec.num_kv_heads
-        blocks = spec.num_kv_heads * -(-repeat // 16) * max(few, 1)
+        repeat = config.num_heads // config.num_kv_heads
+        blocks = config.num_kv_heads * -(-repeat // 16) * max(few, 1)
         splits = min(_LARGEST_SPLIT, -(-self.pages // 16), max(1, 512 // blocks)) if self.pages > 32 else 1
         alone = not len(self.few) or int(self.few[:, 2].max()) == 1
         return AttentionShape(few, len(self.many), 1 << (splits - 1).bit_length(), min(16, repeat) if alone else 16)
@@ -141,9 +140,9 @@ class StepInputs:
         self._device.upload(self._host[:used], self._base)
 
 
-def attention_items(batch: StepBatch, spec: ModelSpec, many_from: int) -> Items:
+def attention_items(batch: StepBatch, config: ModelConfig, many_from: int) -> Items:
     """``many_from`` tokens of a sequence and more go to the kernel for many rows."""
-    repeat = spec.num_heads // spec.num_kv_heads
+    repeat = config.num_heads // config.num_kv_heads
     few_rows, many_rows = max(1, 16 // min(repeat, 16)) if repeat <= 16 else 1, max(1, 128 // repeat)
     few: list[tuple[int, int, int, int]] = []
     many: list[tuple[int, int, int, int]] = []
@@ -156,4 +155,5 @@ def attention_items(batch: StepBatch, spec: ModelSpec, many_from: int) -> Items:
             longest = max(longest, math.ceil(context / PAGE_TOKENS))
         for row in range(first, last, step):
             target.append((sequence, row, min(step, last - row), context - (last - row)))
-    return Items(*(np.array(items, np.int32).reshape(-1, 4) for items in (few, many)), pages=longest)
+    few_items, many_items = (np.array(items, np.int32).reshape(-1, 4) for items in (few, many))
+    return Items(few_items, many_items, longest)

@@ -4,10 +4,11 @@ Up to 32 rows go through the kernels that read the weights once, at the speed of
 more through weights expanded to float16 and cuBLAS. Knows addresses and shapes, no requests.
 """
 
-from ctypes import c_float, c_int, c_ulonglong, c_void_p
+from ctypes import c_float, c_int, c_void_p
 from pathlib import Path
 
-from engines.pages import PAGE_TOKENS
+from engines.base import PAGE_TOKENS
+from engines.model.config import ModelConfig
 from engines.runtimes.cuda.arguments import (
     ATTENTION,
     GATED,
@@ -26,7 +27,6 @@ from engines.runtimes.cuda.packing import CHUNK, TILE
 from engines.runtimes.cuda.products import FEW, Products
 from engines.runtimes.cuda.single import SingleStep, suits
 from engines.runtimes.cuda.weights import DeviceProduct, DeviceWeights
-from engines.spec import ModelSpec
 
 PASSES_UP_TO = 128  # rows from which on expanding the weights is cheaper than reading them again and again
 _THREADS = 256
@@ -39,14 +39,14 @@ class Decoder:
     def __init__(
         self,
         device: Device,
-        spec: ModelSpec,
+        config: ModelConfig,
         weights: DeviceWeights,
         pool: Pool,
         buffers: Buffers,
         tables: tuple[int, int],
         kernel_cache: Path | None,
     ) -> None:
-        self._device, self._spec, self._weights, self._pool = device, spec, weights, pool
+        self._device, self._config, self._weights, self._pool = device, config, weights, pool
         self._buffers, (self._cosines, self._sines) = buffers, tables
         self._rows = device.load(compile_kernels("rows", device.capability, {}, kernel_cache))
         head = {"HEAD": buffers.head_padded}
@@ -75,7 +75,7 @@ class Decoder:
 
     def open_single(self, inputs: StepInputs, cache: Path | None) -> SingleStep | None:
         """The step of one token as one kernel, where the model and the card suit."""
-        if not suits(self._device, self._spec, self._weights):
+        if not suits(self._device, self._config, self._weights):
             return None
         products, attentions = [], []
         shape = AttentionShape(1, 0, 1, 1)
@@ -94,7 +94,7 @@ class Decoder:
             head = self._logits_arguments()
             head.source, head.squares = self._buffers.residual, self._buffers.squares
             products.append(head)
-        return SingleStep(self._device, self._spec, products, attentions, group, cache)
+        return SingleStep(self._device, self._config, products, attentions, group, cache)
 
     def queue_single(self, inputs: StepInputs, single: SingleStep) -> None:
         """From a token to its logits."""
@@ -105,26 +105,26 @@ class Decoder:
 
     def queue_logits(self, inputs: StepInputs, rows: int, first: int = 0) -> None:
         """The logits of the rows that ``inputs.chosen`` names from ``first`` on, at most 32."""
-        spec, buffers, head = self._spec, self._buffers, self._weights.head
+        config, buffers, head = self._config, self._buffers, self._weights.head
         self._row_kernel(
             "choose", rows, c_void_p(buffers.residual), c_void_p(inputs.chosen + 4 * first),
-            c_void_p(buffers.chosen), c_void_p(buffers.chosen_squares), c_int(spec.hidden_size), c_int(buffers.parts),
+            c_void_p(buffers.chosen), c_void_p(buffers.chosen_squares), c_int(config.hidden_size), c_int(buffers.parts),
         )  # fmt: skip
         self._products.queue(head, self._logits_arguments(), rows)
 
     def _logits_arguments(self) -> ProductArguments:
-        spec, buffers, head = self._spec, self._buffers, self._weights.head
+        config, buffers, head = self._config, self._buffers, self._weights.head
         arguments = self._arguments(head, LOGITS, buffers.logits, buffers.logits_stride)
-        arguments.source, arguments.source_stride = buffers.chosen, spec.hidden_size
+        arguments.source, arguments.source_stride = buffers.chosen, config.hidden_size
         arguments.squares, arguments.norm = buffers.chosen_squares, self._weights.final_norm
-        arguments.cap = spec.logit_softcap or 0.0
+        arguments.cap = config.logit_softcap or 0.0
         return arguments
 
     def queue_greedy(self, rows: int) -> None:
         """The likeliest token of each row to ``buffers.sampled``."""
         buffers = self._buffers
         self._row_kernel(
-            "greedy", rows, c_void_p(buffers.logits), c_void_p(buffers.sampled), c_int(self._spec.vocab_size),
+            "greedy", rows, c_void_p(buffers.logits), c_void_p(buffers.sampled), c_int(self._config.vocab_size),
             c_int(buffers.logits_stride), threads=1024,
         )  # fmt: skip
 
@@ -136,27 +136,19 @@ class Decoder:
             c_void_p(self._buffers.sampled), threads=FEW,
         )  # fmt: skip
 
-    def queue_copy_page(self, source: int, target: int) -> None:
-        pool = self._pool
-        self._device.launch(
-            self._rows["copy_page"], (8, 2 * self._spec.num_layers, 1), _THREADS, 0, c_void_p(pool.keys()),
-            c_void_p(pool.values()), c_ulonglong(pool.layer_stride), c_ulonglong(pool.page_size), c_int(source),
-            c_int(target),
-        )  # fmt: skip
-
     def _queue_embedding(self, inputs: StepInputs, rows: int, number: int = 0) -> None:
-        spec, buffers = self._spec, self._buffers
+        config, buffers = self._config, self._buffers
         self._row_kernel(
             "embed", rows, c_void_p(inputs.tokens), c_void_p(self._weights.embedding),
-            c_void_p(buffers.residual), c_void_p(buffers.squares), c_int(spec.hidden_size), c_int(buffers.parts),
-            c_float(spec.embedding_scale), c_void_p(number),
+            c_void_p(buffers.residual), c_void_p(buffers.squares), c_int(config.hidden_size), c_int(buffers.parts),
+            c_float(config.embedding_scale), c_void_p(number),
         )  # fmt: skip
 
     def _queue_qkv(self, inputs: StepInputs, number: int, rows: int) -> None:
-        spec, buffers = self._spec, self._buffers
+        config, buffers = self._config, self._buffers
         layer = self._weights.layers[number]
         product, norm = layer.products["qkv"], layer.norms["input"]
-        fused = not spec.qk_norm and rows <= PASSES_UP_TO
+        fused = not config.qk_norm and rows <= PASSES_UP_TO
         if rows > PASSES_UP_TO:
             self._queue_normed(product, norm, rows, buffers.qkv, buffers.qkv_stride)
         else:
@@ -169,54 +161,55 @@ class Decoder:
             query_norm=layer.norms.get("query", 0), key_norm=layer.norms.get("key", 0),
             positions=inputs.positions, slots=inputs.slots, cosines=self._cosines, sines=self._sines,
             query=buffers.query, keys=self._pool.keys(number), values=self._pool.values(number),
-            stride=buffers.qkv_stride, heads=spec.num_heads, kv_heads=spec.num_kv_heads, head=spec.head_dim,
-            head_padded=buffers.head_padded, rotary=spec.rope.rotary_dim, eps=spec.norm_eps,
+            stride=buffers.qkv_stride, heads=config.num_heads, kv_heads=config.num_kv_heads, head=config.head_dim,
+            head_padded=buffers.head_padded, rotary=config.rope.rotary_dim, eps=config.norm_eps,
         )  # fmt: skip
-        blocks = -(-(spec.num_heads + 2 * spec.num_kv_heads) // 8)
+        blocks = -(-(config.num_heads + 2 * config.num_kv_heads) // 8)
         self._device.launch(self._rows["rotate"], (blocks, rows, 1), _THREADS, 0, heads)
 
     def _qkv_arguments(self, inputs: StepInputs, number: int, *, fused: bool) -> ProductArguments:
         """``fused``: rotated, K and V to their pages; else q, k and v as they are."""
-        spec, buffers = self._spec, self._buffers
+        config, buffers = self._config, self._buffers
         product = self._weights.layers[number].products["qkv"]
         arguments = self._arguments(product, ATTENTION if fused else STORE, buffers.qkv, buffers.qkv_stride)
         if fused:
-            arguments.target, arguments.target_stride = buffers.query, spec.num_heads * buffers.head_padded
+            arguments.target, arguments.target_stride = buffers.query, config.num_heads * buffers.head_padded
         arguments.positions, arguments.slots = inputs.positions, inputs.slots
         arguments.cosines, arguments.sines = self._cosines, self._sines
         arguments.keys, arguments.values = self._pool.keys(number), self._pool.values(number)
-        arguments.heads, arguments.kv_heads = spec.num_heads, spec.num_kv_heads
-        arguments.head, arguments.head_padded = spec.head_dim, buffers.head_padded
-        arguments.rotary = spec.rope.rotary_dim
+        arguments.heads, arguments.kv_heads = config.num_heads, config.num_kv_heads
+        arguments.head, arguments.head_padded = config.head_dim, buffers.head_padded
+        arguments.rotary = config.rope.rotary_dim
         return arguments
 
     def _attention_arguments(self, inputs: StepInputs, number: int, shape: AttentionShape) -> AttentionArguments:
-        spec, buffers = self._spec, self._buffers
-        slides = spec.sliding_window is not None and spec.sliding_layers[number]
+        config, buffers = self._config, self._buffers
+        slides = config.sliding_window is not None and config.sliding_layers[number]
         return AttentionArguments(
             query=buffers.query, keys=self._pool.keys(number), values=self._pool.values(number), mixed=buffers.mixed,
             items=inputs.few, page_table=inputs.table, partial=buffers.attention_partial,
-            counters=buffers.attention_counters, heads=spec.num_heads, kv_heads=spec.num_kv_heads, head=spec.head_dim,
+            counters=buffers.attention_counters, heads=config.num_heads, kv_heads=config.num_kv_heads,
+            head=config.head_dim,
             mixed_stride=buffers.mixed_stride, table_stride=inputs.table_width,
-            window=spec.sliding_window if slides else 0, splits=shape.splits, least_pages=16,
-            tile_rows=shape.tile_rows, scale=spec.attention_scale, cap=spec.attention_softcap or 0.0,
+            window=config.sliding_window if slides else 0, splits=shape.splits, least_pages=16,
+            tile_rows=shape.tile_rows, scale=config.attention_scale, cap=config.attention_softcap or 0.0,
         )  # fmt: skip
 
     def _queue_attention(self, inputs: StepInputs, number: int, shape: AttentionShape) -> None:
-        spec, buffers = self._spec, self._buffers
-        head_blocks = -(-(spec.num_heads // spec.num_kv_heads) // 16)
+        config, buffers = self._config, self._buffers
+        head_blocks = -(-(config.num_heads // config.num_kv_heads) // 16)
         arguments = self._attention_arguments(inputs, number, shape)
         if shape.few:
             shared = 4 * _ATTEND_FEW_WARPS * shape.tile_rows * (buffers.head_padded + 2)
-            grid = (spec.num_kv_heads * head_blocks, shape.few, shape.splits)
+            grid = (config.num_kv_heads * head_blocks, shape.few, shape.splits)
             self._device.launch(self._attention["attend_few"], grid, 32 * _ATTEND_FEW_WARPS, shared, arguments)
         if shape.many:
             arguments.items = inputs.many
-            grid = (spec.num_kv_heads, shape.many, 1)
+            grid = (config.num_kv_heads, shape.many, 1)
             self._device.launch(self._attention["attend_many"], grid, 32 * _ATTEND_MANY_WARPS, 0, arguments)
 
     def _queue_gate(self, number: int, rows: int) -> None:
-        spec, buffers = self._spec, self._buffers
+        config, buffers = self._config, self._buffers
         layer = self._weights.layers[number]
         product, norm = layer.products["gate_up"], layer.norms["mlp_input"]
         if rows <= PASSES_UP_TO:
@@ -224,32 +217,32 @@ class Decoder:
             return
         self._queue_normed(product, norm, rows, buffers.gate_up, buffers.gate_stride)
         self._device.launch(
-            self._rows["gate"], (-(-spec.intermediate_size // (4 * _THREADS)), rows, 1), _THREADS, 0,
+            self._rows["gate"], (-(-config.intermediate_size // (4 * _THREADS)), rows, 1), _THREADS, 0,
             c_void_p(buffers.gate_up), c_void_p(buffers.gated), c_void_p(product.bias),
-            c_int(spec.intermediate_size), c_int(buffers.gate_stride), c_int(buffers.inner_stride),
-            c_int(spec.activation != "silu"),
+            c_int(config.intermediate_size), c_int(buffers.gate_stride), c_int(buffers.inner_stride),
+            c_int(config.activation != "silu"),
         )  # fmt: skip
 
     def _gate_arguments(self, number: int) -> ProductArguments:
         product = self._weights.layers[number].products["gate_up"]
         arguments = self._arguments(product, GATED, self._buffers.gated, self._buffers.inner_stride)
-        arguments.gelu, arguments.outputs = int(self._spec.activation != "silu"), self._spec.intermediate_size
+        arguments.gelu, arguments.outputs = int(self._config.activation != "silu"), self._config.intermediate_size
         return arguments
 
     def _change_arguments(self, product: DeviceProduct, source: int, stride: int) -> ProductArguments:
         """To be added to the residual stream, or, where it is normalised first, by itself."""
-        spec, buffers = self._spec, self._buffers
-        if spec.post_norms:
-            arguments = self._arguments(product, STORE, buffers.change, -(-spec.hidden_size // TILE) * TILE)
+        config, buffers = self._config, self._buffers
+        if config.post_norms:
+            arguments = self._arguments(product, STORE, buffers.change, -(-config.hidden_size // TILE) * TILE)
         else:
-            arguments = self._arguments(product, RESIDUAL, buffers.residual, spec.hidden_size)
+            arguments = self._arguments(product, RESIDUAL, buffers.residual, config.hidden_size)
             arguments.target_squares = buffers.squares
         arguments.source, arguments.source_stride = source, stride
         return arguments
 
     def _normed(self, arguments: ProductArguments, norm: int) -> ProductArguments:
         """With the normalised residual stream as its input."""
-        arguments.source, arguments.source_stride = self._buffers.residual, self._spec.hidden_size
+        arguments.source, arguments.source_stride = self._buffers.residual, self._config.hidden_size
         arguments.norm, arguments.squares = norm, self._buffers.squares
         return arguments
 
@@ -257,8 +250,8 @@ class Decoder:
         self, product: DeviceProduct, rows: int, source: int, stride: int, number: int, norm: str
     ) -> None:
         """A product whose result is added to the residual stream, normalised before where the family does so."""
-        spec, buffers = self._spec, self._buffers
-        change_stride = -(-spec.hidden_size // TILE) * TILE
+        config, buffers = self._config, self._buffers
+        change_stride = -(-config.hidden_size // TILE) * TILE
         if rows <= PASSES_UP_TO:
             self._queue_few(product, self._change_arguments(product, source, stride), rows)
         else:
@@ -269,20 +262,20 @@ class Decoder:
                     "prepare", rows, c_void_p(source), c_void_p(x), c_void_p(product.order),
                     c_void_p(product.input_scale), c_int(product.inputs), c_int(stride), c_int(stride),
                 )  # fmt: skip
-            if spec.post_norms:
+            if config.post_norms:
                 self._multiply(product, x, buffers.change, rows, change_stride)
             else:
-                self._multiply(product, x, buffers.residual, rows, spec.hidden_size, add=True)
+                self._multiply(product, x, buffers.residual, rows, config.hidden_size, add=True)
                 if product.bias:
                     self._row_kernel(
-                        "add_bias", rows, c_void_p(product.bias), c_void_p(buffers.residual), c_int(spec.hidden_size)
+                        "add_bias", rows, c_void_p(product.bias), c_void_p(buffers.residual), c_int(config.hidden_size)
                     )
-        if spec.post_norms:
+        if config.post_norms:
             weight = self._weights.layers[number].norms[norm]  # type: ignore[index]
             self._row_kernel(
                 "add_normalised", rows, c_void_p(buffers.change), c_void_p(weight), c_void_p(buffers.residual),
-                c_void_p(buffers.squares), c_int(spec.hidden_size), c_int(change_stride), c_int(buffers.parts),
-                c_float(spec.norm_eps),
+                c_void_p(buffers.squares), c_int(config.hidden_size), c_int(change_stride), c_int(buffers.parts),
+                c_float(config.norm_eps),
             )  # fmt: skip
 
     def _queue_normed(self, product: DeviceProduct, norm: int, rows: int, target: int, stride: int) -> None:
@@ -292,11 +285,11 @@ class Decoder:
 
     def _queue_norm(self, product: DeviceProduct, norm: int, rows: int) -> None:
         """Normalised rows of the residual stream, as the product takes them, to ``buffers.normed``."""
-        spec, buffers = self._spec, self._buffers
+        config, buffers = self._config, self._buffers
         self._row_kernel(
             "normalise", rows, c_void_p(buffers.residual), c_void_p(norm), c_void_p(buffers.normed),
-            c_void_p(product.order), c_void_p(product.input_scale), c_int(spec.hidden_size),
-            c_int(buffers.hidden_stride), c_float(spec.norm_eps),
+            c_void_p(product.order), c_void_p(product.input_scale), c_int(config.hidden_size),
+            c_int(buffers.hidden_stride), c_float(config.norm_eps),
         )  # fmt: skip
 
     def _multiply(self, product: DeviceProduct, x: int, y: int, rows: int, stride: int, *, add: bool = False) -> None:
@@ -324,8 +317,9 @@ class Decoder:
     def _arguments(self, product: DeviceProduct, mode: int, target: int, stride: int) -> ProductArguments:
         return ProductArguments(
             weights=product.units, bias=product.bias, order=product.order, input_scale=product.input_scale,
-            target=target, target_stride=stride, tiles=product.tiles, chunks=product.chunks, inputs=product.inputs, outputs=product.outputs,
-            parts=self._buffers.parts, mode=mode, eps=self._spec.norm_eps,
+            target=target, target_stride=stride, tiles=product.tiles, chunks=product.chunks,
+            inputs=product.inputs, outputs=product.outputs, parts=self._buffers.parts, mode=mode,
+            eps=self._config.norm_eps,
         )  # fmt: skip
 
     def _row_kernel(self, name: str, rows: int, *arguments: object, threads: int = _THREADS) -> None:

@@ -1,4 +1,4 @@
-"""The few calls of NVIDIA's driver that Docent needs, each with its errors as exceptions: memory, streams, kernels, graphs.
+"""The few calls of NVIDIA's driver that Docent needs, their errors as exceptions: memory, streams, kernels, graphs.
 
 Addresses on the card are plain integers. Everything is queued on one stream in the order of the calls. Knows no model.
 """
@@ -148,7 +148,7 @@ class Device:
     def launch(
         self, kernel: "Kernel", grid: Dim, threads: int, shared: int, *arguments: Any, together: bool = False
     ) -> None:
-        """Queues a kernel. ``arguments`` are ctypes values. ``together``: all its blocks run at the same time, or none."""
+        """Queues a kernel. ``arguments`` are ctypes values. ``together``: all its blocks run at once, or none."""
         if shared > kernel.shared:
             _check(self._api.cuFuncSetAttribute(kernel.handle, _dynamic_shared(self._api), shared))
             kernel.shared = shared
@@ -240,8 +240,8 @@ class Timer:
 
 
 def find_cards() -> list[tuple[str, tuple[int, int]]]:
-    """Name and compute capability of every card that the driver names; empty without a driver. Raises
-    RuntimeUnavailable where the package for talking to it is missing."""
+    """Name and compute capability of every card that the driver names; empty where there is none. Raises
+    RuntimeUnavailable without a driver or the package for talking to it."""
     api = _driver()
     if int(api.cuInit(0)[0]) != 0:
         return []
@@ -261,6 +261,10 @@ def _driver() -> Any:
         raise RuntimeUnavailable("Running on an NVIDIA card needs the package cuda-bindings.", INSTALL)
     from cuda.bindings import driver
 
+    try:
+        driver.cuInit(0)
+    except RuntimeError as error:  # the library of the driver is not there
+        raise RuntimeUnavailable("No NVIDIA card with a working driver was found.", _FALL_BACK) from error
     return driver
 
 
@@ -290,6 +294,7 @@ def _dynamic_shared(api: Any) -> Any:
 
 def _lack(size: int, free: int) -> OutOfMemory:
     return OutOfMemory(
-        f"The card lacks {(size - free) / 1e9:.2f} GB of memory: {size / 1e9:.2f} GB are needed and {free / 1e9:.2f} GB free.",
-        "Close other programs that use the card, lower model.kv_cache_mb, or choose a smaller model.",
+        f"The card lacks {(size - free) / 1e9:.2f} GB of memory: {size / 1e9:.2f} GB are needed, {free / 1e9:.2f} GB "
+        "are free.",
+        "Close other programs that use the card, lower model.cache_mb, or choose a smaller model.",
     )

@@ -1,24 +1,27 @@
-"""Weights in the order in which the CUDA kernels read them: units of 16 outputs by 128 inputs, as tensor cores take them.
+"""Weights in the order in which the CUDA kernels read them: units of 16 outputs by 128 inputs.
 
 A unit in INT4: for each group of its 128 inputs and each g in 0..7 the scales of outputs g and g + 8 and their zero
-points as 256 + zero and 16 + zero, four float16; then for each 64 inputs 16 bytes a lane, each word turned left by 2. A unit in float16: for
-each 16 inputs 16 bytes a lane. Lane 4 g + t holds of each 32 inputs the eight from 8 t on, of outputs g and g + 8.
-Outputs are put in an order in which what is computed together stands 8 apart: gate and up, a rotated pair. Pure numpy.
+points as 256 + zero and 16 + zero, four float16; then for each 64 inputs 16 bytes a lane, words turned left by 2.
+A unit in float16: for each 16 inputs 16 bytes a lane. Lane 4 g + t holds of each 32 inputs the eight from 8 t on, of
+outputs g and g + 8. Outputs are put in an order in which what is computed together stands 8 apart: gate and up, a
+rotated pair. Pure numpy.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.spec import ModelSpec
-from engines.weights import DenseLinear, Float, Linear, QuantizedLinear, StoredRows
+from engines.model.config import ModelConfig
+from engines.model.weights import DenseLinear, Float, Linear, QuantizedLinear, StoredRows
 
 TILE, CHUNK = 16, 128
 GROUPS = (32, 64, 128)
 _NO_OUTPUT = -1
 Order = NDArray[np.int64]
+Number = TypeVar("Number", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +94,22 @@ def natural_order(outputs: int) -> Order:
 
 def gated_order(inner: int) -> Order:
     """Tiles of 8 gates and the 8 ups that belong to them."""
-    gates = np.full(-(-inner // 8) * 8, _NO_OUTPUT)
-    gates[:inner] = np.arange(inner)
-    gates = gates.reshape(-1, 8)
+    padded_gates = np.full(-(-inner // 8) * 8, _NO_OUTPUT)
+    padded_gates[:inner] = np.arange(inner)
+    gates = padded_gates.reshape(-1, 8)
     return np.concatenate([gates, np.where(gates >= 0, gates + inner, _NO_OUTPUT)], axis=1).reshape(-1)
 
 
-def attention_order(spec: ModelSpec) -> Order:
+def attention_order(config: ModelConfig) -> Order:
     """Tiles of q, k and v; in q and k dimension i and the one it is rotated with stand 8 apart."""
-    plain = np.arange(spec.head_dim)
-    half = spec.rope.rotary_dim // 2
+    plain = np.arange(config.head_dim)
+    half = config.rope.rotary_dim // 2
     rotated = np.concatenate([np.arange(half).reshape(-1, 8), np.arange(half, 2 * half).reshape(-1, 8)], axis=1)
     head = np.concatenate([rotated.reshape(-1), plain[2 * half :]])
-    heads = spec.num_heads + spec.num_kv_heads
-    first = np.arange(heads)[:, None] * spec.head_dim + head
+    heads = config.num_heads + config.num_kv_heads
+    first = np.arange(heads)[:, None] * config.head_dim + head
     return np.concatenate(
-        [first.reshape(-1), np.arange(heads * spec.head_dim, (heads + spec.num_kv_heads) * spec.head_dim)]
+        [first.reshape(-1), np.arange(heads * config.head_dim, (heads + config.num_kv_heads) * config.head_dim)]
     )
 
 
@@ -114,7 +117,7 @@ def pack_int4(q: NDArray[np.uint8], scale: Float, zero: NDArray[np.uint8], group
     """[outputs, inputs], [outputs, groups] twice -> units; outputs are a multiple of 16."""
     q = _pad(q.T, 2 * CHUNK).T
     per_chunk = CHUNK // group
-    scale, zero = (_pad(values.T, 2 * per_chunk).T for values in (scale, zero))
+    scale, zero = _pad(scale.T, 2 * per_chunk).T, _pad(zero.T, 2 * per_chunk).T
     tiles, chunks = len(q) // TILE, q.shape[1] // CHUNK
     # [tile, half of rows, g, 64 inputs, 32 inputs, t, step, pair, element]
     split = q.reshape(tiles, 2, 8, chunks * 2, 2, 4, 2, 2, 2)
@@ -158,13 +161,13 @@ def _equal(a: NDArray[np.generic] | None, b: NDArray[np.generic] | None) -> bool
     return a is b or (a is not None and b is not None and bool(np.array_equal(a, b)))
 
 
-def _ordered(values: NDArray[np.generic], order: Order) -> NDArray[np.generic]:
+def _ordered(values: NDArray[Number], order: Order) -> NDArray[Number]:
     """Zeros where there is no output."""
     ordered = values[np.maximum(order, 0)]
     ordered[order == _NO_OUTPUT] = 0
     return ordered
 
 
-def _pad(values: NDArray[np.generic], multiple: int) -> NDArray[np.generic]:
+def _pad(values: NDArray[Number], multiple: int) -> NDArray[Number]:
     missing = -len(values) % multiple
     return np.pad(values, ((0, missing), *((0, 0) for _ in values.shape[1:]))) if missing else values

@@ -11,16 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.checkpoint import Checkpoint
+from engines.base import PAGE_TOKENS, StepBatch
 from engines.errors import RuntimeUnavailable
-from engines.pages import PAGE_TOKENS
-from engines.runtime import StepBatch
+from engines.model.checkpoint import Checkpoint
+from engines.model.config import ModelConfig
 from engines.runtimes.cuda.buffers import AttentionShape, Buffers, Pool, StepInputs, attention_items
 from engines.runtimes.cuda.decoder import Decoder
 from engines.runtimes.cuda.driver import Device, Graph
 from engines.runtimes.cuda.products import FEW
-from engines.runtimes.cuda.weights import CheckpointSource, Progress, Source
-from engines.spec import ModelSpec
+from engines.runtimes.cuda.weights import CheckpointSource, Source
 
 OLDEST = (8, 0)
 LARGEST_RUN = 2048  # tokens that are queued at a time
@@ -32,11 +31,10 @@ class CudaRuntime:
     """``device`` None takes the first card. Compiled kernels are kept in ``cache``."""
 
     name = "cuda"
-    page_tokens = PAGE_TOKENS
 
     def __init__(
         self,
-        spec: ModelSpec,
+        config: ModelConfig,
         source: Source,
         num_pages: int,
         max_context: int | None = None,
@@ -44,9 +42,9 @@ class CudaRuntime:
         cache: Path | None = None,
         largest_run: int = LARGEST_RUN,
     ) -> None:
-        self.spec = spec
+        self.config = config
         self.num_pages = num_pages
-        self.max_context = min(max_context or spec.max_context, spec.max_context)
+        self.max_context = min(max_context or config.max_context, config.max_context)
         self.device = Device()
         try:
             self._open(source, cache, largest_run)
@@ -56,18 +54,12 @@ class CudaRuntime:
 
     @classmethod
     def from_checkpoint(
-        cls,
-        checkpoint: Checkpoint,
-        num_pages: int,
-        max_context: int | None = None,
-        *,
-        cache: Path | None = None,
-        on_piece: Progress = lambda done, total: None,
+        cls, checkpoint: Checkpoint, num_pages: int, max_context: int | None = None, cache: Path | None = None
     ) -> "CudaRuntime":
-        return cls(checkpoint.spec, CheckpointSource(checkpoint, on_piece), num_pages, max_context, cache=cache)
+        return cls(checkpoint.config, CheckpointSource(checkpoint), num_pages, max_context, cache=cache)
 
     def _open(self, source: Source, cache: Path | None, largest_run: int) -> None:
-        device, spec = self.device, self.spec
+        device, config = self.device, self.config
         if device.capability < OLDEST:
             major, minor = device.capability
             raise RuntimeUnavailable(
@@ -77,14 +69,14 @@ class CudaRuntime:
             )
         self.weights = source.to_device(device)
         self.notes = self.weights.notes
-        self.pool = Pool(device, spec, self.num_pages)
+        self.pool = Pool(device, config, self.num_pages)
         self._largest = min(largest_run, -(-self.max_context // FEW) * FEW)
-        self.buffers = Buffers(device, spec, max(self._largest, FEW))
+        self.buffers = Buffers(device, config, max(self._largest, FEW))
         pages = -(-self.max_context // PAGE_TOKENS)
         self._few_inputs, self._inputs = StepInputs(device, FEW, pages), StepInputs(device, self.buffers.rows, pages)
-        tables = spec.rope.tables(self.max_context, self.max_context)
+        tables = config.rope.tables(self.max_context, self.max_context)
         cosines, sines = (device.array(table) for table in tables)
-        self.decoder = Decoder(device, spec, self.weights, self.pool, self.buffers, (cosines, sines), cache)
+        self.decoder = Decoder(device, config, self.weights, self.pool, self.buffers, (cosines, sines), cache)
         self._single = self.decoder.open_single(self._few_inputs, cache)
         self._graphs: dict[tuple[int, AttentionShape, bool], Graph] = {}
         self._logits = device.pinned(4 * FEW * self.buffers.logits_stride).view(np.float32)
@@ -92,7 +84,7 @@ class CudaRuntime:
 
     @property
     def vocab_size(self) -> int:
-        return self.spec.vocab_size
+        return self.config.vocab_size
 
     @property
     def cache_bytes(self) -> int:
@@ -101,10 +93,6 @@ class CudaRuntime:
     @property
     def weight_bytes(self) -> int:
         return self.weights.step_bytes
-
-    def copy_page(self, source: int, target: int) -> None:
-        self.device.activate()
-        self.decoder.queue_copy_page(source, target)
 
     def step(self, batch: StepBatch) -> NDArray[np.float32]:
         self.device.activate()
@@ -143,19 +131,32 @@ class CudaRuntime:
 
     def prepare(self, batch: StepBatch) -> tuple[int, AttentionShape]:
         """Tells the card of a step of at most 32 tokens; returns what its graph is found by."""
-        items = attention_items(batch, self.spec, FEW + 1)
+        items = attention_items(batch, self.config, FEW + 1)
         rows = next(bucket for bucket in _BUCKETS if bucket >= len(batch.tokens))
         self._few_inputs.write(batch, items, rows)
-        return rows, items.shape(self.spec, rows)
+        return rows, items.shape(self.config, rows)
+
+    def decode_chained(self, batch: StepBatch, steps: int) -> float:
+        """Seconds of a step, over ``steps`` in a row in which the likeliest token of each row is its next input; the
+        pages of ``batch`` must have room for them. For measurements."""
+        self.device.activate()
+        graph = self.graph(*self.prepare(batch), chained=True)
+        graph.launch()
+        self.prepare(batch)
+        timer = self.device.timer()
+        timer.start()
+        for _ in range(steps):
+            graph.launch()
+        return timer.stop() / steps
 
     def _run(self, batch: StepBatch) -> NDArray[np.float32]:
         count, wanted = len(batch.tokens), len(batch.logits_for)
         if count <= FEW:
             self.graph(*self.prepare(batch)).launch()
             return self._downloaded(wanted)
-        items = attention_items(batch, self.spec, _MANY_FROM)
+        items = attention_items(batch, self.config, _MANY_FROM)
         self._inputs.write(batch, items, count)
-        self.decoder.queue_layers(self._inputs, count, items.shape(self.spec, len(items.few)))
+        self.decoder.queue_layers(self._inputs, count, items.shape(self.config, len(items.few)))
         parts = []
         for first in range(0, wanted, FEW):
             rows = min(FEW, wanted - first)

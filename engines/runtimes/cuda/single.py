@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from engines.model.config import ModelConfig
 from engines.runtimes.cuda.arguments import AttentionArguments, ProductArguments, StepArguments, StreamArguments
 from engines.runtimes.cuda.compiler import compile_kernels
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.packing import CHUNK, TILE, padded, unit_bytes
 from engines.runtimes.cuda.weights import DeviceWeights
-from engines.spec import ModelSpec
 
 _BATCH_TILES = 4  # whose sums are added up at a time
 _STATIC = 5120  # shared memory that the kernel declares itself, and alignment
@@ -33,34 +33,34 @@ class SingleStep:
     def __init__(
         self,
         device: Device,
-        spec: ModelSpec,
+        config: ModelConfig,
         products: Sequence[ProductArguments],
         attentions: Sequence[AttentionArguments],
         group: int,
         cache: Path | None,
     ) -> None:
         self._device = device
-        head_padded = padded(spec.head_dim, 32)
-        repeat = spec.num_heads // spec.num_kv_heads
-        slices, self._shared = _shared(device, spec, group, max(product.chunks for product in products))
+        head_padded = padded(config.head_dim, 32)
+        repeat = config.num_heads // config.num_kv_heads
+        slices, self._shared = _shared(device, config, group, max(product.chunks for product in products))
         settings = {"BITS": 4, "GROUP": group, "HEAD": head_padded, "RING_SLICES": slices}
-        settings |= {"WARPS": _WARPS, "IN_FLIGHT": _IN_FLIGHT, "EARLY": -(-spec.hidden_size // (4 * 32 * _WARPS))}
+        settings |= {"WARPS": _WARPS, "IN_FLIGHT": _IN_FLIGHT, "EARLY": -(-config.hidden_size // (4 * 32 * _WARPS))}
         self._kernel = device.load(compile_kernels("step", device.capability, settings, cache))["step"]
         for product in products:
             product.rows, product.splits, product.slice = 1, 1, padded(product.chunks, _PAIR) * CHUNK
             product.batch_tiles = _BATCH_TILES
-        most_splits = max(1, device.multiprocessors // spec.num_kv_heads)
+        most_splits = max(1, device.multiprocessors // config.num_kv_heads)
         streams = [StreamArguments(product.weights, product.tiles, product.chunks) for product in products]
         count = device.multiprocessors
         shares = device.array(np.linspace(0, 65536, count + 1).round().astype(np.uint32))
         self.number = device.array(np.zeros(4, np.uint32))
         words = (
-            spec.hidden_size, spec.hidden_size, spec.q_size // 2, spec.intermediate_size // 2 + 1,
-            (spec.q_size + 2 * spec.kv_size) // 2, spec.num_kv_heads * most_splits * repeat * (head_padded + 2),
+            config.hidden_size, config.hidden_size, config.q_size // 2, config.intermediate_size // 2 + 1,
+            (config.q_size + 2 * config.kv_size) // 2, config.num_kv_heads * most_splits * repeat * (head_padded + 2),
         )  # fmt: skip
         self._arguments = StepArguments(
             _array(device, products), _array(device, streams), _array(device, attentions), self.number, shares,
-            *(device.allocate(8 * size + 64, zero=True) for size in words), spec.num_layers, len(products),
+            *(device.allocate(8 * size + 64, zero=True) for size in words), config.num_layers, len(products),
         )  # fmt: skip
 
     def queue(self) -> None:
@@ -69,28 +69,28 @@ class SingleStep:
         self._device.launch(self._kernel, grid, 32 * (_WARPS + 1), self._shared, self._arguments, together=True)
 
 
-def suits(device: Device, spec: ModelSpec, weights: DeviceWeights) -> bool:
+def suits(device: Device, config: ModelConfig, weights: DeviceWeights) -> bool:
     """Whether the model's step can be one kernel on this card."""
     groups = {product.group for layer in weights.layers for product in layer.products.values()}
-    if spec.qk_norm or spec.post_norms or len(groups) != 1 or 0 in groups:
+    if config.qk_norm or config.post_norms or len(groups) != 1 or 0 in groups:
         return False
-    if spec.num_heads // spec.num_kv_heads > _COLUMNS or spec.num_kv_heads > device.multiprocessors:
+    if config.num_heads // config.num_kv_heads > _COLUMNS or config.num_kv_heads > device.multiprocessors:
         return False
-    if spec.hidden_size % TILE or spec.intermediate_size % 8 or spec.hidden_size > _LARGEST_HIDDEN:
+    if config.hidden_size % TILE or config.intermediate_size % 8 or config.hidden_size > _LARGEST_HIDDEN:
         return False
     if any(product.tiles < device.multiprocessors for product in weights.products):
         return False
     chunks = max(product.chunks for product in weights.products)
-    return _shared(device, spec, min(groups), chunks)[0] >= _FEWEST_SLICES
+    return _shared(device, config, min(groups), chunks)[0] >= _FEWEST_SLICES
 
 
-def _shared(device: Device, spec: ModelSpec, group: int, chunks: int) -> tuple[int, int]:
+def _shared(device: Device, config: ModelConfig, group: int, chunks: int) -> tuple[int, int]:
     """Slices of the ring, and a block's shared memory in bytes."""
     sums = _BATCH_TILES * _WARPS * 8 * 16
     inputs = padded(chunks, _PAIR) * CHUNK
     inputs = inputs * 2 + inputs // group * 8 * 4
-    attention = 2 * (padded(spec.head_dim, 32)) * (spec.num_heads // spec.num_kv_heads + 2)
-    attention += _WARPS * (spec.num_heads // spec.num_kv_heads) * (padded(spec.head_dim, 32) + 2) * 4
+    attention = 2 * (padded(config.head_dim, 32)) * (config.num_heads // config.num_kv_heads + 2)
+    attention += _WARPS * (config.num_heads // config.num_kv_heads) * (padded(config.head_dim, 32) + 2) * 4
     room = padded(max(sums + inputs, attention), 128)
     slices = (device.shared_bytes_of_block - _STATIC - room) // (_SLICE * unit_bytes(group))
     return slices, slices * _SLICE * unit_bytes(group) + room

@@ -1,14 +1,15 @@
-"""A model's weights on the card: packed from a checkpoint, or made up there in the shape of a model for measurements."""
+"""A model's weights on the card: packed from a checkpoint, or made up there in a model's shape for measurements."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from engines.checkpoint import NORMS, Checkpoint, Norm, Projection
 from engines.errors import RuntimeUnavailable
+from engines.model.checkpoint import NORMS, Checkpoint, Norm, Projection
+from engines.model.config import ModelConfig
+from engines.model.weights import DenseLinear
 from engines.runtimes.cuda.compiler import compile_kernels
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.packing import (
@@ -24,8 +25,6 @@ from engines.runtimes.cuda.packing import (
     unit_bytes,
 )
 from engines.runtimes.cuda.random_fill import Fill
-from engines.spec import ModelSpec
-from engines.weights import DenseLinear
 
 SETS: dict[str, tuple[Projection, ...]] = {
     "qkv": ("q", "k", "v"),
@@ -33,7 +32,6 @@ SETS: dict[str, tuple[Projection, ...]] = {
     "gate_up": ("gate", "up"),
     "down": ("down",),
 }
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +88,18 @@ class Source(Protocol):
 
 
 class CheckpointSource:
-    """``on_piece`` is told how many layers are on the card, of how many."""
+    """Packs a checkpoint's weights and uploads them, layer by layer."""
 
-    def __init__(self, checkpoint: Checkpoint, on_piece: Progress = lambda done, total: None) -> None:
-        check_heads(checkpoint.spec)
-        self._checkpoint, self._on_piece = checkpoint, on_piece
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        check_heads(checkpoint.config)
+        self._checkpoint = checkpoint
 
     def to_device(self, device: Device) -> DeviceWeights:
-        checkpoint, spec = self._checkpoint, self._checkpoint.spec
-        orders = output_orders(spec)
+        checkpoint, config = self._checkpoint, self._checkpoint.config
+        orders = output_orders(config)
         notes: list[str] = []
         layers = []
-        for layer in range(spec.num_layers):
+        for layer in range(config.num_layers):
             products = {}
             for name, projections in SETS.items():
                 packed, lost = pack([checkpoint.linear(layer, projection) for projection in projections], orders[name])
@@ -110,29 +108,26 @@ class CheckpointSource:
             weights = {norm: checkpoint.norm(layer, norm) for norm in NORMS}
             norms = {norm: device.array(weight) for norm, weight in weights.items() if weight is not None}
             layers.append(DeviceLayer(products, norms))
-            self._on_piece(layer + 1, spec.num_layers + 1)
         head = checkpoint.lm_head()
         if isinstance(head, DenseLinear):
             packed = pack_rows(head)
         else:
-            packed, lost = pack([head], natural_order(spec.vocab_size))
+            packed, lost = pack([head], natural_order(config.vocab_size))
             notes += lost
-        weights_on_card = DeviceWeights(
+        return DeviceWeights(
             layers,
             self._embedding(device),
             device.array(checkpoint.final_norm()),
             put(device, packed),
             tuple(dict.fromkeys(notes)),
         )
-        self._on_piece(spec.num_layers + 1, spec.num_layers + 1)
-        return weights_on_card
 
     def _embedding(self, device: Device) -> int:
-        spec = self._checkpoint.spec
-        address = device.allocate(2 * spec.vocab_size * spec.hidden_size)
+        config = self._checkpoint.config
+        address = device.allocate(2 * config.vocab_size * config.hidden_size)
         for rows, values in self._checkpoint.embedding().chunks():
             half = values.astype(np.float16)
-            device.upload(half, address + 2 * rows.start * spec.hidden_size)
+            device.upload(half, address + 2 * rows.start * config.hidden_size)
             device.synchronize()
         return address
 
@@ -140,25 +135,25 @@ class CheckpointSource:
 class RandomSource:
     """Made-up INT4 weights in groups of ``group``, lm_head included; activations keep a variance near one."""
 
-    def __init__(self, spec: ModelSpec, group: int = 128) -> None:
-        check_heads(spec)
-        self._spec, self._group = spec, group
+    def __init__(self, config: ModelConfig, group: int = 128) -> None:
+        check_heads(config)
+        self._config, self._group = config, group
 
     def to_device(self, device: Device) -> DeviceWeights:
-        spec = self._spec
+        config = self._config
         fill = Fill(device, device.load(compile_kernels("rows", device.capability)))
-        one = device.array(np.ones(spec.hidden_size, np.float32))
-        sizes = {name: sum(spec.linear_shape(part)[0] for part in parts) for name, parts in SETS.items()}
+        one = device.array(np.ones(config.hidden_size, np.float32))
+        sizes = {name: sum(config.linear_shape(part)[0] for part in parts) for name, parts in SETS.items()}
         layers = []
-        for _ in range(spec.num_layers):
+        for _ in range(config.num_layers):
             products = {
-                name: self._product(device, fill, sizes[name], spec.linear_shape(parts[0])[1])
+                name: self._product(device, fill, sizes[name], config.linear_shape(parts[0])[1])
                 for name, parts in SETS.items()
             }
             layers.append(DeviceLayer(products, {"input": one, "mlp_input": one}))
-        embedding = device.allocate(2 * spec.vocab_size * spec.hidden_size)
-        fill.halves(embedding, spec.vocab_size * spec.hidden_size, 1.0)
-        return DeviceWeights(layers, embedding, one, self._product(device, fill, spec.vocab_size, spec.hidden_size))
+        embedding = device.allocate(2 * config.vocab_size * config.hidden_size)
+        fill.halves(embedding, config.vocab_size * config.hidden_size, 1.0)
+        return DeviceWeights(layers, embedding, one, self._product(device, fill, config.vocab_size, config.hidden_size))
 
     def _product(self, device: Device, fill: Fill, outputs: int, inputs: int) -> DeviceProduct:
         tiles, chunks = -(-outputs // TILE), chunks_of(inputs)
@@ -169,12 +164,12 @@ class RandomSource:
         return DeviceProduct(units, tiles, chunks, self._group, inputs, outputs)
 
 
-def output_orders(spec: ModelSpec) -> dict[str, Order]:
+def output_orders(config: ModelConfig) -> dict[str, Order]:
     return {
-        "qkv": attention_order(spec),
-        "o": natural_order(spec.hidden_size),
-        "gate_up": gated_order(spec.intermediate_size),
-        "down": natural_order(spec.hidden_size),
+        "qkv": attention_order(config),
+        "o": natural_order(config.hidden_size),
+        "gate_up": gated_order(config.intermediate_size),
+        "down": natural_order(config.hidden_size),
     }
 
 
@@ -196,11 +191,11 @@ def put(device: Device, packed: Packed) -> DeviceProduct:
     )
 
 
-def check_heads(spec: ModelSpec) -> None:
+def check_heads(config: ModelConfig) -> None:
     """Raises RuntimeUnavailable for heads that the kernels do not take."""
-    if spec.head_dim % 16 or spec.rope.rotary_dim % 16 or spec.head_dim > 256:
+    if config.head_dim % 16 or config.rope.rotary_dim % 16 or config.head_dim > 256:
         raise RuntimeUnavailable(
             f"Docent's CUDA kernels take heads of 16, 32 ... 256 features, all or a multiple of 16 rotated; these have "
-            f"{spec.head_dim}, {spec.rope.rotary_dim} of them rotated.",
+            f"{config.head_dim}, {config.rope.rotary_dim} of them rotated.",
             'Set model.runtime to "onnx".',
         )

@@ -189,16 +189,6 @@ extern "C" __global__ void choose(const float* source, const int* rows, float* t
     for (int i = threadIdx.x; i < parts; i += blockDim.x) squares[(u64)blockIdx.x * parts + i] = i == 0 ? sum : 0.0f;
 }
 
-// K and V of one page in all layers. Grid (blocks, 2 * layers).
-extern "C" __global__ void copy_page(u16* keys, u16* values, u64 layer_stride, u64 page_size, int source, int target) {
-    wait_for_producer();
-    let_next_start();
-    u16* pool = (blockIdx.y & 1 ? values : keys) + (blockIdx.y >> 1) * layer_stride;
-    const uint4* from = (const uint4*)(pool + source * page_size);
-    uint4* to = (uint4*)(pool + target * page_size);
-    for (u64 i = blockIdx.x * blockDim.x + threadIdx.x; i < page_size / 8; i += gridDim.x * blockDim.x) to[i] = from[i];
-}
-
 // The largest logit's token of each row, the first one where several are equal. A block for each row.
 extern "C" __global__ void greedy(const float* logits, int* tokens, int size, int stride) {
     __shared__ float values[32];

@@ -1,0 +1,38 @@
+"""Registers Docent's own CUDA kernels as a runtime."""
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from engines.runtimes.cards import driver_missing
+from engines.runtimes.entry import OpenOptions, RuntimeEntry
+
+if TYPE_CHECKING:
+    from engines.base import Runtime
+    from engines.model.checkpoint import Checkpoint
+
+
+def _unavailable() -> str | None:
+    if (missing := driver_missing()) is not None:
+        return missing
+    if find_spec("cuda") is None:
+        return "The packages for NVIDIA cards are missing: pip install 'docent-chat[gpu]'."
+    return None
+
+
+def _open(checkpoint: "Checkpoint", options: OpenOptions) -> "Runtime":
+    from engines.runtimes.cuda.runtime import CudaRuntime
+
+    kernels = None if options.cache is None else options.cache / "cuda-kernels"
+    return CudaRuntime.from_checkpoint(checkpoint, options.num_pages, options.max_context, kernels)
+
+
+ENTRY = RuntimeEntry(
+    name="cuda",
+    words="Docent's own kernels on NVIDIA cards of compute capability 8.0 or later",
+    device="gpu",
+    priority=2,
+    kv_bytes=2,
+    unavailable=_unavailable,
+    open=_open,
+    build=None,
+)

@@ -1,0 +1,51 @@
+"""All kernels are compiled for every kind of card that users have. Needs no card."""
+
+from pathlib import Path
+
+import pytest
+
+from engines.errors import EngineError, RuntimeUnavailable
+from engines.runtimes.cuda import compiler
+from engines.runtimes.cuda.compiler import CAPABILITIES, compile_kernels
+
+try:
+    compile_kernels("rows", (8, 0))
+except RuntimeUnavailable as error:
+    pytest.skip(f"{error}", allow_module_level=True)
+
+PRODUCT = {"WARPS": 16, **{f"STAGES_{n}": 2 for n in (2, 8, 16, 32)}, **{f"SHARING_{n}": 4 for n in (2, 8, 16, 32)}}
+STEP = {"BITS": 4, "WARPS": 8, "EARLY": 4, "IN_FLIGHT": 4, "RING_SLICES": 9}
+KERNELS = [
+    ("rows", {}),
+    ("attention", {"HEAD": 64}),
+    ("attention", {"HEAD": 256}),
+    ("product", {"BITS": 4, "GROUP": 128, **PRODUCT}),
+    ("product", {"BITS": 4, "GROUP": 32, **PRODUCT}),
+    ("product", {"BITS": 16, "GROUP": 0, **PRODUCT}),
+    ("step", {"GROUP": 64, "HEAD": 128, **STEP}),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("capability", CAPABILITIES)
+@pytest.mark.parametrize(("name", "settings"), KERNELS)
+def test_kernels_compile(name: str, settings: dict[str, int], capability: tuple[int, int]) -> None:
+    assert compile_kernels(name, capability, settings).startswith(b"\x7fELF")
+
+
+def test_what_was_compiled_is_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = compile_kernels("rows", (8, 0), cache=tmp_path)
+    (kept,) = tmp_path.iterdir()
+    kept.write_bytes(b"kept")
+    assert compile_kernels("rows", (8, 0), cache=tmp_path) == b"kept"
+    assert compile_kernels("rows", (8, 6), cache=tmp_path) != b"kept", "another card"
+    assert first.startswith(b"\x7fELF")
+
+
+def test_a_mistake_in_a_kernel_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for header in compiler.KERNELS.iterdir():
+        (tmp_path / header.name).write_bytes(header.read_bytes())
+    (tmp_path / "rows.cu").write_text("not C++")
+    monkeypatch.setattr(compiler, "KERNELS", tmp_path)
+    with pytest.raises(EngineError, match="rows cannot be compiled"):
+        compile_kernels("rows", (8, 0))

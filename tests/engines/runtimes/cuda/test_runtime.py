@@ -1,0 +1,138 @@
+"""On an NVIDIA card: Docent's own CUDA kernels against transformers and the plain reference.
+
+Tolerances are relative to the standard deviation of the logits: weights, activations, K and V are float16.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines.model.checkpoint import Checkpoint
+from engines.model.synthetic import Shape, write_checkpoint
+from engines.runtimes.cuda.driver import Device, OutOfMemory
+from engines.runtimes.cuda.entry import ENTRY
+from engines.runtimes.cuda.runtime import CudaRuntime
+from engines.runtimes.reference.runtime import ReferenceRuntime
+from engines.runtimes.selfcheck import compare, replay
+from engines.serving.engine import Engine, EngineConfig
+from engines.serving.sampling_params import SamplingParams
+from tests.engines.fakes import ByteTokenizer, flat_batch
+from tests.engines.models import FAMILIES, TinyModel
+from tests.engines.quantised import quantise
+from tests.engines.runtimes.steps import Row, assert_close, batch_of, some_tokens
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(ENTRY.unavailable() is not None, reason=f"{ENTRY.unavailable()}"),
+]
+HALF = 0.02
+PAGES = [6, 2, 7, 0, 3, 1, 4, 5, 8, 9, 10, 11, 12]
+BORDERS = [0, 21, 48, 64, 67, 68, 69, 70, 100, 101, 117, 149, 181, 200]  # most chunks are graphs, some are not
+
+
+@contextmanager
+def opened(checkpoint: Checkpoint, pages: int, cache: Path) -> Iterator[CudaRuntime]:
+    runtime = CudaRuntime.from_checkpoint(checkpoint, pages, cache=cache)
+    try:
+        yield runtime
+    finally:
+        runtime.close()
+
+
+@pytest.fixture(scope="session")
+def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("kernels")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_prompt_at_once_and_in_chunks_agrees_with_transformers(
+    family: str, models: Callable[[str], TinyModel], kernels: Path
+) -> None:
+    model, tokens = models(family), some_tokens(200)
+    expected = model.logits(tokens)
+    with opened(Checkpoint(model.folder), 13, kernels) as runtime:
+        assert_close(runtime.step(flat_batch(tokens)), expected, HALF)
+        for start, stop in itertools.pairwise(BORDERS):
+            logits = runtime.step(batch_of(Row(start, tokens[start:stop], PAGES, logits=stop - start)))
+            assert_close(logits, expected[start:stop], HALF * float(expected.std() / expected[start:stop].std()))
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+@pytest.mark.parametrize("family", ["llama-bias", "qwen3", "gemma2", "phi3"])
+def test_int4_agrees_with_the_dequantised_weights(
+    family: str, symmetric: bool, folders: Callable[[str], Path], tmp_path: Path, kernels: Path
+) -> None:
+    quantise(folders(family), tmp_path / "int4", symmetric=symmetric)
+    checkpoint, tokens = Checkpoint(tmp_path / "int4"), some_tokens(200)
+    expected = ReferenceRuntime(checkpoint, 13).step(flat_batch(tokens))
+    with opened(checkpoint, 13, kernels) as runtime:
+        assert_close(runtime.step(flat_batch(tokens)), expected, HALF)
+        parts = [
+            runtime.step(batch_of(Row(start, tokens[start:stop], PAGES, logits=stop - start)))
+            for start, stop in itertools.pairwise(BORDERS)
+        ]
+        assert_close(np.concatenate(parts), expected, HALF)
+
+
+@pytest.mark.parametrize("group", [32, 64, 128])
+def test_the_step_in_one_kernel_agrees_with_the_reference(group: int, tmp_path: Path, kernels: Path) -> None:
+    """Wide enough that every multiprocessor has a share; contexts within one share of attention and beyond."""
+    write_checkpoint(tmp_path, Shape(2304, 4096, 3, 18, 6, vocabulary=4096, context=1024), group=group)
+    checkpoint, tokens = Checkpoint(tmp_path), np.random.default_rng(0).integers(3, 4096, 640).tolist()
+    pages = np.random.default_rng(1).permutation(48).tolist()
+    reference, at = ReferenceRuntime(checkpoint, 48), 0
+    with opened(checkpoint, 48, kernels) as runtime:
+        for count in (37, 1, 1, 1, 9, 1, 500, 1, 1, 16, 1, 30, 1, 1):
+            batch = batch_of(Row(at, tokens[at : at + count], pages))
+            assert_close(runtime.step(batch), reference.step(batch), HALF)
+            at += count
+        again = batch_of(Row(at, tokens[at : at + 1], pages))
+        first = runtime.step(again)
+        assert all((runtime.step(again) == first).all() for _ in range(20)), "the order of sums is always the same"
+
+
+@pytest.mark.parametrize("family", ["llama-3", "mistral-gqa", "gemma2", "phi3"])
+def test_the_engine_continues_like_transformers(family: str, models: Callable[[str], TinyModel], kernels: Path) -> None:
+    """Greedy, with chunked prefill, five requests at once, and pages so few that sequences are preempted. Float16 may
+    turn a near tie, so up to one answer in five may leave the path of float32."""
+    model = models(family)
+    prompts = [some_tokens(count, seed) for seed, count in enumerate((45, 20, 31, 8, 37))]
+    expected = []
+    for prompt in prompts:
+        text = list(prompt)
+        for _ in range(12):
+            text.append(int(model.logits(text)[-1].argmax()))
+        expected.append(text[len(prompt) :])
+    with (
+        opened(Checkpoint(model.folder), 9, kernels) as runtime,
+        Engine(runtime, ByteTokenizer(), EngineConfig(token_budget=24, max_running=4)) as engine,
+    ):
+        params = SamplingParams(max_tokens=12, ignore_eos=True, logprobs=0)
+        running = [engine.submit(prompt, params) for prompt in prompts]
+        produced = [[sampled.token for delta in one for sampled in delta.tokens] for one in running]
+    same = sum(one == other for one, other in zip(produced, expected, strict=True))
+    assert same >= 4
+
+
+def test_it_passes_the_check_at_the_first_start(tmp_path: Path, kernels: Path) -> None:
+    write_checkpoint(tmp_path, Shape(128, 256, 3, 8, 2, vocabulary=256, context=512), group=32)
+    checkpoint = Checkpoint(tmp_path)
+    with opened(checkpoint, 8, kernels) as runtime:
+        difference, reason = compare(replay(ReferenceRuntime(checkpoint, 8)), replay(runtime))
+    assert reason is None and difference < 0.01
+
+
+def test_more_memory_than_the_card_has_is_refused_in_words_and_all_is_given_back() -> None:
+    device = Device()
+    free = device.free_bytes
+    with pytest.raises(OutOfMemory, match=r"lacks .* GB .*model\.cache_mb"):
+        device.allocate(1 << 45)
+    device.allocate(1 << 30)
+    device.close()
+    device = Device()
+    assert device.free_bytes > free - (256 << 20)
+    device.close()
