@@ -34,11 +34,15 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) attend_few(const __grid
     const int high_a = position + token_a, high_b = position + token_b;
     const int low_a = p.window > 0 ? high_a - p.window + 1 : 0, low_b = p.window > 0 ? high_b - p.window + 1 : 0;
     const int* table = p.page_table + (u64)sequence * p.table_stride;
-    int next = begin + warp < end ? table[begin + warp] : 0;
+    auto place = [&](int page) { return ((u64)table[page] * p.kv_heads + kv_head) * (PAGE * HEAD); };
+    PageKeys keys;
+    u64 at = begin + warp < end ? place(begin + warp) : 0;
+    if (begin + warp < end) load_keys(keys, p.keys + at);
     for (int page = begin + warp; page < end; page += WARPS) {
-        const u64 at = ((u64)next * p.kv_heads + kv_head) * (PAGE * HEAD);
-        if (page + WARPS < end) next = table[page + WARPS];
-        attend(tile, p.keys + at, p.values + at, page * PAGE, low_a, high_a, low_b, high_b, p.scale, p.cap);
+        const u64 next = page + WARPS < end ? place(page + WARPS) : 0;
+        attend(tile, keys, page + WARPS < end ? p.keys + next : 0, p.values + at, page * PAGE, low_a, high_a, low_b, high_b,
+               p.scale, p.cap);
+        at = next;
     }
 
     // The warps' shares, then those of the blocks.
@@ -123,9 +127,16 @@ extern "C" __global__ void __launch_bounds__(32 * TILES) attend_many(const __gri
     const int low_a = p.window > 0 ? high_a - p.window + 1 : 0, low_b = p.window > 0 ? high_b - p.window + 1 : 0;
     const int first = position + warp * 16 / repeat, last = position + min(rows - 1, (warp * 16 + 15) / repeat);
     const int* table = p.page_table + (u64)sequence * p.table_stride;
-    for (int page = p.window > 0 ? max(0, first - p.window + 1) / PAGE : 0; page <= last / PAGE; page++) {
-        const u64 at = ((u64)table[page] * p.kv_heads + kv_head) * (PAGE * HEAD);
-        attend(tile, p.keys + at, p.values + at, page * PAGE, low_a, high_a, low_b, high_b, p.scale, p.cap);
+    auto place = [&](int page) { return ((u64)table[page] * p.kv_heads + kv_head) * (PAGE * HEAD); };
+    const int begin = p.window > 0 ? max(0, first - p.window + 1) / PAGE : 0, end = last / PAGE + 1;
+    PageKeys keys;
+    u64 at = place(begin);
+    load_keys(keys, p.keys + at);
+    for (int page = begin; page < end; page++) {
+        const u64 next = page + 1 < end ? place(page + 1) : 0;
+        attend(tile, keys, page + 1 < end ? p.keys + next : 0, p.values + at, page * PAGE, low_a, high_a, low_b, high_b,
+               p.scale, p.cap);
+        at = next;
     }
     const float sum_a = 1.0f / quad_sum(tile.sum[0]), sum_b = 1.0f / quad_sum(tile.sum[1]);
     u16* out_a = p.mixed + (u64)(first_row + token_a) * p.mixed_stride + head_a * p.head;

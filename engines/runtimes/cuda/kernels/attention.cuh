@@ -48,19 +48,28 @@ __device__ __forceinline__ void load_query(Tile& tile, const u16* row_a, const u
     }
 }
 
-// One page: tokens `base` .. `base + 15`. Row g sees tokens low_a .. high_a, row g + 8 low_b .. high_b.
-__device__ __forceinline__ void attend(Tile& tile, const u16* keys, const u16* values, int base, int low_a, int high_a,
-                                       int low_b, int high_b, float scale, float cap) {
-    const int lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
-    uint4 k[2][CHUNKS], v[HEAD / 16];
-    const int token = 4 * (g >> 1) + (g & 1);
+struct PageKeys {
+    uint4 k[2][CHUNKS];
+};
+
+__device__ __forceinline__ void load_keys(PageKeys& page, const u16* keys) {
+    const int lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3, token = 4 * (g >> 1) + (g & 1);
 #pragma unroll
     for (int c = 0; c < CHUNKS; c++) {
-        k[0][c] = *(const uint4*)(keys + token * HEAD + c * 32 + t * 8);
-        k[1][c] = *(const uint4*)(keys + (token + 2) * HEAD + c * 32 + t * 8);
+        page.k[0][c] = *(const uint4*)(keys + token * HEAD + c * 32 + t * 8);
+        page.k[1][c] = *(const uint4*)(keys + (token + 2) * HEAD + c * 32 + t * 8);
     }
+}
+
+// One page: tokens `base` .. `base + 15`. Row g sees tokens low_a .. high_a, row g + 8 low_b .. high_b. `page` holds the
+// page's K, and, once the scores are there, takes that of the next one from `next`, if it is not null.
+__device__ __forceinline__ void attend(Tile& tile, PageKeys& page, const u16* next, const u16* values, int base, int low_a,
+                                       int high_a, int low_b, int high_b, float scale, float cap) {
+    const int lane = threadIdx.x & 31, t = lane & 3;
+    uint4 v[HEAD / 16];
 #pragma unroll
     for (int n = 0; n < HEAD / 16; n++) v[n] = *(const uint4*)(values + n * 256 + lane * 8);
+    const uint4(&k)[2][CHUNKS] = page.k;
     float score[2][4];
 #pragma unroll
     for (int half = 0; half < 2; half++) {
@@ -72,6 +81,7 @@ __device__ __forceinline__ void attend(Tile& tile, const u16* keys, const u16* v
             mma(score[half], a[1][0], a[1][1], a[1][2], a[1][3], k[half][c].z, k[half][c].w);
         }
     }
+    if (next) load_keys(page, next);
     float most_a = tile.most[0], most_b = tile.most[1];
 #pragma unroll
     for (int half = 0; half < 2; half++)
