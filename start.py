@@ -27,11 +27,13 @@ from typing import TextIO
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
-LOCKS = {"": "base.lock", "dev": "dev.lock"}  # what each set-up installs; dev.lock holds what base.lock holds, and more
+# What each set-up installs; the others hold what base.lock holds, and more.
+LOCKS = {"": "base.lock", "gpu": "gpu.lock", "dev": "dev.lock"}
 OLDEST_PYTHON = (3, 11)
 NEWER_PYTHONS = ("python3.13", "python3.12", "python3.11", "python3.14")
-# The environment takes 870 MB, with the test tools 1150 MB (Linux, Python 3.11); pip needs about as much again.
-SPACE_NEEDED_MB = {"": 1900, "dev": 2400}
+# The environment takes 870 MB, with the test tools 1150 MB, with NVIDIA's libraries 1600 MB (Linux, Python 3.11); pip
+# needs about as much again.
+SPACE_NEEDED_MB = {"": 1900, "gpu": 3500, "dev": 2400}
 INTERRUPTED = 130
 FAST = "not slow and not browser"  # the tests of `test --fast`
 
@@ -47,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
         newer = require_python(sys.version_info[:2], shutil.which)
         if newer is not None:
             return subprocess.call([newer, str(Path(__file__).resolve()), *arguments])
-        python = set_up("dev" if options.command == "test" or options.dev else "")
+        python = set_up(wanted_extra(options, driver_answers))
         if options.command == "setup":
             say("Docent is set up. Start it with: python3 start.py")
             return 0
@@ -57,6 +59,27 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def wanted_extra(options: argparse.Namespace, has_card: Callable[[], bool]) -> str:
+    """Returns which set-up the command needs: NVIDIA's libraries only where a card is."""
+    if options.command == "test" or options.dev:
+        return "dev"
+    return "gpu" if has_card() else ""
+
+
+def driver_answers() -> bool:
+    """Returns whether an NVIDIA driver works here and names a card."""
+    command = shutil.which("nvidia-smi")
+    if command is None or sys.platform == "darwin":
+        return False
+    try:
+        found = subprocess.run(
+            [command, "-L"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return found.returncode == 0 and b"GPU" in found.stdout
 
 
 def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -121,7 +144,8 @@ def set_up(extra: str) -> Path:
     require_space(shutil.disk_usage(str(ROOT)).free, extra)
     if not is_usable(VENV, python):
         make_environment()
-    say("Installing Docent" + (" and its test tools" if extra == "dev" else "") + "; the first time takes minutes.")
+    more = {"dev": " and its test tools", "gpu": " and NVIDIA's libraries for the card"}.get(extra, "")
+    say(f"Installing Docent{more}; the first time takes minutes.")
     install(python, extra)
     stamp_path(VENV).write_text(json.dumps(wanted), encoding="utf-8")
     return python
@@ -157,8 +181,8 @@ def read_stamp(venv: Path) -> dict[str, str]:
 
 
 def satisfies(have: dict[str, str], wanted: dict[str, str]) -> bool:
-    """Returns whether an environment will do; one with the test tools also serves for everything else."""
-    return have == wanted or have == {**wanted, "extra": "dev"}
+    """Returns whether an environment will do; one that holds more also serves for the least."""
+    return have == wanted or (not wanted["extra"] and have in [{**wanted, "extra": extra} for extra in LOCKS])
 
 
 def require_space(free_bytes: int, extra: str) -> None:

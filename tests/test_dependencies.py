@@ -12,10 +12,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ("app", "rag", "engines", "ui")
-LOCKS = ("base.lock", "dev.lock")
+LOCKS = ("base.lock", "dev.lock", "gpu.lock")
 # Import names of packages that an extra brings and that need not be installed here.
 DISTRIBUTIONS = {
-    "cuda": {"cuda-core"},
+    "cuda": {"cuda-bindings"},
     "rapidocr": {"rapidocr"},
     "tensorrt": {"tensorrt-rtx"},
     "tensorrt_rtx": {"tensorrt-rtx"},
@@ -72,10 +72,12 @@ def pins(name: str) -> dict[str, str]:
 
 
 def test_the_locks_pin_every_dependency_and_agree() -> None:
-    base, dev = pins("base.lock"), pins("dev.lock")
+    base, dev, gpu = (pins(name) for name in LOCKS)
     assert declared() <= set(base)
     assert declared("dev") <= set(dev)
+    assert declared("gpu") <= set(gpu)
     assert base.items() <= dev.items()
+    assert base.items() <= gpu.items()
     build = {canonical(line) for line in project()["dependency-groups"]["build"]}
     assert build <= set(base)
 

@@ -241,3 +241,20 @@ def test_help_names_the_commands() -> None:
     )
     for word in ("test", "setup", "--port", "--no-browser"):
         assert word in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "card", "extra"),
+    [
+        ([], False, ""),
+        ([], True, "gpu"),
+        (["setup"], True, "gpu"),
+        (["test"], True, "dev"),
+        (["setup", "--dev"], True, "dev"),
+    ],
+)
+def test_nvidias_libraries_are_installed_where_a_card_is(
+    start: ModuleType, arguments: list[str], card: bool, extra: str
+) -> None:
+    options, _ = start.parse(arguments)
+    assert start.wanted_extra(options, lambda: card) == extra

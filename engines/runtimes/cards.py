@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engines.errors import RuntimeUnavailable
 
-_INSTALL = "Install it with: pip install torch"
+_INSTALL = "Install it with: pip install 'docent-chat[tensorrt]'"
 _FALL_BACK = "Docent uses the processor instead."
 
 

@@ -1,6 +1,6 @@
 """A decoder as launches of kernels: what is queued for a step of so many rows.
 
-Up to 32 rows go through the kernels that read the weights once, at the speed of the memory; up to 128 in passes of 32;
+Up to 32 rows go through the kernels that read the weights once, at the speed of the memory; up to 64 in passes of 32;
 more through weights expanded to float16 and cuBLAS. Knows addresses and shapes, no requests.
 """
 
@@ -28,7 +28,7 @@ from engines.runtimes.cuda.products import FEW, Products
 from engines.runtimes.cuda.single import SingleStep, suits
 from engines.runtimes.cuda.weights import DeviceProduct, DeviceWeights
 
-PASSES_UP_TO = 128  # rows from which on expanding the weights is cheaper than reading them again and again
+PASSES_UP_TO = 64  # rows from which on expanding the weights is cheaper than reading them again and again
 _THREADS = 256
 _ATTEND_FEW_WARPS, _ATTEND_MANY_WARPS = 4, 8
 

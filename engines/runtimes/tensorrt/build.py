@@ -139,7 +139,7 @@ def find_compiler() -> TensorRtCompiler:
     for library in LIBRARIES:
         if find_spec(library) is not None:
             return TensorRtCompiler(library)
-    raise RuntimeUnavailable("TensorRT is not installed.", "Install it with: pip install 'docent-chat[gpu]'")
+    raise RuntimeUnavailable("TensorRT is not installed.", "Install it with: pip install 'docent-chat[tensorrt]'")
 
 
 def build_model(

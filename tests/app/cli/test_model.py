@@ -220,7 +220,7 @@ def test_building_without_tensorrt_says_what_to_install(
     docent: Run, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engines.runtimes.tensorrt.build.LIBRARIES", ("a_library_that_is_not_installed",))
-    fails(docent("model", "build", str(tiny), "--runtime", "tensorrt"), "not installed", "docent-chat[gpu]")
+    fails(docent("model", "build", str(tiny), "--runtime", "tensorrt"), "not installed", "docent-chat[tensorrt]")
 
 
 @pytest.mark.slow
