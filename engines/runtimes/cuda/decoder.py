@@ -110,7 +110,14 @@ class Decoder:
             "choose", rows, c_void_p(buffers.residual), c_void_p(inputs.chosen + 4 * first),
             c_void_p(buffers.chosen), c_void_p(buffers.chosen_squares), c_int(config.hidden_size), c_int(buffers.parts),
         )  # fmt: skip
-        self._products.queue(head, self._logits_arguments(), rows)
+        arguments = self._logits_arguments()
+        at_once = self._products.rows_at_once(head)
+        for start in range(0, rows, at_once):
+            step = ProductArguments.from_buffer_copy(arguments)
+            step.source = arguments.source + 4 * start * config.hidden_size
+            step.squares = arguments.squares + 4 * start * buffers.parts
+            step.target = arguments.target + 4 * start * buffers.logits_stride
+            self._products.queue(head, step, min(at_once, rows - start))
 
     def _logits_arguments(self) -> ProductArguments:
         config, buffers, head = self._config, self._buffers, self._weights.head
@@ -304,7 +311,8 @@ class Decoder:
         if norm:
             self._normed(arguments, norm)
         step = ProductArguments.from_buffer_copy(arguments)
-        for first in range(0, rows, FEW):
+        at_once = self._products.rows_at_once(product)
+        for first in range(0, rows, at_once):
             step.source = arguments.source + first * arguments.source_stride * (4 if norm else 2)
             step.target = arguments.target + first * arguments.target_stride * (4 if mode == RESIDUAL else 2)
             step.target_squares = buffers.squares + 4 * first * buffers.parts
@@ -312,7 +320,7 @@ class Decoder:
                 step.squares = buffers.squares + 4 * first * buffers.parts
             if mode == ATTENTION:
                 step.positions, step.slots = arguments.positions + 4 * first, arguments.slots + 4 * first
-            self._products.queue(product, step, min(FEW, rows - first))
+            self._products.queue(product, step, min(at_once, rows - first))
 
     def _arguments(self, product: DeviceProduct, mode: int, target: int, stride: int) -> ProductArguments:
         return ProductArguments(

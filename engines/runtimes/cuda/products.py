@@ -1,7 +1,7 @@
 """Launches of the product kernels: how the rows of the weights and the inputs are shared out over the card.
 
-Where at most 16 rows are computed a block's shared memory is bounded so that two blocks fit on a multiprocessor: the
-next product's block loads its first weights while this one ends.
+Where at most two rows are computed a block's shared memory is bounded so that two blocks fit on a multiprocessor: the
+next product's block loads its first weights while this one ends. With more rows their inputs take that room.
 """
 
 from collections.abc import Sequence
@@ -19,10 +19,9 @@ FEW = 32  # rows at most
 WARPS = 16
 _RESERVED = 2048  # shared memory that a block takes beside what it asks for
 _ATTENTION = 12 << 10  # left for the attention that runs between two products
-_RING_SHARE = {2: 0.66, 8: 0.33, 16: 0.2, 32: 0.3}  # of a block's shared memory, by rows
-_SHARING = {2: 16, 8: 16, 16: 4, 32: 2}  # warps that share the inputs of a tile, by rows
-_LARGEST_BUDGET = 160 << 10
-_LARGEST_SPLIT = 32
+_RING_SHARE = {2: 0.66, 8: 0.45, 16: 0.4, 32: 0.3}  # of a block's shared memory, by rows
+_SHARING = {2: 16, 8: 4, 16: 4, 32: 1}  # warps that share the inputs of a tile, by rows
+_LARGEST_SPLIT = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +44,7 @@ class Products:
         self._device = device
         half = (device.shared_bytes - _ATTENTION) // 2
         self._budgets = {
-            variant: min(half if variant < FEW else _LARGEST_BUDGET, device.shared_bytes_of_block) - _RESERVED
-            for variant in _RING_SHARE
+            variant: (half if variant == 2 else device.shared_bytes_of_block) - _RESERVED for variant in _RING_SHARE
         }
         self._modules = {}
         for group in {product.group for product in products}:
@@ -68,6 +66,13 @@ class Products:
         arguments.partial, arguments.counters = self._partial, self._counters
         kernel = self._modules[product.group][f"product_{plan.variant}"]
         self._device.launch(kernel, (plan.blocks, plan.splits, 1), 32 * WARPS, plan.shared, arguments)
+
+    def rows_at_once(self, product: DeviceProduct) -> int:
+        """Rows of a launch, at most: 32, or as many as a block of this card has room for."""
+        plans = (self.plan(product.group, product.tiles, product.chunks, rows) for rows in (FEW, FEW // 2))
+        return next(
+            (plan.variant for plan in plans if plan.shared <= self._device.shared_bytes_of_block - _RESERVED // 2), 8
+        )
 
     def expand(self, product: DeviceProduct, target: int) -> None:
         """The weights as float16 [tiles * 16, chunks * 128]."""
@@ -99,4 +104,4 @@ class Products:
         return Plan(variant, blocks, splits, slice_chunks * CHUNK, batch_tiles, shared)
 
     def _stages(self, group: int, variant: int) -> int:
-        return max(2, int(self._budgets[variant] * _RING_SHARE[variant]) // (WARPS * unit_bytes(group)))
+        return max(1, int(self._budgets[variant] * _RING_SHARE[variant]) // (WARPS * unit_bytes(group)))

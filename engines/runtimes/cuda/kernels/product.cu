@@ -47,7 +47,7 @@ __device__ __forceinline__ void run(const Product& p) {
     Early early;
     load_early(p, first_chunk * 128, slice, early);
     wait_for_producer();
-    load_rows<NT>(p, x, x_sums, stride, first_chunk * 128, slice, early);
+    load_rows<NT, QUADS == 1 ? 4 : 8>(p, x, x_sums, stride, first_chunk * 128, slice, early);
 
     // Columns beyond the rows compute what nobody reads.
     const u16* columns[NT];

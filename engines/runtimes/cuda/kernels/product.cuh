@@ -178,8 +178,8 @@ __device__ __forceinline__ void load_row(const Product& p, u16* x, float* x_sums
 }
 
 // The rows' inputs `first` .. `first + slice` to shared memory as float16, normalised where there is a norm, and the sums
-// of their groups. Loads go out before the sums of squares are known.
-template <int NT>
+// of their groups. DEEP loads go out at a time, the first before the sums of squares are known.
+template <int NT, int DEEP>
 __device__ __forceinline__ void load_rows(const Product& p, u16* x, float* x_sums, int stride, int first, int slice,
                                           const Early& early) {
     __shared__ float inverse[32];
@@ -200,10 +200,10 @@ __device__ __forceinline__ void load_rows(const Product& p, u16* x, float* x_sum
     if (p.norm && plain) {
         const float* source = (const float*)p.source;
         const int quads = slice >> 2, work = quads * p.rows;
-        for (int base = 0; base < work; base += THREADS * 4) {
-            float4 value[4], weight[4];
+        for (int base = 0; base < work; base += THREADS * DEEP) {
+            float4 value[DEEP], weight[DEEP];
 #pragma unroll
-            for (int i = 0; i < 4; i++) {
+            for (int i = 0; i < DEEP; i++) {
                 const int n = base + i * THREADS + thread, row = n / quads, k = first + (n - row * quads) * 4;
                 value[i] = weight[i] = make_float4(0, 0, 0, 0);
                 if (n < work && k < p.inputs) {
@@ -213,7 +213,7 @@ __device__ __forceinline__ void load_rows(const Product& p, u16* x, float* x_sum
             }
             if (base == 0) block_sync();
 #pragma unroll
-            for (int i = 0; i < 4; i++) {
+            for (int i = 0; i < DEEP; i++) {
                 const int n = base + i * THREADS + thread, row = n / quads, k = (n - row * quads) * 4;
                 if (n >= work) continue;  // whole warps
                 const float scale = inverse[row];
@@ -229,16 +229,16 @@ __device__ __forceinline__ void load_rows(const Product& p, u16* x, float* x_sum
     } else if (plain) {
         const u16* source = (const u16*)p.source;
         const int octets = slice >> 3, work = octets * p.rows;
-        for (int base = 0; base < work; base += THREADS * 4) {
-            uint4 value[4];
+        for (int base = 0; base < work; base += THREADS * DEEP) {
+            uint4 value[DEEP];
 #pragma unroll
-            for (int i = 0; i < 4; i++) {
+            for (int i = 0; i < DEEP; i++) {
                 const int n = base + i * THREADS + thread, row = n / octets, k = first + (n - row * octets) * 8;
                 value[i] = make_uint4(0, 0, 0, 0);
                 if (n < work && k < p.inputs) value[i] = *(const uint4*)(source + (u64)row * p.source_stride + k);
             }
 #pragma unroll
-            for (int i = 0; i < 4; i++) {
+            for (int i = 0; i < DEEP; i++) {
                 const int n = base + i * THREADS + thread, row = n / octets, k = (n - row * octets) * 8;
 #if BITS == 4
                 const uint4 v = value[i];

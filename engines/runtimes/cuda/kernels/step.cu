@@ -350,7 +350,7 @@ extern "C" __global__ void __launch_bounds__(THREADS + 32, 1) step(const __grid_
         } else {
             Early early;
             load_early(p, 0, slice, early);
-            if (phase == 0) load_rows<1>(p, x, x_sums, slice, 0, slice, early);
+            if (phase == 0) load_rows<1, 4>(p, x, x_sums, slice, 0, slice, early);
             else if (of_layer == 0) take_residual(p, step.words.after_mlp, number - 1, x, x_sums, slice, early);
             else take_residual(p, step.words.after_attention, number, x, x_sums, slice, early);
         }
