@@ -285,3 +285,9 @@ def test_doctor_looks_at_the_model(docent: Run, tiny: Path) -> None:
     assert status == "ok"
     assert "llama" in detail
     assert row("--set", "model.name=gone")[0] == "fail"
+
+
+def test_bench_without_a_card_says_so(docent: Run) -> None:
+    if shutil.which("nvidia-smi") is not None:
+        pytest.skip("there is a card")
+    fails(docent("model", "bench"), "No NVIDIA driver was found", "NVIDIA card")

@@ -147,16 +147,6 @@ __device__ __forceinline__ void start(Columns& c) {
     c.sum[0] = c.sum[1] = 0;
 }
 
-// `row` is the query of column g, or null.
-__device__ __forceinline__ void load_query(Columns& columns, const u16* row, int t) {
-#pragma unroll
-    for (int c = 0; c < CHUNKS; c++) {
-        uint4 q = make_uint4(0, 0, 0, 0);
-        if (row) q = __ldcg((const uint4*)(row + c * 32 + t * 8));
-        columns.query[c][0] = q.x, columns.query[c][1] = q.y, columns.query[c][2] = q.z, columns.query[c][3] = q.w;
-    }
-}
-
 __device__ __forceinline__ u32 transposed(u32 matrix) {
     u32 result;
     asm("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(result) : "r"(matrix));

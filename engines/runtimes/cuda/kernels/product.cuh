@@ -50,9 +50,6 @@ struct Product {
 
 #define block_sync some_sync<THREADS>
 
-// The tiles of share `number` of `shares`: from this one up to the next share's.
-__device__ __forceinline__ int first_of_share(int tiles, int number, int shares) { return (int)((u64)tiles * number / shares); }
-
 // Adds the product of one unit with 128 inputs. `x_sums` [groups, NT * 8] are the groups' sums of the inputs. Where there
 // is one row, COLUMNS is 1, and only sum[0][0] and sum[0][2] count.
 template <int NT, int COLUMNS>
