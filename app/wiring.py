@@ -189,8 +189,8 @@ class Parts:
         return _LazyVideos(self.settings)
 
     def syncer(self) -> "Syncer":
+        from rag.ingest.ignore import Patterns
         from rag.ingest.parse_pool import ParseLimits, ParsePool
-        from rag.ingest.scan import Patterns
         from rag.ingest.settings import SyncSettings
         from rag.ingest.sync import Syncer
 

@@ -96,7 +96,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One row of the library. ``path`` is an absolute path or a URL, ``size`` is in bytes, ``error`` says why."""
+    """One row of the library. ``path`` is an absolute path or a URL, ``size`` is in bytes, ``error`` says why.
+
+    ``ctime_ns`` is the time of the file's last status change, 0 where it is not known.
+    """
 
     id: int
     source_id: int
@@ -110,6 +113,7 @@ class Document:
     mtime_ns: int
     content_hash: str
     read_at: float
+    ctime_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Defines the requests of OpenAI's API and translates them into parameters of the engine.
 
-An option that would change the answer and that the engine does not have is refused by name; what only concerns
-OpenAI's own service is ignored.
+An option that would change the answer and that the engine does not have is refused by name, unless its value asks for
+nothing (no tools, text alone). Whatever else is not known here is ignored, as other servers do.
 """
 
 import json
@@ -12,22 +12,42 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from engines.model.tokenizer import Message
 from engines.serving.sampling_params import SamplingParams
 
-# Switches for OpenAI's service that make no difference here.
-_IGNORED = frozenset(
-    {"user", "store", "metadata", "service_tier", "safety_identifier", "prompt_cache_key", "parallel_tool_calls"}
-)
+# Options that change the answer and are not here, each with the values besides nothing, [], {}, "" and false that ask
+# for nothing.
+_UNSUPPORTED: dict[str, tuple[object, ...]] = {
+    "tools": (),
+    "tool_choice": ("auto", "none"),
+    "functions": (),
+    "function_call": ("auto", "none"),
+    "tool_calls": (),
+    "tool_call_id": (),
+    "modalities": (["text"],),
+    "audio": (),
+    "web_search_options": (),
+    "best_of": (1,),
+    "echo": (),
+    "suffix": (),
+}
 _MOST_CHOICES = 128  # of one request, OpenAI's own limit
 _ANY_JSON = '{"type": "object"}'
 
 
-def _drop_ignored(data: Any) -> Any:
-    if not isinstance(data, dict):
-        return data
-    return {key: value for key, value in data.items() if key not in _IGNORED and value is not None}
-
-
 def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
+
+
+def _stops(value: Any) -> Any:
+    """Makes a list without empty strings, which would stop everything and stand for nothing."""
+    stops = _as_list(value)
+    return [stop for stop in stops if stop != ""] if isinstance(stops, list) else stops
+
+
+def _limit(value: Any) -> Any:
+    """Makes -1, which other servers take for "no limit", just that."""
+    return None if value == -1 else value
+
+
+TokenLimit = Annotated[int | None, BeforeValidator(_limit)]
 
 
 class _Body(BaseModel):
@@ -36,7 +56,20 @@ class _Body(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_ignored(cls, data: Any) -> Any:
-        return _drop_ignored(data)
+        """Drops what is null or not known here; what is not supported stays, and is refused."""
+        if not isinstance(data, dict):
+            return data
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        return {
+            key: value
+            for key, value in data.items()
+            if value is not None and (key in known or (key in _UNSUPPORTED and _asks(key, value)))
+        }
+
+
+def _asks(option: str, value: object) -> bool:
+    """Tells whether a value of an option that is not supported asks for anything."""
+    return bool(value) and value not in _UNSUPPORTED[option]
 
 
 class TextPart(_Body):
@@ -50,7 +83,7 @@ class ChatMessage(_Body):
     name: str | None = None
 
     def plain(self) -> Message:
-        text = self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
+        text = self.content if isinstance(self.content, str) else "\n".join(part.text for part in self.content)
         return {"role": "system" if self.role == "developer" else self.role, "content": text}
 
 
@@ -82,7 +115,7 @@ class _Sampling(_Body):
     """The fields common to chat and plain completions; defaults are OpenAI's."""
 
     model: str
-    max_tokens: int | None = None
+    max_tokens: TokenLimit = None
     temperature: float = 1.0
     top_p: float = 1.0
     top_k: int = 0
@@ -91,7 +124,7 @@ class _Sampling(_Body):
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
     seed: int | None = None
-    stop: Annotated[list[str], BeforeValidator(_as_list)] = []
+    stop: Annotated[list[str], BeforeValidator(_stops)] = []
     n: int = Field(default=1, ge=1, le=_MOST_CHOICES)
     stream: bool = False
     stream_options: StreamOptions = StreamOptions()
@@ -132,7 +165,7 @@ class _Sampling(_Body):
 
 class ChatBody(_Sampling):
     messages: list[ChatMessage] = Field(min_length=1)
-    max_completion_tokens: int | None = None
+    max_completion_tokens: TokenLimit = None
     logprobs: bool = False
     top_logprobs: int = 0
     response_format: ResponseFormat = ResponseFormat(type="text")
@@ -149,7 +182,7 @@ class ChatBody(_Sampling):
 
 class CompletionBody(_Sampling):
     prompt: str | list[int] | Annotated[list[str | list[int]], Field(min_length=1, max_length=_MOST_CHOICES)]
-    max_tokens: int | None = 16
+    max_tokens: TokenLimit = 16
     logprobs: int | None = None
 
     def prompts(self) -> list[str | list[int]]:

@@ -38,8 +38,14 @@ def _expand_folder(value: object) -> object:
     return value if value == BUILTIN else _expand(value)
 
 
+def _listed(value: object) -> object:
+    """Makes a list of one of a bare pattern."""
+    return (value,) if isinstance(value, str) else value
+
+
 Folder = Annotated[Path, BeforeValidator(_expand)]
 BuiltinOrFolder = Annotated[Literal["builtin"] | Path, BeforeValidator(_expand_folder)]
+Patterns = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
 class _Section(BaseModel):
@@ -59,10 +65,13 @@ class LibrarySettings(_Section):
     wait_s: float = Field(
         default=5, ge=0, description="Seconds to wait for another Docent that is writing to the same library."
     )
-    include: tuple[str, ...] = Field(
-        default=(), description='If any are given, only files that match one are read, such as ["*.pdf", "reports/**"].'
+    include: Patterns = Field(
+        default=(), description='If any are given, only files that match one are read, such as ["*.pdf", "reports/"].'
     )
-    exclude: tuple[str, ...] = Field(default=(), description='Files and folders left out, such as ["drafts", "*.log"].')
+    exclude: Patterns = Field(
+        default=(),
+        description='Files and folders left out, such as ["drafts/", "*.log"]; patterns as in a .gitignore.',
+    )
 
 
 class EmbedderSettings(_Section):

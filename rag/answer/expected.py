@@ -3,8 +3,9 @@
 import re
 
 from rag.query.query import names_of
+from rag.text.normal import fold
 from rag.text.stop_words import STOP_WORDS
-from rag.text.words import fold, stem, weight, words
+from rag.text.words import stem, weight, words
 from rag.types import Query
 
 _MONTHS = (

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from rag.answer.asked_numbers import about_asked_numbers
 from rag.answer.citations import Locate, Numbering, citation_for
 from rag.answer.evidence import Candidate, found_features, found_probability, holds, rank_sentences
 from rag.answer.quote import (
@@ -122,6 +123,7 @@ class ExtractiveAnswerer:
         reader = self._reader if query.is_english else None
         readings = None if reader is None else find_spans(query.text, usable, reader)
         ranked = rank_sentences(query, usable, self._embedder, readings or ())
+        ranked = about_asked_numbers(query, usable, ranked)
         if not ranked:
             return Choice(readings=tuple(readings or ()))
         probability = found_probability(found_features(query, ranked), readings)

@@ -22,8 +22,9 @@ from rag.text.markers import (
     strip_last_markers,
     strip_markers,
 )
+from rag.text.normal import fold
 from rag.text.sentences import split_sentences
-from rag.text.words import content_stems, fold, match, prefixes_of, stem, stems, words
+from rag.text.words import content_stems, match, prefixes_of, stem, stems, words
 from rag.types import Passage, Query
 
 _COPIED = re.compile(r"\w: |[;|]")  # what stands in forms and rows, not in a sentence

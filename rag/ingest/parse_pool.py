@@ -65,6 +65,7 @@ class ParseResult:
     size: int = 0
     mtime_ns: int = 0
     content_hash: str = ""
+    ctime_ns: int = 0
     document: ParsedDocument | None = None
     error: ReadError | None = None
     changed: bool = False
@@ -290,7 +291,13 @@ def _identified(result: ParseResult) -> ParseResult:
         digest = content_hash(Path(result.path))
     except OSError:
         return result
-    return replace(result, size=status.st_size, mtime_ns=status.st_mtime_ns, content_hash=digest)
+    return replace(
+        result,
+        size=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        ctime_ns=status.st_ctime_ns,
+        content_hash=digest,
+    )
 
 
 def _cause_of_death(killed_for: str | None, status: int) -> ReadError:
@@ -308,7 +315,8 @@ def _cause_of_death(killed_for: str | None, status: int) -> ReadError:
 def _result(path: str, reply: dict[str, Any]) -> ParseResult:
     if reply.get("changed"):
         return ParseResult(path, changed=True)
-    result = ParseResult(path, reply.get("size", 0), reply.get("mtime_ns", 0), reply.get("hash", ""))
+    version = (reply.get("size", 0), reply.get("mtime_ns", 0), reply.get("hash", ""), reply.get("ctime_ns", 0))
+    result = ParseResult(path, *version)
     if "error" in reply:
         kind = SkippedError if reply["skipped"] else ReadError
         return replace(result, error=kind(printable(reply["error"]), printable(reply["remedy"])))

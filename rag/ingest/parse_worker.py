@@ -1,8 +1,8 @@
 """Runs as the child process that parses files: requests come on stdin, documents go to stdout, and nothing else does.
 
     request:  path                    (UTF-8 with surrogates passed, see rag.store.schema.path_key)
-    reply:    JSON: {"size", "mtime_ns", "hash"} of the version that was read, with "document" or "error", "remedy" and
-              "skipped"; or {"changed": true} when the file was written to meanwhile
+    reply:    JSON: {"size", "mtime_ns", "ctime_ns", "hash"} of the version that was read, with "document" or "error",
+              "remedy" and "skipped"; or {"changed": true} when the file was written to meanwhile
 
 Each message is a length (8 bytes, big endian) and that many bytes. The parser (a module with ``parse(path)``) and the
 limit on memory come as arguments. What a library prints goes to stderr. The process ends when its stdin does, even in
@@ -97,7 +97,8 @@ def _parse(parser_module: str, path: Path) -> dict[str, Any]:
         return {"changed": True}
     if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         return {"changed": True}
-    return reply | {"size": before.st_size, "mtime_ns": before.st_mtime_ns, "hash": digest}
+    times = {"mtime_ns": before.st_mtime_ns, "ctime_ns": before.st_ctime_ns}
+    return reply | {"size": before.st_size, "hash": digest} | times
 
 
 def _document(parser_module: str, path: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Compares the files on disk with the documents in the library and plans what is to be done about each difference.
 
-A file counts as unchanged when its size and time of change are. Only a file that may be a known one under another time
-or name is hashed. Nothing is written here.
+A file counts as unchanged when its size and times of change are. Only a file that may be a known one under other times
+or another name is hashed. Nothing is written here.
 """
 
 import os
@@ -71,12 +71,9 @@ def _place(
     plan: Plan, file: FoundFile, document: Document | None, absent: list[Document], settings: SyncSettings
 ) -> None:
     too_large = file.size > settings.limit_mb(file.path) * 1e6
-    if document is not None and (document.size, document.mtime_ns) == (file.size, file.mtime_ns):
-        left_unread = document.status != "ok" and not document.content_hash
-        if not left_unread or (too_large and document.status == "skipped"):
-            plan.unchanged += 1
-            return
-    if too_large:
+    if document is not None and _looks_unchanged(document, file, too_large=too_large):
+        plan.unchanged += 1
+    elif too_large:
         plan.oversized.append(file)
     elif document is not None and document.size == file.size and _same_content(document, file):
         plan.touched.append((document, file))
@@ -85,6 +82,16 @@ def _place(
         plan.renamed.append((origin, file))
     else:
         plan.to_read.append(file)
+
+
+def _looks_unchanged(document: Document, file: FoundFile, *, too_large: bool) -> bool:
+    """Tells whether size and times say that the library has this version. The time of status change also shows content
+    written in place of another of the same size and time."""
+    if (document.size, document.mtime_ns) != (file.size, file.mtime_ns):
+        return False
+    if document.status != "ok" and not document.content_hash:
+        return too_large and document.status == "skipped"
+    return document.ctime_ns == file.ctime_ns or document.content_hash == UNREAD
 
 
 def _origin(file: FoundFile, absent: Sequence[Document]) -> Document | None:

@@ -9,9 +9,11 @@ import stat
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
 from pathlib import Path
 
+from rag.errors import SourceError
+from rag.ingest.ignore import IGNORE_FILE, IgnoreRules, Patterns
+from rag.ingest.placeholders import NOT_DOWNLOADED, is_in_cloud, name_in_cloud
 from rag.types import Source
 
 _JUNK_FOLDERS = frozenset(
@@ -30,6 +32,7 @@ class FoundFile:
     source_id: int
     size: int
     mtime_ns: int
+    ctime_ns: int = 0  # of the last change of content, name or rights; on Windows that of creation
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +52,11 @@ class Scan:
     unreachable: list[Source] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Patterns:
-    """``include``: if any, a file must match one. ``exclude``: files and folders left out. Shell patterns, matched
-    against the name and against the path below the source with forward slashes."""
+def scan(sources: Sequence[Source], patterns: Patterns = Patterns()) -> Scan:  # noqa: B008 - immutable
+    """Scans the sources. A file that several sources hold is listed once, with the innermost of them.
 
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-
-    def admits_file(self, name: str, relative: str) -> bool:
-        if self.include and not _matches(self.include, name, relative):
-            return False
-        return not _matches(self.exclude, name, relative)
-
-    def admits_folder(self, name: str, relative: str) -> bool:
-        return not _matches(self.exclude, name, relative)
-
-
-def scan(sources: Sequence[Source], patterns: Patterns = Patterns()) -> Scan:
-    """Scans the sources. A file that several sources hold is listed once, with the innermost of them."""
+    Raises SourceError where a pattern cannot be understood.
+    """
     walk = _Walk(patterns)
     # The innermost folder first, so that it owns its files; a folder that holds it then does not enter it again.
     for source in sorted(sources, key=lambda source: -len(source.location)):
@@ -82,7 +71,7 @@ class _Walk:
         self.result = Scan()
         self._patterns = patterns
         self._seen: set[tuple[int, int] | str] = set()  # folders entered and files listed
-        self._links: deque[tuple[str, Source]] = deque()
+        self._links: deque[tuple[str, Source, IgnoreRules]] = deque()
 
     def visit(self, source: Source) -> None:
         try:
@@ -91,27 +80,28 @@ class _Walk:
             self.result.unreachable.append(source)
             return
         if stat.S_ISDIR(status.st_mode):
-            self._folder(source.location, source)
+            self._folder(source.location, source, IgnoreRules.of_source(source.location, self._patterns))
         elif source.location not in self.result.files:
             self._file(source.location, status, source)
 
     def follow_links(self) -> None:
         while self._links:
-            path, source = self._links.popleft()
+            path, source, rules = self._links.popleft()
             try:
                 status = Path(path).stat()
             except OSError as error:  # dangling, or a loop of links: not a document, and said so
                 self.result.troubles.append(Trouble(path, f"The link leads nowhere ({_reason(error)})."))
                 continue
             if stat.S_ISDIR(status.st_mode):
-                self._folder(path, source)
-            elif _identity(status, path) not in self._seen:
+                if rules.admit_folder(path):
+                    self._folder(path, source, rules)
+            elif rules.admit_file(path) and _identity(status, path) not in self._seen:
                 self._file(path, status, source)
 
-    def _folder(self, top: str, source: Source) -> None:
-        folders = [top]
+    def _folder(self, top: str, source: Source, rules: IgnoreRules) -> None:
+        folders = [(top, rules)]
         while folders:
-            folder = folders.pop()
+            folder, rules = folders.pop()
             try:
                 identity = _identity(Path(folder).stat(), folder)
                 if identity in self._seen:
@@ -124,37 +114,51 @@ class _Walk:
                 continue
             if folder != top and any(entry.name == "pyvenv.cfg" for entry in listed):
                 continue  # a Python environment: thousands of files, none of them a person's
-            folders += reversed(list(self._entries(listed, source)))
+            if any(entry.name == IGNORE_FILE for entry in listed):
+                rules = self._rules_below(folder, rules)
+            folders += reversed([(inner, rules) for inner in self._entries(listed, source, rules)])
 
-    def _entries(self, entries: Sequence[os.DirEntry[str]], source: Source) -> Iterator[str]:
+    def _rules_below(self, folder: str, rules: IgnoreRules) -> IgnoreRules:
+        try:
+            return rules.below(folder)
+        except OSError as error:
+            reason = f"It could not be read ({_reason(error)}), so nothing was left out for it."
+        except SourceError as error:
+            reason = str(error)
+        self.result.troubles.append(Trouble(str(Path(folder, IGNORE_FILE)), reason))
+        return rules
+
+    def _entries(self, entries: Sequence[os.DirEntry[str]], source: Source, rules: IgnoreRules) -> Iterator[str]:
         """Lists the files of a folder; yields its subfolders."""
         for entry in entries:
-            relative = os.path.relpath(entry.path, source.location).replace(os.sep, "/") if self._patterns_given else ""
             try:
                 if entry.is_symlink():
-                    if not _is_junk(entry.name) and self._patterns.admits_file(entry.name, relative):
-                        self._links.append((entry.path, source))
+                    if not _is_junk(entry.name):
+                        self._links.append((entry.path, source, rules))
                 elif entry.is_dir(follow_symlinks=False):
-                    wanted = not _is_junk_folder(entry) and self._patterns.admits_folder(entry.name, relative)
-                    if wanted:
+                    if not _is_junk_folder(entry) and rules.admit_folder(entry.path):
                         yield entry.path
-                elif not _is_junk(entry.name) and self._patterns.admits_file(entry.name, relative):
+                elif (name := name_in_cloud(entry.name)) is not None:
+                    self._placeholder(str(Path(entry.path).with_name(name)), rules)
+                elif not _is_junk(entry.name) and rules.admit_file(entry.path):
                     status = entry.stat(follow_symlinks=False)
-                    if not _is_hidden(status):
+                    if is_in_cloud(status):
+                        self._placeholder(entry.path, rules)
+                    elif not _is_hidden(status):
                         self._file(entry.path, status, source)
             except OSError as error:
                 self.result.troubles.append(Trouble(entry.path, f"It could not be looked at ({_reason(error)})."))
 
-    @property
-    def _patterns_given(self) -> bool:
-        return bool(self._patterns.include or self._patterns.exclude)
+    def _placeholder(self, path: str, rules: IgnoreRules) -> None:
+        if not _is_junk(Path(path).name) and rules.admit_file(path):
+            self.result.troubles.append(Trouble(path, NOT_DOWNLOADED))
 
     def _file(self, path: str, status: os.stat_result, source: Source) -> None:
         if not stat.S_ISREG(status.st_mode):
             return  # a pipe, a socket or a device holds no document, and reading one may never end
         if path not in self.result.files:
             self._seen.add(_identity(status, path))
-            self.result.files[path] = FoundFile(path, source.id, status.st_size, status.st_mtime_ns)
+            self.result.files[path] = FoundFile(path, source.id, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _identity(status: os.stat_result, path: str) -> tuple[int, int] | str:
@@ -178,10 +182,6 @@ def _is_junk_folder(entry: os.DirEntry[str]) -> bool:
 
 def _is_hidden(status: os.stat_result) -> bool:
     return bool(getattr(status, "st_file_attributes", 0) & _WINDOWS_HIDDEN)
-
-
-def _matches(patterns: tuple[str, ...], name: str, relative: str) -> bool:
-    return any(fnmatch(name, pattern) or fnmatch(relative, pattern) for pattern in patterns)
 
 
 def _reason(error: OSError) -> str:

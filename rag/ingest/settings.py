@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from rag.ingest.scan import Patterns
+from rag.ingest.ignore import Patterns
 
 
 @dataclass(frozen=True, slots=True)

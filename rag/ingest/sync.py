@@ -198,7 +198,7 @@ class _Run:
         for batch in _batches(plan.touched):
             with self._writer.transaction():
                 for document, file in batch:
-                    self._writer.touch(document.id, file.size, file.mtime_ns)
+                    self._writer.touch(document.id, file.size, file.mtime_ns, file.ctime_ns)
         for batch in _batches(plan.renamed):
             with self._writer.transaction():
                 for document, file in batch:
@@ -242,7 +242,7 @@ class _Run:
 
     def _store(self, file: FoundFile, result: ParseResult) -> None:
         if result.content_hash:  # the version that was read, which may be newer than the one that was scanned
-            file = replace(file, size=result.size, mtime_ns=result.mtime_ns)
+            file = replace(file, size=result.size, mtime_ns=result.mtime_ns, ctime_ns=result.ctime_ns)
         state = _state(file, result.content_hash)
         if result.document is not None:
             self._batch.add(state, result.document)
@@ -329,7 +329,7 @@ def _title_after(renamed: Document, file: FoundFile) -> str:
 
 
 def _state(file: FoundFile, content_hash: str = "") -> FileState:
-    return FileState(file.source_id, file.path, file.size, file.mtime_ns, content_hash)
+    return FileState(file.source_id, file.path, file.size, file.mtime_ns, content_hash, file.ctime_ns)
 
 
 def _transcript_state(source: Source, video: Video, parsed: ParsedDocument) -> FileState:

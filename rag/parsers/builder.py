@@ -13,21 +13,24 @@ from itertools import pairwise
 from rag.errors import SkippedError
 from rag.parsers.table import MAX_COLUMNS, Grid, Table
 from rag.parsers.table_text import LINE_SEPARATOR, sections
+from rag.text.normal import with_characters_for_radicals
 from rag.types import Block, BlockKind, ParsedDocument
 
 NO_TEXT = "The file holds no text."
 
 BLOCK_SEPARATOR = "\n\n"
 
-# Control characters except tab and newline, lone surrogates (SQLite cannot store them) and byte order marks.
-_UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
+# Control characters except tab and newline, lone surrogates (SQLite cannot store them), byte order marks; soft hyphens
+# and zero-width spaces, which belong to no word.
+_UNWANTED = re.compile("[\xad\u200b\u2060\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 _LINE_END = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
 _SPACE_RUN = re.compile(r"\s+")
 
 
 def clean(text: str) -> str:
-    """Makes line ends newlines, drops what no text holds, and strips white space at both ends."""
-    return _UNWANTED.sub("", _LINE_END.sub("\n", text)).strip()
+    """Makes line ends newlines, drops what no text holds, writes characters for radicals (which some PDFs hold), and
+    strips white space at both ends."""
+    return with_characters_for_radicals(_UNWANTED.sub("", _LINE_END.sub("\n", text))).strip()
 
 
 def one_line(text: str) -> str:

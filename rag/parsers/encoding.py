@@ -1,7 +1,8 @@
 """Decodes the bytes of a text file in whatever encoding they are.
 
 Order of evidence: byte order mark; UTF-16/32 by the place of zero bytes; ISO-2022 escapes; valid UTF-8; then legacy
-encodings by statistics, with Windows-1252 where the text is too short to tell. Line ends are kept as they are.
+encodings by statistics, with Windows-1252 where the text is too short to tell. UTF-8 with foreign lines is decoded line
+by line, UTF-8 that was encoded twice is put right where that is certain. Line ends are kept as they are.
 """
 
 import codecs
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 from rag.errors import SkippedError
 from rag.parsers.legacy_encoding import legacy_encoding
+from rag.parsers.mixed_encoding import decode_by_lines, repaired
 
 NOT_TEXT = "The file holds binary data, not text."
 
@@ -65,7 +67,10 @@ def decode(data: bytes) -> Decoded:
     if encoding is None:
         if not _few_controls(data):
             raise SkippedError(NOT_TEXT)
-        encoding = _escaped_encoding(data) or _utf8(data) or legacy_encoding(data)
+        encoding = _escaped_encoding(data)
+        if encoding is None and not _is_utf8(data) and (mixed := decode_by_lines(data)) is not None:
+            return Decoded(mixed.text.replace("\x00", " "), "utf-8", mixed.warning)
+        encoding = encoding or _utf8(data) or legacy_encoding(data)
     return _decode_as(data[len(bom) :], encoding)
 
 
@@ -78,7 +83,7 @@ def decode_declared(data: bytes, label: str) -> Decoded:
         # Valid UTF-8 with characters beyond ASCII is never anything else by chance, whatever was declared.
         if encoding.startswith(("utf-16", "utf-32")) or (not data.isascii() and _is_utf8(data)):
             return decode(data)
-        return Decoded(data.decode(encoding).replace("\x00", " "), encoding)
+        return _put_right(Decoded(data.decode(encoding).replace("\x00", " "), encoding))
     except (LookupError, UnicodeDecodeError):
         return decode(data)
 
@@ -101,7 +106,12 @@ def _decode_as(data: bytes, encoding: str) -> Decoded:
     if "\x00" in text:
         # One space for one NUL keeps every position; databases and C libraries end a string at NUL.
         text = text.replace("\x00", " ")
-    return Decoded(text, encoding, warning)
+    return _put_right(Decoded(text, encoding, warning))
+
+
+def _put_right(decoded: Decoded) -> Decoded:
+    mixed = None if decoded.warning else repaired(decoded.text)
+    return decoded if mixed is None else Decoded(mixed.text, decoded.encoding, mixed.warning)
 
 
 def _few_controls(data: bytes) -> bool:

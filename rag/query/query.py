@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from rag.protocols import Rewriter
 from rag.text.language import is_english
-from rag.text.words import RARE, content_stems, match, prefixes_of, stem, weight, words
+from rag.text.words import RARE, content_stems, match, prefixes_of, stem, weight, without_spelled_out, words
 from rag.types import Query, QueryKind, Turn
 
 _OVERVIEW = re.compile(
@@ -117,19 +117,25 @@ def _total(terms: Mapping[str, float]) -> float:
 def respelled(query: Query, known: Callable[[], Set[str]]) -> Query:
     """The question with rare words that occur nowhere replaced by the known word they are one slip away from.
 
-    ``known`` gives the stems there are; names and numbers stay as they are.
+    ``known`` gives the stems there are; names and numbers stay as they are, but for umlauts that are spelled out.
     """
-    doubtful = [term for term in query.terms if len(term) >= 5 and term not in query.names and weight(term) == RARE]
+    doubtful = [term for term in query.terms if len(term) >= 5 and weight(term) == RARE]
     if not doubtful:
         return query
     there = known()
     instead: dict[str, str] = {}
     for term in doubtful:
-        if match(term, there, prefixes_of(there)) == 0:
+        short = without_spelled_out(term)
+        if term not in there and short in there:
+            instead[term] = short
+        elif term not in query.names and match(term, there, prefixes_of(there)) == 0:
             instead[term] = min((other for other in there if _one_slip(term, other)), default=term)
+    if not any(term != other for term, other in instead.items()):
+        return query
     terms = {instead.get(term, term): value for term, value in query.terms.items()}
     pairs = tuple((instead.get(left, left), instead.get(right, right)) for left, right in query.pairs)
-    return replace(query, terms=terms, total=_total(terms), pairs=pairs)
+    names = frozenset(instead.get(name, name) for name in query.names)
+    return replace(query, terms=terms, total=_total(terms), pairs=pairs, names=names)
 
 
 def _one_slip(typed: str, meant: str) -> bool:

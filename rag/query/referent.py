@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from rag.text.markers import strip_markers
+from rag.text.normal import fold
 from rag.text.stop_words import STOP_WORDS
-from rag.text.words import RARE, fold, stem, weight
+from rag.text.words import RARE, stem, weight
 
 _TOKEN = re.compile(r"\"[^\"]{2,60}\"|“[^”]{2,60}”|[^\W_]+(?:[-'’.&][^\W_]+)*|[^\w\s]")
 _LINKS = frozenset(["of", "on", "in", "the", "de", "la", "von", "van", "der", "du", "&"])

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from rag.query.query import asks_for_overview
 from rag.query.referent import Phrase, names, phrases, years
 from rag.text.markers import strip_markers
+from rag.text.normal import fold
 from rag.text.sentences import split_sentences
-from rag.text.words import content_stems, fold, stem
+from rag.text.words import content_stems, stem
 from rag.types import Turn
 
 _TURNS = 6  # earlier exchanges looked at

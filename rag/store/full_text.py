@@ -1,7 +1,7 @@
 """Full-text search: finds the best chunks for a question by BM25 over context and text (SQLite FTS5).
 
-No character of the question has a meaning to FTS5: every term is quoted. Chinese, Japanese, Korean and Thai text is
-matched by pairs of neighbouring characters, which stand in the column ``bigrams``.
+No character of the question has a meaning to FTS5: every term is quoted. The column ``terms`` holds what
+``rag.text.index_terms`` adds to the words of a chunk; scripts without spaces are matched by its pairs of characters.
 """
 
 import json
@@ -10,18 +10,18 @@ import re
 import sqlite3
 from collections.abc import Sequence
 
-from rag.text.words import pairs, search_terms
+from rag.text.index_terms import pairs, search_terms
 
 MAX_TERMS = 48  # a pasted page as a question must not cost seconds
 
 MAX_SCORED = 8_000  # chunks scored a query, so that its time does not grow with the library: about 10 ms
 RERANKED = 100  # candidates that the frequent terms reorder
 
-# BM25 weights of the columns context (title and headings), text, bigrams. Against 1.0, a context of 2.0 finds the right
+# BM25 weights of the columns context (title and headings), text, terms. Against 1.0, a context of 2.0 finds the right
 # one of twenty quarterly reports more often (in the top ten 0.785 for 0.749) and answering spans as often (0.893).
 COLUMN_WEIGHTS = (2.0, 1.0, 1.0)
 
-_IN_BIGRAMS = "bigrams : "  # confines a phrase of FTS5 to that column
+_IN_TERMS = "terms : "  # confines a phrase of FTS5 to that column
 _ENDING = re.compile(r"(?<=\w{3})(?:ing|ed|es|s|e|y|ies|ly|ion|ions)$")
 
 
@@ -31,7 +31,7 @@ def alternatives_of(question: str) -> list[str]:
     """
     question = question.encode("utf-8", "replace").decode("utf-8").replace("\0", " ")
     phrases = [_quoted(term) for term in search_terms(question)]
-    phrases += [_IN_BIGRAMS + _quoted(pair) + (" *" if len(pair) == 1 else "") for pair in pairs(question)]
+    phrases += [_IN_TERMS + _quoted(pair) + (" *" if len(pair) == 1 else "") for pair in pairs(question)]
     return list(dict.fromkeys(phrases))[:MAX_TERMS]
 
 
@@ -99,7 +99,7 @@ def _reordered(
     """Returns the hits with what the frequent terms add to their scores, best first."""
     (total,) = connection.execute("SELECT sum(chunks) FROM documents").fetchone()
     texts = connection.execute(
-        "SELECT id, ' ' || lower(context || ' ' || text) || ' ' FROM chunks "
+        "SELECT id, ' ' || lower(context || ' ' || text) || ' ' || terms || ' ' FROM chunks "
         "WHERE id IN (SELECT value FROM json_each(?))",
         (json.dumps([id_ for id_, _ in hits]),),
     ).fetchall()
@@ -115,8 +115,8 @@ def _reordered(
 
 def _stem(phrase: str) -> str:
     """Returns what to look for in plain text: near enough to FTS5's stemmed term to reorder by."""
-    term = phrase.removeprefix(_IN_BIGRAMS).strip('"* ')
-    if phrase.startswith(_IN_BIGRAMS):
+    term = phrase.removeprefix(_IN_TERMS).strip('"* ')
+    if phrase.startswith(_IN_TERMS):
         return term
     stem = _ENDING.sub("", term)
     return f" {stem}" if len(stem) > 4 else f" {term} "

@@ -32,7 +32,7 @@ _CHUNK = (
 _CHUNK_WIDTH = _CHUNK.count(",") + 1
 _DOCUMENT = (
     "d.id, d.source_id, d.path, d.title, d.media_type, d.status, d.error, d.chunks, "
-    "d.size, d.mtime_ns, d.content_hash, d.read_at"
+    "d.size, d.mtime_ns, d.content_hash, d.read_at, d.ctime_ns"
 )
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rag.errors import LibraryError, LibraryLocked
+from rag.text.index_terms import index_terms
 
 BUSY_TIMEOUT_S = 10.0
 APPLICATION_ID = 0x446F6365  # "Doce": tells a library from another program's SQLite file
@@ -89,7 +90,30 @@ _VERSION_3 = (
     "UPDATE documents SET mtime_ns = -1, content_hash = '' WHERE instr(path, X'3A2F2F') = 0",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
+# The index holds terms in their compared form, and a file's time of status change is kept, which shows a
+# changed content whose size and time of change were set back; 0 is "not known".
+_VERSION_4 = (
+    "DROP TRIGGER chunks_inserted",
+    "DROP TRIGGER chunks_deleted",
+    "DROP TABLE chunk_fts",
+    "ALTER TABLE chunks RENAME COLUMN bigrams TO terms",
+    "UPDATE chunks SET terms = index_terms(context || char(10) || text)",
+    """CREATE VIRTUAL TABLE chunk_fts USING fts5 (
+        context, text, terms, content = 'chunks', content_rowid = 'id',
+        tokenize = 'porter unicode61 remove_diacritics 2'
+    )""",
+    "INSERT INTO chunk_fts (chunk_fts) VALUES ('rebuild')",
+    """CREATE TRIGGER chunks_inserted AFTER INSERT ON chunks BEGIN
+        INSERT INTO chunk_fts (rowid, context, text, terms) VALUES (new.id, new.context, new.text, new.terms);
+    END""",
+    """CREATE TRIGGER chunks_deleted AFTER DELETE ON chunks BEGIN
+        INSERT INTO chunk_fts (chunk_fts, rowid, context, text, terms)
+        VALUES ('delete', old.id, old.context, old.text, old.terms);
+    END""",
+    "ALTER TABLE documents ADD COLUMN ctime_ns INTEGER NOT NULL DEFAULT 0",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """``MIGRATIONS[n]`` brings a library of version n to version n + 1."""
 
 VERSION = len(MIGRATIONS)
@@ -178,6 +202,7 @@ def prepare(connection: sqlite3.Connection, path: Path, *, read_only: bool) -> N
         raise LibraryError(
             f"The library {path} was written by an older Docent.", "Run `docent sync` once to bring it up to date."
         )
+    connection.create_function("index_terms", 1, index_terms, deterministic=True)  # for migrations
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("BEGIN IMMEDIATE")  # two processes may get here at once; the second finds the work done
     try:

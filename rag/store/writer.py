@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from rag.store.library import Library, folder_range
 from rag.store.schema import path_key
+from rag.text.index_terms import index_terms
 from rag.text.table_spans import TableSpans
-from rag.text.words import pairs
 from rag.types import Block, Chunk, ParsedDocument, Place, Source
 
 
@@ -30,6 +30,7 @@ class FileState:
     size: int
     mtime_ns: int
     content_hash: str
+    ctime_ns: int = 0
 
 
 class LibraryWriter:
@@ -116,15 +117,19 @@ class LibraryWriter:
         self._changed()
         return document_id
 
-    def touch(self, document_id: int, size: int, mtime_ns: int) -> None:
+    def touch(self, document_id: int, size: int, mtime_ns: int, ctime_ns: int) -> None:
         """Records that a file was rewritten with the same content."""
-        self._execute("UPDATE documents SET size = ?, mtime_ns = ? WHERE id = ?", (size, mtime_ns, document_id))
+        self._execute(
+            "UPDATE documents SET size = ?, mtime_ns = ?, ctime_ns = ? WHERE id = ?",
+            (size, mtime_ns, ctime_ns, document_id),
+        )
 
     def move(self, document_id: int, file: FileState, title: str) -> None:
         """Records that a file was renamed or moved; chunks and ids stay (but see ``replace_contexts``)."""
         self._execute(
-            "UPDATE documents SET source_id = ?, path = ?, size = ?, mtime_ns = ?, title = ? WHERE id = ?",
-            (file.source_id, path_key(file.path), file.size, file.mtime_ns, title, document_id),
+            "UPDATE documents SET source_id = ?, path = ?, size = ?, mtime_ns = ?, ctime_ns = ?, title = ? "
+            "WHERE id = ?",
+            (file.source_id, path_key(file.path), file.size, file.mtime_ns, file.ctime_ns, title, document_id),
         )
 
     def replace_contexts(self, document_id: int, contexts: Sequence[str]) -> None:
@@ -189,12 +194,12 @@ class LibraryWriter:
         with self._library.reading() as connection:
             (document_id,) = connection.execute(
                 """INSERT INTO documents
-                (source_id, path, title, media_type, status, error, chunks, size, mtime_ns, content_hash, read_at)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                (source_id, path, title, media_type, status, error, chunks, size, mtime_ns, content_hash, read_at,
+                ctime_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (path) DO UPDATE SET source_id = excluded.source_id, title = excluded.title,
                 media_type = excluded.media_type, status = excluded.status, error = excluded.error,
                 chunks = excluded.chunks, size = excluded.size, mtime_ns = excluded.mtime_ns,
-                content_hash = excluded.content_hash, read_at = excluded.read_at
+                content_hash = excluded.content_hash, read_at = excluded.read_at, ctime_ns = excluded.ctime_ns
                 RETURNING id""",
                 (
                     file.source_id,
@@ -208,6 +213,7 @@ class LibraryWriter:
                     file.mtime_ns,
                     file.content_hash,
                     time.time(),
+                    file.ctime_ns,
                 ),
             ).fetchone()
         self._execute("DELETE FROM texts WHERE document_id = ?", (document_id,))
@@ -220,7 +226,7 @@ class LibraryWriter:
             (chunk_id,) = connection.execute(
                 """INSERT INTO chunks
                 (document_id, ordinal, start, stop, page, start_s, end_s, page_label, heading_path, context, text,
-                bigrams)
+                terms)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id""",
                 (
                     document_id,
@@ -234,7 +240,7 @@ class LibraryWriter:
                     json.dumps(chunk.heading_path, ensure_ascii=False),
                     context,
                     chunk.text,
-                    " ".join(pairs(f"{context}\n{chunk.text}")),
+                    index_terms(f"{context}\n{chunk.text}"),
                 ),
             ).fetchone()
             return int(chunk_id)

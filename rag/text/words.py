@@ -1,17 +1,18 @@
 """Splits text into comparable words: folded, lightly stemmed, with a weight that says how rare a word is.
 
-The index, the question, the evidence and the citation check all take their words from here. Scripts without spaces
-(Chinese, Japanese, Thai) become overlapping pairs of characters. The weights are counted over English text and kept
-beside this file in ``common_words.txt``; a word that is not listed there counts as rare.
+The question, the evidence and the citation check take their words from here, the index from ``index_terms`` beside it.
+Scripts without spaces (Chinese, Japanese, Thai) become overlapping pairs of characters; numbers are taken by their
+value. The weights are counted over English text and kept in ``common_words.txt``; a word not listed there is rare.
 """
 
 import re
-import unicodedata
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Set
 from functools import lru_cache
 from pathlib import Path
 
-from rag.text.stop_words import ASKING, SEARCH_STOP_WORDS, STOP_WORDS
+from rag.text import numbers
+from rag.text.normal import fold, normalized
+from rag.text.stop_words import ASKING, STOP_WORDS
 
 RARE = 8.5  # weight of a word outside the table: natural log of paragraphs per paragraph that holds it, rounded up
 NUMBER = 6.0  # weight of a number
@@ -21,35 +22,24 @@ _PARTICLE = 1.5  # ... that holds a character of grammar rather than meaning
 
 _GRAMMAR = re.compile(r"[\u3041-\u3096的了是在和有不这那我你他她它们吗呢什么怎么谁哪里]")
 # Scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana, Han.
-_UNSPACED_RANGES = (
+UNSPACED_RANGES = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U000323af"
 )
-_UNSPACED = re.compile(f"[{_UNSPACED_RANGES}\uff66-\uff9f]")
-# In the index hangul counts as well: its words carry their particles.
-_INDEXED_BY_PAIRS = re.compile(f"[{_UNSPACED_RANGES}\uac00-\ud7af]+")
-_COMPOUND = re.compile(r"[^\W_]+(?:[^\w\s][^\W_]+|_[^\W_]+)*")
-_PART = re.compile(r"[^\W_]+")
-_POSSESSIVE = re.compile(r"['\u2019]s?$")
+_UNSPACED = re.compile(f"[{UNSPACED_RANGES}]")
+_LETTER = rf"[^\W\d_{UNSPACED_RANGES}]"
 _WORD = re.compile(
-    rf"(?P<unspaced>{_UNSPACED.pattern}+)"
-    r"|(?P<number>\d+(?:[.,]\d+)*)|[^\W\d_]+(?:[\u0300-\u036f\u0900-\u0dff\u064b-\u065f'’][^\W\d_]+)*\d*",
+    rf"(?P<unspaced>{_UNSPACED.pattern}+)|(?P<number>{numbers.PATTERN})"
+    rf"|(?P<letters>{_LETTER}+(?:[\u0300-\u036f\u0900-\u0dff'’]{_LETTER}+)*)(?P<digits>\d+)?",
 )
-_COMBINING = re.compile("[\u0300-\u036f]")
+_DIGITS = re.compile(r"\d+")
+_CODE_DIGITS = 3  # from this many on, the digits behind letters are a word of their own: GX4471 is GX-4471
 
 _SUFFIXES = (
     ("ations", "ate"), ("ation", "ate"), ("ness", ""), ("ments", ""), ("ment", ""), ("ings", ""), ("ing", ""),
     ("edly", ""), ("ies", "y"), ("ied", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh"), ("ed", ""),
     ("ly", ""), ("ers", ""), ("er", ""), ("es", ""), ("s", ""),
 )  # fmt: skip
-
-
-@lru_cache(maxsize=65536)
-def fold(word: str) -> str:
-    """Makes a word lower case, without Latin diacritics and possessive ending."""
-    folded = unicodedata.normalize("NFKD", word.casefold().replace("’", "'"))
-    folded = unicodedata.normalize("NFC", _COMBINING.sub("", folded))
-    return folded.removesuffix("'s").removesuffix("s'")
 
 
 @lru_cache(maxsize=65536)
@@ -71,18 +61,37 @@ def stem(folded: str) -> str:
 
 
 def words(text: str) -> list[tuple[str, int, int]]:
-    """Returns (folded word, start, end) of every word, number or pair of characters of ``text``."""
+    """Returns (folded word, start, end) of every word, number or pair of characters of ``text``.
+
+    Where a space may part the thousands of a number or two numbers, the whole number comes first, then its parts.
+    """
+    compared = normalized(text)
     found: list[tuple[str, int, int]] = []
-    for match in _WORD.finditer(text):
-        start, end = match.span()
-        if match["unspaced"]:
-            last = max(start + 1, end - 1)
-            found.extend((fold(text[i : i + 2]), i, min(i + 2, end)) for i in range(start, last))
-        elif match["number"]:
-            found.append((match[0].replace(",", "").rstrip("."), start, end))
+    for match in _WORD.finditer(compared.text):
+        if match.lastgroup == "letters":
+            found.append((fold(match[0]), *match.span()))
         else:
-            found.append((fold(match[0]), start, end))
-    return found
+            found += _other_words(compared.text, match)
+    if compared.text is text:
+        return found
+    return [(word, *compared.span(start, end)) for word, start, end in found]
+
+
+def _other_words(text: str, match: re.Match[str]) -> Iterator[tuple[str, int, int]]:
+    """Yields what a run of an unspaced script, a number, or letters with the digits behind them come to."""
+    start, end = match.span()
+    if match["unspaced"]:
+        last = max(start + 1, end - 1)
+        yield from ((fold(text[i : i + 2]), i, min(i + 2, end)) for i in range(start, last))
+    elif match["number"]:
+        yield numbers.value(match[0]), start, end
+        if numbers.may_be_several(match[0]):
+            yield from ((part[0], start + part.start(), start + part.end()) for part in _DIGITS.finditer(match[0]))
+    elif len(match["digits"]) >= _CODE_DIGITS:
+        yield fold(match[0][: -len(match["digits"])]), start, match.start("digits")
+        yield match["digits"], match.start("digits"), end
+    else:
+        yield fold(match[0]), start, end
 
 
 def stems(text: str) -> list[str]:
@@ -120,42 +129,18 @@ def match(stemmed: str, among: Set[str], prefixes: Set[str] = frozenset()) -> fl
     return 0.0
 
 
+def without_spelled_out(stemmed: str) -> str:
+    """Returns a stem with one letter for an umlaut that is written as two: "muell" (of "Mueller") as "mull"."""
+    return _SPELLED_OUT.sub("", stemmed)
+
+
+_SPELLED_OUT = re.compile("(?<=[aou])e|(?<=a)a")
 _PREFIX = 6  # characters that two words must share to count as relatives
 
 
 def prefixes_of(among: Iterable[str]) -> frozenset[str]:
     """Returns beginnings by which ``match`` finds relatives."""
     return frozenset(word[:_PREFIX] for word in among if len(word) >= _PREFIX)
-
-
-def pairs(text: str) -> list[str]:
-    """Returns every pair of neighbouring characters of scripts without spaces, in order; a lone one as it is."""
-    found = []
-    for run in _INDEXED_BY_PAIRS.findall(text):
-        found += [run[index : index + 2] for index in range(max(1, len(run) - 1))]
-    return found
-
-
-def search_terms(question: str) -> list[str]:
-    """Returns the distinct words to look for in the index, lower case and unstemmed; stop words only when nothing else
-    is left.
-
-    A compound ("10-Q", "3.5", "AB-1234") stands as a whole; those of its parts that are words follow it. Text of
-    scripts without spaces is left out; its ``pairs`` are looked for.
-    """
-    spaced = _INDEXED_BY_PAIRS.sub(" ", question).lower().replace("\u2019", "'")
-    found: dict[str, None] = {}
-    common: dict[str, None] = {}
-    for word in _COMPOUND.findall(spaced):
-        bare = _POSSESSIVE.sub("", word)
-        if word in SEARCH_STOP_WORDS or bare in SEARCH_STOP_WORDS:
-            common[word] = None
-            continue
-        found[bare] = None
-        parts = _PART.findall(bare)
-        if len(parts) > 1:
-            found.update(dict.fromkeys(part for part in parts if len(part) > 2 and part not in SEARCH_STOP_WORDS))
-    return list(found or ({} if _INDEXED_BY_PAIRS.search(question) else common))
 
 
 @lru_cache(maxsize=1)

@@ -1,11 +1,13 @@
 """Parses web pages into what a person would read on them, in order. Nothing is loaded and no script runs.
 
-Scripts, styles, forms, navigation, hidden elements and pictures are left out (alternative texts stay). Footers become
-margin blocks. ``add_html`` adds a page or fragment to any builder (e-mails, books).
+Scripts, styles, forms, navigation, hidden elements and pictures are left out (alternative texts stay); closed panels of
+accordions and tabs are read. Footers become margin blocks, readings printed over characters a note at the end.
+``add_html`` adds a page or fragment to any builder (e-mails, books).
 """
 
 import html
 import re
+from collections.abc import Container
 from pathlib import Path
 
 from lxml import etree
@@ -14,11 +16,14 @@ from lxml import html as lxml_html
 from rag.errors import ReadError, SkippedError
 from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.encoding import decode, decode_declared
+from rag.parsers.markup.html_hidden import HiddenElements
+from rag.parsers.markup.html_inline import rewrite_inline
 from rag.parsers.markup.html_table import is_layout, table_of
+from rag.parsers.markup.list_marks import ListMarks
 from rag.types import ParsedDocument
 
 _DROPPED_TAGS = (
-    "script style template noscript nav svg math iframe object embed canvas audio video map select option button input "
+    "script style template noscript nav svg iframe object embed canvas audio video map select option input "
     "textarea datalist head applet frameset ix:header"
 )
 _BLOCK_TAGS = (
@@ -27,8 +32,8 @@ _BLOCK_TAGS = (
 )
 _DROPPED = frozenset(_DROPPED_TAGS.split())
 _BLOCKS = frozenset(_BLOCK_TAGS.split())
+_LISTS = ("ul", "ol", "menu", "dir")
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
-_HIDDEN_STYLE = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*hidden)", re.IGNORECASE)
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w.:-]{2,40})", re.IGNORECASE)
 _XML_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>", re.IGNORECASE)
 _XML_ENCODING = re.compile(rb"\A\s*<\?xml[^>]{0,100}encoding\s*=\s*[\"']([\w.:-]{2,40})", re.IGNORECASE)
@@ -63,8 +68,11 @@ def add_html(builder: DocumentBuilder, markup: str) -> str:
     if root is None:
         return ""
     # Pages that a script would have shown are hidden as a whole.
-    if not (_walk(builder, root, keep_hidden=False) or _walk(builder, root, keep_hidden=True)):
+    hidden = HiddenElements(root)
+    readings = rewrite_inline(root)
+    if not (_walk(builder, root, hidden) or _walk(builder, root, frozenset())):
         _add_bare_text(builder, markup)
+    builder.add("note", "; ".join(readings))
     for tag in ("title", "h1"):
         for element in root.iter(tag):
             title = one_line("".join(map(str, element.itertext())))
@@ -114,7 +122,7 @@ class _Flow:
         self.builder = builder
         self.added = False
         self.footers = 0
-        self.list_marks: list[int | None] = []  # next number of each open list, None for bullets
+        self.lists: list[ListMarks] = []  # open ones, innermost last
         self.mark = ""
         self.heading = 0
         self.preformatted = 0
@@ -141,34 +149,31 @@ class _Flow:
             self.builder.heading(text, self.heading)
         elif self.footers:
             self.builder.add("margin", text)
-        elif self.list_marks:
-            self.builder.list_item(
-                "  " * (len(self.list_marks) - 1) + self.mark + text.strip(), level=len(self.list_marks)
-            )
+        elif self.lists:
+            self.builder.list_item("  " * (len(self.lists) - 1) + self.mark + text.strip(), level=len(self.lists))
             self.mark = ""
         else:
             # Two line breaks are how old pages end a paragraph.
             for paragraph in text.split("\n\n"):
                 self.builder.paragraph(paragraph)
 
-    def open_item(self) -> None:
-        if not self.list_marks:
-            self.list_marks.append(None)
-        number = self.list_marks[-1]
-        self.mark = "- " if number is None else f"{number}. "
-        if number is not None:
-            self.list_marks[-1] = number + 1
+    def open_item(self, item: etree._Element) -> None:
+        if not self.lists:
+            self.lists.append(ListMarks(None))
+        self.mark = self.lists[-1].mark_of(item)
 
 
-def _walk(builder: DocumentBuilder, root: etree._Element, *, keep_hidden: bool) -> bool:
-    """Adds the blocks of an element; tells whether there were any. Iterative, so that depth costs nothing."""
+def _walk(builder: DocumentBuilder, root: etree._Element, hidden: Container[etree._Element]) -> bool:
+    """Adds the blocks of an element but what is hidden; tells whether there were any. Iterative, so that depth costs
+    nothing.
+    """
     flow = _Flow(builder)
     walker = etree.iterwalk(root, events=("start", "end"))
     skipped: set[etree._Element] = set()
     for event, element in walker:
         tag = element.tag if isinstance(element.tag, str) else ""
         if event == "start":
-            if tag in _DROPPED or (not keep_hidden and _hidden(element)):
+            if tag in _DROPPED or element.get("role") == "navigation" or element in hidden or _is_control(element):
                 walker.skip_subtree()
                 skipped.add(element)
             elif tag == "table" and not is_layout(element):
@@ -199,13 +204,10 @@ def _open(flow: _Flow, element: etree._Element, tag: str) -> None:
         flow.heading = _HEADINGS[tag]
     elif tag == "pre":
         flow.preformatted += 1
-    elif tag in ("ul", "menu", "dir"):
-        flow.list_marks.append(None)
-    elif tag == "ol":
-        start = element.get("start", "1")
-        flow.list_marks.append(int(start) if re.fullmatch(r"-?\d{1,6}", start) else 1)
+    elif tag in _LISTS:
+        flow.lists.append(ListMarks(element))
     elif tag == "li":
-        flow.open_item()
+        flow.open_item(element)
     elif tag == "footer":
         flow.footers += 1
     elif tag == "br":
@@ -226,18 +228,18 @@ def _close(flow: _Flow, tag: str) -> None:
         flow.heading = 0
     elif tag == "pre":
         flow.preformatted -= 1
-    elif tag in ("ul", "ol", "menu", "dir") and flow.list_marks:
-        flow.list_marks.pop()
+    elif tag in _LISTS and flow.lists:
+        flow.lists.pop()
     elif tag == "footer":
         flow.footers -= 1
     elif tag == "q":
         flow.write("”")
 
 
-def _hidden(element: etree._Element) -> bool:
-    return (
-        element.get("hidden") is not None
-        or element.get("aria-hidden") == "true"
-        or element.get("role") == "navigation"
-        or bool(_HIDDEN_STYLE.search(element.get("style") or ""))
-    )
+def _is_control(element: etree._Element) -> bool:
+    """Tells whether an element only works the page: a button, unless it is a heading's or opens a panel."""
+    if element.tag != "button":
+        return False
+    above = [ancestor.tag for ancestor in element.iterancestors()]
+    opens = element.get("aria-expanded") is not None or element.get("aria-controls") is not None
+    return not (opens or element.get("role") == "tab" or any(tag in _HEADINGS or tag == "dt" for tag in above))

@@ -223,6 +223,28 @@ def test_models_and_embeddings(served: Served) -> None:
     assert np.allclose(one.data[0].embedding, expected[0], atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        {"tools": []},
+        {"tool_choice": "auto"},
+        {"functions": [], "function_call": "none"},
+        {"modalities": ["text"], "reasoning_effort": "low"},
+        {"best_of": 1, "session_id": "abc"},
+        {"max_tokens": -1},
+    ],
+)
+def test_what_asks_for_nothing_is_no_error(served: Served, nothing: dict[str, object]) -> None:
+    assert chat(served, extra_body={"stop": [""], **nothing}).choices[0].message.content
+
+
+def test_texts_of_a_message_are_kept_apart(served: Served) -> None:
+    parts = [{"type": "text", "text": text, "cache_control": {"type": "ephemeral"}} for text in ("Say", "hello.")]
+    apart = chat(served, messages=[{"role": "user", "content": parts, "id": "1"}])
+    glued = chat(served, messages=[{"role": "user", "content": "Sayhello."}])
+    assert apart.usage.prompt_tokens > glued.usage.prompt_tokens
+
+
 def test_errors_have_openais_shape(served: Served) -> None:
     with pytest.raises(openai.AuthenticationError):
         served.client.with_options(api_key="wrong").models.list()

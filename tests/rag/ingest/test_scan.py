@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rag.ingest.scan import Patterns, Scan, scan
+from rag.errors import SourceError
+from rag.ingest.ignore import Patterns
+from rag.ingest.scan import Scan, scan
 from rag.types import Source
 
 needs_links = pytest.mark.skipif(sys.platform == "win32", reason="making links needs rights on Windows")
@@ -142,3 +144,44 @@ def test_patterns(tmp_path: Path) -> None:
     assert names(scan([root], Patterns(include=("*.txt",))), tmp_path) == ["b.txt"]
     assert "sub/old/e.pdf" not in names(scan([root], Patterns(exclude=("sub/old",))), tmp_path)
     assert names(scan([root], Patterns(include=("sub/**",))), tmp_path) == ["sub/d.PDF", "sub/old/e.pdf"]
+
+
+@pytest.mark.parametrize(
+    ("exclude", "left"),
+    [
+        (("drafts/",), ["a.txt", "sub/keep.log", "sub/x.log"]),
+        (("/drafts",), ["a.txt", "sub/drafts/b.txt", "sub/keep.log", "sub/x.log"]),
+        (("**/drafts/**", "*.LOG", "!keep.log"), ["a.txt", "sub/keep.log"]),
+        (("sub/*.log",), ["a.txt", "drafts/c.txt", "sub/drafts/b.txt"]),
+    ],
+)
+def test_patterns_mean_what_they_mean_in_a_gitignore(tmp_path: Path, exclude: tuple[str, ...], left: list[str]) -> None:
+    for name in ("a.txt", "drafts/c.txt", "sub/drafts/b.txt", "sub/x.log", "sub/keep.log"):
+        write(tmp_path / name)
+    assert names(scan([source(tmp_path)], Patterns(exclude=exclude)), tmp_path) == left
+
+
+def test_an_ignore_file_speaks_of_its_folder_and_below(tmp_path: Path) -> None:
+    for name in ("a.txt", "a.log", "sub/b.log", "sub/c.log", "sub/old/d.txt", "old/e.txt"):
+        write(tmp_path / name)
+    write(tmp_path / ".docentignore", "# logs\n*.log\n")
+    write(tmp_path / "sub" / ".docentignore", "old/\n!c.log\n")
+    assert names(scan([source(tmp_path)]), tmp_path) == ["a.txt", "old/e.txt", "sub/c.log"]
+
+
+def test_a_pattern_that_cannot_be_understood_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"library\.exclude"):
+        scan([source(tmp_path)], Patterns(exclude=("!",)))
+    write(tmp_path / "a.txt")
+    write(tmp_path / ".docentignore", "!")
+    found = scan([source(tmp_path)])
+    assert names(found, tmp_path) == ["a.txt"]
+    assert [Path(trouble.path).name for trouble in found.troubles] == [".docentignore"]
+
+
+def test_placeholders_of_a_cloud_are_named_and_not_listed(tmp_path: Path) -> None:
+    write(tmp_path / ".Report 2031.pdf.icloud")
+    write(tmp_path / ".drafts.log.icloud")
+    found = scan([source(tmp_path)], Patterns(exclude=("*.log",)))
+    assert found.files == {}
+    assert [trouble.path for trouble in found.troubles] == [str(tmp_path / "Report 2031.pdf")]

@@ -354,3 +354,26 @@ def test_removing_a_source_forgets_its_documents(bench: Workbench) -> None:
 
 
 # -- YouTube -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps no time of status change")
+def test_a_new_content_of_the_same_size_and_time_is_noticed(bench: Workbench) -> None:
+    path = bench.write("a.txt", "code 1111")
+    bench.sync()
+    before = path.stat()
+    path.write_text("code 9999")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert counts(bench.sync()) == {"ok": 1}
+    assert bench.finds("9999") == ["a.txt"] and bench.finds("1111") == []
+    path.chmod(0o600)
+    assert counts(bench.sync()) == {"unchanged": 1}
+
+
+def test_a_file_in_the_cloud_keeps_what_was_read_of_it(bench: Workbench) -> None:
+    path = bench.write("report.txt", "read before it was moved to the cloud")
+    bench.sync()
+    path.unlink()
+    bench.write(".report.txt.icloud", "bplist00")
+    report = bench.sync()
+    assert [(trouble.path, "cloud" in trouble.reason) for trouble in report.troubles] == [(str(path), True)]
+    assert bench.finds("moved") == ["report.txt"]

@@ -1,7 +1,7 @@
 """Every encoding a text file is found in decodes to what was written."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.errors import SkippedError
@@ -74,6 +74,7 @@ def test_unicode_with_and_without_mark(text: str, encoding: str) -> None:
     assert decode(text.encode(encoding)).text == text
 
 
+@settings(deadline=None)  # the library that repairs is loaded when the first text asks for it
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1))
 def test_utf8_is_taken_as_it_is(text: str) -> None:
     decoded = decode(b"\xef\xbb\xbf" + text.encode())
@@ -138,3 +139,20 @@ def test_a_head_may_end_within_a_character() -> None:
 )
 def test_a_declared_encoding_counts_unless_the_bytes_contradict_it(data: bytes, label: str, text: str) -> None:
     assert decode_declared(data, label).text == text
+
+
+def test_foreign_lines_of_a_utf8_file_are_decoded_by_themselves() -> None:
+    lines = ["Der Schlüssel hängt im Büro.", "Plain.", "Die Tür schließt um neun.", "Die Straße führt übers Land."]
+    data = b"\r\n".join(line.encode("cp1252" if "neun" in line else "utf-8") for line in lines)
+    decoded = decode(data)
+    assert decoded.text == "\r\n".join(lines)
+    assert decoded.warning == "One line is in another encoding (cp1252) than the rest (utf-8)."
+
+
+def test_utf8_that_was_encoded_twice_is_put_right_where_that_is_certain() -> None:
+    twice = "Der Schlüssel für die Küche hängt über der Tür.\nPlain.\n"
+    decoded = decode(twice.encode().decode("cp1252").encode())
+    assert decoded.text == twice
+    assert decoded.warning == "One line was encoded twice (utf-8) and put right."
+    about = "Größe, Straße, Füße: wer Ã¼ statt ü sieht, las für Windows Gemeintes. Öl, Ähre, Übel, Maße."
+    assert decode(about.encode()) == (about, "utf-8", None)

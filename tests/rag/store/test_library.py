@@ -360,8 +360,18 @@ def test_a_library_of_the_first_version_is_brought_up_to_date(tmp_path: Path) ->
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
     connection.execute("PRAGMA user_version = 1")
+    connection.execute("INSERT INTO sources VALUES (1, 'folder', x'2f6f', 0)")
+    connection.execute(
+        "INSERT INTO documents VALUES (1, 1, x'2f6f2f61', 'o', 'text/plain', 'ok', NULL, 1, 1, 1, 'h', 0)"
+    )
+    connection.execute(
+        "INSERT INTO chunks VALUES (1, 1, 0, 0, 40, NULL, NULL, NULL, '[]', 'o', 'Sørensen paid 1.874,00 crowns', '')"
+    )
     connection.commit()
     connection.close()
     with Library.open(tmp_path / "library.db") as library:
+        assert [id_ for id_, _ in library.full_text_search("1874", 5)] == [1]
+        assert [id_ for id_, _ in library.full_text_search("Sorensen", 5)] == [1]
+        library.check()
         (id_,) = fill(library, "/data/a.txt")
         assert [chunk.page_label for chunk in library.chunk_range(id_, 0, 9)] == [None, "iv"]

@@ -1,15 +1,19 @@
 """The words of index, question and evidence."""
 
-from rag.text.words import pairs, search_terms, words
+from rag.text.index_terms import pairs, search_terms
+from rag.text.words import words
 
 
 def test_search_terms() -> None:
     assert search_terms("What did Apple's 10-Q for 2022-06 tell about the AB-1234?") == [
         "apple",
         "10-q",
+        "10q",
         "2022-06",
+        "202206",
         "2022",
         "ab-1234",
+        "ab1234",
         "1234",
     ]
     assert search_terms("What's that?") == ["what's", "that"]

@@ -1,0 +1,101 @@
+"""Rewrites what stands inside the lines of a web page into plain text, before the page is read.
+
+Raised and lowered characters (10^5, m², H2O, 320 ¹), fractions and formulas are written in the line. Readings printed
+over characters (ruby) are given apart; the characters stay in the line.
+"""
+
+from collections.abc import Iterator
+
+from lxml import etree
+
+from rag.parsers.builder import one_line
+from rag.parsers.markup.mathml import formulas, linear_math
+from rag.parsers.raised import fraction, subscript, superscript
+
+_RUBY_SIDE = ("rt", "rp", "rtc")
+_MAX_SCRIPT_CHARS = 12  # longer raised text is small print, not an exponent
+
+
+def rewrite_inline(root: etree._Element) -> list[str]:
+    """Rewrites a page in place; returns its readings, each as "characters: reading", in order and once."""
+    for math in formulas(root):
+        _replace(math, f" {linear_math(math)} ")
+    for element in list(root.iter("sup", "sub")):
+        _rewrite_script(element)
+    readings: dict[str, None] = {}
+    for ruby in list(root.iter("ruby")):
+        for base, reading in _base_and_readings(ruby):
+            if base and reading:
+                readings[f"{base}: {reading}"] = None
+        _replace(ruby, "".join(base for base, _ in _base_and_readings(ruby)))
+    return list(readings)
+
+
+def _rewrite_script(element: etree._Element) -> None:
+    """Writes a raised or lowered stretch of a line so that it does not join what stands before."""
+    text = one_line("".join(map(str, element.itertext())))
+    before = _text_before(element)
+    if not text or len(text) > _MAX_SCRIPT_CHARS or element.getparent() is None:
+        return
+    is_linked = next(element.iter("a"), None) is not None
+    if element.tag == "sup" and is_linked and text.isdigit():
+        _replace(element, superscript(f"{before} note", text))
+    elif (denominator := _denominator(element)) is not None:
+        below = one_line("".join(map(str, denominator.itertext())))
+        _replace(denominator, "")
+        element.tail = (element.tail or "").replace("/", "").replace("⁄", "")
+        _replace(element, fraction(before, text, below))
+    elif element.tag == "sup":
+        _replace(element, superscript(before, text))
+    else:
+        _replace(element, subscript(before, text))
+
+
+def _denominator(sup: etree._Element) -> etree._Element | None:
+    """Returns the lowered text behind raised text and a slash: 3/4."""
+    following = sup.getnext() if sup.tag == "sup" and (sup.tail or "").strip() in ("/", "⁄") else None
+    return following if following is not None and following.tag == "sub" else None
+
+
+def _text_before(element: etree._Element) -> str:
+    previous = element.getprevious()
+    if previous is not None:
+        return str(previous.tail or "".join(map(str, previous.itertext())))
+    parent = element.getparent()
+    return "" if parent is None else str(parent.text or "")
+
+
+def _base_and_readings(ruby: etree._Element) -> Iterator[tuple[str, str]]:
+    """Yields what stands on the line and what is printed over it, pair by pair."""
+    base = ruby.text or ""
+    reading = ""
+    for child in ruby:
+        text = "".join(map(str, child.itertext())) if isinstance(child.tag, str) else ""
+        if child.tag in ("rt", "rtc"):
+            reading += text
+        elif child.tag not in _RUBY_SIDE:
+            if reading:
+                yield one_line(base), one_line(reading)
+                base = reading = ""
+            base += text
+        tail = child.tail or ""
+        if tail.strip():
+            if reading:
+                yield one_line(base), one_line(reading)
+                base = reading = ""
+            base += tail
+    yield one_line(base), one_line(reading)
+
+
+def _replace(element: etree._Element, text: str) -> None:
+    """Puts text in the place of an element; what follows it stays."""
+    parent = element.getparent()
+    if parent is None:
+        return
+    text += element.tail or ""
+    previous = element.getprevious()
+    if previous is None:
+        parent.text = (parent.text or "") + text
+    else:
+        previous.tail = (previous.tail or "") + text
+    parent.remove(element)

@@ -1,0 +1,104 @@
+"""What of a web page a person sees: panels, hidden text, numbered lists, readings, formulas, raised characters."""
+
+from pathlib import Path
+
+import pytest
+
+from rag.parsers.markup import html
+from rag.types import ParsedDocument
+
+
+def page(folder: Path, body: str, head: str = "") -> ParsedDocument:
+    path = folder / "page.html"
+    path.write_text(f"<!DOCTYPE html><html><head>{head}</head><body>{body}</body></html>", encoding="utf-8")
+    return html.parse(path)
+
+
+@pytest.mark.parametrize(
+    "panel",
+    [
+        "<h2><button aria-expanded=false>When?</button></h2><div hidden>{}</div>",
+        "<h2>When does it open?</h2><div style='display: none'>{}</div>",
+        "<div class='accordion-body' style='display:none'>{}</div>",
+        "<div role=tabpanel hidden>{}</div>",
+        "<div hidden=until-found>{}</div>",
+        "<a role=tab href='#x1'>More</a><p>between</p><div id=x1 style='visibility:hidden'>{}</div>",
+        "<details><summary>More</summary>{}</details>",
+        "<div aria-hidden=true>{}</div>",
+    ],
+)
+def test_closed_panels_are_content(tmp_path: Path, panel: str) -> None:
+    assert "The office opens at nine." in page(tmp_path, panel.format("<p>The office opens at nine.</p>")).text
+
+
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "<div style='display:none'>{}</div>",
+        "<span class='sr-only'>{}</span>",
+        "<p style='font-size:0'>{}</p>",
+        "<p style='position:absolute; left:-9999px'>{}</p>",
+        "<p style='color:#ffffff'>{}</p>",
+        "<font color=white>{}</font>",
+        "<span aria-hidden=true>{}</span>",
+        "<div class='modal-panel' hidden>{}</div>",
+        "<p class=ghost>{}</p>",
+    ],
+)
+def test_what_nobody_sees_is_left_out(tmp_path: Path, hidden: str) -> None:
+    head = "<style>/* .b{display:none} */ @media print {.b{display:none}} .ghost, p.other {display: none}</style>"
+    document = page(tmp_path, f"<p class=b>Shown.</p>{hidden.format('The secret code is 7.')}<p>Also.</p>", head)
+    assert "secret" not in document.text and "Shown." in document.text and "Also." in document.text
+
+
+def test_white_text_on_a_background_is_seen(tmp_path: Path) -> None:
+    assert (
+        "Sale" in page(tmp_path, "<div style='background:#000'><p style='color:white'>Sale ends today.</p></div>").text
+    )
+
+
+def test_numbers_of_lists_are_as_displayed(tmp_path: Path) -> None:
+    document = page(
+        tmp_path,
+        "<ol type=a start=3><li>x<li value=7>y<li>z</ol><ol reversed><li>p<li>q</ol>"
+        "<ol style='list-style-type: upper-roman' start=4><li>r</ol><ol style='list-style:none'><li>s</ol>",
+    )
+    assert document.text.split("\n") == ["c. x", "g. y", "h. z", "2. p", "1. q", "IV. r", "s"]
+
+
+def test_readings_stand_apart_from_the_characters(tmp_path: Path) -> None:
+    document = page(
+        tmp_path,
+        "<p><ruby>図<rp>(</rp><rt>と</rt><rp>)</rp>書<rp>(</rp><rt>しょ</rt><rp>)</rp></ruby>は"
+        "<ruby><rb>休</rb><rt>やす</rt></ruby>み。</p>",
+    )
+    assert [(block.kind, document.text[block.start : block.end]) for block in document.blocks] == [
+        ("paragraph", "図書は休み。"),
+        ("note", "図: と; 書: しょ; 休: やす"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("markup", "line"),
+    [
+        ("10<sup>5</sup> = 100000", "10^5 = 100000"),
+        ("25 m<sup>2</sup>", "25 m²"),
+        ("330<sup>1</sup> crowns", "330 ¹ crowns"),
+        ("word<sup><a href='#f'>2</a></sup> goes", "word ² goes"),
+        ("the 1<sup>st</sup> day", "the 1st day"),
+        ("H<sub>2</sub>O", "H2O"),
+        ("3<sup>1</sup>/<sub>2</sub> metres", "3 1/2 metres"),
+        ("so <math><mi>v</mi><mo>=</mo><mn>1.34</mn><msqrt><mi>L</mi></msqrt></math>.", "so v = 1.34 √L ."),
+        ("<math><mfrac><mrow><mi>a</mi><mo>+</mo><mi>b</mi></mrow><mn>2</mn></mfrac></math>", "(a + b)/2"),
+        ("<math><msup><mi>x</mi><mn>2</mn></msup></math>", "x^2"),
+        (
+            "<math><semantics><munderover><mo>∑</mo><mrow><mi>i</mi><mo>=</mo><mn>1</mn></mrow><mi>n</mi></munderover>"
+            "<annotation encoding='tex'>sum</annotation></semantics></math>",
+            "∑_(i = 1)^n",
+        ),
+        ("<math alttext='E=mc^2'></math>", "E=mc^2"),
+        ("Haus\u00admeister\u200bbüro", "Hausmeisterbüro"),
+    ],
+)
+def test_what_stands_within_a_line(tmp_path: Path, markup: str, line: str) -> None:
+    assert page(tmp_path, f"<p>{markup}</p>").text == line
