@@ -22,7 +22,8 @@ def test_it_is_read_or_says_why(path: Path) -> None:
         assert isinstance(error, SkippedError)
         assert not path.read_bytes().strip()
         return
-    assert not document.warnings or document.media_type == "message/rfc822"
+    lost = [warning for warning in document.warnings if not warning.endswith("put right.")]
+    assert not lost or document.media_type == "message/rfc822"
     assert "\ufffd" not in document.text
     assert "Ã" not in document.text
 
