@@ -69,6 +69,44 @@ _REASONS: tuple[tuple[type[Exception], str, str], ...] = (
 )
 
 
+# Codes of one language: of Norwegian, and withdrawn ones beside those that took their place.
+_SAME_LANGUAGE = {"nb": "no", "nn": "no", "iw": "he", "in": "id", "ji": "yi", "fil": "tl"}
+# The scripts in which regions write Chinese.
+_SCRIPTS = {"cn": "hans", "sg": "hans", "tw": "hant", "hk": "hant", "mo": "hant"}
+
+
+def choose_language(available: Sequence[tuple[str, bool]], wanted: Sequence[str]) -> int | None:
+    """Returns the index of the transcript to take; None where none is in a wanted language.
+
+    ``available`` holds the language code of each transcript and whether it was generated, ``wanted`` codes, best first.
+    Any variant of a language is taken before the next language, and what a person wrote before what was generated.
+    """
+    for language in wanted:
+        ranked = [
+            (is_generated, _distance(code, language), index)
+            for index, (code, is_generated) in enumerate(available)
+            if _base(code) == _base(language)
+        ]
+        if ranked:
+            return min(ranked)[2]
+    return None
+
+
+def _base(code: str) -> str:
+    base = code.replace("_", "-").partition("-")[0].lower()
+    return _SAME_LANGUAGE.get(base, base)
+
+
+def _distance(code: str, wanted: str) -> int:
+    """Returns 0 for the very variant, 1 for one in its script or the language without a variant, 2 for others."""
+    code, wanted = (text.replace("_", "-").lower() for text in (code, wanted))
+    variant, wanted_variant = code.partition("-")[2], wanted.partition("-")[2]
+    if code == wanted:
+        return 0
+    same_script = _SCRIPTS.get(variant, variant) == _SCRIPTS.get(wanted_variant, wanted_variant)
+    return 1 if same_script or not variant else 2
+
+
 class YouTubeUrl(NamedTuple):
     """What a URL points at: one video, or else a playlist. Exactly one is given."""
 
@@ -215,11 +253,9 @@ class YouTubeClient:
     def _choose(self, available: TranscriptList) -> Transcript:
         """Chooses a transcript: languages in the person's order, written by people before made by machine."""
         transcripts = sorted(available, key=lambda transcript: transcript.is_generated)
-        for language in self._languages:
-            for transcript in transcripts:
-                # "en" is content with "en-GB".
-                if transcript.language_code.partition("-")[0] == language or transcript.language_code == language:
-                    return transcript
+        best = choose_language([(one.language_code, one.is_generated) for one in transcripts], self._languages)
+        if best is not None:
+            return transcripts[best]
         if not transcripts:
             raise TranscriptsDisabled(available.video_id)
         # The machine transcribes the language that is spoken; a person's text in it is better still.

@@ -121,6 +121,26 @@ class DocumentBuilder:
         """The number that is printed on a page, where it is another one than the page's in the file."""
         return self.page_labels.get(page) if page is not None else None
 
+    def include(self, document: ParsedDocument, level: int) -> None:
+        """Adds another document, such as an attachment, below a heading of ``level``; its pages are not these."""
+        if self._length:
+            self._append(BLOCK_SEPARATOR)
+        offset = self._length
+        self._append(document.text)
+        for block in document.blocks:
+            self._blocks.append(
+                replace(
+                    block,
+                    start=block.start + offset,
+                    end=block.end + offset,
+                    level=block.level + level if block.kind == "heading" else block.level,
+                    page=None,
+                    page_label=None,
+                    table=None if block.table is None else block.table.moved(offset),
+                )
+            )
+        self._last_kind = None
+
     def label(self, text: str, level: int = 1, *, page: int | None = None) -> None:
         """Adds a heading that does not stand in the text (a sheet's name, an element path): an empty span."""
         text = one_line(text)

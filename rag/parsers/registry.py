@@ -42,6 +42,11 @@ KINDS: dict[str, Kind] = {
     "xml": Kind("markup.xml", "an XML file"),
     "csv": Kind("plain.csv", "a table in text form"),
     "eml": Kind("markup.eml", "an e-mail"),
+    "mbox": Kind("markup.mbox", "a mailbox"),
+    "msg": Kind("office.msg", "an Outlook message (.msg)"),
+    "cards": Kind("plain.cards", "contacts or a calendar"),
+    "json": Kind("plain.json", "a JSON file"),
+    "zip": Kind("archive", "a ZIP archive"),
     "subtitles": Kind("plain.subtitles", "a subtitle file"),
     "markdown": Kind("markup.markdown", "a Markdown file"),
     "source_code": Kind("plain.source_code", "source code"),
@@ -63,6 +68,11 @@ _SUFFIXES_OF: dict[str, str] = {
     "xml": "xml rss atom dbk docbook tei opml rdf xsd xsl xslt svg kml gpx dita jats nxml wsdl",
     "csv": "csv tsv tab",
     "eml": "eml mht mhtml",
+    "mbox": "mbox mbx",
+    "msg": "msg oft",
+    "cards": "vcf vcard ics ical ifb",
+    "json": "json jsonl ndjson json5 geojson",
+    "zip": "zip",
     "subtitles": "vtt srt",
     "markdown": "md markdown mdown mkd mdx rmd qmd",
     "source_code": (
@@ -73,8 +83,8 @@ _SUFFIXES_OF: dict[str, str] = {
     ),
     "notebook": "ipynb",
     "text": (
-        "txt text log rst adoc asciidoc org tex ltx bib textile wiki nfo me json jsonl ndjson json5 geojson yaml yml "
-        "toml ini cfg conf properties env diff patch po pot ics vcf mbox lst srv sub ass"
+        "txt text log rst adoc asciidoc org tex ltx bib textile wiki nfo me yaml yml "
+        "toml ini cfg conf properties env diff patch po pot lst srv sub ass"
     ),
 }
 _KIND_OF_SUFFIX = {f".{suffix}": kind for kind, suffixes in _SUFFIXES_OF.items() for suffix in suffixes.split()}
@@ -85,7 +95,9 @@ KNOWN_SUFFIXES: frozenset[str] = frozenset(_KIND_OF_SUFFIX)
 # Documents of office programs in one XML file, which may be named after the format or after the program.
 _IN_XML = frozenset({"flat_odt", "word_xml", "excel_xml"})
 # Kinds among which the name decides, because each is text as well: HTML source in a .txt stays the text it is.
-_TEXTUAL = frozenset({"html", "xml", "csv", "eml", "subtitles", "markdown", "source_code", "notebook", "text"})
+_TEXTUAL = frozenset(
+    {"html", "xml", "csv", "eml", "subtitles", "markdown", "source_code", "notebook", "text", "json", "cards", "mbox"}
+)
 
 
 def parse(path: Path) -> ParsedDocument:
@@ -117,7 +129,7 @@ def _resolve(path: Path) -> tuple[str, str | None]:
     found = sniff(path)
     if found.kind is None:
         raise _refusal(found, suffix, claimed)
-    if found.kind == "eml" or found.kind not in _TEXTUAL or claimed not in _TEXTUAL:
+    if found.kind in ("eml", "mbox") or found.kind not in _TEXTUAL or claimed not in _TEXTUAL:
         return found.kind, _mismatch(found.kind, claimed, suffix)
     if claimed == "xml" and found.kind == "html":
         return "html", None

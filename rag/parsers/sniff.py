@@ -79,6 +79,9 @@ _REMEDY_OLD_PROGRAM = "Open it in LibreOffice and save it as .docx."
 # Lower case, because the head is compared in lower case. Two more headers are asked for where this is used.
 _EMAIL = re.compile(rb"(?:mime-version|from|to|subject|date|message-id|received|return-path|delivered-to|x-[a-z-]+): ")
 
+# The line in front of each message of a mailbox, and the first header.
+_MAILBOX = re.compile(rb"from [^\r\n]*\d{4}[^\r\n]*\r?\n[\w-]+: ?[^\r\n]*\r?\n")
+
 _PDF_OBJECT = re.compile(rb"%PDF-\d\.\d\s(?:[^\n]*\n){0,3}?\s*\d+ \d+ obj\b")
 
 # A package names its main part; parts of other programs may be embedded in it.
@@ -107,7 +110,7 @@ _OLE_STREAMS: tuple[tuple[str, Sniffed], ...] = (
     ("Workbook", Sniffed(None, "an Excel 97-2003 workbook (.xls)", "Save it as .xlsx or .csv.")),
     ("Book", Sniffed(None, "an Excel 5.0/95 workbook (.xls)", "Save it as .xlsx or .csv.")),
     ("PowerPoint Document", Sniffed(None, "a PowerPoint 97-2003 file (.ppt)", "Save it as .pptx or PDF.")),
-    ("__properties_version1.0", Sniffed(None, "an Outlook message (.msg)", "Save it as .eml.")),
+    ("__properties_version1.0", Sniffed("msg", "an Outlook message (.msg)")),
 )
 
 
@@ -146,6 +149,10 @@ def _kind_of_text(head: bytes) -> Sniffed:
         return Sniffed("subtitles", "a subtitle file")
     if start.startswith((b"<!doctype html", b"<html")):
         return Sniffed("html", "a web page")
+    if _MAILBOX.match(start):
+        return Sniffed("mbox", "a mailbox")
+    if start.startswith((b"begin:vcard", b"begin:vcalendar")):
+        return Sniffed("cards", "contacts or a calendar")
     if _EMAIL.match(start) and b"\nmime-version:" in b"\n" + start and b"\ncontent-type:" in start:
         return Sniffed("eml", "an e-mail")
     if start.startswith(b"<?xml"):
@@ -166,7 +173,8 @@ def _inside_zip(path: Path) -> Sniffed:
     for prefix, sniffed in _MIMETYPES:
         if mimetype.startswith(prefix):
             return sniffed
-    if any(name in names for name in _IWORK) and "[Content_Types].xml" not in names:
+    is_archive = path.suffix.lower() in (".zip", "")
+    if names.intersection(_IWORK[:2] if is_archive else _IWORK) and "[Content_Types].xml" not in names:
         return _iwork(path)
     if "xl/workbook.bin" in names:
         return Sniffed(None, "a binary Excel workbook (.xlsb)", "Save it as .xlsx.")
@@ -175,6 +183,8 @@ def _inside_zip(path: Path) -> Sniffed:
         return Sniffed(kind, f"an Office file (.{kind})")
     if "META-INF/container.xml" in names:
         return Sniffed("epub", "an EPUB book")
+    if is_archive:
+        return Sniffed("zip", "a ZIP archive")
     return Sniffed(None, "a ZIP archive", "Unpack it and add the folder.")
 
 

@@ -189,7 +189,8 @@ def _phrase(run: list[str], before: str, *, trim_end: bool) -> Phrase | None:
     salience = sum(weight(each) if each.isascii() else RARE for each in informative[:4]) / 6 + (3.0 if is_name else 0.0)
     if before in {"of", "about", "in", "a", "an", "on", "for", "with", "between", "regarding"}:
         salience += 1.0
-    if not informative:
+    is_measure = before == "how" and len(kept) == 1 and not is_name  # "how tall" asks for a height
+    if not informative or is_measure:
         salience = 0.1
     text = " ".join(kept).removesuffix("'s").removesuffix("’s")
     return Phrase(text, is_name, _is_plural(kept[-1]), salience)

@@ -5,7 +5,7 @@ a row, a cell or the name of a column looks here: nobody reads them back out of 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 
@@ -58,6 +58,11 @@ class TableSpans:
     @property
     def end(self) -> int:
         return self.rows[-1].end
+
+    def moved(self, offset: int) -> "TableSpans":
+        """The same table further on in a text."""
+        rows = (replace(row, start=row.start + offset, end=row.end + offset) for row in self.rows)
+        return replace(self, rows=tuple(rows))
 
     def name_of(self, column: int) -> str:
         """The name of a column; empty where it has none."""

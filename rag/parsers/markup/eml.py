@@ -1,6 +1,6 @@
-"""Parses e-mails (.eml) and web archives (.mht): headers, text, the names of attachments, forwarded messages.
+"""Parses e-mails (.eml) and web archives (.mht): headers, the better of the bodies, attachments, forwarded messages.
 
-The plain part of a message is preferred over its HTML twin. Attachments are named, not read.
+Attachments that a parser takes are read below a heading with their name; the others are named.
 """
 
 import email
@@ -12,75 +12,100 @@ from typing import cast
 
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder, one_line
+from rag.parsers.embedded import container, include_file
 from rag.parsers.encoding import Decoded, decode, decode_declared
-from rag.parsers.markup.html import add_html
+from rag.parsers.markup.html import add_html, text_of_html
+from rag.parsers.payload import without_payload
 from rag.types import ParsedDocument
 
 _HEADERS = ("Subject", "From", "To", "Cc", "Date")
 _MAX_FORWARDED = 20  # messages within messages
+_STUB_SHARE = 0.5  # of the words of the HTML twin; a plain part with fewer stands for it, not beside it
 
 
 def parse(path: Path) -> ParsedDocument:
     builder = DocumentBuilder(media_type="message/rfc822")
     try:
         message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-        _add_message(builder, message, 1)
+        with container():
+            add_message(builder, message, 1)
     except RecursionError as error:  # the standard library's parser descends part by part
         raise ReadError("The e-mail nests its parts too deep to be read.") from error
     builder.title = _header(message, "Subject") or path.stem
     return builder.build()
 
 
-def _add_message(builder: DocumentBuilder, message: EmailMessage, level: int) -> None:
-    subject = _header(message, "Subject")
-    builder.heading(subject, level)
+def add_message(builder: DocumentBuilder, message: EmailMessage, level: int) -> None:
+    """Adds a message below a heading with its subject. Needs ``container`` for its attachments."""
+    builder.heading(_header(message, "Subject"), level)
     headers = [f"{name}: {value}" for name in _HEADERS[1:] if (value := _header(message, name))]
     builder.paragraph("\n".join(headers))
-    attachments: list[str] = []
+    attachments: list[EmailMessage] = []
     _add_part(builder, message, level, attachments)
     if attachments:
-        builder.paragraph("Attachments: " + ", ".join(attachments))
+        names = [_file_name(part) or "without a name" for part in attachments]
+        builder.paragraph("Attachments: " + ", ".join(names))
+    for part in attachments:
+        name = _file_name(part)
+        if name and not include_file(builder, name, _payload(part), level + 1):
+            builder.warn(f"The attachment {name} was not read.")
 
 
-def _add_part(builder: DocumentBuilder, part: EmailMessage, level: int, attachments: list[str]) -> None:
+def _add_part(builder: DocumentBuilder, part: EmailMessage, level: int, attachments: list[EmailMessage]) -> None:
     kind = part.get_content_type()
-    name = _file_name(part)
     if kind == "message/rfc822" and part.is_multipart():
         if level < _MAX_FORWARDED:
-            _add_message(builder, cast(EmailMessage, part.get_payload(0)), level + 1)
+            add_message(builder, cast(EmailMessage, part.get_payload(0)), level + 1)
     elif kind == "multipart/alternative":
-        alternatives = [cast(EmailMessage, child) for child in part.iter_parts()]
-        best = min(alternatives, key=_preference, default=None)
+        best = _better_body([cast(EmailMessage, child) for child in part.iter_parts()])
         if best is not None:
             _add_part(builder, best, level, attachments)
     elif part.is_multipart():
         for child in part.iter_parts():
             _add_part(builder, cast(EmailMessage, child), level, attachments)
-    elif name or part.get_content_disposition() == "attachment":
-        attachments.append(name or "without a name")
+    elif _file_name(part) or part.get_content_disposition() == "attachment":
+        attachments.append(part)
     elif kind == "text/html":
         add_html(builder, _text(builder, part).text)
     elif kind.startswith("text/") and kind not in ("text/css", "text/javascript"):
-        for paragraph in re.split(r"\n\s*\n", _text(builder, part).text.replace("\r\n", "\n")):
+        text, warning = without_payload(_text(builder, part).text.replace("\r\n", "\n"))
+        if warning:
+            builder.warn(warning)
+        for paragraph in re.split(r"\n\s*\n", text):
             builder.paragraph(paragraph)
 
 
-def _preference(part: EmailMessage) -> int:
-    """Ranks the parts of a message: plain text first if there is any, then HTML (alone or with its pictures)."""
-    if part.get_content_type() == "text/plain" and _payload(part).strip():
-        return 0
-    return 1 if part.get_content_type() in ("text/html", "multipart/related", "multipart/mixed") else 2
+def _better_body(parts: list[EmailMessage]) -> EmailMessage | None:
+    """Returns plain text where it says what its HTML twin says, else the twin (alone or with its pictures)."""
+    plain = next((part for part in parts if part.get_content_type() == "text/plain" and _payload(part).strip()), None)
+    rich = next((part for part in parts if _html_in(part) is not None), None)
+    if plain is None or rich is None:
+        return plain or rich or next(iter(parts), None)
+    markup = _html_in(rich)
+    assert markup is not None
+    shown = len(text_of_html(_decoded(markup).text).split())
+    return rich if len(_decoded(plain).text.split()) < _STUB_SHARE * shown else plain
+
+
+def _html_in(part: EmailMessage) -> EmailMessage | None:
+    """Returns the part itself or the first part within it that is HTML."""
+    found = (inner for inner in part.walk() if inner.get_content_type() == "text/html")
+    return next(found, None)
 
 
 def _text(builder: DocumentBuilder, part: EmailMessage) -> Decoded:
+    decoded = _decoded(part)
+    if decoded.warning:
+        builder.warn(decoded.warning)
+    return decoded
+
+
+def _decoded(part: EmailMessage) -> Decoded:
     charset = part.get_content_charset()
     data = _payload(part)
     if not data:
         return Decoded("", "utf-8")
-    decoded = decode_declared(data, charset) if charset else decode(data)
-    if decoded.warning:
-        builder.warn(decoded.warning)
-    return decoded
+    return decode_declared(data, charset) if charset else decode(data)
 
 
 def _payload(part: Message) -> bytes:

@@ -65,8 +65,10 @@ class HiddenElements:
         named = f"{element.get('class') or ''} {element.get('id') or ''}"
         if _NEVER_CONTENT.search(named) or element.tag in _INLINE:
             return False
-        if element.get("hidden") == "until-found" or element.get("role") in ("tabpanel", "region"):
+        if element.get("hidden") == "until-found" or element.get("role") in ("tabpanel", "region", "doc-footnote"):
             return True
+        if element.get("epub:type") in ("footnote", "endnote", "note", "rearnote"):
+            return True  # shown above the page when its mark is touched
         if _PANEL.search(named) or element.get("id") in self._opened_by:
             return True
         previous = element.getprevious()

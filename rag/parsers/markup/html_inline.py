@@ -22,6 +22,9 @@ def rewrite_inline(root: etree._Element) -> list[str]:
         _replace(math, f" {linear_math(math)} ")
     for element in list(root.iter("sup", "sub")):
         _rewrite_script(element)
+    for link in list(root.iter("a")):
+        if "noteref" in (link.get("epub:type") or link.get("role") or "") and link.getparent().tag != "sup":
+            _rewrite_note_mark(link)
     readings: dict[str, None] = {}
     for ruby in list(root.iter("ruby")):
         for base, reading in _base_and_readings(ruby):
@@ -29,6 +32,13 @@ def rewrite_inline(root: etree._Element) -> list[str]:
                 readings[f"{base}: {reading}"] = None
         _replace(ruby, "".join(base for base, _ in _base_and_readings(ruby)))
     return list(readings)
+
+
+def _rewrite_note_mark(link: etree._Element) -> None:
+    """Sets the mark of a note off from the word before it."""
+    text = one_line("".join(map(str, link.itertext()))).strip("[]()")
+    if text.isdigit():
+        _replace(link, superscript(f"{_text_before(link)} note", text))
 
 
 def _rewrite_script(element: etree._Element) -> None:

@@ -4,7 +4,7 @@ import re
 
 from lxml import etree
 
-from rag.parsers.office.number_forms import written_number
+from rag.parsers.number_forms import written_number
 
 _FORMS = {"1": "decimal", "a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
 _CSS_FORMS = {

@@ -1,4 +1,5 @@
-"""Parses Markdown. The canonical text is the file itself, markup included; blocks are spans of whole lines in it.
+"""Parses Markdown. The canonical text is the file itself, markup included, embedded pictures not; blocks are
+spans of whole lines in it.
 
 A heading's span is its words alone. markdown-it only finds the blocks; nothing is rendered or loaded.
 """
@@ -13,6 +14,7 @@ from markdown_it.token import Token
 
 from rag.parsers.builder import document_from_spans
 from rag.parsers.encoding import decode
+from rag.parsers.payload import without_payload
 from rag.parsers.table_lines import spans_of_lines
 from rag.types import Block, BlockKind, ParsedDocument
 
@@ -37,7 +39,7 @@ _KIND_OF_TOKEN: dict[str, BlockKind] = {
 
 def parse(path: Path) -> ParsedDocument:
     decoded = decode(path.read_bytes())
-    text = decoded.text
+    text, payload = without_payload(decoded.text)
     front = _FRONT_MATTER.match(text)
     blocks = blocks_of_markdown(text, front.end() if front else 0)
     return document_from_spans(
@@ -45,7 +47,7 @@ def parse(path: Path) -> ParsedDocument:
         blocks,
         title=_title(text, front, blocks) or path.stem,
         media_type="text/markdown",
-        warnings=[decoded.warning] if decoded.warning else [],
+        warnings=[warning for warning in (decoded.warning, payload) if warning],
         metadata={"encoding": decoded.encoding},
     )
 

@@ -6,7 +6,7 @@ Places are character positions (CP) of the main text.
 import struct
 from collections.abc import Callable
 
-from rag.parsers.office.number_forms import written_number
+from rag.parsers.number_forms import written_number
 
 _FOOTNOTES, _COMMENTS, _AUTHORS, _ENDNOTES = 2, 4, 36, 46
 """Indices of pairs (offset, length) in FibRgFcLcb97 (2.5.6)."""

@@ -6,7 +6,7 @@ Lists (LSTF) hold levels, and overrides of lists (LFO) are what paragraphs and s
 import struct
 from dataclasses import dataclass, field
 
-from rag.parsers.office.number_forms import BINARY_FORMS, written_number
+from rag.parsers.number_forms import BINARY_FORMS, written_number
 
 _LSTF_BYTES, _LVLF_BYTES, _LFO_BYTES = 28, 28, 16
 _LEVELS = 9

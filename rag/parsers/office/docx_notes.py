@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from rag.parsers.office.number_forms import written_number
+from rag.parsers.number_forms import written_number
 from rag.parsers.office.ooxml import Package
 from rag.parsers.zip_xml import Element
 

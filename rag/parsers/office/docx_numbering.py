@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from rag.parsers.office.number_forms import written_number
+from rag.parsers.number_forms import written_number
 from rag.parsers.office.symbol_fonts import without_symbols
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"

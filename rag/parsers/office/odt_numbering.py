@@ -6,7 +6,7 @@ A list counts by levels. A new list begins anew unless it says that it goes on w
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from rag.parsers.office.number_forms import ODF_FORMS, written_number
+from rag.parsers.number_forms import ODF_FORMS, written_number
 from rag.parsers.zip_xml import Element
 
 _NS = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}"

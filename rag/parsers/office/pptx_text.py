@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from rag.parsers.office.number_forms import written_number
+from rag.parsers.number_forms import written_number
 from rag.parsers.office.omml import M, math_text
 from rag.parsers.raised import Align, compose
 from rag.parsers.zip_xml import Element

@@ -3,7 +3,7 @@ r"""Numbers the footnotes and endnotes of an RTF document: ``\chftn`` is the mar
 A note turns out to be an endnote (``\ftnalt``) only behind its mark.
 """
 
-from rag.parsers.office.number_forms import written_number
+from rag.parsers.number_forms import written_number
 from rag.parsers.office.rtf_state import Open
 from rag.parsers.office.rtf_words import NOTE_FORMS
 

@@ -1,4 +1,5 @@
-"""Parses plain text in any encoding. The canonical text is the file itself; blocks are paragraphs, headings and lists.
+"""Parses plain text in any encoding. The canonical text is the file itself, without embedded files; blocks are
+paragraphs, headings and lists.
 
 A line is taken for a heading only where it stands alone and is a title beyond doubt: "Chapter 3", "2.1 Results",
 a line of capitals, an underlined line.
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from rag.parsers.builder import document_from_spans
 from rag.parsers.encoding import decode
+from rag.parsers.payload import without_payload
 from rag.types import Block, BlockKind, ParsedDocument
 
 _MAX_HEADING_CHARS = 80
@@ -32,12 +34,13 @@ _Span = tuple[int, int]
 
 def parse(path: Path) -> ParsedDocument:
     decoded = decode(path.read_bytes())
+    text, payload = without_payload(decoded.text)
     return document_from_spans(
-        decoded.text,
-        blocks_of_text(decoded.text),
+        text,
+        blocks_of_text(text),
         title=path.stem,
         media_type="text/plain",
-        warnings=[decoded.warning] if decoded.warning else [],
+        warnings=[warning for warning in (decoded.warning, payload) if warning],
         metadata={"encoding": decoded.encoding},
     )
 

@@ -13,7 +13,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from rag.errors import ReadError, SkippedError, SourceError
-from rag.ingest.youtube import Video, YouTubeClient, YouTubeUrl, parse_url, video_url
+from rag.ingest.youtube import Video, YouTubeClient, YouTubeUrl, choose_language, parse_url, video_url
 
 ID = "dQw4w9WgXcQ"
 CAPTIONS = (
@@ -317,3 +317,21 @@ def test_a_playlist_without_yt_dlp_says_how_to_get_it(monkeypatch: pytest.Monkey
     monkeypatch.setitem(__import__("sys").modules, "yt_dlp", None)
     with pytest.raises(SourceError, match=r"pip install 'docent-chat\[youtube\]'"):
         YouTubeClient(pause_s=0).videos("https://www.youtube.com/playlist?list=PLabc")
+
+
+@pytest.mark.parametrize(
+    ("available", "wanted", "taken"),
+    [
+        ([("pt", False), ("en", True)], ["pt-BR"], 0),
+        ([("de", True), ("en", False)], ["en-US"], 1),
+        ([("de", True), ("en", False)], ["EN"], 1),
+        ([("no", False), ("en", True)], ["nb"], 0),
+        ([("pt-PT", False), ("pt", False), ("pt-BR", True)], ["pt-BR"], 1),
+        ([("zh-TW", False), ("zh-Hans", False)], ["zh-CN"], 1),
+        ([("fr", True)], ["de", "en"], None),
+    ],
+)
+def test_a_variant_of_a_wanted_language_comes_before_the_next(
+    available: list[tuple[str, bool]], wanted: list[str], taken: int | None
+) -> None:
+    assert choose_language(available, wanted) == taken

@@ -121,7 +121,7 @@ def test_other_kinds_are_skipped_by_name(tmp_path: Path, name: str, data: bytes,
     ],
 )
 def test_containers_are_named_by_what_is_inside(tmp_path: Path, member: str, content: str, words: str) -> None:
-    path = tmp_path / "a.zip"
+    path = tmp_path / "a.bin"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(member, content)
     with pytest.raises(SkippedError, match=words):

@@ -30,6 +30,7 @@ RADIUM = ("Who discovered radium?", "Radium was discovered by Marie Curie in 189
         ("Who directed it?", [("When was Fiddler on the Roof released?", "")], "Who directed Fiddler on the Roof?"),
         ("How old is she?", [RADIUM], "How old is Marie Curie?"),
         ("And what did her husband do?", [RADIUM], "What did Marie Curie's husband do?"),
+        ("And what is it made of?", [("How tall is the tower?", "")], "What is tower made of?"),
         ("where does it happen?", [("What is photosynthesis?", "")], "where does photosynthesis happen?"),
         ("tell me more", [("What is photosynthesis?", "")], "Tell me more about photosynthesis"),
         ("What did Einstein win?", [("Who was Albert Einstein?", "")], "What did Albert Einstein win?"),
