@@ -136,8 +136,9 @@ def lists(*levels: tuple[int, int, str]) -> dict[int, bytes]:
 
 def container(streams: dict[str, bytes]) -> bytes:
     """A compound file (MS-CFB) with these streams; each is padded so that none is a small one."""
-    sectors: list[bytes] = [b"", b""]
-    fat = [_FAT, _END]
+    folders = len(streams) // 4 + 1  # sectors of the directory, of four entries each
+    sectors: list[bytes] = [b""] * (1 + folders)
+    fat = [_FAT, *range(2, 1 + folders), _END]
     entries = [_entry("Root Entry", 5, _END, 0, 1)]
     for index, (name, data) in enumerate(streams.items(), 1):
         data = data + b"\0" * max(0, 4096 - len(data))
@@ -148,9 +149,10 @@ def container(streams: dict[str, bytes]) -> bytes:
         sectors += [data[_SECTOR * number : _SECTOR * (number + 1)] for number in range(count)]
         fat += [*range(start + 1, start + count), _END]
         entries.append(_entry(name, 2, start, size, -1, right=index + 1 if index < len(streams) else -1))
-    assert len(fat) <= 128 and len(entries) <= 4
+    assert len(fat) <= 128
     sectors[0] = struct.pack("<128I", *fat, *[_FREE] * (128 - len(fat)))
-    sectors[1] = b"".join(entries).ljust(_SECTOR, b"\0")
+    for sector in range(folders):
+        sectors[1 + sector] = b"".join(entries[4 * sector : 4 * sector + 4]).ljust(_SECTOR, b"\0")
     header = struct.pack("<8s16xHHHHH6xIIIIIIIIII", bytes.fromhex("d0cf11e0a1b11ae1"), 0x3E, 3, 0xFFFE, 9, 6,
                          0, 1, 1, 0, 4096, _END, 0, _END, 0, 0)  # fmt: skip
     header += struct.pack("<108I", *[_FREE] * 108)

@@ -9,6 +9,7 @@ import pytest
 from rag.errors import SkippedError
 from rag.parsers.registry import parse
 from rag.types import ParsedDocument
+from tests.rag.parsers.doc_writer import container
 
 
 def message(subject: str, text: str, html: str = "") -> EmailMessage:
@@ -143,3 +144,18 @@ def test_files_written_as_text_are_left_out(tmp_path: Path) -> None:
     assert parse(saved(tmp_path, "b.txt", f"Key:\n{lines}\nEnd of it.")).text == "Key:\n\nEnd of it."
     words = "wordsoflowercasealone" * 20
     assert parse(saved(tmp_path, "c.txt", words)).text == words
+
+
+def test_a_message_of_outlook(tmp_path: Path) -> None:
+    texts = {"0037": "Jetée", "0C1A": "Ann", "0C1F": "ann@quay.example", "0E04": "Bo", "1000": "One.\r\n\r\nTwo."}
+    streams = {f"__substg1.0_{number}001F": text.encode("utf-16-le") for number, text in texts.items()}
+    streams["__substg1.0_007D001F"] = "To: bo\r\nDate: Tue, 3 Jun 2031\r\n".encode("utf-16-le")
+    streams["__properties_version1.0"] = bytes(32)
+    document = parse(saved(tmp_path, "a.msg", container(streams)))
+    assert document.title == "Jetée"
+    assert document.text.split("\n\n") == [
+        "Jetée",
+        "From: Ann <ann@quay.example>\nTo: Bo\nDate: Tue, 3 Jun 2031",
+        "One.",
+        "Two.",
+    ]
