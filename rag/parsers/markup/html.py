@@ -69,6 +69,7 @@ def add_html(builder: DocumentBuilder, markup: str) -> str:
         return ""
     # Pages that a script would have shown are hidden as a whole.
     hidden = HiddenElements(root)
+    _drop_hidden_cells(root, hidden)
     readings = rewrite_inline(root)
     if not (_walk(builder, root, hidden) or _walk(builder, root, frozenset())):
         _add_bare_text(builder, markup)
@@ -161,6 +162,13 @@ class _Flow:
         if not self.lists:
             self.lists.append(ListMarks(None))
         self.mark = self.lists[-1].mark_of(item)
+
+
+def _drop_hidden_cells(root: etree._Element, hidden: Container[etree._Element]) -> None:
+    """Takes rows, cells and words that nobody sees out of tables, which are read as a whole."""
+    for table in root.iter("table"):
+        for element in [one for one in table.iterdescendants() if one in hidden]:
+            element.drop_tree()
 
 
 def _walk(builder: DocumentBuilder, root: etree._Element, hidden: Container[etree._Element]) -> bool:

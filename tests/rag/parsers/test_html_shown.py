@@ -51,6 +51,12 @@ def test_what_nobody_sees_is_left_out(tmp_path: Path, hidden: str) -> None:
     assert "secret" not in document.text and "Shown." in document.text and "Also." in document.text
 
 
+def test_hidden_rows_of_a_table_are_left_out(tmp_path: Path) -> None:
+    hidden = "<tr style='display:none'><td>Mon</td><td>9</td></tr>"
+    rows = f"<tr><th>Day</th><th>Price</th></tr>{hidden}<tr><td>Tue</td><td>7</td></tr>"
+    assert page(tmp_path, f"<table>{rows}</table>").text == "Day | Price\nTue | 7"
+
+
 def test_white_text_on_a_background_is_seen(tmp_path: Path) -> None:
     assert (
         "Sale" in page(tmp_path, "<div style='background:#000'><p style='color:white'>Sale ends today.</p></div>").text
