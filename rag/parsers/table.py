@@ -13,6 +13,7 @@ from typing import Literal, Self
 MAX_COLUMNS = 4_096
 _LONGEST_NAME = 200  # characters of a column's name
 _MOST_HEADER_ROWS = 3
+_MOST_LINES = 4  # of a header whose names run over several lines
 _HEADER_WITHIN = 6  # rows: a header begins in one of them
 _COMPARED = 100  # rows that are compared with what may be a header
 _YEAR = re.compile(r"(?:19|20|21)\d\d(?:[-/–](?:19|20|21)?\d\d)?[EPF*]?")
@@ -86,8 +87,8 @@ class Grid:
         else:
             lead, header_rows = 0, sum(at < table.header_rows for at in expanded.origins)
             header_rows = header_rows if header_rows < len(rows) else 0
-        named = [rows[at] for at in range(lead, lead + header_rows) if at not in across]
-        names = [_name([row[column] for row in named]) for column in range(len(rows[0]) if rows else 0)]
+        levels = [at for at in range(lead, lead + header_rows) if at not in across]
+        names = [_name(expanded, levels, column) for column in range(len(rows[0]) if rows else 0)]
         columns = tuple(_told_apart(names))
         body = [row for at, row in enumerate(rows) if at >= lead + header_rows and at not in across]
         name_columns = _name_columns(body, columns) if table.header_columns is None else table.header_columns
@@ -184,10 +185,30 @@ def _header(expanded: _Expanded, *, anywhere: bool) -> tuple[int, int]:
             end = lead + 1
             while end - lead < _MOST_HEADER_ROWS and end not in across and _goes_on(expanded, lead, end):
                 end += 1
-            return lead, end - lead
-        if not anywhere:
+            return lead, end - lead if row[0] else max(end - lead, _stacked(expanded, lead))
+        stacked = _stacked(expanded, lead)
+        if stacked:
+            return lead, stacked
+        if not anywhere and len({text for text in row if text}) > 1:
             break
     return 0, 0
+
+
+def _stacked(expanded: _Expanded, first: int) -> int:
+    """How many rows from ``first`` on are the lines of a header that stand one below the other: rows without numbers
+    that together fill most of the columns of numbers below; 0 where they do not."""
+    end = first
+    while end < len(expanded.rows) and end - first <= _MOST_LINES and any(expanded.rows[end][1:]):
+        if end in expanded.across or "number" in map(kind_of, expanded.rows[end]):
+            break
+        end += 1
+    body = expanded.rows[end : end + _COMPARED]
+    if end - first < 2 or end - first > _MOST_LINES or not body:
+        return 0
+    below = [Counter(kind_of(row[column]) for row in body if row[column]) for column in range(len(body[0]))]
+    numbers = {column for column, kinds in enumerate(below) if _mostly(kinds, "number")}
+    filled = {column for row in expanded.rows[first:end] for column, text in enumerate(row) if text}
+    return end - first if len(numbers) > 1 and len(numbers & filled) * 2 > len(numbers) else 0
 
 
 def _names_columns(row: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
@@ -226,6 +247,11 @@ def _goes_on(expanded: _Expanded, first: int, end: int) -> bool:
     """Whether the row behind a header of the rows ``first`` to ``end`` is its next level: it tells apart what a wide
     cell above, or the same words, name alike."""
     header, row, body = expanded.rows[first:end], expanded.rows[end], expanded.rows[end + 1 :][:_COMPARED]
+    if _is_beneath(row, body):
+        return True
+    filled = {column for column, text in enumerate(row) if text and column}
+    if body and filled and filled <= expanded.wide[end] and all(kind_of(row[column]) != "number" for column in filled):
+        return True
     above = [tuple(level[column] for level in header) for column in range(len(row))]
     alike = [column for column, names in enumerate(above) if any(names) and above.count(names) > 1]
     if not body or len({row[column] for column in alike}) < 2 or not all(row[column] for column in alike):
@@ -239,13 +265,26 @@ def _goes_on(expanded: _Expanded, first: int, end: int) -> bool:
     )
 
 
-def _name(levels: Sequence[str]) -> str:
-    """One name of all levels of a header, without repetitions."""
-    parts: list[str] = []
-    for level in levels:
-        if level and level not in parts:
-            parts.append(level)
-    name = ", ".join(parts)
+def _is_beneath(row: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
+    """Whether a row without a name of its own holds words, years or dates over most columns of numbers."""
+    filled = [column for column, text in enumerate(row) if text]
+    if not body or row[0] or any(kind_of(row[column]) == "number" for column in filled):
+        return False
+    below = [Counter(kind_of(other[column]) for other in body if other[column]) for column in range(len(row))]
+    numbers = [column for column, kinds in enumerate(below) if _mostly(kinds, "number")]
+    return set(filled) <= set(numbers) and len(filled) * 2 > len(numbers)
+
+
+def _name(expanded: _Expanded, levels: Sequence[int], column: int) -> str:
+    """One name of all levels of a header, without repetitions; a comma parts it from that of a wide cell above."""
+    name = before = ""
+    for at in levels:
+        text = expanded.rows[at][column]
+        if not text or text == before:
+            continue
+        joint = ", " if expanded.wide[at] else " "
+        name, before = f"{name}{text.rstrip(',') if joint == ', ' else text}{joint}", text
+    name = name.rstrip(", ")
     return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1].rstrip() + "…"
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from rag.parsers.builder import DocumentBuilder
 from rag.parsers.pdf.characters import BULLETS
 from rag.parsers.pdf.layout import Row
+from rag.parsers.pdf.table_columns import RunOfTables
 from rag.parsers.table import Table
 
 _MARGIN_SHARE = 0.13
@@ -21,6 +22,7 @@ _MARGIN_ROWS = 4
 _MARGIN_PAGES = 3
 _ANYWHERE = -1_000_000
 
+_SHORT_LABEL = 40
 _HEADING_CHARACTERS = 160
 _HEADING_LINES = 3
 _LARGER = 1.14
@@ -79,18 +81,20 @@ def add_blocks(builder: DocumentBuilder, pages: Sequence[PageRows], outline: Map
     """Adds every page's blocks. ``outline`` maps the titles of the PDF's bookmarks to their level."""
     style = _style_of(pages, outline)
     said: set[str] = set()
+    tables = RunOfTables()
     for page in pages:
         body: list[Row] = []
         edge: list[Row] = []
         for row in page.rows:
             (edge if _is_margin(row, page, style) else body).append(row)
-        top = [row for row in edge if row.y1 < page.height / 2]
+        top = [row for row in edge if row.y1 < page.height / 2 and not _heads_table(row, body)]
         bottom = [row for row in edge if row.y1 >= page.height / 2]
         _add_margin(builder, top, page.number, said)
         for group, is_table in _groups(body):
             if is_table:
-                builder.table(Table.of_rows(row.cells for row in group), page=page.number)
+                tables.add(builder, group, page.number)
             else:
+                tables.pass_by(len(group))
                 _add_group(builder, group, page, style)
         _add_margin(builder, bottom, page.number, said)
         for line in page.sideways:
@@ -177,6 +181,17 @@ def _is_margin(row: Row, page: PageRows, style: _Style) -> bool:
     return lowest and len(page.rows) > 1 and _PAGE_NUMBER.fullmatch(row.text) is not None
 
 
+def _heads_table(row: Row, body: list[Row]) -> bool:
+    """Tells whether a line at the top of the page names columns of the table right below it, and puts it there."""
+    at, below = next(((at, other) for at, other in enumerate(body) if other.y0 > row.y1 - 1), (0, None))
+    if below is None or below.y0 - row.y1 > 2 * row.size or row.column != below.column:
+        return False
+    if len(row.cells) < 2 or len(below.cells) < 2 or not _line_up(row, below):
+        return False
+    body.insert(at, row)
+    return True
+
+
 def _add_margin(builder: DocumentBuilder, rows: Sequence[Row], page: int, said: set[str]) -> None:
     for row in rows:
         text = row.text
@@ -240,7 +255,11 @@ def _table_end(rows: list[Row], start: int) -> int:
         else:
             single += 1
             # A label alone on its line belongs to the table, a line of prose ends it.
-            if single > 2 or len(row.text) > 90 or row.x0 > last_several.edges[-1][1]:
+            if (
+                single > (4 if len(row.text) < _SHORT_LABEL else 2)
+                or len(row.text) > 90
+                or row.x0 > last_several.edges[-1][1]
+            ):
                 break
         end += 1
     while end > start + 1 and len(rows[end - 1].cells) < 2:

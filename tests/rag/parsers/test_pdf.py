@@ -85,7 +85,7 @@ def test_a_table_keeps_label_and_numbers_in_one_line(tmp_path: Path) -> None:
         if cell
     ]
     document = pdf.parse(write_pdf(tmp_path / "a.pdf", [lines]))
-    assert blocks(document, "table") == ["2023 | 2022\nNet sales | 1,234 | 1,100\nCost of sales | (800) | (750)"]
+    assert blocks(document, "table") == ["| 2023 | 2022\nNet sales | 1,234 | 1,100\nCost of sales | (800) | (750)"]
 
 
 def test_a_table_written_column_by_column_is_read_row_by_row(tmp_path: Path) -> None:
