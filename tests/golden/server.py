@@ -13,7 +13,13 @@ import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
 _THREADS = 2  # fixed: how the models' sums are rounded depends on it
-_SETTINGS = ("server.watch=false", f"embedder.threads={_THREADS}", f"model.threads={_THREADS}")
+# One parser at a time: ids of documents follow the order in which parsing ends, and prompts list passages by id.
+_SETTINGS = (
+    "server.watch=false",
+    "library.workers=1",
+    f"embedder.threads={_THREADS}",
+    f"model.threads={_THREADS}",
+)
 _WAIT_S = 120  # for one answer on a busy machine
 
 
