@@ -14,6 +14,8 @@ from engines.runtimes.cuda.products import FEW
 
 _LARGEST_SPLIT = 32
 PARTIAL_ITEMS = 1024  # shares of attention that are added up, at most: kv_heads * items * splits
+LEAST_PAGES = 16  # with fewer no question with a passage has room
+RESERVE_BYTES = 400_000_000  # for graphs, tables and what the driver takes beside our allocations
 
 
 class Buffers:
@@ -56,12 +58,27 @@ class Buffers:
         self.sampled = device.allocate(4 * FEW, zero=True)
 
 
+def page_elements(config: ModelConfig) -> int:
+    """Elements of one layer's K or V in a page; heads are padded to 32 features."""
+    return config.num_kv_heads * PAGE_TOKENS * padded(config.head_dim, 32)
+
+
+def pages_that_fit(config: ModelConfig, wanted: int, free_bytes: int) -> int:
+    """Returns how many of the ``wanted`` pages fit into a card's free memory beside a reserve.
+
+    At least ``LEAST_PAGES`` of them are asked for, so that a card without room for these is told what it lacks.
+    """
+    page_bytes = 2 * 2 * config.num_layers * page_elements(config)  # K and V in float16
+    fitting = max(0, free_bytes - RESERVE_BYTES) // page_bytes
+    return min(wanted, max(fitting, LEAST_PAGES))
+
+
 class Pool:
     """K and V of ``pages`` pages in float16; addresses of each layer's."""
 
     def __init__(self, device: Device, config: ModelConfig, pages: int) -> None:
         self.head_padded = padded(config.head_dim, 32)
-        self.page_size = config.num_kv_heads * PAGE_TOKENS * self.head_padded  # elements of one layer's K or V
+        self.page_size = page_elements(config)
         self.layer_stride = pages * self.page_size
         size = 2 * config.num_layers * self.layer_stride
         self._keys, self._values = (device.allocate(size, zero=True) for _ in range(2))

@@ -15,7 +15,7 @@ from engines.base import PAGE_TOKENS, StepBatch
 from engines.errors import RuntimeUnavailable
 from engines.model.checkpoint import Checkpoint
 from engines.model.config import ModelConfig
-from engines.runtimes.cuda.buffers import AttentionShape, Buffers, Pool, StepInputs, attention_items
+from engines.runtimes.cuda.buffers import AttentionShape, Buffers, Pool, StepInputs, attention_items, pages_that_fit
 from engines.runtimes.cuda.decoder import Decoder
 from engines.runtimes.cuda.driver import Device, Graph
 from engines.runtimes.cuda.products import FEW
@@ -28,7 +28,10 @@ _MANY_FROM = 9  # tokens of one sequence from which the attention for many rows 
 
 
 class CudaRuntime:
-    """``device`` None takes the first card. Compiled kernels are kept in ``cache``."""
+    """Runs on the first card. Compiled kernels are kept in ``cache``.
+
+    ``num_pages`` and ``max_context`` become smaller where the card has too little free memory for them.
+    """
 
     name = "cuda"
 
@@ -69,9 +72,11 @@ class CudaRuntime:
             )
         self.weights = source.to_device(device)
         self.notes = self.weights.notes
-        self.pool = Pool(device, config, self.num_pages)
         self._largest = min(largest_run, -(-self.max_context // FEW) * FEW)
         self.buffers = Buffers(device, config, max(self._largest, FEW))
+        self.num_pages = pages_that_fit(config, self.num_pages, device.free_bytes)
+        self.max_context = min(self.max_context, self.num_pages * PAGE_TOKENS)
+        self.pool = Pool(device, config, self.num_pages)
         pages = -(-self.max_context // PAGE_TOKENS)
         self._few_inputs, self._inputs = StepInputs(device, FEW, pages), StepInputs(device, self.buffers.rows, pages)
         tables = config.rope.tables(self.max_context, self.max_context)
