@@ -94,8 +94,9 @@ def peak_bytes() -> int:
 def serve(name: str, folder: Path, cache: Path, threads: int, context: int, cache_mb: int) -> None:
     """Answers requests on standard input with Docent's engine, in a process of its own."""
     from benchmarks.runtimes import kv_bytes, open_runtime, sized
-    from engines.base import PAGE_TOKENS, StepBatch
+    from engines.base import StepBatch
     from engines.model.checkpoint import Checkpoint
+    from engines.page_size import PAGE_TOKENS
 
     checkpoint = Checkpoint(folder)
     page_bytes = 2 * kv_bytes(name) * checkpoint.config.num_layers * checkpoint.config.kv_size * PAGE_TOKENS
@@ -135,7 +136,8 @@ def serve(name: str, folder: Path, cache: Path, threads: int, context: int, cach
 
 def _write_page(runtime: "Runtime", page: int) -> None:
     """Fills one page of the cache, so that the system hands out its memory."""
-    from engines.base import PAGE_TOKENS, StepBatch
+    from engines.base import StepBatch
+    from engines.page_size import PAGE_TOKENS
 
     at = np.arange(PAGE_TOKENS)
     batch = StepBatch(

@@ -12,9 +12,9 @@ from importlib import metadata
 from pathlib import Path
 
 from benchmarks.runtimes import open_runtime
-from engines.base import PAGE_TOKENS
 from engines.model.checkpoint import Checkpoint
 from engines.model.synthetic import SHAPES, write_checkpoint
+from engines.page_size import PAGE_TOKENS
 from engines.serving.engine import Engine, EngineConfig
 
 

@@ -32,10 +32,11 @@ from numpy.typing import NDArray
 from app.models.quantize import sample_text
 from benchmarks.engine_parts import LetterTokenizer, machine, model_folder
 from benchmarks.runtimes import RUNTIMES, open_runtime
-from engines.base import PAGE_TOKENS, Runtime, StepBatch
+from engines.base import Runtime, StepBatch
 from engines.model.checkpoint import Checkpoint
 from engines.model.synthetic import SHAPES
 from engines.model.tokenizer import ModelTokenizer
+from engines.page_size import PAGE_TOKENS
 from engines.serving.engine import Engine, EngineConfig
 from engines.serving.generation import Metrics
 from engines.serving.protocols import Tokenizer

@@ -20,9 +20,10 @@ import numpy as np
 
 from app.models.quantize import sample_text
 from benchmarks.runtimes import RUNTIMES, open_runtime
-from engines.base import PAGE_TOKENS, Runtime, StepBatch
+from engines.base import Runtime, StepBatch
 from engines.model.checkpoint import Checkpoint
 from engines.model.tokenizer import ModelTokenizer
+from engines.page_size import PAGE_TOKENS
 from engines.quantize.quantizer import QuantizeOptions, quantize
 from training.data.corpus import read_squad, split_articles
 

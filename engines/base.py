@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Int64 = NDArray[np.int64]
-PAGE_TOKENS = 16  # tokens whose K and V lie in one page of the pool
 
 
 @dataclass(frozen=True, slots=True)

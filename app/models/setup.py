@@ -16,11 +16,12 @@ from app.errors import ConfigError, ModelError
 from app.models.store import ModelStore
 from app.settings.paths import builtin_model
 from app.settings.schema import ModelSettings, Settings
-from engines.base import PAGE_TOKENS, Runtime
+from engines.base import Runtime
 from engines.errors import RequestError, RuntimeUnavailable
 from engines.model.chat import ChatEncoder
 from engines.model.checkpoint import Checkpoint
 from engines.model.tokenizer import Message, ModelTokenizer
+from engines.page_size import PAGE_TOKENS
 from engines.runtimes.entry import OpenOptions, RuntimeEntry
 from engines.runtimes.registry import RUNTIMES, automatic
 from engines.runtimes.selfcheck import choose, verified

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from engines.base import PAGE_TOKENS, StepBatch
+from engines.base import StepBatch
 from engines.model.config import ModelConfig
 from engines.model.weights import Float
+from engines.page_size import PAGE_TOKENS
 
 
 class PagedAttention:

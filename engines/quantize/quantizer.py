@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from engines.base import PAGE_TOKENS, StepBatch
+from engines.base import StepBatch
 from engines.errors import RequestError, UnsupportedModel
 from engines.model.attention import PagedAttention
 from engines.model.checkpoint import MODULES, PROJECTIONS, Checkpoint, Norm, Projection
@@ -24,6 +24,7 @@ from engines.model.layer import DecoderLayer
 from engines.model.rope import rotate
 from engines.model.tensor_files import tensor_names
 from engines.model.weights import DenseLinear, Float, QuantizedLinear, StoredRows
+from engines.page_size import PAGE_TOKENS
 from engines.quantize.awq import round_to_nearest, search_clipping, search_input_scale
 from engines.quantize.gptq import hessian, round_gptq
 from files import replacing

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import PAGE_TOKENS, Runtime, StepBatch
+from engines.base import Runtime, StepBatch
 from engines.errors import EngineError, RuntimeUnavailable
+from engines.page_size import PAGE_TOKENS
 
 _log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from hashlib import blake2b
 
 import numpy as np
 
-from engines.base import PAGE_TOKENS
 from engines.errors import EngineError
+from engines.page_size import PAGE_TOKENS
 
 
 @dataclass(eq=False, slots=True)

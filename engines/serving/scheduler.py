@@ -9,8 +9,8 @@ The scheduler is not thread-safe: the engine's loop owns it.
 from collections import deque
 from dataclasses import dataclass
 
-from engines.base import PAGE_TOKENS
 from engines.errors import RequestError
+from engines.page_size import PAGE_TOKENS
 from engines.serving.page_table import PageTable
 from engines.serving.sequence import Sequence, State
 

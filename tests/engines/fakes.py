@@ -11,7 +11,8 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import PAGE_TOKENS, StepBatch
+from engines.base import StepBatch
+from engines.page_size import PAGE_TOKENS
 
 VOCABULARY = 256
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.base import PAGE_TOKENS, Int64, StepBatch
+from engines.base import Int64, StepBatch
 from engines.model.config import ModelConfig
+from engines.page_size import PAGE_TOKENS
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.runtime import CudaRuntime
 from engines.runtimes.cuda.weights import RandomSource

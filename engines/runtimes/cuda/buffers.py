@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import PAGE_TOKENS, StepBatch
+from engines.base import StepBatch
 from engines.model.config import ModelConfig
+from engines.page_size import PAGE_TOKENS
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.packing import CHUNK, TILE, chunks_of, padded
 from engines.runtimes.cuda.products import FEW

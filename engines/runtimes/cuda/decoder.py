@@ -7,8 +7,8 @@ more through weights expanded to float16 and cuBLAS. Knows addresses and shapes,
 from ctypes import c_float, c_int, c_void_p
 from pathlib import Path
 
-from engines.base import PAGE_TOKENS
 from engines.model.config import ModelConfig
+from engines.page_size import PAGE_TOKENS
 from engines.runtimes.cuda.arguments import (
     ATTENTION,
     GATED,

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import PAGE_TOKENS, StepBatch
+from engines.base import StepBatch
 from engines.errors import RuntimeUnavailable
 from engines.model.checkpoint import Checkpoint
 from engines.model.config import ModelConfig
+from engines.page_size import PAGE_TOKENS
 from engines.runtimes.cuda.buffers import AttentionShape, Buffers, Pool, StepInputs, attention_items, pages_that_fit
 from engines.runtimes.cuda.decoder import Decoder
 from engines.runtimes.cuda.driver import Device, Graph

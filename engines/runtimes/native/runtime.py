@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import PAGE_TOKENS, Int64, StepBatch
+from engines.base import Int64, StepBatch
 from engines.files.build_cache import Build, BuildCache
 from engines.model.checkpoint import Checkpoint
 from engines.model.weights import Float
+from engines.page_size import PAGE_TOKENS
 from engines.runtimes.cpu_limits import CpuRuntime, new_pool
 from engines.runtimes.native.kernel_loader import load_kernels
 from engines.runtimes.native.kernels.instructions import Instructions, best

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NotImplemented_
 
-from engines.base import PAGE_TOKENS, Int64, StepBatch
+from engines.base import Int64, StepBatch
 from engines.errors import RuntimeUnavailable
 from engines.model.checkpoint import Checkpoint
 from engines.model.weights import Float
+from engines.page_size import PAGE_TOKENS
 from engines.runtimes.cpu_limits import CpuRuntime, new_pool
 from engines.runtimes.onnx.build import MODEL_FILE, WEIGHTS_FILE, onnx_build
 from engines.runtimes.onnx.mapped_files import release_pages

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engines.base import PAGE_TOKENS, Int64, StepBatch
+from engines.base import Int64, StepBatch
 from engines.model.config import ModelConfig
+from engines.page_size import PAGE_TOKENS
 
 _DTYPES: dict[str, torch.dtype] = {
     "float16": torch.float16,

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import PAGE_TOKENS, StepBatch
+from engines.base import StepBatch
+from engines.page_size import PAGE_TOKENS
 
 EXACT = 2e-4
 

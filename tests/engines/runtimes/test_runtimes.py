@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.base import PAGE_TOKENS, Runtime
+from engines.base import Runtime
 from engines.errors import EngineError
 from engines.model.checkpoint import Checkpoint
 from engines.model.synthetic import Shape, write_checkpoint
+from engines.page_size import PAGE_TOKENS
 from engines.runtimes.cpu_limits import CpuRuntime
 from engines.runtimes.entry import OpenOptions, RuntimeEntry
 from engines.runtimes.native.kernels.instructions import Instructions, usable

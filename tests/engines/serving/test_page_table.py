@@ -8,8 +8,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from engines.base import PAGE_TOKENS
 from engines.errors import EngineError
+from engines.page_size import PAGE_TOKENS
 from engines.serving.page_table import PageTable, SequencePages
 
 POOL = 12

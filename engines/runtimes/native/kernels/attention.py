@@ -12,7 +12,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from engines.base import PAGE_TOKENS
+from engines.page_size import PAGE_TOKENS
 from engines.runtimes.native.kernels.code import (
     F16,
     F32,

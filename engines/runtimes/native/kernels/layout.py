@@ -9,7 +9,7 @@ Rows of activations are float32 and begin ``stride`` elements apart. A ``width``
 between the last feature and that is zero, and stays so. Addresses may be 0 where it says "or none".
 """
 
-from engines.base import PAGE_TOKENS
+from engines.page_size import PAGE_TOKENS
 
 LANES = 16  # of a vector
 TILE = 2 * LANES  # outputs of a product that are computed together
