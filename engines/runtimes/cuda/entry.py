@@ -28,7 +28,7 @@ def _open(checkpoint: "Checkpoint", options: OpenOptions) -> "Runtime":
 
 ENTRY = RuntimeEntry(
     name="cuda",
-    words="Docent's own kernels on NVIDIA cards of compute capability 8.0 or later",
+    words="NVIDIA cards of compute capability 8.0 or later",
     device="gpu",
     priority=2,
     kv_bytes=2,
