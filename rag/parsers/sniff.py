@@ -99,7 +99,7 @@ _FLAT_ODF = re.compile(rb"<office:document\s[^>]*?office:mimetype=[\"']applicati
 _ODF = "application/vnd.oasis.opendocument."
 _MIMETYPES: tuple[tuple[str, Sniffed], ...] = (
     (_ODF + "text", Sniffed("odt", "an OpenDocument text")),
-    (_ODF + "spreadsheet", Sniffed(None, "an OpenDocument spreadsheet (.ods)", "Save it as .xlsx or .csv.")),
+    (_ODF + "spreadsheet", Sniffed("ods", "an OpenDocument spreadsheet")),
     (_ODF + "presentation", Sniffed(None, "an OpenDocument presentation (.odp)", "Save it as .pptx or PDF.")),
     (_ODF, Sniffed(None, "an OpenDocument drawing or formula", "Save it as PDF.")),
     ("application/epub+zip", Sniffed("epub", "an EPUB book")),
@@ -107,8 +107,8 @@ _MIMETYPES: tuple[tuple[str, Sniffed], ...] = (
 _OLE_STREAMS: tuple[tuple[str, Sniffed], ...] = (
     ("WordDocument", Sniffed("doc", "a Word 97-2003 document")),
     ("EncryptedPackage", Sniffed(None, "an Office file protected with a password", "Save it without a password.")),
-    ("Workbook", Sniffed(None, "an Excel 97-2003 workbook (.xls)", "Save it as .xlsx or .csv.")),
-    ("Book", Sniffed(None, "an Excel 5.0/95 workbook (.xls)", "Save it as .xlsx or .csv.")),
+    ("Workbook", Sniffed("xls", "an Excel 97-2003 workbook")),
+    ("Book", Sniffed("xls", "an Excel 5.0/95 workbook")),
     ("PowerPoint Document", Sniffed(None, "a PowerPoint 97-2003 file (.ppt)", "Save it as .pptx or PDF.")),
     ("__properties_version1.0", Sniffed("msg", "an Outlook message (.msg)")),
 )
@@ -217,7 +217,9 @@ def _inside_xml(start: bytes) -> Sniffed:
     if flat:
         if flat[1].startswith(b"text"):
             return Sniffed("flat_odt", "a flat OpenDocument text")
-        return Sniffed(None, "a flat OpenDocument file that is no text", "Save it as .xlsx, .pptx or PDF.")
+        if flat[1].startswith(b"spreadsheet"):
+            return Sniffed("ods", "a flat OpenDocument spreadsheet")
+        return Sniffed(None, "a flat OpenDocument presentation or drawing", "Save it as .pptx or PDF.")
     if b"schemas.microsoft.com/office/word/2003/wordml" in start:
         return Sniffed("word_xml", "a Word 2003 XML document")
     if b"schemas.microsoft.com/office/2006/xmlpackage" in start:

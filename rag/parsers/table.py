@@ -115,14 +115,14 @@ class Grid:
 
 
 def kind_of(text: str) -> Kind:
-    """What a cell looks like: nothing, words, a number, a year or quarter, a date."""
+    """What a cell looks like: nothing, words, a number (or the formula of one), a year or quarter, a date."""
     if not text:
         return ""
     if _YEAR.fullmatch(text) or _PERIOD.fullmatch(text):
         return "year"
     if _DATE.fullmatch(text):
         return "date"
-    return "number" if _NUMBER.fullmatch(text) else "text"
+    return "number" if text.startswith("=") or _NUMBER.fullmatch(text) else "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,10 @@ def _header(expanded: _Expanded, *, anywhere: bool) -> tuple[int, int]:
         stacked = _stacked(expanded, lead)
         if stacked:
             return lead, stacked
-        if not anywhere and len({text for text in row if text}) > 1:
+        filled = sum(map(bool, row))
+        if len(set(row) - {""}) > 1 and (
+            not anywhere or filled >= max(sum(map(bool, other)) for other in body or rows)
+        ):
             break
     return 0, 0
 

@@ -9,32 +9,24 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
-from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.left_out import LeftOut
+from rag.parsers.office import sheet_rows
 from rag.parsers.office.number_format import shown
 from rag.parsers.office.ooxml import Package, transitional
-from rag.parsers.office.xlsx_layout import Merged, SheetLayout, column_name, layout_of, sheet_parts
-from rag.parsers.table import Cell, Grid, Table, expanded_rows
+from rag.parsers.office.sheet_rows import MAX_COLUMNS, Row, add_rows, column_name, remark_on, spread
+from rag.parsers.office.xlsx_layout import Merged, SheetLayout, layout_of, sheet_parts
+from rag.parsers.table import Cell
 from rag.parsers.zip_limits import open_zip
 from rag.types import ParsedDocument
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
-MAX_ROWS = 100_000
-MAX_COLUMNS = 256
-_SAMPLE_ROWS = 100  # in which the header of a table is looked for
-_EMPTY_ROWS = 5_000
-"""A sheet ends after this many empty rows, wherever its dimensions claim to end."""
-_REPEATED = 200  # characters; longer text of a cell merged over rows is said once
-_ROW_OF_REMARK = 120  # characters of a row that are said with a comment on one of its cells
 _TEXT = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
-
-Row = list[Cell]
 
 
 def parse(path: Path) -> ParsedDocument:
@@ -76,7 +68,7 @@ class _Walker:
 
     def add_sheets(self) -> None:
         parts = sheet_parts(self._package)
-        left = MAX_ROWS
+        left = sheet_rows.MAX_ROWS
         for number, sheet in enumerate(self._workbook.worksheets, 1):
             if sheet.sheet_state != "visible":
                 self._hidden.add(f"hidden sheet ({sheet.title})")
@@ -85,40 +77,17 @@ class _Walker:
             self._builder.label(sheet.title, 1, page=number)
             part = parts.get(sheet.title)
             layout = layout_of(self._package, part, MAX_COLUMNS) if part else SheetLayout()
-            left -= self._add_sheet(_Sheet(sheet, layout, self._hidden), number, left)
+            shown_cells = _Sheet(sheet, layout, self._hidden)
+            left -= add_rows(self._builder, shown_cells.rows(), number, left)
+            for remark in shown_cells.remarks():
+                self._builder.add("note", remark, page=number)
             self._formulas += len(layout.formulas)
             if part:
                 self._add_drawn(part, number)
             if left <= 0:
-                self._builder.warn(f"Only the first {MAX_ROWS:,} rows of the workbook were read.")
+                self._builder.warn(f"Only the first {sheet_rows.MAX_ROWS:,} rows of the workbook were read.")
                 break
         self._describe()
-
-    def _add_sheet(self, sheet: "_Sheet", page: int, limit: int) -> int:
-        """Adds at most ``limit`` rows and returns how many: what empty rows part are tables of their own, under the
-        header of the one above where they have none."""
-        header: Grid | None = None
-        count = 0
-        for has_text, region in groupby(islice(sheet.rows(), limit), key=bool):
-            if not has_text:
-                continue
-            head = list(islice(region, _SAMPLE_ROWS))
-            count += len(head)
-            if len(head) == 1 and len(head[0]) == 1:
-                self._builder.paragraph(head[0][0].text, page=page)
-                continue
-            grid = Grid.of(Table(_below_each_other(head), records=True))
-            if not grid.header_rows and header is not None and header.suits(grid):
-                grid = header.more(grid.rows)
-            elif grid.header_rows:
-                header = grid
-            self._builder.grid(grid, page=page)
-            while batch := list(islice(region, _SAMPLE_ROWS)):
-                count += len(batch)
-                self._builder.grid(grid.more(expanded_rows(_below_each_other(batch))), page=page, goes_on=True)
-        for remark in sheet.remarks():
-            self._builder.add("note", remark, page=page)
-        return count
 
     def _add_drawn(self, part: str, page: int) -> None:
         """Adds the text boxes of a sheet and counts its charts and pictures."""
@@ -141,96 +110,69 @@ class _Walker:
         if properties.creator and properties.creator != "openpyxl":
             self._builder.metadata["author"] = str(properties.creator)
         self._left_out.add("chart", len(self._workbook.chartsheets))
-        for message in (self._hidden.warning(), self._left_out.warning()):
+        formulas = sheet_rows.not_calculated(self._formulas)
+        for message in (self._hidden.warning(), self._left_out.warning(), formulas):
             if message:
                 self._builder.warn(message)
-        if self._formulas:
-            cells = "1 formula was" if self._formulas == 1 else f"{self._formulas:,} formulas were"
-            self._builder.warn(f"{cells} never calculated: open the workbook in its program and save it.")
 
 
 class _Sheet:
-    """The visible rows of one sheet, their cells as a person sees them; rows and columns of a cell count from 0."""
+    """The visible rows of one sheet, their cells as a person sees them; columns of a cell count from 0."""
 
     def __init__(self, sheet: Any, layout: SheetLayout, hidden: LeftOut) -> None:
         self._sheet = sheet
         self._layout = layout
         self._hidden = hidden
         self._anchors = {(one.top, one.left): one for one in layout.merged}
-        self._open: list[tuple[Merged, str]] = []  # merged cells that go on in the next row
         self._remarked = {remark.row for remark in layout.remarks}
-        self._said: dict[int, str] = {}  # rows that hold comments
+        self._rows: dict[int, Row] = {}  # those that hold comments
         visible = [column for column in range(1, MAX_COLUMNS + 1) if column not in layout.hidden_columns]
         self._places = {column: place for place, column in enumerate(visible)}
 
     def rows(self) -> Iterator[Row]:
-        """Yields all visible rows up to the last one with text; rows without text as one empty list."""
-        empty = 0
+        """Yields all visible rows."""
+        numbers: list[int] = []
+        for row in spread(self._own_rows(numbers)):
+            if numbers[-1] in self._remarked:
+                self._rows[numbers[-1]] = row
+            yield row
+
+    def _own_rows(self, numbers: list[int]) -> Iterator[Row]:
+        """Yields the cells that begin in each visible row, whose number is added to ``numbers``."""
         hidden_columns: set[int] = set()
         for number, values in enumerate(self._sheet.iter_rows(max_col=MAX_COLUMNS), 1):
             if number in self._layout.hidden_rows:
                 if any(value.value is not None for value in values):
                     self._hidden.add("hidden row")
                 continue
-            row = self._row(number, values, hidden_columns)
-            if row:
-                yield from [[]] * min(empty, 1)
-                empty = 0
-                yield row
-            else:
-                empty += 1
-                if empty > _EMPTY_ROWS:
-                    break
+            numbers.append(number)
+            yield self._row(number, values, hidden_columns)
         self._hidden.add("hidden column", len(hidden_columns))
 
     def remarks(self) -> Iterator[str]:
         """Yields the comments on visible cells, each with its cell and row; after ``rows``."""
         for remark in self._layout.remarks:
-            if remark.row in self._said and remark.column in self._places:
-                by = f" by {remark.author}" if remark.author else ""
-                at = f"{column_name(remark.column)}{remark.row}"
-                yield f"Comment{by} on {at} ({self._said[remark.row]}): {one_line(remark.text)}"
+            if remark.row in self._rows and remark.column in self._places:
+                place = f"{column_name(remark.column)}{remark.row}"
+                yield remark_on(self._rows[remark.row], place, one_line(remark.text), remark.author)
 
     def _row(self, number: int, values: Any, hidden_columns: set[int]) -> Row:
-        self._open = [(merged, text) for merged, text in self._open if merged.bottom >= number]
-        covered = {column for merged, _ in self._open for column in range(merged.left, merged.right + 1)}
-        row = [cell for merged, text in self._open if (cell := self._cell(text, merged.left, merged)) is not None]
+        row: Row = []
         for column, value in enumerate(values, 1):
-            if column in covered:
-                continue
             text = self._text(number, column, value)
             if not text:
                 continue
-            merged = self._anchors.get((number, column))
-            if merged is not None:
-                covered.update(range(merged.left, merged.right + 1))
-                if merged.bottom > number and len(text) <= _REPEATED:
-                    self._open.append((merged, text))
-            cell = self._cell(text, column, merged)
-            if cell is None:
-                hidden_columns.add(column)
+            merged = self._anchors.get((number, column), Merged(number, column, number, column))
+            places = [self._places[one] for one in range(column, merged.right + 1) if one in self._places]
+            if places:
+                height = sum(one not in self._layout.hidden_rows for one in range(number, merged.bottom + 1))
+                row.append(Cell(text, 0, places[0], height, len(places)))
             else:
-                row.append(cell)
-        row.sort(key=lambda cell: cell.column)
-        if number in self._remarked:
-            said = " | ".join(cell.text for cell in row)
-            self._said[number] = said if len(said) <= _ROW_OF_REMARK else f"{said[:_ROW_OF_REMARK]} …"
+                hidden_columns.add(column)
         return row
-
-    def _cell(self, text: str, column: int, merged: Merged | None) -> Cell | None:
-        """The cell in its visible columns; None where it has none."""
-        columns = range(column, (column if merged is None else merged.right) + 1)
-        places = [self._places[one] for one in columns if one in self._places]
-        return Cell(text, 0, places[0], 1, len(places)) if places else None
 
     def _text(self, number: int, column: int, cell: Any) -> str:
         formula = self._layout.formulas.get((number, column))
         if formula is not None:
             return f"{formula} (not calculated)"
         return "" if cell.value is None else one_line(shown(cell.value, str(cell.number_format or "")))
-
-
-def _below_each_other(rows: list[Row]) -> tuple[Cell, ...]:
-    return tuple(
-        Cell(cell.text, at, cell.column, cell.rows, cell.columns) for at, row in enumerate(rows) for cell in row
-    )

@@ -91,15 +91,6 @@ def place_of(reference: str) -> tuple[int, int] | None:
     return int(found[2]), column
 
 
-def column_name(column: int) -> str:
-    """Returns the letters of a column that counts from 1."""
-    letters = ""
-    while column:
-        column, rest = divmod(column - 1, 26)
-        letters = chr(65 + rest) + letters
-    return letters
-
-
 def _take(layout: SheetLayout, element: Element, most_columns: int) -> None:
     if element.tag == f"{_S}row":
         if _is_on(element.get("hidden")) and str(element.get("r", "")).isdigit():

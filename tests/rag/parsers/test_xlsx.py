@@ -10,7 +10,7 @@ import pytest
 from openpyxl.comments import Comment
 
 from rag.errors import ReadError
-from rag.parsers.office import xlsx
+from rag.parsers.office import sheet_rows, xlsx
 
 
 def make(path: Path) -> Path:
@@ -125,7 +125,7 @@ def test_tables_of_a_sheet_have_their_own_headers(tmp_path: Path) -> None:
 
 
 def test_a_huge_sheet_is_bounded_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xlsx, "MAX_ROWS", 60)
+    monkeypatch.setattr(sheet_rows, "MAX_ROWS", 60)
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("Long")
     for number in range(200):
