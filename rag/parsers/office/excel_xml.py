@@ -3,12 +3,16 @@
 ``page`` is the sheet's number and its name a label. Hidden sheets, rows and columns are left out.
 """
 
+import datetime
 from collections.abc import Iterator
 from pathlib import Path
 
-from rag.parsers.builder import DocumentBuilder
-from rag.parsers.office.charts import shown_number
-from rag.parsers.table import Table
+from rag.parsers.builder import DocumentBuilder, one_line
+from rag.parsers.left_out import LeftOut
+from rag.parsers.office import sheet_rows
+from rag.parsers.office.number_format import shown
+from rag.parsers.office.sheet_rows import MAX_COLUMNS, Row, add_rows, column_name, remark_on, spread
+from rag.parsers.table import Cell
 from rag.parsers.zip_xml import Element, parse_part
 from rag.types import ParsedDocument
 
@@ -17,13 +21,21 @@ SS = "{urn:schemas-microsoft-com:office:spreadsheet}"
 X = "{urn:schemas-microsoft-com:office:excel}"
 OFFICE = "{urn:schemas-microsoft-com:office:office}"
 _NAMED_FORMATS = {
+    "General Number": "General",
+    "General Date": "mm-dd-yy",
+    "Short Date": "mm-dd-yy",
+    "Long Date": "mm-dd-yy",
+    "Medium Date": "d-mmm-yy",
+    "Short Time": "h:mm",
+    "Medium Time": "h:mm AM/PM",
+    "Long Time": "h:mm:ss",
+    "Fixed": "0.00",
+    "Standard": "#,##0.00",
     "Percent": "0.00%",
-    "Short Date": "yyyy-mm-dd",
-    "Long Date": "yyyy-mm-dd",
-    "Medium Date": "yyyy-mm-dd",
+    "Scientific": "0.00E+00",
 }
-_MAX_COLUMNS = 256
-_MAX_ROWS = 100_000
+"""Codes of formats that go by a name. Dates whose form follows the region have the code of such a form."""
+_NO_DATE = datetime.date(1899, 12, 31)
 
 
 def parse(path: Path) -> ParsedDocument:
@@ -35,92 +47,121 @@ def parse(path: Path) -> ParsedDocument:
     if author:
         builder.metadata["author"] = author
     formats = _formats(root)
-    hidden = []
+    hidden = LeftOut()
+    left = sheet_rows.MAX_ROWS
     for number, sheet in enumerate(root.iterfind(f"{SS}Worksheet"), 1):
         name = str(sheet.get(f"{SS}Name", ""))
         if (sheet.findtext(f"{X}WorksheetOptions/{X}Visible") or "") in ("SheetHidden", "SheetVeryHidden"):
-            hidden.append(name)
+            hidden.add(f"hidden sheet ({name})")
             continue
         builder.label(name, 1, page=number)
-        _add_sheet(builder, sheet, formats, number)
-    if hidden:
-        builder.warn(f"Hidden sheets were left out: {', '.join(hidden)}.")
+        table = sheet.find(f"{SS}Table")
+        notes: list[str] = []
+        rows = () if table is None else _rows(table, formats, hidden, notes)
+        left -= add_rows(builder, rows, number, left)
+        for note in notes:
+            builder.add("note", note, page=number)
+        if left <= 0:
+            builder.warn(f"Only the first {sheet_rows.MAX_ROWS:,} rows of the workbook were read.")
+            break
+    if message := hidden.warning():
+        builder.warn(message)
     return builder.build()
 
 
-def _add_sheet(builder: DocumentBuilder, sheet: Element, formats: dict[str, str], page: int) -> None:
-    table = sheet.find(f"{SS}Table")
-    if table is None:
-        return
-    hidden = set(_hidden_columns(table))
-    rows: list[list[str]] = []
-    comments: list[str] = []
-    left_out = bool(hidden)
+def _rows(table: Element, formats: dict[str, str], hidden: LeftOut, notes: list[str]) -> Iterator[Row]:
+    """Yields the visible rows, and adds their comments to ``notes``."""
+    numbers: list[int] = []
+    remarks: list[tuple[int, str, str]] = []  # column, text and author, of the row that is read
+    for row in spread(_own_rows(table, formats, hidden, numbers, remarks)):
+        for column, text, author in remarks:
+            notes.append(remark_on(row, f"{column_name(column)}{numbers[-1]}", text, author))
+        remarks.clear()
+        yield row
+
+
+def _own_rows(
+    table: Element,
+    formats: dict[str, str],
+    hidden: LeftOut,
+    numbers: list[int],
+    remarks: list[tuple[int, str, str]],
+) -> Iterator[Row]:
+    hidden_columns = set(_hidden_columns(table))
+    visible = (column for column in range(1, MAX_COLUMNS + 1) if column not in hidden_columns)
+    places = {column: place for place, column in enumerate(visible)}
+    left_out: set[int] = set()
+    number = 0
     for row in table.iterfind(f"{SS}Row"):
         place = str(row.get(f"{SS}Index", ""))
-        if place.isdigit() and int(place) > len(rows) + 1 and rows:
-            _flush(builder, rows, comments, page)
+        before, number = number, int(place) if place.isdigit() else number + 1
+        if number > before + 1:
+            numbers.append(number - 1)
+            yield []
+        cells = list(_cells(row, formats))
         if row.get(f"{SS}Hidden") == "1":
-            left_out = True
+            hidden.add("hidden row", int(any(cell.text for cell in cells)))
             continue
-        rows.append(_cells(row, formats, hidden, comments))
-        if len(rows) >= _MAX_ROWS:
-            builder.warn(f"Only the first {_MAX_ROWS:,} rows of a sheet were read.")
-            break
-    _flush(builder, rows, comments, page)
-    if left_out:
-        builder.warn("Hidden rows and columns were left out.")
+        shown_cells: Row = []
+        for cell in cells:
+            over = [places[at] for at in range(cell.column, cell.column + cell.columns) if at in places]
+            if over and cell.text:
+                shown_cells.append(Cell(cell.text, 0, over[0], cell.rows, len(over)))
+            elif cell.text:
+                left_out.add(cell.column)
+        remarks += [(column, text, author) for column, text, author in _remarks(row) if column in places]
+        numbers.append(number)
+        yield shown_cells
+    hidden.add("hidden column", len(left_out))
 
 
-def _flush(builder: DocumentBuilder, rows: list[list[str]], comments: list[str], page: int) -> None:
-    if sum(1 for row in rows for cell in row if cell) == 1:
-        builder.paragraph("".join("".join(row) for row in rows), page=page)
-    else:
-        builder.table(Table.of_rows(rows, records=True), page=page)
-    for comment in comments:
-        builder.add("note", comment, page=page)
-    rows.clear()
-    comments.clear()
-
-
-def _cells(row: Element, formats: dict[str, str], hidden: set[int], comments: list[str]) -> list[str]:
-    cells: dict[int, str] = {}
+def _placed(row: Element) -> Iterator[tuple[Element, int]]:
+    """Yields the cells of a row with their columns, from 1."""
     column = 0
     for cell in row.iterfind(f"{SS}Cell"):
         place = str(cell.get(f"{SS}Index", ""))
         column = int(place) if place.isdigit() else column + 1
-        if column > _MAX_COLUMNS:
-            break
-        text = _shown(cell, formats)
-        if column not in hidden:
-            cells[column] = text
-        remark = cell.find(f"{SS}Comment")
-        if remark is not None:
-            said, author = " ".join(" ".join(remark.itertext()).split()), remark.get(f"{SS}Author", "")
-            comments.append(f"Comment{f' by {author}' if author else ''} on {text or 'a cell'}: {said}")
-        across = str(cell.get(f"{SS}MergeAcross", "0"))
-        column += int(across) if across.isdigit() else 0
-    return [cells.get(at, "") for at in range(1, max(cells, default=0) + 1) if at not in hidden]
+        if column > MAX_COLUMNS:
+            return
+        yield cell, column
+        column += _number(cell, "MergeAcross")
+
+
+def _cells(row: Element, formats: dict[str, str]) -> Iterator[Cell]:
+    for cell, column in _placed(row):
+        spans = _number(cell, "MergeDown") + 1, _number(cell, "MergeAcross") + 1
+        yield Cell(_shown(cell, formats), 0, column, *spans)
+
+
+def _remarks(row: Element) -> Iterator[tuple[int, str, str]]:
+    for cell, column in _placed(row):
+        for remark in cell.iterfind(f"{SS}Comment"):
+            yield column, one_line(" ".join(remark.itertext())), str(remark.get(f"{SS}Author", ""))
+
+
+def _number(cell: Element, name: str) -> int:
+    value = str(cell.get(f"{SS}{name}", "0"))
+    return int(value) if value.isdigit() else 0
 
 
 def _shown(cell: Element, formats: dict[str, str]) -> str:
     data = cell.find(f"{SS}Data")
     if data is None:
         return ""
-    text = " ".join("".join(data.itertext()).split())
+    text = one_line("".join(data.itertext()))
     form = formats.get(str(cell.get(f"{SS}StyleID", "")), "")
-    match data.get(f"{SS}Type", "String"):
-        case "Number":
-            return shown_number(text, form)
-        case "Boolean":
-            return "yes" if text == "1" else "no"
-        case "DateTime":
-            day, _, time = text.partition("T")
-            time = time[:5]
-            if day.startswith("1899-12-31"):
-                return time
-            return day if time in ("", "00:00") else f"{day} {time}"
-    return text
+    try:
+        match data.get(f"{SS}Type", "String"):
+            case "Number":
+                return shown(float(text), form)
+            case "Boolean":
+                return shown(text == "1", form)
+            case "DateTime":
+                moment = datetime.datetime.fromisoformat(text)
+                return shown(moment.time() if moment.date() <= _NO_DATE else moment, form)
+    except ValueError:  # not what its type says
+        return text
+    return shown(text, form)
 
 
 def _hidden_columns(table: Element) -> Iterator[int]:
@@ -130,7 +171,7 @@ def _hidden_columns(table: Element) -> Iterator[int]:
         column = int(place) if place.isdigit() else column + 1
         last = column + (int(span) if span.isdigit() else 0)
         if one.get(f"{SS}Hidden") == "1":
-            yield from range(column, min(last, _MAX_COLUMNS) + 1)
+            yield from range(column, min(last, MAX_COLUMNS) + 1)
         column = last
 
 

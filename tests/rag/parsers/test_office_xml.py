@@ -101,7 +101,7 @@ def test_excel_2003(tmp_path: Path) -> None:
     document = parse(tmp_path / "a.xml")
     assert kinds(document)[0] == ("heading", "Ports")
     assert "Port: Oslo | Share: 25% | Day: 2030-05-01\nPort: Bergen | Day: 2030-06-02" in document.text
-    assert kinds(document)[-1] == ("note", "Comment by Ida on 25%: Estimated")
+    assert kinds(document)[-1] == ("note", "Comment by Ida on B2 (Oslo | 25% | 2030-05-01): Estimated")
     assert document.warnings == ("Hidden rows and columns were left out.", "Hidden sheets were left out: Old.")
 
 
