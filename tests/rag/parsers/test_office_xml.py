@@ -102,7 +102,7 @@ def test_excel_2003(tmp_path: Path) -> None:
     assert kinds(document)[0] == ("heading", "Ports")
     assert "Port: Oslo | Share: 25% | Day: 2030-05-01\nPort: Bergen | Day: 2030-06-02" in document.text
     assert kinds(document)[-1] == ("note", "Comment by Ida on B2 (Oslo | 25% | 2030-05-01): Estimated")
-    assert document.warnings == ("Hidden rows and columns were left out.", "Hidden sheets were left out: Old.")
+    assert document.warnings == ("1 hidden row and 1 hidden sheet (Old) were not read.",)
 
 
 @pytest.mark.parametrize(
