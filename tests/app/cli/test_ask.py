@@ -8,6 +8,7 @@ import pytest
 from tests.app.command import Run
 
 
+@pytest.mark.slow
 def test_ask_answers_with_citations(docent: Run, read_once: Path) -> None:
     result = docent("ask", "When was the Eiffel Tower opened?", "--json")
     assert result.code == 0

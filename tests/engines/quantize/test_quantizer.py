@@ -49,6 +49,7 @@ def test_awq_beats_rounding(family: str, symmetric: bool, tmp_path: Path) -> Non
     assert 0 < errors[True] < errors[False]
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_continues_and_gives_the_same(tmp_path: Path) -> None:
     write_model("llama", tmp_path / "full")
     options = QuantizeOptions(group=32)

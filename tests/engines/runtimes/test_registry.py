@@ -32,6 +32,7 @@ def test_what_auto_may_take_can_be_used_here_and_the_best_comes_first() -> None:
     assert automatic("cpu")[-1].name == "onnx", "the one that runs anywhere comes last"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNTIMES)
 def test_an_entry_opens_its_runtime_or_says_why_not(name: str, tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "model", Shape(128, 256, 2, 8, 2, vocabulary=256, context=512), group=32)

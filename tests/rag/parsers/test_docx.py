@@ -186,6 +186,7 @@ def test_a_cut_or_foreign_container_is_damaged(tmp_path: Path) -> None:
         docx.parse(tmp_path / "other.docx")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not ASSORTED.is_dir(), reason="the assorted documents are not on this machine")
 def test_every_assorted_docx_is_read() -> None:
     for path in sorted(ASSORTED.rglob("*.docx")):

@@ -231,6 +231,7 @@ def test_a_financial_statement_keeps_its_rows() -> None:
     assert "Net income | $ 29,998 | $ 34,630" in text
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not ASSORTED.is_dir(), reason="the assorted documents are not on this machine")
 def test_every_assorted_pdf_is_read_or_refused_with_a_reason() -> None:
     for path in sorted(ASSORTED.rglob("*.pdf")):

@@ -84,6 +84,7 @@ def test_a_row_does_not_depend_on_what_else_is_computed(model: Checkpoint) -> No
             assert np.array_equal(np.concatenate(found), expected)
 
 
+@pytest.mark.slow
 def test_rows_asked_for_here_and_there(model: Checkpoint) -> None:
     tokens = some_tokens(40, 7)
     whole = NativeRuntime(model, 4, threads=2).step(flat_batch(tokens))
