@@ -89,7 +89,7 @@ def _right_row_first(ranked: list[Candidate]) -> list[Candidate]:
     if best.row is None:
         return ranked
     rows = [one for one in ranked if one.row is not None and same_table(one.row, best.row)]
-    right = max(rows, key=lambda one: one.features["own"])  # the first of several
+    right = max(rows, key=lambda one: (one.features["named"], one.features["own"]))  # the first of several
     others = [one for one in ranked if one is not right]
     return [replace(right, score=best.score), *others]
 

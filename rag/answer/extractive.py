@@ -28,7 +28,7 @@ from rag.answer.quote import (
 )
 from rag.answer.reading import find_spans
 from rag.answer.refusal import NOT_FOUND, least_confidence
-from rag.answer.rows import Row, asked_cell, cut_row, row_at, same_table
+from rag.answer.rows import NamedCell, Row, asked_cell, asked_columns, cut_row, row_at, same_table
 from rag.answer.summary import overview
 from rag.protocols import Embedder, SpanReader
 from rag.text.markers import AnswerPart, word_by_word
@@ -40,6 +40,7 @@ MOST_SENTENCES = 3
 _ALSO_AT = 0.15  # odds against the best sentence at which another one is quoted too
 _ALSO_ELSEWHERE_AT = 0.4  # ... that comes from another document, or lacks the date, number or name asked for
 
+_IN_WORDS = frozenset(["person", "place", "reason"])  # kinds of questions that no number answers
 LEANS_BACK = re.compile(
     r"(?:he|she|it|they|his|her|its|their|this|these|those|that|such|there|however|therefore|thus|also|but|and|then|er|sie|"
     r"es|il|elle|ils|elles|dies\w*)\b",
@@ -109,7 +110,9 @@ class ExtractiveAnswerer:
             for word in words_before:
                 yield TextDelta((word,))
             yield TextDelta((last,), (cited,))
-        span = choice.cell or span_within(choice.readings, citations)
+        first = choice.quotes[0]
+        in_table = row_at(first.passage, first.start) is not None
+        span = choice.cell if in_table else span_within(choice.readings, citations)
         yield Answer(tuple(written), True, tuple(citations), self.name, span, choice.confidence)
 
     def choose(self, query: Query, passages: Sequence[Passage]) -> Choice:
@@ -144,10 +147,20 @@ def _cell(query: Query, quote: Quote, readings: Sequence[Reading]) -> Span | Non
         return None
     row = row.within(quote.start, quote.end)
     cell = asked_cell(query, row)
-    for reading in readings:
-        if cell is None and quote.span.contains(reading.span):
-            cell = row.cell_at(reading.span.start - quote.passage.start, reading.span.end - quote.passage.start)
+    if cell is None and len(asked_columns(query, row)) != 1:  # with one column, the row has nothing there
+        cell = _read_cell(query, quote, row, readings)
     return None if cell is None else quote.passage.span(cell.start, cell.end)
+
+
+def _read_cell(query: Query, quote: Quote, row: Row, readings: Sequence[Reading]) -> NamedCell | None:
+    """The cell that the reader read its best answer in, unless it cannot be one."""
+    within = (reading.span for reading in readings if quote.span.contains(reading.span))
+    span = next(within, None)
+    if span is None:
+        return None
+    cell = row.cell_at(span.start - quote.passage.start, span.end - quote.passage.start)
+    is_number = cell is not None and not any(map(str.isalpha, cell.text))
+    return None if is_number and query.kind in _IN_WORDS else cell
 
 
 def span_within(readings: Sequence[Reading], citations: Sequence[Citation]) -> Span | None:
@@ -196,10 +209,10 @@ def _selected(ranked: Sequence[Candidate]) -> list[Candidate]:
 
 
 def _is_lesser_row(candidate: Candidate, best: Candidate) -> bool:
-    """Whether a row stands in the table of the best one and holds less of the question."""
+    """Whether a row stands in the table of the best one and holds less of the question, or is not named in it."""
     if candidate.row is None or best.row is None or not same_table(candidate.row, best.row):
         return False
-    return candidate.features["own"] < best.features["own"]
+    return any(candidate.features[name] < best.features[name] for name in ("named", "own"))
 
 
 def _start_before(candidate: Candidate) -> int:

@@ -23,6 +23,7 @@ class NamedCell:
     end: int
     text: str
     name: str
+    column: int
     is_name: bool
 
     @property
@@ -96,7 +97,7 @@ def _row(passage: Passage, table: TableSpans, row: TableRow) -> Row:
         if start >= 0 and end <= len(passage.text):
             name = "" if row.is_header else table.name_of(cell.column)
             is_name = cell.column < table.name_columns
-            cells.append(NamedCell(start, end, passage.text[start:end], name, is_name))
+            cells.append(NamedCell(start, end, passage.text[start:end], name, cell.column, is_name))
     first, last = max(0, row.start - passage.start), min(len(passage.text), row.end - passage.start)
     return Row(table, first, last, tuple(cells), row.is_header)
 
@@ -147,14 +148,23 @@ def asked_cell(query: Query, row: Row) -> NamedCell | None:
     Words of the question that stand in other cells say which row is meant; a cell that holds them is not the one asked
     for.
     """
+    columns = asked_columns(query, row)
+    asked = [cell for cell in row.cells if cell.column in columns]
+    return asked[0] if len(columns) == 1 and asked else None
+
+
+def asked_columns(query: Query, row: Row) -> list[int]:
+    """The columns that the question names best, whether or not the row has anything in them; none where it names
+    none."""
     taken = frozenset(stem for cell in row.cells if cell.is_name for stem in stems(cell.text))
-    scored: list[tuple[float, NamedCell]] = []
-    for cell in row.cells:
-        if cell.name and not _is_given(query, cell):
-            scored.append((_share(query, cell.name, taken), cell))
+    given = {cell.column for cell in row.cells if _is_given(query, cell)}
+    scored = [
+        (_share(query, name, taken), column)
+        for column, name in enumerate(row.table.columns)
+        if name and column not in given
+    ]
     best = max((score for score, _ in scored), default=0.0)
-    asked = [cell for score, cell in scored if score == best]
-    return asked[0] if best > 0 and len(asked) == 1 else None
+    return [column for score, column in scored if score == best] if best > 0 else []
 
 
 def is_named(query: Query, row: Row) -> bool:
@@ -163,9 +173,13 @@ def is_named(query: Query, row: Row) -> bool:
 
 
 def _is_given(query: Query, cell: NamedCell) -> bool:
-    """Whether the question itself holds what stands in the cell."""
-    content = frozenset(stems(cell.text)) - STOP_WORDS
-    return bool(content) and content <= query.terms.keys()
+    """Whether the question itself holds what stands in the cell: its words in a row, or all that carry meaning unless a
+    single letter tells it from others ("A-pier")."""
+    said, asked = stems(cell.text), stems(query.text)
+    if any(asked[at : at + len(said)] == said for at in range(len(asked))):
+        return bool(said)
+    content = frozenset(said) - STOP_WORDS
+    return bool(content) and content <= frozenset(asked) and all(len(stem) > 1 for stem in said)
 
 
 def _share(query: Query, name: str, taken: frozenset[str]) -> float:

@@ -182,6 +182,8 @@ def _header(expanded: _Expanded, *, anywhere: bool) -> tuple[int, int]:
             continue
         body = [other for at, other in enumerate(rows[: lead + _COMPARED], 0) if at > lead and at not in across]
         if _names_columns(row, body):
+            if row[0] and not expanded.wide[lead] and _is_fuller(body, row):
+                continue
             end = lead + 1
             while end - lead < _MOST_HEADER_ROWS and end not in across and _goes_on(expanded, lead, end):
                 end += 1
@@ -197,14 +199,22 @@ def _header(expanded: _Expanded, *, anywhere: bool) -> tuple[int, int]:
     return 0, 0
 
 
+def _is_fuller(below: Sequence[Sequence[str]], row: Sequence[str]) -> bool:
+    """Whether the row below names more columns than one that might: then that one says something of the table."""
+    fuller = sum(map(bool, below[0])) > sum(map(bool, row))
+    return fuller and _names_columns(below[0], below[1:])
+
+
 def _stacked(expanded: _Expanded, first: int) -> int:
     """How many rows from ``first`` on are the lines of a header that stand one below the other: rows without numbers
-    that together fill most of the columns of numbers below; 0 where they do not."""
+    that together fill most of the columns of numbers below, only the last with a name in front; 0 where they do not."""
     end = first
     while end < len(expanded.rows) and end - first <= _MOST_LINES and any(expanded.rows[end][1:]):
         if end in expanded.across or "number" in map(kind_of, expanded.rows[end]):
             break
         end += 1
+        if expanded.rows[end - 1][0]:
+            break
     body = expanded.rows[end : end + _COMPARED]
     if end - first < 2 or end - first > _MOST_LINES or not body:
         return 0

@@ -97,6 +97,23 @@ def test_the_question_names_the_column(question: str, words: str, value: str | N
     assert (cell and cell.text) == value
 
 
+def test_a_column_without_a_value_gives_no_other_value() -> None:
+    answer = ask("How much squid was caught in 2030?", of_rows(CATCH), ScriptedReader({"19": 0.9}))
+    assert answer.span is None
+
+
+def test_a_single_letter_tells_rows_apart() -> None:
+    given = of_rows([["Berth", "Summer", "Winter"], ["A-pier", "1200", "800"], ["B-pier", "950", ""]])
+    answer = ask("What does a berth at the B-pier cost in summer?", given)
+    assert answer.citations[0].quote == "B-pier | 950"
+    assert answer.span is not None and answer.span.text == "950"
+
+
+def test_no_number_says_where() -> None:
+    given = of_rows([["Tool", "Pieces", "Kept"], ["Saw 3", "999", "Shelf 10"], ["Saw 4", "7", "Shelf 2"]])
+    assert ask("Where is saw 3?", given, ScriptedReader({"999": 0.9})).span is None
+
+
 def test_levels_of_a_header_tell_columns_apart() -> None:
     cells = (
         Cell("Cabin", 0, 0, rows=2), Cell("Low season", 0, 1, columns=2), Cell("High season", 0, 3, columns=2),

@@ -45,6 +45,11 @@ def test_a_cell_across_the_table_is_said_once() -> None:
         (("Town | Mar 2030 | Apr 2030", "Oslo | 12 | 14"), ("Town", "Mar 2030", "Apr 2030")),
         (("Town | Q1 | Note | Q2 | Note", "Oslo | 5 | wet | 7 |"), ("Town", "Q1", "Note (Q1)", "Q2", "Note (Q2)")),
         (("Fares of the year |", "Town | Height", "Oslo | 12"), ("Town", "Height")),
+        (("Fees | |", "valid from | 2031-01-01 |", "Berth | Week | Year", "A | 5 | 9"), ("Berth", "Week", "Year")),
+        (
+            ("| Adjusted | Fair", "(In euros) | Cost | Value", "Bonds | 5 | 9"),
+            ("(In euros)", "Adjusted Cost", "Fair Value"),
+        ),
         (("1 | 2", "3 | 4"), ("", "")),
         (("Oslo | 12", "Bergen | 14"), ("", "")),
         (("2030 | 12", "2031 | 14"), ("", "")),
@@ -89,6 +94,11 @@ def test_empty_cells_keep_their_place_and_every_cell_its_span() -> None:
     assert cells[1:] == [[("Tern", 0), ("A5", 2)], [("Ann", 1)]]
     assert [document.text[row.start : row.end] for row in block.table.rows] == document.text.split("\n")
     assert [row.is_header for row in block.table.rows] == [True, False, False]
+
+
+def test_lines_above_the_header_of_records_are_its_lead() -> None:
+    made = grid("Fees |  |", "valid from | 2031-01-01 |", "Berth | Week | Year", "A | 5 | 9", records=True)
+    assert (made.lead, made.columns) == (2, ("Berth", "Week", "Year"))
 
 
 def test_records_name_each_value() -> None:
