@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rag.errors import ReadError
-from rag.parsers.office.doc_anchors import Anchors
-from rag.parsers.office.doc_lists import Lists
-from rag.parsers.office.doc_modifiers import CharacterLook, character_look, modifiers
-from rag.parsers.office.doc_styles import StyleSheet
+from rag.parsers.doc.anchors import Anchors
+from rag.parsers.doc.lists import Lists
+from rag.parsers.doc.modifiers import CharacterLook, character_look, modifiers
+from rag.parsers.doc.styles import StyleSheet
 from rag.parsers.raised import Align
 
 Part = Literal["main", "footnotes", "headers", "comments", "endnotes", "textboxes", "header textboxes"]

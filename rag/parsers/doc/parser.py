@@ -13,8 +13,8 @@ from pathlib import Path
 
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder
+from rag.parsers.doc.format import DocFile, Paragraph, Part
 from rag.parsers.number_forms import written_number
-from rag.parsers.office.doc_format import DocFile, Paragraph, Part
 from rag.parsers.raised import Align, compose
 from rag.parsers.table import Table
 from rag.types import ParsedDocument

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rag.parsers.office.doc_modifiers import NO_LOOK, CharacterLook, character_look, modifiers
+from rag.parsers.doc.modifiers import NO_LOOK, CharacterLook, character_look, modifiers
 
 _PARAGRAPH, _CHARACTER = 1, 2
 _SPRM_LIST, _SPRM_LIST_LEVEL, _SPRM_OUTLINE = 0x460B, 0x260A, 0x2640

@@ -36,7 +36,7 @@ def add_chunk(
 
 def _add(data: bytes, builder: DocumentBuilder, add_document: AddDocument) -> None:
     from rag.parsers.markup.html import add_html
-    from rag.parsers.office import rtf
+    from rag.parsers.rtf import parser as rtf
 
     start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if data.startswith(b"PK\x03\x04"):

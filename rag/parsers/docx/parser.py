@@ -11,12 +11,12 @@ from pathlib import Path
 
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder
+from rag.parsers.docx.chunks import add_chunk
+from rag.parsers.docx.notes import Comments, Notes
+from rag.parsers.docx.styles import ParagraphStyle, Styles
+from rag.parsers.docx.table import table_of
+from rag.parsers.docx.text import FALLBACK, TextReader, is_placeholder
 from rag.parsers.left_out import LeftOut
-from rag.parsers.office.docx_chunks import add_chunk
-from rag.parsers.office.docx_notes import Comments, Notes
-from rag.parsers.office.docx_styles import ParagraphStyle, Styles
-from rag.parsers.office.docx_table import table_of
-from rag.parsers.office.docx_text import FALLBACK, TextReader, is_placeholder
 from rag.parsers.office.drawn import DRAWN, Drawings
 from rag.parsers.office.ooxml import RELATIONSHIPS, Package
 from rag.parsers.zip_limits import open_zip

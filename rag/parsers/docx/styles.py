@@ -9,7 +9,7 @@ level, each inherited from the style it is based on.
 import re
 from dataclasses import dataclass, replace
 
-from rag.parsers.office.docx_numbering import NumberedAs, Numbering
+from rag.parsers.docx.numbering import NumberedAs, Numbering
 from rag.parsers.raised import Align
 from rag.parsers.zip_xml import Element
 

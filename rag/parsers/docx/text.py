@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from rag.parsers.office.docx_fields import CHECKED, UNCHECKED, Fields, form_value
-from rag.parsers.office.docx_notes import NoteKind
-from rag.parsers.office.docx_styles import ParagraphLook, RunLook, Styles
+from rag.parsers.docx.fields import CHECKED, UNCHECKED, Fields, form_value
+from rag.parsers.docx.notes import NoteKind
+from rag.parsers.docx.styles import ParagraphLook, RunLook, Styles
 from rag.parsers.office.omml import M, math_text
 from rag.parsers.office.symbol_fonts import symbol_text, without_symbols
 from rag.parsers.raised import Align, compose

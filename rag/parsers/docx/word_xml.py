@@ -7,8 +7,8 @@ the parser of .docx reads.
 from pathlib import Path
 
 from rag.errors import ReadError
+from rag.parsers.docx import parser as docx
 from rag.parsers.number_forms import BINARY_FORMS
-from rag.parsers.office import docx
 from rag.parsers.office.ooxml import Package, flat_package
 from rag.parsers.zip_xml import Element, parse_part
 from rag.types import ParsedDocument

@@ -11,9 +11,9 @@ from pathlib import Path
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.left_out import LeftOut
-from rag.parsers.office import sheet_rows
-from rag.parsers.office.odf_table import TABLE, cells_of, count, rows_of
-from rag.parsers.office.sheet_rows import MAX_COLUMNS, Row, add_rows, column_name, remark_on, spread
+from rag.parsers.odf.table import TABLE, cells_of, count, rows_of
+from rag.parsers.sheets import sheet_rows
+from rag.parsers.sheets.sheet_rows import MAX_COLUMNS, Row, add_rows, column_name, remark_on, spread
 from rag.parsers.table import Cell
 from rag.parsers.zip_limits import open_zip
 from rag.parsers.zip_xml import Element, parse_part, read_part

@@ -11,11 +11,11 @@ from pathlib import Path
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder
 from rag.parsers.left_out import LeftOut
-from rag.parsers.office.odf_table import table_of
-from rag.parsers.office.odt_numbering import Counter, ListStyles
-from rag.parsers.office.odt_objects import Objects
-from rag.parsers.office.odt_styles import Looks
-from rag.parsers.office.odt_text import OdtText
+from rag.parsers.odf.odt_numbering import Counter, ListStyles
+from rag.parsers.odf.odt_objects import Objects
+from rag.parsers.odf.odt_styles import Looks
+from rag.parsers.odf.odt_text import OdtText
+from rag.parsers.odf.table import table_of
 from rag.parsers.zip_limits import open_zip
 from rag.parsers.zip_xml import Element, parse_part, read_part
 from rag.types import ParsedDocument

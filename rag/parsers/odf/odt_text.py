@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from rag.parsers.office.odt_objects import Objects
-from rag.parsers.office.odt_styles import Look, Looks
+from rag.parsers.odf.odt_objects import Objects
+from rag.parsers.odf.odt_styles import Look, Looks
 from rag.parsers.raised import Align, compose
 from rag.parsers.zip_xml import Element
 

@@ -1,1 +1,1 @@
-"""Parsers of word processors, presentations and workbooks."""
+"""What office formats share: packages, charts, diagrams, drawn text, formulas, symbol fonts."""

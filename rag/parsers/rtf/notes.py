@@ -4,8 +4,8 @@ A note turns out to be an endnote (``\ftnalt``) only behind its mark.
 """
 
 from rag.parsers.number_forms import written_number
-from rag.parsers.office.rtf_state import Open
-from rag.parsers.office.rtf_words import NOTE_FORMS
+from rag.parsers.rtf.state import Open
+from rag.parsers.rtf.words import NOTE_FORMS
 
 _KINDS = ("aftn", "ftn")
 

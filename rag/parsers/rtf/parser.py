@@ -9,9 +9,9 @@ from pathlib import Path
 
 from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.left_out import LeftOut
-from rag.parsers.office.rtf_reader import RtfReader
-from rag.parsers.office.rtf_rows import RowShape, TableRow, table_of
-from rag.parsers.office.rtf_state import RtfContent, RtfParagraph
+from rag.parsers.rtf.reader import RtfReader
+from rag.parsers.rtf.rows import RowShape, TableRow, table_of
+from rag.parsers.rtf.state import RtfContent, RtfParagraph
 from rag.types import ParsedDocument
 
 MEDIA_TYPE = "application/rtf"

@@ -8,13 +8,15 @@ from dataclasses import replace
 from typing import Literal
 
 from rag.parsers.left_out import LeftOut
-from rag.parsers.office import rtf_math
-from rag.parsers.office.rtf_notes import RtfNotes
-from rag.parsers.office.rtf_rows import RowLayout
-from rag.parsers.office.rtf_state import Field, Form, Open, RtfContent, RtfParagraph, State
-from rag.parsers.office.rtf_tables import Font, Style, Tables, codec_of, codec_of_charset
-from rag.parsers.office.rtf_tokens import Token, tokens
-from rag.parsers.office.rtf_words import (
+from rag.parsers.office.symbol_fonts import is_symbol_font, without_symbols
+from rag.parsers.raised import Align, compose
+from rag.parsers.rtf import math as rtf_math
+from rag.parsers.rtf.notes import RtfNotes
+from rag.parsers.rtf.rows import RowLayout
+from rag.parsers.rtf.state import Field, Form, Open, RtfContent, RtfParagraph, State
+from rag.parsers.rtf.tables import Font, Style, Tables, codec_of, codec_of_charset
+from rag.parsers.rtf.tokens import Token, tokens
+from rag.parsers.rtf.words import (
     DESTINATIONS,
     KEPT_THOUGH_OPTIONAL,
     PLACES,
@@ -22,8 +24,6 @@ from rag.parsers.office.rtf_words import (
     SKIPPED,
     Place,
 )
-from rag.parsers.office.symbol_fonts import is_symbol_font, without_symbols
-from rag.parsers.raised import Align, compose
 from rag.parsers.zip_xml import Element
 
 _ALIGNS: dict[str, Align] = {"super": "super", "sub": "sub", "nosupersub": ""}

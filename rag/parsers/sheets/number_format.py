@@ -14,7 +14,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from rag.parsers.office.date_format import shown_date
+from rag.parsers.sheets.date_format import shown_date
 
 Moment = datetime.datetime | datetime.date | datetime.time | datetime.timedelta
 Value = str | int | float | bool | Moment | None

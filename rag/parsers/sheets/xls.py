@@ -12,9 +12,9 @@ from typing import Any
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.left_out import LeftOut
-from rag.parsers.office import sheet_rows
-from rag.parsers.office.number_format import Value, shown
-from rag.parsers.office.sheet_rows import MAX_COLUMNS, Row, add_rows, column_name, remark_on, spread
+from rag.parsers.sheets import sheet_rows
+from rag.parsers.sheets.number_format import Value, shown
+from rag.parsers.sheets.sheet_rows import MAX_COLUMNS, Row, add_rows, column_name, remark_on, spread
 from rag.parsers.table import Cell
 from rag.types import ParsedDocument
 

@@ -15,11 +15,11 @@ from typing import Any
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.left_out import LeftOut
-from rag.parsers.office import sheet_rows
-from rag.parsers.office.number_format import shown
 from rag.parsers.office.ooxml import Package, transitional
-from rag.parsers.office.sheet_rows import MAX_COLUMNS, Row, add_rows, column_name, remark_on, spread
-from rag.parsers.office.xlsx_layout import Merged, SheetLayout, layout_of, sheet_parts
+from rag.parsers.sheets import sheet_rows
+from rag.parsers.sheets.number_format import shown
+from rag.parsers.sheets.sheet_rows import MAX_COLUMNS, Row, add_rows, column_name, remark_on, spread
+from rag.parsers.sheets.xlsx_layout import Merged, SheetLayout, layout_of, sheet_parts
 from rag.parsers.table import Cell
 from rag.parsers.zip_limits import open_zip
 from rag.types import ParsedDocument

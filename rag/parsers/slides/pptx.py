@@ -17,8 +17,8 @@ from rag.parsers.builder import DocumentBuilder
 from rag.parsers.left_out import LeftOut
 from rag.parsers.office.drawn import CHART, DIAGRAM, NEWER_CHART, Drawings, program_name
 from rag.parsers.office.ooxml import Package, transitional
-from rag.parsers.office.pptx_comments import slide_comments
-from rag.parsers.office.pptx_text import MC, body_text, chosen, slide_lines
+from rag.parsers.slides.pptx_comments import slide_comments
+from rag.parsers.slides.pptx_text import MC, body_text, chosen, slide_lines
 from rag.parsers.table import Cell, Table
 from rag.parsers.zip_limits import open_zip
 from rag.types import ParsedDocument

@@ -1,7 +1,7 @@
 """Reads the comments on a slide, in their old form and in the threaded one of PowerPoint since 2021."""
 
 from rag.parsers.office.ooxml import Package
-from rag.parsers.office.pptx_text import body_text
+from rag.parsers.slides.pptx_text import body_text
 from rag.parsers.zip_xml import Element
 
 P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"

@@ -7,7 +7,8 @@ import pytest
 
 from rag.errors import ReadError
 from rag.parsers import registry
-from rag.parsers.office import doc, docx
+from rag.parsers.doc import parser as doc
+from rag.parsers.docx import parser as docx
 from rag.types import ParsedDocument
 from tests.rag.parsers.doc_writer import (
     DELETED,

@@ -8,7 +8,7 @@ import pytest
 
 from rag.errors import ReadError
 from rag.parsers import zip_limits
-from rag.parsers.office import docx
+from rag.parsers.docx import parser as docx
 from rag.types import ParsedDocument
 
 _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"

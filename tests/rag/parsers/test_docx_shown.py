@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.parsers.office import docx
+from rag.parsers.docx import parser as docx
 from rag.types import ParsedDocument
 
 _W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"

@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from rag.parsers.office.number_format import Value, shown
+from rag.parsers.sheets.number_format import Value, shown
 
 DAY = datetime.datetime(2031, 4, 5, 14, 7, 9)
 

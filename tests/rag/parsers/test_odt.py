@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rag.errors import ReadError
-from rag.parsers.office import odt
+from rag.parsers.odf import odt
 from rag.parsers.registry import parse
 from rag.types import ParsedDocument
 
@@ -181,6 +181,6 @@ def test_a_password_and_entities_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not ASSORTED.is_dir(), reason="the assorted documents are not on this machine")
 def test_a_twin_says_the_same_as_its_docx() -> None:
-    from rag.parsers.office import docx
+    from rag.parsers.docx import parser as docx
 
     assert odt.parse(ASSORTED / "simple.odt").text == docx.parse(ASSORTED / "simple.docx").text

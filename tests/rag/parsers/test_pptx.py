@@ -14,8 +14,8 @@ from pptx.enum.chart import XL_CHART_TYPE
 from pptx.util import Inches
 
 from rag.errors import ReadError
-from rag.parsers.office import pptx
 from rag.parsers.registry import parse
+from rag.parsers.slides import pptx
 from rag.types import ParsedDocument
 
 _A = "http://schemas.openxmlformats.org/drawingml/2006/main"

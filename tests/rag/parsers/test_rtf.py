@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rag.parsers.office import rtf
+from rag.parsers.rtf import parser as rtf
 from rag.types import ParsedDocument
 
 _HEAD = (

@@ -9,8 +9,8 @@ import pytest
 from rag.errors import ReadError
 from rag.parsers.captions import Caption, merged
 from rag.parsers.markup import eml
-from rag.parsers.office import rtf
 from rag.parsers.plain import csv, notebook, subtitles
+from rag.parsers.rtf import parser as rtf
 from rag.types import ParsedDocument
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from rag.errors import ReadError
-from rag.parsers.office import ods, xls
+from rag.parsers.odf import ods
 from rag.parsers.registry import parse
+from rag.parsers.sheets import xls
 from rag.types import ParsedDocument
 from tests.rag.parsers.biff import Sheet, workbook
 

@@ -10,7 +10,7 @@ import pytest
 from openpyxl.comments import Comment
 
 from rag.errors import ReadError
-from rag.parsers.office import sheet_rows, xlsx
+from rag.parsers.sheets import sheet_rows, xlsx
 
 
 def make(path: Path) -> Path:

@@ -1,0 +1,1 @@
+"""Word documents (.docx), also in one XML file."""

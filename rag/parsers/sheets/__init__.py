@@ -1,0 +1,1 @@
+"""Workbooks of Excel, and how they show numbers and dates."""
