@@ -31,6 +31,7 @@ def folder(tmp_path: Path) -> Path:
 
 def ask(page: Page, question: str) -> None:
     page.fill("#question textarea", question)
+    page.wait_for_timeout(400)  # less than a person needs to type; docs/limits.md names what haste can do
     page.keyboard.press("Enter")
 
 
