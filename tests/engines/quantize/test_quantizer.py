@@ -14,6 +14,8 @@ from engines.runtimes.reference.runtime import ReferenceRuntime
 from tests.engines.fakes import flat_batch
 from tests.engines.models import torch, write_model
 
+pytestmark = pytest.mark.slow  # models are written and built
+
 
 def calibration(count: int = 3, length: int = 32) -> list[list[int]]:
     return np.random.default_rng(9).integers(3, 320, (count, length)).tolist()

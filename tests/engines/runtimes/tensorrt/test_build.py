@@ -20,6 +20,8 @@ from engines.runtimes.tensorrt.build import PORTS_FILE, RowRange, TensorRtCompil
 from engines.runtimes.tensorrt.lowering import subgraph_ports
 from tests.engines.runtimes.tensorrt.tensorrt_fakes import FakeCompiler
 
+pytestmark = pytest.mark.slow  # models are written and built
+
 LAYERS = 2
 PIECES = LAYERS + 1
 
