@@ -1,13 +1,14 @@
-"""What every runtime must do, in one suite: each test runs on the plain reference, ONNX Runtime and Docent's
-own kernels, these for every set of instructions that this processor has.
+"""What every runtime must do, in one suite: each test runs on the plain reference, ONNX Runtime, Docent's own kernels
+for the processor, these for every set of instructions that it has, and Docent's own kernels on an NVIDIA card.
 
 Tolerances are relative to the standard deviation of the logits (about 0.65 in these models). Full precision: float32
-sums in another order; Docent's own kernels keep K and V in float16. INT4: all but the reference round activations to 8
-bits.
+sums in another order; the kernels for processors keep K and V in float16, those for cards the activations as well.
+INT4: the runtimes for processors but the reference round activations to 8 bits.
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -33,9 +34,22 @@ from tests.engines.models import FAMILIES, TinyModel, families
 from tests.engines.quantised import quantise
 from tests.engines.runtimes.steps import EXACT, Row, assert_close, batch_of, some_tokens
 
-HALF_CACHE = 4e-3
 INT8_ACTIVATIONS = 0.15
 Make = Callable[[Checkpoint, int], Runtime]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A runtime as it is opened, and how far its logits may be from float32's (``full``), from its own for the same
+    tokens in other steps (``order``) and from the dequantised weights' (``int4``)."""
+
+    open: Make
+    full: float = EXACT
+    order: float = EXACT
+    int4: float = INT8_ACTIVATIONS
+
+    def __call__(self, checkpoint: Checkpoint, pages: int) -> Runtime:
+        return self.open(checkpoint, pages)
 
 
 def native(instructions: Instructions) -> Make:
@@ -46,32 +60,70 @@ def registered(entry: RuntimeEntry) -> Make:
     return lambda checkpoint, pages: entry.open(checkpoint, OpenOptions(pages, threads=2))
 
 
-RUNTIMES: dict[str, Make] = {
-    entry.name: registered(entry) for entry in REGISTERED.values() if entry.device == "cpu" and not entry.unavailable()
-} | {f"native-{known.name}": native(known) for known in usable()[1:]}
-# Kernels for other instructions than the best that this processor has are slow to compile and differ in few places.
-PARAMETERS = [pytest.param(name, marks=pytest.mark.slow if name.startswith("native-") else ()) for name in RUNTIMES]
-ROUNDING = [given for given in PARAMETERS if given.values != ("reference",)]  # those that round activations to 8 bits
+TOLERANCES = {"native": {"full": 4e-3}, "cuda": {"full": 0.02, "order": 0.02, "int4": 0.02}}
+RUNTIMES: dict[str, Subject] = {
+    entry.name: Subject(registered(entry), **TOLERANCES.get(entry.name, {}))
+    for entry in REGISTERED.values()
+    if entry.name == "cuda" or (entry.device == "cpu" and not entry.unavailable())
+} | {f"native-{known.name}": Subject(native(known), **TOLERANCES["native"]) for known in usable()[1:]}
+
+
+def marks(name: str) -> list[pytest.MarkDecorator]:
+    """Kernels for other instructions than the best that this processor has are slow to compile and differ in few
+    places."""
+    if name == "cuda":
+        reason = REGISTERED["cuda"].unavailable()
+        return [pytest.mark.gpu, pytest.mark.skipif(reason is not None, reason=f"{reason}")]
+    return [pytest.mark.slow] if name.startswith("native-") else []
+
+
+PARAMETERS = [pytest.param(name, marks=marks(name)) for name in RUNTIMES]
+ROUNDING = [given for given in PARAMETERS if given.values != ("reference",)]
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for compiled kernels."""
+    return tmp_path_factory.mktemp("compiled")
+
+
+@pytest.fixture
+def subjects(compiled: Path) -> Iterator[Callable[[str], Subject]]:
+    """A runtime's subject by name; what is opened on a card is closed after the test, since its memory is not the
+    test's own."""
+    opened: list[Runtime] = []
+
+    def subject(name: str) -> Subject:
+        if name != "cuda":
+            return RUNTIMES[name]
+
+        def on_card(checkpoint: Checkpoint, pages: int) -> Runtime:
+            opened.append(REGISTERED["cuda"].open(checkpoint, OpenOptions(pages, cache=compiled)))
+            return opened[-1]
+
+        return replace(RUNTIMES[name], open=on_card)
+
+    yield subject
+    for runtime in opened:
+        runtime.close()  # type: ignore[attr-defined]
 
 
 @pytest.fixture(params=PARAMETERS)
-def make(request: pytest.FixtureRequest) -> Make:
-    return RUNTIMES[request.param]
+def make(request: pytest.FixtureRequest, subjects: Callable[[str], Subject]) -> Subject:
+    return subjects(request.param)
 
 
 @pytest.mark.parametrize("family", families(*FAMILIES))
-def test_whole_prompt_agrees_with_transformers(family: str, make: Make, models: Callable[[str], TinyModel]) -> None:
+def test_whole_prompt_agrees_with_transformers(family: str, make: Subject, models: Callable[[str], TinyModel]) -> None:
     model, tokens = models(family), some_tokens(200)
     expected = model.logits(tokens)
     assert expected.std() > 0.1
-    runtime = make(Checkpoint(model.folder), 13)
-    tolerance = HALF_CACHE if runtime.name == "native" else EXACT
-    assert_close(runtime.step(flat_batch(tokens)), expected, tolerance)
+    assert_close(make(Checkpoint(model.folder), 13).step(flat_batch(tokens)), expected, make.full)
 
 
 @pytest.mark.parametrize("family", families(*FAMILIES))
 def test_chunks_and_single_tokens_give_what_the_whole_prompt_gives(
-    family: str, make: Make, folders: Callable[[str], Path]
+    family: str, make: Subject, folders: Callable[[str], Path]
 ) -> None:
     """Pages are out of order; chunk borders lie within pages and at their ends; a chunk may ask for no logits."""
     checkpoint, tokens, pages = Checkpoint(folders(family)), some_tokens(70), [6, 2, 7, 0, 3]
@@ -81,10 +133,10 @@ def test_chunks_and_single_tokens_give_what_the_whole_prompt_gives(
     borders = [21, 48, 64, 67, 68, 69, 70]
     for start, stop in itertools.pairwise(borders):
         logits = runtime.step(batch_of(Row(start, tokens[start:stop], pages, logits=stop - start)))
-        assert_close(logits, whole[start:stop])
+        assert_close(logits, whole[start:stop], make.order * float(whole.std() / whole[start:stop].std()))
 
 
-def test_sequences_with_wide_keys_in_one_step(make: Make, tmp_path: Path) -> None:
+def test_sequences_with_wide_keys_in_one_step(make: Subject, tmp_path: Path) -> None:
     """As many numbers in a token's K and V as in ordinary models without shared heads, on which runtimes may branch."""
     write_checkpoint(tmp_path, Shape(512, 512, 2, 8, 8, vocabulary=320))
     prompts = [some_tokens(count, seed) for seed, count in enumerate((40, 18, 33))]
@@ -94,11 +146,11 @@ def test_sequences_with_wide_keys_in_one_step(make: Make, tmp_path: Path) -> Non
     runtime = make(Checkpoint(tmp_path), 10)
     runtime.step(batch_of(*(Row(0, p[:-1], own, logits=0) for p, own in zip(prompts, pages, strict=True))))
     rows = [Row(len(p) - 1, p[-1:], own) for p, own in zip(prompts, pages, strict=True)]
-    assert_close(runtime.step(batch_of(*rows)), np.array(alone), INT8_ACTIVATIONS)
+    assert_close(runtime.step(batch_of(*rows)), np.array(alone), make.int4)
 
 
 @pytest.mark.parametrize("family", families("llama-3", "llama-gqa", "mistral-gqa", "qwen3", "gemma2"))
-def test_several_sequences_in_one_step(family: str, make: Make, folders: Callable[[str], Path]) -> None:
+def test_several_sequences_in_one_step(family: str, make: Subject, folders: Callable[[str], Path]) -> None:
     """Prefill, decode and verification of drafts side by side; logits come in the order they were asked for."""
     checkpoint = Checkpoint(folders(family))
     prompts = [some_tokens(count, seed) for seed, count in enumerate((40, 33, 18, 7, 52))]
@@ -115,10 +167,10 @@ def test_several_sequences_in_one_step(family: str, make: Make, folders: Callabl
         Row(51, prompts[4][51:], pages[4]),
     ]
     logits = runtime.step(batch_of(*rows))
-    assert_close(logits, np.concatenate([alone[0][-1:], alone[2][-4:], alone[1][-1:], alone[4][-1:]]))
+    assert_close(logits, np.concatenate([alone[0][-1:], alone[2][-4:], alone[1][-1:], alone[4][-1:]]), make.order)
 
 
-def test_shared_pages(make: Make, folders: Callable[[str], Path]) -> None:
+def test_shared_pages(make: Subject, folders: Callable[[str], Path]) -> None:
     """Two sequences share two full pages and go on differently, each in a page of its own."""
     checkpoint, ends = Checkpoint(folders("llama")), [some_tokens(9, 7), some_tokens(9, 8)]
     prefix = some_tokens(2 * PAGE_TOKENS)
@@ -126,27 +178,27 @@ def test_shared_pages(make: Make, folders: Callable[[str], Path]) -> None:
     runtime = make(checkpoint, 8)
     runtime.step(batch_of(Row(0, prefix, [5, 1])))
     rows = [Row(len(prefix), end, [5, 1, last], logits=9) for end, last in zip(ends, (3, 7), strict=True)]
-    assert_close(runtime.step(batch_of(*rows)), np.concatenate(alone))
+    assert_close(runtime.step(batch_of(*rows)), np.concatenate(alone), make.order)
 
 
-def test_rejected_drafts_leave_nothing_behind(make: Make, folders: Callable[[str], Path]) -> None:
+def test_rejected_drafts_leave_nothing_behind(make: Subject, folders: Callable[[str], Path]) -> None:
     """Drafts are verified, rejected, and their slots written again with other tokens."""
     checkpoint, tokens, pages = Checkpoint(folders("llama")), some_tokens(30), [2, 0]
     whole = make(checkpoint, 8).step(flat_batch(tokens))
     runtime = make(checkpoint, 8)
     runtime.step(batch_of(Row(0, tokens[:20], pages)))
     verified = runtime.step(batch_of(Row(20, [*tokens[20:22], 5, 5, 5], pages, logits=5)))
-    assert_close(verified[:2], whole[20:22])
-    assert_close(runtime.step(batch_of(Row(22, tokens[22:], pages, logits=8))), whole[22:])
+    assert_close(verified[:2], whole[20:22], make.order)
+    assert_close(runtime.step(batch_of(Row(22, tokens[22:], pages, logits=8))), whole[22:], make.order)
 
 
-def test_eviction_reuses_pages(make: Make, folders: Callable[[str], Path]) -> None:
+def test_eviction_reuses_pages(make: Subject, folders: Callable[[str], Path]) -> None:
     """A page that held another sequence's tokens holds nothing of them for its next owner."""
     checkpoint, tokens = Checkpoint(folders("gemma2")), some_tokens(20)
     whole = make(checkpoint, 8).step(flat_batch(tokens))
     runtime = make(checkpoint, 2)
     runtime.step(batch_of(Row(0, some_tokens(32, 9), [1, 0])))
-    assert_close(runtime.step(batch_of(Row(0, tokens, [0, 1], logits=20))), whole)
+    assert_close(runtime.step(batch_of(Row(0, tokens, [0, 1], logits=20))), whole, make.order)
 
 
 @pytest.fixture(scope="session")
@@ -161,49 +213,70 @@ def continuations(models: Callable[[str], TinyModel]) -> Callable[[str], list[tu
     return of
 
 
+def assert_likeliest(model: TinyModel, prompt: list[int], answer: list[int], tolerance: float) -> None:
+    """Every token is the likeliest one behind those before it, or as likely but for ``tolerance``."""
+    logits = model.logits([*prompt, *answer])[len(prompt) - 1 : -1]
+    chosen = np.take_along_axis(logits, np.array(answer)[:, None], axis=1)[:, 0]
+    assert (logits.max(axis=1) - chosen <= tolerance * logits.std()).all()
+
+
 @pytest.mark.parametrize("family", families("llama-3", "gemma2", "phi3", "qwen3"))
 def test_the_engine_continues_like_transformers(
     family: str,
-    make: Make,
+    make: Subject,
     folders: Callable[[str], Path],
+    models: Callable[[str], TinyModel],
     continuations: Callable[[str], list[tuple[list[int], list[int]]]],
 ) -> None:
-    """Greedy, with chunked prefill, five requests at once, and pages so few that sequences are preempted."""
+    """Greedy, with chunked prefill, five requests at once, and pages so few that sequences are preempted. Float16 may
+    turn a near tie."""
     prompts, expected = zip(*continuations(family), strict=True)
     config = EngineConfig(token_budget=24, max_running=4)
     with Engine(make(Checkpoint(folders(family)), 9), ByteTokenizer(), config) as engine:
         params = SamplingParams(max_tokens=12, ignore_eos=True, logprobs=0)
         running = [engine.submit(prompt, params) for prompt in prompts]
         produced = [[sampled.token for delta in one for sampled in delta.tokens] for one in running]
-    assert produced == list(expected)
+    if make.order == EXACT:
+        assert produced == list(expected)
+    for prompt, answer in zip(prompts, produced, strict=True):
+        assert len(answer) == 12
+        assert_likeliest(models(family), prompt, answer, make.full)
 
 
 @pytest.mark.parametrize("name", ROUNDING)
 @pytest.mark.parametrize("symmetric", [False, True])
 @pytest.mark.parametrize("family", families("llama", "llama-3", "llama-bias", "qwen2", "qwen3", "phi3", "gemma2"))
 def test_int4_agrees_with_the_dequantised_weights(
-    family: str, symmetric: bool, name: str, tmp_path: Path, folders: Callable[[str], Path]
+    family: str,
+    symmetric: bool,
+    name: str,
+    tmp_path: Path,
+    folders: Callable[[str], Path],
+    subjects: Callable[[str], Subject],
 ) -> None:
     quantise(folders(family), tmp_path / "int4", symmetric=symmetric)
     checkpoint, tokens = Checkpoint(tmp_path / "int4"), some_tokens(60)
     expected = ReferenceRuntime(checkpoint, 8).step(flat_batch(tokens))
-    runtime = RUNTIMES[name](checkpoint, 8)
+    subject = subjects(name)
+    runtime = subject(checkpoint, 8)
     logits = runtime.step(flat_batch(tokens))
-    assert_close(logits, expected, INT8_ACTIVATIONS)
+    assert_close(logits, expected, subject.int4)
     # The mean error tells a wrong zero point or scale from rounding; the maximum alone would not.
     assert np.abs(logits - expected).mean() < 0.02 * expected.std()
-    assert isinstance(runtime, CpuRuntime)
-    assert [note for note in runtime.notes if "lm_head" in note]
+    if isinstance(runtime, CpuRuntime):
+        assert [note for note in runtime.notes if "lm_head" in note]
 
 
 @pytest.mark.parametrize("name", ROUNDING)
-def test_int4_chunks_and_batches_change_little(name: str, tmp_path: Path, folders: Callable[[str], Path]) -> None:
+def test_int4_chunks_and_batches_change_little(
+    name: str, tmp_path: Path, folders: Callable[[str], Path], subjects: Callable[[str], Subject]
+) -> None:
     """Activations are rounded token by token, so that companions change the order of sums and nothing else."""
     quantise(folders("llama"), tmp_path / "int4", symmetric=False)
     checkpoint = Checkpoint(tmp_path / "int4")
     prompts = [some_tokens(30, 1), some_tokens(30, 2)]
-    alone = [RUNTIMES[name](checkpoint, 8).step(flat_batch(prompt)) for prompt in prompts]
-    runtime = RUNTIMES[name](checkpoint, 8)
+    alone = [subjects(name)(checkpoint, 8).step(flat_batch(prompt)) for prompt in prompts]
+    runtime = subjects(name)(checkpoint, 8)
     for start, stop in ((0, 17), (17, 29), (29, 30)):
         rows = [Row(start, p[start:stop], pages) for p, pages in zip(prompts, ([3, 1], [0, 2]), strict=True)]
         logits = runtime.step(batch_of(*rows))
@@ -211,7 +284,7 @@ def test_int4_chunks_and_batches_change_little(name: str, tmp_path: Path, folder
 
 
 def test_a_long_step_of_several_sequences_gives_what_short_ones_give(
-    folders: Callable[[str], Path], make: Make
+    folders: Callable[[str], Path], make: Subject
 ) -> None:
     """More tokens than a runtime takes in one run, so that it cuts in the midst of a sequence."""
     checkpoint = Checkpoint(folders("mistral-gqa"))
@@ -219,7 +292,7 @@ def test_a_long_step_of_several_sequences_gives_what_short_ones_give(
     alone = [make(checkpoint, 16).step(flat_batch(prompt))[-2:] for prompt in prompts]
     runtime, at = make(checkpoint, 30), iter(range(29, -1, -1))
     rows = [Row(0, p, [next(at) for _ in range(-(-len(p) // PAGE_TOKENS))], logits=2) for p in prompts]
-    assert_close(runtime.step(batch_of(*rows)), np.concatenate(alone))
+    assert_close(runtime.step(batch_of(*rows)), np.concatenate(alone), make.order)
 
 
 def test_a_cache_larger_than_memory_is_refused_in_words(folders: Callable[[str], Path]) -> None:

@@ -1,4 +1,4 @@
-"""On an NVIDIA card: Docent's own CUDA kernels against transformers and the plain reference.
+"""On an NVIDIA card: what is the CUDA runtime's own, beside the suite that it passes with all the others.
 
 Tolerances are relative to the standard deviation of the logits: weights, activations, K and V are float16.
 """
@@ -18,10 +18,7 @@ from engines.runtimes.cuda.entry import ENTRY
 from engines.runtimes.cuda.runtime import CudaRuntime
 from engines.runtimes.reference.runtime import ReferenceRuntime
 from engines.runtimes.selfcheck import compare, replay
-from engines.serving.engine import Engine, EngineConfig
-from engines.serving.sampling_params import SamplingParams
-from tests.engines.fakes import ByteTokenizer, flat_batch
-from tests.engines.models import FAMILIES, TinyModel
+from tests.engines.fakes import flat_batch
 from tests.engines.quantised import quantise
 from tests.engines.runtimes.steps import Row, assert_close, batch_of, some_tokens
 
@@ -48,25 +45,11 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("kernels")
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_prompt_at_once_and_in_chunks_agrees_with_transformers(
-    family: str, models: Callable[[str], TinyModel], kernels: Path
-) -> None:
-    model, tokens = models(family), some_tokens(200)
-    expected = model.logits(tokens)
-    with opened(Checkpoint(model.folder), 13, kernels) as runtime:
-        assert_close(runtime.step(flat_batch(tokens)), expected, HALF)
-        for start, stop in itertools.pairwise(BORDERS):
-            logits = runtime.step(batch_of(Row(start, tokens[start:stop], PAGES, logits=stop - start)))
-            assert_close(logits, expected[start:stop], HALF * float(expected.std() / expected[start:stop].std()))
-
-
-@pytest.mark.parametrize("symmetric", [False, True])
 @pytest.mark.parametrize("family", ["llama-bias", "qwen3", "gemma2", "phi3"])
-def test_int4_agrees_with_the_dequantised_weights(
-    family: str, symmetric: bool, folders: Callable[[str], Path], tmp_path: Path, kernels: Path
+def test_int4_in_graphs_of_every_size_agrees_with_the_dequantised_weights(
+    family: str, folders: Callable[[str], Path], tmp_path: Path, kernels: Path
 ) -> None:
-    quantise(folders(family), tmp_path / "int4", symmetric=symmetric)
+    quantise(folders(family), tmp_path / "int4", symmetric=False)
     checkpoint, tokens = Checkpoint(tmp_path / "int4"), some_tokens(200)
     expected = ReferenceRuntime(checkpoint, 13).step(flat_batch(tokens))
     with opened(checkpoint, 13, kernels) as runtime:
@@ -93,29 +76,6 @@ def test_the_step_in_one_kernel_agrees_with_the_reference(group: int, tmp_path: 
         again = batch_of(Row(at, tokens[at : at + 1], pages))
         first = runtime.step(again)
         assert all((runtime.step(again) == first).all() for _ in range(20)), "the order of sums is always the same"
-
-
-@pytest.mark.parametrize("family", ["llama-3", "mistral-gqa", "gemma2", "phi3"])
-def test_the_engine_continues_like_transformers(family: str, models: Callable[[str], TinyModel], kernels: Path) -> None:
-    """Greedy, with chunked prefill, five requests at once, and pages so few that sequences are preempted. Float16 may
-    turn a near tie, so up to one answer in five may leave the path of float32."""
-    model = models(family)
-    prompts = [some_tokens(count, seed) for seed, count in enumerate((45, 20, 31, 8, 37))]
-    expected = []
-    for prompt in prompts:
-        text = list(prompt)
-        for _ in range(12):
-            text.append(int(model.logits(text)[-1].argmax()))
-        expected.append(text[len(prompt) :])
-    with (
-        opened(Checkpoint(model.folder), 9, kernels) as runtime,
-        Engine(runtime, ByteTokenizer(), EngineConfig(token_budget=24, max_running=4)) as engine,
-    ):
-        params = SamplingParams(max_tokens=12, ignore_eos=True, logprobs=0)
-        running = [engine.submit(prompt, params) for prompt in prompts]
-        produced = [[sampled.token for delta in one for sampled in delta.tokens] for one in running]
-    same = sum(one == other for one, other in zip(produced, expected, strict=True))
-    assert same >= 4
 
 
 def test_it_passes_the_check_at_the_first_start(tmp_path: Path, kernels: Path) -> None:
