@@ -18,7 +18,8 @@ class StepBatch:
 
     ``slots`` says where each token's K and V are written (page * PAGE_TOKENS + offset). The token range of a sequence
     is ``sequence_starts[i]:sequence_starts[i + 1]``; ``context_lengths`` counts a sequence's tokens after this step.
-    ``page_table`` is padded with -1.
+    ``page_table`` is padded with -1. Where a token is not known yet, since the step before is still under way,
+    ``taken`` names the row of that step whose sampled token it is; -1 elsewhere, None where all tokens are known.
     """
 
     tokens: Int64  # [T]
@@ -28,6 +29,7 @@ class StepBatch:
     context_lengths: Int64  # [B]
     page_table: Int64  # [B, pages]
     logits_for: Int64  # [N], indices into the flat tokens
+    taken: Int64 | None = None  # [T]
 
 
 class Runtime(Protocol):

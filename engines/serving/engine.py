@@ -1,7 +1,9 @@
 """The engine takes requests from any thread and returns their tokens as they are sampled.
 
 One thread owns the scheduler, the page table and the runtime; the others talk to it through a queue. It repeats these
-steps: take in requests and cancellations, schedule, run the model, sample, detokenize and hand out text.
+steps: take in requests and cancellations, schedule, run the model, sample, detokenize and hand out text. Where the
+runtime samples by itself, a step is launched while the one before is still under way (overlapped scheduling): its input
+is a token that nobody has seen yet. What an answer turns out to have ended before is thrown away.
 """
 
 import itertools
@@ -13,9 +15,6 @@ import time
 from collections.abc import Sequence as Tokens
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
 from engines.base import Runtime
 from engines.errors import EngineBusy, EngineError, RequestError
 from engines.serving.batch import build_batch
@@ -24,7 +23,8 @@ from engines.serving.generation import Delta, Finished, FinishReason, Generation
 from engines.serving.page_table import PageTable
 from engines.serving.prompt_lookup import LONGEST, PromptLookup
 from engines.serving.protocols import GrammarCompiler, GrammarMatcher, Tokenizer
-from engines.serving.sampling import SampledToken, sample
+from engines.serving.row_sampling import HostSampling, RowSampling, SampledRows, SamplingRuntime, row_samplings
+from engines.serving.sampling import SampledToken
 from engines.serving.sampling_params import SamplingParams
 from engines.serving.scheduler import ScheduledSequence, Scheduler, SchedulerOutput
 from engines.serving.sequence import BACKGROUND, Sequence
@@ -74,6 +74,18 @@ class _Request:
     unsent: list[SampledToken] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """A step under way: the first row of logits of each sequence that samples, by its number, and the tokens to come.
+    ``ends_first``: the next step cannot be planned before it has ended, since what it accepts, what a grammar allows
+    then or what is penalised is not known."""
+
+    scheduled: tuple[ScheduledSequence, ...]
+    rows: dict[int, int]
+    sampled: SampledRows
+    ends_first: bool
+
+
 class Engine:
     """Continues prompts. Close it (or use ``with``) to stop its thread and fail what is still running."""
 
@@ -88,6 +100,9 @@ class Engine:
         self.runtime = runtime
         self.tokenizer = tokenizer
         self._structured_output = structured_output
+        self._overlaps = isinstance(runtime, SamplingRuntime)
+        self._sampler = runtime if isinstance(runtime, SamplingRuntime) else HostSampling(runtime)
+        self._flight: _Flight | None = None
         self._table = PageTable(runtime.num_pages, share=self.config.share_prefixes)
         self._scheduler = Scheduler(
             self._table,
@@ -179,7 +194,7 @@ class Engine:
         try:
             while not self._closed.is_set():
                 self._receive()
-                if self._scheduler.has_work:
+                if self._scheduler.has_work or self._flight:
                     self._step()
         except Exception as error:  # noqa: BLE001 - the thread's outermost edge: nobody else could report it
             _log.exception("The engine stopped")
@@ -191,7 +206,7 @@ class Engine:
 
     def _receive(self) -> None:
         """Takes in new requests and cancellations; waits for one when there is nothing to compute."""
-        block = not self._scheduler.has_work
+        block = not self._scheduler.has_work and self._flight is None
         while True:
             try:
                 item = self._inbox.get(block=block)
@@ -205,37 +220,80 @@ class Engine:
                 self._finish(self._requests[item], "cancelled")
 
     def _step(self) -> None:
+        """Launches a step, then takes over what the one before has sampled."""
+        if self._flight is not None and self._flight.ends_first:
+            self._land()
         output = self._scheduler.schedule()
+        flight = self._launched(output) if output.scheduled else None
+        self._land()
+        self._flight = flight
+        if not self._overlaps:
+            self._land()
+
+    def _launched(self, output: SchedulerOutput) -> _Flight | None:
+        """None where the runtime refuses the step."""
         now = time.perf_counter()
+        rows: list[RowSampling] = []
+        first_rows: dict[int, int] = {}
+        ends_first = False
         for item in output.scheduled:
             request = self._requests[item.sequence.id]
             if not request.started:
                 request.started, request.cached = now, item.start
-        if not output.scheduled:
-            return
+            if not item.samples:
+                continue
+            first_rows[item.sequence.id] = len(rows)
+            try:
+                rows += row_samplings(item, request.matcher.allowed() if request.matcher else None)
+            except Exception as error:  # noqa: BLE001 - a grammar may raise anything; the others go on
+                self._fail_one(request, error)
+                rows.append(RowSampling(request.sequence.params, 0, 0))
+            ends_first |= bool(item.drafts) or request.matcher is not None or item.sequence.params.penalises
         try:
-            logits = self.runtime.step(build_batch(output))
+            batch = build_batch(output, self._flight.rows if self._flight else {})
+            sampled = self._sampler.begin(batch, rows)
         except Exception as error:  # noqa: BLE001 - a runtime may raise anything; the next requests may fare better
             _log.exception("A step failed")
-            self._fail_step(output, error)
-            return
-        row = 0
+            self._fail_step(output.scheduled, error)
+            return None
         for item in output.scheduled:
+            self._scheduler.launched(item)
+        return _Flight(output.scheduled, first_rows, sampled, ends_first)
+
+    def _land(self) -> None:
+        """Waits for the step under way and takes its tokens over."""
+        flight, self._flight = self._flight, None
+        if flight is None:
+            return
+        try:
+            flight.sampled.wait()
+        except Exception as error:  # noqa: BLE001 - as above
+            _log.exception("A step failed")
+            self._fail_step(flight.scheduled, error)
+            return
+        for item in flight.scheduled:
+            request = self._requests.get(item.sequence.id)
+            if request is None:  # it has ended since
+                continue
             if not item.samples:
                 self._scheduler.complete(item)
                 continue
             try:
-                self._sample(item, logits[row : row + 1 + len(item.drafts)])
+                self._take(request, item, flight.sampled, flight.rows[item.sequence.id])
             except Exception as error:  # noqa: BLE001 - a tokenizer or a grammar may raise anything; the others go on
-                _log.exception("Request %d failed", item.sequence.id)
-                self._fail(self._requests[item.sequence.id], f"The answer could not be continued: {error}.")
-            row += 1 + len(item.drafts)
+                self._fail_one(request, error)
 
-    def _fail_step(self, output: SchedulerOutput, error: Exception) -> None:
+    def _fail_step(self, scheduled: Tokens[ScheduledSequence], error: Exception) -> None:
         """Ends the requests of a step that failed. Their pages hold nothing that is known by its hash, so that the
         others are not touched."""
-        for item in output.scheduled:
-            self._fail(self._requests[item.sequence.id], f"The model failed to compute a step: {error}.")
+        for item in scheduled:
+            if item.sequence.id in self._requests:
+                self._fail(self._requests[item.sequence.id], f"The model failed to compute a step: {error}.")
+
+    def _fail_one(self, request: _Request, error: Exception) -> None:
+        _log.error("Request %d failed", request.sequence.id, exc_info=error)
+        if request.sequence.id in self._requests:
+            self._fail(request, f"The answer could not be continued: {error}.")
 
     def _fail(self, request: _Request, message: str) -> None:
         self._scheduler.finish(request.sequence)
@@ -243,14 +301,15 @@ class Engine:
         self._open.release()
         request.generation.put(EngineError(message, "Ask again; if it stays, Docent's log says more."))
 
-    def _sample(self, item: ScheduledSequence, logits: NDArray[np.float32]) -> None:
-        """Samples one token for each row until a draft turns out wrong; ``logits`` is [1 + drafts, vocabulary]."""
-        request, sequence = self._requests[item.sequence.id], item.sequence
+    def _take(self, request: _Request, item: ScheduledSequence, sampled: SampledRows, row: int) -> None:
+        """Takes over one token for each row until a draft turns out wrong."""
+        sequence = item.sequence
         reason: FinishReason | None = None
         accepted = 0
-        for index, row in enumerate(logits):
-            allowed = request.matcher.allowed() if request.matcher else None
-            chosen = sample(row, sequence.params, sequence.prompt, sequence.generated, sequence.seed, allowed)
+        if not item.drafts:
+            sequence.in_flight -= 1
+        for index in range(1 + len(item.drafts)):
+            chosen = sampled[row + index]
             reason = self._append(request, chosen)
             if reason is not None:
                 break
@@ -263,8 +322,9 @@ class Engine:
         if sequence.lookup is not None:
             sequence.lookup.extend(sequence.generated[-(accepted + 1) :])
             sequence.lookup.report(len(item.drafts), accepted)
-            rest = sequence.params.max_tokens - len(sequence.generated) - 1
-            sequence.drafts = tuple(sequence.lookup.draft(min(rest, LONGEST)))
+            # The first ones stand for tokens that are under way already.
+            rest = max(0, sequence.params.max_tokens - len(sequence.generated) - 1)
+            sequence.drafts = tuple(sequence.lookup.draft(min(rest, LONGEST))[sequence.in_flight :])
         self._scheduler.complete(item, accepted)
         if reason is not None:
             self._finish(request, reason)

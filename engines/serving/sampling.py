@@ -35,26 +35,44 @@ def sample(
     generated: Sequence[int],
     seed: int,
     allowed: NDArray[np.bool_] | None = None,  # [vocabulary]; None allows everything
+    *,
+    position: int | None = None,
 ) -> SampledToken:
-    """Chooses the token that follows ``prompt + generated``."""
+    """Chooses the token that follows ``prompt + generated``; these may be empty where nothing that was seen is
+    penalised, if ``position`` says how many tokens there are."""
     scores = _penalised(logits, params, prompt, generated)
     if allowed is not None:
         scores = np.where(allowed, scores, np.float32(-np.inf))
-    if params.temperature < _COLDEST:
+    if is_greedy(params):
         token = int(np.argmax(scores))
     else:
-        draw = np.random.Generator(np.random.Philox(key=(seed, len(prompt) + len(generated)))).random()
-        token = _drawn(scores, params, draw)
+        token = _drawn(scores, params, draw_of(seed, len(prompt) + len(generated) if position is None else position))
     if params.logprobs is None:
         return SampledToken(token)
     return _with_logprobs(token, logits, params.logprobs)
 
 
+def draw_of(seed: int, position: int) -> float:
+    """The random number (0 to 1) that decides which token stands at a position of a request."""
+    return float(np.random.Generator(np.random.Philox(key=(seed, position))).random())
+
+
+def is_greedy(params: SamplingParams) -> bool:
+    return params.temperature < _COLDEST
+
+
+def bias_of(params: SamplingParams) -> dict[int, float]:
+    """What is added to each token's score; minus infinity bans it."""
+    found: dict[int, float] = {}
+    for token, bias in params.logit_bias:
+        found[token] = found.get(token, 0.0) + (-np.inf if bias == _BANNED else bias)
+    return found
+
+
 def _penalised(
     logits: NDArray[np.float32], params: SamplingParams, prompt: Sequence[int], generated: Sequence[int]
 ) -> NDArray[np.float32]:
-    plain = params.repetition_penalty == 1 and params.presence_penalty == 0 and params.frequency_penalty == 0
-    if plain and not params.logit_bias:
+    if not params.penalises and not params.logit_bias:
         return logits
     scores = logits.copy()
     if params.repetition_penalty != 1:
@@ -65,8 +83,8 @@ def _penalised(
     if generated and (params.presence_penalty or params.frequency_penalty):
         written, counts = np.unique(np.asarray(generated, dtype=np.int64), return_counts=True)
         scores[written] -= (params.presence_penalty + params.frequency_penalty * counts).astype(np.float32)
-    for token, bias in params.logit_bias:
-        scores[token] = -np.inf if bias == _BANNED else scores[token] + np.float32(bias)
+    for token, bias in bias_of(params).items():
+        scores[token] += np.float32(bias)
     return scores
 
 

@@ -48,6 +48,11 @@ class SamplingParams:
         self._demand(all(self.stop), "stop", "made of non-empty strings")
         self._demand(self.json_schema is None or self.regex is None, "regex", "left out when json_schema is given")
 
+    @property
+    def penalises(self) -> bool:
+        """Whether tokens that were seen are less likely, so that sampling needs to know them."""
+        return self.repetition_penalty != 1 or self.presence_penalty != 0 or self.frequency_penalty != 0
+
     def _demand(self, holds: bool, name: str, rule: str) -> None:
         if not holds:
             raise RequestError(f"{name} is {getattr(self, name)!r}.", f"It must be {rule}.")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from engines.errors import RequestError
 from engines.page_size import PAGE_TOKENS
-from engines.serving.page_table import PageTable
+from engines.serving.page_table import PageTable, SequencePages
 from engines.serving.sequence import Sequence, State
 
 # Steps between two looks at a request that did not fit, if nothing became free meanwhile: the hashes of a long prompt
@@ -23,18 +23,16 @@ PATIENCE = 256
 
 @dataclass(frozen=True, slots=True)
 class ScheduledSequence:
-    """One sequence's share of a step: its tokens ``[start, start + count)``, then ``drafts`` to be verified."""
+    """One sequence's share of a step: its tokens ``[start, start + count)``, then ``drafts`` to be verified.
+    ``samples``: its last token is among them, so that its logits give the next one."""
 
     sequence: Sequence
+    pages: SequencePages
     start: int
     count: int
     drafts: tuple[int, ...]
     slots: tuple[int, ...]  # one for each token and draft
-
-    @property
-    def samples(self) -> bool:
-        """Whether the last known token is among them, so that its logits give the next one."""
-        return self.start + self.count == self.sequence.length
+    samples: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +106,7 @@ class Scheduler:
         scheduled: list[ScheduledSequence] = []
         budget = self._budget
         for sequence in sorted(self._running, key=self._urgency):
-            if sequence.pending != 1 or sequence.state is not State.RUNNING:
+            if sequence.pending != 1 or sequence.exhausted or sequence.state is not State.RUNNING:
                 continue
             decode = self._schedule_decode(sequence, budget)
             if decode is not None:
@@ -118,20 +116,31 @@ class Scheduler:
             if sequence.pending > 1 and budget > 0 and sequence.state is State.RUNNING:
                 budget -= self._schedule_prefill(sequence, budget, scheduled)
         for sequence in sorted(self._waiting, key=self._urgency):
-            if budget <= 0 or len(self._running) >= self._max_running or not self._admit(sequence):
+            if budget <= 0 or len(self._running) >= self._max_running or sequence.in_flight:
+                break
+            if not self._admit(sequence):
                 break
             budget -= self._schedule_prefill(sequence, budget, scheduled)
         return SchedulerOutput(tuple(scheduled))
+
+    def launched(self, scheduled: ScheduledSequence) -> None:
+        """Counts the tokens of a step under way as computed, and the one that it samples as known to come, so that the
+        next step can be planned. After drafts that is not known, and the step is completed first."""
+        if not scheduled.drafts:
+            scheduled.sequence.computed = scheduled.start + scheduled.count
+            scheduled.sequence.in_flight += scheduled.samples
 
     def complete(self, scheduled: ScheduledSequence, accepted: int = 0) -> None:
         """Marks the tokens of a step computed, ``accepted`` of the drafts included, and gives the room of the rejected
         ones back. The engine has appended what it sampled before."""
         sequence = scheduled.sequence
-        if sequence.state is not State.RUNNING:
+        if sequence.state is not State.RUNNING or sequence.pages is not scheduled.pages:
             return
-        sequence.computed = scheduled.start + scheduled.count + accepted
-        self._table.truncate(sequence.pages, sequence.computed)
-        self._table.seal(sequence.pages, sequence.slice(0, sequence.computed))
+        computed = scheduled.start + scheduled.count + accepted
+        if scheduled.drafts:
+            sequence.computed = computed
+            self._table.truncate(sequence.pages, computed)
+        self._table.seal(sequence.pages, sequence.slice(0, computed))
 
     def _urgency(self, sequence: Sequence) -> tuple[int, int, int]:
         overdue = self._step - sequence.arrival > PATIENCE
@@ -150,7 +159,7 @@ class Scheduler:
         if not self._table.can_extend(sequence.pages, 1 + len(drafts)):
             drafts = ()
         slots = self._table.extend(sequence.pages, 1 + len(drafts))
-        return ScheduledSequence(sequence, sequence.computed, 1, drafts, slots)
+        return ScheduledSequence(sequence, sequence.pages, sequence.computed, 1, drafts, slots, samples=True)
 
     def _schedule_prefill(self, sequence: Sequence, budget: int, scheduled: list[ScheduledSequence]) -> int:
         """Adds the next chunk of a sequence's known tokens; returns how many."""
@@ -163,7 +172,8 @@ class Scheduler:
         if count <= 0:
             return 0
         slots = self._table.extend(sequence.pages, count)
-        scheduled.append(ScheduledSequence(sequence, sequence.computed, count, (), slots))
+        samples = count == sequence.pending
+        scheduled.append(ScheduledSequence(sequence, sequence.pages, sequence.computed, count, (), slots, samples))
         return count
 
     def _admit(self, sequence: Sequence) -> bool:

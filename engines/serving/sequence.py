@@ -11,6 +11,7 @@ from engines.serving.prompt_lookup import PromptLookup
 from engines.serving.sampling_params import SamplingParams
 
 INTERACTIVE, BACKGROUND = 0, 1
+UNKNOWN = -1  # stands for a token that a step under way will sample
 
 
 class State(Enum):
@@ -21,8 +22,9 @@ class State(Enum):
 
 @dataclass(eq=False, slots=True)
 class Sequence:
-    """``computed`` counts the tokens whose K and V lie in the pages. ``drafts`` are guesses of the tokens behind the
-    last known one, which the model may verify in the next step."""
+    """``computed`` counts the tokens whose K and V lie in the pages, or will when the steps under way are done;
+    ``in_flight`` those that these steps sample, behind the ``generated`` ones. ``drafts`` are guesses of the tokens
+    behind them, which the model may verify in the next step."""
 
     id: int
     prompt: tuple[int, ...]
@@ -33,6 +35,7 @@ class Sequence:
     generated: list[int] = field(default_factory=list)
     pages: SequencePages = field(default_factory=SequencePages)
     computed: int = 0
+    in_flight: int = 0
     state: State = State.WAITING
     preemptions: int = 0
     lookup: PromptLookup | None = None
@@ -44,16 +47,24 @@ class Sequence:
 
     @property
     def length(self) -> int:
-        return len(self.prompt) + len(self.generated)
+        """Tokens, those in flight included."""
+        return len(self.prompt) + len(self.generated) + self.in_flight
 
     @property
     def pending(self) -> int:
-        """Known tokens that are not computed yet; 1 while decoding, more while prefilling."""
+        """Tokens that are not computed yet; 1 while decoding, more while prefilling."""
         return self.length - self.computed
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether the steps under way sample the last token that was asked for."""
+        return len(self.generated) + self.in_flight >= self.params.max_tokens
+
     def slice(self, start: int, stop: int) -> list[int]:
-        """``tokens[start:stop]`` without building the whole list."""
+        """``tokens[start:stop]`` without building the whole list; UNKNOWN for those in flight."""
         split = len(self.prompt)
         if start >= split:
-            return self.generated[start - split : stop - split]
-        return [*self.prompt[start:stop], *self.generated[: max(0, stop - split)]]
+            found = self.generated[start - split : stop - split]
+        else:
+            found = [*self.prompt[start:stop], *self.generated[: max(0, stop - split)]]
+        return found + [UNKNOWN] * (min(stop, self.length) - start - len(found))

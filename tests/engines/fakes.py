@@ -6,13 +6,17 @@ the slots. So any mistake in pages, positions or slots changes the output.
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engines.base import StepBatch
 from engines.page_size import PAGE_TOKENS
+from engines.serving.row_sampling import RowSampling
+from engines.serving.sampling import SampledToken, sample
 
 VOCABULARY = 256
 
@@ -66,6 +70,59 @@ class ScriptedRuntime:
             scores[context[-self._periodic]] = 1
             return scores
         return scripted_logits(context.tolist())
+
+
+class OverlappedRuntime(ScriptedRuntime):
+    """Samples by itself, and as late as it may: a step is computed when its tokens are read. ``overlapped`` counts the
+    steps that were begun while the one before was under way."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.overlapped = 0
+        self._under_way: list[LateRows] = []
+
+    def begin(self, batch: StepBatch, rows: Sequence[RowSampling]) -> "LateRows":
+        assert len(rows) == len(batch.logits_for)
+        before = self._under_way[-1] if self._under_way else None
+        self.overlapped += before is not None
+        self._under_way.append(LateRows(self, batch, rows, before))
+        assert len(self._under_way) <= 2, "one step more may be begun while one is under way"
+        return self._under_way[-1]
+
+    def compute(self, last: "LateRows") -> None:
+        """All that was begun up to ``last``, in this order."""
+        while last in self._under_way:
+            self._under_way.pop(0).compute()
+
+
+class LateRows:
+    """The tokens of a step of ``OverlappedRuntime``."""
+
+    def __init__(
+        self, runtime: OverlappedRuntime, batch: StepBatch, rows: Sequence[RowSampling], before: "LateRows | None"
+    ) -> None:
+        self._runtime, self._batch, self._sampling = runtime, batch, rows
+        self._before: LateRows | None = before if batch.taken is not None else None
+        self._sampled: list[SampledToken] = []
+
+    def wait(self) -> None:
+        self._runtime.compute(self)
+
+    def __getitem__(self, row: int) -> SampledToken:
+        return self._sampled[row]
+
+    def compute(self) -> None:
+        tokens = self._batch.tokens.copy()
+        if self._batch.taken is not None:
+            assert self._before is not None, "tokens of no step under way"
+            for place in np.flatnonzero(self._batch.taken >= 0):
+                tokens[place] = self._before._sampled[self._batch.taken[place]].token
+        logits = self._runtime.step(replace(self._batch, tokens=tokens))
+        self._before = None
+        self._sampled = [
+            sample(row, one.params, one.prompt, one.generated, one.seed, one.allowed, position=one.position)
+            for row, one in zip(logits, self._sampling, strict=True)
+        ]
 
 
 class ByteTokenizer:

@@ -3,9 +3,11 @@
 import asyncio
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from engines.base import StepBatch
 from engines.errors import EngineBusy, EngineError, RequestError
@@ -13,7 +15,7 @@ from engines.serving.engine import Engine, EngineConfig
 from engines.serving.generation import Generation
 from engines.serving.sampling_params import SamplingParams
 from engines.serving.sequence import INTERACTIVE
-from tests.engines.fakes import ByteTokenizer, ScriptedRuntime, scripted_logits
+from tests.engines.fakes import VOCABULARY, ByteTokenizer, OverlappedRuntime, ScriptedRuntime, scripted_logits
 
 
 def expected_greedy(prompt: list[int], count: int) -> list[int]:
@@ -27,9 +29,10 @@ def tokens_of(generation: Generation) -> list[int]:
     return [sampled.token for delta in generation for sampled in delta.tokens]
 
 
-def test_a_single_request_matches_the_plain_loop() -> None:
+@pytest.mark.parametrize("make", [ScriptedRuntime, OverlappedRuntime])
+def test_a_single_request_matches_the_plain_loop(make: type[ScriptedRuntime]) -> None:
     prompt = list(range(50))
-    with Engine(ScriptedRuntime(), ByteTokenizer()) as engine:
+    with Engine(make(), ByteTokenizer()) as engine:
         generation = engine.submit(prompt, SamplingParams(max_tokens=20))
         assert tokens_of(generation) == expected_greedy(prompt, 20)
     assert generation.finished is not None
@@ -37,14 +40,15 @@ def test_a_single_request_matches_the_plain_loop() -> None:
     assert generation.finished.metrics.generated_tokens == 20
 
 
+@pytest.mark.parametrize("make", [ScriptedRuntime, OverlappedRuntime])
 @pytest.mark.parametrize("pages", [200, 18])
 @pytest.mark.parametrize("drafting", [True, False])
-def test_outputs_do_not_depend_on_the_batch(pages: int, drafting: bool) -> None:
+def test_outputs_do_not_depend_on_the_batch(make: type[ScriptedRuntime], pages: int, drafting: bool) -> None:
     """With 18 pages the sequences do not fit together, so some are preempted and resumed."""
     config = EngineConfig(token_budget=40, max_running=16, prompt_lookup=drafting, prompt_lookup_up_to=16)
     prompts = [[seed * 7 % 251] * (seed % 5) + list(range(seed, seed + 30 + seed % 40)) for seed in range(24)]
     gate = threading.Event()  # all are there before the first step
-    with Engine(ScriptedRuntime(pages, gate=gate), ByteTokenizer(), config) as engine:
+    with Engine(make(pages, gate=gate), ByteTokenizer(), config) as engine:
         generations = [engine.submit(p, SamplingParams(max_tokens=25)) for p in prompts]
         gate.set()
         results = [tokens_of(g) for g in generations]
@@ -53,9 +57,10 @@ def test_outputs_do_not_depend_on_the_batch(pages: int, drafting: bool) -> None:
     assert (preemptions > 0) == (pages == 18)
 
 
-def test_sampling_with_a_seed_is_the_same_alone_and_in_a_crowd() -> None:
+@pytest.mark.parametrize("make", [ScriptedRuntime, OverlappedRuntime])
+def test_sampling_with_a_seed_is_the_same_alone_and_in_a_crowd(make: type[ScriptedRuntime]) -> None:
     params = SamplingParams(max_tokens=30, temperature=0.9, top_p=0.95, top_k=50, seed=7)
-    with Engine(ScriptedRuntime(), ByteTokenizer()) as engine:
+    with Engine(make(), ByteTokenizer()) as engine:
         alone = tokens_of(engine.submit(list(range(20)), params))
         crowd = [engine.submit([i] * 20, SamplingParams(max_tokens=30, temperature=1.0)) for i in range(10)]
         again = tokens_of(engine.submit(list(range(20)), params))
@@ -64,9 +69,10 @@ def test_sampling_with_a_seed_is_the_same_alone_and_in_a_crowd() -> None:
     assert alone == again
 
 
-def test_a_follow_up_reuses_the_pages_of_its_prefix() -> None:
+@pytest.mark.parametrize("make", [ScriptedRuntime, OverlappedRuntime])
+def test_a_follow_up_reuses_the_pages_of_its_prefix(make: type[ScriptedRuntime]) -> None:
     shared = [i % 250 for i in range(320)]
-    with Engine(ScriptedRuntime(), ByteTokenizer()) as engine:
+    with Engine(make(), ByteTokenizer()) as engine:
         first = engine.submit([*shared, 1], SamplingParams(max_tokens=2))
         first.text()
         second = engine.submit([*shared, 2], SamplingParams(max_tokens=2))
@@ -76,12 +82,13 @@ def test_a_follow_up_reuses_the_pages_of_its_prefix() -> None:
     assert second.finished.metrics.cached_tokens == 320
 
 
-def test_drafts_save_steps_on_repetition_and_change_nothing() -> None:
+@pytest.mark.parametrize("make", [ScriptedRuntime, OverlappedRuntime])
+def test_drafts_save_steps_on_repetition_and_change_nothing(make: type[ScriptedRuntime]) -> None:
     prompt = [10, 20, 30, 40, 50, 60, 70] * 4
     params = SamplingParams(max_tokens=60)
     results, steps = [], []
     for drafting in (True, False):
-        with Engine(ScriptedRuntime(periodic=7), ByteTokenizer(), EngineConfig(prompt_lookup=drafting)) as engine:
+        with Engine(make(periodic=7), ByteTokenizer(), EngineConfig(prompt_lookup=drafting)) as engine:
             generation = engine.submit(prompt, params)
             results.append(tokens_of(generation))
             assert generation.finished
@@ -150,9 +157,10 @@ def test_cancelling_frees_pages_for_the_next_request() -> None:
         assert len(tokens_of(engine.submit([2] * 20, SamplingParams(max_tokens=100)))) == 100
 
 
-def test_stop_string_across_tokens_is_not_emitted() -> None:
+@pytest.mark.parametrize("make", [ScriptedRuntime, OverlappedRuntime])
+def test_stop_string_across_tokens_is_not_emitted(make: type[ScriptedRuntime]) -> None:
     text = "the answer is forty-two. END of it"
-    runtime = ScriptedRuntime(periodic=len(text))
+    runtime = make(periodic=len(text))
     with Engine(runtime, ByteTokenizer()) as engine:
         generation = engine.submit(text, SamplingParams(max_tokens=100, stop=("END",)))
         assert generation.text() == "the answer is forty-two. "
@@ -168,10 +176,11 @@ def test_characters_are_never_split() -> None:
     assert all("�" not in piece for piece in pieces)
 
 
-def test_end_token_finishes() -> None:
+@pytest.mark.parametrize("make", [ScriptedRuntime, OverlappedRuntime])
+def test_end_token_finishes(make: type[ScriptedRuntime]) -> None:
     prompt = list(range(30))
     third = expected_greedy(prompt, 3)[2]
-    with Engine(ScriptedRuntime(), ByteTokenizer(frozenset({third}))) as engine:
+    with Engine(make(), ByteTokenizer(frozenset({third}))) as engine:
         generation = engine.submit(prompt, SamplingParams(max_tokens=20))
         assert tokens_of(generation)[-1] == third
     assert generation.finished and generation.finished.reason == "stop"
@@ -213,6 +222,64 @@ def test_the_interactive_request_goes_first() -> None:
             generation.text()
     order = sorted([*background[1:], interactive], key=lambda g: g.finished.metrics.ttft_s if g.finished else 0)
     assert order[0] is interactive
+
+
+def test_a_step_begins_before_the_one_ahead_has_ended_and_at_most_one_is_thrown_away() -> None:
+    prompt = list(range(30))
+    expected = expected_greedy(prompt, 20)
+    runtime = OverlappedRuntime()
+    with Engine(runtime, ByteTokenizer(frozenset({expected[9]}))) as engine:
+        assert tokens_of(engine.submit(prompt, SamplingParams(max_tokens=50))) == expected[:10]
+    assert len(runtime.steps) == 11, "one step for a token behind the last"
+    assert runtime.overlapped == 10
+    runtime = OverlappedRuntime()
+    with Engine(runtime, ByteTokenizer()) as engine:
+        assert tokens_of(engine.submit(prompt, SamplingParams(max_tokens=12))) == expected[:12]
+    assert len(runtime.steps) == 12, "the length of an answer is known beforehand"
+
+
+@pytest.mark.parametrize("options", [{"repetition_penalty": 1.5}, {"regex": "[ab]{30}"}, {"logprobs": 3}])
+def test_what_needs_the_token_before_waits_for_it(options: dict[str, Any]) -> None:
+    params = SamplingParams(max_tokens=30, temperature=1.0, seed=5, **options)
+    answers, tokenizer = [], ByteTokenizer()
+    for runtime in (ScriptedRuntime(), OverlappedRuntime()):
+        with Engine(runtime, tokenizer, structured_output=lambda _: OneOf(b"ab")) as engine:
+            others = [engine.submit([i] * 20, SamplingParams(max_tokens=30)) for i in range(3)]
+            answers.append([delta.tokens for delta in engine.submit(list(range(20)), params)])
+            assert [tokens_of(other) for other in others] == [expected_greedy([i] * 20, 30) for i in range(3)]
+        if isinstance(runtime, OverlappedRuntime):
+            assert (runtime.overlapped > 20) == ("logprobs" in options)
+    assert answers[0] == answers[1]
+
+
+class OneOf:
+    """A grammar of these bytes."""
+
+    finished = False
+
+    def __init__(self, tokens: bytes) -> None:
+        self._tokens = list(tokens)
+
+    def allowed(self) -> NDArray[np.bool_]:
+        return np.isin(np.arange(VOCABULARY), self._tokens)
+
+    def accept(self, token: int) -> None:
+        assert token in self._tokens
+
+
+def test_a_step_that_fails_late_ends_its_requests_and_no_others() -> None:
+    class Failing(OverlappedRuntime):
+        def step(self, batch: StepBatch) -> NDArray[np.float32]:
+            if len(self.steps) == 4:
+                self.steps.append(batch)
+                raise MemoryError("no memory for this step")
+            return super().step(batch)
+
+    with Engine(Failing(num_pages=20), ByteTokenizer()) as engine:
+        with pytest.raises(EngineError, match="no memory for this step"):
+            engine.submit([1] * 20, SamplingParams(max_tokens=20)).text()
+        assert tokens_of(engine.submit([2] * 20, SamplingParams(max_tokens=20))) == expected_greedy([2] * 20, 20)
+        assert engine.load.used_pages == 0
 
 
 @pytest.mark.parametrize(

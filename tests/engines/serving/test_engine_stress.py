@@ -16,7 +16,7 @@ from engines.errors import EngineBusy, EngineError
 from engines.serving.engine import Engine, EngineConfig
 from engines.serving.generation import Generation
 from engines.serving.sampling_params import SamplingParams
-from tests.engines.fakes import ByteTokenizer, ScriptedRuntime
+from tests.engines.fakes import ByteTokenizer, OverlappedRuntime, ScriptedRuntime
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,14 @@ def settled(engine: Engine) -> None:
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))])
 @pytest.mark.parametrize("pages", [9, 14, 60])
-def test_every_answer_is_its_own_and_every_page_comes_back(seed: int, pages: int) -> None:
+@pytest.mark.parametrize("runtime", [ScriptedRuntime, OverlappedRuntime])
+def test_every_answer_is_its_own_and_every_page_comes_back(
+    runtime: type[ScriptedRuntime], seed: int, pages: int
+) -> None:
     requests = some_requests(80, seed)
     expected = alone(requests)
     config = EngineConfig(token_budget=24, max_running=8, max_waiting=200, prompt_lookup_up_to=seed * 3)
-    with Engine(ScriptedRuntime(pages), ByteTokenizer(), config) as engine:
+    with Engine(runtime(pages), ByteTokenizer(), config) as engine:
 
         def ask(wanted: Wanted) -> list[int]:
             return read(engine.submit(wanted.prompt, wanted.params, priority=wanted.priority), wanted)
