@@ -1,0 +1,1 @@
+"""Questions as people ask them, over documents of many kinds, with the values that a right answer holds."""
