@@ -65,6 +65,7 @@ class TimedEmbedder:
         self.max_tokens = embedder.max_tokens
         self.embed_passages = embedder.embed_passages
         self.count_tokens = embedder.count_tokens
+        self.counter = embedder.counter
 
     def embed_query(self, text: str) -> "NDArray[np.float32]":
         with self._watch.step("embed"):

@@ -203,7 +203,13 @@ class Parts:
             patterns=Patterns(chosen.include, chosen.exclude),
             lock_timeout_s=chosen.wait_s,
         )
-        return Syncer(self.library, self.embedder, ParsePool(limits), settings, self.make_videos())
+        return Syncer(
+            self.library,
+            self.embedder,
+            ParsePool(limits, temporary=self.settings.data_dir),
+            settings,
+            self.make_videos(),
+        )
 
     def close(self) -> None:
         with self._lock:

@@ -63,6 +63,7 @@ class Steered:
         self._embedder, self._made = embedder, made
         self.name, self.dimension, self.max_tokens = embedder.name, embedder.dimension, embedder.max_tokens
         self.embed_passages, self.count_tokens = embedder.embed_passages, embedder.count_tokens
+        self.counter = embedder.counter
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
         vector = 0.3 * self._embedder.embed_query(text) + self._made.vectors(1)[0].astype(np.float32)

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.types import AnswerEvent, Hit, ParsedDocument, Passage, Query, Reading, Turn
+from rag.types import AnswerEvent, CounterSpec, Hit, ParsedDocument, Passage, Query, Reading, Turn
 
 
 class Parser(Protocol):
@@ -66,6 +66,11 @@ class Embedder(Protocol):
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text without special tokens."""
+        ...
+
+    @property
+    def counter(self) -> CounterSpec:
+        """How the process that parses files makes the same ``count_tokens``."""
         ...
 
 

@@ -7,7 +7,7 @@ Every character position in this package counts Unicode code points in ``ParsedD
 text of a document, half open: ``text[start:end]``.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -17,6 +17,16 @@ from rag.text.table_spans import TableSpans
 BlockKind = Literal["heading", "paragraph", "list", "table", "code", "note", "caption", "margin", "contents", "hidden"]
 QueryKind = Literal["overview", "person", "date", "number", "place", "reason", "definition", "list", "any"]
 DocumentStatus = Literal["ok", "failed", "skipped"]
+CountTokens = Callable[[Sequence[str]], list[int]]
+"""Tokens of each text, without special tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class CounterSpec:
+    """Says how another process makes a ``CountTokens``: it calls ``load(argument)`` of the module."""
+
+    module: str
+    argument: str = ""
 
 
 @dataclass(frozen=True, slots=True)

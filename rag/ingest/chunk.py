@@ -5,23 +5,22 @@ and the cheapest division of the units into chunks is found by dynamic programmi
 the target size, a cut within a paragraph, a heading left alone, and two sections in one chunk.
 
 Chunks do not overlap, are in order, and cover everything that is not white space, except blocks of the kinds in
-``LEFT_OUT``. ``chunk.text ==
-document.text[chunk.start:chunk.end]`` always. The time is linear in the length of the document.
+``LEFT_OUT``. ``chunk.text == document.text[chunk.start:chunk.end]`` always. The time is linear in the length of the
+document, whatever its lines, words and tables are like, and beyond the document a few windows of it are held at a time.
 """
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from rag.ingest.table_headers import cell_stretches, header_of, header_of_part
+from rag.ingest.cheapest_cuts import runs
+from rag.ingest.table_headers import PartHeaders, cell_stretches, header_of
 from rag.text.context import shortened
 from rag.text.sentences import split_sentences
 from rag.text.table_spans import TableRow
-from rag.types import Block, BlockKind, Chunk, ParsedDocument
-
-CountTokens = Callable[[Sequence[str]], list[int]]
+from rag.types import Block, BlockKind, Chunk, CountTokens, ParsedDocument
 
 TARGET_TOKENS = 220
 LEFT_OUT: frozenset[BlockKind] = frozenset({"contents", "hidden"})
@@ -29,6 +28,9 @@ LEFT_OUT: frozenset[BlockKind] = frozenset({"contents", "hidden"})
 
 _MIN_UNIT = 6  # tokens; smaller neighbours of one paragraph are joined before the search, which bounds its width
 _CHARS_PER_TOKEN = 10  # a text is never counted shorter than this: long runs of one character are a single token
+_WINDOW_PIECES = 4096  # counted together, of at most so many characters:
+_WINDOW_CHARS = 1 << 16
+_MAX_DEPTH = 16  # headings above a chunk
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 _WORD_RUN = re.compile(r"\S+")
 
@@ -71,12 +73,14 @@ def chunk_document(
     document: ParsedDocument, count_tokens: CountTokens, target_tokens: int = TARGET_TOKENS
 ) -> list[Chunk]:
     """Returns the chunks of a document, with ``document_id`` 0 and ordinals from 0."""
+    return list(iter_chunks(document, count_tokens, target_tokens))
+
+
+def iter_chunks(document: ParsedDocument, count_tokens: CountTokens, target_tokens: int) -> Iterator[Chunk]:
+    """Yields the same, one after the other."""
     units = _units(document, count_tokens, target_tokens)
-    cuts = _cheapest_cuts(units, target_tokens)
-    chunks = []
-    for ordinal, (first, last) in enumerate(pairwise(cuts)):
-        chunks.append(_chunk(document.text, units[first:last], ordinal))
-    return chunks
+    for ordinal, run in enumerate(runs(units, target_tokens)):
+        yield _chunk(document.text, run, ordinal)
 
 
 def _chunk(text: str, units: Sequence[_Unit], ordinal: int) -> Chunk:
@@ -116,27 +120,62 @@ class _Piece:
     row: TableRow | None = None
 
 
-def _units(document: ParsedDocument, count_tokens: CountTokens, target: int) -> list[_Unit]:
+def _units(document: ParsedDocument, count_tokens: CountTokens, target: int) -> Iterator[_Unit]:
     text = document.text
-    pieces: list[_Piece] = []
-    apart: set[int] = set()  # where something that is left out stands in front
+    last: _Unit | None = None
+    for window in _windows(_all_pieces(document)):
+        for (piece, is_apart), tokens in zip(window, _counts(text, window, count_tokens, target), strict=True):
+            for number, (start, end, part_tokens, header) in enumerate(
+                _parts(text, piece, tokens, count_tokens, target)
+            ):
+                is_part = piece.row is not None and tokens > target
+                unit = _priced(last, piece, (start, end, part_tokens), header, is_part=is_part)
+                if number == 0 and is_apart:
+                    unit = replace(unit, join=math.inf)
+                elif last is not None and _belong_together(last, unit):
+                    last = _joined(last, unit)
+                    continue
+                if last is not None:
+                    yield last
+                last = unit
+    if last is not None:
+        yield last
+
+
+def _all_pieces(document: ParsedDocument) -> Iterator[tuple[_Piece, bool]]:
+    """Yields the pieces of all blocks that are not left out, and whether something left out stands in front of each."""
+    is_apart = False
     for block, path in _outline(document):
         if block.kind in LEFT_OUT:
-            apart.add(len(pieces))
-        else:
-            pieces += _pieces(text, block, path)
-    counts = _count(count_tokens, [text[piece.start : piece.end] for piece in pieces])
-    units: list[_Unit] = []
-    for index, (piece, tokens) in enumerate(zip(pieces, counts, strict=True)):
-        for number, (start, end, part_tokens, header) in enumerate(_parts(text, piece, tokens, count_tokens, target)):
-            is_part = piece.row is not None and tokens > target
-            unit = _priced(units[-1] if units else None, piece, (start, end, part_tokens), header, is_part=is_part)
-            if number == 0 and index in apart:
-                unit = replace(unit, join=math.inf)
-            elif units and _belong_together(units[-1], unit):
-                unit = _joined(units.pop(), unit)
-            units.append(unit)
-    return units
+            is_apart = True
+            continue
+        for piece in _pieces(document.text, block, path):
+            yield piece, is_apart
+            is_apart = False
+
+
+def _windows(pieces: Iterable[tuple[_Piece, bool]]) -> Iterator[list[tuple[_Piece, bool]]]:
+    window: list[tuple[_Piece, bool]] = []
+    held = 0
+    for item in pieces:
+        window.append(item)
+        held += item[0].end - item[0].start
+        if held >= _WINDOW_CHARS or len(window) >= _WINDOW_PIECES:
+            yield window
+            window, held = [], 0
+    if window:
+        yield window
+
+
+def _counts(text: str, window: Sequence[tuple[_Piece, bool]], count_tokens: CountTokens, target: int) -> list[int]:
+    """The tokens of each piece. One that is too long however they are counted is not tokenised."""
+    lengths = [piece.end - piece.start for piece, _ in window]
+    counts = [length // _CHARS_PER_TOKEN for length in lengths]
+    short = [index for index, least in enumerate(counts) if least <= target]
+    texts = [text[window[index][0].start : window[index][0].end] for index in short]
+    for index, tokens in zip(short, _count(count_tokens, texts), strict=True):
+        counts[index] = tokens
+    return counts
 
 
 def _parts(
@@ -146,15 +185,15 @@ def _parts(
     if tokens <= target:
         yield piece.start, piece.end, tokens, piece.header
         return
-    stretches = [found.span() for found in _WORD_RUN.finditer(text, piece.start, piece.end)]
     table = piece.block.table
-    if piece.row is not None and table is not None:
-        stretches = [_trimmed(text, *stretch) for stretch in cell_stretches(piece.row)]
-    for start, end, part_tokens in _divided(text, stretches, count_tokens, target):
-        header = piece.header
-        if piece.row is not None and table is not None:
-            header = header_of_part(text, table, piece.row, start, end)
-        yield start, end, part_tokens, header
+    if piece.row is None or table is None:
+        for part in _divided(text, _words(text, piece.start, piece.end), count_tokens, target):
+            yield *part, piece.header
+        return
+    headers = PartHeaders(text, table, piece.row)
+    cells = (_trimmed(text, *stretch) for stretch in cell_stretches(piece.row))
+    for start, end, part_tokens in _divided(text, cells, count_tokens, target):
+        yield start, end, part_tokens, headers.of(start, end)
 
 
 def _outline(document: ParsedDocument) -> Iterator[tuple[Block, tuple[str, ...]]]:
@@ -170,6 +209,8 @@ def _outline(document: ParsedDocument) -> Iterator[tuple[Block, tuple[str, ...]]
             if given is block and block.kind == "heading" and (block.label or first < last):
                 while headings and headings[-1][0] >= max(1, block.level):
                     headings.pop()
+                if len(headings) == _MAX_DEPTH:
+                    del headings[_MAX_DEPTH // 2]
                 headings.append((max(1, block.level), shortened(block.label or text[first:last])))
             if first < last:
                 yield replace(given, start=first, end=last), tuple(label for _, label in headings)
@@ -179,10 +220,11 @@ def _outline(document: ParsedDocument) -> Iterator[tuple[Block, tuple[str, ...]]
 def _pieces(text: str, block: Block, path: tuple[str, ...]) -> Iterator[_Piece]:
     """Yields what a block may be cut into: rows of tables, lines of lists and code, sentences of all else."""
     if block.table is not None:
+        above = header_of(block.table)
         for row in block.table.rows:
             start, end = _trimmed(text, max(row.start, block.start), min(row.end, block.end))
             if start < end:
-                yield _Piece(start, end, block, path, "" if row.is_header else header_of(block.table), row)
+                yield _Piece(start, end, block, path, "" if row.is_header else above, row)
         return
     header = shortened(_first_line(text, block)) if block.kind == "table" else ""
     for start, end in _spans(text, block):
@@ -201,28 +243,66 @@ def _spans(text: str, block: Block) -> list[tuple[int, int]]:
 
 
 def _divided(
-    text: str, stretches: Sequence[tuple[int, int]], count_tokens: CountTokens, target: int
+    text: str, stretches: Iterable[tuple[int, int]], count_tokens: CountTokens, target: int
 ) -> Iterator[tuple[int, int, int]]:
     """Divides a unit longer than the target, given as words or cells, into parts of whole ones as long as they fit; a
     longer cell into words, a longer word into equal parts."""
-    counts = _count(count_tokens, [text[first:last] for first, last in stretches])
     open_start = open_end = held = 0
-    for (first, last), tokens in zip(stretches, counts, strict=True):
+    for (first, last), tokens in _counted(text, stretches, count_tokens):
         if held and held + tokens > target:
             yield open_start, open_end, held
             held = 0
         if tokens > target:
-            words = [found.span() for found in _WORD_RUN.finditer(text, first, last)]
-            if len(words) > 1:
-                yield from _divided(text, words, count_tokens, target)
-            else:
-                yield from _cut(first, last, tokens, target)
+            yield from _divided_stretch(text, first, last, tokens, count_tokens, target)
             continue
         if not held:
             open_start = first
         open_end, held = last, held + tokens
     if held:
         yield open_start, open_end, held
+
+
+def _divided_stretch(
+    text: str, first: int, last: int, tokens: int, count_tokens: CountTokens, target: int
+) -> Iterator[tuple[int, int, int]]:
+    """Divides a word, or a cell of several words, that is longer than the target."""
+    words = _words(text, first, last)
+    found = next(words, None)
+    if found is None or found == (first, last):
+        yield from _cut(first, last, tokens, target)
+    else:
+        yield from _divided(text, _words(text, first, last), count_tokens, target)
+
+
+def _words(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yields the words; what is longer than a window comes in several pieces."""
+    for found in _WORD_RUN.finditer(text, start, end):
+        for first in range(found.start(), found.end(), _WINDOW_CHARS):
+            yield first, min(first + _WINDOW_CHARS, found.end())
+
+
+def _counted(
+    text: str, stretches: Iterable[tuple[int, int]], count_tokens: CountTokens
+) -> Iterator[tuple[tuple[int, int], int]]:
+    """Yields stretches with their tokens, counted a window at a time; what is longer than one counts as its length."""
+    window: list[tuple[int, int]] = []
+    held = 0
+    for stretch in stretches:
+        window.append(stretch)
+        held += stretch[1] - stretch[0]
+        if held >= _WINDOW_CHARS or len(window) >= _WINDOW_PIECES:
+            yield from _counted_window(text, window, count_tokens)
+            window, held = [], 0
+    yield from _counted_window(text, window, count_tokens)
+
+
+def _counted_window(
+    text: str, window: Sequence[tuple[int, int]], count_tokens: CountTokens
+) -> Iterator[tuple[tuple[int, int], int]]:
+    long = {stretch for stretch in window if stretch[1] - stretch[0] > _WINDOW_CHARS}
+    counts = iter(_count(count_tokens, [text[first:last] for first, last in window if (first, last) not in long]))
+    for stretch in window:
+        yield stretch, (stretch[1] - stretch[0] if stretch in long else next(counts))
 
 
 def _cut(first: int, last: int, tokens: int, target: int) -> Iterator[tuple[int, int, int]]:
@@ -282,31 +362,3 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     while end > start and text[end - 1].isspace():
         end -= 1
     return start, end
-
-
-# -- division ----------------------------------------------------------------------------------------------------------
-
-
-def _cheapest_cuts(units: Sequence[_Unit], target: int) -> list[int]:
-    """Returns the indices of units at which chunks begin, and the number of units at the end."""
-    longest = target * 6 // 5
-    best = [0.0]  # best[n]: price of the cheapest division of the first n units
-    begins = [0]  # begins[n]: where the last chunk of that division begins
-    for stop in range(1, len(units) + 1):
-        tokens, joins = 0, 0.0
-        cheapest, begin = float("inf"), stop - 1
-        for start in range(stop - 1, -1, -1):
-            unit = units[start]
-            tokens += unit.tokens
-            if tokens > longest and start < stop - 1:
-                break
-            price = best[start] + unit.seam + joins + ((tokens - target) / target) ** 2
-            if price < cheapest:
-                cheapest, begin = price, start
-            joins += unit.join
-        best.append(cheapest)
-        begins.append(begin)
-    cuts = [len(units)]
-    while cuts[-1] > 0:
-        cuts.append(begins[cuts[-1]])
-    return cuts[::-1] if units else []

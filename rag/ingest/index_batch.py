@@ -1,28 +1,29 @@
-"""Chunks, embeds and stores parsed documents.
+"""Embeds and stores the documents that were parsed and chunked.
 
 Chunks of several documents are gathered, embedded together and committed in one transaction, so that a kill costs at
 most one batch of work and never half a document. The first batches are small, so that a sync that is stopped early
-keeps something.
+keeps something. A document with more chunks than a batch is stored alone, a batch after the other in one transaction.
 """
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.ingest.chunk import chunk_document
 from rag.ingest.events import SyncEvent
+from rag.ingest.prepared import PreparedChunk, PreparedDocument
 from rag.ingest.settings import SyncSettings
 from rag.protocols import Embedder
 from rag.store.library import Library
 from rag.store.writer import FileState, LibraryWriter
-from rag.text.context import context_of, document_label
-from rag.types import Chunk, ParsedDocument
 
 _FIRST_BATCH = 16  # chunks; each batch is twice as large as the one before, up to SyncSettings.embed_chunks
+_WAITING_BYTES = 32 << 20
 _SLICE = 64  # chunks between two looks at ``cancel``: under a second of embedding on two cores
 
 
@@ -31,11 +32,9 @@ class Cancelled(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Parsed:
+class _Prepared:
     file: FileState
-    parsed: ParsedDocument
-    chunks: list[Chunk]
-    contexts: list[str]
+    document: PreparedDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +62,20 @@ class IndexBatch:
         self._on_event = on_event
         self._on_stored = on_stored
         self._cancel = cancel
-        self._waiting: list[_Parsed | _Unread] = []
-        self._waiting_chunks = 0
+        self._waiting: list[_Prepared | _Unread] = []
+        self._waiting_chunks = self._waiting_bytes = 0
         self._batch = min(_FIRST_BATCH, settings.embed_chunks)
 
-    def add(self, file: FileState, parsed: ParsedDocument) -> None:
-        chunks = chunk_document(parsed, self._embedder.count_tokens, self._settings.target_tokens)
-        label = document_label(file.path, parsed.title)
-        contexts = [context_of(label, chunk.heading_path) for chunk in chunks]
-        self._waiting.append(_Parsed(file, parsed, chunks, contexts))
-        self._waiting_chunks += len(chunks)
+    def add(self, file: FileState, document: PreparedDocument) -> None:
+        """Takes a document, and closes it when it is stored."""
+        if document.chunks > self._settings.embed_chunks:
+            self.flush()
+            with contextlib.closing(document):
+                self._store_large(file, document)
+            return
+        self._waiting.append(_Prepared(file, document))
+        self._waiting_chunks += document.chunks
+        self._waiting_bytes += document.size
         self._flush_if_full()
 
     def add_unread(self, file: FileState, status: Literal["failed", "skipped"], reason: str) -> None:
@@ -80,7 +83,8 @@ class IndexBatch:
         self._flush_if_full()
 
     def _flush_if_full(self) -> None:
-        if self._waiting_chunks >= self._batch or len(self._waiting) >= self._batch:
+        full = self._waiting_chunks >= self._batch or len(self._waiting) >= self._batch
+        if full or self._waiting_bytes >= _WAITING_BYTES:
             self.flush()
             self._batch = min(2 * self._batch, self._settings.embed_chunks)
 
@@ -88,47 +92,81 @@ class IndexBatch:
         """Embeds and commits what waits."""
         if not self._waiting:
             return
-        vectors = self._embed_waiting()
+        chunks = [
+            [chunk for batch in item.document.chunk_batches() for chunk in batch] if isinstance(item, _Prepared) else []
+            for item in self._waiting
+        ]
+        every = [chunk for of_one in chunks for chunk in of_one]
+        vectors = iter(self._embed(every, self._waiting[-1].file.path, 0, len(every)))
         stored = []
         with self._writer.transaction():
-            first = 0
-            for item in self._waiting:
+            for item, of_one in zip(self._waiting, chunks, strict=True):
                 if isinstance(item, _Unread):
                     stored.append(self._writer.put_status(item.file, item.status, item.reason))
                     continue
-                last = first + len(item.chunks)
-                stored.append(
-                    self._writer.put_document(item.file, item.parsed, item.chunks, item.contexts, vectors[first:last])
-                )
-                first = last
-        self._waiting, self._waiting_chunks = [], 0
+                document_id = self._put(item.file, item.document)
+                self._put_chunks(document_id, of_one, list(islice(vectors, len(of_one))))
+                stored.append(document_id)
+        self.close()
         for document_id in stored:
             self._on_stored(document_id)
 
-    def _embed_waiting(self) -> NDArray[np.float16]:
-        texts = []
+    def close(self) -> None:
+        """Forgets what waits."""
         for item in self._waiting:
-            if isinstance(item, _Parsed):
-                texts += [
-                    passage_text(context, chunk.text) for context, chunk in zip(item.contexts, item.chunks, strict=True)
-                ]
-        path = self._waiting[-1].file.path if self._waiting else ""
+            if isinstance(item, _Prepared):
+                item.document.close()
+        self._waiting, self._waiting_chunks, self._waiting_bytes = [], 0, 0
+
+    def _store_large(self, file: FileState, document: PreparedDocument) -> None:
+        """Stores a document in one transaction, whose chunks are embedded and written a batch after the other."""
+        done = 0
+        with self._writer.transaction():
+            document_id = self._put(file, document)
+            for batch in document.chunk_batches():
+                vectors = self._embed(batch, file.path, done, document.chunks)
+                self._put_chunks(document_id, batch, list(vectors))
+                done += len(batch)
+        self._on_stored(document_id)
+
+    def _put(self, file: FileState, document: PreparedDocument) -> int:
+        """Stores all of a document but its chunks."""
+        title, kind, warnings = document.title, document.media_type, document.warnings
+        document_id = self._writer.put_row(file, title, kind, warnings, document.chunks)
+        self._writer.put_text(document_id, document.text_bytes, document.text_parts(), document.marks)
+        for number, (start, end, data) in enumerate(document.tables()):
+            if number % _SLICE == 0:
+                self._stop_if_cancelled()
+            self._writer.put_table(document_id, start, end, data)
+        return document_id
+
+    def _put_chunks(
+        self, document_id: int, chunks: Sequence[PreparedChunk], vectors: Sequence[NDArray[np.float16]]
+    ) -> None:
+        texts, contexts = [prepared.chunk for prepared in chunks], [prepared.context for prepared in chunks]
+        self._writer.put_chunks(document_id, texts, contexts, vectors)
+
+    def _embed(self, chunks: Sequence[PreparedChunk], path: str, done: int, total: int) -> NDArray[np.float16]:
+        """[chunks, dimension] vectors of some chunks of ``total``, before which ``done`` were embedded."""
+        texts = [passage_text(prepared.context, prepared.chunk.text) for prepared in chunks]
         vectors = np.zeros((len(texts), self._embedder.dimension), dtype=np.float16)
         by_length = sorted(range(len(texts)), key=lambda index: len(texts[index]))  # little padding within a slice
         for first in range(0, len(texts), _SLICE):
-            if self._cancel.is_set():
-                raise Cancelled
+            self._stop_if_cancelled()
             batch = by_length[first : first + _SLICE]
             vectors[batch] = self._embedder.embed_passages([texts[index] for index in batch])
-            self._on_event(SyncEvent("embedding", path, done=first + len(batch), total=len(texts)))
+            self._on_event(SyncEvent("embedding", path, done=done + first + len(batch), total=total))
         return vectors
+
+    def _stop_if_cancelled(self) -> None:
+        if self._cancel.is_set():
+            raise Cancelled
 
     def embed_stored(self) -> None:
         """Embeds every stored chunk that has no vector: those of an earlier embedder, in batches."""
         total, done, last = self._writer.count_to_embed(), 0, 0
         while total and (waiting := self._writer.chunks_to_embed(self._settings.embed_chunks, after=last)):
-            if self._cancel.is_set():
-                raise Cancelled
+            self._stop_if_cancelled()
             ids = [chunk_id for chunk_id, _, _ in waiting]
             vectors = self._embedder.embed_passages([passage_text(context, text) for _, context, text in waiting])
             with self._writer.transaction():

@@ -1,41 +1,44 @@
-"""Parses files in child processes, so that a hostile or broken file costs itself alone.
+"""Parses and chunks files in child processes, so that a hostile or broken file costs itself alone.
 
 Results come in the order in which files are finished. Each worker is a process that is killed when a file takes too
-long or too much memory, and replaced when it dies. Documents travel as JSON through pipes.
+long or too much memory, and replaced when it dies. Documents travel through pipes in frames and wait in temporary
+files, so that the parent holds little of them.
 """
 
 import json
 import logging
 import os
 import queue
-import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import psutil
 
-from rag.errors import ReadError, SkippedError
-from rag.ingest.parse_worker import OUT_OF_MEMORY, content_hash, read_frame, write_frame
+from rag.errors import LibraryError, ReadError, SkippedError
+from rag.ingest.chunk import TARGET_TOKENS
+from rag.ingest.frames import read_frame, write_frame
+from rag.ingest.parse_worker import OUT_OF_MEMORY, REPLY, content_hash
+from rag.ingest.prepared import PreparedDocument, printable
 from rag.store.schema import path_key
-from rag.text.table_spans import TableSpans
-from rag.types import Block, ParsedDocument
+from rag.types import CounterSpec
 
 _log = logging.getLogger(__name__)
 
 _POLL_S = 0.1  # how often time and memory are looked at
 _MIB = 1 << 20
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SPOOLED_IN_MEMORY = _MIB  # of one document
 
 # -I: neither the current folder nor PYTHON* variables decide what the child imports; it gets our own search path.
 _BOOTSTRAP = (
     "import json, sys; a = json.loads(sys.argv[1]); sys.path[:] = a['path']; "
-    "from rag.ingest.parse_worker import main; main(a['parser'], a['address_space'])"
+    "from rag.ingest.parse_worker import main; main(*a['arguments'])"
 )
 
 
@@ -50,7 +53,15 @@ class ParseLimits:
     timeout_s: float = 120.0
     timeout_s_per_mb: float = 2.0
     memory_mb: int = 1500
-    in_flight_mb: int = 256  # files handed out and not yet taken back; bounds what the parent holds
+    in_flight_mb: int = 256  # files handed out and not yet taken back; bounds what waits in temporary files
+
+
+@dataclass(frozen=True, slots=True)
+class Chunking:
+    """How documents are chunked: what counts tokens, and how many a chunk shall have."""
+
+    counter: CounterSpec
+    target_tokens: int = TARGET_TOKENS
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,30 +77,37 @@ class ParseResult:
     mtime_ns: int = 0
     content_hash: str = ""
     ctime_ns: int = 0
-    document: ParsedDocument | None = None
+    document: PreparedDocument | None = None
     error: ReadError | None = None
     changed: bool = False
 
 
 class ParsePool:
-    """Holds the limits and the name of the parser; processes live only while ``parse_all`` runs."""
+    """Holds the limits, the name of the parser and the folder for temporary files (None: the system's); processes live
+    only while ``parse_all`` runs."""
 
-    def __init__(self, limits: ParseLimits = ParseLimits(), parser_module: str = "rag.parsers.registry") -> None:
+    def __init__(
+        self,
+        limits: ParseLimits = ParseLimits(),
+        parser_module: str = "rag.parsers.registry",
+        temporary: Path | None = None,
+    ) -> None:
         self.limits = limits
         self.parser_module = parser_module
+        self.temporary = temporary
 
     @property
     def workers(self) -> int:
         return self.limits.workers or min(4, os.cpu_count() or 1)
 
     def parse_all(
-        self, files: Iterable[tuple[str, int]], cancel: threading.Event
+        self, files: Iterable[tuple[str, int]], chunking: Chunking, cancel: threading.Event
     ) -> Generator[ParseResult, None, None]:
-        """Parses (path, size in bytes) pairs, which are drawn as they are needed.
+        """Parses (path, size in bytes) pairs, which are drawn as they are needed. Whoever takes a document closes it.
 
         Setting ``cancel`` kills what is being parsed and ends the iteration; so does closing the iterator.
         """
-        run = _Run(self, cancel)
+        run = _Run(self, chunking, cancel)
         try:
             yield from run.results(iter(files))
         finally:
@@ -99,13 +117,13 @@ class ParsePool:
 class _Run:
     """One use of the pool: a thread for each worker, and one that watches time and memory."""
 
-    def __init__(self, pool: ParsePool, cancel: threading.Event) -> None:
+    def __init__(self, pool: ParsePool, chunking: Chunking, cancel: threading.Event) -> None:
         self._limits = pool.limits
         self._cancel = cancel
         self._tasks: queue.SimpleQueue[tuple[str, int] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[ParseResult | BaseException] = queue.SimpleQueue()
         self._stopped = threading.Event()
-        self._workers = [_Worker(pool) for _ in range(pool.workers)]
+        self._workers = [_Worker(pool, chunking) for _ in range(pool.workers)]
         self._threads: list[threading.Thread] = []
 
     def results(self, files: Iterator[tuple[str, int]]) -> Iterator[ParseResult]:
@@ -162,14 +180,22 @@ class _Run:
             worker.kill_if_busy()
         for thread in self._threads:
             thread.join()
+        while not self._done.empty():
+            left = self._done.get()
+            if isinstance(left, ParseResult) and left.document is not None:
+                left.document.close()
 
 
 class _Worker:
     """One child process, started when its first file comes and again after it was killed."""
 
-    def __init__(self, pool: ParsePool) -> None:
+    def __init__(self, pool: ParsePool, chunking: Chunking) -> None:
         self._limits = pool.limits
-        self._parser_module = pool.parser_module
+        self._temporary = pool.temporary
+        counter = (chunking.counter.module, chunking.counter.argument)
+        # Far above the limit on resident memory: it only stops what would outgrow it between two looks.
+        address_space = 2 * self._limits.memory_mb * _MIB + 1024 * _MIB
+        self._arguments = (pool.parser_module, address_space, counter, chunking.target_tokens)
         self._lock = threading.Lock()  # between the thread that serves and the one that watches
         self._process: subprocess.Popen[bytes] | None = None
         self._deadline: float | None = None  # monotonic; None while idle
@@ -186,14 +212,23 @@ class _Worker:
         with self._lock:
             self._killed_for = None
             self._deadline = time.monotonic() + seconds
-        reply = _exchange(process, path_key(path))
+        spool = _spool(self._temporary)
+        try:
+            reply = _exchange(process, path_key(path), spool)
+        except OSError as error:
+            self.kill_if_busy()
+            raise LibraryError(
+                f"There is no room for temporary files ({error.strerror or error}).",
+                "Free some space and sync again; everything read so far is kept.",
+            ) from error
         with self._lock:
             self._deadline = None
             killed_for = self._killed_for
         if reply is not None:
             if _resident_mb(process.pid) > self._limits.memory_mb / 4:
                 self.stop()  # what this file left behind must not count against the next
-            return _result(path, json.loads(reply.decode("utf-8", "surrogatepass")))
+            return _result(path, json.loads(reply.decode("utf-8", "surrogatepass")), spool)
+        spool.close()
         status = process.wait()
         self._discard()
         return _identified(ParseResult(path, error=_cause_of_death(killed_for, status)))
@@ -240,9 +275,7 @@ class _Worker:
         if self._process is None:
             arguments = {
                 "path": [entry for entry in sys.path if entry and Path(entry).is_absolute()],
-                "parser": self._parser_module,
-                # Far above the limit on resident memory: it only stops what would outgrow it between two looks.
-                "address_space": 2 * self._limits.memory_mb * _MIB + 1024 * _MIB,
+                "arguments": self._arguments,
             }
             process = subprocess.Popen(
                 [sys.executable, "-I", "-c", _BOOTSTRAP, json.dumps(arguments)],
@@ -259,11 +292,33 @@ class _Worker:
         return self._process
 
 
-def _exchange(process: subprocess.Popen[bytes], request: bytes) -> bytes | None:
-    """Returns the reply; None when the process has died."""
+def _spool(folder: Path | None) -> BinaryIO:
+    """A stream for the frames of one document: in memory while it is small, then a file without a name."""
+    where = None if folder is None else str(folder)
+    return cast(BinaryIO, tempfile.SpooledTemporaryFile(_SPOOLED_IN_MEMORY, dir=where))
+
+
+def _exchange(process: subprocess.Popen[bytes], request: bytes, spool: BinaryIO) -> bytes | None:
+    """Returns the end of the reply and writes what comes before it to the spool; None when the process has died.
+
+    Raises OSError when the spool cannot be written.
+    """
+    requests, replies = cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)
     try:
-        write_frame(cast(BinaryIO, process.stdin), request)
-        return read_frame(cast(BinaryIO, process.stdout))
+        write_frame(requests, request)
+        requests.flush()
+    except OSError:
+        return None
+    while (frame := _received(replies)) is not None:
+        if frame[:1] == REPLY:
+            return frame[1:]
+        write_frame(spool, frame)
+    return None
+
+
+def _received(replies: BinaryIO) -> bytes | None:
+    try:
+        return read_frame(replies)
     except OSError:
         return None
 
@@ -312,33 +367,17 @@ def _cause_of_death(killed_for: str | None, status: int) -> ReadError:
     return ReadError("The program part that reads this file crashed on it.", "It may be damaged.")
 
 
-def _result(path: str, reply: dict[str, Any]) -> ParseResult:
+def _result(path: str, reply: dict[str, Any], spool: BinaryIO) -> ParseResult:
+    if "document" in reply:
+        document = PreparedDocument(reply["document"], spool)
+    else:
+        document = None
+        spool.close()
     if reply.get("changed"):
         return ParseResult(path, changed=True)
     version = (reply.get("size", 0), reply.get("mtime_ns", 0), reply.get("hash", ""), reply.get("ctime_ns", 0))
-    result = ParseResult(path, *version)
+    result = ParseResult(path, *version, document=document)
     if "error" in reply:
         kind = SkippedError if reply["skipped"] else ReadError
         return replace(result, error=kind(printable(reply["error"]), printable(reply["remedy"])))
-    return replace(result, document=_document(reply["document"]))
-
-
-def _document(fields: dict[str, Any]) -> ParsedDocument:
-    return ParsedDocument(
-        text=printable(fields["text"]),
-        blocks=tuple(_block(values) for values in fields["blocks"]),
-        title=printable(fields["title"]),
-        media_type=fields["media_type"],
-        warnings=tuple(map(printable, fields["warnings"])),
-        metadata={printable(key): printable(value) for key, value in fields["metadata"].items()},
-    )
-
-
-def _block(values: Sequence[Any]) -> Block:
-    *plain, table = values
-    return replace(Block(*plain), table=None if table is None else TableSpans.from_json(table, printable))
-
-
-def printable(text: str) -> str:
-    """Replaces each lone surrogate, which cannot be stored or shown, by one character, so that positions stay."""
-    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return result

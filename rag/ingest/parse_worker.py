@@ -1,12 +1,14 @@
-"""Runs as the child process that parses files: requests come on stdin, documents go to stdout, and nothing else does.
+"""Runs as the child process that parses and chunks files: requests come on stdin, documents go to stdout, and nothing
+else does.
 
     request:  path                    (UTF-8 with surrogates passed, see rag.store.schema.path_key)
-    reply:    JSON: {"size", "mtime_ns", "ctime_ns", "hash"} of the version that was read, with "document" or "error",
-              "remedy" and "skipped"; or {"changed": true} when the file was written to meanwhile
+    reply:    any number of frames of a document (rag.ingest.prepared), then "R" and JSON: {"size", "mtime_ns",
+              "ctime_ns", "hash"} of the version that was read, with "document" (its head) or "error", "remedy" and
+              "skipped"; or {"changed": true} when the file was written to meanwhile
 
-Each message is a length (8 bytes, big endian) and that many bytes. The parser (a module with ``parse(path)``) and the
-limit on memory come as arguments. What a library prints goes to stderr. The process ends when its stdin does, even in
-the middle of a file. ``rag.ingest.parse_pool`` starts, times and kills it.
+Messages are framed as in ``rag.ingest.frames``. The parser (a module with ``parse(path)``), the limit on memory, what
+counts tokens and how many a chunk shall have come as arguments. What a library prints goes to stderr. The process ends
+when its stdin does, even in the middle of a file. ``rag.ingest.parse_pool`` starts, times and kills it.
 """
 
 import contextlib
@@ -18,34 +20,18 @@ import queue
 import sys
 import threading
 import traceback
-from dataclasses import fields
-from operator import attrgetter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from rag.errors import ReadError, SkippedError
-from rag.types import Block, ParsedDocument
+from rag.ingest.frames import read_frame, write_frame
+from rag.ingest.prepared import prepare
+from rag.types import CountTokens
 
-_LENGTH_BYTES = 8
-_plain_values = attrgetter(*(field.name for field in fields(Block) if field.name != "table"))
+REPLY = b"R"  # the kind of the last frame of a reply
 UNREAD = "unread"  # in place of a hash: a folder of films is not read through to learn that it holds no documents
 OUT_OF_MEMORY = 77  # exit status
-
-
-def write_frame(stream: BinaryIO, payload: bytes) -> None:
-    stream.write(len(payload).to_bytes(_LENGTH_BYTES, "big"))
-    stream.write(payload)
-    stream.flush()
-
-
-def read_frame(stream: BinaryIO) -> bytes | None:
-    """Returns the next message; None when the stream ends before or within it."""
-    header = stream.read(_LENGTH_BYTES)
-    if len(header) < _LENGTH_BYTES:
-        return None
-    length = int.from_bytes(header, "big")
-    payload = stream.read(length)
-    return payload if len(payload) == length else None
 
 
 def content_hash(path: Path) -> str:
@@ -54,7 +40,7 @@ def content_hash(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
 
 
-def main(parser_module: str, address_space: int) -> None:
+def main(parser_module: str, address_space: int, counter: tuple[str, str], target_tokens: int) -> None:
     """Serves requests until stdin ends. ``address_space`` is in bytes; 0 sets no limit."""
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # from here on a print() of any library, C libraries included, goes to stderr
@@ -62,14 +48,36 @@ def main(parser_module: str, address_space: int) -> None:
     _limit_memory(address_space)
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(requests,), daemon=True).start()
+    module, argument = counter
+    count_tokens: CountTokens = importlib.import_module(module).load(argument)
+    work = _Work(parser_module, count_tokens, target_tokens, replies)
     while True:
         path = Path(requests.get().decode("utf-8", "surrogatepass"))
         try:
-            reply = _parse(parser_module, path)
+            reply = _reply(work, path)
             payload = json.dumps(reply, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
+            work.emit(REPLY, payload)
         except MemoryError:
             os._exit(OUT_OF_MEMORY)
-        write_frame(replies, payload)
+        replies.flush()
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is done to each file."""
+
+    parser_module: str
+    count_tokens: CountTokens
+    target_tokens: int
+    replies: BinaryIO
+
+    def head(self, path: Path) -> dict[str, Any]:
+        """Parses the file, sends the frames of the document and returns its head."""
+        document = importlib.import_module(self.parser_module).parse(path)
+        return prepare(document, str(path), self.count_tokens, self.target_tokens, self.emit)
+
+    def emit(self, kind: bytes, payload: bytes) -> None:
+        write_frame(self.replies, kind + payload)
 
 
 def _receive(requests: "queue.SimpleQueue[bytes]") -> None:
@@ -80,7 +88,7 @@ def _receive(requests: "queue.SimpleQueue[bytes]") -> None:
     os._exit(0)
 
 
-def _parse(parser_module: str, path: Path) -> dict[str, Any]:
+def _reply(work: _Work, path: Path) -> dict[str, Any]:
     """Parses one version of the file: reports ``changed`` when it was written to or replaced meanwhile."""
     try:
         before = path.stat()
@@ -89,7 +97,7 @@ def _parse(parser_module: str, path: Path) -> dict[str, Any]:
     except OSError as error:
         remedy = "Allow your account to read it, then sync again." if isinstance(error, PermissionError) else ""
         return _failure(f"The file could not be opened ({error.strerror or error}).", remedy)
-    reply = _document(parser_module, path)
+    reply = _document(work, path)
     try:
         digest = UNREAD if reply.get("skipped") else content_hash(path)
         after = path.stat()
@@ -101,9 +109,9 @@ def _parse(parser_module: str, path: Path) -> dict[str, Any]:
     return reply | {"size": before.st_size, "hash": digest} | times
 
 
-def _document(parser_module: str, path: Path) -> dict[str, Any]:
+def _document(work: _Work, path: Path) -> dict[str, Any]:
     try:
-        document: ParsedDocument = importlib.import_module(parser_module).parse(path)
+        return {"document": work.head(path)}
     except ReadError as error:
         return _failure(error.message, error.remedy, skipped=isinstance(error, SkippedError))
     except MemoryError:
@@ -113,21 +121,6 @@ def _document(parser_module: str, path: Path) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - the edge: a defect in a parser costs one file, and its trace is logged
         traceback.print_exc(file=sys.stderr)
         return _failure(f"The file could not be read: {type(error).__name__}: {error}"[:300], "It may be damaged.")
-    return {
-        "document": {
-            "text": document.text,
-            "blocks": [_block_values(block) for block in document.blocks],  # there may be 100,000
-            "title": document.title,
-            "media_type": document.media_type,
-            "warnings": document.warnings,
-            "metadata": dict(document.metadata),
-        }
-    }
-
-
-def _block_values(block: Block) -> tuple[Any, ...]:
-    """Returns the fields in order, ``table`` last."""
-    return (*_plain_values(block), None if block.table is None else block.table.to_json())
 
 
 def _failure(error: str, remedy: str = "", *, skipped: bool = False) -> dict[str, Any]:

@@ -9,6 +9,7 @@ of the sync, in batches; until then full-text search alone finds those chunks.
 
 import contextlib
 import hashlib
+import io
 import os
 import threading
 import time
@@ -21,8 +22,9 @@ from rag.errors import RagError, ReadError, SkippedError, SourceError
 from rag.ingest.events import SyncEvent, SyncReport
 from rag.ingest.index_batch import Cancelled, IndexBatch
 from rag.ingest.locations import normal_location
-from rag.ingest.parse_pool import ParsePool, ParseResult, printable
+from rag.ingest.parse_pool import Chunking, ParsePool, ParseResult
 from rag.ingest.plan import Plan, make_plan
+from rag.ingest.prepared import prepare_into, printable
 from rag.ingest.scan import FoundFile, Scan, Trouble, scan
 from rag.ingest.settings import SyncSettings
 from rag.protocols import Embedder, TranscriptClient, Video
@@ -145,6 +147,8 @@ class _Run:
             self._batch.embed_stored()
         except Cancelled:
             self._cancel.set()
+        finally:
+            self._batch.close()
         self._writer.checkpoint()
         self._on_event(SyncEvent("done", done=self._done, total=self._total))
         return SyncReport(
@@ -230,7 +234,8 @@ class _Run:
         """Reads and stores files; returns those that changed meanwhile."""
         changed = []
         tasks = ((file.path, file.size) for file in files.values())
-        with contextlib.closing(self._pool.parse_all(tasks, self._cancel)) as results:
+        chunking = Chunking(self._embedder.counter, self._settings.target_tokens)
+        with contextlib.closing(self._pool.parse_all(tasks, chunking, self._cancel)) as results:
             for result in results:
                 if result.changed:
                     changed.append(files[result.path])
@@ -288,7 +293,9 @@ class _Run:
         except ReadError as error:
             self._unread(FileState(source.id, video.url, 0, 0, ""), error)
         else:
-            self._batch.add(_transcript_state(source, video, parsed), parsed)
+            state = _transcript_state(source, video, parsed)
+            count, target = self._embedder.count_tokens, self._settings.target_tokens
+            self._batch.add(state, prepare_into(io.BytesIO(), parsed, state.path, count, target))
         self._batch.flush()
 
     # -- what is told ----------------------------------------------------------------------------------------------

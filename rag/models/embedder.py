@@ -21,12 +21,16 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from rag.errors import ModelFilesError
+from rag.models.token_counter import TokenCounter, encodable, open_tokenizer
+from rag.types import CounterSpec
 
 SHIPPED_MODEL = Path(__file__).parent / "weights" / "all-MiniLM-L6-v2"
 
 MAX_TOKENS = 256  # chunks hold about 220; a longer input would cost more and dilute the vector
 _BATCH_TOKENS = 2048  # padded tokens a run: activations of that many fit the caches of a desktop processor
-_WINDOW = 1024  # texts tokenised and sorted together; bounds the memory that tokenising takes
+_WINDOW = 1024  # texts tokenised and sorted together
+_WINDOW_CHARS = 1 << 19  # and their characters at most; both bound the memory that tokenising takes
+_MAX_CHARS = 1 << 14  # of a text; what stands behind them would not be within ``max_tokens`` either
 
 Pooling = Literal["mean", "cls"]
 
@@ -45,11 +49,19 @@ class OnnxEmbedder:
     """An ``Embedder`` (see rag.protocols). Make one with ``load``."""
 
     def __init__(
-        self, name: str, session: onnxruntime.InferenceSession, tokenizer: Tokenizer, pad_id: int, encoding: Encoding
+        self,
+        name: str,
+        session: onnxruntime.InferenceSession,
+        tokenizer: Tokenizer,
+        pad_id: int,
+        encoding: Encoding,
+        counter: CounterSpec,
     ) -> None:
         self._name = name
         self._session = session
         self._tokenizer = tokenizer
+        self._counter = counter
+        self.count_tokens = TokenCounter(tokenizer)  # whatever the length of a text
         self._pad_id = pad_id
         self._encoding = encoding
         self._input_types = {i.name: np.int32 if "int32" in i.type else np.int64 for i in session.get_inputs()}
@@ -68,7 +80,8 @@ class OnnxEmbedder:
         session = _open_session(model, threads)
         encoding = _read_encoding(folder, session)
         name = f"{folder.resolve().name}-{_fingerprint(model, folder / 'tokenizer.json', encoding)}"
-        return cls(name, session, tokenizer, pad_id, encoding)
+        counter = CounterSpec("rag.models.token_counter", str((folder / "tokenizer.json").resolve()))
+        return cls(name, session, tokenizer, pad_id, encoding, counter)
 
     @property
     def name(self) -> str:
@@ -88,9 +101,11 @@ class OnnxEmbedder:
         """[n] texts -> [n, dimension] rows of length 1."""
         prompt = self._encoding.passage_prompt
         vectors = np.empty((len(texts), self._dimension), dtype=np.float32)
-        for first in range(0, len(texts), _WINDOW):
-            window = [prompt + text for text in texts[first : first + _WINDOW]]
+        first = 0
+        while first < len(texts):
+            window = [prompt + text for text in _window(texts, first)]
             vectors[first : first + len(window)] = self._embed(window)
+            first += len(window)
         return vectors
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
@@ -98,13 +113,10 @@ class OnnxEmbedder:
         vector: NDArray[np.float32] = self._embed([self._encoding.query_prompt + text])[0]
         return vector
 
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text without special tokens, whatever its length."""
-        counts: list[int] = []
-        for first in range(0, len(texts), _WINDOW):
-            window = [_encodable(text) for text in texts[first : first + _WINDOW]]
-            counts += [len(e) for e in self._tokenizer.encode_batch_fast(window, add_special_tokens=False)]
-        return counts
+    @property
+    def counter(self) -> CounterSpec:
+        """How another process counts with the same tokenizer."""
+        return self._counter
 
     def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = self._token_ids(texts)
@@ -121,7 +133,7 @@ class OnnxEmbedder:
         """Ids with special tokens, cut to ``max_tokens`` in front of the closing special tokens."""
         longest = self.max_tokens
         rows = []
-        for encoded in self._tokenizer.encode_batch_fast([_encodable(text) for text in texts]):
+        for encoded in self._tokenizer.encode_batch_fast([encodable(text[:_MAX_CHARS]) for text in texts]):
             ids = encoded.ids
             if len(ids) > longest:
                 mask = encoded.special_tokens_mask
@@ -170,9 +182,13 @@ def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
 
 
-def _encodable(text: str) -> str:
-    """Lone surrogates cannot cross into the tokenizer, which takes UTF-8."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+def _window(texts: Sequence[str], first: int) -> Sequence[str]:
+    """The texts from ``first`` on that are tokenised together."""
+    held, last = 0, first
+    while last < len(texts) and last - first < _WINDOW and (last == first or held < _WINDOW_CHARS):
+        held += min(len(texts[last]), _MAX_CHARS)
+        last += 1
+    return texts[first:last]
 
 
 # -- the folder ----------------------------------------------------------------------------------------------------
@@ -218,12 +234,7 @@ def _output(session: onnxruntime.InferenceSession) -> tuple[str, bool]:
 
 def _load_tokenizer(file: Path) -> tuple[Tokenizer, int]:
     """The tokenizer without the truncation and padding its file may carry, and the id to pad with."""
-    if not file.is_file():
-        raise _wrong(file, "is missing")
-    try:
-        tokenizer = Tokenizer.from_file(str(file))
-    except Exception as error:  # the tokenizers library raises nothing narrower
-        raise _wrong(file, f"is not a tokenizer ({error})") from error
+    tokenizer = open_tokenizer(file)
     pad_id = (tokenizer.padding or {}).get("pad_id")
     if pad_id is None:
         found = (tokenizer.token_to_id(token) for token in ("[PAD]", "<pad>"))

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.store.library import Library, folder_range
+from rag.store.marks import marks_of
 from rag.store.schema import path_key
 from rag.text.index_terms import index_terms
-from rag.text.table_spans import TableSpans
-from rag.types import Block, Chunk, ParsedDocument, Place, Source
+from rag.types import Chunk, ParsedDocument, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +95,49 @@ class LibraryWriter:
 
         ``contexts`` holds the line prepended to each chunk; ``vectors`` is [chunks, dimension].
         """
-        assert len(chunks) == len(contexts) == len(vectors), "one context and one vector a chunk"
-        document_id = self._put_row(file, parsed.title, parsed.media_type, "ok", _warning(parsed), len(chunks))
+        document_id = self.put_row(file, parsed.title, parsed.media_type, parsed.warnings, len(chunks))
         data = zlib.compress(parsed.text.encode("utf-8", "surrogatepass"), 6)
-        self._execute(
-            "INSERT INTO texts (document_id, data, marks) VALUES (?, ?, ?)",
-            (document_id, data, json.dumps(_marks(parsed.blocks), separators=(",", ":"))),
-        )
+        self.put_text(document_id, len(data), (data,), marks_of(parsed.blocks))
         for block in parsed.blocks:
             if block.table is not None:
-                self._insert_table(document_id, block.table)
-        for chunk, context, vector in zip(chunks, contexts, vectors, strict=True):
-            chunk_id = self._insert_chunk(document_id, chunk, context)
-            self._put_vector(chunk_id, vector)
-        self._changed()
+                packed = json.dumps(block.table.to_json(), ensure_ascii=False, separators=(",", ":"))
+                self.put_table(document_id, block.table.start, block.table.end, packed)
+        self.put_chunks(document_id, chunks, contexts, vectors)
         return document_id
+
+    def put_row(self, file: FileState, title: str, media_type: str, warnings: Sequence[str], chunks: int) -> int:
+        """Begins a document that was read, in place of what stood at its path. Returns its id, which stays the same.
+
+        ``put_text``, ``put_table`` and ``put_chunks`` add its parts, in the same transaction.
+        """
+        return self._put_row(file, title, media_type, "ok", " ".join(warnings) or None, chunks)
+
+    def put_text(self, document_id: int, length: int, parts: Iterable[bytes], marks: str) -> None:
+        """Adds the text, compressed, in parts that have ``length`` bytes together, and its ``marks_of``."""
+        self._execute(
+            "INSERT INTO texts (document_id, data, marks) VALUES (?, zeroblob(?), ?)", (document_id, length, marks)
+        )
+        with (
+            self._library.reading() as connection,
+            connection.blobopen("texts", "data", document_id) as blob,
+        ):
+            for part in parts:
+                blob.write(part)
+
+    def put_table(self, document_id: int, start: int, stop: int, data: str) -> None:
+        """Adds where the cells of a table stand (``TableSpans.to_json``)."""
+        self._execute(
+            "INSERT INTO tables (document_id, start, stop, data) VALUES (?, ?, ?, ?)",
+            (document_id, start, stop, data),
+        )
+
+    def put_chunks(
+        self, document_id: int, chunks: Sequence[Chunk], contexts: Sequence[str], vectors: Iterable[NDArray[np.float16]]
+    ) -> None:
+        """Adds chunks, in order, with the line prepended to each, and one [dimension] vector for each."""
+        for chunk, context, vector in zip(chunks, contexts, vectors, strict=True):
+            self._put_vector(self._insert_chunk(document_id, chunk, context), vector)
+        self._changed()
 
     def put_status(self, file: FileState, status: Literal["failed", "skipped"], reason: str) -> int:
         """Records that a file was not read, and drops what an earlier version of it had left. Returns its id."""
@@ -245,28 +273,6 @@ class LibraryWriter:
             ).fetchone()
             return int(chunk_id)
 
-    def _insert_table(self, document_id: int, table: TableSpans) -> None:
-        data = json.dumps(table.to_json(), ensure_ascii=False, separators=(",", ":"))
-        self._execute(
-            "INSERT INTO tables (document_id, start, stop, data) VALUES (?, ?, ?, ?)",
-            (document_id, table.start, table.end, data),
-        )
-
     def _put_vector(self, chunk_id: int, vector: NDArray[np.float16]) -> None:
         blob = np.ascontiguousarray(vector, dtype=np.float16).tobytes()
         self._execute("INSERT OR REPLACE INTO embeddings (chunk_id, vector) VALUES (?, ?)", (chunk_id, blob))
-
-
-def _marks(blocks: Sequence[Block]) -> list[tuple[int, int | None, float | None, str | None]]:
-    """Returns the start and the place of every block that stands elsewhere than the one before it."""
-    marks: list[tuple[int, int | None, float | None, str | None]] = []
-    for block in blocks:
-        place = Place(block.page, block.start_s, block.page_label)
-        if not marks or place != marks[-1][1:]:
-            marks.append((block.start, *place))
-    return marks
-
-
-def _warning(parsed: ParsedDocument) -> str | None:
-    """Returns what a person should know about a document that was read all the same."""
-    return " ".join(parsed.warnings) or None

@@ -43,6 +43,10 @@ def document_label(path: str, title: str) -> str:
 
 
 def shortened(text: str, limit: int = MAX_LABEL) -> str:
-    """Returns one heading on one line, cut to ``limit`` characters."""
-    label = " ".join(text.split())
-    return label if len(label) <= limit else label[: limit - 1].rstrip() + "…"
+    """Returns one heading on one line, cut to ``limit`` characters. Of a very long text the beginning alone is looked
+    at."""
+    beginning = text[: 50 * limit]
+    label = " ".join(beginning.split())
+    if len(label) <= limit and len(beginning) == len(text):
+        return label
+    return label[: limit - 1].rstrip() + "…"

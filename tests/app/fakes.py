@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from app.wiring import Parts
 from rag.protocols import Embedder, RankingReader
+from tests.rag import word_counter
 
 _DIMENSION = 64
 
@@ -19,6 +20,7 @@ class WordEmbedder:
     name = "words"
     dimension = _DIMENSION
     max_tokens = 256
+    counter = word_counter.SPEC
 
     def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return np.stack([self.embed_query(text) for text in texts]) if texts else np.zeros((0, _DIMENSION), np.float32)
@@ -30,7 +32,7 @@ class WordEmbedder:
         return vector / np.float32(np.linalg.norm(vector))
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [len(text.split()) for text in texts]
+        return word_counter.count(texts)
 
 
 class LightParts(Parts):

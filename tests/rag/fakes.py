@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.types import Document, Passage, Reading, Span
+from tests.rag import word_counter
 
 _WORD = re.compile(r"\w+")
 
@@ -21,6 +22,7 @@ class FakeEmbedder:
         self.dimension = dimension
         self.max_tokens = max_tokens
         self.passages_embedded = 0
+        self.counter = word_counter.SPEC
 
     def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         self.passages_embedded += len(texts)
@@ -37,7 +39,7 @@ class FakeEmbedder:
         return vector / np.float32(norm)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [len(_WORD.findall(text)) for text in texts]
+        return word_counter.count(texts)
 
 
 def a_document(number: int = 1, title: str = "notes") -> Document:

@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rag.ingest.cheapest_cuts import runs
 from rag.ingest.chunk import chunk_document
 from rag.parsers.builder import DocumentBuilder
 from rag.parsers.table import Table
 from rag.text.context import context_of, document_label
+from rag.text.table_spans import TableRow, TableSpans
 from rag.types import Block, BlockKind, Chunk, ParsedDocument
 
 
@@ -253,6 +256,68 @@ def test_work_grows_with_the_length_not_its_square(kind: BlockKind) -> None:
     parsed = document((kind, "\n".join(f"line {n} of it." for n in range(20_000)), 0))
     check(parsed, chunk_document(parsed, count))
     assert sum(counted) <= 2 * len(parsed.text)
+
+
+def test_what_is_tokenised_at_a_time_is_bounded() -> None:
+    largest = 0
+
+    def count(texts: Sequence[str]) -> list[int]:
+        nonlocal largest
+        largest = max(largest, sum(map(len, texts)))
+        return words(texts)
+
+    one_line = ";".join(f"var a{n} = {n}" for n in range(30_000))
+    for text in (one_line, "x" * 1_000_000, "a " * 150_000, "a\n" * 100_000, " " * 1_000_000 + "a"):
+        for kind in ("code", "paragraph", "table"):
+            parsed = document((kind, text, 0))
+            check(parsed, chunk_document(parsed, count))
+    assert largest <= 200_000
+
+
+@pytest.mark.parametrize("records", [True, False])
+def test_a_wide_row_is_looked_at_once_for_each_of_its_cells(records: bool) -> None:
+    """With a search through the row for each of its parts this would run into the suite's limit of five minutes."""
+    cells = 300_000
+    places = tuple(number for n in range(cells) for number in (8 * n, 7, n % 4096))
+    row = TableRow(0, 8 * cells - 1, places)
+    table = TableSpans(tuple(f"Column {n}" for n in range(4096)), 2000, (row,), records)
+    parsed = ParsedDocument(("abc def " * cells).rstrip(), (Block(0, row.end, "table", table=table),), "t", "x")
+    check(parsed, chunk_document(parsed, words))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 40), st.sampled_from([0.0, 0.1, 2.0]), st.sampled_from([0.0, 0.5, 4.0]))))
+def test_settling_early_finds_the_same_division(drawn: list[tuple[int, float, float]]) -> None:
+    units = [Priced(*values) for values in drawn] * 200
+    found = list(runs(units, 40))
+    assert [unit for run in found for unit in run] == units
+    assert sum(map(cost, found)) == pytest.approx(cheapest(units), rel=1e-9)
+
+
+@dataclass(frozen=True)
+class Priced:
+    tokens: int
+    seam: float
+    join: float
+
+
+def cost(run: Sequence[Priced]) -> float:
+    tokens = sum(unit.tokens for unit in run)
+    return run[0].seam + sum(unit.join for unit in run[1:]) + ((tokens - 40) / 40) ** 2
+
+
+def cheapest(units: Sequence[Priced]) -> float:
+    """The price of the cheapest division, by trying every run that may end at each unit."""
+    best = [0.0]
+    for stop in range(1, len(units) + 1):
+        prices = []
+        for start in range(stop - 1, max(-1, stop - 60), -1):
+            run = units[start:stop]
+            if start < stop - 1 and sum(unit.tokens for unit in run) > 48:
+                break
+            prices.append(best[start] + cost(run))
+        best.append(min(prices))
+    return best[-1]
 
 
 def test_context_names_title_and_headings_once() -> None:

@@ -22,6 +22,7 @@ SETTINGS = "SyncSettings(target_tokens=20, embed_chunks=4, lock_timeout_s=20)"
 _CHILD = f"""
 import sys
 from pathlib import Path
+sys.path.insert(0, {str(ROOT)!r})  # for the processes that parse
 from rag.store.library import Library
 from rag.ingest.parse_pool import ParseLimits, ParsePool
 from rag.ingest.sync import Syncer, SyncSettings

@@ -1,20 +1,25 @@
 """The pool with parsers that misbehave: each costs its own file and nothing else."""
 
+import json
 import os
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
 from rag.errors import SkippedError
-from rag.ingest.parse_pool import ParseLimits, ParsePool, ParseResult
+from rag.ingest.parse_pool import Chunking, ParseLimits, ParsePool, ParseResult
+from rag.ingest.prepared import PreparedDocument
 from rag.text.table_spans import TableRow, TableSpans
+from tests.rag.word_counter import SPEC
 
+CHUNKING = Chunking(SPEC)
+TAKEN: list[PreparedDocument] = []
 ROOT = Path(__file__).parents[3]
 
 # A parser that does what the file says. The folder it lies in is put on sys.path, which children inherit.
@@ -62,21 +67,31 @@ def parse(path: Path) -> ParsedDocument:
             file.write("more")
     if order == "surrogate":
         order = "half \\ud83d gone"
-    block = Block(0, len(order), "heading", 1, 2, 3.5, 4.5, "label")
+    block = Block(0, len(order), "paragraph", 0, 2, 3.5, 4.5, page_label="ii")
     if order == "table":
         rows = (TableRow(0, 5, (0, 2, 0, 3, 2, 1)),)
         block = Block(0, 5, "table", table=TableSpans(("A", "half \\ud83d"), 1, rows, records=True, caption="C"))
-    metadata = {"author": "me", "pid": str(os.getpid())}
-    return ParsedDocument(order, (block,), "Title", "text/plain", ("warned",), metadata)
+    return ParsedDocument(order, (block,), str(os.getpid()), "text/plain", ("warned",))
 """
 
 
 @pytest.fixture(autouse=True)
-def parser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def parser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     folder = tmp_path / "parsers"
     folder.mkdir()
     (folder / "obedient_parser.py").write_text(_PARSER, encoding="utf-8")
     monkeypatch.syspath_prepend(str(folder))
+    yield
+    while TAKEN:
+        TAKEN.pop().close()
+
+
+def kept(results: Iterable[ParseResult]) -> Iterator[ParseResult]:
+    """The results, whose documents are closed when the test ends."""
+    for result in results:
+        if result.document is not None:
+            TAKEN.append(result.document)
+        yield result
 
 
 def pool(**limits: float) -> ParsePool:
@@ -89,29 +104,48 @@ def parse(pool: ParsePool, folder: Path, *orders: str) -> dict[str, ParseResult]
         path = folder / f"{number}.txt"
         path.write_bytes(order.encode("utf-8"))
         files.append((str(path), path.stat().st_size))
-    results = {result.path: result for result in pool.parse_all(files, threading.Event())}
+    results = {result.path: result for result in kept(pool.parse_all(files, CHUNKING, threading.Event()))}
     assert len(results) == len(orders)
     return {order: results[path] for order, (path, _) in zip(orders, files, strict=True)}
 
 
 def test_a_document_comes_through_whole(tmp_path: Path) -> None:
-    result = parse(pool(), tmp_path, "Gr\u00fc\u00dfe 😀 \0 \r\n end")["Gr\u00fc\u00dfe 😀 \0 \r\n end"]
+    text = "Gr\u00fc\u00dfe 😀 \0 \r\n end"
+    result = parse(pool(), tmp_path, text)[text]
     document = result.document
     assert document is not None and result.error is None
-    assert document.text == "Gr\u00fc\u00dfe 😀 \0 \r\n end"
-    (block,) = document.blocks
-    assert (block.end, block.kind, block.level, block.page, block.start_s, block.end_s, block.label) == (
-        len(document.text), "heading", 1, 2, 3.5, 4.5, "label"
-    )  # fmt: skip
-    assert (document.title, document.warnings, document.metadata["author"]) == ("Title", ("warned",), "me")
-    assert result.size == len(document.text.encode()) and len(result.content_hash) == 40
+    assert document.text() == text
+    assert (document.media_type, document.warnings) == ("text/plain", ("warned",))
+    assert json.loads(document.marks) == [[0, 2, 3.5, "ii"]]
+    ((prepared,),) = document.chunk_batches()
+    chunk = prepared.chunk
+    assert (chunk.text, chunk.start, chunk.end, chunk.page, chunk.page_label) == (text, 0, len(text), 2, "ii")
+    assert (chunk.start_s, chunk.end_s, document.chunks) == (3.5, 4.5, 1)
+    assert document.title in prepared.context
+    assert result.size == len(text.encode()) and len(result.content_hash) == 40
 
 
 def test_the_cells_of_a_table_come_through(tmp_path: Path) -> None:
     document = parse(pool(), tmp_path, "table")["table"].document
     assert document is not None
+    ((start, end, data),) = document.tables()
     rows = (TableRow(0, 5, (0, 2, 0, 3, 2, 1)),)
-    assert document.blocks[0].table == TableSpans(("A", "half \ufffd"), 1, rows, records=True, caption="C")
+    made = TableSpans.from_json(json.loads(data))
+    assert made == TableSpans(("A", "half \ufffd"), 1, rows, records=True, caption="C")
+    assert (start, end) == (0, 5)
+
+
+def test_a_long_document_comes_in_pieces(tmp_path: Path) -> None:
+    text = "\n".join(f"Line {number} of a long file." for number in range(60_000))
+    document = parse(pool(), tmp_path, text)[text].document
+    assert document is not None
+    parts = list(document.text_parts())
+    assert sum(map(len, parts)) == document.text_bytes and document.text() == text
+    batches = list(document.chunk_batches())
+    assert max(map(len, batches)) <= 64
+    chunks = [prepared.chunk for batch in batches for prepared in batch]
+    assert len(chunks) == document.chunks and [chunk.ordinal for chunk in chunks] == list(range(len(chunks)))
+    assert all(chunk.text == text[chunk.start : chunk.end] for chunk in chunks)
 
 
 @pytest.mark.parametrize("bad", ["crash", "exit", "defect", "deep", "broken", "skip", "bomb"])
@@ -156,18 +190,18 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
 
 def test_half_a_character_becomes_a_whole_one(tmp_path: Path) -> None:
     document = parse(pool(), tmp_path, "surrogate")["surrogate"].document
-    assert document is not None and document.text == "half \N{REPLACEMENT CHARACTER} gone"
+    assert document is not None and document.text() == "half \N{REPLACEMENT CHARACTER} gone"
 
 
 def test_a_worker_serves_many_files(tmp_path: Path) -> None:
     results = parse(pool(workers=2), tmp_path, *(f"text {i}" for i in range(60)))
-    pids = {result.document.metadata["pid"] for result in results.values() if result.document}
+    pids = {result.document.title for result in results.values() if result.document}
     assert len(pids) <= 2
 
 
 def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
     paths = [str(tmp_path / "gone.txt"), str(tmp_path)]
-    results = {r.path: r for r in pool().parse_all([(path, 0) for path in paths], threading.Event())}
+    results = {r.path: r for r in pool().parse_all([(path, 0) for path in paths], CHUNKING, threading.Event())}
     for path in paths:
         assert "could not be opened" in str(results[path].error) and results[path].content_hash == ""
 
@@ -176,22 +210,25 @@ def test_files_that_cannot_be_opened(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["new\nline.txt", "\udcff\udcfe.txt", "-rf.txt"])
 def test_any_name_reaches_the_worker(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("hello")
-    (result,) = pool().parse_all([(str(tmp_path / name), 5)], threading.Event())
+    (result,) = kept(pool().parse_all([(str(tmp_path / name), 5)], CHUNKING, threading.Event()))
     assert result.path == str(tmp_path / name)
-    assert result.document is not None and result.document.text == "hello"
+    assert result.document is not None and result.document.text() == "hello"
 
 
 @pytest.mark.slow
 def test_what_one_file_left_behind_does_not_count_against_the_next(tmp_path: Path) -> None:
     results = parse(pool(workers=1, memory_mb=400), tmp_path, "hoard 1", "hoard 2", "hoard 3", "hoard 4")
     assert all(result.document is not None for result in results.values())
-    assert len({result.document.metadata["pid"] for result in results.values() if result.document}) == 4
+    assert len({result.document.title for result in results.values() if result.document}) == 4
 
 
 _PARENT = """
 import sys, threading
-from rag.ingest.parse_pool import ParsePool
-list(ParsePool(parser_module="obedient_parser").parse_all([(sys.argv[1], 5)], threading.Event()))
+from rag.ingest.parse_pool import Chunking, ParsePool
+from rag.types import CounterSpec
+
+chunking = Chunking(CounterSpec("tests.rag.word_counter"))
+list(ParsePool(parser_module="obedient_parser").parse_all([(sys.argv[1], 5)], chunking, threading.Event()))
 """
 
 
@@ -216,7 +253,8 @@ def test_cancelling_ends_what_is_being_read(tmp_path: Path) -> None:
     (tmp_path / "quick.txt").write_text("quick")
     cancel = threading.Event()
     results = []
-    for result in pool(workers=2).parse_all([(str(tmp_path / f"{n}.txt"), 5) for n in ("quick", "sleep")], cancel):
+    files = [(str(tmp_path / f"{name}.txt"), 5) for name in ("quick", "sleep")]
+    for result in kept(pool(workers=2).parse_all(files, CHUNKING, cancel)):
         results.append(result.path)
         cancel.set()
     assert results == [str(tmp_path / "quick.txt")]
@@ -226,8 +264,10 @@ def test_cancelling_ends_what_is_being_read(tmp_path: Path) -> None:
 def test_leaving_early_leaves_no_process(tmp_path: Path) -> None:
     for number in range(20):
         (tmp_path / f"{number}.txt").write_text("text")
-    results = pool(workers=2).parse_all([(str(tmp_path / f"{n}.txt"), 4) for n in range(20)], threading.Event())
-    next(results)
+    results = pool(workers=2).parse_all(
+        [(str(tmp_path / f"{n}.txt"), 4) for n in range(20)], CHUNKING, threading.Event()
+    )
+    next(kept(results))
     results.close()
     assert no_children()
 
@@ -244,7 +284,8 @@ def test_no_more_is_drawn_than_has_room(tmp_path: Path) -> None:
             path.write_text("a")
             yield str(path), 40 << 20
 
-    for taken, _ in enumerate(pool(workers=2, in_flight_mb=100).parse_all(files(), threading.Event()), start=1):
+    results = pool(workers=2, in_flight_mb=100).parse_all(files(), CHUNKING, threading.Event())
+    for taken, _ in enumerate(kept(results), start=1):
         assert drawn <= taken + 3
 
 

@@ -17,6 +17,7 @@ from rag.store.library import Library
 from rag.store.writer import FileState, LibraryWriter
 from rag.text.context import context_of
 from rag.types import Block, Filter, Hit, ParsedDocument
+from tests.rag import word_counter
 
 TEXTS = {
     "/docs/a/lamp.txt": "The lamp of the lighthouse burned whale oil until the year 1868.",
@@ -48,8 +49,10 @@ class WordEmbedder:
         vector: NDArray[np.float32] = self.embed_passages([text])[0]
         return vector
 
+    counter = word_counter.SPEC
+
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return [len(text.split()) for text in texts]
+        return word_counter.count(texts)
 
 
 def put(library: Library, texts: dict[str, str], embedder: WordEmbedder | None = None) -> None:
