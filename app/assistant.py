@@ -10,7 +10,7 @@ from several threads. It raises DocentError for whatever a person can mend.
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -20,7 +20,7 @@ from app.events import Answered, AskEvent, ConversationInfo, DocumentView, Excha
 from app.folder_watch import FolderWatch
 from app.settings.schema import Settings
 from app.timing import Stopwatch
-from rag.errors import SourceError
+from rag.errors import ReadError, SourceError
 from rag.query.query import make_query
 from rag.text.markers import AnswerPart, joined
 from rag.types import Answer, Document, Filter, Hit, Turn
@@ -162,9 +162,8 @@ class Assistant:
         document = self._document(document_id)
         pages = None
         if document.media_type == _PDF and Path(document.path).is_file():
-            from rag.parsers.pdf.page_view import page_count
-
-            pages = page_count(Path(document.path))
+            with suppress(ReadError):  # then its text can be shown all the same
+                pages = self._parts.page_pictures.count(Path(document.path))
         return DocumentView(document, self._parts.library.document_text(document_id), pages)
 
     def page_png(
@@ -179,17 +178,16 @@ class Assistant:
         document = self._document(document_id)
         if document.media_type != _PDF:
             raise UnknownDocument(f"{document.title or document.path} has no page pictures.", "Only a PDF has them.")
-        from rag.parsers.pdf.page_view import locate_quote, render_page
+        text = self._parts.library.document_text(document_id) if quote_span is not None else ""
+        quote, read = (text[slice(*span)] if span is not None else "" for span in (quote_span, read_span))
+        return self._parts.page_pictures.draw(Path(document.path), page, quote, scale, read)
 
-        path = Path(document.path)
-        boxes, strong = [], []
-        if quote_span is not None:
-            text = self._parts.library.document_text(document_id)
-            quote = text[slice(*quote_span)]
-            boxes = locate_quote(path, page, quote)
-            if read_span is not None:
-                strong = locate_quote(path, page, text[slice(*read_span)], within=quote)
-        return render_page(path, page, boxes, scale, strong)
+    def page_text(self, document_id: int, page: int) -> str:
+        """The text of a page (from 1), for where its picture cannot be drawn."""
+        self._document(document_id)
+        text = self._parts.library.document_text(document_id)
+        spans = self._parts.library.page_spans(document_id, page)
+        return "\n\n".join(text[slice(*span)].strip() for span in spans)
 
     def _document(self, document_id: int) -> Document:
         document = self._parts.library.document(document_id)

@@ -18,6 +18,7 @@ from rag.types import Document, Passage
 if TYPE_CHECKING:
     from app.models.setup import LocalModel
     from rag.adapters.external_store import ExternalStore
+    from rag.ingest.page_pictures import PagePictures
     from rag.ingest.sync import Syncer
     from rag.ingest.youtube import Video, YouTubeClient
     from rag.protocols import Answerer, Embedder, RankingReader, Rewriter, Titler, TranscriptClient
@@ -66,6 +67,15 @@ class Parts:
     @property
     def conversations(self) -> Conversations:
         return self._once("conversations", self.make_conversations)
+
+    @property
+    def page_pictures(self) -> "PagePictures":
+        return self._once("page_pictures", self.make_page_pictures)
+
+    def make_page_pictures(self) -> "PagePictures":
+        from rag.ingest.page_pictures import PagePictures
+
+        return PagePictures()
 
     def make_library(self) -> "Library":
         from rag.store.library import Library
@@ -214,7 +224,7 @@ class Parts:
     def close(self) -> None:
         with self._lock:
             self._closed = True
-            for name in ("model", "conversations", "library"):
+            for name in ("model", "conversations", "page_pictures", "library"):
                 part = self._made.get(name)
                 if part is not None:
                     part.close()

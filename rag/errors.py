@@ -7,6 +7,7 @@ RagError
 +-- LibraryError         the library file as a whole: damaged, of a newer version, disk full
 |   +-- LibraryLocked    another process is writing to it
 +-- SourceError          a folder or URL that a person named does not exist or cannot be reached
++-- BusyError            more is asked at once than can be done; the same later will do
 +-- ModelFilesError      the embedder's folder lacks a file or holds a wrong one
 """
 
@@ -39,6 +40,10 @@ class LibraryLocked(LibraryError):
 
 class SourceError(RagError):
     """A folder, file or URL that was named cannot be used."""
+
+
+class BusyError(RagError):
+    """More is asked at once than can be done."""
 
 
 class ModelFilesError(RagError):

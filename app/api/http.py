@@ -8,8 +8,10 @@ documents that the command line's --json prints (``answer_shapes``, ``library_sh
 import json
 import logging
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from typing import Annotated, Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
@@ -34,10 +36,11 @@ from app.api.streams import answer_lines, sync_lines
 from app.assistant import Assistant
 from app.errors import ConversationError, UnknownDocument
 from docent import DocentError, __version__
-from rag.errors import LibraryLocked
+from rag.errors import BusyError, LibraryLocked
 from rag.types import Filter
 
 _log = logging.getLogger(__name__)
+_DRAWN_AT_ONCE = 8  # threads that wait for pictures of pages; other requests have theirs
 _NO_STORE = {"cache-control": "no-store"}  # a person's documents do not belong into the browser's cache
 _ONE_A_LINE = "A stream of JSON objects, one a line."
 STREAMS = {
@@ -150,10 +153,12 @@ def _library_routes(assistant: Assistant) -> APIRouter:
         """Lists all documents, whatever their status."""
         return DocumentList.of(assistant.documents())
 
+    drawing = CapacityLimiter(_DRAWN_AT_ONCE)
+
     @routes.get("/documents/{document_id}")
-    def document(document_id: int) -> DocumentReply:
+    async def document(document_id: int) -> DocumentReply:
         """Returns one document."""
-        return DocumentReply.of(assistant.document_view(document_id))
+        return DocumentReply.of(await to_thread.run_sync(assistant.document_view, document_id, limiter=drawing))
 
     text_reply = _content("text/plain", {"type": "string"}, "The text.")
 
@@ -163,15 +168,15 @@ def _library_routes(assistant: Assistant) -> APIRouter:
         content = assistant.document_view(document_id).text.encode("utf-8", "replace")
         return Response(content, media_type="text/plain; charset=utf-8", headers=_NO_STORE)
 
-    _page_route(routes, assistant)
+    _page_routes(routes, assistant, drawing)
     return routes
 
 
-def _page_route(routes: APIRouter, assistant: Assistant) -> None:
+def _page_routes(routes: APIRouter, assistant: Assistant, drawing: CapacityLimiter) -> None:
     picture_reply = _content("image/png", {"type": "string", "format": "binary"}, "The picture.")
 
     @routes.get("/documents/{document_id}/page/{page}.png", response_class=Response, responses=picture_reply)
-    def page(
+    async def page(
         document_id: int,
         page: int,
         start: Annotated[int | None, Query(ge=0)] = None,
@@ -186,8 +191,17 @@ def _page_route(routes: APIRouter, assistant: Assistant) -> None:
         """
         span = (start, end) if start is not None and end is not None else None
         read = (read_start, read_end) if read_start is not None and read_end is not None else None
-        picture = assistant.page_png(document_id, page, span, scale, read)
+        draw = partial(assistant.page_png, document_id, page, span, scale, read)
+        picture = await to_thread.run_sync(draw, limiter=drawing)
         return Response(picture, media_type="image/png", headers=_NO_STORE)
+
+    text_reply = _content("text/plain", {"type": "string"}, "The text.")
+
+    @routes.get("/documents/{document_id}/page/{page}.txt", response_class=Response, responses=text_reply)
+    def page_text(document_id: int, page: int) -> Response:
+        """Returns the text of a page (from 1), for where its picture cannot be drawn."""
+        content = assistant.page_text(document_id, page).encode("utf-8", "replace")
+        return Response(content, media_type="text/plain; charset=utf-8", headers=_NO_STORE)
 
 
 def _question_routes(assistant: Assistant) -> APIRouter:
@@ -264,6 +278,8 @@ def status_of(error: DocentError) -> int:
         return 404
     if isinstance(error, LibraryLocked):
         return 409
+    if isinstance(error, BusyError):
+        return 429
     return 400
 
 

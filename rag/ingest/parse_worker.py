@@ -44,10 +44,10 @@ def main(parser_module: str, address_space: int, counter: tuple[str, str], targe
     """Serves requests until stdin ends. ``address_space`` is in bytes; 0 sets no limit."""
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # from here on a print() of any library, C libraries included, goes to stderr
-    _die_with_parent()
-    _limit_memory(address_space)
+    die_with_parent()
+    limit_memory(address_space)
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(requests,), daemon=True).start()
+    threading.Thread(target=receive, args=(requests,), daemon=True).start()
     module, argument = counter
     count_tokens: CountTokens = importlib.import_module(module).load(argument)
     work = _Work(parser_module, count_tokens, target_tokens, replies)
@@ -80,7 +80,7 @@ class _Work:
         write_frame(self.replies, kind + payload)
 
 
-def _receive(requests: "queue.SimpleQueue[bytes]") -> None:
+def receive(requests: "queue.SimpleQueue[bytes]") -> None:
     """Takes requests off stdin; when it ends the parent is gone or wants no more, whatever is being read."""
     stdin = sys.stdin.buffer
     while (request := read_frame(stdin)) is not None:
@@ -127,7 +127,8 @@ def _failure(error: str, remedy: str = "", *, skipped: bool = False) -> dict[str
     return {"error": error, "remedy": remedy, "skipped": skipped}
 
 
-def _limit_memory(address_space: int) -> None:
+def limit_memory(address_space: int) -> None:
+    """Sets a limit on the address space of this process, in bytes; 0 sets none."""
     if not address_space or sys.platform in ("win32", "darwin"):  # there the parent watches the size alone
         return
     import resource
@@ -136,7 +137,7 @@ def _limit_memory(address_space: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """Asks Linux to kill this process with the thread that started it: none is left busy behind a killed parent."""
     if sys.platform != "linux":
         return

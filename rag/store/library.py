@@ -179,6 +179,13 @@ class Library:
         index = bisect_right(marks, start, key=lambda mark: mark[0]) - 1
         return Place(*marks[index][1:]) if index >= 0 else Place()
 
+    def page_spans(self, document_id: int, page: int) -> list[tuple[int, int | None]]:
+        """Returns where in the canonical text a page of the file stands; None where it goes on to the end."""
+        rows = self._rows("SELECT marks FROM texts WHERE document_id = ?", (document_id,))
+        marks: list[list[Any]] = json.loads(rows[0][0]) if rows else []
+        ends: list[int | None] = [mark[0] for mark in marks[1:]] + [None]
+        return [(mark[0], end) for mark, end in zip(marks, ends, strict=True) if mark[1] == page]
+
     def tables(self, document_id: int, start: int, end: int) -> tuple[TableSpans, ...]:
         """Returns the tables of a document that stand in ``text[start:end]``, wholly or in part, in order."""
         rows = self._rows(

@@ -180,6 +180,9 @@ class FakeAssistant:
             raise SourceError("That document is no longer in the library.", "Add it again.")
         return b"\x89PNG" + f"{document_id} {page} {quote_span} {scale}".encode()
 
+    def page_text(self, document_id: int, page: int) -> str:
+        return self.texts[document_id]
+
     def conversations(self) -> list[ConversationInfo]:
         return [
             ConversationInfo(key, title, exchanges[-1].asked_at, len(exchanges))

@@ -101,6 +101,9 @@
     element.addEventListener("toggle", (event) => {
       if (event.target.dataset?.key) unfolded.set(event.target.dataset.key, event.target.open);
     }, true);
+    element.addEventListener("error", (event) => {
+      if (event.target.matches(".page-frame img")) showPageText(event.target);
+    }, true);
     watch("value", () => {
       for (const details of element.querySelectorAll("details[data-key]")) {
         const open = unfolded.get(details.dataset.key);
@@ -115,6 +118,16 @@
   function showQuote(element) {
     mark("source-shown", !!element.querySelector(".source-open"));
     element.querySelector("#quote")?.scrollIntoView({ block: "center" });
+  }
+
+  // A page whose picture cannot be drawn shows its text.
+  async function showPageText(picture) {
+    const box = picture.parentElement.querySelector(".page-text");
+    const reply = await fetch(picture.getAttribute("src").replace(/\.png.*$/, ".txt"));
+    if (!box || !reply.ok) return;
+    box.textContent = (await reply.text()) || "This page could not be drawn, and holds no text.";
+    box.hidden = false;
+    picture.hidden = true;
   }
 
   // The chat stays at its end while the person has not scrolled up.

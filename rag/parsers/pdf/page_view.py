@@ -21,7 +21,7 @@ from rag.parsers.pdf.open_pdf import open_pdf
 from rag.parsers.pdf.placement import Placement
 from rag.parsers.pdf.words import characters_of
 
-_MAX_PIXELS = 40_000_000
+_MAX_PIXELS = 16_000_000
 _MARK = (255, 236, 110)
 _STRONG = (255, 196, 61)
 _SHORTEST_PIECE = 8

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from app.api.http import create_api
 from app.assistant import Assistant
+from tests.rag.parsers.pdf_writer import paragraph, write_pdf
 
 
 @pytest.fixture
@@ -179,6 +180,20 @@ def test_a_name_that_is_no_text_travels_as_escapes(client: TestClient, folder: P
         pytest.skip("this file system takes no such names")
     assert any("caf\\udce9.txt" in line for line in client.post("/api/sync", json={}).text.splitlines())
     assert "caf\\udce9.txt" in client.get("/api/documents").text
+
+
+def test_a_page_that_cannot_be_drawn_has_its_text(empty: TestClient, assistant: Assistant, tmp_path: Path) -> None:
+    (tmp_path / "pdfs").mkdir()
+    path = write_pdf(tmp_path / "pdfs" / "log.pdf", [paragraph(72, 100, [f"Page {n} of the log."]) for n in (1, 2)])
+    assistant.sync([str(path)])
+    place = f"/api/documents/{document_named(empty, 'log.pdf')['id']}/page"
+    assert empty.get(f"{place}/2.png").content.startswith(b"\x89PNG")
+    assert empty.get(f"{place}/2.txt").text == "Page 2 of the log."
+    assert empty.get(f"{place}/3.txt").text == ""
+    path.write_bytes(b"no PDF any more")
+    assert empty.get(f"{place}/2.png").status_code == 400
+    assert empty.get(f"{place}/2.txt").text == "Page 2 of the log."
+    assert document_named(empty, "log.pdf")["status"] == "ok"
 
 
 def test_page_pictures_exist_only_for_pdfs(client: TestClient) -> None:
