@@ -166,6 +166,11 @@ class Assistant:
                 pages = self._parts.page_pictures.count(Path(document.path))
         return DocumentView(document, self._parts.library.document_text(document_id), pages)
 
+    def document_text(self, document_id: int) -> str:
+        """The canonical text, to which the positions of citations refer."""
+        self._document(document_id)
+        return self._parts.library.document_text(document_id)
+
     def page_png(
         self,
         document_id: int,

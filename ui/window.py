@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _QUIET: dict[str, str] = {"show_progress": "hidden", "api_visibility": "private"}
+_MOST_WAITING = 1024  # events
 _CONCURRENT = 16  # events of one kind at a time; a few pages of one person
 _SEARCHABLE = 8  # documents from which on the list has a search box
 _UNSEEN = (-1, -1, -1)
@@ -81,7 +82,7 @@ class Window:
         ) as self.blocks:
             self.parts = lay_out()
             self._connect(self.parts)
-        self.blocks.queue(default_concurrency_limit=_CONCURRENT)
+        self.blocks.queue(default_concurrency_limit=_CONCURRENT, max_size=_MOST_WAITING)
 
     def _connect(self, parts: Parts) -> None:
         self._connect_chat(parts)

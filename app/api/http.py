@@ -11,12 +11,12 @@ from collections.abc import AsyncIterator, Mapping
 from functools import partial
 from typing import Annotated, Any
 
-from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from app.api.answer_shapes import (
     AnsweredLine,
@@ -28,7 +28,9 @@ from app.api.answer_shapes import (
     Renamed,
     SearchReply,
 )
+from app.api.body_limit import BodyLimit
 from app.api.description import DescribedAPI, Stream
+from app.api.gate import Gate, Ticket
 from app.api.library_shapes import DocumentList, DocumentReply, Removed, Status, SyncLine
 from app.api.openai import OPENAI_STREAMS, openai_routes
 from app.api.shape import ErrorLine, Failure, Problem, Shape
@@ -40,7 +42,11 @@ from rag.errors import BusyError, LibraryLocked
 from rag.types import Filter
 
 _log = logging.getLogger(__name__)
-_DRAWN_AT_ONCE = 8  # threads that wait for pictures of pages; other requests have theirs
+_WORKING_AT_ONCE = 4  # questions, searches and other work for the models
+_DRAWN_AT_ONCE = 8  # pictures of pages; they wait for the processes that draw
+_SYNCS = 16
+_BUSY = 429
+_MOST_WAITING = 256  # of a kind, as in the engine's queue
 _NO_STORE = {"cache-control": "no-store"}  # a person's documents do not belong into the browser's cache
 _ONE_A_LINE = "A stream of JSON objects, one a line."
 STREAMS = {
@@ -63,12 +69,21 @@ class NdJSON(StreamingResponse):
 
     media_type = "application/x-ndjson"
 
-    def __init__(self, lines: AsyncIterator[Shape], status_code: int = 200) -> None:
-        async def encoded() -> AsyncIterator[bytes]:
-            async for line in lines:
-                yield json.dumps(line.plain()).encode("ascii") + b"\n"
+    def __init__(self, lines: AsyncIterator[Shape], ticket: Ticket) -> None:
+        self._ticket = ticket
 
-        super().__init__(encoded(), status_code, headers=_NO_STORE)
+        async def encoded() -> AsyncIterator[bytes]:
+            async with ticket:
+                async for line in lines:
+                    yield json.dumps(line.plain()).encode("ascii") + b"\n"
+
+        super().__init__(encoded(), headers=_NO_STORE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._ticket.give_back()
 
 
 def _no_store(response: Response) -> None:
@@ -84,15 +99,15 @@ class AskBody(_Body):
 
     question: str = Field(min_length=1, max_length=10_000)
     conversation: str | None = None
-    folders: list[str] = []
-    documents: list[int] = []
+    folders: list[str] = Field(default=[], max_length=1000)
+    documents: list[int] = Field(default=[], max_length=100_000)
     stream: bool = True
 
 
 class SyncBody(_Body):
     """What to sync: ``locations`` are folders, files or URLs; null means every known source."""
 
-    locations: list[str] | None = None
+    locations: list[str] | None = Field(default=None, max_length=1000)
 
 
 class TitleBody(_Body):
@@ -109,9 +124,15 @@ def create_api(assistant: Assistant) -> FastAPI:
     api.add_exception_handler(RequestValidationError, _invalid_request)
     api.add_exception_handler(HTTPException, _http_error)
     api.add_exception_handler(Exception, _defect)
-    for router in (_library_routes(assistant), _question_routes(assistant), _conversation_routes(assistant)):
+    api.add_middleware(BodyLimit)
+    work = Gate(_WORKING_AT_ONCE, _MOST_WAITING)
+    for router in (
+        _library_routes(assistant, work),
+        _question_routes(assistant, work),
+        _conversation_routes(assistant),
+    ):
         api.include_router(router, prefix="/api", responses=_FAILURE)
-    api.include_router(openai_routes(assistant))
+    api.include_router(openai_routes(assistant, work))
 
     @api.api_route("/api/{rest:path}", methods=["GET", "POST", "PATCH", "DELETE"], include_in_schema=False)
     def unknown(rest: str) -> Response:
@@ -130,8 +151,9 @@ def _content(media_type: str, schema: Mapping[str, Any], description: str) -> di
     return {200: {"description": description, "content": {media_type: {"schema": schema}}}}
 
 
-def _library_routes(assistant: Assistant) -> APIRouter:
+def _library_routes(assistant: Assistant, work: Gate) -> APIRouter:
     routes = _router()
+    syncs = Gate(_SYNCS, 0)  # they wait for each other
 
     @routes.get("/status")
     def status() -> Status:
@@ -141,38 +163,38 @@ def _library_routes(assistant: Assistant) -> APIRouter:
     @routes.post("/sync", response_model=None, response_description=_ONE_A_LINE)
     async def sync(body: SyncBody) -> Response:
         """Reads new and changed documents. Closing the connection cancels the sync; what is finished stays."""
-        return NdJSON(sync_lines(assistant, body.locations))
+        return NdJSON(sync_lines(assistant, body.locations), syncs.enter())
 
     @routes.delete("/sources")
-    def remove(location: str) -> Removed:
+    async def remove(location: str) -> Removed:
         """Takes a source, or one document of it, out of the library. The files stay where they are."""
-        return Removed(location=location, removed=assistant.remove(location))
+        return Removed(location=location, removed=await syncs.run(partial(assistant.remove, location)))
 
     @routes.get("/documents")
     def documents() -> DocumentList:
         """Lists all documents, whatever their status."""
         return DocumentList.of(assistant.documents())
 
-    drawing = CapacityLimiter(_DRAWN_AT_ONCE)
+    drawing = Gate(_DRAWN_AT_ONCE, _MOST_WAITING)
 
     @routes.get("/documents/{document_id}")
     async def document(document_id: int) -> DocumentReply:
         """Returns one document."""
-        return DocumentReply.of(await to_thread.run_sync(assistant.document_view, document_id, limiter=drawing))
+        return DocumentReply.of(await drawing.run(partial(assistant.document_view, document_id)))
 
     text_reply = _content("text/plain", {"type": "string"}, "The text.")
 
     @routes.get("/documents/{document_id}/text", response_class=Response, responses=text_reply)
-    def text(document_id: int) -> Response:
+    async def text(document_id: int) -> Response:
         """Returns the text of a document, to which the positions of citations refer."""
-        content = assistant.document_view(document_id).text.encode("utf-8", "replace")
+        content = await work.run(lambda: assistant.document_text(document_id).encode("utf-8", "replace"))
         return Response(content, media_type="text/plain; charset=utf-8", headers=_NO_STORE)
 
     _page_routes(routes, assistant, drawing)
     return routes
 
 
-def _page_routes(routes: APIRouter, assistant: Assistant, drawing: CapacityLimiter) -> None:
+def _page_routes(routes: APIRouter, assistant: Assistant, drawing: Gate) -> None:
     picture_reply = _content("image/png", {"type": "string", "format": "binary"}, "The picture.")
 
     @routes.get("/documents/{document_id}/page/{page}.png", response_class=Response, responses=picture_reply)
@@ -191,21 +213,21 @@ def _page_routes(routes: APIRouter, assistant: Assistant, drawing: CapacityLimit
         """
         span = (start, end) if start is not None and end is not None else None
         read = (read_start, read_end) if read_start is not None and read_end is not None else None
-        draw = partial(assistant.page_png, document_id, page, span, scale, read)
-        picture = await to_thread.run_sync(draw, limiter=drawing)
+        picture = await drawing.run(partial(assistant.page_png, document_id, page, span, scale, read))
         return Response(picture, media_type="image/png", headers=_NO_STORE)
 
     text_reply = _content("text/plain", {"type": "string"}, "The text.")
 
     @routes.get("/documents/{document_id}/page/{page}.txt", response_class=Response, responses=text_reply)
-    def page_text(document_id: int, page: int) -> Response:
+    async def page_text(document_id: int, page: int) -> Response:
         """Returns the text of a page (from 1), for where its picture cannot be drawn."""
-        content = assistant.page_text(document_id, page).encode("utf-8", "replace")
+        content = await drawing.run(lambda: assistant.page_text(document_id, page).encode("utf-8", "replace"))
         return Response(content, media_type="text/plain; charset=utf-8", headers=_NO_STORE)
 
 
-def _question_routes(assistant: Assistant) -> APIRouter:
+def _question_routes(assistant: Assistant, work: Gate) -> APIRouter:
     routes = _router()
+    asks = Gate(_WORKING_AT_ONCE, _MOST_WAITING)
 
     @routes.post("/ask", response_model=AnswerReply, response_description=_ONE_A_LINE)
     async def ask(body: AskBody) -> Response:
@@ -213,24 +235,34 @@ def _question_routes(assistant: Assistant) -> APIRouter:
 
         Closing the connection stops the answer.
         """
-        scope = Filter(frozenset(body.documents), assistant.scope(body.folders).folders)
-        lines = answer_lines(assistant, body.question, body.conversation, scope)
+        ticket = asks.enter()
+        try:
+            scope = Filter(frozenset(body.documents), assistant.scope(body.folders).folders)
+            lines = answer_lines(assistant, body.question, body.conversation, scope)
+        except BaseException:
+            ticket.give_back()
+            raise
         if body.stream:
-            return NdJSON(lines)
+            return NdJSON(lines, ticket)
         last: AnswerLine | None = None
-        async for line in lines:
-            last = line
+        try:
+            async with ticket:
+                async for line in lines:
+                    last = line
+        finally:
+            ticket.give_back()
         assert isinstance(last, AnsweredLine | ErrorLine), "a stream ends with one of them"
         return _json(last, 400 if isinstance(last, ErrorLine) else 200, without={"event"})
 
     @routes.get("/search")
-    def search(
+    async def search(
         question: Annotated[str, Query(min_length=1, max_length=10_000)],
         k: Annotated[int, Query(ge=1, le=1000)] = 10,
         folder: Annotated[list[str] | None, Query()] = None,
     ) -> SearchReply:
         """Finds the chunks that match a question, best first."""
-        hits, timings = assistant.search_timed(question, k, assistant.scope(folder or []))
+        scope = assistant.scope(folder or [])
+        hits, timings = await work.run(partial(assistant.search_timed, question, k, scope))
         return SearchReply.of(question, hits, timings)
 
     return routes
@@ -279,13 +311,16 @@ def status_of(error: DocentError) -> int:
     if isinstance(error, LibraryLocked):
         return 409
     if isinstance(error, BusyError):
-        return 429
+        return _BUSY
     return 400
 
 
 async def _person_can_mend(request: Request, error: Exception) -> Response:
     assert isinstance(error, DocentError)
-    return _error(status_of(error), error.message, error.remedy)
+    reply = _error(status_of(error), error.message, error.remedy)
+    if reply.status_code == _BUSY:
+        reply.headers["retry-after"] = "1"
+    return reply
 
 
 async def _invalid_request(request: Request, error: Exception) -> Response:

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from app.api.description import Stream
+from app.api.gate import Gate
 from app.api.openai_replies import (
     ChatChunk,
     ChatCompletion,
@@ -45,6 +47,7 @@ from docent import DocentError
 from engines.errors import EngineBusy, EngineError, RequestError
 from engines.serving.generation import Delta, Finished, Generation
 from engines.serving.sampling import SampledToken
+from rag.errors import BusyError
 
 if TYPE_CHECKING:
     from app.assistant import Assistant
@@ -98,8 +101,9 @@ class _Route(APIRoute):
         return handled
 
 
-def openai_routes(assistant: "Assistant") -> APIRouter:
-    """Makes the routes, to be included in an application beside Docent's own API."""
+def openai_routes(assistant: "Assistant", work: Gate) -> APIRouter:
+    """Makes the routes, to be included in an application beside Docent's own API. ``work`` bounds what is tokenised and
+    embedded at once."""
     routes = APIRouter(
         prefix="/v1",
         route_class=_Route,
@@ -124,20 +128,20 @@ def openai_routes(assistant: "Assistant") -> APIRouter:
     async def chat(body: ChatBody, request: Request) -> Response:
         """Continues a conversation with the language model; it does not see the documents."""
         used = await run_in_threadpool(_model, assistant, body.model)
-        tokens = await run_in_threadpool(used.chat_tokens, [message.plain() for message in body.messages])
+        tokens = await work.run(partial(used.chat_tokens, [message.plain() for message in body.messages]))
         return await _complete(used, [tokens], body, request)
 
     @routes.post("/completions", response_model=TextCompletion, response_description=_STREAMED)
     async def completions(body: CompletionBody, request: Request) -> Response:
         """Continues plain texts with the language model."""
         used = await run_in_threadpool(_model, assistant, body.model)
-        prompts = [used.tokenizer.encode(part) if isinstance(part, str) else part for part in body.prompts()]
+        prompts = await work.run(partial(_prompts, used, body))
         return await _complete(used, prompts, body, request)
 
     @routes.post("/embeddings")
-    def embeddings(body: EmbeddingBody) -> EmbeddingList:
+    async def embeddings(body: EmbeddingBody) -> EmbeddingList:
         """Embeds texts."""
-        return _embeddings(assistant, body)
+        return await work.run(partial(_embeddings, assistant, body))
 
     @routes.api_route("/{rest:path}", methods=["GET", "POST", "DELETE"], include_in_schema=False)
     def unknown(rest: str) -> Response:
@@ -173,6 +177,10 @@ async def _complete(
     ends = _ends(generations)
     choices = [replies[i].whole(texts[i], sampled[i], end) for i, end in enumerate(ends)]
     return _json(replies[0].frame(choices, usage(ends, body.n)))
+
+
+def _prompts(model: "LocalModel", body: CompletionBody) -> list[list[int]]:
+    return [model.text_tokens(part) if isinstance(part, str) else part for part in body.prompts()]
 
 
 def _submit(model: "LocalModel", prompts: list[list[int]], body: ChatBody | CompletionBody) -> list[Generation]:
@@ -314,7 +322,7 @@ def _translated(error: RequestValidationError | DocentError | _ApiError) -> _Api
         elif where.endswith(".content"):
             message = f"{where}: text is all that a message can hold here."
         return _ApiError(400, message, "invalid_request_error", None, where or None)
-    if isinstance(error, EngineBusy):
+    if isinstance(error, EngineBusy | BusyError):
         return _ApiError(_BUSY, str(error), "rate_limit_error", "engine_busy")
     if isinstance(error, RequestError):
         code = "context_length_exceeded" if "context" in error.message else None

@@ -29,6 +29,7 @@ _UNSUPPORTED: dict[str, tuple[object, ...]] = {
     "suffix": (),
 }
 _MOST_CHOICES = 128  # of one request, OpenAI's own limit
+_MOST_MESSAGES = 4096
 _ANY_JSON = '{"type": "object"}'
 
 
@@ -47,6 +48,7 @@ def _limit(value: Any) -> Any:
     return None if value == -1 else value
 
 
+Tokens = Annotated[list[int], Field(fail_fast=True)]  # one error says enough of a million wrong numbers
 TokenLimit = Annotated[int | None, BeforeValidator(_limit)]
 
 
@@ -79,7 +81,7 @@ class TextPart(_Body):
 
 class ChatMessage(_Body):
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[TextPart] = ""
+    content: str | Annotated[list[TextPart], Field(max_length=_MOST_MESSAGES)] = ""
     name: str | None = None
 
     def plain(self) -> Message:
@@ -164,7 +166,7 @@ class _Sampling(_Body):
 
 
 class ChatBody(_Sampling):
-    messages: list[ChatMessage] = Field(min_length=1)
+    messages: list[ChatMessage] = Field(min_length=1, max_length=_MOST_MESSAGES)
     max_completion_tokens: TokenLimit = None
     logprobs: bool = False
     top_logprobs: int = 0
@@ -181,7 +183,7 @@ class ChatBody(_Sampling):
 
 
 class CompletionBody(_Sampling):
-    prompt: str | list[int] | Annotated[list[str | list[int]], Field(min_length=1, max_length=_MOST_CHOICES)]
+    prompt: str | Tokens | Annotated[list[str | Tokens], Field(min_length=1, max_length=_MOST_CHOICES)]
     max_tokens: TokenLimit = 16
     logprobs: int | None = None
 

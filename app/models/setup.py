@@ -35,6 +35,7 @@ _log = logging.getLogger(__name__)
 _LEAST_CONTEXT = 256  # tokens; with less no question with a passage has room
 _CONTEXTS = 2  # that the cache holds if its size is left open: one that goes on while another is kept
 _MEMORY_SHARE = 4
+_USUAL_CHARS = 8  # of a token, at most; a longer prompt is counted piece by piece before it is tokenised
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,26 @@ class LocalModel:
         return self.engine.runtime.max_context
 
     def chat_tokens(self, messages: Sequence[Message]) -> list[int]:
+        """Raises RequestError for what no context could hold, before it is tokenised as a whole."""
+        self._check_length([message["content"] for message in messages])
         return self.chat.encode(messages)
+
+    def text_tokens(self, text: str) -> list[int]:
+        """Raises RequestError for what no context could hold, before it is tokenised as a whole."""
+        self._check_length([text])
+        return self.tokenizer.encode(text)
+
+    def _check_length(self, texts: Sequence[str]) -> None:
+        if sum(map(len, texts)) <= _USUAL_CHARS * self.context:
+            return
+        left = self.context
+        for text in texts:
+            left -= self.tokenizer.count_up_to(text, left)
+            if left < 0:
+                raise RequestError(
+                    f"The prompt does not fit into the model's context of {self.context} tokens.",
+                    "Shorten it or raise model.context.",
+                )
 
     def submit(self, prompt: Sequence[int], params: SamplingParams, priority: int = BACKGROUND) -> Generation:
         """Raises RequestError or EngineBusy."""

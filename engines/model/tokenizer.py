@@ -16,6 +16,8 @@ from tokenizers import Tokenizer as _Tokenizer
 
 from engines.errors import CheckpointError, RequestError
 
+_FIRST_CHARS = 4  # for each token
+_CUT_TOKENS = 64
 Message = Mapping[str, str]  # {"role": "system" | "user" | "assistant", "content": ...}
 
 
@@ -57,6 +59,17 @@ class ModelTokenizer:
     def encode(self, text: str) -> list[int]:
         """Token ids with the special tokens that the model expects at the beginning."""
         return list(self._tokenizer.encode(text).ids)
+
+    def count_up_to(self, text: str, most: int) -> int:
+        """Counts the tokens of a text, or of its beginning once there are more than ``most`` in it: the work and the
+        memory are in proportion to ``most``, however long the text is."""
+        size = _FIRST_CHARS * max(most, 64)
+        while True:
+            tokens = len(self._tokenizer.encode(text[:size], add_special_tokens=False).ids)
+            # What is cut in two at the end of a beginning may make a few tokens more.
+            if size >= len(text) or tokens > most + _CUT_TOKENS:
+                return tokens
+            size *= 2
 
     def encode_prompt(self, text: str) -> list[int]:
         """Token ids of a rendered conversation, which holds its special tokens as text already."""

@@ -1,0 +1,75 @@
+"""Refuses requests with too large a body before anything is made of it: an ASGI middleware.
+
+Uploads are apart: they go to a file and have a limit of their own (``ui.window``).
+"""
+
+import json
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MOST_BYTES = 4 << 20
+"""Far more than a long context or the largest batch of embeddings needs."""
+
+_UPLOADS = "/gradio_api/upload"
+
+
+class BodyLimit:
+    """Answers 413 in the shape of the API that was asked."""
+
+    def __init__(self, app: ASGIApp, most_bytes: int = MOST_BYTES) -> None:
+        self._app = app
+        self._most = most_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"].startswith(_UPLOADS):
+            await self._app(scope, receive, send)
+            return
+        if self._announced(scope) > self._most:
+            await self._refuse(scope, send)
+            return
+        taken = 0
+        started = False
+
+        async def counted() -> Message:
+            nonlocal taken
+            if taken > self._most:
+                return {"type": "http.disconnect"}
+            message = await receive()
+            if message["type"] == "http.request":
+                taken += len(message.get("body", b""))
+                if taken > self._most:
+                    return {"type": "http.disconnect"}
+            return message
+
+        async def guarded(message: Message) -> None:
+            nonlocal started
+            if taken > self._most and not started:
+                return  # whatever was made of half a body
+            started = True
+            await send(message)
+
+        await self._app(scope, counted, guarded)
+        if taken > self._most and not started:
+            await self._refuse(scope, send)
+
+    def _announced(self, scope: Scope) -> int:
+        for name, value in scope["headers"]:
+            if name == b"content-length":
+                return int(value) if value.isdigit() and len(value) < 20 else self._most + 1
+        return 0
+
+    async def _refuse(self, scope: Scope, send: Send) -> None:
+        limit = f"The request is larger than {self._most >> 20} MiB."
+        if scope["path"].startswith("/v1/"):
+            error = {"message": limit, "type": "invalid_request_error", "param": None, "code": "request_too_large"}
+        else:
+            error = {"message": limit, "remedy": "Ask for less at a time."}
+        body = json.dumps({"error": error}).encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-store"),
+            (b"connection", b"close"),  # the rest of the body is not wanted
+        ]
+        await send({"type": "http.response.start", "status": 413, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
