@@ -254,6 +254,12 @@ def test_errors_have_openais_shape(served: Served) -> None:
     with pytest.raises(openai.BadRequestError) as long:
         chat(served, messages=[{"role": "user", "content": "word " * 5000}])
     assert long.value.code == "context_length_exceeded"
+    with pytest.raises(openai.BadRequestError) as longer:  # which is counted piece by piece
+        chat(served, messages=[{"role": "user", "content": "word " * 500_000}])
+    assert longer.value.code == "context_length_exceeded"
+    with pytest.raises(openai.APIStatusError) as largest:
+        chat(served, messages=[{"role": "user", "content": "word " * 1_000_000}])
+    assert largest.value.status_code == 413 and largest.value.code == "request_too_large"
     with pytest.raises(openai.BadRequestError, match="max_tokens"):
         chat(served, max_tokens=0)
     with pytest.raises(openai.BadRequestError) as tools:

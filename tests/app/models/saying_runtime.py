@@ -18,10 +18,10 @@ class SayingRuntime(ScriptedRuntime):
         super().__init__(num_pages=256, max_context=4096, gate=gate)
         tokenizer = small_model_tokenizer()
         self.reply = [*tokenizer.encode(reply), *tokenizer.encode(EOS)]
-        self.begin = tokenizer.encode("<|assistant|>")[0]
+        self.first = tokenizer.encode("<|assistant|>")[0]
 
     def _logits(self, context: NDArray[np.int64]) -> NDArray[np.float32]:
-        said = len(context) - 1 - int(np.flatnonzero(context == self.begin)[-1])
+        said = len(context) - 1 - int(np.flatnonzero(context == self.first)[-1])
         scores = np.zeros(self.vocab_size, np.float32)
         scores[self.reply[min(said, len(self.reply) - 1)]] = 1
         return scores

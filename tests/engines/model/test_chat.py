@@ -57,3 +57,13 @@ def test_a_template_cannot_reach_the_machine() -> None:
     chat, _ = encoder("{{ messages.__class__.__mro__[1].__subclasses__() }}")
     with pytest.raises(RequestError):
         chat.encode([{"role": "user", "content": "b"}])
+
+
+def test_tokens_are_counted_no_further_than_asked() -> None:
+    _, tokenizer = encoder(None)
+    text = "The lamp was lit at dusk. " * 400
+    tokens = len(tokenizer.encode_prompt(text))
+    assert tokenizer.count_up_to(text, tokens) == tokens
+    assert tokenizer.count_up_to(text, 10 * tokens) == tokens
+    assert 50 < tokenizer.count_up_to(text, 50) < 1000 < tokens
+    assert tokenizer.count_up_to("", 5) == 0
