@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from rag.protocols import Rewriter
+from rag.text.compounds import asks_for_compounds, compounds_of
 from rag.text.language import is_english
 from rag.text.words import RARE, content_stems, match, prefixes_of, stem, weight, without_spelled_out, words
 from rag.types import Query, QueryKind, Turn
@@ -72,6 +73,7 @@ _ASKS_FOR: tuple[tuple[QueryKind, str], ...] = (
 _PATTERNS: tuple[tuple[QueryKind, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _ASKS_FOR
 )
+_LEAST_DOUBTFUL = 4  # letters
 _SAID = 0.2  # share of its weight that a word keeps which an earlier question held
 
 
@@ -115,21 +117,25 @@ def _total(terms: Mapping[str, float]) -> float:
 
 
 def respelled(query: Query, known: Callable[[], Set[str]]) -> Query:
-    """The question with rare words that occur nowhere replaced by the known word they are one slip away from.
+    """The question with rare words that occur nowhere replaced by the known word they are one slip away from, or by a
+    compound with them.
 
-    ``known`` gives the stems there are; names and numbers stay as they are, but for umlauts that are spelled out.
+    ``known`` gives the stems there are; names and numbers stay as they are, but for umlauts that are spelled out and,
+    in languages with compounds, for these: German nouns have a capital as well.
     """
-    doubtful = [term for term in query.terms if len(term) >= 5 and weight(term) == RARE]
+    doubtful = [term for term in query.terms if len(term) >= _LEAST_DOUBTFUL and weight(term) == RARE]
     if not doubtful:
         return query
     there = known()
     instead: dict[str, str] = {}
     for term in doubtful:
         short = without_spelled_out(term)
-        if term not in there and short in there:
+        if len(term) > _LEAST_DOUBTFUL and term not in there and short in there:
             instead[term] = short
-        elif term not in query.names and match(term, there, prefixes_of(there)) == 0:
-            instead[term] = min((other for other in there if _one_slip(term, other)), default=term)
+        elif match(term, there, prefixes_of(there)) == 0:
+            slips = (other for other in there if _one_slip(term, other)) if term not in query.names else ()
+            compounds = compounds_of(term, there) if asks_for_compounds(query.text) else ()
+            instead[term] = min((*slips, *compounds), key=len, default=term)
     if not any(term != other for term, other in instead.items()):
         return query
     terms = {instead.get(term, term): value for term, value in query.terms.items()}
@@ -140,7 +146,7 @@ def respelled(query: Query, known: Callable[[], Set[str]]) -> Query:
 
 def _one_slip(typed: str, meant: str) -> bool:
     """Whether one letter was left out, added, exchanged or swapped with the next; the first letter is right."""
-    if typed[0] != meant[0] or abs(len(typed) - len(meant)) > 1 or len(meant) < 4:
+    if len(typed) < 5 or typed[0] != meant[0] or abs(len(typed) - len(meant)) > 1 or len(meant) < 4:
         return False
     same = next((i for i, (a, b) in enumerate(zip(typed, meant, strict=False)) if a != b), min(len(typed), len(meant)))
     one, other = typed[same:], meant[same:]

@@ -113,7 +113,13 @@ _VERSION_4 = (
     "ALTER TABLE documents ADD COLUMN ctime_ns INTEGER NOT NULL DEFAULT 0",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+# The index holds marks by which compounds are found by their parts.
+_VERSION_5 = (
+    "UPDATE chunks SET terms = index_terms(context || char(10) || text)",
+    "INSERT INTO chunk_fts (chunk_fts) VALUES ('rebuild')",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
 """``MIGRATIONS[n]`` brings a library of version n to version n + 1."""
 
 VERSION = len(MIGRATIONS)

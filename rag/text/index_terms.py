@@ -2,8 +2,8 @@
 
 The full-text index takes words as SQLite's tokenizer sees them. ``index_terms`` adds what that does not see: words in
 their compared form (``rag.text.normal``) where it is another, numbers by value, codes without their separators, Latin
-words and numbers between characters of scripts without spaces, and pairs of those characters. ``search_terms`` and
-``pairs`` make the same of a question.
+words and numbers between characters of scripts without spaces, pairs of those characters, and the marks by which
+compounds are found (``rag.text.compounds``). ``search_terms`` and ``pairs`` make the same of a question.
 """
 
 import re
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from rag.text import numbers
+from rag.text.compounds import compound_marks
 from rag.text.normal import fold, normalized, spelled_out
 from rag.text.stop_words import SEARCH_STOP_WORDS
 from rag.text.words import UNSPACED_RANGES
@@ -35,7 +36,7 @@ _RUN_TOGETHER = re.compile(r"(?<![^\W_])([^\W\d_]{1,5})(\d{3,})(?![^\W_])")
 
 def index_terms(text: str) -> str:
     """Returns the terms that the index holds of ``text`` beside its own words, separated by spaces."""
-    terms: list[str] = []
+    terms = list(compound_marks(text))
     if not text.isascii():
         compared = normalized(text).text
         terms += _pairs(compared)
