@@ -6,11 +6,13 @@ A parser of a format without a text of its own (PDF, DOCX, HTML, XML ...) adds b
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
 from rag.errors import SkippedError
+from rag.parsers.payload import warning_of, without_payload
 from rag.parsers.table import MAX_COLUMNS, Grid, Table
 from rag.parsers.table_text import LINE_SEPARATOR, sections
 from rag.text.normal import with_characters_for_radicals
@@ -53,6 +55,7 @@ class DocumentBuilder:
         self._length = 0
         self._blocks: list[Block] = []
         self._warnings: list[str] = []
+        self._payload: Counter[str] = Counter()
         self._last_kind: BlockKind | None = None
 
     @property
@@ -106,8 +109,10 @@ class DocumentBuilder:
         label: str | None = None,
     ) -> None:
         """Adds any block. A ``label`` names a heading under which the block stands and that is not in the text."""
-        text = clean(text)
-        if not text:
+        text, files, chars = without_payload(clean(text))
+        if files:
+            self._payload += Counter(files=files, chars=chars)
+        if not text.strip():
             return
         if self._length:
             tight = kind == "list" and self._last_kind == "list"
@@ -158,6 +163,8 @@ class DocumentBuilder:
         """Makes the document. Raises SkippedError when nothing with text was added."""
         if not self._length:
             raise SkippedError(NO_TEXT)
+        if self._payload:
+            self.warn(warning_of(self._payload["files"], self._payload["chars"]))
         return ParsedDocument(
             "".join(self._parts),
             tuple(self._blocks),

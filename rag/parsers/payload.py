@@ -1,4 +1,4 @@
-"""Recognises what stands in a text and is none: pictures and files written as base64, and takes it out."""
+"""Recognises what stands in a text and is none (files written as base64, minified code) and takes it out."""
 
 import re
 from typing import NamedTuple
@@ -14,21 +14,29 @@ _LINES = re.compile(
     r"(?:^[ \t]*[A-Za-z0-9+/]{60,100}[ \t]*\r?\n){3,}[ \t]*[A-Za-z0-9+/]{0,100}={0,2}[ \t]*$", re.MULTILINE
 )
 _ADDRESS_CHARS = 300
+_MINIFIED_CHARS = 1_000  # of one line
+_MINIFIED_SPACES = 0.1  # prose has one space to five letters
 _IN_ADDRESS = re.compile(r"://\S*\Z")
 _KINDS = (re.compile(r"[a-z]"), re.compile(r"[A-Z]"), re.compile(r"[0-9]"))
 
 
 class WithoutPayload(NamedTuple):
-    """``text`` with the payload taken out; ``warning`` says so, None where there was none."""
+    """``text`` with the payload taken out: ``files`` stretches of ``chars`` characters in all."""
 
     text: str
-    warning: str | None
+    files: int = 0
+    chars: int = 0
+
+    @property
+    def warning(self) -> str | None:
+        """Says what was left out, None where nothing was."""
+        return warning_of(self.files, self.chars) if self.files else None
 
 
 def without_payload(text: str) -> WithoutPayload:
     """Takes out embedded files and other long runs of base64."""
     if len(text) < _LEAST_RUN:
-        return WithoutPayload(text, None)
+        return WithoutPayload(text)
     taken: list[int] = []
 
     def take(match: re.Match[str]) -> str:
@@ -40,8 +48,18 @@ def without_payload(text: str) -> WithoutPayload:
 
     for pattern in (_DATA_ADDRESS, _LINES, _RUN):
         text = pattern.sub(take, text)
-    if not taken:
-        return WithoutPayload(text, None)
-    count = "One embedded file or picture" if len(taken) == 1 else f"{len(taken):,} embedded files or pictures"
-    verb = "was" if len(taken) == 1 else "were"
-    return WithoutPayload(text, f"{count} ({sum(taken) / 1000:,.0f} KB written as text) {verb} left out.")
+    return WithoutPayload(text, len(taken), sum(taken))
+
+
+def warning_of(files: int, chars: int) -> str:
+    """Says how many embedded files were left out."""
+    count = "One embedded file or picture" if files == 1 else f"{files:,} embedded files or pictures"
+    verb = "was" if files == 1 else "were"
+    return f"{count} ({chars / 1000:,.0f} KB written as text) {verb} left out."
+
+
+def without_minified(code: str) -> tuple[str, bool]:
+    """Takes out the lines of code that were made small for machines, and tells whether there were any."""
+    lines = code.splitlines(keepends=True)
+    kept = [line for line in lines if len(line) < _MINIFIED_CHARS or line.count(" ") > _MINIFIED_SPACES * len(line)]
+    return "".join(kept), len(kept) < len(lines)

@@ -36,8 +36,11 @@ KINDS: dict[str, Kind] = {
     "excel_xml": Kind("sheets.excel_xml", "an Excel 2003 XML workbook"),
     "epub": Kind("markup.epub", "an EPUB book"),
     "pptx": Kind("slides.pptx", "a presentation (.pptx)"),
+    "ppt": Kind("slides.ppt", "a PowerPoint 97-2003 presentation (.ppt)"),
     "xlsx": Kind("sheets.xlsx", "a workbook (.xlsx)"),
     "xls": Kind("sheets.xls", "a workbook (.xls)"),
+    "odp": Kind("odf.odp", "an OpenDocument presentation"),
+    "webarchive": Kind("markup.webarchive", "a web archive of Safari"),
     "ods": Kind("odf.ods", "an OpenDocument spreadsheet"),
     "rtf": Kind("rtf.parser", "an RTF document"),
     "html": Kind("markup.html", "a web page"),
@@ -64,9 +67,12 @@ _SUFFIXES_OF: dict[str, str] = {
     "flat_odt": "fodt",
     "epub": "epub",
     "pptx": "pptx pptm ppsx potx",
+    "ppt": "ppt pps pot",
     "xlsx": "xlsx xlsm xltx xltm",
     "xls": "xls xlt",
     "ods": "ods ots fods",
+    "odp": "odp otp fodp",
+    "webarchive": "webarchive",
     "rtf": "rtf",
     "html": "html htm xhtml",
     "xml": "xml rss atom dbk docbook tei opml rdf xsd xsl xslt svg kml gpx dita jats nxml wsdl",
@@ -77,7 +83,7 @@ _SUFFIXES_OF: dict[str, str] = {
     "cards": "vcf vcard ics ical ifb",
     "json": "json jsonl ndjson json5 geojson",
     "zip": "zip",
-    "subtitles": "vtt srt",
+    "subtitles": "vtt srt sbv ass ssa lrc sub ttml dfxp",
     "markdown": "md markdown mdown mkd mdx rmd qmd",
     "source_code": (
         "py pyi pyw js mjs cjs jsx ts mts cts tsx java kt kts scala groovy c h cc cpp cxx hh hpp hxx cu cuh m mm cs "
@@ -88,7 +94,7 @@ _SUFFIXES_OF: dict[str, str] = {
     "notebook": "ipynb",
     "text": (
         "txt text log rst adoc asciidoc org tex ltx bib textile wiki nfo me yaml yml "
-        "toml ini cfg conf properties env diff patch po pot lst srv sub ass"
+        "toml ini cfg conf properties env diff patch po pot lst srv"
     ),
 }
 _KIND_OF_SUFFIX = {f".{suffix}": kind for kind, suffixes in _SUFFIXES_OF.items() for suffix in suffixes.split()}

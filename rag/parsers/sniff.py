@@ -100,7 +100,7 @@ _ODF = "application/vnd.oasis.opendocument."
 _MIMETYPES: tuple[tuple[str, Sniffed], ...] = (
     (_ODF + "text", Sniffed("odt", "an OpenDocument text")),
     (_ODF + "spreadsheet", Sniffed("ods", "an OpenDocument spreadsheet")),
-    (_ODF + "presentation", Sniffed(None, "an OpenDocument presentation (.odp)", "Save it as .pptx or PDF.")),
+    (_ODF + "presentation", Sniffed("odp", "an OpenDocument presentation")),
     (_ODF, Sniffed(None, "an OpenDocument drawing or formula", "Save it as PDF.")),
     ("application/epub+zip", Sniffed("epub", "an EPUB book")),
 )
@@ -109,7 +109,7 @@ _OLE_STREAMS: tuple[tuple[str, Sniffed], ...] = (
     ("EncryptedPackage", Sniffed(None, "an Office file protected with a password", "Save it without a password.")),
     ("Workbook", Sniffed("xls", "an Excel 97-2003 workbook")),
     ("Book", Sniffed("xls", "an Excel 5.0/95 workbook")),
-    ("PowerPoint Document", Sniffed(None, "a PowerPoint 97-2003 file (.ppt)", "Save it as .pptx or PDF.")),
+    ("PowerPoint Document", Sniffed("ppt", "a PowerPoint 97-2003 presentation")),
     ("__properties_version1.0", Sniffed("msg", "an Outlook message (.msg)")),
 )
 
@@ -127,6 +127,8 @@ def sniff(path: Path) -> Sniffed:
     for magic, name in _OLD_PROGRAMS:
         if head.startswith(magic):
             return Sniffed(None, name, _REMEDY_OLD_PROGRAM)
+    if head.startswith(b"bplist00") and b"WebMainResource" in head:
+        return Sniffed("webarchive", "a web archive of Safari")
     text = looks_like_text(head)
     # Junk before the header is common (a byte order mark, a reply's header lines): PDF viewers accept it anywhere in
     # the first 1,024 bytes. A text about PDFs has no objects behind it.
@@ -219,13 +221,17 @@ def _inside_xml(start: bytes) -> Sniffed:
             return Sniffed("flat_odt", "a flat OpenDocument text")
         if flat[1].startswith(b"spreadsheet"):
             return Sniffed("ods", "a flat OpenDocument spreadsheet")
-        return Sniffed(None, "a flat OpenDocument presentation or drawing", "Save it as .pptx or PDF.")
+        if flat[1].startswith(b"presentation"):
+            return Sniffed("odp", "a flat OpenDocument presentation")
+        return Sniffed(None, "a flat OpenDocument drawing", "Save it as PDF.")
     if b"schemas.microsoft.com/office/word/2003/wordml" in start:
         return Sniffed("word_xml", "a Word 2003 XML document")
     if b"schemas.microsoft.com/office/2006/xmlpackage" in start:
         if b"powerpoint" in start:
             return Sniffed(None, "a PowerPoint XML presentation", "Save it as .pptx.")
         return Sniffed("word_xml", "a Word XML document")
+    if b"<key>webmainresource</key>" in start:
+        return Sniffed("webarchive", "a web archive of Safari")
     if b"urn:schemas-microsoft-com:office:spreadsheet" in start:
         return Sniffed("excel_xml", "an Excel 2003 XML workbook")
     web_page = b"<html" in start or b"<!doctype html" in start

@@ -224,8 +224,9 @@ def _stacked(expanded: _Expanded, first: int) -> int:
     return end - first if len(numbers) > 1 and len(numbers & filled) * 2 > len(numbers) else 0
 
 
-def _names_columns(row: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
-    """Whether a row names the columns of those below: a line of names, years or dates, not of values."""
+def _names_columns(row: Sequence[str], body: Sequence[Sequence[str]], *, from_first: bool = True) -> bool:
+    """Whether a row names the columns of those below: a line of names, years or dates, not of values. ``from_first``:
+    the rows begin with the first column of the table."""
     kinds = [kind_of(text) for text in row]
     named = [text for text in row if text]
     if not body or not any(row[1:]) or (len(named) < 2 and len(row) > 2):
@@ -236,7 +237,9 @@ def _names_columns(row: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
     for column, kind in enumerate(kinds):
         if kind == "number":
             return False
-        if kind in ("year", "date") and (_mostly(below[column], kind) or (column == 0 and not below[0]["text"])):
+        if kind in ("year", "date") and (
+            _mostly(below[column], kind) or (from_first and column == 0 and not below[0]["text"])
+        ):
             return False
     filled = sum(map(bool, below))
     if len(named) * 2 <= filled:
@@ -274,7 +277,9 @@ def _goes_on(expanded: _Expanded, first: int, end: int) -> bool:
         return False
     columns = sorted({*alike, *others})
     return _names_columns(
-        [row[column] for column in columns], [[other[column] for column in columns] for other in body]
+        [row[column] for column in columns],
+        [[other[column] for column in columns] for other in body],
+        from_first=columns[0] == 0,
     )
 
 

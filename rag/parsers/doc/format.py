@@ -14,9 +14,11 @@ from typing import Any, Literal
 from rag.errors import ReadError
 from rag.parsers.doc.anchors import Anchors
 from rag.parsers.doc.lists import Lists
-from rag.parsers.doc.modifiers import CharacterLook, character_look, modifiers
+from rag.parsers.doc.modifiers import CharacterLook, character_look, is_shaded, raw_modifiers
+from rag.parsers.doc.rows import row_shape
 from rag.parsers.doc.styles import StyleSheet
 from rag.parsers.raised import Align
+from rag.parsers.table_edges import NO_SHAPE, RowShape
 
 Part = Literal["main", "footnotes", "headers", "comments", "endnotes", "textboxes", "header textboxes"]
 
@@ -43,7 +45,7 @@ class Properties:
     """Of one paragraph. ``heading`` is 0 or a level from 1; ``known`` is false where the file does not say.
 
     ``style`` is an index of the style sheet, ``list_override`` counts the overrides of lists from 1, 0 for no list;
-    None where the style decides.
+    None where the style decides. ``row`` says of the end of a row where its cells end.
     """
 
     known: bool = False
@@ -53,6 +55,8 @@ class Properties:
     list_level: int | None = None
     in_table: bool = False
     row_end: bool = False
+    row: RowShape = NO_SHAPE
+    shaded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +181,9 @@ class DocFile:
         def fc(position: int) -> int:
             return piece.offset + (first - piece.start + position) * piece.width
 
-        style = self._properties_at(fc(end)).style
+        around = self._properties_at(fc(end))
+        style = around.style
+        on_white = not around.in_table and not around.shaded
         while begin < end:
             index = bisect_right(self._look_starts, fc(begin)) - 1
             known = index >= 0 and fc(begin) < self._look_ends[index]
@@ -189,7 +195,7 @@ class DocFile:
             stop = min(end, begin + max(1, (until - fc(begin)) // piece.width))
             look = self._look_at(fc(begin), style)
             run = text[begin:stop]
-            if look.unseen:
+            if look.unseen or (look.white and not look.shaded and on_white):
                 self.hidden = self.hidden or (not look.deleted and not run.isspace())
                 run = "".join(character for character in run if character in _FIELD_MARKS)
                 yield "", run
@@ -322,7 +328,10 @@ def _papx(block: bytes, offset: int) -> Properties:
     in_table, row_end = False, False
     override: int | None = None
     level: int | None = None
-    for operation, operand in modifiers(data, 2):
+    shaded = False
+    for operation, raw in raw_modifiers(data, 2):
+        operand = int.from_bytes(raw, "little")
+        shaded = is_shaded(operation, raw) or shaded
         if operation == _SPRM_OUTLINE:
             heading = operand + 1 if operand < 9 else heading
         elif operation == _SPRM_LIST:
@@ -335,7 +344,8 @@ def _papx(block: bytes, offset: int) -> Properties:
             row_end = row_end or bool(operand)
         elif operation == _SPRM_INNER_CELL:
             in_table = True
-    return Properties(True, heading, style, override, level, in_table, row_end)
+    row = row_shape(data) if row_end else NO_SHAPE
+    return Properties(True, heading, style, override, level, in_table, row_end, row, shaded)
 
 
 def _has_pairs(data: bytes) -> bool:

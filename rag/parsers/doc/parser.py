@@ -16,7 +16,7 @@ from rag.parsers.builder import DocumentBuilder
 from rag.parsers.doc.format import DocFile, Paragraph, Part
 from rag.parsers.number_forms import written_number
 from rag.parsers.raised import Align, compose
-from rag.parsers.table import Table
+from rag.parsers.table_edges import TableRow, table_of
 from rag.types import ParsedDocument
 
 MEDIA_TYPE = "application/msword"
@@ -156,7 +156,7 @@ def _visible(paragraphs: Iterator[Paragraph]) -> Iterator[Paragraph]:
 def _add_main(builder: DocumentBuilder, document: DocFile) -> str:
     """Adds the main text and returns its first heading."""
     first_heading = ""
-    rows: list[list[str]] = []
+    rows: list[TableRow] = []
     cells: list[str] = []
     cell: list[str] = []
     comments = _comments(document)
@@ -168,7 +168,7 @@ def _add_main(builder: DocumentBuilder, document: DocFile) -> str:
         numbered = f"{number} {text}" if number else text
         if paragraph.mark == "\x07":
             if style.row_end or (not style.known and not text and not cell):
-                rows.append(cells)
+                rows.append(TableRow(cells, style.row))
                 cells = []
             else:
                 cells.append(" ".join(filter(None, [*cell, numbered])))
@@ -195,16 +195,16 @@ def _add_main(builder: DocumentBuilder, document: DocFile) -> str:
     return first_heading
 
 
-def _add_table(builder: DocumentBuilder, rows: list[list[str]], cells: list[str], cell: list[str]) -> None:
+def _add_table(builder: DocumentBuilder, rows: list[TableRow], cells: list[str], cell: list[str]) -> None:
     if cell:
         cells = [*cells, " ".join(filter(None, cell))]
-    all_rows = [*rows, cells] if cells else rows
-    if max((len(row) for row in all_rows), default=0) == 1:
+    all_rows = [*rows, TableRow(cells)] if cells else rows
+    if max((len(row.texts) for row in all_rows), default=0) == 1:
         # A frame around text, not a table.
         for row in all_rows:
-            builder.paragraph(" ".join(row))
+            builder.paragraph(" ".join(row.texts))
     else:
-        builder.table(Table.of_rows(all_rows))
+        builder.table(table_of(all_rows))
 
 
 def _add_headers(builder: DocumentBuilder, document: DocFile) -> None:

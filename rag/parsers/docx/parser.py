@@ -83,6 +83,7 @@ class DocxWalker:
         for note in self._notes.shown(self._plain):
             self._builder.add("note", f"[{note.mark}] {note.text}" if note.mark else note.text)
         self._margins(body, "footer")
+        self._builder.add("note", "; ".join(dict.fromkeys(self._reader.readings)))
         if self._reader.hidden:
             self._builder.warn("Hidden text was left out.")
         if left_out := self._left_out.warning():

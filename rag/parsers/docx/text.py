@@ -48,6 +48,8 @@ class TextReader:
         self._pieces: list[tuple[Align, str]] = []
         self._comments: list[str] = []
         self._around = ParagraphLook()
+        self.readings: list[str] = []
+        """What is printed over characters, each as "characters: reading"."""
         self.hidden = 0
         """How many runs of hidden text were left out."""
 
@@ -110,7 +112,13 @@ class TextReader:
         for art in node.iter(f"{VML}textpath"):
             if next(art.iterancestors(FALLBACK), None) is None:
                 self._add(art.get("string", ""))
+        begun = len(self._pieces)
         self._inner(node, depth + 1)
+        if node.tag == f"{W}ruby":
+            written = "".join(text for _, text in self._pieces[begun:]).strip()
+            reading = "".join(letters.text or "" for rt in node.iterfind(f"{W}rt") for letters in rt.iter(f"{W}t"))
+            if written and reading.strip():
+                self.readings.append(f"{written}: {reading.strip()}")
 
     def _add(self, text: str, look: RunLook | None = None) -> None:
         if text and not self._fields.in_code:

@@ -15,7 +15,6 @@ from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.embedded import container, include_file
 from rag.parsers.encoding import Decoded, decode, decode_declared
 from rag.parsers.markup.html import add_html, text_of_html
-from rag.parsers.payload import without_payload
 from rag.types import ParsedDocument
 
 _HEADERS = ("Subject", "From", "To", "Cc", "Date")
@@ -68,10 +67,7 @@ def _add_part(builder: DocumentBuilder, part: EmailMessage, level: int, attachme
     elif kind == "text/html":
         add_html(builder, _text(builder, part).text)
     elif kind.startswith("text/") and kind not in ("text/css", "text/javascript"):
-        text, warning = without_payload(_text(builder, part).text.replace("\r\n", "\n"))
-        if warning:
-            builder.warn(warning)
-        for paragraph in re.split(r"\n\s*\n", text):
+        for paragraph in re.split(r"\n\s*\n", _text(builder, part).text.replace("\r\n", "\n")):
             builder.paragraph(paragraph)
 
 

@@ -1,7 +1,8 @@
 """Parses web pages into what a person would read on them, in order. Nothing is loaded and no script runs.
 
-Scripts, styles, forms, navigation, hidden elements and pictures are left out (alternative texts stay); closed panels of
-accordions and tabs are read. Footers become margin blocks, readings printed over characters a note at the end.
+Scripts, styles, navigation, hidden elements and pictures are left out (alternative texts stay); closed panels of
+accordions and tabs are read, and so is what a form was filled in with. Footers become margin blocks, readings printed
+over characters a note at the end.
 ``add_html`` adds a page or fragment to any builder (e-mails, books).
 """
 
@@ -16,6 +17,7 @@ from lxml import html as lxml_html
 from rag.errors import ReadError, SkippedError
 from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.encoding import decode, decode_declared
+from rag.parsers.markup.html_form import write_form_values
 from rag.parsers.markup.html_hidden import HiddenElements
 from rag.parsers.markup.html_inline import rewrite_inline
 from rag.parsers.markup.html_table import is_layout, table_of
@@ -69,6 +71,7 @@ def add_html(builder: DocumentBuilder, markup: str) -> str:
         return ""
     # Pages that a script would have shown are hidden as a whole.
     hidden = HiddenElements(root)
+    write_form_values(root)
     _drop_hidden_cells(root, hidden)
     readings = rewrite_inline(root)
     if not (_walk(builder, root, hidden) or _walk(builder, root, frozenset())):

@@ -1,7 +1,8 @@
 """Parses Markdown. The canonical text is the file itself, markup included, embedded pictures not; blocks are
 spans of whole lines in it.
 
-A heading's span is its words alone. markdown-it only finds the blocks; nothing is rendered or loaded.
+A heading's span is its words alone, and a comment is hidden. markdown-it only finds the blocks; nothing is rendered or
+loaded.
 """
 
 import re
@@ -25,6 +26,7 @@ _FRONT_MATTER = re.compile(
 )
 _FRONT_TITLE = re.compile(r"^title[ \t]*:[ \t]*(.+?)[ \t]*$", re.MULTILINE | re.IGNORECASE)
 _HEADING_MARK = re.compile(r"[\s>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*#{1,6}(?=[ \t]|$)")
+_COMMENT = re.compile(r"<!--(?:(?!-->).)*-->", re.DOTALL)
 _INLINE_MARKUP = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)|[`*~]+|(?<!\w)_+|_+(?!\w)|<[^>\n]*>")
 
 _KIND_OF_TOKEN: dict[str, BlockKind] = {
@@ -39,7 +41,8 @@ _KIND_OF_TOKEN: dict[str, BlockKind] = {
 
 def parse(path: Path) -> ParsedDocument:
     decoded = decode(path.read_bytes())
-    text, payload = without_payload(decoded.text)
+    readable = without_payload(decoded.text)
+    text = readable.text
     front = _FRONT_MATTER.match(text)
     blocks = blocks_of_markdown(text, front.end() if front else 0)
     return document_from_spans(
@@ -47,7 +50,7 @@ def parse(path: Path) -> ParsedDocument:
         blocks,
         title=_title(text, front, blocks) or path.stem,
         media_type="text/markdown",
-        warnings=[warning for warning in (decoded.warning, payload) if warning],
+        warnings=[warning for warning in (decoded.warning, readable.warning) if warning],
         metadata={"encoding": decoded.encoding},
     )
 
@@ -74,6 +77,8 @@ def blocks_of_markdown(text: str, front_matter_end: int = 0) -> list[Block]:
             continue
         end = min(starts[min(token.map[1], len(starts) - 1)], len(text))
         start = max(starts[token.map[0]], blocks[-1].end if blocks else 0)
+        if token.type == "html_block" and _COMMENT.fullmatch(text[start:end].strip()):
+            kind = "hidden"
         block = _block_of_token(text, start, end, token, "list" if kind == "paragraph" and depth else kind)
         if kind == "table":
             block = replace(block, table=spans_of_lines(text, block.start, block.end))

@@ -5,12 +5,14 @@ rows and columns are left out; a formula without a value says so.
 """
 
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.left_out import LeftOut
+from rag.parsers.odf.odt_objects import Objects
 from rag.parsers.odf.table import TABLE, cells_of, count, rows_of
 from rag.parsers.sheets import sheet_rows
 from rag.parsers.sheets.sheet_rows import MAX_COLUMNS, Row, add_rows, column_name, remark_on, spread
@@ -25,7 +27,8 @@ _NS = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}"
 OFFICE, TEXT, STYLE, DRAW, META = (_NS % name for name in ("office", "text", "style", "drawing", "meta"))
 _MANIFEST = _NS % "manifest"
 _DC = "{http://purl.org/dc/elements/1.1/}"
-_REFERENCE = re.compile(r"\[\.?([^\]]*)\]")
+_REFERENCE = re.compile(r"\[([^\]]*)\]")
+_VALUES = tuple(f"{OFFICE}{name}" for name in ("string-value", "date-value", "time-value", "boolean-value", "value"))
 _MOST_REPEATED = 5_001  # rows; a sheet's last row is repeated to its end
 
 
@@ -35,7 +38,7 @@ def parse(path: Path) -> ParsedDocument:
         packed = file.read(4).startswith(b"PK")
     if not packed:
         root = parse_part(path.read_bytes())
-        return _Walker(root, root).document()
+        return _Walker(root, root, None).document()
     with open_zip(path) as archive:
         names = set(archive.namelist())
         if "META-INF/manifest.xml" in names:
@@ -45,17 +48,18 @@ def parse(path: Path) -> ParsedDocument:
                     "The spreadsheet is protected by a password.", "Save a copy without the password and add that."
                 )
         meta = read_part(archive, "meta.xml") if "meta.xml" in names else None
-        return _Walker(read_part(archive, "content.xml"), meta).document()
+        return _Walker(read_part(archive, "content.xml"), meta, archive).document()
 
 
 class _Walker:
     """Walks the visible sheets in order."""
 
-    def __init__(self, content: Element, meta: Element | None) -> None:
+    def __init__(self, content: Element, meta: Element | None, archive: zipfile.ZipFile | None) -> None:
         self._content, self._meta = content, meta
         self._builder = DocumentBuilder(media_type=MEDIA_TYPE)
         self._hidden = LeftOut()
         self._left_out = LeftOut()
+        self._objects = Objects(content, archive, self._builder, self._left_out)
         self._formulas = 0
         self._remarks: list[tuple[int, str, str]] = []  # column, text and author, of the row that is read
         self._hidden_styles = {
@@ -82,6 +86,8 @@ class _Walker:
             left -= add_rows(self._builder, self._rows(sheet, notes), page, left)
             for note in notes:
                 self._builder.add("note", note, page=page)
+            for frame in sheet.iter(f"{DRAW}frame"):
+                self._objects.add(frame, page)
             if left <= 0:
                 self._builder.warn(f"Only the first {sheet_rows.MAX_ROWS:,} rows of the spreadsheet were read.")
                 break
@@ -99,7 +105,6 @@ class _Walker:
             self._remarks.clear()
             yield row
         self._hidden.add("hidden column", len(hidden_columns))
-        self._left_out.add("picture", sum(1 for _ in sheet.iter(f"{DRAW}image")))
 
     def _own_rows(
         self, sheet: Element, visible: dict[int, int], hidden_columns: set[int], numbers: list[int]
@@ -133,10 +138,14 @@ class _Walker:
             self._remarks.append((column, said, author))
         text = one_line(" ".join("".join(line.itertext()) for line in cell.iterfind(f"{TEXT}p")))
         formula = str(cell.get(f"{TABLE}formula", ""))
-        if text or not formula or cell.get(f"{OFFICE}value-type"):
+        if text:
             return text
+        if cell.get(f"{OFFICE}value-type"):  # some programs leave the shown text out
+            return next((str(cell.get(name)) for name in _VALUES if cell.get(name) is not None), "")
+        if not formula:
+            return ""
         self._formulas += 1
-        written = _REFERENCE.sub(r"\1", formula.partition("=")[2])
+        written = _REFERENCE.sub(lambda match: match[1].replace(":.", ":").lstrip("."), formula.partition("=")[2])
         return f"={written} (not calculated)"
 
     def _describe(self) -> None:

@@ -48,11 +48,16 @@ _CONTENTS |= {f"{TEXT}alphabetical-index"}
 
 def parse(path: Path) -> ParsedDocument:
     """Parses a document. Raises ReadError for a broken or protected container."""
+    return open_odf(path, OdfWalker)
+
+
+def open_odf(path: Path, walker: "type[OdfWalker]") -> ParsedDocument:
+    """Opens a packed or flat OpenDocument file and has it walked."""
     with path.open("rb") as file:
         packed = file.read(4).startswith(b"PK")
     if not packed:
         root = parse_part(path.read_bytes())
-        return _Walker(root, root, root, None).document()
+        return walker(root, root, root, None).document()
     with open_zip(path) as archive:
         names = set(archive.namelist())
         if "META-INF/manifest.xml" in names:
@@ -63,18 +68,20 @@ def parse(path: Path) -> ParsedDocument:
                 )
         styles = read_part(archive, "styles.xml") if "styles.xml" in names else None
         meta = read_part(archive, "meta.xml") if "meta.xml" in names else None
-        return _Walker(read_part(archive, "content.xml"), styles, meta, archive).document()
+        return walker(read_part(archive, "content.xml"), styles, meta, archive).document()
 
 
-class _Walker:
+class OdfWalker:
     """Walks the content in order. ``archive`` is None for a flat file, whose root holds everything."""
+
+    media_type = MEDIA_TYPE
 
     def __init__(
         self, content: Element, styles: Element | None, meta: Element | None, archive: zipfile.ZipFile | None
     ) -> None:
         self._content, self._styles, self._meta = content, styles, meta
         roots = [root for root in (styles, content) if root is not None]
-        self._builder = DocumentBuilder(media_type=MEDIA_TYPE)
+        self._builder = DocumentBuilder(media_type=self.media_type)
         self._left_out = LeftOut()
         self._lists = ListStyles(roots)
         self._looks = Looks(roots)
@@ -98,6 +105,11 @@ class _Walker:
         for note in self._reader.notes:
             self._builder.add("note", note)
         self._margins("footer")
+        return self._finished()
+
+    def _finished(self) -> ParsedDocument:
+        """Returns the document, with what was left out said."""
+        self._builder.add("note", "; ".join(dict.fromkeys(self._reader.readings)))
         self._describe()
         if self._reader.hidden:
             self._builder.warn("Hidden text was left out.")
@@ -196,7 +208,10 @@ class _Walker:
         boxes = element.findall(f"{DRAW}text-box")
         for box in boxes:
             self._blocks(box, depth + 1)
-        if not boxes:
+        tables = element.findall(f"{TABLE}table")  # on a slide
+        for table in tables:
+            self._table(table, depth)
+        if not boxes and not tables:
             self._objects.add(element, self._page)
 
     def _list(self, element: Element, level: int, counter: Counter | None, depth: int) -> None:

@@ -34,6 +34,8 @@ class OdtText:
         self._pieces: list[tuple[Align, str]] = []
         self._comments: list[str] = []
         self.notes: list[str] = []
+        self.readings: list[str] = []
+        """What is printed over characters, each as "characters: reading"."""
         self.hidden = 0
         """How many stretches of hidden text were left out."""
 
@@ -67,6 +69,8 @@ class OdtText:
             self._add("\t", look)
         elif tag == f"{TEXT}line-break":
             self._add("\n", look)
+        elif tag == f"{TEXT}ruby":
+            self._ruby(child, look, depth)
         elif tag == f"{TEXT}note":
             self._note(child, look)
         elif tag == f"{OFFICE}annotation":
@@ -83,6 +87,14 @@ class OdtText:
             self._inner(child, style.over(look), depth + 1)
         else:
             self._inner(child, look, depth + 1)
+
+    def _ruby(self, ruby: Element, look: Look, depth: int) -> None:
+        begun = len(self._pieces)
+        self._inner(ruby, look, depth + 1)
+        written = "".join(text for _, text in self._pieces[begun:]).strip()
+        reading = (ruby.findtext(f"{TEXT}ruby-text") or "").strip()
+        if written and reading:
+            self.readings.append(f"{written}: {reading}")
 
     def _add(self, text: str | None, look: Look) -> None:
         if not text:

@@ -1,4 +1,5 @@
-"""Parses source code in any language. The canonical text is the file itself; definitions are headings over their code.
+"""Parses source code in any language. The canonical text is the file itself, without minified lines and
+embedded files; definitions are headings over their code.
 
 Definitions are found line by line with one pattern per family of languages: cheap, linear, and no parser to trip over
 code that does not compile. A language without a pattern is one run of code.
@@ -7,8 +8,10 @@ code that does not compile. A language without a pattern is one run of code.
 import re
 from pathlib import Path
 
+from rag.errors import SkippedError
 from rag.parsers.builder import document_from_spans
 from rag.parsers.encoding import decode
+from rag.parsers.payload import without_minified, without_payload
 from rag.types import Block, ParsedDocument
 
 _MODIFIERS = (
@@ -47,17 +50,25 @@ _PATTERN_OF_SUFFIX: dict[str, str] = {
     ),
     **dict.fromkeys((".java", ".cs", ".php", ".kt", ".scala", ".swift", ".groovy", ".dart"), f"{_KEYWORD}|{_METHOD}"),
 }
+_MINIFIED = "Lines of minified code were left out."
 _MAX_LINE_CHARS = 400  # longer "lines" are minified code, in which lines mean nothing
 
 
 def parse(path: Path) -> ParsedDocument:
     decoded = decode(path.read_bytes())
+    written, minified = without_minified(decoded.text)
+    if minified and not written.strip():
+        raise SkippedError(
+            "The file holds minified code, which is made for machines.", "Add the source it was made from."
+        )
+    readable = without_payload(written)
+    warnings = (decoded.warning, _MINIFIED if minified else None, readable.warning)
     return document_from_spans(
-        decoded.text,
-        blocks_of_code(decoded.text, path.suffix.lower()),
+        readable.text,
+        blocks_of_code(readable.text, path.suffix.lower()),
         title=path.name,
         media_type="text/x-source",
-        warnings=[decoded.warning] if decoded.warning else [],
+        warnings=[warning for warning in warnings if warning],
         metadata={"encoding": decoded.encoding},
     )
 

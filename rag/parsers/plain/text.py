@@ -2,7 +2,8 @@
 paragraphs, headings and lists.
 
 A line is taken for a heading only where it stands alone and is a title beyond doubt: "Chapter 3", "2.1 Results",
-a line of capitals, an underlined line.
+a line of capitals, an underlined line. Lines with bars, tabs or semicolons between their cells, or with cells below
+each other, are a table.
 """
 
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 from rag.parsers.builder import document_from_spans
 from rag.parsers.encoding import decode
 from rag.parsers.payload import without_payload
+from rag.parsers.table_lines import spans_of_plain_lines
 from rag.types import Block, BlockKind, ParsedDocument
 
 _MAX_HEADING_CHARS = 80
@@ -34,13 +36,14 @@ _Span = tuple[int, int]
 
 def parse(path: Path) -> ParsedDocument:
     decoded = decode(path.read_bytes())
-    text, payload = without_payload(decoded.text)
+    readable = without_payload(decoded.text)
+    text = readable.text
     return document_from_spans(
         text,
         blocks_of_text(text),
         title=path.stem,
         media_type="text/plain",
-        warnings=[warning for warning in (decoded.warning, payload) if warning],
+        warnings=[warning for warning in (decoded.warning, readable.warning) if warning],
         metadata={"encoding": decoded.encoding},
     )
 
@@ -119,6 +122,9 @@ def _runs(text: str) -> Iterator[tuple[int, int, list[_Span]]]:
 
 
 def _blocks_of_run(text: str, start: int, end: int, lines: list[_Span]) -> Iterator[Block]:
+    if len(lines) >= 2 and (table := spans_of_plain_lines(text, start, end)):
+        yield Block(table.start, table.end, "table", table=table)
+        return
     if len(lines) >= 2 and _underlined(text, lines):
         yield Block(*lines[0], "heading", 1 if text[lines[1][0]] in "=#*" else 2)
         lines = lines[2:]

@@ -10,8 +10,8 @@ from pathlib import Path
 from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.left_out import LeftOut
 from rag.parsers.rtf.reader import RtfReader
-from rag.parsers.rtf.rows import RowShape, TableRow, table_of
 from rag.parsers.rtf.state import RtfContent, RtfParagraph
+from rag.parsers.table_edges import RowShape, TableRow, table_of
 from rag.types import ParsedDocument
 
 MEDIA_TYPE = "application/rtf"

@@ -1,32 +1,11 @@
-r"""Places the cells of RTF tables.
+r"""Reads the shape of RTF's rows: in \trowd, the right edges of the cells with the marks of merged ones."""
 
-A row is a list of texts and, in \trowd, of the right edges of its cells with the marks of merged ones. A cell that
-reaches over an edge of another row spans columns there.
-"""
+from dataclasses import dataclass, field
+from typing import get_args
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from rag.parsers.table_edges import Edge, Mark, RowShape
 
-from rag.parsers.table import Cell, Table
-
-_TOLERANCE = 30  # twips, a twentieth of a point: edges nearer than this are one
-_MARKS = {"clmgf", "clmrg", "clvmgf", "clvmrg"}
-
-
-class Edge(NamedTuple):
-    """The right end of a cell in twips; ``marks`` are its words for merged cells (clmrg goes on to the left, clvmrg
-    above)."""
-
-    right: int
-    marks: frozenset[str]
-
-
-class RowShape(NamedTuple):
-    """Where the cells of a row end, and whether the row repeats as a header."""
-
-    edges: tuple[Edge, ...] = ()
-    is_header: bool = False
+_MARKS: dict[str, Mark] = {mark: mark for mark in get_args(Mark)}
 
 
 @dataclass(slots=True)
@@ -35,7 +14,7 @@ class RowLayout:
 
     edges: list[Edge] = field(default_factory=list)
     is_header: bool = False
-    _marks: set[str] = field(default_factory=set)
+    _marks: set[Mark] = field(default_factory=set)
 
     @property
     def shape(self) -> RowShape:
@@ -49,52 +28,7 @@ class RowLayout:
         elif word == "trhdr":
             self.is_header = True
         elif word in _MARKS:
-            self._marks.add(word)
+            self._marks.add(_MARKS[word])
         elif word == "cellx":
             self.edges.append(Edge(number or 0, frozenset(self._marks)))
             self._marks.clear()
-
-
-class TableRow(NamedTuple):
-    """What stands in the cells of a row, and its shape; empty where nothing says."""
-
-    texts: Sequence[str]
-    shape: RowShape = RowShape()
-
-
-def table_of(rows: Sequence[TableRow]) -> Table:
-    """Places all cells; rows whose edges do not go with their texts count their cells from the left."""
-    known = [row for row in rows if row.shape.edges]
-    if not known or any(len(row.texts) > len(row.shape.edges) for row in known):
-        return Table.of_rows([row.texts for row in rows])
-    columns = _columns([edge.right for row in known for edge in row.shape.edges])
-    placed: list[Cell] = []
-    above: dict[int, int] = {}  # column -> index in ``placed`` of the cell that may go on below
-    for at, row in enumerate(rows):
-        column = 0
-        edges = row.shape.edges or [Edge(columns[min(n, len(columns) - 1)], frozenset()) for n in range(len(row.texts))]
-        for text, edge in zip(row.texts, edges, strict=False):
-            end = next((n for n, right in enumerate(columns) if edge.right <= right + _TOLERANCE), len(columns) - 1) + 1
-            span = max(1, end - column)
-            if "clvmrg" in edge.marks and column in above:
-                over = placed[above[column]]
-                placed[above[column]] = replace(over, rows=at - over.row + 1)
-            elif "clmrg" in edge.marks and placed and placed[-1].row == at:
-                placed[-1] = replace(placed[-1], columns=placed[-1].columns + span)
-            else:
-                placed.append(Cell(text, at, column, 1, span))
-                above.pop(column, None)
-                if "clvmgf" in edge.marks:
-                    above[column] = len(placed) - 1
-            column += span
-    headers = next((at for at, row in enumerate(rows) if not row.shape.is_header), 0)
-    return Table(tuple(placed), header_rows=headers or None)
-
-
-def _columns(edges: Sequence[int]) -> list[int]:
-    """The right ends of all columns, in order."""
-    columns: list[int] = []
-    for edge in sorted(edges):
-        if not columns or edge - columns[-1] > _TOLERANCE:
-            columns.append(edge)
-    return columns

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from rag.parsers.raised import Align
-from rag.parsers.rtf.rows import RowShape
 from rag.parsers.rtf.words import Destination, Place
+from rag.parsers.table_edges import RowShape
 from rag.parsers.zip_xml import Element
 
 _NO_RESULT = 25

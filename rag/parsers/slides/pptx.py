@@ -18,7 +18,8 @@ from rag.parsers.left_out import LeftOut
 from rag.parsers.office.drawn import CHART, DIAGRAM, NEWER_CHART, Drawings, program_name
 from rag.parsers.office.ooxml import Package, transitional
 from rag.parsers.slides.pptx_comments import slide_comments
-from rag.parsers.slides.pptx_text import MC, body_text, chosen, slide_lines
+from rag.parsers.slides.pptx_text import MC, A, body_text, chosen, slide_lines
+from rag.parsers.slides.pptx_visibility import Visibility
 from rag.parsers.table import Cell, Table
 from rag.parsers.zip_limits import open_zip
 from rag.types import ParsedDocument
@@ -104,6 +105,7 @@ class _SlideReader:
         self._drawings = Drawings(package, builder, self._left_out)
         self._hidden_slides: list[int] = []
         self._hidden_shapes = 0
+        self._visibility: Visibility
         self.first_title = ""
 
     def add(self, slide: Any, number: int) -> None:
@@ -112,6 +114,7 @@ class _SlideReader:
             self._hidden_slides.append(number)
             self._builder.add("hidden", body_text(slide._element), page=number)
             return
+        self._visibility = Visibility(slide)
         title = slide.shapes.title
         heading = body_text(title._element).replace("\n", " ").strip() if title is not None else ""
         if heading:
@@ -179,7 +182,13 @@ class _SlideReader:
 
     def _text(self, shape: Any, page: int) -> None:
         is_body = shape.is_placeholder and shape.placeholder_format.type.name in ("BODY", "OBJECT")
-        for line in slide_lines(shape.text_frame._element):
+        seen = self._visibility.of(shape)
+        unseen = [run for run in shape.text_frame._element.iter(f"{A}r", f"{A}fld") if not seen(run)]
+        if unseen:
+            self._hidden_shapes += 1
+            said = " ".join(filter(None, (run.findtext(f"{A}t") for run in unseen)))
+            self._builder.add("hidden", said, page=page)
+        for line in slide_lines(shape.text_frame._element, seen):
             if line.number:
                 self._builder.list_item(f"{line.number} {line.text}", level=line.level, page=page)
             elif is_body or line.level or line.bulleted:

@@ -1,6 +1,6 @@
 """Reads the text of a shape on a slide: paragraphs with their generated numbers, raised letters and formulas."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from rag.parsers.number_forms import written_number
@@ -26,11 +26,15 @@ class SlideLine(NamedTuple):
     bulleted: bool
 
 
-def slide_lines(body: Element) -> Iterator[SlideLine]:
-    """Yields the paragraphs of a text body that hold text."""
+Seen = Callable[[Element], bool]
+"""Tells whether a run is seen."""
+
+
+def slide_lines(body: Element, seen: Seen | None = None) -> Iterator[SlideLine]:
+    """Yields the paragraphs of a text body that hold text; runs that nobody sees are left out."""
     counted: dict[int, tuple[str, int]] = {}
     for paragraph in body.iterfind(f"{A}p"):
-        text = line_text(paragraph)
+        text = line_text(paragraph, seen)
         properties = paragraph.find(f"{A}pPr")
         level = str(properties.get("lvl", "0")) if properties is not None else "0"
         depth = int(level) if level.isdigit() else 0
@@ -53,10 +57,10 @@ def slide_lines(body: Element) -> Iterator[SlideLine]:
         yield SlideLine(text, depth, number, bullet)
 
 
-def line_text(paragraph: Element) -> str:
+def line_text(paragraph: Element, seen: Seen | None = None) -> str:
     """Returns the visible text of one paragraph."""
     pieces: list[tuple[Align, str]] = []
-    _read(paragraph, pieces)
+    _read(paragraph, pieces, seen)
     return compose(pieces).strip()
 
 
@@ -74,22 +78,24 @@ def chosen(alternate: Element) -> Element | None:
     return alternate.find(f"{MC}Fallback")
 
 
-def _read(parent: Element, pieces: list[tuple[Align, str]]) -> None:
+def _read(parent: Element, pieces: list[tuple[Align, str]], seen: Seen | None) -> None:
     for node in parent:
         tag = node.tag
         if tag in (f"{A}r", f"{A}fld"):
             text = node.findtext(f"{A}t") or ""
+            if seen is not None and not seen(node):
+                continue
             pieces.append((_align(node.find(f"{A}rPr")), text.replace("\x0b", "\n")))
         elif tag == f"{A}br":
             pieces.append(("", "\n"))
         elif tag == f"{MC}AlternateContent":
             shown = chosen(node)
             if shown is not None:
-                _read(shown, pieces)
+                _read(shown, pieces, seen)
         elif tag in (f"{M}oMath", f"{M}oMathPara"):
             pieces.append(("", math_text(node)))
         elif isinstance(tag, str) and tag.endswith("}m"):
-            _read(node, pieces)
+            _read(node, pieces, seen)
 
 
 def _align(properties: Element | None) -> Align:

@@ -135,20 +135,36 @@ def lists(*levels: tuple[int, int, str]) -> dict[int, bytes]:
 
 
 def container(streams: dict[str, bytes]) -> bytes:
-    """A compound file (MS-CFB) with these streams; each is padded so that none is a small one."""
-    folders = len(streams) // 4 + 1  # sectors of the directory, of four entries each
+    """A compound file (MS-CFB) with these streams; each is padded so that none is a small one. A slash in a name parts
+    storages.
+    """
+    names = dict.fromkeys(streams)  # every stream and storage, parents first
+    for name in streams:
+        parts = name.split("/")
+        names = {**dict.fromkeys("/".join(parts[:depth]) for depth in range(1, len(parts))), **names}
+    ordered = sorted(names, key=lambda name: name.count("/"))
+    folders = len(ordered) // 4 + 1  # sectors of the directory, of four entries each
     sectors: list[bytes] = [b""] * (1 + folders)
     fat = [_FAT, *range(2, 1 + folders), _END]
-    entries = [_entry("Root Entry", 5, _END, 0, 1)]
-    for index, (name, data) in enumerate(streams.items(), 1):
-        data = data + b"\0" * max(0, 4096 - len(data))
+
+    def children(storage: str) -> list[int]:
+        return [at for at, name in enumerate(ordered, 1) if name.rpartition("/")[0] == storage]
+
+    entries = [_entry("Root Entry", 5, _END, 0, children("")[0])]
+    for at, name in enumerate(ordered, 1):
+        storage, _, short = name.rpartition("/")
+        after = [other for other in children(storage) if other > at]
+        right = after[0] if after else -1
+        if name not in streams:
+            entries.append(_entry(short, 1, 0, 0, children(name)[0], right))
+            continue
+        data = streams[name] + b"\0" * max(0, 4096 - len(streams[name]))
         size = len(data)
         data += b"\0" * (-len(data) % _SECTOR)
-        start = len(sectors)
-        count = len(data) // _SECTOR
+        start, count = len(sectors), len(data) // _SECTOR
         sectors += [data[_SECTOR * number : _SECTOR * (number + 1)] for number in range(count)]
         fat += [*range(start + 1, start + count), _END]
-        entries.append(_entry(name, 2, start, size, -1, right=index + 1 if index < len(streams) else -1))
+        entries.append(_entry(short, 2, start, size, -1, right))
     assert len(fat) <= 128
     sectors[0] = struct.pack("<128I", *fat, *[_FREE] * (128 - len(fat)))
     for sector in range(folders):

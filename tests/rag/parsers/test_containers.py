@@ -1,5 +1,6 @@
 """Mail, mailboxes, archives, contacts and calendars: bodies, attachments, and what is in files within files."""
 
+import plistlib
 import zipfile
 from email.message import EmailMessage
 from pathlib import Path
@@ -159,3 +160,75 @@ def test_a_message_of_outlook(tmp_path: Path) -> None:
         "One.",
         "Two.",
     ]
+
+
+def test_attachments_of_outlook_and_messages_within(tmp_path: Path) -> None:
+    def stream(place: str, number: str, text: str) -> tuple[str, bytes]:
+        return f"{place}__substg1.0_{number}001F", text.encode("utf-16-le")
+
+    file, inner = "__attach_version1.0_#00000000/", "__attach_version1.0_#00000001/"
+    message = f"{inner}__substg1.0_3701000D/"
+    streams = dict(
+        [
+            stream("", "0037", "Keys"),
+            stream("", "1000", "See below."),
+            stream(file, "3707", "list.csv"),
+            (f"{file}__substg1.0_37010102", b"Key,Door\nA4,Pier\nB2,Tower\n" + b"\n" * 4096),
+            stream(inner, "3707", "forwarded"),
+            stream(message, "0037", "Older message"),
+            stream(message, "1000", "The spare key hangs in the tower."),
+        ]
+    )
+    streams |= {"__properties_version1.0": bytes(32), f"{message}__properties_version1.0": bytes(24)}
+    document = parse(saved(tmp_path, "a.msg", container(streams)))
+    assert headings(document) == [(1, "Keys"), (2, "list.csv"), (2, "Older message")]
+    assert "Key: A4 | Door: Pier" in document.text and "The spare key hangs in the tower." in document.text
+
+
+def test_a_page_saved_with_its_parts(tmp_path: Path) -> None:
+    page = EmailMessage()
+    page["Subject"], page["Snapshot-Content-Location"] = "Tide table", "https://tide.example/"
+    page.set_content("<html><body><h1>Tide</h1><p>High water at 06:12.</p></body></html>", subtype="html")
+    page.make_related()
+    page.attach(EmailMessage())
+    page.add_related(b"body { color: red }", "text", "css", filename=None)
+    page.add_related(b"\x89PNG\r\n\x1a\n", "image", "png", cid="<a>")
+    document = parse(saved(tmp_path, "a.mht", bytes(page)))
+    assert "High water at 06:12." in document.text and "color" not in document.text
+    assert document.title == "Tide table"
+
+
+@pytest.mark.parametrize("form", [plistlib.FMT_BINARY, plistlib.FMT_XML])
+def test_an_archive_of_safari(tmp_path: Path, form: plistlib.PlistFormat) -> None:
+    def resource(markup: str) -> dict[str, object]:
+        return {
+            "WebResourceData": markup.encode("cp1252"),
+            "WebResourceMIMEType": "text/html",
+            "WebResourceTextEncodingName": "windows-1252",
+        }
+
+    archive = {
+        "WebMainResource": resource("<title>Tide</title><p>Café at the pier.</p>"),
+        "WebSubresources": [{"WebResourceData": b"body{}", "WebResourceMIMEType": "text/css"}],
+        "WebSubframeArchives": [{"WebMainResource": resource("<p>In a frame.</p>")}],
+    }
+    document = parse(saved(tmp_path, "a.webarchive", plistlib.dumps(archive, fmt=form)))
+    assert (document.title, document.text) == ("Tide", "Café at the pier.\n\nIn a frame.")
+
+
+def test_minified_code_and_files_in_code_and_markup_are_left_out(tmp_path: Path) -> None:
+    small = 'function a(b){return b+1}var d="Lamp";' * 60
+    with pytest.raises(SkippedError, match="minified"):
+        parse(saved(tmp_path, "a.min.js", small))
+    mixed = parse(saved(tmp_path, "b.js", f"// The lamp.\n{small}\nlet x = 4471;\n"))
+    assert mixed.text == "// The lamp.\nlet x = 4471;\n"
+    assert mixed.warnings == ("Lines of minified code were left out.",)
+    payload = "iVBORw0KGgoAAAANSUhEUgAA" * 40
+    for name, content in (
+        ("a.py", f'KEY = "{payload}"\n\n\ndef lamp():\n    return 4471\n'),
+        ("a.html", f"<p>Lamp 4471</p><p>{payload}</p>"),
+        ("a.xml", f"<a><name>Lamp 4471</name><data>{payload}</data></a>"),
+    ):
+        document = parse(saved(tmp_path, name, content))
+        assert payload[:50] not in document.text and "4471" in document.text
+        assert "left out" in document.warnings[0]

@@ -64,6 +64,50 @@ def test_table_rows_become_lines_of_cells(tmp_path: Path) -> None:
     ]
 
 
+def row_end(*cells: tuple[int, int]) -> bytes:
+    """The end of a row whose cells are given by their right edges in twips and the flags of merged ones."""
+    edges = struct.pack(f"<{len(cells) + 1}h", 0, *(right for right, _ in cells))
+    operand = bytes([len(cells)]) + edges + b"".join(struct.pack("<H18x", flags) for _, flags in cells)
+    return ROW_END + struct.pack("<HH", 0xD608, len(operand) + 1) + operand
+
+
+def table_rows(*rows: tuple[tuple[str, ...], tuple[tuple[int, int], ...]]) -> list[P]:
+    """The paragraphs of rows, each given by its texts and by its cells as in ``row_end``."""
+    main: list[P] = []
+    for cells, shape in rows:
+        main += [P(cell, "\x07", extra=IN_TABLE) for cell in cells]
+        main.append(P("", "\x07", extra=row_end(*shape)))
+    return main
+
+
+def test_merged_cells_keep_the_others_in_their_columns(tmp_path: Path) -> None:
+    first, goes_on = 0x0060, 0x0020
+    rows = table_rows(
+        (("Port", "Ships"), ((1000, first), (3000, 0))),
+        (("", "2030", "2031"), ((1000, goes_on), (2000, 0), (3000, 0))),
+        (("Oslo", "", "84"), ((1000, 0), (2000, 0), (3000, 0))),
+    )
+    document = doc.parse(write_doc(tmp_path / "a.doc", rows))
+    (table,) = [block.table for block in document.blocks if block.table]
+    assert table.columns == ("Port", "Ships, 2030", "Ships, 2031")
+    assert document.text == "Port | Ships | Ships\nPort | 2030 | 2031\nOslo |  | 84"
+    rows = table_rows(
+        (("Port", "2030", "2031"), ((1000, 0), (2000, 0), (3000, 0))),
+        (("All", "", "91"), ((1000, 1), (2000, 2), (3000, 0))),
+    )
+    assert doc.parse(write_doc(tmp_path / "b.doc", rows)).text == "Port | 2030 | 2031\nAll | All | 91"
+
+
+def test_white_text_on_white_is_left_out(tmp_path: Path) -> None:
+    white, old_white = struct.pack("<HI", 0x6870, 0x00FFFFFF), struct.pack("<HB", 0x2A42, 8)
+    black = struct.pack("<HB6xBBH", 0xCA71, 10, 0, 0, 0)
+    main = [P("seen one"), P("in a bar", extra=struct.pack("<HH", 0x442D, 1 << 5))]
+    looks = [(0, 2, white), (2, 4, old_white), (5, 6, white + black), (9, 11, white)]
+    document = doc.parse(write_doc(tmp_path / "a.doc", main, looks=looks))
+    assert document.text == " one\n\nin a bar".strip()
+    assert document.warnings == ("Hidden text was left out.",)
+
+
 def test_field_codes_go_and_their_results_stay(tmp_path: Path) -> None:
     text = 'See \x13 HYPERLINK "http://example.com" \x14the \x13 PAGE \x14site\x15\x15 for more\x02.'
     assert doc.parse(write_doc(tmp_path / "a.doc", [P(text)])).text == "See the site for more."

@@ -286,3 +286,9 @@ def test_only_headers_that_a_page_shows_are_read(tmp_path: Path) -> None:
     section = f"<w:sectPr>{reference.format('default', 'a')}{reference.format('first', 'b')}</w:sectPr>"
     document = docx.parse(write(tmp_path / "a.docx", p("Body") + section, relations))
     assert kinds(document) == [("margin", "On every page"), ("paragraph", "Body")]
+
+
+def test_readings_are_kept_apart(tmp_path: Path) -> None:
+    ruby = "<w:r><w:ruby><w:rubyPr/><w:rt>{}</w:rt><w:rubyBase>{}</w:rubyBase></w:ruby></w:r>"
+    document = docx.parse(write(tmp_path / "a.docx", p(ruby.format(r("とうだい"), r("灯台")) + r("守がいた。"))))
+    assert document.text == "灯台守がいた。\n\n灯台: とうだい"

@@ -108,3 +108,15 @@ def test_readings_stand_apart_from_the_characters(tmp_path: Path) -> None:
 )
 def test_what_stands_within_a_line(tmp_path: Path, markup: str, line: str) -> None:
     assert page(tmp_path, f"<p>{markup}</p>").text == line
+
+
+def test_what_a_form_was_filled_in_with_stands_beside_its_labels(tmp_path: Path) -> None:
+    body = (
+        "<form><p><label for=n>Name</label> <input id=n value='Hannah Pell'></p>"
+        "<p>Crossing <select><option>none<option selected>daily</select></p>"
+        "<p>Remarks <textarea>Brings a dog.</textarea></p>"
+        "<p><label><input type=checkbox checked> Cabin</label> <label><input type=checkbox> Bicycle</label></p>"
+        "<p><input type=submit value=Send><input type=hidden value=token><input type=password value=secret></p></form>"
+    )
+    text = page(tmp_path, body).text.split("\n\n")
+    assert text == ["Name Hannah Pell", "Crossing daily", "Remarks Brings a dog.", "☒ Cabin ☐ Bicycle"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rag.errors import ReadError, SkippedError
-from rag.parsers.markup import html, xml
+from rag.parsers.markup import html, markdown, xml
 from rag.types import ParsedDocument
 
 
@@ -273,3 +273,15 @@ def test_no_word_is_lost_and_fields_without_records_are_cut(tmp_path: Path) -> N
     document = tree(tmp_path, "<r>" + "".join(f"<w>word{n}</w>" for n in range(100)) + "</r>")
     assert document.text.split()[1::2] == [f"word{n}" for n in range(100)]
     assert len([block for block in document.blocks if block.kind == "paragraph"]) == 5
+
+
+def test_comments_of_markdown_are_hidden(tmp_path: Path) -> None:
+    path = tmp_path / "a.md"
+    path.write_text("# Lamp\n\n<!-- for the printer\nonly -->\n\nIt burns.\n\n<!-- a --> <p>shown</p> <!-- b -->\n")
+    document = markdown.parse(path)
+    assert [(block.kind, document.text[block.start : block.end]) for block in document.blocks] == [
+        ("heading", "Lamp"),
+        ("hidden", "<!-- for the printer\nonly -->"),
+        ("paragraph", "It burns."),
+        ("paragraph", "<!-- a --> <p>shown</p> <!-- b -->"),
+    ]

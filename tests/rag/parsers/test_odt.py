@@ -184,3 +184,9 @@ def test_a_twin_says_the_same_as_its_docx() -> None:
     from rag.parsers.docx import parser as docx
 
     assert odt.parse(ASSORTED / "simple.odt").text == docx.parse(ASSORTED / "simple.docx").text
+
+
+def test_readings_are_kept_apart(tmp_path: Path) -> None:
+    ruby = "<text:ruby><text:ruby-base>灯台</text:ruby-base><text:ruby-text>とうだい</text:ruby-text></text:ruby>"
+    document = parse(write_odt(tmp_path / "a.odt", f"<text:p>{ruby}守がいた。</text:p>"))
+    assert found(document) == [("paragraph", "灯台守がいた。"), ("note", "灯台: とうだい")]

@@ -10,6 +10,7 @@ import pytest
 from lxml import etree
 from PIL import Image
 from pptx.chart.data import CategoryChartData
+from pptx.dml.color import RGBColor
 from pptx.enum.chart import XL_CHART_TYPE
 from pptx.util import Inches
 
@@ -186,3 +187,26 @@ def test_an_embedded_word_file_does_not_make_it_a_word_document(tmp_path: Path) 
             data = old.read(name)
             new.writestr(name, data.replace(b"</Types>", content_types) if name == "[Content_Types].xml" else data)
     assert parse(tmp_path / "b.pptx").text == pptx.parse(tmp_path / "a.pptx").text
+
+
+def test_white_letters_on_a_white_slide_are_left_out(tmp_path: Path) -> None:
+    show = python_pptx.Presentation()
+    slide = show.slides.add_slide(show.slide_layouts[6])
+    for at, (text, filled) in enumerate((("nobody sees this", False), ("on a dark box", True))):
+        box = slide.shapes.add_textbox(Inches(1), Inches(1 + 2 * at), Inches(3), Inches(1))
+        run = box.text_frame.paragraphs[0].add_run()
+        run.text, run.font.color.rgb = text, RGBColor(255, 255, 255)
+        if filled:
+            box.fill.solid()
+            box.fill.fore_color.rgb = RGBColor(0, 0, 80)
+    picture = io.BytesIO()
+    Image.new("RGB", (10, 10)).save(picture, "PNG")
+    slide.shapes.add_picture(picture, Inches(5), Inches(1), Inches(3), Inches(2))
+    box = slide.shapes.add_textbox(Inches(6), Inches(2), Inches(1), Inches(1))
+    run = box.text_frame.paragraphs[0].add_run()
+    run.text, run.font.color.rgb = "on a picture", RGBColor(255, 255, 255)
+    show.save(str(tmp_path / "a.pptx"))
+    document = parse(tmp_path / "a.pptx")
+    shown = [document.text[b.start : b.end] for b in document.blocks if b.kind == "paragraph"]
+    assert shown == ["on a picture", "on a dark box"]
+    assert [document.text[b.start : b.end] for b in document.blocks if b.kind == "hidden"] == ["nobody sees this"]

@@ -134,3 +134,19 @@ def test_a_damaged_workbook_of_excel_97_is_named(tmp_path: Path) -> None:
     path.write_bytes(workbook(Sheet("Rota", [["a", "b"]]))[:120])
     with pytest.raises(ReadError, match="damaged"):
         xls.parse(path)
+
+
+def test_values_without_a_shown_text_and_charts_are_read(tmp_path: Path) -> None:
+    value = '<table:table-cell office:value-type="float" office:value="84"/>'
+    rows = row(cell("Port"), cell("Ships")) + row(cell("Oslo"), value) + row(cell("Bergen"), cell("9"))
+    chart = (
+        '<table:shapes><draw:frame><draw:object><chart:chart xmlns:chart="'
+        'urn:oasis:names:tc:opendocument:xmlns:chart:1.0">'
+        "<chart:title><text:p>Fuel</text:p></chart:title><table:table><table:table-row><table:table-cell/>"
+        "<table:table-cell><text:p>Litres</text:p></table:table-cell></table:table-row><table:table-row><table:table-cell>"
+        "<text:p>May</text:p></table:table-cell><table:table-cell><text:p>420</text:p></table:table-cell>"
+        "</table:table-row></table:table></chart:chart></draw:object></draw:frame></table:shapes>"
+    )
+    document = write_ods(tmp_path / "a.ods", f'<table:table table:name="Ships">{rows}{chart}</table:table>')
+    assert "Port: Oslo | Ships: 84" in document.text
+    assert document.text.endswith("Chart: Fuel\n\n| Litres\nMay | 420")

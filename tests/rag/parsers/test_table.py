@@ -108,3 +108,12 @@ def test_records_name_each_value() -> None:
     assert document.blocks[1].table is not None
     cells = [document.text[c.start : c.end] for c in document.blocks[1].table.rows[1].cells]
     assert cells == ["Tern", "A5"]
+
+
+def test_years_below_a_wide_cell_are_the_next_level() -> None:
+    cells = [
+        Cell("Port", 0, 0, 2, 1), Cell("Ships", 0, 1, 1, 2), Cell("2030", 1, 1), Cell("2031", 1, 2),
+        Cell("Oslo", 2, 0), Cell("84", 2, 2), Cell("Bergen", 3, 0), Cell("9", 3, 1), Cell("91", 3, 2),
+    ]  # fmt: skip
+    made = Grid.of(Table(cells))
+    assert (made.header_rows, made.columns) == (2, ("Port", "Ships, 2030", "Ships, 2031"))
