@@ -2,8 +2,9 @@
 
 The full-text index takes words as SQLite's tokenizer sees them. ``index_terms`` adds what that does not see: words in
 their compared form (``rag.text.normal``) where it is another, numbers by value, codes without their separators, Latin
-words and numbers between characters of scripts without spaces, pairs of those characters, and the marks by which
-compounds are found (``rag.text.compounds``). ``search_terms`` and ``pairs`` make the same of a question.
+words and numbers between characters of scripts without spaces, pairs of those characters, dates by value
+(``rag.text.dates``), and the marks by which compounds are found (``rag.text.compounds``). ``search_terms`` and
+``pairs`` make the same of a question.
 """
 
 import re
@@ -13,6 +14,7 @@ from functools import lru_cache
 
 from rag.text import numbers
 from rag.text.compounds import compound_marks
+from rag.text.dates import date_terms, month_of
 from rag.text.normal import fold, normalized, spelled_out
 from rag.text.stop_words import SEARCH_STOP_WORDS
 from rag.text.words import UNSPACED_RANGES
@@ -31,14 +33,22 @@ _LETTER = re.compile(r"[^\W\d_]")
 _NEAR_DIGITS = re.compile(r"(?<!\S)(?=\S*\d)\S+(?: \d{3}\S*)*")  # words with a digit, numbers with their groups
 _OF_CODES = re.compile(r"[^\W_]+(?:[-./_][^\W_]+)+|[^\W\d_]{1,2}\^\d")  # the last is a power of a unit: m^2
 _OF_NUMBERS = re.compile(r"\d+(?:-\d+)+")
+_SPACED_CODE = re.compile(
+    r"(?<![\w.,])(?:[A-Z]{2}\d{2}(?: [A-Z\d]{1,4}){3,8}|(?:\+\d{1,3}[ -]?)?\(?\d{2,5}\)?(?:[ /-]{1,3}\d{1,7}){1,6})"
+    r"(?!\w|[.,]\d)"
+)
+_LEAST_CODE_DIGITS = 8
 _RUN_TOGETHER = re.compile(r"(?<![^\W_])([^\W\d_]{1,5})(\d{3,})(?![^\W_])")
 
 
 def index_terms(text: str) -> str:
     """Returns the terms that the index holds of ``text`` beside its own words, separated by spaces."""
     terms = list(compound_marks(text))
+    compared = normalized(text).text
+    dates = date_terms(compared)
+    terms += dict.fromkeys((*dates, *(month_of(date) for date in dates if date.startswith("day"))))
+    terms += _spaced_codes(compared)
     if not text.isascii():
-        compared = normalized(text).text
         terms += _pairs(compared)
         terms += _changed_words(text, compared)
         text = _BY_PAIRS.sub(" ", compared)
@@ -62,7 +72,7 @@ def search_terms(question: str) -> list[str]:
     """
     compared = normalized(question).text
     spaced = _BY_PAIRS.sub(" ", compared).replace("\u2019", "'")
-    found: dict[str, None] = {}
+    found: dict[str, None] = dict.fromkeys((*date_terms(compared), *_spaced_codes(compared)))
     common: dict[str, None] = {}
     for match in _COMPOUND.finditer(spaced):
         word = match[0].lower()
@@ -103,6 +113,14 @@ def _whole(match: re.Match[str]) -> Iterator[str]:
         return
     if (_OF_CODES if _LETTER.search(written) else _OF_NUMBERS).fullmatch(written):
         yield fold("".join(_PART.findall(written)))
+
+
+def _spaced_codes(compared: str) -> Iterator[str]:
+    """Yields numbers of accounts and telephones, which are written in groups, in one."""
+    for match in _SPACED_CODE.finditer(compared):
+        joined = "".join(_PART.findall(match[0])).lower()
+        if sum(map(str.isdigit, joined)) >= _LEAST_CODE_DIGITS and len(joined) <= _MAX_CODE_CHARS:
+            yield joined
 
 
 def _changed_words(text: str, compared: str) -> Iterator[str]:

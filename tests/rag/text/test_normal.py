@@ -108,10 +108,43 @@ def test_a_space_between_digits_may_part_two_numbers() -> None:
         ("over 3 118,75 crowns", "3,118.75"),
         ("Łukasz Müller", "Mueller"),
         ("Jens Højgaard", "Hojgaard"),
+        ("IBAN DE89 3704 0044 0532 0130 00, paid", "DE89370400440532013000"),
+        ("IBAN DE89370400440532013000", "DE89 3704 0044 0532 0130 00"),
+        ("call +49 (30) 901820-12", "+493090182012"),
+        ("the card 4111 1111 1111 1111.", "4111111111111111"),
     ],
 )
 def test_index_and_question_meet(text: str, question: str) -> None:
     assert set(search_terms(question)) & {*index_terms(text).split(), *text.lower().split()}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "5 May 2031",
+        "May 5th, 2031",
+        "5. Mai 2031",
+        "le 5 mai 2031",
+        "5 de mayo de 2031",
+        "05.05.2031",
+        "5.5.31",
+        "05/05/2031",
+        "5-May-2031",
+        "2031-05-05",
+        "2031年5月5日",
+        "٥ May ٢٠٣١",
+    ],
+)
+def test_a_date_is_the_same_day_in_every_notation(written: str) -> None:
+    assert "day20310505" in search_terms(f"What happened on {written}?")
+    assert {"day20310505", "month203105"} <= set(index_terms(f"Inspected on {written}, all well.").split())
+
+
+def test_months_days_in_either_order_and_what_is_no_date() -> None:
+    assert "month203105" in search_terms("What happened in May 2031?")
+    assert {"day20310506", "day20310605"} <= set(index_terms("on 05/06/2031").split())
+    for other in ("192.168.17.2031", "pages 5 2031", "it was 2031", "on 45/06/2031 or 2031-17-80"):
+        assert not [term for term in search_terms(other) if term.startswith(("day2", "month2"))]
 
 
 def test_plain_text_adds_nothing_to_the_index() -> None:
