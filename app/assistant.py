@@ -23,12 +23,13 @@ from app.timing import Stopwatch
 from rag.errors import ReadError, SourceError
 from rag.query.query import make_query
 from rag.text.markers import AnswerPart, joined
-from rag.types import Answer, Document, Filter, Hit, Turn
+from rag.types import Answer, Document, Filter, Hit, Source, Turn
 
 if TYPE_CHECKING:
     from app.models.setup import LocalModel
     from app.wiring import Parts
     from rag.ingest.events import SyncEvent, SyncReport
+    from rag.ingest.preview import Preview
     from rag.protocols import Embedder
 
 _PDF = "application/pdf"
@@ -57,11 +58,15 @@ class Assistant:
         locations: Sequence[str] | None = None,
         on_event: "Callable[[SyncEvent], None] | None" = None,
         cancel: threading.Event | None = None,
+        *,
+        anew: bool = False,
     ) -> "SyncReport":
         """Brings the library in line with folders, files and YouTube URLs, adding those it does not know.
 
         None means every known source. ``on_event`` is called on this thread as documents are finished. Setting
         ``cancel`` ends the sync soon and keeps what is finished. A sync that another thread has begun is waited for.
+        With ``anew`` every document there is read, changed or not; a document or folder of a known source is then no
+        source of its own.
         """
         from rag.ingest.locations import normal_location
 
@@ -69,13 +74,32 @@ class Assistant:
             normal_location(location)  # a wrong one is refused before any is added
         with self._syncing:
             syncer = self._parts.syncer()
-            sources = None if locations is None else [syncer.add(location) for location in locations]
-            report = syncer.run(sources, on_event or _ignore, cancel)
+            again = self.scope(locations or ()) if anew else None
+            known = self._sources_of(locations or ()) if anew else {}
+            sources = None
+            if locations is not None:
+                wanted = [known.get(location) or [syncer.add(location)] for location in locations]
+                sources = list({source.id: source for group in wanted for source in group}.values())
+            report = syncer.run(sources, on_event or _ignore, cancel, again)
             if not report.cancelled:
                 self._parts.vectors.refresh()
                 self._parts.vectors.save()
         self._look_again()
         return report
+
+    def _sources_of(self, locations: Sequence[str]) -> dict[str, list[Source]]:
+        """The sources of the documents that lie at or below each location."""
+        sources = {source.id: source for source in self._parts.library.sources()}
+        found: dict[str, list[Source]] = {}
+        for location in locations:
+            ids = {document.source_id for document in self.documents([location])}
+            ids |= {source.id for source in sources.values() if source.location == _normal(location)}
+            found[location] = [sources[id_] for id_ in sorted(ids)]
+        return found
+
+    def preview(self, locations: Sequence[str] | None = None) -> "Preview":
+        """Tells what a sync would read, and what patterns would leave out. Nothing is read or changed."""
+        return self._parts.syncer().preview(locations)
 
     def remove(self, location: str) -> int:
         """Forgets a source, or one document of it. Returns how many documents left the library; files stay.
@@ -164,7 +188,8 @@ class Assistant:
         if document.media_type == _PDF and Path(document.path).is_file():
             with suppress(ReadError):  # then its text can be shown all the same
                 pages = self._parts.page_pictures.count(Path(document.path))
-        return DocumentView(document, self._parts.library.document_text(document_id), pages)
+        text = self._parts.library.document_text(document_id)
+        return DocumentView(document, text, pages, self._parts.library.tables(document_id, 0, len(text)))
 
     def document_text(self, document_id: int) -> str:
         """The canonical text, to which the positions of citations refer."""

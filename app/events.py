@@ -6,6 +6,7 @@ A question yields ``Retrieved``, then any number of ``TextDelta``, then exactly 
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rag.text.table_spans import TableSpans
 from rag.types import Answer, Document, Passage, Source, TextDelta
 
 
@@ -61,11 +62,13 @@ class ConversationInfo:
 
 @dataclass(frozen=True, slots=True)
 class DocumentView:
-    """A document with its canonical text. ``pages`` is None unless its pages can be shown as pictures."""
+    """A document with its canonical text. ``pages`` is None unless its pages can be shown as pictures. ``tables`` are
+    those in the text."""
 
     document: Document
     text: str
     pages: int | None
+    tables: tuple[TableSpans, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ class Backend(Protocol):
         locations: Sequence[str] | None = None,
         on_event: "Callable[[SyncEvent], None] | None" = None,
         cancel: threading.Event | None = None,
+        *,
+        anew: bool = False,
     ) -> "SyncReport": ...
 
     def remove(self, location: str) -> int: ...

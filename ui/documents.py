@@ -70,6 +70,8 @@ def pressed(desk: Desk, view: ListView, data: dict[str, str]) -> ListView:
         return replace(view, scope=Filter())
     if act == "samples" and desk.samples.is_dir():
         desk.syncing.start([str(desk.samples)])
+    elif act == "again":
+        desk.syncing.start([location], anew=True)
     elif act == "cancel":
         desk.syncing.cancel()
     elif act == "dismiss":

@@ -4,7 +4,7 @@ A long list is cut, and says so.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -16,6 +16,7 @@ from ui.syncing import SyncProgress
 from ui.templating import template
 
 ROWS = 300  # rows of documents in the page at most; the search box reaches the others
+_HASH_CHARS = 16  # of a hash of content; shorter marks say that it is not known
 _STATUS: dict[DocumentStatus, tuple[str, str]] = {  # label, explanation where the library has none
     "ok": ("Ready", "The document is ready."),
     "failed": ("Not read", "The document could not be read."),
@@ -25,11 +26,13 @@ _STATUS: dict[DocumentStatus, tuple[str, str]] = {  # label, explanation where t
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A document in the list. ``removable`` is the location by which it can be removed alone, if it can."""
+    """A document in the list. ``removable`` is the location by which it can be removed alone, if it can; ``copy_of`` is
+    the path of an earlier document with the same content."""
 
     document: Document
     checked: bool
     removable: str | None
+    copy_of: str | None = None
 
     @property
     def ready(self) -> bool:
@@ -80,6 +83,7 @@ def documents_list(
     """Renders the whole list. ``samples`` is the folder that the empty list offers, None when there is none."""
     if not sources:
         return template("documents.empty")(samples is not None)
+    copies = _copies(documents)
     by_source: dict[int, list[Document]] = defaultdict(list)
     for document in _matching(documents, view.query):
         by_source[document.source_id].append(document)
@@ -88,7 +92,7 @@ def documents_list(
         found = sorted(by_source[source.id], key=lambda document: (document.status == "ok", document.path.lower()))
         if view.query and not found:
             continue
-        groups.append(_group(source, found[: max(room, 0)], len(found), view, inbox))
+        groups.append(_group(source, found[: max(room, 0)], len(found), view, inbox, copies))
         room -= len(found)
     return template("documents.documents_list")(groups) if groups else template("documents.not_found")(view.query)
 
@@ -111,14 +115,29 @@ def source_name(source: Source, inbox: Path) -> str:
     return PurePath(source.location).name or source.location
 
 
-def _group(source: Source, documents: Sequence[Document], total: int, view: ListView, inbox: Path) -> Group:
+def _copies(documents: Iterable[Document]) -> dict[int, str]:
+    """Returns for each document whose content another one has, too, the path of the first of them."""
+    first: dict[str, str] = {}
+    copies: dict[int, str] = {}
+    for document in sorted(documents, key=lambda document: document.path):
+        if document.status != "ok" or len(document.content_hash) < _HASH_CHARS:
+            continue
+        original = first.setdefault(document.content_hash, document.path)
+        if original != document.path:
+            copies[document.id] = original
+    return copies
+
+
+def _group(
+    source: Source, documents: Sequence[Document], total: int, view: ListView, inbox: Path, copies: Mapping[int, str]
+) -> Group:
     ours = source.location == str(inbox)
     single = source.kind == "file" or (source.kind == "youtube" and total == 1)
     rows = []
     for document in documents:
         copied = PurePath(document.path).parent == inbox
         removable = source.location if single else document.path if copied else None
-        rows.append(Row(document, document.id in view.scope.document_ids, removable))
+        rows.append(Row(document, document.id in view.scope.document_ids, removable, copies.get(document.id)))
     return Group(
         id=source.id,
         location=source.location,

@@ -3,6 +3,7 @@
 Pictures come from this server by document id; a video is a plain link that is shown and not loaded.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from urllib.parse import urlencode
@@ -10,12 +11,14 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 
 from app.events import DocumentView
+from rag.text.table_spans import TableRow, TableSpans
 from ui.render import clock, place, youtube_link
 from ui.state import SourceView
 from ui.templating import template
 
 AROUND = 4_000  # characters of text shown before and after the quote
 MORE = 8_000  # characters added by "earlier" and "later"
+_MOST_COLUMNS = 60
 _MONOSPACE = ("application/json", "text/csv", "text/x-")
 
 
@@ -51,12 +54,26 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Excerpt:
-    """A stretch of a document's text around the quote, which is cut before and behind the words that were read."""
+class Stretch:
+    """Text with the part of the quote that stands in it, which is cut before and behind the words that were read."""
 
-    before: str
-    quote: tuple[str, str, str] | None
-    after: str
+    before: str = ""
+    quote: tuple[str, str, str] | None = None
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Rows of a table, each with whether it is a header; a cell without text is an empty stretch."""
+
+    rows: Sequence[tuple[bool, Sequence[Stretch]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """What stands in a document around the quote, in order."""
+
+    parts: Sequence[Stretch | Grid]
     more_before: bool
     more_after: bool
     monospace: bool
@@ -109,16 +126,49 @@ def _page(view: SourceView, document: DocumentView) -> Page | None:
 def _excerpt(view: SourceView, document: DocumentView) -> Excerpt:
     text = document.text
     first, last = view.first or 0, len(text) if view.last is None else view.last
-    start, end = max(view.start, first), min(view.end, last)
-    marked = end > start
     return Excerpt(
-        before=text[first : start if marked else last],
-        quote=_quote(text, start, end, view.read) if marked else None,
-        after=text[end:last] if marked else "",
+        parts=tuple(_parts(view, document, first, last)),
         more_before=first > 0,
         more_after=last < len(text),
         monospace=document.document.media_type.startswith(_MONOSPACE),
     )
+
+
+def _parts(view: SourceView, document: DocumentView, first: int, last: int) -> Iterator[Stretch | Grid]:
+    """Yields ``text[first:last]`` with its tables as such."""
+    for table in document.tables:
+        rows = [row for row in table.rows if row.end > first and row.start < last]
+        grid = _grid(view, document.text, table, rows) if rows else None
+        if grid is not None:
+            if first < rows[0].start:
+                yield _stretch(view, document.text, first, rows[0].start)
+            yield grid
+            first = rows[-1].end
+    if first < last:
+        yield _stretch(view, document.text, first, last)
+
+
+def _grid(view: SourceView, text: str, table: TableSpans, rows: Sequence[TableRow]) -> Grid | None:
+    """Returns rows of a table under the names of its columns; None for one that is too wide to be shown as such."""
+    width = 1 + max((cell.column for row in rows for cell in row.cells), default=0)
+    if width > _MOST_COLUMNS or rows[-1].end > len(text):
+        return None
+    made: list[tuple[bool, Sequence[Stretch]]] = []
+    if any(table.columns) and not rows[0].is_header:
+        made.append((True, [Stretch(table.name_of(column)) for column in range(width)]))
+    for row in rows:
+        cells = [Stretch()] * width
+        for cell in row.cells:
+            cells[cell.column] = _stretch(view, text, cell.start, cell.end)
+        made.append((row.is_header, cells))
+    return Grid(made)
+
+
+def _stretch(view: SourceView, text: str, first: int, last: int) -> Stretch:
+    start, end = max(view.start, first), min(view.end, last)
+    if start >= end:
+        return Stretch(text[first:last])
+    return Stretch(text[first:start], _quote(text, start, end, view.read), text[end:last])
 
 
 def _quote(text: str, start: int, end: int, read: tuple[int, int] | None) -> tuple[str, str, str]:

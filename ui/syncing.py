@@ -55,13 +55,21 @@ class SyncProgress:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What a sync is asked for; ``locations`` is None for all sources."""
+
+    locations: tuple[str, ...] | None
+    anew: bool
+
+
 class Syncing:
     """The queue of syncs; at most one runs."""
 
     def __init__(self, assistant: Backend) -> None:
         self._assistant = assistant
         self._lock = threading.Lock()
-        self._waiting: deque[tuple[str, ...] | None] = deque()
+        self._waiting: deque[_Request] = deque()
         self._cancel = threading.Event()
         self._thread: threading.Thread | None = None
         self._progress = SyncProgress()
@@ -70,9 +78,10 @@ class Syncing:
     def progress(self) -> SyncProgress:
         return self._progress
 
-    def start(self, locations: Sequence[str] | None = None) -> None:
-        """Syncs after whatever runs now. The same request is not queued twice."""
-        request = None if locations is None else tuple(locations)
+    def start(self, locations: Sequence[str] | None = None, *, anew: bool = False) -> None:
+        """Syncs after whatever runs now. The same request is not queued twice. ``anew`` reads unchanged documents as
+        well."""
+        request = _Request(None if locations is None else tuple(locations), anew)
         with self._lock:
             if request not in self._waiting:
                 self._waiting.append(request)
@@ -134,10 +143,10 @@ class Syncing:
                 request = self._waiting.popleft()
             self._run(request)
 
-    def _run(self, request: tuple[str, ...] | None) -> None:
+    def _run(self, request: _Request) -> None:
         message = remedy = summary = ""
         try:
-            report = self._assistant.sync(request, self.note, self._cancel)
+            report = self._assistant.sync(request.locations, self.note, self._cancel, anew=request.anew)
             summary = _STOPPED if report.cancelled else "Up to date."
         except DocentError as error:
             message, remedy = error.message, error.remedy

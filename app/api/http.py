@@ -31,7 +31,7 @@ from app.api.answer_shapes import (
 from app.api.body_limit import BodyLimit
 from app.api.description import DescribedAPI, Stream
 from app.api.gate import Gate, Ticket
-from app.api.library_shapes import DocumentList, DocumentReply, Removed, Status, SyncLine
+from app.api.library_shapes import DocumentList, DocumentReply, Removed, Status, SyncLine, SyncPreview
 from app.api.openai import OPENAI_STREAMS, openai_routes
 from app.api.shape import ErrorLine, Failure, Problem, Shape
 from app.api.streams import answer_lines, sync_lines
@@ -105,7 +105,15 @@ class AskBody(_Body):
 
 
 class SyncBody(_Body):
-    """What to sync: ``locations`` are folders, files or URLs; null means every known source."""
+    """What to sync: ``locations`` are folders, files or URLs; null means every known source. With ``anew`` every
+    document there is read, changed or not."""
+
+    locations: list[str] | None = Field(default=None, max_length=1000)
+    anew: bool = False
+
+
+class PreviewBody(_Body):
+    """What to look at: ``locations`` are folders, files or URLs; null means every known source."""
 
     locations: list[str] | None = Field(default=None, max_length=1000)
 
@@ -163,7 +171,12 @@ def _library_routes(assistant: Assistant, work: Gate) -> APIRouter:
     @routes.post("/sync", response_model=None, response_description=_ONE_A_LINE)
     async def sync(body: SyncBody) -> Response:
         """Reads new and changed documents. Closing the connection cancels the sync; what is finished stays."""
-        return NdJSON(sync_lines(assistant, body.locations), syncs.enter())
+        return NdJSON(sync_lines(assistant, body.locations, anew=body.anew), syncs.enter())
+
+    @routes.post("/sync/preview")
+    def preview(body: PreviewBody) -> SyncPreview:
+        """Tells what a sync would read, and what each pattern leaves out. Nothing is read or changed."""
+        return SyncPreview.of(assistant.preview(body.locations))
 
     @routes.delete("/sources")
     async def remove(location: str) -> Removed:

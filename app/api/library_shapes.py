@@ -9,6 +9,7 @@ from rag import types
 
 if TYPE_CHECKING:
     from rag.ingest import events as ingest
+    from rag.ingest.preview import Preview
 
 
 class Document(Shape):
@@ -134,6 +135,36 @@ def counts_of(documents: Iterable[types.Document]) -> dict[str, int]:
         counts[document.status] += 1
         counts["chunks"] += document.chunks
     return counts
+
+
+class LeftOut(Shape):
+    """What a pattern leaves out: ``paths`` of files and, with a slash at the end, folders; ``files`` counts the files,
+    those in the folders too. ``place`` is the setting or ``.docentignore`` that holds the pattern, which is empty for
+    files that no pattern of ``library.include`` matches."""
+
+    pattern: str
+    place: str
+    paths: list[str]
+    files: int
+
+
+class SyncPreview(Shape):
+    """What a sync would do. ``files`` are those that the sources would hold; of these ``to_read`` are new or changed.
+    ``gone`` would leave the library."""
+
+    files: list[str]
+    to_read: list[str]
+    gone: list[str]
+    left_out: list[LeftOut]
+
+    @classmethod
+    def of(cls, preview: "Preview") -> Self:
+        return cls(
+            files=list(preview.files),
+            to_read=list(preview.to_read),
+            gone=list(preview.gone),
+            left_out=[LeftOut.model_validate(one) for one in preview.left_out],
+        )
 
 
 class SyncStep(Shape):

@@ -32,11 +32,11 @@ def answer_lines(
     return _lines(work)
 
 
-def sync_lines(assistant: Assistant, locations: list[str] | None) -> AsyncIterator[SyncLine]:
+def sync_lines(assistant: Assistant, locations: list[str] | None, *, anew: bool = False) -> AsyncIterator[SyncLine]:
     """Yields one line a step, then ``report`` with what the command line prints."""
 
     def work(emit: Callable[[SyncLine], None], cancel: threading.Event) -> None:
-        report = assistant.sync(locations, lambda event: emit(SyncStep.of(event)), cancel)
+        report = assistant.sync(locations, lambda event: emit(SyncStep.of(event)), cancel, anew=anew)
         emit(ReportLine.of(report, assistant.documents(locations)))
 
     return _lines(work)

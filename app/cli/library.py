@@ -3,7 +3,7 @@
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,9 +16,11 @@ from app.cli.session import session_of
 if TYPE_CHECKING:
     from app.assistant import Assistant
     from rag.ingest.events import SyncEvent, SyncReport
+    from rag.ingest.preview import Preview
     from rag.types import Document
 
 INTERRUPTED = 130
+_SHOWN = 5  # paths that a pattern leaves out
 
 
 def register(app: typer.Typer) -> None:
@@ -32,6 +34,12 @@ def sync(
     locations: Annotated[
         list[str] | None, typer.Argument(metavar="[FOLDER|URL]...", help="Folders, files or YouTube URLs to add.")
     ] = None,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Read every document there anew, whether it has changed or not.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would be read, and what each pattern leaves out.")
+    ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Go on following the folders until Ctrl-C.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
@@ -40,8 +48,11 @@ def sync(
     Without a FOLDER, those of every known source.
     """
     with session_of(context).open() as assistant:
+        if dry_run:
+            _show_preview(assistant.preview(locations or None), as_json=as_json)
+            return
         with cancelled_by_interrupt() as cancel, progress_bar() as on_event:
-            report = assistant.sync(locations or None, on_event, cancel)
+            report = assistant.sync(locations or None, on_event, cancel, anew=anew)
         documents = assistant.documents(locations or None)
         if as_json:
             from app.api import library_shapes
@@ -147,6 +158,29 @@ def progress_bar() -> Iterator[Callable[["SyncEvent"], None]]:
             bar.update(task, description=name, completed=event.done, total=event.total)
 
         yield show
+
+
+def _show_preview(preview: "Preview", *, as_json: bool) -> None:
+    if as_json:
+        from app.api.library_shapes import SyncPreview
+
+        write_json(SyncPreview.of(preview).plain())
+        return
+    rows = [
+        [one.pattern or "(not in library.include)", one.place, _count(one.files, "file"), _shortened(one.paths)]
+        for one in preview.left_out
+    ]
+    if rows:
+        write_table(["Pattern", "From", "Leaves out", "Which"], rows)
+    write_text(
+        f"A sync would find {_count(len(preview.files), 'file')}, read {len(preview.to_read):,} of them "
+        f"and take {_count(len(preview.gone), 'document')} out of the library."
+    )
+
+
+def _shortened(paths: Sequence[str]) -> str:
+    more = f", … and {len(paths) - _SHOWN:,} more" if len(paths) > _SHOWN else ""
+    return ", ".join(paths[:_SHOWN]) + more
 
 
 def _show_report(report: "SyncReport", documents: "list[Document]") -> None:

@@ -30,12 +30,31 @@ class _Rule:
     """Patterns and the folder that they are seen from."""
 
     folder: str
+    place: str
+    lines: tuple[str, ...]
     spec: GitIgnoreSpec
 
-    def decision(self, path: str, *, is_folder: bool) -> bool | None:
-        """Tells whether a path is left out; None where no pattern speaks of it."""
+    @classmethod
+    def of(cls, folder: str, place: str, lines: Sequence[str]) -> "_Rule":
+        """Raises SourceError where a pattern cannot be understood."""
+        return cls(folder, place, tuple(lines), _spec(lines, place))
+
+    def decision(self, path: str, *, is_folder: bool) -> tuple[bool, str] | None:
+        """Returns whether a path is matched and the pattern that decides; None where no pattern speaks of it."""
         relative = os.path.relpath(path, self.folder).replace(os.sep, "/").lower()
-        return self.spec.check_file(relative + "/" * is_folder).include
+        checked = self.spec.check_file(relative + "/" * is_folder)
+        if checked.include is None or checked.index is None:
+            return None
+        return checked.include, self.lines[checked.index]
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """Why a file or folder is left out: the pattern, and the setting or ``.docentignore`` that holds it. The pattern is
+    empty for a file that none of ``library.include`` matches."""
+
+    pattern: str
+    place: str
 
 
 class IgnoreRules:
@@ -49,30 +68,27 @@ class IgnoreRules:
     @classmethod
     def of_source(cls, folder: str, patterns: Patterns) -> "IgnoreRules":
         """Returns the rules of the settings for a source. Raises SourceError where a pattern cannot be understood."""
-        include = _Rule(folder, _spec(patterns.include, "library.include")) if patterns.include else None
-        exclude = (_Rule(folder, _spec(patterns.exclude, "library.exclude")),) if patterns.exclude else ()
+        include = _Rule.of(folder, "library.include", patterns.include) if patterns.include else None
+        exclude = (_Rule.of(folder, "library.exclude", patterns.exclude),) if patterns.exclude else ()
         return cls(include, exclude)
 
     def below(self, folder: str) -> "IgnoreRules":
         """Returns the rules in a folder that holds a ``.docentignore``. Raises OSError or SourceError."""
         path = Path(folder, IGNORE_FILE)
         lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-        return IgnoreRules(self._include, (*self._rules, _Rule(folder, _spec(lines, str(path)))))
+        return IgnoreRules(self._include, (*self._rules, _Rule.of(folder, str(path), lines)))
 
-    def admit_file(self, path: str) -> bool:
-        if self._include is not None and not self._include.decision(path, is_folder=False):
-            return False
-        return not self._excluded(path, is_folder=False)
-
-    def admit_folder(self, path: str) -> bool:
-        return not self._excluded(path, is_folder=True)
-
-    def _excluded(self, path: str, *, is_folder: bool) -> bool:
+    def exclusion(self, path: str, *, is_folder: bool) -> Exclusion | None:
+        """Returns why a path is left out, None where it is not."""
+        if self._include is not None and not is_folder:
+            wanted = self._include.decision(path, is_folder=False)
+            if wanted is None or not wanted[0]:
+                return Exclusion("", self._include.place)
         for rule in reversed(self._rules):
             decision = rule.decision(path, is_folder=is_folder)
             if decision is not None:
-                return decision
-        return False
+                return Exclusion(decision[1], rule.place) if decision[0] else None
+        return None
 
 
 def _spec(lines: Sequence[str], place: str) -> GitIgnoreSpec:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rag.errors import SourceError
-from rag.ingest.ignore import IGNORE_FILE, IgnoreRules, Patterns
+from rag.ingest.ignore import IGNORE_FILE, Exclusion, IgnoreRules, Patterns
 from rag.ingest.placeholders import NOT_DOWNLOADED, is_in_cloud, name_in_cloud
 from rag.types import Source
 
@@ -43,13 +43,24 @@ class Trouble:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """A file or folder that a pattern leaves out."""
+
+    path: str
+    is_folder: bool
+    why: Exclusion
+
+
 @dataclass(slots=True)
 class Scan:
-    """``files`` by path; ``unreachable`` are sources that are not there at all (an unplugged drive)."""
+    """``files`` by path; ``unreachable`` are sources that are not there at all (an unplugged drive), ``excluded`` what
+    patterns leave out."""
 
     files: dict[str, FoundFile] = field(default_factory=dict)
     troubles: list[Trouble] = field(default_factory=list)
     unreachable: list[Source] = field(default_factory=list)
+    excluded: list[Excluded] = field(default_factory=list)
 
 
 def scan(sources: Sequence[Source], patterns: Patterns = Patterns()) -> Scan:  # noqa: B008 - immutable
@@ -93,9 +104,9 @@ class _Walk:
                 self.result.troubles.append(Trouble(path, f"The link leads nowhere ({_reason(error)})."))
                 continue
             if stat.S_ISDIR(status.st_mode):
-                if rules.admit_folder(path):
+                if self._admits(rules, path, is_folder=True):
                     self._folder(path, source, rules)
-            elif rules.admit_file(path) and _identity(status, path) not in self._seen:
+            elif _identity(status, path) not in self._seen and self._admits(rules, path):
                 self._file(path, status, source)
 
     def _folder(self, top: str, source: Source, rules: IgnoreRules) -> None:
@@ -136,11 +147,11 @@ class _Walk:
                     if not _is_junk(entry.name):
                         self._links.append((entry.path, source, rules))
                 elif entry.is_dir(follow_symlinks=False):
-                    if not _is_junk_folder(entry) and rules.admit_folder(entry.path):
+                    if not _is_junk_folder(entry) and self._admits(rules, entry.path, is_folder=True):
                         yield entry.path
                 elif (name := name_in_cloud(entry.name)) is not None:
                     self._placeholder(str(Path(entry.path).with_name(name)), rules)
-                elif not _is_junk(entry.name) and rules.admit_file(entry.path):
+                elif not _is_junk(entry.name) and self._admits(rules, entry.path):
                     status = entry.stat(follow_symlinks=False)
                     if is_in_cloud(status):
                         self._placeholder(entry.path, rules)
@@ -149,8 +160,14 @@ class _Walk:
             except OSError as error:
                 self.result.troubles.append(Trouble(entry.path, f"It could not be looked at ({_reason(error)})."))
 
+    def _admits(self, rules: IgnoreRules, path: str, *, is_folder: bool = False) -> bool:
+        why = rules.exclusion(path, is_folder=is_folder)
+        if why is not None:
+            self.result.excluded.append(Excluded(path, is_folder, why))
+        return why is None
+
     def _placeholder(self, path: str, rules: IgnoreRules) -> None:
-        if not _is_junk(Path(path).name) and rules.admit_file(path):
+        if not _is_junk(Path(path).name) and self._admits(rules, path):
             self.result.troubles.append(Trouble(path, NOT_DOWNLOADED))
 
     def _file(self, path: str, status: os.stat_result, source: Source) -> None:

@@ -25,6 +25,7 @@ from rag.ingest.locations import normal_location
 from rag.ingest.parse_pool import Chunking, ParsePool, ParseResult
 from rag.ingest.plan import Plan, make_plan
 from rag.ingest.prepared import prepare_into, printable
+from rag.ingest.preview import Preview, preview
 from rag.ingest.scan import FoundFile, Scan, Trouble, scan
 from rag.ingest.settings import SyncSettings
 from rag.protocols import Embedder, TranscriptClient, Video
@@ -32,7 +33,7 @@ from rag.store.library import Library
 from rag.store.lock import writing
 from rag.store.writer import FileState, LibraryWriter
 from rag.text.context import context_of, document_label
-from rag.types import Document, ParsedDocument, Source
+from rag.types import Document, Filter, ParsedDocument, Source
 
 __all__ = ["SyncEvent", "SyncReport", "SyncSettings", "Syncer"]
 
@@ -72,6 +73,16 @@ class Syncer:
         with self._locked(), writer.transaction():
             return writer.add_source(kind, normal)
 
+    def preview(self, locations: Sequence[str] | None = None) -> Preview:
+        """Tells what a sync of these locations, or of all known sources, would do. Raises SourceError."""
+        known = self._library.sources()
+        sources = known
+        if locations is not None:
+            by_location = {source.location: source for source in known}
+            wanted = [normal_location(location) for location in locations]
+            sources = [by_location.get(normal, Source(0, kind, normal, 0.0)) for kind, normal in wanted]
+        return preview(sources, self._library.documents(), self._settings)
+
     def remove(self, location: str) -> int:
         """Forgets a source; returns how many documents went with it. Raises SourceError if it is not known."""
         wanted = {location, os.path.abspath(os.path.expanduser(location))}  # noqa: PTH100, PTH111 - as in add
@@ -90,12 +101,18 @@ class Syncer:
         sources: Sequence[Source] | None = None,
         on_event: OnEvent = lambda event: None,
         cancel: threading.Event | None = None,
+        anew: Filter | None = None,
     ) -> SyncReport:
         """Syncs these sources, or all that the library knows. ``on_event`` is called on this thread.
 
+        Documents that ``anew`` names are read whether they have changed or not.
         Raises LibraryLocked when another process syncs, LibraryError when the library cannot be written.
         """
         with self._locked():
+            if anew is not None:
+                writer = LibraryWriter(self._library)
+                with writer.transaction():
+                    writer.mark_unread(document.id for document in self._library.documents(anew))
             run = _Run(
                 self._library,
                 self._embedder,
@@ -274,7 +291,7 @@ class _Run:
         known = {document.path: document for document in self._library.documents()}
         listed = {video.url for video in videos}
         gone = [d for d in known.values() if d.source_id == source.id and d.path not in listed]
-        wanted = [video for video in videos if video.url not in known or known[video.url].status == "failed"]
+        wanted = [video for video in videos if video.url not in known or _is_unread(known[video.url])]
         self._counts["unchanged"] += len(videos) - len(wanted)
         self._total += len(wanted) + len(gone)
         self._on_event(SyncEvent("scanned", source.location, total=self._total))
@@ -327,6 +344,11 @@ class _Run:
     def _stop_if_cancelled(self) -> None:
         if self._cancel.is_set():
             raise Cancelled
+
+
+def _is_unread(document: Document) -> bool:
+    """Whether a transcript is to be fetched: it failed, or is wanted anew."""
+    return document.status == "failed" or (document.status == "ok" and not document.content_hash)
 
 
 def _title_after(renamed: Document, file: FoundFile) -> str:

@@ -152,6 +152,11 @@ class LibraryWriter:
             (size, mtime_ns, ctime_ns, document_id),
         )
 
+    def mark_unread(self, document_ids: Iterable[int]) -> None:
+        """Has the next sync read these documents anew, whether their files have changed or not."""
+        for document_id in document_ids:
+            self._execute("UPDATE documents SET mtime_ns = -1, content_hash = '' WHERE id = ?", (document_id,))
+
     def move(self, document_id: int, file: FileState, title: str) -> None:
         """Records that a file was renamed or moved; chunks and ids stay (but see ``replace_contexts``)."""
         self._execute(

@@ -9,7 +9,7 @@ import pytest
 from rag.ingest.parse_pool import ParseLimits, ParsePool
 from rag.ingest.sync import Syncer, SyncEvent, SyncReport, SyncSettings
 from rag.store.library import Library
-from rag.types import Document
+from rag.types import Document, Filter
 from tests.rag.fakes import FakeEmbedder
 
 
@@ -29,12 +29,12 @@ class Workbench:
         arguments = {"library": self.library, "embedder": self.embedder, "pool": pool, "settings": self.settings}
         return Syncer(**(arguments | parts))  # type: ignore[arg-type]
 
-    def sync(self, *locations: Path, **parts: object) -> SyncReport:
+    def sync(self, *locations: Path, anew: Filter | None = None, **parts: object) -> SyncReport:
         syncer = self.syncer(**parts)
         for location in locations or (self.folder,):
             syncer.add(str(location))
         self.events = []
-        report = syncer.run(None, self.events.append)
+        report = syncer.run(None, self.events.append, anew=anew)
         self.library.check()
         return report
 

@@ -48,6 +48,7 @@ class FakeAssistant:
         self.rows: dict[int, Document] = {}
         self.talks: dict[str, tuple[str, list[Exchange]]] = {}
         self.asked: list[tuple[str, Filter]] = []
+        self.read_anew: list[str] = []
         self.error: Exception | None = None  # raised by ask
         self.broken: Exception | None = None  # raised by what reads the library
 
@@ -65,7 +66,11 @@ class FakeAssistant:
         locations: Sequence[str] | None = None,
         on_event: Callable[[SyncEvent], None] | None = None,
         cancel: threading.Event | None = None,
+        *,
+        anew: bool = False,
     ) -> SyncReport:
+        if anew:
+            self.read_anew += locations or ()
         for location in locations or ():
             if "blocked" in location:
                 raise SourceError("YouTube did not hand out the transcript.", "Try again later.")

@@ -76,3 +76,12 @@ def test_a_location_that_fails_is_explained_and_can_be_dismissed() -> None:
     assert syncing.progress.message.startswith("YouTube did not") and syncing.progress.remedy == "Try again later."
     syncing.dismiss()
     assert syncing.progress.message == ""
+
+
+def test_what_is_asked_for_anew_is_read_anew(folder: Path) -> None:
+    fake = FakeAssistant()
+    syncing = Syncing(fake)
+    syncing.start([str(folder)])
+    syncing.start([str(folder)], anew=True)
+    syncing.join(10)
+    assert fake.read_anew == [str(folder)]

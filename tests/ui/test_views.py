@@ -8,6 +8,8 @@ import pytest
 from lxml import html as parser
 
 from app.events import ConversationInfo, DocumentView
+from rag.parsers.builder import DocumentBuilder
+from rag.parsers.table import Table
 from rag.text.markers import AnswerPart
 from rag.types import Filter, Source
 from tests.ui.fakes import a_document
@@ -167,14 +169,55 @@ def test_a_video_is_a_plain_link_at_the_second() -> None:
     assert "iframe" not in html
 
 
+def test_a_quote_from_a_table_stands_in_a_table() -> None:
+    builder = DocumentBuilder(media_type="text/plain")
+    builder.paragraph("Ships <b>by</b> port.")
+    builder.table(Table.of_rows([["Port", "2030", "2031"], ["Oslo", "", "84"], ["Bergen", "9", "91"]]))
+    builder.paragraph("After it.")
+    parsed = builder.build()
+    tables = tuple(block.table for block in parsed.blocks if block.table)
+    start = parsed.text.index("Oslo")
+    end, read = start + len("Oslo |  | 84"), parsed.text.index("84")
+    quote = parsed.text[start:end]
+    view = located(SourceView(1, "log", "/p/log.txt", quote, start, end, (read, read + 2)), parsed.text)
+    document = DocumentView(a_document(1, "/p/log.txt"), parsed.text, None, tables)
+    page = tree(source(view, document))
+    rows = [[cell.text_content() for cell in row] for row in page.iter("tr")]
+    assert rows == [["Port", "2030", "2031"], ["Oslo", "", "84"], ["Bergen", "9", "91"]]
+    assert [cell.tag for cell in next(page.iter("tr"))] == ["th"] * 3
+    assert [mark.text_content() for mark in page.iter("mark")] == ["Oslo", "84"]
+    assert [strong.text for strong in page.iter("strong") if strong.getparent().tag == "mark"] == ["84"]
+    assert "Ships <b>by</b> port." in page.text_content() and "After it." in page.text_content()
+
+
 def test_the_words_that_were_read_are_set_off_within_the_quote() -> None:
     text = "Before. The light was out for nineteen minutes. After."
     start, end = text.index("The light"), text.index(" After")
     read = (text.index("nineteen"), text.index(" minutes"))
     view = located(SourceView(1, "log", "/p/log.txt", text[start:end], start, end, read), text)
     html = source(view, DocumentView(a_document(1, "/p/log.txt"), text, None))
-    assert '<mark id="quote">The light was out for <strong>nineteen</strong> minutes.</mark>' in html
+    assert '<mark class="quote">The light was out for <strong>nineteen</strong> minutes.</mark>' in html
     moved = located(view, "New words. " + text)
     assert moved.read == (read[0] + 11, read[1] + 11)
     page = source(replace(view, page=1), DocumentView(a_document(1, "/p/log.pdf"), text, 2))
     assert f"read_start={read[0]}&amp;read_end={read[1]}" in page
+
+
+def test_a_copy_is_shown_as_one() -> None:
+    rows = [
+        a_document(1, "/home/ada/papers/b.txt", content_hash="1" * 40),
+        a_document(2, "/home/ada/papers/a.txt", content_hash="1" * 40),
+        a_document(3, "/home/ada/papers/c.txt", content_hash="2" * 40),
+    ]
+    html = documents_list([FOLDER], rows, ListView(), INBOX, None)
+    assert [mark.get("title") for mark in having(html, "class", "copy-of")] == [
+        "The same content as /home/ada/papers/a.txt"
+    ]
+
+
+def test_every_document_and_folder_can_be_read_anew(tmp_path: Path) -> None:
+    html = documents_list([FOLDER], [a_document(1, "/home/ada/papers/a.txt")], ListView(), INBOX, None)
+    assert [button.get("data-location") for button in having(html, "data-act", "again")] == [
+        FOLDER.location,
+        "/home/ada/papers/a.txt",
+    ]

@@ -117,7 +117,7 @@
 
   function showQuote(element) {
     mark("source-shown", !!element.querySelector(".source-open"));
-    element.querySelector("#quote")?.scrollIntoView({ block: "center" });
+    element.querySelector(".quote")?.scrollIntoView({ block: "center" });
   }
 
   // A page whose picture cannot be drawn shows its text.

@@ -260,3 +260,17 @@ def test_version(fresh: Run) -> None:
     from docent import __version__
 
     assert fresh("--version").out == f"docent {__version__}\n"
+
+
+def test_a_file_is_read_anew_and_a_dry_run_reads_nothing(fresh: Run, folder: Path) -> None:
+    exclude = ["--set", 'library.exclude=["*.md"]']
+    shown = fresh(*exclude, "sync", str(folder), "--dry-run", "--json").json
+    assert shown["gone"] == [] and {one["pattern"] for one in shown["left_out"]} <= {"*.md"}
+    assert shown["files"] and shown["to_read"] == shown["files"]
+    assert fresh("status", "--json").json["sources"] == []
+    assert "A sync would find" in fresh("sync", str(folder), "--dry-run").out
+    documents = fresh("sync", str(folder), "--json").json["documents"]
+    name = next(document["path"] for document in documents if document["status"] == "ok")
+    before = fresh("status", "--json").json
+    assert fresh("sync", name, "--anew", "--json").code == 0
+    assert fresh("status", "--json").json["sources"] == before["sources"]

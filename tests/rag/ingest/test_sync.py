@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from rag.errors import LibraryError, LibraryLocked, SourceError
+from rag.ingest.ignore import Patterns
 from rag.ingest.parse_pool import ParseLimits, ParsePool
 from rag.ingest.sync import SyncEvent, SyncSettings
 from rag.store.lock import writing
+from rag.types import Filter
 from tests.rag.fakes import FakeEmbedder
 from tests.rag.workbench import Workbench, bench, counts
 
@@ -377,3 +379,34 @@ def test_a_file_in_the_cloud_keeps_what_was_read_of_it(bench: Workbench) -> None
     report = bench.sync()
     assert [(trouble.path, "cloud" in trouble.reason) for trouble in report.troubles] == [(str(path), True)]
     assert bench.finds("moved") == ["report.txt"]
+
+
+def test_documents_are_read_anew_where_that_is_asked_for(bench: Workbench) -> None:
+    for name in ("a.txt", "below/b.txt", "below/c.txt"):
+        bench.write(name, f"Words of {name}.")
+    bench.sync()
+    assert counts(bench.sync()) == {"unchanged": 3}
+    report = bench.sync(anew=Filter(folders=(str(bench.folder / "below"),)))
+    assert counts(report) == {"ok": 2, "unchanged": 1}
+    assert {Path(document.path).name for document in report.documents} == {"b.txt", "c.txt"}
+    assert counts(bench.sync(anew=Filter())) == {"ok": 3}
+
+
+def test_a_preview_names_what_each_pattern_leaves_out_and_changes_nothing(bench: Workbench) -> None:
+    for name in ("a.txt", "drafts/b.txt", "drafts/old/c.txt", "notes/d.tmp.txt", "notes/.docentignore", "e.md"):
+        bench.write(name, "secret*\n" if name.endswith("ignore") else f"Words of {name}.")
+    bench.write("notes/Secret.txt", "Not for anybody.")
+    bench.settings = SyncSettings(patterns=Patterns(include=("*.txt",), exclude=("drafts/", "*.tmp.txt")))
+    seen = bench.syncer().preview([str(bench.folder)])
+    assert [os.path.relpath(path, bench.folder) for path in seen.files] == ["a.txt"] and seen.to_read == seen.files
+    left_out = {
+        (one.pattern, Path(one.place).name): ([os.path.relpath(path, bench.folder) for path in one.paths], one.files)
+        for one in seen.left_out
+    }
+    assert left_out == {
+        ("drafts/", "library.exclude"): (["drafts"], 2),
+        ("*.tmp.txt", "library.exclude"): (["notes/d.tmp.txt"], 1),
+        ("secret*", ".docentignore"): (["notes/Secret.txt"], 1),
+        ("", "library.include"): (["e.md"], 1),
+    }
+    assert bench.library.sources() == []
