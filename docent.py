@@ -1,4 +1,4 @@
-"""What every package of Docent shares: the version, the root of the exception tree, and silence.
+"""What every package of Docent shares: the version, the root of the exception tree, how an extra is added, and silence.
 
 Some libraries report to their makers, from their first import on, that and how they are used. Every package imports
 this module first, and it tells them not to. It imports nothing but the standard library, so that any layer may import
@@ -13,6 +13,7 @@ Anything else that is raised is a defect of Docent and is reported as one.
 """
 
 import os
+import sys
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime, read when its library is loaded
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -31,3 +32,8 @@ class DocentError(Exception):
         super().__init__(f"{message} {remedy}".strip())
         self.message = message
         self.remedy = remedy
+
+
+def install_extra(name: str) -> str:
+    """Returns the command that adds an optional part ("ocr") to the Python that runs Docent."""
+    return f'"{sys.executable}" -m pip install "docent-chat[{name}]"'

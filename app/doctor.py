@@ -16,7 +16,7 @@ from typing import Literal
 
 from app.settings.paths import builtin_model, resource
 from app.settings.schema import Settings
-from docent import DocentError, __version__
+from docent import DocentError, __version__, install_extra
 from rag.types import Document, Passage
 
 _LOW_SPACE = 1_000_000_000  # bytes; a library takes about the size of its documents' text, plus the index
@@ -191,7 +191,7 @@ def _extras(settings: Settings) -> Iterator[Check]:
         if importlib.util.find_spec(module) is not None:
             yield Check(f"extra {extra}", "ok", f"Installed, for {purpose}.")
         else:
-            remedy = f"pip install 'docent-chat[{extra}]' adds it."
+            remedy = f"To add it, run: {install_extra(extra)}"
             yield Check(f"extra {extra}", "ok", f"Not installed; it is for {purpose}.", remedy)
 
 

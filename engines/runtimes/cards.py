@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from docent import install_extra
 from engines.errors import RuntimeUnavailable
 
-_INSTALL = "Install it with: pip install 'docent-chat[tensorrt]'"
+_INSTALL = f"Install it with: {install_extra('tensorrt')}"
 _FALL_BACK = "Docent uses the processor instead."
 
 

@@ -35,6 +35,7 @@ from youtube_transcript_api import (
     YouTubeTranscriptApi,
 )
 
+from docent import install_extra
 from files import replace_text
 from rag.errors import ReadError, SkippedError, SourceError
 from rag.parsers.builder import DocumentBuilder
@@ -44,7 +45,7 @@ from rag.types import ParsedDocument
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "video/youtube"
-INSTALL_PLAYLISTS = "Install it with: pip install 'docent-chat[youtube]'"
+INSTALL_PLAYLISTS = f"Install it with: {install_extra('youtube')}"
 
 _SITE = "https://www.youtube.com"
 _HOSTS = frozenset(("youtube.com", "m.youtube.com", "music.youtube.com", "youtube-nocookie.com", "youtu.be"))

@@ -200,9 +200,11 @@ def _header(expanded: _Expanded, *, anywhere: bool) -> tuple[int, int]:
 
 
 def _is_fuller(below: Sequence[Sequence[str]], row: Sequence[str]) -> bool:
-    """Whether the row below names more columns than one that might: then that one says something of the table."""
-    fuller = sum(map(bool, below[0])) > sum(map(bool, row))
-    return fuller and _names_columns(below[0], below[1:])
+    """Whether the row below names more columns than one that might: then that one says something of the table. A row of
+    words that is nearly as full names columns of which one has no name."""
+    filled, fuller = sum(map(bool, row)), sum(map(bool, below[0]))
+    named = 2 * filled > fuller and all(kind_of(text) in ("", "text") for text in row)
+    return fuller > filled and not named and _names_columns(below[0], below[1:])
 
 
 def _stacked(expanded: _Expanded, first: int) -> int:

@@ -14,7 +14,8 @@ _RULE = re.compile(r"[\s|:+=\-─-╿]+")
 _CELL = re.compile(r"(?:\\.|[^|\\])+")  # a bar behind a backslash is none
 _BOX_CELL = re.compile(r"[^│┃║]+")
 _PARTED = {"\t": re.compile(r"[^\t]+"), ";": re.compile(r"[^;]+")}
-_GAP = re.compile(r"\S(?:[^\S\n]?\S)*")
+_RULE_RUN = re.compile(r"[=~-]{2,}")
+_LONGEST_LINE = 10_000
 _LEAST_ROWS = 3
 _LEAST_FULL = 0.6  # of the rows with several cells
 _MOST_CELL_CHARS = 60  # on average, of a column in aligned text: longer ones are columns of prose
@@ -54,16 +55,7 @@ def _aligned(text: str, start: int, end: int) -> TableSpans | None:
     rows = [(one, other) for one, other in lines if not _RULE.fullmatch(text, one, other)]
     if any("\t" in text[one:other] for one, other in rows):
         return None
-    width = max(other - one for one, other in rows)
-    used = [any(at < other - one and text[one + at] != " " for one, other in rows) for at in range(width)]
-    columns: list[tuple[int, int]] = []
-    for at, full in enumerate(used):
-        if not full:
-            continue
-        if columns and at - columns[-1][1] < 2:
-            columns[-1] = columns[-1][0], at + 1
-        else:
-            columns.append((at, at + 1))
+    columns = _ruled_columns(text, lines) or _shared_columns(text, rows)
     if len(columns) < 2:
         return None
     placed: list[_Placed] = []
@@ -84,6 +76,31 @@ def _aligned(text: str, start: int, end: int) -> TableSpans | None:
     if max(lengths.values()) > _MOST_CELL_CHARS * len(placed):
         return None
     return _spans(text, placed, header_rows=None)
+
+
+def _ruled_columns(text: str, lines: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Where a rule with gaps says that columns stand: "=====  ====". The last one goes on to the end of the line."""
+    for one, other in lines:
+        runs = [run.span() for run in _RULE_RUN.finditer(text[one:other])]
+        if len(runs) > 1 and not text[one:other].strip("=-~ "):
+            ends = [start for start, _ in runs[1:]] + [_LONGEST_LINE]
+            return [(start, end) for (start, _), end in zip(runs, ends, strict=True)]
+    return []
+
+
+def _shared_columns(text: str, rows: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Where some line has text, with at least two places between that are blank in every line."""
+    width = max(other - one for one, other in rows)
+    used = [any(at < other - one and text[one + at] != " " for one, other in rows) for at in range(width)]
+    columns: list[tuple[int, int]] = []
+    for at, full in enumerate(used):
+        if not full:
+            continue
+        if columns and at - columns[-1][1] < 2:
+            columns[-1] = columns[-1][0], at + 1
+        else:
+            columns.append((at, at + 1))
+    return columns
 
 
 def _lines(text: str, start: int, end: int, mark: str, pattern: re.Pattern[str]) -> list[_Placed]:

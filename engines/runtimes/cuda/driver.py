@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from docent import install_extra
 from engines.errors import EngineError, RuntimeUnavailable
 
-INSTALL = "Install it with: pip install 'docent-chat[gpu]'"
+INSTALL = f"Install it with: {install_extra('gpu')}"
 _FALL_BACK = "Docent uses the processor instead."
 _MULTIPROCESSORS, _SHARED, _SHARED_OPT_IN, _L2 = 16, 81, 97, 38  # numbers of device attributes
 _MAJOR, _MINOR = 75, 76

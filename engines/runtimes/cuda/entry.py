@@ -3,6 +3,7 @@
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from docent import install_extra
 from engines.runtimes.cards import driver_missing
 from engines.runtimes.entry import OpenOptions, RuntimeEntry
 
@@ -15,7 +16,7 @@ def _unavailable() -> str | None:
     if (missing := driver_missing()) is not None:
         return missing
     if find_spec("cuda") is None:
-        return "The packages for NVIDIA cards are missing: pip install 'docent-chat[gpu]'."
+        return f"The packages for NVIDIA cards are missing. Run: {install_extra('gpu')}"
     return None
 
 

@@ -23,6 +23,7 @@ from typing import Any, Protocol
 
 import psutil
 
+from docent import install_extra
 from engines.errors import EngineError, RuntimeUnavailable
 from engines.files.build_cache import Build, BuildCache, WorkKept
 from engines.model.checkpoint import Checkpoint
@@ -139,7 +140,7 @@ def find_compiler() -> TensorRtCompiler:
     for library in LIBRARIES:
         if find_spec(library) is not None:
             return TensorRtCompiler(library)
-    raise RuntimeUnavailable("TensorRT is not installed.", "Install it with: pip install 'docent-chat[tensorrt]'")
+    raise RuntimeUnavailable("TensorRT is not installed.", f"Install it with: {install_extra('tensorrt')}")
 
 
 def build_model(

@@ -10,11 +10,12 @@ from typing import Any
 
 import pypdfium2 as pdfium
 
+from docent import install_extra
 from rag.parsers.pdf.characters import clean
 from rag.parsers.pdf.placement import Placement
 from rag.parsers.pdf.words import Fragment, PageText
 
-REMEDY = 'To read scanned pages, install the extra: pip install "docent-chat[ocr]".'
+REMEDY = f"To read scanned pages, run: {install_extra('ocr')}"
 _SCALE = 200 / 72
 """Pixels for a point: 200 dots an inch."""
 _MAX_PIXELS = 12_000_000

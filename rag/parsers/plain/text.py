@@ -14,6 +14,7 @@ from rag.parsers.builder import document_from_spans
 from rag.parsers.encoding import decode
 from rag.parsers.payload import without_payload
 from rag.parsers.table_lines import spans_of_plain_lines
+from rag.text.table_spans import TableSpans
 from rag.types import Block, BlockKind, ParsedDocument
 
 _MAX_HEADING_CHARS = 80
@@ -32,6 +33,8 @@ _UNDERLINE = re.compile(r"(=|-|~|\*|#|\^){3,}\s*")
 _BULLET = re.compile(r"\s*(?:[-*•‣▪◦–+]|\d{1,3}[.)]|[a-z]\))\s+\S")
 
 _Span = tuple[int, int]
+_BARS = "|+│┃║┌├╔╠"
+_LEAST_TABLE_LINES = 3
 
 
 def parse(path: Path) -> ParsedDocument:
@@ -122,8 +125,13 @@ def _runs(text: str) -> Iterator[tuple[int, int, list[_Span]]]:
 
 
 def _blocks_of_run(text: str, start: int, end: int, lines: list[_Span]) -> Iterator[Block]:
-    if len(lines) >= 2 and (table := spans_of_plain_lines(text, start, end)):
+    if (found := _table_in(text, lines)) is not None:
+        first, last, table = found
+        if first:
+            yield from _blocks_of_run(text, start, lines[first - 1][1], lines[:first])
         yield Block(table.start, table.end, "table", table=table)
+        if last < len(lines):
+            yield from _blocks_of_run(text, lines[last][0], end, lines[last:])
         return
     if len(lines) >= 2 and _underlined(text, lines):
         yield Block(*lines[0], "heading", 1 if text[lines[1][0]] in "=#*" else 2)
@@ -137,6 +145,20 @@ def _blocks_of_run(text: str, start: int, end: int, lines: list[_Span]) -> Itera
             yield Block(line_start, line_end, kind)
     else:
         yield Block(start, end, kind)
+
+
+def _table_in(text: str, lines: list[_Span]) -> tuple[int, int, TableSpans] | None:
+    """Returns the first and last line of a table among lines that follow each other: those that begin with a bar, else
+    all of them, with or without a first one that names the table."""
+    barred = [text[start] in _BARS for start, _ in lines]
+    first = barred.index(True) if True in barred else 0
+    last = next((at for at in range(first, len(lines)) if not barred[at]), len(lines)) if True in barred else len(lines)
+    for begin in (first,) if True in barred else (0, 1):
+        if last - begin >= _LEAST_TABLE_LINES - (begin == first):
+            table = spans_of_plain_lines(text, lines[begin][0], lines[last - 1][1])
+            if table is not None:
+                return begin, last, table
+    return None
 
 
 def _underlined(text: str, lines: list[_Span]) -> bool:

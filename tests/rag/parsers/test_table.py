@@ -117,3 +117,8 @@ def test_years_below_a_wide_cell_are_the_next_level() -> None:
     ]  # fmt: skip
     made = Grid.of(Table(cells))
     assert (made.header_rows, made.columns) == (2, ("Port", "Ships, 2030", "Ships, 2031"))
+
+
+def test_names_that_repeat_or_are_missing_are_names_all_the_same() -> None:
+    made = grid("Name | Name | ", "A | B | C", "D |  | F", records=True)
+    assert (made.lead, made.header_rows) == (0, 1) and made.columns[2] == ""

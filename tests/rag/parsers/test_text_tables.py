@@ -33,6 +33,9 @@ def table_of(folder: Path, text: str) -> TableSpans | None:
         ["Port\t2030\t2031", "Oslo\t\t84", "Vardø\t12\t91"],
         ["Port;2030;2031", "Oslo;;84", "Vardø;12;91"],
         ["Port      2030   2031", "-----     ----   ----", "Oslo              84", "Vardø       12    91"],
+        ["===== ==== ====", "Port  2030 2031", "===== ==== ====", "Oslo       84", "Vardø 12   91", "===== ==== ===="],
+        ["Table 3: ships", "Port      2030   2031", "Oslo              84", "Vardø       12    91"],
+        ["Table 3: ships", "| Port | 2030 | 2031 |", "| Oslo |      | 84 |", "| Vardø | 12 | 91 |", "See below."],
     ],
 )
 def test_cells_stand_in_their_columns(tmp_path: Path, lines: list[str]) -> None:
