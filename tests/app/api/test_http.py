@@ -199,3 +199,15 @@ def test_a_page_that_cannot_be_drawn_has_its_text(empty: TestClient, assistant: 
 def test_page_pictures_exist_only_for_pdfs(client: TestClient) -> None:
     whales = document_named(client, "whales.txt")["id"]
     assert client.get(f"/api/documents/{whales}/page/1.png").status_code == 404
+
+
+def test_a_document_is_read_anew_and_a_preview_reads_nothing(client: TestClient, folder: Path) -> None:
+    path = document_named(client, ".txt")["path"]
+    received = lines(client.post("/api/sync", json={"locations": [path], "anew": True}))
+    read = [line["path"] for line in received if line["event"] == "document"]
+    assert read == [path]
+    (folder / ".docentignore").write_text("*.txt\n")
+    seen = client.post("/api/sync/preview", json={}).json()
+    (left_out,) = seen["left_out"]
+    assert left_out["pattern"] == "*.txt" and path in left_out["paths"] and path in seen["gone"]
+    assert document_named(client, ".txt")["path"] == path
