@@ -16,7 +16,10 @@ from engines.model.config import ModelConfig
 from engines.page_size import PAGE_TOKENS
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.runtime import CudaRuntime
+from engines.runtimes.cuda.step_times import StepTimes
 from engines.runtimes.cuda.weights import RandomSource
+from engines.serving.engine import Engine, EngineConfig
+from engines.serving.sampling_params import SamplingParams
 
 # hidden, inner, layers, heads, KV heads, vocabulary
 SHAPES: dict[str, tuple[int, int, int, int, int, int]] = {
@@ -27,6 +30,8 @@ SHAPES: dict[str, tuple[int, int, int, int, int, int]] = {
 }
 LOADS = ((1, 128), (1, 2048), (8, 512), (32, 128))  # requests at once, prompt tokens of each
 _NEW_TOKENS = 128
+_SERVED_TOKENS = 112  # fewer, so that contexts stay within what was made room for
+_MEASURED_STEPS = (-80, -16)  # in which all requests decode, whenever their prompts were computed
 _COPY_BYTES = 4 << 30
 _TRIES = 5
 _PROMPTS = 3
@@ -34,7 +39,8 @@ _PROMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Times in milliseconds; ``decode_tok_s`` counts all requests together."""
+    """Times in milliseconds; ``decode_tok_s`` counts all requests together. ``engine_tok_s`` is the same where the
+    engine schedules, samples and hands out every token, ``busy`` the share of that time in which the card computes."""
 
     shape: str
     gpus: int
@@ -46,6 +52,8 @@ class Row:
     decode_tok_s: float
     gb_s: float
     share_of_copy: float
+    engine_tok_s: float
+    busy: float
 
 
 def copy_speed(device: Device) -> float:
@@ -68,7 +76,8 @@ def measure_shape(
     """The copy's speed and a row for each load that the card has memory for."""
     config = _config(shape)
     context = max(prompt for _, prompt in loads) + _NEW_TOKENS
-    pages = max(batch * -(-(prompt + _NEW_TOKENS) // PAGE_TOKENS) for batch, prompt in loads)
+    # With a page more for each, which the scheduler wants to be free before it takes a request in.
+    pages = max(batch * (1 - (-(prompt + _NEW_TOKENS) // PAGE_TOKENS)) for batch, prompt in loads)
     runtime = CudaRuntime(config, RandomSource(config), pages, context, cache=cache)
     try:
         copied = copy_speed(runtime.device)
@@ -97,6 +106,7 @@ def _row(runtime: CudaRuntime, shape: str, batch: int, prompt: int, copied: floa
     config = runtime.config
     kv = 2 * 2 * config.num_layers * config.kv_size * (prompt + _NEW_TOKENS / 2) * batch
     speed = (runtime.weight_bytes + kv) / seconds / 1e9
+    busy, served = _served(runtime, batch, prompt)
     return Row(
         shape,
         1,
@@ -108,7 +118,39 @@ def _row(runtime: CudaRuntime, shape: str, batch: int, prompt: int, copied: floa
         round(batch / seconds, 1),
         round(speed, 1),
         round(speed / copied, 3),
+        round(batch / served, 1),
+        round(busy, 4),
     )
+
+
+def _served(runtime: CudaRuntime, batch: int, prompt: int) -> tuple[float, float]:
+    """Share of the time in which the card is busy while the engine decodes ``batch`` requests, and seconds of a
+    step."""
+    config = EngineConfig(max_running=batch, share_prefixes=False, prompt_lookup=False)
+    params = SamplingParams(max_tokens=_SERVED_TOKENS, ignore_eos=True)
+    random = np.random.default_rng(1)
+    runtime.step_times = times = StepTimes()
+    with Engine(runtime, _Letters(), config) as engine:
+        prompts = [random.integers(0, runtime.vocab_size, prompt).tolist() for _ in range(batch)]
+        for generation in [engine.submit(tokens, params) for tokens in prompts]:
+            generation.text()
+    runtime.device.synchronize()
+    runtime.step_times = None
+    found = times.busy(*_MEASURED_STEPS)
+    times.close()
+    return found
+
+
+class _Letters:
+    """Any text: a letter for each token."""
+
+    eos_ids: frozenset[int] = frozenset()
+
+    def encode(self, text: str) -> list[int]:
+        return list(text.encode())
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        return "".join(chr(97 + token % 26) for token in tokens)
 
 
 def _batch(tokens: Int64, positions: Int64, tables: Int64, starts: Int64, wanted: Int64) -> StepBatch:

@@ -129,25 +129,38 @@ class StepInputs:
         sequences = rows
         counts = {
             "tokens": rows, "positions": rows, "slots": rows, "chosen": rows,
-            "few": 4 * rows, "many": 4 * rows, "table": sequences * table_width,
+            "taken": rows, "few": 4 * rows, "many": 4 * rows, "table": sequences * table_width,
         }  # fmt: skip
         starts = np.cumsum([0, *(padded(count, 4) for count in counts.values())]).tolist()
-        self._host = device.pinned(4 * starts[-1]).view(np.int32)
-        self._host[:] = 0
+        # A step may be told of while the copy of the one before is still queued.
+        self._hosts = [device.pinned(4 * starts[-1]).view(np.int32) for _ in range(2)]
+        self._uploaded = [device.event() for _ in range(2)]
+        self._told = 0
+        for host in self._hosts:
+            host[:] = 0
         base = device.allocate(4 * starts[-1], zero=True)
-        self._views = {name: self._host[at : at + counts[name]] for name, at in zip(counts, starts, strict=False)}
+        self._views = [
+            {name: host[at : at + counts[name]] for name, at in zip(counts, starts, strict=False)}
+            for host in self._hosts
+        ]
         at = {name: base + 4 * start for name, start in zip(counts, starts, strict=False)}
         self.tokens, self.positions, self.slots, self.chosen = at["tokens"], at["positions"], at["slots"], at["chosen"]
-        self.few, self.many, self.table = at["few"], at["many"], at["table"]
+        self.taken, self.few, self.many, self.table = at["taken"], at["few"], at["many"], at["table"]
         self._base, self._table_start = base, starts[-2]
 
     def write(self, batch: StepBatch, items: Items, rows: int) -> None:
         """Queues the copy; rows up to ``rows`` beyond the batch's own are made to write and attend to nothing."""
-        views, count = self._views, len(batch.tokens)
+        turn = self._told % 2
+        self._told += 1
+        self._uploaded[turn].wait()
+        views, count = self._views[turn], len(batch.tokens)
         sequences, width = len(batch.page_table), min(batch.page_table.shape[1], self.table_width)
         views["tokens"][:count], views["tokens"][count:rows] = batch.tokens, 0
         views["positions"][:count], views["positions"][count:rows] = batch.positions, 0
         views["slots"][:count], views["slots"][count:rows] = batch.slots, -1
+        views["taken"][:rows] = -1
+        if batch.taken is not None:
+            views["taken"][:count] = batch.taken
         chosen = len(batch.logits_for)
         views["chosen"][:chosen], views["chosen"][chosen:rows] = batch.logits_for, 0
         for name, found in (("few", items.few), ("many", items.many)):
@@ -155,7 +168,8 @@ class StepInputs:
             view[: len(found)], view[len(found) : rows] = found, 0
         views["table"].reshape(-1, self.table_width)[:sequences, :width] = batch.page_table[:, :width]
         used = self._table_start + sequences * self.table_width
-        self._device.upload(self._host[:used], self._base)
+        self._device.upload(self._hosts[turn][:used], self._base)
+        self._uploaded[turn].record()
 
 
 def attention_items(batch: StepBatch, config: ModelConfig, many_from: int) -> Items:

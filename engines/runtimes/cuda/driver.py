@@ -172,6 +172,14 @@ class Device:
         finally:
             graph.end()
 
+    def free_pinned(self, memory: NDArray[np.uint8]) -> None:
+        self.synchronize()
+        del self._pinned[memory.ctypes.data]
+        _check(self._api.cuMemFreeHost(memory.ctypes.data))
+
+    def event(self) -> "Event":
+        return Event(self._api, self.stream)
+
     def timer(self) -> "Timer":
         return Timer(self._api, self.stream)
 
@@ -222,6 +230,28 @@ class Graph:
 
     def close(self) -> None:
         _check(self._api.cuGraphExecDestroy(self._executable))
+
+
+class Event:
+    """A place in the queue. Before it is recorded nothing waits for it."""
+
+    def __init__(self, api: Any, stream: Any) -> None:
+        self._api, self._stream = api, stream
+        self._event = _check(api.cuEventCreate(0))
+
+    def record(self) -> None:
+        _check(self._api.cuEventRecord(self._event, self._stream))
+
+    def wait(self) -> None:
+        """Until all that was queued before it is done. Raises what went wrong with it."""
+        _check(self._api.cuEventSynchronize(self._event))
+
+    def seconds_since(self, earlier: "Event") -> float:
+        """As the card counts them; both have passed."""
+        return float(_check(self._api.cuEventElapsedTime(earlier._event, self._event))) / 1000
+
+    def close(self) -> None:
+        _check(self._api.cuEventDestroy(self._event))
 
 
 class Timer:

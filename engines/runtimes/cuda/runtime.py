@@ -2,11 +2,14 @@
 
 A step of up to 32 tokens is one CUDA graph, whatever they are (single tokens, drafts, the end of a prompt): its kernels
 read tokens, positions and page table from memory that the host fills before each launch. Longer steps are queued kernel
-by kernel.
+by kernel. Tokens are sampled at the end of a step, and the next one may be begun before they are read.
 """
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +23,14 @@ from engines.runtimes.cuda.buffers import AttentionShape, Buffers, Pool, StepInp
 from engines.runtimes.cuda.decoder import Decoder
 from engines.runtimes.cuda.driver import Device, Graph
 from engines.runtimes.cuda.products import FEW
+from engines.runtimes.cuda.sampling import SampledOnCard, Sampler
+from engines.runtimes.cuda.step_times import StepTimes
 from engines.runtimes.cuda.weights import CheckpointSource, Source
+from engines.serving.row_sampling import RowSampling
 
 OLDEST = (8, 0)
 LARGEST_RUN = 2048  # tokens that are queued at a time
+Ending = Literal["logits", "sampled", "chained"]
 _BUCKETS = (1, 2, 4, 8, 16, 32)
 _MANY_FROM = 9  # tokens of one sequence from which the attention for many rows is the faster one
 
@@ -49,6 +56,7 @@ class CudaRuntime:
         self.config = config
         self.num_pages = num_pages
         self.max_context = min(max_context or config.max_context, config.max_context)
+        self.step_times: StepTimes | None = None  # set it to have steps timed
         self.device = Device()
         try:
             self._open(source, cache, largest_run)
@@ -84,7 +92,8 @@ class CudaRuntime:
         cosines, sines = (device.array(table) for table in tables)
         self.decoder = Decoder(device, config, self.weights, self.pool, self.buffers, (cosines, sines), cache)
         self._single = self.decoder.open_single(self._few_inputs, cache)
-        self._graphs: dict[tuple[int, AttentionShape, bool], Graph] = {}
+        self._sampler = Sampler(device, config.vocab_size, self.buffers.logits, self.buffers.logits_stride, cache)
+        self._graphs: dict[tuple[int, AttentionShape, Ending], Graph] = {}
         self._logits = device.pinned(4 * FEW * self.buffers.logits_stride).view(np.float32)
         device.synchronize()
 
@@ -109,6 +118,39 @@ class CudaRuntime:
             logits[wanted] = self._run(part_of(batch, first, last))
         return logits
 
+    def begin(self, batch: StepBatch, rows: Sequence[RowSampling]) -> SampledOnCard:
+        """Queues a step and the sampling of its rows. At most one step more may be begun before this one is read."""
+        self.device.activate()
+        self._sampler.tell(rows)
+        if len(batch.tokens) <= FEW:
+            key = self.prepare(batch)
+            graph = self.graph(*key, "sampled")
+            with self._timed():
+                graph.launch()
+        else:
+            with self._timed():
+                self._queue_many(batch)
+        return self._sampler.collect(rows)
+
+    def _timed(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.step_times is None else self.step_times.step(self.device)
+
+    def _queue_many(self, batch: StepBatch) -> None:
+        sampled = 0
+        for first in range(0, len(batch.tokens), self._largest):
+            part = part_of(batch, first, min(first + self._largest, len(batch.tokens)))
+            count, wanted = len(part.tokens), len(part.logits_for)
+            items = attention_items(part, self.config, _MANY_FROM)
+            self._inputs.write(part, items, count)
+            if part.taken is not None:
+                self._sampler.queue_take(self._inputs.tokens, self._inputs.taken, count)
+            self.decoder.queue_layers(self._inputs, count, items.shape(self.config, len(items.few)))
+            for row in range(0, wanted, FEW):
+                some = min(FEW, wanted - row)
+                self.decoder.queue_logits(self._inputs, some, row)
+                self._sampler.queue(some, sampled)
+                sampled += some
+
     def close(self) -> None:
         """Gives the card's memory back; no step can follow."""
         self.device.activate()
@@ -118,18 +160,22 @@ class CudaRuntime:
         self.decoder.close()
         self.device.close()
 
-    def graph(self, rows: int, shape: AttentionShape, *, chained: bool = False) -> Graph:
-        """A step of at most ``rows`` tokens. ``chained``: the likeliest tokens are the next step's input, so that the
-        graph can be launched again and again."""
-        key = (rows, shape, chained)
+    def graph(self, rows: int, shape: AttentionShape, ending: Ending = "logits") -> Graph:
+        """A step of at most ``rows`` tokens. "sampled": tokens may come from the step before, and tokens are sampled.
+        "chained": the likeliest tokens are the next step's input, so that the graph can be launched again and again."""
+        key = (rows, shape, ending)
         if key not in self._graphs:
             with self.device.capture() as graph:
+                if ending == "sampled":
+                    self._sampler.queue_take(self._few_inputs.tokens, self._few_inputs.taken, rows)
                 if rows == 1 and self._single is not None:
                     self.decoder.queue_single(self._few_inputs, self._single)
                 else:
                     self.decoder.queue_layers(self._few_inputs, rows, shape)
                     self.decoder.queue_logits(self._few_inputs, rows)
-                if chained:
+                if ending == "sampled":
+                    self._sampler.queue(rows)
+                elif ending == "chained":
                     self.decoder.queue_greedy(rows)
                     self.decoder.queue_advance(self._few_inputs, rows)
             self._graphs[key] = graph
@@ -146,7 +192,7 @@ class CudaRuntime:
         """Seconds of a step, over ``steps`` in a row in which the likeliest token of each row is its next input; the
         pages of ``batch`` must have room for them. For measurements."""
         self.device.activate()
-        graph = self.graph(*self.prepare(batch), chained=True)
+        graph = self.graph(*self.prepare(batch), "chained")
         graph.launch()
         self.prepare(batch)
         timer = self.device.timer()
@@ -194,6 +240,7 @@ def part_of(batch: StepBatch, first: int, last: int) -> StepBatch:
     return replace(
         batch,
         tokens=batch.tokens[first:last],
+        taken=None if batch.taken is None else batch.taken[first:last],
         positions=batch.positions[first:last],
         slots=batch.slots[first:last],
         sequence_starts=np.concatenate([starts[kept], ends[-1:]]) - first,

@@ -8,49 +8,16 @@ from numpy.typing import NDArray
 
 from engines.serving.sampling import sample
 from engines.serving.sampling_params import SamplingParams
+from tests.engines.serving.distribution import OPTIONS, filtered
 
 
 def logits_of(size: int, spread: float, seed: int = 0) -> NDArray[np.float32]:
     return (np.random.default_rng(seed).standard_normal(size) * spread).astype(np.float32)
 
 
-def filtered(scores: list[float], params: SamplingParams) -> list[float]:
-    """Probabilities after temperature, top-k, top-p and min-p, by sorting everything."""
-    scaled = [score / params.temperature for score in scores]
-    weights = [math.exp(score - max(scaled)) for score in scaled]
-    order = sorted(range(len(weights)), key=lambda token: (-weights[token], token))
-    if params.top_k and params.top_k < len(order):
-        least = weights[order[params.top_k - 1]]
-        order = [token for token in order if weights[token] >= least]
-    if params.top_p < 1:
-        whole, before, kept = sum(weights[token] for token in order), 0.0, []
-        for token in order:
-            if before >= params.top_p * whole:
-                break
-            kept.append(token)
-            before += weights[token]
-        order = kept
-    order = [token for token in order if weights[token] >= params.min_p * weights[order[0]]]
-    whole = sum(weights[token] for token in order)
-    return [weights[token] / whole if token in set(order) else 0.0 for token in range(len(weights))]
-
-
 @pytest.mark.parametrize("size", [7, 128, 1000])
 @pytest.mark.parametrize("spread", [0.01, 1.0, 8.0])
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"temperature": 0.3},
-        {"temperature": 3.0, "top_k": 5},
-        {"top_k": 500, "top_p": 0.5},
-        {"top_p": 0.02},
-        {"top_p": 0.9},
-        {"top_p": 0.999999},
-        {"min_p": 0.2},
-        {"temperature": 0.7, "top_k": 40, "top_p": 0.95, "min_p": 0.05},
-    ],
-)
+@pytest.mark.parametrize("options", OPTIONS)
 def test_a_draw_falls_where_the_definition_puts_it(size: int, spread: float, options: dict[str, float]) -> None:
     params = SamplingParams(**{"temperature": 1.0, **options})  # type: ignore[arg-type]
     logits = logits_of(size, spread)

@@ -17,6 +17,7 @@ PRODUCT = {"WARPS": 16, **{f"STAGES_{n}": 2 for n in (2, 8, 16, 32)}, **{f"SHARI
 STEP = {"BITS": 4, "WARPS": 8, "EARLY": 4, "IN_FLIGHT": 4, "RING_SLICES": 9}
 KERNELS = [
     ("rows", {}),
+    ("sample", {}),
     ("attention", {"HEAD": 64}),
     ("attention", {"HEAD": 256}),
     ("product", {"BITS": 4, "GROUP": 128, **PRODUCT}),
