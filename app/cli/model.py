@@ -70,8 +70,13 @@ def bench(
     columns = {
         "batch": "Requests", "prompt_tokens": "Prompt", "ttft_ms": "TTFT ms", "tpot_ms": "TPOT ms",
         "decode_tok_s": "Tokens/s", "gb_s": "GB/s", "share_of_copy": "Share of copy",
+        "engine_tok_s": "Served tokens/s", "busy": "Busy",
     }  # fmt: skip
     write_table(list(columns.values()), [[str(row[key]) for key in columns] for row in record["rows"]])
+    for load in record["loads"]:
+        write_text(
+            f"Loading {load['file_gb']} GB: {load['load_s']} s, {load['first_load_s']} s with kernels to compile."
+        )
 
 
 def list_(context: typer.Context, as_json: JsonOption = False) -> None:

@@ -16,8 +16,9 @@ def measure_card(shape: str, builds: Path, folder: Path | None = None) -> dict[s
     reason = RUNTIMES["cuda"].unavailable()
     if reason is not None:
         raise RuntimeUnavailable(reason, "Run this on a computer with an NVIDIA card.")
-    from engines.runtimes.cuda.bench import measure_shape
+    from engines.runtimes.cuda.bench import config_of, measure_shape
     from engines.runtimes.cuda.driver import find_cards
+    from engines.runtimes.cuda.load_bench import measure_load
 
     measured = list(measure_shape(shape, builds / "cuda-kernels"))
     day = datetime.now(UTC).date().isoformat()
@@ -26,6 +27,7 @@ def measure_card(shape: str, builds: Path, folder: Path | None = None) -> dict[s
         "date": day,
         "copy_gb_s": round(measured[0][0], 1),
         "rows": [asdict(row) for _, row in measured],
+        "loads": [asdict(measure_load(shape, config_of(shape), builds))],
     }
     if folder is not None:
         _add(folder / f"{record['device'].lower().replace(' ', '-')}-{day}.json", record)
@@ -33,11 +35,13 @@ def measure_card(shape: str, builds: Path, folder: Path | None = None) -> dict[s
 
 
 def _add(path: Path, record: dict[str, Any]) -> None:
-    """Rows of other shapes that the file holds are kept."""
-    rows = list(record["rows"])
+    """What the file holds of other shapes is kept."""
     if path.exists():
-        measured = {row["shape"] for row in rows}
-        kept = json.loads(path.read_text(encoding="utf-8"))["rows"]
-        rows = [row for row in kept if row["shape"] not in measured] + rows
+        measured = {row["shape"] for row in record["rows"]}
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        record = record | {
+            part: [row for row in kept.get(part, ()) if row["shape"] not in measured] + record[part]
+            for part in ("rows", "loads")
+        }
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({**record, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

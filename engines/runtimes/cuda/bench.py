@@ -74,7 +74,7 @@ def measure_shape(
     shape: str, cache: Path | None, loads: Sequence[tuple[int, int]] = LOADS
 ) -> Iterator[tuple[float, Row]]:
     """The copy's speed and a row for each load that the card has memory for."""
-    config = _config(shape)
+    config = config_of(shape)
     context = max(prompt for _, prompt in loads) + _NEW_TOKENS
     # With a page more for each, which the scheduler wants to be free before it takes a request in.
     pages = max(batch * (1 - (-(prompt + _NEW_TOKENS) // PAGE_TOKENS)) for batch, prompt in loads)
@@ -159,7 +159,7 @@ def _batch(tokens: Int64, positions: Int64, tables: Int64, starts: Int64, wanted
     return StepBatch(tokens, positions, slots, starts, positions[starts[1:] - 1] + 1, tables, wanted)
 
 
-def _config(shape: str) -> ModelConfig:
+def config_of(shape: str) -> ModelConfig:
     hidden, inner, layers, heads, kv_heads, vocabulary = SHAPES[shape]
     return ModelConfig.from_dict(
         {

@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING
 
 from docent import install_extra
 from engines.runtimes.cards import driver_missing
-from engines.runtimes.entry import OpenOptions, RuntimeEntry
+from engines.runtimes.entry import OpenOptions, Progress, RuntimeEntry
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from engines.base import Runtime
+    from engines.files.build_cache import Build
     from engines.model.checkpoint import Checkpoint
 
 
@@ -23,8 +26,13 @@ def _unavailable() -> str | None:
 def _open(checkpoint: "Checkpoint", options: OpenOptions) -> "Runtime":
     from engines.runtimes.cuda.runtime import CudaRuntime
 
-    kernels = None if options.cache is None else options.cache / "cuda-kernels"
-    return CudaRuntime.from_checkpoint(checkpoint, options.num_pages, options.max_context, kernels)
+    return CudaRuntime.from_checkpoint(checkpoint, options.num_pages, options.max_context, options.cache)
+
+
+def _build(checkpoint: "Checkpoint", cache: "Path", on_progress: Progress) -> "Build":
+    from engines.runtimes.cuda.packed_weights import build
+
+    return build(checkpoint, cache, on_progress)
 
 
 ENTRY = RuntimeEntry(
@@ -35,5 +43,5 @@ ENTRY = RuntimeEntry(
     kv_bytes=2,
     unavailable=_unavailable,
     open=_open,
-    build=None,
+    build=_build,
 )

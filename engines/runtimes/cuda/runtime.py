@@ -5,6 +5,7 @@ read tokens, positions and page table from memory that the host fills before eac
 by kernel. Tokens are sampled at the end of a step, and the next one may be begun before they are read.
 """
 
+import tempfile
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -16,16 +17,18 @@ from numpy.typing import NDArray
 
 from engines.base import StepBatch
 from engines.errors import RuntimeUnavailable
+from engines.files.build_cache import Build
 from engines.model.checkpoint import Checkpoint
 from engines.model.config import ModelConfig
 from engines.page_size import PAGE_TOKENS
 from engines.runtimes.cuda.buffers import AttentionShape, Buffers, Pool, StepInputs, attention_items, pages_that_fit
 from engines.runtimes.cuda.decoder import Decoder
 from engines.runtimes.cuda.driver import Device, Graph
+from engines.runtimes.cuda.packed_weights import PackedSource, build, write
 from engines.runtimes.cuda.products import FEW
 from engines.runtimes.cuda.sampling import SampledOnCard, Sampler
 from engines.runtimes.cuda.step_times import StepTimes
-from engines.runtimes.cuda.weights import CheckpointSource, Source
+from engines.runtimes.cuda.weights import Source, check_heads
 from engines.serving.row_sampling import RowSampling
 
 OLDEST = (8, 0)
@@ -33,6 +36,11 @@ LARGEST_RUN = 2048  # tokens that are queued at a time
 Ending = Literal["logits", "sampled", "chained"]
 _BUCKETS = (1, 2, 4, 8, 16, 32)
 _MANY_FROM = 9  # tokens of one sequence from which the attention for many rows is the faster one
+
+
+def kernels_folder(builds: Path) -> Path:
+    """Where compiled kernels are kept."""
+    return builds / "cuda-kernels"
 
 
 class CudaRuntime:
@@ -68,7 +76,16 @@ class CudaRuntime:
     def from_checkpoint(
         cls, checkpoint: Checkpoint, num_pages: int, max_context: int | None = None, cache: Path | None = None
     ) -> "CudaRuntime":
-        return cls(checkpoint.config, CheckpointSource(checkpoint), num_pages, max_context, cache=cache)
+        """Packed weights and compiled kernels are kept in ``cache``; without one they are made for this object
+        alone."""
+        check_heads(checkpoint.config)
+        if cache is not None:
+            built = build(checkpoint, cache)
+            kernels = kernels_folder(cache)
+            return cls(checkpoint.config, PackedSource(built), num_pages, max_context, cache=kernels)
+        with tempfile.TemporaryDirectory(prefix="docent-packed-") as folder:
+            built = Build(Path(folder), write(checkpoint, Path(folder)))
+            return cls(checkpoint.config, PackedSource(built), num_pages, max_context)
 
     def _open(self, source: Source, cache: Path | None, largest_run: int) -> None:
         device, config = self.device, self.config

@@ -1,4 +1,4 @@
-"""A model's weights on the card: packed from a checkpoint, or made up there in a model's shape for measurements."""
+"""A model's weights on the card: where each stands, and weights made up in a model's shape for measurements."""
 
 import math
 from dataclasses import dataclass
@@ -7,21 +7,17 @@ from typing import Protocol
 import numpy as np
 
 from engines.errors import RuntimeUnavailable
-from engines.model.checkpoint import NORMS, Checkpoint, Norm, Projection
+from engines.model.checkpoint import Norm, Projection
 from engines.model.config import ModelConfig
-from engines.model.weights import DenseLinear
 from engines.runtimes.cuda.compiler import compile_kernels
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.packing import (
     TILE,
     Order,
-    Packed,
     attention_order,
     chunks_of,
     gated_order,
     natural_order,
-    pack,
-    pack_rows,
     unit_bytes,
 )
 from engines.runtimes.cuda.random_fill import Fill
@@ -87,51 +83,6 @@ class Source(Protocol):
     def to_device(self, device: Device) -> DeviceWeights: ...
 
 
-class CheckpointSource:
-    """Packs a checkpoint's weights and uploads them, layer by layer."""
-
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        check_heads(checkpoint.config)
-        self._checkpoint = checkpoint
-
-    def to_device(self, device: Device) -> DeviceWeights:
-        checkpoint, config = self._checkpoint, self._checkpoint.config
-        orders = output_orders(config)
-        notes: list[str] = []
-        layers = []
-        for layer in range(config.num_layers):
-            products = {}
-            for name, projections in SETS.items():
-                packed, lost = pack([checkpoint.linear(layer, projection) for projection in projections], orders[name])
-                products[name] = put(device, packed)
-                notes += lost
-            weights = {norm: checkpoint.norm(layer, norm) for norm in NORMS}
-            norms = {norm: device.array(weight) for norm, weight in weights.items() if weight is not None}
-            layers.append(DeviceLayer(products, norms))
-        head = checkpoint.lm_head()
-        if isinstance(head, DenseLinear):
-            packed = pack_rows(head)
-        else:
-            packed, lost = pack([head], natural_order(config.vocab_size))
-            notes += lost
-        return DeviceWeights(
-            layers,
-            self._embedding(device),
-            device.array(checkpoint.final_norm()),
-            put(device, packed),
-            tuple(dict.fromkeys(notes)),
-        )
-
-    def _embedding(self, device: Device) -> int:
-        config = self._checkpoint.config
-        address = device.allocate(2 * config.vocab_size * config.hidden_size)
-        for rows, values in self._checkpoint.embedding().chunks():
-            half = values.astype(np.float16)
-            device.upload(half, address + 2 * rows.start * config.hidden_size)
-            device.synchronize()
-        return address
-
-
 class RandomSource:
     """Made-up INT4 weights in groups of ``group``, lm_head included; activations keep a variance near one."""
 
@@ -171,24 +122,6 @@ def output_orders(config: ModelConfig) -> dict[str, Order]:
         "gate_up": gated_order(config.intermediate_size),
         "down": natural_order(config.hidden_size),
     }
-
-
-def put(device: Device, packed: Packed) -> DeviceProduct:
-    tiles, chunks, _ = packed.units.shape
-    optional = {
-        "bias": packed.bias,
-        "order": None if packed.order is None else packed.order.astype(np.int32),
-        "input_scale": None if packed.input_scale is None else packed.input_scale.astype(np.float32),
-    }
-    return DeviceProduct(
-        device.array(packed.units),
-        tiles,
-        chunks,
-        packed.group,
-        packed.inputs,
-        packed.outputs,
-        **{name: device.array(values) for name, values in optional.items() if values is not None},
-    )
 
 
 def check_heads(config: ModelConfig) -> None:

@@ -140,7 +140,7 @@ struct Candidates {
     __device__ __forceinline__ int count() const { return listed ? room.count : size; }
     __device__ __forceinline__ u32 bits(int i) const { return listed ? room.kept[i] : weights.bits(i); }
 
-    __device__ __forceinline__ u64 sum_from(u32 bound, bool masses) const {
+    __device__ __noinline__ u64 sum_from(u32 bound, bool masses) const {
         u64 sum[1] = {0};
         for (int i = threadIdx.x; i < count(); i += THREADS) {
             const u32 value = bits(i);
@@ -151,7 +151,7 @@ struct Candidates {
     }
 
     // The largest bound from which on there are `wanted` candidates, or as much of their mass. Every warp tries a bound.
-    __device__ __forceinline__ u32 bound(double wanted, bool masses) const {
+    __device__ __noinline__ u32 bound(double wanted, bool masses) const {
         const int warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
         u32 low = 0, high = ONE + 1;
         while (high - low > 1) {

@@ -1,0 +1,168 @@
+"""A checkpoint's weights in the order in which the CUDA kernels read them, as one file that is written once and later
+streamed to the card as it lies.
+
+Layers follow each other; behind them lie the final norm, the output layer and the embedding. Tensors start at multiples
+of 256 bytes, on the card as in the file.
+"""
+
+import itertools
+import json
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.files.build_cache import Build, BuildCache
+from engines.model.checkpoint import NORMS, Checkpoint
+from engines.model.weights import DenseLinear
+from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.packing import Packed, natural_order, pack, pack_rows
+from engines.runtimes.cuda.streaming import stream_to_card
+from engines.runtimes.cuda.weights import SETS, DeviceLayer, DeviceProduct, DeviceWeights, check_heads, output_orders
+
+PACKING = "1"  # grows when the meaning of the packed file changes
+WEIGHTS_FILE, INDEX_FILE = "weights.bin", "index.json"
+_ALIGN = 256
+_OPTIONAL = ("bias", "order", "input_scale")
+_WORKERS = 4  # layers that are packed at a time; each takes some times its own size of memory
+Result = TypeVar("Result")
+
+Progress = Callable[[int, int], None]  # layers done, of how many; the output layer counts as one
+
+
+def build(checkpoint: Checkpoint, cache: Path, on_progress: Progress = lambda done, total: None) -> Build:
+    """The packed file in the cache of builds, written if it is not there."""
+    check_heads(checkpoint.config)
+    return BuildCache(cache).get(
+        checkpoint.folder, "cuda", {"packing": PACKING}, lambda folder: write(checkpoint, folder, on_progress)
+    )
+
+
+def write(checkpoint: Checkpoint, folder: Path, on_progress: Progress = lambda done, total: None) -> tuple[str, ...]:
+    """Packs a checkpoint; returns what is not computed as it is stored, one sentence for each thing."""
+    config = checkpoint.config
+    orders = output_orders(config)
+    notes: list[str] = []
+    layers = []
+    with (folder / WEIGHTS_FILE).open("wb") as file:
+        writer = Writer(file)
+        packed_layers = _in_order(
+            lambda layer: {
+                name: pack([checkpoint.linear(layer, projection) for projection in projections], orders[name])
+                for name, projections in SETS.items()
+            },
+            range(config.num_layers),
+        )
+        for layer, parts in enumerate(packed_layers):
+            products = {name: asdict(writer.product(packed)) for name, (packed, _) in parts.items()}
+            notes += itertools.chain.from_iterable(lost for _, lost in parts.values())
+            weights = {norm: checkpoint.norm(layer, norm) for norm in NORMS}
+            norms = {norm: writer.add(weight) for norm, weight in weights.items() if weight is not None}
+            layers.append({"products": products, "norms": norms, "end": writer.end})
+            on_progress(layer + 1, config.num_layers + 1)
+        final_norm = writer.add(checkpoint.final_norm())
+        head = checkpoint.lm_head()
+        if isinstance(head, DenseLinear):
+            packed = pack_rows(head)
+        else:
+            packed, lost = pack([head], natural_order(config.vocab_size))
+            notes += lost
+        index = {"layers": layers, "final_norm": final_norm, "head": asdict(writer.product(packed))}
+        index["embedding"] = writer.begin()
+        for _, rows in checkpoint.embedding().chunks():
+            writer.extend(rows.astype(np.float16))
+        index["size"] = writer.end
+        on_progress(config.num_layers + 1, config.num_layers + 1)
+    (folder / INDEX_FILE).write_text(json.dumps(index), encoding="utf-8")
+    return tuple(dict.fromkeys(notes))
+
+
+class PackedSource:
+    """Streams a packed file to the card."""
+
+    def __init__(self, built: Build) -> None:
+        self._folder, self.notes = built.folder, built.notes
+        self._index: dict[str, Any] = json.loads((built.folder / INDEX_FILE).read_text(encoding="utf-8"))
+
+    def to_device(self, device: Device) -> DeviceWeights:
+        base = device.allocate(self._index["size"])
+        stream_to_card(device, self._folder / WEIGHTS_FILE, base)
+        return self.placed(base)
+
+    def placed(self, base: int) -> DeviceWeights:
+        """Where everything stands if the file begins at ``base``."""
+        index = self._index
+        return DeviceWeights(
+            [
+                DeviceLayer(
+                    {name: _placed(product, base) for name, product in layer["products"].items()},
+                    {norm: base + at for norm, at in layer["norms"].items()},
+                )
+                for layer in index["layers"]
+            ],
+            base + index["embedding"],
+            base + index["final_norm"],
+            _placed(index["head"], base),
+            tuple(self.notes),
+        )
+
+
+def _in_order(make: Callable[[int], Result], numbers: Iterable[int]) -> Iterator[Result]:
+    """Some of them are made at the same time."""
+    workers = min(_WORKERS, os.cpu_count() or 1)
+    with ThreadPoolExecutor(workers, "docent-packing") as pool:
+        under_way: deque[Future[Result]] = deque()
+        for number in numbers:
+            under_way.append(pool.submit(make, number))
+            if len(under_way) > workers:
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+
+
+@dataclass
+class Writer:
+    """Offsets in the file stand for addresses."""
+
+    file: BinaryIO
+    end: int = 0
+
+    def begin(self) -> int:
+        gap = -self.end % _ALIGN
+        self.file.write(bytes(gap))
+        self.end += gap
+        return self.end
+
+    def extend(self, array: NDArray[Any]) -> None:
+        self.file.write(np.ascontiguousarray(array).data)
+        self.end += array.nbytes
+
+    def add(self, array: NDArray[Any]) -> int:
+        start = self.begin()
+        self.extend(array)
+        return start
+
+    def product(self, packed: Packed) -> DeviceProduct:
+        """With -1 for what there is not."""
+        tiles, chunks, _ = packed.units.shape
+        optional = {
+            "bias": packed.bias,
+            "order": None if packed.order is None else packed.order.astype(np.int32),
+            "input_scale": None if packed.input_scale is None else packed.input_scale.astype(np.float32),
+        }
+        units = self.add(packed.units)
+        places = {name: -1 if values is None else self.add(values) for name, values in optional.items()}
+        return DeviceProduct(units, tiles, chunks, packed.group, packed.inputs, packed.outputs, **places)
+
+
+def _placed(product: Mapping[str, int], base: int) -> DeviceProduct:
+    """With addresses instead of offsets."""
+    given = {field.name: product[field.name] for field in fields(DeviceProduct)}
+    given["units"] += base
+    return DeviceProduct(**given | {name: 0 if given[name] < 0 else base + given[name] for name in _OPTIONAL})
