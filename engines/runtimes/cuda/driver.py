@@ -17,6 +17,7 @@ from docent import install_extra
 from engines.errors import EngineError, RuntimeUnavailable
 
 INSTALL = f"Install it with: {install_extra('gpu')}"
+_MORE_MEMORY = "Close other programs that use the card, lower model.cache_mb, or choose a smaller model."
 _FALL_BACK = "Docent uses the processor instead."
 _MULTIPROCESSORS, _SHARED, _SHARED_OPT_IN, _L2 = 16, 81, 97, 38  # numbers of device attributes
 _MAJOR, _MINOR = 75, 76
@@ -209,7 +210,9 @@ class Module:
 
     def __getitem__(self, name: str) -> Kernel:
         if name not in self._kernels:
-            self._kernels[name] = Kernel(_check(self._api.cuModuleGetFunction(self._handle, name.encode())))
+            handle = _check(self._api.cuModuleGetFunction(self._handle, name.encode()))
+            _check(self._api.cuFuncLoad(handle))  # else it takes memory at its first launch
+            self._kernels[name] = Kernel(handle)
         return self._kernels[name]
 
 
@@ -222,8 +225,10 @@ class Graph:
 
     def end(self) -> None:
         graph = _check(self._api.cuStreamEndCapture(self._stream))
-        self._executable = _check(self._api.cuGraphInstantiate(graph, 0))
-        _check(self._api.cuGraphDestroy(graph))
+        try:
+            self._executable = _check(self._api.cuGraphInstantiate(graph, 0))
+        finally:
+            _check(self._api.cuGraphDestroy(graph))
 
     def launch(self) -> None:
         _check(self._api.cuGraphLaunch(self._executable, self._stream))
@@ -311,6 +316,8 @@ def _check(result: Sequence[Any]) -> Any:
     """What a call returned beside its status. Raises EngineError for a failure."""
     status, *values = result
     if int(status) != 0:
+        if "OUT_OF_MEMORY" in status.name:
+            raise OutOfMemory("The card has no memory left.", _MORE_MEMORY)
         if "NO_DEVICE" in status.name or "NOT_INITIALIZED" in status.name:
             raise RuntimeUnavailable("No NVIDIA card with a working driver was found.", _FALL_BACK)
         raise EngineError(
@@ -327,5 +334,5 @@ def _lack(size: int, free: int) -> OutOfMemory:
     return OutOfMemory(
         f"The card lacks {(size - free) / 1e9:.2f} GB of memory: {size / 1e9:.2f} GB are needed, {free / 1e9:.2f} GB "
         "are free.",
-        "Close other programs that use the card, lower model.cache_mb, or choose a smaller model.",
+        _MORE_MEMORY,
     )

@@ -5,6 +5,7 @@ read tokens, positions and page table from memory that the host fills before eac
 by kernel. Tokens are sampled at the end of a step, and the next one may be begun before they are read.
 """
 
+import logging
 import tempfile
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -15,15 +16,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import StepBatch
+from engines.base import Int64, StepBatch
 from engines.errors import RuntimeUnavailable
 from engines.files.build_cache import Build
 from engines.model.checkpoint import Checkpoint
 from engines.model.config import ModelConfig
 from engines.page_size import PAGE_TOKENS
 from engines.runtimes.cuda.buffers import AttentionShape, Buffers, Pool, StepInputs, attention_items, pages_that_fit
-from engines.runtimes.cuda.decoder import Decoder
-from engines.runtimes.cuda.driver import Device, Graph
+from engines.runtimes.cuda.decoder import PASSES_UP_TO, Decoder
+from engines.runtimes.cuda.driver import Device, Graph, OutOfMemory
 from engines.runtimes.cuda.packed_weights import PackedSource, build, write
 from engines.runtimes.cuda.products import FEW
 from engines.runtimes.cuda.sampling import SampledOnCard, Sampler
@@ -31,6 +32,7 @@ from engines.runtimes.cuda.step_times import StepTimes
 from engines.runtimes.cuda.weights import Source, check_heads
 from engines.serving.row_sampling import RowSampling
 
+_log = logging.getLogger(__name__)
 OLDEST = (8, 0)
 LARGEST_RUN = 2048  # tokens that are queued at a time
 Ending = Literal["logits", "sampled", "chained"]
@@ -112,7 +114,7 @@ class CudaRuntime:
         self._sampler = Sampler(device, config.vocab_size, self.buffers.logits, self.buffers.logits_stride, cache)
         self._graphs: dict[tuple[int, AttentionShape, Ending], Graph] = {}
         self._logits = device.pinned(4 * FEW * self.buffers.logits_stride).view(np.float32)
-        device.synchronize()
+        self._warm()
 
     @property
     def vocab_size(self) -> int:
@@ -140,14 +142,23 @@ class CudaRuntime:
         self.device.activate()
         self._sampler.tell(rows)
         if len(batch.tokens) <= FEW:
-            key = self.prepare(batch)
-            graph = self.graph(*key, "sampled")
-            with self._timed():
-                graph.launch()
+            self._run_few(*self.prepare(batch), "sampled")
         else:
             with self._timed():
                 self._queue_many(batch)
         return self._sampler.collect(rows)
+
+    def _run_few(self, rows: int, shape: AttentionShape, ending: Ending) -> None:
+        """As a graph, or, where there is no memory for another one, kernel by kernel."""
+        try:
+            graph = self.graph(rows, shape, ending)
+        except OutOfMemory as error:
+            _log.warning("A step is queued without a graph. %s", error)
+            with self._timed():
+                self._queue_few(rows, shape, ending)
+            return
+        with self._timed():
+            graph.launch()
 
     def _timed(self) -> AbstractContextManager[None]:
         return nullcontext() if self.step_times is None else self.step_times.step(self.device)
@@ -183,20 +194,36 @@ class CudaRuntime:
         key = (rows, shape, ending)
         if key not in self._graphs:
             with self.device.capture() as graph:
-                if ending == "sampled":
-                    self._sampler.queue_take(self._few_inputs.tokens, self._few_inputs.taken, rows)
-                if rows == 1 and self._single is not None:
-                    self.decoder.queue_single(self._few_inputs, self._single)
-                else:
-                    self.decoder.queue_layers(self._few_inputs, rows, shape)
-                    self.decoder.queue_logits(self._few_inputs, rows)
-                if ending == "sampled":
-                    self._sampler.queue(rows)
-                elif ending == "chained":
-                    self.decoder.queue_greedy(rows)
-                    self.decoder.queue_advance(self._few_inputs, rows)
+                self._queue_few(rows, shape, ending)
             self._graphs[key] = graph
         return self._graphs[key]
+
+    def _queue_few(self, rows: int, shape: AttentionShape, ending: Ending) -> None:
+        inputs = self._few_inputs
+        if ending == "sampled":
+            self._sampler.queue_take(inputs.tokens, inputs.taken, rows)
+        if rows == 1 and self._single is not None:
+            self.decoder.queue_single(inputs, self._single)
+        else:
+            self.decoder.queue_layers(inputs, rows, shape)
+            self.decoder.queue_logits(inputs, rows)
+        if ending == "sampled":
+            self._sampler.queue(rows)
+        elif ending == "chained":
+            self.decoder.queue_greedy(rows)
+            self.decoder.queue_advance(inputs, rows)
+
+    def _warm(self) -> None:
+        """Makes the graphs of steps with short contexts, and runs prompts that are written nowhere: what the driver
+        allocates for kernels and graphs is there before another program takes the rest of the card's memory."""
+        for rows in _BUCKETS:
+            batch = _nothing(np.arange(rows + 1))
+            self.graph(*self.prepare(batch), "sampled")
+            self.graph(*self.prepare(batch), "logits")
+        for rows in (FEW + 1, PASSES_UP_TO + 1):
+            if rows <= self._largest:
+                self._queue_many(_nothing(np.array([0, rows])))
+        self.device.synchronize()
 
     def prepare(self, batch: StepBatch) -> tuple[int, AttentionShape]:
         """Tells the card of a step of at most 32 tokens; returns what its graph is found by."""
@@ -221,7 +248,7 @@ class CudaRuntime:
     def _run(self, batch: StepBatch) -> NDArray[np.float32]:
         count, wanted = len(batch.tokens), len(batch.logits_for)
         if count <= FEW:
-            self.graph(*self.prepare(batch)).launch()
+            self._run_few(*self.prepare(batch), "logits")
             return self._downloaded(wanted)
         items = attention_items(batch, self.config, _MANY_FROM)
         self._inputs.write(batch, items, count)
@@ -244,6 +271,14 @@ class CudaRuntime:
             self.device.download(self.buffers.logits, found)
         self.device.synchronize()
         return np.array(found.reshape(rows, stride)[:, : self.vocab_size])
+
+
+def _nothing(starts: Int64) -> StepBatch:
+    """Beginnings of sequences that are written nowhere, with the logits of the last token."""
+    counts = np.diff(starts)
+    positions = np.concatenate([np.arange(count) for count in counts])
+    table = np.zeros((len(counts), -(-int(counts.max()) // PAGE_TOKENS)), np.int64)
+    return StepBatch(0 * positions, positions, 0 * positions - 1, starts, counts, table, starts[-1:] - 1)
 
 
 def part_of(batch: StepBatch, first: int, last: int) -> StepBatch:

@@ -20,6 +20,7 @@ from engines.serving.sampling import SampledToken, bias_of, draw_of, is_greedy
 MOST_ROWS = 16384  # of logits in a step
 _MOST_LOGPROBS = 20
 _THREADS = 1024
+_LEAST_BYTES = 1 << 20
 
 # The structures of the same names in the kernels.
 _ENTRY = np.dtype([("token", "i4"), ("generated", "i4"), ("seen", "i4"), ("bias", "f4"), ("raw", "f4")])
@@ -124,26 +125,25 @@ class _Slot:
     def __init__(self, device: Device) -> None:
         self.rows = device.pinned(_ROW.itemsize * MOST_ROWS).view(_ROW)
         self.outs = device.pinned(_OUT.itemsize * MOST_ROWS).view(_OUT)
-        self.entries, self.masks = _Growing(device), _Growing(device)
+        self.entries, self.masks = _Growing(device, _LEAST_BYTES), _Growing(device, _LEAST_BYTES)
         self.uploaded, self.done = device.event(), device.event()
 
 
 class _Growing:
     """An array of any size that the card reads; its place changes when it grows."""
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, size: int) -> None:
         self._device = device
-        self._host: NDArray[np.uint8] = np.empty(0, np.uint8)
-        self._address = 0
+        self._host, self._address = device.pinned(size), device.allocate(size)
 
     def upload(self, values: NDArray[Any]) -> int:
         """Queues the copy; returns the address on the card."""
         if values.nbytes > len(self._host):
-            if self._address:
-                self._device.free(self._address)
-                self._device.free_pinned(self._host)
             size = 1 << (values.nbytes - 1).bit_length()
-            self._host, self._address = self._device.pinned(size), self._device.allocate(size)
+            address = self._device.allocate(size)
+            self._device.free(self._address)
+            self._device.free_pinned(self._host)
+            self._host, self._address = self._device.pinned(size), address
         if values.nbytes:
             staged = self._host[: values.nbytes]
             staged[:] = values.view(np.uint8)

@@ -18,7 +18,9 @@ from engines.runtimes.cuda.entry import ENTRY
 from engines.runtimes.cuda.runtime import CudaRuntime
 from engines.runtimes.reference.runtime import ReferenceRuntime
 from engines.runtimes.selfcheck import compare, replay
-from tests.engines.fakes import flat_batch
+from engines.serving.engine import Engine, EngineConfig
+from engines.serving.sampling_params import SamplingParams
+from tests.engines.fakes import ByteTokenizer, flat_batch
 from tests.engines.quantised import quantise
 from tests.engines.runtimes.steps import Row, assert_close, batch_of, some_tokens
 
@@ -96,3 +98,41 @@ def test_more_memory_than_the_card_has_is_refused_in_words_and_all_is_given_back
     device = Device()
     assert device.free_bytes > free - (256 << 20)
     device.close()
+
+
+def test_models_one_after_another_leave_nothing_behind(tmp_path: Path, kernels: Path) -> None:
+    write_checkpoint(tmp_path, Shape(512, 1024, 4, 8, 8, vocabulary=4096, context=1024), group=32)
+    watcher, left = Device(), []
+    for _ in range(6):
+        with opened(Checkpoint(tmp_path), 512, kernels) as runtime:
+            runtime.step(flat_batch(some_tokens(100)))
+            assert watcher.free_bytes < (left[-1] if left else 1 << 60)
+        left.append(watcher.free_bytes)
+    watcher.close()
+    assert max(left[1:]) - min(left[1:]) < 4 << 20, "after the first one, which the driver keeps something for"
+
+
+def test_a_card_that_another_program_fills_up_goes_on_computing(tmp_path: Path, kernels: Path) -> None:
+    """Prompts and crowds of every size, with more sequences than the pool holds, so that some are preempted."""
+    write_checkpoint(tmp_path, Shape(128, 256, 3, 8, 2, vocabulary=256, context=1024), group=32)
+    prompts = [np.random.default_rng(seed).integers(3, 256, 30 + 40 * seed).tolist() for seed in range(12)]
+    params = SamplingParams(max_tokens=24, repetition_penalty=1.1, ignore_eos=True)
+    config = EngineConfig(token_budget=256, max_running=8, share_prefixes=False)
+    answers = []
+    for filled in (False, True):
+        other = Device()
+        with opened(Checkpoint(tmp_path), 60, kernels) as runtime:
+            size = 1 << 30
+            while filled and size >= 1 << 20:
+                try:
+                    other.allocate(size)
+                except OutOfMemory:
+                    size >>= 1
+            assert not filled or other.free_bytes < 4 << 20
+            with Engine(runtime, ByteTokenizer(), config) as engine:
+                running = [engine.submit(prompt, params) for prompt in prompts]
+                answers.append([[one.token for delta in generation for one in delta.tokens] for generation in running])
+            assert sum(g.finished.metrics.preemptions for g in running if g.finished) > 0
+        other.close()
+    assert sum(one == two for one, two in zip(*answers, strict=True)) >= 10, "float16 may turn a near tie"
+    assert all(len(answer) == 24 for answer in answers[1])
