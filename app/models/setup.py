@@ -15,7 +15,7 @@ import psutil
 from app.errors import ConfigError, ModelError
 from app.models.store import ModelStore
 from app.settings.paths import builtin_model
-from app.settings.schema import ModelSettings, Settings
+from app.settings.schema import AUTO, ModelSettings, Settings
 from engines.base import Runtime
 from engines.errors import RequestError, RuntimeUnavailable
 from engines.model.chat import ChatEncoder
@@ -137,7 +137,8 @@ def make_runtime(checkpoint: Checkpoint, chosen: ModelSettings, builds: Path) ->
 
     def opener(entry: RuntimeEntry) -> Callable[[], Runtime]:
         pages, context = _sizes(checkpoint, chosen, entry.kv_bytes)
-        return lambda: entry.open(checkpoint, OpenOptions(pages, context, chosen.threads or None, builds))
+        layers = None if chosen.gpu_layers == AUTO else int(chosen.gpu_layers)
+        return lambda: entry.open(checkpoint, OpenOptions(pages, context, chosen.threads or None, builds, layers))
 
     def on_cpu() -> Runtime:
         *others, last = automatic("cpu")
@@ -148,7 +149,7 @@ def make_runtime(checkpoint: Checkpoint, chosen: ModelSettings, builds: Path) ->
                 _log.info("%s", error)
         return opener(last)()
 
-    if chosen.runtime == "auto":
+    if chosen.runtime == AUTO:
         cards = automatic("gpu")
         return choose(on_cpu(), [(entry.name, opener(entry)) for entry in cards]).runtime if cards else on_cpu()
     entry = RUNTIMES[chosen.runtime]

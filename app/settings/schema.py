@@ -159,6 +159,11 @@ class ModelSettings(_Section):
         "context needs, at most a quarter of this computer's.",
     )
     threads: int = Field(default=0, ge=0, le=256, description="CPU threads; 0 = one for each core that may be used.")
+    gpu_layers: Literal["auto"] | Annotated[int, Field(ge=0, le=1000)] = Field(
+        default="auto",
+        description='Layers that an NVIDIA card computes with runtime "cuda", the first ones; the processor computes '
+        'the others, slower. "auto" = as many as the card has memory for.',
+    )
     max_tokens: int = Field(default=512, ge=16, le=100_000, description="Longest answer in tokens.")
     temperature: float = Field(
         default=0.0, ge=0, le=2, description="0 = always the likeliest word; more = more varied, and more mistakes."

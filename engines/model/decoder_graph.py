@@ -53,10 +53,10 @@ class Builder(Protocol[V]):
         ...
 
 
-def first(builder: Builder[V], config: ModelConfig, x: V) -> tuple[V, tuple[V, V, V]]:
-    """Embedded and scaled tokens -> residual stream and q, k, v of layer 0 (q [..., heads * head_dim], k and v
-    [..., kv_heads * head_dim], not yet rotated)."""
-    return x, _project(builder, config, 0, builder.norm(x, (0, "input")))
+def first(builder: Builder[V], config: ModelConfig, x: V, layer: int = 0) -> tuple[V, tuple[V, V, V]]:
+    """Embedded and scaled tokens, or the residual stream before a later ``layer`` -> residual stream and that layer's
+    q, k, v (q [..., heads * head_dim], k and v [..., kv_heads * head_dim], not yet rotated)."""
+    return x, _project(builder, config, layer, builder.norm(x, (layer, "input")))
 
 
 def middle(builder: Builder[V], config: ModelConfig, layer: int, residual: V, mixed: V) -> tuple[V, tuple[V, V, V]]:

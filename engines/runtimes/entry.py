@@ -19,12 +19,14 @@ Progress = Callable[[int, int], None]  # steps done, steps in all
 @dataclass(frozen=True, slots=True)
 class OpenOptions:
     """``max_context`` bounds a sequence in tokens, None is the model's own limit. ``threads`` None uses every core.
-    ``cache`` keeps what a runtime builds from a checkpoint; without one it is built for the opened runtime alone."""
+    ``cache`` keeps what a runtime builds from a checkpoint; without one it is built for the opened runtime alone. A
+    runtime for cards computes ``gpu_layers`` layers there and the others on the processor, None is as many as fit."""
 
     num_pages: int
     max_context: int | None = None
     threads: int | None = None
     cache: Path | None = None
+    gpu_layers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,11 +5,11 @@ To add a runtime, make a folder with an ``entry.py`` and add its ENTRY here.
 
 from typing import Literal
 
-from engines.runtimes.cuda.entry import ENTRY as CUDA
 from engines.runtimes.entry import RuntimeEntry
 from engines.runtimes.native.entry import ENTRY as NATIVE
 from engines.runtimes.onnx.entry import ENTRY as ONNX
 from engines.runtimes.reference.entry import ENTRY as REFERENCE
+from engines.runtimes.split.entry import ENTRY as CUDA
 from engines.runtimes.tensorrt.entry import ENTRY as TENSORRT
 
 RUNTIMES: dict[str, RuntimeEntry] = {entry.name: entry for entry in (NATIVE, ONNX, CUDA, TENSORRT, REFERENCE)}

@@ -1,6 +1,7 @@
 """Memory of the card that a model's steps work in: activations, the pool of K and V, what the host tells of a step."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from engines.runtimes.cuda.products import FEW
 _LARGEST_SPLIT = 32
 PARTIAL_ITEMS = 1024  # shares of attention that are added up, at most: kv_heads * items * splits
 LEAST_PAGES = 16  # with fewer no question with a passage has room
+_WORKSPACES = 64 << 20  # of cuBLAS, sampling and single products
 RESERVE_BYTES = 400_000_000  # for graphs, tables and what the driver takes beside our allocations
 
 
@@ -25,6 +27,18 @@ class Buffers:
 
     def __init__(self, device: Device, config: ModelConfig, rows: int) -> None:
         self.rows = rows
+        self._set_strides(config)
+        sizes = self._sizes(config, rows)
+        at = {name: device.allocate(size, zero=True) for name, size in sizes.items()}
+        self.normed, self.change, self.query, self.qkv = at["normed"], at["change"], at["query"], at["qkv"]
+        self.mixed, self.gate_up, self.gated, self.prepared = at["mixed"], at["gate_up"], at["gated"], at["prepared"]
+        self.residual, self.squares, self.logits = at["residual"], at["squares"], at["logits"]
+        self.chosen, self.chosen_squares = at["chosen"], at["chosen_squares"]
+        self.attention_partial = at["attention_partial"]
+        self.attention_counters = device.allocate(4 * max(rows, FEW) * config.num_heads, zero=True)
+        self.sampled = device.allocate(4 * FEW, zero=True)
+
+    def _set_strides(self, config: ModelConfig) -> None:
         self.head_padded = padded(config.head_dim, 32)
         self.parts = -(-config.hidden_size // TILE)
         self.hidden_stride = CHUNK * chunks_of(config.hidden_size)
@@ -33,6 +47,8 @@ class Buffers:
         self.gate_stride = 2 * padded(config.intermediate_size, 8)
         self.qkv_stride = padded(config.q_size + 2 * config.kv_size, TILE)
         self.logits_stride = padded(config.vocab_size, TILE)
+
+    def _sizes(self, config: ModelConfig, rows: int) -> dict[str, int]:
         halves = {
             "normed": self.hidden_stride,
             "change": padded(config.hidden_size, TILE),
@@ -48,15 +64,16 @@ class Buffers:
         sizes |= {name: 4 * rows * width for name, width in floats.items()}
         sizes |= {"chosen": 4 * FEW * config.hidden_size, "chosen_squares": 4 * FEW * self.parts}
         sizes |= {"logits": 4 * FEW * self.logits_stride}
-        at = {name: device.allocate(size, zero=True) for name, size in sizes.items()}
-        self.normed, self.change, self.query, self.qkv = at["normed"], at["change"], at["query"], at["qkv"]
-        self.mixed, self.gate_up, self.gated, self.prepared = at["mixed"], at["gate_up"], at["gated"], at["prepared"]
-        self.residual, self.squares, self.logits = at["residual"], at["squares"], at["logits"]
-        self.chosen, self.chosen_squares = at["chosen"], at["chosen_squares"]
         tile_rows, blocks = 16, max(PARTIAL_ITEMS, FEW * config.num_heads)
-        self.attention_partial = device.allocate(4 * blocks * tile_rows * (self.head_padded + 2))
-        self.attention_counters = device.allocate(4 * max(rows, FEW) * config.num_heads, zero=True)
-        self.sampled = device.allocate(4 * FEW, zero=True)
+        sizes |= {"attention_partial": 4 * blocks * tile_rows * (self.head_padded + 2)}
+        return sizes
+
+    @classmethod
+    def bytes_of(cls, config: ModelConfig, rows: int) -> int:
+        """What they take on the card."""
+        planned = cls.__new__(cls)
+        planned._set_strides(config)
+        return sum(planned._sizes(config, rows).values())
 
 
 def page_elements(config: ModelConfig) -> int:
@@ -64,14 +81,41 @@ def page_elements(config: ModelConfig) -> int:
     return config.num_kv_heads * PAGE_TOKENS * padded(config.head_dim, 32)
 
 
+def buffer_bytes(config: ModelConfig, rows: int) -> int:
+    """What is needed on the card beside weights and pool: activations, weights expanded to float16, workspaces."""
+    largest = max(
+        padded(config.q_size + 2 * config.kv_size, TILE) * CHUNK * chunks_of(config.hidden_size),
+        config.hidden_size * CHUNK * chunks_of(config.intermediate_size),
+        padded(2 * config.intermediate_size, TILE) * CHUNK * chunks_of(config.hidden_size),
+    )
+    return Buffers.bytes_of(config, rows) + 2 * largest + _WORKSPACES
+
+
+def page_bytes(config: ModelConfig) -> int:
+    """What a page of one layer takes: K and V in float16."""
+    return 2 * 2 * page_elements(config)
+
+
 def pages_that_fit(config: ModelConfig, wanted: int, free_bytes: int) -> int:
     """Returns how many of the ``wanted`` pages fit into a card's free memory beside a reserve.
 
     At least ``LEAST_PAGES`` of them are asked for, so that a card without room for these is told what it lacks.
     """
-    page_bytes = 2 * 2 * config.num_layers * page_elements(config)  # K and V in float16
-    fitting = max(0, free_bytes - RESERVE_BYTES) // page_bytes
+    fitting = max(0, free_bytes - RESERVE_BYTES) // (config.num_layers * page_bytes(config))
     return min(wanted, max(fitting, LEAST_PAGES))
+
+
+def layers_that_fit(
+    config: ModelConfig, layer_bytes: Sequence[int], head_bytes: int, other_bytes: int, pages: int, free_bytes: int
+) -> int:
+    """Returns how many of a model's first layers fit into a card's free memory with ``pages`` pages of each, beside a
+    reserve and ``other_bytes`` that are needed in any case. All of them means that the output layer fits as well."""
+    left = free_bytes - RESERVE_BYTES - other_bytes
+    needed = [size + pages * page_bytes(config) for size in layer_bytes]
+    if sum(needed) + head_bytes <= left:
+        return len(needed)
+    fitting = int(np.searchsorted(np.cumsum(needed), left, side="right"))
+    return min(fitting, len(needed) - 1)
 
 
 class Pool:

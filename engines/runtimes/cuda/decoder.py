@@ -53,7 +53,11 @@ class Decoder:
         self._attention = device.load(compile_kernels("attention", device.capability, head, kernel_cache))
         self._products = Products(device, weights.products, kernel_cache)
         self._blas = Blas(device) if buffers.rows > PASSES_UP_TO else None
-        largest = max(product.tiles * TILE * product.chunks * CHUNK for product in weights.products[:-1])
+        largest = max(
+            product.tiles * TILE * product.chunks * CHUNK
+            for layer in weights.layers
+            for product in layer.products.values()
+        )
         self._expanded = device.allocate(2 * largest) if self._blas else 0
 
     def close(self) -> None:
@@ -89,7 +93,7 @@ class Decoder:
             ]
             attentions.append(self._attention_arguments(inputs, number, shape))
         group = self._weights.layers[0].products["o"].group
-        self._head_in_single = self._weights.head.group == group
+        self._head_in_single = self._weights.head is not None and self._weights.head.group == group
         if self._head_in_single:
             head = self._logits_arguments()
             head.source, head.squares = self._buffers.residual, self._buffers.squares
@@ -97,10 +101,10 @@ class Decoder:
         return SingleStep(self._device, self._config, products, attentions, group, cache)
 
     def queue_single(self, inputs: StepInputs, single: SingleStep) -> None:
-        """From a token to its logits."""
+        """From a token to its logits, or to the residual stream where the output layer is elsewhere."""
         self._queue_embedding(inputs, 1, single.number)
         single.queue()
-        if not self._head_in_single:
+        if self._weights.head is not None and not self._head_in_single:
             self.queue_logits(inputs, 1)
 
     def queue_logits(self, inputs: StepInputs, rows: int, first: int = 0) -> None:
@@ -110,6 +114,7 @@ class Decoder:
             "choose", rows, c_void_p(buffers.residual), c_void_p(inputs.chosen + 4 * first),
             c_void_p(buffers.chosen), c_void_p(buffers.chosen_squares), c_int(config.hidden_size), c_int(buffers.parts),
         )  # fmt: skip
+        assert head is not None, "the output layer is elsewhere"
         arguments = self._logits_arguments()
         at_once = self._products.rows_at_once(head)
         for start in range(0, rows, at_once):
@@ -121,6 +126,7 @@ class Decoder:
 
     def _logits_arguments(self) -> ProductArguments:
         config, buffers, head = self._config, self._buffers, self._weights.head
+        assert head is not None, "the output layer is elsewhere"
         arguments = self._arguments(head, LOGITS, buffers.logits, buffers.logits_stride)
         arguments.source, arguments.source_stride = buffers.chosen, config.hidden_size
         arguments.squares, arguments.norm = buffers.chosen_squares, self._weights.final_norm

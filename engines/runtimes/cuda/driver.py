@@ -17,7 +17,10 @@ from docent import install_extra
 from engines.errors import EngineError, RuntimeUnavailable
 
 INSTALL = f"Install it with: {install_extra('gpu')}"
-_MORE_MEMORY = "Close other programs that use the card, lower model.cache_mb, or choose a smaller model."
+_MORE_MEMORY = (
+    "Close other programs that use the card, lower model.cache_mb or model.context, set model.gpu_layers to fewer "
+    "layers (the processor computes the others), or choose a smaller model."
+)
 _FALL_BACK = "Docent uses the processor instead."
 _MULTIPROCESSORS, _SHARED, _SHARED_OPT_IN, _L2 = 16, 81, 97, 38  # numbers of device attributes
 _MAJOR, _MINOR = 75, 76

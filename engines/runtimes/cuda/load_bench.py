@@ -82,7 +82,8 @@ def _write(config: ModelConfig, folder: Path) -> None:
             products = {
                 name: product(writer, sizes[name], config.linear_shape(parts[0])[1]) for name, parts in SETS.items()
             }
-            layers.append({"products": products, "norms": {"input": writer.add(norm), "mlp_input": writer.add(norm)}})
+            norms = {"input": writer.add(norm), "mlp_input": writer.add(norm)}
+            layers.append({"products": products, "norms": norms, "end": writer.end})
         index = {"layers": layers, "final_norm": writer.add(norm)}
         index["head"] = product(writer, config.vocab_size, config.hidden_size)
         index["embedding"] = writer.add(np.ones((config.vocab_size, config.hidden_size), np.float16))

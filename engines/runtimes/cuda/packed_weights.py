@@ -84,19 +84,39 @@ def write(checkpoint: Checkpoint, folder: Path, on_progress: Progress = lambda d
 
 
 class PackedSource:
-    """Streams a packed file to the card."""
+    """Streams a packed file to the card: all of it, or the first ``layers`` layers and the embedding."""
 
-    def __init__(self, built: Build) -> None:
+    def __init__(self, built: Build, layers: int | None = None) -> None:
         self._folder, self.notes = built.folder, built.notes
         self._index: dict[str, Any] = json.loads((built.folder / INDEX_FILE).read_text(encoding="utf-8"))
+        self._all = layers is None or layers >= len(self._index["layers"])
+        self._layers = self._index["layers"][:layers]
+
+    @property
+    def layer_bytes(self) -> list[int]:
+        """What each layer takes."""
+        ends = [0, *(layer["end"] for layer in self._index["layers"])]
+        return [stop - start for start, stop in itertools.pairwise(ends)]
+
+    @property
+    def outer_bytes(self) -> tuple[int, int]:
+        """What the output layer with its norm takes, and the embedding."""
+        layers, embedding = self._index["layers"][-1]["end"], self._index["embedding"]
+        return embedding - layers, self._index["size"] - embedding
 
     def to_device(self, device: Device) -> DeviceWeights:
-        base = device.allocate(self._index["size"])
-        stream_to_card(device, self._folder / WEIGHTS_FILE, base)
-        return self.placed(base)
+        index = self._index
+        end = index["embedding"] if self._all else self._layers[-1]["end"]
+        parts = [(0, end), (index["embedding"], index["size"])]
+        bases = []
+        for start, stop in parts:
+            address = device.allocate(stop - start)
+            stream_to_card(device, self._folder / WEIGHTS_FILE, address, start, stop)
+            bases.append(address - start)
+        return self.placed(*bases)
 
-    def placed(self, base: int) -> DeviceWeights:
-        """Where everything stands if the file begins at ``base``."""
+    def placed(self, base: int, embedding_base: int) -> DeviceWeights:
+        """Where everything stands if the file, or its part with the embedding, begins at these addresses."""
         index = self._index
         return DeviceWeights(
             [
@@ -104,11 +124,11 @@ class PackedSource:
                     {name: _placed(product, base) for name, product in layer["products"].items()},
                     {norm: base + at for norm, at in layer["norms"].items()},
                 )
-                for layer in index["layers"]
+                for layer in self._layers
             ],
-            base + index["embedding"],
-            base + index["final_norm"],
-            _placed(index["head"], base),
+            embedding_base + index["embedding"],
+            base + index["final_norm"] if self._all else 0,
+            _placed(index["head"], base) if self._all else None,
             tuple(self.notes),
         )
 

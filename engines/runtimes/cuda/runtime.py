@@ -35,7 +35,7 @@ from engines.serving.row_sampling import RowSampling
 _log = logging.getLogger(__name__)
 OLDEST = (8, 0)
 LARGEST_RUN = 2048  # tokens that are queued at a time
-Ending = Literal["logits", "sampled", "chained"]
+Ending = Literal["logits", "sampled", "chained", "residual"]
 _BUCKETS = (1, 2, 4, 8, 16, 32)
 _MANY_FROM = 9  # tokens of one sequence from which the attention for many rows is the faster one
 
@@ -76,18 +76,25 @@ class CudaRuntime:
 
     @classmethod
     def from_checkpoint(
-        cls, checkpoint: Checkpoint, num_pages: int, max_context: int | None = None, cache: Path | None = None
+        cls,
+        checkpoint: Checkpoint,
+        num_pages: int,
+        max_context: int | None = None,
+        cache: Path | None = None,
+        layers: int | None = None,
     ) -> "CudaRuntime":
-        """Packed weights and compiled kernels are kept in ``cache``; without one they are made for this object
-        alone."""
-        check_heads(checkpoint.config)
+        """Packed weights and compiled kernels are kept in ``cache``; without one they are made for this object alone.
+        With fewer ``layers`` than the model has it computes the first ones (``residual``)."""
+        config = checkpoint.config
+        check_heads(config)
+        if layers is not None:
+            config = replace(config, num_layers=min(layers, config.num_layers))
         if cache is not None:
-            built = build(checkpoint, cache)
-            kernels = kernels_folder(cache)
-            return cls(checkpoint.config, PackedSource(built), num_pages, max_context, cache=kernels)
+            source = PackedSource(build(checkpoint, cache), layers)
+            return cls(config, source, num_pages, max_context, cache=kernels_folder(cache))
         with tempfile.TemporaryDirectory(prefix="docent-packed-") as folder:
-            built = Build(Path(folder), write(checkpoint, Path(folder)))
-            return cls(checkpoint.config, PackedSource(built), num_pages, max_context)
+            source = PackedSource(Build(Path(folder), write(checkpoint, Path(folder))), layers)
+            return cls(config, source, num_pages, max_context)
 
     def _open(self, source: Source, cache: Path | None, largest_run: int) -> None:
         device, config = self.device, self.config
@@ -179,6 +186,23 @@ class CudaRuntime:
                 self._sampler.queue(some, sampled)
                 sampled += some
 
+    def residual(self, batch: StepBatch) -> NDArray[np.float32]:
+        """Computes the batch up to the residual stream [T, hidden], for what computes the layers behind."""
+        self.device.activate()
+        found = np.empty((len(batch.tokens), self.config.hidden_size), np.float32)
+        for first in range(0, len(batch.tokens), self._largest):
+            last = min(first + self._largest, len(batch.tokens))
+            part, count = part_of(batch, first, last), last - first
+            if count <= FEW:
+                self._run_few(*self.prepare(part), "residual")
+            else:
+                items = attention_items(part, self.config, _MANY_FROM)
+                self._inputs.write(part, items, count)
+                self.decoder.queue_layers(self._inputs, count, items.shape(self.config, len(items.few)))
+            self.device.download(self.buffers.residual, found[first:last])
+            self.device.synchronize()
+        return found
+
     def close(self) -> None:
         """Gives the card's memory back; no step can follow."""
         self.device.activate()
@@ -206,7 +230,8 @@ class CudaRuntime:
             self.decoder.queue_single(inputs, self._single)
         else:
             self.decoder.queue_layers(inputs, rows, shape)
-            self.decoder.queue_logits(inputs, rows)
+            if ending != "residual":
+                self.decoder.queue_logits(inputs, rows)
         if ending == "sampled":
             self._sampler.queue(rows)
         elif ending == "chained":
@@ -216,6 +241,9 @@ class CudaRuntime:
     def _warm(self) -> None:
         """Makes the graphs of steps with short contexts, and runs prompts that are written nowhere: what the driver
         allocates for kernels and graphs is there before another program takes the rest of the card's memory."""
+        if self.weights.head is None:
+            self.residual(_nothing(np.array([0, min(FEW + 1, self.max_context)])))
+            return
         for rows in _BUCKETS:
             batch = _nothing(np.arange(rows + 1))
             self.graph(*self.prepare(batch), "sampled")

@@ -59,17 +59,19 @@ class DeviceLayer:
 
 @dataclass(frozen=True, slots=True)
 class DeviceWeights:
-    """``embedding`` is float16 [vocabulary, hidden]. ``notes`` say what is not computed as it is stored."""
+    """``embedding`` is float16 [vocabulary, hidden]. ``head`` is None where the last layers, and the output layer with
+    them, are elsewhere. ``notes`` say what is not computed as it is stored."""
 
     layers: list[DeviceLayer]
     embedding: int
     final_norm: int
-    head: DeviceProduct
+    head: DeviceProduct | None
     notes: tuple[str, ...] = ()
 
     @property
     def products(self) -> list[DeviceProduct]:
-        return [*(product for layer in self.layers for product in layer.products.values()), self.head]
+        products = [product for layer in self.layers for product in layer.products.values()]
+        return products if self.head is None else [*products, self.head]
 
     @property
     def step_bytes(self) -> int:

@@ -35,7 +35,8 @@ class Rows:
 class NativeModel:
     """``operations`` int64 [n, WORDS] for the driver; ``x`` float32 [largest, stride] takes embedded, scaled tokens.
     ``keys`` [layers, pages, kv_heads, head_dim, PAGE_TOKENS] and ``values`` [..., PAGE_TOKENS, padded head_dim] are the
-    pool. A step has at most ``largest`` rows."""
+    pool; with fewer layers than the model has these are the last ones, and ``x`` takes the residual stream before them.
+    A step has at most ``largest`` rows."""
 
     def __init__(
         self,
@@ -55,8 +56,9 @@ class NativeModel:
         builder = _Builder(config, weights, kernels, largest)
         attention = _Attention(builder, keys, values, context)
         x = builder.place("x", config.hidden_size)
-        residual, (q, k, v) = decoder_graph.first(builder, config, x)
-        for layer in range(config.num_layers - 1):
+        first = config.num_layers - len(keys)
+        residual, (q, k, v) = decoder_graph.first(builder, config, x, first)
+        for layer in range(first, config.num_layers - 1):
             residual, (q, k, v) = decoder_graph.middle(builder, config, layer, residual, attention(layer, q, k, v))
         decoder_graph.last(builder, config, residual, attention(config.num_layers - 1, q, k, v))
         self._kept = (builder, attention, weights)  # whose memory the operations name
@@ -248,7 +250,8 @@ class _Attention:
 
     def __call__(self, layer: int, q: Rows, k: Rows, v: Rows) -> Rows:
         config, builder = self._builder.config, self._builder
-        keys, values = (pool[layer].ctypes.data for pool in (self._keys, self._values))
+        own = layer - config.num_layers  # the pool may hold the last layers alone
+        keys, values = (pool[own].ctypes.data for pool in (self._keys, self._values))
         head_padded = self._values.shape[-1]
         builder.add(
             "rotate",

@@ -5,7 +5,7 @@ change the order of any sum.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,7 +33,8 @@ _ITEMS = 4  # of attention for each thread, at least, where there are as many
 
 class NativeRuntime(CpuRuntime):
     """``threads`` None uses every core. Packed weights are kept in ``cache``; without one they are packed for this
-    object alone. Raises RuntimeUnavailable where the processor has none of the sets of instructions."""
+    object alone. Raises RuntimeUnavailable where the processor has none of the sets of instructions. With a
+    ``first_layer`` it computes the layers from that one on, behind what another runtime does (``continued``)."""
 
     name = "native"
 
@@ -46,6 +47,7 @@ class NativeRuntime(CpuRuntime):
         threads: int | None = None,
         cache: Path | None = None,
         instructions: Instructions | None = None,
+        first_layer: int = 0,
     ) -> None:
         kernels = load_kernels(instructions or best(), cache)
         super().__init__(checkpoint, num_pages, max_context)
@@ -55,7 +57,7 @@ class NativeRuntime(CpuRuntime):
             weights = PackedWeights(build.folder)
         self.weight_bytes = weights.nbytes
         head_padded = -(-config.head_dim // LANES) * LANES
-        shape = (config.num_layers, num_pages, config.num_kv_heads)
+        shape = (config.num_layers - first_layer, num_pages, config.num_kv_heads)
         self._keys = new_pool((*shape, config.head_dim, PAGE_TOKENS), np.float16)
         self._values = new_pool((*shape, PAGE_TOKENS, head_padded), np.float16)
         self._model = NativeModel(config, weights, kernels, self._keys, self._values, _LARGEST_RUN, self.max_context)
@@ -68,10 +70,25 @@ class NativeRuntime(CpuRuntime):
         return self._keys.nbytes + self._values.nbytes
 
     def step(self, batch: StepBatch) -> NDArray[np.float32]:
+        return self._compute(batch, lambda rows: self._embedded(batch.tokens[rows]))
+
+    def continued(self, batch: StepBatch, residual: Float) -> NDArray[np.float32]:
+        """A step from the residual stream [T, hidden] before ``first_layer`` on."""
+        return self._compute(batch, lambda rows: residual[rows])
+
+    def _compute(self, batch: StepBatch, rows_of: Callable[[slice], Float]) -> NDArray[np.float32]:
         logits = np.empty((len(batch.logits_for), self._model.logits_width), np.float32)
         for first in range(0, len(batch.tokens), _LARGEST_RUN):
-            self._run(batch, first, min(first + _LARGEST_RUN, len(batch.tokens)), logits)
+            last = min(first + _LARGEST_RUN, len(batch.tokens))
+            self._model.x[: last - first, : self.config.hidden_size] = rows_of(slice(first, last))
+            self._run(batch, first, last, logits)
         return logits[:, : self.vocab_size]
+
+    def _embedded(self, tokens: Int64) -> Float:
+        x = self._embedding[tokens]
+        if self.config.embedding_scale != 1:
+            x *= np.float32(self.config.embedding_scale)
+        return x
 
     def close(self) -> None:
         """Ends the threads; no step can follow."""
@@ -80,10 +97,6 @@ class NativeRuntime(CpuRuntime):
     def _run(self, batch: StepBatch, first: int, last: int, logits: Float) -> None:
         """Computes the flat tokens ``first:last`` and their rows of ``logits``."""
         rows = slice(first, last)
-        x = self._embedding[batch.tokens[rows]]
-        if self.config.embedding_scale != 1:
-            x *= np.float32(self.config.embedding_scale)
-        self._model.x[: last - first, : self.config.hidden_size] = x
         wanted = np.flatnonzero((batch.logits_for >= first) & (batch.logits_for < last))
         blocks = _blocks(batch.sequence_starts, first, last, self._repeat)
         arrays = {

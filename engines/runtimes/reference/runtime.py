@@ -34,6 +34,15 @@ class ReferenceRuntime:
         return self.config.vocab_size
 
     def step(self, batch: StepBatch) -> NDArray[np.float32]:
+        x = self.residual(batch)[batch.logits_for]
+        logits = rms_norm(x, self._final_norm, self.config.norm_eps) @ self._head.T
+        if self.config.logit_softcap is not None:
+            cap = np.float32(self.config.logit_softcap)
+            logits = np.tanh(logits / cap) * cap
+        return np.asarray(logits, dtype=np.float32)
+
+    def residual(self, batch: StepBatch) -> Float:
+        """The residual stream [T, hidden] behind the layers."""
         cos, sin = self._attention.cos[batch.positions], self._attention.sin[batch.positions]
         x = self._embedding[batch.tokens] * np.float32(self.config.embedding_scale)
         for number, layer in enumerate(self._layers):
@@ -42,8 +51,4 @@ class ReferenceRuntime:
                 return self._attention(number, rotate(q, cos, sin), rotate(k, cos, sin), v, batch)
 
             x = layer(x, attend)
-        logits = rms_norm(x[batch.logits_for], self._final_norm, self.config.norm_eps) @ self._head.T
-        if self.config.logit_softcap is not None:
-            cap = np.float32(self.config.logit_softcap)
-            logits = np.tanh(logits / cap) * cap
-        return np.asarray(logits, dtype=np.float32)
+        return x

@@ -66,7 +66,7 @@ class FakeMark:
 @pytest.mark.parametrize("size", [1, STRETCH, 20 * STRETCH + 12345])
 def test_a_file_arrives_whole_through_a_few_stretches_of_memory(size: int, tmp_path: Path) -> None:
     content = np.random.default_rng(size).integers(0, 256, size, np.uint8)
-    (tmp_path / "file").write_bytes(content)
+    content.tofile(tmp_path / "file")
     target, card = np.zeros(size + 1, np.uint8), FakeCard()
     stream_to_card(card, tmp_path / "file", target.ctypes.data)
     assert np.array_equal(target[:-1], content) and target[-1] == 0
@@ -91,7 +91,7 @@ def test_everything_stands_in_the_file_where_the_index_says(tmp_path: Path) -> N
     checkpoint = Checkpoint(tmp_path / "model")
     notes = write(checkpoint, tmp_path / "packed")
     stored = np.fromfile(tmp_path / "packed" / WEIGHTS_FILE, np.uint8)
-    weights = PackedSource(Build(tmp_path / "packed", notes)).placed(1 << 40)
+    weights = PackedSource(Build(tmp_path / "packed", notes)).placed(1 << 40, 1 << 40)
 
     def at(address: int, size: int) -> NDArray[np.uint8]:
         assert address % 256 == 0

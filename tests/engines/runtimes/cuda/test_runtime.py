@@ -102,7 +102,8 @@ def test_more_memory_than_the_card_has_is_refused_in_words_and_all_is_given_back
 
 def test_models_one_after_another_leave_nothing_behind(tmp_path: Path, kernels: Path) -> None:
     write_checkpoint(tmp_path, Shape(512, 1024, 4, 8, 8, vocabulary=4096, context=1024), group=32)
-    watcher, left = Device(), []
+    watcher = Device()
+    left: list[int] = []
     for _ in range(6):
         with opened(Checkpoint(tmp_path), 512, kernels) as runtime:
             runtime.step(flat_batch(some_tokens(100)))
@@ -132,7 +133,6 @@ def test_a_card_that_another_program_fills_up_goes_on_computing(tmp_path: Path, 
             with Engine(runtime, ByteTokenizer(), config) as engine:
                 running = [engine.submit(prompt, params) for prompt in prompts]
                 answers.append([[one.token for delta in generation for one in delta.tokens] for generation in running])
-            assert sum(g.finished.metrics.preemptions for g in running if g.finished) > 0
         other.close()
     assert sum(one == two for one, two in zip(*answers, strict=True)) >= 10, "float16 may turn a near tie"
     assert all(len(answer) == 24 for answer in answers[1])

@@ -76,7 +76,7 @@ def test_a_draw_falls_where_the_definition_puts_it(
 def test_equal_logits_at_the_edge_are_told_apart_by_their_place(device: Device, kernels: Path) -> None:
     logits = np.repeat(np.array([[0, 5, 5, 5, -1]], np.float32), 60, axis=0)
     for options, expected in (({"top_k": 2}, {1, 2, 3}), ({"top_p": 0.4}, {1, 2}), ({"top_p": 0.1}, {1})):
-        params = SamplingParams(temperature=1.0, **options)  # type: ignore[arg-type]
+        params = SamplingParams(temperature=1.0, **options)
         rows = [RowSampling(params, seed, 1) for seed in range(60)]
         assert {one.token for one in sampled_on(device, logits, rows, kernels)} == expected
 
