@@ -244,11 +244,13 @@ def test_what_needs_the_token_before_waits_for_it(options: dict[str, Any]) -> No
     answers, tokenizer = [], ByteTokenizer()
     for runtime in (ScriptedRuntime(), OverlappedRuntime()):
         with Engine(runtime, tokenizer, structured_output=lambda _: OneOf(b"ab")) as engine:
+            alone = [delta.tokens for delta in engine.submit(list(range(20)), params)]
+            if isinstance(runtime, OverlappedRuntime):
+                assert runtime.overlapped == (29 if "logprobs" in options else 0)
             others = [engine.submit([i] * 20, SamplingParams(max_tokens=30)) for i in range(3)]
-            answers.append([delta.tokens for delta in engine.submit(list(range(20)), params)])
+            assert [delta.tokens for delta in engine.submit(list(range(20)), params)] == alone
             assert [tokens_of(other) for other in others] == [expected_greedy([i] * 20, 30) for i in range(3)]
-        if isinstance(runtime, OverlappedRuntime):
-            assert (runtime.overlapped > 20) == ("logprobs" in options)
+        answers.append(alone)
     assert answers[0] == answers[1]
 
 
