@@ -57,7 +57,9 @@ class LibrarySettings(_Section):
 
     max_file_mb: float = Field(default=200, gt=0, description="Larger files are skipped, and said so.")
     max_pdf_mb: float = Field(default=1000, gt=0, description="The same for PDFs: pages that were scanned are large.")
-    parse_timeout_s: float = Field(default=120, gt=0, description="Seconds that reading one file may take.")
+    parse_timeout_s: float = Field(
+        default=120, gt=0, description="Seconds of processor time that reading one file may take."
+    )
     parse_memory_mb: int = Field(default=1500, ge=128, description="Memory that reading one file may take.")
     workers: int = Field(
         default=0, ge=0, le=64, description="Files read at the same time; 0 = one for each core, at most 4."

@@ -37,7 +37,7 @@ from rag.text.words import stem, weight, words
 from rag.types import Answer, AnswerEvent, Citation, Passage, Query, Reading, Span, TextDelta
 
 MOST_SENTENCES = 3
-_ALSO_AT = 0.15  # odds against the best sentence at which another one is quoted too
+_ALSO_AT = 0.14  # odds against the best sentence at which another one is quoted too
 _ALSO_ELSEWHERE_AT = 0.4  # ... that comes from another document, or lacks the date, number or name asked for
 
 _IN_WORDS = frozenset(["person", "place", "reason"])  # kinds of questions that no number answers

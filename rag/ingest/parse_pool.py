@@ -1,23 +1,24 @@
 """Parses and chunks files in child processes, so that a hostile or broken file costs itself alone.
 
 Results come in the order in which files are finished. Each worker is a process that is killed when a file takes too
-long or too much memory, and replaced when it dies. Documents travel through pipes in frames and wait in temporary
-files, so that the parent holds little of them.
+much processor time or memory, and replaced when it dies. What may not be the file's fault, such as a process that
+somebody else has killed, is tried again at once and otherwise left for the next sync. Documents travel through pipes in
+frames and wait in temporary files, so that the parent holds little of them.
 """
 
 import json
 import logging
 import os
 import queue
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Literal, cast
 
 import psutil
 
@@ -26,6 +27,7 @@ from rag.ingest.chunk import TARGET_TOKENS
 from rag.ingest.frames import read_frame, write_frame
 from rag.ingest.parse_worker import OUT_OF_MEMORY, REPLY, content_hash
 from rag.ingest.prepared import PreparedDocument, printable
+from rag.ingest.worker_meter import Excess, Meter
 from rag.store.schema import path_key
 from rag.types import CounterSpec
 
@@ -34,6 +36,16 @@ _log = logging.getLogger(__name__)
 _POLL_S = 0.1  # how often time and memory are looked at
 _MIB = 1 << 20
 _SPOOLED_IN_MEMORY = _MIB  # of one document
+_TRIES = 3  # of a file whose process is killed from outside, one after the other
+_CRASHES = 2  # of a file, after which it is the cause
+# What ends a process from outside rather than by its own mistakes; on Windows a process that is ended returns 1.
+_FROM_OUTSIDE = frozenset(
+    {-getattr(signal, name) for name in ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT") if hasattr(signal, name)}
+    | ({1} if os.name == "nt" else set())
+)
+_CRASHED = "The program part that reads this file crashed on it."
+_KILLED = "The program part that reads this file was ended from outside each time; the next sync tries again."
+_NO_ANSWER = "The file's disk or drive did not answer; the next sync tries again."
 
 # -I: neither the current folder nor PYTHON* variables decide what the child imports; it gets our own search path.
 _BOOTSTRAP = (
@@ -44,7 +56,7 @@ _BOOTSTRAP = (
 
 @dataclass(frozen=True, slots=True)
 class ParseLimits:
-    """The time and memory that one file may take.
+    """The processor time and memory that one file may take.
 
     A large file gets ``timeout_s_per_mb`` on top for each of its megabytes.
     """
@@ -68,8 +80,9 @@ class Chunking:
 class ParseResult:
     """What became of a file: its ``document``, or the ``error`` in its place.
 
-    ``changed``: the file was written to while it was parsed, so that there is neither. ``content_hash`` is empty when
-    the file could not be opened and ``rag.ingest.parse_worker.UNREAD`` when it was skipped.
+    ``changed``: the file was written to while it was parsed, so that there is neither. ``interrupted`` says what else
+    has kept it from being read, for which the file is not to blame: it is to be read again. ``content_hash`` is empty
+    when the file could not be opened and ``rag.ingest.parse_worker.UNREAD`` when it was skipped.
     """
 
     path: str
@@ -80,6 +93,7 @@ class ParseResult:
     document: PreparedDocument | None = None
     error: ReadError | None = None
     changed: bool = False
+    interrupted: str = ""
 
 
 class ParsePool:
@@ -198,21 +212,47 @@ class _Worker:
         self._arguments = (pool.parser_module, address_space, counter, chunking.target_tokens)
         self._lock = threading.Lock()  # between the thread that serves and the one that watches
         self._process: subprocess.Popen[bytes] | None = None
-        self._deadline: float | None = None  # monotonic; None while idle
-        self._killed_for: str | None = None
+        self._meter: Meter | None = None  # None while idle
+        self._killed_for: Excess | Literal["cancel"] | None = None
 
     def parse(self, path: str, size: int) -> ParseResult:
+        crashes = 0
+        for _ in range(_TRIES):
+            try:
+                process = self._start()
+            except OSError as error:
+                return ParseResult(path, interrupted=f"No process could be started to read it ({error}).")
+            spool = _spool(self._temporary)
+            reply, killed_for = self._ask(process, path, size, spool)
+            if reply is not None:
+                if killed_for is not None:
+                    self._discard()  # the limit and the reply met
+                elif _resident_mb(process.pid) > self._limits.memory_mb / 4:
+                    self.stop()  # what this file left behind must not count against the next
+                return _result(path, json.loads(reply.decode("utf-8", "surrogatepass")), spool)
+            spool.close()
+            status = process.wait()
+            self._discard()
+            if killed_for == "cancel":
+                return ParseResult(path, interrupted="Reading the file was cancelled.")
+            if killed_for == "wait":
+                return ParseResult(path, interrupted=_NO_ANSWER)
+            at_fault = _cause_of_death(killed_for, status)
+            if at_fault is not None:
+                return _identified(ParseResult(path, error=at_fault))
+            crashes += status not in _FROM_OUTSIDE
+            if crashes == _CRASHES:
+                return _identified(ParseResult(path, error=ReadError(_CRASHED, "It may be damaged.")))
+        return ParseResult(path, interrupted=_KILLED)
+
+    def _ask(
+        self, process: subprocess.Popen[bytes], path: str, size: int, spool: BinaryIO
+    ) -> tuple[bytes | None, Excess | Literal["cancel"] | None]:
+        """Returns the reply of the process, None where it died, and what it was killed for, if anything."""
         seconds = self._limits.timeout_s + self._limits.timeout_s_per_mb * size / _MIB
-        try:
-            process = self._start()
-        except OSError as error:
-            return ParseResult(
-                path, error=ReadError(f"No process could be started to read it ({error}).", "Sync again.")
-            )
         with self._lock:
             self._killed_for = None
-            self._deadline = time.monotonic() + seconds
-        spool = _spool(self._temporary)
+            self._meter = Meter(process.pid, seconds, self._limits.memory_mb)
         try:
             reply = _exchange(process, path_key(path), spool)
         except OSError as error:
@@ -222,33 +262,21 @@ class _Worker:
                 "Free some space and sync again; everything read so far is kept.",
             ) from error
         with self._lock:
-            self._deadline = None
-            killed_for = self._killed_for
-        if reply is not None:
-            if _resident_mb(process.pid) > self._limits.memory_mb / 4:
-                self.stop()  # what this file left behind must not count against the next
-            return _result(path, json.loads(reply.decode("utf-8", "surrogatepass")), spool)
-        spool.close()
-        status = process.wait()
-        self._discard()
-        return _identified(ParseResult(path, error=_cause_of_death(killed_for, status)))
+            self._meter = None
+            return reply, self._killed_for
 
     def enforce(self) -> None:
         """Kills the process if its file has taken too long or too much."""
         with self._lock:
-            process, deadline = self._process, self._deadline
-            if process is None or deadline is None:
+            if self._process is None or self._meter is None or self._killed_for is not None:
                 return
-            if time.monotonic() > deadline:
-                self._killed_for = "time"
-            elif _resident_mb(process.pid) > self._limits.memory_mb:
-                self._killed_for = "memory"
+            self._killed_for = self._meter.exceeded()
             if self._killed_for:
-                process.kill()
+                self._process.kill()
 
     def kill_if_busy(self) -> None:
         with self._lock:
-            if self._process is not None and self._deadline is not None:
+            if self._process is not None and self._meter is not None:
                 self._killed_for = "cancel"
                 self._process.kill()
 
@@ -272,6 +300,8 @@ class _Worker:
             _close(process)
 
     def _start(self) -> subprocess.Popen[bytes]:
+        if self._process is not None and self._process.poll() is not None:
+            self._discard()  # it died while it was idle
         if self._process is None:
             arguments = {
                 "path": [entry for entry in sys.path if entry and Path(entry).is_absolute()],
@@ -355,16 +385,15 @@ def _identified(result: ParseResult) -> ParseResult:
     )
 
 
-def _cause_of_death(killed_for: str | None, status: int) -> ReadError:
+def _cause_of_death(killed_for: str | None, status: int) -> ReadError | None:
+    """Returns what is wrong with a file that exceeded a limit; None where its process died of something else."""
     if killed_for == "time":
         return ReadError("Reading the file took too long and was stopped.", "It may be damaged or far too complex.")
     if killed_for == "memory" or status == OUT_OF_MEMORY:
         return ReadError(
             "Reading the file took too much memory and was stopped.", "It may be damaged, or made to harm."
         )
-    if killed_for == "cancel":
-        return ReadError("Reading the file was cancelled.", "Sync again.")
-    return ReadError("The program part that reads this file crashed on it.", "It may be damaged.")
+    return None
 
 
 def _result(path: str, reply: dict[str, Any], spool: BinaryIO) -> ParseResult:

@@ -17,6 +17,7 @@ import importlib
 import json
 import os
 import queue
+import signal
 import sys
 import threading
 import traceback
@@ -43,6 +44,7 @@ def content_hash(path: Path) -> str:
 def main(parser_module: str, address_space: int, counter: tuple[str, str], target_tokens: int) -> None:
     """Serves requests until stdin ends. ``address_space`` is in bytes; 0 sets no limit."""
     replies = os.fdopen(os.dup(1), "wb")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of the terminal; the parent decides
     os.dup2(2, 1)  # from here on a print() of any library, C libraries included, goes to stderr
     die_with_parent()
     limit_memory(address_space)
@@ -142,7 +144,6 @@ def die_with_parent() -> None:
     if sys.platform != "linux":
         return
     import ctypes
-    import signal
 
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # 1: PR_SET_PDEATHSIG

@@ -198,10 +198,10 @@ class _Run:
         for trouble in found.troubles:
             self._trouble(trouble.path, trouble.reason)
         self._apply_small_changes(plan)
-        changed = self._read({file.path: file for file in plan.to_read})
-        for path in self._read({file.path: file for file in changed}):
+        again = self._read({file.path: file for file in plan.to_read})
+        for file, reason in self._read({file.path: file for file, _ in again}):
             self._done += 1
-            self._trouble(path.path, _CHANGED)
+            self._trouble(file.path, reason)
 
     def _leave_unreachable(self, found: Scan) -> set[int]:
         """Notes the sources that are not there. A single file that was deleted from its folder is not among them."""
@@ -247,20 +247,20 @@ class _Run:
             chunks = self._library.chunk_range(document.id, 0, document.chunks)
             self._writer.replace_contexts(document.id, [context_of(label, chunk.heading_path) for chunk in chunks])
 
-    def _read(self, files: dict[str, FoundFile]) -> list[FoundFile]:
-        """Reads and stores files; returns those that changed meanwhile."""
-        changed = []
+    def _read(self, files: dict[str, FoundFile]) -> list[tuple[FoundFile, str]]:
+        """Reads and stores files; returns those that are to be read again, and why. What is stored of them stays."""
+        again = []
         tasks = ((file.path, file.size) for file in files.values())
         chunking = Chunking(self._embedder.counter, self._settings.target_tokens)
         with contextlib.closing(self._pool.parse_all(tasks, chunking, self._cancel)) as results:
             for result in results:
-                if result.changed:
-                    changed.append(files[result.path])
+                if result.changed or result.interrupted:
+                    again.append((files[result.path], result.interrupted or _CHANGED))
                 else:
                     self._store(files[result.path], result)
         self._stop_if_cancelled()
         self._batch.flush()
-        return changed
+        return again
 
     def _store(self, file: FoundFile, result: ParseResult) -> None:
         if result.content_hash:  # the version that was read, which may be newer than the one that was scanned
@@ -352,9 +352,13 @@ def _is_unread(document: Document) -> bool:
 
 
 def _title_after(renamed: Document, file: FoundFile) -> str:
-    """Returns the title of a renamed file: one that was the file's name follows the name."""
-    stems = [printable(Path(path).stem) for path in (renamed.path, file.path)]
-    return stems[1] if renamed.title == stems[0] else renamed.title
+    """Returns the title of a renamed file: one that was the file's name, with its suffix (source code) or without,
+    follows the name."""
+    before, after = Path(renamed.path), Path(file.path)
+    for old, new in ((before.name, after.name), (before.stem, after.stem)):
+        if renamed.title == printable(old):
+            return printable(new)
+    return renamed.title
 
 
 def _state(file: FoundFile, content_hash: str = "") -> FileState:

@@ -5,12 +5,18 @@ A model's folder holds ``model.onnx`` (or ``onnx/model.onnx``) and ``tokenizer.j
 vectors) and ``config_sentence_transformers.json`` (prompts put before questions and passages). Docent's own model
 (``rag/models/weights/all-MiniLM-L6-v2``, made by ``training/embedder/convert.py``) pools inside the graph.
 
+A text's vector is the same to the last bit whatever is embedded beside it: every text is a run of its own, without
+padding, on one thread, and several texts run side by side. (Where activations are rounded to 8 bits, a run has one
+scale for all of its texts, so companions would change a vector by up to 0.03.)
+
 An ``OnnxEmbedder`` may be used from several threads.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -27,7 +33,6 @@ from rag.types import CounterSpec
 SHIPPED_MODEL = Path(__file__).parent / "weights" / "all-MiniLM-L6-v2"
 
 MAX_TOKENS = 256  # chunks hold about 220; a longer input would cost more and dilute the vector
-_BATCH_TOKENS = 2048  # padded tokens a run: activations of that many fit the caches of a desktop processor
 _WINDOW = 1024  # texts tokenised and sorted together
 _WINDOW_CHARS = 1 << 19  # and their characters at most; both bound the memory that tokenising takes
 _MAX_CHARS = 1 << 14  # of a text; what stands behind them would not be within ``max_tokens`` either
@@ -56,13 +61,15 @@ class OnnxEmbedder:
         pad_id: int,
         encoding: Encoding,
         counter: CounterSpec,
+        threads: int,
     ) -> None:
         self._name = name
         self._session = session
         self._tokenizer = tokenizer
         self._counter = counter
         self.count_tokens = TokenCounter(tokenizer)  # whatever the length of a text
-        self._pad_id = pad_id
+        self._pad_id = pad_id  # stands for a text without tokens
+        self._runs = ThreadPoolExecutor(threads, thread_name_prefix="docent-embed")  # threads come with the first work
         self._encoding = encoding
         self._input_types = {i.name: np.int32 if "int32" in i.type else np.int64 for i in session.get_inputs()}
         self._output, _ = _output(session)
@@ -77,11 +84,11 @@ class OnnxEmbedder:
         folder = SHIPPED_MODEL if folder is None else folder
         model = _model_file(folder)
         tokenizer, pad_id = _load_tokenizer(folder / "tokenizer.json")
-        session = _open_session(model, threads)
+        session = _open_session(model)
         encoding = _read_encoding(folder, session)
         name = f"{folder.resolve().name}-{_fingerprint(model, folder / 'tokenizer.json', encoding)}"
         counter = CounterSpec("rag.models.token_counter", str((folder / "tokenizer.json").resolve()))
-        return cls(name, session, tokenizer, pad_id, encoding, counter)
+        return cls(name, session, tokenizer, pad_id, encoding, counter, threads or _physical_cores())
 
     @property
     def name(self) -> str:
@@ -120,13 +127,12 @@ class OnnxEmbedder:
 
     def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = self._token_ids(texts)
-        vectors: NDArray[np.float32] | None = None
-        for batch in _batches([len(row) for row in rows]):
-            embedded = self._run([rows[index] for index in batch])
-            if vectors is None:
-                vectors = np.empty((len(rows), embedded.shape[1]), dtype=np.float32)
-            vectors[batch] = embedded
-        assert vectors is not None, "no texts"
+        if len(rows) == 1:
+            return self._run(rows[0])
+        longest_first = sorted(range(len(rows)), key=lambda index: -len(rows[index]))  # the threads end together
+        embedded = list(self._runs.map(self._run, [rows[index] for index in longest_first]))
+        vectors = np.empty((len(rows), embedded[0].shape[1]), dtype=np.float32)
+        vectors[longest_first] = np.concatenate(embedded)
         return vectors
 
     def _token_ids(self, texts: Sequence[str]) -> list[list[int]]:
@@ -142,29 +148,20 @@ class OnnxEmbedder:
             rows.append(ids)
         return rows
 
-    def _run(self, rows: Sequence[Sequence[int]]) -> NDArray[np.float32]:
-        length = max(1, max(map(len, rows)))
-        ids = np.full((len(rows), length), self._pad_id, dtype=np.int64)
-        mask = np.zeros((len(rows), length), dtype=np.int64)
-        for index, row in enumerate(rows):
-            ids[index, : len(row)] = row
-            mask[index, : len(row)] = 1
+    def _run(self, row: Sequence[int]) -> NDArray[np.float32]:
+        """Embeds the tokens of one text -> [1, dimension]."""
+        ids = np.array([row or [self._pad_id]], dtype=np.int64)
+        mask = np.full(ids.shape, len(row) > 0, dtype=np.int64)
         offered = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         feed = {name: offered[name].astype(kind, copy=False) for name, kind in self._input_types.items()}
         output = np.asarray(self._session.run([self._output], feed)[0], dtype=np.float32)
         return _unit(_pool(output, mask, self._encoding.pooling))
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Indices of texts to run together: similar lengths, longest first, at most _BATCH_TOKENS padded tokens."""
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > _BATCH_TOKENS:
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
+def _physical_cores() -> int:
+    import psutil
+
+    return psutil.cpu_count(logical=False) or os.cpu_count() or 1
 
 
 def _pool(output: NDArray[np.float32], mask: NDArray[np.int64], pooling: Pooling | None) -> NDArray[np.float32]:
@@ -209,12 +206,10 @@ def _wrong(file: Path, what: str) -> ModelFilesError:
     return ModelFilesError(f"The embedding model's file {file} {what}.", "Fetch the model's files again.")
 
 
-def _open_session(model: Path, threads: int | None) -> onnxruntime.InferenceSession:
+def _open_session(model: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or 0  # 0 lets ONNX Runtime take one a physical core
+    options.intra_op_num_threads = 1  # a text is too short to be shared; texts run side by side
     options.log_severity_level = 3  # errors only: warnings about a foreign graph help nobody
-    # Threads that wait in a busy loop gain little here and would keep the person's machine hot between batches.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises many unrelated types for a file that it cannot use

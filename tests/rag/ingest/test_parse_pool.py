@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -36,14 +37,22 @@ def parse(path: Path) -> ParsedDocument:
     os.write(1, b"more noise")
     if order.startswith("hoard"):
         sys.hoard = getattr(sys, "hoard", []) + [bytearray(os.urandom(1 << 20)) * 200]
-    if order in ("loop", "sleep"):
+    if order.startswith("burn"):
+        began = time.process_time()
+        while time.process_time() - began < float(order.split()[1]):
+            pass
+    if order == "once" and path.with_name(path.name + ".pid").exists():
+        return ParsedDocument(order, (), "Title", "text/plain")
+    if order in ("loop", "sleep", "once", "nap"):
         path.with_name(path.name + ".tmp").write_text(str(os.getpid()))
         path.with_name(path.name + ".tmp").rename(path.with_name(path.name + ".pid"))
     if order == "loop":
         while True:
             pass
-    if order == "sleep":
+    if order in ("sleep", "once"):
         time.sleep(600)
+    if order == "nap":
+        time.sleep(1)
     if order == "eat":
         hoard = []
         while True:
@@ -170,10 +179,16 @@ def test_a_bad_file_fails_alone(tmp_path: Path, bad: str) -> None:
     )  # so that the same bytes are not tried again at every sync
 
 
-@pytest.mark.parametrize("slow", ["loop", "sleep"])
-def test_a_file_that_takes_too_long_is_stopped(tmp_path: Path, slow: str) -> None:
-    results = parse(pool(workers=1, timeout_s=1.0), tmp_path, slow, "two")
-    assert "too long" in str(results[slow].error)
+def test_a_file_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
+    results = parse(pool(workers=1, timeout_s=1.0), tmp_path, "loop", "two")
+    assert "too long" in str(results["loop"].error)
+    assert results["two"].document is not None
+
+
+def test_waiting_is_not_the_files_fault(tmp_path: Path) -> None:
+    results = parse(pool(workers=1, timeout_s=0.3), tmp_path, "sleep", "two")
+    assert "did not answer" in results["sleep"].interrupted
+    assert results["sleep"].error is None and results["sleep"].content_hash == ""
     assert results["two"].document is not None
 
 
@@ -220,6 +235,89 @@ def test_what_one_file_left_behind_does_not_count_against_the_next(tmp_path: Pat
     results = parse(pool(workers=1, memory_mb=400), tmp_path, "hoard 1", "hoard 2", "hoard 3", "hoard 4")
     assert all(result.document is not None for result in results.values())
     assert len({result.document.title for result in results.values() if result.document}) == 4
+
+
+def begin(pool: ParsePool, folder: Path, *orders: str) -> tuple[threading.Thread, dict[str, ParseResult]]:
+    """Parses on another thread; the results come into the dictionary."""
+    results: dict[str, ParseResult] = {}
+    thread = threading.Thread(target=lambda: results.update(parse(pool, folder, *orders)))
+    thread.start()
+    return thread, results
+
+
+def worker_of(path: Path, other_than: int = 0) -> psutil.Process:
+    """The process that reads a file which says so."""
+    said = path.with_name(path.name + ".pid")
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if said.exists() and (pid := int(said.read_text())) != other_than:
+            return psutil.Process(pid)
+        time.sleep(0.01)
+    raise AssertionError("nobody reads it")
+
+
+def test_a_killed_worker_costs_no_file(tmp_path: Path) -> None:
+    thread, results = begin(pool(workers=1), tmp_path, "one", "once", "two")
+    worker_of(tmp_path / "1.txt").kill()
+    thread.join()
+    assert all(result.document is not None for result in results.values())
+
+
+def test_a_file_whose_worker_is_always_killed_is_left_for_the_next_time(tmp_path: Path) -> None:
+    thread, results = begin(pool(workers=1), tmp_path, "sleep", "two")
+    killed = 0
+    for _ in range(3):
+        worker = worker_of(tmp_path / "0.txt", other_than=killed)
+        killed = worker.pid
+        worker.terminate()
+    thread.join()
+    assert "from outside" in results["sleep"].interrupted
+    assert results["sleep"].error is None and results["sleep"].content_hash == ""
+    assert results["two"].document is not None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_is_the_parents_matter(tmp_path: Path) -> None:
+    thread, results = begin(pool(workers=1), tmp_path, "nap")
+    worker_of(tmp_path / "0.txt").send_signal(signal.SIGINT)
+    thread.join()
+    assert results["nap"].document is not None
+    assert results["nap"].document.title == (tmp_path / "0.txt.pid").read_text()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_stopped_worker_is_waited_for(tmp_path: Path) -> None:
+    thread, results = begin(pool(workers=1, timeout_s=0.3), tmp_path, "nap")
+    worker = worker_of(tmp_path / "0.txt")
+    worker.suspend()
+    time.sleep(2.5)  # longer than a file is waited for
+    worker.resume()
+    thread.join()
+    assert results["nap"].document is not None
+
+
+def test_a_worker_that_died_between_two_files_gets_none(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.txt").write_text(name)
+    files = [(str(tmp_path / f"{name}.txt"), 40 << 20) for name in ("a", "b")]
+    results = kept(pool(workers=1, in_flight_mb=50).parse_all(files, CHUNKING, threading.Event()))
+    first = next(results)
+    assert first.document is not None
+    worker = psutil.Process(int(first.document.title))
+    worker.kill()
+    second = next(results)
+    assert second.document is not None and second.document.title != str(worker.pid)
+
+
+@pytest.mark.slow
+def test_a_reply_at_the_limit_harms_no_other_file(tmp_path: Path) -> None:
+    orders = [f"burn {0.3 + number / 100}" for number in range(20)]
+    quick = [f"quick {number}" for number in range(20)]
+    mixed = [order for pair in zip(orders, quick, strict=True) for order in pair]
+    results = parse(pool(workers=1, timeout_s=0.3), tmp_path, *mixed)
+    assert all(results[order].document is not None for order in quick)
+    late = [result for order in orders if (result := results[order]).document is None]
+    assert late and all("too long" in str(result.error) for result in late)
 
 
 _PARENT = """

@@ -70,6 +70,35 @@ def test_a_changed_file_is_read_alone(bench: Workbench) -> None:
     assert bench.finds("first") == [] and bench.finds("second") == ["a.txt"]
 
 
+_KILLED_PARSER = """
+import os
+from rag.parsers.registry import parse as read
+
+def parse(path):
+    if path.stem == "killed":
+        os.kill(os.getpid(), 9)
+    return read(path)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_file_whose_parser_was_killed_keeps_its_text_and_is_read_by_the_next_sync(
+    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "killed_parser.py").write_text(_KILLED_PARSER)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    bench.write("killed.txt", "first version")
+    bench.sync()
+    bench.write("killed.txt", "second version, longer")
+    bench.write("other.txt", "a neighbour")
+    report = bench.sync(pool=ParsePool(ParseLimits(workers=1), parser_module="killed_parser"))
+    assert counts(report) == {"ok": 1}
+    assert [trouble.path for trouble in report.troubles] == [str(bench.folder / "killed.txt")]
+    assert bench.documents()["killed.txt"].status == "ok" and bench.finds("first") == ["killed.txt"]
+    assert counts(bench.sync()) == {"ok": 1, "unchanged": 1}
+    assert bench.finds("second") == ["killed.txt"]
+
+
 def test_a_file_saved_anew_without_a_change_is_not_read(bench: Workbench) -> None:
     path = bench.write("a.txt", "same")
     bench.sync()
@@ -103,6 +132,15 @@ def test_a_moved_file_keeps_its_id_and_chunks(bench: Workbench) -> None:
     assert after.id == before.id and bench.library.chunk_ids().tolist() == chunks
     assert bench.embedder.passages_embedded == embedded
     assert counts(bench.sync()) == {"unchanged": 1}
+
+
+def test_renamed_source_code_is_found_by_its_new_name(bench: Workbench) -> None:
+    path = bench.write("harbour.py", "def tide():\n    return 1\n")
+    bench.sync()
+    path.rename(bench.folder / "lagoon.py")
+    assert counts(bench.sync()) == {"renamed": 1}
+    assert bench.documents()["lagoon.py"].title == "lagoon.py"
+    assert bench.finds("lagoon") == ["lagoon.py"] and bench.finds("harbour") == []
 
 
 def test_a_renamed_file_is_found_by_its_new_name(bench: Workbench) -> None:
