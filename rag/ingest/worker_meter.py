@@ -13,6 +13,10 @@ import psutil
 PATIENCE = 5.0  # times the limit on processor time that a file is waited for
 _LONGEST_STEP_S = 1.0  # between two looks; what is longer was a pause of this very process
 _MIB = 1 << 20
+# Stopped, or ready to compute on a busy computer; elsewhere than on Linux a process that waits may be called running.
+_NOT_WAITING = frozenset(
+    {psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP} | ({psutil.STATUS_RUNNING} if psutil.LINUX else set())
+)
 
 Excess = Literal["time", "wait", "memory"]
 
@@ -41,7 +45,7 @@ class Meter:
             return None
         try:
             with self._process.oneshot():
-                if self._process.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_TRACING_STOP):
+                if self._process.status() not in _NOT_WAITING:
                     self._waited += step
                 if self._processor_time() - self._before > self._seconds:
                     return "time"
