@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from rag.errors import LibraryError
 from rag.text.sentences import split_sentences
 from rag.text.table_spans import TableSpans
 from rag.types import Chunk, Hit, Passage
@@ -92,7 +93,12 @@ def _score(run: Sequence[Hit]) -> float:
 
 def _passage(number: int, run: Sequence[Hit], texts: Texts) -> Passage:
     first, last = run[0].chunk, run[-1].chunk
-    text = first.text if first is last else texts.document_text(first.document_id)[first.start : last.end]
+    try:
+        text = first.text if first is last else texts.document_text(first.document_id)[first.start : last.end]
+    except LibraryError:  # the document's text is damaged, its chunks are not
+        run = [max(run, key=lambda hit: hit.score)]
+        first = last = run[0].chunk
+        text = first.text
     path = first.heading_path
     for hit in run[1:]:
         while hit.chunk.heading_path[: len(path)] != path:

@@ -1,29 +1,34 @@
 """Reads the library: sources, documents, their text, chunks and embeddings, straight from library.db.
 
 A ``Library`` may be used from several threads (one connection each) and while another process writes: every call sees
-the last committed state. ``rag.store.writer`` writes.
+the last committed state. ``rag.store.writer`` writes. Rows are checked where they are read (``rag.store.rows``): a
+damaged one costs itself alone.
 """
 
 import json
+import logging
 import os
 import sqlite3
 import threading
-import zlib
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import LibraryError
-from rag.store import full_text, schema
+from rag.store import full_text, rows, schema
 from rag.text.table_spans import TableSpans
 from rag.types import Chunk, Document, Filter, Place, Source
 
+_log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+_Made = TypeVar("_Made")
 _BATCH = 4096  # embeddings a batch; 3 MiB at 384 dimensions
 
 _CHUNK = (
@@ -116,23 +121,26 @@ class Library:
     @property
     def generation(self) -> int:
         """Grows with every committed change to chunks or embeddings."""
-        return int(self._meta("generation"))
+        value = self._meta("generation")
+        return value if isinstance(value, int) else 0
 
     @property
     def embedder_name(self) -> str | None:
         """The name of the embedder whose vectors ``embeddings`` yields; None before the first sync."""
         name = self._meta("embedder")
-        return None if name is None else str(name)
+        return name if rows.is_text(name) else None
 
     def _meta(self, key: str) -> Any:
-        return self._rows("SELECT value FROM meta WHERE key = ?", (key,))[0][0]
+        found = self._rows("SELECT value FROM meta WHERE key = ?", (key,))
+        return found[0][0] if found else None
 
     def counts(self) -> dict[str, int]:
         """Counts the documents of each status, and all "chunks"."""
         counts = dict.fromkeys(("ok", "failed", "skipped"), 0)
-        rows = self._rows("SELECT status, count(*), sum(chunks) FROM documents GROUP BY status")
-        counts.update({status: count for status, count, _ in rows})
-        counts["chunks"] = sum(chunks for _, _, chunks in rows)
+        for status, count, chunks in self._rows("SELECT status, count(*), sum(chunks) FROM documents GROUP BY status"):
+            counts[status if status in counts else "failed"] += count
+            counts["chunks"] = counts.get("chunks", 0) + int(chunks or 0)
+        counts.setdefault("chunks", 0)
         return counts
 
     def check(self) -> None:
@@ -147,37 +155,48 @@ class Library:
 
     def sources(self) -> list[Source]:
         """Returns the sources in the order in which they were added."""
-        rows = self._rows("SELECT id, kind, location, added_at FROM sources ORDER BY id")
-        return [Source(id_, kind, schema.path_text(location), added_at) for id_, kind, location, added_at in rows]
+        found = self._rows("SELECT id, kind, location, added_at FROM sources ORDER BY id")
+        return [source for row in found if (source := rows.source_from(row)) is not None]
 
     def documents(self, filter: Filter = Filter()) -> list[Document]:  # noqa: B008 - immutable
         """Returns every document that matches, whatever its status, ordered by path."""
         where, parameters = document_condition(filter)
         return [
-            document_from(row)
+            rows.document_from(row)
             for row in self._rows(f"SELECT {_DOCUMENT} FROM documents d WHERE {where} ORDER BY d.path", parameters)
         ]
 
     def document(self, document_id: int) -> Document | None:
-        rows = self._rows(f"SELECT {_DOCUMENT} FROM documents d WHERE d.id = ?", (document_id,))
-        return document_from(rows[0]) if rows else None
+        found = self._rows(f"SELECT {_DOCUMENT} FROM documents d WHERE d.id = ?", (document_id,))
+        return rows.document_from(found[0]) if found else None
 
     def document_at(self, path: str) -> Document | None:
         """Returns the document with exactly this path or URL."""
-        rows = self._rows(f"SELECT {_DOCUMENT} FROM documents d WHERE d.path = ?", (schema.path_key(path),))
-        return document_from(rows[0]) if rows else None
+        found = self._rows(f"SELECT {_DOCUMENT} FROM documents d WHERE d.path = ?", (schema.path_key(path),))
+        return rows.document_from(found[0]) if found else None
 
     def document_text(self, document_id: int) -> str:
-        """Returns the canonical text; empty for a document that was not read."""
-        rows = self._rows("SELECT data FROM texts WHERE document_id = ?", (document_id,))
-        return zlib.decompress(rows[0][0]).decode("utf-8", "surrogatepass") if rows else ""
+        """Returns the canonical text; empty for a document that was not read. Raises LibraryError if it is damaged."""
+        found = self._rows("SELECT data FROM texts WHERE document_id = ?", (document_id,))
+        try:
+            return rows.whole_text(found[0][0]) if found else ""
+        except rows.DamagedRow as damage:
+            document = self.document(document_id)
+            name = document.path if document is not None else f"document {document_id}"
+            raise LibraryError(
+                f"The text of {name} in the library is damaged.", "`docent repair` reads the file again."
+            ) from damage
 
     def locate(self, document_id: int, start: int) -> Place:
-        """Returns where in its file a character position of the canonical text stands."""
-        rows = self._rows("SELECT marks FROM texts WHERE document_id = ?", (document_id,))
-        marks: list[list[Any]] = json.loads(rows[0][0]) if rows else []
+        """Returns where in its file a character position of the canonical text stands, as far as that is known."""
+        found = self._rows("SELECT marks FROM texts WHERE document_id = ?", (document_id,))
+        try:
+            marks = rows.marks_of(found[0][0]) if found else []
+        except rows.DamagedRow:
+            _log.warning("the places of document %d are damaged; `docent repair` reads it again", document_id)
+            marks = []
         index = bisect_right(marks, start, key=lambda mark: mark[0]) - 1
-        return Place(*marks[index][1:]) if index >= 0 else Place()
+        return marks[index][1] if index >= 0 else Place()
 
     def page_spans(self, document_id: int, page: int) -> list[tuple[int, int | None]]:
         """Returns where in the canonical text a page of the file stands; None where it goes on to the end."""
@@ -188,31 +207,32 @@ class Library:
 
     def tables(self, document_id: int, start: int, end: int) -> tuple[TableSpans, ...]:
         """Returns the tables of a document that stand in ``text[start:end]``, wholly or in part, in order."""
-        rows = self._rows(
+        found = self._rows(
             "SELECT data FROM tables WHERE document_id = ? AND start < ? AND stop > ? ORDER BY start",
             (document_id, end, start),
         )
-        return tuple(TableSpans.from_json(json.loads(data)) for (data,) in rows)
+        return tuple(_sound((row[0] for row in found), rows.table_of, f"a table of document {document_id}"))
 
     # -- chunks ----------------------------------------------------------------------------------------------------
 
     def chunks(self, ids: Sequence[int]) -> dict[int, tuple[Chunk, Document]]:
-        """Returns chunks by id with their documents, in the order of ``ids``; ids that are gone are left out."""
-        rows = self._rows(
+        """Returns chunks by id with their documents, in the order of ``ids``; what is gone or damaged is left out."""
+        read = self._rows(
             f"SELECT {_CHUNK}, {_DOCUMENT} FROM chunks c JOIN documents d ON d.id = c.document_id "
             "WHERE c.id IN (SELECT value FROM json_each(?))",
             (_json_ids(ids),),
         )
-        found = {row[0]: (_chunk_from(row[:_CHUNK_WIDTH]), document_from(row[_CHUNK_WIDTH:])) for row in rows}
+        pairs = _sound(read, _chunk_and_document, "a passage")
+        found = {chunk.id: (chunk, document) for chunk, document in pairs}
         return {int(id_): found[int(id_)] for id_ in ids if int(id_) in found}
 
     def chunk_range(self, document_id: int, first_ordinal: int, last_ordinal: int) -> list[Chunk]:
         """Returns the chunks of a document from one ordinal to another, both included, in order."""
-        rows = self._rows(
+        read = self._rows(
             f"SELECT {_CHUNK} FROM chunks c WHERE c.document_id = ? AND c.ordinal BETWEEN ? AND ? ORDER BY c.ordinal",
             (document_id, first_ordinal, last_ordinal),
         )
-        return [_chunk_from(row) for row in rows]
+        return list(_sound(read, rows.chunk_of, f"a passage of document {document_id}"))
 
     def chunk_ids(self, filter: Filter = Filter()) -> NDArray[np.int64]:  # noqa: B008 - immutable
         """Returns ids of all chunks that match, ascending. Shape [n]."""
@@ -221,20 +241,21 @@ class Library:
             sql = f"SELECT id FROM chunks WHERE document_id IN (SELECT d.id FROM documents d WHERE {where}) ORDER BY id"
         else:
             sql, parameters = "SELECT id FROM chunks ORDER BY id", []
-        rows = self._rows(sql, parameters)
-        return np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
+        read = self._rows(sql, parameters)
+        return np.fromiter((row[0] for row in read), dtype=np.int64, count=len(read))
 
     def embeddings(self, ids: Sequence[int] | None = None) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
         """Yields batches of (chunk ids ascending [n], vectors [n, dimension]); of all chunks, or of those in ``ids``.
 
-        A chunk that waits to be embedded again (the embedder has changed) is left out.
+        A chunk that waits to be embedded again (the embedder has changed) is left out, and so is a damaged vector.
         """
+        width = self.vector_bytes()
         if ids is None:
             last = -1
             while batch := self._rows(
                 "SELECT chunk_id, vector FROM embeddings WHERE chunk_id > ? ORDER BY chunk_id LIMIT ?", (last, _BATCH)
             ):
-                yield _arrays(batch)
+                yield from _vectors(batch, width)
                 last = batch[-1][0]
             return
         ordered = sorted({int(id_) for id_ in ids})
@@ -244,14 +265,29 @@ class Library:
                 "ORDER BY chunk_id",
                 (_json_ids(ordered[first : first + _BATCH]),),
             )
-            if batch:
-                yield _arrays(batch)
+            yield from _vectors(batch, width)
+
+    def vector_bytes(self) -> int:
+        """Returns the size of a stored vector: that of most of the first ones."""
+        found = self._rows(
+            "SELECT length(vector) FROM (SELECT vector FROM embeddings ORDER BY chunk_id LIMIT 99) "
+            "GROUP BY 1 ORDER BY count(*) DESC LIMIT 1"
+        )
+        return int(found[0][0] or 0) if found else 0
 
     def full_text_search(self, question: str, k: int, filter: Filter = Filter()) -> list[tuple[int, float]]:  # noqa: B008
-        """Returns the ``k`` best chunks by BM25 as (chunk id, score), best first; ``question`` is free text."""
+        """Returns the ``k`` best chunks by BM25 as (chunk id, score), best first; ``question`` is free text.
+
+        A damaged index finds nothing, so that vectors alone go on finding."""
         where, parameters = document_condition(filter) if filter else ("", [])
         with self.reading() as connection:
-            return full_text.search(connection, question, k, where, parameters)
+            try:
+                return full_text.search(connection, question, k, where, parameters)
+            except sqlite3.DatabaseError as error:
+                if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_CORRUPT_VTAB:
+                    raise
+                _log.warning("the full-text index is damaged; `docent repair` makes it anew")
+                return []
 
 
 def document_condition(filter: Filter) -> tuple[str, list[object]]:
@@ -281,32 +317,27 @@ def folder_range(folder: str) -> tuple[bytes, bytes]:
     return stem + separator.encode(), stem + bytes([ord(separator) + 1])
 
 
-def document_from(row: Sequence[Any]) -> Document:
-    id_, source_id, path, *rest = row
-    return Document(id_, source_id, schema.path_text(path), *rest)
+def _chunk_and_document(row: Sequence[Any]) -> tuple[Chunk, Document]:
+    return rows.chunk_of(row[:_CHUNK_WIDTH]), rows.document_of(row[_CHUNK_WIDTH:])
 
 
-def _chunk_from(row: Sequence[Any]) -> Chunk:
-    id_, document_id, ordinal, start, end, text, heading_path, page, start_s, end_s, page_label = row
-    return Chunk(
-        document_id=document_id,
-        ordinal=ordinal,
-        start=start,
-        end=end,
-        text=text,
-        heading_path=tuple(json.loads(heading_path)),
-        page=page,
-        start_s=start_s,
-        end_s=end_s,
-        id=id_,
-        page_label=page_label,
-    )
+def _sound(read: Iterable[_T], made: Callable[[_T], _Made], what: str) -> Iterator[_Made]:
+    """Yields what is made of the rows that are not damaged."""
+    for row in read:
+        try:
+            yield made(row)
+        except rows.DamagedRow as damage:
+            _log.warning("%s is damaged (%s) and left out; `docent repair` reads it again", what, damage)
 
 
-def _arrays(batch: Sequence[tuple[int, bytes]]) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
-    ids = np.fromiter((id_ for id_, _ in batch), dtype=np.int64, count=len(batch))
-    vectors = np.frombuffer(b"".join(vector for _, vector in batch), dtype=np.float16)
-    return ids, vectors.reshape(len(batch), -1)
+def _vectors(
+    batch: Sequence[tuple[int, object]], width: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
+    ids, vectors, damaged = rows.vectors_of(batch, width)
+    if damaged:
+        _log.warning("%d vectors are damaged and left out; `docent repair` makes them anew", len(damaged))
+    if len(ids):
+        yield ids, vectors
 
 
 def _json_ids(ids: Sequence[int]) -> str:

@@ -176,8 +176,16 @@ def _translate(error: sqlite3.DatabaseError, path: Path) -> LibraryError | None:
 def damaged(path: Path) -> LibraryError:
     return LibraryError(
         f"The library {path} is damaged or is not a Docent library.",
-        "It has been left as it is. Restore it from a backup, or move it aside and sync again to build a new one.",
+        "It has been left as it is. `docent repair` keeps it beside and makes a new one from your files.",
     )
+
+
+def _text(data: bytes) -> str:
+    """Returns a stored text; bytes that are no UTF-8 become lone surrogates, which ``rag.store.rows`` refuses."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("utf-8", "surrogateescape")
 
 
 def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
@@ -186,6 +194,7 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(
         uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=64
     )
+    connection.text_factory = _text
     try:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA temp_store = MEMORY")

@@ -186,7 +186,7 @@ class LibraryWriter:
     def change_embedder(self, name: str) -> None:
         """Makes ``name`` the embedder: deletes all stored vectors, so that all chunks are ``chunks_to_embed``."""
         self._execute("DELETE FROM embeddings", ())
-        self._execute("UPDATE meta SET value = ? WHERE key = 'embedder'", (name,))
+        self._execute("INSERT OR REPLACE INTO meta VALUES ('embedder', ?)", (name,))
         self._changed()
 
     def count_to_embed(self) -> int:
@@ -219,7 +219,10 @@ class LibraryWriter:
             return connection.execute(sql, parameters).rowcount
 
     def _changed(self) -> None:
-        self._execute("UPDATE meta SET value = value + 1 WHERE key = 'generation'", ())
+        self._execute(
+            "INSERT INTO meta VALUES ('generation', 1) ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INT) + 1",
+            (),
+        )
 
     def _put_row(
         self, file: FileState, title: str, media_type: str, status: str, error: str | None, chunks: int

@@ -317,7 +317,7 @@ def test_a_damaged_file_is_named_and_kept(library: Library, damage: str) -> None
     library.path.write_bytes(broken)
     with pytest.raises(LibraryError, match="damaged") as caught, Library.open(library.path):
         pass
-    assert str(library.path) in str(caught.value) and "backup" in caught.value.remedy
+    assert str(library.path) in str(caught.value) and "docent repair" in caught.value.remedy
     assert library.path.read_bytes() == broken
 
 

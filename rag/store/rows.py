@@ -1,0 +1,225 @@
+"""Turns rows of library.db into the dataclasses of ``rag.types`` and checks each value: SQLite notices neither a bad
+byte in a text nor a word in a column of numbers.
+
+A row that cannot be what Docent wrote raises DamagedRow here; the library leaves it out or, where it is a document,
+shows it as one to be read again.
+"""
+
+import json
+import math
+import os
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import PurePath
+from typing import Any, TypeVar, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.store import schema
+from rag.text.table_spans import TableSpans
+from rag.types import Chunk, Document, DocumentStatus, Place, Source
+
+DAMAGED = "Its entry in the library is damaged; the next sync reads it again."
+_LATEST = 253_402_300_799  # Unix time of the end of the year 9999
+_T = TypeVar("_T")
+
+
+class DamagedRow(Exception):
+    """The text says which value of the row is wrong."""
+
+
+def is_text(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_time(value: object) -> bool:
+    """Tells whether a value is a Unix time that can be shown as a date."""
+    return is_number(value) and 0 <= float(value) <= _LATEST  # type: ignore[arg-type]
+
+
+def or_none(check: Callable[[object], bool]) -> Callable[[object], bool]:
+    return lambda value: value is None or check(value)
+
+
+def require(name: str, value: _T, check: Callable[[object], bool]) -> _T:
+    if not check(value):
+        raise DamagedRow(name)
+    return value
+
+
+# -- documents and sources ---------------------------------------------------------------------------------------------
+
+
+def document_of(row: Sequence[Any]) -> Document:
+    """Raises DamagedRow."""
+    id_, source_id, path, title, media_type, status, error, chunks, size, mtime_ns, digest, read_at, ctime_ns = row
+    for name, value in (("source_id", source_id), ("chunks", chunks), ("size", size), ("mtime_ns", mtime_ns)):
+        require(name, value, is_whole)
+    for name, value in (("title", title), ("media_type", media_type), ("content_hash", digest)):
+        require(name, value, is_text)
+    require("status", status, lambda value: value in get_args(DocumentStatus))
+    require("error", error, or_none(is_text))
+    require("read_at", read_at, is_number)
+    require("ctime_ns", ctime_ns, is_whole)
+    return Document(
+        id_, source_id, _path(path), title, media_type, status, error, chunks, size, mtime_ns, digest, read_at, ctime_ns
+    )
+
+
+def document_from(row: Sequence[Any]) -> Document:
+    """Returns the document of a row; of a damaged one what is left of it, to be read again."""
+    try:
+        return document_of(row)
+    except DamagedRow:
+        id_, source_id, key = row[:3]
+        try:
+            path = _path(key)
+        except DamagedRow:
+            path = os.sep + f"(entry {id_} of the library)"
+        source_id = source_id if is_whole(source_id) else 0
+        title = PurePath(path).stem.encode("utf-8", "replace").decode()
+        return Document(id_, source_id, path, title, "", "failed", DAMAGED, 0, -1, -1, "", 0.0)
+
+
+def source_of(row: Sequence[Any]) -> Source:
+    """Raises DamagedRow."""
+    id_, kind, location, added_at = row
+    require("kind", kind, lambda value: value in ("folder", "file", "youtube"))
+    require("added_at", added_at, is_time)
+    return Source(id_, kind, _path(location), added_at)
+
+
+def source_from(row: Sequence[Any]) -> Source | None:
+    """Returns the source of a row; a damaged one as far as its place is known, None where it is not."""
+    try:
+        return source_of(row)
+    except DamagedRow:
+        pass
+    try:
+        place = _path(row[2])
+    except DamagedRow:
+        return None
+    kind = row[1] if row[1] in ("folder", "file", "youtube") else _kind_of(place)
+    return Source(row[0], kind, place, row[3] if is_time(row[3]) else 0.0)
+
+
+def _kind_of(place: str) -> Any:
+    if "://" in place:
+        return "youtube"
+    return "file" if os.path.isfile(place) else "folder"  # noqa: PTH113 - may hold surrogates
+
+
+def _path(key: object) -> str:
+    if not isinstance(key, bytes) or not key or b"\0" in key:
+        raise DamagedRow("path")
+    try:
+        return schema.path_text(key)
+    except UnicodeDecodeError:
+        raise DamagedRow("path") from None
+
+
+# -- texts, chunks, tables, vectors ------------------------------------------------------------------------------------
+
+
+def whole_text(data: object) -> str:
+    """Raises DamagedRow."""
+    try:
+        return zlib.decompress(data).decode("utf-8", "surrogatepass")  # type: ignore[arg-type]
+    except (zlib.error, TypeError, UnicodeDecodeError):
+        raise DamagedRow("text") from None
+
+
+def marks_of(stored: object) -> list[tuple[int, Place]]:
+    """Returns where in a text each place begins. Raises DamagedRow."""
+    marks = []
+    for entry in _json_list("marks", stored):
+        if not isinstance(entry, list) or len(entry) != 4:
+            raise DamagedRow("marks")
+        start, page, start_s, label = entry
+        require("marks", start, is_whole)
+        require("marks", page, or_none(is_whole))
+        require("marks", start_s, or_none(is_number))
+        require("marks", label, or_none(is_text))
+        marks.append((start, Place(page, start_s, label)))
+    return marks
+
+
+def table_of(stored: object) -> TableSpans:
+    """Raises DamagedRow."""
+    fields = _json_list("table", stored)
+    try:
+        table = TableSpans.from_json(fields)
+        sound = all(is_text(name) for name in (*table.columns, table.caption)) and all(
+            is_whole(number) for row in table.rows for number in (row.start, row.end, *row.places)
+        )
+    except (ValueError, TypeError):
+        sound = False
+    if not sound or not table.rows or not is_whole(table.name_columns):
+        raise DamagedRow("table")
+    return table
+
+
+def chunk_of(row: Sequence[Any]) -> Chunk:
+    """Raises DamagedRow."""
+    id_, document_id, ordinal, start, end, text, heading_path, page, start_s, end_s, page_label = row
+    for value in (document_id, ordinal, start, end):
+        require("position", value, is_whole)
+    require("text", text, lambda value: is_text(value) and len(text) == end - start)
+    headings = _json_list("heading_path", heading_path)
+    require("heading_path", headings, lambda value: all(map(is_text, headings)))
+    require("page", page, or_none(is_whole))
+    require("time", start_s, or_none(is_number))
+    require("time", end_s, or_none(is_number))
+    require("page_label", page_label, or_none(is_text))
+    return Chunk(
+        document_id=document_id,
+        ordinal=ordinal,
+        start=start,
+        end=end,
+        text=text,
+        heading_path=tuple(headings),
+        page=page,
+        start_s=start_s,
+        end_s=end_s,
+        id=id_,
+        page_label=page_label,
+    )
+
+
+def vectors_of(
+    batch: Sequence[tuple[int, object]], width: int
+) -> tuple[NDArray[np.int64], NDArray[np.float16], list[int]]:
+    """Returns the ids and vectors of the sound rows, and the ids of the others. ``width``: bytes of a vector."""
+    sound = [(id_, vector) for id_, vector in batch if isinstance(vector, bytes) and len(vector) == width]
+    ids = np.fromiter((id_ for id_, _ in sound), dtype=np.int64, count=len(sound))
+    vectors = np.frombuffer(b"".join(vector for _, vector in sound), dtype=np.float16).reshape(len(sound), -1)
+    finite = np.isfinite(vectors).all(axis=1) if len(sound) else np.zeros(0, dtype=bool)
+    if not finite.all():
+        ids, vectors = ids[finite], vectors[finite]
+    good = set(ids.tolist())
+    return ids, vectors, [id_ for id_, _ in batch if id_ not in good]
+
+
+def _json_list(name: str, stored: object) -> list[Any]:
+    try:
+        found = json.loads(stored)  # type: ignore[arg-type]
+    except (ValueError, TypeError, RecursionError):
+        raise DamagedRow(name) from None
+    if not isinstance(found, list):
+        raise DamagedRow(name)
+    return found
