@@ -297,7 +297,7 @@ class Assistant:
         if conversation_id is None:
             return []
         exchanges = self._parts.conversations.exchanges(conversation_id)
-        turns = [Turn(exchange.question, exchange.answer.text) for exchange in exchanges]
+        turns = [Turn(exchange.question, exchange.answer.text) for exchange in exchanges if not exchange.damaged]
         return turns[len(turns) - min(len(turns), self.settings.answer.history_turns) :]
 
     # -- models ----------------------------------------------------------------------------------------------------

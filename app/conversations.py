@@ -1,9 +1,11 @@
 """Stores conversations in an SQLite file of their own, which several threads and processes may use at once.
 
-Answers are kept as JSON. A citation keeps its quote, so an old answer stays readable after its document is gone.
+Answers are kept as JSON. A citation keeps its quote, so an old answer stays readable after its document is gone. Every
+value is checked when it is read: a damaged entry says so in its place, and the others are as they were.
 """
 
 import json
+import math
 import sqlite3
 import threading
 import time
@@ -12,11 +14,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from app.errors import ConversationError
 from app.events import ConversationInfo, Exchange
 from rag.query.titles import shortened
+from rag.store.rows import is_text, is_time
+from rag.store.schema import text_of
 from rag.text.markers import AnswerPart, parts_of
 from rag.types import Answer, Citation, Span
 
@@ -36,6 +41,11 @@ _SINCE_1 = (
     "ALTER TABLE exchanges ADD COLUMN stopped INTEGER NOT NULL DEFAULT 0",
 )
 _BUSY_TIMEOUT_S = 10.0
+DAMAGED_TITLE = "(damaged title)"
+DAMAGED_ANSWER = Answer(
+    (AnswerPart("This answer cannot be shown any more: its entry in conversations.db is damaged."),), False, (), "none"
+)
+_T = TypeVar("_T")
 
 
 class Conversations:
@@ -49,12 +59,13 @@ class Conversations:
                 self._db = undo.enter_context(
                     closing(sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False))
                 )
+                self._db.text_factory = text_of
                 self._prepare()
                 undo.pop_all()  # it stays open
         except sqlite3.Error as error:
             raise ConversationError(
                 f"The conversations file {path} cannot be used ({error}).",
-                "Check the disk and the file's permissions; if it is damaged, rename it and start afresh.",
+                "Check the disk and the file's permissions; if it is damaged, `docent repair` keeps what can be read.",
             ) from error
 
     def _prepare(self) -> None:
@@ -113,7 +124,12 @@ class Conversations:
                 " LEFT JOIN exchanges e ON e.conversation_id = c.id"
                 " GROUP BY c.id ORDER BY c.updated_at DESC, c.rowid DESC"
             ).fetchall()
-        return [ConversationInfo(*row) for row in rows]
+        return [
+            ConversationInfo(
+                str(id_), _text_or(title, DAMAGED_TITLE), updated_at if is_time(updated_at) else 0.0, turns
+            )
+            for id_, title, updated_at, turns in rows
+        ]
 
     def exchanges(self, conversation_id: str) -> list[Exchange]:
         """Lists the exchanges of a conversation, oldest first."""
@@ -126,10 +142,31 @@ class Conversations:
                 " WHERE conversation_id = ? ORDER BY id",
                 (conversation_id,),
             ).fetchall()
-        return [
-            Exchange(question, _answer_from_json(answer), asked_at, searched, bool(stopped))
-            for question, answer, asked_at, searched, stopped in rows
+        return [_exchange(*row) for row in rows]
+
+    def damaged(self) -> list[str]:
+        """Names what is damaged in the file, a sentence each. Raises ConversationError where SQLite cannot read it."""
+        with self._transaction() as db:
+            if (found := db.execute("PRAGMA quick_check(1)").fetchall()) != [("ok",)]:
+                raise sqlite3.DatabaseError(f"damaged: {found[0][0]}")
+            chats = db.execute("SELECT id, title, updated_at FROM conversations").fetchall()
+            rows = db.execute(
+                "SELECT conversation_id, question, answer, asked_at, searched, stopped FROM exchanges"
+            ).fetchall()
+        found = [
+            f"The title or date of conversation {id_} is damaged."
+            for id_, title, updated_at in chats
+            if not (is_text(title) and is_time(updated_at))
         ]
+        return found + [f"An answer of conversation {id_} is damaged." for id_, *row in rows if _exchange(*row).damaged]
+
+    def mend(self) -> None:
+        """Gives conversations with a damaged title or date one that can be shown; answers stay as they are."""
+        with self._transaction() as db:
+            for id_, title, updated_at in db.execute("SELECT rowid, title, updated_at FROM conversations").fetchall():
+                if not (is_text(title) and is_time(updated_at)):
+                    told = (_text_or(title, DAMAGED_TITLE), updated_at if is_time(updated_at) else time.time(), id_)
+                    db.execute("UPDATE conversations SET title = ?, updated_at = ? WHERE rowid = ?", told)
 
     def rename(self, conversation_id: str, title: str) -> None:
         with self._transaction() as db:
@@ -171,15 +208,45 @@ def _answer_to_json(answer: Answer) -> str:
     return json.dumps(asdict(answer))
 
 
-def _answer_from_json(text: str) -> Answer:
+def _exchange(question: object, answer: object, asked_at: object, searched: object, stopped: object) -> Exchange:
+    """Returns an exchange with an answer that says so where its row is damaged."""
+    try:
+        if not (is_text(question) and is_time(asked_at) and (searched is None or is_text(searched))):
+            raise ValueError
+        return Exchange(question, _answer_from_json(answer), asked_at, searched, bool(stopped))  # type: ignore[arg-type]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        when = float(asked_at) if is_time(asked_at) else 0.0  # type: ignore[arg-type]
+        return Exchange(_text_or(question, "?"), DAMAGED_ANSWER, when, damaged=True)
+
+
+def _text_or(value: object, instead: str) -> str:
+    return str(value) if is_text(value) else instead
+
+
+def _answer_from_json(text: Any) -> Answer:
+    """Raises ValueError, TypeError or KeyError for what is no answer of Docent's."""
     data: dict[str, Any] = json.loads(text)
     if "parts" in data:
-        data["parts"] = tuple(
-            AnswerPart(part["text"], tuple(part["numbers"]), part["supported"]) for part in data["parts"]
-        )
+        data["parts"] = tuple(_made(AnswerPart, {**part, "numbers": tuple(part["numbers"])}) for part in data["parts"])
     else:  # answers of earlier versions are plain text
         data["parts"] = parts_of(data.pop("text"))
-    data["citations"] = tuple(Citation(**citation) for citation in data["citations"])
+    data["citations"] = tuple(_made(Citation, citation) for citation in data["citations"])
     if data.get("span") is not None:  # answers of earlier versions have none
-        data["span"] = Span(**data["span"])
-    return Answer(**data)
+        data["span"] = _made(Span, data["span"])
+    return _made(Answer, data)
+
+
+def _made(kind: type[_T], fields: dict[str, Any]) -> _T:
+    """Makes a dataclass whose fields have the declared types. Raises TypeError or KeyError."""
+    declared = get_type_hints(kind)
+    for name, value in fields.items():
+        hint = declared[name]
+        kinds = tuple(get_origin(one) or one for one in (get_args(hint) if isinstance(hint, UnionType) else (hint,)))
+        allowed = (*kinds, int) if float in kinds else kinds
+        if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in kinds):
+            raise TypeError(name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise TypeError(name)
+        if isinstance(value, tuple) and kind is AnswerPart and not all(type(number) is int for number in value):
+            raise TypeError(name)
+    return kind(**fields)

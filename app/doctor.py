@@ -5,11 +5,13 @@ an error inside a check becomes its row.
 """
 
 import importlib.util
+import logging
 import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,8 +21,10 @@ from app.settings.schema import Settings
 from docent import DocentError, __version__, install_extra
 from rag.types import Document, Passage
 
+_log = logging.getLogger(__name__)
 _LOW_SPACE = 1_000_000_000  # bytes; a library takes about the size of its documents' text, plus the index
 _NO_SPACE = 100_000_000
+_NAMED = 20  # damaged things; of more the number is told
 _EXTRAS = {"youtube": ("yt_dlp", "YouTube playlists"), "ocr": ("rapidocr", "the text of scanned PDFs")}
 
 
@@ -45,6 +49,7 @@ def examine(settings: Settings) -> list[Check]:
         ("language model", _language_model),
         ("library", _library),
         ("index", _index),
+        ("conversations", _conversations),
         ("window", _window),
         ("extras", _extras),
         ("processor", _processor),
@@ -56,8 +61,11 @@ def examine(settings: Settings) -> list[Check]:
             rows += step(settings)
         except DocentError as error:
             rows.append(Check(name, "fail", error.message, error.remedy))
-        except Exception as error:  # noqa: BLE001 - a check that breaks is itself a finding
-            rows.append(Check(name, "fail", f"{type(error).__name__}: {error}.", "Set up Docent again."))
+        except Exception:  # noqa: BLE001 - a check that breaks is itself a finding
+            _log.exception("the check of %s failed", name)
+            rows.append(
+                Check(name, "fail", "The check itself failed; the log holds the details.", "Set up Docent again.")
+            )
     return rows
 
 
@@ -143,11 +151,17 @@ def _library(settings: Settings) -> Iterator[Check]:
     if not path.exists():
         yield Check("library", "ok", "Empty so far.", "Add documents with `docent sync FOLDER`.")
         return
+    from rag.store.check import examine as damages_of
+
     with Library.open(path) as library:
-        library.check()
+        damages = damages_of(library)
         counts = library.counts()
         missing = [source.location for source in library.sources() if _is_missing(source.location)]
-    detail = f"{counts['ok']} documents and {counts['chunks']} chunks, undamaged."
+    for damage in damages[:_NAMED]:
+        yield Check("library", "fail", damage.what, "`docent repair` mends it.")
+    if len(damages) > _NAMED:
+        yield Check("library", "fail", f"{len(damages) - _NAMED} more are damaged.", "`docent repair` mends them.")
+    detail = f"{counts['ok']} documents and {counts['chunks']} chunks, {'damaged' if damages else 'undamaged'}."
     if counts["failed"]:
         yield Check("library", "warn", f"{detail} {counts['failed']} could not be read.", "`docent status` says why.")
     else:
@@ -158,6 +172,21 @@ def _library(settings: Settings) -> Iterator[Check]:
 
 def _is_missing(location: str) -> bool:
     return "://" not in location and not os.path.exists(location)  # noqa: PTH110 - may hold surrogates
+
+
+def _conversations(settings: Settings) -> Iterator[Check]:
+    from app.conversations import Conversations
+
+    path = settings.folder.conversations
+    if not path.exists():
+        return
+    with closing(Conversations(path)) as conversations:
+        damaged = conversations.damaged()
+        known = len(conversations.all())
+    for sentence in damaged[:_NAMED]:
+        yield Check("conversations", "fail", sentence, "`docent repair` mends titles and dates; delete what is left.")
+    if not damaged:
+        yield Check("conversations", "ok", f"{known} conversations, undamaged.")
 
 
 def _index(settings: Settings) -> Iterator[Check]:

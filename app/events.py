@@ -40,7 +40,7 @@ class Exchange:
     """One question of a conversation with its answer. ``asked_at`` is a Unix time in seconds.
 
     ``searched`` is the question as it was completed for the search, None where it needed no help. ``stopped`` says that
-    a person ended the answer.
+    a person ended the answer, ``damaged`` that its entry is no longer what was written.
     """
 
     question: str
@@ -48,6 +48,7 @@ class Exchange:
     asked_at: float = 0.0
     searched: str | None = None
     stopped: bool = False
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""``docent config`` and ``docent doctor``: what is set, and whether everything works."""
+"""``docent config``, ``doctor`` and ``repair``: what is set, whether everything works, and mending what does not."""
 
 import sys
 from typing import Annotated
@@ -13,6 +13,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 
 def register(app: typer.Typer) -> None:
     app.command("doctor")(doctor)
+    app.command("repair")(repair)
     app.command("config")(config)
 
 
@@ -62,3 +63,28 @@ def doctor(context: typer.Context, as_json: JsonOption = False) -> None:
             write_text(f"{check.status:4}  {one_line(f'{check.name}: {check.detail} {check.remedy}')}")
     if failed:
         raise typer.Exit(1)
+
+
+def repair(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Mend a damaged library and conversations, and read again what was lost.
+
+    What can't be mended is set aside, never deleted. Your own files are only read.
+    """
+    from app.cli.library import cancelled_by_interrupt, progress_bar
+    from app.repair import repair as mend
+
+    session = session_of(context)
+    start_logging(session.settings.folder.log, to_terminal=session.debug)
+    found: list[str] = []
+    mend(session.settings, found.append)
+    with session.open() as assistant:
+        with cancelled_by_interrupt() as cancel, progress_bar() as on_event:
+            report = assistant.sync(None, on_event, cancel)
+        counts = assistant.status().counts
+    read_again = len(report.documents)
+    if as_json:
+        write_json({"damaged": found, "read_again": read_again, "counts": counts})
+        return
+    for sentence in found:
+        write_text(one_line(sentence))
+    write_text(f"{len(found)} damages found, {read_again} documents read again; {counts['ok']} documents in all.")

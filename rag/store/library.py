@@ -31,11 +31,11 @@ _T = TypeVar("_T")
 _Made = TypeVar("_Made")
 _BATCH = 4096  # embeddings a batch; 3 MiB at 384 dimensions
 
-_CHUNK = (
+CHUNK_COLUMNS = (
     "c.id, c.document_id, c.ordinal, c.start, c.stop, c.text, c.heading_path, c.page, c.start_s, c.end_s, c.page_label"
 )
-_CHUNK_WIDTH = _CHUNK.count(",") + 1
-_DOCUMENT = (
+_CHUNK_WIDTH = CHUNK_COLUMNS.count(",") + 1
+DOCUMENT_COLUMNS = (
     "d.id, d.source_id, d.path, d.title, d.media_type, d.status, d.error, d.chunks, "
     "d.size, d.mtime_ns, d.content_hash, d.read_at, d.ctime_ns"
 )
@@ -163,16 +163,18 @@ class Library:
         where, parameters = document_condition(filter)
         return [
             rows.document_from(row)
-            for row in self._rows(f"SELECT {_DOCUMENT} FROM documents d WHERE {where} ORDER BY d.path", parameters)
+            for row in self._rows(
+                f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE {where} ORDER BY d.path", parameters
+            )
         ]
 
     def document(self, document_id: int) -> Document | None:
-        found = self._rows(f"SELECT {_DOCUMENT} FROM documents d WHERE d.id = ?", (document_id,))
+        found = self._rows(f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.id = ?", (document_id,))
         return rows.document_from(found[0]) if found else None
 
     def document_at(self, path: str) -> Document | None:
         """Returns the document with exactly this path or URL."""
-        found = self._rows(f"SELECT {_DOCUMENT} FROM documents d WHERE d.path = ?", (schema.path_key(path),))
+        found = self._rows(f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.path = ?", (schema.path_key(path),))
         return rows.document_from(found[0]) if found else None
 
     def document_text(self, document_id: int) -> str:
@@ -218,7 +220,7 @@ class Library:
     def chunks(self, ids: Sequence[int]) -> dict[int, tuple[Chunk, Document]]:
         """Returns chunks by id with their documents, in the order of ``ids``; what is gone or damaged is left out."""
         read = self._rows(
-            f"SELECT {_CHUNK}, {_DOCUMENT} FROM chunks c JOIN documents d ON d.id = c.document_id "
+            f"SELECT {CHUNK_COLUMNS}, {DOCUMENT_COLUMNS} FROM chunks c JOIN documents d ON d.id = c.document_id "
             "WHERE c.id IN (SELECT value FROM json_each(?))",
             (_json_ids(ids),),
         )
@@ -229,7 +231,8 @@ class Library:
     def chunk_range(self, document_id: int, first_ordinal: int, last_ordinal: int) -> list[Chunk]:
         """Returns the chunks of a document from one ordinal to another, both included, in order."""
         read = self._rows(
-            f"SELECT {_CHUNK} FROM chunks c WHERE c.document_id = ? AND c.ordinal BETWEEN ? AND ? ORDER BY c.ordinal",
+            f"SELECT {CHUNK_COLUMNS} FROM chunks c "
+            "WHERE c.document_id = ? AND c.ordinal BETWEEN ? AND ? ORDER BY c.ordinal",
             (document_id, first_ordinal, last_ordinal),
         )
         return list(_sound(read, rows.chunk_of, f"a passage of document {document_id}"))

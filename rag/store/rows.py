@@ -77,7 +77,19 @@ def document_of(row: Sequence[Any]) -> Document:
     require("read_at", read_at, is_number)
     require("ctime_ns", ctime_ns, is_whole)
     return Document(
-        id_, source_id, _path(path), title, media_type, status, error, chunks, size, mtime_ns, digest, read_at, ctime_ns
+        id_,
+        source_id,
+        path_of(path),
+        title,
+        media_type,
+        status,
+        error,
+        chunks,
+        size,
+        mtime_ns,
+        digest,
+        read_at,
+        ctime_ns,
     )
 
 
@@ -88,7 +100,7 @@ def document_from(row: Sequence[Any]) -> Document:
     except DamagedRow:
         id_, source_id, key = row[:3]
         try:
-            path = _path(key)
+            path = path_of(key)
         except DamagedRow:
             path = os.sep + f"(entry {id_} of the library)"
         source_id = source_id if is_whole(source_id) else 0
@@ -101,7 +113,7 @@ def source_of(row: Sequence[Any]) -> Source:
     id_, kind, location, added_at = row
     require("kind", kind, lambda value: value in ("folder", "file", "youtube"))
     require("added_at", added_at, is_time)
-    return Source(id_, kind, _path(location), added_at)
+    return Source(id_, kind, path_of(location), added_at)
 
 
 def source_from(row: Sequence[Any]) -> Source | None:
@@ -111,7 +123,7 @@ def source_from(row: Sequence[Any]) -> Source | None:
     except DamagedRow:
         pass
     try:
-        place = _path(row[2])
+        place = path_of(row[2])
     except DamagedRow:
         return None
     kind = row[1] if row[1] in ("folder", "file", "youtube") else _kind_of(place)
@@ -124,7 +136,8 @@ def _kind_of(place: str) -> Any:
     return "file" if os.path.isfile(place) else "folder"  # noqa: PTH113 - may hold surrogates
 
 
-def _path(key: object) -> str:
+def path_of(key: object) -> str:
+    """Returns the path or URL that was stored. Raises DamagedRow."""
     if not isinstance(key, bytes) or not key or b"\0" in key:
         raise DamagedRow("path")
     try:

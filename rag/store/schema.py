@@ -180,7 +180,7 @@ def damaged(path: Path) -> LibraryError:
     )
 
 
-def _text(data: bytes) -> str:
+def text_of(data: bytes) -> str:
     """Returns a stored text; bytes that are no UTF-8 become lone surrogates, which ``rag.store.rows`` refuses."""
     try:
         return data.decode("utf-8")
@@ -194,7 +194,7 @@ def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(
         uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=64
     )
-    connection.text_factory = _text
+    connection.text_factory = text_of
     try:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
