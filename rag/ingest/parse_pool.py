@@ -214,6 +214,7 @@ class _Worker:
         self._process: subprocess.Popen[bytes] | None = None
         self._meter: Meter | None = None  # None while idle
         self._killed_for: Excess | Literal["cancel"] | None = None
+        self._cancelled = False
 
     def parse(self, path: str, size: int) -> ParseResult:
         crashes = 0
@@ -225,15 +226,16 @@ class _Worker:
             spool = _spool(self._temporary)
             reply, killed_for = self._ask(process, path, size, spool)
             if reply is not None:
-                if killed_for is not None:
-                    self._discard()  # the limit and the reply met
+                if killed_for is not None:  # the limit and the reply met
+                    process.wait()
+                    self._discard()
                 elif _resident_mb(process.pid) > self._limits.memory_mb / 4:
                     self.stop()  # what this file left behind must not count against the next
                 return _result(path, json.loads(reply.decode("utf-8", "surrogatepass")), spool)
             spool.close()
             status = process.wait()
             self._discard()
-            if killed_for == "cancel":
+            if self._cancelled:
                 return ParseResult(path, interrupted="Reading the file was cancelled.")
             if killed_for == "wait":
                 return ParseResult(path, interrupted=_NO_ANSWER)
@@ -275,7 +277,9 @@ class _Worker:
                 self._process.kill()
 
     def kill_if_busy(self) -> None:
+        """Ends what is being read, if anything; nothing is tried again afterwards."""
         with self._lock:
+            self._cancelled = True
             if self._process is not None and self._meter is not None:
                 self._killed_for = "cancel"
                 self._process.kill()

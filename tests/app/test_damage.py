@@ -37,7 +37,8 @@ LIBRARY: dict[str, str] = {
         "WHERE document_id IN (SELECT id FROM documents WHERE path LIKE '%towers%')"
     ),
     "a bad byte in a passage": (
-        f"UPDATE chunks SET text = {BAD_TEXT} WHERE document_id IN (SELECT id FROM documents WHERE path LIKE '%towers%')"
+        f"UPDATE chunks SET text = {BAD_TEXT} "
+        "WHERE document_id IN (SELECT id FROM documents WHERE path LIKE '%towers%')"
     ),
     "a short vector": "UPDATE embeddings SET vector = X'0102' WHERE chunk_id = (SELECT max(chunk_id) FROM embeddings)",
     "a vector of no numbers": (
