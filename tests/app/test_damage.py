@@ -22,23 +22,21 @@ QUESTION = "What does the blue whale eat?"
 BAD_TEXT = "CAST(X'57FF68' AS TEXT)"
 
 LIBRARY: dict[str, str] = {
-    "a bad byte in a title": f"UPDATE documents SET title = {BAD_TEXT} WHERE path LIKE '%towers%'",
-    "a word for a number": "UPDATE documents SET size = 'many' WHERE path LIKE '%towers%'",
-    "an odd date": "UPDATE documents SET read_at = 'yesterday' WHERE path LIKE '%towers%'",
-    "a path that is none": "UPDATE documents SET path = X'FFFE00' WHERE path LIKE '%towers%'",
+    "a bad byte in a title": f"UPDATE documents SET title = {BAD_TEXT} WHERE title = 'Towers'",
+    "a word for a number": "UPDATE documents SET size = 'many' WHERE title = 'Towers'",
+    "an odd date": "UPDATE documents SET read_at = 'yesterday' WHERE title = 'Towers'",
+    "a path that is none": "UPDATE documents SET path = X'FFFE00' WHERE title = 'Towers'",
     "a text that cannot be unpacked": (
-        "UPDATE texts SET data = X'0102' WHERE document_id IN (SELECT id FROM documents WHERE path LIKE '%towers%')"
+        "UPDATE texts SET data = X'0102' WHERE document_id IN (SELECT id FROM documents WHERE title = 'Towers')"
     ),
     "bad marks": (
-        "UPDATE texts SET marks = '[[0,' WHERE document_id IN (SELECT id FROM documents WHERE path LIKE '%towers%')"
+        "UPDATE texts SET marks = '[[0,' WHERE document_id IN (SELECT id FROM documents WHERE title = 'Towers')"
     ),
     "bad headings": (
-        "UPDATE chunks SET heading_path = '{}' "
-        "WHERE document_id IN (SELECT id FROM documents WHERE path LIKE '%towers%')"
+        "UPDATE chunks SET heading_path = '{}' WHERE document_id IN (SELECT id FROM documents WHERE title = 'Towers')"
     ),
     "a bad byte in a passage": (
-        f"UPDATE chunks SET text = {BAD_TEXT} "
-        "WHERE document_id IN (SELECT id FROM documents WHERE path LIKE '%towers%')"
+        f"UPDATE chunks SET text = {BAD_TEXT} WHERE document_id IN (SELECT id FROM documents WHERE title = 'Towers')"
     ),
     "a short vector": "UPDATE embeddings SET vector = X'0102' WHERE chunk_id = (SELECT max(chunk_id) FROM embeddings)",
     "a vector of no numbers": (
@@ -49,7 +47,7 @@ LIBRARY: dict[str, str] = {
     "no counter": "DELETE FROM meta WHERE key = 'generation'",
     "an odd source": f"UPDATE sources SET kind = {BAD_TEXT}, added_at = 'then'",
     "a full-text index that does not fit": (
-        "INSERT INTO chunk_fts (chunk_fts, rowid, context, text, terms) VALUES ('delete', 1, 'no', 'such', 'words')"
+        "INSERT INTO chunk_fts (rowid, context, text, terms) VALUES (9999, 'no', 'such', 'words')"
     ),
     "a full-text index that is broken": "UPDATE chunk_fts_data SET block = X'00' WHERE id > 10",
 }
@@ -118,7 +116,7 @@ def test_a_damaged_library_costs_one_row_and_is_mended(kind: str, damaged: Calla
     with opened(data) as assistant:
         StatusShape.of(assistant.status()).plain()
         DocumentList.of(assistant.documents()).plain()
-        assert "krill" in answer(assistant)
+        assert "blue whale" in answer(assistant)
         assert assistant.conversations()
     repair(Settings(data_dir=data), lambda sentence: None)
     with opened(data) as assistant:
@@ -151,7 +149,7 @@ def test_a_damaged_chat_is_named_and_the_others_go_on(kind: str, damaged: Callab
         json.dumps(Conversation.of(chat.id, exchanges).plain())
         assert exchanges[0].question == QUESTION
         (end,) = [event for event in assistant.ask(QUESTION, conversation_id=chat.id) if isinstance(event, Answered)]
-        assert "krill" in end.answer.text
+        assert "blue whale" in end.answer.text
         assert len(assistant.conversation(chat.id)) == 2
     repair(Settings(data_dir=data), lambda sentence: None)
     with opened(data) as assistant:
