@@ -1,6 +1,7 @@
 """Defines the ``docent`` entry point: the commands of app.cli.main and ``docent serve``, which needs the window.
 
-The server listens on 127.0.0.1 alone, behind app.api.security; the link it prints carries the token of this launch.
+The server listens on 127.0.0.1 alone, behind app.api.security; the link it prints carries the token of this launch, the
+one it opens a browser with a code that works once.
 """
 
 import errno
@@ -63,7 +64,9 @@ def serve(
         api, syncing = _application(assistant, session, window=not no_window)
         stack.callback(_end, syncing)
         token = new_token()
-        link = f"http://{LOOPBACK}:{bound}/?token={token}"
+        guarded = LocalOnly(api, port=bound, token=token)
+        address = f"http://{LOOPBACK}:{bound}/"
+        link = f"{address}?token={token}"
 
         def started() -> None:
             if settings.server.watch:
@@ -75,9 +78,9 @@ def serve(
             else:
                 write_text(f"Docent is open at {link}\nCtrl-C ends it.")
             if settings.server.browser and not no_browser and not no_window:
-                _open_browser(link)
+                _open_browser(f"{address}?code={guarded.launch_code()}")
 
-        _run(LocalOnly(api, port=bound, token=token), listener, started)
+        _run(guarded, listener, started)
 
 
 def _listen(session: Session, port: int | None) -> socket.socket:
@@ -151,13 +154,20 @@ def _run(application: "ASGIApp", listener: socket.socket, started: Callable[[], 
     """Serves until Ctrl-C; calls ``started`` when requests are answered."""
     import uvicorn
 
+    from app.api.connections import ImpatientProtocol
+
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             started()
 
     config = uvicorn.Config(
-        application, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=_GOODBYE_S
+        application,
+        http=ImpatientProtocol,
+        log_config=None,
+        access_log=False,
+        ws="none",
+        timeout_graceful_shutdown=_GOODBYE_S,
     )
     Server(config).run(sockets=[listener])
 

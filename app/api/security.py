@@ -1,13 +1,17 @@
 """Restricts the local server to the person who started it: an ASGI middleware around the window and the HTTP API.
 
 A request passes when its Host is this very server (against DNS rebinding), its Origin, if it has one, is this server
-too (against other web pages) and it carries the token of this launch: once as ``?token=``, which a browser trades for a
-cookie, or as ``Authorization: Bearer``. Every response gets headers that keep the page from loading anything from
-elsewhere and from being embedded there.
+too (against other web pages) and it carries the token of this launch as ``Authorization: Bearer``, or the cookie of a
+session. A browser gets a session for a ``?code=``, which other users of the computer may see on the browser's command
+line and which is worth nothing after its use, or for ``?token=`` in the link that was printed. Sessions and token live
+in memory alone: what an earlier launch gave away opens nothing. Every response gets headers that keep the page from
+loading anything from elsewhere and from being embedded there.
 """
 
 import json
 import secrets
+import threading
+import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
@@ -21,6 +25,8 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOOPBACK = "127.0.0.1"
 _TOKEN_BYTES = 32
+_CODE_LIVES_S = 600.0  # a browser may take its time to start
+_MOST_SESSIONS = 100
 _POLICY_VIOLATION = 1008  # WebSocket close code, RFC 6455 section 7.4.1
 
 # Gradio's page starts from inline scripts and styles and compiles event handlers (new Function); nothing is remote.
@@ -55,13 +61,48 @@ def new_token() -> str:
     return secrets.token_urlsafe(_TOKEN_BYTES)
 
 
+class Sessions:
+    """The sessions of browsers with this launch, and the codes that open one each."""
+
+    def __init__(self) -> None:
+        self._codes: dict[str, float] = {}  # code -> monotonic time after which it is void
+        self._sessions: list[str] = []
+        self._lock = threading.Lock()
+
+    def new_code(self) -> str:
+        code = new_token()
+        with self._lock:
+            self._codes[code] = time.monotonic() + _CODE_LIVES_S
+        return code
+
+    def redeem(self, code: str) -> bool:
+        """Uses a code up; false where it is not one, was used or is too old."""
+        with self._lock:
+            found = next((known for known in self._codes if _same(known, code)), None)
+            return found is not None and time.monotonic() <= self._codes.pop(found)
+
+    def begin(self) -> str:
+        """Returns a new session; the oldest of very many ends."""
+        session = new_token()
+        with self._lock:
+            self._sessions = [*self._sessions, session][-_MOST_SESSIONS:]
+        return session
+
+    def holds(self, session: str) -> bool:
+        with self._lock:
+            return any(_same(known, session) for known in self._sessions)
+
+
 class LocalOnly:
     """The ASGI middleware. ``port`` is the one the server listens on, ``token`` the secret of this launch."""
 
     def __init__(self, app: ASGIApp, *, port: int, token: str) -> None:
         self._app = app
         self._token = token
-        self._cookie = f"docent_{port}"  # cookies ignore ports; two servers must not overwrite each other's
+        self._sessions = Sessions()
+        self.launch_code = self._sessions.new_code
+        # Cookies ignore ports: two servers must not overwrite each other's, and other servers see them.
+        self._cookie = f"docent-session-{port}"
         self._hosts = frozenset(f"{name}:{port}" for name in (LOOPBACK, "localhost", "[::1]"))
         self._origins = frozenset(f"http://{host}" for host in self._hosts)
 
@@ -72,8 +113,8 @@ class LocalOnly:
         headers = scope["headers"]
         if not self._is_here(headers):
             await _refuse(scope, send, 403, "This request does not come from Docent's own page.")
-        elif self._query_token_fits(scope) and scope["type"] == "http" and scope["method"] in ("GET", "HEAD"):
-            await self._trade_token_for_cookie(scope, send)
+        elif scope["type"] == "http" and scope["method"] == "GET" and self._admits(scope):
+            await self._begin_session(scope, send)
         elif self._header_token_fits(headers):
             await self._app(scope, receive, _with_headers(send) if scope["type"] == "http" else send)
         else:
@@ -88,17 +129,21 @@ class LocalOnly:
             and all(origin.lower() in self._origins for origin in origins)
         )
 
-    def _query_token_fits(self, scope: Scope) -> bool:
-        return any(name == "token" and self._fits(value) for name, value in _query(scope))
+    def _admits(self, scope: Scope) -> bool:
+        """Whether the address holds the token or a code, which is thereby used up."""
+        query = _query(scope)
+        return any(name == "token" and _same(value, self._token) for name, value in query) or any(
+            name == "code" and self._sessions.redeem(value) for name, value in query
+        )
 
     def _header_token_fits(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
         for value in _values(headers, b"authorization"):
             scheme, _, token = value.partition(" ")
-            if scheme.lower() == "bearer" and self._fits(token.strip()):
+            if scheme.lower() == "bearer" and _same(token.strip(), self._token):
                 return True
-        return any(self._fits(token) for token in self._cookie_tokens(headers))
+        return any(self._sessions.holds(session) for session in self._sessions_in(headers))
 
-    def _cookie_tokens(self, headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
+    def _sessions_in(self, headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
         tokens = []
         for part in ";".join(_values(headers, b"cookie")).split(";"):
             try:
@@ -109,21 +154,23 @@ class LocalOnly:
                 tokens.append(morsel.value)
         return tokens
 
-    def _fits(self, token: str) -> bool:
-        return secrets.compare_digest(token.encode(), self._token.encode())
-
-    async def _trade_token_for_cookie(self, scope: Scope, send: Send) -> None:
-        """Redirects to the same page without the token, so that it stays in no history, log or referrer."""
-        rest = urlencode([(name, value) for name, value in _query(scope) if name != "token"])
+    async def _begin_session(self, scope: Scope, send: Send) -> None:
+        """Redirects to the same page without the secret, so that it stays in no history, log or referrer."""
+        rest = urlencode([(name, value) for name, value in _query(scope) if name not in ("token", "code")])
         path = "/" + quote(scope["path"].lstrip("/\\"))  # "//host" would lead to another server
+        cookie = f"{self._cookie}={self._sessions.begin()}; HttpOnly; SameSite=Strict; Path=/"
         headers = [
             (b"location", f"{path}{'?' if rest else ''}{rest}".encode("ascii")),
-            (b"set-cookie", f"{self._cookie}={self._token}; HttpOnly; SameSite=Strict; Path=/".encode("ascii")),
+            (b"set-cookie", cookie.encode("ascii")),
             (b"cache-control", b"no-store"),
             (b"content-length", b"0"),
         ]
         await _with_headers(send)({"type": "http.response.start", "status": 303, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
+
+
+def _same(one: str, other: str) -> bool:
+    return secrets.compare_digest(one.encode(), other.encode())
 
 
 def _values(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[str]:

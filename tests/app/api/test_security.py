@@ -40,7 +40,9 @@ def test_the_bearer_token_opens_and_nothing_else_does() -> None:
         {},
         {"authorization": "Bearer wrong"},
         {"authorization": TOKEN},
-        {"cookie": f"docent_{PORT}=wrong"},
+        {"cookie": f"docent-session-{PORT}=wrong"},
+        {"cookie": f"docent-session-{PORT}={TOKEN}"},
+        {"cookie": f"docent_{PORT}={TOKEN}"},
     ):
         response = client().get("/", headers=headers)
         assert response.status_code == 401
@@ -55,6 +57,26 @@ def test_the_link_is_traded_for_a_cookie_once_and_the_token_leaves_the_address()
     cookie = response.headers["set-cookie"]
     assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(cookie.split("; "))
     assert browser.get(response.headers["location"]).text == "hello a=1+2"
+
+
+def test_the_cookie_is_not_the_token_and_ends_with_the_launch() -> None:
+    browser = client()
+    cookie = browser.get("/", params={"token": TOKEN}).headers["set-cookie"].split(";")[0]
+    assert TOKEN not in cookie
+    assert client().get("/", headers={"cookie": cookie}).status_code == 401  # another launch with the same token
+
+
+def test_a_launch_code_works_once() -> None:
+    guarded = LocalOnly(Starlette(routes=[Route("/{rest:path}", _hello)]), port=PORT, token=TOKEN)
+    code = guarded.launch_code()
+    open_ = TestClient(guarded, base_url=f"http://127.0.0.1:{PORT}", follow_redirects=False)
+    response = open_.get("/", params={"code": code})
+    assert (response.status_code, response.headers["location"]) == (303, "/")
+    assert open_.get("/").status_code == 200
+    late = TestClient(guarded, base_url=f"http://127.0.0.1:{PORT}", follow_redirects=False)
+    assert late.get("/", params={"code": code}).status_code == 401
+    assert late.get("/", params={"code": "wrong"}).status_code == 401
+    assert late.head("/", params={"code": guarded.launch_code()}).status_code == 401
 
 
 def test_a_wrong_token_in_the_link_sets_no_cookie() -> None:
@@ -166,8 +188,11 @@ def test_every_response_carries_the_headers_that_keep_the_page_to_itself() -> No
 
 
 def test_cookies_of_other_programs_do_not_disturb() -> None:
-    odd = f'a[b]=1; x="; docent_{PORT}={TOKEN}; other={{"a":1}}'
-    assert client().get("/", headers={"cookie": odd}).status_code == 200
+    browser = client()
+    cookie = browser.get("/", params={"token": TOKEN}).headers["set-cookie"].split(";")[0]
+    browser.cookies.clear()
+    odd = f'a[b]=1; x="; {cookie}; other={{"a":1}}'
+    assert browser.get("/", headers={"cookie": odd}).status_code == 200
 
 
 def test_tokens_differ_from_launch_to_launch() -> None:
