@@ -4,9 +4,10 @@ It imports nothing of Docent, so that any layer may import it.
 """
 
 import os
+import stat
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -14,19 +15,45 @@ class LockHeld(Exception):
     """Another process, or another thread of this one, holds the lock."""
 
 
+def make_private(path: Path) -> None:
+    """Lets only the owner read a file or folder. Does nothing where the system knows no owners, where it belongs to
+    somebody else, or where the disk cannot be written."""
+    with suppress(OSError):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if os.name == "posix" and mode & 0o077:
+            path.chmod(mode & ~0o077)
+
+
+def new_private(path: Path) -> None:
+    """Makes an empty file that only its owner can read, unless the file is there; then it is made private."""
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    make_private(path)
+
+
+def is_ours(path: Path) -> bool:
+    """Tells whether a file belongs to this user, or to the system, and nobody else may write to it. Raises OSError."""
+    if os.name != "posix":
+        return True
+    status = path.stat()
+    return status.st_uid in (os.geteuid(), 0) and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside ``path``, with the same suffix; the file written there takes the place of
     ``path`` when the block ends.
 
-    The file is flushed to the disk before it is renamed, so that neither a kill nor a power cut leaves half of it. When
-    the block raises, the temporary file is removed and ``path`` stays as it was. The folder is made if it is missing.
+    Only the owner can read it. It is flushed to the disk before it is renamed, so that neither a kill nor a power cut
+    leaves half of it. When the block raises, the temporary file is removed and ``path`` stays as it was. The folder is
+    made if it is missing.
     Raises OSError.
     """
     temporary = path.with_name(f".{path.stem}.{os.getpid()}-{threading.get_ident()}{path.suffix}")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         yield temporary
+        make_private(temporary)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)

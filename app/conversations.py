@@ -19,6 +19,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from app.errors import ConversationError
 from app.events import ConversationInfo, Exchange
+from files import new_private
 from rag.query.titles import shortened
 from rag.store.rows import is_text, is_time
 from rag.store.schema import text_of
@@ -54,6 +55,7 @@ class Conversations:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
+        new_private(path)
         try:
             with ExitStack() as undo:
                 self._db = undo.enter_context(

@@ -212,6 +212,7 @@ class Parts:
             target_tokens=self.settings.chunking.target_tokens,
             patterns=Patterns(chosen.include, chosen.exclude),
             lock_timeout_s=chosen.wait_s,
+            follow_links=chosen.follow_links,
         )
         return Syncer(
             self.library,

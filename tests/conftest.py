@@ -1,11 +1,22 @@
 """What tests of several packages share."""
 
+import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from engines.runtimes.native.kernel_loader import load_kernels
 from engines.runtimes.native.kernels.instructions import usable
+
+
+@pytest.fixture(scope="session", autouse=True)
+def settings_of_nobody() -> Iterator[None]:
+    """Keys and settings of the person who runs the tests are neither read nor made."""
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setitem(os.environ, "XDG_CONFIG_HOME", folder)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Files are replaced whole or not at all, and one process at a time holds a lock."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from files import LockHeld, locked, replace_bytes, replace_text, replacing
+from files import LockHeld, is_ours, locked, new_private, replace_bytes, replace_text, replacing
 
 _ROOT = Path(__file__).parents[1]
 _HOLD = """
@@ -95,3 +96,16 @@ def test_a_lock_in_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OSError), locked(tmp_path / "file" / "lock"):
         pass
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes")
+def test_files_are_their_owners_alone(tmp_path: Path) -> None:
+    replace_bytes(tmp_path / "a", b"data")
+    new_private(tmp_path / "b")
+    (tmp_path / "c").write_text("kept")
+    (tmp_path / "c").chmod(0o644)
+    new_private(tmp_path / "c")
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in "abc"] == [0o600] * 3
+    assert (tmp_path / "c").read_text() == "kept" and is_ours(tmp_path / "c")
+    (tmp_path / "c").chmod(0o620)
+    assert not is_ours(tmp_path / "c")

@@ -54,7 +54,7 @@ def add(desk: Desk, typed: str) -> None:
 def add_files(desk: Desk, files: Sequence[str]) -> None:
     """Keeps copies of uploaded files and starts to read them."""
     if files:
-        inbox.keep([Path(file) for file in files], desk.inbox)
+        inbox.keep([Path(file) for file in files], desk.inbox, desk.uploads)
         desk.syncing.start([str(desk.inbox)])
 
 

@@ -42,10 +42,13 @@ class SourceView:
 
 @dataclass
 class Desk:
-    """The state shared by all pages of a process. ``last_conversation`` is what a reloaded page shows again."""
+    """The state shared by all pages of a process. ``last_conversation`` is what a reloaded page shows again.
+
+    Files dropped on the window come from the folder ``uploads``."""
 
     assistant: Backend
     inbox: Path
+    uploads: Path
     samples: Path = field(default_factory=lambda: resource("samples"))
     last_conversation: str | None = None
     answering: Answering = field(init=False)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.errors import UsageError
+from files import replacing
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 _RESERVED = frozenset({"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))})
@@ -29,8 +30,14 @@ def safe_name(name: str) -> str:
     return stem[:_LONGEST] + (f".{suffix}" if suffix else "")
 
 
-def keep(files: Sequence[Path], inbox: Path) -> list[Path]:
-    """Copies the files into the inbox and returns where they lie. UsageError when the disk refuses."""
+def keep(files: Sequence[Path], inbox: Path, uploads: Path) -> list[Path]:
+    """Copies the files, which must lie in ``uploads``, into the inbox and returns where they lie.
+
+    UsageError when the disk refuses, and for a file from elsewhere, which an event could name but no upload made.
+    """
+    for file in files:
+        if not file.resolve().is_relative_to(uploads.resolve()):
+            raise UsageError(f"{safe_name(file.name)} was not uploaded.", "Drop the file on the window.")
     try:
         inbox.mkdir(parents=True, exist_ok=True, mode=0o700)
         return [_keep(file, inbox) for file in files]
@@ -49,7 +56,8 @@ def _keep(file: Path, inbox: Path) -> Path:
             return target
         target = wanted.with_name(f"{wanted.stem} ({number}){wanted.suffix}")
         number += 1
-    shutil.copyfile(file, target)
+    with replacing(target) as temporary:
+        shutil.copyfile(file, temporary)
     return target
 
 

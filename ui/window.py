@@ -5,6 +5,7 @@ ui.documents, ui.chat and ui.source.
 """
 
 import asyncio
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -36,8 +37,16 @@ Update = Untyped  # a value for a component, or gr.skip()
 
 def build_window(assistant: Backend, settings: Settings) -> gr.Blocks:
     """Builds the window as Gradio blocks."""
-    blocks: gr.Blocks = Window(Desk(assistant, settings.data_dir / "inbox")).blocks
+    blocks: gr.Blocks = Window(_desk(assistant, settings)).blocks
     return blocks
+
+
+def _desk(assistant: Backend, settings: Settings) -> Desk:
+    """Makes the desk, and has Gradio keep its files in the data folder: its own folder in /tmp is everybody's."""
+    uploads = settings.folder.uploads
+    uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.environ["GRADIO_TEMP_DIR"] = str(uploads)
+    return Desk(assistant, settings.data_dir / "inbox", uploads)
 
 
 def mount(app: "FastAPI", assistant: Backend, settings: Settings) -> "Window":
@@ -47,7 +56,7 @@ def mount(app: "FastAPI", assistant: Backend, settings: Settings) -> "Window":
 
 
 async def _mount(app: "FastAPI", assistant: Backend, settings: Settings) -> "Window":
-    window = Window(Desk(assistant, settings.data_dir / "inbox"))
+    window = Window(_desk(assistant, settings))
     app.add_middleware(GradioGate)
     gr.mount_gradio_app(
         app,

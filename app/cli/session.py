@@ -50,6 +50,7 @@ class Session:
         """Opens the Assistant on the person's data folder, which is made if need be."""
         from app.assistant import Assistant
 
+        os.umask(os.umask(0o077) | 0o077)  # what this process writes is its owner's alone
         self.settings.folder.create()
         start_logging(self.settings.folder.log, to_terminal=self.debug)
         return Assistant.open(self.settings)

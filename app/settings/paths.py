@@ -1,8 +1,11 @@
 """Names the places of Docent's files: the person's data folder, and the resources that come with the program."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from files import make_private
 
 BUILTIN: Literal["builtin"] = "builtin"  # what settings call the models that ship with Docent
 _HERE = Path(__file__).resolve().parents[1]
@@ -77,11 +80,17 @@ class DataFolder:
         return self.root / "builds"
 
     @property
+    def uploads(self) -> Path:
+        """Where the window keeps what is being uploaded, before it is taken into the inbox."""
+        return self.root / "uploads"
+
+    @property
     def log(self) -> Path:
         return self.root / "logs" / "docent.log"
 
     def create(self) -> None:
-        """Makes the folder, readable by its owner alone. Raises ConfigError when that is impossible."""
+        """Makes the folder, and lets its owner alone read it and what lies in it, also where it was there. Raises
+        ConfigError when it cannot be made."""
         from app.errors import ConfigError
 
         try:
@@ -91,3 +100,8 @@ class DataFolder:
                 f"The data folder {self.root} cannot be made ({error.strerror}).",
                 "Name another one with --data-dir or DOCENT_DATA_DIR.",
             ) from error
+        make_private(self.root)
+        with suppress(OSError):
+            for inside in [*self.root.iterdir(), *self.log.parent.glob("*")]:
+                if not inside.is_symlink():
+                    make_private(inside)

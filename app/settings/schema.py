@@ -67,6 +67,10 @@ class LibrarySettings(_Section):
     wait_s: float = Field(
         default=5, ge=0, description="Seconds to wait for another Docent that is writing to the same library."
     )
+    follow_links: bool = Field(
+        default=False,
+        description="Whether links that lead out of a folder are followed, and what they lead to is read.",
+    )
     include: Patterns = Field(
         default=(), description='If any are given, only files that match one are read, such as ["*.pdf", "reports/"].'
     )

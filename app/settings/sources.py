@@ -19,11 +19,15 @@ from pydantic import ValidationError
 from app.errors import ConfigError, UsageError
 from app.settings.paths import DataFolder, default_data_dir, resource
 from app.settings.schema import Settings, flatten, sections, valid_keys
+from files import is_ours
 
 ENV_PREFIX = "DOCENT_"
 DATA_DIR_ENV = "DOCENT_DATA_DIR"
 # Taken as they are, not as YAML.
 _TEXT_KEYS = frozenset({"data_dir", "embedder.folder", "retrieval.store", "model.name", "model.hub"})
+
+# They name code that is loaded and run, so only the person's own settings file may set them.
+_OWN_FILE_KEYS = frozenset({"retrieval.store", "retrieval.store_args"})
 
 # Old dotted key -> new dotted key. A row is kept for one version after the renaming.
 RENAMED: Mapping[str, str] = {"retrieval.depth": "retrieval.top_k", "answer.found_at": "answer.min_confidence"}
@@ -88,6 +92,12 @@ def load_settings(
     shipped = _file_layer(resource("config.yaml"), renamed)
     environment = _environment_layer(environ or {}, renamed)
     command_line = _command_line_layer(overrides, data_dir, renamed)
+    for layer in (environment, command_line):
+        for key in sorted(_OWN_FILE_KEYS & layer.values.keys()):
+            raise ConfigError(
+                f"{key} cannot be set by the {layer.origin}, since it names a program part to run.",
+                "Write it into your own settings file (`docent config` says where that is).",
+            )
     layers = [shipped, environment, command_line]
     if config_file is not None:
         if not config_file.is_file():
@@ -107,6 +117,11 @@ def load_settings(
         else:
             file = None
     settings, origins = _merge(layers)
+    if file is not None and settings.retrieval.store is not None and not is_ours(file):
+        raise ConfigError(
+            f"retrieval.store in {file} names a program part to run, and others may write to that file.",
+            f"Make the file yours alone: `chmod go-w {file}`.",
+        )
     return LoadedSettings(settings, origins, file, tuple(note for layer in layers for note in layer.notes))
 
 
@@ -123,7 +138,7 @@ def _file_layer(path: Path, renamed: Mapping[str, str]) -> _Layer:
         data = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"The settings file {path} cannot be read.", "Check its permissions.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, TypeError) as error:
         where = getattr(error, "problem_mark", None)
         line = f" (line {where.line + 1})" if where is not None else ""
         raise ConfigError(f"The settings file {path} is not valid YAML{line}.", "Correct it or delete it.") from error
@@ -134,6 +149,8 @@ def _file_layer(path: Path, renamed: Mapping[str, str]) -> _Layer:
     layer = _Layer(str(path), renamed)
     blocks = {*sections(), *(name.partition(".")[0] for name in renamed)}
     for name, content in data.items():
+        if not isinstance(name, str):
+            raise ConfigError(f"{name!r} in {path} is not the name of a setting.", "See `docent config --defaults`.")
         if name not in blocks:
             layer.values[layer.key_of(str(name), str(path))] = content
         elif content is None:  # a section whose every line is commented out

@@ -2,8 +2,9 @@
 
 A build is a folder of files, made by a function that is handed a folder for them. It is found by the content of the
 checkpoint, the target and the versions of everything that shaped it, so that a stale one is never used; once another
-takes its place it is deleted. Its files are listed with their hashes, so that a damaged one is noticed and made again.
-Files are hashed once and recognised by size and time of change afterwards.
+takes its place it is deleted. Its files are listed with their hashes, so that a damaged one is noticed and made again;
+the list is sealed (``engines.files.seal``), since what a build says is trusted like code. Files are hashed once and
+recognised by size and time of change afterwards; descriptions of others are read each time.
 """
 
 import json
@@ -20,11 +21,15 @@ from typing import Any
 from engines.errors import EngineError
 from engines.files.hashes import FileHashes
 from engines.files.locks import AlreadyAtWork, exclusive
+from engines.files.seal import is_sealed, seal
+from files import is_ours, make_private
 
 _log = logging.getLogger(__name__)
 _MANIFEST = "manifest.json"
 _HASHES = "hashes.json"
 _UNFINISHED = "unfinished-"
+_SEAL = "seal"
+_DESCRIPTION = ".json"  # suffix of files that say where in others something stands
 _WAIT_S = 1800.0  # for another process that makes the same build
 _ABANDONED_S = 7 * 24 * 3600.0  # after which a broken-off build will not be taken up again
 
@@ -121,14 +126,16 @@ class BuildCache:
         manifest = _manifest(folder)
         names = {path.name for path in folder.iterdir()} - {_MANIFEST}
         files = list(_files(manifest, folder))
-        if manifest and names == {path.name for path, _ in files} and all(self._matches(*file) for file in files):
+        sound = is_sealed(_sealed_part(manifest), manifest.get(_SEAL)) and is_ours(folder)
+        if sound and names == {path.name for path, _ in files} and all(self._matches(*file) for file in files):
             return Build(folder, tuple(manifest.get("notes", ())))
         _log.warning("The build %s is damaged and is made again", folder)
         return None
 
     def _matches(self, path: Path, expected: str, *, fresh: bool = False) -> bool:
         try:
-            return self._hashes.of(path, fresh=fresh) == expected
+            fresh = fresh or path.suffix == _DESCRIPTION
+            return is_ours(path) and self._hashes.of(path, fresh=fresh) == expected
         except OSError:
             return False
 
@@ -141,12 +148,17 @@ class BuildCache:
         shutil.rmtree(folder, ignore_errors=True)
         if not resumable:
             shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(exist_ok=True)
+        unfinished.mkdir(exist_ok=True, mode=0o700)
+        make_private(unfinished)
         keep = resumable  # an interruption of any kind keeps it, a failure of the build itself does not
         try:
             notes = tuple(write(unfinished))
+            for path in unfinished.iterdir():
+                make_private(path)
             files = {path.name: self._hashes.of(path, fresh=True) for path in sorted(unfinished.iterdir())}
             manifest = {"files": files, "notes": notes, "model": str(checkpoint.resolve()), **identity}
+            manifest = json.loads(json.dumps(manifest))  # as it will be read
+            manifest[_SEAL] = seal(_sealed_part(manifest))
             (unfinished / _MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
             unfinished.rename(folder)
         except WorkKept:
@@ -207,6 +219,10 @@ def _manifest(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) and isinstance(found.get("files"), dict) else {}
+
+
+def _sealed_part(manifest: Mapping[str, Any]) -> bytes:
+    return json.dumps({key: value for key, value in manifest.items() if key != _SEAL}, sort_keys=True).encode()
 
 
 def _files(manifest: Mapping[str, Any], folder: Path) -> Iterator[tuple[Path, str]]:

@@ -175,18 +175,25 @@ def _node(chunk_id: int, document_id: int, text: str, vector: NDArray[np.float16
 
 
 def _make(class_path: str, arguments: dict[str, Any]) -> BasePydanticVectorStore:
+    store = _store_class(class_path)
+    try:
+        return store(**arguments)
+    except Exception as error:  # a store may fail in any way of its own: no server, wrong arguments
+        raise RagError(
+            f"The vector store {class_path} cannot be opened ({error}).", "Check the setting retrieval.store_args."
+        ) from error
+
+
+def _store_class(class_path: str) -> type[BasePydanticVectorStore]:
+    """Returns the class that a path names; nothing but a subclass of llama-index's is ever called."""
     module_name, _, class_name = class_path.replace(":", ".").rpartition(".")
     try:
-        made = getattr(importlib.import_module(module_name), class_name)(**arguments)
+        found = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError, ValueError) as error:
         raise RagError(
             f"The vector store {class_path} cannot be loaded ({error}).",
             "Install its package into Docent's environment and check the setting retrieval.store.",
         ) from error
-    except Exception as error:  # a store may fail in any way of its own: no server, wrong arguments
-        raise RagError(
-            f"The vector store {class_path} cannot be opened ({error}).", "Check the setting retrieval.store_args."
-        ) from error
-    if not isinstance(made, BasePydanticVectorStore):
+    if not (isinstance(found, type) and issubclass(found, BasePydanticVectorStore)):
         raise RagError(f"{class_path} is not a llama-index vector store.", "Check the setting retrieval.store.")
-    return made
+    return found

@@ -1,7 +1,8 @@
 """Lists every file of every source with its size and time, and the places that could not be looked at.
 
 It costs one stat a file and reads none. A folder is entered once however many links lead to it; real folders and files
-come before links to them.
+come before links to them. A link that leads out of the folders is followed only where that is wanted, and into the
+system's own folders (/proc, /sys, /dev) never.
 """
 
 import os
@@ -19,6 +20,12 @@ from rag.types import Source
 _JUNK_FOLDERS = frozenset(
     {"__pycache__", "__macosx", "node_modules", "$recycle.bin", "system volume information", "lost+found"}
 )
+_SYSTEM_FOLDERS = ("/proc", "/sys", "/dev")  # no documents, and reading some of it never ends
+_LEADS_OUT = (
+    "The link leads out of the folder and was not followed. Add the place that it leads to, or set "
+    "library.follow_links to true."
+)
+_LEADS_INTO_THE_SYSTEM = "The link leads into the system's own folders and was not followed."
 _JUNK_FILES = frozenset({"thumbs.db", "desktop.ini", "icon\r"})
 _JUNK_ENDINGS = (".part", ".crdownload", ".tmp", ".swp", "~")
 _WINDOWS_HIDDEN = getattr(stat, "FILE_ATTRIBUTE_HIDDEN", 2) | getattr(stat, "FILE_ATTRIBUTE_SYSTEM", 4)
@@ -55,20 +62,27 @@ class Excluded:
 @dataclass(slots=True)
 class Scan:
     """``files`` by path; ``unreachable`` are sources that are not there at all (an unplugged drive), ``excluded`` what
-    patterns leave out."""
+    patterns leave out. ``not_followed`` are links that were left out on purpose, so that what was read through them
+    before is gone."""
 
     files: dict[str, FoundFile] = field(default_factory=dict)
     troubles: list[Trouble] = field(default_factory=list)
     unreachable: list[Source] = field(default_factory=list)
     excluded: list[Excluded] = field(default_factory=list)
+    not_followed: list[Trouble] = field(default_factory=list)
 
 
-def scan(sources: Sequence[Source], patterns: Patterns = Patterns()) -> Scan:  # noqa: B008 - immutable
+def scan(
+    sources: Sequence[Source],
+    patterns: Patterns = Patterns(),  # noqa: B008 - immutable
+    *,
+    follow_links: bool = False,
+) -> Scan:
     """Scans the sources. A file that several sources hold is listed once, with the innermost of them.
 
     Raises SourceError where a pattern cannot be understood.
     """
-    walk = _Walk(patterns)
+    walk = _Walk(patterns, None if follow_links else [s.location for s in sources if s.kind != "youtube"])
     # The innermost folder first, so that it owns its files; a folder that holds it then does not enter it again.
     for source in sorted(sources, key=lambda source: -len(source.location)):
         if source.kind != "youtube":
@@ -78,8 +92,10 @@ def scan(sources: Sequence[Source], patterns: Patterns = Patterns()) -> Scan:  #
 
 
 class _Walk:
-    def __init__(self, patterns: Patterns) -> None:
+    def __init__(self, patterns: Patterns, within: Sequence[str] | None) -> None:
+        """``within``: the places that links may lead to; None lets them lead anywhere."""
         self.result = Scan()
+        self._within = None if within is None else [os.path.realpath(place) for place in within]
         self._patterns = patterns
         self._seen: set[tuple[int, int] | str] = set()  # folders entered and files listed
         self._links: deque[tuple[str, Source, IgnoreRules]] = deque()
@@ -103,11 +119,20 @@ class _Walk:
             except OSError as error:  # dangling, or a loop of links: not a document, and said so
                 self.result.troubles.append(Trouble(path, f"The link leads nowhere ({_reason(error)})."))
                 continue
-            if stat.S_ISDIR(status.st_mode):
+            if (reason := self._reason_not_to_follow(path)) is not None:
+                if self._admits(rules, path, is_folder=stat.S_ISDIR(status.st_mode)):
+                    self.result.not_followed.append(Trouble(path, reason))
+            elif stat.S_ISDIR(status.st_mode):
                 if self._admits(rules, path, is_folder=True):
                     self._folder(path, source, rules)
             elif _identity(status, path) not in self._seen and self._admits(rules, path):
                 self._file(path, status, source)
+
+    def _reason_not_to_follow(self, path: str) -> str | None:
+        real = os.path.realpath(path)
+        if _lies_in(real, _SYSTEM_FOLDERS):
+            return _LEADS_INTO_THE_SYSTEM
+        return None if self._within is None or _lies_in(real, self._within) else _LEADS_OUT
 
     def _folder(self, top: str, source: Source, rules: IgnoreRules) -> None:
         folders = [(top, rules)]
@@ -147,7 +172,9 @@ class _Walk:
                     if not _is_junk(entry.name):
                         self._links.append((entry.path, source, rules))
                 elif entry.is_dir(follow_symlinks=False):
-                    if not _is_junk_folder(entry) and self._admits(rules, entry.path, is_folder=True):
+                    if _is_junk_folder(entry) or entry.path in _SYSTEM_FOLDERS:
+                        continue
+                    if self._admits(rules, entry.path, is_folder=True):
                         yield entry.path
                 elif (name := name_in_cloud(entry.name)) is not None:
                     self._placeholder(str(Path(entry.path).with_name(name)), rules)
@@ -176,6 +203,10 @@ class _Walk:
         if path not in self.result.files:
             self._seen.add(_identity(status, path))
             self.result.files[path] = FoundFile(path, source.id, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _lies_in(path: str, folders: Sequence[str]) -> bool:
+    return any(path == folder or path.startswith(folder.rstrip(os.sep) + os.sep) for folder in folders)
 
 
 def _identity(status: os.stat_result, path: str) -> tuple[int, int] | str:

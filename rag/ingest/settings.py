@@ -15,6 +15,7 @@ class SyncSettings:
     embed_chunks: int = 256  # chunks embedded and committed together, across documents
     patterns: Patterns = field(default_factory=Patterns)
     lock_timeout_s: float = 0.0
+    follow_links: bool = False  # also out of the folders that were added
 
     def limit_mb(self, path: str) -> float:
         return max(self.max_file_mb, self.max_pdf_mb) if path.lower().endswith(".pdf") else self.max_file_mb

@@ -186,7 +186,8 @@ class _Run:
     # -- folders and files -----------------------------------------------------------------------------------------
 
     def _files(self, sources: Sequence[Source]) -> None:
-        found = scan([source for source in sources if source.kind != "youtube"], self._settings.patterns)
+        places = [source for source in sources if source.kind != "youtube"]
+        found = scan(places, self._settings.patterns, follow_links=self._settings.follow_links)
         missing = self._leave_unreachable(found)
         known = self._library.documents()
         reached = {source.id for source in sources if source.kind != "youtube"} - missing
@@ -195,7 +196,7 @@ class _Run:
         self._total += plan.total
         self._counts["unchanged"] += plan.unchanged + len(plan.touched)
         self._on_event(SyncEvent("scanned", total=self._total))
-        for trouble in found.troubles:
+        for trouble in [*found.troubles, *found.not_followed]:
             self._trouble(trouble.path, trouble.reason)
         self._apply_small_changes(plan)
         again = self._read({file.path: file for file in plan.to_read})

@@ -20,6 +20,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from files import new_private
 from rag.errors import LibraryError
 from rag.store import full_text, rows, schema
 from rag.text.table_spans import TableSpans
@@ -69,6 +70,7 @@ class Library:
                     f"The data folder {path.parent} cannot be made ({error.strerror or error}).",
                     "Check the disk and your rights to it, or choose another data folder.",
                 ) from error
+            new_private(path)
         library = cls(path, read_only=read_only)
         try:
             with library.reading() as connection:

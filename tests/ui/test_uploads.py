@@ -31,14 +31,14 @@ def test_copies_are_kept_once_and_never_overwrite(tmp_path: Path) -> None:
     for path, text in ((first, "one"), (second, "two")):
         path.parent.mkdir()
         path.write_text(text, encoding="utf-8")
-    assert [path.name for path in keep([first, second, first], inbox)] == ["a.txt", "a (2).txt", "a.txt"]
+    assert [path.name for path in keep([first, second, first], inbox, tmp_path)] == ["a.txt", "a (2).txt", "a.txt"]
     assert sorted(path.read_text(encoding="utf-8") for path in inbox.iterdir()) == ["one", "two"]
 
 
 def test_a_disk_that_refuses_is_explained(tmp_path: Path) -> None:
     (tmp_path / "inbox").write_text("a file in the way", encoding="utf-8")
     with pytest.raises(UsageError, match="room"):
-        keep([tmp_path / "inbox"], tmp_path / "inbox")
+        keep([tmp_path / "inbox"], tmp_path / "inbox", tmp_path)
 
 
 def test_only_what_lies_in_the_inbox_is_deleted(tmp_path: Path) -> None:
@@ -47,3 +47,13 @@ def test_only_what_lies_in_the_inbox_is_deleted(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         discard(precious, tmp_path / "inbox")
     assert precious.exists()
+
+
+def test_only_what_was_uploaded_is_taken(tmp_path: Path) -> None:
+    uploads, secret = tmp_path / "uploads", tmp_path / "secret.txt"
+    uploads.mkdir()
+    secret.write_text("secret")
+    for named in (secret, uploads / ".." / "secret.txt"):
+        with pytest.raises(UsageError, match="was not uploaded"):
+            keep([named], tmp_path / "inbox", uploads)
+    assert not (tmp_path / "inbox").exists()

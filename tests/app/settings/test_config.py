@@ -1,5 +1,6 @@
 """Settings: defaults in one place, precedence of sources, and errors that name the nearest key."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -195,3 +196,28 @@ def test_settings_of_the_version_before_are_read_and_told_their_new_names(tmp_pa
     loaded = load_settings(data_dir=tmp_path, overrides=[old])
     assert flatten(loaded.settings)[new] == float(old.partition("=")[2])
     assert any(f'"{new}"' in note for note in loaded.notes)
+
+
+@pytest.mark.parametrize("place", ["environment", "command line"])
+def test_code_to_run_is_named_in_the_persons_own_file_alone(tmp_path: Path, place: str) -> None:
+    with pytest.raises(ConfigError, match=r"retrieval\.store cannot be set by the"):
+        if place == "environment":
+            load_settings(data_dir=tmp_path, environ={"DOCENT_RETRIEVAL__STORE": "os:system"})
+        else:
+            load_settings(data_dir=tmp_path, overrides=["retrieval.store=os:system"])
+    file = tmp_path / "config.yaml"
+    file.write_text("retrieval:\n  store: some.module:Store\n")
+    file.chmod(0o600)
+    assert load_settings(data_dir=tmp_path).settings.retrieval.store == "some.module:Store"
+    if os.name == "posix":
+        file.chmod(0o666)
+        with pytest.raises(ConfigError, match="others may write"):
+            load_settings(data_dir=tmp_path)
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "[1, 2]: 3\n", "1: 2\n", "library: [1]\n", "{" * 5000 + "}" * 5000])
+def test_yaml_of_another_shape_is_named_in_a_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "config.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_settings(data_dir=tmp_path)
+    assert str(tmp_path) in caught.value.message and caught.value.remedy

@@ -1,5 +1,7 @@
 """The build cache: found again, made anew when anything that shaped it changed, damage noticed."""
 
+import hashlib
+import json
 import os
 import threading
 import time
@@ -91,6 +93,26 @@ def test_a_damaged_build_is_made_again(cache: BuildCache, checkpoint: Path, dama
     assert cache.get(checkpoint, "onnx", {}, write).folder == folder
     assert write.calls == 2 and weights.read_bytes() == bytes(1000)
     assert {path.name for path in folder.iterdir()} == {"manifest.json", "model.onnx", "weights.bin"}
+
+
+@pytest.mark.parametrize("forged", ["list", "other user", "anybody"])
+def test_a_build_that_others_may_have_made_is_made_again(cache: BuildCache, checkpoint: Path, forged: str) -> None:
+    write = Writer()
+    folder = cache.get(checkpoint, "onnx", {}, write).folder
+    model = folder / "model.onnx"
+    if forged == "list":  # with hashes that fit
+        model.write_bytes(b"forged")
+        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest["files"]["model.onnx"] = hashlib.sha256(b"forged").hexdigest()
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+    elif forged == "anybody":
+        model.chmod(0o666)
+    elif os.geteuid() == 0:
+        os.chown(model, 12345, 12345)
+    else:
+        pytest.skip("only root can give files away")
+    assert cache.get(checkpoint, "onnx", {}, write).folder == folder
+    assert write.calls == 2 and model.read_bytes() != b"forged"
 
 
 def test_a_failed_build_leaves_nothing(cache: BuildCache, checkpoint: Path) -> None:

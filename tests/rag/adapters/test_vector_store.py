@@ -272,3 +272,11 @@ def test_a_store_that_cannot_be_made_is_named(library: Library, path: str, argum
     with pytest.raises(RagError, match=path.split(":")[-1]) as caught:
         ExternalStore.open(library, path, arguments, None)
     assert caught.value.remedy
+
+
+def test_nothing_but_a_vector_store_is_ever_called(library: Library, tmp_path: Path) -> None:
+    touched = tmp_path / "touched"
+    for path, arguments in (("os:system", {"command": f"touch {touched}"}), ("pathlib:Path.touch", {})):
+        with pytest.raises(RagError):
+            ExternalStore.open(library, path, arguments, None)
+    assert not touched.exists()

@@ -73,9 +73,35 @@ def test_linked_folders_and_files_elsewhere_are_followed_once(tmp_path: Path) ->
     (root / "two").symlink_to(tmp_path / "elsewhere")
     (root / "s1.txt").symlink_to(tmp_path / "single.txt")
     (root / "s2.txt").symlink_to(tmp_path / "single.txt")
-    found = names(scan([source(root)]), root)
+    found = names(scan([source(root)], follow_links=True), root)
     assert len(found) == 2
     assert found[0] in ("one/x.txt", "two/x.txt") and found[1] in ("s1.txt", "s2.txt")
+
+
+@needs_links
+def test_links_that_lead_out_are_named_and_not_followed(tmp_path: Path) -> None:
+    write(tmp_path / "elsewhere" / "x.txt")
+    write(tmp_path / "root" / "inside" / "y.txt")
+    write(tmp_path / "other" / "z.txt")
+    root = tmp_path / "root"
+    (root / "out").symlink_to(tmp_path / "elsewhere")
+    (root / "out.txt").symlink_to(tmp_path / "elsewhere" / "x.txt")
+    (root / "within.txt").symlink_to(root / "inside" / "y.txt")
+    (root / "added").symlink_to(tmp_path / "other")
+    result = scan([source(root), source(tmp_path / "other", 2)])
+    assert set(result.files) == {str(root / "inside" / "y.txt"), str(tmp_path / "other" / "z.txt")}
+    assert sorted(Path(trouble.path).name for trouble in result.not_followed) == ["out", "out.txt"]
+    assert all("library.follow_links" in trouble.reason for trouble in result.not_followed)
+    assert result.troubles == []
+
+
+@needs_links
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no /proc")
+def test_links_never_lead_into_the_system(tmp_path: Path) -> None:
+    (tmp_path / "me").symlink_to("/proc/self")
+    (tmp_path / "version.txt").symlink_to("/proc/version")
+    result = scan([source(tmp_path)], follow_links=True)
+    assert result.files == {} and len(result.not_followed) == 2
 
 
 @needs_links

@@ -8,6 +8,7 @@ import logging
 import mmap
 import os
 import struct
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -15,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import RuntimeUnavailable
+from engines.files.seal import is_sealed, seal
 from engines.runtimes.native.kernels.instructions import Instructions
 from engines.runtimes.native.kernels.layout import FIELDS, ROWS, STEP, SYNC_WORDS, WORDS
 from engines.runtimes.native.kernels.linker import Linked
-from files import replace_bytes
+from files import is_ours, replace_bytes
 
 _log = logging.getLogger(__name__)
 
@@ -78,23 +80,30 @@ def kernel_version(instructions: Instructions) -> str:
 
 
 def read_kernels(path: Path) -> Linked | None:
-    """The kernels in a file that ``write_kernels`` made; None where there is no such file, or it is damaged."""
+    """The kernels in a file that ``write_kernels`` made; None where there is no such file, or it is not what this
+    user's Docent wrote, for it is run as it is."""
     try:
+        ours = is_ours(path)
         head, code = path.read_bytes().split(b"\n", 1)
         found = json.loads(head)
-        if hashlib.sha256(code).hexdigest() == found["sha256"]:
+        if ours and is_sealed(_sealed_part(path, found["functions"], code), found["seal"]):
             return Linked(code, found["functions"])
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         pass
-    _log.warning("The compiled kernels in %s are damaged and are made again", path)
+    _log.warning("The compiled kernels in %s are damaged or not Docent's, and are made again", path)
     return None
+
+
+def _sealed_part(path: Path, functions: Mapping[str, int], code: bytes) -> bytes:
+    """The name says for which processor and version the code is."""
+    return json.dumps([path.name, functions], sort_keys=True).encode() + b"\n" + code
 
 
 def write_kernels(path: Path, linked: Linked) -> None:
     """Writes the file and deletes those of earlier versions. A failure costs the next start a second, nothing else."""
-    head = {"sha256": hashlib.sha256(linked.code).hexdigest(), "functions": linked.functions}
+    head = {"seal": seal(_sealed_part(path, linked.functions, linked.code)), "functions": linked.functions}
     try:
         replace_bytes(path, json.dumps(head).encode() + b"\n" + linked.code)
         for earlier in path.parent.glob(f"{path.name.rpartition('-')[0]}-*"):
