@@ -43,7 +43,8 @@ class Preview:
 def preview(sources: Sequence[Source], known: Iterable[Document], settings: SyncSettings) -> Preview:
     """Plans a sync of the sources without reading or changing anything. Raises SourceError for a pattern that cannot be
     understood."""
-    found = scan([source for source in sources if source.kind != "youtube"], settings.patterns)
+    places = [source for source in sources if source.kind != "youtube"]
+    found = scan(places, settings.patterns, follow_links=settings.follow_links)
     reached = {source.id for source in sources} - {source.id for source in found.unreachable}
     plan = make_plan(found, known, reached, settings, threading.Event())
     return Preview(
