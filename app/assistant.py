@@ -293,6 +293,11 @@ class Assistant:
         """Loads what a question needs, so that the first one need not wait. Raises DocentError as a question would."""
         self._parts.warm_up()
 
+    def unload_model(self) -> bool:
+        """Gives the language model's memory back until the next question, unless it is answering; returns whether none
+        is held now."""
+        return self._parts.unload_model()
+
     def _history(self, conversation_id: str | None) -> list[Turn]:
         if conversation_id is None:
             return []

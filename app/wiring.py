@@ -222,6 +222,12 @@ class Parts:
             self.make_videos(),
         )
 
+    def unload_model(self) -> bool:
+        """Whether no memory is held for the language model any more."""
+        with self._lock:
+            model: LocalModel | None = self._made.get("model")
+            return model is None or model.unload()
+
     def close(self) -> None:
         with self._lock:
             self._closed = True

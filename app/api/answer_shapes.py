@@ -288,6 +288,12 @@ class Renamed(Shape):
     title: str
 
 
+class Unloaded(Shape):
+    """``unloaded`` is false while the model answers."""
+
+    unloaded: bool
+
+
 class Deleted(Shape):
     id: str
     deleted: bool = True

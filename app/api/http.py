@@ -27,6 +27,7 @@ from app.api.answer_shapes import (
     Deleted,
     Renamed,
     SearchReply,
+    Unloaded,
 )
 from app.api.body_limit import BodyLimit
 from app.api.description import DescribedAPI, Stream
@@ -266,6 +267,11 @@ def _question_routes(assistant: Assistant, work: Gate) -> APIRouter:
             ticket.give_back()
         assert isinstance(last, AnsweredLine | ErrorLine), "a stream ends with one of them"
         return _json(last, 400 if isinstance(last, ErrorLine) else 200, without={"event"})
+
+    @routes.post("/model/unload")
+    def unload() -> Unloaded:
+        """Gives the language model's memory back until the next question, unless it is answering."""
+        return Unloaded(unloaded=assistant.unload_model())
 
     @routes.get("/search")
     async def search(

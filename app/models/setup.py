@@ -13,6 +13,7 @@ from typing import Self
 import psutil
 
 from app.errors import ConfigError, ModelError
+from app.models.sleeping_engine import SleepingEngine
 from app.models.store import ModelStore
 from app.settings.paths import builtin_model
 from app.settings.schema import AUTO, ModelSettings, Settings
@@ -43,7 +44,7 @@ class LocalModel:
     """A language model ready to answer. Thread-safe; close it to free its memory."""
 
     name: str
-    engine: Engine
+    engine: Engine | SleepingEngine
     tokenizer: ModelTokenizer
     chat: ChatEncoder
     prompt_style: str | None = None  # what its docent.json says: the prompts it was tuned for
@@ -51,7 +52,7 @@ class LocalModel:
     @property
     def context(self) -> int:
         """Tokens of prompt and answer together."""
-        return self.engine.runtime.max_context
+        return self.engine.max_context
 
     def chat_tokens(self, messages: Sequence[Message]) -> list[int]:
         """Raises RequestError for what no context could hold, before it is tokenised as a whole."""
@@ -89,8 +90,14 @@ class LocalModel:
             )
         return left
 
+    def unload(self) -> bool:
+        """Gives the model's memory back until the next request, unless it is answering; returns whether it did."""
+        return isinstance(self.engine, SleepingEngine) and self.engine.unload()
+
     def close(self) -> None:
         self.engine.close()
+        if isinstance(self.engine, SleepingEngine):
+            return
         close = getattr(self.engine.runtime, "close", None)  # some have threads or a card's memory to give back
         if close is not None:
             close()
@@ -110,14 +117,24 @@ def open_model(settings: Settings) -> LocalModel:
     folder = ModelStore(settings.folder.models, builtin_model()).folder(chosen.name)
     checkpoint = Checkpoint(folder)
     tokenizer = ModelTokenizer.from_folder(folder, checkpoint.config.eos_ids)
-    runtime = make_runtime(checkpoint, chosen, settings.folder.builds)
-    _log.info("model %s on runtime %s, %d pages", folder.name, runtime.name, runtime.num_pages)
-    return local_model(folder.name, runtime, tokenizer, _prompt_style(folder))
+
+    def open_runtime() -> Runtime:
+        runtime = make_runtime(checkpoint, chosen, settings.folder.builds)
+        _log.info("model %s on runtime %s, %d pages", folder.name, runtime.name, runtime.num_pages)
+        return runtime
+
+    engine = SleepingEngine(
+        open_runtime, lambda runtime: _engine(runtime, tokenizer), idle_s=60 * chosen.unload_after_min
+    )
+    return LocalModel(folder.name, engine, tokenizer, ChatEncoder(tokenizer), _prompt_style(folder))
 
 
-def local_model(name: str, runtime: Runtime, tokenizer: ModelTokenizer, prompt_style: str | None = None) -> LocalModel:
-    engine = Engine(runtime, tokenizer, structured_output=StructuredOutput(tokenizer, runtime.vocab_size))
-    return LocalModel(name, engine, tokenizer, ChatEncoder(tokenizer), prompt_style)
+def local_model(name: str, runtime: Runtime, tokenizer: ModelTokenizer) -> LocalModel:
+    return LocalModel(name, _engine(runtime, tokenizer), tokenizer, ChatEncoder(tokenizer))
+
+
+def _engine(runtime: Runtime, tokenizer: ModelTokenizer) -> Engine:
+    return Engine(runtime, tokenizer, structured_output=StructuredOutput(tokenizer, runtime.vocab_size))
 
 
 def _prompt_style(folder: Path) -> str | None:

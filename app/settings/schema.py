@@ -170,6 +170,12 @@ class ModelSettings(_Section):
         description='Layers that an NVIDIA card computes with runtime "cuda", the first ones; the processor computes '
         'the others, slower. "auto" = as many as the card has memory for.',
     )
+    unload_after_min: float = Field(
+        default=0,
+        ge=0,
+        description="Minutes without a question after which the model's memory is given back; the next question loads "
+        "it again, and waits for it. 0 = never.",
+    )
     max_tokens: int = Field(default=512, ge=16, le=100_000, description="Longest answer in tokens.")
     temperature: float = Field(
         default=0.0, ge=0, le=2, description="0 = always the likeliest word; more = more varied, and more mistakes."

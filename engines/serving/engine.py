@@ -113,7 +113,7 @@ class Engine:
         self._requests: dict[int, _Request] = {}
         self._inbox: queue.SimpleQueue[_Request | int | None] = queue.SimpleQueue()
         self._ids = itertools.count(1)
-        self._open = threading.Semaphore(self.config.max_running + self.config.max_waiting)
+        self._unfinished = 0
         self._closed = threading.Event()
         self._entrance = threading.Lock()  # nothing gets into the inbox once the engine is closed
         self._thread = threading.Thread(target=self._run, name="docent-engine", daemon=True)
@@ -141,8 +141,9 @@ class Engine:
         with self._entrance:
             if self._closed.is_set():
                 raise EngineError("The engine is closed.", "Start Docent again.")
-            if not self._open.acquire(blocking=False):
+            if self._unfinished >= self.config.max_running + self.config.max_waiting:
                 raise EngineBusy(f"{self.config.max_waiting} requests are waiting already.", "Try again in a moment.")
+            self._unfinished += 1
             self._inbox.put(request)
         return generation
 
@@ -157,6 +158,15 @@ class Engine:
     def load(self) -> Load:
         """What the engine holds at this moment; the numbers are of one moment each, not all of the same."""
         return Load(self._scheduler.running, self._scheduler.waiting, self._table.used, self._table.num_pages)
+
+    @property
+    def max_context(self) -> int:
+        return self.runtime.max_context
+
+    @property
+    def idle(self) -> bool:
+        """Whether every request has ended."""
+        return self._unfinished == 0
 
     def __enter__(self) -> "Engine":
         return self
@@ -298,7 +308,7 @@ class Engine:
     def _fail(self, request: _Request, message: str) -> None:
         self._scheduler.finish(request.sequence)
         del self._requests[request.sequence.id]
-        self._open.release()
+        self._leave()
         request.generation.put(EngineError(message, "Ask again; if it stays, Docent's log says more."))
 
     def _take(self, request: _Request, item: ScheduledSequence, sampled: SampledRows, row: int) -> None:
@@ -348,11 +358,15 @@ class Engine:
             return "stop"
         return "length" if len(sequence.generated) >= sequence.params.max_tokens else None
 
+    def _leave(self) -> None:
+        with self._entrance:
+            self._unfinished -= 1
+
     def _finish(self, request: _Request, reason: FinishReason) -> None:
         rest = "" if reason == "cancelled" else request.detokenizer.finish()
         self._scheduler.finish(request.sequence)
         del self._requests[request.sequence.id]
-        self._open.release()
+        self._leave()
         if rest or request.unsent:
             request.generation.put(Delta(rest, tuple(request.unsent)))
         request.generation.put(Finished(reason, self._metrics(request)))

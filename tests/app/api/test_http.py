@@ -211,3 +211,11 @@ def test_a_document_is_read_anew_and_a_preview_reads_nothing(client: TestClient,
     (left_out,) = seen["left_out"]
     assert left_out["pattern"] == "*.txt" and path in left_out["paths"] and path in seen["gone"]
     assert document_named(client, ".txt")["path"] == path
+
+
+def test_the_models_memory_is_given_back_on_request(empty: TestClient, assistant: Assistant) -> None:
+    assert empty.post("/api/model/unload").json() == {"unloaded": True}, "none was loaded"
+    model = assistant.language_model()
+    if model is not None:
+        assert empty.post("/api/model/unload").json() == {"unloaded": True}
+        assert not model.engine.loaded  # type: ignore[union-attr]

@@ -309,7 +309,7 @@ def test_a_full_queue_answers_429(tmp_path: Path) -> None:
             thread.start()
         model = served.assistant.language_model()
         assert model is not None
-        until(lambda: model.engine._open._value == 0)  # type: ignore[attr-defined]
+        until(lambda: model.engine._unfinished == 2)
         with pytest.raises(openai.RateLimitError) as full:
             chat(served)
         assert full.value.code == "engine_busy"
