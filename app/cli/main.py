@@ -86,7 +86,7 @@ def _report(error: Exception, session: Session, *, as_json: bool) -> int:
         code = 2 if isinstance(error, UsageError) else 1
     else:
         log = session.log_defect(error)
-        message = f"Docent failed unexpectedly ({type(error).__name__}: {error})."
+        message = "Docent failed unexpectedly; this is a defect of Docent."
         remedy = f"The details are in {log}." if log else "Set DOCENT_DEBUG=1 to see the details."
         code = 1
     write_note(f"docent: {message} {remedy}")

@@ -120,9 +120,12 @@ def _document(work: _Work, path: Path) -> dict[str, Any]:
         raise
     except RecursionError:
         return _failure("The file is nested too deeply to be read.")
-    except Exception as error:  # noqa: BLE001 - the edge: a defect in a parser costs one file, and its trace is logged
+    except Exception:  # noqa: BLE001 - the edge: a defect in a parser costs one file, and its trace is logged
         traceback.print_exc(file=sys.stderr)
-        return _failure(f"The file could not be read: {type(error).__name__}: {error}"[:300], "It may be damaged.")
+        return _failure(
+            "Something in the file is not as its format says, and it could not be read.",
+            "Open it in the program it comes from and save it again.",
+        )
 
 
 def _failure(error: str, remedy: str = "", *, skipped: bool = False) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def decode_declared(data: bytes, label: str) -> Decoded:
         if encoding.startswith(("utf-16", "utf-32")) or (not data.isascii() and _is_utf8(data)):
             return decode(data)
         return _put_right(Decoded(data.decode(encoding).replace("\x00", " "), encoding))
-    except (LookupError, UnicodeDecodeError):
+    except (LookupError, UnicodeError):  # also of codecs that are no encodings of text (punycode, undefined)
         return decode(data)
 
 

@@ -115,7 +115,7 @@ def _cardinal_text(number: int) -> str:
 
 def _ordinal_text(number: int) -> str:
     words = _cardinal_text(number)
-    if words.isdigit():
+    if words.isdecimal():
         return _ordinal(number)
     at = max(words.rfind(" "), words.rfind("-")) + 1
     last = words[at:]

@@ -54,18 +54,18 @@ def superscript(before: str, mark: str) -> str:
     mark = mark.strip()
     if not mark or not before.strip():
         return mark
-    if mark.lower() in _NAME_SIGNS and not before[-1].isdigit():
+    if mark.lower() in _NAME_SIGNS and not before[-1].isdecimal():
         return _NAME_SIGNS[mark.lower()]
-    if before[-1].isdigit() and _ORDINAL.fullmatch(mark) and (len(mark) > 1 or _LOW_NUMBER.search(before)):
+    if before[-1].isdecimal() and _ORDINAL.fullmatch(mark) and (len(mark) > 1 or _LOW_NUMBER.search(before)):
         return mark
     if _NUMBER.fullmatch(mark) and _POWER_BASE.search(before):
-        plain = before[-1].isdigit() or not _WHOLE_NUMBER.fullmatch(mark)
+        plain = before[-1].isdecimal() or not _WHOLE_NUMBER.fullmatch(mark)
         return f"^{mark}" if plain else mark.translate(_SUPERSCRIPTS)
     if _VARIABLE.fullmatch(mark) and (_POWER_BASE.search(before) or _BASE_OF_NUMBER.search(before)):
         return f"^{mark}" if len(mark) == 1 else f"^({mark})"
     if _FOOTNOTE.fullmatch(mark):
         return ("" if before[-1].isspace() else " ") + mark.translate(_SUPERSCRIPTS)
-    if before[-1].isdigit() and mark[0].isalnum():
+    if before[-1].isdecimal() and mark[0].isalnum():
         return f" ({mark})" if len(mark) == 1 else f"^({mark})"
     return mark
 
@@ -73,10 +73,10 @@ def superscript(before: str, mark: str) -> str:
 def subscript(before: str, mark: str) -> str:
     """Returns how lowered characters are written behind ``before``."""
     mark = mark.strip()
-    return f"_{mark}" if mark and before[-1:].isdigit() else mark
+    return f"_{mark}" if mark and before[-1:].isdecimal() else mark
 
 
 def fraction(before: str, numerator: str, denominator: str) -> str:
     """Returns a fraction whose numerator is raised and whose denominator is lowered: ``3 1/2``."""
-    gap = " " if before[-1:].isdigit() else ""
+    gap = " " if before[-1:].isdecimal() else ""
     return f"{gap}{numerator.strip()}/{denominator.strip()}"

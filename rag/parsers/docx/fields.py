@@ -80,7 +80,7 @@ def form_value(data: Any | None) -> str:
         chosen = choice.find(f"{W}result")
         chosen = chosen if chosen is not None else choice.find(f"{W}default")
         index = chosen.get(f"{W}val", "0") if chosen is not None else "0"
-        return entries[int(index)] if index.isdigit() and int(index) < len(entries) else ""
+        return entries[int(index)] if index.isdecimal() and int(index) < len(entries) else ""
     return ""
 
 

@@ -125,7 +125,7 @@ def _numbering(properties: Element | None, form: str) -> tuple[str, int]:
         return form, 1
     asked, start = properties.find(f"{W}numFmt"), properties.find(f"{W}numStart")
     number = str(start.get(f"{W}val", "1")) if start is not None else "1"
-    return (str(asked.get(f"{W}val", form)) if asked is not None else form), int(number) if number.isdigit() else 1
+    return (str(asked.get(f"{W}val", form)) if asked is not None else form), int(number) if number.isdecimal() else 1
 
 
 def _states(extended: Element | None) -> dict[str, tuple[bool, bool]]:

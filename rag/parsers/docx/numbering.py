@@ -74,9 +74,9 @@ class Numbering:
         for override in number.findall(f"{W}lvlOverride"):
             depth = override.get(f"{W}ilvl", "")
             start = _value(override, "startOverride")
-            if depth.isdigit():
+            if depth.isdecimal():
                 self._overrides.setdefault(identifier, {}).update(_levels(override))
-                if start.isdigit():
+                if start.isdecimal():
                     self._starts.setdefault(identifier, {})[int(depth)] = int(start)
 
     def known(self, list_id: str) -> bool:
@@ -154,16 +154,16 @@ def _levels(parent: Any) -> dict[int, Level]:
     levels: dict[int, Level] = {}
     for level in parent.findall(f"{W}lvl"):
         depth = level.get(f"{W}ilvl", "")
-        if not depth.isdigit():
+        if not depth.isdecimal():
             continue
         start, restart = _value(level, "start"), _value(level, "lvlRestart")
         legal = level.find(f"{W}isLgl")
         levels[int(depth)] = Level(
-            int(start) if start.isdigit() else 0 if level.find(f"{W}start") is None else 1,
+            int(start) if start.isdecimal() else 0 if level.find(f"{W}start") is None else 1,
             _form(level),
             _text(level),
             _value(level, "pStyle"),
-            int(restart) if restart.isdigit() else None,
+            int(restart) if restart.isdecimal() else None,
             legal is not None and legal.get(f"{W}val", "1") not in ("0", "false", "off"),
         )
     return levels

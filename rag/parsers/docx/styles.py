@@ -110,7 +110,7 @@ class Styles:
         inherited = self._inherited(_value(properties, "pStyle") or self._default)
         heading = inherited.heading
         level = _value(properties, "outlineLvl")
-        if level.isdigit():
+        if level.isdecimal():
             heading = int(level) + 1 if int(level) < _BODY_LEVEL else 0
         numbered = self._numbered(properties, inherited)
         if inherited.contents:
@@ -228,7 +228,7 @@ def _add_name(found: _Inherited, name: str, identifier: str) -> None:
 
 def _add_properties(found: _Inherited, properties: Element) -> None:
     level = _value(properties, "outlineLvl")
-    if not found.heading and level.isdigit() and int(level) < _BODY_LEVEL:
+    if not found.heading and level.isdecimal() and int(level) < _BODY_LEVEL:
         found.heading = int(level) + 1
     list_id, depth = _numbering_of(properties)
     found.list_id = found.list_id or list_id
@@ -268,7 +268,7 @@ def _is_shaded(properties: Element) -> bool:
 
 def _is_tiny(properties: Element) -> bool:
     size = _value(properties, "sz")
-    return size.isdigit() and int(size) <= _TINY
+    return size.isdecimal() and int(size) <= _TINY
 
 
 def _numbering_of(properties: Element) -> tuple[str, int | None]:
@@ -277,4 +277,4 @@ def _numbering_of(properties: Element) -> tuple[str, int | None]:
     if numbering is None:
         return "", None
     level = _value(numbering, "ilvl")
-    return _value(numbering, "numId"), int(level) if level.isdigit() else None
+    return _value(numbering, "numId"), int(level) if level.isdecimal() else None

@@ -45,4 +45,4 @@ def _repeats_as_header(row: Element) -> bool:
 
 def _number(element: Element | None, default: int) -> int:
     value = "" if element is None else element.get(f"{W}val", "")
-    return min(int(value), _MOST_COLUMNS) if value.isdigit() else default
+    return min(int(value), _MOST_COLUMNS) if value.isdecimal() else default

@@ -85,7 +85,7 @@ class _Converter:
                     element.set(_RENAMED_ATTRIBUTES.get(today, today), value)
             if element.tag == f"{W}numFmt":
                 code = element.get(f"{W}val", "0")
-                element.set(f"{W}val", BINARY_FORMS.get(int(code), "decimal") if code.isdigit() else code)
+                element.set(f"{W}val", BINARY_FORMS.get(int(code), "decimal") if code.isdecimal() else code)
 
     def unwrap(self) -> None:
         """Opens the wrappers of sections and insertions, and drops what was deleted."""

@@ -37,7 +37,7 @@ def rewrite_inline(root: etree._Element) -> list[str]:
 def _rewrite_note_mark(link: etree._Element) -> None:
     """Sets the mark of a note off from the word before it."""
     text = one_line("".join(map(str, link.itertext()))).strip("[]()")
-    if text.isdigit():
+    if text.isdecimal():
         _replace(link, superscript(f"{_text_before(link)} note", text))
 
 
@@ -48,7 +48,7 @@ def _rewrite_script(element: etree._Element) -> None:
     if not text or len(text) > _MAX_SCRIPT_CHARS or element.getparent() is None:
         return
     is_linked = next(element.iter("a"), None) is not None
-    if element.tag == "sup" and is_linked and text.isdigit():
+    if element.tag == "sup" and is_linked and text.isdecimal():
         _replace(element, superscript(f"{before} note", text))
     elif (denominator := _denominator(element)) is not None:
         below = one_line("".join(map(str, denominator.itertext())))

@@ -174,7 +174,7 @@ class OdfWalker:
 
     def _heading(self, heading: Element, depth: int, mark: str = "") -> None:
         given = heading.get(f"{TEXT}outline-level", "1")
-        level = int(given) if given.isdigit() else 1
+        level = int(given) if given.isdecimal() else 1
         if not mark and heading.get(f"{TEXT}is-list-header", "false") != "true":
             mark = self._lists.heading(level, _restart(heading))
         read = self._reader.read(heading)
@@ -280,7 +280,7 @@ class OdfWalker:
 def _restart(element: Element) -> int | None:
     """Returns the number at which a heading or an item begins anew, None where it goes on."""
     start = element.get(f"{TEXT}start-value", "")
-    if start.isdigit():
+    if start.isdecimal():
         return int(start)
     return 1 if element.get(f"{TEXT}restart-numbering", "false") == "true" else None
 

@@ -108,7 +108,7 @@ def _levels(style: Element) -> dict[int, Level]:
     levels: dict[int, Level] = {}
     for level in style:
         depth = str(level.get(f"{TEXT}level", ""))
-        if not isinstance(level.tag, str) or not depth.isdigit():
+        if not isinstance(level.tag, str) or not depth.isdecimal():
             continue
         if level.tag in (f"{TEXT}list-level-style-bullet", f"{TEXT}list-level-style-image"):
             levels[int(depth)] = Level(bullet="•")
@@ -126,4 +126,4 @@ def _levels(style: Element) -> dict[int, Level]:
 
 
 def _whole(value: str | None, missing: int) -> int:
-    return int(value) if value is not None and value.isdigit() else missing
+    return int(value) if value is not None and value.isdecimal() else missing

@@ -63,7 +63,7 @@ class Looks:
         for _ in range(_MAX_INHERITANCE):
             style = self._styles.get(("paragraph", name))
             parent = style.get(f"{STYLE}parent-style-name") if style is not None else None
-            if style is None or not parent or not name.startswith("P") or not name[1:].isdigit():
+            if style is None or not parent or not name.startswith("P") or not name[1:].isdecimal():
                 return name
             name = str(parent)
         return name

@@ -64,7 +64,7 @@ class OdtText:
         tag = child.tag
         if tag == f"{TEXT}s":
             count = child.get(f"{TEXT}c", "1")
-            self._add(" " * min(int(count) if count.isdigit() else 1, 100), look)
+            self._add(" " * min(int(count) if count.isdecimal() else 1, 100), look)
         elif tag == f"{TEXT}tab":
             self._add("\t", look)
         elif tag == f"{TEXT}line-break":

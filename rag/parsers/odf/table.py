@@ -54,7 +54,7 @@ def cells_of(row: Element, at: int, text_of: Callable[[Element], str]) -> Iterat
 def count(element: Element, name: str) -> int:
     """The value of an attribute that counts, at least 1."""
     value = element.get(f"{TABLE}{name}", "1")
-    return max(1, int(value)) if value.isdigit() else 1
+    return max(1, int(value)) if value.isdecimal() else 1
 
 
 def _up_to(element: Element, top: Element) -> Iterator[Element]:

@@ -78,7 +78,7 @@ def _points(parent: Element) -> dict[int, str]:
     points: dict[int, str] = {}
     for point in parent.iter(f"{C}pt"):
         index = point.get("idx", "")
-        if index.isdigit():
+        if index.isdecimal():
             points[int(index)] = shown_number(point.findtext(f"{C}v") or "", point.get("formatCode", "") or form)
     return points
 

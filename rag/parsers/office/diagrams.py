@@ -27,7 +27,7 @@ def read_diagram(root: Element) -> list[DiagramLine]:
             continue
         order = link.get("srcOrd", "0")
         children.setdefault(link.get("srcId", ""), []).append(
-            (int(order) if order.isdigit() else 0, link.get("destId", ""))
+            (int(order) if order.isdecimal() else 0, link.get("destId", ""))
         )
         below.add(link.get("destId", ""))
     lines: list[DiagramLine] = []

@@ -212,7 +212,7 @@ def _in_reading_order(drawn: Sequence[_Character], page_is_rtl: bool) -> str:
 def _kinds(units: Sequence[str]) -> list[str]:
     """Returns R for a letter of a right-to-left script, L for another, N for a part of a number, "" for all else."""
     kinds = [
-        "R" if _RTL.match(u) and u[0].isalpha() else "L" if u[0].isalpha() else "N" if u[0].isdigit() else ""
+        "R" if _RTL.match(u) and u[0].isalpha() else "L" if u[0].isalpha() else "N" if u[0].isdecimal() else ""
         for u in units
     ]
     for index, unit in enumerate(units):

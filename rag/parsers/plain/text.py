@@ -98,7 +98,7 @@ def _heading_level(line: str) -> _Level | None:
     if (
         numbered
         and (numbered["first"].isupper() or not numbered["first"].islower())
-        and not numbered["first"].isdigit()
+        and not numbered["first"].isdecimal()
     ):
         return _Level(2 + numbered["number"].count("."), numbered=True)
     letters = sum(char.isalpha() for char in line)

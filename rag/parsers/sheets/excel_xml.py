@@ -94,7 +94,7 @@ def _own_rows(
     number = 0
     for row in table.iterfind(f"{SS}Row"):
         place = str(row.get(f"{SS}Index", ""))
-        before, number = number, int(place) if place.isdigit() else number + 1
+        before, number = number, int(place) if place.isdecimal() else number + 1
         if number > before + 1:
             numbers.append(number - 1)
             yield []
@@ -120,7 +120,7 @@ def _placed(row: Element) -> Iterator[tuple[Element, int]]:
     column = 0
     for cell in row.iterfind(f"{SS}Cell"):
         place = str(cell.get(f"{SS}Index", ""))
-        column = int(place) if place.isdigit() else column + 1
+        column = int(place) if place.isdecimal() else column + 1
         if column > MAX_COLUMNS:
             return
         yield cell, column
@@ -141,7 +141,7 @@ def _remarks(row: Element) -> Iterator[tuple[int, str, str]]:
 
 def _number(cell: Element, name: str) -> int:
     value = str(cell.get(f"{SS}{name}", "0"))
-    return int(value) if value.isdigit() else 0
+    return int(value) if value.isdecimal() else 0
 
 
 def _shown(cell: Element, formats: dict[str, str]) -> str:
@@ -168,8 +168,8 @@ def _hidden_columns(table: Element) -> Iterator[int]:
     column = 0
     for one in table.iterfind(f"{SS}Column"):
         place, span = str(one.get(f"{SS}Index", "")), str(one.get(f"{SS}Span", "0"))
-        column = int(place) if place.isdigit() else column + 1
-        last = column + (int(span) if span.isdigit() else 0)
+        column = int(place) if place.isdecimal() else column + 1
+        last = column + (int(span) if span.isdecimal() else 0)
         if one.get(f"{SS}Hidden") == "1":
             yield from range(column, min(last, MAX_COLUMNS) + 1)
         column = last

@@ -194,7 +194,7 @@ def _fraction(value: float, tokens: Sequence[Token]) -> str:
     slash = next(at for at, token in enumerate(tokens) if token == ("mark", "/"))
     below = "".join(token.text for token in tokens[slash + 1 :]).strip()
     whole, rest = divmod(abs(Fraction(value)), 1)
-    if below.isdigit() and int(below):  # "# ??/16"
+    if below.isdecimal() and int(below):  # "# ??/16"
         near = Fraction(round(rest * int(below)), int(below))
         part = f"{round(rest * int(below))}/{below}" if near else ""
     else:

@@ -55,6 +55,13 @@ def parse(path: Path) -> ParsedDocument:
     return builder.build()
 
 
+class _SharedStrings(list[Any]):
+    """The texts of a workbook that cells name by number; a number that names none stands for an empty cell."""
+
+    def __getitem__(self, index: Any) -> Any:
+        return super().__getitem__(index) if -1 < index < len(self) else ""
+
+
 class _Walker:
     """Walks the visible sheets of a workbook in order."""
 
@@ -74,6 +81,7 @@ class _Walker:
                 self._hidden.add(f"hidden sheet ({sheet.title})")
                 continue
             sheet.reset_dimensions()
+            sheet._shared_strings = _SharedStrings(sheet._shared_strings)
             self._builder.label(sheet.title, 1, page=number)
             part = parts.get(sheet.title)
             layout = layout_of(self._package, part, MAX_COLUMNS) if part else SheetLayout()

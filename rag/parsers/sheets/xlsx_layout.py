@@ -93,7 +93,7 @@ def place_of(reference: str) -> tuple[int, int] | None:
 
 def _take(layout: SheetLayout, element: Element, most_columns: int) -> None:
     if element.tag == f"{_S}row":
-        if _is_on(element.get("hidden")) and str(element.get("r", "")).isdigit():
+        if _is_on(element.get("hidden")) and str(element.get("r", "")).isdecimal():
             layout.hidden_rows.add(int(element.get("r")))
     elif element.tag == f"{_S}col":
         if _is_on(element.get("hidden")):
@@ -147,7 +147,7 @@ def _comments(root: Element) -> list[Remark]:
     for comment in root.iter(f"{_S}comment"):
         at = place_of(str(comment.get("ref", "")))
         number = str(comment.get("authorId", ""))
-        author = authors[int(number)] if number.isdigit() and int(number) < len(authors) else ""
+        author = authors[int(number)] if number.isdecimal() and int(number) < len(authors) else ""
         text = comment.find(f"{_S}text")
         words = "".join(piece.text or "" for piece in text.iter(f"{_S}t")) if text is not None else ""
         words = _THREAD_NOTE.sub("", words).strip().removeprefix(f"{author}:").strip()

@@ -45,6 +45,7 @@ _ROW = 100_000
 def parse(path: Path) -> ParsedDocument:
     """Parses the file. Raises ReadError for a broken container."""
     from lxml import etree
+    from pptx.exc import PythonPptxError
 
     try:
         with open_zip(path) as archive:
@@ -57,6 +58,7 @@ def parse(path: Path) -> ParsedDocument:
         ValueError,
         AttributeError,
         etree.XMLSyntaxError,
+        PythonPptxError,
     ) as error:
         raise ReadError(
             "The presentation is damaged: its slides cannot be read.", "Open it in PowerPoint and save it again."

@@ -33,7 +33,7 @@ class Visibility:
             if properties is None:
                 return True
             size = str(properties.get("sz", ""))
-            if size.isdigit() and int(size) < _LEAST_SIZE:
+            if size.isdecimal() and int(size) < _LEAST_SIZE:
                 return False
             return white_is_seen or not _is_white(properties)
 

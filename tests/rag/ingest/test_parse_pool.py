@@ -167,7 +167,7 @@ def test_a_bad_file_fails_alone(tmp_path: Path, bad: str) -> None:
     expected = {
         "crash": "crashed",
         "exit": "crashed",
-        "defect": "ZeroDivisionError",
+        "defect": "not as its format says",
         "deep": "nested too deeply",
         "broken": "It is damaged. Repair it.",
         "skip": "Not for us.",

@@ -1,0 +1,77 @@
+"""Files with a value inside that no program writes: each is read without it, or refused in a sentence."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from rag.errors import ReadError
+from rag.parsers.registry import parse
+
+MAIL = "From: a@b.example\nSubject: S\nContent-Type: {}\n\nThe ferry leaves at noon.\n"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "text/plain; charset=punycode",
+        "text/plain; charset=undefined",
+        "text/plain; charset=idna",
+        "text/plain; charset*=utf-16-le''%00",
+        "text/plain; charset=hex",
+    ],
+)
+def test_a_mail_with_an_impossible_charset_is_read(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.eml"
+    path.write_text(MAIL.format(kind))
+    assert "The ferry leaves at noon." in parse(path).text
+
+
+def replaced(path: Path, member: str, old: str, new: str) -> Path:
+    """A copy of a container with text of one member replaced."""
+    target = path.with_name(f"changed{path.suffix}")
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(target, "w") as copy:
+        for name in source.namelist():
+            data = source.read(name)
+            if name == member:
+                assert old.encode() in data
+                data = data.replace(old.encode(), new.encode())
+            copy.writestr(name, data)
+    return target
+
+
+def test_a_cell_that_names_no_text_is_empty(tmp_path: Path) -> None:
+    import openpyxl
+
+    workbook = openpyxl.Workbook()
+    for row in (["Ferry", "Hour"], ["North", "noon"]):
+        workbook.active.append(row)
+    workbook.save(tmp_path / "a.xlsx")
+    cell = '<c r="B2" t="inlineStr"><is><t>noon</t></is></c>'
+    path = replaced(tmp_path / "a.xlsx", "xl/worksheets/sheet1.xml", cell, '<c r="B2" t="s"><v>4000</v></c>')
+    text = parse(path).text
+    assert "North" in text and "noon" not in text
+
+
+def test_a_relation_without_a_target_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    from pptx import Presentation
+
+    presentation = Presentation()
+    presentation.slides.add_slide(presentation.slide_layouts[0])
+    presentation.save(str(tmp_path / "a.pptx"))
+    path = replaced(tmp_path / "a.pptx", "_rels/.rels", "Target=", "Tarjet=")
+    with pytest.raises(ReadError, match="The presentation is damaged"):
+        parse(path)
+
+
+def test_a_superscript_digit_is_no_number(tmp_path: Path) -> None:
+    xml = (
+        '<?xml version="1.0"?><office:document xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
+        'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0" '
+        'office:mimetype="application/vnd.oasis.opendocument.text"><office:body><office:text>'
+        '<text:h text:outline-level="²">Ferries</text:h><text:p>They leave at<text:s text:c="³"/>noon.</text:p>'
+        "</office:text></office:body></office:document>"
+    )
+    (tmp_path / "a.fodt").write_text(xml, encoding="utf-8")
+    text = parse(tmp_path / "a.fodt").text
+    assert "Ferries" in text and "noon" in text
