@@ -1,7 +1,5 @@
 """Adds the parts that a Word document takes in whole from other formats (``w:altChunk``): web page, RTF, text, Word."""
 
-import email
-import email.policy
 import io
 import zipfile
 from collections.abc import Callable
@@ -45,7 +43,9 @@ def _add(data: bytes, builder: DocumentBuilder, add_document: AddDocument) -> No
     elif start.startswith(b"{\\rtf"):
         rtf.add_rtf(builder, data)
     elif b"mime-version:" in start:
-        page = email.message_from_bytes(data, policy=email.policy.default).get_body(("html", "plain"))
+        from rag.parsers.markup.eml import message_of
+
+        page = message_of(data).get_body(("html", "plain"))
         text = page.get_content() if page is not None else ""
         add_html(builder, text)
     elif b"<html" in start or b"<body" in start or b"<!doctype" in start or start.startswith(b"<"):

@@ -6,10 +6,9 @@ Attachments that a parser takes are read below a heading with their name; the ot
 import email
 import email.policy
 import re
-from collections.abc import Callable
 from email.message import EmailMessage, Message
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder, one_line
@@ -23,35 +22,30 @@ _MAX_FORWARDED = 20  # messages within messages
 _STUB_SHARE = 0.5  # of the words of the HTML twin; a plain part with fewer stands for it, not beside it
 
 
+class _TolerantPolicy(email.policy.EmailPolicy):
+    """Takes a header that cannot be understood without its parameters."""
+
+    def header_fetch_parse(self, name: str, value: str) -> Any:
+        try:
+            return super().header_fetch_parse(name, value)
+        except Exception:  # noqa: BLE001 - the standard library's parser of headers fails in many ways
+            return super().header_fetch_parse(name, value.partition(";")[0])
+
+
+def message_of(data: bytes) -> EmailMessage:
+    return cast(EmailMessage, email.message_from_bytes(data, policy=_TolerantPolicy()))
+
+
 def parse(path: Path) -> ParsedDocument:
     builder = DocumentBuilder(media_type="message/rfc822")
     try:
-        message = email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-        _drop_broken_types(message)
+        message = message_of(path.read_bytes())
         with container():
             add_message(builder, message, 1)
     except RecursionError as error:  # the standard library's parser descends part by part
         raise ReadError("The e-mail nests its parts too deep to be read.") from error
     builder.title = _header(message, "Subject") or path.stem
     return builder.build()
-
-
-_TYPES: dict[str, tuple[Callable[[Message], object], ...]] = {
-    "Content-Type": (Message.get_content_type, Message.get_content_charset),
-    "Content-Disposition": (Message.get_content_disposition, Message.get_filename),
-    "Content-Transfer-Encoding": (lambda part: str(part.get("Content-Transfer-Encoding", "")),),
-}
-
-
-def _drop_broken_types(message: Message) -> None:
-    """Removes the headers that say what a part is where they cannot be understood; it is then read as plain text."""
-    for part in message.walk():
-        for name, looks in _TYPES.items():
-            try:
-                for look in looks:
-                    look(part)
-            except Exception:  # noqa: BLE001 - the standard library's parser of headers fails in many ways
-                del part[name]
 
 
 def add_message(builder: DocumentBuilder, message: EmailMessage, level: int) -> None:

@@ -1,14 +1,12 @@
 """Parses mailboxes (mbox): every message with its headers, body and attachments, in the order of the file."""
 
-import email
-import email.policy
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from rag.parsers.builder import DocumentBuilder
 from rag.parsers.embedded import container
-from rag.parsers.markup.eml import add_message
+from rag.parsers.markup.eml import add_message, message_of
 from rag.types import ParsedDocument
 
 MEDIA_TYPE = "application/mbox"
@@ -24,7 +22,7 @@ def parse(path: Path) -> ParsedDocument:
     for raw in _messages(path.read_bytes()):
         try:
             with container():
-                add_message(builder, email.message_from_bytes(raw, policy=email.policy.default), 1)
+                add_message(builder, message_of(raw), 1)
         except RecursionError:
             unread += 1
     if unread:
