@@ -32,6 +32,7 @@ from app.api.answer_shapes import (
 from app.api.body_limit import BodyLimit
 from app.api.description import DescribedAPI, Stream
 from app.api.gate import Gate, Ticket
+from app.api.json_body import StrictRoute
 from app.api.library_shapes import DocumentList, DocumentReply, Removed, Status, SyncLine, SyncPreview
 from app.api.openai import OPENAI_STREAMS, openai_routes
 from app.api.shape import ErrorLine, Failure, Problem, Shape
@@ -152,7 +153,9 @@ def create_api(assistant: Assistant) -> FastAPI:
 
 
 def _router(prefix: str = "") -> APIRouter:
-    return APIRouter(prefix=prefix, default_response_class=AsciiJSON, dependencies=[Depends(_no_store)])
+    return APIRouter(
+        prefix=prefix, route_class=StrictRoute, default_response_class=AsciiJSON, dependencies=[Depends(_no_store)]
+    )
 
 
 def _content(media_type: str, schema: Mapping[str, Any], description: str) -> dict[int | str, dict[str, Any]]:

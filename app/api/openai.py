@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from fastapi import APIRouter, Depends, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from app.api.description import Stream
 from app.api.gate import Gate
+from app.api.json_body import StrictRoute
 from app.api.openai_replies import (
     ChatChunk,
     ChatCompletion,
@@ -79,7 +80,7 @@ class _ClientGone(Exception):
     """Raised when the client has closed the connection."""
 
 
-class _Route(APIRoute):
+class _Route(StrictRoute):
     """A route that turns every failure into OpenAI's shape."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -88,6 +89,9 @@ class _Route(APIRoute):
         async def handled(request: Request) -> Response:
             try:
                 return await handle(request)
+            except HTTPException as error:
+                found = _ApiError(error.status_code, f"{error.detail}.", "invalid_request_error")
+                return _json(found.body, found.status)
             except (RequestValidationError, DocentError, _ApiError) as error:
                 found = _translated(error)
                 return _json(found.body, found.status)

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 _UNWRAPPED = 10_000  # columns: a program or a file gets each row on one line
-_CONTROL = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+_CONTROL: dict[int, str | None] = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"} | {
+    # Marks that turn the direction of writing, by which "invoice[U+202E]fdp.exe" would look like invoiceexe.pdf.
+    code: f"[U+{code:04X}]"
+    for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
 
 
 def write_json(data: Mapping[str, Any]) -> None:
@@ -37,7 +41,7 @@ def write_note(text: str) -> None:
 
 
 def plain(text: str) -> str:
-    """Removes the control characters that a terminal would obey."""
+    """Removes the control characters that a terminal would obey, and shows marks that turn the direction of writing."""
     return text.translate(_CONTROL)
 
 

@@ -171,6 +171,8 @@ class Library:
         ]
 
     def document(self, document_id: int) -> Document | None:
+        if not 0 <= document_id < 1 << 63:  # SQLite knows no such number
+            return None
         found = self._rows(f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.id = ?", (document_id,))
         return rows.document_from(found[0]) if found else None
 

@@ -23,6 +23,11 @@ def test_control_characters_are_dropped() -> None:
     assert one_line(" a\r\nb\x00 c ") == "a b c"
 
 
+def test_marks_that_turn_the_direction_of_writing_are_shown() -> None:
+    assert plain("invoice\u202efdp.exe \u2066x\u2069") == "invoice[U+202E]fdp.exe [U+2066]x[U+2069]"
+    assert plain("\u05d0\u200f!") == "\u05d0\u200f!"
+
+
 def test_a_terminal_without_unicode_gets_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
