@@ -5,9 +5,12 @@ the number in a formula (H2O) as they are typed.
 """
 
 import re
+from itertools import groupby
 from typing import Literal
 
 Align = Literal["", "super", "sub"]
+LOOK_BACK = 64
+"""Characters in front of a raised or lowered stretch that say how it is written."""
 
 _SUPERSCRIPTS = str.maketrans("0123456789+-=()ni\u2212", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ⁻")
 _ORDINAL = re.compile(r"(?i)st|nd|rd|th|er|re|ers|res|e|es|eme|ème|o|os|a|as|º|ª")
@@ -30,28 +33,26 @@ _BASE_OF_NUMBER = re.compile(r"(?:^|[\s=(×x*·⋅])\d{1,3}$")
 
 def compose(pieces: list[tuple[Align, str]]) -> str:
     """Joins the pieces of a line, each raised, lowered or neither, to text. A line all of one height is plain."""
-    merged: list[tuple[Align, str]] = []
-    for align, text in pieces:
-        if merged and merged[-1][0] == align:
-            merged[-1] = align, merged[-1][1] + text
-        elif text:
-            merged.append((align, text))
+    together = groupby((piece for piece in pieces if piece[1]), key=lambda piece: piece[0])
+    merged = [(align, "".join(text for _, text in group)) for align, group in together]
     if len(merged) == 1:
         return merged[0][1]
-    out = ""
+    out: list[str] = []
+    end = ""  # of what is written so far
     for align, text in merged:
-        if not align or not text.strip():
-            out += text
-            continue
         lead, trail = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
-        before = out + lead
-        out = before + (superscript(before, text) if align == "super" else subscript(before, text)) + trail
-    return out
+        if align and text.strip():
+            before = end + lead
+            text = lead + (superscript(before, text) if align == "super" else subscript(before, text)) + trail
+        out.append(text)
+        end = (end + text)[-LOOK_BACK:]
+    return "".join(out)
 
 
 def superscript(before: str, mark: str) -> str:
     """Returns how raised characters are written behind ``before``: the text of their line up to them."""
     mark = mark.strip()
+    before = before[-LOOK_BACK:]
     if not mark or not before.strip():
         return mark
     if mark.lower() in _NAME_SIGNS and not before[-1].isdecimal():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from rag.errors import ReadError, SkippedError
 from rag.parsers.builder import NO_TEXT
 from rag.parsers.sniff import Sniffed, sniff
+from rag.text.context import shortened
 from rag.types import ParsedDocument
 
 if TYPE_CHECKING:  # it imports numpy, which the command line does not need to list suffixes
@@ -110,6 +111,9 @@ _TEXTUAL = frozenset(
 )
 
 
+_TITLE_CHARS = 400
+
+
 def parse(path: Path) -> ParsedDocument:
     """Parses the file at ``path``. Raises SkippedError for a kind without a parser, ReadError for a broken file."""
     try:
@@ -122,7 +126,7 @@ def parse(path: Path) -> ParsedDocument:
         raise ReadError("The file may not be read.", "Allow your account to read it, then sync again.") from error
     except OSError as error:
         raise ReadError(f"The file could not be read: {error.strerror or error}.") from error
-    title = document.title or path.stem
+    title = shortened(document.title, _TITLE_CHARS) or path.stem
     warnings = (warning, *document.warnings) if warning else document.warnings
     return dataclasses.replace(document, title=title, warnings=warnings)
 

@@ -7,6 +7,7 @@ is parsed without entities.
 """
 
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 from rag.errors import ReadError
@@ -275,8 +276,7 @@ def _shown_margins(body: Element, kind: str, settings: Element | None) -> Iterat
 def _anchored_in(paragraph: Element) -> Iterator[Element]:
     """Yields the text boxes and drawings of a paragraph; one in a box comes with that box."""
     for element in paragraph.iter(f"{W}txbxContent", *DRAWN):
-        ancestors = [ancestor.tag for ancestor in element.iterancestors()]
-        inner = ancestors[: ancestors.index(paragraph.tag)] if paragraph.tag in ancestors else ancestors
+        inner = (one.tag for one in takewhile(lambda one: one is not paragraph, element.iterancestors()))
         # The same box is stored twice, for old programs too.
         if not {FALLBACK, f"{W}txbxContent", f"{W}del", f"{W}moveFrom"}.intersection(inner):
             yield element

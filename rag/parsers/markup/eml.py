@@ -4,17 +4,17 @@ Attachments that a parser takes are read below a heading with their name; the ot
 """
 
 import email
-import email.policy
 import re
 from email.message import EmailMessage, Message
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.embedded import container, include_file
 from rag.parsers.encoding import Decoded, decode, decode_declared
 from rag.parsers.markup.html import add_html, text_of_html
+from rag.parsers.markup.mail_headers import POLICY
 from rag.types import ParsedDocument
 
 _HEADERS = ("Subject", "From", "To", "Cc", "Date")
@@ -22,18 +22,8 @@ _MAX_FORWARDED = 20  # messages within messages
 _STUB_SHARE = 0.5  # of the words of the HTML twin; a plain part with fewer stands for it, not beside it
 
 
-class _TolerantPolicy(email.policy.EmailPolicy):
-    """Takes a header that cannot be understood without its parameters."""
-
-    def header_fetch_parse(self, name: str, value: str) -> Any:
-        try:
-            return super().header_fetch_parse(name, value)
-        except Exception:  # noqa: BLE001 - the standard library's parser of headers fails in many ways
-            return super().header_fetch_parse(name, value.partition(";")[0])
-
-
 def message_of(data: bytes) -> EmailMessage:
-    return cast(EmailMessage, email.message_from_bytes(data, policy=_TolerantPolicy()))
+    return cast(EmailMessage, email.message_from_bytes(data, policy=POLICY))
 
 
 def parse(path: Path) -> ParsedDocument:

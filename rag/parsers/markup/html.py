@@ -47,6 +47,9 @@ _UNREAD = re.compile(
     r"<!--.*?(?:-->|\Z)|<(head|script|style|template|noscript)\b[^<>]*>.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL
 )
 _TAG = re.compile(r"<[a-zA-Z/!?][^<>]*>")
+_LONG_TAG = re.compile(r"(<[a-zA-Z][\w:-]{0,100}+)([^<>]{4000,})")
+_ATTRIBUTE = re.compile(r"""[^\s"'>/=]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'>]++))?+""")
+_MOST_ATTRIBUTES = 500
 _META_BYTES = 4_096
 _MAX_ALT_CHARS = 500
 _FILE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|tiff?)", re.IGNORECASE)
@@ -97,7 +100,7 @@ def text_of_html(markup: str) -> str:
 
 def _parse(markup: str) -> etree._Element | None:
     # A declared encoding no longer holds for decoded text, and NUL would end the document.
-    markup = _XML_DECLARATION.sub("", markup).replace("\x00", " ")
+    markup = _LONG_TAG.sub(_fewer_attributes, _XML_DECLARATION.sub("", markup).replace("\x00", " "))
     # UTF-8 bytes, because lone surrogates and huge strings are handled by size, not by code point.
     parser = lxml_html.HTMLParser(
         encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=True
@@ -108,6 +111,15 @@ def _parse(markup: str) -> etree._Element | None:
         return None
     except etree.XMLSyntaxError as error:
         raise ReadError(f"The page could not be parsed: {error.msg}.") from error
+
+
+def _fewer_attributes(tag: re.Match[str]) -> str:
+    """A long tag with its first attributes: libxml2 compares each attribute of a tag with all others."""
+    kept = tag[1]
+    for number, attribute in enumerate(_ATTRIBUTE.finditer(tag[2])):
+        if number == _MOST_ATTRIBUTES:
+            return kept + tag[2][: attribute.start()]
+    return tag[0]
 
 
 def _add_bare_text(builder: DocumentBuilder, markup: str) -> None:

@@ -10,9 +10,10 @@ from lxml import etree
 
 from rag.parsers.builder import one_line
 from rag.parsers.markup.mathml import formulas, linear_math
-from rag.parsers.raised import fraction, subscript, superscript
+from rag.parsers.raised import LOOK_BACK, fraction, subscript, superscript
 
 _RUBY_SIDE = ("rt", "rp", "rtc")
+_WRITTEN = "docent-written"  # the tag of what was put in an element's place
 _MAX_SCRIPT_CHARS = 12  # longer raised text is small print, not an exponent
 
 
@@ -68,11 +69,25 @@ def _denominator(sup: etree._Element) -> etree._Element | None:
 
 
 def _text_before(element: etree._Element) -> str:
+    """Returns the end of what stands before an element in its line, as far as it says how to write the element."""
+    pieces: list[str] = []
+    length = 0
     previous = element.getprevious()
-    if previous is not None:
-        return str(previous.tail or "".join(map(str, previous.itertext())))
-    parent = element.getparent()
-    return "" if parent is None else str(parent.text or "")
+    while previous is not None and length < LOOK_BACK:
+        pieces.append(str(previous.tail or ""))
+        length += len(pieces[-1])
+        if previous.tag != _WRITTEN:
+            if not length:
+                pieces.append("".join(map(str, previous.itertext())))
+            break
+        pieces.append(str(previous.text or ""))
+        length += len(pieces[-1])
+        previous = previous.getprevious()
+    else:
+        parent = element.getparent()
+        if previous is None and parent is not None:
+            pieces.append(str(parent.text or ""))
+    return "".join(reversed(pieces))
 
 
 def _base_and_readings(ruby: etree._Element) -> Iterator[tuple[str, str]]:
@@ -102,10 +117,6 @@ def _replace(element: etree._Element, text: str) -> None:
     parent = element.getparent()
     if parent is None:
         return
-    text += element.tail or ""
-    previous = element.getprevious()
-    if previous is None:
-        parent.text = (parent.text or "") + text
-    else:
-        previous.tail = (previous.tail or "") + text
-    parent.remove(element)
+    written = parent.makeelement(_WRITTEN)
+    written.text, written.tail = text, element.tail
+    parent.replace(element, written)

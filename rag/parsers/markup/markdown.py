@@ -29,6 +29,8 @@ _HEADING_MARK = re.compile(r"[\s>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*#{1,6}(?=[ \t
 _COMMENT = re.compile(r"<!--(?:(?!-->).)*-->", re.DOTALL)
 _INLINE_MARKUP = re.compile(r"!?\[([^\]\n]*)\]\([^)\n]*\)|[`*~]+|(?<!\w)_+|_+(?!\w)|<[^>\n]*>")
 
+_TITLE_CHARS = 1_000  # of a heading; its markup is looked for from each place that could begin some
+
 _KIND_OF_TOKEN: dict[str, BlockKind] = {
     "heading_open": "heading",
     "paragraph_open": "paragraph",
@@ -120,4 +122,7 @@ def _title(text: str, front: re.Match[str] | None, blocks: list[Block]) -> str:
     if named:
         return named[1].strip("\"' ")
     first = next((block for block in blocks if block.kind == "heading" and block.level == 1), None)
-    return _INLINE_MARKUP.sub(r"\1", text[first.start : first.end]).strip() if first else ""
+    if first is None:
+        return ""
+    beginning = text[first.start : min(first.end, first.start + _TITLE_CHARS)]
+    return _INLINE_MARKUP.sub(r"\1", beginning).strip()

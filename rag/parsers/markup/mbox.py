@@ -12,7 +12,7 @@ from rag.types import ParsedDocument
 MEDIA_TYPE = "application/mbox"
 
 # A message begins behind a line "From sender date", which follows an empty line; its headers follow.
-_BEGIN = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\r\n\r\n))From [^\r\n]*\d{4}[^\r\n]*\r?\n(?=>?[\w-]+:|From )")
+_BEGIN = re.compile(rb"(?:\A|(?<=\n\n)|(?<=\r\n\r\n))From (?=[^\r\n]*\d{4})[^\r\n]*+\r?\n(?=>?[\w-]+:|From )")
 _QUOTED_FROM = re.compile(rb"^>(?=>*From )", re.MULTILINE)
 
 

@@ -14,7 +14,7 @@ from rag.parsers.left_out import LeftOut
 from rag.parsers.odf.odt_numbering import Counter, ListStyles
 from rag.parsers.odf.odt_objects import Objects
 from rag.parsers.odf.odt_styles import Looks
-from rag.parsers.odf.odt_text import OdtText
+from rag.parsers.odf.odt_text import OdtText, own_lines
 from rag.parsers.odf.table import table_of
 from rag.parsers.zip_limits import open_zip
 from rag.parsers.zip_xml import Element, parse_part, read_part
@@ -120,7 +120,7 @@ class OdfWalker:
     def _margins(self, kind: str) -> None:
         said: set[str] = set()
         for margin in self._styles.iter(f"{STYLE}{kind}") if self._styles is not None else ():
-            lines = (self._reader.read(line).text for line in margin.iter(f"{TEXT}p", f"{TEXT}h"))
+            lines = (self._reader.read(line).text for line in own_lines(margin))
             text = "\n".join(filter(None, lines))
             if text not in said and any(map(str.isalpha, text)):
                 said.add(text)
@@ -193,7 +193,7 @@ class OdfWalker:
     def _after(self, paragraph: Element, comments: tuple[str, ...], depth: int) -> None:
         """Adds the boxes, drawings and comments anchored in a paragraph, and counts the page breaks in it."""
         for element in paragraph.iter(f"{DRAW}frame", f"{DRAW}custom-shape"):
-            inner = next(element.iterancestors(f"{DRAW}text-box", f"{TEXT}note"), None)
+            inner = next(element.iterancestors(f"{DRAW}text-box", f"{DRAW}custom-shape", f"{TEXT}note"), None)
             if inner is None or paragraph not in inner.iterancestors():
                 self._drawn(element, depth)
         for comment in comments:
@@ -258,7 +258,7 @@ class OdfWalker:
         comments: list[str] = []
 
         def read(cell: Element) -> str:
-            lines = [self._reader.read(line, framed=True) for line in _lines(cell)]
+            lines = [self._reader.read(line, framed=True) for line in own_lines(cell)]
             comments.extend(comment for line in lines for comment in line.comments)
             return " ".join(filter(None, (line.text for line in lines)))
 
@@ -266,7 +266,8 @@ class OdfWalker:
         for comment in comments:
             self._builder.add("note", comment, page=self._page)
         for inner in table.iter(f"{TABLE}table", f"{DRAW}frame"):
-            if inner is not table and next(inner.iterancestors(f"{TABLE}table")) is table and depth < _MAX_DEPTH:
+            around = next(inner.iterancestors(f"{TABLE}table", f"{DRAW}text-box"), None)
+            if inner is not table and around is table and depth < _MAX_DEPTH:
                 self._table(inner, depth + 1) if inner.tag == f"{TABLE}table" else self._drawn(inner, depth + 1)
 
     def _describe(self) -> None:
@@ -283,10 +284,3 @@ def _restart(element: Element) -> int | None:
     if start.isdecimal():
         return int(start)
     return 1 if element.get(f"{TEXT}restart-numbering", "false") == "true" else None
-
-
-def _lines(cell: Element) -> list[Element]:
-    """Returns the paragraphs of a cell, without those of tables inside it."""
-    lines = cell.iter(f"{TEXT}p", f"{TEXT}h")
-    apart = (f"{DRAW}text-box", f"{OFFICE}annotation", f"{TEXT}note", f"{TABLE}table-cell")
-    return [line for line in lines if next(line.iterancestors(*apart), None) is cell]

@@ -15,6 +15,7 @@ _DROPPED = frozenset(
     {f"{TEXT}tracked-changes", f"{TEXT}ruby-text", f"{DRAW}text-box", f"{TABLE}table", f"{OFFICE}forms"}
     | {f"{TEXT}label", f"{DRAW}custom-shape", f"{OFFICE}binary-data", f"{TEXT}alphabetical-index-mark"}
 )
+_APART = (f"{DRAW}text-box", f"{OFFICE}annotation", f"{TEXT}note-body", f"{TABLE}table-cell")
 _MAX_DEPTH = 100
 
 
@@ -111,17 +112,24 @@ class OdtText:
             return
         at = len(self.notes)
         self.notes.append("")
-        lines = [self.read(line).text for line in body.iter(f"{TEXT}p", f"{TEXT}h")] if body is not None else []
+        lines = [self.read(line).text for line in own_lines(body)] if body is not None else []
         text = "\n".join(filter(None, lines))
         self.notes[at] = f"[{mark}] {text}" if mark else text
         if mark:
             self._pieces.append(("", f"[{mark}]"))
 
 
+def own_lines(container: Element) -> list[Element]:
+    """Returns the paragraphs of a cell, note, comment or margin, without those of what lies in it or is anchored in
+    them: each of these is read where it stands, and would double with every level that it is nested."""
+    lines = container.iter(f"{TEXT}p", f"{TEXT}h")
+    return [line for line in lines if next(line.iterancestors(container.tag, *_APART), None) is container]
+
+
 def comment_text(annotation: Element, reader: OdtText) -> str:
     """Returns a comment as it stands in the text, "" where it is empty."""
     author = (annotation.findtext(f"{_DC}creator") or "").strip()
-    text = "\n".join(filter(None, (reader.read(line).text for line in annotation.iter(f"{TEXT}p"))))
+    text = "\n".join(filter(None, (reader.read(line).text for line in own_lines(annotation))))
     done = " (resolved)" if annotation.get(f"{LOEXT}resolved", "false") == "true" else ""
     by = f" by {author}" if author else ""
     return f"Comment{by}{done}: {text}" if text else ""
