@@ -15,6 +15,8 @@ from rag.text.table_spans import TableRow, TableSpans
 CELL_SEPARATOR = " | "
 LINE_SEPARATOR = "\n"
 _ROWS_A_SECTION = 50
+_MANY_NAMES = 2_000  # characters of names; more are not kept again for rows that are empty there
+_NUMBERS = tuple(range(4096))
 
 
 def sections(grid: Grid, start: int) -> Iterator[tuple[str, TableSpans]]:
@@ -23,6 +25,7 @@ def sections(grid: Grid, start: int) -> Iterator[tuple[str, TableSpans]]:
     ``start`` is where the first text will begin in the document, with LINE_SEPARATOR between one and the next.
     """
     header_end = grid.lead + grid.header_rows
+    are_many = sum(map(len, grid.columns)) > _MANY_NAMES
     left = min((column for row in grid.rows for column, text in enumerate(row) if text), default=0)
     for first in range(grid.lead, len(grid.rows), _ROWS_A_SECTION):
         lines: list[str] = []
@@ -33,9 +36,15 @@ def sections(grid: Grid, start: int) -> Iterator[tuple[str, TableSpans]]:
             rows.append(TableRow(position, position + len(line), tuple(places), at < header_end))
             lines.append(line)
             position += len(line) + len(LINE_SEPARATOR)
-        spans = TableSpans(grid.columns, grid.name_columns, tuple(rows), grid.records, grid.caption)
+        columns = _used(grid.columns, rows) if are_many else grid.columns
+        spans = TableSpans(columns, min(grid.name_columns, len(columns)), tuple(rows), grid.records, grid.caption)
         yield LINE_SEPARATOR.join(lines), spans
         start = position
+
+
+def _used(columns: Sequence[str], rows: Sequence[TableRow]) -> tuple[str, ...]:
+    """The names up to the last column with text in these rows."""
+    return tuple(columns[: 1 + max((place for row in rows for place in row.places[2::3]), default=0)])
 
 
 def _row(grid: Grid, at: int, left: int) -> tuple[str, list[int]]:
@@ -56,12 +65,20 @@ def _prefix(grid: Grid, column: int) -> str:
 
 def _joined(cells: Sequence[tuple[str, str, int]]) -> tuple[str, list[int]]:
     """Cells given as (name, text, column) in one line without white space at its ends."""
-    line = ""
+    pieces: list[str] = []
+    length = 0
     places: list[int] = []
     for index, (name, text, column) in enumerate(cells):
         if index:
-            line = f"{line}{CELL_SEPARATOR}" if line else CELL_SEPARATOR.lstrip()
+            pieces.append(CELL_SEPARATOR if length else CELL_SEPARATOR.lstrip())
+            length += len(pieces[-1])
         if text:
-            places += [len(line) + len(name), len(text), column]
-        line += name + text
-    return line, places
+            places += (_shared(length + len(name)), _shared(len(text)), _shared(column))
+        pieces += (name, text)
+        length += len(name) + len(text)
+    return "".join(pieces), places
+
+
+def _shared(number: int) -> int:
+    """The same number as one object for all places; a large table holds some millions."""
+    return _NUMBERS[number] if number < len(_NUMBERS) else number

@@ -47,8 +47,9 @@ _UNREAD = re.compile(
     r"<!--.*?(?:-->|\Z)|<(head|script|style|template|noscript)\b[^<>]*>.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL
 )
 _TAG = re.compile(r"<[a-zA-Z/!?][^<>]*>")
-_LONG_TAG = re.compile(r"(<[a-zA-Z][\w:-]{0,100}+)([^<>]{4000,})")
+_START_TAG = re.compile(r"""(<[a-zA-Z][\w:-]{0,100}+)((?:[^>=]++|=\s*+(?:"[^"]*+"|'[^']*+')?+)*+)""")
 _ATTRIBUTE = re.compile(r"""[^\s"'>/=]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s"'>]++))?+""")
+_LONG_TAG = 4_000  # characters; only then attributes are counted
 _MOST_ATTRIBUTES = 500
 _META_BYTES = 4_096
 _MAX_ALT_CHARS = 500
@@ -100,7 +101,7 @@ def text_of_html(markup: str) -> str:
 
 def _parse(markup: str) -> etree._Element | None:
     # A declared encoding no longer holds for decoded text, and NUL would end the document.
-    markup = _LONG_TAG.sub(_fewer_attributes, _XML_DECLARATION.sub("", markup).replace("\x00", " "))
+    markup = _START_TAG.sub(_fewer_attributes, _XML_DECLARATION.sub("", markup).replace("\x00", " "))
     # UTF-8 bytes, because lone surrogates and huge strings are handled by size, not by code point.
     parser = lxml_html.HTMLParser(
         encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=True
@@ -115,6 +116,8 @@ def _parse(markup: str) -> etree._Element | None:
 
 def _fewer_attributes(tag: re.Match[str]) -> str:
     """A long tag with its first attributes: libxml2 compares each attribute of a tag with all others."""
+    if tag.end() - tag.start() < _LONG_TAG:
+        return tag[0]
     kept = tag[1]
     for number, attribute in enumerate(_ATTRIBUTE.finditer(tag[2])):
         if number == _MOST_ATTRIBUTES:

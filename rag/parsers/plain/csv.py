@@ -8,6 +8,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -22,6 +23,8 @@ _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE_CHARS = 65_536
 _SAMPLE_ROWS = 100
 _BATCH_ROWS = 1_000
+_MOST_CHARS = 32_000_000
+"""Where a text would grow beyond this, the names stand above the rows (and in front of each chunk) instead."""
 _MAX_FIELD_CHARS = 50_000_000
 
 
@@ -36,7 +39,7 @@ def parse(path: Path) -> ParsedDocument:
     # Excel's own line: "sep=;"
     text = re.sub(r"\Asep=.\r?\n", "", decoded.text)
     try:
-        _add_rows(builder, _rows(text, delimiter, quotes=_quotes_are_closed(text, delimiter)))
+        _add_rows(builder, _rows(text, delimiter, quotes=_quotes_are_closed(text, delimiter)), len(text))
     except csv.Error as error:
         raise ReadError(f"The table could not be read: {error}.") from error
     return builder.build()
@@ -86,9 +89,20 @@ def _delimiter(text: str) -> str:
     return best
 
 
-def _add_rows(builder: DocumentBuilder, rows: Iterator[list[str]]) -> None:
+def _add_rows(builder: DocumentBuilder, rows: Iterator[list[str]], length: int) -> None:
+    """Adds the rows of a file of ``length`` characters."""
     cleaned = ([one_line(cell) for cell in row[:MAX_COLUMNS]] for row in rows)
-    grid = Grid.of(Table.of_rows(islice(cleaned, _SAMPLE_ROWS), records=True))
+    sample = list(islice(cleaned, _SAMPLE_ROWS))
+    grid = Grid.of(Table.of_rows(sample, records=True))
+    if length * _growth(grid, sample) > _MOST_CHARS:
+        grid = replace(grid, records=False)
     builder.grid(grid)
     while batch := list(islice(cleaned, _BATCH_ROWS)):
         builder.grid(grid.more(batch), goes_on=True)
+
+
+def _growth(grid: Grid, sample: list[list[str]]) -> float:
+    """How many times its length a table becomes when each row repeats the names of its columns."""
+    values = sum(len(cell) + 1 for row in sample for cell in row)
+    names = sum(len(name) for row in sample for name, cell in zip(grid.columns, row, strict=False) if cell)
+    return 1 + names / max(values, 1)

@@ -6,7 +6,7 @@ from itertools import groupby, islice
 from rag.parsers.builder import DocumentBuilder
 from rag.parsers.table import Cell, Grid, Table, expanded_rows
 
-MAX_ROWS = 100_000
+MAX_ROWS = 1_048_576  # of a workbook: what one sheet can hold
 MAX_COLUMNS = 256
 
 _SAMPLE_ROWS = 100  # in which the header of a table is looked for

@@ -148,7 +148,8 @@ class _Sheet:
     def _own_rows(self, numbers: list[int]) -> Iterator[Row]:
         """Yields the cells that begin in each visible row, whose number is added to ``numbers``."""
         hidden_columns: set[int] = set()
-        for number, values in enumerate(self._sheet.iter_rows(max_col=MAX_COLUMNS), 1):
+        for number, all_values in enumerate(self._sheet.iter_rows(), 1):  # each as wide as its last cell
+            values = all_values[:MAX_COLUMNS]
             if number in self._layout.hidden_rows:
                 if any(value.value is not None for value in values):
                     self._hidden.add("hidden row")

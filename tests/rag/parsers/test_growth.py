@@ -1,0 +1,130 @@
+"""Work grows with a file's length, not its square, and never doubles with what is nested.
+
+The sizes are such that a quadratic (or doubling) reader would run into the suite's limit of five minutes.
+"""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from rag.parsers.registry import parse
+from rag.types import ParsedDocument
+
+_ODF = "".join(
+    f' xmlns:{prefix}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+    for prefix, name in (("office", "office"), ("text", "text"), ("draw", "drawing"), ("table", "table"))
+)
+_WORD = (
+    ' xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main" xmlns:v="urn:schemas-microsoft-com:vml"'
+)
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+_MAIN = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"
+
+
+def read(folder: Path, name: str, content: str) -> ParsedDocument:
+    path = folder / name
+    path.write_text(content, encoding="utf-8")
+    return parse(path)
+
+
+def nested(opening: str, closing: str, levels: int = 40) -> str:
+    return opening * levels + "<text:p>innermost</text:p>" + closing * levels
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        nested("<text:p>a<draw:frame><draw:text-box>", "</draw:text-box></draw:frame></text:p>"),
+        nested("<text:p>a<draw:custom-shape>", "</draw:custom-shape></text:p>"),
+        nested("<text:p>a<text:note><text:note-body>", "</text:note-body></text:note></text:p>"),
+        nested("<text:p>a<office:annotation>", "</office:annotation></text:p>"),
+    ],
+    ids=["boxes", "shapes", "notes", "comments"],
+)
+def test_what_is_nested_in_an_odt_is_read_once(tmp_path: Path, body: str) -> None:
+    with zipfile.ZipFile(tmp_path / "a.odt", "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.text")
+        content = f"<office:document-content{_ODF}><office:body><office:text>{body}</office:text></office:body>"
+        archive.writestr("content.xml", f"{content}</office:document-content>")
+    assert parse(tmp_path / "a.odt").text.count("innermost") <= 1
+
+
+def test_boxes_in_boxes_of_a_docx_are_read_once(tmp_path: Path) -> None:
+    opening = "<w:p><w:r><w:t>a</w:t><w:pict><v:textbox><w:txbxContent>"
+    closing = "</w:txbxContent></v:textbox></w:pict></w:r></w:p>"
+    body = opening * 40 + "<w:p><w:r><w:t>innermost</w:t></w:r></w:p>" + closing * 40
+    with zipfile.ZipFile(tmp_path / "a.docx", "w") as archive:
+        archive.writestr("[Content_Types].xml", f'<Types xmlns="{_PACKAGE}/content-types"/>')
+        relation = f'<Relationship Id="r" Type="{_MAIN}" Target="word/document.xml"/>'
+        related = f'<Relationships xmlns="{_PACKAGE}/relationships">{relation}</Relationships>'
+        archive.writestr("_rels/.rels", related)
+        archive.writestr("word/document.xml", f"<w:document{_WORD}><w:body>{body}</w:body></w:document>")
+    text = parse(tmp_path / "a.docx").text
+    assert text.count("innermost") == 1 and text.split() == ["a"] * 40 + ["innermost"]
+
+
+@pytest.mark.parametrize("unit", ["[a", "<", "![](", "*a ", "_a"])
+def test_a_heading_of_markup_is_no_work_for_the_title(tmp_path: Path, unit: str) -> None:
+    document = read(tmp_path, "a.md", "# " + unit * 150_000)
+    assert len(document.title) <= 400
+
+
+def test_many_attributes_of_one_element(tmp_path: Path) -> None:
+    many = " ".join(f"a{number}='x > y'" for number in range(300_000))
+    assert "the text" in read(tmp_path, "a.html", f"<p {many}>the text</p>").text
+    assert read(tmp_path, "b.html", f"<p class='{'x ' * 5000}' title='a'>kept</p>").text == "kept"
+
+
+def test_many_raised_characters_in_one_paragraph(tmp_path: Path) -> None:
+    line = "the lamp keeper wrote of 10<sup>5</sup> gulls<sup>3</sup> "
+    document = read(tmp_path, "a.html", f"<p>{line * 20_000}</p>")
+    assert document.text.count("10^5 gulls ³") == 20_000
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "To: " + ",\n ".join(f"Keeper {number} <k{number}@example.org>" for number in range(40_000)),
+        "To: " + ", ".join(f"k{number}@example.org" for number in range(40_000)),
+        "Subject: " + "word " * 200_000,
+        "Subject: " + "=?utf-8?q?l=C3=A4mp?= " * 50_000,
+        "Subject: " + "=?utf-8?q?" * 100_000,
+        "Content-Type: text/plain; " + "; ".join(f"a{number}=b" for number in range(100_000)),
+    ],
+    ids=["folded", "addresses", "words", "encoded", "broken", "type"],
+)
+def test_a_header_of_a_megabyte(tmp_path: Path, header: str) -> None:
+    document = read(tmp_path, "a.eml", f"{header}\nFrom: a@example.org\n\nThe lamp was lit.")
+    assert "The lamp was lit." in document.text and "a@example.org" in document.text
+    assert ("k39999@example.org" in document.text) == header.startswith("To")
+    assert document.text.count("lämp") in (0, 1, 50_000) and (document.text.count("lämp") > 1) == ("C3=A4" in header)
+
+
+def test_many_parts_of_a_mail(tmp_path: Path) -> None:
+    part = "--b\nContent-Type: text/plain; " + "; ".join(f"a{n}=b" for n in range(60)) + "\n\nhello\n"
+    document = read(tmp_path, "a.eml", f"Content-Type: multipart/mixed; boundary=b\n\n{part * 8000}--b--\n")
+    assert document.text.count("hello") == 8000
+
+
+def test_a_line_of_digits_in_a_mailbox(tmp_path: Path) -> None:
+    mail = "From a@b Thu 2020\nTo: a\n\nThe lamp.\n\n"
+    document = read(tmp_path, "a.mbox", f"{mail}From {'1' * 1_000_000}\nnot a header\n")
+    assert "The lamp." in document.text
+
+
+def test_long_names_of_columns_are_not_repeated_in_a_large_table(tmp_path: Path) -> None:
+    names = ",".join(f"measurement of the lamp in district {number}" for number in range(40))
+    row = ",".join("7" for _ in range(40))
+    small = read(tmp_path, "small.csv", f"{names}\n" + f"{row}\n" * 100)
+    large = read(tmp_path, "large.csv", f"{names}\n" + f"{row}\n" * 40_000)
+    assert small.text.count("district 39") == 101 and large.text.count("district 39") == 1
+    table = large.blocks[-1].table
+    assert table is not None and table.columns[39].endswith("district 39") and not table.records
+
+
+def test_columns_that_are_empty_further_down(tmp_path: Path) -> None:
+    names = ",".join(f"column {number}" for number in range(4000))
+    document = read(tmp_path, "a.csv", f"{names}\n" + "1\n" * 60_000)
+    kept = sum(len(block.table.columns) for block in document.blocks if block.table is not None)
+    assert kept < 10_000
