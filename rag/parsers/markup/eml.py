@@ -23,7 +23,7 @@ _STUB_SHARE = 0.5  # of the words of the HTML twin; a plain part with fewer stan
 
 
 def message_of(data: bytes) -> EmailMessage:
-    return cast(EmailMessage, email.message_from_bytes(data, policy=POLICY))
+    return email.message_from_bytes(data, policy=POLICY)
 
 
 def parse(path: Path) -> ParsedDocument:

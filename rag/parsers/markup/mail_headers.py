@@ -68,6 +68,8 @@ def _parsed(name: str, value: str) -> Any:
 def _understood(name: str, value: str) -> Any:
     try:
         return _REGISTRY(name, value)
+    except RecursionError:
+        raise
     except Exception:  # noqa: BLE001 - the standard library's parser of headers fails in many ways
         return _REGISTRY(name, value.partition(";")[0])
 
