@@ -11,11 +11,12 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from app.errors import UnknownDocument, UsageError
+from app.errors import ConversationError, UnknownDocument, UsageError
 from app.events import Answered, AskEvent, ConversationInfo, DocumentView, Exchange, Retrieved, Status
 from app.folder_watch import FolderWatch
 from app.settings.schema import Settings
@@ -83,8 +84,20 @@ class Assistant:
             report = syncer.run(sources, on_event or _ignore, cancel, again)
             if not report.cancelled:
                 self._parts.vectors.refresh()
-                self._parts.vectors.save()
+                report = self._with_index_kept(report)
         self._look_again()
+        return report
+
+    def _with_index_kept(self, report: "SyncReport") -> "SyncReport":
+        """Writes the index; where the disk refuses, says so and goes on without: it is made anew each time."""
+        from rag.ingest.scan import Trouble
+
+        try:
+            self._parts.vectors.save()
+        except OSError as error:
+            path = str(self.settings.folder.vectors)
+            reason = f"The index cannot be kept ({error.strerror or error}); it is made anew at each start."
+            return replace(report, troubles=(*report.troubles, Trouble(path, reason)))
         return report
 
     def _sources_of(self, locations: Sequence[str]) -> dict[str, list[Source]]:
@@ -269,13 +282,17 @@ class Assistant:
         if answer is None:
             assert stop.is_set(), "an answerer ends with an Answer"
             answer = Answer(joined(written), found=False, citations=(), answerer=answerer.name)
+        unrecorded = ""
         if remember:
             searched = query.text if query.text.strip() != question.strip() else None
             title = self._parts.titler.title(question, answer.text) if conversation_id is None else None
-            conversation_id = self._parts.conversations.add(
-                conversation_id, question, answer, title=title, searched=searched, stopped=stopped
-            )
-        yield Answered(answer, watch.timings_ms(), conversation_id, stopped)
+            try:
+                conversation_id = self._parts.conversations.add(
+                    conversation_id, question, answer, title=title, searched=searched, stopped=stopped
+                )
+            except ConversationError as error:  # the answer is there all the same
+                unrecorded, conversation_id = str(error), None
+        yield Answered(answer, watch.timings_ms(), conversation_id, stopped, unrecorded)
 
     def search(self, question: str, k: int = 10, filter: Filter = _EVERYTHING) -> list[Hit]:
         """The best chunks, best first."""

@@ -22,7 +22,7 @@ from app.events import ConversationInfo, Exchange
 from files import new_private
 from rag.query.titles import shortened
 from rag.store.rows import is_text, is_time
-from rag.store.schema import text_of
+from rag.store.schema import is_refusal, text_of
 from rag.text.markers import AnswerPart, parts_of
 from rag.types import Answer, Citation, Span
 
@@ -57,18 +57,32 @@ class Conversations:
         self._lock = threading.Lock()
         new_private(path)
         try:
-            with ExitStack() as undo:
-                self._db = undo.enter_context(
-                    closing(sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False))
-                )
-                self._db.text_factory = text_of
-                self._prepare()
-                undo.pop_all()  # it stays open
+            try:
+                self._db = self._opened(str(path), prepare=True)
+            except sqlite3.Error as error:
+                log = path.with_name(f"{path.name}-wal")
+                whole = path.is_file() and path.stat().st_size and not (log.is_file() and log.stat().st_size)
+                if not (whole and is_refusal(error)):
+                    raise
+                # On a full or read-only disk what is there can still be read.
+                self._db = self._opened(f"{path.absolute().as_uri()}?mode=ro&immutable=1", prepare=False)
         except sqlite3.Error as error:
             raise ConversationError(
                 f"The conversations file {path} cannot be used ({error}).",
                 "Check the disk and the file's permissions; if it is damaged, `docent repair` keeps what can be read.",
             ) from error
+
+    def _opened(self, address: str, *, prepare: bool) -> sqlite3.Connection:
+        with ExitStack() as undo:
+            self._db = undo.enter_context(
+                closing(sqlite3.connect(address, uri=not prepare, timeout=_BUSY_TIMEOUT_S, check_same_thread=False))
+            )
+            self._db.text_factory = text_of
+            if prepare:
+                self._prepare()
+            self._version()
+            undo.pop_all()  # it stays open
+        return self._db
 
     def _prepare(self) -> None:
         if self._version() > _SCHEMA_VERSION:

@@ -4,10 +4,20 @@ AppError
 +-- ConfigError        an unknown key, a wrong type, an unreadable file: names the key and the nearest valid one
 +-- UsageError         arguments that do not go together
 +-- ConversationError  no conversation has that id
++-- DiskError          the disk is full or cannot be written to
 +-- ModelError         a language model is not there, cannot be used or cannot be downloaded
 """
 
+import errno
+
 from docent import DocentError
+
+_DISK = {
+    errno.ENOSPC: "The disk is full",
+    errno.EDQUOT: "Your share of the disk is used up",
+    errno.EFBIG: "The file would be larger than the disk allows",
+    errno.EROFS: "The disk is read-only",
+}
 
 
 class AppError(DocentError):
@@ -32,3 +42,15 @@ class UnknownDocument(AppError):
 
 class ModelError(AppError):
     """A language model is not there, cannot be used or cannot be downloaded."""
+
+
+class DiskError(AppError):
+    """The disk is full or cannot be written to."""
+
+
+def disk_error(error: BaseException) -> DiskError | None:
+    """Returns what to tell a person of an error that a full or read-only disk has caused; None for any other."""
+    if not isinstance(error, OSError) or (what := _DISK.get(error.errno or 0)) is None:
+        return None
+    place = f": {error.filename}" if error.filename else ""
+    return DiskError(f"{what}{place}.", "Make room on it, or name another data folder with --data-dir.")

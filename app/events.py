@@ -23,13 +23,14 @@ class Answered:
     """The end of a question. ``timings_ms`` maps a step's name to milliseconds, ``total`` included.
 
     ``conversation_id`` is None when the exchange was not recorded. ``stopped`` says that a person ended the answer:
-    then ``answer`` holds the text so far and no citations.
+    then ``answer`` holds the text so far and no citations. ``unrecorded`` says why the exchange could not be recorded.
     """
 
     answer: Answer
     timings_ms: dict[str, float]
     conversation_id: str | None
     stopped: bool = False
+    unrecorded: str = ""
 
 
 AskEvent = Retrieved | TextDelta | Answered

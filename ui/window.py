@@ -6,6 +6,7 @@ ui.documents, ui.chat and ui.source.
 
 import asyncio
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -44,7 +45,10 @@ def build_window(assistant: Backend, settings: Settings) -> gr.Blocks:
 def _desk(assistant: Backend, settings: Settings) -> Desk:
     """Makes the desk, and has Gradio keep its files in the data folder: its own folder in /tmp is everybody's."""
     uploads = settings.folder.uploads
-    uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        uploads.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:  # a full or read-only disk must not keep anyone from asking
+        uploads = Path(tempfile.mkdtemp(prefix="docent-"))
     os.environ["GRADIO_TEMP_DIR"] = str(uploads)
     return Desk(assistant, settings.data_dir / "inbox", uploads)
 

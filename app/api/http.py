@@ -38,7 +38,7 @@ from app.api.openai import OPENAI_STREAMS, openai_routes
 from app.api.shape import ErrorLine, Failure, Problem, Shape
 from app.api.streams import answer_lines, sync_lines
 from app.assistant import Assistant
-from app.errors import ConversationError, UnknownDocument
+from app.errors import ConversationError, UnknownDocument, disk_error
 from docent import DocentError, __version__
 from rag.errors import BusyError, LibraryLocked
 from rag.types import Filter
@@ -358,5 +358,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 
 async def _defect(request: Request, error: Exception) -> Response:
+    if (full := disk_error(error)) is not None:
+        return _error(507, full.message, full.remedy)  # Insufficient Storage
     _log.error("request %s failed", request.url.path, exc_info=error)
     return _error(500, "Docent failed unexpectedly.", "The log in the data folder holds the details.")

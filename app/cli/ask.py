@@ -132,6 +132,8 @@ def _ask_one(assistant: "Assistant", question: str, conversation_id: str | None,
     else:
         write_text("")
         _show_citations(done)
+    if done.unrecorded:
+        write_note(f"docent: This answer was not recorded. {done.unrecorded}")
     _hint_if_empty(assistant)
 
 

@@ -21,7 +21,7 @@ from app.cli import model as cli_model
 from app.cli import system as cli_system
 from app.cli.output import one_line, silence_stdout, tolerate_odd_characters, write_json, write_note
 from app.cli.session import Session
-from app.errors import UsageError
+from app.errors import UsageError, disk_error
 from docent import DocentError, __version__
 
 _OPTIONS_WITH_VALUE = ("--data-dir", "--config", "--set")
@@ -74,6 +74,7 @@ def _report(error: Exception, session: Session, *, as_json: bool) -> int:
     if isinstance(error, BrokenPipeError):
         silence_stdout()
         return 1
+    error = disk_error(error) or error
     if session.debug and not isinstance(error, _ParseError):
         import traceback
 

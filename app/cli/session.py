@@ -75,6 +75,12 @@ def start_logging(path: Path, *, to_terminal: bool) -> None:
     """Sends warnings (with ``to_terminal`` everything, on stderr too) to the log file, once a process."""
     from logging.handlers import RotatingFileHandler
 
+    class _QuietFile(RotatingFileHandler):
+        """A log on a full disk loses lines, and nothing else."""
+
+        def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+            return
+
     root = logging.getLogger()
     if any(isinstance(handler, RotatingFileHandler) for handler in root.handlers):
         return
@@ -83,7 +89,7 @@ def start_logging(path: Path, *, to_terminal: bool) -> None:
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)] if to_terminal else []
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=1, delay=True, encoding="utf-8"))
+        handlers.append(_QuietFile(path, maxBytes=_LOG_BYTES, backupCount=1, delay=True, encoding="utf-8"))
     except OSError:  # a full or read-only disk must not keep anyone from asking
         handlers.append(logging.NullHandler())
     for handler in handlers:

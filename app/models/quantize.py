@@ -9,6 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from app.errors import ModelError
 from app.models.store import ModelStore, check, note_origin
 from app.settings.paths import resource
@@ -50,6 +52,11 @@ def quantize_model(
         unfinished.mkdir(exist_ok=True)
         try:
             quantize(source, unfinished, sequences, options, on_layer)
+        except (OSError, SafetensorError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise ModelError(
+                f"{target} cannot be written ({reason}).", "Make room on the disk and repeat the command; it goes on."
+            ) from error
         except DocentError:
             with suppress(OSError):  # work that was done before is kept
                 unfinished.rmdir()

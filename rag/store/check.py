@@ -120,6 +120,8 @@ def _pages(library: Library) -> Iterator[Damage]:
             if not library.read_only:  # FTS5 asks for this check through an INSERT, which needs a writer
                 connection.execute("INSERT INTO chunk_fts (chunk_fts, rank) VALUES ('integrity-check', 1)")
         except sqlite3.DatabaseError as error:
+            if schema.is_refusal(error):  # a full or read-only disk: the check needs to write
+                return
             if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_CORRUPT_VTAB:
                 raise
             yield Damage("index", 0, "The full-text index does not fit the passages.")

@@ -45,10 +45,11 @@ DOCUMENT_COLUMNS = (
 class Library:
     """An open library.db. Close it, or use it as a context manager."""
 
-    def __init__(self, path: Path, *, read_only: bool) -> None:
+    def __init__(self, path: Path, *, read_only: bool, immutable: bool = False) -> None:
         """Takes a path that ``open`` has checked; use that."""
         self.path = path
         self.read_only = read_only
+        self._immutable = immutable
         self._local = threading.local()
         self._connections: dict[threading.Thread, sqlite3.Connection] = {}
         self._lock = threading.Lock()
@@ -57,6 +58,8 @@ class Library:
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False) -> Self:
         """Opens or creates the file; with ``read_only`` it must exist and is never changed.
+
+        A library on a full or read-only disk is opened for reading, and writing to it raises LibraryError.
 
         Raises LibraryError when the file is damaged, foreign, of a newer version or cannot be created.
         """
@@ -71,10 +74,23 @@ class Library:
                     "Check the disk and your rights to it, or choose another data folder.",
                 ) from error
             new_private(path)
-        library = cls(path, read_only=read_only)
+        try:
+            return cls._opened(path, read_only=read_only)
+        except LibraryError as error:
+            log = path.with_name(f"{path.name}-wal")
+            whole = path.is_file() and path.stat().st_size and not (log.is_file() and log.stat().st_size)
+            if not (whole and schema.is_refusal(error.__cause__)):
+                raise
+            _log.warning("%s is opened for reading alone: %s", path, error.message)
+            return cls._opened(path, read_only=True, immutable=True)
+
+    @classmethod
+    def _opened(cls, path: Path, *, read_only: bool, immutable: bool = False) -> Self:
+        library = cls(path, read_only=read_only, immutable=immutable)
         try:
             with library.reading() as connection:
                 schema.prepare(connection, path, read_only=read_only)
+                library.generation  # noqa: B018 - the first read needs room for what SQLite keeps beside the file
         except BaseException:
             library.close()
             raise
@@ -106,7 +122,7 @@ class Library:
         assert not self._closed, "the library is closed"
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
-            connection = schema.connect(self.path, read_only=self.read_only)
+            connection = schema.connect(self.path, read_only=self.read_only, immutable=self._immutable)
             with self._lock:
                 for thread in [thread for thread in self._connections if not thread.is_alive()]:
                     self._connections.pop(thread).close()

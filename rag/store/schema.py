@@ -173,6 +173,17 @@ def _translate(error: sqlite3.DatabaseError, path: Path) -> LibraryError | None:
     return None
 
 
+def is_refusal(error: BaseException | None) -> bool:
+    """Tells whether SQLite failed because the disk is full or cannot be written to."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    return isinstance(error, sqlite3.Error) and code in (
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+    )
+
+
 def damaged(path: Path) -> LibraryError:
     return LibraryError(
         f"The library {path} is damaged or is not a Docent library.",
@@ -188,9 +199,12 @@ def text_of(data: bytes) -> str:
         return data.decode("utf-8", "surrogateescape")
 
 
-def connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
-    """Returns a connection in autocommit mode to an existing or new file; may be closed from any thread."""
-    uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+def connect(path: Path, *, read_only: bool, immutable: bool = False) -> sqlite3.Connection:
+    """Returns a connection in autocommit mode to an existing or new file; may be closed from any thread.
+
+    ``immutable``: nothing is written beside the file either, which reading needs otherwise; its write-ahead log, which
+    must be empty, is not looked at."""
+    uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}{'&immutable=1' if immutable else ''}"
     connection = sqlite3.connect(
         uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=64
     )

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.errors import LibraryError
 from rag.store.library import Library, folder_range
 from rag.store.marks import marks_of
 from rag.store.schema import path_key
@@ -37,7 +38,11 @@ class LibraryWriter:
     """Changes to one library. All methods but ``checkpoint`` must run inside ``transaction``."""
 
     def __init__(self, library: Library) -> None:
-        assert not library.read_only, "the library was opened for reading"
+        if library.read_only:
+            raise LibraryError(
+                f"The library {library.path} cannot be written to: the disk is full or read-only.",
+                "Make room on it, then try again; asking works meanwhile.",
+            )
         self._library = library
 
     @contextmanager

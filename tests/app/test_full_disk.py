@@ -1,0 +1,80 @@
+"""A disk that is full or read-only: a real one of two megabytes, where the system lets a test mount it."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.assistant import Assistant
+from app.errors import disk_error
+from app.events import Answered
+from app.settings.schema import ModelSettings, Settings
+from rag.errors import LibraryError
+from tests.app.fakes import LightParts
+
+QUESTION = "How many tonnes of krill does the whale eat?"
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "docent-test", str(place)]
+    if sys.platform != "linux" or os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no small disk can be mounted here")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def opened(disk: Path) -> Assistant:
+    settings = Settings(data_dir=disk / "data", model=ModelSettings(name=None))
+    return Assistant(settings, LightParts(settings))
+
+
+def fill(disk: Path) -> None:
+    try:
+        with (disk / "filler").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+    except OSError as error:
+        assert disk_error(error) is not None
+
+
+@pytest.mark.parametrize("state", ["full", "read-only"])
+def test_what_was_read_can_still_be_asked(disk: Path, folder: Path, state: str) -> None:
+    with opened(disk) as assistant:
+        assistant.sync([str(folder)])
+        list(assistant.ask(QUESTION))
+    (folder / "new.txt").write_text("A walrus eats clams.\n" * 20_000)
+    if state == "full":
+        fill(disk)
+    else:
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    with opened(disk) as assistant:
+        (end,) = [event for event in assistant.ask(QUESTION) if isinstance(event, Answered)]
+        assert "whale" in end.answer.text
+        assert end.conversation_id is None and "conversations" in end.unrecorded
+        assert assistant.status().documents == 4
+        assert len(assistant.conversations()) == 1
+        with pytest.raises(LibraryError) as caught:
+            assistant.sync()
+        assert caught.value.remedy
+    left = {path.name for path in (disk / "data").iterdir()}
+    assert not {name for name in left if name.startswith(".") or name.endswith(".tmp")}
+
+
+def test_an_index_that_cannot_be_kept_costs_a_sentence(disk: Path, folder: Path) -> None:
+    with opened(disk) as assistant:
+        assistant.sync([str(folder)])
+        (disk / "data" / "vectors.faiss").unlink()
+        (disk / "data" / "vectors.faiss").mkdir()  # nothing can take its place
+        (folder / "whales.txt").write_text("The blue whale eats five tonnes of krill a day.\n")
+        report = assistant.sync()
+        assert [trouble.path for trouble in report.troubles] == [str(disk / "data" / "vectors.faiss")]
+        assert "cannot be kept" in report.troubles[0].reason
+        assert [event for event in assistant.ask(QUESTION) if isinstance(event, Answered)]
+        shutil.rmtree(disk / "data" / "vectors.faiss")
