@@ -134,8 +134,10 @@ class Parts:
 
     def make_rewriter(self) -> "Rewriter":
         from rag.query.rewriting import HeuristicRewriter
+        from rag.query.spelling import SpellingRewriter
+        from rag.store.vocabulary import LibraryVocabulary
 
-        return HeuristicRewriter()
+        return SpellingRewriter(HeuristicRewriter(), LibraryVocabulary(self.library))
 
     @property
     def titler(self) -> "Titler":

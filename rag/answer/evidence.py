@@ -86,7 +86,7 @@ def _right_row_first(ranked: list[Candidate]) -> list[Candidate]:
     """The same with the row in front that holds most of the question, where another one of its table was the best:
     rows of a table are alike but for what they are about."""
     best = ranked[0]
-    if best.row is None:
+    if best.row is None or not same_table(best.row, best.row):  # a table whose columns have no names
         return ranked
     rows = [one for one in ranked if one.row is not None and same_table(one.row, best.row)]
     right = max(rows, key=lambda one: (one.features["named"], one.features["own"]))  # the first of several

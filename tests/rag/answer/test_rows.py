@@ -150,3 +150,8 @@ def test_sentences_in_a_long_cell_are_units_and_know_their_row() -> None:
     assert said[-3:] == ["It leaks since June.", "Ann", "Fuel | Fine. | Ben"]
     answer = ask("When does the bilge pump leak since?", given)
     assert answer.citations[0].quote == "It leaks since June."
+
+
+def test_rows_of_a_table_without_names_are_answers_too() -> None:
+    answer = ask("Who keeps the lamp?", of_rows([["", ""], ["Keeper of the lamp", "Ada Holm"], ["Cook", "Bo"]]))
+    assert "Ada Holm" in answer.text

@@ -1,0 +1,58 @@
+"""Corrects the spelling of a question by the words of the library.
+
+A word that stands nowhere in the library, is no English word (symspellpy's list) and has a word of the library one slip
+away (two in long words) is taken for that word. Numbers, codes and short words stay as they are, and so do questions in
+other languages than English. The corrected question is the one that is searched for and shown.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from rag.protocols import Rewriter
+from rag.text.english_words import is_english_word
+from rag.text.language import is_english
+from rag.text.words import words
+from rag.types import Turn
+
+_SHORTEST = 4  # letters
+_LONG = 8  # letters from which two slips are forgiven
+
+
+class Vocabulary(Protocol):
+    """The words of a library."""
+
+    def is_known(self, word: str) -> bool:
+        """Whether a word, or another form of it, stands in any document."""
+        ...
+
+    def nearest_words(self, word: str, distance: int) -> Sequence[str]:
+        """The words at most ``distance`` letters away, the likeliest first."""
+        ...
+
+
+class SpellingRewriter:
+    """Implements the Rewriter protocol: corrects the question, then lets another rewriter complete it."""
+
+    def __init__(self, completes: Rewriter, vocabulary: Vocabulary) -> None:
+        self._completes = completes
+        self._vocabulary = vocabulary
+
+    def rewrite(self, question: str, history: Sequence[Turn]) -> str:
+        return self._completes.rewrite(corrected(question, self._vocabulary), history)
+
+
+def corrected(question: str, vocabulary: Vocabulary) -> str:
+    """The question with the words put right that are misspelled as far as can be told."""
+    if not is_english(question):
+        return question
+    for word, start, end in reversed(words(question)):
+        written = question[start:end]
+        if len(word) < _SHORTEST or not written.isalpha() or written.isupper() or is_english_word(word):
+            continue
+        if vocabulary.is_known(word):
+            continue
+        near = vocabulary.nearest_words(word, 2 if len(word) >= _LONG else 1)
+        if near:
+            instead = near[0].capitalize() if written[0].isupper() else near[0]
+            question = question[:start] + instead + question[end:]
+    return question
