@@ -213,9 +213,5 @@ def test_a_document_is_read_anew_and_a_preview_reads_nothing(client: TestClient,
     assert document_named(client, ".txt")["path"] == path
 
 
-def test_the_models_memory_is_given_back_on_request(empty: TestClient, assistant: Assistant) -> None:
-    assert empty.post("/api/model/unload").json() == {"unloaded": True}, "none was loaded"
-    model = assistant.language_model()
-    if model is not None:
-        assert empty.post("/api/model/unload").json() == {"unloaded": True}
-        assert not model.engine.loaded  # type: ignore[union-attr]
+def test_giving_back_the_memory_of_a_model_that_is_not_loaded_changes_nothing(empty: TestClient) -> None:
+    assert empty.post("/api/model/unload").json() == {"unloaded": True}
