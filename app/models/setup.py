@@ -155,7 +155,8 @@ def make_runtime(checkpoint: Checkpoint, chosen: ModelSettings, builds: Path) ->
     def opener(entry: RuntimeEntry) -> Callable[[], Runtime]:
         pages, context = _sizes(checkpoint, chosen, entry.kv_bytes)
         layers = None if chosen.gpu_layers == AUTO else int(chosen.gpu_layers)
-        return lambda: entry.open(checkpoint, OpenOptions(pages, context, chosen.threads or None, builds, layers))
+        options = OpenOptions(pages, context, chosen.threads or None, builds, layers, chosen.gpus)
+        return lambda: entry.open(checkpoint, options)
 
     def on_cpu() -> Runtime:
         *others, last = automatic("cpu")

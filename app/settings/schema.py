@@ -170,6 +170,12 @@ class ModelSettings(_Section):
         description='Layers that an NVIDIA card computes with runtime "cuda", the first ones; the processor computes '
         'the others, slower. "auto" = as many as the card has memory for.',
     )
+    gpus: int = Field(
+        default=1,
+        ge=1,
+        le=8,
+        description='NVIDIA cards that share every layer out with runtime "cuda"; the number must divide the heads.',
+    )
     unload_after_min: float = Field(
         default=0,
         ge=0,

@@ -20,13 +20,15 @@ Progress = Callable[[int, int], None]  # steps done, steps in all
 class OpenOptions:
     """``max_context`` bounds a sequence in tokens, None is the model's own limit. ``threads`` None uses every core.
     ``cache`` keeps what a runtime builds from a checkpoint; without one it is built for the opened runtime alone. A
-    runtime for cards computes ``gpu_layers`` layers there and the others on the processor, None is as many as fit."""
+    runtime for cards computes ``gpu_layers`` layers there and the others on the processor, None is as many as fit;
+    with several ``gpus`` it shares every layer out over so many cards."""
 
     num_pages: int
     max_context: int | None = None
     threads: int | None = None
     cache: Path | None = None
     gpu_layers: int | None = None
+    gpus: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,9 @@ from engines.base import Int64, StepBatch
 from engines.model.config import ModelConfig
 from engines.page_size import PAGE_TOKENS
 from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.parallel import ParallelRuntime
 from engines.runtimes.cuda.runtime import CudaRuntime
+from engines.runtimes.cuda.sharding import Shard
 from engines.runtimes.cuda.step_times import StepTimes
 from engines.runtimes.cuda.weights import RandomSource
 from engines.serving.engine import Engine, EngineConfig
@@ -71,23 +73,28 @@ def copy_speed(device: Device) -> float:
 
 
 def measure_shape(
-    shape: str, cache: Path | None, loads: Sequence[tuple[int, int]] = LOADS
+    shape: str, cache: Path | None, loads: Sequence[tuple[int, int]] = LOADS, gpus: int = 1
 ) -> Iterator[tuple[float, Row]]:
     """The copy's speed and a row for each load that the card has memory for."""
     config = config_of(shape)
     context = max(prompt for _, prompt in loads) + _NEW_TOKENS
     # With a page more for each, which the scheduler wants to be free before it takes a request in.
     pages = max(batch * (1 - (-(prompt + _NEW_TOKENS) // PAGE_TOKENS)) for batch, prompt in loads)
-    runtime = CudaRuntime(config, RandomSource(config), pages, context, cache=cache)
+    runtime: CudaRuntime | ParallelRuntime
+    if gpus == 1:
+        runtime = CudaRuntime(config, RandomSource(config), pages, context, cache=cache)
+    else:
+        shares = [RandomSource(Shard(rank, gpus).of(config)) for rank in range(gpus)]
+        runtime = ParallelRuntime(config, shares, pages, context, cache=cache)
     try:
         copied = copy_speed(runtime.device)
         for batch, prompt in loads:
-            yield copied, _row(runtime, shape, batch, prompt, copied)
+            yield copied, _row(runtime, shape, gpus, batch, prompt, copied)
     finally:
         runtime.close()
 
 
-def _row(runtime: CudaRuntime, shape: str, batch: int, prompt: int, copied: float) -> Row:
+def _row(runtime: CudaRuntime | ParallelRuntime, shape: str, gpus: int, batch: int, prompt: int, copied: float) -> Row:
     width = -(-(prompt + _NEW_TOKENS) // PAGE_TOKENS)
     tables = np.arange(batch * width).reshape(batch, width)
     random = np.random.default_rng(0)
@@ -102,14 +109,14 @@ def _row(runtime: CudaRuntime, shape: str, batch: int, prompt: int, copied: floa
     positions = np.full(batch, prompt)
     tokens = random.integers(0, runtime.vocab_size, batch)
     decode = _batch(tokens, positions, tables, np.arange(batch + 1), np.arange(batch))
-    seconds = runtime.decode_chained(decode, _NEW_TOKENS)
+    busy, served = _served(runtime, batch, prompt)
+    seconds = runtime.decode_chained(decode, _NEW_TOKENS) if isinstance(runtime, CudaRuntime) else served
     config = runtime.config
     kv = 2 * 2 * config.num_layers * config.kv_size * (prompt + _NEW_TOKENS / 2) * batch
     speed = (runtime.weight_bytes + kv) / seconds / 1e9
-    busy, served = _served(runtime, batch, prompt)
     return Row(
         shape,
-        1,
+        gpus,
         batch,
         prompt,
         _NEW_TOKENS,
@@ -117,13 +124,13 @@ def _row(runtime: CudaRuntime, shape: str, batch: int, prompt: int, copied: floa
         round(1000 * seconds, 3),
         round(batch / seconds, 1),
         round(speed, 1),
-        round(speed / copied, 3),
+        round(speed / copied / gpus, 3),
         round(batch / served, 1),
         round(busy, 4),
     )
 
 
-def _served(runtime: CudaRuntime, batch: int, prompt: int) -> tuple[float, float]:
+def _served(runtime: CudaRuntime | ParallelRuntime, batch: int, prompt: int) -> tuple[float, float]:
     """Share of the time in which the card is busy while the engine decodes ``batch`` requests, and seconds of a
     step."""
     config = EngineConfig(max_running=batch, share_prefixes=False, prompt_lookup=False)

@@ -25,6 +25,7 @@ from engines.runtimes.cuda.compiler import compile_kernels
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.packing import CHUNK, TILE
 from engines.runtimes.cuda.products import FEW, Products
+from engines.runtimes.cuda.reduction import Reducer
 from engines.runtimes.cuda.single import SingleStep, suits
 from engines.runtimes.cuda.weights import DeviceProduct, DeviceWeights
 
@@ -45,7 +46,9 @@ class Decoder:
         buffers: Buffers,
         tables: tuple[int, int],
         kernel_cache: Path | None,
+        reducer: Reducer | None = None,
     ) -> None:
+        self._reducer = reducer
         self._device, self._config, self._weights, self._pool = device, config, weights, pool
         self._buffers, (self._cosines, self._sines) = buffers, tables
         self._rows = device.load(compile_kernels("rows", device.capability, {}, kernel_cache))
@@ -79,7 +82,7 @@ class Decoder:
 
     def open_single(self, inputs: StepInputs, cache: Path | None) -> SingleStep | None:
         """The step of one token as one kernel, where the model and the card suit."""
-        if not suits(self._device, self._config, self._weights):
+        if self._reducer is not None or not suits(self._device, self._config, self._weights):
             return None
         products, attentions = [], []
         shape = AttentionShape(1, 0, 1, 1)
@@ -265,16 +268,12 @@ class Decoder:
         """A product whose result is added to the residual stream, normalised before where the family does so."""
         config, buffers = self._config, self._buffers
         change_stride = -(-config.hidden_size // TILE) * TILE
-        if rows <= PASSES_UP_TO:
+        if self._reducer is not None:
+            self._queue_share(self._reducer, product, rows, source, stride, int(norm == "mlp_output"))
+        elif rows <= PASSES_UP_TO:
             self._queue_few(product, self._change_arguments(product, source, stride), rows)
         else:
-            x = source
-            if product.order or product.input_scale:
-                x = buffers.prepared
-                self._row_kernel(
-                    "prepare", rows, c_void_p(source), c_void_p(x), c_void_p(product.order),
-                    c_void_p(product.input_scale), c_int(product.inputs), c_int(stride), c_int(stride),
-                )  # fmt: skip
+            x = self._prepared(product, rows, source, stride)
             if config.post_norms:
                 self._multiply(product, x, buffers.change, rows, change_stride)
             else:
@@ -290,6 +289,33 @@ class Decoder:
                 c_void_p(buffers.squares), c_int(config.hidden_size), c_int(change_stride), c_int(buffers.parts),
                 c_float(config.norm_eps),
             )  # fmt: skip
+
+    def _queue_share(
+        self, reducer: Reducer, product: DeviceProduct, rows: int, source: int, stride: int, buffer: int
+    ) -> None:
+        """This card's share of such a product, and the sum over all cards."""
+        buffers, share = self._buffers, reducer.share(buffer)
+        if rows <= PASSES_UP_TO:
+            arguments = self._arguments(product, STORE, share, reducer.stride)
+            arguments.source, arguments.source_stride = source, stride
+            self._queue_few(product, arguments, rows)
+        else:
+            self._multiply(product, self._prepared(product, rows, source, stride), share, rows, reducer.stride)
+        if self._config.post_norms:
+            reducer.queue(buffer, rows, buffers.parts, target=buffers.change)
+        else:
+            reducer.queue(buffer, rows, buffers.parts, residual=buffers.residual, squares=buffers.squares)
+
+    def _prepared(self, product: DeviceProduct, rows: int, source: int, stride: int) -> int:
+        """The address of float16 rows as the product takes them."""
+        if not product.order and not product.input_scale:
+            return source
+        x = self._buffers.prepared
+        self._row_kernel(
+            "prepare", rows, c_void_p(source), c_void_p(x), c_void_p(product.order), c_void_p(product.input_scale),
+            c_int(product.inputs), c_int(stride), c_int(stride),
+        )  # fmt: skip
+        return x
 
     def _queue_normed(self, product: DeviceProduct, norm: int, rows: int, target: int, stride: int) -> None:
         """A product of many normalised rows of the residual stream."""

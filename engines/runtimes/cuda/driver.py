@@ -57,7 +57,7 @@ class OutOfMemory(EngineError):
 
 
 class Device:
-    """The first card, its context and a stream. ``close`` frees what was allocated here."""
+    """A card (the first one), its context and a stream. ``close`` frees what was allocated here."""
 
     def __init__(self, ordinal: int = 0) -> None:
         self._api = _driver()
@@ -96,6 +96,16 @@ class Device:
         _check(self._api.cuStreamDestroy(self.stream))
         self._allocations, self._pinned, self._context = {}, {}, None
         _check(self._api.cuDevicePrimaryCtxRelease(self._device))
+
+    def enable_peer(self, other: "Device") -> None:
+        """Kernels here may use the other card's memory; this card's context is active."""
+        status = self._api.cuCtxEnablePeerAccess(other._context, 0)[0]
+        if "ALREADY_ENABLED" not in status.name:
+            _check((status,))
+
+    def wait_for(self, event: "Event") -> None:
+        """What is queued from now on waits for a place in another card's queue."""
+        _check(self._api.cuStreamWaitEvent(self.stream, event.handle, 0))
 
     @property
     def free_bytes(self) -> int:
@@ -245,21 +255,21 @@ class Event:
 
     def __init__(self, api: Any, stream: Any) -> None:
         self._api, self._stream = api, stream
-        self._event = _check(api.cuEventCreate(0))
+        self.handle = _check(api.cuEventCreate(0))
 
     def record(self) -> None:
-        _check(self._api.cuEventRecord(self._event, self._stream))
+        _check(self._api.cuEventRecord(self.handle, self._stream))
 
     def wait(self) -> None:
         """Until all that was queued before it is done. Raises what went wrong with it."""
-        _check(self._api.cuEventSynchronize(self._event))
+        _check(self._api.cuEventSynchronize(self.handle))
 
     def seconds_since(self, earlier: "Event") -> float:
         """As the card counts them; both have passed."""
-        return float(_check(self._api.cuEventElapsedTime(earlier._event, self._event))) / 1000
+        return float(_check(self._api.cuEventElapsedTime(earlier.handle, self.handle))) / 1000
 
     def close(self) -> None:
-        _check(self._api.cuEventDestroy(self._event))
+        _check(self._api.cuEventDestroy(self.handle))
 
 
 class Timer:

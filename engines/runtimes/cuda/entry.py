@@ -24,6 +24,12 @@ def _unavailable() -> str | None:
 
 
 def _open(checkpoint: "Checkpoint", options: OpenOptions) -> "Runtime":
+    if options.gpus > 1 and options.cache is not None:
+        from engines.runtimes.cuda.parallel import ParallelRuntime
+
+        return ParallelRuntime.from_checkpoint(
+            checkpoint, options.gpus, options.num_pages, options.max_context, options.cache
+        )
     from engines.runtimes.cuda.runtime import CudaRuntime
 
     return CudaRuntime.from_checkpoint(checkpoint, options.num_pages, options.max_context, options.cache)

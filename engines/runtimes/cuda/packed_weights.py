@@ -23,6 +23,7 @@ from engines.model.checkpoint import NORMS, Checkpoint
 from engines.model.weights import DenseLinear
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.packing import Packed, natural_order, pack, pack_rows
+from engines.runtimes.cuda.sharding import Shard, ShardedCheckpoint, Weights
 from engines.runtimes.cuda.streaming import stream_to_card
 from engines.runtimes.cuda.weights import SETS, DeviceLayer, DeviceProduct, DeviceWeights, check_heads, output_orders
 
@@ -36,15 +37,22 @@ Result = TypeVar("Result")
 Progress = Callable[[int, int], None]  # layers done, of how many; the output layer counts as one
 
 
-def build(checkpoint: Checkpoint, cache: Path, on_progress: Progress = lambda done, total: None) -> Build:
-    """The packed file in the cache of builds, written if it is not there."""
+def build(
+    checkpoint: Checkpoint,
+    cache: Path,
+    on_progress: Progress = lambda done, total: None,
+    shard: Shard | None = None,
+) -> Build:
+    """The packed file in the cache of builds, of the whole model or a card's share, written if it is not there."""
     check_heads(checkpoint.config)
+    weights: Weights = checkpoint if shard is None else ShardedCheckpoint(checkpoint, shard)
+    target = "cuda" if shard is None else f"cuda-{shard.rank + 1}of{shard.cards}"
     return BuildCache(cache).get(
-        checkpoint.folder, "cuda", {"packing": PACKING}, lambda folder: write(checkpoint, folder, on_progress)
+        checkpoint.folder, target, {"packing": PACKING}, lambda folder: write(weights, folder, on_progress)
     )
 
 
-def write(checkpoint: Checkpoint, folder: Path, on_progress: Progress = lambda done, total: None) -> tuple[str, ...]:
+def write(checkpoint: Weights, folder: Path, on_progress: Progress = lambda done, total: None) -> tuple[str, ...]:
     """Packs a checkpoint; returns what is not computed as it is stored, one sentence for each thing."""
     config = checkpoint.config
     orders = output_orders(config)

@@ -7,7 +7,7 @@ by kernel. Tokens are sampled at the end of a step, and the next one may be begu
 
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -24,9 +24,10 @@ from engines.model.config import ModelConfig
 from engines.page_size import PAGE_TOKENS
 from engines.runtimes.cuda.buffers import AttentionShape, Buffers, Pool, StepInputs, attention_items, pages_that_fit
 from engines.runtimes.cuda.decoder import PASSES_UP_TO, Decoder
-from engines.runtimes.cuda.driver import Device, Graph, OutOfMemory
+from engines.runtimes.cuda.driver import Device, Event, Graph, OutOfMemory
 from engines.runtimes.cuda.packed_weights import PackedSource, build, write
 from engines.runtimes.cuda.products import FEW
+from engines.runtimes.cuda.reduction import Reducer
 from engines.runtimes.cuda.sampling import SampledOnCard, Sampler
 from engines.runtimes.cuda.step_times import StepTimes
 from engines.runtimes.cuda.weights import Source, check_heads
@@ -35,7 +36,7 @@ from engines.serving.row_sampling import RowSampling
 _log = logging.getLogger(__name__)
 OLDEST = (8, 0)
 LARGEST_RUN = 2048  # tokens that are queued at a time
-Ending = Literal["logits", "sampled", "chained", "residual"]
+Ending = Literal["logits", "sampled", "chained", "residual", "followed"]
 _BUCKETS = (1, 2, 4, 8, 16, 32)
 _MANY_FROM = 9  # tokens of one sequence from which the attention for many rows is the faster one
 
@@ -62,13 +63,17 @@ class CudaRuntime:
         *,
         cache: Path | None = None,
         largest_run: int = LARGEST_RUN,
+        reducer: Callable[[Path | None], Reducer] | None = None,
+        device: Device | None = None,
     ) -> None:
         self.config = config
         self.num_pages = num_pages
         self.max_context = min(max_context or config.max_context, config.max_context)
         self.step_times: StepTimes | None = None  # set it to have steps timed
-        self.device = Device()
+        self.device = Device() if device is None else device
+        self.device.activate()
         try:
+            self._reducer = None if reducer is None else reducer(cache)
             self._open(source, cache, largest_run)
         except BaseException:
             self.device.close()
@@ -116,12 +121,15 @@ class CudaRuntime:
         self._few_inputs, self._inputs = StepInputs(device, FEW, pages), StepInputs(device, self.buffers.rows, pages)
         tables = config.rope.tables(self.max_context, self.max_context)
         cosines, sines = (device.array(table) for table in tables)
-        self.decoder = Decoder(device, config, self.weights, self.pool, self.buffers, (cosines, sines), cache)
+        self.decoder = Decoder(
+            device, config, self.weights, self.pool, self.buffers, (cosines, sines), cache, self._reducer
+        )
         self._single = self.decoder.open_single(self._few_inputs, cache)
         self._sampler = Sampler(device, config.vocab_size, self.buffers.logits, self.buffers.logits_stride, cache)
         self._graphs: dict[tuple[int, AttentionShape, Ending], Graph] = {}
         self._logits = device.pinned(4 * FEW * self.buffers.logits_stride).view(np.float32)
-        self._warm()
+        if self._reducer is None:  # else no step ends before the other cards do theirs
+            self._warm()
 
     @property
     def vocab_size(self) -> int:
@@ -155,6 +163,31 @@ class CudaRuntime:
                 self._queue_many(batch)
         return self._sampler.collect(rows)
 
+    def _queue_layers(self, batch: StepBatch) -> None:
+        """Kernel by kernel, up to the residual stream."""
+        count = len(batch.tokens)
+        items = attention_items(batch, self.config, _MANY_FROM)
+        self._inputs.write(batch, items, count)
+        if batch.taken is not None:
+            self._sampler.queue_take(self._inputs.tokens, self._inputs.taken, count)
+        self.decoder.queue_layers(self._inputs, count, items.shape(self.config, len(items.few)))
+
+    def lead(self, other: "CudaRuntime") -> None:
+        """The other card's steps begin with the tokens that this one samples."""
+        other._sampler.follow(self._sampler.sampled)
+
+    def follow(self, batch: StepBatch, before: Event | None) -> None:
+        """Queues this card's share of a step whose logits another one computes; ``before`` is its place in that one's
+        queue from which on the tokens of the step before are there."""
+        self.device.activate()
+        if before is not None:
+            self.device.wait_for(before)
+        if len(batch.tokens) <= FEW:
+            self._run_few(*self.prepare(batch), "followed")
+            return
+        for first in range(0, len(batch.tokens), self._largest):
+            self._queue_layers(part_of(batch, first, min(first + self._largest, len(batch.tokens))))
+
     def _run_few(self, rows: int, shape: AttentionShape, ending: Ending) -> None:
         """As a graph, or, where there is no memory for another one, kernel by kernel."""
         try:
@@ -174,12 +207,8 @@ class CudaRuntime:
         sampled = 0
         for first in range(0, len(batch.tokens), self._largest):
             part = part_of(batch, first, min(first + self._largest, len(batch.tokens)))
-            count, wanted = len(part.tokens), len(part.logits_for)
-            items = attention_items(part, self.config, _MANY_FROM)
-            self._inputs.write(part, items, count)
-            if part.taken is not None:
-                self._sampler.queue_take(self._inputs.tokens, self._inputs.taken, count)
-            self.decoder.queue_layers(self._inputs, count, items.shape(self.config, len(items.few)))
+            wanted = len(part.logits_for)
+            self._queue_layers(part)
             for row in range(0, wanted, FEW):
                 some = min(FEW, wanted - row)
                 self.decoder.queue_logits(self._inputs, some, row)
@@ -196,9 +225,7 @@ class CudaRuntime:
             if count <= FEW:
                 self._run_few(*self.prepare(part), "residual")
             else:
-                items = attention_items(part, self.config, _MANY_FROM)
-                self._inputs.write(part, items, count)
-                self.decoder.queue_layers(self._inputs, count, items.shape(self.config, len(items.few)))
+                self._queue_layers(part)
             self.device.download(self.buffers.residual, found[first:last])
             self.device.synchronize()
         return found
@@ -224,13 +251,13 @@ class CudaRuntime:
 
     def _queue_few(self, rows: int, shape: AttentionShape, ending: Ending) -> None:
         inputs = self._few_inputs
-        if ending == "sampled":
+        if ending in ("sampled", "followed"):
             self._sampler.queue_take(inputs.tokens, inputs.taken, rows)
         if rows == 1 and self._single is not None:
             self.decoder.queue_single(inputs, self._single)
         else:
             self.decoder.queue_layers(inputs, rows, shape)
-            if ending != "residual":
+            if ending not in ("residual", "followed"):
                 self.decoder.queue_logits(inputs, rows)
         if ending == "sampled":
             self._sampler.queue(rows)
@@ -242,15 +269,15 @@ class CudaRuntime:
         """Makes the graphs of steps with short contexts, and runs prompts that are written nowhere: what the driver
         allocates for kernels and graphs is there before another program takes the rest of the card's memory."""
         if self.weights.head is None:
-            self.residual(_nothing(np.array([0, min(FEW + 1, self.max_context)])))
+            self.residual(nothing(np.array([0, min(FEW + 1, self.max_context)])))
             return
         for rows in _BUCKETS:
-            batch = _nothing(np.arange(rows + 1))
+            batch = nothing(np.arange(rows + 1))
             self.graph(*self.prepare(batch), "sampled")
             self.graph(*self.prepare(batch), "logits")
         for rows in (FEW + 1, PASSES_UP_TO + 1):
             if rows <= self._largest:
-                self._queue_many(_nothing(np.array([0, rows])))
+                self._queue_many(nothing(np.array([0, rows])))
         self.device.synchronize()
 
     def prepare(self, batch: StepBatch) -> tuple[int, AttentionShape]:
@@ -278,9 +305,7 @@ class CudaRuntime:
         if count <= FEW:
             self._run_few(*self.prepare(batch), "logits")
             return self._downloaded(wanted)
-        items = attention_items(batch, self.config, _MANY_FROM)
-        self._inputs.write(batch, items, count)
-        self.decoder.queue_layers(self._inputs, count, items.shape(self.config, len(items.few)))
+        self._queue_layers(batch)
         parts = []
         for first in range(0, wanted, FEW):
             rows = min(FEW, wanted - first)
@@ -301,7 +326,7 @@ class CudaRuntime:
         return np.array(found.reshape(rows, stride)[:, : self.vocab_size])
 
 
-def _nothing(starts: Int64) -> StepBatch:
+def nothing(starts: Int64) -> StepBatch:
     """Beginnings of sequences that are written nowhere, with the logits of the last token."""
     counts = np.diff(starts)
     positions = np.concatenate([np.arange(count) for count in counts])

@@ -41,7 +41,7 @@ class Sampler:
         self._device, self._vocabulary, self._logits, self._stride = device, vocabulary, logits, stride
         self._module = device.load(compile_kernels("sample", device.capability, {}, cache))
         self._rows, self._outs = device.allocate(_ROW.itemsize * MOST_ROWS), device.allocate(_OUT.itemsize * MOST_ROWS)
-        self.sampled = device.allocate(4 * MOST_ROWS, zero=True)
+        self.sampled = self._taken_from = device.allocate(4 * MOST_ROWS, zero=True)
         self._slots = [_Slot(device) for _ in range(2)]
         self._begun = 0
 
@@ -76,11 +76,15 @@ class Sampler:
         self._device.upload(told, self._rows)
         slot.uploaded.record()
 
+    def follow(self, sampled: int) -> None:
+        """The tokens are those that another card has sampled; for what is queued from now on."""
+        self._taken_from = sampled
+
     def queue_take(self, tokens: int, taken: int, count: int) -> None:
         """Enters tokens that the step before has sampled."""
         self._device.launch(
             self._module["take"], (-(-count // _THREADS), 1, 1), _THREADS, 0, c_void_p(tokens), c_void_p(taken),
-            c_void_p(self.sampled), c_int(count),
+            c_void_p(self._taken_from), c_int(count),
         )  # fmt: skip
 
     def queue(self, count: int, first: int = 0) -> None:
@@ -98,19 +102,19 @@ class Sampler:
         if len(rows):
             self._device.download(self._outs, found)
         slot.done.record()
-        return SampledOnCard(self._device, slot.done, found, rows)
+        return SampledOnCard(slot.done, found, rows)
 
 
 class SampledOnCard:
     """The tokens of a step that may still run."""
 
-    def __init__(self, device: Device, done: Event, found: NDArray[Any], rows: Sequence[RowSampling]) -> None:
-        self._device, self._done, self._found, self._rows = device, done, found, rows
+    def __init__(self, done: Event, found: NDArray[Any], rows: Sequence[RowSampling]) -> None:
+        self.done, self._found, self._rows = done, found, rows
         self._tokens: list[SampledToken] | None = None
 
     def wait(self) -> None:
         if self._tokens is None:
-            self._done.wait()
+            self.done.wait()
             self._tokens = [_token(*pair) for pair in zip(self._found, self._rows, strict=True)]
 
     def __getitem__(self, row: int) -> SampledToken:

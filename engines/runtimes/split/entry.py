@@ -21,6 +21,8 @@ def _open(checkpoint: "Checkpoint", options: OpenOptions) -> "Runtime":
     from engines.runtimes.cuda.fitting import fitting_layers
 
     layers, count = options.gpu_layers, checkpoint.config.num_layers
+    if options.gpus > 1:
+        return CUDA.open(checkpoint, options)
     if layers is None:
         layers = fitting_layers(checkpoint, options)
     if layers >= count:

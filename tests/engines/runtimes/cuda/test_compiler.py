@@ -18,6 +18,7 @@ STEP = {"BITS": 4, "WARPS": 8, "EARLY": 4, "IN_FLIGHT": 4, "RING_SLICES": 9}
 KERNELS = [
     ("rows", {}),
     ("sample", {}),
+    ("reduce", {}),
     ("attention", {"HEAD": 64}),
     ("attention", {"HEAD": 256}),
     ("product", {"BITS": 4, "GROUP": 128, **PRODUCT}),

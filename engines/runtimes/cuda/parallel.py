@@ -1,0 +1,184 @@
+"""A model on several cards in tensor parallel: each has some heads and some features of the MLP of every layer, and
+after attention and MLP their results are added up over each other's memory. The first card computes logits and samples.
+
+Each further card is served by a thread of its own, since no card's step ends before the others' have begun.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.base import StepBatch
+from engines.errors import RuntimeUnavailable
+from engines.model.checkpoint import Checkpoint
+from engines.model.config import ModelConfig
+from engines.runtimes.cuda.decoder import PASSES_UP_TO
+from engines.runtimes.cuda.driver import Device, OutOfMemory, find_cards
+from engines.runtimes.cuda.packed_weights import PackedSource, build
+from engines.runtimes.cuda.packing import padded
+from engines.runtimes.cuda.products import FEW
+from engines.runtimes.cuda.reduction import MOST_CARDS, Exchange, Reducer
+from engines.runtimes.cuda.runtime import LARGEST_RUN, CudaRuntime, kernels_folder, nothing
+from engines.runtimes.cuda.sampling import SampledOnCard
+from engines.runtimes.cuda.sharding import Shard
+from engines.runtimes.cuda.step_times import StepTimes
+from engines.runtimes.cuda.weights import Source
+from engines.serving.row_sampling import RowSampling
+
+
+class ParallelRuntime:
+    """``sources`` give each card's share of the weights, in the order of the cards."""
+
+    name = "cuda"
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        sources: Sequence[Source],
+        num_pages: int,
+        max_context: int | None = None,
+        *,
+        cache: Path | None = None,
+        largest_run: int = LARGEST_RUN,
+    ) -> None:
+        self.config = config
+        cards = len(sources)
+        _check_cards(cards)
+        self._threads = [ThreadPoolExecutor(1, f"docent-card-{rank}") for rank in range(1, cards)]
+        self._following: list[Future[None]] = []
+        self._before: SampledOnCard | None = None
+        self._ranks: list[CudaRuntime] = []
+        devices = [Device(ordinal) for ordinal in range(cards)]
+        try:
+            context = min(max_context or config.max_context, config.max_context)
+            largest = min(largest_run, padded(context, FEW))
+            exchange = Exchange(devices, config, max(largest, FEW))
+            for rank, (device, source) in enumerate(zip(devices, sources, strict=True)):
+                self._ranks.append(
+                    CudaRuntime(
+                        Shard(rank, cards).of(config), source, num_pages, context, cache=cache, largest_run=largest,
+                        reducer=_reducer_of(exchange, rank), device=device,
+                    )
+                )  # fmt: skip
+                if rank and self._ranks[rank].num_pages < num_pages:
+                    raise OutOfMemory(
+                        f"Card {rank} has room for {self._ranks[rank].num_pages} pages of the cache, the first one for "
+                        f"{num_pages}.",
+                        "Close other programs that use it, or lower model.cache_mb.",
+                    )
+                num_pages = self._ranks[0].num_pages
+        except BaseException:
+            for device in devices:
+                device.close()
+            raise
+        for other in self._ranks[1:]:
+            self._first.lead(other)
+        self._warm()
+
+    @classmethod
+    def from_checkpoint(
+        cls, checkpoint: Checkpoint, cards: int, num_pages: int, max_context: int | None, cache: Path
+    ) -> "ParallelRuntime":
+        """Packed weights and compiled kernels are kept in ``cache``."""
+        _check_cards(cards)
+        sources = [PackedSource(build(checkpoint, cache, shard=Shard(rank, cards))) for rank in range(cards)]
+        return cls(checkpoint.config, sources, num_pages, max_context, cache=kernels_folder(cache))
+
+    @property
+    def _first(self) -> CudaRuntime:
+        return self._ranks[0]
+
+    @property
+    def device(self) -> Device:
+        return self._first.device
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self._first.notes
+
+    @property
+    def vocab_size(self) -> int:
+        return self.config.vocab_size
+
+    @property
+    def max_context(self) -> int:
+        return self._first.max_context
+
+    @property
+    def num_pages(self) -> int:
+        return self._first.num_pages
+
+    @property
+    def step_times(self) -> StepTimes | None:
+        return self._first.step_times
+
+    @step_times.setter
+    def step_times(self, times: StepTimes | None) -> None:
+        self._first.step_times = times
+
+    @property
+    def cache_bytes(self) -> int:
+        return sum(rank.cache_bytes for rank in self._ranks)
+
+    @property
+    def weight_bytes(self) -> int:
+        """What a step reads of the weights, on all cards; the output layer is read on the first one."""
+        heads = [rank.weights.head.nbytes for rank in self._ranks[1:] if rank.weights.head is not None]
+        return sum(rank.weight_bytes for rank in self._ranks) - sum(heads)
+
+    def step(self, batch: StepBatch) -> NDArray[np.float32]:
+        self._follow(batch)
+        logits = self._first.step(batch)
+        self._join()
+        return logits
+
+    def begin(self, batch: StepBatch, rows: Sequence[RowSampling]) -> SampledOnCard:
+        self._follow(batch)
+        self._before = self._first.begin(batch, rows)
+        return self._before
+
+    def close(self) -> None:
+        self._join()
+        for thread in self._threads:
+            thread.shutdown()
+        for rank in self._ranks:  # none frees what another still reads
+            rank.device.activate()
+            rank.device.synchronize()
+        for rank in self._ranks:
+            rank.close()
+
+    def _warm(self) -> None:
+        """Loads every kernel, by steps that are written nowhere."""
+        for rows in (1, 2, FEW, FEW + 1, PASSES_UP_TO + 1):
+            if rows <= min(self.max_context, LARGEST_RUN):
+                self.step(nothing(np.array([0, rows])))
+
+    def _follow(self, batch: StepBatch) -> None:
+        """Has the other cards begin the step. They have begun the one before: until then its mark in the first card's
+        queue must not be set anew."""
+        self._join()
+        before = self._before.done if batch.taken is not None and self._before is not None else None
+        self._following = [
+            thread.submit(rank.follow, batch, before)
+            for thread, rank in zip(self._threads, self._ranks[1:], strict=True)
+        ]
+
+    def _join(self) -> None:
+        following, self._following = self._following, []
+        for one in following:
+            one.result()
+
+
+def _reducer_of(exchange: Exchange, rank: int) -> Callable[[Path | None], Reducer]:
+    return lambda cache: exchange.reducer(rank, cache)
+
+
+def _check_cards(cards: int) -> None:
+    found = len(find_cards())
+    if not 2 <= cards <= min(found, MOST_CARDS):
+        raise RuntimeUnavailable(
+            f"The model is to run on {cards} cards, and there are {found}.", f"Set model.gpus to at most {found}."
+        )

@@ -1,0 +1,76 @@
+"""Adds up what several cards have computed of a layer (``kernels/reduce.cu``), each over the others' memory.
+
+Two buffers take turns: before a card writes to one again, every card has passed the sum over the other one, and so has
+read this one.
+"""
+
+import ctypes
+from collections.abc import Sequence
+from ctypes import c_int, c_void_p
+from pathlib import Path
+
+from engines.model.config import ModelConfig
+from engines.runtimes.cuda.compiler import compile_kernels
+from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.packing import TILE, padded
+
+MOST_CARDS = 8
+_THREADS = 512
+
+
+class ReduceArguments(ctypes.Structure):
+    _fields_ = (
+        ("shares", c_void_p * MOST_CARDS),
+        ("arrivals", c_void_p * MOST_CARDS),
+        *((name, c_void_p) for name in ("numbers", "residual", "squares", "target")),
+        *((name, c_int) for name in ("rank", "cards", "size", "stride", "parts", "unused")),
+    )
+
+
+class Exchange:
+    """The memory of all cards that they read of each other; ``rows`` of a step at most."""
+
+    def __init__(self, devices: Sequence[Device], config: ModelConfig, rows: int) -> None:
+        self.devices, self.rows = devices, rows
+        self.size, self.stride = config.hidden_size, padded(config.hidden_size, TILE)
+        self.shares: list[list[int]] = []  # by buffer and card
+        self.arrivals: list[int] = []
+        for device in devices:
+            device.activate()
+            for other in devices:
+                if other is not device:
+                    device.enable_peer(other)
+            self.arrivals.append(device.allocate(4 * rows * len(devices), zero=True))
+            self.shares.append([device.allocate(2 * rows * self.stride, zero=True) for _ in range(2)])
+            device.synchronize()
+
+    def reducer(self, rank: int, cache: Path | None) -> "Reducer":
+        """One card's part; its context is active."""
+        return Reducer(self, rank, cache)
+
+
+class Reducer:
+    """Queues the sums on one card."""
+
+    def __init__(self, exchange: Exchange, rank: int, cache: Path | None) -> None:
+        self._exchange, self._rank, self._device = exchange, rank, exchange.devices[rank]
+        self.stride = exchange.stride
+        self._kernel = self._device.load(compile_kernels("reduce", self._device.capability, {}, cache))["reduce"]
+        self._numbers = self._device.allocate(4 * exchange.rows, zero=True)
+
+    def share(self, buffer: int) -> int:
+        """Where this card's float16 rows go, ``stride`` apart."""
+        return self._exchange.shares[self._rank][buffer]
+
+    def queue(
+        self, buffer: int, rows: int, parts: int, *, residual: int = 0, squares: int = 0, target: int = 0
+    ) -> None:
+        """Adds the sum to ``residual`` (float32) with its sums of squares, or writes it to ``target`` (float16)."""
+        exchange = self._exchange
+        arguments = ReduceArguments(
+            numbers=self._numbers, residual=residual, squares=squares, target=target, rank=self._rank,
+            cards=len(exchange.devices), size=exchange.size, stride=exchange.stride, parts=parts,
+        )  # fmt: skip
+        for card, shares in enumerate(exchange.shares):
+            arguments.shares[card], arguments.arrivals[card] = shares[buffer], exchange.arrivals[card]
+        self._device.launch(self._kernel, (rows, 1, 1), _THREADS, 0, arguments)
