@@ -48,6 +48,7 @@ def bench(
     shape: Annotated[
         str, typer.Option(metavar="SHAPE", help="mistral-7b, llama2-13b, llama3-8b or qwen3-1.7b.")
     ] = "mistral-7b",
+    gpus: Annotated[int, typer.Option(min=1, max=8, metavar="N", help="Cards that share the model.")] = 1,
     out: Annotated[str | None, typer.Option(metavar="FOLDER", help="Write the figures to a file there, too.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -58,7 +59,7 @@ def bench(
     from app.models.bench import measure_card
 
     try:
-        record = measure_card(shape, session_of(context).settings.folder.builds, Path(out) if out else None)
+        record = measure_card(shape, session_of(context).settings.folder.builds, Path(out) if out else None, gpus)
     except KeyError:
         raise UsageError(
             f"There is no shape {shape}.", "Take mistral-7b, llama2-13b, llama3-8b or qwen3-1.7b."

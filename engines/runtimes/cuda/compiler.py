@@ -26,6 +26,7 @@ def compile_kernels(
     nvrtc = _nvrtc()
     version = ".".join(str(part) for part in _check(nvrtc, nvrtc.nvrtcVersion()))
     options = [f"--gpu-architecture=sm_{capability[0]}{capability[1]}", "--std=c++17", "-default-device"]
+    options.append("--no-cache")  # the driver's, beside ours
     options += [f"-D{key}={value}" for key, value in sorted((settings or {}).items())]
     source = (KERNELS / f"{name}.cu").read_bytes()
     headers = [(KERNELS / header).read_bytes() for header in _HEADERS]

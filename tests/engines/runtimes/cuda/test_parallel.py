@@ -17,7 +17,6 @@ from engines.runtimes.reference.runtime import ReferenceRuntime
 from engines.serving.engine import Engine, EngineConfig
 from engines.serving.sampling_params import SamplingParams
 from tests.engines.fakes import ByteTokenizer, flat_batch
-from tests.engines.quantised import quantise
 from tests.engines.runtimes.steps import Row, assert_close, batch_of, some_tokens
 
 CARDS = 0 if ENTRY.unavailable() is not None else len(find_cards())
@@ -35,10 +34,9 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @two_cards
 @pytest.mark.parametrize("family", ["llama-3", "mistral-gqa", "qwen3", "gemma2", "phi3"])
 def test_prompts_and_single_tokens_agree_with_the_reference(
-    family: str, folders: Callable[[str], Path], tmp_path: Path, builds: Path
+    family: str, folders: Callable[[str], Path], builds: Path
 ) -> None:
-    quantise(folders(family), tmp_path / "int4", symmetric=False)
-    checkpoint, tokens = Checkpoint(tmp_path / "int4"), some_tokens(200)
+    checkpoint, tokens = Checkpoint(folders(family)), some_tokens(200)
     expected = ReferenceRuntime(checkpoint, 13).step(flat_batch(tokens))
     runtime = ParallelRuntime.from_checkpoint(checkpoint, 2, 13, None, builds)
     assert_close(runtime.step(flat_batch(tokens)), expected, HALF)
