@@ -3,12 +3,16 @@
 It imports nothing of Docent, so that any layer may import it.
 """
 
+import glob
 import os
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+_ABANDONED_S = 3600.0  # after which nobody is writing a temporary file any more
 
 
 class LockHeld(Exception):
@@ -46,11 +50,15 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Only the owner can read it. It is flushed to the disk before it is renamed, so that neither a kill nor a power cut
     leaves half of it. When the block raises, the temporary file is removed and ``path`` stays as it was. The folder is
-    made if it is missing.
+    made if it is missing. What killed processes have left of earlier tries is removed.
     Raises OSError.
     """
     temporary = path.with_name(f".{path.stem}.{os.getpid()}-{threading.get_ident()}{path.suffix}")
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.stem)}.*-*{glob.escape(path.suffix)}"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _ABANDONED_S:
+                left.unlink()
     try:
         yield temporary
         make_private(temporary)

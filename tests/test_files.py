@@ -109,3 +109,13 @@ def test_files_are_their_owners_alone(tmp_path: Path) -> None:
     assert (tmp_path / "c").read_text() == "kept" and is_ours(tmp_path / "c")
     (tmp_path / "c").chmod(0o620)
     assert not is_ours(tmp_path / "c")
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    old, young, other = (tmp_path / name for name in (".index.1-2.faiss", ".index.3-4.faiss", ".indices.1-2.faiss"))
+    for left in (old, young, other):
+        left.write_text("half")
+    for left in (old, other):
+        os.utime(left, (1, 1))
+    replace_bytes(tmp_path / "index.faiss", b"whole")
+    assert {path.name for path in tmp_path.iterdir()} == {"index.faiss", young.name, other.name}

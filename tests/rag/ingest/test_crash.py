@@ -1,12 +1,15 @@
 """A sync that is killed at twenty random moments: nothing lost, nothing twice, no orphans."""
 
+import contextlib
 import random
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from rag.ingest.parse_pool import ParseLimits, ParsePool
@@ -111,3 +114,31 @@ def test_killed_at_twenty_moments(tmp_path: Path) -> None:
     sync(tmp_path / "fresh" / "library.db", folder)
     assert content(database) == content(tmp_path / "fresh" / "library.db")
     assert len(content(database)) == 60
+
+
+PARSER_KILLS = 40
+
+
+@pytest.mark.slow
+def test_parsers_killed_at_forty_moments_cost_nothing(tmp_path: Path) -> None:
+    rng = random.Random(40)
+    folder, database = tmp_path / "documents", tmp_path / "data" / "library.db"
+    folder.mkdir()
+    kills = 0
+    while kills < PARSER_KILLS:
+        for number in range(60):
+            write(folder, number, rng)
+        syncing = threading.Thread(target=sync, args=(database, folder))
+        syncing.start()
+        while syncing.is_alive():
+            time.sleep(rng.random() * 0.03)  # not for luck: the moment is meant to be any
+            for child in psutil.Process().children():
+                with contextlib.suppress(psutil.Error):  # it has ended meanwhile
+                    if rng.random() < 0.5 and "parse_worker" in " ".join(child.cmdline()):
+                        child.kill()
+                        kills += 1
+        syncing.join()
+    sync(database, folder)  # what was left for the next time
+    sync(tmp_path / "fresh" / "library.db", folder)
+    assert content(database) == content(tmp_path / "fresh" / "library.db")
+    assert all(row[1] == "ok" for row in content(database)) and len(content(database)) == 60
