@@ -4,6 +4,7 @@ Each part is made on first use and once, by whichever thread comes first; so a q
 A test replaces a part by overriding the method that makes it.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from rag.store.library import Library
     from rag.types import ParsedDocument
 
+_log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 
@@ -155,8 +157,16 @@ class Parts:
         if chosen.name is None or (chosen.is_builtin and not builtin_model().is_dir()):  # `docent doctor` says so
             return None
         from app.models.setup import open_model
+        from engines.errors import EngineError
 
-        return open_model(self.settings)
+        try:
+            return open_model(self.settings)
+        except EngineError as error:
+            # Where a full or read-only disk has no room for what is built from it, answers are quotes meanwhile.
+            if chosen.is_builtin and isinstance(error.__cause__, OSError):
+                _log.warning("answers are quotes: %s", error)
+                return None
+            raise
 
     def make_answerer(self) -> "Answerer":
         from rag.answer.extractive import ExtractiveAnswerer
