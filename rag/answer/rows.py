@@ -91,12 +91,14 @@ def row_at(passage: Passage, start: int) -> Row | None:
 
 
 def _row(passage: Passage, table: TableSpans, row: TableRow) -> Row:
-    cells = []
+    cells: list[NamedCell] = []
     for cell in row.cells:
         start, end = cell.start - passage.start, cell.end - passage.start
         if start >= 0 and end <= len(passage.text):
             name = "" if row.is_header else table.name_of(cell.column)
             is_name = cell.column < table.name_columns
+            if row.section and is_name and not cells:
+                name = row.section
             cells.append(NamedCell(start, end, passage.text[start:end], name, cell.column, is_name))
     first, last = max(0, row.start - passage.start), min(len(passage.text), row.end - passage.start)
     return Row(table, first, last, tuple(cells), row.is_header)

@@ -220,11 +220,13 @@ def _outline(document: ParsedDocument) -> Iterator[tuple[Block, tuple[str, ...]]
 def _pieces(text: str, block: Block, path: tuple[str, ...]) -> Iterator[_Piece]:
     """Yields what a block may be cut into: rows of tables, lines of lists and code, sentences of all else."""
     if block.table is not None:
-        above = header_of(block.table)
+        above: dict[str, str] = {}  # by the heading within the table
         for row in block.table.rows:
             start, end = _trimmed(text, max(row.start, block.start), min(row.end, block.end))
             if start < end:
-                yield _Piece(start, end, block, path, "" if row.is_header else above, row)
+                if row.section not in above:
+                    above[row.section] = header_of(block.table, row.section)
+                yield _Piece(start, end, block, path, "" if row.is_header else above[row.section], row)
         return
     header = shortened(_first_line(text, block)) if block.kind == "table" else ""
     for start, end in _spans(text, block):

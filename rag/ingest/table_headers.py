@@ -9,10 +9,11 @@ from rag.text.table_spans import TableRow, TableSpans
 _ENOUGH = 2 * MAX_NEAREST_LABEL  # characters without white space; a header shows no more
 
 
-def header_of(table: TableSpans) -> str:
-    """The caption and the names of the columns; the caption alone where each value has its name beside it."""
+def header_of(table: TableSpans, section: str) -> str:
+    """What stands above rows: the caption, their section, and the names of the columns where values have none beside
+    them."""
     columns = "" if table.records else _columns(table, range(len(table.columns)))
-    return shortened(": ".join(filter(None, (table.caption, columns))), MAX_NEAREST_LABEL)
+    return shortened(": ".join(filter(None, (table.caption, section, columns))), MAX_NEAREST_LABEL)
 
 
 class PartHeaders:

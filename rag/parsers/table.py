@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
+from rag.parsers.table_sections import sections_of
+
 MAX_COLUMNS = 4_096
 _LONGEST_NAME = 200  # characters of a column's name
 _MOST_HEADER_ROWS = 3
@@ -43,7 +45,8 @@ class Table:
 
     ``header_rows`` and ``header_columns`` are what the format says of names; None where it says nothing, then they are
     found out. ``caption`` stands over the table. ``records``: each row is written with the names of its columns, as
-    suits data; otherwise they stand above the rows alone.
+    suits data; otherwise they stand above the rows alone. ``indents``: how far to the right the name of each row
+    begins, None for a row without one; empty where the format does not say.
     """
 
     cells: Sequence[Cell]
@@ -51,6 +54,7 @@ class Table:
     header_columns: int | None = None
     caption: str = ""
     records: bool = False
+    indents: Sequence[float | None] = ()
 
     @classmethod
     def of_rows(cls, rows: Iterable[Sequence[str]], *, header_rows: int | None = None, records: bool = False) -> Self:
@@ -65,7 +69,8 @@ class Grid:
 
     ``rows`` without any text are left out. The first ``lead`` rows stand above the table (a title), the next
     ``header_rows`` name its columns: ``columns`` joins the levels. ``across`` are the rows whose only cell spans the
-    table: a heading or note within it.
+    table: a heading or note within it. ``sections`` says for each row under which row with a name and no values it
+    stands ("Cost of sales"); it is empty where no row has one.
     """
 
     rows: tuple[tuple[str, ...], ...]
@@ -76,6 +81,7 @@ class Grid:
     across: frozenset[int] = field(default_factory=frozenset)
     caption: str = ""
     records: bool = False
+    sections: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, table: Table) -> Self:
@@ -88,10 +94,14 @@ class Grid:
             lead, header_rows = 0, sum(at < table.header_rows for at in expanded.origins)
             header_rows = header_rows if header_rows < len(rows) else 0
         levels = [at for at in range(lead, lead + header_rows) if at not in across]
-        names = [_name(expanded, levels, column) for column in range(len(rows[0]) if rows else 0)]
+        names = [
+            _name(expanded, levels, column, of_lines=bool(table.indents))
+            for column in range(len(rows[0]) if rows else 0)
+        ]
         columns = tuple(_told_apart(names))
         body = [row for at, row in enumerate(rows) if at >= lead + header_rows and at not in across]
         name_columns = _name_columns(body, columns) if table.header_columns is None else table.header_columns
+        indents = [table.indents[at] for at in expanded.origins] if table.indents else []
         return cls(
             tuple(rows),
             lead,
@@ -101,6 +111,7 @@ class Grid:
             frozenset(across),
             table.caption,
             table.records,
+            sections_of(rows, across, lead + header_rows, indents),
         )
 
     def suits(self, other: "Grid") -> bool:
@@ -111,7 +122,7 @@ class Grid:
     def more(self, rows: Iterable[Sequence[str]]) -> "Grid":
         """Further rows below these, under the same names."""
         made = tuple(tuple(row) for row in rows if any(row))
-        return replace(self, rows=made, lead=0, header_rows=0, across=frozenset())
+        return replace(self, rows=made, lead=0, header_rows=0, across=frozenset(), sections=())
 
 
 def kind_of(text: str) -> Kind:
@@ -295,17 +306,34 @@ def _is_beneath(row: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
     return set(filled) <= set(numbers) and len(filled) * 2 > len(numbers)
 
 
-def _name(expanded: _Expanded, levels: Sequence[int], column: int) -> str:
-    """One name of all levels of a header, without repetitions; a comma parts it from that of a wide cell above."""
+def _name(expanded: _Expanded, levels: Sequence[int], column: int, *, of_lines: bool) -> str:
+    """One name of all levels of a header, without repetitions; a comma parts it from a level with wide cells above.
+    ``of_lines``: levels may be lines of one name; then the cell above is wider than the one below it."""
     name = before = ""
+    wide = 1
     for at in levels:
         text = expanded.rows[at][column]
         if not text or text == before:
             continue
-        joint = ", " if expanded.wide[at] else " "
-        name, before = f"{name}{text.rstrip(',') if joint == ', ' else text}{joint}", text
-    name = name.rstrip(", ")
+        over = _width(expanded, at, column) if of_lines else 1
+        joint = ", " if wide > over else " "
+        name, before = f"{name.rstrip(',') if joint == ', ' else name}{joint}{text}", text
+        wide = over if of_lines else 1 + bool(expanded.wide[at])
+    name = name.strip(", ")
     return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1].rstrip() + "…"
+
+
+def _width(expanded: _Expanded, at: int, column: int) -> int:
+    """How many columns the cell of a header takes."""
+    row, wide = expanded.rows[at], expanded.wide[at]
+    if column not in wide:
+        return 1
+    first = last = column
+    while first - 1 in wide and row[first - 1] == row[column]:
+        first -= 1
+    while last + 1 in wide and row[last + 1] == row[column]:
+        last += 1
+    return last - first + 1
 
 
 def _told_apart(names: Sequence[str]) -> list[str]:

@@ -33,7 +33,8 @@ def sections(grid: Grid, start: int) -> Iterator[tuple[str, TableSpans]]:
         position = start
         for at in range(first, min(first + _ROWS_A_SECTION, len(grid.rows))):
             line, places = _row(grid, at, left)
-            rows.append(TableRow(position, position + len(line), tuple(places), at < header_end))
+            section = grid.sections[at] if grid.sections else ""
+            rows.append(TableRow(position, position + len(line), tuple(places), at < header_end, section))
             lines.append(line)
             position += len(line) + len(LINE_SEPARATOR)
         columns = _used(grid.columns, rows) if are_many else grid.columns

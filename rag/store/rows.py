@@ -177,7 +177,8 @@ def table_of(stored: object) -> TableSpans:
     fields = _json_list("table", stored)
     try:
         table = TableSpans.from_json(fields)
-        sound = all(is_text(name) for name in (*table.columns, table.caption)) and all(
+        names = (*table.columns, table.caption, *(row.section for row in table.rows))
+        sound = all(map(is_text, names)) and all(
             is_whole(number) for row in table.rows for number in (row.start, row.end, *row.places)
         )
     except (ValueError, TypeError):

@@ -21,12 +21,13 @@ class CellSpan:
 @dataclass(frozen=True, slots=True)
 class TableRow:
     """``text[start:end]`` is one row. ``places`` holds three numbers for each cell that has text: start (counted from
-    the row's), length and column."""
+    the row's), length and column. ``section`` is the heading within the table under which the row stands."""
 
     start: int
     end: int
     places: tuple[int, ...]
     is_header: bool = False
+    section: str = ""
 
     @property
     def cells(self) -> Iterator[CellSpan]:
@@ -75,11 +76,16 @@ class TableSpans:
     def to_json(self) -> list[Any]:
         """The same as plain lists, strings and numbers."""
         rows = [[row.start, row.end, int(row.is_header), *row.places] for row in self.rows]
-        return [self.columns, self.name_columns, self.records, self.caption, rows]
+        sections = [row.section for row in self.rows] if any(row.section for row in self.rows) else []
+        return [self.columns, self.name_columns, self.records, self.caption, rows, sections]
 
     @classmethod
     def from_json(cls, fields: Sequence[Any], cleaned: Callable[[str], str] = str) -> Self:
         """The table that ``to_json`` gave away, its names ``cleaned``."""
-        columns, name_columns, records, caption, rows = fields
-        made = (TableRow(start, end, tuple(places), bool(header)) for start, end, header, *places in rows)
+        columns, name_columns, records, caption, rows, *further = fields  # libraries of old have no sections
+        sections = further[0] if further and further[0] else [""] * len(rows)
+        made = (
+            TableRow(start, end, tuple(places), bool(header), cleaned(section))
+            for (start, end, header, *places), section in zip(rows, sections, strict=True)
+        )
         return cls(tuple(map(cleaned, columns)), name_columns, tuple(made), records, cleaned(caption))

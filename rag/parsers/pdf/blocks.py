@@ -12,7 +12,11 @@ from dataclasses import dataclass, field
 from rag.parsers.builder import DocumentBuilder
 from rag.parsers.pdf.characters import BULLETS
 from rag.parsers.pdf.layout import Row
-from rag.parsers.pdf.table_columns import RunOfTables
+from rag.parsers.pdf.row_bands import joined_in_bands
+from rag.parsers.pdf.rulings import Rulings
+from rag.parsers.pdf.run_of_tables import RunOfTables
+from rag.parsers.pdf.table_columns import aligned
+from rag.parsers.pdf.table_rows import LARGER, UNITS, line_up, stands_over_table, table_end, units_above
 from rag.parsers.table import Table
 
 _MARGIN_SHARE = 0.13
@@ -22,10 +26,8 @@ _MARGIN_ROWS = 4
 _MARGIN_PAGES = 3
 _ANYWHERE = -1_000_000
 
-_SHORT_LABEL = 40
 _HEADING_CHARACTERS = 160
 _HEADING_LINES = 3
-_LARGER = 1.14
 
 _DIGITS = re.compile(r"\d+")
 _PAGE_NUMBER = re.compile(
@@ -40,7 +42,8 @@ _LEADING_WORD = re.compile(r"[^\W\d_]+")
 
 @dataclass(slots=True)
 class PageRows:
-    """The rows of one page, in reading order. ``sideways`` text and people's ``notes`` are kept behind them."""
+    """The rows of one page, in reading order. ``sideways`` text and people's ``notes`` are kept behind them;
+    ``rulings`` are the lines of a page that may hold tables."""
 
     number: int
     width: float
@@ -48,6 +51,7 @@ class PageRows:
     rows: list[Row]
     sideways: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    rulings: Rulings | None = None
 
 
 @dataclass(slots=True)
@@ -70,7 +74,7 @@ class _Style:
         size = max(row.size for row in rows)
         if text.endswith((".", ",", ";", "-")) or len(text) < 3 or not (text[0].isupper() or not text[0].isalpha()):
             return 0
-        if size >= _LARGER * self.body:
+        if size >= LARGER * self.body:
             return next((rank for rank, larger in enumerate(self.sizes, 1) if size >= larger - 0.3), len(self.sizes))
         if all(row.bold for row in rows) and size >= 0.75 * self.body:
             return len(self.sizes) + 1
@@ -81,7 +85,7 @@ def add_blocks(builder: DocumentBuilder, pages: Sequence[PageRows], outline: Map
     """Adds every page's blocks. ``outline`` maps the titles of the PDF's bookmarks to their level."""
     style = _style_of(pages, outline)
     said: set[str] = set()
-    tables = RunOfTables()
+    tables = RunOfTables(lambda text: _joined_lines(text.split("\n"), style.hyphenated))
     for page in pages:
         body: list[Row] = []
         edge: list[Row] = []
@@ -90,9 +94,14 @@ def add_blocks(builder: DocumentBuilder, pages: Sequence[PageRows], outline: Map
         top = [row for row in edge if row.y1 < page.height / 2 and not _heads_table(row, body)]
         bottom = [row for row in edge if row.y1 >= page.height / 2]
         _add_margin(builder, top, page.number, said)
+        if page.rulings is not None:
+            body = joined_in_bands(body, page.rulings)
         for group, is_table in _groups(body):
-            if is_table:
-                tables.add(builder, group, page.number)
+            if group[0].table is not None:
+                tables.add(builder, group[0].table, page.number)
+            elif is_table:
+                for table in aligned(group, page.rulings):
+                    tables.add(builder, table, page.number)
             else:
                 tables.pass_by(len(group))
                 _add_group(builder, group, page, style)
@@ -125,7 +134,7 @@ def _style_of(pages: Sequence[PageRows], outline: Mapping[str, int]) -> _Style:
                 if "-" in cell:
                     hyphenated.update(word.lower() for word in _HYPHENATED.findall(cell))
     body = sizes.most_common(1)[0][0] if sizes else 10.0
-    larger = sorted({size for size in sizes if size >= _LARGER * body}, reverse=True)
+    larger = sorted({size for size in sizes if size >= LARGER * body}, reverse=True)
     levels: list[float] = []
     for size in larger:
         if not levels or size < levels[-1] - 0.6:
@@ -142,7 +151,12 @@ def _edge_rows(page: PageRows) -> Iterator[Row]:
 
 
 def _margin_key(row: Row, anywhere: bool = False) -> tuple[str, int]:
-    return _DIGITS.sub("#", row.text), _ANYWHERE if anywhere else round(row.y0 / 6)
+    text = _DIGITS.sub("#", row.text)
+    if not anywhere:
+        return text, round(row.y0 / 6)
+    if len(row.cells) > 2 and _PAGE_NUMBER.fullmatch(row.cells[-1]):  # between them stands what the page is about
+        text = f"{row.cells[0]} #"
+    return text, _ANYWHERE
 
 
 def _repeated_at_edges(pages: Sequence[PageRows]) -> frozenset[tuple[str, int]]:
@@ -171,6 +185,8 @@ def _outermost(page: PageRows) -> list[Row]:
 
 def _is_margin(row: Row, page: PageRows, style: _Style) -> bool:
     limit = _MARGIN_SHARE * page.height
+    if UNITS.fullmatch(row.text):
+        return False
     if _margin_key(row, anywhere=True) in style.margins and row in _outermost(page):
         return True
     if row.y1 >= limit and row.y0 <= page.height - limit:
@@ -186,7 +202,7 @@ def _heads_table(row: Row, body: list[Row]) -> bool:
     at, below = next(((at, other) for at, other in enumerate(body) if other.y0 > row.y1 - 1), (0, None))
     if below is None or below.y0 - row.y1 > 2 * row.size or row.column != below.column:
         return False
-    if len(row.cells) < 2 or len(below.cells) < 2 or not _line_up(row, below):
+    if len(row.cells) < 2 or len(below.cells) < 2 or not line_up(row, below):
         return False
     body.insert(at, row)
     return True
@@ -205,82 +221,33 @@ def _groups(rows: list[Row]) -> Iterator[tuple[list[Row], bool]]:
     """Yields the rows that make one block, and whether it is a table rather than a paragraph, heading or list item."""
     start = 0
     while start < len(rows):
+        if rows[start].table is not None:
+            yield [rows[start]], True
+            start += 1
+            continue
         head = start
-        while head < min(start + 3, len(rows) - 1) and _stands_over_table(rows, head, start):
+        while head < min(start + 3, len(rows) - 1) and stands_over_table(rows, head, start):
             head += 1
-        end = _table_end(rows, head)
+        if head == start:
+            head = units_above(rows, start)
+        end = table_end(rows, head)
         if end > head:
             yield rows[start:end], True
             start = end
             continue
         end = start + 1
-        while end < len(rows) and _continues(rows, start, end) and _table_end(rows, end) == end:
+        while end < len(rows) and _continues(rows, start, end) and table_end(rows, end) == end:
             end += 1
         yield rows[start:end], False
         start = end
 
 
-def _stands_over_table(rows: list[Row], index: int, start: int) -> bool:
-    """Tells whether a line with one cell ("Three months ended") stands over the columns to the right of a table's
-    labels.
-    """
-    row = rows[index]
-    below = next((other for other in rows[index + 1 : start + 4] if len(other.cells) > 1), None)
-    if len(row.cells) != 1 or below is None or below.column != row.column:
-        return False
-    labels = next((other for other in rows[index + 1 : index + 8] if other.x0 < below.x0 - 20), below)
-    far_right = row.x0 > labels.x0 + 0.25 * (below.x1 - labels.x0)
-    return far_right and row.x1 > below.x0 and rows[index + 1].y0 - row.y1 < 1.5 * row.size
-
-
-def _table_end(rows: list[Row], start: int) -> int:
-    """Returns where the table that begins at ``start`` ends; ``start`` itself when none does."""
-    first = rows[start]
-    if len(first.cells) < 2 or first.answer:
-        return start
-    end = start + 1
-    several = 1
-    aligned = False
-    single = 0
-    last_several = first
-    while end < len(rows) and rows[end].column == first.column and not rows[end].answer:
-        row = rows[end]
-        if row.y0 - rows[end - 1].y1 > 2.5 * row.size:
-            break
-        if len(row.cells) >= 2:
-            aligned = aligned or _line_up(last_several, row)
-            several += 1
-            single = 0
-            last_several = row
-        else:
-            single += 1
-            # A label alone on its line belongs to the table, a line of prose ends it.
-            if (
-                single > (4 if len(row.text) < _SHORT_LABEL else 2)
-                or len(row.text) > 90
-                or row.x0 > last_several.edges[-1][1]
-            ):
-                break
-        end += 1
-    while end > start + 1 and len(rows[end - 1].cells) < 2:
-        end -= 1
-    return end if several >= 2 and aligned and end - start >= 2 else start
-
-
-def _line_up(one: Row, other: Row) -> bool:
-    """Tells whether a cell other than the first ones has an edge or a middle in common."""
-    for left, right in one.edges[1:]:
-        for begin, end in other.edges[1:]:
-            if abs(left - begin) < 4 or abs(right - end) < 6 or abs(left + right - begin - end) < 8:
-                return True
-    # A header stands over its columns without sharing their edges.
-    return any(begin < right and end > left for left, right in one.edges[1:] for begin, end in other.edges[1:])
-
-
 def _continues(rows: list[Row], start: int, index: int) -> bool:
     """Tells whether row ``index`` goes on with the block that begins at ``start``."""
     first, before, row = rows[start], rows[index - 1], rows[index]
-    if row.column != before.column or row.answer or before.answer or abs(row.size - before.size) > 0.09 * before.size:
+    if row.column != before.column or row.answer or before.answer or row.table is not None:
+        return False
+    if abs(row.size - before.size) > 0.09 * before.size:
         return False
     if row.y0 - before.y1 > 0.55 * row.size or row.y1 < before.y0:
         return False

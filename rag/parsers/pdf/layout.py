@@ -12,7 +12,8 @@ from itertools import pairwise
 from statistics import median
 
 from rag.parsers.pdf.characters import BULLETS
-from rag.parsers.pdf.words import Fragment
+from rag.parsers.pdf.placed_table import PlacedTable
+from rag.parsers.pdf.words import Fragment, begins_value
 
 GAP = 0.95
 """A gap wider than this many times the size of the font is a cell's border."""
@@ -33,7 +34,8 @@ _TRAILING = frozenset({")", "%", ")%", "%)", "pts", "pt"})
 class Row:
     """One line of a column: its cells from left to right, each with its left and right edge.
 
-    ``answer``: some of it was entered into a form, each cell is a field with its label.
+    ``answer``: some of it was entered into a form, each cell is a field with its label. ``table``: it is not a line but
+    a table with lines around its cells.
     """
 
     cells: list[str]
@@ -44,6 +46,7 @@ class Row:
     bold: bool
     column: int
     answer: bool = False
+    table: PlacedTable | None = None
 
     @property
     def x0(self) -> float:
@@ -107,7 +110,7 @@ def _some_prose(fragments: list[Fragment]) -> bool:
 
 def _is_prose(fragment: Fragment) -> bool:
     text = fragment.text
-    return len(text) >= _PROSE_LETTERS and sum(map(str.isalpha, text)) * 10 >= 6 * len(text)
+    return fragment.table is None and len(text) >= _PROSE_LETTERS and sum(map(str.isalpha, text)) * 10 >= 6 * len(text)
 
 
 def _gutter(fragments: list[Fragment]) -> float | None:
@@ -187,7 +190,8 @@ def _rows(fragments: list[Fragment], column: int) -> list[Row]:
     top = bottom = 0.0
     for fragment in sorted(fragments, key=lambda item: item.y0 + item.y1):
         overlap = min(bottom, fragment.y1) - max(top, fragment.y0)
-        if lines and overlap > 0.5 * min(bottom - top, fragment.y1 - fragment.y0):
+        apart = fragment.table is not None or (lines and lines[-1][0].table is not None)
+        if lines and not apart and overlap > 0.5 * min(bottom - top, fragment.y1 - fragment.y0):
             lines[-1].append(fragment)
             # A large initial must not swallow the next line: the band stays that of the smaller fragment.
             if fragment.y1 - fragment.y0 < bottom - top:
@@ -207,7 +211,9 @@ def _row(fragments: list[Fragment], column: int) -> Row:
     for fragment in fragments:
         gap = fragment.x0 - edges[-1][1] if edges else 0.0
         if edges and not fragment.answer and _belongs(cells, fragment, gap):
-            tight = gap < 0.12 * fragment.size or fragment.text in _TRAILING
+            tight = (
+                gap < 0.12 * fragment.size and not _are_words(cells[-1], fragment.text)
+            ) or fragment.text in _TRAILING
             cells[-1] += fragment.text if tight else " " + fragment.text
             edges[-1] = (edges[-1][0], max(edges[-1][1], fragment.x1))
         else:
@@ -222,7 +228,13 @@ def _row(fragments: list[Fragment], column: int) -> Row:
         all(fragment.bold for fragment in fragments),
         column,
         any(fragment.answer for fragment in fragments),
+        fragments[0].table,
     )
+
+
+def _are_words(before: str, text: str) -> bool:
+    """Tells whether letters or digits of two words meet; a large initial is no word."""
+    return before[-2:].isalnum() and len(before) > 1 and text[0].isalnum()
 
 
 def _belongs(cells: list[str], fragment: Fragment, gap: float) -> bool:
@@ -230,6 +242,8 @@ def _belongs(cells: list[str], fragment: Fragment, gap: float) -> bool:
     item.
     """
     before, size = cells[-1], fragment.size
+    if begins_value(before, fragment.text, gap, size):
+        return False
     if gap < GAP * size or before in _CURRENCY:
         return True
     if fragment.text in _TRAILING:

@@ -27,8 +27,9 @@ def closed_up(words: list[Word]) -> list[Word]:
         if len(word[0]) == 1 and (word[0].isalnum() or run):
             run.append(word)
         else:
-            closed.extend(_spelled(run))
-            run = []
+            if run:
+                closed.extend(_spelled(run))
+                run = []
             closed.append(word)
     return closed + _spelled(run)
 
@@ -40,9 +41,9 @@ def _goes_on(one: Word, other: Word) -> bool:
 
 
 def _spelled(run: Sequence[Word]) -> list[Word]:
-    gaps = [other[1] - one[3] for one, other in pairwise(run)]
     if len(run) < _RUN or sum(word[0].isalpha() for word in run) < _RUN or _counts_on(run):
         return list(run)
+    gaps = [other[1] - one[3] for one, other in pairwise(run)]
     between = sorted(gaps)[len(gaps) // 3]
     height = median(word[4] - word[2] for word in run)
     if between > _FAR * height:

@@ -24,6 +24,8 @@ from rag.parsers.pdf.characters import clean, unreadable_share
 from rag.parsers.pdf.form_fields import overlaps_text, with_fields
 from rag.parsers.pdf.layout import rows_in_reading_order
 from rag.parsers.pdf.open_pdf import LOCK, open_locked
+from rag.parsers.pdf.ruled_tables import may_hold_table, take_ruled_tables
+from rag.parsers.pdf.rulings import read_rulings
 from rag.parsers.pdf.words import PageText, read_page
 from rag.types import ParsedDocument
 
@@ -173,9 +175,13 @@ def _read_page(page: pdfium.PdfPage, number: int, found: _Found) -> None:
         over = [one for one in annotations.fields if one.kind == "typed" and overlaps_text(one, fragments)]
         notes = [note_text(one.text, one.name) for one in over] + notes
         fragments = with_fields(fragments, [one for one in annotations.fields if one not in over])
+    rulings = read_rulings(page, text.place) if may_hold_table(fragments) else None
+    if rulings is not None:
+        tables, rest = take_ruled_tables(fragments, rulings, text.place)
+        fragments = tables + rest
     rows = rows_in_reading_order(fragments)
     sideways = text.sideways if number not in found.unreadable else ()
-    found.pages.append(PageRows(number, text.width, text.height, rows, sideways, tuple(notes)))
+    found.pages.append(PageRows(number, text.width, text.height, rows, sideways, tuple(notes), rulings))
 
 
 def _warn(builder: DocumentBuilder, document: pdfium.PdfDocument, found: _Found) -> None:

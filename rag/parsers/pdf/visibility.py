@@ -5,13 +5,15 @@ seen. The caller holds ``rag.parsers.pdf.open_pdf.LOCK``.
 """
 
 import ctypes
+import struct
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
+from rag.parsers.pdf.pdfium_calls import address_of, by_address
 from rag.parsers.pdf.placement import Placement, Word
 
 _UNSEEN_MODES = (pdfium_c.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium_c.FPDF_TEXTRENDERMODE_CLIP)
@@ -33,28 +35,20 @@ _Looks = Literal["plain", "unseen", "light", "clipped", "tiny", "outside"]
 """What speaks against a word: no paint, a light colour, cut off or transparent, the size, the place."""
 
 
-def _by_address(name: str, result: type | None, *arguments: type) -> Callable[..., Any]:
-    """Returns a function of PDFium that takes and gives pointers as numbers: they are keys, and a page has thousands of
-    calls.
-    """
-    address = ctypes.cast(getattr(pdfium_c, name), ctypes.c_void_p).value
-    assert address is not None, "PDFium has the function"
-    return ctypes.CFUNCTYPE(result, *arguments)(address)
-
-
-_text_object = _by_address("FPDFText_GetTextObject", ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
-_render_mode = _by_address("FPDFTextObj_GetTextRenderMode", ctypes.c_int, ctypes.c_void_p)
-_clip_path = _by_address("FPDFPageObj_GetClipPath", ctypes.c_void_p, ctypes.c_void_p)
-_count_paths = _by_address("FPDFClipPath_CountPaths", ctypes.c_int, ctypes.c_void_p)
-_fill_colour = _by_address("FPDFPageObj_GetFillColor", ctypes.c_int, *[ctypes.c_void_p] * 5)
-_stroke_colour = _by_address("FPDFPageObj_GetStrokeColor", ctypes.c_int, *[ctypes.c_void_p] * 5)
+_colour_of = struct.Struct("4I").unpack_from
+_text_object = by_address("FPDFText_GetTextObject", ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
+_render_mode = by_address("FPDFTextObj_GetTextRenderMode", ctypes.c_int, ctypes.c_void_p)
+_clip_path = by_address("FPDFPageObj_GetClipPath", ctypes.c_void_p, ctypes.c_void_p)
+_count_paths = by_address("FPDFClipPath_CountPaths", ctypes.c_int, ctypes.c_void_p)
+_fill_colour = by_address("FPDFPageObj_GetFillColor", ctypes.c_int, *[ctypes.c_void_p] * 5)
+_stroke_colour = by_address("FPDFPageObj_GetStrokeColor", ctypes.c_int, *[ctypes.c_void_p] * 5)
 
 
 class _Objects:
     """What is known of the page's text objects: whether a word of one can be seen, as far as the object says."""
 
     def __init__(self, textpage: pdfium.PdfTextPage) -> None:
-        self._textpage = ctypes.cast(textpage.raw, ctypes.c_void_p).value
+        self._textpage = address_of(textpage.raw)
         self._known: dict[int | None, _Looks] = {None: "plain"}
         self._colour = (ctypes.c_uint * 4)()
         start, size = ctypes.addressof(self._colour), ctypes.sizeof(ctypes.c_uint)
@@ -63,13 +57,14 @@ class _Objects:
     def looks(self, index: int) -> _Looks:
         """Returns what the object of a character tells about it."""
         item = _text_object(self._textpage, index)
-        return self._known.get(item) or self._judged(item)
+        known = self._known.get(item)
+        return known if known is not None else self._judged(item)
 
     def luminance(self, index: int) -> float:
         """Returns the brightness of a character's paint, from 0 to 255."""
         self._paint(_text_object(self._textpage, index))
-        red, green, blue, _ = self._colour
-        return 0.299 * red + 0.587 * green + 0.114 * blue
+        red, green, blue, _ = _colour_of(self._colour)
+        return float(0.299 * red + 0.587 * green + 0.114 * blue)
 
     def _judged(self, item: int) -> _Looks:
         looks: _Looks = "plain"
@@ -79,7 +74,7 @@ class _Objects:
         elif _count_paths(_clip_path(item)) > 0 and _is_cut_off(item):
             looks = "clipped"
         elif self._paint(item, stroked=mode == _STROKED):
-            red, green, blue, alpha = self._colour
+            red, green, blue, alpha = _colour_of(self._colour)
             if alpha < _TRANSPARENT:
                 looks = "clipped"
             elif min(red, green, blue) >= _LIGHT:
@@ -120,16 +115,16 @@ def visible_words(page: pdfium.PdfPage, textpage: pdfium.PdfTextPage, words: lis
     objects = _Objects(textpage)
     doubtful: dict[int, _Looks] = {}
     for index, word in enumerate(words):
-        x, y = (word[1] + word[3]) / 2, (word[2] + word[4]) / 2
-        if not (left <= x <= right and bottom <= y <= top):
+        text, x0, y0, x1, y1, first, _ = word
+        if not (left <= (x0 + x1) / 2 <= right and bottom <= (y0 + y1) / 2 <= top):
             doubtful[index] = "outside"
             continue
-        looks = objects.looks(word[5])
+        looks = objects.looks(first)
         if looks != "plain":
             # A sign without paint names a drawing in its place.
-            if looks != "clipped" or any(map(str.isalnum, word[0])):
+            if looks != "clipped" or any(map(str.isalnum, text)):
                 doubtful[index] = looks
-        elif _height(word) < _SMALLEST:
+        elif y1 - y0 < _SMALLEST or (x1 - x0 < _SMALLEST and len(text) > 1):
             doubtful[index] = "tiny"
     if not doubtful:
         return words
@@ -146,11 +141,6 @@ def visible_words(page: pdfium.PdfPage, textpage: pdfium.PdfTextPage, words: lis
         seen |= {n for n in light if picture.shows(words[n], objects.luminance(words[n][5]))}
     hidden = doubtful.keys() - seen
     return [word for index, word in enumerate(words) if index not in hidden] if hidden else words
-
-
-def _height(word: Word) -> float:
-    text, x0, y0, x1, y1, _, _ = word
-    return y1 - y0 if len(text) == 1 else min(y1 - y0, x1 - x0)
 
 
 def _recognised(page: pdfium.PdfPage, words: Sequence[Word], unseen: Sequence[int]) -> set[int]:

@@ -7,6 +7,7 @@ Fragments come in the order of the page's content stream. The caller holds ``rag
 import ctypes
 import math
 import re
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ from rag.parsers.pdf.directions import (
     vertical_words,
 )
 from rag.parsers.pdf.letter_spacing import closed_up
+from rag.parsers.pdf.pdfium_calls import address_of, by_address
+from rag.parsers.pdf.placed_table import PlacedTable
 from rag.parsers.pdf.placement import Placement, Word
 from rag.parsers.pdf.raised_words import spelled
 from rag.parsers.pdf.slant import levelled, slants
@@ -37,6 +40,10 @@ _OFF_LINE = 0.12
 """Share of a word's height by which its last character is off its first where some may be raised or lowered."""
 _MARK_INSIDE = re.compile(r"\d[,.;:]+$|[^\W\d_]\d|\d[^\W\d_]")
 """Words in whose middle a raised or lowered digit may stand."""
+_CURRENCY = frozenset("$€£¥₩₹")
+_ENDS_VALUE = frozenset("0123456789)%—–-")
+_APART = 0.35
+"""Share of a line's height from which on a sign of currency behind a value belongs to the next cell."""
 _TWO_UNITS = re.compile("[\U00010000-\U0010ffff]")
 _FONT_NAME_BYTES = 96
 _SPACED = 0.8
@@ -47,11 +54,17 @@ _FORCE_BOLD = 1 << 18
 """A bit of a font descriptor's flags (ISO 32000-1, table 123)."""
 
 
+_four_numbers = struct.Struct("4f").unpack_from
+"""Several times as fast as to unpack an array of ctypes."""
+_loose_box = by_address("FPDFText_GetLooseCharBox", ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
+
+
 @dataclass(slots=True)
 class Fragment:
     """Words on one line. ``size`` is the font's in points, ``order`` the place in the content stream.
 
-    ``answer``: a form's label with the value that was entered.
+    ``answer``: a form's label with the value that was entered. ``words`` are those of the page's own space; a fragment
+    that was not read from there has none. ``table``: the fragment stands for a table, whose text it holds.
     """
 
     text: str
@@ -63,6 +76,8 @@ class Fragment:
     bold: bool
     order: int
     answer: bool = False
+    words: Sequence[Word] = ()
+    table: PlacedTable | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +168,9 @@ def _in_reading_direction(
 
 def _words(textpage: pdfium.PdfTextPage, text: str) -> list[Word]:
     words: list[Word] = []
-    box = pdfium_c.FS_RECTF()
-    reference = ctypes.byref(box)
-    raw = textpage.raw
-    loose_box = pdfium_c.FPDFText_GetLooseCharBox
+    box = (ctypes.c_float * 4)()  # left, top, right, bottom (FS_RECTF)
+    reference = ctypes.addressof(box)
+    raw = address_of(textpage.raw)
     new_line = True
     for match in _WORD_OR_BREAK.finditer(text):
         word = match.group()
@@ -164,15 +178,17 @@ def _words(textpage: pdfium.PdfTextPage, text: str) -> list[Word]:
             new_line = True
             continue
         first, last = match.start(), match.end() - 1
-        if not loose_box(raw, first, reference):
+        if not _loose_box(raw, first, reference):
             continue
-        x0, y0, x1, y1 = box.left, box.bottom, box.right, box.top
-        if last > first and loose_box(raw, last, reference):
-            off_line = abs(box.bottom - y0) + abs(box.top - y1)
-            if box.left > x0 and off_line < y1 - y0 and (off_line > _OFF_LINE * (y1 - y0) or _MARK_INSIDE.search(word)):
+        x0, y1, x1, y0 = _four_numbers(box)
+        if last > first and _loose_box(raw, last, reference):
+            left, top, right, bottom = _four_numbers(box)
+            off_line = abs(bottom - y0) + abs(top - y1)
+            if left > x0 and off_line < y1 - y0 and (off_line > _OFF_LINE * (y1 - y0) or _MARK_INSIDE.search(word)):
                 word = spelled(textpage, word, first)
-            x0, y0 = min(x0, box.left), min(y0, box.bottom)
-            x1, y1 = max(x1, box.right), max(y1, box.top)
+            # Comparisons, for a page has thousands of words.
+            x0, y0 = left if left < x0 else x0, bottom if bottom < y0 else y0
+            x1, y1 = right if right > x1 else x1, top if top > y1 else y1
         words.append((word, x0, y0, x1, y1, first, new_line))
         new_line = word[-1] in "\x02\ufffe"
     return words
@@ -248,20 +264,24 @@ class _Fonts:
 def _fragments(words: Sequence[Word], place: Placement, fonts: _Fonts) -> list[Fragment]:
     lines: list[list[Word]] = []
     x1 = y0 = y1 = limit = 0.0
+    turned = place.rotation or place.mirrored
     for word in words:
-        left, bottom, right, top, new_line = *word[1:5], word[6]
-        if place.rotation or place.mirrored:
+        text, left, bottom, right, top, _, new_line = word
+        if turned:
             left, bottom, right, top = place.place(left, bottom, right, top)
         height = top - bottom
         # Between words whose letters stand apart, spaces are as much wider.
-        if len(word[0]) > 2 or new_line:
-            pitch = (right - left) / len(word[0])
-            limit = 2.5 * pitch if pitch > _SPACED * height and len(word[0]) > 2 else 0.0
+        if len(text) > 2 or new_line:
+            pitch = (right - left) / len(text)
+            limit = 2.5 * pitch if pitch > _SPACED * height and len(text) > 2 else 0.0
+        gap, off = left - x1, abs((bottom + top) - (y0 + y1))
         if (
             lines
             and not new_line
-            and -height < left - x1 < max(limit, GAP * height)
-            and abs((bottom + top) - (y0 + y1)) < max(height, y1 - y0)
+            and -height < gap
+            and (gap < GAP * height or gap < limit)
+            and (off < height or off < y1 - y0)
+            and not (text[0] in _CURRENCY and begins_value(lines[-1][-1][0], text, gap, height))
         ):
             lines[-1].append(word)
         else:
@@ -271,26 +291,35 @@ def _fragments(words: Sequence[Word], place: Placement, fonts: _Fonts) -> list[F
     return [fragment for fragment in fragments if fragment.text]
 
 
+def begins_value(before: str, text: str, gap: float, height: float) -> bool:
+    """Whether a sign of currency stands so far behind a value that it belongs to the next cell."""
+    return text[0] in _CURRENCY and gap > _APART * height and before[-1] in _ENDS_VALUE
+
+
 def _fragment(words: list[Word], place: Placement, fonts: _Fonts, order: int) -> Fragment:
-    left = min(word[1] for word in words)
-    bottom = min(word[2] for word in words)
-    right = max(word[3] for word in words)
-    top = max(word[4] for word in words)
-    longest = max(words, key=lambda word: len(word[0])) if len(words) > 1 else words[0]
+    longest = words[0]
+    _, left, bottom, right, top, _, _ = longest
+    if len(words) > 1:
+        texts, lefts, bottoms, rights, tops, _, _ = zip(*words, strict=True)
+        left, bottom, right, top = min(lefts), min(bottoms), max(rights), max(tops)
+        longest = words[texts.index(max(texts, key=len))]
     x0, y0, x1, y1 = place.place(left, bottom, right, top)
     size = fonts.size(longest[5], longest[4] - longest[2] if place.rotation in (0, 180) else longest[3] - longest[1])
     bold = fonts.bold(words[0][5]) and (len(words) == 1 or fonts.bold(words[-1][5]))
-    return Fragment(_joined(words, upright=not place.rotation), x0, y0, x1, y1, size, bold, order)
+    text = joined_words(words, upright=not place.rotation)
+    return Fragment(text, x0, y0, x1, y1, size, bold, order, words=words)
 
 
-def _joined(words: Sequence[Word], *, upright: bool) -> str:
+def joined_words(words: Sequence[Word], *, upright: bool) -> str:
+    """The text of words on one line."""
     line = ""
     before: Word | None = None
     for word in words:
-        if upright and before is not None and _is_raised(word, before):
+        if upright and before is not None and word[2] > before[2] and _is_raised(word, before):
             line += superscript(line, word[0])
             continue
-        line = f"{line} {word[0]}" if line else word[0]
+        apart = line and not (word[0] == ")" and line[-1].isdigit())  # a bracket set apart in a table
+        line = f"{line} {word[0]}" if apart else line + word[0]
         before = word
     if not line:
         return ""
@@ -316,4 +345,4 @@ def _lines_of(words: Sequence[Word]) -> list[str]:
         if word[6] or not lines:
             lines.append([])
         lines[-1].append(word)
-    return [line for words in lines if (line := _joined(words, upright=False))]
+    return [line for words in lines if (line := joined_words(words, upright=False))]
