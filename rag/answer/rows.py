@@ -97,8 +97,8 @@ def _row(passage: Passage, table: TableSpans, row: TableRow) -> Row:
         if start >= 0 and end <= len(passage.text):
             name = "" if row.is_header else table.name_of(cell.column)
             is_name = cell.column < table.name_columns
-            if row.section and is_name and not cells:
-                name = row.section
+            if row.section and not cells:
+                name = row.section if is_name else f"{row.section}, {name}".rstrip(", ")
             cells.append(NamedCell(start, end, passage.text[start:end], name, cell.column, is_name))
     first, last = max(0, row.start - passage.start), min(len(passage.text), row.end - passage.start)
     return Row(table, first, last, tuple(cells), row.is_header)
