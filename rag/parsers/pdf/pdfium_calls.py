@@ -8,10 +8,11 @@ import pypdfium2.raw as pdfium_c
 
 
 def by_address(name: str, result: type | None, *arguments: type) -> Callable[..., Any]:
-    """Returns a function of PDFium whose pointers are numbers."""
+    """Returns a function of PDFium whose pointers are numbers. It keeps the interpreter's lock, which costs more to give
+    away than such a function takes."""
     address = ctypes.cast(getattr(pdfium_c, name), ctypes.c_void_p).value
     assert address is not None, "PDFium has the function"
-    return ctypes.CFUNCTYPE(result, *arguments)(address)
+    return ctypes.PYFUNCTYPE(result, *arguments)(address)
 
 
 def address_of(handle: Any) -> int:
