@@ -98,8 +98,13 @@ class Device:
         _check(self._api.cuDevicePrimaryCtxRelease(self._device))
 
     def enable_peer(self, other: "Device") -> None:
-        """Kernels here may use the other card's memory; this card's context is active."""
+        """Kernels here may use the other card's memory; this card's context is active. Raises RuntimeUnavailable where
+        the computer does not let them."""
         status = self._api.cuCtxEnablePeerAccess(other._context, 0)[0]
+        if "PEER_ACCESS_UNSUPPORTED" in status.name:
+            raise RuntimeUnavailable(
+                f"{self.name} and {other.name} cannot reach each other's memory here.", "Set model.gpus to 1."
+            )
         if "ALREADY_ENABLED" not in status.name:
             _check((status,))
 

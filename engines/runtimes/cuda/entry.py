@@ -24,7 +24,7 @@ def _unavailable() -> str | None:
 
 
 def _open(checkpoint: "Checkpoint", options: OpenOptions) -> "Runtime":
-    if options.gpus > 1 and options.cache is not None:
+    if options.gpus > 1:
         from engines.runtimes.cuda.parallel import ParallelRuntime
 
         return ParallelRuntime.from_checkpoint(

@@ -4,6 +4,7 @@ after attention and MLP their results are added up over each other's memory. The
 Each further card is served by a thread of its own, since no card's step ends before the others' have begun.
 """
 
+import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -80,10 +81,14 @@ class ParallelRuntime:
 
     @classmethod
     def from_checkpoint(
-        cls, checkpoint: Checkpoint, cards: int, num_pages: int, max_context: int | None, cache: Path
+        cls, checkpoint: Checkpoint, cards: int, num_pages: int, max_context: int | None, cache: Path | None
     ) -> "ParallelRuntime":
-        """Packed weights and compiled kernels are kept in ``cache``."""
+        """Packed weights and compiled kernels are kept in ``cache``; without one they are made for this object
+        alone."""
         _check_cards(cards)
+        if cache is None:
+            with tempfile.TemporaryDirectory(prefix="docent-packed-") as folder:
+                return cls.from_checkpoint(checkpoint, cards, num_pages, max_context, Path(folder))
         sources = [PackedSource(build(checkpoint, cache, shard=Shard(rank, cards))) for rank in range(cards)]
         return cls(checkpoint.config, sources, num_pages, max_context, cache=kernels_folder(cache))
 
