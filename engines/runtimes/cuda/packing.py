@@ -119,13 +119,18 @@ def pack_int4(q: NDArray[np.uint8], scale: Float, zero: NDArray[np.uint8], group
     per_chunk = CHUNK // group
     scale, zero = _pad(scale.T, 2 * per_chunk).T, _pad(zero.T, 2 * per_chunk).T
     tiles, chunks = len(q) // TILE, q.shape[1] // CHUNK
-    # [tile, half of rows, g, 64 inputs, 32 inputs, t, step, pair, element]
-    split = q.reshape(tiles, 2, 8, chunks * 2, 2, 4, 2, 2, 2)
-    both = split[:, 0] | (split[:, 1] << 4)
+    # [tile, half of rows, g, inputs]: outputs g and g + 8 share a byte, four inputs (pair, element) a word
+    rows = q.reshape(tiles, 2, 8, chunks * CHUNK)
+    words: NDArray[np.uint32] = (rows[:, 0] | (rows[:, 1] << 4)).view(np.uint32)
     # bytes of a word: element high, pair low
-    weights = both.transpose(0, 2, 1, 4, 3, 5, 7, 6).reshape(tiles, chunks, TILE * CHUNK // 2)
-    words = np.ascontiguousarray(weights).view(np.uint32)
-    weights = ((words << 2) | (words >> 30)).view(np.uint8)
+    eight = np.uint32(8)
+    words = (
+        (words & np.uint32(0xFF0000FF)) | (words & np.uint32(0xFF00)) << eight | (words >> eight & np.uint32(0xFF00))
+    )
+    words = (words << np.uint32(2)) | (words >> np.uint32(30))
+    # [tile, g, 64 inputs, 32 inputs, t] of two steps' words -> [tile, 64 inputs, g, t, 32 inputs]
+    steps = words.view(np.uint64).reshape(tiles, 8, chunks * 2, 2, 4)
+    weights = np.ascontiguousarray(steps.transpose(0, 2, 1, 4, 3)).view(np.uint8).reshape(tiles, chunks, -1)
     constants = np.empty((tiles, chunks, per_chunk, 8, 4), np.float16)
     by_unit = [values.reshape(tiles, 2, 8, chunks, per_chunk).transpose(1, 0, 3, 4, 2) for values in (scale, zero)]
     constants[..., 0:2] = np.moveaxis(by_unit[0], 0, -1)
