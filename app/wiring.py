@@ -174,7 +174,7 @@ class Parts:
         min_confidence = self.settings.answer.min_confidence
         quotes = ExtractiveAnswerer(self.embedder, self.library.locate, min_confidence, self.reader)
         if self.model is None:
-            return quotes
+            return self._computing(quotes)
         from app.models.generator import EngineGenerator
         from rag.answer.small_model_prompt import NANO_STYLE
 
@@ -182,17 +182,24 @@ class Parts:
         if self.model.prompt_style == NANO_STYLE:
             from rag.answer.small_model import SmallModelAnswerer
 
-            return SmallModelAnswerer(EngineGenerator(self.model), quotes, self.embedder, self.library.locate)
+            worded = SmallModelAnswerer(EngineGenerator(self.model), quotes, self.embedder, self.library.locate)
+            return self._computing(worded)
         from rag.answer.generative import GenerativeAnswerer
 
         generator = EngineGenerator(self.model, writer.temperature)
         return GenerativeAnswerer(generator, self.embedder, self.library.locate, writer.max_tokens)
 
+    def _computing(self, answerer: "Answerer") -> "Answerer":
+        """The answerer behind the operators, which compute what tables hold."""
+        from rag.answer.operators.answerer import OperatorAnswerer
+
+        return OperatorAnswerer(answerer, self.library, self.embedder, self.library.locate)
+
     def warm_up(self) -> None:
         """Makes every part that a question uses, and runs the models once: what they allocate is then there."""
         self.retriever(Stopwatch())
         self.rewriter, self.conversations  # noqa: B018 - making them is the point
-        from rag.answer.small_model import SmallModelAnswerer
+        from rag.answer.operators.answerer import OperatorAnswerer
         from rag.query.query import make_query
 
         text = "The lamp was lit in 1868."
@@ -200,7 +207,7 @@ class Parts:
             1, Document(0, 0, "", "", "text/plain", "ok", None, 1, 1, 0, "", 0.0), 0, len(text), text, 1.0
         )
         answerer = self.answerer
-        if self.model is None or isinstance(answerer, SmallModelAnswerer):  # a large model would be busy for long
+        if self.model is None or isinstance(answerer, OperatorAnswerer):  # a large model would be busy for long
             list(answerer.answer(make_query("When was the lamp lit?"), [passage]))
 
     def make_conversations(self) -> Conversations:

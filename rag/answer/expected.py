@@ -45,6 +45,11 @@ _IS = re.compile(
 _UNCOMMON = 5.0  # weight from which a capitalised first word passes for a name
 
 
+def is_date(text: str) -> bool:
+    """Whether a short text holds a date, a year or a time of day."""
+    return _DATE.search(text) is not None
+
+
 def type_evidence(query: Query, sentence: str) -> float:
     """1.0 where the sentence holds something of the expected kind that the question does not, -1.0 where not.
 

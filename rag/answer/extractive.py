@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from rag.answer.asked_names import unknown_names
 from rag.answer.asked_numbers import about_asked_numbers
 from rag.answer.citations import Locate, Numbering, citation_for
 from rag.answer.evidence import Candidate, found_features, found_probability, holds, rank_sentences
@@ -30,6 +31,7 @@ from rag.answer.reading import find_spans
 from rag.answer.refusal import NOT_FOUND, least_confidence
 from rag.answer.rows import NamedCell, Row, asked_cell, asked_columns, cut_row, row_at, same_table
 from rag.answer.summary import overview
+from rag.answer.verdict import verdict
 from rag.protocols import Embedder, SpanReader
 from rag.text.markers import AnswerPart, word_by_word
 from rag.text.sentences import cached_sentences
@@ -54,7 +56,8 @@ class Choice:
 
     ``readings`` are the reader's, best first; ``confidence`` is the probability that the documents hold the answer,
     None where nothing was measured. ``overview`` where a summary was asked for. ``cell`` is the value that was asked
-    for in the row that is quoted first.
+    for in the row that is quoted first. ``unknown`` are names and codes of the question about which nothing was found;
+    ``verdict`` is the "Yes" or "No" that the first quote says.
     """
 
     quotes: tuple[Quote, ...] = ()
@@ -62,6 +65,8 @@ class Choice:
     confidence: float | None = None
     overview: bool = False
     cell: Span | None = None
+    unknown: tuple[str, ...] = ()
+    verdict: str | None = None
 
 
 class ExtractiveAnswerer:
@@ -93,16 +98,19 @@ class ExtractiveAnswerer:
     def written(self, choice: Choice) -> Iterator[AnswerEvent]:
         """The answer that a choice of quotes makes."""
         if not choice.quotes:
-            refusal = (AnswerPart(NOT_FOUND),)
+            refusal = (AnswerPart(_refusal(choice.unknown)),)
             yield TextDelta(refusal)
             yield Answer(refusal, found=False, citations=(), answerer=self.name, confidence=choice.confidence)
             return
         written: list[AnswerPart] = []
         citations: list[Citation] = []
         numbering = Numbering()
+        if choice.verdict is not None:
+            written.append(AnswerPart(f"{choice.verdict}. "))
+            yield TextDelta((written[0],))
         for quote in choice.quotes:
             number = numbering.of(quote.passage)
-            part = AnswerPart(_worded(quote, [before.text for before in written]), (number,))
+            part = AnswerPart(_worded(quote, [before.text for before in written if before.numbers]), (number,))
             cited = citation_for(quote.passage, quote.start, quote.end, self._locate, quote.score, number)
             citations.append(cited)
             written.append(part)
@@ -122,6 +130,9 @@ class ExtractiveAnswerer:
             return Choice()
         if query.kind == "overview":
             return Choice(tuple(map(_shortened, overview(query, usable, self._embedder))), overview=True)
+        unknown = unknown_names(query, usable)
+        if unknown:
+            return Choice(unknown=tuple(unknown))
         # The reader learnt from English alone; of other languages it is sure and wrong.
         reader = self._reader if query.is_english else None
         readings = None if reader is None else find_spans(query.text, usable, reader)
@@ -137,7 +148,13 @@ class ExtractiveAnswerer:
                 score = probability * math.exp(candidate.score - ranked[0].score)
                 _add(chosen, _quoted(query, candidate, score, readings or (), first=not chosen))
         cell = _cell(query, chosen[0], readings or ()) if chosen else None
-        return Choice(tuple(chosen), tuple(readings or ()), probability, cell=cell)
+        said = verdict(query, chosen[0].text) if chosen else None
+        return Choice(tuple(chosen), tuple(readings or ()), probability, cell=cell, verdict=said)
+
+
+def _refusal(unknown: Sequence[str]) -> str:
+    """What is said where nothing is quoted."""
+    return f"{NOT_FOUND} Nothing in them is about {' or '.join(unknown)}." if unknown else NOT_FOUND
 
 
 def _cell(query: Query, quote: Quote, readings: Sequence[Reading]) -> Span | None:

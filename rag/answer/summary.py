@@ -22,7 +22,7 @@ _TOO_ALIKE = 0.85  # cosine from which a sentence only repeats another
 
 def overview(query: Query, passages: Sequence[Passage], embedder: Embedder) -> list[Quote]:
     """Up to three sentences, in the order of the document; empty only without any sentence."""
-    document = _main_document(query, passages)
+    document = main_document(query, passages)
     own = sorted((p for p in passages if p.document.id == document), key=lambda passage: passage.start)
     quotes = _candidates(own, strict=True) or _candidates(own, strict=False)
     if not quotes:
@@ -40,7 +40,7 @@ def overview(query: Query, passages: Sequence[Passage], embedder: Embedder) -> l
     return [quotes[index] for index in sorted(set(chosen))]
 
 
-def _main_document(query: Query, passages: Sequence[Passage]) -> int:
+def main_document(query: Query, passages: Sequence[Passage]) -> int:
     """The document whose title the question names and whose passages score highest together.
 
     Squares, lest many weak passages outvote a strong one.

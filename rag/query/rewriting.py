@@ -6,7 +6,7 @@ help comes back unchanged. Rules only; the language model may replace this behin
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rag.query.query import asks_for_overview
 from rag.query.referent import Phrase, names, phrases, years
@@ -87,6 +87,14 @@ _IS_THERE = re.compile(
 )
 _NEW_YEAR = re.compile(r"\b(?:1[0-9]|20)\d\d\b")
 _PROPER = re.compile(r"\b[^\W\d_a-zà-öø-ÿ][^\W_]*(?:[ -][^\W\d_a-zà-öø-ÿ][^\W_]*)*")
+# What a question asks of, which "and the ...?" puts something else in place of.
+_ASKED_OF = re.compile(
+    r"(?<=\bis the )(?P<a>[^?]+?)(?=(?: (?:of|in|at|for|on)\b.*)?\?*$)"
+    r"|(?<=\bwas the )(?P<b>[^?]+?)(?=(?: (?:of|in|at|for|on)\b.*)?\?*$)"
+    r"|(?<=\w's )(?P<c>[^?]+?)(?=(?: (?:in|at|for|on|of)\b.*)?\?*$)",
+    re.IGNORECASE,
+)
+_ELLIPTIC = re.compile(r"^\s*(?:and|then|also)\b|\bthen\s*\?*\s*$", re.IGNORECASE)
 _OWN_NOUN = re.compile(
     r"document|documents|file|files|text|folder|page|report|paper|article|video|collection", re.IGNORECASE
 )
@@ -134,7 +142,7 @@ def _complete(question: str, contexts: Sequence[_Context]) -> str:
     if asks_for_overview(bare):
         return question
     expanded = _names_expanded(question, contexts)
-    if _needs_topic(expanded):
+    if _needs_topic(expanded) or (_ELLIPTIC.search(question) and not names(expanded)):
         return _with_topic(expanded, contexts)
     return expanded
 
@@ -166,74 +174,21 @@ def _is_fragment(question: str) -> bool:
     )
 
 
-_FRAGMENT_STARTS = frozenset(
-    [
-        "in",
-        "at",
-        "on",
-        "for",
-        "from",
-        "with",
-        "by",
-        "since",
-        "after",
-        "before",
-        "during",
-        "under",
-        "the",
-        "only",
-        "until",
-        "through",
-        "between",
-    ]
-)
+_FRAGMENT_STARTS_ = """
+in at on for from with by since after before during under the only until through between
+"""
+_FRAGMENT_STARTS = frozenset(_FRAGMENT_STARTS_.split())
 
 
 def _is_question(folded: Sequence[str]) -> bool:
     return folded[0].split("'")[0] in _QUESTION_WORDS
 
 
-_QUESTION_WORDS = frozenset(
-    [
-        "what",
-        "who",
-        "whom",
-        "whose",
-        "when",
-        "where",
-        "why",
-        "how",
-        "which",
-        "is",
-        "are",
-        "was",
-        "were",
-        "do",
-        "does",
-        "did",
-        "can",
-        "could",
-        "will",
-        "would",
-        "should",
-        "has",
-        "have",
-        "had",
-        "may",
-        "might",
-        "tell",
-        "list",
-        "name",
-        "show",
-        "give",
-        "describe",
-        "explain",
-        "summarize",
-        "summarise",
-        "define",
-        "compare",
-    ]
-)
+_QUESTION_WORDS_ = """
+what who whom whose when where why how which is are was were do does did can could will would should
+has have had may might tell list name show give describe explain summarize summarise define compare
+"""
+_QUESTION_WORDS = frozenset(_QUESTION_WORDS_.split())
 
 
 def _carried_over(question: str, fragment: str, contexts: Sequence[_Context]) -> str:
@@ -253,6 +208,8 @@ def _carried_over(question: str, fragment: str, contexts: Sequence[_Context]) ->
         old = _PROPER.findall(previous, 1)
         if new and old and new[0].casefold() not in previous.casefold():
             return re.sub(rf"(?<!\w){re.escape(old[-1])}(?!\w)", new[0], previous)
+    if fragment.casefold().startswith("the ") and (asked_of := _ASKED_OF.search(previous)):
+        return previous[: asked_of.start()] + fragment[len("the ") :] + previous[asked_of.end() :]
     if previous.casefold().startswith(("tell me", "what about")):
         subject = _subject(contexts)
         return f"What about {fragment} regarding {subject.text}?" if subject else question
@@ -326,7 +283,17 @@ def _person(contexts: Sequence[_Context]) -> Phrase | None:
 
 def _thing(contexts: Sequence[_Context], *, plural: bool) -> Phrase | None:
     """What 'it' or 'they' means: what the last questions are about, of the right number if possible."""
-    return _most_salient(contexts, lambda phrase: phrase.name or phrase.plural == plural) or _subject(contexts)
+    found = _most_salient(contexts, lambda phrase: phrase.name or phrase.plural == plural) or _subject(contexts)
+    return None if found is None else _on_its_way(found, contexts)
+
+
+def _on_its_way(found: Phrase, contexts: Sequence[_Context]) -> Phrase:
+    """A name with what goes to it or comes from it: 'the train to Porto' leaves, not Porto."""
+    for context in reversed(contexts):
+        way = re.search(rf"([\w-]+) (?:to|from) {re.escape(found.text)}(?!\w)", context.question)
+        if way and found.name and any(way[1] in phrase.text.split() for phrase in phrases(context.question)):
+            return replace(found, text=f"the {way[0]}")
+    return found
 
 
 def _subject(contexts: Sequence[_Context]) -> Phrase | None:

@@ -70,7 +70,7 @@ def test_rows_lists_and_summaries_are_quoted(fresh: Assistant) -> None:
         ("Summarise the inspection report", "corroded"),
     ):
         answer = asked(fresh, question).answer
-        assert answer.answerer == "extractive"
+        assert answer.answerer in ("extractive", "operators")
         assert any(words in citation.quote for citation in answer.citations), question
 
 

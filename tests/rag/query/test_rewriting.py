@@ -39,6 +39,19 @@ RADIUM = ("Who discovered radium?", "Radium was discovered by Marie Curie in 189
             [("What are lithium and sodium batteries?", "")],
             "What is the difference between lithium and sodium batteries?",
         ),
+        ("And the final?", [("When is the midterm exam?", "")], "When is the final?"),
+        ("and the chair?", [("Who is the treasurer of the club?", "")], "Who is the chair of the club?"),
+        ("And the net income?", [("What was Nvidia's revenue in 2022?", "")], "What was Nvidia's net income in 2022?"),
+        (
+            "And when does it arrive?",
+            [("When does the train to Porto leave?", "")],
+            "When does the train to Porto arrive?",
+        ),
+        (
+            "And how much sugar?",
+            [("How much flour goes into the plum cake?", "")],
+            "And how much sugar regarding plum cake?",
+        ),
         (
             "does it cover water damage?",
             [("What is the deductible of the home insurance policy?", "")],

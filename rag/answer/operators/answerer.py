@@ -1,0 +1,108 @@
+"""Answers what code can compute from the tables of the passages, and leaves every other question to another answerer.
+
+    passages -> whole tables (grid) -> arithmetic, extremes, counts and lists of rows, a value by row and column
+             -> none of them accounts for the question: the other answerer
+
+A value is written as it stands, with the names of its row and column and the scale of its table; every row used is
+cited, and a sum shows its parts.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from rag.answer.asked_names import unknown_names
+from rag.answer.citations import Locate, Numbering, citation_for
+from rag.answer.operators.arithmetic import asks_to_compute, compute
+from rag.answer.operators.changes import tell_changes
+from rag.answer.operators.counting import count, list_rows
+from rag.answer.operators.documents import name_documents
+from rag.answer.operators.extremes import asks_for_extreme, find_extreme
+from rag.answer.operators.grid import Grid, Texts, grids_of
+from rag.answer.operators.lookup import look_up
+from rag.answer.operators.outline import outline
+from rag.answer.operators.prose_difference import subtract
+from rag.answer.operators.sections import quote_section
+from rag.answer.operators.worked import Worked
+from rag.protocols import Answerer, Embedder
+from rag.text.markers import AnswerPart, word_by_word
+from rag.types import Answer, AnswerEvent, Citation, Passage, Query, TextDelta
+
+Operator = Callable[[Query, Sequence[Grid], Embedder], Worked | None]
+OPERATORS: tuple[Operator, ...] = (compute, find_extreme, count, list_rows, look_up)
+_NAME = "operators"
+
+
+class OperatorAnswerer:
+    """Implements the Answerer protocol around another one."""
+
+    def __init__(self, otherwise: Answerer, texts: Texts, embedder: Embedder, locate: Locate | None = None) -> None:
+        self._otherwise = otherwise
+        self._texts = texts
+        self._embedder = embedder
+        self._locate = locate
+
+    @property
+    def name(self) -> str:
+        return self._otherwise.name
+
+    def answer(self, query: Query, passages: Sequence[Passage]) -> Iterator[AnswerEvent]:
+        worked = work(query, passages, self._texts, self._embedder)
+        if worked is None:
+            yield from self._otherwise.answer(query, passages)
+        else:
+            yield from self._written(worked)
+
+    def _written(self, worked: Worked) -> Iterator[AnswerEvent]:
+        numbering = Numbering()
+        parts: list[AnswerPart] = []
+        citations: list[Citation] = []
+        for statement in worked.statements:
+            cited = tuple(
+                citation_for(
+                    source.passage,
+                    source.start,
+                    source.end,
+                    self._locate,
+                    worked.strength,
+                    numbering.of(source.passage),
+                )
+                for source in statement.sources
+            )
+            numbers = tuple(dict.fromkeys(citation.number for citation in cited))
+            part = AnswerPart(f"{' ' if parts else ''}{statement.text} ", numbers)
+            *before, last = word_by_word([part])
+            for word in before:
+                yield TextDelta((word,))
+            yield TextDelta((last,), cited)
+            parts.append(part)
+            citations += cited
+        value = next((statement.value for statement in worked.statements if statement.value is not None), None)
+        span = None if value is None else value.passage.span(value.start, value.end)
+        yield Answer(tuple(parts), True, tuple(citations), _NAME, span)
+
+
+def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embedder) -> Worked | None:
+    """What the first operator makes of the question; None where the passages hold no table or none accounts for it."""
+    if not passages or not query.is_english:
+        return None
+    told = (
+        name_documents(query, passages)
+        or tell_changes(query, passages, texts)
+        or outline(query, passages, texts, embedder)
+    )
+    if told is not None or query.kind == "overview" or unknown_names(query, passages):
+        return told
+    return (
+        _from_tables(query, passages, texts, embedder)
+        or subtract(query, passages)
+        or quote_section(query, passages, texts)
+    )
+
+
+def _from_tables(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embedder) -> Worked | None:
+    grids = grids_of(passages, texts)
+    operators = OPERATORS
+    if asks_to_compute(query.text):  # no single value answers it
+        operators = (compute,)
+    elif asks_for_extreme(query.text):
+        operators = (find_extreme,)
+    return next((worked for operator in operators if (worked := operator(query, grids, embedder)) is not None), None)

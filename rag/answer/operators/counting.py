@@ -1,0 +1,52 @@
+"""Counts and lists the rows of a table that a question picks out."""
+
+import re
+from collections.abc import Sequence
+
+from rag.answer.operators.choosing import Picked, pick
+from rag.answer.operators.extremes import superlative_in
+from rag.answer.operators.grid import Grid
+from rag.answer.operators.matching import asked_columns
+from rag.answer.operators.worked import Statement, Worked, row_source
+from rag.protocols import Embedder
+from rag.types import Query
+
+_COUNTS = re.compile(r"^\W*(?:and )?how many\b", re.IGNORECASE)
+_LISTS = re.compile(
+    r"^\W*(?:(?:which|what|who)\b(?!'s| is\b| was\b| does\b| did\b)|list\b|name\b|show\b)", re.IGNORECASE
+)
+_LEAST = 2  # rows that make a list
+_MOST = 20  # rows that are named one by one
+
+
+def count(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:
+    """How many rows are picked out, and which; None for other questions."""
+    if _COUNTS.match(query.text) is None:
+        return None
+    picked = pick(query, grids, embedder)
+    if picked is None or not picked.lines or (not picked.is_bounded and _asks_for_another(query, picked)):
+        return None
+    return Worked((_said(f"{len(picked.lines)}: ", picked),), picked.covered)
+
+
+def list_rows(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:
+    """The names of the rows that are picked out; None for other questions, and where fewer than two are."""
+    if _LISTS.match(query.text) is None or superlative_in(query.text) is not None:
+        return None
+    picked = pick(query, grids, embedder)
+    if picked is None or len(picked.lines) < _LEAST or _asks_for_another(query, picked):
+        return None
+    return Worked((_said("", picked),), picked.covered)
+
+
+def _said(front: str, picked: Picked) -> Statement:
+    shown = picked.lines[:_MOST]
+    names = ", ".join(picked.grid.called(line) for line in shown)
+    more = f" and {len(picked.lines) - _MOST} more" if len(picked.lines) > _MOST else ""
+    return Statement(f"{front}{names}{more}.", tuple(row_source(picked.grid, line) for line in shown))
+
+
+def _asks_for_another(query: Query, picked: Picked) -> bool:
+    """Whether the question names a column beside the one that picks the rows: then it asks for what stands there."""
+    others = [column for column in range(1, len(picked.grid.columns)) if column != picked.column]
+    return bool(asked_columns(query, picked.grid, frozenset(), others))

@@ -1,0 +1,169 @@
+"""Looks a value up in tables by row and column.
+
+The row is the one whose name the question says, the column the one it names or, by the embedder, means. A period that
+the table does not have is never answered with another one; where the question leaves the period open, the row is given
+with all of them.
+"""
+
+import re
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
+
+from rag.answer.expected import is_date, type_evidence
+from rag.answer.operators.grid import Cell, Grid, Line
+from rag.answer.operators.matching import (
+    Meant,
+    around,
+    asked_columns,
+    is_narrowed,
+    likest_column,
+    meant_lines,
+    share,
+    shared,
+)
+from rag.answer.operators.worked import Statement, Worked, cell_source, row_source
+from rag.protocols import Embedder
+from rag.text.words import match, prefixes_of, stem, stems, words
+from rag.types import Query
+
+_STRENGTH = 0.75  # of a row's name that the question must say
+_COVERED = 0.6  # share of the question that row, column and what stands around the table must account for
+_COVERED_WHOLE = 0.75  # ... where the column is left open
+_MOST_SHOWN = 6  # columns of a row that is given whole
+_ASKS_WHETHER = re.compile(
+    r"^\W*(?:is|are|was|were|do|does|did|has|have|had|can|could|may|must|should|will|would)\b", re.I
+)
+_QUARTER = frozenset(["quarter", "q1", "q2", "q3", "q4"])
+_YEAR = re.compile(r"(?:1[6-9]|20|21)\d\d")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A cell that may be the one asked for; ``column`` is None where the row does not decide it."""
+
+    grid: Grid
+    line: Line
+    column: int | None
+    strength: float
+    covered: float
+
+    @property
+    def rank(self) -> float:
+        return (
+            self.strength + self.covered + (0.2 if self.column is not None else 0.0) - 0.02 * self.grid.passage.number
+        )
+
+
+def look_up(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:
+    """The cell that the question asks for, or its row; None where no table accounts for the question."""
+    if query.kind == "reason" or _ASKS_WHETHER.match(query.text):
+        return None
+    found = best_cell(query, grids, embedder)
+    if found is None:
+        return None
+    return Worked((_statement(found),), found.covered)
+
+
+def best_cell(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Found | None:
+    candidates = [found for grid in grids for found in _in_grid(query, grid, embedder)]
+    return max(candidates, key=lambda found: found.rank, default=None)
+
+
+def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> Iterator[Found]:
+    about = shared(query, around(grid))
+    for meant in meant_lines(query, grid)[:6]:
+        if meant.strength < _STRENGTH or not meant.said:
+            continue
+        named, column = _column(query, grid, meant, embedder)
+        if named and column is None:  # the row has nothing there
+            continue
+        if column is None and not _is_shown_whole(grid, meant):
+            continue
+        shown = grid.columns if column is None else [grid.column_name(column)]
+        of_column = shared(query, frozenset(stems(" ".join(shown))))
+        is_period = any(map(str.isdigit, " ".join(shown)))
+        if column is not None and not is_period and is_narrowed(query, grid, meant.line, of_column):
+            continue
+        said = meant.said | about | of_column
+        if any("three months" in name.casefold() for name in shown):
+            said |= _QUARTER & query.rarity.keys()
+        missing = query.names - said
+        if missing and _only_years(missing) and _stands_in(missing, grid) and _is_shown_whole(grid, meant):
+            column = None  # the report calls the period otherwise: all of them are given
+        elif missing:
+            continue
+        covered = share(query, said)
+        if covered >= (_COVERED if column is not None else _COVERED_WHOLE):
+            yield Found(grid, meant.line, column, share(query, meant.said), covered)
+
+
+def _column(query: Query, grid: Grid, meant: Meant, embedder: Embedder) -> tuple[bool, int | None]:
+    """Whether the question names a column, and the one that is asked for and may hold the answer; None where none or
+    several are."""
+    cells = meant.line.cells
+    others = [
+        column
+        for column in range(1, len(grid.columns))
+        if column not in cells or not _repeats(query, meant, cells[column])
+    ]
+    asked = asked_columns(query, grid, meant.said, others)
+    if asked:
+        column = asked[0]
+        alone = len(asked) == 1 or _alike(grid, asked)
+        there = column in cells and _fits(query, cells[column])
+        return alone and not there, column if alone and there else None
+    fitting = [column for column in others if column in cells and _fits(query, cells[column])]
+    if len(fitting) == 1 and len(others) == 1:
+        return False, fitting[0]
+    if not meant.by_name or not fitting:
+        return False, None
+    rest = " ".join(query.text[start:end] for word, start, end in words(query.text) if stem(word) not in meant.said)
+    return False, likest_column(rest, grid, fitting, embedder)
+
+
+def _repeats(query: Query, meant: Meant, cell: Cell) -> bool:
+    """Whether a cell only says what the question or the row's name says itself."""
+    said = frozenset(stems(cell.text))
+    own = len(said & frozenset(stems(meant.line.name))) * 2 > len(said)
+    return cell.value is None and (own or bool(shared(query, said)))
+
+
+def _fits(query: Query, cell: Cell) -> bool:
+    """Whether a cell is of the kind that is asked for, as far as that can be told."""
+    if query.kind == "number":
+        return any(map(str.isdigit, cell.text)) or type_evidence(query, cell.text) > 0
+    if query.kind == "date":
+        return is_date(cell.text)
+    return query.kind != "person" or any(map(str.isalpha, cell.text))
+
+
+def _alike(grid: Grid, columns: Sequence[int]) -> bool:
+    """Whether columns are periods of different lengths, of which reports give the shortest first."""
+    return all(_YEAR.search(grid.column_name(column)) for column in columns)
+
+
+def _is_shown_whole(grid: Grid, meant: Meant) -> bool:
+    return meant.by_name and meant.strength == 1.0 and len(meant.line.cells) <= _MOST_SHOWN and bool(grid.value_columns)
+
+
+def _only_years(stems_: Set[str]) -> bool:
+    return all(_YEAR.fullmatch(each) for each in stems_)
+
+
+def _stands_in(years: Set[str], grid: Grid) -> bool:
+    """Whether years stand in the passage that the table was found by."""
+    there = frozenset(stems(grid.found_in))
+    return all(match(year, there, prefixes_of(there)) > 0 for year in years)
+
+
+def _statement(found: Found) -> Statement:
+    grid, line = found.grid, found.line
+    source = row_source(grid, line)
+    if found.column is not None:
+        return Statement(f"{grid.said(line, found.column)}.", (source,), cell_source(grid, line.cells[found.column]))
+    cells = "; ".join(
+        f"{grid.column_name(column)}: {grid.written(cell.value) if cell.value else cell.text}"
+        for column, cell in line.cells.items()
+        if column >= grid.name_columns
+    )
+    return Statement(f"{grid.called(line)}: {cells}.", (source,))

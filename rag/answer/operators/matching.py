@@ -1,0 +1,161 @@
+"""Which rows and which column of a table a question means: by its words, and by the embedder where words leave it open.
+
+A row is meant when the question holds what the row is about, or another cell of it that is text ("hotel in Lisbon").
+"""
+
+import re
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rag.answer.operators.grid import Grid, Line, meaning
+from rag.protocols import Embedder
+from rag.text.stop_words import STOP_WORDS
+from rag.text.words import content_stems, match, prefixes_of, stem, stems, weight, words
+from rag.types import Query
+
+_CLEAR = 0.12  # by how much a column must be more like the question than any other
+_LEAST = 0.33  # cosine below which a column says nothing of what is asked
+_FIRST_PART = 0.8  # what a name counts of which the part before a comma or bracket is said alone
+_FEW_WORDS = 2  # behind a comma that a name may be said without
+_LONGEST_KEY = 6  # words of a cell that may say which row is meant
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """A row that the question means: by how much of its name (0 to 1), and which stems of the question say so.
+
+    ``by_name`` is false where another cell of the row says that it is meant.
+    """
+
+    line: Line
+    strength: float
+    said: frozenset[str]
+    by_name: bool = True
+
+
+def shared(query: Query, there: Set[str]) -> frozenset[str]:
+    """The stems of the question that occur among others, exactly or as relatives."""
+    prefixes = prefixes_of(there)
+    return frozenset(term for term in query.rarity if match(term, there, prefixes) > 0)
+
+
+def share(query: Query, said: Set[str]) -> float:
+    """The share of the question's weight that some of its stems carry."""
+    total = sum(query.rarity.values()) or 1.0
+    return sum(value for term, value in query.rarity.items() if term in said) / total
+
+
+_INSTEAD = re.compile(r", what about (?P<instead>.+)$", re.IGNORECASE)
+
+
+def asked_stems(query: Query) -> frozenset[str]:
+    """The stems of the question by which rows are told; of a question with something new in place of what an earlier
+    one asked about ("..., what about the final?") those of the new."""
+    instead = _INSTEAD.search(query.text)
+    return frozenset(content_stems(instead["instead"])) if instead else frozenset(query.rarity)
+
+
+def meant_lines(query: Query, grid: Grid) -> list[Meant]:
+    """The rows that the question means, the clearest first."""
+    asked = asked_stems(query)
+    found = []
+    for line in grid.lines:
+        group = shared(query, frozenset(meaning(line.group))) if line.group else frozenset()
+        strength, said = _named(query, line.name, asked)
+        by_name = True
+        for cell in line.cells.values():
+            if cell.value is None and len(cell.text.split()) <= _LONGEST_KEY:
+                other, other_said = _named(query, cell.text, asked)
+                if other > strength:
+                    strength, said, by_name = other, other_said, False
+        if strength > 0 and not is_narrowed(query, grid, line, said | group):
+            years = frozenset(cell.text for cell in line.cells.values() if cell.text in query.names)
+            found.append(Meant(line, strength, said | group | years, by_name))
+    return sorted(found, key=lambda meant: (-round(meant.strength, 3), -share(query, meant.said), meant.line.start))
+
+
+def _named(query: Query, name: str, asked: Set[str]) -> tuple[float, frozenset[str]]:
+    """How much of a name the question says; a name's part before a comma or bracket may stand for it."""
+    whole, part = _held(query, name, asked), _held(query, _first_part(name), asked)
+    return max(whole, (_FIRST_PART * part[0], part[1]), key=lambda scored: scored[0])
+
+
+def _first_part(name: str) -> str:
+    """A name without what stands in brackets and without a few words behind a comma."""
+    plain = name.partition("(")[0].strip()
+    first, _, rest = plain.partition(",")
+    return first.strip() if len(rest.split()) <= _FEW_WORDS else plain
+
+
+def is_narrowed(query: Query, grid: Grid, line: Line, said: Set[str]) -> bool:
+    """Whether the question puts a word that is said nowhere in front of those by which a row or column is told: "gaming
+    revenue" is not the row "Revenue"."""
+    document = grid.passage.document
+    headings = (document.title, document.path.rpartition("/")[2], *grid.passage.heading_path)
+    names = (line.name, line.group, *headings, *grid.columns)
+    known = frozenset(stems(" ".join(names)))
+    prefixes = prefixes_of(known)
+    run: list[str] = []
+    end = 0
+    for word, start, stop in words(query.text):
+        term = stem(word)
+        if term not in query.rarity or query.text[end:start].strip(" -'’s"):
+            run = []
+        if term in query.rarity:
+            if term in said and any(match(other, known, prefixes) == 0 for other in run):
+                return True
+            run.append(term)
+        end = stop
+    return False
+
+
+def _held(query: Query, name: str, asked: Set[str]) -> tuple[float, frozenset[str]]:
+    wanted = frozenset(_content(name))
+    if not wanted:
+        return 0.0, frozenset()
+    prefixes = prefixes_of(asked)
+    whole = sum(map(weight, wanted)) or 1.0
+    held = {term for term in wanted if match(term, asked, prefixes) > 0}
+    return sum(map(weight, held)) / whole, shared(query, held)
+
+
+@lru_cache(maxsize=8192)
+def _content(name: str) -> tuple[str, ...]:
+    return tuple(meaning(name))
+
+
+def asked_columns(query: Query, grid: Grid, taken: Set[str], columns: Sequence[int], least: float = 0.0) -> list[int]:
+    """Those of some columns that hold most of what the question says beside the stems that are ``taken``; none where
+    none holds anything. ``least`` is the share of a column's name that must be said."""
+    scored: list[tuple[float, int]] = []
+    for column in columns:
+        if least and _held(query, grid.column_name(column), frozenset(query.rarity))[0] < least:
+            continue
+        there = shared(query, frozenset(stems(grid.column_name(column)))) - taken - STOP_WORDS
+        scored.append((sum(query.rarity[term] for term in there), column))
+    best = max((score for score, _ in scored), default=0.0)
+    return [column for score, column in scored if score == best] if best > 0 else []
+
+
+def likest_column(text: str, grid: Grid, columns: Sequence[int], embedder: Embedder) -> int | None:
+    """The column whose name is most like a text; None where none is clearly so."""
+    named = [column for column in columns if grid.column_name(column)]
+    if not named:
+        return None
+    cosines = embedder.embed_passages([grid.column_name(column) for column in named]) @ embedder.embed_query(text)
+    ranked = sorted(zip(map(float, cosines), named, strict=True), reverse=True)
+    if ranked[0][0] < _LEAST or (len(ranked) > 1 and ranked[0][0] - ranked[1][0] < _CLEAR):
+        return None
+    return ranked[0][1]
+
+
+def around(grid: Grid) -> frozenset[str]:
+    """Stems of what a table is about: the text in front of it, headings, the title and the name of the file."""
+    document = grid.passage.document
+    return frozenset(stems(" ".join([grid.around, document.title, document.path.rpartition("/")[2]])))
+
+
+def in_front(grid: Grid) -> frozenset[str]:
+    """The same with the names of the columns."""
+    return around(grid) | frozenset(stems(" ".join(grid.columns)))

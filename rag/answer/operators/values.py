@@ -1,0 +1,81 @@
+"""Reads a cell or a short text as one number with its unit, and writes numbers as the documents do."""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from rag.answer.expected import is_date
+from rag.text import numbers
+
+_NUMBER = re.compile(
+    r"(?P<sign>[-−–])?\s*(?P<before>[^\W\d_]{1,3}|[$€£¥₹])?\s*(?P<open>\()?\s*(?P<inner>[$€£¥₹])?\s*(?P<number>\d[\d.,'’\u00a0\u202f]*)"
+    r"\s*(?P<close>\))?\s*(?P<after>%|[$€£¥₹]|[^\W\d_][\w./²³]*)?\s*[$€£¥₹]?"
+)
+_CURRENCY = frozenset("$€£¥₹")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A number and what it counts: ``before`` (a currency sign) and ``after`` (a unit); empty where it has none."""
+
+    number: Decimal
+    before: str = ""
+    after: str = ""
+    places: int = 0
+
+    def with_number(self, number: Decimal) -> "Value":
+        return Value(number, self.before, self.after, self.places)
+
+    @property
+    def written(self) -> str:
+        """As it is read: $1,574; 64.70; 30 %."""
+        text = f"{abs(self.number):,.{self.places}f}"
+        sign = "-" if self.number < 0 else ""
+        after = f" {self.after}" if self.after else ""
+        return f"{sign}{self.before}{text}{after}"
+
+    def is_like(self, other: "Value") -> bool:
+        """Whether both may be compared: neither has a unit that the other lacks."""
+        return self.before == other.before and self.after == other.after
+
+
+def read_value(text: str) -> Value | None:
+    """The number that a whole cell is, in accountants' notation too: "(1,091) $" is -1,091 dollars; None for others."""
+    text = text.strip()
+    found = _NUMBER.fullmatch(text)
+    if found is None or (found["open"] is None) != (found["close"] is None):
+        return None
+    if found["after"] and is_date(text):
+        return None
+    before = found["before"] or found["inner"] or ""
+    if before and before not in _CURRENCY and not before.isupper():
+        return None
+    plain = numbers.value(found["number"].rstrip(".,"))
+    try:
+        number = Decimal(plain)
+    except InvalidOperation:
+        return None
+    fraction = found["number"].rstrip(".,").rpartition(".")[2] if "." in found["number"] else plain.partition(".")[2]
+    places = 0 if len(fraction) == 3 and "." not in plain else len(fraction)
+    negative = found["open"] is not None or found["sign"] is not None
+    after = found["after"] or ""
+    if after in _CURRENCY:
+        before, after = after, ""
+    elif not before and text[-1] in _CURRENCY:
+        before = text[-1]
+    return Value(-number if negative else number, before, after, places)
+
+
+def total(values: list[Value]) -> Value:
+    """The sum, with the unit of the first."""
+    return _like(values, sum((value.number for value in values), Decimal(0)))
+
+
+def difference(one: Value, other: Value) -> Value:
+    """``one`` less ``other``."""
+    return _like([one, other], one.number - other.number)
+
+
+def _like(values: list[Value], number: Decimal) -> Value:
+    first = next((value for value in values if value.before or value.after), values[0])
+    return Value(number, first.before, first.after, max(value.places for value in values))

@@ -1,0 +1,236 @@
+"""Answers computed from tables: values by row and column, sums, differences, extremes, counts and lists of rows."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import pytest
+
+from rag.answer.operators.answerer import OperatorAnswerer
+from rag.answer.operators.grid import grids_of
+from rag.answer.operators.values import read_value
+from rag.parsers.builder import DocumentBuilder
+from rag.parsers.table import Table
+from rag.query.query import make_query
+from rag.text.markers import AnswerPart
+from rag.text.table_spans import TableSpans
+from rag.types import Answer, AnswerEvent, Passage, Query, TextDelta
+from tests.rag.fakes import FakeEmbedder, a_document
+
+INCOME = [
+    ["", "Three months ended June 30, 2031", "Three months ended June 30, 2030", "Six months ended June 30, 2031"],
+    ["Revenue:", "", "", ""],
+    ["Lamps", "$ 1,240", "$ 1,100", "$ 2,300"],
+    ["Lenses", "760", "810", "1,500"],
+    ["Total revenue", "2,000", "1,910", "3,800"],
+    ["Operating income (loss):", "", "", ""],
+    ["Lamps", "310", "250", "600"],
+    ["Lenses", "(45)", "20", "(80)"],
+]
+STAFF = [
+    ["Name", "Department", "Extension", "Since"],
+    ["Ada Holm", "Workshop", "411", "2015"],
+    ["Bo Lund", "Office", "412", "2009"],
+    ["Cleo Marr", "Workshop", "413", "2022"],
+]
+HIRE = [
+    ["Item", "Price in crowns", "Deposit in crowns", "Delivery"],
+    ["Tent", "120", "300", "yes"],
+    ["Heater", "28", "80", "no"],
+    ["Stove", "45", "0", "no"],
+]
+
+
+class Otherwise:
+    """Stands in for the answerer that is asked where no operator answers."""
+
+    name = "otherwise"
+
+    def answer(self, query: Query, passages: Sequence[Passage]) -> Iterator[AnswerEvent]:
+        yield Answer((AnswerPart("not computed"),), True, (), self.name)
+
+
+@dataclass(frozen=True)
+class OneDocument:
+    """The texts of a library that holds one document."""
+
+    text: str
+    spans: tuple[TableSpans, ...]
+
+    def document_text(self, document_id: int) -> str:
+        return self.text
+
+    def tables(self, document_id: int, start: int, end: int) -> tuple[TableSpans, ...]:
+        return self.spans
+
+
+def library(rows: Sequence[Sequence[str]], before: str) -> tuple[OneDocument, Passage]:
+    builder = DocumentBuilder(media_type="x/y")
+    builder.paragraph(before)
+    builder.table(Table.of_rows(rows))
+    built = builder.build()
+    spans = tuple(block.table for block in built.blocks if block.table is not None)
+    whole = Passage(1, a_document(title="report"), 0, len(built.text), built.text, 1.0, tables=spans)
+    return OneDocument(built.text, spans), whole
+
+
+def ask(question: str, rows: Sequence[Sequence[str]], before: str = "Before the table.") -> Answer:
+    texts, whole = library(rows, before)
+    answerer = OperatorAnswerer(Otherwise(), texts, FakeEmbedder(dimension=256))
+    *deltas, answer = answerer.answer(make_query(question), [whole])
+    assert isinstance(answer, Answer)
+    if answer.answerer == "operators":
+        assert answer.text == "".join(delta.text for delta in deltas if isinstance(delta, TextDelta))
+    for citation in answer.citations:
+        assert texts.text[citation.start : citation.end] == citation.quote
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "written"),
+    [
+        ("$ 1,240", "1240", "$1,240"),
+        ("(1,091) $", "-1091", "-$1,091"),
+        ("$ (45)", "-45", "-$45"),
+        ("64.70", "64.70", "64.70"),
+        ("3.4 %", "3.4", "3.4 %"),
+        ("118 euros", "118", "118 euros"),
+        ("-1,190.00", "-1190", "-1,190.00"),
+    ],
+)
+def test_a_cell_is_read_as_a_number(text: str, number: str, written: str) -> None:
+    value = read_value(text)
+    assert value is not None
+    assert (value.number, value.written) == (Decimal(number), written)
+
+
+@pytest.mark.parametrize("text", ["3 h 40 min", "cold", "—", "12 December", "07:05", "Flight 7", "(45", ""])
+def test_what_is_no_plain_number_is_not_read_as_one(text: str) -> None:
+    assert read_value(text) is None
+
+
+def test_rows_stand_in_groups_and_values_keep_their_scale() -> None:
+    texts, whole = library(INCOME, "The following table is in millions:")
+    (grid,) = grids_of([whole], texts)
+    assert grid.scale == "millions"
+    last = grid.lines[-1]
+    assert grid.said(last, 1) == "Operating income (loss): Lenses, Three months ended June 30, 2031: -45 million"
+    assert grid.said(grid.lines[2], 1) == "Total revenue, Three months ended June 30, 2031: 2,000 million"
+
+
+@pytest.mark.parametrize(
+    ("question", "value"),
+    [
+        ("What was the revenue of lenses in the three months ended June 30, 2031?", "760 million"),
+        ("lamps operating income quarter ended june 30, 2030", "250 million"),
+        ("What was the operating income of lenses in the quarter ended June 30, 2031?", "-45 million"),
+        ("What was the total revenue in the six months ended June 30, 2031?", "3,800 million"),
+    ],
+)
+def test_a_value_is_looked_up_by_row_group_and_column(question: str, value: str) -> None:
+    answer = ask(question, INCOME, "(in millions)")
+    assert f": {value}. [1]" in answer.text
+    assert answer.span is not None
+    assert answer.span.text.strip("$() ") == value.strip("- ").split()[0]
+
+
+def test_the_column_that_is_named_decides_whatever_stands_in_it() -> None:
+    counts = [
+        ["Species", "2004", "2014", "2024"],
+        ["Puffin (pairs)", "0", "21", "58"],
+        ["Eider (nests)", "74", "", "49"],
+    ]
+    assert "2014: 21." in ask("How many pairs of puffins were there in 2014?", counts).text
+    assert "58" not in ask("How many pairs of puffins were there in 2014?", counts).text
+    assert ask("How many nests of eiders were there in 2014?", counts).text == "not computed"
+    assert ask("How many nests of eiders were there in 2015?", counts).text == "not computed"
+
+
+def test_a_period_that_the_table_lacks_is_not_answered_with_another() -> None:
+    assert ask("What was the revenue of lenses in the quarter ended June 30, 2025?", INCOME).text == "not computed"
+
+
+def test_without_a_period_the_row_is_given_with_all_of_them() -> None:
+    text = ask("Total revenue?", INCOME, "(in millions)").text
+    assert all(value in text for value in ("2031: 2,000 million", "2030: 1,910 million", "3,800 million"))
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("What is Cleo Marr's extension?", "Cleo Marr, Extension: 413."),
+        ("Who has been in the report since longest?", "Bo Lund, Since: 2009"),
+        ("How many names are in the workshop?", "2: Ada Holm, Cleo Marr."),
+        ("Who is in the workshop department?", "not computed"),  # that asks for one of two
+        ("Which names are in the workshop department?", "Ada Holm, Cleo Marr."),
+    ],
+)
+def test_rows_are_picked_by_what_stands_in_them(question: str, said: str) -> None:
+    assert ask(question, STAFF).text.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("Which item has the highest price?", "Tent, Price in crowns: 120"),
+        ("Which item has the lowest deposit?", "Stove, Deposit in crowns: 0"),
+        ("How many items have a price under 50 crowns?", "2: Heater, Stove."),
+        ("Which items have no delivery?", "Heater, Stove."),
+        (
+            "How much higher is the deposit of the tent than of the heater?",
+            "220 (Deposit in crowns): Tent 300 − Heater 80 = 220.",
+        ),
+        ("What is the price of tent and stove together?", "165 (Price in crowns): Tent 120 + Stove 45 = 165."),
+        ("Is the price of the stove higher than of the heater?", "Yes: Stove, Price in crowns: 45; Heater"),
+        ("Is the price of the heater higher than of the stove?", "No: Stove, Price in crowns: 45; Heater"),
+        ("What is the price of the tent and the canoe together?", "not computed"),
+        ("Which boat has the highest price?", "not computed"),
+    ],
+)
+def test_numbers_are_compared_and_added(question: str, said: str) -> None:
+    answer = ask(question, HIRE)
+    assert answer.text.startswith(said)
+    assert (answer.answerer == "operators") == (said != "not computed")
+
+
+def test_a_row_is_compared_with_itself_in_another_period() -> None:
+    text = ask("How much did the total revenue grow from 2030 to 2031?", INCOME, "(in millions)").text
+    assert text.startswith("90 million (Total revenue): ")
+
+
+def test_sums_are_no_rows_of_their_own() -> None:
+    text = ask("Which revenue was the highest in the three months ended June 30, 2031?", INCOME).text
+    assert "Lamps" in text
+    assert "Total" not in text
+
+
+VISITS = [
+    ["Month", "Year", "Visitors", "Days without a boat"],
+    ["June", "2030", "310", "4"],
+    ["July", "2030", "420", "1"],
+    ["June", "2031", "365", "5"],
+    ["July", "2031", "405", "2"],
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("How many visitors came in June 2031?", "June, 2031, Visitors: 365."),
+        (
+            "How many more visitors came in June 2031 than in June 2030?",
+            "55 (Visitors): June, 2031 365 − June, 2030 310",
+        ),
+        ("How many visitors came in 2030 in total?", "730 (Visitors): June, 2030 310 + July, 2030 420 = 730."),
+        ("Which month had the most visitors?", "July, 2030, Visitors: 420 (most of 4)."),
+        ("How many guided visitors came in June 2031?", "not computed"),  # these are visitors of another kind
+        ("How many visitors came in June 2029?", "not computed"),
+    ],
+)
+def test_rows_of_one_name_are_told_apart(question: str, said: str) -> None:
+    assert ask(question, VISITS).text.startswith(said)
+
+
+def test_other_questions_and_other_languages_are_left_alone() -> None:
+    assert ask("Why does the tent have a price?", HIRE).text == "not computed"
+    assert ask("Wie hoch ist der Preis für das Tent?", HIRE).text == "not computed"

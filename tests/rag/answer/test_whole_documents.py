@@ -1,0 +1,171 @@
+"""Summaries of whole documents, and what changed between two versions of one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from rag.answer.operators.answerer import OperatorAnswerer
+from rag.parsers.builder import DocumentBuilder
+from rag.parsers.table import Table
+from rag.query.query import make_query
+from rag.text.markers import AnswerPart
+from rag.text.table_spans import TableSpans
+from rag.types import Answer, AnswerEvent, ParsedDocument, Passage, Query, TextDelta
+from tests.rag.fakes import FakeEmbedder, a_document
+
+
+class Otherwise:
+    name = "otherwise"
+
+    def answer(self, query: Query, passages: Sequence[Passage]) -> Iterator[AnswerEvent]:
+        yield Answer((AnswerPart("as before"),), True, (), self.name)
+
+
+@dataclass(frozen=True)
+class Texts:
+    documents: Mapping[int, ParsedDocument]
+
+    def document_text(self, document_id: int) -> str:
+        return self.documents[document_id].text
+
+    def tables(self, document_id: int, start: int, end: int) -> tuple[TableSpans, ...]:
+        return tuple(block.table for block in self.documents[document_id].blocks if block.table is not None)
+
+
+def ask(question: str, documents: Mapping[str, ParsedDocument]) -> Answer:
+    """Each document is one passage: its first 40 characters, as if a search had found these."""
+    numbered = dict(enumerate(documents.values(), start=1))
+    passages = [
+        Passage(number, a_document(number, title), 0, 40, documents[title].text[:40], 1.0)
+        for number, title in enumerate(documents, start=1)
+    ]
+    answerer = OperatorAnswerer(Otherwise(), Texts(numbered), FakeEmbedder(dimension=256))
+    *deltas, answer = answerer.answer(make_query(question), passages)
+    assert isinstance(answer, Answer)
+    if answer.answerer == "operators":
+        assert answer.text == "".join(delta.text for delta in deltas if isinstance(delta, TextDelta))
+    for citation in answer.citations:
+        assert numbered[citation.document_id].text[citation.start : citation.end] == citation.quote
+    return answer
+
+
+def newsletter() -> ParsedDocument:
+    builder = DocumentBuilder(media_type="x/y")
+    for heading, text in (
+        ("Holidays", "The summer holidays begin on Friday 18 July at noon. Lunch is not served on that day."),
+        ("Faces", "We say goodbye to Mrs Whitcombe after 31 years. The flowers were nice and everybody liked them."),
+        ("Sports", "Sports day is on Wednesday 25 June from 9:15. Please send a hat along with a bottle."),
+        ("Trip", "Years 5 and 6 go to the fort at Cawthorne on 2 July. A packed lunch is a good idea for all."),
+    ):
+        builder.heading(heading, 1)
+        builder.paragraph(text)
+    return builder.build()
+
+
+def quote(price: str, days: str, *, hood: bool) -> ParsedDocument:
+    builder = DocumentBuilder(media_type="x/y")
+    builder.paragraph(f"Larkspur Kitchens for the Abara family. Delivery takes {days} weeks after the order.")
+    rows = [["Item", "Price"], ["Oven", "720"], ["Worktop", price], *([["Hood", "380"]] if hood else [])]
+    builder.table(Table.of_rows(rows))
+    builder.paragraph("The designer of it all is Fiona Tate.")
+    return builder.build()
+
+
+@pytest.mark.parametrize("question", ["Summarise the newsletter", "What is the newsletter of the school about?"])
+def test_a_summary_tells_of_every_section(question: str) -> None:
+    text = ask(question, {"newsletter": newsletter()}).text
+    assert all(fact in text for fact in ("18 July", "Whitcombe", "25 June", "Cawthorne"))
+
+
+def test_a_summary_stays_in_the_order_of_the_document() -> None:
+    citations = ask("Summarise the newsletter", {"newsletter": newsletter()}).citations
+    assert [citation.start for citation in citations] == sorted(citation.start for citation in citations)
+
+
+def test_changes_are_told_old_against_new() -> None:
+    old, new = quote("890", "eight", hood=True), quote("2,240", "ten", hood=False)
+    versions = {"kitchen quote, first version": old, "kitchen quote, second version": new}
+    text = ask("What changed between the first and the second version of the kitchen quote?", versions).text
+    assert "eight weeks after the order → Delivery takes ten weeks" in text
+    assert "Item: Worktop; Price: 890 → Item: Worktop; Price: 2,240" in text
+    assert "Left out: Item: Hood; Price: 380" in text
+    assert not any(same in text for same in ("Oven", "Fiona Tate", "Larkspur"))
+
+
+def test_other_documents_are_no_versions() -> None:
+    documents = {"kitchen quote": quote("890", "eight", hood=True), "newsletter": newsletter()}
+    assert ask("What changed between the kitchen quote and the newsletter?", documents).text == "as before"
+
+
+def test_documents_about_something_are_named_with_their_files() -> None:
+    documents = {
+        "kitchen quote": quote("890", "eight", hood=True),
+        "newsletter": newsletter(),
+        "kitchen quote, new": quote("2,240", "ten", hood=True),
+    }
+    text = ask("What documents do I have about the kitchen?", documents).text
+    assert text.strip() == "kitchen quote (1.txt). [1] kitchen quote, new (3.txt). [2]"
+    assert ask("Which files do I have about sailing?", documents).text == "as before"
+
+
+def club() -> ParsedDocument:
+    builder = DocumentBuilder(media_type="x/y")
+    builder.heading("Lentil soup", 1)
+    builder.paragraph("Serves six people. It keeps four days.")
+    for item in ("300 g lentils", "2 carrots", "1 bay leaf"):
+        builder.list_item(f"• {item}")
+    builder.heading("Committee", 1)
+    builder.paragraph("Chair: Nadia Benali. Treasurer: Oskar Lund.")
+    builder.heading("Money", 1)
+    builder.paragraph("Two offers came: Baxter Plumbing at 2,340 pounds and Welldone at 1,985 pounds.")
+    builder.paragraph("Plot rents for 2025 have been paid by 71 of 84 plot holders on 12 May 2025.")
+    builder.paragraph(
+        "The yearly salary of the keeper is 41,600 pounds. After the trial period it rises to 43,000 pounds."
+    )
+    builder.paragraph("The path is 120 metres long and 3 crowns were paid for each stone of the path.")
+    return builder.build()
+
+
+def ask_club(question: str) -> str:
+    """The whole document is one passage."""
+    document = club()
+    whole = Passage(1, a_document(1, "club papers"), 0, len(document.text), document.text, 1.0)
+    answerer = OperatorAnswerer(Otherwise(), Texts({1: document}), FakeEmbedder(dimension=256))
+    *_, answer = answerer.answer(make_query(question), [whole])
+    assert isinstance(answer, Answer)
+    return answer.text
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        (
+            "How much more expensive was Baxter than Welldone?",
+            "355 pounds: 2,340 pounds − 1,985 pounds = 355 pounds. Two",
+        ),
+        ("How many plot holders have not paid their rents?", "13: 84 − 71 = 13. Plot rents"),
+        (
+            "By how much does the salary of the keeper rise?",
+            "1,400 pounds: 43,000 pounds − 41,600 pounds = 1,400 pounds.",
+        ),
+        ("How much more is paid for the path than for the stone?", "as before"),  # crowns and metres
+        ("How much more expensive was Baxter than Pickard?", "as before"),  # nothing about one of them
+    ],
+)
+def test_amounts_side_by_side_are_subtracted(question: str, said: str) -> None:
+    assert ask_club(question).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("What do I need for the lentil soup?", "- 300 g lentils\n- 2 carrots\n- 1 bay leaf [1]"),
+        ("ingredients for lentil soup", "- 300 g lentils\n- 2 carrots\n- 1 bay leaf [1]"),
+        ("Who is on the committee of the club?", "Chair: Nadia Benali. Treasurer: Oskar Lund. [1]"),
+        ("What do I need for the apple pie?", "as before"),
+        ("How long does the lentil soup keep?", "as before"),
+    ],
+)
+def test_the_list_under_the_heading_that_is_asked_for_is_quoted_whole(question: str, said: str) -> None:
+    assert ask_club(question).strip() == said
