@@ -22,6 +22,7 @@ _FOOTNOTE = re.compile(r"\d{1,3}(?:\s?[,;\u2013-]\s?\d{1,3})*")
 _POWER_BASE = re.compile(
     r"""(?x)
     (?:(?<![\d.,])10 | [×x*·⋅]\s?\d{1,3} | [)\]])$                # 10^5, 3 × 2^8, (a + b)^2
+    | =\s?[A-Za-z]{1,3}$                                         # a product of variables
     | (?<![^\W\d_])
       (?:[kcdmnµμ]?m | [kmµμ]?g | [kM]?W | ft | in | yd | mi | sec | min | s | h | ha | Pa | Hz | mol | [Ll] | px
          | [A-Za-z\u0370-\u03ff\U0001d400-\U0001d7ff])$           # a unit or the name of a variable

@@ -11,7 +11,9 @@ from itertools import pairwise
 
 from rag.protocols import Rewriter
 from rag.text.compounds import asks_for_compounds, compounds_of
+from rag.text.dates import date_terms, dates, with_months
 from rag.text.language import is_english
+from rag.text.normal import normalized
 from rag.text.words import RARE, content_stems, match, prefixes_of, stem, weight, without_spelled_out, words
 from rag.types import Query, QueryKind, Turn
 
@@ -142,6 +144,24 @@ def respelled(query: Query, known: Callable[[], Set[str]]) -> Query:
     pairs = tuple((instead.get(left, left), instead.get(right, right)) for left, right in query.pairs)
     names = frozenset(instead.get(name, name) for name in query.names)
     return replace(query, terms=terms, total=_total(terms), pairs=pairs, names=names)
+
+
+def dates_asked_for(question: str) -> dict[str, frozenset[str]]:
+    """Returns the term of each date in a question with the stems of the words and numbers that it is written with."""
+    compared = normalized(question).text
+    said = words(compared)
+    return {
+        date.term: frozenset(stem(word) for word, start, end in said if date.start <= start and end <= date.end)
+        for date in dates(compared)
+    }
+
+
+def words_of_dates(asked: Mapping[str, frozenset[str]], text: str) -> frozenset[str]:
+    """Returns the stems of the dates asked for that a text names, however it writes them."""
+    if not asked:
+        return frozenset()
+    named = set(with_months(date_terms(normalized(text).text)))
+    return frozenset().union(*(stems for term, stems in asked.items() if term in named))
 
 
 def _one_slip(typed: str, meant: str) -> bool:

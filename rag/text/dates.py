@@ -5,7 +5,8 @@ between 1970 and 2069 where points part the date. Months are known by their name
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 _NAMES = (
     "january jan januar jänner janvier janv enero ene gennaio gen janeiro januari",
@@ -39,18 +40,33 @@ _BEFORE = 30  # characters before a year that may belong to its date
 _FIRST_YEAR = 70  # of two digits that are taken for 19..
 
 
-def date_terms(text: str) -> list[str]:
-    """Returns a term for every day and every month without a day that a text names: "day20310505", "month203105".
+class Date(NamedTuple):
+    """A day or month that a text names, and where: ``term`` is "day20310505" or, without a day, "month203105"."""
 
-    ``text`` is normalised.
-    """
-    found: dict[str, None] = {}
+    term: str
+    start: int
+    end: int
+
+
+def date_terms(text: str) -> list[str]:
+    """Returns a term for every day and every month without a day that a text names. ``text`` is normalised."""
+    return list(dict.fromkeys(date.term for date in dates(text)))
+
+
+def dates(text: str) -> Iterator[Date]:
+    """Yields the dates in a normalised text; one that may be read in two ways comes twice."""
     for year in _YEAR.finditer(text):
-        found.update(dict.fromkeys(_around(text, year)))
+        yield from _around(text, year)
     for match in _SHORT.finditer(text):
         short = int(match[3])
-        found.update(dict.fromkeys(_day(short + (1900 if short >= _FIRST_YEAR else 2000), match[2], match[1])))
-    return list(found)
+        year_of = short + (1900 if short >= _FIRST_YEAR else 2000)
+        yield from (Date(term, *match.span()) for term in _day(year_of, match[2], match[1]))
+
+
+def with_months(terms: Sequence[str]) -> Iterator[str]:
+    """Yields the terms, and for each day its month."""
+    yield from terms
+    yield from (month_of(term) for term in terms if term.startswith("day"))
 
 
 def month_of(day: str) -> str:
@@ -58,24 +74,28 @@ def month_of(day: str) -> str:
     return f"month{day.removeprefix('day')[:6]}"
 
 
-def _around(text: str, match: re.Match[str]) -> Iterator[str]:
+def _around(text: str, match: re.Match[str]) -> Iterator[Date]:
     """Yields what the date is to which a year belongs."""
     year = int(match[0])
     for pattern in (_ISO, _EAST_ASIAN):
         behind = pattern.match(text, match.end())
         if behind:
-            yield from _day(year, behind["month"], behind["day"])
+            found = _day(year, behind["month"], behind["day"])
+            yield from (Date(term, match.start(), behind.end()) for term in found)
             return
-    before = text[max(0, match.start() - _BEFORE) : match.start()]
+    first = max(0, match.start() - _BEFORE)
+    before = text[first : match.start()]
     if numbers := _NUMBERS.search(before):
-        yield from _day(year, numbers[3], numbers[1])
+        terms = [*_day(year, numbers[3], numbers[1])]
         if numbers[2] != ".":
-            yield from _day(year, numbers[1], numbers[3])
+            terms += _day(year, numbers[1], numbers[3])
+        yield from (Date(term, first + numbers.start(), match.end()) for term in terms)
         return
     named = _MONTH_DAY.search(before) or _DAY_MONTH.search(before)
     month = _MONTHS.get(named["month"].lower()) if named else None
     if named and month:
-        yield from _day(year, str(month), named["day"])
+        found = _day(year, str(month), named["day"])
+        yield from (Date(term, first + named.start(), match.end()) for term in found)
 
 
 def _day(year: int, month: str, day: str | None) -> Iterator[str]:

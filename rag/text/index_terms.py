@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from rag.text import numbers
 from rag.text.compounds import compound_marks
-from rag.text.dates import date_terms, month_of
+from rag.text.dates import date_terms, with_months
 from rag.text.normal import fold, normalized, spelled_out
 from rag.text.stop_words import SEARCH_STOP_WORDS
 from rag.text.words import UNSPACED_RANGES
@@ -45,8 +45,7 @@ def index_terms(text: str) -> str:
     """Returns the terms that the index holds of ``text`` beside its own words, separated by spaces."""
     terms = list(compound_marks(text))
     compared = normalized(text).text
-    dates = date_terms(compared)
-    terms += dict.fromkeys((*dates, *(month_of(date) for date in dates if date.startswith("day"))))
+    terms += dict.fromkeys(with_months(date_terms(compared)))
     terms += _spaced_codes(compared)
     if not text.isascii():
         terms += _pairs(compared)

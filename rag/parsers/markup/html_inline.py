@@ -53,8 +53,8 @@ def _rewrite_script(element: etree._Element) -> None:
         _replace(element, superscript(f"{before} note", text))
     elif (denominator := _denominator(element)) is not None:
         below = one_line("".join(map(str, denominator.itertext())))
+        element.tail = ""  # the slash
         _replace(denominator, "")
-        element.tail = (element.tail or "").replace("/", "").replace("⁄", "")
         _replace(element, fraction(before, text, below))
     elif element.tag == "sup":
         _replace(element, superscript(before, text))

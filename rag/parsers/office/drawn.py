@@ -59,6 +59,9 @@ class Drawings:
         chart = read_chart(root) if root is not None else None
         if chart is None or not chart.rows:
             self._left_out.add("chart")
+            self._builder.add(
+                "caption", f"Chart: {chart.title}" if chart is not None and chart.title else "", page=page
+            )
             return
         self._builder.add("caption", f"Chart: {chart.title}" if chart.title else "Chart", page=page)
         self._builder.table(Table.of_rows(chart.rows, header_rows=1), page=page)

@@ -15,6 +15,7 @@ from typing import Any
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.left_out import LeftOut
+from rag.parsers.office.drawn import CHART, NEWER_CHART, Drawings
 from rag.parsers.office.ooxml import Package, transitional
 from rag.parsers.sheets import sheet_rows
 from rag.parsers.sheets.number_format import shown
@@ -71,6 +72,7 @@ class _Walker:
         self._package = package
         self._left_out = LeftOut()
         self._hidden = LeftOut()
+        self._drawings = Drawings(package, builder, self._left_out)
         self._formulas = 0
 
     def add_sheets(self) -> None:
@@ -98,16 +100,15 @@ class _Walker:
         self._describe()
 
     def _add_drawn(self, part: str, page: int) -> None:
-        """Adds the text boxes of a sheet and counts its charts and pictures."""
+        """Adds the charts and text boxes of a sheet and counts its pictures."""
         drawing = self._package.related(part, "drawing")
         root = self._package.optional(drawing) if drawing else None
         if drawing is None or root is None:
             return
-        for one in self._package.relationships(drawing).values():
-            if one.kind in ("chart", "chartEx"):
-                self._left_out.add("chart")
-            elif one.kind == "image":
-                self._left_out.add("picture")
+        pictures = [one for one in self._package.relationships(drawing).values() if one.kind == "image"]
+        self._left_out.add("picture", len(pictures))
+        for chart in root.iter(CHART, NEWER_CHART):
+            self._drawings.add(chart, drawing, page)
         for shape in root.iter("{*}txBody"):
             lines = ("".join(piece.text or "" for piece in line.iter(f"{_TEXT}t")) for line in shape.iter(f"{_TEXT}p"))
             self._builder.paragraph("\n".join(filter(None, lines)), page=page)

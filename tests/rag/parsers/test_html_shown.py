@@ -119,4 +119,9 @@ def test_what_a_form_was_filled_in_with_stands_beside_its_labels(tmp_path: Path)
         "<p><input type=submit value=Send><input type=hidden value=token><input type=password value=secret></p></form>"
     )
     text = page(tmp_path, body).text.split("\n\n")
-    assert text == ["Name Hannah Pell", "Crossing daily", "Remarks Brings a dog.", "☒ Cabin ☐ Bicycle"]
+    assert text == ["Name: Hannah Pell", "Crossing: daily", "Remarks: Brings a dog.", "☒ Cabin ☐ Bicycle"]
+
+
+def test_a_fraction_takes_no_slash_from_what_follows(tmp_path: Path) -> None:
+    body = "<p>5<sup>3</sup>/<sub>4</sub> inch, 1/2 and/or E=mc<sup>2</sup></p>"
+    assert page(tmp_path, body).text == "5 3/4 inch, 1/2 and/or E=mc²"

@@ -7,6 +7,7 @@ from zipfile import ZipFile
 
 import openpyxl
 import pytest
+from openpyxl.chart import BarChart, Reference
 from openpyxl.comments import Comment
 
 from rag.errors import ReadError
@@ -142,3 +143,32 @@ def test_a_damaged_workbook_is_named(tmp_path: Path) -> None:
             new.writestr(name, b"<broken" if name == "xl/workbook.xml" else old.read(name))
     with pytest.raises(ReadError, match="damaged"):
         xlsx.parse(tmp_path / "b.xlsx")
+
+
+def test_charts_are_tables_of_what_they_show(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    workbook.active.append(["Month", "Litres"])
+    workbook.active.append(["May", 420])
+    chart = BarChart()
+    chart.add_data(Reference(workbook.active, min_col=2, min_row=1, max_row=2), titles_from_data=True)
+    workbook.active.add_chart(chart, "D2")
+    workbook.save(tmp_path / "plain.xlsx")
+
+    def points(kind: str, *values: str) -> str:
+        listed = "".join(f'<c:pt idx="{at}"><c:v>{value}</c:v></c:pt>' for at, value in enumerate(values))
+        return f"<c:{kind}Ref><c:{kind}Cache>{listed}</c:{kind}Cache></c:{kind}Ref>"
+
+    drawn = (
+        '<c:chartSpace xmlns:c="http://schemas.openxmlformats.org/drawingml/2006/chart"><c:chart><c:title><c:tx>'
+        '<c:rich><a:p xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"><a:r><a:t>Fuel</a:t></a:r></a:p>'
+        f"</c:rich></c:tx></c:title><c:plotArea><c:barChart><c:ser><c:tx>{points('str', 'Litres')}</c:tx>"
+        f"<c:cat>{points('str', 'May', 'June')}</c:cat>"
+        f"<c:val>{points('num', '420', '390')}</c:val></c:ser></c:barChart>"
+        "</c:plotArea></c:chart></c:chartSpace>"
+    )
+    with ZipFile(tmp_path / "plain.xlsx") as old, ZipFile(tmp_path / "a.xlsx", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, drawn if name == "xl/charts/chart1.xml" else old.read(name))
+    document = xlsx.parse(tmp_path / "a.xlsx")
+    assert document.text.endswith("Chart: Fuel\n\n| Litres\nMay | 420\nJune | 390")
+    assert "1 chart was not read." in xlsx.parse(tmp_path / "plain.xlsx").warnings

@@ -2,6 +2,7 @@
 
 import pytest
 
+from rag.query.query import dates_asked_for, words_of_dates
 from rag.text.index_terms import index_terms, search_terms
 from rag.text.normal import fold, normalized
 from rag.text.numbers import value
@@ -149,3 +150,12 @@ def test_months_days_in_either_order_and_what_is_no_date() -> None:
 
 def test_plain_text_adds_nothing_to_the_index() -> None:
     assert index_terms("The harbour master's naïve café closed in 2031.") == ""
+
+
+def test_a_date_asked_for_is_known_in_another_notation() -> None:
+    asked = dates_asked_for("Who inspected 12 ships on 5 May 2031?")
+    assert asked == {"day20310505": frozenset({"5", "may", "2031"})}
+    assert words_of_dates(asked, "Day: 2031-05-05 | What: Lamp") == {"5", "may", "2031"}
+    assert words_of_dates(asked, "Day: 2031-05-06 | What: Lamp") == frozenset()
+    assert words_of_dates(dates_asked_for("in May 2031"), "am 06.05.2031") == {"may", "2031"}
+    assert words_of_dates(dates_asked_for("Who inspected ships?"), "am 06.05.2031") == frozenset()
