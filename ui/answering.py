@@ -46,8 +46,10 @@ class Progress:
                 self,
                 answer=event.answer,
                 parts=event.answer.parts,
-                conversation_id=event.conversation_id or self.conversation_id,
+                conversation_id=None if event.unrecorded else event.conversation_id or self.conversation_id,
                 stopped=event.stopped,
+                message="This answer was not recorded." if event.unrecorded else "",
+                remedy=event.unrecorded,
                 done=True,
             )
         return self

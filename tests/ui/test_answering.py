@@ -3,9 +3,11 @@
 from typing import Any
 
 from app.errors import UsageError
-from rag.text.markers import written
-from rag.types import Filter
+from app.events import Answered
+from rag.text.markers import AnswerPart, written
+from rag.types import Answer, Filter
 from tests.ui.fakes import FakeAssistant
+from ui import chat_view
 from ui.answering import Answering, AnswerRun, Progress
 
 PATIENCE_S = 20.0
@@ -93,3 +95,10 @@ def test_a_defect_is_named_as_ours_and_logged(caplog: Any) -> None:
     assert "inside Docent" in progress.message
     assert "secret" not in progress.message + progress.remedy
     assert "secret path" in caplog.text
+
+
+def test_an_answer_that_could_not_be_recorded_says_so() -> None:
+    answer = Answer((AnswerPart("Krill."),), False, (), "extractive")
+    progress = Progress("What?", "abc").after(Answered(answer, {}, None, unrecorded="The disk is full. Make room."))
+    assert (progress.answer, progress.conversation_id) == (answer, None)
+    assert "was not recorded" in chat_view.live(progress) and "Make room." in chat_view.live(progress)
