@@ -7,8 +7,8 @@ from typing import Any
 STORE, RESIDUAL, GATED, LOGITS, ATTENTION = range(5)
 
 
-def _fields(pointers: str, integers: str, floats: str = "") -> list[tuple[str, Any]]:
-    kinds = ((pointers, c_void_p), (integers, c_int), (floats, c_float))
+def _fields(pointers: str, integers: str, floats: str = "", flags: str = "") -> list[tuple[str, Any]]:
+    kinds = ((pointers, c_void_p), (integers, c_int), (floats, c_float), (flags, c_int))
     return [(name, kind) for names, kind in kinds for name in names.split()]
 
 
@@ -18,14 +18,15 @@ class ProductArguments(ctypes.Structure):
         " positions slots cosines sines keys values",
         "rows tiles chunks inputs splits parts source_stride target_stride"
         " mode gelu outputs heads kv_heads head head_padded rotary batch_tiles slice",
-        "eps cap pad_a pad_b",
+        "eps cap",
+        "packed sums_at",
     )
 
 
 class AttentionArguments(ctypes.Structure):
     _fields_ = _fields(
         "query keys values mixed items page_table partial counters",
-        "heads kv_heads head mixed_stride table_stride window splits least_pages tile_rows",
+        "heads kv_heads head mixed_stride table_stride window splits least_pages tile_rows packed",
         "scale cap",
     )
 

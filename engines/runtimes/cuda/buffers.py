@@ -11,7 +11,7 @@ from engines.base import StepBatch
 from engines.model.config import ModelConfig
 from engines.page_size import PAGE_TOKENS
 from engines.runtimes.cuda.driver import Device
-from engines.runtimes.cuda.packing import CHUNK, TILE, chunks_of, padded
+from engines.runtimes.cuda.packing import CHUNK, ROWS_OF_BLOCK, TILE, chunks_of, padded
 from engines.runtimes.cuda.products import FEW
 
 _LARGEST_SPLIT = 32
@@ -60,7 +60,8 @@ class Buffers:
             "prepared": max(self.mixed_stride, self.inner_stride),
         }
         floats = {"residual": config.hidden_size, "squares": self.parts}
-        sizes = {name: 2 * rows * width for name, width in halves.items()}
+        packed_rows = padded(rows, ROWS_OF_BLOCK)
+        sizes = {name: 2 * packed_rows * width for name, width in halves.items()}
         sizes |= {name: 4 * rows * width for name, width in floats.items()}
         sizes |= {"chosen": 4 * FEW * config.hidden_size, "chosen_squares": 4 * FEW * self.parts}
         sizes |= {"logits": 4 * FEW * self.logits_stride}

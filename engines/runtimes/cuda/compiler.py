@@ -16,7 +16,8 @@ from engines.runtimes.cuda.driver import INSTALL
 
 KERNELS = Path(__file__).parent / "kernels"
 CAPABILITIES = ((8, 0), (8, 6), (8, 9), (9, 0), (12, 0))  # what users have; any later one is compiled for as well
-_HEADERS = ("common.cuh", "product.cuh", "ring.cuh", "attention.cuh")
+_HEADERS = ("common.cuh", "product.cuh", "ring.cuh", "attention.cuh", "warpgroup.cuh")
+HOPPER = (9, 0)  # whose instructions for four warps together no other card has
 
 
 def compile_kernels(
@@ -25,7 +26,8 @@ def compile_kernels(
     """The machine code of ``kernels/<name>.cu``. ``settings`` are defined as macros."""
     nvrtc = _nvrtc()
     version = ".".join(str(part) for part in _check(nvrtc, nvrtc.nvrtcVersion()))
-    options = [f"--gpu-architecture=sm_{capability[0]}{capability[1]}", "--std=c++17", "-default-device"]
+    architecture = f"sm_{capability[0]}{capability[1]}" + ("a" if capability == HOPPER else "")
+    options = [f"--gpu-architecture={architecture}", "--std=c++17", "-default-device"]
     options.append("--no-cache")  # the driver's, beside ours
     options += [f"-D{key}={value}" for key, value in sorted((settings or {}).items())]
     source = (KERNELS / f"{name}.cu").read_bytes()

@@ -1,28 +1,31 @@
 """A decoder as launches of kernels: what is queued for a step of so many rows.
 
-Up to 32 rows go through the kernels that read the weights once, at the speed of the memory; up to 64 in passes of 32;
-more through weights expanded to float16 and cuBLAS. Knows addresses and shapes, no requests.
+On Hopper cards two rows and more are packed and go through the kernels of ``many``. Elsewhere up to 32 rows go through
+the kernels that read the weights once, at the speed of the memory; up to 64 in passes of 32; more through weights
+expanded to float16 and cuBLAS. Knows addresses and shapes, no requests.
 """
 
 from ctypes import c_float, c_int, c_void_p
 from pathlib import Path
 
 from engines.model.config import ModelConfig
-from engines.page_size import PAGE_TOKENS
 from engines.runtimes.cuda.arguments import (
     ATTENTION,
     GATED,
     LOGITS,
     RESIDUAL,
     STORE,
-    AttentionArguments,
     HeadsArguments,
     ProductArguments,
 )
+from engines.runtimes.cuda.attention import Attention
 from engines.runtimes.cuda.blas import Blas
 from engines.runtimes.cuda.buffers import AttentionShape, Buffers, Pool, StepInputs
+from engines.runtimes.cuda.choice import packed_is_faster
 from engines.runtimes.cuda.compiler import compile_kernels
 from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.many import ManyProducts
+from engines.runtimes.cuda.many import suits as many_suits
 from engines.runtimes.cuda.packing import CHUNK, TILE
 from engines.runtimes.cuda.products import FEW, Products
 from engines.runtimes.cuda.reduction import Reducer
@@ -31,7 +34,6 @@ from engines.runtimes.cuda.weights import DeviceProduct, DeviceWeights
 
 PASSES_UP_TO = 64  # rows from which on expanding the weights is cheaper than reading them again and again
 _THREADS = 256
-_ATTEND_FEW_WARPS, _ATTEND_MANY_WARPS = 4, 8
 
 
 class Decoder:
@@ -52,10 +54,12 @@ class Decoder:
         self._device, self._config, self._weights, self._pool = device, config, weights, pool
         self._buffers, (self._cosines, self._sines) = buffers, tables
         self._rows = device.load(compile_kernels("rows", device.capability, {}, kernel_cache))
-        head = {"HEAD": buffers.head_padded}
-        self._attention = device.load(compile_kernels("attention", device.capability, head, kernel_cache))
+        hopper = many_suits(device) and reducer is None  # shares of several cards go the way of the others
+        self._attention = Attention(device, config, pool, buffers, kernel_cache, hopper=hopper)
         self._products = Products(device, weights.products, kernel_cache)
-        self._blas = Blas(device) if buffers.rows > PASSES_UP_TO else None
+        self._many = ManyProducts(device, weights.products, kernel_cache) if hopper else None
+        self.packed_from = 2  # rows, on Hopper cards
+        self._blas = Blas(device) if buffers.rows > PASSES_UP_TO and self._many is None else None
         largest = max(
             product.tiles * TILE * product.chunks * CHUNK
             for layer in weights.layers
@@ -67,13 +71,18 @@ class Decoder:
         if self._blas is not None:
             self._blas.close()
 
+    def _packs(self, rows: int) -> bool:
+        """Whether rows are packed for the kernels of ``many``."""
+        return self._many is not None and rows >= self.packed_from
+
     def queue_layers(self, inputs: StepInputs, rows: int, shape: AttentionShape) -> None:
         """From tokens to the residual stream."""
         buffers = self._buffers
         self._queue_embedding(inputs, rows)
         for number, layer in enumerate(self._weights.layers):
             self._queue_qkv(inputs, number, rows)
-            self._queue_attention(inputs, number, shape)
+            packed = self._packs(rows) and not _reorders(layer.products["o"])
+            self._attention.queue(inputs, number, shape, packed=packed)
             self._queue_change(
                 layer.products["o"], rows, buffers.mixed, buffers.mixed_stride, number, "attention_output"
             )
@@ -81,9 +90,18 @@ class Decoder:
             self._queue_change(layer.products["down"], rows, buffers.gated, buffers.inner_stride, number, "mlp_output")
 
     def open_single(self, inputs: StepInputs, cache: Path | None) -> SingleStep | None:
-        """The step of one token as one kernel, where the model and the card suit."""
-        if self._reducer is not None or not suits(self._device, self._config, self._weights):
+        """The step of one token as one kernel, where model and card suit and packed rows are not faster: on Hopper
+        cards that is measured, and ``packed_from`` is set."""
+        alone = self._reducer is None and suits(self._device, self._config, self._weights)
+        single = self._build_single(inputs, cache) if alone else None
+        if self._many is not None and packed_is_faster(
+            self._device, self._config, self, inputs, single, logits=self._weights.head is not None
+        ):
+            self.packed_from = 1
             return None
+        return single
+
+    def _build_single(self, inputs: StepInputs, cache: Path | None) -> SingleStep:
         products, attentions = [], []
         shape = AttentionShape(1, 0, 1, 1)
         for number, layer in enumerate(self._weights.layers):
@@ -94,7 +112,7 @@ class Decoder:
                 self._normed(self._gate_arguments(number), layer.norms["mlp_input"]),
                 self._change_arguments(parts["down"], self._buffers.gated, self._buffers.inner_stride),
             ]
-            attentions.append(self._attention_arguments(inputs, number, shape))
+            attentions.append(self._attention.arguments(inputs, number, shape))
         group = self._weights.layers[0].products["o"].group
         self._head_in_single = self._weights.head is not None and self._weights.head.group == group
         if self._head_in_single:
@@ -113,11 +131,15 @@ class Decoder:
     def queue_logits(self, inputs: StepInputs, rows: int, first: int = 0) -> None:
         """The logits of the rows that ``inputs.chosen`` names from ``first`` on, at most 32."""
         config, buffers, head = self._config, self._buffers, self._weights.head
+        assert head is not None, "the output layer is elsewhere"
+        if self._packs(rows):
+            self._queue_norm(head, self._weights.final_norm, rows, inputs.chosen + 4 * first)
+            self._queue_many(head, self._logits_arguments(), rows, buffers.normed)
+            return
         self._row_kernel(
             "choose", rows, c_void_p(buffers.residual), c_void_p(inputs.chosen + 4 * first),
             c_void_p(buffers.chosen), c_void_p(buffers.chosen_squares), c_int(config.hidden_size), c_int(buffers.parts),
         )  # fmt: skip
-        assert head is not None, "the output layer is elsewhere"
         arguments = self._logits_arguments()
         at_once = self._products.rows_at_once(head)
         for start in range(0, rows, at_once):
@@ -164,8 +186,12 @@ class Decoder:
         config, buffers = self._config, self._buffers
         layer = self._weights.layers[number]
         product, norm = layer.products["qkv"], layer.norms["input"]
-        fused = not config.qk_norm and rows <= PASSES_UP_TO
-        if rows > PASSES_UP_TO:
+        packs = self._packs(rows)
+        fused = not config.qk_norm and (packs or rows <= PASSES_UP_TO)
+        if packs:
+            self._queue_norm(product, norm, rows)
+            self._queue_many(product, self._qkv_arguments(inputs, number, fused=fused), rows, buffers.normed)
+        elif rows > PASSES_UP_TO:
             self._queue_normed(product, norm, rows, buffers.qkv, buffers.qkv_stride)
         else:
             arguments = self._qkv_arguments(inputs, number, fused=fused)
@@ -173,7 +199,7 @@ class Decoder:
         if fused:
             return
         heads = HeadsArguments(
-            source=buffers.qkv, bias=product.bias if rows > PASSES_UP_TO else 0,
+            source=buffers.qkv, bias=product.bias if rows > PASSES_UP_TO and not packs else 0,
             query_norm=layer.norms.get("query", 0), key_norm=layer.norms.get("key", 0),
             positions=inputs.positions, slots=inputs.slots, cosines=self._cosines, sines=self._sines,
             query=buffers.query, keys=self._pool.keys(number), values=self._pool.values(number),
@@ -198,36 +224,16 @@ class Decoder:
         arguments.rotary = config.rope.rotary_dim
         return arguments
 
-    def _attention_arguments(self, inputs: StepInputs, number: int, shape: AttentionShape) -> AttentionArguments:
-        config, buffers = self._config, self._buffers
-        slides = config.sliding_window is not None and config.sliding_layers[number]
-        return AttentionArguments(
-            query=buffers.query, keys=self._pool.keys(number), values=self._pool.values(number), mixed=buffers.mixed,
-            items=inputs.few, page_table=inputs.table, partial=buffers.attention_partial,
-            counters=buffers.attention_counters, heads=config.num_heads, kv_heads=config.num_kv_heads,
-            head=config.head_dim,
-            mixed_stride=buffers.mixed_stride, table_stride=inputs.table_width,
-            window=config.sliding_window if slides else 0, splits=shape.splits, least_pages=16,
-            tile_rows=shape.tile_rows, scale=config.attention_scale, cap=config.attention_softcap or 0.0,
-        )  # fmt: skip
-
-    def _queue_attention(self, inputs: StepInputs, number: int, shape: AttentionShape) -> None:
-        config, buffers = self._config, self._buffers
-        head_blocks = -(-(config.num_heads // config.num_kv_heads) // 16)
-        arguments = self._attention_arguments(inputs, number, shape)
-        if shape.few:
-            shared = 4 * _ATTEND_FEW_WARPS * shape.tile_rows * (buffers.head_padded + 2)
-            grid = (config.num_kv_heads * head_blocks, shape.few, shape.splits)
-            self._device.launch(self._attention["attend_few"], grid, 32 * _ATTEND_FEW_WARPS, shared, arguments)
-        if shape.many:
-            arguments.items = inputs.many
-            grid = (config.num_kv_heads, shape.many, 1)
-            self._device.launch(self._attention["attend_many"], grid, 32 * _ATTEND_MANY_WARPS, 0, arguments)
-
     def _queue_gate(self, number: int, rows: int) -> None:
         config, buffers = self._config, self._buffers
         layer = self._weights.layers[number]
         product, norm = layer.products["gate_up"], layer.norms["mlp_input"]
+        if self._packs(rows):
+            self._queue_norm(product, norm, rows)
+            arguments = self._gate_arguments(number)
+            arguments.packed = int(not _reorders(layer.products["down"]))
+            self._queue_many(product, arguments, rows, buffers.normed)
+            return
         if rows <= PASSES_UP_TO:
             self._queue_few(product, self._gate_arguments(number), rows, norm)
             return
@@ -270,6 +276,9 @@ class Decoder:
         change_stride = -(-config.hidden_size // TILE) * TILE
         if self._reducer is not None:
             self._queue_share(self._reducer, product, rows, source, stride, int(norm == "mlp_output"))
+        elif self._packs(rows):
+            x = self._prepared(product, rows, source, stride)
+            self._queue_many(product, self._change_arguments(product, x, stride), rows, x)
         elif rows <= PASSES_UP_TO:
             self._queue_few(product, self._change_arguments(product, source, stride), rows)
         else:
@@ -308,12 +317,12 @@ class Decoder:
 
     def _prepared(self, product: DeviceProduct, rows: int, source: int, stride: int) -> int:
         """The address of float16 rows as the product takes them."""
-        if not product.order and not product.input_scale:
+        if not _reorders(product):
             return source
         x = self._buffers.prepared
         self._row_kernel(
             "prepare", rows, c_void_p(source), c_void_p(x), c_void_p(product.order), c_void_p(product.input_scale),
-            c_int(product.inputs), c_int(stride), c_int(stride),
+            c_int(product.inputs), c_int(stride), c_int(stride), c_int(self._packs(rows)),
         )  # fmt: skip
         return x
 
@@ -322,14 +331,21 @@ class Decoder:
         self._queue_norm(product, norm, rows)
         self._multiply(product, self._buffers.normed, target, rows, stride)
 
-    def _queue_norm(self, product: DeviceProduct, norm: int, rows: int) -> None:
-        """Normalised rows of the residual stream, as the product takes them, to ``buffers.normed``."""
+    def _queue_norm(self, product: DeviceProduct, norm: int, rows: int, chosen: int = 0) -> None:
+        """Normalised rows of the residual stream, or those that ``chosen`` names, as the product takes them, to
+        ``buffers.normed``."""
         config, buffers = self._config, self._buffers
         self._row_kernel(
-            "normalise", rows, c_void_p(buffers.residual), c_void_p(norm), c_void_p(buffers.normed),
+            "normalise", rows, c_void_p(buffers.residual), c_void_p(chosen), c_void_p(norm), c_void_p(buffers.normed),
             c_void_p(product.order), c_void_p(product.input_scale), c_int(config.hidden_size),
-            c_int(buffers.hidden_stride), c_float(config.norm_eps),
+            c_int(buffers.hidden_stride), c_float(config.norm_eps), c_int(self._packs(rows)),
         )  # fmt: skip
+
+    def _queue_many(self, product: DeviceProduct, arguments: ProductArguments, rows: int, x: int) -> None:
+        """``x``: packed rows."""
+        assert self._many is not None, "packed rows are for Hopper cards"
+        arguments.source, arguments.norm = x, 0
+        self._many.queue(product, arguments, rows)
 
     def _multiply(self, product: DeviceProduct, x: int, y: int, rows: int, stride: int, *, add: bool = False) -> None:
         assert self._blas is not None, "a decoder for few rows was given many"
@@ -366,4 +382,5 @@ class Decoder:
         self._device.launch(self._rows[name], (rows, 1, 1), threads, 0, *arguments)
 
 
-assert PAGE_TOKENS == 16, "the attention kernels are written for pages of 16 tokens"
+def _reorders(product: DeviceProduct) -> bool:
+    return bool(product.order or product.input_scale)

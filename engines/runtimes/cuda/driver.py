@@ -25,17 +25,22 @@ _FALL_BACK = "Docent uses the processor instead."
 _MULTIPROCESSORS, _SHARED, _SHARED_OPT_IN, _L2 = 16, 81, 97, 38  # numbers of device attributes
 _MAJOR, _MINOR = 75, 76
 
-_COOPERATIVE, _PROGRAMMATIC_STREAM_SERIALIZATION = 2, 6  # kinds of launch attributes
+_COOPERATIVE, _CLUSTER, _PROGRAMMATIC_STREAM_SERIALIZATION = 2, 4, 6  # kinds of launch attributes
 
 Dim = tuple[int, int, int]
 
 
 class _LaunchAttribute(ctypes.Structure):
-    """CUlaunchAttribute: a kernel with it may start before the one ahead of it has ended."""
+    """CUlaunchAttribute: how a kernel is launched."""
 
-    _fields_ = (("id", ctypes.c_int), ("padding", ctypes.c_int), ("value", ctypes.c_int), ("rest", ctypes.c_byte * 60))
+    _fields_ = (
+        ("id", ctypes.c_int),
+        ("padding", ctypes.c_int),
+        ("value", ctypes.c_int * 3),
+        ("rest", ctypes.c_byte * 52),
+    )
 
-    def __init__(self, number: int, value: int) -> None:
+    def __init__(self, number: int, *value: int) -> None:
         super().__init__(number, 0, value)
 
 
@@ -75,9 +80,9 @@ class Device:
         self.stream = _check(self._api.cuStreamCreate(1))
         self._allocations: dict[int, int] = {}
         self._pinned: dict[int, int] = {}
-        self._launch = _launcher()
-        self._config = self._new_config(_LaunchAttribute(_PROGRAMMATIC_STREAM_SERIALIZATION, 1))
-        self._config.count = int(self.capability >= (9, 0))
+        library = _library()
+        self._launch, self._count_clusters = library.cuLaunchKernelEx, library.cuOccupancyMaxActiveClusters
+        self._configs: dict[int, _LaunchConfig] = {}  # by the blocks of a cluster
         self._together = self._new_config(_LaunchAttribute(_COOPERATIVE, 1))
 
     def activate(self) -> None:
@@ -166,18 +171,36 @@ class Device:
         return Module(self._api, _check(self._api.cuModuleLoadData(binary)))
 
     def launch(
-        self, kernel: "Kernel", grid: Dim, threads: int, shared: int, *arguments: Any, together: bool = False
+        self,
+        kernel: "Kernel",
+        grid: Dim,
+        threads: int,
+        shared: int,
+        *arguments: Any,
+        together: bool = False,
+        cluster: int = 1,
     ) -> None:
-        """Queues a kernel. ``arguments`` are ctypes values. ``together``: all its blocks run at once, or none."""
-        if shared > kernel.shared:
-            _check(self._api.cuFuncSetAttribute(kernel.handle, _dynamic_shared(self._api), shared))
-            kernel.shared = shared
+        """Queues a kernel, which from capability 9.0 on may start before the one ahead of it has ended. ``arguments``
+        are ctypes values. ``together``: all its blocks run at once, or none. ``cluster``: so many neighbours along the
+        grid's first side share their memory."""
+        self._allow_shared(kernel, shared)
         pointers = (ctypes.c_void_p * len(arguments))(*[ctypes.addressof(argument) for argument in arguments])
-        config = self._together if together else self._config
+        config = self._together if together else self._early(cluster)
         config.grid[:], config.block[0], config.shared = grid, threads, shared
         status = self._launch(ctypes.byref(config), kernel.address, pointers, None)
         if status:
             _check((self._api.CUresult(status),))
+
+    def clusters_at_once(self, kernel: "Kernel", threads: int, shared: int, cluster: int) -> int:
+        """Clusters of so many blocks that the card has room for at the same time."""
+        self._allow_shared(kernel, shared)
+        config = self._new_config(_LaunchAttribute(_CLUSTER, cluster, 1, 1))
+        config.grid[:], config.block[0], config.shared = (cluster, 1, 1), threads, shared
+        found = ctypes.c_int()
+        status = self._count_clusters(ctypes.byref(found), kernel.address, ctypes.byref(config))
+        if status:
+            _check((self._api.CUresult(status),))
+        return found.value
 
     @contextmanager
     def capture(self) -> Iterator["Graph"]:
@@ -199,11 +222,45 @@ class Device:
     def event(self) -> "Event":
         return Event(self._api, self.stream)
 
+    def tensor_map(self, address: int, sizes: Sequence[int], strides: Sequence[int], box: Sequence[int]) -> bytes:
+        """How a Hopper card's copies of boxes of 8-byte words see memory; ``strides`` in bytes, without the first."""
+        api = self._api
+        found = _check(
+            api.cuTensorMapEncodeTiled(
+                api.CUtensorMapDataType.CU_TENSOR_MAP_DATA_TYPE_UINT64,
+                len(sizes),
+                address,
+                [api.cuuint64_t(size) for size in sizes],
+                [api.cuuint64_t(stride) for stride in strides],
+                [api.cuuint32_t(size) for size in box],
+                [api.cuuint32_t(1)] * len(sizes),
+                api.CUtensorMapInterleave.CU_TENSOR_MAP_INTERLEAVE_NONE,
+                api.CUtensorMapSwizzle.CU_TENSOR_MAP_SWIZZLE_NONE,
+                api.CUtensorMapL2promotion.CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+                api.CUtensorMapFloatOOBfill.CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE,
+            )
+        )
+        return ctypes.string_at(int(found.getPtr()), 128)
+
     def timer(self) -> "Timer":
         return Timer(self._api, self.stream)
 
-    def _new_config(self, attribute: _LaunchAttribute) -> _LaunchConfig:
-        return _LaunchConfig((1, 1, 1), (1, 1, 1), 0, int(self.stream), ctypes.pointer(attribute), 1)
+    def _allow_shared(self, kernel: "Kernel", shared: int) -> None:
+        if shared > kernel.shared:
+            _check(self._api.cuFuncSetAttribute(kernel.handle, _dynamic_shared(self._api), shared))
+            kernel.shared = shared
+
+    def _early(self, cluster: int) -> _LaunchConfig:
+        if cluster not in self._configs:
+            attributes = [_LaunchAttribute(_PROGRAMMATIC_STREAM_SERIALIZATION, 1)]
+            if cluster > 1:
+                attributes.append(_LaunchAttribute(_CLUSTER, cluster, 1, 1))
+            self._configs[cluster] = self._new_config(*attributes if self.capability >= (9, 0) else ())
+        return self._configs[cluster]
+
+    def _new_config(self, *attributes: _LaunchAttribute) -> _LaunchConfig:
+        listed = (_LaunchAttribute * max(1, len(attributes)))(*attributes)
+        return _LaunchConfig((1, 1, 1), (1, 1, 1), 0, int(self.stream), listed, len(attributes))
 
     def _attribute(self, number: int) -> int:
         kind = self._api.CUdevice_attribute(number)
@@ -322,12 +379,12 @@ def _driver() -> Any:
     return driver
 
 
-def _launcher() -> Any:
-    """cuLaunchKernelEx of the driver, which the bindings have loaded."""
+def _library() -> ctypes.CDLL:
+    """The driver's library itself, which the bindings have loaded."""
     library = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    launch = library.cuLaunchKernelEx
-    launch.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
-    return launch
+    library.cuLaunchKernelEx.argtypes = [ctypes.c_void_p] * 4
+    library.cuOccupancyMaxActiveClusters.argtypes = [ctypes.c_void_p] * 3
+    return library
 
 
 def _check(result: Sequence[Any]) -> Any:

@@ -18,6 +18,7 @@ from engines.model.config import ModelConfig
 from engines.model.weights import DenseLinear, Float, Linear, QuantizedLinear, StoredRows
 
 TILE, CHUNK = 16, 128
+ROWS_OF_BLOCK = 128  # rows of inputs that lie packed together, where they are packed
 GROUPS = (32, 64, 128)
 _NO_OUTPUT = -1
 Order = NDArray[np.int64]

@@ -1,7 +1,9 @@
 // Kernels of attention: few queries against a long context, and many.
 #include "attention.cuh"
 
+#ifndef WARPS
 #define WARPS 4
+#endif
 
 // Few query rows against a long context: the context is cut into `splits` shares, a block's warps take its pages in
 // turn. Grid (kv_heads * head blocks, items, splits).
@@ -9,21 +11,26 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) attend_few(const __grid
     extern __shared__ __align__(16) float room[];  // [WARPS, tile_rows, HEAD + 2]
     __shared__ u32 arrived;
     let_next_start();
-    wait_for_producer();
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, g = lane >> 2, t = lane & 3;
     const int repeat = p.heads / p.kv_heads, head_blocks = (repeat + 15) / 16;
     const int kv_head = blockIdx.x / head_blocks, first_head = (blockIdx.x % head_blocks) * 16;
     const int own_heads = min(16, repeat - first_head);
     const int* item = p.items + blockIdx.y * 4;
     const int sequence = item[0], first_row = item[1], rows = item[2], position = item[3];
-    if (rows == 0) return;
+    if (rows == 0) return wait_for_producer();
     const int used = rows * own_heads;  // of the tile's rows
     const int first_page = p.window > 0 ? max(0, position - p.window + 1) / PAGE : 0;
     const int pages = (position + rows - 1) / PAGE + 1 - first_page;
     const int share = max(p.least_pages, (pages + p.splits - 1) / p.splits), splits = (pages + share - 1) / share;
     const int split = blockIdx.z;
-    if (split >= splits) return;
+    if (split >= splits) return wait_for_producer();
     const int begin = first_page + split * share, end = min(begin + share, first_page + pages);
+    const int* table = p.page_table + (u64)sequence * p.table_stride;
+    auto place = [&](int page) { return ((u64)table[page] * p.kv_heads + kv_head) * (PAGE * HEAD); };
+    // Earlier tokens' K and V come into the L2 while q is computed.
+    for (int page = begin + warp; page < min(end, begin + AHEAD * WARPS); page += WARPS)
+        prefetch_page(p.keys + place(page), p.values + place(page));
+    wait_for_producer();
 
     Tile tile;
     start(tile);
@@ -33,13 +40,13 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) attend_few(const __grid
                g + 8 < used ? p.query + ((u64)(first_row + token_b) * p.heads + head_b) * HEAD : 0, t);
     const int high_a = position + token_a, high_b = position + token_b;
     const int low_a = p.window > 0 ? high_a - p.window + 1 : 0, low_b = p.window > 0 ? high_b - p.window + 1 : 0;
-    const int* table = p.page_table + (u64)sequence * p.table_stride;
-    auto place = [&](int page) { return ((u64)table[page] * p.kv_heads + kv_head) * (PAGE * HEAD); };
     PageKeys keys;
     u64 at = begin + warp < end ? place(begin + warp) : 0;
     if (begin + warp < end) load_keys(keys, p.keys + at);
     for (int page = begin + warp; page < end; page += WARPS) {
         const u64 next = page + WARPS < end ? place(page + WARPS) : 0;
+        if (page + AHEAD * WARPS < end)
+            prefetch_page(p.keys + place(page + AHEAD * WARPS), p.values + place(page + AHEAD * WARPS));
         attend(tile, keys, page + WARPS < end ? p.keys + next : 0, p.values + at, page * PAGE, low_a, high_a, low_b, high_b,
                p.scale, p.cap);
         at = next;
@@ -100,7 +107,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) attend_few(const __grid
             sum += from[s * stride + row * width + HEAD + 1] * factor;
         }
         const int token = row / own_heads, head = kv_head * repeat + first_head + row % own_heads;
-        p.mixed[(u64)(first_row + token) * p.mixed_stride + head * p.head + d] = to_half(out / sum);
+        p.mixed[mixed_place(p, first_row + token, head * p.head + d)] = to_half(out / sum);
     }
 }
 
@@ -139,13 +146,15 @@ extern "C" __global__ void __launch_bounds__(32 * TILES) attend_many(const __gri
         at = next;
     }
     const float sum_a = 1.0f / quad_sum(tile.sum[0]), sum_b = 1.0f / quad_sum(tile.sum[1]);
-    u16* out_a = p.mixed + (u64)(first_row + token_a) * p.mixed_stride + head_a * p.head;
-    u16* out_b = p.mixed + (u64)(first_row + token_b) * p.mixed_stride + head_b * p.head;
 #pragma unroll
     for (int n = 0; n < OUTPUTS; n++) {
         const int d = n * 8 + 2 * t;
         if (d >= p.head) continue;
-        if (row_a < used) *(u32*)(out_a + d) = to_half2(tile.out[n][0] * sum_a, tile.out[n][1] * sum_a);
-        if (row_b < used) *(u32*)(out_b + d) = to_half2(tile.out[n][2] * sum_b, tile.out[n][3] * sum_b);
+        if (row_a < used)
+            *(u32*)(p.mixed + mixed_place(p, first_row + token_a, head_a * p.head + d)) =
+                to_half2(tile.out[n][0] * sum_a, tile.out[n][1] * sum_a);
+        if (row_b < used)
+            *(u32*)(p.mixed + mixed_place(p, first_row + token_b, head_b * p.head + d)) =
+                to_half2(tile.out[n][2] * sum_b, tile.out[n][3] * sum_b);
     }
 }

@@ -15,14 +15,18 @@ struct Attention {
     const u16* query;      // [rows, heads, HEAD], rotated
     const u16* keys;       // the layer's, [pages, kv_heads, PAGE, HEAD]
     const u16* values;     // the layer's, [pages, kv_heads, ...]
-    u16* mixed;            // [rows, mixed_stride], [heads, head] in a row
+    u16* mixed;            // [rows, mixed_stride], [heads, head] in a row; `packed`: as `packed_place` says
     const int* items;      // [items, 4]: sequence, first row, rows (0 for none), position of the first row
     const int* page_table; // [sequences, table_stride]
     float* partial;        // [items, kv_heads * head blocks, splits, tile_rows, HEAD + 2]
     u32* counters;         // [items * head blocks], zero
-    int heads, kv_heads, head, mixed_stride, table_stride, window, splits, least_pages, tile_rows;
+    int heads, kv_heads, head, mixed_stride, table_stride, window, splits, least_pages, tile_rows, packed;
     float scale, cap;
 };
+
+__device__ __forceinline__ u64 mixed_place(const Attention& p, u64 row, int at) {
+    return p.packed ? packed_place(row, at, p.mixed_stride) : row * p.mixed_stride + at;
+}
 
 struct Tile {
     u32 query[CHUNKS][2][4];
@@ -58,6 +62,16 @@ __device__ __forceinline__ void load_keys(PageKeys& page, const u16* keys) {
     for (int c = 0; c < CHUNKS; c++) {
         page.k[0][c] = *(const uint4*)(keys + token * HEAD + c * 32 + t * 8);
         page.k[1][c] = *(const uint4*)(keys + (token + 2) * HEAD + c * 32 + t * 8);
+    }
+}
+
+#define AHEAD 2  // rounds of pages that are asked for ahead of their use: more would push one another out of the L2
+
+// Asks for the K and V of a page and head, by a whole warp.
+__device__ __forceinline__ void prefetch_page(const u16* keys, const u16* values) {
+    for (int line = threadIdx.x & 31; line < PAGE * HEAD / 64; line += 32) {
+        asm volatile("prefetch.global.L2 [%0];" ::"l"(keys + line * 64));
+        asm volatile("prefetch.global.L2 [%0];" ::"l"(values + line * 64));
     }
 }
 

@@ -160,3 +160,11 @@ __device__ __forceinline__ float activate(float x, int gelu) {
 __device__ __forceinline__ int value_place(int p, int d) {
     return (d >> 4) * 256 + ((d & 7) * 4 + (p >> 2)) * 8 + ((d >> 3) & 1) * 4 + (p & 3);
 }
+
+// Where input k of a row stands in rows packed for Hopper's tensor cores, `stride` inputs a row: blocks of 128 rows by 128
+// inputs; in one, eights of rows, and of each 16 bytes of every row side by side, in the order in which a lane's share of
+// the weights is used (see `packing.py`).
+__device__ __forceinline__ u64 packed_place(u64 row, int k, int stride) {
+    const int piece = ((k >> 5) & 3) * 4 + ((k >> 1) & 3), inside = ((k >> 3) & 3) * 2 + (k & 1);
+    return (((row >> 7) * (stride >> 7) + (k >> 7)) << 14) + ((row >> 3) & 15) * 1024 + piece * 64 + (row & 7) * 8 + inside;
+}

@@ -45,7 +45,8 @@ struct Product {
     u16* values;               // the layer's, [pages, kv_heads, head_padded / 16, 32, 8]
     int rows, tiles, chunks, inputs, splits, parts, source_stride, target_stride;
     int mode, gelu, outputs, heads, kv_heads, head, head_padded, rotary, batch_tiles, slice;
-    float eps, cap, unused[2];  // the size is a multiple of 16 bytes
+    float eps, cap;
+    int packed, sums_at;  // `many.cu`: the target's rows are packed; where sums lie in a block's memory
 };
 
 #define block_sync some_sync<THREADS>

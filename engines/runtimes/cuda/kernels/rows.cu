@@ -23,33 +23,72 @@ extern "C" __global__ void embed(const int* tokens, const u16* table, float* res
     for (int i = threadIdx.x; i < parts; i += blockDim.x) squares[row * parts + i] = i == 0 ? sum : 0.0f;
 }
 
-// target[row] = norm(source[row]) in float16, with `order` and `input_scale` of a product's input, zeros up to stride.
-extern "C" __global__ void normalise(const float* source, const float* weight, u16* target, const int* order,
-                                     const float* input_scale, int size, int stride, float eps) {
+#define QUADS_OF_THREAD 8
+
+// target[row] = norm(source[row]) in float16, with `order` and `input_scale` of a product's input, zeros up to stride; of
+// the rows that `chosen` names, if it is not null. `packed`: as `packed_place` says.
+extern "C" __global__ void normalise(const float* source, const int* chosen, const float* weight, u16* target, const int* order,
+                                     const float* input_scale, int size, int stride, float eps, int packed) {
     __shared__ float room[32];
-    wait_for_producer();
+    const bool plain = !order && !input_scale && size % 4 == 0 && size <= QUADS_OF_THREAD * 4 * THREADS;
+    float4 weights[QUADS_OF_THREAD];  // before the rows are there
+    if (plain)
+#pragma unroll
+        for (int i = 0; i < QUADS_OF_THREAD; i++) {
+            const int k = (i * THREADS + threadIdx.x) * 4;
+            weights[i] = k < size ? *(const float4*)(weight + k) : make_float4(0, 0, 0, 0);
+        }
     let_next_start();
-    const float* from = source + (u64)blockIdx.x * size;
+    wait_for_producer();
+    const float* from = source + (u64)(chosen ? chosen[blockIdx.x] : blockIdx.x) * size;
+    const u64 row = blockIdx.x;
     float sum = 0;
+    if (plain) {
+        float4 value[QUADS_OF_THREAD];
+#pragma unroll
+        for (int i = 0; i < QUADS_OF_THREAD; i++) {
+            const int k = (i * THREADS + threadIdx.x) * 4;
+            value[i] = k < size ? *(const float4*)(from + k) : make_float4(0, 0, 0, 0);
+            sum += value[i].x * value[i].x + value[i].y * value[i].y + value[i].z * value[i].z + value[i].w * value[i].w;
+        }
+        const float inverse = rsqrtf(block_sum(sum, room) / size + eps);
+#pragma unroll
+        for (int i = 0; i < QUADS_OF_THREAD; i++) {
+            const int k = (i * THREADS + threadIdx.x) * 4;
+            if (k >= stride) break;
+            const float4 w = weights[i];
+            const u32 low = to_half2(value[i].x * inverse * w.x, value[i].y * inverse * w.y);
+            const u32 high = to_half2(value[i].z * inverse * w.z, value[i].w * inverse * w.w);
+            if (packed) {
+                *(u32*)(target + packed_place(row, k, stride)) = low;
+                *(u32*)(target + packed_place(row, k + 2, stride)) = high;
+            } else {
+                *(uint2*)(target + row * stride + k) = make_uint2(low, high);
+            }
+        }
+        return;
+    }
     for (int i = threadIdx.x; i < size; i += blockDim.x) sum += from[i] * from[i];
     const float inverse = rsqrtf(block_sum(sum, room) / size + eps);
     for (int i = threadIdx.x; i < stride; i += blockDim.x) {
         const int at = order && i < size ? order[i] : i;
         float value = i < size ? from[at] * inverse * weight[at] : 0.0f;
         if (input_scale && i < size) value *= input_scale[at];
-        target[(u64)blockIdx.x * stride + i] = to_half(value);
+        target[packed ? packed_place(row, i, stride) : row * stride + i] = to_half(value);
     }
 }
 
 // The same without a norm, from float16.
-extern "C" __global__ void prepare(const u16* source, u16* target, const int* order, const float* input_scale, int size, int source_stride, int stride) {
+extern "C" __global__ void prepare(const u16* source, u16* target, const int* order, const float* input_scale, int size,
+                                   int source_stride, int stride, int packed) {
     wait_for_producer();
     let_next_start();
+    const u64 row = blockIdx.x;
     for (int i = threadIdx.x; i < stride; i += blockDim.x) {
         const int at = order && i < size ? order[i] : i;
-        float value = i < size ? to_float(source[(u64)blockIdx.x * source_stride + at]) : 0.0f;
+        float value = i < size ? to_float(source[row * source_stride + at]) : 0.0f;
         if (input_scale && i < size) value *= input_scale[at];
-        target[(u64)blockIdx.x * stride + i] = to_half(value);
+        target[packed ? packed_place(row, i, stride) : row * stride + i] = to_half(value);
     }
 }
 

@@ -222,13 +222,9 @@ __device__ __forceinline__ void attend_one(const Attention& p, const Words& word
     if (split >= splits) return;
     const int begin = first_page + split * share, end = min(begin + share, first_page + pages);
     // Earlier tokens' K and V come into the L2 while q is computed.
-    for (int page = begin + warp; page < end; page += WARPS) {
-        const u64 at = ((u64)p.page_table[page] * p.kv_heads + kv_head) * (PAGE * HEAD);
-        for (int line = lane; line < PAGE * HEAD / 64; line += 32) {
-            asm volatile("prefetch.global.L2 [%0];" ::"l"(p.keys + at + line * 64));
-            asm volatile("prefetch.global.L2 [%0];" ::"l"(p.values + at + line * 64));
-        }
-    }
+    auto place = [&](int page) { return ((u64)p.page_table[page] * p.kv_heads + kv_head) * (PAGE * HEAD); };
+    for (int page = begin + warp; page < min(end, begin + AHEAD * WARPS); page += WARPS)
+        prefetch_page(p.keys + place(page), p.values + place(page));
     u16* const fresh = (u16*)room;  // [repeat + 2, HEAD]: queries, key, value
     const int pairs = HEAD / 2, of_head = p.head / 2;
     for (int i = threadIdx.x; i < (repeat + 2) * pairs; i += THREADS) {
@@ -247,8 +243,9 @@ __device__ __forceinline__ void attend_one(const Attention& p, const Words& word
     const int high[2] = {position, position}, low_token = p.window > 0 ? position - p.window + 1 : 0;
     const int low[2] = {low_token, low_token};
     for (int page = begin + warp; page < end; page += WARPS) {
-        const u64 at = ((u64)p.page_table[page] * p.kv_heads + kv_head) * (PAGE * HEAD);
+        const u64 at = place(page);
         PageValues values;
+        if (page + AHEAD * WARPS < end) prefetch_page(p.keys + place(page + AHEAD * WARPS), p.values + place(page + AHEAD * WARPS));
         load_page(values, p.keys + at, p.values + at);
         if (page == position / PAGE) patch(values, position % PAGE, fresh + repeat * HEAD, fresh + (repeat + 1) * HEAD);
         attend(columns, values, page * PAGE, low, high, p.scale, p.cap);

@@ -6,7 +6,7 @@ import pytest
 
 from engines.errors import EngineError, RuntimeUnavailable
 from engines.runtimes.cuda import compiler
-from engines.runtimes.cuda.compiler import CAPABILITIES, compile_kernels
+from engines.runtimes.cuda.compiler import CAPABILITIES, HOPPER, compile_kernels
 
 try:
     compile_kernels("rows", (8, 0))
@@ -26,6 +26,13 @@ KERNELS = [
     ("product", {"BITS": 16, "GROUP": 0, **PRODUCT}),
     ("step", {"GROUP": 64, "HEAD": 128, **STEP}),
 ]
+HOPPER_KERNELS = [
+    ("many", {"BITS": 4, "GROUP": 128}),
+    ("many", {"BITS": 4, "GROUP": 32}),
+    ("many", {"BITS": 16, "GROUP": 0}),
+    ("attention_many", {"HEAD": 64}),
+    ("attention_many", {"HEAD": 128}),
+]
 
 
 @pytest.mark.slow
@@ -33,6 +40,12 @@ KERNELS = [
 @pytest.mark.parametrize(("name", "settings"), KERNELS)
 def test_kernels_compile(name: str, settings: dict[str, int], capability: tuple[int, int]) -> None:
     assert compile_kernels(name, capability, settings).startswith(b"\x7fELF")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "settings"), HOPPER_KERNELS)
+def test_kernels_for_hopper_alone_compile(name: str, settings: dict[str, int]) -> None:
+    assert compile_kernels(name, HOPPER, settings).startswith(b"\x7fELF")
 
 
 def test_what_was_compiled_is_found_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

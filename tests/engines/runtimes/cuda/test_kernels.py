@@ -202,8 +202,8 @@ def test_rows_are_embedded_normalised_and_chosen(device: Device, cache: Path) ->
 
     weight, normed = random.random(size).astype(np.float32), poisoned(device, (rows, stride), np.float16)
     device.launch(
-        module["normalise"], (rows, 1, 1), 256, 0, c_void_p(residual), c_void_p(device.array(weight)),
-        c_void_p(normed), c_void_p(0), c_void_p(0), c_int(size), c_int(stride), c_float(EPS),
+        module["normalise"], (rows, 1, 1), 256, 0, c_void_p(residual), c_void_p(0), c_void_p(device.array(weight)),
+        c_void_p(normed), c_void_p(0), c_void_p(0), c_int(size), c_int(stride), c_float(EPS), c_int(0),
     )  # fmt: skip
     expected = x / np.sqrt((x**2).mean(axis=1, keepdims=True) + EPS) * weight
     found = read(device, normed, (rows, stride), np.float16)

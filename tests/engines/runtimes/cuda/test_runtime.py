@@ -13,6 +13,7 @@ import pytest
 
 from engines.model.checkpoint import Checkpoint
 from engines.model.synthetic import Shape, write_checkpoint
+from engines.runtimes.cuda import decoder
 from engines.runtimes.cuda.driver import Device, OutOfMemory
 from engines.runtimes.cuda.entry import ENTRY
 from engines.runtimes.cuda.runtime import CudaRuntime
@@ -63,9 +64,14 @@ def test_int4_in_graphs_of_every_size_agrees_with_the_dequantised_weights(
         assert_close(np.concatenate(parts), expected, HALF)
 
 
+@pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("group", [32, 64, 128])
-def test_the_step_in_one_kernel_agrees_with_the_reference(group: int, tmp_path: Path, kernels: Path) -> None:
-    """Wide enough that every multiprocessor has a share; contexts within one share of attention and beyond."""
+def test_steps_of_single_tokens_agree_with_the_reference(
+    group: int, packed: bool, tmp_path: Path, kernels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one kernel, or as packed rows where the card has kernels for them. Wide enough that every multiprocessor has a
+    share; contexts within one share of attention and beyond."""
+    monkeypatch.setattr(decoder, "packed_is_faster", lambda *_, **__: packed)
     write_checkpoint(tmp_path, Shape(2304, 4096, 3, 18, 6, vocabulary=4096, context=1024), group=group)
     checkpoint, tokens = Checkpoint(tmp_path), np.random.default_rng(0).integers(3, 4096, 640).tolist()
     pages = np.random.default_rng(1).permutation(48).tolist()
