@@ -222,26 +222,6 @@ class Device:
     def event(self) -> "Event":
         return Event(self._api, self.stream)
 
-    def tensor_map(self, address: int, sizes: Sequence[int], strides: Sequence[int], box: Sequence[int]) -> bytes:
-        """How a Hopper card's copies of boxes of 8-byte words see memory; ``strides`` in bytes, without the first."""
-        api = self._api
-        found = _check(
-            api.cuTensorMapEncodeTiled(
-                api.CUtensorMapDataType.CU_TENSOR_MAP_DATA_TYPE_UINT64,
-                len(sizes),
-                address,
-                [api.cuuint64_t(size) for size in sizes],
-                [api.cuuint64_t(stride) for stride in strides],
-                [api.cuuint32_t(size) for size in box],
-                [api.cuuint32_t(1)] * len(sizes),
-                api.CUtensorMapInterleave.CU_TENSOR_MAP_INTERLEAVE_NONE,
-                api.CUtensorMapSwizzle.CU_TENSOR_MAP_SWIZZLE_NONE,
-                api.CUtensorMapL2promotion.CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
-                api.CUtensorMapFloatOOBfill.CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE,
-            )
-        )
-        return ctypes.string_at(int(found.getPtr()), 128)
-
     def timer(self) -> "Timer":
         return Timer(self._api, self.stream)
 

@@ -2,6 +2,7 @@
 out over the card. Rows are packed (``packed_place`` in ``kernels/common.cuh``).
 """
 
+import itertools
 from collections.abc import Sequence
 from ctypes import c_void_p
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from engines.runtimes.cuda.arguments import ProductArguments
 from engines.runtimes.cuda.compiler import HOPPER, compile_kernels
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.packing import CHUNK, unit_bytes
+from engines.runtimes.cuda.tensor_map import MAP_BYTES, tensor_map
 from engines.runtimes.cuda.weights import DeviceProduct
 
 _TILES = 8  # of outputs, times the blocks of a variant
@@ -80,9 +82,11 @@ class ManyProducts:
             )
             for group in {product.group for product in products}
         }
-        maps = [_describe(device, product) for product in products]
+        for module, variant in itertools.product(self._modules.values(), VARIANTS):
+            module[variant.name]  # on the card before memory may be scarce
+        maps = [_describe(product) for product in products]
         address = device.array(np.frombuffer(b"".join(maps), np.uint8))
-        self._maps = {product.units: address + 128 * number for number, product in enumerate(products)}
+        self._maps = {product.units: address + MAP_BYTES * number for number, product in enumerate(products)}
         self.plan = lru_cache(maxsize=None)(self._plan)
 
     def queue(self, product: DeviceProduct, arguments: ProductArguments, rows: int) -> None:
@@ -138,10 +142,10 @@ class ManyProducts:
         return -(-count // at_once) * (block + _START + (_ADDING if plan.splits > 1 else 0))
 
 
-def _describe(device: Device, product: DeviceProduct) -> bytes:
+def _describe(product: DeviceProduct) -> bytes:
     """INT4 units as the card's copies take them: one of each of eight tiles at a time."""
     if not product.group:
-        return bytes(128)
+        return bytes(MAP_BYTES)
     size = unit_bytes(product.group)
     sizes = (size // _WORD, product.chunks, product.tiles)
-    return device.tensor_map(product.units, sizes, (size, size * product.chunks), (size // _WORD, 1, _TILES))
+    return tensor_map(product.units, sizes, (size, size * product.chunks), (size // _WORD, 1, _TILES))
