@@ -270,6 +270,10 @@ class Module:
             self._kernels[name] = Kernel(handle)
         return self._kernels[name]
 
+    def bring(self, name: str) -> None:
+        """Asks the driver to put a kernel on the card now, rather than at its first launch."""
+        self._api.cuFuncLoad(self[name].handle)
+
 
 class Graph:
     """Queued work that is launched as a whole."""

@@ -83,7 +83,7 @@ class ManyProducts:
             for group in {product.group for product in products}
         }
         for module, variant in itertools.product(self._modules.values(), VARIANTS):
-            module[variant.name]  # on the card before memory may be scarce
+            module.bring(variant.name)  # before memory may be scarce
         maps = [_describe(product) for product in products]
         address = device.array(np.frombuffer(b"".join(maps), np.uint8))
         self._maps = {product.units: address + MAP_BYTES * number for number, product in enumerate(products)}
