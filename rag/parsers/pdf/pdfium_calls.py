@@ -8,8 +8,8 @@ import pypdfium2.raw as pdfium_c
 
 
 def by_address(name: str, result: type | None, *arguments: type) -> Callable[..., Any]:
-    """Returns a function of PDFium whose pointers are numbers. It keeps the interpreter's lock, which costs more to give
-    away than such a function takes."""
+    """Returns a function of PDFium whose pointers are numbers. It keeps the interpreter's lock: to give that away costs
+    more than such a function."""
     address = ctypes.cast(getattr(pdfium_c, name), ctypes.c_void_p).value
     assert address is not None, "PDFium has the function"
     return ctypes.PYFUNCTYPE(result, *arguments)(address)

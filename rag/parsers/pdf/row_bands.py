@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby, pairwise
+from itertools import groupby, islice, pairwise
 from statistics import median
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ _EDGE = 3.0
 _MOST_BETWEEN = 3.2
 """Heights of stripes that the row between two of them takes at most."""
 _MOST_LINES = 6
+_MOST_BANDS = 400
 _TIGHT = 1.45
 """Sizes of the font from one line to the next within a cell, at most."""
 _LESS = 0.93
@@ -38,7 +39,7 @@ class _Band(NamedTuple):
 
 def joined_in_bands(rows: Sequence[Row], rulings: Rulings) -> list[Row]:
     """Returns the rows of a page, where those of one band of a table are one."""
-    bands = list(_bands(rows, rulings))
+    bands = list(islice(_bands(rows, rulings), _MOST_BANDS))
     if not bands:
         return list(rows)
     joined: list[Row] = []
@@ -60,7 +61,7 @@ def _bands(rows: Sequence[Row], rulings: Rulings) -> Iterator[_Band]:
             height = max(one.y1 - one.y0, other.y1 - other.y0)
             if alike and 2 < other.y0 - one.y1 < _MOST_BETWEEN * height:
                 yield _Band(one.x0, one.y1, one.x1, other.y0, sure=False)
-    wide = [line for line in rulings.horizontal if line.end - line.start > 100]
+    wide = [line for line in rulings.horizontal if line.end - line.start > 100][:_MOST_BANDS]
     wide.sort(key=lambda line: (round(line.start / _EDGE), round(line.end / _EDGE), line.at))
     for (start, end), group in groupby(wide, lambda line: (round(line.start / _EDGE), round(line.end / _EDGE))):
         heights = [line.at for line in group]

@@ -15,8 +15,10 @@ _BEYOND = 8.0
 """Points by which lines reach beyond the outermost ones across them where that border is not drawn."""
 _DRAWN = 0.6
 """Share of a cell's side from which on a line is its border."""
-_MOST_PLACES = 20_000
-_MOST_CROSSINGS = 1_000_000
+_MOST_PLACES = 5_000
+_MOST_CROSSINGS = 250_000
+_MOST_ROUNDS = 30
+"""Of joining places; cells of a table need one or two."""
 
 
 class Region(NamedTuple):
@@ -94,7 +96,8 @@ def _grid(horizontal: Sequence[Line], vertical: Sequence[Line]) -> RuledGrid | N
                 parents[_root(parents, place)] = _root(parents, place + 1)
             if row + 1 < rows and not _covers(floors[row + 1], xs[column], xs[column + 1]):
                 parents[_root(parents, place)] = _root(parents, place + columns)
-    return RuledGrid(tuple(xs), tuple(ys), tuple(_rectangles(parents, rows, columns)))
+    regions = _rectangles(parents, rows, columns)
+    return RuledGrid(tuple(xs), tuple(ys), regions) if regions else None
 
 
 def _borders(lines: Sequence[Line], across: Sequence[Line]) -> tuple[list[float], list[list[Line]]]:
@@ -123,9 +126,9 @@ def _covers(lines: Sequence[Line], start: float, end: float) -> bool:
     return drawn >= _DRAWN * (end - start)
 
 
-def _rectangles(parents: list[int], rows: int, columns: int) -> list[Region]:
-    """The cells; places that hang together in another shape make the rectangle around them."""
-    while True:
+def _rectangles(parents: list[int], rows: int, columns: int) -> tuple[Region, ...]:
+    """The cells; places that hang together in another shape make the rectangle around them. Empty for a drawing."""
+    for _ in range(_MOST_ROUNDS):
         boxes: dict[int, list[int]] = {}
         for place in range(rows * columns):
             row, column = divmod(place, columns)
@@ -140,6 +143,5 @@ def _rectangles(parents: list[int], rows: int, columns: int) -> list[Region]:
                         parents[other] = _root(parents, root)
                         grown = True
         if not grown:
-            return [
-                Region(top, left, bottom - top + 1, right - left + 1) for top, left, bottom, right in boxes.values()
-            ]
+            return tuple(Region(box[0], box[1], box[2] - box[0] + 1, box[3] - box[1] + 1) for box in boxes.values())
+    return ()
