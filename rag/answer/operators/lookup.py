@@ -15,6 +15,7 @@ from rag.answer.operators.matching import (
     Meant,
     around,
     asked_columns,
+    in_front,
     is_narrowed,
     likest_column,
     meant_lines,
@@ -28,7 +29,7 @@ from rag.types import Query
 
 _STRENGTH = 0.75  # of a row's name that the question must say
 _COVERED = 0.6  # share of the question that row, column and what stands around the table must account for
-_COVERED_WHOLE = 0.75  # ... where the column is left open
+_COVERED_WHOLE = 0.75  # ... where the column is left open, or another cell than the name tells the row
 _MOST_SHOWN = 6  # columns of a row that is given whole
 _ASKS_WHETHER = re.compile(
     r"^\W*(?:is|are|was|were|do|does|did|has|have|had|can|could|may|must|should|will|would)\b", re.I
@@ -92,8 +93,8 @@ def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> Iterator[Found]:
             column = None  # the report calls the period otherwise: all of them are given
         elif missing:
             continue
-        covered = share(query, said)
-        if covered >= (_COVERED if column is not None else _COVERED_WHOLE):
+        covered = share(query, said if meant.by_name else said | shared(query, in_front(grid)))
+        if covered >= (_COVERED if column is not None and meant.by_name else _COVERED_WHOLE):
             yield Found(grid, meant.line, column, share(query, meant.said), covered)
 
 

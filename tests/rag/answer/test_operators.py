@@ -146,6 +146,16 @@ def test_the_column_that_is_named_decides_whatever_stands_in_it() -> None:
     assert ask("How many nests of eiders were there in 2015?", counts).text == "not computed"
 
 
+def test_a_row_that_another_cell_tells_must_account_for_more_of_the_question() -> None:
+    flights = [
+        ["Date", "Flight", "To", "Arrives"],
+        ["3 May", "TP 669", "Lisbon", "09:10"],
+        ["10 May", "TP 646", "Porto", "22:25"],
+    ]
+    assert ask("When do we arrive in Porto?", flights).text.startswith("10 May, Arrives: 22:25.")
+    assert ask("When does the train to Porto arrive?", flights).text == "not computed"
+
+
 def test_a_period_that_the_table_lacks_is_not_answered_with_another() -> None:
     assert ask("What was the revenue of lenses in the quarter ended June 30, 2025?", INCOME).text == "not computed"
 
