@@ -46,7 +46,7 @@ def _codes(question: str) -> list[str]:
 
 
 def _stands(code: str, texts: Sequence[str]) -> bool:
-    bare = _NOT_WORD.sub("", code).casefold()
+    bare = _NOT_WORD.sub("", code).casefold().removesuffix("s")  # two DB10s are each a DB10
     return any(bare in _NOT_WORD.sub("", text).casefold() for text in texts)
 
 

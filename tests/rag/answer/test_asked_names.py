@@ -26,6 +26,7 @@ PASSAGE = Passage(1, a_document(), 0, len(TEXT), TEXT, 1.0)
         ("When does bus 42 leave from Northgate?", []),
         ("What does error code E9 mean?", []),
         ("Who sent invoice 2025-0317?", []),
+        ("How many BY4741s grow?", []),
         ("How does BY4741 grow?", []),  # a code with and without its hyphen
         ("Is bus 17 blocked in Northgate?", []),  # whether: an answer may say no
         ("Where does the trip to Portugal go?", []),  # names of places are known to be related
