@@ -10,21 +10,31 @@ from several threads. It raises DocentError for whatever a person can mend.
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from app.errors import ConversationError, UnknownDocument, UsageError
-from app.events import Answered, AskEvent, ConversationInfo, DocumentView, Exchange, Retrieved, Status
+from app.document_views import DocumentViews
+from app.errors import ConversationError, UsageError
+from app.events import (
+    Answered,
+    AskEvent,
+    ConversationInfo,
+    Exchange,
+    Looked,
+    Retrieved,
+    Status,
+    Work,
+)
 from app.folder_watch import FolderWatch
 from app.settings.schema import Settings
 from app.timing import Stopwatch
-from rag.errors import ReadError, SourceError
+from rag.errors import SourceError
 from rag.query.query import make_query
 from rag.text.markers import AnswerPart, joined
-from rag.types import Answer, Document, Filter, Hit, Source, Turn
+from rag.types import Answer, Citation, Document, Filter, Hit, Passage, Source, Turn
 
 if TYPE_CHECKING:
     from app.models.setup import LocalModel
@@ -33,16 +43,15 @@ if TYPE_CHECKING:
     from rag.ingest.preview import Preview
     from rag.protocols import Embedder
 
-_PDF = "application/pdf"
 _EVERYTHING = Filter()
 
 
-class Assistant:
+class Assistant(DocumentViews):
     """Use ``Assistant.open(settings)`` as a context manager, or call ``close``."""
 
     def __init__(self, settings: Settings, parts: "Parts") -> None:
         self.settings = settings
-        self._parts = parts
+        super().__init__(parts)
         self._syncing = threading.Lock()
         self._watches: list[FolderWatch] = []
 
@@ -168,8 +177,9 @@ class Assistant:
         library = self._parts.library
         counts = library.counts()
         documents = library.documents()
+        sources = library.sources()
         return Status(
-            sources=tuple(library.sources()),
+            sources=tuple(sources),
             documents=len(documents),
             counts=counts,
             embedder=library.embedder_name,
@@ -177,6 +187,9 @@ class Assistant:
             size_bytes=sum(path.stat().st_size for path in self._library_files() if path.is_file()),
             data_dir=self.settings.data_dir,
             problems=tuple(document for document in documents if document.status != "ok"),
+            unreachable=tuple(
+                one.location for one in sources if one.kind != "youtube" and not Path(one.location).exists()
+            ),
         )
 
     def _library_files(self) -> list[Path]:
@@ -194,49 +207,6 @@ class Assistant:
     def scope(self, locations: Sequence[str]) -> Filter:
         """The filter that restricts a question to these folders, files and URLs; none means everything."""
         return Filter(folders=tuple(_normal(location) for location in locations))
-
-    def document_view(self, document_id: int) -> DocumentView:
-        document = self._document(document_id)
-        pages = None
-        if document.media_type == _PDF and Path(document.path).is_file():
-            with suppress(ReadError):  # then its text can be shown all the same
-                pages = self._parts.page_pictures.count(Path(document.path))
-        text = self._parts.library.document_text(document_id)
-        return DocumentView(document, text, pages, self._parts.library.tables(document_id, 0, len(text)))
-
-    def document_text(self, document_id: int) -> str:
-        """The canonical text, to which the positions of citations refer."""
-        self._document(document_id)
-        return self._parts.library.document_text(document_id)
-
-    def page_png(
-        self,
-        document_id: int,
-        page: int,
-        quote_span: tuple[int, int] | None = None,
-        scale: float = 2.0,
-        read_span: tuple[int, int] | None = None,
-    ) -> bytes:
-        """A page (from 1) of a PDF as a picture, with the quote highlighted, and more so the words read from it."""
-        document = self._document(document_id)
-        if document.media_type != _PDF:
-            raise UnknownDocument(f"{document.title or document.path} has no page pictures.", "Only a PDF has them.")
-        text = self._parts.library.document_text(document_id) if quote_span is not None else ""
-        quote, read = (text[slice(*span)] if span is not None else "" for span in (quote_span, read_span))
-        return self._parts.page_pictures.draw(Path(document.path), page, quote, scale, read)
-
-    def page_text(self, document_id: int, page: int) -> str:
-        """The text of a page (from 1), for where its picture cannot be drawn."""
-        self._document(document_id)
-        text = self._parts.library.document_text(document_id)
-        spans = self._parts.library.page_spans(document_id, page)
-        return "\n\n".join(text[slice(*span)].strip() for span in spans)
-
-    def _document(self, document_id: int) -> Document:
-        document = self._parts.library.document(document_id)
-        if document is None:
-            raise UnknownDocument(f"There is no document {document_id}.", "It may have been removed since.")
-        return document
 
     # -- questions -------------------------------------------------------------------------------------------------
 
@@ -268,12 +238,14 @@ class Assistant:
         yield Retrieved(query.text, tuple(passages))
         answer: Answer | None = None
         written: list[AnswerPart] = []
+        cited: list[Citation] = []
         with watch.step("answer"):
             for event in answerer.answer(query, passages):
                 if isinstance(event, Answer):
                     answer = event
                     break
                 written += event.parts
+                cited += event.citations
                 if event.parts or event.citations:  # an empty one only lets us look at ``stop`` while a model reads
                     yield event
                 if stop.is_set():
@@ -281,14 +253,20 @@ class Assistant:
         stopped = answer is None
         if answer is None:
             assert stop.is_set(), "an answerer ends with an Answer"
-            answer = Answer(joined(written), found=False, citations=(), answerer=answerer.name)
+            answer = Answer(joined(written), found=bool(cited), citations=tuple(cited), answerer=answerer.name)
         unrecorded = ""
         if remember:
             searched = query.text if query.text.strip() != question.strip() else None
             title = self._parts.titler.title(question, answer.text) if conversation_id is None else None
             try:
                 conversation_id = self._parts.conversations.add(
-                    conversation_id, question, answer, title=title, searched=searched, stopped=stopped
+                    conversation_id,
+                    question,
+                    answer,
+                    title=title,
+                    searched=searched,
+                    stopped=stopped,
+                    work=Work(watch.timings_ms(), tuple(map(looked, passages))),
                 )
             except ConversationError as error:  # the answer is there all the same
                 unrecorded, conversation_id = str(error), None
@@ -333,19 +311,41 @@ class Assistant:
 
     # -- conversations ---------------------------------------------------------------------------------------------
 
-    def conversations(self) -> list[ConversationInfo]:
-        """Newest first."""
-        return self._parts.conversations.all()
+    def conversations(self, holding: str = "") -> list[ConversationInfo]:
+        """Newest first; with ``holding`` only those in which its words stand."""
+        return self._parts.conversations.all(holding)
 
     def conversation(self, conversation_id: str) -> list[Exchange]:
         """Oldest first."""
         return self._parts.conversations.exchanges(conversation_id)
 
+    def start_conversation(self, question: str) -> str:
+        """Makes a conversation that is listed before its first answer is there. Returns its id."""
+        return self._parts.conversations.create(self._parts.titler.title(_checked(question), ""))
+
     def rename_conversation(self, conversation_id: str, title: str) -> None:
         self._parts.conversations.rename(conversation_id, title)
 
-    def delete_conversation(self, conversation_id: str) -> None:
-        self._parts.conversations.delete(conversation_id)
+    def pin_conversation(self, conversation_id: str, pinned: bool) -> None:
+        self._parts.conversations.pin(conversation_id, pinned)
+
+    def copy_conversation(self, conversation_id: str, before: int | None = None) -> str:
+        """Copies a conversation, up to the exchange ``before`` if that is given. Returns the id of the copy."""
+        return self._parts.conversations.copy(conversation_id, before)
+
+    def delete_conversation(self, conversation_id: str, *, undo: bool = False) -> None:
+        """Deletes a conversation; with ``undo``, ``restore_conversation`` brings it back within a day."""
+        self._parts.conversations.delete(conversation_id, undo=undo)
+
+    def restore_conversation(self, conversation_id: str) -> None:
+        self._parts.conversations.restore(conversation_id)
+
+    def forget_exchange(self, conversation_id: str, exchange: int) -> None:
+        self._parts.conversations.forget(conversation_id, exchange)
+
+    def mark_exchange(self, conversation_id: str, exchange: int, feedback: int) -> None:
+        """Keeps what the person thinks of an answer: 1 good, -1 bad, 0 nothing."""
+        self._parts.conversations.mark(conversation_id, exchange, feedback)
 
     # -- the end ---------------------------------------------------------------------------------------------------
 
@@ -367,6 +367,21 @@ def _checked(question: str) -> str:
     if not question.strip():
         raise UsageError("The question is empty.", "Type one.")
     return question.encode("utf-8", "replace").decode("utf-8")
+
+
+def looked(passage: Passage) -> Looked:
+    """What is kept of a passage that was read."""
+    document = passage.document
+    return Looked(
+        document.id,
+        document.title,
+        passage.start,
+        passage.end,
+        passage.page,
+        passage.page_label,
+        passage.start_s,
+        round(passage.score, 6),
+    )
 
 
 def _ignore(event: object) -> None:

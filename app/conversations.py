@@ -5,48 +5,52 @@ value is checked when it is read: a damaged entry says so in its place, and the 
 """
 
 import json
-import math
 import sqlite3
+import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from app.errors import ConversationError
-from app.events import ConversationInfo, Exchange
+from app.events import ConversationInfo, Exchange, Work
+from app.stored_answers import answer_to_json, exchange_of, text_or
 from files import new_private
 from rag.query.titles import shortened
 from rag.store.rows import is_text, is_time
 from rag.store.schema import is_refusal, text_of
-from rag.text.markers import AnswerPart, parts_of
-from rag.types import Answer, Citation, Span
+from rag.types import Answer
 
-_SCHEMA_VERSION = 3  # 3: answers are kept in parts
+_SCHEMA_VERSION = 4  # 3: answers are kept in parts; 4: pins, deletion that can be undone, how an answer came about
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS conversations (
-    id TEXT PRIMARY KEY, title TEXT NOT NULL, updated_at REAL NOT NULL);
+    id TEXT PRIMARY KEY, title TEXT NOT NULL, updated_at REAL NOT NULL,
+    pinned INTEGER NOT NULL DEFAULT 0, deleted_at REAL);
 CREATE TABLE IF NOT EXISTS exchanges (
     id INTEGER PRIMARY KEY,
     conversation_id TEXT NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
     asked_at REAL NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL,
-    searched TEXT, stopped INTEGER NOT NULL DEFAULT 0);
+    searched TEXT, stopped INTEGER NOT NULL DEFAULT 0, work TEXT, feedback INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS exchanges_of ON exchanges(conversation_id, id);
 """
 _SINCE_1 = (
     "ALTER TABLE exchanges ADD COLUMN searched TEXT",
     "ALTER TABLE exchanges ADD COLUMN stopped INTEGER NOT NULL DEFAULT 0",
 )
+_SINCE_3 = (
+    "ALTER TABLE conversations ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE conversations ADD COLUMN deleted_at REAL",
+    "ALTER TABLE exchanges ADD COLUMN work TEXT",
+    "ALTER TABLE exchanges ADD COLUMN feedback INTEGER NOT NULL DEFAULT 0",
+)
 _BUSY_TIMEOUT_S = 10.0
 DAMAGED_TITLE = "(damaged title)"
-DAMAGED_ANSWER = Answer(
-    (AnswerPart("This answer cannot be shown any more: its entry in conversations.db is damaged."),), False, (), "none"
-)
-_T = TypeVar("_T")
+_COLUMNS = "question, answer, asked_at, searched, stopped, work, feedback, id"
+_THERE = "WHERE id = ? AND deleted_at IS NULL"
+_UNDO_S = 24 * 3600.0  # how long a deleted conversation can be brought back
 
 
 class Conversations:
@@ -90,11 +94,14 @@ class Conversations:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA foreign_keys=ON")
         self._db.execute("BEGIN IMMEDIATE")  # another process may be doing the same
-        if self._version() == 1:
-            for statement in _SINCE_1:
-                self._db.execute(statement)
+        found = self._version()
+        for version, statements in ((1, _SINCE_1), (3, _SINCE_3)):
+            if 0 < found <= version:
+                for statement in statements:
+                    self._db.execute(statement)
         for statement in _SCHEMA.split(";"):
             self._db.execute(statement)
+        self._db.execute("DELETE FROM conversations WHERE deleted_at < ?", (time.time() - _UNDO_S,))
         self._db.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
         self._db.commit()
 
@@ -102,6 +109,16 @@ class Conversations:
         with closing(self._db.execute("PRAGMA user_version")) as rows:
             version: int = rows.fetchone()[0]
         return version
+
+    def create(self, title: str) -> str:
+        """Starts a conversation that holds no exchange yet. Returns its id."""
+        conversation_id = uuid.uuid4().hex[:12]
+        with self._transaction() as db:
+            db.execute(
+                "INSERT INTO conversations (id, title, updated_at) VALUES (?, ?, ?)",
+                (conversation_id, shortened(title), time.time()),
+            )
+        return conversation_id
 
     def add(
         self,
@@ -112,53 +129,69 @@ class Conversations:
         title: str | None = None,
         searched: str | None = None,
         stopped: bool = False,
+        work: Work | None = None,
     ) -> str:
-        """Appends one exchange; None starts a conversation, called ``title`` or like the question. Returns its id."""
+        """Appends one exchange; None starts a conversation. The first exchange gives it its title: ``title``, or the
+        question. Returns its id."""
         now = time.time()
+        if conversation_id is None:
+            conversation_id = self.create(title or question)
         with self._transaction() as db:
-            if conversation_id is None:
-                conversation_id = uuid.uuid4().hex[:12]
-                called = shortened(title or question)
-                db.execute("INSERT INTO conversations VALUES (?, ?, ?)", (conversation_id, called, now))
-            else:
-                changed = db.execute(
-                    "UPDATE conversations SET updated_at = ? WHERE id = ?", (now, conversation_id)
-                ).rowcount
-                _require(changed, conversation_id)
+            changed = db.execute(f"UPDATE conversations SET updated_at = ? {_THERE}", (now, conversation_id)).rowcount
+            _require(changed, conversation_id)
             db.execute(
-                "INSERT INTO exchanges (conversation_id, asked_at, question, answer, searched, stopped)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (conversation_id, now, question, _answer_to_json(answer), searched, stopped),
+                "INSERT INTO exchanges (conversation_id, asked_at, question, answer, searched, stopped, work)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    conversation_id,
+                    now,
+                    question,
+                    answer_to_json(answer),
+                    searched,
+                    stopped,
+                    None if work is None else json.dumps(asdict(work)),
+                ),
             )
         return conversation_id
 
-    def all(self) -> list[ConversationInfo]:
-        """Lists the conversations, newest first."""
+    def all(self, holding: str = "") -> list[ConversationInfo]:
+        """Lists the conversations, newest first; with ``holding`` those in whose title, questions or answers its words
+        stand, whatever their case."""
+        words = holding.casefold().split()
         with self._transaction() as db:
             rows = db.execute(
-                "SELECT c.id, c.title, c.updated_at, count(e.id) FROM conversations c"
-                " LEFT JOIN exchanges e ON e.conversation_id = c.id"
+                "SELECT c.id, c.title, c.updated_at, count(e.id), c.pinned FROM conversations c"
+                " LEFT JOIN exchanges e ON e.conversation_id = c.id WHERE c.deleted_at IS NULL"
                 " GROUP BY c.id ORDER BY c.updated_at DESC, c.rowid DESC"
             ).fetchall()
-        return [
+            texts = self._texts(db) if words else {}
+        found = [
             ConversationInfo(
-                str(id_), _text_or(title, DAMAGED_TITLE), updated_at if is_time(updated_at) else 0.0, turns
+                str(id_), text_or(title, DAMAGED_TITLE), updated_at if is_time(updated_at) else 0.0, turns, pinned == 1
             )
-            for id_, title, updated_at, turns in rows
+            for id_, title, updated_at, turns, pinned in rows
         ]
+        return [info for info in found if _holds(f"{info.title}\n{texts.get(info.id, '')}", words)]
+
+    def _texts(self, db: sqlite3.Connection) -> dict[str, str]:
+        """Returns all questions and answers of each conversation."""
+        texts: dict[str, str] = {}
+        for conversation, *row in db.execute(f"SELECT conversation_id, {_COLUMNS} FROM exchanges"):
+            exchange = exchange_of(*row)
+            texts[conversation] = f"{texts.get(conversation, '')}\n{exchange.question}\n{exchange.answer.text}"
+        return texts
 
     def exchanges(self, conversation_id: str) -> list[Exchange]:
         """Lists the exchanges of a conversation, oldest first."""
         with self._transaction() as db:
             _require(
-                db.execute("SELECT 1 FROM conversations WHERE id = ?", (conversation_id,)).fetchone(), conversation_id
+                db.execute(f"SELECT 1 FROM conversations {_THERE}", (conversation_id,)).fetchone(), conversation_id
             )
             rows = db.execute(
-                "SELECT question, answer, asked_at, searched, stopped FROM exchanges"
-                " WHERE conversation_id = ? ORDER BY id",
+                f"SELECT {_COLUMNS} FROM exchanges WHERE conversation_id = ? ORDER BY id",
                 (conversation_id,),
             ).fetchall()
-        return [_exchange(*row) for row in rows]
+        return [exchange_of(*row) for row in rows]
 
     def damaged(self) -> list[str]:
         """Names what is damaged in the file, a sentence each. Raises ConversationError where SQLite cannot read it."""
@@ -166,34 +199,85 @@ class Conversations:
             if (found := db.execute("PRAGMA quick_check(1)").fetchall()) != [("ok",)]:
                 raise sqlite3.DatabaseError(f"damaged: {found[0][0]}")
             chats = db.execute("SELECT id, title, updated_at FROM conversations").fetchall()
-            rows = db.execute(
-                "SELECT conversation_id, question, answer, asked_at, searched, stopped FROM exchanges"
-            ).fetchall()
+            rows = db.execute(f"SELECT conversation_id, {_COLUMNS} FROM exchanges").fetchall()
         found = [
             f"The title or date of conversation {id_} is damaged."
             for id_, title, updated_at in chats
             if not (is_text(title) and is_time(updated_at))
         ]
-        return found + [f"An answer of conversation {id_} is damaged." for id_, *row in rows if _exchange(*row).damaged]
+        return found + [
+            f"An answer of conversation {id_} is damaged." for id_, *row in rows if exchange_of(*row).damaged
+        ]
 
     def mend(self) -> None:
         """Gives conversations with a damaged title or date one that can be shown; answers stay as they are."""
         with self._transaction() as db:
             for id_, title, updated_at in db.execute("SELECT rowid, title, updated_at FROM conversations").fetchall():
                 if not (is_text(title) and is_time(updated_at)):
-                    told = (_text_or(title, DAMAGED_TITLE), updated_at if is_time(updated_at) else time.time(), id_)
+                    told = (text_or(title, DAMAGED_TITLE), updated_at if is_time(updated_at) else time.time(), id_)
                     db.execute("UPDATE conversations SET title = ?, updated_at = ? WHERE rowid = ?", told)
 
     def rename(self, conversation_id: str, title: str) -> None:
-        with self._transaction() as db:
-            changed = db.execute(
-                "UPDATE conversations SET title = ? WHERE id = ?", (shortened(title), conversation_id)
-            ).rowcount
-            _require(changed, conversation_id)
+        self._change(conversation_id, "title", shortened(title))
 
-    def delete(self, conversation_id: str) -> None:
+    def pin(self, conversation_id: str, pinned: bool) -> None:
+        """Keeps a conversation at the head of the list, or lets it go."""
+        self._change(conversation_id, "pinned", pinned)
+
+    def delete(self, conversation_id: str, *, undo: bool = False) -> None:
+        """Deletes a conversation for good, or with ``undo`` takes it out of the list: ``restore`` brings it back within
+        a day; then it is gone as well."""
+        if undo:
+            self._change(conversation_id, "deleted_at", time.time())
+            return
         with self._transaction() as db:
             _require(db.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,)).rowcount, conversation_id)
+
+    def restore(self, conversation_id: str) -> None:
+        """Brings a deleted conversation back."""
+        with self._transaction() as db:
+            changed = db.execute("UPDATE conversations SET deleted_at = NULL WHERE id = ?", (conversation_id,)).rowcount
+            _require(changed, conversation_id)
+
+    def copy(self, conversation_id: str, before: int | None = None) -> str:
+        """Makes another conversation with the same exchanges, those with ids below ``before`` if that is given. Returns
+        its id."""
+        made = uuid.uuid4().hex[:12]
+        with self._transaction() as db:
+            row = db.execute(f"SELECT title FROM conversations {_THERE}", (conversation_id,)).fetchone()
+            _require(row, conversation_id)
+            db.execute(
+                "INSERT INTO conversations (id, title, updated_at) VALUES (?, ?, ?)", (made, row[0], time.time())
+            )
+            columns = "asked_at, question, answer, searched, stopped, work, feedback"
+            db.execute(
+                f"INSERT INTO exchanges (conversation_id, {columns}) SELECT ?, {columns} FROM exchanges"
+                " WHERE conversation_id = ? AND id < ? ORDER BY id",
+                (made, conversation_id, sys.maxsize if before is None else before),
+            )
+        return made
+
+    def forget(self, conversation_id: str, exchange: int) -> None:
+        """Deletes one exchange, by its id; what stands after it stays."""
+        with self._transaction() as db:
+            found = db.execute(
+                "DELETE FROM exchanges WHERE conversation_id = ? AND id = ?", (conversation_id, exchange)
+            )
+            _require(found.rowcount, conversation_id)
+
+    def mark(self, conversation_id: str, exchange: int, feedback: int) -> None:
+        """Keeps what the person thinks of an answer: 1 good, -1 bad, 0 nothing."""
+        with self._transaction() as db:
+            found = db.execute(
+                "UPDATE exchanges SET feedback = ? WHERE conversation_id = ? AND id = ?",
+                (feedback, conversation_id, exchange),
+            )
+            _require(found.rowcount, conversation_id)
+
+    def _change(self, conversation_id: str, column: str, value: object) -> None:
+        with self._transaction() as db:
+            changed = db.execute(f"UPDATE conversations SET {column} = ? {_THERE}", (value, conversation_id)).rowcount
+            _require(changed, conversation_id)
 
     def close(self) -> None:
         with self._lock:
@@ -219,50 +303,6 @@ def _require(found: object, conversation_id: str) -> None:
         )
 
 
-def _answer_to_json(answer: Answer) -> str:
-    # ASCII escapes, because a path may hold lone surrogates, which SQLite refuses.
-    return json.dumps(asdict(answer))
-
-
-def _exchange(question: object, answer: object, asked_at: object, searched: object, stopped: object) -> Exchange:
-    """Returns an exchange with an answer that says so where its row is damaged."""
-    try:
-        if not (is_text(question) and is_time(asked_at) and (searched is None or is_text(searched))):
-            raise ValueError
-        return Exchange(question, _answer_from_json(answer), asked_at, searched, bool(stopped))  # type: ignore[arg-type]
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        when = float(asked_at) if is_time(asked_at) else 0.0  # type: ignore[arg-type]
-        return Exchange(_text_or(question, "?"), DAMAGED_ANSWER, when, damaged=True)
-
-
-def _text_or(value: object, instead: str) -> str:
-    return str(value) if is_text(value) else instead
-
-
-def _answer_from_json(text: Any) -> Answer:
-    """Raises ValueError, TypeError or KeyError for what is no answer of Docent's."""
-    data: dict[str, Any] = json.loads(text)
-    if "parts" in data:
-        data["parts"] = tuple(_made(AnswerPart, {**part, "numbers": tuple(part["numbers"])}) for part in data["parts"])
-    else:  # answers of earlier versions are plain text
-        data["parts"] = parts_of(data.pop("text"))
-    data["citations"] = tuple(_made(Citation, citation) for citation in data["citations"])
-    if data.get("span") is not None:  # answers of earlier versions have none
-        data["span"] = _made(Span, data["span"])
-    return _made(Answer, data)
-
-
-def _made(kind: type[_T], fields: dict[str, Any]) -> _T:
-    """Makes a dataclass whose fields have the declared types. Raises TypeError or KeyError."""
-    declared = get_type_hints(kind)
-    for name, value in fields.items():
-        hint = declared[name]
-        kinds = tuple(get_origin(one) or one for one in (get_args(hint) if isinstance(hint, UnionType) else (hint,)))
-        allowed = (*kinds, int) if float in kinds else kinds
-        if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in kinds):
-            raise TypeError(name)
-        if isinstance(value, float) and not math.isfinite(value):
-            raise TypeError(name)
-        if isinstance(value, tuple) and kind is AnswerPart and not all(type(number) is int for number in value):
-            raise TypeError(name)
-    return kind(**fields)
+def _holds(text: str, words: Sequence[str]) -> bool:
+    folded = text.casefold()
+    return all(word in folded for word in words)

@@ -3,6 +3,7 @@
 AppError
 +-- ConfigError        an unknown key, a wrong type, an unreadable file: names the key and the nearest valid one
 +-- UsageError         arguments that do not go together
+|   +-- TooLarge       a file or request beyond a limit
 +-- ConversationError  no conversation has that id
 +-- DiskError          the disk is full or cannot be written to
 +-- ModelError         a language model is not there, cannot be used or cannot be downloaded
@@ -30,6 +31,10 @@ class ConfigError(AppError):
 
 class UsageError(AppError):
     """Arguments that do not go together."""
+
+
+class TooLarge(UsageError):
+    """A file or request is larger than the limit."""
 
 
 class ConversationError(AppError):

@@ -6,7 +6,6 @@ A question yields ``Retrieved``, then any number of ``TextDelta``, then exactly 
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rag.text.table_spans import TableSpans
 from rag.types import Answer, Document, Passage, Source, TextDelta
 
 
@@ -23,7 +22,7 @@ class Answered:
     """The end of a question. ``timings_ms`` maps a step's name to milliseconds, ``total`` included.
 
     ``conversation_id`` is None when the exchange was not recorded. ``stopped`` says that a person ended the answer:
-    then ``answer`` holds the text so far and no citations. ``unrecorded`` says why the exchange could not be recorded.
+    then ``answer`` holds the text and the citations so far. ``unrecorded`` says why the exchange could not be recorded.
     """
 
     answer: Answer
@@ -37,11 +36,34 @@ AskEvent = Retrieved | TextDelta | Answered
 
 
 @dataclass(frozen=True, slots=True)
+class Looked:
+    """A passage that was read for an answer, without its text. ``score`` is higher for a better one."""
+
+    document_id: int
+    title: str
+    start: int
+    end: int
+    page: int | None
+    page_label: str | None
+    start_s: float | None
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How an answer came about: milliseconds of its steps, ``total`` included, and the passages that were read."""
+
+    timings_ms: dict[str, float]
+    passages: tuple[Looked, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """One question of a conversation with its answer. ``asked_at`` is a Unix time in seconds.
 
     ``searched`` is the question as it was completed for the search, None where it needed no help. ``stopped`` says that
-    a person ended the answer, ``damaged`` that its entry is no longer what was written.
+    a person ended the answer, ``damaged`` that its entry is no longer what was written. ``work`` is None for answers of
+    earlier versions; ``feedback`` is 1 (good), -1 or 0. ``id`` names the exchange within its conversation; it grows.
     """
 
     question: str
@@ -50,6 +72,9 @@ class Exchange:
     searched: str | None = None
     stopped: bool = False
     damaged: bool = False
+    work: Work | None = None
+    feedback: int = 0
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +85,22 @@ class ConversationInfo:
     title: str
     updated_at: float
     turns: int
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentView:
-    """A document with its canonical text. ``pages`` is None unless its pages can be shown as pictures. ``tables`` are
-    those in the text."""
+    """A document with its canonical text. ``pages`` is None unless its pages can be shown as pictures."""
 
     document: Document
     text: str
     pages: int | None
-    tables: tuple[TableSpans, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The library at a glance. ``counts`` maps each document status to a number, plus ``chunks``."""
+    """The library at a glance. ``counts`` maps each document status to a number, plus ``chunks``; ``unreachable`` are
+    the folders and files that were added and are not there at the moment."""
 
     sources: tuple[Source, ...]
     documents: int
@@ -85,3 +110,4 @@ class Status:
     size_bytes: int
     data_dir: Path
     problems: tuple[Document, ...] = field(default=())
+    unreachable: tuple[str, ...] = ()

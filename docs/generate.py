@@ -95,9 +95,12 @@ def _cell(text: str) -> str:
 
 def http_page() -> str:
     from app.api.http import create_api
+    from app.settings.schema import Settings
 
     class Nobody:
-        """Stands for the Assistant: describing the routes calls none of them."""
+        """Stands for the Assistant: describing the routes calls none of its methods."""
+
+        settings = Settings()
 
     api = create_api(cast("Any", Nobody())).openapi()
     lines = [

@@ -20,7 +20,7 @@ SILENCING += ("ORT_DISABLE_TELEMETRY", "GRADIO_ANALYTICS_ENABLED", "HF_HUB_DISAB
         "from rag.models.embedder import OnnxEmbedder; OnnxEmbedder.load().embed_query('When?')",
         "import engines.runtimes.onnx.runtime",
         "import engines.runtimes.native.runtime",
-        pytest.param("import ui.window", marks=pytest.mark.slow),
+        pytest.param("import ui.page", marks=pytest.mark.slow),
     ],
 )
 def test_nothing_is_left_in_the_home_folder(use: str, tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ import errno
 import logging
 import os
 import socket
+import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,11 +29,12 @@ if TYPE_CHECKING:
 
     from app.api.security import ASGIApp
     from app.assistant import Assistant
-    from ui.syncing import Syncing
+    from app.desk import Desk
 
 _log = logging.getLogger(__name__)
 _PORTS_TRIED = 20  # from the configured port on, when nobody asked for that very port
 _SYNC_ENDS_S = 10
+_RUNS_END_S = 5
 _GOODBYE_S = 2  # seconds that open streams get when the server ends
 
 
@@ -45,7 +48,7 @@ def serve(
     folder: Annotated[
         list[str] | None, typer.Option("--folder", metavar="FOLDER|URL", help="Add this source; repeatable.")
     ] = None,
-    samples: Annotated[bool, typer.Option("--samples", help="Add the sample documents to an empty library.")] = False,
+    samples: Annotated[bool, typer.Option("--samples", help="Add the sample documents to a new library.")] = False,
     port: Annotated[int | None, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 = any free one.")] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the browser.")] = False,
     no_window: Annotated[bool, typer.Option("--no-window", help="Serve the HTTP API alone.")] = False,
@@ -58,11 +61,12 @@ def serve(
     settings = session.settings
     listener = _listen(session, port)
     bound = listener.getsockname()[1]
+    is_new = not settings.folder.library.exists()
     with ExitStack() as stack:
         stack.enter_context(listener)
         assistant = stack.enter_context(session.open())
-        api, syncing = _application(assistant, session, window=not no_window)
-        stack.callback(_end, syncing)
+        api, desk = _application(assistant, session, window=not no_window)
+        stack.callback(_end, desk)
         token = new_token()
         guarded = LocalOnly(api, port=bound, token=token)
         address = f"http://{LOOPBACK}:{bound}/"
@@ -70,8 +74,8 @@ def serve(
 
         def started() -> None:
             if settings.server.watch:
-                stack.enter_context(assistant.watch(syncing.note))
-            syncing.start(_first_sync(assistant, folder or [], samples))
+                stack.enter_context(assistant.watch(desk.syncing.note))
+            desk.syncing.start(_first_sync(folder or [], samples=samples and is_new))
             threading.Thread(target=_warm_up, args=(assistant,), name="docent-warm-up", daemon=True).start()
             if as_json:
                 write_json({"url": link, "port": bound, "token": token})
@@ -103,18 +107,28 @@ def _listen(session: Session, port: int | None) -> socket.socket:
     raise AppError(f"Port {chosen} cannot be used.", "Choose another with --port, or --port 0 for any free one.")
 
 
-def _application(assistant: "Assistant", session: Session, *, window: bool) -> "tuple[FastAPI, Syncing]":
-    """Makes the application with its routes, and what syncs in the background."""
+def _application(assistant: "Assistant", session: Session, *, window: bool) -> "tuple[FastAPI, Desk]":
+    """Makes the application with its routes, and what its pages share."""
     from app.api.http import create_api
+    from app.desk import Desk
 
-    api = create_api(assistant)
+    settings = session.settings
+    desk = Desk(assistant, settings.data_dir / "inbox", _uploads(settings.folder.uploads), session.loaded.origins)
+    api = create_api(assistant, desk)
     if window:
-        from ui.window import mount
+        from ui.page import add_page
 
-        return api, mount(api, assistant, session.settings).desk.syncing
-    from ui.syncing import Syncing
+        add_page(api, desk)
+    return api, desk
 
-    return api, Syncing(assistant)
+
+def _uploads(wanted: Path) -> Path:
+    """Makes the folder where files that pages hand over arrive."""
+    try:
+        wanted.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:  # a full or read-only disk must not keep anyone from asking
+        return Path(tempfile.mkdtemp(prefix="docent-"))
+    return wanted
 
 
 def _warm_up(assistant: "Assistant") -> None:
@@ -127,17 +141,18 @@ def _warm_up(assistant: "Assistant") -> None:
         _log.debug("warming up failed", exc_info=True)
 
 
-def _end(syncing: "Syncing") -> None:
-    """Ends a sync before the library is closed under it."""
-    syncing.cancel()
-    syncing.join(_SYNC_ENDS_S)
+def _end(desk: "Desk") -> None:
+    """Ends answers and a sync before the library is closed under them."""
+    desk.syncing.cancel()
+    desk.runs.close(_RUNS_END_S)
+    desk.syncing.join(_SYNC_ENDS_S)
 
 
-def _first_sync(assistant: "Assistant", folders: list[str], samples: bool) -> list[str] | None:
+def _first_sync(folders: list[str], *, samples: bool) -> list[str] | None:
     """Returns what to sync when the server starts: the sources that were named, else everything that is known."""
     from app.settings.paths import resource
 
-    if samples and not assistant.status().sources and resource("samples").is_dir():
+    if samples and resource("samples").is_dir():
         folders = [*folders, str(resource("samples"))]
     return folders or None
 

@@ -224,13 +224,35 @@ def answer_line(question: str, event: events.AskEvent) -> AnswerLine:
     return TextLine(event="text", text=event.text, parts=parts(event.parts), citations=citations)
 
 
+class Looked(Shape):
+    """A passage that was read for an answer, without its text."""
+
+    document_id: int
+    title: str
+    start: int
+    end: int
+    page: int | None
+    page_label: str | None
+    start_s: float | None
+    score: float
+
+
+class Work(Shape):
+    """How an answer came about: milliseconds of its steps, and the passages that were read."""
+
+    timings_ms: dict[str, float]
+    passages: list[Looked]
+
+
 class Exchange(Question):
     """One question of a conversation with its answer.
 
     ``searched`` is the question as it was completed for the search, null where it needed no help. ``asked_at`` is a
-    Unix time in seconds.
+    Unix time in seconds. ``id`` names the exchange within its conversation; ``work`` is null for answers of earlier
+    versions; ``feedback`` is 1 (good), -1 (bad) or 0.
     """
 
+    id: int
     answer: str
     parts: list[AnswerPart]
     found: bool
@@ -241,15 +263,20 @@ class Exchange(Question):
     searched: str | None
     stopped: bool
     asked_at: float
+    work: Work | None
+    feedback: int
 
     @classmethod
     def of(cls, exchange: events.Exchange) -> Self:
         return cls(
+            id=exchange.id,
             question=exchange.question,
             **_written(exchange.answer),
             searched=exchange.searched,
             stopped=exchange.stopped,
             asked_at=exchange.asked_at,
+            work=None if exchange.work is None else Work.model_validate(exchange.work),
+            feedback=exchange.feedback,
         )
 
 
@@ -271,6 +298,7 @@ class ConversationInfo(Shape):
     title: str
     updated_at: float
     turns: int
+    pinned: bool
 
 
 class ConversationList(Shape):
@@ -283,9 +311,16 @@ class ConversationList(Shape):
         return cls(conversations=[ConversationInfo.model_validate(info) for info in known])
 
 
-class Renamed(Shape):
+class ConversationChanged(Shape):
+    """What has been changed of a conversation; null is what stayed as it was."""
+
     id: str
-    title: str
+    title: str | None
+    pinned: bool | None = None
+
+
+class ConversationMade(Shape):
+    id: str
 
 
 class Unloaded(Shape):

@@ -1,6 +1,6 @@
 """Refuses requests with too large a body before anything is made of it: an ASGI middleware.
 
-Uploads are apart: they go to a file and have a limit of their own (``ui.window``).
+Uploads are apart: they go to a file and have a limit of their own (``app.inbox``).
 """
 
 import json
@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 MOST_BYTES = 4 << 20
 """Far more than a long context or the largest batch of embeddings needs."""
 
-_UPLOADS = "/gradio_api/upload"
+_UPLOADS = "/api/uploads/"
 
 
 class BodyLimit:

@@ -6,16 +6,22 @@ from typing import TYPE_CHECKING, Literal, Self, TypeAlias, get_args
 from app import events
 from app.api.shape import ErrorLine, Shape
 from rag import types
+from rag.text.table_spans import TableSpans
 
 if TYPE_CHECKING:
     from rag.ingest import events as ingest
     from rag.ingest.preview import Preview
 
 
+_HASH_CHARS = 16  # of a hash of content; shorter marks say that it is not known
+
+
 class Document(Shape):
-    """A document of the library; ``size`` is in bytes, ``error`` says why it could not be read."""
+    """A document of the library; ``size`` is in bytes, ``error`` says why it could not be read, ``read_at`` is a Unix
+    time in seconds."""
 
     id: int
+    source_id: int
     path: str
     title: str
     status: types.DocumentStatus
@@ -23,6 +29,7 @@ class Document(Shape):
     chunks: int
     size: int
     media_type: str
+    read_at: float
 
 
 class DocumentReply(Document):
@@ -38,11 +45,27 @@ class DocumentReply(Document):
 
 
 class DocumentList(Shape):
+    """``copies`` maps the id of a document whose content an earlier one has, too, to that one's path."""
+
     documents: list[Document]
+    copies: dict[int, str]
 
     @classmethod
     def of(cls, documents: Iterable[types.Document]) -> Self:
-        return cls(documents=[Document.model_validate(document) for document in documents])
+        known = list(documents)
+        return cls(documents=[Document.model_validate(document) for document in known], copies=_copies(known))
+
+
+def _copies(documents: Sequence[types.Document]) -> dict[int, str]:
+    first: dict[str, str] = {}
+    copies: dict[int, str] = {}
+    for document in sorted(documents, key=lambda document: document.path):
+        if document.status != "ok" or len(document.content_hash) < _HASH_CHARS:
+            continue
+        original = first.setdefault(document.content_hash, document.path)
+        if original != document.path:
+            copies[document.id] = original
+    return copies
 
 
 class Source(Shape):
@@ -55,7 +78,8 @@ class Source(Shape):
 
 
 class Status(Shape):
-    """The library at a glance. ``counts`` maps each document status to a number, plus ``chunks``."""
+    """The library at a glance. ``counts`` maps each document status to a number, plus ``chunks``; ``unreachable`` are
+    the folders and files that were added and are not there at the moment."""
 
     sources: list[Source]
     documents: int
@@ -66,6 +90,7 @@ class Status(Shape):
     library_path: str
     size_bytes: int
     data_dir: str
+    unreachable: list[str]
 
     @classmethod
     def of(cls, status: events.Status) -> Self:
@@ -79,7 +104,83 @@ class Status(Shape):
             library_path=str(status.library_path),
             size_bytes=status.size_bytes,
             data_dir=str(status.data_dir),
+            unreachable=list(status.unreachable),
         )
+
+
+class Handed(Shape):
+    """Something was added; it is read in the background."""
+
+    location: str
+
+
+class FolderReply(Shape):
+    """A folder of this computer: the names of the folders in it, and how many files it holds beside them."""
+
+    path: str
+    parent: str | None
+    folders: list[str]
+    files: int
+
+
+class TableCell(Shape):
+    """A cell: characters ``start`` to ``end`` of the document's text, in a column counted from 0."""
+
+    start: int
+    end: int
+    column: int
+
+
+class TableRow(Shape):
+    start: int
+    end: int
+    header: bool
+    cells: list[TableCell]
+
+
+class Table(Shape):
+    """A table of a document. ``columns`` holds the name of each column, empty where it has none."""
+
+    start: int
+    end: int
+    caption: str
+    columns: list[str]
+    rows: list[TableRow]
+
+    @classmethod
+    def of(cls, table: TableSpans) -> Self:
+        rows = [
+            TableRow(
+                start=row.start,
+                end=row.end,
+                header=row.is_header,
+                cells=[TableCell.model_validate(cell) for cell in row.cells],
+            )
+            for row in table.rows
+        ]
+        return cls(start=table.start, end=table.end, caption=table.caption, columns=list(table.columns), rows=rows)
+
+
+class TableList(Shape):
+    """The tables of a document, in the order of its text."""
+
+    tables: list[Table]
+
+
+class Box(Shape):
+    """A rectangle on a page, in points from its top left corner."""
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+class Marks(Shape):
+    """Where on a page a quote stands (``quote``), and the words read from it (``read``)."""
+
+    quote: list[Box]
+    read: list[Box]
 
 
 class Removed(Shape):

@@ -63,9 +63,9 @@ def rename(
     with session_of(context).open() as assistant:
         assistant.rename_conversation(conversation_id, title)
     if as_json:
-        from app.api.answer_shapes import Renamed
+        from app.api.answer_shapes import ConversationChanged
 
-        write_json(Renamed(id=conversation_id, title=title).plain())
+        write_json(ConversationChanged(id=conversation_id, title=title).plain())
 
 
 @conversations.command()

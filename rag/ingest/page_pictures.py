@@ -18,7 +18,8 @@ import psutil
 
 from rag.errors import BusyError, ReadError
 from rag.ingest.frames import read_frame, write_frame
-from rag.ingest.page_worker import COUNT, ERROR, PICTURE
+from rag.ingest.page_worker import COUNT, ERROR, MARKS, PICTURE
+from rag.parsers.pdf.page_box import Box
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -75,6 +76,12 @@ class PagePictures:
         """
         return self._asked(_version(path), page, {"page": page, "quote": quote, "read": read, "scale": scale})
 
+    def marks(self, path: Path, page: int, quote: str, read: str = "") -> tuple[list[Box], list[Box]]:
+        """Finds where ``quote`` stands from a page (from 1) on, and ``read``, a part of it. Raises as ``draw`` does."""
+        found = json.loads(self._asked(_version(path), page, {"page": page, "quote": quote, "read": read}))
+        whole, part = ([Box(*box) for box in boxes] for boxes in found)
+        return whole, part
+
     def close(self) -> None:
         for process in self._processes:
             process.kill()
@@ -100,7 +107,7 @@ class PagePictures:
             raise error
         if reply[:1] == ERROR:
             raise ReadError(**json.loads(reply[1:]))
-        assert reply[:1] in (PICTURE, COUNT)
+        assert reply[:1] in (PICTURE, COUNT, MARKS)
         return reply[1:]
 
 

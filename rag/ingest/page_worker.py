@@ -1,7 +1,9 @@
 """Runs as the child process that draws pages of PDFs: requests come on stdin, pictures go to stdout.
 
-    request:  JSON: {"path", "page"?, "quote"?, "read"?, "scale"?}; without a page its pages are counted
-    reply:    "P" and a PNG, "N" and the number of pages, or "E" and JSON {"message", "remedy"}
+    request:  JSON: {"path", "page"?, "quote"?, "read"?, "scale"?}; without a page its pages are counted, without a
+              scale the quote is only looked for
+    reply:    "P" and a PNG, "N" and the number of pages, "M" and JSON (two lists of boxes: page, x0, y0, x1, y1), or
+              "E" and JSON {"message", "remedy"}
 
 Messages are framed as in ``rag.ingest.frames``. ``rag.ingest.page_pictures`` starts, times and kills it.
 """
@@ -10,6 +12,7 @@ import json
 import os
 import queue
 import threading
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ from rag.errors import ReadError
 from rag.ingest.frames import write_frame
 from rag.ingest.parse_worker import OUT_OF_MEMORY, limit_memory, receive
 
-PICTURE, COUNT, ERROR = b"P", b"N", b"E"
+PICTURE, COUNT, MARKS, ERROR = b"P", b"N", b"M", b"E"
 
 
 def main(address_space: int) -> None:
@@ -48,4 +51,6 @@ def _reply(request: dict[str, Any]) -> bytes:
     quote, read = request["quote"], request["read"]
     boxes = locate_quote(path, page, quote) if quote else []
     strong = locate_quote(path, page, read, within=quote) if read else []
+    if "scale" not in request:
+        return MARKS + json.dumps([[astuple(box) for box in found] for found in (boxes, strong)]).encode()
     return PICTURE + render_page(path, page, boxes, request["scale"], strong)

@@ -14,6 +14,7 @@ from app.settings.paths import builtin_model
 from app.settings.schema import ModelSettings, Settings
 from engines.runtimes.native.kernels.instructions import usable
 from tests.app.fakes import LightParts
+from tests.ui.fakes import Gate
 
 DOCUMENTS = {
     "whales.txt": "The blue whale is the largest animal. It eats about four tonnes of krill a day.\n",
@@ -49,3 +50,11 @@ def assistant(tmp_path: Path) -> Iterator[Assistant]:
     settings = Settings(data_dir=tmp_path / "data", model=ModelSettings(name=None))
     with Assistant(settings, LightParts(settings)) as opened:
         yield opened
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    """Closed; opened at the end, so that no thread waits for ever."""
+    made = Gate()
+    yield made
+    made.open()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.ui.fakes import FakeAssistant
+from tests.ui.fakes import FakeAssistant, Gate
 
 TOKEN = "a-token-for-tests"
 _FLAGS = (
@@ -38,31 +38,6 @@ class Served:
         return f"{self.address}/?token={TOKEN}"
 
 
-class Gate:
-    """Lets words and files through one by one, or all of them once it is open."""
-
-    def __init__(self) -> None:
-        self._permits = threading.Semaphore(0)
-        self._open = threading.Event()
-        self.reached = threading.Event()  # somebody came to the gate
-
-    def __call__(self) -> None:
-        self.reached.set()
-        while not self._open.is_set():
-            if self._permits.acquire(timeout=0.05):
-                return
-
-    def let(self, count: int) -> None:
-        self._permits.release(count)
-
-    def take(self) -> bool:
-        """Takes back one that nobody came for; false where none is left."""
-        return self._permits.acquire(blocking=False)
-
-    def open(self) -> None:
-        self._open.set()
-
-
 @pytest.fixture
 def gate() -> Iterator[Gate]:
     """Closed; opened at the end, so that no thread waits for ever."""
@@ -73,13 +48,13 @@ def gate() -> Iterator[Gate]:
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[[Any], Served]]:
-    """Starts the window over an assistant; all of them end with the test."""
+    """Starts the page over an assistant; all of them end with the test."""
     import uvicorn
 
     from app.api.http import create_api
     from app.api.security import LocalOnly
-    from app.settings.schema import Settings
-    from ui.window import mount
+    from app.desk import Desk
+    from ui.page import add_page
 
     running: list[tuple[threading.Thread, list[uvicorn.Server]]] = []
 
@@ -88,12 +63,12 @@ def serve(tmp_path: Path) -> Iterator[Callable[[Any], Served]]:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         servers: list[uvicorn.Server] = []
-        windows: list[Any] = []
+        desk = Desk(assistant, tmp_path / "data" / "inbox", tmp_path / "data" / "uploads", samples=tmp_path / "samples")
         ready = threading.Event()
 
         def run() -> None:  # in one thread from the start, as Playwright keeps the main thread's event loop
-            api = create_api(assistant)
-            windows.append(mount(api, assistant, Settings(data_dir=tmp_path / "data")))
+            api = create_api(assistant, desk)
+            add_page(api, desk)
             guarded = LocalOnly(api, port=port, token=TOKEN)
             config = uvicorn.Config(guarded, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=1)
             servers.append(uvicorn.Server(config))
@@ -105,7 +80,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[[Any], Served]]:
         thread.start()
         running.append((thread, servers))
         assert ready.wait(60), "the window was not built"
-        return Served(f"http://127.0.0.1:{port}", assistant, windows[0].desk)
+        return Served(f"http://127.0.0.1:{port}", assistant, desk)
 
     yield start
     for thread, servers in running:
@@ -166,11 +141,15 @@ class Watched:
 def open_page(browser: Any) -> Iterator[Callable[..., Watched]]:
     contexts = []
 
-    def start(link: str, *, width: int = 1440, height: int = 900, scheme: str = "light") -> Watched:
+    def start(
+        link: str, *, width: int = 1440, height: int = 900, scheme: str = "light", cookies: Any = None
+    ) -> Watched:
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
         )
         contexts.append(context)
+        if cookies is not None:  # those of another context: the same browser
+            context.add_cookies(cookies.cookies())
         page = context.new_page()
         page.set_default_timeout(20_000)
         watched = Watched(page, [], [])
@@ -182,7 +161,7 @@ def open_page(browser: Any) -> Iterator[Callable[..., Watched]]:
             lambda message: watched.complaints.append(message.text) if message.type == "error" else None,
         )
         page.goto(link)
-        page.wait_for_selector("#question textarea")
+        page.wait_for_selector("main")
         return watched
 
     yield start

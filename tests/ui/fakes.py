@@ -1,19 +1,21 @@
-"""An assistant that needs no models: the backend of the window over a few documents in memory."""
+"""An assistant that needs no models: a few documents in memory, and conversations as they are really kept."""
 
+import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app.errors import ConversationError
-from app.events import Answered, AskEvent, ConversationInfo, DocumentView, Exchange, Retrieved, Status
+from app.assistant import looked
+from app.conversations import Conversations
+from app.errors import UnknownDocument
+from app.events import Answered, AskEvent, ConversationInfo, DocumentView, Exchange, Retrieved, Status, Work
+from app.settings.schema import Settings
 from rag.errors import SourceError
 from rag.ingest.events import SyncEvent, SyncReport
 from rag.text.markers import AnswerPart, joined
 from rag.types import Answer, Citation, Document, Filter, Passage, Source, TextDelta
-from ui.backend import Backend
 
 EVERYTHING = Filter()
 
@@ -46,7 +48,9 @@ class FakeAssistant:
         self.known: list[Source] = []
         self.texts: dict[int, str] = {}
         self.rows: dict[int, Document] = {}
-        self.talks: dict[str, tuple[str, list[Exchange]]] = {}
+        self.folder = Path(tempfile.mkdtemp(prefix="docent-fake-"))
+        self.settings = Settings(data_dir=self.folder)
+        self.store = Conversations(self.folder / "conversations.db")
         self.asked: list[tuple[str, Filter]] = []
         self.read_anew: list[str] = []
         self.error: Exception | None = None  # raised by ask
@@ -135,11 +139,10 @@ class FakeAssistant:
             said += (part,)
             yield TextDelta((part,), citations if said == parts else ())
         stopped = said != parts
-        answer = Answer(joined(said), found is not None, () if stopped else citations, "fake")
-        key = conversation_id or f"c{len(self.talks) + 1}"
-        _, exchanges = self.talks.setdefault(key, (question[:60], []))
+        answer = Answer(joined(said), found is not None, () if stopped else citations, "extractive")
         searched = completed if completed != question else None
-        exchanges.append(Exchange(question, answer, time.time(), searched, stopped))
+        work = Work({"total": 1.0}, tuple(map(looked, passages)))
+        key = self.store.add(conversation_id, question, answer, searched=searched, stopped=stopped, work=work)
         yield Answered(answer, {"total": 1.0}, key, stopped)
 
     def _find(self, question: str) -> tuple[Document, int, int] | None:
@@ -169,7 +172,7 @@ class FakeAssistant:
 
     def document_view(self, document_id: int) -> DocumentView:
         if document_id not in self.rows:
-            raise SourceError("That document is no longer in the library.", "Add it again.")
+            raise UnknownDocument("That document is no longer in the library.", "Add it again.")
         row = self.rows[document_id]
         return DocumentView(row, self.texts[document_id], 3 if row.path.endswith(".pdf") else None)
 
@@ -188,22 +191,72 @@ class FakeAssistant:
     def page_text(self, document_id: int, page: int) -> str:
         return self.texts[document_id]
 
-    def conversations(self) -> list[ConversationInfo]:
-        return [
-            ConversationInfo(key, title, exchanges[-1].asked_at, len(exchanges))
-            for key, (title, exchanges) in reversed(self.talks.items())
-        ]
+    def document_text(self, document_id: int) -> str:
+        return self.texts[document_id]
+
+    def document_tables(self, document_id: int) -> tuple[()]:
+        return ()
+
+    def document_file(self, document_id: int) -> tuple[Path, str]:
+        return Path(self.rows[document_id].path), self.rows[document_id].media_type
+
+    def scope(self, locations: Sequence[str]) -> Filter:
+        return Filter(folders=tuple(locations))
+
+    def language_model(self) -> None:
+        return None
+
+    def conversations(self, holding: str = "") -> list[ConversationInfo]:
+        return self.store.all(holding)
 
     def conversation(self, conversation_id: str) -> list[Exchange]:
-        if conversation_id not in self.talks:
-            raise ConversationError("There is no such conversation.", "Choose another one.")
-        return list(self.talks[conversation_id][1])
+        return self.store.exchanges(conversation_id)
+
+    def start_conversation(self, question: str) -> str:
+        return self.store.create(question)
 
     def rename_conversation(self, conversation_id: str, title: str) -> None:
-        self.talks[conversation_id] = (title, self.talks[conversation_id][1])
+        self.store.rename(conversation_id, title)
 
-    def delete_conversation(self, conversation_id: str) -> None:
-        del self.talks[conversation_id]
+    def pin_conversation(self, conversation_id: str, pinned: bool) -> None:
+        self.store.pin(conversation_id, pinned)
+
+    def copy_conversation(self, conversation_id: str, before: int | None = None) -> str:
+        return self.store.copy(conversation_id, before)
+
+    def delete_conversation(self, conversation_id: str, *, undo: bool = False) -> None:
+        self.store.delete(conversation_id, undo=undo)
+
+    def restore_conversation(self, conversation_id: str) -> None:
+        self.store.restore(conversation_id)
+
+    def forget_exchange(self, conversation_id: str, exchange: int) -> None:
+        self.store.forget(conversation_id, exchange)
+
+    def mark_exchange(self, conversation_id: str, exchange: int, feedback: int) -> None:
+        self.store.mark(conversation_id, exchange, feedback)
 
 
-_CHECKED: type[Backend] = FakeAssistant  # mypy compares the fake with the protocol here
+class Gate:
+    """Lets words and files through one by one, or all of them once it is open."""
+
+    def __init__(self) -> None:
+        self._permits = threading.Semaphore(0)
+        self._open = threading.Event()
+        self.reached = threading.Event()  # somebody came to the gate
+
+    def __call__(self) -> None:
+        self.reached.set()
+        while not self._open.is_set():
+            if self._permits.acquire(timeout=0.05):
+                return
+
+    def let(self, count: int) -> None:
+        self._permits.release(count)
+
+    def take(self) -> bool:
+        """Takes back one that nobody came for; false where none is left."""
+        return self._permits.acquire(blocking=False)
+
+    def open(self) -> None:
+        self._open.set()

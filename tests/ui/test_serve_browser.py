@@ -59,12 +59,12 @@ def docent(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[
 
 
 def ask(page: Any, question: str) -> None:
-    page.fill("#question textarea", question)
+    page.fill("#question", question)
     page.keyboard.press("Enter")
 
 
 def test_nothing_is_served_without_the_token(docent: Docent) -> None:
-    for path in ("/", "/config", "/api/documents", "/gradio_api/file=/etc/passwd"):
+    for path in ("/", "/static/app.js", "/api/documents", "/gradio/gradio_api/file=/etc/passwd"):
         assert httpx.get(docent.address + path).status_code in (401, 403), path
     stranger = {"Host": "docent.example"}
     assert httpx.get(docent.link, headers=stranger).status_code == 403
@@ -73,19 +73,33 @@ def test_nothing_is_served_without_the_token(docent: Docent) -> None:
 def test_a_newcomer_asks_the_samples(docent: Docent, open_page: Callable[..., Any], screenshots: Path) -> None:
     watched = open_page(docent.link)
     page = watched.page
-    expect(page.locator("#progress")).to_contain_text("Up to date", timeout=READING_MS)
-    expect(page.locator("#documents .dot.ok")).to_have_count(len(list(resource("samples").iterdir())))
-    page.locator(".sample", has_text="How long was the light out").click()
-    expect(page.locator("#history .answer-text")).to_contain_text("nineteen minutes", timeout=READING_MS)
-    page.locator("#history .card", has_text="page 2").first.click()
-    picture = page.locator("#source img")
-    expect(picture).to_be_visible()
-    page.wait_for_function("document.querySelector('#source img').naturalWidth > 500")
+    expect(page.locator("#sync")).to_contain_text("Up to date", timeout=READING_MS)
+    expect(page.locator("#sync")).to_contain_text(f"{len(list(resource('samples').iterdir()))} ready")
+    page.locator(".suggestion", has_text="How long was the light out").click()
+    expect(page.locator(".exchange:not(.running) .answer-text")).to_contain_text("nineteen minutes", timeout=READING_MS)
+    expect(page.locator(".pill")).to_have_text("nineteen minutes")
+    page.locator(".card", has_text="page 2").first.click()
+    expect(page.locator(".page-mark.read").first).to_be_in_viewport()
+    expect(page.locator(".page-number")).to_have_text("2 of 3")
     page.screenshot(path=screenshots / "samples-light.png")
-    page.get_by_role("tab", name="Text").click()
-    expect(page.locator("#source mark")).to_contain_text("nineteen minutes")
-    expect(page.locator("#source mark")).to_be_in_viewport()
+    page.get_by_label("Find in this document").fill("Evangeline")
+    expect(page.locator(".source .toolbar")).to_contain_text("1 of")
+    expect(page.locator(".textLayer .found").first).to_be_visible()
+    page.get_by_role("button", name="Text", exact=True).click()
+    expect(page.locator(".source mark.read")).to_have_text("nineteen minutes")
+    expect(page.locator(".source mark.read")).to_be_in_viewport()
     watched.assert_quiet(docent.address)
+
+
+def test_a_row_of_a_table_is_shown_as_one(docent: Docent, open_page: Callable[..., Any], screenshots: Path) -> None:
+    page = open_page(docent.link).page
+    ask(page, "How many visitors came in July?")
+    table = page.locator(".exchange:not(.running) .answer-text table")
+    expect(table).to_contain_text("Visitors", timeout=READING_MS)
+    table.locator(".chip").last.click()
+    expect(page.locator(".source tr.quoted")).to_contain_text("July")
+    expect(page.locator(".source")).to_contain_text("sheet 1")
+    page.screenshot(path=screenshots / "table-light.png")
 
 
 def test_a_folder_of_ones_own_is_added_and_asked_alone(
@@ -96,31 +110,32 @@ def test_a_folder_of_ones_own_is_added_and_asked_alone(
     (folder / "bread.txt").write_text("The sourdough bakes for forty minutes at 230 degrees.\n", encoding="utf-8")
     (folder / "empty.txt").write_text("", encoding="utf-8")
     page = open_page(docent.link).page
-    page.fill("#location input, #location textarea", str(folder))
-    page.click("#add")
-    row = page.locator("#documents .doc", has_text="bread")
-    expect(row.locator(".dot.ok")).to_be_visible(timeout=READING_MS)
-    expect(page.locator("#documents .doc", has_text="empty").locator(".dot.skipped")).to_be_visible()
-    page.get_by_role("checkbox", name="Ask only recipes").click()
-    expect(page.locator("#scope")).to_contain_text("Asking only recipes")
-    page.keyboard.press("Control+k")
-    expect(page.locator("#history .welcome")).to_be_visible()
+    page.locator(".composer").get_by_role("button", name="Add").click()
+    page.fill("#location", str(folder))
+    page.keyboard.press("Enter")
+    expect(page.locator("#sync")).to_contain_text("1 problem", timeout=READING_MS)
+    page.get_by_role("link", name="Library", exact=True).click()
+    expect(page.locator(".row-line", has_text="empty.txt")).to_contain_text("Left out")
+    page.get_by_role("button", name="Actions for recipes").click()
+    page.get_by_role("menuitem", name="Ask this only").click()
+    expect(page.locator(".scope")).to_contain_text("1 chosen")
     ask(page, "How long does the sourdough bake?")
-    expect(page.locator("#history .answer-text").last).to_contain_text("forty minutes", timeout=READING_MS)
-    page.locator("#history .chip").last.click()
-    expect(page.locator("#source mark")).to_contain_text("forty minutes")
+    expect(page.locator(".exchange:not(.running) .answer-text")).to_contain_text("forty minutes", timeout=READING_MS)
+    page.locator(".chip").last.click()
+    expect(page.locator(".source mark.read")).to_contain_text("forty minutes")
 
 
 def test_conversations_and_documents_survive_a_restart(docent: Docent, open_page: Callable[..., Any]) -> None:
-    page = open_page(docent.link).page
-    talks = page.locator("#chats li")
+    watched = open_page(docent.link)
+    page = watched.page
+    talks = page.locator(".chat-row")
     expect(talks).not_to_have_count(0)
     count = talks.count()
-    page.context.close()
     docent.stop()
+    expect(page.locator(".lost")).to_contain_text("Docent does not answer")
     docent.start()
     page = open_page(docent.link).page
-    expect(page.locator("#chats li")).to_have_count(count)
-    expect(page.locator("#documents .dot.ok").first).to_be_visible()
-    page.locator("#chats .chat-open").last.click()
-    expect(page.locator("#history .chip").first).to_be_visible()
+    expect(page.locator(".chat-row")).to_have_count(count)
+    expect(page.locator("#sync")).to_contain_text("ready")
+    page.locator(".chat-link").last.click()
+    expect(page.locator(".chip").first).to_be_visible()

@@ -9,7 +9,6 @@ import ctypes
 import io
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pypdfium2 as pdfium
@@ -18,6 +17,7 @@ import pypdfium2.raw as pdfium_c
 from rag.errors import ReadError
 from rag.parsers.pdf.characters import fold
 from rag.parsers.pdf.open_pdf import open_pdf
+from rag.parsers.pdf.page_box import Box
 from rag.parsers.pdf.placement import Placement
 from rag.parsers.pdf.words import characters_of
 
@@ -27,17 +27,6 @@ _STRONG = (255, 196, 61)
 _SHORTEST_PIECE = 8
 """Folded characters; anything shorter stands in too many places to mark."""
 _PADDING = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A rectangle on ``page`` (from 1), in points from the top left corner."""
-
-    page: int
-    x0: float
-    y0: float
-    x1: float
-    y1: float
 
 
 def page_count(path: Path) -> int:

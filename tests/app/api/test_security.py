@@ -179,7 +179,7 @@ def test_websockets_need_token_host_and_origin() -> None:
 def test_every_response_carries_the_headers_that_keep_the_page_to_itself() -> None:
     for response in (client().get("/", headers=BEARER), client().get("/"), client().get("/", params={"token": TOKEN})):
         policy = response.headers["content-security-policy"]
-        assert "default-src 'self'" in policy
+        assert "default-src 'none'" in policy and "unsafe" not in policy
         assert "frame-ancestors 'none'" in policy
         assert "http" not in policy
         assert response.headers["x-content-type-options"] == "nosniff"

@@ -1,0 +1,138 @@
+"""The routes by which pages work together: running answers, the sync in the background, files that are handed over."""
+
+import uuid
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from app.api.json_replies import router
+from app.api.library_shapes import FolderReply, Handed, Removed
+from app.api.news_shapes import Run, RunList, Syncing
+from app.desk import Desk
+from app.errors import UsageError
+from app.inbox import receiving, safe_name
+from rag.types import Filter
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class RunBody(_Body):
+    """A question. Null for ``conversation`` starts one; ``folders`` and ``documents`` restrict the question."""
+
+    question: str = Field(min_length=1, max_length=10_000)
+    conversation: str | None = None
+    folders: list[str] = Field(default=[], max_length=1000)
+    documents: list[int] = Field(default=[], max_length=100_000)
+
+
+class SourceBody(_Body):
+    location: str = Field(min_length=1, max_length=4_096)
+
+
+class ReadBody(_Body):
+    """``locations`` are folders, files or URLs; null means every known source. With ``anew`` every document there is
+    read, changed or not."""
+
+    locations: list[str] | None = Field(default=None, max_length=1000)
+    anew: bool = False
+
+
+def desk_routes(desk: Desk, max_file_mb: float) -> APIRouter:
+    routes = router()
+    _run_routes(routes, desk)
+
+    @routes.get("/syncing")
+    def syncing() -> Syncing:
+        """Returns how far the sync in the background is, or how the last one ended."""
+        return Syncing.of(desk.syncing.progress)
+
+    @routes.post("/syncing")
+    def start(body: ReadBody) -> Syncing:
+        """Reads new and changed documents in the background."""
+        desk.syncing.start(body.locations, anew=body.anew)
+        return Syncing.of(desk.syncing.progress)
+
+    @routes.delete("/syncing")
+    def cancel() -> Syncing:
+        """Ends the sync in the background soon, or dismisses the outcome of the last one."""
+        if desk.syncing.progress.running:
+            desk.syncing.cancel()
+        else:
+            desk.syncing.dismiss()
+        return Syncing.of(desk.syncing.progress)
+
+    @routes.post("/sources")
+    def add(body: SourceBody) -> Handed:
+        """Adds a folder, file or YouTube address, and begins to read it in the background."""
+        return Handed(location=desk.add(body.location))
+
+    @routes.post("/samples")
+    def samples() -> Handed:
+        """Adds the sample documents that come with Docent."""
+        return Handed(location=desk.add(str(desk.samples)))
+
+    @routes.delete("/sources")
+    def remove(location: str) -> Removed:
+        """Takes a source, or one document of it, out of the library. The files stay where they are, but for copies that
+        Docent made itself."""
+        return Removed(location=location, removed=desk.remove(location))
+
+    @routes.put("/uploads/{name:path}")
+    async def upload(name: str, request: Request) -> Handed:
+        """Takes a file: the body is its content. It is copied into the data folder and read in the background."""
+        part = desk.uploads / uuid.uuid4().hex / safe_name(name)
+        with receiving(part, max_file_mb) as write:
+            async for data in request.stream():
+                await run_in_threadpool(write, data)
+            kept = await run_in_threadpool(desk.add_files, [part])
+        return Handed(location=str(kept[0]))
+
+    @routes.get("/folders")
+    def folders(path: Annotated[str, Query(max_length=4_096)] = "") -> FolderReply:
+        """Lists the folders in a folder of this computer; the person's own folder where none is named."""
+        return _folder(Path(path).expanduser() if path else Path.home())
+
+    return routes
+
+
+def _run_routes(routes: APIRouter, desk: Desk) -> None:
+    @routes.get("/runs")
+    def runs() -> RunList:
+        """Lists the answers being written, and those that failed."""
+        return RunList.of(desk.runs.all())
+
+    @routes.post("/runs")
+    def ask(body: RunBody) -> Run:
+        """Begins to answer a question in the background; the feed tells how it goes on."""
+        folders = desk.assistant.scope(body.folders).folders
+        scope = Filter(frozenset(body.documents), folders)
+        return Run.of(desk.runs.start(body.question.strip(), body.conversation, scope))
+
+    @routes.post("/runs/{run_id}/stop")
+    def stop(run_id: int) -> RunList:
+        """Ends an answer soon; the text and the citations so far are kept."""
+        desk.runs.stop(run_id)
+        return RunList.of(desk.runs.all())
+
+    @routes.delete("/runs/{run_id}")
+    def dismiss(run_id: int) -> RunList:
+        """Forgets an answer that failed."""
+        desk.runs.dismiss(run_id)
+        return RunList.of(desk.runs.all())
+
+
+def _folder(path: Path) -> FolderReply:
+    try:
+        here = path.resolve(strict=True)
+        inside = sorted(here.iterdir(), key=lambda entry: entry.name.casefold())
+        shown = [entry for entry in inside if not entry.name.startswith(".")]
+        folders = [entry.name for entry in shown if entry.is_dir()]
+    except (OSError, ValueError) as error:
+        raise UsageError(f"The folder {path} cannot be opened.", "Choose another one.") from error
+    parent = None if here.parent == here else str(here.parent)
+    return FolderReply(path=str(here), parent=parent, folders=folders, files=len(shown) - len(folders))

@@ -1,0 +1,141 @@
+"""The routes of the library: what is in it, syncs, and documents with their text, tables, files and pages."""
+
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import FileResponse, Response
+
+from app.api.gate import Gate
+from app.api.json_replies import NO_STORE, ONE_A_LINE, NdJSON, content, router
+from app.api.library_shapes import DocumentList, DocumentReply, Marks, Status, SyncPreview, Table, TableList
+from app.api.streams import sync_lines
+from app.assistant import Assistant
+
+_DRAWN_AT_ONCE = 8  # pictures of pages; they wait for the processes that draw
+_SYNCS = 16
+_MOST_WAITING = 256
+
+
+class SyncBody(BaseModel):
+    """What to sync: ``locations`` are folders, files or URLs; null means every known source. With ``anew`` every
+    document there is read, changed or not."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    locations: list[str] | None = Field(default=None, max_length=1000)
+    anew: bool = False
+
+
+class PreviewBody(BaseModel):
+    """What to look at: ``locations`` are folders, files or URLs; null means every known source."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    locations: list[str] | None = Field(default=None, max_length=1000)
+
+
+def library_routes(assistant: Assistant, work: Gate) -> APIRouter:
+    routes = router()
+    syncs = Gate(_SYNCS, 0)  # they wait for each other
+
+    @routes.get("/status")
+    def status() -> Status:
+        """Returns the sources, how many documents have each status, and which could not be read."""
+        return Status.of(assistant.status())
+
+    @routes.post("/sync", response_model=None, response_description=ONE_A_LINE)
+    async def sync(body: SyncBody) -> Response:
+        """Reads new and changed documents. Closing the connection cancels the sync; what is finished stays."""
+        return NdJSON(sync_lines(assistant, body.locations, anew=body.anew), syncs.enter())
+
+    @routes.post("/sync/preview")
+    def preview(body: PreviewBody) -> SyncPreview:
+        """Tells what a sync would read, and what each pattern leaves out. Nothing is read or changed."""
+        return SyncPreview.of(assistant.preview(body.locations))
+
+    @routes.get("/documents")
+    def documents() -> DocumentList:
+        """Lists all documents, whatever their status."""
+        return DocumentList.of(assistant.documents())
+
+    opening = Gate(_DRAWN_AT_ONCE, _MOST_WAITING)
+
+    @routes.get("/documents/{document_id}")
+    async def document(document_id: int) -> DocumentReply:
+        """Returns one document."""
+        return DocumentReply.of(await opening.run(partial(assistant.document_view, document_id)))
+
+    text_reply = content("text/plain", {"type": "string"}, "The text.")
+
+    @routes.get("/documents/{document_id}/text", response_class=Response, responses=text_reply)
+    async def text(document_id: int) -> Response:
+        """Returns the text of a document, to which the positions of citations refer."""
+        content = await work.run(lambda: assistant.document_text(document_id).encode("utf-8", "replace"))
+        return Response(content, media_type="text/plain; charset=utf-8", headers=NO_STORE)
+
+    file_reply = content("application/octet-stream", {"type": "string", "format": "binary"}, "The file.")
+
+    @routes.get("/documents/{document_id}/file", response_class=Response, responses=file_reply)
+    def file(document_id: int) -> Response:
+        """Returns the file of a document as it lies on the disk."""
+        path, media_type = assistant.document_file(document_id)
+        return FileResponse(path, media_type=media_type, filename=path.name, headers=NO_STORE)
+
+    @routes.get("/documents/{document_id}/tables")
+    async def tables(document_id: int) -> TableList:
+        """Lists the tables of a document; their cells are stretches of its text."""
+        found = await work.run(partial(assistant.document_tables, document_id))
+        return TableList(tables=[Table.of(table) for table in found])
+
+    return routes
+
+
+def page_routes(assistant: Assistant) -> APIRouter:
+    routes = router()
+    drawing = Gate(_DRAWN_AT_ONCE, _MOST_WAITING)
+    picture_reply = content("image/png", {"type": "string", "format": "binary"}, "The picture.")
+
+    @routes.get("/documents/{document_id}/page/{page}.png", response_class=Response, responses=picture_reply)
+    async def page(
+        document_id: int,
+        page: int,
+        start: Annotated[int | None, Query(ge=0)] = None,
+        end: Annotated[int | None, Query(ge=0)] = None,
+        scale: Annotated[float, Query(ge=0.25, le=4)] = 2.0,
+        read_start: Annotated[int | None, Query(ge=0)] = None,
+        read_end: Annotated[int | None, Query(ge=0)] = None,
+    ) -> Response:
+        """Draws a page (from 1) of a PDF as a picture.
+
+        The characters ``start`` to ``end`` of its text are highlighted, and more so ``read_start`` to ``read_end``.
+        """
+        span = (start, end) if start is not None and end is not None else None
+        read = (read_start, read_end) if read_start is not None and read_end is not None else None
+        picture = await drawing.run(partial(assistant.page_png, document_id, page, span, scale, read))
+        return Response(picture, media_type="image/png", headers=NO_STORE)
+
+    text_reply = content("text/plain", {"type": "string"}, "The text.")
+
+    @routes.get("/documents/{document_id}/page/{page}.txt", response_class=Response, responses=text_reply)
+    async def page_text(document_id: int, page: int) -> Response:
+        """Returns the text of a page (from 1), for where its picture cannot be drawn."""
+        content = await drawing.run(lambda: assistant.page_text(document_id, page).encode("utf-8", "replace"))
+        return Response(content, media_type="text/plain; charset=utf-8", headers=NO_STORE)
+
+    @routes.get("/documents/{document_id}/page/{page}/marks")
+    async def marks(
+        document_id: int,
+        page: int,
+        start: Annotated[int, Query(ge=0)],
+        end: Annotated[int, Query(ge=0)],
+        read_start: Annotated[int | None, Query(ge=0)] = None,
+        read_end: Annotated[int | None, Query(ge=0)] = None,
+    ) -> Marks:
+        """Finds where on a page (from 1) of a PDF the characters ``start`` to ``end`` of its text stand."""
+        read = (read_start, read_end) if read_start is not None and read_end is not None else None
+        quote, words = await drawing.run(partial(assistant.page_marks, document_id, page, (start, end), read))
+        return Marks.model_validate({"quote": quote, "read": words})
+
+    return routes

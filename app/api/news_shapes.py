@@ -1,0 +1,170 @@
+"""The JSON documents of running answers, of the sync at work and of the feed (app.runs, app.syncing, app.feed)."""
+
+from collections.abc import Iterable
+from typing import Literal, Self, TypeAlias
+
+from app import feed, runs, syncing
+from app.api.answer_shapes import AnswerPart, Citation, Looked, parts
+from app.api.shape import Shape
+from app.assistant import looked
+from app.runs import Run as AnyRun
+
+
+class Run(Shape):
+    """A question being answered. ``message`` and ``remedy`` say why a ``failed`` one failed.
+
+    ``searched`` is the question as it was completed for the search, null where it needed no help. ``started_at`` is a
+    Unix time in seconds.
+    """
+
+    id: int
+    conversation: str
+    question: str
+    state: runs.State
+    started_at: float
+    searched: str | None
+    passages: list[Looked]
+    parts: list[AnswerPart]
+    citations: list[Citation]
+    message: str
+    remedy: str
+
+    @classmethod
+    def of(cls, run: runs.Run) -> Self:
+        return cls(
+            id=run.id,
+            conversation=run.conversation,
+            question=run.question,
+            state=run.state,
+            started_at=run.started_at,
+            searched=run.searched,
+            passages=[Looked.model_validate(looked(passage)) for passage in run.passages],
+            parts=parts(run.parts),
+            citations=[Citation.of(citation) for citation in run.citations],
+            message=run.message,
+            remedy=run.remedy,
+        )
+
+
+class RunList(Shape):
+    """The answers being written and those that failed, oldest first."""
+
+    runs: list[Run]
+
+    @classmethod
+    def of(cls, known: Iterable[AnyRun]) -> Self:
+        return cls(runs=[Run.of(run) for run in known])
+
+
+class Syncing(Shape):
+    """The sync at work, or how the last one ended.
+
+    ``done`` and ``total`` count documents, or chunks where ``stage`` is ``embedding``. ``started_at`` is a Unix time in
+    seconds, ``failed`` the number of documents that could not be read.
+    """
+
+    running: bool
+    started_at: float
+    stage: str
+    path: str
+    done: int
+    total: int
+    failed: int
+    cancelling: bool
+    message: str
+    remedy: str
+    summary: str
+
+    @classmethod
+    def of(cls, progress: syncing.SyncProgress) -> Self:
+        return cls.model_validate(progress)
+
+
+class RunLine(Shape):
+    """A run has begun, reached another state or ended."""
+
+    event: Literal["run"] = "run"
+    run: Run
+
+
+class TextLine(Shape):
+    """Words of a run: ``parts`` follow its first ``at`` parts."""
+
+    event: Literal["text"] = "text"
+    run: int
+    at: int
+    parts: list[AnswerPart]
+    citations: list[Citation]
+
+
+class RunForgottenLine(Shape):
+    """A run that had failed is no longer listed."""
+
+    event: Literal["forgotten"] = "forgotten"
+    run: int
+
+
+class SyncingLine(Shape):
+    """A sync has begun, got further or ended."""
+
+    event: Literal["sync"] = "sync"
+    sync: Syncing
+
+
+class ConversationsLine(Shape):
+    """The list of conversations is another one; ``conversation`` has new contents, if it is given."""
+
+    event: Literal["conversations"] = "conversations"
+    conversation: str | None
+
+
+class DocumentsLine(Shape):
+    """The list of documents or sources is another one."""
+
+    event: Literal["documents"] = "documents"
+
+
+class BehindLine(Shape):
+    """News were lost: read the state anew."""
+
+    event: Literal["behind"] = "behind"
+
+
+NewsLine: TypeAlias = (
+    RunLine | TextLine | RunForgottenLine | SyncingLine | ConversationsLine | DocumentsLine | BehindLine
+)
+
+
+def news_lines(happened: Iterable[feed.News]) -> list[NewsLine]:
+    """Makes the JSON documents that report what happened; words of one run that follow each other come in one."""
+    lines: list[NewsLine] = []
+    for news in happened:
+        line, last = news_line(news), lines[-1] if lines else None
+        if isinstance(line, TextLine) and isinstance(last, TextLine) and last.run == line.run:
+            lines[-1] = TextLine(
+                run=line.run, at=last.at, parts=last.parts + line.parts, citations=last.citations + line.citations
+            )
+        else:
+            lines.append(line)
+    return lines
+
+
+def news_line(news: feed.News) -> NewsLine:
+    """Makes the JSON document that reports ``news``."""
+    match news:
+        case runs.RunNews(run):
+            return RunLine(run=Run.of(run))
+        case runs.TextNews(run_id, at, said, cited):
+            return TextLine(
+                run=run_id, at=at, parts=parts(said), citations=[Citation.of(citation) for citation in cited]
+            )
+        case runs.RunForgotten(run_id):
+            return RunForgottenLine(run=run_id)
+        case syncing.SyncNews(progress):
+            return SyncingLine(sync=Syncing.of(progress))
+        case feed.ConversationsChanged(conversation):
+            return ConversationsLine(conversation=conversation)
+        case feed.DocumentsChanged():
+            return DocumentsLine()
+        case _:
+            return BehindLine()

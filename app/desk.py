@@ -1,0 +1,69 @@
+"""The state that all pages of one process share: answers at work, syncs, the feed that tells of them, and the inbox."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app import inbox
+from app.errors import UsageError
+from app.feed import DocumentsChanged, Feed
+from app.runs import Runs
+from app.settings.paths import resource
+from app.syncing import Syncing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from app.assistant import Assistant
+
+
+@dataclass
+class Desk:
+    """``inbox`` is the folder for files that pages hand over, ``uploads`` the one where they arrive, ``samples`` holds
+    the documents that ship with Docent. ``origins`` says where each setting comes from.
+    """
+
+    assistant: "Assistant"
+    inbox: Path
+    uploads: Path
+    origins: "Mapping[str, str]" = field(default_factory=dict)
+    samples: Path = field(default_factory=lambda: resource("samples"))
+    feed: Feed = field(default_factory=Feed)
+    runs: Runs = field(init=False)
+    syncing: Syncing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.runs = Runs(self.assistant, self.feed)
+        self.syncing = Syncing(self.assistant, self.feed)
+
+    def add(self, typed: str) -> str:
+        """Starts to read the folder, file or URL that was typed; a path may be quoted or begin with ~. Returns the
+        location. UsageError where there is none."""
+        location = typed.strip().strip("\"'").strip()
+        if not location:
+            raise UsageError("Nothing was named.", "Type the path of a folder or file, or a YouTube address.")
+        if "://" not in location:
+            path = Path(location).expanduser()
+            if not path.exists():
+                raise UsageError(f"There is no folder or file {location}.", "Check the path, or drop the files.")
+            location = str(path.absolute())
+        self.syncing.start([location])
+        return location
+
+    def add_files(self, files: "Sequence[Path]") -> list[Path]:
+        """Keeps copies of files in the inbox and starts to read them. Returns where they lie."""
+        kept = inbox.keep(files, self.inbox)
+        if kept:
+            self.syncing.start([str(self.inbox)])
+        return kept
+
+    def remove(self, location: str) -> int:
+        """Removes a source or a document of it. Files in the inbox are Docent's own copies and are deleted."""
+        if Path(location).parent == self.inbox:
+            inbox.discard(Path(location), self.inbox)
+        removed = self.assistant.remove(location)
+        if location == str(self.inbox) and self.inbox.is_dir():
+            for copy in self.inbox.iterdir():
+                inbox.discard(copy, self.inbox)
+        self.feed.publish(DocumentsChanged())
+        return removed

@@ -1,0 +1,102 @@
+"""Tells pages what happens, while it happens: answers that grow, syncs, and lists that have changed.
+
+A follower gets all news in order from the moment it began to follow. One that does not keep up is told so (``Behind``)
+and must read the state anew; nothing is kept for it. ``app.api.news_shapes`` makes JSON of them.
+"""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_BACKLOG = 2_000  # news; a page that is this far behind reads the state anew
+
+
+class News:
+    """What happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behind(News):
+    """News were lost: read the state anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationsChanged(News):
+    """The list of conversations is another one; ``conversation`` has new contents, if it is given."""
+
+    conversation: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentsChanged(News):
+    """The list of documents or sources is another one."""
+
+
+class Feed:
+    """Any thread may publish; followers live on event loops."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._followers: list[_Follower] = []
+
+    def publish(self, news: News) -> None:
+        with self._lock:
+            followers = list(self._followers)
+        for follower in followers:
+            follower.put(news)
+
+    async def follow(self) -> AsyncIterator[list[News]]:
+        """Yields what has happened since the last time, at least one item; the first list is empty, at once."""
+        with self._following() as follower:
+            yield []
+            while True:
+                yield await follower.take()
+
+    @contextmanager
+    def _following(self) -> "Iterator[_Follower]":
+        follower = _Follower(asyncio.get_running_loop())
+        with self._lock:
+            self._followers.append(follower)
+        try:
+            yield follower
+        finally:
+            with self._lock:
+                self._followers.remove(follower)
+
+    @property
+    def followers(self) -> int:
+        """How many pages follow."""
+        with self._lock:
+            return len(self._followers)
+
+
+class _Follower:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._lock = threading.Lock()
+        self._waiting: deque[News] = deque()
+        self._something = asyncio.Event()
+
+    def put(self, news: News) -> None:
+        with self._lock:
+            if len(self._waiting) >= _BACKLOG:
+                self._waiting.clear()
+                news = Behind()
+            self._waiting.append(news)
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._something.set)
+
+    async def take(self) -> list[News]:
+        await self._something.wait()
+        with self._lock:
+            self._something.clear()
+            taken = list(self._waiting)
+            self._waiting.clear()
+        return taken

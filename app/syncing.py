@@ -1,0 +1,181 @@
+"""Runs syncs in the background, one after the other, and tells the feed how far they are.
+
+Closing a page ends no sync.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+from app.feed import DocumentsChanged, Feed, News
+from docent import DocentError
+
+if TYPE_CHECKING:
+    from rag.ingest.events import SyncEvent, SyncReport
+
+_log = logging.getLogger(__name__)
+_STOPPED = "stopped"
+_UP_TO_DATE = "up to date"
+_PAUSE_S = 0.15  # between two reports of a sync that gets on
+
+
+@dataclass(frozen=True, slots=True)
+class SyncProgress:
+    """The state of a sync, and after it its outcome.
+
+    ``done`` and ``total`` count documents, or chunks where ``stage`` is ``embedding``. ``started_at`` is a Unix time in
+    seconds. ``message`` and ``remedy`` say why a sync failed, ``summary`` how one ended that did not.
+    """
+
+    running: bool = False
+    started_at: float = 0.0
+    stage: str = ""
+    path: str = ""
+    done: int = 0
+    total: int = 0
+    failed: int = 0
+    cancelling: bool = False
+    message: str = ""
+    remedy: str = ""
+    summary: str = ""
+
+    def after(self, event: "SyncEvent") -> "SyncProgress":
+        """Returns the progress once ``event`` has happened."""
+        finished = event.kind == "document"
+        return replace(
+            self,
+            stage=event.kind,
+            path=event.path or self.path,
+            done=event.done,
+            total=event.total,
+            failed=self.failed + (finished and event.status == "failed"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What a sync is asked for; ``locations`` is None for all sources."""
+
+    locations: tuple[str, ...] | None
+    anew: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SyncNews(News):
+    """A sync has got further, begun or ended."""
+
+    progress: SyncProgress
+
+
+class Syncs(Protocol):
+    """The part of ``app.assistant.Assistant`` that syncing uses."""
+
+    def sync(
+        self,
+        locations: Sequence[str] | None = None,
+        on_event: "Callable[[SyncEvent], None] | None" = None,
+        cancel: threading.Event | None = None,
+        *,
+        anew: bool = False,
+    ) -> "SyncReport": ...
+
+
+class Syncing:
+    """The queue of syncs; at most one runs."""
+
+    def __init__(self, assistant: Syncs, feed: Feed) -> None:
+        self._assistant = assistant
+        self._feed = feed
+        self._lock = threading.Lock()
+        self._waiting: deque[_Request] = deque()
+        self._cancel = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._progress = SyncProgress()
+        self._told = 0.0
+
+    @property
+    def progress(self) -> SyncProgress:
+        return self._progress
+
+    def start(self, locations: Sequence[str] | None = None, *, anew: bool = False) -> None:
+        """Syncs after whatever runs now. The same request is not queued twice. ``anew`` reads unchanged documents as
+        well."""
+        request = _Request(None if locations is None else tuple(locations), anew)
+        with self._lock:
+            if request not in self._waiting:
+                self._waiting.append(request)
+            if self._thread is None:
+                self._cancel = threading.Event()
+                self._show(SyncProgress(running=True, started_at=time.time()))
+                self._thread = threading.Thread(target=self._work, name="docent-sync", daemon=True)
+                self._thread.start()
+
+    def cancel(self) -> None:
+        """Ends the running sync soon and drops the waiting ones; what is finished stays."""
+        with self._lock:
+            self._waiting.clear()
+            if self._thread is not None:
+                self._cancel.set()
+                self._show(replace(self._progress, cancelling=True))
+
+    def note(self, event: "SyncEvent") -> None:
+        """Records an event of a sync; a watched folder's sync runs elsewhere and reports here too."""
+        with self._lock:
+            self._progress = self._progress.after(event)
+            if time.monotonic() - self._told >= _PAUSE_S:
+                self._show(self._progress)
+                if event.kind in ("document", "done"):
+                    self._feed.publish(DocumentsChanged())
+            elif event.kind == "done":
+                self._feed.publish(DocumentsChanged())
+
+    def dismiss(self) -> None:
+        """Removes the message of the last sync."""
+        with self._lock:
+            self._show(replace(self._progress, message="", remedy="", summary=""))
+
+    def join(self, timeout_s: float | None = None) -> None:
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout_s)
+
+    def _show(self, progress: SyncProgress) -> None:
+        self._progress = progress
+        self._told = time.monotonic()
+        self._feed.publish(SyncNews(progress))
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._thread = None
+                    now = self._progress
+                    stopped = self._cancel.is_set() and not now.message
+                    summary = _STOPPED if stopped else now.summary
+                    self._show(replace(now, running=False, cancelling=False, summary=summary))
+                    self._feed.publish(DocumentsChanged())
+                    return
+                request = self._waiting.popleft()
+            self._run(request)
+
+    def _run(self, request: _Request) -> None:
+        message = remedy = summary = ""
+        try:
+            report = self._assistant.sync(request.locations, self.note, self._cancel, anew=request.anew)
+            summary = _STOPPED if report.cancelled else _UP_TO_DATE
+        except DocentError as error:
+            message, remedy = error.message, error.remedy
+        except Exception:  # noqa: BLE001 - the thread's edge: a defect must reach the person and the log, not vanish
+            _log.exception("sync failed")
+            message = "Something went wrong inside Docent while reading."
+            remedy = "Try again; the log in the data folder holds the details."
+        with self._lock:
+            now = self._progress
+            if message:
+                self._show(replace(now, message=message, remedy=remedy))
+            else:
+                self._show(replace(now, summary=summary))

@@ -1,0 +1,84 @@
+"""Syncs that run in the background: progress, cancelling and failing."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.feed import Feed
+from app.syncing import Syncing, SyncProgress
+from rag.ingest.events import SyncEvent
+from tests.ui.fakes import FakeAssistant
+
+PATIENCE_S = 20.0
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text(f"text of {name}", encoding="utf-8")
+    (tmp_path / "c.bin").write_bytes(b"\0")
+    return tmp_path
+
+
+def test_events_become_progress() -> None:
+    state = SyncProgress().after(SyncEvent("scanned", total=4))
+    state = state.after(SyncEvent("document", "/x/a.pdf", "ok", done=1, total=4))
+    state = state.after(SyncEvent("document", "/x/b.pdf", "failed", "broken", done=2, total=4))
+    assert (state.done, state.total, state.path, state.failed) == (2, 4, "/x/b.pdf", 1)
+    state = state.after(SyncEvent("embedding", done=2, total=4))
+    assert state.stage == "embedding" and state.path == "/x/b.pdf"
+
+
+def test_a_sync_ends_with_a_summary(folder: Path) -> None:
+    syncing = Syncing(FakeAssistant(), Feed())
+    syncing.start([str(folder)])
+    syncing.join(PATIENCE_S)
+    state = syncing.progress
+    assert (state.running, state.summary, state.failed, state.done) == (False, "up to date", 1, 3)
+
+
+def test_requests_wait_for_each_other(folder: Path, gate: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = tmp_path_factory.mktemp("other")
+    (other / "d.txt").write_text("text", encoding="utf-8")
+    assistant = FakeAssistant(gate)
+    syncing = Syncing(assistant, Feed())
+    syncing.start([str(folder)])
+    syncing.start([str(other)])
+    syncing.start([str(other)])
+    gate.open()
+    syncing.join(PATIENCE_S)
+    assert [source.location for source in assistant.known] == [str(folder), str(other)]
+    assert len(assistant.rows) == 4
+
+
+def test_cancel_keeps_what_is_finished_and_forgets_what_waits(folder: Path, gate: Any) -> None:
+    assistant = FakeAssistant(gate)
+    syncing = Syncing(assistant, Feed())
+    syncing.start([str(folder)])
+    syncing.start(["/elsewhere"])
+    assert gate.reached.wait(PATIENCE_S)
+    syncing.cancel()
+    assert syncing.progress.cancelling
+    gate.open()
+    syncing.join(PATIENCE_S)
+    assert syncing.progress.summary == "stopped" and not syncing.progress.running
+    assert [source.location for source in assistant.known] == [str(folder)]
+
+
+def test_a_location_that_fails_is_explained_and_can_be_dismissed() -> None:
+    syncing = Syncing(FakeAssistant(), Feed())
+    syncing.start(["https://youtu.be/blocked"])
+    syncing.join(PATIENCE_S)
+    assert syncing.progress.message.startswith("YouTube did not") and syncing.progress.remedy == "Try again later."
+    syncing.dismiss()
+    assert syncing.progress.message == ""
+
+
+def test_what_is_asked_for_anew_is_read_anew(folder: Path) -> None:
+    fake = FakeAssistant()
+    syncing = Syncing(fake, Feed())
+    syncing.start([str(folder)])
+    syncing.start([str(folder)], anew=True)
+    syncing.join(10)
+    assert fake.read_anew == [str(folder)]

@@ -1,0 +1,76 @@
+"""The page's files: libraries as they came, texts in one catalogue, nothing from elsewhere."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from ui.page import STATIC
+from ui.vendor import FOLDER, hashes
+
+OURS = sorted(STATIC.glob("*.js"))
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+CATALOGUE = (STATIC / "words.js").read_text(encoding="utf-8")
+_ENTRY = re.compile(r'^  (?:"([\w.]+)"|(\w+)): "((?:[^"\\]|\\.)*)",$', re.MULTILINE)
+_MADE = (
+    "chat.",
+    "library.",
+    "settings.theme.",
+    "sample.",
+    "place.",
+    "app.",
+    "keys.",
+    "chats.",
+)  # keys that are put together
+
+
+def words_of(name: str) -> dict[str, str]:
+    block = CATALOGUE[CATALOGUE.index(f"const {name} = {{") :]
+    return {quoted or bare: text for quoted, bare, text in _ENTRY.findall(block[: block.index("\n};")])}
+
+
+def test_libraries_lie_there_as_they_came() -> None:
+    assert json.loads((FOLDER / "vendor.json").read_text(encoding="ascii")) == hashes()
+
+
+def test_every_language_says_everything() -> None:
+    english, german = words_of("ENGLISH"), words_of("GERMAN")
+    assert len(english) > 150
+    assert english.keys() == german.keys()
+    for key, text in english.items():
+        assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", german[key])) or "|" in text, key
+
+
+def test_every_text_that_is_used_is_in_the_catalogue() -> None:
+    english = words_of("ENGLISH")
+    used = {key for file in OURS for key in re.findall(r'\bt\(\s*"([\w.]+)"', file.read_text(encoding="utf-8"))}
+    assert used - english.keys() == set()
+    asked = "\n".join(file.read_text(encoding="utf-8") for file in OURS if file.name != "words.js")
+    unused = [key for key in english if f'"{key}"' not in asked and not key.startswith(_MADE)]
+    assert unused == []
+
+
+@pytest.mark.parametrize("file", [file for file in OURS if file.name != "words.js"], ids=lambda file: file.name)
+def test_no_text_stands_outside_the_catalogue(file: Path) -> None:
+    """Words between tags of a template, and names of things for people, come from ``t``."""
+    source = _COMMENT.sub("", file.read_text(encoding="utf-8"))
+    between = re.findall(r">\s*([A-Z][a-z]+(?: [\w’]+)*[.…]?)\s*<", source)
+    assert between == []
+    named = re.findall(r'(?:aria-label|title|placeholder|alt)="([^"$]+)"', source)
+    assert [name for name in named if name != "Docent"] == []
+
+
+@pytest.mark.parametrize("file", OURS, ids=lambda file: file.name)
+def test_nothing_is_made_of_strings_or_comes_from_elsewhere(file: Path) -> None:
+    source = file.read_text(encoding="utf-8")
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", source)
+    for address in re.findall(r"https?://[\w.-]+", source):
+        assert address in ("https://www.youtube.com",)
+    for imported in re.findall(r'^(?:import|export)\b[^;]*?"(\./[^"]+|[^"]*\.js)";', source, re.MULTILINE):
+        assert (STATIC / imported).is_file(), imported
+
+
+def test_files_stay_short() -> None:
+    lengths = {file.name: len(file.read_text(encoding="utf-8").splitlines()) for file in OURS}
+    assert [name for name, lines in lengths.items() if lines > 400 and name != "words.js"] == []

@@ -1,0 +1,87 @@
+// @ts-check
+/** The page: a rail of places, the list of chats, what is open in the middle, and the source on the right. */
+
+import { AddDialog, DropTarget } from "./add.js";
+import { Chat } from "./chat.js";
+import { Chats } from "./chats.js";
+import { html, render, useEffect, useState } from "./html.js";
+import { Icon } from "./icons.js";
+import { focusQuestion, listenToKeys } from "./keys.js";
+import { Library } from "./library.js";
+import { ModelsPage } from "./models_page.js";
+import { KeyList, Palette } from "./palette.js";
+import { IconButton, Notices } from "./parts.js";
+import { ScopeDialog } from "./scope.js";
+import { applyLook, Settings } from "./settings.js";
+import { SourcePane } from "./source.js";
+import { chatId, chatPath, chats, connection, dialog, go, route, start } from "./store.js";
+import { t } from "./words.js";
+
+const PLACES = [
+  { page: "chat", path: "/", icon: "chat", name: "app.chats" },
+  { page: "library", path: "/library", icon: "folder", name: "app.library" },
+  { page: "models", path: "/models", icon: "model", name: "app.models" },
+];
+const LOST_MS = 4000; // before a page says that Docent does not answer
+
+function App() {
+  const [, redraw] = useState(0);
+  const [isListOpen, openList] = useState(false);
+  const { page } = route.value;
+  useEffect(() => {
+    const title = page === "chat" ? chats.value?.find((chat) => chat.id === chatId.value)?.title : t(`app.${page}`);
+    document.title = title ? `${title} – Docent` : "Docent";
+  });
+  useEffect(() => openList(false), [route.value]);
+  const place = (/** @type {any} */ { path, icon, name, page: own }) =>
+    html`<a class=${`place ${own === page ? "on" : ""}`} href=${path} aria-label=${t(name)} title=${t(name)} aria-current=${own === page ? "page" : undefined}
+      onClick=${(/** @type {MouseEvent} */ event) => {
+        if (event.ctrlKey || event.metaKey) return;
+        event.preventDefault();
+        go(own === "chat" && page !== "chat" && lastChat !== null ? chatPath(lastChat) : path);
+      }}><${Icon} name=${icon} /></a>`;
+  if (page === "chat") lastChat = chatId.value;
+  return html`<a class="skip" href="#question" onClick=${(/** @type {Event} */ event) => {
+      event.preventDefault();
+      focusQuestion();
+    }}>${t("app.skip")}</a>
+    <div class=${`frame ${page === "chat" ? "with-list" : ""} ${isListOpen ? "list-open" : ""}`}>
+      <nav class="rail" aria-label="Docent">
+        ${page === "chat" && html`<${IconButton} icon="menu" class="list-toggle" label=${t("app.chats")} aria-expanded=${isListOpen} onClick=${() => openList(!isListOpen)} />`}
+        ${PLACES.map(place)}<span class="space"></span>
+        ${place({ page: "settings", path: "/settings", icon: "settings", name: "app.settings" })}
+      </nav>
+      ${page === "chat" && html`<${Chats} />`}
+      ${page === "chat" ? html`<${Chat} />` : page === "library" ? html`<${Library} />` : page === "models" ? html`<${ModelsPage} />` : html`<${Settings} onLook=${() => redraw((n) => n + 1)} />`}
+      <${SourcePane} />
+    </div>
+    <${Lost} /><${Notices} /><${DropTarget} />
+    ${dialog.value === "add" && html`<${AddDialog} />`}
+    ${dialog.value === "scope" && html`<${ScopeDialog} />`}
+    ${dialog.value === "palette" && html`<${Palette} />`}
+    ${dialog.value === "keys" && html`<${KeyList} />`}`;
+}
+
+/** @type {string|null} */
+let lastChat = null;
+
+/** Says that Docent does not answer, once that has lasted. */
+function Lost() {
+  const state = connection.value;
+  const [isLong, setLong] = useState(false);
+  useEffect(() => {
+    setLong(false);
+    if (state !== "lost") return undefined;
+    const timer = setTimeout(() => setLong(true), LOST_MS);
+    return () => clearTimeout(timer);
+  }, [state]);
+  if (state === "refused") return html`<p class="lost" role="alert">${t("lost.refused")}</p>`;
+  return isLong && html`<p class="lost" role="alert">${t("lost.long")}</p>`;
+}
+
+applyLook();
+listenToKeys();
+const root = /** @type {HTMLElement} */ (document.getElementById("app"));
+root.replaceChildren();
+render(html`<${App} />`, root);
+start();

@@ -1,0 +1,80 @@
+// @ts-check
+/** The middle of the page: the questions and answers of a chat, the answer that is being written, and what to ask next. */
+
+import { Answered, Running } from "./exchange.js";
+import { Composer } from "./composer.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
+import { Icon } from "./icons.js";
+import { IconButton, Trouble } from "./parts.js";
+import { addSamples, ask, chatId, chats, dialog, documents, exchanges, libraryTrouble, ready, runs, runsOf, sources, sync } from "./store.js";
+import { t } from "./words.js";
+
+const NEAR_END = 120; // pixels from the end within which a growing answer keeps the end in view
+
+export function Chat() {
+  const id = chatId.value;
+  const title = chats.value?.find((chat) => chat.id === id)?.title ?? (id === null ? t("chat.untitled") : "");
+  return html`<main class="chat" aria-label=${t("app.chats")}>
+    <header class="bar"><h1 class="bar-title" title=${title}><bdi>${title}</bdi></h1></header>
+    <${Flow} key=${id ?? ""} />
+    <${Composer} key=${`composer ${id ?? ""}`} />
+  </main>`;
+}
+
+/** The scrolling part. It keeps its end in view while an answer grows, unless a person has scrolled away. */
+function Flow() {
+  const id = chatId.value;
+  const box = useRef(/** @type {HTMLElement|null} */ (null));
+  const follows = useRef(true);
+  const [away, setAway] = useState(false);
+  const finished = id === null ? [] : exchanges.value[id];
+  const active = id === null ? [] : runsOf(id);
+  const toEnd = () => box.current?.scrollTo({ top: box.current.scrollHeight });
+  useLayoutEffect(() => {
+    if (follows.current) toEnd();
+  }, [finished?.length, runs.value]);
+  useEffect(() => {
+    follows.current = true;
+    toEnd();
+  }, [active.length]);
+  const onScroll = () => {
+    const flow = box.current;
+    if (!flow) return;
+    follows.current = flow.scrollHeight - flow.scrollTop - flow.clientHeight < NEAR_END;
+    setAway(!follows.current);
+  };
+  return html`<div class="flow" ref=${box} onScroll=${onScroll} tabindex="0" role="log" aria-label=${t("chat.answers")} aria-live="off">
+    <div class="column">
+      ${id === null && !active.length && html`<${Hello} />`}
+      <${Finished} list=${finished ?? []} />
+      ${active.map((run) => html`<${Running} key=${`run ${run.id}`} run=${run} />`)}
+    </div>
+    ${away && html`<${IconButton} icon="down" class="to-end" label=${t("chat.to")} onClick=${toEnd} />`}
+  </div>`;
+}
+
+/** Drawn again only when the list itself changes, not while an answer grows. @param {{list: import("./store.js").Exchange[]}} props */
+const Finished = ({ list }) => list.map((exchange, at) => html`<${Answered} key=${exchange.id} exchange=${exchange} last=${at === list.length - 1} />`);
+
+/** The empty chat, which says what to do next. */
+function Hello() {
+  const isSamples = sources.value.some((source) => /[/\\]samples$/.test(source.location));
+  const titles = (documents.value ?? []).filter((one) => one.status === "ok" && one.title.length > 3 && one.title.length < 60);
+  const questions = isSamples
+    ? [1, 2, 3, 4].map((at) => t(`sample.${at}`))
+    : titles.slice(0, 3).map((one) => t("hello.about", { title: one.title }));
+  const isEmpty = documents.value !== null && !sources.value.length && !sync.value?.running;
+  if (libraryTrouble.value) return html`<${Trouble} ...${libraryTrouble.value} />`;
+  return html`<section class="hello">
+    <h2>${t("hello.title")}</h2>
+    <p>${isEmpty ? t("hello.empty") : sync.value?.running && !ready.value ? t("hello.reading") : t("hello.ready", { count: ready.value })}</p>
+    ${isEmpty
+      ? html`<div class="row">
+          <button type="button" class="button primary" onClick=${() => (dialog.value = "add")}>${t("hello.addFolder")}</button>
+          <button type="button" class="button" onClick=${() => addSamples()}>${t("hello.samples")}</button>
+        </div>`
+      : html`<div class="suggestions">
+          ${questions.map((question) => html`<button type="button" class="suggestion" onClick=${() => ask(question)}><bdi>${question}</bdi></button>`)}
+        </div>`}
+  </section>`;
+}

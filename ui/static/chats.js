@@ -1,0 +1,129 @@
+// @ts-check
+/** The list of chats: by date, with search over all that was said in them. */
+
+import { Menu, visible } from "./parts.js";
+import { html, useEffect, useRef, useState } from "./html.js";
+import { Icon } from "./icons.js";
+import { changeChat, chatFilter, chatId, chatPath, chats, copyChat, deleteChat, go, loadChats, runs } from "./store.js";
+import { SyncState } from "./sync.js";
+import { t } from "./words.js";
+
+/** @typedef {import("./store.js").Chat} Chat */
+
+const DAY_MS = 86_400_000;
+
+export function Chats() {
+  return html`<nav class="list" aria-label=${t("app.chats")}>
+    <header class="list-head"><h2>${t("app.chats")}</h2>
+      <button type="button" id="new-chat" class="button primary" onClick=${() => go("/")}>${t("chats.new")}</button></header>
+    <${Search} />
+    <div class="list-body" tabindex="-1"><${Groups} /></div>
+    <${SyncState} />
+  </nav>`;
+}
+
+function Search() {
+  const wait = useRef(0);
+  const change = (/** @type {any} */ event) => {
+    chatFilter.value = event.target.value;
+    clearTimeout(wait.current);
+    wait.current = window.setTimeout(() => loadChats().catch(() => undefined), 120);
+  };
+  return html`<label class="search"><${Icon} name="search" /><input type="search" id="chat-search" placeholder=${t("chats.search")}
+    aria-label=${t("chats.search")} value=${chatFilter.value} onInput=${change} /></label>`;
+}
+
+function Groups() {
+  const list = chats.value;
+  if (list === null) return null;
+  if (!list.length) {
+    const words = chatFilter.value.trim();
+    return html`<p class="quiet pad">${words ? t("chats.nothing", { words }) : t("chats.none")}</p>`;
+  }
+  return grouped(list).map(
+    ([name, members]) => html`<section key=${name} aria-label=${name}><h3 class="group">${name}</h3>
+      <ul class="chat-rows">${members.map((chat) => html`<${Row} key=${chat.id} chat=${chat} />`)}</ul></section>`,
+  );
+}
+
+/** @param {Chat[]} list @returns {[string, Chat[]][]} */
+function grouped(list) {
+  const today = new Date().setHours(0, 0, 0, 0);
+  const age = (/** @type {Chat} */ chat) => {
+    if (chat.pinned) return "chats.pinned";
+    const at = chat.updated_at * 1000;
+    if (at >= today) return "chats.today";
+    if (at >= today - DAY_MS) return "chats.yesterday";
+    return at >= today - 7 * DAY_MS ? "chats.week" : "chats.older";
+  };
+  const order = ["chats.pinned", "chats.today", "chats.yesterday", "chats.week", "chats.older"];
+  return order.map((key) => /** @type {[string, Chat[]]} */ ([t(key), list.filter((chat) => age(chat) === key)])).filter(([, members]) => members.length);
+}
+
+/** @param {{chat: Chat}} props */
+function Row({ chat }) {
+  const [renaming, rename] = useState(false);
+  const isOpen = chatId.value === chat.id;
+  const isAnswering = Object.values(runs.value).some((run) => run.conversation === chat.id && run.state !== "failed");
+  const title = visible(chat.title);
+  if (renaming) return html`<li class="chat-row"><${Rename} chat=${chat} onEnd=${() => rename(false)} /></li>`;
+  const open = (/** @type {MouseEvent} */ event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    event.preventDefault();
+    go(chatPath(chat.id));
+  };
+  const keys = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "F2") rename(true);
+    else if (event.key === "Delete") deleteChat(chat);
+    else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      const links = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(".chat-link")]);
+      links[links.indexOf(/** @type {HTMLElement} */ (event.currentTarget)) + (event.key === "ArrowDown" ? 1 : -1)]?.focus();
+      event.preventDefault();
+    }
+  };
+  return html`<li class=${`chat-row ${isOpen ? "on" : ""}`}>
+    <a class="chat-link" href=${chatPath(chat.id)} aria-current=${isOpen ? "page" : undefined} onClick=${open} onKeyDown=${keys}>
+      <b><bdi>${title}</bdi></b><small>${isAnswering ? t("chats.answering") : t("chats.questions", { count: chat.turns })}</small></a>
+    <${Menu} label=${t("chats.actions", { title })} items=${[
+      { label: t("rename"), icon: "pen", onClick: () => rename(true) },
+      { label: t(chat.pinned ? "chats.unpin" : "chats.pin"), icon: "pin", onClick: () => changeChat(chat.id, { pinned: !chat.pinned }) },
+      { label: t("chats.copy"), icon: "copy", onClick: () => copyChat(chat.id) },
+      { label: t("chats.export"), icon: "download", onClick: () => save(`/api/conversations/${chat.id}/export`, `${chat.title}.md`) },
+      { label: t("chats.exportJson"), icon: "download", onClick: () => save(`/api/conversations/${chat.id}`, `${chat.title}.json`) },
+      null,
+      { label: t("chats.delete"), icon: "trash", bad: true, onClick: () => deleteChat(chat) },
+    ]} />
+  </li>`;
+}
+
+/** @param {{chat: Chat, onEnd: () => void}} props */
+function Rename({ chat, onEnd }) {
+  const field = useRef(/** @type {HTMLInputElement|null} */ (null));
+  useEffect(() => {
+    field.current?.focus();
+    field.current?.select();
+  }, []);
+  const end = (/** @type {boolean} */ isKept) => {
+    const title = field.current?.value.trim();
+    onEnd();
+    if (isKept && title && title !== chat.title) changeChat(chat.id, { title });
+  };
+  const keys = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Enter") end(true);
+    if (event.key === "Escape") {
+      event.stopPropagation();
+      end(false);
+    }
+  };
+  return html`<input class="rename" ref=${field} defaultValue=${chat.title} maxlength="200" aria-label=${t("chats.name")} onKeyDown=${keys} onBlur=${() => end(true)} />`;
+}
+
+/** Saves what an address gives under a name. @param {string} address @param {string} name */
+export function save(address, name) {
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = name.replace(/[\\/:*?"<>|\u0000-\u001f]/g, "_");
+  document.body.append(link);
+  link.click();
+  link.remove();
+}

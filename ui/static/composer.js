@@ -1,0 +1,69 @@
+// @ts-check
+/** Where a question is typed. A draft stays with its chat; a question can be sent while another is being answered. */
+
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
+import { Icon } from "./icons.js";
+import { Menu } from "./parts.js";
+import { ask, chatId, dialog, draftOf, keepDraft, ready, runsOf, scope, setScope, stop } from "./store.js";
+import { t } from "./words.js";
+
+const TALLEST = 240; // pixels
+
+export function Composer() {
+  const id = chatId.value;
+  const [text, setText] = useState(draftOf(id));
+  const field = useRef(/** @type {HTMLTextAreaElement|null} */ (null));
+  useLayoutEffect(() => {
+    const box = field.current;
+    if (!box) return;
+    box.style.height = "auto";
+    box.style.height = `${Math.min(box.scrollHeight, TALLEST)}px`;
+  }, [text]);
+  useEffect(() => field.current?.focus(), []);
+  const change = (/** @type {string} */ value) => {
+    setText(value);
+    keepDraft(id, value);
+  };
+  const send = async () => {
+    const question = text.trim();
+    if (!question) return;
+    change("");
+    if (!(await ask(question, id))) change(question);
+  };
+  const keys = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      send();
+    }
+  };
+  const active = runsOf(id).filter((run) => run.state !== "failed");
+  return html`<form class="composer" onSubmit=${(/** @type {Event} */ event) => {
+    event.preventDefault();
+    send();
+  }}>
+    <div class="composer-box">
+      <textarea id="question" ref=${field} rows="1" dir="auto" maxlength="10000" aria-label=${t("chat.question")} placeholder=${t("chat.ask")}
+        value=${text} onInput=${(/** @type {any} */ event) => change(event.target.value)} onKeyDown=${keys}></textarea>
+      <div class="row">
+        <button type="button" class="button small" onClick=${() => (dialog.value = "add")}><${Icon} name="plus" />${t("chat.add")}</button>
+        <${ScopeButton} />
+        <span class="space"></span>
+        ${active.length > 0 &&
+        html`<button type="button" id="stop" class="button" onClick=${() => active.forEach((run) => stop(run.id))}><${Icon} name="stop" />${t("chat.stop")}</button>`}
+        <button type="submit" id="send" class="button primary" disabled=${!text.trim()}>${t("chat.send")}</button>
+      </div>
+    </div>
+  </form>`;
+}
+
+/** What the question is restricted to. */
+function ScopeButton() {
+  const { folders, documents } = scope.value;
+  const count = folders.length + documents.length;
+  const label = count ? t("chat.chosen", { count }) : t("chat.everything", { count: ready.value });
+  return html`<${Menu} label=${t("chat.scopeTitle")} class="button small scope"
+    items=${[
+      { label: t("chat.askEverything"), icon: "check", onClick: () => setScope({ folders: [], documents: [] }) },
+      { label: t("chat.scopeTitle"), icon: "folder", onClick: () => (dialog.value = "scope") },
+    ]}><span class="quiet">${t("chat.asking")}</span> <b>${label}</b> <${Icon} name="down" /><//>`;
+}

@@ -1,0 +1,22 @@
+// @ts-check
+/** What stays in this browser from one visit to the next. */
+
+/** @param {string} name @param {any} fallback */
+export function kept(name, fallback) {
+  try {
+    const text = localStorage.getItem(`docent.${name}`);
+    return text === null ? fallback : JSON.parse(text);
+  } catch {
+    return fallback;
+  }
+}
+
+/** @param {string} name @param {any} value null forgets it */
+export function keep(name, value) {
+  try {
+    if (value === null) localStorage.removeItem(`docent.${name}`);
+    else localStorage.setItem(`docent.${name}`, JSON.stringify(value));
+  } catch {
+    // Private browsing may refuse; then it is kept while the page lives.
+  }
+}

@@ -1,0 +1,104 @@
+// @ts-check
+/** The pane on the right: a document at the place that an answer names, as its pages or as its text. */
+
+import { get } from "./api.js";
+import { fileName, place, video } from "./format.js";
+import { html, useEffect, useRef, useState } from "./html.js";
+import { Icon } from "./icons.js";
+import { IconButton, Name, Trouble } from "./parts.js";
+import { PdfView } from "./pdf_view.js";
+import { chatPath, closeSource, documentsById, keep, kept, shown } from "./store.js";
+import { TextView } from "./text_view.js";
+import { t } from "./words.js";
+
+const NARROWEST = 320;
+
+export function SourcePane() {
+  const view = shown.value;
+  const [width, setWidth] = useState(/** @type {number} */ (kept("source.width", 520)));
+  if (view === null) return null;
+  const drag = (/** @type {PointerEvent} */ event) => {
+    const handle = /** @type {HTMLElement} */ (event.currentTarget);
+    handle.setPointerCapture(event.pointerId);
+    handle.onpointermove = (move) => setWidth(clamp(window.innerWidth - move.clientX));
+    handle.onpointerup = () => {
+      handle.onpointermove = null;
+      keep("source.width", clamp(window.innerWidth - event.clientX) === width ? width : current());
+    };
+  };
+  const current = () => /** @type {HTMLElement} */ (document.querySelector(".source"))?.offsetWidth ?? width;
+  const keys = (/** @type {KeyboardEvent} */ event) => {
+    const step = { ArrowLeft: 24, ArrowRight: -24 }[event.key];
+    if (!step) return;
+    setWidth(clamp(width + step));
+    keep("source.width", clamp(width + step));
+  };
+  return html`<aside class="source" style=${{ width: `${width}px` }} aria-label=${t("source.title")}>
+    <div class="handle" role="separator" aria-orientation="vertical" aria-label=${t("source.title")} tabindex="0" aria-valuenow=${width}
+      aria-valuemin=${NARROWEST} aria-valuemax="1200" onPointerDown=${drag} onKeyDown=${keys}></div>
+    <${Opened} key=${view.document} view=${view} />
+  </aside>`;
+}
+
+/** @param {number} width */
+const clamp = (width) => Math.max(NARROWEST, Math.min(width, window.innerWidth - 420));
+
+/** @param {{view: import("./store.js").Shown}} props */
+function Opened({ view }) {
+  const [about, setAbout] = useState(/** @type {any} */ (null));
+  const [trouble, setTrouble] = useState(/** @type {any} */ (null));
+  const [asText, setAsText] = useState(false);
+  const read = documentsById.value.get(view.document)?.read_at;
+  useEffect(() => {
+    get(`/api/documents/${view.document}`).then(
+      (found) => {
+        setAbout(found);
+        setTrouble(null);
+      },
+      (error) => setTrouble(error),
+    );
+  }, [view.document, read]);
+  const citation = view.index >= 0 ? view.citations[view.index] : null;
+  const path = about?.path ?? citation?.source ?? "";
+  const hasPages = about?.pages !== null && about?.pages !== undefined;
+  const watch = video(path, citation?.start_s ?? null);
+  const where = citation ? place({ ...citation, source: path }) : "";
+  return html`<header class="bar source-head">
+      <div class="source-title"><h2 title=${path}><${Name}>${view.title || fileName(path)}<//></h2>
+        <p class="quiet" title=${path}>${[fileName(path), where].filter(Boolean).join(" · ")}</p></div>
+      ${hasPages &&
+      html`<div class="switch" role="group">
+        <button type="button" class="button small" aria-pressed=${!asText} onClick=${() => setAsText(false)}>${t("source.page")}</button>
+        <button type="button" class="button small" aria-pressed=${asText} onClick=${() => setAsText(true)}>${t("source.text")}</button>
+      </div>`}
+      ${watch && html`<a class="button small" href=${watch} target="_blank" rel="noopener noreferrer"><${Icon} name="outside" />${t("source.watch", { time: where })}</a>`}
+      ${about && !watch && html`<a class="icon-button" href=${`/api/documents/${view.document}/file`} download=${fileName(path)} aria-label=${t("source.download")} title=${t("source.download")}><${Icon} name="download" /></a>`}
+      <${IconButton} icon="close" label=${t("close")} onClick=${closeSource} />
+    </header>
+    <div class="source-body">
+      ${trouble
+        ? html`<${Trouble} message=${trouble.status === 404 ? t("source.gone") : trouble.message} remedy=${trouble.remedy} />
+            ${citation?.quote && html`<blockquote dir="auto">${citation.quote}</blockquote>`}`
+        : !about
+          ? html`<p class="note pad">${t("source.loading")}</p>`
+          : hasPages && !asText
+            ? html`<${PdfView} document=${about} view=${view} onFail=${() => setAsText(true)} />`
+            : html`<${TextView} document=${about} view=${view} />`}
+    </div>
+    ${view.citations.length > 1 && html`<${Turner} view=${view} />`}`;
+}
+
+/** Goes through the citations of an answer. @param {{view: import("./store.js").Shown}} props */
+function Turner({ view }) {
+  const { citations, index, span } = view;
+  const to = (/** @type {number} */ at) => {
+    const { document_id, title, page } = citations[at];
+    shown.value = { document: document_id, title, citations, index: at, span, page };
+  };
+  return html`<footer class="turner">
+    <span>${t("source.citation", { number: index + 1, count: citations.length })}</span>
+    <span class="space"></span>
+    <button type="button" class="button small" id="citation-before" disabled=${index === 0} onClick=${() => to(index - 1)}><${Icon} name="left" />${t("source.prev")}</button>
+    <button type="button" class="button small" id="citation-after" disabled=${index === citations.length - 1} onClick=${() => to(index + 1)}>${t("source.next")}<${Icon} name="right" /></button>
+  </footer>`;
+}

@@ -1,0 +1,393 @@
+// @ts-check
+/** The state of the page and what changes it. Components read the signals; only the functions here write them. */
+
+import { batch, computed, signal } from "./vendor/signals.js";
+import { get, post, query, remove, request } from "./api.js";
+import { keep, kept } from "./kept.js";
+import { follow } from "./news.js";
+import { attempt, notify } from "./notices.js";
+import { t } from "./words.js";
+
+export { keep, kept } from "./kept.js";
+export { attempt, dismissNotice, notices, notify } from "./notices.js";
+
+/** @typedef {{id: string, title: string, updated_at: number, turns: number, pinned: boolean}} Chat */
+/** @typedef {{number: number, source: string, title: string, page: number|null, page_label: string|null, start_s: number|null, quote: string, start: number, end: number, score: number, document_id: number}} Citation */
+/** @typedef {{text: string, citations: number[], supported: boolean}} Part */
+/** @typedef {{document_id: number, title: string, start: number, end: number, page: number|null, page_label: string|null, start_s: number|null, score: number}} Looked */
+/** @typedef {{id: number, question: string, answer: string, parts: Part[], found: boolean, span: any, confidence: number|null, citations: Citation[], answerer: string, searched: string|null, stopped: boolean, asked_at: number, work: {timings_ms: Record<string, number>, passages: Looked[]}|null, feedback: number}} Exchange */
+/** @typedef {{id: number, conversation: string, question: string, state: string, started_at: number, searched: string|null, passages: Looked[], parts: Part[], citations: Citation[], message: string, remedy: string}} Run */
+/** @typedef {{id: number, source_id: number, path: string, title: string, status: string, error: string|null, chunks: number, size: number, media_type: string, read_at: number}} Doc */
+/** @typedef {{id: number, kind: string, location: string, added_at: number}} Source */
+/** @typedef {{folders: string[], documents: number[]}} Scope */
+/** @typedef {{document: number, title: string, citations: Citation[], index: number, span: any, page: number|null}} Shown */
+
+export const route = signal(readRoute());
+export const connection = signal(/** @type {"opening"|"open"|"lost"|"refused"} */ ("opening"));
+export const chats = signal(/** @type {Chat[]|null} */ (null));
+export const chatFilter = signal("");
+export const exchanges = signal(/** @type {Record<string, Exchange[]>} */ ({}));
+export const runs = signal(/** @type {Record<number, Run>} */ ({}));
+export const copies = signal(/** @type {Record<number, string>} */ ({}));
+export const documents = signal(/** @type {Doc[]|null} */ (null));
+export const sources = signal(/** @type {Source[]} */ ([]));
+export const status = signal(/** @type {any} */ (null));
+export const sync = signal(/** @type {any} */ (null));
+export const shown = signal(/** @type {Shown|null} */ (null));
+export const libraryTrouble = signal(/** @type {{message: string, remedy: string}|null} */ (null));
+export const models = signal(/** @type {any} */ (null));
+export const libraryFilter = signal(/** @type {"all"|"problems"} */ ("all"));
+export const dialog = signal(/** @type {string|null} */ (null));
+
+export const chatId = computed(() => (route.value.page === "chat" ? route.value.chat : null));
+export const ready = computed(() => (documents.value ?? []).filter((document) => document.status === "ok").length);
+export const problems = computed(() => (documents.value ?? []).filter((document) => document.status !== "ok").length);
+export const documentsById = computed(() => new Map((documents.value ?? []).map((document) => [document.id, document])));
+
+// Addresses ------------------------------------------------------------------------------------------------------------
+
+function readRoute() {
+  const [, page, chat] = location.pathname.split("/");
+  if (["library", "models", "settings"].includes(page)) return { page, chat: null };
+  return { page: "chat", chat: page === "chat" && chat ? decodeURIComponent(chat) : null };
+}
+
+/** @param {string} path @param {{replace?: boolean}} [how] */
+export function go(path, { replace = false } = {}) {
+  if (path !== location.pathname) history[replace ? "replaceState" : "pushState"](null, "", path);
+  route.value = readRoute();
+  openChat();
+}
+
+/** @param {string|null} id */
+export const chatPath = (id) => (id === null ? "/" : `/chat/${encodeURIComponent(id)}`);
+
+window.addEventListener("popstate", () => {
+  route.value = readRoute();
+  openChat();
+});
+
+// What stays in this browser -------------------------------------------------------------------------------------------
+
+const EVERYTHING = { folders: [], documents: [] };
+const scopes = signal(/** @type {Record<string, Scope>} */ (kept("scopes", {})));
+export const scope = computed(() => scopes.value[chatId.value ?? ""] ?? EVERYTHING);
+
+/** @param {Scope} value @param {string|null} [id] */
+export function setScope(value, id = chatId.value) {
+  const all = { ...scopes.value };
+  if (value.folders.length || value.documents.length) all[id ?? ""] = value;
+  else delete all[id ?? ""];
+  scopes.value = all;
+  keep("scopes", all);
+}
+
+/** @param {string|null} id */
+export const draftOf = (id) => kept(`draft.${id ?? ""}`, "");
+/** @param {string|null} id @param {string} text */
+export const keepDraft = (id, text) => keep(`draft.${id ?? ""}`, text === "" ? null : text);
+
+// Reading the state ----------------------------------------------------------------------------------------------------
+
+export async function loadChats() {
+  const holding = chatFilter.value.trim();
+  const found = await get(`/api/conversations${query({ holding: holding || null })}`);
+  if (holding === chatFilter.value.trim()) chats.value = found.conversations;
+}
+
+export async function loadDocuments() {
+  try {
+    const [listed, about] = await Promise.all([get("/api/documents"), get("/api/status")]);
+    batch(() => {
+      documents.value = listed.documents;
+      copies.value = listed.copies;
+      status.value = about;
+      sources.value = about.sources;
+      libraryTrouble.value = null;
+    });
+  } catch (error) {
+    const { message, remedy = "", status: code } = /** @type {any} */ (error);
+    if (code) {
+      libraryTrouble.value = { message, remedy };
+      documents.value = [];
+    }
+  }
+}
+
+async function loadRuns() {
+  const { runs: found } = await get("/api/runs");
+  runs.value = Object.fromEntries(found.map((/** @type {Run} */ run) => [run.id, run]));
+}
+
+/** Reads the exchanges of the open chat, or those that have come since. */
+async function openChat() {
+  const id = chatId.value;
+  if (id === null) return;
+  await loadExchanges(id);
+}
+
+/** @param {string} id @param {{anew?: boolean, run?: number|null}} [how] `run`: the run whose place the last one takes */
+async function loadExchanges(id, { anew = false, run = null } = {}) {
+  const known = anew ? [] : (exchanges.value[id] ?? []);
+  const after = known.at(-1)?.id ?? null;
+  try {
+    const found = await get(`/api/conversations/${encodeURIComponent(id)}${query({ after })}`);
+    const now = anew ? [] : (exchanges.value[id] ?? []);
+    const fresh = found.exchanges.filter((/** @type {Exchange} */ one) => !now.some((other) => other.id === one.id));
+    batch(() => {
+      exchanges.value = { ...exchanges.value, [id]: [...now, ...fresh] };
+      if (run !== null) forgetRun(run);
+    });
+  } catch (error) {
+    if (/** @type {any} */ (error).status !== 404 || runsOf(id).length) return;
+    if (chatId.value === id) {
+      notify(t("chat.gone"), { bad: true });
+      go("/", { replace: true });
+    }
+  }
+}
+
+async function readAnew() {
+  const open = chatId.value;
+  exchanges.value = open && exchanges.value[open] ? { [open]: exchanges.value[open] } : {};
+  await Promise.all([
+    loadChats(),
+    loadDocuments(),
+    loadRuns(),
+    get("/api/syncing").then((found) => (sync.value = found)),
+    get("/api/models").then((found) => (models.value = found)),
+    open ? loadExchanges(open, { anew: true }) : null,
+  ]).catch(() => undefined);
+}
+
+// News -----------------------------------------------------------------------------------------------------------------
+
+const later = new Map();
+
+/** Runs `work` soon, once for any number of calls. @param {string} name @param {() => Promise<void>} work */
+function soon(name, work) {
+  if (later.has(name)) return;
+  later.set(
+    name,
+    setTimeout(() => {
+      later.delete(name);
+      work().catch(() => undefined);
+    }, 150),
+  );
+}
+
+/** @param {any} news */
+function onNews(news) {
+  switch (news.event) {
+    case "run":
+      onRun(news.run);
+      break;
+    case "text":
+      onText(news);
+      break;
+    case "forgotten":
+      forgetRun(news.run);
+      break;
+    case "sync":
+      sync.value = news.sync;
+      break;
+    case "documents":
+      soon("documents", loadDocuments);
+      break;
+    case "conversations":
+      soon("chats", loadChats);
+      // The end of a run brings its exchange itself.
+      if (news.conversation && exchanges.value[news.conversation] && !runsOf(news.conversation).length) loadExchanges(news.conversation);
+      break;
+    default:
+      readAnew();
+  }
+}
+
+/** @param {Run} run */
+async function onRun(run) {
+  if (run.state !== "done") {
+    runs.value = { ...runs.value, [run.id]: run };
+    return;
+  }
+  const isShown = chatId.value === run.conversation || exchanges.value[run.conversation];
+  if (isShown) await loadExchanges(run.conversation, { run: run.id });
+  forgetRun(run.id);
+}
+
+/** @param {{run: number, at: number, parts: Part[], citations: Citation[]}} text */
+function onText({ run: id, at, parts, citations }) {
+  const run = runs.value[id];
+  if (!run) return;
+  if (run.parts.length !== at) {
+    soon("runs", loadRuns); // something was missed
+    return;
+  }
+  const grown = { ...run, parts: [...run.parts, ...parts], citations: [...run.citations, ...citations] };
+  runs.value = { ...runs.value, [id]: grown };
+}
+
+/** Runs that have ended: the reply that tells of a run's beginning may come after the news of its end. */
+const ended = new Set();
+
+/** @param {number} id */
+function forgetRun(id) {
+  ended.add(id);
+  const { [id]: _, ...rest } = runs.value;
+  runs.value = rest;
+}
+
+export function start() {
+  loadChats().catch(() => undefined);
+  loadDocuments();
+  openChat();
+  follow(onNews, (state) => {
+    connection.value = state;
+    if (state === "open") readAnew();
+  });
+}
+
+// Questions ------------------------------------------------------------------------------------------------------------
+
+/** @param {string|null} id */
+export const runsOf = (id) => Object.values(runs.value).filter((run) => run.conversation === id);
+
+/**
+ * Asks in the chat `id`; null begins one. Returns whether the question was taken.
+ * @param {string} question @param {string|null} [id]
+ */
+export async function ask(question, id = chatId.value) {
+  const { folders, documents: chosen } = scopes.value[id ?? ""] ?? EVERYTHING;
+  const run = await attempt(() => post("/api/runs", { question, conversation: id, folders, documents: chosen }));
+  if (run === undefined) return false;
+  batch(() => {
+    if (!runs.value[run.id] && !ended.has(run.id)) runs.value = { ...runs.value, [run.id]: run };
+    if (id === null) {
+      setScope({ folders, documents: chosen }, run.conversation);
+      exchanges.value = { ...exchanges.value, [run.conversation]: [] };
+      if (chatId.value === null && route.value.page === "chat") go(chatPath(run.conversation));
+    }
+  });
+  return true;
+}
+
+/** @param {number} id */
+export const stop = (id) => attempt(() => post(`/api/runs/${id}/stop`));
+
+/** Asks a failed question again. @param {Run} run */
+export async function retry(run) {
+  await attempt(() => remove(`/api/runs/${run.id}`));
+  forgetRun(run.id);
+  await ask(run.question, run.conversation);
+}
+
+/** Asks the last question of a chat again; the answer before it goes. @param {Exchange} exchange */
+export async function again(exchange) {
+  const id = chatId.value;
+  if (id === null) return;
+  await attempt(async () => {
+    await remove(`/api/conversations/${encodeURIComponent(id)}/exchanges/${exchange.id}`);
+    exchanges.value = { ...exchanges.value, [id]: exchanges.value[id].filter((one) => one.id !== exchange.id) };
+    await ask(exchange.question, id);
+  });
+}
+
+/** Asks another question in place of `exchange`, in a copy of the chat that ends before it. @param {Exchange} exchange @param {string} question */
+export async function branch(exchange, question) {
+  const id = chatId.value;
+  if (id === null) return;
+  await attempt(async () => {
+    const made = await post(`/api/conversations/${encodeURIComponent(id)}/copy`, { before: exchange.id });
+    setScope(scope.value, made.id);
+    go(chatPath(made.id));
+    await ask(question, made.id);
+  });
+}
+
+/** @param {Exchange} exchange @param {number} feedback */
+export async function judge(exchange, feedback) {
+  const id = chatId.value;
+  if (id === null) return;
+  await attempt(async () => {
+    await request("PUT", `/api/conversations/${encodeURIComponent(id)}/exchanges/${exchange.id}/feedback`, { feedback });
+    const changed = exchanges.value[id].map((one) => (one.id === exchange.id ? { ...one, feedback } : one));
+    exchanges.value = { ...exchanges.value, [id]: changed };
+  });
+}
+
+// Chats ----------------------------------------------------------------------------------------------------------------
+
+/** @param {string} id @param {{title?: string, pinned?: boolean}} change */
+export const changeChat = (id, change) =>
+  attempt(async () => {
+    await request("PATCH", `/api/conversations/${encodeURIComponent(id)}`, change);
+    await loadChats();
+  });
+
+/** @param {Chat} chat */
+export const deleteChat = (chat) =>
+  attempt(async () => {
+    await remove(`/api/conversations/${encodeURIComponent(chat.id)}?undo=true`);
+    if (chatId.value === chat.id) go("/");
+    await loadChats();
+    notify(t("chat.deleted", { title: chat.title }), { action: t("undo"), onAction: () => restoreChat(chat) });
+  });
+
+/** @param {Chat} chat */
+const restoreChat = (chat) =>
+  attempt(async () => {
+    await post(`/api/conversations/${encodeURIComponent(chat.id)}/restore`);
+    await loadChats();
+    go(chatPath(chat.id));
+  });
+
+/** @param {string} id */
+export const copyChat = (id) =>
+  attempt(async () => {
+    const made = await post(`/api/conversations/${encodeURIComponent(id)}/copy`);
+    await loadChats();
+    go(chatPath(made.id));
+  });
+
+// Documents ------------------------------------------------------------------------------------------------------------
+
+/** @param {string} location */
+export const addSource = (location) => attempt(() => post("/api/sources", { location }));
+export const addSamples = () => attempt(() => post("/api/samples"));
+/** @param {string} location */
+export const removeSource = (location) =>
+  attempt(async () => {
+    await remove(`/api/sources${query({ location })}`);
+    await loadDocuments();
+    return true;
+  });
+/** @param {string[]|null} [locations] @param {boolean} [anew] unchanged documents, too */
+export const readSources = (locations = null, anew = false) => attempt(() => post("/api/syncing", { locations, anew }));
+export const endSync = () => attempt(() => remove("/api/syncing")); // the feed tells what comes of it
+
+/** Hands files over, one after the other. @param {{file: File, name: string}[]} files */
+export async function upload(files) {
+  let taken = 0;
+  for (const { file, name } of files) {
+    const done = await attempt(() => request("PUT", `/api/uploads/${encodeURIComponent(name)}`, file));
+    if (done !== undefined) taken++;
+  }
+  if (taken) notify(t("library.taken", { count: taken }));
+}
+
+// The source pane ------------------------------------------------------------------------------------------------------
+
+/** @param {Citation[]} citations @param {number} index @param {any} span */
+export function showCitation(citations, index, span = null) {
+  const { document_id, title, page } = citations[index];
+  shown.value = { document: document_id, title, citations, index, span, page };
+}
+
+/** @param {{id: number, title: string}} document @param {number|null} [page] */
+export function showDocument(document, page = null) {
+  shown.value = { document: document.id, title: document.title, citations: [], index: -1, span: null, page };
+}
+
+export function closeSource() {
+  shown.value = null;
+}

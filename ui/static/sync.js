@@ -1,0 +1,45 @@
+// @ts-check
+/** How far a sync is, at the foot of the lists. */
+
+import { duration, fileName } from "./format.js";
+import { html } from "./html.js";
+import { IconButton, Trouble, visible } from "./parts.js";
+import { connection, endSync, go, libraryFilter, problems, ready, sync } from "./store.js";
+import { t } from "./words.js";
+
+export function SyncState() {
+  const state = sync.value;
+  return html`<footer class="sync" id="sync">
+    ${state?.running ? html`<${Running} state=${state} />` : state?.message && html`<${Trouble} message=${state.message} remedy=${state.remedy} />`}
+    ${!state?.running && state?.summary && html`<p class="outcome" role="status">${t(state.summary === "stopped" ? "sync.stopped" : "sync.done")}
+      ${state.failed > 0 && ` ${t("sync.failed", { count: state.failed })}`}</p>`}
+    <p class="counts"><span>${t("status.ready", { count: ready.value })}</span>
+      ${problems.value > 0 &&
+      html`<button type="button" class="link-button bad" onClick=${() => {
+        libraryFilter.value = "problems";
+        go("/library");
+      }}>${t("status.problems", { count: problems.value })}</button>`}
+      ${connection.value === "lost" && html`<span class="bad">${t("lost.short")}</span>`}</p>
+  </footer>`;
+}
+
+/** @param {{state: any}} props */
+function Running({ state }) {
+  const share = state.total ? state.done / state.total : null;
+  const name = visible(fileName(state.path));
+  const words = state.cancelling
+    ? t("sync.stopping")
+    : state.stage === "embedding"
+      ? t("sync.embedding")
+      : state.total
+        ? t("sync.reading", { name, done: Math.min(state.done + 1, state.total), total: state.total })
+        : t("sync.looking");
+  const seconds = Date.now() / 1000 - state.started_at;
+  const left = share && share > 0.05 && seconds > 3 ? ((1 - share) / share) * seconds : null;
+  return html`<div role="status">
+    <p class="sync-line"><span class="sync-words" title=${state.path}>${words}</span>
+      ${!state.cancelling && html`<${IconButton} icon="close" label=${t("cancel")} onClick=${endSync} />`}</p>
+    <progress aria-label=${t("sync.progress")} ...${share === null ? {} : { value: share, max: 1 }}></progress>
+    ${left !== null && html`<p class="quiet">${t("sync.left", { time: duration(left * 1000) })}</p>`}
+  </div>`;
+}

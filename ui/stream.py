@@ -1,0 +1,124 @@
+"""The feed as Gradio carries it: an endpoint of Gradio's server mode that streams what happens, to many pages.
+
+    POST gradio_api/call/news {"data": []}  ->  {"event_id": ID}
+    GET  gradio_api/call/news/ID            ->  server-sent events, each with a list of news (app.api.news_shapes)
+
+``gradio_client`` can follow it as well (``Client(...).submit(api_name="/news")``). Importing Gradio takes two seconds
+of processor time, so it happens on a thread of its own when the first page asks for news; until then requests wait.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.api.news_shapes import news_lines
+from app.feed import Feed
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+_log = logging.getLogger(__name__)
+_WAIT_S = 60.0
+_NEEDED = ("/gradio_api/call/", "/gradio_api/queue/", "/gradio_api/info", "/config", "/gradio_api/heartbeat/")
+_TOLD_AT_ONCE = 100
+
+
+def build(feed: Feed, scratch: Path) -> "FastAPI":
+    """Makes Gradio's server with the endpoint ``/news``; it keeps what it likes to keep in the folder ``scratch``."""
+    os.environ["GRADIO_TEMP_DIR"] = str(scratch)  # its own folder in /tmp is everybody's
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported: it would call out
+    import gradio as gr
+    from fastapi import FastAPI
+    from gradio.events import api
+
+    async def news() -> AsyncIterator[list[dict[str, Any]]]:
+        """Streams lists of what happens in this Docent; the first, empty one says that the stream is open."""
+        async for happened in feed.follow():
+            for first in range(0, max(len(happened), 1), _TOLD_AT_ONCE):
+                yield [line.plain() for line in news_lines(happened[first : first + _TOLD_AT_ONCE])]
+
+    news.__annotations__["return"] = list[dict[str, Any]]  # Gradio makes the type of the output from it
+    with gr.Blocks(mode="server", analytics_enabled=False) as blocks:
+        api(news, api_name="news", concurrency_limit=None)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    gr.mount_gradio_app(
+        app,
+        blocks,
+        path="",
+        server_name="127.0.0.1",
+        footer_links=[],
+        run_history=False,
+        enable_monitoring=False,
+        allowed_paths=[],
+        show_error=False,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+    )
+    return app
+
+
+async def _built(feed: Feed, scratch: Path) -> "FastAPI":
+    return build(feed, scratch)
+
+
+class GradioStream:
+    """An ASGI application that hands the few routes of Gradio that are needed to it, once it is loaded.
+
+    All others of Gradio's routes are refused: some serve files by path or fetch web addresses for the caller.
+    """
+
+    def __init__(self, feed: Feed, scratch: Path) -> None:
+        self._feed = feed
+        self._scratch = scratch
+        self._app: ASGIApp | None = None
+        self._ready = asyncio.Event()
+        self._leave = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if not path.startswith(_NEEDED):
+            await JSONResponse({"error": {"message": "Docent does not serve this.", "remedy": ""}}, 404)(
+                scope, receive, send
+            )
+            return
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            threading.Thread(target=self._load, name="docent-gradio", daemon=True).start()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ready.wait(), _WAIT_S)
+        if self._app is None:
+            message = {"error": {"message": "Docent is still loading.", "remedy": "Try again."}}
+            await JSONResponse(message, 503)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _load(self) -> None:
+        try:
+            # Where no event loop runs, Gradio makes one for each of its locks and never closes it.
+            app = asyncio.run(_built(self._feed, self._scratch))
+        except Exception:  # noqa: BLE001 - the thread's edge
+            _log.exception("Gradio could not be loaded")
+            return
+        assert self._loop is not None
+        if not self._loop.is_closed():
+            asyncio.run_coroutine_threadsafe(self._serve(app), self._loop)
+
+    async def _serve(self, app: "FastAPI") -> None:
+        async with app.router.lifespan_context(app):
+            self._app = app
+            self._ready.set()
+            await self._leave.wait()
+
+    def stop(self) -> None:
+        """Lets Gradio end."""
+        self._leave.set()
