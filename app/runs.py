@@ -23,6 +23,7 @@ from rag.types import Citation, Filter, Passage
 _log = logging.getLogger(__name__)
 _AT_ONCE = 8  # answers being written; further ones wait
 _WAITING = 100  # questions that have not ended
+_UNRECORDED = "This answer was not recorded."
 _UNKEPT = "unkept-"  # begins the id of a conversation that is not on the disk
 State: TypeAlias = Literal["waiting", "searching", "reading", "writing", "failed", "done"]
 
@@ -221,7 +222,7 @@ class Runs:
             completed = event.question if event.question.strip() != run.question.strip() else None
             return replace(run, state="reading", searched=completed, passages=event.passages)
         if isinstance(event, Answered):
-            return replace(run, message=event.unrecorded)
+            return replace(run, message=event.unrecorded and _UNRECORDED, remedy=event.unrecorded)
         parts = run.parts + event.parts
         state: State = "writing" if parts else "reading"
         return replace(run, state=state, parts=parts, citations=run.citations + event.citations)
