@@ -53,6 +53,7 @@ class FakeAssistant:
         self.store = Conversations(self.folder / "conversations.db")
         self.asked: list[tuple[str, Filter]] = []
         self.read_anew: list[str] = []
+        self.said: str | None = None  # instead of the sentence that is found
         self.error: Exception | None = None  # raised by ask
         self.broken: Exception | None = None  # raised by what reads the library
 
@@ -126,7 +127,7 @@ class FakeAssistant:
             quote = self.texts[row.id][start:end]
             passages = (Passage(1, row, start, end, quote, 1.0, page=1 if row.path.endswith(".pdf") else None),)
             citations = (Citation(1, row.id, row.path, row.title, passages[0].page, None, quote, start, end, 1.0),)
-            text, numbers = quote, (1,)
+            text, numbers = self.said or quote, (1,)
         yield Retrieved(completed, passages)
         first, *others = text.split(" ")
         parts = (AnswerPart(first), *(AnswerPart(f" {word}") for word in others))

@@ -91,12 +91,12 @@ def test_a_newcomer_asks_the_samples(docent: Docent, open_page: Callable[..., An
     watched.assert_quiet(docent.address)
 
 
-def test_a_row_of_a_table_is_shown_as_one(docent: Docent, open_page: Callable[..., Any], screenshots: Path) -> None:
+def test_the_row_of_a_workbook_is_marked(docent: Docent, open_page: Callable[..., Any], screenshots: Path) -> None:
     page = open_page(docent.link).page
     ask(page, "How many visitors came in July?")
-    table = page.locator(".exchange:not(.running) .answer-text table")
-    expect(table).to_contain_text("Visitors", timeout=READING_MS)
-    table.locator(".chip").last.click()
+    answer = page.locator(".exchange:not(.running) .answer-text")
+    expect(answer).to_contain_text("3987", timeout=READING_MS)
+    answer.locator(".chip").first.click()
     expect(page.locator(".source tr.quoted")).to_contain_text("July")
     expect(page.locator(".source")).to_contain_text("sheet 1")
     page.screenshot(path=screenshots / "table-light.png")

@@ -179,6 +179,18 @@ def test_what_documents_say_is_text_and_loads_nothing(filled: Any, gate: Any, sc
     filled.assert_quiet(filled.served.address)
 
 
+def test_a_quoted_row_is_shown_as_a_table(window: Any, gate: Any, fake: Any) -> None:
+    fake.put("/papers/visitors.csv", "Month: July | Visitors: 4102 | Days without a boat: 1")
+    fake.said = "Month: July; Visitors: 4102; Days without a boat: 1"
+    gate.open()
+    ask(window.page, "How many visitors: in July?")
+    table = window.page.locator(".exchange:not(.running) .answer-text table")
+    expect(table.locator("th")).to_have_text(["Month", "Visitors", "Days without a boat"])
+    expect(table.locator("tbody td")).to_have_text(["July", "4102", "1", "1"])
+    table.locator(".chip").click()
+    expect(window.page.locator(".source mark.quote")).to_contain_text("Visitors: 4102")
+
+
 def test_marks_that_turn_text_around_are_shown(filled: Any, gate: Any) -> None:
     gate.open()
     ask(filled.page, "garden \u202egnp.exe")

@@ -15,6 +15,7 @@ import { t } from "./words.js";
 const LONG_QUESTION = 500; // characters that are shown before "show the whole question"
 const LONGEST_PILL = 60; // characters of the words that answer
 const NEAREST = 3;
+const BUILTIN = ["extractive", "operators", "none"]; // they quote and compute; nothing of them is Markdown
 
 /** @param {{exchange: Exchange, last: boolean}} props */
 export function Answered({ exchange, last }) {
@@ -63,7 +64,7 @@ export function Running({ run }) {
 
 /** Larger models write Markdown; the built-in ones quote, and a quote may hold what only looks like it. @param {Exchange} exchange */
 const isFormatted = ({ answerer, span }) =>
-  answerer === models.value?.answering ? models.value.formatted : span === null && answerer !== "extractive";
+  answerer === models.value?.answering ? models.value.formatted : span === null && !BUILTIN.includes(answerer);
 
 /** @param {{text: string}} props */
 function Question({ text }) {
@@ -186,7 +187,7 @@ function Tools({ exchange, last, onEdit }) {
 /** How an answer came about, in one line. @param {Exchange} exchange */
 function made({ work, answerer, confidence, found }) {
   const took = work?.timings_ms?.total;
-  const name = answerer === "extractive" ? t("chat.builtin") : answerer;
+  const name = BUILTIN.includes(answerer) ? t("chat.builtin") : answerer;
   const sure = found && confidence !== null ? t("chat.sure", { percent: Math.round(confidence * 100) }) : "";
   return [took !== undefined && duration(took), name, sure].filter(Boolean).join(" · ");
 }
