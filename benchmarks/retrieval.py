@@ -56,9 +56,9 @@ class SpanQuestion:
 
 
 @contextmanager
-def synced(folder: Path, target_tokens: int) -> Iterator[tuple[dict[str, Search], OnnxEmbedder]]:
+def synced(folder: Path, target_tokens: int, model: Path | None) -> Iterator[tuple[dict[str, Search], OnnxEmbedder]]:
     """Syncs the files in ``folder``; returns a search function for each kind of search, and the embedder."""
-    embedder = OnnxEmbedder.load()
+    embedder = OnnxEmbedder.load(model)
     with tempfile.TemporaryDirectory() as scratch, Library.open(Path(scratch) / "library.db") as library:
         syncer = Syncer(library, embedder, ParsePool(ParseLimits()), SyncSettings(target_tokens=target_tokens))
         started = time.perf_counter()
@@ -97,10 +97,10 @@ def answered_share(question: SpanQuestion, hits: Sequence[Hit]) -> tuple[float, 
     return len(found) / len(wanted), len(found) / max(1, read)
 
 
-def spans(data: Path, target_tokens: int) -> None:
+def spans(data: Path, target_tokens: int, model: Path | None) -> None:
     questions = span_questions(data / SPANS)
     print(f"\n{'':8}recall@5  any@5  recall@10  precision@5  tokens@5   even   odd  (recall@5 of every other question)")
-    with synced(data / SPANS / "corpora", target_tokens) as (searches, embedder):
+    with synced(data / SPANS / "corpora", target_tokens, model) as (searches, embedder):
         for name, search in searches.items():
             tens = [search(make_query(question.text), 10) for question in questions]
             at5 = np.array([answered_share(q, hits[:5]) for q, hits in zip(questions, tens, strict=True)])
@@ -116,11 +116,11 @@ def spans(data: Path, target_tokens: int) -> None:
 # -- reports -----------------------------------------------------------------------------------------------------------
 
 
-def reports(data: Path, target_tokens: int) -> None:
+def reports(data: Path, target_tokens: int, model: Path | None) -> None:
     with (data / REPORTS / "qna_data.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = [(row["Question"], row["Source Docs"].split(",")) for row in csv.DictReader(file)]
     print(f"\n{'':8}right report at 1      at 5     at 10   share of the ten")
-    with synced(data / REPORTS / "docs", target_tokens) as (searches, _):
+    with synced(data / REPORTS / "docs", target_tokens, model) as (searches, _):
         for name, search in searches.items():
             right = np.zeros((len(rows), 10), dtype=bool)
             for row, (question, patterns) in enumerate(rows):
@@ -136,10 +136,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA, help="folder that holds the question sets")
     parser.add_argument("--set", choices=("spans", "reports", "all"), default="all")
     parser.add_argument("--target-tokens", type=int, default=220)
+    parser.add_argument("--embedder", type=Path, help="a model's folder; the shipped one without")
     arguments = parser.parse_args()
     for name, run in (("spans", spans), ("reports", reports)):
         if arguments.set in (name, "all"):
-            run(arguments.data, arguments.target_tokens)
+            run(arguments.data, arguments.target_tokens, arguments.embedder)
 
 
 if __name__ == "__main__":

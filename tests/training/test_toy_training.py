@@ -73,12 +73,13 @@ def test_the_padded_graph_of_the_lower_layers_equals_the_flat_exit() -> None:
     cu = torch.tensor([0, 5, 8], dtype=torch.int32)
     positions = torch.cat([torch.arange(5), torch.arange(3)])
     ids = torch.cat(rows)
-    last, (_, band, relevance) = reader(ids, torch.zeros_like(ids), positions, cu, 5)
+    last, (_, band, relevance, support) = reader(ids, torch.zeros_like(ids), positions, cu, 5)
     padded, mask = torch.zeros(2, 5, dtype=torch.long), torch.zeros(2, 5, dtype=torch.long)
     for i, row in enumerate(rows):
         padded[i, : len(row)], mask[i, : len(row)] = row, 1
-    p_relevance, p_band = PaddedReader(lower_part(reader).eval())(padded, mask, torch.zeros_like(padded))
+    p_relevance, p_band, p_support = PaddedReader(lower_part(reader).eval())(padded, mask, torch.zeros_like(padded))
     torch.testing.assert_close(p_relevance, relevance, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(p_support, support, atol=1e-4, rtol=1e-3)
     torch.testing.assert_close(p_band[0, 1, :4], band[1, :4], atol=1e-4, rtol=1e-3)
     assert not torch.allclose(last[2], relevance)
 
@@ -94,7 +95,7 @@ def test_evened_scales_leave_the_output_and_word_rows_survive_int8(tmp_path: Pat
     ids = torch.tensor([[101, 5, 102, 9, 10, 11, 102]])
     feeds = (ids, torch.ones_like(ids), torch.zeros_like(ids))
     before = module(*feeds)
-    module.body.smooth(small_store(), pairs=2)
+    module.body.smooth(small_store(), Shape(), pairs=2)
     assert module.body.factors
     for a, b in zip(module(*feeds), before, strict=True):
         torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-3)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.data.store import Batch, Ragged, Shape, Store, pack, pair_tokens
+from training.data.store import QUESTION, Batch, Item, Ragged, Shape, Store, pack, pair_tokens
 from training.reader.encoder import load_reader
 from training.reader.train import LOW, Distributions, padded, tensors
 
@@ -20,7 +20,7 @@ Longs = NDArray[np.int64]
 
 def _batches(store: Store, shape: Shape) -> Iterator[tuple[int, Longs, Batch]]:
     """Yields (first question, first passage token of each, batch): the questions in order with their gold passages."""
-    rows: list[tuple[Longs, int, int, None, float]] = []
+    rows: list[Item] = []
     at = used = 0
     most = shape.sequences - shape.tokens // shape.longest - 2
     for i, p in enumerate(store.gold):
@@ -29,7 +29,7 @@ def _batches(store: Store, shape: Shape) -> Iterator[tuple[int, Longs, Batch]]:
         if used + len(ids) > shape.tokens or len(rows) >= most:
             yield at, np.array([r[1] for r in rows]), pack(rows, shape)
             rows, at, used = [], i, 0
-        rows.append((ids, first, min(len(q), shape.question) + 2, None, 0.0))
+        rows.append((ids, first, min(len(q), shape.question) + 2, None, 0.0, QUESTION))
         used += len(ids)
     if rows:
         yield at, np.array([r[1] for r in rows]), pack(rows, shape)

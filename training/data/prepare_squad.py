@@ -70,16 +70,13 @@ def mine(flat: Flat, found: NDArray[np.int32], rng: np.random.Generator) -> list
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--tokenizer", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--tokenizer", type=Path, nargs="+", required=True)
+    parser.add_argument("--out", type=Path, nargs="+", required=True, help="a folder for each tokenizer")
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    tokenizer = load_tokenizer(args.tokenizer)
     for name, articles in split_articles(read_squad(args.data / "qa/squad-train-v1.1.json.xz")).items():
         flat = flatten(articles)
         found = keyword_search(flat.passages, [q[0] for q in flat.questions], 50, args.workers)
-        np.save(args.out / f"squad-{name}.candidates.npy", found)
         negatives = mine(flat, found, np.random.default_rng(0))
         questions = [
             (
@@ -90,9 +87,13 @@ def main() -> None:
             )
             for (text, gold, answers), wrong in zip(flat.questions, negatives, strict=True)
         ]
-        store = build_store(tokenizer, flat.passages, questions)
-        store.save(args.out / f"squad-{name}.npz")
-        print(f"{name}: {len(articles)} articles, {len(flat.passages)} paragraphs, {len(store)} questions", flush=True)
+        for path, out in zip(args.tokenizer, args.out, strict=True):
+            out.mkdir(parents=True, exist_ok=True)
+            build_store(load_tokenizer(path), flat.passages, questions).save(out / f"squad-{name}.npz")
+            np.save(out / f"squad-{name}.candidates.npy", found)
+        print(
+            f"{name}: {len(articles)} articles, {len(flat.passages)} paragraphs, {len(questions)} questions", flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -5,14 +5,18 @@ passages that do not (negatives). One training group is a question with one answ
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 CLS, SEP, MASK, PAD = 101, 102, 103, 0
+QUESTION, ABSENT, CLAIM = 0, 1, 2
+"""What is asked of a passage: a question; one that was changed, of which no teacher knows better than its label; a
+statement, which the passage supports or not."""
 MAX_SPANS = 4  # places in the passage where the answer stands, as far as they are counted
 MAX_NEGATIVES = 16
 Ints = NDArray[np.int32]
@@ -22,17 +26,18 @@ Ints = NDArray[np.int32]
 class Ragged:
     """Rows of different length in one array: row ``i`` is ``values[offsets[i]:offsets[i + 1]]``."""
 
-    values: NDArray[np.uint16]
+    values: NDArray[Any]  # uint16, or uint32 where the vocabulary is larger
     offsets: NDArray[np.int64]
 
     @classmethod
     def of(cls, rows: Sequence[Sequence[int]]) -> "Ragged":
         offsets = np.zeros(len(rows) + 1, np.int64)
         np.cumsum([len(r) for r in rows], out=offsets[1:])
-        values = np.fromiter((v for r in rows for v in r), np.uint16, int(offsets[-1]))
-        return cls(values, offsets)
+        values = np.fromiter((v for r in rows for v in r), np.uint32, int(offsets[-1]))
+        small = not len(values) or values.max() < 1 << 16
+        return cls(values.astype(np.uint16) if small else values, offsets)
 
-    def __getitem__(self, i: int) -> NDArray[np.uint16]:
+    def __getitem__(self, i: int) -> NDArray[Any]:
         return self.values[self.offsets[i] : self.offsets[i + 1]]
 
     def __len__(self) -> int:
@@ -53,6 +58,11 @@ class Store:
     gold: Ints  # [questions] passage that answers, -1 where only negatives are known
     spans: Ints  # [questions, MAX_SPANS, 2] first and last token in the gold passage, -1 = none
     negatives: Ints  # [questions, MAX_NEGATIVES] passages without the answer, -1 = none
+    kinds: Ints = field(default_factory=lambda: np.zeros(0, np.int32))  # [questions] QUESTION, ABSENT or CLAIM
+
+    def __post_init__(self) -> None:
+        if not len(self.kinds):
+            self.kinds = np.full(len(self.questions), QUESTION, np.int32)
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -71,7 +81,13 @@ class Store:
     def load(cls, path: Path) -> "Store":
         data = np.load(path)
         ragged = {n: Ragged(data[f"{n}.values"], data[f"{n}.offsets"]) for n in ("questions", "contexts", "passages")}
-        return cls(**ragged, gold=data["gold"], spans=data["spans"], negatives=data["negatives"])
+        return cls(
+            **ragged,
+            gold=data["gold"],
+            spans=data["spans"],
+            negatives=data["negatives"],
+            kinds=data.get("kinds", np.zeros(0, np.int32)),
+        )
 
     @staticmethod
     def join(parts: Sequence["Store"]) -> "Store":
@@ -87,6 +103,7 @@ class Store:
             np.concatenate([m[0] for m in moved]).astype(np.int32),
             np.concatenate([p.spans for p in parts]),
             np.concatenate([m[1] for m in moved]).astype(np.int32),
+            np.concatenate([p.kinds for p in parts]),
         )
 
 
@@ -119,6 +136,7 @@ def build_store(
     tokenizer: Tokenizer,
     passages: Sequence[tuple[str, str]],
     questions: Sequence[tuple[str, int, Sequence[tuple[int, int]], Sequence[int]]],
+    kinds: Sequence[int] = (),
 ) -> Store:
     """passages: (context, text). questions: (text, gold passage or -1, character spans in it, negative passages)."""
     encode = tokenizer.encode_batch
@@ -140,28 +158,31 @@ def build_store(
         np.array([q[1] for q in questions], np.int32),
         spans,
         negatives,
+        np.array(kinds, np.int32),
     )
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Fixed sizes of a batch, so that the compiled step sees one shape."""
+    """Fixed sizes of a batch, so that the compiled step sees one shape, and the tokens around its parts."""
 
     tokens: int = 32768
     sequences: int = 384
     longest: int = 384
     question: int = 64
     context: int = 24
+    cls: int = CLS
+    sep: int = SEP
 
 
 def pair_tokens(
-    question: NDArray[np.uint16], context: NDArray[np.uint16], passage: NDArray[np.uint16], shape: Shape
+    question: NDArray[Any], context: NDArray[Any], passage: NDArray[Any], shape: Shape
 ) -> tuple[NDArray[np.int64], int]:
     """[CLS] question [SEP] context [SEP] passage [SEP] -> (ids, position of the passage's first token)."""
     q, c = question[: shape.question], context[: shape.context]
-    head = [CLS, *q, SEP] + ([*c, SEP] if len(c) else [])
+    head = [shape.cls, *q, shape.sep] + ([*c, shape.sep] if len(c) else [])
     body = passage[: shape.longest - len(head) - 1]
-    return np.array([*head, *body, SEP], np.int64), len(head)
+    return np.array([*head, *body, shape.sep], np.int64), len(head)
 
 
 @dataclass
@@ -177,10 +198,14 @@ class Batch:
     spans: NDArray[np.int64]  # [sequences, MAX_SPANS, 2] flat token positions, -1 = none; CLS where unanswerable
     label: NDArray[np.float32]  # [sequences] 1 answers, 0 does not, -1 padding
     has_span: NDArray[np.bool_]  # [sequences] the span loss applies
+    kind: NDArray[np.int64]  # [sequences] QUESTION, ABSENT or CLAIM
 
 
-def pack(items: Sequence[tuple[NDArray[np.int64], int, int, NDArray[np.int32] | None, float]], shape: Shape) -> Batch:
-    """items: (ids, passage start, question end, spans relative to the passage or None = no span known, label)."""
+Item = tuple[NDArray[np.int64], int, int, NDArray[np.int32] | None, float, int]
+
+
+def pack(items: Sequence[Item], shape: Shape) -> Batch:
+    """items: (ids, passage start, question end, spans relative to the passage or None = no span known, label, kind)."""
     n, t = shape.sequences, shape.tokens
     ids = np.zeros(t, np.int64)
     types, positions = np.zeros(t, np.int64), np.zeros(t, np.int64)
@@ -188,16 +213,19 @@ def pack(items: Sequence[tuple[NDArray[np.int64], int, int, NDArray[np.int32] | 
     cu = np.zeros(n + 1, np.int32)
     spans = np.full((n, MAX_SPANS, 2), -1, np.int64)
     label, has_span = np.full(n, -1, np.float32), np.zeros(n, np.bool_)
+    kinds = np.zeros(n, np.int64)
     at = 0
-    for i, (row, first, question_end, answer, is_gold) in enumerate(items):
+    for i, (row, first, question_end, answer, is_gold, kind) in enumerate(items):
         end = at + len(row)
         ids[at:end] = row
         types[at + question_end : end] = 1
         positions[at:end] = np.arange(len(row))
         inside[at + first : end - 1] = True
         sequence[at:end] = i
-        label[i] = is_gold
-        if is_gold == 0:
+        label[i], kinds[i] = is_gold, kind
+        if kind == CLAIM:
+            pass
+        elif is_gold == 0:
             spans[i, 0] = at
             has_span[i] = True
         elif answer is not None:
@@ -217,7 +245,7 @@ def pack(items: Sequence[tuple[NDArray[np.int64], int, int, NDArray[np.int32] | 
         at = end
         filled += 1
         cu[filled:] = at
-    return Batch(ids, types, positions, inside, sequence, cu, spans, label, has_span)
+    return Batch(ids, types, positions, inside, sequence, cu, spans, label, has_span, kinds)
 
 
 def mask_words(batch: Batch, rate: float, rng: np.random.Generator) -> dict[str, NDArray[np.int64]]:
@@ -250,9 +278,10 @@ def mask_words(batch: Batch, rate: float, rng: np.random.Generator) -> dict[str,
 
 def groups(
     store: Store, order: NDArray[np.int64], size: int, shape: Shape, rng: np.random.Generator, drop_context: float
-) -> Iterator[list[tuple[NDArray[np.int64], int, int, NDArray[np.int32] | None, float]]]:
-    """For each question in ``order``: its gold passage and size - 1 negatives (drawn from the first ones most)."""
-    empty = np.zeros(0, np.uint16)
+) -> Iterator[list[Item]]:
+    """For each question in ``order``: its gold passage and size - 1 negatives; the first negative always where there is
+    no gold passage."""
+    empty = np.zeros(0, np.int64)
     for i in order:
         q = store.questions[i]
         pool = store.negatives[i][store.negatives[i] >= 0]
@@ -261,12 +290,15 @@ def groups(
             extra = rng.integers(0, len(store.passages), need - min(need, len(pool)))
             pool = np.concatenate([pool, extra])
         chosen = rng.choice(pool, need, replace=False) if need else pool[:0]
+        if store.gold[i] < 0 and need and pool[0] not in chosen:
+            chosen[0] = pool[0]
         rows = []
         no_context = rng.random() < drop_context
         for j, p in enumerate([store.gold[i], *chosen] if store.gold[i] >= 0 else chosen):
             ids, first = pair_tokens(q, empty if no_context else store.contexts[p], store.passages[p], shape)
             gold = j == 0 and store.gold[i] >= 0
-            rows.append((ids, first, min(len(q), shape.question) + 2, store.spans[i] if gold else None, float(gold)))
+            spans = store.spans[i] if gold else None
+            rows.append((ids, first, min(len(q), shape.question) + 2, spans, float(gold), int(store.kinds[i])))
         yield rows
 
 
@@ -285,7 +317,7 @@ def batches(
         rng = np.random.default_rng([seed, epoch])
         order = rng.permutation(len(store))[:limit]
         rng = np.random.default_rng([seed, epoch, share[0]])
-        items: list[tuple[NDArray[np.int64], int, int, NDArray[np.int32] | None, float]] = []
+        items: list[Item] = []
         used = 0
         for rows in groups(store, order[share[0] :: share[1]], size, shape, rng, drop_context):
             length = sum(len(r[0]) for r in rows)

@@ -33,7 +33,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import load_file
 
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-LAYERS, HEADS, WIDTH = 6, 12, 384
+HEADS, WIDTH = 12, 384
 EPSILON = 1e-12  # of BERT's layer normalisation
 WEIGHT_LIMIT = 63
 BLOCK = 128
@@ -120,12 +120,9 @@ class Graph:
         return self.node("SkipLayerNormalization", inputs, ORT, epsilon=EPSILON)
 
 
-def build(weights: dict[str, NDArray[np.float32]], precision: str) -> onnx.ModelProto:
-    graph = Graph(weights, precision)
-    x = _embeddings(graph)
-    padding = graph.node("Cast", ["attention_mask"], to=TensorProto.INT32)
-    for layer in range(LAYERS):
-        x = _layer(graph, x, padding, f"encoder.layer.{layer}")
+def build(graph: Graph, name: str) -> onnx.ModelProto:
+    """The embedder: the encoder's states summed over the mask, scaled to length 1."""
+    x = encoded(graph)
     one = graph.constant("one", np.array([1]))
     mask = graph.node("Cast", ["attention_mask"], to=TensorProto.FLOAT)
     row = graph.node("Unsqueeze", [mask, one])  # [batch, 1, length]
@@ -134,7 +131,7 @@ def build(weights: dict[str, NDArray[np.float32]], precision: str) -> onnx.Model
     ids_shape = ["batch", "length"]
     described = helper.make_graph(
         graph.nodes,
-        f"all-MiniLM-L6-v2 {precision}",
+        name,
         [helper.make_tensor_value_info(n, TensorProto.INT64, ids_shape) for n in ("input_ids", "attention_mask")],
         [helper.make_tensor_value_info("sentence_embedding", TensorProto.FLOAT, ["batch", WIDTH])],
         graph.constants,
@@ -142,6 +139,16 @@ def build(weights: dict[str, NDArray[np.float32]], precision: str) -> onnx.Model
     # Opset 18 and IR 9: what every ONNX Runtime that Docent accepts can read.
     opsets = [helper.make_opsetid("", 18), helper.make_opsetid(ORT, 1)]
     return helper.make_model(described, opset_imports=opsets, ir_version=9, producer_name="docent")
+
+
+def encoded(graph: Graph) -> str:
+    """The encoder's last states [batch, length, WIDTH] of the inputs input_ids and attention_mask."""
+    x = _embeddings(graph)
+    padding = graph.node("Cast", ["attention_mask"], to=TensorProto.INT32)
+    layers = {name.split(".")[2] for name in graph.weights if name.startswith("encoder.layer.")}
+    for layer in range(len(layers)):
+        x = _layer(graph, x, padding, f"encoder.layer.{layer}")
+    return x
 
 
 def _embeddings(graph: Graph) -> str:
@@ -209,7 +216,8 @@ def main() -> None:
         write_reference(arguments.folder, arguments.reference)
         return
     arguments.out.mkdir(parents=True, exist_ok=True)
-    onnx.save(build(load_file(published), arguments.precision), arguments.out / "model.onnx")
+    graph = Graph(load_file(published), arguments.precision)
+    onnx.save(build(graph, f"all-MiniLM-L6-v2 {arguments.precision}"), arguments.out / "model.onnx")
     write_tokenizer(arguments.folder, arguments.out)
 
 

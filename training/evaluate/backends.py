@@ -3,7 +3,7 @@
 A reader scores (question, passage) pairs; an embedder maps texts to unit vectors [texts, dimension].
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,6 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
+
+from training.data.compact import CompactTokenizer
 
 SPAN_WIDTH = 30
 Floats = NDArray[np.float32]
@@ -74,17 +76,33 @@ class TorchReader:
             inside = index < b["cu"][1:, None]
             rows = torch.where(inside[..., None], spans[index.clamp(max=len(spans) - 1)], -60000.0)
             best, at = rows.flatten(1).topk(CANDIDATES, 1)
-            return d.relevance, null, best, at // SPAN_WIDTH, at % SPAN_WIDTH
+            return d.relevance, null, best, at // SPAN_WIDTH, at % SPAN_WIDTH, d.support
 
         self.run = torch.compile(run, dynamic=False) if self.device.type == "cuda" else run
 
     def score(self, pairs: Sequence[Pair]) -> Scored:
+        relevance, null, best = (np.zeros(len(pairs), np.float32) for _ in range(3))
+        span = np.zeros((len(pairs), 2), np.int64)
+        for at, end, out in self._runs(pairs):
+            relevance[at:end], null[at:end] = out[:2]
+            first = out[3].astype(np.int64) - np.array([p[1] for p in pairs[at:end]])[:, None]
+            last = first + out[4].astype(np.int64)
+            chosen = settle(first, last, np.exp(out[2] - out[2].max(1, keepdims=True)))
+            row = np.arange(end - at)
+            best[at:end] = out[2][row, chosen]
+            span[at:end] = np.stack([first[row, chosen], last[row, chosen]], 1)
+        return Scored(relevance, null, best, span)
+
+    def support(self, pairs: Sequence[Pair]) -> Floats:
+        """How far each passage supports the statement in the question's place, as log odds [pairs]."""
+        return np.concatenate([out[5] for _, _, out in self._runs(pairs)])
+
+    def _runs(self, pairs: Sequence[Pair]) -> Iterator[tuple[int, int, list[Floats]]]:
+        """Yields (first pair, end, what the model says of those pairs)."""
         from training.data.store import pack
         from training.reader.train import tensors
 
         torch = self.torch
-        relevance, null, best = (np.zeros(len(pairs), np.float32) for _ in range(3))
-        span = np.zeros((len(pairs), 2), np.int64)
         at = 0
         while at < len(pairs):
             end, used = at, 0
@@ -93,20 +111,12 @@ class TorchReader:
                     break
                 used += len(pairs[end][0])
                 end += 1
-            items = [(ids, first, kind, None, 0.0) for ids, first, kind in pairs[at:end]]
+            items = [(ids, first, kind, None, 0.0, 0) for ids, first, kind in pairs[at:end]]
             b = {k: v.to(self.device, non_blocking=True) for k, v in tensors(pack(items, self.shape)).items()}
             cuda = self.device.type == "cuda"
             with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=cuda):
-                out = [x[: end - at].float().cpu().numpy() for x in self.run(b)]
-            relevance[at:end], null[at:end] = out[:2]
-            first = out[3].astype(np.int64) - np.array([p[1] for p in pairs[at:end]])[:, None]
-            last = first + out[4].astype(np.int64)
-            chosen = settle(first, last, np.exp(out[2] - out[2].max(1, keepdims=True)))
-            row = np.arange(end - at)
-            best[at:end] = out[2][row, chosen]
-            span[at:end] = np.stack([first[row, chosen], last[row, chosen]], 1)
+                yield at, end, [x[: end - at].float().cpu().numpy() for x in self.run(b)]
             at = end
-        return Scored(relevance, null, best, span)
 
 
 def decode_padded(band: Floats, inside: NDArray[np.bool_]) -> tuple[Floats, Floats, NDArray[np.int64]]:
@@ -159,7 +169,7 @@ class OnnxReader:
         return Scored(relevance, null, best, span)
 
 
-def torch_embedder(folder: Path, tokenizer: Tokenizer) -> Callable[[Sequence[str]], Floats]:
+def torch_embedder(folder: Path, tokenizer: Tokenizer | CompactTokenizer) -> Callable[[Sequence[str]], Floats]:
     """Makes an embedder of a BERT folder: the mean of the last layer over the tokens, scaled to length 1."""
     import torch
 
@@ -192,7 +202,9 @@ def torch_embedder(folder: Path, tokenizer: Tokenizer) -> Callable[[Sequence[str
     return embed
 
 
-def onnx_embedder(path: Path, tokenizer: Tokenizer, threads: int = 2) -> Callable[[Sequence[str]], Floats]:
+def onnx_embedder(
+    path: Path, tokenizer: Tokenizer | CompactTokenizer, threads: int = 2
+) -> Callable[[Sequence[str]], Floats]:
     """Makes an embedder of an ONNX sentence encoder (ids, mask and perhaps types); a first output that is not pooled is
     pooled here."""
     import onnxruntime

@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Encoding
+from tokenizers import Encoding, Tokenizer
 
+from training.data.compact import CompactTokenizer, Encoded
 from training.data.corpus import read_squad, split_articles
 from training.data.prepare_squad import Flat, flatten, lacks, plain
 from training.data.search import fuse, keyword_search
@@ -30,31 +31,33 @@ NEAR = 5  # of them the answer is chosen among
 ODDS_WEIGHT = 0.2  # of the log odds of an answer beside the relevance, where the answer is chosen
 FEATURES = ["relevance", "log odds of an answer against none", "log probability of the span among spans"]
 Calibration = dict[str, Any]  # as written to calibration.json
+Absent = tuple[str, int, str]  # a question, the passage it was made from, what was changed (training.data.changed)
 SHAPE = Shape()
 _EDGE = re.compile(r"^[\s,.;:]+|[\s,;:]+$")
 
 
 class Pairs:
-    """Tokenises a split once and turns (question, passage) numbers into the reader's input."""
+    """Tokenises a split once and turns (question, passage) numbers into the reader's input. Questions of ``more`` are
+    numbered behind those of the split."""
 
-    def __init__(self, flat: Flat, tokenizer_path: Path) -> None:
-        tokenizer = load_tokenizer(tokenizer_path)
-
-        def encode(texts: Iterable[str]) -> list[Encoding]:
+    def __init__(
+        self, flat: Flat, tokenizer: Tokenizer | CompactTokenizer, shape: Shape = SHAPE, more: Sequence[str] = ()
+    ) -> None:
+        def encode(texts: Iterable[str]) -> Sequence[Encoding | Encoded]:
             return tokenizer.encode_batch(list(texts), add_special_tokens=False)
 
-        self.flat = flat
-        self.questions = [np.array(e.ids, np.uint16) for e in encode(q[0] for q in flat.questions)]
-        self.contexts = [np.array(e.ids, np.uint16) for e in encode(p[0] for p in flat.passages)]
+        self.flat, self.shape = flat, shape
+        self.questions = [np.array(e.ids, np.int64) for e in encode([*(q[0] for q in flat.questions), *more])]
+        self.contexts = [np.array(e.ids, np.int64) for e in encode(p[0] for p in flat.passages)]
         passages = encode(p[1] for p in flat.passages)
-        self.passages = [np.array(e.ids, np.uint16) for e in passages]
+        self.passages = [np.array(e.ids, np.int64) for e in passages]
         self.offsets = [e.offsets for e in passages]
 
     def pair(self, question: int, passage: int, context: bool = True) -> backends.Pair:
         q = self.questions[question]
         c = self.contexts[passage] if context else self.contexts[passage][:0]
-        ids, first = pair_tokens(q, c, self.passages[passage], SHAPE)
-        return ids, first, min(len(q), SHAPE.question) + 2
+        ids, first = pair_tokens(q, c, self.passages[passage], self.shape)
+        return ids, first, min(len(q), self.shape.question) + 2
 
     def text(self, passage: int, span: NDArray[np.int64]) -> str:
         offsets = self.offsets[passage]
@@ -119,8 +122,10 @@ def evaluate(
     calibration: Calibration | None,
     asked: NDArray[np.int64],
     workers: int,
+    absent: Sequence[Absent] = (),
 ) -> tuple[dict[str, float], Calibration]:
-    """Returns the table's rows and the calibration, which is fitted here when none is given."""
+    """Returns the table's rows and the calibration, which is fitted here when none is given. ``absent`` are the
+    questions that ``pairs`` holds behind the split's own."""
     fit = calibration is None
     cal: Calibration = calibration or {"features": FEATURES, "answer_odds_weight": ODDS_WEIGHT}
     questions = [flat.questions[i] for i in asked]
@@ -171,16 +176,29 @@ def evaluate(
     left = np.where(flat.article[np.maximum(keyword, 0)] == own[:, None], -1, keyword)
     away = Run(pairs, reader, asked, fuse(dense, left, DEPTH))
     _, away_chosen = away.answers(away.order(cal["rank_odds_weight"]), cal["answer_span_weight"])
-    x = np.concatenate([chosen, away_chosen]).astype(np.float64)
-    y = np.repeat([True, False], len(questions))
+    # questions that nothing answers though their article is there
+    nothing = np.zeros((0, 3), np.float32)
+    if absent:
+        keyword = keyword_search(flat.passages, [a[0] for a in absent], 50, workers)
+        dense = top(embed([a[0] for a in absent]), vectors, np.full(len(absent), -1), flat.article, 50)
+        there = Run(pairs, reader, len(flat.questions) + np.arange(len(absent)), fuse(dense, keyword, DEPTH))
+        _, nothing = there.answers(there.order(cal["rank_odds_weight"]), cal["answer_span_weight"])
+    x = np.concatenate([chosen, away_chosen, nothing]).astype(np.float64)
+    y = np.repeat([True, False, False], [len(questions), len(questions), len(absent)])
     if fit:
         cal["answer"] = logistic(x, y.astype(float))
     p = probability(cal["answer"], x)
     if fit:
-        cal["answer"]["threshold"] = best_threshold(p, y, 0.08)
+        cal["answer"]["threshold"] = best_threshold(p, y, 0.06)
     found = p >= cal["answer"]["threshold"]
-    table["article removed: refused"] = 1 - found[len(questions) :].mean()
-    table["article present: wrongly refused"] = 1 - found[: len(questions)].mean()
+    n = len(questions)
+    table["article removed: refused"] = 1 - found[n : 2 * n].mean()
+    table["article present: wrongly refused"] = 1 - found[:n].mean()
+    if absent:
+        table["article present, nothing answers: refused"] = 1 - found[2 * n :].mean()
+        for kind in sorted({a[2] for a in absent}):
+            of_kind = np.array([a[2] == kind for a in absent])
+            table[f"... {kind} ({of_kind.sum()})"] = 1 - found[2 * n :][of_kind].mean()
     return {k: float(v) for k, v in table.items()}, cal
 
 
@@ -246,8 +264,9 @@ class Run:
         return float(np.mean([metrics.f1(t, a) for t, a in zip(texts, answers, strict=True)]))
 
 
-def embedder(path: Path, tokenizer: Path, threads: int) -> Callable[[Sequence[str]], backends.Floats]:
-    made = load_tokenizer(tokenizer)
+def embedder(
+    path: Path, made: Tokenizer | CompactTokenizer, threads: int
+) -> Callable[[Sequence[str]], backends.Floats]:
     return backends.torch_embedder(path, made) if path.is_dir() else backends.onnx_embedder(path, made, threads)
 
 
@@ -259,6 +278,10 @@ def main() -> None:
     parser.add_argument("--embedder", type=Path, default=None, help="not needed with --gold-only")
     parser.add_argument("--gold-only", action="store_true")
     parser.add_argument("--tokenizer", type=Path, required=True)
+    parser.add_argument("--embedder-tokenizer", type=Path, default=None, help="where it is not the reader's")
+    parser.add_argument("--compact", type=Path, default=None, help="folder of training.data.compact, for both")
+    parser.add_argument("--embedder-compact", type=Path, default=None)
+    parser.add_argument("--absent", type=Path, default=None, help="absent-val.json of training.data.prepare_checks")
     parser.add_argument("--calibration", type=Path, default=None)
     parser.add_argument("--calibrate", type=Path, default=None)
     parser.add_argument("--questions", type=int, default=None)
@@ -267,8 +290,15 @@ def main() -> None:
     args = parser.parse_args()
     articles = read_squad(args.file)
     flat = flatten(articles if args.split == "all" else split_articles(articles)[args.split])
-    pairs = Pairs(flat, args.tokenizer)
+
+    def tokenizer(path: Path, compact: Path | None) -> Tokenizer | CompactTokenizer:
+        return CompactTokenizer(path, compact) if compact else load_tokenizer(path)
+
     count = min(args.questions or len(flat.questions), len(flat.questions))
+    absent: list[Absent] = [(t, p, k) for t, p, k in json.loads(args.absent.read_text())] if args.absent else []
+    absent = [absent[i] for i in np.linspace(0, len(absent) - 1, min(count, len(absent))).astype(int)]
+    shape = Shape(cls=0, sep=1) if args.compact else SHAPE
+    pairs = Pairs(flat, tokenizer(args.tokenizer, args.compact), shape, [a[0] for a in absent])
     asked = np.linspace(0, len(flat.questions) - 1, count).astype(np.int64)
     cal = json.loads(args.calibration.read_text()) if args.calibration else None
     tables = []
@@ -278,8 +308,10 @@ def main() -> None:
         if args.gold_only:
             table, fitted = gold_passages(pairs, reader, asked)[0], None
         else:
-            embed = embedder(args.embedder, args.tokenizer, args.threads)
-            table, fitted = evaluate(flat, pairs, reader, embed, cal, asked, args.threads)
+            own = args.embedder_tokenizer
+            made = tokenizer(own or args.tokenizer, args.embedder_compact if own else args.compact)
+            embed = embedder(args.embedder, made, args.threads)
+            table, fitted = evaluate(flat, pairs, reader, embed, cal, asked, args.threads, absent)
         tables.append(table)
         print(f"\n{path.name} on {count} questions, {len(flat.passages)} passages ({args.file.name} {args.split})")
         print("\n".join(f"{k:42s} {100 * v:6.2f}" for k, v in table.items()), flush=True)

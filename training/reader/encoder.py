@@ -94,11 +94,13 @@ class Encoder(nn.Module):
         return self.run(self.embed(ids, types, positions), cu, longest, slice(None))
 
 
-Output = tuple[Tensor, Tensor, Tensor]  # ends [tokens, 2], band [tokens, SPAN_WIDTH], relevance [sequences]
+# ends [tokens, 2], band [tokens, SPAN_WIDTH], relevance [sequences], support [sequences]
+Output = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 class Heads(nn.Module):
-    """Relevance of a passage to a question, and the answer's span: s_i + e_j + a bilinear term, CLS = no answer."""
+    """Relevance of a passage to a question, and the answer's span: s_i + e_j + a bilinear term, CLS = no answer; and
+    how far the passage supports what stands in the question's place, where that is a statement."""
 
     def __init__(self, hidden: int, pair: int) -> None:
         super().__init__()
@@ -107,7 +109,9 @@ class Heads(nn.Module):
         self.right = nn.Linear(hidden, pair)
         self.pool = nn.Linear(hidden, hidden)
         self.relevance = nn.Linear(hidden, 1)
-        for m in (self.ends, self.left, self.right, self.pool, self.relevance):
+        self.pool_claim = nn.Linear(hidden, hidden)
+        self.support = nn.Linear(hidden, 1)
+        for m in (self.ends, self.left, self.right, self.pool, self.relevance, self.pool_claim, self.support):
             nn.init.normal_(m.weight, std=0.02)
             nn.init.zeros_(m.bias)
 
@@ -120,7 +124,8 @@ class Heads(nn.Module):
         shifted = F.pad(ends[:, 1], (0, SPAN_WIDTH)).unfold(0, SPAN_WIDTH, 1)[: len(x)]
         band = ends[:, :1] + shifted + pair
         first = x[cu[:-1].long().clamp(max=len(x) - 1)]
-        return ends, band, self.relevance(torch.tanh(self.pool(first))).float()[:, 0]
+        relevance = self.relevance(torch.tanh(self.pool(first))).float()[:, 0]
+        return ends, band, relevance, self.support(torch.tanh(self.pool_claim(first))).float()[:, 0]
 
 
 class Reader(nn.Module):
@@ -244,7 +249,10 @@ def load_reader(start: Path, dropout: float = 0.1, layers: Sequence[int] = (), e
     with safe_open(start, "pt") as file:
         config = EncoderConfig(**json.loads(file.metadata()["config"]))
     reader = Reader(config, dropout)
-    reader.load_state_dict({k: v.float() for k, v in load_file(start).items()})
+    state = {k: v.float() for k, v in load_file(start).items()}
+    if "heads.support.weight" not in state:  # written before readers judged statements
+        state |= {k: v for k, v in reader.state_dict().items() if "support" in k or "pool_claim" in k}
+    reader.load_state_dict(state)
     return reader
 
 

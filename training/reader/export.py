@@ -18,8 +18,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
 from training.data.store import Shape, Store, pair_tokens
+from training.embedder.convert import ORT, Graph
+from training.embedder.convert_multilingual import WORDS, packed_lookup, read_packed, save_beside_words
 from training.reader.encoder import SPAN_WIDTH, Encoder, Reader, load_encoder, load_reader
 
+STAND_IN = 128  # rows of the table that a packed one replaces
 EVEN = 0.4  # power of a channel's range that moves into the weights; of 0.3, 0.4, 0.5 the nearest to full precision
 
 
@@ -52,7 +55,7 @@ class PaddedEncoder(nn.Module):
         return x * self.factors[linear] if linear in self.factors else x
 
     @torch.no_grad()
-    def smooth(self, store: Store, pairs: int = 96) -> None:
+    def smooth(self, store: Store, shape: Shape, pairs: int = 96) -> None:
         """Moves the range of wide input channels into the weights (as SmoothQuant does), so that one scale suits all
         channels.
 
@@ -66,9 +69,10 @@ class PaddedEncoder(nn.Module):
 
         linears = [m for layer in self.encoder.blocks for m in (layer.qkv, layer.out, layer.up, layer.down)]
         handles = [m.register_forward_pre_hook(watch) for m in linears]
-        for i in np.linspace(0, len(store) - 1, pairs).astype(int):
+        answered = np.flatnonzero(store.gold >= 0)
+        for i in answered[np.linspace(0, len(answered) - 1, pairs).astype(int)]:
             q = store.questions[i]
-            row, _ = pair_tokens(q, store.contexts[store.gold[i]], store.passages[store.gold[i]], Shape())
+            row, _ = pair_tokens(q, store.contexts[store.gold[i]], store.passages[store.gold[i]], shape)
             ids = torch.from_numpy(row)[None]
             self(ids, torch.ones_like(ids), (torch.arange(ids.shape[1])[None] >= len(q) + 2).long())
         for handle in handles:
@@ -92,7 +96,7 @@ class PaddedReader(nn.Module):
         self.reader = reader
         self.body = PaddedEncoder(reader.encoder)
 
-    def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         r = self.reader.heads
         x = self.body(ids, mask, types)
         ends = r.ends(x)
@@ -103,7 +107,9 @@ class PaddedReader(nn.Module):
         pairs = left @ right.transpose(1, 2) * scale + last[:, None]
         columns = torch.arange(length)[:, None] + torch.arange(SPAN_WIDTH)[None]
         band = torch.gather(pairs, 2, columns[None].expand(ids.shape[0], -1, -1)) + ends[..., :1]
-        return r.relevance(torch.tanh(r.pool(x[:, 0])))[:, 0], band
+        first = x[:, 0]
+        support = r.support(torch.tanh(r.pool_claim(first)))[:, 0]
+        return r.relevance(torch.tanh(r.pool(first)))[:, 0], band, support
 
 
 class PaddedEmbedder(nn.Module):
@@ -138,7 +144,9 @@ def write_graph(module: nn.Module, outputs: dict[str, dict[int, str]], path: Pat
         assert worst < 1e-3, f"the graph and torch differ by {worst}"
 
 
-def quantise(source: Path, target: Path) -> None:
+def quantise(source: Path, target: Path, packed: Path | None = None) -> None:
+    """Writes the int8 graph. With ``packed`` (training.embedder.convert_multilingual) the word table is that file's,
+    and stands in a file beside the graph."""
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     prepared = source.with_suffix(".prepared.onnx")
@@ -153,8 +161,12 @@ def quantise(source: Path, target: Path) -> None:
     )  # fmt: skip
     prepared.unlink()
     made = onnx.load(str(target))
-    quantise_words(made.graph)
-    onnx.save(made, str(target))
+    if packed is None:
+        quantise_words(made.graph)
+        onnx.save(made, str(target))
+    else:
+        outer_words(made, packed)
+        save_beside_words(made, target)
 
 
 def quantise_words(graph: onnx.GraphProto) -> None:
@@ -178,21 +190,43 @@ def quantise_words(graph: onnx.GraphProto) -> None:
         graph.node.insert(at, new)
 
 
+def outer_words(model: onnx.ModelProto, packed: Path) -> None:
+    """Puts the file's word table in the place of the stand-in of STAND_IN rows."""
+    graph = model.graph
+    (table,) = (i for i in graph.initializer if list(i.dims)[:1] == [STAND_IN] and len(i.dims) == 2)
+    (node,) = (n for n in graph.node if n.op_type == "Gather" and n.input[0] == table.name)
+    made = Graph({}, "fp32")
+    found = packed_lookup(made, read_packed(packed).blocks[WORDS], node.input[1])
+    graph.initializer.remove(table)
+    graph.initializer.extend(made.constants)
+    at = list(graph.node).index(node)
+    graph.node.remove(node)
+    made.nodes[-1].output[0] = node.output[0]
+    for new in reversed(made.nodes):
+        graph.node.insert(at, new)
+    if not any(o.domain == ORT for o in model.opset_import):
+        model.opset_import.append(onnx.helper.make_opsetid(ORT, 1))
+    assert found, "the table is looked up"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reader", type=Path, default=None)
     parser.add_argument("--embedder", type=Path, default=None)
     parser.add_argument("--tokenizer", type=Path, required=True)
     parser.add_argument("--store", type=Path, default=None, help="training pairs: their activations even the scales")
+    parser.add_argument("--packed", type=Path, help="e5-small-q4.bin, whose word table the reader was trained on")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     if args.reader:
         reader = PaddedReader(load_reader(args.reader)).eval()
         if args.store:
-            reader.body.smooth(Store.load(args.store))
+            reader.body.smooth(Store.load(args.store), Shape(cls=0, sep=1) if args.packed else Shape())
+        if args.packed:
+            reader.body.encoder.words = nn.Embedding(STAND_IN, reader.body.encoder.config.hidden_size)
         module: nn.Module = reader
-        axes = {"relevance": {0: "batch"}, "band": {0: "batch", 1: "length"}}
+        axes = {"relevance": {0: "batch"}, "band": {0: "batch", 1: "length"}, "support": {0: "batch"}}
         name = "reader"
     else:
         module = PaddedEmbedder(load_encoder(args.embedder)).eval()
@@ -200,7 +234,7 @@ def main() -> None:
         name = "embedder"
     full = args.out / f"{name}-fp32.onnx"
     write_graph(module, axes, full)
-    quantise(full, args.out / f"{name}.onnx")
+    quantise(full, args.out / f"{name}.onnx", args.packed)
     shutil.copy(args.tokenizer, args.out / "tokenizer.json")
 
 

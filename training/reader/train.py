@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
-from training.data.store import Batch, Ragged, Shape, Store, batches, mask_words
+from training.data.store import CLAIM, CLS, QUESTION, SEP, Batch, Ragged, Shape, Store, batches, mask_words
 from training.reader.encoder import SPAN_WIDTH, Output, Reader, WordHead, load_reader, save_reader
 
 LOW = -30000.0
@@ -51,7 +51,7 @@ class Distributions:
     """Log probabilities of joint spans, starts, ends and the relevance logits of one batch."""
 
     def __init__(self, out: Output, b: dict[str, Tensor], longest: int) -> None:
-        ends, band, self.relevance = out
+        ends, band, self.relevance, self.support = out
         single, pairs = span_masks(b["inside"], b["sequence"], b["cu"])
         cu, sequence = b["cu"], b["sequence"]
         band = band.masked_fill(~pairs, LOW)
@@ -85,23 +85,26 @@ def supervised(d: Distributions, b: dict[str, Tensor], group: int, null_weight: 
     joint = labelled(d.joint, b)
     apart = torch.logsumexp((d.ends[s, 0] + d.ends[stops.clamp(min=0), 1]).masked_fill(~known, LOW), 1)
     use = weight * fits.any(1)
-    label, counted = b["label"].clamp(min=0), b["label"] >= 0
+    label, counted = b["label"].clamp(min=0), (b["label"] >= 0) & (b["kind"] != CLAIM)
+    claims = (b["label"] >= 0) & (b["kind"] == CLAIM)
     losses = {
         "joint": -(joint * use).sum() / use.sum().clamp(min=1),
         "apart": -(apart * weight).sum() / weight.sum().clamp(min=1) / 2,
         "relevance": (F.binary_cross_entropy_with_logits(d.relevance, label, reduction="none") * counted).sum()
         / counted.sum().clamp(min=1),
+        "support": (F.binary_cross_entropy_with_logits(d.support, label, reduction="none") * claims).sum()
+        / claims.sum().clamp(min=1),
     }
     if group > 1:
         rows = d.relevance.view(-1, group)
-        real = counted.view(-1, group).all(1)
+        real = counted.view(-1, group).all(1) & (label.view(-1, group)[:, 0] > 0)
         losses["rank"] = -(F.log_softmax(rows, 1)[:, 0] * real).sum() / real.sum().clamp(min=1)
     return losses
 
 
 def distilled(d: Distributions, teacher: dict[str, Tensor], b: dict[str, Tensor], group: int) -> dict[str, Tensor]:
-    """Returns the cross entropies against the teachers' averaged probabilities."""
-    real = b["label"] >= 0
+    """Returns the cross entropies against the teachers' averaged probabilities, for questions as they were asked."""
+    real = (b["label"] >= 0) & (b["kind"] == QUESTION)
     on = real[b["sequence"]]
     n = real.sum().clamp(min=1)
     joint = -(teacher["joint"] * d.joint).masked_fill(~d.pairs | ~on[:, None], 0).sum() / n
@@ -158,6 +161,8 @@ def parameter_groups(model: Reader, lr: float, layer_decay: float, weight_decay:
     depth = model.encoder.config.num_hidden_layers
     groups: dict[tuple[float, float], list[Tensor]] = {}
     for name, p in model.named_parameters():
+        if not p.requires_grad:
+            continue
         if name.startswith("encoder.layers."):
             scale = layer_decay ** (depth - 1 - int(name.split(".")[2]))
         else:
@@ -219,6 +224,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tokens", type=int, default=24576, help="tokens a batch")
     parser.add_argument("--sequences", type=int, default=384)
     parser.add_argument("--longest", type=int, default=384)
+    parser.add_argument(
+        "--marks", type=lambda t: tuple(int(x) for x in t.split(",")), default=(CLS, SEP), help="tokens"
+    )
+    parser.add_argument("--freeze", action="store_true", help="leave the embeddings of words and positions as they are")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
@@ -229,9 +238,12 @@ def main() -> None:
     torch.manual_seed(args.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     cuda = device.type == "cuda"
-    shape = Shape(args.tokens, args.sequences // args.group * args.group, args.longest)
+    cls, sep = args.marks
+    shape = Shape(args.tokens, args.sequences // args.group * args.group, args.longest, cls=cls, sep=sep)
     store = read_stores(args.train, not args.no_question)
     model = load_reader(args.start, args.dropout, args.layers, args.exit).to(device).train()
+    for table in (model.encoder.words, model.encoder.positions):
+        table.weight.requires_grad_(not args.freeze)
     teachers = [load_reader(t).to(device).eval() for t in args.teachers]
     words = WordHead(model.encoder.config).to(device) if args.mask else None
     parameters = parameter_groups(model, args.lr, args.layer_decay, args.weight_decay)
