@@ -79,6 +79,10 @@ class TimedReranker:
         self._reranker = reranker
         self._watch = watch
 
+    @property
+    def reads_any_language(self) -> bool:
+        return self._reranker.reads_any_language
+
     def rerank(self, question: str, hits: "Sequence[Hit]") -> "list[Hit]":
         with self._watch.step("rerank"):
             return self._reranker.rerank(question, hits)

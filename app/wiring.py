@@ -124,7 +124,7 @@ class Parts:
         return self._once("reader", self.make_reader)
 
     def make_reader(self) -> "RankingReader | None":
-        from app.settings.paths import BUILTIN, builtin_reader
+        from app.settings.paths import BUILTIN, builtin_foreign_reader, builtin_reader
 
         chosen = self.settings.retrieval.reranker
         folder = builtin_reader() if chosen == BUILTIN else chosen
@@ -132,7 +132,14 @@ class Parts:
             return None
         from rag.models.extractive_reader import ExtractiveReader
 
-        return ExtractiveReader.load(folder, self.settings.embedder.threads or None)
+        threads = self.settings.embedder.threads or None
+        reader, others = ExtractiveReader.load(folder, threads), builtin_foreign_reader()
+        if chosen != BUILTIN or not others.is_dir():
+            return reader
+        from rag.models.multilingual_reader import MultilingualReader
+        from rag.models.reader_by_language import ReaderByLanguage
+
+        return ReaderByLanguage(reader, lambda: MultilingualReader.load(others, threads))
 
     def make_rewriter(self) -> "Rewriter":
         from rag.query.rewriting import HeuristicRewriter
@@ -182,7 +189,8 @@ class Parts:
         if self.model.prompt_style == NANO_STYLE:
             from rag.answer.small_model import SmallModelAnswerer
 
-            worded = SmallModelAnswerer(EngineGenerator(self.model), quotes, self.embedder, self.library.locate)
+            generator, judge = EngineGenerator(self.model), self.reader
+            worded = SmallModelAnswerer(generator, quotes, self.embedder, self.library.locate, judge)
             return self._computing(worded)
         from rag.answer.generative import GenerativeAnswerer
 

@@ -5,9 +5,9 @@
     python -m benchmarks.answers --model builtin # ... and sentences by docent-nano, or by the model in a folder
     python -m benchmarks.answers --questions 400 --data ../shared/data --reader FOLDER
 
-Each question is asked twice: with all articles of the index, where it has an answer, and with its own article left out,
-where it has none. Whole articles are held out; the reader is trained on articles 0-353. Each article is one text file
-that goes through the product's own sync and retrieval.
+Each question is asked with all articles of the index, where it has an answer; with its own article left out, where it
+has none; and with one thing in it changed, so that nothing answers it. Whole articles are held out; the reader is
+trained on articles 0-353. Each article is one text file that goes through the product's own sync and retrieval.
 """
 
 import argparse
@@ -51,7 +51,10 @@ def report(runs: Sequence[Trial], answerer: Answerer, reader: RankingReader | No
     right_document = (answer.citations[0].document_id == trial.asked.article.number for trial, answer in found)
     print(f"first citation names the right file:  {_share(right_document)}")
     print(f"wrongly refused:                      {_share(not answer.found for _, answer in answerable)}")
-    print(f"rightly refused (article not there):  {_share(not a.found for t, a, _ in answers if not t.answerable)}")
+    away = [answer for trial, answer, _ in answers if not trial.answerable and not trial.changed]
+    print(f"rightly refused (article not there):  {_share(not answer.found for answer in away)}")
+    changed = [answer for trial, answer, _ in answers if trial.changed]
+    print(f"rightly refused (question changed):   {_share(not answer.found for answer in changed)}")
     if reader is not None:
         exact = (answer.span is not None and _holds_gold(answer.span.text, t.asked) for t, answer in answerable)
         print(f"the words read hold the gold answer:  {_share(exact)}")
@@ -114,7 +117,7 @@ def main() -> None:
         timed(lambda: report(runs, quotes, reader))
     else:
         with open_model(Settings(model=ModelSettings(name=options.model))) as model:
-            guided = SmallModelAnswerer(EngineGenerator(model), quotes, embedder)
+            guided = SmallModelAnswerer(EngineGenerator(model), quotes, embedder, judge=reader)
             timed(lambda: report(runs, guided, reader))
 
 

@@ -1,7 +1,7 @@
 """Measures how well rag.answer.citations tells supported statements from ones with a changed name or number.
 
     python -m benchmarks.support                       # articles 398-441 of the question set
-    python -m benchmarks.support --reader FOLDER       # ... beside the reader, asked about the statement
+    python -m benchmarks.support --reader FOLDER       # ... beside the reader, which judges the statement
 
 A statement is a question with its answer (only words are compared, so grammar does not matter); a changed one has the
 answer to another question about the same article, of the same kind (number, name, other words). "absent": that stands
@@ -84,7 +84,7 @@ def main() -> None:
     report("words and embedder", judged, lambda claim, passage: support(claim, passage, embedder), supported)
     if options.reader is not None:
         reader = ExtractiveReader.load(options.reader)
-        report("reader", judged, lambda claim, passage: reader.read(claim, [passage])[0].probability, None)
+        report("reader", judged, lambda claim, passage: (reader.supports(claim, [passage]) or [0.0])[0], 0.5)
 
 
 if __name__ == "__main__":

@@ -77,6 +77,11 @@ class Embedder(Protocol):
 class Reranker(Protocol):
     """Scores hits against the question by reading both together."""
 
+    @property
+    def reads_any_language(self) -> bool:
+        """Whether questions in other languages than English are judged well too."""
+        ...
+
     def rerank(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
         """The same hits, best first, with new scores; with their readings where the reranker is a reader as well."""
         ...
@@ -85,13 +90,26 @@ class Reranker(Protocol):
 class SpanReader(Protocol):
     """Finds the words of a passage that answer a question."""
 
+    @property
+    def reads_any_language(self) -> bool:
+        """Whether questions in other languages than English are understood too."""
+        ...
+
     def read(self, question: str, passages: Sequence[Passage]) -> list[Reading]:
         """One reading a passage, in the passages' order."""
         ...
 
 
-class RankingReader(Reranker, SpanReader, Protocol):
-    """Orders hits, and reads answers from passages."""
+class ClaimJudge(Protocol):
+    """Tells statements that a passage supports from others."""
+
+    def supports(self, claim: str, passages: Sequence[Passage]) -> list[float] | None:
+        """The probability that each passage supports the statement; None by a model that judges none."""
+        ...
+
+
+class RankingReader(Reranker, SpanReader, ClaimJudge, Protocol):
+    """Orders hits, reads answers from passages, and judges statements about them."""
 
 
 class Rewriter(Protocol):

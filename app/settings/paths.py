@@ -32,6 +32,11 @@ def builtin_reader() -> Path:
     return _HERE.parent / "rag" / "models" / "weights" / "docent-reader"
 
 
+def builtin_foreign_reader() -> Path:
+    """Returns the folder of the reader for other languages than English; it may be missing."""
+    return _HERE.parent / "rag" / "models" / "weights" / "docent-reader-multilingual"
+
+
 def builtin_model() -> Path:
     """Returns the folder of the language model that ships with Docent; it may be missing."""
     return _HERE / "shipped" / "docent-nano"

@@ -21,7 +21,8 @@ class EvidenceWeights:
     ``set_by_hand`` names those of its features that the fitted articles do not have. ``found``: a logistic regression
     over ``found_features`` of the best sentence. ``read``: one over the log odds of ``found`` and those of the reader.
     ``min_confidence`` is what an answer needs, ``min_confidence_read`` where a reader was asked: more would refuse
-    tables and lists, which it reads less well. ``supported`` is the support below which a sentence gets a mark.
+    tables and lists, which it reads less well; ``min_confidence_foreign`` is what the reader alone needs for a question
+    in another language than English. ``supported`` is the support below which a sentence gets a mark.
     """
 
     sentence: Mapping[str, float]
@@ -30,6 +31,7 @@ class EvidenceWeights:
     read: Mapping[str, float]
     min_confidence: float
     min_confidence_read: float
+    min_confidence_foreign: float
     supported: float
 
 

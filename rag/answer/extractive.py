@@ -16,6 +16,7 @@ from rag.answer.asked_names import unknown_names
 from rag.answer.asked_numbers import about_asked_numbers
 from rag.answer.citations import Locate, Numbering, citation_for
 from rag.answer.evidence import Candidate, found_features, found_probability, holds, rank_sentences
+from rag.answer.evidence_weights import evidence_weights
 from rag.answer.quote import (
     LONGEST_QUOTE,
     PARAGRAPH,
@@ -133,9 +134,14 @@ class ExtractiveAnswerer:
         unknown = unknown_names(query, usable)
         if unknown:
             return Choice(unknown=tuple(unknown))
-        # The reader learnt from English alone; of other languages it is sure and wrong.
-        reader = self._reader if query.is_english else None
+        # A reader that learnt English alone is sure and wrong of other languages.
+        reader = self._reader if self._reader and (query.is_english or self._reader.reads_any_language) else None
         readings = None if reader is None else find_spans(query.text, usable, reader)
+        if readings and not query.is_english:
+            foreign = self._read_alone(query, usable, readings)
+            if foreign is not None:
+                return foreign
+            readings = None
         ranked = rank_sentences(query, usable, self._embedder, readings or ())
         ranked = about_asked_numbers(query, usable, ranked)
         if not ranked:
@@ -150,6 +156,24 @@ class ExtractiveAnswerer:
         cell = _cell(query, chosen[0], readings or ()) if chosen else None
         said = verdict(query, chosen[0].text) if chosen else None
         return Choice(tuple(chosen), tuple(readings or ()), probability, cell=cell, verdict=said)
+
+    def _read_alone(self, query: Query, passages: Sequence[Passage], readings: Sequence[Reading]) -> Choice | None:
+        """The sentence or row that the best answer was read in, where the reader is sure: a question in another
+        language shares no words with the passages, so that nothing else can be asked. None where it is not."""
+        best = readings[0]
+        least = self._min_confidence
+        if best.confidence < (evidence_weights().min_confidence_foreign if least is None else least):
+            return None
+        passage = next(p for p in passages if p.span(0, len(p.text)).contains(best.span))
+        at = best.span.start - passage.start
+        row = row_at(passage, at)
+        if row is not None:
+            start, end = cut_row(row, at, LONGEST_QUOTE)
+        else:
+            start, end = next((s for s in cached_sentences(passage.text) if s[0] <= at < s[1]), (0, len(passage.text)))
+            start, end = cut(passage.text, *with_items(passage.text, start, end), at)
+        quote = Quote(passage, start, end, best.confidence)
+        return Choice((quote,), tuple(readings), best.confidence, cell=_cell(query, quote, readings))
 
 
 def _refusal(unknown: Sequence[str]) -> str:

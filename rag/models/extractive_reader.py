@@ -61,19 +61,21 @@ class _Scored:
     features: tuple[float, float, float]
     start: int
     end: int
+    support: float = 0.0  # log odds
 
 
 class ExtractiveReader:
-    """A ``Reranker`` (see rag.protocols) that also reads. Make one with ``load``."""
+    """A ``Reranker`` (see rag.protocols) that also reads. Make one with ``load``. It counts as one that learnt English
+    alone; ``ReaderByLanguage`` puts one for other languages beside it."""
+
+    reads_any_language = False
 
     def __init__(self, session: Any, tokenizer: Tokenizer, calibration: Calibration) -> None:
         self._session = session
         self._tokenizer = tokenizer
         self._calibration = calibration
-        cls, sep = (tokenizer.token_to_id(t) for t in ("[CLS]", "[SEP]"))
-        if cls is None or sep is None:
-            raise ModelFilesError("The reader's tokenizer has no [CLS] and [SEP]: it belongs to another model.")
-        self._cls, self._sep = cls, sep
+        self._cls, self._sep = _marks(tokenizer)
+        self._judges = any(output.name == "support" for output in session.get_outputs())
 
     @classmethod
     def load(cls, folder: Path, threads: int | None = None) -> Self:
@@ -106,6 +108,13 @@ class ExtractiveReader:
         pairs = [(context_of(p.document.title, p.heading_path), p.text) for p in passages]
         scored = self._scored(question, pairs)
         return [self._reading(s, p.span(0, len(p.text))) for p, s in zip(passages, scored, strict=True)]
+
+    def supports(self, claim: str, passages: Sequence[Passage]) -> list[float] | None:
+        """How far each passage supports a statement, as a probability; None by a model that judges none."""
+        if not self._judges:
+            return None
+        pairs = [(context_of(p.document.title, p.heading_path), p.text) for p in passages]
+        return [1 / (1 + math.exp(-scored.support)) for scored in self._scored(claim, pairs)]
 
     def _reading(self, scored: _Scored, stretch: Span) -> Reading:
         """What was read in a stretch of a document."""
@@ -143,7 +152,7 @@ class ExtractiveReader:
         for at in range(0, len(order), _BATCH):
             chosen = order[at : at + _BATCH]
             for i, scored in zip(chosen, self._run([rows[i] for i in chosen], len(asked) + 2), strict=True):
-                out[i] = _in_characters(scored, texts[i])
+                out[i] = _in_characters(scored, texts[i], pairs[i][1])
         return [s for s in out if s is not None]
 
     def _row(self, question: list[int], context: list[int], passage: list[int]) -> tuple[list[int], int]:
@@ -160,8 +169,18 @@ class ExtractiveReader:
         for i, (row, _) in enumerate(rows):
             ids[i, : len(row)], mask[i, : len(row)], types[i, types_from : len(row)] = row, 1, 1
         feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
-        relevance, band = self._session.run(["relevance", "band"], feeds)
-        return [_best_span(float(relevance[i]), band[i], first, len(row) - 1) for i, (row, first) in enumerate(rows)]
+        relevance, band, *judged = self._session.run(["relevance", "band", *["support"] * self._judges], feeds)
+        read = [_best_span(float(relevance[i]), band[i], first, len(row) - 1) for i, (row, first) in enumerate(rows)]
+        return [replace(r, support=float(judged[0][i])) for i, r in enumerate(read)] if judged else read
+
+
+def _marks(tokenizer: Tokenizer) -> tuple[int, int]:
+    """The tokens at the beginning and behind each part."""
+    for names in (("[CLS]", "[SEP]"), ("<s>", "</s>")):
+        cls, sep = (tokenizer.token_to_id(name) for name in names)
+        if cls is not None and sep is not None:
+            return cls, sep
+    raise ModelFilesError("The reader's tokenizer has neither [CLS] and [SEP] nor <s> and </s>: it is another model's.")
 
 
 def _best_span(relevance: float, band: Floats, first: int, stop: int) -> _Scored:
@@ -190,10 +209,11 @@ def _settled(first: NDArray[np.int64], last: NDArray[np.int64], chance: Floats) 
     return int((f1 @ chance + chance).argmax())
 
 
-def _in_characters(scored: _Scored, text: Encoding) -> _Scored:
+def _in_characters(scored: _Scored, encoded: Encoding, text: str) -> _Scored:
     if scored.end < 0:
         return replace(scored, start=0, end=0)
-    return replace(scored, start=text.offsets[scored.start][0], end=text.offsets[scored.end][1])
+    start, end = encoded.offsets[scored.start][0], encoded.offsets[scored.end][1]
+    return replace(scored, start=start + len(text[start:end]) - len(text[start:end].lstrip()), end=end)
 
 
 def _logistic(weights: Sequence[float], features: Sequence[float]) -> float:

@@ -22,6 +22,8 @@ from rag.text.table_spans import TableSpans
 from rag.types import Chunk, Document, Filter, Hit, Passage, Query
 
 _EVERYTHING = Filter()
+_READ_FOREIGN = 40  # hits that are read for a question in another language, which words and vectors put in poor order
+_FOREIGN_WEIGHT = 0.9  # of the reader's judgement of those
 _REORDERED = 20  # hits that are looked at for proximity; 30 found nothing more
 _TOKENS_PER_HIT = 50  # hits asked for a budget of tokens: some are short, some repeat others
 
@@ -88,7 +90,8 @@ class Retriever:
         dense = self._dense(query.text, top_k, filter)
         keyword = self._keyword(query.text, top_k, filter)
         fused = fuse(dense, keyword, self._settings.dense_weight, self._settings.keyword_weight)
-        hits = self._load(fused, _ranks(dense), _ranks(keyword), max(k, _REORDERED))
+        looked = _REORDERED if query.is_english else _READ_FOREIGN
+        hits = self._load(fused, _ranks(dense), _ranks(keyword), max(k, looked))
         return self._reranked(query, self._reordered(query, hits))[:k]
 
     def passages(self, query: Query, filter: Filter = _EVERYTHING, token_budget: int = 1500) -> list[Passage]:
@@ -133,8 +136,10 @@ class Retriever:
         """The first hits by their scores and the reranker's; the others follow with theirs."""
         if self._reranker is None:
             return list(hits)
-        weight = self._settings.rerank_weight
-        read = {hit.chunk.id: hit for hit in self._reranker.rerank(query.text, hits[:_REORDERED])}
+        foreign = not query.is_english and self._reranker.reads_any_language
+        weight = _FOREIGN_WEIGHT if foreign else self._settings.rerank_weight
+        looked = hits[: _READ_FOREIGN if foreign else _REORDERED]
+        read = {hit.chunk.id: hit for hit in self._reranker.rerank(query.text, looked)}
         scored = [_mixed(hit, read.get(hit.chunk.id), weight) for hit in hits]
         return sorted(scored, key=lambda hit: (hit.chunk.id not in read, -hit.score, hit.chunk.id))
 

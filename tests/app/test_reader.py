@@ -12,7 +12,7 @@ from app.settings.schema import RetrievalSettings, Settings
 from app.wiring import Parts
 from rag.errors import ModelFilesError
 from rag.protocols import RankingReader
-from rag.types import Hit
+from rag.types import Hit, Passage
 from tests.app.fakes import LightParts
 from tests.rag.fakes import ScriptedReader
 
@@ -20,6 +20,9 @@ from tests.rag.fakes import ScriptedReader
 class Scripted(ScriptedReader):
     def rerank(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
         return list(hits)
+
+    def supports(self, claim: str, passages: Sequence[Passage]) -> list[float] | None:
+        return None
 
 
 class ReadingParts(LightParts):

@@ -55,6 +55,8 @@ def a_reading(span: Span, sure: float) -> Reading:
 class ScriptedReader:
     """Finds the given words wherever they stand, each with its confidence; elsewhere the first character with 0.01."""
 
+    reads_any_language = False
+
     answers: Mapping[str, float]
     asked: list[str] = field(default_factory=list)
 

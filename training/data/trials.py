@@ -1,4 +1,5 @@
-"""Questions of a SQuAD-format set over a library of its articles: once with the article that answers, once without.
+"""Questions of a SQuAD-format set over a library of its articles: once with the article that answers, once without, and
+once changed so that nothing answers them.
 
 Each article is one text file that goes through the product's own sync and retrieval.
 """
@@ -6,6 +7,7 @@ Each article is one text file that goes through the product's own sync and retri
 import json
 import lzma
 import random
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +22,8 @@ from rag.retrieve.retriever import Retriever
 from rag.store.faiss_index import VectorIndex
 from rag.store.library import Library
 from rag.types import Filter, Passage
+from training.data.changed import Pool, change, names_in
+from training.data.search import STOP
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 QUESTIONS_FILE = "qa/squad-train-v1.1.json.xz"
@@ -49,11 +53,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Trial:
-    """A question with what was retrieved for it; ``answerable`` when its own article was searched too."""
+    """A question with what was retrieved for it; ``answerable`` when its own article was searched too. ``changed``: the
+    article was searched, but one thing in the question was changed, so that nothing answers it."""
 
     asked: Asked
     passages: list[Passage]
     answerable: bool
+    changed: bool = False
 
 
 def read_articles(data: Path, which: range) -> tuple[list[Article], dict[int, list[Asked]]]:
@@ -122,8 +128,8 @@ class Stack:
 def trials(
     data: Path, which: range, articles: int, questions: int, embedder: Embedder, reader: RankingReader | None
 ) -> Iterator[Trial]:
-    """Yields each question with its passages from an index of ``articles``, and with those from all articles but its
-    own."""
+    """Yields each question with its passages from an index of ``articles``, with those from all articles but its own,
+    and changed, where something in it can be."""
     everything, asked = read_articles(data, which)
     rnd = random.Random(7)
     rnd.shuffle(everything)
@@ -135,3 +141,14 @@ def trials(
             for each in rnd.sample(pool, min(questions, len(pool))):
                 yield Trial(each, stack.passages(each.text), True)
                 yield Trial(each, stack.passages(each.text, each.article.number), False)
+                if changed := _changed(each, rnd):
+                    yield Trial(changed, stack.passages(changed.text), False, changed=True)
+
+
+def _changed(asked: Asked, rnd: random.Random) -> Asked | None:
+    article = asked.article
+    start, end = next(span for span in article.paragraphs if span[0] <= asked.start < span[1])
+    names = names_in(article.text)
+    words = sorted({word for word in re.findall(r"\b[a-z]{4,}\b", article.text) if word not in STOP})
+    made = change(asked.text, article.text[start:end], Pool(names, words, names), rnd)
+    return None if made is None else replace(asked, text=made[0])

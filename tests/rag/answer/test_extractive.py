@@ -292,6 +292,24 @@ def test_the_sentence_that_the_reader_read_from_is_quoted_first_and_names_the_wo
     assert answer.confidence > 0.8
 
 
+class ReadsAll(ScriptedReader):
+    reads_any_language = True
+
+
+@pytest.mark.parametrize(("sure", "found"), [(0.9, True), (0.3, False)])
+def test_a_question_in_another_language_is_answered_where_the_reader_is_sure(sure: float, found: bool) -> None:
+    reader = ReadsAll({"the first algorithm": sure})
+    answerer = ExtractiveAnswerer(FakeEmbedder(dimension=256), reader=reader)
+    *_, answer = answerer.answer(make_query("Was hat sie damals als Erste veröffentlicht?"), passages(LOVELACE, TEA))
+    assert isinstance(answer, Answer)
+    assert answer.found is found
+    if found:
+        assert answer.citations[0].quote.startswith("She published the first algorithm")
+        assert answer.confidence == sure
+        assert answer.span is not None
+        assert answer.span.text == "the first algorithm"
+
+
 def test_what_the_reader_doubts_is_refused_where_the_words_say_little_too() -> None:
     weak = read("Who won the 1998 football championship in Peru?", passages(LOVELACE, TEA), {"Lord Byron": 0.02})
     assert not weak.found

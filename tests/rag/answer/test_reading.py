@@ -19,6 +19,8 @@ def passage(text: str, number: int = 1, start: int = 0) -> Passage:
 
 @dataclass
 class Counting(ScriptedReader):
+    reads_any_language = False
+
     longest: int = 0
 
     def read(self, question: str, passages: Sequence[Passage]) -> list[Reading]:

@@ -162,6 +162,8 @@ def test_the_order_is_the_same_every_time(library: Library) -> None:
 
 def test_a_reranker_has_the_last_word(library: Library) -> None:
     class Reversed:
+        reads_any_language = False
+
         def rerank(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
             return [replace(hit, score=10.0 * n) for n, hit in enumerate(hits)]
 

@@ -1,0 +1,87 @@
+"""The shipped reader for other languages, on the sample documents' words."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import rag.models.extractive_reader
+from rag.models.multilingual_reader import MultilingualReader
+from rag.models.reader_by_language import ReaderByLanguage
+from rag.types import Hit, Passage, Reading
+from tests.rag.fakes import ScriptedReader, a_document
+
+FOLDER = Path(rag.models.extractive_reader.__file__).parent / "weights" / "docent-reader-multilingual"
+TEXTS = (
+    "The last climb of the tower starts 45 minutes before closing. The tower has 196 steps and no lift.",
+    "The first pair of puffins bred in 2009, after brown rats had been cleared from the island in the winter of 2005.",
+    "Melt the butter, treacle and sugar together. Bake for 55 minutes at 160 degrees.",
+)
+
+
+def passages(*texts: str) -> list[Passage]:
+    return [Passage(n, a_document(n), 0, len(text), text, 1.0) for n, text in enumerate(texts, 1)]
+
+
+@pytest.fixture(scope="module")
+def reader() -> MultilingualReader:
+    return MultilingualReader.load(FOLDER, threads=1)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("Combien de marches la tour a-t-elle ?", "196"),
+        ("Wann wurden die Ratten von der Insel entfernt?", "2005"),
+        ("岛上的老鼠是什么时候被清除的？", "2005"),
+    ],
+)
+@pytest.mark.slow
+def test_a_question_in_another_language_is_read_from_english(
+    reader: MultilingualReader, question: str, answer: str
+) -> None:
+    best = max(reader.read(question, passages(*TEXTS)), key=lambda reading: reading.answer_score)
+    assert answer in best.span.text
+
+
+@pytest.mark.slow
+def test_nothing_is_read_with_confidence_where_nothing_answers(reader: MultilingualReader) -> None:
+    for question in ("Wer ist der Präsident von Frankreich?", "Combien de marches le château a-t-il perdues en 1950 ?"):
+        readings = reader.read(question, passages(*TEXTS))
+        assert max(reading.confidence for reading in readings) < 0.6
+
+
+@pytest.mark.slow
+def test_a_statement_is_supported_or_not(reader: MultilingualReader) -> None:
+    true, false = (
+        reader.supports(claim, passages(TEXTS[0])) for claim in ("The tower has 196 steps.", "The tower has 45 steps.")
+    )
+    assert true is not None and false is not None
+    assert true[0] > 0.5 > false[0]
+
+
+class Other(ScriptedReader):
+    def rerank(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
+        return list(hits)
+
+    def supports(self, claim: str, passages: Sequence[Passage]) -> None:
+        return None
+
+
+def test_the_second_reader_is_loaded_for_the_first_question_in_another_language() -> None:
+    loaded: list[str] = []
+
+    def load() -> Other:
+        loaded.append("other")
+        return Other({"196": 0.9})
+
+    both = ReaderByLanguage(Other({"45 minutes": 0.9}), load)
+
+    def read(question: str) -> Reading:
+        return both.read(question, passages(TEXTS[0]))[0]
+
+    assert read("When does the last climb start?").span.text == "45 minutes"
+    assert not loaded
+    assert read("Wie viele Stufen hat der Turm?").span.text == "196"
+    assert read("Combien de marches la tour a-t-elle ?").span.text == "196"
+    assert loaded == ["other"]
