@@ -30,6 +30,7 @@ from rag.types import Query
 _STRENGTH = 0.75  # of a row's name that the question must say
 _COVERED = 0.6  # share of the question that row, column and what stands around the table must account for
 _COVERED_WHOLE = 0.75  # ... where the column is left open, or another cell than the name tells the row
+_MOST_ALIKE = 4  # rows that may be meant alike; more of them leave the question open
 _MOST_SHOWN = 6  # columns of a row that is given whole
 _ASKS_WHETHER = re.compile(
     r"^\W*(?:is|are|was|were|do|does|did|has|have|had|can|could|may|must|should|will|would)\b", re.I
@@ -59,15 +60,26 @@ def look_up(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked |
     """The cell that the question asks for, or its row; None where no table accounts for the question."""
     if query.kind == "reason" or _ASKS_WHETHER.match(query.text):
         return None
-    found = best_cell(query, grids, embedder)
-    if found is None:
+    found = _best(query, grids, embedder)
+    if not found or len(found) > _MOST_ALIKE:
         return None
-    return Worked((_statement(found),), found.covered)
+    return Worked(tuple(map(_statement, found)), found[0].covered)
 
 
 def best_cell(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Found | None:
+    return next(iter(_best(query, grids, embedder)), None)
+
+
+def _best(query: Query, grids: Sequence[Grid], embedder: Embedder) -> list[Found]:
+    """The cell that accounts best for the question, and those of the same column and table that do so as well: "in
+    July" means the July of each year."""
     candidates = [found for grid in grids for found in _in_grid(query, grid, embedder)]
-    return max(candidates, key=lambda found: found.rank, default=None)
+    best = max(candidates, key=lambda found: found.rank, default=None)
+    return [found for found in candidates if best is not None and _is_alike(found, best)]
+
+
+def _is_alike(found: Found, best: Found) -> bool:
+    return found.grid is best.grid and found.column == best.column and found.rank == best.rank
 
 
 def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> Iterator[Found]:

@@ -241,6 +241,20 @@ def test_rows_of_one_name_are_told_apart(question: str, said: str) -> None:
     assert ask(question, VISITS).text.startswith(said)
 
 
+def test_rows_that_are_meant_alike_are_all_given() -> None:
+    visits = [
+        ["Month", "Year", "Visitors"],
+        ["June", "2030", "310"],
+        ["July", "2030", "3,987"],
+        ["June", "2031", "290"],
+        ["July", "2031", "4,102"],
+    ]
+    answer = ask("How many visitors came in July?", visits)
+    assert "3,987" in answer.text and "4,102" in answer.text and len(answer.citations) == 2
+    answer = ask("How many visitors came in July 2031?", visits)
+    assert "4,102" in answer.text and "3,987" not in answer.text
+
+
 def test_other_questions_and_other_languages_are_left_alone() -> None:
     assert ask("Why does the tent have a price?", HIRE).text == "not computed"
     assert ask("Wie hoch ist der Preis für das Tent?", HIRE).text == "not computed"
