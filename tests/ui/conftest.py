@@ -142,10 +142,10 @@ def open_page(browser: Any) -> Iterator[Callable[..., Watched]]:
     contexts = []
 
     def start(
-        link: str, *, width: int = 1440, height: int = 900, scheme: str = "light", cookies: Any = None
+        link: str, *, width: int = 1440, height: int = 900, scheme: str = "light", cookies: Any = None, **options: Any
     ) -> Watched:
         context = browser.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
+            viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce", **options
         )
         contexts.append(context)
         if cookies is not None:  # those of another context: the same browser

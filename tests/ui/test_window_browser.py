@@ -417,7 +417,7 @@ def test_what_one_thinks_of_an_answer_is_kept(filled: Any, gate: Any) -> None:
 def test_a_question_can_be_restricted(filled: Any, gate: Any, fake: Any, folder: Path) -> None:
     page = filled.page
     gate.open()
-    page.get_by_role("button", name="What to ask").click()
+    page.locator(".scope").click()
     page.get_by_role("menuitem", name="What to ask").click()
     page.get_by_role("checkbox", name="observatory.md").check()
     page.keyboard.press("Escape")
@@ -428,7 +428,7 @@ def test_a_question_can_be_restricted(filled: Any, gate: Any, fake: Any, folder:
     assert fake.asked[-1][1].document_ids == {chosen}
     page.keyboard.press("Alt+n")
     expect(page.locator(".scope")).to_contain_text("1 chosen")
-    page.get_by_role("button", name="What to ask").click()
+    page.locator(".scope").click()
     page.get_by_role("menuitem", name="Ask everything").click()
     expect(page.locator(".scope")).to_contain_text("all 2 documents")
 

@@ -41,12 +41,13 @@ function App() {
         go(own === "chat" && page !== "chat" && lastChat !== null ? chatPath(lastChat) : path);
       }}><${Icon} name=${icon} /></a>`;
   if (page === "chat") lastChat = chatId.value;
-  return html`<a class="skip" href="#question" onClick=${(/** @type {Event} */ event) => {
-      event.preventDefault();
-      focusQuestion();
-    }}>${t("app.skip")}</a>
-    <div class=${`frame ${page === "chat" ? "with-list" : ""} ${isListOpen ? "list-open" : ""}`}>
+  return html`<div class=${`frame ${page === "chat" ? "with-list" : ""} ${isListOpen ? "list-open" : ""}`}>
       <nav class="rail" aria-label="Docent">
+        <a class="skip" href="#main" onClick=${(/** @type {Event} */ event) => {
+          event.preventDefault();
+          if (page === "chat") focusQuestion();
+          else document.getElementById("main")?.focus();
+        }}>${t("app.skip")}</a>
         ${page === "chat" && html`<${IconButton} icon="menu" class="list-toggle" label=${t("app.chats")} aria-expanded=${isListOpen} onClick=${() => openList(!isListOpen)} />`}
         ${PLACES.map(place)}<span class="space"></span>
         ${place({ page: "settings", path: "/settings", icon: "settings", name: "app.settings" })}

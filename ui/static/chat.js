@@ -14,7 +14,7 @@ const NEAR_END = 120; // pixels from the end within which a growing answer keeps
 export function Chat() {
   const id = chatId.value;
   const title = chats.value?.find((chat) => chat.id === id)?.title ?? (id === null ? t("chat.untitled") : "");
-  return html`<main class="chat" aria-label=${t("app.chats")}>
+  return html`<main id="main" tabindex="-1" class="chat" aria-label=${t("app.chats")}>
     <header class="bar"><h1 class="bar-title" title=${title}><bdi>${title}</bdi></h1></header>
     <${Flow} key=${id ?? ""} />
     <${Composer} key=${`composer ${id ?? ""}`} />

@@ -61,7 +61,7 @@ function ScopeButton() {
   const { folders, documents } = scope.value;
   const count = folders.length + documents.length;
   const label = count ? t("chat.chosen", { count }) : t("chat.everything", { count: ready.value });
-  return html`<${Menu} label=${t("chat.scopeTitle")} class="button small scope"
+  return html`<${Menu} label=${`${t("chat.asking")} ${label}`} class="button small scope"
     items=${[
       { label: t("chat.askEverything"), icon: "check", onClick: () => setScope({ folders: [], documents: [] }) },
       { label: t("chat.scopeTitle"), icon: "folder", onClick: () => (dialog.value = "scope") },

@@ -13,7 +13,7 @@ import { t } from "./words.js";
 /** @typedef {import("./store.js").Citation} Citation */
 
 const LONG_QUESTION = 500; // characters that are shown before "show the whole question"
-const LONGEST_PILL = 60; // characters of the words that answer
+const LONGEST_PILL = 40; // characters of the words that answer
 const NEAREST = 3;
 const BUILTIN = ["extractive", "operators", "none"]; // they quote and compute; nothing of them is Markdown
 

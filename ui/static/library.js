@@ -41,7 +41,7 @@ export function Library() {
     () => groups.flatMap((group) => [group, ...(folded.includes(group.source.id) ? [] : group.members)]),
     [groups, folded],
   );
-  return html`<main class="library" aria-label=${t("app.library")}>
+  return html`<main id="main" tabindex="-1" class="library" aria-label=${t("app.library")}>
     <header class="bar"><h1 class="bar-title">${t("library.title")}</h1>
       <span class="quiet">${t("library.count", { count: all.length })}</span><span class="space"></span>
       <${IconButton} icon="refresh" label=${t("library.read")} onClick=${() => readSources(null)} />
@@ -106,8 +106,8 @@ function Table({ rows, sort, onSort, folded, onFold, onRemove }) {
             ${sort.key === key && html`<${Icon} name=${sort.down ? "down" : "up"} />`}</button></div>`,
       )}<div role="columnheader" class="cell act"><span class="hidden">${t("more")}</span></div>
     </div>
-    <div class="rows-body" role="presentation" ref=${box} onScroll=${look} tabindex="0">
-      <div role="presentation" style=${{ height: `${rows.length * ROW}px`, position: "relative" }}>
+    <div class="rows-body" role="rowgroup" ref=${box} onScroll=${look} tabindex="0">
+      <div role="none" style=${{ height: `${rows.length * ROW}px`, position: "relative" }}>
         ${rows.slice(first, last).map((/** @type {any} */ row, /** @type {number} */ at) => {
           const style = { top: `${(first + at) * ROW}px` };
           return row.source

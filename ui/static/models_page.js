@@ -9,7 +9,7 @@ import { t } from "./words.js";
 export function ModelsPage() {
   const found = models.value;
   const others = (found?.installed ?? []).filter((/** @type {any} */ one) => one.name !== "builtin");
-  return html`<main class="page-main" aria-label=${t("app.models")}>
+  return html`<main id="main" tabindex="-1" class="page-main" aria-label=${t("app.models")}>
     <header class="bar"><h1 class="bar-title">${t("models.title")}</h1></header>
     <div class="page-body" tabindex="-1"><div class="column">
       ${found &&

@@ -36,7 +36,7 @@ export function Settings({ onLook }) {
   const shown = (found?.settings ?? []).filter((/** @type {any} */ one) =>
     wanted.every((word) => `${one.key} ${one.description}`.toLowerCase().includes(word)),
   );
-  return html`<main class="page-main" aria-label=${t("app.settings")}>
+  return html`<main id="main" tabindex="-1" class="page-main" aria-label=${t("app.settings")}>
     <header class="bar"><h1 class="bar-title">${t("app.settings")}</h1></header>
     <div class="page-body" tabindex="-1"><div class="column">
       <section><h2>${t("settings.look")}</h2>

@@ -1,0 +1,51 @@
+"""Every place of the page under axe (WCAG 2.2 AA, good practice): no serious or moderate finding, light and dark."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def axe() -> Any:
+    return pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(
+    serve: Callable[[Any], Any],
+    fake: Any,
+    gate: Any,
+    open_page: Callable[..., Any],
+    axe: Any,
+    tmp_path: Path,
+    scheme: str,
+) -> None:
+    fake.put(str(tmp_path / "garden.txt"), "The garden was planted in 1987 by Ada Quill.")
+    fake.put(str(tmp_path / "broken.docx"), "", status="failed", error="The file is damaged.")
+    gate.open()
+    page = open_page(serve(fake).link, scheme=scheme, bypass_csp=True).page  # axe comes as a script of its own
+
+    def check(place: str) -> None:
+        found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        told = [(one["id"], one["impact"], one["nodes"][0]["target"]) for one in found if one["impact"] != "minor"]
+        assert told == [], place
+
+    expect(page.locator("#sync")).to_contain_text("1 ready")
+    check("an empty chat")
+    page.fill("#question", "When was the garden planted?")
+    page.keyboard.press("Enter")
+    page.locator(".chip").click()
+    expect(page.locator(".source mark").first).to_be_visible()
+    check("an answer with its source")
+    for place in ("Library", "Models", "Settings"):
+        page.get_by_role("link", name=place, exact=True).click()
+        expect(page.get_by_role("heading", name=place, level=1)).to_be_visible()
+        check(place)
+    page.keyboard.press("Control+k")
+    expect(page.locator("#palette")).to_be_visible()
+    check("the palette")
