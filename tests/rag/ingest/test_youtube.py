@@ -315,7 +315,7 @@ def test_the_videos_of_a_playlist(session: requests.Session) -> None:
 
 def test_a_playlist_without_yt_dlp_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "yt_dlp", None)
-    with pytest.raises(SourceError, match=r"pip install 'docent-chat\[youtube\]'"):
+    with pytest.raises(SourceError, match=r'pip install "docent-chat\[youtube\]"'):
         YouTubeClient(pause_s=0).videos("https://www.youtube.com/playlist?list=PLabc")
 
 

@@ -23,6 +23,9 @@ class Session:
     def __init__(self) -> None:
         self.rows: list[list[int]] = []
 
+    def get_outputs(self) -> list[Any]:
+        return []  # it judges no statements
+
     def run(self, names: Sequence[str], feeds: dict[str, Any]) -> list[Any]:
         ids = feeds["input_ids"]
         band = np.full((*ids.shape, 30), -9.0, np.float32)
