@@ -34,7 +34,7 @@ from app.timing import Stopwatch
 from rag.errors import SourceError
 from rag.query.query import make_query
 from rag.text.markers import AnswerPart, joined
-from rag.types import Answer, Citation, Document, Filter, Hit, Passage, Source, Turn
+from rag.types import Answer, Citation, Document, Filter, Hit, Source, Turn
 
 if TYPE_CHECKING:
     from app.models.setup import LocalModel
@@ -266,7 +266,7 @@ class Assistant(DocumentViews):
                     title=title,
                     searched=searched,
                     stopped=stopped,
-                    work=Work(watch.timings_ms(), tuple(map(looked, passages))),
+                    work=Work(watch.timings_ms(), tuple(map(Looked.of, passages))),
                 )
             except ConversationError as error:  # the answer is there all the same
                 unrecorded, conversation_id = str(error), None
@@ -367,21 +367,6 @@ def _checked(question: str) -> str:
     if not question.strip():
         raise UsageError("The question is empty.", "Type one.")
     return question.encode("utf-8", "replace").decode("utf-8")
-
-
-def looked(passage: Passage) -> Looked:
-    """What is kept of a passage that was read."""
-    document = passage.document
-    return Looked(
-        document.id,
-        document.title,
-        passage.start,
-        passage.end,
-        passage.page,
-        passage.page_label,
-        passage.start_s,
-        round(passage.score, 6),
-    )
 
 
 def _ignore(event: object) -> None:

@@ -5,6 +5,7 @@ A question yields ``Retrieved``, then any number of ``TextDelta``, then exactly 
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from rag.types import Answer, Document, Passage, Source, TextDelta
 
@@ -47,6 +48,11 @@ class Looked:
     page_label: str | None
     start_s: float | None
     score: float
+
+    @classmethod
+    def of(cls, passage: Passage) -> Self:
+        found, place = passage.document, (passage.page, passage.page_label, passage.start_s)
+        return cls(found.id, found.title, passage.start, passage.end, *place, round(passage.score, 6))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from typing import Literal, Self, TypeAlias
 
-from app import feed, runs, syncing
+from app import events, feed, runs, syncing
 from app.api.answer_shapes import AnswerPart, Citation, Looked, parts
 from app.api.shape import Shape
-from app.assistant import looked
 from app.runs import Run as AnyRun
 
 
@@ -38,7 +37,7 @@ class Run(Shape):
             state=run.state,
             started_at=run.started_at,
             searched=run.searched,
-            passages=[Looked.model_validate(looked(passage)) for passage in run.passages],
+            passages=[Looked.model_validate(events.Looked.of(passage)) for passage in run.passages],
             parts=parts(run.parts),
             citations=[Citation.of(citation) for citation in run.citations],
             message=run.message,

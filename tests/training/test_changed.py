@@ -1,3 +1,5 @@
+"""Questions that are changed so that nothing answers them."""
+
 import random
 
 import pytest

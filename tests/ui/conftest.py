@@ -167,3 +167,44 @@ def open_page(browser: Any) -> Iterator[Callable[..., Watched]]:
     yield start
     for context in contexts:
         context.close()
+
+
+GARDEN = (
+    "The garden was planted in 1987 by Ada Quill.\n"
+    "Tomatoes are watered every second day.\n"
+    "<script>alert(1)</script> <img src=x onerror=alert(2)> visitors come on Sunday "
+    "[here](javascript:alert(3)) ![x](http://remote.example/x.png) {{7*7}} ${alert(4)}.\n"
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "garden papers"
+    made.mkdir()
+    (made / "garden.txt").write_text(GARDEN, encoding="utf-8")
+    (made / "observatory.md").write_text("filler line\n" * 600 + "The observatory opens at nine.\n", encoding="utf-8")
+    (made / "broken.docx").write_bytes(b"a\0b")
+    return made
+
+
+@pytest.fixture
+def window(serve: Callable[[Any], Any], fake: Any, open_page: Callable[..., Any]) -> Any:
+    """An empty library in an open page."""
+    served = serve(fake)
+    watched = open_page(served.link)
+    watched.served = served
+    return watched
+
+
+@pytest.fixture
+def filled(window: Any, folder: Path, gate: Any) -> Any:
+    """The folder is in the library."""
+    from playwright.sync_api import expect
+
+    from tests.ui.steps import add
+
+    add(window.page, str(folder))
+    gate.let(3)
+    expect(window.page.locator("#sync")).to_contain_text("Up to date")
+    expect(window.page.locator("#sync")).to_contain_text("2 ready")
+    return window

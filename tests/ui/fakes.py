@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app.assistant import looked
 from app.conversations import Conversations
 from app.errors import UnknownDocument
-from app.events import Answered, AskEvent, ConversationInfo, DocumentView, Exchange, Retrieved, Status, Work
+from app.events import Answered, AskEvent, ConversationInfo, DocumentView, Exchange, Looked, Retrieved, Status, Work
 from app.settings.schema import Settings
 from rag.errors import SourceError
 from rag.ingest.events import SyncEvent, SyncReport
@@ -142,7 +141,7 @@ class FakeAssistant:
         stopped = said != parts
         answer = Answer(joined(said), found is not None, () if stopped else citations, "extractive")
         searched = completed if completed != question else None
-        work = Work({"total": 1.0}, tuple(map(looked, passages)))
+        work = Work({"total": 1.0}, tuple(map(Looked.of, passages)))
         key = self.store.add(conversation_id, question, answer, searched=searched, stopped=stopped, work=work)
         yield Answered(answer, {"total": 1.0}, key, stopped)
 

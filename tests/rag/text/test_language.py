@@ -1,3 +1,5 @@
+"""How the language of a text is told."""
+
 import pytest
 
 from rag.text.language import is_english, language_of

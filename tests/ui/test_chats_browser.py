@@ -1,0 +1,240 @@
+"""Questions, answers and chats in headless Chromium, over a fake assistant whose words come when the test lets them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from app.errors import UsageError
+from tests.ui.steps import ask, go
+
+pytestmark = pytest.mark.browser
+
+
+def test_an_answer_streams_and_its_citation_opens_the_marked_quote(filled: Any, gate: Any, screenshots: Path) -> None:
+    page = filled.page
+    ask(page, "When was the garden planted?")
+    expect(page.locator(".running")).to_contain_text("Reading 1 passage")
+    expect(page.locator(".chat-row.on")).to_contain_text("When was the garden planted?")
+    expect(page.locator(".chat-row.on")).to_contain_text("answering")
+    gate.let(4)
+    expect(page.locator(".running .answer-text")).to_have_text("The garden was planted")
+    expect(page.locator("#stop")).to_be_visible()
+    expect(page.locator("#question")).to_have_value("")
+    gate.open()
+    expect(page.locator(".exchange .card")).to_have_count(1)
+    expect(page.locator(".running")).to_have_count(0)
+    page.locator(".chip").click()
+    expect(page.locator(".source mark.quote").first).to_contain_text("The garden was planted in 1987 by Ada Quill.")
+    expect(page.locator(".chat-row.on")).to_contain_text("1 question")
+    page.screenshot(path=screenshots / "answer-light.png")
+    filled.assert_quiet(filled.served.address)
+
+
+def test_an_answer_is_copied_with_and_without_its_sources(filled: Any, gate: Any) -> None:
+    page = filled.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    gate.open()
+    ask(page, "When was the garden planted?")
+    page.get_by_role("button", name="Copy", exact=True).click()
+    page.get_by_role("menuitem", name="Copy with sources").click()
+    expect(page.locator(".notice").last).to_have_text("Copied.")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("The garden was planted in 1987 by Ada Quill. [1]\n\n[1] garden.txt: “The garden")
+    page.get_by_role("button", name="Copy", exact=True).click()
+    page.get_by_role("menuitem", name="Copy", exact=True).click()
+    page.wait_for_function("navigator.clipboard.readText().then(text => !text.includes('[1]'))")
+
+
+def test_an_answer_can_be_stopped_with_escape(filled: Any, gate: Any, fake: Any) -> None:
+    page = filled.page
+    ask(page, "When was the garden planted?")
+    gate.let(3)
+    expect(page.locator(".running .answer-text")).to_have_text("The garden was")
+    page.keyboard.press("Escape")
+    assert fake.stop.wait(20)
+    gate.let(1)
+    expect(page.locator("#stop")).to_have_count(0)
+    expect(page.locator(".answer-text")).to_have_text("The garden was")
+    expect(page.locator(".exchange .note")).to_have_text("Stopped here.")
+
+
+def test_a_question_asked_during_an_answer_waits_and_both_can_be_stopped(filled: Any, gate: Any) -> None:
+    page = filled.page
+    ask(page, "When was the garden planted?")
+    gate.let(2)
+    expect(page.locator(".running .answer-text").first).to_have_text("The garden")
+    ask(page, "Who planted the garden?")
+    expect(page.locator(".running")).to_have_count(2)
+    expect(page.locator(".running").last).to_contain_text("Waiting for the answer before")
+    page.locator("#stop").click()
+    gate.open()
+    expect(page.locator(".running")).to_have_count(0)
+    expect(page.locator("#stop")).to_have_count(0)
+    expect(page.locator(".exchange")).to_have_count(1)
+    ask(page, "When does the observatory open?")
+    expect(page.locator(".exchange").last).to_contain_text("opens at nine")
+
+
+def test_a_second_page_does_not_end_the_answer_of_the_first(
+    filled: Any, gate: Any, open_page: Callable[..., Any]
+) -> None:
+    first = filled.page
+    ask(first, "When was the garden planted?")
+    gate.let(3)
+    expect(first.locator(".running .answer-text")).to_have_text("The garden was")
+    second = open_page(filled.served.link).page
+    expect(second.locator(".chat-row")).to_have_count(1)
+    ask(second, "When does the observatory open?")
+    gate.open()
+    expect(second.locator(".answer-text")).to_contain_text("opens at nine")
+    expect(first.locator(".answer-text")).to_contain_text("by Ada Quill.")
+    expect(first.locator(".chat-row")).to_have_count(2)
+
+
+def test_an_answer_stays_in_its_own_chat(filled: Any, gate: Any) -> None:
+    page = filled.page
+    ask(page, "When was the garden planted?")
+    gate.let(3)
+    expect(page.locator(".running .answer-text")).to_have_text("The garden was")
+    page.keyboard.press("Alt+n")
+    expect(page.locator(".hello")).to_be_visible()
+    expect(page.locator(".running")).to_have_count(0)
+    ask(page, "When does the observatory open?")
+    expect(page.locator(".running")).to_have_count(1)
+    expect(page.locator(".running .answer-text")).not_to_contain_text("garden")
+    gate.open()
+    expect(page.locator(".answer-text")).to_contain_text("opens at nine")
+    page.locator(".chat-link", has_text="When was the garden").click()
+    expect(page.locator(".answer-text")).to_contain_text("by Ada Quill.")
+
+
+def test_a_reloaded_page_follows_the_answer_on(filled: Any, gate: Any) -> None:
+    page = filled.page
+    ask(page, "When was the garden planted?")
+    gate.let(3)
+    expect(page.locator(".running .answer-text")).to_have_text("The garden was")
+    page.reload()
+    expect(page.locator(".running .answer-text")).to_have_text("The garden was")
+    gate.open()
+    expect(page.locator(".answer-text")).to_contain_text("by Ada Quill.")
+    page.reload()
+    expect(page.locator(".answer-text")).to_contain_text("by Ada Quill.")
+
+
+def test_chats_have_addresses_and_back_returns_to_them(filled: Any, gate: Any) -> None:
+    page = filled.page
+    gate.open()
+    ask(page, "When was the garden planted?")
+    expect(page.locator(".exchange .card")).to_have_count(1)
+    go(page, "Library")
+    expect(page.locator(".library")).to_be_visible()
+    page.go_back()
+    expect(page.locator(".answer-text")).to_contain_text("by Ada Quill.")
+    assert "/chat/" in page.url
+    page.go_back()
+    expect(page.locator(".hello")).to_be_visible()
+
+
+def test_a_failed_question_is_explained_and_can_be_tried_again(filled: Any, fake: Any, gate: Any) -> None:
+    page = filled.page
+    fake.error = UsageError("The model <b>is</b> missing.", "Run docent doctor.")
+    ask(page, "When was the garden planted?")
+    expect(page.locator(".running [role=alert]")).to_contain_text("The model <b>is</b> missing.")
+    expect(page.locator(".running [role=alert]")).to_contain_text("Run docent doctor.")
+    fake.error = None
+    gate.open()
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".answer-text")).to_contain_text("by Ada Quill.")
+    expect(page.locator(".running")).to_have_count(0)
+
+
+def test_drafts_stay_with_their_chats(filled: Any, gate: Any) -> None:
+    page = filled.page
+    gate.open()
+    ask(page, "When was the garden planted?")
+    expect(page.locator(".exchange .card")).to_have_count(1)
+    page.fill("#question", "a draft")
+    page.keyboard.press("Alt+n")
+    expect(page.locator("#question")).to_have_value("")
+    page.locator(".chat-link").click()
+    expect(page.locator("#question")).to_have_value("a draft")
+    page.reload()
+    expect(page.locator("#question")).to_have_value("a draft")
+
+
+def test_chats_are_found_renamed_pinned_copied_and_deleted_with_a_way_back(filled: Any, gate: Any) -> None:
+    page = filled.page
+    gate.open()
+    ask(page, "When was the garden planted?")
+    expect(page.locator(".exchange .card")).to_have_count(1)
+    ask(page, "and how are tomatoes watered?")
+    expect(page.locator(".searched")).to_contain_text("and how are tomatoes watered? (in the garden)")
+    page.keyboard.press("Alt+n")
+    ask(page, "When does the observatory open?")
+    expect(page.locator(".chat-row")).to_have_count(2)
+    page.fill("#chat-search", "second DAY")
+    expect(page.locator(".chat-row")).to_have_count(1)
+    expect(page.locator(".chat-row")).to_contain_text("When was the garden planted?")
+    page.fill("#chat-search", "")
+    expect(page.locator(".chat-row")).to_have_count(2)
+    page.locator(".chat-link", has_text="garden").press("F2")
+    page.keyboard.type("Garden")
+    page.keyboard.press("Enter")
+    expect(page.locator(".chat-link b", has_text="Garden")).to_have_text("Garden")
+    for choice in ("Pin", "Duplicate"):
+        page.get_by_role("button", name="Actions for Garden").first.click()
+        page.get_by_role("menuitem", name=choice, exact=True).click()
+    expect(page.locator(".group").first).to_have_text("Pinned")
+    expect(page.locator(".chat-row")).to_have_count(3)
+    page.get_by_role("button", name="Actions for Garden").first.click()
+    page.get_by_role("menuitem", name="Delete").click()
+    expect(page.locator(".chat-row")).to_have_count(2)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".chat-row")).to_have_count(3)
+    expect(page.locator(".exchange")).to_have_count(2)
+
+
+def test_a_chat_is_exported_with_its_sources(filled: Any, gate: Any) -> None:
+    page = filled.page
+    gate.open()
+    ask(page, "When was the garden planted?")
+    expect(page.locator(".exchange .card")).to_have_count(1)
+    page.locator(".chat-row").hover()
+    page.get_by_role("button", name="Actions for When was the garden planted?").click()
+    with page.expect_download() as saved:
+        page.get_by_role("menuitem", name="Export as Markdown").click()
+    text = Path(saved.value.path()).read_text(encoding="utf-8")
+    assert "## When was the garden planted?" in text and "[1] garden.txt: “The garden was planted" in text
+
+
+def test_a_question_is_asked_again_or_changed_in_a_copy(filled: Any, gate: Any, fake: Any) -> None:
+    page = filled.page
+    gate.open()
+    ask(page, "When was the garden planted?")
+    expect(page.locator(".exchange .card")).to_have_count(1)
+    page.get_by_role("button", name="Again").click()
+    expect(page.locator(".exchange .card")).to_have_count(1)
+    for _ in range(200):  # until it was asked again
+        if len(fake.asked) == 2:
+            break
+        page.wait_for_timeout(100)
+    assert len(fake.asked) == 2
+    expect(page.locator(".exchange:not(.running) .card")).to_have_count(1)
+    page.get_by_role("button", name="Edit").click()
+    page.locator(".edit textarea").fill("When does the observatory open?")
+    page.keyboard.press("Enter")
+    expect(page.locator(".answer-text")).to_contain_text("opens at nine")
+    expect(page.locator(".chat-row")).to_have_count(2)
+
+
+def test_what_one_thinks_of_an_answer_is_kept(filled: Any, gate: Any) -> None:
+    page = filled.page
+    gate.open()
+    ask(page, "When was the garden planted?")
+    page.get_by_role("button", name="Good answer").click()
+    expect(page.get_by_role("button", name="Good answer")).to_have_attribute("aria-pressed", "true")
+    page.reload()
+    expect(page.get_by_role("button", name="Good answer")).to_have_attribute("aria-pressed", "true")
