@@ -20,17 +20,18 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _STOPPED = "stopped"
 _UP_TO_DATE = "up to date"
-_PAUSE_S = 0.15  # between two reports of a sync that gets on
 
 
 @dataclass(frozen=True, slots=True)
 class SyncProgress:
     """The state of a sync, and after it its outcome.
 
-    ``done`` and ``total`` count documents, or chunks where ``stage`` is ``embedding``. ``started_at`` is a Unix time in
+    ``version`` grows with every change. ``done`` and ``total`` count documents, or chunks where ``stage`` is
+    ``embedding``. ``started_at`` is a Unix time in
     seconds. ``message`` and ``remedy`` say why a sync failed, ``summary`` how one ended that did not.
     """
 
+    version: int = 0
     running: bool = False
     started_at: float = 0.0
     stage: str = ""
@@ -95,7 +96,6 @@ class Syncing:
         self._cancel = threading.Event()
         self._thread: threading.Thread | None = None
         self._progress = SyncProgress()
-        self._told = 0.0
 
     @property
     def progress(self) -> SyncProgress:
@@ -125,12 +125,8 @@ class Syncing:
     def note(self, event: "SyncEvent") -> None:
         """Records an event of a sync; a watched folder's sync runs elsewhere and reports here too."""
         with self._lock:
-            self._progress = self._progress.after(event)
-            if time.monotonic() - self._told >= _PAUSE_S:
-                self._show(self._progress)
-                if event.kind in ("document", "done"):
-                    self._feed.publish(DocumentsChanged())
-            elif event.kind == "done":
+            self._show(self._progress.after(event))
+            if event.kind in ("document", "done"):
                 self._feed.publish(DocumentsChanged())
 
     def dismiss(self) -> None:
@@ -144,9 +140,8 @@ class Syncing:
             thread.join(timeout_s)
 
     def _show(self, progress: SyncProgress) -> None:
-        self._progress = progress
-        self._told = time.monotonic()
-        self._feed.publish(SyncNews(progress))
+        self._progress = replace(progress, version=self._progress.version + 1)
+        self._feed.publish(SyncNews(self._progress))
 
     def _work(self) -> None:
         while True:

@@ -59,9 +59,10 @@ class Syncing(Shape):
     """The sync at work, or how the last one ended.
 
     ``done`` and ``total`` count documents, or chunks where ``stage`` is ``embedding``. ``started_at`` is a Unix time in
-    seconds, ``failed`` the number of documents that could not be read.
+    seconds, ``failed`` the number of documents that could not be read; ``version`` grows with every change.
     """
 
+    version: int
     running: bool
     started_at: float
     stage: str
@@ -143,8 +144,10 @@ def news_lines(happened: Iterable[feed.News]) -> list[NewsLine]:
             lines[-1] = TextLine(
                 run=line.run, at=last.at, parts=last.parts + line.parts, citations=last.citations + line.citations
             )
-        else:
-            lines.append(line)
+            continue
+        if isinstance(line, SyncingLine | DocumentsLine):  # only the last of them counts
+            lines = [other for other in lines if type(other) is not type(line)]
+        lines.append(line)
     return lines
 
 

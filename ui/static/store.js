@@ -115,8 +115,12 @@ export async function loadDocuments() {
 }
 
 async function loadRuns() {
+  const began = Object.values(runs.value);
   const { runs: found } = await get("/api/runs");
-  runs.value = Object.fromEntries(found.map((/** @type {Run} */ run) => [run.id, run]));
+  const alive = found.filter((/** @type {Run} */ run) => !ended.has(run.id));
+  // What the news have told meanwhile is newer.
+  const told = Object.values(runs.value).filter((run) => !began.includes(run));
+  runs.value = Object.fromEntries([...alive, ...told].map((run) => [run.id, run]));
 }
 
 /** Reads the exchanges of the open chat, or those that have come since. */
@@ -126,16 +130,22 @@ async function openChat() {
   await loadExchanges(id);
 }
 
+/** Counts what was removed from chats: a reply that was on its way then is out of date. */
+let removed = 0;
+
 /** @param {string} id @param {{anew?: boolean, run?: number|null}} [how] `run`: the run whose place the last one takes */
 async function loadExchanges(id, { anew = false, run = null } = {}) {
-  const known = anew ? [] : (exchanges.value[id] ?? []);
-  const after = known.at(-1)?.id ?? null;
+  const began = exchanges.value[id];
+  const after = anew ? null : (began?.at(-1)?.id ?? null);
+  const removals = removed;
   try {
     const found = await get(`/api/conversations/${encodeURIComponent(id)}${query({ after })}`);
-    const now = anew ? [] : (exchanges.value[id] ?? []);
+    if (removals !== removed) return loadExchanges(id, { anew: true, run }); // it may hold what was removed meanwhile
+    const isAnew = anew && exchanges.value[id] === began; // else newer ones have come meanwhile
+    const now = isAnew ? [] : (exchanges.value[id] ?? []);
     const fresh = found.exchanges.filter((/** @type {Exchange} */ one) => !now.some((other) => other.id === one.id));
     batch(() => {
-      exchanges.value = { ...exchanges.value, [id]: [...now, ...fresh] };
+      exchanges.value = { ...exchanges.value, [id]: [...now, ...fresh].sort((a, b) => a.id - b.id) };
       if (run !== null) forgetRun(run);
     });
   } catch (error) {
@@ -148,32 +158,40 @@ async function loadExchanges(id, { anew = false, run = null } = {}) {
 }
 
 async function readAnew() {
+  sync.value = null; // another process counts its versions anew
   const open = chatId.value;
   exchanges.value = open && exchanges.value[open] ? { [open]: exchanges.value[open] } : {};
   await Promise.all([
     loadChats(),
     loadDocuments(),
     loadRuns(),
-    get("/api/syncing").then((found) => (sync.value = found)),
+    get("/api/syncing").then(showSync),
     get("/api/models").then((found) => (models.value = found)),
     open ? loadExchanges(open, { anew: true }) : null,
   ]).catch(() => undefined);
 }
 
+/** A reply may come after news that are newer. @param {any} state */
+function showSync(state) {
+  if (sync.value === null || state.version >= sync.value.version) sync.value = state;
+}
+
 // News -----------------------------------------------------------------------------------------------------------------
 
 const later = new Map();
+/** @type {Record<string, number>} */
+const costs = {};
 
-/** Runs `work` soon, once for any number of calls. @param {string} name @param {() => Promise<void>} work */
+/** Runs `work` soon, once for any number of calls; what takes long is done less often. @param {string} name @param {() => Promise<void>} work */
 function soon(name, work) {
   if (later.has(name)) return;
-  later.set(
-    name,
-    setTimeout(() => {
-      later.delete(name);
-      work().catch(() => undefined);
-    }, 150),
-  );
+  const run = async () => {
+    later.delete(name);
+    const began = performance.now();
+    await work().catch(() => undefined);
+    costs[name] = performance.now() - began;
+  };
+  later.set(name, setTimeout(run, Math.max(150, 10 * (costs[name] ?? 0))));
 }
 
 /** @param {any} news */
@@ -189,7 +207,7 @@ function onNews(news) {
       forgetRun(news.run);
       break;
     case "sync":
-      sync.value = news.sync;
+      showSync(news.sync);
       break;
     case "documents":
       soon("documents", loadDocuments);
@@ -287,6 +305,7 @@ export async function again(exchange) {
   if (id === null) return;
   await attempt(async () => {
     await remove(`/api/conversations/${encodeURIComponent(id)}/exchanges/${exchange.id}`);
+    removed++;
     exchanges.value = { ...exchanges.value, [id]: exchanges.value[id].filter((one) => one.id !== exchange.id) };
     await ask(exchange.question, id);
   });
