@@ -102,7 +102,15 @@ function Rename({ chat, onEnd }) {
   useEffect(() => {
     field.current?.focus();
     field.current?.select();
+    const away = (/** @type {Event} */ event) => event.target !== field.current && end(true);
+    document.addEventListener("pointerdown", away);
+    return () => document.removeEventListener("pointerdown", away);
   }, []);
+  // The list may be sorted anew while one types: a field that is moved loses the focus without another one gaining it.
+  const leave = (/** @type {FocusEvent} */ event) => {
+    if (event.relatedTarget) end(true);
+    else requestAnimationFrame(() => field.current?.focus());
+  };
   const end = (/** @type {boolean} */ isKept) => {
     const title = field.current?.value.trim();
     onEnd();
@@ -115,7 +123,7 @@ function Rename({ chat, onEnd }) {
       end(false);
     }
   };
-  return html`<input class="rename" ref=${field} defaultValue=${chat.title} maxlength="200" aria-label=${t("chats.name")} onKeyDown=${keys} onBlur=${() => end(true)} />`;
+  return html`<input class="rename" ref=${field} defaultValue=${chat.title} maxlength="200" aria-label=${t("chats.name")} onKeyDown=${keys} onBlur=${leave} />`;
 }
 
 /** Saves what an address gives under a name. @param {string} address @param {string} name */
