@@ -51,6 +51,7 @@ class Looked:
 
     @classmethod
     def of(cls, passage: Passage) -> Self:
+        """Returns what is kept of a passage."""
         found, place = passage.document, (passage.page, passage.page_label, passage.start_s)
         return cls(found.id, found.title, passage.start, passage.end, *place, round(passage.score, 6))
 

@@ -31,7 +31,7 @@ _NEEDED = ("/gradio_api/call/", "/gradio_api/queue/", "/gradio_api/info", "/conf
 _TOLD_AT_ONCE = 100
 
 
-def build(feed: Feed, scratch: Path) -> "FastAPI":
+async def build(feed: Feed, scratch: Path) -> "FastAPI":
     """Makes Gradio's server with the endpoint ``/news``; it keeps what it likes to keep in the folder ``scratch``."""
     os.environ["GRADIO_TEMP_DIR"] = str(scratch)  # its own folder in /tmp is everybody's
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when Gradio is imported: it would call out
@@ -64,10 +64,6 @@ def build(feed: Feed, scratch: Path) -> "FastAPI":
         mcp_server=False,
     )
     return app
-
-
-async def _built(feed: Feed, scratch: Path) -> "FastAPI":
-    return build(feed, scratch)
 
 
 class GradioStream:
@@ -105,7 +101,7 @@ class GradioStream:
     def _load(self) -> None:
         try:
             # Where no event loop runs, Gradio makes one for each of its locks and never closes it.
-            app = asyncio.run(_built(self._feed, self._scratch))
+            app = asyncio.run(build(self._feed, self._scratch))
         except Exception:  # noqa: BLE001 - the thread's edge
             _log.exception("Gradio could not be loaded")
             return
