@@ -29,6 +29,7 @@ _MANIFEST = "manifest.json"
 _HASHES = "hashes.json"
 _UNFINISHED = "unfinished-"
 _SEAL = "seal"
+_MODEL_FILES = ("*.json", "*.safetensors", "*.gguf")
 _DESCRIPTION = ".json"  # suffix of files that say where in others something stands
 _WAIT_S = 1800.0  # for another process that makes the same build
 _ABANDONED_S = 7 * 24 * 3600.0  # after which a broken-off build will not be taken up again
@@ -208,7 +209,7 @@ def _folder_name(identity: Mapping[str, Any]) -> str:
 
 def _model_files(checkpoint: Path) -> list[Path]:
     """What makes a model: notes of where it came from do not."""
-    files = [*checkpoint.glob("*.json"), *checkpoint.glob("*.safetensors")]
+    files = [path for kind in _MODEL_FILES for path in checkpoint.glob(kind)]
     return sorted(path for path in files if not path.name.startswith("docent-"))
 
 

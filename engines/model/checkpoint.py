@@ -15,8 +15,12 @@ from engines.errors import CheckpointError
 from engines.model.config import ModelConfig
 from engines.model.formats import awq, compressed_tensors, gptq, modelopt
 from engines.model.formats.quantization import Quantization, read_quantization
+from engines.model.gguf import tensors as gguf
+from engines.model.gguf.file import GgufFile
+from engines.model.gguf.folder import weights_of
+from engines.model.gguf.tensors import GgufTensors
 from engines.model.tensor_files import TensorFiles
-from engines.model.weights import DenseLinear, Float, Linear, QuantizedLinear, StoredRows
+from engines.model.weights import BlockLinear, BlockRows, DenseLinear, Float, Linear, QuantizedLinear, StoredRows
 
 Projection = Literal["q", "k", "v", "o", "gate", "up", "down"]
 Norm = Literal["input", "attention_output", "mlp_input", "mlp_output", "query", "key"]
@@ -58,9 +62,14 @@ class Checkpoint:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.config = ModelConfig.from_folder(folder)
-        settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        self.quantization = read_quantization(folder, settings)
-        self.files = TensorFiles(folder)
+        self.files: TensorFiles | GgufTensors
+        if parts := weights_of(folder):
+            self.quantization = Quantization("gguf")
+            self.files = GgufTensors(GgufFile(parts[0]))
+        else:
+            settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            self.quantization = read_quantization(folder, settings)
+            self.files = TensorFiles(folder)
 
     def linear(self, layer: int, projection: Projection) -> Linear:
         """One projection of one layer."""
@@ -90,19 +99,26 @@ class Checkpoint:
 
     def embedding(self) -> StoredRows:
         """[vocab, hidden], not yet scaled by ``config.embedding_scale``."""
-        shape = (self.config.vocab_size, self.config.hidden_size)
-        return StoredRows(self.files.mapped("model.embed_tokens.weight", shape))
+        return self._table("model.embed_tokens.weight")
 
     def lm_head(self) -> Linear:
         """[vocab, hidden]; the embedding where the two are tied."""
         if self.config.tie_embeddings or not any(name.startswith("lm_head.") for name in self.files):
             if not self.config.tie_embeddings:
                 raise CheckpointError(f"{self.folder} has no tensor lm_head.weight.", "Download the model again.")
-            return DenseLinear(self.embedding())
+            table = self.embedding()
+            return BlockLinear(table) if isinstance(table, BlockRows) else DenseLinear(table)
         shape = (self.config.vocab_size, self.config.hidden_size)
         if self._stored_dense("lm_head") and "lm_head.bias" not in self.files:
-            return DenseLinear(StoredRows(self.files.mapped("lm_head.weight", shape)))
+            return DenseLinear(self._table("lm_head.weight"))
         return self._load("lm_head", shape)
+
+    def _table(self, name: str) -> StoredRows:
+        """[vocab, hidden], read when it is asked for."""
+        shape = (self.config.vocab_size, self.config.hidden_size)
+        if isinstance(self.files, GgufTensors) and not self._stored_dense(name.removesuffix(".weight")):
+            return self.files.block_rows(name, shape)
+        return StoredRows(self.files.mapped(name, shape))
 
     def _vector(self, name: str, size: int) -> Float:
         return self.files.take(name, (size,)).astype(np.float32) + np.float32(self.config.norm_offset)
@@ -120,6 +136,8 @@ class Checkpoint:
         # Layers left out of quantisation (often lm_head) are stored in full precision beside the others.
         if self._stored_dense(name):
             return DenseLinear(self.files.take(f"{name}.weight", shape).astype(np.float32), bias)
+        if isinstance(self.files, GgufTensors):
+            return gguf.load(self.files, name, shape, bias)
         return _LOADERS[self.quantization.format](self.files, name, self.quantization, shape, bias)
 
     def _stored_dense(self, name: str) -> bool:

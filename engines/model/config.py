@@ -166,7 +166,7 @@ def _model_config(family: Family, settings: Mapping[str, Any]) -> ModelConfig:
         attention_scale=scale_base**-0.5,
         attention_softcap=settings.get("attn_logit_softcapping") if gemma else None,
         logit_softcap=settings.get("final_logit_softcapping") if gemma else None,
-        norm_offset=1.0 if gemma else 0.0,
+        norm_offset=float(settings.get("norm_offset", 1.0 if gemma else 0.0)),
         post_norms=gemma,
         bos_id=settings.get("bos_token_id"),
         eos_ids=tuple(eos) if isinstance(eos, list) else () if eos is None else (int(eos),),

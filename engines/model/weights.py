@@ -3,7 +3,8 @@
     y = x' @ W.T + bias        W [out, in]
     x' = (x * input_scale)[..., input_order]
 
-The reference arithmetic, the lowerings and the quantizer work with the two classes DenseLinear and QuantizedLinear.
+The reference arithmetic, the lowerings and the quantizer work with the classes DenseLinear, QuantizedLinear and
+BlockLinear.
 """
 
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from engines.model.gguf.block_types import Blocks, BlockType
 
 Float = NDArray[np.float32]
 
@@ -43,6 +46,27 @@ class StoredRows:
 
     def whole(self) -> Float:
         return self[slice(None)]
+
+
+class BlockRows(StoredRows):
+    """Rows in blocks of GGUF: ``data`` uint8 [rows, bytes of a row], decoded when they are asked for."""
+
+    def __init__(self, kind: BlockType, data: NDArray[np.uint8]) -> None:
+        super().__init__(data)
+        self.kind, self.data = kind, data
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.data), self.data.shape[1] // self.kind.size * self.kind.elements
+
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> Float:
+        if isinstance(rows, slice):
+            return self.blocks(rows).dense()
+        return self.blocks(rows.reshape(-1)).dense().reshape(*rows.shape, -1)
+
+    def blocks(self, rows: slice | NDArray[np.int64] = slice(None)) -> Blocks:
+        assert self.kind.decode is not None, f"{self.kind.name} has no blocks"
+        return self.kind.decode(np.ascontiguousarray(self.data[rows]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,4 +141,37 @@ class QuantizedLinear:
         )
 
 
-Linear = DenseLinear | QuantizedLinear
+@dataclass(frozen=True, slots=True)
+class BlockLinear:
+    """Weights in the blocks of a GGUF file, which stay as they lie there until a part is decoded."""
+
+    weight: BlockRows
+    bias: Float | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.weight.shape
+
+    def dense(self) -> Float:
+        return self.weight.whole()
+
+    def rows(self, start: int, stop: int) -> "BlockLinear":
+        """The part that computes outputs ``start:stop`` (fused projections are split this way)."""
+        part = BlockRows(self.weight.kind, self.weight.data[start:stop])
+        return BlockLinear(part, None if self.bias is None else self.bias[start:stop])
+
+    def without_blocks(self) -> "DenseLinear | QuantizedLinear":
+        """The same weights for a runtime that has no kernels for blocks: INT4 where that holds them exactly, otherwise
+        float32 that is decoded when it is asked for."""
+        if self.weight.kind.name != "Q4_0":
+            return DenseLinear(self.weight, self.bias)
+        blocks = self.weight.blocks()
+        scale = blocks.scale.whole()
+        return QuantizedLinear(blocks.q, scale, np.full(scale.shape, blocks.zero, np.uint8), blocks.group, self.bias)
+
+
+Linear = DenseLinear | QuantizedLinear | BlockLinear
+
+
+def without_blocks(linear: Linear) -> DenseLinear | QuantizedLinear:
+    return linear.without_blocks() if isinstance(linear, BlockLinear) else linear

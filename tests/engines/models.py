@@ -84,8 +84,15 @@ class TinyModel:
 
 def write_model(family: str, folder: Path, seed: int = 0) -> Any:
     """Saves a model of the family to ``folder`` and returns it, in float32 and evaluation mode."""
+    model = random_model(family, seed)
+    model.save_pretrained(folder, safe_serialization=True)
+    return model
+
+
+def random_model(family: str, seed: int = 0, **sizes: int) -> Any:
+    """A model of the family in float32 and evaluation mode."""
     name, changes = FAMILIES[family]
-    config = getattr(transformers, f"{name}Config")(**{**_COMMON, **changes})
+    config = getattr(transformers, f"{name}Config")(**{**_COMMON, **changes, **sizes})
     torch.manual_seed(seed)
     model = getattr(transformers, f"{name}ForCausalLM")(config).float().eval()
     with torch.no_grad():
@@ -96,5 +103,4 @@ def write_model(family: str, folder: Path, seed: int = 0) -> Any:
                 parameter.normal_(0, 0.05)
             else:
                 parameter.normal_(0, 0.08)  # wide enough that every part of the arithmetic shows in the logits
-    model.save_pretrained(folder, safe_serialization=True)
     return model

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from engines.errors import CheckpointError, UnsupportedModel
 
-Format = Literal["dense", "awq", "gptq", "compressed-tensors", "modelopt"]
+Format = Literal["dense", "awq", "gptq", "compressed-tensors", "modelopt", "gguf"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from engines.files.build_cache import Build, BuildCache
 from engines.model.checkpoint import NORMS, Checkpoint
-from engines.model.weights import DenseLinear
+from engines.model.weights import DenseLinear, without_blocks
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.packing import Packed, natural_order, pack, pack_rows
 from engines.runtimes.cuda.sharding import Shard, ShardedCheckpoint, Weights
@@ -75,7 +75,7 @@ def write(checkpoint: Weights, folder: Path, on_progress: Progress = lambda done
             layers.append({"products": products, "norms": norms, "end": writer.end})
             on_progress(layer + 1, config.num_layers + 1)
         final_norm = writer.add(checkpoint.final_norm())
-        head = checkpoint.lm_head()
+        head = without_blocks(checkpoint.lm_head())
         if isinstance(head, DenseLinear):
             packed = pack_rows(head)
         else:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.model.config import ModelConfig
-from engines.model.weights import DenseLinear, Float, Linear, QuantizedLinear, StoredRows
+from engines.model.weights import BlockLinear, DenseLinear, Float, Linear, QuantizedLinear, StoredRows, without_blocks
 
 TILE, CHUNK = 16, 128
 ROWS_OF_BLOCK = 128  # rows of inputs that lie packed together, where they are packed
@@ -55,6 +55,8 @@ def unit_bytes(group: int) -> int:
 def pack(parts: Sequence[Linear], order: Order) -> tuple[Packed, list[str]]:
     """Projections that read the same input as one product; ``order`` [tiles * 16] says which of their outputs, one
     after the other, stands where (-1 for none). Returns what was lost, too: nothing as a rule."""
+    kinds = {part.weight.kind.name for part in parts if isinstance(part, BlockLinear)}
+    parts = [without_blocks(part) for part in parts]
     quantized = [part for part in parts if isinstance(part, QuantizedLinear)]
     outputs, inputs = sum(part.shape[0] for part in parts), parts[0].shape[1]
     biases = [np.zeros(part.shape[0], np.float32) if part.bias is None else part.bias for part in parts]
@@ -69,6 +71,7 @@ def pack(parts: Sequence[Linear], order: Order) -> tuple[Packed, list[str]]:
         )
         return Packed(units, first.group, inputs, outputs, bias, first.input_order, first.input_scale), []
     notes = [f"An INT4 product in groups of {part.group} is computed in float16." for part in quantized[:1]]
+    notes += [f"{name} has no kernel here: its weights are rounded to float16." for name in sorted(kinds)]
     dense = np.concatenate([part.dense() for part in parts])
     return Packed(pack_half(_ordered(dense, order)), 0, inputs, outputs, bias), notes
 

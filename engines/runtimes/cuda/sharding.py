@@ -11,7 +11,7 @@ from typing import Protocol
 from engines.errors import RuntimeUnavailable
 from engines.model.checkpoint import Checkpoint, Norm, Projection
 from engines.model.config import ModelConfig
-from engines.model.weights import DenseLinear, Float, Linear, QuantizedLinear, StoredRows
+from engines.model.weights import DenseLinear, Float, Linear, QuantizedLinear, StoredRows, without_blocks
 
 _ALIGN = 8  # features of the MLP that are computed together
 _REMEDY = "Set model.gpus to 1."
@@ -64,6 +64,7 @@ class Shard:
 
     def cut(self, linear: Linear, projection: Projection) -> Linear:
         """The share of a projection's weights."""
+        linear = without_blocks(linear)
         if projection in ("o", "down"):
             return self._inputs_of(linear)
         rows = self._part(linear.shape[0])
@@ -72,7 +73,7 @@ class Shard:
             return DenseLinear(linear.weight[rows], bias)
         return replace(linear, q=linear.q[rows], scale=linear.scale[rows], zero=linear.zero[rows], bias=bias)
 
-    def _inputs_of(self, linear: Linear) -> Linear:
+    def _inputs_of(self, linear: DenseLinear | QuantizedLinear) -> Linear:
         columns = self._part(linear.shape[1])
         if isinstance(linear, DenseLinear):
             return DenseLinear(linear.dense()[:, columns])

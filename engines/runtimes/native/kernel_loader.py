@@ -14,26 +14,31 @@ from engines.errors import RuntimeUnavailable
 from engines.runtimes.native.kernels.instructions import Instructions
 from engines.runtimes.native.kernels.layout import ROWS, TILE
 from engines.runtimes.native.kernels.library import Library, kernel_version, read_kernels, write_kernels
-from engines.runtimes.native.packed_weights import byte_tiles, four_bit_tiles, group_tiles
+from engines.runtimes.native.tiles import byte_tiles, four_bit_tiles, group_tiles, six_bit_tiles
 
 _log = logging.getLogger(__name__)
 _INPUTS, _GROUP, _TILES = 64, 32, 2  # of the products that are checked
 
 
 @cache
-def load_kernels(instructions: Instructions, folder: Path | None = None) -> Library:
-    """The kernels for ``instructions``, loaded once a process; ``folder`` keeps what was compiled. Raises
-    RuntimeUnavailable where they cannot be compiled here or compute something wrong."""
-    path = folder / f"kernels-{instructions.name}-{kernel_version(instructions)}" if folder else None
+def load_kernels(instructions: Instructions, folder: Path | None = None, *, blocks: bool = False) -> Library:
+    """The kernels for ``instructions``, loaded once a process; ``folder`` keeps what was compiled. Those for weights in
+    the ``blocks`` of GGUF are a library of their own, as most models do not need them. Raises RuntimeUnavailable where
+    they cannot be compiled here or compute something wrong."""
+    name = f"{instructions.name}_blocks" if blocks else instructions.name
+    path = folder / f"kernels-{name}-{kernel_version(instructions)}" if folder else None
     linked = read_kernels(path) if path else None
     if linked is not None:
         return Library(linked)
     from engines.runtimes.native.kernels.compiler import compiled  # LLVM takes 100 MB, and is not needed again
 
-    _log.info("compiling kernels for %s", instructions.name)
-    linked = compiled(instructions)
+    _log.info("compiling kernels for %s", name)
+    linked = compiled(instructions, blocks=blocks)
     kernels = Library(linked)
-    check_products(kernels, instructions.rows)
+    if blocks:
+        check_blocks(kernels, instructions.rows)
+    else:
+        check_products(kernels, instructions.rows)
     if path:
         write_kernels(path, linked)
     return kernels
@@ -73,8 +78,51 @@ def check_products(kernels: Library, largest_block: int) -> None:
                 tiles=_TILES,
             )
             kernels.do(operation, rows)
-            if not np.array_equal(y, x.astype(np.int64) @ weight.reshape(len(q), -1).T):
-                raise RuntimeUnavailable(
-                    f"Products of {bits}-bit weights come out wrong on this processor.",
-                    'Set model.runtime to "onnx", and please report this.',
-                )
+            _demand(np.array_equal(y, x.astype(np.int64) @ weight.reshape(len(q), -1).T), bits)
+
+
+def check_blocks(kernels: Library, largest_block: int) -> None:
+    """As ``check_products``, for weights in blocks: with whole scales and minimums every sum is exact."""
+    rng = np.random.default_rng(0)
+    for bits, tiles in ((4, four_bit_tiles), (6, six_bit_tiles), (8, byte_tiles)):
+        q = rng.integers(0, 2**bits, (_TILES * TILE, _INPUTS)).astype(np.uint8)
+        level, less = (rng.integers(-9, 10, (len(q), _INPUTS // _GROUP)).astype(np.int8) for _ in range(2))
+        packed, factors = tiles(q), np.full((_TILES, TILE), 2, np.float16)
+        levels, minimums = group_tiles(level), group_tiles(less)
+        grouped = (q.reshape(len(q), -1, _GROUP).astype(np.int64) - 3) * level[:, :, None] - less[:, :, None]
+        weight = 2 * grouped.reshape(len(q), -1)
+        for rows in range(1, largest_block + 2):
+            x = rng.integers(-127, 128, (rows, _INPUTS)).astype(np.int8)
+            sums = x.reshape(rows, -1, _GROUP).sum(-1, dtype=np.int32)
+            x_scales, y = np.ones(sums.shape, np.float32), np.empty((rows, len(q)), np.float32)
+            operation = kernels.words(
+                f"blocks{bits}",
+                rows_at=ROWS,
+                y=y.ctypes.data,
+                y_stride=len(q),
+                x=x.ctypes.data,
+                x_stride=_INPUTS,
+                x_scales=x_scales.ctypes.data,
+                x_sums=sums.ctypes.data,
+                groups=_INPUTS // _GROUP,
+                group=_GROUP,
+                weights=packed.ctypes.data,
+                factors=factors.ctypes.data,
+                levels=levels.ctypes.data,
+                minimum_factors=factors.ctypes.data,
+                minimum_levels=minimums.ctypes.data,
+                factor_groups=_INPUTS // _GROUP,
+                zero=3,
+                bias=0,
+                tiles=_TILES,
+            )
+            kernels.do(operation, rows)
+            _demand(np.array_equal(y, x.astype(np.int64) @ weight.T), bits)
+
+
+def _demand(right: bool, bits: int) -> None:
+    if not right:
+        raise RuntimeUnavailable(
+            f"Products of {bits}-bit weights come out wrong on this processor.",
+            'Set model.runtime to "onnx", and please report this.',
+        )

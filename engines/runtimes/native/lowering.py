@@ -14,11 +14,25 @@ from engines.model import decoder_graph
 from engines.model.checkpoint import Projection
 from engines.model.config import ModelConfig
 from engines.model.decoder_graph import NormAt
-from engines.runtimes.native.kernels.layout import FIELDS, LARGEST_HEAD, LOGIT_ROWS, ROWS, TILE
+from engines.runtimes.native.kernels.layout import ALL_FIELDS, FIELDS, LARGEST_HEAD, LOGIT_ROWS, ROWS, TILE
 from engines.runtimes.native.kernels.library import Library
-from engines.runtimes.native.packed_weights import PackedWeights, Product, padded, set_name
+from engines.runtimes.native.packed_weights import PackedWeights, Product, set_name
+from engines.runtimes.native.tiles import padded
 
 Half = NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True)
+class Kernels:
+    """The libraries that a model's operations come from; ``blocks`` where its weights are in the blocks of GGUF."""
+
+    decoder: Library
+    blocks: Library | None = None
+
+    def words(self, kernel: str, **fields: int | float) -> NDArray[np.int64]:
+        library = self.decoder if kernel in FIELDS else self.blocks
+        assert library is not None, f"the library with {kernel} is not loaded"
+        return library.words(kernel, **fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +56,7 @@ class NativeModel:
         self,
         config: ModelConfig,
         weights: PackedWeights,
-        kernels: Library,
+        kernels: Kernels,
         keys: Half,
         values: Half,
         largest: int,
@@ -76,7 +90,7 @@ class NativeModel:
 class _Builder:
     """The subgraphs' operations as words for the driver."""
 
-    def __init__(self, config: ModelConfig, weights: PackedWeights, kernels: Library, largest: int) -> None:
+    def __init__(self, config: ModelConfig, weights: PackedWeights, kernels: Kernels, largest: int) -> None:
         self.config = config
         self.operations: list[NDArray[np.int64]] = []
         self.logits: list[tuple[int, int]] = []  # (operation, word) that name the place of the logits
@@ -98,7 +112,7 @@ class _Builder:
         (product,) = self._weights.products("head")
         logits = Rows(0, product.starts[-1], self.config.vocab_size, x.count)
         self._product(product, x, logits)
-        self._names_logits(f"matmul{product.bits}", "y")
+        self._names_logits(_kernel(product), "y")
         return logits
 
     def norm(self, x: Rows, norm: NormAt) -> Rows:
@@ -187,7 +201,7 @@ class _Builder:
                 group=product.group,
             )
         self.add(
-            f"matmul{product.bits}",
+            _kernel(product),
             rows_at=x.count,
             **_places(y=y),
             x=source,
@@ -197,12 +211,23 @@ class _Builder:
             groups=groups,
             group=product.group,
             weights=weights.address(f"{name}.weights"),
-            scales=weights.address(f"{name}.scales"),
-            scales_half=int(product.bits != 32 and weights.dtype(f"{name}.scales") == "float16"),
-            zeros=weights.address(f"{name}.zeros"),
             bias=weights.address(f"{name}.bias"),
             tiles=product.starts[-1] // TILE,
+            **self._scales(product),
         )
+
+    def _scales(self, product: Product) -> dict[str, int]:
+        """A product's fields that say what a weight's integer is worth."""
+        name, weights = product.name, self._weights
+        if product.factor_groups:
+            fields = ("factors", "levels", "minimum_factors", "minimum_levels")
+            places = {field: weights.address(f"{name}.{field}") for field in fields}
+            return places | {"factor_groups": product.factor_groups, "zero": product.zero}
+        return {
+            "scales": weights.address(f"{name}.scales"),
+            "scales_half": int(product.bits != 32 and weights.dtype(f"{name}.scales") == "float16"),
+            "zeros": weights.address(f"{name}.zeros"),
+        }
 
     def _prepared(self, product: Product, x: Rows) -> Rows:
         y = self.place(f"prepared_{product.inputs}", product.inputs, x.count)
@@ -238,7 +263,7 @@ class _Builder:
         return address
 
     def _names_logits(self, kernel: str, field: str) -> None:
-        self.logits.append((len(self.operations) - 1, 1 + FIELDS[kernel].index(field)))
+        self.logits.append((len(self.operations) - 1, 1 + ALL_FIELDS[kernel].index(field)))
 
 
 class _Attention:
@@ -282,6 +307,10 @@ class _Attention:
             softcap=float(config.attention_softcap or 0.0),
         )
         return y
+
+
+def _kernel(product: Product) -> str:
+    return f"{'blocks' if product.factor_groups else 'matmul'}{product.bits}"
 
 
 def _places(**rows: Rows) -> dict[str, int]:

@@ -11,7 +11,7 @@ import itertools
 import json
 import math
 import mmap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.model.checkpoint import NORMS, Checkpoint, Projection
-from engines.model.weights import DenseLinear, Float, Linear, QuantizedLinear, StoredRows
-from engines.runtimes.native.kernels.layout import LANES, TILE
+from engines.model.weights import BlockLinear, DenseLinear, Float, Linear, QuantizedLinear, StoredRows
+from engines.runtimes.native.kernels.layout import TILE
+from engines.runtimes.native.packed_blocks import BlockScales, block_tiles, blocks_in_turn
+from engines.runtimes.native.tiles import byte_tiles, four_bit_tiles, group_tiles, pad_rows, padded
 
 WEIGHTS_FILE, INDEX_FILE = "weights.bin", "index.json"
 SETS: tuple[tuple[Projection, ...], ...] = (("q", "k", "v"), ("o",), ("gate", "up"), ("down",))
@@ -34,24 +36,24 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """``bits`` of a weight: 4, 8 or 32. ``sizes`` are the outputs of each projection, ``group`` inputs share a scale.
-    ``tensors`` of it in the file are called ``name`` with ".weights", ".scales", ".zeros", ".bias", ".input_scale" and
-    ".input_order", as far as there are such."""
+    """``bits`` of a weight: 4, 6, 8 or 32. ``sizes`` are the outputs of each projection, ``group`` inputs share a
+    scale. ``tensors`` of it in the file are called ``name`` with ".weights", ".scales", ".zeros", ".bias",
+    ".input_scale" and ".input_order", as far as there are such. Weights in blocks have ".factors", ".levels",
+    ".minimum_factors" and ".minimum_levels" instead; then ``factor_groups`` groups share a factor, and ``zero`` is
+    taken off each weight."""
 
     name: str
     bits: int
     inputs: int
     sizes: tuple[int, ...]
     group: int
+    factor_groups: int = 0
+    zero: int = 0
 
     @property
     def starts(self) -> list[int]:
         """Where each projection's outputs begin."""
         return list(itertools.accumulate((padded(size) for size in self.sizes), initial=0))
-
-
-def padded(features: int) -> int:
-    return -(-features // TILE) * TILE
 
 
 def set_name(layer: int, projections: Sequence[str]) -> str:
@@ -70,9 +72,9 @@ def pack(checkpoint: Checkpoint, folder: Path, on_progress: Progress = lambda do
                 packer.add_set(set_name(layer, projections), parts)
             for norm in NORMS:
                 if (weight := checkpoint.norm(layer, norm)) is not None:
-                    packer.add(f"{layer}.{norm}", _pad_rows(weight))
+                    packer.add(f"{layer}.{norm}", pad_rows(weight))
             on_progress(layer + 1, subgraphs)
-        packer.add("final", _pad_rows(checkpoint.final_norm()))
+        packer.add("final", pad_rows(checkpoint.final_norm()))
         head = checkpoint.lm_head()
         packer.add_head(head, rounded=checkpoint.quantization.format != "dense")
         on_progress(subgraphs, subgraphs)
@@ -122,11 +124,18 @@ class _Packer:
         self.notes: list[str] = []
 
     def add(self, name: str, array: NDArray[Any]) -> None:
+        self.add_pieces(name, [array])
+
+    def add_pieces(self, name: str, pieces: Iterable[NDArray[Any]]) -> None:
+        """One tensor, whose parts come one after the other."""
         gap = -self._end % _ALIGN
         self._file.write(bytes(gap))
-        self.tensors[name] = (self._end + gap, array.dtype.name)
-        self._file.write(np.ascontiguousarray(array).data)
-        self._end += gap + array.nbytes
+        self._end += gap
+        start = self._end
+        for piece in pieces:
+            self._file.write(np.ascontiguousarray(piece).data)
+            self._end += piece.nbytes
+            self.tensors[name] = (start, piece.dtype.name)
 
     def add_set(self, name: str, parts: list[Linear]) -> None:
         kinds = {_kind(part) for part in parts}
@@ -147,11 +156,14 @@ class _Packer:
 
     def _product(self, name: str, parts: list[Linear]) -> Product:
         quantized = [part for part in parts if isinstance(part, QuantizedLinear)]
+        blocks = [part for part in parts if isinstance(part, BlockLinear)]
         inputs = parts[0].shape[1]
         sizes = tuple(part.shape[0] for part in parts)
         if any(part.bias is not None for part in parts):
             biases = [np.zeros(part.shape[0], np.float32) if part.bias is None else part.bias for part in parts]
-            self.add(f"{name}.bias", np.concatenate([_pad_rows(bias) for bias in biases]))
+            self.add(f"{name}.bias", np.concatenate([pad_rows(bias) for bias in biases]))
+        if blocks:
+            return self._in_blocks(name, blocks, sizes)
         if quantized and quantized[0].group % _SMALLEST_GROUP == 0:
             self.add(f"{name}.weights", np.concatenate([four_bit_tiles(part.q) for part in quantized]))
             self._add_scales(name, [part.scale for part in quantized], [part.zero for part in quantized])
@@ -161,6 +173,17 @@ class _Packer:
             self.notes.append(f"Groups of {quantized[0].group} have no INT4 kernel: {name} is computed in float32.")
         self.add(f"{name}.weights", np.concatenate([_float_tiles(part.dense()) for part in parts]))
         return Product(name, 32, inputs, sizes, inputs)
+
+    def _in_blocks(self, name: str, parts: list[BlockLinear], sizes: tuple[int, ...]) -> Product:
+        kind, inputs = parts[0].weight.kind, parts[0].shape[1]
+        scales = BlockScales()
+        tiles = (
+            block_tiles(scales.noted(blocks), kind.bits) for part in parts for blocks in blocks_in_turn(part.weight)
+        )
+        self.add_pieces(f"{name}.weights", tiles)
+        for field, array in scales.tensors().items():
+            self.add(f"{name}.{field}", array)
+        return Product(name, kind.bits, inputs, sizes, kind.group, kind.elements // kind.group, scales.zero)
 
     def _eight_bits(self, name: str, linear: DenseLinear, group: int) -> Product:
         """Symmetric around 128."""
@@ -178,7 +201,7 @@ class _Packer:
         self.add(f"{name}.weights", packed)
         self._add_scales(name, [scales], [np.full(scales.shape, 128, np.uint8)])
         if linear.bias is not None:
-            self.add(f"{name}.bias", _pad_rows(linear.bias))
+            self.add(f"{name}.bias", pad_rows(linear.bias))
         return Product(name, 8, inputs, (out,), group)
 
     def _add_scales(self, name: str, scales: list[Float], zeros: list[NDArray[np.uint8]]) -> None:
@@ -202,37 +225,14 @@ def _kind(linear: Linear) -> tuple[object, ...] | None:
     """Linears of one kind can be one product; None for one that stands alone."""
     if isinstance(linear, DenseLinear):
         return ("dense",)
+    if isinstance(linear, BlockLinear):
+        return ("blocks", linear.weight.kind.name)
     if linear.input_scale is not None or linear.input_order is not None:
         return None
     return ("int4", linear.group)
 
 
-def _pad_rows(array: NDArray[Any]) -> NDArray[Any]:
-    """Zeros after the last row, up to a full tile."""
-    missing = padded(len(array)) - len(array)
-    return np.pad(array, ((0, missing), *((0, 0) for _ in array.shape[1:]))) if missing else array
-
-
-def byte_tiles(q: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """[out, in] -> [tiles, in / 4, halves, LANES, 4]"""
-    tiles = _pad_rows(q).reshape(-1, 2, LANES, q.shape[1] // 4, 4)
-    return np.ascontiguousarray(tiles.transpose(0, 3, 1, 2, 4))
-
-
-def four_bit_tiles(q: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """[out, in] -> [tiles, in / 4 * 64]"""
-    tiles = byte_tiles(q)
-    packed = tiles[:, :, 0] | (tiles[:, :, 1] << 4)
-    return np.asarray(packed, np.uint8).reshape(len(tiles), -1)
-
-
 def _float_tiles(weight: Float) -> Float:
     """[out, in] -> [tiles, in * TILE]"""
-    tiles = _pad_rows(weight).reshape(-1, TILE, weight.shape[1])
-    return np.ascontiguousarray(tiles.transpose(0, 2, 1)).reshape(len(tiles), -1)
-
-
-def group_tiles(values: NDArray[Any]) -> NDArray[Any]:
-    """[out, groups] -> [tiles, groups * TILE]"""
-    tiles = _pad_rows(values).reshape(-1, TILE, values.shape[1])
+    tiles = pad_rows(weight).reshape(-1, TILE, weight.shape[1])
     return np.ascontiguousarray(tiles.transpose(0, 2, 1)).reshape(len(tiles), -1)

@@ -22,7 +22,7 @@ from engines.runtimes.native.kernel_loader import load_kernels
 from engines.runtimes.native.kernels.instructions import Instructions, best
 from engines.runtimes.native.kernels.layout import LANES, LARGEST_STATE, QUERY_BLOCKS, STEP
 from engines.runtimes.native.kernels.team import Team
-from engines.runtimes.native.lowering import NativeModel
+from engines.runtimes.native.lowering import Kernels, NativeModel
 from engines.runtimes.native.packed_weights import PackedWeights, Progress, pack
 
 PACKING = "1"  # grows when the meaning of the packed file changes
@@ -49,7 +49,11 @@ class NativeRuntime(CpuRuntime):
         instructions: Instructions | None = None,
         first_layer: int = 0,
     ) -> None:
-        kernels = load_kernels(instructions or best(), cache)
+        instructions = instructions or best()
+        in_blocks = checkpoint.quantization.format == "gguf"
+        kernels = Kernels(
+            load_kernels(instructions, cache), load_kernels(instructions, cache, blocks=True) if in_blocks else None
+        )
         super().__init__(checkpoint, num_pages, max_context)
         config = self.config
         with _build(checkpoint, cache) as build:
@@ -62,7 +66,7 @@ class NativeRuntime(CpuRuntime):
         self._values = new_pool((*shape, PAGE_TOKENS, head_padded), np.float16)
         self._model = NativeModel(config, weights, kernels, self._keys, self._values, _LARGEST_RUN, self.max_context)
         self._words = np.zeros(len(STEP), np.int64)
-        self._team = Team(kernels, self._model.operations, self._words, threads)
+        self._team = Team(kernels.decoder, self._model.operations, self._words, threads)
         self._repeat = config.num_heads // config.num_kv_heads
 
     @property
@@ -150,6 +154,8 @@ def native_build(checkpoint: Checkpoint, cache: Path, on_progress: Progress = la
     """Everything that a first use would wait for: the compiled kernels and the packed weights, if they are not there.
     ``on_progress`` is told how many subgraphs are packed, of how many."""
     load_kernels(best(), cache)
+    if checkpoint.quantization.format == "gguf":
+        load_kernels(best(), cache, blocks=True)
     return BuildCache(cache).get(
         checkpoint.folder, "native", {"packing": PACKING}, lambda folder: pack(checkpoint, folder, on_progress)
     )

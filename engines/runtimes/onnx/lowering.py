@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from engines.model import decoder_graph
 from engines.model.checkpoint import Checkpoint, Projection
 from engines.model.decoder_graph import NormAt
-from engines.model.weights import DenseLinear, Float, Linear, QuantizedLinear
+from engines.model.weights import BlockLinear, DenseLinear, Float, Linear, QuantizedLinear
 from engines.runtimes.onnx_graph import MICROSOFT, GraphWriter
 
 Progress = Callable[[int, int], None]
@@ -86,7 +86,7 @@ class OnnxBuilder:
     def head(self, x: str) -> str:
         config, checkpoint = self._config, self._checkpoint
         linear = checkpoint.lm_head()
-        if checkpoint.quantization.format != "dense" and isinstance(linear, DenseLinear):
+        if checkpoint.quantization.format not in ("dense", "gguf") and isinstance(linear, DenseLinear):
             block = math.gcd(config.hidden_size, _HEAD_BLOCK)
             if block >= _SMALLEST_BLOCK:
                 self.notes.append("The output layer (lm_head), stored in full precision, is rounded to 8 bits.")
@@ -139,6 +139,8 @@ class OnnxBuilder:
         return self._graph.constant(weight, f"norm_{norm[0]}_{norm[1]}")
 
     def _linear(self, x: str, linear: Linear, name: str) -> str:
+        if isinstance(linear, BlockLinear):
+            return self._blocks(x, linear, name)
         if isinstance(linear, QuantizedLinear):
             block = math.gcd(linear.group, _LARGEST_BLOCK)
             if block >= _SMALLEST_BLOCK:
@@ -147,6 +149,20 @@ class OnnxBuilder:
         graph = self._graph
         y = graph.node("MatMul", x, graph.constant(linear.dense().T, f"weight_{name}"))
         return y if linear.bias is None else graph.node("Add", y, graph.constant(linear.bias, f"bias_{name}"))
+
+    def _blocks(self, x: str, linear: BlockLinear, name: str) -> str:
+        """In 4 or 8 bits where that holds a weight exactly, and in float32 where each group has a minimum."""
+        kind = linear.weight.kind
+        blocks = linear.weight.blocks()
+        if blocks.minimum is not None:
+            self.notes.append(f"{kind.name} has no kernel here: it is computed in float32 and takes more memory.")
+            return self._linear(x, DenseLinear(linear.dense(), linear.bias), name)
+        out, inputs = linear.shape
+        q = blocks.q.reshape(out, inputs // kind.group, kind.group)
+        zeros = np.full((out, inputs // kind.group), blocks.zero, np.uint8)
+        if kind.bits == 4:
+            q, zeros = _pack_nibbles(blocks.q).reshape(out, inputs // kind.group, -1), _pack_nibbles(zeros)
+        return self._n_bits(x, q, blocks.scale.whole(), zeros, linear.bias, 4 if kind.bits == 4 else 8, name)
 
     def _four_bits(self, x: str, linear: QuantizedLinear, block: int, name: str) -> str:
         graph = self._graph

@@ -13,6 +13,7 @@ q, k and v are not yet rotated; T is known at run time. The last subgraph takes 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from engines.model.checkpoint import Checkpoint, Projection
 from engines.model.config import ModelConfig
 from engines.model.decoder_graph import NormAt
 from engines.model.formats.packing import transposed
-from engines.model.weights import DenseLinear, Linear, QuantizedLinear, StoredRows
+from engines.model.weights import DenseLinear, Linear, QuantizedLinear, StoredRows, without_blocks
 from engines.runtimes.onnx_graph import GraphWriter
 
 LOWERING_VERSION = 2  # grows when the same checkpoint gives other graphs, so that engines built before are stale
@@ -104,7 +105,7 @@ class TensorRtBuilder:
 
     def linear(self, x: str, layer: int, *projections: Projection) -> tuple[str, ...]:
         """One product for all projections where they share how they read the input."""
-        linears = [self._checkpoint.linear(layer, projection) for projection in projections]
+        linears = [without_blocks(self._checkpoint.linear(layer, projection)) for projection in projections]
         joined = _join(linears) if len(linears) > 1 else None
         if joined is None:
             return tuple(
@@ -117,7 +118,7 @@ class TensorRtBuilder:
         return self._graph.nodes("Split", y, sizes, outputs=parts, axis=-1)
 
     def head(self, x: str) -> str:
-        return self._cast(self._linear(x, self._checkpoint.lm_head(), "head"), _FLOAT)
+        return self._cast(self._linear(x, without_blocks(self._checkpoint.lm_head()), "head"), _FLOAT)
 
     def norm(self, x: str, norm: NormAt) -> str:
         """Of float16 or float32; the result is float16."""
@@ -230,7 +231,7 @@ def _shape(port: Port) -> tuple[int | str, ...]:
     return (ROWS,) if port.width is None else (ROWS, port.width)
 
 
-def _join(linears: list[Linear]) -> Linear | None:
+def _join(linears: Sequence[DenseLinear | QuantizedLinear]) -> DenseLinear | QuantizedLinear | None:
     """One projection that computes the outputs of all, or None where they read their input differently."""
     head = linears[0]
     if isinstance(head, DenseLinear):
@@ -258,7 +259,7 @@ def _join(linears: list[Linear]) -> Linear | None:
     )
 
 
-def _join_biases(linears: list[Linear]) -> NDArray[np.float32] | None:
+def _join_biases(linears: Sequence[Linear]) -> NDArray[np.float32] | None:
     if all(linear.bias is None for linear in linears):
         return None
     return np.concatenate(

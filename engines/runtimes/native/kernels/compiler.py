@@ -2,21 +2,24 @@
 
 from llvmlite import binding, ir
 
-from engines.runtimes.native.kernels import attention, matmul, rows
+from engines.runtimes.native.kernels import attention, matmul, matmul_blocks, rows
 from engines.runtimes.native.kernels.instructions import Instructions
 from engines.runtimes.native.kernels.linker import Linked, link
 from engines.runtimes.native.kernels.program import add_driver
 
 
-def compiled(instructions: Instructions) -> Linked:
-    """Takes about a second."""
+def compiled(instructions: Instructions, *, blocks: bool = False) -> Linked:
+    """The kernels of a decoder, or those for weights in the ``blocks`` of GGUF. Takes about a second."""
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     module = ir.Module("docent")
     module.triple = binding.get_process_triple()
-    matmul.add_kernels(module, instructions)
-    rows.add_kernels(module)
-    attention.add_kernels(module)
+    if blocks:
+        matmul_blocks.add_kernels(module, instructions)
+    else:
+        matmul.add_kernels(module, instructions)
+        rows.add_kernels(module)
+        attention.add_kernels(module)
     add_driver(module)
     # Without this LLVM would call the C library to fill and copy memory.
     code = str(module).replace("\n{\n", ' "no-builtins"\n{\n')

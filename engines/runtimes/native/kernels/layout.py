@@ -111,4 +111,27 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "softcap",  # 0.0 for none
     ),
 }
-assert all(len(fields) < WORDS for fields in FIELDS.values())
+_BLOCKS = (
+    "rows_at",
+    "y",
+    "y_stride",
+    "x",  # int8 [rows, inputs]
+    "x_stride",
+    "x_scales",  # float32 [rows, groups]
+    "x_sums",  # int32 [rows, groups]
+    "groups",
+    "group",  # inputs in one, a multiple of 8
+    "weights",
+    "factors",  # float16 [tiles, groups / factor_groups, TILE]
+    "levels",  # int8 [tiles, groups, TILE], or none where all are 1
+    "minimum_factors",  # as factors, or none
+    "minimum_levels",
+    "factor_groups",  # that share a factor
+    "zero",
+    "bias",  # float32 [tiles * TILE], or none
+    "tiles",
+)
+# Compiled only where a model needs them: its weights are in the blocks of GGUF.
+BLOCK_FIELDS: dict[str, tuple[str, ...]] = {"blocks4": _BLOCKS, "blocks6": _BLOCKS, "blocks8": _BLOCKS}
+ALL_FIELDS = FIELDS | BLOCK_FIELDS
+assert all(len(fields) < WORDS for fields in ALL_FIELDS.values())

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from engines.errors import RuntimeUnavailable
 from engines.files.seal import is_sealed, seal
 from engines.runtimes.native.kernels.instructions import Instructions
-from engines.runtimes.native.kernels.layout import FIELDS, ROWS, STEP, SYNC_WORDS, WORDS
+from engines.runtimes.native.kernels.layout import ALL_FIELDS, ROWS, STEP, SYNC_WORDS, WORDS
 from engines.runtimes.native.kernels.linker import Linked
 from files import is_ours, replace_bytes
 
@@ -39,7 +39,7 @@ class Library:
                 f"The system does not let Docent run compiled kernels: {os.strerror(ctypes.get_errno())}.",
                 'Set model.runtime to "onnx".',
             )
-        self.addresses = {name: start + linked.functions[name] for name in FIELDS}
+        self.addresses = {name: start + linked.functions[name] for name in ALL_FIELDS if name in linked.functions}
         words, number = ctypes.c_void_p, ctypes.c_int64
         self.run = ctypes.CFUNCTYPE(None, words, number, words, words, number, number, number)(
             start + linked.functions["run"]
@@ -48,7 +48,7 @@ class Library:
     def words(self, kernel: str, **fields: int | float) -> NDArray[np.int64]:
         """An operation, [WORDS]; fields are named as in engines/runtimes/native/kernels/layout.py, floats become
         float32."""
-        names = FIELDS[kernel]
+        names = ALL_FIELDS[kernel]
         assert set(fields) == set(names), f"{kernel} takes {names}"
         operation = np.zeros(WORDS, np.int64)
         operation[0] = self.addresses[kernel]

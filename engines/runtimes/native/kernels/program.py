@@ -9,7 +9,7 @@ from typing import Any
 from llvmlite import ir
 
 from engines.runtimes.native.kernels.code import F32, I32, I64, POINTER, VOID, Code, i64
-from engines.runtimes.native.kernels.layout import ARRIVED, FIELDS, NEXT, ROUND, STEP, WORDS
+from engines.runtimes.native.kernels.layout import ALL_FIELDS, ARRIVED, NEXT, ROUND, STEP, WORDS
 
 _SPINS = 4096  # before the processor is offered to others
 _KERNEL = ir.FunctionType(VOID, (POINTER, POINTER, POINTER, I64, I64))  # operation, step, next item, thread, threads
@@ -23,7 +23,7 @@ class Arguments:
     def __init__(self, code: Code, op: Any, step: Any, kernel: str) -> None:
         self.op = op
         self.step_words = step
-        self._code, self._fields = code, FIELDS[kernel]
+        self._code, self._fields = code, ALL_FIELDS[kernel]
 
     def integer(self, name: str) -> Any:
         return self._code.read(self.op, I64, 1 + self._fields.index(name))

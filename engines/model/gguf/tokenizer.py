@@ -1,0 +1,180 @@
+"""Makes tokenizer.json of the vocabulary in a GGUF file: byte-level BPE ("gpt2") or SentencePiece's BPE ("llama").
+
+A byte-level vocabulary names the rule that cuts text before its merges apply; an unknown rule is refused, since another
+one would give other tokens. SentencePiece merges by the scores of what comes out, and has no list of merges, so that is
+worked out from the scores.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+
+from engines.errors import CheckpointError, UnsupportedModel
+from engines.model.gguf.file import GgufFile
+
+_UNKNOWN, _CONTROL, _USER_DEFINED = 2, 3, 4  # types of tokens
+_GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+_CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+_AFTER_WORDS = r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+_LLAMA3 = rf"{_CONTRACTIONS}|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}{{1,3}}|{_AFTER_WORDS}"
+_QWEN2 = rf"{_CONTRACTIONS}|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}|{_AFTER_WORDS}"
+_UPPER, _LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+_TEKKEN = (
+    rf"[^\r\n\p{{L}}\p{{N}}]?{_UPPER}*{_LOWER}+|[^\r\n\p{{L}}\p{{N}}]?{_UPPER}+{_LOWER}*|\p{{N}}|"
+    r" ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """``digits``: each is cut off before ``pattern`` applies. ``ignore_merges``: a word that is a token stays one."""
+
+    pattern: str
+    digits: bool = False
+    compose: bool = False  # characters first (NFC)
+    ignore_merges: bool = False
+    bos: bool = False  # unless the file says otherwise
+
+
+_RULES: dict[str, _Rule] = {
+    **dict.fromkeys(("default", "gpt-2", "phi-2", "mpt", "olmo", "jais"), _Rule(_GPT2)),
+    **dict.fromkeys(("smollm", "starcoder", "refact", "command-r", "codeshell", "exaone"), _Rule(_GPT2, digits=True)),
+    **dict.fromkeys(
+        ("llama-bpe", "llama3", "llama-v3", "falcon3", "pixtral"), _Rule(_LLAMA3, ignore_merges=True, bos=True)
+    ),
+    **dict.fromkeys(("qwen2", "deepseek-r1-qwen", "megrez"), _Rule(_QWEN2, compose=True)),
+    "tekken": _Rule(_TEKKEN, ignore_merges=True, bos=True),
+}
+# By these a turn ends, whether or not a file says so.
+_ENDS = ("<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|eom_id|>", "<EOT>")
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What else a folder says of a tokenizer: ``bos`` and ``eos`` as text, and all tokens that end an answer."""
+
+    tokenizer: Tokenizer
+    bos: str
+    eos: str
+    end_ids: tuple[int, ...]
+    chat_template: str | None
+
+
+def read_tokenizer(file: GgufFile) -> Vocabulary:
+    """Raises UnsupportedModel for a kind of vocabulary that is not read, CheckpointError for a damaged one."""
+    kind = file.metadata.get("tokenizer.ggml.model")
+    tokens, types = _texts(file, "tokens"), _types(file)
+    if len(set(tokens)) != len(tokens):
+        raise CheckpointError(f"The vocabulary in {file.path} names a token twice.", "Download it again.")
+    if kind == "gpt2":
+        tokenizer, bos_first = _byte_level(file, tokens)
+    elif kind == "llama":
+        tokenizer, bos_first = _sentencepiece(file, tokens, types), True
+    else:
+        raise UnsupportedModel(f"{file.path.name} has a vocabulary of the kind {kind}.", "Use another model.")
+    for text, number in zip(tokens, types, strict=True):
+        if number in (_UNKNOWN, _CONTROL, _USER_DEFINED) and text:
+            special = number != _USER_DEFINED
+            add = tokenizer.add_special_tokens if special else tokenizer.add_tokens
+            add([AddedToken(text, special=special, normalized=False)])
+    bos, eos = (_token(file, tokens, name) for name in ("bos", "eos"))
+    if file.metadata.get("tokenizer.ggml.add_bos_token", bos_first) and bos is not None:
+        ids = [(tokens[bos], bos)]
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single=[tokens[bos], "$A"], pair=[tokens[bos], "$A", "$B"], special_tokens=ids
+        )
+    known = (number for number, text in enumerate(tokens) if text in _ENDS and types[number] == _CONTROL)
+    named = (_token(file, tokens, name) for name in ("eos", "eot", "eom"))
+    ends = sorted({*known, *(number for number in named if number is not None)})
+    template = file.metadata.get("tokenizer.chat_template")
+    return Vocabulary(
+        tokenizer,
+        tokens[bos] if bos is not None else "",
+        tokens[eos] if eos is not None else "",
+        tuple(ends),
+        template if isinstance(template, str) else None,
+    )
+
+
+def _byte_level(file: GgufFile, tokens: Sequence[str]) -> tuple[Tokenizer, bool]:
+    name = str(file.metadata.get("tokenizer.ggml.pre", "default"))
+    rule = _RULES.get(name)
+    if rule is None:
+        raise UnsupportedModel(
+            f"{file.path.name} cuts text by the rule {name}, which is not known.", "Get the model as safetensors."
+        )
+    merges = [(left, right) for left, _, right in (pair.partition(" ") for pair in _texts(file, "merges"))]
+    vocabulary = {text: number for number, text in enumerate(tokens)}
+    tokenizer = Tokenizer(_bpe(file, vocabulary, merges, ignore_merges=rule.ignore_merges))
+    if rule.compose:
+        tokenizer.normalizer = normalizers.NFC()
+    cuts = [pre_tokenizers.Digits(individual_digits=True)] if rule.digits else []
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            *cuts,
+            pre_tokenizers.Split(Regex(rule.pattern), "isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer, rule.bos
+
+
+def _sentencepiece(file: GgufFile, tokens: Sequence[str], types: Sequence[int]) -> Tokenizer:
+    scores = file.metadata.get("tokenizer.ggml.scores")
+    if not isinstance(scores, list) or len(scores) != len(tokens):
+        raise CheckpointError(f"The vocabulary in {file.path} lacks scores.", "Download it again.")
+    vocabulary = {text: number for number, text in enumerate(tokens)}
+    unknown = next((text for text, number in zip(tokens, types, strict=True) if number == _UNKNOWN), None)
+    usual = [number for number in range(len(tokens)) if types[number] not in (_UNKNOWN, _CONTROL)]
+    merges = list(_merges(vocabulary, {tokens[number]: float(scores[number]) for number in usual}))
+    tokenizer = Tokenizer(_bpe(file, vocabulary, merges, unk_token=unknown, fuse_unk=True, byte_fallback=True))
+    prefix = bool(file.metadata.get("tokenizer.ggml.add_space_prefix", True))
+    spaces = normalizers.Replace(" ", "▁")
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), spaces]) if prefix else spaces
+    parts = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
+    tokenizer.decoder = decoders.Sequence([*parts, decoders.Strip(" ", 1, 0)] if prefix else parts)
+    return tokenizer
+
+
+def _merges(vocabulary: dict[str, int], scores: dict[str, float]) -> Iterator[tuple[str, str]]:
+    """Every way to make a token of two others, best score first."""
+    found = []
+    for whole, score in scores.items():
+        ways = ((whole[:cut], whole[cut:]) for cut in range(1, len(whole)))
+        for left, right in ways:
+            if left in vocabulary and right in vocabulary:
+                found.append((-score, -len(left), -len(right), vocabulary[left], vocabulary[right], left, right))
+    for *_, left, right in sorted(found):
+        yield left, right
+
+
+def _bpe(
+    file: GgufFile, vocabulary: dict[str, int], merges: Sequence[tuple[str, str]], **options: bool | str | None
+) -> models.BPE:
+    try:
+        return models.BPE(vocab=vocabulary, merges=merges, **options)
+    except Exception as error:  # the library raises nothing narrower
+        raise CheckpointError(f"The vocabulary in {file.path} is damaged: {error}.", "Download it again.") from error
+
+
+def _texts(file: GgufFile, name: str) -> list[str]:
+    found = file.metadata.get(f"tokenizer.ggml.{name}")
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise CheckpointError(f"tokenizer.ggml.{name} in {file.path} is no list of texts.", "Download it again.")
+    return [str(one) for one in found]
+
+
+def _types(file: GgufFile) -> list[int]:
+    tokens, found = _texts(file, "tokens"), file.metadata.get("tokenizer.ggml.token_type")
+    if found is None:
+        return [1] * len(tokens)
+    if not isinstance(found, list) or len(found) != len(tokens):
+        raise CheckpointError(f"The vocabulary in {file.path} lacks types.", "Download it again.")
+    return [int(one) for one in found]
+
+
+def _token(file: GgufFile, tokens: Sequence[str], name: str) -> int | None:
+    number = file.metadata.get(f"tokenizer.ggml.{name}_token_id")
+    return number if isinstance(number, int) and 0 <= number < len(tokens) else None

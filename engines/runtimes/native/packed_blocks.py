@@ -1,0 +1,66 @@
+"""Packs weights in the blocks of GGUF: their integers as tiles, scales as factors and levels.
+
+Nothing is rounded.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engines.model.gguf.block_types import Blocks, Scales
+from engines.model.weights import BlockRows
+from engines.runtimes.native.kernels.layout import TILE
+from engines.runtimes.native.tiles import byte_tiles, four_bit_tiles, group_tiles, six_bit_tiles
+
+_DECODED_BYTES = 1 << 26  # of weights at a time: a whole vocabulary would take gigabytes
+
+
+def blocks_in_turn(rows: BlockRows) -> Iterator[Blocks]:
+    """All rows, some tiles of them at a time."""
+    out, inputs = rows.shape
+    count = max(1, _DECODED_BYTES // (inputs * TILE)) * TILE
+    for start in range(0, out, count):
+        yield rows.blocks(slice(start, start + count))
+
+
+def block_tiles(blocks: Blocks, bits: int) -> NDArray[np.uint8]:
+    """[tiles, bytes of a tile]"""
+    if bits == 8:
+        tiles = byte_tiles(blocks.q)
+        return tiles.reshape(len(tiles), -1)
+    return four_bit_tiles(blocks.q) if bits == 4 else six_bit_tiles(blocks.q)
+
+
+class BlockScales:
+    """Collects the scales of one product's blocks."""
+
+    def __init__(self) -> None:
+        self._found: list[Blocks] = []
+        self.zero = 0
+
+    def noted(self, blocks: Blocks) -> Blocks:
+        """Keeps the scales and hands the blocks on."""
+        self.zero = blocks.zero
+        self._found.append(Blocks(blocks.q[:0], blocks.group, blocks.scale, blocks.zero, blocks.minimum))
+        return blocks
+
+    def tensors(self) -> dict[str, NDArray[np.generic]]:
+        """By the names of the kernels' fields."""
+        scales = [blocks.scale for blocks in self._found]
+        minimums = [blocks.minimum for blocks in self._found if blocks.minimum is not None]
+        named = {"factors": scales, "minimum_factors": minimums}
+        found: dict[str, NDArray[np.generic]] = {}
+        for name, parts in named.items():
+            if not parts:
+                continue
+            found[name] = np.concatenate([group_tiles(_half(part)) for part in parts])
+            levels = [group_tiles(part.levels) for part in parts if part.levels is not None]
+            if levels:
+                found[name.replace("factors", "levels")] = np.concatenate(levels)
+        return found
+
+
+def _half(scales: Scales) -> NDArray[np.float16]:
+    """Factors come from float16, so nothing is lost."""
+    return scales.factors.astype(np.float16)

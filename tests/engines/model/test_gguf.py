@@ -1,0 +1,184 @@
+"""Models in the GGUF format: blocks and files against the format's own library, whole models against transformers."""
+
+import os
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engines.errors import CheckpointError, EngineError, UnsupportedModel
+from engines.model.checkpoint import Checkpoint
+from engines.model.gguf.block_types import BLOCK_TYPES
+from engines.model.gguf.file import GgufFile
+from engines.model.gguf.folder import write_folder
+from engines.model.gguf.tokenizer import read_tokenizer
+from engines.model.tokenizer import ModelTokenizer
+from engines.runtimes.reference.runtime import ReferenceRuntime
+from tests.engines.fakes import flat_batch
+from tests.engines.gguf_files import RANDOM, ROUNDED, gguf, random_blocks, write_model
+from tests.engines.models import FAMILIES, TinyModel, families, random_model
+from tests.engines.runtimes.steps import EXACT, assert_close, some_tokens
+from tests.engines.small_tokenizer import EOS, small_tokenizer
+
+READ = [name for name in FAMILIES if name not in ("qwen2-sliding", "mistral", "mistral-gqa")]
+MUTANTS = int(os.environ.get("DOCENT_MUTANTS", "150"))
+
+
+def tiny_model(family: str, **sizes: int) -> TinyModel:
+    """One that may be changed."""
+    return TinyModel(Path(), random_model(family, **sizes))
+
+
+def imported(path: Path) -> Path:
+    """The folder of a model, with its file in it."""
+    folder = path.with_suffix("")
+    folder.mkdir()
+    write_folder(GgufFile(path), folder)
+    shutil.move(path, folder / path.name)
+    return folder
+
+
+@pytest.mark.parametrize("kind", [*ROUNDED, *RANDOM])
+def test_blocks_are_what_the_library_says(kind: str) -> None:
+    block_type = next(known for known in BLOCK_TYPES.values() if known.name == kind)
+    raw = random_blocks(kind, 3, 1024)
+    assert block_type.decode is not None
+    blocks = block_type.decode(raw)
+    assert np.array_equal(blocks.dense(), gguf.dequantize(raw, gguf.GGMLQuantizationType[kind]))
+    assert (blocks.group, int(blocks.q.max()) < 2**block_type.bits) == (block_type.group, True)
+
+
+@pytest.mark.parametrize("family", families(*READ))
+def test_a_family_agrees_with_transformers(family: str, tmp_path: Path) -> None:
+    # The format does not say how Gemma 2 scales its queries: by the size of a head, but for one model.
+    model = tiny_model(family, **({"query_pre_attn_scalar": 32} if family == "gemma2" else {}))
+    write_model(model.reference, tmp_path / "model.gguf")
+    tokens = some_tokens(100)
+    checkpoint = Checkpoint(imported(tmp_path / "model.gguf"))
+    assert_close(ReferenceRuntime(checkpoint, 8).step(flat_batch(tokens)), model.logits(tokens), EXACT)
+
+
+@pytest.mark.parametrize("kind", [*ROUNDED, *RANDOM, "F16", "BF16"])
+def test_a_type_agrees_with_transformers(kind: str, tmp_path: Path) -> None:
+    """In the projections, in the embedding and in the output layer."""
+    model = tiny_model("llama", hidden_size=256, intermediate_size=512)
+    write_model(model.reference, tmp_path / "model.gguf", kind, kind)
+    tokens = some_tokens(40)
+    checkpoint = Checkpoint(imported(tmp_path / "model.gguf"))
+    assert checkpoint.files.dtype("model.layers.0.mlp.up_proj.weight") == kind
+    assert_close(ReferenceRuntime(checkpoint, 8).step(flat_batch(tokens)), model.logits(tokens), EXACT)
+
+
+def test_a_split_model_is_read_from_all_of_its_parts(tmp_path: Path) -> None:
+    model = tiny_model("llama")
+    write_model(model.reference, tmp_path / "whole.gguf")
+    whole = gguf.GGUFReader(tmp_path / "whole.gguf")
+    for number, part in enumerate((whole.tensors[::2], whole.tensors[1::2]), 1):
+        writer = gguf.GGUFWriter(tmp_path / f"model-{number:05}-of-00002.gguf", "llama")
+        for tensor in part:
+            writer.add_tensor(tensor.name, np.array(tensor.data), raw_dtype=tensor.tensor_type)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+    parts = GgufFile(tmp_path / "model-00001-of-00002.gguf")
+    assert set(parts.tensors) == set(GgufFile(tmp_path / "whole.gguf").tensors)
+    (tmp_path / "model-00002-of-00002.gguf").unlink()
+    with pytest.raises(CheckpointError, match=r"model-00002-of-00002\.gguf is missing"):
+        GgufFile(tmp_path / "model-00001-of-00002.gguf")
+
+
+def test_the_vocabulary_gives_the_same_tokens(tmp_path: Path) -> None:
+    model = tiny_model("llama")
+    write_model(model.reference, tmp_path / "model.gguf")
+    tokenizer, original = ModelTokenizer.from_folder(imported(tmp_path / "model.gguf")), small_tokenizer()
+    for text in ("The blue whale eats krill.", f"Was it opened in 1889?{EOS}", "Grüße, 鯨!\n\n  x"):
+        assert tokenizer.encode_prompt(text) == original.encode(text, add_special_tokens=False).ids
+    assert tokenizer.eos_ids == {original.token_to_id(EOS)}
+    assert tokenizer.decode(tokenizer.encode_prompt("Grüße, 鯨!")) == "Grüße, 鯨!"
+
+
+def test_a_sentencepiece_vocabulary_merges_by_its_scores(tmp_path: Path) -> None:
+    """Best score first, whatever is longer; what has no token is spelled in bytes."""
+    texts = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", "a", "b", "c", "▁a", "bc", "ab"]
+    scores = [0.0] * 259 + [-10.0] * 4 + [-3.0, -2.0, -1.0]
+    kinds = [2, 3, 3, *[6] * 256, *[1] * 7]
+    writer = gguf.GGUFWriter(tmp_path / "model.gguf", "llama")
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list(texts)
+    writer.add_token_scores(scores)
+    writer.add_token_types(kinds)
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+    found = read_tokenizer(GgufFile(tmp_path / "model.gguf"))
+    assert found.tokenizer.encode("abc").tokens == ["<s>", "▁", "ab", "c"]
+    assert found.tokenizer.encode("bc a").tokens == ["<s>", "▁", "bc", "▁a"]
+    assert found.tokenizer.encode("é").tokens == ["<s>", "▁", "<0xC3>", "<0xA9>"]
+    assert found.tokenizer.decode(found.tokenizer.encode("bc é").ids) == "bc é"
+    assert (found.bos, found.eos, found.end_ids) == ("<s>", "</s>", (2,))
+
+
+def test_what_is_not_read_is_named(tmp_path: Path) -> None:
+    writer = gguf.GGUFWriter(tmp_path / "other.gguf", "mamba")
+    writer.add_tensor("token_embd.weight", np.zeros((4, 8), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(UnsupportedModel, match="architecture mamba"):
+        write_folder(GgufFile(tmp_path / "other.gguf"), tmp_path)
+    writer = gguf.GGUFWriter(tmp_path / "type.gguf", "llama")
+    writer.add_tensor("blk.0.ffn_up.weight", np.zeros((4, 8), np.float64))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(UnsupportedModel, match=r"blk\.0\.ffn_up\.weight .* of the type F64"):
+        GgufFile(tmp_path / "type.gguf")
+
+
+@pytest.fixture(scope="module")
+def whole_file(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("gguf") / "model.gguf"
+    write_model(tiny_model("qwen2").reference, path, "Q8_0")
+    return path.read_bytes()
+
+
+def test_a_file_that_was_cut_off_names_what_is_missing(whole_file: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(whole_file[:-100])
+    with pytest.raises(CheckpointError, match="ends within the tensor "):
+        GgufFile(path)
+    for size in range(0, 400, 7):
+        path.write_bytes(whole_file[:size])
+        with pytest.raises(CheckpointError, match=r"model\.gguf"):
+            GgufFile(path)
+
+
+def test_damaged_files_end_in_one_error(whole_file: bytes, tmp_path: Path) -> None:
+    """Bytes changed anywhere before the weights, mostly in lengths and types: an error of ours, or a model."""
+    rng = random.Random(3)
+    path, folder = tmp_path / "model.gguf", tmp_path / "folder"
+    folder.mkdir()
+    begin = len(whole_file) - sum(tensor.data.nbytes for tensor in _tensors(whole_file, tmp_path).values())
+    for _ in range(MUTANTS):
+        changed = bytearray(whole_file)
+        for _ in range(rng.choice((1, 1, 3))):
+            at = rng.randrange(4, begin)
+            changed[at : at + 1] = bytes([rng.choice((0, 1, 8, 9, 127, 128, 255, rng.randrange(256)))])
+        path.write_bytes(changed)
+        try:
+            write_folder(GgufFile(path), folder)
+        except EngineError as error:
+            assert "\n" not in str(error) and str(path.name) in str(error)
+
+
+def _tensors(content: bytes, folder: Path) -> dict[str, Any]:
+    (folder / "whole.gguf").write_bytes(content)
+    return GgufFile(folder / "whole.gguf").tensors

@@ -1,0 +1,98 @@
+"""Products with weights in the blocks of GGUF, against float64 with what the format's own library makes of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engines.model.checkpoint import Checkpoint
+from engines.model.gguf.block_types import BLOCK_TYPES
+from engines.model.gguf.file import GgufFile
+from engines.model.gguf.folder import write_folder
+from engines.model.weights import BlockRows
+from engines.runtimes.native.kernel_loader import load_kernels
+from engines.runtimes.native.kernels.instructions import Instructions, usable
+from engines.runtimes.native.kernels.layout import ROWS, TILE
+from engines.runtimes.native.packed_blocks import BlockScales, block_tiles
+from engines.runtimes.native.runtime import NativeRuntime
+from engines.runtimes.onnx.runtime import OnnxRuntime
+from engines.runtimes.reference.runtime import ReferenceRuntime
+from tests.engines.fakes import flat_batch
+from tests.engines.gguf_files import RANDOM, ROUNDED, gguf, random_blocks, write_model
+from tests.engines.models import random_model
+from tests.engines.runtimes.steps import some_tokens
+
+pytest.importorskip("llvmlite", reason="there is no llvmlite for this platform")
+INT8_ACTIVATIONS = 0.05  # root mean square, of the logits' standard deviation
+_USABLE = [
+    pytest.param(known, id=known.name, marks=pytest.mark.slow if at else ()) for at, known in enumerate(usable())
+]
+
+
+@pytest.fixture(params=_USABLE or [pytest.param(None, id="none")])
+def instructions(request: pytest.FixtureRequest) -> Instructions:
+    if request.param is None:
+        pytest.skip("Docent's own kernels need Linux and an x86 processor with AVX2")
+    chosen: Instructions = request.param
+    return chosen
+
+
+@pytest.mark.parametrize("kind", [*ROUNDED, *RANDOM])
+def test_products_of_blocks_are_exact(kind: str, instructions: Instructions) -> None:
+    """But for the order in which the groups' sums are added up; the activations are bytes already."""
+    kernels = load_kernels(instructions, blocks=True)
+    inputs, outputs = 512, 2 * TILE
+    block_type = next(known for known in BLOCK_TYPES.values() if known.name == kind)
+    raw = random_blocks(kind, outputs, inputs)
+    scales = BlockScales()
+    packed = block_tiles(scales.noted(BlockRows(block_type, raw).blocks()), block_type.bits)
+    tensors, group = scales.tensors(), block_type.group
+    names = ("factors", "levels", "minimum_factors", "minimum_levels")
+    places = {name: tensors[name].ctypes.data if name in tensors else 0 for name in names}
+    weight = gguf.dequantize(raw, gguf.GGMLQuantizationType[kind]).astype(np.float64)
+    rng = np.random.default_rng(1)
+    for rows in (1, 2, 3, 8, 19):
+        x = rng.integers(-127, 128, (rows, inputs)).astype(np.int8)
+        x[0], x[-1] = 127, -127
+        x_scale = rng.random((rows, inputs // group)).astype(np.float32)
+        sums = x.reshape(rows, -1, group).sum(-1, dtype=np.int32)
+        bias, y = rng.standard_normal(outputs).astype(np.float32), np.empty((rows, outputs), np.float32)
+        operation = kernels.words(
+            f"blocks{block_type.bits}",
+            rows_at=ROWS,
+            y=y.ctypes.data,
+            y_stride=outputs,
+            x=x.ctypes.data,
+            x_stride=inputs,
+            x_scales=x_scale.ctypes.data,
+            x_sums=sums.ctypes.data,
+            groups=inputs // group,
+            group=group,
+            weights=packed.ctypes.data,
+            factor_groups=block_type.elements // group,
+            zero=scales.zero,
+            bias=bias.ctypes.data,
+            tiles=outputs // TILE,
+            **places,
+        )
+        kernels.do(operation, rows)
+        values = (x.reshape(rows, -1, group) * x_scale[:, :, None].astype(np.float64)).reshape(rows, -1)
+        expected = values @ weight.T + bias
+        assert np.abs(y - expected).max() < 2e-6 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("kind", [*ROUNDED, *RANDOM])
+def test_a_model_in_blocks_computes_like_its_dequantised_weights(kind: str, tmp_path: Path) -> None:
+    """On both runtimes for processors, which round activations to 8 bits."""
+    model = random_model("llama", hidden_size=256, intermediate_size=512)
+    write_model(model, tmp_path / "file.gguf", kind, kind)
+    folder = tmp_path / "model"
+    folder.mkdir()
+    write_folder(GgufFile(tmp_path / "file.gguf"), folder)
+    (folder / "model.gguf").symlink_to(tmp_path / "file.gguf")
+    checkpoint, tokens = Checkpoint(folder), some_tokens(40)
+    expected = ReferenceRuntime(checkpoint, 4).step(flat_batch(tokens))
+    runtimes = [OnnxRuntime(checkpoint, 4), *([NativeRuntime(checkpoint, 4)] if usable() else [])]
+    for runtime in runtimes:
+        difference = runtime.step(flat_batch(tokens)) - expected
+        assert np.sqrt((difference**2).mean()) < INT8_ACTIVATIONS * expected.std(), runtime.name
