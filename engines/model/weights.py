@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.model.gguf.block_types import Blocks, BlockType
+from engines.model.block_types import Blocks, BlockType
 
 Float = NDArray[np.float32]
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import CheckpointError, UnsupportedModel
-from engines.model.gguf.block_types import BLOCK_TYPES, UNREAD_TYPES, BlockType
+from engines.model.block_types import BLOCK_TYPES, UNREAD_TYPES, BlockType
 
 Scalar = str | int | float | bool
 Value = Scalar | list[Scalar]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.model.gguf.block_types import Blocks, Scales
+from engines.model.block_types import Blocks, Scales
 from engines.model.weights import BlockRows
 from engines.runtimes.native.kernels.layout import TILE
 from engines.runtimes.native.tiles import byte_tiles, four_bit_tiles, group_tiles, six_bit_tiles

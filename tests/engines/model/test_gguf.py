@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from engines.errors import CheckpointError, EngineError, UnsupportedModel
+from engines.model.block_types import BLOCK_TYPES
 from engines.model.checkpoint import Checkpoint
-from engines.model.gguf.block_types import BLOCK_TYPES
 from engines.model.gguf.file import GgufFile
 from engines.model.gguf.folder import write_folder
 from engines.model.gguf.tokenizer import read_tokenizer

@@ -1,4 +1,4 @@
-"""Writes the kernels for y = x @ W.T + bias with weights in the blocks of GGUF (engines/model/gguf/block_types.py).
+"""Writes the kernels for y = x @ W.T + bias with weights in the blocks of GGUF (engines/model/block_types.py).
 
 As in engines/runtimes/native/kernels/matmul.py, activations are rounded to 8 bits in the weights' groups and products
 within a group are exact integers. A weight is f l (q - z) - f' l', with one f and f' for several groups, so a group

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engines.model.block_types import BLOCK_TYPES
 from engines.model.checkpoint import Checkpoint
-from engines.model.gguf.block_types import BLOCK_TYPES
 from engines.model.gguf.file import GgufFile
 from engines.model.gguf.folder import write_folder
 from engines.model.weights import BlockRows

@@ -1,4 +1,4 @@
-"""The types of tensors: how a row's bytes become small integers with scales, and those become numbers.
+"""The types of GGUF tensors: how a row's bytes become small integers with scales, and those become numbers.
 
 A block of a row holds ``elements`` weights in ``size`` bytes. All types that are read have one form,
 
