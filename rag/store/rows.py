@@ -221,8 +221,9 @@ def vectors_of(
     """Returns the ids and vectors of the sound rows, and the ids of the others. ``width``: bytes of a vector."""
     sound = [(id_, vector) for id_, vector in batch if isinstance(vector, bytes) and len(vector) == width]
     ids = np.fromiter((id_ for id_, _ in sound), dtype=np.int64, count=len(sound))
-    vectors = np.frombuffer(b"".join(vector for _, vector in sound), dtype=np.float16).reshape(len(sound), -1)
-    finite = np.isfinite(vectors).all(axis=1) if len(sound) else np.zeros(0, dtype=bool)
+    vectors = np.frombuffer(b"".join(vector for _, vector in sound), dtype=np.float16)
+    vectors = vectors.reshape(len(sound), width // vectors.itemsize)
+    finite = np.isfinite(vectors).all(axis=1)
     if not finite.all():
         ids, vectors = ids[finite], vectors[finite]
     good = set(ids.tolist())

@@ -89,6 +89,7 @@ def test_embeddings_come_in_the_order_of_ids(library: Library) -> None:
     ((ids, vectors),) = list(library.embeddings())
     assert ids.tolist() == library.chunk_ids().tolist()
     assert vectors.dtype == np.float16 and vectors.tolist() == [[0, 1, 0, 0], [1, 1, 0, 0]] * 2
+    assert list(library.embeddings([12345])) == []  # all that was asked for is gone
     ((some, one),) = list(library.embeddings([int(ids[3]), 12345]))
     assert some.tolist() == [ids[3]] and one.tolist() == [[1, 1, 0, 0]]
 
