@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from rag.parsers.builder import DocumentBuilder
 from rag.parsers.pdf.characters import BULLETS
 from rag.parsers.pdf.layout import Row
+from rag.parsers.pdf.placement import Placement
 from rag.parsers.pdf.row_bands import joined_in_bands
 from rag.parsers.pdf.rulings import Rulings
 from rag.parsers.pdf.run_of_tables import RunOfTables
@@ -43,7 +44,7 @@ _LEADING_WORD = re.compile(r"[^\W\d_]+")
 @dataclass(slots=True)
 class PageRows:
     """The rows of one page, in reading order. ``sideways`` text and people's ``notes`` are kept behind them;
-    ``rulings`` are the lines of a page that may hold tables."""
+    ``rulings`` are the lines of a page that may hold tables, ``place`` says where words lie on it."""
 
     number: int
     width: float
@@ -52,6 +53,7 @@ class PageRows:
     sideways: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     rulings: Rulings | None = None
+    place: Placement | None = None
 
 
 @dataclass(slots=True)
@@ -100,7 +102,7 @@ def add_blocks(builder: DocumentBuilder, pages: Sequence[PageRows], outline: Map
             if group[0].table is not None:
                 tables.add(builder, group[0].table, page.number)
             elif is_table:
-                for table in aligned(group, page.rulings):
+                for table in aligned(group, page.rulings, page.place):
                     tables.add(builder, table, page.number)
             else:
                 tables.pass_by(len(group))

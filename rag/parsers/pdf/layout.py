@@ -35,7 +35,7 @@ class Row:
     """One line of a column: its cells from left to right, each with its left and right edge.
 
     ``answer``: some of it was entered into a form, each cell is a field with its label. ``table``: it is not a line but
-    a table with lines around its cells.
+    a table with lines around its cells. ``fragments`` are what the row was made of.
     """
 
     cells: list[str]
@@ -47,6 +47,7 @@ class Row:
     column: int
     answer: bool = False
     table: PlacedTable | None = None
+    fragments: Sequence[Fragment] = ()
 
     @property
     def x0(self) -> float:
@@ -229,6 +230,7 @@ def _row(fragments: list[Fragment], column: int) -> Row:
         column,
         any(fragment.answer for fragment in fragments),
         fragments[0].table,
+        fragments,
     )
 
 

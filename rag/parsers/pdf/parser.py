@@ -41,7 +41,7 @@ _FEW_CHARACTERS = 8
 _PICTURE_SHARE = 0.03
 
 _NO_TITLE = re.compile(
-    r"(?i)untitled|microsoft (word|powerpoint|excel)|"
+    r"(?i)untitled|\((anonymous|unspecified)\)|microsoft (word|powerpoint|excel)|"
     r".*\.(docx?|pptx?|xlsx?|pdf|indd|tex|dvi|qxd|html?|txt|rtf|jpe?g|png|tiff?)$|"
     r"[\d\W_]*$|(document|slide|title|none|doc)\s?\d*$|about:blank|print|(scan|img)[\W_\d]*$"
 )
@@ -181,7 +181,8 @@ def _read_page(page: pdfium.PdfPage, number: int, found: _Found) -> None:
         fragments = tables + rest
     rows = rows_in_reading_order(fragments)
     sideways = text.sideways if number not in found.unreadable else ()
-    found.pages.append(PageRows(number, text.width, text.height, rows, sideways, tuple(notes), rulings))
+    page_rows = PageRows(number, text.width, text.height, rows, sideways, tuple(notes), rulings, text.place)
+    found.pages.append(page_rows)
 
 
 def _warn(builder: DocumentBuilder, document: pdfium.PdfDocument, found: _Found) -> None:

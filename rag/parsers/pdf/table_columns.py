@@ -10,8 +10,10 @@ from dataclasses import replace
 from itertools import combinations, pairwise, takewhile
 from statistics import median, median_high
 
+from rag.parsers.pdf.close_names import with_names_parted
 from rag.parsers.pdf.layout import Row
 from rag.parsers.pdf.placed_table import SLACK, Column, PlacedTable
+from rag.parsers.pdf.placement import Placement
 from rag.parsers.pdf.rulings import Line, Rulings
 from rag.parsers.pdf.stacked_tables import Placed, PlacedRow, divided, is_value
 from rag.parsers.table import Cell, Table
@@ -23,8 +25,9 @@ _BELOW = 1.1  # sizes of the font: how far below a name its line is
 _TIGHT = 0.8  # of the usual distance of rows: lines of one label
 
 
-def aligned(rows: Sequence[Row], rulings: Rulings | None = None) -> list[PlacedTable]:
+def aligned(rows: Sequence[Row], rulings: Rulings | None = None, place: Placement | None = None) -> list[PlacedTable]:
     """Puts the cells of rows into columns. Rows with names of columns within them begin a table of their own."""
+    rows = with_names_parted(rows, _columns, place)
     columns = _columns(rows)
     first_full = _first_full(rows)
     lines = rulings.horizontal if rulings is not None else []
@@ -62,9 +65,11 @@ def _lines_below(rows: Sequence[Row], at: int, lines: Sequence[Line]) -> list[Li
 
 def _placed(row: Row, columns: Sequence[Column], lines: Sequence[Line], may_span: bool) -> Placed:
     ruled = [_ruled_span(edges, columns, lines) for edges in row.edges] if may_span or lines else []
+    if any(ruled):
+        ruled = _shared_out(ruled, row, columns)
     if may_span and _is_central(row, columns):
         return [(row.text, 0, len(columns) - 1)]
-    if any(ruled) and _apart(ruled):
+    if any(span is not None and span[1] > span[0] for span in ruled):
         may_span = True
     elif may_span and (groups := _even_groups(row, columns)) is not None:
         return groups
@@ -115,10 +120,20 @@ def _ruled_span(edges: tuple[float, float], columns: Sequence[Column], lines: Se
     return None
 
 
-def _apart(spans: Sequence[tuple[int, int] | None]) -> bool:
-    """Whether no two names stand over the same line, and one of them stands over several columns."""
-    known = [span for span in spans if span is not None]
-    return len(set(known)) == len(known) and any(last > first for first, last in known)
+def _shared_out(
+    spans: Sequence[tuple[int, int] | None], row: Row, columns: Sequence[Column]
+) -> list[tuple[int, int] | None]:
+    """The columns of each name, where several names stand over one line and each in its share of it."""
+    shared: list[tuple[int, int] | None] = list(spans)
+    for span in {span for span in spans if span is not None and spans.count(span) > 1}:
+        names = [n for n, other in enumerate(spans) if other == span]
+        share, rest = divmod(span[1] - span[0] + 1, len(names))
+        for number, n in enumerate(names):
+            first, last = span[0] + number * share, span[0] + (number + 1) * share - 1
+            middle = (row.edges[n][0] + row.edges[n][1]) / 2
+            inside = not rest and columns[first - 1].right < middle < columns[last].right if first else False
+            shared[n] = (first, last) if inside else None
+    return shared
 
 
 def _span_alike(placed: Sequence[PlacedRow], rows: Sequence[Row]) -> None:

@@ -1,4 +1,5 @@
-"""Tells which words of a page nobody sees: drawn in no colour or in that of the page, too small, cut off, outside.
+"""Tells which words of a page nobody sees: drawn in no colour or in that of the page, too small, cut off, painted over,
+outside.
 
 Invisible words over a picture of the same words are what text recognition puts there (an OCR layer); they count as
 seen. The caller holds ``rag.parsers.pdf.open_pdf.LOCK``.
@@ -13,6 +14,7 @@ from typing import Literal
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
+from rag.parsers.pdf.covers import covered_words
 from rag.parsers.pdf.pdfium_calls import address_of, by_address
 from rag.parsers.pdf.placement import Placement, Word
 
@@ -32,7 +34,8 @@ _SAME = 16
 _INK = 0.15
 """Share of the box of a word whose colour is not that of the word; a line through it covers less."""
 _Looks = Literal["plain", "unseen", "light", "clipped", "tiny", "outside"]
-"""What speaks against a word: no paint, a light colour, cut off or transparent, the size, the place."""
+"""What speaks against a word: no paint, a light colour or something over it, cut off or transparent, the size, the
+place."""
 
 
 _colour_of = struct.Struct("4I").unpack_from
@@ -126,6 +129,8 @@ def visible_words(page: pdfium.PdfPage, textpage: pdfium.PdfTextPage, words: lis
                 doubtful[index] = looks
         elif y1 - y0 < _SMALLEST or (x1 - x0 < _SMALLEST and len(text) > 1):
             doubtful[index] = "tiny"
+    for index in covered_words(page, textpage, words) - doubtful.keys():
+        doubtful[index] = "light"
     if not doubtful:
         return words
     kinds = set(doubtful.values())

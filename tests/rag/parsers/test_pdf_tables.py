@@ -57,6 +57,28 @@ def test_names_over_several_columns_and_labels_of_two_lines(tmp_path: Path) -> N
     assert last == "Shares withheld on the settlement of awards | (800) | (750) | (2,400) | (2,250)"
 
 
+def test_names_as_close_as_words_stand_over_columns_of_their_own(tmp_path: Path) -> None:
+    months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    places = tuple(range(110, 110 + 12 * 26, 26))
+    names = [Line(50, 100, "Place"), *(Line(x, 100, month) for x, month in zip(places, months, strict=True))]
+    rows = [
+        Line(x, 100 + 14 * n, str(value))
+        for n in (1, 2, 3)
+        for x, value in zip((50, *places), (f"Port {n}", *range(10 * n, 10 * n + 12)), strict=True)
+    ]
+    document = pdf.parse(write_pdf(tmp_path / "a.pdf", [names + rows]))
+    assert names_of(document) == [("Place", *months)]
+
+
+def test_names_above_one_line_share_the_columns_below_it(tmp_path: Path) -> None:
+    drawn = [horizontal(190, 480, 104), text_at(230, 100, "Sales"), text_at(390, 100, "Result")]
+    rows = [("Works", "2030", "2031", "2030", "2031"), ("Mill", "870", "", "12", "57"), ("Dairy", "205", "98", "", "8")]
+    for n, row in enumerate(rows):
+        drawn += [text_at(x, 116 + 14 * n, cell) for x, cell in zip((72, 200, 280, 360, 440), row, strict=True)]
+    document = pdf.parse(write_raw(tmp_path / "a.pdf", ["\n".join(drawn)]))
+    assert names_of(document) == [("Works", "Sales, 2030", "Sales, 2031", "Result, 2030", "Result, 2031")]
+
+
 def test_a_table_goes_on_under_the_names_of_the_page_before(tmp_path: Path) -> None:
     places = (72, 300, 400)
     first = table_lines(places, ("Port", "2030", "2031"), *((f"Port {n}", f"{n}1", f"{n}2") for n in range(1, 40)))

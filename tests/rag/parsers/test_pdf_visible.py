@@ -29,8 +29,10 @@ def page(path: Path, content: str) -> ParsedDocument:
         "BT /F1 10 Tf -400 600 Td (The dues are 1 crown.) Tj ET",
         "q 72 100 50 50 re W n BT /F1 10 Tf 72 600 Td (The dues are 1 crown.) Tj ET Q",
         "BT 1 g /F1 10 Tf 72 500 Td (x) Tj ET",
+        "BT /F1 10 Tf 72 600 Td (The dues are 1 crown.) Tj ET 1 g 60 590 300 30 re f",
+        "BT /F1 10 Tf 72 600 Td (The dues are 1 crown.) Tj ET 60 590 300 30 re f",
     ],
-    ids=["white", "nearly white", "no paint", "tiny", "above", "left", "cut off", "a white letter"],
+    ids=["white", "nearly white", "no paint", "tiny", "above", "left", "cut off", "a white letter", "white-out", "bar"],
 )
 def test_what_nobody_sees_is_left_out_and_said(tmp_path: Path, content: str) -> None:
     document = page(tmp_path, content)
@@ -50,8 +52,9 @@ def test_a_hidden_word_within_a_line_is_left_out(tmp_path: Path) -> None:
         "0 0 0.4 rg 60 590 300 30 re f BT 1 1 1 rg /F1 10 Tf 72 600 Td (White on blue.) Tj ET",
         "BT 0.8 g /F1 10 Tf 72 600 Td (White on blue.) Tj ET",
         "q 60 590 300 30 re W n BT /F1 10 Tf 72 600 Td (White on blue.) Tj ET Q",
+        "0.9 g 60 590 300 30 re f 0 g BT /F1 10 Tf 72 600 Td (White on blue.) Tj ET 60 560 300 20 re f",
     ],
-    ids=["white on blue", "grey on white", "within the clip"],
+    ids=["white on blue", "grey on white", "within the clip", "on a stripe, above a bar"],
 )
 def test_what_can_be_seen_stays(tmp_path: Path, content: str) -> None:
     document = page(tmp_path, content)
