@@ -3,6 +3,8 @@
 Folded: lower case, without diacritics.
 """
 
+from collections.abc import Collection
+
 _ENGLISH = """
 a about above after again all also am an and any are aren't as at be because been before being below between both
 but by can can't could couldn't did didn't do does doesn't doing don't down during each either else ever few for
@@ -45,6 +47,16 @@ either got herself himself like many much myself now one ourselves per themselve
 ENGLISH = frozenset(_ENGLISH.split())
 OTHERS = frozenset(_OTHERS.split())
 STOP_WORDS = ENGLISH | OTHERS
+_ENGLISH_TOO = frozenset(["comment", "den", "dos", "fur", "hoe", "os", "par", "pour", "van"])
+"""Stop words of other languages that are English words of substance."""
+_STOP_WORDS_OF_ENGLISH = STOP_WORDS - _ENGLISH_TOO
+_ONLY_ENGLISH, _ONLY_OTHERS = ENGLISH - OTHERS, OTHERS - ENGLISH - _ENGLISH_TOO
 ASKING = frozenset(_ASKING.split())
 SEARCH_STOP_WORDS = (ENGLISH | frozenset(_ONLY_IN_SEARCH.split())) - frozenset(_NOT_IN_SEARCH.split())
 """What full-text search looks for only where a question holds nothing else."""
+
+
+def stop_words_in(folded: Collection[str]) -> frozenset[str]:
+    """The stop words of a text of these words: where no other language shows, "comment" and "hoe" say something."""
+    foreign = sum(word in _ONLY_OTHERS for word in folded)
+    return STOP_WORDS if foreign > sum(word in _ONLY_ENGLISH for word in folded) else _STOP_WORDS_OF_ENGLISH

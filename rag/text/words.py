@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rag.text import numbers
 from rag.text.normal import fold, normalized
-from rag.text.stop_words import ASKING, STOP_WORDS
+from rag.text.stop_words import ASKING, stop_words_in
 
 RARE = 8.5  # weight of a word outside the table: natural log of paragraphs per paragraph that holds it, rounded up
 NUMBER = 6.0  # weight of a number
@@ -102,9 +102,10 @@ def stems(text: str) -> list[str]:
 def content_stems(text: str) -> list[str]:
     """Returns stems of the words that carry meaning, in order, each once; all words where nothing else is left."""
     folded = [word for word, _, _ in words(text)]
-    kept = [stem(word) for word in folded if word not in STOP_WORDS and word not in ASKING]
+    stop_words = stop_words_in(folded)
+    kept = [stem(word) for word in folded if word not in stop_words and word not in ASKING]
     if not kept:
-        kept = [stem(word) for word in folded if word not in STOP_WORDS] or [stem(word) for word in folded]
+        kept = [stem(word) for word in folded if word not in stop_words] or [stem(word) for word in folded]
     return list(dict.fromkeys(kept))
 
 

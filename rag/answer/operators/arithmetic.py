@@ -23,7 +23,7 @@ from rag.answer.operators.matching import (
 from rag.answer.operators.values import Value, difference, total
 from rag.answer.operators.worked import Statement, Worked, row_source
 from rag.protocols import Embedder
-from rag.text.stop_words import STOP_WORDS
+from rag.text.stop_words import ENGLISH
 from rag.text.words import stem, stems, words
 from rag.types import Query
 
@@ -186,7 +186,7 @@ def _two_periods(grid: Grid, columns: Sequence[int]) -> list[int]:
 def _share_a_word(grid: Grid, columns: Sequence[int]) -> bool:
     """Whether columns are of one kind: "fee per year" and "joining fee"."""
     one, other = (frozenset(stems(grid.column_name(column))) for column in columns)
-    return bool(one & other - STOP_WORDS)
+    return bool(one & other - ENGLISH)
 
 
 def _worked(

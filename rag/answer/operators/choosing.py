@@ -12,7 +12,7 @@ from rag.answer.operators.grid import Grid, Line, meaning
 from rag.answer.operators.matching import in_front, likest_column, share, shared
 from rag.protocols import Embedder
 from rag.text import numbers
-from rag.text.stop_words import STOP_WORDS
+from rag.text.stop_words import ENGLISH
 from rag.text.words import match, prefixes_of, stem, stems, words
 from rag.types import Query
 
@@ -76,7 +76,7 @@ def _head(query: Query) -> str | None:
 
 def _with_value(query: Query, grid: Grid, column: int, about: Set[str]) -> list[Picked]:
     """The rows whose cell in a column is said in the question, or that have nothing there where it asks for these."""
-    header = shared(query, frozenset(stems(grid.column_name(column)))) - STOP_WORDS
+    header = shared(query, frozenset(stems(grid.column_name(column)))) - ENGLISH
     cells = {line: line.cells.get(column) for line in grid.lines} if column else {}
     texts = {line: cell.text for line, cell in cells.items() if cell is not None and cell.value is None}
     if not texts:

@@ -124,9 +124,15 @@ def _grid(passage: Passage, table: TableSpans, texts: Texts) -> Grid:
     rows = rows_of(own)
     around = " ".join([*passage.heading_path, table.caption, before])
     scale = _SCALE.search(" ".join([*table.columns, table.caption])) or _last(_SCALE, before)
-    columns = tuple(_without_notes(column) for column in table.columns)
+    columns = _told_apart(table.columns)
     lines = tuple(_lines(rows))
     return Grid(own, columns, table.name_columns, lines, scale[1].lower() if scale else "", around, passage.text)
+
+
+def _told_apart(columns: Sequence[str]) -> tuple[str, ...]:
+    """The names of columns without notes, but for those that are told apart by what looks like one: "Comment (Q2)"."""
+    plain = [_without_notes(column) for column in columns]
+    return tuple(column if plain.count(name) > 1 else name for column, name in zip(columns, plain, strict=True))
 
 
 def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:

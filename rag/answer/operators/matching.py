@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from rag.answer.operators.grid import Grid, Line, meaning
 from rag.protocols import Embedder
-from rag.text.stop_words import STOP_WORDS
+from rag.text.stop_words import ENGLISH
 from rag.text.words import content_stems, match, prefixes_of, stem, stems, weight, words
 from rag.types import Query
 
@@ -126,16 +126,19 @@ def _content(name: str) -> tuple[str, ...]:
 
 
 def asked_columns(query: Query, grid: Grid, taken: Set[str], columns: Sequence[int], least: float = 0.0) -> list[int]:
-    """Those of some columns that hold most of what the question says beside the stems that are ``taken``; none where
-    none holds anything. ``least`` is the share of a column's name that must be said."""
+    """Those of some columns that hold most of what the question says beside the stems that are ``taken``, and of these
+    the ones whose whole name it says ("Q2" before "Comment (Q2)"); none where none holds anything. ``least`` is the
+    share of a column's name that must be said."""
     scored: list[tuple[float, int]] = []
     for column in columns:
         if least and _held(query, grid.column_name(column), frozenset(query.rarity))[0] < least:
             continue
-        there = shared(query, frozenset(stems(grid.column_name(column)))) - taken - STOP_WORDS
+        there = shared(query, frozenset(stems(grid.column_name(column)))) - taken - ENGLISH
         scored.append((sum(query.rarity[term] for term in there), column))
     best = max((score for score, _ in scored), default=0.0)
-    return [column for score, column in scored if score == best] if best > 0 else []
+    found = [column for score, column in scored if score == best] if best > 0 else []
+    whole = [column for column in found if _held(query, grid.column_name(column), frozenset(query.rarity))[0] == 1.0]
+    return whole or found
 
 
 def likest_column(text: str, grid: Grid, columns: Sequence[int], embedder: Embedder) -> int | None:

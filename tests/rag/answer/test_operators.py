@@ -258,3 +258,14 @@ def test_rows_that_are_meant_alike_are_all_given() -> None:
 def test_other_questions_and_other_languages_are_left_alone() -> None:
     assert ask("Why does the tent have a price?", HIRE).text == "not computed"
     assert ask("Wie hoch ist der Preis für das Tent?", HIRE).text == "not computed"
+
+
+def test_a_column_is_meant_by_its_whole_name() -> None:
+    rows = [
+        ["Berth", "Q1", "Comment", "Q2", "Comment"],
+        ["Berth 4", "good", "needs a cleat", "poor", "lamp broken"],
+        ["Berth 9", "fair", "dry", "good", "ladder repaired"],
+    ]
+    assert "ladder repaired" in ask("What is the comment on Q2 of Berth 9?", rows).text
+    assert "Q2: good" in ask("What is the Q2 grade of Berth 9?", rows).text
+    assert "ladder" not in ask("What is the Q2 grade of Berth 9?", rows).text
