@@ -5,6 +5,7 @@ Attachments that a parser takes are read below a heading with their name; the ot
 
 import email
 import re
+from collections import Counter
 from email.message import EmailMessage, Message
 from pathlib import Path
 from typing import cast
@@ -19,7 +20,8 @@ from rag.types import ParsedDocument
 
 _HEADERS = ("Subject", "From", "To", "Cc", "Date")
 _MAX_FORWARDED = 20  # messages within messages
-_STUB_SHARE = 0.5  # of the words of the HTML twin; a plain part with fewer stands for it, not beside it
+_WORD = re.compile(r"\w+")
+_STUB_SHARE = 0.5  # of the words of the HTML twin; a plain part with fewer of them stands for it, not beside it
 
 
 def message_of(data: bytes) -> EmailMessage:
@@ -83,8 +85,9 @@ def _better_body(parts: list[EmailMessage]) -> EmailMessage | None:
         return plain or rich or next(iter(parts), None)
     markup = _html_in(rich)
     assert markup is not None
-    shown = len(text_of_html(_decoded(markup).text).split())
-    return rich if len(_decoded(plain).text.split()) < _STUB_SHARE * shown else plain
+    shown = Counter(_WORD.findall(text_of_html(_decoded(markup).text).lower()))
+    said = Counter(_WORD.findall(_decoded(plain).text.lower()))
+    return rich if (shown & said).total() < _STUB_SHARE * shown.total() else plain
 
 
 def _html_in(part: EmailMessage) -> EmailMessage | None:

@@ -4,7 +4,9 @@ Navigation files are left out; a book has no pages of its own. Copy protection i
 """
 
 import posixpath
+import re
 import zipfile
+from collections.abc import Set
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -18,6 +20,8 @@ from rag.types import ParsedDocument
 
 MEDIA_TYPE = "application/epub+zip"
 
+_LINK = re.compile(r"<link\b[^<>]*>")
+_HREF = re.compile(r"""\bhref\s*=\s*["']([^"'<>]*)["']""")
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
 _FONT_OBFUSCATION = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
@@ -44,7 +48,8 @@ def _read(archive: zipfile.ZipFile) -> ParsedDocument:
         if name not in names:
             missing += 1
             continue
-        add_html(builder, decode(archive.read(name)).text)
+        markup = decode(archive.read(name)).text
+        add_html(builder, markup, _sheets(archive, names, markup, posixpath.dirname(name)))
     if missing:
         builder.warn(f"{missing} of {len(chapters)} chapters are missing from the file.")
     builder.title = _metadata(package, "title")
@@ -52,6 +57,13 @@ def _read(archive: zipfile.ZipFile) -> ParsedDocument:
         if _metadata(package, field):
             builder.metadata[name] = _metadata(package, field)
     return builder.build()
+
+
+def _sheets(archive: zipfile.ZipFile, names: Set[str], markup: str, folder: str) -> list[str]:
+    """The style sheets that a chapter links to."""
+    links = (href[1] for link in _LINK.findall(markup) if "stylesheet" in link and (href := _HREF.search(link)))
+    found = (posixpath.normpath(posixpath.join(folder, unquote(link))) for link in links)
+    return [decode(archive.read(name)).text for name in found if name in names]
 
 
 def _is_protected(encryption: Element) -> bool:

@@ -8,7 +8,7 @@ over characters a note at the end.
 
 import html
 import re
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from lxml import etree
@@ -18,7 +18,7 @@ from rag.errors import ReadError, SkippedError
 from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.encoding import decode, decode_declared
 from rag.parsers.markup.html_form import write_form_values
-from rag.parsers.markup.html_hidden import HiddenElements
+from rag.parsers.markup.html_hidden import HiddenElements, is_note
 from rag.parsers.markup.html_inline import rewrite_inline
 from rag.parsers.markup.html_table import is_layout, table_of
 from rag.parsers.markup.list_marks import ListMarks
@@ -68,13 +68,14 @@ def parse(path: Path) -> ParsedDocument:
     return builder.build()
 
 
-def add_html(builder: DocumentBuilder, markup: str) -> str:
-    """Adds the readable text of a page or fragment; returns its title, "" without one."""
+def add_html(builder: DocumentBuilder, markup: str, sheets: Sequence[str] = ()) -> str:
+    """Adds the readable text of a page or fragment; returns its title, "" without one. ``sheets`` are the style sheets
+    that it links to."""
     root = _parse(markup)
     if root is None:
         return ""
     # Pages that a script would have shown are hidden as a whole.
-    hidden = HiddenElements(root)
+    hidden = HiddenElements(root, sheets)
     write_form_values(root)
     _drop_hidden_cells(root, hidden)
     readings = rewrite_inline(root)
@@ -141,6 +142,7 @@ class _Flow:
         self.builder = builder
         self.added = False
         self.footers = 0
+        self.notes = 0
         self.lists: list[ListMarks] = []  # open ones, innermost last
         self.mark = ""
         self.heading = 0
@@ -168,6 +170,8 @@ class _Flow:
             self.builder.heading(text, self.heading)
         elif self.footers:
             self.builder.add("margin", text)
+        elif self.notes:
+            self.builder.add("note", text.strip())
         elif self.lists:
             self.builder.list_item("  " * (len(self.lists) - 1) + self.mark + text.strip(), level=len(self.lists))
             self.mark = ""
@@ -216,7 +220,7 @@ def _walk(builder: DocumentBuilder, root: etree._Element, hidden: Container[etre
             if element in skipped:
                 skipped.discard(element)
             else:
-                _close(flow, tag)
+                _close(flow, element, tag)
             if element is not root:
                 flow.write(element.tail)
     flow.flush()
@@ -226,6 +230,7 @@ def _walk(builder: DocumentBuilder, root: etree._Element, hidden: Container[etre
 def _open(flow: _Flow, element: etree._Element, tag: str) -> None:
     if tag in _BLOCKS or tag in _HEADINGS or tag == "pre":
         flow.flush()
+    flow.notes += is_note(element)
     if tag in _HEADINGS:
         flow.heading = _HEADINGS[tag]
     elif tag == "pre":
@@ -244,12 +249,15 @@ def _open(flow: _Flow, element: etree._Element, tag: str) -> None:
             flow.write(f" {alt} ")
     elif tag == "q":
         flow.write("“")
+    elif tag == "button":
+        flow.write(" ")
     flow.write(element.text)
 
 
-def _close(flow: _Flow, tag: str) -> None:
+def _close(flow: _Flow, element: etree._Element, tag: str) -> None:
     if tag in _BLOCKS or tag in _HEADINGS or tag == "pre":
         flow.flush()
+    flow.notes -= is_note(element)
     if tag in _HEADINGS:
         flow.heading = 0
     elif tag == "pre":
@@ -260,6 +268,8 @@ def _close(flow: _Flow, tag: str) -> None:
         flow.footers -= 1
     elif tag == "q":
         flow.write("”")
+    elif tag == "button":
+        flow.write(" ")
 
 
 def _is_control(element: etree._Element) -> bool:

@@ -1,25 +1,19 @@
-"""Tells which elements of a web page a person never gets to see, from the page itself; no style sheet is loaded.
+"""Tells which elements of a web page a person never gets to see, from the page and the sheets that come with it.
 
 A closed panel of an accordion or a tab is content: a click shows it. What no click shows (a text in white, off the
 screen, of no size, for machines alone) is not.
 """
 
 import re
-from collections.abc import Set
+from collections.abc import Mapping, Sequence
 
 from lxml import etree
 
-_HIDDEN_STYLE = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))", re.IGNORECASE)
-_UNREADABLE_STYLE = re.compile(
-    r"(?:^|;)\s*(?:font-size\s*:\s*0*(?:\.0*)?[01]?(?:px|pt|em|rem|%)?\s*(?:!important\s*)?(?:;|$)"
-    r"|(?:left|top|text-indent|margin-left)\s*:\s*-\d{4,}(?:px|em)?"
-    r"|clip\s*:\s*rect\(\s*[01](?:px)?[\s,]+[01](?:px)?[\s,]+[01](?:px)?[\s,]+[01](?:px)?\s*\))",
-    re.IGNORECASE,
-)
-_WHITE = re.compile(
-    r"(?:^|;)\s*color\s*:\s*(?:white|#f{3}\b|#f{6}\b|rgba?\(\s*255\s*,\s*255\s*,\s*255\b|transparent)", re.IGNORECASE
-)
-_BACKGROUND = re.compile(r"(?:^|;)\s*background", re.IGNORECASE)
+from rag.parsers.markup.style_sheet import StyleSheets, is_white
+
+_NO_SIZE = re.compile(r"0*(?:\.0*)?[01]?(?:px|pt|em|rem|%)?")
+_FAR_OFF = re.compile(r"-\d{4,}(?:px|em)?")
+_CUT_AWAY = re.compile(r"rect\(\s*[01](?:px)?[\s,]+[01](?:px)?[\s,]+[01](?:px)?[\s,]+[01](?:px)?\s*\)")
 _VISUALLY_HIDDEN = frozenset(
     ("sr-only", "visually-hidden", "visuallyhidden", "screen-reader-text", "screen-reader-only", "u-hidden-visually")
 )
@@ -34,62 +28,83 @@ _NEVER_CONTENT = re.compile(
 )
 _INLINE = frozenset(("span", "i", "b", "em", "strong", "small", "a", "svg", "img", "sup", "sub", "font", "code"))
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6", "dt", "summary"))
-_AT_RULE = re.compile(r"@[^{}]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
-_RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
-_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-_CLASS_SELECTOR = re.compile(r"\s*[a-z]*\.([\w-]+)\s*", re.IGNORECASE)
+_NOTES = frozenset(("footnote", "endnote", "note", "rearnote", "doc-footnote", "doc-endnote"))
+_PICTURES = ("img", "picture", "video", "svg", "canvas")
 
 
 class HiddenElements:
     """What is hidden on one page."""
 
-    def __init__(self, root: etree._Element) -> None:
-        rules = [(match[1], match[2]) for sheet in root.iter("style") for match in _rules(sheet.text or "")]
-        self._hidden_classes = _classes(rules, _HIDDEN_STYLE) | _classes(rules, _UNREADABLE_STYLE)
-        self._white_classes = _classes(rules, _WHITE) - _classes(rules, _BACKGROUND)
-        self._colours_known = not any("stylesheet" in (link.get("rel") or "") for link in root.iter("link"))
+    def __init__(self, root: etree._Element, sheets: Sequence[str] = ()) -> None:
+        self._styles = StyleSheets([*sheets, *(sheet.text or "" for sheet in root.iter("style"))])
+        linked = any("stylesheet" in (link.get("rel") or "") for link in root.iter("link")) and not sheets
+        self._colours_known = not linked
+        # White letters may stand on a picture that lies anywhere in the page.
+        self._white_by_rule = not (linked or self._styles.sets_background or any(True for _ in root.iter(*_PICTURES)))
         self._opened_by = _targets(root)
 
     def __contains__(self, element: etree._Element) -> bool:
+        style = self._styles.style_of(element)
         classes = set((element.get("class") or "").split())
-        style = element.get("style") or ""
-        if classes & _VISUALLY_HIDDEN or _UNREADABLE_STYLE.search(style) or self._is_white(element, style, classes):
+        if classes & _VISUALLY_HIDDEN or _cannot_be_read(style) or self._is_white(element, style):
             return True
         if element.get("aria-hidden") == "true" and element.tag in _INLINE:
             return True  # icons, and copies of what stands beside them
-        closed = element.get("hidden") is not None or _HIDDEN_STYLE.search(style) or classes & self._hidden_classes
-        return bool(closed) and not self._is_panel(element)
+        closed = (
+            element.get("hidden") is not None
+            or style.get("display") == "none"
+            or style.get("visibility") in ("hidden", "collapse")
+        )
+        return closed and not self._is_panel(element)
 
     def _is_panel(self, element: etree._Element) -> bool:
         """Tells whether a click or a search of the page would show the element."""
         named = f"{element.get('class') or ''} {element.get('id') or ''}"
         if _NEVER_CONTENT.search(named) or element.tag in _INLINE:
             return False
-        if element.get("hidden") == "until-found" or element.get("role") in ("tabpanel", "region", "doc-footnote"):
+        if element.get("hidden") == "until-found" or element.get("role") in ("tabpanel", "region"):
             return True
-        if element.get("epub:type") in ("footnote", "endnote", "note", "rearnote"):
+        if is_note(element):
             return True  # shown above the page when its mark is touched
         if _PANEL.search(named) or element.get("id") in self._opened_by:
             return True
         previous = element.getprevious()
         return previous is not None and _opens(previous)
 
-    def _is_white(self, element: etree._Element, style: str, classes: Set[str]) -> bool:
-        if not (
-            _WHITE.search(style) or classes & self._white_classes or (element.get("color") or "").lower() in _WHITES
-        ):
+    def _is_white(self, element: etree._Element, style: Mapping[str, str]) -> bool:
+        own = (element.get("color") or "").lower() in _WHITES or "color" in (element.get("style") or "").lower()
+        if not (is_white(style.get("color", "black")) or (element.get("color") or "").lower() in _WHITES):
             return False
+        if not own:
+            return self._white_by_rule and not any(map(_has_background, (element, *element.iterancestors())))
         chain = (element, *element.iterancestors())
-        return self._colours_known and not any(_has_background(one) for one in chain)
+        return self._colours_known and not any(_has_background(one) or _is_classed(one) for one in chain)
 
 
 _WHITES = frozenset(("white", "#fff", "#ffffff"))
 
 
+def _cannot_be_read(style: Mapping[str, str]) -> bool:
+    """Whether an element is of no size, far off the screen or cut away."""
+    return bool(
+        ("font-size" in style and _NO_SIZE.fullmatch(style["font-size"]))
+        or any(_FAR_OFF.match(style[side]) for side in ("left", "top", "text-indent", "margin-left") if side in style)
+        or ("clip" in style and _CUT_AWAY.match(style["clip"]))
+    )
+
+
 def _has_background(element: etree._Element) -> bool:
-    style = element.get("style") or ""
-    classed = element.tag not in ("html", "body") and element.get("class") is not None
-    return bool(_BACKGROUND.search(style)) or element.get("bgcolor") is not None or classed
+    return "background" in (element.get("style") or "") or element.get("bgcolor") is not None
+
+
+def _is_classed(element: etree._Element) -> bool:
+    """Whether a class may give the element a background."""
+    return element.tag not in ("html", "body") and element.get("class") is not None
+
+
+def is_note(element: etree._Element) -> bool:
+    """Whether an element is a footnote or an endnote."""
+    return element.get("role") in _NOTES or not _NOTES.isdisjoint((element.get("epub:type") or "").split())
 
 
 def _opens(element: etree._Element) -> bool:
@@ -113,15 +128,3 @@ def _targets(root: etree._Element) -> frozenset[str]:
         if href.startswith("#") and (element.get("role") == "tab" or element.get("data-toggle") is not None):
             found.add(href[1:])
     return frozenset(found)
-
-
-def _rules(sheet: str) -> list[re.Match[str]]:
-    """Returns the rules of a style sheet that hold on every screen."""
-    return list(_RULE.finditer(_AT_RULE.sub("", _COMMENT.sub("", sheet))))
-
-
-def _classes(rules: list[tuple[str, str]], wanted: re.Pattern[str]) -> frozenset[str]:
-    """Returns the classes to which a bare rule gives a style."""
-    selectors = (selector for names, style in rules if wanted.search(style) for selector in names.split(","))
-    matches = (_CLASS_SELECTOR.fullmatch(selector) for selector in selectors)
-    return frozenset(match[1] for match in matches if match)

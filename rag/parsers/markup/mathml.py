@@ -42,7 +42,9 @@ def _written(element: etree._Element, depth: int) -> str:
             no_bar = (element.get("linethickness") or "").startswith("0")
             return (formula.binomial if no_bar else formula.fraction)(*parts)
         case "msqrt":
-            return " " + formula.root(_row(parts))
+            inside = _row(parts)
+            several = len([token for token in element.iter() if _name(token) in _TOKENS]) > 1
+            return " " + formula.root(f"({inside})" if several and inside.isalnum() else inside)
         case "mroot" if len(parts) == 2:
             return " " + formula.root(*parts)
         case "msup" | "msub" | "msubsup" | "munder" | "mover" | "munderover":

@@ -36,6 +36,10 @@ def test_a_stub_of_plain_text_gives_way_to_its_html(tmp_path: Path) -> None:
     rich = "<p>Your room is number 14, with a view of the pier and of the old lighthouse.</p>"
     stub = message("Booking", "Please use a program that shows HTML.", rich * 3)
     assert "number 14" in parse(saved(tmp_path, "a.eml", stub.as_bytes())).text
+    wordy = (
+        "This message was written in HTML. Please switch on HTML in your program, or open it in a browser to read it."
+    )
+    assert "number 14" in parse(saved(tmp_path, "c.eml", message("Booking", wordy, rich).as_bytes())).text
     whole = message("Booking", "Your room is number 14, with a view of the pier.", rich)
     assert "lighthouse" not in parse(saved(tmp_path, "b.eml", whole.as_bytes())).text
 

@@ -50,6 +50,16 @@ def test_chapters_come_in_the_order_of_the_spine(tmp_path: Path) -> None:
     assert book.warnings == ("1 of 3 chapters are missing from the file.",)
 
 
+def test_what_a_linked_style_sheet_hides_is_left_out(tmp_path: Path) -> None:
+    styled = chapter("Start", "They left.</p><p class='cue'>Turn the page.").replace(
+        "<body>", "<head><link rel='stylesheet' href='../my%20s.css'/></head><body>"
+    )
+    extra = {"OEBPS/text/ch1.xhtml": styled, "OEBPS/my s.css": ".cue { display: none }"}
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        book = epub.parse(write_epub(tmp_path / "a.epub", **extra))
+    assert "They left." in book.text and "Turn the page" not in book.text
+
+
 def test_copy_protection_is_named_and_obfuscated_fonts_are_not(tmp_path: Path) -> None:
     encryption = '<encryption><EncryptedData><EncryptionMethod Algorithm="{}"/></EncryptedData></encryption>'
     name = "META-INF/encryption.xml"

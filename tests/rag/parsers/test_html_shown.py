@@ -43,12 +43,54 @@ def test_closed_panels_are_content(tmp_path: Path, panel: str) -> None:
         "<span aria-hidden=true>{}</span>",
         "<div class='modal-panel' hidden>{}</div>",
         "<p class=ghost>{}</p>",
+        "<p id=phantom>{}</p>",
+        "<div class=x><p><span class=gone>{}</span></p></div>",
+        "<p class='tip off'>{}</p>",
+        "<p class=paper>{}</p>",
     ],
 )
 def test_what_nobody_sees_is_left_out(tmp_path: Path, hidden: str) -> None:
-    head = "<style>/* .b{display:none} */ @media print {.b{display:none}} .ghost, p.other {display: none}</style>"
+    head = "<style>/* .b{display:none} */ @media print {.b{display:none}} .ghost, p.other {display: none}"
+    head += (
+        "#phantom {visibility:hidden} .x .gone {display:none!important} .tip {display:none} .paper{color:#fff}</style>"
+    )
     document = page(tmp_path, f"<p class=b>Shown.</p>{hidden.format('The secret code is 7.')}<p>Also.</p>", head)
     assert "secret" not in document.text and "Shown." in document.text and "Also." in document.text
+
+
+def test_the_more_specific_rule_holds(tmp_path: Path) -> None:
+    head = "<style>div.card.open {display:block} .card {display:none} .y > .gone, .x:hover p {display:none}</style>"
+    body = "<div class='card open'>Shown.</div><div class=y><p><span class=gone>Seen.</span></p></div>"
+    body += "<div class=card>Not.</div>"
+    assert page(tmp_path, body, head).text == "Shown.\n\nSeen."
+
+
+def test_white_by_a_rule_is_seen_where_something_may_lie_behind_it(tmp_path: Path) -> None:
+    for head, body in (
+        ("<style>.hero {color:white} .dark {background: #123}</style>", ""),
+        ("<style>.hero {color:white} main:has(p) {background-image: url(x)}</style>", ""),
+        ("<style>.hero {color:white}</style>", "<img src=sea.jpg>"),
+        ("<style>.hero {color:white}</style><link rel=stylesheet href=s.css>", ""),
+    ):
+        assert "The sea." in page(tmp_path, f"{body}<p class=hero>The sea.</p>", head).text
+
+
+def test_labels_of_tabs_stand_apart_and_footnotes_are_notes(tmp_path: Path) -> None:
+    tabs = "<div><button role=tab aria-controls=a>Weld</button><button role=tab aria-controls=b>Woad</button></div>"
+    document = page(tmp_path, f"{tabs}<p>Text.</p><aside role=doc-footnote><p>Of old.</p></aside><p>More.</p>")
+    assert [(b.kind, document.text[b.start : b.end]) for b in document.blocks] == [
+        ("paragraph", "Weld Woad"),
+        ("paragraph", "Text."),
+        ("note", "Of old."),
+        ("paragraph", "More."),
+    ]
+
+
+def test_a_root_over_several_letters_is_bracketed(tmp_path: Path) -> None:
+    math = "<math><mi>v</mi><mo>=</mo><msqrt><mrow><mi>a</mi><mi>r</mi></mrow></msqrt></math>"
+    assert page(tmp_path, f"<p>{math} at most, not <math><msqrt><mi>L</mi></msqrt></math></p>").text == (
+        "v = √(ar) at most, not √L"
+    )
 
 
 def test_hidden_rows_of_a_table_are_left_out(tmp_path: Path) -> None:
