@@ -77,7 +77,7 @@ _SUFFIXES_OF: dict[str, str] = {
     "rtf": "rtf",
     "html": "html htm xhtml",
     "xml": "xml rss atom dbk docbook tei opml rdf xsd xsl xslt svg kml gpx dita jats nxml wsdl",
-    "csv": "csv tsv tab",
+    "csv": "csv tsv tab psv",
     "eml": "eml mht mhtml",
     "mbox": "mbox mbx",
     "msg": "msg oft",

@@ -93,6 +93,14 @@ _OOXML_MAIN = (
     ("xl/workbook.xml", b"xl/", "xlsx"),
 )
 _VOCABULARIES = ((b"wordprocessingml", "docx"), (b"presentationml", "pptx"), (b"spreadsheetml", "xlsx"))
+_GOOGLE = {
+    ".gdoc": "a document of Google Docs",
+    ".gsheet": "a table of Google Sheets",
+    ".gslides": "a presentation of Google Slides",
+    ".gform": "a form of Google Forms",
+    ".gdraw": "a drawing of Google Drawings",
+}
+_REMEDY_GOOGLE = "Download it there (File > Download) and add that file."
 _IWORK = ("Index/Document.iwa", "Index.zip", "index.xml", "index.apxl")
 _IWORK_NAMES = {".pages": "Pages", ".numbers": "Numbers", ".key": "Keynote"}
 _FLAT_ODF = re.compile(rb"<office:document\s[^>]*?office:mimetype=[\"']application/vnd\.oasis\.opendocument\.([a-z-]+)")
@@ -130,6 +138,8 @@ def sniff(path: Path) -> Sniffed:
     if head.startswith(b"bplist00") and b"WebMainResource" in head:
         return Sniffed("webarchive", "a web archive of Safari")
     text = looks_like_text(head)
+    if path.suffix.lower() in _GOOGLE and head.lstrip().startswith(b"{"):
+        return Sniffed(None, f"a link to {_GOOGLE[path.suffix.lower()]}, whose text is not in the file", _REMEDY_GOOGLE)
     # Junk before the header is common (a byte order mark, a reply's header lines): PDF viewers accept it anywhere in
     # the first 1,024 bytes. A text about PDFs has no objects behind it.
     if b"%PDF-" in head[:1024] and (not text or _PDF_OBJECT.search(head)):

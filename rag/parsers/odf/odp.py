@@ -3,11 +3,14 @@
 ``page`` is the slide's number. A hidden slide is kept as hidden; dates, footers and slide numbers are left out.
 """
 
+import math
+import re
 import zipfile
 from pathlib import Path
 
 from rag.errors import ReadError
 from rag.parsers.odf.odt import DRAW, OFFICE, STYLE, TEXT, OdfWalker, open_odf
+from rag.parsers.odf.odt_styles import FO
 from rag.parsers.odf.odt_text import comment_text
 from rag.parsers.zip_xml import Element
 from rag.types import ParsedDocument
@@ -15,6 +18,9 @@ from rag.types import ParsedDocument
 MEDIA_TYPE = "application/vnd.oasis.opendocument.presentation"
 
 _PRESENTATION = "{urn:oasis:names:tc:opendocument:xmlns:presentation:1.0}"
+_SVG = "{urn:oasis:names:tc:opendocument:xmlns:svg-compatible:1.0}"
+_LENGTH = re.compile(r"(-?\d{1,6}(?:\.\d{1,6})?)(cm|mm|in|pt)")
+_UNITS = {"cm": 72 / 2.54, "mm": 72 / 25.4, "in": 72.0, "pt": 1.0}  # points
 _TITLES = ("title", "subtitle")
 _FURNITURE = frozenset(("date-time", "footer", "header", "page-number"))
 
@@ -28,6 +34,7 @@ class _Slides(OdfWalker):
     """Walks the slides in order."""
 
     media_type = MEDIA_TYPE
+    on_paper = False
 
     def __init__(
         self, content: Element, styles: Element | None, meta: Element | None, archive: zipfile.ZipFile | None
@@ -40,6 +47,7 @@ class _Slides(OdfWalker):
             for properties in style.iterfind(f"{STYLE}drawing-page-properties")
             if properties.get(f"{_PRESENTATION}visibility") == "hidden"
         }
+        self._size = _slide_size(styles if styles is not None else content)
 
     def document(self) -> ParsedDocument:
         body = self._content.find(f"{OFFICE}body/{OFFICE}presentation")
@@ -77,7 +85,20 @@ class _Slides(OdfWalker):
             elif one.tag == f"{OFFICE}annotation":
                 self._builder.add("note", comment_text(one, self._reader), page=number)
             elif one not in titles and one.get(f"{_PRESENTATION}class") not in _FURNITURE:
-                self._shape(one)
+                if self._is_beside_slide(one):
+                    lines = (self._reader.read(line).text for line in one.iter(f"{TEXT}p"))
+                    self._builder.add("hidden", "\n".join(filter(None, lines)), page=number)
+                    self._reader.hidden += 1
+                else:
+                    self._shape(one)
+
+    def _is_beside_slide(self, shape: Element) -> bool:
+        """Tells whether a shape lies wholly off the slide."""
+        left, top, width, height = (_points(shape.get(f"{_SVG}{name}")) for name in ("x", "y", "width", "height"))
+        if left is None or top is None or width is None or height is None:
+            return False
+        across, down = self._size
+        return left + width < 0 or top + height < 0 or left > across or top > down
 
     def _shape(self, shape: Element) -> None:
         if shape.get(f"{_PRESENTATION}placeholder") == "true":
@@ -94,6 +115,20 @@ class _Slides(OdfWalker):
         boxes = (one for one in notes.iter(f"{DRAW}text-box") if _is_written(one))
         lines = [self._reader.read(line).text for box in boxes for line in box.iter(f"{TEXT}p")]
         self._builder.add("note", "\n".join(filter(None, lines)), page=number)
+
+
+def _slide_size(styles: Element) -> tuple[float, float]:
+    """Width and height of the slides in points; endless where the styles do not say."""
+    width = height = 0.0
+    for layout in styles.iter(f"{STYLE}page-layout-properties"):
+        width = max(width, _points(layout.get(f"{FO}page-width")) or 0.0)
+        height = max(height, _points(layout.get(f"{FO}page-height")) or 0.0)
+    return width or math.inf, height or math.inf
+
+
+def _points(length: object) -> float | None:
+    match = _LENGTH.fullmatch(str(length))
+    return float(match[1]) * _UNITS[match[2]] if match else None
 
 
 def _is_written(box: Element) -> bool:

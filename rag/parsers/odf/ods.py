@@ -104,7 +104,6 @@ class _Walker:
                 notes.append(remark_on(row, f"{column_name(column + 1)}{numbers[-1]}", text, author))
             self._remarks.clear()
             yield row
-        self._hidden.add("hidden column", len(hidden_columns))
 
     def _own_rows(
         self, sheet: Element, visible: dict[int, int], hidden_columns: set[int], numbers: list[int]
@@ -123,8 +122,9 @@ class _Walker:
                 places = [visible[at] for at in range(cell.column, cell.column + cell.columns) if at in visible]
                 if places:
                     shown.append(Cell(cell.text, 0, places[0], cell.rows, len(places)))
-                elif cell.column < MAX_COLUMNS:
+                elif cell.column < MAX_COLUMNS and cell.column not in hidden_columns:
                     hidden_columns.add(cell.column)
+                    self._hidden.add("hidden column")
             for again in range(min(times, _MOST_REPEATED)):
                 numbers.append(number + again + 1)
                 yield shown

@@ -75,6 +75,8 @@ class OdfWalker:
     """Walks the content in order. ``archive`` is None for a flat file, whose root holds everything."""
 
     media_type = MEDIA_TYPE
+    on_paper = True
+    """Whether text stands on white where no style gives it a ground."""
 
     def __init__(
         self, content: Element, styles: Element | None, meta: Element | None, archive: zipfile.ZipFile | None
@@ -84,7 +86,7 @@ class OdfWalker:
         self._builder = DocumentBuilder(media_type=self.media_type)
         self._left_out = LeftOut()
         self._lists = ListStyles(roots)
-        self._looks = Looks(roots)
+        self._looks = Looks(roots, on_paper=self.on_paper)
         self._objects = Objects(content, archive, self._builder, self._left_out)
         self._reader = OdtText(self._looks, self._objects)
         self._counters: dict[str, Counter] = {}

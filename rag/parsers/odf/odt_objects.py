@@ -76,12 +76,10 @@ class Objects:
         found = frame.find(f"{DRAW}object")
         if found is None:
             return None
-        if len(found):
-            return found
         folder = posixpath.normpath(str(found.get(f"{XLINK}href", "")))
         name = posixpath.join(folder, "content.xml")
         if self._archive is None or name not in self._names:
-            return None
+            return found if len(found) else None
         try:
             return parse_part(self._archive.read(name))
         except ReadError:

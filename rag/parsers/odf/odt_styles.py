@@ -36,9 +36,11 @@ class Look:
 
 
 class Looks:
-    """The styles of text and paragraphs, by family and name."""
+    """The styles of text and paragraphs, by family and name. ``on_paper``: what is behind text is white where no style
+    says otherwise; on slides nothing is known of it."""
 
-    def __init__(self, roots: Iterable[Element]) -> None:
+    def __init__(self, roots: Iterable[Element], *, on_paper: bool = True) -> None:
+        self._on_paper = on_paper
         self._styles: dict[tuple[str, str], Element] = {}
         for root in roots:
             for style in root.iter(f"{STYLE}style"):
@@ -53,7 +55,7 @@ class Looks:
             look = Look()
             seen = 0
             while name and seen < _MAX_INHERITANCE and (style := self._styles.get((family, name))) is not None:
-                look = look.over(_own(style))
+                look = look.over(_own(style, on_paper=self._on_paper))
                 name, seen = str(style.get(f"{STYLE}parent-style-name", "")), seen + 1
             self._known[key] = look
         return self._known[key]
@@ -69,7 +71,7 @@ class Looks:
         return name
 
 
-def _own(style: Element) -> Look:
+def _own(style: Element, *, on_paper: bool) -> Look:
     letters, paragraph = style.find(f"{STYLE}text-properties"), style.find(f"{STYLE}paragraph-properties")
     grounds = [one.get(f"{FO}background-color") for one in (letters, paragraph) if one is not None]
     stated = [ground for ground in grounds if ground is not None]
@@ -79,7 +81,7 @@ def _own(style: Element) -> Look:
     display, color = letters.get(f"{TEXT}display"), letters.get(f"{FO}color")
     return Look(
         None if display is None else display == "none",
-        None if color is None else color.lower() == "#ffffff",
+        None if color is None else on_paper and color.lower() == "#ffffff",
         grounded,
         _align(letters.get(f"{STYLE}text-position")),
     )

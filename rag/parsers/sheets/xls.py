@@ -87,7 +87,9 @@ def _rows(book: Any, sheet: Any, hidden: LeftOut, notes: list[str]) -> Iterator[
     for cells in spread(_own_rows(book, sheet, hidden, numbers)):
         for column, note in remarks.get(numbers[-1], ()):
             text = one_line(str(note.text)).removeprefix(f"{note.author}:").strip()
-            notes.append(remark_on(cells, f"{column_name(column + 1)}{numbers[-1] + 1}", text, str(note.author)))
+            notes.append(
+                remark_on(cells, f"{column_name(column + 1)}{numbers[-1] + 1}", text, str(note.author).strip())
+            )
         yield cells
 
 

@@ -40,6 +40,7 @@ class _Shape(NamedTuple):
     text: Text | None = None
     table: Table | None = None
     name: str = ""
+    is_beside: bool = False
 
 
 def parse(path: Path) -> ParsedDocument:
@@ -63,9 +64,11 @@ def parse(path: Path) -> ParsedDocument:
 def _add_slides(builder: DocumentBuilder, file: PowerPointFile) -> None:
     left_out = LeftOut()
     notes = dict(_notes(file))
+    size = _slide_size(file.document)
     unseen: list[str] = []
+    beside = 0
     for number, (identifier, slide, outline) in enumerate(file.listed(0), 1):
-        shapes = list(_shapes(slide, outline)) if slide is not None else []
+        shapes = list(_shapes(slide, outline, size)) if slide is not None else []
         if not any(shape.text or shape.table for shape in shapes):
             shapes = [_Shape(0, 0, text) for text in outline]
         if slide is not None and _is_hidden(slide):
@@ -80,12 +83,17 @@ def _add_slides(builder: DocumentBuilder, file: PowerPointFile) -> None:
         else:
             builder.label(f"Slide {number}", 1, page=number)
         for shape in sorted(shapes, key=lambda shape: (shape.top // _ROW, shape.left)):
-            if shape not in titles:
+            if shape.is_beside:
+                builder.add("hidden", _plain(shape.text), page=number)
+                beside += bool(shape.text)
+            elif shape not in titles:
                 _add_shape(builder, shape, number, left_out)
         builder.add("note", notes.get(identifier, ""), page=number)
     if unseen:
         which = f"slide {unseen[0]} is" if len(unseen) == 1 else f"slides {', '.join(unseen)} are"
         builder.warn(f"Left out of answers: {which} hidden.")
+    if beside:
+        builder.warn("Text beside a slide was left out.")
     if warning := left_out.warning():
         builder.warn(warning)
 
@@ -103,15 +111,25 @@ def _add_shape(builder: DocumentBuilder, shape: _Shape, page: int, left_out: Lef
         left_out.add(shape.name)
 
 
-def _shapes(slide: Record, outline: Sequence[Text]) -> Iterator[_Shape]:
-    """Yields the shapes of a slide or a page of notes, those in groups too; a table is one."""
+def _slide_size(document: Record) -> tuple[int, int] | None:
+    """Width and height of the slides in 1/576 of an inch."""
+    for record in document.children():
+        if record.type == ppt.DOCUMENT_ATOM and len(record.data) >= 8:
+            width, height = struct.unpack_from("<2i", record.data)
+            return width, height
+    return None
+
+
+def _shapes(slide: Record, outline: Sequence[Text], size: tuple[int, int] | None = None) -> Iterator[_Shape]:
+    """Yields the shapes of a slide or a page of notes, those in groups too; a table is one. With the ``size`` of the
+    slide, what lies off it is told."""
     for drawing in slide.children():
         if drawing.type == ppt.DRAWING:
             for group in drawing.within(_GROUP):
-                yield from _of_group(group, outline, 0)
+                yield from _of_group(group, outline, 0, size)
 
 
-def _of_group(group: Record, outline: Sequence[Text], depth: int) -> Iterator[_Shape]:
+def _of_group(group: Record, outline: Sequence[Text], depth: int, size: tuple[int, int] | None) -> Iterator[_Shape]:
     for child in group.children():
         if child.type == _GROUP and depth < ppt.MAX_DEPTH:
             first = next(child.children(), None)
@@ -119,9 +137,9 @@ def _of_group(group: Record, outline: Sequence[Text], depth: int) -> Iterator[_S
                 top, left, _, _ = _anchor(first) or (0, 0, 0, 0)
                 yield _Shape(top, left, table=_table(child, outline))
             else:
-                yield from _of_group(child, outline, depth + 1)
+                yield from _of_group(child, outline, depth + 1, None)  # places in a group are its own
         elif child.type == _SHAPE and (shape := _shape(child, outline)) is not None:
-            yield shape
+            yield shape._replace(is_beside=size is not None and _lies_off(child, size))
 
 
 def _shape(record: Record, outline: Sequence[Text]) -> _Shape | None:
@@ -136,6 +154,14 @@ def _shape(record: Record, outline: Sequence[Text]) -> _Shape | None:
     if next(record.within(_OBJECT), None) is not None:
         return _Shape(top, left, name="embedded object")
     return _Shape(top, left, name="picture") if kind == _PICTURE_FRAME else None
+
+
+def _lies_off(shape: Record, size: tuple[int, int]) -> bool:
+    box = _anchor(shape)
+    if box is None:
+        return False
+    top, left, bottom, right = box
+    return right < 0 or bottom < 0 or left > size[0] or top > size[1]
 
 
 def _text(shape: Record, outline: Sequence[Text]) -> Text | None:

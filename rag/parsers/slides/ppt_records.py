@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from rag.errors import ReadError
+from rag.parsers.slides.ppt_styles import with_raised
 
 DOCUMENT, SLIDE, SLIDE_ATOM, NOTES, NOTES_ATOM = 0x03E8, 0x03EE, 0x03EF, 0x03F0, 0x03F1
 SLIDE_LIST, SLIDE_PERSIST, SHOW_INFO, DRAWING = 0x0FF0, 0x03F3, 0x03F9, 0x040C
 TEXT_HEADER, TEXT_CHARS, TEXT_BYTES, OUTLINE_REFERENCE = 0x0F9F, 0x0FA0, 0x0FA8, 0x0F9E
+TEXT_STYLES, DOCUMENT_ATOM = 0x0FA1, 0x03E9
 _USER_EDIT, _PERSIST_DIRECTORY = 0x0FF5, 0x1772
 _CONTAINER = 0xF
 _ENCRYPTED = 0xF3D1C4DF
@@ -66,15 +68,23 @@ def records(data: bytes) -> Iterator[Record]:
 
 
 def texts(found: Iterator[Record]) -> Iterator[Text]:
-    """Yields the texts among neighbouring records."""
-    kind = 4
+    """Yields the texts among neighbouring records; raised and lowered letters are written so that they stay apart."""
+    kind, text = 4, None
     for record in found:
         if record.type == TEXT_HEADER and len(record.data) >= 4:
-            (kind,) = struct.unpack_from("<I", record.data)
-        elif record.type == TEXT_CHARS:
-            yield Text(kind, record.data.decode("utf-16-le", "replace"))
-        elif record.type == TEXT_BYTES:  # the low bytes of UTF-16 whose high bytes are 0
-            yield Text(kind, record.data.decode("latin-1"))
+            if text is not None:
+                yield Text(kind, text)
+            (kind,), text = struct.unpack_from("<I", record.data), None
+        elif record.type in (TEXT_CHARS, TEXT_BYTES):
+            if text is not None:
+                yield Text(kind, text)
+            # TEXT_BYTES: the low bytes of UTF-16 whose high bytes are 0
+            wide = record.type == TEXT_CHARS
+            text = record.data.decode("utf-16-le", "replace") if wide else record.data.decode("latin-1")
+        elif record.type == TEXT_STYLES and text is not None:
+            text = with_raised(text, record.data)
+    if text is not None:
+        yield Text(kind, text)
 
 
 class PowerPointFile:

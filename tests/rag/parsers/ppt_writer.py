@@ -19,6 +19,7 @@ class Shape:
     box: tuple[int, int, int, int] = (0, 0, 100, 100)
     outline: bool = False
     placeholder: int | None = None
+    raised: tuple[tuple[int, int], ...] = ()  # letters of each run, and by how many hundredths they are raised
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,24 @@ def record(type_: int, data: bytes, *, instance: int = 0, container: bool = Fals
     return struct.pack("<HHI", instance << 4 | (0xF if container else 0), type_, len(data)) + data
 
 
-def _text(text: str, kind: int) -> bytes:
+def _text(text: str, kind: int, raised: Sequence[tuple[int, int]] = ()) -> bytes:
     stored = record(0x0FA8, text.encode("latin-1")) if text.isascii() else record(0x0FA0, text.encode("utf-16-le"))
+    if raised:
+        # One run of paragraphs with a bullet, a margin and two tab stops; runs of letters, bold where they are raised.
+        styles = struct.pack("<IHI", len(text) + 1, 0, 1 | 1 << 8 | 1 << 20) + struct.pack(
+            "<HHHHHHH", 1, 9, 2, 1, 0, 2, 0
+        )
+        for count, position in [*raised, (len(text) + 1 - sum(count for count, _ in raised), 0)]:
+            styles += struct.pack("<II", count, (1 | 1 << 17 | 1 << 19) if position else 1 << 17)
+            styles += struct.pack("<HHh", 1, 18, position) if position else struct.pack("<H", 18)
+        stored += record(0x0FA1, styles)
     return record(0x0F9F, struct.pack("<I", kind)) + stored
 
 
 def _shape(shape: Shape, place: int | None, *, child: bool) -> bytes:
-    inner = record(0x0F9E, struct.pack("<i", place)) if place is not None else _text(shape.text, shape.kind)
+    inner = (
+        record(0x0F9E, struct.pack("<i", place)) if place is not None else _text(shape.text, shape.kind, shape.raised)
+    )
     left, top, right, bottom = shape.box
     anchor = (
         record(0xF00F, struct.pack("<4i", left, top, right, bottom))
@@ -91,7 +103,8 @@ def write_ppt(path: Path, slides: Sequence[Slide], *, token: int = 0xE391C05F) -
             page = Slide([Shape(slide.notes, NOTES), Shape("*", OTHER, placeholder=8)])
             number = store(record(0x03F0, atom + _drawing(page), container=True))
             noted += record(0x03F3, struct.pack("<IIiII", number, 0, 0, 512 + at, 0))
-    document = record(0x0FF0, listed, container=True) + record(0x0FF0, noted, instance=2, container=True)
+    document = record(0x03E9, struct.pack("<2i", 5760, 4320) + bytes(32))
+    document += record(0x0FF0, listed, container=True) + record(0x0FF0, noted, instance=2, container=True)
     offsets.insert(0, len(stream))
     stream.extend(record(0x03E8, document, container=True))
     directory = len(stream)

@@ -59,6 +59,8 @@ DAY = datetime.datetime(2031, 4, 5, 14, 7, 9)
         (datetime.date(2031, 4, 5), "mm-dd-yy", "2031-04-05"),
         (datetime.date(2031, 4, 5), "mmm-yy", "Apr-31"),
         (datetime.time(9, 5), "hh:mm", "09:05"),
+        (datetime.time(9, 29, 59, 997_000), "h:mm", "9:30"),  # as a fraction of a day
+        (datetime.time(9, 29, 59, 997_000), "h:mm:ss.00", "9:29:59.99"),
         (datetime.timedelta(days=5, hours=11, minutes=20), "[h]:mm", "131:20"),
         (datetime.timedelta(minutes=75, seconds=4), "[mm]:ss", "75:04"),
         (datetime.timedelta(hours=-2), "[h]:mm", "-2:00"),

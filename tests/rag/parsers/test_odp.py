@@ -10,7 +10,7 @@ _NAMESPACES = " ".join(
     f'xmlns:{prefix}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
     for prefix, name in (
         ("office", "office"), ("text", "text"), ("table", "table"), ("draw", "drawing"), ("style", "style"),
-        ("presentation", "presentation"), ("chart", "chart"),
+        ("presentation", "presentation"), ("chart", "chart"), ("svg", "svg-compatible"), ("fo", "xsl-fo-compatible"),
     )
 )  # fmt: skip
 _NAMESPACES += ' xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xlink="http://www.w3.org/1999/xlink"'
@@ -33,16 +33,20 @@ def test_slides_are_pages(tmp_path: Path) -> None:
         + frame("<text:p>Lens talk</text:p>", "title")
         + frame("<text:list><text:list-item><text:p>First point</text:p></text:list-item></text:list>", "outline")
         + f"<draw:frame><table:table>{rows}</table:table><draw:image/></draw:frame>"
-        + "<draw:g><draw:custom-shape><text:p>In a shape</text:p></draw:custom-shape></draw:g>"
-        + '<draw:frame><draw:object xlink:href="./Object 1"/></draw:frame>'
+        + '<draw:g><draw:custom-shape><text:p><text:span text:style-name="light">In a shape</text:span></text:p>'
+        + "</draw:custom-shape></draw:g>"
+        + '<draw:frame><draw:object xlink:href="./Object 1"><text:p/></draw:object></draw:frame>'
         + frame("<text:p>7</text:p>", "page-number")
+        + '<draw:custom-shape svg:x="-9cm" svg:y="2cm" svg:width="8cm" svg:height="1cm"><text:p>Off</text:p>'
+        + "</draw:custom-shape>"
         + "<office:annotation><dc:creator>Ann</dc:creator><text:p>Shorter.</text:p></office:annotation>"
         + f"<presentation:notes>{frame('<text:p>Say hello.</text:p>', 'notes')}</presentation:notes></draw:page>"
         + f'<draw:page draw:style-name="gone">{frame("<text:p>Nobody sees it</text:p>")}</draw:page>'
     )
     style = (
         '<style:style style:name="gone"><style:drawing-page-properties presentation:visibility="hidden"/></style:style>'
-    )
+        '<style:style style:name="light" style:family="text"><style:text-properties fo:color="#ffffff"/></style:style>'
+    )  # white letters stand on the fill of their shape
     chart = (
         f"<chart:chart><chart:title><text:p>Fuel</text:p></chart:title><table:table>{rows}</table:table></chart:chart>"
     )
@@ -65,8 +69,9 @@ def test_slides_are_pages(tmp_path: Path) -> None:
         ("paragraph", 1, "In a shape"),
         ("caption", 1, "Chart: Fuel"),
         ("table", 1, "Port | Ships\nOslo | 84"),
+        ("hidden", 1, "Off"),
         ("note", 1, "Comment by Ann: Shorter."),
         ("note", 1, "Say hello."),
         ("hidden", 2, "Nobody sees it"),
     ]
-    assert document.warnings == ("Left out of answers: slide 2 is hidden.",)
+    assert document.warnings == ("Left out of answers: slide 2 is hidden.", "Hidden text was left out.")

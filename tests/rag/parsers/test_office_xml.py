@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.errors import ReadError
+from rag.errors import ReadError, SkippedError
 from rag.parsers.registry import parse
 from rag.types import ParsedDocument
 
@@ -118,6 +118,13 @@ def test_documents_of_old_programs_are_named_with_a_remedy(tmp_path: Path, head:
     with pytest.raises(ReadError, match=name) as error:
         parse(tmp_path / "a.doc")
     assert "LibreOffice" in error.value.remedy
+
+
+def test_a_link_to_google_docs_is_named(tmp_path: Path) -> None:
+    (tmp_path / "plan.gsheet").write_text('{"url": "https://docs.google.com/open?id=1", "doc_id": "1"}')
+    with pytest.raises(SkippedError, match="a link to a table of Google Sheets") as error:
+        parse(tmp_path / "plan.gsheet")
+    assert "Download" in error.value.remedy
 
 
 def test_documents_of_apple_say_where_to_export_them(tmp_path: Path) -> None:

@@ -61,6 +61,21 @@ def test_slides_in_order_with_titles_tables_and_notes(tmp_path: Path) -> None:
     assert document.warnings == ("Left out of answers: slide 2 is hidden.", "2 pictures were not read.")
 
 
+def test_raised_letters_stay_apart_and_text_beside_a_slide_is_hidden(tmp_path: Path) -> None:
+    raised = ((9, 0), (1, 30), (12, 0), (1, 30))
+    shapes = [
+        Shape("It has 24" + "3" + " lamps\rof 10" + "4" + " candles", raised=raised, box=(0, 300, 100, 400)),
+        Shape("cough twice", box=(-900, 10, -100, 50)),
+    ]
+    document = parse(write_ppt(tmp_path / "talk.ppt", [Slide(shapes)]))
+    assert found(document)[1:] == [
+        ("hidden", 1, "cough twice"),
+        ("paragraph", 1, "It has 24 ³ lamps"),
+        ("paragraph", 1, "of 10^4 candles"),
+    ]
+    assert document.warnings == ("Text beside a slide was left out.",)
+
+
 def test_a_password_is_named(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match="password"):
         parse(write_ppt(tmp_path / "talk.ppt", [Slide([Shape("text")])], token=0xF3D1C4DF))

@@ -83,7 +83,7 @@ def test_hidden_parts_and_formulas_without_a_value_are_said(tmp_path: Path) -> N
     document = write_ods(tmp_path / "a.ods", sheet, styles)
     assert document.text == "Item | Price\nItem: Rope | Price: =B2*2 (not calculated)\nItem: Oil | Price: 7"
     assert document.warnings == (
-        "1 hidden row, 1 hidden column and 1 hidden sheet (Old) were not read.",
+        "1 hidden column, 1 hidden row and 1 hidden sheet (Old) were not read.",
         "1 formula was never calculated: open the workbook in its program and save it.",
     )
 
