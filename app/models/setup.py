@@ -153,9 +153,11 @@ def make_runtime(checkpoint: Checkpoint, chosen: ModelSettings, builds: Path) ->
     RuntimeUnavailable where the runtime that was asked for by name cannot be used here."""
 
     def opener(entry: RuntimeEntry) -> Callable[[], Runtime]:
-        pages, context = _sizes(checkpoint, chosen, entry.kv_bytes)
+        kv_cache = chosen.kv_cache if chosen.kv_cache in entry.kv_caches else "fp16"
+        kv_bytes = entry.kv_bytes if kv_cache == "fp16" else 1 + 2 / checkpoint.config.head_dim  # with the scales
+        pages, context = _sizes(checkpoint, chosen, kv_bytes)
         layers = None if chosen.gpu_layers == AUTO else int(chosen.gpu_layers)
-        options = OpenOptions(pages, context, chosen.threads or None, builds, layers, chosen.gpus)
+        options = OpenOptions(pages, context, chosen.threads or None, builds, layers, chosen.gpus, kv_cache)
         return lambda: entry.open(checkpoint, options)
 
     def on_cpu() -> Runtime:
@@ -171,13 +173,18 @@ def make_runtime(checkpoint: Checkpoint, chosen: ModelSettings, builds: Path) ->
         cards = automatic("gpu")
         return choose(on_cpu(), [(entry.name, opener(entry)) for entry in cards]).runtime if cards else on_cpu()
     entry = RUNTIMES[chosen.runtime]
+    if chosen.kv_cache not in entry.kv_caches:
+        raise ConfigError(
+            f"The runtime {entry.name} does not keep keys and values as {chosen.kv_cache}.",
+            'Set model.kv_cache to fp16, or model.runtime to "cuda" on a computer with an NVIDIA card.',
+        )
     return opener(entry)() if entry.device == "cpu" else verified(opener(entry), on_cpu)
 
 
-def _sizes(checkpoint: Checkpoint, chosen: ModelSettings, kv_bytes: int) -> tuple[int, int]:
+def _sizes(checkpoint: Checkpoint, chosen: ModelSettings, kv_bytes: float) -> tuple[int, int]:
     """Pages of the cache, and the longest context they and the model allow. A number of K or V takes ``kv_bytes``."""
     config = checkpoint.config
-    page_bytes = PAGE_TOKENS * 2 * config.num_layers * config.kv_size * kv_bytes
+    page_bytes = int(PAGE_TOKENS * 2 * config.num_layers * config.kv_size * kv_bytes)
     if chosen.cache_mb:
         pages = chosen.cache_mb * 1_000_000 // page_bytes
     else:

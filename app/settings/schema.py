@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.settings.paths import BUILTIN, DataFolder, default_data_dir
+from engines.base import KvCache
 from engines.runtimes.registry import RUNTIMES
 
 _RUNTIMES = ", ".join(f'"{entry.name}" ({entry.words})' for entry in RUNTIMES.values())
@@ -86,6 +87,11 @@ class EmbedderSettings(_Section):
     folder: Folder | None = Field(
         default=None,
         description="A sentence-transformers folder with an ONNX model; null = the one that comes with Docent.",
+    )
+    kv_cache: KvCache = Field(
+        default="fp16",
+        description='How an NVIDIA card keeps keys and values with runtime "cuda": "fp16", or in half the memory and '
+        'faster behind long contexts "int8" or "fp8" (less exact). The processor keeps its own way.',
     )
     threads: int = Field(default=0, ge=0, le=256, description="CPU threads; 0 = one for each physical core.")
 
@@ -163,6 +169,11 @@ class ModelSettings(_Section):
         le=1_000_000,
         description="Memory for what the model has read (keys and values of tokens); 0 = twice what the longest "
         "context needs, at most a quarter of this computer's.",
+    )
+    kv_cache: KvCache = Field(
+        default="fp16",
+        description='How an NVIDIA card keeps keys and values with runtime "cuda": "fp16", or in half the memory and '
+        'faster behind long contexts "int8" or "fp8" (less exact). The processor keeps its own way.',
     )
     threads: int = Field(default=0, ge=0, le=256, description="CPU threads; 0 = one for each core that may be used.")
     gpu_layers: Literal["auto"] | Annotated[int, Field(ge=0, le=1000)] = Field(

@@ -34,7 +34,7 @@ class AttentionArguments(ctypes.Structure):
 class HeadsArguments(ctypes.Structure):
     _fields_ = _fields(
         "source bias query_norm key_norm positions slots cosines sines query keys values",
-        "stride heads kv_heads head head_padded rotary",
+        "stride heads kv_heads head rotary",
         "eps",
     )
 

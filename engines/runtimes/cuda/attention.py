@@ -1,17 +1,35 @@
-"""Launches of attention: few queries against long contexts, and many queries of one sequence."""
+"""Launches of attention: few queries against short or long contexts, and many queries of one sequence."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from engines.model.config import ModelConfig
 from engines.page_size import PAGE_TOKENS
 from engines.runtimes.cuda.arguments import AttentionArguments
-from engines.runtimes.cuda.buffers import AttentionShape, Buffers, Pool, StepInputs
+from engines.runtimes.cuda.buffers import LEAST_SHARE, PARTIAL_ITEMS, AttentionShape, Buffers, Pool, StepInputs
 from engines.runtimes.cuda.compiler import compile_kernels
 from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.kv_format import KvFormat
 
 _ATTEND_FEW_WARPS, _ATTEND_MANY_WARPS = 4, 8
 _MANY_HEADS = (64, 128)  # that Hopper's kernel for many queries takes
+_SHARE_EXTRA = 4  # floats of a row of a warp's share beside its sums
+_RESERVED = 2048  # shared memory that a block takes beside what it asks for
+_MOST_STAGES = 6
 assert PAGE_TOKENS == 16, "the attention kernels are written for pages of 16 tokens"
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """Pages that each of a block's ``warps`` has under way in shared memory; ``blocks`` fit on a multiprocessor."""
+
+    warps: int
+    stages: int
+    blocks: int
+
+    def shared(self, form: KvFormat) -> int:
+        """Bytes of a block."""
+        return self.warps * self.stages * 2 * form.block_bytes
 
 
 class Attention:
@@ -29,11 +47,17 @@ class Attention:
         hopper: bool,
     ) -> None:
         self._device, self._config, self._pool, self._buffers = device, config, pool, buffers
-        head = {"HEAD": buffers.head_padded}
-        few = head | {"WARPS": _ATTEND_FEW_WARPS}
-        self._few = device.load(compile_kernels("attention", device.capability, few, kernel_cache))
+        settings, capability = pool.form.settings, device.capability
+        few = settings | {"WARPS": _ATTEND_FEW_WARPS}
+        self._few = device.load(compile_kernels("attention", capability, few, kernel_cache))
+        self._ring = ring_of(pool.form, device.shared_bytes, device.shared_bytes_of_block)
+        long = settings | {"WARPS": self._ring.warps, "STAGES": self._ring.stages}
+        self._long = device.load(compile_kernels("attention_long", capability, long, kernel_cache))
+        for name in ("attend_long_8", "attend_long_16"):
+            self._long.bring(name)  # before memory may be scarce
+        self.at_once = min(PARTIAL_ITEMS, self._ring.blocks * device.multiprocessors)
         self._many = (
-            device.load(compile_kernels("attention_many", device.capability, head, kernel_cache))
+            device.load(compile_kernels("attention_many", capability, settings, kernel_cache))
             if hopper and buffers.head_padded in _MANY_HEADS
             else None
         )
@@ -47,24 +71,52 @@ class Attention:
             counters=buffers.attention_counters, heads=config.num_heads, kv_heads=config.num_kv_heads,
             head=config.head_dim,
             mixed_stride=buffers.mixed_stride, table_stride=inputs.table_width,
-            window=config.sliding_window if slides else 0, splits=shape.splits, least_pages=16,
+            window=config.sliding_window if slides else 0, splits=shape.splits, least_pages=LEAST_SHARE,
             tile_rows=shape.tile_rows, scale=config.attention_scale, cap=config.attention_softcap or 0.0,
         )  # fmt: skip
 
     def queue(self, inputs: StepInputs, number: int, shape: AttentionShape, *, packed: bool) -> None:
         """``packed``: what is mixed goes to packed rows."""
-        config, buffers = self._config, self._buffers
-        head_blocks = -(-(config.num_heads // config.num_kv_heads) // 16)
         arguments = self.arguments(inputs, number, shape)
         arguments.packed = int(packed)
         if shape.few:
-            shared = 4 * _ATTEND_FEW_WARPS * shape.tile_rows * (buffers.head_padded + 2)
-            grid = (config.num_kv_heads * head_blocks, shape.few, shape.splits)
-            self._device.launch(self._few["attend_few"], grid, 32 * _ATTEND_FEW_WARPS, shared, arguments)
+            self._queue_few(arguments, shape)
         if shape.many:
             arguments.items = inputs.many
-            grid = (config.num_kv_heads, shape.many, 1)
+            grid = (self._config.num_kv_heads, shape.many, 1)
             module, shared = self._few, 0
             if self._many is not None:
-                module, shared = self._many, 2 * (128 + 4 * 64) * buffers.head_padded
+                module, shared = self._many, shared_of_many(self._pool.form)
             self._device.launch(module["attend_many"], grid, 32 * _ATTEND_MANY_WARPS, shared, arguments)
+
+    def _queue_few(self, arguments: AttentionArguments, shape: AttentionShape) -> None:
+        config, ring = self._config, self._ring
+        blocks = config.num_kv_heads * -(-(config.num_heads // config.num_kv_heads) // 16)
+        if shape.long:
+            kernel = self._long["attend_long_8" if shape.tile_rows <= 8 else "attend_long_16"]
+            grid = (blocks, shape.few, shape.splits)
+            self._device.launch(kernel, grid, 32 * ring.warps, ring.shared(self._pool.form), arguments)
+        else:
+            shared = 4 * _ATTEND_FEW_WARPS * shape.tile_rows * (self._buffers.head_padded + _SHARE_EXTRA)
+            self._device.launch(
+                self._few["attend_few"], (blocks, shape.few, 1), 32 * _ATTEND_FEW_WARPS, shared, arguments
+            )
+
+
+def ring_of(form: KvFormat, shared_bytes: int, shared_bytes_of_block: int) -> Ring:
+    """As many warps and pages as a multiprocessor has shared memory for; two blocks on it where that is enough."""
+    share = 4 * 16 * (form.head_padded + _SHARE_EXTRA)  # a warp's, which lies where its ring was
+    least = -(-share // (2 * form.block_bytes))
+    for blocks, warps, enough in ((2, 4, 3), (1, 4, 3), (1, 2, 2)):
+        room = min(shared_bytes // blocks - _RESERVED, shared_bytes_of_block)
+        stages = min(_MOST_STAGES, room // (warps * 2 * form.block_bytes))
+        if stages >= max(least, enough):
+            return Ring(warps, stages, blocks)
+    raise AssertionError(f"heads of {form.head_padded} features do not fit into {shared_bytes_of_block} bytes")
+
+
+def shared_of_many(form: KvFormat) -> int:
+    """Shared memory of a block of ``attention_many.cu``: 128 queries, K and V of 64 tokens twice, or once as matrices
+    and twice as codes."""
+    queries, matrix, codes = 128 * form.head_padded * 2, 64 * form.head_padded * 2, 4 * form.block_bytes
+    return queries + (2 * matrix + 4 * codes if form.has_scales else 4 * matrix)

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import StepBatch
+from engines.base import KvCache, StepBatch
 from engines.model.config import ModelConfig
 from engines.page_size import PAGE_TOKENS
 from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.kv_format import KvFormat
 from engines.runtimes.cuda.packing import CHUNK, ROWS_OF_BLOCK, TILE, chunks_of, padded
 from engines.runtimes.cuda.products import FEW
 
-_LARGEST_SPLIT = 32
+_LARGEST_SPLIT = 64
+_SHORT = 32  # pages, up to which a context is not cut
+LEAST_SHARE = 16  # pages
 PARTIAL_ITEMS = 1024  # shares of attention that are added up, at most: kv_heads * items * splits
 LEAST_PAGES = 16  # with fewer no question with a passage has room
 _WORKSPACES = 64 << 20  # of cuBLAS, sampling and single products
@@ -66,7 +69,7 @@ class Buffers:
         sizes |= {"chosen": 4 * FEW * config.hidden_size, "chosen_squares": 4 * FEW * self.parts}
         sizes |= {"logits": 4 * FEW * self.logits_stride}
         tile_rows, blocks = 16, max(PARTIAL_ITEMS, FEW * config.num_heads)
-        sizes |= {"attention_partial": 4 * blocks * tile_rows * (self.head_padded + 2)}
+        sizes |= {"attention_partial": 4 * blocks * tile_rows * (self.head_padded + 4)}
         return sizes
 
     @classmethod
@@ -75,11 +78,6 @@ class Buffers:
         planned = cls.__new__(cls)
         planned._set_strides(config)
         return sum(planned._sizes(config, rows).values())
-
-
-def page_elements(config: ModelConfig) -> int:
-    """Elements of one layer's K or V in a page; heads are padded to 32 features."""
-    return config.num_kv_heads * PAGE_TOKENS * padded(config.head_dim, 32)
 
 
 def buffer_bytes(config: ModelConfig, rows: int) -> int:
@@ -92,27 +90,30 @@ def buffer_bytes(config: ModelConfig, rows: int) -> int:
     return Buffers.bytes_of(config, rows) + 2 * largest + _WORKSPACES
 
 
-def page_bytes(config: ModelConfig) -> int:
-    """What a page of one layer takes: K and V in float16."""
-    return 2 * 2 * page_elements(config)
-
-
-def pages_that_fit(config: ModelConfig, wanted: int, free_bytes: int) -> int:
+def pages_that_fit(config: ModelConfig, wanted: int, free_bytes: int, kv_cache: KvCache = "fp16") -> int:
     """Returns how many of the ``wanted`` pages fit into a card's free memory beside a reserve.
 
     At least ``LEAST_PAGES`` of them are asked for, so that a card without room for these is told what it lacks.
     """
-    fitting = max(0, free_bytes - RESERVE_BYTES) // (config.num_layers * page_bytes(config))
+    page = config.num_layers * KvFormat.of(config, kv_cache).page_bytes(config)
+    fitting = max(0, free_bytes - RESERVE_BYTES) // page
     return min(wanted, max(fitting, LEAST_PAGES))
 
 
 def layers_that_fit(
-    config: ModelConfig, layer_bytes: Sequence[int], head_bytes: int, other_bytes: int, pages: int, free_bytes: int
+    config: ModelConfig,
+    layer_bytes: Sequence[int],
+    head_bytes: int,
+    other_bytes: int,
+    pages: int,
+    free_bytes: int,
+    kv_cache: KvCache = "fp16",
 ) -> int:
     """Returns how many of a model's first layers fit into a card's free memory with ``pages`` pages of each, beside a
     reserve and ``other_bytes`` that are needed in any case. All of them means that the output layer fits as well."""
     left = free_bytes - RESERVE_BYTES - other_bytes
-    needed = [size + pages * page_bytes(config) for size in layer_bytes]
+    kv = pages * KvFormat.of(config, kv_cache).page_bytes(config)
+    needed = [size + kv for size in layer_bytes]
     if sum(needed) + head_bytes <= left:
         return len(needed)
     fitting = int(np.searchsorted(np.cumsum(needed), left, side="right"))
@@ -120,32 +121,33 @@ def layers_that_fit(
 
 
 class Pool:
-    """K and V of ``pages`` pages in float16; addresses of each layer's."""
+    """K and V of ``pages`` pages; addresses of each layer's."""
 
-    def __init__(self, device: Device, config: ModelConfig, pages: int) -> None:
-        self.head_padded = padded(config.head_dim, 32)
-        self.page_size = page_elements(config)
-        self.layer_stride = pages * self.page_size
-        size = 2 * config.num_layers * self.layer_stride
+    def __init__(self, device: Device, config: ModelConfig, pages: int, form: KvFormat) -> None:
+        self.form = form
+        self._layer_bytes = pages * config.num_kv_heads * form.block_bytes
+        size = config.num_layers * self._layer_bytes
         self._keys, self._values = (device.allocate(size, zero=True) for _ in range(2))
         self.nbytes = 2 * size
 
     def keys(self, layer: int = 0) -> int:
-        return self._keys + 2 * layer * self.layer_stride
+        return self._keys + layer * self._layer_bytes
 
     def values(self, layer: int = 0) -> int:
-        return self._values + 2 * layer * self.layer_stride
+        return self._values + layer * self._layer_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class AttentionShape:
-    """How many items go to the kernels for few and for many rows. A context is cut into ``splits`` shares at most; an
-    item of the first kernel has up to ``tile_rows`` rows, query heads that share a KV head counted singly."""
+    """How many items go to the kernels for few and for many rows. ``long``: some of the few have a long context, which
+    is cut into ``splits`` shares at most. An item of few has up to ``tile_rows`` rows, query heads that share a KV head
+    counted singly."""
 
     few: int
     many: int
     splits: int
     tile_rows: int
+    long: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +158,15 @@ class Items:
     many: NDArray[np.int32]
     pages: int  # of the longest context among the few
 
-    def shape(self, config: ModelConfig, few: int) -> AttentionShape:
-        """For ``few`` items, of which some may be empty."""
+    def shape(self, config: ModelConfig, few: int, at_once: int) -> AttentionShape:
+        """For ``few`` items, of which some may be empty; ``at_once`` blocks for long contexts fit on the card."""
         repeat = config.num_heads // config.num_kv_heads
         blocks = config.num_kv_heads * -(-repeat // 16) * max(few, 1)
-        splits = min(_LARGEST_SPLIT, -(-self.pages // 16), max(1, 512 // blocks)) if self.pages > 32 else 1
+        long = self.pages > _SHORT
+        wanted = 1 << (-(-self.pages // LEAST_SHARE) - 1).bit_length()
+        splits = min(_LARGEST_SPLIT, wanted, max(1, at_once // blocks)) if long else 1
         alone = not len(self.few) or int(self.few[:, 2].max()) == 1
-        return AttentionShape(few, len(self.many), 1 << (splits - 1).bit_length(), min(16, repeat) if alone else 16)
+        return AttentionShape(few, len(self.many), splits, min(16, repeat) if alone else 16, long)
 
 
 class StepInputs:

@@ -6,6 +6,7 @@ import numpy as np
 
 from engines.base import StepBatch
 from engines.model.config import ModelConfig
+from engines.runtimes.cuda.attention import Attention
 from engines.runtimes.cuda.buffers import AttentionShape, StepInputs, attention_items
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.products import FEW
@@ -18,6 +19,7 @@ class Queues(Protocol):
     """What is measured of a decoder."""
 
     packed_from: int
+    attention: Attention
 
     def queue_layers(self, inputs: StepInputs, rows: int, shape: AttentionShape) -> None: ...
 
@@ -41,7 +43,7 @@ def packed_is_faster(
     batch = StepBatch(none, none, none - 1, np.arange(2), one, none.reshape(1, 1), none)
     items = attention_items(batch, config, FEW + 1)
     inputs.write(batch, items, 1)
-    shape = items.shape(config, 1)
+    shape = items.shape(config, 1, decoder.attention.at_once)
     seconds = []
     for packed_from in (1, 2):
         decoder.packed_from = packed_from

@@ -55,7 +55,8 @@ class Decoder:
         self._buffers, (self._cosines, self._sines) = buffers, tables
         self._rows = device.load(compile_kernels("rows", device.capability, {}, kernel_cache))
         hopper = many_suits(device) and reducer is None  # shares of several cards go the way of the others
-        self._attention = Attention(device, config, pool, buffers, kernel_cache, hopper=hopper)
+        self._heads = device.load(compile_kernels("heads", device.capability, pool.form.settings, kernel_cache))
+        self.attention = Attention(device, config, pool, buffers, kernel_cache, hopper=hopper)
         self._products = Products(device, weights.products, kernel_cache)
         self._many = ManyProducts(device, weights.products, kernel_cache) if hopper else None
         self.packed_from = 2  # rows, on Hopper cards
@@ -82,7 +83,7 @@ class Decoder:
         for number, layer in enumerate(self._weights.layers):
             self._queue_qkv(inputs, number, rows)
             packed = self._packs(rows) and not _reorders(layer.products["o"])
-            self._attention.queue(inputs, number, shape, packed=packed)
+            self.attention.queue(inputs, number, shape, packed=packed)
             self._queue_change(
                 layer.products["o"], rows, buffers.mixed, buffers.mixed_stride, number, "attention_output"
             )
@@ -92,8 +93,9 @@ class Decoder:
     def open_single(self, inputs: StepInputs, cache: Path | None) -> SingleStep | None:
         """The step of one token as one kernel, where model and card suit and packed rows are not faster: on Hopper
         cards that is measured, and ``packed_from`` is set."""
-        alone = self._reducer is None and suits(self._device, self._config, self._weights)
-        single = self._build_single(inputs, cache) if alone else None
+        alone = self._reducer is None and not self._pool.form.has_scales
+        suitable = alone and suits(self._device, self._config, self._weights)
+        single = self._build_single(inputs, cache) if suitable else None
         if self._many is not None and packed_is_faster(
             self._device, self._config, self, inputs, single, logits=self._weights.head is not None
         ):
@@ -112,7 +114,7 @@ class Decoder:
                 self._normed(self._gate_arguments(number), layer.norms["mlp_input"]),
                 self._change_arguments(parts["down"], self._buffers.gated, self._buffers.inner_stride),
             ]
-            attentions.append(self._attention.arguments(inputs, number, shape))
+            attentions.append(self.attention.arguments(inputs, number, shape))
         group = self._weights.layers[0].products["o"].group
         self._head_in_single = self._weights.head is not None and self._weights.head.group == group
         if self._head_in_single:
@@ -187,7 +189,8 @@ class Decoder:
         layer = self._weights.layers[number]
         product, norm = layer.products["qkv"], layer.norms["input"]
         packs = self._packs(rows)
-        fused = not config.qk_norm and (packs or rows <= PASSES_UP_TO)
+        whole_heads = config.qk_norm or self._pool.form.has_scales  # something is computed over all of a head
+        fused = not whole_heads and (packs or rows <= PASSES_UP_TO)
         if packs:
             self._queue_norm(product, norm, rows)
             self._queue_many(product, self._qkv_arguments(inputs, number, fused=fused), rows, buffers.normed)
@@ -204,10 +207,10 @@ class Decoder:
             positions=inputs.positions, slots=inputs.slots, cosines=self._cosines, sines=self._sines,
             query=buffers.query, keys=self._pool.keys(number), values=self._pool.values(number),
             stride=buffers.qkv_stride, heads=config.num_heads, kv_heads=config.num_kv_heads, head=config.head_dim,
-            head_padded=buffers.head_padded, rotary=config.rope.rotary_dim, eps=config.norm_eps,
+            rotary=config.rope.rotary_dim, eps=config.norm_eps,
         )  # fmt: skip
         blocks = -(-(config.num_heads + 2 * config.num_kv_heads) // 8)
-        self._device.launch(self._rows["rotate"], (blocks, rows, 1), _THREADS, 0, heads)
+        self._device.launch(self._heads["rotate"], (blocks, rows, 1), _THREADS, 0, heads)
 
     def _qkv_arguments(self, inputs: StepInputs, number: int, *, fused: bool) -> ProductArguments:
         """``fused``: rotated, K and V to their pages; else q, k and v as they are."""

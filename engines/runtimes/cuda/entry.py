@@ -28,11 +28,13 @@ def _open(checkpoint: "Checkpoint", options: OpenOptions) -> "Runtime":
         from engines.runtimes.cuda.parallel import ParallelRuntime
 
         return ParallelRuntime.from_checkpoint(
-            checkpoint, options.gpus, options.num_pages, options.max_context, options.cache
+            checkpoint, options.gpus, options.num_pages, options.max_context, options.cache, options.kv_cache
         )
     from engines.runtimes.cuda.runtime import CudaRuntime
 
-    return CudaRuntime.from_checkpoint(checkpoint, options.num_pages, options.max_context, options.cache)
+    return CudaRuntime.from_checkpoint(
+        checkpoint, options.num_pages, options.max_context, options.cache, kv_cache=options.kv_cache
+    )
 
 
 def _build(checkpoint: "Checkpoint", cache: "Path", on_progress: Progress) -> "Build":
@@ -50,4 +52,5 @@ ENTRY = RuntimeEntry(
     unavailable=_unavailable,
     open=_open,
     build=_build,
+    kv_caches=("fp16", "fp8", "int8"),
 )

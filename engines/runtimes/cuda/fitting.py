@@ -22,6 +22,6 @@ def fitting_layers(checkpoint: Checkpoint, options: OpenOptions) -> int:
     device = Device()
     try:
         other = embedding + buffer_bytes(config, min(LARGEST_RUN, context))
-        return layers_that_fit(config, source.layer_bytes, head, other, pages, device.free_bytes)
+        return layers_that_fit(config, source.layer_bytes, head, other, pages, device.free_bytes, options.kv_cache)
     finally:
         device.close()

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import StepBatch
+from engines.base import KvCache, StepBatch
 from engines.errors import RuntimeUnavailable
 from engines.model.checkpoint import Checkpoint
 from engines.model.config import ModelConfig
@@ -44,6 +44,7 @@ class ParallelRuntime:
         *,
         cache: Path | None = None,
         largest_run: int = LARGEST_RUN,
+        kv_cache: KvCache = "fp16",
     ) -> None:
         self.config = config
         cards = len(sources)
@@ -61,7 +62,7 @@ class ParallelRuntime:
                 self._ranks.append(
                     CudaRuntime(
                         Shard(rank, cards).of(config), source, num_pages, context, cache=cache, largest_run=largest,
-                        reducer=_reducer_of(exchange, rank), device=device,
+                        reducer=_reducer_of(exchange, rank), device=device, kv_cache=kv_cache,
                     )
                 )  # fmt: skip
                 if rank and self._ranks[rank].num_pages < num_pages:
@@ -81,16 +82,22 @@ class ParallelRuntime:
 
     @classmethod
     def from_checkpoint(
-        cls, checkpoint: Checkpoint, cards: int, num_pages: int, max_context: int | None, cache: Path | None
+        cls,
+        checkpoint: Checkpoint,
+        cards: int,
+        num_pages: int,
+        max_context: int | None,
+        cache: Path | None,
+        kv_cache: KvCache = "fp16",
     ) -> "ParallelRuntime":
         """Packed weights and compiled kernels are kept in ``cache``; without one they are made for this object
         alone."""
         _check_cards(cards)
         if cache is None:
             with tempfile.TemporaryDirectory(prefix="docent-packed-") as folder:
-                return cls.from_checkpoint(checkpoint, cards, num_pages, max_context, Path(folder))
+                return cls.from_checkpoint(checkpoint, cards, num_pages, max_context, Path(folder), kv_cache)
         sources = [PackedSource(build(checkpoint, cache, shard=Shard(rank, cards))) for rank in range(cards)]
-        return cls(checkpoint.config, sources, num_pages, max_context, cache=kernels_folder(cache))
+        return cls(checkpoint.config, sources, num_pages, max_context, cache=kernels_folder(cache), kv_cache=kv_cache)
 
     @property
     def _first(self) -> CudaRuntime:

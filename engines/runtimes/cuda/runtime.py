@@ -16,15 +16,24 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import Int64, StepBatch
+from engines.base import Int64, KvCache, StepBatch
 from engines.errors import RuntimeUnavailable
 from engines.files.build_cache import Build
 from engines.model.checkpoint import Checkpoint
 from engines.model.config import ModelConfig
 from engines.page_size import PAGE_TOKENS
-from engines.runtimes.cuda.buffers import AttentionShape, Buffers, Pool, StepInputs, attention_items, pages_that_fit
+from engines.runtimes.cuda.buffers import (
+    AttentionShape,
+    Buffers,
+    Items,
+    Pool,
+    StepInputs,
+    attention_items,
+    pages_that_fit,
+)
 from engines.runtimes.cuda.decoder import PASSES_UP_TO, Decoder
 from engines.runtimes.cuda.driver import Device, Event, Graph, OutOfMemory
+from engines.runtimes.cuda.kv_format import KvFormat
 from engines.runtimes.cuda.packed_weights import PackedSource, build, write
 from engines.runtimes.cuda.products import FEW
 from engines.runtimes.cuda.reduction import Reducer
@@ -49,7 +58,8 @@ def kernels_folder(builds: Path) -> Path:
 class CudaRuntime:
     """Runs on the first card. Compiled kernels are kept in ``cache``.
 
-    ``num_pages`` and ``max_context`` become smaller where the card has too little free memory for them.
+    ``num_pages`` and ``max_context`` become smaller where the card has too little free memory for them. ``kv_cache``
+    says how K and V are kept.
     """
 
     name = "cuda"
@@ -65,9 +75,11 @@ class CudaRuntime:
         largest_run: int = LARGEST_RUN,
         reducer: Callable[[Path | None], Reducer] | None = None,
         device: Device | None = None,
+        kv_cache: KvCache = "fp16",
     ) -> None:
         self.config = config
         self.num_pages = num_pages
+        self._format = KvFormat.of(config, kv_cache)
         self.max_context = min(max_context or config.max_context, config.max_context)
         self.step_times: StepTimes | None = None  # set it to have steps timed
         self.device = Device() if device is None else device
@@ -87,6 +99,8 @@ class CudaRuntime:
         max_context: int | None = None,
         cache: Path | None = None,
         layers: int | None = None,
+        *,
+        kv_cache: KvCache = "fp16",
     ) -> "CudaRuntime":
         """Packed weights and compiled kernels are kept in ``cache``; without one they are made for this object alone.
         With fewer ``layers`` than the model has it computes the first ones (``residual``)."""
@@ -96,10 +110,10 @@ class CudaRuntime:
             config = replace(config, num_layers=min(layers, config.num_layers))
         if cache is not None:
             source = PackedSource(build(checkpoint, cache), layers)
-            return cls(config, source, num_pages, max_context, cache=kernels_folder(cache))
+            return cls(config, source, num_pages, max_context, cache=kernels_folder(cache), kv_cache=kv_cache)
         with tempfile.TemporaryDirectory(prefix="docent-packed-") as folder:
             source = PackedSource(Build(Path(folder), write(checkpoint, Path(folder))), layers)
-            return cls(config, source, num_pages, max_context)
+            return cls(config, source, num_pages, max_context, kv_cache=kv_cache)
 
     def _open(self, source: Source, cache: Path | None, largest_run: int) -> None:
         device, config = self.device, self.config
@@ -114,9 +128,9 @@ class CudaRuntime:
         self.notes = self.weights.notes
         self._largest = min(largest_run, -(-self.max_context // FEW) * FEW)
         self.buffers = Buffers(device, config, max(self._largest, FEW))
-        self.num_pages = pages_that_fit(config, self.num_pages, device.free_bytes)
+        self.num_pages = pages_that_fit(config, self.num_pages, device.free_bytes, self._format.kind)
         self.max_context = min(self.max_context, self.num_pages * PAGE_TOKENS)
-        self.pool = Pool(device, config, self.num_pages)
+        self.pool = Pool(device, config, self.num_pages, self._format)
         pages = -(-self.max_context // PAGE_TOKENS)
         self._few_inputs, self._inputs = StepInputs(device, FEW, pages), StepInputs(device, self.buffers.rows, pages)
         tables = config.rope.tables(self.max_context, self.max_context)
@@ -170,7 +184,7 @@ class CudaRuntime:
         self._inputs.write(batch, items, count)
         if batch.taken is not None:
             self._sampler.queue_take(self._inputs.tokens, self._inputs.taken, count)
-        self.decoder.queue_layers(self._inputs, count, items.shape(self.config, len(items.few)))
+        self.decoder.queue_layers(self._inputs, count, self._shape(items, len(items.few)))
 
     def lead(self, other: "CudaRuntime") -> None:
         """The other card's steps begin with the tokens that this one samples."""
@@ -285,7 +299,10 @@ class CudaRuntime:
         items = attention_items(batch, self.config, FEW + 1)
         rows = next(bucket for bucket in _BUCKETS if bucket >= len(batch.tokens))
         self._few_inputs.write(batch, items, rows)
-        return rows, items.shape(self.config, rows)
+        return rows, self._shape(items, rows)
+
+    def _shape(self, items: Items, few: int) -> AttentionShape:
+        return items.shape(self.config, few, self.decoder.attention.at_once)
 
     def decode_chained(self, batch: StepBatch, steps: int) -> float:
         """Seconds of a step, over ``steps`` in a row in which the likeliest token of each row is its next input; the

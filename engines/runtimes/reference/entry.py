@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def _open(checkpoint: "Checkpoint", options: OpenOptions) -> "Runtime":
     from engines.runtimes.reference.runtime import ReferenceRuntime
 
-    return ReferenceRuntime(checkpoint, options.num_pages, options.max_context)
+    return ReferenceRuntime(checkpoint, options.num_pages, options.max_context, options.kv_cache)
 
 
 ENTRY = RuntimeEntry(
@@ -24,4 +24,5 @@ ENTRY = RuntimeEntry(
     unavailable=lambda: None,
     open=_open,
     build=None,
+    kv_caches=("fp16", "fp8", "int8"),
 )

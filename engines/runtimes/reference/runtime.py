@@ -6,20 +6,25 @@ Weights are dequantised once. Nothing here is fused, so that each line can be re
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import StepBatch
+from engines.base import KvCache, StepBatch
 from engines.model.attention import PagedAttention
 from engines.model.checkpoint import Checkpoint
+from engines.model.kv_rounding import rounded
 from engines.model.layer import DecoderLayer, rms_norm
 from engines.model.rope import rotate
 from engines.model.weights import Float
 
 
 class ReferenceRuntime:
-    """``max_context`` bounds a sequence, the model's own limit is the default."""
+    """``max_context`` bounds a sequence, the model's own limit is the default. K and V are float32, or what
+    ``kv_cache`` makes of them in 8 bits."""
 
     name = "reference"
 
-    def __init__(self, checkpoint: Checkpoint, num_pages: int, max_context: int | None = None) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, num_pages: int, max_context: int | None = None, kv_cache: KvCache = "fp16"
+    ) -> None:
+        self._kv_cache = kv_cache
         self.config = checkpoint.config
         self.num_pages = num_pages
         self.max_context = min(max_context or self.config.max_context, self.config.max_context)
@@ -48,7 +53,8 @@ class ReferenceRuntime:
         for number, layer in enumerate(self._layers):
 
             def attend(q: Float, k: Float, v: Float, number: int = number) -> Float:
-                return self._attention(number, rotate(q, cos, sin), rotate(k, cos, sin), v, batch)
+                k, v = rounded(rotate(k, cos, sin), self._kv_cache), rounded(v, self._kv_cache)
+                return self._attention(number, rotate(q, cos, sin), k, v, batch)
 
             x = layer(x, attend)
         return x

@@ -16,6 +16,7 @@ from app.settings.schema import ModelSettings, Settings
 from engines.base import StepBatch
 from engines.errors import EngineError, RequestError
 from engines.runtimes.native.kernels.instructions import usable
+from engines.runtimes.registry import RUNTIMES
 from engines.serving.sampling_params import SamplingParams
 from rag.types import TextDelta
 from tests.app.fakes import LightParts
@@ -169,6 +170,20 @@ def test_limits_of_memory_and_context(tmp_path: Path) -> None:
             model.room([1] * 512)
     with pytest.raises(ConfigError, match="cache_mb"):
         open_model(with_model(tmp_path, cache_mb=1, context=4096, name=str(wide(tmp_path))))
+
+
+def test_keys_and_values_in_8_bits_where_a_runtime_can(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="onnx does not keep keys and values as fp8"):
+        open_model(with_model(tmp_path, runtime="onnx", kv_cache="fp8"))
+    with open_model(with_model(tmp_path, kv_cache="int8")) as model:
+        assert model.engine.runtime.name in RUNTIMES, "without a card the setting changes nothing"
+    pages = []
+    for kind in ("fp16", "int8"):
+        with open_model(with_model(tmp_path, runtime="reference", kv_cache=kind)) as model:
+            pages.append(model.engine.runtime.num_pages)
+            tokens = model.chat_tokens([{"role": "user", "content": "A whale"}])
+            assert model.submit(tokens, SamplingParams(max_tokens=4, ignore_eos=True)).text() is not None
+    assert pages[1] > 3 * pages[0], "the same memory holds more"
 
 
 def test_a_cache_left_open_holds_two_of_the_longest_contexts(tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
-// Attention over pages of K and V in float16, on the tensor cores.
+// Attention over pages of K and V (`kv.cuh`) on the tensor cores.
 //
-// K of a page and head lies as [PAGE, HEAD], V as `value_place` says. The order of a head's dimensions in a product is
-// chosen so that each lane's share of K is 16 consecutive bytes; the order of a page's tokens so that the softmax of a
-// lane's scores is what the second product takes. Queries are (token, query head) pairs that share a KV head.
+// The order of a head's dimensions in a product is chosen so that each lane's share of K lies together; the order of a
+// page's tokens so that the softmax of a lane's scores is what the second product takes. Queries are (token, query head)
+// pairs that share a KV head.
 #pragma once
-#include "common.cuh"
+#include "kv.cuh"
 
 // HEAD: features of a head, padded to a multiple of 32.
 #define CHUNKS (HEAD / 32)
@@ -13,12 +13,12 @@
 
 struct Attention {
     const u16* query;      // [rows, heads, HEAD], rotated
-    const u16* keys;       // the layer's, [pages, kv_heads, PAGE, HEAD]
-    const u16* values;     // the layer's, [pages, kv_heads, ...]
+    const u16* keys;       // the layer's blocks, [pages, kv_heads]
+    const u16* values;
     u16* mixed;            // [rows, mixed_stride], [heads, head] in a row; `packed`: as `packed_place` says
     const int* items;      // [items, 4]: sequence, first row, rows (0 for none), position of the first row
     const int* page_table; // [sequences, table_stride]
-    float* partial;        // [items, kv_heads * head blocks, splits, tile_rows, HEAD + 2]
+    float* partial;        // [items, kv_heads * head blocks, splits, tile_rows, HEAD + 4]
     u32* counters;         // [items * head blocks], zero
     int heads, kv_heads, head, mixed_stride, table_stride, window, splits, least_pages, tile_rows, packed;
     float scale, cap;
@@ -45,45 +45,46 @@ __device__ __forceinline__ void load_query(Tile& tile, const u16* row_a, const u
 #pragma unroll
     for (int c = 0; c < CHUNKS; c++) {
         uint4 a = make_uint4(0, 0, 0, 0), b = a;
-        if (row_a) a = *(const uint4*)(row_a + c * 32 + t * 8);
-        if (row_b) b = *(const uint4*)(row_b + c * 32 + t * 8);
+        if (row_a) a = ordered_as_codes(*(const uint4*)(row_a + c * 32 + t * 8));
+        if (row_b) b = ordered_as_codes(*(const uint4*)(row_b + c * 32 + t * 8));
         tile.query[c][0][0] = a.x, tile.query[c][0][1] = b.x, tile.query[c][0][2] = a.y, tile.query[c][0][3] = b.y;
         tile.query[c][1][0] = a.z, tile.query[c][1][1] = b.z, tile.query[c][1][2] = a.w, tile.query[c][1][3] = b.w;
     }
 }
 
 struct PageKeys {
-    uint4 k[2][CHUNKS];
+    Eight k[2][CHUNKS];
+    uint2 scales;
 };
 
-__device__ __forceinline__ void load_keys(PageKeys& page, const u16* keys) {
-    const int lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3, token = 4 * (g >> 1) + (g & 1);
+__device__ __forceinline__ void load_keys(PageKeys& page, const u8* keys) {
+    const int lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
+    const Eight* row = (const Eight*)keys + (4 * (g >> 1) + NEXT_TOKEN * (g & 1)) * (HEAD / 8) + t;
 #pragma unroll
-    for (int c = 0; c < CHUNKS; c++) {
-        page.k[0][c] = *(const uint4*)(keys + token * HEAD + c * 32 + t * 8);
-        page.k[1][c] = *(const uint4*)(keys + (token + 2) * HEAD + c * 32 + t * 8);
-    }
+    for (int c = 0; c < CHUNKS; c++) page.k[0][c] = row[c * 4], page.k[1][c] = row[NEXT_HALF * (HEAD / 8) + c * 4];
+    page.scales = scales_of(keys, t);
 }
 
 #define AHEAD 2  // rounds of pages that are asked for ahead of their use: more would push one another out of the L2
 
 // Asks for the K and V of a page and head, by a whole warp.
-__device__ __forceinline__ void prefetch_page(const u16* keys, const u16* values) {
-    for (int line = threadIdx.x & 31; line < PAGE * HEAD / 64; line += 32) {
-        asm volatile("prefetch.global.L2 [%0];" ::"l"(keys + line * 64));
-        asm volatile("prefetch.global.L2 [%0];" ::"l"(values + line * 64));
+__device__ __forceinline__ void prefetch_page(const void* keys, const void* values) {
+    for (int line = threadIdx.x & 31; line < (KV_BLOCK + 127) / 128; line += 32) {
+        const int at = min(line * 128, KV_BLOCK - 1);
+        asm volatile("prefetch.global.L2 [%0];" ::"l"((const u8*)keys + at));
+        asm volatile("prefetch.global.L2 [%0];" ::"l"((const u8*)values + at));
     }
 }
 
 // One page: tokens `base` .. `base + 15`. Row g sees tokens low_a .. high_a, row g + 8 low_b .. high_b. `page` holds the
 // page's K, and, once the scores are there, takes that of the next one from `next`, if it is not null.
-__device__ __forceinline__ void attend(Tile& tile, PageKeys& page, const u16* next, const u16* values, int base, int low_a,
+__device__ __forceinline__ void attend(Tile& tile, PageKeys& page, const u8* next, const u8* values, int base, int low_a,
                                        int high_a, int low_b, int high_b, float scale, float cap) {
     const int lane = threadIdx.x & 31, t = lane & 3;
-    uint4 v[HEAD / 16];
+    Eight v[HEAD / 16];
 #pragma unroll
-    for (int n = 0; n < HEAD / 16; n++) v[n] = *(const uint4*)(values + n * 256 + lane * 8);
-    const uint4(&k)[2][CHUNKS] = page.k;
+    for (int n = 0; n < HEAD / 16; n++) v[n] = ((const Eight*)values)[n * 32 + lane];
+    const uint2 value_scales = scales_of(values, t), key_scales = page.scales;
     float score[2][4];
 #pragma unroll
     for (int half = 0; half < 2; half++) {
@@ -91,8 +92,10 @@ __device__ __forceinline__ void attend(Tile& tile, PageKeys& page, const u16* ne
 #pragma unroll
         for (int c = 0; c < CHUNKS; c++) {
             const u32(&a)[2][4] = tile.query[c];
-            mma(score[half], a[0][0], a[0][1], a[0][2], a[0][3], k[half][c].x, k[half][c].y);
-            mma(score[half], a[1][0], a[1][1], a[1][2], a[1][3], k[half][c].z, k[half][c].w);
+            u32 k[4];
+            halves_of(page.k[half][c], k);
+            mma(score[half], a[0][0], a[0][1], a[0][2], a[0][3], k[0], k[1]);
+            mma(score[half], a[1][0], a[1][1], a[1][2], a[1][3], k[2], k[3]);
         }
     }
     if (next) load_keys(page, next);
@@ -101,8 +104,9 @@ __device__ __forceinline__ void attend(Tile& tile, PageKeys& page, const u16* ne
     for (int half = 0; half < 2; half++)
 #pragma unroll
         for (int e = 0; e < 2; e++) {
-            const int at = base + 4 * t + 2 * half + e;
-            float a = score[half][e] * scale, b = score[half][2 + e] * scale;
+            const int inside = NEXT_HALF * half + NEXT_TOKEN * e, at = base + 4 * t + inside;
+            const float factor = KV == KV_FP16 ? scale : scale * quarter_of(key_scales, inside);
+            float a = score[half][e] * factor, b = score[half][2 + e] * factor;
             if (cap > 0) a = tanhf(a / cap) * cap, b = tanhf(b / cap) * cap;
             a = at >= low_a && at <= high_a ? a * LOG2E : -1e30f;
             b = at >= low_b && at <= high_b ? b * LOG2E : -1e30f;
@@ -136,8 +140,10 @@ __device__ __forceinline__ void attend(Tile& tile, PageKeys& page, const u16* ne
         tile.out[n][0] *= shrink_a, tile.out[n][1] *= shrink_a, tile.out[n][2] *= shrink_b, tile.out[n][3] *= shrink_b;
 #pragma unroll
     for (int n = 0; n < HEAD / 16; n++) {
-        mma(tile.out[2 * n], a0, a1, a2, a3, v[n].x, v[n].y);
-        mma(tile.out[2 * n + 1], a0, a1, a2, a3, v[n].z, v[n].w);
+        u32 both[4];
+        scaled_values(v[n], value_scales, both);
+        mma(tile.out[2 * n], a0, a1, a2, a3, both[0], both[1]);
+        mma(tile.out[2 * n + 1], a0, a1, a2, a3, both[2], both[3]);
     }
 }
 
@@ -146,7 +152,13 @@ __device__ __forceinline__ float quad_sum(float value) {
     return value + __shfl_xor_sync(FULL, value, 2);
 }
 
+__device__ __forceinline__ u32 transposed(u32 matrix) {
+    u32 result;
+    asm("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(result) : "r"(matrix));
+    return result;
+}
 
+#if KV == KV_FP16
 // Up to 8 queries as columns: the scores are K Q^T, their transpose weighs V^T. Half the registers of a Tile.
 struct Columns {
     u32 query[CHUNKS][4];
@@ -159,12 +171,6 @@ __device__ __forceinline__ void start(Columns& c) {
     for (int n = 0; n < HEAD / 16; n++) c.out[n][0] = c.out[n][1] = c.out[n][2] = c.out[n][3] = 0;
     c.most[0] = c.most[1] = -1e30f;
     c.sum[0] = c.sum[1] = 0;
-}
-
-__device__ __forceinline__ u32 transposed(u32 matrix) {
-    u32 result;
-    asm("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(result) : "r"(matrix));
-    return result;
 }
 
 struct PageValues {
@@ -220,3 +226,4 @@ __device__ __forceinline__ void attend(Columns& columns, const PageValues& page,
         mma(columns.out[n], page.v[n].x, page.v[n].z, page.v[n].y, page.v[n].w, b0, b1);
     }
 }
+#endif

@@ -2,7 +2,8 @@
 //
 // A block takes 128 (token, query head) pairs that share a KV head, 64 for each group of four warps, and goes through the
 // context 64 tokens (four pages) at a time. K and V come into shared memory ahead, in the pieces of 8 rows by 16 bytes
-// that the tensor cores take (`matrix_at`). Two blocks on a multiprocessor: while one weighs, the other multiplies.
+// that the tensor cores take (`matrix_at`); kept in 8 bits they come ahead as they lie, and are expanded in shared memory.
+// Two blocks on a multiprocessor: while one weighs, the other multiplies.
 #include "attention.cuh"
 #include "warpgroup.cuh"
 
@@ -10,7 +11,11 @@
 #define PAGES (TOKENS / PAGE)
 #define ROWS 128
 #define MATRIX (TOKENS * HEAD * 2)  // bytes of K or V
-#define SHARED (ROWS * HEAD * 2 + 4 * MATRIX)
+#if KV == KV_FP16
+#define BUFFERS 2  // of matrices
+#else
+#define BUFFERS 1
+#endif
 
 #if __CUDA_ARCH__ == 900
 
@@ -18,11 +23,14 @@ __device__ __forceinline__ void copy_eight(u32 shared, const void* global) {
     asm volatile("cp.async.ca.shared.global [%0], [%1], 8;" ::"r"(shared), "l"(global) : "memory");
 }
 
+// Two warps share a page, `part` says which half of it is one's own.
+#if KV == KV_FP16
 // Asks for the K and V of a page: K as [token >> 3][16 bytes][token & 7], V as [feature >> 3][token >> 3][feature & 7].
-__device__ __forceinline__ void load_page(u32 keys, u32 values, const u16* from_keys, const u16* from_values, int part) {
+__device__ __forceinline__ void load_page(u32 keys, u32 values, const u8* key_block, const u8* value_block, int part) {
+    const u16 *const from_keys = (const u16*)key_block, *const from_values = (const u16*)value_block;
     const int lane = threadIdx.x & 31;
     constexpr int PIECES = HEAD / 8;
-    // Two warps share a page: `part` 0 or 1. K: 8 tokens by 4 pieces at a time.
+    // K: 8 tokens by 4 pieces at a time.
     const int token = lane & 7, piece = lane >> 3;
 #pragma unroll
     for (int i = 0; i < PIECES / 4; i++)
@@ -34,6 +42,41 @@ __device__ __forceinline__ void load_page(u32 keys, u32 values, const u16* from_
         copy_eight(values + (i * 2 + high) * 256 + part * 128 + row * 16 + quad * 8,
                    from_values + i * 256 + (row * 4 + part * 2 + quad) * 8 + high * 4);
 }
+#else
+// Asks for the codes of a page: one half of the pair takes K, the other V.
+__device__ __forceinline__ void load_codes(u32 codes, const u8* key_block, const u8* value_block, int part) {
+    const u8* const from = part ? value_block : key_block;
+    for (int at = (threadIdx.x & 31) * 16; at < KV_BLOCK; at += 512) copy_async(codes + part * KV_BLOCK + at, from + at);
+}
+
+// Expands a page's codes to the matrices that `load_page` would have made.
+__device__ __forceinline__ void expand_page(u8* keys, u8* values, const u8* codes, int part) {
+    const int lane = threadIdx.x & 31, token = lane & 7, g = lane >> 2, t = lane & 3;
+    const u32 scale = *(const u16*)(codes + PAGE * HEAD + (part * 8 + token) * 2), both = scale | scale << 16;
+#pragma unroll
+    for (int i = 0; i < HEAD / 32; i++) {
+        const int piece = (lane >> 3) + 4 * ((i + token) & (HEAD / 32 - 1));  // no two lanes meet in a bank
+        u32 h[4];
+        halves_of(*(const Eight*)(codes + (part * 8 + token) * HEAD + piece * 8), h);
+        *(uint4*)(keys + part * (HEAD * 16) + piece * 128 + token * 16) =
+            make_uint4(times_halves(low_ones(h[0], h[1]), both), times_halves(high_ones(h[0], h[1]), both),
+                       times_halves(low_ones(h[2], h[3]), both), times_halves(high_ones(h[2], h[3]), both));
+    }
+    const u8* const from = codes + KV_BLOCK;
+    const uint2 scales = scales_of(from, t);
+#pragma unroll
+    for (int i = 0; i < HEAD / 32; i++) {
+        const int n = part * (HEAD / 32) + i;
+        u32 h[4];
+        halves_of(((const Eight*)from)[n * 32 + lane], h);
+#pragma unroll
+        for (int high = 0; high < 2; high++)
+            *(uint2*)(values + (n * 2 + high) * 256 + (t >> 1) * 128 + g * 16 + (t & 1) * 8) =
+                make_uint2(times_halves(low_ones(h[high * 2], h[high * 2 + 1]), scales.x),
+                           times_halves(high_ones(h[high * 2], h[high * 2 + 1]), scales.y));
+    }
+}
+#endif
 
 extern "C" __global__ void __launch_bounds__(256, 2) attend_many(const __grid_constant__ Attention p) {
     extern __shared__ __align__(1024) u8 memory[];
@@ -44,15 +87,20 @@ extern "C" __global__ void __launch_bounds__(256, 2) attend_many(const __grid_co
     const int* item = p.items + (gridDim.y - 1 - blockIdx.y) * 4;  // the longest first
     const int sequence = item[0], first_row = item[1], rows = item[2], position = item[3];
     const int used = rows * repeat;
-    const u32 queries = shared_address(memory), keys = queries + ROWS * HEAD * 2, values = keys + 2 * MATRIX;
+    const u32 queries = shared_address(memory), keys = queries + ROWS * HEAD * 2, values = keys + BUFFERS * MATRIX;
     const int* table = p.page_table + (u64)sequence * p.table_stride;
     const int begin = p.window > 0 ? max(0, position - p.window + 1) / TOKENS : 0, end = (position + rows - 1) / TOKENS + 1;
     const int last_page = (position + rows - 1) / PAGE;
     auto load = [&](int block, int buffer) {
         const int page = min(block * PAGES + (warp >> 1), last_page);  // what lies beyond is masked
-        const u64 at = ((u64)table[page] * p.kv_heads + kv_head) * (PAGE * HEAD);
-        load_page(keys + buffer * MATRIX + (warp >> 1) * (PAGE * HEAD * 2), values + buffer * MATRIX + (warp >> 1) * (PAGE * HEAD * 2),
-                  p.keys + at, p.values + at, warp & 1);
+        const u64 at = (u64)table[page] * p.kv_heads + kv_head;
+        const u8 *const key_block = block_of(p.keys, at), *const value_block = block_of(p.values, at);
+#if KV == KV_FP16
+        const u32 to = buffer * MATRIX + (warp >> 1) * (PAGE * HEAD * 2);
+        load_page(keys + to, values + to, key_block, value_block, warp & 1);
+#else
+        load_codes(values + MATRIX + (buffer * PAGES + (warp >> 1)) * (2 * KV_BLOCK), key_block, value_block, warp & 1);
+#endif
         copies_commit();
     };
     load(begin, 0);
@@ -78,11 +126,22 @@ extern "C" __global__ void __launch_bounds__(256, 2) attend_many(const __grid_co
 #pragma unroll 1
     for (int block = begin; block < end; block++) {
         copies_wait<0>();
+#if KV == KV_FP16
         asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
         __syncthreads();  // this block's K and V are there, those before it are used up
         if (block + 1 < end) load(block + 1, buffer ^ 1);
+        const u32 matrices = buffer * MATRIX;
+#else
+        __syncthreads();
+        if (block + 1 < end) load(block + 1, buffer ^ 1);
+        u8* const at = memory + ROWS * HEAD * 2 + (warp >> 1) * (PAGE * HEAD * 2);
+        expand_page(at, at + MATRIX, memory + ROWS * HEAD * 2 + 2 * MATRIX + (buffer * PAGES + (warp >> 1)) * (2 * KV_BLOCK), warp & 1);
+        asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+        __syncthreads();
+        const u32 matrices = 0;
+#endif
         const u64 q = matrix_at(queries + group * (64 * HEAD * 2), HEAD * 16);
-        const u64 k = matrix_at(keys + buffer * MATRIX, HEAD * 16);
+        const u64 k = matrix_at(keys + matrices, HEAD * 16);
         warpgroup_fence();
 #pragma unroll
         for (int step = 0; step < HEAD / 16; step++) multiply_shared(score, q + step * 16, k + step * 16, step > 0);
@@ -135,7 +194,7 @@ extern "C" __global__ void __launch_bounds__(256, 2) attend_many(const __grid_co
         warpgroup_fence();
 #pragma unroll
         for (int page = 0; page < PAGES; page++)
-            Warpgroup<HEAD>::multiply(out, weights[page], matrix_at(values + buffer * MATRIX + page * (PAGE * HEAD * 2), 256), 1);
+            Warpgroup<HEAD>::multiply(out, weights[page], matrix_at(values + matrices + page * (PAGE * HEAD * 2), 256), 1);
         warpgroup_commit();
         warpgroup_wait<0>();
         buffer ^= 1;

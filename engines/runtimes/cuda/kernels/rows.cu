@@ -1,4 +1,4 @@
-// What happens to single rows between the products: embedding, norms, rotation, gates, choice of tokens, pages.
+// What happens to single rows between the products: embedding, norms, gates, choice of tokens.
 #include "common.cuh"
 
 #define THREADS 256
@@ -123,7 +123,6 @@ extern "C" __global__ void add_bias(const float* bias, float* residual, int size
     for (int i = threadIdx.x; i < size; i += blockDim.x) residual[(u64)blockIdx.x * size + i] += bias[i];
 }
 
-
 // activation(gate) * up, from tiles of 8 gates and 8 ups.
 extern "C" __global__ void gate(const u16* both, u16* target, const float* bias, int size, int both_stride, int target_stride, int gelu) {
     wait_for_producer();
@@ -145,70 +144,6 @@ extern "C" __global__ void gate(const u16* both, u16* target, const float* bias,
         *(uint2*)to = make_uint2(to_half2(g[0], g[1]), to_half2(g[2], g[3]));
     } else {
         for (int e = 0; i + e < size; e++) to[e] = to_half(g[e]);
-    }
-}
-
-struct Heads {
-    const u16* source;   // [rows, stride]: q, k, v of a row as the product leaves them, rotated pairs 8 apart
-    const float* bias;   // in the same order, or null
-    const float* query_norm;  // [head] or null
-    const float* key_norm;
-    const int* positions;
-    const int* slots;
-    const float* cosines;
-    const float* sines;
-    u16* query;   // [rows, heads, head_padded]
-    u16* keys;
-    u16* values;
-    int stride, heads, kv_heads, head, head_padded, rotary;
-    float eps;
-};
-
-// Norms of heads, rotation, and K and V to their pages. A warp for each head of each row; grid (blocks of heads, rows).
-extern "C" __global__ void rotate(const __grid_constant__ Heads p) {
-    wait_for_producer();
-    let_next_start();
-    const int number = blockIdx.x * (blockDim.x >> 5) + (threadIdx.x >> 5), lane = threadIdx.x & 31;
-    if (number >= p.heads + 2 * p.kv_heads) return;
-    const u64 row = blockIdx.y;
-    const u16* from = p.source + row * p.stride + number * p.head;
-    const float* bias = p.bias ? p.bias + number * p.head : 0;
-    const bool is_key = number >= p.heads && number < p.heads + p.kv_heads, is_value = number >= p.heads + p.kv_heads;
-    const float* norm = is_value ? 0 : is_key ? p.key_norm : p.query_norm;
-    // A pair of features of a tile of 16 for each lane and round.
-    float inverse = 1.0f;
-    if (norm) {
-        float sum = 0;
-        for (int i = lane; i < p.head; i += 32) {
-            const float value = to_float(from[i]) + (bias ? bias[i] : 0.0f);
-            sum += value * value;
-        }
-        inverse = rsqrtf(warp_sum(sum) / p.head + p.eps);
-    }
-    const int slot = p.slots[row];
-    if (number >= p.heads && slot < 0) return;
-    const u64 page = slot < 0 ? 0 : slot / PAGE;
-    const int inside = slot < 0 ? 0 : slot % PAGE;
-    for (int i = lane; i < p.head / 2; i += 32) {
-        const int j = i >> 3, g = i & 7, at = j * 16 + g;
-        float a = to_float(from[at]) + (bias ? bias[at] : 0.0f), b = to_float(from[at + 8]) + (bias ? bias[at + 8] : 0.0f);
-        int first = at, second = at + 8;
-        if (!is_value && j < (p.rotary >> 4)) first = j * 8 + g, second = (p.rotary >> 1) + first;
-        if (norm) a *= inverse * norm[first], b *= inverse * norm[second];
-        if (!is_value && j < (p.rotary >> 4)) {
-            const int angle = p.positions[row] * (p.rotary >> 1) + first;
-            const float c = p.cosines[angle], s = p.sines[angle], turned = a * c - b * s;
-            b = b * c + a * s;
-            a = turned;
-        }
-        if (is_value) {
-            u16* value = p.values + (page * p.kv_heads + number - p.heads - p.kv_heads) * PAGE * p.head_padded;
-            value[value_place(inside, first)] = to_half(a), value[value_place(inside, second)] = to_half(b);
-        } else {
-            u16* to = is_key ? p.keys + ((page * p.kv_heads + number - p.heads) * PAGE + inside) * p.head_padded
-                             : p.query + (row * p.heads + number) * p.head_padded;
-            to[first] = to_half(a), to[second] = to_half(b);
-        }
     }
 }
 

@@ -14,13 +14,14 @@ except RuntimeUnavailable as error:
     pytest.skip(f"{error}", allow_module_level=True)
 
 PRODUCT = {"WARPS": 16, **{f"STAGES_{n}": 2 for n in (2, 8, 16, 32)}, **{f"SHARING_{n}": 4 for n in (2, 8, 16, 32)}}
+LONG = {"WARPS": 4, "STAGES": 3}
 STEP = {"BITS": 4, "WARPS": 8, "EARLY": 4, "IN_FLIGHT": 4, "RING_SLICES": 9}
 KERNELS = [
     ("rows", {}),
     ("sample", {}),
     ("reduce", {}),
-    ("attention", {"HEAD": 64}),
-    ("attention", {"HEAD": 256}),
+    *[(name, {"HEAD": 128, "KV": kv, **LONG}) for name in ("heads", "attention", "attention_long") for kv in range(3)],
+    ("attention", {"HEAD": 256, "KV": 0, **LONG}),
     ("product", {"BITS": 4, "GROUP": 128, **PRODUCT}),
     ("product", {"BITS": 4, "GROUP": 32, **PRODUCT}),
     ("product", {"BITS": 16, "GROUP": 0, **PRODUCT}),
@@ -30,8 +31,8 @@ HOPPER_KERNELS = [
     ("many", {"BITS": 4, "GROUP": 128}),
     ("many", {"BITS": 4, "GROUP": 32}),
     ("many", {"BITS": 16, "GROUP": 0}),
-    ("attention_many", {"HEAD": 64}),
-    ("attention_many", {"HEAD": 128}),
+    ("attention_many", {"HEAD": 64, "KV": 0}),
+    *[("attention_many", {"HEAD": 128, "KV": kv}) for kv in range(3)],
 ]
 
 

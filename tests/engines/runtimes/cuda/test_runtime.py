@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from engines.base import KvCache
 from engines.model.checkpoint import Checkpoint
 from engines.model.synthetic import Shape, write_checkpoint
 from engines.runtimes.cuda import decoder
@@ -35,8 +37,8 @@ BORDERS = [0, 21, 48, 64, 67, 68, 69, 70, 100, 101, 117, 149, 181, 200]  # most 
 
 
 @contextmanager
-def opened(checkpoint: Checkpoint, pages: int, cache: Path) -> Iterator[CudaRuntime]:
-    runtime = CudaRuntime.from_checkpoint(checkpoint, pages, cache=cache)
+def opened(checkpoint: Checkpoint, pages: int, cache: Path, kv_cache: KvCache = "fp16") -> Iterator[CudaRuntime]:
+    runtime = CudaRuntime.from_checkpoint(checkpoint, pages, cache=cache, kv_cache=kv_cache)
     try:
         yield runtime
     finally:
@@ -84,6 +86,58 @@ def test_steps_of_single_tokens_agree_with_the_reference(
         again = batch_of(Row(at, tokens[at : at + 1], pages))
         first = runtime.step(again)
         assert all((runtime.step(again) == first).all() for _ in range(20)), "the order of sums is always the same"
+
+
+KINDS = [("fp8", 0.06), ("int8", 0.02)]  # and the root mean square of what they change
+SAME_CODES = 0.02  # against the reference with the same rounding: some codes are turned by float16
+
+
+def difference(logits: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    """Root mean square, in standard deviations of the expected logits."""
+    return float(np.sqrt(((logits - expected) ** 2).mean()) / expected.std())
+
+
+@pytest.mark.parametrize(("kind", "tolerance"), KINDS)
+@pytest.mark.parametrize("family", ["llama-3", "llama-gqa", "qwen3", "gemma2", "phi3"])
+def test_keys_and_values_in_8_bits(
+    family: str, kind: KvCache, tolerance: float, folders: Callable[[str], Path], kernels: Path
+) -> None:
+    checkpoint, tokens = Checkpoint(folders(family)), some_tokens(200)
+    expected = ReferenceRuntime(checkpoint, 13).step(flat_batch(tokens))
+    as_kept = ReferenceRuntime(checkpoint, 13, kv_cache=kind).step(flat_batch(tokens))
+    with opened(checkpoint, 13, kernels, kind) as runtime, opened(checkpoint, 13, kernels) as whole:
+        assert runtime.cache_bytes < 0.6 * whole.cache_bytes
+        found = [runtime.step(flat_batch(tokens))]
+        parts = [
+            runtime.step(batch_of(Row(start, tokens[start:stop], PAGES, logits=stop - start)))
+            for start, stop in itertools.pairwise(BORDERS)
+        ]
+    for logits in (*found, np.concatenate(parts)):
+        assert difference(logits, as_kept) < SAME_CODES
+        assert 1e-3 < difference(logits, expected) < tolerance
+
+
+@pytest.mark.parametrize(("kind", "tolerance"), KINDS)
+def test_long_contexts_in_8_bits(kind: KvCache, tolerance: float, tmp_path: Path, kernels: Path) -> None:
+    """Prompt in chunks, single tokens, drafts and several sequences at once, behind contexts that are cut."""
+    write_checkpoint(tmp_path, Shape(256, 512, 3, 8, 2, vocabulary=512, context=1024), group=64)
+    checkpoint, tokens = Checkpoint(tmp_path), np.random.default_rng(0).integers(3, 512, 900).tolist()
+    expected = ReferenceRuntime(checkpoint, 57).step(flat_batch(tokens))
+    as_kept = ReferenceRuntime(checkpoint, 57, kv_cache=kind).step(flat_batch(tokens))
+    pages = np.random.default_rng(1).permutation(120).tolist()
+    own = [pages[:60], pages[60:]]
+    with opened(checkpoint, 120, kernels, kind) as runtime:
+        for table in own:
+            runtime.step(batch_of(Row(0, tokens[:600], table)))
+            runtime.step(batch_of(Row(600, tokens[600:830], table)))
+        found, at = [], 830
+        for count in (1, 1, 5, 1, 9, 17, 1):
+            logits = runtime.step(batch_of(*(Row(at, tokens[at : at + count], table, logits=count) for table in own)))
+            assert_close(logits[:count], logits[count:], HALF)
+            found.append(logits[:count])
+            at += count
+    assert difference(np.concatenate(found), as_kept[830:at]) < SAME_CODES
+    assert difference(np.concatenate(found), expected[830:at]) < tolerance
 
 
 def test_it_passes_the_check_at_the_first_start(tmp_path: Path, kernels: Path) -> None:
