@@ -4,10 +4,11 @@ Sums and codes are told from years, small counts and bounds ("more than 5000"), 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from rag.answer.evidence import Candidate
+from rag.text.codes import codes_of, words_of_codes
 from rag.text.stop_words import STOP_WORDS
 from rag.text.words import words
 from rag.types import Passage, Query
@@ -40,17 +41,23 @@ def about_asked_numbers(query: Query, passages: Sequence[Passage], ranked: Seque
     wanted = asked_numbers(query.text)
     if not wanted:
         return list(ranked)
+    codes = codes_of(query.text)
     there = frozenset().union(
-        *(_numbers(text) for p in passages for text in (p.text, p.document.title, p.document.path, *p.heading_path))
+        *(
+            _numbers(text, codes)
+            for p in passages
+            for text in (p.text, p.document.title, p.document.path, *p.heading_path)
+        )
     )
     if not all(_stands(number, there) for number in wanted):
         return []
-    holding = [one for one in ranked if all(_stands(number, _numbers(one.text)) for number in wanted)]
+    holding = [one for one in ranked if all(_stands(number, _numbers(one.text, codes)) for number in wanted)]
     return holding or list(ranked)
 
 
-def _numbers(text: str) -> frozenset[str]:
-    return frozenset(word for word, _, _ in words(text) if word[:1].isdigit())
+def _numbers(text: str, codes: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """The numbers of a text, and those of the codes asked for that it writes in another way."""
+    return frozenset(word for word, _, _ in words(text) if word[:1].isdigit()) | words_of_codes(codes, text)
 
 
 def _stands(number: str, there: frozenset[str]) -> bool:

@@ -30,6 +30,7 @@ from rag.answer.expected import type_evidence
 from rag.answer.rows import Row, is_named, row_at, row_of, same_table, units_of
 from rag.protocols import Embedder
 from rag.query.query import dates_asked_for, respelled, words_of_dates
+from rag.text.codes import codes_of, words_of_codes
 from rag.text.sentences import Unit, cached_sentences
 from rag.text.stop_words import STOP_WORDS
 from rag.text.words import RARE, match, prefixes_of, stems
@@ -197,9 +198,11 @@ def _of_passage(query: Query, passage: Passage, rank: int) -> list[Candidate]:
         stems(text[unit.start : unit.end] if row is None else row.said)
         for unit, row in zip(sentences, rows, strict=True)
     ]
-    asked = dates_asked_for(query.text)
+    days, codes = dates_asked_for(query.text), codes_of(query.text)
     sets = [
-        frozenset(sequence) | words_of_dates(asked, text[unit.start : unit.end])
+        frozenset(sequence).union(
+            words_of_dates(days, text[unit.start : unit.end]), words_of_codes(codes, text[unit.start : unit.end])
+        )
         for sequence, unit in zip(sequences, sentences, strict=True)
     ]
     titles = [stems(title) for title in (passage.document.title, *passage.heading_path)]

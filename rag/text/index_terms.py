@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from rag.text import numbers
+from rag.text.codes import spaced_codes
 from rag.text.compounds import compound_marks
 from rag.text.dates import date_terms, with_months
 from rag.text.normal import fold, normalized, spelled_out
@@ -33,11 +34,6 @@ _LETTER = re.compile(r"[^\W\d_]")
 _NEAR_DIGITS = re.compile(r"(?<!\S)(?=\S*\d)\S+(?: \d{3}\S*)*")  # words with a digit, numbers with their groups
 _OF_CODES = re.compile(r"[^\W_]+(?:[-./_][^\W_]+)+|[^\W\d_]{1,2}\^\d")  # the last is a power of a unit: m^2
 _OF_NUMBERS = re.compile(r"\d+(?:-\d+)+")
-_SPACED_CODE = re.compile(
-    r"(?<![\w.,])(?:[A-Z]{2}\d{2}(?: [A-Z\d]{1,4}){3,8}|(?:\+\d{1,3}[ -]?)?\(?\d{2,5}\)?(?:[ /-]{1,3}\d{1,7}){1,6})"
-    r"(?!\w|[.,]\d)"
-)
-_LEAST_CODE_DIGITS = 8
 _RUN_TOGETHER = re.compile(r"(?<![^\W_])([^\W\d_]{1,5})(\d{3,})(?![^\W_])")
 
 
@@ -46,7 +42,7 @@ def index_terms(text: str) -> str:
     terms = list(compound_marks(text))
     compared = normalized(text).text
     terms += dict.fromkeys(with_months(date_terms(compared)))
-    terms += _spaced_codes(compared)
+    terms += (code.joined for code in spaced_codes(compared))
     if not text.isascii():
         terms += _pairs(compared)
         terms += _changed_words(text, compared)
@@ -71,7 +67,7 @@ def search_terms(question: str) -> list[str]:
     """
     compared = normalized(question).text
     spaced = _BY_PAIRS.sub(" ", compared).replace("\u2019", "'")
-    found: dict[str, None] = dict.fromkeys((*date_terms(compared), *_spaced_codes(compared)))
+    found: dict[str, None] = dict.fromkeys((*date_terms(compared), *(code.joined for code in spaced_codes(compared))))
     common: dict[str, None] = {}
     for match in _COMPOUND.finditer(spaced):
         word = match[0].lower()
@@ -112,14 +108,6 @@ def _whole(match: re.Match[str]) -> Iterator[str]:
         return
     if (_OF_CODES if _LETTER.search(written) else _OF_NUMBERS).fullmatch(written):
         yield fold("".join(_PART.findall(written)))
-
-
-def _spaced_codes(compared: str) -> Iterator[str]:
-    """Yields numbers of accounts and telephones, which are written in groups, in one."""
-    for match in _SPACED_CODE.finditer(compared):
-        joined = "".join(_PART.findall(match[0])).lower()
-        if sum(map(str.isdigit, joined)) >= _LEAST_CODE_DIGITS and len(joined) <= _MAX_CODE_CHARS:
-            yield joined
 
 
 def _changed_words(text: str, compared: str) -> Iterator[str]:

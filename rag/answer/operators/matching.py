@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from rag.answer.operators.grid import Grid, Line, meaning
 from rag.protocols import Embedder
+from rag.text.codes import codes_of
 from rag.text.stop_words import ENGLISH
 from rag.text.words import content_stems, match, prefixes_of, stem, stems, weight, words
 from rag.types import Query
@@ -117,7 +118,13 @@ def _held(query: Query, name: str, asked: Set[str]) -> tuple[float, frozenset[st
     prefixes = prefixes_of(asked)
     whole = sum(map(weight, wanted)) or 1.0
     held = {term for term in wanted if match(term, asked, prefixes) > 0}
-    return sum(map(weight, held)) / whole, shared(query, held)
+    said = shared(query, held)
+    spoken = codes_of(query.text)
+    for joined, own in codes_of(name).items() if spoken else ():
+        if spoken.get(joined, frozenset()) & asked:  # the same code, written in another way
+            held |= own & wanted
+            said |= spoken[joined] & query.rarity.keys()
+    return sum(map(weight, held)) / whole, said
 
 
 @lru_cache(maxsize=8192)

@@ -269,3 +269,9 @@ def test_a_column_is_meant_by_its_whole_name() -> None:
     assert "ladder repaired" in ask("What is the comment on Q2 of Berth 9?", rows).text
     assert "Q2: good" in ask("What is the Q2 grade of Berth 9?", rows).text
     assert "ladder" not in ask("What is the Q2 grade of Berth 9?", rows).text
+
+
+def test_a_row_is_meant_by_its_code_in_another_spelling() -> None:
+    rows = [["Flat", "Deposit", "Floor"], ["B 12", "870", "1"], ["B 13", "990", "1"], ["C 12", "910", "2"]]
+    for code in ("B12", "B-12", "B 12"):
+        assert "870" in (text := ask(f"What is the deposit of flat {code}?", rows).text) and "990" not in text
