@@ -227,7 +227,8 @@ class Parts:
 
     def syncer(self) -> "Syncer":
         from rag.ingest.ignore import Patterns
-        from rag.ingest.parse_pool import ParseLimits, ParsePool
+        from rag.ingest.parse_job import ParseLimits
+        from rag.ingest.parse_pool import ParsePool
         from rag.ingest.settings import SyncSettings
         from rag.ingest.sync import Syncer
 

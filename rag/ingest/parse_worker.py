@@ -8,7 +8,7 @@ else does.
 
 Messages are framed as in ``rag.ingest.frames``. The parser (a module with ``parse(path)``), the limit on memory, what
 counts tokens and how many a chunk shall have come as arguments. What a library prints goes to stderr. The process ends
-when its stdin does, even in the middle of a file. ``rag.ingest.parse_pool`` starts, times and kills it.
+when its stdin does, even in the middle of a file. ``rag.ingest.parse_process`` starts, times and kills it.
 """
 
 import contextlib

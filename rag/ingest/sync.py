@@ -22,7 +22,8 @@ from rag.errors import RagError, ReadError, SkippedError, SourceError
 from rag.ingest.events import SyncEvent, SyncReport
 from rag.ingest.index_batch import Cancelled, IndexBatch
 from rag.ingest.locations import normal_location
-from rag.ingest.parse_pool import Chunking, ParsePool, ParseResult
+from rag.ingest.parse_job import Chunking, ParseResult
+from rag.ingest.parse_pool import ParsePool
 from rag.ingest.plan import Plan, make_plan
 from rag.ingest.prepared import prepare_into, printable
 from rag.ingest.preview import Preview, preview

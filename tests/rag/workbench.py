@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rag.ingest.parse_pool import ParseLimits, ParsePool
+from rag.ingest.parse_job import ParseLimits
+from rag.ingest.parse_pool import ParsePool
 from rag.ingest.sync import Syncer, SyncEvent, SyncReport, SyncSettings
 from rag.store.library import Library
 from rag.types import Document, Filter

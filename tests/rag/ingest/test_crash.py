@@ -16,7 +16,8 @@ import numpy as np
 import psutil
 import pytest
 
-from rag.ingest.parse_pool import ParseLimits, ParsePool
+from rag.ingest.parse_job import ParseLimits
+from rag.ingest.parse_pool import ParsePool
 from rag.ingest.sync import Syncer, SyncSettings
 from rag.store.library import Library
 from tests.rag.fakes import FakeEmbedder
@@ -32,7 +33,8 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})  # for the processes that parse
 from rag.store.library import Library
-from rag.ingest.parse_pool import ParseLimits, ParsePool
+from rag.ingest.parse_job import ParseLimits
+from rag.ingest.parse_pool import ParsePool
 from rag.ingest.sync import Syncer, SyncSettings
 from tests.rag.fakes import FakeEmbedder
 

@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from rag.errors import SkippedError
-from rag.ingest.parse_pool import Chunking, ParseLimits, ParsePool, ParseResult
+from rag.ingest.parse_job import Chunking, ParseLimits, ParseResult
+from rag.ingest.parse_pool import ParsePool
 from rag.ingest.prepared import PreparedDocument
 from rag.text.table_spans import TableRow, TableSpans
 from tests.rag.word_counter import SPEC
@@ -322,7 +323,8 @@ def test_a_reply_at_the_limit_harms_no_other_file(tmp_path: Path) -> None:
 
 _PARENT = """
 import sys, threading
-from rag.ingest.parse_pool import Chunking, ParsePool
+from rag.ingest.parse_job import Chunking
+from rag.ingest.parse_pool import ParsePool
 from rag.types import CounterSpec
 
 chunking = Chunking(CounterSpec("tests.rag.word_counter"))

@@ -9,7 +9,8 @@ import pytest
 
 from rag.errors import LibraryError, LibraryLocked, SourceError
 from rag.ingest.ignore import Patterns
-from rag.ingest.parse_pool import ParseLimits, ParsePool
+from rag.ingest.parse_job import ParseLimits
+from rag.ingest.parse_pool import ParsePool
 from rag.ingest.sync import SyncEvent, SyncSettings
 from rag.store.lock import writing
 from rag.types import Filter
