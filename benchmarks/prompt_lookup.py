@@ -82,6 +82,9 @@ class Scripted:
                 row[self.text[position + 1]] = 1e9
         return logits
 
+    def copy_pages(self, copies: Sequence[tuple[int, int]]) -> None:
+        self._runtime.copy_pages(copies)
+
 
 def scripted_cases(prompt: int, answer: int, vocabulary: int) -> Iterator[Case]:
     """Makes the four kinds of answers."""

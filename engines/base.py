@@ -3,6 +3,7 @@
 A runtime owns the weights and the pool of K and V; the engine owns the page table.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -54,4 +55,8 @@ class Runtime(Protocol):
 
     def step(self, batch: StepBatch) -> NDArray[np.float32]:
         """Computes the batch, writes its K and V, returns logits [N, vocab_size]."""
+        ...
+
+    def copy_pages(self, copies: Sequence[tuple[int, int]]) -> None:
+        """Copies K and V of all layers from pages to pages, behind the steps that were begun and before the next."""
         ...

@@ -27,6 +27,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from app.api.description import Stream
 from app.api.gate import Gate
 from app.api.json_body import StrictRoute
+from app.api.openai_choice import Answer, generations_wanted, returned
 from app.api.openai_replies import (
     ChatChunk,
     ChatCompletion,
@@ -158,7 +159,7 @@ def openai_routes(assistant: "Assistant", work: Gate) -> APIRouter:
 async def _complete(
     model: "LocalModel", prompts: list[list[int]], body: ChatBody | CompletionBody, request: Request
 ) -> Response:
-    """Generates ``body.n`` answers to each prompt and makes the reply."""
+    """Generates the answers to each prompt and makes the reply of ``body.n`` of each."""
     chat = isinstance(body, ChatBody)
     # A constraint's first use builds the tokenizer's index, which takes a moment.
     generations = await run_in_threadpool(_submit, model, prompts, body)
@@ -166,7 +167,7 @@ async def _complete(
     with_logprobs = body.wanted_logprobs() is not None
     replies = [
         Reply(identity, model.name, model.tokenizer, index, chat=chat, logprobs=with_logprobs)
-        for index in range(len(generations))
+        for index in range(body.n * len(prompts))
     ]
     if body.stream:
         lines = _event_stream(generations, replies, request, body)
@@ -178,9 +179,13 @@ async def _complete(
             if delta is not None:
                 texts[index] += delta.text
                 sampled[index] += delta.tokens
-    ends = _ends(generations)
-    choices = [replies[i].whole(texts[i], sampled[i], end) for i, end in enumerate(ends)]
-    return _json(replies[0].frame(choices, usage(ends, body.n)))
+    generated = [Answer(*one) for one in zip(texts, sampled, _ends(generations), strict=True)]
+    answers = returned(body, generated)
+    choices = [
+        reply.whole(one.text, one.tokens, one.end) for reply, one in zip(replies, answers, strict=False)
+    ]  # beams that ended early may be fewer
+    counted = answers if body.num_beams > 1 else generated
+    return _json(replies[0].frame(choices, usage([one.end for one in counted], len(counted) // len(prompts))))
 
 
 def _prompts(model: "LocalModel", body: CompletionBody) -> list[list[int]]:
@@ -193,7 +198,7 @@ def _submit(model: "LocalModel", prompts: list[list[int]], body: ChatBody | Comp
     try:
         for tokens in prompts:
             params = body.params(model.room(tokens))
-            for number in range(body.n):
+            for number in range(generations_wanted(body)):
                 seed = None if params.seed is None else (params.seed + number) % 2**63
                 generations.append(model.submit(tokens, replace(params, seed=seed)))
     except DocentError:

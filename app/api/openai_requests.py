@@ -5,11 +5,13 @@ nothing (no tools, text alone). Whatever else is not known here is ignored, as o
 """
 
 import json
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from engines.model.tokenizer import Message
+from engines.page_size import PAGE_TOKENS
 from engines.serving.sampling_params import SamplingParams
 
 # Options that change the answer and are not here, each with the values besides nothing, [], {}, "" and false that ask
@@ -24,7 +26,6 @@ _UNSUPPORTED: dict[str, tuple[object, ...]] = {
     "modalities": (["text"],),
     "audio": (),
     "web_search_options": (),
-    "best_of": (1,),
     "echo": (),
     "suffix": (),
 }
@@ -133,6 +134,8 @@ class _Sampling(_Body):
     regex: str | None = None
     logit_bias: dict[int, float] = Field(default_factory=dict)
     ignore_eos: bool = False
+    num_beams: int = 1
+    length_penalty: float = 1.0
 
     def wanted_tokens(self) -> int | None:
         return self.max_tokens
@@ -146,9 +149,11 @@ class _Sampling(_Body):
     def params(self, room: int) -> SamplingParams:
         """Makes the engine's parameters; ``room`` tokens are left for the answer. Raises RequestError."""
         wanted = self.wanted_tokens()
+        if wanted is None:  # beams share the room
+            wanted = room if self.num_beams == 1 else max(1, room // self.num_beams - PAGE_TOKENS)
         return SamplingParams(
-            max_tokens=room if wanted is None else wanted,
-            temperature=self.temperature,
+            max_tokens=wanted,
+            temperature=0.0 if self._searches else self.temperature,
             top_k=self.top_k,
             top_p=self.top_p,
             min_p=self.min_p,
@@ -162,7 +167,14 @@ class _Sampling(_Body):
             regex=self.regex,
             logit_bias=tuple(self.logit_bias.items()),
             ignore_eos=self.ignore_eos,
+            num_beams=self.num_beams,
+            length_penalty=self.length_penalty,
         )
+
+    @property
+    def _searches(self) -> bool:
+        """Whether beams are searched, and nobody asked for a temperature beside."""
+        return self.num_beams > 1 and "temperature" not in self.model_fields_set
 
 
 class ChatBody(_Sampling):
@@ -186,6 +198,7 @@ class CompletionBody(_Sampling):
     prompt: str | Tokens | Annotated[list[str | Tokens], Field(min_length=1, max_length=_MOST_CHOICES)]
     max_tokens: TokenLimit = 16
     logprobs: int | None = None
+    best_of: int | None = Field(default=None, ge=1, le=_MOST_CHOICES)
 
     def prompts(self) -> list[str | list[int]]:
         """Returns the prompts, each as text or as tokens."""
@@ -197,6 +210,11 @@ class CompletionBody(_Sampling):
 
     def wanted_logprobs(self) -> int | None:
         return self.logprobs
+
+    def params(self, room: int) -> SamplingParams:
+        params = super().params(room)
+        chooses = self.best_of is not None and self.best_of > self.n
+        return replace(params, logprobs=0) if chooses and params.logprobs is None else params
 
 
 class EmbeddingBody(_Body):

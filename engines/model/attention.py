@@ -1,5 +1,7 @@
 """Paged attention on the CPU in float32: writes K and V into pages and reads them back through the page table."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from engines.base import StepBatch
@@ -31,6 +33,13 @@ class PagedAttention:
             slots = (pages[:, None] * PAGE_TOKENS + np.arange(PAGE_TOKENS)).ravel()[:context]
             mixed[rows] = self._attend(layer, q[rows], self.keys[layer, slots], self.values[layer, slots])
         return mixed.reshape(len(q), -1)
+
+    def copy_pages(self, copies: Sequence[tuple[int, int]]) -> None:
+        """From pages to pages, in all layers."""
+        for source, target in copies:
+            for pool in (self.keys, self.values):
+                by_page = pool.reshape(len(pool), -1, PAGE_TOKENS, *pool.shape[2:])
+                by_page[:, target] = by_page[:, source]
 
     def _attend(self, layer: int, q: Float, k: Float, v: Float) -> Float:
         """One sequence: q [t, heads, d] at the end of a context k, v [c, kv_heads, d] -> [t, heads, d]."""

@@ -13,16 +13,18 @@ import secrets
 import threading
 import time
 from collections.abc import Sequence as Tokens
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from engines.base import Runtime
 from engines.errors import EngineBusy, EngineError, RequestError
 from engines.serving.batch import build_batch
+from engines.serving.beams import Beams
 from engines.serving.detokenizer import Detokenizer
-from engines.serving.generation import Delta, Finished, FinishReason, Generation, Metrics
+from engines.serving.generation import Delta, Finished, FinishReason, Generation
 from engines.serving.page_table import PageTable
 from engines.serving.prompt_lookup import LONGEST, PromptLookup
 from engines.serving.protocols import GrammarCompiler, GrammarMatcher, Tokenizer
+from engines.serving.requests import Request
 from engines.serving.row_sampling import HostSampling, RowSampling, SampledRows, SamplingRuntime, row_samplings
 from engines.serving.sampling import SampledToken
 from engines.serving.sampling_params import SamplingParams
@@ -56,29 +58,11 @@ class Load:
     num_pages: int
 
 
-@dataclass(eq=False, slots=True)
-class _Request:
-    """A sequence with everything about it that the scheduler need not know."""
-
-    sequence: Sequence
-    generation: Generation
-    detokenizer: Detokenizer
-    matcher: GrammarMatcher | None
-    submitted: float
-    started: float = 0.0
-    first_token: float = 0.0
-    cached: int = 0
-    steps: int = 0
-    drafted: int = 0
-    accepted: int = 0
-    unsent: list[SampledToken] = field(default_factory=list)
-
-
 @dataclass(frozen=True, slots=True)
 class _Flight:
     """A step under way: the first row of logits of each sequence that samples, by its number, and the tokens to come.
     ``ends_first``: the next step cannot be planned before it has ended, since what it accepts, what a grammar allows
-    then or what is penalised is not known."""
+    then, what is penalised or which beams go on is not known."""
 
     scheduled: tuple[ScheduledSequence, ...]
     rows: dict[int, int]
@@ -110,8 +94,8 @@ class Engine:
             max_running=self.config.max_running,
             max_drafting=self.config.prompt_lookup_up_to,
         )
-        self._requests: dict[int, _Request] = {}
-        self._inbox: queue.SimpleQueue[_Request | int | None] = queue.SimpleQueue()
+        self._requests: dict[int, Request] = {}
+        self._inbox: queue.SimpleQueue[Request | int | None] = queue.SimpleQueue()
         self._ids = itertools.count(1)
         self._unfinished = 0
         self._closed = threading.Event()
@@ -131,13 +115,16 @@ class Engine:
         number = next(self._ids)
         seed = params.seed if params.seed is not None else secrets.randbits(63)
         sequence = Sequence(number, tokens, params, seed, priority)
+        self._scheduler.check_fits(sequence)
+        searched = params.num_beams > 1
+        beams = Beams(sequence, self.tokenizer.eos_ids, lambda: next(self._ids)) if searched else None
         # Structured output could be drafted too, but most drafts would break the grammar.
-        if self.config.prompt_lookup and matcher is None:
+        if self.config.prompt_lookup and matcher is None and not searched:
             sequence.lookup = PromptLookup()
             sequence.lookup.extend(tokens)
         generation = Generation(number, self._inbox.put)
         detokenizer = Detokenizer(self.tokenizer.decode, params.stop)
-        request = _Request(sequence, generation, detokenizer, matcher, time.perf_counter())
+        request = Request(sequence, generation, detokenizer, matcher, beams, time.perf_counter())
         with self._entrance:
             if self._closed.is_set():
                 raise EngineError("The engine is closed.", "Start Docent again.")
@@ -191,7 +178,6 @@ class Engine:
                 f"context of {self.runtime.max_context}.",
                 "Shorten the prompt or lower max_tokens.",
             )
-        self._scheduler.check_fits(len(tokens), params.max_tokens)
 
     def _matcher(self, params: SamplingParams) -> GrammarMatcher | None:
         if params.json_schema is None and params.regex is None:
@@ -223,7 +209,7 @@ class Engine:
             except queue.Empty:
                 return
             block = False
-            if isinstance(item, _Request):
+            if isinstance(item, Request):
                 self._requests[item.sequence.id] = item
                 self._scheduler.add(item.sequence)
             elif isinstance(item, int) and item in self._requests:
@@ -253,6 +239,10 @@ class Engine:
             if not item.samples:
                 continue
             first_rows[item.sequence.id] = len(rows)
+            if request.beams is not None:
+                rows.append(request.beams.row(item.sequence))
+                ends_first = True
+                continue
             try:
                 rows += row_samplings(item, request.matcher.allowed() if request.matcher else None)
             except Exception as error:  # noqa: BLE001 - a grammar may raise anything; the others go on
@@ -289,7 +279,10 @@ class Engine:
                 self._scheduler.complete(item)
                 continue
             try:
-                self._take(request, item, flight.sampled, flight.rows[item.sequence.id])
+                if request.beams is not None:
+                    self._take_beam(request, request.beams, item, flight.sampled[flight.rows[item.sequence.id]])
+                else:
+                    self._take(request, item, flight.sampled, flight.rows[item.sequence.id])
             except Exception as error:  # noqa: BLE001 - a tokenizer or a grammar may raise anything; the others go on
                 self._fail_one(request, error)
 
@@ -300,18 +293,16 @@ class Engine:
             if item.sequence.id in self._requests:
                 self._fail(self._requests[item.sequence.id], f"The model failed to compute a step: {error}.")
 
-    def _fail_one(self, request: _Request, error: Exception) -> None:
+    def _fail_one(self, request: Request, error: Exception) -> None:
         _log.error("Request %d failed", request.sequence.id, exc_info=error)
         if request.sequence.id in self._requests:
             self._fail(request, f"The answer could not be continued: {error}.")
 
-    def _fail(self, request: _Request, message: str) -> None:
-        self._scheduler.finish(request.sequence)
-        del self._requests[request.sequence.id]
-        self._leave()
+    def _fail(self, request: Request, message: str) -> None:
+        self._drop(request)
         request.generation.put(EngineError(message, "Ask again; if it stays, Docent's log says more."))
 
-    def _take(self, request: _Request, item: ScheduledSequence, sampled: SampledRows, row: int) -> None:
+    def _take(self, request: Request, item: ScheduledSequence, sampled: SampledRows, row: int) -> None:
         """Takes over one token for each row until a draft turns out wrong."""
         sequence = item.sequence
         reason: FinishReason | None = None
@@ -339,7 +330,7 @@ class Engine:
         if reason is not None:
             self._finish(request, reason)
 
-    def _append(self, request: _Request, chosen: SampledToken) -> FinishReason | None:
+    def _append(self, request: Request, chosen: SampledToken) -> FinishReason | None:
         """Takes one sampled token over; returns why the answer ends with it, or None."""
         sequence = request.sequence
         if not request.first_token:
@@ -358,41 +349,52 @@ class Engine:
             return "stop"
         return "length" if len(sequence.generated) >= sequence.params.max_tokens else None
 
-    def _leave(self) -> None:
+    def _take_beam(self, request: Request, beams: Beams, item: ScheduledSequence, found: SampledToken) -> None:
+        """Takes over the continuations of a beam; when those of all are there, the best ones are gone on from."""
+        self._scheduler.complete(item)
+        if not beams.take(item.sequence, found):
+            return
+        request.steps += 1
+        request.first_token = request.first_token or time.perf_counter()
+        before = request.sequences
+        copies = beams.go_on(self._scheduler)
+        if copies is None:
+            self._finish_search(request, beams)
+            return
+        for sequence in before:
+            del self._requests[sequence.id]
+        self._requests |= {sequence.id: request for sequence in beams.running}
+        if copies:
+            self.runtime.copy_pages(copies)
+
+    def _finish_search(self, request: Request, beams: Beams) -> None:
+        """Hands the hypotheses out."""
+        found = beams.alternatives(self.tokenizer.decode)
+        self._drop(request)
+        request.sequence.generated = list(found[0].tokens)
+        request.generation.put(Delta(found[0].text, tuple(SampledToken(token) for token in found[0].tokens)))
+        request.generation.put(Finished(found[0].reason, request.metrics, found))
+
+    def _drop(self, request: Request) -> None:
+        """Forgets a request that has ended; its pages are free."""
+        for sequence in request.sequences:
+            self._scheduler.finish(sequence)
+            del self._requests[sequence.id]
         with self._entrance:
             self._unfinished -= 1
 
-    def _finish(self, request: _Request, reason: FinishReason) -> None:
+    def _finish(self, request: Request, reason: FinishReason) -> None:
         rest = "" if reason == "cancelled" else request.detokenizer.finish()
-        self._scheduler.finish(request.sequence)
-        del self._requests[request.sequence.id]
-        self._leave()
+        self._drop(request)
         if rest or request.unsent:
             request.generation.put(Delta(rest, tuple(request.unsent)))
-        request.generation.put(Finished(reason, self._metrics(request)))
-
-    def _metrics(self, request: _Request) -> Metrics:
-        now, count = time.perf_counter(), len(request.sequence.generated)
-        first = request.first_token or now
-        return Metrics(
-            prompt_tokens=len(request.sequence.prompt),
-            cached_tokens=request.cached,
-            generated_tokens=count,
-            queue_s=(request.started or now) - request.submitted,
-            ttft_s=first - request.submitted,
-            tpot_s=(now - first) / (count - 1) if count > 1 else 0.0,
-            latency_s=now - request.submitted,
-            steps=request.steps,
-            drafted_tokens=request.drafted,
-            accepted_tokens=request.accepted,
-            preemptions=request.sequence.preemptions,
-        )
+        request.generation.put(Finished(reason, request.metrics))
 
     def _fail_all(self, error: EngineError) -> None:
         while not self._inbox.empty():
             item = self._inbox.get()
-            if isinstance(item, _Request):
+            if isinstance(item, Request):
                 item.generation.put(error)
-        for request in self._requests.values():
+        for request in set(self._requests.values()):
             request.generation.put(error)
         self._requests.clear()

@@ -42,11 +42,22 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
+class Alternative:
+    """A finished answer of a beam search. ``logprob`` is the sum over its tokens."""
+
+    text: str
+    tokens: tuple[int, ...]
+    logprob: float
+    reason: FinishReason
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
-    """The end of an answer."""
+    """The end of an answer. ``alternatives`` are what a beam search found, the best one, which is the answer, first."""
 
     reason: FinishReason
     metrics: Metrics
+    alternatives: tuple[Alternative, ...] = ()
 
 
 @dataclass(slots=True)

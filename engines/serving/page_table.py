@@ -111,6 +111,18 @@ class PageTable:
         sequence.length += tokens
         return tuple(slots)
 
+    def fork(self, sequence: SequencePages) -> tuple[SequencePages, tuple[int, int] | None]:
+        """Another sequence with the same tokens so far. Full pages are shared; of a last one that is not full a copy is
+        needed, before either is written: returns from which page to which. Takes a page then; ask ``available``."""
+        whole = sequence.length // PAGE_TOKENS
+        child = SequencePages(sequence.pages[:whole], sequence.length, sequence.sealed, sequence.digest)
+        for page in child.pages:
+            self._retain(page)
+        if whole == len(sequence.pages):
+            return child, None
+        child.pages.append(self._take())
+        return child, (sequence.pages[whole], child.pages[whole])
+
     def seal(self, sequence: SequencePages, tokens: Sequence[int]) -> None:
         """Makes full pages findable once their K and V are written. ``tokens`` are the sequence's tokens from its
         start, as many as are computed and final; a drafted token that may yet be rejected does not belong in it."""

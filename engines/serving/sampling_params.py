@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from engines.errors import RequestError
 
+MOST_BEAMS = 16
+MOST_LOGPROBS = 20
+
 
 @dataclass(frozen=True, slots=True)
 class SamplingParams:
@@ -15,7 +18,9 @@ class SamplingParams:
     ``repetition_penalty`` counts prompt and answer, presence and frequency penalties the answer alone. ``logprobs`` is
     how many alternatives to report for each token, None for none at all. ``logit_bias`` holds (token, -100..100), added
     to the model's scores; -100 bans a token. At most one of ``json_schema`` and ``regex``
-    constrains the output. Raises RequestError that names the setting and its range.
+    constrains the output. With ``num_beams`` above 1 the likeliest answer is searched for (``beam_search.py``) instead
+    of sampled, hypotheses ordered by log probability over length to the power of ``length_penalty``. Raises
+    RequestError that names the setting and its range.
     """
 
     max_tokens: int = 512
@@ -33,6 +38,8 @@ class SamplingParams:
     logit_bias: tuple[tuple[int, float], ...] = ()
     json_schema: str | None = None
     regex: str | None = None
+    num_beams: int = 1
+    length_penalty: float = 1.0
 
     def __post_init__(self) -> None:
         self._demand(self.max_tokens >= 1, "max_tokens", "at least 1")
@@ -43,10 +50,22 @@ class SamplingParams:
         self._demand(self.repetition_penalty > 0, "repetition_penalty", "above 0")
         self._demand(-2 <= self.presence_penalty <= 2, "presence_penalty", "between -2 and 2")
         self._demand(-2 <= self.frequency_penalty <= 2, "frequency_penalty", "between -2 and 2")
-        self._demand(self.logprobs is None or 0 <= self.logprobs <= 20, "logprobs", "between 0 and 20")
+        self._demand(self.logprobs is None or 0 <= self.logprobs <= MOST_LOGPROBS, "logprobs", "between 0 and 20")
         self._demand(all(-100 <= bias <= 100 for _, bias in self.logit_bias), "logit_bias", "between -100 and 100")
         self._demand(all(self.stop), "stop", "made of non-empty strings")
         self._demand(self.json_schema is None or self.regex is None, "regex", "left out when json_schema is given")
+        self._demand(1 <= self.num_beams <= MOST_BEAMS, "num_beams", f"between 1 and {MOST_BEAMS}")
+        self._demand(-10 <= self.length_penalty <= 10, "length_penalty", "between -10 and 10")
+        if self.num_beams > 1:
+            self._check_searched()
+
+    def _check_searched(self) -> None:
+        """What beams are not searched with."""
+        self._demand(self.temperature == 0, "temperature", "0 with num_beams above 1")
+        for name, value in (("repetition_penalty", 1), ("presence_penalty", 0), ("frequency_penalty", 0)):
+            self._demand(getattr(self, name) == value, name, f"{value} with num_beams above 1")
+        for name in ("stop", "logit_bias", "json_schema", "regex", "logprobs"):
+            self._demand(not getattr(self, name) and getattr(self, name) != 0, name, "left out with num_beams above 1")
 
     @property
     def penalises(self) -> bool:

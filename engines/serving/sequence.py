@@ -6,6 +6,7 @@ The scheduler moves it between states; the engine appends tokens and drafts.
 from dataclasses import dataclass, field
 from enum import Enum
 
+from engines.page_size import PAGE_TOKENS
 from engines.serving.page_table import SequencePages
 from engines.serving.prompt_lookup import PromptLookup
 from engines.serving.sampling_params import SamplingParams
@@ -39,6 +40,7 @@ class Sequence:
     state: State = State.WAITING
     preemptions: int = 0
     lookup: PromptLookup | None = None
+    beams: "list[Sequence] | None" = None  # all running beams of a search, this one among them
     drafts: tuple[int, ...] = ()
 
     @property
@@ -54,6 +56,12 @@ class Sequence:
     def pending(self) -> int:
         """Tokens that are not computed yet; 1 while decoding, more while prefilling."""
         return self.length - self.computed
+
+    @property
+    def most_pages(self) -> int:
+        """Pages that a beam search may need at once: the prompt's full ones, and each beam's own."""
+        whole, rest = divmod(len(self.prompt), PAGE_TOKENS)
+        return whole + self.params.num_beams * -(-(rest + self.params.max_tokens) // PAGE_TOKENS)
 
     @property
     def exhausted(self) -> bool:

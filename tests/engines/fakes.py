@@ -63,6 +63,11 @@ class ScriptedRuntime:
                     rows.append(self._logits(self.pool[slots[: batch.positions[flat] + 1]]))
         return np.stack(rows) if rows else np.zeros((0, VOCABULARY), np.float32)
 
+    def copy_pages(self, copies: Sequence[tuple[int, int]]) -> None:
+        by_page = self.pool.reshape(-1, PAGE_TOKENS)
+        for source, target in copies:
+            by_page[target] = by_page[source]
+
     def _logits(self, context: NDArray[np.int64]) -> NDArray[np.float32]:
         assert (context >= 0).all(), "the page table points at a slot that nobody wrote"
         if self._periodic is not None and len(context) >= self._periodic:

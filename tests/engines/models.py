@@ -81,6 +81,29 @@ class TinyModel:
             text.append(int(self.logits(text)[-1].argmax()))
         return text[len(prompt) :]
 
+    def logprob(self, prompt: list[int], answer: list[int]) -> float:
+        """Of all tokens of an answer together."""
+        rows = torch.from_numpy(self.logits([*prompt, *answer]))[len(prompt) - 1 : -1].double().log_softmax(-1)
+        return float(rows.gather(1, torch.tensor(answer)[:, None]).sum())
+
+    def beams(
+        self, prompt: list[int], count: int, width: int, length_penalty: float, end_tokens: tuple[int, ...]
+    ) -> list[tuple[list[int], float]]:
+        """The hypotheses of transformers' beam search with their scores, the best one first."""
+        with torch.no_grad():
+            found = self.reference.generate(
+                torch.tensor([prompt]), attention_mask=torch.ones(1, len(prompt)), max_new_tokens=count,
+                num_beams=width, num_return_sequences=width, do_sample=False, length_penalty=length_penalty,
+                eos_token_id=list(end_tokens) or [-1], pad_token_id=0, return_dict_in_generate=True,
+                output_scores=True,
+            )  # fmt: skip
+        answers = []
+        for row in found.sequences.tolist():
+            answer = row[len(prompt) :]
+            at = next((i for i, token in enumerate(answer) if token in end_tokens), len(answer) - 1)
+            answers.append(answer[: at + 1])
+        return list(zip(answers, found.sequences_scores.tolist(), strict=True))
+
 
 def write_model(family: str, folder: Path, seed: int = 0) -> Any:
     """Saves a model of the family to ``folder`` and returns it, in float32 and evaluation mode."""

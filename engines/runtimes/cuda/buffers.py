@@ -125,10 +125,22 @@ class Pool:
 
     def __init__(self, device: Device, config: ModelConfig, pages: int, form: KvFormat) -> None:
         self.form = form
-        self._layer_bytes = pages * config.num_kv_heads * form.block_bytes
-        size = config.num_layers * self._layer_bytes
+        self._device, self._layers = device, config.num_layers
+        self._page_bytes = config.num_kv_heads * form.block_bytes
+        self._layer_bytes = pages * self._page_bytes
+        size = self._layers * self._layer_bytes
         self._keys, self._values = (device.allocate(size, zero=True) for _ in range(2))
         self.nbytes = 2 * size
+
+    def copy_page(self, source: int, target: int) -> None:
+        """Queues the copy of a page of all layers."""
+        for pool in (self._keys, self._values):
+            first, to = (pool + page * self._page_bytes for page in (source, target))
+            if self._layer_bytes < 1 << 31:
+                self._device.copy_rows(first, to, self._page_bytes, self._layers, self._layer_bytes)
+                continue
+            for offset in range(0, self._layers * self._layer_bytes, self._layer_bytes):
+                self._device.copy(first + offset, to + offset, self._page_bytes)
 
     def keys(self, layer: int = 0) -> int:
         return self._keys + layer * self._layer_bytes

@@ -156,6 +156,14 @@ class Device:
     def copy(self, source: int, target: int, size: int) -> None:
         _check(self._api.cuMemcpyDtoDAsync(target, source, size, self.stream))
 
+    def copy_rows(self, source: int, target: int, size: int, rows: int, stride: int) -> None:
+        """Queues the copy of ``rows`` stretches of ``size`` bytes that lie ``stride`` bytes apart, 2 GB at most."""
+        copy = self._api.CUDA_MEMCPY2D()
+        copy.srcMemoryType = copy.dstMemoryType = self._api.CUmemorytype.CU_MEMORYTYPE_DEVICE
+        copy.srcDevice, copy.dstDevice, copy.srcPitch, copy.dstPitch = source, target, stride, stride
+        copy.WidthInBytes, copy.Height = size, rows
+        _check(self._api.cuMemcpy2DAsync(copy, self.stream))
+
     def array(self, values: NDArray[Any]) -> int:
         """A copy on the card; returns its address."""
         values = np.ascontiguousarray(values)
@@ -227,7 +235,8 @@ class Device:
 
     def _allow_shared(self, kernel: "Kernel", shared: int) -> None:
         if shared > kernel.shared:
-            _check(self._api.cuFuncSetAttribute(kernel.handle, _dynamic_shared(self._api), shared))
+            kind = self._api.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+            _check(self._api.cuFuncSetAttribute(kernel.handle, kind, shared))
             kernel.shared = shared
 
     def _early(self, cluster: int) -> _LaunchConfig:
@@ -322,16 +331,15 @@ class Timer:
     """Seconds between ``start`` and ``stop`` as the card counts them."""
 
     def __init__(self, api: Any, stream: Any) -> None:
-        self._api, self._stream = api, stream
-        self._events = [_check(api.cuEventCreate(0)) for _ in range(2)]
+        self._first, self._last = Event(api, stream), Event(api, stream)
 
     def start(self) -> None:
-        _check(self._api.cuEventRecord(self._events[0], self._stream))
+        self._first.record()
 
     def stop(self) -> float:
-        _check(self._api.cuEventRecord(self._events[1], self._stream))
-        _check(self._api.cuEventSynchronize(self._events[1]))
-        return float(_check(self._api.cuEventElapsedTime(*self._events))) / 1000
+        self._last.record()
+        self._last.wait()
+        return self._last.seconds_since(self._first)
 
 
 def find_cards() -> list[tuple[str, tuple[int, int]]]:
@@ -383,10 +391,6 @@ def _check(result: Sequence[Any]) -> Any:
             f"The NVIDIA driver refused: {status.name}.", "Start Docent again; if it stays, update the driver."
         )
     return values[0] if len(values) == 1 else tuple(values)
-
-
-def _dynamic_shared(api: Any) -> Any:
-    return api.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
 
 
 def _lack(size: int, free: int) -> OutOfMemory:

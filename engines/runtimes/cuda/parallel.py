@@ -152,6 +152,14 @@ class ParallelRuntime:
         self._before = self._first.begin(batch, rows)
         return self._before
 
+    def copy_pages(self, copies: Sequence[tuple[int, int]]) -> None:
+        self._join()
+        self._first.copy_pages(copies)
+        for one in [
+            thread.submit(rank.copy_pages, copies) for thread, rank in zip(self._threads, self._ranks[1:], strict=True)
+        ]:
+            one.result()
+
     def close(self) -> None:
         self._join()
         for thread in self._threads:

@@ -177,6 +177,11 @@ class CudaRuntime:
                 self._queue_many(batch)
         return self._sampler.collect(rows)
 
+    def copy_pages(self, copies: Sequence[tuple[int, int]]) -> None:
+        self.device.activate()
+        for source, target in copies:
+            self.pool.copy_page(source, target)
+
     def _queue_layers(self, batch: StepBatch) -> None:
         """Kernel by kernel, up to the residual stream."""
         count = len(batch.tokens)

@@ -5,7 +5,7 @@ change the order of any sum.
 """
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -79,6 +79,11 @@ class NativeRuntime(CpuRuntime):
     def continued(self, batch: StepBatch, residual: Float) -> NDArray[np.float32]:
         """A step from the residual stream [T, hidden] before ``first_layer`` on."""
         return self._compute(batch, lambda rows: residual[rows])
+
+    def copy_pages(self, copies: Sequence[tuple[int, int]]) -> None:
+        for source, target in copies:
+            for pool in (self._keys, self._values):
+                pool[:, target] = pool[:, source]
 
     def _compute(self, batch: StepBatch, rows_of: Callable[[slice], Float]) -> NDArray[np.float32]:
         logits = np.empty((len(batch.logits_for), self._model.logits_width), np.float32)

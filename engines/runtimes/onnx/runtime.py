@@ -6,6 +6,7 @@ its companions but for the order of sums inside the library's kernels (see ``tes
 for how much that is).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,6 +79,11 @@ class OnnxRuntime(CpuRuntime):
         for group in grouped(counts, contexts, kv_bytes / self.weight_bytes):
             self._run(batch, [final[index] for index in group], logits)
         return logits
+
+    def copy_pages(self, copies: Sequence[tuple[int, int]]) -> None:
+        for source, target in copies:
+            first, to = source * PAGE_TOKENS, target * PAGE_TOKENS
+            self._pool[:, to : to + PAGE_TOKENS] = self._pool[:, first : first + PAGE_TOKENS]
 
     def _run(self, batch: StepBatch, spans: list["_Span"], logits: NDArray[np.float32]) -> None:
         """Runs some spans side by side and fills in their rows of ``logits``."""

@@ -3,6 +3,8 @@
 Weights are dequantised once. Nothing here is fused, so that each line can be read against a model's definition.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,6 +47,9 @@ class ReferenceRuntime:
             cap = np.float32(self.config.logit_softcap)
             logits = np.tanh(logits / cap) * cap
         return np.asarray(logits, dtype=np.float32)
+
+    def copy_pages(self, copies: Sequence[tuple[int, int]]) -> None:
+        self._attention.copy_pages(copies)
 
     def residual(self, batch: StepBatch) -> Float:
         """The residual stream [T, hidden] behind the layers."""

@@ -3,7 +3,7 @@
 The residual stream goes from one to the other once a step; each keeps K and V of its own layers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -25,6 +25,8 @@ class FirstLayers(Protocol):
         """The residual stream [T, hidden] behind them."""
         ...
 
+    def copy_pages(self, copies: Sequence[tuple[int, int]]) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -37,6 +39,8 @@ class LastLayers(Protocol):
     def continued(self, batch: StepBatch, residual: NDArray[np.float32]) -> NDArray[np.float32]:
         """Logits [N, vocab_size] from the residual stream before them."""
         ...
+
+    def copy_pages(self, copies: Sequence[tuple[int, int]]) -> None: ...
 
     def close(self) -> None: ...
 
@@ -68,6 +72,10 @@ class SplitRuntime:
 
     def step(self, batch: StepBatch) -> NDArray[np.float32]:
         return self._last.continued(batch, self._first.residual(batch))
+
+    def copy_pages(self, copies: Sequence[tuple[int, int]]) -> None:
+        self._first.copy_pages(copies)
+        self._last.copy_pages(copies)
 
     def close(self) -> None:
         self._last.close()

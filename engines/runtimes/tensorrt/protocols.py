@@ -1,5 +1,6 @@
 """Protocols of the TensorRT runtime: an engine that is ready to run, and the memory and attention of a card."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -42,6 +43,8 @@ class AttentionBackend(Protocol[M]):
     def gather(self, source: M, rows: Int64, target: M) -> None: ...
 
     def begin(self, batch: StepBatch) -> None: ...
+
+    def copy_pages(self, copies: Sequence[tuple[int, int]]) -> None: ...
 
     def attend(self, layer: int, q: M, k: M, v: M, mixed: M, rows: int) -> None: ...
 

@@ -64,6 +64,9 @@ class TensorRtRuntime(Generic[M]):
             backend.attend(layer, memory["q"], memory["k"], memory["v"], memory["mixed"], rows)
         return self._logits(batch.logits_for)
 
+    def copy_pages(self, copies: Sequence[tuple[int, int]]) -> None:
+        self._backend.copy_pages(copies)
+
     def close(self) -> None:
         """Lets go of the engines; call it after the last step."""
         self._sessions = ()

@@ -3,6 +3,7 @@
 K and V lie in one pool of pages in float16. It works on torch's CPU device as well, which is how it is tested.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -48,6 +49,14 @@ class TorchBackend:
             self._values = torch.zeros_like(self._keys)
             self._cos, self._sin = (self._to_device(table) for table in config.rope.tables(max_context, max_context))
         self._groups: list[_Group] = []
+
+    def copy_pages(self, copies: Sequence[tuple[int, int]]) -> None:
+        """From pages to pages, in all layers."""
+        with self._on_stream():
+            for source, target in copies:
+                first, to = source * PAGE_TOKENS, target * PAGE_TOKENS
+                for pool in (self._keys, self._values):
+                    pool[:, to : to + PAGE_TOKENS] = pool[:, first : first + PAGE_TOKENS]
 
     @property
     def stream(self) -> int:

@@ -183,6 +183,48 @@ def test_several_answers_to_several_prompts(served: Served) -> None:
         served.client.completions.create(prompt=[[1, 2], [3, 10**6]], **options)
 
 
+def test_answers_that_beams_find(served: Served) -> None:
+    """The best one first, prompt by prompt; usage counts what is returned."""
+    prompts = ["Hello <|assistant|>", "What does it eat? <|assistant|>"]
+    beams = {"num_beams": 3}
+    reply = served.client.completions.create(model="saying", prompt=prompts, n=2, max_tokens=100, extra_body=beams)
+    texts = [choice.text for choice in reply.choices]
+    assert texts[0] == texts[2] == REPLY
+    assert [choice.index for choice in reply.choices] == [0, 1, 2, 3]
+    assert reply.usage is not None
+    whole = served.client.completions.create(model="saying", prompt=prompts, max_tokens=100, temperature=0)
+    assert whole.usage is not None
+    assert reply.usage.prompt_tokens == whole.usage.prompt_tokens
+    assert reply.usage.completion_tokens > whole.usage.completion_tokens
+    streamed = chat(served, stream=True, extra_body=beams)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in streamed) == REPLY
+    for wrong in ({"n": 4}, {"n": 2, "stream": True}, {"temperature": 1}, {"stop": "x"}):
+        with pytest.raises(openai.BadRequestError):
+            chat(served, extra_body=beams, **wrong)
+
+
+def test_the_best_of_several_completions(served: Served) -> None:
+    """By the mean log probability of their tokens."""
+    options: dict[str, Any] = {"model": "saying", "prompt": "Hello <|assistant|>", "max_tokens": 12, "temperature": 0.2}
+    body = {"ignore_eos": True}
+    every = served.client.completions.create(n=6, seed=3, logprobs=0, extra_body=body, **options)
+    best = served.client.completions.create(n=2, best_of=6, seed=3, logprobs=0, extra_body=body, **options)
+
+    def mean(choice: Any) -> float:
+        return float(np.mean(choice.logprobs.token_logprobs))
+
+    ordered = sorted(every.choices, key=mean, reverse=True)
+    assert len({choice.text for choice in every.choices}) > 1
+    assert [choice.text for choice in best.choices] == [choice.text for choice in ordered[:2]]
+    assert best.usage is not None and every.usage is not None
+    assert best.usage.completion_tokens == every.usage.completion_tokens, "all that were written count"
+    plain = served.client.completions.create(n=1, best_of=6, seed=3, extra_body=body, **options)
+    assert plain.choices[0].text == ordered[0].text and plain.choices[0].logprobs is None
+    for wrong in ({"n": 3, "best_of": 2}, {"best_of": 2, "stream": True}):
+        with pytest.raises(openai.BadRequestError):
+            served.client.completions.create(**options, **wrong)
+
+
 def test_a_bias_bans_or_favours_tokens(served: Served) -> None:
     (first,) = chat(served, logprobs=True, max_tokens=1).choices[0].logprobs.content
     number = small_model_tokenizer().encode_prompt(first.token)[-1]

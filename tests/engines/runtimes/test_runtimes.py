@@ -181,6 +181,18 @@ def test_shared_pages(make: Subject, folders: Callable[[str], Path]) -> None:
     assert_close(runtime.step(batch_of(*rows)), np.concatenate(alone), make.order)
 
 
+def test_copied_pages(make: Subject, folders: Callable[[str], Path]) -> None:
+    """Of two sequences with the same beginning one goes on in a copy of the page that is not full."""
+    checkpoint, ends = Checkpoint(folders("llama")), [some_tokens(9, 7), some_tokens(9, 8)]
+    prefix = some_tokens(2 * PAGE_TOKENS + 5)
+    alone = [make(checkpoint, 8).step(flat_batch(prefix + end))[-9:] for end in ends]
+    runtime = make(checkpoint, 8)
+    runtime.step(batch_of(Row(0, prefix, [5, 1, 4])))
+    runtime.copy_pages([(4, 7), (1, 0)])
+    rows = [Row(len(prefix), end, pages, logits=9) for end, pages in zip(ends, ([5, 1, 4], [5, 0, 7]), strict=True)]
+    assert_close(runtime.step(batch_of(*rows)), np.concatenate(alone), make.order)
+
+
 def test_rejected_drafts_leave_nothing_behind(make: Subject, folders: Callable[[str], Path]) -> None:
     """Drafts are verified, rejected, and their slots written again with other tokens."""
     checkpoint, tokens, pages = Checkpoint(folders("llama")), some_tokens(30), [2, 0]
@@ -241,6 +253,38 @@ def test_the_engine_continues_like_transformers(
     for prompt, answer in zip(prompts, produced, strict=True):
         assert len(answer) == 12
         assert_likeliest(models(family), prompt, answer, make.full)
+
+
+@pytest.mark.parametrize(("beams", "penalty", "ends"), [(2, 1.0, 0), (4, 1.0, 1), (3, 0.0, 2), (4, 2.0, 1)])
+@pytest.mark.parametrize("family", families("llama-3", "gemma2", "qwen3"))
+def test_beams_are_those_of_transformers(
+    family: str, beams: int, penalty: float, ends: int, make: Subject, models: Callable[[str], TinyModel]
+) -> None:
+    """All hypotheses and their order, beside another request; at half precision as likely ones. Prompts end within a
+    page and with one, and the answers reach the next."""
+    model, params = models(family), SamplingParams(max_tokens=14, num_beams=beams, length_penalty=penalty)
+    for length in (PAGE_TOKENS - 5, 2 * PAGE_TOKENS):
+        prompt = some_tokens(length, length)
+        found = model.beams(prompt, 14, beams, penalty, ())
+        # Tokens that likely answers hold, so that some answers end early.
+        end_tokens = tuple(dict.fromkeys(token for tokens, _ in found for token in tokens[4:6]))[:ends]
+        expected = model.beams(prompt, 14, beams, penalty, end_tokens)
+        tokenizer = ByteTokenizer(eos_ids=frozenset(end_tokens))
+        with Engine(make(Checkpoint(model.folder), 24), tokenizer, EngineConfig(max_running=6)) as engine:
+            other = engine.submit(some_tokens(20, 9), SamplingParams(max_tokens=30, ignore_eos=True))
+            generation = engine.submit(prompt, params)
+            sampled = [one.token for delta in generation for one in delta.tokens]
+            assert other.text()
+            assert engine.load.used_pages == 0
+        assert generation.finished is not None
+        answers = generation.finished.alternatives
+        assert list(answers[0].tokens) == sampled
+        if make.order == EXACT:
+            assert [list(one.tokens) for one in answers] == [tokens for tokens, _ in expected]
+        best = answers[0]
+        assert abs(model.logprob(prompt, list(best.tokens)) - best.logprob) < 0.05 * make.full / EXACT + 1e-3
+        score = best.logprob / len(best.tokens) ** penalty
+        assert score > expected[0][1] - 0.05
 
 
 @pytest.mark.parametrize("name", ROUNDING)
