@@ -153,13 +153,14 @@ class Pool:
 class AttentionShape:
     """How many items go to the kernels for few and for many rows. ``long``: some of the few have a long context, which
     is cut into ``splits`` shares at most. An item of few has up to ``tile_rows`` rows, query heads that share a KV head
-    counted singly."""
+    counted singly. ``far``: the context is too long for a step in one kernel."""
 
     few: int
     many: int
     splits: int
     tile_rows: int
     long: bool = False
+    far: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,15 +171,17 @@ class Items:
     many: NDArray[np.int32]
     pages: int  # of the longest context among the few
 
-    def shape(self, config: ModelConfig, few: int, at_once: int) -> AttentionShape:
-        """For ``few`` items, of which some may be empty; ``at_once`` blocks for long contexts fit on the card."""
+    def shape(self, config: ModelConfig, few: int, at_once: int, near: int | None = None) -> AttentionShape:
+        """For ``few`` items, of which some may be empty; ``at_once`` blocks for long contexts fit on the card.
+        Contexts of more than ``near`` pages are far."""
         repeat = config.num_heads // config.num_kv_heads
         blocks = config.num_kv_heads * -(-repeat // 16) * max(few, 1)
         long = self.pages > _SHORT
         wanted = 1 << (-(-self.pages // LEAST_SHARE) - 1).bit_length()
         splits = min(_LARGEST_SPLIT, wanted, max(1, at_once // blocks)) if long else 1
+        far = near is not None and self.pages > near
         alone = not len(self.few) or int(self.few[:, 2].max()) == 1
-        return AttentionShape(few, len(self.many), splits, min(16, repeat) if alone else 16, long)
+        return AttentionShape(few, len(self.many), splits, min(16, repeat) if alone else 16, long, far)
 
 
 class StepInputs:

@@ -1,11 +1,13 @@
-"""Which kernels compute a single token on a Hopper card: measured when a model is opened."""
+"""Which kernels compute a single token: measured when a model is opened."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
 
 from engines.base import StepBatch
 from engines.model.config import ModelConfig
+from engines.page_size import PAGE_TOKENS
 from engines.runtimes.cuda.attention import Attention
 from engines.runtimes.cuda.buffers import AttentionShape, StepInputs, attention_items
 from engines.runtimes.cuda.driver import Device
@@ -39,26 +41,74 @@ def packed_is_faster(
 ) -> bool:
     """Whether a step of one token takes less time as a packed row than by ``single`` or, without it, by the kernels for
     rows as they are. Runs a few steps of a token that is kept nowhere."""
-    one, none = np.ones(1, np.int64), np.zeros(1, np.int64)
-    batch = StepBatch(none, none, none - 1, np.arange(2), one, none.reshape(1, 1), none)
-    items = attention_items(batch, config, FEW + 1)
-    inputs.write(batch, items, 1)
-    shape = items.shape(config, 1, decoder.attention.at_once)
     seconds = []
     for packed_from in (1, 2):
         decoder.packed_from = packed_from
-        with device.capture() as graph:
-            if packed_from == 2 and single is not None:
-                decoder.queue_single(inputs, single)
-            else:
-                decoder.queue_layers(inputs, 1, shape)
-                if logits:
-                    decoder.queue_logits(inputs, 1)
-        graph.launch()
-        timer = device.timer()
-        timer.start()
-        for _ in range(_STEPS):
-            graph.launch()
-        seconds.append(timer.stop())
-        graph.close()
+        used = single if packed_from == 2 else None
+        seconds.append(_seconds(device, config, decoder, inputs, used, 1, logits=logits))
     return seconds[0] < seconds[1]
+
+
+def single_up_to(
+    device: Device,
+    config: ModelConfig,
+    decoder: Queues,
+    inputs: StepInputs,
+    single: SingleStep,
+    pages: int,
+    *,
+    logits: bool,
+) -> int:
+    """Returns up to how many pages of context, of ``pages`` at most, a step of one token takes less time by ``single``
+    than by a kernel for each thing: attention within one kernel is the slower one. Both grow with the context."""
+
+    def by(used: SingleStep | None, context: int) -> float:
+        return _seconds(device, config, decoder, inputs, used, context, logits=logits)
+
+    near, far = by(None, 1) - by(single, 1), by(None, pages) - by(single, pages)
+    if far >= 0:
+        return pages
+    return max(0, int(pages * near / (near - far)))
+
+
+def _seconds(
+    device: Device,
+    config: ModelConfig,
+    decoder: Queues,
+    inputs: StepInputs,
+    single: SingleStep | None,
+    pages: int,
+    *,
+    logits: bool,
+) -> float:
+    """Of a few steps of one token that is kept nowhere, behind so many pages."""
+    one, none, context = np.ones(1, np.int64), np.zeros(1, np.int64), np.array([pages * PAGE_TOKENS])
+    if pages == 1:
+        context = one
+    batch = StepBatch(none, context - 1, none - 1, np.arange(2), context, np.arange(pages).reshape(1, -1), none)
+    items = attention_items(batch, config, FEW + 1)
+    inputs.write(batch, items, 1)
+    shape = items.shape(config, 1, decoder.attention.at_once)
+
+    def queue() -> None:
+        if single is not None:
+            decoder.queue_single(inputs, single)
+            return
+        decoder.queue_layers(inputs, 1, shape)
+        if logits:
+            decoder.queue_logits(inputs, 1)
+
+    return _time(device, queue)
+
+
+def _time(device: Device, queue: Callable[[], None]) -> float:
+    with device.capture() as graph:
+        queue()
+    graph.launch()
+    timer = device.timer()
+    timer.start()
+    for _ in range(_STEPS):
+        graph.launch()
+    seconds = timer.stop()
+    graph.close()
+    return seconds

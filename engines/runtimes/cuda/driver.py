@@ -352,9 +352,8 @@ def find_cards() -> list[tuple[str, tuple[int, int]]]:
     for ordinal in range(int(_check(api.cuDeviceGetCount()))):
         device = _check(api.cuDeviceGet(ordinal))
         name = _check(api.cuDeviceGetName(128, device)).split(b"\0")[0].decode()
-        major, minor = (
-            int(_check(api.cuDeviceGetAttribute(api.CUdevice_attribute(number), device))) for number in (_MAJOR, _MINOR)
-        )
+        kinds = (api.CUdevice_attribute(number) for number in (_MAJOR, _MINOR))
+        major, minor = (int(_check(api.cuDeviceGetAttribute(kind, device))) for kind in kinds)
         cards.append((name, (major, minor)))
     return cards
 

@@ -31,6 +31,7 @@ from engines.runtimes.cuda.buffers import (
     attention_items,
     pages_that_fit,
 )
+from engines.runtimes.cuda.choice import single_up_to
 from engines.runtimes.cuda.decoder import PASSES_UP_TO, Decoder
 from engines.runtimes.cuda.driver import Device, Event, Graph, OutOfMemory
 from engines.runtimes.cuda.kv_format import KvFormat
@@ -38,6 +39,7 @@ from engines.runtimes.cuda.packed_weights import PackedSource, build, write
 from engines.runtimes.cuda.products import FEW
 from engines.runtimes.cuda.reduction import Reducer
 from engines.runtimes.cuda.sampling import SampledOnCard, Sampler
+from engines.runtimes.cuda.single import SingleStep
 from engines.runtimes.cuda.step_times import StepTimes
 from engines.runtimes.cuda.weights import Source, check_heads
 from engines.serving.row_sampling import RowSampling
@@ -139,6 +141,7 @@ class CudaRuntime:
             device, config, self.weights, self.pool, self.buffers, (cosines, sines), cache, self._reducer
         )
         self._single = self.decoder.open_single(self._few_inputs, cache)
+        self._near = None if self._single is None else self._single_up_to(self._single, pages)
         self._sampler = Sampler(device, config.vocab_size, self.buffers.logits, self.buffers.logits_stride, cache)
         self._graphs: dict[tuple[int, AttentionShape, Ending], Graph] = {}
         self._logits = device.pinned(4 * FEW * self.buffers.logits_stride).view(np.float32)
@@ -272,7 +275,7 @@ class CudaRuntime:
         inputs = self._few_inputs
         if ending in ("sampled", "followed"):
             self._sampler.queue_take(inputs.tokens, inputs.taken, rows)
-        if rows == 1 and self._single is not None:
+        if rows == 1 and self._single is not None and not shape.far:
             self.decoder.queue_single(inputs, self._single)
         else:
             self.decoder.queue_layers(inputs, rows, shape)
@@ -304,10 +307,15 @@ class CudaRuntime:
         items = attention_items(batch, self.config, FEW + 1)
         rows = next(bucket for bucket in _BUCKETS if bucket >= len(batch.tokens))
         self._few_inputs.write(batch, items, rows)
-        return rows, self._shape(items, rows)
+        return rows, self._shape(items, rows, self._near if rows == 1 else None)
 
-    def _shape(self, items: Items, few: int) -> AttentionShape:
-        return items.shape(self.config, few, self.decoder.attention.at_once)
+    def _shape(self, items: Items, few: int, near: int | None = None) -> AttentionShape:
+        return items.shape(self.config, few, self.decoder.attention.at_once, near)
+
+    def _single_up_to(self, single: SingleStep, pages: int) -> int:
+        """Pages of a context up to which a token is computed by one kernel."""
+        logits = self.weights.head is not None
+        return single_up_to(self.device, self.config, self.decoder, self._few_inputs, single, pages, logits=logits)
 
     def decode_chained(self, batch: StepBatch, steps: int) -> float:
         """Seconds of a step, over ``steps`` in a row in which the likeliest token of each row is its next input; the

@@ -16,6 +16,7 @@ from engines.base import KvCache
 from engines.model.checkpoint import Checkpoint
 from engines.model.synthetic import Shape, write_checkpoint
 from engines.runtimes.cuda import decoder
+from engines.runtimes.cuda import runtime as cuda_runtime
 from engines.runtimes.cuda.driver import Device, OutOfMemory
 from engines.runtimes.cuda.entry import ENTRY
 from engines.runtimes.cuda.runtime import CudaRuntime
@@ -140,6 +141,22 @@ def test_long_contexts_in_8_bits(kind: KvCache, tolerance: float, tmp_path: Path
     assert difference(np.concatenate(found), expected[830:at]) < tolerance
 
 
+def test_far_contexts_are_computed_kernel_by_kernel(
+    tmp_path: Path, kernels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Single tokens go over from one kernel to several where these are faster; both see the same K and V."""
+    monkeypatch.setattr(decoder, "packed_is_faster", lambda *_, **__: False)
+    monkeypatch.setattr(cuda_runtime, "single_up_to", lambda *_, **__: 40)
+    write_checkpoint(tmp_path, Shape(2304, 4096, 2, 18, 6, vocabulary=4096, context=1024), group=128)
+    checkpoint, tokens = Checkpoint(tmp_path), np.random.default_rng(0).integers(3, 4096, 700).tolist()
+    expected = ReferenceRuntime(checkpoint, 48).step(flat_batch(tokens))
+    with opened(checkpoint, 48, kernels) as runtime:
+        runtime.step(batch_of(Row(0, tokens[:630], list(range(48)))))
+        for at in range(630, 660):
+            logits = runtime.step(batch_of(Row(at, tokens[at : at + 1], list(range(48)))))
+            assert_close(logits, expected[at : at + 1], HALF)
+
+
 def test_it_passes_the_check_at_the_first_start(tmp_path: Path, kernels: Path) -> None:
     write_checkpoint(tmp_path, Shape(128, 256, 3, 8, 2, vocabulary=256, context=512), group=32)
     checkpoint = Checkpoint(tmp_path)
@@ -196,3 +213,26 @@ def test_a_card_that_another_program_fills_up_goes_on_computing(tmp_path: Path, 
         other.close()
     assert sum(one == two for one, two in zip(*answers, strict=True)) >= 10, "float16 may turn a near tie"
     assert all(len(answer) == 24 for answer in answers[1])
+
+
+@pytest.mark.parametrize("kind", ["fp16", "int8"])
+def test_beams_beside_other_requests(kind: KvCache, tmp_path: Path, kernels: Path) -> None:
+    """Their log probabilities are the reference's, at the length that was asked for."""
+    write_checkpoint(tmp_path, Shape(128, 256, 3, 8, 2, vocabulary=256, context=512), group=32)
+    checkpoint, prompt = Checkpoint(tmp_path), some_tokens(37)
+    prompt = [token % 256 for token in prompt]
+    reference = ReferenceRuntime(checkpoint, 8, kv_cache=kind)
+    with opened(checkpoint, 60, kernels, kind) as runtime, Engine(runtime, ByteTokenizer()) as engine:
+        others = [engine.submit(prompt[:at], SamplingParams(max_tokens=40, ignore_eos=True)) for at in (5, 20)]
+        generation = engine.submit(prompt, SamplingParams(max_tokens=30, num_beams=5))
+        generation.text()
+        assert all(other.text() for other in others)
+        assert engine.load.used_pages == 0
+    assert generation.finished is not None
+    found = generation.finished.alternatives
+    assert len({one.tokens for one in found}) == 5
+    for one in found:
+        logits = reference.step(flat_batch([*prompt, *one.tokens]))[len(prompt) - 1 : -1].astype(np.float64)
+        chosen = np.take_along_axis(logits, np.array(one.tokens)[:, None], axis=1)[:, 0]
+        total = (chosen - np.log(np.exp(logits).sum(axis=1))).sum()
+        assert one.logprob == pytest.approx(total, abs=0.3 if kind == "int8" else 0.1)
