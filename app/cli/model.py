@@ -1,8 +1,10 @@
 """``docent model``: the language models on this computer."""
 
+import difflib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +16,7 @@ from app.errors import UsageError
 from app.settings.paths import BUILTIN
 
 if TYPE_CHECKING:
+    from app.models.found import FoundModel
     from app.models.store import ModelInfo, ModelStore
 
 NameArgument = Annotated[
@@ -29,6 +32,7 @@ def register(app: typer.Typer) -> None:
     group.command("list")(list_)
     group.command("info")(info)
     group.command("import")(import_)
+    group.command("use")(use)
     group.command("pull")(pull)
     group.command("remove")(remove)
     group.command("quantize")(quantize)
@@ -81,18 +85,24 @@ def bench(
 
 
 def list_(context: typer.Context, as_json: JsonOption = False) -> None:
-    """Show the models that are here."""
+    """Show the models that are here, and those of other programs on this computer."""
     session = session_of(context)
     models = _store(session).all()
     used = session.settings.model.name
+    elsewhere = _elsewhere(session)
     if as_json:
-        write_json({"models": [{**_json(model), "used": model.name == used} for model in models]})
+        listed = [{**_json(model), "used": model.name == used} for model in models]
+        write_json({"models": listed, "elsewhere": [_found_json(found) for found in elsewhere]})
         return
-    if not models:
+    if models:
+        rows = [[model.name + (" *" if model.name == used else ""), *_row(model)] for model in models]
+        write_table(["Model", "Kind", "Weights", "Size", "Context", "Note"], rows)
+    else:
         write_note("docent: There is no model yet. Get one with `docent model pull OWNER/NAME`.")
-        return
-    rows = [[model.name + (" *" if model.name == used else ""), *_row(model)] for model in models]
-    write_table(["Model", "Kind", "Weights", "Size", "Context", "Note"], rows)
+    if elsewhere:
+        write_text("\nOf other programs; `docent model use MODEL` takes one without copying it:")
+        columns = ["Model", "Place", "Kind", "Size", "Context", "Licence", "Note"]
+        write_table(columns, [_found_row(found) for found in elsewhere])
 
 
 def info(
@@ -123,16 +133,37 @@ def info(
 
 def import_(
     context: typer.Context,
-    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="A folder with a Hugging Face model.")],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="A GGUF file, or a folder with a Hugging Face model.")],
     name: NameOption = None,
     link: Annotated[
         bool, typer.Option("--link", help="Leave the files where they are and only point to them.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Import a model from a folder."""
+    """Import a model from a GGUF file or a folder.
+
+    Of a GGUF model in several files name the first one.
+    """
     session = session_of(context)
-    _added(session, _store(session).add(Path(folder), name, link=link), as_json)
+    _added(session, _store(session).add(Path(path), name, link=link), as_json)
+
+
+def use(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A name that `docent model list` shows.")],
+    name: NameOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Use a model of another program, where it lies."""
+    session = session_of(context)
+    found = {found.name: found for found in _elsewhere(session)}
+    if model not in found:
+        near = difflib.get_close_matches(model, found, n=1)
+        raise UsageError(
+            f'No other program has a model "{model}".',
+            f'Did you mean "{near[0]}"?' if near else "`docent model list` shows those that there are.",
+        )
+    _added(session, _store(session).add(found[model].path, name or model, link=True), as_json)
 
 
 def pull(
@@ -247,6 +278,25 @@ def _added(session: Session, model: "ModelInfo", as_json: bool) -> None:
     write_text(f"{model.name}: {model.parameters / 1e9:.2f} billion weights, {model.format}, in {model.folder}.")
     if session.settings.model.name != model.name:
         write_note(f"Use it with `--set model.name={model.name}`, or write that into {session.settings.folder.config}.")
+
+
+def _elsewhere(session: Session) -> "list[FoundModel]":
+    if not session.settings.model.look_elsewhere:
+        return []
+    from app.models.found import find_models
+
+    return find_models()
+
+
+def _found_json(found: "FoundModel") -> dict[str, Any]:
+    return {**asdict(found), "path": str(found.path)}
+
+
+def _found_row(found: "FoundModel") -> list[str]:
+    note = found.problem or ("" if found.fits else "too large for this computer's memory")
+    kind = f"{found.family}, {found.format}" if found.family else ""
+    context = f"{found.context:,}" if found.context else ""
+    return [found.name, found.place, kind, f"{found.size_bytes / 1e9:.2f} GB", context, found.licence, note]
 
 
 def _json(model: "ModelInfo") -> dict[str, Any]:

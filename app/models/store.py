@@ -1,14 +1,15 @@
 """Keeps the language models of this computer in folders below ``models`` in the data folder, and describes each.
 
-A model is a Hugging Face folder (config.json, safetensors, tokenizer.json). It is described through
-engines.Checkpoint, so that whatever is listed as usable can be run; its weights are not loaded.
+A model is a Hugging Face folder (config.json, safetensors, tokenizer.json), or one made of a GGUF file. It is described
+through engines.Checkpoint, so that whatever is listed as usable can be run; its weights are not loaded.
 """
 
 import difflib
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from engines.model.checkpoint import Checkpoint
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
-_COPIED = (".safetensors", ".json", ".jinja", ".model", ".txt")
+_COPIED = (".safetensors", ".json", ".jinja", ".model", ".txt", ".gguf")
+_WEIGHTS = ("*.safetensors", "*.gguf")
+_GGUF = ".gguf"
 ORIGIN = "docent-origin.json"  # where a pulled or quantised model came from
 
 
@@ -90,21 +93,51 @@ class ModelStore:
         return folder
 
     def add(self, source: Path, name: str | None = None, *, link: bool = False) -> ModelInfo:
-        """Takes a folder over: copied, or only linked to. Raises DocentError where it holds no usable model."""
+        """Takes a folder or a GGUF file over: copied, or only linked to. Raises DocentError where it holds no usable
+        model."""
         source = source.expanduser().absolute()
+        if source.is_file():
+            return self._add_gguf(source, name or gguf_name(source), link=link)
         check(source)
         target = self.target(name or source.name)
         if link:
             target.symlink_to(source, target_is_directory=True)
             return describe(target, target.name)
+        with self._unfinished(target) as unfinished:
+            _copy(source, unfinished)
+        return describe(target, target.name)
+
+    def _add_gguf(self, source: Path, name: str, *, link: bool) -> ModelInfo:
+        """A folder with settings and tokenizer, and the file in it, or all parts of a split one."""
+        from engines.model.gguf.file import GgufFile, parts_of
+        from engines.model.gguf.folder import write_folder
+
+        file, target = GgufFile(source), self.target(name)
+        parts = parts_of(source)
+        with self._unfinished(target) as unfinished:
+            if not link:
+                _demand_room(parts, self.root)
+            unfinished.mkdir()
+            write_folder(file, unfinished)
+            for part in parts:
+                place = unfinished / (part.name if part.suffix.lower() == _GGUF else f"{part.name}{_GGUF}")
+                if link:
+                    place.symlink_to(part)
+                else:
+                    shutil.copy2(part, place)
+            check(unfinished)
+        return describe(target, target.name)
+
+    @contextmanager
+    def _unfinished(self, target: Path) -> Iterator[Path]:
+        """A folder to fill, which becomes ``target`` where nothing goes wrong."""
         unfinished = self.root / f".{target.name}.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         try:
-            _copy(source, unfinished)
+            yield unfinished
             unfinished.rename(target)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
-        return describe(target, target.name)
 
     def remove(self, name: str) -> Path:
         """Deletes a model of the store, or the link to it. Returns where it lay. Raises ModelError."""
@@ -120,8 +153,7 @@ class ModelStore:
 
 def describe(folder: Path, name: str) -> ModelInfo:
     """What a folder holds; what is wrong with it becomes ``problem``."""
-    weights = list(folder.glob("*.safetensors"))
-    size = sum(path.stat().st_size for path in weights)
+    size = sum(path.stat().st_size for kind in _WEIGHTS for path in folder.glob(kind) if path.exists())
     origin = _origin(folder)
     try:
         checkpoint, chat = _opened(folder)
@@ -135,7 +167,7 @@ def describe(folder: Path, name: str) -> ModelInfo:
         linked=folder.is_symlink(),
         origin=origin,
         family=config.family,
-        format=checkpoint.quantization.format,
+        format=_format(checkpoint),
         parameters=_parameters(checkpoint),
         context=config.max_context,
         chat_template=chat,
@@ -146,8 +178,8 @@ def check(folder: Path) -> None:
     """Raises DocentError unless the folder holds a model that can be run: all files, and every kind of tensor with its
     right shape in the first and the last layer."""
     if not folder.is_dir():
-        raise ModelError(f"{folder} is no folder.", "Name a folder with config.json and *.safetensors.")
-    if not any(folder.glob("*.safetensors")) and any(map(is_pickle, folder.iterdir())):
+        raise ModelError(f"{folder} is no folder.", "Name a GGUF file, or a folder with config.json and *.safetensors.")
+    if not any(any(folder.glob(kind)) for kind in _WEIGHTS) and any(map(is_pickle, folder.iterdir())):
         raise ModelError(
             f"{folder} holds its weights as pickle files alone, and those can run programs.",
             "Get the model in the safetensors format.",
@@ -161,6 +193,12 @@ def check(folder: Path) -> None:
         for norm in NORMS:
             checkpoint.norm(layer, norm)
     checkpoint.final_norm()
+
+
+def gguf_name(path: Path) -> str:
+    """What to call the model in a GGUF file."""
+    name = re.sub(r"-\d{5}-of-\d{5}$", "", path.name.removesuffix(path.suffix) if path.suffix else path.name)
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:96] or "model"
 
 
 def note_origin(folder: Path, origin: str, sha256: Mapping[str, str] | None = None) -> None:
@@ -200,6 +238,14 @@ def _parameters(checkpoint: "Checkpoint") -> int:
     return tables + config.num_layers * sum(rows * columns for rows, columns in shapes)
 
 
+def _format(checkpoint: "Checkpoint") -> str:
+    """For GGUF with the type that most of the weights have."""
+    from engines.model.gguf.tensors import GgufTensors
+
+    files = checkpoint.files
+    return f"gguf {files.main_type}" if isinstance(files, GgufTensors) else checkpoint.quantization.format
+
+
 def _origin(folder: Path) -> str:
     try:
         return str(json.loads((folder / ORIGIN).read_text(encoding="utf-8"))["origin"])
@@ -209,12 +255,15 @@ def _origin(folder: Path) -> str:
 
 def _copy(source: Path, target: Path) -> None:
     files = [path for path in source.iterdir() if path.is_file() and path.name.endswith(_COPIED)]
-    need = sum(path.stat().st_size for path in files)
-    free = shutil.disk_usage(target.parent).free
+    _demand_room(files, target.parent)
+    target.mkdir()
+    for path in files:
+        shutil.copy2(path, target / path.name)
+
+
+def _demand_room(files: Sequence[Path], folder: Path) -> None:
+    need, free = sum(path.stat().st_size for path in files), shutil.disk_usage(folder).free
     if need > free:
         raise ModelError(
             f"The model takes {need / 1e9:.1f} GB and {free / 1e9:.1f} GB are free.", "Make room, or use --link."
         )
-    target.mkdir()
-    for path in files:
-        shutil.copy2(path, target / path.name)

@@ -197,6 +197,10 @@ class ModelSettings(_Section):
     temperature: float = Field(
         default=0.0, ge=0, le=2, description="0 = always the likeliest word; more = more varied, and more mistakes."
     )
+    look_elsewhere: bool = Field(
+        default=True,
+        description="List models of other programs too (Hugging Face, Ollama, LM Studio, GPT4All, llama.cpp).",
+    )
     hub: str = Field(default="https://huggingface.co", description="Where `docent model pull` gets models from.")
 
 

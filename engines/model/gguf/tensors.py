@@ -4,7 +4,9 @@ llama.cpp orders the rows of Llama's query and key projections so that the two h
 they are put back here. Whole rows move, so nothing is rounded.
 """
 
+import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -73,6 +75,15 @@ class GgufTensors(Mapping[str, NDArray[np.generic]]):
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
+
+    @property
+    def main_type(self) -> str:
+        """The type that most weights of the layers have."""
+        sizes: Counter[str] = Counter()
+        for name, stored in self._file.tensors.items():
+            if name.startswith("blk."):
+                sizes[stored.type.name] += math.prod(stored.shape)
+        return sizes.most_common(1)[0][0] if sizes else ""
 
     def take(self, name: str, shape: tuple[int, ...]) -> NDArray[np.generic]:
         """The tensor, with its shape checked. Raises CheckpointError that names tensor, file and both shapes."""

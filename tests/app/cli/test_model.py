@@ -21,6 +21,8 @@ from engines.serving.sampling_params import SamplingParams
 from tests.app.command import Result, Run, invoke
 from tests.app.models.hub import REPO, Hub
 from tests.app.models.tiny_model import write_tiny_model
+from tests.engines.gguf_files import write_model
+from tests.engines.models import random_model
 
 
 @pytest.fixture
@@ -62,6 +64,31 @@ def test_import_list_info_remove(docent: Run, tiny: Path, tmp_path: Path) -> Non
     docent("model", "remove", "mine")
     assert own(docent) == []
     assert (tiny / "config.json").exists()
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_gguf_file_becomes_a_model(docent: Run, tmp_path: Path, link: bool) -> None:
+    path = tmp_path / "Tiny Model-Q8_0.gguf"
+    write_model(random_model("llama"), path, "Q8_0")
+    added = docent("model", "import", str(path), *(["--link"] if link else []), "--json").json
+    assert (added["name"], added["format"], added["family"]) == ("Tiny-Model-Q8_0", "gguf Q8_0", "llama")
+    assert own(docent)[0]["size_bytes"] == path.stat().st_size
+    if link:
+        path.rename(tmp_path / "elsewhere.gguf")
+        assert "is gone" in docent("model", "list").out
+    else:
+        path.unlink()
+        assert docent("model", "build", "Tiny-Model-Q8_0").code == 0
+    docent("model", "remove", "Tiny-Model-Q8_0")
+    assert own(docent) == []
+
+
+def test_a_damaged_gguf_file_leaves_nothing_behind(docent: Run, tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    write_model(random_model("llama"), path)
+    path.write_bytes(path.read_bytes()[:-1000])
+    fails(docent("model", "import", str(path)), "ends within the tensor")
+    assert list((tmp_path / "data" / "models").glob("*")) == []
 
 
 def test_a_link_is_removed_without_its_target(docent: Run, tiny: Path) -> None:
