@@ -195,7 +195,9 @@ class Parts:
         from rag.answer.generative import GenerativeAnswerer
 
         generator = EngineGenerator(self.model, writer.temperature)
-        return GenerativeAnswerer(generator, self.embedder, self.library.locate, writer.max_tokens)
+        return GenerativeAnswerer(
+            generator, self.embedder, self.library.locate, writer.max_tokens, quotes, writer.first_word_s
+        )
 
     def _computing(self, answerer: "Answerer") -> "Answerer":
         """The answerer behind the operators, which compute what tables hold."""

@@ -3,11 +3,13 @@
 from collections.abc import Generator, Sequence
 
 from app.models.setup import LocalModel
+from engines.serving.generation import Metrics
 from engines.serving.sampling_params import SamplingParams
 from engines.serving.sequence import INTERACTIVE
 from rag.answer.prompt import Message
 
 _HEARTBEAT_S = 0.1
+_TELLING_TOKENS = 64  # of a prompt; with fewer the time says little of the speed
 
 
 class EngineGenerator:
@@ -17,6 +19,7 @@ class EngineGenerator:
     def __init__(self, model: LocalModel, temperature: float = 0.0) -> None:
         self._model = model
         self._temperature = temperature
+        self._read_tokens_s = 0.0  # of prompts; 0 until something was read
 
     @property
     def name(self) -> str:
@@ -29,11 +32,26 @@ class EngineGenerator:
     def count_tokens(self, messages: Sequence[Message]) -> int:
         return len(self._encode(messages))
 
+    def tokens_within(self, seconds: float, beginning: Sequence[Message]) -> int:
+        """How long a prompt the model reads in this time, by the last one. The first time it reads the ``beginning``,
+        which is not lost: the engine keeps it for the prompts that begin so."""
+        if not self._read_tokens_s:
+            for _ in self.stream(beginning, 1):
+                pass
+        return int(seconds * self._read_tokens_s)
+
     def stream(self, messages: Sequence[Message], max_tokens: int) -> Generator[str, None, None]:
         params = SamplingParams(max_tokens=max_tokens, temperature=self._temperature)
         with self._model.submit(self._encode(messages), params, INTERACTIVE) as generation:
             for delta in generation.deltas(_HEARTBEAT_S):
                 yield delta.text if delta else ""
+            if generation.finished is not None:
+                self._note_speed(generation.finished.metrics)
+
+    def _note_speed(self, metrics: Metrics) -> None:
+        read, took = metrics.prompt_tokens - metrics.cached_tokens, metrics.ttft_s - metrics.queue_s
+        if took > 0 and (read >= _TELLING_TOKENS or not self._read_tokens_s):
+            self._read_tokens_s = read / took
 
     def _encode(self, messages: Sequence[Message]) -> list[int]:
         return self._model.chat_tokens([{"role": m.role, "content": m.content} for m in messages])

@@ -193,6 +193,12 @@ class ModelSettings(_Section):
         description="Minutes without a question after which the model's memory is given back; the next question loads "
         "it again, and waits for it. 0 = never.",
     )
+    first_word_s: float = Field(
+        default=3,
+        ge=0,
+        description="Seconds after which the model should begin to write: it reads fewer passages where it is slower. "
+        "0 = it always reads all that fit.",
+    )
     max_tokens: int = Field(default=512, ge=16, le=100_000, description="Longest answer in tokens.")
     temperature: float = Field(
         default=0.0, ge=0, le=2, description="0 = always the likeliest word; more = more varied, and more mistakes."

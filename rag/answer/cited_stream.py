@@ -57,12 +57,18 @@ class CitedStream:
         self._enough = evidence_weights().supported
         self._statements = 0
         self._refusals = 0
+        self.unsupported = 0  # statements
         self.citations: list[Citation] = []
 
     @property
     def refused(self) -> bool:
         """Whether the text says that the passages do not hold the answer, and says nothing else."""
         return self._refusals > 0 and self._statements == 0
+
+    @property
+    def supported(self) -> bool:
+        """Whether a passage supports at least one statement."""
+        return self._statements > 0
 
     def feed(self, text: str) -> tuple[AnswerPart, ...]:
         """Takes the next piece; returns what can be shown now."""
@@ -141,6 +147,7 @@ class CitedStream:
             number = self._mention(best)
             self._cite(claim, best)
             return [AnswerPart(" ", (number,))]
+        self.unsupported += 1
         return [AnswerPart("", supported=False)]
 
     def _best_support(self, claim: str, passages: Iterable[Passage]) -> float:

@@ -2,7 +2,9 @@
 
 While the model writes, its ``[n]`` are turned into the numbers of passages, references to nothing are dropped, and
 every finished sentence is compared with the passages: one that cites nothing but stands in a passage gets its
-citation, one that no passage supports gets ``[?]``. Leaving the stream early ends the generation.
+citation, one that no passage supports gets ``[?]``. Where there is an answerer to fall back to, nothing is shown before
+a passage supports something, and a reply that goes on without support is left for that one's answer. Leaving the stream
+early ends the generation.
 """
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -11,12 +13,15 @@ from typing import Protocol
 
 from rag.answer.citations import Locate
 from rag.answer.cited_stream import CitedStream
-from rag.answer.prompt import Message, build_prompt
+from rag.answer.prompt import SYSTEM_TEXT, Message, build_prompt
 from rag.answer.refusal import NOT_FOUND
-from rag.protocols import Embedder
+from rag.answer.repetition import without_repetition
+from rag.protocols import Answerer, Embedder
 from rag.text.markers import AnswerPart, joined
 from rag.types import Answer, AnswerEvent, Passage, Query, TextDelta
 
+_LEAST_PROMPT = 700  # tokens: instructions, a question, and a passage or two
+_MOST_UNSUPPORTED = 2  # statements at the beginning, before the reply is given up
 _THINKING = ("<think>", "</think>")
 
 
@@ -33,13 +38,19 @@ class TextGenerator(Protocol):
 
     def count_tokens(self, messages: Sequence[Message]) -> int: ...
 
+    def tokens_within(self, seconds: float, beginning: Sequence[Message]) -> int:
+        """How long a prompt is read in this time; ``beginning`` is how the prompts begin."""
+        ...
+
     def stream(self, messages: Sequence[Message], max_tokens: int) -> Generator[str, None, None]:
         """Pieces of the reply, empty ones while there is nothing new; closing it ends the generation."""
         ...
 
 
 class GenerativeAnswerer:
-    """``max_tokens`` bounds an answer; the rest of the model's context is the prompt's."""
+    """``max_tokens`` bounds an answer; the rest of the model's context is the prompt's. ``fallback`` answers where no
+    passage supports what the model writes. A prompt is so short that the model begins to write within ``patience_s``, 0
+    for any length, but not so short that the best passages find no room."""
 
     def __init__(
         self,
@@ -47,11 +58,15 @@ class GenerativeAnswerer:
         embedder: Embedder | None = None,
         locate: Locate | None = None,
         max_tokens: int = 512,
+        fallback: Answerer | None = None,
+        patience_s: float = 0,
     ) -> None:
         self._generator = generator
         self._embedder = embedder
         self._locate = locate
         self._max_tokens = min(max_tokens, max(1, generator.context // 2))
+        self._fallback = fallback
+        self._patience_s = patience_s
 
     @property
     def name(self) -> str:
@@ -62,27 +77,41 @@ class GenerativeAnswerer:
         if not any(passage.text.strip() for passage in passages):
             yield from self._nothing()
             return
-        budget = self._generator.context - self._max_tokens
+        budget = self._budget()
         prompt = build_prompt(query.text, passages, query.history, self._generator.count_tokens, budget)
         cited = CitedStream(prompt.labels, self._embedder, self._locate)
         written: list[AnswerPart] = []
+        known = shown = 0  # citations and parts that are out
         with closing(self._generator.stream(prompt.messages, self._max_tokens)) as pieces:
-            known = 0
-            for piece in without_thinking(pieces):
-                shown = cited.feed(piece)
-                written += shown
-                yield TextDelta(shown, tuple(cited.citations[known:]))
-                known = len(cited.citations)
-        rest = cited.close()
-        if rest:
-            written += rest
-            yield TextDelta(rest, tuple(cited.citations[known:]))
+            for piece in without_repetition(without_thinking(pieces)):
+                written += cited.feed(piece)
+                if self._fallback is None or cited.supported:
+                    yield TextDelta(joined(written[shown:]), tuple(cited.citations[known:]))
+                    known, shown = len(cited.citations), len(written)
+                elif cited.unsupported >= _MOST_UNSUPPORTED:
+                    break
+                else:
+                    yield TextDelta(())
+        written += cited.close()
+        if self._fallback is not None and not cited.supported and not cited.refused:
+            yield from self._fallback.answer(query, passages)
+            return
+        if shown < len(written):
+            yield TextDelta(joined(written[shown:]), tuple(cited.citations[known:]))
         parts = joined(written)
         if not any(part.written.strip() for part in parts):
             yield from self._nothing()
             return
         citations = () if cited.refused else tuple(cited.citations)
         yield Answer(parts, found=bool(citations), citations=citations, answerer=self.name)
+
+    def _budget(self) -> int:
+        """Tokens of a prompt."""
+        room = self._generator.context - self._max_tokens
+        if not self._patience_s or room <= _LEAST_PROMPT:
+            return room
+        beginning = (Message("system", SYSTEM_TEXT),)
+        return min(room, max(_LEAST_PROMPT, self._generator.tokens_within(self._patience_s, beginning)))
 
     def _nothing(self) -> Iterator[AnswerEvent]:
         refusal = (AnswerPart(NOT_FOUND),)

@@ -1,7 +1,7 @@
 """Answers of a scripted language model: citations, refusals, unsupported sentences, whatever way the stream is cut."""
 
 import random
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import pytest
 
@@ -9,7 +9,8 @@ from rag.answer.generative import GenerativeAnswerer, without_thinking
 from rag.answer.prompt import Message
 from rag.answer.refusal import NOT_FOUND
 from rag.query.query import make_query
-from rag.types import Answer, AnswerEvent, Passage, TextDelta, Turn
+from rag.text.markers import AnswerPart
+from rag.types import Answer, AnswerEvent, Passage, Query, TextDelta, Turn
 from tests.rag.answer.two_passages import PASSAGES, passage
 
 
@@ -18,6 +19,7 @@ class Scripted:
 
     name = "scripted"
     context = 2000
+    tokens_s = 1000.0  # of prompts
 
     def __init__(self, reply: str, seed: int = 0) -> None:
         self.reply, self.seed = reply, seed
@@ -27,6 +29,9 @@ class Scripted:
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         return sum(len(message.content.split()) + 4 for message in messages)
+
+    def tokens_within(self, seconds: float, beginning: Sequence[Message]) -> int:
+        return int(self.tokens_s * seconds)
 
     def stream(self, messages: Sequence[Message], max_tokens: int) -> Generator[str, None, None]:
         self.messages = messages
@@ -167,3 +172,67 @@ def test_thinking_is_left_out(size: int) -> None:
     assert "".join(without_thinking(pieces)) == "In 1889."
     plain = "<thin ice> is <think> no block"
     assert "".join(without_thinking([plain[i : i + size] for i in range(0, len(plain), size)])) == plain
+
+
+class Quoting:
+    """Stands in for the built-in way."""
+
+    name = "quotes"
+
+    def answer(self, query: Query, passages: Sequence[Passage]) -> Iterator[AnswerEvent]:
+        yield TextDelta((AnswerPart("Quoted."),))
+        yield Answer((AnswerPart("Quoted."),), found=True, citations=(), answerer=self.name)
+
+
+def with_fallback(reply: str) -> tuple[Answer, str]:
+    """The answer, and what was shown of it."""
+    events = list(GenerativeAnswerer(Scripted(reply), fallback=Quoting()).answer(make_query("Well?"), PASSAGES))
+    answer = events[-1]
+    assert isinstance(answer, Answer)
+    return answer, "".join(event.text for event in events if isinstance(event, TextDelta))
+
+
+def test_what_nothing_supports_gives_way_to_the_built_in_answer() -> None:
+    invented = "Napoleon financed the scaffolding himself. It was painted green by sailors. It cost nine ducats."
+    answer, shown = with_fallback(invented)
+    assert (answer.answerer, shown) == ("quotes", "Quoted.")
+    answer, shown = with_fallback("  ")
+    assert shown == "Quoted."
+
+
+def test_what_is_supported_is_shown_with_what_stood_before_it() -> None:
+    answer, shown = with_fallback("Here it is: the tower was opened in 1889 [2]. Napoleon financed the scaffolding.")
+    assert answer.answerer == "scripted"
+    assert shown == answer.text
+    assert shown.startswith("Here it is: the tower was opened in 1889 [1].")
+    refused, shown = with_fallback("The passages do not mention the price of the tickets.")
+    assert (refused.found, refused.answerer) == (False, "scripted")
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_an_answer_that_goes_in_circles_ends_where_it_begins_to(seed: int) -> None:
+    once = "The Eiffel Tower was opened in 1889 [2]. The blue whale eats four tonnes of krill a day [1]."
+    answer = ask(f"{once} {once} {once}", seed)
+    assert answer.text.count("1889") == answer.text.count("krill") == 1
+    assert len(answer.citations) == 2
+    looped = ask("The tower is 330 metres high " + "and high " * 200, seed)
+    assert looped.text.count("and high") < 12
+
+
+def test_two_statements_that_begin_alike_are_both_kept() -> None:
+    both = "The Eiffel Tower was opened in 1889. The Eiffel Tower was designed by Dr. Eiffel."
+    assert ask(both).text.replace(" [1]", "") == both
+    assert ask("Yes. Yes.").text.count("Yes") == 2
+
+
+def test_a_slow_model_reads_fewer_passages() -> None:
+    many = [
+        passage(n, f"The ship number {n} was built in {1800 + n}. " + "It carried coal. " * 60) for n in range(1, 9)
+    ]
+    asked = {}
+    for speed in (10.0, 300.0, 10000.0):
+        generator = Scripted("Yes.")
+        generator.tokens_s = speed
+        list(GenerativeAnswerer(generator, max_tokens=100, patience_s=3).answer(make_query("Well?"), many))
+        asked[speed] = generator.messages[0].content.count("was built")
+    assert 1 <= asked[10.0] < asked[300.0] < asked[10000.0]
