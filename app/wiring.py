@@ -19,6 +19,7 @@ from rag.types import Document, Passage
 if TYPE_CHECKING:
     from app.models.setup import LocalModel
     from rag.adapters.external_store import ExternalStore
+    from rag.answer.generative import TextGenerator
     from rag.ingest.page_pictures import PagePictures
     from rag.ingest.sync import Syncer
     from rag.ingest.youtube import Video, YouTubeClient
@@ -161,6 +162,8 @@ class Parts:
         from app.settings.paths import builtin_model
 
         chosen = self.settings.model
+        if chosen.endpoint is not None:
+            return None
         if chosen.name is None or (chosen.is_builtin and not builtin_model().is_dir()):  # `docent doctor` says so
             return None
         from app.models.setup import open_model
@@ -180,6 +183,8 @@ class Parts:
 
         min_confidence = self.settings.answer.min_confidence
         quotes = ExtractiveAnswerer(self.embedder, self.library.locate, min_confidence, self.reader)
+        if self.settings.model.endpoint is not None:
+            return self._generative(self._remote(), quotes)
         if self.model is None:
             return self._computing(quotes)
         from app.models.generator import EngineGenerator
@@ -192,12 +197,23 @@ class Parts:
             generator, judge = EngineGenerator(self.model), self.reader
             worded = SmallModelAnswerer(generator, quotes, self.embedder, self.library.locate, judge)
             return self._computing(worded)
+        return self._generative(EngineGenerator(self.model, writer.temperature), quotes)
+
+    def _generative(self, generator: "TextGenerator", quotes: "Answerer") -> "Answerer":
         from rag.answer.generative import GenerativeAnswerer
 
-        generator = EngineGenerator(self.model, writer.temperature)
+        writer = self.settings.model
         return GenerativeAnswerer(
             generator, self.embedder, self.library.locate, writer.max_tokens, quotes, writer.first_word_s
         )
+
+    def _remote(self) -> "TextGenerator":
+        from app.models.remote import RemoteGenerator
+
+        chosen = self.settings.model
+        assert chosen.endpoint is not None
+        key = chosen.endpoint_key.get_secret_value() if chosen.endpoint_key else None
+        return RemoteGenerator(chosen.endpoint, chosen.endpoint_model, key, chosen.context, chosen.temperature)
 
     def _computing(self, answerer: "Answerer") -> "Answerer":
         """The answerer behind the operators, which compute what tables hold."""

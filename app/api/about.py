@@ -3,6 +3,7 @@
 import os
 import platform
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter
 
@@ -43,8 +44,8 @@ class Model(Shape):
 
 
 class Models(Shape):
-    """``answering`` is the name of the model that words answers, null where none does. ``formatted``: it writes
-    Markdown. ``memory`` is in bytes, null where the system does not say."""
+    """``answering`` is the name of the model that words answers, or of the server that does; null where none does.
+    ``formatted``: it writes Markdown. ``memory`` is in bytes, null where the system does not say."""
 
     answering: str | None
     formatted: bool
@@ -98,10 +99,11 @@ def about_routes(desk: Desk) -> APIRouter:
             )
             for info in store.all()
         ]
-        name = chosen.model.name
+        elsewhere = chosen.model.endpoint
+        name = urlsplit(elsewhere).netloc if elsewhere else chosen.model.name
         return Models(
             answering=name,
-            formatted=name is not None and not chosen.model.is_builtin,
+            formatted=bool(elsewhere) or (name is not None and not chosen.model.is_builtin),
             installed=known,
             embedder=desk.assistant.status().embedder,
             processor=platform.processor() or platform.machine(),

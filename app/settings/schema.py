@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
 from app.settings.paths import BUILTIN, DataFolder, default_data_dir
 from engines.base import KvCache
@@ -207,6 +207,16 @@ class ModelSettings(_Section):
         default=True,
         description="List models of other programs too (Hugging Face, Ollama, LM Studio, GPT4All, llama.cpp).",
     )
+    endpoint: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s/]+\S*$",
+        description="A server that speaks OpenAI's API and answers in place of the model, as in "
+        "http://127.0.0.1:11434/v1 for Ollama. Questions and the passages found for them are sent there.",
+    )
+    endpoint_model: str | None = Field(
+        default=None, description="The server's name for the model; null = the first one that it lists."
+    )
+    endpoint_key: SecretStr | None = Field(default=None, description="The key that the server wants, if any.")
     hub: str = Field(default="https://huggingface.co", description="Where `docent model pull` gets models from.")
 
 

@@ -1,0 +1,174 @@
+"""Implements rag's text generator with a model on a server that speaks OpenAI's API (vLLM, Ollama, llama-server ...).
+
+Used where ``model.endpoint`` is set, and only then: questions and the passages found for them go to that server.
+"""
+
+import json
+import queue
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from app.errors import ModelError
+from rag.answer.prompt import Message
+
+if TYPE_CHECKING:
+    from httpx2 import Client, Response
+
+_CONNECT_S, _READ_S = 5.0, 300.0  # a large model may read a long prompt for minutes before its first word
+_HEARTBEAT_S = 0.1
+_BYTES_A_TOKEN = 3  # at most as a rule, so that a prompt is rather too short
+_TOKENS_A_MESSAGE = 8
+_LONGEST_LINE = 1 << 20  # bytes of one event
+_REFUSED = (401, 403)
+_NOT_FOUND = 404
+_DATA, _DONE = "data:", "[DONE]"
+
+
+class RemoteGenerator:
+    """``url`` is the base of the API, as in "http://127.0.0.1:11434/v1"; ``model`` None is the first one that the
+    server lists. ``context`` counts tokens of prompt and answer, as far as they can be told without the model's
+    tokenizer. Raises ModelError with the remedy where the server cannot be used."""
+
+    def __init__(self, url: str, model: str | None, key: str | None, context: int, temperature: float = 0.0) -> None:
+        self._url, self._key = url.rstrip("/"), key
+        self._temperature = temperature
+        self.context = context
+        self._model = model or self._first_model()
+
+    @property
+    def name(self) -> str:
+        return f"{self._model} at {urlsplit(self._url).netloc}"
+
+    def count_tokens(self, messages: Sequence[Message]) -> int:
+        """An estimate from the bytes."""
+        return sum(len(message.content.encode()) // _BYTES_A_TOKEN + _TOKENS_A_MESSAGE for message in messages)
+
+    def tokens_within(self, seconds: float, beginning: Sequence[Message]) -> int:
+        """The server is taken to be fast enough."""
+        return self.context
+
+    def stream(self, messages: Sequence[Message], max_tokens: int) -> Generator[str, None, None]:
+        """Read on a thread, so that the caller is asked ten times a second whether it wants to go on."""
+        body = {
+            "model": self._model,
+            "messages": [{"role": message.role, "content": message.content} for message in messages],
+            "max_tokens": max_tokens,
+            "temperature": self._temperature,
+            "stream": True,
+        }
+        pieces: queue.SimpleQueue[str | ModelError | None] = queue.SimpleQueue()
+        left = threading.Event()
+        reader = threading.Thread(target=self._read, args=(body, pieces, left), name="docent-remote", daemon=True)
+        reader.start()
+        try:
+            while True:
+                try:
+                    piece = pieces.get(timeout=_HEARTBEAT_S)
+                except queue.Empty:
+                    yield ""
+                    continue
+                if piece is None:
+                    return
+                if isinstance(piece, ModelError):
+                    raise piece
+                yield piece
+        finally:
+            left.set()
+
+    def _read(
+        self, body: dict[str, Any], pieces: "queue.SimpleQueue[str | ModelError | None]", left: threading.Event
+    ) -> None:
+        from httpx2 import HTTPError
+
+        try:
+            with self._client() as client, client.stream("POST", "/chat/completions", json=body) as response:
+                self._check(response)
+                for piece in _contents(response):
+                    if left.is_set():
+                        return  # which closes the connection, and a server stops writing then
+                    pieces.put(piece)
+            pieces.put(None)
+        except HTTPError as error:
+            pieces.put(self._unreachable(error))
+        except ModelError as error:
+            pieces.put(error)
+
+    def _first_model(self) -> str:
+        from httpx2 import HTTPError
+
+        try:
+            with self._client() as client:
+                response = client.get("/models")
+                self._check(response)
+                return str(response.json()["data"][0]["id"])
+        except HTTPError as error:
+            raise self._unreachable(error) from error
+        except (ValueError, KeyError, IndexError, TypeError) as error:
+            raise ModelError(f"{self._url} lists no model.", "Set model.endpoint_model to its name.") from error
+
+    def _client(self) -> "Client":
+        from httpx2 import Client, Timeout
+
+        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        # A redirect could lead a person's passages to another computer.
+        return Client(
+            base_url=self._url, headers=headers, timeout=Timeout(_READ_S, connect=_CONNECT_S), follow_redirects=False
+        )
+
+    def _check(self, response: "Response") -> None:
+        if response.is_success:
+            return
+        response.read()
+        if response.status_code in _REFUSED:
+            raise ModelError(f"The model server {self._url} refuses the key.", "Set model.endpoint_key.")
+        if response.status_code == _NOT_FOUND:
+            raise ModelError(
+                f"The model server {self._url} answers 404: {_reason(response)}",
+                "Check model.endpoint (it usually ends in /v1) and model.endpoint_model.",
+            )
+        raise ModelError(
+            f"The model server {self._url} answers {response.status_code}: {_reason(response)}", "Ask again later."
+        )
+
+    def _unreachable(self, error: Exception) -> ModelError:
+        from httpx2 import TimeoutException
+
+        slow = isinstance(error, TimeoutException)
+        return ModelError(
+            f"The model server {self._url} {'does not answer in time' if slow else 'cannot be reached'}: "
+            f"{error or type(error).__name__}.",
+            "Start it, or set model.endpoint to null.",
+        )
+
+
+def _contents(response: "Response") -> Iterator[str]:
+    """The texts of a stream of server-sent events. Raises ModelError where the server reports a failure in it."""
+    for line in response.iter_lines():
+        if len(line) > _LONGEST_LINE or not line.startswith(_DATA):
+            continue
+        data = line.removeprefix(_DATA).strip()
+        if data == _DONE:
+            return
+        try:
+            event = json.loads(data)
+        except ValueError:
+            continue
+        if error := event.get("error"):
+            message = error.get("message", error) if isinstance(error, dict) else error
+            raise ModelError(f"The model server stopped: {message}", "Ask again.")
+        for choice in event.get("choices") or []:
+            content = (choice.get("delta") or {}).get("content")
+            if isinstance(content, str):
+                yield content
+
+
+def _reason(response: "Response") -> str:
+    """What the server says, in one line."""
+    try:
+        error = response.json()["error"]
+        text = error["message"] if isinstance(error, dict) else error
+    except (ValueError, KeyError, TypeError):
+        text = response.text
+    return " ".join(str(text).split())[:200] or "no reason given"

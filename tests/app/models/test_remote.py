@@ -1,0 +1,175 @@
+"""Answers by a model on another server, against one on loopback that speaks OpenAI's API and misbehaves as told."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from app.assistant import Assistant
+from app.errors import ModelError
+from app.events import Answered
+from app.models.remote import RemoteGenerator
+from app.settings.schema import ModelSettings, Settings, flatten
+from rag.answer.prompt import Message
+from tests.app.fakes import LightParts
+
+KEY = "let-me-in"
+REPLY = "The blue whale eats about four tonnes of krill a day."
+MESSAGES = [Message("user", "Well?")]
+
+
+class ModelServer:
+    """Lists ``model`` and says ``reply`` word by word. The fields say how it misbehaves."""
+
+    def __init__(self) -> None:
+        self.model: str | None = "big-model"
+        self.reply = REPLY
+        self.key: str | None = None
+        self.failure: str | None = None  # in the middle of a reply
+        self.endless = False
+        self.gone = threading.Event()  # whoever asked has left
+        self.bodies: list[dict[str, Any]] = []
+        server = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                server.models(self)
+
+            def do_POST(self) -> None:
+                server.complete(self)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
+        self.thread.start()
+        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+    def models(self, request: BaseHTTPRequestHandler) -> None:
+        if self.refused(request):
+            return
+        send(request, 200, {"data": [] if self.model is None else [{"id": self.model}]})
+
+    def complete(self, request: BaseHTTPRequestHandler) -> None:
+        body = json.loads(request.rfile.read(int(request.headers["Content-Length"])))
+        self.bodies.append(body)
+        if self.refused(request):
+            return
+        if body["model"] != self.model:
+            send(request, 404, {"error": {"message": f"model {body['model']} not found"}})
+            return
+        request.send_response(200)
+        request.send_header("Content-Type", "text/event-stream")
+        request.end_headers()
+        try:
+            self.event(request, {"choices": [{"delta": {"role": "assistant"}}]})
+            for word in self.reply.split(" "):
+                self.event(request, {"choices": [{"delta": {"content": f"{word} "}}]})
+            while self.endless:
+                self.event(request, {"choices": [{"delta": {"content": "more "}}]})
+            if self.failure:
+                self.event(request, {"error": {"message": self.failure}})
+            request.wfile.write(b"data: [DONE]\n\n")
+        except OSError:
+            self.gone.set()
+
+    def refused(self, request: BaseHTTPRequestHandler) -> bool:
+        if self.key is None or request.headers["Authorization"] == f"Bearer {self.key}":
+            return False
+        send(request, 401, {"error": {"message": "no"}})
+        return True
+
+    def event(self, request: BaseHTTPRequestHandler, data: dict[str, Any]) -> None:
+        request.wfile.write(f"data: {json.dumps(data)}\n\n".encode())
+        request.wfile.flush()
+
+
+def send(request: BaseHTTPRequestHandler, status: int, data: dict[str, Any]) -> None:
+    content = json.dumps(data).encode()
+    request.send_response(status)
+    request.send_header("Content-Length", str(len(content)))
+    request.end_headers()
+    request.wfile.write(content)
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    made = ModelServer()
+    yield made
+    made.close()
+
+
+def generator(server: ModelServer, model: str | None = None, key: str | None = None) -> RemoteGenerator:
+    return RemoteGenerator(server.url, model, key, context=4096)
+
+
+def test_a_question_is_answered_there_with_citations_from_here(
+    server: ModelServer, folder: Path, tmp_path: Path
+) -> None:
+    server.key = KEY
+    model = ModelSettings(endpoint=server.url, endpoint_key=SecretStr(KEY))
+    settings = Settings(data_dir=tmp_path / "data", model=model)
+    with Assistant(settings, LightParts(settings)) as assistant:
+        assistant.sync([str(folder)])
+        done = list(assistant.ask("How much does a blue whale eat?"))[-1]
+    assert isinstance(done, Answered)
+    assert done.answer.found
+    assert "krill" in done.answer.citations[0].quote
+    assert done.answer.answerer == f"big-model at {server.url.split('/')[2]}"
+    (body,) = server.bodies
+    assert [message["role"] for message in body["messages"]] == ["system", "user"]
+    assert "largest animal" in body["messages"][0]["content"]
+    assert body["stream"] is True
+
+
+def test_what_is_wrong_is_said_in_one_line(server: ModelServer) -> None:
+    with pytest.raises(ModelError, match=r"answers 404: model other not found") as missing:
+        list(generator(server, "other").stream(MESSAGES, 10))
+    assert "model.endpoint_model" in str(missing.value.remedy)
+    server.failure = "out of memory"
+    with pytest.raises(ModelError, match="stopped: out of memory"):
+        list(generator(server).stream(MESSAGES, 10))
+    server.key = KEY
+    with pytest.raises(ModelError, match="refuses the key"):
+        generator(server, key="wrong")
+    server.key, server.model = None, None
+    with pytest.raises(ModelError, match="lists no model"):
+        generator(server)
+
+
+def test_a_server_that_is_not_there_is_named(server: ModelServer) -> None:
+    server.close()
+    with pytest.raises(ModelError, match=r"127\.0\.0\.1:\d+/v1 cannot be reached"):
+        generator(server)
+    server.server.server_close()
+
+
+def test_leaving_ends_the_reply_there(server: ModelServer) -> None:
+    server.endless = True
+    stream = generator(server).stream(MESSAGES, 100_000)
+    assert "".join(next(stream) for _ in range(30))
+    stream.close()
+    assert server.gone.wait(30)
+
+
+def test_the_key_is_shown_nowhere() -> None:
+    settings = Settings(model=ModelSettings(endpoint="http://127.0.0.1:1/v1", endpoint_key=SecretStr(KEY)))
+    assert KEY not in json.dumps(flatten(settings))
+    assert KEY not in repr(settings)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:8000", "file:///etc/passwd", "http://", ""])
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(ValidationError):
+        ModelSettings(endpoint=address)
