@@ -119,9 +119,26 @@ class Assistant(DocumentViews):
             found[location] = [sources[id_] for id_ in sorted(ids)]
         return found
 
-    def preview(self, locations: Sequence[str] | None = None) -> "Preview":
-        """Tells what a sync would read, and what patterns would leave out. Nothing is read or changed."""
-        return self._parts.syncer().preview(locations)
+    def preview(
+        self,
+        locations: Sequence[str] | None = None,
+        *,
+        include: Sequence[str] | None = None,
+        exclude: Sequence[str] | None = None,
+    ) -> "Preview":
+        """Tells what a sync would read, and what patterns would leave out. Nothing is read or changed.
+
+        ``include`` and ``exclude`` are tried in place of ``library.include`` and ``library.exclude``. Raises
+        SourceError for a pattern that cannot be understood.
+        """
+        from rag.ingest.ignore import Patterns
+
+        library = self.settings.library
+        patterns = Patterns(
+            tuple(library.include if include is None else include),
+            tuple(library.exclude if exclude is None else exclude),
+        )
+        return self._parts.syncer().preview(locations, patterns)
 
     def remove(self, location: str) -> int:
         """Forgets a source, or one document of it. Returns how many documents left the library; files stay.

@@ -29,11 +29,16 @@ class SyncBody(BaseModel):
 
 
 class PreviewBody(BaseModel):
-    """What to look at: ``locations`` are folders, files or URLs; null means every known source."""
+    """What to look at: ``locations`` are folders, files or URLs; null means every known source.
+
+    ``include`` and ``exclude`` are patterns to try before they are set; null means those that are set.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     locations: list[str] | None = Field(default=None, max_length=1000)
+    include: list[str] | None = Field(default=None, max_length=1000)
+    exclude: list[str] | None = Field(default=None, max_length=1000)
 
 
 def library_routes(assistant: Assistant, work: Gate) -> APIRouter:
@@ -53,7 +58,7 @@ def library_routes(assistant: Assistant, work: Gate) -> APIRouter:
     @routes.post("/sync/preview")
     def preview(body: PreviewBody) -> SyncPreview:
         """Tells what a sync would read, and what each pattern leaves out. Nothing is read or changed."""
-        return SyncPreview.of(assistant.preview(body.locations))
+        return SyncPreview.of(assistant.preview(body.locations, include=body.include, exclude=body.exclude))
 
     @routes.get("/documents")
     def documents() -> DocumentList:

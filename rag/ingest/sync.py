@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from rag.errors import RagError, ReadError, SkippedError, SourceError
 from rag.ingest.events import SyncEvent, SyncReport
+from rag.ingest.ignore import Patterns
 from rag.ingest.index_batch import Cancelled, IndexBatch
 from rag.ingest.locations import normal_location
 from rag.ingest.parse_job import Chunking, ParseResult
@@ -74,15 +75,17 @@ class Syncer:
         with self._locked(), writer.transaction():
             return writer.add_source(kind, normal)
 
-    def preview(self, locations: Sequence[str] | None = None) -> Preview:
-        """Tells what a sync of these locations, or of all known sources, would do. Raises SourceError."""
+    def preview(self, locations: Sequence[str] | None = None, patterns: Patterns | None = None) -> Preview:
+        """Tells what a sync of these locations, or of all known sources, would do, with other ``patterns`` than those
+        that are set if there are any. Raises SourceError."""
         known = self._library.sources()
         sources = known
         if locations is not None:
             by_location = {source.location: source for source in known}
             wanted = [normal_location(location) for location in locations]
             sources = [by_location.get(normal, Source(0, kind, normal, 0.0)) for kind, normal in wanted]
-        return preview(sources, self._library.documents(), self._settings)
+        settings = self._settings if patterns is None else replace(self._settings, patterns=patterns)
+        return preview(sources, self._library.documents(), settings)
 
     def remove(self, location: str) -> int:
         """Forgets a source; returns how many documents went with it. Raises SourceError if it is not known."""

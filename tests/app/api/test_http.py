@@ -213,5 +213,17 @@ def test_a_document_is_read_anew_and_a_preview_reads_nothing(client: TestClient,
     assert document_named(client, ".txt")["path"] == path
 
 
+def test_patterns_are_tried_before_they_are_set(client: TestClient, folder: Path) -> None:
+    path = document_named(client, ".txt")["path"]
+    tried = client.post("/api/sync/preview", json={"exclude": ["*.txt"]}).json()
+    (left_out,) = tried["left_out"]
+    assert (left_out["pattern"], left_out["place"]) == ("*.txt", "library.exclude") and path in left_out["paths"]
+    assert path in client.post("/api/sync/preview", json={}).json()["files"]
+    only = client.post("/api/sync/preview", json={"include": ["*.md"]}).json()["files"]
+    assert all(name.endswith(".md") for name in only)
+    wrong = client.post("/api/sync/preview", json={"exclude": ["!"]})
+    assert wrong.status_code == 400 and "library.exclude" in wrong.text
+
+
 def test_giving_back_the_memory_of_a_model_that_is_not_loaded_changes_nothing(empty: TestClient) -> None:
     assert empty.post("/api/model/unload").json() == {"unloaded": True}

@@ -1,7 +1,8 @@
-"""Which numbers of a question an answer must hold."""
+"""Which numbers and days of a question an answer must hold."""
 
 import pytest
 
+from rag.answer.asked_dates import asked_days
 from rag.answer.asked_numbers import asked_numbers
 
 
@@ -20,3 +21,17 @@ from rag.answer.asked_numbers import asked_numbers
 )
 def test_sums_and_codes_are_told_from_years_counts_and_bounds(question: str, numbers: set[str]) -> None:
     assert asked_numbers(question) == numbers
+
+
+@pytest.mark.parametrize(
+    ("question", "days"),
+    [
+        ("What happened on 2031-03-08?", {"day20310308"}),
+        ("Who came on March 8th, 2031?", {"day20310308"}),
+        ("Who came after 8 March 2031?", set()),
+        ("Who came between 8 March 2031 and 9 March 2031?", set()),
+        ("Who came in March 2031?", set()),
+    ],
+)
+def test_days_are_told_from_bounds_and_months(question: str, days: set[str]) -> None:
+    assert asked_days(question) == days

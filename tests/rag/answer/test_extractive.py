@@ -340,6 +340,12 @@ def test_a_sure_reader_outweighs_words_that_match_in_running_text() -> None:
     assert "48 hours" in rows.citations[0].quote
 
 
+def test_a_reader_sure_of_another_day_is_overruled() -> None:
+    log = "March 8, 2031: the lock gate was painted here.\n\n9/3/2031: the swans came back to us."
+    answer = read("What happened on 2031-03-08?", passages(log), {"the swans came back": 0.97})
+    assert [citation.quote for citation in answer.citations] == ["March 8, 2031: the lock gate was painted here."]
+
+
 def test_an_overview_is_not_read() -> None:
     reader = ScriptedReader({"Lord Byron": 0.99})
     answerer = ExtractiveAnswerer(FakeEmbedder(dimension=256), reader=reader)
