@@ -92,8 +92,10 @@ class IgnoreRules:
 
 
 def _spec(lines: Sequence[str], place: str) -> GitIgnoreSpec:
+    # "drafts/**" is what lies in the folder and not the folder itself, from which other patterns may take files back.
+    within = (f"{line}/*" if line.endswith("/**") else line for line in map(str.lower, lines))
     try:
-        return GitIgnoreSpec.from_lines(line.lower() for line in lines)
+        return GitIgnoreSpec.from_lines(within)
     except ValueError as error:
         raise SourceError(
             f"A pattern of {place} cannot be understood ({error}).", "Write it as in a .gitignore, such as drafts/."

@@ -25,6 +25,11 @@ _PERIOD = re.compile(
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?: \d{1,2}:\d\d(?::\d\d)?)?")
 _NUMBER = re.compile(r"[-+−(]?\s?[$€£¥]?\s?[-+−(]?\s?\d[\d.,\s'’]*\)?\s?(?:%|[€$£¥]|h|km|kg|m|s|min|pp|bps|x)?\)?")
 
+_NOTHING = frozenset(
+    ["#N/A", "#DIV/0!", "#REF!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!", "n/a", "N/A", "-", "–", "—", "..", "…"]
+)
+"""What stands in a cell in place of a value."""
+
 Kind = Literal["", "text", "number", "year", "date"]
 
 
@@ -127,7 +132,7 @@ class Grid:
 
 def kind_of(text: str) -> Kind:
     """What a cell looks like: nothing, words, a number (or the formula of one), a year or quarter, a date."""
-    if not text:
+    if not text or text in _NOTHING:
         return ""
     if _YEAR.fullmatch(text) or _PERIOD.fullmatch(text):
         return "year"

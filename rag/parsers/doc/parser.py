@@ -15,12 +15,14 @@ from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder
 from rag.parsers.doc.format import DocFile, Paragraph, Part
 from rag.parsers.number_forms import written_number
+from rag.parsers.office.field_codes import shown_by_code
 from rag.parsers.raised import Align, compose
 from rag.parsers.table_edges import TableRow, table_of
 from rag.types import ParsedDocument
 
 MEDIA_TYPE = "application/msword"
 
+_LONGEST_CODE = 2_000
 _FIELD_BEGIN, _FIELD_SEPARATOR, _FIELD_END = "\x13", "\x14", "\x15"
 _CHARACTERS = str.maketrans(
     {
@@ -133,6 +135,7 @@ def _comments(document: DocFile) -> list[str]:
 def _visible(paragraphs: Iterator[Paragraph]) -> Iterator[Paragraph]:
     """Yields the paragraphs without field codes. A field may begin in one paragraph and end in another."""
     in_result: list[bool] = []
+    codes: list[str] = []
     for paragraph in paragraphs:
         if not in_result and not any(_FIELD_BEGIN in text for _, text in paragraph.runs):
             yield paragraph
@@ -143,12 +146,17 @@ def _visible(paragraphs: Iterator[Paragraph]) -> Iterator[Paragraph]:
             for character in text:
                 if character == _FIELD_BEGIN:
                     in_result.append(False)
+                    codes.append("")
                 elif character == _FIELD_SEPARATOR and in_result:
                     in_result[-1] = True
                 elif character == _FIELD_END and in_result:
-                    in_result.pop()
+                    code, had_result = codes.pop(), in_result.pop()
+                    if not had_result and all(in_result):
+                        kept.append(shown_by_code(code))
                 elif all(in_result):
                     kept.append(character)
+                elif not in_result[-1] and len(codes[-1]) < _LONGEST_CODE:
+                    codes[-1] += character
             runs.append((align, "".join(kept)))
         yield Paragraph(tuple(runs), paragraph.mark, paragraph.properties, paragraph.comments)
 

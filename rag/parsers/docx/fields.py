@@ -8,17 +8,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from rag.parsers.office.symbol_fonts import symbol_text
+from rag.parsers.office.field_codes import shown_by_code
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 CHECKED, UNCHECKED = "☒", "☐"
 _CONTENTS = re.compile(r"\s*TOC\b")
-_BUTTON = re.compile(r"\s*(?:MACROBUTTON|GOTOBUTTON)\s+\S+\s+(.*)", re.S)
-_SYMBOL = re.compile(r'\s*SYMBOL\s+(0x[0-9a-fA-F]+|\d+)(?:.*\\f\s+"?([^"\\]+))?', re.S)
-_FRACTION = re.compile(r"\\f\s?\(([^(),;]+)[,;]([^(),;]+)\)", re.I)
-_RAISED = re.compile(r"\\s\\up\s?\d*\s?\(([^()]+)\)", re.I)
-_OVERLAID = re.compile(r"\\o(?:\\a[dlrc])?\s?\(.*?\\s\\up\s?\d*\s?\(([^()]*)\)\s?[,;]\s?([^()]+)\)", re.I | re.S)
-_SWITCH = re.compile(r"\\\*\s*\w+|EQ|\\[a-z]+\d*", re.I)
 
 
 @dataclass(slots=True)
@@ -61,7 +55,7 @@ class Fields:
         elif kind == "end" and self._open:
             closed = self._open.pop()
             if not closed.in_result and not closed.said and not self.in_code:
-                return _shown_by_code(closed.code)
+                return shown_by_code(closed.code)
         return ""
 
 
@@ -81,17 +75,4 @@ def form_value(data: Any | None) -> str:
         chosen = chosen if chosen is not None else choice.find(f"{W}default")
         index = chosen.get(f"{W}val", "0") if chosen is not None else "0"
         return entries[int(index)] if index.isdecimal() and int(index) < len(entries) else ""
-    return ""
-
-
-def _shown_by_code(code: str) -> str:
-    """Returns what a field without a result shows: the text of a button, a symbol, a simple equation."""
-    if button := _BUTTON.match(code):
-        return button[1].strip()
-    if symbol := _SYMBOL.match(code):
-        return symbol_text(int(symbol[1], 0), (symbol[2] or "").strip())
-    if code.strip().upper().startswith("EQ"):
-        code = _OVERLAID.sub(r"\2", code)
-        code = _RAISED.sub(r"^\1", _FRACTION.sub(r"\1/\2", code))
-        return _SWITCH.sub("", code).strip()
     return ""

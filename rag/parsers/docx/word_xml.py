@@ -28,6 +28,7 @@ _RENAMED = {
     f"{W}list": f"{W}num",
     f"{W}ilst": f"{W}abstractNumId",
     f"{W}nfc": f"{W}numFmt",
+    f"{W}vmerge": f"{W}vMerge",
     f"{W}hlink": f"{W}hyperlink",
 }
 _RENAMED_ATTRIBUTES = {f"{W}listDefId": f"{W}abstractNumId", f"{W}ilfo": f"{W}numId"}

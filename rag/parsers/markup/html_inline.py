@@ -17,6 +17,9 @@ _WRITTEN = "docent-written"  # the tag of what was put in an element's place
 _MAX_SCRIPT_CHARS = 12  # longer raised text is small print, not an exponent
 
 
+_INLINE = frozenset(("span", "b", "i", "em", "strong", "small", "font", "a", "var"))
+
+
 def rewrite_inline(root: etree._Element) -> list[str]:
     """Rewrites a page in place; returns its readings, each as "characters: reading", in order and once."""
     for math in formulas(root):
@@ -87,6 +90,8 @@ def _text_before(element: etree._Element) -> str:
         parent = element.getparent()
         if previous is None and parent is not None:
             pieces.append(str(parent.text or ""))
+            if not "".join(pieces) and parent.tag in _INLINE:
+                return _text_before(parent)
     return "".join(reversed(pieces))
 
 

@@ -25,7 +25,7 @@ def is_layout(table: etree._Element) -> bool:
     """Tells whether ``table`` only places things on the page; then its cells are read as blocks."""
     if table.get("role") in ("presentation", "none"):
         return True
-    if next(table.iterdescendants(*_BLOCKS_OF_LAYOUT), None) is not None:
+    if next(table.iterdescendants(*_BLOCKS_OF_LAYOUT), None) is not None and not _is_grid(table):
         return True
     cells = 0
     for row in table.iter("tr"):
@@ -33,6 +33,15 @@ def is_layout(table: etree._Element) -> bool:
         if any(_is_long(cell) for cell in row.iterchildren("td", "th")):
             return True
     return cells <= 1
+
+
+def _is_grid(table: etree._Element) -> bool:
+    """Whether nearly all cells of a table hold a few words, so that what else a cell holds (a list, a small table) is
+    its text."""
+    rows = [row for row in table.iter("tr") if next(row.iterancestors("table"), None) is table]
+    cells = [cell for row in rows for cell in row.iterchildren("td", "th")]
+    blocks = sum(next(cell.iterdescendants(*_BLOCKS_OF_LAYOUT), None) is not None for cell in cells)
+    return len(rows) > 2 and blocks * 5 <= len(cells) and not any(map(_is_long, cells))
 
 
 def table_of(table: etree._Element) -> Table:

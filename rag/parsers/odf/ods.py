@@ -13,7 +13,9 @@ from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.left_out import LeftOut
 from rag.parsers.odf.odt_objects import Objects
+from rag.parsers.odf.odt_styles import Looks
 from rag.parsers.odf.table import TABLE, cells_of, count, rows_of
+from rag.parsers.raised import Align, compose
 from rag.parsers.sheets import sheet_rows
 from rag.parsers.sheets.sheet_rows import MAX_COLUMNS, Row, add_rows, column_name, remark_on, spread
 from rag.parsers.table import Cell
@@ -60,6 +62,7 @@ class _Walker:
         self._hidden = LeftOut()
         self._left_out = LeftOut()
         self._objects = Objects(content, archive, self._builder, self._left_out)
+        self._looks = Looks([content])
         self._formulas = 0
         self._remarks: list[tuple[int, str, str]] = []  # column, text and author, of the row that is read
         self._hidden_styles = {
@@ -136,7 +139,7 @@ class _Walker:
             said = one_line(" ".join("".join(line.itertext()) for line in remark.iterfind(f"{TEXT}p")))
             column = sum(count(before, "number-columns-repeated") for before in cell.itersiblings(preceding=True))
             self._remarks.append((column, said, author))
-        text = one_line(" ".join("".join(line.itertext()) for line in cell.iterfind(f"{TEXT}p")))
+        text = one_line(" ".join(map(self._line, cell.iterfind(f"{TEXT}p"))))
         formula = str(cell.get(f"{TABLE}formula", ""))
         if text:
             return text
@@ -147,6 +150,16 @@ class _Walker:
         self._formulas += 1
         written = _REFERENCE.sub(lambda match: match[1].replace(":.", ":").lstrip("."), formula.partition("=")[2])
         return f"={written} (not calculated)"
+
+    def _line(self, line: Element) -> str:
+        """A paragraph of a cell; raised and lowered letters stay apart from what stands before them."""
+        if line.find(f"{TEXT}span") is None:
+            return "".join(line.itertext())
+        pieces: list[tuple[Align, str]] = [("", line.text or "")]
+        for child in line:
+            look = self._looks.of("text", str(child.get(f"{TEXT}style-name", "")))
+            pieces += [(look.align or "", "".join(child.itertext())), ("", child.tail or "")]
+        return compose(pieces)
 
     def _describe(self) -> None:
         if self._meta is not None:

@@ -6,7 +6,9 @@ Pictures are no covers: scanned pages lie over the text that was recognised in t
 
 import ctypes
 import struct
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 import pypdfium2 as pdfium
@@ -16,8 +18,10 @@ from rag.parsers.pdf.pdfium_calls import address_of, by_address
 from rag.parsers.pdf.placement import Word
 
 _LEAST_HEIGHT = 4.0
-"""Points; what is lower is a line."""
-_MOST_OBJECTS = 50_000
+"""Points; what is lower or narrower is a line."""
+_MOST_OBJECTS = 2_000
+"""Of a page that is looked at; a report that sets each letter by itself has more, and to go through them takes longer
+than to read the page."""
 _MOST_COVERS = 500
 _SLACK = 1.5
 """Points by which a word may stand out of what covers it: its box is larger than its letters."""
@@ -60,12 +64,15 @@ def covered_words(page: pdfium.PdfPage, textpage: pdfium.PdfTextPage, words: Seq
     if not covers:
         return set()
     text = address_of(textpage.raw)
+    by_height = sorted((word[2], n) for n, word in enumerate(words))
     found: set[int] = set()
-    for n, word in enumerate(words):
-        over = [cover for cover in covers if cover.hides(word)]
-        if over:
-            order = painted.get(_text_object(text, word[5]), _MOST_OBJECTS)
-            if any(cover.order > order for cover in over):
+    for cover in covers:
+        first = bisect_left(by_height, (cover.y0 - _SLACK, 0))
+        for bottom, n in islice(by_height, first, None):
+            if bottom > cover.y1:
+                break
+            word = words[n]
+            if cover.hides(word) and painted.get(_text_object(text, word[5]), _MOST_OBJECTS) < cover.order:
                 found.add(n)
     return found
 
@@ -76,18 +83,22 @@ def _covers(page: int) -> tuple[list[_Cover], dict[int, int]]:
     parts, mode_parts, colour_parts = _places(numbers, 4), _places(modes, 2), _places(colour, 4)
     covers: list[_Cover] = []
     painted: dict[int, int] = {}
-    for order in range(min(_count(page), _MOST_OBJECTS) - 1, -1, -1):
+    count = _count(page)
+    for order in range(count - 1 if count <= _MOST_OBJECTS else -1, -1, -1):
         item = _object(page, order)
         kind = _kind(item)
         if kind == _TEXT:
             if covers:
                 painted[item] = order
         elif kind == _PATH and len(covers) < _MOST_COVERS and _segments(item) in (4, 5):
+            if not _bounds(item, *parts):
+                continue
+            x0, y0, x1, y1 = _box(numbers)
+            if y1 - y0 < _LEAST_HEIGHT or x1 - x0 < _LEAST_HEIGHT:
+                continue
             filled = _draw_mode(item, *mode_parts) and modes[0] != pdfium_c.FPDF_FILLMODE_NONE
-            if filled and _fill_colour(item, *colour_parts) and colour[3] >= _OPAQUE and _bounds(item, *parts):
-                x0, y0, x1, y1 = _box(numbers)
-                if y1 - y0 >= _LEAST_HEIGHT:
-                    covers.append(_Cover(order, x0, y0, x1, y1))
+            if filled and _fill_colour(item, *colour_parts) and colour[3] >= _OPAQUE:
+                covers.append(_Cover(order, x0, y0, x1, y1))
     return (covers, painted) if painted else ([], {})
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Literal
 
 from rag.parsers.left_out import LeftOut
+from rag.parsers.office.field_codes import shown_by_code
 from rag.parsers.office.symbol_fonts import is_symbol_font, without_symbols
 from rag.parsers.raised import Align, compose
 from rag.parsers.rtf import math as rtf_math
@@ -119,6 +120,7 @@ class RtfReader:
         state = self._state
         match state.destination:
             case "text":
+                state.field.said = state.field.said or bool(state.field.code and text.strip())
                 self._shown(text)
             case "title":
                 self._content.title += text
@@ -338,6 +340,8 @@ class RtfReader:
         if closed.destination == "form" and self._state.destination != "form" and (value := self._form.value):
             closed.field.said = True
             self._open.pieces.append(("", value))
+        if closed.field is not self._state.field and not (closed.field.said or closed.deleted or self._is_hidden()):
+            self._open.pieces.append(("", shown_by_code(closed.field.code)))
         ended = closed.math is not None and self._state.math is None
         if ended and self._formula is not None and not (closed.deleted or self._is_hidden()):
             self._open.pieces.append(("", rtf_math.written(self._formula)))

@@ -47,6 +47,7 @@ class RtfContent:
 class Field:
     code: str = ""
     said: bool = False
+    """Its value is written."""
 
 
 @dataclass(slots=True)

@@ -5,13 +5,14 @@ the value that was saved with them.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.left_out import LeftOut
+from rag.parsers.raised import Align, compose
 from rag.parsers.sheets import sheet_rows
 from rag.parsers.sheets.number_format import Value, shown
 from rag.parsers.sheets.sheet_rows import MAX_COLUMNS, Row, add_rows, column_name, remark_on, spread
@@ -98,8 +99,12 @@ def _own_rows(book: Any, sheet: Any, hidden: LeftOut, numbers: list[int]) -> Ite
     places = {column: place for place, column in enumerate(columns)}
     spans = {(top, left): (bottom, right) for top, bottom, left, right in sheet.merged_cells}
     hidden_columns: set[int] = set()
+    runs_of = sheet.rich_text_runlist_map  # by row and column
     for number in range(sheet.nrows):
-        texts = [_shown(book, cell) for cell in sheet.row(number)[:MAX_COLUMNS]]
+        texts = [
+            _of_runs(book, cell, runs_of[number, at]) if (number, at) in runs_of else _shown(book, cell)
+            for at, cell in enumerate(sheet.row(number)[:MAX_COLUMNS])
+        ]
         if _is_hidden(sheet.rowinfo_map.get(number)):
             hidden.add("hidden row", int(any(texts)))
             continue
@@ -121,6 +126,16 @@ def _own_rows(book: Any, sheet: Any, hidden: LeftOut, numbers: list[int]) -> Ite
 
 def _is_hidden(info: Any) -> bool:
     return info is not None and bool(info.hidden)
+
+
+def _of_runs(book: Any, cell: Any, runs: Sequence[tuple[int, int]]) -> str:
+    """The text of a cell whose letters are not all set alike; each run begins at a letter, in a font."""
+    text = str(cell.value)
+    pieces: list[tuple[Align, str]] = [("", text[: runs[0][0]])]
+    for (start, font), (end, _) in zip(runs, [*runs[1:], (len(text), 0)], strict=True):
+        raised = book.font_list[font].escapement if font < len(book.font_list) else 0
+        pieces.append(("super" if raised == 1 else "sub" if raised == 2 else "", text[start:end]))
+    return one_line(compose(pieces))
 
 
 def _shown(book: Any, cell: Any) -> str:

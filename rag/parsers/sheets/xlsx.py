@@ -8,7 +8,7 @@ Formulas are read as the value that was saved with them; one without a value say
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.left_out import LeftOut
 from rag.parsers.office.drawn import CHART, NEWER_CHART, Drawings
 from rag.parsers.office.ooxml import Package, transitional
+from rag.parsers.raised import Align, compose
 from rag.parsers.sheets import sheet_rows
 from rag.parsers.sheets.number_format import shown
 from rag.parsers.sheets.sheet_rows import MAX_COLUMNS, Row, add_rows, column_name, remark_on, spread
@@ -27,6 +28,7 @@ from rag.types import ParsedDocument
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
+_SHARED = "xl/sharedStrings.xml"
 _TEXT = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
 
 
@@ -42,7 +44,9 @@ def parse(path: Path) -> ParsedDocument:
             warnings.simplefilter("ignore")
             usual = transitional(archive)
             source = file if usual is None else usual
-            workbook = openpyxl.load_workbook(source, read_only=True, data_only=True, keep_links=False)
+            workbook = openpyxl.load_workbook(
+                source, read_only=True, data_only=True, keep_links=False, rich_text=_has_raised(archive)
+            )
             try:
                 _Walker(builder, workbook, Package(archive)).add_sheets()
             finally:
@@ -54,6 +58,21 @@ def parse(path: Path) -> ParsedDocument:
             "The workbook is damaged: its sheets cannot be read.", "Open it in Excel or LibreOffice and save it again."
         ) from error
     return builder.build()
+
+
+def _has_raised(archive: zipfile.ZipFile) -> bool:
+    """Whether letters of some cell are raised or lowered; to keep apart how each is set takes longer."""
+    return _SHARED in archive.namelist() and b"vertAlign" in archive.read(_SHARED)
+
+
+def _of_runs(runs: Sequence[Any]) -> str:
+    """The text of a cell whose letters are not all set alike."""
+    pieces: list[tuple[Align, str]] = []
+    for run in runs:
+        set_as = getattr(getattr(run, "font", None), "vertAlign", None)
+        align: Align = "super" if set_as == "superscript" else "sub" if set_as == "subscript" else ""
+        pieces.append((align, run if isinstance(run, str) else str(run.text)))
+    return compose(pieces)
 
 
 class _SharedStrings(list[Any]):
@@ -185,4 +204,5 @@ class _Sheet:
         formula = self._layout.formulas.get((number, column))
         if formula is not None:
             return f"{formula} (not calculated)"
-        return "" if cell.value is None else one_line(shown(cell.value, str(cell.number_format or "")))
+        value = _of_runs(cell.value) if isinstance(cell.value, list) else cell.value
+        return "" if value is None else one_line(shown(value, str(cell.number_format or "")))

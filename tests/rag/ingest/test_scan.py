@@ -178,6 +178,7 @@ def test_patterns(tmp_path: Path) -> None:
         (("drafts/",), ["a.txt", "sub/keep.log", "sub/x.log"]),
         (("/drafts",), ["a.txt", "sub/drafts/b.txt", "sub/keep.log", "sub/x.log"]),
         (("**/drafts/**", "*.LOG", "!keep.log"), ["a.txt", "sub/keep.log"]),
+        (("sub/**", "!sub/keep.log"), ["a.txt", "drafts/c.txt", "sub/keep.log"]),
         (("sub/*.log",), ["a.txt", "drafts/c.txt", "sub/drafts/b.txt"]),
     ],
 )

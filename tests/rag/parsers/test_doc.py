@@ -113,6 +113,11 @@ def test_field_codes_go_and_their_results_stay(tmp_path: Path) -> None:
     assert doc.parse(write_doc(tmp_path / "a.doc", [P(text)])).text == "See the site for more."
 
 
+def test_equations_and_readings_show_what_their_codes_say(tmp_path: Path) -> None:
+    text = "Half: \x13 EQ \\f(1,2) \x15, \x13 EQ \\* jc2 \\o\\ad(\\s\\up 9(kama),kiln)\x15 is hot."
+    assert doc.parse(write_doc(tmp_path / "a.doc", [P(text)])).text == "Half: 1/2, kiln is hot."
+
+
 def test_special_characters_are_spelled_out(tmp_path: Path) -> None:
     document = doc.parse(write_doc(tmp_path / "a.doc", [P("one\x0btwo\x1ethree\x1ffour\xa0five\x01\x08")]))
     assert document.text == "one\ntwo-threefour five"

@@ -86,6 +86,16 @@ def test_labels_of_tabs_stand_apart_and_footnotes_are_notes(tmp_path: Path) -> N
     ]
 
 
+def test_a_fraction_within_its_element_does_not_join_the_number_before_it(tmp_path: Path) -> None:
+    assert page(tmp_path, "<p>3<span class=f><sup>1</sup>&frasl;<sub>4</sub></span> inches</p>").text == "3 1/4 inches"
+
+
+def test_a_list_in_one_cell_makes_no_layout_of_a_table(tmp_path: Path) -> None:
+    rows = "".join(f"<tr><td>{name}<td>{price}</tr>" for name, price in (("Oak", 7), ("Elm", 9), ("Ash", 4)))
+    document = page(tmp_path, f"<table><tr><th>Wood<th>Price</tr>{rows}<tr><td>Fir<td><ul><li>3</ul></tr></table>")
+    assert document.text == "Wood | Price\nOak | 7\nElm | 9\nAsh | 4\nFir | 3"
+
+
 def test_a_root_over_several_letters_is_bracketed(tmp_path: Path) -> None:
     math = "<math><mi>v</mi><mo>=</mo><msqrt><mrow><mi>a</mi><mi>r</mi></mrow></msqrt></math>"
     assert page(tmp_path, f"<p>{math} at most, not <math><msqrt><mi>L</mi></msqrt></math></p>").text == (

@@ -85,6 +85,13 @@ def test_fields_show_results_and_contents_are_marked(tmp_path: Path) -> None:
     ]
 
 
+def test_equations_and_readings_show_what_their_codes_say(tmp_path: Path) -> None:
+    reading = rb'EQ \\* jc2 \\* "Font:X" \\* hps10 \\o\\ad(\\s\\up 9(kama),kiln)'
+    fields = (rb"EQ \\f(1,2)}{\fldrslt ", rb'SYMBOL 252 \\f "Wingdings"}{\fldrslt yes', reading + rb"}{\fldrslt ")
+    body = rb"\pard Half: " + b", ".join(rb"{\field{\*\fldinst " + one + b"}}" for one in fields) + rb".\par"
+    assert kinds(read(tmp_path, body)) == [("paragraph", "Half: 1/2, yes, kiln.")]
+
+
 def test_raised_digits_stay_apart_and_pictures_are_counted(tmp_path: Path) -> None:
     body = (
         rb"\pard 10{\super 6} m; 320{\super 1} kr; 5 m{\super 2}{\pict\bin4 }}}}}{\object{\*\objdata 00}{\result}}\par"

@@ -150,3 +150,15 @@ def test_values_without_a_shown_text_and_charts_are_read(tmp_path: Path) -> None
     document = write_ods(tmp_path / "a.ods", f'<table:table table:name="Ships">{rows}{chart}</table:table>')
     assert "Port: Oslo | Ships: 84" in document.text
     assert document.text.endswith("Chart: Fuel\n\n| Litres\nMay | 420")
+
+
+def test_raised_letters_of_a_cell_stay_apart(tmp_path: Path) -> None:
+    styles = (
+        '<style:style style:name="T1" style:family="text">'
+        '<style:text-properties style:text-position="super 58%"/></style:style>'
+    )
+    raised = '<text:p>Crew of 12<text:span text:style-name="T1">3</text:span></text:p>'
+    sheet = (
+        f'<table:table table:name="S">{row(f"<table:table-cell>{raised}</table:table-cell>", cell("x"))}</table:table>'
+    )
+    assert write_ods(tmp_path / "a.ods", sheet, styles).text == "Crew of 12 ³ | x"

@@ -7,6 +7,7 @@ from zipfile import ZipFile
 
 import openpyxl
 import pytest
+import xlsxwriter
 from openpyxl.chart import BarChart, Reference
 from openpyxl.comments import Comment
 
@@ -172,3 +173,27 @@ def test_charts_are_tables_of_what_they_show(tmp_path: Path) -> None:
     document = xlsx.parse(tmp_path / "a.xlsx")
     assert document.text.endswith("Chart: Fuel\n\n| Litres\nMay | 420\nJune | 390")
     assert "1 chart was not read." in xlsx.parse(tmp_path / "plain.xlsx").warnings
+
+
+def test_two_levels_of_names_with_a_name_over_both_and_an_error_below(tmp_path: Path) -> None:
+    book, first = sheet(tmp_path)
+    for row in (
+        ["Boat", "Fuel", None, "Checked"],
+        [None, "Q1", "Q2", None],
+        ["Auk", 120, 98, "yes"],
+        ["Knot", "#N/A", 61, "no"],
+    ):
+        first.append(row)
+    for area in ("A1:A2", "B1:C1", "D1:D2"):
+        first.merge_cells(area)
+    book.save(tmp_path / "a.xlsx")
+    assert "Boat: Knot | Fuel, Q1: #N/A | Fuel, Q2: 61 | Checked: no" in xlsx.parse(tmp_path / "a.xlsx").text
+
+
+def test_raised_letters_of_a_cell_stay_apart(tmp_path: Path) -> None:
+    book = xlsxwriter.Workbook(str(tmp_path / "a.xlsx"))
+    first, raised = book.add_worksheet(), book.add_format({"font_script": 1})
+    first.write_rich_string(0, 0, "Crew of 12", raised, "3")
+    first.write_rich_string(0, 1, "Area in m", raised, "2")
+    book.close()
+    assert xlsx.parse(tmp_path / "a.xlsx").text == "Crew of 12 ³ | Area in m²"
