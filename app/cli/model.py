@@ -210,6 +210,9 @@ def quantize(
     context: typer.Context,
     model: NameArgument,
     out: Annotated[str, typer.Argument(metavar="OUT", help="A name for the new model, or a path of a new folder.")],
+    scheme: Annotated[
+        str, typer.Option(metavar="SCHEME", help="awq or gptq (4 bits), fp8 or int8-smooth (8 bits).")
+    ] = "awq",
     group: Annotated[int, typer.Option(min=8, metavar="N", help="Weights that share a scale: 128, 64 or 32.")] = 128,
     symmetric: Annotated[bool, typer.Option("--symmetric", help="Without zero points.")] = False,
     calibration: Annotated[
@@ -218,19 +221,22 @@ def quantize(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make an INT4 AWQ model of a full-precision one.
+    """Make a model in 4 or 8 bits of a full-precision one.
 
     An interrupted run goes on where it stopped when it is repeated.
     """
     from app.models.quantize import quantize_model
     from app.models.store import describe
-    from engines.quantize.quantizer import QuantizeOptions
+    from engines.quantize.quantizer import SCHEMES, QuantizeOptions
 
+    chosen = next((known for known in SCHEMES if known == scheme), None)
+    if chosen is None:
+        raise UsageError(f"There is no scheme {scheme}.", f"Take {', '.join(SCHEMES)}.")
     session = session_of(context)
     store = _store(session)
     text = Path(calibration) if calibration else None
     with _steps_bar("layers") as show:
-        target = quantize_model(store, model, out, QuantizeOptions(group, symmetric), text, show)
+        target = quantize_model(store, model, out, QuantizeOptions(group, symmetric, scheme=chosen), text, show)
     _added(session, describe(target, target.name), as_json)
 
 

@@ -1,4 +1,4 @@
-"""Quantises a full-precision model of the store to an INT4 AWQ model beside it.
+"""Quantises a full-precision model of the store to one in 4 or 8 bits beside it.
 
 This module chooses names and the calibration text; engines.quantize.quantizer computes. Without a file of the person's
 own, the model is calibrated on the sample documents (prose, tables, letters, transcripts), parsed as for a question.

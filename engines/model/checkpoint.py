@@ -13,26 +13,28 @@ import numpy as np
 
 from engines.errors import CheckpointError
 from engines.model.config import ModelConfig
-from engines.model.formats import awq, compressed_tensors, gptq, modelopt
+from engines.model.formats import awq, compressed_tensors, eight_bit, gptq, modelopt
 from engines.model.formats.quantization import Quantization, read_quantization
 from engines.model.gguf import tensors as gguf
 from engines.model.gguf.file import GgufFile
 from engines.model.gguf.folder import weights_of
 from engines.model.gguf.tensors import GgufTensors
 from engines.model.tensor_files import TensorFiles
-from engines.model.weights import BlockLinear, BlockRows, DenseLinear, Float, Linear, QuantizedLinear, StoredRows
+from engines.model.weights import BlockLinear, BlockRows, DenseLinear, Float, Linear, StoredRows
 
 Projection = Literal["q", "k", "v", "o", "gate", "up", "down"]
 Norm = Literal["input", "attention_output", "mlp_input", "mlp_output", "query", "key"]
 PROJECTIONS: tuple[Projection, ...] = ("q", "k", "v", "o", "gate", "up", "down")
 NORMS: tuple[Norm, ...] = ("input", "attention_output", "mlp_input", "mlp_output", "query", "key")
 
-_Loader = Callable[[TensorFiles, str, Quantization, tuple[int, int], Float | None], QuantizedLinear]
+_Loader = Callable[[TensorFiles, str, Quantization, tuple[int, int], Float | None], Linear]
 _LOADERS: dict[str, _Loader] = {
     "awq": awq.load,
     "gptq": gptq.load,
     "compressed-tensors": compressed_tensors.load,
     "modelopt": modelopt.load,
+    "fp8": eight_bit.load,
+    "int8": eight_bit.load,
 }
 MODULES: dict[str, str] = {
     "q": "self_attn.q_proj",
@@ -70,6 +72,11 @@ class Checkpoint:
             settings = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             self.quantization = read_quantization(folder, settings)
             self.files = TensorFiles(folder)
+
+    @property
+    def has_blocks(self) -> bool:
+        """Whether weights may be ``BlockLinear``."""
+        return self.quantization.format in ("gguf", "int8")
 
     def linear(self, layer: int, projection: Projection) -> Linear:
         """One projection of one layer."""

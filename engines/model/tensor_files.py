@@ -24,6 +24,7 @@ _DTYPES = {
     "I32": np.int32,
     "I16": np.int16,
     "I8": np.int8,
+    "F8_E4M3": np.uint8,
     "U8": np.uint8,
     "BOOL": np.bool_,
 }
@@ -39,7 +40,8 @@ class _Entry:
 
 
 class TensorFiles(Mapping[str, NDArray[np.generic]]):
-    """``files[name]`` is the tensor; bfloat16 is widened to float32, everything else comes as stored."""
+    """``files[name]`` is the tensor; bfloat16 is widened to float32, FP8 comes as uint8, everything else as
+    stored."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

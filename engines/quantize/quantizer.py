@@ -1,4 +1,4 @@
-"""Quantises a full-precision checkpoint, layer by layer, to an INT4 AWQ checkpoint in AutoAWQ's GEMM layout.
+"""Quantises a full-precision checkpoint, layer by layer: to INT4 in AutoAWQ's GEMM layout or GPTQ's, or to 8 bits.
 
 Only one layer and the calibration activations are in memory at a time. Each finished layer is a shard on disk, and the
 activations that enter the next one lie beside it, so that an interrupted run goes on where it stopped. Scales are
@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +21,15 @@ from engines.errors import RequestError, UnsupportedModel
 from engines.model.attention import PagedAttention
 from engines.model.checkpoint import MODULES, PROJECTIONS, Checkpoint, Norm, Projection
 from engines.model.formats import awq as awq_format
+from engines.model.formats import eight_bit as eight_bit_format
+from engines.model.formats import gptq as gptq_format
 from engines.model.layer import DecoderLayer
 from engines.model.rope import rotate
 from engines.model.tensor_files import tensor_names
 from engines.model.weights import DenseLinear, Float, QuantizedLinear, StoredRows
 from engines.page_size import PAGE_TOKENS
 from engines.quantize.awq import round_to_nearest, search_clipping, search_input_scale
+from engines.quantize.eight_bit import EightBit, call_fp8, round_eight_bit, settings_of, smoothing_scale
 from engines.quantize.gptq import hessian, round_gptq
 from files import replacing
 
@@ -36,16 +40,23 @@ _ONE_FILE_BYTES = 1 << 30  # a model of more is left in a file for each layer
 _GPTQ_INPUTS = 8192  # with more, GPTQ takes minutes for each projection: there it is left out
 
 
+Scheme = Literal["awq", "gptq", "fp8", "int8-smooth"]
+SCHEMES: tuple[Scheme, ...] = get_args(Scheme)
+_Rounded = QuantizedLinear | EightBit
+
+
 @dataclass(frozen=True, slots=True)
 class QuantizeOptions:
-    """``awq`` off means rounding to nearest: no calibration is used. ``gptq`` rounds the scaled and clipped weights
-    by GPTQ instead of each to the nearest; without it this is AWQ as published."""
+    """Scheme "awq": ``awq`` off means rounding to nearest: no calibration is used. ``gptq`` rounds the scaled and
+    clipped weights by GPTQ instead of each to the nearest; without it this is AWQ as published. Scheme "gptq" is GPTQ
+    alone, "fp8" and "int8-smooth" have a scale for each output and no groups."""
 
     group: int = 128
     symmetric: bool = False
     awq: bool = True
     clip: bool = True
     gptq: bool = True
+    scheme: Scheme = "awq"
 
 
 def quantize(
@@ -74,8 +85,11 @@ def quantize(
         layer = DecoderLayer.load(checkpoint, number)
         layer.recording = True
         x = _forward(layer, number, x, batch)
-        quantized, norms = _quantize_layer(layer, rows, options)
-        _save_state(work, number, _tensors(checkpoint, number, layer, quantized, norms), x)
+        if options.scheme in ("fp8", "int8-smooth"):
+            quantized, norms = _round_layer(layer, options.scheme == "int8-smooth")
+        else:
+            quantized, norms = _quantize_layer(layer, rows, options)
+        _save_state(work, number, _tensors(checkpoint, number, layer, quantized, norms, options), x)
         on_layer(number + 1, total)
     _finish(checkpoint, work, target, options)
 
@@ -86,11 +100,18 @@ def _check(checkpoint: Checkpoint, options: QuantizeOptions, calibration: Sequen
         raise UnsupportedModel("The model is quantised already.", "Start from the full-precision one.")
     if config.family == "phi3":
         raise UnsupportedModel("Phi-3's fused projections cannot be quantised here.", "Use a quantised Phi-3.")
+    if options.scheme in ("fp8", "int8-smooth"):
+        _check_calibration(calibration)
+        return
     sizes = {size for name in ("q", "o", "gate", "down") for size in config.linear_shape(name)} | {config.kv_size}
     if any(size % 8 for size in sizes) or any(config.linear_shape(n)[1] % options.group for n in ("q", "o", "down")):
         raise RequestError(
             f"A group of {options.group} does not divide the model's sizes {sorted(sizes)}.", "Use --group 64 or 32."
         )
+    _check_calibration(calibration)
+
+
+def _check_calibration(calibration: Sequence[Sequence[int]]) -> None:
     if not calibration:
         raise RequestError("The calibration text is empty.", "Give a text file of some pages.")
 
@@ -157,13 +178,14 @@ def _calibration_batch(calibration: Sequence[Sequence[int]]) -> StepBatch:
 
 def _quantize_layer(
     layer: DecoderLayer, rows: NDArray[np.int64], options: QuantizeOptions
-) -> tuple[dict[Projection, QuantizedLinear], dict[Norm, Float]]:
+) -> tuple[dict[Projection, _Rounded], dict[Norm, Float]]:
     """Scales, clips and rounds one recorded layer; returns its projections and the norms that took scales in."""
     config, weights = layer.config, dict(layer.weights)
     norms = {name: weight for name, weight in layer.norms.items() if weight is not None}
     inputs = {name: x[rows] for name, x in layer.inputs.items()}
     scales: dict[Projection, Float] = {}
-    if options.awq:
+    awq = options.awq and options.scheme == "awq"
+    if awq:
         for names in _SHARED:
             if names == ("o",) and config.num_heads != config.num_kv_heads:
                 continue  # the values' channels are shared by several heads: there is nothing to fold the scale into
@@ -173,18 +195,31 @@ def _quantize_layer(
                 inputs[name] = inputs[name] / scale
                 scales[name] = scale
             _fold(names, scale, weights, layer.biases, norms)
-    quantized: dict[Projection, QuantizedLinear] = {}
+    quantized: dict[Projection, _Rounded] = {}
     for name in PROJECTIONS:
         keep = None
         # Clipping queries and keys hurts: their products pass a softmax (as published).
-        if options.awq and options.clip and name not in ("q", "k"):
+        if awq and options.clip and name not in ("q", "k"):
             keep = search_clipping(inputs[name], weights[name], options.group, options.symmetric)
-        if options.awq and options.gptq and weights[name].shape[1] <= _GPTQ_INPUTS:
+        if (awq or options.scheme == "gptq") and options.gptq and weights[name].shape[1] <= _GPTQ_INPUTS:
             seen = hessian(layer.inputs[name], scales.get(name))
             quantized[name] = round_gptq(weights[name], seen, options.group, options.symmetric, keep)
         else:
             quantized[name] = round_to_nearest(weights[name], options.group, options.symmetric, keep)
     return quantized, norms
+
+
+def _round_layer(layer: DecoderLayer, smooth: bool) -> tuple[dict[Projection, _Rounded], dict[Norm, Float]]:
+    """8 bits for each weight; ``smooth`` moves a part of what channels behind norms differ by into the weights."""
+    weights = dict(layer.weights)
+    norms = {name: weight for name, weight in layer.norms.items() if weight is not None}
+    if smooth:
+        for names in (_SHARED[0], _SHARED[2]):
+            scale = smoothing_scale(layer.inputs[names[0]], [weights[name] for name in names])
+            for name in names:
+                weights[name] = weights[name] * scale
+            _fold(names, scale, weights, layer.biases, norms)
+    return {name: round_eight_bit(weights[name], "int8" if smooth else "fp8") for name in PROJECTIONS}, norms
 
 
 def _fold(
@@ -210,14 +245,18 @@ def _tensors(
     checkpoint: Checkpoint,
     number: int,
     layer: DecoderLayer,
-    quantized: dict[Projection, QuantizedLinear],
+    quantized: dict[Projection, _Rounded],
     norms: dict[Norm, Float],
+    options: QuantizeOptions,
 ) -> dict[str, NDArray[np.generic]]:
     prefix = f"model.layers.{number}."
     tensors: dict[str, NDArray[np.generic]] = {}
     for name, linear in quantized.items():
         module = prefix + MODULES[name]
-        tensors |= awq_format.store(module, linear)
+        if isinstance(linear, EightBit):
+            tensors |= eight_bit_format.store(module, linear.codes, linear.scale)
+        else:
+            tensors |= (gptq_format if options.scheme == "gptq" else awq_format).store(module, linear)
         bias = layer.biases[name]
         if bias is not None:
             tensors[f"{module}.bias"] = bias.astype(np.float16)
@@ -277,16 +316,26 @@ def _finish(checkpoint: Checkpoint, work: Path, target: Path, options: QuantizeO
     else:
         _move_shards(shards, target)
     settings = json.loads((checkpoint.folder / "config.json").read_text(encoding="utf-8"))
-    settings["quantization_config"] = {
-        "quant_method": "awq",
-        "bits": 4,
-        "group_size": options.group,
-        "zero_point": not options.symmetric,
-        "version": "gemm",
-        "modules_to_not_convert": ["lm_head"],
-    }
+    settings["quantization_config"] = _settings(options)
+    if options.scheme == "fp8":
+        for path in target.glob("*.safetensors"):
+            call_fp8(path)
     for file in checkpoint.folder.iterdir():
         if file.suffix in (".json", ".jinja", ".model", ".txt") and "safetensors" not in file.name:
             shutil.copy2(file, target / file.name)
     (target / "config.json").write_text(json.dumps(settings, indent=2), encoding="utf-8")
     shutil.rmtree(work)
+
+
+def _settings(options: QuantizeOptions) -> dict[str, Any]:
+    """What config.json says of the weights."""
+    if options.scheme in ("fp8", "int8-smooth"):
+        return settings_of("fp8" if options.scheme == "fp8" else "int8")
+    settings: dict[str, Any] = {"quant_method": options.scheme, "bits": 4, "group_size": options.group}
+    if options.scheme == "gptq":
+        return settings | {"sym": options.symmetric, "desc_act": False, "checkpoint_format": "gptq_v2"}
+    return settings | {
+        "zero_point": not options.symmetric,
+        "version": "gemm",
+        "modules_to_not_convert": ["lm_head"],
+    }

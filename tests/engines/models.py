@@ -1,5 +1,6 @@
 """Tiny random models of every family, written and judged by transformers, the independent reference."""
 
+import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,12 @@ class TinyModel:
         for _ in range(count):
             text.append(int(self.logits(text)[-1].argmax()))
         return text[len(prompt) :]
+
+    def changed(self, weights: dict[str, Any]) -> "TinyModel":
+        """The same model with other weights."""
+        reference = copy.deepcopy(self.reference)
+        reference.load_state_dict(weights, strict=False)
+        return TinyModel(self.folder, reference)
 
     def logprob(self, prompt: list[int], answer: list[int]) -> float:
         """Of all tokens of an answer together."""

@@ -1,7 +1,8 @@
-"""A dense checkpoint written again as an AWQ one."""
+"""A dense checkpoint written again as an AWQ one, or in 8 bits."""
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -35,3 +36,58 @@ def quantise(folder: Path, target: Path, *, symmetric: bool, group: int = 32) ->
         linear = QuantizedLinear(q.reshape(weight.shape), scale, zero, group)
         tensors |= awq.store(name.removesuffix(".weight"), linear)
     save_file(tensors, target / "model.safetensors")
+
+
+def in_eight_bits(folder: Path, target: Path, kind: str) -> dict[str, Any]:
+    """A checkpoint in "fp8" (a scale for each output), "fp8-tensor" (one for all), "fp8-block" or "int8", as torch
+    rounds. Returns the weights that it stands for, as torch tensors."""
+    import torch
+    from safetensors.torch import load_file as load
+    from safetensors.torch import save_file as save
+
+    target.mkdir()
+    weights = {"num_bits": 8, "type": "float", "strategy": "channel", "symmetric": True}
+    settings: dict[str, Any] = {"quant_method": "compressed-tensors", "format": "float-quantized"}
+    if kind == "fp8-block":
+        settings = {"quant_method": "fp8", "weight_block_size": [_BLOCK, _BLOCK], "activation_scheme": "dynamic"}
+    elif kind == "fp8-tensor":
+        settings = {"quant_method": "modelopt", "quantization": {"quant_algo": "FP8"}}
+    elif kind == "int8":
+        settings["format"], weights["type"] = "int-quantized", "int"
+    if settings["quant_method"] == "compressed-tensors":
+        settings["config_groups"] = {"group_0": {"targets": ["Linear"], "weights": weights, "input_activations": {}}}
+    config = json.loads((folder / "config.json").read_text()) | {"quantization_config": settings}
+    (target / "config.json").write_text(json.dumps(config))
+    tensors, meant = {}, {}
+    for name, weight in load(folder / "model.safetensors").items():
+        if "_proj.weight" not in name:
+            tensors[name] = weight
+            continue
+        out, inputs = weight.shape
+        if kind == "fp8-block":
+            rows, columns = -(-out // _BLOCK), -(-inputs // _BLOCK)
+            parts = [
+                weight[r * _BLOCK : (r + 1) * _BLOCK, c * _BLOCK : (c + 1) * _BLOCK].abs().max() / 448
+                for r in range(rows)
+                for c in range(columns)
+            ]
+            scale = torch.stack(parts).reshape(rows, columns)
+            spread = scale.repeat_interleave(_BLOCK, 0)[:out].repeat_interleave(_BLOCK, 1)[:, :inputs]
+        else:
+            most = weight.abs().max() if kind == "fp8-tensor" else weight.abs().amax(1, keepdim=True)
+            scale = most / (127 if kind == "int8" else 448)
+            scale = scale.bfloat16() if kind == "int8" else scale
+            spread = scale.float()
+        kept = (
+            (weight / spread).round().clamp(-127, 127).to(torch.int8)
+            if kind == "int8"
+            else (weight / spread).to(torch.float8_e4m3fn)
+        )
+        tensors[name] = kept
+        tensors[f"{name}_scale_inv" if kind == "fp8-block" else f"{name}_scale"] = scale
+        meant[name] = kept.float() * spread
+    save(tensors, target / "model.safetensors")
+    return meant
+
+
+_BLOCK = 48

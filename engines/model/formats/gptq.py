@@ -6,9 +6,10 @@ price of permuting the activations (``input_order``).
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engines.errors import UnsupportedModel
-from engines.model.formats.packing import unpack_int4
+from engines.model.formats.packing import pack_int4, unpack_int4
 from engines.model.formats.quantization import Quantization
 from engines.model.tensor_files import TensorFiles
 from engines.model.weights import Float, QuantizedLinear
@@ -40,3 +41,13 @@ def load(
         bias,
         input_order=order,
     )
+
+
+def store(name: str, linear: QuantizedLinear) -> dict[str, NDArray[np.generic]]:
+    """The tensors of one layer in the second version of this layout, whose zero points are stored as they are."""
+    return {
+        f"{name}.qweight": np.ascontiguousarray(pack_int4(linear.q).T),
+        f"{name}.qzeros": pack_int4(np.ascontiguousarray(linear.zero.T)),
+        f"{name}.scales": np.ascontiguousarray(linear.scale.T).astype(np.float16),
+        f"{name}.g_idx": (np.arange(linear.shape[1]) // linear.group).astype(np.int32),
+    }

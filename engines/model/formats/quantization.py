@@ -1,6 +1,6 @@
 """Reads how a checkpoint is quantised from its config.json or hf_quant_config.json.
 
-Whatever is not 4-bit weights with float activations is refused by name, so that nothing is silently misread.
+Whatever is neither 4-bit nor 8-bit weights is refused by name, so that nothing is silently misread.
 """
 
 import json
@@ -11,21 +11,24 @@ from typing import Any, Literal
 
 from engines.errors import CheckpointError, UnsupportedModel
 
-Format = Literal["dense", "awq", "gptq", "compressed-tensors", "modelopt", "gguf"]
+Format = Literal["dense", "awq", "gptq", "compressed-tensors", "modelopt", "fp8", "int8", "gguf"]
 
 
 @dataclass(frozen=True, slots=True)
 class Quantization:
-    """``group`` inputs share a scale. ``zero_plus_one``: GPTQ's first format stores each zero point less one."""
+    """``group`` inputs share a scale. ``zero_plus_one``: GPTQ's first format stores each zero point less one. 8-bit
+    weights share scales in ``block`` outputs by inputs, or each output has its own."""
 
     format: Format
     group: int = 0
     symmetric: bool = False
     zero_plus_one: bool = False
+    block: tuple[int, int] | None = None
 
 
 def read_quantization(folder: Path, config: Mapping[str, Any]) -> Quantization:
-    """Raises UnsupportedModel that names method and bits when the weights are not INT4 in groups."""
+    """Raises UnsupportedModel that names method and bits when the weights are neither INT4 in groups nor FP8
+    or INT8."""
     settings = config.get("quantization_config")
     beside = folder / "hf_quant_config.json"
     if settings is None and beside.exists():
@@ -36,7 +39,14 @@ def read_quantization(folder: Path, config: Mapping[str, Any]) -> Quantization:
     if settings is None:
         return Quantization("dense")
     method = settings.get("quant_method")
-    readers = {"awq": _awq, "gptq": _gptq, "compressed-tensors": _compressed_tensors, "modelopt": _modelopt}
+    readers = {
+        "awq": _awq,
+        "gptq": _gptq,
+        "compressed-tensors": _compressed_tensors,
+        "modelopt": _modelopt,
+        "fp8": _fp8,
+        "fbgemm_fp8": _fp8,
+    }
     if method not in readers:
         raise UnsupportedModel(
             f"The quantisation {method} is not supported.", f"Use full precision or {', '.join(readers)}."
@@ -60,14 +70,18 @@ def _gptq(settings: Mapping[str, Any]) -> Quantization:
 
 
 def _compressed_tensors(settings: Mapping[str, Any]) -> Quantization:
-    if settings.get("format") != "pack-quantized":
+    kind = settings.get("format")
+    if kind not in ("pack-quantized", "float-quantized", "int-quantized"):
         raise UnsupportedModel(
-            f"compressed-tensors in the format {settings.get('format')} is not supported.", "Use pack-quantized."
+            f"compressed-tensors in the format {kind} is not supported.",
+            "Use pack-quantized, float-quantized or int-quantized.",
         )
     groups = list(settings.get("config_groups", {}).values())
     if len(groups) != 1:
         raise UnsupportedModel("Several quantisation schemes in one model are not supported.", "Use a uniform one.")
     weights = groups[0]["weights"]
+    if kind != "pack-quantized":
+        return _eight_bits("fp8" if kind == "float-quantized" else "int8", weights)
     _demand_bits("compressed-tensors", weights.get("num_bits"))
     if groups[0].get("input_activations"):
         raise UnsupportedModel("Quantised activations are not supported.", "Use a model with W4A16.")
@@ -78,9 +92,27 @@ def _compressed_tensors(settings: Mapping[str, Any]) -> Quantization:
 def _modelopt(settings: Mapping[str, Any]) -> Quantization:
     inner = settings.get("quantization", settings)
     algorithm = inner.get("quant_algo")
+    if algorithm == "FP8":
+        return Quantization("fp8", symmetric=True)
     if algorithm not in ("W4A16_AWQ", "INT4_AWQ"):
-        raise UnsupportedModel(f"ModelOpt's {algorithm} is not supported.", "Use a model quantised to INT4 AWQ.")
+        raise UnsupportedModel(f"ModelOpt's {algorithm} is not supported.", "Use a model quantised to INT4 AWQ or FP8.")
     return Quantization("modelopt", int(inner.get("group_size", 128)), symmetric=True)
+
+
+def _eight_bits(kind: Literal["fp8", "int8"], weights: Mapping[str, Any]) -> Quantization:
+    strategy = weights.get("strategy", "channel")
+    if weights.get("num_bits") != 8 or not weights.get("symmetric", True):
+        raise UnsupportedModel("8-bit weights with zero points are not supported.", "Use a symmetric model.")
+    if strategy not in ("tensor", "channel", "block"):
+        raise UnsupportedModel(f"8-bit weights with a scale for each {strategy} are not supported.", "Use channels.")
+    block = weights.get("block_structure") if strategy == "block" else None
+    return Quantization(kind, symmetric=True, block=(int(block[0]), int(block[1])) if block else None)
+
+
+def _fp8(settings: Mapping[str, Any]) -> Quantization:
+    """transformers' and FBGEMM's."""
+    block = settings.get("weight_block_size")
+    return Quantization("fp8", symmetric=True, block=(int(block[0]), int(block[1])) if block else None)
 
 
 def _demand_bits(method: str, bits: object) -> None:

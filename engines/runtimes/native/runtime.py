@@ -50,7 +50,7 @@ class NativeRuntime(CpuRuntime):
         first_layer: int = 0,
     ) -> None:
         instructions = instructions or best()
-        in_blocks = checkpoint.quantization.format == "gguf"
+        in_blocks = checkpoint.has_blocks
         kernels = Kernels(
             load_kernels(instructions, cache), load_kernels(instructions, cache, blocks=True) if in_blocks else None
         )
@@ -159,7 +159,7 @@ def native_build(checkpoint: Checkpoint, cache: Path, on_progress: Progress = la
     """Everything that a first use would wait for: the compiled kernels and the packed weights, if they are not there.
     ``on_progress`` is told how many subgraphs are packed, of how many."""
     load_kernels(best(), cache)
-    if checkpoint.quantization.format == "gguf":
+    if checkpoint.has_blocks:
         load_kernels(best(), cache, blocks=True)
     return BuildCache(cache).get(
         checkpoint.folder, "native", {"packing": PACKING}, lambda folder: pack(checkpoint, folder, on_progress)

@@ -152,8 +152,17 @@ def test_pickled_weights_are_refused(tmp_path: Path) -> None:
         {"quant_method": "awq", "bits": 8},
         {"quant_method": "awq", "bits": 4, "version": "gemv"},
         {"quant_method": "bitsandbytes"},
+        {"quant_method": "compressed-tensors", "format": "marlin-24"},
         {"quant_method": "compressed-tensors", "format": "int-quantized"},
-        {"quant_method": "modelopt", "quantization": {"quant_algo": "FP8"}},
+        *[
+            {
+                "quant_method": "compressed-tensors",
+                "format": "int-quantized",
+                "config_groups": {"group_0": {"weights": {"num_bits": 8, **wrong}}},
+            }
+            for wrong in ({"symmetric": False}, {"strategy": "group"})
+        ],
+        {"quant_method": "modelopt", "quantization": {"quant_algo": "NVFP4"}},
     ],
 )
 def test_other_quantisations_are_refused_by_name(tmp_path: Path, settings: dict[str, object]) -> None:

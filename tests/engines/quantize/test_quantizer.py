@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from engines.errors import RequestError
+from engines.model import fp8
 from engines.model.checkpoint import Checkpoint
 from engines.quantize.awq import round_to_nearest, search_clipping, search_input_scale
-from engines.quantize.quantizer import QuantizeOptions, quantize
+from engines.quantize.eight_bit import round_eight_bit, smoothing_scale
+from engines.quantize.quantizer import SCHEMES, QuantizeOptions, quantize
 from engines.runtimes.reference.runtime import ReferenceRuntime
 from tests.engines.fakes import flat_batch
 from tests.engines.models import torch, write_model
@@ -138,3 +140,51 @@ def test_a_large_model_stays_in_a_file_for_each_layer(tmp_path: Path, monkeypatc
     assert (tmp_path / "one/model.safetensors").exists() and not (tmp_path / "many/model.safetensors").exists()
     np.testing.assert_array_equal(one.linear(1, "up").dense(), many.linear(1, "up").dense())
     np.testing.assert_array_equal(one.final_norm(), many.final_norm())
+
+
+@pytest.mark.parametrize("family", ["llama-bias", "qwen3", "gemma2"])
+def test_every_scheme_is_read_back_and_better_than_rounding(family: str, tmp_path: Path) -> None:
+    source, tokens = tmp_path / "full", np.random.default_rng(4).integers(3, 320, 100).tolist()
+    write_with_outliers(family, source)
+    original = ReferenceRuntime(Checkpoint(source), num_pages=8).step(flat_batch(tokens))
+    quantize(source, tmp_path / "rounded", calibration(12, 48), QuantizeOptions(group=32, awq=False))
+    errors = {"rounded": error(tmp_path / "rounded", original, tokens)}
+    for scheme in SCHEMES:
+        quantize(source, tmp_path / scheme, calibration(12, 48), QuantizeOptions(group=32, scheme=scheme))
+        errors[scheme] = error(tmp_path / scheme, original, tokens)
+        assert not (tmp_path / scheme / ".partial").exists()
+    assert 0 < errors["int8-smooth"] < errors["fp8"] < errors["awq"] < errors["rounded"]
+    assert 0 < errors["gptq"] < errors["rounded"]
+    formats = [Checkpoint(tmp_path / scheme).quantization.format for scheme in SCHEMES]
+    assert formats == ["awq", "gptq", "fp8", "int8"]
+
+
+def test_8_bit_weights_are_the_nearest_ones() -> None:
+    """Against torch's own types."""
+    weight = np.random.default_rng(0).standard_normal((40, 64)).astype(np.float32)
+    weight[3] *= 1e-4
+    for kind in ("fp8", "int8"):
+        rounded = round_eight_bit(weight, kind)  # type: ignore[arg-type]
+        scaled = torch.from_numpy(weight / rounded.scale)
+        if kind == "fp8":
+            expected = scaled.to(torch.float8_e4m3fn).view(torch.uint8).numpy()
+            assert np.array_equal(rounded.codes, expected)
+            assert np.array_equal(fp8.decode(expected), scaled.to(torch.float8_e4m3fn).float().numpy())
+        else:
+            assert np.array_equal(rounded.codes, scaled.round().clamp(-127, 127).numpy())
+            assert np.array_equal(rounded.scale, rounded.scale.astype(np.float16))
+
+
+def test_smoothing_evens_the_channels_out() -> None:
+    random = np.random.default_rng(1)
+    x = random.standard_normal((200, 32)).astype(np.float32) * np.where(np.arange(32) % 8, 1, 50).astype(np.float32)
+    weights = [random.standard_normal((16, 32)).astype(np.float32) for _ in range(2)]
+    scale = smoothing_scale(x, weights)
+
+    def spread(values: np.ndarray) -> float:
+        most = np.abs(values).max(axis=0)
+        return float(most.max() / most.min())
+
+    assert spread(x / scale) < 0.3 * spread(x)
+    for weight in weights:
+        assert np.allclose((x / scale) @ (weight * scale).T, x @ weight.T, rtol=1e-3, atol=1e-3)
