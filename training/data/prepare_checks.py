@@ -129,8 +129,8 @@ def _sentence_at(text: str, start: int) -> tuple[str, int]:
 
 
 def _make(job: tuple[int, Article, list[str]]) -> "_Making":
-    number, article, names = job
-    making = _Making(article, names, random.Random(number))
+    seed, article, names = job
+    making = _Making(article, names, random.Random(seed))
     for i, paragraph in enumerate(article.paragraphs):
         for question in paragraph.questions:
             if question.answers:
@@ -138,15 +138,15 @@ def _make(job: tuple[int, Article, list[str]]) -> "_Making":
     return making
 
 
-def _jobs(articles: Sequence[Article]) -> Iterator[tuple[int, Article, list[str]]]:
-    rng = random.Random(0)
+def _jobs(articles: Sequence[Article], seed: int) -> Iterator[tuple[int, Article, list[str]]]:
+    rng = random.Random(seed)
     names = [n for a in articles for p in rng.sample(a.paragraphs, min(8, len(a.paragraphs))) for n in names_in(p.text)]
     for number, article in enumerate(articles):
-        yield number, article, rng.sample(names, min(200, len(names)))
+        yield seed * len(articles) + number, article, rng.sample(names, min(200, len(names)))
 
 
 def build(
-    articles: Sequence[Article], tokenizers: Sequence[Path], workers: int
+    articles: Sequence[Article], tokenizers: Sequence[Path], workers: int, seed: int = 0
 ) -> tuple[list[tuple[Store, Store]], list[tuple[str, int, str]], Counter[str]]:
     """Returns the absent questions and the claims for each tokenizer; the absent questions with the number of their
     paragraph among all and their kind; and how many of each kind there are."""
@@ -156,7 +156,7 @@ def build(
     asked: list[tuple[str, int, str]] = []
     paragraphs = 0
     with ProcessPoolExecutor(workers) as pool:
-        for making in pool.map(_make, _jobs(articles), chunksize=2):
+        for making in pool.map(_make, _jobs(articles, seed), chunksize=2):
             for kept, found in zip(rows, (making.absent, making.claims), strict=True):
                 for text, gold, places, wrong, kind in found:
                     at = len(passages)
@@ -178,11 +178,12 @@ def main() -> None:
     parser.add_argument("--tokenizer", type=Path, nargs="+", required=True)
     parser.add_argument("--out", type=Path, nargs="+", required=True, help="a folder for each tokenizer")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0, help="another one makes other changes")
     parser.add_argument("--most", type=int, default=None, help="articles; for a first look")
     args = parser.parse_args()
     split = split_articles(read_squad(args.data / "qa/squad-train-v1.1.json.xz"))
     for name in ("train", "val"):
-        stores, asked, made = build(split[name][: args.most], args.tokenizer, args.workers)
+        stores, asked, made = build(split[name][: args.most], args.tokenizer, args.workers, args.seed)
         for out, (absent, claims) in zip(args.out, stores, strict=True):
             out.mkdir(parents=True, exist_ok=True)
             absent.save(out / f"absent-{name}.npz")

@@ -2,7 +2,8 @@
 
 Splits SQuAD by article, searches each split's own paragraphs with BM25, and writes
 ``squad-{train,val,test}.npz`` (stores), ``squad-{train,val,test}.candidates.npy`` ([questions, 50] paragraphs by
-BM25, the answering one included). No torch.
+BM25, the answering one included). With ``--searched`` only so many questions of the training split get negatives by
+BM25, the others those of their own article. No torch.
 """
 
 import argparse
@@ -72,11 +73,16 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--tokenizer", type=Path, nargs="+", required=True)
     parser.add_argument("--out", type=Path, nargs="+", required=True, help="a folder for each tokenizer")
+    parser.add_argument("--searched", type=int, default=None, help="questions; searching for all takes the most time")
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
     for name, articles in split_articles(read_squad(args.data / "qa/squad-train-v1.1.json.xz")).items():
         flat = flatten(articles)
-        found = keyword_search(flat.passages, [q[0] for q in flat.questions], 50, args.workers)
+        searched = np.random.default_rng(0).permutation(len(flat.questions))[
+            : args.searched if name == "train" else None
+        ]
+        found = np.full((len(flat.questions), 50), -1, np.int32)
+        found[searched] = keyword_search(flat.passages, [flat.questions[i][0] for i in searched], 50, args.workers)
         negatives = mine(flat, found, np.random.default_rng(0))
         questions = [
             (

@@ -41,6 +41,25 @@ def claims_table(reader: backends.TorchReader, store: Store, shape: Shape, most:
     }
 
 
+def records_table(reader: backends.TorchReader, store: Store, shape: Shape, most: int) -> dict[str, float]:
+    """Of questions of a store (training.data.records): values read exactly, and what is told apart by the log odds."""
+    pairs, spans = [], []
+    for i in np.linspace(0, len(store) - 1, min(most, len(store))).astype(int):
+        answered = store.gold[i] >= 0
+        passage = store.gold[i] if answered else store.negatives[i, 0]
+        ids, first = pair_tokens(store.questions[i], store.contexts[passage], store.passages[passage], shape)
+        pairs.append((ids, first, min(len(store.questions[i]), shape.question) + 2))
+        spans.append(store.spans[i, 0] if answered else np.array([-1, -1]))
+    out, wanted = reader.score(pairs), np.array(spans)
+    odds, answered = out.features()[:, 1], wanted[:, 0] >= 0
+    return {
+        "questions": len(pairs),
+        "value read exactly": float((out.span == wanted).all(1)[answered].mean()),
+        "answer seen": float((odds > 0)[answered].mean()),
+        "absence seen": float((odds < 0)[~answered].mean()),
+    }
+
+
 def balanced(said: np.ndarray, true: np.ndarray) -> float:
     return float((said[true].mean() + (~said[~true]).mean()) / 2)
 
@@ -85,7 +104,8 @@ def languages_table(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reader", type=Path, nargs="+", required=True)
-    parser.add_argument("--claims", type=Path)
+    parser.add_argument("--claims", type=Path, nargs="*", default=[])
+    parser.add_argument("--records", type=Path, help="questions of training.data.records")
     parser.add_argument("--most", type=int, default=6000, help="statements")
     parser.add_argument("--languages", type=Path)
     parser.add_argument("--tokenizer", type=Path)
@@ -94,9 +114,12 @@ def main() -> None:
     shape = Shape(cls=0, sep=1) if args.compact else Shape()
     for path in args.reader:
         reader = backends.TorchReader(path)
-        if args.claims:
-            table = claims_table(reader, Store.load(args.claims), shape, args.most)
-            print(path.name, {k: round(v, 4) for k, v in table.items()}, flush=True)
+        for claims in args.claims:
+            table = claims_table(reader, Store.load(claims), shape, args.most)
+            print(path.name, claims.name, {k: round(v, 4) for k, v in table.items()}, flush=True)
+        if args.records:
+            table = records_table(reader, Store.load(args.records), shape, args.most)
+            print(path.name, args.records.name, {k: round(v, 4) for k, v in table.items()}, flush=True)
         if args.languages:
             tokenizer = CompactTokenizer(args.tokenizer, args.compact) if args.compact else None
             found = languages_table(reader, args.languages, tokenizer, args.tokenizer, shape)

@@ -186,7 +186,7 @@ class Losses:
             losses["words"] = F.cross_entropy(guessed.float(), b["words"], ignore_index=-100)
         if teacher and a.belief:
             told = labelled(teacher["joint"].clamp(min=1e-9).log(), b).exp().clamp(max=1.0)
-            b = b | {"belief": torch.where(b["label"] > 0, told, 1.0)}
+            b = b | {"belief": torch.where((b["label"] > 0) & (b["kind"] == QUESTION), told, 1.0)}
         for early, out in enumerate(self.model.answer(x, middle, b["cu"])):
             d = Distributions(out, b, self.shape.longest)
             some = {k: a.hard * v for k, v in supervised(d, b, a.group, a.null_weight).items()} if a.hard else {}
