@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from rag.answer.operators.choosing import is_total
+from rag.answer.operators.degrees import measured_by
 from rag.answer.operators.grid import Grid, Line
 from rag.answer.operators.matching import (
     Meant,
@@ -91,6 +92,9 @@ def _difference(query: Query, grid: Grid, embedder: Embedder) -> Worked | None:
         return _of_rows(query, grid, meant, embedder, difference=True)
     if len(meant) == 1:
         return _of_columns(query, grid, meant[0], difference=True)
+    totals = [line for line in grid.lines if is_total(grid, line)]
+    if not meant and len(totals) == 1:  # nothing is named: all of it
+        return _of_columns(query, grid, Meant(totals[0], 1.0, frozenset()), difference=True)
     return None
 
 
@@ -251,7 +255,9 @@ def _column(query: Query, grid: Grid, meant: Sequence[Meant], named: frozenset[s
         periods = all(any(map(str.isdigit, grid.column_name(column))) for column in asked)
         return asked[0] if len(asked) == 1 or periods else None
     rest = " ".join(query.text[start:end] for word, start, end in words(query.text) if stem(word) not in named)
-    column = likest_column(rest, grid, columns, embedder)
+    column = measured_by(rest, grid, columns)
+    if column is None:
+        column = likest_column(rest, grid, columns, embedder)
     if column is None and columns and all(any(map(str.isdigit, grid.column_name(each))) for each in columns):
         return columns[0]
     return column

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from rag.answer.operators.choosing import is_total
+from rag.answer.operators.degrees import measured_by
 from rag.answer.operators.grid import Grid, Line
 from rag.answer.operators.matching import asked_columns, in_front, likest_column, meant_lines, share, shared
 from rag.answer.operators.worked import Statement, Worked, cell_source, row_source
@@ -82,20 +83,36 @@ def _in_grid(query: Query, superlative: re.Match[str], grid: Grid, embedder: Emb
     column = _column(query, superlative, grid, columns, embedder)
     if column is None:
         return []
-    lines = [line for line in _lines(query, grid) if column in line.cells and line.cells[column].value is not None]
-    if len(lines) < 2:
+    lines = _lines(query, grid)
+    amounts = _amounts(lines, column)
+    if len(amounts) < 2:
         return []
-    best = _best(superlative[0] + query.text[superlative.end() :], [line.cells[column].value.number for line in lines])  # type: ignore[union-attr]
-    said = frozenset(about | shared(query, frozenset(stems(grid.column_name(column)))) | _of(superlative[0]))
+    best = _best(superlative[0] + query.text[superlative.end() :], list(amounts.values()))
+    of_column = shared(query, frozenset(stems(grid.column_name(column))))
+    said = frozenset(about | of_column | _of(_phrase(query, superlative)))
     kinds = shared(query, frozenset(stems(grid.column_name(0))))
     if share(query, said) < _COVERED or not _measures(query, superlative, said, lines):
         return []
     strength = share(query, said) + (0.2 if kinds else 0.0) - 0.02 * grid.passage.number
-    chosen = [line for line in lines if line.cells[column].value.number == best]  # type: ignore[union-attr]
+    chosen = [line for line, amount in amounts.items() if amount == best]
     text = "; ".join(grid.said(line, column) for line in chosen)
-    text = f"{text} ({superlative[0].lower()} of {len(lines)})."
+    text = f"{text} ({superlative[0].lower()} of {len(amounts)})."
     sources = tuple(row_source(grid, line) for line in chosen)
     return [Worked((Statement(text, sources, cell_source(grid, chosen[0].cells[column])),), strength)]
+
+
+def _amounts(lines: Sequence[Line], column: int) -> dict[Line, Decimal]:
+    """What each row has in a column, in one unit; none where they cannot be compared: a number that cannot be read
+    could be the greatest."""
+    found: dict[Line, tuple[str, Decimal]] = {}
+    for line in lines:
+        cell = line.cells.get(column)
+        if cell is not None and cell.value is not None:
+            found[line] = cell.value.magnitude
+        elif cell is not None and any(map(str.isdigit, cell.text)):
+            return {}
+    kinds = {kind for kind, _ in found.values() if kind}
+    return {line: amount for line, (_, amount) in found.items()} if len(kinds) <= 1 else {}
 
 
 def _is_about(query: Query, grid: Grid) -> bool:
@@ -136,10 +153,11 @@ def _column(
     asked = asked_columns(query, grid, rows, columns, _LEAST_NAME)
     if asked:
         return asked[0]
-    after = query.text[superlative.start() :].rstrip("?!. ")
-    first = re.match(r"(?:most|least)\s+\w+|\w+", after, re.IGNORECASE)
-    assert first is not None, "it begins with the superlative"
-    for text in (first[0], after):
+    phrase = _phrase(query, superlative)
+    measured = measured_by(phrase, grid, columns)
+    if measured is not None:
+        return measured
+    for text in (phrase, query.text[superlative.start() :].rstrip("?!. ")):
         column = likest_column(text, grid, columns, embedder)
         if column is not None:
             return column
@@ -147,6 +165,13 @@ def _column(
     if all(any(character.isdigit() for character in name) for name in names):  # periods: the first is the report's own
         return columns[0]
     return None
+
+
+def _phrase(query: Query, superlative: re.Match[str]) -> str:
+    """The superlative with the adjective behind "most" or "least"."""
+    found = re.compile(r"(?:most|least)\s+\w+|\w+", re.IGNORECASE).match(query.text, superlative.start())
+    assert found is not None, "it begins with the superlative"
+    return found[0]
 
 
 def _lines(query: Query, grid: Grid) -> list[Line]:

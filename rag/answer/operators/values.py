@@ -12,6 +12,17 @@ _NUMBER = re.compile(
     r"\s*(?P<close>\))?\s*(?P<after>%|[$€£¥₹]|[^\W\d_][\w./²³]*)?\s*[$€£¥₹]?"
 )
 _CURRENCY = frozenset("$€£¥₹")
+# units that stand for each other: name -> (what they measure, how much of the base one is)
+_UNITS = {
+    name: (kind, Decimal(factor))
+    for kind, names in {
+        "time": "second:1 s:1 minute:60 min:60 hour:3600 h:3600 day:86400 week:604800 month:2629746 year:31556952",
+        "mass": "g:1 gram:1 kg:1000 kilogram:1000 kilo:1000 ton:1000000 t:1000000",
+        "length": "mm:1 cm:10 m:1000 metre:1000 meter:1000 km:1000000 kilometre:1000000",
+        "volume": "ml:1 cl:10 l:1000 litre:1000 liter:1000",
+    }.items()
+    for name, factor in (each.split(":") for each in names.split())
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,12 @@ class Value:
         sign = "-" if self.number < 0 else ""
         after = f" {self.after}" if self.after else ""
         return f"{sign}{self.before}{text}{after}"
+
+    @property
+    def magnitude(self) -> tuple[str, Decimal]:
+        """What it measures and how much of it in one unit: two values are compared by these."""
+        kind, factor = _UNITS.get(self.after, _UNITS.get(self.after.removesuffix("s"), (self.before + self.after, 1)))
+        return kind, self.number * factor
 
     def is_like(self, other: "Value") -> bool:
         """Whether both may be compared: neither has a unit that the other lacks."""

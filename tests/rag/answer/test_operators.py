@@ -275,3 +275,43 @@ def test_a_row_is_meant_by_its_code_in_another_spelling() -> None:
     rows = [["Flat", "Deposit", "Floor"], ["B 12", "870", "1"], ["B 13", "990", "1"], ["C 12", "910", "2"]]
     for code in ("B12", "B-12", "B 12"):
         assert "870" in (text := ask(f"What is the deposit of flat {code}?", rows).text) and "990" not in text
+
+
+SERVICES = [
+    ["Service", "Price in crowns", "Time needed", "Since"],
+    ["Full service", "120", "3 hours", "2015"],
+    ["Puncture repair", "12", "20 minutes", "2009"],
+    ["Wheel truing", "25", "30 minutes", "2022"],
+]
+POLICY = [
+    ["Cover", "Last year", "This year"],
+    ["Liability", "412.00", "446.00"],
+    ["Theft", "296.00", "331.50"],
+    ["Total in pounds", "708.00", "777.50"],
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("Which service is the cheapest?", "Puncture repair, Price in crowns: 12 (cheapest of 3)."),
+        ("Which service is the most expensive?", "Full service, Price in crowns: 120 (most of 3)."),
+        ("Which service is the newest?", "Wheel truing, Since: 2022 (newest of 3)."),
+    ],
+)
+def test_the_adjective_says_what_is_compared(question: str, said: str) -> None:
+    assert ask(question, SERVICES).text.startswith(said)
+
+
+def test_hours_and_minutes_are_compared_in_one_unit() -> None:
+    assert ask("Which service takes the longest time?", SERVICES).text.startswith("Full service, Time needed: 3 hours")
+
+
+def test_what_cannot_be_read_as_a_number_leaves_the_extreme_open() -> None:
+    rows = [*SERVICES, ["Repaint", "from 80", "2 days", "2023"]]
+    assert ask("Which service is the cheapest?", rows).text == "not computed"
+
+
+def test_a_difference_of_nothing_that_is_named_is_that_of_the_sums() -> None:
+    text = ask("How much more is it this year than last year?", POLICY).text
+    assert text.startswith("69.50 (Total in pounds): This year 777.50 − Last year 708.00 = 69.50.")
