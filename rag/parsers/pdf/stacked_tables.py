@@ -14,6 +14,7 @@ _NOTHING = re.compile(r"[—–-]+|n/?[am]|nm|\*+", re.IGNORECASE)
 """What stands in the place of a number."""
 _CURRENCY = re.compile(r"^(?:US|C|A|HK|NT)?[$€£¥₩₹]\s*")
 _MOST_HEADER_ROWS = 8
+_YEAR = re.compile(r"(?:19|20|21)\d\d")
 _UNITS = re.compile(r"\(.{2,120}\)")
 
 
@@ -126,6 +127,7 @@ def _part(rows: Sequence[PlacedRow], numbers: set[int]) -> Part:
         units = rows[0].is_label and _UNITS.fullmatch(rows[0].cells[0][0]) is not None
         return Part(list(rows[units:]), None, rows[0].cells[0][0] if units else "")
     _spread(rows[lead:end], numbers)
+    _spread_over_years(rows[lead:end])
     caption = " ".join(row.cells[0][0] for row in rows[:lead])
     return Part(list(rows[lead:]), end - lead, caption)
 
@@ -155,3 +157,26 @@ def _spread(header: Sequence[PlacedRow], numbers: set[int]) -> None:
         for text, first, last in row.cells:
             for column in range(max(1, first), min(last, len(columns)) + 1):
                 above[column - 1] = (*above[column - 1], text)
+
+
+def _spread_over_years(header: Sequence[PlacedRow]) -> None:
+    """Lets a name that stands over the last year of a group of years alike span the group: "Six Months Ended" over the
+    second of "2031 | 2030", where another pair of the same years stands beside it."""
+    *above, last = header
+    years = {first: text for text, first, end in last.cells if first == end and _YEAR.fullmatch(text)}
+    groups: list[list[int]] = []
+    for column in sorted(years):
+        if groups and groups[-1][-1] == column - 1 and years[groups[-1][0]] != years[column]:
+            groups[-1].append(column)
+        else:
+            groups.append([column])
+    if len(groups) < 2 or len({tuple(years[column] for column in group) for group in groups}) > 1 or len(groups[0]) < 2:
+        return
+    for row in above:
+        taken = {column for _, first, end in row.cells for column in range(first, end + 1)}
+        for group in groups:
+            if not taken & set(group[:-1]):
+                row.cells = [
+                    (text, group[0], end) if first == end == group[-1] else (text, first, end)
+                    for text, first, end in row.cells
+                ]

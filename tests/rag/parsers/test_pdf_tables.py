@@ -139,6 +139,24 @@ def test_a_name_below_the_last_column_of_its_group(tmp_path: Path) -> None:
     assert names_of(document) == [("", "Gross 2031", "Net 2031", "Gross 2030", "Net 2030")]
 
 
+def test_a_period_over_the_second_of_two_years_holds_for_both(tmp_path: Path) -> None:
+    rows = [
+        ("", "", "Three Months Ended", "", "Six Months Ended", ""),
+        ("(In millions)", "", "June 30,", "", "June 30,", "Change"),
+        ("", "2031", "2030", "2031", "2030", ""),
+        ("Boats", "120", "84", "210", "180", "17%"),
+        ("Nets", "12", "7", "21", "16", "31%"),
+    ]
+    document = pdf.parse(write_pdf(tmp_path / "a.pdf", [table_lines((72, 190, 240, 350, 400, 500), *rows)]))
+    (names,) = names_of(document)
+    assert names[1:5] == (
+        "Three Months Ended June 30, 2031",
+        "Three Months Ended June 30, 2030",
+        "Six Months Ended June 30, 2031",
+        "Six Months Ended June 30, 2030",
+    )
+
+
 def test_rows_stand_in_the_section_that_their_indent_shows(tmp_path: Path) -> None:
     rows = [
         (72, "Revenue:", ""),
