@@ -15,6 +15,7 @@ from rag.answer.operators.matching import (
     Meant,
     around,
     asked_columns,
+    asks_for_another_measure,
     in_front,
     likest_column,
     meant_lines,
@@ -80,10 +81,14 @@ def _meant(query: Query, grid: Grid) -> list[Meant]:
     kept: list[Meant] = []
     for meant in meant_lines(query, grid):
         others = frozenset().union(*(other.said for other in kept))
-        if meant.strength >= _STRENGTH and meant.said - others:
+        if meant.strength >= _STRENGTH and meant.said - others and _is_measured(query, grid, meant):
             kept.append(meant)
     order = {stem(word): start for word, start, _ in reversed(words(query.text))}
     return sorted(kept, key=lambda meant: min(order.get(term, len(query.text)) for term in meant.said))
+
+
+def _is_measured(query: Query, grid: Grid, meant: Meant) -> bool:
+    return not asks_for_another_measure(query, grid, meant.line, meant.said)
 
 
 def _difference(query: Query, grid: Grid, embedder: Embedder) -> Worked | None:

@@ -15,6 +15,7 @@ from rag.answer.operators.matching import (
     Meant,
     around,
     asked_columns,
+    asks_for_another_measure,
     in_front,
     is_narrowed,
     likest_column,
@@ -96,6 +97,8 @@ def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> Iterator[Found]:
         of_column = shared(query, frozenset(stems(" ".join(shown))))
         is_period = any(map(str.isdigit, " ".join(shown)))
         if column is not None and not is_period and is_narrowed(query, grid, meant.line, of_column):
+            continue
+        if asks_for_another_measure(query, grid, meant.line, meant.said):
             continue
         said = meant.said | about | of_column
         if any("three months" in name.casefold() for name in shown):

@@ -20,6 +20,7 @@ _LEAST = 0.33  # cosine below which a column says nothing of what is asked
 _FIRST_PART = 0.8  # what a name counts of which the part before a comma or bracket is said alone
 _FEW_WORDS = 2  # behind a comma that a name may be said without
 _LONGEST_KEY = 6  # words of a cell that may say which row is meant
+_OF_PERIODS = frozenset(stems("quarter month year ended ending fiscal three six nine first second third fourth"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,26 @@ def is_narrowed(query: Query, grid: Grid, line: Line, said: Set[str]) -> bool:
             if term in said and any(match(other, known, prefixes) == 0 for other in run):
                 return True
             run.append(term)
+        end = stop
+    return False
+
+
+def asks_for_another_measure(query: Query, grid: Grid, line: Line, said: Set[str]) -> bool:
+    """Whether a word right behind a row's name in the question stands neither in nor around a table whose columns are
+    periods: "AWS sales" is not in the table of operating income that has a row "AWS"."""
+    if not any(map(str.isdigit, "".join(map(grid.column_name, grid.value_columns)))):
+        return False
+    known = in_front(grid) | frozenset(stems(f"{line.name} {line.group}"))
+    prefixes = prefixes_of(known)
+    follows = False
+    end = 0
+    for word, start, stop in words(query.text):
+        term = stem(word)
+        if query.text[end:start].strip(" -'’s"):
+            follows = False
+        if follows and term in query.rarity and term not in said and not any(map(str.isdigit, term)):
+            return term not in _OF_PERIODS and match(term, known, prefixes) == 0
+        follows = term in said
         end = stop
     return False
 

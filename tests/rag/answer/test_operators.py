@@ -315,3 +315,17 @@ def test_what_cannot_be_read_as_a_number_leaves_the_extreme_open() -> None:
 def test_a_difference_of_nothing_that_is_named_is_that_of_the_sums() -> None:
     text = ask("How much more is it this year than last year?", POLICY).text
     assert text.startswith("69.50 (Total in pounds): This year 777.50 − Last year 708.00 = 69.50.")
+
+
+def test_a_row_of_one_measure_does_not_answer_for_another() -> None:
+    income = [
+        ["", "Quarter ended June 30, 2031", "Quarter ended June 30, 2030"],
+        ["Lamps", "310", "250"],
+        ["Lenses", "45", "20"],
+    ]
+    before = "Operating income by segment (in millions):"
+    assert ask("How much more was lamps operating income in 2031 than in 2030?", income, before).text.startswith(
+        "60 million"
+    )
+    assert ask("How much more were lamps sales in 2031 than in 2030?", income, before).text == "not computed"
+    assert ask("What were lamps sales in the quarter ended June 30, 2031?", income, before).text == "not computed"
