@@ -15,7 +15,7 @@ _DEGREES = tuple(
     for adjectives, said in (
         ("heav(?:y)?|light", "weight weighs mass kg g kilograms grams pounds lb"),
         ("cheap|expensive|costl(?:y)?|dear", "price cost costs fee rate rent amount euros eur dollars pounds crowns"),
-        ("long|short|quick", "duration length time lasts hours minutes days months km metres"),
+        ("long|short|quick", "duration length time lasts since hours minutes km metres"),
         ("tall|high|low", "height altitude metres m feet"),
         ("deep|shallow", "depth metres m"),
         ("wide|broad|narrow", "width cm mm"),
@@ -34,6 +34,11 @@ def measured_by(phrase: str, grid: Grid, columns: Sequence[int]) -> int | None:
             fitting = [column for column in columns if _stems(grid.column_name(column)) & said]
             return fitting[0] if len(fitting) == 1 else None
     return None
+
+
+def price_among(grid: Grid, columns: Sequence[int]) -> int | None:
+    """The one of some columns that says what something costs."""
+    return measured_by("cheap", grid, columns)
 
 
 def _stems(name: str) -> frozenset[str]:

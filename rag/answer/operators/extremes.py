@@ -40,6 +40,7 @@ _FEW = re.compile(
     r"quietest|weakest|worst|thinnest|narrowest|poorest|lowermost)\b",
     re.IGNORECASE,
 )
+_MEASURED = 0.3  # what it counts that a column's name says what the superlative measures
 _LEAST_NAME = 0.6  # of a column's name that the question must say
 _YEARS = (Decimal(1500), Decimal(2200))
 _BACKWARDS = re.compile(r"\b(?:longest|oldest)\b", re.IGNORECASE)
@@ -94,6 +95,8 @@ def _in_grid(query: Query, superlative: re.Match[str], grid: Grid, embedder: Emb
     if share(query, said) < _COVERED or not _measures(query, superlative, said, lines):
         return []
     strength = share(query, said) + (0.2 if kinds else 0.0) - 0.02 * grid.passage.number
+    if measured_by(_phrase(query, superlative), grid, [column]) is not None:
+        strength += _MEASURED
     chosen = [line for line, amount in amounts.items() if amount == best]
     text = "; ".join(grid.said(line, column) for line in chosen)
     text = f"{text} ({superlative[0].lower()} of {len(amounts)})."

@@ -8,6 +8,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 
+from rag.answer.operators.degrees import price_among
 from rag.answer.operators.grid import Grid, Line, meaning
 from rag.protocols import Embedder
 from rag.text.codes import codes_of
@@ -20,7 +21,9 @@ _LEAST = 0.33  # cosine below which a column says nothing of what is asked
 _FIRST_PART = 0.8  # what a name counts of which the part before a comma or bracket is said alone
 _FEW_WORDS = 2  # behind a comma that a name may be said without
 _LONGEST_KEY = 6  # words of a cell that may say which row is meant
-_OF_PERIODS = frozenset(stems("quarter month year ended ending fiscal three six nine first second third fourth"))
+_MEASURES = frozenset(
+    stems("sales revenue income profit loss earnings cost expense margin debt assets cash spending tax")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ def share(query: Query, said: Set[str]) -> float:
     return sum(value for term, value in query.rarity.items() if term in said) / total
 
 
+_HOW_MUCH = re.compile(r"\bhow much (?:is|are|was|were|does|do|did)\b", re.IGNORECASE)
 _INSTEAD = re.compile(r", what about (?P<instead>.+)$", re.IGNORECASE)
 
 
@@ -113,8 +117,8 @@ def is_narrowed(query: Query, grid: Grid, line: Line, said: Set[str]) -> bool:
 
 
 def asks_for_another_measure(query: Query, grid: Grid, line: Line, said: Set[str]) -> bool:
-    """Whether a word right behind a row's name in the question stands neither in nor around a table whose columns are
-    periods: "AWS sales" is not in the table of operating income that has a row "AWS"."""
+    """Whether a measure right behind a row's name in the question stands neither in nor around a table whose columns
+    are periods: "AWS sales" is not in the table of operating income that has a row "AWS"."""
     if not any(map(str.isdigit, "".join(map(grid.column_name, grid.value_columns)))):
         return False
     known = in_front(grid) | frozenset(stems(f"{line.name} {line.group}"))
@@ -125,8 +129,8 @@ def asks_for_another_measure(query: Query, grid: Grid, line: Line, said: Set[str
         term = stem(word)
         if query.text[end:start].strip(" -'’s"):
             follows = False
-        if follows and term in query.rarity and term not in said and not any(map(str.isdigit, term)):
-            return term not in _OF_PERIODS and match(term, known, prefixes) == 0
+        if follows and term in _MEASURES and term not in said:
+            return match(term, known, prefixes) == 0
         follows = term in said
         end = stop
     return False
@@ -165,6 +169,8 @@ def asked_columns(query: Query, grid: Grid, taken: Set[str], columns: Sequence[i
         scored.append((sum(query.rarity[term] for term in there), column))
     best = max((score for score, _ in scored), default=0.0)
     found = [column for score, column in scored if score == best] if best > 0 else []
+    if len(found) > 1 and _HOW_MUCH.search(query.text) and (price := price_among(grid, found)) is not None:
+        return [price]  # "how much is a night?" asks for the price per night, not for the nights
     whole = [column for column in found if _held(query, grid.column_name(column), frozenset(query.rarity))[0] == 1.0]
     return whole or found
 

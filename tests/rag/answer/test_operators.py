@@ -304,7 +304,9 @@ def test_the_adjective_says_what_is_compared(question: str, said: str) -> None:
 
 
 def test_hours_and_minutes_are_compared_in_one_unit() -> None:
-    assert ask("Which service takes the longest time?", SERVICES).text.startswith("Full service, Time needed: 3 hours")
+    assert ask("Which service needs the longest time?", [row[:3] for row in SERVICES]).text.startswith(
+        "Full service, Time needed: 3 hours"
+    )
 
 
 def test_what_cannot_be_read_as_a_number_leaves_the_extreme_open() -> None:
@@ -329,3 +331,15 @@ def test_a_row_of_one_measure_does_not_answer_for_another() -> None:
     )
     assert ask("How much more were lamps sales in 2031 than in 2030?", income, before).text == "not computed"
     assert ask("What were lamps sales in the quarter ended June 30, 2031?", income, before).text == "not computed"
+
+
+def test_how_much_asks_for_the_price_among_columns_alike() -> None:
+    hotels = [
+        ["Hotel", "Nights", "Price per night"],
+        ["Ribeira Rooms", "3", "118 euros"],
+        ["Casa Verde", "4", "142 euros"],
+    ]
+    assert ask("How much is a night at Ribeira Rooms?", hotels).text.startswith(
+        "Ribeira Rooms, Price per night: 118 euros"
+    )
+    assert ask("How many nights are we at Ribeira Rooms?", hotels).text.startswith("Ribeira Rooms, Nights: 3")
