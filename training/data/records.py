@@ -13,6 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from training.data.changed import MONTHS, names_in
 from training.data.corpus import read_squad, split_articles
@@ -82,7 +83,7 @@ class Making:
         if others and rng.random() < 0.5:
             self.absent(self.asked(rng.choice(others).ask, rng.choice(sheet.rows)[0]), gold)
 
-    def _sheet(self, domain: dict[str, dict[str, str]], shown: Sequence[Attribute]) -> tuple[Sheet, str | None]:
+    def _sheet(self, domain: dict[str, Any], shown: Sequence[Attribute]) -> tuple[Sheet, str | None]:
         """A table or form, and a name that could be in it and is not."""
         rng, values = self.rng, Values(self.rng, self.people, self.towns)
         shape = rng.choice(["table", "table", "sheet", "form", "line"])
