@@ -162,9 +162,12 @@ def test_quantize_with_the_sample_documents(docent: Run, tiny: Path, tmp_path: P
     fails(docent("model", "quantize", "tiny", "small"), "already")
     fails(docent("model", "quantize", "small", "again", "--group", "32"), "quantised already")
     fails(docent("model", "quantize", "tiny", "odd", "--group", "48"), "group")
-    fails(docent("model", "quantize", "tiny", "odd", "--scheme", "fp4"), "int8-smooth")
+    unknown = docent("model", "quantize", "tiny", "odd", "--scheme", "fp4")
+    assert unknown.code == 2 and "int8-smooth" in unknown.err
+    made = docent("model", "quantize", "tiny", "eight", "--scheme", "int8-smooth", "--json").json
+    assert made["format"] == "int8"
     fails(docent("model", "quantize", "tiny", "odd", "--calibration", str(tmp_path / "no.txt")), "no.txt")
-    assert {path.name for path in (tmp_path / "data" / "models").iterdir()} == {"tiny", "small"}
+    assert {path.name for path in (tmp_path / "data" / "models").iterdir()} == {"tiny", "small", "eight"}
 
 
 @pytest.mark.slow
