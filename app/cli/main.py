@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from app.cli import ask as cli_ask
 from app.cli import conversations as cli_conversations
 from app.cli import library as cli_library
+from app.cli import mcp as cli_mcp
 from app.cli import model as cli_model
 from app.cli import system as cli_system
 from app.cli.output import one_line, silence_stdout, tolerate_odd_characters, write_json, write_note
@@ -146,4 +147,5 @@ cli_library.register(app)
 cli_ask.register(app)
 cli_conversations.register(app)
 cli_model.register(app)
+cli_mcp.register(app)
 cli_system.register(app)
