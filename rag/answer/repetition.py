@@ -1,7 +1,8 @@
 """Ends a streamed answer that goes in circles, as small models do, before the repeated part is shown.
 
-A statement that begins like an earlier one is held until it goes on differently; one that was made before ends the
-text. So does a run of words that comes three times in a row within a statement.
+A sentence that begins like an earlier one is held until it goes on differently; one that was said before ends the text.
+So does a run of words that comes three times in a row. Lines without an end of a sentence, as in tables and code, may
+stand there twice.
 """
 
 import re
@@ -11,28 +12,32 @@ from rag.text.markers import strip_marks
 
 _END = re.compile(r"(?<=[.!?…])(?:\s*\[\d+\])*\s+|\n+|(?<=[。！？])")
 _OPEN_MARK = re.compile(r"\s*\[[\d, ]*$")  # of which the rest is still to come
-_LEAST_WORDS = 4  # a shorter statement ("Yes.") may be made twice
+_SENTENCE_END = (".", "!", "?", "…", "。", "！", "？")
+_LEAST_WORDS = 4  # a shorter sentence ("Yes.") may be said twice
 _RUNS = 3
 _LONGEST_RUN, _LEAST_RUN_WORDS = 12, 12  # words of one run, and of all runs together
+_TAIL = 1000  # characters in which they are looked for
 
 
 def without_repetition(pieces: Iterable[str]) -> Iterator[str]:
     """The pieces up to where the text begins to repeat itself."""
     said: set[str] = set()
-    pending, shown = "", 0  # the statement under way, and how much of it is out
+    pending, shown = "", 0  # the sentence or line under way, and how much of it is out
+    tail = ""
     for piece in pieces:
         pending += piece
+        tail = (tail + piece)[-_TAIL:]
         out = ""
         while (found := _END.search(pending)) is not None and found.end() < len(pending):
-            statement = _plain(pending[: found.end()])
-            if statement in said:
+            sentence = _plain(pending[: found.end()])
+            if sentence in said:
                 yield out
                 return
-            if len(statement.split()) >= _LEAST_WORDS:
-                said.add(statement)
+            if len(sentence.split()) >= _LEAST_WORDS and sentence.endswith(_SENTENCE_END):
+                said.add(sentence)
             out += pending[shown : found.end()]
             pending, shown = pending[found.end() :], 0
-        if _circles(pending):
+        if _circles(tail):
             yield out
             return
         begun = _plain(pending)
@@ -49,7 +54,7 @@ def _plain(text: str) -> str:
 
 
 def _circles(text: str) -> bool:
-    words = text.split()[-_RUNS * _LONGEST_RUN :]
+    words = [word for word in text.split() if any(map(str.isalnum, word))][-_RUNS * _LONGEST_RUN :]
     for length in range(1, _LONGEST_RUN + 1):
         run = words[-length:]
         if length * _RUNS > len(words):

@@ -8,6 +8,7 @@ import pytest
 from rag.answer.generative import GenerativeAnswerer, without_thinking
 from rag.answer.prompt import Message
 from rag.answer.refusal import NOT_FOUND
+from rag.answer.repetition import without_repetition
 from rag.query.query import make_query
 from rag.text.markers import AnswerPart
 from rag.types import Answer, AnswerEvent, Passage, Query, TextDelta, Turn
@@ -223,6 +224,15 @@ def test_two_statements_that_begin_alike_are_both_kept() -> None:
     both = "The Eiffel Tower was opened in 1889. The Eiffel Tower was designed by Dr. Eiffel."
     assert ask(both).text.replace(" [1]", "") == both
     assert ask("Yes. Yes.").text.count("Yes") == 2
+
+
+def test_tables_and_code_may_repeat_lines() -> None:
+    header = "| ship | built in | cargo of it | home port |\n| --- | --- | --- | --- |\n"
+    text = f"{header}| Ada | 1801 | coal and iron | Oban |\n\n{header}| Bea | 1802 | coal and iron | Oban |"
+    pieces = [text[i : i + 7] for i in range(0, len(text), 7)]
+    assert "".join(without_repetition(pieces)) == text
+    row = "| Ada | 1801 | coal and iron | Oban |\n"
+    assert "".join(without_repetition([row] * 20)).count("Ada") < 5
 
 
 def test_a_slow_model_reads_fewer_passages() -> None:
