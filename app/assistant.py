@@ -61,6 +61,11 @@ class Assistant(DocumentViews):
 
         return cls(settings, Parts(settings))
 
+    def take_over(self, settings: Settings) -> None:
+        """Works with other settings from now on, those in ``app.settings.changes.RESTART`` excepted."""
+        self.settings = settings
+        self._parts.take_over(settings)
+
     # -- documents -------------------------------------------------------------------------------------------------
 
     def sync(
@@ -154,6 +159,22 @@ class Assistant(DocumentViews):
                 removed = syncer.remove(location)
         self._look_again()
         return removed
+
+    def wipe_library(self) -> None:
+        """Forgets all sources and documents, and leaves nothing of them in the library's files."""
+        from rag.store.lock import writing
+        from rag.store.writer import LibraryWriter
+
+        with self._syncing:
+            writer = LibraryWriter(self._parts.library)
+            with writing(self.settings.data_dir, self.settings.library.wait_s):
+                with writer.transaction():
+                    for source in self._parts.library.sources():
+                        writer.remove_source(source)
+                writer.compact()
+            self._parts.vectors.refresh()
+            self._parts.vectors.save()
+        self._look_again()
 
     def _document_at(self, location: str) -> Document | None:
         library = self._parts.library
@@ -305,6 +326,10 @@ class Assistant(DocumentViews):
         """Loads what a question needs, so that the first one need not wait. Raises DocentError as a question would."""
         self._parts.warm_up()
 
+    def model_loaded(self) -> bool:
+        """Whether the language model's memory is held now."""
+        return self._parts.model_loaded()
+
     def unload_model(self) -> bool:
         """Gives the language model's memory back until the next question, unless it is answering; returns whether none
         is held now."""
@@ -356,6 +381,10 @@ class Assistant(DocumentViews):
 
     def restore_conversation(self, conversation_id: str) -> None:
         self._parts.conversations.restore(conversation_id)
+
+    def wipe_conversations(self) -> None:
+        """Deletes all conversations for good."""
+        self._parts.conversations.wipe()
 
     def forget_exchange(self, conversation_id: str, exchange: int) -> None:
         self._parts.conversations.forget(conversation_id, exchange)

@@ -279,6 +279,15 @@ class Conversations:
             changed = db.execute(f"UPDATE conversations SET {column} = ? {_THERE}", (value, conversation_id)).rowcount
             _require(changed, conversation_id)
 
+    def wipe(self) -> None:
+        """Deletes all conversations for good: the file is written anew, so that nothing of them is left in it."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM exchanges")
+            db.execute("DELETE FROM conversations")
+        with self._transaction() as db:
+            db.execute("VACUUM")
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
     def close(self) -> None:
         with self._lock:
             self._db.close()

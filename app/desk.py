@@ -1,18 +1,24 @@
 """The state that all pages of one process share: answers at work, syncs, the feed that tells of them, and the inbox."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import inbox
 from app.errors import UsageError
-from app.feed import DocumentsChanged, Feed
+from app.feed import DocumentsChanged, Feed, SettingsChanged
+from app.models.workshop import Workshop
 from app.runs import Runs
 from app.settings.paths import resource
+from app.settings.preferences import Preferences
+from app.settings.schema import Settings
+from app.settings.sources import LoadedSettings, load_settings
 from app.syncing import Syncing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from app.assistant import Assistant
 
@@ -20,21 +26,34 @@ if TYPE_CHECKING:
 @dataclass
 class Desk:
     """``inbox`` is the folder for files that pages hand over, ``uploads`` the one where they arrive, ``samples`` holds
-    the documents that ship with Docent. ``origins`` says where each setting comes from.
+    the documents that ship with Docent. ``loaded`` are the settings with where they come from, and ``load`` reads them
+    again; those of the data folder where they are not given.
     """
 
     assistant: "Assistant"
     inbox: Path
     uploads: Path
-    origins: "Mapping[str, str]" = field(default_factory=dict)
+    loaded: LoadedSettings | None = None
+    load: Callable[[], LoadedSettings] | None = None
     samples: Path = field(default_factory=lambda: resource("samples"))
     feed: Feed = field(default_factory=Feed)
     runs: Runs = field(init=False)
     syncing: Syncing = field(init=False)
+    preferences: Preferences = field(init=False)
+    workshop: Workshop = field(init=False)
 
     def __post_init__(self) -> None:
         self.runs = Runs(self.assistant, self.feed)
         self.syncing = Syncing(self.assistant, self.feed)
+        settings = self.assistant.settings
+        loaded = self.loaded or LoadedSettings(settings, {}, None)
+        load = self.load or partial(load_settings, data_dir=settings.data_dir)
+        self.preferences = Preferences(loaded, load, self._take_over)
+        self.workshop = Workshop(self.assistant, self.feed, partial(self.preferences.change, "model.name"))
+
+    def _take_over(self, settings: Settings) -> None:
+        self.assistant.take_over(settings)
+        self.feed.publish(SettingsChanged())
 
     def add(self, typed: str) -> str:
         """Starts to read the folder, file or URL that was typed; a path may be quoted or begin with ~. Returns the

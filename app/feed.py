@@ -39,6 +39,16 @@ class DocumentsChanged(News):
     """The list of documents or sources is another one."""
 
 
+@dataclass(frozen=True, slots=True)
+class SettingsChanged(News):
+    """A setting has another value."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelsChanged(News):
+    """The models that are there, or what they are doing, have changed."""
+
+
 class Feed:
     """Any thread may publish; followers live on event loops."""
 

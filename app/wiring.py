@@ -268,6 +268,23 @@ class Parts:
             self.make_videos(),
         )
 
+    def take_over(self, settings: Settings) -> None:
+        """Works with other settings from now on; parts that hold old ones are made anew when they are used next."""
+        from app.settings.changes import changed, parts_of
+
+        with self._lock:
+            outdated = parts_of(changed(self.settings, settings))
+            self.settings = settings
+            parts = {name: self._made.pop(name, None) for name in outdated}
+        model: LocalModel | None = parts.get("model")
+        if model is not None:
+            model.retire()
+
+    def model_loaded(self) -> bool:
+        """Whether the language model's memory is held; it does not wait for a model that is being loaded."""
+        model: LocalModel | None = self._made.get("model")
+        return model is not None and model.loaded
+
     def unload_model(self) -> bool:
         """Whether no memory is held for the language model any more."""
         with self._lock:

@@ -113,7 +113,8 @@ def _application(assistant: "Assistant", session: Session, *, window: bool) -> "
     from app.desk import Desk
 
     settings = session.settings
-    desk = Desk(assistant, settings.data_dir / "inbox", _uploads(settings.folder.uploads), session.loaded.origins)
+    uploads = _uploads(settings.folder.uploads)
+    desk = Desk(assistant, settings.data_dir / "inbox", uploads, session.loaded, session.read_settings)
     api = create_api(assistant, desk)
     if window:
         from ui.page import add_page

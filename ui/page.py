@@ -20,7 +20,7 @@ from ui.stream import GradioStream
 
 STATIC = Path(__file__).parent / "static"
 mimetypes.add_type("text/javascript", ".js")  # some Windows registries name another type, which browsers refuse
-_ADDRESSES = ("/", "/chat/{rest:path}", "/library", "/models", "/settings")
+_ADDRESSES = ("/", "/chat/{rest:path}", "/library", "/models", "/settings/{rest:path}", "/settings")
 
 
 class _Static(StaticFiles):

@@ -42,7 +42,7 @@ class ReadBody(_Body):
     anew: bool = False
 
 
-def desk_routes(desk: Desk, max_file_mb: float) -> APIRouter:
+def desk_routes(desk: Desk) -> APIRouter:
     routes = router()
     _run_routes(routes, desk)
 
@@ -86,7 +86,7 @@ def desk_routes(desk: Desk, max_file_mb: float) -> APIRouter:
     async def upload(name: str, request: Request) -> Handed:
         """Takes a file: the body is its content. It is copied into the data folder and read in the background."""
         part = desk.uploads / uuid.uuid4().hex / safe_name(name)
-        with receiving(part, max_file_mb) as write:
+        with receiving(part, desk.assistant.settings.library.max_file_mb) as write:
             async for data in request.stream():
                 await run_in_threadpool(write, data)
             kept = await run_in_threadpool(desk.add_files, [part])

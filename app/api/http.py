@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from app.api.about import about_routes
 from app.api.answer_shapes import (
     AnsweredLine,
     AnswerLine,
@@ -31,7 +30,10 @@ from app.api.gate import Gate
 from app.api.json_replies import NO_STORE, ONE_A_LINE, AsciiJSON, NdJSON, router
 from app.api.library import library_routes, page_routes
 from app.api.library_shapes import SyncLine
+from app.api.models import model_routes
 from app.api.openai import OPENAI_STREAMS, openai_routes
+from app.api.privacy import privacy_routes
+from app.api.settings import settings_routes
 from app.api.shape import ErrorLine, Failure, Problem, Shape
 from app.api.streams import answer_lines
 from app.assistant import Assistant
@@ -88,8 +90,10 @@ def create_api(assistant: Assistant, desk: Desk | None = None) -> FastAPI:
         page_routes(assistant),
         _question_routes(assistant, work),
         conversation_routes(assistant, desk),
-        desk_routes(desk, assistant.settings.library.max_file_mb),
-        about_routes(desk),
+        desk_routes(desk),
+        model_routes(desk),
+        settings_routes(desk),
+        privacy_routes(desk),
     ):
         api.include_router(routes, prefix="/api", responses=_FAILURE)
     api.include_router(openai_routes(assistant, work))

@@ -124,6 +124,18 @@ class DocumentsLine(Shape):
     event: Literal["documents"] = "documents"
 
 
+class SettingsLine(Shape):
+    """A setting has another value."""
+
+    event: Literal["settings"] = "settings"
+
+
+class ModelsLine(Shape):
+    """The models that are there, or what they are doing, have changed."""
+
+    event: Literal["models"] = "models"
+
+
 class BehindLine(Shape):
     """News were lost: read the state anew."""
 
@@ -131,7 +143,15 @@ class BehindLine(Shape):
 
 
 NewsLine: TypeAlias = (
-    RunLine | TextLine | RunForgottenLine | SyncingLine | ConversationsLine | DocumentsLine | BehindLine
+    RunLine
+    | TextLine
+    | RunForgottenLine
+    | SyncingLine
+    | ConversationsLine
+    | DocumentsLine
+    | SettingsLine
+    | ModelsLine
+    | BehindLine
 )
 
 
@@ -145,7 +165,7 @@ def news_lines(happened: Iterable[feed.News]) -> list[NewsLine]:
                 run=line.run, at=last.at, parts=last.parts + line.parts, citations=last.citations + line.citations
             )
             continue
-        if isinstance(line, SyncingLine | DocumentsLine):  # only the last of them counts
+        if isinstance(line, SyncingLine | DocumentsLine | SettingsLine | ModelsLine):  # only the last of them counts
             lines = [other for other in lines if type(other) is not type(line)]
         lines.append(line)
     return lines
@@ -168,5 +188,9 @@ def news_line(news: feed.News) -> NewsLine:
             return ConversationsLine(conversation=conversation)
         case feed.DocumentsChanged():
             return DocumentsLine()
+        case feed.SettingsChanged():
+            return SettingsLine()
+        case feed.ModelsChanged():
+            return ModelsLine()
         case _:
             return BehindLine()

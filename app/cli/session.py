@@ -33,14 +33,18 @@ class Session:
 
     @cached_property
     def loaded(self) -> "LoadedSettings":
-        from app.settings.sources import load_settings
-
-        loaded = load_settings(
-            data_dir=self.data_dir, config_file=self.config_file, overrides=self.overrides, environ=os.environ
-        )
+        loaded = self.read_settings()
         for note in loaded.notes:
             write_note(f"docent: {note}")
         return loaded
+
+    def read_settings(self) -> "LoadedSettings":
+        """Reads them from all their layers, each time anew."""
+        from app.settings.sources import load_settings
+
+        return load_settings(
+            data_dir=self.data_dir, config_file=self.config_file, overrides=self.overrides, environ=os.environ
+        )
 
     @property
     def settings(self) -> "Settings":

@@ -65,6 +65,7 @@ class RemoteFile:
 class _Listing:
     commit: str
     files: tuple[RemoteFile, ...]
+    license: str = ""
 
 
 class ModelHub:
@@ -117,7 +118,7 @@ class ModelHub:
                 stray.unlink()
         check(unfinished)
         hashes = {file.name: file.sha256 for file in listing.files if file.sha256}
-        note_origin(unfinished, f"{repo}@{listing.commit}", hashes)
+        note_origin(unfinished, f"{repo}@{listing.commit}", hashes, listing.license)
         unfinished.rename(target)
         return describe(target, target.name)
 
@@ -128,7 +129,8 @@ class ModelHub:
         for attempt in range(1, _TRIES + 1):
             try:
                 found = self._api.model_info(repo, revision=revision, files_metadata=True, timeout=_TIMEOUT_S)
-                return _chosen_files(found.sha, found.siblings or (), repo)
+                stated = getattr(found.card_data, "license", None)
+                return _chosen_files(found.sha, found.siblings or (), repo, stated if isinstance(stated, str) else "")
             except HfHubHTTPError as error:
                 if attempt == _TRIES or not _passes(error):
                     raise self._refusal(error, repo) from error
@@ -232,7 +234,7 @@ def _passes(error: "HfHubHTTPError") -> bool:
     return error.response.status_code >= 500 or error.response.status_code in _PASSING
 
 
-def _chosen_files(commit: str | None, siblings: "Iterable[RepoSibling]", repo: str) -> _Listing:
+def _chosen_files(commit: str | None, siblings: "Iterable[RepoSibling]", repo: str, license: str) -> _Listing:
     """The files that are fetched, smallest first. Raises ModelError where there are no safetensors among them."""
     entries = {entry.rfilename: entry for entry in siblings}
     weights = [name for name in entries if name.endswith(".safetensors") and "/" not in name]
@@ -249,7 +251,7 @@ def _chosen_files(commit: str | None, siblings: "Iterable[RepoSibling]", repo: s
     main = [name for name in weights if name.startswith("model")] or weights
     skipped = set(weights) - set(main)
     files = [_remote_file(entries[name]) for name in entries if _WANTED.fullmatch(name) and name not in skipped]
-    return _Listing(commit, tuple(sorted(files, key=lambda file: file.size)))
+    return _Listing(commit, tuple(sorted(files, key=lambda file: file.size)), license)
 
 
 def _remote_file(entry: "RepoSibling") -> RemoteFile:

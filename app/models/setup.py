@@ -94,6 +94,22 @@ class LocalModel:
         """Gives the model's memory back until the next request, unless it is answering; returns whether it did."""
         return isinstance(self.engine, SleepingEngine) and self.engine.unload()
 
+    def wake(self) -> None:
+        """Loads the model where its memory was given back."""
+        if isinstance(self.engine, SleepingEngine):
+            self.engine.wake()
+
+    @property
+    def loaded(self) -> bool:
+        return not isinstance(self.engine, SleepingEngine) or self.engine.loaded
+
+    def retire(self) -> None:
+        """Ends this model once nothing is being answered any more: another one takes its place."""
+        if isinstance(self.engine, SleepingEngine):
+            self.engine.retire()
+        else:
+            self.close()
+
     def close(self) -> None:
         self.engine.close()
         if isinstance(self.engine, SleepingEngine):

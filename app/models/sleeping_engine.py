@@ -14,6 +14,7 @@ from engines.serving.sequence import BACKGROUND
 
 _log = logging.getLogger(__name__)
 _LOOKS = 10  # at the time, while it passes
+_RETIRED_IDLE_S = 1.0
 
 
 class SleepingEngine:
@@ -31,12 +32,16 @@ class SleepingEngine:
         self._idle_s = idle_s
         self._lock = threading.RLock()
         self._closed = threading.Event()
+        self._retired = False
         self._runtime = open_runtime()
         self._engine: Engine | None = open_engine(self._runtime)
         self.max_context = self._runtime.max_context
         self._used = clock()
         if idle_s:
-            threading.Thread(target=self._watch, name="docent-unload", daemon=True).start()
+            self._begin_watch()
+
+    def _begin_watch(self) -> None:
+        threading.Thread(target=self._watch, name="docent-unload", daemon=True).start()
 
     @property
     def loaded(self) -> bool:
@@ -52,14 +57,24 @@ class SleepingEngine:
     ) -> Generation:
         """Loads the model where it is not there. Raises what opening it raises, and what ``Engine.submit`` raises."""
         with self._lock:
-            if self._closed.is_set():
-                raise EngineError("The engine is closed.", "Start Docent again.")
-            if self._engine is None:
-                _log.info("The model is loaded again")
-                self._runtime = self._open_runtime()
-                self._engine = self._open_engine(self._runtime)
-            self._used = self._clock()
-            return self._engine.submit(prompt, params, priority=priority)
+            return self._opened().submit(prompt, params, priority=priority)
+
+    def wake(self) -> None:
+        """Loads the model where it is not there."""
+        with self._lock:
+            self._opened()
+
+    def _opened(self) -> Engine:
+        if self._closed.is_set():
+            raise EngineError("The engine is closed.", "Start Docent again.")
+        if self._engine is None:
+            _log.info("The model is loaded again")
+            self._runtime = self._open_runtime()
+            self._engine = self._open_engine(self._runtime)
+            if self._retired:
+                self._begin_watch()
+        self._used = self._clock()
+        return self._engine
 
     def unload(self) -> bool:
         """Gives the model's memory back, unless it is answering; returns whether nothing of it is left."""
@@ -70,6 +85,15 @@ class SleepingEngine:
                 return False
             self._release()
             return True
+
+    def retire(self) -> None:
+        """Gives the memory back as soon as nothing is being answered: another model takes over. What still comes for
+        this one is answered all the same."""
+        with self._lock:
+            self._retired = True
+            self._idle_s = _RETIRED_IDLE_S
+            if not self.unload():
+                self._begin_watch()
 
     def close(self) -> None:
         """Ends what is under way."""
@@ -92,3 +116,5 @@ class SleepingEngine:
             with self._lock:
                 if self._engine is not None and self._clock() - self._used >= self._idle_s and self.unload():
                     _log.info("The model's memory is given back after %.0f s without a request", self._idle_s)
+                    if self._retired:
+                        return

@@ -25,6 +25,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 _COPIED = (".safetensors", ".json", ".jinja", ".model", ".txt", ".gguf")
 _WEIGHTS = ("*.safetensors", "*.gguf")
 _GGUF = ".gguf"
+_HEAD_CHARS = 4_000
+_LICENSE_CHARS = 80
 ORIGIN = "docent-origin.json"  # where a pulled or quantised model came from
 
 
@@ -43,6 +45,7 @@ class ModelInfo:
     context: int = 0
     chat_template: bool = False
     problem: str = ""
+    license: str = ""  # as the hub or the folder names it
 
 
 class ModelStore:
@@ -154,11 +157,11 @@ class ModelStore:
 def describe(folder: Path, name: str) -> ModelInfo:
     """What a folder holds; what is wrong with it becomes ``problem``."""
     size = sum(path.stat().st_size for kind in _WEIGHTS for path in folder.glob(kind) if path.exists())
-    origin = _origin(folder)
+    origin, license = _noted(folder, "origin"), _noted(folder, "license") or _license(folder)
     try:
         checkpoint, chat = _opened(folder)
     except DocentError as error:
-        return ModelInfo(name, folder, size, folder.is_symlink(), origin, problem=str(error))
+        return ModelInfo(name, folder, size, folder.is_symlink(), origin, problem=str(error), license=license)
     config = checkpoint.config
     return ModelInfo(
         name=name,
@@ -171,6 +174,7 @@ def describe(folder: Path, name: str) -> ModelInfo:
         parameters=_parameters(checkpoint),
         context=config.max_context,
         chat_template=chat,
+        license=license,
     )
 
 
@@ -201,9 +205,11 @@ def gguf_name(path: Path) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:96] or "model"
 
 
-def note_origin(folder: Path, origin: str, sha256: Mapping[str, str] | None = None) -> None:
-    """Writes down where a model came from, in one line for people, and what its files were when they came."""
-    (folder / ORIGIN).write_text(json.dumps({"origin": origin, "sha256": dict(sha256 or {})}), encoding="utf-8")
+def note_origin(folder: Path, origin: str, sha256: Mapping[str, str] | None = None, license: str = "") -> None:
+    """Writes down where a model came from, in one line for people, what its files were when they came, and the licence
+    that was stated there."""
+    noted = {"origin": origin, "sha256": dict(sha256 or {}), "license": license}
+    (folder / ORIGIN).write_text(json.dumps(noted), encoding="utf-8")
 
 
 def recorded_hashes(folder: Path) -> dict[str, str]:
@@ -246,11 +252,27 @@ def _format(checkpoint: "Checkpoint") -> str:
     return f"gguf {files.main_type}" if isinstance(files, GgufTensors) else checkpoint.quantization.format
 
 
-def _origin(folder: Path) -> str:
+def _noted(folder: Path, what: str) -> str:
     try:
-        return str(json.loads((folder / ORIGIN).read_text(encoding="utf-8"))["origin"])
+        return str(json.loads((folder / ORIGIN).read_text(encoding="utf-8"))[what])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
+
+
+def _license(folder: Path) -> str:
+    """What the head of README.md calls the licence, else the first line of a LICENSE; "" where there is neither."""
+    try:
+        readme = (folder / "README.md").read_text(encoding="utf-8", errors="replace")[:_HEAD_CHARS]
+    except OSError:
+        readme = ""
+    head = re.match(r"---\n(.*?)\n---", readme, re.DOTALL)
+    named = re.search(r"^license: *(\S.*)$", head[1], re.MULTILINE) if head else None
+    if named:
+        return named[1].strip()
+    for path in sorted(folder.glob("LICENSE*")):
+        lines = path.read_text(encoding="utf-8", errors="replace")[:_HEAD_CHARS].splitlines()
+        return next((line.strip()[:_LICENSE_CHARS] for line in lines if line.strip()), "")
+    return ""
 
 
 def _copy(source: Path, target: Path) -> None:

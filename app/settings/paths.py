@@ -80,6 +80,11 @@ class DataFolder:
         return self.root / "models"
 
     @property
+    def speeds(self) -> Path:
+        """What was measured of the language models on this computer."""
+        return self.root / "speeds.json"
+
+    @property
     def builds(self) -> Path:
         """Returns the folder of files that were built from the language models for a runtime."""
         return self.root / "builds"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from app.settings.paths import BUILTIN, DataFolder, default_data_dir
 from engines.base import KvCache
@@ -156,9 +156,11 @@ class ModelSettings(_Section):
         description='"builtin" = docent-nano, which comes with Docent; a name that `docent model list` shows, or a '
         "model's folder; null = none, answers are quotes.",
     )
-    runtime: Annotated[str, AfterValidator(_runtime)] = Field(
-        default=AUTO,
-        description=f'What computes: {_RUNTIMES}; "auto" = the best one for this computer.',
+    runtime: Annotated[str, AfterValidator(_runtime), WithJsonSchema({"type": "string", "enum": [AUTO, *RUNTIMES]})] = (
+        Field(
+            default=AUTO,
+            description=f'What computes: {_RUNTIMES}; "auto" = the best one for this computer.',
+        )
     )
     context: int = Field(
         default=4096, ge=256, le=1_000_000, description="Longest prompt and answer in tokens, if the model takes it."

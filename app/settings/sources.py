@@ -219,6 +219,14 @@ def nearest_key(key: str) -> str:
     return by_likeness[0]
 
 
+def checked_value(settings: Settings, key: str, value: Any) -> Settings:
+    """Returns the settings with ``value`` for ``key``. Raises ConfigError where it is wrong, alone or with the rest."""
+    tree = settings.model_dump()
+    section, _, leaf = key.rpartition(".")
+    (tree[section] if section else tree)[leaf] = value
+    return _validate(tree, {key: "here"})
+
+
 def _merge(layers: Sequence[_Layer]) -> tuple[Settings, dict[str, str]]:
     defaults = flatten(Settings())
     origins = dict.fromkeys(defaults, "default")

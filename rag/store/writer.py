@@ -35,7 +35,8 @@ class FileState:
 
 
 class LibraryWriter:
-    """Changes to one library. All methods but ``checkpoint`` must run inside ``transaction``."""
+    """Changes to one library. All methods but ``checkpoint`` and ``compact`` must run inside
+    ``transaction``."""
 
     def __init__(self, library: Library) -> None:
         if library.read_only:
@@ -61,6 +62,12 @@ class LibraryWriter:
     def checkpoint(self) -> None:
         """Moves the write-ahead log into the file where no reader is in the way; keeps the log small."""
         with self._library.reading() as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def compact(self) -> None:
+        """Writes the file anew, so that nothing of what was removed is left in it."""
+        with self._library.reading() as connection:
+            connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     # -- sources ---------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from app.events import Answered, AskEvent, ConversationInfo, DocumentView, Excha
 from app.settings.schema import Settings
 from rag.errors import SourceError
 from rag.ingest.events import SyncEvent, SyncReport
+from rag.ingest.preview import LeftOutBy, Preview
 from rag.text.markers import AnswerPart, joined
 from rag.types import Answer, Citation, Document, Filter, Passage, Source, TextDelta
 
@@ -55,6 +56,8 @@ class FakeAssistant:
         self.said: str | None = None  # instead of the sentence that is found
         self.error: Exception | None = None  # raised by ask
         self.broken: Exception | None = None  # raised by what reads the library
+        self.model: Any = None
+        self.loaded = False
 
     def put(self, path: str, text: str, **changes: Any) -> Document:
         """A document that is simply there."""
@@ -155,6 +158,29 @@ class FakeAssistant:
                 start += len(sentence) + 1
         return None
 
+    def take_over(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def preview(
+        self,
+        locations: Sequence[str] | None = None,
+        include: Sequence[str] | None = None,
+        exclude: Sequence[str] | None = None,
+    ) -> Preview:
+        from pathspec import GitIgnoreSpec
+
+        paths = [row.path for row in self.rows.values()]
+        gone = {pattern: [*GitIgnoreSpec.from_lines([pattern]).match_files(paths)] for pattern in exclude or ()}
+        left_out = [LeftOutBy(pattern, "library.exclude", tuple(out), len(out)) for pattern, out in gone.items() if out]
+        left = tuple(path for path in paths if not any(path in one.paths for one in left_out))
+        return Preview(left, (), tuple(path for path in paths if path not in left), tuple(left_out))
+
+    def wipe_library(self) -> None:
+        self.known, self.rows, self.texts = [], {}, {}
+
+    def wipe_conversations(self) -> None:
+        self.store.wipe()
+
     def status(self) -> Status:
         return Status(tuple(self.known), len(self.rows), {}, "fake", Path("library.db"), 0, Path("data"))
 
@@ -203,8 +229,18 @@ class FakeAssistant:
     def scope(self, locations: Sequence[str]) -> Filter:
         return Filter(folders=tuple(locations))
 
-    def language_model(self) -> None:
-        return None
+    def language_model(self) -> Any:
+        return self.model
+
+    def model_loaded(self) -> bool:
+        return self.loaded
+
+    def unload_model(self) -> bool:
+        self.loaded = False
+        return True
+
+    def warm_up(self) -> None:
+        self.loaded = True
 
     def conversations(self, holding: str = "") -> list[ConversationInfo]:
         return self.store.all(holding)

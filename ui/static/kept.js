@@ -20,3 +20,21 @@ export function keep(name, value) {
     // Private browsing may refuse; then it is kept while the page lives.
   }
 }
+
+const PREFIX = "docent.";
+
+/** The names of what is kept. @returns {string[]} */
+export function keptNames() {
+  try {
+    return Object.keys(localStorage).filter((name) => name.startsWith(PREFIX));
+  } catch {
+    return [];
+  }
+}
+
+/** Characters of what is kept. */
+export const keptSize = () => keptNames().reduce((sum, name) => sum + name.length + (localStorage.getItem(name) ?? "").length, 0);
+
+export function forgetAll() {
+  for (const name of keptNames()) localStorage.removeItem(name);
+}

@@ -1,15 +1,18 @@
 // @ts-check
-/** The page of settings, and the look of the page, which stays in this browser. */
+/** The page of settings: the look of the page, which stays in this browser, all of config.yaml, and privacy. */
 
-import { get } from "./api.js";
-import { size } from "./format.js";
-import { html, useEffect, useState } from "./html.js";
-import { Icon } from "./icons.js";
-import { visible } from "./parts.js";
-import { keep, kept, status } from "./store.js";
+import { html } from "./html.js";
+import { Configuration } from "./configuration.js";
+import { keep, kept } from "./kept.js";
+import { Privacy } from "./privacy.js";
+import { go, route } from "./store.js";
 import { LANGUAGES, speak, t } from "./words.js";
 
 const LANGUAGE_NAMES = { en: "English", de: "Deutsch" };
+const PARTS = [
+  { part: "", path: "/settings", name: "settings.title" },
+  { part: "privacy", path: "/settings/privacy", name: "settings.privacyTitle" },
+];
 
 /** Applies what was chosen for this browser. */
 export function applyLook() {
@@ -22,49 +25,39 @@ export function applyLook() {
 
 /** @param {{onLook: () => void}} props */
 export function Settings({ onLook }) {
-  const [found, setFound] = useState(/** @type {any} */ (null));
-  const [words, setWords] = useState("");
-  useEffect(() => {
-    get("/api/settings").then(setFound, () => undefined);
-  }, []);
+  const { part } = route.value;
+  return html`<main id="main" tabindex="-1" class="page-main" aria-label=${t("app.settings")}>
+    <header class="bar"><h1 class="bar-title">${t("app.settings")}</h1><span class="space"></span>
+      <nav class="switch" aria-label=${t("app.settings")}>${PARTS.map(
+        (one) => html`<a class="button small" href=${one.path} aria-current=${one.part === part ? "page" : undefined}
+          onClick=${(/** @type {MouseEvent} */ event) => {
+            if (event.ctrlKey || event.metaKey) return;
+            event.preventDefault();
+            go(one.path);
+          }}>${t(one.name)}</a>`,
+      )}</nav></header>
+    <div class="page-body" tabindex="-1"><div class="column">
+      ${part === "privacy" ? html`<${Privacy} />` : html`<${Look} onLook=${onLook} /><${Configuration} />`}
+    </div></div>
+  </main>`;
+}
+
+/** @param {{onLook: () => void}} props */
+function Look({ onLook }) {
   const choose = (/** @type {string} */ name, /** @type {any} */ value) => {
     keep(name, value);
     applyLook();
     onLook();
   };
-  const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
-  const shown = (found?.settings ?? []).filter((/** @type {any} */ one) =>
-    wanted.every((word) => `${one.key} ${one.description}`.toLowerCase().includes(word)),
-  );
-  return html`<main id="main" tabindex="-1" class="page-main" aria-label=${t("app.settings")}>
-    <header class="bar"><h1 class="bar-title">${t("app.settings")}</h1></header>
-    <div class="page-body" tabindex="-1"><div class="column">
-      <section><h2>${t("settings.look")}</h2>
-        <${Choice} label=${t("settings.theme")} value=${kept("theme", "system")} onChoose=${(/** @type {string} */ value) => choose("theme", value)}
-          options=${["system", "light", "dark"].map((name) => [name, t(`settings.theme.${name}`)])} />
-        <${Choice} label=${t("settings.size")} value=${String(kept("size", 100))} onChoose=${(/** @type {string} */ value) => choose("size", Number(value))}
-          options=${["90", "100", "115", "130", "150"].map((value) => [value, `${value} %`])} />
-        <${Choice} label=${t("settings.language")} value=${kept("language", null) ?? "system"}
-          onChoose=${(/** @type {string} */ value) => choose("language", value === "system" ? null : value)}
-          options=${[["system", t("settings.language.system")], ...Object.keys(LANGUAGES).map((name) => [name, LANGUAGE_NAMES[/** @type {"en"} */ (name)]])]} />
-      </section>
-      <section><h2>${t("settings.data")}</h2><p>${t("settings.privacy")}</p>
-        ${status.value &&
-        html`<dl class="facts"><dt>${t("settings.folder")}</dt><dd><code>${visible(status.value.data_dir)}</code></dd>
-          <dt>${t("settings.libraryFile")}</dt><dd><code>${visible(status.value.library_path)}</code> · ${size(status.value.size_bytes)}</dd>
-          ${found && html`<dt>${t("settings.file")}</dt><dd><code>${visible(found.file)}</code></dd>`}</dl>`}
-      </section>
-      <section><h2>config.yaml</h2><p class="quiet">${t("settings.edit")}</p>
-        <label class="search"><${Icon} name="search" /><input type="search" placeholder=${t("settings.search")} aria-label=${t("settings.search")} value=${words}
-          onInput=${(/** @type {any} */ event) => setWords(event.target.value)} /></label>
-        <dl class="settings-list">${shown.map(
-          (/** @type {any} */ one) => html`<div key=${one.key}><dt><code>${one.key}</code></dt>
-            <dd><code class="value">${JSON.stringify(one.value)}</code> <span class="quiet">${one.origin === "default" ? t("settings.default") : t("settings.from", { origin: visible(one.origin) })}</span>
-              <p>${one.description}</p></dd></div>`,
-        )}</dl>
-      </section>
-    </div></div>
-  </main>`;
+  return html`<section><h2>${t("settings.look")}</h2><p class="quiet">${t("settings.lookAbout")}</p>
+    <${Choice} label=${t("settings.theme")} value=${kept("theme", "system")} onChoose=${(/** @type {string} */ value) => choose("theme", value)}
+      options=${["system", "light", "dark"].map((name) => [name, t(`settings.theme.${name}`)])} />
+    <${Choice} label=${t("settings.size")} value=${String(kept("size", 100))} onChoose=${(/** @type {string} */ value) => choose("size", Number(value))}
+      options=${["90", "100", "115", "130", "150"].map((value) => [value, `${value} %`])} />
+    <${Choice} label=${t("settings.language")} value=${kept("language", null) ?? "system"}
+      onChoose=${(/** @type {string} */ value) => choose("language", value === "system" ? null : value)}
+      options=${[["system", t("settings.language.system")], ...Object.keys(LANGUAGES).map((name) => [name, LANGUAGE_NAMES[/** @type {"en"} */ (name)]])]} />
+  </section>`;
 }
 
 /** @param {{label: string, value: string, options: string[][], onChoose: (value: string) => void}} props */

@@ -6,8 +6,10 @@ import { get, post, query, remove, request } from "./api.js";
 import { keep, kept } from "./kept.js";
 import { follow } from "./news.js";
 import { attempt, notify } from "./notices.js";
+import { chatId, chatPath, go, route } from "./routes.js";
 import { t } from "./words.js";
 
+export { chatId, chatPath, go, route } from "./routes.js";
 export { keep, kept } from "./kept.js";
 export { attempt, dismissNotice, notices, notify } from "./notices.js";
 
@@ -22,7 +24,6 @@ export { attempt, dismissNotice, notices, notify } from "./notices.js";
 /** @typedef {{folders: string[], documents: number[]}} Scope */
 /** @typedef {{document: number, title: string, citations: Citation[], index: number, span: any, page: number|null}} Shown */
 
-export const route = signal(readRoute());
 export const connection = signal(/** @type {"opening"|"open"|"lost"|"refused"} */ ("opening"));
 export const chats = signal(/** @type {Chat[]|null} */ (null));
 export const chatFilter = signal("");
@@ -37,35 +38,13 @@ export const shown = signal(/** @type {Shown|null} */ (null));
 export const libraryTrouble = signal(/** @type {{message: string, remedy: string}|null} */ (null));
 export const models = signal(/** @type {any} */ (null));
 export const libraryFilter = signal(/** @type {"all"|"problems"} */ ("all"));
+/** Grows when a setting or a model has changed: pages that show them read them again. */
+export const changes = signal({ settings: 0, models: 0 });
 export const dialog = signal(/** @type {string|null} */ (null));
 
-export const chatId = computed(() => (route.value.page === "chat" ? route.value.chat : null));
 export const ready = computed(() => (documents.value ?? []).filter((document) => document.status === "ok").length);
 export const problems = computed(() => (documents.value ?? []).filter((document) => document.status !== "ok").length);
 export const documentsById = computed(() => new Map((documents.value ?? []).map((document) => [document.id, document])));
-
-// Addresses ------------------------------------------------------------------------------------------------------------
-
-function readRoute() {
-  const [, page, chat] = location.pathname.split("/");
-  if (["library", "models", "settings"].includes(page)) return { page, chat: null };
-  return { page: "chat", chat: page === "chat" && chat ? decodeURIComponent(chat) : null };
-}
-
-/** @param {string} path @param {{replace?: boolean}} [how] */
-export function go(path, { replace = false } = {}) {
-  if (path !== location.pathname) history[replace ? "replaceState" : "pushState"](null, "", path);
-  route.value = readRoute();
-  openChat();
-}
-
-/** @param {string|null} id */
-export const chatPath = (id) => (id === null ? "/" : `/chat/${encodeURIComponent(id)}`);
-
-window.addEventListener("popstate", () => {
-  route.value = readRoute();
-  openChat();
-});
 
 // What stays in this browser -------------------------------------------------------------------------------------------
 
@@ -166,9 +145,13 @@ async function readAnew() {
     loadDocuments(),
     loadRuns(),
     get("/api/syncing").then(showSync),
-    get("/api/models").then((found) => (models.value = found)),
+    loadModels(),
     open ? loadExchanges(open, { anew: true }) : null,
   ]).catch(() => undefined);
+}
+
+async function loadModels() {
+  models.value = await get("/api/models");
 }
 
 /** A reply may come after news that are newer. @param {any} state */
@@ -212,6 +195,10 @@ function onNews(news) {
     case "documents":
       soon("documents", loadDocuments);
       break;
+    case "settings":
+    case "models":
+      noteChange(news.event);
+      break;
     case "conversations":
       soon("chats", loadChats);
       // The end of a run brings its exchange itself.
@@ -220,6 +207,12 @@ function onNews(news) {
     default:
       readAnew();
   }
+}
+
+/** @param {"settings"|"models"} name */
+function noteChange(name) {
+  changes.value = { ...changes.value, [name]: changes.value[name] + 1 };
+  loadModels().catch(() => undefined); // a setting may name another model
 }
 
 /** @param {Run} run */
@@ -258,7 +251,9 @@ function forgetRun(id) {
 export function start() {
   loadChats().catch(() => undefined);
   loadDocuments();
-  openChat();
+  route.subscribe(() => {
+    openChat();
+  });
   follow(onNews, (state) => {
     connection.value = state;
     if (state === "open") readAnew();

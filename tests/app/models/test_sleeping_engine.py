@@ -98,3 +98,17 @@ def test_many_askers_meet_one_model() -> None:
     assert len(set(texts)) == 1 and len(texts) == 8
     assert (Counted.open, Counted.opened) == (1, 2)
     engine.close()
+
+
+def test_a_retired_engine_ends_what_it_answers_and_gives_its_memory_back() -> None:
+    gate = threading.Event()
+    engine = SleepingEngine(lambda: Counted(gate), engine_of, idle_s=0)
+    generation = engine.submit([1, 2, 3], FEW)
+    engine.retire()
+    assert engine.loaded, "it is answering"
+    gate.set()
+    assert generation.text()
+    until(lambda: not engine.loaded)
+    assert engine.submit([1, 2, 3], FEW).text(), "who still holds it gets an answer"
+    until(lambda: Counted.open == 0)
+    engine.close()

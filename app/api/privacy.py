@@ -1,0 +1,104 @@
+"""The routes of privacy: what is stored, all of it in one archive, and wiping it."""
+
+import json
+import time
+import uuid
+import zipfile
+from pathlib import Path
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.background import BackgroundTask
+from starlette.responses import FileResponse, Response
+
+from app import privacy
+from app.api.answer_shapes import Conversation
+from app.api.json_replies import NO_STORE, content, router
+from app.api.library_shapes import DocumentList, Status
+from app.api.shape import Shape
+from app.desk import Desk
+from app.transcript import as_markdown
+
+
+class Stored(Shape):
+    """One kind of what is kept on this computer: the file or folder, its size in bytes, its number of files."""
+
+    kind: privacy.Kind
+    path: str
+    size: int
+    files: int
+
+
+class StoredList(Shape):
+    """Everything that is kept. ``wiped`` are the kinds that can be wiped; models and settings are removed one by
+    one. ``data_dir`` is the folder that all of it lies in."""
+
+    stored: list[Stored]
+    wiped: list[privacy.Wiped]
+    data_dir: str
+
+
+class WipeBody(BaseModel):
+    """What to wipe. ``confirm`` is the word "wipe", so that nothing is wiped by a slip."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kinds: list[privacy.Wiped] = Field(min_length=1, max_length=10)
+    confirm: Literal["wipe"]
+
+
+def privacy_routes(desk: Desk) -> APIRouter:
+    routes = router("/data")
+
+    def listed() -> StoredList:
+        settings = desk.assistant.settings
+        found = privacy.stored(settings.folder, desk.inbox, desk.preferences.file)
+        kept = [Stored(kind=one.kind, path=str(one.path), size=one.size, files=one.files) for one in found]
+        return StoredList(stored=kept, wiped=list(privacy.WIPED), data_dir=str(settings.data_dir))
+
+    @routes.get("")
+    def stored() -> StoredList:
+        """Lists what is kept on this computer, where and how large it is."""
+        return listed()
+
+    archive = content("application/zip", {"type": "string", "format": "binary"}, "The archive.")
+
+    @routes.get("/export", response_class=Response, responses=archive)
+    def export() -> Response:
+        """Returns an archive of all conversations, the list of documents, copied files and the settings file."""
+        target = desk.uploads / f"{uuid.uuid4().hex}.zip"
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write_archive(desk, target)
+        return FileResponse(
+            target,
+            media_type="application/zip",
+            filename=time.strftime("docent-%Y-%m-%d.zip"),
+            headers=NO_STORE,
+            background=BackgroundTask(target.unlink, missing_ok=True),
+        )
+
+    @routes.post("/wipe")
+    def wipe(body: WipeBody) -> StoredList:
+        """Deletes kinds of what is kept, for good. A person's own files stay where they are."""
+        privacy.wipe(desk, body.kinds)
+        return listed()
+
+    return routes
+
+
+def _write_archive(desk: Desk, target: Path) -> None:
+    assistant = desk.assistant
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for info in assistant.conversations():
+            exchanges = assistant.conversation(info.id)
+            name = f"conversations/{info.id}"
+            archive.writestr(f"{name}.md", as_markdown(info.title, exchanges).encode("utf-8", "replace"))
+            plain = {"title": info.title, **Conversation.of(info.id, exchanges).plain()}
+            archive.writestr(f"{name}.json", json.dumps(plain, indent=1))
+        archive.writestr("documents.json", json.dumps(DocumentList.of(assistant.documents()).plain(), indent=1))
+        archive.writestr("status.json", json.dumps(Status.of(assistant.status()).plain(), indent=1))
+        for file in privacy.files_in(desk.inbox):
+            archive.write(file, f"copies/{file.relative_to(desk.inbox)}")
+        if desk.preferences.file.is_file():
+            archive.write(desk.preferences.file, "config.yaml")

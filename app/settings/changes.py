@@ -1,0 +1,57 @@
+"""Says what a change of a setting takes: which parts of a running Docent are made anew, or a start of Docent."""
+
+from collections.abc import Iterable, Mapping
+
+from app.settings.schema import Settings, flatten
+
+RESTART = frozenset(
+    {
+        "data_dir",
+        "embedder.folder",
+        "embedder.threads",
+        "retrieval.store",
+        "retrieval.store_args",
+        "retrieval.reranker",
+        "server.port",
+        "server.browser",
+        "server.watch",
+    }
+)
+"""In force after the next start; all others are so at once."""
+
+_MODEL = ("model", "answerer")
+_RENEWED: Mapping[str, tuple[str, ...]] = {
+    "answer.min_confidence": ("answerer",),
+    "model.max_tokens": ("answerer",),
+    "model.temperature": ("answerer",),
+    "model.name": _MODEL,
+    "model.runtime": _MODEL,
+    "model.context": _MODEL,
+    "model.cache_mb": _MODEL,
+    "model.threads": _MODEL,
+    "model.gpu_layers": _MODEL,
+    "model.gpus": _MODEL,
+    "model.unload_after_min": _MODEL,
+}  # settings that are read when they are used need nothing made anew
+
+
+def changed(before: Settings, after: Settings) -> list[str]:
+    """Lists the keys whose values differ."""
+    old, new = flatten(before), flatten(after)
+    return [key for key in new if new[key] != old[key]]
+
+
+def parts_of(keys: Iterable[str]) -> set[str]:
+    """Names the parts (``app.wiring.Parts``) that hold values of these settings."""
+    return {part for key in keys for part in _RENEWED.get(key, ())}
+
+
+def without_restart(running: Settings, wanted: Settings) -> Settings:
+    """Returns ``running`` with the values of ``wanted`` that can be taken over at once."""
+    tree = running.model_dump()
+    given = wanted.model_dump()
+    for key in changed(running, wanted):
+        if key not in RESTART:
+            section, _, leaf = key.rpartition(".")
+            tree[section][leaf] = given[section][leaf]
+    return Settings.model_validate(tree)

@@ -1,0 +1,109 @@
+"""The page of models: downloads from a local hub, imports, the choice of a model without a restart, speed."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from app.settings.preferences import Preferences
+from tests.app.models.hub import LARGE, REPO, Hub
+from tests.app.models.tiny_model import write_tiny_model
+from tests.ui.steps import go
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    return write_tiny_model(tmp_path / "tiny")
+
+
+@pytest.fixture
+def hub(tiny: Path) -> Iterator[Hub]:
+    served = Hub({path.name: path.read_bytes() for path in tiny.iterdir()})
+    yield served
+    served.close()
+
+
+@pytest.fixture
+def models(serve: Callable[[Any], Any], fake: Any, open_page: Callable[..., Any], hub: Hub) -> Any:
+    """The page of models over a Docent whose hub is the local one."""
+    served = serve(fake)
+    preferences: Preferences = served.desk.preferences
+    preferences.change("model.hub", hub.url)
+    watched = open_page(served.link)
+    watched.served = served
+    go(watched.page, "Models")
+    return watched
+
+
+def _model(page: Any, name: str) -> Any:
+    return page.locator(".model", has_text=name)
+
+
+def test_the_computer_and_the_shipped_model_are_described(models: Any, screenshots: Path) -> None:
+    page = models.page
+    expect(page.locator(".facts")).to_contain_text("billion weights in INT4")
+    expect(page.locator(".model-now")).to_contain_text("docent-nano")
+    expect(page.locator(".model").first).to_contain_text("licence apache-2.0")
+    page.screenshot(path=screenshots / "models-light.png")
+
+
+def test_a_download_that_broke_off_goes_on_and_the_model_is_used_without_a_restart(
+    models: Any, hub: Hub, fake: Any
+) -> None:
+    page = models.page
+    hub.break_after = [1000, 0, 0]  # the download waits before it tries again
+    page.fill("#repository", REPO)
+    page.get_by_role("button", name="Download", exact=True).click()
+    page.locator(".task").get_by_role("button", name="Cancel").click()
+    expect(page.locator(".task")).to_contain_text("stopped at", timeout=60_000)
+    before = len(hub.requests)
+    page.get_by_role("button", name="Go on").click()
+    expect(_model(page, "tiny-model")).to_contain_text("llama")
+    resumed = [wanted for path, wanted, _ in hub.requests[before:] if path.endswith(LARGE)]
+    assert resumed[0] is not None and resumed[0].startswith("bytes=")
+    expect(page.locator(".task")).to_have_count(0)
+    _model(page, "tiny-model").get_by_role("button", name="Use").click()
+    expect(page.locator(".model-now")).to_contain_text("tiny-model")
+    expect(page.locator(".model-now")).to_contain_text("in memory")
+    assert fake.settings.model.name == "tiny-model"
+    assert 'name: "tiny-model"' in fake.settings.folder.config.read_text(encoding="utf-8")
+
+
+def test_a_download_is_cancelled_and_what_is_there_deleted(models: Any, hub: Hub, fake: Any) -> None:
+    page = models.page
+    hub.failures = 3  # the download waits a second before it tries again
+    page.fill("#repository", REPO)
+    page.get_by_role("button", name="Download", exact=True).click()
+    page.locator(".task").get_by_role("button", name="Cancel").click()
+    expect(page.locator(".task")).to_contain_text("stopped at", timeout=60_000)
+    page.get_by_role("button", name="Delete what is there").click()
+    expect(page.locator(".task")).to_have_count(0)
+    assert list(fake.settings.folder.models.glob("*model*")) == []
+
+
+def test_a_folder_is_imported_measured_and_removed(models: Any, tiny: Path) -> None:
+    page = models.page
+    page.fill("#model-folder", str(tiny))
+    page.get_by_role("button", name="Import").click()
+    expect(_model(page, "tiny")).to_contain_text("lies in its own folder")
+    _model(page, "tiny").get_by_role("button", name="Measure speed").click()
+    expect(_model(page, "tiny")).to_contain_text("tokens a second here", timeout=60_000)
+    _model(page, "tiny").get_by_role("button", name="Actions").click()
+    page.get_by_role("menuitem", name="Remove").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(_model(page, "lies in its own folder")).to_have_count(0)
+    assert tiny.is_dir()
+
+
+def test_what_is_wrong_is_said_with_the_remedy(models: Any, tmp_path: Path) -> None:
+    page = models.page
+    page.fill("#model-folder", str(tmp_path / "nothing"))
+    page.get_by_role("button", name="Import").click()
+    expect(page.locator(".tasks .trouble")).to_contain_text("Name a folder with config.json")
+    page.fill("#repository", "nobody/nothing")
+    page.get_by_role("button", name="Download", exact=True).click()
+    expect(page.locator(".tasks")).to_contain_text("has no model nobody/nothing")
