@@ -55,6 +55,11 @@ class Feed:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._followers: list[_Follower] = []
+        self._followed = threading.Event()
+
+    def wait(self, timeout_s: float) -> None:
+        """Waits until a page has begun to follow, so that work in the background does not keep it from being drawn."""
+        self._followed.wait(timeout_s)
 
     def publish(self, news: News) -> None:
         with self._lock:
@@ -74,6 +79,7 @@ class Feed:
         follower = _Follower(asyncio.get_running_loop())
         with self._lock:
             self._followers.append(follower)
+        self._followed.set()
         try:
             yield follower
         finally:

@@ -35,6 +35,7 @@ _log = logging.getLogger(__name__)
 _PORTS_TRIED = 20  # from the configured port on, when nobody asked for that very port
 _SYNC_ENDS_S = 10
 _RUNS_END_S = 5
+_PAGE_DRAWS_S = 3
 _GOODBYE_S = 2  # seconds that open streams get when the server ends
 
 
@@ -75,8 +76,9 @@ def serve(
         def started() -> None:
             if settings.server.watch:
                 stack.enter_context(assistant.watch(desk.syncing.note))
-            desk.syncing.start(_first_sync(folder or [], samples=samples and is_new))
-            threading.Thread(target=_warm_up, args=(assistant,), name="docent-warm-up", daemon=True).start()
+            first = _first_sync(folder or [], samples=samples and is_new)
+            wait_s = 0 if no_window else _PAGE_DRAWS_S
+            threading.Thread(target=_begin, args=(desk, first, wait_s), name="docent-warm-up", daemon=True).start()
             if as_json:
                 write_json({"url": link, "port": bound, "token": token})
             else:
@@ -132,10 +134,13 @@ def _uploads(wanted: Path) -> Path:
     return wanted
 
 
-def _warm_up(assistant: "Assistant") -> None:
-    """Loads the models while the person reads the window. Their errors are reported when a question is asked."""
+def _begin(desk: "Desk", first: list[str] | None, wait_s: float) -> None:
+    """Reads documents and loads the models, once a page is drawn or after ``wait_s``. Errors of the models are reported
+    when a question is asked."""
+    desk.feed.wait(wait_s)
+    desk.syncing.start(first)
     try:
-        assistant.warm_up()
+        desk.assistant.warm_up()
     except DocentError as error:
         _log.warning("warming up: %s", error)
     except Exception:  # noqa: BLE001 - the thread's edge; Docent may have ended meanwhile

@@ -3,7 +3,7 @@
 
 import { Answered, Running } from "./exchange.js";
 import { Composer } from "./composer.js";
-import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
 import { IconButton, Trouble } from "./parts.js";
 import { addSamples, ask, chatId, chats, dialog, documents, exchanges, libraryTrouble, ready, runs, runsOf, sources, sync } from "./store.js";
@@ -37,6 +37,7 @@ function Flow() {
     follows.current = true;
     toEnd();
   }, [active.length]);
+  const before = useMemo(() => html`<${Finished} list=${finished ?? []} />`, [finished]);
   const onScroll = () => {
     const flow = box.current;
     if (!flow) return;
@@ -46,7 +47,7 @@ function Flow() {
   return html`<div class="flow" ref=${box} onScroll=${onScroll} tabindex="0" role="log" aria-label=${t("chat.answers")} aria-live="off">
     <div class="column">
       ${id === null && !active.length && html`<${Hello} />`}
-      <${Finished} list=${finished ?? []} />
+      ${before}
       ${active.map((run) => html`<${Running} key=${`run ${run.id}`} run=${run} />`)}
     </div>
     ${away && html`<${IconButton} icon="down" class="to-end" label=${t("chat.to")} onClick=${toEnd} />`}

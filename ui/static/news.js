@@ -4,11 +4,12 @@
 import { ApiError, post } from "./api.js";
 
 const PAUSES_MS = [200, 500, 1000, 2000, 5000];
+const HIDDEN_MS = 200;
 
 /**
- * Calls `onNews` with each item and `onState` with "open", "lost" or "refused". Opens the stream again for ever, since a
+ * Calls `onNews` with the items of each frame that is drawn, and `onState` with "open", "lost" or "refused". Opens the stream again for ever, since a
  * restart of Docent must not end the page; after each opening `onState("open")` comes first, so that the state can be read.
- * @param {(news: any) => void} onNews
+ * @param {(news: any[]) => void} onNews
  * @param {(state: "open" | "lost" | "refused") => void} onState
  */
 export async function follow(onNews, onState) {
@@ -29,7 +30,7 @@ export async function follow(onNews, onState) {
 
 /**
  * @param {string} id
- * @param {(news: any) => void} onNews
+ * @param {(news: any[]) => void} onNews
  * @param {() => void} onOpen
  * @returns {Promise<void>} when the stream has ended
  */
@@ -37,6 +38,7 @@ function read(id, onNews, onOpen) {
   return new Promise((resolve) => {
     const source = new EventSource(`/gradio/gradio_api/call/news/${id}`);
     let isOpen = false;
+    const tell = framed(onNews);
     const end = () => {
       source.close();
       resolve();
@@ -46,9 +48,31 @@ function read(id, onNews, onOpen) {
         isOpen = true;
         onOpen();
       }
-      for (const news of JSON.parse(/** @type {MessageEvent} */ (event).data)[0] ?? []) onNews(news);
+      tell(JSON.parse(/** @type {MessageEvent} */ (event).data)[0] ?? []);
     });
     source.addEventListener("complete", end);
     source.addEventListener("error", end);
   });
+}
+
+/**
+ * Collects items until the next frame is drawn: a hundred words a second need no hundred layouts. A hidden page draws no
+ * frames, so a timer stands beside.
+ * @param {(items: any[]) => void} onItems @returns {(items: any[]) => void}
+ */
+function framed(onItems) {
+  /** @type {any[]} */
+  let waiting = [];
+  const hand = () => {
+    const items = waiting;
+    waiting = [];
+    if (items.length) onItems(items);
+  };
+  return (items) => {
+    if (items.length && !waiting.length) {
+      requestAnimationFrame(hand);
+      setTimeout(hand, HIDDEN_MS);
+    }
+    waiting.push(...items);
+  };
 }

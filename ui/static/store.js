@@ -136,7 +136,8 @@ async function loadExchanges(id, { anew = false, run = null } = {}) {
   }
 }
 
-async function readAnew() {
+/** @param {boolean} [isFirst] then what was read while the stream was opened is there already, and only what has come since is read */
+async function readAnew(isFirst = false) {
   sync.value = null; // another process counts its versions anew
   const open = chatId.value;
   exchanges.value = open && exchanges.value[open] ? { [open]: exchanges.value[open] } : {};
@@ -146,7 +147,7 @@ async function readAnew() {
     loadRuns(),
     get("/api/syncing").then(showSync),
     loadModels(),
-    open ? loadExchanges(open, { anew: true }) : null,
+    open ? loadExchanges(open, { anew: !isFirst }) : null,
   ]).catch(() => undefined);
 }
 
@@ -249,14 +250,17 @@ function forgetRun(id) {
 }
 
 export function start() {
+  let isFirst = true;
   loadChats().catch(() => undefined);
   loadDocuments();
   route.subscribe(() => {
     openChat();
   });
-  follow(onNews, (state) => {
+  follow((news) => batch(() => news.forEach(onNews)), (state) => {
     connection.value = state;
-    if (state === "open") readAnew();
+    if (state !== "open") return;
+    readAnew(isFirst);
+    isFirst = false;
   });
 }
 
