@@ -1,12 +1,13 @@
 """Documents as they are shown: their text, tables, files and pages."""
 
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.errors import UnknownDocument
-from app.events import DocumentView
+from app.events import DocumentView, Layout
 from rag.errors import ReadError
 from rag.types import Document
 
@@ -30,7 +31,8 @@ class DocumentViews:
         if document.media_type == _PDF and Path(document.path).is_file():
             with suppress(ReadError):  # then its text can be shown all the same
                 pages = self._parts.page_pictures.count(Path(document.path))
-        return DocumentView(document, self._parts.library.document_text(document_id), pages)
+        there = "://" in document.path or os.path.isfile(document.path)  # noqa: PTH113 - may hold surrogates
+        return DocumentView(document, self._parts.library.document_text(document_id), pages, there)
 
     def document_text(self, document_id: int) -> str:
         """The canonical text, to which the positions of citations refer."""
@@ -41,6 +43,12 @@ class DocumentViews:
         """The tables of a document, in the order of its text."""
         self._document(document_id)
         return self._parts.library.tables(document_id, 0, sys.maxsize)
+
+    def document_layout(self, document_id: int) -> Layout:
+        """How the text of a document is laid out: what stands where, and on which page or at which second."""
+        self._document(document_id)
+        library = self._parts.library
+        return Layout(tuple(library.blocks(document_id)), tuple(library.places(document_id)))
 
     def document_file(self, document_id: int) -> tuple[Path, str]:
         """The file of a document and its media type. UnknownDocument when it is not on the disk (any more)."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from rag.types import Answer, Document, Passage, Source, TextDelta
+from rag.types import Answer, Block, Document, Passage, Place, Source, TextDelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +97,22 @@ class ConversationInfo:
 
 @dataclass(frozen=True, slots=True)
 class DocumentView:
-    """A document with its canonical text. ``pages`` is None unless its pages can be shown as pictures."""
+    """A document with its canonical text. ``pages`` is None unless its pages can be shown as pictures; ``there`` says
+    whether its file is on the disk now."""
 
     document: Document
     text: str
     pages: int | None
+    there: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the text of a document is laid out: its blocks that are more than paragraphs and tables, and the position at
+    which each place of its file begins."""
+
+    blocks: tuple[Block, ...]
+    places: tuple[tuple[int, Place], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ _log = logging.getLogger(__name__)
 _WAIT_S = 60.0
 _NEEDED = ("/gradio_api/call/", "/gradio_api/queue/", "/gradio_api/info", "/config", "/gradio_api/heartbeat/")
 _TOLD_AT_ONCE = 100
+_BUILDING = threading.Lock()  # what Gradio is building is known to its whole process
 
 
 async def build(feed: Feed, scratch: Path) -> "FastAPI":
@@ -101,7 +102,8 @@ class GradioStream:
     def _load(self) -> None:
         try:
             # Where no event loop runs, Gradio makes one for each of its locks and never closes it.
-            app = asyncio.run(build(self._feed, self._scratch))
+            with _BUILDING:
+                app = asyncio.run(build(self._feed, self._scratch))
         except Exception:  # noqa: BLE001 - the thread's edge
             _log.exception("Gradio could not be loaded")
             return

@@ -1,7 +1,7 @@
 """The routes of the library: what is in it, syncs, and documents with their text, tables, files and pages."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,7 +9,16 @@ from starlette.responses import FileResponse, Response
 
 from app.api.gate import Gate
 from app.api.json_replies import NO_STORE, ONE_A_LINE, NdJSON, content, router
-from app.api.library_shapes import DocumentList, DocumentReply, Marks, Status, SyncPreview, Table, TableList
+from app.api.library_shapes import (
+    DocumentLayout,
+    DocumentList,
+    DocumentReply,
+    Marks,
+    Status,
+    SyncPreview,
+    Table,
+    TableList,
+)
 from app.api.streams import sync_lines
 from app.assistant import Assistant
 
@@ -39,6 +48,12 @@ class PreviewBody(BaseModel):
     locations: list[str] | None = Field(default=None, max_length=1000)
     include: list[str] | None = Field(default=None, max_length=1000)
     exclude: list[str] | None = Field(default=None, max_length=1000)
+
+
+class OpenBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    where: Literal["program", "folder"]
 
 
 def library_routes(assistant: Assistant, work: Gate) -> APIRouter:
@@ -88,11 +103,24 @@ def library_routes(assistant: Assistant, work: Gate) -> APIRouter:
         path, media_type = assistant.document_file(document_id)
         return FileResponse(path, media_type=media_type, filename=path.name, headers=NO_STORE)
 
+    @routes.post("/documents/{document_id}/open")
+    def open_document(document_id: int, body: OpenBody) -> DocumentReply:
+        """Opens a document in its own program, or shows it in its folder, on the computer that Docent runs on. Files
+        that may run code are not opened."""
+        path, _ = assistant.document_file(document_id)
+        opening.show_in_folder(path) if body.where == "folder" else opening.open_in_program(path)
+        return DocumentReply.of(assistant.document_view(document_id))
+
     @routes.get("/documents/{document_id}/tables")
     async def tables(document_id: int) -> TableList:
         """Lists the tables of a document; their cells are stretches of its text."""
         found = await work.run(partial(assistant.document_tables, document_id))
         return TableList(tables=[Table.of(table) for table in found])
+
+    @routes.get("/documents/{document_id}/layout")
+    async def layout(document_id: int) -> DocumentLayout:
+        """Tells what the stretches of a document's text are, and where each page or moment begins."""
+        return DocumentLayout.of(await work.run(partial(assistant.document_layout, document_id)))
 
     return routes
 

@@ -1,10 +1,12 @@
 """The JSON documents of the library, its sources and syncs, made from the dataclasses of rag.types and app.events."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal, Self, TypeAlias, get_args
 
 from app import events
 from app.api.shape import ErrorLine, Shape
+from app.opening import SHOWN
 from rag import types
 from rag.text.table_spans import TableSpans
 
@@ -33,15 +35,19 @@ class Document(Shape):
 
 
 class DocumentReply(Document):
-    """A document with the length of its text; ``pages`` is null unless its pages can be shown as pictures."""
+    """A document with the length of its text; ``pages`` is null unless its pages can be shown as pictures. ``there``
+    says whether its file is on the disk now, ``opens`` whether it can be opened in its own program."""
 
     characters: int
     pages: int | None
+    there: bool
+    opens: bool
 
     @classmethod
     def of(cls, view: events.DocumentView) -> Self:
         known = Document.model_validate(view.document).plain()
-        return cls(**known, characters=len(view.text), pages=view.pages)
+        opens = view.there and PurePath(view.document.path).suffix.lower() in SHOWN
+        return cls(**known, characters=len(view.text), pages=view.pages, there=view.there, opens=opens)
 
 
 class DocumentList(Shape):
@@ -165,6 +171,43 @@ class TableList(Shape):
     """The tables of a document, in the order of its text."""
 
     tables: list[Table]
+
+
+class LayoutBlock(Shape):
+    """What the characters ``start`` to ``end`` of a document's text are. ``level`` is the depth of a heading (from 1)
+    or of an item of a list; ``label`` names a heading that does not stand in the text, such as the name of a sheet."""
+
+    start: int
+    end: int
+    kind: types.BlockKind
+    level: int
+    label: str | None
+
+
+class LayoutPlace(Shape):
+    """From ``start`` on the text stands on this page, slide or sheet (from 1), or at this second of a recording."""
+
+    start: int
+    page: int | None
+    page_label: str | None
+    start_s: float | None
+
+
+class DocumentLayout(Shape):
+    """How the text of a document is laid out. Paragraphs, parted by empty lines, and tables are not listed."""
+
+    blocks: list[LayoutBlock]
+    places: list[LayoutPlace]
+
+    @classmethod
+    def of(cls, layout: events.Layout) -> Self:
+        return cls(
+            blocks=[LayoutBlock.model_validate(block) for block in layout.blocks],
+            places=[
+                LayoutPlace(start=start, page=at.page, page_label=at.page_label, start_s=at.start_s)
+                for start, at in layout.places
+            ],
+        )
 
 
 class Box(Shape):

@@ -133,7 +133,7 @@ class IndexBatch:
         """Stores all of a document but its chunks."""
         title, kind, warnings = document.title, document.media_type, document.warnings
         document_id = self._writer.put_row(file, title, kind, warnings, document.chunks)
-        self._writer.put_text(document_id, document.text_bytes, document.text_parts(), document.marks)
+        self._writer.put_text(document_id, document.text_bytes, document.text_parts(), document.marks, document.blocks)
         for number, (start, end, data) in enumerate(document.tables()):
             if number % _SLICE == 0:
                 self._stop_if_cancelled()

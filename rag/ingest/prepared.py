@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from rag.ingest.chunk import iter_chunks
 from rag.ingest.frames import read_frame, skip_frames, write_frame
-from rag.store.marks import marks_of
+from rag.store.marks import blocks_of, marks_of
 from rag.text.context import context_of, document_label
 from rag.text.table_spans import TableSpans
 from rag.types import Block, Chunk, CountTokens, ParsedDocument
@@ -37,7 +37,8 @@ class PreparedChunk:
 
 
 class PreparedDocument:
-    """A document in a spool. ``marks`` says in JSON where each place begins, ``chunks`` how many there are.
+    """A document in a spool. ``marks`` says in JSON where each place begins, ``blocks`` what stands where, ``chunks``
+    how many there are.
 
     ``text_bytes`` is the length of ``text_parts`` together, ``size`` that of the spool. Close it when it is stored.
     """
@@ -47,6 +48,7 @@ class PreparedDocument:
         self.media_type: str = head["media_type"]
         self.warnings: tuple[str, ...] = tuple(head["warnings"])
         self.marks: str = head["marks"]
+        self.blocks: str = head["blocks"]
         self.chunks: int = head["chunks"]
         self.text_bytes: int = head["text_bytes"]
         self._spool = spool
@@ -112,6 +114,7 @@ def prepare(
         "media_type": document.media_type,
         "warnings": document.warnings,
         "marks": marks_of(document.blocks),
+        "blocks": blocks_of(document.blocks),
         "chunks": chunks,
         "text_bytes": text_bytes,
     }

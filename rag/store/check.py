@@ -161,11 +161,14 @@ def _wrong_in(connection: sqlite3.Connection, row: tuple[object, ...]) -> str | 
     """Returns the first thing that is wrong with a document, its text, tables and passages."""
     try:
         document = rows.document_of(row)
-        text = connection.execute("SELECT data, marks FROM texts WHERE document_id = ?", (document.id,)).fetchone()
+        text = connection.execute(
+            "SELECT data, marks, blocks FROM texts WHERE document_id = ?", (document.id,)
+        ).fetchone()
         if text is None:
             return None if document.status != "ok" else "its text is missing"
         whole = rows.whole_text(text[0])
         rows.marks_of(text[1])
+        rows.blocks_of(text[2])
         for (data,) in connection.execute("SELECT data FROM tables WHERE document_id = ?", (document.id,)):
             rows.table_of(data)
         chunks = connection.execute(

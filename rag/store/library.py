@@ -24,7 +24,7 @@ from files import new_private
 from rag.errors import LibraryError
 from rag.store import full_text, rows, schema
 from rag.text.table_spans import TableSpans
-from rag.types import Chunk, Document, Filter, Place, Source
+from rag.types import Block, Chunk, Document, Filter, Place, Source
 
 _log = logging.getLogger(__name__)
 
@@ -211,14 +211,26 @@ class Library:
 
     def locate(self, document_id: int, start: int) -> Place:
         """Returns where in its file a character position of the canonical text stands, as far as that is known."""
-        found = self._rows("SELECT marks FROM texts WHERE document_id = ?", (document_id,))
-        try:
-            marks = rows.marks_of(found[0][0]) if found else []
-        except rows.DamagedRow:
-            _log.warning("the places of document %d are damaged; `docent repair` reads it again", document_id)
-            marks = []
+        marks = self.places(document_id)
         index = bisect_right(marks, start, key=lambda mark: mark[0]) - 1
         return marks[index][1] if index >= 0 else Place()
+
+    def places(self, document_id: int) -> list[tuple[int, Place]]:
+        """Returns the position in the canonical text at which each place of the file begins, in order."""
+        return self._structure(document_id, "marks", rows.marks_of)
+
+    def blocks(self, document_id: int) -> list[Block]:
+        """Returns what is more than a paragraph or a table in the canonical text, in order."""
+        return self._structure(document_id, "blocks", rows.blocks_of)
+
+    def _structure(self, document_id: int, column: str, read: Callable[[object], list[_T]]) -> list[_T]:
+        """A list about a text; damaged, it is as if nothing were known."""
+        found = self._rows(f"SELECT {column} FROM texts WHERE document_id = ?", (document_id,))
+        try:
+            return read(found[0][0]) if found else []
+        except rows.DamagedRow:
+            _log.warning("%s of document %d are damaged; `docent repair` reads it again", column, document_id)
+            return []
 
     def page_spans(self, document_id: int, page: int) -> list[tuple[int, int | None]]:
         """Returns where in the canonical text a page of the file stands; None where it goes on to the end."""

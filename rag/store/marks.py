@@ -1,4 +1,5 @@
-"""Writes down where in its file each stretch of a document's text stands; ``Library.locate`` reads it."""
+"""Writes down where in its file each stretch of a document's text stands, and what it is; ``Library.locate`` and
+``Library.blocks`` read it."""
 
 import json
 from collections.abc import Sequence
@@ -14,3 +15,13 @@ def marks_of(blocks: Sequence[Block]) -> str:
         if not marks or place != marks[-1][1:]:
             marks.append((block.start, *place))
     return json.dumps(marks, separators=(",", ":"))
+
+
+def blocks_of(blocks: Sequence[Block]) -> str:
+    """Returns in JSON start, end, kind, level and label of every block that is more than a paragraph or a table."""
+    told = [
+        (block.start, block.end, block.kind, block.level, *([block.label] if block.label else []))
+        for block in blocks
+        if block.kind not in ("paragraph", "table")
+    ]
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from rag.store import schema
 from rag.text.table_spans import TableSpans
-from rag.types import Chunk, Document, DocumentStatus, Place, Source
+from rag.types import Block, BlockKind, Chunk, Document, DocumentStatus, Place, Source
 
 DAMAGED = "Its entry in the library is damaged; the next sync reads it again."
 _LATEST = 253_402_300_799  # Unix time of the end of the year 9999
@@ -170,6 +170,21 @@ def marks_of(stored: object) -> list[tuple[int, Place]]:
         require("marks", label, or_none(is_text))
         marks.append((start, Place(page, start_s, label)))
     return marks
+
+
+def blocks_of(stored: object) -> list[Block]:
+    """Returns the blocks of a text that are more than paragraphs and tables. Raises DamagedRow."""
+    blocks = []
+    for entry in _json_list("blocks", stored):
+        if not isinstance(entry, list) or len(entry) not in (4, 5):
+            raise DamagedRow("blocks")
+        start, end, kind, level, *label = entry
+        for number in (start, end, level):
+            require("blocks", number, is_whole)
+        require("blocks", kind, lambda value: value in get_args(BlockKind))
+        require("blocks", label[0] if label else None, or_none(is_text))
+        blocks.append(Block(start, end, kind, level, label=label[0] if label else None))
+    return blocks
 
 
 def table_of(stored: object) -> TableSpans:

@@ -119,7 +119,13 @@ _VERSION_5 = (
     "INSERT INTO chunk_fts (chunk_fts) VALUES ('rebuild')",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
+# What each stretch of a text is (heading, list, note ...) is kept, so that documents can be shown as they are laid out.
+_VERSION_6 = (
+    "ALTER TABLE texts ADD COLUMN blocks TEXT NOT NULL DEFAULT '[]'",
+    "UPDATE documents SET mtime_ns = -1, content_hash = '' WHERE instr(path, X'3A2F2F') = 0",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6)
 """``MIGRATIONS[n]`` brings a library of version n to version n + 1."""
 
 VERSION = len(MIGRATIONS)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from rag.errors import LibraryError
 from rag.store.library import Library, folder_range
-from rag.store.marks import marks_of
+from rag.store.marks import blocks_of, marks_of
 from rag.store.schema import path_key
 from rag.text.index_terms import index_terms
 from rag.types import Chunk, ParsedDocument, Source
@@ -109,7 +109,7 @@ class LibraryWriter:
         """
         document_id = self.put_row(file, parsed.title, parsed.media_type, parsed.warnings, len(chunks))
         data = zlib.compress(parsed.text.encode("utf-8", "surrogatepass"), 6)
-        self.put_text(document_id, len(data), (data,), marks_of(parsed.blocks))
+        self.put_text(document_id, len(data), (data,), marks_of(parsed.blocks), blocks_of(parsed.blocks))
         for block in parsed.blocks:
             if block.table is not None:
                 packed = json.dumps(block.table.to_json(), ensure_ascii=False, separators=(",", ":"))
@@ -124,10 +124,12 @@ class LibraryWriter:
         """
         return self._put_row(file, title, media_type, "ok", " ".join(warnings) or None, chunks)
 
-    def put_text(self, document_id: int, length: int, parts: Iterable[bytes], marks: str) -> None:
-        """Adds the text, compressed, in parts that have ``length`` bytes together, and its ``marks_of``."""
+    def put_text(self, document_id: int, length: int, parts: Iterable[bytes], marks: str, blocks: str) -> None:
+        """Adds the text, compressed, in parts that have ``length`` bytes together, with its ``marks_of`` and
+        ``blocks_of``."""
         self._execute(
-            "INSERT INTO texts (document_id, data, marks) VALUES (?, zeroblob(?), ?)", (document_id, length, marks)
+            "INSERT INTO texts (document_id, data, marks, blocks) VALUES (?, zeroblob(?), ?, ?)",
+            (document_id, length, marks, blocks),
         )
         with (
             self._library.reading() as connection,

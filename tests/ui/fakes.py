@@ -9,7 +9,18 @@ from typing import Any
 
 from app.conversations import Conversations
 from app.errors import UnknownDocument
-from app.events import Answered, AskEvent, ConversationInfo, DocumentView, Exchange, Looked, Retrieved, Status, Work
+from app.events import (
+    Answered,
+    AskEvent,
+    ConversationInfo,
+    DocumentView,
+    Exchange,
+    Layout,
+    Looked,
+    Retrieved,
+    Status,
+    Work,
+)
 from app.settings.schema import Settings
 from rag.errors import SourceError
 from rag.ingest.events import SyncEvent, SyncReport
@@ -56,6 +67,7 @@ class FakeAssistant:
         self.said: str | None = None  # instead of the sentence that is found
         self.error: Exception | None = None  # raised by ask
         self.broken: Exception | None = None  # raised by what reads the library
+        self.layouts: dict[int, Layout] = {}
         self.model: Any = None
         self.loaded = False
 
@@ -222,6 +234,9 @@ class FakeAssistant:
 
     def document_tables(self, document_id: int) -> tuple[()]:
         return ()
+
+    def document_layout(self, document_id: int) -> Layout:
+        return self.layouts.get(document_id, Layout((), ()))
 
     def document_file(self, document_id: int) -> tuple[Path, str]:
         return Path(self.rows[document_id].path), self.rows[document_id].media_type

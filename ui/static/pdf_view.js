@@ -5,6 +5,8 @@ import { get, query } from "./api.js";
 import { FindBar } from "./find.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
 import { IconButton } from "./parts.js";
+import { Thumbnails } from "./thumbnails.js";
+import { keep, kept } from "./kept.js";
 import { t } from "./words.js";
 
 const VENDOR = "/static/vendor/";
@@ -30,6 +32,7 @@ export function PdfView({ document: about, view, onFail }) {
   const [zoom, setZoom] = useState(0); // 0 fits the width
   const [width, setWidth] = useState(0);
   const [current, setCurrent] = useState(1);
+  const [hasThumbnails, showThumbnails] = useState(kept("thumbnails", false));
   const [finding, setFinding] = useState({ words: "", matches: /** @type {number[]} */ ([]), at: 0 });
   const box = useRef(/** @type {HTMLElement|null} */ (null));
   useEffect(() => {
@@ -79,7 +82,8 @@ export function PdfView({ document: about, view, onFail }) {
     const middle = frame.scrollTop + frame.clientHeight / 3;
     const pages = /** @type {HTMLElement[]} */ ([...frame.querySelectorAll("[data-page]")]);
     const at = pages.findIndex((page) => page.offsetTop + page.offsetHeight > middle);
-    setCurrent(at < 0 ? pages.length : at + 1);
+    const isAtEnd = frame.scrollTop + frame.clientHeight >= frame.scrollHeight - 1;
+    setCurrent(at < 0 || isAtEnd ? pages.length : at + 1);
   };
   const fit = sizes.length && width ? (width - 2 * MARGIN) / sizes[0].width : 1;
   const scale = zoom || fit;
@@ -101,6 +105,10 @@ export function PdfView({ document: about, view, onFail }) {
   if (!pdf) return html`<p class="note pad">${t("source.loading")}</p>`;
   const count = sizes.length;
   return html`<${FindBar} count=${finding.matches.length} at=${finding.at} onFind=${find} onTurn=${turn}>
+      <${IconButton} icon="menu" label=${t("source.thumbnails")} aria-pressed=${hasThumbnails} onClick=${() => {
+        keep("thumbnails", !hasThumbnails);
+        showThumbnails(!hasThumbnails);
+      }} />
       <${IconButton} icon="left" label=${t("source.before")} disabled=${current <= 1} onClick=${() => scroll(current - 1)} />
       <span class="page-number" role="status">${t("source.pages", { page: current, count })}</span>
       <${IconButton} icon="right" label=${t("source.after")} disabled=${current >= count} onClick=${() => scroll(current + 1)} />
@@ -109,12 +117,14 @@ export function PdfView({ document: about, view, onFail }) {
       <${IconButton} icon="plus" label=${t("source.zoomIn")} onClick=${() => step(1)} />
       <button type="button" class="button small" aria-pressed=${zoom === 0} onClick=${() => setZoom(0)}>${t("source.fit")}</button>
     <//>
+    <div class="pages-row">
+    ${hasThumbnails && html`<${Thumbnails} id=${about.id} sizes=${sizes} current=${current} onChoose=${scroll} />`}
     <div class="pages" ref=${box} tabindex="0" onScroll=${onScroll}>
       ${sizes.map(
         (size, index) => html`<${Page} key=${index} pdf=${pdf} number=${index + 1} size=${size} scale=${scale} id=${about.id} view=${view} words=${finding.words}
           onSize=${(/** @type {any} */ known) => setSizes((all) => all.map((one, at) => (at === index ? known : one)))} />`,
       )}
-    </div>`;
+    </div></div>`;
 }
 
 /** @param {any} props */

@@ -1,14 +1,15 @@
 // @ts-check
 /** The pane on the right: a document at the place that an answer names, as its pages or as its text. */
 
-import { get } from "./api.js";
+import { get, post } from "./api.js";
+import { save } from "./chats.js";
 import { fileName, place, video } from "./format.js";
 import { html, useEffect, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
-import { IconButton, Name, Trouble } from "./parts.js";
+import { IconButton, Menu, Name, Trouble } from "./parts.js";
 import { PdfView } from "./pdf_view.js";
-import { chatPath, closeSource, documentsById, keep, kept, shown } from "./store.js";
-import { TextView } from "./text_view.js";
+import { attempt, closeSource, documentsById, keep, kept, shown } from "./store.js";
+import { hasLayout, TextView } from "./text_view.js";
 import { t } from "./words.js";
 
 const NARROWEST = 320;
@@ -61,21 +62,28 @@ function Opened({ view }) {
   const citation = view.index >= 0 ? view.citations[view.index] : null;
   const path = about?.path ?? citation?.source ?? "";
   const hasPages = about?.pages !== null && about?.pages !== undefined;
+  const isLaidOut = hasPages || (about !== null && hasLayout(about.media_type));
+  const openIn = (/** @type {string} */ where) => attempt(() => post(`/api/documents/${view.document}/open`, { where }));
   const watch = video(path, citation?.start_s ?? null);
   const where = citation ? place({ ...citation, source: path }) : "";
   return html`<header class="bar source-head">
       <div class="source-title"><h2 title=${path}><${Name}>${view.title || fileName(path)}<//></h2>
         <p class="quiet" title=${path}>${[fileName(path), where].filter(Boolean).join(" · ")}</p></div>
-      ${hasPages &&
+      ${isLaidOut &&
       html`<div class="switch" role="group">
-        <button type="button" class="button small" aria-pressed=${!asText} onClick=${() => setAsText(false)}>${t("source.page")}</button>
+        <button type="button" class="button small" aria-pressed=${!asText} onClick=${() => setAsText(false)}>${t(hasPages ? "source.page" : "source.layout")}</button>
         <button type="button" class="button small" aria-pressed=${asText} onClick=${() => setAsText(true)}>${t("source.text")}</button>
       </div>`}
       ${watch && html`<a class="button small" href=${watch} target="_blank" rel="noopener noreferrer"><${Icon} name="outside" />${t("source.watch", { time: where })}</a>`}
-      ${about && !watch && html`<a class="icon-button" href=${`/api/documents/${view.document}/file`} download=${fileName(path)} aria-label=${t("source.download")} title=${t("source.download")}><${Icon} name="download" /></a>`}
+      ${about && !watch && about.there && html`<${Menu} label=${t("source.actions")} items=${[
+        ...(about.opens ? [{ label: t("source.open"), icon: "outside", onClick: () => openIn("program") }] : []),
+        { label: t("source.showFolder"), icon: "folder", onClick: () => openIn("folder") },
+        { label: t("source.download"), icon: "download", onClick: () => save(`/api/documents/${view.document}/file`, fileName(path)) },
+      ]} />`}
       <${IconButton} icon="close" label=${t("close")} onClick=${closeSource} />
     </header>
     <div class="source-body">
+      ${about && !about.there && html`<p class="note pad missing" role="status"><${Icon} name="warning" />${t("source.missing")}</p>`}
       ${trouble
         ? html`<${Trouble} message=${trouble.status === 404 ? t("source.gone") : trouble.message} remedy=${trouble.remedy} />
             ${citation?.quote && html`<blockquote dir="auto">${citation.quote}</blockquote>`}`
@@ -83,7 +91,7 @@ function Opened({ view }) {
           ? html`<p class="note pad">${t("source.loading")}</p>`
           : hasPages && !asText
             ? html`<${PdfView} document=${about} view=${view} onFail=${() => setAsText(true)} />`
-            : html`<${TextView} document=${about} view=${view} />`}
+            : html`<${TextView} document=${about} view=${view} asText=${asText} />`}
     </div>
     ${view.citations.length > 1 && html`<${Turner} view=${view} />`}`;
 }

@@ -1,0 +1,116 @@
+"""Documents of every kind laid out to be read, over the real library with the sample documents."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from app.assistant import Assistant
+from app.events import Layout
+from app.settings.paths import resource
+from app.settings.schema import Settings
+from rag.types import Block, Place
+from tests.app.fakes import LightParts
+from tests.ui.steps import ask, go
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not resource("samples").is_dir(), reason="the sample documents are not installed"),
+]
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Any]:
+    """The samples but for the slow ones."""
+    folder = tmp_path / "papers"
+    shutil.copytree(resource("samples"), folder)
+    settings = Settings.model_validate({"data_dir": tmp_path / "docent", "model": {"name": None}})
+    with Assistant(settings, LightParts(settings)) as assistant:
+        assistant.sync([str(folder)])
+        yield assistant
+
+
+@pytest.fixture
+def page(serve: Callable[[Any], Any], library: Any, open_page: Callable[..., Any]) -> Any:
+    shown = open_page(serve(library).link).page
+    go(shown, "Library")
+    return shown
+
+
+def _open(page: Any, name: str) -> Any:
+    page.locator(".row-line").get_by_role("button", name=name).first.click()
+    body = page.locator(".source-body")
+    expect(page.locator(".source-title")).to_contain_text(name)
+    return body
+
+
+def test_word_processor_documents_have_headings_lists_and_tables(page: Any, screenshots: Path) -> None:
+    body = _open(page, "Restoration contract.docx")
+    expect(body.get_by_role("heading", name="1. The work")).to_be_visible()
+    expect(body.locator(".item", has_text="Only lime mortar")).to_be_visible()
+    expect(body.locator(".doc-margin").first).to_contain_text("Gull Rock Trust")
+    page.screenshot(path=screenshots / "docx-light.png")
+    page.get_by_role("button", name="Text", exact=True).click()
+    expect(body.locator(".document-text")).to_contain_text("1. The work")
+    expect(body.get_by_role("heading", name="1. The work")).to_have_count(0)
+    expect(_open(page, "Volunteer handbook.odt").get_by_role("heading", name="Your first day")).to_be_visible()
+    expect(_open(page, "Birds of Tarn Holm.html").locator("table")).to_be_visible()
+    expect(_open(page, "Galley cookbook.epub").locator(".item", has_text="350 g flour")).to_be_visible()
+
+
+def test_slides_and_sheets_are_pages(page: Any, screenshots: Path) -> None:
+    body = _open(page, "Lens talk.pptx")
+    slide = body.get_by_role("region", name="slide 2")
+    expect(slide.get_by_role("heading", name="The trouble with a lamp")).to_be_visible()
+    expect(slide.locator(".doc-note")).to_contain_text("Let somebody hold the torch")
+    page.screenshot(path=screenshots / "pptx-light.png")
+    body = _open(page, "Visitors and volunteers.xlsx")
+    sheet = body.get_by_role("region", name="sheet 2")
+    expect(sheet.get_by_role("heading", name="Volunteers")).to_be_visible()
+    expect(sheet.locator("tr", has_text="Torvald Hegge")).to_be_visible()
+
+
+def test_a_mail_has_its_headers_and_a_transcript_its_times(page: Any, screenshots: Path) -> None:
+    body = _open(page, "Storm damage.eml")
+    expect(body.locator(".mail-headers dt").first).to_have_text("From")
+    expect(body.locator(".mail-headers dd").first).to_contain_text("Ingrid Sallow")
+    body = _open(page, "Interview with Nora Dacre.vtt")
+    expect(body.locator(".moment .time").nth(3)).to_have_text("1:00")
+    page.screenshot(path=screenshots / "transcript-light.png")
+
+
+def test_a_quote_is_marked_in_the_laid_out_document(window: Any, fake: Any, gate: Any) -> None:
+    text = (
+        "The garden\n\n" + "Filler.\n\n" * 200 + "- Tomatoes are watered every second day.\n\nIt was planted in 1987."
+    )
+    item = text.index("- Tomatoes")
+    document = fake.put("/papers/garden.docx", text, media_type="application/vnd.openxmlformats")
+    blocks = (Block(0, 10, "heading", 1), Block(item, text.index("\n\nIt"), "list"))
+    fake.layouts[document.id] = Layout(blocks, ((0, Place()),))
+    gate.open()
+    ask(window.page, "How often are tomatoes watered?")
+    window.page.locator(".exchange:not(.running) .chip").first.click()
+    expect(window.page.locator(".item mark.quote")).to_be_in_viewport()
+    expect(window.page.get_by_role("heading", name="The garden")).to_have_count(1)
+
+
+def test_pages_of_a_pdf_have_thumbnails(page: Any) -> None:
+    body = _open(page, "A short history of Gull Rock Light.pdf")
+    body.get_by_role("button", name="Pages as pictures").click()
+    strip = body.get_by_role("navigation", name="Pages as pictures")
+    expect(strip.get_by_role("button")).to_have_count(3)
+    strip.get_by_role("button", name="page 3").click()
+    expect(page.locator(".page-number")).to_have_text("3 of 3")
+    expect(strip.locator("img").last).to_have_js_property("complete", True)
+    assert strip.locator("img").last.evaluate("picture => picture.naturalWidth") > 0
+
+
+def test_a_deleted_file_says_so_and_its_text_can_be_read(page: Any, tmp_path: Path) -> None:
+    (tmp_path / "papers" / "Storm damage.eml").unlink()
+    body = _open(page, "Storm damage.eml")
+    expect(body.locator(".missing")).to_contain_text("not there at the moment")
+    expect(body.locator(".mail-headers")).to_be_visible()
+    expect(page.get_by_role("button", name="More for this document")).to_have_count(0)
