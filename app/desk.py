@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app import inbox
+from app.browsers import Browsers
 from app.errors import UsageError
 from app.feed import DocumentsChanged, Feed, SettingsChanged
 from app.models.workshop import Workshop
@@ -41,6 +42,7 @@ class Desk:
     syncing: Syncing = field(init=False)
     preferences: Preferences = field(init=False)
     workshop: Workshop = field(init=False)
+    browsers: Browsers = field(init=False)
 
     def __post_init__(self) -> None:
         self.runs = Runs(self.assistant, self.feed)
@@ -49,6 +51,7 @@ class Desk:
         loaded = self.loaded or LoadedSettings(settings, {}, None)
         load = self.load or partial(load_settings, data_dir=settings.data_dir)
         self.preferences = Preferences(loaded, load, self._take_over)
+        self.browsers = Browsers(settings.folder.browsers)
         self.workshop = Workshop(self.assistant, self.feed, partial(self.preferences.change, "model.name"))
 
     def _take_over(self, settings: Settings) -> None:

@@ -69,7 +69,7 @@ def serve(
         api, desk = _application(assistant, session, window=not no_window)
         stack.callback(_end, desk)
         token = new_token()
-        guarded = LocalOnly(api, port=bound, token=token)
+        guarded = LocalOnly(api, port=bound, token=token, browsers=None if no_window else desk.browsers)
         address = f"http://{LOOPBACK}:{bound}/"
         link = f"{address}?token={token}"
 

@@ -32,11 +32,20 @@ class Stored(Shape):
 
 class StoredList(Shape):
     """Everything that is kept. ``wiped`` are the kinds that can be wiped; models and settings are removed one by
-    one. ``data_dir`` is the folder that all of it lies in."""
+    one. ``data_dir`` is the folder that all of it lies in. ``browsers`` can come back after a restart without the
+    link."""
 
     stored: list[Stored]
     wiped: list[privacy.Wiped]
     data_dir: str
+    browsers: int
+
+
+class Enrolled(Shape):
+    """The number of a browser, and the key (base64) with which it proves after a restart that it is the same one."""
+
+    browser: str
+    key: str
 
 
 class WipeBody(BaseModel):
@@ -49,22 +58,27 @@ class WipeBody(BaseModel):
 
 
 def privacy_routes(desk: Desk) -> APIRouter:
-    routes = router("/data")
+    routes = router()
 
     def listed() -> StoredList:
         settings = desk.assistant.settings
         found = privacy.stored(settings.folder, desk.inbox, desk.preferences.file)
         kept = [Stored(kind=one.kind, path=str(one.path), size=one.size, files=one.files) for one in found]
-        return StoredList(stored=kept, wiped=list(privacy.WIPED), data_dir=str(settings.data_dir))
+        return StoredList(
+            stored=kept,
+            wiped=list(privacy.WIPED),
+            data_dir=str(settings.data_dir),
+            browsers=desk.browsers.count(),
+        )
 
-    @routes.get("")
+    @routes.get("/data")
     def stored() -> StoredList:
         """Lists what is kept on this computer, where and how large it is."""
         return listed()
 
     archive = content("application/zip", {"type": "string", "format": "binary"}, "The archive.")
 
-    @routes.get("/export", response_class=Response, responses=archive)
+    @routes.get("/data/export", response_class=Response, responses=archive)
     def export() -> Response:
         """Returns an archive of all conversations, the list of documents, copied files and the settings file."""
         target = desk.uploads / f"{uuid.uuid4().hex}.zip"
@@ -78,10 +92,23 @@ def privacy_routes(desk: Desk) -> APIRouter:
             background=BackgroundTask(target.unlink, missing_ok=True),
         )
 
-    @routes.post("/wipe")
+    @routes.post("/data/wipe")
     def wipe(body: WipeBody) -> StoredList:
         """Deletes kinds of what is kept, for good. A person's own files stay where they are."""
         privacy.wipe(desk, body.kinds)
+        return listed()
+
+    @routes.post("/browsers")
+    def enrol() -> Enrolled:
+        """Lets the browser that asks come back after a restart: it proves with the key that it is the same one
+        (``POST /api/session/challenge`` and ``POST /api/session``, see app/browsers.py)."""
+        browser, key = desk.browsers.enrol()
+        return Enrolled(browser=browser, key=key)
+
+    @routes.delete("/browsers")
+    def forget() -> StoredList:
+        """After a restart every browser needs the link again."""
+        desk.browsers.forget_all()
         return listed()
 
     return routes

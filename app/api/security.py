@@ -4,18 +4,21 @@ A request passes when its Host is this very server (against DNS rebinding), its 
 too (against other web pages) and it carries the token of this launch as ``Authorization: Bearer``, or the cookie of a
 session. A browser gets a session for a ``?code=``, which other users of the computer may see on the browser's command
 line and which is worth nothing after its use, or for ``?token=`` in the link that was printed. Sessions and token live
-in memory alone: what an earlier launch gave away opens nothing. Every response gets headers that keep the page from
-loading anything from elsewhere and from being embedded there.
+in memory alone: what an earlier launch gave away opens nothing, but that a browser which was let in then can prove that
+it is the same one (``app.browsers``). Every response gets headers that keep the page from loading anything from
+elsewhere and from being embedded there.
 """
 
 import json
 import secrets
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
+
+from app.browsers import Browsers
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -27,6 +30,16 @@ LOOPBACK = "127.0.0.1"
 _TOKEN_BYTES = 32
 _CODE_LIVES_S = 600.0  # a browser may take its time to start
 _MOST_SESSIONS = 100
+_CHALLENGE = "/api/session/challenge"
+_RETURNS = frozenset({_CHALLENGE, "/api/session"})
+_DOOR = "/static/door.html"
+_DOOR_FILES = frozenset(
+    f"/static/{name}"
+    for name in ("door.js", "browser.js", "words.js", "words_en.js", "words_de.js", "style/base.css", "favicon.png")
+)  # nothing of a person is in them
+_NO_PAGES = ("/api/", "/v1/", "/static/", "/gradio/")
+_CONDITIONS = (b"if-none-match", b"if-modified-since", b"range")  # the page at the door is never "not modified"
+_MOST_BYTES = 4_096  # of a proof
 _POLICY_VIOLATION = 1008  # WebSocket close code, RFC 6455 section 7.4.1
 
 # Everything the page needs comes from this server. PDF.js draws in a worker, and pictures it makes are blobs.
@@ -92,10 +105,12 @@ class Sessions:
 
 
 class LocalOnly:
-    """The ASGI middleware. ``port`` is the one the server listens on, ``token`` the secret of this launch."""
+    """The ASGI middleware. ``port`` is the one the server listens on, ``token`` the secret of this launch; ``browsers``
+    may come back without it."""
 
-    def __init__(self, app: ASGIApp, *, port: int, token: str) -> None:
+    def __init__(self, app: ASGIApp, *, port: int, token: str, browsers: Browsers | None = None) -> None:
         self._app = app
+        self._browsers = browsers
         self._token = token
         self._sessions = Sessions()
         self.launch_code = self._sessions.new_code
@@ -113,8 +128,12 @@ class LocalOnly:
             await _refuse(scope, send, 403, "This request does not come from Docent's own page.")
         elif scope["type"] == "http" and scope["method"] == "GET" and self._admits(scope):
             await self._begin_session(scope, send)
+        elif scope["type"] == "http" and scope["path"] in _RETURNS and self._browsers is not None:
+            await self._come_back(self._browsers, scope, receive, send)
         elif self._header_token_fits(headers):
             await self._app(scope, receive, _with_headers(send) if scope["type"] == "http" else send)
+        elif scope["type"] == "http" and self._browsers is not None and _shows_door(scope):
+            await self._door(scope, receive, send)
         else:
             await _refuse(scope, send, 401, "Open Docent with the link that it printed when it started.")
 
@@ -156,15 +175,83 @@ class LocalOnly:
         """Redirects to the same page without the secret, so that it stays in no history, log or referrer."""
         rest = urlencode([(name, value) for name, value in _query(scope) if name not in ("token", "code")])
         path = "/" + quote(scope["path"].lstrip("/\\"))  # "//host" would lead to another server
-        cookie = f"{self._cookie}={self._sessions.begin()}; HttpOnly; SameSite=Strict; Path=/"
         headers = [
             (b"location", f"{path}{'?' if rest else ''}{rest}".encode("ascii")),
-            (b"set-cookie", cookie.encode("ascii")),
+            (b"set-cookie", self._new_cookie()),
             (b"cache-control", b"no-store"),
             (b"content-length", b"0"),
         ]
         await _with_headers(send)({"type": "http.response.start", "status": 303, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
+
+    def _new_cookie(self) -> bytes:
+        return f"{self._cookie}={self._sessions.begin()}; HttpOnly; SameSite=Strict; Path=/".encode("ascii")
+
+    async def _come_back(self, browsers: Browsers, scope: Scope, receive: Receive, send: Send) -> None:
+        """Challenges a browser of an earlier launch, or gives it a session for its proof."""
+        asked = await _small_json(receive) if scope["method"] == "POST" else None
+        origins = _values(scope["headers"], b"origin")
+        if asked is None or len(origins) != 1:  # a page of this server always names its origin
+            await _refuse(scope, send, 400, "This is asked for by Docent's own page.")
+            return
+        browser, nonce, proof = (str(asked.get(name, "")) for name in ("browser", "nonce", "proof"))
+        origin = origins[0].lower()
+        if scope["path"] == _CHALLENGE:
+            found = browsers.challenge(browser, origin, nonce)
+            if found is not None:
+                await _reply(send, 200, {"nonce": found[0], "proof": found[1]})
+                return
+        elif browsers.admits(browser, origin, nonce, proof):
+            await _reply(send, 200, {"admitted": True}, [(b"set-cookie", self._new_cookie())])
+            return
+        await _refuse(scope, send, 401, "Open Docent with the link that it printed when it started.")
+
+    async def _door(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves the page on which a browser proves that it was here before, with its few files; nothing else."""
+        if scope["path"] not in _DOOR_FILES:
+            scope = {**scope, "path": _DOOR, "raw_path": _DOOR.encode(), "query_string": b""}
+        headers = [(name, value) for name, value in scope["headers"] if name.lower() not in _CONDITIONS]
+        status = None if scope["path"] in _DOOR_FILES else 401
+        await self._app({**scope, "headers": headers}, receive, _with_headers(send, status))
+
+
+def _shows_door(scope: Scope) -> bool:
+    """Whether a person's browser asks for a page, or for a file of the page at the door."""
+    if scope["method"] != "GET":
+        return False
+    wanted = ",".join(_values(scope["headers"], b"accept"))
+    return scope["path"] in _DOOR_FILES or ("text/html" in wanted and not scope["path"].startswith(_NO_PAGES))
+
+
+async def _small_json(receive: Receive) -> dict[str, Any] | None:
+    """The object that a request holds; None where there is none, or a large one."""
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if message["type"] != "http.request" or len(body) > _MOST_BYTES:
+            return None
+        if not message.get("more_body"):
+            break
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+async def _reply(
+    send: Send, status: int, content: object, more: Sequence[tuple[bytes, bytes]] = (), *, is_head: bool = False
+) -> None:
+    body = json.dumps(content).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        *more,
+    ]
+    await _with_headers(send)({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if is_head else body})
 
 
 def _same(one: str, other: str) -> bool:
@@ -179,9 +266,13 @@ def _query(scope: Scope) -> list[tuple[str, str]]:
     return parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, status: int | None = None) -> Send:
+    """Adds the headers that every response has; ``status`` stands for the response's own."""
+
     async def wrapped(message: Message) -> None:
         if message["type"] == "http.response.start":
+            if status is not None:
+                message = {**message, "status": status}
             kept = [(key, value) for key, value in message.get("headers", []) if key.decode().lower() not in _HEADERS]
             added = [(key.encode(), value.encode()) for key, value in _HEADERS.items()]
             message = {**message, "headers": kept + added}
@@ -194,11 +285,5 @@ async def _refuse(scope: Scope, send: Send, status: int, message: str) -> None:
     if scope["type"] == "websocket":  # closing before the handshake answers it with 403
         await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": message})
         return
-    body = json.dumps({"error": {"message": message, "remedy": "Start `docent serve` and use its link."}}).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-    ]
-    await _with_headers(send)({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    problem = {"message": message, "remedy": "Start `docent serve` and use its link."}
+    await _reply(send, status, {"error": problem}, is_head=scope["method"] == "HEAD")

@@ -80,6 +80,11 @@ class DataFolder:
         return self.root / "models"
 
     @property
+    def browsers(self) -> Path:
+        """The keys of browsers that may come back after a restart."""
+        return self.root / "browsers.json"
+
+    @property
     def speeds(self) -> Path:
         """What was measured of the language models on this computer."""
         return self.root / "speeds.json"

@@ -69,7 +69,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[[Any], Served]]:
         def run() -> None:  # in one thread from the start, as Playwright keeps the main thread's event loop
             api = create_api(assistant, desk)
             add_page(api, desk)
-            guarded = LocalOnly(api, port=port, token=TOKEN)
+            guarded = LocalOnly(api, port=port, token=TOKEN, browsers=desk.browsers)
             config = uvicorn.Config(guarded, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=1)
             servers.append(uvicorn.Server(config))
             ready.set()

@@ -139,3 +139,24 @@ def test_conversations_and_documents_survive_a_restart(docent: Docent, open_page
     expect(page.locator("#sync")).to_contain_text("ready")
     page.locator(".chat-link").last.click()
     expect(page.locator(".chip").first).to_be_visible()
+
+
+def test_an_open_tab_goes_on_after_a_restart_without_a_person(docent: Docent, open_page: Callable[..., Any]) -> None:
+    page = open_page(docent.link).page
+    with page.expect_response("**/api/browsers"):
+        page.reload()
+    expect(page.locator("#sync")).to_contain_text("ready", timeout=READING_MS)
+    place = docent.address
+    docent.stop()
+    docent.start("--port", place.rpartition(":")[2])
+    assert docent.address == place
+    ask(page, "How heavy is the mercury?")  # in the tab as it stands
+    expect(page.locator(".exchange:not(.running) .answer-text")).to_contain_text("340", timeout=READING_MS)
+    docent.stop()
+    docent.start("--port", place.rpartition(":")[2])
+    page.reload()  # the server does not know the cookie any more
+    expect(page.locator(".exchange .answer-text")).to_contain_text("340", timeout=READING_MS)
+    other = page.context.browser.new_page()  # it has no key
+    other.goto(place)
+    expect(other.locator("#said")).to_contain_text("Open it with the link")
+    other.close()

@@ -1,6 +1,8 @@
 // @ts-check
 /** Requests to Docent's HTTP API (docs/http-api.md). A failure is thrown as an ApiError with what to do about it. */
 
+import { comeBack } from "./browser.js";
+
 export class ApiError extends Error {
   /** @param {string} message @param {string} remedy @param {number} status */
   constructor(message, remedy = "", status = 0) {
@@ -14,9 +16,10 @@ export class ApiError extends Error {
  * @param {string} method
  * @param {string} path
  * @param {unknown} [body] sent as JSON; a Blob is sent as it is
+ * @param {boolean} [isSecond] this browser has just come back to a Docent that was started anew
  * @returns {Promise<any>}
  */
-export async function request(method, path, body) {
+export async function request(method, path, body, isSecond = false) {
   const blob = body instanceof Blob;
   /** @type {Response} */
   let response;
@@ -29,6 +32,7 @@ export async function request(method, path, body) {
   } catch {
     throw new ApiError("unreachable", "", 0);
   }
+  if (response.status === 401 && !isSecond && (await comeBack())) return request(method, path, body, true);
   if (response.ok) {
     return (response.headers.get("content-type") ?? "").includes("json") ? response.json() : response.text();
   }

@@ -2,6 +2,7 @@
 /** Follows what happens in Docent: one stream of server-sent events, carried by Gradio (ui/stream.py). */
 
 import { ApiError, post } from "./api.js";
+import { enrol } from "./browser.js";
 
 const PAUSES_MS = [200, 500, 1000, 2000, 5000];
 const HIDDEN_MS = 200;
@@ -19,6 +20,7 @@ export async function follow(onNews, onState) {
       await read(event_id, onNews, () => {
         failures = 0;
         onState("open");
+        enrol(() => post("/api/browsers"));
       });
       onState("lost");
     } catch (error) {

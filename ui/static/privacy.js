@@ -1,7 +1,7 @@
 // @ts-check
 /** What Docent keeps on this computer: where, how large; all of it in one archive; and the end of it. */
 
-import { get, post } from "./api.js";
+import { get, post, remove } from "./api.js";
 import { number, size } from "./format.js";
 import { html, useEffect, useState } from "./html.js";
 import { Icon } from "./icons.js";
@@ -13,7 +13,7 @@ import { t } from "./words.js";
 /** @typedef {{kind: string, path: string, size: number, files: number}} Stored */
 
 export function Privacy() {
-  const [found, setFound] = useState(/** @type {{stored: Stored[], wiped: string[], data_dir: string}|null} */ (null));
+  const [found, setFound] = useState(/** @type {{stored: Stored[], wiped: string[], data_dir: string, browsers: number}|null} */ (null));
   const [isWiping, wipe] = useState(false);
   const [, redraw] = useState(0);
   useEffect(() => {
@@ -26,6 +26,11 @@ export function Privacy() {
     redraw((n) => n + 1);
     notify(t("privacy.forgotten"));
   };
+  const forgetBrowsers = () =>
+    attempt(async () => {
+      setFound(await remove("/api/browsers"));
+      notify(t("privacy.browsersForgotten"));
+    });
   return html`<section><h2>${t("privacy.title")}</h2><p>${t("settings.privacy")}</p><p>${t("privacy.connections")}</p></section>
     <section><h2>${t("settings.data")}</h2>
       <p class="quiet">${t("privacy.folder")} <code>${visible(found.data_dir)}</code> · ${size(total)}</p>
@@ -43,6 +48,8 @@ export function Privacy() {
         <button type="button" class="button" onClick=${forget}>${t("privacy.forget")}</button>
         <button type="button" class="button danger" id="wipe" onClick=${() => wipe(true)}><${Icon} name="trash" />${t("privacy.wipe")}</button>
       </div>
+      ${found.browsers > 0 &&
+      html`<p>${t("privacy.browsers", { count: found.browsers })} <button type="button" class="link-button" onClick=${forgetBrowsers}>${t("privacy.forgetBrowsers")}</button></p>`}
       <p class="quiet">${t("privacy.rest")}</p>
     </section>
     ${isWiping && html`<${Wipe} kinds=${found.wiped} onClose=${() => wipe(false)} onDone=${setFound} />`}`;
