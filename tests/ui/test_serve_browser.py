@@ -142,9 +142,10 @@ def test_conversations_and_documents_survive_a_restart(docent: Docent, open_page
 
 
 def test_an_open_tab_goes_on_after_a_restart_without_a_person(docent: Docent, open_page: Callable[..., Any]) -> None:
-    page = open_page(docent.link).page
-    with page.expect_response("**/api/browsers"):
-        page.reload()
+    watched = open_page(docent.link)
+    page = watched.page
+    while not any(url.endswith("/api/browsers") for url in watched.requests):
+        page.wait_for_timeout(50)
     expect(page.locator("#sync")).to_contain_text("ready", timeout=READING_MS)
     place = docent.address
     docent.stop()
