@@ -34,9 +34,8 @@ from app.settings.paths import DataFolder, resource
 from app.settings.schema import Settings
 from app.wiring import Parts
 from rag.protocols import Answerer
-from rag.query.query import Query
 from rag.text.markers import AnswerPart
-from rag.types import Answer, Citation, Passage, TextDelta
+from rag.types import Answer, Citation, Passage, Query, TextDelta
 
 _FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -64,7 +63,7 @@ class Speaking:
         for at, word in enumerate(words):
             time.sleep(max(0.0, began + at / _TOKENS_A_SECOND - time.monotonic()))
             yield TextDelta((AnswerPart(word),), ())
-        yield Answer("".join(words), True, (), self.name)
+        yield Answer(tuple(map(AnswerPart, words)), True, (), self.name)
 
 
 class SpeakingParts(Parts):
@@ -126,8 +125,8 @@ def fill(data: Path) -> str:
     store = Conversations(folder.conversations)
     chat = store.create("Three hundred questions")
     for at in range(_EXCHANGES):
-        said = paragraphs[at % len(paragraphs)][:600]
-        store.add(chat, f"What happened on day {at}?", Answer(said, True, (with_place,), "extractive"))
+        said = AnswerPart(paragraphs[at % len(paragraphs)][:600], (1,))
+        store.add(chat, f"What happened on day {at}?", Answer((said,), True, (with_place,), "extractive"))
     store.close()
     return chat
 

@@ -21,6 +21,7 @@ from app.api.library_shapes import (
 )
 from app.api.streams import sync_lines
 from app.assistant import Assistant
+from app.opening import open_in_program, show_in_folder
 
 _DRAWN_AT_ONCE = 8  # pictures of pages; they wait for the processes that draw
 _SYNCS = 16
@@ -108,7 +109,7 @@ def library_routes(assistant: Assistant, work: Gate) -> APIRouter:
         """Opens a document in its own program, or shows it in its folder, on the computer that Docent runs on. Files
         that may run code are not opened."""
         path, _ = assistant.document_file(document_id)
-        opening.show_in_folder(path) if body.where == "folder" else opening.open_in_program(path)
+        show_in_folder(path) if body.where == "folder" else open_in_program(path)
         return DocumentReply.of(assistant.document_view(document_id))
 
     @routes.get("/documents/{document_id}/tables")

@@ -2,7 +2,8 @@
 
 import os
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 import psutil
 from fastapi import APIRouter
@@ -12,6 +13,9 @@ from app.api.json_replies import router
 from app.api.shape import Shape
 from app.desk import Desk
 from app.models.workshop import TaskKind, TaskState
+
+if TYPE_CHECKING:
+    from app.models.found import FoundModel
 
 
 class Speed(Shape):
@@ -88,9 +92,25 @@ class Unfinished(Shape):
     have: int
 
 
+class Found(Shape):
+    """A model of another program (``place``) on this computer, which can be used where it lies. ``fits``: this
+    computer's memory holds its weights."""
+
+    name: str
+    place: str
+    path: str
+    size: int
+    family: str
+    format: str
+    license: str
+    fits: bool
+    problem: str
+
+
 class Models(Shape):
-    """``answering`` is the name of the model that words answers, null where none does. ``formatted``: it writes
-    Markdown. ``state`` says whether it is in memory; ``used_memory`` is what all of Docent holds, in bytes."""
+    """``answering`` is the name of the model that words answers, or of the server that does (``endpoint`` is its
+    address then); null where none does. ``formatted``: it writes Markdown. ``state`` says whether it is in memory;
+    ``used_memory`` is what all of Docent holds, in bytes."""
 
     answering: str | None
     formatted: bool
@@ -102,6 +122,13 @@ class Models(Shape):
     tasks: list[ModelTask]
     unfinished: list[Unfinished]
     hub: str
+    endpoint: str | None
+
+
+class FoundList(Shape):
+    """Models of other programs on this computer; none where ``model.look_elsewhere`` is off."""
+
+    found: list[Found]
 
 
 class _Body(BaseModel):
@@ -160,6 +187,16 @@ def model_routes(desk: Desk) -> APIRouter:
         folder = Path(body.folder.strip()).expanduser()
         return ModelTask.model_validate(workshop.take(folder, body.name, link=body.link))
 
+    @routes.get("/found")
+    def found() -> FoundList:
+        """Lists the models that other programs have on this computer."""
+        return FoundList(found=[_found(one) for one in workshop.elsewhere()])
+
+    @routes.post("/found")
+    def take_found(body: NameBody) -> ModelTask:
+        """Takes a model of another program, where it lies."""
+        return ModelTask.model_validate(workshop.take_found(body.name))
+
     @routes.post("/use")
     def use(body: UseBody) -> Models:
         """Lets another model answer from now on, without a restart; the choice is written into the settings file."""
@@ -215,11 +252,12 @@ def _models(desk: Desk) -> Models:
         for info in desk.workshop.store.all()
     ]
     tasks = desk.workshop.tasks()
-    name = settings.model.name
+    name, endpoint = settings.model.name, settings.model.endpoint
+    is_loading = any(task.kind == "load" and task.state == "running" for task in tasks)
     return Models(
-        answering=name,
-        formatted=name is not None and not settings.model.is_builtin,
-        state=_state(desk, name, any(task.kind == "load" and task.state == "running" for task in tasks)),
+        answering=urlsplit(endpoint).netloc if endpoint else name,
+        formatted=bool(endpoint) or (name is not None and not settings.model.is_builtin),
+        state=_state(desk, None if endpoint else name, is_loading),
         used_memory=psutil.Process(os.getpid()).memory_info().rss,
         installed=installed,
         embedder=desk.assistant.status().embedder,
@@ -227,6 +265,21 @@ def _models(desk: Desk) -> Models:
         tasks=[ModelTask.model_validate(task) for task in tasks],
         unfinished=[Unfinished.model_validate(one) for one in desk.workshop.unfinished()],
         hub=settings.model.hub,
+        endpoint=endpoint,
+    )
+
+
+def _found(one: "FoundModel") -> Found:
+    return Found(
+        name=one.name,
+        place=one.place,
+        path=str(one.path),
+        size=one.size_bytes,
+        family=one.family,
+        format=one.format,
+        license=one.licence,
+        fits=one.fits,
+        problem=one.problem,
     )
 
 

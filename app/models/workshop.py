@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from app.errors import ModelError, UsageError
 from app.feed import Feed, ModelsChanged
-from app.models.store import ModelStore
+from app.models.store import ModelStore, gguf_name
 from docent import DocentError
 from files import replace_text
 
 if TYPE_CHECKING:
+    from app.models.found import FoundModel
     from app.models.pull import PullProgress
     from app.models.setup import LocalModel
     from app.settings.schema import Settings
@@ -139,10 +140,25 @@ class Workshop:
         self._feed.publish(ModelsChanged())
 
     def take(self, folder: Path, name: str | None, *, link: bool) -> Task:
-        """Imports a model from a folder of this computer. Raises ModelError where its name is taken."""
-        wanted = name or folder.name
+        """Imports a model from a folder or a GGUF file of this computer. Raises ModelError where its name is taken."""
+        wanted = name or (gguf_name(folder) if folder.suffix == ".gguf" else folder.name)
         self.store.target(wanted)
         return self._begin("import", wanted, lambda tell: self.store.add(folder, wanted, link=link))
+
+    def elsewhere(self) -> "list[FoundModel]":
+        """The models that other programs have on this computer."""
+        if not self._assistant.settings.model.look_elsewhere:
+            return []
+        from app.models.found import find_models
+
+        return find_models()
+
+    def take_found(self, name: str) -> Task:
+        """Takes a model of another program, where it lies. Raises ModelError where there is none of that name."""
+        found = next((one for one in self.elsewhere() if one.name == name), None)
+        if found is None:
+            raise ModelError(f'No other program has a model "{name}".', "Look at the list again.")
+        return self.take(found.path, found.name, link=True)
 
     def use(self, name: str | None) -> Task | None:
         """Lets a model answer from now on, and loads it. Raises ModelError for one that cannot be used; the one before

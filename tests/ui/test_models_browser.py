@@ -103,7 +103,7 @@ def test_what_is_wrong_is_said_with_the_remedy(models: Any, tmp_path: Path) -> N
     page = models.page
     page.fill("#model-folder", str(tmp_path / "nothing"))
     page.get_by_role("button", name="Import").click()
-    expect(page.locator(".tasks .trouble")).to_contain_text("Name a folder with config.json")
+    expect(page.locator(".tasks .trouble")).to_contain_text("a folder with config.json")
     page.fill("#repository", "nobody/nothing")
     page.get_by_role("button", name="Download", exact=True).click()
     expect(page.locator(".tasks")).to_contain_text("has no model nobody/nothing")

@@ -1,9 +1,9 @@
 // @ts-check
 /** The page of models: what this computer has, which model answers, what is installed, and how to get another one. */
 
-import { post, remove } from "./api.js";
+import { get, post, remove } from "./api.js";
 import { date, number, size } from "./format.js";
-import { html, useState } from "./html.js";
+import { html, useEffect, useState } from "./html.js";
 import { Icon } from "./icons.js";
 import { Dialog, IconButton, Menu, Trouble, visible } from "./parts.js";
 import { attempt, models } from "./store.js";
@@ -24,7 +24,7 @@ export function ModelsPage() {
           <ul class="models">${found.installed.map((/** @type {Model} */ one) => html`<${Installed} key=${one.name} one=${one} found=${found} onRemove=${setRemoving} />`)}</ul>
           ${found.installed.every((/** @type {Model} */ one) => one.shipped) && html`<p class="quiet">${t("models.none")}</p>`}
         </section>
-        <${Get} found=${found} /><${Computer} about=${found.computer} embedder=${found.embedder} />`}
+        <${Elsewhere} installed=${found.installed} /><${Get} found=${found} /><${Computer} about=${found.computer} embedder=${found.embedder} />`}
     </div></div>
     ${removing && html`<${Removal} model=${removing} onClose=${() => setRemoving(null)} />`}
   </main>`;
@@ -46,8 +46,9 @@ function Answering({ found }) {
       <span class="space"></span>
       ${state === "asleep" && html`<button type="button" class="button" onClick=${() => act(() => post("/api/models/load"))}>${t("models.load")}</button>`}
       ${state === "loaded" && html`<button type="button" class="button" onClick=${unload}>${t("models.unload")}</button>`}
-      ${answering !== null && html`<button type="button" class="button" onClick=${() => use(null)}>${t("models.useNone")}</button>`}
-    </div></section>`;
+      ${answering !== null && !found.endpoint && html`<button type="button" class="button" onClick=${() => use(null)}>${t("models.useNone")}</button>`}
+    </div>
+    ${found.endpoint && html`<p class="banner" role="status"><${Icon} name="outside" />${t("models.endpoint", { address: visible(found.endpoint) })}</p>`}</section>`;
 }
 
 const unload = () =>
@@ -103,6 +104,22 @@ function Installed({ one, found, onRemove }) {
 
 /** @param {number} count */
 const billions = (count) => number(count < 1e10 ? Math.round(count / 1e7) / 100 : Math.round(count / 1e9));
+
+/** Models of other programs on this computer, which can be used where they lie. @param {{installed: Model[]}} props */
+function Elsewhere({ installed }) {
+  const [found, setFound] = useState(/** @type {any[]} */ ([]));
+  useEffect(() => {
+    get("/api/models/found").then((reply) => setFound(reply.found), () => undefined);
+  }, []);
+  const others = found.filter((one) => !installed.some((known) => known.name === one.name));
+  if (!others.length) return null;
+  return html`<section><h2>${t("models.elsewhere")}</h2><ul class="models">${others.map(
+    (one) => html`<li key=${one.path} class="model"><div class="model-head"><b><bdi>${visible(one.name)}</bdi></b><span class="tag">${one.place}</span><span class="space"></span>
+        ${!one.problem && html`<button type="button" class="button small" onClick=${() => act(() => post("/api/models/found", { name: one.name }))}>${t("models.take")}</button>`}</div>
+      <p class="quiet">${[one.family, one.format, size(one.size), one.license && t("models.license", { license: visible(one.license) }), !one.fits && t("models.tooLarge")].filter(Boolean).join(" · ")}</p>
+      ${one.problem && html`<p class="bad">${one.problem}</p>`}</li>`,
+  )}</ul></section>`;
+}
 
 /** Ways to another model: from the hub, or from a folder. @param {{found: any}} props */
 function Get({ found }) {

@@ -7,7 +7,7 @@ import { html, useEffect, useState } from "./html.js";
 import { Icon } from "./icons.js";
 import { keptNames, keptSize, forgetAll } from "./kept.js";
 import { Dialog, visible } from "./parts.js";
-import { attempt, notify } from "./store.js";
+import { attempt, models, notify } from "./store.js";
 import { t } from "./words.js";
 
 /** @typedef {{kind: string, path: string, size: number, files: number}} Stored */
@@ -31,7 +31,8 @@ export function Privacy() {
       setFound(await remove("/api/browsers"));
       notify(t("privacy.browsersForgotten"));
     });
-  return html`<section><h2>${t("privacy.title")}</h2><p>${t("settings.privacy")}</p><p>${t("privacy.connections")}</p></section>
+  return html`<section><h2>${t("privacy.title")}</h2><p>${t("settings.privacy")}</p><p>${t("privacy.connections")}</p>
+      ${models.value?.endpoint && html`<p class="banner"><${Icon} name="outside" />${t("models.endpoint", { address: visible(models.value.endpoint) })}</p>`}</section>
     <section><h2>${t("settings.data")}</h2>
       <p class="quiet">${t("privacy.folder")} <code>${visible(found.data_dir)}</code> · ${size(total)}</p>
       <div class="table-frame" tabindex="0"><table class="stored">
