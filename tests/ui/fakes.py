@@ -176,6 +176,7 @@ class FakeAssistant:
     def preview(
         self,
         locations: Sequence[str] | None = None,
+        *,
         include: Sequence[str] | None = None,
         exclude: Sequence[str] | None = None,
     ) -> Preview:
