@@ -2,7 +2,7 @@
 
 Elements become labels (a heading path), their titles headings; paragraphs stay paragraphs; small elements side by side
 become one block of "name: value" lines, so that a record stands by itself. Attributes count where they carry words.
-Documents that declare entities are refused: they can grow without bound or read other files. Nothing is loaded.
+Documents that declare entities of text are refused: they can grow without bound or read other files. Nothing is loaded.
 """
 
 import itertools
@@ -156,8 +156,11 @@ def _parser(outline: "_Outline", encoding: str | None = None) -> expat.XMLParser
     return parser
 
 
-def _refuse_entities(*_declaration: object) -> None:
-    raise _ENTITIES_REFUSED
+def _refuse_entities(*declaration: object) -> None:
+    """Takes what expat tells of an entity; the last is the notation of one that names a file beside the document
+    (a picture) and never stands in its text."""
+    if declaration[-1] is None:
+        raise _ENTITIES_REFUSED
 
 
 class _Element:

@@ -212,6 +212,13 @@ def test_feeds_show_the_text_of_their_escaped_pages(tmp_path: Path) -> None:
     assert "x()" not in document.text
 
 
+def test_a_picture_declared_as_an_entity_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    subset = '<!NOTATION TIF SYSTEM "tif"><!ENTITY fig1 SYSTEM "fig1.tif" NDATA TIF>'
+    path = tmp_path / "patent.xml"
+    path.write_text(f'<!DOCTYPE p SYSTEM "p.dtd" [{subset}]><p><para>A sealed lamp.</para><fig file="fig1"/></p>')
+    assert "A sealed lamp." in xml.parse(path).text
+
+
 @pytest.mark.parametrize(
     "subset",
     [
