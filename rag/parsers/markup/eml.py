@@ -21,6 +21,7 @@ from rag.types import ParsedDocument
 _HEADERS = ("Subject", "From", "To", "Cc", "Date")
 _MAX_FORWARDED = 20  # messages within messages
 _WORD = re.compile(r"\w+")
+_STUB_WORDS = 60
 _STUB_SHARE = 0.5  # of the words of the HTML twin; a plain part with fewer of them stands for it, not beside it
 
 
@@ -87,7 +88,11 @@ def _better_body(parts: list[EmailMessage]) -> EmailMessage | None:
     assert markup is not None
     shown = Counter(_WORD.findall(text_of_html(_decoded(markup).text).lower()))
     said = Counter(_WORD.findall(_decoded(plain).text.lower()))
-    return rich if (shown & said).total() < _STUB_SHARE * shown.total() else plain
+    if (shown & said).total() >= _STUB_SHARE * shown.total():
+        return plain
+    # Of two that say different things the longer one is the message, unless the plain one only points to the other.
+    points_there = "html" in said and said.total() < _STUB_WORDS
+    return rich if points_there or shown.total() >= said.total() else plain
 
 
 def _html_in(part: EmailMessage) -> EmailMessage | None:

@@ -1,4 +1,5 @@
-"""Parses contacts (vCard, .vcf) and calendars (iCalendar, .ics): one section a contact, event or task.
+"""Parses contacts (vCard, .vcf) and calendars (iCalendar, .ics): one section a contact, event or task; a contact is a
+row of a table, so that each entry is found by its name.
 
 Lines are unfolded and their escapes and quoted-printable text decoded; what only programs need is left out.
 """
@@ -9,8 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from rag.parsers.builder import DocumentBuilder
+from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.encoding import decode, decode_declared
+from rag.parsers.table import Grid
 from rag.types import ParsedDocument
 
 _SECTIONS = {"VCARD": "FN", "VEVENT": "SUMMARY", "VTODO": "SUMMARY", "VJOURNAL": "SUMMARY"}
@@ -73,12 +75,14 @@ def _fields(text: str) -> Iterator[_Field]:
 def _add_section(builder: DocumentBuilder, kind: str, fields: list[_Field]) -> None:
     title = next((_plain(field) for field in fields if field.name == _SECTIONS[kind]), "")
     builder.heading(title, 1)
-    lines = []
-    for field in fields:
-        value = _shown(field)
-        if value and field.name in _NAMES:
-            lines.append(f"{_NAMES[field.name]}{_kind(field)}: {value}")
-    builder.paragraph("\n".join(lines))
+    shown = [(f"{_NAMES[field.name]}{_kind(field)}", _shown(field)) for field in fields if field.name in _NAMES]
+    named = [(name, value) for name, value in shown if value]
+    if kind == "VCARD" and named:
+        named.sort(key=lambda pair: pair[0] != "Name")
+        names, values = zip(*named, strict=True)
+        builder.grid(Grid((tuple(map(one_line, values)),), 0, 0, int(names[0] == "Name"), names, records=True))
+    else:
+        builder.paragraph("\n".join(f"{name}: {value}" for name, value in named))
 
 
 def _kind(field: _Field) -> str:

@@ -1,22 +1,27 @@
 """Parses JSON, one value or one a line, as a person reads it: escaped characters are the characters themselves.
 
-The layout of the file stays; what stands on one long line is laid out. The keys stay beside their values. Of
-transcripts, what is said is read.
+Records that hold plain values alone are the rows of a table, with their keys as its columns. Elsewhere the layout of
+the file stays; what stands on one long line is laid out, and the keys stay beside their values. Of transcripts, what
+is said is read.
 """
 
 import json
 import re
 from pathlib import Path
 
-from rag.parsers.builder import DocumentBuilder, document_from_spans
+from rag.parsers.builder import DocumentBuilder, document_from_spans, one_line
 from rag.parsers.captions import Caption, add_captions
 from rag.parsers.encoding import decode
 from rag.parsers.payload import without_payload
 from rag.parsers.plain.json_captions import captions_of_json
 from rag.parsers.plain.text import blocks_of_text
+from rag.parsers.table import Table
 from rag.types import ParsedDocument
 
 _LONG_LINE = 400  # characters on average from which lines mean nothing
+_MOST_RECORDS = 20_000
+_MOST_KEYS = 60
+_LONGEST_VALUE = 300
 _TIMED = re.compile(r'"(?:tStartMs|start|start_time|from)"\s*:\s*\d')
 _STRING = re.compile(r'"(?:[^"\\\r\n]|\\.)*"')
 _ESCAPE = re.compile(
@@ -30,6 +35,13 @@ def parse(path: Path) -> ParsedDocument:
     if _TIMED.search(decoded.text) and (transcript := _transcript(decoded.text)):
         builder = DocumentBuilder(title=path.stem, media_type="application/json")
         add_captions(builder, transcript)
+        return builder.build()
+    if (table := _table(decoded.text)) is not None:
+        builder = DocumentBuilder(title=path.stem, media_type="application/json")
+        builder.metadata["encoding"] = decoded.encoding
+        if decoded.warning:
+            builder.warn(decoded.warning)
+        builder.table(table)
         return builder.build()
     readable = without_payload(_STRING.sub(_shown, _laid_out(decoded.text)))
     return document_from_spans(
@@ -47,6 +59,35 @@ def _transcript(text: str) -> list[Caption] | None:
         return captions_of_json(json.loads(text))
     except (ValueError, RecursionError):
         return None
+
+
+def _table(text: str) -> Table | None:
+    """A list of records, or a record a line, as a table; None where some value is no plain one or more than a name, a
+    number or a sentence, and for a single record."""
+    lines = filter(str.strip, text.split("\n"))
+    try:
+        found = json.loads(text) if text.lstrip().startswith("[") else [json.loads(line) for line in lines]
+    except (ValueError, RecursionError):
+        return None
+    if not 1 < len(found) <= _MOST_RECORDS or not all(isinstance(one, dict) and one for one in found):
+        return None
+    names = list(dict.fromkeys(name for record in found for name in record))
+    if not 1 < len(names) <= _MOST_KEYS or sum(map(len, found)) * 2 < len(found) * len(names):
+        return None
+    rows = [[_plain(record.get(name)) for name in names] for record in found]
+    if any(value is None for row in rows for value in row):
+        return None
+    return Table.of_rows([names, *([value or "" for value in row] for row in rows)], header_rows=1, records=True)
+
+
+def _plain(value: object) -> str | None:
+    """A value as text; None for a nested or a long one."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = one_line(str(value)) if isinstance(value, str | int | float) else None
+    return text if text is not None and len(text) <= _LONGEST_VALUE else None
 
 
 def _laid_out(text: str) -> str:

@@ -107,11 +107,9 @@ def test_contacts_and_calendars(tmp_path: Path) -> None:
     assert document.text.split("\n") == [
         "Mira Holt",
         "",
-        "Name: Mira Holt",
-        "Telephone (cell): +46 12 345",
-        "Address (home): Quay 4, Orrin, 12, SE",
-        "Note: Schlüssel, rot",
+        "Name: Mira Holt | Telephone (cell): +46 12 345 | Address (home): Quay 4, Orrin, 12, SE | Note: Schlüssel, rot",
     ]
+    assert [b.table.columns[1] for b in document.blocks if b.table] == ["Telephone (cell)"]
     event = (
         "BEGIN:VCALENDAR\nBEGIN:VEVENT\nSUMMARY:Crane te\n st\nDTSTART;TZID=Europe/Oslo:20310512T140000\n"
         "DTEND:20310512T150000Z\nATTENDEE;CN=Bo Marsh:mailto:bo@quay.example\nDESCRIPTION:Bring\\nweights\nUID:7\n"

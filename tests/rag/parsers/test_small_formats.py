@@ -10,6 +10,7 @@ from rag.errors import ReadError
 from rag.parsers.captions import Caption, merged
 from rag.parsers.markup import eml
 from rag.parsers.plain import csv, notebook, subtitles
+from rag.parsers.registry import parse
 from rag.parsers.rtf import parser as rtf
 from rag.types import ParsedDocument
 
@@ -136,6 +137,28 @@ def test_mail_nested_without_end_is_refused(tmp_path: Path) -> None:
     parts_of = "".join(f'Content-Type: multipart/mixed; boundary="b{n}"\n\n--b{n}\n' for n in range(3_000))
     with pytest.raises(ReadError, match="too deep"):
         eml.parse(write(tmp_path, "a.eml", f"MIME-Version: 1.0\n{parts_of}Content-Type: text/plain\n\nwords"))
+
+
+@pytest.mark.parametrize("lines", [True, False])
+def test_flat_records_are_rows_of_a_table(tmp_path: Path, lines: bool) -> None:
+    records = [
+        {"name": "\u017baneta", "age": 41, "keeper": True, "note": None},
+        {"name": "Ole", "age": 7.5, "note": "x"},
+    ]
+    text = "\n".join(map(json.dumps, records)) if lines else json.dumps(records)
+    document = parse(write(tmp_path, "a.jsonl", text))
+    assert document.text.split("\n") == [
+        "name | age | keeper | note",
+        "name: \u017baneta | age: 41 | keeper: yes",
+        "name: Ole | age: 7.5 | note: x",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": 1, "b": 2}', '[{"a": {"c": 1}, "b": 2}, {"a": 3, "b": 4}]', "[1, 2, 3]", "[{]"]
+)
+def test_other_json_keeps_its_layout(tmp_path: Path, text: str) -> None:
+    assert parse(write(tmp_path, "a.json", text)).text == text
 
 
 def test_a_notebook_without_its_pictures(tmp_path: Path) -> None:
