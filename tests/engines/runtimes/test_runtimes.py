@@ -323,7 +323,8 @@ def test_8_bit_weights_agree_with_transformers(
     expected = models(family).changed(meant).logits(tokens)
     runtime = make(Checkpoint(tmp_path / "eight"), 8)
     logits = runtime.step(flat_batch(tokens))
-    assert_close(logits, expected, EXACT if isinstance(runtime, ReferenceRuntime) else make.int4)
+    assert_close(logits, expected, EXACT if isinstance(runtime, ReferenceRuntime) else 1.5 * make.int4)
+    # As with INT4 the mean tells a wrong scale from rounding.
     assert np.abs(logits - expected).mean() < 0.02 * expected.std()
 
 
