@@ -39,12 +39,8 @@ class HeadsArguments(ctypes.Structure):
     )
 
 
-class StreamArguments(ctypes.Structure):
-    _fields_ = _fields("weights", "tiles chunks")
-
-
 class StepArguments(ctypes.Structure):
     _fields_ = _fields(
-        "products streams attentions number shares after_attention after_mlp mixed gated qkv word_shares",
-        "layers count",
+        "products attention weights by_layer number shares after_attention after_mlp mixed gated qkv word_shares",
+        "layers count tables_at residual_at room_at",
     )

@@ -4,26 +4,42 @@ weights are all INT4 in groups of one size; others take the kernels of ``decoder
 
 import ctypes
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from engines.model.config import ModelConfig
-from engines.runtimes.cuda.arguments import AttentionArguments, ProductArguments, StepArguments, StreamArguments
+from engines.runtimes.cuda.arguments import AttentionArguments, ProductArguments, StepArguments
 from engines.runtimes.cuda.compiler import compile_kernels
 from engines.runtimes.cuda.driver import Device
-from engines.runtimes.cuda.packing import CHUNK, TILE, padded, unit_bytes
+from engines.runtimes.cuda.packing import TILE, chunks_of, padded, unit_bytes
 from engines.runtimes.cuda.weights import DeviceWeights
 
-_BATCH_TILES = 4  # whose sums are added up at a time
-_STATIC = 5120  # shared memory that the kernel declares itself, and alignment
-_WARPS = 8  # that compute; one more reads the weights
-_PAIR = 2  # units of 128 inputs that a warp takes together
-_SLICE = 4 * _PAIR  # units that are copied together
-_FEWEST_SLICES = 8
-_IN_FLIGHT = 4  # slices under way at a time, at most
-_LARGEST_HIDDEN = 6 * 4 * 32 * _WARPS  # EARLY quads of each thread
+_STATIC = 9 << 10  # shared memory that the kernel declares itself, and alignment
+_WARPS = range(8, 11)  # that compute
+_ALL_WARPS = 12  # with one that adds and those that read the weights: three for each quarter of a multiprocessor
+_SLOT = 4  # units that are copied together
+_FEWEST_SLOTS = 16
+_MOST_SLOTS = 64
+_IN_FLIGHT = 2  # slots of a warp under way at a time, at most
+_MOST_UNITS = 16  # of a tile, that a warp takes
 _COLUMNS = 8  # queries that share a KV head, at most
+_KINDS = 4  # of products in a layer
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Of the units of a tile each of ``warps`` takes ``units``: of q, k, v, gate and up; of o; of down. The ring has
+    ``slots``; places in a block's memory and its size in bytes."""
+
+    warps: int
+    units: tuple[int, int, int]
+    slots: int
+    tables_at: int
+    residual_at: int
+    room_at: int
+    shared: int
 
 
 class SingleStep:
@@ -39,61 +55,76 @@ class SingleStep:
         group: int,
         cache: Path | None,
     ) -> None:
-        self._device = device
-        head_padded = padded(config.head_dim, 32)
+        self._device, self._plan = device, plan_of(device, config, group)
+        plan, head_padded = self._plan, padded(config.head_dim, 32)
         repeat = config.num_heads // config.num_kv_heads
-        slices, self._shared = _shared(device, config, group, max(product.chunks for product in products))
-        settings = {"BITS": 4, "GROUP": group, "HEAD": head_padded, "RING_SLICES": slices}
-        settings |= {"WARPS": _WARPS, "IN_FLIGHT": _IN_FLIGHT, "EARLY": -(-config.hidden_size // (4 * 32 * _WARPS))}
+        settings = {"BITS": 4, "GROUP": group, "HEAD": head_padded, "SLOTS": plan.slots, "WARPS": plan.warps}
+        settings |= {"IN_FLIGHT": _IN_FLIGHT, "READERS": _ALL_WARPS - 1 - plan.warps}
+        settings |= dict(zip(("UNITS_HIDDEN", "UNITS_MIXED", "UNITS_INNER"), plan.units, strict=True))
         self._kernel = device.load(compile_kernels("step", device.capability, settings, cache))["step"]
-        for product in products:
-            product.rows, product.splits, product.slice = 1, 1, padded(product.chunks, _PAIR) * CHUNK
-            product.batch_tiles = _BATCH_TILES
         most_splits = max(1, device.multiprocessors // config.num_kv_heads)
-        streams = [StreamArguments(product.weights, product.tiles, product.chunks) for product in products]
+        weights = [address or 0 for product in products for address in (product.weights, product.norm, product.bias)]
+        layers = [value or 0 for of in attentions for value in (of.keys, of.values, of.window)]
         count = device.multiprocessors
         shares = device.array(np.linspace(0, 65536, count + 1).round().astype(np.uint32))
         self.number = device.array(np.zeros(4, np.uint32))
-        words = (
-            config.hidden_size, config.hidden_size, config.q_size // 2, config.intermediate_size // 2 + 1,
-            (config.q_size + 2 * config.kv_size) // 2, config.num_kv_heads * most_splits * repeat * (head_padded + 2),
+        of_share = head_padded + 2  # values of a query's share of attention, in words of 8 bytes
+        sizes = (
+            config.hidden_size, config.hidden_size, config.q_size, config.intermediate_size,
+            config.q_size + 2 * config.kv_size, 2 * config.num_kv_heads * most_splits * repeat * of_share,
         )  # fmt: skip
         self._arguments = StepArguments(
-            _array(device, products), _array(device, streams), _array(device, attentions), self.number, shares,
-            *(device.allocate(8 * size + 64, zero=True) for size in words), config.num_layers, len(products),
+            _array(device, [*products[:_KINDS], products[-1]]), _array(device, attentions[:1]),
+            device.array(np.array(weights, np.uint64)), device.array(np.array(layers, np.uint64)), self.number, shares,
+            *(device.allocate(4 * size + 64, zero=True) for size in sizes), config.num_layers, len(products),
+            plan.tables_at, plan.residual_at, plan.room_at,
         )  # fmt: skip
 
     def queue(self) -> None:
         """After the embedding, which counts the steps."""
         grid = (self._device.multiprocessors, 1, 1)
-        self._device.launch(self._kernel, grid, 32 * (_WARPS + 1), self._shared, self._arguments, together=True)
+        self._device.launch(self._kernel, grid, 32 * _ALL_WARPS, self._plan.shared, self._arguments, together=True)
 
 
 def suits(device: Device, config: ModelConfig, weights: DeviceWeights) -> bool:
     """Whether the model's step can be one kernel on this card."""
-    groups = {product.group for layer in weights.layers for product in layer.products.values()}
+    products = [product for layer in weights.layers for product in layer.products.values()]
+    groups = {product.group for product in products}
     if config.qk_norm or config.post_norms or len(groups) != 1 or 0 in groups:
+        return False
+    if any(product.order or product.input_scale for product in products):
         return False
     if config.num_heads // config.num_kv_heads > _COLUMNS or config.num_kv_heads > device.multiprocessors:
         return False
-    if config.hidden_size % TILE or config.intermediate_size % 8 or config.hidden_size > _LARGEST_HIDDEN:
+    if config.hidden_size % TILE or config.intermediate_size % 8:
         return False
     if any(product.tiles < device.multiprocessors for product in weights.products):
         return False
-    chunks = max(product.chunks for product in weights.products)
-    return _shared(device, config, min(groups), chunks)[0] >= _FEWEST_SLICES
+    plan = plan_of(device, config, min(groups))
+    return plan.slots >= _FEWEST_SLOTS and max(plan.units) <= _MOST_UNITS
 
 
-def _shared(device: Device, config: ModelConfig, group: int, chunks: int) -> tuple[int, int]:
-    """Slices of the ring, and a block's shared memory in bytes."""
-    sums = _BATCH_TILES * _WARPS * 8 * 16
-    inputs = padded(chunks, _PAIR) * CHUNK
-    inputs = inputs * 2 + inputs // group * 8 * 4
-    attention = 2 * (padded(config.head_dim, 32)) * (config.num_heads // config.num_kv_heads + 2)
-    attention += _WARPS * (config.num_heads // config.num_kv_heads) * (padded(config.head_dim, 32) + 2) * 4
-    room = padded(max(sums + inputs, attention), 128)
-    slices = (device.shared_bytes_of_block - _STATIC - room) // (_SLICE * unit_bytes(group))
-    return slices, slices * _SLICE * unit_bytes(group) + room
+def plan_of(device: Device, config: ModelConfig, group: int) -> Plan:
+    """With as many warps as leave the fewest of them without work."""
+    hidden, mixed, inner = (chunks_of(size) for size in (config.hidden_size, config.q_size, config.intermediate_size))
+    tiles = (config.q_size + 2 * config.kv_size + 2 * config.intermediate_size, config.hidden_size, config.hidden_size)
+
+    def units(warps: int) -> tuple[int, int, int]:
+        return -(-hidden // warps), -(-mixed // warps), -(-inner // warps)
+
+    def slots_taken(warps: int) -> int:
+        return warps * sum(of * padded(count, _SLOT) for of, count in zip(tiles, units(warps), strict=True))
+
+    warps = min(_WARPS, key=slots_taken)
+    repeat, head = config.num_heads // config.num_kv_heads, padded(config.head_dim, 32)
+    room = 2 * head * (repeat + 2) + 4 * warps * repeat * (head + 2)
+    residual = 4 * TILE * (config.hidden_size // TILE // device.multiprocessors + 2)
+    tables = 8 * 3 * ((_KINDS + 1) * config.num_layers + 1)
+    sizes = [padded(size, 128) for size in (tables, residual, room)]
+    slot = _SLOT * unit_bytes(group)
+    slots = min(_MOST_SLOTS, (device.shared_bytes_of_block - _STATIC - sum(sizes)) // slot) // warps * warps
+    places = [padded(slots * slot, 128) + sum(sizes[:number]) for number in range(4)]
+    return Plan(warps, units(warps), slots, *places)
 
 
 def _array(device: Device, structures: Sequence[ctypes.Structure]) -> int:

@@ -45,6 +45,14 @@ __device__ __forceinline__ void mma(float (&c)[4], u32 a0, u32 a1, u32 a2, u32 a
         : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
 }
 
+// c[16 x 8] += a[16 x 32] b[32 x 8] in integers of 8 bits. Lane 4 g + t holds columns 4 t .. 4 t + 3 of rows g and g + 8 of
+// a, the same from column 16 on, and the same of column g of b; c as above.
+__device__ __forceinline__ void mma(int (&c)[4], u32 a0, u32 a1, u32 a2, u32 a3, u32 b0, u32 b1) {
+    asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
+        : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
+        : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+}
+
 __device__ __forceinline__ u32 shared_address(const void* pointer) { return (u32)__cvta_generic_to_shared(pointer); }
 
 __device__ __forceinline__ void copy_async(u32 shared, const void* global) {
@@ -89,20 +97,18 @@ __device__ __forceinline__ void barrier_wait(u32 barrier, u32 parity) {
 
 __device__ __forceinline__ void copies_begin(u32 barrier, u32 bytes) {
 #if __CUDA_ARCH__ >= 900
-    if ((threadIdx.x & 31) == 0)
-        asm volatile("mbarrier.arrive.expect_tx.shared.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
+    asm volatile("mbarrier.arrive.expect_tx.shared.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
 #endif
 }
 
-// A stretch of memory to shared memory, by a whole warp. Sizes and addresses are multiples of 16 bytes.
+// A stretch of memory to shared memory, by one thread, or by a whole warp where there are no bulk copies. Sizes and
+// addresses are multiples of 16 bytes.
 __device__ __forceinline__ void copy_stretch(u32 shared, const u8* global, u32 bytes, u32 barrier) {
-    const u32 lane = threadIdx.x & 31;
 #if __CUDA_ARCH__ >= 900
-    if (lane == 0)
-        asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(shared),
-                     "l"(global), "r"(bytes), "r"(barrier) : "memory");
+    asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(shared),
+                 "l"(global), "r"(bytes), "r"(barrier) : "memory");
 #else
-    for (u32 at = lane * 16; at < bytes; at += 512)
+    for (u32 at = (threadIdx.x & 31) * 16; at < bytes; at += 512)
         asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16;" ::"r"(shared + at), "l"(global + at) : "memory");
 #endif
 }
@@ -120,10 +126,15 @@ __device__ __forceinline__ void wait_for_producer() {
 #endif
 }
 
-// A barrier for the block's first threads; the warp behind them does not take part.
+// Barriers of a block, by number, for COUNT of its threads, of which those that arrive do not wait.
 template <int COUNT>
-__device__ __forceinline__ void some_sync() {
-    asm volatile("bar.sync 1, %0;" ::"n"(COUNT) : "memory");
+__device__ __forceinline__ void some_sync(int number = 1) {
+    asm volatile("bar.sync %0, %1;" ::"r"(number), "n"(COUNT) : "memory");
+}
+
+template <int COUNT>
+__device__ __forceinline__ void some_arrive(int number) {
+    asm volatile("bar.arrive %0, %1;" ::"r"(number), "n"(COUNT) : "memory");
 }
 
 // The next kernel may start to load what does not depend on this one.

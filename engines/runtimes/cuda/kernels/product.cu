@@ -66,7 +66,7 @@ __device__ __forceinline__ void run(const Product& p) {
             for (int j = 0; j < own_chunks; j++) {
                 copies_wait<STAGES - 1>();
                 __syncwarp();
-                multiply<NT, 2>(ring + slot * UNIT, at, 0, groups, sum);
+                multiply<NT>(ring + slot * UNIT, at, 0, groups, sum);
                 __syncwarp();
                 ask(slot);
                 if (++slot == STAGES) slot = 0;

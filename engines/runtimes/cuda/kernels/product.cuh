@@ -51,9 +51,8 @@ struct Product {
 
 #define block_sync some_sync<THREADS>
 
-// Adds the product of one unit with 128 inputs. `x_sums` [groups, NT * 8] are the groups' sums of the inputs. Where there
-// is one row, COLUMNS is 1, and only sum[0][0] and sum[0][2] count.
-template <int NT, int COLUMNS>
+// Adds the product of one unit with 128 inputs. `x_sums` [groups, NT * 8] are the groups' sums of the inputs.
+template <int NT>
 __device__ __forceinline__ void multiply(const u8* unit, const u16* const (&x)[NT], int offset, const float* x_sums,
                                          float (&sum)[NT][4]) {
     const int lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
@@ -62,8 +61,7 @@ __device__ __forceinline__ void multiply(const u8* unit, const u16* const (&x)[N
 #pragma unroll
     for (int half = 0; half < 2; half++) packed[half] = *(const uint4*)(unit + SCALE_BYTES + half * 512 + lane * 16);
     const u32 words[8] = {packed[0].x, packed[0].y, packed[0].z, packed[0].w, packed[1].x, packed[1].y, packed[1].z, packed[1].w};
-    constexpr int CHAINS = COLUMNS == 1 ? 1 : 2;  // of sums, so that a product need not wait for the one before
-    float part[NT][CHAINS][4];
+    float part[NT][2][4];  // two sums, so that a product need not wait for the one before
     uint4 b[NT];
 #pragma unroll
     for (int step = 0; step < 8; step++) {
@@ -74,7 +72,7 @@ __device__ __forceinline__ void multiply(const u8* unit, const u16* const (&x)[N
 #pragma unroll
             for (int n = 0; n < NT; n++)
 #pragma unroll
-                for (int e = 0; e < 4; e++) part[n][0][e] = part[n][CHAINS - 1][e] = 0;
+                for (int e = 0; e < 4; e++) part[n][0][e] = part[n][1][e] = 0;
         u32 a[4];
         const u32 word = words[step], turned = __funnelshift_r(word, word, 8);
         asm("lop3.b32 %0, %1, 0x003c003c, 0x5c005c00, 0xea;" : "=r"(a[0]) : "r"(word));
@@ -83,7 +81,7 @@ __device__ __forceinline__ void multiply(const u8* unit, const u16* const (&x)[N
         asm("lop3.b32 %0, %1, 0x03c003c0, 0x4c004c00, 0xea;" : "=r"(a[3]) : "r"(turned));
 #pragma unroll
         for (int n = 0; n < NT; n++)
-            mma(part[n][step % CHAINS], a[0], a[1], a[2], a[3], step & 1 ? b[n].z : b[n].x, step & 1 ? b[n].w : b[n].y);
+            mma(part[n][step % 2], a[0], a[1], a[2], a[3], step & 1 ? b[n].z : b[n].x, step & 1 ? b[n].w : b[n].y);
         if (step % STEPS_OF_GROUP == STEPS_OF_GROUP - 1) {
             const int group = step / STEPS_OF_GROUP;
             const uint2 constants = *(const uint2*)(unit + group * 64 + g * 8);
@@ -93,10 +91,10 @@ __device__ __forceinline__ void multiply(const u8* unit, const u16* const (&x)[N
             for (int n = 0; n < NT; n++) {
                 const float* sums = x_sums + (group * NT + n) * 8;
 #pragma unroll
-                for (int e = 0; e < COLUMNS; e++) {
-                    const float s = sums[COLUMNS == 1 ? 0 : 2 * t + e];
-                    sum[n][e] += scale_a * ((CHAINS == 2 ? part[n][0][e] + part[n][CHAINS - 1][e] : part[n][0][e]) - zero_a * s);
-                    sum[n][2 + e] += scale_b * ((CHAINS == 2 ? part[n][0][2 + e] + part[n][CHAINS - 1][2 + e] : part[n][0][2 + e]) - zero_b * s);
+                for (int e = 0; e < 2; e++) {
+                    const float s = sums[2 * t + e];
+                    sum[n][e] += scale_a * (part[n][0][e] + part[n][1][e] - zero_a * s);
+                    sum[n][2 + e] += scale_b * (part[n][0][2 + e] + part[n][1][2 + e] - zero_b * s);
                 }
             }
         }

@@ -15,7 +15,8 @@ except RuntimeUnavailable as error:
 
 PRODUCT = {"WARPS": 16, **{f"STAGES_{n}": 2 for n in (2, 8, 16, 32)}, **{f"SHARING_{n}": 4 for n in (2, 8, 16, 32)}}
 LONG = {"WARPS": 4, "STAGES": 3}
-STEP = {"BITS": 4, "WARPS": 8, "EARLY": 4, "IN_FLIGHT": 4, "RING_SLICES": 9}
+STEP = {"BITS": 4, "WARPS": 8, "READERS": 3, "IN_FLIGHT": 2, "SLOTS": 16}
+STEP |= {"UNITS_HIDDEN": 4, "UNITS_MIXED": 3, "UNITS_INNER": 14}
 KERNELS = [
     ("rows", {}),
     ("sample", {}),
@@ -25,6 +26,7 @@ KERNELS = [
     ("product", {"BITS": 4, "GROUP": 128, **PRODUCT}),
     ("product", {"BITS": 4, "GROUP": 32, **PRODUCT}),
     ("product", {"BITS": 16, "GROUP": 0, **PRODUCT}),
+    ("step", {"GROUP": 32, "HEAD": 64, **STEP}),
     ("step", {"GROUP": 64, "HEAD": 128, **STEP}),
 ]
 HOPPER_KERNELS = [

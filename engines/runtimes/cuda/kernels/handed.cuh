@@ -1,0 +1,110 @@
+// What blocks of one kernel hand to one another without a barrier: float32 whose last two bits say which step and layer
+// they belong to. Whoever needs them reads until those bits are there.
+#pragma once
+#include "planes.cuh"
+
+// What is handed on: residual streams after attention and after the MLP, mixed values, gated values, q k v as they lie in
+// the product's outputs; shares of attention in words of 8 bytes, 4 of data and 4 of a number.
+struct Handed {
+    u32 *after_attention, *after_mlp, *mixed, *gated, *qkv;
+    u64* shares;
+};
+
+struct Layer {
+    u16 *keys, *values;
+    u64 window;
+};
+
+__device__ __forceinline__ void put(u32* place, float value, u32 number) {
+    asm volatile("st.relaxed.gpu.global.u32 [%0], %1;" ::"l"(place), "r"((__float_as_uint(value) & ~3u) | (number & 3)) : "memory");
+}
+
+__device__ __forceinline__ uint4 look(const void* four) {
+    uint4 words;
+    asm volatile("ld.relaxed.gpu.global.v4.u32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(words.x), "=r"(words.y), "=r"(words.z), "=r"(words.w) : "l"(four) : "memory");
+    return words;
+}
+
+// Without the bits that say when it was put there.
+__device__ __forceinline__ float value_of(u32 word) { return __uint_as_float(word & ~3u); }
+
+__device__ __forceinline__ bool there(const uint4& words, u32 number, u32 mask) {
+    return (((words.x ^ number) | (words.y ^ number) | (words.z ^ number) | (words.w ^ number)) & mask) == 0;
+}
+
+// After seconds a block gives up: a mistake ends in an error, not in a card that hangs.
+__device__ __forceinline__ void count_try(u32& tries) {
+    if (tries++ > (1u << 22)) asm volatile("trap;");
+}
+
+// Words of data and number, for shares of attention.
+__device__ __forceinline__ void put_share(u64* word, float data, u32 number) {
+    asm volatile("st.relaxed.gpu.global.v2.u32 [%0], {%1, %2};" ::"l"(word), "r"(__float_as_uint(data)), "r"(number) : "memory");
+}
+
+__device__ __forceinline__ void await_shares(const u64* two, u32 number, uint4& words) {
+    for (u32 tries = 0; words.y != number || words.w != number; count_try(tries)) words = look(two);
+}
+
+__device__ __forceinline__ float4 load_once(const float* four) {
+    float4 values;
+    asm volatile("ld.global.nc.L1::no_allocate.v4.f32 {%0, %1, %2, %3}, [%4];"
+                 : "=f"(values.x), "=f"(values.y), "=f"(values.z), "=f"(values.w) : "l"(four));
+    return values;
+}
+
+// A warp's inputs, its stretch of UNITS units, from what others hand on, times the weights of a norm if there is one.
+// Returns the lane's part of the sum of their squares. `mask` is 0 where all values are there for certain.
+template <int UNITS, bool NORM>
+__device__ __forceinline__ float take_inputs(const u32* values, u32 number, u32 mask, const float* norm, int inputs,
+                                             Planes (&planes)[(UNITS + SLOT_UNITS - 1) / SLOT_UNITS]) {
+    constexpr int PARTS = (UNITS + SLOT_UNITS - 1) / SLOT_UNITS;
+    const int lane = lane_number(), begin = (int)(threadIdx.x >> 5) * (UNITS * 128), end = min(inputs, begin + UNITS * 128);
+    uint4 words[PARTS][4];
+    float4 weights[PARTS][4];
+    auto place = [&](int part, int i) { return begin + part * 512 + place_of_four(lane, i); };
+    auto inside = [&](int part, int i) { return place(part, i) < end; };
+    if (NORM)
+#pragma unroll
+        for (int part = 0; part < PARTS; part++)
+#pragma unroll
+            for (int i = 0; i < 4; i++) weights[part][i] = load_once(norm + (inside(part, i) ? place(part, i) : 0));
+    u32 tries = 0;
+    if (begin < end) {
+        // Where it may take long, few look while nothing is there.
+        while (!NORM && !there(look(values + (inside(0, 0) ? place(0, 0) : begin)), number, mask)) count_try(tries);
+        __syncwarp();
+        bool all;
+        do {
+#pragma unroll
+            for (int part = 0; part < PARTS; part++)
+#pragma unroll
+                for (int i = 0; i < 4; i++) words[part][i] = look(values + (inside(part, i) ? place(part, i) : begin));
+            all = true;
+#pragma unroll
+            for (int part = 0; part < PARTS; part++)
+#pragma unroll
+                for (int i = 0; i < 4; i++) all = all && there(words[part][i], number, mask);
+            count_try(tries);
+        } while (!all);
+    }
+    __syncwarp();
+    float square = 0, four[PARTS][4][4];
+#pragma unroll
+    for (int part = 0; part < PARTS; part++)
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+            const bool own = inside(part, i);
+            const u32 word[4] = {words[part][i].x, words[part][i].y, words[part][i].z, words[part][i].w};
+            const float weight[4] = {weights[part][i].x, weights[part][i].y, weights[part][i].z, weights[part][i].w};
+#pragma unroll
+            for (int e = 0; e < 4; e++) {
+                const float value = own ? value_of(word[e]) : 0.0f;
+                if (NORM) square += value * value;
+                four[part][i][e] = NORM ? value * weight[e] : value;
+            }
+        }
+    round_inputs<PARTS>(lane, four, planes);
+    return square;
+}
