@@ -44,6 +44,8 @@ class HiddenElements:
         self._opened_by = _targets(root)
 
     def __contains__(self, element: etree._Element) -> bool:
+        if element.tag == "br":  # what takes its place (lines that are blocks) is not followed
+            return False
         style = self._styles.style_of(element)
         classes = set((element.get("class") or "").split())
         if classes & _VISUALLY_HIDDEN or _cannot_be_read(style) or self._is_white(element, style):

@@ -19,6 +19,8 @@ _MARK = re.compile(r"([.#])([\w-]+)")
 _PROPERTIES = frozenset(
     ("display", "visibility", "font-size", "left", "top", "text-indent", "margin-left", "clip", "color", "background")
 )
+_PARTS = ("h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table", "p")
+_MUCH_TEXT = 300  # characters
 _MOST_RULES = 20_000
 _MOST_STEPS = 12
 
@@ -44,6 +46,11 @@ class _Rule:
     steps: tuple[_Step, ...]
     declared: dict[str, str]
     weight: tuple[int, int, int, int]  # ids, classes, names, place in the sheets
+
+    @property
+    def is_class(self) -> bool:
+        """Whether the selector is a class, with or without the name of the element."""
+        return len(self.steps) == 1 and bool(self.steps[0].classes) and not self.steps[0].id
 
     def fits(self, element: etree._Element) -> bool:
         """Whether the element ends a chain of ancestors as the selector tells it; each step takes the nearest one."""
@@ -84,9 +91,15 @@ class StyleSheets:
         self._rules.setdefault(key, []).append(_Rule(steps, declared, (ids, classes, tags, number)))
 
     def style_of(self, element: etree._Element) -> dict[str, str]:
-        """The properties of an element with their values, in lower case; its own ``style`` goes first."""
+        """The properties of an element with their values, in lower case; its own ``style`` goes first.
+
+        What a rule that is more than one class says of an element that holds a part of the page (a heading, a list,
+        much text) does not count: scripts and rules for screens show such parts.
+        """
         keys = [element.tag, *(f".{name}" for name in (element.get("class") or "").split()), f"#{element.get('id')}"]
         found = [rule for key in keys for rule in self._rules.get(key, ()) if rule.fits(element)]
+        if any(not rule.is_class for rule in found) and _is_part(element):
+            found = [rule for rule in found if rule.is_class]
         style: dict[str, str] = {}
         for rule in sorted(found, key=lambda rule: rule.weight):
             style.update(rule.declared)
@@ -111,6 +124,17 @@ def is_white(value: str) -> bool:
     return plain in ("white", "#fff", "#ffffff", "none", "transparent", "inherit") or plain.startswith(
         ("rgb(255,255,255", "rgba(255,255,255")
     )
+
+
+def _is_part(element: etree._Element) -> bool:
+    if next(element.iterdescendants(*_PARTS), None) is not None:
+        return True
+    size = 0
+    for piece in element.itertext():
+        size += len(piece.strip())
+        if size > _MUCH_TEXT:
+            return True
+    return False
 
 
 def _rules(sheets: Iterable[str]) -> Iterator[tuple[str, str]]:

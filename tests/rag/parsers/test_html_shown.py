@@ -65,6 +65,12 @@ def test_the_more_specific_rule_holds(tmp_path: Path) -> None:
     assert page(tmp_path, body, head).text == "Shown.\n\nSeen."
 
 
+def test_a_part_of_the_page_is_not_hidden_by_a_rule_for_its_place(tmp_path: Path) -> None:
+    head = "<style>#side {display:none} .lines br {display:none}</style>"
+    body = "<div id=side><h2>Prices</h2><p>A berth costs 40.</p></div><p class=lines>one<br>two</p>"
+    assert page(tmp_path, body, head).text == "Prices\n\nA berth costs 40.\n\none\ntwo"
+
+
 def test_white_by_a_rule_is_seen_where_something_may_lie_behind_it(tmp_path: Path) -> None:
     for head, body in (
         ("<style>.hero {color:white} .dark {background: #123}</style>", ""),
