@@ -1,5 +1,6 @@
 """The state that all pages of one process share: answers at work, syncs, the feed that tells of them, and the inbox."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -89,3 +90,15 @@ class Desk:
                 inbox.discard(copy, self.inbox)
         self.feed.publish(DocumentsChanged())
         return removed
+
+    def stop(self) -> None:
+        """Lets answers and syncs end soon."""
+        self.syncing.cancel()
+        self.runs.stop_all()
+
+    def end(self, within_s: float) -> None:
+        """Ends answers and a sync, and waits for them that long."""
+        self.stop()
+        until = time.monotonic() + within_s
+        self.runs.join(within_s)
+        self.syncing.join(max(0.0, until - time.monotonic()))

@@ -162,12 +162,15 @@ class Runs:
                 self.stop(run.id)
                 self.dismiss(run.id)
 
-    def close(self, timeout_s: float) -> None:
-        """Stops all runs and waits for them."""
+    def stop_all(self) -> None:
+        """Ends all runs soon."""
         with self._lock:
             stops = list(self._stops.values())
         for stop in stops:
             stop.set()
+
+    def join(self, timeout_s: float) -> None:
+        """Waits that long for all runs to end."""
         end = time.monotonic() + timeout_s
         while any(not run.ended for run in self.all()) and time.monotonic() < end:
             time.sleep(0.02)

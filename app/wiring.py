@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
+_LOOK_S = 0.2  # how often who waits for a part looks whether Docent ends
 
 
 class Parts:
@@ -292,25 +293,38 @@ class Parts:
             return model is None or model.unload()
 
     def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            for name in ("model", "conversations", "page_pictures", "library"):
-                part = self._made.get(name)
-                if part is not None:
-                    part.close()
-            self._made.clear()
+        """Closes what there is. What is being made is not waited for, since it may be a large model: it is closed by
+        whoever makes it."""
+        self._closed = True
+        for name in ("model", "conversations", "page_pictures", "library"):
+            self._close(name)
+
+    def _close(self, name: str) -> None:
+        part = self._made.pop(name, None)
+        if hasattr(part, "close"):
+            part.close()
 
     def _once(self, name: str, make: Callable[[], _T]) -> _T:
         with suppress(KeyError):  # what is there need not wait while a large model loads
             there: _T = self._made[name]
             return there
-        with self._lock:
-            if self._closed:
-                raise AppError("Docent is closed.", "Start it again.")
+        while not self._lock.acquire(timeout=_LOOK_S):
+            self._check_open()
+        try:
+            self._check_open()
             if name not in self._made:
                 self._made[name] = make()
+                if self._closed:  # meanwhile
+                    self._close(name)
+                    self._check_open()
             part: _T = self._made[name]
             return part
+        finally:
+            self._lock.release()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise AppError("Docent is closed.", "Start it again.")
 
 
 class _LazyVideos:

@@ -4,9 +4,11 @@ The server listens on 127.0.0.1 alone, behind app.api.security; the link it prin
 one it opens a browser with a code that works once.
 """
 
+import contextlib
 import errno
 import logging
 import os
+import signal
 import socket
 import tempfile
 import threading
@@ -21,7 +23,7 @@ from app.cli.main import app
 from app.cli.output import write_json, write_text
 from app.cli.session import Session, session_of
 from app.errors import AppError
-from app.shutdown import run_and_leave
+from app.shutdown import EndSignals, run_and_leave
 from docent import DocentError
 
 if TYPE_CHECKING:
@@ -33,10 +35,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _PORTS_TRIED = 20  # from the configured port on, when nobody asked for that very port
-_SYNC_ENDS_S = 10
-_RUNS_END_S = 5
 _PAGE_DRAWS_S = 3
 _GOODBYE_S = 2  # seconds that open streams get when the server ends
+_WORK_ENDS_S = 2  # that answers and a sync get after that
+_ENDS_S = 15.0  # in which the process ends, whatever it does; nearly always it takes less than half of that
 
 
 def main() -> None:
@@ -67,7 +69,7 @@ def serve(
         stack.enter_context(listener)
         assistant = stack.enter_context(session.open())
         api, desk = _application(assistant, session, window=not no_window)
-        stack.callback(_end, desk)
+        stack.callback(desk.end, _WORK_ENDS_S)
         token = new_token()
         guarded = LocalOnly(api, port=bound, token=token, browsers=None if no_window else desk.browsers)
         address = f"http://{LOOPBACK}:{bound}/"
@@ -86,7 +88,9 @@ def serve(
             if settings.server.browser and not no_browser and not no_window:
                 _open_browser(f"{address}?code={guarded.launch_code()}")
 
-        _run(guarded, listener, started)
+        heard = _run(guarded, listener, desk, started, settings.folder.log)
+    if heard == signal.SIGINT:
+        raise KeyboardInterrupt
 
 
 def _listen(session: Session, port: int | None) -> socket.socket:
@@ -147,13 +151,6 @@ def _begin(desk: "Desk", first: list[str] | None, wait_s: float) -> None:
         _log.debug("warming up failed", exc_info=True)
 
 
-def _end(desk: "Desk") -> None:
-    """Ends answers and a sync before the library is closed under them."""
-    desk.syncing.cancel()
-    desk.runs.close(_RUNS_END_S)
-    desk.syncing.join(_SYNC_ENDS_S)
-
-
 def _first_sync(folders: list[str], *, samples: bool) -> list[str] | None:
     """Returns what to sync when the server starts: the sources that were named, else everything that is known."""
     from app.settings.paths import resource
@@ -171,16 +168,26 @@ def _open_browser(link: str) -> None:
     ).start()  # some browsers return only at their end
 
 
-def _run(application: "ASGIApp", listener: socket.socket, started: Callable[[], None]) -> None:
-    """Serves until Ctrl-C; calls ``started`` when requests are answered."""
+def _run(
+    application: "ASGIApp", listener: socket.socket, desk: "Desk", started: Callable[[], None], log: Path
+) -> signal.Signals | None:
+    """Serves until a signal ends it, which is returned; calls ``started`` when requests are answered."""
     import uvicorn
 
     from app.api.connections import ImpatientProtocol
 
     class Server(uvicorn.Server):
+        def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
+            return signals.listening()  # uvicorn's own ends the process before the library is closed
+
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             started()
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            desk.stop()
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it tells of each request that is cut off
+            await super().shutdown(sockets)
 
     config = uvicorn.Config(
         application,
@@ -190,7 +197,14 @@ def _run(application: "ASGIApp", listener: socket.socket, started: Callable[[], 
         ws="none",
         timeout_graceful_shutdown=_GOODBYE_S,
     )
-    Server(config).run(sockets=[listener])
+    server = Server(config)
+
+    def asked() -> None:
+        server.should_exit = True
+
+    signals = EndSignals(asked, log, _ENDS_S)
+    server.run(sockets=[listener])
+    return signals.heard
 
 
 if __name__ == "__main__":

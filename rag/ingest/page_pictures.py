@@ -84,7 +84,7 @@ class PagePictures:
 
     def close(self) -> None:
         for process in self._processes:
-            process.kill()
+            process.close()
 
     def _asked(self, version: _Version, page: int | None, request: dict[str, object]) -> bytes:
         try:
@@ -117,11 +117,21 @@ class _Process:
     def __init__(self, limits: PageLimits) -> None:
         self._limits = limits
         self._process: subprocess.Popen[bytes] | None = None
+        self._in_use = threading.Lock()
+        self._closed = False
 
     def ask(self, request: bytes) -> bytes | None:
-        """Returns the reply; None when the request took more than it may, or the process died of it."""
+        """Returns the reply; None when the request took more than it may, or the process died of it. BusyError once it
+        is closed."""
+        with self._in_use:
+            return self._ask(request)
+
+    def _ask(self, request: bytes) -> bytes | None:
         while True:
             process, is_new = self._started()
+            if self._closed:
+                self._kill()
+                raise BusyError("Docent is ending.", "Start it again.")
             done, overrun = threading.Event(), threading.Event()
             watch = threading.Thread(
                 target=self._watch, args=(process, done, overrun), name="docent-page-watch", daemon=True
@@ -132,8 +142,8 @@ class _Process:
             watch.join()
             if reply is not None:
                 return reply
-            self.kill()
-            if is_new or overrun.is_set():
+            self._kill()
+            if (is_new or overrun.is_set()) and not self._closed:
                 return None  # else it may have been what earlier requests had left behind
 
     def _watch(self, process: subprocess.Popen[bytes], done: threading.Event, overrun: threading.Event) -> None:
@@ -154,7 +164,7 @@ class _Process:
     def _started(self) -> tuple[subprocess.Popen[bytes], bool]:
         if self._process is not None and self._process.poll() is None:
             return self._process, False
-        self.kill()
+        self._kill()
         arguments = {
             "path": [entry for entry in sys.path if entry and Path(entry).is_absolute()],
             "address_space": 2 * self._limits.memory_mb * _MIB + 1024 * _MIB,
@@ -172,7 +182,15 @@ class _Process:
             raise BusyError(f"No process could be started to draw the page ({error}).", "Try again later.") from error
         return self._process, True
 
-    def kill(self) -> None:
+    def close(self) -> None:
+        """Ends the process and what it is asked for."""
+        self._closed = True
+        if (process := self._process) is not None:
+            process.kill()
+        with self._in_use:
+            self._kill()
+
+    def _kill(self) -> None:
         process, self._process = self._process, None
         if process is None:
             return

@@ -175,7 +175,8 @@ def test_a_crowd_of_questions_is_refused(feed: Feed, gate: Any) -> None:
     with pytest.raises(UsageError, match="Too many"):
         runs.start("When was the garden planted?", None, Filter())
     gate.open()
-    runs.close(PATIENCE_S)
+    runs.stop_all()
+    runs.join(PATIENCE_S)
     assert runs.all() == []
 
 

@@ -1,7 +1,6 @@
 """``docent serve`` as a process: one link on stdout, loopback only, closed without the token, gone after Ctrl-C."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -13,15 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def start(tmp_path: Path, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "ui.main", "--data-dir", str(tmp_path / "data"), "serve", *arguments]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+from tests.app.served import start
 
 
 @pytest.fixture
@@ -46,13 +37,19 @@ def test_the_api_answers_to_the_token_alone(server: tuple[subprocess.Popen[str],
         assert browser.get(f"{base}/api/status").status_code == 200
 
 
+needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="signals cannot be sent to one process there")
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C cannot be sent to one process there")
-def test_ctrl_c_ends_it_quietly(server: tuple[subprocess.Popen[str], dict[str, Any]]) -> None:
+@needs_signals
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_signal_ends_it_quietly(
+    server: tuple[subprocess.Popen[str], dict[str, Any]], number: signal.Signals, code: int
+) -> None:
     process, _ = server
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert errors == ""
 
 

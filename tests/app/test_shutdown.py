@@ -1,5 +1,6 @@
 """A process ends with its command's exit code, whatever its background threads are doing in native code."""
 
+import signal
 import subprocess
 import sys
 import textwrap
@@ -54,3 +55,44 @@ def test_a_thread_that_does_not_end_cannot_keep_the_process() -> None:
         wait_s=0.1,
     )
     assert (done.returncode, done.stdout, done.stderr) == (130, "last words", "")
+
+
+def deaf(log: Path, within_s: float) -> "subprocess.Popen[str]":
+    """A process that hears signals and does nothing about them."""
+    program = f"""
+import time
+from pathlib import Path
+from app.shutdown import EndSignals
+
+with EndSignals(lambda: print("heard", flush=True), Path({str(log)!r}), {within_s}).listening():
+    print("ready", flush=True)
+    while True:
+        time.sleep(600)
+"""
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    return process
+
+
+needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="signals cannot be sent to one process there")
+
+
+@needs_signals
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_does_not_end_is_ended_and_the_log_tells_where_it_was(tmp_path: Path, number: int) -> None:
+    with deaf(tmp_path / "docent.log", 0.5) as process:
+        process.send_signal(number)
+        assert process.communicate(timeout=60)[0] == "heard\n"
+        assert process.returncode == 1
+    assert "most recent call first" in (tmp_path / "docent.log").read_text()
+
+
+@needs_signals
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_the_second_signal_ends_a_server_at_once(tmp_path: Path, second: int) -> None:
+    with deaf(tmp_path / "docent.log", 600.0) as process:
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout is not None and process.stdout.readline() == "heard\n"
+        process.send_signal(second)
+        process.communicate(timeout=60)
+        assert process.returncode == -second

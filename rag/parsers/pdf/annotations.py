@@ -7,7 +7,7 @@ notes with their author. Coordinates are those of the fragments. The caller hold
 import ctypes
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,6 +16,7 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
 from rag.parsers.pdf.characters import clean
+from rag.parsers.pdf.pdfium_text import text_of
 from rag.parsers.pdf.placement import Placement
 
 _MAX_ANNOTATIONS = 5_000
@@ -128,8 +129,8 @@ def _entered(annotation: Any, place: Placement, form: Any) -> Field | None:
         text = _value(annotation, b"V")
         return Field("value", text, _name(_value(annotation, b"T")), *box) if text else None
     kind = pdfium_c.FPDFAnnot_GetFormFieldType(form, annotation)
-    name = _string(pdfium_c.FPDFAnnot_GetFormFieldAlternateName, form, annotation) or _name(
-        _string(pdfium_c.FPDFAnnot_GetFormFieldName, form, annotation)
+    name = text_of(pdfium_c.FPDFAnnot_GetFormFieldAlternateName, form, annotation) or _name(
+        text_of(pdfium_c.FPDFAnnot_GetFormFieldName, form, annotation)
     )
     if kind in (pdfium_c.FPDF_FORMFIELD_CHECKBOX, pdfium_c.FPDF_FORMFIELD_RADIOBUTTON):
         mark = "[x]" if pdfium_c.FPDFAnnot_IsChecked(form, annotation) else "[ ]"
@@ -139,7 +140,7 @@ def _entered(annotation: Any, place: Placement, form: Any) -> Field | None:
     elif kind == pdfium_c.FPDF_FORMFIELD_TEXTFIELD:
         if pdfium_c.FPDFAnnot_GetFormFieldFlags(form, annotation) & _PASSWORD_FIELD:
             return None
-        text = _string(pdfium_c.FPDFAnnot_GetFormFieldValue, form, annotation)
+        text = text_of(pdfium_c.FPDFAnnot_GetFormFieldValue, form, annotation)
     else:
         return None
     return Field("value", text, name, *box) if text else None
@@ -149,11 +150,11 @@ def _chosen(annotation: Any, form: Any) -> str:
     """Returns the options that were chosen, as the form shows them; a text of one's own where none was."""
     count = pdfium_c.FPDFAnnot_GetOptionCount(form, annotation)
     chosen = [
-        _string(pdfium_c.FPDFAnnot_GetOptionLabel, form, annotation, index)
+        text_of(pdfium_c.FPDFAnnot_GetOptionLabel, form, annotation, index)
         for index in range(max(count, 0))
         if pdfium_c.FPDFAnnot_IsOptionSelected(form, annotation, index)
     ]
-    return ", ".join(filter(None, chosen)) or _string(pdfium_c.FPDFAnnot_GetFormFieldValue, form, annotation)
+    return ", ".join(filter(None, chosen)) or text_of(pdfium_c.FPDFAnnot_GetFormFieldValue, form, annotation)
 
 
 def _name(full: str) -> str:
@@ -185,15 +186,4 @@ def _marked_text(annotation: Any, page: pdfium.PdfPage) -> str:
 
 
 def _value(annotation: Any, key: bytes) -> str:
-    return _string(pdfium_c.FPDFAnnot_GetStringValue, annotation, key)
-
-
-def _string(ask: Callable[..., int], *arguments: Any) -> str:
-    """Asks PDFium for a UTF-16 string, first for its length in bytes; line breaks become spaces."""
-    length = ask(*arguments, None, 0)
-    if length <= 2:
-        return ""
-    buffer = (pdfium_c.FPDF_WCHAR * (length // 2 + 1))()
-    ask(*arguments, buffer, length)
-    text = bytes(memoryview(buffer)).decode("utf-16-le", "replace").partition("\0")[0]
-    return " ".join(clean(text).split())
+    return text_of(pdfium_c.FPDFAnnot_GetStringValue, annotation, key)

@@ -20,10 +20,11 @@ from rag.parsers.builder import DocumentBuilder
 from rag.parsers.pdf import ocr
 from rag.parsers.pdf.annotations import note_text, read_annotations
 from rag.parsers.pdf.blocks import PageRows, add_blocks, outline_key
-from rag.parsers.pdf.characters import clean, unreadable_share
+from rag.parsers.pdf.characters import unreadable_share
 from rag.parsers.pdf.form_fields import overlaps_text, with_fields
 from rag.parsers.pdf.layout import rows_in_reading_order
 from rag.parsers.pdf.open_pdf import LOCK, open_locked
+from rag.parsers.pdf.pdfium_text import text_of
 from rag.parsers.pdf.ruled_tables import may_hold_table, take_ruled_tables
 from rag.parsers.pdf.rulings import read_rulings
 from rag.parsers.pdf.words import PageText, read_page
@@ -236,7 +237,7 @@ def _page_labels(document: pdfium.PdfDocument) -> dict[int, str]:
     """Returns the printed numbers (ISO 32000-1, 12.4.2) of the pages where they are not the count of the sheet."""
     labels = {}
     for number in range(1, min(len(document), MAX_PAGES) + 1):
-        label = clean(document.get_page_label(number - 1)).strip()
+        label = text_of(pdfium_c.FPDF_GetPageLabel, document, number - 1)
         if label and label != str(number):
             labels[number] = label
     return labels
@@ -249,7 +250,7 @@ def _outline(document: pdfium.PdfDocument) -> dict[str, int]:
         for number, bookmark in enumerate(document.get_toc(max_depth=6)):
             if number >= _MAX_BOOKMARKS:
                 break
-            key = outline_key(clean(bookmark.get_title() or ""))
+            key = outline_key(text_of(pdfium_c.FPDFBookmark_GetTitle, bookmark))
             if key:
                 levels.setdefault(key, bookmark.level + 1)
     except pdfium.PdfiumError as error:
@@ -261,15 +262,16 @@ def _describe(builder: DocumentBuilder, document: pdfium.PdfDocument, pages: lis
     """Adds title, author and page count. A title that a program made up is replaced by the first page's largest
     line.
     """
-    known = {key: clean(value).strip() for key, value in document.get_metadata_dict(skip_empty=True).items()}
-    title = known.get("Title", "")
+    title, author, created = (
+        text_of(pdfium_c.FPDF_GetMetaText, document, key) for key in (b"Title", b"Author", b"CreationDate")
+    )
     if len(title) < 4 or _NO_TITLE.match(title):
         title = _largest_line(pages[0]) if pages and pages[0].number == 1 else ""
     builder.title = title
     builder.metadata["pages"] = str(len(document))
-    for key, name in (("Author", "author"), ("CreationDate", "created")):
-        if known.get(key):
-            builder.metadata[name] = known[key]
+    for name, value in (("author", author), ("created", created)):
+        if value:
+            builder.metadata[name] = value
 
 
 def _largest_line(page: PageRows) -> str:

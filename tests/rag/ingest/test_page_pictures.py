@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -97,3 +98,25 @@ def test_a_picture_has_a_limit_of_pixels(pictures: PagePictures, tmp_path: Path)
     path.write_bytes(path.read_bytes().replace(b"[0 0 612 792]", b"[0 0 9e3 9e3]"))
     width, height = Image.open(io.BytesIO(pictures.draw(path, 1, scale=4.0))).size
     assert width * height <= 16_100_000
+
+
+def test_closing_ends_what_is_being_drawn_and_starts_no_other_process(tmp_path: Path) -> None:
+    path = endless(tmp_path / "endless.pdf")
+    pictures = PagePictures(PageLimits(workers=1, processor_s=300.0, wall_s=300.0, wait_s=300.0))
+    assert pictures.draw(path, 1)
+    outcomes: list[object] = []
+
+    def draw() -> None:
+        try:
+            outcomes.append(pictures.draw(path, 2))
+        except BusyError as error:
+            outcomes.append(error.message)
+
+    threads = [threading.Thread(target=draw) for _ in range(3)]  # one is at work, two wait for it
+    for thread in threads:
+        thread.start()
+    pictures.close()
+    for thread in threads:
+        thread.join(30)
+    assert outcomes == ["Docent is ending."] * 3
+    assert psutil.Process().children() == []

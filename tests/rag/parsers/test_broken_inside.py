@@ -7,6 +7,7 @@ import pytest
 
 from rag.errors import ReadError
 from rag.parsers.registry import parse
+from tests.rag.parsers.pdf_writer import write_raw
 
 MAIL = "From: a@b.example\nSubject: S\nContent-Type: {}\n\nThe ferry leaves at noon.\n"
 
@@ -75,3 +76,20 @@ def test_a_superscript_digit_is_no_number(tmp_path: Path) -> None:
     (tmp_path / "a.fodt").write_text(xml, encoding="utf-8")
     text = parse(tmp_path / "a.fodt").text
     assert "Ferries" in text and "noon" in text
+
+
+def test_half_of_a_surrogate_pair_in_a_pdf_s_strings_is_shown_as_a_question(tmp_path: Path) -> None:
+    half = "<feffd80000540069006400650073>"  # half a pair, then "Tides"
+    path = write_raw(
+        tmp_path / "a.pdf",
+        ["BT /F1 12 Tf 72 700 Td (The ferry leaves at noon) Tj ET"],
+        catalog=f"/PageLabels << /Nums [0 << /P {half} >>] >> /Outlines 100 0 R",
+        objects={
+            5: f"<< /Title {half} /Author {half} >>",
+            100: "<< /First 101 0 R /Last 101 0 R /Count 1 >>",
+            101: f"<< /Title {half} /Parent 100 0 R /Dest [10 0 R /Fit] >>",
+        },
+    )
+    parsed = parse(path)
+    assert "The ferry leaves at noon" in parsed.text
+    assert parsed.title.endswith("Tides") and parsed.metadata["author"].endswith("Tides")
