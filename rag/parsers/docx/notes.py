@@ -10,6 +10,7 @@ from typing import Literal
 
 from rag.parsers.number_forms import written_number
 from rag.parsers.office.ooxml import Package
+from rag.parsers.whole_number import whole_number
 from rag.parsers.zip_xml import Element
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
@@ -125,7 +126,7 @@ def _numbering(properties: Element | None, form: str) -> tuple[str, int]:
         return form, 1
     asked, start = properties.find(f"{W}numFmt"), properties.find(f"{W}numStart")
     number = str(start.get(f"{W}val", "1")) if start is not None else "1"
-    return (str(asked.get(f"{W}val", form)) if asked is not None else form), int(number) if number.isdecimal() else 1
+    return (str(asked.get(f"{W}val", form)) if asked is not None else form), whole_number(number, 1)
 
 
 def _states(extended: Element | None) -> dict[str, tuple[bool, bool]]:

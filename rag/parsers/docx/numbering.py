@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from rag.parsers.number_forms import written_number
 from rag.parsers.office.symbol_fonts import without_symbols
+from rag.parsers.whole_number import whole_number
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _PLACE = re.compile(r"%([1-9])")
@@ -77,7 +78,7 @@ class Numbering:
             if depth.isdecimal():
                 self._overrides.setdefault(identifier, {}).update(_levels(override))
                 if start.isdecimal():
-                    self._starts.setdefault(identifier, {})[int(depth)] = int(start)
+                    self._starts.setdefault(identifier, {})[whole_number(depth, 0)] = whole_number(start, 0)
 
     def known(self, list_id: str) -> bool:
         return list_id in self._abstract_of
@@ -158,12 +159,12 @@ def _levels(parent: Any) -> dict[int, Level]:
             continue
         start, restart = _value(level, "start"), _value(level, "lvlRestart")
         legal = level.find(f"{W}isLgl")
-        levels[int(depth)] = Level(
-            int(start) if start.isdecimal() else 0 if level.find(f"{W}start") is None else 1,
+        levels[whole_number(depth, 0)] = Level(
+            whole_number(start, 0 if level.find(f"{W}start") is None else 1),
             _form(level),
             _text(level),
             _value(level, "pStyle"),
-            int(restart) if restart.isdecimal() else None,
+            whole_number(restart, None),
             legal is not None and legal.get(f"{W}val", "1") not in ("0", "false", "off"),
         )
     return levels

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from rag.parsers.docx.numbering import NumberedAs, Numbering
 from rag.parsers.raised import Align
+from rag.parsers.whole_number import whole_number
 from rag.parsers.zip_xml import Element
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
@@ -111,7 +112,7 @@ class Styles:
         heading = inherited.heading
         level = _value(properties, "outlineLvl")
         if level.isdecimal():
-            heading = int(level) + 1 if int(level) < _BODY_LEVEL else 0
+            heading = whole_number(level, 0) + 1 if whole_number(level, 0) < _BODY_LEVEL else 0
         numbered = self._numbered(properties, inherited)
         if inherited.contents:
             return ParagraphStyle(contents=True, number=self._next(numbered, shown))
@@ -228,8 +229,8 @@ def _add_name(found: _Inherited, name: str, identifier: str) -> None:
 
 def _add_properties(found: _Inherited, properties: Element) -> None:
     level = _value(properties, "outlineLvl")
-    if not found.heading and level.isdecimal() and int(level) < _BODY_LEVEL:
-        found.heading = int(level) + 1
+    if not found.heading and whole_number(level, _BODY_LEVEL) < _BODY_LEVEL:
+        found.heading = whole_number(level, 0) + 1
     list_id, depth = _numbering_of(properties)
     found.list_id = found.list_id or list_id
     found.level = depth if found.level is None else found.level
@@ -268,7 +269,7 @@ def _is_shaded(properties: Element) -> bool:
 
 def _is_tiny(properties: Element) -> bool:
     size = _value(properties, "sz")
-    return size.isdecimal() and int(size) <= _TINY
+    return whole_number(size, _TINY + 1) <= _TINY
 
 
 def _numbering_of(properties: Element) -> tuple[str, int | None]:
@@ -277,4 +278,4 @@ def _numbering_of(properties: Element) -> tuple[str, int | None]:
     if numbering is None:
         return "", None
     level = _value(numbering, "ilvl")
-    return _value(numbering, "numId"), int(level) if level.isdecimal() else None
+    return _value(numbering, "numId"), whole_number(level, None)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import takewhile
 
 from rag.parsers.table import Cell, Table
+from rag.parsers.whole_number import whole_number
 from rag.parsers.zip_xml import Element
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
@@ -45,4 +46,4 @@ def _repeats_as_header(row: Element) -> bool:
 
 def _number(element: Element | None, default: int) -> int:
     value = "" if element is None else element.get(f"{W}val", "")
-    return min(int(value), _MOST_COLUMNS) if value.isdecimal() else default
+    return min(whole_number(value, default), _MOST_COLUMNS)

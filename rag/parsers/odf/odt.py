@@ -16,6 +16,7 @@ from rag.parsers.odf.odt_objects import Objects
 from rag.parsers.odf.odt_styles import Looks
 from rag.parsers.odf.odt_text import OdtText, own_lines
 from rag.parsers.odf.table import table_of
+from rag.parsers.whole_number import whole_number
 from rag.parsers.zip_limits import open_zip
 from rag.parsers.zip_xml import Element, parse_part, read_part
 from rag.types import ParsedDocument
@@ -176,7 +177,7 @@ class OdfWalker:
 
     def _heading(self, heading: Element, depth: int, mark: str = "") -> None:
         given = heading.get(f"{TEXT}outline-level", "1")
-        level = int(given) if given.isdecimal() else 1
+        level = whole_number(given, 1)
         if not mark and heading.get(f"{TEXT}is-list-header", "false") != "true":
             mark = self._lists.heading(level, _restart(heading))
         read = self._reader.read(heading)
@@ -283,6 +284,4 @@ class OdfWalker:
 def _restart(element: Element) -> int | None:
     """Returns the number at which a heading or an item begins anew, None where it goes on."""
     start = element.get(f"{TEXT}start-value", "")
-    if start.isdecimal():
-        return int(start)
-    return 1 if element.get(f"{TEXT}restart-numbering", "false") == "true" else None
+    return whole_number(start, 1 if element.get(f"{TEXT}restart-numbering", "false") == "true" else None)

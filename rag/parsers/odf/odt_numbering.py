@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from rag.parsers.number_forms import ODF_FORMS, written_number
+from rag.parsers.whole_number import whole_number
 from rag.parsers.zip_xml import Element
 
 _NS = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}"
@@ -111,9 +112,9 @@ def _levels(style: Element) -> dict[int, Level]:
         if not isinstance(level.tag, str) or not depth.isdecimal():
             continue
         if level.tag in (f"{TEXT}list-level-style-bullet", f"{TEXT}list-level-style-image"):
-            levels[int(depth)] = Level(bullet="•")
+            levels[whole_number(depth, 0)] = Level(bullet="•")
             continue
-        levels[int(depth)] = Level(
+        levels[whole_number(depth, 0)] = Level(
             form=str(level.get(f"{STYLE}num-format", "")),
             prefix=str(level.get(f"{STYLE}num-prefix", "")),
             suffix=str(level.get(f"{STYLE}num-suffix", "")),
@@ -126,4 +127,4 @@ def _levels(style: Element) -> dict[int, Level]:
 
 
 def _whole(value: str | None, missing: int) -> int:
-    return int(value) if value is not None and value.isdecimal() else missing
+    return whole_number(value or "", missing)

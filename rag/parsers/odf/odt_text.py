@@ -5,6 +5,7 @@ from typing import NamedTuple
 from rag.parsers.odf.odt_objects import Objects
 from rag.parsers.odf.odt_styles import Look, Looks
 from rag.parsers.raised import Align, compose
+from rag.parsers.whole_number import whole_number
 from rag.parsers.zip_xml import Element
 
 _NS = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}"
@@ -65,7 +66,7 @@ class OdtText:
         tag = child.tag
         if tag == f"{TEXT}s":
             count = child.get(f"{TEXT}c", "1")
-            self._add(" " * min(int(count) if count.isdecimal() else 1, 100), look)
+            self._add(" " * min(whole_number(count, 1), 100), look)
         elif tag == f"{TEXT}tab":
             self._add("\t", look)
         elif tag == f"{TEXT}line-break":

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from rag.parsers.table import Cell, Table
+from rag.parsers.whole_number import whole_number
 from rag.parsers.zip_xml import Element
 
 TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
@@ -54,7 +55,7 @@ def cells_of(row: Element, at: int, text_of: Callable[[Element], str]) -> Iterat
 def count(element: Element, name: str) -> int:
     """The value of an attribute that counts, at least 1."""
     value = element.get(f"{TABLE}{name}", "1")
-    return max(1, int(value)) if value.isdecimal() else 1
+    return max(1, whole_number(value, 1))
 
 
 def _up_to(element: Element, top: Element) -> Iterator[Element]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import zip_longest
 
+from rag.parsers.whole_number import whole_number
 from rag.parsers.zip_xml import Element
 
 C = "{http://schemas.openxmlformats.org/drawingml/2006/chart}"
@@ -26,6 +27,9 @@ class Chart:
 
     title: str
     rows: list[list[str]]
+
+
+_MOST_POINTS = 100_000  # of a series; a program writes 32,000 at most
 
 
 def read_chart(root: Element) -> Chart:
@@ -77,9 +81,9 @@ def _points(parent: Element) -> dict[int, str]:
     form = parent.findtext(f".//{C}formatCode") or ""
     points: dict[int, str] = {}
     for point in parent.iter(f"{C}pt"):
-        index = point.get("idx", "")
-        if index.isdecimal():
-            points[int(index)] = shown_number(point.findtext(f"{C}v") or "", point.get("formatCode", "") or form)
+        index = whole_number(point.get("idx", ""), _MOST_POINTS)
+        if index < _MOST_POINTS:
+            points[index] = shown_number(point.findtext(f"{C}v") or "", point.get("formatCode", "") or form)
     return points
 
 
@@ -88,7 +92,8 @@ def _nested_categories(levels: list[Element]) -> dict[int, str]:
     named: dict[int, list[str]] = {}
     count = 0
     for level in levels:
-        found = {int(point.get("idx", "0")): point.findtext(f"{C}v") or "" for point in level.iter(f"{C}pt")}
+        places = ((whole_number(point.get("idx", "0"), 0), point) for point in level.iter(f"{C}pt"))
+        found = {place: point.findtext(f"{C}v") or "" for place, point in places if place < _MOST_POINTS}
         count = max(count, max(found, default=-1) + 1)
         held = ""
         for index in range(count):

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from rag.parsers.whole_number import whole_number
 from rag.parsers.zip_xml import Element
 
 DGM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}"
@@ -26,9 +27,7 @@ def read_diagram(root: Element) -> list[DiagramLine]:
         if link.get("type", "parOf") != "parOf":
             continue
         order = link.get("srcOrd", "0")
-        children.setdefault(link.get("srcId", ""), []).append(
-            (int(order) if order.isdecimal() else 0, link.get("destId", ""))
-        )
+        children.setdefault(link.get("srcId", ""), []).append((whole_number(order, 0), link.get("destId", "")))
         below.add(link.get("destId", ""))
     lines: list[DiagramLine] = []
     seen: set[str] = set()

@@ -13,6 +13,7 @@ from rag.parsers.sheets import sheet_rows
 from rag.parsers.sheets.number_format import shown
 from rag.parsers.sheets.sheet_rows import MAX_COLUMNS, Row, add_rows, column_name, remark_on, spread
 from rag.parsers.table import Cell
+from rag.parsers.whole_number import whole_number
 from rag.parsers.zip_xml import Element, parse_part
 from rag.types import ParsedDocument
 
@@ -35,6 +36,7 @@ _NAMED_FORMATS = {
     "Scientific": "0.00E+00",
 }
 """Codes of formats that go by a name. Dates whose form follows the region have the code of such a form."""
+_MOST_MERGED = 1_048_576  # as many rows as a sheet has
 _NO_DATE = datetime.date(1899, 12, 31)
 
 
@@ -94,7 +96,7 @@ def _own_rows(
     number = 0
     for row in table.iterfind(f"{SS}Row"):
         place = str(row.get(f"{SS}Index", ""))
-        before, number = number, int(place) if place.isdecimal() else number + 1
+        before, number = number, whole_number(place, number + 1)
         if number > before + 1:
             numbers.append(number - 1)
             yield []
@@ -120,7 +122,7 @@ def _placed(row: Element) -> Iterator[tuple[Element, int]]:
     column = 0
     for cell in row.iterfind(f"{SS}Cell"):
         place = str(cell.get(f"{SS}Index", ""))
-        column = int(place) if place.isdecimal() else column + 1
+        column = whole_number(place, column + 1)
         if column > MAX_COLUMNS:
             return
         yield cell, column
@@ -129,7 +131,7 @@ def _placed(row: Element) -> Iterator[tuple[Element, int]]:
 
 def _cells(row: Element, formats: dict[str, str]) -> Iterator[Cell]:
     for cell, column in _placed(row):
-        spans = _number(cell, "MergeDown") + 1, _number(cell, "MergeAcross") + 1
+        spans = _number(cell, "MergeDown") + 1, min(_number(cell, "MergeAcross") + 1, MAX_COLUMNS)
         yield Cell(_shown(cell, formats), 0, column, *spans)
 
 
@@ -141,7 +143,7 @@ def _remarks(row: Element) -> Iterator[tuple[int, str, str]]:
 
 def _number(cell: Element, name: str) -> int:
     value = str(cell.get(f"{SS}{name}", "0"))
-    return int(value) if value.isdecimal() else 0
+    return min(whole_number(value, 0), _MOST_MERGED)
 
 
 def _shown(cell: Element, formats: dict[str, str]) -> str:
@@ -168,8 +170,8 @@ def _hidden_columns(table: Element) -> Iterator[int]:
     column = 0
     for one in table.iterfind(f"{SS}Column"):
         place, span = str(one.get(f"{SS}Index", "")), str(one.get(f"{SS}Span", "0"))
-        column = int(place) if place.isdecimal() else column + 1
-        last = column + (int(span) if span.isdecimal() else 0)
+        column = whole_number(place, column + 1)
+        last = column + whole_number(span, 0)
         if one.get(f"{SS}Hidden") == "1":
             yield from range(column, min(last, MAX_COLUMNS) + 1)
         column = last

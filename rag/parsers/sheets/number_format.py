@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from rag.parsers.sheets.date_format import shown_date
+from rag.parsers.whole_number import whole_number
 
 Moment = datetime.datetime | datetime.date | datetime.time | datetime.timedelta
 Value = str | int | float | bool | Moment | None
@@ -194,9 +195,9 @@ def _fraction(value: float, tokens: Sequence[Token]) -> str:
     slash = next(at for at, token in enumerate(tokens) if token == ("mark", "/"))
     below = "".join(token.text for token in tokens[slash + 1 :]).strip()
     whole, rest = divmod(abs(Fraction(value)), 1)
-    if below.isdecimal() and int(below):  # "# ??/16"
-        near = Fraction(round(rest * int(below)), int(below))
-        part = f"{round(rest * int(below))}/{below}" if near else ""
+    if (parts := whole_number(below, 0)) > 0:  # "# ??/16"
+        near = Fraction(round(rest * parts), parts)
+        part = f"{round(rest * parts)}/{parts}" if near else ""
     else:
         near = rest.limit_denominator(max(1, 10 ** max(1, len(below)) - 1))
         part = f"{near.numerator}/{near.denominator}" if near else ""

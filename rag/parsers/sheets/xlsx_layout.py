@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from rag.parsers.office.ooxml import Package, usual_names
+from rag.parsers.whole_number import whole_number
 from rag.parsers.zip_xml import Element
 
 _S = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -93,11 +94,11 @@ def place_of(reference: str) -> tuple[int, int] | None:
 
 def _take(layout: SheetLayout, element: Element, most_columns: int) -> None:
     if element.tag == f"{_S}row":
-        if _is_on(element.get("hidden")) and str(element.get("r", "")).isdecimal():
-            layout.hidden_rows.add(int(element.get("r")))
+        if _is_on(element.get("hidden")) and (row := whole_number(str(element.get("r", "")), 0)):
+            layout.hidden_rows.add(row)
     elif element.tag == f"{_S}col":
         if _is_on(element.get("hidden")):
-            first, last = int(element.get("min", "1")), int(element.get("max", "0"))
+            first, last = (whole_number(str(element.get(name, "")), most) for name, most in (("min", 1), ("max", 0)))
             layout.hidden_columns.update(range(first, min(last, most_columns) + 1))
     elif element.tag == f"{_S}mergeCell":
         begin, _, end = str(element.get("ref", "")).partition(":")

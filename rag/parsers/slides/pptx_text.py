@@ -6,6 +6,7 @@ from typing import NamedTuple
 from rag.parsers.number_forms import written_number
 from rag.parsers.office.omml import M, math_text
 from rag.parsers.raised import Align, compose
+from rag.parsers.whole_number import whole_number
 from rag.parsers.zip_xml import Element
 
 A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
@@ -37,7 +38,7 @@ def slide_lines(body: Element, seen: Seen | None = None) -> Iterator[SlideLine]:
         text = line_text(paragraph, seen)
         properties = paragraph.find(f"{A}pPr")
         level = str(properties.get("lvl", "0")) if properties is not None else "0"
-        depth = int(level) if level.isdecimal() else 0
+        depth = whole_number(level, 0)
         if not text:
             continue
         for deeper in [key for key in counted if key > depth]:
@@ -48,7 +49,7 @@ def slide_lines(body: Element, seen: Seen | None = None) -> Iterator[SlideLine]:
             counted.pop(depth, None)
         else:
             kind, start = str(numbered.get("type", "arabicPeriod")), str(numbered.get("startAt", "1"))
-            first = int(start) if start.isdecimal() else 1
+            first = whole_number(start, 1)
             held = counted.get(depth)
             count = held[1] + 1 if held is not None and held[0] == kind + start else first
             counted[depth] = kind + start, count

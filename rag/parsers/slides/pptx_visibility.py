@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from rag.parsers.slides.pptx_text import A
+from rag.parsers.whole_number import whole_number
 from rag.parsers.zip_xml import Element
 
 P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
@@ -33,7 +34,7 @@ class Visibility:
             if properties is None:
                 return True
             size = str(properties.get("sz", ""))
-            if size.isdecimal() and int(size) < _LEAST_SIZE:
+            if whole_number(size, _LEAST_SIZE) < _LEAST_SIZE:
                 return False
             return white_is_seen or not _is_white(properties)
 

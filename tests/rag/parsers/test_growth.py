@@ -128,3 +128,30 @@ def test_columns_that_are_empty_further_down(tmp_path: Path) -> None:
     document = read(tmp_path, "a.csv", f"{names}\n" + "1\n" * 60_000)
     kept = sum(len(block.table.columns) for block in document.blocks if block.table is not None)
     assert kept < 10_000
+
+
+@pytest.mark.parametrize("unit", ["a", "@", "/*", "{", "}", "@a{", ".a{}", "/**/"])
+def test_a_long_style_sheet(tmp_path: Path, unit: str) -> None:
+    sheet = unit * (1_000_000 // len(unit))
+    assert read(tmp_path, "a.html", f"<style>{sheet}</style><p>The lamp was lit.</p>").text == "The lamp was lit."
+
+
+def test_rules_hold_around_comments_and_at_rules(tmp_path: Path) -> None:
+    sheet = "@import 'x'; .a /* { */ {display: none} @media print {.b {display: none}} .c, .d{display:none}"
+    body = "".join(f"<p class='{name}'>{name} text</p>" for name in "abcd")
+    assert read(tmp_path, "a.html", f"<style>{sheet}</style>{body}").text == "b text"
+
+
+@pytest.mark.parametrize("number", ["9" * 21, "9" * 5000, "1048575"])
+def test_cells_merged_over_more_than_there_can_be(tmp_path: Path, number: str) -> None:
+    ss = "urn:schemas-microsoft-com:office:spreadsheet"
+    cells = (
+        f"<Cell ss:MergeAcross='{number}' ss:MergeDown='{number}'><Data ss:Type='String'>Lamp</Data></Cell>"
+        f"<Cell ss:Index='{number}'/>"
+    )
+    content = (
+        "<?xml version='1.0'?><?mso-application progid='Excel.Sheet'?>"
+        f"<Workbook xmlns='{ss}' xmlns:ss='{ss}'><Worksheet ss:Name='A'><Table><Column ss:Span='{number}'/>"
+        f"<Row>{cells}</Row><Row ss:Index='{number}'/></Table></Worksheet></Workbook>"
+    )
+    assert "Lamp" in read(tmp_path, "a.xml", content).text
