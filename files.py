@@ -57,7 +57,7 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f".{glob.escape(path.stem)}.*-*{glob.escape(path.suffix)}"):
         with suppress(OSError):
-            if time.time() - left.stat().st_mtime > _ABANDONED_S:
+            if _is_abandoned(left, path):
                 left.unlink()
     try:
         yield temporary
@@ -67,6 +67,19 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_abandoned(left: Path, path: Path) -> bool:
+    """Whether the process that its name tells of runs no more, or the file has been there for long."""
+    writer = left.name.removeprefix(f".{path.stem}.").partition("-")[0]
+    if os.name == "posix" and writer.isdecimal():  # elsewhere asking for a process could end it
+        try:
+            os.kill(int(writer), 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            pass
+    return time.time() - left.stat().st_mtime > _ABANDONED_S
 
 
 def replace_bytes(path: Path, data: bytes | memoryview) -> None:

@@ -1,22 +1,28 @@
 """Asks a server for much at once, honest requests and attacks, and looks at what it gives back afterwards.
 
-    python -m benchmarks.soak                                # 2,000 mixed requests, then 256 at once of two kinds
+    python -m benchmarks.soak                                # 2,000 mixed requests and 256 questions at once
+    python -m benchmarks.soak --model builtin --requests 100 # and 256 chats at once with docent-nano
     python -m benchmarks.soak --requests 200 --at-once 64    # a short one
 
-The server is a process of its own (``create_api`` on a loopback port, without access control) over the samples and a
-PDF whose page takes minutes to draw. ``/api/status`` is asked ten times a second all the while. Memory and descriptors
-are those of the server and its children, before (after a warm-up of the same kinds) and after, idle for ten seconds.
+The server is ``docent serve`` over two of the samples, a PDF whose page takes minutes to draw and a table of wide rows.
+Without ``--model`` it answers with quotes. ``/api/status`` is asked ten times a second all the while, and before that
+on the idle server. Memory, descriptors and child processes are those of the server and its children, before (after a
+warm-up of the same kinds) and after, idle for ten seconds. It exits with 1 where memory is not back within 10 %.
 """
 
 import argparse
 import asyncio
+import json
+import os
 import random
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +30,17 @@ import httpx
 import numpy as np
 import psutil
 
-from app.assistant import Assistant
 from app.settings.paths import resource
-from app.settings.schema import Settings
 
 QUESTIONS = ("How long was the light out?", "How heavy is the mercury?", "Who kept the lamp?", "When does it open?")
+SAMPLES = ("Storm damage.eml", "A short history of Gull Rock Light.pdf")
 STATUS_EVERY_S = 0.1
+TOGETHER = 16
+REST_S = 10.0  # after which what is not needed must have been given back
+MOST_GROWTH = 0.1
 MIB = 1 << 20
+HONEST = ("ask", "ask", "search", "search", "text", "page", "embed", "gone")
+ATTACKS = ("endless page", "large body", "nested body", "wide table", "large prompt")
 
 
 def endless_pdf() -> bytes:
@@ -57,50 +67,97 @@ def endless_pdf() -> bytes:
     return out + b"xref\n0 %d\n0000000000 65535 f \n%s" % (len(objects) + 1, table) + end
 
 
-def serve(data: Path, folder: Path, port: int) -> None:
-    """Runs in the server's process."""
-    import uvicorn
+def wide_table() -> str:
+    """A few long rows, which once were quadratic work for the main process."""
+    row = ",".join(f'"keeper {number} of the lamp"' for number in range(100))
+    return "\n".join([row] * 2) + "\n"
 
-    from app.api.http import create_api
 
-    with Assistant.open(Settings(data_dir=data)) as assistant:
-        assistant.sync([str(folder)])
-        assistant.warm_up()
-        uvicorn.run(create_api(assistant), host="127.0.0.1", port=port, log_level="error", ws="none")
+@contextmanager
+def serving(folder: Path, data: Path, model: str) -> Iterator[tuple[subprocess.Popen[str], httpx.AsyncClient]]:
+    """Runs ``docent serve`` over a folder."""
+    command = [sys.executable, "-m", "ui.main", "--data-dir", str(data), "--set", f"model.name={model}"]
+    options = ["--port", "0", "--json", "--no-browser", "--no-window", "--folder", str(folder)]
+    environment = os.environ | {"XDG_CONFIG_HOME": str(data.parent / "settings")}
+    with subprocess.Popen([*command, "serve", *options], stdout=subprocess.PIPE, text=True, env=environment) as server:
+        assert server.stdout is not None
+        link = json.loads(server.stdout.readline())
+        client = httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{link['port']}",
+            headers={"authorization": f"Bearer {link['token']}"},
+            timeout=600,
+            limits=httpx.Limits(max_connections=None),
+        )
+        try:
+            yield server, client
+        finally:
+            began = time.monotonic()
+            server.terminate()
+            server.wait()
+            print(f"ended {time.monotonic() - began:.1f} s after SIGTERM, exit code {server.returncode}")
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the server and its children hold: MiB, descriptors of the server, number of children."""
+
+    memory: float
+    descriptors: int
+    children: int
+
+    @classmethod
+    def by(cls, pid: int) -> "Held":
+        server = psutil.Process(pid)
+        children = server.children(recursive=True)
+        memory = sum(one.memory_info().rss for one in (server, *children)) / MIB
+        return cls(memory, server.num_fds(), len(children))
+
+    def __str__(self) -> str:
+        return f"{self.memory:.0f} MiB, {self.descriptors} descriptors, {self.children} children"
 
 
 class Soak:
     """One run against a server."""
 
-    def __init__(self, client: httpx.AsyncClient, pid: int, chance: random.Random) -> None:
+    def __init__(self, client: httpx.AsyncClient, chance: random.Random) -> None:
         self._client = client
-        self._server = psutil.Process(pid)
         self._chance = chance
         self.outcomes: Counter[str] = Counter()
         self.status_ms: list[float] = []
         self._ids: list[int] = []
-        self._pdf = 0
-        self._model = ""
+        self._places: dict[str, int] = {}
+        self._paths: dict[str, str] = {}
+        self._models: list[str] = []
 
     async def learn(self) -> None:
-        listed = (await self._client.get("/api/documents")).json()["documents"]
-        self._ids = [document["id"] for document in listed]
-        self._pdf = next(document["id"] for document in listed if document["path"].endswith("endless.pdf"))
-        models = (await self._client.get("/v1/models")).json()["data"]
-        self._model = models[0]["id"]
+        """Waits until everything is read."""
+        while True:
+            listed = (await self._client.get("/api/documents")).json()["documents"]
+            self._paths = {Path(document["path"]).name: document["path"] for document in listed}
+            if {"endless.pdf", "wide.csv"} <= set(self._paths):
+                break
+            await asyncio.sleep(0.5)
+        self._places = {Path(document["path"]).name: document["id"] for document in listed}
+        self._ids = [id_ for name, id_ in self._places.items() if name != "endless.pdf"]
+        self._models = [model["id"] for model in (await self._client.get("/v1/models")).json()["data"]]
 
-    def held(self) -> tuple[float, int]:
-        """MiB and descriptors of the server and its children."""
-        processes = [self._server, *self._server.children(recursive=True)]
-        return sum(one.memory_info().rss for one in processes) / MIB, self._server.num_fds()
+    async def watch(self, every_s: float = STATUS_EVERY_S) -> None:
+        while True:
+            began = time.perf_counter()
+            try:
+                (await self._client.get("/api/status")).raise_for_status()
+            except httpx.HTTPError as error:
+                self.outcomes[f"status {type(error).__name__}"] += 1
+            self.status_ms.append((time.perf_counter() - began) * 1000)
+            await asyncio.sleep(every_s)
 
-    async def watch(self) -> None:
-        async with httpx.AsyncClient(base_url=str(self._client.base_url), timeout=120) as own:
-            while True:
-                began = time.perf_counter()
-                await own.get("/api/status")
-                self.status_ms.append((time.perf_counter() - began) * 1000)
-                await asyncio.sleep(STATUS_EVERY_S)
+    def times(self) -> str:
+        times = np.array(self.status_ms or [0.0])
+        self.status_ms.clear()
+        return (
+            f"/api/status {len(times)} times, median {np.median(times):.0f} ms, 99 % "
+            f"{np.quantile(times, 0.99):.0f} ms, longest {times.max():.0f} ms"
+        )
 
     async def one(self, kind: str) -> None:
         try:
@@ -114,29 +171,32 @@ class Soak:
         post, get = self._client.post, self._client.get
         question = self._chance.choice(QUESTIONS)
         document = self._chance.choice(self._ids)
-        if kind == "ask":
-            return await post("/api/ask", json={"question": question, "stream": self._chance.random() < 0.5})
-        if kind == "chat":
-            chat: dict[str, Any] = {"model": self._model, "messages": [{"role": "user", "content": question}]}
-            return await post("/v1/chat/completions", json={**chat, "max_tokens": 8})
-        if kind == "embed":
-            name = (await get("/v1/models")).json()["data"][-1]["id"]
-            return await post("/v1/embeddings", json={"model": name, "input": [question] * 8})
-        if kind == "search":
-            return await get("/api/search", params={"question": question})
-        if kind == "text":
-            return await get(f"/api/documents/{document}/text")
-        if kind == "page":
-            return await get(f"/api/documents/{document}/page/1.png")
-        if kind == "endless page":
-            return await get(f"/api/documents/{self._pdf}/page/1.png", params={"scale": 1 + self._chance.random()})
-        if kind == "large body":
-            return await post("/api/ask", content=b'{"question": "' + b"a" * (8 * MIB) + b'"}')
-        if kind == "large prompt":
-            chat = {"model": self._model, "messages": [{"role": "user", "content": "lamp " * 700_000}]}
-            return await post("/v1/chat/completions", json=chat)
-        if kind == "nested body":
-            return await post("/api/ask", content=b'{"question": ' + b"[" * 100_000)
+        chat: dict[str, Any] = {"model": self._models[0], "messages": [{"role": "user", "content": question}]}
+        match kind:
+            case "ask":
+                return await post("/api/ask", json={"question": question, "stream": self._chance.random() < 0.5})
+            case "chat":
+                return await post("/v1/chat/completions", json={**chat, "max_tokens": 8})
+            case "embed":
+                return await post("/v1/embeddings", json={"model": self._models[-1], "input": [question] * 8})
+            case "search":
+                return await get("/api/search", params={"question": question})
+            case "text":
+                return await get(f"/api/documents/{document}/text")
+            case "page":
+                return await get(f"/api/documents/{document}/page/1.png")
+            case "endless page":
+                pdf, scale = self._places["endless.pdf"], 1 + self._chance.random()
+                return await get(f"/api/documents/{pdf}/page/1.png", params={"scale": scale})
+            case "large body":
+                return await post("/api/ask", content=b'{"question": "' + b"a" * (8 * MIB) + b'"}')
+            case "nested body":
+                return await post("/api/ask", content=b'{"question": ' + b"[" * 100_000)
+            case "large prompt":
+                chat["messages"] = [{"role": "user", "content": "lamp " * 700_000}]
+                return await post("/v1/chat/completions", json=chat)
+            case "wide table":
+                return await post("/api/sync", json={"locations": [self._paths["wide.csv"]], "anew": True})
         assert kind == "gone"
         try:  # a client that does not wait for its answer
             await asyncio.wait_for(post("/api/ask", json={"question": question}), self._chance.random() * 0.2)
@@ -144,10 +204,9 @@ class Soak:
             return httpx.Response(499)
         return httpx.Response(200)
 
-    async def mixed(self, requests: int, together: int) -> None:
-        honest = ("ask", "ask", "search", "search", "text", "page", "chat", "embed")
-        kinds = (*honest, "endless page", "large body", "large prompt", "nested body", "gone")
-        waiting = asyncio.Semaphore(together)
+    async def mixed(self, requests: int) -> None:
+        kinds = (*HONEST, *HONEST, *ATTACKS, *(["chat"] if len(self._models) > 1 else []))
+        waiting = asyncio.Semaphore(TOGETHER)
 
         async def one() -> None:
             async with waiting:
@@ -155,71 +214,67 @@ class Soak:
 
         await asyncio.gather(*(one() for _ in range(requests)))
 
+    async def at_once(self, kind: str, count: int) -> None:
+        await asyncio.gather(*(self.one(kind) for _ in range(count)))
 
-async def run(url: str, pid: int, requests: int, at_once: int) -> None:
-    limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(base_url=url, timeout=600, limits=limits) as client:
-        soak = Soak(client, pid, random.Random(1))
+
+async def run(client: httpx.AsyncClient, pid: int, requests: int, at_once: int, kind: str) -> bool:
+    """Returns whether memory, descriptors and children are back."""
+    async with client:
+        soak = Soak(client, random.Random(1))
         await soak.learn()
-        await soak.mixed(100, 16)
-        await asyncio.sleep(10)
+        await soak.mixed(100)
+        await asyncio.sleep(REST_S)
         soak.outcomes.clear()
-        memory, descriptors = soak.held()
-        print(f"before: {memory:.0f} MiB, {descriptors} descriptors")
+        before = Held.by(pid)
+        print(f"before: {before}; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
         watch = asyncio.create_task(soak.watch())
+        await asyncio.sleep(REST_S)
+        print(f"idle: {soak.times()}")
         for name, work in (
-            (f"{requests} mixed", soak.mixed(requests, 16)),
-            (f"{at_once} questions at once", asyncio.gather(*(soak.one("ask") for _ in range(at_once)))),
-            (f"{at_once} chats at once", asyncio.gather(*(soak.one("chat") for _ in range(at_once)))),
+            (f"{requests} mixed", soak.mixed(requests)),
+            (f"{at_once} {kind}s at once", soak.at_once(kind, at_once)),
         ):
-            soak.status_ms.clear()
-            began = time.monotonic()
+            began, used = time.monotonic(), _processor_s(pid)
             await work
-            took = time.monotonic() - began
-            peak = soak.held()[0]
-            times = np.array(soak.status_ms or [0.0])
+            took, used = time.monotonic() - began, _processor_s(pid) - used
+            print(f"{name}: {took:.0f} s, {used:.0f} s of processor time of the server; load {os.getloadavg()[0]:.1f}")
+            print(f"    {Held.by(pid)} at its end; {soak.times()}")
             print(
-                f"{name}: {took:.0f} s, {peak:.0f} MiB at its end; /api/status {len(times)} times, median "
-                f"{np.median(times):.0f} ms, 99 % {np.quantile(times, 0.99):.0f} ms, longest {times.max():.0f} ms"
+                "   ", ", ".join(f"{count} {outcome}" for outcome, count in sorted(soak.outcomes.items())), flush=True
             )
-            print("   ", ", ".join(f"{count} {outcome}" for outcome, count in sorted(soak.outcomes.items())))
             soak.outcomes.clear()
         watch.cancel()
-    await asyncio.sleep(10)
-    after, left = soak.held()
-    print(f"after: {after:.0f} MiB ({100 * (after / memory - 1):+.1f} %), {left} descriptors")
+    await asyncio.sleep(REST_S)
+    after = Held.by(pid)
+    growth = after.memory / before.memory - 1
+    print(f"after: {after}; memory {100 * growth:+.1f} %")
+    return growth <= MOST_GROWTH and after.children <= before.children
 
 
-def main() -> None:
+def _processor_s(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--at-once", type=int, default=256)
-    parser.add_argument("--serve", nargs=3, metavar=("DATA", "FOLDER", "PORT"), help=argparse.SUPPRESS)
+    parser.add_argument("--model", default="null", help="a model to answer with; null answers with quotes")
     given = parser.parse_args()
-    if given.serve:
-        serve(Path(given.serve[0]), Path(given.serve[1]), int(given.serve[2]))
-        return
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "documents"
         folder.mkdir()
-        for sample in resource("samples").iterdir():
-            (folder / sample.name).write_bytes(sample.read_bytes())
+        for name in SAMPLES:
+            (folder / name).write_bytes((resource("samples") / name).read_bytes())
         (folder / "endless.pdf").write_bytes(endless_pdf())
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        command = [sys.executable, "-m", "benchmarks.soak", "--serve", f"{temporary}/data", str(folder), str(port)]
-        with subprocess.Popen(command) as server:
-            url = f"http://127.0.0.1:{port}"
-            while server.poll() is None:
-                try:
-                    httpx.get(f"{url}/api/status", timeout=5)
-                    break
-                except httpx.HTTPError:
-                    time.sleep(0.5)
-            asyncio.run(run(url, server.pid, given.requests, given.at_once))
-            server.terminate()
+        (folder / "wide.csv").write_text(wide_table(), encoding="utf-8")
+        with serving(folder, Path(temporary) / "data", given.model) as (server, client):
+            kind = "ask" if given.model == "null" else "chat"
+            is_back = asyncio.run(run(client, server.pid, given.requests, given.at_once, kind))
+    return 0 if is_back else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -112,10 +112,21 @@ def test_files_are_their_owners_alone(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
-    old, young, other = (tmp_path / name for name in (".index.1-2.faiss", ".index.3-4.faiss", ".indices.1-2.faiss"))
+    mine = os.getpid()
+    names = (f".index.{mine}-2.faiss", f".index.{mine}-4.faiss", f".indices.{mine}-2.faiss")
+    old, young, other = (tmp_path / name for name in names)
     for left in (old, young, other):
         left.write_text("half")
     for left in (old, other):
         os.utime(left, (1, 1))
     replace_bytes(tmp_path / "index.faiss", b"whole")
     assert {path.name for path in tmp_path.iterdir()} == {"index.faiss", young.name, other.name}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere it cannot be asked whether a process runs")
+def test_what_a_process_left_that_has_ended_is_removed_at_once(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    (tmp_path / f".index.{ended.pid}-2.faiss").write_text("half")
+    replace_bytes(tmp_path / "index.faiss", b"whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["index.faiss"]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rag.ingest.parse_job import Chunking, ParseLimits, ParseResult
 from rag.ingest.parse_process import ParseProcess
+from rag.ingest.scratch import sweep
 
 _POLL_S = 0.1  # how often time and memory are looked at
 _MIB = 1 << 20
@@ -40,8 +41,10 @@ class ParsePool:
     ) -> Generator[ParseResult, None, None]:
         """Parses (path, size in bytes) pairs, which are drawn as they are needed. Whoever takes a document closes it.
 
-        Setting ``cancel`` kills what is being parsed and ends the iteration; so does closing the iterator.
+        Setting ``cancel`` kills what is being parsed and ends the iteration; so does closing the iterator. Nothing else
+        may parse with the same folder for temporary files meanwhile.
         """
+        sweep(self.temporary)
         run = _Run(self, chunking, cancel)
         try:
             yield from run.results(iter(files))

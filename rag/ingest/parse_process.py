@@ -24,6 +24,7 @@ from rag.ingest.frames import read_frame, write_frame
 from rag.ingest.parse_job import Chunking, ParseLimits, ParseResult
 from rag.ingest.parse_worker import OUT_OF_MEMORY, REPLY, content_hash
 from rag.ingest.prepared import PreparedDocument, printable
+from rag.ingest.scratch import Scratch
 from rag.ingest.worker_meter import Excess, Meter
 from rag.store.schema import path_key
 
@@ -62,6 +63,7 @@ class ParseProcess:
         self._arguments = (parser_module, address_space, counter, chunking.target_tokens)
         self._lock = threading.Lock()  # between the thread that serves and the one that watches
         self._process: subprocess.Popen[bytes] | None = None
+        self._scratch = Scratch(temporary)
         self._meter: Meter | None = None  # None while idle
         self._killed_for: Excess | Literal["cancel"] | None = None
         self._cancelled = False
@@ -146,12 +148,15 @@ class ParseProcess:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        self._scratch.clear()
 
     def _discard(self) -> None:
+        """Lets go of a process that has died."""
         with self._lock:
             process, self._process = self._process, None
         if process is not None:
             _close(process)
+        self._scratch.clear()
 
     def _start(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._process.poll() is not None:
@@ -167,7 +172,7 @@ class ParseProcess:
                 stdout=subprocess.PIPE,
                 stderr=None if _log.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
                 cwd=Path(sys.executable).anchor,
-                env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"} | self._scratch.made(),
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
             with self._lock:

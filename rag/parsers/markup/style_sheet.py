@@ -11,9 +11,7 @@ from typing import NamedTuple
 
 from lxml import etree
 
-_AT_RULE = re.compile(r"@[^{};]*(?:;|\{(?:[^{}]*\{[^{}]*\})*[^{}]*\})")
-_RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
-_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_BRACE = re.compile(r"[{}]")
 _STEP = re.compile(r"\s*(>?)\s*([a-z][\w-]*|\*)?((?:[.#][\w-]+)*)(?=[\s>]|$)", re.IGNORECASE)
 _MARK = re.compile(r"([.#])([\w-]+)")
 _PROPERTIES = frozenset(
@@ -138,9 +136,21 @@ def _is_part(element: etree._Element) -> bool:
 
 
 def _rules(sheets: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yields the selectors and declarations of the rules that hold on every screen, in one pass over the sheets."""
     for sheet in sheets:
-        for match in _RULE.finditer(_AT_RULE.sub("", _COMMENT.sub("", sheet))):
-            yield match[1], match[2]
+        first, *rest = sheet.split("/*")
+        text = first + "".join(part.partition("*/")[2] for part in rest)
+        outer: list[bool] = []  # of the blocks around: whether one is an at-rule, which holds on some screens alone
+        start, names = 0, ""
+        for brace in _BRACE.finditer(text):
+            before, start = text[start : brace.start()], brace.end()
+            if brace[0] == "{":
+                names = before.rpartition(";")[2].strip()
+                outer.append(names.startswith("@") or any(outer[-1:]))
+            elif outer:
+                if not outer.pop() and names:
+                    yield names, before
+                names = ""
 
 
 def _steps(selector: str) -> tuple[_Step, ...]:
