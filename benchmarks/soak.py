@@ -4,10 +4,11 @@
     python -m benchmarks.soak --model builtin --requests 100 # and 256 chats at once with docent-nano
     python -m benchmarks.soak --requests 200 --at-once 64    # a short one
 
-The server is ``docent serve`` over two of the samples, a PDF whose page takes minutes to draw and a table of wide rows.
+The server is ``docent serve`` over a sample, a PDF whose second page takes minutes to draw and a table of wide rows.
 Without ``--model`` it answers with quotes. ``/api/status`` is asked ten times a second all the while, and before that
-on the idle server. Memory, descriptors and child processes are those of the server and its children, before (after a
-warm-up of the same kinds) and after, idle for ten seconds. It exits with 1 where memory is not back within 10 %.
+on the idle server. Memory and descriptors are those of the server, before (after a warm-up of the same kinds) and
+after, idle for ten seconds; children are the processes that draw pages. It exits with 1 where the server's memory is
+not back within 10 %, or a process is left that neither draws nor waits to.
 """
 
 import argparse
@@ -31,31 +32,34 @@ import numpy as np
 import psutil
 
 from app.settings.paths import resource
+from rag.ingest.page_pictures import PageLimits
 
 QUESTIONS = ("How long was the light out?", "How heavy is the mercury?", "Who kept the lamp?", "When does it open?")
-SAMPLES = ("Storm damage.eml", "A short history of Gull Rock Light.pdf")
+SAMPLES = ("Storm damage.eml",)  # a short text: what is proven does not depend on the passages that are read
 STATUS_EVERY_S = 0.1
 TOGETHER = 16
 REST_S = 10.0  # after which what is not needed must have been given back
 MOST_GROWTH = 0.1
+PAGE_PROCESSES = PageLimits().workers
 MIB = 1 << 20
-HONEST = ("ask", "ask", "search", "search", "text", "page", "embed", "gone")
+HONEST = ("ask", "ask", "ask", "search", "search", "text", "page", "page", "embed", "gone")
 ATTACKS = ("endless page", "large body", "nested body", "wide table", "large prompt")
 
 
 def endless_pdf() -> bytes:
-    """A page filled with a tile whose step is a hair's breadth."""
+    """An empty page, and one filled with a tile whose step is a hair's breadth."""
     draw, tile = b"/Pattern cs /P scn 0 0 600 800 re f", b"1 0 0 rg 0 0 50 50 re f"
     text = b"BT /F 12 Tf 72 700 Td (The tide mill was closed in 1912) Tj ET "
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Pages /Kids [6 0 R 3 0 R] /Count 2 >>",
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R "
         b"/Resources << /Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> "
         b"/Pattern << /P 5 0 R >> >> >>",
         b"<< /Length %d >> stream\n%s\nendstream" % (len(text + draw), text + draw),
         b"<< /Type /Pattern /PatternType 1 /PaintType 1 /TilingType 1 /BBox [0 0 100 100] /XStep 0.05 /YStep 0.05 "
         b"/Resources << >> /Length %d >> stream\n%s\nendstream" % (len(tile), tile),
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] >>",
     ]
     out = b"%PDF-1.7\n"
     places = []
@@ -68,8 +72,8 @@ def endless_pdf() -> bytes:
 
 
 def wide_table() -> str:
-    """A few long rows, which once were quadratic work for the main process."""
-    row = ",".join(f'"keeper {number} of the lamp"' for number in range(100))
+    """Long rows, which once were quadratic work for the main process."""
+    row = ",".join(f'"keeper {number} of the lamp"' for number in range(40))
     return "\n".join([row] * 2) + "\n"
 
 
@@ -99,9 +103,10 @@ def serving(folder: Path, data: Path, model: str) -> Iterator[tuple[subprocess.P
 
 @dataclass(frozen=True)
 class Held:
-    """What the server and its children hold: MiB, descriptors of the server, number of children."""
+    """MiB of the server and of its children, descriptors of the server, number of children."""
 
     memory: float
+    of_children: float
     descriptors: int
     children: int
 
@@ -109,11 +114,14 @@ class Held:
     def by(cls, pid: int) -> "Held":
         server = psutil.Process(pid)
         children = server.children(recursive=True)
-        memory = sum(one.memory_info().rss for one in (server, *children)) / MIB
-        return cls(memory, server.num_fds(), len(children))
+        memory = sum(one.memory_info().rss for one in children) / MIB
+        return cls(server.memory_info().rss / MIB, memory, server.num_fds(), len(children))
 
     def __str__(self) -> str:
-        return f"{self.memory:.0f} MiB, {self.descriptors} descriptors, {self.children} children"
+        return (
+            f"{self.memory:.0f} MiB, {self.descriptors} descriptors, {self.children} children with "
+            f"{self.of_children:.0f} MiB"
+        )
 
 
 class Soak:
@@ -124,7 +132,6 @@ class Soak:
         self._chance = chance
         self.outcomes: Counter[str] = Counter()
         self.status_ms: list[float] = []
-        self._ids: list[int] = []
         self._places: dict[str, int] = {}
         self._paths: dict[str, str] = {}
         self._models: list[str] = []
@@ -138,7 +145,6 @@ class Soak:
                 break
             await asyncio.sleep(0.5)
         self._places = {Path(document["path"]).name: document["id"] for document in listed}
-        self._ids = [id_ for name, id_ in self._places.items() if name != "endless.pdf"]
         self._models = [model["id"] for model in (await self._client.get("/v1/models")).json()["data"]]
 
     async def watch(self, every_s: float = STATUS_EVERY_S) -> None:
@@ -170,7 +176,7 @@ class Soak:
     async def _request(self, kind: str) -> httpx.Response:
         post, get = self._client.post, self._client.get
         question = self._chance.choice(QUESTIONS)
-        document = self._chance.choice(self._ids)
+        document = self._chance.choice(list(self._places.values()))
         chat: dict[str, Any] = {"model": self._models[0], "messages": [{"role": "user", "content": question}]}
         match kind:
             case "ask":
@@ -178,16 +184,15 @@ class Soak:
             case "chat":
                 return await post("/v1/chat/completions", json={**chat, "max_tokens": 8})
             case "embed":
-                return await post("/v1/embeddings", json={"model": self._models[-1], "input": [question] * 8})
+                return await post("/v1/embeddings", json={"model": self._models[-1], "input": [question] * 2})
             case "search":
                 return await get("/api/search", params={"question": question})
             case "text":
                 return await get(f"/api/documents/{document}/text")
             case "page":
-                return await get(f"/api/documents/{document}/page/1.png")
+                return await get(f"/api/documents/{self._places['endless.pdf']}/page/1.png")
             case "endless page":
-                pdf, scale = self._places["endless.pdf"], 1 + self._chance.random()
-                return await get(f"/api/documents/{pdf}/page/1.png", params={"scale": scale})
+                return await get(f"/api/documents/{self._places['endless.pdf']}/page/2.png")
             case "large body":
                 return await post("/api/ask", content=b'{"question": "' + b"a" * (8 * MIB) + b'"}')
             case "nested body":
@@ -249,7 +254,7 @@ async def run(client: httpx.AsyncClient, pid: int, requests: int, at_once: int, 
     after = Held.by(pid)
     growth = after.memory / before.memory - 1
     print(f"after: {after}; memory {100 * growth:+.1f} %")
-    return growth <= MOST_GROWTH and after.children <= before.children
+    return growth <= MOST_GROWTH and after.children <= PAGE_PROCESSES
 
 
 def _processor_s(pid: int) -> float:

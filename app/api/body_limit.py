@@ -11,6 +11,7 @@ MOST_BYTES = 4 << 20
 """Far more than a long context or the largest batch of embeddings needs."""
 
 _UPLOADS = "/api/uploads/"
+_MOST_DRAINED = 64 << 20
 
 
 class BodyLimit:
@@ -25,6 +26,8 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         if self._announced(scope) > self._most:
+            if not any(name == b"expect" for name, _ in scope["headers"]):  # who expects an answer sends nothing yet
+                await _drain(receive)
             await self._refuse(scope, send)
             return
         taken = 0
@@ -50,6 +53,7 @@ class BodyLimit:
 
         await self._app(scope, counted, guarded)
         if taken > self._most and not started:
+            await _drain(receive)
             await self._refuse(scope, send)
 
     def _announced(self, scope: Scope) -> int:
@@ -73,3 +77,13 @@ class BodyLimit:
         ]
         await send({"type": "http.response.start", "status": 413, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+async def _drain(receive: Receive) -> None:
+    """Takes the rest of a body and keeps nothing of it, up to a size: most clients read no answer before they have sent
+    everything, and a connection that is closed meanwhile tells them nothing."""
+    taken, more = 0, True
+    while more and taken < _MOST_DRAINED:
+        message = await receive()
+        taken += len(message.get("body", b""))
+        more = message["type"] == "http.request" and message.get("more_body", False)

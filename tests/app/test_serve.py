@@ -37,6 +37,21 @@ def test_the_api_answers_to_the_token_alone(server: tuple[subprocess.Popen[str],
         assert browser.get(f"{base}/api/status").status_code == 200
 
 
+def test_who_sends_too_much_is_told_so(server: tuple[subprocess.Popen[str], dict[str, Any]]) -> None:
+    """Over a real connection, on which clients send everything before they read."""
+    _, link = server
+    address = f"http://127.0.0.1:{link['port']}/v1/chat/completions"
+    headers = {"authorization": f"Bearer {link['token']}", "content-type": "application/json"}
+    for content in (b"a" * 9_000_000, iter([b"a" * 100_000] * 90)):
+        reply = httpx.post(address, content=content, headers=headers, timeout=60)
+        assert reply.status_code == 413
+        assert reply.json()["error"]["code"] == "request_too_large"
+    with socket.create_connection(("127.0.0.1", link["port"]), timeout=60) as careful:
+        head = f"POST /api/ask HTTP/1.1\r\nhost: 127.0.0.1:{link['port']}\r\nauthorization: Bearer {link['token']}\r\n"
+        careful.sendall(f"{head}expect: 100-continue\r\ncontent-length: 9000000\r\n\r\n".encode())
+        assert careful.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="signals cannot be sent to one process there")
 
 

@@ -371,7 +371,7 @@ def test_a_client_that_goes_away_frees_its_pages(tmp_path: Path, stream: bool) -
     try:
         model = served.assistant.language_model()
         assert model is not None
-        slow(served.runtime)
+        gone = waiting(served.runtime)
         if stream:
             response = chat(served, stream=True)
             next(iter(response))
@@ -379,6 +379,7 @@ def test_a_client_that_goes_away_frees_its_pages(tmp_path: Path, stream: bool) -
         else:
             with pytest.raises(openai.APITimeoutError):
                 served.client.with_options(timeout=0.5).chat.completions.create(model="saying", messages=MESSAGES)
+        gone.set()
         until(lambda: not model.engine._requests)
         assert len(served.runtime.steps) < 800
         assert not model.engine._scheduler.has_work
@@ -386,15 +387,19 @@ def test_a_client_that_goes_away_frees_its_pages(tmp_path: Path, stream: bool) -
         served.close()
 
 
-def slow(runtime: SayingRuntime) -> None:
-    """Each step takes a little, so that a whole answer would take long."""
-    step = runtime.step
+def waiting(runtime: SayingRuntime) -> threading.Event:
+    """After some steps the runtime waits for the event that is returned; each further step takes so long that a whole
+    answer would take minutes."""
+    step, gone = runtime.step, threading.Event()
 
     def slowly(batch: Any) -> Any:
-        time.sleep(0.02)
+        if len(runtime.steps) > 20:
+            gone.wait()
+            time.sleep(0.2)
         return step(batch)
 
     runtime.step = slowly  # type: ignore[method-assign]
+    return gone
 
 
 def test_without_a_model_it_says_so(tmp_path: Path) -> None:
