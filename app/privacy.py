@@ -54,7 +54,8 @@ def wipe(desk: "Desk", kinds: Sequence[Wiped]) -> None:
     """Deletes kinds of what is kept, for good. Answers and syncs under way end first."""
     folder = desk.assistant.settings.folder
     if "conversations" in kinds:
-        desk.runs.close(_RUNS_END_S)
+        desk.runs.stop_all()
+        desk.runs.join(_RUNS_END_S)
         desk.assistant.wipe_conversations()
         desk.feed.publish(ConversationsChanged())
     if "library" in kinds:

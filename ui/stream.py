@@ -83,7 +83,7 @@ class GradioStream:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
-        if not path.startswith(_NEEDED):
+        if not path.startswith(_NEEDED) or ".." in path:
             await JSONResponse({"error": {"message": "Docent does not serve this.", "remedy": ""}}, 404)(
                 scope, receive, send
             )

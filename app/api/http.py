@@ -192,7 +192,7 @@ async def _invalid_request(request: Request, error: Exception) -> Response:
 
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _error(error.status_code, f"{error.detail}.", "See /api/openapi.json for what there is.")
+    return _error(error.status_code, f"{error.detail.rstrip('.')}.", "See /api/openapi.json for what there is.")
 
 
 async def _defect(request: Request, error: Exception) -> Response:

@@ -1,12 +1,12 @@
 """Restricts the local server to the person who started it: an ASGI middleware around the window and the HTTP API.
 
 A request passes when its Host is this very server (against DNS rebinding), its Origin, if it has one, is this server
-too (against other web pages) and it carries the token of this launch as ``Authorization: Bearer``, or the cookie of a
-session. A browser gets a session for a ``?code=``, which other users of the computer may see on the browser's command
-line and which is worth nothing after its use, or for ``?token=`` in the link that was printed. Sessions and token live
-in memory alone: what an earlier launch gave away opens nothing, but that a browser which was let in then can prove that
-it is the same one (``app.browsers``). Every response gets headers that keep the page from loading anything from
-elsewhere and from being embedded there.
+too and no other page loads it (against other web pages), and it carries the token of this launch as ``Authorization:
+Bearer``, or the cookie of a session. A browser gets a session for a ``?code=``, which other users of the computer may
+see on the browser's command line and which is worth nothing after its use, or for ``?token=`` in the link that was
+printed. Sessions and token live in memory alone: what an earlier launch gave away opens nothing, but that a browser
+which was let in then can prove that it is the same one (``app.browsers``). Every response gets headers that keep the
+page from loading anything from elsewhere and from being embedded there.
 """
 
 import json
@@ -144,6 +144,7 @@ class LocalOnly:
             len(hosts) == 1
             and hosts[0].lower() in self._hosts
             and all(origin.lower() in self._origins for origin in origins)
+            and not _is_fetched_elsewhere(headers)
         )
 
     def _admits(self, scope: Scope) -> bool:
@@ -252,6 +253,13 @@ async def _reply(
     ]
     await _with_headers(send)({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if is_head else body})
+
+
+def _is_fetched_elsewhere(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a browser says that a page of another server loads this as a part of itself. Pictures and scripts come
+    without an Origin, and with the session's cookie where that server has another port of this computer."""
+    sites, modes = _values(headers, b"sec-fetch-site"), _values(headers, b"sec-fetch-mode")
+    return any(site not in ("same-origin", "none") for site in sites) and modes != ["navigate"]
 
 
 def _same(one: str, other: str) -> bool:

@@ -11,6 +11,8 @@ from typing import Literal
 
 from rag.errors import SourceError
 
+_SYSTEM_FOLDERS = ("/proc/", "/sys/")
+
 
 def normal_location(location: str) -> tuple[Literal["folder", "file", "youtube"], str]:
     """Returns the kind and the canonical form of a location that exists. Raises SourceError."""
@@ -29,6 +31,8 @@ def normal_location(location: str) -> tuple[Literal["folder", "file", "youtube"]
         if isinstance(error, PermissionError):
             raise SourceError(f"{path} may not be opened.", "Allow your account to read it.") from None
         raise SourceError(f"There is no file or folder at {path}.", "Check the spelling.") from None
+    if f"{os.path.realpath(path)}/".startswith(_SYSTEM_FOLDERS):
+        raise SourceError(f"{path} is a part of the system and holds no documents.", "Name a folder of your own.")
     if stat.S_ISDIR(mode):
         return "folder", path
     if stat.S_ISREG(mode):

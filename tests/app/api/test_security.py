@@ -155,6 +155,25 @@ def test_origin_must_be_this_server(origin: str, status: int) -> None:
         assert client().request(method, "/", headers={**BEARER, "origin": origin}).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("site", "mode", "status"),
+    [
+        ("same-origin", "cors", 200),
+        ("same-origin", "no-cors", 200),
+        ("none", "navigate", 200),
+        ("cross-site", "navigate", 200),  # a link that was followed; the session's cookie does not come with it
+        ("cross-site", "no-cors", 403),
+        ("same-site", "no-cors", 403),  # a page of another port of this computer
+        ("same-site", "websocket", 403),
+    ],
+)
+def test_no_other_page_loads_anything_as_its_part(site: str, mode: str, status: int) -> None:
+    browser = client()
+    browser.get("/", params={"token": TOKEN})
+    headers = {"sec-fetch-site": site, "sec-fetch-mode": mode}
+    assert browser.get("/picture", headers=headers).status_code == status
+
+
 def test_a_link_with_token_from_a_foreign_origin_is_refused() -> None:
     response = client().get("/", params={"token": TOKEN}, headers={"origin": "https://evil.example"})
     assert response.status_code == 403

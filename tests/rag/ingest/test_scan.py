@@ -8,6 +8,7 @@ import pytest
 
 from rag.errors import SourceError
 from rag.ingest.ignore import Patterns
+from rag.ingest.locations import normal_location
 from rag.ingest.scan import Scan, scan
 from rag.types import Source
 
@@ -102,6 +103,15 @@ def test_links_never_lead_into_the_system(tmp_path: Path) -> None:
     (tmp_path / "version.txt").symlink_to("/proc/version")
     result = scan([source(tmp_path)], follow_links=True)
     assert result.files == {} and len(result.not_followed) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such folders")
+@pytest.mark.parametrize("location", ["/proc", "/proc/self/environ", "/sys/kernel"])
+def test_the_system_is_no_source(location: str, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(location)
+    for named in (location, str(tmp_path / "link")):
+        with pytest.raises(SourceError, match="part of the system"):
+            normal_location(named)
 
 
 @needs_links
