@@ -1,11 +1,13 @@
 """The state that all pages of one process share: answers at work, syncs, the feed that tells of them, and the inbox."""
 
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from app import inbox
 from app.browsers import Browsers
@@ -23,13 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.assistant import Assistant
+    from app.web_page import WebPage
 
 
 @dataclass
 class Desk:
     """``inbox`` is the folder for files that pages hand over, ``uploads`` the one where they arrive, ``samples`` holds
     the documents that ship with Docent. ``loaded`` are the settings with where they come from, and ``load`` reads them
-    again; those of the data folder where they are not given.
+    again; those of the data folder where they are not given. ``fetch`` gets a page of the web.
     """
 
     assistant: "Assistant"
@@ -37,6 +40,7 @@ class Desk:
     uploads: Path
     loaded: LoadedSettings | None = None
     load: Callable[[], LoadedSettings] | None = None
+    fetch: Callable[[str], "WebPage"] = field(default=lambda url: _fetch(url))
     samples: Path = field(default_factory=lambda: resource("samples"))
     feed: Feed = field(default_factory=Feed)
     runs: Runs = field(init=False)
@@ -60,11 +64,13 @@ class Desk:
         self.feed.publish(SettingsChanged())
 
     def add(self, typed: str) -> str:
-        """Starts to read the folder, file or URL that was typed; a path may be quoted or begin with ~. Returns the
-        location. UsageError where there is none."""
+        """Starts to read the folder, file or URL that was typed; a path may be quoted or begin with ~. A web page is
+        fetched first, once, into the inbox. Returns the location. UsageError where there is none."""
         location = typed.strip().strip("\"'").strip()
         if not location:
-            raise UsageError("Nothing was named.", "Type the path of a folder or file, or a YouTube address.")
+            raise UsageError("Nothing was named.", "Type the path of a folder or file, or an address.")
+        if _is_web_page(location):
+            return str(self._add_page(location))
         if "://" not in location:
             path = Path(location).expanduser()
             if not path.exists():
@@ -72,6 +78,13 @@ class Desk:
             location = str(path.absolute())
         self.syncing.start([location])
         return location
+
+    def _add_page(self, url: str) -> Path:
+        page = self.fetch(url)
+        part = self.uploads / uuid.uuid4().hex / inbox.safe_name(page.name)
+        with inbox.receiving(part, self.assistant.settings.library.max_file_mb) as write:
+            write(page.content)
+            return self.add_files([part])[0]
 
     def add_files(self, files: "Sequence[Path]") -> list[Path]:
         """Keeps copies of files in the inbox and starts to read them. Returns where they lie."""
@@ -102,3 +115,19 @@ class Desk:
         until = time.monotonic() + within_s
         self.runs.join(within_s)
         self.syncing.join(max(0.0, until - time.monotonic()))
+
+
+def _is_web_page(url: str) -> bool:
+    """Whether a page is to be fetched; of YouTube's, transcripts are read instead."""
+    try:
+        host = (urlsplit(url).hostname or "").lower()
+    except ValueError:  # brackets that hold no address
+        host = ""
+    is_video = host in ("youtu.be", "youtube.com") or host.endswith(".youtube.com")
+    return url.lower().startswith(("http://", "https://")) and not is_video
+
+
+def _fetch(url: str) -> "WebPage":
+    from app.web_page import fetch  # loads a client for HTTP
+
+    return fetch(url)

@@ -68,7 +68,9 @@ def desk_routes(desk: Desk) -> APIRouter:
 
     @routes.post("/sources")
     def add(body: SourceBody) -> Handed:
-        """Adds a folder, file or YouTube address, and begins to read it in the background."""
+        """Adds a folder, file, YouTube address or web page, and begins to read it in the background.
+
+        A web page is fetched first, once, from public addresses alone, and kept in the inbox."""
         return Handed(location=desk.add(body.location))
 
     @routes.post("/samples")

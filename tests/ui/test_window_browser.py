@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from app.errors import UsageError
+from app.web_page import WebPage
 from tests.ui.steps import add, ask, go
 
 pytestmark = pytest.mark.browser
@@ -52,6 +53,17 @@ def test_what_cannot_be_added_is_said_with_the_remedy(window: Any) -> None:
     window.page.fill("#location", "https://www.youtube.com/watch?v=blocked0000")
     window.page.keyboard.press("Enter")
     expect(window.page.locator("#sync [role=alert]")).to_contain_text("Try again later.")
+
+
+def test_a_web_page_is_added_by_its_address(window: Any, gate: Any) -> None:
+    page = window.page
+    gate.open()
+    content = b"<title>Tide mill</title><p>The mill stopped in 1912.</p>"
+    window.served.desk.fetch = lambda url: WebPage(url, "Tide mill.html", content)
+    add(page, "https://mills.example/tide")
+    expect(page.locator(".notice")).to_contain_text("Docent reads Tide mill.html")
+    go(page, "Library")
+    expect(page.locator(".row-line", has_text="Tide mill.html")).to_contain_text("Ready")
 
 
 def test_a_folder_is_chosen_in_a_list_of_this_computers_folders(window: Any, folder: Path, gate: Any) -> None:

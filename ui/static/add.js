@@ -11,6 +11,7 @@ import { t } from "./words.js";
 
 export function AddDialog() {
   const [typed, setTyped] = useState("");
+  const [isBusy, busy] = useState(false);
   const [folder, setFolder] = useState(/** @type {any} */ (null));
   const files = useRef(/** @type {HTMLInputElement|null} */ (null));
   const open = (/** @type {string} */ path) => attempt(() => get(`/api/folders${query({ path: path || null })}`).then(setFolder));
@@ -20,7 +21,9 @@ export function AddDialog() {
   const close = () => (dialog.value = null);
   const add = async (/** @type {string} */ location) => {
     if (!location.trim()) return;
+    busy(true);
     const done = await addSource(location);
+    busy(false);
     if (!done) return;
     close();
     notify(t("add.began", { name: visible(fileName(done.location)) }));
@@ -38,8 +41,9 @@ export function AddDialog() {
     }}>
       <input id="location" class="field" aria-label=${t("add.path")} placeholder=${t("add.path")} value=${typed} autofocus autocomplete="off" spellcheck="false"
         onInput=${(/** @type {any} */ event) => setTyped(event.target.value)} />
-      <button type="submit" class="button primary" disabled=${!typed.trim()}>${t("add.go")}</button>
+      <button type="submit" class="button primary" disabled=${!typed.trim() || isBusy}>${t("add.go")}</button>
     </form>
+    ${isBusy && /^https?:/i.test(typed.trim()) && html`<p class="quiet" role="status">${t("add.fetching")}</p>`}
     ${folder &&
     html`<section class="folders" aria-label=${t("add.browse")}>
       <div class="row"><b class="path" title=${folder.path}><bdi>${visible(folder.path)}</bdi></b><span class="space"></span>
