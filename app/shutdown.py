@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 _WAIT_S = 4.0
+_asked_to_end = threading.Event()
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK")  # the last one is Windows' (Ctrl-Break)
 
 
@@ -48,6 +49,7 @@ class EndSignals:
 
     def _hear(self, number: int, _: object) -> None:
         self.heard = signal.Signals(number)
+        _asked_to_end.set()
         for name in _SIGNALS:
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), signal.SIG_DFL)
@@ -74,7 +76,7 @@ def run_and_leave(command: Callable[[], object], wait_s: float = _WAIT_S) -> NoR
         busy = _still_busy(wait_s)
     except KeyboardInterrupt:  # whoever presses Ctrl-C again does not want to wait
         busy = True
-    if busy:
+    if busy or _asked_to_end.is_set():  # a server has closed everything; taking the interpreter apart takes time
         logging.shutdown()
         with contextlib.suppress(OSError, ValueError):  # a pipe that nobody reads any more
             sys.stdout.flush()
