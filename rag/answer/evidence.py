@@ -19,6 +19,7 @@ best of them is enough to answer at all by a second one (``rag.answer.evidence_w
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -40,8 +41,15 @@ SENTENCES_EMBEDDED = 16  # the lexically best sentences of all passages; a batch
 _EMBEDDED_CHARS = 400  # of a sentence; the embedder's time grows with its length
 _ENDS = '.!?"”’)'
 _READABLE = 200  # characters; longer than a sentence whose full stop was merely left out
-_SURE = 0.9  # confidence from which a reader is right about prose more often than the words a sentence shares
+_SURE = 0.4  # confidence from which a reader is right about prose more often than the words a sentence shares
 _WORDS_OF_PROSE = 5
+# What the reader was not trained on: whether something is so, and something new in place of what was asked before.
+_NOT_READ = re.compile(
+    r"^\W*(?:and |but )?(?:is|are|was|were|do|does|did|has|have|had|can|could|may|must|should|will|would)\b"
+    r"|, what about ",
+    re.IGNORECASE,
+)
+_TRUST_NOT_READ = 0.4  # what of its certainty counts then
 _LEAST_ODDS = 4.0  # log odds against below which a reading counts for nothing
 _SENTENCES_PER_PASSAGE = 400  # more than any passage that fits a prompt; keeps a whole book as one passage bearable
 
@@ -100,7 +108,8 @@ def found_features(query: Query, ranked: Sequence[Candidate]) -> dict[str, float
 
     ``covered`` is the share of the question's weight that stands anywhere in the passage or its headings,
     ``names_missing`` the share of its names and numbers that the passage lacks, ``rarest_missing`` the weight of the
-    rarest word that it lacks, ``short`` 1 / number of the question's words: short ones match by chance.
+    rarest word that it lacks, ``short`` 1 / number of the question's words: short ones match by chance. ``whether`` is
+    1 for a question of a form that the reader does not know.
     """
     best = ranked[0]
     covered = best.features["own"] + best.features["context"] + best.features["rest"]
@@ -114,6 +123,7 @@ def found_features(query: Query, ranked: Sequence[Candidate]) -> dict[str, float
         "names_missing": best.features["names_missing"] / name_weight,
         "rarest_missing": best.features["rarest_missing"] / RARE,
         "short": 1.0 / len(query.terms),
+        "whether": float(_NOT_READ.search(query.text) is not None),
     }
 
 
@@ -121,7 +131,8 @@ def found_probability(features: Mapping[str, float], readings: Sequence[Reading]
     """Probability that the best sentences answer the question. ``readings`` are a reader's; None without one."""
     odds, read = found_odds(features, readings or ())
     if readings is not None:
-        odds = _dot(evidence_weights().read, {"bias": 1.0, "evidence": odds, "reader": read})
+        weighed = {"bias": 1.0, "evidence": odds, "reader": read, "whether": features["whether"]}
+        odds = _dot(evidence_weights().read, weighed)
     return 1.0 / (1.0 + math.exp(-odds))
 
 
@@ -138,19 +149,21 @@ def _lexical_candidates(query: Query, passages: Sequence[Passage], readings: Seq
     candidates: list[Candidate] = []
     for rank, passage in enumerate(by_score, start=1):
         candidates.extend(_of_passage(query, passage, rank))
-    candidates = [_read(candidate, readings) for candidate in candidates]
+    candidates = [_read(query, candidate, readings) for candidate in candidates]
     candidates.sort(key=lambda candidate: -_lexical_score(candidate))
     more = [candidate for candidate in candidates[SENTENCES_EMBEDDED:] if candidate.features["read"] > 0]
     return candidates[:SENTENCES_EMBEDDED] + more
 
 
-def _read(candidate: Candidate, readings: Sequence[Reading]) -> Candidate:
-    """The candidate with how sure the reader is of what it found in it. Of rows, settings and captions it is often sure
-    and wrong, so it decides by itself about running text alone."""
+def _read(query: Query, candidate: Candidate, readings: Sequence[Reading]) -> Candidate:
+    """The candidate with how sure the reader is of what it found in it. Of captions it is often sure and wrong, so it
+    decides by itself about running text alone."""
     within = [reading for reading in readings if holds(candidate, reading.span)]
-    decides = within[:1] == list(readings[:1]) and any(reading.confidence >= _SURE for reading in within[:1])
+    trust = _TRUST_NOT_READ if _NOT_READ.search(query.text) else 1.0
+    is_best = within[:1] == list(readings[:1])
+    decides = trust == 1.0 and is_best and any(reading.confidence >= _SURE for reading in within[:1])
     features = {
-        "read": max((certainty(reading.confidence) for reading in within), default=0.0),
+        "read": trust * max((certainty(reading.confidence) for reading in within), default=0.0),
         "sure": float(decides and candidate.row is None and _is_prose(candidate.text)),
     }
     return replace(candidate, features={**candidate.features, **features})

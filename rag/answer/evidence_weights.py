@@ -19,10 +19,10 @@ class EvidenceWeights:
 
     ``sentence``: a conditional logit over the sentences of one question; only differences count, so there is no bias.
     ``set_by_hand`` names those of its features that the fitted articles do not have. ``found``: a logistic regression
-    over ``found_features`` of the best sentence. ``read``: one over the log odds of ``found`` and those of the reader.
-    ``min_confidence`` is what an answer needs, ``min_confidence_read`` where a reader was asked: more would refuse
-    tables and lists, which it reads less well; ``min_confidence_foreign`` is what the reader alone needs for a question
-    in another language than English. ``supported`` is the support below which a sentence gets a mark.
+    over ``found_features`` of the best sentence. ``read``: one over the log odds of ``found``, those of the reader, and
+    whether the question has a form that the reader does not know. ``min_confidence`` is what an answer needs,
+    ``min_confidence_read`` where a reader was asked; ``min_confidence_foreign`` is what the reader alone needs for a
+    question in another language than English. ``supported`` is the support below which a sentence gets a mark.
     """
 
     sentence: Mapping[str, float]

@@ -50,6 +50,8 @@ LEANS_BACK = re.compile(
     r"es|il|elle|ils|elles|dies\w*)\b",
     re.IGNORECASE,
 )
+# ... and nobody knows whom or what it is about
+_NAMES_NOBODY = re.compile(r"(?:he|she|they|his|her|their)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -287,7 +289,8 @@ def _quoted(query: Query, candidate: Candidate, score: float, readings: Sequence
     if end == candidate.end:
         inside = next((r.span.start - passage.start for r in readings if holds(candidate, r.span)), None)
         start, end = cut(passage.text, start, end, _focus(query, candidate) if inside is None else inside)
-        if first and candidate.features["context"] > 0 and LEANS_BACK.match(candidate.text):
+        leans = (LEANS_BACK if candidate.features["context"] > 0 else _NAMES_NOBODY).match(candidate.text)
+        if first and leans and leans[0].casefold() not in query.words:
             before = _start_before(candidate)
             start = before if end - before <= LONGEST_QUOTE else start
     return Quote(passage, start, end, score)

@@ -2,11 +2,13 @@
 
     python -m training.reader.fit_evidence sentences    # "sentence" and "found", on articles 0-299, without the reader
     python -m training.reader.fit_evidence reader       # "read", on articles 398-441, which validate the reader
-    python -m training.reader.fit_evidence reader --write --data ../shared/data --reader FOLDER
+    python -m training.reader.fit_evidence questions    # "read", on what people ask (training.evaluate.questions)
+    python -m training.reader.fit_evidence questions --write --data ../shared/data --reader FOLDER
 
 Prints the weights and what thresholds on the resulting probabilities would refuse; with ``--write`` the weights are
-written into the file. Each question is asked twice: with all articles of the index, where it has an answer, and with
-its own article left out, where it has none.
+written into the file. Each question of an article is asked with all articles of the index, where it has an answer, with
+its own article left out, where it has none, and changed. Of what people ask, what counts is whether the first quotes
+are right: these are the weights that are shipped.
 """
 
 import argparse
@@ -17,15 +19,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from app.assistant import Assistant
+from app.events import Retrieved
+from app.settings.schema import Settings
 from rag.answer.evidence import Candidate, found_features, found_odds, rank_sentences
 from rag.answer.evidence_weights import FILE, evidence_weights
+from rag.answer.extractive import ExtractiveAnswerer
 from rag.answer.reading import find_spans
 from rag.models.embedder import OnnxEmbedder
 from rag.models.extractive_reader import ExtractiveReader
 from rag.protocols import Embedder, RankingReader
 from rag.query.query import make_query
-from rag.types import Query
+from rag.types import Answer, Query
 from training.data.trials import DATA, TUNING, VALIDATION, Trial, trials
+from training.evaluate.questions.documents import write_documents
+from training.evaluate.questions.judge import judged
+from training.evaluate.questions.questions import REFUSED, read_questions
 
 READER = FILE.parent / "docent-reader"
 Weights = dict[str, float]
@@ -78,6 +87,40 @@ def fit_reader(runs: Sequence[Trial], embedder: Embedder, reader: RankingReader)
     weights = logistic_regression(inputs, answerable)
     _print_refusals(1 / (1 + np.exp(-inputs @ weights)), answerable)
     return {"read": _rounded(("bias", "evidence", "reader"), weights)}
+
+
+def fit_questions(data: Path, work: Path, reader: RankingReader) -> dict[str, Weights]:
+    """The same weights and the one of forms that the reader does not know, by whether the quotes are right."""
+    folder = work.resolve() / "development"
+    write_documents("development", data, folder / "documents")
+    rows: list[tuple[float, ...]] = []
+    labels: list[float] = []
+    with Assistant.open(Settings(data_dir=folder / "library")) as assistant:
+        assistant.sync([str(folder / "documents")])
+        embedder = assistant.embedder()
+        answerer = ExtractiveAnswerer(embedder, min_confidence=0.0, reader=reader)
+        for question in read_questions("development"):
+            if question.language or question.before:
+                continue
+            retrieved = next(
+                event for event in assistant.ask(question.text, remember=False) if isinstance(event, Retrieved)
+            )
+            query = make_query(retrieved.question)
+            spans = find_spans(query.text, retrieved.passages, reader)
+            ranked = rank_sentences(query, retrieved.passages, embedder, spans)
+            if not ranked or query.kind == "overview":
+                continue
+            *_, answer = answerer.answer(query, retrieved.passages)
+            assert isinstance(answer, Answer)
+            features = found_features(query, ranked)
+            rows.append((1.0, *found_odds(features, spans), features["whether"]))
+            labels.append(
+                float(question.kind not in REFUSED and judged(question, answer.text, found=True).right == 1.0)
+            )
+    inputs, right = np.array(rows), np.array(labels)
+    weights = logistic_regression(inputs, right)
+    _print_refusals(1 / (1 + np.exp(-inputs @ weights)), right)
+    return {"read": _rounded(("bias", "evidence", "reader", "whether"), weights)}
 
 
 def _rounded(names: Sequence[str], weights: Sequence[float] | NDArray[np.float64]) -> Weights:
@@ -142,18 +185,27 @@ def write(fitted: Mapping[str, Weights]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("sentences", "reader"))
+    parser.add_argument("what", choices=("sentences", "reader", "questions"))
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--articles", type=int, default=44)
     parser.add_argument("--questions", type=int, default=300, help="each asked with and without its article")
+    parser.add_argument("--work", type=Path, default=Path("out/questions"), help="where documents and library are kept")
     parser.add_argument("--reader", type=Path, default=READER, help="the reader's folder")
     parser.add_argument("--write", action="store_true", help="write the weights into rag/models/weights/evidence.json")
     options = parser.parse_args()
     embedder = OnnxEmbedder.load()
-    reader = ExtractiveReader.load(options.reader) if options.what == "reader" else None
+    reader = ExtractiveReader.load(options.reader) if options.what != "sentences" else None
+    if options.what == "questions":
+        assert reader is not None, "only sentences are fitted without one"
+        _report(fit_questions(options.data, options.work, reader), options)
+        return
     which = TUNING if reader is None else VALIDATION
     runs = list(trials(options.data, which, options.articles, options.questions, embedder, reader))
     fitted = fit_sentences(runs, embedder) if reader is None else fit_reader(runs, embedder, reader)
+    _report(fitted, options)
+
+
+def _report(fitted: Mapping[str, Weights], options: argparse.Namespace) -> None:
     print(json.dumps(fitted, indent=2))
     if options.write:
         write(fitted)

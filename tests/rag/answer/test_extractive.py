@@ -310,16 +310,22 @@ def test_a_question_in_another_language_is_answered_where_the_reader_is_sure(sur
         assert answer.span.text == "the first algorithm"
 
 
+def test_a_sentence_that_names_nobody_is_quoted_with_the_one_before() -> None:
+    diary = "Captain Brekke carves. He has made a chess set from the door of the hen house."
+    answer = read("Who made the chess set?", passages(diary), {"a chess set": 0.6})
+    assert answer.citations[0].quote.startswith("Captain Brekke carves. He has made a chess set")
+
+
 def test_what_the_reader_doubts_is_refused_where_the_words_say_little_too() -> None:
     weak = read("Who won the 1998 football championship in Peru?", passages(LOVELACE, TEA), {"Lord Byron": 0.02})
     assert not weak.found
     assert weak.span is None
     assert weak.confidence is not None
-    assert weak.confidence < 0.14
+    assert weak.confidence < 0.2
 
 
 def test_words_that_match_closely_outweigh_a_reader_that_is_unsure() -> None:
-    answer = read("Which role did Menabrea have?", passages(LOVELACE), {"Lord Byron": 0.2})
+    answer = read("Which role did Menabrea have?", passages(LOVELACE), {"Lord Byron": 0.35})
     assert answer.found
     assert "Menabrea | author | 1842" in answer.citations[0].quote
 
@@ -334,9 +340,9 @@ LAMP_ROWS = "| what | how long |\n| lamp out of use | 48 hours |\n| lit again | 
 def test_a_sure_reader_outweighs_words_that_match_in_running_text() -> None:
     sure = read("How long was the lamp out?", passages(LAMP), {"nineteen minutes": 0.95})
     assert sure.citations[0].quote.endswith("We had her lit again in nineteen minutes.")
-    unsure = read("How long was the lamp out?", passages(LAMP), {"nineteen minutes": 0.5})
-    assert "48 hours" in unsure.citations[0].quote
-    rows = read("How long was the lamp out of use?", passages(LAMP_ROWS), {"nineteen minutes": 0.95})
+    unsure = read("How long was the lamp out?", passages(LAMP), {"nineteen minutes": 0.1})
+    assert not unsure.found, "48 hours, which the words suggest, would be false"
+    rows = read("How long was the lamp out of use?", passages(LAMP_ROWS), {"nineteen minutes": 0.6})
     assert "48 hours" in rows.citations[0].quote
 
 
