@@ -98,7 +98,7 @@ function Row({ setting, all, onChange }) {
   };
   const id = `setting-${key.replace(".", "-")}`;
   const origin = setting.origin === "default" ? t("settings.default") : t("settings.from", { origin: visible(setting.origin) });
-  const lock = setting.locked ? t("settings.locked") : isOutranked ? t("settings.outranked", { origin: visible(setting.origin) }) : "";
+  const lock = setting.locked ? t(key === "data_dir" ? "settings.lockedFolder" : "settings.locked") : isOutranked ? t("settings.outranked", { origin: visible(setting.origin) }) : "";
   return html`<div class="setting">
     <div class="setting-head"><label for=${id}><code>${key}</code></label><span class="quiet">${origin}</span>
       ${waits(setting) && html`<span class="tag">${t("settings.afterRestart")}</span>`}

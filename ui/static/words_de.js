@@ -215,6 +215,7 @@ export const GERMAN = {
   "settings.reset": "{key} zurücksetzen ({value})",
   "settings.none": "keine Angabe",
   "settings.locked": "Zu Ihrer Sicherheit wird das nur in der Einstellungsdatei geändert.",
+  "settings.lockedFolder": "Die Einstellungsdatei liegt in diesem Ordner: Nennen Sie einen anderen mit --data-dir oder DOCENT_DATA_DIR.",
   "settings.outranked": "Das bestimmt: {origin}, was auch immer in der Datei steht.",
   "settings.on": "an",
   "settings.off": "aus",

@@ -214,6 +214,7 @@ export const ENGLISH = {
   "settings.reset": "Set {key} back ({value})",
   "settings.none": "none",
   "settings.locked": "For your safety this is changed in the settings file alone.",
+  "settings.lockedFolder": "The settings file lies in this folder: name another one with --data-dir or DOCENT_DATA_DIR.",
   "settings.outranked": "The {origin} decides this, whatever the file says.",
   "settings.on": "on",
   "settings.off": "off",
