@@ -30,7 +30,7 @@ const HEADINGS = /^H[1-6]$/;
 const BULLET = /^\s*(?:[-*•]|\d{1,3}[.)])\s+/;
 const LONGEST_CODE = 20_000; // characters that are coloured
 
-const markdown = new MarkdownIt({ html: false, linkify: false, breaks: true }).disable(["image", "link", "autolink", "reference"]);
+const markdown = new (/** @type {any} */ (MarkdownIt))({ html: false, linkify: false, breaks: true }).disable(["image", "link", "autolink", "reference"]);
 
 /**
  * The index of the citation that each number in the parts means, in order: the k-th n is the k-th citation numbered n, the
