@@ -31,13 +31,14 @@ class BodyLimit:
             await self._refuse(scope, send)
             return
         taken = 0
-        started = False
+        ended = started = False
 
         async def counted() -> Message:
-            nonlocal taken
+            nonlocal taken, ended
             if taken > self._most:
                 return {"type": "http.disconnect"}
             message = await receive()
+            ended = not message.get("more_body", False)
             if message["type"] == "http.request":
                 taken += len(message.get("body", b""))
                 if taken > self._most:
@@ -53,7 +54,8 @@ class BodyLimit:
 
         await self._app(scope, counted, guarded)
         if taken > self._most and not started:
-            await _drain(receive)
+            if not ended:
+                await _drain(receive)
             await self._refuse(scope, send)
 
     def _announced(self, scope: Scope) -> int:
