@@ -32,13 +32,9 @@ class EngineGenerator:
     def count_tokens(self, messages: Sequence[Message]) -> int:
         return len(self._encode(messages))
 
-    def tokens_within(self, seconds: float, beginning: Sequence[Message]) -> int:
-        """How long a prompt the model reads in this time, by the last one. The first time it reads the ``beginning``,
-        which is not lost: the engine keeps it for the prompts that begin so."""
-        if not self._read_tokens_s:
-            for _ in self.stream(beginning, 1):
-                pass
-        return int(seconds * self._read_tokens_s)
+    def tokens_within(self, seconds: float) -> int | None:
+        """By the last prompt that was read."""
+        return int(seconds * self._read_tokens_s) if self._read_tokens_s else None
 
     def stream(self, messages: Sequence[Message], max_tokens: int) -> Generator[str, None, None]:
         params = SamplingParams(max_tokens=max_tokens, temperature=self._temperature)

@@ -45,7 +45,7 @@ class RemoteGenerator:
         """An estimate from the bytes."""
         return sum(len(message.content.encode()) // _BYTES_A_TOKEN + _TOKENS_A_MESSAGE for message in messages)
 
-    def tokens_within(self, seconds: float, beginning: Sequence[Message]) -> int:
+    def tokens_within(self, seconds: float) -> int | None:
         """The server is taken to be fast enough."""
         return self.context
 

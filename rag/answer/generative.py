@@ -38,8 +38,8 @@ class TextGenerator(Protocol):
 
     def count_tokens(self, messages: Sequence[Message]) -> int: ...
 
-    def tokens_within(self, seconds: float, beginning: Sequence[Message]) -> int:
-        """How long a prompt is read in this time; ``beginning`` is how the prompts begin."""
+    def tokens_within(self, seconds: float) -> int | None:
+        """How long a prompt is read in this time; None before one was read."""
         ...
 
     def stream(self, messages: Sequence[Message], max_tokens: int) -> Generator[str, None, None]:
@@ -77,6 +77,8 @@ class GenerativeAnswerer:
         if not any(passage.text.strip() for passage in passages):
             yield from self._nothing()
             return
+        if self._patience_s and self._generator.tokens_within(self._patience_s) is None:
+            yield from self._read_beginning()
         budget = self._budget()
         prompt = build_prompt(query.text, passages, query.history, self._generator.count_tokens, budget)
         cited = CitedStream(prompt.labels, self._embedder, self._locate)
@@ -110,8 +112,14 @@ class GenerativeAnswerer:
         room = self._generator.context - self._max_tokens
         if not self._patience_s or room <= _LEAST_PROMPT:
             return room
-        beginning = (Message("system", SYSTEM_TEXT),)
-        return min(room, max(_LEAST_PROMPT, self._generator.tokens_within(self._patience_s, beginning)))
+        return min(room, max(_LEAST_PROMPT, self._generator.tokens_within(self._patience_s) or 0))
+
+    def _read_beginning(self) -> Iterator[AnswerEvent]:
+        """Has the model read what every prompt begins with, which tells how fast it reads. That is not lost: an engine
+        keeps it for the prompts that begin so."""
+        with closing(self._generator.stream((Message("system", SYSTEM_TEXT),), 1)) as pieces:
+            for _ in pieces:
+                yield TextDelta(())
 
     def _nothing(self) -> Iterator[AnswerEvent]:
         refusal = (AnswerPart(NOT_FOUND),)

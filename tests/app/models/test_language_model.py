@@ -148,7 +148,7 @@ def test_a_model_folder_answers_questions(tmp_path: Path, folder: Path, runtime:
     with Assistant(settings, LightParts(settings)) as assistant:
         assistant.sync([str(folder)])
         done, _ = answered(assistant, "How much krill does the blue whale eat?")
-        assert done.answer.answerer == "tiny"
+        assert done.answer.answerer == "extractive"  # no passage supports what a model of random weights writes
         model = assistant.language_model()
         assert model is not None
         assert model.engine.runtime.name == (("native" if usable() else "onnx") if runtime == "auto" else runtime)

@@ -31,7 +31,7 @@ class Scripted:
     def count_tokens(self, messages: Sequence[Message]) -> int:
         return sum(len(message.content.split()) + 4 for message in messages)
 
-    def tokens_within(self, seconds: float, beginning: Sequence[Message]) -> int:
+    def tokens_within(self, seconds: float) -> int:
         return int(self.tokens_s * seconds)
 
     def stream(self, messages: Sequence[Message], max_tokens: int) -> Generator[str, None, None]:
