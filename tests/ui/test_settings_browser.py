@@ -70,7 +70,7 @@ def test_patterns_show_what_they_leave_out_before_they_hold(config: Path, filled
     expect(page.locator(".patterns")).to_contain_text("matches nothing")
     expect(page.locator(".patterns")).to_contain_text("1 would leave")
     page.locator("#settings-search").focus()
-    expect(page.locator(".notice")).to_contain_text("The patterns are saved")
+    expect(page.locator(".notice", has_text="The patterns are saved")).to_be_visible()
     assert filled.served.assistant.settings.library.exclude == ("*.md", "*.nothing")
 
 
