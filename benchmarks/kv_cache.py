@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import get_args
 
 from benchmarks.quantization import perplexity, pieces_of, read_text
-from engines.base import KvCache
 from engines.model.checkpoint import Checkpoint
 from engines.model.tokenizer import ModelTokenizer
-from engines.page_size import PAGE_TOKENS
+from engines.page_size import PAGE_TOKENS, KvCache
 from engines.runtimes.reference.runtime import ReferenceRuntime
 
 

@@ -15,9 +15,9 @@ from typing import get_args
 
 import numpy as np
 
-from engines.base import Int64, KvCache, StepBatch
+from engines.base import Int64, StepBatch
 from engines.model.config import ModelConfig
-from engines.page_size import PAGE_TOKENS
+from engines.page_size import PAGE_TOKENS, KvCache
 from engines.runtimes.cuda.bench import SHAPES, config_of, copy_speed
 from engines.runtimes.cuda.compiler import compile_kernels
 from engines.runtimes.cuda.random_fill import Fill

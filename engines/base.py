@@ -5,13 +5,12 @@ A runtime owns the weights and the pool of K and V; the engine owns the page tab
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Int64 = NDArray[np.int64]
-KvCache = Literal["fp16", "fp8", "int8"]  # how the numbers of K and V are kept
 
 
 @dataclass(frozen=True, slots=True)

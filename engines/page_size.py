@@ -1,3 +1,6 @@
-"""The page size of the KV cache, which the page table and every runtime share."""
+"""The page size and the number formats of the KV cache, which the page table, the settings and every runtime share."""
+
+from typing import Literal
 
 PAGE_TOKENS = 16  # tokens whose K and V lie in one page of the pool; the native kernels' vectors hold as many lanes
+KvCache = Literal["fp16", "fp8", "int8"]  # how the numbers of K and V are kept

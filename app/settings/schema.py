@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
 
 from app.settings.paths import BUILTIN, DataFolder, default_data_dir
-from engines.base import KvCache
+from engines.page_size import KvCache
 from engines.runtimes.registry import RUNTIMES
 
 _RUNTIMES = ", ".join(f'"{entry.name}" ({entry.words})' for entry in RUNTIMES.values())

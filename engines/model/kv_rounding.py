@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from engines.base import KvCache
 from engines.model import fp8
 from engines.model.weights import Float
+from engines.page_size import KvCache
 
 _LARGEST = {"fp8": fp8.LARGEST, "int8": 127.0}
 _UNIT = 256.0  # the scale of FP8 is kept so much larger

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from engines.base import KvCache
+from engines.page_size import KvCache
 
 if TYPE_CHECKING:
     from engines.base import Runtime

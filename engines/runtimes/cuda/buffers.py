@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import KvCache, StepBatch
+from engines.base import StepBatch
 from engines.model.config import ModelConfig
-from engines.page_size import PAGE_TOKENS
+from engines.page_size import PAGE_TOKENS, KvCache
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.kv_format import KvFormat
 from engines.runtimes.cuda.packing import CHUNK, ROWS_OF_BLOCK, TILE, chunks_of, padded

@@ -5,9 +5,8 @@ FP8 is E4M3 of the value over its scale, INT8 an integer from -127 to 127. The k
 
 from dataclasses import dataclass
 
-from engines.base import KvCache
 from engines.model.config import ModelConfig
-from engines.page_size import PAGE_TOKENS
+from engines.page_size import PAGE_TOKENS, KvCache
 from engines.runtimes.cuda.packing import padded
 
 _NUMBERS: dict[KvCache, int] = {"fp16": 0, "fp8": 1, "int8": 2}  # as the kernels call them

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import KvCache, StepBatch
+from engines.base import StepBatch
 from engines.errors import RuntimeUnavailable
 from engines.model.checkpoint import Checkpoint
 from engines.model.config import ModelConfig
+from engines.page_size import KvCache
 from engines.runtimes.cuda.decoder import PASSES_UP_TO
 from engines.runtimes.cuda.driver import Device, OutOfMemory, find_cards
 from engines.runtimes.cuda.packed_weights import PackedSource, build

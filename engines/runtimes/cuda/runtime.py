@@ -16,12 +16,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import Int64, KvCache, StepBatch
+from engines.base import Int64, StepBatch
 from engines.errors import RuntimeUnavailable
 from engines.files.build_cache import Build
 from engines.model.checkpoint import Checkpoint
 from engines.model.config import ModelConfig
-from engines.page_size import PAGE_TOKENS
+from engines.page_size import PAGE_TOKENS, KvCache
 from engines.runtimes.cuda.buffers import (
     AttentionShape,
     Buffers,

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.base import KvCache, StepBatch
+from engines.base import StepBatch
 from engines.model.attention import PagedAttention
 from engines.model.checkpoint import Checkpoint
 from engines.model.kv_rounding import rounded
 from engines.model.layer import DecoderLayer, rms_norm
 from engines.model.rope import rotate
 from engines.model.weights import Float
+from engines.page_size import KvCache
 
 
 class ReferenceRuntime:

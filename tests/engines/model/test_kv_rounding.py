@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from engines.base import KvCache
 from engines.model.kv_rounding import rounded
+from engines.page_size import KvCache
 from engines.runtimes.cuda.kv_format import KvFormat
 from tests.engines.runtimes.cuda.pages import encoded
 

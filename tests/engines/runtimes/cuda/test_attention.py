@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.base import KvCache
-from engines.page_size import PAGE_TOKENS
+from engines.page_size import PAGE_TOKENS, KvCache
 from engines.runtimes.cuda.arguments import AttentionArguments, HeadsArguments
 from engines.runtimes.cuda.attention import ring_of, shared_of_many
 from engines.runtimes.cuda.compiler import HOPPER, compile_kernels

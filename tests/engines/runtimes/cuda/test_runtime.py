@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.base import KvCache
 from engines.model.checkpoint import Checkpoint
 from engines.model.synthetic import Shape, write_checkpoint
+from engines.page_size import KvCache
 from engines.runtimes.cuda import decoder
 from engines.runtimes.cuda import runtime as cuda_runtime
 from engines.runtimes.cuda.driver import Device, OutOfMemory
