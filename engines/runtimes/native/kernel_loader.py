@@ -5,10 +5,12 @@ products of freshly compiled kernels are compared with integer arithmetic.
 """
 
 import logging
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engines.errors import RuntimeUnavailable
 from engines.runtimes.native.kernels.instructions import Instructions
@@ -48,37 +50,13 @@ def check_products(kernels: Library, largest_block: int) -> None:
     """Raises RuntimeUnavailable where a product of bytes is wrong, in a block of any number of rows up to
     ``largest_block`` and one more."""
     rng = np.random.default_rng(0)
-    for bits in (4, 8):
+    for bits, tiles in ((4, four_bit_tiles), (8, byte_tiles)):
         q = rng.integers(0, 2**bits, (_TILES * TILE, _INPUTS)).astype(np.uint8)
         zero = rng.integers(0, 2**bits, (len(q), _INPUTS // _GROUP)).astype(np.uint8)
-        packed = four_bit_tiles(q) if bits == 4 else byte_tiles(q)
         zeros, scales = group_tiles(zero), group_tiles(np.ones(zero.shape, np.float32))
         weight = q.reshape(len(q), -1, _GROUP).astype(np.int64) - zero[:, :, None]
-        for rows in range(1, largest_block + 2):
-            x = rng.integers(-127, 128, (rows, _INPUTS)).astype(np.int8)
-            x[0] = 127
-            sums = x.reshape(rows, -1, _GROUP).sum(-1, dtype=np.int32)
-            x_scales, y = np.ones(sums.shape, np.float32), np.empty((rows, len(q)), np.float32)
-            operation = kernels.words(
-                f"matmul{bits}",
-                rows_at=ROWS,
-                y=y.ctypes.data,
-                y_stride=len(q),
-                x=x.ctypes.data,
-                x_stride=_INPUTS,
-                x_scales=x_scales.ctypes.data,
-                x_sums=sums.ctypes.data,
-                groups=_INPUTS // _GROUP,
-                group=_GROUP,
-                weights=packed.ctypes.data,
-                scales=scales.ctypes.data,
-                scales_half=0,
-                zeros=zeros.ctypes.data,
-                bias=0,
-                tiles=_TILES,
-            )
-            kernels.do(operation, rows)
-            _demand(np.array_equal(y, x.astype(np.int64) @ weight.reshape(len(q), -1).T), bits)
+        fields = {"scales": scales.ctypes.data, "scales_half": 0, "zeros": zeros.ctypes.data}
+        _check(kernels, "matmul", bits, largest_block, tiles(q), weight.reshape(len(q), -1), fields)
 
 
 def check_blocks(kernels: Library, largest_block: int) -> None:
@@ -87,42 +65,56 @@ def check_blocks(kernels: Library, largest_block: int) -> None:
     for bits, tiles in ((4, four_bit_tiles), (6, six_bit_tiles), (8, byte_tiles)):
         q = rng.integers(0, 2**bits, (_TILES * TILE, _INPUTS)).astype(np.uint8)
         level, less = (rng.integers(-9, 10, (len(q), _INPUTS // _GROUP)).astype(np.int8) for _ in range(2))
-        packed, factors = tiles(q), np.full((_TILES, TILE), 2, np.float16)
+        factors = np.full((_TILES, TILE), 2, np.float16)
         levels, minimums = group_tiles(level), group_tiles(less)
         grouped = (q.reshape(len(q), -1, _GROUP).astype(np.int64) - 3) * level[:, :, None] - less[:, :, None]
-        weight = 2 * grouped.reshape(len(q), -1)
-        for rows in range(1, largest_block + 2):
-            x = rng.integers(-127, 128, (rows, _INPUTS)).astype(np.int8)
-            sums = x.reshape(rows, -1, _GROUP).sum(-1, dtype=np.int32)
-            x_scales, y = np.ones(sums.shape, np.float32), np.empty((rows, len(q)), np.float32)
-            operation = kernels.words(
-                f"blocks{bits}",
-                rows_at=ROWS,
-                y=y.ctypes.data,
-                y_stride=len(q),
-                x=x.ctypes.data,
-                x_stride=_INPUTS,
-                x_scales=x_scales.ctypes.data,
-                x_sums=sums.ctypes.data,
-                groups=_INPUTS // _GROUP,
-                group=_GROUP,
-                weights=packed.ctypes.data,
-                factors=factors.ctypes.data,
-                levels=levels.ctypes.data,
-                minimum_factors=factors.ctypes.data,
-                minimum_levels=minimums.ctypes.data,
-                factor_groups=_INPUTS // _GROUP,
-                zero=3,
-                bias=0,
-                tiles=_TILES,
-            )
-            kernels.do(operation, rows)
-            _demand(np.array_equal(y, x.astype(np.int64) @ weight.T), bits)
+        fields = {
+            "factors": factors.ctypes.data,
+            "levels": levels.ctypes.data,
+            "minimum_factors": factors.ctypes.data,
+            "minimum_levels": minimums.ctypes.data,
+            "factor_groups": _INPUTS // _GROUP,
+            "zero": 3,
+        }
+        _check(kernels, "blocks", bits, largest_block, tiles(q), 2 * grouped.reshape(len(q), -1), fields)
 
 
-def _demand(right: bool, bits: int) -> None:
-    if not right:
-        raise RuntimeUnavailable(
-            f"Products of {bits}-bit weights come out wrong on this processor.",
-            'Set model.runtime to "onnx", and please report this.',
+def _check(
+    kernels: Library,
+    kernel: str,
+    bits: int,
+    largest_block: int,
+    packed: NDArray[np.uint8],
+    weight: NDArray[np.int64],
+    fields: Mapping[str, int],
+) -> None:
+    """Compares products of ``packed``, which is worth ``weight`` [outputs, inputs], with integer arithmetic; ``fields``
+    are those of the kernel that say what a weight is worth."""
+    rng = np.random.default_rng(1)
+    for rows in range(1, largest_block + 2):
+        x = rng.integers(-127, 128, (rows, _INPUTS)).astype(np.int8)
+        x[0] = 127
+        sums = x.reshape(rows, -1, _GROUP).sum(-1, dtype=np.int32)
+        x_scales, y = np.ones(sums.shape, np.float32), np.empty((rows, len(weight)), np.float32)
+        operation = kernels.words(
+            f"{kernel}{bits}",
+            rows_at=ROWS,
+            y=y.ctypes.data,
+            y_stride=len(weight),
+            x=x.ctypes.data,
+            x_stride=_INPUTS,
+            x_scales=x_scales.ctypes.data,
+            x_sums=sums.ctypes.data,
+            groups=_INPUTS // _GROUP,
+            group=_GROUP,
+            weights=packed.ctypes.data,
+            bias=0,
+            tiles=_TILES,
+            **fields,
         )
+        kernels.do(operation, rows)
+        if not np.array_equal(y, x.astype(np.int64) @ weight.T):
+            raise RuntimeUnavailable(
+                f"Products of {bits}-bit weights come out wrong on this processor.",
+                'Set model.runtime to "onnx", and please report this.',
+            )
