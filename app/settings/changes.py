@@ -9,7 +9,6 @@ RESTART = frozenset(
         "data_dir",
         "embedder.folder",
         "embedder.threads",
-        "embedder.kv_cache",
         "retrieval.store",
         "retrieval.store_args",
         "retrieval.reranker",

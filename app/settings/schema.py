@@ -88,11 +88,6 @@ class EmbedderSettings(_Section):
         default=None,
         description="A sentence-transformers folder with an ONNX model; null = the one that comes with Docent.",
     )
-    kv_cache: KvCache = Field(
-        default="fp16",
-        description='How an NVIDIA card keeps keys and values with runtime "cuda": "fp16", or in half the memory and '
-        'faster behind long contexts "int8" or "fp8" (less exact). The processor keeps its own way.',
-    )
     threads: int = Field(default=0, ge=0, le=256, description="CPU threads; 0 = one for each physical core.")
 
 
