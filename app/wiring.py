@@ -198,7 +198,7 @@ class Parts:
             generator, judge = EngineGenerator(self.model), self.reader
             worded = SmallModelAnswerer(generator, quotes, self.embedder, self.library.locate, judge)
             return self._computing(worded)
-        return self._generative(EngineGenerator(self.model, writer.temperature), quotes)
+        return self._generative(EngineGenerator(self.model, writer.temperature, writer.thinking_tokens), quotes)
 
     def _generative(self, generator: "TextGenerator", quotes: "Answerer") -> "Answerer":
         from rag.answer.generative import GenerativeAnswerer

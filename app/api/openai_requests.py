@@ -1,108 +1,45 @@
-"""Defines the requests of OpenAI's API and translates them into parameters of the engine.
-
-An option that would change the answer and that the engine does not have is refused by name, unless its value asks for
-nothing (no tools, text alone). Whatever else is not known here is ignored, as other servers do.
-"""
+"""Defines the requests of OpenAI's API and translates them into parameters of the engine."""
 
 import json
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field
 
-from engines.model.tokenizer import Message
+from app.api.openai_body import Body, TokenLimit, as_list
+from app.api.openai_messages import MOST_MESSAGES, ChatMessage
+from app.api.openai_tools import MOST_TOOLS, FunctionTool, ToolChoice, ToolUse, tool_use
+from engines.model.chat import ChatEncoder
 from engines.page_size import PAGE_TOKENS
-from engines.serving.sampling_params import SamplingParams
+from engines.serving.sampling_params import SamplingParams, ThoughtParams
 
-# Options that change the answer and are not here, each with the values besides nothing, [], {}, "" and false that ask
-# for nothing.
-_UNSUPPORTED: dict[str, tuple[object, ...]] = {
-    "tools": (),
-    "tool_choice": ("auto", "none"),
-    "functions": (),
-    "function_call": ("auto", "none"),
-    "tool_calls": (),
-    "tool_call_id": (),
-    "modalities": (["text"],),
-    "audio": (),
-    "web_search_options": (),
-    "echo": (),
-    "suffix": (),
-}
-_MOST_CHOICES = 128  # of one request, OpenAI's own limit
-_MOST_MESSAGES = 4096
+MOST_CHOICES = 128  # of one request, OpenAI's own limit
 _ANY_JSON = '{"type": "object"}'
-
-
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+_THOUGHT_TOKENS = {"none": 0, "minimal": 256, "low": 1024, "medium": 4096, "high": 16_384, "xhigh": 65_536}
 
 
 def _stops(value: Any) -> Any:
     """Makes a list without empty strings, which would stop everything and stand for nothing."""
-    stops = _as_list(value)
+    stops = as_list(value)
     return [stop for stop in stops if stop != ""] if isinstance(stops, list) else stops
 
 
-def _limit(value: Any) -> Any:
-    """Makes -1, which other servers take for "no limit", just that."""
-    return None if value == -1 else value
-
-
 Tokens = Annotated[list[int], Field(fail_fast=True)]  # one error says enough of a million wrong numbers
-TokenLimit = Annotated[int | None, BeforeValidator(_limit)]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_ignored(cls, data: Any) -> Any:
-        """Drops what is null or not known here; what is not supported stays, and is refused."""
-        if not isinstance(data, dict):
-            return data
-        known = {field.alias or name for name, field in cls.model_fields.items()}
-        return {
-            key: value
-            for key, value in data.items()
-            if value is not None and (key in known or (key in _UNSUPPORTED and _asks(key, value)))
-        }
-
-
-def _asks(option: str, value: object) -> bool:
-    """Tells whether a value of an option that is not supported asks for anything."""
-    return bool(value) and value not in _UNSUPPORTED[option]
-
-
-class TextPart(_Body):
-    type: Literal["text"]
-    text: str
-
-
-class ChatMessage(_Body):
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | Annotated[list[TextPart], Field(max_length=_MOST_MESSAGES)] = ""
-    name: str | None = None
-
-    def plain(self) -> Message:
-        text = self.content if isinstance(self.content, str) else "\n".join(part.text for part in self.content)
-        return {"role": "system" if self.role == "developer" else self.role, "content": text}
-
-
-class StreamOptions(_Body):
+class StreamOptions(Body):
     include_usage: bool = False
     include_obfuscation: bool = False
 
 
-class JsonSchema(_Body):
+class JsonSchema(Body):
     name: str = ""
     description: str = ""
     strict: bool = True
     content: dict[str, Any] = Field(default_factory=dict, alias="schema")
 
 
-class ResponseFormat(_Body):
+class ResponseFormat(Body):
     type: Literal["text", "json_object", "json_schema"]
     json_schema: JsonSchema | None = None
 
@@ -114,7 +51,7 @@ class ResponseFormat(_Body):
         return None
 
 
-class _Sampling(_Body):
+class _Sampling(Body):
     """The fields common to chat and plain completions; defaults are OpenAI's."""
 
     model: str
@@ -127,8 +64,8 @@ class _Sampling(_Body):
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
     seed: int | None = None
-    stop: Annotated[list[str], BeforeValidator(_stops)] = []
-    n: int = Field(default=1, ge=1, le=_MOST_CHOICES)
+    stop: Annotated[list[str], BeforeValidator(_stops)] = Field(default=[])
+    n: int = Field(default=1, ge=1, le=MOST_CHOICES)
     stream: bool = False
     stream_options: StreamOptions = StreamOptions()
     regex: str | None = None
@@ -177,12 +114,23 @@ class _Sampling(_Body):
         return self.num_beams > 1 and "temperature" not in self.model_fields_set
 
 
+class TemplateOptions(Body):
+    """Of vLLM and others: the one of the chat template's options that matters here."""
+
+    enable_thinking: bool | None = None
+
+
 class ChatBody(_Sampling):
-    messages: list[ChatMessage] = Field(min_length=1, max_length=_MOST_MESSAGES)
+    messages: list[ChatMessage] = Field(min_length=1, max_length=MOST_MESSAGES)
     max_completion_tokens: TokenLimit = None
     logprobs: bool = False
     top_logprobs: int = 0
     response_format: ResponseFormat = ResponseFormat(type="text")
+    tools: list[FunctionTool] = Field(default=[], max_length=MOST_TOOLS)
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool = True
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
+    chat_template_kwargs: TemplateOptions = TemplateOptions()
 
     def wanted_tokens(self) -> int | None:
         return self.max_tokens if self.max_completion_tokens is None else self.max_completion_tokens
@@ -193,12 +141,33 @@ class ChatBody(_Sampling):
     def wanted_schema(self) -> str | None:
         return self.response_format.schema_text()
 
+    def tool_use(self) -> ToolUse:
+        """Raises RequestError."""
+        return tool_use(self.tools, self.tool_choice, several=self.parallel_tool_calls)
+
+    def thought_tokens(self, usual: int) -> int:
+        """How long the model may think before it answers, where it can; ``usual`` unless this request says more."""
+        wanted = self.chat_template_kwargs.enable_thinking
+        if wanted is False:
+            return 0
+        if self.reasoning_effort is not None:
+            return _THOUGHT_TOKENS[self.reasoning_effort]
+        return usual or (_THOUGHT_TOKENS["medium"] if wanted else 0)
+
+    def constrained(self, params: SamplingParams, chat: ChatEncoder, thought_tokens: int) -> SamplingParams:
+        """The same parameters with the tools, and with the thought that comes first. Raises RequestError."""
+        params = self.tool_use().constrained(params, chat)
+        if not thought_tokens:
+            return params
+        most = min(thought_tokens, params.max_tokens // 2)  # an answer needs room too
+        return replace(params, thought=ThoughtParams(most, chat.thought_end))
+
 
 class CompletionBody(_Sampling):
-    prompt: str | Tokens | Annotated[list[str | Tokens], Field(min_length=1, max_length=_MOST_CHOICES)]
+    prompt: str | Tokens | Annotated[list[str | Tokens], Field(min_length=1, max_length=MOST_CHOICES)]
     max_tokens: TokenLimit = 16
     logprobs: int | None = None
-    best_of: int | None = Field(default=None, ge=1, le=_MOST_CHOICES)
+    best_of: int | None = Field(default=None, ge=1, le=MOST_CHOICES)
 
     def prompts(self) -> list[str | list[int]]:
         """Returns the prompts, each as text or as tokens."""
@@ -217,8 +186,8 @@ class CompletionBody(_Sampling):
         return replace(params, logprobs=0) if chooses and params.logprobs is None else params
 
 
-class EmbeddingBody(_Body):
+class EmbeddingBody(Body):
     model: str
-    input: Annotated[list[str], BeforeValidator(_as_list)] = Field(min_length=1, max_length=2048)
+    input: Annotated[list[str], BeforeValidator(as_list)] = Field(min_length=1, max_length=2048)
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = None

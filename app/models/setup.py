@@ -19,6 +19,7 @@ from app.settings.paths import builtin_model
 from app.settings.schema import AUTO, ModelSettings, Settings
 from engines.base import Runtime
 from engines.errors import RequestError, RuntimeUnavailable
+from engines.messages.tools import Tool
 from engines.model.chat import ChatEncoder
 from engines.model.checkpoint import Checkpoint
 from engines.model.tokenizer import Message, ModelTokenizer
@@ -54,10 +55,14 @@ class LocalModel:
         """Tokens of prompt and answer together."""
         return self.engine.max_context
 
-    def chat_tokens(self, messages: Sequence[Message]) -> list[int]:
+    def chat_tokens(
+        self, messages: Sequence[Message], tools: Sequence[Tool] = (), *, thinking: bool = False
+    ) -> list[int]:
         """Raises RequestError for what no context could hold, before it is tokenised as a whole."""
-        self._check_length([message["content"] for message in messages])
-        return self.chat.encode(messages)
+        calls = [json.dumps(message["tool_calls"]) for message in messages if message.get("tool_calls")]
+        schemas = [json.dumps(tool.plain()) for tool in tools]
+        self._check_length([*(message["content"] for message in messages), *calls, *schemas])
+        return self.chat.encode(messages, tools, thinking=thinking)
 
     def text_tokens(self, text: str) -> list[int]:
         """Raises RequestError for what no context could hold, before it is tokenised as a whole."""

@@ -197,6 +197,13 @@ class ModelSettings(_Section):
         "0 = it always reads all that fit.",
     )
     max_tokens: int = Field(default=512, ge=16, le=100_000, description="Longest answer in tokens.")
+    thinking_tokens: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="Tokens that a model may think before it answers, at most half of max_tokens, if it was made to. "
+        "0 = it answers at once.",
+    )
     temperature: float = Field(
         default=0.0, ge=0, le=2, description="0 = always the likeliest word; more = more varied, and more mistakes."
     )

@@ -7,48 +7,105 @@ role. Such a mark inside a message is broken up before the template sees it.
 import json
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jinja2 import TemplateError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engines.errors import RequestError
+from engines.messages.marks import THOUGHT_BEGINS, THOUGHT_ENDS
+from engines.messages.tools import Tool, described, tool_format
 from engines.model.tokenizer import Message, ModelTokenizer
 
 
 class ChatEncoder:
-    """Thread-safe."""
+    """Thread-safe. ``form`` is how the model writes calls of tools, ``marks`` are the tokenizer's added tokens."""
 
     def __init__(self, tokenizer: ModelTokenizer) -> None:
         self._tokenizer = tokenizer
-        self._marks = _marks(tokenizer)
+        self.marks = _added_tokens(tokenizer)
+        self._pattern = _pattern(self.marks)
+        self._knows_tools = "tools" in _variables(tokenizer.chat_template)
+        self.form = tool_format(tokenizer.chat_template if self._knows_tools else None)
 
-    def encode(self, messages: Sequence[Message]) -> list[int]:
-        """The prompt for the next message. A model without a system role gets the system text in front of the first
-        question. Raises RequestError when the template refuses the conversation."""
-        plain: list[Message] = [
-            {"role": message["role"], "content": self.without_marks(message["content"])} for message in messages
-        ]
+    @property
+    def thinks(self) -> bool:
+        """Whether this model was made to think before it answers."""
+        return THOUGHT_BEGINS in (self._tokenizer.chat_template or "") or THOUGHT_BEGINS in self.marks
+
+    @property
+    def thought_end(self) -> tuple[int, ...]:
+        """The tokens that end a thought."""
+        return tuple(self._tokenizer.encode_prompt(f"\n{THOUGHT_ENDS}\n\n"))
+
+    def encode(self, messages: Sequence[Message], tools: Sequence[Tool] = (), *, thinking: bool = False) -> list[int]:
+        """The prompt for the next message; with ``thinking`` it ends inside a thought. A model without a system role
+        gets the system text in front of the first question. Raises RequestError when the template refuses the
+        conversation."""
+        plain: list[Message] = [self._broken_up(message) for message in messages]
+        known = [self._broken_up(tool.plain()) for tool in tools]
+        if not self._knows_tools and (tools or any(_has_calls(message) for message in plain)):
+            plain, known = described(plain, tools), []
         try:
-            return self._tokenizer.encode_prompt(self._tokenizer.render_chat(plain))
+            text = self._tokenizer.render_chat(plain, known, thinking=thinking)
         except RequestError:
             merged = _system_merged(plain)
             if merged == plain:
                 raise
-            return self._tokenizer.encode_prompt(self._tokenizer.render_chat(merged))
+            text = self._tokenizer.render_chat(merged, known, thinking=thinking)
+        return self._tokenizer.encode_prompt(_with_thought(text, thinking))
 
     def without_marks(self, text: str) -> str:
         """The text with a space inside every special token that it spells."""
-        return text if self._marks is None else self._marks.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
+        return text if self._pattern is None else self._pattern.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
+
+    def _broken_up(self, value: Any) -> Any:
+        """The same value with every text in it ``without_marks``."""
+        if isinstance(value, str):
+            return self.without_marks(value)
+        if isinstance(value, Mapping):
+            return {self.without_marks(key): self._broken_up(inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._broken_up(inner) for inner in value]
+        return value
 
 
-def _marks(tokenizer: ModelTokenizer) -> re.Pattern[str] | None:
+def _with_thought(text: str, thinking: bool) -> str:
+    """A prompt that ends inside a thought, or behind one, whatever the template makes of it."""
+    inside = text.rstrip().endswith(THOUGHT_BEGINS)
+    if thinking:
+        return text if inside else f"{text}{THOUGHT_BEGINS}\n"
+    return f"{text.rstrip()}\n\n{THOUGHT_ENDS}\n\n" if inside else text
+
+
+def _added_tokens(tokenizer: ModelTokenizer) -> dict[str, int]:
     added = json.loads(tokenizer.to_json()).get("added_tokens") or []
+    return {token["content"]: token["id"] for token in added}
+
+
+def _pattern(marks: Mapping[str, int]) -> re.Pattern[str] | None:
     # Those of one character stand for themselves; breaking them up would change ordinary text.
-    texts = sorted((token["content"] for token in added if len(token["content"].strip()) > 1), key=len, reverse=True)
+    texts = sorted((mark for mark in marks if len(mark.strip()) > 1), key=len, reverse=True)
     return re.compile("|".join(map(re.escape, texts))) if texts else None
+
+
+def _variables(template: str | None) -> set[str]:
+    """What a template is given by whoever renders it."""
+    environment = ImmutableSandboxedEnvironment(extensions=["jinja2.ext.loopcontrols"])
+    try:
+        return set(meta.find_undeclared_variables(environment.parse(template or "")))
+    except TemplateError:  # a statement of another engine; the tokenizer has compiled it, or refused it by now
+        return set()
+
+
+def _has_calls(message: Message) -> bool:
+    return message["role"] == "tool" or bool(message.get("tool_calls"))
 
 
 def _system_merged(messages: Sequence[Message]) -> list[Message]:
     """The system text put in front of the first message of the user."""
     system = "\n\n".join(message["content"] for message in messages if message["role"] == "system")
-    others: list[Mapping[str, str]] = [message for message in messages if message["role"] != "system"]
+    others: list[Message] = [message for message in messages if message["role"] != "system"]
     first = next((index for index, message in enumerate(others) if message["role"] == "user"), None)
     if not system or first is None:
         return list(messages)

@@ -15,10 +15,13 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer as _Tokenizer
 
 from engines.errors import CheckpointError, RequestError
+from engines.messages.marks import MARKS
 
 _FIRST_CHARS = 4  # for each token
 _CUT_TOKENS = 64
-Message = Mapping[str, str]  # {"role": "system" | "user" | "assistant", "content": ...}
+# {"role": "system" | "user" | "assistant" | "tool", "content": ...}; "tool_calls" and "tool_call_id" as
+# in OpenAI's API, but with arguments as objects.
+Message = Mapping[str, Any]
 
 
 class ModelTokenizer:
@@ -27,9 +30,10 @@ class ModelTokenizer:
     def __init__(
         self, tokenizer: _Tokenizer, eos_ids: frozenset[int], bos: str, eos: str, chat_template: str | None
     ) -> None:
-        self._tokenizer = tokenizer
+        self._tokenizer = _showing_marks(tokenizer)
         self.eos_ids = eos_ids
         self._bos, self._eos = bos, eos
+        self.chat_template = chat_template
         self._template = _compile(chat_template) if chat_template else None
 
     @classmethod
@@ -83,8 +87,11 @@ class ModelTokenizer:
         """One token by itself, special ones by their names. A part of a character is U+FFFD."""
         return str(self._tokenizer.decode([token], skip_special_tokens=False))
 
-    def render_chat(self, messages: Sequence[Message]) -> str:
+    def render_chat(
+        self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = (), *, thinking: bool = False
+    ) -> str:
         """The prompt that asks the model for the next message; a plain transcript where there is no chat template.
+        Whether the template makes anything of ``tools`` and ``thinking`` is its own affair.
 
         Raises RequestError when the template refuses the conversation."""
         if self._template is None:
@@ -95,7 +102,8 @@ class ModelTokenizer:
                 self._template.render(
                     messages=[dict(message) for message in messages],
                     add_generation_prompt=True,
-                    enable_thinking=False,  # Qwen 3: the answer at once, without reasoning in front of it
+                    tools=[dict(tool) for tool in tools] or None,
+                    enable_thinking=thinking,
                     bos_token=self._bos,
                     eos_token=self._eos,
                 )
@@ -106,6 +114,17 @@ class ModelTokenizer:
     def to_json(self) -> str:
         """The tokenizer as tokenizer.json, for libraries that build their own from it."""
         return str(self._tokenizer.to_str())
+
+
+def _showing_marks(tokenizer: _Tokenizer) -> _Tokenizer:
+    """The same tokenizer, but the marks of thoughts and calls are in the text that it decodes."""
+    content = json.loads(tokenizer.to_str())
+    hidden = [token for token in content.get("added_tokens") or [] if token["special"] and token["content"] in MARKS]
+    if not hidden:
+        return tokenizer
+    for token in hidden:
+        token["special"] = False
+    return _Tokenizer.from_str(json.dumps(content))
 
 
 def _compile(text: str) -> Any:

@@ -6,6 +6,8 @@ next, so text is held back until it cannot change any more.
 
 from collections.abc import Callable, Sequence
 
+from engines.messages.held_text import overlap
+
 _REPLACEMENT = "�"
 # A tokenizer's context for joining: some strip the space of the first token they decode.
 _CONTEXT = 5
@@ -60,11 +62,6 @@ class Detokenizer:
             self.stopped = True
             self._held = ""
             return text[: min(found)[0]]
-        keep = max((_overlap(text, stop) for stop in self._stop), default=0)
+        keep = max((overlap(text, stop) for stop in self._stop), default=0)
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep]
-
-
-def _overlap(text: str, stop: str) -> int:
-    """Length of the longest end of ``text`` that begins ``stop``."""
-    return next((n for n in range(min(len(text), len(stop) - 1), 0, -1) if text.endswith(stop[:n])), 0)

@@ -30,6 +30,7 @@ from engines.serving.sampling import SampledToken
 from engines.serving.sampling_params import SamplingParams
 from engines.serving.scheduler import ScheduledSequence, Scheduler, SchedulerOutput
 from engines.serving.sequence import BACKGROUND, Sequence
+from engines.serving.thought_limit import ThoughtLimit
 
 _log = logging.getLogger(__name__)
 
@@ -180,11 +181,16 @@ class Engine:
             )
 
     def _matcher(self, params: SamplingParams) -> GrammarMatcher | None:
-        if params.json_schema is None and params.regex is None:
-            return None
-        if self._structured_output is None:
-            raise RequestError("This engine has no structured output.", "Leave json_schema and regex out.")
-        return self._structured_output(params)
+        matcher: GrammarMatcher | None = None
+        if params.constrains:
+            if self._structured_output is None:
+                message = "This engine has no structured output."
+                raise RequestError(message, "Leave json_schema, regex and grammar out.")
+            matcher = self._structured_output(params)
+        if params.thought is not None:
+            tokenizer, size = self.tokenizer, self.runtime.vocab_size
+            return ThoughtLimit(params.thought, matcher, tokenizer.decode, size, tokenizer.eos_ids)
+        return matcher
 
     def _run(self) -> None:
         try:

@@ -12,15 +12,23 @@ MOST_LOGPROBS = 20
 
 
 @dataclass(frozen=True, slots=True)
+class ThoughtParams:
+    """For a prompt that ends inside a thought: after ``max_tokens`` tokens of it, the tokens ``end`` are written."""
+
+    max_tokens: int
+    end: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SamplingParams:
     """``temperature`` 0 is greedy. ``top_k`` 0, ``top_p`` 1 and ``min_p`` 0 switch the filter off.
 
     ``repetition_penalty`` counts prompt and answer, presence and frequency penalties the answer alone. ``logprobs`` is
     how many alternatives to report for each token, None for none at all. ``logit_bias`` holds (token, -100..100), added
-    to the model's scores; -100 bans a token. At most one of ``json_schema`` and ``regex``
-    constrains the output. With ``num_beams`` above 1 the likeliest answer is searched for (``beam_search.py``) instead
-    of sampled, hypotheses ordered by log probability over length to the power of ``length_penalty``. Raises
-    RequestError that names the setting and its range.
+    to the model's scores; -100 bans a token. At most one of ``json_schema``, ``regex`` and ``grammar`` (Lark, as
+    llguidance reads it) constrains the output, behind its ``thought`` if it begins with one. With ``num_beams`` above 1
+    the likeliest answer is searched for (``beam_search.py``) instead of sampled, hypotheses ordered by log probability
+    over length to the power of ``length_penalty``. Raises RequestError that names the setting and its range.
     """
 
     max_tokens: int = 512
@@ -38,6 +46,8 @@ class SamplingParams:
     logit_bias: tuple[tuple[int, float], ...] = ()
     json_schema: str | None = None
     regex: str | None = None
+    grammar: str | None = None
+    thought: ThoughtParams | None = None
     num_beams: int = 1
     length_penalty: float = 1.0
 
@@ -53,7 +63,9 @@ class SamplingParams:
         self._demand(self.logprobs is None or 0 <= self.logprobs <= MOST_LOGPROBS, "logprobs", "between 0 and 20")
         self._demand(all(-100 <= bias <= 100 for _, bias in self.logit_bias), "logit_bias", "between -100 and 100")
         self._demand(all(self.stop), "stop", "made of non-empty strings")
-        self._demand(self.json_schema is None or self.regex is None, "regex", "left out when json_schema is given")
+        for name, others in (("regex", ("json_schema",)), ("grammar", ("json_schema", "regex"))):
+            alone = getattr(self, name) is None or all(getattr(self, other) is None for other in others)
+            self._demand(alone, name, f"left out when {' or '.join(others)} is given")
         self._demand(1 <= self.num_beams <= MOST_BEAMS, "num_beams", f"between 1 and {MOST_BEAMS}")
         self._demand(-10 <= self.length_penalty <= 10, "length_penalty", "between -10 and 10")
         if self.num_beams > 1:
@@ -64,8 +76,13 @@ class SamplingParams:
         self._demand(self.temperature == 0, "temperature", "0 with num_beams above 1")
         for name, value in (("repetition_penalty", 1), ("presence_penalty", 0), ("frequency_penalty", 0)):
             self._demand(getattr(self, name) == value, name, f"{value} with num_beams above 1")
-        for name in ("stop", "logit_bias", "json_schema", "regex", "logprobs"):
+        for name in ("stop", "logit_bias", "json_schema", "regex", "grammar", "thought", "logprobs"):
             self._demand(not getattr(self, name) and getattr(self, name) != 0, name, "left out with num_beams above 1")
+
+    @property
+    def constrains(self) -> bool:
+        """Whether the output must fit a schema, an expression or a grammar."""
+        return any(given is not None for given in (self.json_schema, self.regex, self.grammar))
 
     @property
     def penalises(self) -> bool:

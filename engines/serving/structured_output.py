@@ -1,5 +1,5 @@
-"""Structured output: llguidance says which tokens may come next, so that the text fits a JSON schema or a regular
-expression.
+"""Structured output: llguidance says which tokens may come next, so that the text fits a JSON schema, a regular
+expression or a grammar.
 
 An Engine calls ``StructuredOutput(tokenizer, vocab_size)`` for each such request. The tokenizer's index is built once,
 on first use. A broken schema is a RequestError when the request is made, not later.
@@ -34,7 +34,7 @@ class TokenizerSource(Protocol):
 
 
 class StructuredOutput:
-    """Compiles the schema or expression of a request to a GrammarMatcher. Thread-safe."""
+    """Compiles the schema, expression or grammar of a request to a GrammarMatcher. Thread-safe."""
 
     def __init__(self, tokenizer: TokenizerSource, vocab_size: int) -> None:
         self._tokenizer = tokenizer
@@ -43,11 +43,13 @@ class StructuredOutput:
         self._lock = threading.Lock()
 
     def __call__(self, params: SamplingParams) -> GrammarMatcher:
-        """Raises RequestError for a schema or an expression that is wrong or not supported."""
+        """Raises RequestError for a schema, an expression or a grammar that is wrong or not supported."""
         from llguidance import LLMatcher
 
         if params.json_schema is not None:
             name, grammar = "json_schema", _schema_grammar(params.json_schema)
+        elif params.grammar is not None:
+            name, grammar = "grammar", LLMatcher.grammar_from_lark(params.grammar)
         else:
             assert params.regex is not None, "the engine calls this for structured output only"
             name, grammar = "regex", LLMatcher.grammar_from_regex(params.regex)

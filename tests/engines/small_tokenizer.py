@@ -33,6 +33,6 @@ def small_tokenizer() -> Tokenizer:
     return tokenizer
 
 
-def small_model_tokenizer() -> ModelTokenizer:
+def small_model_tokenizer(template: str = CHAT_TEMPLATE) -> ModelTokenizer:
     tokenizer = small_tokenizer()
-    return ModelTokenizer(tokenizer, frozenset({tokenizer.token_to_id(EOS)}), "", EOS, CHAT_TEMPLATE)
+    return ModelTokenizer(tokenizer, frozenset({tokenizer.token_to_id(EOS)}), "", EOS, template)

@@ -1,10 +1,9 @@
 """OpenAI's own client against a real server on loopback, behind the same token as everything else."""
 
 import json
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,71 +11,16 @@ import httpx
 import numpy as np
 import openai
 import pytest
-import uvicorn
 from starlette.testclient import TestClient
 
 from app.api.http import create_api
-from app.api.security import LocalOnly
 from app.assistant import Assistant
-from app.models.setup import LocalModel
 from app.settings.schema import ModelSettings, Settings
-from engines.model.chat import ChatEncoder
-from engines.serving.engine import Engine, EngineConfig
-from engines.serving.structured_output import StructuredOutput
+from engines.serving.engine import EngineConfig
+from tests.app.api.openai_server import REPLY, TOKEN, Served, until
 from tests.app.fakes import LightParts, WordEmbedder
 from tests.app.models.saying_runtime import SayingRuntime
 from tests.engines.small_tokenizer import small_model_tokenizer
-
-TOKEN = "token-of-this-launch"
-REPLY = "The blue whale eats four tonnes of krill a day. ü."
-
-
-class Parts(LightParts):
-    def __init__(self, settings: Settings, runtime: SayingRuntime, config: EngineConfig) -> None:
-        super().__init__(settings)
-        self.runtime, self.config = runtime, config
-
-    def make_model(self) -> LocalModel:
-        tokenizer = small_model_tokenizer()
-        structured_output = StructuredOutput(tokenizer, self.runtime.vocab_size)
-        engine = Engine(self.runtime, tokenizer, self.config, structured_output)
-        return LocalModel("saying", engine, tokenizer, ChatEncoder(tokenizer))
-
-
-class Served:
-    """A server in a thread and a client for it."""
-
-    def __init__(
-        self, folder: Path, reply: str = REPLY, gate: threading.Event | None = None, config: EngineConfig | None = None
-    ) -> None:
-        settings = Settings(data_dir=folder, model=ModelSettings(name="saying"))
-        self.runtime = SayingRuntime(reply, gate)
-        self.parts = Parts(settings, self.runtime, config or EngineConfig(prompt_lookup=False))
-        self.assistant = Assistant(settings, self.parts)
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        port = self.listener.getsockname()[1]
-        application = LocalOnly(create_api(self.assistant), port=port, token=TOKEN)
-        config_ = uvicorn.Config(application, log_config=None, access_log=False, ws="none", lifespan="off")
-        self.server = uvicorn.Server(config_)
-        self.thread = threading.Thread(target=self.server.run, args=([self.listener],))
-        self.thread.start()
-        self.url = f"http://127.0.0.1:{port}/v1"
-        self.client = openai.OpenAI(base_url=self.url, api_key=TOKEN, max_retries=0)
-        until(lambda: self.server.started)
-
-    def close(self) -> None:
-        self.client.close()
-        self.server.should_exit = True
-        self.thread.join()
-        self.listener.close()
-        self.assistant.close()
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -304,10 +248,10 @@ def test_errors_have_openais_shape(served: Served) -> None:
     assert largest.value.status_code == 413 and largest.value.code == "request_too_large"
     with pytest.raises(openai.BadRequestError, match="max_tokens"):
         chat(served, max_tokens=0)
-    with pytest.raises(openai.BadRequestError) as tools:
-        chat(served, tools=[{"type": "function", "function": {"name": "f", "parameters": {}}}])
-    assert tools.value.param == "tools"
-    assert "tools is not supported here" in str(tools.value)
+    with pytest.raises(openai.BadRequestError) as functions:
+        chat(served, functions=[{"name": "f", "parameters": {}}])
+    assert functions.value.param == "functions"
+    assert "functions is not supported here" in str(functions.value)
     picture = {"type": "image_url", "image_url": {"url": "https://example.org/cat.png"}}
     with pytest.raises(openai.BadRequestError, match="text is all that a message can hold"):
         chat(served, messages=[{"role": "user", "content": [picture]}])

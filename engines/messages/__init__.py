@@ -1,0 +1,1 @@
+"""What messages between a program and a model hold besides text: thoughts, tools and their calls."""
