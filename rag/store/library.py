@@ -9,7 +9,6 @@ import json
 import logging
 import os
 import sqlite3
-import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from files import new_private
 from rag.errors import LibraryError
 from rag.store import full_text, rows, schema
+from rag.store.thread_connections import ThreadConnections
 from rag.text.table_spans import TableSpans
 from rag.types import Block, Chunk, Document, Filter, Place, Source
 
@@ -49,11 +49,7 @@ class Library:
         """Takes a path that ``open`` has checked; use that."""
         self.path = path
         self.read_only = read_only
-        self._immutable = immutable
-        self._local = threading.local()
-        self._connections: dict[threading.Thread, sqlite3.Connection] = {}
-        self._lock = threading.Lock()
-        self._closed = False
+        self._connections = ThreadConnections(lambda: schema.connect(path, read_only=read_only, immutable=immutable))
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False) -> Self:
@@ -97,12 +93,8 @@ class Library:
         return library
 
     def close(self) -> None:
-        """Closes the connections of all threads. Calling it twice is harmless."""
-        with self._lock:
-            self._closed = True
-            for connection in self._connections.values():
-                connection.close()
-            self._connections.clear()
+        """Closes the connections of all threads; who reads meanwhile is told. Calling it twice is harmless."""
+        self._connections.close()
 
     def __enter__(self) -> Self:
         return self
@@ -115,20 +107,8 @@ class Library:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Yields this thread's connection, with SQLite's errors turned into LibraryError. For this package only."""
-        with schema.explained(self.path):
-            yield self._connection()
-
-    def _connection(self) -> sqlite3.Connection:
-        assert not self._closed, "the library is closed"
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = schema.connect(self.path, read_only=self.read_only, immutable=self._immutable)
-            with self._lock:
-                for thread in [thread for thread in self._connections if not thread.is_alive()]:
-                    self._connections.pop(thread).close()
-                self._connections[threading.current_thread()] = connection
-            self._local.connection = connection
-        return connection
+        with schema.explained(self.path), self._connections.lent() as connection:
+            yield connection
 
     def _rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with self.reading() as connection:

@@ -1,5 +1,6 @@
 """The library through its public methods, against values worked out by hand."""
 
+import itertools
 import os
 import sqlite3
 import threading
@@ -304,6 +305,30 @@ def test_a_foreign_database_is_refused_and_kept(tmp_path: Path) -> None:
     with pytest.raises(LibraryError, match="not a Docent library"):
         Library.open(path)
     assert path.read_bytes() == before
+
+
+def test_who_reads_while_the_library_is_closed_is_told(library: Library) -> None:
+    fill(library, *(f"/data/{i}.txt" for i in range(200)))
+    reading = threading.Barrier(4)
+    told: list[str] = []
+
+    def read() -> None:
+        try:
+            for number in itertools.count():
+                list(library.documents())
+                if number == 1:
+                    reading.wait()
+        except LibraryError as error:
+            told.append(error.message)
+
+    threads = [threading.Thread(target=read) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    reading.wait()
+    library.close()
+    for thread in threads:
+        thread.join()
+    assert told == ["The library is closed."] * 3
 
 
 @pytest.mark.parametrize("damage", ["text", "header", "cut"])
