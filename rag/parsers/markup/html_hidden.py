@@ -1,11 +1,11 @@
 """Tells which elements of a web page a person never gets to see, from the page and the sheets that come with it.
 
 A closed panel of an accordion or a tab is content: a click shows it. What no click shows (a text in white, off the
-screen, of no size, for machines alone) is not.
+screen, of no size, for machines alone) is not, nor what was deleted or struck out for what stands beside it.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from lxml import etree
 
@@ -29,6 +29,8 @@ _NEVER_CONTENT = re.compile(
 _INLINE = frozenset(("span", "i", "b", "em", "strong", "small", "a", "svg", "img", "sup", "sub", "font", "code"))
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6", "dt", "summary"))
 _NOTES = frozenset(("footnote", "endnote", "note", "rearnote", "doc-footnote", "doc-endnote"))
+_STRUCK = frozenset(("s", "strike"))
+_LINES = frozenset(("p", "li", "td", "th", "dt", "dd", "div", "section", "article", "body", *_HEADINGS))
 _PICTURES = ("img", "picture", "video", "svg", "canvas")
 
 
@@ -42,10 +44,13 @@ class HiddenElements:
         # White letters may stand on a picture that lies anywhere in the page.
         self._white_by_rule = not (linked or self._styles.sets_background or any(True for _ in root.iter(*_PICTURES)))
         self._opened_by = _targets(root)
+        self._unstruck: dict[etree._Element, bool] = {}
 
     def __contains__(self, element: etree._Element) -> bool:
         if element.tag == "br":  # what takes its place (lines that are blocks) is not followed
             return False
+        if element.tag == "del" or (element.tag in _STRUCK and self._is_replaced(element)):
+            return True
         style = self._styles.style_of(element)
         classes = set((element.get("class") or "").split())
         if classes & _VISUALLY_HIDDEN or _cannot_be_read(style) or self._is_white(element, style):
@@ -58,6 +63,16 @@ class HiddenElements:
             or style.get("visibility") in ("hidden", "collapse")
         )
         return closed and not self._is_panel(element)
+
+    def _is_replaced(self, struck: etree._Element) -> bool:
+        """Whether something in the line of a struck-out text holds in its place; a line that is struck out as a whole
+        is done."""
+        line = next((one for one in struck.iterancestors() if one.tag in _LINES), None)
+        if line is None:
+            return False
+        if line not in self._unstruck:
+            self._unstruck[line] = _is_unstruck(line)
+        return self._unstruck[line]
 
     def _is_panel(self, element: etree._Element) -> bool:
         """Tells whether a click or a search of the page would show the element."""
@@ -93,6 +108,24 @@ def _cannot_be_read(style: Mapping[str, str]) -> bool:
         or any(_FAR_OFF.match(style[side]) for side in ("left", "top", "text-indent", "margin-left") if side in style)
         or ("clip" in style and _CUT_AWAY.match(style["clip"]))
     )
+
+
+def _is_unstruck(line: etree._Element) -> bool:
+    """Whether some text of a line is not struck out."""
+    return any(
+        text.strip(" \t\r\n\xa0.,;:") and not _STRUCK.intersection(one.tag for one in _within(text, line))
+        for text in line.xpath(".//text()")
+    )
+
+
+def _within(text: etree._ElementUnicodeResult, line: etree._Element) -> Iterator[etree._Element]:
+    """The elements of a line that hold one of its texts."""
+    holder = text.getparent()
+    if holder is not None and text.is_tail:
+        holder = holder.getparent()
+    while holder is not None and holder is not line:
+        yield holder
+        holder = holder.getparent()
 
 
 def _has_background(element: etree._Element) -> bool:

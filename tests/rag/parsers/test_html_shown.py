@@ -121,6 +121,19 @@ def test_white_text_on_a_background_is_seen(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("markup", "line"),
+    [
+        ("<p>The fee is <del>12</del> <ins>15</ins> crowns.</p>", "The fee is 15 crowns."),
+        ("<p>Only <s>40</s> 30 crowns <b>today</b></p>", "Only 30 crowns today"),
+        ("<ul><li><s>Oil the lamp</s></li></ul>", "- Oil the lamp"),
+        ("<table><tr><th>Fee</th></tr><tr><td><strike>12</strike> 15</td></tr></table>", "\n15"),
+    ],
+)
+def test_what_is_struck_out_gives_way_to_what_holds(tmp_path: Path, markup: str, line: str) -> None:
+    assert page(tmp_path, markup).text.endswith(line)
+
+
 def test_numbers_of_lists_are_as_displayed(tmp_path: Path) -> None:
     document = page(
         tmp_path,
