@@ -18,6 +18,7 @@ from rag.answer.operators.documents import name_documents
 from rag.answer.operators.extremes import asks_for_extreme, find_extreme
 from rag.answer.operators.grid import Grid, Texts, grids_of
 from rag.answer.operators.lookup import look_up
+from rag.answer.operators.numbered_parts import name_part
 from rag.answer.operators.outline import outline
 from rag.answer.operators.prose_difference import subtract
 from rag.answer.operators.sections import quote_section
@@ -92,7 +93,8 @@ def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embe
     if told is not None or query.kind == "overview" or unknown_names(query, passages):
         return told
     return (
-        _from_tables(query, passages, texts, embedder)
+        name_part(query, passages, texts, embedder)
+        or _from_tables(query, passages, texts, embedder)
         or subtract(query, passages)
         or quote_section(query, passages, texts)
     )

@@ -6,12 +6,12 @@ the row of the same name, a sentence to the sentence that is most like it; what 
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import combinations
 
 from rapidfuzz import fuzz, process
 
 from rag.answer.operators.grid import Texts
+from rag.answer.operators.whole_document import whole_document
 from rag.answer.operators.worked import Source, Statement, Worked
 from rag.answer.quote import readable
 from rag.answer.rows import row_of, units_of
@@ -37,7 +37,7 @@ def tell_changes(query: Query, passages: Sequence[Passage], texts: Texts) -> Wor
     pair = _versions(query, passages)
     if pair is None:
         return None
-    old, new = (_whole(passage, texts) for passage in pair)
+    old, new = (whole_document(passage, texts, _LONGEST + 1) for passage in pair)
     if max(len(old.text), len(new.text)) > _LONGEST:
         return None
     statements = list(_changes(old, new))[:_MOST]
@@ -67,12 +67,6 @@ def _first_said(order: Sequence[str], passage: Passage, than: Passage) -> tuple[
     differing = frozenset(stems(passage.document.title)) - frozenset(stems(than.document.title))
     places = [at for at, term in enumerate(order) if term in differing]
     return (min(places, default=len(order)), passage.document.title)
-
-
-def _whole(passage: Passage, texts: Texts) -> Passage:
-    text = texts.document_text(passage.document.id)
-    tables = texts.tables(passage.document.id, 0, len(text))
-    return replace(passage, start=0, end=len(text), text=text, heading_path=(), hits=(), tables=tables)
 
 
 def _changes(old: Passage, new: Passage) -> Iterator[Statement]:

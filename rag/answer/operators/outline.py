@@ -6,12 +6,12 @@ document and by the names, numbers and dates that it holds.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from rag.answer.expected import is_date, names_in
 from rag.answer.operators.grid import Texts
+from rag.answer.operators.whole_document import whole_document
 from rag.answer.operators.worked import Source, Statement, Worked
 from rag.answer.quote import PARAGRAPH, Quote, cut, readable
 from rag.answer.rows import units_of
@@ -36,10 +36,7 @@ def outline(query: Query, passages: Sequence[Passage], texts: Texts, embedder: E
         return None
     document = main_document(query, passages)
     first = next(passage for passage in passages if passage.document.id == document)
-    text = texts.document_text(document)[:_READ]
-    whole = replace(
-        first, start=0, end=len(text), text=text, heading_path=(), hits=(), tables=texts.tables(document, 0, len(text))
-    )
+    whole = whole_document(first, texts, _READ)
     sections = _sections(whole)
     quotes = [quote for section in sections for quote in section]
     if len(quotes) <= 2:

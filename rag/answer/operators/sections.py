@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from rag.answer.operators.grid import Texts
 from rag.answer.operators.matching import share, shared
+from rag.answer.operators.whole_document import whole_document
 from rag.answer.operators.worked import Source, Statement, Worked
 from rag.answer.quote import readable
 from rag.answer.rows import units_of
@@ -48,8 +49,7 @@ def quote_section(query: Query, passages: Sequence[Passage], texts: Texts) -> Wo
     documents = dict.fromkeys(passage.document.id for passage in passages)
     for rank, document in enumerate(list(documents)[:_DOCUMENTS]):
         first = next(passage for passage in passages if passage.document.id == document)
-        text = texts.document_text(document)[:_READ]
-        whole = replace(first, start=0, end=len(text), text=text, heading_path=(), hits=(), tables=())
+        whole = replace(whole_document(first, texts, _READ), tables=())
         title = frozenset(stems(whole.document.title))
         for section in _sections(whole, items_only=not belongs):
             own = shared(query, frozenset(stems(f"{section.heading} {section.announced}")))

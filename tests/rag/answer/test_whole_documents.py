@@ -169,3 +169,40 @@ def test_amounts_side_by_side_are_subtracted(question: str, said: str) -> None:
 )
 def test_the_list_under_the_heading_that_is_asked_for_is_quoted_whole(question: str, said: str) -> None:
     assert ask_club(question).strip() == said
+
+
+def contract() -> ParsedDocument:
+    builder = DocumentBuilder(media_type="x/y")
+    builder.paragraph("Storage agreement of the Quayside Warehouse")
+    for line in ("1. Goods", "1.1 Only dry goods are stored.", "1.2 Batteries are refused.", "2. Fees"):
+        builder.paragraph(line)
+    builder.paragraph("2.1 Ten crowns are added to a late fee.\nThe warehouse asks for it by letter.")
+    builder.paragraph("2.2 The fee may rise where")
+    for line in ("(a) heating gets dearer;", "(b) the harbour raises its tax."):
+        builder.paragraph(line)
+    builder.paragraph("2.3 Fuel")
+    builder.paragraph("The hirer returns the tank full.")
+    return builder.build()
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("Which clause of the storage agreement speaks of a late fee?", "2.1 Ten crowns are added to a late fee."),
+        ("In which section are batteries refused?", "1.2 Batteries are refused."),
+        (
+            "Under which clause may the fee rise with the tax of the harbour?",
+            "2.2 The fee may rise where (b) the harbour raises its tax.",
+        ),
+        ("Which paragraph is about fuel?", "2.3 Fuel The hirer returns the tank full."),
+    ],
+)
+def test_the_number_of_what_a_part_says(question: str, said: str) -> None:
+    answer = ask(question, {"Storage agreement": contract()})
+    assert " ".join(part.text.strip() for part in answer.parts) == said
+    assert [said[:3]] == list({citation.quote[:3] for citation in answer.citations} - {"(b)", "The"})
+
+
+@pytest.mark.parametrize("question", ["Which clause covers fire insurance?", "Which clause is the best?"])
+def test_a_part_that_is_not_there(question: str) -> None:
+    assert ask(question, {"Storage agreement": contract()}).answerer == "otherwise"
