@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from rag.errors import ModelFilesError
+from rag.text.as_written import as_written
 from rag.text.context import context_of
 from rag.types import Hit, Passage, Reading, Span
 
@@ -135,9 +136,14 @@ class ExtractiveReader:
         )
 
     def _scored(self, question: str, pairs: Sequence[tuple[str, str]]) -> list[_Scored]:
-        """The model's view of each (context, text); a pair that occurs twice is computed once."""
-        unique = list(dict.fromkeys(pairs))
-        known = dict(zip(unique, self._computed(question, unique), strict=True))
+        """The model's view of each (context, text) for the question in the text's own spelling; a pair that occurs
+        twice is computed once."""
+        spelled: dict[str, list[tuple[str, str]]] = {}
+        for pair in dict.fromkeys(pairs):
+            spelled.setdefault(as_written(question, pair[1]), []).append(pair)
+        known: dict[tuple[str, str], _Scored] = {}
+        for asked, own in spelled.items():
+            known.update(zip(own, self._computed(asked, own), strict=True))
         return [known[pair] for pair in pairs]
 
     def _computed(self, question: str, pairs: Sequence[tuple[str, str]]) -> list[_Scored]:
