@@ -25,6 +25,7 @@ from rag.parsers.pdf.form_fields import overlaps_text, with_fields
 from rag.parsers.pdf.layout import rows_in_reading_order
 from rag.parsers.pdf.open_pdf import LOCK, open_locked
 from rag.parsers.pdf.pdfium_text import text_of
+from rag.parsers.pdf.ruby import without_readings
 from rag.parsers.pdf.ruled_tables import may_hold_table, take_ruled_tables
 from rag.parsers.pdf.rulings import read_rulings
 from rag.parsers.pdf.words import PageText, read_page
@@ -176,6 +177,9 @@ def _read_page(page: pdfium.PdfPage, number: int, found: _Found) -> None:
         over = [one for one in annotations.fields if one.kind == "typed" and overlaps_text(one, fragments)]
         notes = [note_text(one.text, one.name) for one in over] + notes
         fragments = with_fields(fragments, [one for one in annotations.fields if one not in over])
+    fragments, readings = without_readings(fragments)
+    if readings:
+        notes = [*notes, "; ".join(readings)]
     rulings = read_rulings(page, text.place) if may_hold_table(fragments) else None
     if rulings is not None:
         tables, rest = take_ruled_tables(fragments, rulings, text.place)
