@@ -1,27 +1,32 @@
-"""Writes the words of a question as a text writes them: "Lukasz" as "Łukasz", 1234.50 as 1,234.50.
+"""Writes a question as a text writes its words: "Lukasz" as "Łukasz", 1234.50 as 1,234.50, AB123 as AB-123.
 
 Search compares folded words and values of numbers; a model that reads compares letters.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
 
+from rag.text.codes import written_codes
 from rag.text.words import without_spelled_out, words
 
 
 def as_written(question: str, text: str) -> str:
-    """Returns the question with the text's own form of every word and number that only folding makes equal."""
-    forms = _forms(text)
-    if not forms:
-        return question
+    """Returns the question with the text's own form of every word, number and code that are equal when compared."""
     pieces: list[str] = []
     done = 0
-    for word, start, end in words(question):
-        form = forms.get(word) or forms.get(without_spelled_out(word))
-        if start < done or form is None or question[start:end].casefold() in forms.values():
-            continue
-        pieces += [question[done:start], form]
-        done = end
+    for start, end, form in sorted([*written_codes(question, text), *_written_words(question, text)]):
+        if start >= done:
+            pieces += [question[done:start], form]
+            done = end
     return "".join([*pieces, question[done:]])
+
+
+def _written_words(question: str, text: str) -> Iterator[tuple[int, int, str]]:
+    forms = _forms(text)
+    for word, start, end in words(question) if forms else ():
+        form = forms.get(word) or forms.get(without_spelled_out(word))
+        if form is not None and question[start:end].casefold() not in forms.values():
+            yield start, end, form
 
 
 @lru_cache(maxsize=512)

@@ -81,6 +81,18 @@ def words_of_codes(asked: Mapping[str, frozenset[str]], text: str) -> frozenset[
     return frozenset().union(*(stems for joined, stems in asked.items() if _pattern(joined).search(compared)))
 
 
+def written_codes(question: str, text: str) -> Iterator[tuple[int, int, str]]:
+    """Yields (start, end, form) of the codes of a question that a text writes in another form."""
+    compared = normalized(question)
+    there = ""
+    for code in codes(compared.text):
+        there = there or normalized(text).text
+        found = _pattern(code.joined).search(there)
+        start, end = compared.span(code.start, code.end)
+        if found is not None and found[0].casefold() != question[start:end].casefold():
+            yield start, end, found[0]
+
+
 @lru_cache(maxsize=1024)
 def _pattern(joined: str) -> re.Pattern[str]:
     """What finds a code with one separator or none between any two of its characters."""

@@ -4,7 +4,10 @@ import pytest
 
 from rag.text.as_written import as_written
 
-TEXT = "Łukasz Sørensen of Müller & Søn owes 1.234,50 crowns since 12 May. The keeper’s café pays 2,000."
+TEXT = (
+    "Łukasz Sørensen of Müller & Søn owes 1.234,50 crowns since 12 May for AB-123 from DE44 5001 0517 5407. "
+    "The keeper’s café pays 2,000."
+)
 
 
 @pytest.mark.parametrize(
@@ -15,6 +18,8 @@ TEXT = "Łukasz Sørensen of Müller & Søn owes 1.234,50 crowns since 12 May. T
         ("Is Mueller a company?", "Is müller a company?"),
         ("Is Müller a company?", "Is Müller a company?"),
         ("What does the keeper's cafe pay?", "What does the keeper's café pay?"),
+        ("What of AB123 and ab 123?", "What of AB-123 and ab 123?"),
+        ("Whose account is DE44500105175407?", "Whose account is DE44 5001 0517 5407?"),
         ("Who owes money?", "Who owes money?"),
     ],
 )
