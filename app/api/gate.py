@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
@@ -21,9 +20,13 @@ class Gate:
         self._room = running + waiting
         self._inside = 0
 
+    @property
+    def is_full(self) -> bool:
+        return self._inside >= self._room
+
     def enter(self) -> "Ticket":
         """Takes a place in the queue. Raises BusyError where there is none."""
-        if self._inside >= self._room:
+        if self.is_full:
             raise BusyError(f"{self._inside} requests of this kind are waiting already.", "Try again in a moment.")
         self._inside += 1
         return Ticket(self._turns, self._left)
@@ -32,8 +35,8 @@ class Gate:
         """Waits for a turn and works on a thread. Raises BusyError where there is no place in the queue."""
         ticket = self.enter()
         try:
-            async with ticket:
-                return await to_thread.run_sync(work, limiter=self._threads)
+            await ticket.turn()
+            return await to_thread.run_sync(work, limiter=self._threads)
         finally:
             ticket.give_back()
 
@@ -42,23 +45,25 @@ class Gate:
 
 
 class Ticket:
-    """A place in the queue: ``async with`` waits for the turn, ``give_back`` (once or more often) ends the place."""
+    """A place in the queue, then a turn; ``give_back`` (once or more often) ends both.
+
+    Work on a thread of its own outlives the request that began it: ``lent`` says that it, not the request, gives back.
+    """
 
     def __init__(self, turns: asyncio.Semaphore, left: Callable[[], None]) -> None:
+        self.lent = False
         self._turns = turns
         self._left = left
+        self._has_turn = False
         self._is_held = True
 
-    async def __aenter__(self) -> Self:
+    async def turn(self) -> None:
         await self._turns.acquire()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._turns.release()
+        self._has_turn = True
 
     def give_back(self) -> None:
         if self._is_held:
             self._is_held = False
             self._left()
+            if self._has_turn:
+                self._turns.release()

@@ -119,7 +119,7 @@ def _question_routes(assistant: Assistant, work: Gate) -> APIRouter:
         ticket = asks.enter()
         try:
             scope = Filter(frozenset(body.documents), assistant.scope(body.folders).folders)
-            lines = answer_lines(assistant, body.question, body.conversation, scope)
+            lines = answer_lines(assistant, body.question, body.conversation, scope, ticket)
         except BaseException:
             ticket.give_back()
             raise
@@ -127,11 +127,11 @@ def _question_routes(assistant: Assistant, work: Gate) -> APIRouter:
             return NdJSON(lines, ticket)
         last: AnswerLine | None = None
         try:
-            async with ticket:
-                async for line in lines:
-                    last = line
+            async for line in lines:
+                last = line
         finally:
-            ticket.give_back()
+            if not ticket.lent:
+                ticket.give_back()
         assert isinstance(last, AnsweredLine | ErrorLine), "a stream ends with one of them"
         return _json(last, 400 if isinstance(last, ErrorLine) else 200, without={"event"})
 

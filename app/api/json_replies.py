@@ -24,7 +24,8 @@ class AsciiJSON(JSONResponse):
 
 
 class NdJSON(StreamingResponse):
-    """A reply of one JSON object a line, each sent as soon as it exists."""
+    """A reply of one JSON object a line, each sent as soon as it exists. ``ticket`` is given back with it, unless what
+    makes the lines has it."""
 
     media_type = "application/x-ndjson"
 
@@ -32,9 +33,8 @@ class NdJSON(StreamingResponse):
         self._ticket = ticket
 
         async def encoded() -> AsyncIterator[bytes]:
-            async with ticket:
-                async for line in lines:
-                    yield json.dumps(line.plain()).encode("ascii") + b"\n"
+            async for line in lines:
+                yield json.dumps(line.plain()).encode("ascii") + b"\n"
 
         super().__init__(encoded(), headers=NO_STORE)
 
@@ -42,7 +42,8 @@ class NdJSON(StreamingResponse):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._ticket.give_back()
+            if not self._ticket.lent:
+                self._ticket.give_back()
 
 
 def content(media_type: str, schema: Mapping[str, Any], description: str) -> dict[int | str, dict[str, Any]]:

@@ -69,7 +69,8 @@ def library_routes(assistant: Assistant, work: Gate) -> APIRouter:
     @routes.post("/sync", response_model=None, response_description=ONE_A_LINE)
     async def sync(body: SyncBody) -> Response:
         """Reads new and changed documents. Closing the connection cancels the sync; what is finished stays."""
-        return NdJSON(sync_lines(assistant, body.locations, anew=body.anew), syncs.enter())
+        ticket = syncs.enter()
+        return NdJSON(sync_lines(assistant, body.locations, ticket, anew=body.anew), ticket)
 
     @routes.post("/sync/preview")
     def preview(body: PreviewBody) -> SyncPreview:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
 from app.api.answer_shapes import AnswerLine, answer_line
+from app.api.gate import Ticket
 from app.api.library_shapes import ReportLine, SyncLine, SyncStep
 from app.api.shape import ErrorLine, Problem
 from app.assistant import Assistant
@@ -21,7 +22,7 @@ _Line = TypeVar("_Line")
 
 
 def answer_lines(
-    assistant: Assistant, question: str, conversation_id: str | None, scope: Filter
+    assistant: Assistant, question: str, conversation_id: str | None, scope: Filter, ticket: Ticket
 ) -> AsyncIterator[AnswerLine]:
     """Yields ``retrieved``, any number of ``text``, and ``answered``."""
 
@@ -29,26 +30,29 @@ def answer_lines(
         for event in assistant.ask(question, conversation_id=conversation_id, filter=scope, stop=stop):
             emit(answer_line(question, event))
 
-    return _lines(work)
+    return _lines(work, ticket)
 
 
-def sync_lines(assistant: Assistant, locations: list[str] | None, *, anew: bool = False) -> AsyncIterator[SyncLine]:
+def sync_lines(
+    assistant: Assistant, locations: list[str] | None, ticket: Ticket, *, anew: bool = False
+) -> AsyncIterator[SyncLine]:
     """Yields one line a step, then ``report`` with what the command line prints."""
 
     def work(emit: Callable[[SyncLine], None], cancel: threading.Event) -> None:
         report = assistant.sync(locations, lambda event: emit(SyncStep.of(event)), cancel, anew=anew)
         emit(ReportLine.of(report, assistant.documents(locations)))
 
-    return _lines(work)
+    return _lines(work, ticket)
 
 
 async def _lines(
-    work: Callable[[Callable[[_Line], None], threading.Event], None],
+    work: Callable[[Callable[[_Line], None], threading.Event], None], ticket: Ticket
 ) -> AsyncIterator[_Line | ErrorLine]:
-    """Runs ``work`` on a thread and yields what it emits, or its failure.
+    """Waits for the ticket's turn, runs ``work`` on a thread and yields what it emits, or its failure.
 
-    Leaving early sets the event that ``work`` watches.
+    Leaving early sets the event that ``work`` watches; the ticket is given back when ``work`` has ended.
     """
+    await ticket.turn()
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[_Line | ErrorLine | None] = asyncio.Queue()
     stop = threading.Event()
@@ -56,6 +60,10 @@ async def _lines(
     def put(line: _Line | ErrorLine | None) -> None:
         if not loop.is_closed():
             loop.call_soon_threadsafe(queue.put_nowait, line)
+
+    def end() -> None:
+        queue.put_nowait(None)
+        ticket.give_back()
 
     def run() -> None:
         try:
@@ -66,8 +74,10 @@ async def _lines(
             _log.exception("a stream failed")
             put(ErrorLine(error=Problem(message="Docent failed unexpectedly.", remedy="See the log.")))
         finally:
-            put(None)
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(end)
 
+    ticket.lent = True
     threading.Thread(target=run, name="docent-stream", daemon=True).start()
     try:
         while (line := await queue.get()) is not None:

@@ -13,10 +13,12 @@ from starlette.testclient import TestClient
 from app.api.body_limit import MOST_BYTES
 from app.api.gate import Gate
 from app.api.http import create_api
+from app.api.streams import answer_lines
 from app.assistant import Assistant
 from app.events import AskEvent
 from app.settings.schema import ModelSettings, Settings
 from rag.errors import BusyError
+from rag.types import Filter
 from tests.app.fakes import LightParts
 
 
@@ -74,12 +76,12 @@ async def _many_at_once() -> None:
         except BusyError:
             return "busy"
         try:
-            async with ticket:
-                running += 1
-                most = max(most, running)
-                await release.wait()
-                running -= 1
-                return "done"
+            await ticket.turn()
+            running += 1
+            most = max(most, running)
+            await release.wait()
+            running -= 1
+            return "done"
         finally:
             ticket.give_back()
 
@@ -127,3 +129,27 @@ async def _many_questions(assistant: Held) -> None:
         assert replies[0].headers["retry-after"] == "1" and "waiting already" in replies[0].json()["error"]["message"]
         assert [reply.status_code for reply in await asyncio.gather(*asked)] == [200] * 260
         assert (await client.post("/api/ask", json=body)).status_code == 200
+
+
+def test_an_answer_whose_client_left_keeps_its_place_until_it_has_ended(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data", model=ModelSettings(name=None))
+    with Held(settings, LightParts(settings)) as assistant:
+        asyncio.run(_left_alone(assistant))
+
+
+async def _left_alone(assistant: Held) -> None:
+    assistant.let.clear()
+    gate = Gate(running=1, waiting=0)
+    ticket = gate.enter()
+    lines = answer_lines(assistant, "When was the lamp lit?", None, Filter(), ticket)
+    waiting = asyncio.ensure_future(anext(lines))
+    while not ticket.lent:
+        await asyncio.sleep(0.01)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    with pytest.raises(BusyError):
+        gate.enter()
+    assistant.let.set()
+    while gate.is_full:
+        await asyncio.sleep(0.01)
+    gate.enter().give_back()
