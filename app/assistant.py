@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from rag.protocols import Embedder
 
 _EVERYTHING = Filter()
+_LOOK_S = 0.1  # how often a waiting sync looks whether it is still wanted
 
 
 class Assistant(DocumentViews):
@@ -79,27 +80,51 @@ class Assistant(DocumentViews):
         """Brings the library in line with folders, files and YouTube URLs, adding those it does not know.
 
         None means every known source. ``on_event`` is called on this thread as documents are finished. Setting
-        ``cancel`` ends the sync soon and keeps what is finished. A sync that another thread has begun is waited for.
+        ``cancel`` ends the sync soon and keeps what is finished. A sync that another thread has begun is waited for,
+        unless it is cancelled meanwhile.
         With ``anew`` every document there is read, changed or not; a document or folder of a known source is then no
         source of its own.
         """
+        from rag.ingest.events import SyncReport
         from rag.ingest.locations import normal_location
 
         for location in locations or ():
             normal_location(location)  # a wrong one is refused before any is added
-        with self._syncing:
-            syncer = self._parts.syncer()
-            again = self.scope(locations or ()) if anew else None
-            known = self._sources_of(locations or ()) if anew else {}
-            sources = None
-            if locations is not None:
-                wanted = [known.get(location) or [syncer.add(location)] for location in locations]
-                sources = list({source.id: source for group in wanted for source in group}.values())
-            report = syncer.run(sources, on_event or _ignore, cancel, again)
-            if not report.cancelled:
-                self._parts.vectors.refresh()
-                report = self._with_index_kept(report)
+        if not self._takes_turn(cancel):
+            return SyncReport(cancelled=True)
+        try:
+            report = self._synced(locations, on_event or _ignore, cancel, anew=anew)
+        finally:
+            self._syncing.release()
         self._look_again()
+        return report
+
+    def _takes_turn(self, cancel: threading.Event | None) -> bool:
+        """Waits until no other thread syncs; false when it was cancelled before."""
+        while not self._syncing.acquire(timeout=_LOOK_S):
+            if cancel is not None and cancel.is_set():
+                return False
+        return True
+
+    def _synced(
+        self,
+        locations: Sequence[str] | None,
+        on_event: "Callable[[SyncEvent], None]",
+        cancel: threading.Event | None,
+        *,
+        anew: bool,
+    ) -> "SyncReport":
+        syncer = self._parts.syncer()
+        again = self.scope(locations or ()) if anew else None
+        known = self._sources_of(locations or ()) if anew else {}
+        sources = None
+        if locations is not None:
+            wanted = [known.get(location) or [syncer.add(location)] for location in locations]
+            sources = list({source.id: source for group in wanted for source in group}.values())
+        report = syncer.run(sources, on_event, cancel, again)
+        if not report.cancelled:
+            self._parts.vectors.refresh()
+            report = self._with_index_kept(report)
         return report
 
     def _with_index_kept(self, report: "SyncReport") -> "SyncReport":

@@ -151,6 +151,23 @@ def test_a_cancelled_sync_says_so_and_the_next_one_goes_on(assistant: Assistant,
     assert assistant.status().counts["ok"] == 3
 
 
+def test_a_sync_that_waits_for_another_can_be_cancelled(assistant: Assistant, folder: Path) -> None:
+    begun, let, cancel = threading.Event(), threading.Event(), threading.Event()
+
+    def hold(event: object) -> None:
+        begun.set()
+        let.wait()
+
+    first = threading.Thread(target=assistant.sync, args=([str(folder)], hold))
+    first.start()
+    begun.wait()
+    cancel.set()
+    assert assistant.sync(None, cancel=cancel).cancelled
+    assert first.is_alive()
+    let.set()
+    first.join()
+
+
 def test_removing_a_document_and_a_source(assistant: Assistant, folder: Path) -> None:
     assistant.sync([str(folder)])
     assert assistant.remove(str(folder / "whales.txt")) == 1
