@@ -91,7 +91,7 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     parser.add_argument("command", nargs="?", choices=["open", "test", "setup"], default="open")
     parser.add_argument("--port", type=port, help="port of the chat window (default: 7860 or the next free one)")
-    parser.add_argument("--no-browser", action="store_true", help="do not open the browser")
+    parser.add_argument("--no-browser", action="store_true", help="do not open a window; print the link")
     parser.add_argument("--dev", action="store_true", help="install what the tests need, too")
     if arguments and arguments[0] == "test":
         return parser.parse_args(["test"]), list(arguments[1:])
@@ -111,7 +111,7 @@ def command_line(options: argparse.Namespace, rest: Sequence[str], python: Path)
     if options.command == "test":
         fast = ["-m", FAST, "-n", "2"] if "--fast" in rest else []  # two processes
         return [str(python), "-m", "pytest", *fast, *(argument for argument in rest if argument != "--fast")]
-    command = [str(python), "-m", "ui.main", "serve", "--samples"]
+    command = [str(python), "-m", "ui.main", "serve" if options.no_browser else "open", "--samples"]
     if options.port is not None:
         command += ["--port", str(options.port)]
     if options.no_browser:

@@ -15,7 +15,9 @@ from app.settings.paths import DataFolder
 if TYPE_CHECKING:
     from app.desk import Desk
 
-Kind: TypeAlias = Literal["library", "conversations", "copies", "transcripts", "logs", "settings", "models", "builds"]
+Kind: TypeAlias = Literal[
+    "library", "conversations", "copies", "transcripts", "logs", "settings", "window", "models", "builds"
+]
 Wiped: TypeAlias = Literal["library", "conversations", "transcripts", "logs"]
 WIPED: tuple[Wiped, ...] = get_args(Wiped)
 _RUNS_END_S = 5
@@ -40,6 +42,7 @@ def stored(folder: DataFolder, inbox: Path, settings_file: Path) -> list[Stored]
         "transcripts": (folder.transcripts,),
         "logs": (folder.log.parent,),
         "settings": (settings_file,),
+        "window": (folder.window, folder.window_place),
         "models": (folder.models,),
         "builds": (folder.builds,),
     }

@@ -200,7 +200,7 @@ def test_a_log_gets_lines_and_a_terminal_one_line(start: ModuleType) -> None:
 @pytest.mark.parametrize(
     ("arguments", "command"),
     [
-        ([], ["-m", "ui.main", "serve", "--samples"]),
+        ([], ["-m", "ui.main", "open", "--samples"]),
         (["--port", "9", "--no-browser"], ["-m", "ui.main", "serve", "--samples", "--port", "9", "--no-browser"]),
         (["test", "--fast", "-x"], ["-m", "pytest", "-m", "not slow and not browser", "-n", "2", "-x"]),
         (["test", "-k", "x", "--port"], ["-m", "pytest", "-k", "x", "--port"]),

@@ -1,210 +1,158 @@
-"""Defines the ``docent`` entry point: the commands of app.cli.main and ``docent serve``, which needs the window.
+"""Defines the ``docent`` entry point: the commands of app.cli.main, and those that need the window.
 
-The server listens on 127.0.0.1 alone, behind app.api.security; the link it prints carries the token of this launch, the
-one it opens a browser with a code that works once.
+``docent`` alone and ``docent open`` show Docent in a window of its own, ``docent serve`` in the browser. A browser is
+opened with a code that works once; the link that is printed carries the token of this launch.
 """
 
-import contextlib
-import errno
-import logging
 import os
 import signal
-import socket
-import tempfile
+import sys
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, TextIO
 
 import typer
 
 from app.cli.main import app
 from app.cli.output import write_json, write_text
 from app.cli.session import Session, session_of
-from app.errors import AppError
-from app.shutdown import EndSignals, run_and_leave
-from docent import DocentError
+from app.running import Running, alone, find
+from app.shutdown import run_and_leave
+from files import LockHeld
+from ui.desktop.commands import shortcuts
+from ui.desktop.own_window import wait_until_left
+from ui.serving import Server, Wanted, serve_until_ended
 
-if TYPE_CHECKING:
-    from fastapi import FastAPI
+_BROWSER_STARTS_S = 10.0
+_LEFT_S = 600.0  # without a page, after which a Docent that nobody could end otherwise ends itself
 
-    from app.api.security import ASGIApp
-    from app.assistant import Assistant
-    from app.desk import Desk
+Folders = Annotated[
+    list[str] | None, typer.Option("--folder", metavar="FOLDER|URL", help="Add this source; repeatable.")
+]
+Samples = Annotated[bool, typer.Option("--samples", help="Add the sample documents to a new library.")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 = any free one.")]
 
-_log = logging.getLogger(__name__)
-_PORTS_TRIED = 20  # from the configured port on, when nobody asked for that very port
-_PAGE_DRAWS_S = 3
-_GOODBYE_S = 2  # seconds that open streams get when the server ends
-_WORK_ENDS_S = 2  # that answers and a sync get after that
-_ENDS_S = 15.0  # in which the process ends, whatever it does; nearly always it takes less than half of that
+
+app.add_typer(shortcuts, name="shortcut")
 
 
 def main() -> None:
+    _give_streams()
     run_and_leave(app)
+
+
+def _give_streams() -> None:
+    """A program that was started without a terminal on Windows has none."""
+    streams: dict[str, TextIO | None] = {"stdout": sys.stdout, "stderr": sys.stderr}
+    for name, stream in streams.items():
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for the whole process
+
+
+@app.command("open")
+def open_window(context: typer.Context, folder: Folders = None, samples: Samples = False, port: Port = None) -> None:
+    """Open Docent in a window of its own; `docent` alone does the same.
+
+    Where it is open on the same data folder, its window comes to the front. Closing the window ends it. Without
+    pywebview and without a Chromium, Chrome or Edge the page opens in the browser.
+    """
+    session = session_of(context)
+    wanted = Wanted(tuple(folder or ()), samples, port)
+    while True:
+        with ExitStack() as stack:
+            try:
+                announce = stack.enter_context(alone(_running_file(session)))
+            except LockHeld:
+                running = find(_running_file(session))
+                if running is None:  # it has ended meanwhile
+                    continue
+                _show_again(running, wanted.folders)
+                return
+            _leave(serve_until_ended(session, wanted, announce, _show))
+            return
 
 
 @app.command()
 def serve(
     context: typer.Context,
-    folder: Annotated[
-        list[str] | None, typer.Option("--folder", metavar="FOLDER|URL", help="Add this source; repeatable.")
-    ] = None,
-    samples: Annotated[bool, typer.Option("--samples", help="Add the sample documents to a new library.")] = False,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 = any free one.")] = None,
+    folder: Folders = None,
+    samples: Samples = False,
+    port: Port = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the browser.")] = False,
     no_window: Annotated[bool, typer.Option("--no-window", help="Serve the HTTP API alone.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the link as JSON.")] = False,
 ) -> None:
-    """Open the chat window and the HTTP API."""
-    from app.api.security import LOOPBACK, LocalOnly, new_token
-
+    """Open the chat window in the browser, and the HTTP API."""
     session = session_of(context)
-    settings = session.settings
-    listener = _listen(session, port)
-    bound = listener.getsockname()[1]
-    is_new = not settings.folder.library.exists()
+
+    def ready(server: Server) -> None:
+        if as_json:
+            write_json({"url": server.link, "port": server.port, "token": server.token})
+        else:
+            write_text(f"Docent is open at {server.link}\nCtrl-C ends it.")
+        if session.settings.server.browser and not no_browser and not no_window:
+            _open_browser(f"{server.address}?code={server.launch_code()}")
+
     with ExitStack() as stack:
-        stack.enter_context(listener)
-        assistant = stack.enter_context(session.open())
-        api, desk = _application(assistant, session, window=not no_window)
-        stack.callback(desk.end, _WORK_ENDS_S)
-        token = new_token()
-        guarded = LocalOnly(api, port=bound, token=token, browsers=None if no_window else desk.browsers)
-        address = f"http://{LOOPBACK}:{bound}/"
-        link = f"{address}?token={token}"
+        announce = None
+        if not no_window:
+            with suppress(LockHeld):  # two servers on one data folder are allowed
+                announce = stack.enter_context(alone(_running_file(session)))
+        wanted = Wanted(tuple(folder or ()), samples, port, page=not no_window)
+        _leave(serve_until_ended(session, wanted, announce, ready))
 
-        def started() -> None:
-            if settings.server.watch:
-                stack.enter_context(assistant.watch(desk.syncing.note))
-            first = _first_sync(folder or [], samples=samples and is_new)
-            wait_s = 0 if no_window else _PAGE_DRAWS_S
-            threading.Thread(target=_begin, args=(desk, first, wait_s), name="docent-warm-up", daemon=True).start()
-            if as_json:
-                write_json({"url": link, "port": bound, "token": token})
-            else:
-                write_text(f"Docent is open at {link}\nCtrl-C ends it.")
-            if settings.server.browser and not no_browser and not no_window:
-                _open_browser(f"{address}?code={guarded.launch_code()}")
 
-        heard = _run(guarded, listener, desk, started, settings.folder.log)
+def _running_file(session: Session) -> Path:
+    session.settings.folder.create()
+    return session.settings.folder.running
+
+
+def _leave(heard: signal.Signals | None) -> None:
     if heard == signal.SIGINT:
         raise KeyboardInterrupt
 
 
-def _listen(session: Session, port: int | None) -> socket.socket:
-    """Opens a socket on the wanted port; on one of the next where it is taken and nobody asked for it explicitly."""
-    chosen = session.settings.server.port if port is None else port
-    explicit = port is not None or session.loaded.origins["server.port"] != "default"
-    for candidate in [chosen] if explicit else range(chosen, chosen + _PORTS_TRIED):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        if os.name == "posix":  # on Windows this option would let two servers share a port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", candidate))
-            listener.listen()
-        except OSError as error:
-            listener.close()
-            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                raise
-        else:
-            return listener
-    raise AppError(f"Port {chosen} cannot be used.", "Choose another with --port, or --port 0 for any free one.")
+def _show(server: Server) -> None:
+    """Shows the window of a server that has just begun, on a thread, and ends the server with it."""
+    write_text("Docent is open. Closing its window ends it, and so does Ctrl-C.")
+    threading.Thread(target=_show_until_closed, args=(server,), name="window", daemon=True).start()
 
 
-def _application(assistant: "Assistant", session: Session, *, window: bool) -> "tuple[FastAPI, Desk]":
-    """Makes the application with its routes, and what its pages share."""
-    from app.api.http import create_api
-    from app.desk import Desk
-
-    settings = session.settings
-    uploads = _uploads(settings.folder.uploads)
-    desk = Desk(assistant, settings.data_dir / "inbox", uploads, session.loaded, session.read_settings)
-    api = create_api(assistant, desk)
-    if window:
-        from ui.page import add_page
-
-        add_page(api, desk)
-    return api, desk
+def _show_until_closed(server: Server) -> None:
+    assert server.window is not None
+    if server.window.show():
+        server.window.wait()
+        server.end()
+        return
+    write_text(f"No window of its own can be opened here. Docent is open at {server.link}")
+    _open_browser(f"{server.address}?code={server.launch_code()}")
+    if not sys.stdin or not sys.stdin.isatty():  # nobody can press Ctrl-C
+        wait_until_left(server.window.pages, _LEFT_S)
+        server.end()
 
 
-def _uploads(wanted: Path) -> Path:
-    """Makes the folder where files that pages hand over arrive."""
-    try:
-        wanted.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError:  # a full or read-only disk must not keep anyone from asking
-        return Path(tempfile.mkdtemp(prefix="docent-"))
-    return wanted
+def _show_again(running: Running, folders: Sequence[str]) -> None:
+    """Brings the window of a Docent that runs to the front."""
+    for folder in folders:
+        running.post("/api/sources", {"location": folder})
+    reply = running.post("/desktop/window", {})
+    if reply.get("shown"):
+        write_text("Docent is open already; its window is in front.")
+        return
+    write_text(f"Docent is open already, at {running.address}")
+    _open_browser(f"{running.address}?code={reply.get('code')}", wait=True)
 
 
-def _begin(desk: "Desk", first: list[str] | None, wait_s: float) -> None:
-    """Reads documents and loads the models, once a page is drawn or after ``wait_s``. Errors of the models are reported
-    when a question is asked."""
-    desk.feed.wait(wait_s)
-    desk.syncing.start(first)
-    try:
-        desk.assistant.warm_up()
-    except DocentError as error:
-        _log.warning("warming up: %s", error)
-    except Exception:  # noqa: BLE001 - the thread's edge; Docent may have ended meanwhile
-        _log.debug("warming up failed", exc_info=True)
-
-
-def _first_sync(folders: list[str], *, samples: bool) -> list[str] | None:
-    """Returns what to sync when the server starts: the sources that were named, else everything that is known."""
-    from app.settings.paths import resource
-
-    if samples and resource("samples").is_dir():
-        folders = [*folders, str(resource("samples"))]
-    return folders or None
-
-
-def _open_browser(link: str) -> None:
+def _open_browser(link: str, *, wait: bool = False) -> None:
+    """Some browsers return only at their end; who ends before must wait for them to begin."""
     import webbrowser
 
-    threading.Thread(
-        target=webbrowser.open, args=(link,), daemon=True
-    ).start()  # some browsers return only at their end
-
-
-def _run(
-    application: "ASGIApp", listener: socket.socket, desk: "Desk", started: Callable[[], None], log: Path
-) -> signal.Signals | None:
-    """Serves until a signal ends it, which is returned; calls ``started`` when requests are answered."""
-    import uvicorn
-
-    from app.api.connections import ImpatientProtocol
-
-    class Server(uvicorn.Server):
-        def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
-            return signals.listening()  # uvicorn's own ends the process before the library is closed
-
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            started()
-
-        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            desk.stop()
-            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it tells of each request that is cut off
-            await super().shutdown(sockets)
-
-    config = uvicorn.Config(
-        application,
-        http=ImpatientProtocol,
-        log_config=None,
-        access_log=False,
-        ws="none",
-        timeout_graceful_shutdown=_GOODBYE_S,
-    )
-    server = Server(config)
-
-    def asked() -> None:
-        server.should_exit = True
-
-    signals = EndSignals(asked, log, _ENDS_S)
-    server.run(sockets=[listener])
-    return signals.heard
+    opening = threading.Thread(target=webbrowser.open, args=(link,), daemon=True)
+    opening.start()
+    if wait:
+        opening.join(_BROWSER_STARTS_S)
 
 
 if __name__ == "__main__":

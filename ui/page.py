@@ -32,8 +32,8 @@ class _Static(StaticFiles):
         return response
 
 
-def add_page(api: FastAPI, desk: Desk) -> None:
-    """Serves the page at ``/`` of the HTTP API's application."""
+def add_page(api: FastAPI, desk: Desk) -> GradioStream:
+    """Serves the page at ``/`` of the HTTP API's application. Returns the stream that its pages follow."""
     stream = GradioStream(desk.feed, desk.uploads)
 
     def page() -> Response:
@@ -52,3 +52,4 @@ def add_page(api: FastAPI, desk: Desk) -> None:
             stream.stop()
 
     api.router.lifespan_context = lifespan
+    return stream

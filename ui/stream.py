@@ -12,7 +12,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _WAIT_S = 60.0
 _NEEDED = ("/gradio_api/call/", "/gradio_api/queue/", "/gradio_api/info", "/config", "/gradio_api/heartbeat/")
+_STREAM = "/gradio_api/call/news/"
 _TOLD_AT_ONCE = 100
 _BUILDING = threading.Lock()  # what Gradio is building is known to its whole process
 
@@ -80,6 +81,12 @@ class GradioStream:
         self._ready = asyncio.Event()
         self._leave = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._open = 0
+
+    @property
+    def pages(self) -> int:
+        """How many pages follow the news now."""
+        return self._open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"].removeprefix(scope.get("root_path", ""))
@@ -88,6 +95,10 @@ class GradioStream:
                 scope, receive, send
             )
             return
+        with self._counted(path):
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             threading.Thread(target=self._load, name="docent-gradio", daemon=True).start()
@@ -98,6 +109,16 @@ class GradioStream:
             await JSONResponse(message, 503)(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+    @contextlib.contextmanager
+    def _counted(self, path: str) -> Iterator[None]:
+        """Counts a stream while it is open. (Gradio asks a closed one for news until there are some.)"""
+        follows = path.startswith(_STREAM)
+        self._open += follows
+        try:
+            yield
+        finally:
+            self._open -= follows
 
     def _load(self) -> None:
         try:

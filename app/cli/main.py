@@ -27,6 +27,7 @@ from docent import DocentError, __version__
 
 _OPTIONS_WITH_VALUE = ("--data-dir", "--config", "--set")
 _FLAGS = ("--debug",)
+_ALONE = "open"  # the command that `docent` without one runs
 # What parsing raises is the base of the only such class that typer exports.
 _ParseError = cast("type[Exception]", typer.BadParameter.__base__)
 
@@ -36,7 +37,10 @@ class DocentGroup(TyperGroup):
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
         tolerate_odd_characters()
-        line = common_options_first(sys.argv[1:] if args is None else args)
+        common, others = _parted(sys.argv[1:] if args is None else args)
+        if not others and _ALONE in self.commands:  # the window is a part of this program
+            others = [_ALONE]
+        line = common + others
         extra["standalone_mode"] = False
         session = Session(debug="--debug" in line or os.environ.get("DOCENT_DEBUG", "") not in ("", "0"))
         try:
@@ -51,6 +55,12 @@ class DocentGroup(TyperGroup):
 
 def common_options_first(args: Sequence[str]) -> list[str]:
     """Moves --data-dir, --config, --set and --debug before the command, where the group reads them."""
+    common, others = _parted(args)
+    return common + others
+
+
+def _parted(args: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The common options, and everything else."""
     common: list[str] = []
     others: list[str] = []
     rest = list(args)
@@ -65,7 +75,7 @@ def common_options_first(args: Sequence[str]) -> list[str]:
             common.append(word)
         else:
             others.append(word)
-    return common + others
+    return common, others
 
 
 def _report(error: Exception, session: Session, *, as_json: bool) -> int:
@@ -135,7 +145,7 @@ def docent(
 ) -> None:
     """Ask your own documents, on your own computer, and get answers with citations.
 
-    The options below may stand anywhere on the line.
+    Without a command the window opens. The options below may stand anywhere on the line.
     """
     session: Session = context.obj
     session.data_dir, session.config_file, session.overrides = data_dir, config, tuple(set_ or ())

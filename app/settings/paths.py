@@ -85,6 +85,21 @@ class DataFolder:
         return self.root / "browsers.json"
 
     @property
+    def running(self) -> Path:
+        """Where a running Docent tells later starts of itself."""
+        return self.root / "running.json"
+
+    @property
+    def window(self) -> Path:
+        """What the browser that shows Docent's own window keeps for it."""
+        return self.root / "window"
+
+    @property
+    def window_place(self) -> Path:
+        """Where that window stood."""
+        return self.root / "window.json"
+
+    @property
     def speeds(self) -> Path:
         """What was measured of the language models on this computer."""
         return self.root / "speeds.json"

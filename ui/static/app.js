@@ -9,6 +9,7 @@ import { Icon } from "./icons.js";
 import { focusQuestion, listenToKeys } from "./keys.js";
 import { Library } from "./library.js";
 import { ModelsPage } from "./models_page.js";
+import { watchPlace } from "./own_window.js";
 import { KeyList, Palette } from "./palette.js";
 import { IconButton, Notices } from "./parts.js";
 import { ScopeDialog } from "./scope.js";
@@ -80,6 +81,7 @@ function Lost() {
   return isLong && html`<p class="lost" role="alert">${t("lost.long")}</p>`;
 }
 
+watchPlace();
 applyLook();
 listenToKeys();
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));

@@ -5,6 +5,7 @@ import { batch, computed, signal } from "./vendor/signals.js";
 import { get, post, query, remove, request } from "./api.js";
 import { keep, kept } from "./kept.js";
 import { follow } from "./news.js";
+import { tellOfSync } from "./notifications.js";
 import { attempt, notify } from "./notices.js";
 import { chatId, chatPath, go, route } from "./routes.js";
 import { t } from "./words.js";
@@ -157,7 +158,9 @@ async function loadModels() {
 
 /** A reply may come after news that are newer. @param {any} state */
 function showSync(state) {
-  if (sync.value === null || state.version >= sync.value.version) sync.value = state;
+  if (sync.value !== null && state.version < sync.value.version) return;
+  tellOfSync(sync.value, state);
+  sync.value = state;
 }
 
 // News -----------------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 
 import { duration, fileName } from "./format.js";
 import { html } from "./html.js";
+import { canTell, switchTelling, telling } from "./notifications.js";
 import { IconButton, Trouble, visible } from "./parts.js";
 import { connection, endSync, go, libraryFilter, problems, ready, sync } from "./store.js";
 import { t } from "./words.js";
@@ -38,6 +39,7 @@ function Running({ state }) {
   const left = share && share > 0.05 && seconds > 3 ? ((1 - share) / share) * seconds : null;
   return html`<div role="status">
     <p class="sync-line"><span class="sync-words" title=${state.path}>${words}</span>
+      ${canTell() && html`<${IconButton} icon="bell" label=${t("notify.ask")} aria-pressed=${telling.value} onClick=${switchTelling} />`}
       ${!state.cancelling && html`<${IconButton} icon="close" label=${t("cancel")} onClick=${endSync} />`}</p>
     <progress aria-label=${t("sync.progress")} ...${share === null ? {} : { value: share, max: 1 }}></progress>
     ${left !== null && html`<p class="quiet">${t("sync.left", { time: duration(left * 1000) })}</p>`}
