@@ -32,6 +32,7 @@ from rag.answer.quote import (
 from rag.answer.reading import find_spans
 from rag.answer.refusal import NOT_FOUND, least_confidence
 from rag.answer.rows import NamedCell, Row, asked_cell, asked_columns, cut_row, row_at, same_table
+from rag.answer.said_of import said_of_subject
 from rag.answer.summary import overview
 from rag.answer.verdict import verdict
 from rag.protocols import Embedder, SpanReader
@@ -140,6 +141,8 @@ class ExtractiveAnswerer:
         # A reader that learnt English alone is sure and wrong of other languages.
         reader = self._reader if self._reader and (query.is_english or self._reader.reads_any_language) else None
         readings = None if reader is None else find_spans(query.text, usable, reader)
+        if readings and query.is_english:
+            readings = said_of_subject(query, usable, readings)
         if readings and not query.is_english:
             foreign = self._read_alone(query, usable, readings)
             if foreign is not None:
