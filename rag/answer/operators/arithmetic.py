@@ -38,6 +38,7 @@ _DIFFERENCE = re.compile(
     r"|\bhow much (?:cheaper|dearer)\b",
     re.IGNORECASE,
 )
+_BOUND = re.compile(r"\b(?:more|less|fewer)\s+than\s+(?:[$€£]\s*)?\d", re.IGNORECASE)  # which rows are meant
 _SUM = re.compile(r"\b(?:together|in total|in all|altogether|combined|sum of|both)\b", re.IGNORECASE)
 _RANGE = re.compile(r"\bfrom\b.+\b(?:to|till|until|through)\b", re.IGNORECASE)
 _WHICH = re.compile(
@@ -58,7 +59,9 @@ def asks_for_difference(question: str) -> bool:
 
 def asks_to_compute(question: str) -> bool:
     """Whether a question asks for a sum or a difference, which no single value answers."""
-    return _DIFFERENCE.search(question) is not None or _SUM.search(question) is not None
+    if _BOUND.search(question) is not None:
+        return False
+    return asks_for_difference(question) or _SUM.search(question) is not None
 
 
 def compute(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:

@@ -23,6 +23,9 @@ _BOUND = re.compile(
     re.IGNORECASE,
 )
 _NOT = re.compile(r"\b(?:no|not|without|n't|isn't|aren't|don't|doesn't|none|never)\b|n't\b", re.IGNORECASE)
+_KINDS_OF = re.compile(r"\b(?:kinds?|types?|sorts?) of\b", re.IGNORECASE)
+_PEOPLE = frozenset(stems("people persons"))
+_NAMES_PEOPLE = frozenset(["name", "full name", "surname", "last name"])
 _NOTHING = frozenset(["", "no", "none", "-", "–", "—", "0", "n/a", "nil"])
 
 
@@ -47,6 +50,8 @@ def pick(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Picked | No
 
 def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> list[Picked]:
     about = shared(query, in_front(grid))
+    if (kinds := _KINDS_OF.search(query.text)) is not None:
+        about |= frozenset(stems(kinds[0])) & query.rarity.keys()
     names = _names(grid)
     head = _head(query)
     if head is None:
@@ -65,13 +70,18 @@ def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> list[Picked]:
 
 
 def _names(grid: Grid) -> frozenset[str]:
-    """Stems of what the rows of a table are: the name of its first column and what heads it."""
-    return frozenset(stems(" ".join([grid.column_name(0), *grid.passage.heading_path[-1:]])))
+    """Stems of what the rows of a table are: the name of its first column and what heads it; a column of names of
+    which nothing else is said holds people."""
+    first = grid.column_name(0)
+    names = frozenset(stems(" ".join([first, *grid.passage.heading_path[-1:]])))
+    return names | _PEOPLE if first.casefold().rstrip(":") in _NAMES_PEOPLE else names
 
 
 def _head(query: Query) -> str | None:
-    """The stem of the first word of the question that carries meaning: what is counted or listed."""
-    return next((stem(word) for word, _, _ in words(query.text) if stem(word) in query.rarity), None)
+    """The stem of the first word of the question that carries meaning: what is counted or listed. "Kinds of" says
+    nothing of it."""
+    start = kinds.end() if (kinds := _KINDS_OF.search(query.text)) is not None else 0
+    return next((stem(word) for word, at, _ in words(query.text) if at >= start and stem(word) in query.rarity), None)
 
 
 def _with_value(query: Query, grid: Grid, column: int, about: Set[str]) -> list[Picked]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rag.answer.operators.choosing import Picked, pick
 from rag.answer.operators.extremes import superlative_in
 from rag.answer.operators.grid import Grid
-from rag.answer.operators.matching import asked_columns
+from rag.answer.operators.matching import around, asked_columns
 from rag.answer.operators.worked import Statement, Worked, row_source
 from rag.protocols import Embedder
 from rag.types import Query
@@ -15,7 +15,7 @@ _COUNTS = re.compile(r"^\W*(?:and )?how many\b", re.IGNORECASE)
 _LISTS = re.compile(
     r"^\W*(?:(?:which|what|who)\b(?!'s| is\b| was\b| does\b| did\b)|list\b|name\b|show\b)", re.IGNORECASE
 )
-_LEAST = 2  # rows that make a list
+_COVERED_ALONE = 0.75  # share of the question that a single row must account for
 _MOST = 20  # rows that are named one by one
 
 
@@ -30,13 +30,19 @@ def count(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | N
 
 
 def list_rows(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:
-    """The names of the rows that are picked out; None for other questions, and where fewer than two are."""
+    """The names of the rows that are picked out; None for other questions. A single row must be told by what stands in
+    a cell of it, and is named with that cell: "Phalarope, Route: Varnholt to Cape Adder"."""
     if _LISTS.match(query.text) is None or superlative_in(query.text) is not None:
         return None
     picked = pick(query, grids, embedder)
-    if picked is None or len(picked.lines) < _LEAST or _asks_for_another(query, picked):
+    if picked is None or not picked.lines or _asks_for_another(query, picked):
         return None
-    return Worked((_said("", picked),), picked.covered)
+    if len(picked.lines) > 1:
+        return Worked((_said("", picked),), picked.covered)
+    column, (line,) = picked.column, picked.lines
+    if column is None or column not in line.cells or picked.is_bounded or picked.covered < _COVERED_ALONE:
+        return None
+    return Worked((Statement(f"{picked.grid.said(line, column)}.", (row_source(picked.grid, line),)),), picked.covered)
 
 
 def _said(front: str, picked: Picked) -> Statement:
@@ -49,4 +55,5 @@ def _said(front: str, picked: Picked) -> Statement:
 def _asks_for_another(query: Query, picked: Picked) -> bool:
     """Whether the question names a column beside the one that picks the rows: then it asks for what stands there."""
     others = [column for column in range(1, len(picked.grid.columns)) if column != picked.column]
-    return bool(asked_columns(query, picked.grid, frozenset(), others))
+    taken = around(picked.grid) & picked.said if picked.column is None else frozenset[str]()
+    return bool(asked_columns(query, picked.grid, taken, others))

@@ -343,3 +343,40 @@ def test_how_much_asks_for_the_price_among_columns_alike() -> None:
         "Ribeira Rooms, Price per night: 118 euros"
     )
     assert ask("How many nights are we at Ribeira Rooms?", hotels).text.startswith("Ribeira Rooms, Nights: 3")
+
+
+BOATS = [
+    ["Vessel", "Passengers", "Route"],
+    ["Gannet", "140", "Mull to Eigg"],
+    ["Fulmar", "96", "Mull to Rum"],
+    ["Petrel", "410", "Oban to Tiree"],
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("Which ferry sails from Oban to Tiree?", "Petrel, Route: Oban to Tiree."),
+        ("How many ferries carry less than 150 passengers?", "2: Gannet, Fulmar."),
+    ],
+)
+def test_a_single_row_is_named_by_another_cell_and_a_bound_picks_rows(question: str, said: str) -> None:
+    assert ask(question, BOATS, "The ferries of the sound").text.startswith(said)
+
+
+def test_a_single_row_that_accounts_for_too_little_of_the_question_is_not_named() -> None:
+    assert ask("Which ferry with a heated sun deck sails from Oban to Tiree?", BOATS).text == "not computed"
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("How many people are on the staff list?", "3: "),
+        ("Which kinds of items are there?", "Tent, Heater, Stove."),
+    ],
+)
+def test_rows_are_people_where_the_first_column_holds_names_and_kinds_of_a_thing_are_its_rows(
+    question: str, said: str
+) -> None:
+    rows = STAFF if "people" in question else HIRE
+    assert ask(question, rows, "Staff list").text.startswith(said)
