@@ -5,7 +5,7 @@ Rules over words and capitals, no grammar. English, with enough of other languag
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rag.text.markers import strip_markers
 from rag.text.normal import fold
@@ -15,6 +15,11 @@ from rag.text.words import RARE, stem, weight
 _TOKEN = re.compile(r"\"[^\"]{2,60}\"|“[^”]{2,60}”|[^\W_]+(?:[-'’.&][^\W_]+)*|[^\w\s]")
 _LINKS = frozenset(["of", "on", "in", "the", "de", "la", "von", "van", "der", "du", "&"])
 _AUXILIARY = re.compile(r"\b(?:do|does|did|can|could|will|would|should|may|might|must|to)\b", re.IGNORECASE)
+_ARTICLES = "(?:the|a|an|this|that|these|those|my|our|your|his|her|its|their)"
+_VERB_LATER = re.compile(
+    r"\b(?:have|be|do|get|need|cost|last|hold|weigh|belong|contain|look|work|mean)\b", re.IGNORECASE
+)
+_PARTICIPLE = re.compile(r"\w{2}(?<!e)ed$")
 _YEAR = re.compile(r"\b(?:1[0-9]|20)\d\d\b")
 
 _VERBS_ = """
@@ -67,8 +72,9 @@ def phrases(text: str) -> list[Phrase]:
     found: dict[str, Phrase] = {}
     asks_for_action = _AUXILIARY.search(text) is not None
     for run, before in _runs(text):
-        phrase = _phrase(run, before, trim_end=asks_for_action)
+        phrase = _phrase(_without_verb(run, text), before, trim_end=asks_for_action)
         if phrase is not None:
+            phrase = replace(phrase, plural=phrase.plural and not _agrees_with_one(phrase.text, text))
             found.setdefault(phrase.text.casefold(), phrase)
     return list(found.values())
 
@@ -80,6 +86,31 @@ def names(text: str) -> list[Phrase]:
 
 def years(text: str) -> list[str]:
     return _YEAR.findall(text)
+
+
+def _behind(verbs: str, phrase: str, text: str) -> re.Match[str] | None:
+    """Where a phrase stands right behind one of some verbs, an article between them left aside."""
+    return re.search(rf"\b(?:{verbs}) (?:{_ARTICLES} )?{re.escape(phrase)}(?!\w)", text, re.IGNORECASE)
+
+
+def _agrees_with_one(phrase: str, text: str) -> bool:
+    """Whether the verb in front of a phrase says that it is one thing: "does the lens"."""
+    return _behind("does|is|was|has", phrase, text) is not None
+
+
+def _without_verb(run: list[str], text: str) -> list[str]:
+    """A run of words without the verb that a question puts behind its subject, known or not: "does the batter rest",
+    "was the boat painted"."""
+    if len(run) < 2 or _is_capital(run[-1]):
+        return run
+    asked = _behind("do|does|did", " ".join(run), text)
+    if asked is not None:
+        verb = next((at for at, word in enumerate(run) if at > 0 and not _is_capital(word) and _is_verb(word)), None)
+        if verb is not None:
+            return run[:verb]
+        return run if _VERB_LATER.search(text, asked.end()) else run[:-1]
+    is_passive = _behind("is|are|was|were", " ".join(run), text) is not None
+    return run[:-1] if is_passive and (_PARTICIPLE.search(run[-1]) or _is_verb(run[-1])) else run
 
 
 def _runs(text: str) -> Iterator[tuple[list[str], str]]:

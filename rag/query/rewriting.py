@@ -20,6 +20,7 @@ _TURNS = 6  # earlier exchanges looked at
 _FADING = 0.8  # what a phrase still counts one exchange later
 _OPENING = 3.0  # what a phrase of the first question counts: conversations mostly stay with their subject
 _FAINT = 0.5  # salience below which a phrase says nothing
+_PLACED_IN = 0.3  # what a phrase counts that only says where: "the jetty in the contract" is a jetty
 _LEAD = re.compile(
     r"^\s*(?:(?:ok(?:ay)?|thanks?(?: you)?|great|wow|interesting|cool|i see|hm+|well|oh|yes|no|right|sure|and|"
     r"but|so|then|also|und|"
@@ -87,11 +88,19 @@ _IS_THERE = re.compile(
 )
 _NEW_YEAR = re.compile(r"\b(?:1[0-9]|20)\d\d\b")
 _PROPER = re.compile(r"\b[^\W\d_a-zà-öø-ÿ][^\W_]*(?:[ -][^\W\d_a-zà-öø-ÿ][^\W_]*)*")
+_DONE_BY = re.compile(r"\W*what did (?P<who>[^?]+ (?!cost|weigh)[a-z]+)[?.! ]*", re.IGNORECASE)  # "it" is what was done
 # What a question asks of, which "and the ...?" puts something else in place of.
 _ASKED_OF = re.compile(
     r"(?<=\bis the )(?P<a>[^?]+?)(?=(?: (?:of|in|at|for|on)\b.*)?\?*$)"
     r"|(?<=\bwas the )(?P<b>[^?]+?)(?=(?: (?:of|in|at|for|on)\b.*)?\?*$)"
     r"|(?<=\w's )(?P<c>[^?]+?)(?=(?: (?:in|at|for|on|of)\b.*)?\?*$)",
+    re.IGNORECASE,
+)
+_PREPOSITIONS = frozenset(["in", "at", "on", "for", "from", "with", "of", "to"])
+_AMOUNT_OF = re.compile(
+    r"(?P<amount>how (?:much|many)) (?P<thing>(?!of\b|more\b|less\b|is\b|are\b|was\b|were\b|do\b|does\b|did\b)[\w'-]+"
+    r"(?: (?!is\b|are\b|was\b|were\b|do\b|does\b|did\b|has\b|have\b|had\b|can\b|will\b|go\b|goes\b|went\b|came\b|"
+    r"come\b|belong\b|work\b|live\b|stand\b|in\b|of\b|on\b|at\b|for\b|there\b)[\w'-]+)??)(?=[?!. ]|$)[?!. ]*",
     re.IGNORECASE,
 )
 _ELLIPTIC = re.compile(r"^\s*(?:and|then|also)\b|\bthen\s*\?*\s*$", re.IGNORECASE)
@@ -136,6 +145,9 @@ def _complete(question: str, contexts: Sequence[_Context]) -> str:
     about = _ABOUT.match(bare)
     if about or _is_fragment(bare):
         return _carried_over(question, bare[about.end() :] if about else bare, contexts)
+    instead = _asked_instead(bare, contexts[-1].question)
+    if instead is not None:
+        return instead
     replaced = _pronouns_replaced(bare, contexts)
     if replaced != bare:
         return _capitalised(replaced, question)
@@ -191,6 +203,28 @@ has have had may might tell list name show give describe explain summarize summa
 _QUESTION_WORDS = frozenset(_QUESTION_WORDS_.split())
 
 
+def _asked_instead(question: str, previous: str) -> str | None:
+    """'and how much sugar?' -> the earlier question about an amount with the new thing in place of its own."""
+    new, old = _AMOUNT_OF.fullmatch(question), _AMOUNT_OF.match(previous)
+    if new is None or old is None or fold(new["amount"]) != fold(old["amount"]):
+        return None
+    return f"{previous[: old.start('thing')]}{new['thing']}{previous[old.end('thing') :]}"
+
+
+def _in_its_place(fragment: str, previous: str) -> str | None:
+    """'and for children?' -> the earlier question with "for children" in place of its own "for ..."."""
+    word = fragment.split()[0]
+    if fold(word) not in _PREPOSITIONS:
+        return None
+    for phrase in reversed(phrases(previous)):
+        own = re.search(
+            rf"\b{re.escape(word)} (?:(?:the|an?|my|our|your) )?{re.escape(phrase.text)}(?!\w)", previous, re.IGNORECASE
+        )
+        if own is not None:
+            return f"{previous[: own.start()]}{fragment}{previous[own.end() :]}"
+    return None
+
+
 def _carried_over(question: str, fragment: str, contexts: Sequence[_Context]) -> str:
     """'and in 2021?', 'what about Apple?' -> the earlier question with the new part in place of the like one."""
     previous = contexts[-1].question
@@ -200,6 +234,8 @@ def _carried_over(question: str, fragment: str, contexts: Sequence[_Context]) ->
     fragment = complete
     if not fragment:
         return question
+    if fold(fragment.split()[0]) in _FRAGMENT_STARTS:
+        fragment = fragment[0].lower() + fragment[1:]
     new_years = _NEW_YEAR.findall(fragment)
     if new_years and years(previous):
         return _NEW_YEAR.sub(new_years[0], previous)
@@ -213,6 +249,9 @@ def _carried_over(question: str, fragment: str, contexts: Sequence[_Context]) ->
     if previous.casefold().startswith(("tell me", "what about")):
         subject = _subject(contexts)
         return f"What about {fragment} regarding {subject.text}?" if subject else question
+    in_place = _in_its_place(fragment, previous)
+    if in_place is not None:
+        return in_place
     joint = " " if fold(fragment.split()[0]) in _FRAGMENT_STARTS - {"the"} else ", what about "
     return f"{previous.rstrip('?!. ')}{joint}{fragment}?"
 
@@ -283,8 +322,14 @@ def _person(contexts: Sequence[_Context]) -> Phrase | None:
 
 def _thing(contexts: Sequence[_Context], *, plural: bool) -> Phrase | None:
     """What 'it' or 'they' means: what the last questions are about, of the right number if possible."""
-    found = _most_salient(contexts, lambda phrase: phrase.name or phrase.plural == plural) or _subject(contexts)
-    return None if found is None else _on_its_way(found, contexts)
+    found = _most_salient(contexts, lambda phrase: phrase.name or phrase.plural == plural, _says_where)
+    found = found or _subject(contexts)
+    if found is None:
+        return None
+    done = _DONE_BY.fullmatch(contexts[-1].question)
+    if done is not None and found.name and " " in found.text and done["who"].startswith(found.text):
+        return replace(found, text=f"what {done['who']}")
+    return _on_its_way(found, contexts)
 
 
 def _on_its_way(found: Phrase, contexts: Sequence[_Context]) -> Phrase:
@@ -301,19 +346,31 @@ def _subject(contexts: Sequence[_Context]) -> Phrase | None:
     return _most_salient(contexts, lambda phrase: True)
 
 
-def _most_salient(contexts: Sequence[_Context], fits: Callable[[Phrase], bool]) -> Phrase | None:
-    """The phrase of the earlier questions that stands out most: recent ones count more, and so do repeated ones."""
+def _most_salient(
+    contexts: Sequence[_Context],
+    fits: Callable[[Phrase], bool],
+    is_aside: Callable[[Phrase, str], bool] = lambda phrase, question: False,
+) -> Phrase | None:
+    """The phrase of the earlier questions that stands out most: recent ones count more, and so do repeated ones, and
+    those that are an aside in their question less."""
     scores: dict[frozenset[str], float] = {}
     longest: dict[frozenset[str], Phrase] = {}
     for distance, context in enumerate(reversed(contexts)):
         share = max(_FADING**distance, _OPENING if context is contexts[0] else 0.0)
         for phrase in phrases(context.question):
             if phrase.salience > _FAINT and fits(phrase):
-                scores[phrase.stems] = scores.get(phrase.stems, 0.0) + phrase.salience * share
+                counts = share * (_PLACED_IN if is_aside(phrase, context.question) else 1.0)
+                scores[phrase.stems] = scores.get(phrase.stems, 0.0) + phrase.salience * counts
                 longest.setdefault(phrase.stems, phrase)
     if not scores:
         return None
     return longest[max(scores, key=lambda stems: scores[stems])]
+
+
+def _says_where(phrase: Phrase, question: str) -> bool:
+    """Whether a phrase is no name and stands behind "in the": where something is, or which document says it."""
+    where = rf"\b(?:in|according to|from) (?:the|this|that|my|our|your) {re.escape(phrase.text)}(?!\w)"
+    return not phrase.name and re.search(where, question, re.IGNORECASE) is not None
 
 
 def _names_expanded(question: str, contexts: Sequence[_Context]) -> str:

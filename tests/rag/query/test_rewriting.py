@@ -50,7 +50,25 @@ RADIUM = ("Who discovered radium?", "Radium was discovered by Marie Curie in 189
         (
             "And how much sugar?",
             [("How much flour goes into the plum cake?", "")],
-            "And how much sugar regarding plum cake?",
+            "How much sugar goes into the plum cake?",
+        ),
+        ("And for children?", [("What does a ticket for an adult cost?", "")], "What does a ticket for children cost?"),
+        (
+            "how many eggs are in it",
+            [("How long does the pancake batter rest?", "")],
+            "how many eggs are in pancake batter",
+        ),
+        ("And how often does it flash?", [("How many prisms does the lens have?", "")], "How often does lens flash?"),
+        ("How many can it carry?", [("When was the Gannet built?", "")], "How many can Gannet carry?"),
+        (
+            "By how many people?",
+            [("When was the trust founded?", "")],
+            "When was the trust founded by how many people?",
+        ),
+        (
+            "When is it due?",
+            [("What does the jetty cost in the restoration contract?", "")],
+            "When is jetty due?",
         ),
         (
             "does it cover water damage?",
