@@ -32,7 +32,7 @@ _ASKS_FOR: tuple[tuple[QueryKind, str], ...] = (
         r"\bhow (?:many|much|old|long|far|tall|high|deep|wide|big|large|fast|heavy|often|late)\b"
         r"|\b(?:what|which) (?:\w+ )?(?:number|percent(?:age)?|proportion|fraction|amount|population|price|cost|size|"
         r"area|length|height|width|depth|distance|temperature|speed|age|rate|total|ratio|salary|fee|budget|revenue|"
-        r"weight)\b"
+        r"weight)\b|\bwhat (?:does|do|did) .{1,60} weigh\b"
         r"|\b(?:wie ?viele?|wie (?:alt|lang|hoch|groß|weit|schwer|teuer)|combien|cu[áa]nt[oa]s?|"
         r"quant[oiae]s?|hoeveel)\b",
     ),

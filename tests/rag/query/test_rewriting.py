@@ -71,6 +71,11 @@ RADIUM = ("Who discovered radium?", "Radium was discovered by Marie Curie in 189
             "When is jetty due?",
         ),
         (
+            "Who was the keeper then?",
+            [("How long was the light out in the great storm?", "")],
+            "Who was the keeper then regarding great storm?",
+        ),
+        (
             "does it cover water damage?",
             [("What is the deductible of the home insurance policy?", "")],
             "does home insurance policy cover water damage?",
