@@ -50,10 +50,13 @@ class Worker:
 
     def ask(self, op: str, tokens: int, past: int) -> float:
         """Returns seconds: of the whole prompt, or the median of a single token."""
+        return float(statistics.median(self.call({"op": op, "tokens": tokens, "past": past})["seconds"]))
+
+    def call(self, request: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"op": op, "tokens": tokens, "past": past}) + "\n")
+        self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
-        return float(statistics.median(self._read()["seconds"]))
+        return self._read()
 
     def close(self) -> int:
         """Ends the process; returns the peak of its resident memory in bytes."""

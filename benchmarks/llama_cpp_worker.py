@@ -1,10 +1,12 @@
-"""The llama.cpp side of benchmarks/engine_cpu.py, run by a Python that has llama-cpp-python and gguf.
+"""The llama.cpp side of benchmarks/engine_cpu.py and gguf.py, run by a Python that has llama-cpp-python and gguf.
 
     python -m benchmarks.llama_cpp_worker SHAPE.json MODEL.gguf THREADS CONTEXT
 
 Writes MODEL.gguf (Q4_0, random weights) where it is missing, then reads one JSON object a line from standard input,
-{"op": "prefill" | "decode", "tokens": n, "past": m}, and answers each with {"seconds": [...]}; at the end of the
-input with {"peak_bytes": n}. It imports nothing of Docent.
+{"op": "prefill" | "decode", "tokens": n, "past": m}, and answers each with {"seconds": [...]}; {"op": "greedy",
+"prompt": [token, ...], "count": n} with the tokens and by how much each one's logit is above the next one's; {"op":
+"loss", "prompt": [...]} with the sum of the tokens' negative log-likelihoods, each given those before it. At the end of
+the input it writes {"peak_bytes": n}. It imports nothing of Docent.
 """
 
 import argparse
@@ -97,6 +99,45 @@ class LlamaCpp:
         assert code == 0, f"llama_decode: {code}"
         return time.perf_counter() - start
 
+    def logits(self, tokens: list[int], start: int) -> Any:
+        """float32 [tokens, vocabulary]: computes tokens behind ``start`` others."""
+        import numpy as np
+
+        batch = self.lib.llama_batch_init(len(tokens), 0, 1)
+        batch.n_tokens = len(tokens)
+        for i, token in enumerate(tokens):
+            batch.token[i], batch.pos[i], batch.n_seq_id[i] = token, start + i, 1
+            batch.seq_id[i][0], batch.logits[i] = 0, True
+        code = self.lib.llama_decode(self.context, batch)
+        assert code == 0, f"llama_decode: {code}"
+        size = self.lib.llama_vocab_n_tokens(self.lib.llama_model_get_vocab(self.model))
+        rows = [
+            np.ctypeslib.as_array(self.lib.llama_get_logits_ith(self.context, i), (size,)) for i in range(len(tokens))
+        ]
+        found = np.stack(rows)
+        self.lib.llama_batch_free(batch)
+        return found
+
+    def greedy(self, prompt: list[int], count: int) -> tuple[list[int], list[float]]:
+        """The likeliest tokens, and each one's lead over the second."""
+        import numpy as np
+
+        row, said, leads = self.logits(prompt, 0)[-1], [], []
+        for _ in range(count):
+            second, first = np.partition(row, -2)[-2:]
+            said.append(int(row.argmax()))
+            leads.append(float(first - second))
+            row = self.logits(said[-1:], len(prompt) + len(said) - 1)[0]
+        return said, leads
+
+    def loss(self, prompt: list[int]) -> float:
+        import numpy as np
+
+        rows = self.logits(prompt, 0)[:-1].astype(np.float64)
+        top = rows.max(axis=1)
+        whole = top + np.log(np.exp(rows - top[:, None]).sum(axis=1))
+        return float((whole - rows[np.arange(len(rows)), prompt[1:]]).sum())
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -112,6 +153,13 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         model.clear()
+        if request["op"] == "greedy":
+            said, leads = model.greedy(request["prompt"], request["count"])
+            print(json.dumps({"tokens": said, "leads": leads}), flush=True)
+            continue
+        if request["op"] == "loss":
+            print(json.dumps({"loss": model.loss(request["prompt"])}), flush=True)
+            continue
         if request["past"]:
             model.step(request["past"])
         if request["op"] == "prefill":
