@@ -41,7 +41,7 @@ def stored(folder: DataFolder, inbox: Path, settings_file: Path) -> list[Stored]
         "copies": (inbox, folder.uploads),
         "transcripts": (folder.transcripts,),
         "logs": (folder.log.parent,),
-        "settings": (settings_file,),
+        "settings": (settings_file, folder.api_key),
         "window": (folder.window, folder.window_place),
         "models": (folder.models,),
         "builds": (folder.builds,),

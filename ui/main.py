@@ -82,6 +82,9 @@ def serve(
     port: Port = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the browser.")] = False,
     no_window: Annotated[bool, typer.Option("--no-window", help="Serve the HTTP API alone.")] = False,
+    api_key: Annotated[
+        bool, typer.Option("--api-key", help="Let programs use the key that `docent config --show-key` shows.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the link as JSON.")] = False,
 ) -> None:
     """Open the chat window in the browser, and the HTTP API."""
@@ -100,7 +103,7 @@ def serve(
         if not no_window:
             with suppress(LockHeld):  # two servers on one data folder are allowed
                 announce = stack.enter_context(alone(_running_file(session)))
-        wanted = Wanted(tuple(folder or ()), samples, port, page=not no_window)
+        wanted = Wanted(tuple(folder or ()), samples, port, page=not no_window, api_key=api_key)
         _leave(serve_until_ended(session, wanted, announce, ready))
 
 

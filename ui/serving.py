@@ -38,12 +38,14 @@ _ENDS_S = 15.0  # in which the process ends, whatever it does; nearly always it 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a server is asked for. ``folders`` are added; without a ``page`` there is the HTTP API alone."""
+    """What a server is asked for. ``folders`` are added; without a ``page`` there is the HTTP API alone, and with
+    ``api_key`` a key that stays the same opens that."""
 
     folders: tuple[str, ...] = ()
     samples: bool = False
     port: int | None = None
     page: bool = True
+    api_key: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def serve_until_ended(
     ``announce`` tells later starts of this one, where it is the only one on its data folder.
     """
     from app.api.security import LOOPBACK, LocalOnly, new_token
+    from app.api_key import api_key
 
     settings = session.settings
     listener = _listen(session, wanted.port)
@@ -86,7 +89,14 @@ def serve_until_ended(
         api, desk = _application(assistant, session)
         stack.callback(desk.end, _WORK_ENDS_S)
         token = new_token()
-        guarded = LocalOnly(api, port=bound, token=token, browsers=desk.browsers if wanted.page else None)
+        guarded = LocalOnly(
+            api,
+            port=bound,
+            token=token,
+            browsers=desk.browsers if wanted.page else None,
+            key=api_key(settings.folder.api_key) if wanted.api_key or settings.server.api_key else None,
+            hosts=settings.server.allowed_hosts,
+        )
         window = None
         if wanted.page:
             window = _add_window(api, desk, guarded.launch_code, f"http://{LOOPBACK}:{bound}/")

@@ -5,8 +5,11 @@ too and no other page loads it (against other web pages), and it carries the tok
 Bearer``, or the cookie of a session. A browser gets a session for a ``?code=``, which other users of the computer may
 see on the browser's command line and which is worth nothing after its use, or for ``?token=`` in the link that was
 printed. Sessions and token live in memory alone: what an earlier launch gave away opens nothing, but that a browser
-which was let in then can prove that it is the same one (``app.browsers``). Every response gets headers that keep the
-page from loading anything from elsewhere and from being embedded there.
+which was let in then can prove that it is the same one (``app.browsers``). A program may have a key that stays the
+same, if the settings allow it: as ``Authorization: Bearer``, on the API alone, and no session is opened for it. Further
+hosts are those that the settings list, by name and port; a page elsewhere that has its own name point here (DNS
+rebinding) sends that name. Every response gets headers that keep the page from loading anything from elsewhere and from
+being embedded there.
 """
 
 import json
@@ -37,6 +40,7 @@ _DOOR_FILES = frozenset(
     f"/static/{name}"
     for name in ("door.js", "browser.js", "words.js", "words_en.js", "words_de.js", "style/base.css", "favicon.png")
 )  # nothing of a person is in them
+_API = ("/api/", "/v1/")
 _NO_PAGES = ("/api/", "/v1/", "/static/", "/gradio/")
 _CONDITIONS = (b"if-none-match", b"if-modified-since", b"range")  # the page at the door is never "not modified"
 _MOST_BYTES = 4_096  # of a proof
@@ -106,9 +110,18 @@ class Sessions:
 
 class LocalOnly:
     """The ASGI middleware. ``port`` is the one the server listens on, ``token`` the secret of this launch; ``browsers``
-    may come back without it."""
+    may come back without it. ``key`` is that of programs, ``hosts`` are further names with ports to be asked under."""
 
-    def __init__(self, app: ASGIApp, *, port: int, token: str, browsers: Browsers | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        port: int,
+        token: str,
+        browsers: Browsers | None = None,
+        key: str | None = None,
+        hosts: Sequence[str] = (),
+    ) -> None:
         self._app = app
         self._browsers = browsers
         self._token = token
@@ -116,7 +129,9 @@ class LocalOnly:
         self.launch_code = self._sessions.new_code
         # Cookies ignore ports: two servers must not overwrite each other's, and other servers see them.
         self._cookie = f"docent-session-{port}"
-        self._hosts = frozenset(f"{name}:{port}" for name in (LOOPBACK, "localhost", "[::1]"))
+        self._key = key
+        own = [f"{name}:{port}" for name in (LOOPBACK, "localhost", "[::1]")]
+        self._hosts = frozenset([*own, *(host.lower() for host in hosts)])
         self._origins = frozenset(f"http://{host}" for host in self._hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -130,7 +145,7 @@ class LocalOnly:
             await self._begin_session(scope, send)
         elif scope["type"] == "http" and scope["path"] in _RETURNS and self._browsers is not None:
             await self._come_back(self._browsers, scope, receive, send)
-        elif self._header_token_fits(headers):
+        elif self._header_token_fits(headers) or (scope["path"].startswith(_API) and self._key_fits(headers)):
             await self._app(scope, receive, _with_headers(send) if scope["type"] == "http" else send)
         elif scope["type"] == "http" and self._browsers is not None and _shows_door(scope):
             await self._door(scope, receive, send)
@@ -154,11 +169,12 @@ class LocalOnly:
             name == "code" and self._sessions.redeem(value) for name, value in query
         )
 
+    def _key_fits(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        return self._key is not None and any(_same(given, self._key) for given in _bearers(headers))
+
     def _header_token_fits(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
-        for value in _values(headers, b"authorization"):
-            scheme, _, token = value.partition(" ")
-            if scheme.lower() == "bearer" and _same(token.strip(), self._token):
-                return True
+        if any(_same(given, self._token) for given in _bearers(headers)):
+            return True
         return any(self._sessions.holds(session) for session in self._sessions_in(headers))
 
     def _sessions_in(self, headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
@@ -264,6 +280,12 @@ def _is_fetched_elsewhere(headers: Iterable[tuple[bytes, bytes]]) -> bool:
 
 def _same(one: str, other: str) -> bool:
     return secrets.compare_digest(one.encode(), other.encode())
+
+
+def _bearers(headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
+    """What stands behind "Bearer" in the headers."""
+    parts = [value.partition(" ") for value in _values(headers, b"authorization")]
+    return [given.strip() for scheme, _, given in parts if scheme.lower() == "bearer"]
 
 
 def _values(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[str]:

@@ -22,10 +22,25 @@ def config(
     defaults: Annotated[
         bool, typer.Option("--defaults", help="Print the default config.yaml with a comment for every setting.")
     ] = False,
+    show_key: Annotated[
+        bool, typer.Option("--show-key", help="Print the key of programs (server.api_key), which is made if need be.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show the settings and where each comes from."""
     from app.settings.schema import default_yaml, flatten
+
+    if show_key:
+        from app.api_key import api_key
+
+        folder = session_of(context).settings.folder
+        folder.create()
+        key = api_key(folder.api_key)
+        if as_json:
+            write_json({"key": key})
+        else:
+            write_text(key)
+        return
 
     if defaults and not as_json:
         sys.stdout.write(default_yaml())

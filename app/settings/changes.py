@@ -15,6 +15,8 @@ RESTART = frozenset(
         "server.port",
         "server.browser",
         "server.watch",
+        "server.api_key",
+        "server.allowed_hosts",
     }
 )
 """In force after the next start; all others are so at once."""
@@ -24,6 +26,7 @@ _RENEWED: Mapping[str, tuple[str, ...]] = {
     "answer.min_confidence": ("answerer",),
     "model.max_tokens": ("answerer",),
     "model.temperature": ("answerer",),
+    "model.thinking_tokens": ("answerer",),
     "model.first_word_s": ("answerer",),
     "model.endpoint": _MODEL,
     "model.endpoint_model": ("answerer",),

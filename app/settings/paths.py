@@ -80,6 +80,11 @@ class DataFolder:
         return self.root / "models"
 
     @property
+    def api_key(self) -> Path:
+        """The key of programs that stays the same."""
+        return self.root / "api.key"
+
+    @property
     def browsers(self) -> Path:
         """The keys of browsers that may come back after a restart."""
         return self.root / "browsers.json"

@@ -241,6 +241,16 @@ class ServerSettings(_Section):
     port: int = Field(default=7860, ge=0, le=65535, description="Port to serve on; 0 = any free one.")
     browser: bool = Field(default=True, description="Whether `docent serve` opens the browser.")
     watch: bool = Field(default=True, description="Whether folders are kept in sync while the window is open.")
+    api_key: bool = Field(
+        default=False,
+        description="Whether programs may use a key that stays the same from launch to launch; `docent config "
+        "--show-key` shows it.",
+    )
+    allowed_hosts: list[Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+:[0-9]{1,5}$")]] = Field(
+        default=[],
+        description="Further addresses (host:port) under which Docent may be asked for, as over a forwarded port: "
+        '["localhost:8080"] for `ssh -L 8080:localhost:7860`. List no name that others can point elsewhere.',
+    )
 
 
 class Settings(_Section):

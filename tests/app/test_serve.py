@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.app.served import start
+from tests.app.served import ROOT, start
 
 
 @pytest.fixture
@@ -35,6 +35,31 @@ def test_the_api_answers_to_the_token_alone(server: tuple[subprocess.Popen[str],
     with httpx.Client(follow_redirects=True) as browser:
         browser.get(link["url"])
         assert browser.get(f"{base}/api/status").status_code == 200
+
+
+def test_a_program_keeps_its_key_from_launch_to_launch(tmp_path: Path) -> None:
+    shown = docent(tmp_path, "config", "--show-key").strip()
+    file = tmp_path / "data" / "api.key"
+    assert file.read_text(encoding="ascii").strip() == shown
+    if sys.platform != "win32":
+        assert file.stat().st_mode & 0o077 == 0
+    for options, status in ((("--api-key",), 200), ((), 401)):
+        process = start(tmp_path, "--no-window", "--port", "0", "--json", *options)
+        assert process.stdout is not None
+        port = json.loads(process.stdout.readline())["port"]
+        reply = httpx.get(f"http://127.0.0.1:{port}/v1/models", headers={"authorization": f"Bearer {shown}"})
+        process.kill()
+        process.communicate()
+        assert reply.status_code == status
+    file.write_text("short\n", encoding="ascii")
+    with pytest.raises(subprocess.CalledProcessError) as caught:
+        docent(tmp_path, "config", "--show-key")
+    assert "holds no key" in caught.value.stderr
+
+
+def docent(tmp_path: Path, *arguments: str) -> str:
+    command = [sys.executable, "-m", "ui.main", "--data-dir", str(tmp_path / "data"), *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 def test_who_sends_too_much_is_told_so(server: tuple[subprocess.Popen[str], dict[str, Any]]) -> None:

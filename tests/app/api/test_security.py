@@ -49,6 +49,43 @@ def test_the_bearer_token_opens_and_nothing_else_does() -> None:
         assert response.json()["error"]["message"]
 
 
+KEY = new_token()
+
+
+def keyed(**options: Any) -> TestClient:
+    app = Starlette(routes=[Route("/{rest:path}", _hello, methods=["GET", "POST"])])
+    guarded = LocalOnly(app, port=PORT, token=TOKEN, **options)
+    return TestClient(guarded, base_url=f"http://127.0.0.1:{PORT}", follow_redirects=False)
+
+
+def test_the_key_of_programs_opens_the_api_alone() -> None:
+    bearer = {"authorization": f"Bearer {KEY}"}
+    for path in ("/v1/models", "/api/status"):
+        assert keyed(key=KEY).get(path, headers=bearer).status_code == 200
+        assert keyed(key=KEY).get(path, headers=BEARER).status_code == 200
+        assert keyed(key=KEY).get(path, headers={"authorization": f"Bearer {KEY[:-1]}"}).status_code == 401
+        assert keyed().get(path, headers=bearer).status_code == 401
+        assert keyed(key=KEY).get(path, params={"token": KEY}).status_code == 401
+        assert keyed(key=KEY).get(path, headers=bearer | {"origin": "http://evil.example"}).status_code == 403
+    assert keyed(key=KEY).get("/", headers=bearer).status_code == 401
+
+
+def test_a_forwarded_port_works_where_it_is_listed() -> None:
+    listed = keyed(hosts=["localhost:8080", "Desk.lan:9000"])
+    for host in ("localhost:8080", "desk.lan:9000"):
+        headers = BEARER | {"host": host, "origin": f"http://{host}"}
+        assert listed.get("/", headers=headers).status_code == 200
+        assert keyed().get("/", headers=headers).status_code == 403
+    for host, origin in (
+        ("localhost:8081", "http://localhost:8081"),
+        ("localhost", "http://localhost"),
+        ("evil.example:8080", "http://evil.example:8080"),
+        ("localhost:8080.evil.example", "http://localhost:8080"),
+        ("localhost:8080", "http://evil.example:8080"),
+    ):
+        assert listed.get("/", headers=BEARER | {"host": host, "origin": origin}).status_code == 403
+
+
 def test_the_link_is_traded_for_a_cookie_once_and_the_token_leaves_the_address() -> None:
     browser = client()
     response = browser.get("/page", params={"a": "1 2", "token": TOKEN})
