@@ -1,4 +1,4 @@
-"""Writes a question as a text writes its words: "Lukasz" as "Łukasz", 1234.50 as 1,234.50, AB123 as AB-123.
+"""Writes a question as a text writes its words: "Lukasz" as "Łukasz", 1234.50 as 1,234.50, 8/3/2031 as 8 March 2031.
 
 Search compares folded words and values of numbers; a model that reads compares letters.
 """
@@ -7,18 +7,35 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from rag.text.codes import written_codes
+from rag.text.dates import dates
+from rag.text.normal import normalized
 from rag.text.words import without_spelled_out, words
 
 
 def as_written(question: str, text: str) -> str:
-    """Returns the question with the text's own form of every word, number and code that are equal when compared."""
+    """Returns the question with the text's own form of each word, number, date and code that is equal when compared."""
     pieces: list[str] = []
     done = 0
-    for start, end, form in sorted([*written_codes(question, text), *_written_words(question, text)]):
+    forms = [*_written_dates(question, text), *written_codes(question, text), *_written_words(question, text)]
+    for start, end, form in sorted(forms, key=lambda each: (each[0], -each[1])):
         if start >= done:
             pieces += [question[done:start], form]
             done = end
     return "".join([*pieces, question[done:]])
+
+
+def _written_dates(question: str, text: str) -> Iterator[tuple[int, int, str]]:
+    compared = normalized(question)
+    asked = list(dates(compared.text))
+    there: dict[str, str] = {}
+    if asked:
+        read = normalized(text).text
+        for date in dates(read):
+            there.setdefault(date.term, read[date.start : date.end])
+    for date in asked:
+        form = there.get(date.term)
+        if form is not None and form.casefold() != compared.text[date.start : date.end].casefold():
+            yield *compared.span(date.start, date.end), form
 
 
 def _written_words(question: str, text: str) -> Iterator[tuple[int, int, str]]:

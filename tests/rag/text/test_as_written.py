@@ -5,7 +5,7 @@ import pytest
 from rag.text.as_written import as_written
 
 TEXT = (
-    "Łukasz Sørensen of Müller & Søn owes 1.234,50 crowns since 12 May for AB-123 from DE44 5001 0517 5407. "
+    "Łukasz Sørensen of Müller & Søn owes 1.234,50 crowns since 12 May 2031 for AB-123 from DE44 5001 0517 5407. "
     "The keeper’s café pays 2,000."
 )
 
@@ -20,6 +20,7 @@ TEXT = (
         ("What does the keeper's cafe pay?", "What does the keeper's café pay?"),
         ("What of AB123 and ab 123?", "What of AB-123 and ab 123?"),
         ("Whose account is DE44500105175407?", "Whose account is DE44 5001 0517 5407?"),
+        ("Who owes since 2031-05-12?", "Who owes since 12 May 2031?"),
         ("Who owes money?", "Who owes money?"),
     ],
 )
