@@ -16,13 +16,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from app.conversation_views import ConversationViews
 from app.document_views import DocumentViews
 from app.errors import ConversationError, UsageError
 from app.events import (
     Answered,
     AskEvent,
-    ConversationInfo,
-    Exchange,
     Looked,
     Retrieved,
     Status,
@@ -47,7 +46,7 @@ _EVERYTHING = Filter()
 _LOOK_S = 0.1  # how often a waiting sync looks whether it is still wanted
 
 
-class Assistant(DocumentViews):
+class Assistant(DocumentViews, ConversationViews):
     """Use ``Assistant.open(settings)`` as a context manager, or call ``close``."""
 
     def __init__(self, settings: Settings, parts: "Parts") -> None:
@@ -335,6 +334,17 @@ class Assistant(DocumentViews):
                 unrecorded, conversation_id = str(error), None
         yield Answered(answer, watch.timings_ms(), conversation_id, stopped, unrecorded)
 
+    def quoted(self, question: str, conversation_id: str | None = None) -> Answer:
+        """What the documents answer word for word, as the next question of a conversation: no language model writes,
+        and nothing is recorded."""
+        parts = self._parts
+        query = make_query(_checked(question), self._history(conversation_id), parts.rewriter)
+        budget = self.settings.retrieval.token_budget
+        passages = parts.retriever(Stopwatch()).passages(query, _EVERYTHING, budget)
+        *_, answer = parts.quoter.answer(query, passages)
+        assert isinstance(answer, Answer), "an answerer ends with an Answer"
+        return answer
+
     def search(self, question: str, k: int = 10, filter: Filter = _EVERYTHING) -> list[Hit]:
         """The best chunks, best first."""
         return self.search_timed(question, k, filter)[0]
@@ -367,6 +377,10 @@ class Assistant(DocumentViews):
         turns = [Turn(exchange.question, exchange.answer.text) for exchange in exchanges if not exchange.damaged]
         return turns[len(turns) - min(len(turns), self.settings.answer.history_turns) :]
 
+    def start_conversation(self, question: str) -> str:
+        """Makes a conversation that is listed before its first answer is there. Returns its id."""
+        return self._parts.conversations.create(self._parts.titler.title(_checked(question), ""))
+
     # -- models ----------------------------------------------------------------------------------------------------
 
     def language_model(self) -> "LocalModel | None":
@@ -375,48 +389,6 @@ class Assistant(DocumentViews):
 
     def embedder(self) -> "Embedder":
         return self._parts.embedder
-
-    # -- conversations ---------------------------------------------------------------------------------------------
-
-    def conversations(self, holding: str = "") -> list[ConversationInfo]:
-        """Newest first; with ``holding`` only those in which its words stand."""
-        return self._parts.conversations.all(holding)
-
-    def conversation(self, conversation_id: str) -> list[Exchange]:
-        """Oldest first."""
-        return self._parts.conversations.exchanges(conversation_id)
-
-    def start_conversation(self, question: str) -> str:
-        """Makes a conversation that is listed before its first answer is there. Returns its id."""
-        return self._parts.conversations.create(self._parts.titler.title(_checked(question), ""))
-
-    def rename_conversation(self, conversation_id: str, title: str) -> None:
-        self._parts.conversations.rename(conversation_id, title)
-
-    def pin_conversation(self, conversation_id: str, pinned: bool) -> None:
-        self._parts.conversations.pin(conversation_id, pinned)
-
-    def copy_conversation(self, conversation_id: str, before: int | None = None) -> str:
-        """Copies a conversation, up to the exchange ``before`` if that is given. Returns the id of the copy."""
-        return self._parts.conversations.copy(conversation_id, before)
-
-    def delete_conversation(self, conversation_id: str, *, undo: bool = False) -> None:
-        """Deletes a conversation; with ``undo``, ``restore_conversation`` brings it back within a day."""
-        self._parts.conversations.delete(conversation_id, undo=undo)
-
-    def restore_conversation(self, conversation_id: str) -> None:
-        self._parts.conversations.restore(conversation_id)
-
-    def wipe_conversations(self) -> None:
-        """Deletes all conversations for good."""
-        self._parts.conversations.wipe()
-
-    def forget_exchange(self, conversation_id: str, exchange: int) -> None:
-        self._parts.conversations.forget(conversation_id, exchange)
-
-    def mark_exchange(self, conversation_id: str, exchange: int, feedback: int) -> None:
-        """Keeps what the person thinks of an answer: 1 good, -1 bad, 0 nothing."""
-        self._parts.conversations.mark(conversation_id, exchange, feedback)
 
     # -- the end ---------------------------------------------------------------------------------------------------
 

@@ -12,13 +12,14 @@ from urllib.parse import urlsplit
 from app import inbox
 from app.browsers import Browsers
 from app.errors import UsageError
-from app.feed import DocumentsChanged, Feed, SettingsChanged
+from app.feed import ConversationsChanged, DocumentsChanged, Feed, SettingsChanged
 from app.models.workshop import Workshop
 from app.runs import Runs
 from app.settings.paths import resource
 from app.settings.preferences import Preferences
 from app.settings.schema import Settings
 from app.settings.sources import LoadedSettings, load_settings
+from app.suggestions import Suggestions
 from app.syncing import Syncing
 
 if TYPE_CHECKING:
@@ -44,13 +45,15 @@ class Desk:
     samples: Path = field(default_factory=lambda: resource("samples"))
     feed: Feed = field(default_factory=Feed)
     runs: Runs = field(init=False)
+    suggestions: Suggestions = field(init=False)
     syncing: Syncing = field(init=False)
     preferences: Preferences = field(init=False)
     workshop: Workshop = field(init=False)
     browsers: Browsers = field(init=False)
 
     def __post_init__(self) -> None:
-        self.runs = Runs(self.assistant, self.feed)
+        self.runs = Runs(self.assistant, self.feed, self._title)
+        self.suggestions = Suggestions(self.assistant, self.runs.is_busy)
         self.syncing = Syncing(self.assistant, self.feed)
         settings = self.assistant.settings
         loaded = self.loaded or LoadedSettings(settings, {}, None)
@@ -62,6 +65,11 @@ class Desk:
     def _take_over(self, settings: Settings) -> None:
         self.assistant.take_over(settings)
         self.feed.publish(SettingsChanged())
+
+    def _title(self, conversation: str) -> None:
+        """Has the model name a conversation after its first answer."""
+        if self.assistant.title_by_model(conversation):
+            self.feed.publish(ConversationsChanged())
 
     def add(self, typed: str) -> str:
         """Starts to read the folder, file or URL that was typed; a path may be quoted or begin with ~. A web page is

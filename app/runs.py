@@ -9,7 +9,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias
 
@@ -98,8 +98,12 @@ class RunForgotten(News):
 class Runs:
     """The runs of one process."""
 
-    def __init__(self, assistant: Asks, feed: Feed) -> None:
+    def __init__(
+        self, assistant: Asks, feed: Feed, answered: Callable[[str], None] = lambda conversation: None
+    ) -> None:
+        """``answered`` is told the conversation of each answer once it is there."""
         self._assistant = assistant
+        self._answered = answered
         self._feed = feed
         self._lock = threading.Lock()
         self._runs: dict[int, Run] = {}
@@ -169,10 +173,14 @@ class Runs:
         for stop in stops:
             stop.set()
 
+    def is_busy(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return any(not run.ended for run in self.all())
+
     def join(self, timeout_s: float) -> None:
         """Waits that long for all runs to end."""
         end = time.monotonic() + timeout_s
-        while any(not run.ended for run in self.all()) and time.monotonic() < end:
+        while self.is_busy() and time.monotonic() < end:
             time.sleep(0.02)
 
     def _work(self, run: Run, turn: threading.Lock) -> None:
@@ -190,6 +198,16 @@ class Runs:
         finally:
             with self._lock:
                 self._stops.pop(run.id, None)
+        if not stop.is_set() and run.is_kept:
+            self._tell(run.conversation)
+
+    def _tell(self, conversation: str) -> None:
+        try:
+            self._answered(conversation)
+        except DocentError as error:
+            _log.info("after an answer: %s", error)
+        except Exception:  # noqa: BLE001 - the thread's edge; the answer is there
+            _log.exception("after an answer")
 
     def _answer(self, run: Run, stop: threading.Event) -> None:
         if stop.is_set():

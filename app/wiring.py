@@ -19,6 +19,7 @@ from rag.types import Document, Passage
 if TYPE_CHECKING:
     from app.models.setup import LocalModel
     from rag.adapters.external_store import ExternalStore
+    from rag.answer.extractive import ExtractiveAnswerer
     from rag.answer.generative import TextGenerator
     from rag.ingest.page_pictures import PagePictures
     from rag.ingest.sync import Syncer
@@ -179,26 +180,42 @@ class Parts:
                 return None
             raise
 
-    def make_answerer(self) -> "Answerer":
+    @property
+    def quoter(self) -> "Answerer":
+        """What answers by quotes and tables alone, whatever model is set up."""
+        return self._once("quoter", lambda: self._computing(self._quotes()))
+
+    def generator(self, thinking_tokens: int) -> "TextGenerator | None":
+        """A language model that follows instructions and may think so long before it writes; None where none is set up,
+        or only docent-nano."""
+        if self.settings.model.endpoint is not None:
+            return self._remote()
+        if self.model is None or self.model.prompt_style == _nano_style():
+            return None
+        from app.models.generator import EngineGenerator
+
+        return EngineGenerator(self.model, self.settings.model.temperature, thinking_tokens)
+
+    def _quotes(self) -> "ExtractiveAnswerer":
         from rag.answer.extractive import ExtractiveAnswerer
 
         min_confidence = self.settings.answer.min_confidence
-        quotes = ExtractiveAnswerer(self.embedder, self.library.locate, min_confidence, self.reader)
-        if self.settings.model.endpoint is not None:
-            return self._generative(self._remote(), quotes)
+        return ExtractiveAnswerer(self.embedder, self.library.locate, min_confidence, self.reader)
+
+    def make_answerer(self) -> "Answerer":
+        quotes = self._quotes()
+        generator = self.generator(self.settings.model.thinking_tokens)
+        if generator is not None:
+            return self._generative(generator, quotes)
         if self.model is None:
             return self._computing(quotes)
         from app.models.generator import EngineGenerator
-        from rag.answer.small_model_prompt import NANO_STYLE
+        from rag.answer.small_model import SmallModelAnswerer
 
-        writer = self.settings.model
-        if self.model.prompt_style == NANO_STYLE:
-            from rag.answer.small_model import SmallModelAnswerer
-
-            generator, judge = EngineGenerator(self.model), self.reader
-            worded = SmallModelAnswerer(generator, quotes, self.embedder, self.library.locate, judge)
-            return self._computing(worded)
-        return self._generative(EngineGenerator(self.model, writer.temperature, writer.thinking_tokens), quotes)
+        worded = SmallModelAnswerer(
+            EngineGenerator(self.model), quotes, self.embedder, self.library.locate, self.reader
+        )
+        return self._computing(worded)
 
     def _generative(self, generator: "TextGenerator", quotes: "Answerer") -> "Answerer":
         from rag.answer.generative import GenerativeAnswerer
@@ -325,6 +342,12 @@ class Parts:
     def _check_open(self) -> None:
         if self._closed:
             raise AppError("Docent is closed.", "Start it again.")
+
+
+def _nano_style() -> str:
+    from rag.answer.small_model_prompt import NANO_STYLE
+
+    return NANO_STYLE
 
 
 class _LazyVideos:

@@ -319,6 +319,12 @@ class ConversationChanged(Shape):
     pinned: bool | None = None
 
 
+class Suggested(Shape):
+    """Questions that lead on from an answer; each was answered once from the documents."""
+
+    questions: list[str]
+
+
 class ConversationMade(Shape):
     id: str
 

@@ -6,7 +6,14 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from app.api.answer_shapes import Conversation, ConversationChanged, ConversationList, ConversationMade, Deleted
+from app.api.answer_shapes import (
+    Conversation,
+    ConversationChanged,
+    ConversationList,
+    ConversationMade,
+    Deleted,
+    Suggested,
+)
 from app.api.json_replies import NO_STORE, content, router
 from app.assistant import Assistant
 from app.desk import Desk
@@ -104,6 +111,11 @@ def conversation_routes(assistant: Assistant, desk: Desk) -> APIRouter:
         assistant.forget_exchange(conversation_id, exchange)
         changed(conversation_id)
         return Deleted(id=conversation_id)
+
+    @routes.get("/{conversation_id}/exchanges/{exchange}/suggestions")
+    def suggestions(conversation_id: str, exchange: int) -> Suggested:
+        """Finds questions to ask next, which the documents answer; none while a question is being answered."""
+        return Suggested(questions=list(desk.suggestions.after(conversation_id, exchange)))
 
     @routes.put("/{conversation_id}/exchanges/{exchange}/feedback")
     def feedback(conversation_id: str, exchange: int, body: FeedbackBody) -> ConversationMade:

@@ -23,7 +23,7 @@ RESTART = frozenset(
 
 _MODEL = ("model", "answerer")
 _RENEWED: Mapping[str, tuple[str, ...]] = {
-    "answer.min_confidence": ("answerer",),
+    "answer.min_confidence": ("answerer", "quoter"),
     "model.max_tokens": ("answerer",),
     "model.temperature": ("answerer",),
     "model.thinking_tokens": ("answerer",),

@@ -26,6 +26,7 @@ from rag.errors import SourceError
 from rag.ingest.events import SyncEvent, SyncReport
 from rag.ingest.preview import LeftOutBy, Preview
 from rag.text.markers import AnswerPart, joined
+from rag.text.table_spans import TableSpans
 from rag.types import Answer, Citation, Document, Filter, Passage, Source, TextDelta
 
 EVERYTHING = Filter()
@@ -68,6 +69,8 @@ class FakeAssistant:
         self.error: Exception | None = None  # raised by ask
         self.broken: Exception | None = None  # raised by what reads the library
         self.layouts: dict[int, Layout] = {}
+        self.tables: dict[int, tuple[TableSpans, ...]] = {}
+        self.model_title: str | None = None  # what a language model calls a conversation
         self.model: Any = None
         self.loaded = False
 
@@ -170,6 +173,21 @@ class FakeAssistant:
                 start += len(sentence) + 1
         return None
 
+    def quoted(self, question: str, conversation_id: str | None = None) -> Answer:
+        found = self._find(question)
+        if found is None:
+            return Answer((AnswerPart("Your documents do not say."),), False, (), "extractive")
+        row, start, end = found
+        quote = self.texts[row.id][start:end]
+        cited = Citation(1, row.id, row.path, row.title, None, None, quote, start, end, 1.0)
+        return Answer((AnswerPart(quote, (1,)),), True, (cited,), "extractive")
+
+    def title_by_model(self, conversation_id: str) -> bool:
+        if self.model_title is None:
+            return False
+        self.store.rename(conversation_id, self.model_title)
+        return True
+
     def take_over(self, settings: Settings) -> None:
         self.settings = settings
 
@@ -233,8 +251,8 @@ class FakeAssistant:
     def document_text(self, document_id: int) -> str:
         return self.texts[document_id]
 
-    def document_tables(self, document_id: int) -> tuple[()]:
-        return ()
+    def document_tables(self, document_id: int) -> tuple[TableSpans, ...]:
+        return self.tables.get(document_id, ())
 
     def document_layout(self, document_id: int) -> Layout:
         return self.layouts.get(document_id, Layout((), ()))

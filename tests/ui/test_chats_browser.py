@@ -8,6 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from app.errors import UsageError
+from app.events import Layout
+from rag.types import Block
 from tests.ui.steps import ask, go
 
 pytestmark = pytest.mark.browser
@@ -61,7 +63,7 @@ def test_an_answer_can_be_stopped_with_escape(filled: Any, gate: Any, fake: Any)
     expect(page.locator(".exchange .note")).to_have_text("Stopped here.")
 
 
-def test_a_question_asked_during_an_answer_waits_and_both_can_be_stopped(filled: Any, gate: Any) -> None:
+def test_a_question_asked_during_an_answer_waits_and_both_can_be_stopped(filled: Any, gate: Any, fake: Any) -> None:
     page = filled.page
     ask(page, "When was the garden planted?")
     gate.let(2)
@@ -70,10 +72,14 @@ def test_a_question_asked_during_an_answer_waits_and_both_can_be_stopped(filled:
     expect(page.locator(".running")).to_have_count(2)
     expect(page.locator(".running").last).to_contain_text("Waiting for the answer before")
     page.locator("#stop").click()
+    expect(page.locator(".running")).to_have_count(1)  # the one that waits ends at once
+    assert fake.stop.wait(20)  # words that come before it was stopped would be shown
     gate.open()
     expect(page.locator(".running")).to_have_count(0)
     expect(page.locator("#stop")).to_have_count(0)
     expect(page.locator(".exchange")).to_have_count(1)
+    expect(page.locator(".exchange .note")).to_have_text("Stopped here.")
+    assert len(fake.asked) == 1
     ask(page, "When does the observatory open?")
     expect(page.locator(".exchange").last).to_contain_text("opens at nine")
 
@@ -243,3 +249,21 @@ def test_what_one_thinks_of_an_answer_is_kept(filled: Any, gate: Any) -> None:
     expect(page.get_by_role("button", name="Good answer")).to_have_attribute("aria-pressed", "true")
     page.reload()
     expect(page.get_by_role("button", name="Good answer")).to_have_attribute("aria-pressed", "true")
+
+
+def test_questions_that_lead_on_stand_below_the_last_answer(filled: Any, gate: Any, fake: Any) -> None:
+    page = filled.page
+    text = "Bread:\nThe bread bakes for forty minutes.\nSoup:\nThe soup needs fish.\nPie:\nNobody likes it.\n"
+    document = fake.put("/papers/kitchen.txt", text)
+    starts = [text.index(name) for name in ("Bread:", "Soup:", "Pie:")]
+    fake.layouts[document.id] = Layout(tuple(Block(at, at + 4, "heading") for at in starts), ())
+    fake.model_title = "Baking bread"
+    gate.open()
+    ask(page, "How long does the bread bake?")
+    expect(page.locator(".follow-ups .suggestion")).to_have_text(["What does “kitchen.txt” say about Soup?"])
+    expect(page.locator(".chat-row.on")).to_contain_text("Baking bread")
+    page.locator(".follow-ups .suggestion").click()
+    expect(page.locator(".exchange").last).to_contain_text("What does “kitchen.txt” say about Soup?")
+    expect(page.locator(".exchange:not(.running)")).to_have_count(2)
+    expect(page.locator(".exchange").first.locator(".follow-ups")).to_have_count(0)
+    filled.assert_quiet(filled.served.address)

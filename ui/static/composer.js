@@ -4,7 +4,7 @@
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
 import { Menu } from "./parts.js";
-import { ask, chatId, dialog, draftOf, keepDraft, ready, runsOf, scope, setScope, stop } from "./store.js";
+import { ask, chatId, dialog, draftOf, keepDraft, ready, runsOf, scope, setScope, stopAll } from "./store.js";
 import { t } from "./words.js";
 
 const TALLEST = 240; // pixels
@@ -49,7 +49,7 @@ export function Composer() {
         <${ScopeButton} />
         <span class="space"></span>
         ${active.length > 0 &&
-        html`<button type="button" id="stop" class="button" onClick=${() => active.forEach((run) => stop(run.id))}><${Icon} name="stop" />${t("chat.stop")}</button>`}
+        html`<button type="button" id="stop" class="button" onClick=${() => stopAll(id)}><${Icon} name="stop" />${t("chat.stop")}</button>`}
         <button type="submit" id="send" class="button primary" disabled=${!text.trim()}>${t("chat.send")}</button>
       </div>
     </div>

@@ -2,11 +2,12 @@
 /** One question with its answer: finished, or being written. */
 
 import { AnswerText, asText } from "./answer.js";
+import { get } from "./api.js";
 import { duration, place } from "./format.js";
-import { html, useState } from "./html.js";
+import { html, useEffect, useState } from "./html.js";
 import { Icon } from "./icons.js";
 import { IconButton, Menu, Name, Trouble, visible } from "./parts.js";
-import { again, branch, judge, models, notify, retry, showCitation, showDocument, shown, stop } from "./store.js";
+import { again, ask, branch, chatId, judge, models, notify, retry, runsOf, showCitation, showDocument, shown, stop } from "./store.js";
 import { t } from "./words.js";
 
 /** @typedef {import("./store.js").Exchange} Exchange */
@@ -15,6 +16,7 @@ import { t } from "./words.js";
 const LONG_QUESTION = 500; // characters that are shown before "show the whole question"
 const LONGEST_PILL = 40; // characters of the words that answer
 const NEAREST = 3;
+const FOLLOW_UPS_AFTER_MS = 400; // the answer itself is drawn first
 const BUILTIN = ["extractive", "operators", "none"]; // they quote and compute; nothing of them is Markdown
 
 /** @param {{exchange: Exchange, last: boolean}} props */
@@ -37,6 +39,7 @@ export function Answered({ exchange, last }) {
     <${Cards} citations=${citations} span=${span} />
     ${!found && !stopped && html`<${Nearest} exchange=${exchange} />`}
     <${Tools} exchange=${exchange} last=${last} onEdit=${() => edit(true)} />
+    ${last && found && !stopped && html`<${FollowUps} exchange=${exchange} />`}
   </article>`;
 }
 
@@ -160,6 +163,28 @@ function Passage({ passage, score = false }) {
     <span class="card-head"><span class="card-title"><${Name}>${passage.title}<//></span>
       <span class="card-place">${[place(citation), score && t("chat.scoreOf", { score: passage.score.toFixed(2) })].filter(Boolean).join(" · ")}</span></span>
   </button>`;
+}
+
+/** Questions that lead on, once Docent has found some and nothing is being answered. @param {{exchange: Exchange}} props */
+function FollowUps({ exchange }) {
+  const id = chatId.value;
+  const isBusy = runsOf(id).length > 0;
+  const [questions, suggest] = useState(/** @type {string[]} */ ([]));
+  useEffect(() => {
+    if (isBusy || id === null) return undefined;
+    let isHere = true;
+    const path = `/api/conversations/${encodeURIComponent(id)}/exchanges/${exchange.id}/suggestions`;
+    const look = () => get(path).then((found) => isHere && suggest(found.questions), () => undefined); // nothing is missed without them
+    const timer = setTimeout(look, FOLLOW_UPS_AFTER_MS);
+    return () => {
+      isHere = false;
+      clearTimeout(timer);
+    };
+  }, [id, exchange.id, isBusy]);
+  if (isBusy || !questions.length) return null;
+  return html`<section class="follow-ups" aria-label=${t("chat.followUps")}><p class="note">${t("chat.followUps")}</p>
+    ${questions.map((question) => html`<button type="button" class="suggestion" dir="auto" onClick=${() => ask(question)}>${visible(question)}</button>`)}
+  </section>`;
 }
 
 /** @param {{exchange: Exchange, last: boolean, onEdit: () => void}} props */

@@ -1,7 +1,7 @@
 // @ts-check
 /** What the keyboard does everywhere on the page. */
 
-import { chatId, closeSource, dialog, go, runsOf, shown, showCitation, stop } from "./store.js";
+import { chatId, closeSource, dialog, go, runsOf, shown, showCitation, stopAll } from "./store.js";
 
 export const KEYS = [
   { keys: ["Ctrl", "K"], name: "keys.palette" },
@@ -51,6 +51,6 @@ function turn(step) {
 /** Stops what is being written in the open chat; where nothing is, closes the source. */
 function leave() {
   const active = runsOf(chatId.value).filter((run) => run.state !== "failed");
-  if (active.length) active.forEach((run) => stop(run.id));
+  if (active.length) stopAll(chatId.value);
   else if (shown.value) closeSource();
 }

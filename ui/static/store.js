@@ -294,6 +294,12 @@ export async function ask(question, id = chatId.value) {
 /** @param {number} id */
 export const stop = (id) => attempt(() => post(`/api/runs/${id}/stop`));
 
+/** Stops all of a chat, what waits first: it would begin where the answer before it ends. @param {string|null} id */
+export async function stopAll(id) {
+  const active = runsOf(id).filter((run) => run.state !== "failed");
+  for (const run of active.sort((a, b) => b.id - a.id)) await stop(run.id);
+}
+
 /** Asks a failed question again. @param {Run} run */
 export async function retry(run) {
   await attempt(() => remove(`/api/runs/${run.id}`));

@@ -72,6 +72,7 @@ export const GERMAN = {
   "chat.builtin": "eingebauter Leser",
   "chat.scoreOf": "Wert {score}",
   "chat.nearest": "Nächstliegende Stellen",
+  "chat.followUps": "Als Nächstes fragen",
   "chat.notFoundHelp": "Versuchen Sie es mit den Wörtern des Dokuments, oder fragen Sie mehr Dokumente.",
   "chat.untitled": "Neues Gespräch",
   "chat.longer": "Ganze Frage zeigen",

@@ -71,6 +71,7 @@ export const ENGLISH = {
   "chat.builtin": "built-in reader",
   "chat.scoreOf": "score {score}",
   "chat.nearest": "Nearest passages",
+  "chat.followUps": "Ask next",
   "chat.notFoundHelp": "Try the words the document would use, or widen what is asked.",
   "chat.untitled": "New chat",
   "chat.longer": "Show the whole question",

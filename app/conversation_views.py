@@ -1,0 +1,70 @@
+"""Conversations as they are listed, read and changed; and the name that a language model gives one."""
+
+from typing import TYPE_CHECKING
+
+from app.events import ConversationInfo, Exchange
+
+if TYPE_CHECKING:
+    from app.wiring import Parts
+
+
+class ConversationViews:
+    """The part of the Assistant that keeps conversations. ConversationError for an id that does not exist."""
+
+    def __init__(self, parts: "Parts") -> None:
+        self._parts = parts
+
+    def conversations(self, holding: str = "") -> list[ConversationInfo]:
+        """Newest first; with ``holding`` only those in which its words stand."""
+        return self._parts.conversations.all(holding)
+
+    def conversation(self, conversation_id: str) -> list[Exchange]:
+        """Oldest first."""
+        return self._parts.conversations.exchanges(conversation_id)
+
+    def rename_conversation(self, conversation_id: str, title: str) -> None:
+        self._parts.conversations.rename(conversation_id, title)
+
+    def pin_conversation(self, conversation_id: str, pinned: bool) -> None:
+        self._parts.conversations.pin(conversation_id, pinned)
+
+    def copy_conversation(self, conversation_id: str, before: int | None = None) -> str:
+        """Copies a conversation, up to the exchange ``before`` if that is given. Returns the id of the copy."""
+        return self._parts.conversations.copy(conversation_id, before)
+
+    def delete_conversation(self, conversation_id: str, *, undo: bool = False) -> None:
+        """Deletes a conversation; with ``undo``, ``restore_conversation`` brings it back within a day."""
+        self._parts.conversations.delete(conversation_id, undo=undo)
+
+    def restore_conversation(self, conversation_id: str) -> None:
+        self._parts.conversations.restore(conversation_id)
+
+    def wipe_conversations(self) -> None:
+        """Deletes all conversations for good."""
+        self._parts.conversations.wipe()
+
+    def forget_exchange(self, conversation_id: str, exchange: int) -> None:
+        self._parts.conversations.forget(conversation_id, exchange)
+
+    def mark_exchange(self, conversation_id: str, exchange: int, feedback: int) -> None:
+        """Keeps what the person thinks of an answer: 1 good, -1 bad, 0 nothing."""
+        self._parts.conversations.mark(conversation_id, exchange, feedback)
+
+    def title_by_model(self, conversation_id: str) -> bool:
+        """Has the language model name a conversation of one exchange, where a large one is set up and no person has
+        named it. Returns whether it did."""
+        from app.titles import title_of
+
+        generator = self._parts.generator(thinking_tokens=0)
+        exchanges = self.conversation(conversation_id) if generator is not None else []
+        if generator is None or len(exchanges) != 1 or exchanges[0].stopped:
+            return False
+        question = exchanges[0].question
+        now = next((info.title for info in self.conversations() if info.id == conversation_id), "")
+        if now != self._parts.titler.title(question, ""):  # a person's own
+            return False
+        title = title_of(question, exchanges[0].answer.text, generator)
+        if title is None:
+            return False
+        self.rename_conversation(conversation_id, title)
+        return True
