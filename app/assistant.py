@@ -33,7 +33,7 @@ from app.timing import Stopwatch
 from rag.errors import SourceError
 from rag.query.query import make_query
 from rag.text.markers import AnswerPart, joined
-from rag.types import Answer, Citation, Document, Filter, Hit, Source, Turn
+from rag.types import Answer, Citation, Document, Filter, Hit, Query, Source, Turn
 
 if TYPE_CHECKING:
     from app.models.setup import LocalModel
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from rag.protocols import Embedder
 
 _EVERYTHING = Filter()
+_PROMPT_TOKENS = 500  # of a prompt beside its passages
 _LOOK_S = 0.1  # how often a waiting sync looks whether it is still wanted
 
 
@@ -296,7 +297,7 @@ class Assistant(DocumentViews, ConversationViews):
         with watch.step("rewrite"):
             query = make_query(question, history, rewriter)
         with watch.remainder("fuse"):
-            passages = retriever.passages(query, filter, self.settings.retrieval.token_budget)
+            passages = retriever.passages(query, filter, self._passage_tokens(query, filter))
         yield Retrieved(query.text, tuple(passages))
         answer: Answer | None = None
         written: list[AnswerPart] = []
@@ -369,6 +370,14 @@ class Assistant(DocumentViews, ConversationViews):
         """Gives the language model's memory back until the next question, unless it is answering; returns whether none
         is held now."""
         return self._parts.unload_model()
+
+    def _passage_tokens(self, query: Query, filter: Filter) -> int:
+        """How much is read for a question: a large model that is to summarise one document reads all that it can."""
+        least = self.settings.retrieval.token_budget
+        if query.kind != "overview" or len(filter.document_ids) != 1 or self._parts.generator(0) is None:
+            return least
+        model = self.settings.model
+        return max(least, model.context - model.max_tokens - _PROMPT_TOKENS)
 
     def _history(self, conversation_id: str | None) -> list[Turn]:
         if conversation_id is None:

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from app.assistant import Assistant
+from app.events import Retrieved
 from app.settings.schema import Settings
 from app.titles import title_of
 from rag.answer.generative import TextGenerator
 from rag.answer.prompt import Message
+from rag.types import Filter
 from tests.app.test_assistant import ParrotParts
 
 
@@ -92,3 +94,23 @@ def test_a_name_of_ones_own_stays(tmp_path: Path, folder_of_one: Path) -> None:
         assistant.rename_conversation(chat, "Mine")
         assert not assistant.title_by_model(chat)
         assert model.asked == []
+
+
+def test_a_large_model_reads_a_whole_document_to_summarise_it(tmp_path: Path) -> None:
+    text = "\n\n".join(f"Paragraph {n} tells of room {n}, its owner and what stood there." for n in range(150))
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "papers" / "rooms.txt").write_text(text, encoding="utf-8")
+    settings = Settings.model_validate({"data_dir": tmp_path / "data", "model": {"context": 16_000}})
+
+    def read(parts: ParrotParts, question: str, scope: Filter) -> int:
+        with Assistant(settings, parts) as assistant:
+            assistant.sync([str(tmp_path / "papers")])
+            first = next(iter(assistant.ask(question, filter=scope, remember=False)))
+            assert isinstance(first, Retrieved)
+            return sum(passage.end - passage.start for passage in first.passages)
+
+    one = Filter(frozenset({1}))
+    with_model = TitlingParts(settings, Says(""))
+    assert read(with_model, "Summarise this document.", one) > 0.98 * len(text)
+    assert read(TitlingParts(settings, Says("")), "Summarise this document.", Filter()) < 0.9 * len(text)
+    assert read(ParrotParts(settings), "Summarise this document.", one) < 0.9 * len(text)

@@ -113,4 +113,45 @@ def test_a_deleted_file_says_so_and_its_text_can_be_read(page: Any, tmp_path: Pa
     body = _open(page, "Storm damage.eml")
     expect(body.locator(".missing")).to_contain_text("not there at the moment")
     expect(body.locator(".mail-headers")).to_be_visible()
-    expect(page.get_by_role("button", name="More for this document")).to_have_count(0)
+    page.get_by_role("button", name="More for this document").click()
+    expect(page.get_by_role("menuitem")).to_have_text(["Summarise", "Ask only this in the chat"])
+
+
+@pytest.mark.parametrize(
+    ("locale", "places", "summarise", "title"),
+    [
+        ("en", ("Library", "Actions for"), "Summarise", "Summary:"),
+        ("de", ("Bibliothek", "Aktionen für"), "Zusammenfassen", "Zusammenfassung:"),
+    ],
+)
+def test_a_whole_document_is_summarised_in_a_chat_of_its_own(
+    serve: Callable[[Any], Any],
+    library: Any,
+    open_page: Callable[..., Any],
+    locale: str,
+    places: tuple[str, str],
+    summarise: str,
+    title: str,
+) -> None:
+    page = open_page(serve(library).link, locale=locale).page
+    go(page, places[0])
+    page.get_by_role("button", name=f"{places[1]} A short history of Gull Rock Light.pdf").click()
+    page.get_by_role("menuitem", name=summarise).click()
+    answer = page.locator(".exchange:not(.running) .answer-text")
+    expect(answer).to_contain_text("1911")  # the storm, in the middle of it
+    assert answer.locator(".chip").count() > 4
+    expect(page.locator(".chat-row.on")).to_contain_text(f"{title} A short history of Gull Rock Light")
+    expect(page.locator(".scope b")).not_to_contain_text("13")
+    page.keyboard.press("Alt+n")
+    expect(page.locator(".scope b")).to_contain_text("13")
+
+
+def test_a_document_is_pinned_to_the_chat_and_let_go(page: Any) -> None:
+    _open(page, "Volunteer handbook.odt")
+    go(page, "Chats")
+    page.locator(".source").get_by_role("button", name="More for this document").click()
+    page.get_by_role("menuitem", name="Ask only this in the chat").click()
+    expect(page.locator(".scope")).to_contain_text("1 chosen")
+    page.locator(".source").get_by_role("button", name="More for this document").click()
+    page.get_by_role("menuitem", name="Ask everything in the chat again").click()
+    expect(page.locator(".scope")).not_to_contain_text("chosen")

@@ -6,6 +6,7 @@ import { html, useLayoutEffect, useMemo, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
 import { Dialog, IconButton, Menu, Name, Trouble, visible } from "./parts.js";
 import { copies, dialog, documents, go, libraryFilter, libraryTrouble, notify, readSources, removeSource, setScope, showDocument, sources, status } from "./store.js";
+import { summarise } from "./summary.js";
 import { SyncState } from "./sync.js";
 import { t } from "./words.js";
 
@@ -161,6 +162,7 @@ function DocumentRow({ one, style, index, onRemove }) {
         ? [
             { label: t("library.open"), icon: "file", onClick: () => showDocument(one) },
             { label: t("library.ask"), icon: "chat", onClick: () => askOnly({ folders: [], documents: [one.id] }) },
+            { label: t("library.summarise"), icon: "list", onClick: () => summarise(one) },
           ]
         : []),
       { label: t("library.anew"), icon: "again", onClick: () => readSources([one.path], true) },

@@ -8,7 +8,8 @@ import { html, useEffect, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
 import { IconButton, Menu, Name, Trouble } from "./parts.js";
 import { PdfView } from "./pdf_view.js";
-import { attempt, closeSource, documentsById, keep, kept, shown } from "./store.js";
+import { attempt, closeSource, documentsById, keep, kept, scope, setScope, shown } from "./store.js";
+import { summarise } from "./summary.js";
 import { hasLayout, TextView } from "./text_view.js";
 import { t } from "./words.js";
 
@@ -64,6 +65,13 @@ function Opened({ view }) {
   const hasPages = about?.pages !== null && about?.pages !== undefined;
   const isLaidOut = hasPages || (about !== null && hasLayout(about.media_type));
   const openIn = (/** @type {string} */ where) => attempt(() => post(`/api/documents/${view.document}/open`, { where }));
+  const isPinned = scope.value.documents.includes(view.document);
+  const files = [
+    null,
+    ...(about?.opens ? [{ label: t("source.open"), icon: "outside", onClick: () => openIn("program") }] : []),
+    { label: t("source.showFolder"), icon: "folder", onClick: () => openIn("folder") },
+    { label: t("source.download"), icon: "download", onClick: () => save(`/api/documents/${view.document}/file`, fileName(path)) },
+  ];
   const watch = video(path, citation?.start_s ?? null);
   const where = citation ? place({ ...citation, source: path }) : "";
   return html`<header class="bar source-head">
@@ -75,10 +83,12 @@ function Opened({ view }) {
         <button type="button" class="button small" aria-pressed=${asText} onClick=${() => setAsText(true)}>${t("source.text")}</button>
       </div>`}
       ${watch && html`<a class="button small" href=${watch} target="_blank" rel="noopener noreferrer"><${Icon} name="outside" />${t("source.watch", { time: where })}</a>`}
-      ${about && !watch && about.there && html`<${Menu} label=${t("source.actions")} items=${[
-        ...(about.opens ? [{ label: t("source.open"), icon: "outside", onClick: () => openIn("program") }] : []),
-        { label: t("source.showFolder"), icon: "folder", onClick: () => openIn("folder") },
-        { label: t("source.download"), icon: "download", onClick: () => save(`/api/documents/${view.document}/file`, fileName(path)) },
+      ${about && html`<${Menu} label=${t("source.actions")} items=${[
+        { label: t("library.summarise"), icon: "list", onClick: () => summarise({ id: view.document, title: view.title }) },
+        ...(isPinned
+          ? [{ label: t("source.unpin"), icon: "pin", onClick: () => setScope({ folders: [], documents: [] }) }]
+          : [{ label: t("source.pin"), icon: "pin", onClick: () => setScope({ folders: [], documents: [view.document] }) }]),
+        ...(!watch && about.there ? files : []),
       ]} />`}
       <${IconButton} icon="close" label=${t("close")} onClick=${closeSource} />
     </header>

@@ -273,11 +273,11 @@ export function start() {
 export const runsOf = (id) => Object.values(runs.value).filter((run) => run.conversation === id);
 
 /**
- * Asks in the chat `id`; null begins one. Returns whether the question was taken.
- * @param {string} question @param {string|null} [id]
+ * Asks in the chat `id`; null begins one. Returns the chat, or false where the question was not taken.
+ * @param {string} question @param {string|null} [id] @param {Scope} [within] what is asked, that of the chat unless it is given
  */
-export async function ask(question, id = chatId.value) {
-  const { folders, documents: chosen } = scopes.value[id ?? ""] ?? EVERYTHING;
+export async function ask(question, id = chatId.value, within = scopes.value[id ?? ""] ?? EVERYTHING) {
+  const { folders, documents: chosen } = within;
   const run = await attempt(() => post("/api/runs", { question, conversation: id, folders, documents: chosen }));
   if (run === undefined) return false;
   batch(() => {
@@ -288,7 +288,7 @@ export async function ask(question, id = chatId.value) {
       if (chatId.value === null && route.value.page === "chat") go(chatPath(run.conversation));
     }
   });
-  return true;
+  return run.conversation;
 }
 
 /** @param {number} id */

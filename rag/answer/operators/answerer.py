@@ -83,8 +83,10 @@ class OperatorAnswerer:
 
 def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embedder) -> Worked | None:
     """What the first operator makes of the question; None where the passages hold no table or none accounts for it."""
-    if not passages or not query.is_english:
+    if not passages:
         return None
+    if not query.is_english:  # a summary needs no words of the question
+        return outline(query, passages, texts, embedder)
     told = (
         name_documents(query, passages)
         or tell_changes(query, passages, texts)

@@ -206,3 +206,10 @@ def test_the_number_of_what_a_part_says(question: str, said: str) -> None:
 @pytest.mark.parametrize("question", ["Which clause covers fire insurance?", "Which clause is the best?"])
 def test_a_part_that_is_not_there(question: str) -> None:
     assert ask(question, {"Storage agreement": contract()}).answerer == "otherwise"
+
+
+def test_a_summary_is_made_in_whatever_language_it_is_asked_for() -> None:
+    english = ask("Summarise this document.", {"Newsletter": newsletter()})
+    german = ask("Fasse dieses Dokument zusammen.", {"Newsletter": newsletter()})
+    assert german.answerer == "operators"
+    assert german.text == english.text
