@@ -27,8 +27,8 @@ class SyncProgress:
     """The state of a sync, and after it its outcome.
 
     ``version`` grows with every change. ``done`` and ``total`` count documents, or chunks where ``stage`` is
-    ``embedding``. ``started_at`` is a Unix time in
-    seconds. ``message`` and ``remedy`` say why a sync failed, ``summary`` how one ended that did not.
+    ``embedding``. ``started_at`` is a Unix time in seconds. ``paused``: what was not finished waits until a person goes
+    on. ``message`` and ``remedy`` say why a sync failed, ``summary`` how one ended that did not.
     """
 
     version: int = 0
@@ -40,6 +40,7 @@ class SyncProgress:
     total: int = 0
     failed: int = 0
     cancelling: bool = False
+    paused: bool = False
     message: str = ""
     remedy: str = ""
     summary: str = ""
@@ -93,6 +94,8 @@ class Syncing:
         self._feed = feed
         self._lock = threading.Lock()
         self._waiting: deque[_Request] = deque()
+        self._running: _Request | None = None
+        self._paused: list[_Request] = []
         self._cancel = threading.Event()
         self._thread: threading.Thread | None = None
         self._progress = SyncProgress()
@@ -115,12 +118,36 @@ class Syncing:
                 self._thread.start()
 
     def cancel(self) -> None:
-        """Ends the running sync soon and drops the waiting ones; what is finished stays."""
+        """Ends the running sync soon and drops those that wait or are paused; what is finished stays."""
         with self._lock:
-            self._waiting.clear()
-            if self._thread is not None:
-                self._cancel.set()
-                self._show(replace(self._progress, cancelling=True))
+            self._paused = []
+            self._end_running()
+            if self._thread is None and self._progress.paused:
+                self._show(replace(self._progress, paused=False, summary=_STOPPED))
+
+    def pause(self) -> None:
+        """Ends the running sync soon; ``go_on`` reads what is left then.
+
+        A watched folder that changes meanwhile is read all the same.
+        """
+        with self._lock:
+            if self._thread is not None and not self._cancel.is_set():
+                running = [] if self._running is None else [self._running]
+                self._paused += [one for one in [*running, *self._waiting] if one not in self._paused]
+                self._end_running()
+
+    def go_on(self) -> None:
+        """Reads what a pause has left."""
+        with self._lock:
+            paused, self._paused = self._paused, []
+        for request in paused:
+            self.start(request.locations, anew=request.anew)
+
+    def _end_running(self) -> None:
+        self._waiting.clear()
+        if self._thread is not None:
+            self._cancel.set()
+            self._show(replace(self._progress, cancelling=True))
 
     def note(self, event: "SyncEvent") -> None:
         """Records an event of a sync; a watched folder's sync runs elsewhere and reports here too."""
@@ -150,11 +177,15 @@ class Syncing:
                     self._thread = None
                     now = self._progress
                     stopped = self._cancel.is_set() and not now.message
-                    summary = _STOPPED if stopped else now.summary
-                    self._show(replace(now, running=False, cancelling=False, summary=summary))
+                    summary = "" if self._paused else _STOPPED if stopped else now.summary
+                    paused = bool(self._paused)
+                    self._show(replace(now, running=False, cancelling=False, paused=paused, summary=summary))
                     self._feed.publish(DocumentsChanged())
                     return
-                request = self._waiting.popleft()
+                request = self._running = self._waiting.popleft()
+                if self._cancel.is_set():  # it was asked for after what was ended
+                    self._cancel = threading.Event()
+                    self._show(SyncProgress(running=True, started_at=time.time()))
             self._run(request)
 
     def _run(self, request: _Request) -> None:
@@ -174,3 +205,4 @@ class Syncing:
                 self._show(replace(now, message=message, remedy=remedy))
             else:
                 self._show(replace(now, summary=summary))
+            self._running = None

@@ -60,10 +60,22 @@ def desk_routes(desk: Desk) -> APIRouter:
     @routes.delete("/syncing")
     def cancel() -> Syncing:
         """Ends the sync in the background soon, or dismisses the outcome of the last one."""
-        if desk.syncing.progress.running:
+        if desk.syncing.progress.running or desk.syncing.progress.paused:
             desk.syncing.cancel()
         else:
             desk.syncing.dismiss()
+        return Syncing.of(desk.syncing.progress)
+
+    @routes.post("/syncing/pause")
+    def pause() -> Syncing:
+        """Ends the sync in the background soon, and keeps in mind what is left."""
+        desk.syncing.pause()
+        return Syncing.of(desk.syncing.progress)
+
+    @routes.post("/syncing/continue")
+    def go_on() -> Syncing:
+        """Reads what a pause has left."""
+        desk.syncing.go_on()
         return Syncing.of(desk.syncing.progress)
 
     @routes.post("/sources")

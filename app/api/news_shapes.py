@@ -59,7 +59,8 @@ class Syncing(Shape):
     """The sync at work, or how the last one ended.
 
     ``done`` and ``total`` count documents, or chunks where ``stage`` is ``embedding``. ``started_at`` is a Unix time in
-    seconds, ``failed`` the number of documents that could not be read; ``version`` grows with every change.
+    seconds, ``failed`` the number of documents that could not be read; ``paused`` says that some wait until a person
+    goes on; ``version`` grows with every change.
     """
 
     version: int
@@ -71,6 +72,7 @@ class Syncing(Shape):
     total: int
     failed: int
     cancelling: bool
+    paused: bool
     message: str
     remedy: str
     summary: str

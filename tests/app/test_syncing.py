@@ -82,3 +82,56 @@ def test_what_is_asked_for_anew_is_read_anew(folder: Path) -> None:
     syncing.start([str(folder)], anew=True)
     syncing.join(10)
     assert fake.read_anew == [str(folder)]
+
+
+def test_a_pause_keeps_in_mind_what_is_left(folder: Path, gate: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
+    other = tmp_path_factory.mktemp("other")
+    (other / "d.txt").write_text("text", encoding="utf-8")
+    assistant = FakeAssistant(gate)
+    syncing = Syncing(assistant, Feed())
+    syncing.start([str(folder)])
+    syncing.start([str(other)])
+    assert gate.reached.wait(PATIENCE_S)
+    syncing.pause()
+    syncing.pause()  # once more changes nothing
+    gate.let(1)
+    syncing.join(PATIENCE_S)
+    state = syncing.progress
+    assert (state.running, state.paused, state.summary) == (False, True, "")
+    assert len(assistant.rows) < 4
+    gate.open()
+    syncing.go_on()
+    syncing.join(PATIENCE_S)
+    assert (syncing.progress.paused, syncing.progress.summary) == (False, "up to date")
+    assert len(assistant.rows) == 4
+
+
+def test_a_pause_can_be_ended_for_good(folder: Path, gate: Any) -> None:
+    assistant = FakeAssistant(gate)
+    syncing = Syncing(assistant, Feed())
+    syncing.start([str(folder)])
+    assert gate.reached.wait(PATIENCE_S)
+    syncing.pause()
+    gate.open()
+    syncing.join(PATIENCE_S)
+    syncing.cancel()
+    assert (syncing.progress.paused, syncing.progress.summary) == (False, "stopped")
+    syncing.go_on()
+    assert not syncing.progress.running
+
+
+def test_what_is_asked_for_while_another_ends_is_read(
+    folder: Path, gate: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    (other / "d.txt").write_text("text", encoding="utf-8")
+    assistant = FakeAssistant(gate)
+    syncing = Syncing(assistant, Feed())
+    syncing.start([str(folder)])
+    assert gate.reached.wait(PATIENCE_S)
+    syncing.cancel()
+    syncing.start([str(other)])
+    gate.open()
+    syncing.join(PATIENCE_S)
+    assert syncing.progress.summary == "up to date"
+    assert str(other / "d.txt") in [row.path for row in assistant.rows.values()]

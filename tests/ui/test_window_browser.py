@@ -46,6 +46,24 @@ def test_a_sync_can_be_cancelled(window: Any, folder: Path, gate: Any) -> None:
     expect(window.page.locator("#sync")).to_contain_text("1 problem")
 
 
+def test_a_sync_is_paused_and_goes_on(window: Any, folder: Path, gate: Any) -> None:
+    sync = window.page.locator("#sync")
+    add(window.page, str(folder))
+    gate.let(1)
+    expect(sync).to_contain_text("2 of 3")
+    sync.get_by_role("button", name="Pause reading").click()
+    expect(sync).to_contain_text("Stopping…")
+    gate.let(1)
+    expect(sync).to_contain_text("Paused. The rest waits.")
+    window.page.reload()
+    expect(sync).to_contain_text("Paused. The rest waits.")
+    gate.open()
+    sync.get_by_role("button", name="Continue").click()
+    expect(sync).to_contain_text("Up to date")
+    expect(sync).to_contain_text("2 ready")
+    expect(sync).not_to_contain_text("Paused")
+
+
 def test_what_cannot_be_added_is_said_with_the_remedy(window: Any) -> None:
     add(window.page, "/no/such/folder")
     expect(window.page.locator(".notice.bad")).to_contain_text("There is no folder or file /no/such/folder.")

@@ -32,6 +32,7 @@ const PATHS = {
   warning: "M12 4l9 16H3zM12 10v5M12 17.5h.01",
   outside: "M14 4h6v6M20 4l-9 9M18 14v6H4V6h6",
   list: "M4 6h16M4 10h16M4 14h10M4 18h7",
+  pause: "M9 6v12M15 6v12",
   bell: "M6 17V11a6 6 0 0 1 12 0v6l1.5 1.5h-15zM10 21h4",
   minus: "M5 12h14",
   refresh: "M20 11A8 8 0 1 0 18 17M20 5v6h-6",

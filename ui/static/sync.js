@@ -1,12 +1,16 @@
 // @ts-check
 /** How far a sync is, at the foot of the lists. */
 
+import { post } from "./api.js";
 import { duration, fileName } from "./format.js";
 import { html } from "./html.js";
 import { canTell, switchTelling, telling } from "./notifications.js";
 import { IconButton, Trouble, visible } from "./parts.js";
-import { connection, endSync, go, libraryFilter, problems, ready, sync } from "./store.js";
+import { attempt, connection, endSync, go, libraryFilter, problems, ready, sync } from "./store.js";
 import { t } from "./words.js";
+
+const pauseSync = () => attempt(() => post("/api/syncing/pause"));
+const continueSync = () => attempt(() => post("/api/syncing/continue"));
 
 export function SyncState() {
   const state = sync.value;
@@ -14,6 +18,9 @@ export function SyncState() {
     ${state?.running ? html`<${Running} state=${state} />` : state?.message && html`<${Trouble} message=${state.message} remedy=${state.remedy} />`}
     ${!state?.running && state?.summary && html`<p class="outcome" role="status">${t(state.summary === "stopped" ? "sync.stopped" : "sync.done")}
       ${state.failed > 0 && ` ${t("sync.failed", { count: state.failed })}`}</p>`}
+    ${state?.paused && !state.running && html`<p class="sync-line" role="status"><span class="sync-words">${t("sync.paused")}</span>
+      <button type="button" class="button small" onClick=${continueSync}>${t("sync.continue")}</button>
+      <${IconButton} icon="close" label=${t("cancel")} onClick=${endSync} /></p>`}
     <p class="counts"><span>${t("status.ready", { count: ready.value })}</span>
       ${problems.value > 0 &&
       html`<button type="button" class="link-button bad" onClick=${() => {
@@ -40,7 +47,8 @@ function Running({ state }) {
   return html`<div role="status">
     <p class="sync-line"><span class="sync-words" title=${state.path}>${words}</span>
       ${canTell() && html`<${IconButton} icon="bell" label=${t("notify.ask")} aria-pressed=${telling.value} onClick=${switchTelling} />`}
-      ${!state.cancelling && html`<${IconButton} icon="close" label=${t("cancel")} onClick=${endSync} />`}</p>
+      ${!state.cancelling &&
+      html`<${IconButton} icon="pause" label=${t("sync.pause")} onClick=${pauseSync} /><${IconButton} icon="close" label=${t("cancel")} onClick=${endSync} />`}</p>
     <progress aria-label=${t("sync.progress")} ...${share === null ? {} : { value: share, max: 1 }}></progress>
     ${left !== null && html`<p class="quiet">${t("sync.left", { time: duration(left * 1000) })}</p>`}
   </div>`;
