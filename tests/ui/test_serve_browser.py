@@ -102,6 +102,41 @@ def test_the_row_of_a_workbook_is_marked(docent: Docent, open_page: Callable[...
     page.screenshot(path=screenshots / "table-light.png")
 
 
+@pytest.mark.parametrize("width", [1440, 800])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_fits_its_window_and_has_its_picture(
+    docent: Docent, open_page: Callable[..., Any], screenshots: Path, scheme: str, width: int
+) -> None:
+    """The pictures of README and guide: DOCENT_SCREENSHOTS=docs/images pytest tests/ui/test_serve_browser.py -k picture"""
+    watched = open_page(docent.link, scheme=scheme, width=width)
+    page = watched.page
+    name = f"{scheme}{'' if width == 1440 else f'-{width}'}.png"
+
+    def take(place: str) -> None:
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.mouse.move(0, 0)
+        page.screenshot(path=screenshots / f"{place}-{name}")
+
+    expect(page.locator("#sync").first).to_contain_text(
+        f"{len(list(resource('samples').iterdir()))} ready", timeout=READING_MS
+    )
+    answers = page.locator(".exchange:not(.running) .answer-text")
+    ask(page, "How many visitors came in July?")
+    expect(answers).to_have_count(1, timeout=READING_MS)
+    ask(page, "How long was the light out in the great storm?")
+    expect(answers.last).to_contain_text("nineteen minutes", timeout=READING_MS)
+    expect(page.locator(".follow-ups .suggestion").first).to_be_visible(timeout=READING_MS)
+    take("chat")
+    page.locator(".card", has_text="page 2").last.click()
+    expect(page.locator(".page-mark.read").first).to_be_in_viewport()
+    take("window")
+    page.locator(".source").get_by_role("button", name="Close", exact=True).click()
+    page.get_by_role("link", name="Library", exact=True).click()
+    expect(page.locator(".row-line", has_text="Lens talk")).to_be_visible()
+    take("library")
+    watched.assert_quiet(docent.address)
+
+
 def test_a_folder_of_ones_own_is_added_and_asked_alone(
     docent: Docent, open_page: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -257,6 +257,38 @@ def test_the_keyboard_reaches_everything(filled: Any, gate: Any) -> None:
     expect(page.locator("dialog")).to_contain_text("Find a chat, a document or an action")
 
 
+def test_other_keys_are_chosen_and_kept(filled: Any) -> None:
+    page = filled.page
+    go(page, "Library")
+    page.keyboard.press("?")
+    change = page.get_by_role("button", name="Change the keys: New chat")
+    change.click()
+    page.get_by_role("button", name="Press the new keys").press("Control+k")
+    expect(page.locator(".notice.bad")).to_contain_text("Ctrl+K does something else already.")
+    expect(page.locator("#palette")).to_have_count(0)
+    change.click()
+    page.get_by_role("button", name="Press the new keys").press("Enter")
+    expect(page.locator(".notice.bad").last).to_contain_text("Enter cannot be chosen.")
+    change.click()
+    page.get_by_role("button", name="Press the new keys").press("Escape")
+    expect(page.locator("dialog")).to_be_visible()
+    change.click()
+    page.get_by_role("button", name="Press the new keys").press("Alt+Shift+M")
+    expect(page.locator("dl.keys")).to_contain_text("AltShiftM")
+    page.keyboard.press("Escape")
+    page.reload()
+    expect(page.locator(".library")).to_be_visible()
+    page.keyboard.press("Alt+n")
+    expect(page.locator(".library")).to_be_visible()
+    page.keyboard.press("Alt+Shift+M")
+    expect(page.locator("#question")).to_be_focused()
+    page.keyboard.press("Alt+l")
+    page.keyboard.press("?")
+    page.get_by_role("button", name="As they were").click()
+    expect(page.locator("dl.keys")).to_contain_text("AltN")
+    filled.assert_quiet(filled.served.address)
+
+
 def test_dark_follows_the_system_and_can_be_chosen(
     serve: Callable[[Any], Any], fake: Any, open_page: Callable[..., Any], screenshots: Path
 ) -> None:

@@ -1,35 +1,86 @@
 // @ts-check
-/** What the keyboard does everywhere on the page. */
+/** What the keyboard does everywhere on the page, and which keys do it: a person may choose others, which stay in this browser. */
 
+import { keep, kept } from "./kept.js";
 import { chatId, closeSource, dialog, go, runsOf, shown, showCitation, stopAll } from "./store.js";
+import { signal } from "./vendor/signals.js";
 
-export const KEYS = [
-  { keys: ["Ctrl", "K"], name: "keys.palette" },
-  { keys: ["Alt", "N"], name: "keys.new" },
-  { keys: ["/"], name: "keys.focus" },
-  { keys: ["Alt", "L"], name: "keys.library" },
-  { keys: ["Alt", "←/→"], name: "keys.citations" },
-  { keys: ["Enter"], name: "keys.send" },
-  { keys: ["Shift", "Enter"], name: "keys.line" },
-  { keys: ["Esc"], name: "keys.stop" },
-  { keys: ["?"], name: "keys.help" },
+/** @typedef {{id: string, keys: string, name: string, run: () => void, when?: () => boolean}} Action */
+
+/** @type {Action[]} */
+export const ACTIONS = [
+  { id: "palette", keys: "Ctrl+K", name: "keys.palette", run: () => (dialog.value = dialog.value === "palette" ? null : "palette") },
+  { id: "new", keys: "Alt+N", name: "keys.new", run: newChat },
+  { id: "focus", keys: "/", name: "keys.focus", run: focusQuestion },
+  { id: "library", keys: "Alt+L", name: "keys.library", run: () => go("/library") },
+  { id: "before", keys: "Alt+ArrowLeft", name: "keys.before", run: () => turn(-1), when: hasCitations },
+  { id: "next", keys: "Alt+ArrowRight", name: "keys.next", run: () => turn(1), when: hasCitations },
+  { id: "help", keys: "?", name: "keys.help", run: () => (dialog.value = "keys") },
 ];
+/** Keys that mean the same everywhere and are not chosen. */
+export const FIXED = [
+  { keys: "Enter", name: "keys.send" },
+  { keys: "Shift+Enter", name: "keys.line" },
+  { keys: "Escape", name: "keys.stop" },
+  { keys: "F2", name: "rename" },
+];
+const NEVER = new Set(["Tab", "Shift+Tab", " ", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", ...FIXED.map(({ keys }) => keys)]);
+const MODIFIERS = ["Control", "Meta", "Alt", "AltGraph", "Shift", "CapsLock", "Dead", "Process", "Unidentified"];
+
+export const chosenKeys = signal(/** @type {Record<string, string>} */ (kept("keys", {})));
+
+/** @param {Action} action */
+export const keysOf = (action) => chosenKeys.value[action.id] ?? action.keys;
+
+/**
+ * The keys of an event as text ("Ctrl+K"), "" while only modifiers are held. A letter beside Alt is the one on the key,
+ * since some systems write another sign then; the Command key counts as Ctrl.
+ * @param {KeyboardEvent} event
+ */
+export function keysIn(event) {
+  if (MODIFIERS.includes(event.key) && !(event.altKey && /^Key[A-Z]$/.test(event.code))) return "";
+  const letter = event.altKey && /^Key[A-Z]$/.test(event.code) ? event.code.slice(3) : event.key;
+  const name = letter.length === 1 ? letter.toUpperCase() : letter;
+  const isHeld = event.ctrlKey || event.metaKey;
+  const shift = event.shiftKey && (letter.length > 1 || isHeld || event.altKey);
+  return [isHeld && "Ctrl", event.altKey && "Alt", shift && "Shift", name].filter(Boolean).join("+");
+}
+
+/** Why keys cannot be chosen for an action: another has them, or they mean something everywhere; null where they can. @param {string} keys @param {Action} action @returns {"keys.taken"|"keys.never"|null} */
+export function refusal(keys, action) {
+  if (NEVER.has(keys)) return "keys.never";
+  return ACTIONS.some((other) => other !== action && keysOf(other) === keys) ? "keys.taken" : null;
+}
+
+/** @param {Action} action @param {string} keys */
+export function chooseKeys(action, keys) {
+  chosenKeys.value = { ...chosenKeys.value, [action.id]: keys };
+  keep("keys", chosenKeys.value);
+}
+
+export function resetKeys() {
+  chosenKeys.value = {};
+  keep("keys", null);
+}
 
 export function listenToKeys() {
   window.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing) return;
-    const typing = event.target instanceof HTMLElement && event.target.matches("input, textarea, select");
-    const key = event.key.toLowerCase();
-    if ((event.ctrlKey || event.metaKey) && key === "k") dialog.value = dialog.value === "palette" ? null : "palette";
-    else if (event.altKey && key === "n") newChat();
-    else if (event.altKey && key === "l") go("/library");
-    else if (event.altKey && (key === "arrowleft" || key === "arrowright") && shown.value?.citations.length) turn(key === "arrowleft" ? -1 : 1);
-    else if (!typing && key === "/") focusQuestion();
-    else if (!typing && key === "?") dialog.value = "keys";
-    else if (key === "escape" && dialog.value === null) leave();
+    const keys = keysIn(event);
+    const isTyping = event.target instanceof HTMLElement && event.target.matches("input, textarea, select");
+    const action = ACTIONS.find((one) => keysOf(one) === keys && (one.when?.() ?? true));
+    if (action && !(isTyping && writes(keys))) action.run();
+    else if (keys === "Escape" && dialog.value === null) leave();
     else return;
     event.preventDefault();
   });
+}
+
+/** Whether the keys write something in a field. @param {string} keys */
+const writes = (keys) => !/^(Ctrl|Alt)\+|^(Shift\+)?F\d+$/.test(keys);
+
+function hasCitations() {
+  return Boolean(shown.value?.citations.length);
 }
 
 function newChat() {

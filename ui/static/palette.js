@@ -1,10 +1,9 @@
 // @ts-check
-/** One field that finds chats, documents and actions, and the list of keys. */
+/** One field that finds chats, documents and actions. */
 
 import { fileName } from "./format.js";
 import { html, useEffect, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
-import { KEYS } from "./keys.js";
 import { Dialog, visible } from "./parts.js";
 import { chatPath, chats, dialog, documents, go, readSources, showDocument } from "./store.js";
 import { t } from "./words.js";
@@ -68,8 +67,3 @@ export function Palette() {
     ${!found.length && html`<p class="quiet">${t("palette.nothing")}</p>`}
   <//>`;
 }
-
-export const KeyList = () =>
-  html`<${Dialog} title=${t("keys.title")} onClose=${() => (dialog.value = null)}>
-    <dl class="keys">${KEYS.map(({ keys, name }) => html`<dt>${keys.map((key) => html`<kbd>${key}</kbd>`)}</dt><dd>${t(name)}</dd>`)}</dl>
-  <//>`;

@@ -367,5 +367,12 @@ export const GERMAN = {
   "keys.help": "Diese Liste",
   "keys.send": "Fragen",
   "keys.line": "Neue Zeile",
-  "keys.citations": "Voriger, nächster Beleg",
+  "keys.before": "Vorige Fundstelle",
+  "keys.next": "Nächste Fundstelle",
+  "keys.change": "Ändern",
+  "keys.changeFor": "Tasten ändern: {name}",
+  "keys.press": "Die neuen Tasten drücken",
+  "keys.taken": "{keys} tut schon etwas anderes.",
+  "keys.never": "{keys} kann nicht gewählt werden.",
+  "keys.reset": "Wie am Anfang",
 };

@@ -366,5 +366,12 @@ export const ENGLISH = {
   "keys.help": "This list",
   "keys.send": "Ask",
   "keys.line": "New line",
-  "keys.citations": "Previous, next citation",
+  "keys.before": "Previous citation",
+  "keys.next": "Next citation",
+  "keys.change": "Change",
+  "keys.changeFor": "Change the keys: {name}",
+  "keys.press": "Press the new keys",
+  "keys.taken": "{keys} does something else already.",
+  "keys.never": "{keys} cannot be chosen.",
+  "keys.reset": "As they were",
 };
