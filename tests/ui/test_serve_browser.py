@@ -107,7 +107,7 @@ def test_the_row_of_a_workbook_is_marked(docent: Docent, open_page: Callable[...
 def test_every_page_fits_its_window_and_has_its_picture(
     docent: Docent, open_page: Callable[..., Any], screenshots: Path, scheme: str, width: int
 ) -> None:
-    """The pictures of README and guide: DOCENT_SCREENSHOTS=docs/images pytest tests/ui/test_serve_browser.py -k picture"""
+    """Pictures for README and guide: DOCENT_SCREENSHOTS=docs/images pytest tests/ui/test_serve_browser.py -k picture"""
     watched = open_page(docent.link, scheme=scheme, width=width)
     page = watched.page
     name = f"{scheme}{'' if width == 1440 else f'-{width}'}.png"

@@ -315,6 +315,28 @@ def test_the_page_speaks_german(serve: Callable[[Any], Any], fake: Any, open_pag
     assert page.evaluate("document.documentElement.lang") == "de"
 
 
+def test_what_went_wrong_is_said_in_german(
+    serve: Callable[[Any], Any], fake: Any, open_page: Callable[..., Any], tmp_path: Path
+) -> None:
+    error = "The PDF holds no text: scanned pages, pictures only. Open it in a viewer and save it again."
+    fake.put(str(tmp_path / "scan.pdf"), "", status="failed", error=error)
+    fake.error = UsageError("The question is empty.", "Type one.")
+    page = open_page(serve(fake).link, locale="de").page
+    page.locator(".composer").get_by_role("button", name="Hinzufügen").click()
+    page.fill("#location", "/nowhere: 1. a")
+    page.keyboard.press("Enter")
+    expect(page.locator(".notice.bad")).to_contain_text("Es gibt keinen Ordner und keine Datei /nowhere: 1. a.")
+    expect(page.locator(".notice.bad .remedy")).to_contain_text("Prüfen Sie den Pfad")
+    page.keyboard.press("Escape")
+    ask(page, "Wann?")
+    expect(page.locator(".running [role=alert]")).to_contain_text("Die Frage ist leer.")
+    go(page, "Bibliothek")
+    expect(page.locator(".row-line .why")).to_have_text(
+        "Das PDF enthält keinen Text: eingescannte Seiten, nur Bilder. "
+        "Öffnen Sie es in einem Betrachter und speichern Sie es neu."
+    )
+
+
 def test_a_narrow_window_shows_the_source_over_the_chat(
     filled: Any, gate: Any, open_page: Callable[..., Any], screenshots: Path
 ) -> None:

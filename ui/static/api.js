@@ -2,6 +2,7 @@
 /** Requests to Docent's HTTP API (docs/http-api.md). A failure is thrown as an ApiError with what to do about it. */
 
 import { comeBack } from "./browser.js";
+import { told } from "./messages.js";
 
 export class ApiError extends Error {
   /** @param {string} message @param {string} remedy @param {number} status */
@@ -43,7 +44,7 @@ export async function request(method, path, body, isSecond = false) {
   } catch {
     failure = {};
   }
-  throw new ApiError(failure.message ?? `${response.status} ${response.statusText}`, failure.remedy ?? "", response.status);
+  throw new ApiError(told(failure.message) || `${response.status} ${response.statusText}`, told(failure.remedy), response.status);
 }
 
 /** @param {string} path */

@@ -4,6 +4,7 @@
 import { date, fileName, number, size } from "./format.js";
 import { html, useLayoutEffect, useMemo, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
+import { told } from "./messages.js";
 import { Dialog, IconButton, Menu, Name, Trouble, visible } from "./parts.js";
 import { copies, dialog, documents, go, libraryFilter, libraryTrouble, notify, readSources, removeSource, setScope, showDocument, sources, status } from "./store.js";
 import { summarise } from "./summary.js";
@@ -147,11 +148,11 @@ function DocumentRow({ one, style, index, onRemove }) {
   const name = fileName(one.path);
   const isReady = one.status === "ok";
   const isCopy = /[/\\]inbox[/\\][^/\\]+$/.test(one.path);
-  return html`<div class=${`row-line ${isReady ? "" : "problem"}`} role="row" aria-rowindex=${index} style=${style} title=${one.error ?? one.path}>
+  return html`<div class=${`row-line ${isReady ? "" : "problem"}`} role="row" aria-rowindex=${index} style=${style} title=${told(one.error) || one.path}>
     <div role="gridcell" class="cell name">${isReady
       ? html`<button type="button" class="link-row" onClick=${() => showDocument(one)}><${Name}>${name}<//></button>`
       : html`<span class="link-row"><${Name}>${name}<//></span>`}</div>
-    <div role="gridcell" class="cell title">${isReady ? html`<${Name}>${one.title}<//>${copies.value[one.id] && html` <span class="tag" title=${t("library.copyOf", { path: visible(copies.value[one.id]) })}>${t("library.copy")}</span>`}` : html`<span class="why">${visible(one.error)}</span>`}</div>
+    <div role="gridcell" class="cell title">${isReady ? html`<${Name}>${one.title}<//>${copies.value[one.id] && html` <span class="tag" title=${t("library.copyOf", { path: visible(copies.value[one.id]) })}>${t("library.copy")}</span>`}` : html`<span class="why">${visible(told(one.error))}</span>`}</div>
     <div role="gridcell" class="cell kind">${kind(one)}</div>
     <div role="gridcell" class="cell status">${t(STATUS[/** @type {"ok"} */ (one.status)])}</div>
     <div role="gridcell" class="cell passages">${isReady ? number(one.chunks) : ""}</div>

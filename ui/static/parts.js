@@ -3,6 +3,7 @@
 
 import { html, useEffect, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
+import { told } from "./messages.js";
 import { dismissNotice, notices } from "./store.js";
 import { t } from "./words.js";
 
@@ -84,7 +85,7 @@ export function Dialog({ title, onClose, class: css = "", children }) {
 /** What went wrong, and what to do about it. @param {{message: string, remedy?: string, children?: any}} props */
 export const Trouble = ({ message, remedy = "", children = null }) =>
   html`<div class="trouble" role="alert">
-    <${Icon} name="warning" /><div><p>${message}</p>${remedy && html`<p class="remedy">${remedy}</p>`}${children}</div>
+    <${Icon} name="warning" /><div><p>${told(message)}</p>${remedy && html`<p class="remedy">${told(remedy)}</p>`}${children}</div>
   </div>`;
 
 export const Notices = () =>

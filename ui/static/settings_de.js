@@ -39,6 +39,8 @@ export const SETTINGS_GERMAN = {
   "model.gpus": "NVIDIA-Karten, die sich mit cuda jede Schicht teilen; die Zahl muss die der Köpfe teilen.",
   "model.unload_after_min": "Minuten ohne Frage, nach denen der Speicher des Modells freigegeben wird; die nächste Frage lädt es wieder. 0 = nie.",
   "model.max_tokens": "Längste Antwort in Tokens.",
+  "model.thinking_tokens":
+    "Token, die ein Modell nachdenken darf, bevor es antwortet, höchstens die Hälfte von max_tokens, wenn es dafür gemacht ist. 0 = es antwortet sofort.",
   "model.temperature": "0 = immer das wahrscheinlichste Wort; mehr = abwechslungsreicher und fehlerhafter.",
   "model.hub": "Woher Modelle heruntergeladen werden.",
   "youtube.languages": "Sprachen, nach denen gesucht wird, in dieser Reihenfolge.",
