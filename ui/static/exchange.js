@@ -4,7 +4,7 @@
 import { AnswerText, asText } from "./answer.js";
 import { get } from "./api.js";
 import { duration, place } from "./format.js";
-import { html, useEffect, useState } from "./html.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
 import { IconButton, Menu, Name, Trouble, visible } from "./parts.js";
 import { again, ask, branch, chatId, judge, models, notify, retry, runsOf, showCitation, showDocument, shown, stop } from "./store.js";
@@ -16,6 +16,7 @@ import { t } from "./words.js";
 const LONG_QUESTION = 500; // characters that are shown before "show the whole question"
 const LONGEST_PILL = 40; // characters of the words that answer
 const NEAREST = 3;
+const NEAR_END = 40; // pixels from the end of the chat within which they are scrolled into view
 const FOLLOW_UPS_AFTER_MS = 400; // the answer itself is drawn first
 const BUILTIN = ["extractive", "operators", "none"]; // they quote and compute; nothing of them is Markdown
 
@@ -170,6 +171,7 @@ function FollowUps({ exchange }) {
   const id = chatId.value;
   const isBusy = runsOf(id).length > 0;
   const [questions, suggest] = useState(/** @type {string[]} */ ([]));
+  const box = useRef(/** @type {HTMLElement|null} */ (null));
   useEffect(() => {
     if (isBusy || id === null) return undefined;
     let isHere = true;
@@ -181,8 +183,13 @@ function FollowUps({ exchange }) {
       clearTimeout(timer);
     };
   }, [id, exchange.id, isBusy]);
+  useLayoutEffect(() => {
+    const flow = box.current?.closest(".flow");
+    const added = box.current?.offsetHeight ?? 0;
+    if (flow && flow.scrollHeight - flow.scrollTop - flow.clientHeight < added + NEAR_END) flow.scrollTop = flow.scrollHeight;
+  }, [questions]);
   if (isBusy || !questions.length) return null;
-  return html`<section class="follow-ups" aria-label=${t("chat.followUps")}><p class="note">${t("chat.followUps")}</p>
+  return html`<section class="follow-ups" ref=${box} aria-label=${t("chat.followUps")}><p class="note">${t("chat.followUps")}</p>
     ${questions.map((question) => html`<button type="button" class="suggestion" dir="auto" onClick=${() => ask(question)}>${visible(question)}</button>`)}
   </section>`;
 }
