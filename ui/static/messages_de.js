@@ -326,4 +326,8 @@ export const MESSAGES_DE = {
   "The question is empty.": "Die Frage ist leer.",
   "Type one.": "Geben Sie eine ein.",
   "{0} cannot be read ({1}).": "{0} lässt sich nicht lesen ({1}).",
+  "Remove the file.": "Entfernen Sie die Datei.",
+  "Remove the file; the next start makes a new key.": "Entfernen Sie die Datei; der nächste Start macht einen neuen Schlüssel.",
+  "The key of programs in {0} cannot be used ({1}).": "Der Schlüssel für Programme in {0} ist nicht zu gebrauchen ({1}).",
+  "{0} holds no key of programs.": "{0} enthält keinen Schlüssel für Programme.",
 };

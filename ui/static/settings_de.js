@@ -45,6 +45,9 @@ export const SETTINGS_GERMAN = {
   "model.hub": "Woher Modelle heruntergeladen werden.",
   "youtube.languages": "Sprachen, nach denen gesucht wird, in dieser Reihenfolge.",
   "youtube.pause_s": "Sekunden zwischen zwei Anfragen, damit YouTube uns nicht sperrt.",
+  "server.api_key": "Ob Programme einen Schlüssel benutzen dürfen, der von Start zu Start derselbe bleibt; `docent config --show-key` zeigt ihn.",
+  "server.allowed_hosts":
+    "Weitere Adressen (Rechner:Port), unter denen Docent gefragt werden darf, etwa über einen weitergeleiteten Port: [\"localhost:8080\"] für `ssh -L 8080:localhost:7860`. Keine Namen, die andere anderswohin zeigen lassen können.",
   "server.port": "Port des Fensters; 0 = irgendein freier.",
   "server.browser": "Ob docent serve den Browser öffnet.",
   "server.watch": "Ob Ordner auf neuem Stand gehalten werden, solange das Fenster offen ist.",
