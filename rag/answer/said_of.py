@@ -19,6 +19,9 @@ _NEEDS_SUBJECT = frozenset(["number"])  # kinds of questions whose answers are s
 _BESIDE, _BEFORE, _BEHIND = 1.0, 0.8, 0.3  # what a word counts by where it stands
 _CLEARLY = 0.3  # share of the question's weight by which another value must be nearer to its words
 _AS_SURE = 0.4  # of the confidence of the first reading, below which another one does not replace it
+_MEASURES = frozenset(
+    stems("weigh weighs weight cost costs measure measures long high deep wide heavy")
+)  # of any thing
 _BREAK = re.compile(r"[,;:()–—](?=\s)|(?<=\s)[(–—]|[()]")
 
 
@@ -49,11 +52,12 @@ def _nearness(query: Query, passages: Sequence[Passage], reading: Reading) -> fl
     beside, before, behind = _around(passage, start, end)
     places = [(_BESIDE, beside), (_BEFORE, before), (_BEHIND, behind)]
     there = [(worth, words, prefixes_of(words)) for worth, words in places]
+    subject = {term: weight for term, weight in query.rarity.items() if term not in _MEASURES}
     found = sum(
         weight * max(worth * match(term, words, prefixes) for worth, words, prefixes in there)
-        for term, weight in query.rarity.items()
+        for term, weight in subject.items()
     )
-    return found / (sum(query.rarity.values()) or 1.0)
+    return found / (sum(subject.values()) or 1.0)
 
 
 def _around(passage: Passage, start: int, end: int) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:

@@ -29,6 +29,11 @@ def test_a_value_beside_its_subject_goes_before_a_surer_one_of_another_thing(sur
     assert first("How heavy is the mercury?", read("three tons", ANOTHERS, 0.8), read("340 kg", BESIDE, sure)) == words
 
 
+def test_the_word_for_the_measure_is_no_part_of_the_subject() -> None:
+    question = "What does the mercury weigh?"
+    assert first(question, read("three tons", ANOTHERS, 0.8), read("340 kg", BESIDE, 0.5)) == "340 kg"
+
+
 def test_what_was_overtaken_is_left_out() -> None:
     (one, other), (sure, near) = zip(read("three tons", ANOTHERS, 0.8), read("340 kg", BESIDE, 0.5), strict=True)
     assert said_of_subject(make_query("How heavy is the mercury?"), [one, other], [sure, near]) == [near]
