@@ -88,7 +88,6 @@ _IS_THERE = re.compile(
 )
 _NEW_YEAR = re.compile(r"\b(?:1[0-9]|20)\d\d\b")
 _PROPER = re.compile(r"\b[^\W\d_a-zà-öø-ÿ][^\W_]*(?:[ -][^\W\d_a-zà-öø-ÿ][^\W_]*)*")
-_DONE_BY = re.compile(r"\W*what did (?P<who>[^?]+ (?!cost|weigh)[a-z]+)[?.! ]*", re.IGNORECASE)  # "it" is what was done
 # What a question asks of, which "and the ...?" puts something else in place of.
 _ASKED_OF = re.compile(
     r"(?<=\bis the )(?P<a>[^?]+?)(?=(?: (?:of|in|at|for|on)\b.*)?\?*$)"
@@ -324,12 +323,7 @@ def _thing(contexts: Sequence[_Context], *, plural: bool) -> Phrase | None:
     """What 'it' or 'they' means: what the last questions are about, of the right number if possible."""
     found = _most_salient(contexts, lambda phrase: phrase.name or phrase.plural == plural, _says_where)
     found = found or _subject(contexts)
-    if found is None:
-        return None
-    done = _DONE_BY.fullmatch(contexts[-1].question)
-    if done is not None and found.name and " " in found.text and done["who"].startswith(found.text):
-        return replace(found, text=f"what {done['who']}")
-    return _on_its_way(found, contexts)
+    return None if found is None else _on_its_way(found, contexts)
 
 
 def _on_its_way(found: Phrase, contexts: Sequence[_Context]) -> Phrase:
