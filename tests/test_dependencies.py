@@ -20,6 +20,7 @@ DISTRIBUTIONS = {
     "tensorrt": {"tensorrt-rtx"},
     "tensorrt_rtx": {"tensorrt-rtx"},
     "torch": {"torch"},
+    "webview": {"pywebview"},
     "yt_dlp": {"yt-dlp"},
 }
 
