@@ -1,18 +1,14 @@
 """The Assistant is the one object behind the command line, the HTTP API and the window.
 
-    sync:  locations -> sources -> rag.ingest.sync -> events, report
+    sync:  locations -> library, see app.library_work
     ask:   question -> query (completed from the conversation) -> retrieve -> answer -> conversation on disk, events
 
 Opening it is cheap: the library, the models and the index load on first use (app.wiring). Every method may be called
 from several threads. It raises DocentError for whatever a person can mend.
 """
 
-import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -24,37 +20,29 @@ from app.events import (
     AskEvent,
     Looked,
     Retrieved,
-    Status,
     Work,
 )
-from app.folder_watch import FolderWatch
+from app.library_work import LibraryWork
 from app.settings.schema import Settings
 from app.timing import Stopwatch
-from rag.errors import SourceError
 from rag.query.query import make_query
 from rag.text.markers import AnswerPart, joined
-from rag.types import Answer, Citation, Document, Filter, Hit, Query, Source, Turn
+from rag.types import Answer, Citation, Filter, Hit, Query, Turn
 
 if TYPE_CHECKING:
     from app.models.setup import LocalModel
     from app.wiring import Parts
-    from rag.ingest.events import SyncEvent, SyncReport
-    from rag.ingest.preview import Preview
     from rag.protocols import Embedder
 
 _EVERYTHING = Filter()
 _PROMPT_TOKENS = 500  # of a prompt beside its passages
-_LOOK_S = 0.1  # how often a waiting sync looks whether it is still wanted
 
 
-class Assistant(DocumentViews, ConversationViews):
+class Assistant(LibraryWork, DocumentViews, ConversationViews):
     """Use ``Assistant.open(settings)`` as a context manager, or call ``close``."""
 
     def __init__(self, settings: Settings, parts: "Parts") -> None:
-        self.settings = settings
-        super().__init__(parts)
-        self._syncing = threading.Lock()
-        self._watches: list[FolderWatch] = []
+        super().__init__(settings, parts)
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -66,210 +54,6 @@ class Assistant(DocumentViews, ConversationViews):
         """Works with other settings from now on, those in ``app.settings.changes.RESTART`` excepted."""
         self.settings = settings
         self._parts.take_over(settings)
-
-    # -- documents -------------------------------------------------------------------------------------------------
-
-    def sync(
-        self,
-        locations: Sequence[str] | None = None,
-        on_event: "Callable[[SyncEvent], None] | None" = None,
-        cancel: threading.Event | None = None,
-        *,
-        anew: bool = False,
-    ) -> "SyncReport":
-        """Brings the library in line with folders, files and YouTube URLs, adding those it does not know.
-
-        None means every known source. ``on_event`` is called on this thread as documents are finished. Setting
-        ``cancel`` ends the sync soon and keeps what is finished. A sync that another thread has begun is waited for,
-        unless it is cancelled meanwhile.
-        With ``anew`` every document there is read, changed or not; a document or folder of a known source is then no
-        source of its own.
-        """
-        from rag.ingest.events import SyncReport
-        from rag.ingest.locations import normal_location
-
-        for location in locations or ():
-            normal_location(location)  # a wrong one is refused before any is added
-        if not self._takes_turn(cancel):
-            return SyncReport(cancelled=True)
-        try:
-            report = self._synced(locations, on_event or _ignore, cancel, anew=anew)
-        finally:
-            self._syncing.release()
-        self._look_again()
-        return report
-
-    def _takes_turn(self, cancel: threading.Event | None) -> bool:
-        """Waits until no other thread syncs; false when it was cancelled before."""
-        while not self._syncing.acquire(timeout=_LOOK_S):
-            if cancel is not None and cancel.is_set():
-                return False
-        return True
-
-    def _synced(
-        self,
-        locations: Sequence[str] | None,
-        on_event: "Callable[[SyncEvent], None]",
-        cancel: threading.Event | None,
-        *,
-        anew: bool,
-    ) -> "SyncReport":
-        syncer = self._parts.syncer()
-        again = self.scope(locations or ()) if anew else None
-        known = self._sources_of(locations or ()) if anew else {}
-        sources = None
-        if locations is not None:
-            wanted = [known.get(location) or [syncer.add(location)] for location in locations]
-            sources = list({source.id: source for group in wanted for source in group}.values())
-        report = syncer.run(sources, on_event, cancel, again)
-        if not report.cancelled:
-            self._parts.vectors.refresh()
-            report = self._with_index_kept(report)
-        return report
-
-    def _with_index_kept(self, report: "SyncReport") -> "SyncReport":
-        """Writes the index; where the disk refuses, says so and goes on without: it is made anew each time."""
-        from rag.ingest.scan import Trouble
-
-        try:
-            self._parts.vectors.save()
-        except OSError as error:
-            path = str(self.settings.folder.vectors)
-            reason = f"The index cannot be kept ({error.strerror or error}); it is made anew at each start."
-            return replace(report, troubles=(*report.troubles, Trouble(path, reason)))
-        return report
-
-    def _sources_of(self, locations: Sequence[str]) -> dict[str, list[Source]]:
-        """The sources of the documents that lie at or below each location."""
-        sources = {source.id: source for source in self._parts.library.sources()}
-        found: dict[str, list[Source]] = {}
-        for location in locations:
-            ids = {document.source_id for document in self.documents([location])}
-            ids |= {source.id for source in sources.values() if source.location == _normal(location)}
-            found[location] = [sources[id_] for id_ in sorted(ids)]
-        return found
-
-    def preview(
-        self,
-        locations: Sequence[str] | None = None,
-        *,
-        include: Sequence[str] | None = None,
-        exclude: Sequence[str] | None = None,
-    ) -> "Preview":
-        """Tells what a sync would read, and what patterns would leave out. Nothing is read or changed.
-
-        ``include`` and ``exclude`` are tried in place of ``library.include`` and ``library.exclude``. Raises
-        SourceError for a pattern that cannot be understood.
-        """
-        from rag.ingest.ignore import Patterns
-
-        library = self.settings.library
-        patterns = Patterns(
-            tuple(library.include if include is None else include),
-            tuple(library.exclude if exclude is None else exclude),
-        )
-        return self._parts.syncer().preview(locations, patterns)
-
-    def remove(self, location: str) -> int:
-        """Forgets a source, or one document of it. Returns how many documents left the library; files stay.
-
-        A document of a folder that is still there comes back with the next sync of that folder.
-        """
-        with self._syncing:
-            document = self._document_at(location)
-            syncer = self._parts.syncer()
-            if document is not None and document.path not in {s.location for s in self._parts.library.sources()}:
-                removed = self._remove_document(document)
-            else:
-                removed = syncer.remove(location)
-        self._look_again()
-        return removed
-
-    def wipe_library(self) -> None:
-        """Forgets all sources and documents, and leaves nothing of them in the library's files."""
-        from rag.store.lock import writing
-        from rag.store.writer import LibraryWriter
-
-        with self._syncing:
-            writer = LibraryWriter(self._parts.library)
-            with writing(self.settings.data_dir, self.settings.library.wait_s):
-                with writer.transaction():
-                    for source in self._parts.library.sources():
-                        writer.remove_source(source)
-                writer.compact()
-            self._parts.vectors.refresh()
-            self._parts.vectors.save()
-        self._look_again()
-
-    def _document_at(self, location: str) -> Document | None:
-        library = self._parts.library
-        return library.document_at(location) or library.document_at(_absolute(location))
-
-    def _remove_document(self, document: Document) -> int:
-        from rag.store.lock import writing
-        from rag.store.writer import LibraryWriter
-
-        writer = LibraryWriter(self._parts.library)
-        with writing(self.settings.data_dir, self.settings.library.wait_s), writer.transaction():
-            writer.delete([document.id])
-        return 1
-
-    @contextmanager
-    def watch(self, on_event: "Callable[[SyncEvent], None]") -> Iterator[None]:
-        """Keeps the known folders, and those added meanwhile, in sync while the context is open.
-
-        ``on_event`` is called on another thread.
-        """
-
-        def sync(stopping: threading.Event) -> None:
-            self.sync(None, on_event, stopping)
-
-        watch = FolderWatch(self._parts.library.sources, sync)
-        self._watches.append(watch)
-        try:
-            with watch:
-                yield
-        finally:
-            self._watches.remove(watch)
-
-    def _look_again(self) -> None:
-        for watch in list(self._watches):
-            watch.look_again()
-
-    def status(self) -> Status:
-        library = self._parts.library
-        counts = library.counts()
-        documents = library.documents()
-        sources = library.sources()
-        return Status(
-            sources=tuple(sources),
-            documents=len(documents),
-            counts=counts,
-            embedder=library.embedder_name,
-            library_path=library.path,
-            size_bytes=sum(path.stat().st_size for path in self._library_files() if path.is_file()),
-            data_dir=self.settings.data_dir,
-            problems=tuple(document for document in documents if document.status != "ok"),
-            unreachable=tuple(
-                one.location for one in sources if one.kind != "youtube" and not Path(one.location).exists()
-            ),
-        )
-
-    def _library_files(self) -> list[Path]:
-        folder = self.settings.folder
-        return [folder.library, folder.library.with_name(folder.library.name + "-wal"), folder.vectors]
-
-    def documents(self, locations: Sequence[str] | None = None) -> list[Document]:
-        """All documents, or those of these folders, files and URLs, whatever their status."""
-        return self._parts.library.documents(_EVERYTHING if locations is None else self.scope(locations))
-
-    def is_empty(self) -> bool:
-        """Whether there is nothing to search."""
-        return self._parts.library.counts()["chunks"] == 0
-
-    def scope(self, locations: Sequence[str]) -> Filter:
-        """The filter that restricts a question to these folders, files and URLs; none means everything."""
-        return Filter(folders=tuple(_normal(location) for location in locations))
 
     # -- questions -------------------------------------------------------------------------------------------------
 
@@ -419,21 +203,3 @@ def _checked(question: str) -> str:
     if not question.strip():
         raise UsageError("The question is empty.", "Type one.")
     return question.encode("utf-8", "replace").decode("utf-8")
-
-
-def _ignore(event: object) -> None:
-    """For callers that want no events."""
-
-
-def _normal(location: str) -> str:
-    """A location as the library keeps it, also when it is gone from the disk."""
-    from rag.ingest.locations import normal_location
-
-    try:
-        return normal_location(location)[1]
-    except SourceError:
-        return location if "://" in location else _absolute(location)
-
-
-def _absolute(path: str) -> str:
-    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - as rag.ingest.locations does

@@ -19,6 +19,7 @@ import jsonschema
 import numpy as np
 
 from app.settings.paths import builtin_model
+from benchmarks.random_tools import random_tools
 from engines.messages.reply_parts import Arguments, Call, ReplyParser
 from engines.messages.tool_grammar import tool_grammar
 from engines.messages.tools import Tool
@@ -27,7 +28,6 @@ from engines.model.config import ModelConfig
 from engines.model.tokenizer import ModelTokenizer
 from engines.serving.sampling_params import SamplingParams
 from engines.serving.structured_output import StructuredOutput
-from tests.engines.messages.random_tools import random_tools
 
 _MOST_TOKENS = 2000
 

@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 from tokenizers import AddedToken
 
+from benchmarks.random_tools import random_tools
 from engines.messages.reply_parts import Arguments, Call, Part, ReplyParser, Text, Thought
 from engines.messages.tool_grammar import tool_grammar
 from engines.messages.tools import HERMES, LLAMA, MISTRAL, Tool, ToolFormat, described, tool_format
@@ -17,7 +18,6 @@ from engines.serving.engine import Engine
 from engines.serving.sampling_params import SamplingParams, ThoughtParams
 from engines.serving.structured_output import StructuredOutput
 from tests.engines.fakes import ScriptedRuntime, scripted_logits
-from tests.engines.messages.random_tools import random_tools
 from tests.engines.small_tokenizer import EOS, VOCABULARY, small_tokenizer
 
 FORMS = (HERMES, MISTRAL, LLAMA)

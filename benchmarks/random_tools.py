@@ -21,7 +21,7 @@ def _object(chance: random.Random, depth: int) -> dict[str, Any]:
 
 
 def _value(chance: random.Random, depth: int) -> dict[str, Any]:
-    simple = [
+    simple: list[dict[str, Any]] = [
         {"type": "string", "maxLength": chance.randint(1, 12)},
         {"type": "integer", "minimum": chance.randint(-50, 0), "maximum": chance.randint(1, 500)},
         {"type": "number", "minimum": 0, "maximum": 10},
