@@ -32,7 +32,7 @@ from rag.types import Answer, Citation, Filter, Hit, Query, Turn
 if TYPE_CHECKING:
     from app.models.setup import LocalModel
     from app.wiring import Parts
-    from rag.protocols import Embedder
+    from rag.protocols import Embedder, RankingReader
 
 _EVERYTHING = Filter()
 _PROMPT_TOKENS = 500  # of a prompt beside its passages
@@ -182,6 +182,10 @@ class Assistant(LibraryWork, DocumentViews, ConversationViews):
 
     def embedder(self) -> "Embedder":
         return self._parts.embedder
+
+    def reader(self) -> "RankingReader | None":
+        """What orders and reads passages, loaded on first use; None where none is set up."""
+        return self._parts.reader
 
     # -- the end ---------------------------------------------------------------------------------------------------
 

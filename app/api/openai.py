@@ -1,4 +1,5 @@
-"""Serves OpenAI's API on ``/v1`` with the model that is set up: chat and plain completions, models, embeddings.
+"""Serves OpenAI's API on ``/v1`` with the model that is set up: chat and plain completions, models, embeddings,
+rerankings.
 
 Replies and errors have OpenAI's shapes, so that its client and whatever is built on it can talk to Docent. A client
 that goes away ends its generation. Access control is app.api.security's. The model does not see the documents.
@@ -38,12 +39,13 @@ from app.api.openai_replies import (
     EmbeddingList,
     ModelInfo,
     ModelList,
+    Ranking,
     TextChunk,
     TextCompletion,
 )
 from app.api.openai_reply import Reply, usage
-from app.api.openai_requests import ChatBody, CompletionBody, EmbeddingBody
-from app.api.openai_vectors import embeddings
+from app.api.openai_requests import ChatBody, CompletionBody, EmbeddingBody, RerankBody
+from app.api.openai_vectors import embeddings, ranking, reader_name
 from app.settings.paths import builtin_model
 from engines.errors import EngineError
 from engines.messages.reply_parts import ReplyParser
@@ -76,7 +78,7 @@ def openai_routes(assistant: "Assistant", work: Gate) -> APIRouter:
 
     @routes.get("/models")
     def models() -> ModelList:
-        """Lists the language model that is set up, if any, and the embedder."""
+        """Lists the language model, the embedder and the reader that are set up."""
         return ModelList(data=[ModelInfo(id=name) for name in _names(assistant)])
 
     @routes.get("/models/{name:path}")
@@ -110,6 +112,11 @@ def openai_routes(assistant: "Assistant", work: Gate) -> APIRouter:
     async def embedded(body: EmbeddingBody) -> EmbeddingList:
         """Embeds texts."""
         return await work.run(partial(embeddings, assistant, body))
+
+    @routes.post("/rerank")
+    async def reranked(body: RerankBody) -> Ranking:
+        """Orders texts by how well they answer a query."""
+        return await work.run(partial(ranking, assistant, body))
 
     @routes.api_route("/{rest:path}", methods=["GET", "POST", "DELETE"], include_in_schema=False)
     def unknown(rest: str) -> Response:
@@ -211,8 +218,8 @@ def _model(assistant: "Assistant", name: str) -> "LocalModel":
 
 
 def _names(assistant: "Assistant") -> list[str]:
-    configured = _configured(assistant)
-    return [*([configured] if configured else []), assistant.embedder().name]
+    names = (_configured(assistant), assistant.embedder().name, reader_name(assistant))
+    return [name for name in names if name is not None]
 
 
 def _event(data: BaseModel) -> bytes:

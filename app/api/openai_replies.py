@@ -60,6 +60,22 @@ class EmbeddingList(BaseModel):
     usage: EmbeddingUsage
 
 
+class RankedDocument(BaseModel):
+    """``index`` is the document's place in the request, ``relevance_score`` is 0 to 1 and comparable in one reply."""
+
+    index: int
+    relevance_score: float
+    document: dict[str, str] | None = Field(default=None, exclude_if=_is_none)
+
+
+class Ranking(BaseModel):
+    """The documents, the most relevant first."""
+
+    id: str
+    model: str
+    results: list[RankedDocument]
+
+
 class CachedTokens(BaseModel):
     cached_tokens: int
 

@@ -191,3 +191,16 @@ class EmbeddingBody(Body):
     input: Annotated[list[str], BeforeValidator(as_list)] = Field(min_length=1, max_length=2048)
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = None
+
+
+def _text_of(value: Any) -> Any:
+    """Takes a document's text out of {"text": ...}."""
+    return value["text"] if isinstance(value, dict) and "text" in value else value
+
+
+class RerankBody(Body):
+    model: str
+    query: str = Field(min_length=1, max_length=10_000)
+    documents: list[Annotated[str, BeforeValidator(_text_of)]] = Field(min_length=1, max_length=1000)
+    top_n: int | None = Field(default=None, ge=1)
+    return_documents: bool = False

@@ -192,7 +192,7 @@ def test_logprobs_of_plain_completions_say_where_tokens_begin(served: Served) ->
 
 
 def test_models_and_embeddings(served: Served) -> None:
-    assert [model.id for model in served.client.models.list()] == ["saying", "words"]
+    assert [model.id for model in served.client.models.list()] == ["saying", "words", "docent-reader"]
     assert served.client.models.retrieve("words").owned_by == "docent"
     texts = ["blue whale", "green tea"]
     expected = WordEmbedder().embed_passages(texts)
