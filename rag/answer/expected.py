@@ -20,13 +20,13 @@ _DATE = re.compile(
     r"tomorrow|daily|weekly|monthly|annually|every (?:day|week|month|year))\b|\d+年|\d+月",
     re.IGNORECASE,
 )
-_COUNTS = (
+COUNTS = (
     r"one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|"
     r"eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|billion|dozen|"
     r"half|third|quarter|twice|once|zwei|drei|vier|fünf|hundert|tausend|deux|trois|quatre|cinq|dos|tres|cuatro|cinco"
 )
-_NUMBER = re.compile(rf"\d|\b(?:{_COUNTS})s?\b", re.IGNORECASE)
-_COUNT = re.compile(rf"(?:{_COUNTS})s?")
+_NUMBER = re.compile(rf"\d|\b(?:{COUNTS})s?\b", re.IGNORECASE)
+_COUNT = re.compile(rf"(?:{COUNTS})s?")
 _COUNTS_LITTLE = frozenset(["one", "half", "third", "quarter", "once", "twice"])
 _REASON = re.compile(
     r"\b(?:because|due to|so that|in order to|since|therefore|thus|hence|caus\w+|reason\w*|result\w*|"

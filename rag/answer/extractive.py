@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from rag.answer.asked_attributes import with_asked_attribute
 from rag.answer.asked_dates import about_asked_days
 from rag.answer.asked_names import unknown_names
 from rag.answer.asked_numbers import about_asked_numbers
@@ -150,6 +151,7 @@ class ExtractiveAnswerer:
             readings = None
         ranked = rank_sentences(query, usable, self._embedder, readings or ())
         ranked = about_asked_days(query, about_asked_numbers(query, usable, ranked))
+        ranked = with_asked_attribute(query, ranked)
         if not ranked:
             return Choice(readings=tuple(readings or ()))
         probability = found_probability(found_features(query, ranked), readings)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from rag.answer.expected import type_evidence
 from rag.answer.rows import row_at
 from rag.text.sentences import cached_sentences
-from rag.text.words import match, prefixes_of, stems
+from rag.text.words import match, prefixes_of, stems, words
 from rag.types import Passage, Query, Reading
 
 _NEEDS_SUBJECT = frozenset(["number"])  # kinds of questions whose answers are said of something
@@ -36,7 +36,7 @@ def said_of_subject(query: Query, passages: Sequence[Passage], readings: Sequenc
     rivals = [
         at
         for at, reading in enumerate(readings)
-        if reading.confidence >= least and type_evidence(query, reading.span.text) > 0
+        if _pooled(reading, readings) >= least and type_evidence(query, reading.span.text) > 0
     ]
     best = max(rivals, key=lambda at: (near[at], -at), default=0)
     if near[best] - near[0] < _CLEARLY:
@@ -45,16 +45,27 @@ def said_of_subject(query: Query, passages: Sequence[Passage], readings: Sequenc
     return sorted(kept, key=lambda reading: reading is not readings[best])
 
 
+def _pooled(reading: Reading, readings: Sequence[Reading]) -> float:
+    """The confidence of all readings that give the same number: "340 kg" in one passage, "340 kilograms" in another."""
+    numbers = _numbers(reading)
+    alike = (other for other in readings if other is reading or (numbers and _numbers(other) == numbers))
+    return sum(other.confidence for other in alike)
+
+
+def _numbers(reading: Reading) -> list[str]:
+    return [word for word, _, _ in words(reading.span.text) if word[:1].isdigit()]
+
+
 def _nearness(query: Query, passages: Sequence[Passage], reading: Reading) -> float:
     """How near the words of the question stand to what was read, 0 to 1."""
     passage = next(p for p in passages if p.span(0, len(p.text)).contains(reading.span))
     start, end = reading.span.start - passage.start, reading.span.end - passage.start
     beside, before, behind = _around(passage, start, end)
     places = [(_BESIDE, beside), (_BEFORE, before), (_BEHIND, behind)]
-    there = [(worth, words, prefixes_of(words)) for worth, words in places]
+    there = [(worth, stemmed, prefixes_of(stemmed)) for worth, stemmed in places]
     subject = {term: weight for term, weight in query.rarity.items() if term not in _MEASURES}
     found = sum(
-        weight * max(worth * match(term, words, prefixes) for worth, words, prefixes in there)
+        weight * max(worth * match(term, stemmed, prefixes) for worth, stemmed, prefixes in there)
         for term, weight in subject.items()
     )
     return found / (sum(subject.values()) or 1.0)

@@ -1,0 +1,92 @@
+"""Keeps to sentences that can hold the attribute that a question asks for by name: an e-mail address has an "@", an age
+is a number of years, a weight has a unit. What stands nowhere in that form has no answer, however near the name stands.
+"""
+
+import re
+from collections.abc import Sequence, Set
+
+from rag.answer.evidence import Candidate
+from rag.answer.expected import COUNTS
+from rag.text.words import match, prefixes_of, stems
+from rag.types import Query
+
+_EMAIL = r"\be-?mail address(?:es)?\b|\bwhat(?:'s|’s| is) (?:\S+ ){1,3}e-?mail\W*$|\bwhat is the e-?mail (?:of|for)\b"
+_AGE = r"\bhow old (?:is|was|are|were)\b|\bwhat (?:age|is the age)\b|\bwhat is \S+(?:'s|’s) age\b"
+_PHONE = r"\b(?:tele)?phone(?: number)?\b|\bmobile number\b|\bfax(?: number)?\b"
+_SITE = r"^\W*(?:what|which) (?:is |are )?(?:the )?(?:web ?site|url|web address)\b|\bweb ?site (?:of|for)\b"
+_YEARS = (
+    r"\w+[ -](?:years?|months?|weeks?|days?|decades?|centuries)[ -](?:old|of age)\b"
+    r"|\d (?:years?|months?|weeks?|days?)\b"
+    r"|\b(?:aged?|born|birth\w*|since|founded|built|established|opened|began|dat(?:es?|ed|ing)|century)\b"
+    r"|\b(?:1\d|20)\d\d\b|\b(?:1[01]\d|\d{1,2})\b(?!\s*[a-z%€$£])"
+)
+_SAID = 0.6  # share of what a question names that a sentence and its headings must say
+_MASS = r"kg|kilos?|kilograms?|g|grams?|mg|t|tons?|tonnes?|lbs?|pounds?|oz|ounces?|stones?|cwt|hundredweights?"
+_LENGTH = (
+    r"m|met(?:er|re)s?|km|kilomet(?:er|re)s?|cm|centimet(?:er|re)s?|mm|millimet(?:er|re)s?|feet|foot|ft|inch(?:es)?|"
+    r"yards?|fathoms?|stor(?:e?y|ies|eys)|floors?"
+)
+_DISTANCE = rf"{_LENGTH}|miles?|mi|nm"
+_TIME = (
+    r"s|sec(?:ond)?s?|min(?:ute)?s?|h|hours?|days?|nights?|weeks?|fortnights?|months?|years?|decades?|centur(?:y|ies)"
+)
+_SPEED = r"km/h|kph|mph|knots?|m/s|(?:kilomet(?:er|re)s?|miles?|met(?:er|re)s?|feet) (?:an?|per) (?:hour|second|minute)"
+_COUNTED = rf"(?:\d|\b(?:{COUNTS}|an?|few|several)s?\b)"
+
+
+def _measure(adjectives: str, units: str) -> tuple[str, str]:
+    """A question how heavy something is, and a number with such a unit, in a sentence or in a column's name."""
+    unit = rf"(?<![a-z])(?:{units})(?![a-z])"
+    asked = (
+        rf"\bhow (?:{adjectives}) (?:is|was|are|were|does|do|did|has|have|had|can|could|will|would|must|may|should)\b"
+    )
+    return asked, rf"{_COUNTED}.{{0,200}}{unit}|{unit}.{{0,200}}{_COUNTED}"
+
+
+# What a question asks for, and what a sentence that tells it must hold.
+_ATTRIBUTES = tuple(
+    (re.compile(asked), re.compile(held))
+    for asked, held in (
+        (_EMAIL, r"\S@\S|\be-?mail:"),
+        (_AGE, _YEARS),
+        (_PHONE, r"\d[\d ()/+.-]{2,}"),
+        _measure("heavy", _MASS),
+        _measure("high|tall|wide|broad|deep|thick", _LENGTH),
+        _measure("long|far", f"{_DISTANCE}|{_TIME}"),
+        _measure("fast", f"{_SPEED}|{_TIME}"),
+        _measure("loud", r"db|decibels?"),
+        _measure("hot|cold|warm", r"°|degrees?|celsius|kelvin|°?[cf]"),
+        (_SITE, r"https?:|\bwww\.|\b[\w-]+\.[a-z]{2,}\b"),
+    )
+)
+_IS_WHAT = re.compile(r"^\W*(?:and )?(?:what|which|how|tell me|give me)\b")
+
+
+def with_asked_attribute(query: Query, ranked: Sequence[Candidate]) -> list[Candidate]:
+    """Returns the sentences that can hold what is asked for; all of them where no such attribute is.
+
+    One that takes the place of a better one must be about what the question names.
+    """
+    question = query.text.lower()
+    if _IS_WHAT.match(question) is None:
+        return list(ranked)
+    for asked, held in _ATTRIBUTES:
+        if found := asked.search(question):
+            able = [one for one in ranked if held.search(one.said.lower())]
+            if able[:1] == list(ranked[:1]):
+                return able
+            wanted = query.rarity.keys() - frozenset(stems(found[0]))
+            return [one for one in able if query.names <= _about(one) and _is_about(one, wanted, query)]
+    return list(ranked)
+
+
+def _is_about(one: Candidate, wanted: Set[str], query: Query) -> bool:
+    there = _about(one)
+    prefixes = prefixes_of(there)
+    said = sum(query.rarity[term] for term in wanted if match(term, there, prefixes) > 0)
+    return said >= _SAID * sum(query.rarity[term] for term in wanted)
+
+
+def _about(one: Candidate) -> frozenset[str]:
+    """The stems of a sentence and of what it stands under."""
+    return frozenset(stems(" ".join([one.said, one.passage.document.title, *one.passage.heading_path])))
