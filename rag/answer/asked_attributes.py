@@ -34,12 +34,11 @@ _SPEED = r"km/h|kph|mph|knots?|m/s|(?:kilomet(?:er|re)s?|miles?|met(?:er|re)s?|f
 _COUNTED = rf"(?:\d|\b(?:{COUNTS}|an?|few|several)s?\b)"
 
 
-def _measure(adjectives: str, units: str) -> tuple[str, str]:
+def _measure(adjectives: str, nouns: str, units: str) -> tuple[str, str]:
     """A question how heavy something is, and a number with such a unit, in a sentence or in a column's name."""
     unit = rf"(?<![a-z])(?:{units})(?![a-z])"
-    asked = (
-        rf"\bhow (?:{adjectives}) (?:is|was|are|were|does|do|did|has|have|had|can|could|will|would|must|may|should)\b"
-    )
+    verbs = "is|was|are|were|does|do|did|has|have|had|can|could|will|would|must|may|should"
+    asked = rf"\bhow (?:{adjectives}) (?:{verbs})\b|\bwhat (?:is|was|are|were) the (?:{nouns}) of\b"
     return asked, rf"{_COUNTED}.{{0,200}}{unit}|{unit}.{{0,200}}{_COUNTED}"
 
 
@@ -50,12 +49,13 @@ _ATTRIBUTES = tuple(
         (_EMAIL, r"\S@\S|\be-?mail:"),
         (_AGE, _YEARS),
         (_PHONE, r"\d[\d ()/+.-]{2,}"),
-        _measure("heavy", _MASS),
-        _measure("high|tall|wide|broad|deep|thick", _LENGTH),
-        _measure("long|far", f"{_DISTANCE}|{_TIME}"),
-        _measure("fast", f"{_SPEED}|{_TIME}"),
-        _measure("loud", r"db|decibels?"),
-        _measure("hot|cold|warm", r"°|degrees?|celsius|kelvin|°?[cf]"),
+        _measure("heavy", "weight|mass", _MASS),
+        (r"\bwhat (?:does|do|did) .{1,60} weigh\b", _measure("heavy", "weight", _MASS)[1]),
+        _measure("high|tall|wide|broad|deep|thick", "height|width|depth|thickness", _LENGTH),
+        _measure("long|far", "length|distance|duration", f"{_DISTANCE}|{_TIME}"),
+        _measure("fast", "speed", f"{_SPEED}|{_TIME}"),
+        _measure("loud", "loudness", r"db|decibels?"),
+        _measure("hot|cold|warm", "temperature", r"°|degrees?|celsius|kelvin|°?[cf]"),
         (_SITE, r"https?:|\bwww\.|\b[\w-]+\.[a-z]{2,}\b"),
     )
 )

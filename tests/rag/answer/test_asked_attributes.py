@@ -28,6 +28,8 @@ def kept(question: str, *sentences: str) -> list[str]:
         ("How old is Ottilie?", "Ottilie, 82, keeps bees.", "Ottilie sold 420 kilos in a good year."),
         ("How old is the tower?", "The tower was built in 1822.", "The tower has a lamp."),
         ("How heavy is the lens?", "The lens weighs three tons.", "The lens has 45 panels."),
+        ("What does the lens weigh?", "The lens weighs 3 t.", "The lens has 45 panels."),
+        ("What is the length of the pier?", "Length (m): 90", "Seats: 40"),
         ("How high is the house?", "The house is 12 m high.", "The house is seen from two miles off."),
         ("How loud is the signal?", "The signal reaches 118 dB.", "The signal sounds below two miles."),
         ("How long is the pier?", "The pier is ninety metres long.", "The pier cost 45,000 crowns."),
