@@ -23,7 +23,14 @@ _PERIOD = re.compile(
     r"(?:[QH][1-4]|(?:FY|CY)) ?'?(?:\d{4}|\d\d)?|(?:19|20|21)\d\d[-/ ]?(?:[QH][1-4]|0?[1-9]|1[0-2])", re.IGNORECASE
 )
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?: \d{1,2}:\d\d(?::\d\d)?)?")
-_NUMBER = re.compile(r"[-+−(]?\s?[$€£¥]?\s?[-+−(]?\s?\d[\d.,\s'’]*\)?\s?(?:%|[€$£¥]|h|km|kg|m|s|min|pp|bps|x)?\)?")
+_UNIT = (
+    r"%|‰|[$€£¥]|(?:EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|JPY)\b|x|pp|bps|ppm|pcs|h|hrs?|min|s|sec|ms|d|km/h|mph|kn|"
+    r"km|cm|mm|µm|nm|m|ft|in|mi|km²|m²|m³|ha|sqm|kg|mg|g|t|lbs?|oz|ml|cl|dl|l|°\s?[CF]?|[kM]?Wh|[kM]?W|kJ|kcal|kV|mV|V|"
+    r"mAh|mA|A|[kMG]?Hz|[kMGT]B|dB|lm|px|dpi|rpm|bar|h?Pa"
+)
+_NUMBER = re.compile(
+    rf"[-+−±~≈<>(]?\s?[$€£¥]?\s?[-+−(]?\s?\d[\d.,\s'’]*\)?\s?(?:{_UNIT})?\)?(?:\s\d[\d.,]*\s?(?:{_UNIT})){{0,2}}"
+)
 
 _NOTHING = frozenset(
     ["#N/A", "#DIV/0!", "#REF!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!", "n/a", "N/A", "-", "–", "—", "..", "…"]

@@ -42,6 +42,19 @@ def test_empty_cells_of_a_table_keep_their_place(tmp_path: Path) -> None:
     assert names_of(document) == [("Boat", "Owner", "Berth", "Insured until")]
 
 
+def test_rows_of_values_with_units_are_no_names_of_columns(tmp_path: Path) -> None:
+    rows = [
+        ("Programme", "Heat", "Time", "Water", "Energy"),
+        ("Eco", "50 °C", "3 h 40 min", "9.5 l", "0.75 kWh"),
+        ("Quick", "45 °C", "35 min", "10 l", "0.80 kWh"),
+        ("Glass", "40 °C", "1 h 25 min", "12 l", "0.90 kWh"),
+        ("Rinse", "cold", "15 min", "4 l", "0.05 kWh"),
+    ]
+    document = pdf.parse(write_pdf(tmp_path / "a.pdf", [table_lines((72, 180, 260, 360, 440), *rows)]))
+    assert names_of(document) == [("Programme", "Heat", "Time", "Water", "Energy")]
+    assert blocks(document, "table")[0].count("\n") == 4
+
+
 def test_names_over_several_columns_and_labels_of_two_lines(tmp_path: Path) -> None:
     lines = [Line(310, 86, "Three months ended"), Line(450, 86, "Nine months ended")]
     rows = [
