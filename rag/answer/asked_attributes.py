@@ -52,7 +52,11 @@ _ATTRIBUTES = tuple(
         _measure("heavy", "weight|mass", _MASS),
         (r"\bwhat (?:does|do|did) .{1,60} weigh\b", _measure("heavy", "weight", _MASS)[1]),
         _measure("high|tall|wide|broad|deep|thick", "height|width|depth|thickness", _LENGTH),
-        _measure("long|far", "length|distance|duration", f"{_DISTANCE}|{_TIME}"),
+        _measure(
+            "long|far",
+            "length|distance|duration",
+            rf"{_DISTANCE}|{_TIME}|(?:from|between) .{{1,40}} (?:to|and|until|till)|since|until|till",
+        ),
         _measure("fast", "speed", f"{_SPEED}|{_TIME}"),
         _measure("loud", "loudness", r"db|decibels?"),
         _measure("hot|cold|warm", "temperature", r"°|degrees?|celsius|kelvin|°?[cf]"),

@@ -20,6 +20,15 @@ pytestmark = [
 ]
 READING_MS = 120_000  # an upper bound for reading the samples on a busy machine
 
+HAS_KEY = """() => new Promise((resolve) => {
+  const asked = indexedDB.open("docent", 1);
+  asked.onsuccess = () => {
+    const wanted = asked.result.transaction("keys").objectStore("keys").count();
+    wanted.onsuccess = () => { asked.result.close(); resolve(wanted.result > 0); };
+  };
+})"""
+"""Whether the page can prove after a restart that it was let in before. ``enrol`` opens the database before it asks."""
+
 
 class Docent:
     """A running ``docent serve``; ``restart`` ends it and starts another on the same data."""
@@ -180,6 +189,8 @@ def test_an_open_tab_goes_on_after_a_restart_without_a_person(docent: Docent, op
     watched = open_page(docent.link)
     page = watched.page
     while not any(url.endswith("/api/browsers") for url in watched.requests):
+        page.wait_for_timeout(50)
+    while not page.evaluate(HAS_KEY):  # the reply is kept when it has come
         page.wait_for_timeout(50)
     expect(page.locator("#sync")).to_contain_text("ready", timeout=READING_MS)
     place = docent.address

@@ -105,7 +105,7 @@ def test_a_folder_is_chosen_in_a_list_of_this_computers_folders(window: Any, fol
 def test_the_quote_is_scrolled_into_view(filled: Any, gate: Any) -> None:
     gate.open()
     ask(filled.page, "When does the observatory open?")
-    filled.page.locator(".chip").click()
+    filled.page.locator(".exchange:not(.running) .chip").click()
     expect(filled.page.locator(".source mark")).to_be_in_viewport()
     assert filled.page.locator(".document-text").evaluate("box => box.scrollTop") > 0
 
@@ -114,7 +114,7 @@ def test_words_are_found_in_a_document(filled: Any, gate: Any) -> None:
     page = filled.page
     gate.open()
     ask(page, "When does the observatory open?")
-    page.locator(".chip").click()
+    page.locator(".exchange:not(.running) .chip").click()
     page.get_by_label("Find in this document").fill("FILLER")
     expect(page.locator(".source .toolbar")).to_contain_text("1 of 600")
     page.get_by_label("Find in this document").press("Enter")
@@ -128,7 +128,7 @@ def test_what_documents_say_is_text_and_loads_nothing(filled: Any, gate: Any, sc
     ask(page, "When do visitors come?")
     expect(page.locator(".answer-text")).to_contain_text("<script>alert(1)</script> <img src=x")
     expect(page.locator(".answer-text")).to_contain_text("{{7*7}} ${alert(4)}")
-    page.locator(".chip").click()
+    page.locator(".exchange:not(.running) .chip").click()
     expect(page.locator(".source mark").first).to_contain_text("[here](javascript:alert(3))")
     ask(page, "<img src=x onerror=alert(5)> garden")
     expect(page.locator(".question").last).to_have_text("<img src=x onerror=alert(5)> garden")
@@ -344,7 +344,7 @@ def test_a_narrow_window_shows_the_source_over_the_chat(
     ask(filled.page, "When was the garden planted?")
     expect(filled.page.locator(".exchange .card")).to_have_count(1)
     page = open_page(filled.page.url, width=800, height=768, scheme="dark", cookies=filled.page.context).page
-    page.locator(".chip").click()
+    page.locator(".exchange:not(.running) .chip").click()
     expect(page.locator(".source mark").first).to_be_visible()
     page.screenshot(path=screenshots / "narrow-source-dark.png")
     page.locator(".source").get_by_role("button", name="Close").click()

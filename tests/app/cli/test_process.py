@@ -60,7 +60,8 @@ def test_ctrl_c_elsewhere_is_quiet(builds: Callable[[Path], None], tmp_path: Pat
     process.stdin.flush()
     assert json.loads(process.stdout.readline())["id"] == 1
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    process.wait(timeout=60)  # ``communicate`` would end its input, which ends it too
+    _, errors = process.communicate()
     assert process.returncode == 130
     assert errors == ""
 
