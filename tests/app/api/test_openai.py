@@ -353,4 +353,4 @@ def test_without_a_model_it_says_so(tmp_path: Path) -> None:
         reply = client.post("/v1/chat/completions", json={"model": "x", "messages": [{"role": "user", "content": "x"}]})
         assert reply.status_code == 404
         assert "docent model" in reply.json()["error"]["message"]
-        assert [row["id"] for row in client.get("/v1/models").json()["data"]] == ["words"]
+        assert [row["id"] for row in client.get("/v1/models").json()["data"]] == ["words", "docent-reader"]
