@@ -35,11 +35,16 @@ _COUNTED = rf"(?:\d|\b(?:{COUNTS}|an?|few|several)s?\b)"
 
 
 def _measure(adjectives: str, nouns: str, units: str) -> tuple[str, str]:
-    """A question how heavy something is, and a number with such a unit, in a sentence or in a column's name."""
-    unit = rf"(?<![a-z])(?:{units})(?![a-z])"
+    """A question how heavy something is, and what tells it."""
     verbs = "is|was|are|were|does|do|did|has|have|had|can|could|will|would|must|may|should"
     asked = rf"\bhow (?:{adjectives}) (?:{verbs})\b|\bwhat (?:is|was|are|were) the (?:{nouns}) of\b"
-    return asked, rf"{_COUNTED}.{{0,200}}{unit}|{unit}.{{0,200}}{_COUNTED}"
+    return asked, _number_with(units)
+
+
+def _number_with(units: str) -> str:
+    """A number with such a unit, in a sentence or in a column's name."""
+    unit = rf"(?<![a-z])(?:{units})(?![a-z])"
+    return rf"{_COUNTED}.{{0,200}}{unit}|{unit}.{{0,200}}{_COUNTED}"
 
 
 # What a question asks for, and what a sentence that tells it must hold.
@@ -50,7 +55,7 @@ _ATTRIBUTES = tuple(
         (_AGE, _YEARS),
         (_PHONE, r"\d[\d ()/+.-]{2,}"),
         _measure("heavy", "weight|mass", _MASS),
-        (r"\bwhat (?:does|do|did) .{1,60} weigh\b", _measure("heavy", "weight", _MASS)[1]),
+        (r"\bwhat (?:does|do|did) .{1,60} weigh\b", _number_with(_MASS)),
         _measure("high|tall|wide|broad|deep|thick", "height|width|depth|thickness", _LENGTH),
         _measure(
             "long|far",
