@@ -1,9 +1,10 @@
-"""python -m benchmarks.large_files [--only NAME ...] [--cancel-after S] [--json]
+"""python -m benchmarks.large_files [--only NAME ...] [--cancel-after S ...] [--no-embedding] [--json]
 
 Writes large and unusual but honest files, one of each kind, and syncs each beside two small neighbours: what becomes of
-it, how long that takes, how much memory this process and its parsers need at most, whether the neighbours are read, and
-how soon a second sync of the same file, into an empty library, ends once it is cancelled. Everything is written to a
-temporary folder.
+it, how long that takes, how much memory this process and its parsers need at most, after how long the neighbours are
+read, and how soon further syncs of the same file, into empty libraries, end once they are cancelled (one for each
+``--cancel-after``; the slowest counts). Everything is written to a temporary folder. Embedding tens of thousands of
+passages takes most of the time; ``--no-embedding`` leaves it out, so that the rest is seen.
 """
 
 import argparse
@@ -13,14 +14,19 @@ import tempfile
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from benchmarks.ingest import PeakMemory
+from rag.ingest.events import SyncEvent
 from rag.ingest.parse_pool import ParsePool
 from rag.ingest.sync import Syncer, SyncSettings
 from rag.models.embedder import OnnxEmbedder
+from rag.protocols import Embedder
 from rag.store.library import Library
 
 _MIB = 1 << 20
@@ -43,7 +49,26 @@ class Row:
     parent_mib: float
     all_mib: float
     neighbours_read: int
+    neighbours_after_s: float
     cancelled_after_s: float
+
+
+class WithoutWork:
+    """An embedder in name: it counts tokens like the given one, and its vectors say nothing."""
+
+    name = "without-work"
+
+    def __init__(self, embedder: OnnxEmbedder) -> None:
+        self.dimension, self.max_tokens = embedder.dimension, embedder.max_tokens
+        self.count_tokens, self.counter = embedder.count_tokens, embedder.counter
+
+    def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """[n] texts -> [n, dimension] equal rows of length 1."""
+        vectors: NDArray[np.float32] = np.full((len(texts), self.dimension), self.dimension**-0.5, dtype=np.float32)
+        return vectors
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        return self.embed_passages([text])[0]
 
 
 def xlsx_400_000_rows(path: Path) -> None:
@@ -133,6 +158,11 @@ def sql_of_24_mb(path: Path) -> None:
     path.write_text(f"INSERT INTO ships VALUES {values};\n", encoding="utf-8")
 
 
+def source_of_8_mb_in_one_line(path: Path) -> None:
+    calls = "".join(f"lamp({number},'{number % 97}');" for number in range(8 * _MIB // 20))
+    path.write_text(f"function light(){{{calls}}}", encoding="utf-8")
+
+
 def text_of_8_mb_in_one_line(path: Path) -> None:
     path.write_text(_SENTENCE * (8 * _MIB // len(_SENTENCE)), encoding="utf-8")
 
@@ -145,11 +175,12 @@ FILES: dict[str, tuple[str, Callable[[Path], None]]] = {
     "html": ("page.html", html_with_300_000_attributes),
     "xml": ("log.xml", xml_with_300_000_attributes),
     "sql": ("ships.sql", sql_of_24_mb),
+    "source": ("light.js", source_of_8_mb_in_one_line),
     "line": ("line.txt", text_of_8_mb_in_one_line),
 }
 
 
-def measure(name: str, embedder: OnnxEmbedder, cancel_after_s: float) -> Row:
+def measure(name: str, embedder: Embedder, cancel_after_s: Sequence[float]) -> Row:
     file_name, write = FILES[name]
     with tempfile.TemporaryDirectory() as folder:
         documents = Path(folder) / "documents"
@@ -157,14 +188,22 @@ def measure(name: str, embedder: OnnxEmbedder, cancel_after_s: float) -> Row:
         large = documents / file_name
         write(large)
         for number in (1, 2):
-            (documents / f"note {number}.txt").write_text(f"Note {number}. {_SENTENCE}", encoding="utf-8")
-        cancelled = _cancelled(documents, Path(folder) / "other.db", embedder, cancel_after_s)
+            (documents / f"{number}.txt").write_text(f"Note {number}. {_SENTENCE}", encoding="utf-8")
+        cancelled = [
+            _cancelled(documents, Path(folder) / f"other {after_s}.db", embedder, after_s) for after_s in cancel_after_s
+        ]
         with Library.open(Path(folder) / "library.db") as library:
             syncer = Syncer(library, embedder, ParsePool(), SyncSettings())
             syncer.add(str(documents))
+            stored: dict[str, float] = {}
+
+            def note(event: SyncEvent) -> None:
+                if event.kind != "embedding":
+                    stored[event.path] = time.perf_counter() - began
+
             began = time.perf_counter()
             with PeakMemory() as memory:
-                report = syncer.run()
+                report = syncer.run(on_event=note)
             seconds = time.perf_counter() - began
             [found] = [each for each in report.documents if Path(each.path) == large]
             return Row(
@@ -176,11 +215,12 @@ def measure(name: str, embedder: OnnxEmbedder, cancel_after_s: float) -> Row:
                 parent_mib=memory.parent_mib,
                 all_mib=memory.total_mib,
                 neighbours_read=report.counts["ok"] - (found.status == "ok"),
-                cancelled_after_s=cancelled,
+                neighbours_after_s=max(after for path, after in stored.items() if path.endswith(".txt")),
+                cancelled_after_s=max(cancelled, default=0.0),
             )
 
 
-def _cancelled(documents: Path, library_file: Path, embedder: OnnxEmbedder, after_s: float) -> float:
+def _cancelled(documents: Path, library_file: Path, embedder: Embedder, after_s: float) -> float:
     """Returns the seconds from the wish to end a sync to its end; 0 where it was done before."""
     cancel = threading.Event()
     asked_at: list[float] = []
@@ -200,29 +240,35 @@ def _cancelled(documents: Path, library_file: Path, embedder: OnnxEmbedder, afte
     return ended - asked_at[0] if report.cancelled and asked_at else 0.0
 
 
-def _table(rows: list[Row]) -> Iterator[str]:
+def _heading() -> str:
     columns = ("", "MiB", "outcome", "chunks", "s", "parent MiB", "all MiB", "neighbours", "cancelled after, s")
-    yield f"| {' | '.join(columns)} |"
-    yield "|---" * len(columns) + "|"
-    for row in rows:
-        yield (
-            f"| {row.what} | {row.file_mib:.1f} | {row.status} | {row.chunks:,} | {row.seconds:.0f} | "
-            f"{row.parent_mib:.0f} | {row.all_mib:.0f} | {row.neighbours_read} of 2 | {row.cancelled_after_s:.1f} |"
-        )
+    return f"| {' | '.join(columns)} |\n" + "|---" * len(columns) + "|"
+
+
+def _line(row: Row) -> str:
+    return (
+        f"| {row.what} | {row.file_mib:.1f} | {row.status} | {row.chunks:,} | {row.seconds:.0f} | "
+        f"{row.parent_mib:.0f} | {row.all_mib:.0f} | {row.neighbours_read} of 2 after {row.neighbours_after_s:.1f} s | "
+        f"{row.cancelled_after_s:.1f} |"
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=FILES, default=list(FILES))
-    parser.add_argument("--cancel-after", type=float, default=3.0, help="seconds (default: 3)")
+    parser.add_argument("--cancel-after", type=float, nargs="*", default=[3.0], help="seconds (default: 3)")
+    parser.add_argument("--no-embedding", action="store_true")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     arguments = parser.parse_args()
-    embedder = OnnxEmbedder.load()
-    rows = [measure(name, embedder, arguments.cancel_after) for name in arguments.only]
+    loaded = OnnxEmbedder.load()
+    embedder: Embedder = WithoutWork(loaded) if arguments.no_embedding else loaded
+    rows = []
+    for name in arguments.only:
+        rows.append(measure(name, embedder, arguments.cancel_after))
+        if not arguments.json:
+            print(*([_heading()] if len(rows) == 1 else []), _line(rows[-1]), sep="\n", flush=True)
     if arguments.json:
         print(json.dumps({"cores": os.cpu_count(), "rows": [asdict(row) for row in rows]}))
-    else:
-        print("\n".join(_table(rows)))
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ ATTACKS = ("endless page", "large body", "nested body", "wide table", "large pro
 
 def endless_pdf() -> bytes:
     """An empty page, and one filled with a tile whose step is a hair's breadth."""
-    draw, tile = b"/Pattern cs /P scn 0 0 600 800 re f", b"1 0 0 rg 0 0 50 50 re f"
+    draw, tile = b"/Pattern cs /P scn 0 0 600 800 re f 0 g ", b"1 0 0 rg 0 0 50 50 re f"
     text = b"BT /F 12 Tf 72 700 Td (The tide mill was closed in 1912) Tj ET "
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
@@ -56,7 +56,7 @@ def endless_pdf() -> bytes:
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R "
         b"/Resources << /Font << /F << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> "
         b"/Pattern << /P 5 0 R >> >> >>",
-        b"<< /Length %d >> stream\n%s\nendstream" % (len(text + draw), text + draw),
+        b"<< /Length %d >> stream\n%s\nendstream" % (len(draw + text), draw + text),
         b"<< /Type /Pattern /PatternType 1 /PaintType 1 /TilingType 1 /BBox [0 0 100 100] /XStep 0.05 /YStep 0.05 "
         b"/Resources << >> /Length %d >> stream\n%s\nendstream" % (len(tile), tile),
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] >>",

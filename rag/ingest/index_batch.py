@@ -2,7 +2,8 @@
 
 Chunks of several documents are gathered, embedded together and committed in one transaction, so that a kill costs at
 most one batch of work and never half a document. The first batches are small, so that a sync that is stopped early
-keeps something. A document with more chunks than a batch is stored alone, a batch after the other in one transaction.
+keeps something. A document with more chunks than a batch is stored alone, a batch after the other in one transaction;
+one that takes minutes is put off until the others are stored.
 """
 
 import contextlib
@@ -24,6 +25,8 @@ from rag.store.writer import FileState, LibraryWriter
 
 _FIRST_BATCH = 16  # chunks; each batch is twice as large as the one before, up to SyncSettings.embed_chunks
 _WAITING_BYTES = 32 << 20
+_LATE_CHUNKS = 2048  # a document with more is put off
+_MOST_LATE = 4  # documents that are put off; each holds a temporary file
 _SLICE = 64  # chunks between two looks at ``cancel``: under a second of embedding on two cores
 
 
@@ -63,15 +66,20 @@ class IndexBatch:
         self._on_stored = on_stored
         self._cancel = cancel
         self._waiting: list[_Prepared | _Unread] = []
+        self._late: list[_Prepared] = []
         self._waiting_chunks = self._waiting_bytes = 0
         self._batch = min(_FIRST_BATCH, settings.embed_chunks)
 
     def add(self, file: FileState, document: PreparedDocument) -> None:
         """Takes a document, and closes it when it is stored."""
+        if document.chunks > max(_LATE_CHUNKS, self._settings.embed_chunks):
+            self._late.append(_Prepared(file, document))
+            if len(self._late) > _MOST_LATE:
+                self._store_late()
+            return
         if document.chunks > self._settings.embed_chunks:
             self.flush()
-            with contextlib.closing(document):
-                self._store_large(file, document)
+            self._store_large(file, document)
             return
         self._waiting.append(_Prepared(file, document))
         self._waiting_chunks += document.chunks
@@ -107,21 +115,40 @@ class IndexBatch:
                 document_id = self._put(item.file, item.document)
                 self._put_chunks(document_id, of_one, list(islice(vectors, len(of_one))))
                 stored.append(document_id)
-        self.close()
-        for document_id in stored:
-            self._on_stored(document_id)
-
-    def close(self) -> None:
-        """Forgets what waits."""
         for item in self._waiting:
             if isinstance(item, _Prepared):
                 item.document.close()
+        self._forget_waiting()
+        for document_id in stored:
+            self._on_stored(document_id)
+
+    def finish(self) -> None:
+        """Embeds and commits what waits and what was put off."""
+        self.flush()
+        while self._late:
+            self._store_late()
+
+    def close(self) -> None:
+        """Forgets what waits."""
+        for item in (*self._waiting, *self._late):
+            if isinstance(item, _Prepared):
+                item.document.close()
+        self._late.clear()
+        self._forget_waiting()
+
+    def _forget_waiting(self) -> None:
         self._waiting, self._waiting_chunks, self._waiting_bytes = [], 0, 0
 
+    def _store_late(self) -> None:
+        self.flush()
+        late = self._late.pop(0)
+        self._store_large(late.file, late.document)
+
     def _store_large(self, file: FileState, document: PreparedDocument) -> None:
-        """Stores a document in one transaction, whose chunks are embedded and written a batch after the other."""
+        """Stores a document in one transaction, whose chunks are embedded and written a batch after the other, and
+        closes it."""
         done = 0
-        with self._writer.transaction():
+        with contextlib.closing(document), self._writer.transaction():
             document_id = self._put(file, document)
             for batch in document.chunk_batches():
                 vectors = self._embed(batch, file.path, done, document.chunks)

@@ -36,7 +36,8 @@ class ParseResult:
 
     ``changed``: the file was written to while it was parsed, so that there is neither. ``interrupted`` says what else
     has kept it from being read, for which the file is not to blame: it is to be read again. ``content_hash`` is empty
-    when the file could not be opened and ``rag.ingest.parse_worker.UNREAD`` when it was skipped.
+    when the file could not be opened and ``rag.ingest.parse_worker.UNREAD`` when it was skipped. ``real_path`` is where
+    the links in ``path`` led while it was read.
     """
 
     path: str
@@ -48,3 +49,4 @@ class ParseResult:
     error: ReadError | None = None
     changed: bool = False
     interrupted: str = ""
+    real_path: str = ""

@@ -7,7 +7,7 @@ one more watches their time and memory.
 import os
 import queue
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 
 from rag.ingest.parse_job import Chunking, ParseLimits, ParseResult
@@ -37,15 +37,20 @@ class ParsePool:
         return self.limits.workers or min(4, os.cpu_count() or 1)
 
     def parse_all(
-        self, files: Iterable[tuple[str, int]], chunking: Chunking, cancel: threading.Event
+        self,
+        files: Iterable[tuple[str, int]],
+        chunking: Chunking,
+        cancel: threading.Event,
+        on_idle: Callable[[], None] = lambda: None,
     ) -> Generator[ParseResult, None, None]:
         """Parses (path, size in bytes) pairs, which are drawn as they are needed. Whoever takes a document closes it.
+        ``on_idle`` is called while none is finished.
 
         Setting ``cancel`` kills what is being parsed and ends the iteration; so does closing the iterator. Nothing else
         may parse with the same folder for temporary files meanwhile.
         """
         sweep(self.temporary)
-        run = _Run(self, chunking, cancel)
+        run = _Run(self, chunking, cancel, on_idle)
         try:
             yield from run.results(iter(files))
         finally:
@@ -55,9 +60,12 @@ class ParsePool:
 class _Run:
     """One use of the pool: a thread for each worker, and one that watches time and memory."""
 
-    def __init__(self, pool: ParsePool, chunking: Chunking, cancel: threading.Event) -> None:
+    def __init__(
+        self, pool: ParsePool, chunking: Chunking, cancel: threading.Event, on_idle: Callable[[], None]
+    ) -> None:
         self._limits = pool.limits
         self._cancel = cancel
+        self._on_idle = on_idle
         self._tasks: queue.SimpleQueue[tuple[str, int] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[ParseResult | BaseException] = queue.SimpleQueue()
         self._stopped = threading.Event()
@@ -76,6 +84,7 @@ class _Run:
             try:
                 result = self._done.get(timeout=_POLL_S)
             except queue.Empty:
+                self._on_idle()
                 continue
             if isinstance(result, BaseException):
                 raise result

@@ -264,7 +264,7 @@ def _result(path: str, reply: dict[str, Any], spool: BinaryIO) -> ParseResult:
     if reply.get("changed"):
         return ParseResult(path, changed=True)
     version = (reply.get("size", 0), reply.get("mtime_ns", 0), reply.get("hash", ""), reply.get("ctime_ns", 0))
-    result = ParseResult(path, *version, document=document)
+    result = ParseResult(path, *version, document=document, real_path=reply.get("real_path", ""))
     if "error" in reply:
         kind = SkippedError if reply["skipped"] else ReadError
         return replace(result, error=kind(printable(reply["error"]), printable(reply["remedy"])))

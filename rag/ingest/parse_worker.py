@@ -3,8 +3,8 @@ else does.
 
     request:  path                    (UTF-8 with surrogates passed, see rag.store.schema.path_key)
     reply:    any number of frames of a document (rag.ingest.prepared), then "R" and JSON: {"size", "mtime_ns",
-              "ctime_ns", "hash"} of the version that was read, with "document" (its head) or "error", "remedy" and
-              "skipped"; or {"changed": true} when the file was written to meanwhile
+              "ctime_ns", "hash", "real_path"} of the version that was read, with "document" (its head) or "error",
+              "remedy" and "skipped"; or {"changed": true} when the file was written to or replaced meanwhile
 
 Messages are framed as in ``rag.ingest.frames``. The parser (a module with ``parse(path)``), the limit on memory, what
 counts tokens and how many a chunk shall have come as arguments. What a library prints goes to stderr. The process ends
@@ -18,6 +18,7 @@ import json
 import os
 import queue
 import signal
+import stat
 import sys
 import threading
 import traceback
@@ -93,7 +94,9 @@ def receive(requests: "queue.SimpleQueue[bytes]") -> None:
 def _reply(work: _Work, path: Path) -> dict[str, Any]:
     """Parses one version of the file: reports ``changed`` when it was written to or replaced meanwhile."""
     try:
-        before = path.stat()
+        real, before = os.path.realpath(path), path.stat()
+        if not (stat.S_ISREG(before.st_mode) or stat.S_ISDIR(before.st_mode)):
+            return {"changed": True}  # it was a file when it was found; to open a pipe would wait for its other end
         with path.open("rb"):
             pass
     except OSError as error:
@@ -105,10 +108,14 @@ def _reply(work: _Work, path: Path) -> dict[str, Any]:
         after = path.stat()
     except OSError:
         return {"changed": True}
-    if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+    if _version(after) != _version(before) or os.path.realpath(path) != real:
         return {"changed": True}
     times = {"mtime_ns": before.st_mtime_ns, "ctime_ns": before.st_ctime_ns}
-    return reply | {"size": before.st_size, "hash": digest} | times
+    return reply | {"size": before.st_size, "hash": digest, "real_path": real} | times
+
+
+def _version(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_size, status.st_mtime_ns, status.st_dev, status.st_ino
 
 
 def _document(work: _Work, path: Path) -> dict[str, Any]:

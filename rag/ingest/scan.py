@@ -59,17 +59,31 @@ class Excluded:
     why: Exclusion
 
 
+class Reach:
+    """The places that links may lead to: those of ``sources``, or any but the system's own for None."""
+
+    def __init__(self, sources: Sequence[Source] | None) -> None:
+        self._within = None if sources is None else [os.path.realpath(source.location) for source in sources]
+
+    def reason_against(self, real: str) -> str | None:
+        """Why a path without links in it is not to be read, if it is not."""
+        if _lies_in(real, _SYSTEM_FOLDERS):
+            return _LEADS_INTO_THE_SYSTEM
+        return None if self._within is None or _lies_in(real, self._within) else _LEADS_OUT
+
+
 @dataclass(slots=True)
 class Scan:
     """``files`` by path; ``unreachable`` are sources that are not there at all (an unplugged drive), ``excluded`` what
     patterns leave out. ``not_followed`` are links that were left out on purpose, so that what was read through them
-    before is gone."""
+    before is gone. ``reach`` tells where files may lie."""
 
     files: dict[str, FoundFile] = field(default_factory=dict)
     troubles: list[Trouble] = field(default_factory=list)
     unreachable: list[Source] = field(default_factory=list)
     excluded: list[Excluded] = field(default_factory=list)
     not_followed: list[Trouble] = field(default_factory=list)
+    reach: Reach = field(default_factory=lambda: Reach(None))
 
 
 def scan(
@@ -82,7 +96,8 @@ def scan(
 
     Raises SourceError where a pattern cannot be understood.
     """
-    walk = _Walk(patterns, None if follow_links else [s.location for s in sources if s.kind != "youtube"])
+    reach = Reach(None if follow_links else [source for source in sources if source.kind != "youtube"])
+    walk = _Walk(patterns, reach)
     # The innermost folder first, so that it owns its files; a folder that holds it then does not enter it again.
     for source in sorted(sources, key=lambda source: -len(source.location)):
         if source.kind != "youtube":
@@ -92,10 +107,8 @@ def scan(
 
 
 class _Walk:
-    def __init__(self, patterns: Patterns, within: Sequence[str] | None) -> None:
-        """``within``: the places that links may lead to; None lets them lead anywhere."""
-        self.result = Scan()
-        self._within = None if within is None else [os.path.realpath(place) for place in within]
+    def __init__(self, patterns: Patterns, reach: Reach) -> None:
+        self.result = Scan(reach=reach)
         self._patterns = patterns
         self._seen: set[tuple[int, int] | str] = set()  # folders entered and files listed
         self._links: deque[tuple[str, Source, IgnoreRules]] = deque()
@@ -119,7 +132,7 @@ class _Walk:
             except OSError as error:  # dangling, or a loop of links: not a document, and said so
                 self.result.troubles.append(Trouble(path, f"The link leads nowhere ({_reason(error)})."))
                 continue
-            if (reason := self._reason_not_to_follow(path)) is not None:
+            if (reason := self.result.reach.reason_against(os.path.realpath(path))) is not None:
                 if self._admits(rules, path, is_folder=stat.S_ISDIR(status.st_mode)):
                     self.result.not_followed.append(Trouble(path, reason))
             elif stat.S_ISDIR(status.st_mode):
@@ -127,12 +140,6 @@ class _Walk:
                     self._folder(path, source, rules)
             elif _identity(status, path) not in self._seen and self._admits(rules, path):
                 self._file(path, status, source)
-
-    def _reason_not_to_follow(self, path: str) -> str | None:
-        real = os.path.realpath(path)
-        if _lies_in(real, _SYSTEM_FOLDERS):
-            return _LEADS_INTO_THE_SYSTEM
-        return None if self._within is None or _lies_in(real, self._within) else _LEADS_OUT
 
     def _folder(self, top: str, source: Source, rules: IgnoreRules) -> None:
         folders = [(top, rules)]

@@ -28,7 +28,7 @@ from rag.ingest.parse_pool import ParsePool
 from rag.ingest.plan import Plan, make_plan
 from rag.ingest.prepared import prepare_into, printable
 from rag.ingest.preview import Preview, preview
-from rag.ingest.scan import FoundFile, Scan, Trouble, scan
+from rag.ingest.scan import FoundFile, Reach, Scan, Trouble, scan
 from rag.ingest.settings import SyncSettings
 from rag.protocols import Embedder, TranscriptClient, Video
 from rag.store.library import Library
@@ -203,8 +203,8 @@ class _Run:
         for trouble in [*found.troubles, *found.not_followed]:
             self._trouble(trouble.path, trouble.reason)
         self._apply_small_changes(plan)
-        again = self._read({file.path: file for file in plan.to_read})
-        for file, reason in self._read({file.path: file for file, _ in again}):
+        again = self._read({file.path: file for file in plan.to_read}, found.reach)
+        for file, reason in self._read({file.path: file for file, _ in again}, found.reach):
             self._done += 1
             self._trouble(file.path, reason)
 
@@ -252,20 +252,29 @@ class _Run:
             chunks = self._library.chunk_range(document.id, 0, document.chunks)
             self._writer.replace_contexts(document.id, [context_of(label, chunk.heading_path) for chunk in chunks])
 
-    def _read(self, files: dict[str, FoundFile]) -> list[tuple[FoundFile, str]]:
+    def _read(self, files: dict[str, FoundFile], reach: Reach) -> list[tuple[FoundFile, str]]:
         """Reads and stores files; returns those that are to be read again, and why. What is stored of them stays."""
         again = []
         tasks = ((file.path, file.size) for file in files.values())
         chunking = Chunking(self._embedder.counter, self._settings.target_tokens)
-        with contextlib.closing(self._pool.parse_all(tasks, chunking, self._cancel)) as results:
+        with contextlib.closing(self._pool.parse_all(tasks, chunking, self._cancel, self._batch.flush)) as results:
             for result in results:
                 if result.changed or result.interrupted:
                     again.append((files[result.path], result.interrupted or _CHANGED))
+                elif result.real_path and (reason := reach.reason_against(result.real_path)):
+                    self._replaced_by_link(result, reason)
                 else:
                     self._store(files[result.path], result)
         self._stop_if_cancelled()
-        self._batch.flush()
+        self._batch.finish()
         return again
+
+    def _replaced_by_link(self, result: ParseResult, reason: str) -> None:
+        """Lets go of what was read where a link took the place of a file, or of a folder above it, after the scan."""
+        if result.document is not None:
+            result.document.close()
+        self._done += 1
+        self._trouble(result.path, reason)
 
     def _store(self, file: FoundFile, result: ParseResult) -> None:
         if result.content_hash:  # the version that was read, which may be newer than the one that was scanned

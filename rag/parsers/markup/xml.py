@@ -24,6 +24,7 @@ _MAX_LABEL_DEPTH = 6
 _MAX_TITLE_DEPTH = 4  # a title further in is that of a part
 _MAX_DEPTH = 10_000
 _MAX_ATTRIBUTE_CHARS = 2_000
+_MAX_ATTRIBUTES = 500  # of one element: a record has fewer, and more are data of a program that nobody asks for by name
 
 _INLINE = frozenset(
     (
@@ -199,6 +200,9 @@ class _Outline:
         if self._open:
             self._open[-1].children += 1
             self._flush_text(self._open[-1])
+        if len(attributes) > _MAX_ATTRIBUTES:
+            attributes = dict(itertools.islice(attributes.items(), _MAX_ATTRIBUTES))
+            self._builder.warn(f"Of an element with more than {_MAX_ATTRIBUTES} attributes the first ones were read.")
         # The attributes of a drawing are coordinates and colours.
         is_drawing = (self._open[0].name if self._open else name) == "svg"
         self._open.append(_Element(name, {} if is_drawing else attributes))

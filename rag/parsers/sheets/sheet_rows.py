@@ -73,6 +73,9 @@ def spread(rows: Iterable[Row]) -> Iterator[Row]:
     """The same rows, one for one, where a cell that covers several stands in each of them."""
     below: list[Cell] = []  # what goes on in the next row; ``rows`` counts those left
     for row in rows:
+        if not below and all(cell.rows == 1 for cell in row):
+            yield row
+            continue
         covered = {column for cell in below for column in range(cell.column, cell.column + cell.columns)}
         whole = [*below, *(cell for cell in row if cell.column not in covered)]
         yield sorted(whole, key=lambda cell: cell.column)

@@ -191,7 +191,11 @@ class _Sheet:
             text = self._text(number, column, value)
             if not text:
                 continue
-            merged = self._anchors.get((number, column), Merged(number, column, number, column))
+            merged = self._anchors.get((number, column))
+            if merged is None and column in self._places:  # nearly all cells of a large sheet
+                row.append(Cell(text, 0, self._places[column], 1, 1))
+                continue
+            merged = merged or Merged(number, column, number, column)
             places = [self._places[one] for one in range(column, merged.right + 1) if one in self._places]
             if places:
                 height = sum(one not in self._layout.hidden_rows for one in range(number, merged.bottom + 1))

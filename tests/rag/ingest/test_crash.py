@@ -129,7 +129,7 @@ PARSER_KILLS = 40
 
 @pytest.mark.slow
 def test_parsers_killed_at_forty_moments_cost_nothing(tmp_path: Path) -> None:
-    rng = random.Random(40)
+    rng = random.Random(SEED)
     folder, database = tmp_path / "documents", tmp_path / "data" / "library.db"
     folder.mkdir()
     kills = 0

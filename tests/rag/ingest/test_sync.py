@@ -266,6 +266,44 @@ def test_a_file_that_changes_once_while_read_is_read_again(
     assert bench.finds("late") == ["a.txt"] and bench.finds("early") == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_link_that_takes_the_place_of_a_file_while_it_is_read_is_not_followed(
+    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: bool
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "b.txt").write_text("private")
+    (elsewhere / "trap.txt").write_text("private")
+    swap = (
+        "import pathlib; b = path.parent / 'inner' / 'b.txt'; b = b.parent if {folder} else b\n"
+        "    if text == 'swap' and not b.is_symlink(): b.rename(b.with_name('was')); "
+        "b.symlink_to({elsewhere!r} if {folder} else {elsewhere!r} + '/b.txt')"
+    ).format(folder=folder, elsewhere=str(elsewhere))
+    bench.write("a.txt", "swap")
+    bench.write("inner/b.txt", "harmless")
+    pool = obedient(tmp_path, monkeypatch, swap)
+    pool.limits = ParseLimits(workers=1)  # first a, then b
+    report = bench.sync(pool=pool)
+    assert bench.finds("private") == [] and "b.txt" not in bench.documents()
+    assert [(Path(trouble.path).name, "leads out" in trouble.reason) for trouble in report.troubles] == [
+        ("b.txt", True)
+    ]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name there")
+def test_a_pipe_that_takes_the_place_of_a_file_is_not_waited_for(
+    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.write("a.txt", "swap")
+    bench.write("b.txt", "harmless")
+    swap = "b = path.with_name('b.txt')\n    if text == 'swap': b.unlink(missing_ok=True); os.mkfifo(b)"
+    pool = obedient(tmp_path, monkeypatch, swap)
+    pool.limits = ParseLimits(workers=1)
+    report = bench.sync(pool=pool)
+    assert [Path(trouble.path).name for trouble in report.troubles] == ["b.txt"] and counts(report) == {"ok": 1}
+
+
 def test_a_file_that_never_rests_is_left_for_the_next_sync(
     bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -315,6 +353,26 @@ def test_cancel_within_a_large_document(bench: Workbench) -> None:
     report = syncer.run(None, lambda event: cancel.set() if event.kind == "embedding" else None, cancel)
     assert report.cancelled and bench.library.documents() == []
     assert counts(bench.sync()) == {"ok": 1}
+
+
+def test_a_file_that_takes_minutes_does_not_hold_up_its_neighbours(bench: Workbench) -> None:
+    bench.write("a.txt", "\n\n".join(f"{'Paragraph ' * 36} {n}." for n in range(2100)))
+    bench.write("b.txt", "soon read")
+    bench.sync(pool=ParsePool(ParseLimits(workers=1)))
+    finished = [Path(event.path).name for event in bench.events if event.kind == "document"]
+    assert finished == ["b.txt", "a.txt"] and bench.documents()["a.txt"].chunks > 2048
+
+
+def test_what_is_read_is_stored_while_another_file_is_being_parsed(
+    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.write("a.txt", "endless")
+    bench.write("b.txt", "soon read")
+    cancel = threading.Event()
+    syncer = bench.syncer(pool=obedient(tmp_path, monkeypatch, "while text == 'endless': time.sleep(0.01)"))
+    syncer.add(str(bench.folder))
+    report = syncer.run(None, lambda event: cancel.set() if event.kind == "document" else None, cancel)
+    assert report.cancelled and list(bench.documents()) == ["b.txt"]
 
 
 def test_a_new_embedder_embeds_everything_again(bench: Workbench) -> None:

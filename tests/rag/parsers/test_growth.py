@@ -76,6 +76,13 @@ def test_many_attributes_of_one_element(tmp_path: Path) -> None:
     assert read(tmp_path, "b.html", f"<p class='{'x ' * 5000}' title='a'>kept</p>").text == "kept"
 
 
+def test_of_many_attributes_of_an_xml_element_the_first_are_read(tmp_path: Path) -> None:
+    many = " ".join(f'a{number}="x{number}"' for number in range(300_000))
+    document = read(tmp_path, "a.xml", f"<log {many}><entry>the text</entry></log>")
+    assert "a0: x0" in document.text and "the text" in document.text and len(document.text) < 10_000
+    assert document.warnings == ("Of an element with more than 500 attributes the first ones were read.",)
+
+
 def test_many_raised_characters_in_one_paragraph(tmp_path: Path) -> None:
     line = "the lamp keeper wrote of 10<sup>5</sup> gulls<sup>3</sup> "
     document = read(tmp_path, "a.html", f"<p>{line * 20_000}</p>")
