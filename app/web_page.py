@@ -10,6 +10,7 @@ import html
 import ipaddress
 import re
 import socket
+import ssl
 import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -42,9 +43,10 @@ _HEADERS = [
     ("accept-encoding", "gzip, identity"),
     ("user-agent", f"docent/{__version__}"),
 ]
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
+_TITLE = re.compile(r"<title[^<>]*>([^<]*)</title", re.IGNORECASE)  # linear: nothing in it passes over a "<"
+_SLOW_CODECS = frozenset({"idna", "punycode"})  # for names of hosts; their work grows with the square of a text
 _CHARSET = re.compile(r"charset=[\"']?([\w-]+)", re.IGNORECASE)
-_BODY = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
+_BODY = re.compile(rb"<body\b[^<>]*>", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +66,10 @@ def addresses_of(host: str, port: int) -> list[str]:
 class _PublicOnly(httpcore2.NetworkBackend):
     """Connects to public addresses alone."""
 
-    def __init__(self, resolve: Resolve, connect: httpcore2.NetworkBackend) -> None:
+    def __init__(self, resolve: Resolve, connect: httpcore2.NetworkBackend, until: float) -> None:
         self._resolve = resolve
         self._connect = connect
+        self._until = until
 
     def connect_tcp(
         self,
@@ -89,13 +92,46 @@ class _PublicOnly(httpcore2.NetworkBackend):
         failure: Exception = httpcore2.ConnectError("no address")
         for address in addresses:
             try:
-                return self._connect.connect_tcp(address, port, timeout, local_address, socket_options)
+                stream = self._connect.connect_tcp(address, port, timeout, local_address, socket_options)
+                return _Hurried(stream, self._until)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
         raise failure
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+class _Hurried(httpcore2.NetworkStream):
+    """A connection that fails after a moment of ``time.monotonic``, however often a little more arrives."""
+
+    def __init__(self, stream: httpcore2.NetworkStream, until: float) -> None:
+        self._stream = stream
+        self._until = until
+
+    def _left(self, timeout: float | None, failure: type[httpcore2.TimeoutException]) -> float:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise failure("it takes too long")
+        return left if timeout is None else min(left, timeout)
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, self._left(timeout, httpcore2.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, self._left(timeout, httpcore2.WriteTimeout))
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.NetworkStream:
+        left = self._left(timeout, httpcore2.ConnectTimeout)
+        return _Hurried(self._stream.start_tls(ssl_context, server_hostname, left), self._until)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
 
 
 def _is_public(address: str) -> bool:
@@ -120,7 +156,7 @@ def fetch(
     Raises UsageError with the remedy, TooLarge for more than ``most_bytes``.
     """
     until = time.monotonic() + seconds
-    backend = _PublicOnly(resolve, connect or httpcore2.SyncBackend())
+    backend = _PublicOnly(resolve, connect or httpcore2.SyncBackend(), until)
     with httpcore2.ConnectionPool(network_backend=backend) as pool:
         for _ in range(_MOST_REDIRECTS + 1):
             parts = urlsplit(url)
@@ -179,8 +215,8 @@ def _page(url: str, kind: str, headers: Mapping[str, str], content: bytes) -> We
     if suffix == ".html":
         stated = _CHARSET.search(headers.get("content-type", ""))
         try:
-            text = content.decode(stated[1]) if stated else None
-        except (LookupError, UnicodeDecodeError):
+            text = content.decode(stated[1]) if stated and stated[1].lower() not in _SLOW_CODECS else None
+        except (LookupError, UnicodeError):  # also of codecs that are no encodings of text
             text = None
         readable = text if text is not None else content.decode("latin-1")
         title = _TITLE.search(readable)
@@ -193,7 +229,7 @@ def _page(url: str, kind: str, headers: Mapping[str, str], content: bytes) -> We
 def _with_origin(content: bytes, url: str, *, utf8: bool) -> bytes:
     """The page with a line that says where and when it was fetched, in front of its text."""
     said = f"<p>{html.escape(url)} ({time.strftime('%Y-%m-%d')})</p>".encode("ascii", "xmlcharrefreplace")
-    body = re.search(_BODY.pattern.encode(), content, re.IGNORECASE)
+    body = _BODY.search(content)
     at = body.end() if body else 0
     charset = b'<meta charset="utf-8">' if utf8 else b""
     return charset + content[:at] + said + content[at:]

@@ -1,5 +1,6 @@
 """Web pages that are fetched by their address: what is read, and that no address of this network is reached."""
 
+import contextlib
 import gzip
 import socket
 import threading
@@ -11,6 +12,7 @@ import httpcore2
 import pytest
 
 from app.errors import TooLarge, UsageError
+from app.inbox import safe_name
 from app.web_page import WebPage, fetch
 
 PUBLIC = "93.184.215.14"
@@ -161,6 +163,44 @@ def test_limits_of_size_redirects_and_time(site: Site) -> None:
 def test_what_is_no_address_is_refused(site: Site, url: str) -> None:
     with pytest.raises(UsageError, match="no address of a web page"):
         site.fetch(url)
+
+
+@pytest.mark.parametrize(
+    "content", ["<title>" * 400_000, "<title " * 400_000, "<body " * 400_000, "<title>a" * 400_000]
+)
+def test_pages_of_repeated_beginnings_are_linear_work(site: Site, content: str) -> None:
+    site.pages["/"] = (200, {"Content-Type": "text/html; charset=utf-8"}, content.encode())
+    assert site.fetch("http://a.example/").name == "a.example.html"
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "undefined", "hex", "zip", "unicode_escape", "no-such"])
+def test_encodings_that_are_none(site: Site, charset: str) -> None:
+    site.pages["/"] = (200, {"Content-Type": f"text/html; charset={charset}"}, b"<p>a\\ud800 \xff" + b"-b" * 100_000)
+    assert b"-b-b" in site.fetch("http://a.example/").content
+
+
+def test_headers_that_never_end_are_given_up(site: Site) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    ended = threading.Event()
+
+    def drip() -> None:
+        with listener, listener.accept()[0] as connection, contextlib.suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\n")
+            while not ended.wait(0.02):
+                connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n"[:1])
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    site.backend.port = listener.getsockname()[1]
+    with pytest.raises(UsageError, match="takes too long"):
+        site.fetch("http://a.example/", seconds=0.5)
+    ended.set()
+    thread.join()
+
+
+def test_a_name_cannot_leave_its_folder(site: Site) -> None:
+    site.pages["/..%2f..%2fetc%2fpasswd"] = (200, {"Content-Type": "text/plain"}, b"text")
+    assert "/" not in safe_name(site.fetch("http://a.example/..%2f..%2fetc%2fpasswd").name)
 
 
 def test_a_page_that_is_not_there_says_so(site: Site) -> None:
