@@ -6,6 +6,7 @@ never opened.
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import CheckpointError, UnsupportedModel
+from engines.model.json_file import read_object
 
 _DTYPES = {
     "F64": np.float64,
@@ -28,6 +30,7 @@ _DTYPES = {
     "U8": np.uint8,
     "BOOL": np.bool_,
 }
+_MOST_DIMENSIONS = 8
 _LONGEST_HEADER = 100_000_000  # bytes; the limit of the format's own library
 
 
@@ -105,8 +108,8 @@ def _shards(folder: Path) -> list[Path]:
     index = folder / "model.safetensors.index.json"
     if index.exists():
         try:
-            names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        except (OSError, ValueError, KeyError, AttributeError) as error:
+            names = sorted({str(name) for name in read_object(index)["weight_map"].values()})
+        except (KeyError, AttributeError) as error:
             raise CheckpointError(f"{index} cannot be read: {error}.", "Download it again.") from error
         if bad := next((n for n in names if Path(n).name != n), None):
             raise CheckpointError(f"{index} points outside its folder: {bad}.", "Do not use this model.")
@@ -121,8 +124,8 @@ def _shards(folder: Path) -> list[Path]:
             "Get the model in safetensors format.",
         )
     for shard in shards:
-        if not shard.exists():
-            raise CheckpointError(f"The shard {shard} is missing.", "Download the model again.")
+        if not shard.is_file():
+            raise CheckpointError(f"The shard {shard} is missing or no file.", "Download the model again.")
     return shards
 
 
@@ -142,12 +145,16 @@ def _read_header(path: Path) -> dict[str, _Entry]:
             if info["dtype"] not in _DTYPES:
                 raise UnsupportedModel(f"{name} in {path} has the type {info['dtype']}.", "It is not supported.")
             shape = tuple(int(n) for n in info["shape"])
-            expected = int(np.prod(shape, dtype=np.int64)) * np.dtype(_DTYPES[info["dtype"]]).itemsize
+            if len(shape) > _MOST_DIMENSIONS or min(shape, default=0) < 0:
+                raise ValueError(f"{name[:64]} has no possible shape")
+            expected = math.prod(shape) * np.dtype(_DTYPES[info["dtype"]]).itemsize
             if stop - start != expected or start < 0:
                 raise ValueError(f"the byte range of {name} does not fit its shape")
             if 8 + length + stop > size:
                 raise ValueError(f"it ends within {name}")
             entries[name] = _Entry(path, info["dtype"], shape, 8 + length + start)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise CheckpointError(f"{path} is damaged: {error}.", "Download it again.") from error
+    except RecursionError:
+        raise CheckpointError(f"{path} is damaged: its header is nested too deeply.", "Download it again.") from None
     return entries

@@ -16,7 +16,12 @@ from tokenizers import Tokenizer as _Tokenizer
 
 from engines.errors import CheckpointError, RequestError
 from engines.messages.marks import MARKS
+from engines.model.json_file import checked_file, read_object, read_text
 
+# What a template can cause; the sandbox limits ranges by OverflowError.
+_TEMPLATE_FAILURES = (
+    TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError
+)  # fmt: skip
 _FIRST_CHARS = 4  # for each token
 _CUT_TOKENS = 64
 # {"role": "system" | "user" | "assistant" | "tool", "content": ...}; "tool_calls" and "tool_call_id" as
@@ -43,7 +48,9 @@ class ModelTokenizer:
         if not path.exists():
             raise CheckpointError(f"{path} is missing.", "Get a model with a fast tokenizer (tokenizer.json).")
         try:
-            tokenizer = _Tokenizer.from_file(str(path))
+            tokenizer = _Tokenizer.from_file(str(checked_file(path)))
+        except CheckpointError:
+            raise
         except Exception as error:  # the library raises nothing narrower
             raise CheckpointError(f"{path} cannot be read: {error}.", "Download it again.") from error
         tokenizer.no_truncation()
@@ -108,7 +115,7 @@ class ModelTokenizer:
                     eos_token=self._eos,
                 )
             )
-        except TemplateError as error:
+        except _TEMPLATE_FAILURES as error:
             raise RequestError(f"The model's chat template refuses this conversation: {error}.", "") from error
 
     def to_json(self) -> str:
@@ -140,19 +147,20 @@ def _compile(text: str) -> Any:
     environment.filters["tojson"] = lambda value, **options: json.dumps(value, ensure_ascii=False, **options)
     try:
         return environment.from_string(text)
-    except TemplateError as error:
+    except (TemplateError, RecursionError, OverflowError, ValueError) as error:
         raise CheckpointError(f"The chat template is damaged: {error}.", "Download the model again.") from error
 
 
 def _template_text(folder: Path, settings: Mapping[str, Any]) -> str | None:
     beside = folder / "chat_template.jinja"
     if beside.exists():
-        return beside.read_text(encoding="utf-8")
+        return read_text(beside)
     template = settings.get("chat_template")
     if isinstance(template, list):  # several named ones
-        named = {entry["name"]: entry["template"] for entry in template}
+        entries = [entry for entry in template if isinstance(entry, dict)]
+        named = {str(entry.get("name")): entry.get("template") for entry in entries}
         template = named.get("default") or next(iter(named.values()), None)
-    return template
+    return template if isinstance(template, str) else None
 
 
 def _token_text(token: object) -> str:
@@ -162,10 +170,4 @@ def _token_text(token: object) -> str:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}.", "Download it again.") from error
-    return content if isinstance(content, dict) else {}
+    return read_object(path) if path.exists() else {}

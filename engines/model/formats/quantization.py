@@ -3,13 +3,13 @@
 Whatever is neither 4-bit nor 8-bit weights is refused by name, so that nothing is silently misread.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from engines.errors import CheckpointError, UnsupportedModel
+from engines.model.json_file import read_object
 
 Format = Literal["dense", "awq", "gptq", "compressed-tensors", "modelopt", "fp8", "int8", "gguf"]
 
@@ -32,13 +32,12 @@ def read_quantization(folder: Path, config: Mapping[str, Any]) -> Quantization:
     settings = config.get("quantization_config")
     beside = folder / "hf_quant_config.json"
     if settings is None and beside.exists():
-        try:
-            settings = {"quant_method": "modelopt", **json.loads(beside.read_text(encoding="utf-8"))}
-        except (OSError, ValueError) as error:
-            raise CheckpointError(f"{beside} cannot be read: {error}.", "Download it again.") from error
+        settings = {"quant_method": "modelopt", **read_object(beside)}
     if settings is None:
         return Quantization("dense")
-    method = settings.get("quant_method")
+    if not isinstance(settings, Mapping):
+        raise CheckpointError("quantization_config in config.json is no object.", "Download the model again.")
+    method = str(settings.get("quant_method"))
     readers = {
         "awq": _awq,
         "gptq": _gptq,
@@ -51,7 +50,13 @@ def read_quantization(folder: Path, config: Mapping[str, Any]) -> Quantization:
         raise UnsupportedModel(
             f"The quantisation {method} is not supported.", f"Use full precision or {', '.join(readers)}."
         )
-    return readers[method](settings)
+    try:
+        return readers[method](settings)
+    except (TypeError, ValueError, ArithmeticError, AttributeError, LookupError) as error:
+        raise CheckpointError(
+            f"The settings of the quantisation {method} are not what they should be: {error!r}.",
+            "Download the model again.",
+        ) from error
 
 
 def _awq(settings: Mapping[str, Any]) -> Quantization:
