@@ -1,6 +1,7 @@
 """Asks a server for much at once, honest requests and attacks, and looks at what it gives back afterwards.
 
     python -m benchmarks.soak                                # 2,000 mixed requests and 256 questions at once
+    python -m benchmarks.soak --warm-up 500                  # the first ones are not counted (default: 300)
     python -m benchmarks.soak --model builtin --requests 100 # and 256 chats at once with docent-nano
     python -m benchmarks.soak --requests 200 --at-once 64    # a short one
 
@@ -134,7 +135,7 @@ class Soak:
         self.status_ms: list[float] = []
         self._places: dict[str, int] = {}
         self._paths: dict[str, str] = {}
-        self._models: list[str] = []
+        self._chat_model = self._embedder = ""
 
     async def learn(self) -> None:
         """Waits until everything is read."""
@@ -145,7 +146,13 @@ class Soak:
                 break
             await asyncio.sleep(0.5)
         self._places = {Path(document["path"]).name: document["id"] for document in listed}
-        self._models = [model["id"] for model in (await self._client.get("/v1/models")).json()["data"]]
+        for model in (await self._client.get("/v1/models")).json()["data"]:
+            asked = await self._client.post("/v1/embeddings", json={"model": model["id"], "input": "lamp"})
+            if asked.is_success:
+                self._embedder = model["id"]
+            chat = {"model": model["id"], "messages": [{"role": "user", "content": "lamp"}], "max_tokens": 1}
+            if (await self._client.post("/v1/chat/completions", json=chat)).is_success:
+                self._chat_model = model["id"]
 
     async def watch(self, every_s: float = STATUS_EVERY_S) -> None:
         while True:
@@ -177,14 +184,14 @@ class Soak:
         post, get = self._client.post, self._client.get
         question = self._chance.choice(QUESTIONS)
         document = self._chance.choice(list(self._places.values()))
-        chat: dict[str, Any] = {"model": self._models[0], "messages": [{"role": "user", "content": question}]}
+        chat: dict[str, Any] = {"model": self._chat_model, "messages": [{"role": "user", "content": question}]}
         match kind:
             case "ask":
                 return await post("/api/ask", json={"question": question, "stream": self._chance.random() < 0.5})
             case "chat":
                 return await post("/v1/chat/completions", json={**chat, "max_tokens": 8})
             case "embed":
-                return await post("/v1/embeddings", json={"model": self._models[-1], "input": [question] * 2})
+                return await post("/v1/embeddings", json={"model": self._embedder, "input": [question] * 2})
             case "search":
                 return await get("/api/search", params={"question": question})
             case "text":
@@ -210,7 +217,7 @@ class Soak:
         return httpx.Response(200)
 
     async def mixed(self, requests: int) -> None:
-        kinds = (*HONEST, *HONEST, *ATTACKS, *(["chat"] if len(self._models) > 1 else []))
+        kinds = (*HONEST, *HONEST, *ATTACKS, *(["chat"] if self._chat_model else []))
         waiting = asyncio.Semaphore(TOGETHER)
 
         async def one() -> None:
@@ -223,12 +230,14 @@ class Soak:
         await asyncio.gather(*(self.one(kind) for _ in range(count)))
 
 
-async def run(client: httpx.AsyncClient, pid: int, requests: int, at_once: int, kind: str) -> bool:
+async def run(client: httpx.AsyncClient, pid: int, given: argparse.Namespace) -> bool:
     """Returns whether memory, descriptors and children are back."""
     async with client:
         soak = Soak(client, random.Random(1))
         await soak.learn()
-        await soak.mixed(100)
+        kind = "ask" if given.model == "null" else "chat"
+        await soak.mixed(given.warm_up)
+        await soak.at_once(kind, 64)
         await asyncio.sleep(REST_S)
         soak.outcomes.clear()
         before = Held.by(pid)
@@ -237,8 +246,8 @@ async def run(client: httpx.AsyncClient, pid: int, requests: int, at_once: int, 
         await asyncio.sleep(REST_S)
         print(f"idle: {soak.times()}")
         for name, work in (
-            (f"{requests} mixed", soak.mixed(requests)),
-            (f"{at_once} {kind}s at once", soak.at_once(kind, at_once)),
+            (f"{given.requests} mixed", soak.mixed(given.requests)),
+            (f"{given.at_once} {kind}s at once", soak.at_once(kind, given.at_once)),
         ):
             began, used = time.monotonic(), _processor_s(pid)
             await work
@@ -266,6 +275,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--at-once", type=int, default=256)
+    parser.add_argument("--warm-up", type=int, default=300, help="requests before memory is looked at (default: 300)")
     parser.add_argument("--model", default="null", help="a model to answer with; null answers with quotes")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -276,8 +286,7 @@ def main() -> int:
         (folder / "endless.pdf").write_bytes(endless_pdf())
         (folder / "wide.csv").write_text(wide_table(), encoding="utf-8")
         with serving(folder, Path(temporary) / "data", given.model) as (server, client):
-            kind = "ask" if given.model == "null" else "chat"
-            is_back = asyncio.run(run(client, server.pid, given.requests, given.at_once, kind))
+            is_back = asyncio.run(run(client, server.pid, given))
     return 0 if is_back else 1
 
 
