@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from app.cli.output import write_note
+from app.cli.output import one_line, plain, write_note
 
 if TYPE_CHECKING:
     from app.assistant import Assistant
@@ -75,6 +75,16 @@ def session_of(context: typer.Context) -> Session:
     return session
 
 
+class _Plain(logging.Formatter):
+    """Names of files and words of documents neither steer a terminal nor make up further lines of the log."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
+        return one_line(super().formatMessage(record))
+
+    def format(self, record: logging.LogRecord) -> str:
+        return plain(super().format(record))
+
+
 def start_logging(path: Path, *, to_terminal: bool) -> None:
     """Sends warnings (with ``to_terminal`` everything, on stderr too) to the log file, once a process."""
     from logging.handlers import RotatingFileHandler
@@ -97,5 +107,5 @@ def start_logging(path: Path, *, to_terminal: bool) -> None:
     except OSError:  # a full or read-only disk must not keep anyone from asking
         handlers.append(logging.NullHandler())
     for handler in handlers:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        handler.setFormatter(_Plain("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         root.addHandler(handler)

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from app.errors import ConfigError, disk_error
-from app.settings.sources import RENAMED
+from app.settings.sources import RENAMED, YAML_FAILURES
 from files import replace_text
 
 _NEW = "# Your settings. `docent config --defaults` lists all there are, with what they mean.\n"
@@ -123,7 +123,7 @@ def _text(path: Path) -> str:
         text = path.read_bytes().decode("utf-8-sig")  # line ends as they are
         if not isinstance(yaml.safe_load(text), dict | None):
             raise ConfigError(f"The settings file {path} must hold `section:` blocks.", "Correct it or delete it.")
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, *YAML_FAILURES) as error:
         raise ConfigError(f"The settings file {path} cannot be read.", "Correct it or delete it.") from error
     return text
 
@@ -133,7 +133,7 @@ def _write(path: Path, text: str, key: str, value: Any) -> None:
         section, _, leaf = key.rpartition(".")
         tree = yaml.safe_load(text) or {}
         fits = ((tree.get(section) or {}) if section else tree).get(leaf) == value
-    except (yaml.YAMLError, AttributeError):
+    except YAML_FAILURES:
         fits = False
     if not fits:
         raise ConfigError(f"{path} is laid out in a way that is not understood.", f"Change {key} there yourself.")

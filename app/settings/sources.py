@@ -8,6 +8,7 @@ in and, for an unknown key, the nearest valid one. A setting that was renamed is
 """
 
 import difflib
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,9 @@ from files import is_ours
 
 ENV_PREFIX = "DOCENT_"
 DATA_DIR_ENV = "DOCENT_DATA_DIR"
+YAML_FAILURES = (yaml.YAMLError, ValueError, TypeError, AttributeError, RecursionError)
+"""What ``yaml.safe_load`` raises: it lets through what ``int`` and ``date`` say of a value like 2026-99-99."""
+
 # Taken as they are, not as YAML.
 _TEXT_KEYS = frozenset({"data_dir", "embedder.folder", "retrieval.store", "model.name", "model.hub"})
 
@@ -31,6 +35,10 @@ _OWN_FILE_KEYS = frozenset({"retrieval.store", "retrieval.store_args"})
 
 # Old dotted key -> new dotted key. A row is kept for one version after the renaming.
 RENAMED: Mapping[str, str] = {"retrieval.depth": "retrieval.top_k", "answer.found_at": "answer.min_confidence"}
+
+_LONGEST_KEY = 80  # characters that are compared with the names of settings
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 120, 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,9 @@ class _Layer:
         """Returns the key that ``name`` means. Raises ConfigError for an unknown one and for one set by both names."""
         key = self._renamed.get(name, name)
         if key not in valid_keys():
-            raise ConfigError(f'Unknown setting "{name}" in {place}.', f'Did you mean "{nearest_key(name)}"?')
+            raise ConfigError(
+                f'Unknown setting "{name[:_LONGEST_KEY]}" in {place}.', f'Did you mean "{nearest_key(name)}"?'
+            )
         if name != self._names.setdefault(key, name):
             old = name if name in self._renamed else self._names[key]
             raise ConfigError(f'"{old}" in {place} is the old name of "{key}", which is set too.', f'Remove "{old}".')
@@ -138,7 +148,7 @@ def _file_layer(path: Path, renamed: Mapping[str, str]) -> _Layer:
         data = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"The settings file {path} cannot be read.", "Check its permissions.") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, TypeError) as error:
+    except YAML_FAILURES as error:
         where = getattr(error, "problem_mark", None)
         line = f" (line {where.line + 1})" if where is not None else ""
         raise ConfigError(f"The settings file {path} is not valid YAML{line}.", "Correct it or delete it.") from error
@@ -196,12 +206,13 @@ def _parse(key: str, raw: str) -> Any:
         return None if raw in ("", "null") else raw
     try:
         return yaml.safe_load(raw)
-    except yaml.YAMLError:
+    except YAML_FAILURES:
         return raw
 
 
 def nearest_key(key: str) -> str:
     """Finds the valid key or section most like a mistyped one; a right key in the wrong section counts first."""
+    key = key[:_LONGEST_KEY]
     valid = valid_keys()
     same_leaf = [name for name in valid if name.rpartition(".")[2] == key.rpartition(".")[2]]
     candidates = same_leaf or valid
@@ -251,6 +262,6 @@ def _validate(tree: dict[str, Any], origins: Mapping[str, str]) -> Settings:
         key = key if key in origins else str(first["loc"][0])
         message = first["msg"].removeprefix("Value error, ").lower()
         raise ConfigError(
-            f"Setting {key} ({origins.get(key, 'settings')}) is wrong: {message}, not {first['input']!r}.",
+            f"Setting {key} ({origins.get(key, 'settings')}) is wrong: {message}, not {_SHORT.repr(first['input'])}.",
             "`docent config --defaults` lists every setting with its meaning.",
         ) from error

@@ -215,9 +215,37 @@ def test_code_to_run_is_named_in_the_persons_own_file_alone(tmp_path: Path, plac
             load_settings(data_dir=tmp_path)
 
 
-@pytest.mark.parametrize("text", ["- a\n- b\n", "[1, 2]: 3\n", "1: 2\n", "library: [1]\n", "{" * 5000 + "}" * 5000])
+_DOUBLING = ", ".join(["&a0 [x]", *(f"&a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12))])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- a\n- b\n",
+        "[1, 2]: 3\n",
+        "1: 2\n",
+        "library: [1]\n",
+        "{" * 5000 + "}" * 5000,
+        "server:\n  port: 2026-99-99\n",
+        f"server:\n  port: {'9' * 5000}\n",
+        "server:\n  port: !!int x\n",
+        "server:\n  port: !!timestamp x\n",
+        f"server:\n  port: [{_DOUBLING}]\n",
+        f"server:\n  port: {'x' * 1_000_000}\n",
+        f"{'x' * 1_000_000}: 1\n",
+        "server: !!python/object/apply:os.system ['true']\n",
+    ],
+    ids=range(13),
+)
 def test_yaml_of_another_shape_is_named_in_a_sentence(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.yaml").write_text(text)
     with pytest.raises(ConfigError) as caught:
         load_settings(data_dir=tmp_path)
     assert str(tmp_path) in caught.value.message and caught.value.remedy
+    assert len(caught.value.message) < 1_000 + len(str(tmp_path))
+
+
+def test_odd_values_of_the_command_line_are_wrong_and_no_defect(tmp_path: Path) -> None:
+    for value in ("2026-99-99", "9" * 5000, "!!int x", "{" * 5000):
+        with pytest.raises(ConfigError, match=r"server\.port"):
+            load_settings(data_dir=tmp_path, overrides=[f"server.port={value}"])
