@@ -37,6 +37,7 @@ from rag.answer.said_of import said_of_subject
 from rag.answer.summary import overview
 from rag.answer.verdict import verdict
 from rag.protocols import Embedder, SpanReader
+from rag.text.language import is_english
 from rag.text.markers import AnswerPart, word_by_word
 from rag.text.sentences import cached_sentences
 from rag.text.words import stem, weight, words
@@ -144,11 +145,12 @@ class ExtractiveAnswerer:
         readings = None if reader is None else find_spans(query.text, usable, reader)
         if readings and query.is_english:
             readings = said_of_subject(query, usable, readings)
-        if readings and not query.is_english:
-            foreign = self._read_alone(query, usable, readings)
+        if readings:
+            alone = readings if not query.is_english else _read_first_elsewhere(usable, readings)
+            foreign = self._read_alone(query, usable, alone)
             if foreign is not None:
                 return foreign
-            readings = None
+            readings = [reading for reading in readings if reading not in alone] or None
         ranked = rank_sentences(query, usable, self._embedder, readings or ())
         ranked = about_asked_days(query, about_asked_numbers(query, usable, ranked))
         ranked = with_asked_attribute(query, ranked)
@@ -168,11 +170,11 @@ class ExtractiveAnswerer:
     def _read_alone(self, query: Query, passages: Sequence[Passage], readings: Sequence[Reading]) -> Choice | None:
         """The sentence or row that the best answer was read in, where the reader is sure: a question in another
         language shares no words with the passages, so that nothing else can be asked. None where it is not."""
-        best = readings[0]
+        best = next(iter(readings), None)
         least = self._min_confidence
-        if best.confidence < (evidence_weights().min_confidence_foreign if least is None else least):
+        if best is None or best.confidence < (evidence_weights().min_confidence_foreign if least is None else least):
             return None
-        passage = next(p for p in passages if p.span(0, len(p.text)).contains(best.span))
+        passage = _holding(best, passages)
         at = best.span.start - passage.start
         row = row_at(passage, at)
         if row is not None:
@@ -182,6 +184,18 @@ class ExtractiveAnswerer:
             start, end = cut(passage.text, *with_items(passage.text, start, end), at)
         quote = Quote(passage, start, end, best.confidence)
         return Choice((quote,), tuple(readings), best.confidence, cell=_cell(query, quote, readings))
+
+
+def _read_first_elsewhere(passages: Sequence[Passage], readings: Sequence[Reading]) -> list[Reading]:
+    """What was read in passages of another language than English, where the best of it is surer than what was read in
+    English."""
+    elsewhere = [reading for reading in readings if not is_english(_holding(reading, passages).text)]
+    others = (reading.confidence for reading in readings if reading not in elsewhere)
+    return elsewhere if elsewhere and elsewhere[0].confidence > max(others, default=0.0) else []
+
+
+def _holding(reading: Reading, passages: Sequence[Passage]) -> Passage:
+    return next(passage for passage in passages if passage.span(0, len(passage.text)).contains(reading.span))
 
 
 def _refusal(unknown: Sequence[str]) -> str:

@@ -18,11 +18,15 @@ _NEAR = 5  # windows among which the answer is chosen
 
 
 def find_spans(question: str, passages: Sequence[Passage], reader: SpanReader) -> list[Reading]:
-    """The likeliest answers, best first, at most one a window; empty when there is nothing to read."""
+    """The likeliest answers, best first, at most one a window; empty when there is nothing to read.
+
+    The surest one is always among them: windows of other languages are ranked on a scale of their own.
+    """
     windows = [window for passage in passages for window in windows_of(passage)][:_MOST_WINDOWS]
-    readings = _readings(question, windows, reader)
-    near = sorted(zip(readings, windows, strict=True), key=lambda read: -read[0].rank_score)[:_NEAR]
-    best = sorted(near, key=lambda read: -read[0].answer_score)
+    read = list(zip(_readings(question, windows, reader), windows, strict=True))
+    near = sorted(read, key=lambda each: -each[0].rank_score)[:_NEAR]
+    near += [each for each in sorted(read, key=lambda each: -each[0].confidence)[:1] if each not in near]
+    best = sorted(near, key=lambda each: -each[0].answer_score)
     return [_tidy(reading, window) for reading, window in best if reading.span.text.strip(_EDGE)]
 
 

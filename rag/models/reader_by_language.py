@@ -1,7 +1,7 @@
-"""Reads each question with the reader for its language: English ones with one that learnt English alone, which is
-faster and a little better at it, all others with one that learnt to read many languages.
+"""Reads English with a reader that learnt English alone, which is faster and a little better at it, and whatever has to
+do with other languages, a question or a passage, with one that learnt to read many.
 
-The second one is loaded when the first question in another language is asked. May be used from several threads.
+The second one is loaded when it is first needed. May be used from several threads.
 """
 
 import threading
@@ -29,18 +29,31 @@ class ReaderByLanguage:
 
     def rerank(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
         """As ``ExtractiveReader.rerank``."""
-        return self._for(question).rerank(question, hits)
+        readers = [self._for(question, hit.chunk.text) for hit in hits]
+        found = [
+            hit
+            for reader in dict.fromkeys(readers)
+            for hit in reader.rerank(question, [hit for hit, own in zip(hits, readers, strict=True) if own is reader])
+        ]
+        return sorted(found, key=lambda hit: -hit.score)
 
     def read(self, question: str, passages: Sequence[Passage]) -> list[Reading]:
         """As ``ExtractiveReader.read``."""
-        return self._for(question).read(question, passages)
+        readers = [self._for(question, passage.text) for passage in passages]
+        found: list[Reading | None] = [None] * len(passages)
+        for reader in dict.fromkeys(readers):
+            own = [at for at, other in enumerate(readers) if other is reader]
+            for at, reading in zip(own, reader.read(question, [passages[at] for at in own]), strict=True):
+                found[at] = reading
+        return [reading for reading in found if reading is not None]
 
     def supports(self, claim: str, passages: Sequence[Passage]) -> list[float] | None:
         """As ``ExtractiveReader.supports``."""
         return self._for(claim).supports(claim, passages)
 
-    def _for(self, text: str) -> RankingReader:
-        if is_english(text):
+    def _for(self, question: str, text: str = "") -> RankingReader:
+        """The reader for a question and a text that may answer it."""
+        if is_english(question) and is_english(text):
             return self._english
         with self._lock:
             return self._loaded

@@ -19,6 +19,7 @@ from rag.answer.operators.matching import (
     in_front,
     likest_column,
     meant_lines,
+    said_in_column,
     share,
     shared,
 )
@@ -141,7 +142,7 @@ def _of_rows(
         return None
     lines = [each.line for each in meant]
     values = [_value(line, column) for line in lines]
-    said = named | shared(query, around(grid)) | shared(query, frozenset(stems(grid.column_name(column))))
+    said = named | shared(query, around(grid)) | said_in_column(query, grid.column_name(column))
     if any(value is None for value in values) or query.names - said or _leaves_out(query, said):
         return None
     known = [value for value in values if value is not None]
@@ -239,7 +240,7 @@ def _compared(query: Query, grid: Grid, embedder: Embedder) -> Worked | None:
     values = [_value(each.line, column) for each in meant] if column is not None else []
     if column is None or len(values) != 2 or values[0] is None or values[1] is None:
         return None
-    said = named | shared(query, around(grid)) | shared(query, frozenset(stems(grid.column_name(column))))
+    said = named | shared(query, around(grid)) | said_in_column(query, grid.column_name(column))
     if query.names - said or values[0].number == values[1].number:
         return None
     less = _LESS.search(query.text) is not None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from rag.answer.operators.grid import Grid, Line, meaning
-from rag.answer.operators.matching import in_front, likest_column, share, shared
+from rag.answer.operators.matching import in_front, likest_column, said_in_column, share, shared
 from rag.protocols import Embedder
 from rag.text import numbers
 from rag.text.stop_words import ENGLISH
@@ -86,7 +86,7 @@ def _head(query: Query) -> str | None:
 
 def _with_value(query: Query, grid: Grid, column: int, about: Set[str]) -> list[Picked]:
     """The rows whose cell in a column is said in the question, or that have nothing there where it asks for these."""
-    header = shared(query, frozenset(stems(grid.column_name(column)))) - ENGLISH
+    header = said_in_column(query, grid.column_name(column)) - ENGLISH
     cells = {line: line.cells.get(column) for line in grid.lines} if column else {}
     texts = {line: cell.text for line, cell in cells.items() if cell is not None and cell.value is None}
     if not texts:
@@ -134,7 +134,7 @@ def _bounded(query: Query, grid: Grid, bound: re.Match[str], about: Set[str], em
         if value is not None and not is_total(grid, line) and _is_within(kind, value.number, limit):
             lines.append(line)
     said = frozenset(
-        about | shared(query, frozenset(stems(bound[0]))) | shared(query, frozenset(stems(grid.column_name(column))))
+        about | shared(query, frozenset(stems(bound[0]))) | said_in_column(query, grid.column_name(column))
     )
     return Picked(grid, tuple(lines), column, said, max(_COVERED, share(query, said)) if about else 0.0, True)
 

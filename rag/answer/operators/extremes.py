@@ -11,7 +11,15 @@ from decimal import Decimal
 from rag.answer.operators.choosing import is_total
 from rag.answer.operators.degrees import measured_by
 from rag.answer.operators.grid import Grid, Line
-from rag.answer.operators.matching import asked_columns, in_front, likest_column, meant_lines, share, shared
+from rag.answer.operators.matching import (
+    asked_columns,
+    in_front,
+    likest_column,
+    meant_lines,
+    said_in_column,
+    share,
+    shared,
+)
 from rag.answer.operators.worked import Statement, Worked, cell_source, row_source
 from rag.protocols import Embedder
 from rag.text.words import match, prefixes_of, stem, stems, words
@@ -89,7 +97,7 @@ def _in_grid(query: Query, superlative: re.Match[str], grid: Grid, embedder: Emb
     if len(amounts) < 2:
         return []
     best = _best(superlative[0] + query.text[superlative.end() :], list(amounts.values()))
-    of_column = shared(query, frozenset(stems(grid.column_name(column))))
+    of_column = said_in_column(query, grid.column_name(column))
     said = frozenset(about | of_column | _of(_phrase(query, superlative)))
     kinds = shared(query, frozenset(stems(grid.column_name(0))))
     if share(query, said) < _COVERED or not _measures(query, superlative, said, lines):

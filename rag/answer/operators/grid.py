@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from rag.answer.operators.beginning import names_at_beginning
+from rag.answer.operators.periods import fiscal_years
 from rag.answer.operators.values import Value, read_value
 from rag.answer.rows import Row, rows_of
 from rag.text.table_spans import TableSpans
@@ -52,7 +54,8 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class Grid:
     """``scale`` is "millions" and so on, empty without. ``around`` is what stands in front of the table and above it,
-    ``found_in`` the passage that brought it."""
+    ``found_in`` the passage that brought it, ``names`` the stems of the names at its document's beginning,
+    ``fiscal_years`` those that its document speaks of."""
 
     passage: Passage
     columns: tuple[str, ...]
@@ -61,6 +64,8 @@ class Grid:
     scale: str
     around: str
     found_in: str
+    names: frozenset[str] = frozenset()
+    fiscal_years: frozenset[str] = frozenset()
 
     @property
     def value_columns(self) -> list[int]:
@@ -126,7 +131,17 @@ def _grid(passage: Passage, table: TableSpans, texts: Texts) -> Grid:
     scale = _SCALE.search(" ".join([*table.columns, table.caption])) or _last(_SCALE, before)
     columns = _told_apart(table.columns)
     lines = tuple(_lines(rows))
-    return Grid(own, columns, table.name_columns, lines, scale[1].lower() if scale else "", around, passage.text)
+    return Grid(
+        own,
+        columns,
+        table.name_columns,
+        lines,
+        scale[1].lower() if scale else "",
+        around,
+        passage.text,
+        names_at_beginning(document),
+        fiscal_years(document),
+    )
 
 
 def _told_apart(columns: Sequence[str]) -> tuple[str, ...]:

@@ -20,9 +20,11 @@ from rag.answer.operators.matching import (
     is_narrowed,
     likest_column,
     meant_lines,
+    said_in_column,
     share,
     shared,
 )
+from rag.answer.operators.periods import said_by_all_periods
 from rag.answer.operators.worked import Statement, Worked, cell_source, row_source
 from rag.protocols import Embedder
 from rag.text.words import match, prefixes_of, stem, stems, words
@@ -36,7 +38,6 @@ _MOST_SHOWN = 6  # columns of a row that is given whole
 _ASKS_WHETHER = re.compile(
     r"^\W*(?:is|are|was|were|do|does|did|has|have|had|can|could|may|must|should|will|would)\b", re.I
 )
-_QUARTER = frozenset(["quarter", "q1", "q2", "q3", "q4"])
 _YEAR = re.compile(r"(?:1[6-9]|20|21)\d\d")
 
 
@@ -94,18 +95,19 @@ def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> Iterator[Found]:
         if column is None and not _is_shown_whole(grid, meant):
             continue
         shown = grid.columns if column is None else [grid.column_name(column)]
-        of_column = shared(query, frozenset(stems(" ".join(shown))))
+        of_column = frozenset[str]().union(*(said_in_column(query, name) for name in shown))
         is_period = any(map(str.isdigit, " ".join(shown)))
         if column is not None and not is_period and is_narrowed(query, grid, meant.line, of_column):
             continue
         if asks_for_another_measure(query, grid, meant.line, meant.said):
             continue
         said = meant.said | about | of_column
-        if any("three months" in name.casefold() for name in shown):
-            said |= _QUARTER & query.rarity.keys()
+        if is_period and _is_shown_whole(grid, meant) and query.names & grid.fiscal_years - said:
+            column = None  # the table calls the period otherwise: all of them are given
+            said |= said_by_all_periods(query, grid.fiscal_years)
         missing = query.names - said
         if missing and _only_years(missing) and _stands_in(missing, grid) and _is_shown_whole(grid, meant):
-            column = None  # the report calls the period otherwise: all of them are given
+            column = None  # ... or the passage does
         elif missing:
             continue
         covered = share(query, said if meant.by_name else said | shared(query, in_front(grid)))

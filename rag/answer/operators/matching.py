@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from rag.answer.operators.degrees import price_among
 from rag.answer.operators.grid import Grid, Line, meaning
+from rag.answer.operators.periods import PERIOD, said_by_period
 from rag.protocols import Embedder
 from rag.text.codes import codes_of
 from rag.text.stop_words import ENGLISH
@@ -45,6 +46,11 @@ def shared(query: Query, there: Set[str]) -> frozenset[str]:
     return frozenset(term for term in query.rarity if match(term, there, prefixes) > 0)
 
 
+def said_in_column(query: Query, name: str) -> frozenset[str]:
+    """The stems of the question that the name of a column, or of a group of rows, says."""
+    return shared(query, frozenset(meaning(name))) | said_by_period(query, name)
+
+
 def share(query: Query, said: Set[str]) -> float:
     """The share of the question's weight that some of its stems carry."""
     total = sum(query.rarity.values()) or 1.0
@@ -67,7 +73,7 @@ def meant_lines(query: Query, grid: Grid) -> list[Meant]:
     asked = asked_stems(query)
     found = []
     for line in grid.lines:
-        group = shared(query, frozenset(meaning(line.group))) if line.group else frozenset()
+        group = said_in_column(query, line.group) if line.group else frozenset()
         strength, said = _named(query, line.name, asked)
         by_name = True
         for cell in line.cells.values():
@@ -100,7 +106,7 @@ def is_narrowed(query: Query, grid: Grid, line: Line, said: Set[str]) -> bool:
     document = grid.passage.document
     headings = (document.title, document.path.rpartition("/")[2], *grid.passage.heading_path)
     names = (line.name, line.group, *headings, *grid.columns)
-    known = frozenset(stems(" ".join(names)))
+    known = frozenset(stems(" ".join(names))) | grid.names | PERIOD
     prefixes = prefixes_of(known)
     run: list[str] = []
     end = 0
@@ -117,12 +123,14 @@ def is_narrowed(query: Query, grid: Grid, line: Line, said: Set[str]) -> bool:
 
 
 def asks_for_another_measure(query: Query, grid: Grid, line: Line, said: Set[str]) -> bool:
-    """Whether a measure right behind a row's name in the question stands neither in nor around a table whose columns
-    are periods: "AWS sales" is not in the table of operating income that has a row "AWS"."""
+    """Whether the question names a measure that stands neither in nor around a table whose columns are periods: "AWS
+    sales" and "the sales of AWS" are not in the table of operating income that has a row "AWS"."""
     if not any(map(str.isdigit, "".join(map(grid.column_name, grid.value_columns)))):
         return False
     known = in_front(grid) | frozenset(stems(f"{line.name} {line.group}"))
     prefixes = prefixes_of(known)
+    if (measures := _MEASURES & query.rarity.keys()) and not any(match(term, known, prefixes) for term in measures):
+        return True
     follows = False
     end = 0
     for word, start, stop in words(query.text):
@@ -165,7 +173,7 @@ def asked_columns(query: Query, grid: Grid, taken: Set[str], columns: Sequence[i
     for column in columns:
         if least and _held(query, grid.column_name(column), frozenset(query.rarity))[0] < least:
             continue
-        there = shared(query, frozenset(stems(grid.column_name(column)))) - taken - ENGLISH
+        there = said_in_column(query, grid.column_name(column)) - taken - ENGLISH
         scored.append((sum(query.rarity[term] for term in there), column))
     best = max((score for score, _ in scored), default=0.0)
     found = [column for score, column in scored if score == best] if best > 0 else []
@@ -188,9 +196,10 @@ def likest_column(text: str, grid: Grid, columns: Sequence[int], embedder: Embed
 
 
 def around(grid: Grid) -> frozenset[str]:
-    """Stems of what a table is about: the text in front of it, headings, the title and the name of the file."""
+    """Stems of what a table is about: the text in front of it, headings, the title and the name of the file, and the
+    names at the document's beginning."""
     document = grid.passage.document
-    return frozenset(stems(" ".join([grid.around, document.title, document.path.rpartition("/")[2]])))
+    return frozenset(stems(" ".join([grid.around, document.title, document.path.rpartition("/")[2]]))) | grid.names
 
 
 def in_front(grid: Grid) -> frozenset[str]:
