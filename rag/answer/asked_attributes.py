@@ -20,7 +20,7 @@ _YEARS = (
     r"|\b(?:aged?|born|birth\w*|since|founded|built|established|opened|began|dat(?:es?|ed|ing)|century)\b"
     r"|\b(?:1\d|20)\d\d\b|\b(?:1[01]\d|\d{1,2})\b(?!\s*[a-z%€$£])"
 )
-_SAID = 0.6  # share of what a question names that a sentence and its headings must say
+_SAID = 0.5  # share of what a question names that a sentence and its headings must say
 _MASS = r"kg|kilos?|kilograms?|g|grams?|mg|t|tons?|tonnes?|lbs?|pounds?|oz|ounces?|stones?|cwt|hundredweights?"
 _LENGTH = (
     r"m|met(?:er|re)s?|km|kilomet(?:er|re)s?|cm|centimet(?:er|re)s?|mm|millimet(?:er|re)s?|feet|foot|ft|inch(?:es)?|"

@@ -5,7 +5,7 @@ The second one is loaded when it is first needed. May be used from several threa
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 from rag.protocols import RankingReader
@@ -29,31 +29,35 @@ class ReaderByLanguage:
 
     def rerank(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
         """As ``ExtractiveReader.rerank``."""
-        readers = [self._for(question, hit.chunk.text) for hit in hits]
-        found = [
-            hit
-            for reader in dict.fromkeys(readers)
-            for hit in reader.rerank(question, [hit for hit, own in zip(hits, readers, strict=True) if own is reader])
-        ]
+        found: list[Hit] = []
+        for reader, places in self._shared_out(question, [hit.chunk.text for hit in hits]):
+            found += reader.rerank(question, [hits[at] for at in places])
         return sorted(found, key=lambda hit: -hit.score)
 
     def read(self, question: str, passages: Sequence[Passage]) -> list[Reading]:
         """As ``ExtractiveReader.read``."""
-        readers = [self._for(question, passage.text) for passage in passages]
-        found: list[Reading | None] = [None] * len(passages)
-        for reader in dict.fromkeys(readers):
-            own = [at for at, other in enumerate(readers) if other is reader]
-            for at, reading in zip(own, reader.read(question, [passages[at] for at in own]), strict=True):
-                found[at] = reading
-        return [reading for reading in found if reading is not None]
+        found: dict[int, Reading] = {}
+        for reader, places in self._shared_out(question, [passage.text for passage in passages]):
+            readings = reader.read(question, [passages[at] for at in places])
+            found.update(zip(places, readings, strict=True))
+        return [found[at] for at in range(len(passages))]
 
     def supports(self, claim: str, passages: Sequence[Passage]) -> list[float] | None:
         """As ``ExtractiveReader.supports``."""
         return self._for(claim).supports(claim, passages)
 
-    def _for(self, question: str, text: str = "") -> RankingReader:
-        """The reader for a question and a text that may answer it."""
-        if is_english(question) and is_english(text):
-            return self._english
+    def _shared_out(self, question: str, texts: Sequence[str]) -> Iterator[tuple[RankingReader, list[int]]]:
+        """Each reader that is needed, with the places of the texts that it reads."""
+        english = [at for at, text in enumerate(texts) if is_english(question) and is_english(text)]
+        others = [at for at in range(len(texts)) if at not in english]
+        if english:
+            yield self._english, english
+        if others:
+            yield self._multilingual(), others
+
+    def _for(self, text: str) -> RankingReader:
+        return self._english if is_english(text) else self._multilingual()
+
+    def _multilingual(self) -> RankingReader:
         with self._lock:
             return self._loaded

@@ -17,7 +17,7 @@ from rag.answer.operators.counting import count, list_rows
 from rag.answer.operators.documents import name_documents
 from rag.answer.operators.extremes import asks_for_extreme, find_extreme
 from rag.answer.operators.grid import Grid, Texts, grids_of
-from rag.answer.operators.lookup import look_up
+from rag.answer.operators.lookup import look_up, look_up_total
 from rag.answer.operators.numbered_parts import name_part
 from rag.answer.operators.outline import outline
 from rag.answer.operators.prose_difference import subtract
@@ -105,8 +105,8 @@ def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embe
 def _from_tables(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embedder) -> Worked | None:
     grids = grids_of(passages, texts)
     operators = OPERATORS
-    if asks_to_compute(query.text):  # no single value answers it
-        operators = (compute,)
+    if asks_to_compute(query.text):  # no single value answers it, but a total
+        operators = (compute, look_up_total)
     elif asks_for_extreme(query.text):
         operators = (find_extreme,)
     return next((worked for operator in operators if (worked := operator(query, grids, embedder)) is not None), None)

@@ -127,7 +127,7 @@ def _of_column(query: Query, grid: Grid) -> Worked | None:
     lines = picked or lines
     said = shared(query, in_front(grid)) | {cell.text for line in picked for cell in line.cells.values()}
     values = [value for line in lines if (value := _value(line, columns[0])) is not None]
-    if len(lines) < 2 or query.names - said:
+    if len(lines) < 2 or query.names - said or not _one_currency(values):
         return None
     names = [grid.called(line) for line in lines]
     return _worked(query, grid, grid.column_name(columns[0]), names, values, lines, frozenset(said), difference=False)

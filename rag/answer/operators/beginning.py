@@ -6,9 +6,8 @@ from rag.text.english_words import is_english_word
 from rag.text.words import stem, stems, words
 
 _BEGINNING = 800  # characters
-_COMPANY = re.compile(
-    r"(?:[A-Z][\w&'’.-]*,? ){1,5}(?:Inc|INC|Corp|CORP|Corporation|CORPORATION|Ltd|LTD|Limited|LIMITED|LLC|PLC|plc|GmbH|AG)\b"
-)
+_FORMS = "Inc|INC|Corp|CORP|Corporation|CORPORATION|Ltd|LTD|Limited|LIMITED|LLC|PLC|plc|GmbH|AG"
+_COMPANY = re.compile(rf"(?:[A-Z][\w&'’.-]*,? ){{1,5}}(?:{_FORMS})\b")
 
 
 def names_at_beginning(document: str) -> frozenset[str]:

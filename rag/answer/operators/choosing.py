@@ -18,10 +18,12 @@ from rag.types import Query
 
 _COVERED = 0.6  # share of the question that the picking must account for
 _BOUND = re.compile(
-    rf"\b(?P<kind>less than|fewer than|under|below|at most|up to|more than|over|above|at least|exceeding)\s+"
+    r"\b(?P<kind>less than|fewer than|under|below|before|at most|up to|more than|over|above|after|since|at least|"
+    r"exceeding)\s+(?:the year )?"
     rf"(?:[$€£]\s*)?(?P<number>{numbers.PATTERN})\s*(?P<unit>[^\W\d_]+)?",
     re.IGNORECASE,
 )
+_TOTAL = re.compile(r"(?:grand |sub)?totals?\b|all together\b", re.IGNORECASE)
 _NOT = re.compile(r"\b(?:no|not|without|n't|isn't|aren't|don't|doesn't|none|never)\b|n't\b", re.IGNORECASE)
 _KINDS_OF = re.compile(r"\b(?:kinds?|types?|sorts?) of\b", re.IGNORECASE)
 _PEOPLE = frozenset(stems("people persons"))
@@ -140,15 +142,18 @@ def _bounded(query: Query, grid: Grid, bound: re.Match[str], about: Set[str], em
 
 
 def _is_within(kind: str, number: Decimal, limit: Decimal) -> bool:
-    if kind in ("less than", "fewer than", "under", "below"):
+    if kind in ("less than", "fewer than", "under", "below", "before"):
         return number < limit
     if kind in ("at most", "up to"):
         return number <= limit
-    return number >= limit if kind == "at least" else number > limit
+    return number >= limit if kind in ("at least", "since") else number > limit
 
 
 def is_total(grid: Grid, line: Line) -> bool:
-    """Whether a row is the sum of the same two or more rows above it in every column of numbers."""
+    """Whether a row is called a total, or is the sum of the same two or more rows above it in every column of
+    numbers."""
+    if _TOTAL.match(line.name):
+        return True
     lengths: set[int] | None = None
     for column in grid.value_columns:
         own = line.cells[column].value if column in line.cells else None

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from rag.answer.expected import is_date, type_evidence
+from rag.answer.operators.choosing import is_total
 from rag.answer.operators.grid import Cell, Grid, Line
 from rag.answer.operators.matching import (
     Meant,
@@ -17,6 +18,7 @@ from rag.answer.operators.matching import (
     asked_columns,
     asks_for_another_measure,
     in_front,
+    is_money,
     is_narrowed,
     likest_column,
     meant_lines,
@@ -37,6 +39,12 @@ _MOST_ALIKE = 4  # rows that may be meant alike; more of them leave the question
 _MOST_SHOWN = 6  # columns of a row that is given whole
 _ASKS_WHETHER = re.compile(
     r"^\W*(?:is|are|was|were|do|does|did|has|have|had|can|could|may|must|should|will|would)\b", re.I
+)
+_TOTAL = re.compile(r"\btotal\b|\bin all\b|\baltogether\b", re.IGNORECASE)
+_COUNTS = re.compile(r"^\W*(?:and )?how many\b", re.IGNORECASE)
+_CURRENCY = re.compile(
+    r"[$€£]|\b(?:dollars?|euros?|pounds?|crowns?|francs?|yen|cents?|usd|eur|gbp|chf|millions?|billions?)\b",
+    re.IGNORECASE,
 )
 _YEAR = re.compile(r"(?:1[6-9]|20|21)\d\d")
 
@@ -66,6 +74,15 @@ def look_up(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked |
     if not found or len(found) > _MOST_ALIKE:
         return None
     return Worked(tuple(map(_statement, found)), found[0].covered)
+
+
+def look_up_total(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:
+    """As ``look_up``, but only where a row that is a total answers: "how much was sold in total?"."""
+    if _TOTAL.search(query.text) is None:
+        return None
+    found = _best(query, grids, embedder)
+    totals = [each for each in found if is_total(each.grid, each.line)]
+    return Worked((_statement(totals[0]),), totals[0].covered) if totals else None
 
 
 def best_cell(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Found | None:
@@ -100,6 +117,13 @@ def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> Iterator[Found]:
         if column is not None and not is_period and is_narrowed(query, grid, meant.line, of_column):
             continue
         if asks_for_another_measure(query, grid, meant.line, meant.said):
+            continue
+        if (
+            column is not None
+            and _COUNTS.match(query.text)
+            and is_money(grid, column)
+            and not _CURRENCY.search(query.text)
+        ):
             continue
         said = meant.said | about | of_column
         if is_period and _is_shown_whole(grid, meant) and query.names & grid.fiscal_years - said:

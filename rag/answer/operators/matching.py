@@ -10,7 +10,9 @@ from functools import lru_cache
 
 from rag.answer.operators.degrees import price_among
 from rag.answer.operators.grid import Grid, Line, meaning
+from rag.answer.operators.measures import MEASURES, MONEY_VERBS, alike
 from rag.answer.operators.periods import PERIOD, said_by_period
+from rag.answer.operators.values import CURRENCY_SIGNS
 from rag.protocols import Embedder
 from rag.text.codes import codes_of
 from rag.text.stop_words import ENGLISH
@@ -22,9 +24,6 @@ _LEAST = 0.33  # cosine below which a column says nothing of what is asked
 _FIRST_PART = 0.8  # what a name counts of which the part before a comma or bracket is said alone
 _FEW_WORDS = 2  # behind a comma that a name may be said without
 _LONGEST_KEY = 6  # words of a cell that may say which row is meant
-_MEASURES = frozenset(
-    stems("sales revenue income profit loss earnings cost expense margin debt assets cash spending tax")
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +40,9 @@ class Meant:
 
 
 def shared(query: Query, there: Set[str]) -> frozenset[str]:
-    """The stems of the question that occur among others, exactly or as relatives."""
+    """The stems of the question that occur among others: exactly, as relatives, or as another word for a measure."""
     prefixes = prefixes_of(there)
-    return frozenset(term for term in query.rarity if match(term, there, prefixes) > 0)
+    return frozenset(term for term in query.rarity if match(term, there, prefixes) > 0 or alike(term) & there)
 
 
 def said_in_column(query: Query, name: str) -> frozenset[str]:
@@ -127,9 +126,9 @@ def asks_for_another_measure(query: Query, grid: Grid, line: Line, said: Set[str
     sales" and "the sales of AWS" are not in the table of operating income that has a row "AWS"."""
     if not any(map(str.isdigit, "".join(map(grid.column_name, grid.value_columns)))):
         return False
-    known = in_front(grid) | frozenset(stems(f"{line.name} {line.group}"))
-    prefixes = prefixes_of(known)
-    if (measures := _MEASURES & query.rarity.keys()) and not any(match(term, known, prefixes) for term in measures):
+    known = shared(query, in_front(grid) | frozenset(stems(f"{line.name} {line.group}")))
+    measures = (MEASURES & query.rarity.keys()) - MONEY_VERBS
+    if measures and not measures & known:
         return True
     follows = False
     end = 0
@@ -137,11 +136,17 @@ def asks_for_another_measure(query: Query, grid: Grid, line: Line, said: Set[str
         term = stem(word)
         if query.text[end:start].strip(" -'’s"):
             follows = False
-        if follows and term in _MEASURES and term not in said:
-            return match(term, known, prefixes) == 0
+        if follows and term in MEASURES and term not in said:
+            return term not in known
         follows = term in said
         end = stop
     return False
+
+
+def is_money(grid: Grid, column: int) -> bool:
+    """Whether the numbers of a column are amounts of money: accounts write the sign in the first row and the sum."""
+    values = (line.cells[column].value for line in grid.lines if column in line.cells)
+    return any(value is not None and value.before in CURRENCY_SIGNS for value in values)
 
 
 def _held(query: Query, name: str, asked: Set[str]) -> tuple[float, frozenset[str]]:
@@ -150,7 +155,7 @@ def _held(query: Query, name: str, asked: Set[str]) -> tuple[float, frozenset[st
         return 0.0, frozenset()
     prefixes = prefixes_of(asked)
     whole = sum(map(weight, wanted)) or 1.0
-    held = {term for term in wanted if match(term, asked, prefixes) > 0}
+    held = {term for term in wanted if match(term, asked, prefixes) > 0 or alike(term) & asked}
     said = shared(query, held)
     spoken = codes_of(query.text)
     for joined, own in codes_of(name).items() if spoken else ():

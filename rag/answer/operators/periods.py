@@ -11,7 +11,7 @@ from rag.types import Query
 
 _QUARTER = frozenset([stem("quarter"), "q1", "q2", "q3", "q4"])
 #: Stems that say which period is meant and of which no table needs to know.
-PERIOD = _QUARTER | frozenset(map(stem, "first second third fourth fiscal year period".split()))
+PERIOD = _QUARTER | frozenset(map(stem, ["first", "second", "third", "fourth", "fiscal", "year", "period"]))
 _FISCAL_YEAR = re.compile(r"\bfiscal(?: years?)? (?P<year>(?:19|20)\d\d)\b", re.IGNORECASE)
 
 

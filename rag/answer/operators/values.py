@@ -11,7 +11,7 @@ _NUMBER = re.compile(
     r"(?P<sign>[-−–])?\s*(?P<before>[^\W\d_]{1,3}|[$€£¥₹])?\s*(?P<open>\()?\s*(?P<inner>[$€£¥₹])?\s*(?P<number>\d[\d.,'’\u00a0\u202f]*)"
     r"\s*(?P<close>\))?\s*(?P<after>%|[$€£¥₹]|[^\W\d_][\w./²³]*)?\s*[$€£¥₹]?"
 )
-_CURRENCY = frozenset("$€£¥₹")
+CURRENCY_SIGNS = frozenset("$€£¥₹")
 # units that stand for each other: name -> (what they measure, how much of the base one is)
 _UNITS = {
     name: (kind, Decimal(factor))
@@ -65,7 +65,7 @@ def read_value(text: str) -> Value | None:
     if found["after"] and is_date(text):
         return None
     before = found["before"] or found["inner"] or ""
-    if before and before not in _CURRENCY and not before.isupper():
+    if before and before not in CURRENCY_SIGNS and not before.isupper():
         return None
     plain = numbers.value(found["number"].rstrip(".,"))
     try:
@@ -76,9 +76,9 @@ def read_value(text: str) -> Value | None:
     places = 0 if len(fraction) == 3 and "." not in plain else len(fraction)
     negative = found["open"] is not None or found["sign"] is not None
     after = found["after"] or ""
-    if after in _CURRENCY:
+    if after in CURRENCY_SIGNS:
         before, after = after, ""
-    elif not before and text[-1] in _CURRENCY:
+    elif not before and text[-1] in CURRENCY_SIGNS:
         before = text[-1]
     return Value(-number if negative else number, before, after, places)
 

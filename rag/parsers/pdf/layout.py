@@ -21,6 +21,8 @@ GAP = 0.95
 _MIN_COLUMN_LINES = 3
 _FEW_LINES = 4
 """Columns of fewer lines count only where their lines run on from one to the next."""
+_GOES_ON = 4.0
+"""Heights of a line below a short last column in which the column beside it may go on."""
 _MAX_DEPTH = 4
 _PROSE_LETTERS = 18
 _LONG_LINE = 30
@@ -144,7 +146,8 @@ def _separation(fragments: list[Fragment], prose: list[Fragment], cluster: list[
     """Counts the lines of prose beside one another at ``gutter``, less what lies across; 0 for no gutter."""
     top = min(fragment.y0 for fragment in cluster)
     bottom = max(fragment.y1 for fragment in cluster)
-    left = [fragment for fragment in prose if fragment.x1 <= gutter + 1 and fragment.y1 > top and fragment.y0 < bottom]
+    end = bottom + _GOES_ON * median(fragment.y1 - fragment.y0 for fragment in cluster)
+    left = [fragment for fragment in prose if fragment.x1 <= gutter + 1 and fragment.y1 > top and fragment.y0 < end]
     right = [fragment for fragment in prose if fragment.x0 >= gutter - 1 and fragment.y1 > top and fragment.y0 < bottom]
     fewer = min(len(left), len(right))
     if fewer < _MIN_COLUMN_LINES:

@@ -370,3 +370,18 @@ def test_a_question_in_another_language_is_not_read() -> None:
     assert reader.asked == []
     list(answerer.answer(make_query("When did tea come to Portugal?"), passages(TEA)))
     assert len(reader.asked) == 1
+
+
+BAKERY = "Los lunes la panadería está cerrada, y los domingos el horno se enciende a las cinco de la mañana."
+
+
+@pytest.mark.parametrize(("sure", "found"), [(0.95, True), (0.3, False)])
+def test_an_english_question_is_answered_by_a_text_in_another_language_where_the_reader_is_sure(
+    sure: float, found: bool
+) -> None:
+    given_passages = passages(LOVELACE, BAKERY, titles=("Ada Lovelace", "Bakery"))
+    answerer = ExtractiveAnswerer(FakeEmbedder(dimension=256), reader=ScriptedReader({"lunes": sure}))
+    *_, answer = answerer.answer(make_query("Which day does the shop stay shut?"), given_passages)
+    assert isinstance(answer, Answer)
+    assert answer.found is found
+    assert not found or answer.text.startswith("Los lunes la panadería está cerrada")

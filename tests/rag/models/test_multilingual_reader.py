@@ -85,3 +85,10 @@ def test_the_second_reader_is_loaded_for_the_first_question_in_another_language(
     assert read("Wie viele Stufen hat der Turm?").span.text == "196"
     assert read("Combien de marches la tour a-t-elle ?").span.text == "196"
     assert loaded == ["other"]
+
+
+def test_of_texts_in_several_languages_each_is_read_by_its_reader_in_their_order() -> None:
+    bakery = "Los lunes la panadería está cerrada, y los domingos el horno se enciende a las cinco de la mañana."
+    both = ReaderByLanguage(Other({"45 minutes": 0.9}), lambda: Other({"lunes": 0.8}))
+    first, second = both.read("When is the bakery closed?", passages(bakery, TEXTS[0]))
+    assert (first.span.text, second.span.text) == ("lunes", "45 minutes")

@@ -344,3 +344,10 @@ def test_a_table_of_sentences_is_read_row_by_row(tmp_path: Path) -> None:
     lines = [Line(x, 150 + 14 * n, cell) for n, row in enumerate(rows) for x, cell in zip((72, 300), row, strict=True)]
     document = pdf.parse(write_pdf(tmp_path / "a.pdf", [lines]))
     assert blocks(document, "table") == ["\n".join(" | ".join(row) for row in rows)]
+
+
+def test_a_last_column_of_a_few_lines_is_no_table_with_the_column_beside_it() -> None:
+    text = pdf.parse(Path("samples/A short history of Gull Rock Light.pdf")).text
+    assert "four hours. A principal keeper earned 72 pounds a year in 1880, with coal, oil and a garden" in text
+    assert "Bergen still sends a Christmas tree to the museum every year" in text
+    assert " | " not in text
