@@ -1,4 +1,5 @@
-"""Writes the reference pages cli.md and http-api.md from what the command line and the HTTP API know of themselves.
+"""Writes the reference pages cli.md and http-api.md from what the command line and the HTTP API know of themselves, and
+the table of models in guide.md from what the engine reads.
 
 python docs/generate.py
 """
@@ -11,6 +12,8 @@ from typing import Any, cast
 
 DOCS = Path(__file__).parent
 _GENERATED = "<!-- Written by docs/generate.py; a test keeps this page up to date. -->"
+_FAMILIES_BEGIN = "<!-- The table is written by docs/generate.py; a test keeps it up to date. -->"
+_FAMILIES_END = "<!-- End of the table. -->"
 Schema = Mapping[str, Any]
 
 
@@ -21,7 +24,7 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """The text of every generated page by its file name."""
-    return {"cli.md": cli_page(), "http-api.md": http_page()}
+    return {"cli.md": cli_page(), "http-api.md": http_page(), "guide.md": guide_page()}
 
 
 # -- the command line ------------------------------------------------------------------------------------------------
@@ -186,6 +189,26 @@ def _type(schema: Schema) -> str:
     if schema.get("type") == "object" and isinstance(schema.get("additionalProperties"), dict):
         return f"object of {_type(schema['additionalProperties'])}"
     return str(schema.get("type", "any"))
+
+
+# -- the table of models ---------------------------------------------------------------------------------------------
+
+
+def guide_page() -> str:
+    """The guide as it is, with the table between its marks written anew."""
+    before, begin, rest = (DOCS / "guide.md").read_text(encoding="utf-8").partition(_FAMILIES_BEGIN)
+    _, end, after = rest.partition(_FAMILIES_END)
+    return before + begin + "\n" + "\n".join(_families()) + "\n" + end + after
+
+
+def _families() -> Iterator[str]:
+    from engines.model.families import FAMILIES
+
+    yield "| Models | `architectures` in config.json | `general.architecture` in GGUF | Runs on |"
+    yield "|---|---|---|---|"
+    for known in FAMILIES.values():
+        places = "processors, NVIDIA cards" if known.cards else "processors"
+        yield f"| {known.title} | `{known.architecture}` | `{known.gguf}` | {places} |"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""Serves OpenAI's API on ``/v1`` with the model that is set up: chat and plain completions, models, embeddings,
-rerankings.
+"""Serves OpenAI's API on ``/v1`` with the model that is set up: chat and plain completions, responses, models,
+embeddings, rerankings.
 
 Replies and errors have OpenAI's shapes, so that its client and whatever is built on it can talk to Docent. A client
 that goes away ends its generation. Access control is app.api.security's. The model does not see the documents.
@@ -10,7 +10,6 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Depends, Request
@@ -45,12 +44,12 @@ from app.api.openai_replies import (
 )
 from app.api.openai_reply import Reply, usage
 from app.api.openai_requests import ChatBody, CompletionBody, EmbeddingBody, RerankBody
+from app.api.openai_turn import Prompts, chat_turn, configured_name, language_model
 from app.api.openai_vectors import embeddings, ranking, reader_name
-from app.settings.paths import builtin_model
+from app.api.responses.routes import RESPONSE_STREAM, add_responses
 from engines.errors import EngineError
 from engines.messages.reply_parts import ReplyParser
 from engines.serving.generation import Generation
-from engines.serving.sampling_params import SamplingParams
 
 if TYPE_CHECKING:
     from app.assistant import Assistant
@@ -61,8 +60,8 @@ _STREAMED = "One JSON object; with ``stream`` a stream of pieces, and ``[DONE]``
 OPENAI_STREAMS = {
     "/v1/chat/completions": Stream(_EVENTS, list[ChatChunk]),
     "/v1/completions": Stream(_EVENTS, list[TextChunk]),
+    "/v1/responses": RESPONSE_STREAM,
 }
-_Prompts = list[tuple[list[int], SamplingParams]]
 
 
 def openai_routes(assistant: "Assistant", work: Gate) -> APIRouter:
@@ -93,18 +92,16 @@ def openai_routes(assistant: "Assistant", work: Gate) -> APIRouter:
         """Continues a conversation with the language model; it does not see the documents.
 
         Calls of ``tools`` fit their schemas; the program that asks runs them and sends the results."""
-        used = await run_in_threadpool(_model, assistant, body.model)
-        usual = assistant.settings.model.thinking_tokens
-        thought_tokens = body.thought_tokens(usual) if used.chat.thinks else 0
-        prompts = await work.run(partial(_chat_prompt, used, body, thought_tokens))
-        form = used.chat.form if body.tool_use().tools else None
-        parsers = [ReplyParser(form, thinking=thought_tokens > 0) for _ in range(body.n)]
-        return await _complete(used, prompts, body, request, parsers)
+        used = await run_in_threadpool(language_model, assistant, body.model)
+        turn = await work.run(partial(chat_turn, used, body, assistant.settings.model.thinking_tokens))
+        return await _complete(used, turn.prompts, body, request, [turn.parser() for _ in range(body.n)])
+
+    add_responses(routes, assistant, work)
 
     @routes.post("/completions", response_model=TextCompletion, response_description=_STREAMED)
     async def completions(body: CompletionBody, request: Request) -> Response:
         """Continues plain texts with the language model."""
-        used = await run_in_threadpool(_model, assistant, body.model)
+        used = await run_in_threadpool(language_model, assistant, body.model)
         prompts = await work.run(partial(_prompts, used, body))
         return await _complete(used, prompts, body, request, [None] * (body.n * len(prompts)))
 
@@ -126,22 +123,14 @@ def openai_routes(assistant: "Assistant", work: Gate) -> APIRouter:
     return routes
 
 
-def _chat_prompt(model: "LocalModel", body: ChatBody, thought_tokens: int) -> _Prompts:
-    tools = body.tool_use().tools
-    messages = [message.plain() for message in body.messages]
-    tokens = model.chat_tokens(messages, tools, thinking=thought_tokens > 0)
-    params = body.params(model.room(tokens))
-    return [(tokens, body.constrained(params, model.chat, thought_tokens))]
-
-
-def _prompts(model: "LocalModel", body: CompletionBody) -> _Prompts:
+def _prompts(model: "LocalModel", body: CompletionBody) -> Prompts:
     found = [model.text_tokens(part) if isinstance(part, str) else part for part in body.prompts()]
     return [(tokens, body.params(model.room(tokens))) for tokens in found]
 
 
 async def _complete(
     model: "LocalModel",
-    prompts: _Prompts,
+    prompts: Prompts,
     body: ChatBody | CompletionBody,
     request: Request,
     parsers: list[ReplyParser] | list[None],
@@ -196,29 +185,8 @@ async def _event_stream(
     yield b"data: [DONE]\n\n"
 
 
-def _configured(assistant: "Assistant") -> str | None:
-    """Returns the language model's name without loading it."""
-    chosen = assistant.settings.model
-    if chosen.is_builtin:
-        return builtin_model().name if builtin_model().is_dir() else None
-    return None if chosen.name is None else Path(chosen.name).name
-
-
-def _model(assistant: "Assistant", name: str) -> "LocalModel":
-    """Returns the language model, loaded on first use."""
-    configured = _configured(assistant)
-    if configured is None:
-        message = "No language model is set up. See `docent model --help`."
-        raise ApiError(404, message, "invalid_request_error", "model_not_found")
-    if name != configured:
-        raise unknown_model(name)
-    model = assistant.language_model()
-    assert model is not None, "one is set up"
-    return model
-
-
 def _names(assistant: "Assistant") -> list[str]:
-    names = (_configured(assistant), assistant.embedder().name, reader_name(assistant))
+    names = (configured_name(assistant), assistant.embedder().name, reader_name(assistant))
     return [name for name in names if name is not None]
 
 

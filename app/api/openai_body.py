@@ -3,13 +3,14 @@
 An option that would change the answer and that is not here is refused, unless its value asks for nothing.
 """
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
 # Options that change the answer and are not here, each with the values besides nothing, [], {}, "" and false that ask
 # for nothing.
-_UNSUPPORTED: dict[str, tuple[object, ...]] = {
+_UNSUPPORTED: Mapping[str, tuple[object, ...]] = {
     "functions": (),
     "function_call": ("auto", "none"),
     "modalities": (["text"],),
@@ -25,7 +26,10 @@ _UNSUPPORTED: dict[str, tuple[object, ...]] = {
 
 
 class Body(BaseModel):
+    """``unsupported`` are a request's options that are not here, each with the values that ask for nothing."""
+
     model_config = ConfigDict(extra="forbid")
+    unsupported: ClassVar[Mapping[str, tuple[object, ...]]] = _UNSUPPORTED
 
     @model_validator(mode="before")
     @classmethod
@@ -37,13 +41,13 @@ class Body(BaseModel):
         return {
             key: value
             for key, value in data.items()
-            if value is not None and (key in known or (key in _UNSUPPORTED and _asks(key, value)))
+            if value is not None and (key in known or _asks(cls.unsupported, key, value))
         }
 
 
-def _asks(option: str, value: object) -> bool:
-    """Tells whether a value of an option that is not supported asks for anything."""
-    return bool(value) and value not in _UNSUPPORTED[option]
+def _asks(unsupported: Mapping[str, tuple[object, ...]], option: str, value: object) -> bool:
+    """Tells whether an option is one that is not supported, and its value asks for anything."""
+    return option in unsupported and bool(value) and value not in unsupported[option]
 
 
 def as_list(value: Any) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engines.base import StepBatch
+from engines.base import Int64, StepBatch
 from engines.model.config import ModelConfig
 from engines.model.weights import Float
 from engines.page_size import PAGE_TOKENS
@@ -18,7 +18,8 @@ class PagedAttention:
         shape = (config.num_layers, num_pages * PAGE_TOKENS, config.num_kv_heads, config.head_dim)
         self.keys = np.zeros(shape, np.float32)
         self.values = np.zeros(shape, np.float32)
-        self.cos, self.sin = config.rope.tables(max_context, max_context)
+        tables = {rope: rope.tables(max_context, max_context) for rope in map(config.rope_of, range(config.num_layers))}
+        self._tables = [tables[config.rope_of(layer)] for layer in range(config.num_layers)]
 
     def __call__(self, layer: int, q: Float, k: Float, v: Float, batch: StepBatch) -> Float:
         """``q`` [T, heads, head_dim] and ``k`` [T, kv_heads, head_dim] are already rotated, ``v`` is like ``k``.
@@ -33,6 +34,11 @@ class PagedAttention:
             slots = (pages[:, None] * PAGE_TOKENS + np.arange(PAGE_TOKENS)).ravel()[:context]
             mixed[rows] = self._attend(layer, q[rows], self.keys[layer, slots], self.values[layer, slots])
         return mixed.reshape(len(q), -1)
+
+    def rotation(self, layer: int, positions: Int64) -> tuple[Float, Float]:
+        """Cosine and sine [T, rotary_dim / 2] for tokens at these positions."""
+        cos, sin = self._tables[layer]
+        return cos[positions], sin[positions]
 
     def copy_pages(self, copies: Sequence[tuple[int, int]]) -> None:
         """From pages to pages, in all layers."""

@@ -45,16 +45,17 @@ MODULES: dict[str, str] = {
     "up": "mlp.up_proj",
     "down": "mlp.down_proj",
 }
-# Which tensor of a layer is which norm. Gemma 2 has four, and calls the second of them by the name that others give
-# to the norm before the MLP.
-_NORMS: dict[bool, dict[str, str]] = {
-    False: {"input": "input_layernorm", "mlp_input": "post_attention_layernorm"},
-    True: {
+# Which tensor of a layer is which norm, by whether norms stand in front of attention and MLP, and behind them. Where
+# there are four the second one has the name that others give to the norm before the MLP.
+_NORMS: dict[tuple[bool, bool], dict[str, str]] = {
+    (True, False): {"input": "input_layernorm", "mlp_input": "post_attention_layernorm"},
+    (True, True): {
         "input": "input_layernorm",
         "attention_output": "post_attention_layernorm",
         "mlp_input": "pre_feedforward_layernorm",
         "mlp_output": "post_feedforward_layernorm",
     },
+    (False, True): {"attention_output": "post_attention_layernorm", "mlp_output": "post_feedforward_layernorm"},
 }
 
 
@@ -74,6 +75,10 @@ class Checkpoint:
             self.files = TensorFiles(folder)
 
     @property
+    def _norms(self) -> dict[str, str]:
+        return _NORMS[self.config.pre_norms, self.config.post_norms]
+
+    @property
     def has_blocks(self) -> bool:
         """Whether weights may be ``BlockLinear``."""
         return self.quantization.format in ("gguf", "int8")
@@ -90,19 +95,22 @@ class Checkpoint:
 
     def norm(self, layer: int, norm: Norm) -> Float | None:
         """A norm's weight with the family's offset added, or None where the family has no such norm."""
+        config = self.config
         if norm in ("query", "key"):
-            size, present = self.config.head_dim, self.config.qk_norm
+            whole = config.q_size if norm == "query" else config.kv_size
+            size, present = whole if config.qk_norm_whole else config.head_dim, config.qk_norm
         else:
-            size, present = self.config.hidden_size, norm in _NORMS[self.config.post_norms]
+            size, present = config.hidden_size, norm in self._norms
         return self._vector(self.norm_tensor(layer, norm), size) if present else None
 
     def norm_tensor(self, layer: int, norm: Norm) -> str:
         """The name of a norm's tensor."""
-        module = f"self_attn.{norm[0]}_norm" if norm in ("query", "key") else _NORMS[self.config.post_norms][norm]
+        module = f"self_attn.{norm[0]}_norm" if norm in ("query", "key") else self._norms[norm]
         return f"model.layers.{layer}.{module}.weight"
 
     def final_norm(self) -> Float:
-        return self._vector("model.norm.weight", self.config.hidden_size)
+        """With the division of the logits in it."""
+        return self._vector("model.norm.weight", self.config.hidden_size) / np.float32(self.config.logit_divisor)
 
     def embedding(self) -> StoredRows:
         """[vocab, hidden], not yet scaled by ``config.embedding_scale``."""

@@ -1,4 +1,4 @@
-"""The configuration of a decoder: the numbers and switches that tell Llama, Mistral, Qwen, Phi-3 and Gemma 2 apart.
+"""The configuration of a decoder: the numbers and switches that tell Llama, Qwen, Gemma and the other families apart.
 
 ``ModelConfig.from_dict`` reads a Hugging Face ``config.json``. Everything else works from the ModelConfig and never
 asks for a model's name.
@@ -8,24 +8,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Literal, NamedTuple
 
 from engines.errors import CheckpointError, UnsupportedModel
+from engines.model.families import ARCHITECTURES, Family
 from engines.model.json_file import read_object
-
-Family = Literal["llama", "mistral", "qwen2", "qwen3", "phi3", "gemma2"]
-
-ARCHITECTURES: dict[str, Family] = {
-    "LlamaForCausalLM": "llama",
-    "MistralForCausalLM": "mistral",
-    "Qwen2ForCausalLM": "qwen2",
-    "Qwen3ForCausalLM": "qwen3",
-    "Phi3ForCausalLM": "phi3",
-    "Gemma2ForCausalLM": "gemma2",
-}
+from engines.model.rope_config import RopeConfig, read_local_rope, read_rope
 
 # Far above those of any model that is read.
 _LARGEST = {
@@ -39,37 +27,18 @@ _LARGEST = {
     "max_position_embeddings": 1 << 24,
 }
 _REMEDY = "Download the model again."
-
-
-@dataclass(frozen=True, slots=True)
-class RopeConfig:
-    """Rotary position embedding. ``inverse_frequencies`` [rotary_dim / 2] are radians a position; queries and keys are
-    multiplied by ``magnitude`` as well (LongRoPE, YaRN; 1 otherwise).
-
-    LongRoPE (Phi-3) has two sets: ``long_inverse_frequencies`` hold where the context exceeds ``original_context``.
-    """
-
-    rotary_dim: int
-    inverse_frequencies: tuple[float, ...]
-    long_inverse_frequencies: tuple[float, ...] | None = None
-    original_context: int = 0
-    magnitude: float = 1.0
-
-    def tables(self, positions: int, context: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Cosine and sine [positions, rotary_dim / 2] for a model that is to serve contexts up to ``context``."""
-        use_long = self.long_inverse_frequencies is not None and context > self.original_context
-        frequencies = self.long_inverse_frequencies if use_long else self.inverse_frequencies
-        angles = np.arange(positions, dtype=np.float64)[:, None] * np.asarray(frequencies, dtype=np.float64)
-        return (np.cos(angles) * self.magnitude).astype(np.float32), (np.sin(angles) * self.magnitude).astype(
-            np.float32
-        )
+_WHOLE_EVERY = {"gemma2": 2, "gemma3": 6}  # layers, of which the last sees the whole context
+_NO_ROPE_EVERY = 4  # layers, of which the last is not rotated
 
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
     """Sizes count elements. ``sliding_window`` tokens are visible in the layers that ``sliding_layers`` marks, the
-    token itself included. ``norm_offset`` is added to every norm weight (1 in Gemma). ``post_norms``: Gemma 2
-    normalises the outputs of attention and MLP as well."""
+    token itself included. ``norm_offset`` is added to every norm weight (1 in Gemma). ``pre_norms`` stand in front of
+    attention and MLP (not in OLMo 2), ``post_norms`` behind them (OLMo 2, Gemma). ``qk_norm`` normalises each head's
+    queries and keys, with ``qk_norm_whole`` those of all heads at once (OLMo 2). The layers that ``second_rope_layers``
+    marks are rotated by ``second_rope``: Gemma 3's with a sliding window by another base, some of SmolLM3's not at all.
+    The last norm's weights are divided by ``logit_divisor``."""
 
     family: Family
     vocab_size: int
@@ -98,6 +67,11 @@ class ModelConfig:
     post_norms: bool
     bos_id: int | None
     eos_ids: tuple[int, ...]
+    pre_norms: bool = True
+    qk_norm_whole: bool = False
+    second_rope: RopeConfig | None = None
+    second_rope_layers: tuple[bool, ...] = ()
+    logit_divisor: float = 1.0
 
     @property
     def q_size(self) -> int:
@@ -106,6 +80,21 @@ class ModelConfig:
     @property
     def kv_size(self) -> int:
         return self.num_kv_heads * self.head_dim
+
+    def rope_of(self, layer: int) -> RopeConfig:
+        """How a layer's queries and keys are rotated."""
+        second = self.second_rope is not None and self.second_rope_layers[layer]
+        return self.second_rope if second and self.second_rope is not None else self.rope
+
+    @property
+    def for_processors_alone(self) -> tuple[str, ...]:
+        """What the model has that no runtime for cards computes, in words for a person."""
+        parts = {
+            "layers that are rotated differently": self.second_rope is not None,
+            "no norms in front of attention and MLP": not self.pre_norms,
+            "queries and keys normalised over all heads": self.qk_norm_whole,
+        }
+        return tuple(words for words, present in parts.items() if present)
 
     def linear_shape(self, name: str) -> tuple[int, int]:
         """[out, in] of a layer's projection: q, k, v, o, gate, up or down."""
@@ -162,10 +151,12 @@ def _model_config(family: Family, settings: Mapping[str, Any]) -> ModelConfig:
     heads = int(settings["num_attention_heads"])
     hidden, layers = int(settings["hidden_size"]), int(settings["num_hidden_layers"])
     head_dim = int(settings.get("head_dim") or hidden // heads)
-    gemma = family == "gemma2"
+    gemma = family in ("gemma2", "gemma3")
     window, sliding = _sliding(family, settings, layers)
-    scale_base = float(settings.get("query_pre_attn_scalar", head_dim)) if gemma else float(head_dim)
+    second_rope, second_rope_layers = _second_rope(family, settings, head_dim, sliding)
+    scales = _scales(family, settings, hidden, head_dim)
     eos = settings.get("eos_token_id")
+    biases = bool(settings.get("attention_bias", False))
     return ModelConfig(
         family=family,
         vocab_size=int(settings["vocab_size"]),
@@ -175,26 +166,70 @@ def _model_config(family: Family, settings: Mapping[str, Any]) -> ModelConfig:
         num_heads=heads,
         num_kv_heads=int(settings.get("num_key_value_heads") or heads),
         head_dim=head_dim,
-        norm_eps=float(settings["rms_norm_eps"]),
-        rope=_rope(settings, head_dim),
+        norm_eps=float(settings["rms_norm_eps"]) / scales.residual**2,
+        rope=read_rope(settings, head_dim),
         max_context=int(settings["max_position_embeddings"]),
         activation=_activation(settings),
-        tie_embeddings=bool(settings.get("tie_word_embeddings", gemma)),
-        qkv_bias=family == "qwen2" or bool(settings.get("attention_bias", False)),
-        output_bias=family in ("llama", "gemma2", "qwen3") and bool(settings.get("attention_bias", False)),
+        tie_embeddings=bool(settings.get("tie_word_embeddings", gemma or family == "smollm3")),
+        qkv_bias=family == "qwen2" or biases,
+        output_bias=biases and family not in ("mistral", "qwen2", "phi3"),
         mlp_bias=bool(settings.get("mlp_bias", False)),
-        qk_norm=family == "qwen3",
+        qk_norm=family in ("qwen3", "gemma3", "olmo2"),
         sliding_window=window,
         sliding_layers=sliding,
-        embedding_scale=math.sqrt(hidden) if gemma else 1.0,
-        attention_scale=scale_base**-0.5,
+        embedding_scale=scales.embedding / scales.residual,
+        attention_scale=scales.attention,
         attention_softcap=settings.get("attn_logit_softcapping") if gemma else None,
         logit_softcap=settings.get("final_logit_softcapping") if gemma else None,
         norm_offset=float(settings.get("norm_offset", 1.0 if gemma else 0.0)),
-        post_norms=gemma,
+        post_norms=gemma or family == "olmo2",
         bos_id=settings.get("bos_token_id"),
         eos_ids=tuple(eos) if isinstance(eos, list) else () if eos is None else (int(eos),),
+        pre_norms=family != "olmo2",
+        qk_norm_whole=family == "olmo2",
+        second_rope=second_rope,
+        second_rope_layers=second_rope_layers,
+        logit_divisor=scales.logits,
     )
+
+
+class _Scales(NamedTuple):
+    """What embeddings, attention's scores and the outputs of attention and MLP are multiplied by, and what logits are
+    divided by.
+
+    Docent's residual stream is the model's divided by ``residual``: so nothing is multiplied within the layers, since
+    norms take the factor out again if their epsilon is divided by its square."""
+
+    embedding: float = 1.0
+    attention: float = 1.0
+    residual: float = 1.0
+    logits: float = 1.0
+
+
+def _scales(family: Family, settings: Mapping[str, Any], hidden: int, head_dim: int) -> _Scales:
+    if family == "granite":
+        names = ("embedding_multiplier", "attention_multiplier", "residual_multiplier", "logits_scaling")
+        found = _Scales(*(float(settings.get(name, 1.0)) for name in names))
+        if not all(math.isfinite(scale) and scale > 0 for scale in found):
+            raise CheckpointError(f"config.json has a multiplier among {list(found)}.", _REMEDY)
+        return found
+    if family in ("gemma2", "gemma3"):
+        return _Scales(math.sqrt(hidden), float(settings.get("query_pre_attn_scalar", head_dim)) ** -0.5)
+    return _Scales(attention=head_dim**-0.5)
+
+
+def _second_rope(
+    family: Family, settings: Mapping[str, Any], head_dim: int, sliding: tuple[bool, ...]
+) -> tuple[RopeConfig | None, tuple[bool, ...]]:
+    if family == "gemma3":
+        return read_local_rope(settings, head_dim), sliding
+    if family == "smollm3":
+        layers, step = len(sliding), int(settings.get("no_rope_layer_interval") or _NO_ROPE_EVERY)
+        rotated = settings.get("no_rope_layers") or [(layer + 1) % step != 0 for layer in range(layers)]
+        if len(rotated) != layers:
+            raise CheckpointError(f"no_rope_layers in config.json is not {layers} long.", _REMEDY)
+        return read_rope(settings, head_dim).still, tuple(not one for one in rotated)
+    return None, ()
 
 
 def _activation(settings: Mapping[str, Any]) -> Literal["silu", "gelu_tanh"]:
@@ -208,61 +243,14 @@ def _activation(settings: Mapping[str, Any]) -> Literal["silu", "gelu_tanh"]:
 
 def _sliding(family: Family, settings: Mapping[str, Any], layers: int) -> tuple[int | None, tuple[bool, ...]]:
     window = settings.get("sliding_window")
-    if family in ("qwen2", "qwen3") and not settings.get("use_sliding_window", False):
+    if family in ("qwen2", "qwen3", "smollm3") and not settings.get("use_sliding_window", False):
         window = None
     if window is None:
         return None, (False,) * layers
     if kinds := settings.get("layer_types"):
         return int(window), tuple(kind == "sliding_attention" for kind in kinds)
-    if family == "gemma2":
-        return int(window), tuple(layer % 2 == 0 for layer in range(layers))
+    if family in ("gemma2", "gemma3"):
+        every = int(settings.get("sliding_window_pattern") or _WHOLE_EVERY[family])
+        return int(window), tuple((layer + 1) % every != 0 for layer in range(layers))
     first = int(settings.get("max_window_layers", 0)) if family in ("qwen2", "qwen3") else 0
     return int(window), tuple(layer >= first for layer in range(layers))
-
-
-def _rope(settings: Mapping[str, Any], head_dim: int) -> RopeConfig:
-    # transformers 5 writes one "rope_parameters" object, earlier versions rope_theta and rope_scaling.
-    parameters = settings.get("rope_parameters") or {}
-    scaling = parameters if parameters else (settings.get("rope_scaling") or {})
-    theta = float(parameters.get("rope_theta") or settings.get("rope_theta") or 10000.0)
-    partial = parameters.get("partial_rotary_factor") or settings.get("partial_rotary_factor") or 1.0
-    rotary_dim = int(head_dim * float(partial))
-    exponents = np.arange(0, rotary_dim, 2, dtype=np.float64) / rotary_dim
-    base = theta**-exponents
-    kind = scaling.get("rope_type") or scaling.get("type") or "default"
-    if kind == "default":
-        return RopeConfig(rotary_dim, tuple(base.tolist()))
-    if kind == "linear":
-        return RopeConfig(rotary_dim, tuple((base / float(scaling["factor"])).tolist()))
-    if kind == "llama3":
-        return RopeConfig(rotary_dim, tuple(_llama3(base, scaling).tolist()))
-    if kind in ("longrope", "su"):
-        return _longrope(settings, scaling, base, rotary_dim)
-    raise UnsupportedModel(f"The rotary scaling {kind} is not supported.", "Use a model with llama3 or linear scaling.")
-
-
-def _llama3(base: NDArray[np.float64], scaling: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Llama 3.1: low frequencies are divided by ``factor``, high ones kept, those between interpolated."""
-    factor, low, high = (float(scaling[key]) for key in ("factor", "low_freq_factor", "high_freq_factor"))
-    turns = float(scaling["original_max_position_embeddings"]) * base / (2 * math.pi)
-    blend = np.clip((turns - low) / (high - low), 0.0, 1.0)
-    return np.asarray((1 - blend) * base / factor + blend * base, dtype=np.float64)
-
-
-def _longrope(
-    settings: Mapping[str, Any], scaling: Mapping[str, Any], base: NDArray[np.float64], rotary_dim: int
-) -> RopeConfig:
-    """Phi-3: each frequency has a divisor of its own, one set for short and one for long contexts."""
-    original = int(scaling.get("original_max_position_embeddings") or settings["original_max_position_embeddings"])
-    extension = float(scaling.get("factor") or int(settings["max_position_embeddings"]) / original)
-    magnitude = scaling.get("attention_factor")
-    if magnitude is None:
-        magnitude = math.sqrt(1 + math.log(extension) / math.log(original)) if extension > 1 else 1.0
-    short, long = (np.asarray(scaling[key], dtype=np.float64) for key in ("short_factor", "long_factor"))
-    return RopeConfig(
-        rotary_dim,
-        tuple((base / short).tolist()),
-        tuple((base / long).tolist()),
-        original,
-        float(magnitude),
-    )

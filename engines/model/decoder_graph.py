@@ -36,8 +36,12 @@ class Builder(Protocol[V]):
         """The sum of both, and that sum normalised."""
         ...
 
+    def total(self, residual: V, change: V) -> V:
+        """The sum of both, which takes the place of the residual stream."""
+        ...
+
     def head_norm(self, x: V, norm: NormAt, heads: int) -> V:
-        """Normalises each head's features: [..., heads * head_dim] -> the same."""
+        """Normalises each of ``heads`` equal parts of the features: [..., features] -> the same."""
         ...
 
     def gated(self, gate: V, up: V) -> V:
@@ -56,13 +60,13 @@ class Builder(Protocol[V]):
 def first(builder: Builder[V], config: ModelConfig, x: V, layer: int = 0) -> tuple[V, tuple[V, V, V]]:
     """Embedded and scaled tokens, or the residual stream before a later ``layer`` -> residual stream and that layer's
     q, k, v (q [..., heads * head_dim], k and v [..., kv_heads * head_dim], not yet rotated)."""
-    return x, _project(builder, config, layer, builder.norm(x, (layer, "input")))
+    return x, _project(builder, config, layer, builder.norm(x, (layer, "input")) if config.pre_norms else x)
 
 
 def middle(builder: Builder[V], config: ModelConfig, layer: int, residual: V, mixed: V) -> tuple[V, tuple[V, V, V]]:
     """From the attention of ``layer`` (``mixed`` [..., heads * head_dim]) to q, k, v of the next one."""
     residual, change = _feed_forward(builder, config, layer, residual, mixed)
-    residual, normed = builder.add_norm(residual, change, (layer + 1, "input"))
+    residual, normed = _added(builder, config, residual, change, (layer + 1, "input"))
     return residual, _project(builder, config, layer + 1, normed)
 
 
@@ -78,8 +82,8 @@ def last(builder: Builder[V], config: ModelConfig, residual: V, mixed: V) -> V:
 def _project(builder: Builder[V], config: ModelConfig, layer: int, normed: V) -> tuple[V, V, V]:
     q, k, v = builder.linear(normed, layer, "q", "k", "v")
     if config.qk_norm:
-        q = builder.head_norm(q, (layer, "query"), config.num_heads)
-        k = builder.head_norm(k, (layer, "key"), config.num_kv_heads)
+        q = builder.head_norm(q, (layer, "query"), 1 if config.qk_norm_whole else config.num_heads)
+        k = builder.head_norm(k, (layer, "key"), 1 if config.qk_norm_whole else config.num_kv_heads)
     return q, k, v
 
 
@@ -88,9 +92,17 @@ def _feed_forward(builder: Builder[V], config: ModelConfig, layer: int, residual
     (change,) = builder.linear(mixed, layer, "o")
     if config.post_norms:
         change = builder.norm(change, (layer, "attention_output"))
-    residual, normed = builder.add_norm(residual, change, (layer, "mlp_input"))
+    residual, normed = _added(builder, config, residual, change, (layer, "mlp_input"))
     gate, up = builder.linear(normed, layer, "gate", "up")
     (change,) = builder.linear(builder.gated(gate, up), layer, "down")
     if config.post_norms:
         change = builder.norm(change, (layer, "mlp_output"))
     return residual, change
+
+
+def _added(builder: Builder[V], config: ModelConfig, residual: V, change: V, norm: NormAt) -> tuple[V, V]:
+    """The sum, and what attention or MLP read of it."""
+    if config.pre_norms:
+        return builder.add_norm(residual, change, norm)
+    total = builder.total(residual, change)
+    return total, total

@@ -40,15 +40,22 @@ class DecoderLayer:
 
     def __call__(self, x: Float, attend: Attend) -> Float:
         """[T, hidden] -> [T, hidden]."""
-        x = x + self._optional_norm(self._attention(self._norm(x, "input"), attend), "attention_output")
-        return x + self._optional_norm(self._mlp(self._norm(x, "mlp_input")), "mlp_output")
+        x = x + self._optional_norm(self._attention(self._optional_norm(x, "input"), attend), "attention_output")
+        return x + self._optional_norm(self._mlp(self._optional_norm(x, "mlp_input")), "mlp_output")
 
     def _attention(self, x: Float, attend: Attend) -> Float:
         config = self.config
-        q = self._project("q", x).reshape(len(x), config.num_heads, config.head_dim)
-        k = self._project("k", x).reshape(len(x), config.num_kv_heads, config.head_dim)
+        q, k = self._normed_heads("q", "query", x), self._normed_heads("k", "key", x)
         v = self._project("v", x).reshape(len(x), config.num_kv_heads, config.head_dim)
-        return self._project("o", attend(self._optional_norm(q, "query"), self._optional_norm(k, "key"), v))
+        return self._project("o", attend(q, k, v))
+
+    def _normed_heads(self, name: Projection, norm: Norm, x: Float) -> Float:
+        """[T, heads, head_dim]"""
+        projected = self._project(name, x)
+        heads = projected.reshape(len(x), -1, self.config.head_dim)
+        if self.config.qk_norm_whole:
+            return self._optional_norm(projected, norm).reshape(heads.shape)
+        return self._optional_norm(heads, norm)
 
     def _mlp(self, x: Float) -> Float:
         gate = self._project("gate", x)
@@ -65,13 +72,9 @@ class DecoderLayer:
         bias = self.biases[name]
         return y if bias is None else y + bias
 
-    def _norm(self, x: Float, name: Norm) -> Float:
-        weight = self.norms[name]
-        assert weight is not None, f"this family has no norm {name}"
-        return rms_norm(x, weight, self.config.norm_eps)
-
     def _optional_norm(self, x: Float, name: Norm) -> Float:
-        return x if self.norms[name] is None else self._norm(x, name)
+        weight = self.norms[name]
+        return x if weight is None else rms_norm(x, weight, self.config.norm_eps)
 
 
 def rms_norm(x: Float, weight: Float, eps: float) -> Float:

@@ -100,6 +100,11 @@ def _check(checkpoint: Checkpoint, options: QuantizeOptions, calibration: Sequen
         raise UnsupportedModel("The model is quantised already.", "Start from the full-precision one.")
     if config.family == "phi3":
         raise UnsupportedModel("Phi-3's fused projections cannot be quantised here.", "Use a quantised Phi-3.")
+    if not config.pre_norms:
+        raise UnsupportedModel(
+            "OLMo 2 has no norms in front of its projections to take scales; it cannot be quantised here.",
+            "Use a quantised one.",
+        )
     if options.scheme in ("fp8", "int8-smooth"):
         _check_calibration(calibration)
         return
@@ -149,10 +154,11 @@ def _entering(work: Path, done: int, checkpoint: Checkpoint, batch: StepBatch) -
 def _forward(layer: DecoderLayer, number: int, x: Float, batch: StepBatch) -> Float:
     """The layer over all calibration sequences at once; attention stays within each."""
     sliding = layer.config.sliding_layers[number]
-    single = replace(layer.config, num_layers=1, sliding_layers=(sliding,))
+    rope = layer.config.rope_of(number)
+    single = replace(layer.config, num_layers=1, sliding_layers=(sliding,), rope=rope, second_rope=None)
     longest = int(batch.context_lengths.max())
     attention = PagedAttention(single, int(batch.page_table.max()) + 1, longest)
-    cos, sin = attention.cos[batch.positions], attention.sin[batch.positions]
+    cos, sin = attention.rotation(0, batch.positions)
     return layer(x, lambda q, k, v: attention(0, rotate(q, cos, sin), rotate(k, cos, sin), v, batch))
 
 

@@ -1,13 +1,17 @@
-"""Finds the NVIDIA card of this computer and says which ones a runtime needs."""
+"""Finds the NVIDIA card of this computer and says which ones a runtime needs, and which models run on none."""
 
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from docent import install_extra
 from engines.errors import RuntimeUnavailable
+
+if TYPE_CHECKING:
+    from engines.model.config import ModelConfig
 
 _INSTALL = f"Install it with: {install_extra('tensorrt')}"
 _FALL_BACK = "Docent uses the processor instead."
@@ -41,6 +45,15 @@ DATA_CENTRE = Needed(
 def supports(library: str) -> Needed:
     """What engines of a TensorRT library run on."""
     return RTX if library == "tensorrt_rtx" else DATA_CENTRE
+
+
+def check_model(config: "ModelConfig") -> None:
+    """Raises RuntimeUnavailable for a model with parts that no runtime for cards computes."""
+    if parts := config.for_processors_alone:
+        raise RuntimeUnavailable(
+            f"This model ({config.family}) runs on processors alone: it has {', '.join(parts)}.",
+            'Set model.runtime to "auto".',
+        )
 
 
 def driver_missing() -> str | None:

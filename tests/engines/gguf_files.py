@@ -22,7 +22,12 @@ ARCHITECTURES = {
     "Qwen3": "qwen3",
     "Phi3": "phi3",
     "Gemma2": "gemma2",
+    "Gemma3": "gemma3",
+    "SmolLM3": "smollm3",
+    "Granite": "granite",
+    "Olmo2": "olmo2",
 }
+_PAIRED = ("llama", "smollm3", "granite")  # whose rotated pairs are stored side by side
 # Where a block's float16 factors stand.
 _HALVES = {
     "Q2_K": (80, 82), "Q3_K": (108,), "Q4_K": (0, 2), "Q5_K": (0, 2), "Q6_K": (208,), "IQ4_NL": (0,), "IQ4_XS": (0,),
@@ -106,7 +111,7 @@ def _ordered(weight: NDArray[np.float32], name: str, config: Any, family: str) -
     if heads:
         shape = weight.shape
         return weight.reshape(heads, 2, -1, *shape[1:]).swapaxes(1, 2).reshape(shape)
-    return weight + 1 if family == "Gemma2" and "norm" in name else weight
+    return weight + 1 if family.startswith("Gemma") and "norm" in name else weight
 
 
 def _ordered_back(weight: NDArray[np.float32], name: str, config: Any, family: str) -> NDArray[np.float32]:
@@ -114,11 +119,11 @@ def _ordered_back(weight: NDArray[np.float32], name: str, config: Any, family: s
     if heads:
         shape = weight.shape
         return weight.reshape(heads, -1, 2, *shape[1:]).swapaxes(1, 2).reshape(shape)
-    return weight - 1 if family == "Gemma2" and "norm" in name else weight
+    return weight - 1 if family.startswith("Gemma") and "norm" in name else weight
 
 
 def _heads(name: str, config: Any, family: str) -> int:
-    if ARCHITECTURES[family] != "llama":
+    if ARCHITECTURES[family] not in _PAIRED or "_norm" in name:
         return 0
     return config.num_attention_heads if "q_proj" in name else config.num_key_value_heads if "k_proj" in name else 0
 
@@ -131,20 +136,37 @@ def _describe(writer: Any, config: Any, name: str) -> None:
     writer.add_head_count(config.num_attention_heads)
     writer.add_head_count_kv(config.num_key_value_heads)
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+    rope = _rope(config)
+    writer.add_rope_freq_base(rope["rope_theta"])
     if getattr(config, "head_dim", None):
         writer.add_key_length(config.head_dim)
-    if getattr(config, "sliding_window", None) and name in ("Phi3", "Gemma2"):
+    if getattr(config, "sliding_window", None) and name in ("Phi3", "Gemma2", "Gemma3"):
         writer.add_sliding_window(config.sliding_window)
     if name == "Gemma2":
         writer.add_attn_logit_softcapping(config.attn_logit_softcapping)
         writer.add_final_logit_softcapping(config.final_logit_softcapping)
-    if config.rope_parameters["rope_type"] == "longrope":
-        writer.add_rope_scaling_orig_ctx_len(config.rope_parameters["original_max_position_embeddings"])
+    if name == "Gemma3" and config.final_logit_softcapping:
+        writer.add_final_logit_softcapping(config.final_logit_softcapping)
+    if name == "Granite":
+        writer.add_embedding_scale(config.embedding_multiplier)
+        writer.add_attention_scale(config.attention_multiplier)
+        writer.add_residual_scale(config.residual_multiplier)
+        writer.add_logit_scale(config.logits_scaling)
+    if rope["rope_type"] in ("longrope", "yarn"):
+        writer.add_rope_scaling_orig_ctx_len(rope["original_max_position_embeddings"])
+    if rope["rope_type"] in ("linear", "yarn"):
+        writer.add_rope_scaling_type(gguf.RopeScalingType(rope["rope_type"]))
+        writer.add_rope_scaling_factor(rope["factor"])
+
+
+def _rope(config: Any) -> dict[str, Any]:
+    """That of the layers that see the whole context."""
+    found: dict[str, Any] = config.rope_parameters.get("full_attention", config.rope_parameters)
+    return found
 
 
 def _rope_factors(config: Any) -> dict[str, NDArray[np.float32]]:
-    rope = config.rope_parameters
+    rope = _rope(config)
     if rope["rope_type"] == "longrope":
         return {
             f"rope_factors_{name}.weight": np.array(rope[f"{name}_factor"], np.float32) for name in ("long", "short")

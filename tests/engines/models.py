@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from engines.model.families import ARCHITECTURES
+from engines.model.families import FAMILIES as KNOWN
+
 torch = pytest.importorskip("torch", reason="the reference needs torch: pip install -e .[oracle]")
 transformers = pytest.importorskip("transformers", reason="the reference needs transformers: pip install -e .[oracle]")
 
@@ -40,6 +43,19 @@ _LONGROPE = {
     "factor": 4.0,
 }
 
+_YARN = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 64}
+_GEMMA3 = {"head_dim": 32, "sliding_window": 24, "query_pre_attn_scalar": 32, "num_hidden_layers": 7}
+_GEMMA3_ROPE = {
+    "full_attention": {"rope_type": "linear", "rope_theta": 1_000_000.0, "factor": 8.0},
+    "sliding_attention": {"rope_type": "default", "rope_theta": 10_000.0},
+}
+_GRANITE = {
+    "embedding_multiplier": 12.0,
+    "attention_multiplier": 0.1,
+    "residual_multiplier": 0.22,
+    "logits_scaling": 4.0,
+}
+
 FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "llama": ("Llama", {}),
     "llama-3": ("Llama", {"rope_parameters": _LLAMA3, "tie_word_embeddings": True}),
@@ -53,8 +69,17 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "phi3": ("Phi3", {"sliding_window": 48}),
     "phi3-long": ("Phi3", {"rope_parameters": _LONGROPE, "original_max_position_embeddings": 64}),
     "gemma2": ("Gemma2", {"head_dim": 32, "sliding_window": 24, "query_pre_attn_scalar": 24}),
+    "qwen2-yarn": ("Qwen2", {"rope_parameters": _YARN}),
+    "gemma3": ("Gemma3", {**_GEMMA3, "rope_parameters": _GEMMA3_ROPE}),
+    "gemma3-whole": ("Gemma3", {**_GEMMA3, "sliding_window_pattern": 2, "final_logit_softcapping": 20.0}),
+    "smollm3": ("SmolLM3", {"num_hidden_layers": 5}),
+    "smollm3-sliding": ("SmolLM3", {"no_rope_layers": [1, 0, 1], "use_sliding_window": True, "sliding_window": 24}),
+    "granite": ("Granite", _GRANITE),
+    "granite-bias": ("Granite", {**_GRANITE, "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True}),
+    "olmo2": ("Olmo2", {}),
 }
 
+ON_CARDS = [name for name, (kind, _) in FAMILIES.items() if KNOWN[ARCHITECTURES[f"{kind}ForCausalLM"]].cards]
 _FAST = ("llama", "gemma2")  # the plainest family, and the one with the most parts of its own
 
 
@@ -122,9 +147,9 @@ def write_model(family: str, folder: Path, seed: int = 0) -> Any:
 def random_model(family: str, seed: int = 0, **sizes: int) -> Any:
     """A model of the family in float32 and evaluation mode."""
     name, changes = FAMILIES[family]
-    config = getattr(transformers, f"{name}Config")(**{**_COMMON, **changes, **sizes})
+    kind = getattr(transformers, f"{name}ForCausalLM")
     torch.manual_seed(seed)
-    model = getattr(transformers, f"{name}ForCausalLM")(config).float().eval()
+    model = kind(kind.config_class(**{**_COMMON, **changes, **sizes})).float().eval()
     with torch.no_grad():
         for parameter_name, parameter in model.named_parameters():
             if "norm" in parameter_name:

@@ -4,15 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from engines.errors import CheckpointError, UnsupportedModel
+from engines.model.families import GGUF_ARCHITECTURES
 from engines.model.gguf.file import GgufFile, Value
 
-_ARCHITECTURES = {
-    "llama": "LlamaForCausalLM",
-    "qwen2": "Qwen2ForCausalLM",
-    "qwen3": "Qwen3ForCausalLM",
-    "phi3": "Phi3ForCausalLM",
-    "gemma2": "Gemma2ForCausalLM",
-}
 _KEYS = {
     "num_hidden_layers": "block_count",
     "hidden_size": "embedding_length",
@@ -21,24 +15,37 @@ _KEYS = {
     "rms_norm_eps": "attention.layer_norm_rms_epsilon",
     "max_position_embeddings": "context_length",
 }
-_GEMMA2_27B_LAYERS = 46  # the one Gemma 2 whose queries are not scaled by the size of a head
+_GEMMA_27B_LAYERS = {"gemma2": 46, "gemma3": 62}  # the two Gemmas whose queries are not scaled by the size of a head
+# Multipliers of Granite, which llama.cpp calls scales.
+_GRANITE = {
+    "embedding_multiplier": "embedding_scale",
+    "attention_multiplier": "attention.scale",
+    "residual_multiplier": "residual_scale",
+    "logits_scaling": "logit_scale",
+}
+# Of YaRN.
+_YARN = {
+    "attention_factor": "rope.scaling.attn_factor",
+    "beta_fast": "rope.scaling.yarn_beta_fast",
+    "beta_slow": "rope.scaling.yarn_beta_slow",
+}
 
 
 def read_settings(file: GgufFile) -> dict[str, Any]:
     """What ``ModelConfig.from_dict`` takes. Raises UnsupportedModel for an architecture that is not read, and
     CheckpointError where a setting is missing or not what it should be."""
     architecture = file.metadata.get("general.architecture")
-    if architecture not in _ARCHITECTURES:
+    if architecture not in GGUF_ARCHITECTURES:
         raise UnsupportedModel(
             f"{file.path.name} is a model of the architecture {architecture}, which is not supported.",
-            f"Use one of {', '.join(sorted(_ARCHITECTURES))}.",
+            f"Use one of {', '.join(sorted(GGUF_ARCHITECTURES))}.",
         )
     values = _Values(file, str(architecture))
     settings: dict[str, Any] = {key: values.number(name) for key, name in _KEYS.items()}
     heads, hidden = settings["num_attention_heads"], settings["hidden_size"]
     head_dim = values.number("attention.key_length", hidden // heads if heads else 0)
     settings |= {
-        "architectures": [_ARCHITECTURES[str(architecture)]],
+        "architectures": [GGUF_ARCHITECTURES[str(architecture)]],
         "num_key_value_heads": values.number("attention.head_count_kv", heads),
         "head_dim": head_dim,
         "vocab_size": file.tensor("token_embd.weight").shape[0],
@@ -52,24 +59,29 @@ def read_settings(file: GgufFile) -> dict[str, Any]:
     }
     if (window := values.optional("attention.sliding_window")) is not None:
         settings["sliding_window"] = window
-    if architecture == "gemma2":
-        settings |= _gemma2(values, settings)
+    if architecture in _GEMMA_27B_LAYERS:
+        settings |= _gemma(str(architecture), values, settings)
+    if architecture == "granite":
+        settings |= {name: values.number(key, 1.0) for name, key in _GRANITE.items()}
     if scaling := _rope_scaling(values, settings):
         settings["rope_scaling"] = scaling
     return settings
 
 
-def _gemma2(values: "_Values", settings: Mapping[str, Any]) -> dict[str, Any]:
+def _gemma(architecture: str, values: "_Values", settings: Mapping[str, Any]) -> dict[str, Any]:
     head_dim = settings["head_dim"]
-    if settings["num_hidden_layers"] == _GEMMA2_27B_LAYERS:
+    if settings["num_hidden_layers"] == _GEMMA_27B_LAYERS[architecture]:
         head_dim = settings["hidden_size"] // settings["num_attention_heads"]
-    return {
+    found = {
         "hidden_activation": "gelu_pytorch_tanh",
         "query_pre_attn_scalar": head_dim,
         "attn_logit_softcapping": values.optional("attn_logit_softcapping"),
         "final_logit_softcapping": values.optional("final_logit_softcapping"),
         "norm_offset": 0.0,  # the file's norms have it in them
     }
+    if (local := values.optional("rope.freq_base_swa")) is not None:
+        found["rope_local_base_freq"] = local
+    return found
 
 
 def _rope_scaling(values: "_Values", settings: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -99,6 +111,8 @@ def _rope_scaling(values: "_Values", settings: Mapping[str, Any]) -> dict[str, A
     scaling = {"rope_type": kind, "factor": factor}
     if original is not None:
         scaling["original_max_position_embeddings"] = original
+    if kind == "yarn":
+        scaling |= {name: found for name, key in _YARN.items() if (found := values.optional(key)) is not None}
     return scaling
 
 

@@ -1,7 +1,7 @@
 """Gives a GGUF file's tensors the names that Hugging Face has for them, so that a Checkpoint reads both alike.
 
-llama.cpp orders the rows of Llama's query and key projections so that the two halves of a rotated pair are neighbours;
-they are put back here. Whole rows move, so nothing is rounded.
+llama.cpp orders the rows of some models' query and key projections so that the two halves of a rotated pair are
+neighbours; they are put back here. Whole rows move, so nothing is rounded.
 """
 
 import math
@@ -33,11 +33,12 @@ _MODULES = {
     "input_layernorm": "attn_norm",
     "post_attention_layernorm": "ffn_norm",
 }
-_FOUR_NORMS = {  # Gemma
+_NORMS_BEHIND = {  # Gemma, OLMo 2
     "post_attention_layernorm": "post_attention_norm",
     "pre_feedforward_layernorm": "ffn_norm",
     "post_feedforward_layernorm": "post_ffw_norm",
 }
+_PAIRED = ("llama", "smollm3", "granite")  # architectures whose rotated pairs lie side by side
 
 
 class GgufTensors(Mapping[str, NDArray[np.generic]]):
@@ -46,8 +47,8 @@ class GgufTensors(Mapping[str, NDArray[np.generic]]):
     def __init__(self, file: GgufFile) -> None:
         self._file = file
         self._architecture = str(file.metadata.get("general.architecture", ""))
-        four_norms = "blk.0.post_ffw_norm.weight" in file.tensors
-        self._modules = _MODULES | (_FOUR_NORMS if four_norms else {})
+        norms_behind = "blk.0.post_ffw_norm.weight" in file.tensors
+        self._modules = _MODULES | (_NORMS_BEHIND if norms_behind else {})
         outer = {inner: name for name, inner in _WHOLE.items()}
         self._names: dict[str, str] = {}
         for inner in file.tensors:
@@ -120,14 +121,13 @@ class GgufTensors(Mapping[str, NDArray[np.generic]]):
 
     def _rows_in_order(self, name: str, data: NDArray[np.uint8]) -> NDArray[np.uint8]:
         found = _LAYER.match(name)
-        if found is None or self._architecture != "llama":
+        if found is None or self._architecture not in _PAIRED:
             return data
         heads = {"self_attn.q_proj": "head_count", "self_attn.k_proj": "head_count_kv"}.get(found[2].rpartition(".")[0])
         if heads is None:
             return data
-        count = self._file.metadata.get(
-            f"llama.attention.{heads}", self._file.metadata.get("llama.attention.head_count")
-        )
+        metadata, prefix = self._file.metadata, f"{self._architecture}.attention."
+        count = metadata.get(prefix + heads, metadata.get(prefix + "head_count"))
         return _unpermuted(data, _integer(count), bias=found[2].endswith(".bias"))
 
 

@@ -43,6 +43,7 @@ _RULES: dict[str, _Rule] = {
     **dict.fromkeys(
         ("llama-bpe", "llama3", "llama-v3", "falcon3", "pixtral"), _Rule(_LLAMA3, ignore_merges=True, bos=True)
     ),
+    **dict.fromkeys(("dbrx", "smaug-bpe"), _Rule(_LLAMA3)),
     **dict.fromkeys(("qwen2", "deepseek-r1-qwen", "megrez"), _Rule(_QWEN2, compose=True)),
     "tekken": _Rule(_TEKKEN, ignore_merges=True, bos=True),
 }

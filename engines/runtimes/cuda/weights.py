@@ -9,6 +9,7 @@ import numpy as np
 from engines.errors import RuntimeUnavailable
 from engines.model.checkpoint import Norm, Projection
 from engines.model.config import ModelConfig
+from engines.runtimes.cards import check_model
 from engines.runtimes.cuda.compiler import compile_kernels
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.packing import (
@@ -127,7 +128,8 @@ def output_orders(config: ModelConfig) -> dict[str, Order]:
 
 
 def check_heads(config: ModelConfig) -> None:
-    """Raises RuntimeUnavailable for heads that the kernels do not take."""
+    """Raises RuntimeUnavailable for a model, or heads of one, that the kernels do not take."""
+    check_model(config)
     if config.head_dim % 16 or config.rope.rotary_dim % 16 or config.head_dim > 256:
         raise RuntimeUnavailable(
             f"Docent's CUDA kernels take heads of 16, 32 ... 256 features, all or a multiple of 16 rotated; these have "

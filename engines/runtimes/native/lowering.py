@@ -121,15 +121,19 @@ class _Builder:
     def add_norm(self, residual: Rows, change: Rows, norm: NormAt) -> tuple[Rows, Rows]:
         return residual, self._norm(residual, change, norm)
 
+    def total(self, residual: Rows, change: Rows) -> Rows:
+        self.add("add", rows_at=residual.count, **_places(x=residual, change=change), width=padded(residual.features))
+        return residual
+
     def head_norm(self, x: Rows, norm: NormAt, heads: int) -> Rows:
         self.add(
             "head_norm",
             rows_at=x.count,
             **_places(x=x),
             heads=heads,
-            head_dim=self.config.head_dim,
+            head_dim=x.features // heads,
             weight=self._norm_weight(norm),
-            features=float(self.config.head_dim),
+            features=float(x.features // heads),
             eps=self.config.norm_eps,
         )
         return x
@@ -271,12 +275,14 @@ class _Attention:
 
     def __init__(self, builder: _Builder, keys: Half, values: Half, context: int) -> None:
         self._builder, self._keys, self._values = builder, keys, values
-        self._cos, self._sin = (np.ascontiguousarray(t) for t in builder.config.rope.tables(context, context))
+        ropes = map(builder.config.rope_of, range(builder.config.num_layers))
+        self._tables = {rope: [np.ascontiguousarray(t) for t in rope.tables(context, context)] for rope in ropes}
 
     def __call__(self, layer: int, q: Rows, k: Rows, v: Rows) -> Rows:
         config, builder = self._builder.config, self._builder
         own = layer - config.num_layers  # the pool may hold the last layers alone
         keys, values = (pool[own].ctypes.data for pool in (self._keys, self._values))
+        cos, sin = self._tables[config.rope_of(layer)]
         head_padded = self._values.shape[-1]
         builder.add(
             "rotate",
@@ -287,8 +293,8 @@ class _Attention:
             head_dim=config.head_dim,
             head_padded=head_padded,
             half=config.rope.rotary_dim // 2,
-            cos=self._cos.ctypes.data,
-            sin=self._sin.ctypes.data,
+            cos=cos.ctypes.data,
+            sin=sin.ctypes.data,
             keys=keys,
             values=values,
         )

@@ -12,7 +12,7 @@ Inputs of the graph, for B sequences of n new tokens each (padded), contexts pad
     mask, window_mask float32 [B, 1, n, S]   0 where a token sees a position, -inf elsewhere; the second for layers
                                     with a sliding window, if there are any
     rows int64 [N, 2]               (sequence, token) of the logits asked for
-    cos, sin float32 [positions, rotary_dim / 2]
+    cos, sin float32 [positions, rotary_dim / 2], and second_cos, second_sin where layers are rotated differently
     keys_i, values_i float32 [slots, kv_heads * head_dim]    the pool of each layer
 Outputs: logits float32 [N, vocabulary], and new_keys_i, new_values_i: the pool after writing. Whoever binds a pool's
 output to the memory of its input has it updated in place, without a copy.
@@ -111,10 +111,13 @@ class OnnxBuilder:
         )
         return total, normed
 
+    def total(self, residual: str, change: str) -> str:
+        return self._graph.node("Add", residual, change)
+
     def head_norm(self, x: str, norm: NormAt, heads: int) -> str:
         graph = self._graph
-        by_head = graph.node("Reshape", x, graph.integers(0, 0, heads, self._config.head_dim))
-        return graph.node("Reshape", self.norm(by_head, norm), graph.integers(0, 0, heads * self._config.head_dim))
+        by_head = graph.node("Reshape", x, graph.integers(0, 0, heads, -1))
+        return graph.node("Reshape", self.norm(by_head, norm), graph.integers(0, 0, -1))
 
     def gated(self, gate: str, up: str) -> str:
         if self._config.activation == "silu":
@@ -229,7 +232,8 @@ class _Attention:
         self._write = graph.input("write", np.int64, ("B", "n", 1))
         self._read = graph.input("read", np.int64, ("B", "S"))
         half = config.rope.rotary_dim // 2
-        self._tables = [graph.input(name, np.float32, ("positions", half)) for name in ("cos", "sin")]
+        names = [("cos", "sin")] if config.second_rope is None else [("cos", "sin"), ("second_cos", "second_sin")]
+        self._tables = [[graph.input(name, np.float32, ("positions", half)) for name in pair] for pair in names]
         self._masks = {
             sliding: graph.input("window_mask" if sliding else "mask", np.float32, ("B", 1, "n", "S"))
             for sliding in sorted({self._slides(layer) for layer in range(config.num_layers)})
@@ -238,7 +242,8 @@ class _Attention:
     def __call__(self, layer: int, q: str, k: str, v: str) -> str:
         """q [B, n, heads * head_dim], k and v [B, n, kv_heads * head_dim] -> mixed values, shaped like q."""
         graph, config = self._graph, self._config
-        q, k = self._rotate(q, config.num_heads), self._rotate(k, config.num_kv_heads)
+        tables = self._tables[config.second_rope is not None and config.second_rope_layers[layer]]
+        q, k = self._rotate(q, config.num_heads, tables), self._rotate(k, config.num_kv_heads, tables)
         keys, values = self._written(f"keys_{layer}", k), self._written(f"values_{layer}", v)
         mask = self._masks[self._slides(layer)]
         return graph.node(
@@ -256,13 +261,13 @@ class _Attention:
     def _slides(self, layer: int) -> bool:
         return self._config.sliding_window is not None and self._config.sliding_layers[layer]
 
-    def _rotate(self, x: str, heads: int) -> str:
+    def _rotate(self, x: str, heads: int, tables: list[str]) -> str:
         partial = self._config.rope.rotary_dim if self._config.rope.rotary_dim < self._config.head_dim else 0
         return self._graph.node(
             "RotaryEmbedding",
             x,
             self._positions,
-            *self._tables,
+            *tables,
             domain=MICROSOFT,
             num_heads=heads,
             rotary_embedding_dim=partial,

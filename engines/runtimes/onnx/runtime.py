@@ -113,11 +113,12 @@ class OnnxRuntime(CpuRuntime):
                 self._binding.bind_ortvalue_input(f"{name}_{layer}", value)
                 self._binding.bind_ortvalue_output(f"new_{name}_{layer}", value)
                 self._bound.append(value)
-        tables = self.config.rope.tables(self.max_context, self.max_context)
-        for name, table in zip(("cos", "sin"), tables, strict=True):
-            value = ort.OrtValue.ortvalue_from_numpy(table)
-            self._binding.bind_ortvalue_input(name, value)
-            self._bound += [value, table]
+        for prefix, rope in (("", self.config.rope), ("second_", self.config.second_rope)):
+            tables = rope.tables(self.max_context, self.max_context) if rope is not None else ()
+            for name, table in zip(("cos", "sin"), tables, strict=False):
+                value = ort.OrtValue.ortvalue_from_numpy(table)
+                self._binding.bind_ortvalue_input(prefix + name, value)
+                self._bound += [value, table]
 
 
 def grouped(counts: Int64, contexts: Int64, context_cost: float) -> list[Int64]:

@@ -54,11 +54,11 @@ class ReferenceRuntime:
 
     def residual(self, batch: StepBatch) -> Float:
         """The residual stream [T, hidden] behind the layers."""
-        cos, sin = self._attention.cos[batch.positions], self._attention.sin[batch.positions]
         x = self._embedding[batch.tokens] * np.float32(self.config.embedding_scale)
         for number, layer in enumerate(self._layers):
 
             def attend(q: Float, k: Float, v: Float, number: int = number) -> Float:
+                cos, sin = self._attention.rotation(number, batch.positions)
                 k, v = rounded(rotate(k, cos, sin), self._kv_cache), rounded(v, self._kv_cache)
                 return self._attention(number, rotate(q, cos, sin), k, v, batch)
 

@@ -27,6 +27,7 @@ from docent import install_extra
 from engines.errors import EngineError, RuntimeUnavailable
 from engines.files.build_cache import Build, BuildCache, WorkKept
 from engines.model.checkpoint import Checkpoint
+from engines.runtimes.cards import check_model
 from engines.runtimes.tensorrt.lowering import LOWERING_VERSION, write_subgraph
 
 _log = logging.getLogger(__name__)
@@ -157,9 +158,10 @@ def build_model(
 
     Raises CheckpointError for the model's fault, RuntimeUnavailable without TensorRT, EngineError where a build fails.
     """
+    checkpoint = Checkpoint(folder)
+    check_model(checkpoint.config)
     compiler = compiler or find_compiler()
     ranges = row_ranges(max_tokens)
-    checkpoint = Checkpoint(folder)
     total = checkpoint.config.num_layers + 1
     progress = on_progress or (lambda done, total: None)
     versions = {

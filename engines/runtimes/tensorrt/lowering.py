@@ -134,6 +134,9 @@ class TensorRtBuilder:
         total = self._graph.node("Add", residual, self._cast(change, _FLOAT))
         return total, self.norm(total, norm)
 
+    def total(self, residual: str, change: str) -> str:
+        return self._graph.node("Add", residual, self._cast(change, _FLOAT))
+
     def head_norm(self, x: str, norm: NormAt, heads: int) -> str:
         graph = self._graph
         by_head = graph.node("Reshape", x, graph.integers(0, heads, self._config.head_dim))

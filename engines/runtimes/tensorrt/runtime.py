@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from engines.base import Int64, StepBatch
 from engines.model.checkpoint import Checkpoint
 from engines.model.config import ModelConfig
-from engines.runtimes.cards import require_card, supports
+from engines.runtimes.cards import check_model, require_card, supports
 from engines.runtimes.tensorrt.build import Progress, build_model, find_compiler
 from engines.runtimes.tensorrt.lowering import Port, subgraph_ports
 from engines.runtimes.tensorrt.protocols import AttentionBackend, M, Session
@@ -139,6 +139,7 @@ def open_runtime(
 ) -> TensorRtRuntime[Any]:
     """The runtime on this machine's card; engines are taken from ``cache`` or built. Raises RuntimeUnavailable that
     says which card or package is missing; the caller falls back to another runtime."""
+    check_model(checkpoint.config)
     compiler = find_compiler()
     require_card(supports(compiler.library), compiler.library)
     from engines.runtimes.tensorrt.session import open_sessions

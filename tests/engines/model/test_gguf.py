@@ -25,7 +25,9 @@ from tests.engines.models import FAMILIES, TinyModel, families, random_model
 from tests.engines.runtimes.steps import EXACT, assert_close, some_tokens
 from tests.engines.small_tokenizer import EOS, small_tokenizer
 
-READ = [name for name in FAMILIES if name not in ("qwen2-sliding", "mistral", "mistral-gqa")]
+# The format has no place for these: windows in some layers, and a pattern of layers that llama.cpp knows by heart.
+UNSAID = ("qwen2-sliding", "mistral", "mistral-gqa", "gemma3-whole", "smollm3-sliding")
+READ = [name for name in FAMILIES if name not in UNSAID]
 MUTANTS = int(os.environ.get("DOCENT_MUTANTS", "150"))
 SEED = int(os.environ.get("DOCENT_SEED", "3"))
 

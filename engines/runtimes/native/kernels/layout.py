@@ -71,6 +71,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "features",  # a float
         "eps",
     ),
+    "add": ("rows_at", "x", "x_stride", "change", "change_stride", "width"),
     "head_norm": ("rows_at", "x", "x_stride", "heads", "head_dim", "weight", "features", "eps"),
     "round_rows": ("rows_at", "x", "x_stride", "y", "y_stride", "scales", "sums", "groups", "group"),
     "gated": ("rows_at", "gate", "gate_stride", "up", "up_stride", "width", "gelu"),

@@ -18,6 +18,7 @@ _PART = 1024  # elements of a row that one thread takes at a time
 
 def add_kernels(module: ir.Module) -> None:
     kernel(module, "norm", _rows, _norm)
+    kernel(module, "add", _parts, lambda code, args, item: _by_parts(code, args, item, _add))
     kernel(module, "head_norm", _rows, _head_norm)
     kernel(module, "round_rows", _rows, _round)
     kernel(module, "gated", _parts, lambda code, args, item: _by_parts(code, args, item, _gated))
@@ -69,6 +70,13 @@ def _norm(code: Code, args: Arguments, row: Any) -> None:
     with code.loop(0, width, LANES) as i:
         value = code.fmul(code.fmul(code.read(x, FLOATS, i), factor), code.read(weight, FLOATS, i))
         code.write(value, y, i)
+
+
+def _add(code: Code, args: Arguments, row: Any, start: Any, stop: Any) -> None:
+    """x = x + change, in place."""
+    x, change = _row(code, args, "x", row), _row(code, args, "change", row)
+    with code.loop(start, stop, LANES) as i:
+        code.write(code.fadd(code.read(x, FLOATS, i), code.read(change, FLOATS, i)), x, i)
 
 
 def _factor(code: Code, args: Arguments, squares: Any) -> Any:

@@ -146,6 +146,13 @@ def test_a_norm_adds_what_changed_first(do: Do) -> None:
     assert (x == total.astype(np.float32)).all()
 
 
+def test_a_sum_takes_the_place_of_its_first_part(do: Do) -> None:
+    x, change = normal(2, 2048), normal(2, 2048, seed=1)
+    expected = x + change
+    do("add", 2, x=x, x_stride=2048, change=change, change_stride=2048, width=2048)
+    assert (x == expected).all()
+
+
 @pytest.mark.parametrize("dim", [4, 16, 40])
 def test_heads_are_normalised_by_themselves(do: Do, dim: int) -> None:
     x, weight = normal(3, 4 * dim, scale=3), normal(dim, seed=1)

@@ -17,7 +17,7 @@ from engines.model.formats.packing import pack_int4
 from engines.runtimes.reference.runtime import ReferenceRuntime
 from engines.runtimes.tensorrt.lowering import write_subgraph
 from tests.engines.fakes import flat_batch
-from tests.engines.models import FAMILIES, TinyModel, families
+from tests.engines.models import ON_CARDS, TinyModel, families
 from tests.engines.quantised import quantise
 from tests.engines.runtimes.steps import Row, assert_close, batch_of, some_tokens
 from tests.engines.runtimes.tensorrt.tensorrt_fakes import fake_tensorrt
@@ -89,7 +89,7 @@ FORMATS: dict[str, Callable[[Path, Path], None]] = {
 }
 
 
-@pytest.mark.parametrize("family", families(*FAMILIES))
+@pytest.mark.parametrize("family", families(*ON_CARDS))
 def test_full_precision_agrees_with_transformers(
     family: str, tmp_path: Path, models: Callable[[str], TinyModel]
 ) -> None:
@@ -99,7 +99,7 @@ def test_full_precision_agrees_with_transformers(
 
 
 @pytest.mark.parametrize("storage", FORMATS)
-@pytest.mark.parametrize("family", families(*FAMILIES))
+@pytest.mark.parametrize("family", families(*ON_CARDS))
 def test_int4_agrees_with_the_dequantised_weights(
     family: str, storage: str, tmp_path: Path, folders: Callable[[str], Path]
 ) -> None:
