@@ -167,7 +167,11 @@ class Assistant(LibraryWork, DocumentViews, ConversationViews):
         if conversation_id is None:
             return []
         exchanges = self._parts.conversations.exchanges(conversation_id)
-        turns = [Turn(exchange.question, exchange.answer.text) for exchange in exchanges if not exchange.damaged]
+        turns = [
+            Turn(exchange.question, exchange.answer.text, exchange.answer.span.text if exchange.answer.span else "")
+            for exchange in exchanges
+            if not exchange.damaged
+        ]
         return turns[len(turns) - min(len(turns), self.settings.answer.history_turns) :]
 
     def start_conversation(self, question: str) -> str:

@@ -142,10 +142,11 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One earlier exchange of the conversation."""
+    """One earlier exchange of the conversation. ``found`` are the words of the answer that answer, as far as known."""
 
     question: str
     answer: str
+    found: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from rag.answer.asked_attributes import with_asked_attribute
+from rag.answer.asked_computation import with_asked_computation
 from rag.answer.asked_dates import about_asked_days
 from rag.answer.asked_names import unknown_names
 from rag.answer.asked_numbers import about_asked_numbers
@@ -153,7 +154,7 @@ class ExtractiveAnswerer:
             readings = [reading for reading in readings if reading not in alone] or None
         ranked = rank_sentences(query, usable, self._embedder, readings or ())
         ranked = about_asked_days(query, about_asked_numbers(query, usable, ranked))
-        ranked = with_asked_attribute(query, ranked)
+        ranked = with_asked_computation(query, with_asked_attribute(query, ranked))
         if not ranked:
             return Choice(readings=tuple(readings or ()))
         probability = found_probability(found_features(query, ranked), readings)

@@ -20,6 +20,12 @@ _VERB_LATER = re.compile(
     r"\b(?:have|be|do|get|need|cost|last|hold|weigh|belong|contain|look|work|mean)\b", re.IGNORECASE
 )
 _PARTICIPLE = re.compile(r"\w{2}(?<!e)ed$")
+_ASKS_FOR_ONE = re.compile(
+    r"^\W*(?:and )?(?:(?:in|on|at|for|from|to|of) )?(?:which|what) (?!is\b|was\b|are\b|were\b|do)"
+    r"|\b(?:who|whom|whose)\b",
+    re.IGNORECASE,
+)
+_LONGEST_NAME = 5  # words
 _YEAR = re.compile(r"\b(?:1[0-9]|20)\d\d\b")
 
 _VERBS_ = """
@@ -82,6 +88,16 @@ def phrases(text: str) -> list[Phrase]:
 def names(text: str) -> list[Phrase]:
     """Only the phrases written with capitals or quotes."""
     return [phrase for phrase in phrases(text) if phrase.name]
+
+
+def name_found(question: str, found: str) -> Phrase | None:
+    """The name that a question asked for and got, where ``found`` are the words that answered it: the Evangeline after
+    "which ship struck the reef?"; None for other questions and answers."""
+    words_ = found.split()
+    is_name = 1 <= len(words_) <= _LONGEST_NAME and any(map(_is_capital, words_))
+    if not is_name or _ASKS_FOR_ONE.search(question) is None:
+        return None
+    return Phrase(found, name=True, plural=False, salience=6.0)
 
 
 def years(text: str) -> list[str]:

@@ -8,8 +8,9 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from rag.query.in_place import asked_instead, in_its_place
 from rag.query.query import asks_for_overview
-from rag.query.referent import Phrase, names, phrases, years
+from rag.query.referent import Phrase, name_found, names, phrases, years
 from rag.text.markers import strip_markers
 from rag.text.normal import fold
 from rag.text.sentences import split_sentences
@@ -95,13 +96,6 @@ _ASKED_OF = re.compile(
     r"|(?<=\w's )(?P<c>[^?]+?)(?=(?: (?:in|at|for|on|of)\b.*)?\?*$)",
     re.IGNORECASE,
 )
-_PREPOSITIONS = frozenset(["in", "at", "on", "for", "from", "with", "of", "to"])
-_AMOUNT_OF = re.compile(
-    r"(?P<amount>how (?:much|many)) (?P<thing>(?!of\b|more\b|less\b|is\b|are\b|was\b|were\b|do\b|does\b|did\b)[\w'-]+"
-    r"(?: (?!is\b|are\b|was\b|were\b|do\b|does\b|did\b|has\b|have\b|had\b|can\b|will\b|go\b|goes\b|went\b|came\b|"
-    r"come\b|belong\b|work\b|live\b|stand\b|in\b|of\b|on\b|at\b|for\b|there\b)[\w'-]+)??)(?=[?!. ]|$)[?!. ]*",
-    re.IGNORECASE,
-)
 _ELLIPTIC = re.compile(r"^\s*(?:and|then|also)\b|\bthen\s*\?*\s*$", re.IGNORECASE)
 _OWN_NOUN = re.compile(
     r"document|documents|file|files|text|folder|page|report|paper|article|video|collection", re.IGNORECASE
@@ -115,10 +109,11 @@ _VERB_AFTER_HER = re.compile(
 
 @dataclass(frozen=True)
 class _Context:
-    """One earlier exchange, its question already complete."""
+    """One earlier exchange, its question already complete; ``found`` are the words of the answer that answer."""
 
     question: str
     answer: str
+    found: str
 
 
 class HeuristicRewriter:
@@ -128,7 +123,7 @@ class HeuristicRewriter:
         """The question as it would be asked by someone who had said nothing before."""
         contexts: list[_Context] = []
         for turn in [*history[:1], *history[1:][-_TURNS:]]:
-            contexts.append(_Context(_complete(turn.question, contexts), turn.answer))
+            contexts.append(_Context(_complete(turn.question, contexts), turn.answer, turn.found))
         return _complete(question, contexts)
 
 
@@ -144,7 +139,7 @@ def _complete(question: str, contexts: Sequence[_Context]) -> str:
     about = _ABOUT.match(bare)
     if about or _is_fragment(bare):
         return _carried_over(question, bare[about.end() :] if about else bare, contexts)
-    instead = _asked_instead(bare, contexts[-1].question)
+    instead = asked_instead(bare, contexts[-1].question)
     if instead is not None:
         return instead
     replaced = _pronouns_replaced(bare, contexts)
@@ -202,28 +197,6 @@ has have had may might tell list name show give describe explain summarize summa
 _QUESTION_WORDS = frozenset(_QUESTION_WORDS_.split())
 
 
-def _asked_instead(question: str, previous: str) -> str | None:
-    """'and how much sugar?' -> the earlier question about an amount with the new thing in place of its own."""
-    new, old = _AMOUNT_OF.fullmatch(question), _AMOUNT_OF.match(previous)
-    if new is None or old is None or fold(new["amount"]) != fold(old["amount"]):
-        return None
-    return f"{previous[: old.start('thing')]}{new['thing']}{previous[old.end('thing') :]}"
-
-
-def _in_its_place(fragment: str, previous: str) -> str | None:
-    """'and for children?' -> the earlier question with "for children" in place of its own "for ..."."""
-    word = fragment.split()[0]
-    if fold(word) not in _PREPOSITIONS:
-        return None
-    for phrase in reversed(phrases(previous)):
-        own = re.search(
-            rf"\b{re.escape(word)} (?:(?:the|an?|my|our|your) )?{re.escape(phrase.text)}(?!\w)", previous, re.IGNORECASE
-        )
-        if own is not None:
-            return f"{previous[: own.start()]}{fragment}{previous[own.end() :]}"
-    return None
-
-
 def _carried_over(question: str, fragment: str, contexts: Sequence[_Context]) -> str:
     """'and in 2021?', 'what about Apple?' -> the earlier question with the new part in place of the like one."""
     previous = contexts[-1].question
@@ -248,7 +221,7 @@ def _carried_over(question: str, fragment: str, contexts: Sequence[_Context]) ->
     if previous.casefold().startswith(("tell me", "what about")):
         subject = _subject(contexts)
         return f"What about {fragment} regarding {subject.text}?" if subject else question
-    in_place = _in_its_place(fragment, previous)
+    in_place = in_its_place(fragment, previous)
     if in_place is not None:
         return in_place
     joint = " " if fold(fragment.split()[0]) in _FRAGMENT_STARTS - {"the"} else ", what about "
@@ -308,6 +281,8 @@ def _put(question: str, pronoun: re.Match[str], text: str) -> str:
 def _person(contexts: Sequence[_Context]) -> Phrase | None:
     """Whom 'he' or 'she' means: the person just asked for, else the name that the last questions are about."""
     last = contexts[-1]
+    if (named := name_found(last.question, last.found)) is not None:
+        return named
     if _WHO.search(last.question):
         asked = {each for phrase in phrases(last.question) for each in phrase.stems}
         fresh = [phrase for phrase in names(last.answer) if " " in phrase.text and not phrase.stems & asked]
@@ -320,7 +295,11 @@ def _person(contexts: Sequence[_Context]) -> Phrase | None:
 
 
 def _thing(contexts: Sequence[_Context], *, plural: bool) -> Phrase | None:
-    """What 'it' or 'they' means: what the last questions are about, of the right number if possible."""
+    """What 'it' or 'they' means: what was just asked for by "which", else what the last questions are about, of the
+    right number if possible."""
+    last = contexts[-1]
+    if not plural and not _WHO.search(last.question) and (named := name_found(last.question, last.found)) is not None:
+        return named
     found = _most_salient(contexts, lambda phrase: phrase.name or phrase.plural == plural, _says_where)
     found = found or _subject(contexts)
     return None if found is None else _on_its_way(found, contexts)

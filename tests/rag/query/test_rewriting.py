@@ -136,3 +136,31 @@ def test_any_conversation_gives_a_question(question: str, history: list[tuple[st
 def test_a_long_conversation_does_not_grow_the_question_without_end() -> None:
     history: list[tuple[str, str]] = [("What is photosynthesis?", "")] + [("what about the others?", "")] * 40
     assert len(rewrite("what about the others?", *history)) < 400
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "found", "question", "complete"),
+    [
+        (
+            "Which Norwegian ship hit the Sow in 1911?",
+            "The barque Evangeline, bound for Bergen, struck the Sow.",
+            "barque Evangeline",
+            "Where was she heading?",
+            "Where was barque Evangeline heading?",
+        ),
+        (
+            "Whose idea was the ring-shaped lens?",
+            "Fresnel's idea, 1822.",
+            "Fresnel",
+            "At what age did he die?",
+            "At what age did Fresnel die?",
+        ),
+        ("Which boat is the oldest?", "Dunlin, Built: 1950.", "Dunlin", "How long is it?", "How long is Dunlin?"),
+        ("Who made the lens?", "Barbier made it.", "Barbier", "What did it cost?", "What did lens cost?"),
+        ("How old is the door?", "It is new.", "new", "When was it painted?", "When was door painted?"),
+    ],
+)
+def test_a_pronoun_means_the_name_that_was_asked_for(
+    asked: str, answered: str, found: str, question: str, complete: str
+) -> None:
+    assert HeuristicRewriter().rewrite(question, [Turn(asked, answered, found)]) == complete

@@ -1,0 +1,40 @@
+"""Sentences that only hold a part of a difference or a sum that a question asks for."""
+
+import pytest
+
+from rag.answer.asked_computation import with_asked_computation
+from rag.answer.evidence import Candidate
+from rag.query.query import make_query
+from rag.types import Passage
+from tests.rag.fakes import a_document
+
+
+def kept(question: str, *sentences: str) -> list[str]:
+    candidates = [
+        Candidate(Passage(number, a_document(1), 0, len(text), text, 1.0), 0, len(text), {})
+        for number, text in enumerate(sentences, 1)
+    ]
+    return [one.text for one in with_asked_computation(make_query(question), candidates)]
+
+
+@pytest.mark.parametrize(
+    ("question", "says", "does_not"),
+    [
+        ("How much less than the estimate did it cost?", "It cost 1,300 pounds below the estimate.", "It cost 34,700."),
+        ("How many watts less does the new lamp draw?", "It draws 3,428 watts less.", "1938: electric, 3,500 watts"),
+        ("By how much did the fund grow?", "The fund rose by 8 %.", "The fund stands at 61,250 crowns."),
+        ("What do rent and heating cost together?", "Both cost 1,375 euros.", "The heating costs 185 euros."),
+    ],
+)
+def test_one_of_two_amounts_is_no_answer(question: str, says: str, does_not: str) -> None:
+    assert kept(question, does_not, says) == [says]
+
+
+@pytest.mark.parametrize(
+    "question", ["How many keepers served?", "Did it take more than 40 years?", "Who lives together with Ada?"]
+)
+def test_other_questions_keep_every_sentence(question: str) -> None:
+    assert kept(question, "Twenty-nine keepers served.", "Nobody knows.") == [
+        "Twenty-nine keepers served.",
+        "Nobody knows.",
+    ]
