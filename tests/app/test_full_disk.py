@@ -13,8 +13,11 @@ from app.assistant import Assistant
 from app.errors import disk_error
 from app.events import Answered
 from app.settings.schema import ModelSettings, Settings
+from docent import DocentError
+from engines.files.build_cache import BuildCache
 from rag.errors import LibraryError
 from tests.app.fakes import LightParts
+from tests.app.models.tiny_model import write_tiny_model
 
 QUESTION = "How many tonnes of krill does the whale eat?"
 
@@ -78,3 +81,22 @@ def test_an_index_that_cannot_be_kept_costs_a_sentence(disk: Path, folder: Path)
         assert "cannot be kept" in report.troubles[0].reason
         assert [event for event in assistant.ask(QUESTION) if isinstance(event, Answered)]
         shutil.rmtree(disk / "data" / "vectors.faiss")
+
+
+@pytest.mark.parametrize("state", ["full", "read-only"])
+def test_a_model_that_cannot_be_prepared_says_so_and_leaves_nothing(disk: Path, tmp_path: Path, state: str) -> None:
+    checkpoint = write_tiny_model(tmp_path / "model")
+    (disk / "builds").mkdir()
+    if state == "full":
+        fill(disk)
+    else:
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+
+    def write(folder: Path) -> list[str]:
+        (folder / "part.bin").write_bytes(bytes(1 << 20))
+        return []
+
+    with pytest.raises((DocentError, OSError)) as caught:
+        BuildCache(disk / "builds").get(checkpoint, "native", {}, write)
+    assert isinstance(caught.value, DocentError) or disk_error(caught.value) is not None
+    assert [path for path in (disk / "builds").iterdir() if path.is_dir()] == []
