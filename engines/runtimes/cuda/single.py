@@ -17,12 +17,11 @@ from engines.runtimes.cuda.packing import TILE, chunks_of, padded, unit_bytes
 from engines.runtimes.cuda.weights import DeviceWeights
 
 _STATIC = 9 << 10  # shared memory that the kernel declares itself, and alignment
-_WARPS = range(8, 11)  # that compute
-_ALL_WARPS = 12  # with one that adds and those that read the weights: three for each quarter of a multiprocessor
-_SLOT = 4  # units that are copied together
-_FEWEST_SLOTS = 16
-_MOST_SLOTS = 64
-_IN_FLIGHT = 2  # slots of a warp under way at a time, at most
+_WARPS = range(8, 11)  # that compute, beside one that adds and one that reads the weights
+_PART = 4  # units of a part of a tile, that a warp takes
+_FEWEST_SLOTS = 3
+_MOST_SLOTS = 16
+_IN_FLIGHT = 2  # slots under way at a time, at most
 _MOST_UNITS = 16  # of a tile, that a warp takes
 _COLUMNS = 8  # queries that share a KV head, at most
 _KINDS = 4  # of products in a layer
@@ -59,7 +58,7 @@ class SingleStep:
         plan, head_padded = self._plan, padded(config.head_dim, 32)
         repeat = config.num_heads // config.num_kv_heads
         settings = {"BITS": 4, "GROUP": group, "HEAD": head_padded, "SLOTS": plan.slots, "WARPS": plan.warps}
-        settings |= {"IN_FLIGHT": _IN_FLIGHT, "READERS": _ALL_WARPS - 1 - plan.warps}
+        settings |= {"IN_FLIGHT": _IN_FLIGHT}
         settings |= dict(zip(("UNITS_HIDDEN", "UNITS_MIXED", "UNITS_INNER"), plan.units, strict=True))
         self._kernel = device.load(compile_kernels("step", device.capability, settings, cache))["step"]
         most_splits = max(1, device.multiprocessors // config.num_kv_heads)
@@ -83,7 +82,9 @@ class SingleStep:
     def queue(self) -> None:
         """After the embedding, which counts the steps."""
         grid = (self._device.multiprocessors, 1, 1)
-        self._device.launch(self._kernel, grid, 32 * _ALL_WARPS, self._plan.shared, self._arguments, together=True)
+        self._device.launch(
+            self._kernel, grid, 32 * (self._plan.warps + 2), self._plan.shared, self._arguments, together=True
+        )
 
 
 def suits(device: Device, config: ModelConfig, weights: DeviceWeights) -> bool:
@@ -113,7 +114,7 @@ def plan_of(device: Device, config: ModelConfig, group: int) -> Plan:
         return -(-hidden // warps), -(-mixed // warps), -(-inner // warps)
 
     def slots_taken(warps: int) -> int:
-        return warps * sum(of * padded(count, _SLOT) for of, count in zip(tiles, units(warps), strict=True))
+        return warps * sum(of * padded(count, _PART) for of, count in zip(tiles, units(warps), strict=True))
 
     warps = min(_WARPS, key=slots_taken)
     repeat, head = config.num_heads // config.num_kv_heads, padded(config.head_dim, 32)
@@ -121,8 +122,8 @@ def plan_of(device: Device, config: ModelConfig, group: int) -> Plan:
     residual = 4 * TILE * (config.hidden_size // TILE // device.multiprocessors + 2)
     tables = 8 * 3 * ((_KINDS + 1) * config.num_layers + 1)
     sizes = [padded(size, 128) for size in (tables, residual, room)]
-    slot = _SLOT * unit_bytes(group)
-    slots = min(_MOST_SLOTS, (device.shared_bytes_of_block - _STATIC - sum(sizes)) // slot) // warps * warps
+    slot = warps * _PART * unit_bytes(group)
+    slots = min(_MOST_SLOTS, (device.shared_bytes_of_block - _STATIC - sum(sizes)) // slot)
     places = [padded(slots * slot, 128) + sum(sizes[:number]) for number in range(4)]
     return Plan(warps, units(warps), slots, *places)
 

@@ -58,37 +58,38 @@ __device__ __forceinline__ float4 load_once(const float* four) {
 // Returns the lane's part of the sum of their squares. `mask` is 0 where all values are there for certain.
 template <int UNITS, bool NORM>
 __device__ __forceinline__ float take_inputs(const u32* values, u32 number, u32 mask, const float* norm, int inputs,
-                                             Planes (&planes)[(UNITS + SLOT_UNITS - 1) / SLOT_UNITS]) {
-    constexpr int PARTS = (UNITS + SLOT_UNITS - 1) / SLOT_UNITS;
-    const int lane = lane_number(), begin = (int)(threadIdx.x >> 5) * (UNITS * 128), end = min(inputs, begin + UNITS * 128);
+                                             Planes (&planes)[(UNITS + MOST_UNITS - 1) / MOST_UNITS]) {
+    constexpr int PARTS = (UNITS + MOST_UNITS - 1) / MOST_UNITS;
+    const int lane = lane_number(), warp = threadIdx.x >> 5;
     uint4 words[PARTS][4];
     float4 weights[PARTS][4];
-    auto place = [&](int part, int i) { return begin + part * 512 + place_of_four(lane, i); };
-    auto inside = [&](int part, int i) { return place(part, i) < end; };
+    auto begin = [&](int part) { return (part * PART_UNITS + warp * min(MOST_UNITS, UNITS - part * MOST_UNITS)) * 128; };
+    auto place = [&](int part, int i) { return begin(part) + place_of_four(lane, i); };
+    auto inside = [&](int part, int i) {
+        return place_of_four(lane, i) < (UNITS - part * MOST_UNITS) * 128 && place(part, i) < inputs;
+    };
     if (NORM)
 #pragma unroll
         for (int part = 0; part < PARTS; part++)
 #pragma unroll
             for (int i = 0; i < 4; i++) weights[part][i] = load_once(norm + (inside(part, i) ? place(part, i) : 0));
     u32 tries = 0;
-    if (begin < end) {
-        // Where it may take long, few look while nothing is there.
-        while (!NORM && !there(look(values + (inside(0, 0) ? place(0, 0) : begin)), number, mask)) count_try(tries);
-        __syncwarp();
-        bool all;
-        do {
+    // One looks while nothing is there: many that look slow the stores that they wait for.
+    while (lane == 0 && !there(look(values + min(begin(0), inputs - 4)), number, mask)) count_try(tries);
+    __syncwarp();
+    bool all;
+    do {
 #pragma unroll
-            for (int part = 0; part < PARTS; part++)
+        for (int part = 0; part < PARTS; part++)
 #pragma unroll
-                for (int i = 0; i < 4; i++) words[part][i] = look(values + (inside(part, i) ? place(part, i) : begin));
-            all = true;
+            for (int i = 0; i < 4; i++) words[part][i] = look(values + (inside(part, i) ? place(part, i) : 0));
+        all = true;
 #pragma unroll
-            for (int part = 0; part < PARTS; part++)
+        for (int part = 0; part < PARTS; part++)
 #pragma unroll
-                for (int i = 0; i < 4; i++) all = all && there(words[part][i], number, mask);
-            count_try(tries);
-        } while (!all);
-    }
+            for (int i = 0; i < 4; i++) all = all && (!inside(part, i) || there(words[part][i], number, mask));
+        count_try(tries);
+    } while (!all);
     __syncwarp();
     float square = 0, four[PARTS][4][4];
 #pragma unroll

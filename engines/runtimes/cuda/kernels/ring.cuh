@@ -1,22 +1,22 @@
-// Weights that some warps read ahead for the others of their block, through a ring of slots in shared memory.
+// Weights that one warp reads ahead for the others of its block, through a ring of slots in shared memory.
 //
-// Each of the warps that compute has a stretch of the inputs of its own, the same for all outputs. A slot holds what one
-// warp takes of one tile at a time, SLOT_UNITS units; slots follow one another tile by tile, and in a tile row by row, one
-// slot for each warp. SLOTS is a multiple of WARPS, so that each warp has slots of its own: warps may be rows apart.
+// A slot holds a tile, or a part of one of at most PART_UNITS units, in one piece as it lies in memory; each of the warps
+// that compute takes as many of its units as the others, the same for all tiles.
 #pragma once
 #include "product.cuh"
 
-#define SLOT_UNITS 4
-#define SLOT (SLOT_UNITS * UNIT)
+#define MOST_UNITS 4  // of a part, that a warp takes
+#define PART_UNITS (WARPS * MOST_UNITS)
+#define SLOT (PART_UNITS * UNIT)
 
-// Where the weights of a product lie: the block's tiles, `units` of each tile for each warp.
+// Where the weights of a product lie: the block's tiles.
 struct Stretch {
     const u8* weights;
-    int tiles, chunks, units;
+    int tiles, chunks;
 };
 
-// At most IN_FLIGHT slots of a warp are under way at a time: a longer queue would not be faster, and all other loads would
-// wait behind it. L2_AHEAD bytes more are on their way into the L2, which nothing waits for.
+// At most IN_FLIGHT slots are under way at a time: a longer queue would not be faster, and all other loads would wait
+// behind it.
 struct Ring {
     u32 data, full, empty;  // addresses: slots, a barrier for each that has come, one for each that is used up
 
@@ -24,7 +24,7 @@ struct Ring {
         data = shared_address(slots), full = shared_address(barriers), empty = full + 8 * SLOTS;
         if (threadIdx.x < SLOTS) {
             barrier_init(full + 8 * threadIdx.x, COPY_ARRIVALS);
-            barrier_init(empty + 8 * threadIdx.x, 1);
+            barrier_init(empty + 8 * threadIdx.x, WARPS);
         }
 #if __CUDA_ARCH__ >= 900
         asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
@@ -32,42 +32,31 @@ struct Ring {
         __syncthreads();
     }
 
-    // The slot of a warp in a row, as soon as it may be.
-    __device__ __forceinline__ void fill_slot(u32 row, u32 warp, const u8* from, u32 bytes) const {
-        const u32 number = row * WARPS + warp, slot = number % SLOTS, round = number / SLOTS;
-        if (round > 0) barrier_wait(empty + 8 * slot, (round - 1) & 1);
-        if (row >= IN_FLIGHT) {
-            const u32 before = number - IN_FLIGHT * WARPS;
-            barrier_wait(full + 8 * (before % SLOTS), before / SLOTS & 1);
-        }
-        copies_begin(full + 8 * slot, bytes);
-        if (bytes) copy_stretch(data + slot * SLOT, from, bytes, full + 8 * slot);
-        copies_end(full + 8 * slot);
-    }
-
-    // By the `reader`-th of READERS warps: the slots of every READERS-th warp, for products 0 .. phases, of which
-    // `stretch_of` says where they lie.
+    // Products 0 .. phases, of which `stretch_of` says where they lie. By one thread, or by a whole warp where there are no
+    // bulk copies.
     template <typename StretchOf>
-    __device__ __forceinline__ void fill(const StretchOf& stretch_of, int phases, int reader) const {
-#if __CUDA_ARCH__ >= 900
-        const int first_warp = reader + READERS * (int)(threadIdx.x & 31), step = READERS * 32;  // a lane copies by itself
-#else
-        const int first_warp = reader, step = READERS;
-#endif
-        u32 row = 0;
+    __device__ __forceinline__ void fill(const StretchOf& stretch_of, int phases) const {
+        u32 number = 0, slot = 0, parity = 1, before = 0, before_parity = 0;
 #pragma unroll 1
         for (int phase = 0; phase < phases; phase++) {
             const Stretch now = stretch_of(phase);
-            const u8* tile = now.weights;
+            const u8* from = now.weights;
 #pragma unroll 1
-            for (int i = 0; i < now.tiles; i++, tile += now.chunks * UNIT)
+            for (int i = 0; i < now.tiles; i++)
 #pragma unroll 1
-                for (int part = 0; part < now.units; part += SLOT_UNITS, row++)
-                    for (int warp = first_warp; warp < WARPS; warp += step) {
-                        const int first = warp * now.units + part;
-                        const int count = max(0, min(min(SLOT_UNITS, now.units - part), now.chunks - first));
-                        fill_slot(row, warp, tile + first * UNIT, count * UNIT);
+                for (int left = now.chunks; left > 0; left -= PART_UNITS, number++) {
+                    const u32 bytes = min(left, PART_UNITS) * UNIT;
+                    if (number >= SLOTS) barrier_wait(empty + 8 * slot, parity);
+                    if (number >= IN_FLIGHT) {
+                        barrier_wait(full + 8 * before, before_parity);
+                        if (++before == SLOTS) before = 0, before_parity ^= 1;
                     }
+                    copies_begin(full + 8 * slot, bytes);
+                    copy_stretch(data + slot * SLOT, from, bytes, full + 8 * slot);
+                    copies_end(full + 8 * slot);
+                    from += bytes;
+                    if (++slot == SLOTS) slot = 0, parity ^= 1;
+                }
         }
     }
 };
@@ -77,7 +66,7 @@ struct Taker {
     Ring ring;
     u32 slot, parity;
 
-    __device__ __forceinline__ void start() { slot = threadIdx.x >> 5, parity = 0; }
+    __device__ __forceinline__ void start() { slot = 0, parity = 0; }
     __device__ __forceinline__ const u8* wait(const u8* slots) const {
         barrier_wait(ring.full + 8 * slot, parity);
         return slots + slot * SLOT;
@@ -85,7 +74,6 @@ struct Taker {
     __device__ __forceinline__ void release() {
         __syncwarp();
         if ((threadIdx.x & 31) == 0) barrier_arrive(ring.empty + 8 * slot);
-        slot += WARPS;
-        if (slot >= SLOTS) slot -= SLOTS, parity ^= 1;
+        if (++slot == SLOTS) slot = 0, parity ^= 1;
     }
 };

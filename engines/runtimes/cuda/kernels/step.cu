@@ -11,7 +11,7 @@
 #include "attend_one.cuh"
 
 #define BATCH 4  // tiles whose sums are added up at a time, by a warp that does nothing else
-#define ALL_THREADS (THREADS + 32 + 32 * READERS)
+#define ALL_THREADS (THREADS + 64)
 #define adding_sync some_sync<THREADS + 32>
 #define adding_arrive some_arrive<THREADS + 32>
 enum Barrier { START = 2, FREE = 3, FULL_OF_SUMS = 5 };  // from FREE on two of each
@@ -118,7 +118,7 @@ __device__ __forceinline__ int kind_of(int phase, int layers) { return phase == 
 template <int UNITS, bool NORM>
 __device__ __forceinline__ void compute(Block& block, const Share& share, int kind, const float* norm, const u32* source,
                                         u32 number, u32 mask, const u8* memory, Taker& taker, u32& turn) {
-    constexpr int PARTS = (UNITS + SLOT_UNITS - 1) / SLOT_UNITS;
+    constexpr int PARTS = (UNITS + MOST_UNITS - 1) / MOST_UNITS;
     const int warp = threadIdx.x >> 5, lane = lane_number();
     const Product& p = block.products[kind];
     const int own_tiles = share.last(p.tiles) - share.first(p.tiles);
@@ -140,14 +140,15 @@ __device__ __forceinline__ void compute(Block& block, const Share& share, int ki
 #pragma unroll
             for (int part = 0; part < PARTS; part++) {
                 // All loads before the first product: there are few warps to wait beside one another.
+                constexpr int LAST = UNITS - (PARTS - 1) * MOST_UNITS;
                 if (part + 1 < PARTS) {
-                    Units<SLOT_UNITS> units;
-                    units.load(where, taker.wait(memory));
+                    Units<MOST_UNITS> units;
+                    units.load(where, taker.wait(memory) + warp * (MOST_UNITS * UNIT));
                     taker.release();
                     multiply(where, units, planes[part], y);
                 } else {
-                    Units<UNITS - (PARTS - 1) * SLOT_UNITS> units;
-                    units.load(where, taker.wait(memory));
+                    Units<LAST> units;
+                    units.load(where, taker.wait(memory) + warp * (LAST * UNIT));
                     taker.release();
                     multiply(where, units, planes[part], y);
                 }
@@ -219,13 +220,14 @@ extern "C" __global__ void __launch_bounds__(ALL_THREADS, 1) step(const __grid_c
     taker.ring.init(memory, barriers);
     if (warp > WARPS) {
         const auto stretch_of = [&](int phase) {
-            const int kind = kind_of(phase, step.layers);
-            const int units = kind == 1 ? UNITS_MIXED : kind == 3 ? UNITS_INNER : UNITS_HIDDEN;
-            const Product& p = block.products[kind];
+            const Product& p = block.products[kind_of(phase, step.layers)];
             const int first = share.first(p.tiles);
-            return Stretch{weights[phase].units + (u64)first * p.chunks * UNIT, share.last(p.tiles) - first, p.chunks, units};
+            return Stretch{weights[phase].units + (u64)first * p.chunks * UNIT, share.last(p.tiles) - first, p.chunks};
         };
-        taker.ring.fill(stretch_of, step.count, warp - WARPS - 1);
+#if __CUDA_ARCH__ >= 900
+        if ((threadIdx.x & 31) == 0)
+#endif
+            taker.ring.fill(stretch_of, step.count);
         return;
     }
     wait_for_producer();

@@ -39,13 +39,12 @@ def weights_of(config: ModelConfig, group: int = 128) -> DeviceWeights:
 
 @pytest.mark.parametrize("shape", [*SHAPES])
 @pytest.mark.parametrize("group", [32, 64, 128])
-def test_every_warp_has_slots_of_its_own_and_all_inputs_are_taken(shape: str, group: int) -> None:
+def test_all_inputs_are_taken(shape: str, group: int) -> None:
     config = config_of(shape)
     plan = plan_of(card(), config, group)
     for units, inputs in zip(plan.units, (config.hidden_size, config.q_size, config.intermediate_size), strict=True):
         assert (plan.warps - 1) * units < chunks_of(inputs) <= plan.warps * units, "no warp without work"
-    assert plan.slots % plan.warps == 0
-    assert plan.slots // plan.warps >= 3, "two under way, one in use"
+    assert plan.slots >= 3, "two under way, one in use"
     assert plan.tables_at < plan.residual_at < plan.room_at < plan.shared < HOPPER_BYTES
 
 
