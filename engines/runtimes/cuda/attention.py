@@ -52,9 +52,8 @@ class Attention:
         self._few = device.load(compile_kernels("attention", capability, few, kernel_cache))
         self._ring = ring_of(pool.form, device.shared_bytes, device.shared_bytes_of_block)
         long = settings | {"WARPS": self._ring.warps, "STAGES": self._ring.stages}
-        self._long = device.load(compile_kernels("attention_long", capability, long, kernel_cache))
-        for name in ("attend_long_8", "attend_long_16"):
-            self._long.bring(name)  # before memory may be scarce
+        module = device.load(compile_kernels("attention_long", capability, long, kernel_cache))
+        self._long = {rows: module[f"attend_long_{rows}"] for rows in (8, 16)}
         self.at_once = min(PARTIAL_ITEMS, self._ring.blocks * device.multiprocessors)
         self._many = (
             device.load(compile_kernels("attention_many", capability, settings, kernel_cache))
@@ -93,7 +92,7 @@ class Attention:
         config, ring = self._config, self._ring
         blocks = config.num_kv_heads * -(-(config.num_heads // config.num_kv_heads) // 16)
         if shape.long:
-            kernel = self._long["attend_long_8" if shape.tile_rows <= 8 else "attend_long_16"]
+            kernel = self._long[8 if shape.tile_rows <= 8 else 16]
             grid = (blocks, shape.few, shape.splits)
             self._device.launch(kernel, grid, 32 * ring.warps, ring.shared(self._pool.form), arguments)
         else:

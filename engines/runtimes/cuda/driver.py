@@ -22,9 +22,8 @@ _MORE_MEMORY = (
     "layers (the processor computes the others), or choose a smaller model."
 )
 _FALL_BACK = "Docent uses the processor instead."
-_MULTIPROCESSORS, _SHARED, _SHARED_OPT_IN, _L2 = 16, 81, 97, 38  # numbers of device attributes
+_MULTIPROCESSORS, _SHARED, _SHARED_OPT_IN = 16, 81, 97  # numbers of device attributes
 _MAJOR, _MINOR = 75, 76
-
 _COOPERATIVE, _CLUSTER, _PROGRAMMATIC_STREAM_SERIALIZATION = 2, 4, 6  # kinds of launch attributes
 
 Dim = tuple[int, int, int]
@@ -62,7 +61,7 @@ class OutOfMemory(EngineError):
 
 
 class Device:
-    """A card (the first one), its context and a stream. ``close`` frees what was allocated here."""
+    """A card (the first one), its context and a stream. ``close`` frees what was allocated and loaded here."""
 
     def __init__(self, ordinal: int = 0) -> None:
         self._api = _driver()
@@ -75,11 +74,10 @@ class Device:
         self.multiprocessors = self._attribute(_MULTIPROCESSORS)
         self.shared_bytes = self._attribute(_SHARED)  # of a multiprocessor
         self.shared_bytes_of_block = self._attribute(_SHARED_OPT_IN)
-        self.l2_bytes = self._attribute(_L2)
-        self.driver_version = int(_check(self._api.cuDriverGetVersion()))
         self.stream = _check(self._api.cuStreamCreate(1))
         self._allocations: dict[int, int] = {}
         self._pinned: dict[int, int] = {}
+        self._modules: list[Module] = []
         library = _library()
         self._launch, self._count_clusters = library.cuLaunchKernelEx, library.cuOccupancyMaxActiveClusters
         self._configs: dict[int, _LaunchConfig] = {}  # by the blocks of a cluster
@@ -98,8 +96,10 @@ class Device:
             _check(self._api.cuMemFree(address))
         for address in self._pinned:
             _check(self._api.cuMemFreeHost(address))
+        for module in self._modules:
+            module.close()
         _check(self._api.cuStreamDestroy(self.stream))
-        self._allocations, self._pinned, self._context = {}, {}, None
+        self._allocations, self._pinned, self._modules, self._context = {}, {}, [], None
         _check(self._api.cuDevicePrimaryCtxRelease(self._device))
 
     def enable_peer(self, other: "Device") -> None:
@@ -176,7 +176,8 @@ class Device:
         _check(self._api.cuStreamSynchronize(self.stream))
 
     def load(self, binary: bytes) -> "Module":
-        return Module(self._api, _check(self._api.cuModuleLoadData(binary)))
+        self._modules.append(Module(self._api, _check(self._api.cuModuleLoadData(binary))))
+        return self._modules[-1]
 
     def launch(
         self,
@@ -279,9 +280,8 @@ class Module:
             self._kernels[name] = Kernel(handle)
         return self._kernels[name]
 
-    def bring(self, name: str) -> None:
-        """Asks the driver to put a kernel on the card now, rather than at its first launch."""
-        self._api.cuFuncLoad(self[name].handle)
+    def close(self) -> None:
+        _check(self._api.cuModuleUnload(self._handle))
 
 
 class Graph:

@@ -1,8 +1,7 @@
-"""Launches of the products for many rows on Hopper cards (``kernels/many.cu``): how outputs, rows and inputs are shared
-out over the card. Rows are packed (``packed_place`` in ``kernels/common.cuh``).
+"""Launches of the products for many rows on Hopper cards (``kernels/many.cu``, ``kernels/prompt.cu``): how outputs,
+rows and inputs are shared out over the card. Rows are packed (``packed_place`` in ``kernels/common.cuh``).
 """
 
-import itertools
 from collections.abc import Sequence
 from ctypes import c_void_p
 from dataclasses import dataclass
@@ -11,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from engines.runtimes.cuda.arguments import ProductArguments
+from engines.runtimes.cuda.arguments import GATED, RESIDUAL, STORE, ProductArguments
 from engines.runtimes.cuda.compiler import HOPPER, compile_kernels
-from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.driver import Device, Kernel
 from engines.runtimes.cuda.packing import CHUNK, unit_bytes
 from engines.runtimes.cuda.tensor_map import MAP_BYTES, tensor_map
 from engines.runtimes.cuda.weights import DeviceProduct
@@ -23,6 +22,8 @@ _LARGEST_CLUSTER = 6
 _MOST_SLOTS = 16
 _RESERVED = 2048  # shared memory that a block takes beside what it asks for
 _STEP, _START, _ADDING = 1000, 3500, 800  # cycles for 128 outputs by 128 inputs, of a block, to add up in a cluster
+_START_OF_128 = 11000  # with 128 rows, for 128 outputs: there is much to hand on
+_NEXT, _STAYING = 5000, 1.17  # the same of a block that stays, and how much longer than 1 cycle for 8 rows it takes
 _TOGETHER = 1.15  # so much longer two blocks on a multiprocessor take than one
 _WORD = 8  # bytes of an element, as the units are described to the card
 
@@ -30,7 +31,8 @@ _WORD = 8  # bytes of an element, as the units are described to the card
 @dataclass(frozen=True, slots=True)
 class Variant:
     """A kernel: rows, and times 128 outputs, of a block; how many groups of its warps share the inputs; chunks that it
-    copies at a time; its warps; how many blocks of it fit on a multiprocessor."""
+    copies at a time; its warps; how many blocks of it fit on a multiprocessor. ``stays``: a block goes on to the next
+    outputs."""
 
     columns: int
     blocks: int
@@ -38,10 +40,11 @@ class Variant:
     chunks: int
     warps: int
     together: int
+    stays: bool = False
 
     @property
     def name(self) -> str:
-        return f"many_{self.columns}_{self.blocks}_{self.halves}"
+        return f"prompt_{self.columns}" if self.stays else f"many_{self.columns}_{self.blocks}_{self.halves}"
 
 
 VARIANTS = (
@@ -52,6 +55,8 @@ VARIANTS = (
     Variant(64, 2, 1, 1, 9, 1),
     Variant(128, 1, 1, 1, 9, 1),
     Variant(128, 2, 1, 1, 12, 1),
+    Variant(128, 2, 1, 1, 12, 1, stays=True),
+    Variant(160, 2, 1, 1, 12, 1, stays=True),
 )
 
 
@@ -67,6 +72,18 @@ class Plan:
     sums_at: int
 
 
+def variants_for(rows: int, mode: int) -> list[Variant]:
+    """Those with the fewest columns that hold so many rows; from 128 on also those with more. Blocks that stay do not
+    rotate and write to pages: from registers that took longer than through shared memory."""
+    fewest = min(variant.columns for variant in VARIANTS if variant.columns >= min(rows, 128))
+    fitting = [variant for variant in VARIANTS if variant.columns == fewest or fewest == 128 < variant.columns]
+    return [variant for variant in fitting if mode in (STORE, RESIDUAL, GATED) or not variant.stays]
+
+
+def most_splits(variant: Variant, chunks: int) -> int:
+    return 1 if variant.stays else min(_LARGEST_CLUSTER, chunks // variant.chunks)
+
+
 def suits(device: Device) -> bool:
     return device.capability == HOPPER
 
@@ -76,14 +93,14 @@ class ManyProducts:
 
     def __init__(self, device: Device, products: Sequence[DeviceProduct], cache: Path | None) -> None:
         self._device = device
-        self._modules = {
-            group: device.load(
-                compile_kernels("many", device.capability, {"BITS": 4 if group else 16, "GROUP": group}, cache)
+        self._kernels: dict[tuple[int, Variant], Kernel] = {}
+        for group in {product.group for product in products}:
+            settings = {"BITS": 4 if group else 16, "GROUP": group}
+            few, prompt = (
+                device.load(compile_kernels(name, device.capability, settings, cache)) for name in ("many", "prompt")
             )
-            for group in {product.group for product in products}
-        }
-        for module, variant in itertools.product(self._modules.values(), VARIANTS):
-            module.bring(variant.name)  # before memory may be scarce
+            for variant in VARIANTS:
+                self._kernels[group, variant] = (prompt if variant.stays else few)[variant.name]
         maps = [_describe(product) for product in products]
         address = device.array(np.frombuffer(b"".join(maps), np.uint8))
         self._maps = {product.units: address + MAP_BYTES * number for number, product in enumerate(products)}
@@ -91,24 +108,24 @@ class ManyProducts:
 
     def queue(self, product: DeviceProduct, arguments: ProductArguments, rows: int) -> None:
         """The arguments name source, target and what becomes of the outputs; the rest is entered here."""
-        plan = self.plan(product.group, product.tiles, product.chunks, rows)
+        plan = self.plan(product.group, product.tiles, product.chunks, rows, arguments.mode)
         variant = plan.variant
         arguments.rows, arguments.splits, arguments.batch_tiles = rows, plan.splits, plan.slots
         arguments.sums_at = plan.sums_at
-        kernel = self._modules[product.group][variant.name]
-        grid = (plan.splits, -(-rows // variant.columns), -(-product.tiles // (_TILES * variant.blocks)))
+        along, across = -(-rows // variant.columns), -(-product.tiles // (_TILES * variant.blocks))
+        grid = (plan.splits, along, across)
+        if variant.stays:
+            grid = (min(along * across, self._device.multiprocessors), 1, 1)
         self._device.launch(
-            kernel, grid, 32 * variant.warps, plan.shared, arguments, c_void_p(self._maps[product.units]),
-            cluster=plan.splits,
+            self._kernels[product.group, variant], grid, 32 * variant.warps, plan.shared,
+            arguments, c_void_p(self._maps[product.units]), cluster=plan.splits,
         )  # fmt: skip
 
-    def _plan(self, group: int, tiles: int, chunks: int, rows: int) -> Plan:
-        columns = next((variant.columns for variant in VARIANTS if variant.columns >= rows), VARIANTS[-1].columns)
+    def _plan(self, group: int, tiles: int, chunks: int, rows: int, mode: int) -> Plan:
         choices = [
             self.make(group, chunks, variant, splits)
-            for variant in VARIANTS
-            if variant.columns == columns
-            for splits in range(1, min(_LARGEST_CLUSTER, chunks // variant.chunks) + 1)
+            for variant in variants_for(rows, mode)
+            for splits in range(1, most_splits(variant, chunks) + 1)
         ]
         return min(choices, key=lambda plan: (self._cycles(group, tiles, chunks, rows, plan), plan.splits))
 
@@ -117,6 +134,9 @@ class ManyProducts:
         share = -(-shares // splits)
         splits = -(-shares // share)
         slot = variant.chunks * (_TILES * variant.blocks * unit_bytes(group) + variant.columns * CHUNK * 2)
+        if variant.stays:
+            slots = min((self._device.shared_bytes_of_block - _RESERVED) // slot, _MOST_SLOTS)
+            return Plan(variant, 1, slots, slots * slot, 0)
         tiles = -(-_TILES * variant.blocks // splits)
         sums = splits * variant.halves * tiles * (variant.columns * 64 + 64)
         half, whole = self._device.shared_bytes // 2 - _RESERVED, self._device.shared_bytes_of_block - _RESERVED
@@ -130,16 +150,20 @@ class ManyProducts:
         """An estimate that orders plans as measurements on an H200 do."""
         variant = plan.variant
         count = -(-tiles // (_TILES * variant.blocks)) * -(-rows // variant.columns) * plan.splits
+        if variant.stays:
+            block = _STAYING * 8 * variant.columns * variant.blocks * chunks + _NEXT
+            return -(-count // self._device.multiprocessors) * block + _START
         at_once = self._device.multiprocessors * variant.together
         if plan.splits > 1:
             at_once = plan.splits * self._device.clusters_at_once(
-                self._modules[group][variant.name], 32 * variant.warps, plan.shared, plan.splits
+                self._kernels[group, variant], 32 * variant.warps, plan.shared, plan.splits
             )
         steps = -(-chunks // variant.chunks // plan.splits) * variant.chunks
         block = steps * variant.blocks * max(_STEP, 8.0 * variant.columns)
         if count > self._device.multiprocessors:
             block *= _TOGETHER
-        return -(-count // at_once) * (block + _START + (_ADDING if plan.splits > 1 else 0))
+        start = _START if variant.columns < 128 else _START_OF_128 * variant.blocks
+        return -(-count // at_once) * (block + start + (_ADDING if plan.splits > 1 else 0))
 
 
 def _describe(product: DeviceProduct) -> bytes:

@@ -88,6 +88,23 @@ struct Warpgroup<128> {
     }
 };
 
+template <>
+struct Warpgroup<160> {
+    static __device__ __forceinline__ void multiply(float (&d)[80], const u32 (&a)[4], u64 b, int add) {
+        asm volatile(
+            "{\n.reg .pred add;\nsetp.ne.b32 add, %85, 0;\nwgmma.mma_async.sync.aligned.m64n160k16.f32.f16.f16 "
+            "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, "
+            "%20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, %39, "
+            "%40, %41, %42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, "
+            "%60, %61, %62, %63, %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79}"
+            ", {%80, %81, %82, %83}, %84, add, 1, 1, 0;\n}"
+            : OUT4(0), OUT4(4), OUT4(8), OUT4(12), OUT4(16), OUT4(20), OUT4(24), OUT4(28), OUT4(32),
+              OUT4(36), OUT4(40), OUT4(44), OUT4(48), OUT4(52), OUT4(56), OUT4(60), OUT4(64), OUT4(68),
+              OUT4(72), OUT4(76)
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(add));
+    }
+};
+
 // The same with a from shared memory, for 64 columns.
 __device__ __forceinline__ void multiply_shared(float (&d)[32], u64 a, u64 b, int add) {
     asm volatile(

@@ -30,9 +30,8 @@ KERNELS = [
     ("step", {"GROUP": 64, "HEAD": 128, **STEP}),
 ]
 HOPPER_KERNELS = [
-    ("many", {"BITS": 4, "GROUP": 128}),
-    ("many", {"BITS": 4, "GROUP": 32}),
-    ("many", {"BITS": 16, "GROUP": 0}),
+    *[(name, {"BITS": 4, "GROUP": group}) for name in ("many", "prompt") for group in (128, 32)],
+    *[(name, {"BITS": 16, "GROUP": 0}) for name in ("many", "prompt")],
     ("attention_many", {"HEAD": 64, "KV": 0}),
     *[("attention_many", {"HEAD": 128, "KV": kv}) for kv in range(3)],
 ]

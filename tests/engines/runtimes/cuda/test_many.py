@@ -9,11 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.runtimes.cuda import many
-from engines.runtimes.cuda.arguments import GATED, RESIDUAL, STORE, ProductArguments
+from engines.runtimes.cuda.arguments import ATTENTION, GATED, RESIDUAL, STORE, ProductArguments
 from engines.runtimes.cuda.compiler import HOPPER
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.entry import ENTRY
-from engines.runtimes.cuda.many import VARIANTS, ManyProducts
+from engines.runtimes.cuda.many import ManyProducts, most_splits, variants_for
 from engines.runtimes.cuda.packing import CHUNK, ROWS_OF_BLOCK, Packed, chunks_of, pack_half, pack_int4
 from engines.runtimes.cuda.weights import DeviceProduct
 from tests.engines.runtimes.cuda.pages import packed_places
@@ -89,16 +89,15 @@ def test_products_of_every_plan_agree_with_float64(
     products = ManyProducts(device, [product], kernels)
     random = np.random.default_rng(1)
     stride, gated_stride = CHUNK * product.chunks, CHUNK * chunks_of(outputs // 2)
-    for rows in (1, 2, 7, 8, 13, 32, 50, 64, 100, 200):
+    for rows in (1, 2, 7, 8, 13, 32, 50, 64, 100, 200, 525):
         x = random.standard_normal((rows, inputs)).astype(np.float16)
         expected = x.astype(float) @ weight.T
         gate, up = (part.reshape(rows, -1) for part in np.moveaxis(expected.reshape(rows, -1, 2, 8), 2, 0))
         gated = gate / (1 + np.exp(-gate)) * up
         source = device.array(packed_rows(x, stride))
         target = device.allocate(max(4 * rows * outputs, 2 * (rows + ROWS_OF_BLOCK) * gated_stride), zero=True)
-        columns = next((variant.columns for variant in VARIANTS if variant.columns >= rows), VARIANTS[-1].columns)
-        for variant, splits in itertools.product((v for v in VARIANTS if v.columns == columns), (1, 2, 3, 6)):
-            if splits > product.chunks // variant.chunks:
+        for variant, splits in itertools.product(variants_for(rows, STORE), (1, 2, 3, 6)):
+            if splits > most_splits(variant, product.chunks):
                 continue
             plan = products.make(group, product.chunks, variant, splits)
             products.plan = lambda *_, plan=plan: plan  # type: ignore[assignment,misc]
@@ -126,7 +125,8 @@ def test_products_of_every_plan_agree_with_float64(
 def test_the_chosen_plans_fit_the_card(device: Device, kernels: Path) -> None:
     packed, _ = random_weights(48, 256, 128)
     products = ManyProducts(device, [put(device, packed)], kernels)
-    for tiles, chunks, rows in itertools.product((3, 384, 1792), (2, 32, 112), (2, 9, 32, 64, 128, 2048)):
-        plan = products.plan(128, tiles, chunks, rows)
+    sizes = itertools.product((3, 384, 1792), (2, 32, 112), (2, 9, 32, 64, 128, 2048), (STORE, ATTENTION))
+    for tiles, chunks, rows, mode in sizes:
+        plan = products.plan(128, tiles, chunks, rows, mode)
         assert plan.slots >= min(2, chunks // plan.variant.chunks // plan.splits)
         assert plan.shared <= device.shared_bytes_of_block - many._RESERVED
