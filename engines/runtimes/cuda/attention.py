@@ -7,7 +7,7 @@ from engines.model.config import ModelConfig
 from engines.page_size import PAGE_TOKENS
 from engines.runtimes.cuda.arguments import AttentionArguments
 from engines.runtimes.cuda.buffers import LEAST_SHARE, PARTIAL_ITEMS, AttentionShape, Buffers, Pool, StepInputs
-from engines.runtimes.cuda.compiler import compile_kernels
+from engines.runtimes.cuda.compiler import Kernels, compile_kernels
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.kv_format import KvFormat
 
@@ -47,19 +47,15 @@ class Attention:
         hopper: bool,
     ) -> None:
         self._device, self._config, self._pool, self._buffers = device, config, pool, buffers
-        settings, capability = pool.form.settings, device.capability
-        few = settings | {"WARPS": _ATTEND_FEW_WARPS}
-        self._few = device.load(compile_kernels("attention", capability, few, kernel_cache))
-        self._ring = ring_of(pool.form, device.shared_bytes, device.shared_bytes_of_block)
-        long = settings | {"WARPS": self._ring.warps, "STAGES": self._ring.stages}
-        module = device.load(compile_kernels("attention_long", capability, long, kernel_cache))
-        self._long = {rows: module[f"attend_long_{rows}"] for rows in (8, 16)}
-        self.at_once = min(PARTIAL_ITEMS, self._ring.blocks * device.multiprocessors)
-        self._many = (
-            device.load(compile_kernels("attention_many", capability, settings, kernel_cache))
-            if hopper and buffers.head_padded in _MANY_HEADS
-            else None
-        )
+        capability, ring = device.capability, _ring(device, pool.form)
+        self._ring = ring
+        kernels = {
+            name: device.load(compile_kernels(name, capability, settings, kernel_cache))
+            for name, settings in kernels_of(device, pool.form, hopper=hopper)
+        }
+        self._few, self._many = kernels["attention"], kernels.get("attention_many")
+        self._long = {rows: kernels["attention_long"][f"attend_long_{rows}"] for rows in (8, 16)}
+        self.at_once = min(PARTIAL_ITEMS, ring.blocks * device.multiprocessors)
 
     def arguments(self, inputs: StepInputs, number: int, shape: AttentionShape) -> AttentionArguments:
         config, buffers = self._config, self._buffers
@@ -100,6 +96,20 @@ class Attention:
             self._device.launch(
                 self._few["attend_few"], (blocks, shape.few, 1), 32 * _ATTEND_FEW_WARPS, shared, arguments
             )
+
+
+def kernels_of(device: Device, form: KvFormat, *, hopper: bool) -> list[Kernels]:
+    """What is compiled for heads of this kind; ``hopper``: with the one for many queries that only these cards have."""
+    ring, settings = _ring(device, form), form.settings
+    kernels: list[Kernels] = [
+        ("attention", settings | {"WARPS": _ATTEND_FEW_WARPS}),
+        ("attention_long", settings | {"WARPS": ring.warps, "STAGES": ring.stages}),
+    ]
+    return [*kernels, ("attention_many", settings)] if hopper and form.head_padded in _MANY_HEADS else kernels
+
+
+def _ring(device: Device, form: KvFormat) -> Ring:
+    return ring_of(form, device.shared_bytes, device.shared_bytes_of_block)
 
 
 def ring_of(form: KvFormat, shared_bytes: int, shared_bytes_of_block: int) -> Ring:

@@ -5,7 +5,8 @@ What was compiled is kept on disk under a hash of the sources, the settings and 
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +21,7 @@ _HEADERS = (
     "common.cuh", "product.cuh", "ring.cuh", "planes.cuh", "handed.cuh", "kv.cuh", "attention.cuh", "attend_one.cuh",
     "shares.cuh", "warpgroup.cuh", "many.cuh",
 )  # fmt: skip
+Kernels = tuple[str, Mapping[str, int]]  # a file's name and its settings
 HOPPER = (9, 0)  # whose instructions for four warps together no other card has
 
 
@@ -43,6 +45,16 @@ def compile_kernels(
     if kept is not None:
         _keep(kept, binary)
     return binary
+
+
+def compile_together(kernels: Iterable[Kernels], capability: tuple[int, int], cache: Path | None) -> None:
+    """Compiles several at the same time and keeps them, so that ``compile_kernels`` finds them there. Without a place
+    to keep them nothing is done."""
+    if cache is None:
+        return
+    with ThreadPoolExecutor(max(1, os.cpu_count() or 1)) as pool:
+        for done in [pool.submit(compile_kernels, name, capability, settings, cache) for name, settings in kernels]:
+            done.result()
 
 
 def _compile(nvrtc: Any, name: str, source: bytes, headers: list[bytes], options: list[bytes]) -> bytes:

@@ -2,7 +2,7 @@
 rows and inputs are shared out over the card. Rows are packed (``packed_place`` in ``kernels/common.cuh``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from ctypes import c_void_p
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.runtimes.cuda.arguments import GATED, RESIDUAL, STORE, ProductArguments
-from engines.runtimes.cuda.compiler import HOPPER, compile_kernels
+from engines.runtimes.cuda.compiler import HOPPER, Kernels, compile_kernels
 from engines.runtimes.cuda.driver import Device, Kernel
 from engines.runtimes.cuda.packing import CHUNK, unit_bytes
 from engines.runtimes.cuda.tensor_map import MAP_BYTES, tensor_map
@@ -84,6 +84,11 @@ def most_splits(variant: Variant, chunks: int) -> int:
     return 1 if variant.stays else min(_LARGEST_CLUSTER, chunks // variant.chunks)
 
 
+def kernels_of(groups: Collection[int]) -> list[Kernels]:
+    """What is compiled for weights in groups of these sizes; 0 for float16."""
+    return [(name, {"BITS": 4 if group else 16, "GROUP": group}) for group in groups for name in ("many", "prompt")]
+
+
 def suits(device: Device) -> bool:
     return device.capability == HOPPER
 
@@ -94,13 +99,11 @@ class ManyProducts:
     def __init__(self, device: Device, products: Sequence[DeviceProduct], cache: Path | None) -> None:
         self._device = device
         self._kernels: dict[tuple[int, Variant], Kernel] = {}
-        for group in {product.group for product in products}:
-            settings = {"BITS": 4 if group else 16, "GROUP": group}
-            few, prompt = (
-                device.load(compile_kernels(name, device.capability, settings, cache)) for name in ("many", "prompt")
-            )
+        for name, settings in kernels_of({product.group for product in products}):
+            module = device.load(compile_kernels(name, device.capability, settings, cache))
             for variant in VARIANTS:
-                self._kernels[group, variant] = (prompt if variant.stays else few)[variant.name]
+                if variant.stays == (name == "prompt"):
+                    self._kernels[settings["GROUP"], variant] = module[variant.name]
         maps = [_describe(product) for product in products]
         address = device.array(np.frombuffer(b"".join(maps), np.uint8))
         self._maps = {product.units: address + MAP_BYTES * number for number, product in enumerate(products)}

@@ -4,13 +4,13 @@ Where at most two rows are computed a block's shared memory is bounded so that t
 next product's block loads its first weights while this one ends. With more rows their inputs take that room.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from ctypes import c_int, c_void_p
 from dataclasses import dataclass
 from pathlib import Path
 
 from engines.runtimes.cuda.arguments import ProductArguments
-from engines.runtimes.cuda.compiler import compile_kernels
+from engines.runtimes.cuda.compiler import Kernels, compile_kernels
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.packing import CHUNK, TILE, unit_bytes
 from engines.runtimes.cuda.weights import DeviceProduct
@@ -42,16 +42,11 @@ class Products:
 
     def __init__(self, device: Device, products: Sequence[DeviceProduct], cache: Path | None) -> None:
         self._device = device
-        half = (device.shared_bytes - _ATTENTION) // 2
-        self._budgets = {
-            variant: (half if variant == 2 else device.shared_bytes_of_block) - _RESERVED for variant in _RING_SHARE
+        self._budgets = _budgets(device)
+        self._modules = {
+            int(settings["GROUP"]): device.load(compile_kernels(name, device.capability, settings, cache))
+            for name, settings in kernels_of(device, {product.group for product in products})
         }
-        self._modules = {}
-        for group in {product.group for product in products}:
-            settings = {"BITS": 4 if group else 16, "GROUP": group, "WARPS": WARPS}
-            settings |= {f"STAGES_{variant}": self._stages(group, variant) for variant in _RING_SHARE}
-            settings |= {f"SHARING_{variant}": sharing for variant, sharing in _SHARING.items()}
-            self._modules[group] = device.load(compile_kernels("product", device.capability, settings, cache))
         shapes = {(p.group, p.tiles, p.chunks) for p in products}
         plans = [(self.plan(*shape, rows), shape[1]) for shape in shapes for rows in range(1, FEW + 1)]
         room = max((plan.splits * tiles for plan, tiles in plans if plan.splits > 1), default=0)
@@ -85,7 +80,7 @@ class Products:
     def plan(self, group: int, tiles: int, chunks: int, rows: int) -> Plan:
         variant = min(variant for variant in _RING_SHARE if rows <= variant)
         budget, multiprocessors = self._budgets[variant], self._device.multiprocessors
-        ring = WARPS * self._stages(group, variant) * unit_bytes(group)
+        ring = WARPS * _stages(budget, group, variant) * unit_bytes(group)
         columns = -(-variant // 8) * 8
         together = WARPS // _SHARING[variant]  # tiles
         sums = _SHARING[variant] * TILE * 4 * (2 if variant == 2 else columns)  # of one tile
@@ -103,5 +98,25 @@ class Products:
         shared = ring + x_bytes + batch_tiles * sums
         return Plan(variant, blocks, splits, slice_chunks * CHUNK, batch_tiles, shared)
 
-    def _stages(self, group: int, variant: int) -> int:
-        return max(1, int(self._budgets[variant] * _RING_SHARE[variant]) // (WARPS * unit_bytes(group)))
+
+def kernels_of(device: Device, groups: Collection[int]) -> list[Kernels]:
+    """What is compiled for weights in groups of these sizes; 0 for float16."""
+    found: list[Kernels] = []
+    for group in groups:
+        settings = {"BITS": 4 if group else 16, "GROUP": group, "WARPS": WARPS}
+        settings |= {
+            f"STAGES_{variant}": _stages(budget, group, variant) for variant, budget in _budgets(device).items()
+        }
+        settings |= {f"SHARING_{variant}": sharing for variant, sharing in _SHARING.items()}
+        found.append(("product", settings))
+    return found
+
+
+def _budgets(device: Device) -> dict[int, int]:
+    """Shared memory of a block, by variant."""
+    half = (device.shared_bytes - _ATTENTION) // 2
+    return {variant: (half if variant == 2 else device.shared_bytes_of_block) - _RESERVED for variant in _RING_SHARE}
+
+
+def _stages(budget: int, group: int, variant: int) -> int:
+    return max(1, int(budget * _RING_SHARE[variant]) // (WARPS * unit_bytes(group)))

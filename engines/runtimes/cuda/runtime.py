@@ -22,6 +22,7 @@ from engines.files.build_cache import Build
 from engines.model.checkpoint import Checkpoint
 from engines.model.config import ModelConfig
 from engines.page_size import PAGE_TOKENS, KvCache
+from engines.runtimes.cuda.all_kernels import compile_all
 from engines.runtimes.cuda.buffers import (
     AttentionShape,
     Buffers,
@@ -127,6 +128,7 @@ class CudaRuntime:
                 "Docent uses the processor instead.",
             )
         self.weights = source.to_device(device)
+        compile_all(device, config, self.weights, self._format, cache, alone=self._reducer is None)
         self.notes = self.weights.notes
         self._largest = min(largest_run, -(-self.max_context // FEW) * FEW)
         self.buffers = Buffers(device, config, max(self._largest, FEW))

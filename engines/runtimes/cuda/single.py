@@ -11,7 +11,7 @@ import numpy as np
 
 from engines.model.config import ModelConfig
 from engines.runtimes.cuda.arguments import AttentionArguments, ProductArguments, StepArguments
-from engines.runtimes.cuda.compiler import compile_kernels
+from engines.runtimes.cuda.compiler import Kernels, compile_kernels
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.packing import TILE, chunks_of, padded, unit_bytes
 from engines.runtimes.cuda.weights import DeviceWeights
@@ -57,10 +57,8 @@ class SingleStep:
         self._device, self._plan = device, plan_of(device, config, group)
         plan, head_padded = self._plan, padded(config.head_dim, 32)
         repeat = config.num_heads // config.num_kv_heads
-        settings = {"BITS": 4, "GROUP": group, "HEAD": head_padded, "SLOTS": plan.slots, "WARPS": plan.warps}
-        settings |= {"IN_FLIGHT": _IN_FLIGHT}
-        settings |= dict(zip(("UNITS_HIDDEN", "UNITS_MIXED", "UNITS_INNER"), plan.units, strict=True))
-        self._kernel = device.load(compile_kernels("step", device.capability, settings, cache))["step"]
+        name, settings = kernel_of(device, config, group)
+        self._kernel = device.load(compile_kernels(name, device.capability, settings, cache))["step"]
         most_splits = max(1, device.multiprocessors // config.num_kv_heads)
         weights = [address or 0 for product in products for address in (product.weights, product.norm, product.bias)]
         layers = [value or 0 for of in attentions for value in (of.keys, of.values, of.window)]
@@ -103,6 +101,15 @@ def suits(device: Device, config: ModelConfig, weights: DeviceWeights) -> bool:
         return False
     plan = plan_of(device, config, min(groups))
     return plan.slots >= _FEWEST_SLOTS and max(plan.units) <= _MOST_UNITS
+
+
+def kernel_of(device: Device, config: ModelConfig, group: int) -> Kernels:
+    """What is compiled for a model that suits."""
+    plan = plan_of(device, config, group)
+    settings = {"BITS": 4, "GROUP": group, "HEAD": padded(config.head_dim, 32), "SLOTS": plan.slots}
+    settings |= {"WARPS": plan.warps, "IN_FLIGHT": _IN_FLIGHT}
+    units = zip(("UNITS_HIDDEN", "UNITS_MIXED", "UNITS_INNER"), plan.units, strict=True)
+    return "step", settings | dict(units)
 
 
 def plan_of(device: Device, config: ModelConfig, group: int) -> Plan:

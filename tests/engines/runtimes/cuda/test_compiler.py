@@ -59,6 +59,13 @@ def test_what_was_compiled_is_found_again(tmp_path: Path, monkeypatch: pytest.Mo
     assert first.startswith(b"\x7fELF")
 
 
+def test_what_was_compiled_together_is_found_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernels = [("rows", {}), ("heads", {"HEAD": 64, "KV": 0})]
+    compiler.compile_together(kernels, (8, 0), tmp_path)
+    monkeypatch.delattr(compiler, "_compile")
+    assert all(compile_kernels(name, (8, 0), settings, tmp_path).startswith(b"\x7fELF") for name, settings in kernels)
+
+
 def test_a_mistake_in_a_kernel_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for header in compiler.KERNELS.iterdir():
         (tmp_path / header.name).write_bytes(header.read_bytes())
