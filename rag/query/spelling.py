@@ -1,16 +1,20 @@
 """Corrects the spelling of a question by the words of the library.
 
-A word that stands nowhere in the library, is no English word (symspellpy's list) and has a word of the library one slip
-away (two in long words) is taken for that word. Numbers, codes and short words stay as they are, and so do questions in
-other languages than English. The corrected question is the one that is searched for and shown.
+A word that stands nowhere in the library, is no English word (symspellpy's list) and is one slip away from a word that
+questions are made of ("meny") or of the library (two in long words) is taken for that word. Numbers, codes and short
+words stay as they are, and so do questions in other languages than English. The corrected question is the one that is
+searched for and shown.
 """
 
 from collections.abc import Sequence
 from typing import Protocol
 
+from rapidfuzz.distance import OSA
+
 from rag.protocols import Rewriter
 from rag.text.english_words import is_english_word
 from rag.text.language import is_english
+from rag.text.stop_words import ENGLISH
 from rag.text.words import words
 from rag.types import Turn
 
@@ -51,8 +55,17 @@ def corrected(question: str, vocabulary: Vocabulary) -> str:
             continue
         if vocabulary.is_known(word):
             continue
-        near = vocabulary.nearest_words(word, 2 if len(word) >= _LONG else 1)
+        near = _nearest_plain(word) or vocabulary.nearest_words(word, 2 if len(word) >= _LONG else 1)
         if near:
             instead = near[0].capitalize() if written[0].isupper() else near[0]
             question = question[:start] + instead + question[end:]
     return question
+
+
+def _nearest_plain(word: str) -> list[str]:
+    """The words without meaning of their own that are one slip away and begin with the same letter."""
+    return sorted(
+        plain
+        for plain in ENGLISH
+        if len(plain) >= _SHORTEST and plain[0] == word[0] and OSA.distance(plain, word, score_cutoff=1) <= 1
+    )

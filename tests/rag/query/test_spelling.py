@@ -30,6 +30,8 @@ def vocabulary(bench: Workbench) -> LibraryVocabulary:
         ("how much is the depposit in Alder Stret?", "how much is the deposit in Alder Street?"),
         ("who rents the boathuose", "who rents the boathouse"),
         ("what is beside the jety?", "what is beside the jetty?"),
+        ("how meny carrots", "how many carrots"),
+        ("wich deposit is the cheapest", "which deposit is the cheapest"),
         ("how many carots", "how many carrots"),
         ("Who is Mrs Dacer?", "Who is Mrs Dacre?"),
     ],
