@@ -30,8 +30,11 @@ KERNELS = [
     ("step", {"GROUP": 64, "HEAD": 128, **STEP}),
 ]
 HOPPER_KERNELS = [
-    *[(name, {"BITS": 4, "GROUP": group}) for name in ("many", "prompt") for group in (128, 32)],
-    *[(name, {"BITS": 16, "GROUP": 0}) for name in ("many", "prompt")],
+    ("many", {"BITS": 4, "GROUP": 128}),
+    ("many", {"BITS": 4, "GROUP": 32}),
+    ("many", {"BITS": 16, "GROUP": 0}),
+    ("prompt", {"BITS": 4, "GROUP": 32}),
+    ("prompt", {"BITS": 16, "GROUP": 0}),
     ("attention_many", {"HEAD": 64, "KV": 0}),
     *[("attention_many", {"HEAD": 128, "KV": kv}) for kv in range(3)],
 ]
