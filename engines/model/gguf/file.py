@@ -30,6 +30,7 @@ _UINT32, _UINT64 = 4, 10
 _TEXT, _LIST = 8, 9
 _LEAST_TEXT, _LEAST_ENTRY, _LEAST_TENSOR = 8, 13, 32  # bytes that one takes at least
 _MOST_SIZES = 4
+_LONGEST_NAME = 256  # characters of a key or a tensor's name; the format allows tensors 64
 _MOST_ALIGNMENT = 1 << 20
 _LARGEST = 1 << 48  # of any size or offset, so that sums stay exact
 _PART = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<parts>\d{5})\.gguf", re.IGNORECASE)
@@ -109,7 +110,7 @@ class _Reader:
         entries = self._count(_LEAST_ENTRY, "the metadata")
         metadata: dict[str, Value] = {}
         for _ in range(entries):
-            key = self._text("a key")
+            key = self._name("a key")
             metadata[key] = self._value(key)
         described = [self._description() for _ in range(tensors)]
         alignment = metadata.get("general.alignment", 32)
@@ -139,7 +140,7 @@ class _Reader:
         return number
 
     def _description(self) -> tuple[str, BlockType, tuple[int, ...], int]:
-        name = self._text("a tensor's name")
+        name = self._name("a tensor's name")
         sizes = self._integer(_UINT32, name)
         if not 1 <= sizes <= _MOST_SIZES:
             raise ValueError(f"the tensor {name} has {sizes} dimensions")
@@ -166,6 +167,13 @@ class _Reader:
 
     def _text(self, what: str) -> str:
         return self._texts(1, what)[0]
+
+    def _name(self, what: str) -> str:
+        """A text that can stand in a message."""
+        name = self._text(what)
+        if len(name) > _LONGEST_NAME or not name.isprintable():
+            raise ValueError(f"{what} is {name[:40]!r}")
+        return name
 
     def _texts(self, count: int, what: str) -> list[str]:
         """Vocabularies have 100,000s of them, so this goes without the other methods."""

@@ -37,7 +37,7 @@ def read_settings(file: GgufFile) -> dict[str, Any]:
     architecture = file.metadata.get("general.architecture")
     if architecture not in GGUF_ARCHITECTURES:
         raise UnsupportedModel(
-            f"{file.path.name} is a model of the architecture {architecture}, which is not supported.",
+            f"{file.path.name} is a model of the architecture {str(architecture)[:40]!r}, which is not supported.",
             f"Use one of {', '.join(sorted(GGUF_ARCHITECTURES))}.",
         )
     values = _Values(file, str(architecture))

@@ -73,7 +73,9 @@ def read_tokenizer(file: GgufFile) -> Vocabulary:
     elif kind == "llama":
         tokenizer, bos_first = _sentencepiece(file, tokens, types), True
     else:
-        raise UnsupportedModel(f"{file.path.name} has a vocabulary of the kind {kind}.", "Use another model.")
+        raise UnsupportedModel(
+            f"{file.path.name} has a vocabulary of the kind {str(kind)[:40]!r}.", "Use another model."
+        )
     for text, number in zip(tokens, types, strict=True):
         if number in (_UNKNOWN, _CONTROL, _USER_DEFINED) and text:
             special = number != _USER_DEFINED
@@ -103,7 +105,8 @@ def _byte_level(file: GgufFile, tokens: Sequence[str]) -> tuple[Tokenizer, bool]
     rule = _RULES.get(name)
     if rule is None:
         raise UnsupportedModel(
-            f"{file.path.name} cuts text by the rule {name}, which is not known.", "Get the model as safetensors."
+            f"{file.path.name} cuts text by the rule {name[:40]!r}, which is not known.",
+            "Get the model as safetensors.",
         )
     merges = [(left, right) for left, _, right in (pair.partition(" ") for pair in _texts(file, "merges"))]
     vocabulary = {text: number for number, text in enumerate(tokens)}

@@ -136,7 +136,7 @@ def test_what_is_not_read_is_named(tmp_path: Path) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    with pytest.raises(UnsupportedModel, match="architecture mamba"):
+    with pytest.raises(UnsupportedModel, match="architecture 'mamba'"):
         write_folder(GgufFile(tmp_path / "other.gguf"), tmp_path)
     writer = gguf.GGUFWriter(tmp_path / "type.gguf", "llama")
     writer.add_tensor("blk.0.ffn_up.weight", np.zeros((4, 8), np.float64))
@@ -181,7 +181,8 @@ def test_damaged_files_end_in_one_error(whole_file: bytes, tmp_path: Path) -> No
         path.write_bytes(changed)
         try:
             write_folder(GgufFile(path), folder)
-            check(folder)
+            with np.errstate(all="ignore"):  # numbers of damaged blocks may be none
+                check(folder)
         except DocentError as error:
             assert "\n" not in str(error) and any(name in str(error) for name in (path.name, ".json", "architecture"))
 
