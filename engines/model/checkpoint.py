@@ -20,7 +20,7 @@ from engines.model.gguf.folder import weights_of
 from engines.model.gguf.tensors import GgufTensors
 from engines.model.json_file import read_object
 from engines.model.tensor_files import TensorFiles
-from engines.model.weights import BlockLinear, BlockRows, DenseLinear, Float, Linear, StoredRows
+from engines.model.weights import BlockLinear, BlockRows, DenseLinear, Float, Linear, ScaledRows, StoredRows
 
 Projection = Literal["q", "k", "v", "o", "gate", "up", "down"]
 Norm = Literal["input", "attention_output", "mlp_input", "mlp_output", "query", "key"]
@@ -133,6 +133,9 @@ class Checkpoint:
         shape = (self.config.vocab_size, self.config.hidden_size)
         if isinstance(self.files, GgufTensors) and not self._stored_dense(name.removesuffix(".weight")):
             return self.files.block_rows(name, shape)
+        if name in self.files and self.files.dtype(name) == "I8":
+            scale = eight_bit.scale_of(self.files, name.removesuffix(".weight"), shape)
+            return ScaledRows(self.files.mapped(name, shape), scale)
         return StoredRows(self.files.mapped(name, shape))
 
     def _vector(self, name: str, size: int) -> Float:

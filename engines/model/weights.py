@@ -69,6 +69,17 @@ class BlockRows(StoredRows):
         return self.kind.decode(np.ascontiguousarray(self.data[rows]))
 
 
+class ScaledRows(StoredRows):
+    """Rows of int8 [rows, columns], each with a ``scale`` [rows, 1]."""
+
+    def __init__(self, codes: NDArray[np.generic], scale: Float) -> None:
+        super().__init__(codes)
+        self._scale = scale
+
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> Float:
+        return super().__getitem__(rows) * self._scale[rows]
+
+
 @dataclass(frozen=True, slots=True)
 class DenseLinear:
     """Full-precision weights [out, in]."""

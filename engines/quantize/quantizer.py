@@ -49,7 +49,8 @@ _Rounded = QuantizedLinear | EightBit
 class QuantizeOptions:
     """Scheme "awq": ``awq`` off means rounding to nearest: no calibration is used. ``gptq`` rounds the scaled and
     clipped weights by GPTQ instead of each to the nearest; without it this is AWQ as published. Scheme "gptq" is GPTQ
-    alone, "fp8" and "int8-smooth" have a scale for each output and no groups."""
+    alone, "fp8" and "int8-smooth" have a scale for each output and no groups. ``embedding_bits`` 8 stores the embedding
+    in INT8 with a scale for each token, which Docent alone reads."""
 
     group: int = 128
     symmetric: bool = False
@@ -57,6 +58,7 @@ class QuantizeOptions:
     clip: bool = True
     gptq: bool = True
     scheme: Scheme = "awq"
+    embedding_bits: Literal[8, 16] = 16
 
 
 def quantize(
@@ -284,6 +286,14 @@ def _shard(work: Path, number: int) -> Path:
     return work / f"layer-{number:04d}.safetensors"
 
 
+def _embedding(checkpoint: Checkpoint, options: QuantizeOptions) -> dict[str, NDArray[np.generic]]:
+    table = checkpoint.embedding()
+    if options.embedding_bits == 16:
+        return {"model.embed_tokens.weight": _half(table)}
+    rounded = round_eight_bit(table.whole(), "int8")
+    return eight_bit_format.store("model.embed_tokens", rounded.codes, rounded.scale)
+
+
 def _half(weight: Float | StoredRows) -> NDArray[np.float16]:
     if not isinstance(weight, StoredRows):
         return weight.astype(np.float16)
@@ -306,7 +316,7 @@ def _move_shards(shards: Sequence[Path], target: Path) -> None:
 def _finish(checkpoint: Checkpoint, work: Path, target: Path, options: QuantizeOptions) -> None:
     """Writes what is not in the layers, the index and the settings, then moves the shards into place."""
     tensors: dict[str, NDArray[np.generic]] = {
-        "model.embed_tokens.weight": _half(checkpoint.embedding()),
+        **_embedding(checkpoint, options),
         "model.norm.weight": (checkpoint.final_norm() - np.float32(checkpoint.config.norm_offset)).astype(np.float16),
     }
     if not checkpoint.config.tie_embeddings:

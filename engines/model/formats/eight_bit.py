@@ -23,7 +23,7 @@ def load(
     files: TensorFiles, name: str, quantization: Quantization, shape: tuple[int, int], bias: Float | None
 ) -> DenseLinear | BlockLinear:
     weight = files.take(f"{name}.weight", shape)
-    scale = _scale(files, name, shape, quantization.block)
+    scale = scale_of(files, name, shape, quantization.block)
     if files.dtype(f"{name}.weight") == "F8_E4M3":
         return DenseLinear(_spread(scale, shape, quantization.block) * fp8.decode(weight.astype(np.uint8)), bias)
     if files.dtype(f"{name}.weight") != "I8":
@@ -40,7 +40,7 @@ def store(name: str, codes: NDArray[np.generic], scale: Float) -> dict[str, NDAr
     return {f"{name}.weight": codes, f"{name}.weight_scale": scale}
 
 
-def _scale(files: TensorFiles, name: str, shape: tuple[int, int], block: tuple[int, int] | None) -> Float:
+def scale_of(files: TensorFiles, name: str, shape: tuple[int, int], block: tuple[int, int] | None = None) -> Float:
     """[out, 1], or with a block [blocks of outputs, blocks of inputs]."""
     found = next((key for key in ("weight_scale", "weight_scale_inv") if f"{name}.{key}" in files), "weight_scale")
     scale = files[f"{name}.{found}"].astype(np.float32)

@@ -188,3 +188,19 @@ def test_smoothing_evens_the_channels_out() -> None:
     assert spread(x / scale) < 0.3 * spread(x)
     for weight in weights:
         assert np.allclose((x / scale) @ (weight * scale).T, x @ weight.T, rtol=1e-3, atol=1e-3)
+
+
+def test_an_embedding_in_eight_bits_is_read_back(tmp_path: Path) -> None:
+    write_model("gemma2", tmp_path / "full")  # its output layer is the embedding
+    tokens = np.random.default_rng(4).integers(3, 320, 60).tolist()
+    for bits in (8, 16):
+        options = QuantizeOptions(group=32, awq=False, embedding_bits=bits)
+        quantize(tmp_path / "full", tmp_path / f"out-{bits}", calibration(), options)
+    before, after = (Checkpoint(tmp_path / f"out-{bits}") for bits in (16, 8))
+    assert after.files.dtype("model.embed_tokens.weight") == "I8"
+    whole, read = before.embedding().whole(), after.embedding().whole()
+    assert (np.abs(whole - read) <= 0.6 * np.abs(whole).max(1, keepdims=True) / 127).all()
+    np.testing.assert_array_equal(after.embedding()[np.array([5, 7])], read[[5, 7]])
+    expected = ReferenceRuntime(before, num_pages=8).step(flat_batch(tokens))
+    found = ReferenceRuntime(after, num_pages=8).step(flat_batch(tokens))
+    assert np.sqrt(np.square(found - expected).mean()) < 0.03 * expected.std()
