@@ -47,6 +47,15 @@ def test_rounding_is_the_quantizers() -> None:
     np.testing.assert_array_equal(rounded_int4(weight).numpy(), expected)
 
 
+def test_unlikely_lessons_teach_nothing() -> None:
+    (pack,) = list(tune_nano.packs(lessons(4), [0, 1, 2, 3], 64, 16))
+    losses = torch.ones(len(pack.targets))
+    losses[pack.owners == 2] = 9.0
+    tuner = tune_nano.Tuner(Nano(TINY), 64)
+    assert tuner.trusted(losses, pack, 0.75).item() == pytest.approx(1.0)
+    assert tuner.trusted(losses, pack, 1.0).item() == pytest.approx(losses.mean().item())
+
+
 @pytest.mark.parametrize("int4", [False, True])
 def test_tuning_runs(int4: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)

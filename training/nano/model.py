@@ -1,9 +1,11 @@
-"""docent-nano's network: a Llama decoder (RMSNorm, RoPE, SwiGLU, grouped-query attention, tied embeddings).
+"""The network of docent-nano and of the question writer: a Llama decoder (RMSNorm, RoPE, SwiGLU, grouped-query
+attention, tied embeddings).
 
 It is saved and loaded in the Hugging Face Llama layout.
 """
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
@@ -29,6 +31,11 @@ class NanoConfig:
     @property
     def head_dim(self) -> int:
         return self.hidden_size // self.num_attention_heads
+
+    @property
+    def group(self) -> int:
+        """How many inputs share a scale where matrices are rounded to INT4."""
+        return math.gcd(128, self.hidden_size, self.intermediate_size)
 
 
 def rope_table(c: NanoConfig, length: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
@@ -73,7 +80,7 @@ class Norm(nn.Module):
 def rounded_int4(weight: Tensor, group: int = 128) -> Tensor:
     """Rounds a weight [out, in] to nearest as the quantizer does: INT4 with zero points and fp16 scales; returns its
     values."""
-    g = weight.float().view(len(weight), -1, min(group, weight.shape[1]))
+    g = weight.float().view(len(weight), -1, group)
     low, high = g.amin(-1, keepdim=True).clamp(max=0), g.amax(-1, keepdim=True).clamp(min=0)
     scale = ((high - low) / 15).clamp(min=1e-7).half().float()
     zero = (-low / scale).round().clamp(0, 15)
@@ -82,14 +89,15 @@ def rounded_int4(weight: Tensor, group: int = 128) -> Tensor:
 
 
 class Linear(nn.Linear):
-    """A linear layer that, with ``int4``, computes with the rounded weight and passes the gradient straight through."""
+    """A linear layer that, with ``int4``, computes with the weight rounded in groups of so many inputs and passes the
+    gradient straight through."""
 
-    int4 = False
+    int4 = 0
 
     def forward(self, x: Tensor) -> Tensor:
         w = self.weight
         if self.int4:
-            w = w + (rounded_int4(w.detach()) - w.detach())
+            w = w + (rounded_int4(w.detach(), self.int4) - w.detach())
         return F.linear(x, w)
 
 
@@ -173,14 +181,14 @@ class Nano(nn.Module):
         """Sets whether the layers' matrices are rounded to INT4 wherever they are used."""
         for m in self.modules():
             if isinstance(m, Linear):
-                m.int4 = int4
+                m.int4 = self.config.group if int4 else 0
 
     @torch.no_grad()
     def settle(self) -> None:
         """Replaces the learnt weights by the rounded ones."""
         for m in self.modules():
             if isinstance(m, Linear):
-                m.weight.copy_(rounded_int4(m.weight))
+                m.weight.copy_(rounded_int4(m.weight, self.config.group))
 
     def hidden(self, ids: Tensor) -> Tensor:
         """Returns the last layer's states, normalised. [batch, length] -> [batch, length, hidden]."""

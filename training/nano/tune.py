@@ -24,6 +24,7 @@ from training.nano.muon import Muon
 from training.nano.tune_data import KINDS, Lessons
 
 _HELD_BACK = 600  # lessons
+_ALL_LEARNT = 0.15  # of the run, in which no lesson is distrusted
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Pack:
     beside_targets: torch.Tensor
     targets: torch.Tensor
     kinds: torch.Tensor  # of each learnt position
+    owners: torch.Tensor  # which lesson of the pack each learnt position belongs to
     lessons: int
 
 
@@ -83,6 +85,7 @@ def packs(lessons: Lessons, order: list[int], tokens: int, sequences: int) -> It
             torch.from_numpy(np.concatenate(beside_targets)),
             torch.from_numpy(np.concatenate(targets)),
             torch.from_numpy(np.concatenate(kinds)),
+            torch.from_numpy(np.repeat(np.arange(len(targets)), [len(t) for t in targets])),
             len(targets),
         )
 
@@ -107,6 +110,15 @@ class Tuner:
             other = F.linear(x[self.here(pack.beside)], self.model.embed_tokens.weight)
         beside = F.cross_entropy(other.float(), self.here(pack.beside_targets))
         return F.cross_entropy(logits.float(), self.here(pack.targets), reduction="none"), beside
+
+    def trusted(self, losses: torch.Tensor, pack: Pack, share: float) -> torch.Tensor:
+        """The mean loss of the pack's lessons, less those that the model finds most unlikely: of lessons that rules
+        make, these are the ungrammatical and the wrong ones."""
+        owners = self.here(pack.owners)
+        sums = losses.new_zeros(pack.lessons).index_add(0, owners, losses.detach())
+        means = sums / torch.bincount(owners, minlength=pack.lessons)
+        kept = (means <= means.quantile(share))[owners].float()
+        return (losses * kept).sum() / kept.sum()
 
     @torch.no_grad()
     def report(self, lessons: Lessons, order: list[int], tokens: int, sequences: int) -> str:
@@ -135,6 +147,7 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=6e-4)
     parser.add_argument("--warmup", type=int, default=40)
     parser.add_argument("--prompt-weight", type=float, default=0.1)
+    parser.add_argument("--trusted", type=float, default=1.0, help="share of a step's lessons, likeliest first, learnt")
     parser.add_argument("--int4", action="store_true", help="learn with rounded matrices and save them rounded")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -167,7 +180,7 @@ def main() -> None:
             for settings in o.param_groups:
                 settings["lr"] = rate
         losses, beside = tuner.losses(pack)
-        loss = losses.mean()
+        loss = losses.mean() if spent < _ALL_LEARNT else tuner.trusted(losses, pack, args.trusted)
         (loss + args.prompt_weight * beside).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for o in optimizers:
