@@ -133,7 +133,7 @@ class Checkpoint:
         shape = (self.config.vocab_size, self.config.hidden_size)
         if isinstance(self.files, GgufTensors) and not self._stored_dense(name.removesuffix(".weight")):
             return self.files.block_rows(name, shape)
-        if name in self.files and self.files.dtype(name) == "I8":
+        if isinstance(self.files, TensorFiles) and name in self.files and self.files.dtype(name) == "I8":
             scale = eight_bit.scale_of(self.files, name.removesuffix(".weight"), shape)
             return ScaledRows(self.files.mapped(name, shape), scale)
         return StoredRows(self.files.mapped(name, shape))

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from engines.model.checkpoint import PROJECTIONS, Checkpoint
+from engines.model.checkpoint import Norm as NormName
 from engines.model.config import ModelConfig
 from engines.model.gguf.file import GgufFile
 from engines.model.gguf.folder import write_folder
@@ -47,7 +48,8 @@ def uses(tokenizer: Tokenizer, texts: Iterable[str]) -> Counter[str]:
     while block := list(islice(rest, 256)):
         for encoded in tokenizer.encode_batch(block):
             counts.update(encoded.ids)
-    return Counter({tokenizer.id_to_token(number): count for number, count in counts.items()})
+    tokens = {number: token for token, number in tokenizer.get_vocab().items()}
+    return Counter({tokens[number]: count for number, count in counts.items()})
 
 
 def kept_tokens(merges: Sequence[tuple[str, str]], counts: Mapping[str, int], size: int) -> list[str]:
@@ -111,10 +113,11 @@ def widened(checkpoint: Checkpoint, rows: NDArray[np.float32]) -> Nano:
         )
     )
     state = {"embed_tokens.weight": rows, "norm.weight": checkpoint.final_norm()}
+    norms: tuple[tuple[NormName, str], ...] = (("input", "input_layernorm"), ("mlp_input", "post_attention_layernorm"))
     for number in range(c.num_layers):
         for name in PROJECTIONS:
             state[f"layers.{number}.{name}_proj.weight"] = checkpoint.linear(number, name).dense()
-        for norm, tensor in (("input", "input_layernorm"), ("mlp_input", "post_attention_layernorm")):
+        for norm, tensor in norms:
             weight = checkpoint.norm(number, norm)
             assert weight is not None
             state[f"layers.{number}.{tensor}.weight"] = weight
