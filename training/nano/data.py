@@ -1,9 +1,9 @@
 """python -m training.nano.data --data DATA --tokenizer out/nano/tokenizer.json --out out/nano-data --workers 16
 
-Writes the question writer's pretraining tokens, one uint16 file a source: the corpus as it is, and exercises made
-from it (recurring-span cloze, the same in docent-nano's prompt, question and answer in both directions). Documents
-start with <|bos|>. The articles of the held-out splits are left out. With ``--encoder-tokenizer`` it also writes the
-cloze store on which the reader trains (``cloze.npz``). With 60 workers it takes about two minutes.
+Writes docent-nano's pretraining tokens, one uint16 file a source: the corpus as it is, and exercises made from it
+(recurring-span cloze, the same in docent-nano's own prompt, question and answer in both directions). Documents start
+with <|bos|>. The articles of the held-out splits are left out. With ``--encoder-tokenizer`` it also writes the cloze
+store on which the reader trains (``cloze.npz``). With 60 workers it takes about two minutes.
 """
 
 import argparse

@@ -1,5 +1,4 @@
-"""The network of docent-nano and of the question writer: a Llama decoder (RMSNorm, RoPE, SwiGLU, grouped-query
-attention, tied embeddings).
+"""docent-nano's network: a Llama decoder (RMSNorm, RoPE, SwiGLU, grouped-query attention, tied embeddings).
 
 It is saved and loaded in the Hugging Face Llama layout.
 """

@@ -1,12 +1,11 @@
 """python -m training.nano.pretrain --data out/nano-data --out out/nano-base --minutes 27
 torchrun --nproc-per-node 4 -m training.nano.pretrain ... [--continue-from FOLDER]
 
-Pretrains the question writer of training.data.ask on the token files of training.nano.data: rows of 2,048 tokens
-drawn from the sources in a fixed mix (Wikipedia most, books under a quarter), Muon for matrices, AdamW for the rest,
-warm-up, constant, then a linear decay whose end is set by the clock, so that any card finishes its schedule in
-``--minutes``. The exercises' share grows in the decay. Checkpoints are written as a Hugging Face Llama folder.
-Smaller card: lower ``--rows`` and ``--micro``. Under torchrun every card draws rows of its own, ``--rows`` in all,
-and the gradients are averaged.
+Pretrains docent-nano on the token files of training.nano.data: rows of 2,048 tokens drawn from the sources in a fixed
+mix (Wikipedia most, books under a quarter), Muon for matrices, AdamW for the rest, warm-up, constant, then a linear
+decay whose end is set by the clock, so that any card finishes its schedule in ``--minutes``. The exercises' share grows
+in the decay. Checkpoints are written as a Hugging Face Llama folder. Smaller card: lower ``--rows`` and ``--micro``.
+Under torchrun every card draws rows of its own, ``--rows`` in all, and the gradients are averaged.
 """
 
 import argparse

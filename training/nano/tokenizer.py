@@ -1,7 +1,7 @@
 """python -m training.nano.tokenizer --data DATA --out out/nano
 
-Trains the question writer's byte-level BPE (16,384 entries) on a sample of the corpus and writes ``tokenizer.json`` and
-``tokenizer_config.json`` with the chat template, which is docent-nano's, too. Deterministic for the same data.
+Trains docent-nano's byte-level BPE (16,384 entries) on a sample of the corpus and writes ``tokenizer.json`` and
+``tokenizer_config.json`` with the chat template. Deterministic for the same data.
 """
 
 import argparse
