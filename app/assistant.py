@@ -20,6 +20,7 @@ from app.events import (
     AskEvent,
     Looked,
     Retrieved,
+    Searched,
     Work,
 )
 from app.library_work import LibraryWork
@@ -27,12 +28,13 @@ from app.settings.schema import Settings
 from app.timing import Stopwatch
 from rag.query.query import make_query
 from rag.text.markers import AnswerPart, joined
-from rag.types import Answer, Citation, Filter, Hit, Query, Turn
+from rag.types import Answer, Citation, Filter, Hit, Passage, Query, ThoughtDelta, Turn
 
 if TYPE_CHECKING:
     from app.models.setup import LocalModel
     from app.wiring import Parts
     from rag.protocols import Embedder, RankingReader
+    from rag.retrieve.retriever import Retriever
 
 _EVERYTHING = Filter()
 _PROMPT_TOKENS = 500  # of a prompt beside its passages
@@ -66,7 +68,8 @@ class Assistant(LibraryWork, DocumentViews, ConversationViews):
         stop: threading.Event | None = None,
         remember: bool = True,
     ) -> Iterator[AskEvent]:
-        """Answers from the documents: ``Retrieved``, ``TextDelta`` ..., ``Answered``.
+        """Answers from the documents: ``Retrieved``, ``Searched`` ..., ``ThoughtDelta`` and ``TextDelta`` ...,
+        ``Answered``.
 
         The exchange is appended to the conversation; None starts a new one, and ``remember=False`` records nothing.
         Setting ``stop`` ends the answer with the text so far.
@@ -83,7 +86,17 @@ class Assistant(LibraryWork, DocumentViews, ConversationViews):
         with watch.remainder("fuse"):
             passages = retriever.passages(query, filter, self._passage_tokens(query, filter))
         yield Retrieved(query.text, tuple(passages))
+        searches: list[str] = []
+        with watch.remainder("search again"):
+            for search in self._searched_again(query, passages, filter, retriever):
+                if search is not None:
+                    passages += search.passages
+                    searches.append(search.question)
+                    yield search
+                if stop.is_set():
+                    break
         answer: Answer | None = None
+        thought = ""
         written: list[AnswerPart] = []
         cited: list[Citation] = []
         with watch.step("answer"):
@@ -91,6 +104,12 @@ class Assistant(LibraryWork, DocumentViews, ConversationViews):
                 if isinstance(event, Answer):
                     answer = event
                     break
+                if isinstance(event, ThoughtDelta):
+                    thought += event.text
+                    yield event
+                    if stop.is_set():
+                        break
+                    continue
                 written += event.parts
                 cited += event.citations
                 if event.parts or event.citations:  # an empty one only lets us look at ``stop`` while a model reads
@@ -113,11 +132,26 @@ class Assistant(LibraryWork, DocumentViews, ConversationViews):
                     title=title,
                     searched=searched,
                     stopped=stopped,
-                    work=Work(watch.timings_ms(), tuple(map(Looked.of, passages))),
+                    work=Work(watch.timings_ms(), tuple(map(Looked.of, passages)), tuple(searches), thought.strip()),
                 )
             except ConversationError as error:  # the answer is there all the same
                 unrecorded, conversation_id = str(error), None
         yield Answered(answer, watch.timings_ms(), conversation_id, stopped, unrecorded)
+
+    def _searched_again(
+        self, query: Query, passages: list[Passage], filter: Filter, retriever: "Retriever"
+    ) -> Iterator[Searched | None]:
+        """Where ``answer.mode`` lets a language model search on: its searches, and None while it thinks them up."""
+        repeated = self._parts.repeated_search
+        if repeated is None or query.kind == "overview":
+            return
+        rewriter, tokens = self._parts.rewriter, self.settings.retrieval.token_budget
+
+        def find(text: str) -> list[Passage]:
+            return retriever.passages(make_query(text, [], rewriter), filter, tokens)
+
+        for search in repeated.searches(query, passages, find):
+            yield None if search is None else Searched(search.question, search.passages)
 
     def quoted(self, question: str, conversation_id: str | None = None) -> Answer:
         """What the documents answer word for word, as the next question of a conversation: no language model writes,

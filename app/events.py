@@ -1,18 +1,28 @@
 """The events and results that the Assistant reports to the command line, the HTTP API and the window.
 
-A question yields ``Retrieved``, then any number of ``TextDelta``, then exactly one ``Answered``.
+A question yields ``Retrieved``, any number of ``Searched``, then of ``ThoughtDelta`` and ``TextDelta``, then exactly
+one ``Answered``.
 """
 
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from rag.types import Answer, Block, Document, Passage, Place, Source, TextDelta
+from rag.types import Answer, Block, Document, Passage, Place, Source, TextDelta, ThoughtDelta
 
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
     """The passages an answer is written from. ``question`` is the one searched for, completed from the conversation."""
+
+    question: str
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A further search by the language model (``answer.mode``): what for, and the passages that were not known before,
+    whose numbers go on."""
 
     question: str
     passages: tuple[Passage, ...]
@@ -33,7 +43,7 @@ class Answered:
     unrecorded: str = ""
 
 
-AskEvent = Retrieved | TextDelta | Answered
+AskEvent = Retrieved | Searched | ThoughtDelta | TextDelta | Answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +68,13 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """How an answer came about: milliseconds of its steps, ``total`` included, and the passages that were read."""
+    """How an answer came about: milliseconds of its steps, ``total`` included, the passages that were read, what the
+    model searched for besides, and what it thought."""
 
     timings_ms: dict[str, float]
     passages: tuple[Looked, ...]
+    searches: tuple[str, ...] = ()
+    thought: str = ""
 
 
 @dataclass(frozen=True, slots=True)

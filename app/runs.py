@@ -14,18 +14,18 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias
 
 from app.errors import ConversationError, UsageError
-from app.events import Answered, AskEvent, Retrieved
+from app.events import Answered, AskEvent, Retrieved, Searched
 from app.feed import ConversationsChanged, Feed, News
 from docent import DocentError
 from rag.text.markers import AnswerPart
-from rag.types import Citation, Filter, Passage
+from rag.types import Citation, Filter, Passage, ThoughtDelta
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 8  # answers being written; further ones wait
 _WAITING = 100  # questions that have not ended
 _UNRECORDED = "This answer was not recorded."
 _UNKEPT = "unkept-"  # begins the id of a conversation that is not on the disk
-State: TypeAlias = Literal["waiting", "searching", "reading", "writing", "failed", "done"]
+State: TypeAlias = Literal["waiting", "searching", "reading", "thinking", "writing", "failed", "done"]
 
 
 class Asks(Protocol):
@@ -49,7 +49,8 @@ class Run:
 
     ``searched`` is set when the question was completed before the search. ``message`` and ``remedy`` say why a
     ``failed`` one failed, or was answered and could not be kept; ``is_kept`` is false where its conversation cannot be.
-    ``parts`` are not joined: their number tells a page which of them it has.
+    ``searches`` is what the model searched for besides, ``thought`` what it thinks. ``parts`` are not joined: their
+    number tells a page which of them it has.
     """
 
     id: int
@@ -60,6 +61,8 @@ class Run:
     state: State = "waiting"
     searched: str | None = None
     passages: tuple[Passage, ...] = ()
+    searches: tuple[str, ...] = ()
+    thought: str = ""
     parts: tuple[AnswerPart, ...] = ()
     citations: tuple[Citation, ...] = ()
     message: str = ""
@@ -86,6 +89,15 @@ class TextNews(News):
     at: int
     parts: tuple[AnswerPart, ...]
     citations: tuple[Citation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ThoughtNews(News):
+    """What a run's model thinks: ``text`` follows the first ``at`` characters."""
+
+    run: int
+    at: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,8 +232,10 @@ class Runs:
             )
             for event in events:
                 after = self._after(run, event)
-                if after.state != run.state:
+                if after.state != run.state or after.searches != run.searches:
                     self._show(after)
+                elif len(after.thought) > len(run.thought):
+                    self._tell_thought(after)
                 elif len(after.parts) > len(run.parts):
                     self._tell_text(after)
                 run = after
@@ -242,10 +256,14 @@ class Runs:
         if isinstance(event, Retrieved):
             completed = event.question if event.question.strip() != run.question.strip() else None
             return replace(run, state="reading", searched=completed, passages=event.passages)
+        if isinstance(event, Searched):
+            return replace(run, searches=(*run.searches, event.question), passages=(*run.passages, *event.passages))
+        if isinstance(event, ThoughtDelta):
+            return replace(run, state="thinking", thought=run.thought + event.text)
         if isinstance(event, Answered):
             return replace(run, message=event.unrecorded and _UNRECORDED, remedy=event.unrecorded)
         parts = run.parts + event.parts
-        state: State = "writing" if parts else "reading"
+        state: State = "writing" if parts else run.state
         return replace(run, state=state, parts=parts, citations=run.citations + event.citations)
 
     def _show(self, run: Run) -> Run:
@@ -261,6 +279,12 @@ class Runs:
             self._runs[run.id] = run
         known, cited = len(before.parts), len(before.citations)
         self._feed.publish(TextNews(run.id, known, run.parts[known:], run.citations[cited:]))
+
+    def _tell_thought(self, run: Run) -> None:
+        with self._lock:
+            known = len(self._runs[run.id].thought)
+            self._runs[run.id] = run
+        self._feed.publish(ThoughtNews(run.id, known, run.thought[known:]))
 
     def _end(self, run: Run, state: State) -> None:
         run = replace(run, state=state)

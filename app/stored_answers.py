@@ -55,7 +55,9 @@ def _work_from_json(text: Any) -> Work | None:
     try:
         data = json.loads(text)
         timings = {str(name): float(value) for name, value in data["timings_ms"].items()}
-        return Work(timings, tuple(_made(Looked, passage) for passage in data["passages"]))
+        searches = tuple(str(search) for search in data.get("searches", ()))  # earlier versions have none
+        passages = tuple(_made(Looked, passage) for passage in data["passages"])
+        return Work(timings, passages, searches, str(data.get("thought", "")))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 

@@ -4,6 +4,7 @@ import re
 
 from rag.answer.generative import TextGenerator
 from rag.answer.prompt import Message
+from rag.answer.thoughts import spoken
 from rag.query.titles import LONGEST_TITLE
 
 _TOKENS = 24
@@ -19,7 +20,7 @@ _AROUND = " \t\"'“”„«»`*_#.:"
 def title_of(question: str, answer: str, generator: TextGenerator) -> str | None:
     """The title; None where the model says nothing that could be one."""
     asked = Message("user", _ASKED.format(question=question[:_ANSWER], answer=answer[:_ANSWER]))
-    said = "".join(generator.stream([asked], _TOKENS)).strip()
+    said = "".join(spoken(generator.stream([asked], _TOKENS))).strip()
     line = _LEAD.sub("", said.partition("\n")[0].strip(_AROUND)).strip(_AROUND)
     words = len(line.split())
     is_title = 1 < words <= 12 and len(line) <= LONGEST_TITLE and any(letter.isalpha() for letter in line)

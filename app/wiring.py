@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rag.adapters.external_store import ExternalStore
     from rag.answer.extractive import ExtractiveAnswerer
     from rag.answer.generative import TextGenerator
+    from rag.answer.repeated_search import RepeatedSearch, ToolCaller
     from rag.ingest.page_pictures import PagePictures
     from rag.ingest.sync import Syncer
     from rag.ingest.youtube import Video, YouTubeClient
@@ -185,7 +186,21 @@ class Parts:
         """What answers by quotes and tables alone, whatever model is set up."""
         return self._once("quoter", lambda: self._computing(self._quotes()))
 
-    def generator(self, thinking_tokens: int) -> "TextGenerator | None":
+    @property
+    def repeated_search(self) -> "RepeatedSearch | None":
+        """What lets the language model search on; None where that is not wanted, or no model follows instructions."""
+        return self._once("repeated_search", self.make_repeated_search)
+
+    def make_repeated_search(self) -> "RepeatedSearch | None":
+        chosen = self.settings.answer
+        generator = self.generator(0) if chosen.mode == "agent" else None
+        if generator is None:
+            return None
+        from rag.answer.repeated_search import RepeatedSearch
+
+        return RepeatedSearch(generator, chosen.rounds)
+
+    def generator(self, thinking_tokens: int) -> "ToolCaller | None":
         """A language model that follows instructions and may think so long before it writes; None where none is set up,
         or only docent-nano."""
         if self.settings.model.endpoint is not None:
@@ -225,7 +240,7 @@ class Parts:
             generator, self.embedder, self.library.locate, writer.max_tokens, quotes, writer.first_word_s
         )
 
-    def _remote(self) -> "TextGenerator":
+    def _remote(self) -> "ToolCaller":
         from app.models.remote import RemoteGenerator
 
         chosen = self.settings.model

@@ -19,6 +19,7 @@ from app.models.generator import EngineGenerator
 from app.models.setup import open_model
 from app.settings.sources import load_settings
 from benchmarks.rewrite import Case, canard, cast, mtrag
+from rag.answer.thoughts import spoken
 from rag.models.embedder import OnnxEmbedder
 from rag.query.rewriting import HeuristicRewriter
 from rag.retrieve.fuse import fuse
@@ -84,7 +85,7 @@ def model_rewriter(folder: Path) -> Rewrite:
     def rewrite(case: Case) -> str:
         if case not in known:
             messages = rewrite_prompt(case.question, case.history)
-            known[case] = "".join(generator.stream(messages, REWRITE_TOKENS)).strip() or case.question
+            known[case] = "".join(spoken(generator.stream(messages, REWRITE_TOKENS))).strip() or case.question
         return known[case]
 
     return rewrite

@@ -278,6 +278,13 @@ class TextDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class ThoughtDelta:
+    """A piece of what a model thinks before it answers."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The finished answer. ``found`` is false when the documents do not hold it; then there are no citations.
 
@@ -298,4 +305,4 @@ class Answer:
         return written(self.parts)
 
 
-AnswerEvent = TextDelta | Answer
+AnswerEvent = TextDelta | ThoughtDelta | Answer

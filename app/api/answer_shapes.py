@@ -191,6 +191,21 @@ class RetrievedLine(Shape):
     passages: list[Passage]
 
 
+class SearchedLine(Shape):
+    """A further search by the language model, with ``answer.mode: agent``, and the passages that it brought."""
+
+    event: Literal["searched"] = "searched"
+    question: str
+    passages: list[Passage]
+
+
+class ThoughtLine(Shape):
+    """A piece of what the language model thinks before it answers."""
+
+    event: Literal["thought"] = "thought"
+    text: str
+
+
 class TextLine(Shape):
     """A piece of a streamed answer. ``citations`` are those that became known with it, left out where none did."""
 
@@ -210,7 +225,7 @@ class AnsweredLine(AnswerReply, AnsweredEvent):
     """The last line of a streamed answer."""
 
 
-AnswerLine: TypeAlias = RetrievedLine | TextLine | AnsweredLine | ErrorLine
+AnswerLine: TypeAlias = RetrievedLine | SearchedLine | ThoughtLine | TextLine | AnsweredLine | ErrorLine
 
 
 def answer_line(question: str, event: events.AskEvent) -> AnswerLine:
@@ -218,6 +233,10 @@ def answer_line(question: str, event: events.AskEvent) -> AnswerLine:
     if isinstance(event, events.Retrieved):
         found = [Passage.of(passage) for passage in event.passages]
         return RetrievedLine(question=event.question, passages=found)
+    if isinstance(event, events.Searched):
+        return SearchedLine(question=event.question, passages=[Passage.of(passage) for passage in event.passages])
+    if isinstance(event, types.ThoughtDelta):
+        return ThoughtLine(text=event.text)
     if isinstance(event, events.Answered):
         return AnsweredLine.of(question, event)
     citations = [Citation.of(citation) for citation in event.citations]
@@ -238,10 +257,13 @@ class Looked(Shape):
 
 
 class Work(Shape):
-    """How an answer came about: milliseconds of its steps, and the passages that were read."""
+    """How an answer came about: milliseconds of its steps, the passages that were read, what the language model
+    searched for besides, and what it thought."""
 
     timings_ms: dict[str, float]
     passages: list[Looked]
+    searches: list[str]
+    thought: str
 
 
 class Exchange(Question):

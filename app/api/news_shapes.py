@@ -12,8 +12,8 @@ from app.runs import Run as AnyRun
 class Run(Shape):
     """A question being answered. ``message`` and ``remedy`` say why a ``failed`` one failed.
 
-    ``searched`` is the question as it was completed for the search, null where it needed no help. ``started_at`` is a
-    Unix time in seconds.
+    ``searched`` is the question as it was completed for the search, null where it needed no help; ``searches`` is what
+    the language model searched for besides, ``thought`` what it thinks. ``started_at`` is a Unix time in seconds.
     """
 
     id: int
@@ -23,6 +23,8 @@ class Run(Shape):
     started_at: float
     searched: str | None
     passages: list[Looked]
+    searches: list[str]
+    thought: str
     parts: list[AnswerPart]
     citations: list[Citation]
     message: str
@@ -38,6 +40,8 @@ class Run(Shape):
             started_at=run.started_at,
             searched=run.searched,
             passages=[Looked.model_validate(events.Looked.of(passage)) for passage in run.passages],
+            searches=list(run.searches),
+            thought=run.thought,
             parts=parts(run.parts),
             citations=[Citation.of(citation) for citation in run.citations],
             message=run.message,
@@ -99,6 +103,15 @@ class TextLine(Shape):
     citations: list[Citation]
 
 
+class ThoughtLine(Shape):
+    """What a run's model thinks: ``text`` follows its first ``at`` characters."""
+
+    event: Literal["thinking"] = "thinking"
+    run: int
+    at: int
+    text: str
+
+
 class RunForgottenLine(Shape):
     """A run that had failed is no longer listed."""
 
@@ -147,6 +160,7 @@ class BehindLine(Shape):
 NewsLine: TypeAlias = (
     RunLine
     | TextLine
+    | ThoughtLine
     | RunForgottenLine
     | SyncingLine
     | ConversationsLine
@@ -167,6 +181,9 @@ def news_lines(happened: Iterable[feed.News]) -> list[NewsLine]:
                 run=line.run, at=last.at, parts=last.parts + line.parts, citations=last.citations + line.citations
             )
             continue
+        if isinstance(line, ThoughtLine) and isinstance(last, ThoughtLine) and last.run == line.run:
+            lines[-1] = ThoughtLine(run=line.run, at=last.at, text=last.text + line.text)
+            continue
         if isinstance(line, SyncingLine | DocumentsLine | SettingsLine | ModelsLine):  # only the last of them counts
             lines = [other for other in lines if type(other) is not type(line)]
         lines.append(line)
@@ -182,6 +199,8 @@ def news_line(news: feed.News) -> NewsLine:
             return TextLine(
                 run=run_id, at=at, parts=parts(said), citations=[Citation.of(citation) for citation in cited]
             )
+        case runs.ThoughtNews(run_id, at, text):
+            return ThoughtLine(run=run_id, at=at, text=text)
         case runs.RunForgotten(run_id):
             return RunForgottenLine(run=run_id)
         case syncing.SyncNews(progress):

@@ -24,7 +24,7 @@ _Line = TypeVar("_Line")
 def answer_lines(
     assistant: Assistant, question: str, conversation_id: str | None, scope: Filter, ticket: Ticket
 ) -> AsyncIterator[AnswerLine]:
-    """Yields ``retrieved``, any number of ``text``, and ``answered``."""
+    """Yields ``retrieved``, any number of ``searched``, ``thought`` and ``text``, and ``answered``."""
 
     def work(emit: Callable[[AnswerLine], None], stop: threading.Event) -> None:
         for event in assistant.ask(question, conversation_id=conversation_id, filter=scope, stop=stop):

@@ -13,7 +13,7 @@ from app.cli.library import sync_folders
 from app.cli.output import one_line, place, write_json, write_note, write_table, write_text
 from app.cli.session import session_of
 from app.errors import ConversationError, UsageError
-from app.events import Answered
+from app.events import Answered, Searched
 from docent import DocentError
 from rag.errors import SourceError
 from rag.types import Filter, TextDelta
@@ -122,6 +122,8 @@ def _ask_one(assistant: "Assistant", question: str, conversation_id: str | None,
         if isinstance(event, TextDelta):
             if not as_json:
                 write_text(event.text, end="")
+        elif isinstance(event, Searched):
+            write_note(f"docent: Searched for: {event.question}")
         elif isinstance(event, Answered):
             done = event
     assert done is not None, "every question ends in Answered"

@@ -1,20 +1,27 @@
 """Implements rag's text generator with the engine: streams the text that a language model writes after messages."""
 
-from collections.abc import Generator, Sequence
+import json
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any
 
 from app.models.setup import LocalModel
-from engines.messages.reply_parts import Part, ReplyParser, Text
+from engines.messages.reply_parts import Arguments, Call, Part, ReplyParser, Text, Thought
+from engines.messages.tool_grammar import tool_grammar
+from engines.messages.tools import Tool
 from engines.serving.generation import Metrics
 from engines.serving.sampling_params import SamplingParams, ThoughtParams
 from engines.serving.sequence import INTERACTIVE
 from rag.answer.prompt import Message
+from rag.answer.repeated_search import ToolCall, ToolDescription
+from rag.answer.thoughts import Piece
+from rag.types import ThoughtDelta
 
 _HEARTBEAT_S = 0.1
 _TELLING_TOKENS = 64  # of a prompt; with fewer the time says little of the speed
 
 
 class EngineGenerator:
-    """Implements rag.answer.generative.TextGenerator. A person waits for the answer, so it goes before other
+    """Implements rag.answer.repeated_search.ToolCaller. A person waits for the answer, so it goes before other
     requests."""
 
     def __init__(self, model: LocalModel, temperature: float = 0.0, thinking_tokens: int = 0) -> None:
@@ -38,18 +45,32 @@ class EngineGenerator:
         """By the last prompt that was read."""
         return int(seconds * self._read_tokens_s) if self._read_tokens_s else None
 
-    def stream(self, messages: Sequence[Message], max_tokens: int) -> Generator[str, None, None]:
-        """What the model thinks stays out."""
+    def stream(self, messages: Sequence[Message], max_tokens: int) -> Generator[Piece, None, None]:
         most = min(self._thinking_tokens, max_tokens // 2)
         thought = ThoughtParams(most, self._model.chat.thought_end) if most else None
         parser = ReplyParser(thinking=most > 0)
         params = SamplingParams(max_tokens=max_tokens, temperature=self._temperature, thought=thought)
         with self._model.submit(self._encode(messages, thinking=most > 0), params, INTERACTIVE) as generation:
             for delta in generation.deltas(_HEARTBEAT_S):
-                yield _said(parser.push(delta.text)) if delta else ""
-            yield _said(parser.finish())
+                yield from _told(parser.push(delta.text)) if delta else ("",)
+            yield from _told(parser.finish())
             if generation.finished is not None:
                 self._note_speed(generation.finished.metrics)
+
+    def call(
+        self, messages: Sequence[Message], tools: Sequence[ToolDescription], max_tokens: int
+    ) -> Generator[None, None, ToolCall | None]:
+        """The grammar lets the model write nothing but one call that fits."""
+        model, described = self._model, [Tool(tool.name, tool.description, tool.parameters) for tool in tools]
+        form = model.chat.form
+        grammar = tool_grammar(form, described, "required", several=False, marks=model.chat.marks)
+        params = SamplingParams(max_tokens=max_tokens, temperature=self._temperature, grammar=grammar)
+        parser, found = ReplyParser(form), list[Part]()
+        with model.submit(model.chat_tokens(_plain(messages), described), params, INTERACTIVE) as generation:
+            for delta in generation.deltas(_HEARTBEAT_S):
+                found += parser.push(delta.text) if delta else []
+                yield
+        return _call([*found, *parser.finish()])
 
     def _note_speed(self, metrics: Metrics) -> None:
         read, took = metrics.prompt_tokens - metrics.cached_tokens, metrics.ttft_s - metrics.queue_s
@@ -57,9 +78,25 @@ class EngineGenerator:
             self._read_tokens_s = read / took
 
     def _encode(self, messages: Sequence[Message], *, thinking: bool) -> list[int]:
-        plain = [{"role": message.role, "content": message.content} for message in messages]
-        return self._model.chat_tokens(plain, thinking=thinking)
+        return self._model.chat_tokens(_plain(messages), thinking=thinking)
 
 
-def _said(parts: Sequence[Part]) -> str:
-    return "".join(part.text for part in parts if isinstance(part, Text))
+def _plain(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    return [{"role": message.role, "content": message.content} for message in messages]
+
+
+def _told(parts: Sequence[Part]) -> Iterator[Piece]:
+    """Thoughts, then what is said, which may be nothing."""
+    if thought := "".join(part.text for part in parts if isinstance(part, Thought)):
+        yield ThoughtDelta(thought)
+    yield "".join(part.text for part in parts if isinstance(part, Text))
+
+
+def _call(parts: Sequence[Part]) -> ToolCall | None:
+    """The one call; None where it was cut off."""
+    names = [part.name for part in parts if isinstance(part, Call)]
+    try:
+        arguments = json.loads("".join(part.text for part in parts if isinstance(part, Arguments)))
+    except ValueError:
+        return None
+    return ToolCall(names[0], arguments) if names and isinstance(arguments, dict) else None

@@ -7,11 +7,15 @@ import json
 import queue
 import threading
 from collections.abc import Generator, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from app.errors import ModelError
 from rag.answer.prompt import Message
+from rag.answer.repeated_search import ToolCall, ToolDescription
+from rag.answer.thoughts import Piece
+from rag.types import ThoughtDelta
 
 if TYPE_CHECKING:
     from httpx2 import Client, Response
@@ -24,6 +28,8 @@ _LONGEST_LINE = 1 << 20  # bytes of one event
 _REFUSED = (401, 403)
 _NOT_FOUND = 404
 _DATA, _DONE = "data:", "[DONE]"
+
+_Pieces: TypeAlias = "queue.SimpleQueue[dict[str, Any] | ModelError | None]"
 
 
 class RemoteGenerator:
@@ -49,16 +55,49 @@ class RemoteGenerator:
         """The server is taken to be fast enough."""
         return self.context
 
-    def stream(self, messages: Sequence[Message], max_tokens: int) -> Generator[str, None, None]:
-        """Read on a thread, so that the caller is asked ten times a second whether it wants to go on."""
-        body = {
+    def stream(self, messages: Sequence[Message], max_tokens: int) -> Generator[Piece, None, None]:
+        with closing(self._deltas(self._body(messages, max_tokens))) as deltas:
+            for delta in deltas:
+                told = delta or {}
+                thought = told.get("reasoning_content") or told.get("reasoning")  # servers differ in its name
+                if isinstance(thought, str) and thought:
+                    yield ThoughtDelta(thought)
+                said = told.get("content")
+                yield said if isinstance(said, str) else ""
+
+    def call(
+        self, messages: Sequence[Message], tools: Sequence[ToolDescription], max_tokens: int
+    ) -> Generator[None, None, ToolCall | None]:
+        """A server that knows no tools makes none."""
+        described = [_described(tool) for tool in tools]
+        body = self._body(messages, max_tokens) | {"tools": described, "tool_choice": "required"}
+        name, arguments = "", ""
+        with closing(self._deltas(body)) as deltas:
+            for delta in deltas:
+                for piece in (delta or {}).get("tool_calls") or []:
+                    if piece.get("index", 0) == 0:  # further ones were not asked for
+                        function = piece.get("function") or {}
+                        name += function.get("name") or ""
+                        arguments += function.get("arguments") or ""
+                yield
+        try:
+            given = json.loads(arguments or "{}")
+        except ValueError:
+            return None
+        return ToolCall(name, given) if name and isinstance(given, dict) else None
+
+    def _body(self, messages: Sequence[Message], max_tokens: int) -> dict[str, Any]:
+        return {
             "model": self._model,
             "messages": [{"role": message.role, "content": message.content} for message in messages],
             "max_tokens": max_tokens,
             "temperature": self._temperature,
             "stream": True,
         }
-        pieces: queue.SimpleQueue[str | ModelError | None] = queue.SimpleQueue()
+
+    def _deltas(self, body: dict[str, Any]) -> Generator[dict[str, Any] | None, None, None]:
+        """Read on a thread, so that the caller is asked ten times a second (None) whether it wants to go on."""
+        pieces: _Pieces = queue.SimpleQueue()
         left = threading.Event()
         reader = threading.Thread(target=self._read, args=(body, pieces, left), name="docent-remote", daemon=True)
         reader.start()
@@ -67,7 +106,7 @@ class RemoteGenerator:
                 try:
                     piece = pieces.get(timeout=_HEARTBEAT_S)
                 except queue.Empty:
-                    yield ""
+                    yield None
                     continue
                 if piece is None:
                     return
@@ -77,15 +116,13 @@ class RemoteGenerator:
         finally:
             left.set()
 
-    def _read(
-        self, body: dict[str, Any], pieces: "queue.SimpleQueue[str | ModelError | None]", left: threading.Event
-    ) -> None:
+    def _read(self, body: dict[str, Any], pieces: "_Pieces", left: threading.Event) -> None:
         from httpx2 import HTTPError
 
         try:
             with self._client() as client, client.stream("POST", "/chat/completions", json=body) as response:
                 self._check(response)
-                for piece in _contents(response):
+                for piece in _pieces(response):
                     if left.is_set():
                         return  # which closes the connection, and a server stops writing then
                     pieces.put(piece)
@@ -143,8 +180,13 @@ class RemoteGenerator:
         )
 
 
-def _contents(response: "Response") -> Iterator[str]:
-    """The texts of a stream of server-sent events. Raises ModelError where the server reports a failure in it."""
+def _described(tool: ToolDescription) -> dict[str, Any]:
+    function = {"name": tool.name, "description": tool.description, "parameters": dict(tool.parameters)}
+    return {"type": "function", "function": function}
+
+
+def _pieces(response: "Response") -> Iterator[dict[str, Any]]:
+    """The deltas of a stream of server-sent events. Raises ModelError where the server reports a failure in it."""
     for line in response.iter_lines():
         if len(line) > _LONGEST_LINE or not line.startswith(_DATA):
             continue
@@ -159,9 +201,8 @@ def _contents(response: "Response") -> Iterator[str]:
             message = error.get("message", error) if isinstance(error, dict) else error
             raise ModelError(f"The model server stopped: {message}", "Ask again.")
         for choice in event.get("choices") or []:
-            content = (choice.get("delta") or {}).get("content")
-            if isinstance(content, str):
-                yield content
+            if isinstance(delta := choice.get("delta"), dict):
+                yield delta
 
 
 def _reason(response: "Response") -> str:

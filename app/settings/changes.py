@@ -21,16 +21,18 @@ RESTART = frozenset(
 )
 """In force after the next start; all others are so at once."""
 
-_MODEL = ("model", "answerer")
+_MODEL = ("model", "answerer", "repeated_search")
 _RENEWED: Mapping[str, tuple[str, ...]] = {
     "answer.min_confidence": ("answerer", "quoter"),
+    "answer.mode": ("repeated_search",),
+    "answer.rounds": ("repeated_search",),
     "model.max_tokens": ("answerer",),
-    "model.temperature": ("answerer",),
+    "model.temperature": ("answerer", "repeated_search"),
     "model.thinking_tokens": ("answerer",),
     "model.first_word_s": ("answerer",),
     "model.endpoint": _MODEL,
-    "model.endpoint_model": ("answerer",),
-    "model.endpoint_key": ("answerer",),
+    "model.endpoint_model": ("answerer", "repeated_search"),
+    "model.endpoint_key": ("answerer", "repeated_search"),
     "model.kv_cache": _MODEL,
     "model.name": _MODEL,
     "model.runtime": _MODEL,

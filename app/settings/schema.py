@@ -134,6 +134,13 @@ class AnswerSettings(_Section):
         le=1,
         description="How sure Docent must be to answer instead of saying it found nothing, 0 to 1; null = as fitted.",
     )
+    mode: Literal["passages", "agent"] = Field(
+        default="passages",
+        description='"passages" = one search for each question; "agent" = a language model that follows instructions '
+        "searches again, in words of its own, for what the first search did not bring. That takes longer; the built-in "
+        "model answers as before.",
+    )
+    rounds: int = Field(default=3, ge=1, le=10, description='How often the model may search with mode "agent".')
     history_turns: int = Field(
         default=6, ge=0, le=50, description="Earlier exchanges that a follow-up question may refer to."
     )

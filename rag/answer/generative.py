@@ -7,7 +7,7 @@ a passage supports something, and a reply that goes on without support is left f
 early ends the generation.
 """
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from typing import Protocol
 
@@ -16,13 +16,13 @@ from rag.answer.cited_stream import CitedStream
 from rag.answer.prompt import SYSTEM_TEXT, Message, build_prompt
 from rag.answer.refusal import NOT_FOUND
 from rag.answer.repetition import without_repetition
+from rag.answer.thoughts import Piece, thoughts_apart
 from rag.protocols import Answerer, Embedder
 from rag.text.markers import AnswerPart, joined
-from rag.types import Answer, AnswerEvent, Passage, Query, TextDelta
+from rag.types import Answer, AnswerEvent, Passage, Query, TextDelta, ThoughtDelta
 
 _LEAST_PROMPT = 700  # tokens: instructions, a question, and a passage or two
 _MOST_UNSUPPORTED = 2  # statements at the beginning, before the reply is given up
-_THINKING = ("<think>", "</think>")
 
 
 class TextGenerator(Protocol):
@@ -42,8 +42,8 @@ class TextGenerator(Protocol):
         """How long a prompt is read in this time; None before one was read."""
         ...
 
-    def stream(self, messages: Sequence[Message], max_tokens: int) -> Generator[str, None, None]:
-        """Pieces of the reply, empty ones while there is nothing new; closing it ends the generation."""
+    def stream(self, messages: Sequence[Message], max_tokens: int) -> Generator[Piece, None, None]:
+        """Pieces of thoughts and reply, empty ones while there is nothing new; closing it ends the generation."""
         ...
 
 
@@ -85,7 +85,10 @@ class GenerativeAnswerer:
         written: list[AnswerPart] = []
         known = shown = 0  # citations and parts that are out
         with closing(self._generator.stream(prompt.messages, self._max_tokens)) as pieces:
-            for piece in without_repetition(without_thinking(pieces)):
+            for piece in without_repetition(thoughts_apart(pieces)):
+                if isinstance(piece, ThoughtDelta):
+                    yield piece
+                    continue
                 written += cited.feed(piece)
                 if self._fallback is None or cited.supported:
                     yield TextDelta(joined(written[shown:]), tuple(cited.citations[known:]))
@@ -125,26 +128,3 @@ class GenerativeAnswerer:
         refusal = (AnswerPart(NOT_FOUND),)
         yield TextDelta(refusal)
         yield Answer(refusal, found=False, citations=(), answerer=self.name)
-
-
-def without_thinking(pieces: Iterable[str]) -> Iterator[str]:
-    """Leaves out a ``<think>`` block at the beginning, in which some models reason before they answer."""
-    begin, end = _THINKING
-    held, state = "", "start"
-    for piece in pieces:
-        held += piece
-        if state == "start" and not begin.startswith(held.lstrip()[: len(begin)]):
-            state = "answer"
-        if state == "start" and held.lstrip().startswith(begin):
-            state = "thinking"
-        if state == "thinking" and end in held:
-            held, state = held.split(end, 1)[1], "after"
-        if state == "after" and (held := held.lstrip()):
-            state = "answer"
-        if state == "answer":
-            yield held
-            held = ""
-        else:
-            yield ""  # so that a caller can stop it here too
-    if state == "start":
-        yield held

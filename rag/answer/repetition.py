@@ -8,7 +8,9 @@ stand there twice.
 import re
 from collections.abc import Iterable, Iterator
 
+from rag.answer.thoughts import Piece
 from rag.text.markers import strip_marks
+from rag.types import ThoughtDelta
 
 _END = re.compile(r"(?<=[.!?…])(?:\s*\[\d+\])*\s+|\n+|(?<=[。！？])")
 _OPEN_MARK = re.compile(r"\s*\[[\d, ]*$")  # of which the rest is still to come
@@ -19,12 +21,15 @@ _LONGEST_RUN, _LEAST_RUN_WORDS = 12, 12  # words of one run, and of all runs tog
 _TAIL = 1000  # characters in which they are looked for
 
 
-def without_repetition(pieces: Iterable[str]) -> Iterator[str]:
-    """The pieces up to where the text begins to repeat itself."""
+def without_repetition(pieces: Iterable[Piece]) -> Iterator[Piece]:
+    """The pieces up to where the text begins to repeat itself. Thoughts may."""
     said: set[str] = set()
     pending, shown = "", 0  # the sentence or line under way, and how much of it is out
     tail = ""
     for piece in pieces:
+        if isinstance(piece, ThoughtDelta):
+            yield piece
+            continue
         pending += piece
         tail = (tail + piece)[-_TAIL:]
         out = ""

@@ -23,6 +23,7 @@ from rag.answer.quote import Quote, is_closed, readable
 from rag.answer.reading import windows_of
 from rag.answer.rows import row_at
 from rag.answer.small_model_prompt import ANSWER_TOKENS, PROMPT_TOKENS, Hint, build_nano_prompt
+from rag.answer.thoughts import spoken
 from rag.answer.verify import Verified, rambles, verify
 from rag.protocols import ClaimJudge, Embedder
 from rag.text.language import is_english
@@ -115,8 +116,9 @@ class SmallModelAnswerer:
         hint = None if task.span is None else _hint(task.span, near)
         prompt = build_nano_prompt(task.query.text, near, (), hint, self._generator.count_tokens, budget)
         reply = ""
+        numbers = {label: passage.number for label, passage in prompt.labels.items()}
         with closing(self._generator.stream(prompt.messages, ANSWER_TOKENS)) as pieces:
-            for piece in tell_markers(pieces, {label: passage.number for label, passage in prompt.labels.items()}):
+            for piece in tell_markers(spoken(pieces), numbers):
                 reply += piece
                 yield piece
                 if rambles(reply):

@@ -11,7 +11,7 @@ import pytest
 from app.api.news_shapes import news_line
 from app.errors import UsageError
 from app.feed import Behind, ConversationsChanged, Feed, News
-from app.runs import Run, RunNews, Runs, TextNews
+from app.runs import Run, RunNews, Runs, TextNews, ThoughtNews
 from rag.text.markers import joined, written
 from rag.types import Filter
 from tests.ui.fakes import FakeAssistant
@@ -96,6 +96,25 @@ def test_an_answer_grows_ends_and_is_kept(feed: Feed, heard: Heard) -> None:
     (exchange,) = assistant.conversation(run.conversation)
     assert exchange.answer.text == "The garden was planted in 1987. [1]"
     assert exchange.work is not None and exchange.work.passages[0].title == "garden.txt"
+
+
+def test_searches_and_thoughts_are_told_as_they_come(feed: Feed, heard: Heard, gate: Any) -> None:
+    assistant = garden(gate)
+    assistant.searches, assistant.thought = ("garden plan",), "It was planted, I think, early. ü"
+    runs = Runs(assistant, feed)
+    run = runs.start("When was the garden planted?", None, Filter())
+    heard.state(run, "reading")
+    gate.let(2)
+    assert heard.state(run, "thinking").searches == ("garden plan",)
+    gate.open()
+    done = heard.state(run, "done")
+    assert done.thought.split() == assistant.thought.split()
+    told = next(news.run.thought for news in heard.news if isinstance(news, RunNews) and news.run.state == "thinking")
+    for news in heard.news:
+        if isinstance(news, ThoughtNews):
+            assert news.at == len(told), "no word is missed or told twice"
+            told += news.text
+    assert told == done.thought
 
 
 def test_a_page_puts_the_words_together(feed: Feed, heard: Heard, gate: Any) -> None:

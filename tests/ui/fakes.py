@@ -18,6 +18,7 @@ from app.events import (
     Layout,
     Looked,
     Retrieved,
+    Searched,
     Status,
     Work,
 )
@@ -27,7 +28,7 @@ from rag.ingest.events import SyncEvent, SyncReport
 from rag.ingest.preview import LeftOutBy, Preview
 from rag.text.markers import AnswerPart, joined
 from rag.text.table_spans import TableSpans
-from rag.types import Answer, Citation, Document, Filter, Passage, Source, TextDelta
+from rag.types import Answer, Citation, Document, Filter, Passage, Source, TextDelta, ThoughtDelta
 
 EVERYTHING = Filter()
 
@@ -65,6 +66,8 @@ class FakeAssistant:
         self.store = Conversations(self.folder / "conversations.db")
         self.asked: list[tuple[str, Filter]] = []
         self.read_anew: list[str] = []
+        self.searches: tuple[str, ...] = ()  # of a model that searches on, for every question
+        self.thought = ""  # what a model thinks before every answer, a word at a time
         self.said: str | None = None  # instead of the sentence that is found
         self.error: Exception | None = None  # raised by ask
         self.broken: Exception | None = None  # raised by what reads the library
@@ -146,6 +149,12 @@ class FakeAssistant:
             citations = (Citation(1, row.id, row.path, row.title, passages[0].page, None, quote, start, end, 1.0),)
             text, numbers = self.said or quote, (1,)
         yield Retrieved(completed, passages)
+        for search in self.searches:
+            self.gate()
+            yield Searched(search, ())
+        for word in self.thought.split(" ") if self.thought else ():
+            self.gate()
+            yield ThoughtDelta(f"{word} ")
         first, *others = text.split(" ")
         parts = (AnswerPart(first), *(AnswerPart(f" {word}") for word in others))
         parts += (AnswerPart(" ", numbers),) if numbers else ()
@@ -159,7 +168,7 @@ class FakeAssistant:
         stopped = said != parts
         answer = Answer(joined(said), found is not None, () if stopped else citations, "extractive")
         searched = completed if completed != question else None
-        work = Work({"total": 1.0}, tuple(map(Looked.of, passages)))
+        work = Work({"total": 1.0}, tuple(map(Looked.of, passages)), self.searches, self.thought)
         key = self.store.add(conversation_id, question, answer, searched=searched, stopped=stopped, work=work)
         yield Answered(answer, {"total": 1.0}, key, stopped)
 

@@ -352,3 +352,29 @@ def test_a_narrow_window_shows_the_source_over_the_chat(
     page.get_by_role("button", name="Chats").click()
     expect(page.locator(".chat-row").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 800
+
+
+def test_further_searches_are_shown_and_thoughts_folded(window: Any, gate: Any) -> None:
+    page, assistant = window.page, window.served.assistant
+    assistant.put("/papers/garden.txt", "The garden was planted in 1987.")
+    assistant.searches, assistant.thought = ("garden plan", "planting year"), "The plan says it. I quote it."
+    page.reload()
+    ask(page, "When was the garden planted?")
+    gate.let(1)
+    expect(page.locator(".searched")).to_have_text(["Searched for “garden plan”"])
+    gate.let(3)
+    expect(page.locator(".doing")).to_contain_text("Thinking…")
+    expect(page.locator(".thought p")).to_be_hidden()
+    page.locator(".thought summary").click()
+    expect(page.locator(".thought p")).to_contain_text("The plan")
+    gate.open()
+    answered = page.locator(".exchange:not(.running)")
+    expect(answered.locator(".answer-text")).to_contain_text("planted in 1987")
+    expect(answered.locator(".searched")).to_have_count(2)
+    expect(answered.locator(".thought p")).to_be_hidden()
+    answered.locator(".thought summary").click()
+    expect(answered.locator(".thought p")).to_have_text("The plan says it. I quote it.")
+    expect(answered.locator(".answer-text")).not_to_contain_text("I quote it")
+    page.reload()
+    expect(page.locator(".thought summary")).to_have_text("Thoughts (not checked)")
+    window.assert_quiet(window.served.address)

@@ -30,6 +30,8 @@ export function Answered({ exchange, last }) {
       ? html`<${Edit} question=${question} onEnd=${() => edit(false)} onAsk=${(/** @type {string} */ changed) => branch(exchange, changed)} />`
       : html`<${Question} text=${question} />`}
     ${searched && html`<${Searched} question=${searched} />`}
+    <${Searches} questions=${exchange.work?.searches ?? []} />
+    <${Thought} text=${exchange.work?.thought ?? ""} />
     <${Pill} exchange=${exchange} />
     <div class="answer-text" dir="auto">
       ${isEmpty
@@ -50,6 +52,8 @@ export function Running({ run }) {
   return html`<article class="exchange running" aria-busy=${!isOver}>
     <${Question} text=${run.question} />
     ${run.searched && html`<${Searched} question=${run.searched} />`}
+    <${Searches} questions=${run.searches} />
+    <${Thought} text=${run.thought} />
     <div class="answer-text" dir="auto">
       <${AnswerText} parts=${run.parts} citations=${run.citations} formatted=${models.value?.formatted ?? false} />
     </div>
@@ -108,6 +112,13 @@ function Edit({ question, onEnd, onAsk }) {
 
 /** @param {{question: string}} props */
 const Searched = ({ question }) => html`<p class="searched"><${Icon} name="search" />${t("chat.searchedFor", { question: visible(question) })}</p>`;
+
+/** What a language model searched for besides. @param {{questions: string[]}} props */
+const Searches = ({ questions }) => questions.map((question) => html`<${Searched} question=${question} />`);
+
+/** What a language model thought before it answered; folded, as it is no part of the answer and nothing in it is checked. @param {{text: string}} props */
+const Thought = ({ text }) =>
+  text.trim() && html`<details class="thought"><summary>${t("chat.thought")}</summary><p dir="auto">${text.trim()}</p></details>`;
 
 /** The words that answer, where the answer is longer than they are. @param {{exchange: Exchange}} props */
 function Pill({ exchange: { span, found, answer } }) {

@@ -23,6 +23,8 @@ export const SETTINGS_GERMAN = {
   "retrieval.store_args": "Argumente, mit denen dieser Speicher geöffnet wird.",
   "retrieval.reranker": "Der Leser, der Textstellen ordnet und Antworten aus ihnen liest: builtin = der mitgelieferte, ein Ordner, oder leer = keiner.",
   "answer.min_confidence": "Wie sicher Docent sein muss, um zu antworten, statt nichts gefunden zu haben, 0 bis 1; leer = wie ermittelt.",
+  "answer.mode": "passages = eine Suche je Frage; agent = ein Sprachmodell, das Anweisungen folgt, sucht mit eigenen Worten noch einmal nach dem, was die erste Suche nicht gebracht hat. Das dauert länger; das eingebaute Modell antwortet wie bisher.",
+  "answer.rounds": "Wie oft das Modell mit agent höchstens sucht.",
   "answer.history_turns": "Frühere Fragen und Antworten, auf die sich eine Anschlussfrage beziehen darf.",
   "model.name": "builtin = docent-nano, das mit Docent kommt; ein Name von der Seite „Modelle“, oder der Ordner eines Modells; leer = keines, Antworten sind Zitate.",
   "model.runtime": "Womit gerechnet wird: native (eigene Rechenkerne, x86 unter Linux), onnx (jeder Prozessor), cuda und tensorrt (NVIDIA-Karten), reference (langsam, zum Vergleich); auto = das Beste für diesen Computer.",

@@ -3,6 +3,7 @@
 
 import { batch, computed, signal } from "./vendor/signals.js";
 import { get, post, query, remove, request } from "./api.js";
+import { withText, withThought } from "./growth.js";
 import { keep, kept } from "./kept.js";
 import { follow } from "./news.js";
 import { tellOfSync } from "./notifications.js";
@@ -18,8 +19,8 @@ export { attempt, dismissNotice, notices, notify } from "./notices.js";
 /** @typedef {{number: number, source: string, title: string, page: number|null, page_label: string|null, start_s: number|null, quote: string, start: number, end: number, score: number, document_id: number}} Citation */
 /** @typedef {{text: string, citations: number[], supported: boolean}} Part */
 /** @typedef {{document_id: number, title: string, start: number, end: number, page: number|null, page_label: string|null, start_s: number|null, score: number}} Looked */
-/** @typedef {{id: number, question: string, answer: string, parts: Part[], found: boolean, span: any, confidence: number|null, citations: Citation[], answerer: string, searched: string|null, stopped: boolean, asked_at: number, work: {timings_ms: Record<string, number>, passages: Looked[]}|null, feedback: number}} Exchange */
-/** @typedef {{id: number, conversation: string, question: string, state: string, started_at: number, searched: string|null, passages: Looked[], parts: Part[], citations: Citation[], message: string, remedy: string}} Run */
+/** @typedef {{id: number, question: string, answer: string, parts: Part[], found: boolean, span: any, confidence: number|null, citations: Citation[], answerer: string, searched: string|null, stopped: boolean, asked_at: number, work: {timings_ms: Record<string, number>, passages: Looked[], searches: string[], thought: string}|null, feedback: number}} Exchange */
+/** @typedef {{id: number, conversation: string, question: string, state: string, started_at: number, searched: string|null, passages: Looked[], searches: string[], thought: string, parts: Part[], citations: Citation[], message: string, remedy: string}} Run */
 /** @typedef {{id: number, source_id: number, path: string, title: string, status: string, error: string|null, chunks: number, size: number, media_type: string, read_at: number}} Doc */
 /** @typedef {{id: number, kind: string, location: string, added_at: number}} Source */
 /** @typedef {{folders: string[], documents: number[]}} Scope */
@@ -188,7 +189,10 @@ function onNews(news) {
       onRun(news.run);
       break;
     case "text":
-      onText(news);
+      onGrowth(news, withText);
+      break;
+    case "thinking":
+      onGrowth(news, withThought);
       break;
     case "forgotten":
       forgetRun(news.run);
@@ -230,16 +234,12 @@ async function onRun(run) {
   forgetRun(run.id);
 }
 
-/** @param {{run: number, at: number, parts: Part[], citations: Citation[]}} text */
-function onText({ run: id, at, parts, citations }) {
-  const run = runs.value[id];
-  if (!run) return;
-  if (run.parts.length !== at) {
-    soon("runs", loadRuns); // something was missed
-    return;
-  }
-  const grown = { ...run, parts: [...run.parts, ...parts], citations: [...run.citations, ...citations] };
-  runs.value = { ...runs.value, [id]: grown };
+/** @param {any} news @param {(run: Run, news: any) => Run|null} next */
+function onGrowth(news, next) {
+  const run = runs.value[news.run];
+  const grown = run ? next(run, news) : undefined;
+  if (grown) runs.value = { ...runs.value, [run.id]: grown };
+  else if (run) soon("runs", loadRuns); // something was missed
 }
 
 /** Runs that have ended: the reply that tells of a run's beginning may come after the news of its end. */

@@ -50,6 +50,8 @@ export const GERMAN = {
   "chat.waiting": "Wartet auf die Antwort davor…",
   "chat.searching": "Durchsucht Ihre Dokumente…",
   "chat.reading": "Liest {count} Stelle…|Liest {count} Stellen…",
+  "chat.thinking": "Denkt nach…",
+  "chat.thought": "Gedanken (nicht geprüft)",
   "chat.writing": "Schreibt…",
   "chat.searchedFor": "Gesucht wurde „{question}“",
   "chat.stopped": "Hier angehalten.",

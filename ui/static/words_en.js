@@ -49,6 +49,8 @@ export const ENGLISH = {
   "chat.waiting": "Waiting for the answer before…",
   "chat.searching": "Searching your documents…",
   "chat.reading": "Reading {count} passage…|Reading {count} passages…",
+  "chat.thinking": "Thinking…",
+  "chat.thought": "Thoughts (not checked)",
   "chat.writing": "Writing…",
   "chat.searchedFor": "Searched for “{question}”",
   "chat.stopped": "Stopped here.",

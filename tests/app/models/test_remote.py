@@ -16,6 +16,9 @@ from app.events import Answered
 from app.models.remote import RemoteGenerator
 from app.settings.schema import ModelSettings, Settings, flatten
 from rag.answer.prompt import Message
+from rag.answer.repeated_search import ANSWER, SEARCH, ToolCall
+from rag.answer.thoughts import spoken
+from rag.types import ThoughtDelta
 from tests.app.fakes import LightParts
 
 KEY = "let-me-in"
@@ -29,6 +32,8 @@ class ModelServer:
     def __init__(self) -> None:
         self.model: str | None = "big-model"
         self.reply = REPLY
+        self.thought = ""
+        self.call: tuple[str, str] | None = None  # name and arguments
         self.key: str | None = None
         self.failure: str | None = None  # in the middle of a reply
         self.endless = False
@@ -74,6 +79,18 @@ class ModelServer:
         request.end_headers()
         try:
             self.event(request, {"choices": [{"delta": {"role": "assistant"}}]})
+            for word in self.thought.split():
+                self.event(request, {"choices": [{"delta": {"content": None, "reasoning_content": f"{word} "}}]})
+            if self.call is not None and "tools" in body:
+                name, arguments = self.call
+                for function in (
+                    {"name": name, "arguments": ""},
+                    {"arguments": arguments[:5]},
+                    {"arguments": arguments[5:]},
+                ):
+                    self.event(request, {"choices": [{"delta": {"tool_calls": [{"index": 0, "function": function}]}}]})
+                request.wfile.write(b"data: [DONE]\n\n")
+                return
             for word in self.reply.split(" "):
                 self.event(request, {"choices": [{"delta": {"content": f"{word} "}}]})
             while self.endless:
@@ -173,3 +190,33 @@ def test_the_key_is_shown_nowhere() -> None:
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(ValidationError):
         ModelSettings(endpoint=address)
+
+
+def called(server: ModelServer) -> ToolCall | None:
+    steps = generator(server).call(MESSAGES, (SEARCH, ANSWER), 50)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            found: ToolCall | None = end.value
+            return found
+
+
+def test_a_server_can_be_made_to_call_a_tool(server: ModelServer) -> None:
+    server.call = ("search", '{"query": "krill"}')
+    assert called(server) == ToolCall("search", {"query": "krill"})
+    (body,) = server.bodies
+    assert [tool["function"]["name"] for tool in body["tools"]] == ["search", "answer"]
+    assert body["tool_choice"] == "required"
+    server.call = ("search", '{"query": ')
+    assert called(server) is None
+    server.call = None
+    assert called(server) is None, "a server that knows no tools says something"
+
+
+def test_what_a_server_thinks_is_kept_apart(server: ModelServer) -> None:
+    server.thought = "They ask about whales."
+    pieces = list(generator(server).stream(MESSAGES, 50))
+    assert "".join(spoken(pieces)).strip() == REPLY
+    thought = "".join(piece.text for piece in pieces if isinstance(piece, ThoughtDelta))
+    assert thought.strip() == "They ask about whales."

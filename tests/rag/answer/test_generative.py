@@ -5,13 +5,14 @@ from collections.abc import Generator, Iterator, Sequence
 
 import pytest
 
-from rag.answer.generative import GenerativeAnswerer, without_thinking
+from rag.answer.generative import GenerativeAnswerer
 from rag.answer.prompt import Message
 from rag.answer.refusal import NOT_FOUND
 from rag.answer.repetition import without_repetition
+from rag.answer.thoughts import spoken, thoughts_apart
 from rag.query.query import make_query
 from rag.text.markers import AnswerPart
-from rag.types import Answer, AnswerEvent, Passage, Query, TextDelta, Turn
+from rag.types import Answer, AnswerEvent, Passage, Query, TextDelta, ThoughtDelta, Turn
 from tests.rag.answer.two_passages import PASSAGES, passage
 
 
@@ -167,12 +168,14 @@ def test_the_conversation_reaches_the_model_without_its_old_numbers() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 3, 100])
-def test_thinking_is_left_out(size: int) -> None:
+def test_thinking_is_kept_apart(size: int) -> None:
     text = "<think>\nThe tower... [1]\n</think>\n\nIn 1889."
     pieces = [text[i : i + size] for i in range(0, len(text), size)]
-    assert "".join(without_thinking(pieces)) == "In 1889."
+    assert "".join(spoken(thoughts_apart(pieces))) == "In 1889."
+    thought = "".join(piece.text for piece in thoughts_apart(pieces) if isinstance(piece, ThoughtDelta))
+    assert thought == "\nThe tower... [1]\n"
     plain = "<thin ice> is <think> no block"
-    assert "".join(without_thinking([plain[i : i + size] for i in range(0, len(plain), size)])) == plain
+    assert "".join(spoken(thoughts_apart([plain[i : i + size] for i in range(0, len(plain), size)]))) == plain
 
 
 class Quoting:
