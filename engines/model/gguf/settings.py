@@ -41,6 +41,11 @@ def read_settings(file: GgufFile) -> dict[str, Any]:
             f"Use one of {', '.join(sorted(GGUF_ARCHITECTURES))}.",
         )
     values = _Values(file, str(architecture))
+    if experts := values.optional("expert_count"):
+        raise UnsupportedModel(
+            f"{file.path.name} is a mixture of {experts} experts, which is not supported.",
+            "Use a model without experts.",
+        )
     settings: dict[str, Any] = {key: values.number(name) for key, name in _KEYS.items()}
     heads, hidden = settings["num_attention_heads"], settings["hidden_size"]
     head_dim = values.number("attention.key_length", hidden // heads if heads else 0)

@@ -86,9 +86,7 @@ def test_litellm(served: Served, calling: Served, monkeypatch: pytest.MonkeyPatc
     (call,) = complete(calling, tools=[WEATHER]).choices[0].message.tool_calls
     assert (call.function.name, json.loads(call.function.arguments)) == ("weather", {"city": "Rome"})
     with pytest.raises(litellm.exceptions.NotFoundError, match="other"):
-        litellm.completion(
-            model="openai/other", messages=QUESTION, api_base=served.url, api_key=TOKEN, max_retries=0
-        )
+        litellm.completion(model="openai/other", messages=QUESTION, api_base=served.url, api_key=TOKEN, max_retries=0)
 
 
 def test_llama_index(served: Served, calling: Served) -> None:

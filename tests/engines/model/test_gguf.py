@@ -138,6 +138,13 @@ def test_what_is_not_read_is_named(tmp_path: Path) -> None:
     writer.close()
     with pytest.raises(UnsupportedModel, match="architecture 'mamba'"):
         write_folder(GgufFile(tmp_path / "other.gguf"), tmp_path)
+    writer = gguf.GGUFWriter(tmp_path / "experts.gguf", "llama")  # as Mixtral's files call themselves
+    writer.add_expert_count(8)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+    with pytest.raises(UnsupportedModel, match="mixture of 8 experts"):
+        write_folder(GgufFile(tmp_path / "experts.gguf"), tmp_path)
     writer = gguf.GGUFWriter(tmp_path / "type.gguf", "llama")
     writer.add_tensor("blk.0.ffn_up.weight", np.zeros((4, 8), np.float64))
     writer.write_header_to_file()
