@@ -358,7 +358,6 @@ def test_further_searches_are_shown_and_thoughts_folded(window: Any, gate: Any) 
     page, assistant = window.page, window.served.assistant
     assistant.put("/papers/garden.txt", "The garden was planted in 1987.")
     assistant.searches, assistant.thought = ("garden plan", "planting year"), "The plan says it. I quote it."
-    page.reload()
     ask(page, "When was the garden planted?")
     gate.let(1)
     expect(page.locator(".searched")).to_have_text(["Searched for “garden plan”"])
