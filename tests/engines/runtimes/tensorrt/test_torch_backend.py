@@ -82,7 +82,7 @@ def test_steps_of_prefill_and_decode_agree(kind: str, device: str) -> None:
                 (len(batch.tokens), heads) for heads in (config.num_heads, config.num_kv_heads, config.num_kv_heads)
             ]
             q, k, v = (rng.standard_normal((*shape, config.head_dim)).astype(np.float16) for shape in shapes)
-            cos, sin = plain.cos[batch.positions], plain.sin[batch.positions]
+            cos, sin = plain.rotation(layer, batch.positions)
             rotated = [rotate(x.astype(np.float32), cos, sin) for x in (q, k)]
             expected = plain(layer, rotated[0], rotated[1], v.astype(np.float32), batch)
             buffers = [upload(backend, x) for x in (q, k, v)]
