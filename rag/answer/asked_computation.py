@@ -19,9 +19,10 @@ _MORE_THAN = re.compile(
     r"\b(?:more|less|fewer) than (?:[$€£] ?)?\d|\bmore or less\b|\bany (?:more|less)\b", re.IGNORECASE
 )
 _SAYS_DIFFERENCE = re.compile(
-    r"\b(?:more|less|fewer|above|below|over|under|extra|differ\w*|gain\w*|los[st]\w*|ros?e\w*|rising|risen|grow\w*|grew|"
-    r"increas\w*|decreas\w*|reduc\w*|rais\w*|fall\w*|fell|drop\w*|declin\w*|chang\w*|up|down|sav\w*|add\w*|"
-    r"dearer|[a-z]{3,}er)\b",
+    r"\b(?:more|less|fewer|above|below|extra|differ\w*|gain\w*|los[st]|loses|losses|r[io]se[sn]?|rising|grow\w*|grew|"
+    r"increas\w*|decreas\w*|reduc\w*|rais(?:e[sd]?|ing)|fall(?:s|en|ing)?|fell|drop(?:s|ped)?|declin\w*|chang(?:e[sd]?|ing)|"
+    r"up|down|sav(?:e[sd]?|ings?)|higher|lower|longer|shorter|cheaper|dearer|heavier|lighter|bigger|larger|smaller|older|"
+    r"younger|taller|deeper|wider|faster|slower|earlier|later|further|greater|better|worse|warmer|colder)\b",
     re.IGNORECASE,
 )
 _SUM = re.compile(r"\b(?:together|altogether|combined|sum of|put together)\b", re.IGNORECASE)

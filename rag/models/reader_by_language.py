@@ -6,6 +6,7 @@ The second one is loaded when it is first needed. May be used from several threa
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from rag.protocols import RankingReader
@@ -29,9 +30,12 @@ class ReaderByLanguage:
 
     def rerank(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
         """As ``ExtractiveReader.rerank``."""
+        shared_out = list(self._shared_out(question, [hit.chunk.text for hit in hits]))
         found: list[Hit] = []
-        for reader, places in self._shared_out(question, [hit.chunk.text for hit in hits]):
-            found += reader.rerank(question, [hits[at] for at in places])
+        for reader, places in shared_out:
+            reranked = reader.rerank(question, [hits[at] for at in places])
+            # Two readers rank on scales of their own; how sure they are of what they read is comparable.
+            found += reranked if len(shared_out) == 1 else [_at_least_as_sure(hit) for hit in reranked]
         return sorted(found, key=lambda hit: -hit.score)
 
     def read(self, question: str, passages: Sequence[Passage]) -> list[Reading]:
@@ -61,3 +65,7 @@ class ReaderByLanguage:
     def _multilingual(self) -> RankingReader:
         with self._lock:
             return self._loaded
+
+
+def _at_least_as_sure(hit: Hit) -> Hit:
+    return hit if hit.reading is None else replace(hit, score=max(hit.score, hit.reading.confidence))

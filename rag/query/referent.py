@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from rag.text.dates import date_terms
 from rag.text.markers import strip_markers
 from rag.text.normal import fold
 from rag.text.stop_words import STOP_WORDS
@@ -21,10 +22,11 @@ _VERB_LATER = re.compile(
 )
 _PARTICIPLE = re.compile(r"\w{2}(?<!e)ed$")
 _ASKS_FOR_ONE = re.compile(
-    r"^\W*(?:and )?(?:(?:in|on|at|for|from|to|of) )?(?:which|what) (?!is\b|was\b|are\b|were\b|do)"
-    r"|\b(?:who|whom|whose)\b",
-    re.IGNORECASE,
+    r"^\W*(?:and )?(?:which|what) (?!(?:is|was|are|were|do|does|did)\b)|\b(?:who|whom|whose)\b", re.I
 )
+# ... of which something else is told, so that a pronoun may well mean that: "which company did she work for?"
+_OF_ANOTHER = re.compile(r"\b(?:do|does|did|was|were|has|have|had|can|could|will|would)\b", re.IGNORECASE)
+_SOMEBODY = re.compile(r"\b(?:he|she|they|his|her|their)\b", re.IGNORECASE)
 _LONGEST_NAME = 5  # words
 _YEAR = re.compile(r"\b(?:1[0-9]|20)\d\d\b")
 
@@ -95,7 +97,14 @@ def name_found(question: str, found: str) -> Phrase | None:
     "which ship struck the reef?"; None for other questions and answers."""
     words_ = found.split()
     is_name = 1 <= len(words_) <= _LONGEST_NAME and any(map(_is_capital, words_))
-    if not is_name or _ASKS_FOR_ONE.search(question) is None:
+    if (
+        not is_name
+        or date_terms(f"{found} 2000")
+        or any(map(str.isdigit, found))
+        or _ASKS_FOR_ONE.search(question) is None
+    ):
+        return None
+    if _OF_ANOTHER.search(question) and (names(question) or _SOMEBODY.search(question)):
         return None
     return Phrase(found, name=True, plural=False, salience=6.0)
 

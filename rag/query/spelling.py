@@ -19,6 +19,7 @@ from rag.text.words import words
 from rag.types import Turn
 
 _SHORTEST = 4  # letters
+_ASKING = ("many", "much", "what", "when", "where", "which", "whose", "does", "have", "with", "from", "about")
 _LONG = 8  # letters from which two slips are forgiven
 
 
@@ -55,17 +56,18 @@ def corrected(question: str, vocabulary: Vocabulary) -> str:
             continue
         if vocabulary.is_known(word):
             continue
-        near = _nearest_plain(word) or vocabulary.nearest_words(word, 2 if len(word) >= _LONG else 1)
+        distance = 2 if len(word) >= _LONG else 1
+        near = [other for other in vocabulary.nearest_words(word, distance) if other not in ENGLISH]
+        near = _nearest_asking(written) or near  # a name is none of the words that carry no meaning
         if near:
             instead = near[0].capitalize() if written[0].isupper() else near[0]
             question = question[:start] + instead + question[end:]
     return question
 
 
-def _nearest_plain(word: str) -> list[str]:
-    """The words without meaning of their own that are one slip away and begin with the same letter."""
+def _nearest_asking(written: str) -> list[str]:
+    """The words that questions are made of which are one slip away and begin with the same letter; a name typed with a
+    capital is none of them."""
     return sorted(
-        plain
-        for plain in ENGLISH
-        if len(plain) >= _SHORTEST and plain[0] == word[0] and OSA.distance(plain, word, score_cutoff=1) <= 1
+        plain for plain in _ASKING if plain[0] == written[0] and OSA.distance(plain, written, score_cutoff=1) <= 1
     )

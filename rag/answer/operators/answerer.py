@@ -63,7 +63,7 @@ class OperatorAnswerer:
                     source.start,
                     source.end,
                     self._locate,
-                    worked.strength,
+                    min(1.0, worked.strength),
                     numbering.of(source.passage),
                 )
                 for source in statement.sources

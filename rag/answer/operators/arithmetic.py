@@ -6,6 +6,7 @@ last year"), or of a row from one column to another ("from January to March").
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from rag.answer.operators.choosing import is_total
@@ -173,7 +174,8 @@ def _of_columns(query: Query, grid: Grid, meant: Meant, *, difference: bool) -> 
         or not (all(value.is_like(known[0]) for value in known) or _one_currency(known))
     ):
         return None
-    return _worked(query, grid, grid.called(meant.line), names, known, [meant.line], said, difference=difference)
+    worked = _worked(query, grid, grid.called(meant.line), names, known, [meant.line], said, difference=difference)
+    return replace(worked, strength=worked.strength + share(query, meant.said))  # "Net income" before "Other, net"
 
 
 def _leaves_out(query: Query, said: frozenset[str]) -> bool:

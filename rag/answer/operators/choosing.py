@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from rag.answer.operators.grid import Grid, Line, meaning
-from rag.answer.operators.matching import in_front, likest_column, said_in_column, share, shared
+from rag.answer.operators.matching import asked_columns, in_front, likest_column, said_in_column, share, shared
 from rag.protocols import Embedder
 from rag.text import numbers
 from rag.text.stop_words import ENGLISH
@@ -25,6 +25,7 @@ _BOUND = re.compile(
 )
 _TOTAL = re.compile(r"(?:grand |sub)?totals?\b|all together\b", re.IGNORECASE)
 _NOT = re.compile(r"\b(?:no|not|without|n't|isn't|aren't|don't|doesn't|none|never)\b|n't\b", re.IGNORECASE)
+_FROM_OR_TO = re.compile(r"\b(?P<way>from|to) (?:the )?(?P<place>[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*)")
 _KINDS_OF = re.compile(r"\b(?:kinds?|types?|sorts?) of\b", re.IGNORECASE)
 _PEOPLE = frozenset(stems("people persons"))
 _NAMES_PEOPLE = frozenset(["name", "full name", "surname", "last name"])
@@ -64,7 +65,7 @@ def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> list[Picked]:
         picked = _bounded(query, grid, bound, about, embedder)
         return [picked] if picked is not None else []
     for column in range(len(grid.columns)):
-        found += _with_value(query, grid, column, about)
+        found += _with_value(query, grid, column, about) or _with_end(query, grid, column, about)
     if match(head, names, prefixes_of(names)) > 0:
         lines = tuple(line for line in grid.lines if not is_total(grid, line))
         found.append(Picked(grid, lines, None, about, share(query, about)))
@@ -113,6 +114,23 @@ def _with_value(query: Query, grid: Grid, column: int, about: Set[str]) -> list[
     return [Picked(grid, tuple(lines_), column, said, share(query, said))]
 
 
+def _with_end(query: Query, grid: Grid, column: int, about: Set[str]) -> list[Picked]:
+    """The rows whose cell in a column begins with what the question says behind "from", or ends with what it says
+    behind "to": "Varnholt to Cape Adder" leaves from Varnholt."""
+    asked = _FROM_OR_TO.search(query.text)
+    if asked is None or _NOT.search(query.text) or column < grid.name_columns:
+        return []
+    place = asked["place"].casefold()
+    lines = []
+    for line in grid.lines:
+        text = line.cells[column].text.casefold() if column in line.cells else ""
+        at = text.startswith(f"{place} ") if asked["way"].lower() == "from" else text.endswith(f" {place}")
+        if at:
+            lines.append(line)
+    said = frozenset(shared(query, frozenset(stems(place))) | about)
+    return [Picked(grid, tuple(lines), column, said, share(query, said))] if lines else []
+
+
 def _bounded(query: Query, grid: Grid, bound: re.Match[str], about: Set[str], embedder: Embedder) -> Picked | None:
     """The rows whose number lies on the asked side of a bound, in the column that the question means."""
     columns = grid.value_columns
@@ -124,7 +142,8 @@ def _bounded(query: Query, grid: Grid, bound: re.Match[str], about: Set[str], em
         for column in columns
         if bound["unit"] and stem(bound["unit"].casefold()) in stems(grid.column_name(column))
     ]
-    column = in_unit[0] if len(in_unit) == 1 else columns[0] if len(columns) == 1 else None
+    asked = in_unit or asked_columns(query, grid, about, columns)
+    column = asked[0] if len(asked) == 1 else columns[0] if len(columns) == 1 else None
     column = column if column is not None else likest_column(rest, grid, columns, embedder)
     if column is None:
         return None

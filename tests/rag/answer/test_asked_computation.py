@@ -23,6 +23,7 @@ def kept(question: str, *sentences: str) -> list[str]:
         ("How much less than the estimate did it cost?", "It cost 1,300 pounds below the estimate.", "It cost 34,700."),
         ("How many watts less does the new lamp draw?", "It draws 3,428 watts less.", "1938: electric, 3,500 watts"),
         ("By how much did the fund grow?", "The fund rose by 8 %.", "The fund stands at 61,250 crowns."),
+        ("How much more did a keeper earn?", "He earned 24 pounds more.", "The keeper earned 72 pounds a year."),
         ("What do rent and heating cost together?", "Both cost 1,375 euros.", "The heating costs 185 euros."),
     ],
 )

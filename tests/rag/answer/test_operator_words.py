@@ -85,3 +85,25 @@ def test_a_year_bounds_which_rows_are_counted() -> None:
 def test_a_row_called_total_has_not_the_most() -> None:
     rows = [["Segment", "Income"], ["Lamps", "300"], ["Lenses", "200"], ["Total", "450"]]
     assert "Lamps" in ask("Which segment had the most income?", rows).text
+
+
+ROUTES = [
+    ["Ferry", "Route", "Captain"],
+    ["Skua", "Varnholt to Port Esk", "Ola Nand"],
+    ["Kittiwake", "Port Esk to Varnholt", "Una Reid"],
+    ["Dunlin", "Varnholt to the quarry", "Ib Holt"],
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "listed", "left_out"),
+    [
+        ("Which ferries go from Varnholt?", ["Skua", "Dunlin"], "Kittiwake"),
+        ("Which ferry goes to Varnholt?", ["Kittiwake"], "Skua"),
+    ],
+)
+def test_rows_are_listed_by_where_a_route_begins_or_ends(question: str, listed: list[str], left_out: str) -> None:
+    answer = ask(question, ROUTES, "Harbour ferries")
+    assert answer.answerer == "operators"
+    assert all(name in answer.text for name in listed)
+    assert left_out not in answer.text

@@ -1,6 +1,7 @@
 """The shipped reader for other languages, on the sample documents' words."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,8 @@ import pytest
 import rag.models.extractive_reader
 from rag.models.multilingual_reader import MultilingualReader
 from rag.models.reader_by_language import ReaderByLanguage
-from rag.types import Hit, Passage, Reading
-from tests.rag.fakes import ScriptedReader, a_document
+from rag.types import Chunk, Hit, Passage, Reading, Span
+from tests.rag.fakes import ScriptedReader, a_document, a_reading
 
 FOLDER = Path(rag.models.extractive_reader.__file__).parent / "weights" / "docent-reader-multilingual"
 TEXTS = (
@@ -92,3 +93,25 @@ def test_of_texts_in_several_languages_each_is_read_by_its_reader_in_their_order
     both = ReaderByLanguage(Other({"45 minutes": 0.9}), lambda: Other({"lunes": 0.8}))
     first, second = both.read("When is the bakery closed?", passages(bakery, TEXTS[0]))
     assert (first.span.text, second.span.text) == ("lunes", "45 minutes")
+
+
+class Sure(Other):
+    """Reads every hit whole, equally sure of each."""
+
+    def __init__(self, sure: float) -> None:
+        super().__init__({})
+        self.sure = sure
+
+    def rerank(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
+        return [replace(hit, score=0.1, reading=a_reading(self._span(hit.chunk), self.sure)) for hit in hits]
+
+    def _span(self, chunk: Chunk) -> Span:
+        return Span(chunk.document_id, chunk.start, chunk.end, chunk.text)
+
+
+def test_hits_in_two_languages_are_ordered_by_how_sure_their_readers_are() -> None:
+    bakery = "Los lunes la panadería está cerrada, y los domingos el horno se enciende a las cinco de la mañana."
+    texts = (TEXTS[0], bakery)
+    hits = [Hit(Chunk(n, 0, 0, len(text), text, id=n), a_document(n), 0.5) for n, text in enumerate(texts, 1)]
+    ordered = ReaderByLanguage(Sure(0.2), lambda: Sure(0.9)).rerank("When is the bakery closed?", hits)
+    assert [hit.chunk.text for hit in ordered] == [bakery, TEXTS[0]]

@@ -164,3 +164,18 @@ def test_a_pronoun_means_the_name_that_was_asked_for(
     asked: str, answered: str, found: str, question: str, complete: str
 ) -> None:
     assert HeuristicRewriter().rewrite(question, [Turn(asked, answered, found)]) == complete
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "found", "question"),
+    [
+        ("In which town did Anna Berg live?", "Anna Berg lived in Port Esk.", "Port Esk", "When did she die?"),
+        ("Which company did she work for?", "She worked for Barbier.", "Barbier", "When did she die?"),
+        ("Which month saw Carl Holm arrive?", "It was May 1901.", "May 1901", "When did he leave?"),
+        ("Which doctor did Anna Berg see?", "She saw Dr. Lowe.", "Dr. Lowe", "When did she die?"),
+    ],
+)
+def test_a_pronoun_means_no_place_or_date_that_was_asked_for(
+    asked: str, answered: str, found: str, question: str
+) -> None:
+    assert found not in HeuristicRewriter().rewrite(question, [Turn(asked, answered, found)])
