@@ -33,6 +33,7 @@ from rag.types import Answer, Citation, Filter, Hit, Passage, Query, ThoughtDelt
 if TYPE_CHECKING:
     from app.models.setup import LocalModel
     from app.wiring import Parts
+    from rag.answer.repeated_search import RepeatedSearch
     from rag.protocols import Embedder, RankingReader
     from rag.retrieve.retriever import Retriever
 
@@ -80,21 +81,22 @@ class Assistant(LibraryWork, DocumentViews, ConversationViews):
         history = self._history(conversation_id)
         retriever = self._parts.retriever(watch)
         with watch.step("load"):
-            rewriter, answerer = self._parts.rewriter, self._parts.answerer
+            rewriter, answerer, repeated = self._parts.rewriter, self._parts.answerer, self._parts.repeated_search
         with watch.step("rewrite"):
             query = make_query(question, history, rewriter)
         with watch.remainder("fuse"):
             passages = retriever.passages(query, filter, self._passage_tokens(query, filter))
         yield Retrieved(query.text, tuple(passages))
         searches: list[str] = []
-        with watch.remainder("search again"):
-            for search in self._searched_again(query, passages, filter, retriever):
-                if search is not None:
-                    passages += search.passages
-                    searches.append(search.question)
-                    yield search
-                if stop.is_set():
-                    break
+        if repeated is not None and query.kind != "overview":
+            with watch.remainder("search again"):
+                for search in self._searched_again(repeated, query, passages, filter, retriever):
+                    if search is not None:
+                        passages += search.passages
+                        searches.append(search.question)
+                        yield search
+                    if stop.is_set():
+                        break
         answer: Answer | None = None
         thought = ""
         written: list[AnswerPart] = []
@@ -139,12 +141,14 @@ class Assistant(LibraryWork, DocumentViews, ConversationViews):
         yield Answered(answer, watch.timings_ms(), conversation_id, stopped, unrecorded)
 
     def _searched_again(
-        self, query: Query, passages: list[Passage], filter: Filter, retriever: "Retriever"
+        self,
+        repeated: "RepeatedSearch",
+        query: Query,
+        passages: list[Passage],
+        filter: Filter,
+        retriever: "Retriever",
     ) -> Iterator[Searched | None]:
-        """Where ``answer.mode`` lets a language model search on: its searches, and None while it thinks them up."""
-        repeated = self._parts.repeated_search
-        if repeated is None or query.kind == "overview":
-            return
+        """The searches of the language model, and None while it thinks them up."""
         rewriter, tokens = self._parts.rewriter, self.settings.retrieval.token_budget
 
         def find(text: str) -> list[Passage]:

@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from app.models.setup import LocalModel
+from engines.errors import RequestError
 from engines.messages.reply_parts import Arguments, Call, Part, ReplyParser, Text, Thought
 from engines.messages.tool_grammar import tool_grammar
 from engines.messages.tools import Tool
@@ -60,13 +61,20 @@ class EngineGenerator:
     def call(
         self, messages: Sequence[Message], tools: Sequence[ToolDescription], max_tokens: int
     ) -> Generator[None, None, ToolCall | None]:
-        """The grammar lets the model write nothing but one call that fits."""
+        """The grammar lets the model write nothing but one call that fits. It makes none where the context has no room
+        for messages, tools and ``max_tokens``, or its template refuses them."""
         model, described = self._model, [Tool(tool.name, tool.description, tool.parameters) for tool in tools]
+        try:
+            prompt = model.chat_tokens(_plain(messages), described)
+            if model.room(prompt) < max_tokens:
+                return None
+        except RequestError:
+            return None
         form = model.chat.form
         grammar = tool_grammar(form, described, "required", several=False, marks=model.chat.marks)
         params = SamplingParams(max_tokens=max_tokens, temperature=self._temperature, grammar=grammar)
         parser, found = ReplyParser(form), list[Part]()
-        with model.submit(model.chat_tokens(_plain(messages), described), params, INTERACTIVE) as generation:
+        with model.submit(prompt, params, INTERACTIVE) as generation:
             for delta in generation.deltas(_HEARTBEAT_S):
                 found += parser.push(delta.text) if delta else []
                 yield

@@ -4,6 +4,7 @@ Used where ``model.endpoint`` is set, and only then: questions and the passages 
 """
 
 import json
+import logging
 import queue
 import threading
 from collections.abc import Generator, Iterator, Sequence
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from app.errors import ModelError
+from engines.messages.marks import THOUGHT_BEGINS
 from rag.answer.prompt import Message
 from rag.answer.repeated_search import ToolCall, ToolDescription
 from rag.answer.thoughts import Piece
@@ -24,12 +26,19 @@ _CONNECT_S, _READ_S = 5.0, 300.0  # a large model may read a long prompt for min
 _HEARTBEAT_S = 0.1
 _BYTES_A_TOKEN = 3  # at most as a rule, so that a prompt is rather too short
 _TOKENS_A_MESSAGE = 8
+_THOUGHT_TOKENS = 1024  # before a call
 _LONGEST_LINE = 1 << 20  # bytes of one event
 _REFUSED = (401, 403)
+_REQUEST_REFUSED = (400, 422, 500, 501)  # llama-server without --jinja answers 500 to tools
 _NOT_FOUND = 404
 _DATA, _DONE = "data:", "[DONE]"
 
+_log = logging.getLogger(__name__)
 _Pieces: TypeAlias = "queue.SimpleQueue[dict[str, Any] | ModelError | None]"
+
+
+class _RequestRefused(ModelError):
+    """The server does not take a request; the reason may be its tools."""
 
 
 class RemoteGenerator:
@@ -42,6 +51,7 @@ class RemoteGenerator:
         self._temperature = temperature
         self.context = context
         self._model = model or self._first_model()
+        self._warned = False  # that it refuses tools
 
     @property
     def name(self) -> str:
@@ -62,29 +72,44 @@ class RemoteGenerator:
                 thought = told.get("reasoning_content") or told.get("reasoning")  # servers differ in its name
                 if isinstance(thought, str) and thought:
                     yield ThoughtDelta(thought)
-                said = told.get("content")
-                yield said if isinstance(said, str) else ""
+                yield _content(told)
 
     def call(
         self, messages: Sequence[Message], tools: Sequence[ToolDescription], max_tokens: int
     ) -> Generator[None, None, ToolCall | None]:
-        """A server that knows no tools makes none."""
+        """A server that knows no tools, or refuses them, makes none, and neither does a model that says something
+        instead. One that thinks first has tokens for that beside ``max_tokens``."""
         described = [_described(tool) for tool in tools]
-        body = self._body(messages, max_tokens) | {"tools": described, "tool_choice": "required"}
-        name, arguments = "", ""
-        with closing(self._deltas(body)) as deltas:
-            for delta in deltas:
-                for piece in (delta or {}).get("tool_calls") or []:
-                    if piece.get("index", 0) == 0:  # further ones were not asked for
-                        function = piece.get("function") or {}
-                        name += function.get("name") or ""
-                        arguments += function.get("arguments") or ""
-                yield
+        most = self._call_tokens(messages, described, max_tokens)
+        body = self._body(messages, most) | {"tools": described, "tool_choice": "required"}
+        name, arguments, said = "", "", ""
         try:
+            with closing(self._deltas(body)) as deltas:
+                for delta in deltas:
+                    told = delta or {}
+                    more_name, more_arguments = _call_piece(told)
+                    name, arguments, said = name + more_name, arguments + more_arguments, said + _content(told)
+                    if len(said) > max_tokens * _BYTES_A_TOKEN and not said.lstrip().startswith(THOUGHT_BEGINS):
+                        return None
+                    yield
             given = json.loads(arguments or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):
+            return None
+        except _RequestRefused as error:
+            self._warn(error)
             return None
         return ToolCall(name, given) if name and isinstance(given, dict) else None
+
+    def _call_tokens(self, messages: Sequence[Message], described: Sequence[dict[str, Any]], least: int) -> int:
+        """``least`` and as much of a thought as the context has room for."""
+        room = self.context - self.count_tokens(messages) - len(json.dumps(described)) // _BYTES_A_TOKEN
+        return max(least, min(least + _THOUGHT_TOKENS, room))
+
+    def _warn(self, error: _RequestRefused) -> None:
+        """Once: where something else than the tools is the reason, the answer's own request fails with it."""
+        if not self._warned:
+            _log.warning("questions are answered without searching again: %s", error)
+        self._warned = True
 
     def _body(self, messages: Sequence[Message], max_tokens: int) -> dict[str, Any]:
         return {
@@ -165,7 +190,8 @@ class RemoteGenerator:
                 f"The model server {self._url} answers 404: {_reason(response)}",
                 "Check model.endpoint (it usually ends in /v1) and model.endpoint_model.",
             )
-        raise ModelError(
+        kind = _RequestRefused if response.status_code in _REQUEST_REFUSED else ModelError
+        raise kind(
             f"The model server {self._url} answers {response.status_code}: {_reason(response)}", "Ask again later."
         )
 
@@ -185,6 +211,28 @@ def _described(tool: ToolDescription) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
+def _content(delta: dict[str, Any]) -> str:
+    said = delta.get("content")
+    return said if isinstance(said, str) else ""
+
+
+def _call_piece(delta: dict[str, Any]) -> tuple[str, str]:
+    """What a delta adds to name and arguments of the first call; further ones were not asked for. Raises ValueError
+    for what OpenAI's API does not have."""
+    name, arguments = "", ""
+    calls = delta.get("tool_calls") or []
+    for call in calls if isinstance(calls, list) else [calls]:
+        function = call.get("function") or {} if isinstance(call, dict) else None
+        if not isinstance(function, dict):
+            raise ValueError("A call is no object.")
+        more_name, more_arguments = function.get("name") or "", function.get("arguments") or ""
+        if not isinstance(more_name, str) or not isinstance(more_arguments, str):
+            raise ValueError("Name and arguments of a call are no text.")
+        if (call.get("index") or 0) == 0:
+            name, arguments = name + more_name, arguments + more_arguments
+    return name, arguments
+
+
 def _pieces(response: "Response") -> Iterator[dict[str, Any]]:
     """The deltas of a stream of server-sent events. Raises ModelError where the server reports a failure in it."""
     for line in response.iter_lines():
@@ -195,13 +243,16 @@ def _pieces(response: "Response") -> Iterator[dict[str, Any]]:
             return
         try:
             event = json.loads(data)
-        except ValueError:
+        except (ValueError, RecursionError):
+            continue
+        if not isinstance(event, dict):
             continue
         if error := event.get("error"):
             message = error.get("message", error) if isinstance(error, dict) else error
             raise ModelError(f"The model server stopped: {message}", "Ask again.")
-        for choice in event.get("choices") or []:
-            if isinstance(delta := choice.get("delta"), dict):
+        choices = event.get("choices")
+        for choice in choices if isinstance(choices, list) else []:
+            if isinstance(choice, dict) and isinstance(delta := choice.get("delta"), dict):
                 yield delta
 
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,15 @@ import pytest
 from app.api.answer_shapes import answer_line
 from app.assistant import Assistant
 from app.events import Answered, AskEvent, Searched
+from app.models.generator import EngineGenerator
 from app.models.setup import LocalModel
 from app.settings.schema import Settings
 from engines.model.chat import ChatEncoder
+from engines.model.tokenizer import ModelTokenizer
 from engines.serving.engine import Engine, EngineConfig
 from engines.serving.structured_output import StructuredOutput
 from rag.answer.prompt import Message
-from rag.answer.repeated_search import ToolCall, ToolCaller, ToolDescription
+from rag.answer.repeated_search import ANSWER, ToolCall, ToolCaller, ToolDescription
 from rag.types import ThoughtDelta
 from tests.app.fakes import LightParts
 from tests.app.models.saying_runtime import SayingRuntime
@@ -121,14 +124,45 @@ def test_without_the_mode_there_is_one_search(tmp_path: Path, papers: Path) -> N
         assert any(isinstance(event, Searched) for event in assistant.ask(QUESTION))
 
 
-def test_the_built_in_models_answer_as_before(tmp_path: Path, papers: Path) -> None:
-    settings = Settings.model_validate(
-        {"data_dir": tmp_path / "data", "answer": {"mode": "agent"}, "model": {"name": None}}
-    )
-    events, assistant = asked(LightParts(settings), papers)
+@pytest.mark.parametrize("name", [None, pytest.param("builtin", marks=pytest.mark.slow)])
+def test_the_built_in_models_answer_as_before(
+    name: str | None, tmp_path: Path, papers: Path, request: pytest.FixtureRequest
+) -> None:
+    """With quotes alone, and with docent-nano."""
+    if name is not None:
+        request.getfixturevalue("builds")(tmp_path / "data")
+    chosen = {"data_dir": tmp_path / "data", "model": {"name": name}}
+    events, assistant = asked(LightParts(Settings.model_validate({**chosen, "answer": {"mode": "agent"}})), papers)
     with assistant:
+        assert (assistant.language_model() is None) == (name is None)
         assert not any(isinstance(event, Searched) for event in events)
-        assert isinstance(events[-1], Answered) and events[-1].answer.found
+        last = events[-1]
+        assert isinstance(last, Answered) and last.answer.found
+        assert "search again" not in last.timings_ms
+        assistant.take_over(Settings.model_validate(chosen))
+        *_, before = assistant.ask(QUESTION)
+        assert isinstance(before, Answered) and before.answer == last.answer
+
+
+def test_tools_that_leave_no_room_end_the_searches_and_not_the_question() -> None:
+    model = LocalModel("saying", *_saying('<tool_call>\n{"name": "answer", "arguments": {}}\n</tool_call>'))
+    with model.engine:
+        generator = EngineGenerator(model)
+        messages = [Message("user", "Well?")]
+
+        def called(tool: ToolDescription, max_tokens: int = 96) -> ToolCall | None:
+            steps = generator.call(messages, (tool,), max_tokens)
+            while True:
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    found: ToolCall | None = end.value
+                    return found
+
+        assert called(ANSWER) == ToolCall("answer", {})
+        assert called(ANSWER, max_tokens=model.context) is None, "a prompt fits, but not with what is written"
+        assert called(replace(ANSWER, description="word " * model.context)) is None, "no prompt fits"
+        assert called(replace(ANSWER, description="word " * 1_000_000)) is None, "it is not even tokenised"
 
 
 def test_a_person_can_stop_the_searches(tmp_path: Path, papers: Path) -> None:
@@ -139,6 +173,14 @@ def test_a_person_can_stop_the_searches(tmp_path: Path, papers: Path) -> None:
     with assistant:
         assert isinstance(events[-1], Answered) and events[-1].stopped
         assert len(model.wanted) >= 2
+
+
+def _saying(reply: str) -> tuple[Engine, ModelTokenizer, ChatEncoder]:
+    """The real engine with grammars, and a model that would say this."""
+    tokenizer, runtime = small_model_tokenizer(), SayingRuntime(reply)
+    structured = StructuredOutput(tokenizer, runtime.vocab_size)
+    engine = Engine(runtime, tokenizer, EngineConfig(prompt_lookup=False), structured)
+    return engine, tokenizer, ChatEncoder(tokenizer)
 
 
 @pytest.mark.parametrize(
@@ -156,10 +198,7 @@ def test_the_real_engine_writes_nothing_but_calls(
 
     class EngineParts(LightParts):
         def make_model(self) -> LocalModel:
-            tokenizer, runtime = small_model_tokenizer(), SayingRuntime(reply)
-            structured = StructuredOutput(tokenizer, runtime.vocab_size)
-            engine = Engine(runtime, tokenizer, EngineConfig(prompt_lookup=False), structured)
-            return LocalModel("saying", engine, tokenizer, ChatEncoder(tokenizer))
+            return LocalModel("saying", *_saying(reply))
 
     parts = EngineParts(settings_of(tmp_path / "data", mode="agent"))
     events, assistant = asked(parts, papers)

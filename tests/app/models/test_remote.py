@@ -1,6 +1,7 @@
 """Answers by a model on another server, against one on loopback that speaks OpenAI's API and misbehaves as told."""
 
 import json
+import logging
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +15,7 @@ from app.assistant import Assistant
 from app.errors import ModelError
 from app.events import Answered
 from app.models.remote import RemoteGenerator
-from app.settings.schema import ModelSettings, Settings, flatten
+from app.settings.schema import AnswerSettings, ModelSettings, Settings, flatten
 from rag.answer.prompt import Message
 from rag.answer.repeated_search import ANSWER, SEARCH, ToolCall
 from rag.answer.thoughts import spoken
@@ -34,6 +35,8 @@ class ModelServer:
         self.reply = REPLY
         self.thought = ""
         self.call: tuple[str, str] | None = None  # name and arguments
+        self.odd: Any = None  # a delta or an event that OpenAI's API does not have
+        self.tools_refused: int | None = None  # with this status
         self.key: str | None = None
         self.failure: str | None = None  # in the middle of a reply
         self.endless = False
@@ -74,6 +77,9 @@ class ModelServer:
         if body["model"] != self.model:
             send(request, 404, {"error": {"message": f"model {body['model']} not found"}})
             return
+        if self.tools_refused and "tools" in body:
+            send(request, self.tools_refused, {"error": {"message": f"{self.model} does not support tools"}})
+            return
         request.send_response(200)
         request.send_header("Content-Type", "text/event-stream")
         request.end_headers()
@@ -81,6 +87,8 @@ class ModelServer:
             self.event(request, {"choices": [{"delta": {"role": "assistant"}}]})
             for word in self.thought.split():
                 self.event(request, {"choices": [{"delta": {"content": None, "reasoning_content": f"{word} "}}]})
+            if self.odd is not None:
+                self.event(request, self.odd)
             if self.call is not None and "tools" in body:
                 name, arguments = self.call
                 for function in (
@@ -107,7 +115,7 @@ class ModelServer:
         send(request, 401, {"error": {"message": "no"}})
         return True
 
-    def event(self, request: BaseHTTPRequestHandler, data: dict[str, Any]) -> None:
+    def event(self, request: BaseHTTPRequestHandler, data: Any) -> None:
         request.wfile.write(f"data: {json.dumps(data)}\n\n".encode())
         request.wfile.flush()
 
@@ -131,16 +139,20 @@ def generator(server: ModelServer, model: str | None = None, key: str | None = N
     return RemoteGenerator(server.url, model, key, context=4096)
 
 
+def answered(settings: Settings, folder: Path) -> Answered:
+    with Assistant(settings, LightParts(settings)) as assistant:
+        assistant.sync([str(folder)])
+        *_, done = assistant.ask("How much does a blue whale eat?")
+    assert isinstance(done, Answered)
+    return done
+
+
 def test_a_question_is_answered_there_with_citations_from_here(
     server: ModelServer, folder: Path, tmp_path: Path
 ) -> None:
     server.key = KEY
     model = ModelSettings(endpoint=server.url, endpoint_key=SecretStr(KEY))
-    settings = Settings(data_dir=tmp_path / "data", model=model)
-    with Assistant(settings, LightParts(settings)) as assistant:
-        assistant.sync([str(folder)])
-        done = list(assistant.ask("How much does a blue whale eat?"))[-1]
-    assert isinstance(done, Answered)
+    done = answered(Settings(data_dir=tmp_path / "data", model=model), folder)
     assert done.answer.found
     assert "krill" in done.answer.citations[0].quote
     assert done.answer.answerer == f"big-model at {server.url.split('/')[2]}"
@@ -192,8 +204,10 @@ def test_what_is_no_address_is_refused(address: str) -> None:
         ModelSettings(endpoint=address)
 
 
-def called(server: ModelServer) -> ToolCall | None:
-    steps = generator(server).call(MESSAGES, (SEARCH, ANSWER), 50)
+def called(
+    server: ModelServer, model: RemoteGenerator | None = None, messages: list[Message] = MESSAGES
+) -> ToolCall | None:
+    steps = (model or generator(server)).call(messages, (SEARCH, ANSWER), 50)
     while True:
         try:
             next(steps)
@@ -212,6 +226,80 @@ def test_a_server_can_be_made_to_call_a_tool(server: ModelServer) -> None:
     assert called(server) is None
     server.call = None
     assert called(server) is None, "a server that knows no tools says something"
+
+
+@pytest.mark.parametrize("status", [400, 422, 500])
+def test_a_server_that_refuses_tools_answers_all_the_same(
+    status: int, server: ModelServer, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.tools_refused = status
+    settings = Settings(
+        data_dir=tmp_path / "data", model=ModelSettings(endpoint=server.url), answer=AnswerSettings(mode="agent")
+    )
+    assert answered(settings, folder).answer.found
+    refused, asked = server.bodies
+    assert "tools" in refused and "tools" not in asked
+    (warning,) = (record for record in caplog.records if record.name == "app.models.remote")
+    assert warning.levelno == logging.WARNING and "big-model does not support tools" in warning.getMessage()
+
+
+def test_tools_are_complained_about_once(server: ModelServer, caplog: pytest.LogCaptureFixture) -> None:
+    server.tools_refused = 400
+    model = generator(server)
+    assert called(server, model) is None
+    assert called(server, model) is None
+    assert len(caplog.records) == 1
+    server.tools_refused = 503
+    with pytest.raises(ModelError, match="answers 503"):
+        called(server, model)
+
+
+ODD_CALLS: tuple[Any, ...] = (
+    "search",
+    7,
+    {"name": "search"},
+    ["search"],
+    [None],
+    [{"function": "search"}],
+    [{"function": ["search"]}],
+    [{"function": {"name": 3}}],
+    [{"function": {"name": "search", "arguments": {"query": "krill"}}}],
+    [{"function": {"name": "search", "arguments": "[" * 100_000}}],
+)
+
+
+@pytest.mark.parametrize("calls", ODD_CALLS, ids=range(len(ODD_CALLS)))
+def test_odd_calls_are_none(calls: Any, server: ModelServer) -> None:
+    server.odd = {"choices": [{"delta": {"tool_calls": calls}}]}
+    assert called(server) is None
+
+
+@pytest.mark.parametrize("event", ["text", [1], {"choices": "text"}, {"choices": [None]}, {"choices": [{"delta": 1}]}])
+def test_odd_events_are_passed_over(event: Any, server: ModelServer) -> None:
+    server.odd, server.call = event, ("search", '{"query": "krill"}')
+    assert called(server) == ToolCall("search", {"query": "krill"})
+    assert "".join(spoken(generator(server).stream(MESSAGES, 10))).strip() == REPLY
+
+
+def test_a_thought_before_a_call_has_tokens_of_its_own(server: ModelServer) -> None:
+    server.call = ("answer", "{}")
+    server.thought = "what they want " * 50
+    assert called(server) == ToolCall("answer", {})
+    server.thought, server.odd = "", {"choices": [{"delta": {"content": f"<think>{server.thought}</think>"}}]}
+    assert called(server) == ToolCall("answer", {})
+    assert server.bodies[-1]["max_tokens"] == 50 + 1024
+    small = RemoteGenerator(server.url, None, None, context=600)
+    assert called(server, small) == ToolCall("answer", {})
+    assert 50 < server.bodies[-1]["max_tokens"] < 600, "prompt, thought and call fit into the context"
+    full = [Message("user", "word " * 400)]
+    assert called(server, small, full) == ToolCall("answer", {})
+    assert server.bodies[-1]["max_tokens"] == 50
+
+
+def test_a_model_that_answers_where_it_should_call_is_ended(server: ModelServer) -> None:
+    server.endless = True
+    assert called(server) is None
+    assert server.gone.wait(30)
 
 
 def test_what_a_server_thinks_is_kept_apart(server: ModelServer) -> None:
