@@ -6,7 +6,8 @@ import sys
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from textwrap import indent
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -80,6 +81,10 @@ class _Plain(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the library's name
         return one_line(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the library's name
+        """Indented: an error's message may have further lines."""
+        return indent(super().formatException(ei), "    ")
 
     def format(self, record: logging.LogRecord) -> str:
         return plain(super().format(record))

@@ -13,7 +13,7 @@ start_logging(Path(sys.argv[1]), to_terminal=True)
 log = logging.getLogger("app")
 log.warning("%s was read", "a\\x1b]0;title\\x07\\u202efdp\\n2026-01-01 00:00:00 ERROR app: made up")
 try:
-    raise ValueError("\\x1b[2Jgone")
+    raise ValueError("\\x1b[2Jgone\\n2026-01-01 00:00:00 ERROR app: made up")
 except ValueError:
     log.exception("failed")
 """
@@ -26,4 +26,6 @@ def test_words_of_strangers_neither_steer_a_terminal_nor_make_up_lines(tmp_path:
         assert not any(mark in text for mark in "\x1b\x07\u202e")
         lines = text.splitlines()
         assert "[U+202E]fdp" in lines[0] and lines[0].endswith("ERROR app: made up was read")
-        assert lines[1].endswith("failed") and lines[2].startswith("Traceback") and lines[-1] == "ValueError: [2Jgone"
+        assert lines[1].endswith("failed") and lines[2].strip().startswith("Traceback")
+        assert lines[-2].strip() == "ValueError: [2Jgone"
+        assert all(line.startswith("    ") for line in lines[2:]), "no line of an error looks like one of the log"
