@@ -58,9 +58,6 @@ class ThoughtItem(Body):
 Item = Annotated[MessageItem | CallItem | OutputItem | ThoughtItem, Field(discriminator="type")]
 
 
-Items = Annotated[list[Item], Field(min_length=1, max_length=MOST_MESSAGES)]
-
-
 class Format(Body):
     type: Literal["text", "json_object", "json_schema"]
     name: str = ""
