@@ -315,9 +315,10 @@ def _move_shards(shards: Sequence[Path], target: Path) -> None:
 
 def _finish(checkpoint: Checkpoint, work: Path, target: Path, options: QuantizeOptions) -> None:
     """Writes what is not in the layers, the index and the settings, then moves the shards into place."""
+    final_norm = checkpoint.files.take("model.norm.weight", (checkpoint.config.hidden_size,))  # as it is stored
     tensors: dict[str, NDArray[np.generic]] = {
         **_embedding(checkpoint, options),
-        "model.norm.weight": (checkpoint.final_norm() - np.float32(checkpoint.config.norm_offset)).astype(np.float16),
+        "model.norm.weight": final_norm.astype(np.float16),
     }
     if not checkpoint.config.tie_embeddings:
         head = checkpoint.lm_head()

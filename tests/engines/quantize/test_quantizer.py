@@ -142,7 +142,7 @@ def test_a_large_model_stays_in_a_file_for_each_layer(tmp_path: Path, monkeypatc
     np.testing.assert_array_equal(one.final_norm(), many.final_norm())
 
 
-@pytest.mark.parametrize("family", ["llama-bias", "qwen3", "gemma2"])
+@pytest.mark.parametrize("family", ["llama-bias", "qwen3", "gemma2", "granite"])
 def test_every_scheme_is_read_back_and_better_than_rounding(family: str, tmp_path: Path) -> None:
     source, tokens = tmp_path / "full", np.random.default_rng(4).integers(3, 320, 100).tolist()
     write_with_outliers(family, source)
@@ -157,6 +157,19 @@ def test_every_scheme_is_read_back_and_better_than_rounding(family: str, tmp_pat
     assert 0 < errors["gptq"] < errors["rounded"]
     formats = [Checkpoint(tmp_path / scheme).quantization.format for scheme in SCHEMES]
     assert formats == ["awq", "gptq", "fp8", "int8"]
+
+
+@pytest.mark.parametrize("family", ["gemma2", "granite"])
+def test_what_is_not_rounded_is_read_back_as_it_was(family: str, tmp_path: Path) -> None:
+    """With what a family adds to its norms or divides its logits by applied once."""
+    write_model(family, tmp_path / "full")
+    quantize(tmp_path / "full", tmp_path / "out", calibration(), QuantizeOptions(group=32, awq=False))
+    full, out = Checkpoint(tmp_path / "full"), Checkpoint(tmp_path / "out")
+    np.testing.assert_allclose(out.final_norm(), full.final_norm(), atol=1e-3)
+    np.testing.assert_allclose(out.embedding().whole(), full.embedding().whole(), atol=1e-3)
+    tokens = np.random.default_rng(4).integers(3, 320, 60).tolist()
+    logits = ReferenceRuntime(full, num_pages=8).step(flat_batch(tokens))
+    assert error(tmp_path / "out", logits, tokens) < 0.1 * logits.var()
 
 
 def test_8_bit_weights_are_the_nearest_ones() -> None:
