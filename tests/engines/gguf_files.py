@@ -157,6 +157,8 @@ def _describe(writer: Any, config: Any, name: str) -> None:
     if rope["rope_type"] in ("linear", "yarn"):
         writer.add_rope_scaling_type(gguf.RopeScalingType(rope["rope_type"]))
         writer.add_rope_scaling_factor(rope["factor"])
+    if rope["rope_type"] == "yarn" and rope.get("attention_factor"):  # a factor on top of YaRN's own
+        writer.add_rope_scaling_attn_factors(rope["attention_factor"] / (1 + 0.1 * math.log(rope["factor"])))
 
 
 def _rope(config: Any) -> dict[str, Any]:

@@ -144,7 +144,7 @@ def write_model(family: str, folder: Path, seed: int = 0) -> Any:
     return model
 
 
-def random_model(family: str, seed: int = 0, **sizes: int) -> Any:
+def random_model(family: str, seed: int = 0, **sizes: Any) -> Any:
     """A model of the family in float32 and evaluation mode."""
     name, changes = FAMILIES[family]
     kind = getattr(transformers, f"{name}ForCausalLM")

@@ -1,5 +1,6 @@
 """Translates a GGUF file's metadata to the config.json that a model of Hugging Face has."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,7 +26,6 @@ _GRANITE = {
 }
 # Of YaRN.
 _YARN = {
-    "attention_factor": "rope.scaling.attn_factor",
     "beta_fast": "rope.scaling.yarn_beta_fast",
     "beta_slow": "rope.scaling.yarn_beta_slow",
 }
@@ -118,6 +118,9 @@ def _rope_scaling(values: "_Values", settings: Mapping[str, Any]) -> dict[str, A
         scaling["original_max_position_embeddings"] = original
     if kind == "yarn":
         scaling |= {name: found for name, key in _YARN.items() if (found := values.optional(key)) is not None}
+        if (further := values.optional("rope.scaling.attn_factor")) is not None:
+            # llama.cpp multiplies YaRN's own magnitude by it (llama_context's yarn_attn_factor, ggml's rope_yarn).
+            scaling["attention_factor"] = further * (0.1 * math.log(factor) + 1 if factor > 1 else 1)
     return scaling
 
 

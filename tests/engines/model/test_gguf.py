@@ -1,5 +1,6 @@
 """Models in the GGUF format: blocks and files against the format's own library, whole models against transformers."""
 
+import math
 import os
 import random
 import shutil
@@ -32,7 +33,7 @@ MUTANTS = int(os.environ.get("DOCENT_MUTANTS", "150"))
 SEED = int(os.environ.get("DOCENT_SEED", "3"))
 
 
-def tiny_model(family: str, **sizes: int) -> TinyModel:
+def tiny_model(family: str, **sizes: Any) -> TinyModel:
     """One that may be changed."""
     return TinyModel(Path(), random_model(family, **sizes))
 
@@ -61,6 +62,17 @@ def test_a_family_agrees_with_transformers(family: str, tmp_path: Path) -> None:
     # The format does not say how Gemma 2 scales its queries: by the size of a head, but for one model.
     model = tiny_model(family, **({"query_pre_attn_scalar": 32} if family == "gemma2" else {}))
     write_model(model.reference, tmp_path / "model.gguf")
+    tokens = some_tokens(100)
+    checkpoint = Checkpoint(imported(tmp_path / "model.gguf"))
+    assert_close(ReferenceRuntime(checkpoint, 8).step(flat_batch(tokens)), model.logits(tokens), EXACT)
+
+
+def test_a_factor_of_yarns_magnitude_is_on_top_of_its_own(tmp_path: Path) -> None:
+    rope = {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 64}
+    model = tiny_model("qwen2", rope_parameters=rope | {"attention_factor": 1.4})
+    write_model(model.reference, tmp_path / "model.gguf")
+    stored = GgufFile(tmp_path / "model.gguf").metadata["qwen2.rope.scaling.attn_factor"]
+    assert stored == pytest.approx(1.4 / (1 + 0.1 * math.log(4)))
     tokens = some_tokens(100)
     checkpoint = Checkpoint(imported(tmp_path / "model.gguf"))
     assert_close(ReferenceRuntime(checkpoint, 8).step(flat_batch(tokens)), model.logits(tokens), EXACT)
