@@ -6,6 +6,7 @@ whose address changes in between (DNS rebinding) reaches this computer or its ne
 pictures. What of the page is its text, rag.parsers.markup.html decides when the file is read.
 """
 
+import codecs
 import html
 import ipaddress
 import re
@@ -43,7 +44,9 @@ _HEADERS = [
     ("accept-encoding", "gzip, identity"),
     ("user-agent", f"docent/{__version__}"),
 ]
-_TITLE = re.compile(r"<title[^<>]*>([^<]*)</title", re.IGNORECASE)  # linear: nothing in it passes over a "<"
+_TITLE = re.compile(r"<title(?:[\s/][^<>]*)?>", re.IGNORECASE)  # linear: nothing in it passes over a "<"
+_TITLE_END = re.compile(r"</title[\s/>]", re.IGNORECASE)
+_TITLE_READ = 1000  # characters
 _SLOW_CODECS = frozenset({"idna", "punycode"})  # for names of hosts; their work grows with the square of a text
 _CHARSET = re.compile(r"charset=[\"']?([\w-]+)", re.IGNORECASE)
 _BODY = re.compile(rb"<body\b[^<>]*>", re.IGNORECASE)
@@ -91,8 +94,9 @@ class _PublicOnly(httpcore2.NetworkBackend):
                 )
         failure: Exception = httpcore2.ConnectError("no address")
         for address in addresses:
+            left = _left(self._until, timeout, httpcore2.ConnectTimeout)
             try:
-                stream = self._connect.connect_tcp(address, port, timeout, local_address, socket_options)
+                stream = self._connect.connect_tcp(address, port, left, local_address, socket_options)
                 return _Hurried(stream, self._until)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
@@ -102,6 +106,14 @@ class _PublicOnly(httpcore2.NetworkBackend):
         time.sleep(seconds)
 
 
+def _left(until: float, timeout: float | None, failure: type[httpcore2.TimeoutException]) -> float:
+    """Seconds that a step may take, or ``failure`` where there are none."""
+    left = until - time.monotonic()
+    if left <= 0:
+        raise failure("it takes too long")
+    return left if timeout is None else min(left, timeout)
+
+
 class _Hurried(httpcore2.NetworkStream):
     """A connection that fails after a moment of ``time.monotonic``, however often a little more arrives."""
 
@@ -109,22 +121,16 @@ class _Hurried(httpcore2.NetworkStream):
         self._stream = stream
         self._until = until
 
-    def _left(self, timeout: float | None, failure: type[httpcore2.TimeoutException]) -> float:
-        left = self._until - time.monotonic()
-        if left <= 0:
-            raise failure("it takes too long")
-        return left if timeout is None else min(left, timeout)
-
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._left(timeout, httpcore2.ReadTimeout))
+        return self._stream.read(max_bytes, _left(self._until, timeout, httpcore2.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, self._left(timeout, httpcore2.WriteTimeout))
+        self._stream.write(buffer, _left(self._until, timeout, httpcore2.WriteTimeout))
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
-        left = self._left(timeout, httpcore2.ConnectTimeout)
+        left = _left(self._until, timeout, httpcore2.ConnectTimeout)
         return _Hurried(self._stream.start_tls(ssl_context, server_hostname, left), self._until)
 
     def close(self) -> None:
@@ -213,17 +219,31 @@ def _page(url: str, kind: str, headers: Mapping[str, str], content: bytes) -> We
     parts = urlsplit(url)
     name = unquote(parts.path.rstrip("/").rpartition("/")[2]).removesuffix(suffix) or parts.hostname or "page"
     if suffix == ".html":
-        stated = _CHARSET.search(headers.get("content-type", ""))
-        try:
-            text = content.decode(stated[1]) if stated and stated[1].lower() not in _SLOW_CODECS else None
-        except (LookupError, UnicodeError):  # also of codecs that are no encodings of text
-            text = None
-        readable = text if text is not None else content.decode("latin-1")
-        title = _TITLE.search(readable)
-        if title and text is not None:
-            name = " ".join(html.unescape(title[1]).split()) or name
+        text = _decoded(content, headers.get("content-type", ""))
+        name = (text and _title(text)) or name
         content = _with_origin(content if text is None else text.encode("utf-8", "replace"), url, utf8=text is not None)
     return WebPage(url, f"{name[:100]}{suffix}", content)
+
+
+def _decoded(content: bytes, content_type: str) -> str | None:
+    """The text, where its encoding is stated and holds."""
+    stated = _CHARSET.search(content_type)
+    if not stated:
+        return None
+    try:
+        # By the codec's own name: a lookup takes "_IDNA-" for "idna".
+        return None if codecs.lookup(stated[1]).name in _SLOW_CODECS else content.decode(stated[1])
+    except (LookupError, UnicodeError):  # also of codecs that are no encodings of text
+        return None
+
+
+def _title(page: str) -> str:
+    """What stands in the title element, in which a "<" is text; "" where there is none."""
+    begin = _TITLE.search(page)
+    end = _TITLE_END.search(page, begin.end()) if begin else None
+    if begin is None or end is None:
+        return ""
+    return " ".join(html.unescape(page[begin.end() : end.start()][:_TITLE_READ]).split())
 
 
 def _with_origin(content: bytes, url: str, *, utf8: bool) -> bytes:

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -159,6 +160,23 @@ def test_limits_of_size_redirects_and_time(site: Site) -> None:
             site.fetch("http://mills.example/slow", seconds=0.2)
 
 
+def test_a_name_of_many_dead_addresses_is_given_up_in_time(site: Site) -> None:
+    allowed: list[float] = []
+
+    class Dead(ToLoopback):
+        def connect_tcp(self, host: str, port: int, timeout: float | None = None, *_: Any) -> httpcore2.NetworkStream:
+            assert timeout is not None
+            allowed.append(timeout)
+            time.sleep(0.1)
+            raise httpcore2.ConnectTimeout
+
+    site.backend = Dead(0)
+    site.names["dead.example"] = [[PUBLIC] * 50]
+    with pytest.raises(UsageError, match="takes too long"):
+        site.fetch("http://dead.example/", seconds=0.25)
+    assert len(allowed) <= 3 and all(left <= 0.25 - 0.1 * before for before, left in enumerate(allowed))
+
+
 @pytest.mark.parametrize("url", ["ftp://mills.example/", "http://", "http://user:word@mills.example/", "javascript:1"])
 def test_what_is_no_address_is_refused(site: Site, url: str) -> None:
     with pytest.raises(UsageError, match="no address of a web page"):
@@ -166,7 +184,29 @@ def test_what_is_no_address_is_refused(site: Site, url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["<title>" * 400_000, "<title " * 400_000, "<body " * 400_000, "<title>a" * 400_000]
+    ("element", "name"),
+    [
+        ("<title>5 < 6 &amp; 7</title>", "5 < 6 & 7.html"),
+        ("<TITLE lang=en\n>a <b>\n c</TITLE\n>", "a <b> c.html"),
+        ("<titles>no</titles><title>x </titles> y</title>", "x </titles> y.html"),
+        ("<title>&#" + "1" * 5000 + ";</title>", "\N{REPLACEMENT CHARACTER}.html"),  # more digits than int() takes
+        ("<title> </title>", "a.example.html"),
+    ],
+)
+def test_titles(site: Site, element: str, name: str) -> None:
+    site.pages["/"] = (200, {"Content-Type": "text/html; charset=utf-8"}, f"<head>{element}</head><p>x".encode())
+    assert site.fetch("http://a.example/").name == name
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<title>" * 400_000,
+        "<title " * 400_000,
+        "<body " * 400_000,
+        "<title>a" * 400_000,
+        "<title>" + "</title" * 400_000,
+    ],
 )
 def test_pages_of_repeated_beginnings_are_linear_work(site: Site, content: str) -> None:
     site.pages["/"] = (200, {"Content-Type": "text/html; charset=utf-8"}, content.encode())
@@ -177,6 +217,13 @@ def test_pages_of_repeated_beginnings_are_linear_work(site: Site, content: str) 
 def test_encodings_that_are_none(site: Site, charset: str) -> None:
     site.pages["/"] = (200, {"Content-Type": f"text/html; charset={charset}"}, b"<p>a\\ud800 \xff" + b"-b" * 100_000)
     assert b"-b-b" in site.fetch("http://a.example/").content
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "punycode-", "_idna", "--IDNA_", "Puny_Code", "PUNYCODE"])
+def test_encodings_of_hosts_are_none_of_pages_however_they_are_spelled(site: Site, charset: str) -> None:
+    """They are slow: the work grows with the square of a text."""
+    site.pages["/"] = (200, {"Content-Type": f"text/html; charset={charset}"}, b"xn--mnchen-3ya")
+    assert site.fetch("http://a.example/").content.endswith(b"xn--mnchen-3ya")
 
 
 def test_headers_that_never_end_are_given_up(site: Site) -> None:
