@@ -20,7 +20,8 @@ from rag.types import Source
 _JUNK_FOLDERS = frozenset(
     {"__pycache__", "__macosx", "node_modules", "$recycle.bin", "system volume information", "lost+found"}
 )
-_SYSTEM_FOLDERS = ("/proc", "/sys", "/dev")  # no documents, and reading some of it never ends
+_DEVICES = "/dev"
+_SYSTEM_FOLDERS = ("/proc", "/sys", _DEVICES)  # no documents, and reading some of it never ends
 _LEADS_OUT = (
     "The link leads out of the folder and was not followed. Add the place that it leads to, or set "
     "library.follow_links to true."
@@ -60,16 +61,20 @@ class Excluded:
 
 
 class Reach:
-    """The places that links may lead to: those of ``sources``, or any but the system's own for None."""
+    """The places that links may lead to: those of ``sources``, or ``anywhere`` but the system's own.
 
-    def __init__(self, sources: Sequence[Source] | None) -> None:
-        self._within = None if sources is None else [os.path.realpath(source.location) for source in sources]
+    A source that lies in /dev itself (/dev/shm is a place of files like others) is no part of the system."""
+
+    def __init__(self, sources: Sequence[Source] = (), *, anywhere: bool = False) -> None:
+        self._anywhere = anywhere
+        self._within = [os.path.realpath(source.location) for source in sources]
+        self._within_devices = [place for place in self._within if _lies_in(place, (_DEVICES,))]
 
     def reason_against(self, real: str) -> str | None:
         """Why a path without links in it is not to be read, if it is not."""
-        if _lies_in(real, _SYSTEM_FOLDERS):
+        if _lies_in(real, _SYSTEM_FOLDERS) and not _lies_in(real, self._within_devices):
             return _LEADS_INTO_THE_SYSTEM
-        return None if self._within is None or _lies_in(real, self._within) else _LEADS_OUT
+        return None if self._anywhere or _lies_in(real, self._within) else _LEADS_OUT
 
 
 @dataclass(slots=True)
@@ -83,7 +88,7 @@ class Scan:
     unreachable: list[Source] = field(default_factory=list)
     excluded: list[Excluded] = field(default_factory=list)
     not_followed: list[Trouble] = field(default_factory=list)
-    reach: Reach = field(default_factory=lambda: Reach(None))
+    reach: Reach = field(default_factory=lambda: Reach(anywhere=True))
 
 
 def scan(
@@ -96,7 +101,7 @@ def scan(
 
     Raises SourceError where a pattern cannot be understood.
     """
-    reach = Reach(None if follow_links else [source for source in sources if source.kind != "youtube"])
+    reach = Reach([source for source in sources if source.kind != "youtube"], anywhere=follow_links)
     walk = _Walk(patterns, reach)
     # The innermost folder first, so that it owns its files; a folder that holds it then does not enter it again.
     for source in sorted(sources, key=lambda source: -len(source.location)):

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,22 @@ def test_links_never_lead_into_the_system(tmp_path: Path) -> None:
     (tmp_path / "version.txt").symlink_to("/proc/version")
     result = scan([source(tmp_path)], follow_links=True)
     assert result.files == {} and len(result.not_followed) == 2
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="there is no folder in memory")
+@pytest.mark.parametrize("follow_links", [False, True])
+def test_a_folder_in_memory_is_none_of_the_systems_where_it_is_a_source(follow_links: bool) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        kept = write(Path(folder, "kept", "a.txt"))
+        for name, target in (("in", kept), ("out", Path("/dev/shm")), ("zero", Path("/dev/zero"))):
+            (kept.parent / name).symlink_to(target)
+        result = scan([source(kept.parent)], follow_links=follow_links)
+        assert set(result.files) == {str(kept)}
+        assert [(Path(one.path).name, "system" in one.reason) for one in result.not_followed] == [
+            ("out", True),
+            ("zero", True),
+        ]
+        assert result.reach.reason_against(str(kept.resolve())) is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such folders")
