@@ -327,7 +327,7 @@ class _Run:
             state = _transcript_state(source, video, parsed)
             count, target = self._embedder.count_tokens, self._settings.target_tokens
             self._batch.add(state, prepare_into(io.BytesIO(), parsed, state.path, count, target))
-        self._batch.flush()
+        self._batch.finish()
 
     # -- what is told ----------------------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ class FakeVideo:
 class FakeYouTube:
     def __init__(self, *ids: str) -> None:
         self.ids = list(ids)
+        self.texts: dict[str, str] = {}
         self.broken: dict[str, ReadError] = {}
         self.offline = False
         self.reads: list[str] = []
@@ -38,7 +39,7 @@ class FakeYouTube:
         self.reads.append(video_id)
         if video_id in self.broken:
             raise self.broken[video_id]
-        text = f"Transcript of {video_id}."
+        text = self.texts.get(video_id, f"Transcript of {video_id}.")
         return ParsedDocument(text, (Block(0, len(text), start_s=12.5),), f"Video {video_id}", "video/youtube")
 
 
@@ -69,3 +70,11 @@ def test_videos_follow_the_playlist_but_survive_being_offline(bench: Workbench) 
     assert len(report.unreachable) == 1 and len(bench.library.documents()) == 2
     youtube.offline, youtube.ids = False, ["two"]
     assert counts(sync_videos(bench, youtube)) == {"removed": 1, "unchanged": 1}
+
+
+def test_a_transcript_of_many_hours_is_stored(bench: Workbench) -> None:
+    youtube = FakeYouTube("long", "short")
+    youtube.texts["long"] = "\n\n".join(f"{'Paragraph ' * 36} {number}." for number in range(2100))
+    assert counts(sync_videos(bench, youtube)) == {"ok": 2}
+    assert [document.chunks > 2048 for document in bench.library.documents()] == [True, False]
+    assert counts(sync_videos(bench, youtube)) == {"unchanged": 2}
