@@ -62,3 +62,14 @@ def bench(tmp_path: Path) -> Iterator[Workbench]:
 
 def counts(report: SyncReport) -> dict[str, int]:
     return {key: count for key, count in report.counts.items() if count and key != "chunks"}
+
+
+def obedient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> ParsePool:
+    """A pool whose parser is ``body``, which has ``path``, ``text`` and ``document(text)``."""
+    (tmp_path / "obedient.py").write_text(
+        "import os, sys, time\nfrom rag.errors import *\nfrom rag.types import Block, ParsedDocument\n"
+        "def document(text):\n    return ParsedDocument(text, (Block(0, len(text)),), 'T', 'text/plain')\n"
+        f"def parse(path):\n    text = path.read_text()\n    {body}\n    return document(text)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return ParsePool(ParseLimits(workers=2, timeout_s=2.0), parser_module="obedient")

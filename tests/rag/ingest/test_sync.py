@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -9,9 +10,7 @@ import pytest
 
 from rag.errors import LibraryError, LibraryLocked, SourceError
 from rag.ingest.ignore import Patterns
-from rag.ingest.parse_job import ParseLimits
-from rag.ingest.parse_pool import ParsePool
-from rag.ingest.sync import SyncEvent, SyncSettings
+from rag.ingest.sync import SyncSettings
 from rag.store.lock import writing
 from rag.types import Filter
 from tests.rag.fakes import FakeEmbedder
@@ -69,35 +68,6 @@ def test_a_changed_file_is_read_alone(bench: Workbench) -> None:
     assert counts(report) == {"ok": 1, "unchanged": 1}
     assert bench.documents()["a.txt"].id == before["a.txt"].id
     assert bench.finds("first") == [] and bench.finds("second") == ["a.txt"]
-
-
-_KILLED_PARSER = """
-import os
-from rag.parsers.registry import parse as read
-
-def parse(path):
-    if path.stem == "killed":
-        os.kill(os.getpid(), 9)
-    return read(path)
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_a_file_whose_parser_was_killed_keeps_its_text_and_is_read_by_the_next_sync(
-    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "killed_parser.py").write_text(_KILLED_PARSER)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    bench.write("killed.txt", "first version")
-    bench.sync()
-    bench.write("killed.txt", "second version, longer")
-    bench.write("other.txt", "a neighbour")
-    report = bench.sync(pool=ParsePool(ParseLimits(workers=1), parser_module="killed_parser"))
-    assert counts(report) == {"ok": 1}
-    assert [trouble.path for trouble in report.troubles] == [str(bench.folder / "killed.txt")]
-    assert bench.documents()["killed.txt"].status == "ok" and bench.finds("first") == ["killed.txt"]
-    assert counts(bench.sync()) == {"ok": 1, "unchanged": 1}
-    assert bench.finds("second") == ["killed.txt"]
 
 
 def test_a_file_saved_anew_without_a_change_is_not_read(bench: Workbench) -> None:
@@ -234,147 +204,6 @@ def test_a_file_that_may_not_be_read_fails_and_is_tried_again(bench: Workbench) 
     assert counts(bench.sync()) == {"ok": 1}
 
 
-def obedient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str) -> ParsePool:
-    """A pool whose parser is ``body``, which has ``path``, ``text`` and ``document(text)``."""
-    (tmp_path / "obedient.py").write_text(
-        "import os, sys, time\nfrom rag.errors import *\nfrom rag.types import Block, ParsedDocument\n"
-        "def document(text):\n    return ParsedDocument(text, (Block(0, len(text)),), 'T', 'text/plain')\n"
-        f"def parse(path):\n    text = path.read_text()\n    {body}\n    return document(text)\n"
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
-    return ParsePool(ParseLimits(workers=2, timeout_s=2.0), parser_module="obedient")
-
-
-@pytest.mark.slow
-def test_a_parser_that_loops_costs_one_file_once(
-    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pool = obedient(tmp_path, monkeypatch, "while text == 'loop': pass")
-    bench.write("a.txt", "loop")
-    bench.write("b.txt", "fine")
-    assert counts(bench.sync(pool=pool)) == {"ok": 1, "failed": 1}
-    assert "too long" in str(bench.documents()["a.txt"].error)
-    assert counts(bench.sync(pool=pool)) == {"unchanged": 2}
-
-
-def test_a_file_that_changes_once_while_read_is_read_again(
-    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pool = obedient(tmp_path, monkeypatch, "if text == 'early': path.write_text('late version')")
-    bench.write("a.txt", "early")
-    assert counts(bench.sync(pool=pool)) == {"ok": 1}
-    assert bench.finds("late") == ["a.txt"] and bench.finds("early") == []
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
-@pytest.mark.parametrize("folder", [False, True])
-def test_a_link_that_takes_the_place_of_a_file_while_it_is_read_is_not_followed(
-    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: bool
-) -> None:
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    (elsewhere / "b.txt").write_text("private")
-    (elsewhere / "trap.txt").write_text("private")
-    swap = (
-        "import pathlib; b = path.parent / 'inner' / 'b.txt'; b = b.parent if {folder} else b\n"
-        "    if text == 'swap' and not b.is_symlink(): b.rename(b.with_name('was')); "
-        "b.symlink_to({elsewhere!r} if {folder} else {elsewhere!r} + '/b.txt')"
-    ).format(folder=folder, elsewhere=str(elsewhere))
-    bench.write("a.txt", "swap")
-    bench.write("inner/b.txt", "harmless")
-    pool = obedient(tmp_path, monkeypatch, swap)
-    pool.limits = ParseLimits(workers=1)  # first a, then b
-    report = bench.sync(pool=pool)
-    assert bench.finds("private") == [] and "b.txt" not in bench.documents()
-    assert [(Path(trouble.path).name, "leads out" in trouble.reason) for trouble in report.troubles] == [
-        ("b.txt", True)
-    ]
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name there")
-def test_a_pipe_that_takes_the_place_of_a_file_is_not_waited_for(
-    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bench.write("a.txt", "swap")
-    bench.write("b.txt", "harmless")
-    swap = "b = path.with_name('b.txt')\n    if text == 'swap': b.unlink(missing_ok=True); os.mkfifo(b)"
-    pool = obedient(tmp_path, monkeypatch, swap)
-    pool.limits = ParseLimits(workers=1)
-    report = bench.sync(pool=pool)
-    assert [Path(trouble.path).name for trouble in report.troubles] == ["b.txt"] and counts(report) == {"ok": 1}
-
-
-def test_a_file_that_never_rests_is_left_for_the_next_sync(
-    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pool = obedient(tmp_path, monkeypatch, "path.write_text(text + ' more')")
-    path = bench.write("a.txt", "growing")
-    report = bench.sync(pool=pool)
-    assert counts(report) == {} and bench.documents() == {}
-    assert [(t.path, "changed while" in t.reason) for t in report.troubles] == [(str(path), True)]
-    assert counts(bench.sync()) == {"ok": 1}
-
-
-def test_cancel_keeps_what_is_finished(bench: Workbench) -> None:
-    for number in range(40):
-        bench.write(f"{number}.txt", f"number {number}")
-    bench.settings = SyncSettings(embed_chunks=4)
-    cancel = threading.Event()
-
-    def stop_soon(event: SyncEvent) -> None:
-        if event.kind == "document" and event.done == 8:
-            cancel.set()
-
-    syncer = bench.syncer()
-    syncer.add(str(bench.folder))
-    report = syncer.run(None, stop_soon, cancel)
-    assert report.cancelled
-    assert 8 <= len(report.documents) == len(bench.library.documents()) < 40
-    bench.library.check()
-    assert counts(bench.sync()) == {"ok": 40 - len(report.documents), "unchanged": len(report.documents)}
-
-
-def test_a_sync_that_is_stopped_early_keeps_something(bench: Workbench) -> None:
-    for number in range(100):
-        bench.write(f"{number}.txt", f"number {number}")
-    cancel = threading.Event()
-    syncer = bench.syncer()
-    syncer.add(str(bench.folder))
-    report = syncer.run(None, lambda event: cancel.set() if event.kind == "document" else None, cancel)
-    assert report.cancelled
-    assert 1 <= len(bench.library.documents()) < 40
-
-
-def test_cancel_within_a_large_document(bench: Workbench) -> None:
-    bench.write("a.txt", "\n\n".join(f"Paragraph {n} says something of its own." for n in range(2000)))
-    cancel = threading.Event()
-    syncer = bench.syncer()
-    syncer.add(str(bench.folder))
-    report = syncer.run(None, lambda event: cancel.set() if event.kind == "embedding" else None, cancel)
-    assert report.cancelled and bench.library.documents() == []
-    assert counts(bench.sync()) == {"ok": 1}
-
-
-def test_a_file_that_takes_minutes_does_not_hold_up_its_neighbours(bench: Workbench) -> None:
-    bench.write("a.txt", "\n\n".join(f"{'Paragraph ' * 36} {n}." for n in range(2100)))
-    bench.write("b.txt", "soon read")
-    bench.sync(pool=ParsePool(ParseLimits(workers=1)))
-    finished = [Path(event.path).name for event in bench.events if event.kind == "document"]
-    assert finished == ["b.txt", "a.txt"] and bench.documents()["a.txt"].chunks > 2048
-
-
-def test_what_is_read_is_stored_while_another_file_is_being_parsed(
-    bench: Workbench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bench.write("a.txt", "endless")
-    bench.write("b.txt", "soon read")
-    cancel = threading.Event()
-    syncer = bench.syncer(pool=obedient(tmp_path, monkeypatch, "while text == 'endless': time.sleep(0.01)"))
-    syncer.add(str(bench.folder))
-    report = syncer.run(None, lambda event: cancel.set() if event.kind == "document" else None, cancel)
-    assert report.cancelled and list(bench.documents()) == ["b.txt"]
-
-
 def test_a_new_embedder_embeds_everything_again(bench: Workbench) -> None:
     for number in range(6):
         bench.write(f"{number}.txt", f"number {number}")
@@ -428,6 +257,16 @@ def test_a_second_sync_at_the_same_time_is_refused(bench: Workbench) -> None:
         assert bench.finds("text") == ["a.txt"]
 
 
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="there is no folder in memory")
+@pytest.mark.parametrize("follow_links", [False, True])
+def test_a_source_in_a_folder_in_memory_is_read(bench: Workbench, follow_links: bool) -> None:
+    bench.settings = SyncSettings(follow_links=follow_links)
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        Path(folder, "a.txt").write_text("kept in memory")
+        assert counts(bench.sync(Path(folder))) == {"ok": 1} and bench.finds("memory") == ["a.txt"]
+        assert counts(bench.sync(Path(folder))) == {"unchanged": 1}
+
+
 def test_locations_that_cannot_be_used(bench: Workbench) -> None:
     syncer = bench.syncer()
     for location, reason in [
@@ -450,9 +289,6 @@ def test_removing_a_source_forgets_its_documents(bench: Workbench) -> None:
     assert bench.syncer().remove(str(bench.folder) + os.sep) == 1
     assert bench.library.sources() == [] and bench.library.documents() == []
     bench.library.check()
-
-
-# -- YouTube -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps no time of status change")
