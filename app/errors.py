@@ -7,6 +7,7 @@ AppError
 +-- ConversationError  no conversation has that id
 +-- DiskError          the disk is full or cannot be written to
 +-- ModelError         a language model is not there, cannot be used or cannot be downloaded
+    +-- RequestFailed  a server with a model fails at a request
 """
 
 import errno
@@ -47,6 +48,14 @@ class UnknownDocument(AppError):
 
 class ModelError(AppError):
     """A language model is not there, cannot be used or cannot be downloaded."""
+
+
+class RequestFailed(ModelError):
+    """A server with a model answers a request with ``status``, an error of HTTP."""
+
+    def __init__(self, message: str, remedy: str, status: int) -> None:
+        super().__init__(message, remedy)
+        self.status = status
 
 
 class DiskError(AppError):

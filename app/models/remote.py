@@ -12,7 +12,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import urlsplit
 
-from app.errors import ModelError
+from app.errors import ModelError, RequestFailed
 from engines.messages.marks import THOUGHT_BEGINS
 from rag.answer.prompt import Message
 from rag.answer.repeated_search import ToolCall, ToolDescription
@@ -29,16 +29,12 @@ _TOKENS_A_MESSAGE = 8
 _THOUGHT_TOKENS = 1024  # before a call
 _LONGEST_LINE = 1 << 20  # bytes of one event
 _REFUSED = (401, 403)
-_REQUEST_REFUSED = (400, 422, 500, 501)  # llama-server without --jinja answers 500 to tools
+_TOOLS_REFUSED = (400, 422, 500, 501)  # llama-server without --jinja answers 500 to tools
 _NOT_FOUND = 404
 _DATA, _DONE = "data:", "[DONE]"
 
 _log = logging.getLogger(__name__)
 _Pieces: TypeAlias = "queue.SimpleQueue[dict[str, Any] | ModelError | None]"
-
-
-class _RequestRefused(ModelError):
-    """The server does not take a request; the reason may be its tools."""
 
 
 class RemoteGenerator:
@@ -95,7 +91,9 @@ class RemoteGenerator:
             given = json.loads(arguments or "{}")
         except (ValueError, RecursionError):
             return None
-        except _RequestRefused as error:
+        except RequestFailed as error:
+            if error.status not in _TOOLS_REFUSED:
+                raise
             self._warn(error)
             return None
         return ToolCall(name, given) if name and isinstance(given, dict) else None
@@ -105,7 +103,7 @@ class RemoteGenerator:
         room = self.context - self.count_tokens(messages) - len(json.dumps(described)) // _BYTES_A_TOKEN
         return max(least, min(least + _THOUGHT_TOKENS, room))
 
-    def _warn(self, error: _RequestRefused) -> None:
+    def _warn(self, error: RequestFailed) -> None:
         """Once: where something else than the tools is the reason, the answer's own request fails with it."""
         if not self._warned:
             _log.warning("questions are answered without searching again: %s", error)
@@ -190,9 +188,10 @@ class RemoteGenerator:
                 f"The model server {self._url} answers 404: {_reason(response)}",
                 "Check model.endpoint (it usually ends in /v1) and model.endpoint_model.",
             )
-        kind = _RequestRefused if response.status_code in _REQUEST_REFUSED else ModelError
-        raise kind(
-            f"The model server {self._url} answers {response.status_code}: {_reason(response)}", "Ask again later."
+        raise RequestFailed(
+            f"The model server {self._url} answers {response.status_code}: {_reason(response)}",
+            "Ask again later.",
+            response.status_code,
         )
 
     def _unreachable(self, error: Exception) -> ModelError:
