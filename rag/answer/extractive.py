@@ -48,6 +48,7 @@ MOST_SENTENCES = 3
 _ALSO_AT = 0.14  # odds against the best sentence at which another one is quoted too
 _ALSO_ELSEWHERE_AT = 0.4  # ... that comes from another document, or lacks the date, number or name asked for
 
+_UNLIKELY = 0.3  # confidence of the best reading in English below which other languages are asked
 _IN_WORDS = frozenset(["person", "place", "reason"])  # kinds of questions that no number answers
 LEANS_BACK = re.compile(
     r"(?:he|she|it|they|his|her|its|their|this|these|those|that|such|there|however|therefore|thus|also|but|and|then|er|sie|"
@@ -188,11 +189,10 @@ class ExtractiveAnswerer:
 
 
 def _read_first_elsewhere(passages: Sequence[Passage], readings: Sequence[Reading]) -> list[Reading]:
-    """What was read in passages of another language than English, where the best of it is surer than what was read in
-    English."""
+    """What was read in passages of another language than English, where nothing likely was read in English."""
     elsewhere = [reading for reading in readings if not is_english(_holding(reading, passages).text)]
     others = (reading.confidence for reading in readings if reading not in elsewhere)
-    return elsewhere if elsewhere and elsewhere[0].confidence > max(others, default=0.0) else []
+    return elsewhere if max(others, default=0.0) < _UNLIKELY else []
 
 
 def _holding(reading: Reading, passages: Sequence[Passage]) -> Passage:

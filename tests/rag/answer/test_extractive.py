@@ -385,3 +385,13 @@ def test_an_english_question_is_answered_by_a_text_in_another_language_where_the
     assert isinstance(answer, Answer)
     assert answer.found is found
     assert not found or answer.text.startswith("Los lunes la panadería está cerrada")
+
+
+def test_what_was_read_in_english_goes_before_other_languages() -> None:
+    given_passages = passages(LOVELACE, BAKERY, titles=("Ada Lovelace", "Bakery"))
+    reader = ScriptedReader({"London": 0.7, "lunes": 0.9})
+    *_, answer = ExtractiveAnswerer(FakeEmbedder(dimension=256), reader=reader).answer(
+        make_query("Where was Ada Lovelace born?"), given_passages
+    )
+    assert isinstance(answer, Answer)
+    assert "She was born in London" in answer.text
