@@ -158,7 +158,7 @@ def test_the_description_says_what_every_route_replies(client: TestClient) -> No
             assert operation["responses"]["default"]["content"]["application/json"]["schema"]["$ref"]
     lines = api["paths"]["/api/ask"]["post"]["responses"]["200"]["content"]["application/x-ndjson"]["schema"]["anyOf"]
     names = [line["$ref"].rpartition("/")[2] for line in lines]
-    assert names == ["RetrievedLine", "TextLine", "AnsweredLine", "ErrorLine"]
+    assert names == ["RetrievedLine", "SearchedLine", "ThoughtLine", "TextLine", "AnsweredLine", "ErrorLine"]
     assert set(names) <= set(api["components"]["schemas"])
 
 
