@@ -95,8 +95,8 @@ def test_a_second_page_does_not_end_the_answer_of_the_first(
     expect(second.locator(".chat-row")).to_have_count(1)
     ask(second, "When does the observatory open?")
     gate.open()
-    expect(second.locator(".answer-text")).to_contain_text("opens at nine")
-    expect(first.locator(".answer-text")).to_contain_text("by Ada Quill.")
+    expect(second.locator(".exchange:not(.running) .answer-text")).to_contain_text("opens at nine")
+    expect(first.locator(".exchange:not(.running) .answer-text")).to_contain_text("by Ada Quill.")
     expect(first.locator(".chat-row")).to_have_count(2)
 
 
