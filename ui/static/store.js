@@ -111,8 +111,7 @@ async function openChat() {
   await loadExchanges(id);
 }
 
-/** Counts what was removed from chats: a reply that was on its way then is out of date. */
-let removed = 0;
+let removed = 0; // counts what was removed from chats: a reply that was on its way then is out of date
 
 /** @param {string} id @param {{anew?: boolean, run?: number|null}} [how] `run`: the run whose place the last one takes */
 async function loadExchanges(id, { anew = false, run = null } = {}) {
@@ -124,7 +123,8 @@ async function loadExchanges(id, { anew = false, run = null } = {}) {
     if (removals !== removed) return loadExchanges(id, { anew: true, run }); // it may hold what was removed meanwhile
     const isAnew = anew && exchanges.value[id] === began; // else newer ones have come meanwhile
     const now = isAnew ? [] : (exchanges.value[id] ?? []);
-    const fresh = found.exchanges.filter((/** @type {Exchange} */ one) => !now.some((other) => other.id === one.id));
+    const isComing = (/** @type {Exchange} */ one) => run === null && runsOf(id).some((other) => other.question === one.question && one.asked_at >= other.started_at); // its run's end brings it
+    const fresh = found.exchanges.filter((/** @type {Exchange} */ one) => !now.some((other) => other.id === one.id) && !isComing(one));
     batch(() => {
       exchanges.value = { ...exchanges.value, [id]: [...now, ...fresh].sort((a, b) => a.id - b.id) };
       if (run !== null) forgetRun(run);
@@ -146,10 +146,9 @@ async function readAnew(isFirst = false) {
   await Promise.all([
     loadChats(),
     loadDocuments(),
-    loadRuns(),
+    loadRuns().then(() => (open ? loadExchanges(open, { anew: !isFirst }) : undefined)), // runs that have ended hold nothing back
     get("/api/syncing").then(showSync),
     loadModels(),
-    open ? loadExchanges(open, { anew: !isFirst }) : null,
   ]).catch(() => undefined);
 }
 
