@@ -133,11 +133,14 @@ def test_a_damaged_subgraph_of_an_interrupted_build_is_built_again(
 
     with pytest.raises(KeyboardInterrupt):
         build_model(model, tmp_path / "cache", stop, compiler=compiler, workers=1)
-    (engine,) = (path.with_suffix(".engine") for path in (tmp_path / "cache").glob("unfinished-*/subgraph-*.json"))
+    done = list(
+        (tmp_path / "cache").glob("unfinished-*/subgraph-*.json")
+    )  # mostly one; the worker may have ended another
+    engine = done[0].with_suffix(".engine")
     engine.write_bytes(engine.read_bytes()[:-1])
     before = compiler.calls()
     build_model(model, tmp_path / "cache", compiler=compiler, workers=1)
-    assert compiler.calls() - before == PIECES
+    assert compiler.calls() - before == PIECES - len(done) + 1
 
 
 @pytest.mark.slow
