@@ -25,7 +25,7 @@ _SAYS_DIFFERENCE = re.compile(
     r"younger|taller|deeper|wider|faster|slower|earlier|later|further|greater|better|worse|warmer|colder)\b",
     re.IGNORECASE,
 )
-_SUM = re.compile(r"\b(?:together|altogether|combined|sum of|put together)\b", re.IGNORECASE)
+_SUM = re.compile(r"\b(?:together|altogether|combined|sum of)\b", re.IGNORECASE)
 _SAYS_SUM = re.compile(
     r"\b(?:together|altogether|combined|total\w*|sum|in all|all|both|overall|each|comes? to|came to)\b", re.IGNORECASE
 )

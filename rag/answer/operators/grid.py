@@ -106,21 +106,37 @@ class Grid:
         return f"{self.called(line)}{f', {name}' if name else ''}: {shown}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """A document's text, and what holds for all its tables: see ``Grid``."""
+
+    text: str
+    names: frozenset[str]
+    fiscal_years: frozenset[str]
+
+
 def grids_of(passages: Sequence[Passage], texts: Texts) -> list[Grid]:
     """The tables that stand in passages or are cut by them, each once and whole, in the order of the passages."""
     seen: set[tuple[int, int]] = set()
+    wholes: dict[int, _Whole] = {}
     found: list[Grid] = []
     for passage in passages:
         for table in passage.tables:
             key = (passage.document.id, table.start)
             if key not in seen and len(table.rows) <= _MOST_ROWS:
                 seen.add(key)
-                found.append(_grid(passage, table, texts))
+                if passage.document.id not in wholes:
+                    wholes[passage.document.id] = _whole(texts.document_text(passage.document.id))
+                found.append(_grid(passage, table, wholes[passage.document.id]))
     return [grid for grid in found if grid.lines]
 
 
-def _grid(passage: Passage, table: TableSpans, texts: Texts) -> Grid:
-    document = texts.document_text(passage.document.id)
+def _whole(text: str) -> _Whole:
+    return _Whole(text, names_at_beginning(text), fiscal_years(text))
+
+
+def _grid(passage: Passage, table: TableSpans, whole: _Whole) -> Grid:
+    document = whole.text
     before = document[max(0, table.start - _BEFORE) : table.start]
     before = "\n".join(line for line in before.splitlines() if " | " not in line)  # rows of the table in front of it
     own = replace(
@@ -139,8 +155,8 @@ def _grid(passage: Passage, table: TableSpans, texts: Texts) -> Grid:
         scale[1].lower() if scale else "",
         around,
         passage.text,
-        names_at_beginning(document),
-        fiscal_years(document),
+        whole.names,
+        whole.fiscal_years,
     )
 
 

@@ -85,10 +85,6 @@ def look_up_total(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Wo
     return Worked((_statement(totals[0]),), totals[0].covered) if totals else None
 
 
-def best_cell(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Found | None:
-    return next(iter(_best(query, grids, embedder)), None)
-
-
 def _best(query: Query, grids: Sequence[Grid], embedder: Embedder) -> list[Found]:
     """The cell that accounts best for the question, and those of the same column and table that do so as well: "in
     July" means the July of each year."""
