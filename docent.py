@@ -1,4 +1,4 @@
-"""What every package of Docent shares: the version, the root of the exception tree, how an extra is added, and silence.
+"""What every package of Docent shares: version, root of the exception tree, what errors say, extras, and silence.
 
 Some libraries report to their makers, from their first import on, that and how they are used. Every package imports
 this module first, and it tells them not to. It imports nothing but the standard library, so that any layer may import
@@ -32,6 +32,11 @@ class DocentError(Exception):
         super().__init__(f"{message} {remedy}".strip())
         self.message = message
         self.remedy = remedy
+
+
+def cause_of(error: Exception) -> str:
+    """What an error says to a person: without the number and the path that the operating system's errors carry."""
+    return str(getattr(error, "strerror", None) or error)
 
 
 def install_extra(name: str) -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from app.errors import ConfigError
+from docent import cause_of
 from files import make_private, replace_text
 
 
@@ -17,7 +18,9 @@ def api_key(path: Path) -> str:
         make_private(path)
         key = path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"The key of programs in {path} cannot be used ({error}).", "Remove the file.") from error
+        raise ConfigError(
+            f"The key of programs in {path} cannot be used ({cause_of(error)}).", "Remove the file."
+        ) from error
     if len(key) < len(new_token()):
         raise ConfigError(f"{path} holds no key of programs.", "Remove the file; the next start makes a new key.")
     return key

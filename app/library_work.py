@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from app.events import Status
 from app.folder_watch import FolderWatch
 from app.settings.schema import Settings
+from docent import cause_of
 from rag.errors import SourceError
 from rag.types import Document, Filter, Source
 
@@ -101,8 +102,8 @@ class LibraryWork:
             self._parts.vectors.save()
         except OSError as error:
             path = str(self.settings.folder.vectors)
-            reason = f"The index cannot be kept ({error.strerror or error}); it is made anew at each start."
-            return replace(report, troubles=(*report.troubles, Trouble(path, reason)))
+            trouble = Trouble(path, f"The index cannot be kept ({cause_of(error)}); it is made anew at each start.")
+            return replace(report, troubles=(*report.troubles, trouble))
         return report
 
     def _sources_of(self, locations: Sequence[str]) -> dict[str, list[Source]]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from app.conversations import Conversations
 from app.errors import AppError, ConversationError
 from app.settings.schema import Settings
+from docent import cause_of
 from rag.errors import LibraryError, LibraryLocked
 
 _TABLES = ("conversations", "exchanges")
@@ -34,7 +35,7 @@ def repair(settings: Settings, tell: Tell) -> None:
             _repair_conversations(settings.folder.conversations, tell)
     except OSError as error:
         raise AppError(
-            f"{settings.data_dir} cannot be repaired ({error.strerror or error}).", "Check the disk, then try again."
+            f"{settings.data_dir} cannot be repaired ({cause_of(error)}).", "Check the disk, then try again."
         ) from error
 
 

@@ -17,6 +17,7 @@ from app.models.sleeping_engine import SleepingEngine
 from app.models.store import ModelStore
 from app.settings.paths import builtin_model
 from app.settings.schema import AUTO, ModelSettings, Settings
+from docent import cause_of
 from engines.base import Runtime
 from engines.errors import RequestError, RuntimeUnavailable
 from engines.messages.tools import Tool
@@ -164,7 +165,9 @@ def _prompt_style(folder: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{folder / 'docent.json'} cannot be read ({error}).", "Mend or remove it.") from error
+        raise ModelError(
+            f"{folder / 'docent.json'} cannot be read ({cause_of(error)}).", "Mend or remove it."
+        ) from error
 
 
 def make_runtime(checkpoint: Checkpoint, chosen: ModelSettings, builds: Path) -> Runtime:

@@ -18,6 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from docent import cause_of
 from engines.errors import EngineError
 from engines.files.hashes import FileHashes
 from engines.files.locks import AlreadyAtWork, exclusive
@@ -85,7 +86,8 @@ class BuildCache:
             return build
         except OSError as error:
             raise EngineError(
-                f"The model cannot be prepared in {self.root}: {error}.", "Free disk space or name another folder."
+                f"The model cannot be prepared in {self.root}: {cause_of(error)}.",
+                "Free disk space or name another folder.",
             ) from error
         finally:
             self._hashes.save()

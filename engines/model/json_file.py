@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from docent import cause_of
 from engines.errors import CheckpointError
 
 MOST_BYTES = 256 << 20  # tokenizers of large vocabularies take 40 MB
@@ -15,7 +16,7 @@ def checked_file(path: Path) -> Path:
     try:
         size = path.stat().st_size if path.is_file() else None
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}.", _REMEDY) from error
+        raise CheckpointError(f"{path} cannot be read: {cause_of(error)}.", _REMEDY) from error
     if size is None:
         raise CheckpointError(f"{path} is no file.", _REMEDY)
     if size > MOST_BYTES:
@@ -28,7 +29,7 @@ def read_text(path: Path) -> str:
     try:
         return checked_file(path).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read: {error}.", _REMEDY) from error
+        raise CheckpointError(f"{path} cannot be read: {cause_of(error)}.", _REMEDY) from error
 
 
 def read_object(path: Path) -> dict[str, Any]:

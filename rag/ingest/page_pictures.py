@@ -16,6 +16,7 @@ from typing import BinaryIO, TypeVar, cast
 
 import psutil
 
+from docent import cause_of
 from rag.errors import BusyError, ReadError
 from rag.ingest.frames import read_frame, write_frame
 from rag.ingest.page_worker import COUNT, ERROR, MARKS, PICTURE
@@ -179,7 +180,9 @@ class _Process:
                 creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
             )
         except OSError as error:
-            raise BusyError(f"No process could be started to draw the page ({error}).", "Try again later.") from error
+            raise BusyError(
+                f"No process could be started to draw the page ({cause_of(error)}).", "Try again later."
+            ) from error
         return self._process, True
 
     def close(self) -> None:
@@ -217,7 +220,7 @@ def _version(path: Path) -> _Version:
     try:
         status = path.stat()
     except OSError as error:
-        raise ReadError(f"The PDF cannot be opened: {error.strerror or error}.") from error
+        raise ReadError(f"The PDF cannot be opened: {cause_of(error)}.") from error
     return str(path), status.st_size, status.st_mtime_ns
 
 

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Literal, cast
 
 import psutil
 
+from docent import cause_of
 from rag.errors import LibraryError, ReadError, SkippedError
 from rag.ingest.frames import read_frame, write_frame
 from rag.ingest.parse_job import Chunking, ParseLimits, ParseResult
@@ -74,7 +75,7 @@ class ParseProcess:
             try:
                 process = self._start()
             except OSError as error:
-                return ParseResult(path, interrupted=f"No process could be started to read it ({error}).")
+                return ParseResult(path, interrupted=f"No process could be started to read it ({cause_of(error)}).")
             spool = _spool(self._temporary)
             reply, killed_for = self._ask(process, path, size, spool)
             if reply is not None:
@@ -112,7 +113,7 @@ class ParseProcess:
         except OSError as error:
             self.kill_if_busy()
             raise LibraryError(
-                f"There is no room for temporary files ({error.strerror or error}).",
+                f"There is no room for temporary files ({cause_of(error)}).",
                 "Free some space and sync again; everything read so far is kept.",
             ) from error
         with self._lock:

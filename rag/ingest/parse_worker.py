@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from docent import cause_of
 from rag.errors import ReadError, SkippedError
 from rag.ingest.frames import read_frame, write_frame
 from rag.ingest.prepared import prepare
@@ -101,7 +102,7 @@ def _reply(work: _Work, path: Path) -> dict[str, Any]:
             pass
     except OSError as error:
         remedy = "Allow your account to read it, then sync again." if isinstance(error, PermissionError) else ""
-        return _failure(f"The file could not be opened ({error.strerror or error}).", remedy)
+        return _failure(f"The file could not be opened ({cause_of(error)}).", remedy)
     reply = _document(work, path)
     try:
         digest = UNREAD if reply.get("skipped") else content_hash(path)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from docent import cause_of
 from rag.errors import SourceError
 from rag.ingest.ignore import IGNORE_FILE, Exclusion, IgnoreRules, Patterns
 from rag.ingest.placeholders import NOT_DOWNLOADED, is_in_cloud, name_in_cloud
@@ -135,7 +136,7 @@ class _Walk:
             try:
                 status = Path(path).stat()
             except OSError as error:  # dangling, or a loop of links: not a document, and said so
-                self.result.troubles.append(Trouble(path, f"The link leads nowhere ({_reason(error)})."))
+                self.result.troubles.append(Trouble(path, f"The link leads nowhere ({cause_of(error)})."))
                 continue
             if (reason := self.result.reach.reason_against(os.path.realpath(path))) is not None:
                 if self._admits(rules, path, is_folder=stat.S_ISDIR(status.st_mode)):
@@ -158,7 +159,7 @@ class _Walk:
                 with os.scandir(folder) as entries:
                     listed = sorted(entries, key=lambda entry: entry.name)
             except OSError as error:
-                self.result.troubles.append(Trouble(folder, f"The folder could not be opened ({_reason(error)})."))
+                self.result.troubles.append(Trouble(folder, f"The folder could not be opened ({cause_of(error)})."))
                 continue
             if folder != top and any(entry.name == "pyvenv.cfg" for entry in listed):
                 continue  # a Python environment: thousands of files, none of them a person's
@@ -170,7 +171,7 @@ class _Walk:
         try:
             return rules.below(folder)
         except OSError as error:
-            reason = f"It could not be read ({_reason(error)}), so nothing was left out for it."
+            reason = f"It could not be read ({cause_of(error)}), so nothing was left out for it."
         except SourceError as error:
             reason = str(error)
         self.result.troubles.append(Trouble(str(Path(folder, IGNORE_FILE)), reason))
@@ -197,7 +198,7 @@ class _Walk:
                     elif not _is_hidden(status):
                         self._file(entry.path, status, source)
             except OSError as error:
-                self.result.troubles.append(Trouble(entry.path, f"It could not be looked at ({_reason(error)})."))
+                self.result.troubles.append(Trouble(entry.path, f"It could not be looked at ({cause_of(error)})."))
 
     def _admits(self, rules: IgnoreRules, path: str, *, is_folder: bool = False) -> bool:
         why = rules.exclusion(path, is_folder=is_folder)
@@ -242,7 +243,3 @@ def _is_junk_folder(entry: os.DirEntry[str]) -> bool:
 
 def _is_hidden(status: os.stat_result) -> bool:
     return bool(getattr(status, "st_file_attributes", 0) & _WINDOWS_HIDDEN)
-
-
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)

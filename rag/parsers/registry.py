@@ -10,6 +10,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from docent import cause_of
 from rag.errors import ReadError, SkippedError
 from rag.parsers.builder import NO_TEXT
 from rag.parsers.sniff import Sniffed, sniff
@@ -125,7 +126,7 @@ def parse(path: Path) -> ParsedDocument:
     except PermissionError as error:
         raise ReadError("The file may not be read.", "Allow your account to read it, then sync again.") from error
     except OSError as error:
-        raise ReadError(f"The file could not be read: {error.strerror or error}.") from error
+        raise ReadError(f"The file could not be read: {cause_of(error)}.") from error
     title = shortened(document.title, _TITLE_CHARS) or path.stem
     warnings = (warning, *document.warnings) if warning else document.warnings
     return dataclasses.replace(document, title=title, warnings=warnings)

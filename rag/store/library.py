@@ -19,6 +19,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from docent import cause_of
 from files import new_private
 from rag.errors import LibraryError
 from rag.store import full_text, rows, schema
@@ -66,7 +67,7 @@ class Library:
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise LibraryError(
-                    f"The data folder {path.parent} cannot be made ({error.strerror or error}).",
+                    f"The data folder {path.parent} cannot be made ({cause_of(error)}).",
                     "Check the disk and your rights to it, or choose another data folder.",
                 ) from error
             new_private(path)

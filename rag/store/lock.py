@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from docent import cause_of
 from files import LockHeld, locked
 from rag.errors import LibraryError, LibraryLocked
 
@@ -31,7 +32,7 @@ def writing(library_dir: Path, timeout_s: float = 0.0) -> Iterator[None]:
             raise _locked(library_dir) from None
         except OSError as error:
             raise LibraryError(
-                f"The library folder {library_dir} cannot be written to ({error.strerror or error}).",
+                f"The library folder {library_dir} cannot be written to ({cause_of(error)}).",
                 "Check the disk and your rights to that folder, or choose another data folder.",
             ) from error
         holder = library_dir / HOLDER_NAME

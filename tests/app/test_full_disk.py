@@ -100,3 +100,21 @@ def test_a_model_that_cannot_be_prepared_says_so_and_leaves_nothing(disk: Path, 
         BuildCache(disk / "builds").get(checkpoint, "native", {}, write)
     assert isinstance(caught.value, DocentError) or disk_error(caught.value) is not None
     assert [path for path in (disk / "builds").iterdir() if path.is_dir()] == []
+
+
+@pytest.mark.parametrize("state", ["full", "read-only"])
+def test_a_log_that_cannot_be_written_loses_lines_and_nothing_else(disk: Path, state: str) -> None:
+    (disk / "docent.log").write_text("a line that is there\n")
+    if state == "full":
+        fill(disk)
+    else:
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    program = (
+        "import logging, pathlib, sys; from app.cli.session import start_logging\n"
+        "start_logging(pathlib.Path(sys.argv[1]), to_terminal=False)\n"
+        "for _ in range(200): logging.getLogger('app').warning('x' * 100)"
+    )
+    for name in ("docent.log", "new.log"):
+        ended = subprocess.run([sys.executable, "-c", program, str(disk / name)], capture_output=True, check=False)
+        assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
+    assert (disk / "docent.log").read_text().startswith("a line that is there\n")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import UsageError
+from docent import cause_of
 from files import replace_bytes, replace_text
 
 Run = Callable[[Sequence[str], str], None]
@@ -53,7 +54,7 @@ def install(desktop: Desktop, command: Sequence[str], icon: Path) -> Path:
     try:
         write(desktop, command, icon)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise UsageError(f"{desktop.shortcut} cannot be written.", f"The system says: {error}.") from error
+        raise UsageError(f"{desktop.shortcut} cannot be written.", f"The system says: {cause_of(error)}.") from error
     return desktop.shortcut
 
 

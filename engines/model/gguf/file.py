@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from docent import cause_of
 from engines.errors import CheckpointError, UnsupportedModel
 from engines.model.block_types import BLOCK_TYPES, UNREAD_TYPES, BlockType
 
@@ -86,7 +87,7 @@ def _read(path: Path) -> tuple[dict[str, Value], dict[str, StoredTensor]]:
         with path.open("rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError) as error:  # an empty file cannot be mapped
-        raise CheckpointError(f"{path} cannot be read: {error}.", _REMEDY) from error
+        raise CheckpointError(f"{path} cannot be read: {cause_of(error)}.", _REMEDY) from error
     try:
         return _Reader(mapped, path).read()
     except ValueError as error:

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from docent import cause_of
 from engines.errors import EngineError
 
 STRETCH = 16 << 20  # bytes
@@ -67,7 +68,7 @@ def stream_to_card(device: Card, path: Path, address: int, start: int = 0, stop:
         device.synchronize()
     except OSError as error:
         raise EngineError(
-            f"The packed weights {path} cannot be read: {error}.", "Delete them; they are made again."
+            f"The packed weights {path} cannot be read: {cause_of(error)}.", "Delete them; they are made again."
         ) from error
     finally:
         for memory in stages:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
+from docent import cause_of
 from rag.errors import ProtectedError, ReadError
 
 LOCK = threading.RLock()
@@ -54,7 +55,7 @@ def open_locked(source: Path | bytes) -> pdfium.PdfDocument:
             raise ProtectedError(*_PROTECTED[error.err_code]) from error
         raise ReadError(*_DAMAGED) from error
     except OSError as error:
-        raise ReadError(f"The PDF cannot be opened: {error.strerror or error}.") from error
+        raise ReadError(f"The PDF cannot be opened: {cause_of(error)}.") from error
     try:
         document.init_forms()  # before any page is loaded; without it the values of a form are not drawn
     except pdfium.PdfiumError as error:

@@ -225,6 +225,10 @@ def test_minified_code_and_files_in_code_and_markup_are_left_out(tmp_path: Path)
     mixed = parse(saved(tmp_path, "b.js", f"// The lamp.\n{small}\nlet x = 4471;\n"))
     assert mixed.text == "// The lamp.\nlet x = 4471;\n"
     assert mixed.warnings == ("Lines of minified code were left out.",)
+    rows = ",".join(f"({number},'keeper{number}')" for number in range(500))
+    dump = parse(saved(tmp_path, "c.sql", f"INSERT INTO keepers VALUES {rows};"))
+    assert "(499,'keeper499')" in dump.text
+    assert not dump.warnings
     payload = "iVBORw0KGgoAAAANSUhEUgAA" * 40
     for name, content in (
         ("a.py", f'KEY = "{payload}"\n\n\ndef lamp():\n    return 4471\n'),
