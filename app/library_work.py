@@ -206,17 +206,16 @@ class LibraryWork:
     def status(self) -> Status:
         library = self._parts.library
         counts = library.counts()
-        documents = library.documents()
         sources = library.sources()
         return Status(
             sources=tuple(sources),
-            documents=len(documents),
+            documents=sum(number for name, number in counts.items() if name != "chunks"),
             counts=counts,
             embedder=library.embedder_name,
             library_path=library.path,
             size_bytes=sum(path.stat().st_size for path in self._library_files() if path.is_file()),
             data_dir=self.settings.data_dir,
-            problems=tuple(document for document in documents if document.status != "ok"),
+            problems=tuple(library.unread_documents()),
             unreachable=tuple(
                 one.location for one in sources if one.kind != "youtube" and not Path(one.location).exists()
             ),

@@ -18,7 +18,7 @@ from typing import Any
 
 from rag.errors import ReadError
 from rag.ingest.frames import write_frame
-from rag.ingest.parse_worker import OUT_OF_MEMORY, limit_memory, receive
+from rag.ingest.parse_worker import OUT_OF_MEMORY, limit_memory, receive, yield_to_others
 
 PICTURE, COUNT, MARKS, ERROR = b"P", b"N", b"M", b"E"
 
@@ -28,6 +28,7 @@ def main(address_space: int) -> None:
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints
     limit_memory(address_space)
+    yield_to_others()
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=receive, args=(requests,), daemon=True).start()
     while True:

@@ -35,6 +35,7 @@ from rag.types import CountTokens
 REPLY = b"R"  # the kind of the last frame of a reply
 UNREAD = "unread"  # in place of a hash: a folder of films is not read through to learn that it holds no documents
 OUT_OF_MEMORY = 77  # exit status
+_NICENESS = 5
 
 
 def content_hash(path: Path) -> str:
@@ -50,6 +51,7 @@ def main(parser_module: str, address_space: int, counter: tuple[str, str], targe
     os.dup2(2, 1)  # from here on a print() of any library, C libraries included, goes to stderr
     die_with_parent()
     limit_memory(address_space)
+    yield_to_others()
     requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=receive, args=(requests,), daemon=True).start()
     module, argument = counter
@@ -138,6 +140,12 @@ def _document(work: _Work, path: Path) -> dict[str, Any]:
 
 def _failure(error: str, remedy: str = "", *, skipped: bool = False) -> dict[str, Any]:
     return {"error": error, "remedy": remedy, "skipped": skipped}
+
+
+def yield_to_others() -> None:
+    """Lets the process that answers people have the processor first, on systems with a niceness."""
+    if sys.platform != "win32":
+        os.nice(_NICENESS)
 
 
 def limit_memory(address_space: int) -> None:

@@ -167,6 +167,11 @@ class Library:
             )
         ]
 
+    def unread_documents(self) -> list[Document]:
+        """Returns those that were skipped or could not be read, ordered by path."""
+        found = self._rows(f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.status IS NOT 'ok' ORDER BY d.path")
+        return [rows.document_from(row) for row in found]
+
     def document(self, document_id: int) -> Document | None:
         if not 0 <= document_id < 1 << 63:  # SQLite knows no such number
             return None
