@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from app.conversations import Conversations
 from app.errors import AppError
 from app.settings.schema import Settings
 from app.timing import Stopwatch, TimedEmbedder, TimedLibrary, TimedReranker, TimedVectors
 from rag.types import Document, Passage
 
 if TYPE_CHECKING:
+    from app.conversations import Conversations
     from app.models.setup import LocalModel
     from rag.adapters.external_store import ExternalStore
     from rag.answer.extractive import ExtractiveAnswerer
@@ -71,7 +71,7 @@ class Parts:
         return self._once("model", self.make_model)
 
     @property
-    def conversations(self) -> Conversations:
+    def conversations(self) -> "Conversations":
         return self._once("conversations", self.make_conversations)
 
     @property
@@ -269,7 +269,9 @@ class Parts:
         if self.model is None or isinstance(answerer, OperatorAnswerer):  # a large model would be busy for long
             list(answerer.answer(make_query("When was the lamp lit?"), [passage]))
 
-    def make_conversations(self) -> Conversations:
+    def make_conversations(self) -> "Conversations":
+        from app.conversations import Conversations
+
         self.settings.folder.create()
         return Conversations(self.settings.folder.conversations)
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol
 
 from rag.types import AnswerEvent, CounterSpec, Hit, ParsedDocument, Passage, Query, Reading, Turn
+
+if TYPE_CHECKING:  # the window is drawn before it is loaded
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Parser(Protocol):
@@ -56,11 +57,11 @@ class Embedder(Protocol):
         """Longest input in tokens, special tokens included; anything beyond is cut."""
         ...
 
-    def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def embed_passages(self, texts: Sequence[str]) -> "NDArray[np.float32]":
         """[n] texts -> [n, dimension] rows of length 1."""
         ...
 
-    def embed_query(self, text: str) -> NDArray[np.float32]:
+    def embed_query(self, text: str) -> "NDArray[np.float32]":
         """One question -> [dimension], length 1."""
         ...
 

@@ -23,6 +23,7 @@ from docent import DocentError
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from app.api.description import DescribedAPI
     from app.api.security import ASGIApp
     from app.assistant import Assistant
     from app.desk import Desk
@@ -107,7 +108,9 @@ def serve_until_ended(
                 stack.enter_context(assistant.watch(desk.syncing.note))
             first = _first_sync(wanted.folders, samples=wanted.samples and is_new)
             wait_s = _PAGE_DRAWS_S if wanted.page else 0
-            threading.Thread(target=_begin, args=(desk, first, wait_s), name="docent-warm-up", daemon=True).start()
+            threading.Thread(
+                target=_begin, args=(desk, first, wait_s, api.include_all), name="docent-warm-up", daemon=True
+            ).start()
             if announce is not None and wanted.page:
                 announce(bound, token)
             ready(Server(bound, token, desk, window, guarded.launch_code, end))
@@ -135,7 +138,7 @@ def _listen(session: Session, port: int | None) -> socket.socket:
     raise AppError(f"Port {chosen} cannot be used.", "Choose another with --port, or --port 0 for any free one.")
 
 
-def _application(assistant: "Assistant", session: Session) -> "tuple[FastAPI, Desk]":
+def _application(assistant: "Assistant", session: Session) -> "tuple[DescribedAPI, Desk]":
     """Makes the application with its routes, and what its pages share."""
     from app.api.http import create_api
     from app.desk import Desk
@@ -174,12 +177,13 @@ def _uploads(wanted: Path) -> Path:
     return wanted
 
 
-def _begin(desk: "Desk", first: list[str] | None, wait_s: float) -> None:
-    """Reads documents and loads the models, once a page is drawn or after ``wait_s``. Errors of the models are reported
-    when a question is asked."""
+def _begin(desk: "Desk", first: list[str] | None, wait_s: float, load: Callable[[], None]) -> None:
+    """Reads documents and loads the models and what else is not there yet, once a page is drawn or after ``wait_s``.
+    Errors of the models are reported when a question is asked."""
     desk.feed.wait(wait_s)
     desk.syncing.start(first)
     try:
+        load()
         desk.assistant.warm_up()
     except DocentError as error:
         _log.warning("warming up: %s", error)

@@ -1,11 +1,15 @@
-"""Completes the OpenAPI description of the HTTP API with the lines of the streams, which FastAPI does not know."""
+"""Completes the OpenAPI description of the HTTP API with the lines of the streams, which FastAPI does not know, and
+loads routes that few requests need when one does."""
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from pydantic import TypeAdapter
+from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
 
 _REFERENCE = "#/components/schemas/{model}"
 
@@ -18,15 +22,40 @@ class Stream:
     lines: Any
 
 
+Load: TypeAlias = Callable[[], tuple[APIRouter, Mapping[str, Stream]]]
+
+
 class DescribedAPI(FastAPI):
     """A FastAPI application some of whose POST routes reply with a stream. ``streams`` maps their paths to it."""
 
     def __init__(self, streams: Mapping[str, Stream], **options: Any) -> None:
         super().__init__(**options)
-        self._streams = streams
+        self._streams = dict(streams)
+        self._later: dict[str, Load] = {}
+        self._loading = threading.Lock()
+
+    def include_later(self, prefix: str, load: Load) -> None:
+        """Adds routes whose modules take long to load: ``load`` gives them with their streams. It is called with the
+        first request below ``prefix``, or by ``include_all``."""
+        self._later[prefix] = load
+
+    def include_all(self) -> None:
+        """Loads what was left for later."""
+        with self._loading:
+            for prefix, load in [*self._later.items()]:
+                routes, streams = load()
+                self.include_router(routes)
+                self._streams.update(streams)
+                del self._later[prefix]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._later and scope["type"] == "http" and scope["path"].startswith(tuple(self._later)):
+            await run_in_threadpool(self.include_all)
+        await super().__call__(scope, receive, send)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
+            self.include_all()
             description = super().openapi()
             for path, stream in self._streams.items():
                 _describe(description, path, stream)

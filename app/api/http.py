@@ -6,10 +6,11 @@ documents that the command line's --json prints (``answer_shapes``, ``library_sh
 """
 
 import logging
+from collections.abc import Mapping
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
@@ -31,7 +32,6 @@ from app.api.json_replies import NO_STORE, ONE_A_LINE, AsciiJSON, NdJSON, router
 from app.api.library import library_routes, page_routes
 from app.api.library_shapes import SyncLine
 from app.api.models import model_routes
-from app.api.openai import OPENAI_STREAMS, openai_routes
 from app.api.privacy import privacy_routes
 from app.api.settings import settings_routes
 from app.api.shape import ErrorLine, Failure, Problem, Shape
@@ -50,7 +50,6 @@ _MOST_WAITING = 256  # of a kind, as in the engine's queue
 STREAMS = {
     "/api/ask": Stream("application/x-ndjson", list[AnswerLine]),
     "/api/sync": Stream("application/x-ndjson", list[SyncLine]),
-    **OPENAI_STREAMS,
 }
 _FAILURE: dict[int | str, dict[str, Any]] = {"default": {"model": Failure, "description": "The request failed."}}
 
@@ -69,7 +68,7 @@ class AskBody(_Body):
     stream: bool = True
 
 
-def create_api(assistant: Assistant, desk: Desk | None = None) -> FastAPI:
+def create_api(assistant: Assistant, desk: Desk | None = None) -> DescribedAPI:
     """Makes an application that serves ``/api/*`` and ``/v1/*``; the window can be added to it (``ui.page``).
 
     ``desk`` is what its pages share, made here where none is given.
@@ -96,7 +95,7 @@ def create_api(assistant: Assistant, desk: Desk | None = None) -> FastAPI:
         privacy_routes(desk),
     ):
         api.include_router(routes, prefix="/api", responses=_FAILURE)
-    api.include_router(openai_routes(assistant, work))
+    api.include_later("/v1/", partial(_openai, assistant, work))  # it loads the engine
 
     @api.api_route("/api/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
     def unknown(rest: str) -> Response:
@@ -104,6 +103,12 @@ def create_api(assistant: Assistant, desk: Desk | None = None) -> FastAPI:
         raise HTTPException(404, f"There is no /api/{rest}.")
 
     return api
+
+
+def _openai(assistant: Assistant, work: Gate) -> tuple[APIRouter, Mapping[str, Stream]]:
+    from app.api.openai import OPENAI_STREAMS, openai_routes
+
+    return openai_routes(assistant, work), OPENAI_STREAMS
 
 
 def _question_routes(assistant: Assistant, work: Gate) -> APIRouter:

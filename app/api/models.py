@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-import psutil
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -254,6 +253,8 @@ def _models(desk: Desk) -> Models:
     tasks = desk.workshop.tasks()
     name, endpoint = settings.model.name, settings.model.endpoint
     is_loading = any(task.kind == "load" and task.state == "running" for task in tasks)
+    import psutil
+
     return Models(
         answering=urlsplit(endpoint).netloc if endpoint else name,
         formatted=bool(endpoint) or (name is not None and not settings.model.is_builtin),

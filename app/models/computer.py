@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import psutil
-
 _INT4_BYTES = 0.5625  # of a weight with its share of scales, groups of 64 or 128
 _SHARE = 0.5  # of the memory; the rest is for K and V, the library and other programs
 _QUERY = ("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader,nounits")
@@ -42,6 +40,8 @@ class Computer:
 
 def this_computer(models: Path) -> Computer:
     """Looks at this computer; ``models`` is the folder of models, which may not be there yet."""
+    import psutil
+
     from engines.runtimes.registry import automatic
 
     memory = psutil.virtual_memory()

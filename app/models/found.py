@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from app.models.store import gguf_name
 from docent import DocentError
 
@@ -42,6 +40,8 @@ class FoundModel:
 
 def find_models(home: Path | None = None, environment: Mapping[str, str] | None = None) -> list[FoundModel]:
     """All that are found, by name; two of one name get numbers."""
+    import psutil
+
     home, environment = home or Path.home(), os.environ if environment is None else environment
     memory = psutil.virtual_memory().total
     found: list[FoundModel] = []

@@ -2,10 +2,12 @@
 
 import threading
 from functools import lru_cache
-
-from py3langid.langid import MODEL_FILE, LanguageIdentifier
+from typing import TYPE_CHECKING
 
 from rag.text.words import words
+
+if TYPE_CHECKING:
+    from py3langid.langid import LanguageIdentifier
 
 LANGUAGES = (
     "en", "de", "fr", "es", "it", "pt", "nl", "pl", "cs", "ru", "tr", "zh", "ja", "ar", "da", "sv", "no", "fi", "hu",
@@ -20,7 +22,9 @@ _lock = threading.Lock()
 
 
 @lru_cache(maxsize=1)
-def _identifier() -> LanguageIdentifier:
+def _identifier() -> "LanguageIdentifier":
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     identifier.set_languages(list(LANGUAGES))
     return identifier

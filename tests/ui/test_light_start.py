@@ -1,0 +1,49 @@
+"""What runs before the page is drawn loads none of the heavy libraries; what needs them loads them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HEAVY = ["numpy", "gradio", "onnxruntime", "faiss", "tokenizers", "jinja2", "lxml", "psutil", "engines.serving.engine"]
+START = """
+import json, sys, tempfile
+from pathlib import Path
+import ui.main, uvicorn
+from app.api.http import create_api
+from app.assistant import Assistant
+from app.desk import Desk
+from app.settings.schema import Settings
+from starlette.testclient import TestClient
+from ui.page import add_page
+
+data = Path(tempfile.mkdtemp())
+assistant = Assistant.open(Settings(data_dir=data))
+desk = Desk(assistant, data / "inbox", data / "uploads")
+api = create_api(assistant, desk)
+add_page(api, desk)
+with TestClient(api) as client:
+    drawn = [client.get(address).status_code for address in ("/", "/library", "/static/app.js")]
+    loaded = sorted(sys.modules)
+    later = client.get("/v1/models/none").status_code
+print(json.dumps([drawn, loaded, later, "/v1/chat/completions" in api.openapi()["paths"]]))
+"""
+
+
+def test_the_page_is_served_before_anything_heavy_is_loaded() -> None:
+    root = Path(__file__).resolve().parents[2]
+    environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(
+        [sys.executable, "-c", START],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    drawn, loaded, later, is_described = json.loads(ended.stdout)
+    assert drawn == [200, 200, 200]
+    assert [name for name in HEAVY if name in loaded] == []
+    assert later == 404 and is_described
