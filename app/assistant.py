@@ -8,16 +8,18 @@ from several threads. It raises DocentError for whatever a person can mend.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from app.collection_work import CollectionWork
 from app.conversation_views import ConversationViews
 from app.document_views import DocumentViews
 from app.errors import ConversationError, UsageError
 from app.events import (
     Answered,
     AskEvent,
+    Exchange,
     Looked,
     Retrieved,
     Searched,
@@ -41,7 +43,7 @@ _EVERYTHING = Filter()
 _PROMPT_TOKENS = 500  # of a prompt beside its passages
 
 
-class Assistant(LibraryWork, DocumentViews, ConversationViews):
+class Assistant(LibraryWork, CollectionWork, DocumentViews, ConversationViews):
     """Use ``Assistant.open(settings)`` as a context manager, or call ``close``."""
 
     def __init__(self, settings: Settings, parts: "Parts") -> None:
@@ -68,17 +70,21 @@ class Assistant(LibraryWork, DocumentViews, ConversationViews):
         filter: Filter = _EVERYTHING,
         stop: threading.Event | None = None,
         remember: bool = True,
+        after: int | None = None,
     ) -> Iterator[AskEvent]:
         """Answers from the documents: ``Retrieved``, ``Searched`` ..., ``ThoughtDelta`` and ``TextDelta`` ...,
         ``Answered``.
 
-        The exchange is appended to the conversation; None starts a new one, and ``remember=False`` records nothing.
+        The exchange is added to the conversation; None starts a new one, and ``remember=False`` records nothing. It
+        follows the last exchange of the branch that is shown, or the exchange ``after`` (0: it begins the conversation)
+        where another one follows that already: then it begins a branch. What stands before it is what it can refer to.
         Setting ``stop`` ends the answer with the text so far.
         """
         question = _checked(question)
         stop = stop or threading.Event()
         watch = Stopwatch()
-        history = self._history(conversation_id)
+        before = self._before(conversation_id, after)
+        history = self._turns(before)
         retriever = self._parts.retriever(watch)
         with watch.step("load"):
             rewriter, answerer, repeated = self._parts.rewriter, self._parts.answerer, self._parts.repeated_search
@@ -134,6 +140,8 @@ class Assistant(LibraryWork, DocumentViews, ConversationViews):
                     title=title,
                     searched=searched,
                     stopped=stopped,
+                    after=after,
+                    known=before[-1].id if before else 0,
                     work=Work(watch.timings_ms(), tuple(map(Looked.of, passages)), tuple(searches), thought.strip()),
                 )
             except ConversationError as error:  # the answer is there all the same
@@ -161,7 +169,7 @@ class Assistant(LibraryWork, DocumentViews, ConversationViews):
         """What the documents answer word for word, as the next question of a conversation: no language model writes,
         and nothing is recorded."""
         parts = self._parts
-        query = make_query(_checked(question), self._history(conversation_id), parts.rewriter)
+        query = make_query(_checked(question), self._turns(self._before(conversation_id, None)), parts.rewriter)
         budget = self.settings.retrieval.token_budget
         passages = parts.retriever(Stopwatch()).passages(query, _EVERYTHING, budget)
         *_, answer = parts.quoter.answer(query, passages)
@@ -201,10 +209,15 @@ class Assistant(LibraryWork, DocumentViews, ConversationViews):
         model = self.settings.model
         return max(least, model.context - model.max_tokens - _PROMPT_TOKENS)
 
-    def _history(self, conversation_id: str | None) -> list[Turn]:
-        if conversation_id is None:
-            return []
-        exchanges = self._parts.conversations.exchanges(conversation_id)
+    def _before(self, conversation_id: str | None, after: int | None) -> list[Exchange]:
+        """The exchanges that a question follows."""
+        if conversation_id is not None:
+            return self._parts.conversations.exchanges(conversation_id, after)
+        if after:
+            raise UsageError("A new conversation has nothing to follow.", "Name the conversation as well.")
+        return []
+
+    def _turns(self, exchanges: Sequence[Exchange]) -> list[Turn]:
         turns = [
             Turn(exchange.question, exchange.answer.text, exchange.answer.span.text if exchange.answer.span else "")
             for exchange in exchanges

@@ -19,8 +19,16 @@ class ConversationViews:
         return self._parts.conversations.all(holding)
 
     def conversation(self, conversation_id: str) -> list[Exchange]:
-        """Oldest first."""
+        """The branch that is shown, oldest first."""
         return self._parts.conversations.exchanges(conversation_id)
+
+    def all_exchanges(self, conversation_id: str) -> list[Exchange]:
+        """Those of every branch, in the order in which they were asked."""
+        return self._parts.conversations.all_exchanges(conversation_id)
+
+    def show_exchange(self, conversation_id: str, exchange: int) -> None:
+        """Shows the branch on which an exchange lies; further questions follow it."""
+        self._parts.conversations.show(conversation_id, exchange)
 
     def rename_conversation(self, conversation_id: str, title: str) -> None:
         self._parts.conversations.rename(conversation_id, title)
@@ -29,7 +37,7 @@ class ConversationViews:
         self._parts.conversations.pin(conversation_id, pinned)
 
     def copy_conversation(self, conversation_id: str, before: int | None = None) -> str:
-        """Copies a conversation, up to the exchange ``before`` if that is given. Returns the id of the copy."""
+        """Copies the branch that is shown, up to the exchange ``before`` if that is given. Returns the copy's id."""
         return self._parts.conversations.copy(conversation_id, before)
 
     def delete_conversation(self, conversation_id: str, *, undo: bool = False) -> None:

@@ -6,15 +6,15 @@ value is checked when it is read: a damaged entry says so in its place, and the 
 
 import json
 import sqlite3
-import sys
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from app.branches import Parents, branch_to, end_of, parents_of, shown_branch, versions_of
 from app.errors import ConversationError
 from app.events import ConversationInfo, Exchange, Work
 from app.stored_answers import answer_to_json, exchange_of, text_or
@@ -24,16 +24,17 @@ from rag.store.rows import is_text, is_time
 from rag.store.schema import is_refusal, text_of
 from rag.types import Answer
 
-_SCHEMA_VERSION = 4  # 3: answers are kept in parts; 4: pins, deletion that can be undone, how an answer came about
+_SCHEMA_VERSION = 5  # 3: answers in parts; 4: pins, undone deletion, how an answer came about; 5: branches
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS conversations (
     id TEXT PRIMARY KEY, title TEXT NOT NULL, updated_at REAL NOT NULL,
-    pinned INTEGER NOT NULL DEFAULT 0, deleted_at REAL);
+    pinned INTEGER NOT NULL DEFAULT 0, deleted_at REAL, shown INTEGER);
 CREATE TABLE IF NOT EXISTS exchanges (
     id INTEGER PRIMARY KEY,
     conversation_id TEXT NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
     asked_at REAL NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL,
-    searched TEXT, stopped INTEGER NOT NULL DEFAULT 0, work TEXT, feedback INTEGER NOT NULL DEFAULT 0);
+    searched TEXT, stopped INTEGER NOT NULL DEFAULT 0, work TEXT, feedback INTEGER NOT NULL DEFAULT 0,
+    parent INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS exchanges_of ON exchanges(conversation_id, id);
 """
 _SINCE_1 = (
@@ -45,6 +46,12 @@ _SINCE_3 = (
     "ALTER TABLE conversations ADD COLUMN deleted_at REAL",
     "ALTER TABLE exchanges ADD COLUMN work TEXT",
     "ALTER TABLE exchanges ADD COLUMN feedback INTEGER NOT NULL DEFAULT 0",
+)
+_SINCE_4 = (
+    "ALTER TABLE conversations ADD COLUMN shown INTEGER",
+    "ALTER TABLE exchanges ADD COLUMN parent INTEGER NOT NULL DEFAULT 0",
+    "UPDATE exchanges SET parent = coalesce((SELECT max(e.id) FROM exchanges e"
+    " WHERE e.conversation_id = exchanges.conversation_id AND e.id < exchanges.id), 0)",
 )
 _BUSY_TIMEOUT_S = 10.0
 DAMAGED_TITLE = "(damaged title)"
@@ -95,7 +102,7 @@ class Conversations:
         self._db.execute("PRAGMA foreign_keys=ON")
         self._db.execute("BEGIN IMMEDIATE")  # another process may be doing the same
         found = self._version()
-        for version, statements in ((1, _SINCE_1), (3, _SINCE_3)):
+        for version, statements in ((1, _SINCE_1), (3, _SINCE_3), (4, _SINCE_4)):
             if 0 < found <= version:
                 for statement in statements:
                     self._db.execute(statement)
@@ -130,18 +137,24 @@ class Conversations:
         searched: str | None = None,
         stopped: bool = False,
         work: Work | None = None,
+        after: int | None = None,
+        known: int = 0,
     ) -> str:
-        """Appends one exchange; None starts a conversation. The first exchange gives it its title: ``title``, or the
-        question. Returns its id."""
+        """Adds one exchange; None starts a conversation. The first exchange gives it its title: ``title``, or the
+        question. It follows the exchange ``after`` (0: it begins the conversation), or else the newest one that follows
+        ``known``, the last that was there when it was asked (0: none). Its branch is shown from then on. Returns the
+        conversation's id."""
         now = time.time()
         if conversation_id is None:
             conversation_id = self.create(title or question)
         with self._transaction() as db:
-            changed = db.execute(f"UPDATE conversations SET updated_at = ? {_THERE}", (now, conversation_id)).rowcount
-            _require(changed, conversation_id)
-            db.execute(
-                "INSERT INTO exchanges (conversation_id, asked_at, question, answer, searched, stopped, work)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            parents, shown = self._tree(db, conversation_id)
+            if after is None or (after and after not in parents):  # it may have been deleted meanwhile
+                asked_after = known if known in parents else next(reversed(shown_branch(parents, shown)), 0)
+                after = end_of(parents, asked_after) if asked_after else 0
+            added = db.execute(
+                "INSERT INTO exchanges (conversation_id, asked_at, question, answer, searched, stopped, work, parent)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     conversation_id,
                     now,
@@ -150,9 +163,20 @@ class Conversations:
                     searched,
                     stopped,
                     None if work is None else json.dumps(asdict(work)),
+                    after,
                 ),
             )
+            db.execute(
+                f"UPDATE conversations SET updated_at = ?, shown = ? {_THERE}", (now, added.lastrowid, conversation_id)
+            )
         return conversation_id
+
+    def _tree(self, db: sqlite3.Connection, conversation_id: str) -> tuple[dict[int, int], object]:
+        """The parents of a conversation's exchanges, and the exchange to which it is shown."""
+        found = db.execute(f"SELECT shown FROM conversations {_THERE}", (conversation_id,)).fetchone()
+        _require(found, conversation_id)
+        rows = db.execute("SELECT id, parent FROM exchanges WHERE conversation_id = ?", (conversation_id,)).fetchall()
+        return parents_of(rows), found[0]
 
     def all(self, holding: str = "") -> list[ConversationInfo]:
         """Lists the conversations, newest first; with ``holding`` those in whose title, questions or answers its words
@@ -160,38 +184,63 @@ class Conversations:
         words = holding.casefold().split()
         with self._transaction() as db:
             rows = db.execute(
-                "SELECT c.id, c.title, c.updated_at, count(e.id), c.pinned FROM conversations c"
+                "SELECT c.id, c.title, c.updated_at, count(e.id), c.pinned, count(DISTINCT e.parent)"
+                " FROM conversations c"
                 " LEFT JOIN exchanges e ON e.conversation_id = c.id WHERE c.deleted_at IS NULL"
                 " GROUP BY c.id ORDER BY c.updated_at DESC, c.rowid DESC"
             ).fetchall()
+            shown = {id_: len(shown_branch(*self._tree(db, id_))) for id_, _, _, turns, _, at in rows if at < turns}
             texts = self._texts(db) if words else {}
         found = [
             ConversationInfo(
-                str(id_), text_or(title, DAMAGED_TITLE), updated_at if is_time(updated_at) else 0.0, turns, pinned == 1
+                str(id_),
+                text_or(title, DAMAGED_TITLE),
+                updated_at if is_time(updated_at) else 0.0,
+                shown.get(id_, turns),
+                pinned == 1,
             )
-            for id_, title, updated_at, turns, pinned in rows
+            for id_, title, updated_at, turns, pinned, _ in rows
         ]
         return [info for info in found if _holds(f"{info.title}\n{texts.get(info.id, '')}", words)]
 
     def _texts(self, db: sqlite3.Connection) -> dict[str, str]:
-        """Returns all questions and answers of each conversation."""
+        """Returns all questions and answers of each conversation, of every branch."""
         texts: dict[str, str] = {}
         for conversation, *row in db.execute(f"SELECT conversation_id, {_COLUMNS} FROM exchanges"):
             exchange = exchange_of(*row)
             texts[conversation] = f"{texts.get(conversation, '')}\n{exchange.question}\n{exchange.answer.text}"
         return texts
 
-    def exchanges(self, conversation_id: str) -> list[Exchange]:
-        """Lists the exchanges of a conversation, oldest first."""
+    def exchanges(self, conversation_id: str, until: int | None = None) -> list[Exchange]:
+        """Lists the exchanges of the branch that is shown, oldest first; or those up to ``until``, on whichever branch
+        that is (0: none)."""
         with self._transaction() as db:
-            _require(
-                db.execute(f"SELECT 1 FROM conversations {_THERE}", (conversation_id,)).fetchone(), conversation_id
-            )
-            rows = db.execute(
-                f"SELECT {_COLUMNS} FROM exchanges WHERE conversation_id = ? ORDER BY id",
-                (conversation_id,),
-            ).fetchall()
-        return [exchange_of(*row) for row in rows]
+            parents, shown = self._tree(db, conversation_id)
+            if until is not None:
+                _require_exchange(until == 0 or until in parents, until)
+            branch = shown_branch(parents, shown) if until is None else branch_to(parents, until)
+            return self._read(db, conversation_id, parents, frozenset(branch))
+
+    def all_exchanges(self, conversation_id: str) -> list[Exchange]:
+        """Lists the exchanges of every branch, in the order in which they were asked."""
+        with self._transaction() as db:
+            parents, _ = self._tree(db, conversation_id)
+            return self._read(db, conversation_id, parents, parents.keys())
+
+    def _read(self, db: sqlite3.Connection, conversation_id: str, parents: Parents, wanted: Set[int]) -> list[Exchange]:
+        rows = db.execute(
+            f"SELECT {_COLUMNS} FROM exchanges WHERE conversation_id = ? ORDER BY id", (conversation_id,)
+        ).fetchall()
+        read = [exchange_of(*row) for row in rows if row[-1] in wanted]
+        return [replace(one, parent=parents[one.id], versions=versions_of(parents, one.id)) for one in read]
+
+    def show(self, conversation_id: str, exchange: int) -> None:
+        """Shows the branch on which an exchange lies, to its newest end."""
+        with self._transaction() as db:
+            parents, _ = self._tree(db, conversation_id)
+            _require_exchange(exchange in parents, exchange)
+            end = end_of(parents, exchange)
+            db.execute("UPDATE conversations SET shown = ? WHERE id = ?", (end, conversation_id))
 
     def damaged(self) -> list[str]:
         """Names what is damaged in the file, a sentence each. Raises ConversationError where SQLite cannot read it."""
@@ -200,18 +249,30 @@ class Conversations:
                 raise sqlite3.DatabaseError(f"damaged: {found[0][0]}")
             chats = db.execute("SELECT id, title, updated_at FROM conversations").fetchall()
             rows = db.execute(f"SELECT conversation_id, {_COLUMNS} FROM exchanges").fetchall()
+            lost = [id_ for id_, _, _ in chats if self._lost_parents(db, id_)]
         found = [
             f"The title or date of conversation {id_} is damaged."
             for id_, title, updated_at in chats
             if not (is_text(title) and is_time(updated_at))
         ]
+        found += [f"The order of the answers of conversation {id_} is damaged." for id_ in lost]
         return found + [
             f"An answer of conversation {id_} is damaged." for id_, *row in rows if exchange_of(*row).damaged
         ]
 
+    def _lost_parents(self, db: sqlite3.Connection, conversation_id: str) -> dict[int, int]:
+        """The exchanges that name no parent that is there, with the one that they are shown after."""
+        rows = db.execute("SELECT id, parent FROM exchanges WHERE conversation_id = ?", (conversation_id,)).fetchall()
+        stored = dict(rows)
+        return {id_: parent for id_, parent in parents_of(rows).items() if stored[id_] != parent}
+
     def mend(self) -> None:
-        """Gives conversations with a damaged title or date one that can be shown; answers stay as they are."""
+        """Gives conversations with a damaged title or date one that can be shown, and answers whose place is lost the
+        one after the answer before; what they say stays as it is."""
         with self._transaction() as db:
+            for (id_,) in db.execute("SELECT id FROM conversations").fetchall():
+                for exchange, parent in self._lost_parents(db, id_).items():
+                    db.execute("UPDATE exchanges SET parent = ? WHERE id = ?", (parent, exchange))
             for id_, title, updated_at in db.execute("SELECT rowid, title, updated_at FROM conversations").fetchall():
                 if not (is_text(title) and is_time(updated_at)):
                     told = (text_or(title, DAMAGED_TITLE), updated_at if is_time(updated_at) else time.time(), id_)
@@ -240,30 +301,43 @@ class Conversations:
             _require(changed, conversation_id)
 
     def copy(self, conversation_id: str, before: int | None = None) -> str:
-        """Makes another conversation with the same exchanges, those with ids below ``before`` if that is given. Returns
-        its id."""
+        """Makes another conversation with the exchanges of the branch that is shown, those with ids below ``before`` if
+        that is given. Returns its id."""
         made = uuid.uuid4().hex[:12]
         with self._transaction() as db:
-            row = db.execute(f"SELECT title FROM conversations {_THERE}", (conversation_id,)).fetchone()
-            _require(row, conversation_id)
+            parents, shown = self._tree(db, conversation_id)
             db.execute(
-                "INSERT INTO conversations (id, title, updated_at) VALUES (?, ?, ?)", (made, row[0], time.time())
+                "INSERT INTO conversations (id, title, updated_at) SELECT ?, title, ? FROM conversations WHERE id = ?",
+                (made, time.time(), conversation_id),
             )
             columns = "asked_at, question, answer, searched, stopped, work, feedback"
-            db.execute(
-                f"INSERT INTO exchanges (conversation_id, {columns}) SELECT ?, {columns} FROM exchanges"
-                " WHERE conversation_id = ? AND id < ? ORDER BY id",
-                (made, conversation_id, sys.maxsize if before is None else before),
-            )
+            last = 0
+            for exchange in shown_branch(parents, shown):
+                if before is not None and exchange >= before:
+                    break
+                copied = db.execute(
+                    f"INSERT INTO exchanges (conversation_id, parent, {columns}) SELECT ?, ?, {columns} FROM exchanges"
+                    " WHERE id = ?",
+                    (made, last, exchange),
+                )
+                last = copied.lastrowid or 0
         return made
 
     def forget(self, conversation_id: str, exchange: int) -> None:
-        """Deletes one exchange, by its id; what stands after it stays."""
+        """Deletes one exchange, by its id; what stands after it stays, and so do its other versions."""
         with self._transaction() as db:
-            found = db.execute(
-                "DELETE FROM exchanges WHERE conversation_id = ? AND id = ?", (conversation_id, exchange)
+            parents, shown = self._tree(db, conversation_id)
+            _require(exchange in parents, conversation_id)
+            before = parents[exchange]
+            if exchange == shown:
+                left = {id_: parent for id_, parent in parents.items() if id_ != exchange}
+                end = end_of(left, before) if before else None
+                db.execute("UPDATE conversations SET shown = ? WHERE id = ?", (end, conversation_id))
+            db.execute(
+                "UPDATE exchanges SET parent = ? WHERE conversation_id = ? AND parent = ?",
+                (before, conversation_id, exchange),
             )
-            _require(found.rowcount, conversation_id)
+            db.execute("DELETE FROM exchanges WHERE id = ?", (exchange,))
 
     def mark(self, conversation_id: str, exchange: int, feedback: int) -> None:
         """Keeps what the person thinks of an answer: 1 good, -1 bad, 0 nothing."""
@@ -310,6 +384,11 @@ def _require(found: object, conversation_id: str) -> None:
         raise ConversationError(
             f'There is no conversation "{conversation_id}".', "`docent conversations` lists those that exist."
         )
+
+
+def _require_exchange(found: object, exchange: int) -> None:
+    if not found:
+        raise ConversationError(f"There is no exchange {exchange} in this conversation.", "It may have been deleted.")
 
 
 def _holds(text: str, words: Sequence[str]) -> bool:

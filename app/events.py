@@ -84,6 +84,8 @@ class Exchange:
     ``searched`` is the question as it was completed for the search, None where it needed no help. ``stopped`` says that
     a person ended the answer, ``damaged`` that its entry is no longer what was written. ``work`` is None for answers of
     earlier versions; ``feedback`` is 1 (good), -1 or 0. ``id`` names the exchange within its conversation; it grows.
+    ``parent`` is the exchange that it follows, 0 at the beginning; ``versions`` are those that were asked in place of
+    one another, oldest first, itself among them.
     """
 
     question: str
@@ -95,6 +97,8 @@ class Exchange:
     work: Work | None = None
     feedback: int = 0
     id: int = 0
+    parent: int = 0
+    versions: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

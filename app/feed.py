@@ -40,6 +40,11 @@ class DocumentsChanged(News):
 
 
 @dataclass(frozen=True, slots=True)
+class CollectionsChanged(News):
+    """A collection has been made, changed or deleted."""
+
+
+@dataclass(frozen=True, slots=True)
 class SettingsChanged(News):
     """A setting has another value."""
 

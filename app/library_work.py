@@ -3,7 +3,6 @@
 sync:  locations -> sources -> rag.ingest.sync -> events, report
 """
 
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from app.events import Status
 from app.folder_watch import FolderWatch
+from app.locations import absolute, normal
 from app.settings.schema import Settings
 from docent import cause_of
-from rag.errors import SourceError
 from rag.types import Document, Filter, Source
 
 if TYPE_CHECKING:
@@ -112,7 +111,7 @@ class LibraryWork:
         found: dict[str, list[Source]] = {}
         for location in locations:
             ids = {document.source_id for document in self.documents([location])}
-            ids |= {source.id for source in sources.values() if source.location == _normal(location)}
+            ids |= {source.id for source in sources.values() if source.location == normal(location)}
             found[location] = [sources[id_] for id_ in sorted(ids)]
         return found
 
@@ -153,7 +152,7 @@ class LibraryWork:
         return removed
 
     def wipe_library(self) -> None:
-        """Forgets all sources and documents, and leaves nothing of them in the library's files."""
+        """Forgets all sources, documents and collections, and leaves nothing of them in the library's files."""
         from rag.store.lock import writing
         from rag.store.writer import LibraryWriter
 
@@ -163,6 +162,7 @@ class LibraryWork:
                 with writer.transaction():
                     for source in self._parts.library.sources():
                         writer.remove_source(source)
+                    writer.delete_collections()
                 writer.compact()
             self._parts.vectors.refresh()
             self._parts.vectors.save()
@@ -170,7 +170,7 @@ class LibraryWork:
 
     def _document_at(self, location: str) -> Document | None:
         library = self._parts.library
-        return library.document_at(location) or library.document_at(_absolute(location))
+        return library.document_at(location) or library.document_at(absolute(location))
 
     def _remove_document(self, document: Document) -> int:
         from rag.store.lock import writing
@@ -179,6 +179,7 @@ class LibraryWork:
         writer = LibraryWriter(self._parts.library)
         with writing(self.settings.data_dir, self.settings.library.wait_s), writer.transaction():
             writer.delete([document.id])
+            writer.forget_member(document.path)
         return 1
 
     @contextmanager
@@ -235,22 +236,8 @@ class LibraryWork:
 
     def scope(self, locations: Sequence[str]) -> Filter:
         """The filter that restricts a question to these folders, files and URLs; none means everything."""
-        return Filter(folders=tuple(_normal(location) for location in locations))
+        return Filter(folders=tuple(normal(location) for location in locations))
 
 
 def _ignore(event: object) -> None:
     """For callers that want no events."""
-
-
-def _normal(location: str) -> str:
-    """A location as the library keeps it, also when it is gone from the disk."""
-    from rag.ingest.locations import normal_location
-
-    try:
-        return normal_location(location)[1]
-    except SourceError:
-        return location if "://" in location else _absolute(location)
-
-
-def _absolute(path: str) -> str:
-    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - as rag.ingest.locations does

@@ -15,7 +15,7 @@ from app.conversations import Conversations
 from app.errors import AppError, ConversationError
 from app.settings.schema import Settings
 from docent import cause_of
-from rag.errors import LibraryError, LibraryLocked
+from rag.errors import CollectionError, LibraryError, LibraryLocked
 
 _TABLES = ("conversations", "exchanges")
 Tell = Callable[[str], None]
@@ -40,7 +40,8 @@ def repair(settings: Settings, tell: Tell) -> None:
 
 
 def _repair_library(settings: Settings, tell: Tell) -> None:
-    from rag.store.check import examine, mend, sources_left
+    from rag.store.check import collections_left, examine, mend, sources_left
+    from rag.store.collections import Collections
     from rag.store.library import Library
     from rag.store.writer import LibraryWriter
 
@@ -60,7 +61,7 @@ def _repair_library(settings: Settings, tell: Tell) -> None:
         raise
     except LibraryError as error:
         tell(error.message)
-    sources = sources_left(str(path))
+    sources, collections = sources_left(str(path)), collections_left(str(path))
     kept = _set_aside(path)
     tell(f"It is kept as {kept.name}, and a new library is made.")
     with Library.open(path) as library:
@@ -68,6 +69,9 @@ def _repair_library(settings: Settings, tell: Tell) -> None:
         with writer.transaction():
             for kind, location in sources:
                 writer.add_source(kind, location)
+        for name, places in collections.items():
+            with suppress(LibraryError, CollectionError):  # a damaged name may be another one's
+                Collections(library).make(name, places)
     tell(f"{len(sources)} sources are read anew." if sources else "Its sources cannot be read; add your folders again.")
 
 

@@ -38,6 +38,7 @@ class Asks(Protocol):
         conversation_id: str | None = None,
         filter: Filter = ...,
         stop: threading.Event | None = None,
+        after: int | None = None,
     ) -> Iterator[AskEvent]: ...
 
     def start_conversation(self, question: str) -> str: ...
@@ -49,6 +50,7 @@ class Run:
 
     ``searched`` is set when the question was completed before the search. ``message`` and ``remedy`` say why a
     ``failed`` one failed, or was answered and could not be kept; ``is_kept`` is false where its conversation cannot be.
+    ``after`` is the exchange in place of whose followers it is asked (0: of all), None at the end of the conversation.
     ``searches`` is what the model searched for besides, ``thought`` what it thinks. ``parts`` are not joined: their
     number tells a page which of them it has.
     """
@@ -58,6 +60,7 @@ class Run:
     question: str
     scope: Filter
     started_at: float
+    after: int | None = None
     state: State = "waiting"
     searched: str | None = None
     passages: tuple[Passage, ...] = ()
@@ -124,8 +127,9 @@ class Runs:
         self._numbers = itertools.count(1)
         self._room = threading.Semaphore(_AT_ONCE)
 
-    def start(self, question: str, conversation_id: str | None, scope: Filter) -> Run:
-        """Begins to answer; None starts a conversation. UsageError when too many questions are waiting."""
+    def start(self, question: str, conversation_id: str | None, scope: Filter, after: int | None = None) -> Run:
+        """Begins to answer; None starts a conversation. ``after``: see ``Assistant.ask``. UsageError when too many
+        questions are waiting."""
         with self._lock:
             if sum(not run.ended for run in self._runs.values()) >= _WAITING:
                 raise UsageError("Too many questions are waiting.", "Wait until some are answered, or stop them.")
@@ -135,7 +139,7 @@ class Runs:
         with self._lock:
             for other in [run for run in self._runs.values() if run.conversation == conversation and run.ended]:
                 del self._runs[other.id]  # a failed one gives way to the next question
-            run = Run(number, conversation, question, scope, time.time(), is_kept=is_kept)
+            run = Run(number, conversation, question, scope, time.time(), after, is_kept=is_kept)
             self._runs[run.id] = run
             self._stops[run.id] = threading.Event()
             turn = self._turns.setdefault(conversation, threading.Lock())
@@ -228,7 +232,11 @@ class Runs:
         run = self._show(replace(run, state="searching"))
         try:
             events = self._assistant.ask(
-                run.question, conversation_id=run.conversation if run.is_kept else None, filter=run.scope, stop=stop
+                run.question,
+                conversation_id=run.conversation if run.is_kept else None,
+                filter=run.scope,
+                stop=stop,
+                after=run.after,
             )
             for event in events:
                 after = self._after(run, event)

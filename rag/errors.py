@@ -6,6 +6,8 @@ RagError
 |   +-- SkippedError     ... on purpose: too large, empty, a kind of file that Docent does not read
 +-- LibraryError         the library file as a whole: damaged, of a newer version, disk full
 |   +-- LibraryLocked    another process is writing to it
++-- CollectionError      a collection cannot have that name
+|   +-- UnknownCollection  ... does not exist
 +-- SourceError          a folder or URL that a person named does not exist or cannot be reached
 +-- BusyError            more is asked at once than can be done; the same later will do
 +-- ModelFilesError      the embedder's folder lacks a file or holds a wrong one
@@ -36,6 +38,14 @@ class LibraryError(RagError):
 
 class LibraryLocked(LibraryError):
     """Another process is writing to the library."""
+
+
+class CollectionError(RagError):
+    """A collection cannot be what it was asked to be."""
+
+
+class UnknownCollection(CollectionError):
+    """The collection asked for does not exist."""
 
 
 class SourceError(RagError):

@@ -105,6 +105,16 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Collection:
+    """A set of documents that a person has named. ``locations`` are the paths and URLs of documents, folders and
+    playlists; what lies below a folder is in it."""
+
+    id: int
+    name: str
+    locations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One row of the library. ``path`` is an absolute path or a URL, ``size`` is in bytes, ``error`` says why.
 

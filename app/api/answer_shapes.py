@@ -270,11 +270,14 @@ class Exchange(Question):
     """One question of a conversation with its answer.
 
     ``searched`` is the question as it was completed for the search, null where it needed no help. ``asked_at`` is a
-    Unix time in seconds. ``id`` names the exchange within its conversation; ``work`` is null for answers of earlier
-    versions; ``feedback`` is 1 (good), -1 (bad) or 0.
+    Unix time in seconds. ``id`` names the exchange within its conversation, ``parent`` the exchange that it follows (0:
+    none); ``versions`` are those that were asked in place of one another, oldest first, itself among them. ``work`` is
+    null for answers of earlier versions of Docent; ``feedback`` is 1 (good), -1 (bad) or 0.
     """
 
     id: int
+    parent: int
+    versions: list[int]
     answer: str
     parts: list[AnswerPart]
     found: bool
@@ -292,6 +295,8 @@ class Exchange(Question):
     def of(cls, exchange: events.Exchange) -> Self:
         return cls(
             id=exchange.id,
+            parent=exchange.parent,
+            versions=list(exchange.versions),
             question=exchange.question,
             **_written(exchange.answer),
             searched=exchange.searched,
@@ -303,7 +308,7 @@ class Exchange(Question):
 
 
 class Conversation(Shape):
-    """A conversation as it was kept, oldest exchange first."""
+    """A conversation as it was kept, oldest exchange first: the branch that is shown, or a part of it, or all."""
 
     id: str
     exchanges: list[Exchange]
@@ -314,7 +319,8 @@ class Conversation(Shape):
 
 
 class ConversationInfo(Shape):
-    """A conversation in the list; ``updated_at`` is a Unix time in seconds; ``turns`` counts exchanges."""
+    """A conversation in the list; ``updated_at`` is a Unix time in seconds; ``turns`` counts exchanges of the
+    branch that is shown."""
 
     id: str
     title: str

@@ -38,6 +38,14 @@ class CopyBody(BaseModel):
     before: int | None = None
 
 
+class ShownBody(BaseModel):
+    """The exchange whose branch is shown."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    exchange: int
+
+
 class FeedbackBody(BaseModel):
     """1 for a good answer, -1 for a bad one, 0 for neither."""
 
@@ -58,19 +66,33 @@ def conversation_routes(assistant: Assistant, desk: Desk) -> APIRouter:
         return ConversationList.of(assistant.conversations(holding))
 
     @routes.get("/{conversation_id}")
-    def conversation(conversation_id: str, after: int = 0) -> Conversation:
-        """Returns the questions and answers of a conversation, oldest first; only those after the exchange ``after``,
-        if that is given."""
+    def conversation(conversation_id: str, after: int = 0, all: bool = False) -> Conversation:
+        """Returns the questions and answers of the branch that is shown, oldest first, or with ``all`` of every branch.
+
+        Only those after the exchange ``after`` are returned, if that is given and among them."""
+        exchanges = assistant.all_exchanges(conversation_id) if all else assistant.conversation(conversation_id)
+        if any(exchange.id == after for exchange in exchanges):
+            exchanges = [exchange for exchange in exchanges if exchange.id > after]
+        return Conversation.of(conversation_id, exchanges)
+
+    @routes.put("/{conversation_id}/shown")
+    def show(conversation_id: str, body: ShownBody) -> Conversation:
+        """Shows the branch on which an exchange lies, to its newest end; further questions follow it.
+
+        Returns that exchange and what follows it there."""
+        assistant.show_exchange(conversation_id, body.exchange)
+        changed(conversation_id)
         exchanges = assistant.conversation(conversation_id)
-        return Conversation.of(conversation_id, [exchange for exchange in exchanges if exchange.id > after])
+        return Conversation.of(conversation_id, [one for one in exchanges if one.id >= body.exchange])
 
     markdown = content("text/markdown", {"type": "string"}, "The conversation.")
 
     @routes.get("/{conversation_id}/export", response_class=Response, responses=markdown)
     def export(conversation_id: str) -> Response:
-        """Returns a conversation as Markdown, with its sources."""
+        """Returns a conversation as Markdown, with its sources: the branch that is shown, then the other versions."""
         title = next((info.title for info in assistant.conversations() if info.id == conversation_id), "")
-        text = as_markdown(title, assistant.conversation(conversation_id)).encode("utf-8", "replace")
+        shown, every = assistant.conversation(conversation_id), assistant.all_exchanges(conversation_id)
+        text = as_markdown(title, shown, every).encode("utf-8", "replace")
         return Response(text, media_type="text/markdown; charset=utf-8", headers=NO_STORE)
 
     @routes.patch("/{conversation_id}")
@@ -85,7 +107,7 @@ def conversation_routes(assistant: Assistant, desk: Desk) -> APIRouter:
 
     @routes.post("/{conversation_id}/copy")
     def copy(conversation_id: str, body: CopyBody) -> ConversationMade:
-        """Makes another conversation with the same exchanges, or with those before a given one."""
+        """Makes another conversation with the exchanges of the branch that is shown, or those before a given one."""
         made = assistant.copy_conversation(conversation_id, body.before)
         changed()
         return ConversationMade(id=made)
@@ -107,7 +129,7 @@ def conversation_routes(assistant: Assistant, desk: Desk) -> APIRouter:
 
     @routes.delete("/{conversation_id}/exchanges/{exchange}")
     def forget(conversation_id: str, exchange: int) -> Deleted:
-        """Deletes one question with its answer."""
+        """Deletes one question with its answer; what follows it and its other versions stay."""
         assistant.forget_exchange(conversation_id, exchange)
         changed(conversation_id)
         return Deleted(id=conversation_id)

@@ -14,7 +14,6 @@ from app.api.news_shapes import Run, RunList, Syncing
 from app.desk import Desk
 from app.errors import UsageError
 from app.inbox import receiving, safe_name
-from rag.types import Filter
 
 
 class _Body(BaseModel):
@@ -22,12 +21,16 @@ class _Body(BaseModel):
 
 
 class RunBody(_Body):
-    """A question. Null for ``conversation`` starts one; ``folders`` and ``documents`` restrict the question."""
+    """A question. Null for ``conversation`` starts one. ``folders``, ``documents`` and ``collections`` (ids)
+    restrict it; what is searched fits each kind that is given. ``after`` is the exchange that it follows in place of
+    what stands there (0: it is asked in place of the first), which begins a branch; null appends."""
 
     question: str = Field(min_length=1, max_length=10_000)
     conversation: str | None = None
     folders: list[str] = Field(default=[], max_length=1000)
     documents: list[int] = Field(default=[], max_length=100_000)
+    collections: list[int] = Field(default=[], max_length=1000)
+    after: int | None = Field(default=None, ge=0)
 
 
 class SourceBody(_Body):
@@ -123,9 +126,8 @@ def _run_routes(routes: APIRouter, desk: Desk) -> None:
     @routes.post("/runs")
     def ask(body: RunBody) -> Run:
         """Begins to answer a question in the background; the feed tells how it goes on."""
-        folders = desk.assistant.scope(body.folders).folders
-        scope = Filter(frozenset(body.documents), folders)
-        return Run.of(desk.runs.start(body.question.strip(), body.conversation, scope))
+        scope = desk.assistant.restricted(body.folders, body.documents, body.collections)
+        return Run.of(desk.runs.start(body.question.strip(), body.conversation, scope, body.after))
 
     @routes.post("/runs/{run_id}/stop")
     def stop(run_id: int) -> RunList:

@@ -24,6 +24,7 @@ from app.api.answer_shapes import (
     Unloaded,
 )
 from app.api.body_limit import BodyLimit
+from app.api.collections import collection_routes
 from app.api.conversations import conversation_routes
 from app.api.description import DescribedAPI, Stream
 from app.api.desk import desk_routes
@@ -40,8 +41,7 @@ from app.assistant import Assistant
 from app.desk import Desk
 from app.errors import ConversationError, TooLarge, UnknownDocument, disk_error
 from docent import DocentError, __version__
-from rag.errors import BusyError, LibraryLocked
-from rag.types import Filter
+from rag.errors import BusyError, LibraryLocked, UnknownCollection
 
 _log = logging.getLogger(__name__)
 _WORKING_AT_ONCE = 4  # questions, searches and other work for the models
@@ -59,12 +59,16 @@ class _Body(BaseModel):
 
 
 class AskBody(_Body):
-    """A question. ``folders`` and ``documents`` restrict it; ``stream=false`` gives one JSON document."""
+    """A question. ``folders``, ``documents`` and ``collections`` (ids) restrict it; what is searched fits each kind
+    that is given. ``after`` is the exchange that it follows in place of what stands there (0: it is asked in place of
+    the first), which begins a branch of the conversation; null appends. ``stream=false`` gives one JSON document."""
 
     question: str = Field(min_length=1, max_length=10_000)
     conversation: str | None = None
     folders: list[str] = Field(default=[], max_length=1000)
     documents: list[int] = Field(default=[], max_length=100_000)
+    collections: list[int] = Field(default=[], max_length=1000)
+    after: int | None = Field(default=None, ge=0)
     stream: bool = True
 
 
@@ -87,6 +91,7 @@ def create_api(assistant: Assistant, desk: Desk | None = None) -> DescribedAPI:
     for routes in (
         library_routes(assistant, work),
         page_routes(assistant),
+        collection_routes(assistant, desk),
         _question_routes(assistant, work),
         conversation_routes(assistant, desk),
         desk_routes(desk),
@@ -123,8 +128,8 @@ def _question_routes(assistant: Assistant, work: Gate) -> APIRouter:
         """
         ticket = asks.enter()
         try:
-            scope = Filter(frozenset(body.documents), assistant.scope(body.folders).folders)
-            lines = answer_lines(assistant, body.question, body.conversation, scope, ticket)
+            scope = assistant.restricted(body.folders, body.documents, body.collections)
+            lines = answer_lines(assistant, body.question, body.conversation, scope, ticket, body.after)
         except BaseException:
             ticket.give_back()
             raise
@@ -169,7 +174,7 @@ def _error(status: int, message: str, remedy: str = "") -> Response:
 
 def status_of(error: DocentError) -> int:
     """Returns the HTTP status that fits an error a person can mend."""
-    if isinstance(error, ConversationError | UnknownDocument):
+    if isinstance(error, ConversationError | UnknownDocument | UnknownCollection):
         return 404
     if isinstance(error, LibraryLocked):
         return 409

@@ -114,6 +114,26 @@ class Status(Shape):
         )
 
 
+class Collection(Shape):
+    """A named set of documents. ``locations`` are the paths and URLs of documents and folders in it, ``documents`` is
+    the number of documents that these are now."""
+
+    id: int
+    name: str
+    locations: list[str]
+    documents: int
+
+    @classmethod
+    def of(cls, collection: types.Collection, documents: int) -> Self:
+        return cls(id=collection.id, name=collection.name, locations=list(collection.locations), documents=documents)
+
+
+class CollectionList(Shape):
+    """The collections, ordered by name."""
+
+    collections: list[Collection]
+
+
 class Handed(Shape):
     """Something was added; it is read in the background."""
 

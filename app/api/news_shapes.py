@@ -14,6 +14,8 @@ class Run(Shape):
 
     ``searched`` is the question as it was completed for the search, null where it needed no help; ``searches`` is what
     the language model searched for besides, ``thought`` what it thinks. ``started_at`` is a Unix time in seconds.
+    ``after`` is the exchange that the answer follows in place of what stands there (0: at the beginning), null where it
+    goes to the end of the conversation.
     """
 
     id: int
@@ -21,6 +23,7 @@ class Run(Shape):
     question: str
     state: runs.State
     started_at: float
+    after: int | None
     searched: str | None
     passages: list[Looked]
     searches: list[str]
@@ -38,6 +41,7 @@ class Run(Shape):
             question=run.question,
             state=run.state,
             started_at=run.started_at,
+            after=run.after,
             searched=run.searched,
             passages=[Looked.model_validate(events.Looked.of(passage)) for passage in run.passages],
             searches=list(run.searches),
@@ -139,6 +143,12 @@ class DocumentsLine(Shape):
     event: Literal["documents"] = "documents"
 
 
+class CollectionsLine(Shape):
+    """A collection has been made, changed or deleted."""
+
+    event: Literal["collections"] = "collections"
+
+
 class SettingsLine(Shape):
     """A setting has another value."""
 
@@ -165,6 +175,7 @@ NewsLine: TypeAlias = (
     | SyncingLine
     | ConversationsLine
     | DocumentsLine
+    | CollectionsLine
     | SettingsLine
     | ModelsLine
     | BehindLine
@@ -184,7 +195,9 @@ def news_lines(happened: Iterable[feed.News]) -> list[NewsLine]:
         if isinstance(line, ThoughtLine) and isinstance(last, ThoughtLine) and last.run == line.run:
             lines[-1] = ThoughtLine(run=line.run, at=last.at, text=last.text + line.text)
             continue
-        if isinstance(line, SyncingLine | DocumentsLine | SettingsLine | ModelsLine):  # only the last of them counts
+        if isinstance(
+            line, SyncingLine | DocumentsLine | CollectionsLine | SettingsLine | ModelsLine
+        ):  # only the last of them counts
             lines = [other for other in lines if type(other) is not type(line)]
         lines.append(line)
     return lines
@@ -209,6 +222,8 @@ def news_line(news: feed.News) -> NewsLine:
             return ConversationsLine(conversation=conversation)
         case feed.DocumentsChanged():
             return DocumentsLine()
+        case feed.CollectionsChanged():
+            return CollectionsLine()
         case feed.SettingsChanged():
             return SettingsLine()
         case feed.ModelsChanged():

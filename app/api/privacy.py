@@ -14,6 +14,7 @@ from starlette.responses import FileResponse, Response
 
 from app import privacy
 from app.api.answer_shapes import Conversation
+from app.api.collections import collections_of
 from app.api.json_replies import NO_STORE, content, router
 from app.api.library_shapes import DocumentList, Status
 from app.api.shape import Shape
@@ -80,7 +81,7 @@ def privacy_routes(desk: Desk) -> APIRouter:
 
     @routes.get("/data/export", response_class=Response, responses=archive)
     def export() -> Response:
-        """Returns an archive of all conversations, the list of documents, copied files and the settings file."""
+        """Returns an archive of all conversations, the documents and collections as lists, copies and settings."""
         target = desk.uploads / f"{uuid.uuid4().hex}.zip"
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write_archive(desk, target)
@@ -118,12 +119,13 @@ def _write_archive(desk: Desk, target: Path) -> None:
     assistant = desk.assistant
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for info in assistant.conversations():
-            exchanges = assistant.conversation(info.id)
+            shown, every = assistant.conversation(info.id), assistant.all_exchanges(info.id)
             name = f"conversations/{info.id}"
-            archive.writestr(f"{name}.md", as_markdown(info.title, exchanges).encode("utf-8", "replace"))
-            plain = {"title": info.title, **Conversation.of(info.id, exchanges).plain()}
+            archive.writestr(f"{name}.md", as_markdown(info.title, shown, every).encode("utf-8", "replace"))
+            plain = {"title": info.title, **Conversation.of(info.id, every).plain()}
             archive.writestr(f"{name}.json", json.dumps(plain, indent=1))
         archive.writestr("documents.json", json.dumps(DocumentList.of(assistant.documents()).plain(), indent=1))
+        archive.writestr("collections.json", json.dumps(collections_of(assistant).plain(), indent=1))
         archive.writestr("status.json", json.dumps(Status.of(assistant.status()).plain(), indent=1))
         for file in privacy.files_in(desk.inbox):
             archive.write(file, f"copies/{file.relative_to(desk.inbox)}")

@@ -22,12 +22,17 @@ _Line = TypeVar("_Line")
 
 
 def answer_lines(
-    assistant: Assistant, question: str, conversation_id: str | None, scope: Filter, ticket: Ticket
+    assistant: Assistant,
+    question: str,
+    conversation_id: str | None,
+    scope: Filter,
+    ticket: Ticket,
+    after: int | None = None,
 ) -> AsyncIterator[AnswerLine]:
     """Yields ``retrieved``, any number of ``searched``, ``thought`` and ``text``, and ``answered``."""
 
     def work(emit: Callable[[AnswerLine], None], stop: threading.Event) -> None:
-        for event in assistant.ask(question, conversation_id=conversation_id, filter=scope, stop=stop):
+        for event in assistant.ask(question, conversation_id=conversation_id, filter=scope, stop=stop, after=after):
             emit(answer_line(question, event))
 
     return _lines(work, ticket)

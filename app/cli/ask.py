@@ -28,6 +28,9 @@ _LINE = 'Write {"id": "1", "question": "..."}.'
 FolderOption = Annotated[
     list[str] | None, typer.Option("--folder", metavar="FOLDER", help="Sync this folder and use it alone; repeatable.")
 ]
+CollectionOption = Annotated[
+    list[str] | None, typer.Option("--collection", metavar="NAME", help="Use this collection alone; repeatable.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -40,6 +43,7 @@ def ask(
     context: typer.Context,
     question: Annotated[str | None, typer.Argument(metavar="QUESTION")] = None,
     folder: FolderOption = None,
+    collection: CollectionOption = None,
     conversation: Annotated[
         str | None, typer.Option(metavar="ID", help='Go on with this conversation; "last" is the newest.')
     ] = None,
@@ -57,7 +61,7 @@ def ask(
     if question is not None and not question.strip():
         raise UsageError("The question is empty.", "Put it in quotes after `docent ask`.")
     with session_of(context).open() as assistant:
-        scope = _scope(assistant, folder)
+        scope = _scope(assistant, folder, collection)
         if from_ is not None:
             _ask_many(assistant, from_, scope)
         elif question is not None:
@@ -69,13 +73,14 @@ def search(
     question: Annotated[str, typer.Argument(metavar="QUESTION")],
     k: Annotated[int, typer.Option("-k", "--k", min=1, max=1000, metavar="N", help="How many passages.")] = 10,
     folder: FolderOption = None,
+    collection: CollectionOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the passages that match a question."""
     if not question.strip():
         raise UsageError("The question is empty.", "Put it in quotes after `docent search`.")
     with session_of(context).open() as assistant:
-        scope = _scope(assistant, folder)
+        scope = _scope(assistant, folder, collection)
         hits, timings = assistant.search_timed(question, k, scope)
         _hint_if_empty(assistant)
     if as_json:
@@ -94,12 +99,12 @@ def search(
     write_table(["Score", "Source", "Text"], rows)
 
 
-def _scope(assistant: "Assistant", folders: list[str] | None) -> Filter:
-    """Syncs the folders given with --folder and restricts the question to them."""
-    if not folders:
-        return Filter()
-    sync_folders(assistant, folders)
-    return assistant.scope(folders)
+def _scope(assistant: "Assistant", folders: list[str] | None, collections: list[str] | None) -> Filter:
+    """Syncs the folders given with --folder and restricts the question to them, and to the collections."""
+    if folders:
+        sync_folders(assistant, folders)
+    ids = [assistant.collection_named(name).id for name in collections or ()]
+    return assistant.restricted(folders or (), collections=ids)
 
 
 def _conversation_id(assistant: "Assistant", wanted: str | None) -> str | None:

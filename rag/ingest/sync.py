@@ -28,9 +28,11 @@ from rag.ingest.parse_pool import ParsePool
 from rag.ingest.plan import Plan, make_plan
 from rag.ingest.prepared import prepare_into, printable
 from rag.ingest.preview import Preview, preview
+from rag.ingest.renamed_folders import renamed_folders
 from rag.ingest.scan import FoundFile, Reach, Scan, Trouble, scan
 from rag.ingest.settings import SyncSettings
 from rag.protocols import Embedder, TranscriptClient, Video
+from rag.store.collections import Collections
 from rag.store.library import Library
 from rag.store.lock import writing
 from rag.store.writer import FileState, LibraryWriter
@@ -231,6 +233,7 @@ class _Run:
                     self._rename(document, file)
             for document, _ in batch:
                 self._finished(document.id, "renamed")
+        self._follow_folders([(document.path, file.path) for document, file in plan.renamed])
         for gone in _batches(plan.gone):
             with self._writer.transaction():
                 self._writer.delete(document.id for document in gone)
@@ -243,6 +246,13 @@ class _Run:
             )
             self._batch.add_unread(_state(file), "skipped", reason)
         self._batch.flush()
+
+    def _follow_folders(self, moved: Sequence[tuple[str, str]]) -> None:
+        """Has collections follow folders to their new names."""
+        members = {place for one in Collections(self._library).all() for place in one.locations} if moved else set()
+        with self._writer.transaction():
+            for before, now in renamed_folders(members, moved).items():
+                self._writer.move_members(before, now)
 
     def _rename(self, document: Document, file: FoundFile) -> None:
         title = _title_after(document, file)

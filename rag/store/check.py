@@ -5,8 +5,9 @@ What only a file can mend is marked, so that the next sync reads that file again
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,6 +22,7 @@ _ORPHANS = (
     ("tables", "document_id NOT IN (SELECT id FROM documents)"),
     ("chunks", "document_id NOT IN (SELECT id FROM documents)"),
     ("embeddings", "chunk_id NOT IN (SELECT id FROM chunks)"),
+    ("collection_members", "collection_id NOT IN (SELECT id FROM collections)"),
 )
 
 
@@ -28,7 +30,7 @@ _ORPHANS = (
 class Damage:
     """One damaged thing. ``kind`` says how it is mended, ``id`` which row it is; ``what`` is a sentence."""
 
-    kind: Literal["index", "meta", "source", "document", "vector", "orphan"]
+    kind: Literal["index", "meta", "source", "document", "vector", "collection", "orphan"]
     id: int
     what: str
 
@@ -44,6 +46,7 @@ def examine(library: Library) -> list[Damage]:
         *_sources(library),
         *_documents(library),
         *_vectors(library),
+        *_collections(library),
         *_orphans(library),
     ]
 
@@ -67,6 +70,8 @@ def mend(library: Library, damages: list[Damage]) -> None:
                 _mend_document(connection, damage.id)
             elif damage.kind == "vector":
                 connection.execute("DELETE FROM embeddings WHERE chunk_id = ?", (damage.id,))
+            elif damage.kind == "collection":
+                _mend_collection(connection, damage.id)
         for table, condition in _ORPHANS:
             connection.execute(f"DELETE FROM {table} WHERE {condition}")
         connection.execute("DELETE FROM documents WHERE source_id NOT IN (SELECT id FROM sources)")
@@ -107,6 +112,27 @@ def _mend_document(connection: sqlite3.Connection, document_id: int) -> None:
         )
         connection.execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
     connection.execute("UPDATE documents SET mtime_ns = -1, content_hash = '' WHERE id = ?", (document_id,))
+
+
+def _mend_collection(connection: sqlite3.Connection, collection_id: int) -> None:
+    """Gives it a name that can be shown, and takes out what is no place."""
+    (name,) = connection.execute("SELECT name FROM collections WHERE id = ?", (collection_id,)).fetchone()
+    if not rows.is_text(name):
+        named = f"Collection {collection_id}"
+        connection.execute("UPDATE OR IGNORE collections SET name = ? WHERE id = ?", (named, collection_id))
+    for key in _lost_members(connection, collection_id):
+        connection.execute("DELETE FROM collection_members WHERE collection_id = ? AND path IS ?", (collection_id, key))
+
+
+def _lost_members(connection: sqlite3.Connection, collection_id: int) -> list[object]:
+    members = connection.execute("SELECT path FROM collection_members WHERE collection_id = ?", (collection_id,))
+    lost: list[object] = []
+    for (key,) in members.fetchall():
+        try:
+            rows.path_of(key)
+        except rows.DamagedRow:
+            lost.append(key)
+    return lost
 
 
 # -- looking -----------------------------------------------------------------------------------------------------------
@@ -205,6 +231,15 @@ def _vectors(library: Library) -> Iterator[Damage]:
                 yield Damage("vector", chunk_id, f"The vector of passage {chunk_id} is damaged.")
 
 
+def _collections(library: Library) -> Iterator[Damage]:
+    with library.reading() as connection:
+        for id_, name in connection.execute("SELECT id, name FROM collections").fetchall():
+            if not rows.is_text(name):
+                yield Damage("collection", id_, f"The name of collection {id_} is damaged.")
+            elif _lost_members(connection, id_):
+                yield Damage("collection", id_, f"An entry of the collection “{name}” is damaged.")
+
+
 def _orphans(library: Library) -> Iterator[Damage]:
     with library.reading() as connection:
         for table, condition in (*_ORPHANS, ("documents", "source_id NOT IN (SELECT id FROM sources)")):
@@ -216,19 +251,35 @@ def _orphans(library: Library) -> Iterator[Damage]:
 def sources_left(library_path: str) -> list[tuple[SourceKind, str]]:
     """Returns (kind, location) of the sources that can still be read out of a file that SQLite calls damaged."""
     found: list[tuple[SourceKind, str]] = []
-    try:
-        connection = sqlite3.connect(f"file:{library_path}?mode=ro", uri=True)
-    except sqlite3.Error:
-        return found
-    try:
+    for row in _rows_left(library_path, "SELECT id, CAST(kind AS BLOB), location, added_at FROM sources"):
+        kind = row[1].decode("ascii", "replace") if isinstance(row[1], bytes) else ""
+        source = rows.source_from((row[0], kind, row[2], row[3]))
+        if source is not None:
+            found.append((source.kind, source.location))
+    return found
+
+
+def collections_left(library_path: str) -> dict[str, list[str]]:
+    """Returns the places in each collection that can still be read out of such a file, by its name."""
+    sql = (
+        "SELECT CAST(c.name AS BLOB), m.path FROM collections c "
+        "LEFT JOIN collection_members m ON m.collection_id = c.id"
+    )
+    found: dict[str, list[str]] = {}
+    for name, key in _rows_left(library_path, sql):
+        if not isinstance(name, bytes) or not (read := name.decode("utf-8", "replace").strip()):
+            continue
+        places = found.setdefault(read, [])
+        with suppress(rows.DamagedRow):
+            places.append(rows.path_of(key))
+    return found
+
+
+def _rows_left(library_path: str, sql: str) -> list[tuple[Any, ...]]:
+    """Rows of a file that SQLite calls damaged, those before the damage; texts are bytes."""
+    found: list[tuple[Any, ...]] = []
+    with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{library_path}?mode=ro", uri=True)) as connection:
         connection.text_factory = bytes
-        for row in connection.execute("SELECT id, CAST(kind AS BLOB), location, added_at FROM sources"):
-            kind = row[1].decode("ascii", "replace") if isinstance(row[1], bytes) else ""
-            source = rows.source_from((row[0], kind, row[2], row[3]))
-            if source is not None:
-                found.append((source.kind, source.location))
-    except sqlite3.Error:
-        pass  # what came before the damage is kept
-    finally:
-        connection.close()
+        for row in connection.execute(sql):  # what comes before an error is kept
+            found.append(row)
     return found

@@ -183,6 +183,17 @@ class Library:
         found = self._rows(f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.path = ?", (schema.path_key(path),))
         return rows.document_from(found[0]) if found else None
 
+    def holds(self, location: str) -> bool:
+        """Tells whether a path or URL is a document, a source, or a place in one."""
+        if self.document_at(location) is not None:
+            return True
+        key = schema.path_key(location)
+        for source in self.sources():
+            below_from, below_to = folder_range(source.location)
+            if source.location == location or below_from <= key < below_to:
+                return True
+        return False
+
     def document_text(self, document_id: int) -> str:
         """Returns the canonical text; empty for a document that was not read. Raises LibraryError if it is damaged."""
         found = self._rows("SELECT data FROM texts WHERE document_id = ?", (document_id,))

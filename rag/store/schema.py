@@ -125,7 +125,26 @@ _VERSION_6 = (
     "UPDATE documents SET mtime_ns = -1, content_hash = '' WHERE instr(path, X'3A2F2F') = 0",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6)
+# Collections. AUTOINCREMENT: a chat that asked one must not ask another one later.
+_VERSION_7 = (
+    "CREATE TABLE collections (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE)",
+    """CREATE TABLE collection_members (
+        collection_id INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
+        path BLOB NOT NULL,
+        PRIMARY KEY (collection_id, path)
+    ) WITHOUT ROWID""",
+    "CREATE INDEX collection_members_by_path ON collection_members (path)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    _VERSION_1,
+    _VERSION_2,
+    _VERSION_3,
+    _VERSION_4,
+    _VERSION_5,
+    _VERSION_6,
+    _VERSION_7,
+)
 """``MIGRATIONS[n]`` brings a library of version n to version n + 1."""
 
 VERSION = len(MIGRATIONS)

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from rag.errors import LibraryError
 from rag.store.library import Library, folder_range
 from rag.store.marks import blocks_of, marks_of
-from rag.store.schema import path_key
+from rag.store.schema import path_key, path_text
 from rag.text.index_terms import index_terms
-from rag.types import Chunk, ParsedDocument, Source
+from rag.types import Chunk, Filter, ParsedDocument, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,13 @@ class LibraryWriter:
                 "UPDATE documents SET source_id = ? WHERE source_id = ? AND (path = ? OR (path >= ? AND path < ?))",
                 (other.id, source.id, path_key(other.location), *folder_range(other.location)),
             )
+        self._execute(
+            "DELETE FROM collection_members WHERE path IN (SELECT path FROM documents WHERE source_id = ?)",
+            (source.id,),
+        )
         removed = self._execute("DELETE FROM documents WHERE source_id = ?", (source.id,))
         self._execute("DELETE FROM sources WHERE id = ?", (source.id,))
+        self._forget_members_below(source.location)
         self._changed()
         return removed
 
@@ -172,7 +177,12 @@ class LibraryWriter:
             self._execute("UPDATE documents SET mtime_ns = -1, content_hash = '' WHERE id = ?", (document_id,))
 
     def move(self, document_id: int, file: FileState, title: str) -> None:
-        """Records that a file was renamed or moved; chunks and ids stay (but see ``replace_contexts``)."""
+        """Records that a file was renamed or moved; chunks and ids stay (but see ``replace_contexts``), and so do its
+        collections."""
+        self._execute(
+            "UPDATE OR REPLACE collection_members SET path = ? WHERE path = (SELECT path FROM documents WHERE id = ?)",
+            (path_key(file.path), document_id),
+        )
         self._execute(
             "UPDATE documents SET source_id = ?, path = ?, size = ?, mtime_ns = ?, ctime_ns = ?, title = ? "
             "WHERE id = ?",
@@ -194,6 +204,61 @@ class LibraryWriter:
         for document_id in document_ids:
             self._execute("DELETE FROM documents WHERE id = ?", (document_id,))
         self._changed()
+
+    # -- collections -----------------------------------------------------------------------------------------------
+
+    def add_collection(self, name: str) -> int:
+        """Returns the id of a new collection. The name must be free."""
+        with self._library.reading() as connection:
+            (id_,) = connection.execute("INSERT INTO collections (name) VALUES (?) RETURNING id", (name,)).fetchone()
+            return int(id_)
+
+    def rename_collection(self, collection_id: int, name: str) -> None:
+        self._execute("UPDATE collections SET name = ? WHERE id = ?", (name, collection_id))
+
+    def delete_collection(self, collection_id: int) -> None:
+        self._execute("DELETE FROM collections WHERE id = ?", (collection_id,))
+
+    def delete_collections(self) -> None:
+        """Deletes all of them."""
+        self._execute("DELETE FROM collections", ())
+
+    def add_members(self, collection_id: int, locations: Iterable[str]) -> None:
+        """Adds documents and folders by their paths or URLs; those that are in it already stay."""
+        for location in locations:
+            self._execute(
+                "INSERT INTO collection_members VALUES (?, ?) ON CONFLICT DO NOTHING",
+                (collection_id, path_key(location)),
+            )
+
+    def remove_members(self, collection_id: int, locations: Iterable[str]) -> None:
+        for location in locations:
+            self._execute(
+                "DELETE FROM collection_members WHERE collection_id = ? AND path = ?",
+                (collection_id, path_key(location)),
+            )
+
+    def move_members(self, old: str, new: str) -> None:
+        """Has collections follow a folder to its new place."""
+        self._execute(
+            "UPDATE OR REPLACE collection_members SET path = ? WHERE path = ?", (path_key(new), path_key(old))
+        )
+
+    def forget_member(self, location: str) -> None:
+        """Takes a document or folder out of all collections."""
+        self._execute("DELETE FROM collection_members WHERE path = ?", (path_key(location),))
+
+    def _forget_members_below(self, location: str) -> None:
+        """Takes folders at and below a place that is no source any more out of all collections, unless they hold
+        documents of another source."""
+        with self._library.reading() as connection:
+            members = connection.execute(
+                "SELECT DISTINCT path FROM collection_members WHERE path = ? OR (path >= ? AND path < ?)",
+                (path_key(location), *folder_range(location)),
+            ).fetchall()
+        for (key,) in members:
+            if not self._library.documents(Filter(folders=(path_text(key),))):
+                self.forget_member(path_text(key))
 
     # -- embeddings ------------------------------------------------------------------------------------------------
 

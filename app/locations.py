@@ -1,0 +1,19 @@
+"""Locations as the library keeps them: absolute paths, and URLs in one spelling."""
+
+import os
+
+from rag.errors import SourceError
+
+
+def normal(location: str) -> str:
+    """A location as the library keeps it, also when it is gone from the disk."""
+    from rag.ingest.locations import normal_location
+
+    try:
+        return normal_location(location)[1]
+    except SourceError:
+        return location if "://" in location else absolute(location)
+
+
+def absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - as rag.ingest.locations does

@@ -1,0 +1,118 @@
+"""Reads and changes collections: named sets of documents and folders.
+
+They hold places, not rows of documents: a document that is gone for a while, or is read into a new library, is in its
+collections again. ``rag.store.writer`` follows files that move and forgets what is removed.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from rag.errors import CollectionError, UnknownCollection
+from rag.store import rows, schema
+from rag.store.library import Library, document_condition
+from rag.store.writer import LibraryWriter
+from rag.types import Collection, Filter
+
+LONGEST_NAME = 100  # characters
+_NAMELESS = "Collection {}"  # whose name is damaged
+
+
+class Collections:
+    """The collections of one library. A change is one transaction, and waits for no sync."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+
+    def all(self) -> list[Collection]:
+        """Every collection with its members, ordered by name."""
+        with self._library.reading() as connection:
+            named = connection.execute("SELECT id, name FROM collections").fetchall()
+            members = connection.execute("SELECT collection_id, path FROM collection_members ORDER BY path").fetchall()
+        locations: dict[int, list[str]] = {id_: [] for id_, _ in named}
+        for id_, key in members:
+            try:
+                locations.setdefault(id_, []).append(rows.path_of(key))
+            except rows.DamagedRow:  # `docent doctor` names it
+                continue
+        found = [
+            Collection(id_, name if rows.is_text(name) else _NAMELESS.format(id_), tuple(locations[id_]))
+            for id_, name in named
+        ]
+        return sorted(found, key=lambda collection: collection.name.casefold())
+
+    def get(self, collection_id: int) -> Collection:
+        """Raises UnknownCollection."""
+        for collection in self.all():
+            if collection.id == collection_id:
+                return collection
+        raise UnknownCollection(f"There is no collection {collection_id}.", "It may have been deleted since.")
+
+    def named(self, name: str) -> Collection:
+        """The collection of this name, in whatever case. Raises UnknownCollection."""
+        wanted = _tidy(name).casefold()
+        for collection in self.all():
+            if collection.name.casefold() == wanted:
+                return collection
+        raise UnknownCollection(f"There is no collection “{name}”.", "`docent collections` lists those that exist.")
+
+    def make(self, name: str, locations: Iterable[str] = ()) -> Collection:
+        """Makes a collection. Raises CollectionError where the name is empty, too long or taken."""
+        with self._changing() as writer:
+            id_ = writer.add_collection(self._free(name, None))
+            writer.add_members(id_, locations)
+        return self.get(id_)
+
+    def change(
+        self, collection_id: int, *, name: str | None = None, add: Iterable[str] = (), remove: Iterable[str] = ()
+    ) -> Collection:
+        """Renames a collection, adds members and takes some out. Raises CollectionError, UnknownCollection."""
+        with self._changing() as writer:
+            self.get(collection_id)
+            if name is not None:
+                writer.rename_collection(collection_id, self._free(name, collection_id))
+            writer.add_members(collection_id, add)
+            writer.remove_members(collection_id, remove)
+        return self.get(collection_id)
+
+    def delete(self, collection_id: int) -> None:
+        """Deletes a collection; its documents stay. Raises UnknownCollection."""
+        with self._changing() as writer:
+            self.get(collection_id)
+            writer.delete_collection(collection_id)
+
+    def documents(self, collection_id: int) -> frozenset[int]:
+        """The ids of the documents that are in a collection now, whatever their status."""
+        with self._library.reading() as connection:
+            members = connection.execute(
+                "SELECT m.path, d.id FROM collection_members m LEFT JOIN documents d ON d.path = m.path "
+                "WHERE m.collection_id = ?",
+                (collection_id,),
+            ).fetchall()
+            found = {id_ for _, id_ in members if id_ is not None}
+            for key, id_ in members:
+                if id_ is None:  # a folder, a playlist, or gone
+                    where, parameters = document_condition(Filter(folders=(schema.path_text(key),)))
+                    found |= {
+                        row[0] for row in connection.execute(f"SELECT d.id FROM documents d WHERE {where}", parameters)
+                    }
+        return frozenset(found)
+
+    @contextmanager
+    def _changing(self) -> Iterator[LibraryWriter]:
+        writer = LibraryWriter(self._library)
+        with writer.transaction():
+            yield writer
+
+    def _free(self, name: str, own: int | None) -> str:
+        tidy = _tidy(name)
+        if not tidy:
+            raise CollectionError("A collection needs a name.", "Give it one.")
+        if len(tidy) > LONGEST_NAME:
+            raise CollectionError("The name of a collection has at most 100 characters.", "Take a shorter one.")
+        if any(other.name.casefold() == tidy.casefold() and other.id != own for other in self.all()):
+            raise CollectionError(f"There is a collection “{tidy}” already.", "Take another name, or add to that one.")
+        return tidy
+
+
+def _tidy(name: str) -> str:
+    return " ".join(name.encode("utf-8", "replace").decode("utf-8").split())
