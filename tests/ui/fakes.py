@@ -28,7 +28,7 @@ from rag.ingest.events import SyncEvent, SyncReport
 from rag.ingest.preview import LeftOutBy, Preview
 from rag.text.markers import AnswerPart, joined
 from rag.text.table_spans import TableSpans
-from rag.types import Answer, Citation, Document, Filter, Passage, Source, TextDelta, ThoughtDelta
+from rag.types import Answer, Citation, Collection, Document, Filter, Passage, Source, TextDelta, ThoughtDelta
 
 EVERYTHING = Filter()
 
@@ -132,6 +132,7 @@ class FakeAssistant:
         filter: Filter = EVERYTHING,
         stop: threading.Event | None = None,
         remember: bool = True,
+        after: int | None = None,
     ) -> Iterator[AskEvent]:
         self.asked.append((question, filter))
         self.stop = stop or threading.Event()
@@ -169,7 +170,9 @@ class FakeAssistant:
         answer = Answer(joined(said), found is not None, () if stopped else citations, "extractive")
         searched = completed if completed != question else None
         work = Work({"total": 1.0}, tuple(map(Looked.of, passages)), self.searches, self.thought)
-        key = self.store.add(conversation_id, question, answer, searched=searched, stopped=stopped, work=work)
+        key = self.store.add(
+            conversation_id, question, answer, searched=searched, stopped=stopped, work=work, after=after
+        )
         yield Answered(answer, {"total": 1.0}, key, stopped)
 
     def _find(self, question: str) -> tuple[Document, int, int] | None:
@@ -269,8 +272,13 @@ class FakeAssistant:
     def document_file(self, document_id: int) -> tuple[Path, str]:
         return Path(self.rows[document_id].path), self.rows[document_id].media_type
 
-    def scope(self, locations: Sequence[str]) -> Filter:
-        return Filter(folders=tuple(locations))
+    def restricted(
+        self, folders: Sequence[str] = (), documents: Sequence[int] = (), collections: Sequence[int] = ()
+    ) -> Filter:
+        return Filter(frozenset(documents), tuple(folders))
+
+    def collections(self) -> list[Collection]:
+        return []
 
     def language_model(self) -> Any:
         return self.model
@@ -290,6 +298,12 @@ class FakeAssistant:
 
     def conversation(self, conversation_id: str) -> list[Exchange]:
         return self.store.exchanges(conversation_id)
+
+    def all_exchanges(self, conversation_id: str) -> list[Exchange]:
+        return self.store.all_exchanges(conversation_id)
+
+    def show_exchange(self, conversation_id: str, exchange: int) -> None:
+        self.store.show(conversation_id, exchange)
 
     def start_conversation(self, question: str) -> str:
         return self.store.create(question)

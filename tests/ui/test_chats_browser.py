@@ -221,26 +221,6 @@ def test_a_chat_is_exported_with_its_sources(filled: Any, gate: Any) -> None:
     assert "## When was the garden planted?" in text and "[1] garden.txt: “The garden was planted" in text
 
 
-def test_a_question_is_asked_again_or_changed_in_a_copy(filled: Any, gate: Any, fake: Any) -> None:
-    page = filled.page
-    gate.open()
-    ask(page, "When was the garden planted?")
-    expect(page.locator(".exchange .card")).to_have_count(1)
-    page.get_by_role("button", name="Again").click()
-    expect(page.locator(".exchange .card")).to_have_count(1)
-    for _ in range(200):  # until it was asked again
-        if len(fake.asked) == 2:
-            break
-        page.wait_for_timeout(100)
-    assert len(fake.asked) == 2
-    expect(page.locator(".exchange:not(.running) .card")).to_have_count(1)
-    page.get_by_role("button", name="Edit").click()
-    page.locator(".edit textarea").fill("When does the observatory open?")
-    page.keyboard.press("Enter")
-    expect(page.locator(".answer-text")).to_contain_text("opens at nine")
-    expect(page.locator(".chat-row")).to_have_count(2)
-
-
 def test_what_one_thinks_of_an_answer_is_kept(filled: Any, gate: Any) -> None:
     page = filled.page
     gate.open()

@@ -9,6 +9,7 @@ import { Icon } from "./icons.js";
 import { KeyList } from "./key_list.js";
 import { focusQuestion, listenToKeys } from "./keys.js";
 import { Library } from "./library.js";
+import { start } from "./live.js";
 import { ModelsPage } from "./models_page.js";
 import { watchPlace } from "./own_window.js";
 import { Palette } from "./palette.js";
@@ -16,7 +17,7 @@ import { IconButton, Notices } from "./parts.js";
 import { ScopeDialog } from "./scope.js";
 import { applyLook, Settings } from "./settings.js";
 import { SourcePane } from "./source.js";
-import { chatId, chatPath, chats, connection, dialog, go, route, start } from "./store.js";
+import { chatId, chatPath, chats, connection, dialog, go, route } from "./store.js";
 import { t } from "./words.js";
 
 const PLACES = [

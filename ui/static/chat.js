@@ -6,7 +6,7 @@ import { Composer } from "./composer.js";
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
 import { IconButton, Trouble } from "./parts.js";
-import { addSamples, ask, chatId, chats, dialog, documents, exchanges, libraryTrouble, ready, runs, runsOf, sources, sync } from "./store.js";
+import { addSamples, ask, chatId, chats, dialog, documents, exchanges, libraryTrouble, ready, runs, runsOf, sources, sync, upTo } from "./store.js";
 import { t } from "./words.js";
 
 const NEAR_END = 120; // pixels from the end within which a growing answer keeps the end in view
@@ -27,17 +27,22 @@ function Flow() {
   const box = useRef(/** @type {HTMLElement|null} */ (null));
   const follows = useRef(true);
   const [away, setAway] = useState(false);
-  const finished = id === null ? [] : exchanges.value[id];
   const active = id === null ? [] : runsOf(id);
+  const instead = active.find((run) => run.after !== null && run.state !== "failed")?.after ?? null;
+  const known = id === null ? undefined : exchanges.value[id];
+  const finished = useMemo(() => upTo(known ?? [], instead), [known, instead]); // what is asked anew stands in place of what followed
   const toEnd = () => box.current?.scrollTo({ top: box.current.scrollHeight });
+  const newest = useRef(0);
   useLayoutEffect(() => {
-    if (follows.current) toEnd();
-  }, [finished?.length, runs.value]);
+    const isOtherBranch = newest.current > 0 && !active.length && !finished.some((one) => one.id === newest.current); // the arrow that was pressed stays where it is
+    newest.current = finished.at(-1)?.id ?? 0;
+    if (follows.current && !isOtherBranch) toEnd();
+  }, [finished, runs.value]);
   useEffect(() => {
     follows.current = true;
     toEnd();
   }, [active.length]);
-  const before = useMemo(() => html`<${Finished} list=${finished ?? []} />`, [finished]);
+  const before = useMemo(() => html`<${Finished} list=${finished} />`, [finished]);
   const onScroll = () => {
     const flow = box.current;
     if (!flow) return;
@@ -54,8 +59,11 @@ function Flow() {
   </div>`;
 }
 
-/** Drawn again only when the list itself changes, not while an answer grows. @param {{list: import("./store.js").Exchange[]}} props */
-const Finished = ({ list }) => list.map((exchange, at) => html`<${Answered} key=${exchange.id} exchange=${exchange} last=${at === list.length - 1} />`);
+/**
+ * Drawn again only when the list itself changes, not while an answer grows. Versions of an exchange share a place, so that the arrows between them
+ * keep the focus. @param {{list: import("./store.js").Exchange[]}} props
+ */
+const Finished = ({ list }) => list.map((exchange, at) => html`<${Answered} key=${exchange.parent} exchange=${exchange} last=${at === list.length - 1} />`);
 
 /** The empty chat, which says what to do next. */
 function Hello() {

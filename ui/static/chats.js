@@ -89,7 +89,7 @@ function Row({ chat }) {
       { label: t(chat.pinned ? "chats.unpin" : "chats.pin"), icon: "pin", onClick: () => changeChat(chat.id, { pinned: !chat.pinned }) },
       { label: t("chats.copy"), icon: "copy", onClick: () => copyChat(chat.id) },
       { label: t("chats.export"), icon: "download", onClick: () => save(`/api/conversations/${chat.id}/export`, `${chat.title}.md`) },
-      { label: t("chats.exportJson"), icon: "download", onClick: () => save(`/api/conversations/${chat.id}`, `${chat.title}.json`) },
+      { label: t("chats.exportJson"), icon: "download", onClick: () => save(`/api/conversations/${chat.id}?all=true`, `${chat.title}.json`) },
       null,
       { label: t("chats.delete"), icon: "trash", bad: true, onClick: () => deleteChat(chat) },
     ]} />

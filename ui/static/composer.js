@@ -3,7 +3,8 @@
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
-import { Menu } from "./parts.js";
+import { Menu, visible } from "./parts.js";
+import { scopeName } from "./scope.js";
 import { ask, chatId, dialog, draftOf, keepDraft, ready, runsOf, scope, setScope, stopAll } from "./store.js";
 import { t } from "./words.js";
 
@@ -58,12 +59,10 @@ export function Composer() {
 
 /** What the question is restricted to. */
 function ScopeButton() {
-  const { folders, documents } = scope.value;
-  const count = folders.length + documents.length;
-  const label = count ? t("chat.chosen", { count }) : t("chat.everything", { count: ready.value });
+  const label = scopeName(scope.value) ?? t("chat.everything", { count: ready.value });
   return html`<${Menu} label=${`${t("chat.asking")} ${label}`} class="button small scope"
     items=${[
-      { label: t("chat.askEverything"), icon: "check", onClick: () => setScope({ folders: [], documents: [] }) },
+      { label: t("chat.askEverything"), icon: "check", onClick: () => setScope({}) },
       { label: t("chat.scopeTitle"), icon: "folder", onClick: () => (dialog.value = "scope") },
-    ]}><span class="quiet">${t("chat.asking")}</span> <b>${label}</b> <${Icon} name="down" /><//>`;
+    ]}><span class="quiet">${t("chat.asking")}</span> <b>${visible(label)}</b> <${Icon} name="down" /><//>`;
 }

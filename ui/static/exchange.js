@@ -7,7 +7,7 @@ import { duration, place } from "./format.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
 import { IconButton, Menu, Name, Trouble, visible } from "./parts.js";
-import { again, ask, branch, chatId, judge, models, notify, retry, runsOf, showCitation, showDocument, shown, stop } from "./store.js";
+import { ask, askInstead, chatId, judge, models, notify, retry, runsOf, showCitation, shown, showVersion, stop } from "./store.js";
 import { t } from "./words.js";
 
 /** @typedef {import("./store.js").Exchange} Exchange */
@@ -23,12 +23,13 @@ const BUILTIN = ["extractive", "operators", "none"]; // they quote and compute; 
 /** @param {{exchange: Exchange, last: boolean}} props */
 export function Answered({ exchange, last }) {
   const [editing, edit] = useState(false);
+  useEffect(() => edit(false), [exchange.id]); // another version
   const { parts, citations, span, found, stopped, question, searched } = exchange;
   const isEmpty = !exchange.answer.trim();
   return html`<article class=${`exchange ${found || stopped ? "" : "not-found"}`}>
     ${editing
-      ? html`<${Edit} question=${question} onEnd=${() => edit(false)} onAsk=${(/** @type {string} */ changed) => branch(exchange, changed)} />`
-      : html`<${Question} text=${question} />`}
+      ? html`<${Edit} question=${question} onEnd=${() => edit(false)} onAsk=${(/** @type {string} */ changed) => askInstead(exchange, changed)} />`
+      : html`<${Question} key=${exchange.id} text=${question} />`}
     ${searched && html`<${Searched} question=${searched} />`}
     <${Searches} questions=${exchange.work?.searches ?? []} />
     <${Thought} text=${exchange.work?.thought ?? ""} />
@@ -42,7 +43,7 @@ export function Answered({ exchange, last }) {
     <${Cards} citations=${citations} span=${span} />
     ${!found && !stopped && html`<${Nearest} exchange=${exchange} />`}
     <${Tools} exchange=${exchange} last=${last} onEdit=${() => edit(true)} />
-    ${last && found && !stopped && html`<${FollowUps} exchange=${exchange} />`}
+    ${last && found && !stopped && html`<${FollowUps} key=${exchange.id} exchange=${exchange} />`}
   </article>`;
 }
 
@@ -210,11 +211,12 @@ function Tools({ exchange, last, onEdit }) {
   const [isOpen, open] = useState(false);
   const passages = exchange.work?.passages ?? [];
   return html`<div class="tools">
+      ${exchange.versions.length > 1 && html`<${Versions} exchange=${exchange} />`}
       <${Menu} label=${t("chat.copy")} icon="copy" items=${[
         { label: t("chat.copySources"), icon: "copy", onClick: () => copy(asText(exchange.parts, exchange.citations, true)) },
         { label: t("chat.copy"), icon: "copy", onClick: () => copy(asText(exchange.parts, exchange.citations, false)) },
       ]} />
-      ${last && html`<${IconButton} icon="again" label=${t("chat.again")} onClick=${() => again(exchange)} />`}
+      ${last && html`<${IconButton} icon="again" label=${t("chat.again")} onClick=${() => askInstead(exchange)} />`}
       <${IconButton} icon="pen" label=${t("chat.edit")} onClick=${onEdit} />
       <${IconButton} icon="good" label=${t("chat.good")} aria-pressed=${exchange.feedback === 1}
         onClick=${() => judge(exchange, exchange.feedback === 1 ? 0 : 1)} />
@@ -225,6 +227,18 @@ function Tools({ exchange, last, onEdit }) {
       <span class="made">${made(exchange)}</span>
     </div>
     ${isOpen && html`<ul class="cards">${passages.map((passage) => html`<li><${Passage} passage=${passage} score /></li>`)}</ul>`}`;
+}
+
+/** Which version of an exchange is shown, and the way to the others. @param {{exchange: Exchange}} props */
+function Versions({ exchange: { id, versions } }) {
+  const at = versions.indexOf(id);
+  const go = (/** @type {number} */ step) => versions[at + step] !== undefined && showVersion(versions[at + step]);
+  // An arrow that is disabled would lose the focus.
+  return html`<span class="versions" role="group" aria-label=${t("chat.versions")}>
+    <${IconButton} icon="left" label=${t("chat.versionBefore")} aria-disabled=${at === 0} onClick=${() => go(-1)} />
+    <span role="status" aria-label=${t("chat.version", { at: at + 1, count: versions.length })}>${at + 1} / ${versions.length}</span>
+    <${IconButton} icon="right" label=${t("chat.versionNext")} aria-disabled=${at === versions.length - 1} onClick=${() => go(1)} />
+  </span>`;
 }
 
 /** How an answer came about, in one line. @param {Exchange} exchange */

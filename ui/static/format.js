@@ -39,6 +39,9 @@ export const duration = (ms) =>
 /** @param {string} path */
 export const fileName = (path) => (path.includes("://") ? path : (path.split(/[/\\]/).filter(Boolean).at(-1) ?? path));
 
+/** The name of a folder, file or address that was added. @param {{location: string}} source */
+export const sourceName = ({ location }) => (/[/\\]inbox$/.test(location) ? t("library.added") : fileName(location));
+
 /** @param {string} source a file's path */
 function unit(source) {
   const suffix = source.toLowerCase().split(".").at(-1) ?? "";

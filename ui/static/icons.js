@@ -6,6 +6,7 @@ import { html } from "./html.js";
 const PATHS = {
   chat: "M4 5h16v11H9l-5 4z",
   folder: "M3 6h6l2 2h10v11H3z",
+  collection: "M5 8h14v12H5zM7 5h10M9 2.5h6",
   file: "M6 3h8l4 4v14H6zM14 3v4h4",
   video: "M4 6h16v12H4zM10 9.5v5l4.5-2.5z",
   model: "M12 3l8 4.5v9L12 21l-8-4.5v-9zM4 7.5l8 4.5 8-4.5M12 12v9",

@@ -70,7 +70,7 @@ export function listenToKeys() {
     const isTyping = event.target instanceof HTMLElement && event.target.matches("input, textarea, select");
     const action = ACTIONS.find((one) => keysOf(one) === keys && (one.when?.() ?? true));
     if (action && !(isTyping && writes(keys))) action.run();
-    else if (keys === "Escape" && dialog.value === null) leave();
+    else if (keys === "Escape" && !document.querySelector("dialog[open]")) leave(); // a dialog closes by itself
     else return;
     event.preventDefault();
   });

@@ -5,7 +5,7 @@ import { fileName } from "./format.js";
 import { html, useEffect, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
 import { Dialog, visible } from "./parts.js";
-import { chatPath, chats, dialog, documents, go, readSources, showDocument } from "./store.js";
+import { askOnly, chatPath, chats, collections, dialog, documents, go, readSources, showDocument } from "./store.js";
 import { t } from "./words.js";
 
 const MOST = 12;
@@ -19,6 +19,7 @@ function everything() {
     { icon: "model", name: t("app.models"), run: () => go("/models") },
     { icon: "settings", name: t("app.settings"), run: () => go("/settings") },
     { icon: "refresh", name: t("library.read"), run: () => readSources(null) },
+    ...(collections.value ?? []).map((one) => ({ icon: "collection", name: visible(one.name), about: t("library.ask"), run: () => askOnly({ collections: [one.id] }) })),
     ...(chats.value ?? []).map((chat) => ({ icon: "chat", name: visible(chat.title), about: t("app.chats"), run: () => go(chatPath(chat.id)) })),
     ...(documents.value ?? [])
       .filter((one) => one.status === "ok")

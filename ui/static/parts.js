@@ -15,9 +15,9 @@ export const IconButton = ({ icon, label, class: css = "", ...rest }) =>
 
 /**
  * A button that opens a list of actions. Arrow keys move in it, Escape closes it.
- * @param {{label: string, icon?: string, class?: string, items: ({label: string, icon?: string, bad?: boolean, onClick: () => void}|null)[], children?: any}} props
+ * @param {{label: string, icon?: string, class?: string, tab?: number, items: ({label: string, icon?: string, bad?: boolean, onClick: () => void}|null)[], children?: any}} props
  */
-export function Menu({ label, icon = "more", class: css = "icon-button", items, children = null }) {
+export function Menu({ label, icon = "more", class: css = "icon-button", tab = 0, items, children = null }) {
   const [isOpen, open] = useState(false);
   const box = useRef(/** @type {HTMLElement|null} */ (null));
   const button = useRef(/** @type {HTMLElement|null} */ (null));
@@ -48,7 +48,7 @@ export function Menu({ label, icon = "more", class: css = "icon-button", items, 
     all[(at + step + all.length) % all.length]?.focus();
   };
   return html`<span class="menu-anchor">
-    <button type="button" ref=${button} class=${css} aria-haspopup="menu" aria-expanded=${isOpen} aria-label=${label} title=${label}
+    <button type="button" ref=${button} class=${css} tabindex=${tab} aria-haspopup="menu" aria-expanded=${isOpen} aria-label=${label} title=${label}
       onClick=${() => open(!isOpen)}>${children ?? html`<${Icon} name=${icon} />`}</button>
     ${isOpen &&
     html`<div class="menu" role="menu" ref=${box} onKeyDown=${keys}>

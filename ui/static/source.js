@@ -86,8 +86,8 @@ function Opened({ view }) {
       ${about && html`<${Menu} label=${t("source.actions")} items=${[
         { label: t("library.summarise"), icon: "list", onClick: () => summarise({ id: view.document, title: view.title }) },
         ...(isPinned
-          ? [{ label: t("source.unpin"), icon: "pin", onClick: () => setScope({ folders: [], documents: [] }) }]
-          : [{ label: t("source.pin"), icon: "pin", onClick: () => setScope({ folders: [], documents: [view.document] }) }]),
+          ? [{ label: t("source.unpin"), icon: "pin", onClick: () => setScope({}) }]
+          : [{ label: t("source.pin"), icon: "pin", onClick: () => setScope({ documents: [view.document] }) }]),
         ...(!watch && about.there ? files : []),
       ]} />`}
       <${IconButton} icon="close" label=${t("close")} onClick=${closeSource} />

@@ -1,12 +1,9 @@
 // @ts-check
-/** The state of the page and what changes it. Components read the signals; only the functions here write them. */
+/** The state of the page and what a person does to it; live.js follows what happens elsewhere. Components read the signals, these two modules write them. */
 
 import { batch, computed, signal } from "./vendor/signals.js";
 import { get, post, query, remove, request } from "./api.js";
-import { withText, withThought } from "./growth.js";
 import { keep, kept } from "./kept.js";
-import { follow } from "./news.js";
-import { tellOfSync } from "./notifications.js";
 import { attempt, notify } from "./notices.js";
 import { chatId, chatPath, go, route } from "./routes.js";
 import { t } from "./words.js";
@@ -19,11 +16,12 @@ export { attempt, dismissNotice, notices, notify } from "./notices.js";
 /** @typedef {{number: number, source: string, title: string, page: number|null, page_label: string|null, start_s: number|null, quote: string, start: number, end: number, score: number, document_id: number}} Citation */
 /** @typedef {{text: string, citations: number[], supported: boolean}} Part */
 /** @typedef {{document_id: number, title: string, start: number, end: number, page: number|null, page_label: string|null, start_s: number|null, score: number}} Looked */
-/** @typedef {{id: number, question: string, answer: string, parts: Part[], found: boolean, span: any, confidence: number|null, citations: Citation[], answerer: string, searched: string|null, stopped: boolean, asked_at: number, work: {timings_ms: Record<string, number>, passages: Looked[], searches: string[], thought: string}|null, feedback: number}} Exchange */
-/** @typedef {{id: number, conversation: string, question: string, state: string, started_at: number, searched: string|null, passages: Looked[], searches: string[], thought: string, parts: Part[], citations: Citation[], message: string, remedy: string}} Run */
+/** @typedef {{id: number, parent: number, versions: number[], question: string, answer: string, parts: Part[], found: boolean, span: any, confidence: number|null, citations: Citation[], answerer: string, searched: string|null, stopped: boolean, asked_at: number, work: {timings_ms: Record<string, number>, passages: Looked[], searches: string[], thought: string}|null, feedback: number}} Exchange */
+/** @typedef {{id: number, conversation: string, question: string, state: string, started_at: number, after: number|null, searched: string|null, passages: Looked[], searches: string[], thought: string, parts: Part[], citations: Citation[], message: string, remedy: string}} Run */
 /** @typedef {{id: number, source_id: number, path: string, title: string, status: string, error: string|null, chunks: number, size: number, media_type: string, read_at: number}} Doc */
 /** @typedef {{id: number, kind: string, location: string, added_at: number}} Source */
-/** @typedef {{folders: string[], documents: number[]}} Scope */
+/** @typedef {{id: number, name: string, locations: string[], documents: number}} Collection */
+/** @typedef {{folders: string[], documents: number[], collections: number[]}} Scope */
 /** @typedef {{document: number, title: string, citations: Citation[], index: number, span: any, page: number|null}} Shown */
 
 export const connection = signal(/** @type {"opening"|"open"|"lost"|"refused"} */ ("opening"));
@@ -33,6 +31,7 @@ export const exchanges = signal(/** @type {Record<string, Exchange[]>} */ ({}));
 export const runs = signal(/** @type {Record<number, Run>} */ ({}));
 export const copies = signal(/** @type {Record<number, string>} */ ({}));
 export const documents = signal(/** @type {Doc[]|null} */ (null));
+export const collections = signal(/** @type {Collection[]|null} */ (null));
 export const sources = signal(/** @type {Source[]} */ ([]));
 export const status = signal(/** @type {any} */ (null));
 export const sync = signal(/** @type {any} */ (null));
@@ -50,17 +49,31 @@ export const documentsById = computed(() => new Map((documents.value ?? []).map(
 
 // What stays in this browser -------------------------------------------------------------------------------------------
 
-const EVERYTHING = { folders: [], documents: [] };
-const scopes = signal(/** @type {Record<string, Scope>} */ (kept("scopes", {})));
-export const scope = computed(() => scopes.value[chatId.value ?? ""] ?? EVERYTHING);
+/** @type {Scope} */
+const EVERYTHING = { folders: [], documents: [], collections: [] };
+const scopes = signal(/** @type {Record<string, Partial<Scope>>} */ (kept("scopes", {})));
+export const scope = computed(() => scopeOf(chatId.value));
 
-/** @param {Scope} value @param {string|null} [id] */
+/** What a chat asks; collections that are gone are no part of it. @param {string|null} id @returns {Scope} */
+function scopeOf(id) {
+  const chosen = { ...EVERYTHING, ...scopes.value[id ?? ""] };
+  const known = collections.value;
+  return known === null ? chosen : { ...chosen, collections: chosen.collections.filter((one) => known.some((other) => other.id === one)) };
+}
+
+/** @param {Partial<Scope>} value what is left out restricts nothing @param {string|null} [id] */
 export function setScope(value, id = chatId.value) {
   const all = { ...scopes.value };
-  if (value.folders.length || value.documents.length) all[id ?? ""] = value;
+  if (Object.values(value).some((chosen) => chosen.length)) all[id ?? ""] = value;
   else delete all[id ?? ""];
   scopes.value = all;
   keep("scopes", all);
+}
+
+/** Begins a chat that asks this alone. @param {Partial<Scope>} chosen */
+export function askOnly(chosen) {
+  go("/");
+  setScope(chosen, null);
 }
 
 /** @param {string|null} id */
@@ -78,7 +91,7 @@ export async function loadChats() {
 
 export async function loadDocuments() {
   try {
-    const [listed, about] = await Promise.all([get("/api/documents"), get("/api/status")]);
+    const [listed, about] = await Promise.all([get("/api/documents"), get("/api/status"), loadCollections()]);
     batch(() => {
       documents.value = listed.documents;
       copies.value = listed.copies;
@@ -95,39 +108,39 @@ export async function loadDocuments() {
   }
 }
 
-async function loadRuns() {
-  const began = Object.values(runs.value);
-  const { runs: found } = await get("/api/runs");
-  const alive = found.filter((/** @type {Run} */ run) => !ended.has(run.id));
-  // What the news have told meanwhile is newer.
-  const told = Object.values(runs.value).filter((run) => !began.includes(run));
-  runs.value = Object.fromEntries([...alive, ...told].map((run) => [run.id, run]));
+export async function loadCollections() {
+  collections.value = (await get("/api/collections")).collections;
 }
 
-/** Reads the exchanges of the open chat, or those that have come since. */
-async function openChat() {
-  const id = chatId.value;
-  if (id === null) return;
-  await loadExchanges(id);
+/** Runs that have ended: the reply that tells of a run's beginning may come after the news of its end. */
+export const ended = new Set();
+
+/** @param {number} id */
+export function forgetRun(id) {
+  ended.add(id);
+  const { [id]: _, ...rest } = runs.value;
+  runs.value = rest;
 }
 
-let removed = 0; // counts what was removed from chats: a reply that was on its way then is out of date
-
-/** @param {string} id @param {{anew?: boolean, run?: number|null}} [how] `run`: the run whose place the last one takes */
-async function loadExchanges(id, { anew = false, run = null } = {}) {
+/**
+ * Reads the exchanges of a chat that are not known yet; all of them where another branch of it is shown by now.
+ * @param {string} id @param {{anew?: boolean, run?: Run|null}} [how] `run`: the one that has ended, whose place the last exchange takes
+ */
+export async function loadExchanges(id, { anew = false, run = null } = {}) {
   const began = exchanges.value[id];
-  const after = anew ? null : (began?.at(-1)?.id ?? null);
-  const removals = removed;
+  const known = anew ? [] : upTo(began ?? [], run?.after ?? null);
+  const last = known.at(-1)?.id ?? 0;
   try {
-    const found = await get(`/api/conversations/${encodeURIComponent(id)}${query({ after })}`);
-    if (removals !== removed) return loadExchanges(id, { anew: true, run }); // it may hold what was removed meanwhile
-    const isAnew = anew && exchanges.value[id] === began; // else newer ones have come meanwhile
-    const now = isAnew ? [] : (exchanges.value[id] ?? []);
+    const found = await get(`/api/conversations/${encodeURIComponent(id)}${query({ after: last || null })}`);
+    const [first] = found.exchanges;
+    const isWhole = Boolean(first) && first.parent !== last; // what was known is no longer what is shown
+    const hasGrown = exchanges.value[id] !== began; // by what has come meanwhile
+    const now = isWhole ? [] : hasGrown ? upTo(exchanges.value[id] ?? [], run?.after ?? null) : known;
     const isComing = (/** @type {Exchange} */ one) => run === null && runsOf(id).some((other) => other.question === one.question && one.asked_at >= other.started_at); // its run's end brings it
     const fresh = found.exchanges.filter((/** @type {Exchange} */ one) => !now.some((other) => other.id === one.id) && !isComing(one));
     batch(() => {
-      exchanges.value = { ...exchanges.value, [id]: [...now, ...fresh].sort((a, b) => a.id - b.id) };
-      if (run !== null) forgetRun(run);
+      exchanges.value = { ...exchanges.value, [id]: newestBranch([...now, ...fresh].sort((a, b) => a.id - b.id)) };
+      if (run !== null) forgetRun(run.id);
     });
   } catch (error) {
     if (/** @type {any} */ (error).status !== 404 || runsOf(id).length) return;
@@ -138,133 +151,15 @@ async function loadExchanges(id, { anew = false, run = null } = {}) {
   }
 }
 
-/** @param {boolean} [isFirst] then what was read while the stream was opened is there already, and only what has come since is read */
-async function readAnew(isFirst = false) {
-  sync.value = null; // another process counts its versions anew
-  const open = chatId.value;
-  exchanges.value = open && exchanges.value[open] ? { [open]: exchanges.value[open] } : {};
-  await Promise.all([
-    loadChats(),
-    loadDocuments(),
-    loadRuns().then(() => (open ? loadExchanges(open, { anew: !isFirst }) : undefined)), // runs that have ended hold nothing back
-    get("/api/syncing").then(showSync),
-    loadModels(),
-  ]).catch(() => undefined);
+/** Leaves out versions that the newest exchange does not follow: replies may come in another order than they were asked for. @param {Exchange[]} list */
+function newestBranch(list) {
+  const branch = [];
+  for (let one = list.at(-1); one; one = list.find((other) => other.id === one?.parent)) branch.unshift(one);
+  return branch[0]?.parent === 0 ? branch : list;
 }
 
-async function loadModels() {
-  models.value = await get("/api/models");
-}
-
-/** A reply may come after news that are newer. @param {any} state */
-function showSync(state) {
-  if (sync.value !== null && state.version < sync.value.version) return;
-  tellOfSync(sync.value, state);
-  sync.value = state;
-}
-
-// News -----------------------------------------------------------------------------------------------------------------
-
-const later = new Map();
-/** @type {Record<string, number>} */
-const costs = {};
-
-/** Runs `work` soon, once for any number of calls; what takes long is done less often. @param {string} name @param {() => Promise<void>} work */
-function soon(name, work) {
-  if (later.has(name)) return;
-  const run = async () => {
-    later.delete(name);
-    const began = performance.now();
-    await work().catch(() => undefined);
-    costs[name] = performance.now() - began;
-  };
-  later.set(name, setTimeout(run, Math.max(150, 10 * (costs[name] ?? 0))));
-}
-
-/** @param {any} news */
-function onNews(news) {
-  switch (news.event) {
-    case "run":
-      onRun(news.run);
-      break;
-    case "text":
-      onGrowth(news, withText);
-      break;
-    case "thinking":
-      onGrowth(news, withThought);
-      break;
-    case "forgotten":
-      forgetRun(news.run);
-      break;
-    case "sync":
-      showSync(news.sync);
-      break;
-    case "documents":
-      soon("documents", loadDocuments);
-      break;
-    case "settings":
-    case "models":
-      noteChange(news.event);
-      break;
-    case "conversations":
-      soon("chats", loadChats);
-      // The end of a run brings its exchange itself.
-      if (news.conversation && exchanges.value[news.conversation] && !runsOf(news.conversation).length) loadExchanges(news.conversation);
-      break;
-    default:
-      readAnew();
-  }
-}
-
-/** @param {"settings"|"models"} name */
-function noteChange(name) {
-  changes.value = { ...changes.value, [name]: changes.value[name] + 1 };
-  loadModels().catch(() => undefined); // a setting may name another model
-}
-
-/** @param {Run} run */
-async function onRun(run) {
-  if (run.state !== "done") {
-    runs.value = { ...runs.value, [run.id]: run };
-    return;
-  }
-  const isShown = chatId.value === run.conversation || exchanges.value[run.conversation];
-  if (isShown) await loadExchanges(run.conversation, { run: run.id });
-  forgetRun(run.id);
-}
-
-/** @param {any} news @param {(run: Run, news: any) => Run|null} next */
-function onGrowth(news, next) {
-  const run = runs.value[news.run];
-  const grown = run ? next(run, news) : undefined;
-  if (grown) runs.value = { ...runs.value, [run.id]: grown };
-  else if (run) soon("runs", loadRuns); // something was missed
-}
-
-/** Runs that have ended: the reply that tells of a run's beginning may come after the news of its end. */
-const ended = new Set();
-
-/** @param {number} id */
-function forgetRun(id) {
-  ended.add(id);
-  const { [id]: _, ...rest } = runs.value;
-  runs.value = rest;
-}
-
-export function start() {
-  let isFirst = true;
-  loadChats().catch(() => undefined);
-  loadDocuments();
-  route.subscribe(() => {
-    openChat();
-  });
-  follow((news) => batch(() => news.forEach(onNews)), (state) => {
-    connection.value = state;
-    if (state !== "open") return;
-    readAnew(isFirst);
-    isFirst = false;
-  });
-}
+/** A branch up to an exchange; all of it for null. @param {Exchange[]} list @param {number|null} after */
+export const upTo = (list, after) => (after === null ? list : list.filter((one) => one.id <= after));
 
 // Questions ------------------------------------------------------------------------------------------------------------
 
@@ -273,16 +168,17 @@ export const runsOf = (id) => Object.values(runs.value).filter((run) => run.conv
 
 /**
  * Asks in the chat `id`; null begins one. Returns the chat, or false where the question was not taken.
- * @param {string} question @param {string|null} [id] @param {Scope} [within] what is asked, that of the chat unless it is given
+ * @param {string} question @param {string|null} [id] @param {{within?: Partial<Scope>, after?: number|null}} [how] `within`: what is asked, that of
+ * the chat unless it is given; `after`: the exchange that it follows in place of what stands there, 0 for none
  */
-export async function ask(question, id = chatId.value, within = scopes.value[id ?? ""] ?? EVERYTHING) {
-  const { folders, documents: chosen } = within;
-  const run = await attempt(() => post("/api/runs", { question, conversation: id, folders, documents: chosen }));
+export async function ask(question, id = chatId.value, { within = scopeOf(id), after = null } = {}) {
+  const run = await attempt(() => post("/api/runs", { question, conversation: id, after, ...within }));
   if (run === undefined) return false;
   batch(() => {
     if (!runs.value[run.id] && !ended.has(run.id)) runs.value = { ...runs.value, [run.id]: run };
     if (id === null) {
-      setScope({ folders, documents: chosen }, run.conversation);
+      setScope(within, run.conversation);
+      setScope({}, null); // the next new chat asks everything
       exchanges.value = { ...exchanges.value, [run.conversation]: [] };
       if (chatId.value === null && route.value.page === "chat") go(chatPath(run.conversation));
     }
@@ -303,30 +199,20 @@ export async function stopAll(id) {
 export async function retry(run) {
   await attempt(() => remove(`/api/runs/${run.id}`));
   forgetRun(run.id);
-  await ask(run.question, run.conversation);
+  await ask(run.question, run.conversation, { after: run.after });
 }
 
-/** Asks the last question of a chat again; the answer before it goes. @param {Exchange} exchange */
-export async function again(exchange) {
+/** Asks in place of an exchange, which stays as another version. @param {Exchange} exchange @param {string} [question] */
+export const askInstead = (exchange, question = exchange.question) => ask(question, chatId.value, { after: exchange.parent });
+
+/** Shows another version of an exchange, with what followed it. @param {number} exchange */
+export async function showVersion(exchange) {
   const id = chatId.value;
   if (id === null) return;
   await attempt(async () => {
-    await remove(`/api/conversations/${encodeURIComponent(id)}/exchanges/${exchange.id}`);
-    removed++;
-    exchanges.value = { ...exchanges.value, [id]: exchanges.value[id].filter((one) => one.id !== exchange.id) };
-    await ask(exchange.question, id);
-  });
-}
-
-/** Asks another question in place of `exchange`, in a copy of the chat that ends before it. @param {Exchange} exchange @param {string} question */
-export async function branch(exchange, question) {
-  const id = chatId.value;
-  if (id === null) return;
-  await attempt(async () => {
-    const made = await post(`/api/conversations/${encodeURIComponent(id)}/copy`, { before: exchange.id });
-    setScope(scope.value, made.id);
-    go(chatPath(made.id));
-    await ask(question, made.id);
+    const found = await request("PUT", `/api/conversations/${encodeURIComponent(id)}/shown`, { exchange });
+    const before = upTo(exchanges.value[id] ?? [], found.exchanges[0].parent);
+    exchanges.value = { ...exchanges.value, [id]: [...before, ...found.exchanges] };
   });
 }
 

@@ -7,6 +7,6 @@ import { t } from "./words.js";
 /** Summarises a whole document, in a chat of its own that asks this document alone. @param {{id: number, title: string}} document */
 export async function summarise(document) {
   go("/");
-  const chat = await ask(t("chat.summarise"), null, { folders: [], documents: [document.id] });
+  const chat = await ask(t("chat.summarise"), null, { within: { documents: [document.id] } });
   if (chat) await changeChat(chat, { title: t("chat.summaryOf", { title: document.title }) });
 }
