@@ -188,12 +188,12 @@ def check(folder: Path) -> None:
             f"{folder} holds its weights as pickle files alone, and those can run programs.",
             "Get the model in the safetensors format.",
         )
-    from engines.model.checkpoint import NORMS, PROJECTIONS
+    from engines.model.checkpoint import NORMS
 
     checkpoint, _ = _opened(folder)
     for layer in {0, checkpoint.config.num_layers - 1}:
-        for projection in PROJECTIONS:
-            checkpoint.linear(layer, projection)
+        for _ in checkpoint.linears(layer):
+            pass
         for norm in NORMS:
             checkpoint.norm(layer, norm)
     checkpoint.final_norm()
@@ -236,12 +236,10 @@ def _opened(folder: Path) -> "tuple[Checkpoint, bool]":
 
 def _parameters(checkpoint: "Checkpoint") -> int:
     """Weights of projections and embedding; norms and biases are too few to count."""
-    from engines.model.checkpoint import PROJECTIONS
-
     config = checkpoint.config
-    shapes = [config.linear_shape(name) for name in PROJECTIONS]
     tables = config.vocab_size * config.hidden_size * (1 if config.tie_embeddings else 2)
-    return tables + config.num_layers * sum(rows * columns for rows, columns in shapes)
+    shapes = [shape for layer in range(config.num_layers) for shape in config.layer_shapes(layer)]
+    return tables + sum(rows * columns for rows, columns in shapes)
 
 
 def _format(checkpoint: "Checkpoint") -> str:

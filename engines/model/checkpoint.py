@@ -4,13 +4,13 @@ Fused projections (Phi-3) are split, names are translated, shapes are checked ag
 loaded when asked for and not kept.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from engines.errors import CheckpointError
+from engines.errors import CheckpointError, UnsupportedModel
 from engines.model.config import ModelConfig
 from engines.model.formats import awq, compressed_tensors, eight_bit, gptq, modelopt
 from engines.model.formats.quantization import Quantization, read_quantization
@@ -25,6 +25,7 @@ from engines.model.weights import BlockLinear, BlockRows, DenseLinear, Float, Li
 Projection = Literal["q", "k", "v", "o", "gate", "up", "down"]
 Norm = Literal["input", "attention_output", "mlp_input", "mlp_output", "query", "key"]
 PROJECTIONS: tuple[Projection, ...] = ("q", "k", "v", "o", "gate", "up", "down")
+INNER: tuple[Projection, ...] = ("gate", "up", "down")  # of an MLP or an expert
 NORMS: tuple[Norm, ...] = ("input", "attention_output", "mlp_input", "mlp_output", "query", "key")
 
 _Loader = Callable[[TensorFiles, str, Quantization, tuple[int, int], Float | None], Linear]
@@ -45,6 +46,8 @@ MODULES: dict[str, str] = {
     "up": "mlp.up_proj",
     "down": "mlp.down_proj",
 }
+# Mixtral's files call an expert's projections by numbers, all others as those of an MLP.
+_MIXTRAL = {"gate": "w1", "up": "w3", "down": "w2"}
 # Which tensor of a layer is which norm, by whether norms stand in front of attention and MLP, and behind them. Where
 # there are four the second one has the name that others give to the norm before the MLP.
 _NORMS: dict[tuple[bool, bool], dict[str, str]] = {
@@ -92,6 +95,32 @@ class Checkpoint:
         if self.config.family == "phi3" and projection in ("gate", "up"):
             return self._part(prefix + "mlp.gate_up_proj", projection, ("gate", "up"))
         return self._load(prefix + MODULES[projection], shape)
+
+    def router(self, layer: int) -> Linear:
+        """[experts, hidden]: what gives each expert of a layer a logit."""
+        assert self.config.experts is not None, "this model has no experts"
+        return self._load(self._mixture(layer) + ".gate", (self.config.experts.count, self.config.hidden_size))
+
+    def expert(self, layer: int, number: int, projection: Projection) -> Linear:
+        """Gate, up or down of one expert of one layer."""
+        mixture, shape = self._mixture(layer), self.config.expert_shape(projection)
+        if isinstance(self.files, GgufTensors):
+            return self._slice(f"{mixture}.experts.{projection}_proj.weight", number, shape)
+        fused = f"{mixture}.experts.{'down_proj' if projection == 'down' else 'gate_up_proj'}"
+        if fused in self.files:
+            return self._fused_expert(fused, number, projection, shape)
+        module = _MIXTRAL[projection] if mixture.endswith("block_sparse_moe") else f"{projection}_proj"
+        return self._load(f"{mixture}.experts.{number}.{module}", shape)
+
+    def linears(self, layer: int) -> Iterator[Linear]:
+        """All matrices of a layer; of its experts the first and the last one."""
+        experts = self.config.experts_of(layer)
+        attention: tuple[Projection, ...] = ("q", "k", "v", "o")
+        for projection in PROJECTIONS if experts is None else attention:
+            yield self.linear(layer, projection)
+        if experts is not None:
+            yield self.router(layer)
+            yield from (self.expert(layer, number, name) for number in {0, experts.count - 1} for name in INNER)
 
     def norm(self, layer: int, norm: Norm) -> Float | None:
         """A norm's weight with the family's offset added, or None where the family has no such norm."""
@@ -146,6 +175,35 @@ class Checkpoint:
         whole = self._load(name, (sum(sizes), self.config.hidden_size))
         start = sum(sizes[: parts.index(projection)])
         return whole.rows(start, start + self.config.linear_shape(projection)[0])
+
+    def _mixture(self, layer: int) -> str:
+        """The name of what stands in place of a layer's MLP."""
+        prefix = f"model.layers.{layer}."
+        other = f"{prefix}block_sparse_moe"
+        return other if f"{other}.gate.weight" in self.files else f"{prefix}mlp"
+
+    def _fused_expert(self, name: str, number: int, projection: Projection, shape: tuple[int, int]) -> DenseLinear:
+        """Of the layout that transformers computes with: all experts in one tensor, gates and ups one after the
+        other."""
+        assert self.config.experts is not None and isinstance(self.files, TensorFiles)
+        if self.files.dtype(name) not in ("F32", "F16", "BF16"):
+            raise UnsupportedModel(
+                f"{name} holds all experts of a layer as {self.files.dtype(name)}.",
+                "Use a model with a tensor for each expert, or a GGUF file.",
+            )
+        out, inputs = shape
+        whole = (self.config.experts.count, out if projection == "down" else 2 * out, inputs)
+        rows = self.files.mapped(name, whole)[number]
+        return DenseLinear(StoredRows(rows[out:] if projection == "up" else rows[:out]))
+
+    def _slice(self, name: str, number: int, shape: tuple[int, int]) -> Linear:
+        """An expert of a GGUF file, which has all of a layer in one tensor."""
+        assert self.config.experts is not None and isinstance(self.files, GgufTensors)
+        whole = (self.config.experts.count, *shape)
+        if self._stored_dense(name.removesuffix(".weight")):
+            return DenseLinear(StoredRows(self.files.mapped(name, whole)[number]))
+        rows = self.files.block_rows(name, whole)
+        return BlockLinear(BlockRows(rows.kind, rows.data[number * shape[0] : (number + 1) * shape[0]]))
 
     def _load(self, name: str, shape: tuple[int, int]) -> Linear:
         bias = None

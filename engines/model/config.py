@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from engines.errors import CheckpointError, UnsupportedModel
+from engines.model.experts_config import ExpertsConfig, read_experts
 from engines.model.families import ARCHITECTURES, Family
 from engines.model.json_file import read_object
 from engines.model.rope_config import RopeConfig, read_local_rope, read_rope
@@ -25,6 +26,10 @@ _LARGEST = {
     "intermediate_size": 1 << 20,
     "vocab_size": 1 << 24,
     "max_position_embeddings": 1 << 24,
+    "num_local_experts": 1 << 10,
+    "num_experts": 1 << 10,
+    "num_experts_per_tok": 1 << 6,
+    "moe_intermediate_size": 1 << 20,
 }
 _REMEDY = "Download the model again."
 _WHOLE_EVERY = {"gemma2": 2, "gemma3": 6}  # layers, of which the last sees the whole context
@@ -38,7 +43,7 @@ class ModelConfig:
     attention and MLP (not in OLMo 2), ``post_norms`` behind them (OLMo 2, Gemma). ``qk_norm`` normalises each head's
     queries and keys, with ``qk_norm_whole`` those of all heads at once (OLMo 2). The layers that ``second_rope_layers``
     marks are rotated by ``second_rope``: Gemma 3's with a sliding window by another base, some of SmolLM3's not at all.
-    The last norm's weights are divided by ``logit_divisor``."""
+    The last norm's weights are divided by ``logit_divisor``. Some layers may hold ``experts`` in place of one MLP."""
 
     family: Family
     vocab_size: int
@@ -72,6 +77,7 @@ class ModelConfig:
     second_rope: RopeConfig | None = None
     second_rope_layers: tuple[bool, ...] = ()
     logit_divisor: float = 1.0
+    experts: ExpertsConfig | None = None
 
     @property
     def q_size(self) -> int:
@@ -86,6 +92,10 @@ class ModelConfig:
         second = self.second_rope is not None and self.second_rope_layers[layer]
         return self.second_rope if second and self.second_rope is not None else self.rope
 
+    def experts_of(self, layer: int) -> ExpertsConfig | None:
+        """None for a layer with one MLP, which every token passes."""
+        return self.experts if self.experts is not None and self.experts.layers[layer] else None
+
     @property
     def for_processors_alone(self) -> tuple[str, ...]:
         """What the model has that no runtime for cards computes, in words for a person."""
@@ -93,12 +103,29 @@ class ModelConfig:
             "layers that are rotated differently": self.second_rope is not None,
             "no norms in front of attention and MLP": not self.pre_norms,
             "queries and keys normalised over all heads": self.qk_norm_whole,
+            "a mixture of experts": self.experts is not None,
         }
         return tuple(words for words, present in parts.items() if present)
 
     def linear_shape(self, name: str) -> tuple[int, int]:
         """[out, in] of a layer's projection: q, k, v, o, gate, up or down."""
-        hidden, inner = self.hidden_size, self.intermediate_size
+        return self._shape(name, self.intermediate_size)
+
+    def expert_shape(self, name: str) -> tuple[int, int]:
+        """[out, in] of an expert's gate, up or down."""
+        assert self.experts is not None, "this model has no experts"
+        return self._shape(name, self.experts.inner_size)
+
+    def layer_shapes(self, layer: int) -> list[tuple[int, int]]:
+        """[out, in] of all matrices of a layer."""
+        attention = [self.linear_shape(name) for name in ("q", "k", "v", "o")]
+        inner = ("gate", "up", "down")
+        if (experts := self.experts_of(layer)) is None:
+            return attention + [self.linear_shape(name) for name in inner]
+        return [*attention, (experts.count, self.hidden_size), *experts.count * [self.expert_shape(n) for n in inner]]
+
+    def _shape(self, name: str, inner: int) -> tuple[int, int]:
+        hidden = self.hidden_size
         return {
             "q": (self.q_size, hidden),
             "k": (self.kv_size, hidden),
@@ -157,6 +184,7 @@ def _model_config(family: Family, settings: Mapping[str, Any]) -> ModelConfig:
     scales = _scales(family, settings, hidden, head_dim)
     eos = settings.get("eos_token_id")
     biases = bool(settings.get("attention_bias", False))
+    mixture = family in ("mixtral", "qwen3_moe")
     return ModelConfig(
         family=family,
         vocab_size=int(settings["vocab_size"]),
@@ -174,7 +202,7 @@ def _model_config(family: Family, settings: Mapping[str, Any]) -> ModelConfig:
         qkv_bias=family == "qwen2" or biases,
         output_bias=biases and family not in ("mistral", "qwen2", "phi3"),
         mlp_bias=bool(settings.get("mlp_bias", False)),
-        qk_norm=family in ("qwen3", "gemma3", "olmo2"),
+        qk_norm=family in ("qwen3", "qwen3_moe", "gemma3", "olmo2"),
         sliding_window=window,
         sliding_layers=sliding,
         embedding_scale=scales.embedding / scales.residual,
@@ -190,6 +218,7 @@ def _model_config(family: Family, settings: Mapping[str, Any]) -> ModelConfig:
         second_rope=second_rope,
         second_rope_layers=second_rope_layers,
         logit_divisor=scales.logits,
+        experts=read_experts(settings, layers) if mixture else None,
     )
 
 
@@ -243,7 +272,7 @@ def _activation(settings: Mapping[str, Any]) -> Literal["silu", "gelu_tanh"]:
 
 def _sliding(family: Family, settings: Mapping[str, Any], layers: int) -> tuple[int | None, tuple[bool, ...]]:
     window = settings.get("sliding_window")
-    if family in ("qwen2", "qwen3", "smollm3") and not settings.get("use_sliding_window", False):
+    if family in ("qwen2", "qwen3", "qwen3_moe", "smollm3") and not settings.get("use_sliding_window", False):
         window = None
     if window is None:
         return None, (False,) * layers

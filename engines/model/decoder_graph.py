@@ -6,6 +6,7 @@ A model of L layers is L + 1 subgraphs, each from flat tokens to flat tokens:
     middle (L - 1)   o_proj, residual, norm, MLP, residual, norm, qkv of the next layer
     last             o_proj, residual, norm, MLP, residual, norm, lm_head, on the rows whose logits are asked for
 
+In place of an MLP may stand a mixture of experts.
 Between two subgraphs stands attention: rotation, pages, softmax. A ``Builder`` gives the few operations a meaning: ONNX
 nodes, TensorRT layers.
 """
@@ -46,6 +47,10 @@ class Builder(Protocol[V]):
 
     def gated(self, gate: V, up: V) -> V:
         """activation(gate) * up."""
+        ...
+
+    def experts(self, x: V, layer: int) -> V:
+        """What the experts of a layer that a router chooses for each row give, weighted and added up."""
         ...
 
     def softcap(self, x: V, cap: float) -> V:
@@ -93,8 +98,11 @@ def _feed_forward(builder: Builder[V], config: ModelConfig, layer: int, residual
     if config.post_norms:
         change = builder.norm(change, (layer, "attention_output"))
     residual, normed = _added(builder, config, residual, change, (layer, "mlp_input"))
-    gate, up = builder.linear(normed, layer, "gate", "up")
-    (change,) = builder.linear(builder.gated(gate, up), layer, "down")
+    if config.experts_of(layer) is not None:
+        change = builder.experts(normed, layer)
+    else:
+        gate, up = builder.linear(normed, layer, "gate", "up")
+        (change,) = builder.linear(builder.gated(gate, up), layer, "down")
     if config.post_norms:
         change = builder.norm(change, (layer, "mlp_output"))
     return residual, change

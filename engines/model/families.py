@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Family = Literal["llama", "mistral", "qwen2", "qwen3", "phi3", "gemma2", "gemma3", "smollm3", "granite", "olmo2"]
+Family = Literal[
+    "llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen3_moe", "phi3", "gemma2", "gemma3", "smollm3", "granite",
+    "olmo2",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +23,10 @@ class Known:
 FAMILIES: dict[Family, Known] = {
     "llama": Known("Llama 2, 3, 3.1 to 3.3, and models of their form", "LlamaForCausalLM", "llama"),
     "mistral": Known("Mistral", "MistralForCausalLM", "llama"),
+    "mixtral": Known("Mixtral (a mixture of experts)", "MixtralForCausalLM", "llama", cards=False),
     "qwen2": Known("Qwen 2 and 2.5", "Qwen2ForCausalLM", "qwen2"),
     "qwen3": Known("Qwen 3", "Qwen3ForCausalLM", "qwen3"),
+    "qwen3_moe": Known("Qwen 3, mixtures of experts", "Qwen3MoeForCausalLM", "qwen3moe", cards=False),
     "phi3": Known("Phi-3", "Phi3ForCausalLM", "phi3"),
     "gemma2": Known("Gemma 2", "Gemma2ForCausalLM", "gemma2"),
     "gemma3": Known("Gemma 3 (text)", "Gemma3ForCausalLM", "gemma3", cards=False),

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engines.model.checkpoint import NORMS, PROJECTIONS, Checkpoint, Norm, Projection
+from engines.model.checkpoint import INNER, NORMS, PROJECTIONS, Checkpoint, Norm, Projection
 from engines.model.config import ModelConfig
+from engines.model.mixture import Mixture, activated
 from engines.model.weights import Float
 
 # q [T, heads, head_dim], k and v [T, kv_heads, head_dim] -> mixed values [T, heads * head_dim]
@@ -18,24 +19,28 @@ Attend = Callable[[Float, Float, Float], Float]
 
 @dataclass(slots=True)
 class DecoderLayer:
-    """Effective weights [out, in] of a layer, its biases and norms. ``inputs`` keeps the last input of each projection
-    when ``recording`` is set."""
+    """Effective weights [out, in] of a layer, its biases and norms. In place of gate, up and down may stand a
+    ``mixture`` of experts. ``inputs`` keeps the last input of each projection when ``recording`` is set."""
 
     config: ModelConfig
     weights: dict[Projection, Float]
     biases: dict[Projection, Float | None]
     norms: dict[Norm, Float | None]
+    mixture: Mixture | None = None
     recording: bool = False
     inputs: dict[Projection, Float] = field(default_factory=dict)
 
     @classmethod
     def load(cls, checkpoint: Checkpoint, layer: int) -> "DecoderLayer":
-        linears = {name: checkpoint.linear(layer, name) for name in PROJECTIONS}
+        mixture = Mixture.load(checkpoint, layer)
+        names = [name for name in PROJECTIONS if mixture is None or name not in INNER]
+        linears = {name: checkpoint.linear(layer, name) for name in names}
         return cls(
             checkpoint.config,
             {name: linear.dense() for name, linear in linears.items()},
             {name: linear.bias for name, linear in linears.items()},
             {name: checkpoint.norm(layer, name) for name in NORMS},
+            mixture,
         )
 
     def __call__(self, x: Float, attend: Attend) -> Float:
@@ -58,12 +63,10 @@ class DecoderLayer:
         return self._optional_norm(heads, norm)
 
     def _mlp(self, x: Float) -> Float:
+        if self.mixture is not None:
+            return self.mixture(x)
         gate = self._project("gate", x)
-        if self.config.activation == "silu":
-            activated = gate / (1 + np.exp(-gate))
-        else:
-            activated = 0.5 * gate * (1 + np.tanh(np.float32(np.sqrt(2 / np.pi)) * (gate + 0.044715 * gate**3)))
-        return self._project("down", activated * self._project("up", x))
+        return self._project("down", activated(gate, self.config) * self._project("up", x))
 
     def _project(self, name: Projection, x: Float) -> Float:
         if self.recording:

@@ -102,6 +102,10 @@ def _check(checkpoint: Checkpoint, options: QuantizeOptions, calibration: Sequen
         raise UnsupportedModel("The model is quantised already.", "Start from the full-precision one.")
     if config.family == "phi3":
         raise UnsupportedModel("Phi-3's fused projections cannot be quantised here.", "Use a quantised Phi-3.")
+    if config.experts is not None:
+        raise UnsupportedModel(
+            "Mixtures of experts cannot be quantised here.", "Use a quantised one, such as a GGUF file in Q4_K_M."
+        )
     if not config.pre_norms:
         raise UnsupportedModel(
             "OLMo 2 has no norms in front of its projections to take scales; it cannot be quantised here.",

@@ -26,6 +26,8 @@ ARCHITECTURES = {
     "SmolLM3": "smollm3",
     "Granite": "granite",
     "Olmo2": "olmo2",
+    "Mixtral": "llama",
+    "Qwen3Moe": "qwen3moe",
 }
 _PAIRED = ("llama", "smollm3", "granite")  # whose rotated pairs are stored side by side
 # Where a block's float16 factors stand.
@@ -68,7 +70,7 @@ def write_model(model: Any, path: Path, kind: str = "F32", table: str = "F32") -
     _describe(writer, config, name)
     _vocabulary(writer)
     names = gguf.get_tensor_name_map(_architecture(name), config.num_hidden_layers)
-    weights = model.state_dict()
+    weights = _apart(model.state_dict())
     for at, tensor in weights.items():
         if at == "lm_head.weight" and config.tie_word_embeddings:
             continue
@@ -85,6 +87,19 @@ def write_model(model: Any, path: Path, kind: str = "F32", table: str = "F32") -
     writer.close()
 
 
+def _apart(weights: dict[str, Any]) -> dict[str, Any]:
+    """Gates and ups of experts as two tensors, which share memory with the model's one."""
+    parts = {}
+    for name, tensor in weights.items():
+        stem, _, last = name.rpartition(".")
+        if last == "gate_up_proj":
+            gate, up = tensor.chunk(2, dim=1)
+            parts |= {f"{stem}.gate_proj.weight": gate, f"{stem}.up_proj.weight": up}
+        else:
+            parts[f"{name}.weight" if last == "down_proj" else name] = tensor
+    return parts
+
+
 _TABLES = ("model.embed_tokens.weight", "lm_head.weight")
 
 
@@ -99,7 +114,8 @@ def _stored(weight: NDArray[np.float32], kind: str) -> tuple[NDArray[Any], NDArr
     if kind == "F16":
         return weight.astype(np.float16), weight.astype(np.float16).astype(np.float32)
     if kind in RANDOM:
-        raw = random_blocks(kind, *weight.shape, seed=weight.size % 97, size=0.2)
+        raw = random_blocks(kind, weight.size // weight.shape[-1], weight.shape[-1], seed=weight.size % 97, size=0.2)
+        raw = raw.reshape(*weight.shape[:-1], -1)
     else:
         raw = gguf.quantize(weight, _type(kind))
     return raw, gguf.dequantize(raw, _type(kind))
@@ -136,6 +152,11 @@ def _describe(writer: Any, config: Any, name: str) -> None:
     writer.add_head_count(config.num_attention_heads)
     writer.add_head_count_kv(config.num_key_value_heads)
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    if name in ("Mixtral", "Qwen3Moe"):
+        writer.add_expert_count(config.num_local_experts)
+        writer.add_expert_used_count(config.num_experts_per_tok)
+    if name == "Qwen3Moe":
+        writer.add_expert_feed_forward_length(config.moe_intermediate_size)
     rope = _rope(config)
     writer.add_rope_freq_base(rope["rope_theta"])
     if getattr(config, "head_dim", None):

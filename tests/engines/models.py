@@ -55,6 +55,7 @@ _GRANITE = {
     "residual_multiplier": 0.22,
     "logits_scaling": 4.0,
 }
+_QWEN3_MOE = {"head_dim": 32, "num_experts": 16, "num_experts_per_tok": 4, "moe_intermediate_size": 64}
 
 FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "llama": ("Llama", {}),
@@ -77,6 +78,10 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "granite": ("Granite", _GRANITE),
     "granite-bias": ("Granite", {**_GRANITE, "attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True}),
     "olmo2": ("Olmo2", {}),
+    "mixtral": ("Mixtral", {"num_local_experts": 4, "num_experts_per_tok": 2}),
+    "mixtral-sliding": ("Mixtral", {"num_local_experts": 3, "num_experts_per_tok": 1, "sliding_window": 20}),
+    "qwen3-moe": ("Qwen3Moe", {**_QWEN3_MOE, "norm_topk_prob": True}),
+    "qwen3-moe-mixed": ("Qwen3Moe", {**_QWEN3_MOE, "decoder_sparse_step": 2, "num_hidden_layers": 4}),
 }
 
 ON_CARDS = [name for name, (kind, _) in FAMILIES.items() if KNOWN[ARCHITECTURES[f"{kind}ForCausalLM"]].cards]

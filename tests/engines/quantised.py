@@ -1,6 +1,7 @@
 """A dense checkpoint written again as an AWQ one, or in 8 bits."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from safetensors.numpy import load_file, save_file
 
 from engines.model.formats import awq
 from engines.model.weights import QuantizedLinear
+
+_PROJECTION = re.compile(r"(_proj|\.w[123])\.weight$")
 
 
 def quantise(folder: Path, target: Path, *, symmetric: bool, group: int = 32) -> None:
@@ -21,7 +24,7 @@ def quantise(folder: Path, target: Path, *, symmetric: bool, group: int = 32) ->
     (target / "config.json").write_text(json.dumps(config))
     tensors: dict[str, np.ndarray] = {}
     for name, weight in load_file(folder / "model.safetensors").items():
-        if "_proj.weight" not in name:
+        if not _PROJECTION.search(name):
             tensors[name] = weight
             continue
         blocks = weight.reshape(len(weight), -1, group)

@@ -17,6 +17,7 @@ _KEYS = {
     "max_position_embeddings": "context_length",
 }
 _GEMMA_27B_LAYERS = {"gemma2": 46, "gemma3": 62}  # the two Gemmas whose queries are not scaled by the size of a head
+_MIXTURES = {"llama": "MixtralForCausalLM", "qwen3moe": "Qwen3MoeForCausalLM"}
 # Multipliers of Granite, which llama.cpp calls scales.
 _GRANITE = {
     "embedding_multiplier": "embedding_scale",
@@ -41,11 +42,6 @@ def read_settings(file: GgufFile) -> dict[str, Any]:
             f"Use one of {', '.join(sorted(GGUF_ARCHITECTURES))}.",
         )
     values = _Values(file, str(architecture))
-    if experts := values.optional("expert_count"):
-        raise UnsupportedModel(
-            f"{file.path.name} is a mixture of {experts} experts, which is not supported.",
-            "Use a model without experts.",
-        )
     settings: dict[str, Any] = {key: values.number(name) for key, name in _KEYS.items()}
     heads, hidden = settings["num_attention_heads"], settings["hidden_size"]
     head_dim = values.number("attention.key_length", hidden // heads if heads else 0)
@@ -66,11 +62,29 @@ def read_settings(file: GgufFile) -> dict[str, Any]:
         settings["sliding_window"] = window
     if architecture in _GEMMA_27B_LAYERS:
         settings |= _gemma(str(architecture), values, settings)
+    if experts := values.optional("expert_count"):
+        settings |= _experts(str(architecture), experts, values, settings)
     if architecture == "granite":
         settings |= {name: values.number(key, 1.0) for name, key in _GRANITE.items()}
     if scaling := _rope_scaling(values, settings):
         settings["rope_scaling"] = scaling
     return settings
+
+
+def _experts(architecture: str, count: float, values: "_Values", settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Mixtral's files call themselves llama."""
+    if architecture not in _MIXTURES:
+        raise UnsupportedModel(
+            f"The model is a mixture of {count} experts of the architecture {architecture!r}, which is not supported.",
+            "Use Mixtral, a Qwen 3 MoE or a model without experts.",
+        )
+    return {
+        "architectures": [_MIXTURES[architecture]],
+        "num_local_experts": count,
+        "num_experts_per_tok": values.number("expert_used_count"),
+        "moe_intermediate_size": values.number("expert_feed_forward_length", settings["intermediate_size"]),
+        "norm_topk_prob": True,  # of both, as llama.cpp has it
+    }
 
 
 def _gemma(architecture: str, values: "_Values", settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,7 +42,8 @@ class BlockScales:
     def noted(self, blocks: Blocks) -> Blocks:
         """Keeps the scales and hands the blocks on."""
         self.zero = blocks.zero
-        self._found.append(Blocks(blocks.q[:0], blocks.group, blocks.scale, blocks.zero, blocks.minimum))
+        nothing = np.empty((0, blocks.q.shape[1]), np.uint8)  # a part of ``q`` would keep all of it
+        self._found.append(Blocks(nothing, blocks.group, blocks.scale, blocks.zero, blocks.minimum))
         return blocks
 
     def tensors(self) -> dict[str, NDArray[np.generic]]:

@@ -11,7 +11,7 @@ import itertools
 import json
 import math
 import mmap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.model.checkpoint import NORMS, Checkpoint, Projection
+from engines.errors import UnsupportedModel
+from engines.model.checkpoint import INNER, NORMS, Checkpoint, Projection
 from engines.model.weights import BlockLinear, DenseLinear, Float, Linear, QuantizedLinear, StoredRows
 from engines.runtimes.native.kernels.layout import TILE
 from engines.runtimes.native.packed_blocks import BlockScales, block_tiles, blocks_in_turn
@@ -51,13 +52,23 @@ class Product:
     zero: int = 0
 
     @property
+    def kernel(self) -> str:
+        """What computes it."""
+        return f"{'blocks' if self.factor_groups else 'matmul'}{self.bits}"
+
+    @property
     def starts(self) -> list[int]:
         """Where each projection's outputs begin."""
         return list(itertools.accumulate((padded(size) for size in self.sizes), initial=0))
 
 
-def set_name(layer: int, projections: Sequence[str]) -> str:
-    return f"{layer}.{'_'.join(projections)}"
+def set_name(owner: int | str, projections: Sequence[str]) -> str:
+    """Of a layer's projections, or of an expert's."""
+    return f"{owner}.{'_'.join(projections)}"
+
+
+def expert_name(layer: int, number: int) -> str:
+    return f"{layer}.expert{number}"
 
 
 def pack(checkpoint: Checkpoint, folder: Path, on_progress: Progress = lambda done, total: None) -> tuple[str, ...]:
@@ -67,9 +78,8 @@ def pack(checkpoint: Checkpoint, folder: Path, on_progress: Progress = lambda do
     with (folder / WEIGHTS_FILE).open("wb") as file:
         packer = _Packer(file)
         for layer in range(config.num_layers):
-            for projections in SETS:
-                parts = [checkpoint.linear(layer, name) for name in projections]
-                packer.add_set(set_name(layer, projections), parts)
+            for name, parts in _sets(checkpoint, layer):
+                packer.add_set(name, parts)
             for norm in NORMS:
                 if (weight := checkpoint.norm(layer, norm)) is not None:
                     packer.add(f"{layer}.{norm}", pad_rows(weight))
@@ -84,6 +94,28 @@ def pack(checkpoint: Checkpoint, folder: Path, on_progress: Progress = lambda do
     }
     (folder / INDEX_FILE).write_text(json.dumps(index), encoding="utf-8")
     return tuple(packer.notes)
+
+
+def _sets(checkpoint: Checkpoint, layer: int) -> Iterator[tuple[str, list[Linear]]]:
+    """A layer's projections that read the same input, loaded when they are asked for. Raises UnsupportedModel where
+    its experts cannot be computed together."""
+    experts = checkpoint.config.experts_of(layer)
+    if experts is not None:
+        yield set_name(layer, ("router",)), [checkpoint.router(layer)]
+    for projections in SETS:
+        if experts is None or projections[0] not in INNER:
+            yield set_name(layer, projections), [checkpoint.linear(layer, name) for name in projections]
+            continue
+        kinds = set()
+        for number in range(experts.count):
+            parts = [checkpoint.expert(layer, number, name) for name in projections]
+            kinds.add(tuple(map(_kind, parts)))
+            if len(kinds) > 1 or None in next(iter(kinds)):
+                raise UnsupportedModel(
+                    f"The experts of layer {layer} differ in how they are stored, or have reordered or scaled inputs.",
+                    "Use another quantisation of the model, such as a GGUF file in Q4_K_M.",
+                )
+            yield set_name(expert_name(layer, number), projections), parts
 
 
 class PackedWeights:

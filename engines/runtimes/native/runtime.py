@@ -22,8 +22,9 @@ from engines.runtimes.native.kernel_loader import load_kernels
 from engines.runtimes.native.kernels.instructions import Instructions, best
 from engines.runtimes.native.kernels.layout import LANES, LARGEST_STATE, QUERY_BLOCKS, STEP
 from engines.runtimes.native.kernels.team import Team
-from engines.runtimes.native.lowering import Kernels, NativeModel
+from engines.runtimes.native.lowering import NativeModel
 from engines.runtimes.native.packed_weights import PackedWeights, Progress, pack
+from engines.runtimes.native.program_builder import Kernels
 
 PACKING = "1"  # grows when the meaning of the packed file changes
 # More at a time gain nothing: the products are as fast from 8 rows on, and activations stay in the cache.
@@ -122,6 +123,7 @@ class NativeRuntime(CpuRuntime):
             "table_stride": batch.page_table.shape[1],
             "num_blocks": len(blocks),
             "head_range": self._head_range(blocks, len(batch.sequence_starts) - 1),
+            "pairs": 0,
         }
         self._words[:] = [words[name] for name in STEP]
         # Rows are asked for in the order of their tokens as a rule, so those of a run stand together.

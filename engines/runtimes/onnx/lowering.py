@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.errors import RuntimeUnavailable
 from engines.model import decoder_graph
 from engines.model.checkpoint import Checkpoint, Projection
 from engines.model.decoder_graph import NormAt
@@ -125,6 +126,12 @@ class OnnxBuilder:
         else:
             activated = self._graph.node("Gelu", gate, approximate="tanh")
         return self._graph.node("Mul", activated, up)
+
+    def experts(self, x: str, layer: int) -> str:
+        raise RuntimeUnavailable(
+            f"This model ({self._config.family}) is a mixture of experts, which ONNX Runtime does not compute here.",
+            "Docent's own kernels compute it, on x86 processors with AVX2 under Linux; elsewhere use another model.",
+        )
 
     def softcap(self, x: str, cap: float) -> str:
         graph = self._graph

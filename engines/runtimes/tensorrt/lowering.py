@@ -151,6 +151,9 @@ class TensorRtBuilder:
             activated = graph.node("Gelu", gate, approximate="tanh")
         return self._cast(graph.node("Mul", activated, up), _HALF)
 
+    def experts(self, x: str, layer: int) -> str:
+        raise AssertionError("models with experts are refused before this (engines/runtimes/cards.py)")
+
     def softcap(self, x: str, cap: float) -> str:
         graph = self._graph
         factor = graph.constant(np.array([cap], np.float32), f"cap_{cap}")

@@ -1,5 +1,6 @@
 """The table of families says of each what its models are."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from engines.model.config import ModelConfig
 from engines.model.families import FAMILIES as KNOWN
 from engines.runtimes.cards import check_model
 from engines.runtimes.cuda.packed_weights import build
+from engines.runtimes.onnx.runtime import OnnxRuntime
 from engines.runtimes.tensorrt.build import build_model
 from tests.engines.models import FAMILIES, random_model, write_model
 
@@ -38,6 +40,40 @@ def test_builds_for_cards_are_refused_before_they_begin(tmp_path: Path) -> None:
         build(Checkpoint(tmp_path / "model"), tmp_path / "builds")
     with pytest.raises(RuntimeUnavailable, match="olmo2"):
         build_model(tmp_path / "model", tmp_path / "builds")
+
+
+def test_onnx_runtime_refuses_experts_in_words(tmp_path: Path) -> None:
+    write_model("mixtral", tmp_path / "model")
+    with pytest.raises(RuntimeUnavailable, match=r"\(mixtral\) is a mixture of experts"):
+        OnnxRuntime(Checkpoint(tmp_path / "model"), 4)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"num_experts_per_tok": 17}, "17 experts for each token, and 16 in all"),
+        ({"num_experts_per_tok": 0}, "num_experts_per_tok"),
+        ({"num_experts_per_tok": "two"}, "num_experts_per_tok"),
+        ({"num_local_experts": 1 << 40}, "num_local_experts"),
+        ({"moe_intermediate_size": -1}, "moe_intermediate_size"),
+        ({"moe_intermediate_size": None}, "not what it should be|moe_intermediate_size"),
+        ({"decoder_sparse_step": 0}, "which layers hold experts"),
+        ({"mlp_only_layers": 3}, "which layers hold experts"),
+    ],
+)
+def test_wrong_settings_of_experts_are_named(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(CheckpointError, match=words):
+        ModelConfig.from_dict(settings_of("qwen3-moe") | wrong)
+
+
+def test_layers_with_experts_are_those_of_transformers() -> None:
+    changes = {"decoder_sparse_step": 2, "mlp_only_layers": [3], "num_hidden_layers": 7}
+    model = random_model("qwen3-moe", vocab_size=8, **changes)
+    config = ModelConfig.from_dict(model.config.to_dict() | {"architectures": ["Qwen3MoeForCausalLM"]})
+    assert config.experts is not None
+    assert config.experts.layers == tuple(hasattr(layer.mlp, "experts") for layer in model.model.layers)
+    matrices = sum(math.prod(shape) for layer in range(7) for shape in config.layer_shapes(layer))
+    assert matrices == sum(p.numel() for name, p in model.model.layers.named_parameters() if "norm" not in name)
 
 
 def test_wrong_settings_are_named() -> None:

@@ -26,8 +26,11 @@ from tests.engines.models import FAMILIES, TinyModel, families, random_model
 from tests.engines.runtimes.steps import EXACT, assert_close, some_tokens
 from tests.engines.small_tokenizer import EOS, small_tokenizer
 
-# The format has no place for these: windows in some layers, and a pattern of layers that llama.cpp knows by heart.
-UNSAID = ("qwen2-sliding", "mistral", "mistral-gqa", "gemma3-whole", "smollm3-sliding")
+# The format has no place for these: windows in some layers, a pattern of layers that llama.cpp knows by heart, layers
+# without experts among others.
+UNSAID = (
+    "qwen2-sliding", "mistral", "mistral-gqa", "gemma3-whole", "smollm3-sliding", "mixtral-sliding", "qwen3-moe-mixed",
+)  # fmt: skip
 READ = [name for name in FAMILIES if name not in UNSAID]
 MUTANTS = int(os.environ.get("DOCENT_MUTANTS", "150"))
 SEED = int(os.environ.get("DOCENT_SEED", "3"))
@@ -63,8 +66,9 @@ def test_a_family_agrees_with_transformers(family: str, tmp_path: Path) -> None:
     model = tiny_model(family, **({"query_pre_attn_scalar": 32} if family == "gemma2" else {}))
     write_model(model.reference, tmp_path / "model.gguf")
     tokens = some_tokens(100)
-    checkpoint = Checkpoint(imported(tmp_path / "model.gguf"))
-    assert_close(ReferenceRuntime(checkpoint, 8).step(flat_batch(tokens)), model.logits(tokens), EXACT)
+    folder = imported(tmp_path / "model.gguf")
+    check(folder)
+    assert_close(ReferenceRuntime(Checkpoint(folder), 8).step(flat_batch(tokens)), model.logits(tokens), EXACT)
 
 
 def test_a_factor_of_yarns_magnitude_is_on_top_of_its_own(tmp_path: Path) -> None:
@@ -150,12 +154,15 @@ def test_what_is_not_read_is_named(tmp_path: Path) -> None:
     writer.close()
     with pytest.raises(UnsupportedModel, match="architecture 'mamba'"):
         write_folder(GgufFile(tmp_path / "other.gguf"), tmp_path)
-    writer = gguf.GGUFWriter(tmp_path / "experts.gguf", "llama")  # as Mixtral's files call themselves
+    writer = gguf.GGUFWriter(tmp_path / "experts.gguf", "granite")
     writer.add_expert_count(8)
+    writer.add_tensor("token_embd.weight", np.zeros((4, 8), np.float32))
+    _describe(writer)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
     writer.close()
-    with pytest.raises(UnsupportedModel, match="mixture of 8 experts"):
+    with pytest.raises(UnsupportedModel, match="mixture of 8 experts of the architecture 'granite'"):
         write_folder(GgufFile(tmp_path / "experts.gguf"), tmp_path)
     writer = gguf.GGUFWriter(tmp_path / "type.gguf", "llama")
     writer.add_tensor("blk.0.ffn_up.weight", np.zeros((4, 8), np.float64))
@@ -167,10 +174,19 @@ def test_what_is_not_read_is_named(tmp_path: Path) -> None:
         GgufFile(tmp_path / "type.gguf")
 
 
-@pytest.fixture(scope="module")
-def whole_file(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+def _describe(writer: Any) -> None:
+    """The least that a file says of its sizes."""
+    for add in (writer.add_block_count, writer.add_embedding_length, writer.add_feed_forward_length):
+        add(8)
+    writer.add_head_count(2)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_context_length(64)
+
+
+@pytest.fixture(scope="module", params=["qwen2", "qwen3-moe"])
+def whole_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("gguf") / "model.gguf"
-    write_model(tiny_model("qwen2").reference, path, "Q8_0")
+    write_model(tiny_model(request.param).reference, path, "Q8_0")
     return path.read_bytes()
 
 

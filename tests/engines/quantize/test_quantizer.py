@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.errors import RequestError
+from engines.errors import RequestError, UnsupportedModel
 from engines.model import fp8
 from engines.model.checkpoint import Checkpoint
 from engines.quantize.awq import round_to_nearest, search_clipping, search_input_scale
@@ -87,6 +87,13 @@ def test_other_options_do_not_continue_an_interrupted_run(tmp_path: Path) -> Non
         quantize(tmp_path / "full", tmp_path / "out", calibration(), QuantizeOptions(group=32), pull)
     with pytest.raises(RequestError, match="interrupted run"):
         quantize(tmp_path / "full", tmp_path / "out", calibration(), QuantizeOptions(group=32, symmetric=True))
+
+
+@pytest.mark.parametrize("family", ["phi3", "olmo2", "mixtral"])
+def test_families_that_cannot_be_quantised_are_refused_by_name(family: str, tmp_path: Path) -> None:
+    write_model(family, tmp_path / "full")
+    with pytest.raises(UnsupportedModel, match="cannot be quantised here"):
+        quantize(tmp_path / "full", tmp_path / "out", calibration())
 
 
 def test_the_settings_say_what_was_done(tmp_path: Path) -> None:

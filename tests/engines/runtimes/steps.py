@@ -47,6 +47,10 @@ def some_tokens(count: int, seed: int = 1) -> list[int]:
     return [int(t) for t in np.random.default_rng(seed).integers(3, 320, count)]
 
 
-def assert_close(actual: NDArray[np.float32], expected: NDArray[np.float32], tolerance: float = EXACT) -> None:
+def assert_close(
+    actual: NDArray[np.float32], expected: NDArray[np.float32], tolerance: float = EXACT, others: float = 0.0
+) -> None:
+    """All rows but a share of ``others``."""
     assert actual.shape == expected.shape
-    assert np.abs(actual - expected).max() < tolerance * expected.std()
+    close = np.abs(actual - expected).max(-1) < tolerance * expected.std()
+    assert close.mean() >= 1 - others

@@ -35,6 +35,7 @@ from tests.engines.quantised import in_eight_bits, quantise
 from tests.engines.runtimes.steps import EXACT, Row, assert_close, batch_of, some_tokens
 
 INT8_ACTIVATIONS = 0.15
+NEAR_TIES = 0.02  # of the rows, at most: float16 may turn a near tie between two experts, and the row is another then
 Make = Callable[[Checkpoint, int], Runtime]
 
 
@@ -94,8 +95,13 @@ def subjects(compiled: Path) -> Iterator[Callable[[str], Subject]]:
     opened: list[Runtime] = []
 
     def subject(name: str) -> Subject:
+        def on_processor(checkpoint: Checkpoint, pages: int) -> Runtime:
+            if name == "onnx" and checkpoint.config.experts is not None:
+                pytest.skip("ONNX Runtime refuses this family (tests/engines/model/test_families.py)")
+            return RUNTIMES[name](checkpoint, pages)
+
         if name != "cuda":
-            return RUNTIMES[name]
+            return replace(RUNTIMES[name], open=on_processor)
 
         def on_card(checkpoint: Checkpoint, pages: int) -> Runtime:
             if checkpoint.config.for_processors_alone:
@@ -120,7 +126,9 @@ def test_whole_prompt_agrees_with_transformers(family: str, make: Subject, model
     model, tokens = models(family), some_tokens(200)
     expected = model.logits(tokens)
     assert expected.std() > 0.1
-    assert_close(make(Checkpoint(model.folder), 13).step(flat_batch(tokens)), expected, make.full)
+    checkpoint = Checkpoint(model.folder)
+    others = NEAR_TIES if checkpoint.config.experts is not None and make.full > EXACT else 0.0
+    assert_close(make(checkpoint, 13).step(flat_batch(tokens)), expected, make.full, others)
 
 
 @pytest.mark.parametrize("family", families(*FAMILIES))
@@ -291,7 +299,9 @@ def test_beams_are_those_of_transformers(
 
 @pytest.mark.parametrize("name", ROUNDING)
 @pytest.mark.parametrize("symmetric", [False, True])
-@pytest.mark.parametrize("family", families("llama", "llama-3", "llama-bias", "qwen2", "qwen3", "phi3", "gemma2"))
+@pytest.mark.parametrize(
+    "family", families("llama", "llama-3", "llama-bias", "qwen2", "qwen3", "phi3", "gemma2", "mixtral", "qwen3-moe")
+)
 def test_int4_agrees_with_the_dequantised_weights(
     family: str,
     symmetric: bool,
@@ -306,9 +316,9 @@ def test_int4_agrees_with_the_dequantised_weights(
     subject = subjects(name)
     runtime = subject(checkpoint, 8)
     logits = runtime.step(flat_batch(tokens))
-    assert_close(logits, expected, subject.int4)
-    # The mean error tells a wrong zero point or scale from rounding; the maximum alone would not.
-    assert np.abs(logits - expected).mean() < 0.02 * expected.std()
+    assert_close(logits, expected, subject.int4, 0.0 if checkpoint.config.experts is None else 5 * NEAR_TIES)
+    # A row's mean error tells a wrong zero point or scale from rounding; the maximum alone would not.
+    assert np.median(np.abs(logits - expected).mean(-1)) < 0.02 * expected.std()
     if isinstance(runtime, CpuRuntime):
         assert [note for note in runtime.notes if "lm_head" in note]
 

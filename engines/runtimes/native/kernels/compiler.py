@@ -2,7 +2,7 @@
 
 from llvmlite import binding, ir
 
-from engines.runtimes.native.kernels import attention, matmul, matmul_blocks, rows
+from engines.runtimes.native.kernels import attention, experts, matmul, matmul_blocks, rows
 from engines.runtimes.native.kernels.instructions import Instructions
 from engines.runtimes.native.kernels.linker import Linked, link
 from engines.runtimes.native.kernels.program import add_driver
@@ -19,6 +19,7 @@ def compiled(instructions: Instructions, *, blocks: bool = False) -> Linked:
     else:
         matmul.add_kernels(module, instructions)
         rows.add_kernels(module)
+        experts.add_kernels(module)
         attention.add_kernels(module)
     add_driver(module)
     # Without this LLVM would call the C library to fill and copy memory.

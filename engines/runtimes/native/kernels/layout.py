@@ -34,8 +34,9 @@ STEP = (
     "blocks",  # int64 [num_blocks, 3] of attention: sequence, first query, number of queries
     "num_blocks",
     "head_range",  # key heads that a thread attends to at a time
+    "pairs",  # of a row and an expert that it passes; the operation ``dispatch`` counts them
 )
-ROWS, LOGIT_ROWS = STEP.index("rows"), STEP.index("logit_rows")
+ROWS, LOGIT_ROWS, PAIRS = (STEP.index(name) for name in ("rows", "logit_rows", "pairs"))
 
 _MATMUL = (
     "rows_at",
@@ -54,10 +55,19 @@ _MATMUL = (
     "bias",  # float32 [tiles * TILE], or none
     "tiles",
 )
+# A product of each expert with its rows, which are those of the pairs' in a stretch.
+_EXPERTS = (
+    "operations",  # int64 [experts, WORDS]: each expert's product, whose rows are not counted by ``rows_at``
+    "active",  # int64: how many experts have rows, then of each its number, first row and number of rows
+    "tiles",  # of one expert
+)
 FIELDS: dict[str, tuple[str, ...]] = {
     "matmul4": _MATMUL,
     "matmul8": _MATMUL,
     "matmul32": _MATMUL,
+    "matmul4_experts": _EXPERTS,
+    "matmul8_experts": _EXPERTS,
+    "matmul32_experts": _EXPERTS,
     "norm": (
         "rows_at",
         "x",
@@ -77,6 +87,28 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "gated": ("rows_at", "gate", "gate_stride", "up", "up_stride", "width", "gelu"),
     "softcap": ("rows_at", "x", "x_stride", "width", "cap"),
     "choose": ("rows_at", "x", "x_stride", "y", "y_stride", "width"),
+    "route": (
+        "rows_at",
+        "x",  # logits, which are changed
+        "x_stride",
+        "experts",
+        "chosen",  # experts of a row
+        "normalised",  # 1 where their weights add up to 1
+        "choices",  # int64 [rows, chosen]
+        "weights",  # float32 [rows, chosen]
+    ),
+    "dispatch": (
+        "rows_at",
+        "experts",
+        "chosen",
+        "choices",
+        "starts",  # int64 [experts], room to count in
+        "active",
+        "places",  # int64 [rows, chosen]: which pair each choice became
+        "sources",  # int64 [pairs]: of which row
+    ),
+    "gather": ("rows_at", "x", "x_stride", "y", "y_stride", "width", "sources"),
+    "combine": ("rows_at", "x", "x_stride", "y", "y_stride", "width", "chosen", "places", "weights"),
     "prepare": ("rows_at", "x", "x_stride", "y", "y_stride", "inputs", "scale", "order"),
     "rotate": (
         "rows_at",
@@ -133,6 +165,10 @@ _BLOCKS = (
     "tiles",
 )
 # Compiled only where a model needs them: its weights are in the blocks of GGUF.
-BLOCK_FIELDS: dict[str, tuple[str, ...]] = {"blocks4": _BLOCKS, "blocks6": _BLOCKS, "blocks8": _BLOCKS}
+_BLOCK_KERNELS = ("blocks4", "blocks6", "blocks8")
+BLOCK_FIELDS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(_BLOCK_KERNELS, _BLOCKS),
+    **{f"{name}_experts": _EXPERTS for name in _BLOCK_KERNELS},
+}
 ALL_FIELDS = FIELDS | BLOCK_FIELDS
 assert all(len(fields) < WORDS for fields in ALL_FIELDS.values())

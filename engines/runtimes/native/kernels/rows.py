@@ -17,21 +17,21 @@ _PART = 1024  # elements of a row that one thread takes at a time
 
 
 def add_kernels(module: ir.Module) -> None:
-    kernel(module, "norm", _rows, _norm)
-    kernel(module, "add", _parts, lambda code, args, item: _by_parts(code, args, item, _add))
-    kernel(module, "head_norm", _rows, _head_norm)
-    kernel(module, "round_rows", _rows, _round)
-    kernel(module, "gated", _parts, lambda code, args, item: _by_parts(code, args, item, _gated))
-    kernel(module, "softcap", _parts, lambda code, args, item: _by_parts(code, args, item, _softcap))
-    kernel(module, "choose", _rows, _choose)
-    kernel(module, "prepare", _rows, _prepare)
+    kernel(module, "norm", each_row, _norm)
+    kernel(module, "add", parts, lambda code, args, item: by_parts(code, args, item, _add))
+    kernel(module, "head_norm", each_row, _head_norm)
+    kernel(module, "round_rows", each_row, _round)
+    kernel(module, "gated", parts, lambda code, args, item: by_parts(code, args, item, _gated))
+    kernel(module, "softcap", parts, lambda code, args, item: by_parts(code, args, item, _softcap))
+    kernel(module, "choose", each_row, _choose)
+    kernel(module, "prepare", each_row, _prepare)
 
 
-def _rows(code: Code, args: Arguments) -> Any:
+def each_row(code: Code, args: Arguments) -> Any:
     return args.rows()
 
 
-def _parts(code: Code, args: Arguments) -> Any:
+def parts(code: Code, args: Arguments) -> Any:
     return code.mul(args.rows(), _parts_of_row(code, args))
 
 
@@ -39,7 +39,7 @@ def _parts_of_row(code: Code, args: Arguments) -> Any:
     return code.sdiv(code.add(args.integer("width"), i64(_PART - 1)), i64(_PART))
 
 
-def _by_parts(code: Code, args: Arguments, item: Any, body: Any) -> None:
+def by_parts(code: Code, args: Arguments, item: Any, body: Any) -> None:
     """``body(code, args, row, start, stop)`` for a part of a row."""
     parts, width = _parts_of_row(code, args), args.integer("width")
     start = code.mul(code.srem(item, parts), i64(_PART))
@@ -48,18 +48,18 @@ def _by_parts(code: Code, args: Arguments, item: Any, body: Any) -> None:
     body(code, args, code.sdiv(item, parts), start, stop)
 
 
-def _row(code: Code, args: Arguments, name: str, row: Any) -> Any:
+def row_at(code: Code, args: Arguments, name: str, row: Any) -> Any:
     """Where a row of float32 begins."""
     return code.offset(args.pointer(name), code.mul(row, args.integer(f"{name}_stride")), F32)
 
 
 def _norm(code: Code, args: Arguments, row: Any) -> None:
     """y = x / sqrt(mean(x^2) + eps) * weight, after adding ``change`` (0 for none) to x, which keeps the sum."""
-    x, y, weight = _row(code, args, "x", row), _row(code, args, "y", row), args.pointer("weight")
+    x, y, weight = row_at(code, args, "x", row), row_at(code, args, "y", row), args.pointer("weight")
     width = args.integer("width")
     squares = code.variable(FLOATS, constant(FLOATS, 0.0))
     with code.if_then(code.icmp_signed("!=", args.integer("change"), i64(0))):
-        change = _row(code, args, "change", row)
+        change = row_at(code, args, "change", row)
         with code.loop(0, width, LANES) as i:
             code.write(code.fadd(code.read(x, FLOATS, i), code.read(change, FLOATS, i)), x, i)
     with code.loop(0, width, LANES) as i:
@@ -74,7 +74,7 @@ def _norm(code: Code, args: Arguments, row: Any) -> None:
 
 def _add(code: Code, args: Arguments, row: Any, start: Any, stop: Any) -> None:
     """x = x + change, in place."""
-    x, change = _row(code, args, "x", row), _row(code, args, "change", row)
+    x, change = row_at(code, args, "x", row), row_at(code, args, "change", row)
     with code.loop(start, stop, LANES) as i:
         code.write(code.fadd(code.read(x, FLOATS, i), code.read(change, FLOATS, i)), x, i)
 
@@ -87,7 +87,7 @@ def _factor(code: Code, args: Arguments, squares: Any) -> Any:
 
 def _head_norm(code: Code, args: Arguments, row: Any) -> None:
     """The norm of each head by itself, in place."""
-    x, weight, dim = _row(code, args, "x", row), args.pointer("weight"), args.integer("head_dim")
+    x, weight, dim = row_at(code, args, "x", row), args.pointer("weight"), args.integer("head_dim")
     sums = {kind: code.variable(kind) for kind in (FLOATS, F32)}
     with code.loop(0, args.integer("heads")) as head:
         values = code.offset(x, code.mul(head, dim), F32)
@@ -111,7 +111,7 @@ def _head_norm(code: Code, args: Arguments, row: Any) -> None:
 
 def _round(code: Code, args: Arguments, row: Any) -> None:
     """Rounds each group of a row to whole numbers from -127 to 127 times a scale, and adds them up."""
-    x, groups, group = _row(code, args, "x", row), args.integer("groups"), args.integer("group")
+    x, groups, group = row_at(code, args, "x", row), args.integer("groups"), args.integer("group")
     y = code.offset(args.pointer("y"), code.mul(row, args.integer("y_stride")), I8)
     largest, total = code.variable(FLOATS), code.variable(INTS)
     with code.loop(0, groups) as g:
@@ -138,7 +138,7 @@ def _round(code: Code, args: Arguments, row: Any) -> None:
 
 def _gated(code: Code, args: Arguments, row: Any, start: Any, stop: Any) -> None:
     """gate = activation(gate) * up, in place."""
-    gate, up = _row(code, args, "gate", row), _row(code, args, "up", row)
+    gate, up = row_at(code, args, "gate", row), row_at(code, args, "up", row)
     for gelu, activation in ((0, _silu), (1, _gelu)):
         chosen = code.icmp_signed("==", args.integer("gelu"), i64(gelu))
         with code.if_then(chosen), code.loop(start, stop, LANES) as i:
@@ -162,22 +162,22 @@ def _gelu(code: Code, x: Any) -> Any:
 
 def _softcap(code: Code, args: Arguments, row: Any, start: Any, stop: Any) -> None:
     """x = cap * tanh(x / cap), in place."""
-    x, cap = _row(code, args, "x", row), code.spread(args.number("cap"), FLOATS)
+    x, cap = row_at(code, args, "x", row), code.spread(args.number("cap"), FLOATS)
     with code.loop(start, stop, LANES) as i:
         code.write(code.fmul(code.tanh(code.fdiv(code.read(x, FLOATS, i), cap)), cap), x, i)
 
 
 def _choose(code: Code, args: Arguments, row: Any) -> None:
     """y[row] = x[chosen[row]]"""
-    source = _row(code, args, "x", code.read(args.step_pointer("chosen"), I64, row))
-    target = _row(code, args, "y", row)
+    source = row_at(code, args, "x", code.read(args.step_pointer("chosen"), I64, row))
+    target = row_at(code, args, "y", row)
     with code.loop(0, args.integer("width"), LANES) as i:
         code.write(code.read(source, FLOATS, i), target, i)
 
 
 def _prepare(code: Code, args: Arguments, row: Any) -> None:
     """y[i] = (x * scale)[order[i]]; ``scale`` float32 and ``order`` int64 hold one number for each input."""
-    x, y = _row(code, args, "x", row), _row(code, args, "y", row)
+    x, y = row_at(code, args, "x", row), row_at(code, args, "y", row)
     with code.loop(0, args.integer("inputs")) as i:
         source = code.read(args.pointer("order"), I64, i)
         value = code.fmul(code.read(x, F32, source), code.read(args.pointer("scale"), F32, source))

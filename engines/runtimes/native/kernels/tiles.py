@@ -9,27 +9,43 @@ from typing import Any
 from llvmlite import ir
 
 from engines.runtimes.native.kernels.code import FLOATS, I64, POINTER, VOID, Code, i64
-from engines.runtimes.native.kernels.layout import LANES, TILE
+from engines.runtimes.native.kernels.layout import LANES, TILE, WORDS
 from engines.runtimes.native.kernels.program import Arguments, kernel
 
 PAIR = range(2)  # the two vectors of a tile
 
 
 def add_by_rows(module: ir.Module, name: str, blocks: list[ir.Function]) -> None:
-    """A kernel that computes all rows of a tile by functions for 1, 2, ... rows."""
-    largest = len(blocks)
+    """A kernel that computes all rows of a tile by functions for 1, 2, ... rows, and one that does so for each of
+    several experts with its stretch of rows."""
 
     def tile(code: Code, args: Arguments, item: Any) -> None:
-        rows = args.rows()
-        whole = code.sub(rows, code.srem(rows, i64(largest)))
-        with code.loop(0, whole, largest) as row:
-            code.call(blocks[-1], (args.op, item, row))
-        rest = code.sub(rows, whole)
-        for count in range(1, largest):
-            with code.if_then(code.icmp_signed("==", rest, i64(count))):
-                code.call(blocks[count - 1], (args.op, item, whole))
+        _by_blocks(code, blocks, args.op, item, i64(0), args.rows())
+
+    def tile_of_expert(code: Code, args: Arguments, item: Any) -> None:
+        tiles = args.integer("tiles")
+        expert = code.offset(args.pointer("active"), code.add(i64(1), code.mul(code.sdiv(item, tiles), i64(3))), I64)
+        number, first, rows = (code.read(expert, I64, at) for at in range(3))
+        op = code.offset(args.pointer("operations"), code.mul(number, i64(WORDS)), I64)
+        _by_blocks(code, blocks, op, code.srem(item, tiles), first, rows)
+
+    def tiles_of_experts(code: Code, args: Arguments) -> Any:
+        return code.mul(code.read(args.pointer("active"), I64), args.integer("tiles"))
 
     kernel(module, name, lambda code, args: args.integer("tiles"), tile)
+    kernel(module, f"{name}_experts", tiles_of_experts, tile_of_expert)
+
+
+def _by_blocks(code: Code, blocks: list[ir.Function], op: Any, tile: Any, first: Any, rows: Any) -> None:
+    """A tile's outputs for ``rows`` rows from the ``first`` on."""
+    largest = len(blocks)
+    whole = code.add(first, code.sub(rows, code.srem(rows, i64(largest))))
+    with code.loop(first, whole, largest) as row:
+        code.call(blocks[-1], (op, tile, row))
+    rest = code.sub(code.add(first, rows), whole)
+    for count in range(1, largest):
+        with code.if_then(code.icmp_signed("==", rest, i64(count))):
+            code.call(blocks[count - 1], (op, tile, whole))
 
 
 def block(module: ir.Module, name: str, kernel: str, body: Callable[[Code, Arguments, Any, Any], None]) -> ir.Function:
