@@ -24,11 +24,13 @@ _SPREAD = 6.0  # as in rag.models.extractive_reader
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """``similarity`` weighs the cosine in the scores; ``weights`` of (answer score, cosine) and ``bias`` are a
+    """``similarity`` weighs in the scores how far the cosine is above the ``typical`` one of a passage that answers, so
+    that scores stay where the retriever tells them apart; ``weights`` of (answer score, cosine) and ``bias`` are a
     logistic regression's, for the confidence. Below the answer score ``least`` the reader's own confidence holds: the
     passage is about what is asked, and does not answer it."""
 
     similarity: float
+    typical: float
     weights: tuple[float, float]
     bias: float
     least: float
@@ -37,7 +39,7 @@ class Agreement:
     def read(cls, path: Path) -> "Agreement":
         raw = json.loads(path.read_text(encoding="utf-8"))
         first, second = raw["weights"]
-        return cls(raw["similarity"], (first, second), raw["bias"], raw["least"])
+        return cls(raw["similarity"], raw["typical"], (first, second), raw["bias"], raw["least"])
 
 
 class MultilingualReader:
@@ -96,7 +98,7 @@ class MultilingualReader:
         confidence = 1 / (1 + math.exp(-max(-60.0, min(60.0, odds))))
         if reading.answer_score < a.least:
             confidence = min(confidence, reading.confidence)
-        more = a.similarity * (cosine - 1)
+        more = a.similarity * (cosine - a.typical)
         return replace(
             reading,
             rank_score=reading.rank_score + more,

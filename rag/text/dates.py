@@ -36,6 +36,7 @@ _NUMBERS = re.compile(r"(?<![\w.,/-])(\d{1,2})([-./])(\d{1,2})\2\Z")
 _ISO = re.compile(r"([-./])(?P<month>\d{1,2})\1(?P<day>\d{1,2})(?![\d/-])")
 _EAST_ASIAN = re.compile(r" ?[年년] ?(?P<month>\d{1,2}) ?[月월](?: ?(?P<day>\d{1,2}) ?[日일])?")
 _SHORT = re.compile(r"(?<![\w.,/-])(\d{1,2})\.(\d{1,2})\.(\d{2})(?![\w/-]|[.,]\d)")
+_CAPITALISED = re.compile(r"(?<!\w)[A-Z]\w{2,9}(?!\w)")
 _BEFORE = 30  # characters before a year that may belong to its date
 _FIRST_YEAR = 70  # of two digits that are taken for 19..
 
@@ -61,6 +62,12 @@ def dates(text: str) -> Iterator[Date]:
         short = int(match[3])
         year_of = short + (1900 if short >= _FIRST_YEAR else 2000)
         yield from (Date(term, *match.span()) for term in _day(year_of, match[2], match[1]))
+
+
+def months_named(text: str) -> dict[int, str]:
+    """Returns the months whose names a text holds, written with a capital: {5: "May"}."""
+    named = {_MONTHS.get(word[0].lower()): word[0] for word in _CAPITALISED.finditer(text)}
+    return {month: name for month, name in named.items() if month is not None}
 
 
 def with_months(terms: Sequence[str]) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Answers what code can compute from the tables of the passages, and leaves every other question to another answerer.
 
-    passages -> whole tables (grid) -> arithmetic, extremes, counts and lists of rows, a value by row and column
+    passages -> whole tables (grid) -> sums of entries, arithmetic, extremes, counts, lists, a value by row and column
              -> none of them accounts for the question: the other answerer
 
 A value is written as it stands, with the names of its row and column and the scale of its table; every row used is
@@ -17,6 +17,7 @@ from rag.answer.operators.counting import count, list_rows
 from rag.answer.operators.documents import name_documents
 from rag.answer.operators.extremes import asks_for_extreme, find_extreme
 from rag.answer.operators.grid import Grid, Texts, grids_of
+from rag.answer.operators.ledger import add_up_entries
 from rag.answer.operators.lookup import look_up, look_up_total
 from rag.answer.operators.numbered_parts import name_part
 from rag.answer.operators.outline import outline
@@ -104,6 +105,8 @@ def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embe
 
 def _from_tables(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embedder) -> Worked | None:
     grids = grids_of(passages, texts)
+    if (added := add_up_entries(query, grids)) is not None:
+        return added
     operators = OPERATORS
     if asks_to_compute(query.text):  # no single value answers it, but a total
         operators = (compute, look_up_total)

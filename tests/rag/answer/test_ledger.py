@@ -1,0 +1,69 @@
+"""Sums of the dated entries of a list: by category, payee and period, with every part shown, and no other sum."""
+
+import pytest
+
+from tests.rag.answer.test_operators import ask
+
+ACCOUNT = [
+    ["Date", "Category", "Payee", "Amount (EUR)"],
+    ["2034-05-02", "Rent", "Ina Solberg", "900.00"],
+    ["2034-05-04", "Groceries", "Kolm", "64.20"],
+    ["2034-05-11", "Groceries", "Market Hall", "31.75"],
+    ["2034-05-21", "Groceries", "Kolm", "58.90"],
+    ["2034-06-03", "Rent", "Ina Solberg", "900.00"],
+    ["2034-06-06", "Groceries", "Kolm", "71.10"],
+    ["2034-06-19", "Health", "Pharmacy Sol", "17.35"],
+]
+STATEMENT = [
+    ["Booked", "Text", "Amount"],
+    ["03.02.2034", "Salary", "2,400.00"],
+    ["05.02.2034", "Power", "-80.50"],
+    ["09.02.2034", "Water", "-41.00"],
+    ["02.03.2034", "Salary", "2,450.00"],
+    ["05.03.2034", "Power", "-79.50"],
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "total", "parts"),
+    [
+        ("How much did I spend on groceries in May?", "154.85", ("64.20", "31.75", "58.90")),
+        ("How much did I spend at Kolm?", "194.20", ("64.20", "58.90", "71.10")),
+        ("What did I pay for groceries at Kolm in June 2034?", "71.10", ()),
+        ("How much did we spend in total in June 2034?", "988.45", ("900.00", "71.10", "17.35")),
+        ("What is the total of all expenses for health?", "17.35", ()),
+    ],
+)
+def test_the_entries_that_are_meant_are_added_up(question: str, total: str, parts: tuple[str, ...]) -> None:
+    answer = ask(question, ACCOUNT, "Household account")
+    assert answer.answerer == "operators"
+    assert answer.text.startswith(f"{total} (Amount (EUR)): ")
+    assert all(part in answer.text for part in parts)
+    assert len(answer.citations) == max(1, len(parts))
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How much did I spend on dentists in May?",
+        "How much did I spend on groceries in July?",
+        "How much did I spend on groceries per month?",
+        "How much more did I spend on groceries in May than in June?",
+        "How much did Nora spend on groceries?",
+        "How much did I not spend on rent?",
+    ],
+)
+def test_another_sum_than_the_one_asked_for_is_not_given(question: str) -> None:
+    answer = ask(question, ACCOUNT, "Household account")
+    assert "(Amount (EUR)): 2034" not in answer.text
+
+
+def test_what_comes_in_and_what_goes_out_are_not_mixed() -> None:
+    assert ask("How much was spent in February?", STATEMENT).text.startswith("-121.50 (Amount): ")
+    assert ask("How much did I earn in total?", STATEMENT).text.startswith("4,850.00 (Amount): ")
+
+
+def test_a_month_without_a_year_that_lies_in_several_is_not_added_up() -> None:
+    older = ["2033-05-07", "Groceries", "Kolm", "12.00"]
+    answer = ask("How much did I spend on groceries in May?", [*ACCOUNT, older], "Household account")
+    assert "166.85" not in answer.text
