@@ -17,7 +17,8 @@ from rag.answer.operators.counting import count, list_rows
 from rag.answer.operators.documents import name_documents
 from rag.answer.operators.extremes import asks_for_extreme, find_extreme
 from rag.answer.operators.grid import Grid, Texts, grids_of
-from rag.answer.operators.ledger import add_up_entries
+from rag.answer.operators.ledger_extremes import find_entry
+from rag.answer.operators.ledger_sums import add_up_entries
 from rag.answer.operators.lookup import look_up, look_up_total
 from rag.answer.operators.numbered_parts import name_part
 from rag.answer.operators.outline import outline
@@ -105,8 +106,8 @@ def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embe
 
 def _from_tables(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embedder) -> Worked | None:
     grids = grids_of(passages, texts)
-    if (added := add_up_entries(query, grids)) is not None:
-        return added
+    if (entries := add_up_entries(query, grids) or find_entry(query, grids)) is not None:
+        return entries
     operators = OPERATORS
     if asks_to_compute(query.text):  # no single value answers it, but a total
         operators = (compute, look_up_total)

@@ -1,4 +1,4 @@
-"""Sums of the dated entries of a list: by category, payee and period, with every part shown, and no other sum."""
+"""Dated entries of a list: their sums by category, payee and period, with every part shown, and single ones."""
 
 import pytest
 
@@ -67,3 +67,25 @@ def test_a_month_without_a_year_that_lies_in_several_is_not_added_up() -> None:
     older = ["2033-05-07", "Groceries", "Kolm", "12.00"]
     answer = ask("How much did I spend on groceries in May?", [*ACCOUNT, older], "Household account")
     assert "166.85" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("question", "held"),
+    [
+        ("What was my most expensive grocery purchase?", "71.10"),
+        ("What was the smallest payment to Kolm?", "58.90"),
+        ("What was the largest expense for groceries in May?", "64.20"),
+        ("When did I last pay the rent?", "2034-06-03"),
+        ("When did I first buy groceries at Kolm?", "2034-05-04"),
+    ],
+)
+def test_one_entry_is_found_by_amount_or_day(question: str, held: str) -> None:
+    answer = ask(question, ACCOUNT, "Household account")
+    assert answer.answerer == "operators"
+    assert held in answer.text
+    assert len(answer.citations) == 1
+
+
+def test_an_entry_that_nobody_booked_is_not_found() -> None:
+    assert ask("When did I last pay the dentist?", ACCOUNT, "Household account").answerer == "otherwise"
+    assert ask("When was the second payment to Kolm?", ACCOUNT, "Household account").answerer == "otherwise"

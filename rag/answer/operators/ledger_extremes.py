@@ -1,0 +1,68 @@
+"""Finds one entry of a list: the one with the largest or smallest amount ("my most expensive grocery purchase"), or the
+first or last one ("When did I last pay the rent?")."""
+
+import re
+from collections.abc import Sequence
+
+from rag.answer.operators.grid import Grid
+from rag.answer.operators.ledger import Entry, Ledger
+from rag.answer.operators.matching import share
+from rag.answer.operators.worked import Statement, Worked, cell_source, row_source
+from rag.text.words import stems
+from rag.types import Query
+
+_LARGEST = re.compile(r"\b(?:most expensive|dearest|largest|biggest|highest|greatest)\b", re.IGNORECASE)
+_SMALLEST = re.compile(r"\b(?:least expensive|cheapest|smallest|lowest)\b", re.IGNORECASE)
+_LAST = re.compile(r"^\W*when\b.*\b(?:last|latest|most recent(?:ly)?)\b", re.IGNORECASE)
+_FIRST = re.compile(r"^\W*when\b.*\b(?:first|earliest)\b", re.IGNORECASE)
+_OTHERWISE = re.compile(
+    r"\b(?:average|per|each|every|than|not|except|without|but|or|second|third|next)\b", re.IGNORECASE
+)
+_BY_FORM = frozenset(
+    stems(
+        "most least expensive dear cheap large big high great small low largest biggest highest greatest dearest "
+        "cheapest smallest lowest last latest recent recently first early earliest purchase payment expense expenditure "
+        "entry transaction booking bill buy bought pay paid spend spent make made cost single amount"
+    )
+)
+
+
+def find_entry(query: Query, grids: Sequence[Grid]) -> Worked | None:
+    """The entry, or those with the same amount or day, that the question asks for; None for other questions."""
+    text = query.text
+    if _OTHERWISE.search(text):
+        return None
+    asks = [pattern.search(text) is not None for pattern in (_LARGEST, _SMALLEST, _LAST, _FIRST)]
+    if sum(asks) != 1:
+        return None
+    found = [worked for grid in grids if (worked := _in_grid(query, grid, asks)) is not None]
+    return max(found, key=lambda worked: worked.strength, default=None)
+
+
+def _in_grid(query: Query, grid: Grid, asks: Sequence[bool]) -> Worked | None:
+    ledger = Ledger.of(grid)
+    meant = ledger.meant(query, _BY_FORM) if ledger is not None else None
+    if ledger is None or meant is None:
+        return None
+    entries, said = meant
+    largest, smallest, last, _ = asks
+    if largest or smallest:
+        amounts = [abs(entry.amount.number) for entry in entries]
+        wanted = max(amounts) if largest else min(amounts)
+        chosen = [entry for entry in entries if abs(entry.amount.number) == wanted]
+        column = ledger.amount
+    else:
+        days = [_day(entry) for entry in entries]
+        wanted_day = max(days) if last else min(days)
+        chosen = [entry for entry in entries if _day(entry) == wanted_day]
+        column = ledger.dated
+    cell = chosen[0].line.cells.get(column)
+    value = cell_source(grid, cell) if cell is not None else None
+    sources = tuple(row_source(grid, entry.line) for entry in chosen)
+    text = "; ".join(grid.passage.text[source.start : source.end].strip() for source in sources)
+    return Worked((Statement(f"{text} (of {len(entries)}).", sources, value),), share(query, said) + 0.25)
+
+
+def _day(entry: Entry) -> str:
+    """ "20340502", a month as its first day."""
+    return entry.days[0].removeprefix("day") if entry.days[0].startswith("day") else f"{entry.month[5:]}00"
