@@ -21,8 +21,8 @@ _OTHERWISE = re.compile(
 _BY_FORM = frozenset(
     stems(
         "most least expensive dear cheap large big high great small low largest biggest highest greatest dearest "
-        "cheapest smallest lowest last latest recent recently first early earliest purchase payment expense expenditure "
-        "entry transaction booking bill buy bought pay paid spend spent make made cost single amount"
+        "cheapest smallest lowest last latest recent recently first early earliest purchase payment expense bill "
+        "expenditure entry transaction booking buy bought pay paid spend spent make made cost single amount go went"
     )
 )
 
@@ -59,8 +59,14 @@ def _in_grid(query: Query, grid: Grid, asks: Sequence[bool]) -> Worked | None:
     cell = chosen[0].line.cells.get(column)
     value = cell_source(grid, cell) if cell is not None else None
     sources = tuple(row_source(grid, entry.line) for entry in chosen)
-    text = "; ".join(grid.passage.text[source.start : source.end].strip() for source in sources)
+    text = "; ".join(_said(grid, entry) for entry in chosen)
     return Worked((Statement(f"{text} (of {len(entries)}).", sources, value),), share(query, said) + 0.25)
+
+
+def _said(grid: Grid, entry: Entry) -> str:
+    """ "2034-06-06, Payee: Kolm, Amount: 71.10"."""
+    cells = [f"{grid.column_name(column)}: {cell.text}" for column, cell in sorted(entry.line.cells.items())]
+    return ", ".join([entry.line.name, *cells])
 
 
 def _day(entry: Entry) -> str:
