@@ -89,7 +89,11 @@ def _flat(q: NDArray[Any], kind: type[Any] = np.uint8) -> NDArray[Any]:
 
 def _nibbles(packed: Bytes) -> Bytes:
     """uint8 [..., n] -> [..., 2 n]: all low halves, then all high ones."""
-    return np.concatenate((packed & 15, packed >> 4), axis=-1)
+    count = packed.shape[-1]
+    halves = np.empty((*packed.shape[:-1], 2 * count), np.uint8)
+    np.bitwise_and(packed, 15, out=halves[..., :count])
+    np.right_shift(packed, 4, out=halves[..., count:])
+    return halves
 
 
 def _pairs(packed: Bytes) -> Bytes:

@@ -3,7 +3,9 @@
 Nothing is rounded.
 """
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +15,34 @@ from engines.model.weights import BlockRows
 from engines.runtimes.native.kernels.layout import TILE
 from engines.runtimes.native.tiles import byte_tiles, four_bit_tiles, group_tiles, six_bit_tiles
 
-_DECODED_BYTES = 1 << 26  # of weights at a time: a whole vocabulary would take gigabytes
+_DECODED_BYTES = 1 << 21  # of weights at a time, so that caches hold them
+_AHEAD = 8  # such parts that are packed before they are asked for, at most
 
 
-def blocks_in_turn(rows: BlockRows) -> Iterator[Blocks]:
-    """All rows, some tiles of them at a time."""
-    out, inputs = rows.shape
-    count = max(1, _DECODED_BYTES // (inputs * TILE)) * TILE
-    for start in range(0, out, count):
-        yield rows.blocks(slice(start, start + count))
+def tiles_in_turn(
+    parts: Sequence[BlockRows], scales: "BlockScales", threads: ThreadPoolExecutor
+) -> Iterator[NDArray[np.uint8]]:
+    """The tiles of all rows in their order, some at a time; ``scales`` notes what they are worth."""
+
+    def packed(rows: BlockRows, start: int, stop: int) -> tuple[Blocks, NDArray[np.uint8]]:
+        blocks = rows.blocks(slice(start, stop))
+        return blocks, block_tiles(blocks, rows.kind.bits)
+
+    def first_finished() -> NDArray[np.uint8]:
+        blocks, tiles = running.popleft().result()
+        scales.noted(blocks)
+        return tiles
+
+    running: deque[Future[tuple[Blocks, NDArray[np.uint8]]]] = deque()
+    for rows in parts:
+        out, inputs = rows.shape
+        count = max(1, _DECODED_BYTES // (inputs * TILE)) * TILE
+        for start in range(0, out, count):
+            running.append(threads.submit(packed, rows, start, start + count))
+            if len(running) > _AHEAD:
+                yield first_finished()
+    while running:
+        yield first_finished()
 
 
 def block_tiles(blocks: Blocks, bits: int) -> NDArray[np.uint8]:

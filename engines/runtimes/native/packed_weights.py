@@ -12,6 +12,7 @@ import json
 import math
 import mmap
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from engines.errors import UnsupportedModel
 from engines.model.checkpoint import INNER, NORMS, Checkpoint, Projection
 from engines.model.weights import BlockLinear, DenseLinear, Float, Linear, QuantizedLinear, StoredRows
 from engines.runtimes.native.kernels.layout import TILE
-from engines.runtimes.native.packed_blocks import BlockScales, block_tiles, blocks_in_turn
+from engines.runtimes.native.kernels.team import cores
+from engines.runtimes.native.packed_blocks import BlockScales, tiles_in_turn
 from engines.runtimes.native.tiles import byte_tiles, four_bit_tiles, group_tiles, pad_rows, padded
 
 WEIGHTS_FILE, INDEX_FILE = "weights.bin", "index.json"
@@ -75,8 +77,8 @@ def pack(checkpoint: Checkpoint, folder: Path, on_progress: Progress = lambda do
     """Writes the files and returns what was lost on the way, one sentence for each thing."""
     config = checkpoint.config
     subgraphs = config.num_layers + 1
-    with (folder / WEIGHTS_FILE).open("wb") as file:
-        packer = _Packer(file)
+    with (folder / WEIGHTS_FILE).open("wb") as file, ThreadPoolExecutor(cores()) as threads:
+        packer = _Packer(file, threads)
         for layer in range(config.num_layers):
             for name, parts in _sets(checkpoint, layer):
                 packer.add_set(name, parts)
@@ -148,8 +150,8 @@ class PackedWeights:
 
 
 class _Packer:
-    def __init__(self, file: Any) -> None:
-        self._file = file
+    def __init__(self, file: Any, threads: ThreadPoolExecutor) -> None:
+        self._file, self._threads = file, threads
         self._end = 0
         self.tensors: dict[str, tuple[int, str]] = {}
         self.sets: dict[str, list[Product]] = {}
@@ -209,10 +211,7 @@ class _Packer:
     def _in_blocks(self, name: str, parts: list[BlockLinear], sizes: tuple[int, ...]) -> Product:
         kind, inputs = parts[0].weight.kind, parts[0].shape[1]
         scales = BlockScales()
-        tiles = (
-            block_tiles(scales.noted(blocks), kind.bits) for part in parts for blocks in blocks_in_turn(part.weight)
-        )
-        self.add_pieces(f"{name}.weights", tiles)
+        self.add_pieces(f"{name}.weights", tiles_in_turn([part.weight for part in parts], scales, self._threads))
         for field, array in scales.tensors().items():
             self.add(f"{name}.{field}", array)
         return Product(name, kind.bits, inputs, sizes, kind.group, kind.elements // kind.group, scales.zero)

@@ -20,15 +20,15 @@ def pad_rows(array: NDArray[Any]) -> NDArray[Any]:
 
 def byte_tiles(q: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """[out, in] -> [tiles, in / 4, halves, LANES, 4]"""
-    tiles = pad_rows(q).reshape(-1, 2, LANES, q.shape[1] // 4, 4)
-    return np.ascontiguousarray(tiles.transpose(0, 3, 1, 2, 4))
+    tiles = np.ascontiguousarray(_words(q).transpose(0, 3, 1, 2))
+    return tiles.view(np.uint8).reshape(*tiles.shape, 4)
 
 
 def four_bit_tiles(q: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """[out, in] -> [tiles, in / 4 * 64]"""
-    tiles = byte_tiles(q)
-    packed = tiles[:, :, 0] | (tiles[:, :, 1] << 4)
-    return np.asarray(packed, np.uint8).reshape(len(tiles), -1)
+    words = _words(q)
+    packed = np.ascontiguousarray((words[:, 0] | words[:, 1] << 4).transpose(0, 2, 1))
+    return packed.view(np.uint8).reshape(len(packed), -1)
 
 
 def group_tiles(values: NDArray[Any]) -> NDArray[Any]:
@@ -39,10 +39,18 @@ def group_tiles(values: NDArray[Any]) -> NDArray[Any]:
 
 def six_bit_tiles(q: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """[out, in] -> [tiles, in / 8 * 192]: engines/runtimes/native/kernels/matmul_blocks.py says in which order."""
-    tiles = byte_tiles(q)  # [tiles, in / 4, halves, LANES, 4]
-    low = (tiles[:, :, 0] & 15) | (tiles[:, :, 1] & 15) << 4
-    high = (tiles >> 4).reshape(len(tiles), -1, 2, 2, LANES * 4)  # [tiles, in / 8, steps, halves, ...]
-    shifts = np.array(((0, 2), (4, 6)), np.uint8)[:, :, None]
-    highs = np.bitwise_or.reduce(high << shifts, axis=(2, 3))
-    lows = low.reshape(len(tiles), -1, 2 * LANES * 4)
-    return np.concatenate((lows, highs), axis=2).reshape(len(tiles), -1)
+    words = _words(q)  # [tiles, halves, LANES, in / 4]
+    low = words & 0x0F0F0F0F
+    low = low[:, 0] | low[:, 1] << 4
+    high = words >> 4 & 0x03030303
+    high = high[:, 0] | high[:, 1] << 2
+    packed = np.empty((len(words), words.shape[3] // 2, 3, LANES), np.uint32)
+    packed[:, :, 0], packed[:, :, 1] = (low[:, :, step::2].transpose(0, 2, 1) for step in range(2))
+    packed[:, :, 2] = (high[:, :, 0::2] | high[:, :, 1::2] << 4).transpose(0, 2, 1)
+    return packed.view(np.uint8).reshape(len(packed), -1)
+
+
+def _words(q: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """[out, in] -> [tiles, halves, LANES, in / 4]: four inputs are moved together, as a word."""
+    words = np.ascontiguousarray(pad_rows(q)).view(np.uint32)
+    return words.reshape(-1, 2, LANES, words.shape[1])

@@ -1,5 +1,6 @@
 """Products with weights in the blocks of GGUF, against float64 with what the format's own library makes of them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from engines.model.weights import BlockRows
 from engines.runtimes.native.kernel_loader import load_kernels
 from engines.runtimes.native.kernels.instructions import Instructions, usable
 from engines.runtimes.native.kernels.layout import ROWS, TILE
-from engines.runtimes.native.packed_blocks import BlockScales, block_tiles
+from engines.runtimes.native.packed_blocks import BlockScales, block_tiles, tiles_in_turn
 from engines.runtimes.native.runtime import NativeRuntime
 from engines.runtimes.onnx.runtime import OnnxRuntime
 from engines.runtimes.reference.runtime import ReferenceRuntime
@@ -79,6 +80,20 @@ def test_products_of_blocks_are_exact(kind: str, instructions: Instructions) -> 
         values = (x.reshape(rows, -1, group) * x_scale[:, :, None].astype(np.float64)).reshape(rows, -1)
         expected = values @ weight.T + bias
         assert np.abs(y - expected).max() < 2e-6 * np.abs(expected).max()
+
+
+def test_parts_that_threads_pack_come_in_order() -> None:
+    """A matrix of several parts, and a small one behind it, as gate and up are one product."""
+    kind = next(known for known in BLOCK_TYPES.values() if known.name == "Q4_1")
+    matrices = [BlockRows(kind, random_blocks("Q4_1", rows, 512, seed=rows)) for rows in (9000, 40)]
+    scales, whole_scales = BlockScales(), BlockScales()
+    with ThreadPoolExecutor(3) as threads:
+        tiles = np.concatenate(list(tiles_in_turn(matrices, scales, threads)))
+    whole = [block_tiles(whole_scales.noted(matrix.blocks()), kind.bits) for matrix in matrices]
+    assert np.array_equal(tiles, np.concatenate(whole))
+    found, expected = scales.tensors(), whole_scales.tensors()
+    assert set(found) == set(expected) == {"factors", "minimum_factors"}
+    assert all(np.array_equal(found[name], expected[name]) for name in found)
 
 
 @pytest.mark.parametrize("kind", [*ROUNDED, *RANDOM])
