@@ -11,6 +11,11 @@ _NUMBER = re.compile(
     r"(?P<sign>[-−–])?\s*(?P<before>[^\W\d_]{1,3}|[$€£¥₹])?\s*(?P<open>\()?\s*(?P<inner>[$€£¥₹])?\s*(?P<number>\d[\d.,'’\u00a0\u202f]*)"
     r"\s*(?P<close>\))?\s*(?P<after>%|[$€£¥₹]|[^\W\d_][\w./²³]*)?\s*[$€£¥₹]?"
 )
+_HOURS = re.compile(
+    r"(?P<hours>\d{1,4}) ?(?:h|hrs?|hours?|std\.?|stunden?)[ ,]*(?:and |und )?"
+    r"(?P<minutes>[0-5]?\d) ?(?P<unit>m|mins?|minutes?|minuten)\.?",
+    re.IGNORECASE,
+)
 CURRENCY_SIGNS = frozenset("$€£¥₹")
 # units that stand for each other: name -> (what they measure, how much of the base one is)
 _UNITS = {
@@ -57,8 +62,12 @@ class Value:
 
 
 def read_value(text: str) -> Value | None:
-    """The number that a whole cell is, in accountants' notation too: "(1,091) $" is -1,091 dollars; None for others."""
+    """The number that a whole cell is, in accountants' notation too: "(1,091) $" is -1,091 dollars, "2 h 35 min" are
+    155 min; None for others."""
     text = text.strip()
+    if hours := _HOURS.fullmatch(text):
+        unit = "min" if hours["unit"] == "m" else hours["unit"]
+        return Value(60 * Decimal(hours["hours"]) + Decimal(hours["minutes"]), after=unit)
     found = _NUMBER.fullmatch(text)
     if found is None or (found["open"] is None) != (found["close"] is None):
         return None

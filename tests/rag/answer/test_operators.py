@@ -96,6 +96,8 @@ def ask(question: str, rows: Sequence[Sequence[str]], before: str = "Before the 
         ("3.4 %", "3.4", "3.4 %"),
         ("118 euros", "118", "118 euros"),
         ("-1,190.00", "-1190", "-1,190.00"),
+        ("3 h 40 min", "220", "220 min"),
+        ("1 hour and 5 minutes", "65", "65 minutes"),
     ],
 )
 def test_a_cell_is_read_as_a_number(text: str, number: str, written: str) -> None:
@@ -104,9 +106,20 @@ def test_a_cell_is_read_as_a_number(text: str, number: str, written: str) -> Non
     assert (value.number, value.written) == (Decimal(number), written)
 
 
-@pytest.mark.parametrize("text", ["3 h 40 min", "cold", "—", "12 December", "07:05", "Flight 7", "(45", ""])
+@pytest.mark.parametrize("text", ["cold", "—", "12 December", "07:05", "Flight 7", "(45", ""])
 def test_what_is_no_plain_number_is_not_read_as_one(text: str) -> None:
     assert read_value(text) is None
+
+
+def test_durations_are_compared() -> None:
+    rows = [
+        ["Programme", "Duration", "Load"],
+        ["Eco", "3 h 20 min", "8 kg"],
+        ["Wool", "45 min", "2 kg"],
+        ["Cotton", "2 h 5 min", "8 kg"],
+    ]
+    assert "Wool, Duration: 45 min" in ask("Which programme is the shortest?", rows).text
+    assert "155 min" in ask("How much longer is Eco than Wool?", rows).text
 
 
 def test_rows_stand_in_groups_and_values_keep_their_scale() -> None:
