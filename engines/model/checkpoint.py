@@ -86,6 +86,11 @@ class Checkpoint:
         """Whether weights may be ``BlockLinear``."""
         return self.quantization.format in ("gguf", "int8")
 
+    def release(self) -> None:
+        """Takes weights that were read out of resident memory; those of safetensors never stay there."""
+        if isinstance(self.files, GgufTensors):
+            self.files.release()
+
     def linear(self, layer: int, projection: Projection) -> Linear:
         """One projection of one layer."""
         prefix = f"model.layers.{layer}."

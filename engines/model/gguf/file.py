@@ -56,8 +56,10 @@ class GgufFile:
         self.path = path
         self.metadata: dict[str, Value] = {}
         self.tensors: dict[str, StoredTensor] = {}
+        self._mapped: list[mmap.mmap] = []
         for part in parts_of(path):
-            metadata, tensors = _read(part)
+            mapped, metadata, tensors = _read(part)
+            self._mapped.append(mapped)
             self.metadata = metadata | self.metadata
             self.tensors.update(tensors)
 
@@ -66,6 +68,13 @@ class GgufFile:
         if found is None:
             raise CheckpointError(f"{self.path} has no tensor {name}.", _REMEDY)
         return found
+
+    def release(self) -> None:
+        """Takes what was read out of this process's resident memory, where the system can do that. It is read again
+        when it is needed."""
+        for mapped in self._mapped:
+            if hasattr(mmap, "MADV_DONTNEED"):
+                mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def parts_of(path: Path) -> list[Path]:
@@ -82,14 +91,14 @@ def parts_of(path: Path) -> list[Path]:
     return parts
 
 
-def _read(path: Path) -> tuple[dict[str, Value], dict[str, StoredTensor]]:
+def _read(path: Path) -> tuple[mmap.mmap, dict[str, Value], dict[str, StoredTensor]]:
     try:
         with path.open("rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError) as error:  # an empty file cannot be mapped
         raise CheckpointError(f"{path} cannot be read: {cause_of(error)}.", _REMEDY) from error
     try:
-        return _Reader(mapped, path).read()
+        return mapped, *_Reader(mapped, path).read()
     except ValueError as error:
         raise CheckpointError(f"{path} is damaged: {error}.", _REMEDY) from error
 

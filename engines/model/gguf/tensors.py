@@ -90,6 +90,10 @@ class GgufTensors(Mapping[str, NDArray[np.generic]]):
                 sizes[stored.type.name] += math.prod(stored.shape)
         return sizes.most_common(1)[0][0] if sizes else ""
 
+    def release(self) -> None:
+        """As the file's."""
+        self._file.release()
+
     def take(self, name: str, shape: tuple[int, ...]) -> NDArray[np.generic]:
         """The tensor, with its shape checked. Raises CheckpointError that names tensor, file and both shapes."""
         self._checked(name, shape)

@@ -85,10 +85,12 @@ def pack(checkpoint: Checkpoint, folder: Path, on_progress: Progress = lambda do
             for norm in NORMS:
                 if (weight := checkpoint.norm(layer, norm)) is not None:
                     packer.add(f"{layer}.{norm}", pad_rows(weight))
+            checkpoint.release()
             on_progress(layer + 1, subgraphs)
         packer.add("final", pad_rows(checkpoint.final_norm()))
         head = checkpoint.lm_head()
         packer.add_head(head, rounded=checkpoint.quantization.format != "dense")
+        checkpoint.release()
         on_progress(subgraphs, subgraphs)
     index = {
         "tensors": packer.tensors,

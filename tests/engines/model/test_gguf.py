@@ -93,6 +93,24 @@ def test_a_type_agrees_with_transformers(kind: str, tmp_path: Path) -> None:
     assert_close(ReferenceRuntime(checkpoint, 8).step(flat_batch(tokens)), model.logits(tokens), EXACT)
 
 
+@pytest.mark.skipif(not Path("/proc/self/smaps").exists(), reason="Linux alone tells what is resident")
+def test_released_weights_are_resident_no_longer_and_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    write_model(tiny_model("llama").reference, path, "Q8_0")
+    file = GgufFile(path)
+
+    def resident() -> int:
+        lines = iter(Path("/proc/self/smaps").read_text().splitlines())
+        found = [next(line for line in lines if line.startswith("Rss:")) for at in lines if at.endswith(str(path))]
+        return sum(int(line.split()[1]) for line in found)
+
+    read = {name: tensor.data.copy() for name, tensor in file.tensors.items()}
+    assert resident() > 0
+    file.release()
+    assert resident() == 0
+    assert all(np.array_equal(tensor.data, read[name]) for name, tensor in file.tensors.items())
+
+
 def test_a_split_model_is_read_from_all_of_its_parts(tmp_path: Path) -> None:
     model = tiny_model("llama")
     write_model(model.reference, tmp_path / "whole.gguf")
