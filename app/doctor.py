@@ -95,12 +95,16 @@ def _disk(settings: Settings) -> Iterator[Check]:
 def _embedder(settings: Settings) -> Iterator[Check]:
     from app.wiring import Parts
 
-    embedder = Parts(settings).make_embedder()
+    parts = Parts(settings)
+    embedder = parts.make_embedder()
     vector = embedder.embed_query("Is this working?")
     if vector.shape != (embedder.dimension,) or not abs(float(vector @ vector) - 1) < 0.01:
         yield Check("embedder", "fail", f"{embedder.name} gives wrong vectors.", "Set up Docent again.")
         return
-    yield Check("embedder", "ok", f"{embedder.name}, {embedder.dimension} dimensions.")
+    cards = parts.card_encoders
+    where = (cards.card if cards else None) or "the processor"
+    yield Check("embedder", "ok", f"{embedder.name}, {embedder.dimension} dimensions, computed on {where}.")
+    parts.close()
 
 
 def _reader(settings: Settings) -> Iterator[Check]:

@@ -17,6 +17,7 @@ from rag.types import Document, Passage
 
 if TYPE_CHECKING:
     from app.conversations import Conversations
+    from app.models.encoders import CardEncoders
     from app.models.setup import LocalModel
     from rag.adapters.external_store import ExternalStore
     from rag.answer.extractive import ExtractiveAnswerer
@@ -92,7 +93,20 @@ class Parts:
     def make_embedder(self) -> "Embedder":
         from rag.models.embedder import OnnxEmbedder
 
-        return OnnxEmbedder.load(self.settings.embedder.folder, self.settings.embedder.threads or None)
+        chosen, cards = self.settings.embedder, self.card_encoders
+        return OnnxEmbedder.load(chosen.folder, chosen.threads or None, cards.sentences if cards else None)
+
+    @property
+    def card_encoders(self) -> "CardEncoders | None":
+        """What puts embedder and readers on a card; None where that is not wanted."""
+        return self._once("card_encoders", self.make_card_encoders)
+
+    def make_card_encoders(self) -> "CardEncoders | None":
+        if self.settings.embedder.device == "cpu":
+            return None
+        from app.models.encoders import CardEncoders
+
+        return CardEncoders(self.settings.folder.builds)
 
     def make_vectors(self) -> "VectorIndex | ExternalStore":
         chosen = self.settings.retrieval
@@ -136,14 +150,15 @@ class Parts:
             return None
         from rag.models.extractive_reader import ExtractiveReader
 
-        threads = self.settings.embedder.threads or None
-        reader, others = ExtractiveReader.load(folder, threads), builtin_foreign_reader()
+        threads, cards = self.settings.embedder.threads or None, self.card_encoders
+        pairs, sentences = (cards.pairs, cards.sentences) if cards else (None, None)
+        reader, others = ExtractiveReader.load(folder, threads, pairs), builtin_foreign_reader()
         if chosen != BUILTIN or not others.is_dir():
             return reader
         from rag.models.multilingual_reader import MultilingualReader
         from rag.models.reader_by_language import ReaderByLanguage
 
-        return ReaderByLanguage(reader, lambda: MultilingualReader.load(others, threads))
+        return ReaderByLanguage(reader, lambda: MultilingualReader.load(others, threads, pairs, sentences))
 
     def make_rewriter(self) -> "Rewriter":
         from rag.query.rewriting import HeuristicRewriter
@@ -330,7 +345,7 @@ class Parts:
         """Closes what there is. What is being made is not waited for, since it may be a large model: it is closed by
         whoever makes it."""
         self._closed = True
-        for name in ("model", "conversations", "page_pictures", "library"):
+        for name in ("model", "card_encoders", "conversations", "page_pictures", "library"):
             self._close(name)
 
     def _close(self, name: str) -> None:

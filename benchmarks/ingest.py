@@ -1,9 +1,9 @@
-"""python -m benchmarks.ingest [--folder FOLDER] [--small-files N] [--json]
+"""python -m benchmarks.ingest [--folder FOLDER] [--small-files N] [--threads N] [--card] [--json]
 
 Measures how fast the whole pipeline takes documents in (parse, chunk, embed, store), how long the second sync of
 unchanged files takes, and how much memory the process and its parsers need at most. Two folders: real reports (any
 folder of documents; pages are counted where the format has pages), and small files that it writes itself. The library
-goes to a temporary folder; nothing else is written.
+goes to a temporary folder; nothing else is written. With ``--card`` an NVIDIA card embeds.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import psutil
 
+from app.models.encoders import CardEncoders
 from rag.ingest.parse_pool import ParsePool
 from rag.ingest.sync import Syncer, SyncReport, SyncSettings
 from rag.models.embedder import OnnxEmbedder
@@ -129,10 +130,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, help=f"documents to read (default: {_DEFAULT_FOLDER}, if it is there)")
     parser.add_argument("--small-files", type=int, default=10_000, help="0 leaves this part out")
+    parser.add_argument("--threads", type=int, help="that embed on the processor (default: one a physical core)")
+    parser.add_argument("--card", action="store_true", help="embed on an NVIDIA card")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     arguments = parser.parse_args()
     folder: Path | None = arguments.folder or (_DEFAULT_FOLDER if _DEFAULT_FOLDER.is_dir() else None)
-    embedder = OnnxEmbedder.load()
+    builds = tempfile.TemporaryDirectory()
+    cards = CardEncoders(Path(builds.name)) if arguments.card else None
+    embedder = OnnxEmbedder.load(threads=arguments.threads, on_card=cards.sentences if cards else None)
+    if cards is not None and cards.card is None:
+        raise SystemExit("No card computes the embedder here; the log says why.")
     rows = []
     if folder is not None:
         rows.append(measure(folder.name, folder, embedder))

@@ -1,10 +1,10 @@
 """Protocols of the parts of retrieval that can be replaced, and that fakes in tests implement."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from rag.types import AnswerEvent, CounterSpec, Hit, ParsedDocument, Passage, Query, Reading, Turn
+from rag.types import AnswerEvent, CounterSpec, Hit, PairScores, ParsedDocument, Passage, Query, Reading, Turn
 
 if TYPE_CHECKING:  # the window is drawn before it is loaded
     import numpy as np
@@ -73,6 +73,32 @@ class Embedder(Protocol):
     def counter(self) -> CounterSpec:
         """How the process that parses files makes the same ``count_tokens``."""
         ...
+
+
+class SentenceEncoder(Protocol):
+    """Token ids to unit vectors: what an embedder computes with."""
+
+    def vectors(self, rows: Sequence[Sequence[int]]) -> "NDArray[np.float32]":
+        """Rows of token ids, marks included, none longer than the model takes -> [rows, dimension] of length 1."""
+        ...
+
+
+class PairEncoder(Protocol):
+    """Token ids of a question and a passage to scores: what a reader computes with."""
+
+    @property
+    def judges(self) -> bool:
+        """Whether it says how far a passage supports a statement."""
+        ...
+
+    def pair_scores(self, rows: Sequence[Sequence[int]], second_from: int) -> list[PairScores]:
+        """Rows of token ids, in each of which ``second_from`` are the question's, marks included -> one a row."""
+        ...
+
+
+_EncoderT = TypeVar("_EncoderT", SentenceEncoder, PairEncoder)
+OnCard = Callable[[Path, _EncoderT], _EncoderT]
+"""Given a model's ONNX file and what computes it on the processor, returns what is to compute it."""
 
 
 class Reranker(Protocol):

@@ -9,10 +9,14 @@ text of a document, half open: ``text[start:end]``.
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from rag.text.markers import AnswerPart, written
 from rag.text.table_spans import TableSpans
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 BlockKind = Literal["heading", "paragraph", "list", "table", "code", "note", "caption", "margin", "contents", "hidden"]
 QueryKind = Literal["overview", "person", "date", "number", "place", "reason", "definition", "list", "any"]
@@ -194,6 +198,17 @@ class Span:
 
     def contains(self, other: "Span") -> bool:
         return self.document_id == other.document_id and self.start <= other.start < other.end <= self.end
+
+
+@dataclass(frozen=True, slots=True)
+class PairScores:
+    """What a reader's model says of the tokens of a question and a passage: log odds that the passage is relevant and
+    that it supports what stands in the question's place (None: the model judges no statements), and scores of spans:
+    ``band`` [length, width], from token t to t + d; ``band[0, 0]`` is that of no answer."""
+
+    relevance: float
+    support: float | None
+    band: "NDArray[np.float32]"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ RESTART = frozenset(
         "data_dir",
         "embedder.folder",
         "embedder.threads",
+        "embedder.device",
         "retrieval.store",
         "retrieval.store_args",
         "retrieval.reranker",

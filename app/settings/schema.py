@@ -89,6 +89,11 @@ class EmbedderSettings(_Section):
         description="A sentence-transformers folder with an ONNX model; null = the one that comes with Docent.",
     )
     threads: int = Field(default=0, ge=0, le=256, description="CPU threads; 0 = one for each physical core.")
+    device: Literal["auto", "cpu"] = Field(
+        default="auto",
+        description='What embeds texts and reads passages: "auto" = an NVIDIA card where one computes the same as the '
+        'processor, "cpu" = the processor.',
+    )
 
 
 class ChunkingSettings(_Section):

@@ -7,7 +7,8 @@ vectors) and ``config_sentence_transformers.json`` (prompts put before questions
 
 A text's vector is the same to the last bit whatever is embedded beside it: every text is a run of its own, without
 padding, on one thread, and several texts run side by side. (Where activations are rounded to 8 bits, a run has one
-scale for all of its texts, so companions would change a vector by up to 0.03.)
+scale for all of its texts, so companions would change a vector by up to 0.03.) Cards compute in float16 what the
+processor rounds to 8 bits, so their vectors are others, but near enough for one library (cosine 0.99 and more).
 
 An ``OnnxEmbedder`` may be used from several threads.
 """
@@ -16,10 +17,9 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import onnxruntime
@@ -27,7 +27,9 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from rag.errors import ModelFilesError
+from rag.models.onnx_encoders import OnnxSentenceEncoder, Pooling, output_of
 from rag.models.token_counter import TokenCounter, encodable, open_tokenizer
+from rag.protocols import OnCard, SentenceEncoder
 from rag.types import CounterSpec
 
 SHIPPED_MODEL = Path(__file__).parent / "weights" / "all-MiniLM-L6-v2"
@@ -36,8 +38,6 @@ MAX_TOKENS = 256  # chunks hold about 220; a longer input would cost more and di
 _WINDOW = 1024  # texts tokenised and sorted together
 _WINDOW_CHARS = 1 << 19  # and their characters at most; both bound the memory that tokenising takes
 _MAX_CHARS = 1 << 14  # of a text; what stands behind them would not be within ``max_tokens`` either
-
-Pooling = Literal["mean", "cls"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +56,25 @@ class OnnxEmbedder:
     def __init__(
         self,
         name: str,
-        session: onnxruntime.InferenceSession,
+        encoder: SentenceEncoder,
         tokenizer: Tokenizer,
-        pad_id: int,
         encoding: Encoding,
         counter: CounterSpec,
-        threads: int,
     ) -> None:
         self._name = name
-        self._session = session
+        self._encoder = encoder
         self._tokenizer = tokenizer
         self._counter = counter
         self.count_tokens = TokenCounter(tokenizer)  # whatever the length of a text
-        self._pad_id = pad_id  # stands for a text without tokens
-        self._runs = ThreadPoolExecutor(threads, thread_name_prefix="docent-embed")  # threads come with the first work
         self._encoding = encoding
-        self._input_types = {i.name: np.int32 if "int32" in i.type else np.int64 for i in session.get_inputs()}
-        self._output, _ = _output(session)
         self._dimension = int(self._embed([""]).shape[1])
 
     @classmethod
-    def load(cls, folder: Path | None = None, threads: int | None = None) -> Self:
+    def load(
+        cls, folder: Path | None = None, threads: int | None = None, on_card: OnCard[SentenceEncoder] | None = None
+    ) -> Self:
         """Opens the model in ``folder`` (None: the shipped one) on ``threads`` threads (None: one a physical core).
+        ``on_card`` may put what computes on a card in the place of what does on the processor.
 
         Raises ModelFilesError naming the file that is missing or wrong.
         """
@@ -88,7 +85,8 @@ class OnnxEmbedder:
         encoding = _read_encoding(folder, session)
         name = f"{folder.resolve().name}-{_fingerprint(model, folder / 'tokenizer.json', encoding)}"
         counter = CounterSpec("rag.models.token_counter", str((folder / "tokenizer.json").resolve()))
-        return cls(name, session, tokenizer, pad_id, encoding, counter, threads or _physical_cores())
+        encoder: SentenceEncoder = OnnxSentenceEncoder(session, pad_id, encoding.pooling, threads or _physical_cores())
+        return cls(name, encoder if on_card is None else on_card(model, encoder), tokenizer, encoding, counter)
 
     @property
     def name(self) -> str:
@@ -126,14 +124,7 @@ class OnnxEmbedder:
         return self._counter
 
     def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        rows = self._token_ids(texts)
-        if len(rows) == 1:
-            return self._run(rows[0])
-        longest_first = sorted(range(len(rows)), key=lambda index: -len(rows[index]))  # the threads end together
-        embedded = list(self._runs.map(self._run, [rows[index] for index in longest_first]))
-        vectors = np.empty((len(rows), embedded[0].shape[1]), dtype=np.float32)
-        vectors[longest_first] = np.concatenate(embedded)
-        return vectors
+        return self._encoder.vectors(self._token_ids(texts))
 
     def _token_ids(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids with special tokens, cut to ``max_tokens`` in front of the closing special tokens."""
@@ -148,35 +139,11 @@ class OnnxEmbedder:
             rows.append(ids)
         return rows
 
-    def _run(self, row: Sequence[int]) -> NDArray[np.float32]:
-        """Embeds the tokens of one text -> [1, dimension]."""
-        ids = np.array([row or [self._pad_id]], dtype=np.int64)
-        mask = np.full(ids.shape, len(row) > 0, dtype=np.int64)
-        offered = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        feed = {name: offered[name].astype(kind, copy=False) for name, kind in self._input_types.items()}
-        output = np.asarray(self._session.run([self._output], feed)[0], dtype=np.float32)
-        return _unit(_pool(output, mask, self._encoding.pooling))
-
 
 def _physical_cores() -> int:
     import psutil
 
     return psutil.cpu_count(logical=False) or os.cpu_count() or 1
-
-
-def _pool(output: NDArray[np.float32], mask: NDArray[np.int64], pooling: Pooling | None) -> NDArray[np.float32]:
-    """Token vectors [n, length, dimension] -> [n, dimension]; sentence vectors pass unchanged."""
-    if pooling is None:
-        return output
-    if pooling == "cls":
-        return output[:, 0]
-    weights = mask[:, :, None].astype(np.float32)
-    return np.asarray((output * weights).sum(axis=1) / np.maximum(weights.sum(axis=1), 1), dtype=np.float32)
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(norms, 1e-12), dtype=np.float32)
 
 
 def _window(texts: Sequence[str], first: int) -> Sequence[str]:
@@ -220,13 +187,6 @@ def _open_session(model: Path) -> onnxruntime.InferenceSession:
     return session
 
 
-def _output(session: onnxruntime.InferenceSession) -> tuple[str, bool]:
-    """The name of the output to read, and whether it holds token vectors rather than sentence vectors."""
-    ranks = {output.name: len(output.shape) for output in session.get_outputs()}
-    name: str = next((n for n in ("sentence_embedding", "last_hidden_state") if n in ranks), next(iter(ranks)))
-    return name, ranks[name] == 3
-
-
 def _load_tokenizer(file: Path) -> tuple[Tokenizer, int]:
     """The tokenizer without the truncation and padding its file may carry, and the id to pad with."""
     tokenizer = open_tokenizer(file)
@@ -242,7 +202,7 @@ def _load_tokenizer(file: Path) -> tuple[Tokenizer, int]:
 def _read_encoding(folder: Path, session: onnxruntime.InferenceSession) -> Encoding:
     longest = _read_json(folder / "sentence_bert_config.json").get("max_seq_length")
     prompts = _read_json(folder / "config_sentence_transformers.json").get("prompts") or {}
-    _, token_vectors = _output(session)
+    _, token_vectors = output_of(session)
     return Encoding(
         max_tokens=min(MAX_TOKENS, longest) if isinstance(longest, int) and longest > 2 else MAX_TOKENS,
         pooling=_read_pooling(folder) if token_vectors else None,

@@ -1,4 +1,4 @@
-"""Reads passages for a question with a model trained by training/, on ONNX Runtime: relevance and answer spans.
+"""Reads passages for a question with a model trained by training/: relevance and answer spans.
 
 One model is both reranker (``rerank``; the setting retrieval.reranker turns it on) and extractive reader (``read``).
 Its folder holds ``reader.onnx``, ``tokenizer.json`` and ``calibration.json`` (docs/models/reader.md: input, output,
@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import onnxruntime
@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from rag.errors import ModelFilesError
+from rag.models.onnx_encoders import OnnxPairEncoder
+from rag.protocols import OnCard, PairEncoder
 from rag.text.as_written import as_written
 from rag.text.context import context_of
-from rag.types import Hit, Passage, Reading, Span
+from rag.types import Hit, PairScores, Passage, Reading, Span
 
 QUESTION_TOKENS, CONTEXT_TOKENS, MAX_TOKENS = 64, 24, 384  # as in training
-_BATCH = 4  # pairs a run: on two cores faster than all at once, the activations stay in the caches
 _RANK_SPREAD = 6.0  # rank scores lie between about -15 and 15: divided by it, 0 to 1 keeps their distances
 _CANDIDATES = 20  # spans of a passage among which its answer is settled
 
@@ -71,15 +72,19 @@ class ExtractiveReader:
 
     reads_any_language = False
 
-    def __init__(self, session: Any, tokenizer: Tokenizer, calibration: Calibration) -> None:
-        self._session = session
+    def __init__(self, encoder: PairEncoder, tokenizer: Tokenizer, calibration: Calibration) -> None:
+        self._encoder = encoder
         self._tokenizer = tokenizer
         self._calibration = calibration
         self._cls, self._sep = _marks(tokenizer)
-        self._judges = any(output.name == "support" for output in session.get_outputs())
 
     @classmethod
-    def load(cls, folder: Path, threads: int | None = None) -> Self:
+    def load(cls, folder: Path, threads: int | None = None, on_card: OnCard[PairEncoder] | None = None) -> Self:
+        """Opens the model in ``folder`` on ``threads`` threads (None: as many as ONNX Runtime likes). ``on_card`` may
+        put what computes on a card in the place of what does on the processor.
+
+        Raises ModelFilesError naming the file that is missing.
+        """
         for name in ("reader.onnx", "tokenizer.json", "calibration.json"):
             if not (folder / name).is_file():
                 raise ModelFilesError(
@@ -87,11 +92,15 @@ class ExtractiveReader:
                 )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or 0
-        session = onnxruntime.InferenceSession(str(folder / "reader.onnx"), options, providers=["CPUExecutionProvider"])
+        file = folder / "reader.onnx"
+        session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        encoder: PairEncoder = OnnxPairEncoder(session)
+        if on_card is not None:
+            encoder = on_card(file, encoder)
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         tokenizer.no_truncation()
         tokenizer.no_padding()
-        return cls(session, tokenizer, Calibration.read(folder / "calibration.json"))
+        return cls(encoder, tokenizer, Calibration.read(folder / "calibration.json"))
 
     def rerank(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
         """The same hits with what was read in them, best first; scores are 0 to 1, comparable within one question."""
@@ -112,7 +121,7 @@ class ExtractiveReader:
 
     def supports(self, claim: str, passages: Sequence[Passage]) -> list[float] | None:
         """How far each passage supports a statement, as a probability; None by a model that judges none."""
-        if not self._judges:
+        if not self._encoder.judges:
             return None
         pairs = [(context_of(p.document.title, p.heading_path), p.text) for p in passages]
         return [1 / (1 + math.exp(-scored.support)) for scored in self._scored(claim, pairs)]
@@ -153,13 +162,11 @@ class ExtractiveReader:
         contexts = self._tokenizer.encode_batch([c for c, _ in pairs], add_special_tokens=False)
         texts = self._tokenizer.encode_batch([t for _, t in pairs], add_special_tokens=False)
         rows = [self._row(asked, c.ids, t.ids) for c, t in zip(contexts, texts, strict=True)]
-        out: list[_Scored | None] = [None] * len(rows)
-        order = sorted(range(len(rows)), key=lambda i: len(rows[i][0]))
-        for at in range(0, len(order), _BATCH):
-            chosen = order[at : at + _BATCH]
-            for i, scored in zip(chosen, self._run([rows[i] for i in chosen], len(asked) + 2), strict=True):
-                out[i] = _in_characters(scored, texts[i], pairs[i][1])
-        return [s for s in out if s is not None]
+        scores = self._encoder.pair_scores([ids for ids, _ in rows], len(asked) + 2)
+        return [
+            _in_characters(_best_span(own, first, len(ids) - 1), encoded, text)
+            for own, (ids, first), encoded, (_, text) in zip(scores, rows, texts, pairs, strict=True)
+        ]
 
     def _row(self, question: list[int], context: list[int], passage: list[int]) -> tuple[list[int], int]:
         """-> token ids, position of the passage's first token."""
@@ -167,17 +174,6 @@ class ExtractiveReader:
         if context:
             head += [*context[:CONTEXT_TOKENS], self._sep]
         return [*head, *passage[: MAX_TOKENS - len(head) - 1], self._sep], len(head)
-
-    def _run(self, rows: Sequence[tuple[list[int], int]], types_from: int) -> list[_Scored]:
-        """Spans of the result are (first, last) token of the passage."""
-        length = max(len(ids) for ids, _ in rows)
-        ids, mask, types = (np.zeros((len(rows), length), np.int64) for _ in range(3))
-        for i, (row, _) in enumerate(rows):
-            ids[i, : len(row)], mask[i, : len(row)], types[i, types_from : len(row)] = row, 1, 1
-        feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
-        relevance, band, *judged = self._session.run(["relevance", "band", *["support"] * self._judges], feeds)
-        read = [_best_span(float(relevance[i]), band[i], first, len(row) - 1) for i, (row, first) in enumerate(rows)]
-        return [replace(r, support=float(judged[0][i])) for i, r in enumerate(read)] if judged else read
 
 
 def _marks(tokenizer: Tokenizer) -> tuple[int, int]:
@@ -189,11 +185,12 @@ def _marks(tokenizer: Tokenizer) -> tuple[int, int]:
     raise ModelFilesError("The reader's tokenizer has neither [CLS] and [SEP] nor <s> and </s>: it is another model's.")
 
 
-def _best_span(relevance: float, band: Floats, first: int, stop: int) -> _Scored:
-    """band [length, width]: score of the span from token t to t + d; tokens first..stop-1 are the passage."""
+def _best_span(scores: PairScores, first: int, stop: int) -> _Scored:
+    """Tokens first..stop-1 are the passage; spans of the result are (first, last) token of it."""
+    relevance, band, support = scores.relevance, scores.band, scores.support or 0.0
     null = float(band[0, 0])
     if stop <= first:  # an empty passage answers nothing
-        return _Scored((relevance, -15.0, 0.0), 0, -1)
+        return _Scored((relevance, -15.0, 0.0), 0, -1, support)
     starts, widths = np.indices((stop - first, band.shape[1]))
     inside = np.where(starts + widths < stop - first, band[first:stop], -np.inf)
     top = float(inside.max())
@@ -204,7 +201,7 @@ def _best_span(relevance: float, band: Floats, first: int, stop: int) -> _Scored
     at = _settled(first_token, first_token + width, np.exp(flat[likely] - top))
     start, end = int(first_token[at]), int(first_token[at] + width[at])
     odds = min(15.0, max(-15.0, spans - null))
-    return _Scored((relevance, odds, float(flat[likely[at]]) - spans), start, end)
+    return _Scored((relevance, odds, float(flat[likely[at]]) - spans), start, end, support)
 
 
 def _settled(first: NDArray[np.int64], last: NDArray[np.int64], chance: Floats) -> int:

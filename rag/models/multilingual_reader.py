@@ -14,6 +14,7 @@ from typing import Self
 
 from rag.models.embedder import OnnxEmbedder
 from rag.models.extractive_reader import ExtractiveReader
+from rag.protocols import OnCard, PairEncoder, SentenceEncoder
 from rag.text.context import context_of
 from rag.types import Hit, Passage, Reading
 
@@ -51,9 +52,16 @@ class MultilingualReader:
         self._reader, self._embedder, self._agreement = reader, embedder, agreement
 
     @classmethod
-    def load(cls, folder: Path, threads: int | None = None) -> Self:
-        """Raises ModelFilesError naming the file that is missing or wrong."""
-        reader, embedder = ExtractiveReader.load(folder, threads), OnnxEmbedder.load(folder, threads)
+    def load(
+        cls,
+        folder: Path,
+        threads: int | None = None,
+        pairs_on_card: OnCard[PairEncoder] | None = None,
+        sentences_on_card: OnCard[SentenceEncoder] | None = None,
+    ) -> Self:
+        """As ``ExtractiveReader.load`` and ``OnnxEmbedder.load``, whose errors it raises."""
+        reader = ExtractiveReader.load(folder, threads, pairs_on_card)
+        embedder = OnnxEmbedder.load(folder, threads, sentences_on_card)
         return cls(reader, embedder, Agreement.read(folder / "agreement.json"))
 
     def rerank(self, question: str, hits: Sequence[Hit]) -> list[Hit]:

@@ -18,6 +18,7 @@ _SETTINGS = (
     "server.watch=false",
     "library.workers=1",
     f"embedder.threads={_THREADS}",
+    "embedder.device=cpu",
     f"model.threads={_THREADS}",
 )
 _WAIT_S = 120  # for one answer on a busy machine

@@ -14,6 +14,7 @@ export const SETTINGS_GERMAN = {
   "library.exclude": "Dateien und Ordner, die ausgelassen werden, etwa entwürfe/ oder *.log; Muster wie in einer .gitignore.",
   "embedder.folder": "Ein Ordner von sentence-transformers mit einem ONNX-Modell; leer = das Modell, das mit Docent kommt.",
   "embedder.threads": "Prozessor-Threads; 0 = einer je physischem Kern.",
+  "embedder.device": "Womit Texte in Vektoren verwandelt und Textstellen gelesen werden: auto = eine NVIDIA-Karte, wo eine dasselbe berechnet wie der Prozessor; cpu = der Prozessor.",
   "chunking.target_tokens": "Angestrebte Länge eines Abschnitts in Tokens des Suchmodells.",
   "retrieval.top_k": "Kandidaten, die je von der Bedeutungs- und der Wortsuche genommen werden.",
   "retrieval.dense_weight": "Gewicht der Bedeutungssuche beim Zusammenführen; 0 schaltet sie ab.",

@@ -7,13 +7,14 @@ from typing import Any
 STORE, RESIDUAL, GATED, LOGITS, ATTENTION = range(5)
 
 
-def _fields(pointers: str, integers: str, floats: str = "", flags: str = "") -> list[tuple[str, Any]]:
+def fields(pointers: str, integers: str, floats: str = "", flags: str = "") -> list[tuple[str, Any]]:
+    """A structure's members by kind, in this order; names are apart by a space."""
     kinds = ((pointers, c_void_p), (integers, c_int), (floats, c_float), (flags, c_int))
     return [(name, kind) for names, kind in kinds for name in names.split()]
 
 
 class ProductArguments(ctypes.Structure):
-    _fields_ = _fields(
+    _fields_ = fields(
         "weights source squares norm bias order input_scale target target_squares partial counters"
         " positions slots cosines sines keys values",
         "rows tiles chunks inputs splits parts source_stride target_stride"
@@ -24,7 +25,7 @@ class ProductArguments(ctypes.Structure):
 
 
 class AttentionArguments(ctypes.Structure):
-    _fields_ = _fields(
+    _fields_ = fields(
         "query keys values mixed items page_table partial counters",
         "heads kv_heads head mixed_stride table_stride window splits least_pages tile_rows packed",
         "scale cap",
@@ -32,7 +33,7 @@ class AttentionArguments(ctypes.Structure):
 
 
 class HeadsArguments(ctypes.Structure):
-    _fields_ = _fields(
+    _fields_ = fields(
         "source bias query_norm key_norm positions slots cosines sines query keys values",
         "stride heads kv_heads head rotary",
         "eps",
@@ -40,7 +41,7 @@ class HeadsArguments(ctypes.Structure):
 
 
 class StepArguments(ctypes.Structure):
-    _fields_ = _fields(
+    _fields_ = fields(
         "products attention weights by_layer number shares after_attention after_mlp mixed gated qkv word_shares",
         "layers count tables_at residual_at room_at",
     )

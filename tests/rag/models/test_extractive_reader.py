@@ -11,6 +11,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from rag.errors import ModelFilesError
 from rag.models.extractive_reader import Calibration, ExtractiveReader
+from rag.models.onnx_encoders import OnnxPairEncoder
 from rag.types import Chunk, Document, Hit, Passage, Span
 
 WORDS = ["[CLS]", "[SEP]", "[UNK]", "who", "wrote", "it", "ada", "lovelace", "the", "sea", "is", "wet", "notes"]
@@ -47,7 +48,7 @@ def document(title: str = "notes") -> Document:
 def reader(session: Session | None = None) -> ExtractiveReader:
     tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(WORDS)}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    return ExtractiveReader(session or Session(), tokenizer, CALIBRATION)
+    return ExtractiveReader(OnnxPairEncoder(session or Session()), tokenizer, CALIBRATION)
 
 
 def passage(text: str) -> Passage:

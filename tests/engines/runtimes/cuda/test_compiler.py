@@ -21,6 +21,8 @@ KERNELS = [
     ("rows", {}),
     ("sample", {}),
     ("reduce", {}),
+    ("encoder", {"HIDDEN": 384, "HEAD": 32}),
+    ("encoder", {"HIDDEN": 768, "HEAD": 64}),
     *[(name, {"HEAD": 128, "KV": kv, **LONG}) for name in ("heads", "attention", "attention_long") for kv in range(3)],
     ("attention", {"HEAD": 256, "KV": 0, **LONG}),
     ("product", {"BITS": 4, "GROUP": 128, **PRODUCT}),
