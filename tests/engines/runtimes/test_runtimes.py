@@ -242,7 +242,7 @@ def assert_likeliest(model: TinyModel, prompt: list[int], answer: list[int], tol
     assert (logits.max(axis=1) - chosen <= tolerance * logits.std()).all()
 
 
-@pytest.mark.parametrize("family", families("llama-3", "gemma2", "phi3", "qwen3"))
+@pytest.mark.parametrize("family", families("llama-3", "gemma2", "phi3", "qwen3", "mixtral"))
 def test_the_engine_continues_like_transformers(
     family: str,
     make: Subject,
