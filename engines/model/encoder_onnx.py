@@ -34,12 +34,17 @@ def read_encoder(file: Path) -> Encoder:
     import onnx
 
     try:
-        graph = _Graph(onnx.load(str(file)).graph)
-        return graph.encoder()
+        encoder = _Graph(onnx.load(str(file)).graph).encoder()
+        _check(encoder)
     except _Unknown as unknown:
-        raise UnsupportedModel(
-            f"{file} is no encoder that cards compute: {unknown}.", "Docent computes it on the processor."
-        ) from unknown
+        reason = str(unknown)
+    except (LookupError, ValueError, TypeError, StopIteration) as error:  # nodes of another kind than the names say
+        reason = f"its graph has another form ({type(error).__name__})"
+    else:
+        return encoder
+    raise UnsupportedModel(
+        f"{file} is no encoder that cards compute: {reason}.", "Docent computes it on the processor."
+    )
 
 
 class _Unknown(Exception):
@@ -57,7 +62,7 @@ class _Graph:
         self._made_by = {name: node for node in self._nodes for name in node.output}
         for node in self._nodes:
             if node.op_type == "Constant":
-                self._constants[node.output[0]] = next(a.t for a in node.attribute if a.name == "value")
+                self._constants.update((node.output[0], a.t) for a in node.attribute if a.name == "value")
             elif node.op_type == "Identity" and node.input[0] in self._constants:  # what several have in common
                 self._constants[node.output[0]] = self._constants[node.input[0]]
         self._readers: dict[str, list[onnx.NodeProto]] = {}
@@ -234,6 +239,27 @@ def _layer(linears: dict[tuple[int, str], Linear], norms: dict[tuple[int, str], 
         query, linears[number, "out"], norms[number, "norm1"],
         linears[number, "up"], linears[number, "down"], norms[number, "norm2"],
     )  # fmt: skip
+
+
+def _check(encoder: Encoder) -> None:
+    """Raises _Unknown where sizes contradict each other."""
+    hidden, inner = encoder.hidden, encoder.inner
+    sizes = {"qkv": (3 * hidden, hidden), "out": (hidden, hidden), "up": (inner, hidden), "down": (hidden, inner)}
+    found = [(getattr(layer, name), size) for layer in encoder.layers for name, size in sizes.items()]
+    if encoder.span_width:
+        heads = {"left": encoder.outputs["left"].bias.size, "right": encoder.outputs["left"].bias.size, "ends": 2}
+        heads |= {"pool": hidden, "relevance": 1}
+        heads |= {"pool_claim": hidden, "support": 1} if "support" in encoder.outputs else {}
+        found += [(encoder.outputs[name], (outputs, hidden)) for name, outputs in heads.items()]
+    norms = [encoder.norm, *(norm for layer in encoder.layers for norm in (layer.norm1, layer.norm2))]
+    if (
+        any(linear.weight.shape != size or linear.bias.shape != size[:1] for linear, size in found)
+        or any(part.shape != (hidden,) for norm in norms for part in (norm.weight, norm.bias))
+        or any(table.ndim != 2 or table.shape[1] != hidden for table in (encoder.positions, encoder.types))
+        or encoder.words.scales.shape[:1] != encoder.words.codes.shape[:1]
+        or hidden % encoder.heads
+    ):
+        raise _Unknown("its sizes contradict each other")
 
 
 def _attributes(node: "onnx.NodeProto") -> dict[str, Any]:

@@ -149,6 +149,32 @@ def test_another_form_is_refused_in_words(missing: str, tmp_path: Path) -> None:
         read_encoder(file)
 
 
+@pytest.mark.parametrize(
+    "name", ["encoder.layer.1.attention.output.dense.bias", "encoder.layer.0.output.LayerNorm.bias"]
+)
+def test_sizes_that_contradict_each_other_are_refused(name: str, tmp_path: Path) -> None:
+    model = build(Graph(bert_weights(), "fp32"), "random")
+    for tensor in model.graph.initializer:
+        if tensor.name == name:
+            tensor.CopyFrom(onnx.numpy_helper.from_array(np.zeros(HIDDEN - 1, np.float32), name))
+    onnx.save(model, tmp_path / "model.onnx")
+    with pytest.raises(UnsupportedModel, match="sizes contradict"):
+        read_encoder(tmp_path / "model.onnx")
+
+
+def test_a_graph_of_something_else_is_refused(tmp_path: Path) -> None:
+    helper, ids = onnx.helper, onnx.TensorProto.INT64
+    graph = helper.make_graph(
+        [helper.make_node("Gather", ["table", "input_ids"], ["last_hidden_state"])], "table",
+        [helper.make_tensor_value_info("input_ids", ids, ["batch", "length"])],
+        [helper.make_tensor_value_info("last_hidden_state", onnx.TensorProto.FLOAT, ["batch", "length", 4])],
+        [onnx.numpy_helper.from_array(np.ones((8, 4), np.float32), "table")],
+    )  # fmt: skip
+    onnx.save(helper.make_model(graph), tmp_path / "model.onnx")
+    with pytest.raises(UnsupportedModel, match="no encoder that cards compute"):
+        read_encoder(tmp_path / "model.onnx")
+
+
 def shipped(name: str) -> Path:
     if not (SHIPPED / name).is_file():
         pytest.skip(f"{name} is not here")
