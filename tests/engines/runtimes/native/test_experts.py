@@ -13,6 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from engines.errors import UnsupportedModel
 from engines.model.checkpoint import Checkpoint
+from engines.model.formats import awq, gptq
 from engines.model.gguf.file import GgufFile
 from engines.model.gguf.folder import write_folder
 from engines.runtimes.native.kernel_loader import load_kernels
@@ -24,7 +25,7 @@ from engines.runtimes.reference.runtime import ReferenceRuntime
 from tests.engines.fakes import flat_batch
 from tests.engines.gguf_files import write_model as write_gguf
 from tests.engines.models import random_model, write_model
-from tests.engines.quantised import quantise
+from tests.engines.quantised import in_eight_bits, quantise
 from tests.engines.runtimes.steps import Row, assert_close, batch_of, some_tokens
 
 pytestmark = pytest.mark.skipif(not usable(), reason="Docent's own kernels need Linux and an x86 processor with AVX2")
@@ -222,6 +223,20 @@ def test_experts_in_one_tensor_are_the_same_model(family: str, tmp_path: Path) -
         Checkpoint(tmp_path / "fused").expert(0, 0, "gate")
 
 
+@pytest.mark.parametrize("kind", ["fp8-block", "int8"])
+def test_experts_in_eight_bits_are_what_their_codes_stand_for(kind: str, tmp_path: Path, cache: Path) -> None:
+    write_model("qwen3-moe", tmp_path / "full")
+    meant = in_eight_bits(tmp_path / "full", tmp_path / "eight", kind)
+    assert sum("experts" in name for name in meant) == 3 * 16 * 3
+    tensors = load_file(tmp_path / "full" / "model.safetensors")
+    save_file(tensors | {name: w.numpy() for name, w in meant.items()}, tmp_path / "full" / "model.safetensors")
+    tokens, checkpoint = some_tokens(40), Checkpoint(tmp_path / "eight")
+    expected = ReferenceRuntime(Checkpoint(tmp_path / "full"), 4).step(flat_batch(tokens))
+    assert_close(ReferenceRuntime(checkpoint, 4).step(flat_batch(tokens)), expected)
+    logits = NativeRuntime(checkpoint, 4, threads=2, cache=cache).step(flat_batch(tokens))
+    assert np.median(np.sqrt(((logits - expected) ** 2).mean(-1))) < INT8_ACTIVATIONS * expected.std()
+
+
 def test_experts_that_differ_in_how_they_are_stored_are_refused(int4: Checkpoint, tmp_path: Path) -> None:
     tensors = load_file(int4.folder / "model.safetensors")
     name = "model.layers.0.mlp.experts.7.gate_proj"
@@ -231,3 +246,31 @@ def test_experts_that_differ_in_how_they_are_stored_are_refused(int4: Checkpoint
     (tmp_path / "config.json").write_text(json.dumps(json.loads((int4.folder / "config.json").read_text())))
     with pytest.raises(UnsupportedModel, match="experts of layer 0 differ"):
         NativeRuntime(Checkpoint(tmp_path), 4, threads=1)
+
+
+@pytest.mark.parametrize("reordered", [False, True])
+def test_experts_of_gptq_are_read_and_refused_where_inputs_are_reordered(
+    reordered: bool, int4: Checkpoint, tmp_path: Path, cache: Path
+) -> None:
+    settings = json.loads((int4.folder / "config.json").read_text())
+    settings["quantization_config"] = {"quant_method": "gptq", "bits": 4, "group_size": 32, "sym": False}
+    settings["quantization_config"]["checkpoint_format"] = "gptq_v2"
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    stored = load_file(int4.folder / "model.safetensors")
+    tensors = {name: tensor for name, tensor in stored.items() if name.endswith(".weight")}
+    for name in {name.removesuffix(".qweight") for name in stored if name.endswith(".qweight")}:
+        out, inputs = 8 * stored[f"{name}.qweight"].shape[1], stored[f"{name}.qweight"].shape[0]
+        linear = awq.load(int4.files, name, int4.quantization, (out, inputs), None)
+        tensors |= gptq.store(name, linear)
+    if reordered:
+        groups = "model.layers.1.mlp.experts.2.down_proj.g_idx"
+        tensors[groups] = np.ascontiguousarray(tensors[groups][::-1])
+    save_file(tensors, tmp_path / "model.safetensors")
+    tokens, checkpoint = flat_batch(some_tokens(20)), Checkpoint(tmp_path)
+    if reordered:
+        with pytest.raises(UnsupportedModel, match=r"experts of layer 1 differ .* reordered"):
+            NativeRuntime(checkpoint, 4, threads=1, cache=cache)
+        ReferenceRuntime(checkpoint, 4).step(tokens)
+    else:
+        expected = NativeRuntime(int4, 4, threads=1, cache=cache).step(tokens)
+        assert np.array_equal(NativeRuntime(checkpoint, 4, threads=1, cache=cache).step(tokens), expected)
