@@ -61,6 +61,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[[Any], Served]]:
     def start(assistant: Any) -> Served:
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
+        listener.listen()  # a browser may be quicker than the server
         port = listener.getsockname()[1]
         servers: list[uvicorn.Server] = []
         desk = Desk(assistant, tmp_path / "data" / "inbox", tmp_path / "data" / "uploads", samples=tmp_path / "samples")
