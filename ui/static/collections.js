@@ -73,7 +73,7 @@ export function CollectDialog({ locations, onClose }) {
     onClose();
     notify(t("collection.added", { count: locations.length, names: names.map((one) => `“${visible(one)}”`).join(", ") }));
   };
-  return html`<${Dialog} title=${t("collection.add")} onClose=${onClose} class="collect">
+  return html`<${Dialog} title=${t("collection.addTitle")} onClose=${onClose} class="collect">
     <form onSubmit=${add}>
       <ul class="checks">
         ${known.map(

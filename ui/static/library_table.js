@@ -147,8 +147,7 @@ function CollectionCells({ row: { group }, tab, isFolded, onFold, onName }) {
   const { name } = collection;
   return html`<div role="gridcell" class="cell wide">
       <${Fold} name=${name} group=${group} tab=${tab} isFolded=${isFolded} onFold=${onFold} /><${Icon} name="collection" /><b><${Name}>${name}<//></b>
-      <span class="quiet">${number(group.total)}</span>
-      ${!collection.locations.length && html`<span class="quiet">${t("collection.empty")}</span>`}
+      <span class="quiet">${collection.locations.length ? number(group.total) : t("collection.empty")}</span>
     </div>
     <${Actions} name=${name} tab=${tab} items=${[
       { label: t("library.ask"), icon: "chat", onClick: () => askOnly({ collections: [collection.id] }) },

@@ -171,6 +171,7 @@ export const GERMAN = {
   "collection.make": "Anlegen",
   "collection.rename": "Sammlung umbenennen",
   "collection.add": "In eine Sammlung aufnehmen …",
+  "collection.addTitle": "In eine Sammlung aufnehmen",
   "collection.put": "Aufnehmen",
   "collection.take": "Aus der Sammlung nehmen",
   "collection.delete": "Sammlung löschen",

@@ -170,6 +170,7 @@ export const ENGLISH = {
   "collection.make": "Make",
   "collection.rename": "Rename the collection",
   "collection.add": "Add to a collection…",
+  "collection.addTitle": "Add to a collection",
   "collection.put": "Add",
   "collection.take": "Take out of the collection",
   "collection.delete": "Delete the collection",
