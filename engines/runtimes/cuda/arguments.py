@@ -21,7 +21,7 @@ class ProductArguments(ctypes.Structure):
         " mode gelu outputs heads kv_heads head head_padded rotary batch_tiles slice",
         "eps cap",
         "packed sums_at",
-    )
+    ) + fields("next next_norm scales next_scales", "")
 
 
 class AttentionArguments(ctypes.Structure):
@@ -43,5 +43,5 @@ class HeadsArguments(ctypes.Structure):
 class StepArguments(ctypes.Structure):
     _fields_ = fields(
         "products attention weights by_layer number shares after_attention after_mlp mixed gated qkv word_shares",
-        "layers count tables_at residual_at room_at",
+        "layers count tables_at residual_at room_at in_flight",
     )

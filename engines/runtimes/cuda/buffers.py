@@ -38,6 +38,7 @@ class Buffers:
         self.residual, self.squares, self.logits = at["residual"], at["squares"], at["logits"]
         self.chosen, self.chosen_squares = at["chosen"], at["chosen_squares"]
         self.attention_partial = at["attention_partial"]
+        self.scales = tuple(at["scales"] + 4 * FEW * number for number in range(2))
         self.attention_counters = device.allocate(4 * max(rows, FEW) * config.num_heads, zero=True)
         self.sampled = device.allocate(4 * FEW, zero=True)
 
@@ -66,7 +67,7 @@ class Buffers:
         packed_rows = padded(rows, ROWS_OF_BLOCK)
         sizes = {name: 2 * packed_rows * width for name, width in halves.items()}
         sizes |= {name: 4 * rows * width for name, width in floats.items()}
-        sizes |= {"chosen": 4 * FEW * config.hidden_size, "chosen_squares": 4 * FEW * self.parts}
+        sizes |= {"chosen": 4 * FEW * config.hidden_size, "chosen_squares": 4 * FEW * self.parts, "scales": 2 * 4 * FEW}
         sizes |= {"logits": 4 * FEW * self.logits_stride}
         tile_rows, blocks = 16, max(PARTIAL_ITEMS, FEW * config.num_heads)
         sizes |= {"attention_partial": 4 * blocks * tile_rows * (self.head_padded + 4)}

@@ -12,7 +12,7 @@ from engines.runtimes.cuda.attention import Attention
 from engines.runtimes.cuda.buffers import AttentionShape, StepInputs, attention_items
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.products import FEW
-from engines.runtimes.cuda.single import SingleStep
+from engines.runtimes.cuda.single import IN_FLIGHT, SingleStep
 
 _STEPS = 8
 
@@ -47,6 +47,20 @@ def packed_is_faster(
         used = single if packed_from == 2 else None
         seconds.append(_seconds(device, config, decoder, inputs, used, 1, logits=logits))
     return seconds[0] < seconds[1]
+
+
+def tune(
+    device: Device, config: ModelConfig, decoder: Queues, inputs: StepInputs, single: SingleStep, *, logits: bool
+) -> None:
+    """Has ``single`` read the weights ahead as far as makes its steps the fastest: with little under way the memory is
+    idle at times, with much every other load waits behind it."""
+
+    def seconds(pieces: int) -> float:
+        single.set_in_flight(pieces)
+        return _seconds(device, config, decoder, inputs, single, 1, logits=logits)
+
+    seconds(IN_FLIGHT[0])  # the clock rises first
+    single.set_in_flight(min(IN_FLIGHT, key=seconds))
 
 
 def single_up_to(

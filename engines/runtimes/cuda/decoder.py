@@ -21,9 +21,10 @@ from engines.runtimes.cuda.arguments import (
 from engines.runtimes.cuda.attention import Attention
 from engines.runtimes.cuda.blas import Blas
 from engines.runtimes.cuda.buffers import AttentionShape, Buffers, Pool, StepInputs
-from engines.runtimes.cuda.choice import packed_is_faster
+from engines.runtimes.cuda.choice import packed_is_faster, tune
 from engines.runtimes.cuda.compiler import compile_kernels
 from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.joined_norms import JoinedNorms
 from engines.runtimes.cuda.many import ManyProducts
 from engines.runtimes.cuda.many import suits as many_suits
 from engines.runtimes.cuda.packing import CHUNK, TILE
@@ -59,6 +60,7 @@ class Decoder:
         self.attention = Attention(device, config, pool, buffers, kernel_cache, hopper=hopper)
         self._products = Products(device, weights.products, kernel_cache)
         self._many = ManyProducts(device, weights.products, kernel_cache) if hopper else None
+        self._norms = JoinedNorms(config, weights, buffers)
         self.packed_from = 2  # rows, on Hopper cards
         self._blas = Blas(device) if buffers.rows > PASSES_UP_TO and self._many is None else None
         largest = max(
@@ -76,13 +78,16 @@ class Decoder:
         """Whether rows are packed for the kernels of ``many``."""
         return self._many is not None and rows >= self.packed_from
 
+    def _joins(self, rows: int) -> bool:
+        return self._packs(rows) and self._norms.suit(rows)
+
     def queue_layers(self, inputs: StepInputs, rows: int, shape: AttentionShape) -> None:
         """From tokens to the residual stream."""
         buffers = self._buffers
         self._queue_embedding(inputs, rows)
         for number, layer in enumerate(self._weights.layers):
             self._queue_qkv(inputs, number, rows)
-            packed = self._packs(rows) and not _reorders(layer.products["o"])
+            packed = self._packs(rows) and not layer.products["o"].reorders
             self.attention.queue(inputs, number, shape, packed=packed)
             self._queue_change(
                 layer.products["o"], rows, buffers.mixed, buffers.mixed_stride, number, "attention_output"
@@ -96,9 +101,10 @@ class Decoder:
         alone = self._reducer is None and not self._pool.form.has_scales
         suitable = alone and suits(self._device, self._config, self._weights)
         single = self._build_single(inputs, cache) if suitable else None
-        if self._many is not None and packed_is_faster(
-            self._device, self._config, self, inputs, single, logits=self._weights.head is not None
-        ):
+        measured, logits = (self._device, self._config, self, inputs), self._weights.head is not None
+        if single is not None:
+            tune(*measured, single, logits=logits)
+        if self._many is not None and packed_is_faster(*measured, single, logits=logits):
             self.packed_from = 1
             return None
         return single
@@ -192,10 +198,16 @@ class Decoder:
         whole_heads = config.qk_norm or self._pool.form.has_scales  # something is computed over all of a head
         fused = not whole_heads and (packs or rows <= PASSES_UP_TO)
         if packs:
-            self._queue_norm(product, norm, rows)
-            self._queue_many(product, self._qkv_arguments(inputs, number, fused=fused), rows, buffers.normed)
+            arguments = self._qkv_arguments(inputs, number, fused=fused)
+            joins = self._joins(rows)
+            if joins and number > 0:
+                self._norms.behind(arguments, 0)
+            else:
+                self._queue_norm(product, norm, rows, scales=self._norms.scales(0) if joins else 0)
+            self._queue_many(product, arguments, rows, buffers.normed)
         elif rows > PASSES_UP_TO:
-            self._queue_normed(product, norm, rows, buffers.qkv, buffers.qkv_stride)
+            self._queue_norm(product, norm, rows)
+            self._multiply(product, buffers.normed, buffers.qkv, rows, buffers.qkv_stride)
         else:
             arguments = self._qkv_arguments(inputs, number, fused=fused)
             self._queue_few(product, arguments, rows, norm)
@@ -232,15 +244,19 @@ class Decoder:
         layer = self._weights.layers[number]
         product, norm = layer.products["gate_up"], layer.norms["mlp_input"]
         if self._packs(rows):
-            self._queue_norm(product, norm, rows)
             arguments = self._gate_arguments(number)
-            arguments.packed = int(not _reorders(layer.products["down"]))
+            if self._joins(rows):
+                self._norms.behind(arguments, 1)
+            else:
+                self._queue_norm(product, norm, rows)
+            arguments.packed = int(not layer.products["down"].reorders)
             self._queue_many(product, arguments, rows, buffers.normed)
             return
         if rows <= PASSES_UP_TO:
             self._queue_few(product, self._gate_arguments(number), rows, norm)
             return
-        self._queue_normed(product, norm, rows, buffers.gate_up, buffers.gate_stride)
+        self._queue_norm(product, norm, rows)
+        self._multiply(product, buffers.normed, buffers.gate_up, rows, buffers.gate_stride)
         self._device.launch(
             self._rows["gate"], (-(-config.intermediate_size // (4 * _THREADS)), rows, 1), _THREADS, 0,
             c_void_p(buffers.gate_up), c_void_p(buffers.gated), c_void_p(product.bias),
@@ -281,7 +297,10 @@ class Decoder:
             self._queue_share(self._reducer, product, rows, source, stride, int(norm == "mlp_output"))
         elif self._packs(rows):
             x = self._prepared(product, rows, source, stride)
-            self._queue_many(product, self._change_arguments(product, x, stride), rows, x)
+            arguments = self._change_arguments(product, x, stride)
+            if self._joins(rows):
+                self._norms.before(arguments, number + (norm == "mlp_output"), int(norm != "mlp_output"))
+            self._queue_many(product, arguments, rows, x)
         elif rows <= PASSES_UP_TO:
             self._queue_few(product, self._change_arguments(product, source, stride), rows)
         else:
@@ -320,7 +339,7 @@ class Decoder:
 
     def _prepared(self, product: DeviceProduct, rows: int, source: int, stride: int) -> int:
         """The address of float16 rows as the product takes them."""
-        if not _reorders(product):
+        if not product.reorders:
             return source
         x = self._buffers.prepared
         self._row_kernel(
@@ -329,19 +348,15 @@ class Decoder:
         )  # fmt: skip
         return x
 
-    def _queue_normed(self, product: DeviceProduct, norm: int, rows: int, target: int, stride: int) -> None:
-        """A product of many normalised rows of the residual stream."""
-        self._queue_norm(product, norm, rows)
-        self._multiply(product, self._buffers.normed, target, rows, stride)
-
-    def _queue_norm(self, product: DeviceProduct, norm: int, rows: int, chosen: int = 0) -> None:
+    def _queue_norm(self, product: DeviceProduct, norm: int, rows: int, chosen: int = 0, scales: int = 0) -> None:
         """Normalised rows of the residual stream, or those that ``chosen`` names, as the product takes them, to
-        ``buffers.normed``."""
+        ``buffers.normed``; with ``scales`` for the next norm, if products take that over."""
         config, buffers = self._config, self._buffers
         self._row_kernel(
             "normalise", rows, c_void_p(buffers.residual), c_void_p(chosen), c_void_p(norm), c_void_p(buffers.normed),
             c_void_p(product.order), c_void_p(product.input_scale), c_int(config.hidden_size),
             c_int(buffers.hidden_stride), c_float(config.norm_eps), c_int(self._packs(rows)),
+            c_void_p(scales),
         )  # fmt: skip
 
     def _queue_many(self, product: DeviceProduct, arguments: ProductArguments, rows: int, x: int) -> None:
@@ -383,7 +398,3 @@ class Decoder:
 
     def _row_kernel(self, name: str, rows: int, *arguments: object, threads: int = _THREADS) -> None:
         self._device.launch(self._rows[name], (rows, 1, 1), threads, 0, *arguments)
-
-
-def _reorders(product: DeviceProduct) -> bool:
-    return bool(product.order or product.input_scale)

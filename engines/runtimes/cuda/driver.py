@@ -258,12 +258,13 @@ class Device:
 
 
 class Kernel:
-    """A function of a module. ``shared`` is the dynamic shared memory that it may use."""
+    """A function of a module. ``shared`` is the dynamic shared memory that it was allowed to use: else there are 48 KB,
+    less what the kernel declares itself."""
 
     def __init__(self, handle: Any) -> None:
         self.handle = handle
         self.address = ctypes.c_void_p(int(handle))
-        self.shared = 48 * 1024
+        self.shared = 0
 
 
 class Module:

@@ -48,9 +48,9 @@ class Variant:
 
 
 VARIANTS = (
-    Variant(8, 1, 1, 2, 9, 2),
-    Variant(16, 1, 1, 2, 9, 2),
-    Variant(32, 1, 1, 2, 9, 2),
+    Variant(8, 1, 1, 2, 10, 2),
+    Variant(16, 1, 1, 2, 10, 2),
+    Variant(32, 1, 1, 2, 10, 2),
     Variant(64, 1, 2, 2, 17, 1),
     Variant(64, 2, 1, 1, 9, 1),
     Variant(128, 1, 1, 1, 9, 1),

@@ -21,7 +21,7 @@ _WARPS = range(8, 11)  # that compute, beside one that adds and one that reads t
 _PART = 4  # units of a part of a tile, that a warp takes
 _FEWEST_SLOTS = 3
 _MOST_SLOTS = 16
-_IN_FLIGHT = 2  # slots under way at a time, at most
+IN_FLIGHT = (3, 4, 5, 6, 8)  # pieces of weights under way at a time; which is the fastest depends on card and model
 _MOST_UNITS = 16  # of a tile, that a warp takes
 _COLUMNS = 8  # queries that share a KV head, at most
 _KINDS = 4  # of products in a layer
@@ -74,8 +74,12 @@ class SingleStep:
             _array(device, [*products[:_KINDS], products[-1]]), _array(device, attentions[:1]),
             device.array(np.array(weights, np.uint64)), device.array(np.array(layers, np.uint64)), self.number, shares,
             *(device.allocate(4 * size + 64, zero=True) for size in sizes), config.num_layers, len(products),
-            plan.tables_at, plan.residual_at, plan.room_at,
+            plan.tables_at, plan.residual_at, plan.room_at, IN_FLIGHT[0],
         )  # fmt: skip
+
+    def set_in_flight(self, pieces: int) -> None:
+        """Of the steps that are queued from now on; one of ``IN_FLIGHT``."""
+        self._arguments.in_flight = pieces
 
     def queue(self) -> None:
         """After the embedding, which counts the steps."""
@@ -91,7 +95,7 @@ def suits(device: Device, config: ModelConfig, weights: DeviceWeights) -> bool:
     groups = {product.group for product in products}
     if config.qk_norm or config.post_norms or len(groups) != 1 or 0 in groups:
         return False
-    if any(product.order or product.input_scale for product in products):
+    if any(product.reorders for product in products):
         return False
     if config.num_heads // config.num_kv_heads > _COLUMNS or config.num_kv_heads > device.multiprocessors:
         return False
@@ -107,7 +111,7 @@ def kernel_of(device: Device, config: ModelConfig, group: int) -> Kernels:
     """What is compiled for a model that suits."""
     plan = plan_of(device, config, group)
     settings = {"BITS": 4, "GROUP": group, "HEAD": padded(config.head_dim, 32), "SLOTS": plan.slots}
-    settings |= {"WARPS": plan.warps, "IN_FLIGHT": _IN_FLIGHT}
+    settings |= {"WARPS": plan.warps}
     units = zip(("UNITS_HIDDEN", "UNITS_MIXED", "UNITS_INNER"), plan.units, strict=True)
     return "step", settings | dict(units)
 

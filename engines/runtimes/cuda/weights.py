@@ -49,6 +49,11 @@ class DeviceProduct:
     def nbytes(self) -> int:
         return self.tiles * self.chunks * unit_bytes(self.group)
 
+    @property
+    def reorders(self) -> bool:
+        """Whether it takes its inputs in another order, or scaled."""
+        return bool(self.order or self.input_scale)
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceLayer:

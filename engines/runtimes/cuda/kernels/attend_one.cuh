@@ -55,7 +55,7 @@ __device__ __forceinline__ void attend_one(const Attention& p, const Layer& laye
     auto place = [&](int page) { return place_of_page(p, part, page); };
     int page = part.begin + warp;
     PageValues values;  // the first ones before the query
-    if (page < end) load_page(values, layer.keys + place(page), layer.values + place(page));
+    if (page < end) load_keys(values, layer.keys + place(page)), load_values(values, layer.values + place(page));
     u16* const fresh = (u16*)room;  // [repeat + 2, HEAD]: queries, key, value
     const int quads = HEAD / 4, pairs = HEAD / 2;
     for (int i = threadIdx.x; i < (repeat + 2) * quads; i += THREADS) {
@@ -83,8 +83,9 @@ __device__ __forceinline__ void attend_one(const Attention& p, const Layer& laye
         const int next = page + WARPS, later = page + AHEAD * WARPS;
         if (later < end) prefetch_page(layer.keys + place(later), layer.values + place(later));
         if (page == position / PAGE) patch(values, position % PAGE, fresh + repeat * HEAD, fresh + (repeat + 1) * HEAD);
-        attend(columns, values, page * PAGE, low, high, p.scale, p.cap);
-        if (next < end) load_page(values, layer.keys + place(next), layer.values + place(next));
+        const u64 at = next < end ? place(next) : 0;
+        attend(columns, values, next < end ? layer.keys + at : nullptr, page * PAGE, low, high, p.scale, p.cap);
+        if (next < end) load_values(values, layer.values + at);
     }
     const int width = HEAD + 2, stride = repeat * width;
     float* const mine = (float*)(room + (repeat + 2) * HEAD * 2);  // [WARPS, repeat, width]
@@ -100,18 +101,20 @@ __device__ __forceinline__ void attend_one(const Attention& p, const Layer& laye
         if (g == 0) to[HEAD] = columns.most[e], to[HEAD + 1] = sum;
     }
     block_sync();
-    const int warps = min(WARPS, end - part.begin), most_splits = max(1, (int)gridDim.x / p.kv_heads);
+    const int most_splits = max(1, (int)gridDim.x / p.kv_heads);
     u64* const shared_words = handed.shares + (u64)kv_head * most_splits * stride;
     // Two neighbouring dimensions for each thread.
     for (int i = threadIdx.x; i < repeat * pairs; i += THREADS) {
         const int row = i / pairs, d = (i - row * pairs) * 2;
         const float* from = mine + row * width;
         float most = -1e30f, sum = 0, a = 0, b = 0;
-        for (int w = 0; w < warps; w++) most = fmaxf(most, from[w * stride + HEAD]);
-        for (int w = 0; w < warps; w++) {
-            const float factor = exp2_fast(from[w * stride + HEAD] - most);
-            a += from[w * stride + d] * factor, b += from[w * stride + d + 1] * factor;
-            sum += from[w * stride + HEAD + 1] * factor;
+#pragma unroll
+        for (int w = 0; w < WARPS; w++) most = fmaxf(most, from[w * stride + HEAD]);
+#pragma unroll
+        for (int w = 0; w < WARPS; w++) {
+            const float2 ends = *(const float2*)(from + w * stride + HEAD), two = *(const float2*)(from + w * stride + d);
+            const float factor = exp2_fast(ends.x - most);
+            a += two.x * factor, b += two.y * factor, sum += ends.y * factor;
         }
         if (split > 0) {
             u64* to = shared_words + split * stride + row * width;
@@ -132,7 +135,8 @@ __device__ __forceinline__ void attend_one(const Attention& p, const Layer& laye
         }
         if (d >= p.head) continue;
         u32* const to = handed.mixed + (kv_head * repeat + row) * p.head + d;
-        put(to, a / sum, number), put(to + 1, b / sum, number);
+        const float part_of_all = 1.0f / sum;
+        put(to, a * part_of_all, number), put(to + 1, b * part_of_all, number);
     }
     block_sync();
 }

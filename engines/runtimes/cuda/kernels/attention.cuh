@@ -177,19 +177,23 @@ struct PageValues {
     uint4 k[2][CHUNKS], v[HEAD / 16];
 };
 
-__device__ __forceinline__ void load_page(PageValues& page, const u16* keys, const u16* values) {
+__device__ __forceinline__ void load_keys(PageValues& page, const u16* keys) {
     const int lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3, token = 4 * (g >> 1) + (g & 1);
 #pragma unroll
     for (int c = 0; c < CHUNKS; c++) {
         page.k[0][c] = __ldcg((const uint4*)(keys + token * HEAD + c * 32 + t * 8));
         page.k[1][c] = __ldcg((const uint4*)(keys + (token + 2) * HEAD + c * 32 + t * 8));
     }
-#pragma unroll
-    for (int n = 0; n < HEAD / 16; n++) page.v[n] = __ldcg((const uint4*)(values + n * 256 + lane * 8));
 }
 
-// Tokens `base` .. `base + 15`; column 2 t + e sees tokens low[e] .. high[e].
-__device__ __forceinline__ void attend(Columns& columns, const PageValues& page, int base, const int (&low)[2],
+__device__ __forceinline__ void load_values(PageValues& page, const u16* values) {
+#pragma unroll
+    for (int n = 0; n < HEAD / 16; n++) page.v[n] = __ldcg((const uint4*)(values + n * 256 + (threadIdx.x & 31) * 8));
+}
+
+// Tokens `base` .. `base + 15`; column 2 t + e sees tokens low[e] .. high[e]. Once the scores are there, `page` takes the K
+// of the next one from `next`, if it is not null.
+__device__ __forceinline__ void attend(Columns& columns, PageValues& page, const u16* next, int base, const int (&low)[2],
                                        const int (&high)[2], float scale, float cap) {
     const int lane = threadIdx.x & 31, g = lane >> 2;
     float score[4] = {0, 0, 0, 0};
@@ -199,6 +203,7 @@ __device__ __forceinline__ void attend(Columns& columns, const PageValues& page,
         mma(score, page.k[0][c].x, page.k[1][c].x, page.k[0][c].y, page.k[1][c].y, q[0], q[1]);
         mma(score, page.k[0][c].z, page.k[1][c].z, page.k[0][c].w, page.k[1][c].w, q[2], q[3]);
     }
+    if (next) load_keys(page, next);
     const int token = base + 4 * (g >> 1) + (g & 1);
     float shrink[2];
 #pragma unroll

@@ -172,6 +172,10 @@ __device__ __forceinline__ int value_place(int p, int d) {
     return (d >> 4) * 256 + ((d & 7) * 4 + (p >> 2)) * 8 + ((d >> 3) & 1) * 4 + (p & 3);
 }
 
+// Where a norm is taken into two products, rows pass between them times the inverse root mean square of the norm before and
+// this: much larger values than that one saw still are float16, and much smaller ones still have enough bits.
+#define SCALE_OF_ROWS (1.0f / 256)
+
 // Where input k of a row stands in rows packed for Hopper's tensor cores, `stride` inputs a row: blocks of 128 rows by 128
 // inputs; in one, eights of rows, and of each 16 bytes of every row side by side, in the order in which a lane's share of
 // the weights is used (see `packing.py`).

@@ -54,58 +54,55 @@ __device__ __forceinline__ float4 load_once(const float* four) {
     return values;
 }
 
-// A warp's inputs, its stretch of UNITS units, from what others hand on, times the weights of a norm if there is one.
-// Returns the lane's part of the sum of their squares. `mask` is 0 where all values are there for certain.
+// A warp's inputs, its stretch of UNITS units, from what others hand on, times the weights of a norm if there is one
+// (NORM, unless `norm` is null). Returns the lane's part of the sum of their squares. `mask` is 0 where all values are there for certain.
 template <int UNITS, bool NORM>
 __device__ __forceinline__ float take_inputs(const u32* values, u32 number, u32 mask, const float* norm, int inputs,
                                              Planes (&planes)[(UNITS + MOST_UNITS - 1) / MOST_UNITS]) {
     constexpr int PARTS = (UNITS + MOST_UNITS - 1) / MOST_UNITS;
-    const int lane = lane_number(), warp = threadIdx.x >> 5;
-    uint4 words[PARTS][4];
-    float4 weights[PARTS][4];
-    auto begin = [&](int part) { return (part * PART_UNITS + warp * min(MOST_UNITS, UNITS - part * MOST_UNITS)) * 128; };
-    auto place = [&](int part, int i) { return begin(part) + place_of_four(lane, i); };
-    auto inside = [&](int part, int i) {
-        return place_of_four(lane, i) < (UNITS - part * MOST_UNITS) * 128 && place(part, i) < inputs;
-    };
-    if (NORM)
-#pragma unroll
-        for (int part = 0; part < PARTS; part++)
-#pragma unroll
-            for (int i = 0; i < 4; i++) weights[part][i] = load_once(norm + (inside(part, i) ? place(part, i) : 0));
+    const int warp = threadIdx.x >> 5;
+    float square = 0;
     u32 tries = 0;
-    // One looks while nothing is there: many that look slow the stores that they wait for.
-    while (lane == 0 && !there(look(values + min(begin(0), inputs - 4)), number, mask)) count_try(tries);
-    __syncwarp();
-    bool all;
-    do {
 #pragma unroll
-        for (int part = 0; part < PARTS; part++)
+    for (int part = 0; part < PARTS; part++) {
+        const int lane = lane_number(), units = min(MOST_UNITS, UNITS - part * MOST_UNITS);
+        const int begin = (part * PART_UNITS + warp * units) * 128;
+        auto inside = [&](int i) { return place_of_four(lane, i) < units * 128 && begin + place_of_four(lane, i) < inputs; };
+        auto place = [&](int i) { return inside(i) ? begin + place_of_four(lane, i) : 0; };
+        uint4 words[4];
+        float4 weights[4];
+        if (NORM)
 #pragma unroll
-            for (int i = 0; i < 4; i++) words[part][i] = look(values + (inside(part, i) ? place(part, i) : 0));
-        all = true;
+            for (int i = 0; i < 4; i++) weights[i] = norm ? load_once(norm + place(i)) : make_float4(1, 1, 1, 1);
+        // One looks while nothing is there: many that look slow the stores that they wait for.
+        if (part == 0) {
+            while (lane == 0 && !there(look(values + min(begin, inputs - 4)), number, mask)) count_try(tries);
+            __syncwarp();
+        }
 #pragma unroll
-        for (int part = 0; part < PARTS; part++)
+        for (int i = 0; i < 4; i++) words[i] = look(values + place(i));
+        bool all;
+        do {
+            all = true;
 #pragma unroll
-            for (int i = 0; i < 4; i++) all = all && (!inside(part, i) || there(words[part][i], number, mask));
-        count_try(tries);
-    } while (!all);
-    __syncwarp();
-    float square = 0, four[PARTS][4][4];
-#pragma unroll
-    for (int part = 0; part < PARTS; part++)
+            for (int i = 0; i < 4; i++)
+                if (inside(i) && !there(words[i], number, mask)) all = false, words[i] = look(values + place(i));
+            count_try(tries);
+        } while (!__all_sync(FULL, all));
+        float four[1][4][4];
 #pragma unroll
         for (int i = 0; i < 4; i++) {
-            const bool own = inside(part, i);
-            const u32 word[4] = {words[part][i].x, words[part][i].y, words[part][i].z, words[part][i].w};
-            const float weight[4] = {weights[part][i].x, weights[part][i].y, weights[part][i].z, weights[part][i].w};
+            const bool own = inside(i);
+            const u32 word[4] = {words[i].x, words[i].y, words[i].z, words[i].w};
+            const float weight[4] = {weights[i].x, weights[i].y, weights[i].z, weights[i].w};
 #pragma unroll
             for (int e = 0; e < 4; e++) {
                 const float value = own ? value_of(word[e]) : 0.0f;
                 if (NORM) square += value * value;
-                four[part][i][e] = NORM ? value * weight[e] : value;
+                four[0][i][e] = NORM ? value * weight[e] : value;
             }
         }
-    round_inputs<PARTS>(lane, four, planes);
+        round_inputs<1>(lane, four, reinterpret_cast<Planes(&)[1]>(planes[part]));
+    }
     return square;
 }

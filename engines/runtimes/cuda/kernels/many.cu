@@ -7,164 +7,21 @@
 // added up in the shared memory of whoever hands the outputs on, always in the same order. A warp of its own reads ahead
 // through a ring of slots; it asks for the first weights before the kernel's input is there.
 #define WARPS 8
-#include "many.cuh"
+#include "many_outputs.cuh"
 
 #if __CUDA_ARCH__ == 900
 
 __device__ __forceinline__ void cluster_arrive() { asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory"); }
 __device__ __forceinline__ void cluster_wait() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
 
-__device__ __forceinline__ uint4 eight_halves(const float (&v)[8]) {
-    return make_uint4(to_half2(v[0], v[1]), to_half2(v[2], v[3]), to_half2(v[4], v[5]), to_half2(v[6], v[7]));
-}
-
-__device__ __forceinline__ void load_eight(const float* from, float (&v)[8]) {
-    const float4 low = __ldg((const float4*)from), high = __ldg((const float4*)(from + 4));
-    v[0] = low.x, v[1] = low.y, v[2] = low.z, v[3] = low.w, v[4] = high.x, v[5] = high.y, v[6] = high.z, v[7] = high.w;
-}
-
-// What becomes of the outputs of a tile for one row: a[g] is output g, b[g] output g + 8.
-__device__ __forceinline__ void hand_on(const Product& p, int tile, int row, float (&a)[8], float (&b)[8]) {
-    const int output = tile * 16;
-    if (p.bias) {
-        float more[8];
-        load_eight(p.bias + output, more);
-#pragma unroll
-        for (int g = 0; g < 8; g++) a[g] += more[g];
-        load_eight(p.bias + output + 8, more);
-#pragma unroll
-        for (int g = 0; g < 8; g++) b[g] += more[g];
-    }
-    if (p.mode == RESIDUAL) {  // nobody else adds to these; an addition need not be waited for
-        float* to = (float*)p.target + (u64)row * p.target_stride + output;
-        const bool whole = output + 16 <= p.outputs && p.target_stride % 4 == 0;
-        if (whole && p.rows > 64) {  // additions in the L2 would be slower than reading
-            float4* const four = (float4*)to;
-            float4 old[4];
-#pragma unroll
-            for (int i = 0; i < 4; i++) old[i] = four[i];
-#pragma unroll
-            for (int i = 0; i < 4; i++) {
-                const float(&v)[8] = i < 2 ? a : b;
-                const int g = i % 2 * 4;
-                four[i] = make_float4(old[i].x + v[g], old[i].y + v[g + 1], old[i].z + v[g + 2], old[i].w + v[g + 3]);
-            }
-            return;
-        }
-        if (whole) {
-#pragma unroll
-            for (int g = 0; g < 8; g += 4) {
-                asm volatile("red.relaxed.gpu.global.add.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(to + g), "f"(a[g]), "f"(a[g + 1]),
-                             "f"(a[g + 2]), "f"(a[g + 3]) : "memory");
-                asm volatile("red.relaxed.gpu.global.add.v4.f32 [%0], {%1, %2, %3, %4};" ::"l"(to + 8 + g), "f"(b[g]),
-                             "f"(b[g + 1]), "f"(b[g + 2]), "f"(b[g + 3]) : "memory");
-            }
-            return;
-        }
-#pragma unroll
-        for (int g = 0; g < 8; g++) {
-            if (output + g < p.outputs) to[g] += a[g];
-            if (output + 8 + g < p.outputs) to[8 + g] += b[g];
-        }
-    } else if (p.mode == GATED) {
-        const int at = tile * 8;
-#pragma unroll
-        for (int g = 0; g < 8; g++) a[g] = at + g < p.outputs ? gated(a[g], p.gelu) * b[g] : 0.0f;
-        u16* const target = (u16*)p.target;
-        const uint4 all = eight_halves(a);
-        if (p.packed) {
-            u16* const to = target + packed_place(row, at, p.target_stride);  // the next pairs lie 64 further each
-            *(u32*)to = all.x, *(u32*)(to + 64) = all.y, *(u32*)(to + 128) = all.z, *(u32*)(to + 192) = all.w;
-        } else {
-            *(uint4*)(target + (u64)row * p.target_stride + at) = all;
-        }
-    } else if (p.mode == STORE) {
-        u16* to = (u16*)p.target + (u64)row * p.target_stride + output;
-        if (output + 16 <= p.outputs && p.target_stride % 8 == 0) {
-            *(uint4*)to = eight_halves(a), *(uint4*)(to + 8) = eight_halves(b);
-            return;
-        }
-#pragma unroll
-        for (int g = 0; g < 8; g++) {
-            if (output + g < p.outputs) to[g] = to_half(a[g]);
-            if (output + 8 + g < p.outputs) to[8 + g] = to_half(b[g]);
-        }
-    } else if (p.mode == LOGITS) {
-        float* to = (float*)p.target + (u64)row * p.target_stride + output;
-#pragma unroll
-        for (int g = 0; g < 8; g++) {
-            if (p.cap > 0) a[g] = tanhf(a[g] / p.cap) * p.cap, b[g] = tanhf(b[g] / p.cap) * p.cap;
-            if (output + g < p.outputs) to[g] = a[g];
-            if (output + 8 + g < p.outputs) to[8 + g] = b[g];
-        }
-    } else {
-        const int of_head = p.head >> 4, head = tile / of_head, j = tile - head * of_head, slot = __ldg(p.slots + row);
-        int first = j * 16, second = first + 8;
-        if (head < p.heads + p.kv_heads && j < (p.rotary >> 4)) {
-            first = j * 8, second = (p.rotary >> 1) + first;
-            const int at = __ldg(p.positions + row) * (p.rotary >> 1) + first;
-            float c[8], s[8];
-            load_eight(p.cosines + at, c);
-            load_eight(p.sines + at, s);
-#pragma unroll
-            for (int g = 0; g < 8; g++) {
-                const float turned = a[g] * c[g] - b[g] * s[g];
-                b[g] = b[g] * c[g] + a[g] * s[g];
-                a[g] = turned;
-            }
-        }
-        u16* to;
-        const u64 page = slot / PAGE;
-        const int inside = slot % PAGE;
-        if (head < p.heads) {
-            to = (u16*)p.target + (u64)row * p.target_stride + head * p.head_padded;
-        } else if (slot < 0) {
-            return;
-        } else if (head < p.heads + p.kv_heads) {
-            to = p.keys + ((page * p.kv_heads + head - p.heads) * PAGE + inside) * p.head_padded;
-        } else {
-            to = p.values + (page * p.kv_heads + head - p.heads - p.kv_heads) * PAGE * p.head_padded;
-#pragma unroll
-            for (int g = 0; g < 8; g++)
-                to[value_place(inside, first + g)] = to_half(a[g]), to[value_place(inside, second + g)] = to_half(b[g]);
-            return;
-        }
-        *(uint4*)(to + first) = eight_halves(a), *(uint4*)(to + second) = eight_halves(b);
-    }
-}
-
-// Adds up the shares of `count` tiles from `first_tile` on and hands them on. A lane takes a tile of a row. `sums`: for
-// each of `shares`, `tiles` times [OCTETS, 32] of outputs g and g + 8 of rows 2 t and 2 t + 1, and 64 bytes that keep
-// neighbouring tiles in different banks.
-template <int OCTETS, int WARPS_OF_ALL>
-__device__ __forceinline__ void add_up(const Product& p, const u8* sums, int shares, int tiles, int count, int first_tile,
-                                       int first_row) {
-    const int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, quads = (count + 3) >> 2;
-    for (int item = warp; item < quads * OCTETS; item += WARPS_OF_ALL) {
-        const int inner = item % quads * 4 + (lane & 3), octet = item / quads, row = first_row + octet * 8 + (lane >> 2);
-        if (inner >= count || first_tile + inner >= p.tiles || row >= p.rows) continue;
-        const u8* from = sums + inner * (OCTETS * 512 + 64) + octet * 512 + (lane >> 2) * 8;
-        float a[8], b[8];
-#pragma unroll
-        for (int g = 0; g < 8; g++) a[g] = b[g] = 0;
-        for (int s = 0; s < shares; s++) {
-#pragma unroll
-            for (int g = 0; g < 8; g++) {
-                const float2 both = *(const float2*)(from + g * 64);
-                a[g] += both.x, b[g] += both.y;
-            }
-            from += tiles * (OCTETS * 512 + 64);
-        }
-        hand_on(p, first_tile + inner, row, a, b);
-    }
-}
-
-// HALVES of the warps share the inputs: a slot holds 128 for each. READERS: warps beside those that compute; with four of
-// them registers change hands. `map` says where the weights lie, if they are INT4.
+// HALVES of the warps share the inputs: a slot holds 128 for each. READERS: warps beside those that compute; with two of
+// them the kernel takes over norms, with four registers change hands. `map` says where the weights lie, if they are INT4.
 template <int COLUMNS, int BLOCKS, int HALVES, int CHUNKS, int READERS, int TOGETHER>
 __device__ __forceinline__ void run(const Product& p, const u8* map) {
     extern __shared__ __align__(1024) u8 memory[];
     __shared__ __align__(8) u64 barriers[2 * MOST_SLOTS];
+    __shared__ float factors[COLUMNS];
+    constexpr bool NORMS = READERS == 2;  // takes over norms; a second warp beside those that compute looks after them
     constexpr int TILES = 8 * BLOCKS, OCTETS = COLUMNS / 8, STEPS = BLOCKS == 1 ? 4 : 2, OWN = CHUNKS / HALVES;
     // Few columns: the scale is taken to the sums of a group, a chunk, instead of its weights.
     constexpr bool LATER = BITS == 4 && GROUP == 128 && COLUMNS <= 16 && BLOCKS == 1 && OWN == 2;
@@ -233,7 +90,12 @@ __device__ __forceinline__ void run(const Product& p, const u8* map) {
             }
             if (count > slots) let_next_start();
         }
+        if (NORMS && warp > COMPUTING && p.next_scales) {
+            wait_for_producer();
+            find_factors<COLUMNS>(p, first_row, factors);
+        }
         __syncwarp();
+        if (NORMS && warp > COMPUTING && splits == 1) some_arrive<32 * COMPUTING + 32>(2);
         if (splits > 1) {
             if (!beside) cluster_arrive();
             cluster_wait();
@@ -255,6 +117,8 @@ __device__ __forceinline__ void run(const Product& p, const u8* map) {
 #pragma unroll
             for (int n = 0; n < COLUMNS / 2; n++) sum[n] = 0;
         u32 a[2][BLOCKS][STEPS][4];
+        const int tiles = (TILES + splits - 1) / splits;  // that a block hands on
+        const int own = blockIdx.x * tiles, own_count = min(tiles, TILES - own);
         wait_for_producer();
         int slot = 0, parity = 0, before = -1;
 #pragma unroll 1
@@ -324,8 +188,12 @@ __device__ __forceinline__ void run(const Product& p, const u8* map) {
 #pragma unroll
             for (int n = 0; n < COLUMNS / 2; n++) d[0][n] = sum[n];
         }
-        const int tiles = (TILES + splits - 1) / splits;  // that a block hands on
         u8* const sums = memory + p.sums_at;
+        Change change;
+        if (NORMS && p.next) {
+            const Place<OCTETS> place(p, warp, own_count, first_tile + own, first_row);
+            if (place.used) change.load(p, first_tile + own + place.inner, place.row);
+        }
         __syncwarp();
         if (splits > 1) {
             if (!beside) cluster_arrive();
@@ -354,11 +222,12 @@ __device__ __forceinline__ void run(const Product& p, const u8* map) {
         if (splits > 1) {
             cluster_arrive();
             cluster_wait();
+        } else if (NORMS) {
+            some_sync<32 * COMPUTING + 32>(2);  // the factors of rows are there as well
         } else {
             some_sync<32 * COMPUTING>();
         }
-        const int own = blockIdx.x * tiles;
-        add_up<OCTETS, COMPUTING>(p, sums, splits * HALVES, tiles, min(tiles, TILES - own), first_tile + own, first_row);
+        add_up<OCTETS, COMPUTING, NORMS>(p, sums, splits * HALVES, tiles, own_count, first_tile + own, first_row, change, factors);
     }
 }
 
@@ -368,9 +237,9 @@ __device__ __forceinline__ void run(const Product& p, const u8* map) {
         run<columns, blocks, halves, chunks, readers, together>(p, map);                                               \
     }
 
-MANY(8, 1, 1, 2, 1, 2)
-MANY(16, 1, 1, 2, 1, 2)
-MANY(32, 1, 1, 2, 1, 2)
+MANY(8, 1, 1, 2, 2, 2)
+MANY(16, 1, 1, 2, 2, 2)
+MANY(32, 1, 1, 2, 2, 2)
 MANY(64, 1, 2, 2, 1, 1)
 MANY(64, 2, 1, 1, 1, 1)
 MANY(128, 1, 1, 1, 1, 1)

@@ -33,7 +33,11 @@ __device__ __forceinline__ int place_of_four(int lane, int i) {
 }
 
 // The greater one, a NaN before all numbers; none is negative.
-__device__ __forceinline__ float greater(float a, float b) { return __uint_as_float(max(__float_as_uint(a), __float_as_uint(b))); }
+__device__ __forceinline__ float greater(float a, float b) {
+    float most;
+    asm("max.NaN.f32 %0, %1, %2;" : "=f"(most) : "f"(a), "f"(b));
+    return most;
+}
 
 // `values`: of each part of 512 inputs those at `place_of_four` 0 .. 3. By whole warps.
 template <int PARTS>

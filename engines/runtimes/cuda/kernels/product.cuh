@@ -47,6 +47,13 @@ struct Product {
     int mode, gelu, outputs, heads, kv_heads, head, head_padded, rotary, batch_tiles, slice;
     float eps, cap;
     int packed, sums_at;  // `many.cu`: the target's rows are packed; where sums lie in a block's memory
+    // `many.cu`, a norm between two products. The first one (RESIDUAL, with `next`) writes the residual stream times the
+    // norm's weights and `scales`, and the sums of its squares by tiles; the second one, whose source that is, divides by
+    // `scales` and by the root mean square (`squares`), and writes `next_scales` for the next such pair.
+    u16* next;               // packed rows
+    const float* next_norm;  // [outputs]
+    const float* scales;     // [rows]
+    float* next_scales;      // [rows]
 };
 
 #define block_sync some_sync<THREADS>

@@ -8,6 +8,8 @@
 #define MOST_UNITS 4  // of a part, that a warp takes
 #define PART_UNITS (WARPS * MOST_UNITS)
 #define SLOT (PART_UNITS * UNIT)
+#define WARPS_OF_PIECE 2  // whose units come in one copy
+#define PIECES ((WARPS + WARPS_OF_PIECE - 1) / WARPS_OF_PIECE)  // of a slot
 
 // Where the weights of a product lie: the block's tiles.
 struct Stretch {
@@ -15,28 +17,25 @@ struct Stretch {
     int tiles, chunks;
 };
 
-// At most IN_FLIGHT slots are under way at a time: a longer queue would not be faster, and all other loads would wait
-// behind it.
+// Few pieces are under way at a time: a longer queue would not be faster, and all other loads would wait behind it.
 struct Ring {
-    u32 data, full, empty;  // addresses: slots, a barrier for each that has come, one for each that is used up
+    u32 data, full, empty;  // addresses: slots, a barrier for each piece that has come, one for each slot that is used up
 
     __device__ __forceinline__ void init(u8* slots, u64* barriers) {
-        data = shared_address(slots), full = shared_address(barriers), empty = full + 8 * SLOTS;
-        if (threadIdx.x < SLOTS) {
-            barrier_init(full + 8 * threadIdx.x, COPY_ARRIVALS);
-            barrier_init(empty + 8 * threadIdx.x, WARPS);
-        }
+        data = shared_address(slots), full = shared_address(barriers), empty = full + 8 * SLOTS * PIECES;
+        if (threadIdx.x < SLOTS * PIECES) barrier_init(full + 8 * threadIdx.x, COPY_ARRIVALS);
+        if (threadIdx.x < SLOTS) barrier_init(empty + 8 * threadIdx.x, WARPS);
 #if __CUDA_ARCH__ >= 900
         asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 #endif
         __syncthreads();
     }
 
-    // Products 0 .. phases, of which `stretch_of` says where they lie. By one thread, or by a whole warp where there are no
-    // bulk copies.
+    // Products 0 .. phases, of which `stretch_of` says where they lie, with at most `in_flight` pieces under way. By one
+    // thread, or by a whole warp where there are no bulk copies.
     template <typename StretchOf>
-    __device__ __forceinline__ void fill(const StretchOf& stretch_of, int phases) const {
-        u32 number = 0, slot = 0, parity = 1, before = 0, before_parity = 0;
+    __device__ __forceinline__ void fill(const StretchOf& stretch_of, int phases, u32 in_flight) const {
+        u32 number = 0, slot = 0, parity = 1, under_way = 0, before = 0, before_parity = 0;
 #pragma unroll 1
         for (int phase = 0; phase < phases; phase++) {
             const Stretch now = stretch_of(phase);
@@ -45,16 +44,23 @@ struct Ring {
             for (int i = 0; i < now.tiles; i++)
 #pragma unroll 1
                 for (int left = now.chunks; left > 0; left -= PART_UNITS, number++) {
-                    const u32 bytes = min(left, PART_UNITS) * UNIT;
+                    const int units = min(left, PART_UNITS), of_piece = (units + WARPS - 1) / WARPS * WARPS_OF_PIECE;
                     if (number >= SLOTS) barrier_wait(empty + 8 * slot, parity);
-                    if (number >= IN_FLIGHT) {
-                        barrier_wait(full + 8 * before, before_parity);
-                        if (++before == SLOTS) before = 0, before_parity ^= 1;
+#pragma unroll 1
+                    for (int piece = 0; piece < PIECES; piece++) {
+                        if (under_way == in_flight) {
+                            barrier_wait(full + 8 * before, before_parity);
+                            if (++before == SLOTS * PIECES) before = 0, before_parity ^= 1;
+                        } else {
+                            under_way++;
+                        }
+                        const int begin = min(units, piece * of_piece), count = min(units, begin + of_piece) - begin;
+                        const u32 barrier = full + 8 * (slot * PIECES + piece);
+                        copies_begin(barrier, count * UNIT);
+                        if (count > 0) copy_stretch(data + slot * SLOT + begin * UNIT, from + begin * UNIT, count * UNIT, barrier);
+                        copies_end(barrier);
                     }
-                    copies_begin(full + 8 * slot, bytes);
-                    copy_stretch(data + slot * SLOT, from, bytes, full + 8 * slot);
-                    copies_end(full + 8 * slot);
-                    from += bytes;
+                    from += units * UNIT;
                     if (++slot == SLOTS) slot = 0, parity ^= 1;
                 }
         }
@@ -64,11 +70,11 @@ struct Ring {
 // A warp's place in the ring.
 struct Taker {
     Ring ring;
-    u32 slot, parity;
+    u32 slot, parity, piece;
 
-    __device__ __forceinline__ void start() { slot = 0, parity = 0; }
+    __device__ __forceinline__ void start() { slot = 0, parity = 0, piece = (threadIdx.x >> 5) / WARPS_OF_PIECE; }
     __device__ __forceinline__ const u8* wait(const u8* slots) const {
-        barrier_wait(ring.full + 8 * slot, parity);
+        barrier_wait(ring.full + 8 * (slot * PIECES + piece), parity);
         return slots + slot * SLOT;
     }
     __device__ __forceinline__ void release() {

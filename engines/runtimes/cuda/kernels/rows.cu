@@ -26,9 +26,10 @@ extern "C" __global__ void embed(const int* tokens, const u16* table, float* res
 #define QUADS_OF_THREAD 8
 
 // target[row] = norm(source[row]) in float16, with `order` and `input_scale` of a product's input, zeros up to stride; of
-// the rows that `chosen` names, if it is not null. `packed`: as `packed_place` says.
+// the rows that `chosen` names, if it is not null. `packed`: as `packed_place` says. `scales` [rows], if it is not null, takes
+// what the rows of the next norm are multiplied by (`Product`).
 extern "C" __global__ void normalise(const float* source, const int* chosen, const float* weight, u16* target, const int* order,
-                                     const float* input_scale, int size, int stride, float eps, int packed) {
+                                     const float* input_scale, int size, int stride, float eps, int packed, float* scales) {
     __shared__ float room[32];
     const bool plain = !order && !input_scale && size % 4 == 0 && size <= QUADS_OF_THREAD * 4 * THREADS;
     float4 weights[QUADS_OF_THREAD];  // before the rows are there
@@ -52,6 +53,7 @@ extern "C" __global__ void normalise(const float* source, const int* chosen, con
             sum += value[i].x * value[i].x + value[i].y * value[i].y + value[i].z * value[i].z + value[i].w * value[i].w;
         }
         const float inverse = rsqrtf(block_sum(sum, room) / size + eps);
+        if (scales && threadIdx.x == 0) scales[row] = inverse * SCALE_OF_ROWS;
 #pragma unroll
         for (int i = 0; i < QUADS_OF_THREAD; i++) {
             const int k = (i * THREADS + threadIdx.x) * 4;
@@ -70,6 +72,7 @@ extern "C" __global__ void normalise(const float* source, const int* chosen, con
     }
     for (int i = threadIdx.x; i < size; i += blockDim.x) sum += from[i] * from[i];
     const float inverse = rsqrtf(block_sum(sum, room) / size + eps);
+    if (scales && threadIdx.x == 0) scales[row] = inverse * SCALE_OF_ROWS;
     for (int i = threadIdx.x; i < stride; i += blockDim.x) {
         const int at = order && i < size ? order[i] : i;
         float value = i < size ? from[at] * inverse * weight[at] : 0.0f;

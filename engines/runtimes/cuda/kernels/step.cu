@@ -32,6 +32,7 @@ struct Step {
     Handed handed;
     int layers, count;
     int tables_at, residual_at, room_at;  // in a block's memory, behind the ring
+    int in_flight;                        // pieces of weights under way at a time, less than the ring has
 };
 
 // The share of the outputs that a multiprocessor takes.
@@ -126,7 +127,7 @@ __device__ __forceinline__ void compute(Block& block, const Share& share, int ki
     float square = take_inputs<UNITS, NORM>(source, number, mask, norm, p.inputs, planes);
     if (NORM) {
         square = warp_sum(square);
-        if (lane == 0) block.squares[kind >> 1 & 1][warp] = square;
+        if (lane == 0 && kind != 1) block.squares[kind >> 1 & 1][warp] = square;
     }
 #pragma unroll 1
     for (int batch = 0; batch < own_tiles; batch += BATCH, turn++) {
@@ -204,7 +205,7 @@ __device__ __forceinline__ void add_up(const Step& step, Block& block, const Sha
 extern "C" __global__ void __launch_bounds__(ALL_THREADS, 1) step(const __grid_constant__ Step step) {
     extern __shared__ __align__(128) u8 memory[];
     __shared__ Block block;
-    __shared__ __align__(8) u64 barriers[2 * SLOTS];
+    __shared__ __align__(8) u64 barriers[(PIECES + 1) * SLOTS];
     const int warp = threadIdx.x >> 5;
     Weights* const weights = (Weights*)(memory + step.tables_at);
     Layer* const layers = (Layer*)(weights + step.count);
@@ -227,7 +228,7 @@ extern "C" __global__ void __launch_bounds__(ALL_THREADS, 1) step(const __grid_c
 #if __CUDA_ARCH__ >= 900
         if ((threadIdx.x & 31) == 0)
 #endif
-            taker.ring.fill(stretch_of, step.count);
+            taker.ring.fill(stretch_of, step.count, step.in_flight);
         return;
     }
     wait_for_producer();
@@ -251,14 +252,17 @@ extern "C" __global__ void __launch_bounds__(ALL_THREADS, 1) step(const __grid_c
         if (kind == 1) {
             const Part part = part_of(block.attention, (int)layer.window, block.position);
             attend_one(block.attention, layer, part, step.handed, block.position, number, memory + step.room_at);
-            compute<UNITS_MIXED, false>(block, share, kind, nullptr, step.handed.mixed, number, 3, memory, taker, turn);
-        } else if (kind == 3) {
+        }
+        if (kind == 3) {
             compute<UNITS_INNER, false>(block, share, kind, nullptr, step.handed.gated, number, 3, memory, taker, turn);
-        } else {
+        } else if (kind == 1 && UNITS_MIXED != UNITS_HIDDEN) {
+            compute<UNITS_MIXED, false>(block, share, kind, nullptr, step.handed.mixed, number, 3, memory, taker, turn);
+        } else {  // o with the others where it can be: less code has to be fetched
             const bool after = kind == 2;  // attention, rather than a layer
             const u32* source = after ? step.handed.after_attention : step.handed.after_mlp;
+            if (kind == 1) source = step.handed.mixed;
             if (phase == 0) source = (const u32*)block.products[0].source;
-            compute<UNITS_HIDDEN, true>(block, share, kind, weights[phase].norm, source, after ? number : number - 1,
+            compute<UNITS_HIDDEN, true>(block, share, kind, weights[phase].norm, source, kind == 1 || after ? number : number - 1,
                                         phase == 0 ? 0 : 3, memory, taker, turn);
         }
     }

@@ -201,11 +201,15 @@ def test_rows_are_embedded_normalised_and_chosen(device: Device, cache: Path) ->
     assert np.allclose(read(device, squares, (rows, parts), np.float32).sum(axis=1), (x**2).sum(axis=1), rtol=1e-5)
 
     weight, normed = random.random(size).astype(np.float32), poisoned(device, (rows, stride), np.float16)
+    scales = poisoned(device, (rows,), np.float32)
     device.launch(
         module["normalise"], (rows, 1, 1), 256, 0, c_void_p(residual), c_void_p(0), c_void_p(device.array(weight)),
         c_void_p(normed), c_void_p(0), c_void_p(0), c_int(size), c_int(stride), c_float(EPS), c_int(0),
+        c_void_p(scales),
     )  # fmt: skip
-    expected = x / np.sqrt((x**2).mean(axis=1, keepdims=True) + EPS) * weight
+    inverse = 1 / np.sqrt((x**2).mean(axis=1, keepdims=True) + EPS)
+    expected = x * inverse * weight
+    assert_near(read(device, scales, (rows,), np.float32), inverse[:, 0] / 256, 1e-5)
     found = read(device, normed, (rows, stride), np.float16)
     assert_near(found[:, :size], expected, 5e-4)
     assert (found[:, size:] == 0).all()

@@ -122,6 +122,64 @@ def test_products_of_every_plan_agree_with_float64(
         device.free(target)
 
 
+def planned(products: ManyProducts, product: DeviceProduct, rows: int, splits: int) -> ManyProducts:
+    """With the plan of a share of the inputs for each of ``splits`` blocks."""
+    (variant,) = variants_for(rows, STORE)
+    plan = products.make(product.group, product.chunks, variant, min(splits, most_splits(variant, product.chunks)))
+    products.plan = lambda *_: plan  # type: ignore[assignment,misc]
+    return products
+
+
+@pytest.mark.parametrize(("growth", "group", "hidden"), [(1.0, 128, 1152), (1e5, 64, 1216), (0.03, 32, 1216)])
+def test_a_norm_between_two_products_agrees_with_float64(
+    growth: float, group: int, hidden: int, device: Device, kernels: Path
+) -> None:
+    """``growth``: the root mean square of the residual stream over what the norm before saw."""
+    eps, random = 1e-5, np.random.default_rng(2)
+    (packed_a, weight_a), (packed_b, weight_b) = random_weights(hidden, 512, group), random_weights(336, hidden, group)
+    change, taker = put(device, packed_a), put(device, packed_b)
+    stride, tiles = CHUNK * chunks_of(hidden), hidden // 16
+    norm = random.uniform(0.2, 2, hidden).astype(np.float32)
+    both = ManyProducts(device, [change, taker], kernels)
+    for rows, splits in itertools.product((1, 2, 8, 9, 16, 32), (1, 2, 3, 6)):
+        x = random.standard_normal((rows, 512)).astype(np.float16)
+        product = x.astype(float) @ weight_a.T
+        residual = (product.std() * random.standard_normal((rows, hidden))).astype(np.float32)
+        stream = residual + product
+        inverse = 1 / np.sqrt((stream**2).mean(axis=1, keepdims=True) + eps)
+        expected = (stream * inverse * norm) @ weight_b.T
+        between = np.zeros(-(-rows // ROWS_OF_BLOCK) * ROWS_OF_BLOCK * stride, np.float16)
+        places = {
+            "residual": device.array(residual), "next": device.array(between),
+            "squares": device.allocate(4 * rows * tiles), "later": device.allocate(4 * rows),
+            "scales": device.array((inverse[:, 0] * growth / 256).astype(np.float32)),
+            "target": device.allocate(2 * rows * 336), "source": device.array(packed_rows(x, 512)),
+        }  # fmt: skip
+        first = ProductArguments(
+            weights=change.units, source=places["source"], target=places["residual"], target_stride=hidden,
+            tiles=change.tiles, chunks=change.chunks, inputs=512, outputs=hidden, mode=RESIDUAL,
+            target_squares=places["squares"], next=places["next"], next_norm=device.array(norm),
+            scales=places["scales"],
+        )  # fmt: skip
+        second = ProductArguments(
+            weights=taker.units, source=places["next"], target=places["target"], target_stride=336,
+            tiles=taker.tiles, chunks=taker.chunks, inputs=hidden, outputs=336, mode=STORE, squares=places["squares"],
+            parts=tiles, scales=places["scales"], next_scales=places["later"], eps=eps,
+        )  # fmt: skip
+        planned(both, change, rows, splits).queue(change, first, rows)
+        planned(both, taker, rows, splits).queue(taker, second, rows)
+        found, sums, later = np.empty((rows, 336), np.float16), residual.copy(), np.empty(rows, np.float32)
+        device.download(places["target"], found)
+        device.download(places["residual"], sums)
+        device.download(places["later"], later)
+        device.synchronize()
+        assert error(sums, stream) < 1e-3, (rows, splits)
+        assert error(found, expected) < 2e-3, (rows, splits)
+        assert np.allclose(later, inverse[:, 0] / 256, rtol=1e-3), (rows, splits)
+        for address in places.values():
+            device.free(address)
+
+
 def test_the_chosen_plans_fit_the_card(device: Device, kernels: Path) -> None:
     packed, _ = random_weights(48, 256, 128)
     products = ManyProducts(device, [put(device, packed)], kernels)
