@@ -258,8 +258,7 @@ class Device:
 
 
 class Kernel:
-    """A function of a module. ``shared`` is the dynamic shared memory that it was allowed to use: else there are 48 KB,
-    less what the kernel declares itself."""
+    """A function of a module. ``shared`` is the dynamic shared memory that it was allowed: else 48 KB less its own."""
 
     def __init__(self, handle: Any) -> None:
         self.handle = handle
