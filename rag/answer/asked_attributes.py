@@ -5,6 +5,7 @@ is a number of years, a weight has a unit. What stands nowhere in that form has 
 import re
 from collections.abc import Sequence, Set
 
+from rag.answer.above import stems_above
 from rag.answer.evidence import Candidate
 from rag.answer.expected import COUNTS
 from rag.text.words import match, prefixes_of, stems
@@ -85,12 +86,12 @@ def with_asked_attribute(query: Query, ranked: Sequence[Candidate]) -> list[Cand
             if able[:1] == list(ranked[:1]):
                 return able
             wanted = query.rarity.keys() - frozenset(stems(found[0]))
-            return [one for one in able if query.names <= _about(one) and _is_about(one, wanted, query)]
+            return [one for one in able if query.names <= _about(one) and is_about(_about(one), wanted, query)]
     return list(ranked)
 
 
-def _is_about(one: Candidate, wanted: Set[str], query: Query) -> bool:
-    there = _about(one)
+def is_about(there: Set[str], wanted: Set[str], query: Query) -> bool:
+    """Whether some stems hold half of what some words of the question weigh."""
     prefixes = prefixes_of(there)
     said = sum(query.rarity[term] for term in wanted if match(term, there, prefixes) > 0)
     return said >= _SAID * sum(query.rarity[term] for term in wanted)
@@ -98,4 +99,4 @@ def _is_about(one: Candidate, wanted: Set[str], query: Query) -> bool:
 
 def _about(one: Candidate) -> frozenset[str]:
     """The stems of a sentence and of what it stands under."""
-    return frozenset(stems(" ".join([one.said, one.passage.document.title, *one.passage.heading_path])))
+    return frozenset(stems(one.said)) | stems_above(one.passage)

@@ -26,6 +26,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.answer.above import stems_above
 from rag.answer.evidence_weights import evidence_weights
 from rag.answer.expected import type_evidence
 from rag.answer.rows import Row, is_named, row_at, row_of, same_table, units_of
@@ -219,7 +220,7 @@ def _of_passage(query: Query, passage: Passage, rank: int) -> list[Candidate]:
         for sequence, unit in zip(sequences, sentences, strict=True)
     ]
     titles = [stems(title) for title in (passage.document.title, *passage.heading_path)]
-    headings = frozenset().union(*titles)
+    headings = stems_above(passage)
     whole = headings.union(*sets)
     in_passage = _matches(query, whole)
     names_missing = sum(query.terms[name] for name in query.names if in_passage[name] == 0)

@@ -15,6 +15,7 @@ from itertools import pairwise
 from rag.answer.asked_attributes import with_asked_attribute
 from rag.answer.asked_computation import with_asked_computation
 from rag.answer.asked_dates import about_asked_days
+from rag.answer.asked_extremes import with_asked_extreme
 from rag.answer.asked_names import unknown_names
 from rag.answer.asked_numbers import about_asked_numbers
 from rag.answer.citations import Locate, Numbering, citation_for
@@ -28,6 +29,7 @@ from rag.answer.quote import (
     is_closed,
     paragraph_end,
     readable,
+    with_counted_items,
     with_items,
     with_siblings,
 )
@@ -153,9 +155,7 @@ class ExtractiveAnswerer:
             if foreign is not None:
                 return foreign
             readings = [reading for reading in readings if reading not in alone] or None
-        ranked = rank_sentences(query, usable, self._embedder, readings or ())
-        ranked = about_asked_days(query, about_asked_numbers(query, usable, ranked))
-        ranked = with_asked_computation(query, with_asked_attribute(query, ranked))
+        ranked = self.rank(query, usable, readings or ())
         if not ranked:
             return Choice(readings=tuple(readings or ()))
         probability = found_probability(found_features(query, ranked), readings)
@@ -168,6 +168,13 @@ class ExtractiveAnswerer:
         cell = _cell(query, chosen[0], readings or ()) if chosen else None
         said = verdict(query, chosen[0].text) if chosen else None
         return Choice(tuple(chosen), tuple(readings or ()), probability, cell=cell, verdict=said)
+
+    def rank(self, query: Query, passages: Sequence[Passage], readings: Sequence[Reading]) -> list[Candidate]:
+        """The sentences that can answer the question, best first."""
+        ranked = rank_sentences(query, passages, self._embedder, readings)
+        ranked = about_asked_days(query, about_asked_numbers(query, passages, ranked))
+        ranked = with_asked_computation(query, with_asked_attribute(query, ranked))
+        return with_asked_extreme(query, ranked)
 
     def _read_alone(self, query: Query, passages: Sequence[Passage], readings: Sequence[Reading]) -> Choice | None:
         """The sentence or row that the best answer was read in, where the reader is sure: a question in another
@@ -304,6 +311,8 @@ def _quoted(query: Query, candidate: Candidate, score: float, readings: Sequence
     start, end = with_items(passage.text, candidate.start, candidate.end)
     if query.kind == "list":
         start, end = with_siblings(passage.text, start, end)
+    if first and end == candidate.end and query.kind in ("list", "any"):
+        start, end = with_counted_items(passage.text, start, end)
     if candidate.features["answers"] > 0:
         end = max(end, paragraph_end(passage.text, end))
     if end == candidate.end:

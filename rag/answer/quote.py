@@ -11,6 +11,9 @@ from rag.text.sentences import asks, cached_sentences, is_list_item, skip_marker
 from rag.types import Passage, Span
 
 LONGEST_QUOTE = 420  # characters shown of one sentence
+_MOST_BETWEEN = 2  # sentences or headings between one that counts things and their list
+_COUNTS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+_COUNT = re.compile(rf"\b(?:{'|'.join(_COUNTS[2:])}|[2-9]|1[0-2])\b(?= [^\W\d_]{{3}})", re.IGNORECASE)
 _LONGEST_LIST = 900  # characters of a list that is quoted whole
 PARAGRAPH = re.compile(r"\n\s*\n|\r\s*\r")  # what stands between two of them
 _SPACE = re.compile(r"\s+")
@@ -64,6 +67,31 @@ def with_items(text: str, start: int, end: int) -> tuple[int, int]:
     return start, last
 
 
+def with_counted_items(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span and the list that follows, where the span says how many things there are and the list has as many items:
+    "Three defects need attention."."""
+    counted = {_count(found[0]) for found in _COUNT.finditer(text, start, end)}
+    items: list[tuple[int, int]] = []
+    between = 0
+    for first, last in cached_sentences(text):
+        if first < end:
+            continue
+        if is_list_item(text, first, last):
+            items.append((first, last))
+        elif items and text.count("\n", items[-1][1], first) == 0:
+            items[-1] = (items[-1][0], last)  # a further sentence of the same item
+        elif items or between == _MOST_BETWEEN:
+            break
+        else:
+            between += 1
+    fits = len(items) > 1 and len(items) in counted and items[-1][1] - start <= _LONGEST_LIST
+    return (start, items[-1][1]) if fits else (start, end)
+
+
+def _count(word: str) -> int:
+    return int(word) if word.isdigit() else _COUNTS.index(word.casefold())
+
+
 def with_siblings(text: str, start: int, end: int) -> tuple[int, int]:
     """The span and the list items around it, where it is one itself and the list is not too long."""
     units = cached_sentences(text)
@@ -105,8 +133,9 @@ def readable(passage: Passage, start: int, end: int) -> str:
     if rows:
         return "\n".join(row.shown(start, end) for row in rows)
     lines = [line.strip() for line in text[start:end].splitlines() if line.strip()]
-    if len(lines) > 1 and any(is_list_item(line, 0, len(line)) for line in lines[1:]):
-        return "\n".join(_item(line) if n or is_list_item(line, 0, len(line)) else line for n, line in enumerate(lines))
+    items = [n for n, line in enumerate(lines) if is_list_item(line, 0, len(line))]
+    if items[-1:] > [0]:
+        return "\n".join(_item(line) if n >= items[0] else line for n, line in enumerate(lines))
     shown = _SPACE.sub(" ", text[start:end])
     unit_start, unit_end = _unit(text, start, end)
     before = "… " if start > unit_start else ""

@@ -9,6 +9,7 @@ headings above, and little behind it, in another clause.
 import re
 from collections.abc import Sequence
 
+from rag.answer.above import stems_above
 from rag.answer.expected import type_evidence
 from rag.answer.rows import row_at
 from rag.text.sentences import cached_sentences
@@ -74,7 +75,7 @@ def _nearness(query: Query, passages: Sequence[Passage], reading: Reading) -> fl
 def _around(passage: Passage, start: int, end: int) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     """The stems beside a value, in front of it or above it, and behind it, in its sentence or row."""
     text = passage.text
-    headings = frozenset(stems(" ".join([passage.document.title, *passage.heading_path])))
+    headings = stems_above(passage)
     row = row_at(passage, start)
     if row is not None:
         return frozenset(stems(row.said)), headings | frozenset(stems(row.table.caption)), frozenset()

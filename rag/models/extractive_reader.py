@@ -21,8 +21,8 @@ from rag.errors import ModelFilesError
 from rag.models.onnx_encoders import OnnxPairEncoder
 from rag.protocols import OnCard, PairEncoder
 from rag.text.as_written import as_written
-from rag.text.context import context_of
-from rag.types import Hit, PairScores, Passage, Reading, Span
+from rag.text.context import context_of, document_label
+from rag.types import Document, Hit, PairScores, Passage, Reading, Span
 
 QUESTION_TOKENS, CONTEXT_TOKENS, MAX_TOKENS = 64, 24, 384  # as in training
 _RANK_SPREAD = 6.0  # rank scores lie between about -15 and 15: divided by it, 0 to 1 keeps their distances
@@ -104,7 +104,7 @@ class ExtractiveReader:
 
     def rerank(self, question: str, hits: Sequence[Hit]) -> list[Hit]:
         """The same hits with what was read in them, best first; scores are 0 to 1, comparable within one question."""
-        pairs = [(context_of(h.document.title, h.chunk.heading_path), h.chunk.text) for h in hits]
+        pairs = [(_context(h.document, h.chunk.heading_path), h.chunk.text) for h in hits]
         marked = []
         for hit, scored in zip(hits, self._scored(question, pairs), strict=True):
             chunk = hit.chunk
@@ -115,7 +115,7 @@ class ExtractiveReader:
 
     def read(self, question: str, passages: Sequence[Passage]) -> list[Reading]:
         """One Reading a passage, in the passages' order."""
-        pairs = [(context_of(p.document.title, p.heading_path), p.text) for p in passages]
+        pairs = [(_context(p.document, p.heading_path), p.text) for p in passages]
         scored = self._scored(question, pairs)
         return [self._reading(s, p.span(0, len(p.text))) for p, s in zip(passages, scored, strict=True)]
 
@@ -123,7 +123,7 @@ class ExtractiveReader:
         """How far each passage supports a statement, as a probability; None by a model that judges none."""
         if not self._encoder.judges:
             return None
-        pairs = [(context_of(p.document.title, p.heading_path), p.text) for p in passages]
+        pairs = [(_context(p.document, p.heading_path), p.text) for p in passages]
         return [1 / (1 + math.exp(-scored.support)) for scored in self._scored(claim, pairs)]
 
     def _reading(self, scored: _Scored, stretch: Span) -> Reading:
@@ -172,8 +172,20 @@ class ExtractiveReader:
         """-> token ids, position of the passage's first token."""
         head = [self._cls, *question, self._sep]
         if context:
-            head += [*context[:CONTEXT_TOKENS], self._sep]
+            head += [*_in_the_middle(context), self._sep]
         return [*head, *passage[: MAX_TOKENS - len(head) - 1], self._sep], len(head)
+
+
+def _context(document: Document, heading_path: Sequence[str]) -> str:
+    """Where a text stands; the file's name is part of it, for it often says whom or what a document is about."""
+    return context_of(document_label(document.path, document.title), heading_path)
+
+
+def _in_the_middle(context: list[int]) -> list[int]:
+    """A context that is too long without its middle: name and nearest heading say most."""
+    if len(context) <= CONTEXT_TOKENS:
+        return context
+    return [*context[: CONTEXT_TOKENS // 2], *context[-CONTEXT_TOKENS // 2 :]]
 
 
 def _marks(tokenizer: Tokenizer) -> tuple[int, int]:

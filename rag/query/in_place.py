@@ -12,6 +12,22 @@ _AMOUNT_OF = re.compile(
     r"come\b|belong\b|work\b|live\b|stand\b|in\b|of\b|on\b|at\b|for\b|there\b)[\w'-]+)??)(?=[?!. ]|$)[?!. ]*",
     re.IGNORECASE,
 )
+_YEAR_AWAY = re.compile(
+    r"(?:(?:what|how) about )?(?:in |for )?(?:the same \w+ )?(?:of |in )?(?:the |a |one )?"
+    r"(?:(?P<earlier>year (?:before|earlier|ago)|(?:previous|prior|preceding) year)|year (?:after|later)"
+    r"|following year)[?!. ]*",
+    re.IGNORECASE,
+)
+_YEAR = re.compile(r"(?<!\d)(?:1[5-9]|20|21)\d\d(?!\d)")
+
+
+def asked_a_year_away(question: str, previous: str) -> str | None:
+    """'and in the same quarter the year before?' -> the earlier question with its years one less."""
+    away = _YEAR_AWAY.fullmatch(question)
+    if away is None or _YEAR.search(previous) is None:
+        return None
+    step = -1 if away["earlier"] else 1
+    return _YEAR.sub(lambda year: str(int(year[0]) + step), previous)
 
 
 def asked_instead(question: str, previous: str) -> str | None:

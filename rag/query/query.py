@@ -13,7 +13,8 @@ from rag.protocols import Rewriter
 from rag.text.compounds import asks_for_compounds, compounds_of
 from rag.text.dates import date_terms, dates, with_months
 from rag.text.language import is_english
-from rag.text.normal import normalized
+from rag.text.normal import fold, normalized
+from rag.text.stop_words import STOP_WORDS
 from rag.text.words import RARE, content_stems, match, prefixes_of, stem, weight, without_spelled_out, words
 from rag.types import Query, QueryKind, Turn
 
@@ -40,7 +41,9 @@ _ASKS_FOR: tuple[tuple[QueryKind, str], ...] = (
     ),
     (
         "date",
-        r"\bwhen\b|\b(?:what|which) (?:\w+ ){0,2}(?:year|date|day|month|decade|century|time|season|era|period|"
+        r"^\W*(?:\w+ )?when\b|[,.;:?!] when\b|\bwhen (?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|"
+        r"should|must|may)\b|\b(?:tell me|say|know) when\b"
+        r"|\b(?:what|which) (?:\w+ ){0,2}(?:year|date|day|month|decade|century|time|season|era|period|"
         r"deadline)\b"
         r"|\b(?:wann|quand|cu[áa]ndo|quando|wanneer)\b|\bin welchem jahr\b",
     ),
@@ -77,6 +80,8 @@ _ASKS_FOR: tuple[tuple[QueryKind, str], ...] = (
 _PATTERNS: tuple[tuple[QueryKind, re.Pattern[str]], ...] = tuple(
     (kind, re.compile(pattern, re.IGNORECASE)) for kind, pattern in _ASKS_FOR
 )
+_CAPITALS = re.compile(r"(?<![\d:] )\b[A-Z]{2,}\b(?!['’])")
+_CAPITALS_WEIGHT = 5.0
 _LEAST_DOUBTFUL = 4  # letters
 _SAID = 0.2  # share of its weight that a word keeps which an earlier question held
 
@@ -85,7 +90,9 @@ def make_query(question: str, history: Sequence[Turn] = (), rewriter: Rewriter |
     """Analyses a question. ``rewriter`` completes it from ``history``; without one it stands alone already."""
     text = rewriter.rewrite(question, history) if rewriter else question
     order = content_stems(text)
-    rarity = {term: weight(term) for term in order}
+    capitals = _capitals(text)
+    order += [term for term in capitals if term not in order]
+    rarity = {term: _CAPITALS_WEIGHT if term in capitals else weight(term) for term in order}
     terms = _news_first(rarity, history)
     expected: QueryKind = next((kind for kind, pattern in _PATTERNS if pattern.search(text)), "any")
     return Query(
@@ -101,6 +108,14 @@ def make_query(question: str, history: Sequence[Turn] = (), rewriter: Rewriter |
         kind="overview" if asks_for_overview(text) else expected,
         is_english=is_english(text),
     )
+
+
+def _capitals(text: str) -> list[str]:
+    """Stems of small words in capitals, which are names then: "IT", "US"."""
+    if text.upper() == text:
+        return []
+    folded = (stem(fold(found[0])) for found in _CAPITALS.finditer(text))
+    return [term for term in dict.fromkeys(folded) if term in STOP_WORDS]
 
 
 def asks_for_overview(question: str) -> bool:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from rag.query.in_place import asked_instead, in_its_place
+from rag.query.in_place import asked_a_year_away, asked_instead, in_its_place
 from rag.query.query import asks_for_overview
 from rag.query.referent import Phrase, name_found, names, phrases, years
 from rag.text.markers import strip_markers
@@ -136,6 +136,9 @@ def _complete(question: str, contexts: Sequence[_Context]) -> str:
         return _more(question, contexts)
     if _BARE.match(bare):
         return _bare(bare, contexts)
+    away = asked_a_year_away(bare, contexts[-1].question)
+    if away is not None:
+        return away
     about = _ABOUT.match(bare)
     if about or _is_fragment(bare):
         return _carried_over(question, bare[about.end() :] if about else bare, contexts)

@@ -123,11 +123,20 @@ def match(stemmed: str, among: Set[str], prefixes: Set[str] = frozenset()) -> fl
 
     ``prefixes`` are ``prefixes_of(among)``.
     """
-    if stemmed in among:
+    if stemmed in among or _OTHER_NUMBER.get(stemmed) in among:
         return 1.0
     if len(stemmed) >= _PREFIX and not stemmed[0].isdigit() and stemmed[:_PREFIX] in prefixes:
         return 0.6
     return 0.0
+
+
+# Nouns whose plural is no ending.
+_PLURALS = "child children man men woman women foot feet tooth teeth mouse mice goose geese person people"
+_OTHER_NUMBER = {
+    stem(one): stem(other)
+    for single, plural in zip(_PLURALS.split()[::2], _PLURALS.split()[1::2], strict=True)
+    for one, other in ((single, plural), (plural, single))
+}
 
 
 def without_spelled_out(stemmed: str) -> str:

@@ -16,13 +16,16 @@ from rag.answer.operators.changes import tell_changes
 from rag.answer.operators.counting import count, list_rows
 from rag.answer.operators.documents import name_documents
 from rag.answer.operators.extremes import asks_for_extreme, find_extreme
+from rag.answer.operators.gain_or_loss import gain_or_loss
 from rag.answer.operators.grid import Grid, Texts, grids_of
 from rag.answer.operators.ledger_extremes import find_entry
 from rag.answer.operators.ledger_sums import add_up_entries
 from rag.answer.operators.lookup import look_up, look_up_total
 from rag.answer.operators.numbered_parts import name_part
 from rag.answer.operators.outline import outline
+from rag.answer.operators.prices import price_several
 from rag.answer.operators.prose_difference import subtract
+from rag.answer.operators.prose_sum import add_up
 from rag.answer.operators.sections import quote_section
 from rag.answer.operators.worked import Worked
 from rag.protocols import Answerer, Embedder
@@ -30,8 +33,8 @@ from rag.text.markers import AnswerPart, word_by_word
 from rag.types import Answer, AnswerEvent, Citation, Passage, Query, TextDelta
 
 Operator = Callable[[Query, Sequence[Grid], Embedder], Worked | None]
-OPERATORS: tuple[Operator, ...] = (compute, find_extreme, count, list_rows, look_up)
-_NAME = "operators"
+OPERATORS: tuple[Operator, ...] = (compute, find_extreme, count, list_rows, gain_or_loss, look_up)
+OPERATORS_NAME = "operators"
 
 
 class OperatorAnswerer:
@@ -80,15 +83,16 @@ class OperatorAnswerer:
             citations += cited
         value = next((statement.value for statement in worked.statements if statement.value is not None), None)
         span = None if value is None else value.passage.span(value.start, value.end)
-        yield Answer(tuple(parts), True, tuple(citations), _NAME, span)
+        yield Answer(tuple(parts), True, tuple(citations), OPERATORS_NAME, span)
 
 
 def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embedder) -> Worked | None:
     """What the first operator makes of the question; None where the passages hold no table or none accounts for it."""
     if not passages:
         return None
-    if not query.is_english:  # a summary needs no words of the question
-        return outline(query, passages, texts, embedder)
+    if not query.is_english:  # a summary needs no words of the question, and superlatives are known in German too
+        told = outline(query, passages, texts, embedder)
+        return told or find_extreme(query, grids_of(passages, texts), embedder)
     told = (
         name_documents(query, passages)
         or tell_changes(query, passages, texts)
@@ -96,16 +100,20 @@ def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embe
     )
     if told is not None or query.kind == "overview" or unknown_names(query, passages):
         return told
+    part = name_part(query, passages, texts, embedder)
+    if part is not None:
+        return part
+    grids = grids_of(passages, texts)
     return (
-        name_part(query, passages, texts, embedder)
-        or _from_tables(query, passages, texts, embedder)
+        price_several(query, passages, grids)
+        or _from_tables(query, grids, embedder)
         or subtract(query, passages)
+        or add_up(query, passages)
         or quote_section(query, passages, texts)
     )
 
 
-def _from_tables(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embedder) -> Worked | None:
-    grids = grids_of(passages, texts)
+def _from_tables(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:
     if (entries := add_up_entries(query, grids) or find_entry(query, grids)) is not None:
         return entries
     operators = OPERATORS

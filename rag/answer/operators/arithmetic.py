@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from rag.answer.expected import is_date
 from rag.answer.operators.choosing import is_total
-from rag.answer.operators.degrees import measured_by
+from rag.answer.operators.degrees import measured_by, price_of_rows
 from rag.answer.operators.grid import Grid, Line
 from rag.answer.operators.matching import (
     Meant,
@@ -33,23 +34,30 @@ from rag.types import Query
 
 _STRENGTH = 0.75
 _COVERED = 0.6
+_NAMED = 0.5  # share of the question that a row and two of its columns must hold
 _DIFFERENCE = re.compile(
     r"\bhow (?:much|many)\b.*\b(?:more|less|fewer|higher|lower|longer|shorter|cheaper|heavier|bigger|larger|smaller)\b"
-    r"|\bby how (?:much|many)\b|\bdifference\b|\bhow (?:much|many)\b.*"
+    r"|\bby how (?:much|many)\b|\bdifference\b|\bhow (?:far|much) short\b|\bhow (?:much|many)\b.*"
     r"\b(?:rise|rose|grow|grew|increased?|decreased?|fall|fell|drop(?:ped)?|change[ds]?)\b"
     r"|\bhow much (?:cheaper|dearer)\b",
     re.IGNORECASE,
 )
 _BOUND = re.compile(r"\b(?:more|less|fewer)\s+than\s+(?:[$€£]\s*)?\d", re.IGNORECASE)  # which rows are meant
-_SUM = re.compile(r"\b(?:together|in total|in all|altogether|combined|sum of|both)\b", re.IGNORECASE)
+_SUM = re.compile(r"\b(?:together|in total|in all|altogether|combined|sum of|both|plus)\b", re.IGNORECASE)
+_BOTH = re.compile(r"\bboth (?:the |of the )?(?P<kind>\w+)", re.IGNORECASE)
 _RANGE = re.compile(r"\bfrom\b.+\b(?:to|till|until|through)\b", re.IGNORECASE)
 _WHICH = re.compile(
     r"^\W*(?:which|what|who|whose|is|are|was|were|does|do|did|has|have)\b.*\b(?:more|less|fewer|[a-z]{3,}er)\b",
     re.IGNORECASE,
 )
+_COSTS = re.compile(r"\bhow much\b|\b(?:cost|costs|price|pay|paid)\b", re.IGNORECASE)
 _LESS = re.compile(
     r"\b(?:less|fewer|lower|smaller|shorter|cheaper|lighter|earlier|slower|nearer|colder|quieter|younger|older)\b",
     re.IGNORECASE,
+)
+# Words that ask for a computation, whatever is computed.
+_COMPUTING = frozenset(
+    stems("difference rise rose grow grew increase increased decrease decreased fall fell drop dropped change changed")
 )
 _OR_THAN = re.compile(r"\b(?:or|than)\b", re.IGNORECASE)
 
@@ -84,12 +92,17 @@ def compute(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked |
 def _meant(query: Query, grid: Grid) -> list[Meant]:
     """The rows that the question names, each by words of its own, in the order in which it does."""
     kept: list[Meant] = []
-    for meant in meant_lines(query, grid):
+    for meant in meant_lines(query, grid, several=True):
         others = frozenset().union(*(other.said for other in kept))
         if meant.strength >= _STRENGTH and meant.said - others and _is_measured(query, grid, meant):
             kept.append(meant)
     order = {stem(word): start for word, start, _ in reversed(words(query.text))}
-    return sorted(kept, key=lambda meant: min(order.get(term, len(query.text)) for term in meant.said))
+
+    def place(meant: Meant) -> int:
+        others = frozenset().union(*(other.said for other in kept if other is not meant))
+        return min(order.get(term, len(query.text)) for term in meant.said - others or meant.said)
+
+    return sorted(kept, key=place)
 
 
 def _is_measured(query: Query, grid: Grid, meant: Meant) -> bool:
@@ -114,7 +127,20 @@ def _sum(query: Query, grid: Grid, embedder: Embedder) -> Worked | None:
         return _of_rows(query, grid, meant, embedder, difference=False)
     if len(meant) == 1:
         return _of_columns(query, grid, meant[0], difference=False)
+    both = _both(query, grid)
+    if both:
+        return _of_rows(query, grid, both, embedder, difference=False)
     return _of_column(query, grid) if not meant else None
+
+
+def _both(query: Query, grid: Grid) -> list[Meant]:
+    """The two rows whose names hold what is asked of both: "both exams" of "Midterm exam" and "Final exam"."""
+    asked = _BOTH.search(query.text)
+    if asked is None:
+        return []
+    kind = frozenset(stems(asked["kind"])) & query.rarity.keys()
+    lines = [line for line in grid.lines if kind & frozenset(stems(line.name)) and not is_total(grid, line)]
+    return [Meant(line, 1.0, kind) for line in lines] if len(lines) == 2 else []
 
 
 def _of_column(query: Query, grid: Grid) -> Worked | None:
@@ -171,6 +197,7 @@ def _of_columns(query: Query, grid: Grid, meant: Meant, *, difference: bool) -> 
     if (
         query.names - said
         or _leaves_out(query, said)
+        or (meant.said and share(query, said | _computing(query)) < _NAMED)
         or not (all(value.is_like(known[0]) for value in known) or _one_currency(known))
     ):
         return None
@@ -193,7 +220,8 @@ def _two_periods(grid: Grid, columns: Sequence[int]) -> list[int]:
     """The first two columns that hold the same at different times: their names share most of their words."""
     for one, other in pairwise(columns):
         first, second = (frozenset(stems(grid.column_name(column))) for column in (one, other))
-        if first and second and len(first & second) * 2 >= len(first | second) - 1 and first & second:
+        dated = is_date(grid.column_name(one)) and is_date(grid.column_name(other)) and first & second - ENGLISH
+        if dated or (first and second and len(first & second) * 2 >= len(first | second) - 1 and first & second):
             return [one, other]
     return []
 
@@ -225,7 +253,13 @@ def _worked(
     joint = " − " if difference else " + "
     shown = joint.join(f"{name} {grid.written(value)}" for value, name in pairs)
     text = f"{grid.written(result)}{f' ({about})' if about else ''}: {shown} = {grid.written(result)}."
-    return Worked((Statement(text, tuple(row_source(grid, line) for line in lines)),), share(query, said) + 0.25)
+    covered = share(query, said | _computing(query))
+    return Worked((Statement(text, tuple(row_source(grid, line) for line in lines)),), covered + 0.25)
+
+
+def _computing(query: Query) -> frozenset[str]:
+    """The stems of the question that only ask for a computation."""
+    return _COMPUTING & query.rarity.keys()
 
 
 def _less(one: Value, other: Value) -> Value:
@@ -261,6 +295,8 @@ def _column(query: Query, grid: Grid, meant: Sequence[Meant], named: frozenset[s
     columns = [column for column in grid.value_columns if all(_value(each.line, column) is not None for each in meant)]
     if len(columns) == 1:
         return columns[0]
+    if _COSTS.search(query.text) and (price := price_of_rows(grid, [each.line for each in meant])) is not None:
+        return price
     asked = asked_columns(query, grid, named, columns)
     if asked:
         periods = all(any(map(str.isdigit, grid.column_name(column))) for column in asked)

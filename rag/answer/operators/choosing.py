@@ -27,6 +27,7 @@ _TOTAL = re.compile(r"(?:grand |sub)?totals?\b|all together\b", re.IGNORECASE)
 _NOT = re.compile(r"\b(?:no|not|without|n't|isn't|aren't|don't|doesn't|none|never)\b|n't\b", re.IGNORECASE)
 _FROM_OR_TO = re.compile(r"\b(?P<way>from|to) (?:the )?(?P<place>[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*)")
 _KINDS_OF = re.compile(r"\b(?:kinds?|types?|sorts?) of\b", re.IGNORECASE)
+_ONE_TABLE = "text/csv"
 _PEOPLE = frozenset(stems("people persons"))
 _NAMES_PEOPLE = frozenset(["name", "full name", "surname", "last name"])
 _NOTHING = frozenset(["", "no", "none", "-", "–", "—", "0", "n/a", "nil"])
@@ -46,7 +47,7 @@ class Picked:
 
 def pick(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Picked | None:
     """The rows of the table that accounts best for the question; None where none does."""
-    found = [picked for grid in grids for picked in _in_grid(query, grid, embedder)]
+    found = [picked for grid in grids for picked in _in_grid(query, grid, embedder) if not query.names - picked.said]
     best = max(found, key=lambda picked: (round(picked.covered, 3), picked.column is not None), default=None)
     return best if best is not None and best.covered >= _COVERED else None
 
@@ -56,10 +57,12 @@ def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> list[Picked]:
     if (kinds := _KINDS_OF.search(query.text)) is not None:
         about |= frozenset(stems(kinds[0])) & query.rarity.keys()
     names = _names(grid)
-    head = _head(query)
+    head = counted(query)
     if head is None:
         return []
     found = []
+    if match(head, names, prefixes_of(names)) > 0:
+        about |= {head}
     bound = _BOUND.search(query.text)
     if bound is not None:
         picked = _bounded(query, grid, bound, about, embedder)
@@ -76,11 +79,13 @@ def _names(grid: Grid) -> frozenset[str]:
     """Stems of what the rows of a table are: the name of its first column and what heads it; a column of names of
     which nothing else is said holds people."""
     first = grid.column_name(0)
-    names = frozenset(stems(" ".join([first, *grid.passage.heading_path[-1:]])))
+    document = grid.passage.document
+    titles = [document.title] if document.media_type == _ONE_TABLE else []  # "Harbour ferries.csv" holds ferries
+    names = frozenset(stems(" ".join([first, *grid.passage.heading_path[-1:], *titles])))
     return names | _PEOPLE if first.casefold().rstrip(":") in _NAMES_PEOPLE else names
 
 
-def _head(query: Query) -> str | None:
+def counted(query: Query) -> str | None:
     """The stem of the first word of the question that carries meaning: what is counted or listed. "Kinds of" says
     nothing of it."""
     start = kinds.end() if (kinds := _KINDS_OF.search(query.text)) is not None else 0

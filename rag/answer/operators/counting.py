@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from rag.answer.operators.choosing import Picked, pick
+from rag.answer.operators.choosing import Picked, counted, pick
 from rag.answer.operators.extremes import superlative_in
 from rag.answer.operators.grid import Grid
 from rag.answer.operators.matching import around, asked_columns
@@ -24,7 +24,11 @@ def count(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | N
     if _COUNTS.match(query.text) is None:
         return None
     picked = pick(query, grids, embedder)
-    if picked is None or not picked.lines or (not picked.is_bounded and _asks_for_another(query, picked)):
+    if picked is None or not picked.lines or counted(query) not in picked.said:
+        return None
+    if not picked.is_bounded and _asks_for_another(query, picked):
+        return None
+    if picked.column is None and picked.grid.scale:  # lines of accounts are no things
         return None
     return Worked((_said(f"{len(picked.lines)}: ", picked),), picked.covered)
 

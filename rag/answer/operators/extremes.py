@@ -5,6 +5,7 @@ own. A year since when something is so counts backwards: who is there longest ca
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -22,12 +23,22 @@ from rag.answer.operators.matching import (
 )
 from rag.answer.operators.worked import Statement, Worked, cell_source, row_source
 from rag.protocols import Embedder
+from rag.text.stop_words import ENGLISH
 from rag.text.words import match, prefixes_of, stem, stems, words
 from rag.types import Query
 
 _COVERED = 0.45  # share of the question that table, column and rows must account for
-_ASKS = re.compile(r"^\W*(?:and )?(?:which|what|who|where|when|in which|on which|in what|on what|for which)\b", re.I)
-_SUPERLATIVE = re.compile(r"\b(?:most|least|fewest|best|worst|[a-z]{3,}est|longest)\b", re.IGNORECASE)
+_ASKS = re.compile(
+    r"^\W*(?:and |und )?(?:which|what|who|where|when|in which|on which|in what|on what|for which"
+    r"|(?:in |an |auf |von |bei |für )?welche[mnrs]?|was|wer|wo|wann)\b",
+    re.IGNORECASE,
+)
+_SUPERLATIVE = re.compile(
+    r"(?<!\bat )\b(?:most(?! of\b)|least|fewest|best|worst|[a-z]{3,}est|longest)\b"
+    r"|\b(?:meist|wenigst|teuerst|billigst|günstigst|längst|kürzest|höchst|niedrigst|größt|kleinst|schwerst|leichtest|"
+    r"ältest|jüngst|neuest|frühest|spätest|schnellst|langsamst|wärmst|kältest)e[nrsm]?\b",
+    re.IGNORECASE,
+)
 _NO_SUPERLATIVE = frozenset(
     [
         "interest",
@@ -45,14 +56,21 @@ _NO_SUPERLATIVE = frozenset(
 )
 _FEW = re.compile(
     r"\b(?:least|fewest|lowest|smallest|shortest|cheapest|lightest|earliest|oldest|slowest|nearest|closest|coldest|"
-    r"quietest|weakest|worst|thinnest|narrowest|poorest|lowermost)\b",
+    r"quietest|weakest|worst|thinnest|narrowest|poorest|lowermost)\b"
+    r"|\b(?:wenigst|billigst|günstigst|kürzest|niedrigst|kleinst|leichtest|ältest|frühest|langsamst|kältest)e[nrsm]?\b",
     re.IGNORECASE,
 )
 _MEASURED = 0.3  # what it counts that a column's name says what the superlative measures
+_NOTE = re.compile(r"\(.*?\)")  # "Operating income (loss)"
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_SUMS = re.compile(r"(?:grand |sub)?totals?\b|consolidated\b|all\b", re.IGNORECASE)
+_LEAST_PART = 4  # letters of a word that a compound ends with
 _LEAST_NAME = 0.6  # of a column's name that the question must say
 _YEARS = (Decimal(1500), Decimal(2200))
-_BACKWARDS = re.compile(r"\b(?:longest|oldest)\b", re.IGNORECASE)
-_FORWARDS = re.compile(r"\b(?:newest|latest|youngest|most recent(?:ly)?|recent)\b", re.IGNORECASE)
+_BACKWARDS = re.compile(r"\b(?:longest|oldest|längste[nrsm]?|älteste[nrsm]?)\b", re.IGNORECASE)
+_FORWARDS = re.compile(
+    r"\b(?:newest|latest|youngest|most recent(?:ly)?|recent|(?:neu|jüng|spät)e?ste[nrsm]?)\b", re.IGNORECASE
+)
 
 
 def asks_for_extreme(question: str) -> bool:
@@ -79,7 +97,8 @@ def superlative_in(question: str) -> re.Match[str] | None:
 
 def _in_grid(query: Query, superlative: re.Match[str], grid: Grid, embedder: Embedder) -> list[Worked]:
     about = shared(query, in_front(grid))
-    if query.names - about - frozenset(stems(superlative[0])) - shared(query, frozenset(stems(grid.found_in))):
+    named = query.names if query.is_english else frozenset(name for name in query.names if name[:1].isdigit())
+    if named - about - frozenset(stems(superlative[0])) - shared(query, frozenset(stems(grid.found_in))):
         return []
     across = _across(query, superlative, grid, about)
     if across is not None:
@@ -99,6 +118,8 @@ def _in_grid(query: Query, superlative: re.Match[str], grid: Grid, embedder: Emb
     best = _best(superlative[0] + query.text[superlative.end() :], list(amounts.values()))
     of_column = said_in_column(query, grid.column_name(column))
     said = frozenset(about | of_column | _of(_phrase(query, superlative)))
+    if len({line.name for line in lines}) == 1:  # the same row of several groups
+        said |= shared(query, frozenset(stems(lines[0].name)))
     kinds = shared(query, frozenset(stems(grid.column_name(0))))
     if share(query, said) < _COVERED or not _measures(query, superlative, said, lines):
         return []
@@ -129,18 +150,35 @@ def _amounts(lines: Sequence[Line], column: int) -> dict[Line, Decimal]:
 def _is_about(query: Query, grid: Grid) -> bool:
     """Whether the table says that its rows are what the question asks for: "which membership", "which e-bike"."""
     asked = re.match(
-        r"^\W*(?:and )?(?:in |on |for )?(?:which|what)(?: of)? (?!is\b|was\b|are\b|were\b|the\b)", query.text, re.I
+        r"^\W*(?:and |und )?(?:in |on |for |von |bei |an |auf )?"
+        r"(?:which|what|welche[mnrs]?)(?: of)? (?!is\b|was\b|are\b|were\b|the\b|ist\b|war\b)",
+        query.text,
+        re.I,
     )
     if asked is None:
         return True
-    head = next(
-        (stem(word) for word, start, _ in words(query.text) if start >= asked.end() and stem(word) in query.rarity),
-        None,
-    )
+    heads = _heads(query, asked.end())
     document = grid.passage.document
     headings = (document.title, document.path.rpartition("/")[2], grid.column_name(0))
     there = frozenset(stems(" ".join([*headings, *(line.group for line in grid.lines)])))
-    return head is None or match(head, there, prefixes_of(there)) > 0
+    if not heads or any(match(head, there, prefixes_of(there)) > 0 for head in heads):
+        return True
+    return any(len(term) >= _LEAST_PART and heads[0].endswith(term) for term in there)  # "Honigsorte" is a "Sorte"
+
+
+def _heads(query: Query, start: int) -> list[str]:
+    """The stems of the first word from a position on that carries meaning, and of the one right behind it: "savings
+    account"."""
+    found: list[str] = []
+    end = start
+    for word, first, last in words(query.text):
+        if first < start or (not found and stem(word) not in query.rarity):
+            continue
+        if len(found) == 2 or stem(word) not in query.rarity or (found and query.text[end:first] != " "):
+            break
+        found.append(stem(word))
+        end = last
+    return found
 
 
 def _measures(query: Query, superlative: re.Match[str], said: frozenset[str], lines: Sequence[Line]) -> bool:
@@ -174,7 +212,9 @@ def _column(
             return column
     names = [grid.column_name(column) for column in columns]
     if all(any(character.isdigit() for character in name) for name in names):  # periods: the first is the report's own
-        return columns[0]
+        years = frozenset(name for name in query.names if _YEAR.fullmatch(name))
+        fitting = [column for column in columns if years <= frozenset(stems(grid.column_name(column)))]
+        return fitting[0] if fitting else None
     return None
 
 
@@ -190,7 +230,17 @@ def _lines(query: Query, grid: Grid) -> list[Line]:
     named = [line for line in grid.lines if line.group and shared(query, frozenset(stems(line.group)))]
     most = max((share(query, shared(query, frozenset(stems(line.group)))) for line in named), default=0.0)
     lines = [line for line in named if share(query, shared(query, frozenset(stems(line.group)))) == most]
-    return [line for line in lines or grid.lines if not is_total(grid, line)]
+    return [line for line in _of_one_measure(query, lines or grid.lines) if not is_total(grid, line)]
+
+
+def _of_one_measure(query: Query, lines: Sequence[Line]) -> list[Line]:
+    """Of groups that have the same rows ("Net sales", "Operating income") those of the row that the question says, but
+    for the group that sums the others; none where it says none of them."""
+    counts = Counter(line.name for line in lines)
+    if len({line.group for line in lines}) < 2 or max(counts.values(), default=0) < 2:
+        return list(lines)
+    said = {name for name in counts if frozenset(stems(_NOTE.sub("", name))) - ENGLISH <= query.rarity.keys()}
+    return [line for line in lines if line.name in said and not _SUMS.match(line.group)]
 
 
 def _best(asked: str, values: Sequence[Decimal]) -> Decimal:

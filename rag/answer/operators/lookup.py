@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from rag.answer.expected import is_date, type_evidence
 from rag.answer.operators.choosing import is_total
+from rag.answer.operators.degrees import product_column
 from rag.answer.operators.grid import Cell, Grid, Line
 from rag.answer.operators.matching import (
     Meant,
@@ -42,6 +43,8 @@ _ASKS_WHETHER = re.compile(
 )
 _TOTAL = re.compile(r"\btotal\b|\bin all\b|\baltogether\b", re.IGNORECASE)
 _COUNTS = re.compile(r"^\W*(?:and )?how many\b", re.IGNORECASE)
+_COSTS = re.compile(r"\b(?:cost|costs|pay|paid|charged?)\b", re.IGNORECASE)
+_EACH = re.compile(r"\b(?:per|each|unit|an hour|a day)\b", re.IGNORECASE)
 _CURRENCY = re.compile(
     r"[$€£]|\b(?:dollars?|euros?|pounds?|crowns?|francs?|yen|cents?|usd|eur|gbp|chf|millions?|billions?)\b",
     re.IGNORECASE,
@@ -70,10 +73,14 @@ def look_up(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked |
     """The cell that the question asks for, or its row; None where no table accounts for the question."""
     if query.kind == "reason" or _ASKS_WHETHER.match(query.text):
         return None
+    found = look_up_cells(query, grids, embedder)
+    return Worked(tuple(map(_statement, found)), found[0].covered) if found else None
+
+
+def look_up_cells(query: Query, grids: Sequence[Grid], embedder: Embedder) -> list[Found]:
+    """The cells that account for the question alike, best first; none where too many do."""
     found = _best(query, grids, embedder)
-    if not found or len(found) > _MOST_ALIKE:
-        return None
-    return Worked(tuple(map(_statement, found)), found[0].covered)
+    return found if len(found) <= _MOST_ALIKE else []
 
 
 def look_up_total(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:
@@ -100,7 +107,7 @@ def _is_alike(found: Found, best: Found) -> bool:
 def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> Iterator[Found]:
     about = shared(query, around(grid))
     for meant in meant_lines(query, grid)[:6]:
-        if meant.strength < _STRENGTH or not meant.said:
+        if meant.strength < _STRENGTH or meant.said <= grid.names:  # whose report it is tells no row
             continue
         named, column = _column(query, grid, meant, embedder)
         if named and column is None:  # the row has nothing there
@@ -109,6 +116,8 @@ def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> Iterator[Found]:
             continue
         shown = grid.columns if column is None else [grid.column_name(column)]
         of_column = frozenset[str]().union(*(said_in_column(query, name) for name in shown))
+        if column is not None and column == product_column(grid):
+            of_column |= frozenset(stems(" ".join(_COSTS.findall(query.text))))
         is_period = any(map(str.isdigit, " ".join(shown)))
         if column is not None and not is_period and is_narrowed(query, grid, meant.line, of_column):
             continue
@@ -151,6 +160,8 @@ def _column(query: Query, grid: Grid, meant: Meant, embedder: Embedder) -> tuple
         there = column in cells and _fits(query, cells[column])
         return alone and not there, column if alone and there else None
     fitting = [column for column in others if column in cells and _fits(query, cells[column])]
+    if _COSTS.search(query.text) and not _EACH.search(query.text) and (product := product_column(grid)) in fitting:
+        return False, product  # what two of them cost, not one
     if len(fitting) == 1 and len(others) == 1:
         return False, fitting[0]
     if not meant.by_name or not fitting:

@@ -4,6 +4,7 @@ A row is meant when the question holds what the row is about, or another cell of
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,7 +23,9 @@ from rag.types import Query
 _CLEAR = 0.12  # by how much a column must be more like the question than any other
 _LEAST = 0.33  # cosine below which a column says nothing of what is asked
 _FIRST_PART = 0.8  # what a name counts of which the part before a comma or bracket is said alone
+_REPEATED = 0.4  # what a word of a name counts that other rows have as well
 _FEW_WORDS = 2  # behind a comma that a name may be said without
+_LAST_NUMBER = re.compile(r"(?P<words>\w+ .*\w)\s\d{1,2}$")  # behind two words or more
 _LONGEST_KEY = 6  # words of a cell that may say which row is meant
 
 
@@ -67,45 +70,55 @@ def asked_stems(query: Query) -> frozenset[str]:
     return frozenset(content_stems(instead["instead"])) if instead else frozenset(query.rarity)
 
 
-def meant_lines(query: Query, grid: Grid) -> list[Meant]:
-    """The rows that the question means, the clearest first."""
+def meant_lines(query: Query, grid: Grid, *, several: bool = False) -> list[Meant]:
+    """The rows that the question means, the clearest first. ``several``: it may name more than one of them."""
     asked = asked_stems(query)
+    others = frozenset(stems(" ".join(line.name for line in grid.lines))) if several else frozenset[str]()
+    repeated = _repeated(grid)
     found = []
     for line in grid.lines:
         group = said_in_column(query, line.group) if line.group else frozenset()
-        strength, said = _named(query, line.name, asked)
+        strength, said = _named(query, line.name, asked, repeated)
         by_name = True
         for cell in line.cells.values():
             if cell.value is None and len(cell.text.split()) <= _LONGEST_KEY:
                 other, other_said = _named(query, cell.text, asked)
                 if other > strength:
                     strength, said, by_name = other, other_said, False
-        if strength > 0 and not is_narrowed(query, grid, line, said | group):
+        if strength > 0 and not is_narrowed(query, grid, line, said | group, others):
             years = frozenset(cell.text for cell in line.cells.values() if cell.text in query.names)
             found.append(Meant(line, strength, said | group | years, by_name))
     return sorted(found, key=lambda meant: (-round(meant.strength, 3), -share(query, meant.said), meant.line.start))
 
 
-def _named(query: Query, name: str, asked: Set[str]) -> tuple[float, frozenset[str]]:
+def _repeated(grid: Grid) -> frozenset[str]:
+    """The stems that stand in the names of several rows and tell none of them: "services" in "Advertising services"
+    and "Subscription services"."""
+    counts = Counter(term for name in {line.name for line in grid.lines} for term in frozenset(_content(name)))
+    return frozenset(term for term, count in counts.items() if count > 1)
+
+
+def _named(query: Query, name: str, asked: Set[str], repeated: Set[str] = frozenset()) -> tuple[float, frozenset[str]]:
     """How much of a name the question says; a name's part before a comma or bracket may stand for it."""
-    whole, part = _held(query, name, asked), _held(query, _first_part(name), asked)
+    whole, part = (_held(query, text, asked, repeated) for text in (name, _first_part(name)))
     return max(whole, (_FIRST_PART * part[0], part[1]), key=lambda scored: scored[0])
 
 
 def _first_part(name: str) -> str:
-    """A name without what stands in brackets and without a few words behind a comma."""
-    plain = name.partition("(")[0].strip()
+    """A name without what stands in brackets, without a few words behind a comma, and without a number at its end:
+    "Arvo City" of "Arvo City 3"."""
+    plain = _LAST_NUMBER.sub(r"\g<words>", name.partition("(")[0].strip())
     first, _, rest = plain.partition(",")
     return first.strip() if len(rest.split()) <= _FEW_WORDS else plain
 
 
-def is_narrowed(query: Query, grid: Grid, line: Line, said: Set[str]) -> bool:
+def is_narrowed(query: Query, grid: Grid, line: Line, said: Set[str], others: frozenset[str] = frozenset()) -> bool:
     """Whether the question puts a word that is said nowhere in front of those by which a row or column is told: "gaming
-    revenue" is not the row "Revenue"."""
+    revenue" is not the row "Revenue". ``others`` are the stems of further rows that it may name."""
     document = grid.passage.document
     headings = (document.title, document.path.rpartition("/")[2], *grid.passage.heading_path)
     names = (line.name, line.group, *headings, *grid.columns)
-    known = frozenset(stems(" ".join(names))) | grid.names | PERIOD
+    known = frozenset(stems(" ".join(names))) | grid.names | PERIOD | others
     prefixes = prefixes_of(known)
     run: list[str] = []
     end = 0
@@ -149,12 +162,13 @@ def is_money(grid: Grid, column: int) -> bool:
     return any(value is not None and value.before in CURRENCY_SIGNS for value in values)
 
 
-def _held(query: Query, name: str, asked: Set[str]) -> tuple[float, frozenset[str]]:
+def _held(query: Query, name: str, asked: Set[str], repeated: Set[str] = frozenset()) -> tuple[float, frozenset[str]]:
     wanted = frozenset(_content(name))
     if not wanted:
         return 0.0, frozenset()
     prefixes = prefixes_of(asked)
-    whole = sum(map(weight, wanted)) or 1.0
+    weights = {term: weight(term) * (_REPEATED if term in repeated else 1.0) for term in wanted}
+    whole = sum(weights.values()) or 1.0
     held = {term for term in wanted if match(term, asked, prefixes) > 0 or alike(term) & asked}
     said = shared(query, held)
     spoken = codes_of(query.text)
@@ -162,7 +176,7 @@ def _held(query: Query, name: str, asked: Set[str]) -> tuple[float, frozenset[st
         if spoken.get(joined, frozenset()) & asked:  # the same code, written in another way
             held |= own & wanted
             said |= spoken[joined] & query.rarity.keys()
-    return sum(map(weight, held)) / whole, said
+    return sum(weights[term] for term in held) / whole, said
 
 
 @lru_cache(maxsize=8192)

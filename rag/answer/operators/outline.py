@@ -5,6 +5,7 @@ a section mostly says what it is about; of many, and beside these, a sentence co
 document and by the names, numbers and dates that it holds.
 """
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,6 +23,7 @@ from rag.types import Passage, Query
 
 _MOST = 8  # sentences
 _EMBEDDED = 64  # compared with each other
+_MAIL_FIELD = re.compile(r"(?:From|To|Cc|Bcc|Date|Sent|Reply-To): ")
 _SHORTEST, _LONGEST = 5, 60  # words
 _LIST, _LONGEST_ITEM = 3, 12  # items that make a list, words of one
 _TOO_ALIKE = 0.85  # cosine
@@ -69,6 +71,8 @@ def _sections(whole: Passage) -> list[list[Quote]]:
         length = len(whole.text[unit.first : unit.end].split())
         if unit.is_label or whole.text[unit.first : unit.end] == whole.document.title:
             close()
+        elif _MAIL_FIELD.match(whole.text, unit.first, unit.end):
+            continue
         elif unit.is_list_item and length < _LONGEST_ITEM:
             items.append(unit)
         elif _SHORTEST <= length <= _LONGEST and not (unit.is_header_row or unit.asks or unit.is_table_row):

@@ -6,10 +6,11 @@ question.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 
+from rag.answer.above import stems_above
 from rag.answer.expected import is_date
 from rag.answer.operators.arithmetic import asks_for_difference
 from rag.answer.operators.matching import share, shared
@@ -25,6 +26,7 @@ from rag.types import Passage, Query
 
 _COVERED = 0.55  # share of the question that the sentences and what stands above them must hold
 _REST = re.compile(r"\bhow (?:much|many)\b.*(?:\b(?:left|remain\w*|missing|still|not|unpaid)\b|n't\b)", re.IGNORECASE)
+_ASKING = frozenset(stems("missing left remain remaining still short difference"))  # of a computation
 _AMOUNT = re.compile(rf"(?P<before>[$€£¥]\s?)?(?P<number>{numbers.PATTERN})(?P<after>\s?%|\s?(?:[^\W\d_]+))?")
 _PART_OF = re.compile(rf"(?P<part>{numbers.PATTERN}) (?:out )?of (?:the )?(?P<whole>{numbers.PATTERN})\b")
 _YEAR = re.compile(r"(?:1[6-9]|20|21)\d\d")
@@ -47,16 +49,22 @@ def subtract(query: Query, passages: Sequence[Passage]) -> Worked | None:
         return None
     best: tuple[float, _Stretch] | None = None
     for passage in passages:
-        above = frozenset(stems(" ".join([passage.document.title, *passage.heading_path])))
+        above = stems_above(passage)
         for stretch in _stretches(passage, rest=rest):
             if not _holds_both(query, passage.text[stretch.start : stretch.end]):
                 continue
             there = above | frozenset(stems(passage.text[stretch.start : stretch.end]))
             said = shared(query, there)
-            covered = share(query, said) - 0.001 * (stretch.end - stretch.start) / 100 - 0.02 * passage.number
+            covered = _covered(query, said) - 0.001 * (stretch.end - stretch.start) / 100 - 0.02 * passage.number
             if not query.names - said and covered >= _COVERED and (best is None or covered > best[0]):
                 best = (covered, stretch)
     return None if best is None else Worked((_statement(best[1]),), min(1.0, best[0]))
+
+
+def _covered(query: Query, said: Set[str]) -> float:
+    """The share of what the question names that is said; that it asks for a difference needs no saying."""
+    asking = share(query, _ASKING)
+    return (share(query, said | _ASKING) - asking) / (1.0 - asking) if asking < 1.0 else 0.0
 
 
 def _holds_both(query: Query, text: str) -> bool:

@@ -83,6 +83,21 @@ def test_a_summary_stays_in_the_order_of_the_document() -> None:
     assert [citation.start for citation in citations] == sorted(citation.start for citation in citations)
 
 
+def test_whom_a_mail_is_to_is_no_part_of_what_it_says() -> None:
+    builder = DocumentBuilder(media_type="message/rfc822")
+    builder.paragraph("From: Ingrid Sallow of the Trust <ingrid@trust.example>\nDate: Mon, 05 Feb 2024 08:41:00 +0000")
+    builder.paragraph("The jetty has lost its outer nine metres. Sea water stood deep in the engine house.")
+    builder.paragraph("The insurer comes on Wednesday with an assessor. The museum opens in April as it was planned.")
+    document = builder.build()
+    whole = Passage(1, a_document(1, "storm"), 0, len(document.text), document.text, 1.0)
+    answerer = OperatorAnswerer(Otherwise(), Texts({1: document}), FakeEmbedder(dimension=256))
+    *_, answer = answerer.answer(make_query("Summarize the storm mail"), [whole])
+    assert isinstance(answer, Answer)
+    assert "jetty" in answer.text
+    assert "Ingrid" not in answer.text
+    assert "Date" not in answer.text
+
+
 def test_changes_are_told_old_against_new() -> None:
     old, new = quote("890", "eight", hood=True), quote("2,240", "ten", hood=False)
     versions = {"kitchen quote, first version": old, "kitchen quote, second version": new}
@@ -120,6 +135,7 @@ def club() -> ParsedDocument:
     builder.heading("Money", 1)
     builder.paragraph("Two offers came: Baxter Plumbing at 2,340 pounds and Welldone at 1,985 pounds.")
     builder.paragraph("Plot rents for 2025 have been paid by 71 of 84 plot holders on 12 May 2025.")
+    builder.paragraph("The roof fund stands at 900 pounds. New slates are estimated at 1,150 pounds.")
     builder.paragraph(
         "The yearly salary of the keeper is 41,600 pounds. After the trial period it rises to 43,000 pounds."
     )
@@ -149,6 +165,9 @@ def ask_club(question: str) -> str:
             "By how much does the salary of the keeper rise?",
             "1,400 pounds: 43,000 pounds − 41,600 pounds = 1,400 pounds.",
         ),
+        ("How far short is the fund of what the slates cost?", "250 pounds: 1,150 pounds − 900 pounds = 250 pounds."),
+        ("How much money is missing for the slates?", "250 pounds: 1,150 pounds − 900 pounds = 250 pounds."),
+        ("How much time is left?", "as before"),
         ("How much more is paid for the path than for the stone?", "as before"),  # crowns and metres
         ("How much more expensive was Baxter than Pickard?", "as before"),  # nothing about one of them
     ],

@@ -2,6 +2,7 @@
 batching."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class Session:
 
 
 def document(title: str = "notes") -> Document:
-    return Document(1, 1, "/a", title, "text/plain", "ok", None, 1, 1, 1, "h", 0.0)
+    return Document(1, 1, f"/{title}.txt", title, "text/plain", "ok", None, 1, 1, 1, "h", 0.0)
 
 
 def reader(session: Session | None = None) -> ExtractiveReader:
@@ -126,3 +127,20 @@ def test_a_text_that_occurs_twice_is_read_once() -> None:
     first, second = reader(session).read("who is wet", [passage("ada lovelace"), passage("ada lovelace")])
     assert first == second
     assert len(session.rows) == 1
+
+
+def test_a_file_name_that_says_more_than_the_title_is_read_as_well() -> None:
+    session = Session()
+    named = replace(document("notes"), path="/files/ada lovelace.txt")
+    reader(session).read("who wrote it", [replace(passage("the sea"), document=named)])
+    asked = [WORDS.index(w) for w in ["[CLS]", "who", "wrote", "it", "[SEP]", "ada", "lovelace"]]
+    assert session.rows[0][: len(asked)] == asked
+
+
+def test_a_long_context_keeps_its_beginning_and_its_nearest_heading() -> None:
+    session = Session()
+    reader(session).read("who", [replace(passage("wet"), heading_path=("the sea " * 12, "it is notes"))])
+    context = session.rows[0][3 : session.rows[0].index(WORDS.index("[SEP]"), 3)]
+    assert len(context) == 24
+    assert context[0] == WORDS.index("notes")
+    assert context[-3:] == [WORDS.index(w) for w in ("it", "is", "notes")]

@@ -52,6 +52,12 @@ RADIUM = ("Who discovered radium?", "Radium was discovered by Marie Curie in 189
             [("How much flour goes into the plum cake?", "")],
             "How much sugar goes into the plum cake?",
         ),
+        (
+            "And in the same quarter the year before?",
+            [("What were AWS sales in the third quarter of 2022?", "")],
+            "What were AWS sales in the third quarter of 2021?",
+        ),
+        ("and the following year?", [("How many came in 2022?", "")], "How many came in 2023?"),
         ("And for children?", [("What does a ticket for an adult cost?", "")], "What does a ticket for children cost?"),
         (
             "how many eggs are in it",

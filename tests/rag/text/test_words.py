@@ -1,7 +1,7 @@
 """The words of index, question and evidence."""
 
 from rag.text.index_terms import pairs, search_terms
-from rag.text.words import words
+from rag.text.words import match, stem, words
 
 
 def test_search_terms() -> None:
@@ -35,3 +35,8 @@ def test_words_with_their_places() -> None:
         ("木さ", 19, 21),
         ("さん", 20, 22),
     ]
+
+
+def test_plurals_without_an_ending_match() -> None:
+    assert match(stem("child"), {stem("children")}) == match(stem("feet"), {stem("foot")}) == 1.0
+    assert match(stem("child"), {stem("adults")}) == 0.0
