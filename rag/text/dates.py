@@ -23,6 +23,7 @@ _NAMES = (
     "december dec dezember dez décembre déc decembre diciembre dic dicembre dezembro",
 )
 _MONTHS = {name: month for month, names in enumerate(_NAMES, 1) for name in names.split()}
+_ENGLISH = {names.split()[0]: month for month, names in enumerate(_NAMES, 1)}
 _YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")
 # What stands before a year that is the last or only number of its date.
 _DAY_MONTH = re.compile(
@@ -64,10 +65,14 @@ def dates(text: str) -> Iterator[Date]:
         yield from (Date(term, *match.span()) for term in _day(year_of, match[2], match[1]))
 
 
-def months_named(text: str) -> dict[int, str]:
-    """Returns the months whose names a text holds, written with a capital: {5: "May"}."""
-    named = {_MONTHS.get(word[0].lower()): word[0] for word in _CAPITALISED.finditer(text)}
-    return {month: name for month, name in named.items() if month is not None}
+def months_named(text: str) -> dict[int, int]:
+    """Returns the months whose English names a text holds, written with a capital, and where the first of each
+    stands: {5: 8} for "Rent in May"."""
+    found: dict[int, int] = {}
+    for word in _CAPITALISED.finditer(text):
+        if (month := _ENGLISH.get(word[0].lower())) is not None:
+            found.setdefault(month, word.start())
+    return found
 
 
 def with_months(terms: Sequence[str]) -> Iterator[str]:

@@ -18,8 +18,8 @@ from rag.answer.operators.documents import name_documents
 from rag.answer.operators.extremes import asks_for_extreme, find_extreme
 from rag.answer.operators.gain_or_loss import gain_or_loss
 from rag.answer.operators.grid import Grid, Texts, grids_of
-from rag.answer.operators.ledger_extremes import find_entry
-from rag.answer.operators.ledger_sums import add_up_entries
+from rag.answer.operators.ledger_extremes import asks_for_entry, find_entry
+from rag.answer.operators.ledger_sums import add_up_entries, asks_for_sum
 from rag.answer.operators.lookup import look_up, look_up_total
 from rag.answer.operators.numbered_parts import name_part
 from rag.answer.operators.outline import outline
@@ -34,6 +34,8 @@ from rag.types import Answer, AnswerEvent, Citation, Passage, Query, TextDelta
 
 Operator = Callable[[Query, Sequence[Grid], Embedder], Worked | None]
 OPERATORS: tuple[Operator, ...] = (compute, find_extreme, count, list_rows, gain_or_loss, look_up)
+_OF_SINGLE_ROWS = (gain_or_loss, look_up, look_up_total)  # which a part of a table may answer
+_MOST_ENTRIES = 5000  # of one list
 OPERATORS_NAME = "operators"
 
 
@@ -106,6 +108,7 @@ def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embe
     grids = grids_of(passages, texts)
     return (
         price_several(query, passages, grids)
+        or _from_entries(query, passages, texts)
         or _from_tables(query, grids, embedder)
         or subtract(query, passages)
         or add_up(query, passages)
@@ -114,11 +117,21 @@ def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embe
 
 
 def _from_tables(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:
-    if (entries := add_up_entries(query, grids) or find_entry(query, grids)) is not None:
-        return entries
     operators = OPERATORS
     if asks_to_compute(query.text):  # no single value answers it, but a total
         operators = (compute, look_up_total)
     elif asks_for_extreme(query.text):
         operators = (find_extreme,)
-    return next((worked for operator in operators if (worked := operator(query, grids, embedder)) is not None), None)
+    whole = [grid for grid in grids if grid.is_whole]
+    for operator in operators:
+        worked = operator(query, grids if operator in _OF_SINGLE_ROWS else whole, embedder)
+        if worked is not None:
+            return worked
+    return None
+
+
+def _from_entries(query: Query, passages: Sequence[Passage], texts: Texts) -> Worked | None:
+    if not asks_for_sum(query.text) and not asks_for_entry(query.text):
+        return None
+    grids = grids_of(passages, texts, _MOST_ENTRIES)
+    return add_up_entries(query, grids) or find_entry(query, grids)

@@ -19,6 +19,7 @@ from rag.types import Passage
 
 _BEFORE = 300  # characters in front of a table that may say its scale and what it shows
 _MOST_ROWS = 400  # of one table; larger ones are not read as a whole
+_BETWEEN = 1  # characters between the parts in which a long table is stored
 _SCALE = re.compile(r"\b(?:in|of) (?:[$€£] ?)?(thousands|millions|billions)\b", re.IGNORECASE)
 _NOTE = re.compile(r"\s*(?:\(\w{1,2}\)|[®™¹²³*†‡])+\s*$|(?<=\w)[®™]")
 
@@ -55,7 +56,8 @@ class Line:
 class Grid:
     """``scale`` is "millions" and so on, empty without. ``around`` is what stands in front of the table and above it,
     ``found_in`` the passage that brought it, ``names`` the stems of the names at its document's beginning,
-    ``fiscal_years`` those that its document speaks of."""
+    ``fiscal_years`` those that its document speaks of. ``is_whole`` is false for a part of a table that has too many
+    rows to be read as a whole: what holds for all rows cannot be told from it."""
 
     passage: Passage
     columns: tuple[str, ...]
@@ -66,6 +68,7 @@ class Grid:
     found_in: str
     names: frozenset[str] = frozenset()
     fiscal_years: frozenset[str] = frozenset()
+    is_whole: bool = True
 
     @property
     def value_columns(self) -> list[int]:
@@ -115,20 +118,44 @@ class _Whole:
     fiscal_years: frozenset[str]
 
 
-def grids_of(passages: Sequence[Passage], texts: Texts) -> list[Grid]:
-    """The tables that stand in passages or are cut by them, each once and whole, in the order of the passages."""
+def grids_of(passages: Sequence[Passage], texts: Texts, most_rows: int = _MOST_ROWS) -> list[Grid]:
+    """The tables that stand in passages or are cut by them, each once and whole, in the order of the passages; of those
+    with more than ``most_rows`` rows the parts that stand there."""
     seen: set[tuple[int, int]] = set()
     wholes: dict[int, _Whole] = {}
     found: list[Grid] = []
     for passage in passages:
-        for table in passage.tables:
-            key = (passage.document.id, table.start)
-            if key not in seen and len(table.rows) <= _MOST_ROWS:
-                seen.add(key)
-                if passage.document.id not in wholes:
-                    wholes[passage.document.id] = _whole(texts.document_text(passage.document.id))
-                found.append(_grid(passage, table, wholes[passage.document.id]))
+        for part in passage.tables:
+            document = passage.document.id
+            if (document, part.start) in seen:
+                continue
+            parts = _parts(document, part, texts, most_rows)
+            is_whole = sum(len(each.rows) for each in parts) <= most_rows
+            table = replace(part, rows=tuple(row for each in parts for row in each.rows)) if is_whole else part
+            seen |= {(document, each.start) for each in parts} if is_whole else {(document, part.start)}
+            if document not in wholes:
+                wholes[document] = _whole(texts.document_text(document))
+            found.append(replace(_grid(passage, table, wholes[document]), is_whole=is_whole))
     return [grid for grid in found if grid.lines]
+
+
+def _parts(document: int, part: TableSpans, texts: Texts, most_rows: int) -> list[TableSpans]:
+    """The parts in which the table of one of them is stored, in order, until they have more than ``most_rows`` rows."""
+    parts = [part]
+    for forwards in (True, False):
+        while sum(len(each.rows) for each in parts) <= most_rows:
+            at = parts[-1].end + _BETWEEN if forwards else parts[0].start - _BETWEEN
+            near = texts.tables(document, at - 1, at + 1)
+            touching = [other for other in near if (other.start if forwards else other.end) == at]
+            following = next((other for other in touching if _continues(other, part)), None)
+            if following is None:
+                break
+            parts = [*parts, following] if forwards else [following, *parts]
+    return parts
+
+
+def _continues(other: TableSpans, part: TableSpans) -> bool:
+    return (other.columns, other.name_columns, other.records) == (part.columns, part.name_columns, part.records)
 
 
 def _whole(text: str) -> _Whole:

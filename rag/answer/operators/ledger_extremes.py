@@ -27,35 +27,44 @@ _BY_FORM = frozenset(
 )
 
 
+def asks_for_entry(question: str) -> bool:
+    """Whether a question asks for the largest, smallest, first or last of something."""
+    return _OTHERWISE.search(question) is None and sum(_asked(question)) == 1
+
+
 def find_entry(query: Query, grids: Sequence[Grid]) -> Worked | None:
     """The entry, or those with the same amount or day, that the question asks for; None for other questions."""
-    text = query.text
-    if _OTHERWISE.search(text):
+    if not asks_for_entry(query.text):
         return None
-    asks = [pattern.search(text) is not None for pattern in (_LARGEST, _SMALLEST, _LAST, _FIRST)]
-    if sum(asks) != 1:
-        return None
-    found = [worked for grid in grids if (worked := _in_grid(query, grid, asks)) is not None]
-    return max(found, key=lambda worked: worked.strength, default=None)
+    found = [worked for grid in grids if (worked := _in_grid(query, grid)) is not None]
+    return found[0] if len(found) == 1 else None  # two lists: neither holds all
 
 
-def _in_grid(query: Query, grid: Grid, asks: Sequence[bool]) -> Worked | None:
+def _asked(question: str) -> tuple[bool, bool, bool, bool]:
+    """Whether it asks for the largest, the smallest, the last, the first."""
+    largest, smallest, last, first = (pattern.search(question) for pattern in (_LARGEST, _SMALLEST, _LAST, _FIRST))
+    return largest is not None, smallest is not None, last is not None, first is not None
+
+
+def _in_grid(query: Query, grid: Grid) -> Worked | None:
     ledger = Ledger.of(grid)
     meant = ledger.meant(query, _BY_FORM) if ledger is not None else None
     if ledger is None or meant is None:
         return None
     entries, said = meant
-    largest, smallest, last, _ = asks
+    largest, smallest, last, _ = _asked(query.text)
     if largest or smallest:
         amounts = [abs(entry.amount.number) for entry in entries]
         wanted = max(amounts) if largest else min(amounts)
         chosen = [entry for entry in entries if abs(entry.amount.number) == wanted]
         column = ledger.amount
-    else:
-        days = [_day(entry) for entry in entries]
+    elif all(entry.day.startswith("day") for entry in entries):
+        days = [entry.day for entry in entries]
         wanted_day = max(days) if last else min(days)
-        chosen = [entry for entry in entries if _day(entry) == wanted_day]
+        chosen = [entry for entry in entries if entry.day == wanted_day]
         column = ledger.dated
+    else:
+        return None
     cell = chosen[0].line.cells.get(column)
     value = cell_source(grid, cell) if cell is not None else None
     sources = tuple(row_source(grid, entry.line) for entry in chosen)
@@ -67,8 +76,3 @@ def _said(grid: Grid, entry: Entry) -> str:
     """ "2034-06-06, Payee: Kolm, Amount: 71.10"."""
     cells = [f"{grid.column_name(column)}: {cell.text}" for column, cell in sorted(entry.line.cells.items())]
     return ", ".join([entry.line.name, *cells])
-
-
-def _day(entry: Entry) -> str:
-    """ "20340502", a month as its first day."""
-    return entry.days[0].removeprefix("day") if entry.days[0].startswith("day") else f"{entry.month[5:]}00"

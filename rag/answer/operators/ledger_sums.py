@@ -30,12 +30,19 @@ _BY_FORM = frozenset(
 _MOST_SHOWN = 20
 
 
+def asks_for_sum(question: str) -> bool:
+    """Whether a question asks what was spent, paid or earned in all."""
+    if _OTHERWISE.search(question) or superlative_in(question) is not None:
+        return False
+    return _ASKS.search(question) is not None
+
+
 def add_up_entries(query: Query, grids: Sequence[Grid]) -> Worked | None:
     """The sum of the entries that the question means, with its parts; None for other questions."""
-    if _ASKS.search(query.text) is None or _OTHERWISE.search(query.text) or superlative_in(query.text) is not None:
+    if not asks_for_sum(query.text):
         return None
     found = [worked for grid in grids if (worked := _in_grid(query, grid)) is not None]
-    return max(found, key=lambda worked: worked.strength, default=None)
+    return found[0] if len(found) == 1 else None  # two lists: neither holds all
 
 
 def _in_grid(query: Query, grid: Grid) -> Worked | None:
