@@ -90,6 +90,10 @@ class Ledger:
             return None
         return (entries, said) if entries and _alike(entries) else None
 
+    def date_of(self, entry: Entry) -> str:
+        """As it is written."""
+        return _text(entry.line, self.dated)
+
     def _of_one_sign(self, *, comes_in: bool) -> list[Entry]:
         """Where an account has amounts above and below zero, those that come in or those that go out. A list of one
         sign holds what was spent, unless it says otherwise."""

@@ -60,9 +60,9 @@ def _said(ledger: Ledger, entries: Sequence[Entry]) -> Statement:
     whole = grid.written(total([entry.amount for entry in entries]))
     about = f" ({name})" if (name := grid.column_name(ledger.amount)) else ""
     shown = entries[:_MOST_SHOWN]
-    parts = " + ".join(f"{grid.called(entry.line)} {grid.written(entry.amount)}" for entry in shown)
+    parts = " + ".join(f"{ledger.date_of(entry)} {grid.written(entry.amount)}" for entry in shown)
     if len(entries) == 1:
-        text = f"{whole}{about}: {grid.called(entries[0].line)}."
+        text = f"{whole}{about}: {ledger.date_of(entries[0])}."
     elif len(entries) > _MOST_SHOWN:
         text = f"{whole}{about}, the sum of {len(entries)} rows, of which the first are {parts}."
     else:
