@@ -3,6 +3,7 @@
 What was compiled is kept on disk under a hash of the sources, the settings and the compiler's version.
 """
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -14,6 +15,8 @@ from typing import Any
 
 from engines.errors import EngineError, RuntimeUnavailable
 from engines.runtimes.cuda.driver import INSTALL
+
+_log = logging.getLogger(__name__)
 
 KERNELS = Path(__file__).parent / "kernels"
 CAPABILITIES = ((8, 0), (8, 6), (8, 9), (9, 0), (12, 0))  # what users have; any later one is compiled for as well
@@ -77,12 +80,15 @@ def _compile(nvrtc: Any, name: str, source: bytes, headers: list[bytes], options
 
 
 def _keep(path: Path, binary: bytes) -> None:
-    """Written elsewhere and renamed, so that what is found is complete."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(binary)
-    Path(name).replace(path)
+    """Written elsewhere and renamed, so that what is found is complete. A disk that takes nothing more costs no more
+    than compiling again."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            (written := Path(folder) / path.name).write_bytes(binary)
+            written.replace(path)
+    except OSError as error:
+        _log.warning("Compiled kernels are not kept, the next start compiles them again: %s", error)
 
 
 def _nvrtc() -> Any:

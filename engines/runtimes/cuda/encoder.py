@@ -104,19 +104,22 @@ class _Buffers:
 class CudaEncoder:
     """An encoder on a card. May be used from several threads; close it to free its memory."""
 
-    def __init__(self, encoder: Encoder, cache: Path | None = None, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self, encoder: Encoder, cache: Path | None = None, capacity: int = CAPACITY, device: Device | None = None
+    ) -> None:
         """Raises OutOfMemory where there is no room for its weights and one row, UnsupportedModel for another form."""
         _check_form(encoder)
         self._form = _Form.of(encoder)
         self._lock = threading.Lock()
-        self._device = Device()
+        self._closed = False
+        self._device = Device() if device is None else device
         try:
             _check_card(self._device)
             settings = {"HIDDEN": encoder.hidden, "HEAD": encoder.hidden // encoder.heads}
             self._kernels = self._device.load(compile_kernels("encoder", self._device.capability, settings, cache))
             self._upload(encoder)
             self._buffers = _Buffers(self._device, encoder, max(capacity, encoder.longest))
-        except EngineError:
+        except BaseException:
             self._device.close()
             raise
 
@@ -140,7 +143,9 @@ class CudaEncoder:
         return self._form.judges
 
     def close(self) -> None:
+        """What is asked for later raises EngineError, also where it waited for another thread's rows."""
         with self._lock:
+            self._closed = True
             self._device.close()
 
     def vectors(self, rows: Sequence[Sequence[int]]) -> Floats:
@@ -169,6 +174,8 @@ class CudaEncoder:
 
     def _batches(self, rows: Sequence[Sequence[int]], second_from: int | None) -> Iterator[PackedRows]:
         """Yields rows whose states are queued to be computed."""
+        if self._closed:
+            raise EngineError("The model was taken off the card.", "Open it again.")
         check_rows(rows, self._form.words, self._form.longest)
         self._device.activate()
         for batch in in_batches(rows, self._buffers.capacity):

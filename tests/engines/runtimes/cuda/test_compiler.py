@@ -64,6 +64,13 @@ def test_what_was_compiled_is_found_again(tmp_path: Path, monkeypatch: pytest.Mo
     assert first.startswith(b"\x7fELF")
 
 
+def test_a_disk_that_takes_nothing_does_not_stop_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").touch()
+    cache = tmp_path / "file" / "kernels"  # cannot be made
+    assert compile_kernels("rows", (8, 0), cache=cache) == compile_kernels("rows", (8, 0))
+    assert "not kept" in caplog.text
+
+
 def test_what_was_compiled_together_is_found_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kernels = [("rows", {}), ("heads", {"HEAD": 64, "KV": 0})]
     compiler.compile_together(kernels, (8, 0), tmp_path)
