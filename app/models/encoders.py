@@ -8,6 +8,7 @@ float16 on the card and in 8 bits on the processor.
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import EngineError
+from engines.runtimes.cards import driver_missing
 from rag.protocols import PairEncoder, SentenceEncoder
 from rag.types import PairScores
 
@@ -51,11 +53,17 @@ class CardEncoder(Protocol):
 
 
 class CardEncoders:
-    """Opens models on the card with ``open_on_card``; ``builds`` keeps the compiled kernels."""
+    """Opens models on the card with ``open_on_card``; ``builds`` keeps the compiled kernels. Where ``probe`` tells what
+    is missing for a card, nothing is loaded to open one."""
 
-    def __init__(self, builds: Path, open_on_card: "Callable[[Path, Path], CardEncoder | None] | None" = None) -> None:
+    def __init__(
+        self,
+        builds: Path,
+        open_on_card: "Callable[[Path, Path], CardEncoder | None] | None" = None,
+        probe: Callable[[], str | None] = driver_missing,
+    ) -> None:
         self._builds = builds
-        self._open = open_on_card or _open
+        self._open = open_on_card or partial(_open, probe)
         self._cards: list[_Card] = []
 
     @property
@@ -156,13 +164,12 @@ class _Pairs:
         return self._trusted.pair_scores(rows, second_from) if found is None else found
 
 
-def _open(file: Path, builds: Path) -> CardEncoder | None:
+def _open(probe: Callable[[], str | None], file: Path, builds: Path) -> CardEncoder | None:
     """None on a computer without a driver, which is nothing to speak of."""
     from engines.errors import RuntimeUnavailable
-    from engines.runtimes.cards import driver_missing
     from engines.runtimes.cuda.entry import ENTRY
 
-    if driver_missing() is not None:
+    if probe() is not None:
         return None
     if (missing := ENTRY.unavailable()) is not None:
         raise RuntimeUnavailable(missing, "Docent uses the processor instead.")

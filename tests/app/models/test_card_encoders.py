@@ -137,11 +137,10 @@ def test_the_setting_leaves_the_card_alone(tmp_path: Path) -> None:
 def test_without_a_driver_nothing_is_imported_or_said() -> None:
     program = (
         "import sys, pathlib\n"
-        "from engines.runtimes import cards\n"
-        "cards.driver_missing = lambda: 'No NVIDIA driver was found.'\n"
         "from app.models.encoders import CardEncoders\n"
         "trusted = object()\n"
-        "assert CardEncoders(pathlib.Path('builds')).sentences(pathlib.Path('m.onnx'), trusted) is trusted\n"
+        "encoders = CardEncoders(pathlib.Path('builds'), probe=lambda: 'No NVIDIA driver was found.')\n"
+        "assert encoders.sentences(pathlib.Path('m.onnx'), trusted) is trusted\n"
         "print([name for name in sys.modules if name.startswith(('cuda', 'engines.runtimes.cuda.d'))])\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
