@@ -10,11 +10,12 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence, Set
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from app.branches import Parents, branch_to, end_of, parents_of, shown_branch, versions_of
+from app.conversation_tables import SCHEMA_VERSION, upgrade
 from app.errors import ConversationError
 from app.events import ConversationInfo, Exchange, Work
 from app.stored_answers import answer_to_json, exchange_of, text_or
@@ -24,35 +25,6 @@ from rag.store.rows import is_text, is_time
 from rag.store.schema import is_refusal, text_of
 from rag.types import Answer
 
-_SCHEMA_VERSION = 5  # 3: answers in parts; 4: pins, undone deletion, how an answer came about; 5: branches
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS conversations (
-    id TEXT PRIMARY KEY, title TEXT NOT NULL, updated_at REAL NOT NULL,
-    pinned INTEGER NOT NULL DEFAULT 0, deleted_at REAL, shown INTEGER);
-CREATE TABLE IF NOT EXISTS exchanges (
-    id INTEGER PRIMARY KEY,
-    conversation_id TEXT NOT NULL REFERENCES conversations(id) ON DELETE CASCADE,
-    asked_at REAL NOT NULL, question TEXT NOT NULL, answer TEXT NOT NULL,
-    searched TEXT, stopped INTEGER NOT NULL DEFAULT 0, work TEXT, feedback INTEGER NOT NULL DEFAULT 0,
-    parent INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX IF NOT EXISTS exchanges_of ON exchanges(conversation_id, id);
-"""
-_SINCE_1 = (
-    "ALTER TABLE exchanges ADD COLUMN searched TEXT",
-    "ALTER TABLE exchanges ADD COLUMN stopped INTEGER NOT NULL DEFAULT 0",
-)
-_SINCE_3 = (
-    "ALTER TABLE conversations ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
-    "ALTER TABLE conversations ADD COLUMN deleted_at REAL",
-    "ALTER TABLE exchanges ADD COLUMN work TEXT",
-    "ALTER TABLE exchanges ADD COLUMN feedback INTEGER NOT NULL DEFAULT 0",
-)
-_SINCE_4 = (
-    "ALTER TABLE conversations ADD COLUMN shown INTEGER",
-    "ALTER TABLE exchanges ADD COLUMN parent INTEGER NOT NULL DEFAULT 0",
-    "UPDATE exchanges SET parent = coalesce((SELECT max(e.id) FROM exchanges e"
-    " WHERE e.conversation_id = exchanges.conversation_id AND e.id < exchanges.id), 0)",
-)
 _BUSY_TIMEOUT_S = 10.0
 DAMAGED_TITLE = "(damaged title)"
 _COLUMNS = "question, answer, asked_at, searched, stopped, work, feedback, id"
@@ -61,7 +33,8 @@ _UNDO_S = 24 * 3600.0  # how long a deleted conversation can be brought back
 
 
 class Conversations:
-    """The store. Every method is one transaction; ConversationError names an id that does not exist."""
+    """The store. Every method is one transaction, into which no other process writes; ConversationError names an id
+    that does not exist."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -96,20 +69,13 @@ class Conversations:
         return self._db
 
     def _prepare(self) -> None:
-        if self._version() > _SCHEMA_VERSION:
+        if self._version() > SCHEMA_VERSION:
             raise ConversationError(f"{self._path} was written by a newer Docent.", "Update Docent.")
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA foreign_keys=ON")
         self._db.execute("BEGIN IMMEDIATE")  # another process may be doing the same
-        found = self._version()
-        for version, statements in ((1, _SINCE_1), (3, _SINCE_3), (4, _SINCE_4)):
-            if 0 < found <= version:
-                for statement in statements:
-                    self._db.execute(statement)
-        for statement in _SCHEMA.split(";"):
-            self._db.execute(statement)
+        upgrade(self._db, self._version())
         self._db.execute("DELETE FROM conversations WHERE deleted_at < ?", (time.time() - _UNDO_S,))
-        self._db.execute(f"PRAGMA user_version={_SCHEMA_VERSION}")
         self._db.commit()
 
     def _version(self) -> int:
@@ -119,13 +85,8 @@ class Conversations:
 
     def create(self, title: str) -> str:
         """Starts a conversation that holds no exchange yet. Returns its id."""
-        conversation_id = uuid.uuid4().hex[:12]
-        with self._transaction() as db:
-            db.execute(
-                "INSERT INTO conversations (id, title, updated_at) VALUES (?, ?, ?)",
-                (conversation_id, shortened(title), time.time()),
-            )
-        return conversation_id
+        with self._writing() as db:
+            return _created(db, title)
 
     def add(
         self,
@@ -145,9 +106,9 @@ class Conversations:
         ``known``, the last that was there when it was asked (0: none). Its branch is shown from then on. Returns the
         conversation's id."""
         now = time.time()
-        if conversation_id is None:
-            conversation_id = self.create(title or question)
-        with self._transaction() as db:
+        with self._writing() as db:
+            if conversation_id is None:
+                conversation_id = _created(db, title or question)
             parents, shown = self._tree(db, conversation_id)
             if after is None or (after and after not in parents):  # it may have been deleted meanwhile
                 asked_after = known if known in parents else next(reversed(shown_branch(parents, shown)), 0)
@@ -182,7 +143,7 @@ class Conversations:
         """Lists the conversations, newest first; with ``holding`` those in whose title, questions or answers its words
         stand, whatever their case."""
         words = holding.casefold().split()
-        with self._transaction() as db:
+        with self._reading() as db:
             rows = db.execute(
                 "SELECT c.id, c.title, c.updated_at, count(e.id), c.pinned, count(DISTINCT e.parent)"
                 " FROM conversations c"
@@ -214,7 +175,7 @@ class Conversations:
     def exchanges(self, conversation_id: str, until: int | None = None) -> list[Exchange]:
         """Lists the exchanges of the branch that is shown, oldest first; or those up to ``until``, on whichever branch
         that is (0: none)."""
-        with self._transaction() as db:
+        with self._reading() as db:
             parents, shown = self._tree(db, conversation_id)
             if until is not None:
                 _require_exchange(until == 0 or until in parents, until)
@@ -223,7 +184,7 @@ class Conversations:
 
     def all_exchanges(self, conversation_id: str) -> list[Exchange]:
         """Lists the exchanges of every branch, in the order in which they were asked."""
-        with self._transaction() as db:
+        with self._reading() as db:
             parents, _ = self._tree(db, conversation_id)
             return self._read(db, conversation_id, parents, parents.keys())
 
@@ -236,7 +197,7 @@ class Conversations:
 
     def show(self, conversation_id: str, exchange: int) -> None:
         """Shows the branch on which an exchange lies, to its newest end."""
-        with self._transaction() as db:
+        with self._writing() as db:
             parents, _ = self._tree(db, conversation_id)
             _require_exchange(exchange in parents, exchange)
             end = end_of(parents, exchange)
@@ -244,7 +205,7 @@ class Conversations:
 
     def damaged(self) -> list[str]:
         """Names what is damaged in the file, a sentence each. Raises ConversationError where SQLite cannot read it."""
-        with self._transaction() as db:
+        with self._reading() as db:
             if (found := db.execute("PRAGMA quick_check(1)").fetchall()) != [("ok",)]:
                 raise sqlite3.DatabaseError(f"damaged: {found[0][0]}")
             chats = db.execute("SELECT id, title, updated_at FROM conversations").fetchall()
@@ -269,7 +230,7 @@ class Conversations:
     def mend(self) -> None:
         """Gives conversations with a damaged title or date one that can be shown, and answers whose place is lost the
         one after the answer before; what they say stays as it is."""
-        with self._transaction() as db:
+        with self._writing() as db:
             for (id_,) in db.execute("SELECT id FROM conversations").fetchall():
                 for exchange, parent in self._lost_parents(db, id_).items():
                     db.execute("UPDATE exchanges SET parent = ? WHERE id = ?", (parent, exchange))
@@ -291,12 +252,12 @@ class Conversations:
         if undo:
             self._change(conversation_id, "deleted_at", time.time())
             return
-        with self._transaction() as db:
+        with self._writing() as db:
             _require(db.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,)).rowcount, conversation_id)
 
     def restore(self, conversation_id: str) -> None:
         """Brings a deleted conversation back."""
-        with self._transaction() as db:
+        with self._writing() as db:
             changed = db.execute("UPDATE conversations SET deleted_at = NULL WHERE id = ?", (conversation_id,)).rowcount
             _require(changed, conversation_id)
 
@@ -304,7 +265,7 @@ class Conversations:
         """Makes another conversation with the exchanges of the branch that is shown, those with ids below ``before`` if
         that is given. Returns its id."""
         made = uuid.uuid4().hex[:12]
-        with self._transaction() as db:
+        with self._writing() as db:
             parents, shown = self._tree(db, conversation_id)
             db.execute(
                 "INSERT INTO conversations (id, title, updated_at) SELECT ?, title, ? FROM conversations WHERE id = ?",
@@ -325,9 +286,9 @@ class Conversations:
 
     def forget(self, conversation_id: str, exchange: int) -> None:
         """Deletes one exchange, by its id; what stands after it stays, and so do its other versions."""
-        with self._transaction() as db:
+        with self._writing() as db:
             parents, shown = self._tree(db, conversation_id)
-            _require(exchange in parents, conversation_id)
+            _require_exchange(exchange in parents, exchange)
             before = parents[exchange]
             if exchange == shown:
                 left = {id_: parent for id_, parent in parents.items() if id_ != exchange}
@@ -341,7 +302,7 @@ class Conversations:
 
     def mark(self, conversation_id: str, exchange: int, feedback: int) -> None:
         """Keeps what the person thinks of an answer: 1 good, -1 bad, 0 nothing."""
-        with self._transaction() as db:
+        with self._writing() as db:
             found = db.execute(
                 "UPDATE exchanges SET feedback = ? WHERE conversation_id = ? AND id = ?",
                 (feedback, conversation_id, exchange),
@@ -349,16 +310,16 @@ class Conversations:
             _require(found.rowcount, conversation_id)
 
     def _change(self, conversation_id: str, column: str, value: object) -> None:
-        with self._transaction() as db:
+        with self._writing() as db:
             changed = db.execute(f"UPDATE conversations SET {column} = ? {_THERE}", (value, conversation_id)).rowcount
             _require(changed, conversation_id)
 
     def wipe(self) -> None:
         """Deletes all conversations for good: the file is written anew, so that nothing of them is left in it."""
-        with self._transaction() as db:
+        with self._writing() as db:
             db.execute("DELETE FROM exchanges")
             db.execute("DELETE FROM conversations")
-        with self._transaction() as db:
+        with self._using() as db:
             db.execute("VACUUM")
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
@@ -366,17 +327,36 @@ class Conversations:
         with self._lock:
             self._db.close()
 
+    def _reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        """One state of the file, whatever another process writes meanwhile."""
+        return self._using("BEGIN")
+
+    def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Nobody else writes between what is read in it and what is written."""
+        return self._using("BEGIN IMMEDIATE")
+
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _using(self, begin: str = "") -> Iterator[sqlite3.Connection]:
         with self._lock:
             try:
                 with self._db:
+                    if begin:
+                        self._db.execute(begin)
                     yield self._db
             except sqlite3.Error as error:
                 raise ConversationError(
                     f"The conversations file {self._path} cannot be used ({error}).",
                     "Check that the disk has room and that the file may be written.",
                 ) from error
+
+
+def _created(db: sqlite3.Connection, title: str) -> str:
+    conversation_id = uuid.uuid4().hex[:12]
+    db.execute(
+        "INSERT INTO conversations (id, title, updated_at) VALUES (?, ?, ?)",
+        (conversation_id, shortened(title), time.time()),
+    )
+    return conversation_id
 
 
 def _require(found: object, conversation_id: str) -> None:

@@ -112,7 +112,7 @@ def test_deleting_an_exchange_leaves_what_follows_and_its_versions(store: Conver
     assert questions(store, chat) == ["one", "two"]
     store.forget(chat, 2)
     assert questions(store, chat) == ["one"]
-    with pytest.raises(ConversationError):
+    with pytest.raises(ConversationError, match="no exchange 2"):
         store.forget(chat, 2)
 
 

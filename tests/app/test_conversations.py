@@ -139,6 +139,24 @@ def test_two_processes_worth_of_connections_and_many_threads(tmp_path: Path) -> 
     other.close()
 
 
+def test_answers_of_two_processes_follow_one_another(tmp_path: Path) -> None:
+    one, other = Conversations(tmp_path / "c.db"), Conversations(tmp_path / "c.db")
+    chat = one.add(None, "q", ANSWER)
+
+    def write(store: Conversations) -> None:
+        for _ in range(20):
+            store.add(chat, "q", ANSWER)
+
+    threads = [threading.Thread(target=write, args=(store,)) for store in (one, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(one.exchanges(chat)) == 41  # none is a version of another
+    one.close()
+    other.close()
+
+
 def test_a_damaged_file_is_kept_and_named(tmp_path: Path) -> None:
     path = tmp_path / "c.db"
     path.write_bytes(b"this is not a database" * 100)
