@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from rag.errors import CollectionError, UnknownCollection
-from rag.store import rows, schema
+from rag.store import rows
 from rag.store.library import Library, document_condition
 from rag.store.writer import LibraryWriter
 from rag.types import Collection, Filter
@@ -30,10 +30,7 @@ class Collections:
             members = connection.execute("SELECT collection_id, path FROM collection_members ORDER BY path").fetchall()
         locations: dict[int, list[str]] = {id_: [] for id_, _ in named}
         for id_, key in members:
-            try:
-                locations.setdefault(id_, []).append(rows.path_of(key))
-            except rows.DamagedRow:  # `docent doctor` names it
-                continue
+            locations.setdefault(id_, []).extend(rows.paths_from([key]))
         found = [
             Collection(id_, name if rows.is_text(name) else _NAMELESS.format(id_), tuple(locations[id_]))
             for id_, name in named
@@ -89,12 +86,11 @@ class Collections:
                 (collection_id,),
             ).fetchall()
             found = {id_ for _, id_ in members if id_ is not None}
-            for key, id_ in members:
-                if id_ is None:  # a folder, a playlist, or gone
-                    where, parameters = document_condition(Filter(folders=(schema.path_text(key),)))
-                    found |= {
-                        row[0] for row in connection.execute(f"SELECT d.id FROM documents d WHERE {where}", parameters)
-                    }
+            for place in rows.paths_from(key for key, id_ in members if id_ is None):  # a folder, a playlist, or gone
+                where, parameters = document_condition(Filter(folders=(place,)))
+                found |= {
+                    row[0] for row in connection.execute(f"SELECT d.id FROM documents d WHERE {where}", parameters)
+                }
         return frozenset(found)
 
     @contextmanager

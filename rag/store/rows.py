@@ -9,7 +9,8 @@ import json
 import math
 import os
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import PurePath
 from typing import Any, TypeVar, get_args
 
@@ -144,6 +145,13 @@ def path_of(key: object) -> str:
         return schema.path_text(key)
     except UnicodeDecodeError:
         raise DamagedRow("path") from None
+
+
+def paths_from(keys: Iterable[object]) -> Iterator[str]:
+    """Yields those that can be read; `docent doctor` names the others."""
+    for key in keys:
+        with suppress(DamagedRow):
+            yield path_of(key)
 
 
 # -- texts, chunks, tables, vectors ------------------------------------------------------------------------------------

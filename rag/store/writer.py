@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import LibraryError
+from rag.store import rows
 from rag.store.library import Library, folder_range
 from rag.store.marks import blocks_of, marks_of
-from rag.store.schema import path_key, path_text
+from rag.store.schema import path_key
 from rag.text.index_terms import index_terms
 from rag.types import Chunk, Filter, ParsedDocument, Source
 
@@ -256,9 +257,9 @@ class LibraryWriter:
                 "SELECT DISTINCT path FROM collection_members WHERE path = ? OR (path >= ? AND path < ?)",
                 (path_key(location), *folder_range(location)),
             ).fetchall()
-        for (key,) in members:
-            if not self._library.documents(Filter(folders=(path_text(key),))):
-                self.forget_member(path_text(key))
+        for place in rows.paths_from(key for (key,) in members):
+            if not self._library.documents(Filter(folders=(place,))):
+                self.forget_member(place)
 
     # -- embeddings ------------------------------------------------------------------------------------------------
 

@@ -131,6 +131,7 @@ def test_what_is_damaged_is_named_and_mended_and_the_rest_stays(library: Library
         connection.execute("INSERT INTO collection_members VALUES (?, X'FFFE00'), (99, X'2F61')", (held.id,))
         connection.execute("PRAGMA foreign_keys = ON")
     assert [one.name for one in collections.all()] == [f"Collection {named.id}", "Held"]
+    assert names(library, held.id) == ["/data/b.txt"]
     damages = [one for one in examine(library) if one.kind != "vector"]  # those of this test are no unit vectors
     assert [one.what for one in damages] == [
         f"The name of collection {named.id} is damaged.",
@@ -142,6 +143,17 @@ def test_what_is_damaged_is_named_and_mended_and_the_rest_stays(library: Library
     assert {one.kind for one in examine(library)} <= {"vector"}
     assert collections.get(named.id).locations == ("/data/a.txt",)
     assert collections.get(held.id) == held
+
+
+def test_a_damaged_place_does_not_keep_its_source(library: Library) -> None:
+    fill(library, "/data/a.txt")
+    made = Collections(library).make("Tax", ["/data/a.txt", "/data/gone"])
+    with library.reading() as connection:
+        connection.execute("INSERT INTO collection_members VALUES (?, X'2F646174612FFF')", (made.id,))  # /data/ and FF
+    (source,) = library.sources()
+    with LibraryWriter(library).transaction():
+        LibraryWriter(library).remove_source(source)
+    assert (library.sources(), Collections(library).get(made.id).locations) == ([], ())
 
 
 def test_collections_are_read_out_of_a_damaged_file(library: Library) -> None:
