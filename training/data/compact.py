@@ -27,7 +27,7 @@ VOCABULARY = 250_037  # rows of the model's word table, some beyond the tokenize
 
 def texts_of(path: Path) -> list[str]:
     """All texts of a SQuAD file, or all strings of another JSON file."""
-    if "squad" in path.name:
+    if path.name.startswith("squad"):
         return [
             t for a in read_squad(path) for p in a.paragraphs for t in (a.title, p.text, *(q.text for q in p.questions))
         ]

@@ -1,7 +1,10 @@
 """python -m training.reader.unpack rag/models/weights/docent-reader/reader.onnx out/shipped.safetensors
+python -m training.reader.unpack rag/models/weights/docent-reader-multilingual/reader.onnx out/shipped.safetensors \
+    --start out/e5-start
 
 Turns a graph of ``training.reader.export`` back into weights that can be trained on: its int8 matrices are multiplied
-out, and the factors that evened its channels go back into them.
+out, and the factors that evened its channels go back into them. The multilingual reader's word table stands beside the
+graph: ``--start`` names a folder of ``training.data.compact unpack``, whose words are taken instead.
 """
 
 import argparse
@@ -13,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from training.reader.encoder import EncoderConfig, Reader, save_reader
+from training.reader.encoder import EncoderConfig, Reader, load_encoder, save_reader
 
 Floats = NDArray[np.float32]
 
@@ -22,8 +25,9 @@ class Unpacked:
     """The weights of a graph by the names of the reader's modules."""
 
     def __init__(self, path: Path) -> None:
-        graph = onnx.load(str(path)).graph
-        self.arrays = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
+        graph = onnx.load(str(path), load_external_data=False).graph
+        inside = [i for i in graph.initializer if i.data_location != onnx.TensorProto.EXTERNAL]
+        self.arrays = {i.name: numpy_helper.to_array(i) for i in inside}
         self.made_by = {output: node for node in graph.node for output in node.output}
         self.nodes = list(graph.node)
 
@@ -52,15 +56,22 @@ class Unpacked:
         return known[0] if known else None
 
 
-def unpack(path: Path) -> Reader:
+def unpack(path: Path, start: Path | None = None) -> Reader:
     graph = Unpacked(path)
-    reader = Reader(EncoderConfig())
-    state = reader.state_dict()
     arrays = graph.arrays
-    state["encoder.words.weight"] = torch.from_numpy(arrays["words_int8"].astype(np.float32) * arrays["words_scale"])
+    if start is not None:
+        encoder = load_encoder(start)
+        config, words = encoder.config, encoder.words.weight.detach()
+    else:
+        config = EncoderConfig()
+        words = torch.from_numpy(arrays["words_int8"].astype(np.float32) * arrays["words_scale"])
+    reader = Reader(config)
+    state = reader.state_dict()
+    state["encoder.words.weight"] = words
+    judges = "reader.heads.support.bias" in arrays  # a graph without these heads gets new ones
     for name, value in state.items():
         full = f"reader.{name}"
-        if name == "encoder.words.weight" or "claim" in name or "support" in name:
+        if name == "encoder.words.weight" or (not judges and ("claim" in name or "support" in name)):
             continue
         if full in arrays:
             state[name] = torch.from_numpy(arrays[full].astype(np.float32).copy())
@@ -77,8 +88,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("graph", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--start", type=Path, default=None)
     args = parser.parse_args()
-    reader = unpack(args.graph)
+    reader = unpack(args.graph, args.start)
     save_reader(reader.state_dict(), reader.encoder.config, args.out)
 
 
