@@ -128,7 +128,7 @@ def test_the_shipped_readers(name: str) -> None:
     assert mine[0] == pytest.approx(float(relevance[0]), abs=1)
     assert mine[1] == pytest.approx(float(support[0]), abs=1)
     inside = np.add.outer(np.arange(30), np.arange(30)) < 30
-    assert np.corrcoef(mine[2][inside], band[0][inside])[0, 1] > 0.99
+    assert np.corrcoef(mine[2][inside], band[0][inside])[0, 1] > 0.98, "activations are rounded to 8 bits there"
 
 
 @pytest.mark.parametrize(
