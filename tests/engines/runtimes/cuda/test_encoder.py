@@ -139,7 +139,7 @@ def test_the_shipped_readers_agree_with_the_processor(name: str, cache: Path) ->
         inside = np.add.outer(np.arange(len(row)), np.arange(30)) < len(row)
         assert found.relevance == pytest.approx(float(relevance[0]), abs=1)
         assert found.support == pytest.approx(float(support[0]), abs=1)
-        assert np.corrcoef(found.band[inside], band[0][inside])[0, 1] > 0.99
+        assert np.corrcoef(found.band[inside], band[0][inside])[0, 1] > 0.98, "activations are rounded to 8 bits there"
     card.close()
 
 
