@@ -68,7 +68,7 @@ class CollectionWork:
 
     def _searched(self, collections: Sequence[int]) -> frozenset[int]:
         """The documents of collections that can be searched, at least one."""
-        known = [self._kept().get(one) for one in collections]
+        known = self._kept().some(collections)
         inside = frozenset[int]().union(*(self._kept().documents(one.id) for one in known))
         found = frozenset(
             document.id

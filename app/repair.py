@@ -69,9 +69,9 @@ def _repair_library(settings: Settings, tell: Tell) -> None:
         with writer.transaction():
             for kind, location in sources:
                 writer.add_source(kind, location)
-        for name, places in collections.items():
+        for one in collections:
             with suppress(LibraryError, CollectionError):  # a damaged name may be another one's
-                Collections(library).make(name, places)
+                Collections(library).make(one.name, one.locations, one.id)
     tell(f"{len(sources)} sources are read anew." if sources else "Its sources cannot be read; add your folders again.")
 
 

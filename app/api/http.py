@@ -13,6 +13,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -128,7 +129,7 @@ def _question_routes(assistant: Assistant, work: Gate) -> APIRouter:
         """
         ticket = asks.enter()
         try:
-            scope = assistant.restricted(body.folders, body.documents, body.collections)
+            scope = await run_in_threadpool(assistant.restricted, body.folders, body.documents, body.collections)
             lines = answer_lines(assistant, body.question, body.conversation, scope, ticket, body.after)
         except BaseException:
             ticket.give_back()

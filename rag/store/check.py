@@ -13,6 +13,7 @@ import numpy as np
 
 from rag.store import rows, schema
 from rag.store.library import CHUNK_COLUMNS, DOCUMENT_COLUMNS, Library
+from rag.types import Collection
 
 SourceKind = Literal["folder", "file", "youtube"]
 _BATCH = 2000  # rows
@@ -259,20 +260,18 @@ def sources_left(library_path: str) -> list[tuple[SourceKind, str]]:
     return found
 
 
-def collections_left(library_path: str) -> dict[str, list[str]]:
-    """Returns the places in each collection that can still be read out of such a file, by its name."""
+def collections_left(library_path: str) -> list[Collection]:
+    """Returns the collections that can still be read out of such a file, with the places that can be read."""
     sql = (
-        "SELECT CAST(c.name AS BLOB), m.path FROM collections c "
+        "SELECT c.id, CAST(c.name AS BLOB), m.path FROM collections c "
         "LEFT JOIN collection_members m ON m.collection_id = c.id"
     )
-    found: dict[str, list[str]] = {}
-    for name, key in _rows_left(library_path, sql):
+    found: dict[tuple[int, str], list[str]] = {}
+    for id_, name, key in _rows_left(library_path, sql):
         if not isinstance(name, bytes) or not (read := name.decode("utf-8", "replace").strip()):
             continue
-        places = found.setdefault(read, [])
-        with suppress(rows.DamagedRow):
-            places.append(rows.path_of(key))
-    return found
+        found.setdefault((id_, read), []).extend(rows.paths_from([key]))
+    return [Collection(id_, name, tuple(places)) for (id_, name), places in found.items()]
 
 
 def _rows_left(library_path: str, sql: str) -> list[tuple[Any, ...]]:

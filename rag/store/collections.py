@@ -39,10 +39,17 @@ class Collections:
 
     def get(self, collection_id: int) -> Collection:
         """Raises UnknownCollection."""
-        for collection in self.all():
-            if collection.id == collection_id:
-                return collection
-        raise UnknownCollection(f"There is no collection {collection_id}.", "It may have been deleted since.")
+        return self.some([collection_id])[0]
+
+    def some(self, collection_ids: Iterable[int]) -> list[Collection]:
+        """Those with these ids, in their order. Raises UnknownCollection where one does not exist."""
+        known = {collection.id: collection for collection in self.all()}
+        found = []
+        for id_ in collection_ids:
+            if id_ not in known:
+                raise UnknownCollection(f"There is no collection {id_}.", "It may have been deleted since.")
+            found.append(known[id_])
+        return found
 
     def named(self, name: str) -> Collection:
         """The collection of this name, in whatever case. Raises UnknownCollection."""
@@ -52,10 +59,12 @@ class Collections:
                 return collection
         raise UnknownCollection(f"There is no collection “{name}”.", "`docent collections` lists those that exist.")
 
-    def make(self, name: str, locations: Iterable[str] = ()) -> Collection:
-        """Makes a collection. Raises CollectionError where the name is empty, too long or taken."""
+    def make(self, name: str, locations: Iterable[str] = (), collection_id: int | None = None) -> Collection:
+        """Makes a collection; one that is brought back has its id again, by which chats know it, unless that is taken.
+        Raises CollectionError where the name is empty, too long or taken."""
         with self._changing() as writer:
-            id_ = writer.add_collection(self._free(name, None))
+            taken = {other.id for other in self.all()}
+            id_ = writer.add_collection(self._free(name, None), None if collection_id in taken else collection_id)
             writer.add_members(id_, locations)
         return self.get(id_)
 

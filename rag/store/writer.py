@@ -208,10 +208,12 @@ class LibraryWriter:
 
     # -- collections -----------------------------------------------------------------------------------------------
 
-    def add_collection(self, name: str) -> int:
-        """Returns the id of a new collection. The name must be free."""
+    def add_collection(self, name: str, collection_id: int | None = None) -> int:
+        """Returns the id of a new collection: a number that none has had, or the one given. Name and id must be
+        free."""
         with self._library.reading() as connection:
-            (id_,) = connection.execute("INSERT INTO collections (name) VALUES (?) RETURNING id", (name,)).fetchone()
+            sql = "INSERT INTO collections (id, name) VALUES (?, ?) RETURNING id"
+            (id_,) = connection.execute(sql, (collection_id, name)).fetchone()
             return int(id_)
 
     def rename_collection(self, collection_id: int, name: str) -> None:

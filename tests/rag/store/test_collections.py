@@ -157,6 +157,16 @@ def test_a_damaged_place_does_not_keep_its_source(library: Library) -> None:
 
 
 def test_collections_are_read_out_of_a_damaged_file(library: Library) -> None:
-    Collections(library).make("Tax", ["/data/a.txt", "/data/b.txt"])
-    Collections(library).make("Empty")
-    assert collections_left(str(library.path)) == {"Tax": ["/data/a.txt", "/data/b.txt"], "Empty": []}
+    made = [Collections(library).make(name) for name in ("Gone", "Tax", "Empty")]
+    Collections(library).delete(made[0].id)
+    tax = Collections(library).change(made[1].id, add=["/data/a.txt", "/data/b.txt"])
+    assert collections_left(str(library.path)) == [tax, made[2]]
+
+
+def test_a_collection_that_is_brought_back_has_its_id(library: Library) -> None:
+    collections = Collections(library)
+    made = collections.make("Tax", ["/data/a.txt"])
+    assert collections.make("Other", (), made.id).id > made.id
+    collections.delete(made.id)
+    assert collections.make(made.name, made.locations, made.id) == made
+    assert collections.make("Later").id > made.id
