@@ -227,13 +227,14 @@ class _Run:
             with self._writer.transaction():
                 for document, file in batch:
                     self._writer.touch(document.id, file.size, file.mtime_ns, file.ctime_ns)
-        for batch in _batches(plan.renamed):
+        for number, batch in enumerate(_batches(plan.renamed)):
             with self._writer.transaction():
+                if number == 0:  # whoever goes on after a kill sees some of the documents in the new folder
+                    self._follow_folders([(document.path, file.path) for document, file in plan.renamed])
                 for document, file in batch:
                     self._rename(document, file)
             for document, _ in batch:
                 self._finished(document.id, "renamed")
-        self._follow_folders([(document.path, file.path) for document, file in plan.renamed])
         for gone in _batches(plan.gone):
             with self._writer.transaction():
                 self._writer.delete(document.id for document in gone)
@@ -249,10 +250,11 @@ class _Run:
 
     def _follow_folders(self, moved: Sequence[tuple[str, str]]) -> None:
         """Has collections follow folders to their new names."""
-        members = {place for one in Collections(self._library).all() for place in one.locations} if moved else set()
-        with self._writer.transaction():
-            for before, now in renamed_folders(members, moved).items():
-                self._writer.move_members(before, now)
+        members = {place for one in Collections(self._library).all() for place in one.locations}
+        before = {path for path, _ in moved}
+        stayed = [document.path for document in self._library.documents() if document.path not in before]
+        for old, new in renamed_folders(members, moved, stayed).items():
+            self._writer.move_members(old, new)
 
     def _rename(self, document: Document, file: FoundFile) -> None:
         title = _title_after(document, file)

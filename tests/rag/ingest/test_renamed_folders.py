@@ -21,6 +21,29 @@ def test_a_folder_was_renamed_when_it_is_gone_and_a_document_lies_at_the_same_pl
     assert renamed_folders([str(old)], [(str(old / "a.txt"), str(new / "b.txt"))]) == {}
 
 
+def test_a_folder_whose_documents_went_into_one_that_was_there_is_not_followed(tmp_path: Path) -> None:
+    old, new = str(tmp_path / "a" / "old"), str(tmp_path / "new")
+    moved = [(f"{old}/{name}", f"{new}/{name}") for name in ("1.txt", "2.txt")]
+    assert renamed_folders([old], moved, [f"{new}er/3.txt"]) == {old: new}
+    assert renamed_folders([old], moved, [f"{new}/3.txt"]) == {}
+    assert renamed_folders([old], [(f"{old}/1.txt", f"{tmp_path}/1.txt")]) == {}  # the folder above it
+    assert renamed_folders([old], [*moved, (f"{old}/3.txt", f"{tmp_path}/other/3.txt")]) == {old: new}
+    assert renamed_folders([old], [moved[0], (f"{old}/3.txt", f"{tmp_path}/other/3.txt")]) == {}  # not most of them
+
+
+def test_a_collection_does_not_take_in_what_its_documents_were_moved_among(bench: Workbench) -> None:
+    bench.write("papers/other.txt", "some unusual content")
+    bench.write("papers/tax/form.txt", "another unusual content")
+    bench.sync()
+    collections = Collections(bench.library)
+    made = collections.make("Tax", [str(bench.folder / "papers" / "tax")])
+    (bench.folder / "papers" / "tax" / "form.txt").rename(bench.folder / "papers" / "form.txt")
+    (bench.folder / "papers" / "tax").rmdir()
+    bench.sync()
+    assert collections.get(made.id) == made
+    assert collections.documents(made.id) == frozenset()
+
+
 def test_collections_follow_files_and_folders_through_a_sync(bench: Workbench) -> None:
     bench.write("alone.txt", "one unusual content")
     bench.write("taxes/deep/form.txt", "another unusual content")
