@@ -129,7 +129,9 @@ class Runs:
 
     def start(self, question: str, conversation_id: str | None, scope: Filter, after: int | None = None) -> Run:
         """Begins to answer; None starts a conversation. ``after``: see ``Assistant.ask``. UsageError when too many
-        questions are waiting."""
+        questions are waiting, or a new conversation is to follow something."""
+        if conversation_id is None and after:
+            raise UsageError("A new conversation has nothing to follow.", "Name the conversation as well.")
         with self._lock:
             if sum(not run.ended for run in self._runs.values()) >= _WAITING:
                 raise UsageError("Too many questions are waiting.", "Wait until some are answered, or stop them.")

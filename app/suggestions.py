@@ -55,7 +55,7 @@ class Suggestions:
         with self._lock:  # one page at a time: this is work for the models
             if key not in self._known and not self._is_busy():
                 found = self._found(conversation, exchange)
-                if found is None:  # somebody has asked a question meanwhile
+                if found is None:  # somebody has asked a question meanwhile, or another branch is shown
                     return ()
                 self._known = dict([*self._known.items(), (key, found)][-_KEPT:])
             return self._known.get(key, ())
@@ -63,7 +63,9 @@ class Suggestions:
     def _found(self, conversation: str, exchange: int) -> tuple[str, ...] | None:
         exchanges = self._assistant.conversation(conversation)
         answered = next((one for one in exchanges if one.id == exchange), None)
-        if answered is None or not answered.answer.found:
+        if answered is None:  # on a branch that is not shown, or unknown
+            return None
+        if not answered.answer.found:
             return ()
         asked = {one.question.strip().casefold() for one in exchanges}
         tried = [

@@ -178,6 +178,13 @@ def test_errors_arrive_with_their_remedy_and_give_way_to_the_next_question(feed:
     assert runs.all() == []
 
 
+def test_a_new_conversation_that_is_to_follow_something_is_not_begun(feed: Feed) -> None:
+    assistant = FakeAssistant()
+    with pytest.raises(UsageError, match="nothing to follow"):
+        Runs(assistant, feed).start("Why?", None, Filter(), after=5)
+    assert assistant.conversations() == []
+
+
 def test_a_defect_is_named_as_ours_and_logged(feed: Feed, heard: Heard, caplog: Any) -> None:
     assistant = garden()
     assistant.error = RuntimeError("secret path /home/me")

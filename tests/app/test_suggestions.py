@@ -76,6 +76,15 @@ def test_a_question_that_was_asked_in_the_chat_is_not_offered_again(kitchen: Kit
     assert Suggestions(kitchen, lambda: False).after(kitchen.chat, first.id) == ()
 
 
+def test_an_answer_whose_branch_is_not_shown_is_offered_something_once_it_is(kitchen: Kitchen) -> None:
+    first = kitchen.last
+    kitchen.store.add(kitchen.chat, "Why?", Answer((), False, (), "extractive"), after=0)
+    suggestions = Suggestions(kitchen, lambda: False)
+    assert suggestions.after(kitchen.chat, first.id) == ()
+    kitchen.store.show(kitchen.chat, first.id)
+    assert suggestions.after(kitchen.chat, first.id) == ("What does “kitchen.txt” say about Soup?",)
+
+
 def test_nothing_follows_a_refusal_a_removed_document_or_an_unknown_answer(kitchen: Kitchen) -> None:
     suggestions = Suggestions(kitchen, lambda: False)
     refused = kitchen.store.add(None, "Why?", Answer((), False, (), "extractive"))
