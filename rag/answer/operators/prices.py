@@ -22,10 +22,11 @@ from rag.types import Passage, Query
 
 _ASKS = re.compile(r"\bhow much\b|\bwhat\b|\bprice\b|\bcost\b", re.IGNORECASE)
 _PAYS = re.compile(r"\b(?:pay|pays|cost|costs|price|fare|owe|come to|charged?|spend)\b", re.IGNORECASE)
-_NUMBERS = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+_NUMBERS = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
 _COUNTS = {found[0]: count for count, found in enumerate(re.finditer(r"\w+", _NUMBERS), start=1)}
-_AGED = re.compile(r"\b(?:(?P<count>\w+) )?(?P<age>\d{1,2})[ -]years?[ -]olds?\b", re.IGNORECASE)
-_AGES = re.compile(r"[\s,(]*\baged? (?P<ages>\d{1,2}(?:(?:,| and|, and) \d{1,2})*)", re.IGNORECASE)
+_AGE = rf"(?:\d{{1,2}}|{'|'.join(_COUNTS)})\b"
+_AGED = re.compile(rf"\b(?:(?P<count>\w+) )?(?P<age>{_AGE})[ -]years?[ -]olds?\b", re.IGNORECASE)
+_AGES = re.compile(rf"[\s,(]*\baged? (?P<ages>{_AGE}(?:(?:,| and|, and) {_AGE})*)", re.IGNORECASE)
 _RANGE = re.compile(r"\b(?P<low>\d{1,2})\s*(?:to|-|–|until)\s*(?P<high>\d{1,2})\b")
 _UNDER = re.compile(r"\b(?:under|below|up to)\s+(?P<high>\d{1,2})\b", re.IGNORECASE)
 _EACH = re.compile(r"\b(?:per|each|an?)\b", re.IGNORECASE)
@@ -74,19 +75,24 @@ def _wanted(query: Query) -> Iterator[_Wanted]:
     text = query.text
     aged, ages = list(_AGED.finditer(text)), list(_AGES.finditer(text))
     for found in aged:
-        yield _Wanted(_count(found["count"] or "") or 1, "", (int(found["age"]),))
+        yield _Wanted(_count(found["count"] or "") or 1, "", (_age(found["age"]),))
     taken = [found.span() for found in (*aged, *ages)]
     spoken = [each for each in words(text) if not any(start <= each[1] < end for start, end in taken)]
     for (number, _, _), (noun, _, end) in pairwise(spoken):
         count = _count(number)
         if count is not None and noun not in STOP_WORDS and noun.isalpha():
-            behind = [age for found in ages if found.start() == end for age in re.findall(r"\d+", found["ages"])]
-            yield _Wanted(count, stem(noun), tuple(map(int, behind)))
+            behind = [found["ages"] for found in ages if found.start() == end]
+            told = [age for said in behind for age in re.findall(_AGE, said, re.IGNORECASE)]
+            yield _Wanted(count, stem(noun), tuple(map(_age, told)))
 
 
 def _count(word: str) -> int | None:
     count = int(word) if word.isdigit() and len(word) <= 2 else _COUNTS.get(word.casefold())
     return count if count is not None and 0 < count <= _MOST else None
+
+
+def _age(word: str) -> int:
+    return int(word) if word.isdigit() else _COUNTS[word.casefold()]
 
 
 def _priced_lines(passage: Passage) -> Iterator[_Price]:

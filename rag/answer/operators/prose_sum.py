@@ -1,7 +1,8 @@
 """Adds up amounts that a document says of several things, one in each clause.
 
 "The rent is 1,150 euros a month. On top of it the tenants pay 185 euros for heating and 40 euros for the caretaker"
-answers what all three cost together. Each thing needs an amount of its own, all of one unit and in one passage.
+answers what all three cost together. Each thing needs an amount of its own, all of one unit and in one passage; what is
+paid a month and what is paid a year are not added.
 """
 
 import re
@@ -21,15 +22,22 @@ _PLUS = re.compile(r"\bplus\b|\s\+\s", re.IGNORECASE)
 _PAYING = frozenset(stems("cost costs pay paid come comes make makes amount count add"))
 _JOINT = re.compile(r"\s*(?:,|\+|&)\s*(?:and\s+|plus\s+)?|\s+(?:and|plus)\s+", re.IGNORECASE)
 _CLAUSE = re.compile(r"[;,:()–—]\s|\s(?:and|plus)\s", re.IGNORECASE)
+_PERIOD = re.compile(
+    r"(?:\b(?:an?|per|each|every)\s+|/\s?)(?P<noun>hour|day|night|week|month|quarter|year|annum)\b"
+    r"|\b(?P<adverb>hourly|daily|nightly|weekly|monthly|quarterly|yearly|annual(?:ly)?)\b",
+    re.IGNORECASE,
+)
+_SAME_PERIOD = {"daily": "day", "annum": "year", "annual": "year", "annually": "year"}
 _MOST_THINGS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """An amount with the stems of its clause, and the sentence that it stands in."""
+    """An amount with the stems of its clause, the periods that are told with it, and the sentence that it stands in."""
 
     value: Value
     clause: frozenset[str]
+    periods: frozenset[str]
     source: Source
 
 
@@ -88,10 +96,19 @@ def _amounts(passage: Passage) -> Iterator[_Said]:
         if " | " in text:  # a row of a table
             continue
         cuts = [0, *(found.start() for found in _CLAUSE.finditer(text)), len(text)]
-        for first, last in pairwise(cuts):
-            prices = list(prices_in(text[first:last]))
+        clauses = [(first, last, list(prices_in(text[first:last]))) for first, last in pairwise(cuts)]
+        priced = [clause for clause in clauses if clause[2]]
+        for at, (first, last, prices) in enumerate(priced):
+            behind = priced[at + 1][0] if at + 1 < len(priced) else len(text)
             if len(prices) == 1:
-                yield _Said(prices[0][2], frozenset(stems(text[first:last])), Source(passage, start, end))
+                stems_, periods = frozenset(stems(text[first:last])), _periods(text[first:behind])
+                yield _Said(prices[0][2], stems_, periods, Source(passage, start, end))
+
+
+def _periods(text: str) -> frozenset[str]:
+    """The units of time: "month" for "a month" and for "monthly"."""
+    told = (found[found.lastgroup or 0].casefold() for found in _PERIOD.finditer(text))
+    return frozenset(_SAME_PERIOD.get(each, each.removesuffix("ly")) for each in told)
 
 
 def _one_each(things: Sequence[tuple[str, Set[str]]], amounts: Sequence[_Said]) -> list[_Said] | None:
@@ -105,7 +122,8 @@ def _one_each(things: Sequence[tuple[str, Set[str]]], amounts: Sequence[_Said]) 
         chosen[at] = fitting.pop(at)[0]
         fitting = {other: [said for said in found if said is not chosen[at]] for other, found in fitting.items()}
     units = {(said.value.before, said.value.after) for said in chosen.values()}
-    return [chosen[at] for at in range(len(things))] if len(units) == 1 else None
+    periods = frozenset[str]().union(*(said.periods for said in chosen.values()))
+    return [chosen[at] for at in range(len(things))] if len(units) == 1 and len(periods) <= 1 else None
 
 
 def _is_of(said: _Said, wanted: Set[str]) -> bool:

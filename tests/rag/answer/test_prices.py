@@ -50,6 +50,10 @@ def priced(question: str) -> str | None:
         ("What do two 9-year-olds and one bicycle cost?", "17 francs"),
         ("What do 2 children aged 5 and 11 pay?", "10 francs"),
         ("What do 2 children aged 5 and 17 pay?", None),
+        ("What do two grown-ups and a nine-year-old pay?", "29 francs"),
+        ("What do two ten-year-olds and one bicycle cost?", "17 francs"),
+        ("What does a seventeen-year-old pay?", None),
+        ("What do 2 children aged five and eleven pay?", "10 francs"),
         ("What do two dogs cost?", None),
         ("How often does the cable car run in two hours?", None),
     ],
@@ -89,6 +93,22 @@ def test_nights_are_multiplied_by_the_price_of_one() -> None:
 def test_amounts_of_sentences_are_added(question: str, text: str | None) -> None:
     worked = add_up(make_query(question), [passage(LEASE)])
     assert (None if worked is None else worked.statements[0].text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "total"),
+    [
+        ("The lease is 900 francs a month; the insurance is 200 francs a year.", None),
+        ("The monthly lease is 900 francs. The insurance is 200 francs per annum.", None),
+        ("The lease is 900 francs, payable each month, and the insurance is 200 francs, payable each week.", None),
+        ("The lease is 900 francs a month. The monthly insurance is 200 francs.", "1,100 francs"),
+        ("The lease is 900 francs a year; the insurance is 200 francs annually.", "1,100 francs"),
+        ("The lease is 900 francs/day; the insurance is 200 francs daily.", "1,100 francs"),
+    ],
+)
+def test_amounts_of_different_periods_are_not_added(text: str, total: str | None) -> None:
+    worked = add_up(make_query("What do lease and insurance cost together?"), [passage(text)])
+    assert (None if worked is None else worked.statements[0].text.partition(":")[0]) == total
 
 
 @pytest.mark.parametrize(
