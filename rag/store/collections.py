@@ -18,7 +18,8 @@ _NAMELESS = "Collection {}"  # whose name is damaged
 
 
 class Collections:
-    """The collections of one library. A change is one transaction, and waits for no sync."""
+    """The collections of one library. A change is one transaction. It does not wait for a sync to end, but for
+    what the sync commits; LibraryError where that takes long, as for a very large document."""
 
     def __init__(self, library: Library) -> None:
         self._library = library

@@ -168,7 +168,8 @@ class Library:
         ]
 
     def unread_documents(self) -> list[Document]:
-        """Returns those that were skipped or could not be read, ordered by path."""
+        """Returns those that were skipped or could not be read, ordered by path. Those whose rows are damaged are not
+        all among them; ``rag.store.check`` finds them."""
         found = self._rows(f"SELECT {DOCUMENT_COLUMNS} FROM documents d WHERE d.status IS NOT 'ok' ORDER BY d.path")
         return [rows.document_from(row) for row in found]
 

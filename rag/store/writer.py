@@ -1,6 +1,6 @@
 """Writes to the library; every change is one transaction, whole or not at all.
 
-The caller holds ``rag.store.lock`` and groups changes in ``transaction``.
+The caller groups changes in ``transaction``, and holds ``rag.store.lock`` unless it changes collections alone.
 """
 
 import json
