@@ -7,6 +7,7 @@ documents that the command line's --json prints (``answer_shapes``, ``library_sh
 
 import logging
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import partial
 from typing import Annotated, Any
 
@@ -128,12 +129,11 @@ def _question_routes(assistant: Assistant, work: Gate) -> APIRouter:
         Closing the connection stops the answer.
         """
         ticket = asks.enter()
-        try:
+        with ExitStack() as undo:
+            undo.callback(ticket.give_back)
             scope = await run_in_threadpool(assistant.restricted, body.folders, body.documents, body.collections)
             lines = answer_lines(assistant, body.question, body.conversation, scope, ticket, body.after)
-        except BaseException:
-            ticket.give_back()
-            raise
+            undo.pop_all()
         if body.stream:
             return NdJSON(lines, ticket)
         last: AnswerLine | None = None

@@ -94,7 +94,9 @@ def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embe
         return None
     if not query.is_english:  # a summary needs no words of the question, and superlatives are known in German too
         told = outline(query, passages, texts, embedder)
-        return told or find_extreme(query, grids_of(passages, texts), embedder)
+        if told is not None or not asks_for_extreme(query.text):
+            return told
+        return find_extreme(query, grids_of(passages, texts), embedder)
     told = (
         name_documents(query, passages)
         or tell_changes(query, passages, texts)
@@ -108,7 +110,7 @@ def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embe
     grids = grids_of(passages, texts)
     return (
         price_several(query, passages, grids)
-        or _from_entries(query, passages, texts)
+        or _from_entries(query, passages, texts, grids)
         or _from_tables(query, grids, embedder)
         or subtract(query, passages)
         or add_up(query, passages)
@@ -130,8 +132,9 @@ def _from_tables(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Wor
     return None
 
 
-def _from_entries(query: Query, passages: Sequence[Passage], texts: Texts) -> Worked | None:
+def _from_entries(query: Query, passages: Sequence[Passage], texts: Texts, grids: Sequence[Grid]) -> Worked | None:
     if not asks_for_sum(query.text) and not asks_for_entry(query.text):
         return None
-    grids = grids_of(passages, texts, _MOST_ENTRIES)
+    if not all(grid.is_whole for grid in grids):
+        grids = grids_of(passages, texts, _MOST_ENTRIES)
     return add_up_entries(query, grids) or find_entry(query, grids)

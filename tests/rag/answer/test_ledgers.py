@@ -102,6 +102,8 @@ def test_a_long_list_is_added_up_whole() -> None:
     )
     assert ask("How much did I spend on bread in total?", long_account(12)).text.startswith("840.00 ")
     assert ask("When did I last buy bread?", long_account(12)).text.startswith("2034-12-28")
+    twice = [*long_account(12), *long_account(12)[1:]]  # more rows than are read as a whole for other questions
+    assert ask("How much did I spend on bread in total?", twice).text.startswith("1,680.00 ")
 
 
 @pytest.mark.parametrize(
