@@ -22,6 +22,7 @@ from app.events import (
     Exchange,
     Looked,
     Retrieved,
+    Scope,
     Searched,
     Work,
 )
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from rag.retrieve.retriever import Retriever
 
 _EVERYTHING = Filter()
+_ALL = Scope()
 _PROMPT_TOKENS = 500  # of a prompt beside its passages
 
 
@@ -71,6 +73,7 @@ class Assistant(LibraryWork, CollectionWork, DocumentViews, ConversationViews):
         stop: threading.Event | None = None,
         remember: bool = True,
         after: int | None = None,
+        model: str | None = None,
     ) -> Iterator[AskEvent]:
         """Answers from the documents: ``Retrieved``, ``Searched`` ..., ``ThoughtDelta`` and ``TextDelta`` ...,
         ``Answered``.
@@ -78,20 +81,22 @@ class Assistant(LibraryWork, CollectionWork, DocumentViews, ConversationViews):
         The exchange is added to the conversation; None starts a new one, and ``remember=False`` records nothing. It
         follows the last exchange of the branch that is shown, or the exchange ``after`` (0: it begins the conversation)
         where another one follows that already: then it begins a branch. What stands before it is what it can refer to.
-        Setting ``stop`` ends the answer with the text so far.
+        Setting ``stop`` ends the answer with the text so far. ``model`` names an installed model that answers in place
+        of the one that is set up; ModelError where there is none.
         """
         question = _checked(question)
+        parts = self._parts.with_model(model)
         stop = stop or threading.Event()
         watch = Stopwatch()
         before = self._before(conversation_id, after)
         history = self._turns(before)
         retriever = self._parts.retriever(watch)
         with watch.step("load"):
-            rewriter, answerer, repeated = self._parts.rewriter, self._parts.answerer, self._parts.repeated_search
+            rewriter, answerer, repeated = parts.rewriter, parts.answerer, parts.repeated_search
         with watch.step("rewrite"):
             query = make_query(question, history, rewriter)
         with watch.remainder("fuse"):
-            passages = retriever.passages(query, filter, self._passage_tokens(query, filter))
+            passages = retriever.passages(query, filter, self._passage_tokens(query, filter, parts))
         yield Retrieved(query.text, tuple(passages))
         searches: list[str] = []
         if repeated is not None and query.kind != "overview":
@@ -201,10 +206,10 @@ class Assistant(LibraryWork, CollectionWork, DocumentViews, ConversationViews):
         is held now."""
         return self._parts.unload_model()
 
-    def _passage_tokens(self, query: Query, filter: Filter) -> int:
+    def _passage_tokens(self, query: Query, filter: Filter, parts: "Parts") -> int:
         """How much is read for a question: a large model that is to summarise one document reads all that it can."""
         least = self.settings.retrieval.token_budget
-        if query.kind != "overview" or len(filter.document_ids) != 1 or self._parts.generator(0) is None:
+        if query.kind != "overview" or len(filter.document_ids) != 1 or parts.generator(0) is None:
             return least
         model = self.settings.model
         return max(least, model.context - model.max_tokens - _PROMPT_TOKENS)
@@ -225,9 +230,10 @@ class Assistant(LibraryWork, CollectionWork, DocumentViews, ConversationViews):
         ]
         return turns[len(turns) - min(len(turns), self.settings.answer.history_turns) :]
 
-    def start_conversation(self, question: str) -> str:
-        """Makes a conversation that is listed before its first answer is there. Returns its id."""
-        return self._parts.conversations.create(self._parts.titler.title(_checked(question), ""))
+    def start_conversation(self, question: str, scope: Scope = _ALL, model: str | None = None) -> str:
+        """Makes a conversation that is listed before its first answer is there, and keeps what was chosen for it.
+        Returns its id."""
+        return self._parts.conversations.create(self._parts.titler.title(_checked(question), ""), scope, model)
 
     # -- models ----------------------------------------------------------------------------------------------------
 

@@ -39,6 +39,11 @@ class CollectionWork:
         UsageError where one of them is not in the library."""
         return self._kept().make(name, self._known(locations))
 
+    def remake_collection(self, collection_id: int, name: str, locations: Sequence[str]) -> Collection:
+        """Makes a collection that was deleted once more, under the id by which chats know it. What has left the library
+        since is in it again. CollectionError where the id is in use, or was never one, or the name is taken."""
+        return self._kept().remake(collection_id, name, locations)
+
     def change_collection(
         self, collection_id: int, *, name: str | None = None, add: Sequence[str] = (), remove: Sequence[str] = ()
     ) -> Collection:

@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from app.events import ConversationInfo, Exchange
+from app.events import ConversationInfo, Exchange, Scope
 
 if TYPE_CHECKING:
+    from app.conversation_folders import ConversationFolders
     from app.wiring import Parts
 
 
@@ -36,6 +37,21 @@ class ConversationViews:
     def pin_conversation(self, conversation_id: str, pinned: bool) -> None:
         self._parts.conversations.pin(conversation_id, pinned)
 
+    def choose_model(self, conversation_id: str, model: str | None) -> None:
+        """Keeps which model answers further questions of a conversation; None for the one that is set up."""
+        self._parts.conversations.choose(conversation_id, model=model)
+
+    def restrict_conversation(self, conversation_id: str, scope: Scope) -> None:
+        """Keeps what further questions of a conversation ask."""
+        self._parts.conversations.restrict(conversation_id, scope)
+
+    @property
+    def conversation_folders(self) -> "ConversationFolders":
+        """The folders in which conversations lie."""
+        from app.conversation_folders import ConversationFolders
+
+        return ConversationFolders(self._parts.conversations)
+
     def copy_conversation(self, conversation_id: str, before: int | None = None) -> str:
         """Copies the branch that is shown, up to the exchange ``before`` if that is given. Returns the copy's id."""
         return self._parts.conversations.copy(conversation_id, before)
@@ -63,13 +79,13 @@ class ConversationViews:
         named it. Returns whether it did."""
         from app.titles import title_of
 
-        generator = self._parts.generator(thinking_tokens=0)
+        info = next((info for info in self.conversations() if info.id == conversation_id), None)
+        generator = None if info is None else self._parts.with_model(info.model).generator(thinking_tokens=0)
         exchanges = self.conversation(conversation_id) if generator is not None else []
-        if generator is None or len(exchanges) != 1 or exchanges[0].stopped:
+        if info is None or generator is None or len(exchanges) != 1 or exchanges[0].stopped:
             return False
         question = exchanges[0].question
-        now = next((info.title for info in self.conversations() if info.id == conversation_id), "")
-        if now != self._parts.titler.title(question, ""):  # a person's own
+        if info.title != self._parts.titler.title(question, ""):  # a person's own
             return False
         title = title_of(question, exchanges[0].answer.text, generator)
         if title is None:

@@ -17,8 +17,9 @@ from pathlib import Path
 from app.branches import Parents, branch_to, end_of, parents_of, shown_branch, versions_of
 from app.conversation_tables import SCHEMA_VERSION, upgrade
 from app.errors import ConversationError
-from app.events import ConversationInfo, Exchange, Work
-from app.stored_answers import answer_to_json, exchange_of, text_or
+from app.events import ConversationInfo, Exchange, Scope, Work
+from app.stored_answers import EXCHANGE_COLUMNS, answer_to_json, exchange_of, text_or
+from app.stored_scopes import scope_of, scope_to_json
 from files import new_private
 from rag.query.titles import shortened
 from rag.store.rows import is_text, is_time
@@ -27,8 +28,8 @@ from rag.types import Answer
 
 _BUSY_TIMEOUT_S = 10.0
 DAMAGED_TITLE = "(damaged title)"
-_COLUMNS = "question, answer, asked_at, searched, stopped, work, feedback, id"
 _THERE = "WHERE id = ? AND deleted_at IS NULL"
+_EVERYTHING = Scope()
 _UNDO_S = 24 * 3600.0  # how long a deleted conversation can be brought back
 
 
@@ -83,10 +84,12 @@ class Conversations:
             version: int = rows.fetchone()[0]
         return version
 
-    def create(self, title: str) -> str:
+    def create(self, title: str, scope: Scope = _EVERYTHING, model: str | None = None) -> str:
         """Starts a conversation that holds no exchange yet. Returns its id."""
-        with self._writing() as db:
-            return _created(db, title)
+        with self.writing() as db:
+            id_ = _created(db, title)
+            db.execute("UPDATE conversations SET scope = ?, model = ? WHERE id = ?", (scope_to_json(scope), model, id_))
+        return id_
 
     def add(
         self,
@@ -106,10 +109,10 @@ class Conversations:
         ``known``, the last that was there when it was asked (0: none). Its branch is shown from then on. Returns the
         conversation's id."""
         now = time.time()
-        with self._writing() as db:
+        with self.writing() as db:
             if conversation_id is None:
                 conversation_id = _created(db, title or question)
-            parents, shown = self._tree(db, conversation_id)
+            parents, shown = self.tree(db, conversation_id)
             if after is None or (after and after not in parents):  # it may have been deleted meanwhile
                 asked_after = known if known in parents else next(reversed(shown_branch(parents, shown)), 0)
                 after = end_of(parents, asked_after) if asked_after else 0
@@ -132,7 +135,7 @@ class Conversations:
             )
         return conversation_id
 
-    def _tree(self, db: sqlite3.Connection, conversation_id: str) -> tuple[dict[int, int], object]:
+    def tree(self, db: sqlite3.Connection, conversation_id: str) -> tuple[dict[int, int], object]:
         """The parents of a conversation's exchanges, and the exchange to which it is shown."""
         found = db.execute(f"SELECT shown FROM conversations {_THERE}", (conversation_id,)).fetchone()
         _require(found, conversation_id)
@@ -143,14 +146,14 @@ class Conversations:
         """Lists the conversations, newest first; with ``holding`` those in whose title, questions or answers its words
         stand, whatever their case."""
         words = holding.casefold().split()
-        with self._reading() as db:
+        with self.reading() as db:
             rows = db.execute(
-                "SELECT c.id, c.title, c.updated_at, count(e.id), c.pinned, count(DISTINCT e.parent)"
-                " FROM conversations c"
+                "SELECT c.id, c.title, c.updated_at, count(e.id), c.pinned, c.folder, c.model, c.scope,"
+                " count(DISTINCT e.parent) FROM conversations c"
                 " LEFT JOIN exchanges e ON e.conversation_id = c.id WHERE c.deleted_at IS NULL"
                 " GROUP BY c.id ORDER BY c.updated_at DESC, c.rowid DESC"
             ).fetchall()
-            shown = {id_: len(shown_branch(*self._tree(db, id_))) for id_, _, _, turns, _, at in rows if at < turns}
+            shown = {id_: len(shown_branch(*self.tree(db, id_))) for id_, _, _, turns, *_, at in rows if at < turns}
             texts = self._texts(db) if words else {}
         found = [
             ConversationInfo(
@@ -159,15 +162,18 @@ class Conversations:
                 updated_at if is_time(updated_at) else 0.0,
                 shown.get(id_, turns),
                 pinned == 1,
+                folder if isinstance(folder, int) else None,
+                model if is_text(model) else None,
+                scope_of(scope),
             )
-            for id_, title, updated_at, turns, pinned, _ in rows
+            for id_, title, updated_at, turns, pinned, folder, model, scope, _ in rows
         ]
         return [info for info in found if _holds(f"{info.title}\n{texts.get(info.id, '')}", words)]
 
     def _texts(self, db: sqlite3.Connection) -> dict[str, str]:
         """Returns all questions and answers of each conversation, of every branch."""
         texts: dict[str, str] = {}
-        for conversation, *row in db.execute(f"SELECT conversation_id, {_COLUMNS} FROM exchanges"):
+        for conversation, *row in db.execute(f"SELECT conversation_id, {EXCHANGE_COLUMNS} FROM exchanges"):
             exchange = exchange_of(*row)
             texts[conversation] = f"{texts.get(conversation, '')}\n{exchange.question}\n{exchange.answer.text}"
         return texts
@@ -175,8 +181,8 @@ class Conversations:
     def exchanges(self, conversation_id: str, until: int | None = None) -> list[Exchange]:
         """Lists the exchanges of the branch that is shown, oldest first; or those up to ``until``, on whichever branch
         that is (0: none)."""
-        with self._reading() as db:
-            parents, shown = self._tree(db, conversation_id)
+        with self.reading() as db:
+            parents, shown = self.tree(db, conversation_id)
             if until is not None:
                 _require_exchange(until == 0 or until in parents, until)
             branch = shown_branch(parents, shown) if until is None else branch_to(parents, until)
@@ -184,60 +190,24 @@ class Conversations:
 
     def all_exchanges(self, conversation_id: str) -> list[Exchange]:
         """Lists the exchanges of every branch, in the order in which they were asked."""
-        with self._reading() as db:
-            parents, _ = self._tree(db, conversation_id)
+        with self.reading() as db:
+            parents, _ = self.tree(db, conversation_id)
             return self._read(db, conversation_id, parents, parents.keys())
 
     def _read(self, db: sqlite3.Connection, conversation_id: str, parents: Parents, wanted: Set[int]) -> list[Exchange]:
         rows = db.execute(
-            f"SELECT {_COLUMNS} FROM exchanges WHERE conversation_id = ? ORDER BY id", (conversation_id,)
+            f"SELECT {EXCHANGE_COLUMNS} FROM exchanges WHERE conversation_id = ? ORDER BY id", (conversation_id,)
         ).fetchall()
         read = [exchange_of(*row) for row in rows if row[-1] in wanted]
         return [replace(one, parent=parents[one.id], versions=versions_of(parents, one.id)) for one in read]
 
     def show(self, conversation_id: str, exchange: int) -> None:
         """Shows the branch on which an exchange lies, to its newest end."""
-        with self._writing() as db:
-            parents, _ = self._tree(db, conversation_id)
+        with self.writing() as db:
+            parents, _ = self.tree(db, conversation_id)
             _require_exchange(exchange in parents, exchange)
             end = end_of(parents, exchange)
             db.execute("UPDATE conversations SET shown = ? WHERE id = ?", (end, conversation_id))
-
-    def damaged(self) -> list[str]:
-        """Names what is damaged in the file, a sentence each. Raises ConversationError where SQLite cannot read it."""
-        with self._reading() as db:
-            if (found := db.execute("PRAGMA quick_check(1)").fetchall()) != [("ok",)]:
-                raise sqlite3.DatabaseError(f"damaged: {found[0][0]}")
-            chats = db.execute("SELECT id, title, updated_at FROM conversations").fetchall()
-            rows = db.execute(f"SELECT conversation_id, {_COLUMNS} FROM exchanges").fetchall()
-            lost = [id_ for id_, _, _ in chats if self._lost_parents(db, id_)]
-        found = [
-            f"The title or date of conversation {id_} is damaged."
-            for id_, title, updated_at in chats
-            if not (is_text(title) and is_time(updated_at))
-        ]
-        found += [f"The order of the answers of conversation {id_} is damaged." for id_ in lost]
-        return found + [
-            f"An answer of conversation {id_} is damaged." for id_, *row in rows if exchange_of(*row).damaged
-        ]
-
-    def _lost_parents(self, db: sqlite3.Connection, conversation_id: str) -> dict[int, int]:
-        """The exchanges that name no parent that is there, with the one that they are shown after."""
-        rows = db.execute("SELECT id, parent FROM exchanges WHERE conversation_id = ?", (conversation_id,)).fetchall()
-        stored = dict(rows)
-        return {id_: parent for id_, parent in parents_of(rows).items() if stored[id_] != parent}
-
-    def mend(self) -> None:
-        """Gives conversations with a damaged title or date one that can be shown, and answers whose place is lost the
-        one after the answer before; what they say stays as it is."""
-        with self._writing() as db:
-            for (id_,) in db.execute("SELECT id FROM conversations").fetchall():
-                for exchange, parent in self._lost_parents(db, id_).items():
-                    db.execute("UPDATE exchanges SET parent = ? WHERE id = ?", (parent, exchange))
-            for id_, title, updated_at in db.execute("SELECT rowid, title, updated_at FROM conversations").fetchall():
-                if not (is_text(title) and is_time(updated_at)):
-                    told = (text_or(title, DAMAGED_TITLE), updated_at if is_time(updated_at) else time.time(), id_)
-                    db.execute("UPDATE conversations SET title = ?, updated_at = ? WHERE rowid = ?", told)
 
     def rename(self, conversation_id: str, title: str) -> None:
         self._change(conversation_id, "title", shortened(title))
@@ -246,18 +216,26 @@ class Conversations:
         """Keeps a conversation at the head of the list, or lets it go."""
         self._change(conversation_id, "pinned", pinned)
 
+    def choose(self, conversation_id: str, *, model: str | None) -> None:
+        """Keeps which model answers further questions; None for the one that is set up."""
+        self._change(conversation_id, "model", model)
+
+    def restrict(self, conversation_id: str, scope: Scope) -> None:
+        """Keeps what further questions ask."""
+        self._change(conversation_id, "scope", scope_to_json(scope))
+
     def delete(self, conversation_id: str, *, undo: bool = False) -> None:
         """Deletes a conversation for good, or with ``undo`` takes it out of the list: ``restore`` brings it back within
         a day; then it is gone as well."""
         if undo:
             self._change(conversation_id, "deleted_at", time.time())
             return
-        with self._writing() as db:
+        with self.writing() as db:
             _require(db.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,)).rowcount, conversation_id)
 
     def restore(self, conversation_id: str) -> None:
         """Brings a deleted conversation back."""
-        with self._writing() as db:
+        with self.writing() as db:
             changed = db.execute("UPDATE conversations SET deleted_at = NULL WHERE id = ?", (conversation_id,)).rowcount
             _require(changed, conversation_id)
 
@@ -265,10 +243,11 @@ class Conversations:
         """Makes another conversation with the exchanges of the branch that is shown, those with ids below ``before`` if
         that is given. Returns its id."""
         made = uuid.uuid4().hex[:12]
-        with self._writing() as db:
-            parents, shown = self._tree(db, conversation_id)
+        with self.writing() as db:
+            parents, shown = self.tree(db, conversation_id)
             db.execute(
-                "INSERT INTO conversations (id, title, updated_at) SELECT ?, title, ? FROM conversations WHERE id = ?",
+                "INSERT INTO conversations (id, title, updated_at, folder, model, scope)"
+                " SELECT ?, title, ?, folder, model, scope FROM conversations WHERE id = ?",
                 (made, time.time(), conversation_id),
             )
             columns = "asked_at, question, answer, searched, stopped, work, feedback"
@@ -286,8 +265,8 @@ class Conversations:
 
     def forget(self, conversation_id: str, exchange: int) -> None:
         """Deletes one exchange, by its id; what stands after it stays, and so do its other versions."""
-        with self._writing() as db:
-            parents, shown = self._tree(db, conversation_id)
+        with self.writing() as db:
+            parents, shown = self.tree(db, conversation_id)
             _require_exchange(exchange in parents, exchange)
             before = parents[exchange]
             if exchange == shown:
@@ -302,7 +281,7 @@ class Conversations:
 
     def mark(self, conversation_id: str, exchange: int, feedback: int) -> None:
         """Keeps what the person thinks of an answer: 1 good, -1 bad, 0 nothing."""
-        with self._writing() as db:
+        with self.writing() as db:
             found = db.execute(
                 "UPDATE exchanges SET feedback = ? WHERE conversation_id = ? AND id = ?",
                 (feedback, conversation_id, exchange),
@@ -310,15 +289,16 @@ class Conversations:
             _require(found.rowcount, conversation_id)
 
     def _change(self, conversation_id: str, column: str, value: object) -> None:
-        with self._writing() as db:
+        with self.writing() as db:
             changed = db.execute(f"UPDATE conversations SET {column} = ? {_THERE}", (value, conversation_id)).rowcount
             _require(changed, conversation_id)
 
     def wipe(self) -> None:
         """Deletes all conversations for good: the file is written anew, so that nothing of them is left in it."""
-        with self._writing() as db:
+        with self.writing() as db:
             db.execute("DELETE FROM exchanges")
             db.execute("DELETE FROM conversations")
+            db.execute("DELETE FROM folders")
         with self._using() as db:
             db.execute("VACUUM")
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -327,11 +307,11 @@ class Conversations:
         with self._lock:
             self._db.close()
 
-    def _reading(self) -> AbstractContextManager[sqlite3.Connection]:
-        """One state of the file, whatever another process writes meanwhile."""
+    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        """One state of the file, whatever another process writes meanwhile. For the modules of this file alone."""
         return self._using("BEGIN")
 
-    def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
+    def writing(self) -> AbstractContextManager[sqlite3.Connection]:
         """Nobody else writes between what is read in it and what is written."""
         return self._using("BEGIN IMMEDIATE")
 

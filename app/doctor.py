@@ -179,17 +179,18 @@ def _is_missing(location: str) -> bool:
 
 
 def _conversations(settings: Settings) -> Iterator[Check]:
+    from app.conversation_check import damaged
     from app.conversations import Conversations
 
     path = settings.folder.conversations
     if not path.exists():
         return
     with closing(Conversations(path)) as conversations:
-        damaged = conversations.damaged()
+        sentences = damaged(conversations)
         known = len(conversations.all())
-    for sentence in damaged[:_NAMED]:
+    for sentence in sentences[:_NAMED]:
         yield Check("conversations", "fail", sentence, "`docent repair` mends titles and dates; delete what is left.")
-    if not damaged:
+    if not sentences:
         yield Check("conversations", "ok", f"{known} conversations, undamaged.")
 
 

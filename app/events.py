@@ -102,14 +102,38 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """What a person has chosen to ask: folders, and documents and collections by their ids; nothing of a kind restricts
+    nothing."""
+
+    folders: tuple[str, ...] = ()
+    documents: tuple[int, ...] = ()
+    collections: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationFolder:
+    """A folder of conversations."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConversationInfo:
-    """A conversation as a list shows it. ``updated_at`` is a Unix time in seconds; ``turns`` counts exchanges."""
+    """A conversation as a list shows it. ``updated_at`` is a Unix time in seconds; ``turns`` counts exchanges.
+
+    ``folder`` is the id of the folder in which it lies, None outside of all. ``scope`` and ``model`` are what was
+    chosen for its next questions; None for the model that is set up."""
 
     id: str
     title: str
     updated_at: float
     turns: int
     pinned: bool = False
+    folder: int | None = None
+    model: str | None = None
+    scope: Scope = Scope()
 
 
 @dataclass(frozen=True, slots=True)

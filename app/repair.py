@@ -11,6 +11,7 @@ from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 
+from app.conversation_check import damaged, mend
 from app.conversations import Conversations
 from app.errors import AppError, ConversationError
 from app.settings.schema import Settings
@@ -89,9 +90,9 @@ def _repair_conversations(path: Path, tell: Tell) -> None:
         return
     try:
         with closing(Conversations(path)) as conversations:
-            for sentence in conversations.damaged():
+            for sentence in damaged(conversations):
                 tell(sentence)
-            conversations.mend()
+            mend(conversations)
         return
     except ConversationError as error:
         tell(error.message)

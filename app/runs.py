@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol, TypeAlias
 
 from app.errors import ConversationError, UsageError
-from app.events import Answered, AskEvent, Retrieved, Searched
+from app.events import Answered, AskEvent, Retrieved, Scope, Searched
 from app.feed import ConversationsChanged, Feed, News
 from docent import DocentError
 from rag.text.markers import AnswerPart
@@ -23,6 +23,7 @@ from rag.types import Citation, Filter, Passage, ThoughtDelta
 _log = logging.getLogger(__name__)
 _AT_ONCE = 8  # answers being written; further ones wait
 _WAITING = 100  # questions that have not ended
+_EVERYTHING = Scope()
 _UNRECORDED = "This answer was not recorded."
 _UNKEPT = "unkept-"  # begins the id of a conversation that is not on the disk
 State: TypeAlias = Literal["waiting", "searching", "reading", "thinking", "writing", "failed", "done"]
@@ -39,9 +40,10 @@ class Asks(Protocol):
         filter: Filter = ...,
         stop: threading.Event | None = None,
         after: int | None = None,
+        model: str | None = None,
     ) -> Iterator[AskEvent]: ...
 
-    def start_conversation(self, question: str) -> str: ...
+    def start_conversation(self, question: str, scope: Scope = ..., model: str | None = None) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class Run:
     ``searched`` is set when the question was completed before the search. ``message`` and ``remedy`` say why a
     ``failed`` one failed, or was answered and could not be kept; ``is_kept`` is false where its conversation cannot be.
     ``after`` is the exchange in place of whose followers it is asked (0: of all), None at the end of the conversation.
+    ``model`` is what answers, None for the model that is set up.
     ``searches`` is what the model searched for besides, ``thought`` what it thinks. ``parts`` are not joined: their
     number tells a page which of them it has.
     """
@@ -61,6 +64,7 @@ class Run:
     scope: Filter
     started_at: float
     after: int | None = None
+    model: str | None = None
     state: State = "waiting"
     searched: str | None = None
     passages: tuple[Passage, ...] = ()
@@ -127,21 +131,30 @@ class Runs:
         self._numbers = itertools.count(1)
         self._room = threading.Semaphore(_AT_ONCE)
 
-    def start(self, question: str, conversation_id: str | None, scope: Filter, after: int | None = None) -> Run:
-        """Begins to answer; None starts a conversation. ``after``: see ``Assistant.ask``. UsageError when too many
-        questions are waiting, or a new conversation is to follow something."""
+    def start(
+        self,
+        question: str,
+        conversation_id: str | None,
+        scope: Filter,
+        after: int | None = None,
+        model: str | None = None,
+        chosen: Scope = _EVERYTHING,
+    ) -> Run:
+        """Begins to answer; None starts a conversation, which keeps ``model`` and the scope that was ``chosen``.
+        ``after``, ``model``: see ``Assistant.ask``. UsageError when too many questions are waiting, or a new
+        conversation is to follow something."""
         if conversation_id is None and after:
             raise UsageError("A new conversation has nothing to follow.", "Name the conversation as well.")
         with self._lock:
             if sum(not run.ended for run in self._runs.values()) >= _WAITING:
                 raise UsageError("Too many questions are waiting.", "Wait until some are answered, or stop them.")
         number = next(self._numbers)
-        conversation = conversation_id or self._begun(question, number)
+        conversation = conversation_id or self._begun(question, number, chosen, model)
         is_kept = not conversation.startswith(_UNKEPT)
         with self._lock:
             for other in [run for run in self._runs.values() if run.conversation == conversation and run.ended]:
                 del self._runs[other.id]  # a failed one gives way to the next question
-            run = Run(number, conversation, question, scope, time.time(), after, is_kept=is_kept)
+            run = Run(number, conversation, question, scope, time.time(), after, model, is_kept=is_kept)
             self._runs[run.id] = run
             self._stops[run.id] = threading.Event()
             turn = self._turns.setdefault(conversation, threading.Lock())
@@ -151,10 +164,10 @@ class Runs:
         threading.Thread(target=self._work, args=(run, turn), name=f"docent-run-{run.id}", daemon=True).start()
         return run
 
-    def _begun(self, question: str, number: int) -> str:
+    def _begun(self, question: str, number: int, chosen: Scope, model: str | None) -> str:
         """Returns the id of a new conversation, one that is not kept where the disk is full or read-only."""
         try:
-            return self._assistant.start_conversation(question)
+            return self._assistant.start_conversation(question, chosen, model)
         except ConversationError:
             return f"{_UNKEPT}{number}"
 
@@ -239,6 +252,7 @@ class Runs:
                 filter=run.scope,
                 stop=stop,
                 after=run.after,
+                model=run.model,
             )
             for event in events:
                 after = self._after(run, event)

@@ -9,11 +9,13 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 from app.events import Exchange, Looked, Work
 from rag.store.rows import is_text, is_time
 from rag.text.markers import AnswerPart, parts_of
-from rag.types import Answer, Citation, Span
+from rag.types import Answer, Citation, Span, Writing
 
 DAMAGED_ANSWER = Answer(
     (AnswerPart("This answer cannot be shown any more: its entry in conversations.db is damaged."),), False, (), "none"
 )
+EXCHANGE_COLUMNS = "question, answer, asked_at, searched, stopped, work, feedback, id"
+"""Of the table exchanges, in the order of ``exchange_of``."""
 _T = TypeVar("_T")
 
 
@@ -72,6 +74,8 @@ def _answer_from_json(text: Any) -> Answer:
     data["citations"] = tuple(_made(Citation, citation) for citation in data["citations"])
     if data.get("span") is not None:  # answers of earlier versions have none
         data["span"] = _made(Span, data["span"])
+    if data.get("writing") is not None:
+        data["writing"] = _made(Writing, data["writing"])
     return _made(Answer, data)
 
 

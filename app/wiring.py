@@ -4,13 +4,15 @@ Each part is made on first use and once, by whichever thread comes first; so a q
 A test replaces a part by overriding the method that makes it.
 """
 
+import copy
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.errors import AppError
+from app.other_models import OF_A_MODEL, OtherModels
 from app.settings.schema import Settings
 from app.timing import Stopwatch, TimedEmbedder, TimedLibrary, TimedReranker, TimedVectors
 from rag.types import Document, Passage
@@ -25,12 +27,10 @@ if TYPE_CHECKING:
     from rag.answer.repeated_search import RepeatedSearch, ToolCaller
     from rag.ingest.page_pictures import PagePictures
     from rag.ingest.sync import Syncer
-    from rag.ingest.youtube import Video, YouTubeClient
     from rag.protocols import Answerer, Embedder, RankingReader, Rewriter, Titler, TranscriptClient
     from rag.retrieve.retriever import Retriever
     from rag.store.faiss_index import VectorIndex
     from rag.store.library import Library
-    from rag.types import ParsedDocument
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -45,6 +45,24 @@ class Parts:
         self._made: dict[str, Any] = {}
         self._lock = threading.RLock()
         self._closed = False
+        self._shared: Parts | None = None  # what all but the model's parts come from
+        self._others: OtherModels[Parts] = OtherModels()
+
+    def with_model(self, name: str | None) -> "Parts":
+        """The parts with which another model than the one that is set up answers, None for that one. ModelError where
+        it is not installed. Models that are not asked give their memory back."""
+        chosen = self.settings.model
+        usual = name is None or (name == chosen.name and chosen.endpoint is None)
+        found = self if usual else self._others.parts(name or "", self._twin)
+        self._others.rest(self, found)
+        return found
+
+    def _twin(self, name: str) -> "Parts":
+        twin = copy.copy(self)
+        model = self.settings.model.model_copy(update={"name": name, "endpoint": None})
+        twin.settings = self.settings.model_copy(update={"model": model})
+        twin._made, twin._shared = {}, self
+        return twin
 
     @property
     def library(self) -> "Library":
@@ -291,32 +309,14 @@ class Parts:
         return Conversations(self.settings.folder.conversations)
 
     def make_videos(self) -> "TranscriptClient":
-        return _LazyVideos(self.settings)
+        from app.lazy_videos import LazyVideos
+
+        return LazyVideos(self.settings)
 
     def syncer(self) -> "Syncer":
-        from rag.ingest.ignore import Patterns
-        from rag.ingest.parse_job import ParseLimits
-        from rag.ingest.parse_pool import ParsePool
-        from rag.ingest.settings import SyncSettings
-        from rag.ingest.sync import Syncer
+        from app.syncer import make_syncer
 
-        chosen = self.settings.library
-        limits = ParseLimits(workers=chosen.workers, timeout_s=chosen.parse_timeout_s, memory_mb=chosen.parse_memory_mb)
-        settings = SyncSettings(
-            max_file_mb=chosen.max_file_mb,
-            max_pdf_mb=chosen.max_pdf_mb,
-            target_tokens=self.settings.chunking.target_tokens,
-            patterns=Patterns(chosen.include, chosen.exclude),
-            lock_timeout_s=chosen.wait_s,
-            follow_links=chosen.follow_links,
-        )
-        return Syncer(
-            self.library,
-            self.embedder,
-            ParsePool(limits, temporary=self.settings.data_dir),
-            settings,
-            self.make_videos(),
-        )
+        return make_syncer(self.settings, self.library, self.embedder, self.make_videos())
 
     def take_over(self, settings: Settings) -> None:
         """Works with other settings from now on; parts that hold old ones are made anew when they are used next."""
@@ -326,13 +326,13 @@ class Parts:
             outdated = parts_of(changed(self.settings, settings))
             self.settings = settings
             parts = {name: self._made.pop(name, None) for name in outdated}
-        model: LocalModel | None = parts.get("model")
-        if model is not None:
-            model.retire()
+        for model in [parts.get("model"), *self._others.forget()]:
+            if model is not None:
+                model.retire()
 
     def model_loaded(self) -> bool:
         """Whether the language model's memory is held; it does not wait for a model that is being loaded."""
-        model: LocalModel | None = self._made.get("model")
+        model = self.loaded_model
         return model is not None and model.loaded
 
     def unload_model(self) -> bool:
@@ -345,6 +345,8 @@ class Parts:
         """Closes what there is. What is being made is not waited for, since it may be a large model: it is closed by
         whoever makes it."""
         self._closed = True
+        for model in self._others.forget():
+            model.close()
         for name in ("model", "card_encoders", "conversations", "page_pictures", "library"):
             self._close(name)
 
@@ -353,7 +355,15 @@ class Parts:
         if hasattr(part, "close"):
             part.close()
 
+    @property
+    def loaded_model(self) -> "LocalModel | None":
+        """The language model, where it has been opened."""
+        return self._made.get("model")
+
     def _once(self, name: str, make: Callable[[], _T]) -> _T:
+        if self._shared is not None and name not in OF_A_MODEL:
+            shared: _T = getattr(self._shared, name)
+            return shared
         with suppress(KeyError):  # what is there need not wait while a large model loads
             there: _T = self._made[name]
             return there
@@ -363,16 +373,18 @@ class Parts:
             self._check_open()
             if name not in self._made:
                 self._made[name] = make()
-                if self._closed:  # meanwhile
-                    self._close(name)
+                try:
                     self._check_open()
+                except AppError:  # closed meanwhile
+                    self._close(name)
+                    raise
             part: _T = self._made[name]
             return part
         finally:
             self._lock.release()
 
     def _check_open(self) -> None:
-        if self._closed:
+        if self._closed or (self._shared is not None and self._shared._closed):
             raise AppError("Docent is closed.", "Start it again.")
 
 
@@ -380,27 +392,3 @@ def _nano_style() -> str:
     from rag.answer.small_model_prompt import NANO_STYLE
 
     return NANO_STYLE
-
-
-class _LazyVideos:
-    """Loads what talks to YouTube when the first video is asked for; most libraries hold none."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._client: YouTubeClient | None = None
-
-    def videos(self, url: str) -> "Sequence[Video]":
-        return self._loaded().videos(url)
-
-    def transcript(self, video_id: str) -> "ParsedDocument":
-        return self._loaded().transcript(video_id)
-
-    def _loaded(self) -> "YouTubeClient":
-        if self._client is None:
-            from rag.ingest.youtube import YouTubeClient
-
-            chosen = self._settings.youtube
-            self._client = YouTubeClient(
-                languages=chosen.languages, pause_s=chosen.pause_s, cache_dir=self._settings.folder.transcripts
-            )
-        return self._client

@@ -310,11 +310,20 @@ class ThoughtDelta:
 
 
 @dataclass(frozen=True, slots=True)
+class Writing:
+    """What a language model wrote for an answer: how many tokens, and how many a second after the first."""
+
+    tokens: int
+    tok_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The finished answer. ``found`` is false when the documents do not hold it; then there are no citations.
 
     ``span`` is what the reader read out, and lies within a citation's quote; None without a reader, or where it does
-    not. ``confidence`` is the probability that the documents hold the answer; None where nothing measured it.
+    not. ``confidence`` is the probability that the documents hold the answer; None where nothing measured it, as
+    ``writing`` is where no language model wrote to its end.
     """
 
     parts: tuple[AnswerPart, ...]
@@ -323,6 +332,7 @@ class Answer:
     answerer: str
     span: Span | None = None
     confidence: float | None = None
+    writing: Writing | None = None
 
     @property
     def text(self) -> str:

@@ -44,6 +44,17 @@ class Citation(Shape):
         return cls.model_validate(citation).model_copy(update={"score": round(citation.score, 6)})
 
 
+class Writing(Shape):
+    """What a language model wrote for an answer: tokens, and how many a second after the first."""
+
+    tokens: int
+    tok_s: float
+
+    @classmethod
+    def of(cls, writing: types.Writing | None) -> Self | None:
+        return None if writing is None else cls(tokens=writing.tokens, tok_s=round(writing.tok_s, 1))
+
+
 class AnswerPart(Shape):
     """A stretch of an answer, and the numbers of the citations behind it; ``supported`` is false where none is."""
 
@@ -64,7 +75,7 @@ class AnswerReply(Question):
     """A finished answer. ``found`` is false when the documents do not hold it.
 
     ``span`` is what the reader model read out, ``confidence`` its probability that there is an answer, ``timings_ms``
-    the milliseconds of each step.
+    the milliseconds of each step. ``writing`` is null where no language model wrote the answer to its end.
     """
 
     answer: str
@@ -75,6 +86,7 @@ class AnswerReply(Question):
     citations: list[Citation]
     timings_ms: dict[str, float]
     answerer: str
+    writing: Writing | None
     conversation: str | None
     stopped: bool
 
@@ -99,6 +111,7 @@ def _written(answer: types.Answer) -> dict[str, Any]:
         "confidence": None if answer.confidence is None else round(answer.confidence, 4),
         "citations": [Citation.of(citation) for citation in answer.citations],
         "answerer": answer.answerer,
+        "writing": Writing.of(answer.writing),
     }
 
 
@@ -285,6 +298,7 @@ class Exchange(Question):
     confidence: float | None
     citations: list[Citation]
     answerer: str
+    writing: Writing | None
     searched: str | None
     stopped: bool
     asked_at: float
@@ -318,51 +332,7 @@ class Conversation(Shape):
         return cls(id=conversation_id, exchanges=[Exchange.of(exchange) for exchange in exchanges])
 
 
-class ConversationInfo(Shape):
-    """A conversation in the list; ``updated_at`` is a Unix time in seconds; ``turns`` counts exchanges of the
-    branch that is shown."""
-
-    id: str
-    title: str
-    updated_at: float
-    turns: int
-    pinned: bool
-
-
-class ConversationList(Shape):
-    """The conversations, newest first."""
-
-    conversations: list[ConversationInfo]
-
-    @classmethod
-    def of(cls, known: Iterable[events.ConversationInfo]) -> Self:
-        return cls(conversations=[ConversationInfo.model_validate(info) for info in known])
-
-
-class ConversationChanged(Shape):
-    """What has been changed of a conversation; null is what stayed as it was."""
-
-    id: str
-    title: str | None
-    pinned: bool | None = None
-
-
-class Suggested(Shape):
-    """Questions that lead on from an answer; each was answered once from the documents."""
-
-    questions: list[str]
-
-
-class ConversationMade(Shape):
-    id: str
-
-
 class Unloaded(Shape):
     """``unloaded`` is false while the model answers."""
 
     unloaded: bool
-
-
-class Deleted(Shape):
-    id: str
-    deleted: bool = True

@@ -55,6 +55,13 @@ def collection_routes(assistant: Assistant, desk: Desk) -> APIRouter:
         desk.feed.publish(CollectionsChanged())
         return Collection.of(made, len(assistant.documents_in(made.id)))
 
+    @routes.post("/{collection_id}/restore")
+    def restore(collection_id: int, body: CollectionBody) -> Collection:
+        """Makes a collection that was deleted once more, under its id, by which conversations know it."""
+        made = assistant.remake_collection(collection_id, body.name, body.locations)
+        desk.feed.publish(CollectionsChanged())
+        return Collection.of(made, len(assistant.documents_in(made.id)))
+
     @routes.patch("/{collection_id}")
     def change(collection_id: int, body: CollectionChange) -> Collection:
         """Renames a collection, adds documents and folders to it, takes others out of it."""

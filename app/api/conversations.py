@@ -6,12 +6,15 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from app.api.answer_shapes import (
-    Conversation,
+from app.api.answer_shapes import Conversation
+from app.api.conversation_shapes import (
     ConversationChanged,
+    ConversationFolder,
     ConversationList,
     ConversationMade,
     Deleted,
+    FolderDeleted,
+    Scope,
     Suggested,
 )
 from app.api.json_replies import NO_STORE, content, router
@@ -22,12 +25,31 @@ from app.transcript import as_markdown
 
 
 class ChangeBody(BaseModel):
-    """What to change of a conversation; what is left out stays."""
+    """What to change of a conversation; what is left out stays. ``folder`` is the id of the folder into which it moves,
+    0 for none; ``model`` the name of the model that answers further questions, "" for the one that is set up."""
 
     model_config = ConfigDict(extra="forbid")
 
     title: str | None = Field(None, min_length=1, max_length=200)
     pinned: bool | None = None
+    folder: int | None = Field(None, ge=0)
+    model: str | None = Field(None, max_length=4_096)
+    scope: Scope | None = None
+
+
+class FolderBody(BaseModel):
+    """``conversations`` are put into the folder."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=200)
+    conversations: list[str] = Field(default=[], max_length=10_000)
+
+
+class FolderName(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=200)
 
 
 class CopyBody(BaseModel):
@@ -54,6 +76,33 @@ class FeedbackBody(BaseModel):
     feedback: Literal[-1, 0, 1]
 
 
+def folder_routes(assistant: Assistant, desk: Desk) -> APIRouter:
+    routes = router("/conversation-folders")
+
+    @routes.post("")
+    def make(body: FolderBody) -> ConversationFolder:
+        """Makes a folder for conversations, and puts some into it. Its name must be free."""
+        made = assistant.conversation_folders.make(body.name, body.conversations)
+        desk.feed.publish(ConversationsChanged())
+        return ConversationFolder.model_validate(made)
+
+    @routes.patch("/{folder}")
+    def rename(folder: int, body: FolderName) -> ConversationFolder:
+        """Gives a folder another name."""
+        renamed = assistant.conversation_folders.rename(folder, body.name)
+        desk.feed.publish(ConversationsChanged())
+        return ConversationFolder.model_validate(renamed)
+
+    @routes.delete("/{folder}")
+    def delete(folder: int) -> FolderDeleted:
+        """Deletes a folder; its conversations stay and lie in none."""
+        assistant.conversation_folders.delete(folder)
+        desk.feed.publish(ConversationsChanged())
+        return FolderDeleted(id=folder)
+
+    return routes
+
+
 def conversation_routes(assistant: Assistant, desk: Desk) -> APIRouter:
     routes = router("/conversations")
 
@@ -62,8 +111,9 @@ def conversation_routes(assistant: Assistant, desk: Desk) -> APIRouter:
 
     @routes.get("")
     def conversations(holding: Annotated[str, Query(max_length=1000)] = "") -> ConversationList:
-        """Lists the conversations, newest first; with ``holding`` those in which its words stand."""
-        return ConversationList.of(assistant.conversations(holding))
+        """Lists the conversations, newest first, and their folders; with ``holding`` the conversations in which its
+        words stand."""
+        return ConversationList.of(assistant.conversations(holding), assistant.conversation_folders.all())
 
     @routes.get("/{conversation_id}")
     def conversation(conversation_id: str, after: int = 0, all: bool = False) -> Conversation:
@@ -97,13 +147,20 @@ def conversation_routes(assistant: Assistant, desk: Desk) -> APIRouter:
 
     @routes.patch("/{conversation_id}")
     def change(conversation_id: str, body: ChangeBody) -> ConversationChanged:
-        """Gives a conversation another title, or pins it to the head of the list."""
+        """Gives a conversation another title, pins it to the head of the list, moves it into a folder, or keeps what
+        its next questions ask and which model answers them."""
         if body.title is not None:
             assistant.rename_conversation(conversation_id, body.title)
         if body.pinned is not None:
             assistant.pin_conversation(conversation_id, body.pinned)
+        if body.folder is not None:
+            assistant.conversation_folders.put(conversation_id, body.folder or None)
+        if body.model is not None:
+            assistant.choose_model(conversation_id, body.model or None)
+        if body.scope is not None:
+            assistant.restrict_conversation(conversation_id, body.scope.chosen())
         changed()
-        return ConversationChanged(id=conversation_id, title=body.title, pinned=body.pinned)
+        return ConversationChanged(id=conversation_id, **body.model_dump())
 
     @routes.post("/{conversation_id}/copy")
     def copy(conversation_id: str, body: CopyBody) -> ConversationMade:

@@ -13,6 +13,7 @@ from app.api.library_shapes import FolderReply, Handed, Removed
 from app.api.news_shapes import Run, RunList, Syncing
 from app.desk import Desk
 from app.errors import UsageError
+from app.events import Scope
 from app.inbox import receiving, safe_name
 
 
@@ -23,7 +24,9 @@ class _Body(BaseModel):
 class RunBody(_Body):
     """A question. Null for ``conversation`` starts one. ``folders``, ``documents`` and ``collections`` (ids)
     restrict it; what is searched fits each kind that is given. ``after`` is the exchange that it follows in place of
-    what stands there (0: it is asked in place of the first), which begins a branch; null appends."""
+    what stands there (0: it is asked in place of the first), which begins a branch; null appends. ``model`` is the name
+    of an installed model that answers, null for the one that is set up. A conversation that is started keeps what
+    restricts it and its model as its choice (``PATCH /api/conversations/{conversation_id}`` changes it)."""
 
     question: str = Field(min_length=1, max_length=10_000)
     conversation: str | None = None
@@ -31,6 +34,7 @@ class RunBody(_Body):
     documents: list[int] = Field(default=[], max_length=100_000)
     collections: list[int] = Field(default=[], max_length=1000)
     after: int | None = Field(default=None, ge=0)
+    model: str | None = Field(default=None, min_length=1, max_length=4_096)
 
 
 class SourceBody(_Body):
@@ -127,7 +131,9 @@ def _run_routes(routes: APIRouter, desk: Desk) -> None:
     def ask(body: RunBody) -> Run:
         """Begins to answer a question in the background; the feed tells how it goes on."""
         scope = desk.assistant.restricted(body.folders, body.documents, body.collections)
-        return Run.of(desk.runs.start(body.question.strip(), body.conversation, scope, body.after))
+        chosen = Scope(tuple(body.folders), tuple(body.documents), tuple(body.collections))
+        question = body.question.strip()
+        return Run.of(desk.runs.start(question, body.conversation, scope, body.after, body.model, chosen))
 
     @routes.post("/runs/{run_id}/stop")
     def stop(run_id: int) -> RunList:

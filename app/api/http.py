@@ -27,7 +27,7 @@ from app.api.answer_shapes import (
 )
 from app.api.body_limit import BodyLimit
 from app.api.collections import collection_routes
-from app.api.conversations import conversation_routes
+from app.api.conversations import conversation_routes, folder_routes
 from app.api.description import DescribedAPI, Stream
 from app.api.desk import desk_routes
 from app.api.gate import Gate
@@ -63,7 +63,8 @@ class _Body(BaseModel):
 class AskBody(_Body):
     """A question. ``folders``, ``documents`` and ``collections`` (ids) restrict it; what is searched fits each kind
     that is given. ``after`` is the exchange that it follows in place of what stands there (0: it is asked in place of
-    the first), which begins a branch of the conversation; null appends. ``stream=false`` gives one JSON document."""
+    the first), which begins a branch of the conversation; null appends. ``model`` is the name of an installed
+    model that answers, null for the one that is set up. ``stream=false`` gives one JSON document."""
 
     question: str = Field(min_length=1, max_length=10_000)
     conversation: str | None = None
@@ -71,6 +72,7 @@ class AskBody(_Body):
     documents: list[int] = Field(default=[], max_length=100_000)
     collections: list[int] = Field(default=[], max_length=1000)
     after: int | None = Field(default=None, ge=0)
+    model: str | None = Field(default=None, min_length=1, max_length=4_096)
     stream: bool = True
 
 
@@ -96,6 +98,7 @@ def create_api(assistant: Assistant, desk: Desk | None = None) -> DescribedAPI:
         collection_routes(assistant, desk),
         _question_routes(assistant, work),
         conversation_routes(assistant, desk),
+        folder_routes(assistant, desk),
         desk_routes(desk),
         model_routes(desk),
         settings_routes(desk),
@@ -132,7 +135,7 @@ def _question_routes(assistant: Assistant, work: Gate) -> APIRouter:
         with ExitStack() as undo:
             undo.callback(ticket.give_back)
             scope = await run_in_threadpool(assistant.restricted, body.folders, body.documents, body.collections)
-            lines = answer_lines(assistant, body.question, body.conversation, scope, ticket, body.after)
+            lines = answer_lines(assistant, body.question, body.conversation, scope, ticket, body.after, body.model)
             undo.pop_all()
         if body.stream:
             return NdJSON(lines, ticket)

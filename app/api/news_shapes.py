@@ -15,7 +15,7 @@ class Run(Shape):
     ``searched`` is the question as it was completed for the search, null where it needed no help; ``searches`` is what
     the language model searched for besides, ``thought`` what it thinks. ``started_at`` is a Unix time in seconds.
     ``after`` is the exchange that the answer follows in place of what stands there (0: at the beginning), null where it
-    goes to the end of the conversation.
+    goes to the end of the conversation. ``model`` is what answers, null for the model that is set up.
     """
 
     id: int
@@ -24,6 +24,7 @@ class Run(Shape):
     state: runs.State
     started_at: float
     after: int | None
+    model: str | None
     searched: str | None
     passages: list[Looked]
     searches: list[str]
@@ -42,6 +43,7 @@ class Run(Shape):
             state=run.state,
             started_at=run.started_at,
             after=run.after,
+            model=run.model,
             searched=run.searched,
             passages=[Looked.model_validate(events.Looked.of(passage)) for passage in run.passages],
             searches=list(run.searches),

@@ -28,11 +28,15 @@ def answer_lines(
     scope: Filter,
     ticket: Ticket,
     after: int | None = None,
+    model: str | None = None,
 ) -> AsyncIterator[AnswerLine]:
     """Yields ``retrieved``, any number of ``searched``, ``thought`` and ``text``, and ``answered``."""
 
     def work(emit: Callable[[AnswerLine], None], stop: threading.Event) -> None:
-        for event in assistant.ask(question, conversation_id=conversation_id, filter=scope, stop=stop, after=after):
+        asked = assistant.ask(
+            question, conversation_id=conversation_id, filter=scope, stop=stop, after=after, model=model
+        )
+        for event in asked:
             emit(answer_line(question, event))
 
     return _lines(work, ticket)

@@ -81,7 +81,7 @@ def delete(context: typer.Context, name: NameArgument, as_json: JsonOption = Fal
         found = assistant.collection_named(name)
         assistant.delete_collection(found.id)
     if as_json:
-        from app.api.answer_shapes import Deleted
+        from app.api.conversation_shapes import Deleted
 
         write_json(Deleted(id=str(found.id)).plain())
 

@@ -24,11 +24,11 @@ def list_(context: typer.Context, as_json: JsonOption = False) -> None:
     if context.invoked_subcommand is not None:
         return
     with session_of(context).open() as assistant:
-        known = assistant.conversations()
+        known, folders = assistant.conversations(), assistant.conversation_folders.all()
     if as_json:
-        from app.api.answer_shapes import ConversationList
+        from app.api.conversation_shapes import ConversationList
 
-        write_json(ConversationList.of(known).plain())
+        write_json(ConversationList.of(known, folders).plain())
     elif known:
         write_table(
             ["Id", "Title", "Questions", "Last"],
@@ -63,7 +63,7 @@ def rename(
     with session_of(context).open() as assistant:
         assistant.rename_conversation(conversation_id, title)
     if as_json:
-        from app.api.answer_shapes import ConversationChanged
+        from app.api.conversation_shapes import ConversationChanged
 
         write_json(ConversationChanged(id=conversation_id, title=title).plain())
 
@@ -74,6 +74,6 @@ def delete(context: typer.Context, conversation_id: IdArgument, as_json: JsonOpt
     with session_of(context).open() as assistant:
         assistant.delete_conversation(conversation_id)
     if as_json:
-        from app.api.answer_shapes import Deleted
+        from app.api.conversation_shapes import Deleted
 
         write_json(Deleted(id=conversation_id).plain())

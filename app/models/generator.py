@@ -15,7 +15,7 @@ from engines.serving.sequence import INTERACTIVE
 from rag.answer.prompt import Message
 from rag.answer.repeated_search import ToolCall, ToolDescription
 from rag.answer.thoughts import Piece
-from rag.types import ThoughtDelta
+from rag.types import ThoughtDelta, Writing
 
 _HEARTBEAT_S = 0.1
 _TELLING_TOKENS = 64  # of a prompt; with fewer the time says little of the speed
@@ -46,7 +46,7 @@ class EngineGenerator:
         """By the last prompt that was read."""
         return int(seconds * self._read_tokens_s) if self._read_tokens_s else None
 
-    def stream(self, messages: Sequence[Message], max_tokens: int) -> Generator[Piece, None, None]:
+    def stream(self, messages: Sequence[Message], max_tokens: int) -> Generator[Piece, None, Writing | None]:
         most = min(self._thinking_tokens, max_tokens // 2)
         thought = ThoughtParams(most, self._model.chat.thought_end) if most else None
         parser = ReplyParser(thinking=most > 0)
@@ -55,8 +55,11 @@ class EngineGenerator:
             for delta in generation.deltas(_HEARTBEAT_S):
                 yield from _told(parser.push(delta.text)) if delta else ("",)
             yield from _told(parser.finish())
-            if generation.finished is not None:
-                self._note_speed(generation.finished.metrics)
+        if generation.finished is None:
+            return None
+        metrics = generation.finished.metrics
+        self._note_speed(metrics)
+        return Writing(metrics.generated_tokens, 1 / metrics.tpot_s) if metrics.tpot_s > 0 else None
 
     def call(
         self, messages: Sequence[Message], tools: Sequence[ToolDescription], max_tokens: int

@@ -9,7 +9,7 @@ early ends the generation.
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from rag.answer.citations import Locate
 from rag.answer.cited_stream import CitedStream
@@ -19,8 +19,9 @@ from rag.answer.repetition import without_repetition
 from rag.answer.thoughts import Piece, thoughts_apart
 from rag.protocols import Answerer, Embedder
 from rag.text.markers import AnswerPart, joined
-from rag.types import Answer, AnswerEvent, Passage, Query, TextDelta, ThoughtDelta
+from rag.types import Answer, AnswerEvent, Passage, Query, TextDelta, ThoughtDelta, Writing
 
+_Piece = TypeVar("_Piece")
 _LEAST_PROMPT = 700  # tokens: instructions, a question, and a passage or two
 _MOST_UNSUPPORTED = 2  # statements at the beginning, before the reply is given up
 
@@ -42,9 +43,24 @@ class TextGenerator(Protocol):
         """How long a prompt is read in this time; None before one was read."""
         ...
 
-    def stream(self, messages: Sequence[Message], max_tokens: int) -> Generator[Piece, None, None]:
-        """Pieces of thoughts and reply, empty ones while there is nothing new; closing it ends the generation."""
+    def stream(self, messages: Sequence[Message], max_tokens: int) -> Generator[Piece, None, Writing | None]:
+        """Pieces of thoughts and reply, empty ones while there is nothing new; closing it ends the generation. Returns
+        how fast it was written, None where that is not known."""
         ...
+
+
+class Reply(Generic[_Piece]):
+    """A reply while it is written: iterate once; ``writing`` is there after its end. Closing it ends the generation."""
+
+    def __init__(self, pieces: Generator[_Piece, None, Writing | None]) -> None:
+        self._pieces = pieces
+        self.writing: Writing | None = None
+
+    def __iter__(self) -> Iterator[_Piece]:
+        self.writing = yield from self._pieces
+
+    def close(self) -> None:
+        self._pieces.close()
 
 
 class GenerativeAnswerer:
@@ -84,8 +100,8 @@ class GenerativeAnswerer:
         cited = CitedStream(prompt.labels, self._embedder, self._locate)
         written: list[AnswerPart] = []
         known = shown = 0  # citations and parts that are out
-        with closing(self._generator.stream(prompt.messages, self._max_tokens)) as pieces:
-            for piece in without_repetition(thoughts_apart(pieces)):
+        with closing(Reply(self._generator.stream(prompt.messages, self._max_tokens))) as reply:
+            for piece in without_repetition(thoughts_apart(reply)):
                 if isinstance(piece, ThoughtDelta):
                     yield piece
                     continue
@@ -108,7 +124,7 @@ class GenerativeAnswerer:
             yield from self._nothing()
             return
         citations = () if cited.refused else tuple(cited.citations)
-        yield Answer(parts, found=bool(citations), citations=citations, answerer=self.name)
+        yield Answer(parts, bool(citations), citations, self.name, writing=reply.writing)
 
     def _budget(self) -> int:
         """Tokens of a prompt."""

@@ -11,14 +11,14 @@ is long or is none. Nothing of it is shown before it was verified, and nothing t
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
 from rag.answer.citations import Locate, Numbering, citation_for
 from rag.answer.cited_stream import best_quote
 from rag.answer.extractive import LEANS_BACK, Choice, ExtractiveAnswerer, span_within
-from rag.answer.generative import TextGenerator
+from rag.answer.generative import Reply, TextGenerator
 from rag.answer.quote import Quote, is_closed, readable
 from rag.answer.reading import windows_of
 from rag.answer.rows import row_at
@@ -29,7 +29,7 @@ from rag.protocols import ClaimJudge, Embedder
 from rag.text.language import is_english
 from rag.text.markers import joined, renumbered, tell_markers, word_by_word
 from rag.text.sentences import is_list_item
-from rag.types import Answer, AnswerEvent, Citation, Passage, Query, Span, TextDelta
+from rag.types import Answer, AnswerEvent, Citation, Passage, Query, Span, TextDelta, Writing
 
 _PASSAGES = 3  # given to the model, a window of each
 _LONG = 200  # characters of a quote that is tedious to read for a few words
@@ -87,18 +87,20 @@ class SmallModelAnswerer:
         choice = self._quotes.choose(query, passages)
         task = _Task(query, choice, _span_in(choice))
         verified: Verified | None = None
+        writing: Writing | None = None
         if _is_for_the_model(task):
             near = _near(choice, task.span, passages)
-            reply = ""
-            for piece in self._reply(task, near):
+            reply, told = "", Reply(self._reply(task, near))
+            for piece in told:
                 reply += piece
                 yield TextDelta()
+            writing = told.writing
             must_hold = None if task.span is None else task.span.text
             verified = verify(reply, query, near, self._embedder, must_hold)
         if verified is None or not self._is_supported(verified):
             yield from self._quotes.written(choice)
         else:
-            yield from self._written(verified, task)
+            yield from self._written(verified, task, writing)
 
     def _is_supported(self, verified: Verified) -> bool:
         """Whether the judge finds every statement supported by the passage that it comes from."""
@@ -110,21 +112,22 @@ class SmallModelAnswerer:
                 return False
         return True
 
-    def _reply(self, task: _Task, near: Sequence[Passage]) -> Iterator[str]:
+    def _reply(self, task: _Task, near: Sequence[Passage]) -> Generator[str, None, Writing | None]:
         """The model's reply with the numbers of passages, in pieces; ends early where it rambles."""
         budget = min(PROMPT_TOKENS, self._generator.context - ANSWER_TOKENS)
         hint = None if task.span is None else _hint(task.span, near)
         prompt = build_nano_prompt(task.query.text, near, (), hint, self._generator.count_tokens, budget)
         reply = ""
         numbers = {label: passage.number for label, passage in prompt.labels.items()}
-        with closing(self._generator.stream(prompt.messages, ANSWER_TOKENS)) as pieces:
-            for piece in tell_markers(spoken(pieces), numbers):
+        with closing(Reply(self._generator.stream(prompt.messages, ANSWER_TOKENS))) as told:
+            for piece in tell_markers(spoken(told), numbers):
                 reply += piece
                 yield piece
                 if rambles(reply):
-                    return
+                    return None
+        return told.writing
 
-    def _written(self, verified: Verified, task: _Task) -> Iterator[AnswerEvent]:
+    def _written(self, verified: Verified, task: _Task, writing: Writing | None) -> Iterator[AnswerEvent]:
         numbering = Numbering()
         citations = [self._citation(claim, passage, task, numbering.of(passage)) for claim, passage in verified.cited]
         numbers = {passage.number: numbering.of(passage) for _, passage in verified.cited}
@@ -134,7 +137,7 @@ class SmallModelAnswerer:
             yield TextDelta((word,))
         yield TextDelta((last,), tuple(citations))
         span = span_within(task.choice.readings, citations)
-        yield Answer(parts, True, tuple(citations), self.name, span, task.choice.confidence)
+        yield Answer(parts, True, tuple(citations), self.name, span, task.choice.confidence, writing)
 
     def _citation(self, claim: str, passage: Passage, task: _Task, number: int) -> Citation:
         """Where a claim stands: the quote with the span, if it comes from there, else the sentence most like it."""

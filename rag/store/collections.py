@@ -69,6 +69,16 @@ class Collections:
             writer.add_members(id_, locations)
         return self.get(id_)
 
+    def remake(self, collection_id: int, name: str, locations: Iterable[str]) -> Collection:
+        """Makes a collection that was deleted once more, with the id that it had. CollectionError for an id that is in
+        use or that none has had."""
+        with self._library.reading() as connection:
+            last = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'collections'").fetchone()[0]
+        is_gone = 0 < collection_id <= (last or 0) and all(one.id != collection_id for one in self.all())
+        if not is_gone:
+            raise CollectionError(f"No collection {collection_id} was deleted.", "Make a new one.")
+        return self.make(name, locations, collection_id)
+
     def change(
         self, collection_id: int, *, name: str | None = None, add: Iterable[str] = (), remove: Iterable[str] = ()
     ) -> Collection:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.branches import branch_to, end_of, parents_of, shown_branch, versions_of
+from app.conversation_check import damaged, mend
 from app.conversations import Conversations
 from app.errors import ConversationError
 from app.transcript import as_markdown
@@ -145,14 +146,14 @@ def test_a_file_without_branches_is_brought_up_to_date(tmp_path: Path) -> None:
         with closing(Conversations(path)) as opened:
             assert questions(opened, "a") == ["1", "3", "5"] and questions(opened, "b") == ["2", "4"]
             assert [one.parent for one in opened.exchanges("a")] == [0, 1, 3]
-            assert opened.damaged() == []
+            assert damaged(opened) == []
 
 
 def test_a_lost_place_is_named_and_mended(store: Conversations, chat: str, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "conversations.db")) as db:
         db.execute("UPDATE exchanges SET parent = 77 WHERE question = 'three'")
         db.commit()
-    assert store.damaged() == [f"The order of the answers of conversation {chat} is damaged."]
+    assert damaged(store) == [f"The order of the answers of conversation {chat} is damaged."]
     assert questions(store, chat) == ["one, again", "three"]
-    store.mend()
-    assert store.damaged() == [] and questions(store, chat) == ["one, again", "three"]
+    mend(store)
+    assert damaged(store) == [] and questions(store, chat) == ["one, again", "three"]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.api.answer_shapes import Conversation, ConversationList
+from app.api.answer_shapes import Conversation
+from app.api.conversation_shapes import ConversationList
 from app.api.library_shapes import DocumentList
 from app.api.library_shapes import Status as StatusShape
 from app.assistant import Assistant

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from app.conversation_folders import ConversationFolders
 from app.conversations import Conversations
 from app.errors import UnknownDocument
 from app.events import (
@@ -18,6 +19,7 @@ from app.events import (
     Layout,
     Looked,
     Retrieved,
+    Scope,
     Searched,
     Status,
     Work,
@@ -28,7 +30,7 @@ from rag.ingest.events import SyncEvent, SyncReport
 from rag.ingest.preview import LeftOutBy, Preview
 from rag.text.markers import AnswerPart, joined
 from rag.text.table_spans import TableSpans
-from rag.types import Answer, Citation, Collection, Document, Filter, Passage, Source, TextDelta, ThoughtDelta
+from rag.types import Answer, Citation, Collection, Document, Filter, Passage, Source, TextDelta, ThoughtDelta, Writing
 
 EVERYTHING = Filter()
 
@@ -65,9 +67,11 @@ class FakeAssistant:
         self.settings = Settings(data_dir=self.folder)
         self.store = Conversations(self.folder / "conversations.db")
         self.asked: list[tuple[str, Filter]] = []
+        self.models_asked: list[str | None] = []
         self.read_anew: list[str] = []
         self.searches: tuple[str, ...] = ()  # of a model that searches on, for every question
         self.thought = ""  # what a model thinks before every answer, a word at a time
+        self.writing: Writing | None = None  # how fast a model wrote it
         self.said: str | None = None  # instead of the sentence that is found
         self.error: Exception | None = None  # raised by ask
         self.broken: Exception | None = None  # raised by what reads the library
@@ -133,8 +137,10 @@ class FakeAssistant:
         stop: threading.Event | None = None,
         remember: bool = True,
         after: int | None = None,
+        model: str | None = None,
     ) -> Iterator[AskEvent]:
         self.asked.append((question, filter))
+        self.models_asked.append(model)
         self.stop = stop or threading.Event()
         if self.error is not None:
             raise self.error
@@ -167,7 +173,9 @@ class FakeAssistant:
             said += (part,)
             yield TextDelta((part,), citations if said == parts else ())
         stopped = said != parts
-        answer = Answer(joined(said), found is not None, () if stopped else citations, "extractive")
+        answer = Answer(
+            joined(said), found is not None, () if stopped else citations, "extractive", writing=self.writing
+        )
         searched = completed if completed != question else None
         work = Work({"total": 1.0}, tuple(map(Looked.of, passages)), self.searches, self.thought)
         key = self.store.add(
@@ -305,8 +313,18 @@ class FakeAssistant:
     def show_exchange(self, conversation_id: str, exchange: int) -> None:
         self.store.show(conversation_id, exchange)
 
-    def start_conversation(self, question: str) -> str:
-        return self.store.create(question)
+    def start_conversation(self, question: str, scope: Scope = Scope(), model: str | None = None) -> str:  # noqa: B008
+        return self.store.create(question, scope, model)
+
+    def choose_model(self, conversation_id: str, model: str | None) -> None:
+        self.store.choose(conversation_id, model=model)
+
+    def restrict_conversation(self, conversation_id: str, scope: Scope) -> None:
+        self.store.restrict(conversation_id, scope)
+
+    @property
+    def conversation_folders(self) -> ConversationFolders:
+        return ConversationFolders(self.store)
 
     def rename_conversation(self, conversation_id: str, title: str) -> None:
         self.store.rename(conversation_id, title)

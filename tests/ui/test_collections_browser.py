@@ -184,3 +184,17 @@ def test_rows_are_chosen_folded_and_opened_by_keyboard_in_one_tab_stop(window: A
         "box => [...box.querySelectorAll('*')].filter((one) => one.tabIndex >= 0).length"
     )
     assert stops <= 4  # the row that one is at, with its box, its name and its menu
+
+
+def test_undo_of_a_deleted_collection_brings_back_what_chats_ask(window: Any, library: Assistant, papers: Path) -> None:
+    page = window.page
+    collect(page, "Animals", "whales.txt", "bees.txt")
+    act(page, "Animals", "Ask this only")
+    ask(page, "How much krill does the whale eat?")
+    expect(page.locator(".exchange:not(.running)")).to_have_count(1)
+    go(page, "Library")
+    act(page, "Animals", "Delete the collection")
+    go(page, "Chats")
+    expect(page.locator(".scope")).to_contain_text("all 3 documents")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".scope")).to_contain_text("Animals")

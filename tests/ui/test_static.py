@@ -12,8 +12,8 @@ from ui.vendor import FOLDER, hashes
 
 OURS = sorted(STATIC.glob("*.js"))
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-CATALOGUES = {"ENGLISH": "words_en.js", "GERMAN": "words_de.js"}
-TEXTS = {*CATALOGUES.values(), "settings_de.js", "messages_de.js"}
+CATALOGUES = {"ENGLISH": ("words_en.js", "pages_en.js"), "GERMAN": ("words_de.js", "pages_de.js")}
+TEXTS = {*(file for files in CATALOGUES.values() for file in files), "settings_de.js", "messages_de.js"}
 CODE = [file for file in OURS if file.name not in TEXTS]
 _ENTRY = re.compile(r'^  (?:"([\w.]+)"|(\w+)): "((?:[^"\\]|\\.)*)",$', re.MULTILINE)
 _MADE = (
@@ -32,7 +32,7 @@ _MADE = (
 
 
 def words_of(name: str) -> dict[str, str]:
-    catalogue = (STATIC / CATALOGUES[name]).read_text(encoding="utf-8")
+    catalogue = "".join((STATIC / file).read_text(encoding="utf-8") for file in CATALOGUES[name])
     return {quoted or bare: text for quoted, bare, text in _ENTRY.findall(catalogue)}
 
 

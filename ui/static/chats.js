@@ -1,10 +1,12 @@
 // @ts-check
-/** The list of chats: by date, with search over all that was said in them. */
+/** The list of chats: by folder and date, with search over all that was said in them. */
 
-import { Menu, visible } from "./parts.js";
+import { dragged, FolderHead, FolderName, Group, MoveDialog } from "./chat_folders.js";
+import { IconButton, Menu, visible } from "./parts.js";
 import { html, useEffect, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
-import { changeChat, chatFilter, chatId, chatPath, chats, copyChat, deleteChat, go, loadChats, runs } from "./store.js";
+import { toggled } from "./scope.js";
+import { changeChat, chatFilter, chatFolders, chatId, chatPath, chats, copyChat, deleteChat, go, keep, kept, loadChats, runs } from "./store.js";
 import { SyncState } from "./sync.js";
 import { t } from "./words.js";
 
@@ -13,12 +15,15 @@ import { t } from "./words.js";
 const DAY_MS = 86_400_000;
 
 export function Chats() {
+  const [isNaming, name] = useState(false);
   return html`<nav class="list" aria-label=${t("app.chats")}>
-    <header class="list-head"><h2>${t("app.chats")}</h2>
+    <header class="list-head"><h2>${t("app.chats")}</h2><span class="space"></span>
+      <${IconButton} icon="folder" id="new-folder" label=${t("folder.new")} onClick=${() => name(true)} />
       <button type="button" id="new-chat" class="button primary" onClick=${() => go("/")}>${t("chats.new")}</button></header>
     <${Search} />
     <div class="list-body" tabindex="-1"><${Groups} /></div>
     <${SyncState} />
+    ${isNaming && html`<${FolderName} folder=${null} onClose=${() => name(false)} />`}
   </nav>`;
 }
 
@@ -34,20 +39,41 @@ function Search() {
 }
 
 function Groups() {
+  const [folded, setFolded] = useState(/** @type {number[]} */ (kept("foldedChats", [])));
   const list = chats.value;
   if (list === null) return null;
-  if (!list.length) {
-    const words = chatFilter.value.trim();
-    return html`<p class="quiet pad">${words ? t("chats.nothing", { words }) : t("chats.none")}</p>`;
-  }
-  return grouped(list).map(
-    ([name, members]) => html`<section key=${name} aria-label=${name}><h3 class="group">${name}</h3>
-      <ul class="chat-rows">${members.map((chat) => html`<${Row} key=${chat.id} chat=${chat} />`)}</ul></section>`,
-  );
+  const words = chatFilter.value.trim();
+  if (!list.length && (words || !chatFolders.value.length)) return html`<p class="quiet pad">${words ? t("chats.nothing", { words }) : t("chats.none")}</p>`;
+  const fold = (/** @type {number} */ id) => {
+    setFolded(toggled(folded, id));
+    keep("foldedChats", toggled(folded, id));
+  };
+  const rows = (/** @type {Chat[]} */ members) => html`<ul class="chat-rows">${members.map((chat) => html`<${Row} key=${chat.id} chat=${chat} />`)}</ul>`;
+  const folders = chatFolders.value
+    .map((folder) => ({ folder, members: list.filter((chat) => chat.folder === folder.id).sort((a, b) => Number(b.pinned) - Number(a.pinned)) }))
+    .filter(({ members }) => members.length || !words);
+  const known = new Set(chatFolders.value.map((folder) => folder.id));
+  return html`${folders.map(({ folder, members }) => {
+    const isFolded = !words && folded.includes(folder.id);
+    return html`<${Group} key=${`f${folder.id}`} name=${folder.name} folder=${folder}>
+      <${FolderHead} folder=${folder} count=${members.length} isFolded=${isFolded} onFold=${() => fold(folder.id)} onKeyDown=${walk} />
+      ${!isFolded && (members.length ? rows(members) : html`<p class="quiet pad">${t("folder.empty")}</p>`)}<//>`;
+  })}
+  ${byDate(list.filter((chat) => chat.folder === null || !known.has(chat.folder))).map(
+    ([name, members]) => html`<${Group} key=${name} name=${name} folder=${null}><h3 class="group">${name}</h3>${rows(members)}<//>`,
+  )}`;
+}
+
+/** Goes to the next row or folder, or the one before. @param {KeyboardEvent} event */
+function walk(event) {
+  if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
+  const stops = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(".chat-stop")]);
+  stops[stops.indexOf(/** @type {HTMLElement} */ (event.currentTarget)) + (event.key === "ArrowDown" ? 1 : -1)]?.focus();
+  event.preventDefault();
 }
 
 /** @param {Chat[]} list @returns {[string, Chat[]][]} */
-function grouped(list) {
+function byDate(list) {
   const today = new Date().setHours(0, 0, 0, 0);
   const age = (/** @type {Chat} */ chat) => {
     if (chat.pinned) return "chats.pinned";
@@ -63,6 +89,7 @@ function grouped(list) {
 /** @param {{chat: Chat}} props */
 function Row({ chat }) {
   const [renaming, rename] = useState(false);
+  const [isMoving, move] = useState(false);
   const isOpen = chatId.value === chat.id;
   const isAnswering = Object.values(runs.value).some((run) => run.conversation === chat.id && run.state !== "failed");
   const title = visible(chat.title);
@@ -75,24 +102,25 @@ function Row({ chat }) {
   const keys = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "F2") rename(true);
     else if (event.key === "Delete") deleteChat(chat);
-    else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-      const links = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(".chat-link")]);
-      links[links.indexOf(/** @type {HTMLElement} */ (event.currentTarget)) + (event.key === "ArrowDown" ? 1 : -1)]?.focus();
+    else if (event.key.toLowerCase() === "m" && !event.ctrlKey && !event.metaKey && !event.altKey) {
       event.preventDefault();
-    }
+      move(true);
+    } else walk(event);
   };
-  return html`<li class=${`chat-row ${isOpen ? "on" : ""}`}>
-    <a class="chat-link" href=${chatPath(chat.id)} aria-current=${isOpen ? "page" : undefined} onClick=${open} onKeyDown=${keys}>
+  return html`<li class=${`chat-row ${isOpen ? "on" : ""}`} ...${dragged(chat)}>
+    <a class="chat-link chat-stop" href=${chatPath(chat.id)} aria-current=${isOpen ? "page" : undefined} onClick=${open} onKeyDown=${keys}>
       <b><bdi>${title}</bdi></b><small>${isAnswering ? t("chats.answering") : t("chats.questions", { count: chat.turns })}</small></a>
     <${Menu} label=${t("chats.actions", { title })} items=${[
       { label: t("rename"), icon: "pen", onClick: () => rename(true) },
       { label: t(chat.pinned ? "chats.unpin" : "chats.pin"), icon: "pin", onClick: () => changeChat(chat.id, { pinned: !chat.pinned }) },
+      { label: t("folder.move"), icon: "folder", onClick: () => move(true) },
       { label: t("chats.copy"), icon: "copy", onClick: () => copyChat(chat.id) },
       { label: t("chats.export"), icon: "download", onClick: () => save(`/api/conversations/${chat.id}/export`, `${chat.title}.md`) },
       { label: t("chats.exportJson"), icon: "download", onClick: () => save(`/api/conversations/${chat.id}?all=true`, `${chat.title}.json`) },
       null,
       { label: t("chats.delete"), icon: "trash", bad: true, onClick: () => deleteChat(chat) },
     ]} />
+    ${isMoving && html`<${MoveDialog} chat=${chat} onClose=${() => move(false)} />`}
   </li>`;
 }
 

@@ -31,7 +31,8 @@ export const changeCollection = (id, change) =>
 export const deleteCollection = (collection) =>
   attempt(async () => {
     collections.value = (await remove(`/api/collections/${collection.id}`)).collections;
-    const undo = () => make(collection.name, collection.locations);
+    const { id, name, locations } = collection;
+    const undo = () => attempt(() => post(`/api/collections/${id}/restore`, { name, locations }).then(loadCollections));
     notify(t("collection.deleted", { name: visible(collection.name) }), { action: t("undo"), onAction: undo });
   });
 

@@ -5,7 +5,7 @@ import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
 import { Menu, visible } from "./parts.js";
 import { scopeName } from "./scope.js";
-import { ask, chatId, dialog, draftOf, keepDraft, ready, runsOf, scope, setScope, stopAll } from "./store.js";
+import { ask, chatId, dialog, draftOf, go, keepDraft, model, models, ready, runsOf, scope, setModel, setScope, stopAll } from "./store.js";
 import { t } from "./words.js";
 
 const TALLEST = 240; // pixels
@@ -47,7 +47,7 @@ export function Composer() {
         value=${text} onInput=${(/** @type {any} */ event) => change(event.target.value)} onKeyDown=${keys}></textarea>
       <div class="row">
         <button type="button" class="button small" onClick=${() => (dialog.value = "add")}><${Icon} name="plus" />${t("chat.add")}</button>
-        <${ScopeButton} />
+        <${ScopeButton} /><${ModelButton} />
         <span class="space"></span>
         ${active.length > 0 &&
         html`<button type="button" id="stop" class="button" onClick=${() => stopAll(id)}><${Icon} name="stop" />${t("chat.stop")}</button>`}
@@ -60,9 +60,30 @@ export function Composer() {
 /** What the question is restricted to. */
 function ScopeButton() {
   const label = scopeName(scope.value) ?? t("chat.everything", { count: ready.value });
-  return html`<${Menu} label=${`${t("chat.asking")} ${label}`} class="button small scope"
+  return html`<${Menu} label=${`${t("chat.asking")} ${label}`} class="button small scope asks"
     items=${[
       { label: t("chat.askEverything"), icon: "check", onClick: () => setScope({}) },
       { label: t("chat.scopeTitle"), icon: "folder", onClick: () => (dialog.value = "scope") },
     ]}><span class="quiet">${t("chat.asking")}</span> <b>${visible(label)}</b> <${Icon} name="down" /><//>`;
+}
+
+const BUILTIN = "builtin";
+
+/** @param {string|null} name */
+const modelName = (name) => (name === null ? t("chat.builtin") : name === BUILTIN ? "docent-nano" : visible(name));
+
+/** Which model answers here. */
+function ModelButton() {
+  const found = models.value;
+  if (!found) return null;
+  const check = (/** @type {string|null} */ name) => (model.value === name ? "check" : undefined);
+  const others = found.installed.filter((/** @type {any} */ one) => !one.problem && (found.endpoint || one.name !== found.answering));
+  const label = modelName(model.value ?? found.answering);
+  return html`<${Menu} label=${`${t("chat.model")} ${label}`} class="button small asks"
+    items=${[
+      { label: t("chat.modelUsual", { name: modelName(found.answering) }), icon: check(null), onClick: () => setModel(null) },
+      ...others.map((/** @type {any} */ one) => ({ label: modelName(one.name), icon: check(one.name), onClick: () => setModel(one.name) })),
+      null,
+      { label: t("chat.modelManage"), icon: "model", onClick: () => go("/models") },
+    ]}><span class="quiet">${t("chat.model")}</span> <b>${label}</b> <${Icon} name="down" /><//>`;
 }

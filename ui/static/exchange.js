@@ -224,7 +224,7 @@ function Tools({ exchange, last, onEdit }) {
         onClick=${() => judge(exchange, exchange.feedback === -1 ? 0 : -1)} />
       ${passages.length > 0 &&
       html`<button type="button" class="link-button" aria-expanded=${isOpen} onClick=${() => open(!isOpen)}>${t("chat.passages", { count: passages.length })}</button>`}
-      <span class="made">${made(exchange)}</span>
+      <span class="made" title=${exchange.writing ? t("chat.written", { count: exchange.writing.tokens }) : undefined}>${made(exchange)}</span>
     </div>
     ${isOpen && html`<ul class="cards">${passages.map((passage) => html`<li><${Passage} passage=${passage} score /></li>`)}</ul>`}`;
 }
@@ -242,11 +242,12 @@ function Versions({ exchange: { id, versions } }) {
 }
 
 /** How an answer came about, in one line. @param {Exchange} exchange */
-function made({ work, answerer, confidence, found }) {
+function made({ work, answerer, confidence, found, writing }) {
   const took = work?.timings_ms?.total;
   const name = BUILTIN.includes(answerer) ? t("chat.builtin") : answerer;
   const sure = found && confidence !== null ? t("chat.sure", { percent: Math.round(confidence * 100) }) : "";
-  return [took !== undefined && duration(took), name, sure].filter(Boolean).join(" · ");
+  const speed = writing && t("chat.speed", { speed: writing.tok_s < 10 ? writing.tok_s : Math.round(writing.tok_s) });
+  return [took !== undefined && duration(took), speed, name, sure].filter(Boolean).join(" · ");
 }
 
 /** @param {string} text */

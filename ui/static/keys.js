@@ -23,6 +23,7 @@ export const FIXED = [
   { keys: "Shift+Enter", name: "keys.line" },
   { keys: "Escape", name: "keys.stop" },
   { keys: "F2", name: "rename" },
+  { keys: "M", name: "keys.move" },
 ];
 const NEVER = new Set(["Tab", "Shift+Tab", " ", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", ...FIXED.map(({ keys }) => keys)]);
 const MODIFIERS = ["Control", "Meta", "Alt", "AltGraph", "Shift", "CapsLock", "Dead", "Process", "Unidentified"];

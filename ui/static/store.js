@@ -12,12 +12,13 @@ export { chatId, chatPath, go, route } from "./routes.js";
 export { keep, kept } from "./kept.js";
 export { attempt, dismissNotice, notices, notify } from "./notices.js";
 
-/** @typedef {{id: string, title: string, updated_at: number, turns: number, pinned: boolean}} Chat */
+/** @typedef {{id: string, title: string, updated_at: number, turns: number, pinned: boolean, folder: number|null, model: string|null, scope: Scope}} Chat */
+/** @typedef {{id: number, name: string}} ChatFolder */
 /** @typedef {{number: number, source: string, title: string, page: number|null, page_label: string|null, start_s: number|null, quote: string, start: number, end: number, score: number, document_id: number}} Citation */
 /** @typedef {{text: string, citations: number[], supported: boolean}} Part */
 /** @typedef {{document_id: number, title: string, start: number, end: number, page: number|null, page_label: string|null, start_s: number|null, score: number}} Looked */
-/** @typedef {{id: number, parent: number, versions: number[], question: string, answer: string, parts: Part[], found: boolean, span: any, confidence: number|null, citations: Citation[], answerer: string, searched: string|null, stopped: boolean, asked_at: number, work: {timings_ms: Record<string, number>, passages: Looked[], searches: string[], thought: string}|null, feedback: number}} Exchange */
-/** @typedef {{id: number, conversation: string, question: string, state: string, started_at: number, after: number|null, searched: string|null, passages: Looked[], searches: string[], thought: string, parts: Part[], citations: Citation[], message: string, remedy: string}} Run */
+/** @typedef {{id: number, parent: number, versions: number[], question: string, answer: string, parts: Part[], found: boolean, span: any, confidence: number|null, citations: Citation[], answerer: string, writing: {tokens: number, tok_s: number}|null, searched: string|null, stopped: boolean, asked_at: number, work: {timings_ms: Record<string, number>, passages: Looked[], searches: string[], thought: string}|null, feedback: number}} Exchange */
+/** @typedef {{id: number, conversation: string, question: string, state: string, started_at: number, after: number|null, model: string|null, searched: string|null, passages: Looked[], searches: string[], thought: string, parts: Part[], citations: Citation[], message: string, remedy: string}} Run */
 /** @typedef {{id: number, source_id: number, path: string, title: string, status: string, error: string|null, chunks: number, size: number, media_type: string, read_at: number}} Doc */
 /** @typedef {{id: number, kind: string, location: string, added_at: number}} Source */
 /** @typedef {{id: number, name: string, locations: string[], documents: number}} Collection */
@@ -26,6 +27,7 @@ export { attempt, dismissNotice, notices, notify } from "./notices.js";
 
 export const connection = signal(/** @type {"opening"|"open"|"lost"|"refused"} */ ("opening"));
 export const chats = signal(/** @type {Chat[]|null} */ (null));
+export const chatFolders = signal(/** @type {ChatFolder[]} */ ([]));
 export const chatFilter = signal("");
 export const exchanges = signal(/** @type {Record<string, Exchange[]>} */ ({}));
 export const runs = signal(/** @type {Record<number, Run>} */ ({}));
@@ -47,34 +49,64 @@ export const ready = computed(() => (documents.value ?? []).filter((document) =>
 export const problems = computed(() => (documents.value ?? []).filter((document) => document.status !== "ok").length);
 export const documentsById = computed(() => new Map((documents.value ?? []).map((document) => [document.id, document])));
 
-// What stays in this browser -------------------------------------------------------------------------------------------
+// What a chat asks, and which model -------------------------------------------------------------------------------------
 
 /** @type {Scope} */
 const EVERYTHING = { folders: [], documents: [], collections: [] };
-const scopes = signal(/** @type {Record<string, Partial<Scope>>} */ (kept("scopes", {})));
+/** What is chosen for the next new chat. */
+const next = signal({ scope: EVERYTHING, model: /** @type {string|null} */ (null) });
+/** Every chat that was listed since the page was opened, whatever the list is filtered by now. */
+export const knownChats = signal(/** @type {Record<string, Chat>} */ ({}));
+const earlier = /** @type {Record<string, Partial<Scope>>} */ (kept("scopes", {})); // what versions before kept in the browser
 export const scope = computed(() => scopeOf(chatId.value));
+export const model = computed(() => modelOf(chatId.value));
+
+/** @param {Partial<Scope>|undefined} one */
+const restricts = (one) => Object.values(one ?? {}).some((chosen) => chosen.length);
 
 /** What a chat asks; collections that are gone are no part of it. @param {string|null} id @returns {Scope} */
 function scopeOf(id) {
-  const chosen = { ...EVERYTHING, ...scopes.value[id ?? ""] };
+  const own = id === null ? next.value.scope : knownChats.value[id]?.scope;
+  const chosen = { ...EVERYTHING, ...(restricts(own) ? own : id === null ? {} : earlier[id]) };
   const known = collections.value;
   return known === null ? chosen : { ...chosen, collections: chosen.collections.filter((one) => known.some((other) => other.id === one)) };
 }
 
-/** @param {Partial<Scope>} value what is left out restricts nothing @param {string|null} [id] */
-export function setScope(value, id = chatId.value) {
-  const all = { ...scopes.value };
-  if (Object.values(value).some((chosen) => chosen.length)) all[id ?? ""] = value;
-  else delete all[id ?? ""];
-  scopes.value = all;
-  keep("scopes", all);
+/** The model that answers in a chat; null for the one that is set up, also where the chosen one is gone. @param {string|null} id */
+function modelOf(id) {
+  const chosen = (id === null ? next.value.model : knownChats.value[id]?.model) ?? null;
+  const installed = models.value?.installed;
+  return !installed || installed.some((/** @type {any} */ one) => one.name === chosen && !one.problem) ? chosen : null;
 }
+
+/** @param {string|null} id @param {{scope?: Scope, model?: string|null}} chosen */
+function choose(id, chosen) {
+  if (id === null) {
+    next.value = { ...next.value, ...chosen };
+    return;
+  }
+  if (chosen.scope && earlier[id]) {
+    delete earlier[id];
+    keep("scopes", earlier);
+  }
+  const chat = knownChats.value[id];
+  if (chat) knownChats.value = { ...knownChats.value, [id]: { ...chat, ...chosen } };
+  const change = { ...chosen, ...("model" in chosen ? { model: chosen.model ?? "" } : {}) };
+  attempt(() => request("PATCH", `/api/conversations/${encodeURIComponent(id)}`, change));
+}
+
+/** @param {Partial<Scope>} value what is left out restricts nothing @param {string|null} [id] */
+export const setScope = (value, id = chatId.value) => choose(id, { scope: { ...EVERYTHING, ...value } });
+/** @param {string|null} name null for the model that is set up @param {string|null} [id] */
+export const setModel = (name, id = chatId.value) => choose(id, { model: name });
 
 /** Begins a chat that asks this alone. @param {Partial<Scope>} chosen */
 export function askOnly(chosen) {
   go("/");
   setScope(chosen, null);
 }
+
+// Drafts stay in this browser ------------------------------------------------------------------------------------------
 
 /** @param {string|null} id */
 export const draftOf = (id) => kept(`draft.${id ?? ""}`, "");
@@ -86,7 +118,12 @@ export const keepDraft = (id, text) => keep(`draft.${id ?? ""}`, text === "" ? n
 export async function loadChats() {
   const holding = chatFilter.value.trim();
   const found = await get(`/api/conversations${query({ holding: holding || null })}`);
-  if (holding === chatFilter.value.trim()) chats.value = found.conversations;
+  if (holding !== chatFilter.value.trim()) return;
+  batch(() => {
+    chats.value = found.conversations;
+    chatFolders.value = found.folders;
+    knownChats.value = { ...knownChats.value, ...Object.fromEntries(found.conversations.map((/** @type {Chat} */ one) => [one.id, one])) };
+  });
 }
 
 export async function loadDocuments() {
@@ -172,13 +209,14 @@ export const runsOf = (id) => Object.values(runs.value).filter((run) => run.conv
  * the chat unless it is given; `after`: the exchange that it follows in place of what stands there, 0 for none
  */
 export async function ask(question, id = chatId.value, { within = scopeOf(id), after = null } = {}) {
-  const run = await attempt(() => post("/api/runs", { question, conversation: id, after, ...within }));
+  const run = await attempt(() => post("/api/runs", { question, conversation: id, after, model: modelOf(id), ...within }));
   if (run === undefined) return false;
   batch(() => {
     if (!runs.value[run.id] && !ended.has(run.id)) runs.value = { ...runs.value, [run.id]: run };
     if (id === null) {
-      setScope(within, run.conversation);
-      setScope({}, null); // the next new chat asks everything
+      const chosen = { scope: { ...EVERYTHING, ...within }, model: run.model };
+      knownChats.value = { ...knownChats.value, [run.conversation]: { id: run.conversation, title: question, updated_at: run.started_at, turns: 0, pinned: false, folder: null, ...chosen } };
+      next.value = { scope: EVERYTHING, model: null }; // the next new chat asks everything
       exchanges.value = { ...exchanges.value, [run.conversation]: [] };
       if (chatId.value === null && route.value.page === "chat") go(chatPath(run.conversation));
     }
@@ -229,7 +267,7 @@ export async function judge(exchange, feedback) {
 
 // Chats ----------------------------------------------------------------------------------------------------------------
 
-/** @param {string} id @param {{title?: string, pinned?: boolean}} change */
+/** @param {string} id @param {{title?: string, pinned?: boolean, folder?: number}} change */
 export const changeChat = (id, change) =>
   attempt(async () => {
     await request("PATCH", `/api/conversations/${encodeURIComponent(id)}`, change);

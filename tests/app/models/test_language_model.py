@@ -92,6 +92,52 @@ def test_the_model_answers_with_exact_citations(tmp_path: Path, folder: Path) ->
             assert whole[citation.start : citation.end] == citation.quote
 
 
+def test_how_fast_the_model_wrote_is_kept_with_the_answer(tmp_path: Path, folder: Path) -> None:
+    with saying(tmp_path, SayingRuntime("The blue whale eats four tonnes of krill a day [1].")) as assistant:
+        assistant.sync([str(folder)])
+        done, _ = answered(assistant, "How much krill does the blue whale eat?")
+        writing = done.answer.writing
+        assert writing is not None
+        assert writing.tokens == len(assistant._parts.runtime.reply)  # type: ignore[attr-defined]
+        assert writing.tok_s > 0
+        assert done.conversation_id is not None
+        (kept,) = assistant.conversation(done.conversation_id)
+        assert kept.answer.writing == writing
+
+
+class NamedParts(LightParts):
+    """Every model says the same, under its own name."""
+
+    def make_model(self) -> LocalModel:
+        reply = SayingRuntime("The blue whale eats four tonnes of krill a day [1].")
+        return local_model(self.settings.model.name or "", reply, small_model_tokenizer())
+
+
+def test_another_model_answers_where_it_is_asked(tmp_path: Path, folder: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data", model=ModelSettings(name="first"))
+    for name in ("first", "second"):
+        (settings.folder.models / name).mkdir(parents=True)
+    with Assistant(settings, NamedParts(settings)) as assistant:
+        assistant.sync([str(folder)])
+        question = "How much krill does the blue whale eat?"
+        names = [
+            next(event.answer.answerer for event in assistant.ask(question, model=model) if isinstance(event, Answered))
+            for model in ("second", None, "second")
+        ]
+        assert names == ["second", "first", "second"]
+        with pytest.raises(ModelError, match='no model "third"'):
+            list(assistant.ask(question, model="third"))
+        other = assistant._parts.with_model("second")
+        assert other.library is assistant._parts.library
+        model = other.loaded_model
+        assert model is not None
+        (settings.folder.models / "second").rmdir()
+        with pytest.raises(ModelError, match='no model "second"'):
+            list(assistant.ask(question, model="second"))
+    with pytest.raises(EngineError, match="closed"):
+        model.submit([1], SamplingParams(max_tokens=1))
+
+
 def test_a_follow_up_finds_the_prompts_beginning_in_the_cache(tmp_path: Path, folder: Path) -> None:
     with saying(tmp_path, SayingRuntime("It is a whale.")) as assistant:
         assistant.sync([str(folder)])

@@ -170,3 +170,16 @@ def test_a_collection_that_is_brought_back_has_its_id(library: Library) -> None:
     collections.delete(made.id)
     assert collections.make(made.name, made.locations, made.id) == made
     assert collections.make("Later").id > made.id
+
+
+def test_a_deleted_collection_is_made_once_more_under_its_id(library: Library) -> None:
+    collections = Collections(library)
+    first, second = collections.make("Tax", ["/data/a.txt"]), collections.make("Garden")
+    collections.delete(first.id)
+    collections.delete(second.id)
+    again = collections.remake(first.id, "Tax", ["/data/a.txt", "/gone.txt"])
+    assert (again.id, again.locations) == (first.id, ("/data/a.txt", "/gone.txt"))
+    for id_ in (0, first.id, second.id + 1):
+        with pytest.raises(CollectionError, match=f"No collection {id_} was deleted"):
+            collections.remake(id_, "Other", [])
+    assert collections.make("New").id > second.id

@@ -1,0 +1,140 @@
+"""Folders of chats, and the model and the scope that a chat remembers, in headless Chromium."""
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.models.store import ModelStore
+from rag.types import Writing
+from tests.app.models.tiny_model import write_tiny_model
+from tests.ui.steps import ask, go
+
+pytestmark = pytest.mark.browser
+
+
+def begin(page: Page, question: str) -> None:
+    page.click("#new-chat")
+    ask(page, question)
+    expect(page.locator(".chat-row.on")).to_contain_text(question)
+    expect(page.locator(".running")).to_have_count(0)
+
+
+def new_folder(page: Page, name: str) -> None:
+    page.click("#new-folder")
+    page.fill("#folder-name", name)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("region", name=name)).to_be_visible()
+
+
+@pytest.fixture
+def page(filled: Any, gate: Any) -> Any:
+    """A page with two chats."""
+    gate.open()
+    begin(filled.page, "When was the garden planted?")
+    begin(filled.page, "Who waters tomatoes?")
+    return filled.page
+
+
+def test_chats_are_put_into_folders_by_drag_menu_and_keyboard(page: Any, filled: Any) -> None:
+    new_folder(page, "Garden")
+    garden = page.get_by_role("region", name="Garden")
+    expect(garden).to_contain_text("Drag chats here")
+    page.locator(".chat-row", has_text="When was").drag_to(garden)
+    expect(garden.locator(".chat-row")).to_have_text("When was the garden planted?1 question")
+    page.locator(".chat-row", has_text="Who waters").locator(".chat-link").focus()
+    page.keyboard.press("m")
+    dialog = page.get_by_role("dialog", name="Move “Who waters tomatoes?”")
+    dialog.get_by_label("New folder").fill("Water")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("region", name="Water").locator(".chat-row")).to_have_count(1)
+    page.get_by_role("button", name="Actions for Who waters tomatoes?").click()
+    page.get_by_role("menuitem", name="Move to a folder…").click()
+    dialog.get_by_role("radio", name="Garden").check()
+    dialog.get_by_role("button", name="Move", exact=True).click()
+    expect(garden.locator(".chat-row")).to_have_count(2)
+    page.reload()
+    expect(garden.locator(".chat-row")).to_have_count(2)
+    page.locator(".chat-row", has_text="When was").locator(".chat-link").focus()
+    page.keyboard.press("m")
+    page.get_by_role("radio", name="No folder").check()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("region", name="Today").locator(".chat-row")).to_have_count(1)
+    filled.assert_quiet(filled.served.address)
+
+
+def test_a_folder_is_folded_renamed_and_deleted_and_its_chats_stay(page: Any) -> None:
+    new_folder(page, "Garden")
+    garden = page.get_by_role("region", name="Garden")
+    page.locator(".chat-row", has_text="When was").drag_to(garden)
+    head = garden.get_by_role("button", name="Garden 1", exact=True)
+    head.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(head).to_have_attribute("aria-expanded", "false")
+    expect(garden.locator(".chat-row")).to_have_count(0)
+    page.reload()
+    expect(head).to_have_attribute("aria-expanded", "false")
+    page.fill("#chat-search", "planted")  # a search looks into folded ones
+    expect(garden.locator(".chat-row")).to_have_count(1)
+    page.fill("#chat-search", "")
+    expect(page.locator(".chat-row")).to_have_count(1)
+    head.focus()
+    page.keyboard.press("F2")
+    page.fill("#folder-name", "Plants")
+    page.keyboard.press("Enter")
+    plants = page.get_by_role("region", name="Plants")
+    expect(plants).to_be_visible()
+    plants.locator(".folder-toggle").press("Delete")
+    expect(plants).to_have_count(0)
+    expect(page.locator(".chat-row")).to_have_count(2)
+    page.get_by_role("button", name="Undo").click()
+    expect(plants.locator(".chat-row")).to_have_count(1)
+
+
+def test_a_folders_name_that_is_taken_is_refused(page: Any) -> None:
+    new_folder(page, "Garden")
+    page.click("#new-folder")
+    page.fill("#folder-name", "garden")
+    page.keyboard.press("Enter")
+    expect(page.locator(".notice.bad")).to_contain_text("There is a folder “garden” already.")
+    expect(page.locator("#folder-name")).to_be_visible()
+
+
+def test_a_chat_remembers_its_model_and_its_scope(page: Any, filled: Any, fake: Any, open_page: Any) -> None:
+    store = ModelStore(fake.settings.folder.models, None)
+    write_tiny_model(store.root / "second")
+    page.reload()
+    page.get_by_role("button", name="Model docent-nano").click()
+    page.get_by_role("menuitem", name="second").click()
+    page.get_by_role("button", name="Asking all").click()
+    page.get_by_role("menuitem", name="What to ask").click()
+    page.get_by_role("checkbox", name="garden.txt").check()
+    page.get_by_role("button", name="Close").last.click()
+    ask(page, "And the garden?")
+    expect(page.locator(".exchange")).to_have_count(2)
+    assert fake.models_asked == [None, None, "second"]
+    (only,) = fake.asked[-1][1].document_ids
+    assert fake.rows[only].path.endswith("garden.txt")
+    page.locator(".chat-row", has_text="When was").click()
+    expect(page.get_by_role("button", name="Model docent-nano")).to_be_visible()
+    expect(page.get_by_role("button", name="Asking all")).to_be_visible()
+    other = open_page(filled.served.link).page  # another browser
+    other.locator(".chat-row", has_text="Who waters").click()
+    expect(other.get_by_role("button", name="Model second")).to_be_visible()
+    expect(other.get_by_role("button", name="Asking garden.txt")).to_be_visible()
+    store.remove("second")
+    other.reload()
+    expect(other.get_by_role("button", name="Model docent-nano")).to_be_visible()
+    ask(other, "And now?")
+    expect(other.locator(".exchange")).to_have_count(3)
+    assert fake.models_asked[-1] is None
+
+
+def test_how_fast_a_model_wrote_stands_under_its_answer(filled: Any, gate: Any, fake: Any) -> None:
+    page = filled.page
+    fake.writing = Writing(48, 23.4)
+    gate.open()
+    ask(page, "When was the garden planted?")
+    expect(page.locator(".made")).to_contain_text("23 tokens/s")
+    expect(page.locator(".made")).to_have_attribute("title", "48 tokens written")
+    go(page, "Library")
