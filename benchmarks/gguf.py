@@ -6,8 +6,8 @@
 A model is a file, or the name of a shape of ``engines.model.synthetic``, made with random weights in Q4_K_M (for
 speeds alone: it has no tokenizer). ``text``: 20 prompts are continued greedily; where the texts part, the lead that the
 other engine's token would have needed is given, in logits and in standard deviations of the row. ``perplexity``: 20,000
-tokens of Docent's documentation in windows of 512. ``speed``: as in benchmarks/engine_cpu.py, both in one run, turn by
-turn. OTHER is a Python with llama-cpp-python and gguf.
+tokens of a text file, or of Docent's documentation, in windows of 512. ``speed``: as in benchmarks/engine_cpu.py, both
+in one run, turn by turn. OTHER is a Python with llama-cpp-python and gguf.
 """
 
 import argparse
@@ -141,7 +141,10 @@ def _llama(model: Path, arguments: argparse.Namespace) -> Worker:
     return Worker([arguments.llama_python, script, "-", str(model), str(arguments.threads), str(_CONTEXT)])
 
 
-def _documentation() -> str:
+def _text(path: Path | None) -> str:
+    """What the perplexity is of; Docent's documentation where there is no ``path``."""
+    if path is not None:
+        return path.read_text(encoding="utf-8")
     root = Path(__file__).parents[1]
     return "\n\n".join(path.read_text(encoding="utf-8") for path in sorted((root / "docs").glob("*.md")))
 
@@ -162,6 +165,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tokens", type=int, default=_TOKENS, help="tokens of the perplexity")
+    parser.add_argument("--text", type=Path, help="a file in UTF-8 for the perplexity")
     parser.add_argument("--folder", type=Path, help="where models are kept between runs")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -185,7 +189,7 @@ def main() -> None:
                     if "text" in arguments.parts:
                         compare_text(ours, theirs, ChatEncoder(tokenizer))
                     if "perplexity" in arguments.parts:
-                        tokens = tokenizer.encode_prompt(_documentation())[: arguments.tokens]
+                        tokens = tokenizer.encode_prompt(_text(arguments.text))[: arguments.tokens]
                         compare_perplexity(ours, theirs, tokens)
                     theirs.close()
             if "speed" in arguments.parts:

@@ -51,7 +51,7 @@ def check_products(kernels: Library, largest_block: int) -> None:
     ``largest_block`` and one more."""
     rng = np.random.default_rng(0)
     for bits, tiles in ((4, four_bit_tiles), (8, byte_tiles)):
-        q = rng.integers(0, 2**bits, (_TILES * TILE, _INPUTS)).astype(np.uint8)
+        q = _any_weights(rng, bits)
         zero = rng.integers(0, 2**bits, (len(q), _INPUTS // _GROUP)).astype(np.uint8)
         zeros, scales = group_tiles(zero), group_tiles(np.ones(zero.shape, np.float32))
         weight = q.reshape(len(q), -1, _GROUP).astype(np.int64) - zero[:, :, None]
@@ -63,8 +63,9 @@ def check_blocks(kernels: Library, largest_block: int) -> None:
     """As ``check_products``, for weights in blocks: with whole scales and minimums every sum is exact."""
     rng = np.random.default_rng(0)
     for bits, tiles in ((4, four_bit_tiles), (6, six_bit_tiles), (8, byte_tiles)):
-        q = rng.integers(0, 2**bits, (_TILES * TILE, _INPUTS)).astype(np.uint8)
+        q = _any_weights(rng, bits)
         level, less = (rng.integers(-9, 10, (len(q), _INPUTS // _GROUP)).astype(np.int8) for _ in range(2))
+        level[:2] = 1
         factors = np.full((_TILES, TILE), 2, np.float16)
         levels, minimums = group_tiles(level), group_tiles(less)
         grouped = (q.reshape(len(q), -1, _GROUP).astype(np.int64) - 3) * level[:, :, None] - less[:, :, None]
@@ -77,6 +78,13 @@ def check_blocks(kernels: Library, largest_block: int) -> None:
             "zero": 3,
         }
         _check(kernels, "blocks", bits, largest_block, tiles(q), 2 * grouped.reshape(len(q), -1), fields)
+
+
+def _any_weights(rng: np.random.Generator, bits: int) -> NDArray[np.uint8]:
+    """[outputs, inputs]; two outputs have the largest ones and the smallest alone, whose sums need most bits."""
+    q = rng.integers(0, 2**bits, (_TILES * TILE, _INPUTS)).astype(np.uint8)
+    q[0], q[1] = 2**bits - 1, 0
+    return q
 
 
 def _check(

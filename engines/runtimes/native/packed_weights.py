@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from engines.errors import UnsupportedModel
 from engines.model.checkpoint import INNER, NORMS, Checkpoint, Projection
 from engines.model.weights import BlockLinear, DenseLinear, Float, Linear, QuantizedLinear, StoredRows
-from engines.runtimes.native.kernels.layout import TILE
+from engines.runtimes.native.kernels.layout import BLOCK_GROUPS, TILE
 from engines.runtimes.native.kernels.team import cores
 from engines.runtimes.native.packed_blocks import BlockScales, tiles_in_turn
 from engines.runtimes.native.tiles import byte_tiles, four_bit_tiles, group_tiles, pad_rows, padded
@@ -212,6 +212,7 @@ class _Packer:
 
     def _in_blocks(self, name: str, parts: list[BlockLinear], sizes: tuple[int, ...]) -> Product:
         kind, inputs = parts[0].weight.kind, parts[0].shape[1]
+        assert kind.group in BLOCK_GROUPS, f"no kernel adds up groups of {kind.group}"
         scales = BlockScales()
         self.add_pieces(f"{name}.weights", tiles_in_turn([part.weight for part in parts], scales, self._threads))
         for field, array in scales.tensors().items():

@@ -12,22 +12,23 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 @dataclass(frozen=True, slots=True)
 class Instructions:
-    """``needs`` are the processor's flags as Linux names them. ``rows`` of activations are multiplied at a time: as
-    many as the registers hold sums of. LLVM may use what ``processor`` has, the host's where empty, and
-    ``features``."""
+    """``needs`` are the processor's flags as Linux names them. ``rows`` of activations, ``float_rows`` with weights in
+    full precision, are multiplied at a time: as many as the registers hold sums of. LLVM may use what ``processor``
+    has, the host's where empty, and ``features``."""
 
     name: str
     needs: frozenset[str]
     rows: int
+    float_rows: int
     processor: str = ""
     features: str = ""
 
 
 # Best first.
 KNOWN = (
-    Instructions("avx512_vnni", frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"}), 8),
-    Instructions("avx_vnni", frozenset({"avx2", "fma", "f16c", "avx_vnni"}), 3, "x86-64-v3", "+avxvnni"),
-    Instructions("avx2", frozenset({"avx2", "fma", "f16c"}), 3, "x86-64-v3"),
+    Instructions("avx512_vnni", frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"}), 8, 8),
+    Instructions("avx_vnni", frozenset({"avx2", "fma", "f16c", "avx_vnni"}), 3, 3, "x86-64-v3", "+avxvnni"),
+    Instructions("avx2", frozenset({"avx2", "fma", "f16c"}), 5, 3, "x86-64-v3"),
 )
 
 

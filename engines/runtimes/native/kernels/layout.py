@@ -144,6 +144,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
         "softcap",  # 0.0 for none
     ),
 }
+BLOCK_GROUPS = (16, 32)  # inputs that share a scale
 _BLOCKS = (
     "rows_at",
     "y",
@@ -153,7 +154,7 @@ _BLOCKS = (
     "x_scales",  # float32 [rows, groups]
     "x_sums",  # int32 [rows, groups]
     "groups",
-    "group",  # inputs in one, a multiple of 8
+    "group",  # inputs in one, of BLOCK_GROUPS
     "weights",
     "factors",  # float16 [tiles, groups / factor_groups, TILE]
     "levels",  # int8 [tiles, groups, TILE], or none where all are 1

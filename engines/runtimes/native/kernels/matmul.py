@@ -25,25 +25,26 @@ from engines.runtimes.native.kernels.code import (
     constant,
     i64,
 )
-from engines.runtimes.native.kernels.dots import dot4, dot8, nibbles
+from engines.runtimes.native.kernels.dots import LARGEST_RUN, Sums, halves, in_runs, nibbles
 from engines.runtimes.native.kernels.instructions import Instructions
 from engines.runtimes.native.kernels.layout import LANES, TILE
 from engines.runtimes.native.kernels.program import Arguments
-from engines.runtimes.native.kernels.tiles import PAIR, add_by_rows, block, finish
+from engines.runtimes.native.kernels.tiles import PAIR, add_by_rows, block, finish, look_ahead
 
 _ZEROS = ir.VectorType(I8, LANES)
 
 
 def add_kernels(module: ir.Module, instructions: Instructions) -> None:
     """matmul4, matmul8 and matmul32, by the bits of a weight."""
-    for bits, write in ((4, _integer_block), (8, _integer_block), (32, _float_block)):
-        blocks = [write(module, instructions, bits, rows) for rows in range(1, instructions.rows + 1)]
+    rows, float_rows = instructions.rows, instructions.float_rows
+    for bits, write, largest in ((4, _integer_block, rows), (8, _integer_block, rows), (32, _float_block, float_rows)):
+        blocks = [write(module, instructions, bits, rows) for rows in range(1, largest + 1)]
         add_by_rows(module, f"matmul{bits}", blocks)
 
 
 def _integer_block(module: ir.Module, instructions: Instructions, bits: int, rows: int) -> ir.Function:
-    unroll = 4 if rows == 1 else 2 if rows == 2 else 1  # independent sums hide the latency of the products
-    dot = dot4 if bits == 4 else dot8
+    chains = 4 if rows == 1 else 2 if rows == 2 else 1  # hide the latency of the products
+    turn = 4 if rows <= 2 else 2  # steps of four inputs
     step_bytes = TILE * 4 * bits // 8  # weights of a tile for four inputs
 
     def body(code: Code, args: Arguments, tile: Any, row: Any) -> None:
@@ -52,43 +53,51 @@ def _integer_block(module: ir.Module, instructions: Instructions, bits: int, row
         steps = code.lshr(group, i64(2))
         first_group = code.mul(tile, groups)
         totals = [[code.variable(FLOATS, constant(FLOATS, 0.0)) for _ in PAIR] for _ in range(rows)]
-        sums = [[[code.variable(INTS) for _ in range(unroll)] for _ in PAIR] for _ in range(rows)]
+        sums = [[Sums(code, instructions, bits, chains) for _ in PAIR] for _ in range(rows)]
         row_starts = [code.offset(x, code.mul(code.add(row, i64(m)), x_stride), I8) for m in range(rows)]
         weights = code.offset(args.pointer("weights"), code.mul(first_group, code.mul(steps, i64(step_bytes))), I8)
         with code.loop(0, groups) as g:
-            for variable in (v for pair in sums for many in pair for v in many):
-                code.store(constant(INTS, 0), variable)
             group_weights = code.offset(weights, code.mul(g, code.mul(steps, i64(step_bytes))), I8)
             group_start = code.mul(g, group)
-            with code.loop(0, steps, unroll) as k:
-                for u in range(unroll):
-                    step = code.add(k, i64(u))
-                    pair = _weights(code, code.offset(group_weights, code.mul(step, i64(step_bytes)), I8), bits)
-                    at = code.add(group_start, code.shl(step, i64(2)))
-                    for m in range(rows):
-                        four = code.read(row_starts[m], I32, at, step=I8)
-                        values = code.spread(four, INTS)
-                        for j in PAIR:
-                            sum_ = sums[m][j][u]
-                            code.store(dot(code, instructions, code.load(sum_, typ=INTS), pair[j], values), sum_)
-            for j in PAIR:
-                at = code.add(code.mul(code.add(first_group, g), i64(TILE)), i64(j * LANES))
-                scale = _scale(code, args, at)
-                zero = code.zext(code.read(args.pointer("zeros"), _ZEROS, at), INTS)
-                for m in range(rows):
-                    here = code.add(code.mul(code.add(row, i64(m)), groups), g)
-                    x_sum = code.spread(code.read(args.pointer("x_sums"), I32, here), INTS)
-                    x_scale = code.spread(code.read(args.pointer("x_scales"), F32, here), FLOATS)
-                    whole = code.load(sums[m][j][0], typ=INTS)
-                    for u in range(1, unroll):
-                        whole = code.add(whole, code.load(sums[m][j][u], typ=INTS))
-                    whole = code.sub(whole, code.mul(zero, x_sum))
-                    total = code.load(totals[m][j], typ=FLOATS)
-                    added = code.fma(code.sitofp(whole, FLOATS), code.fmul(scale, x_scale), total)
-                    code.store(added, totals[m][j])
+            for half in halves(instructions, rows):
+                every = [pair[j] for pair in sums for j in half]
+                for one in every:
+                    one.clear()
+                with in_runs(code, every, steps, turn, run=LARGEST_RUN.get(bits)) as k:
+                    for u in range(turn):
+                        step = code.add(k, i64(u))
+                        here = code.offset(group_weights, code.mul(step, i64(step_bytes)), I8)
+                        if rows == 1:
+                            look_ahead(code, here, step_bytes)
+                        pair = _weights(code, here, bits)
+                        at = code.add(group_start, code.shl(step, i64(2)))
+                        for m in range(rows):
+                            values = code.spread(code.read(row_starts[m], I32, at, step=I8), INTS)
+                            for j in half:
+                                sums[m][j].add(u, pair[j], values)
+                for j in half:
+                    _add_group(code, args, code.add(first_group, g), row, g, j, sums, totals)
         finish(code, args, tile, row, totals)
 
     return block(module, f"matmul{bits}_rows{rows}", f"matmul{bits}", body)
+
+
+def _add_group(
+    code: Code, args: Arguments, place: Any, row: Any, g: Any, j: int, sums: list[list[Sums]], totals: list[list[Any]]
+) -> None:
+    """Adds what a group's sums are worth, those of half a tile, to the totals; the scales are the ``place``th."""
+    groups = args.integer("groups")
+    at = code.add(code.mul(place, i64(TILE)), i64(j * LANES))
+    scale = _scale(code, args, at)
+    zero = code.zext(code.read(args.pointer("zeros"), _ZEROS, at), INTS)
+    zero = code.sub(zero, constant(INTS, sums[0][j].taken_off))
+    for m, total in enumerate(totals):
+        here = code.add(code.mul(code.add(row, i64(m)), groups), g)
+        x_sum = code.spread(code.read(args.pointer("x_sums"), I32, here), INTS)
+        x_scale = code.spread(code.read(args.pointer("x_scales"), F32, here), FLOATS)
+        whole = code.sub(sums[m][j].total(), code.mul(zero, x_sum))
+        added = code.fma(code.sitofp(whole, FLOATS), code.fmul(scale, x_scale), code.load(total[j], typ=FLOATS))
+        code.store(added, total[j])
 
 
 def _weights(code: Code, address: Any, bits: int) -> tuple[Any, Any]:

@@ -8,11 +8,12 @@ from typing import Any
 
 from llvmlite import ir
 
-from engines.runtimes.native.kernels.code import FLOATS, I64, POINTER, VOID, Code, i64
+from engines.runtimes.native.kernels.code import FLOATS, I8, I64, POINTER, VOID, Code, i64
 from engines.runtimes.native.kernels.layout import LANES, TILE, WORDS
 from engines.runtimes.native.kernels.program import Arguments, kernel
 
 PAIR = range(2)  # the two vectors of a tile
+_LINE, _AHEAD = 64, 2048  # bytes
 
 
 def add_by_rows(module: ir.Module, name: str, blocks: list[ir.Function]) -> None:
@@ -58,6 +59,13 @@ def block(module: ir.Module, name: str, kernel: str, body: Callable[[Code, Argum
     body(code, Arguments(code, op, None, kernel), tile, row)
     code.done()
     return function
+
+
+def look_ahead(code: Code, weights: Any, count: int) -> None:
+    """Asks for ``count`` bytes of weights that will be read soon. A single row is done as fast as weights come, and the
+    processor's own looking ahead ends with a page of memory."""
+    for line in range(0, count, _LINE):
+        code.prefetch(code.offset(weights, _AHEAD + line, I8))
 
 
 def finish(code: Code, args: Arguments, tile: Any, row: Any, totals: list[list[Any]]) -> None:
