@@ -79,9 +79,9 @@ class Ours:
         return np.stack(rows)
 
     def loss(self, tokens: Sequence[int]) -> float:
-        rows = self.logits(tokens, 0, range(len(tokens) - 1)).astype(np.float64)
+        rows = self.logits(tokens, 0, range(len(tokens) - 1))
         top = rows.max(axis=1)
-        whole = top + np.log(np.exp(rows - top[:, None]).sum(axis=1))
+        whole = top + np.log(np.exp(rows - top[:, None]).sum(axis=1, dtype=np.float64))
         return float((whole - rows[np.arange(len(rows)), tokens[1:]]).sum())
 
 
@@ -104,15 +104,16 @@ def compare_text(ours: Ours, theirs: Worker, chat: "ChatEncoder") -> None:
 
 
 def compare_perplexity(ours: Ours, theirs: Worker, tokens: Sequence[int]) -> None:
-    """Beside the difference its standard error over the windows."""
+    """Beside the difference its standard error over the windows; runs over parts of a text can be joined by their
+    losses."""
     windows = [list(tokens[at : at + _WINDOW]) for at in range(0, len(tokens) - 1, _WINDOW)]
     pairs = np.array([(ours.loss(window), theirs.call({"op": "loss", "prompt": window})["loss"]) for window in windows])
     counted = sum(len(window) - 1 for window in windows)
     mine, other = (math.exp(total / counted) for total in pairs.sum(axis=0))
     spread = float((pairs[:, 0] - pairs[:, 1]).std() * math.sqrt(len(pairs)) / counted)
-    print(
-        f"  perplexity of {counted} tokens: {mine:.4f}, llama.cpp {other:.4f}: {mine / other - 1:+.3%} (± {spread:.3%})"
-    )
+    apart = f"{mine / other - 1:+.3%} (± {spread:.3%})"
+    losses = f"{pairs[:, 0].sum():.3f}, {pairs[:, 1].sum():.3f}"
+    print(f"  perplexity of {counted} tokens: {mine:.4f}, llama.cpp {other:.4f}: {apart}; losses {losses}")
 
 
 def compare_speed(folder: Path, model: Path, cache: Path, arguments: argparse.Namespace) -> None:
@@ -165,6 +166,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tokens", type=int, default=_TOKENS, help="tokens of the perplexity")
+    parser.add_argument("--skip", type=int, default=0, help="tokens of the text before those")
     parser.add_argument("--text", type=Path, help="a file in UTF-8 for the perplexity")
     parser.add_argument("--folder", type=Path, help="where models are kept between runs")
     arguments = parser.parse_args()
@@ -189,8 +191,8 @@ def main() -> None:
                     if "text" in arguments.parts:
                         compare_text(ours, theirs, ChatEncoder(tokenizer))
                     if "perplexity" in arguments.parts:
-                        tokens = tokenizer.encode_prompt(_text(arguments.text))[: arguments.tokens]
-                        compare_perplexity(ours, theirs, tokens)
+                        tokens = tokenizer.encode_prompt(_text(arguments.text))[arguments.skip :]
+                        compare_perplexity(ours, theirs, tokens[: arguments.tokens])
                     theirs.close()
             if "speed" in arguments.parts:
                 compare_speed(folder, model, kept / "cache", arguments)

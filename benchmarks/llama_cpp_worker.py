@@ -133,9 +133,9 @@ class LlamaCpp:
     def loss(self, prompt: list[int]) -> float:
         import numpy as np
 
-        rows = self.logits(prompt, 0)[:-1].astype(np.float64)
+        rows = self.logits(prompt, 0)[:-1]
         top = rows.max(axis=1)
-        whole = top + np.log(np.exp(rows - top[:, None]).sum(axis=1))
+        whole = top + np.log(np.exp(rows - top[:, None]).sum(axis=1, dtype=np.float64))
         return float((whole - rows[np.arange(len(rows)), prompt[1:]]).sum())
 
 

@@ -8,7 +8,7 @@ with unsigned ``q`` and, for each group of inputs, small integers as levels; one
 The layouts are those of ggml (github.com/ggml-org/ggml, src/ggml-common.h and ggml-quants.c). Nothing is rounded here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,25 +87,49 @@ def _flat(q: NDArray[Any], kind: type[Any] = np.uint8) -> NDArray[Any]:
     return np.ascontiguousarray(q.reshape(len(q), -1).astype(kind, copy=False))
 
 
+def _side_by_side(parts: Sequence[Bytes]) -> Bytes:
+    """uint8 [..., n] each -> [..., parts, n]. 16 bytes are moved as one number: stretches are short, and NumPy takes as
+    long to begin one as to move it."""
+    count, shape = len(parts), parts[0].shape
+    if shape[-1] % 16:
+        return np.stack(parts, axis=-2)
+    whole = np.empty((*shape[:-1], count, shape[-1]), np.uint8)
+    words = shape[-1] // 16
+    target = whole.view(np.complex128).reshape(-1, count, words)
+    for place, part in enumerate(parts):
+        source = part.view(np.complex128).reshape(-1, words)
+        for word in range(words):
+            target[:, place, word] = source[:, word]
+    return whole
+
+
+def _moved(packed: Bytes, down: int, mask: int, up: int = 0) -> Bytes:
+    """(packed >> down & mask) << up of each byte, eight at a time; ``packed`` lies in one piece."""
+    words, mask = packed.view(np.uint64), mask * 0x0101010101010101
+    words = words >> np.uint64(down) & np.uint64(mask) if down else words & np.uint64(mask)
+    if up:
+        words <<= np.uint64(up)
+    return words.view(np.uint8)
+
+
 def _nibbles(packed: Bytes) -> Bytes:
     """uint8 [..., n] -> [..., 2 n]: all low halves, then all high ones."""
-    count = packed.shape[-1]
-    halves = np.empty((*packed.shape[:-1], 2 * count), np.uint8)
-    np.bitwise_and(packed, 15, out=halves[..., :count])
-    np.right_shift(packed, 4, out=halves[..., count:])
-    return halves
+    packed = np.ascontiguousarray(packed)
+    halves = _side_by_side([_moved(packed, down, 15) for down in (0, 4)])
+    return halves.reshape(*packed.shape[:-1], -1)
 
 
-def _pairs(packed: Bytes) -> Bytes:
+def _pairs(packed: Bytes, up: int = 0) -> Bytes:
     """uint8 [rows, blocks, n] -> [rows, blocks, n / 32, 4, 32]: each stretch of 32 bytes holds four stretches of 2-bit
-    numbers, lowest first."""
-    stretches = packed.reshape(*packed.shape[:2], -1, 1, 32)
-    return np.asarray((stretches >> np.array((0, 2, 4, 6), np.uint8)[:, None]) & 3, np.uint8)
+    numbers, lowest first, which are moved ``up``."""
+    stretches = np.ascontiguousarray(packed).reshape(*packed.shape[:2], -1, 32)
+    return _side_by_side([_moved(stretches, down, 3, up) for down in (0, 2, 4, 6)])
 
 
-def _bits(packed: Bytes) -> Bytes:
-    """uint8 [rows, blocks, n] -> [rows, blocks, 8, n]: the lowest bits of all bytes first."""
-    return np.asarray((packed[:, :, None, :] >> np.arange(8, dtype=np.uint8)[:, None]) & 1, np.uint8)
+def _bits(packed: Bytes, up: int) -> Bytes:
+    """uint8 [rows, blocks, n] -> [rows, blocks, 8, n]: the lowest bits of all bytes first, moved ``up``."""
+    packed = np.ascontiguousarray(packed)
+    return _side_by_side([_moved(packed, down, 1, up) for down in range(8)])
 
 
 def _q4_0(data: Bytes) -> Blocks:
@@ -120,7 +144,7 @@ def _q4_1(data: Bytes) -> Blocks:
 
 def _fifth_bits(qh: Bytes) -> Bytes:
     """uint8 [rows, blocks, 4] -> 16 or 0 for each of 32 weights."""
-    return np.asarray(np.unpackbits(qh, axis=2, bitorder="little") << 4, np.uint8)
+    return _moved(np.unpackbits(qh, axis=2, bitorder="little"), 0, 1, 4)
 
 
 def _q5_0(data: Bytes) -> Blocks:
@@ -163,16 +187,20 @@ def _q3_k(data: Bytes) -> Blocks:
     low = _nibbles(scales[:, :, :8])
     high = _pairs(np.pad(scales[:, :, 8:], ((0, 0), (0, 0), (0, 28))))[:, :, 0, :, :4].reshape(*low.shape)
     levels = (low | high << 4).astype(np.int8) - np.int8(32)
-    thirds = _bits(hmask).reshape(*qs.shape[:2], 2, 4, 32) << 2
+    thirds = _bits(hmask, 2).reshape(*qs.shape[:2], 2, 4, 32)
     return Blocks(_flat(_pairs(qs) | thirds), 16, Scales(_half(d), _flat(levels, np.int8)), zero=4)
 
 
 def _six_bit_levels(packed: Bytes) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
-    """uint8 [rows, blocks, 12] -> scales and minimums of eight groups a block, 0..63."""
-    first, second, third = packed[:, :, :4], packed[:, :, 4:8], packed[:, :, 8:]
-    scale = np.concatenate((first & 63, third & 15 | (first >> 6) << 4), axis=2)
-    minimum = np.concatenate((second & 63, third >> 4 | (second >> 6) << 4), axis=2)
-    return _flat(scale, np.int8), _flat(minimum, np.int8)
+    """uint8 [rows, blocks, 12] -> scales and minimums of eight groups a block, 0..63; four are moved as a word."""
+    first, second, third = np.moveaxis(np.ascontiguousarray(packed).view(np.uint32), 2, 0)
+    six, four, two = (np.uint32(mask * 0x01010101) for mask in (63, 15, 3))
+    found = []
+    for low, rest in ((first, third & four), (second, third >> 4 & four)):
+        words = np.empty((*low.shape, 2), np.uint32)
+        words[:, :, 0], words[:, :, 1] = low & six, rest | (low >> 6 & two) << 4
+        found.append(words.view(np.int8).reshape(len(words), -1))
+    return found[0], found[1]
 
 
 def _q4_k(data: Bytes) -> Blocks:
@@ -186,14 +214,14 @@ def _q5_k(data: Bytes) -> Blocks:
     d, dmin, scales, qh, qs = _fields(data, 2, 2, 12, 32, 128)
     scale, minimum = _six_bit_levels(scales)
     low = _nibbles(qs.reshape(*qs.shape[:2], 4, 32)).reshape(*qs.shape[:2], 8, 32)
-    return Blocks(_flat(low | _bits(qh) << 4), 32, Scales(_half(d), scale), minimum=Scales(_half(dmin), minimum))
+    return Blocks(_flat(low | _bits(qh, 4)), 32, Scales(_half(d), scale), minimum=Scales(_half(dmin), minimum))
 
 
 def _q6_k(data: Bytes) -> Blocks:
     ql, qh, scales, d = _fields(data, 128, 64, 16, 2)
     low = _nibbles(ql.reshape(*ql.shape[:2], 2, 64)).reshape(*ql.shape[:2], 2, 4, 32)
     levels = np.ascontiguousarray(scales).view(np.int8)
-    return Blocks(_flat(low | _pairs(qh) << 4), 16, Scales(_half(d), _flat(levels, np.int8)), zero=32)
+    return Blocks(_flat(low | _pairs(qh, 4)), 16, Scales(_half(d), _flat(levels, np.int8)), zero=32)
 
 
 _IQ4_BYTES = (_IQ4_VALUES + _BYTE_ZERO).astype(np.uint8)
