@@ -5,15 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from engines.model.block_types import BLOCK_TYPES
 from engines.model.checkpoint import Checkpoint
 from engines.model.gguf.file import GgufFile
 from engines.model.gguf.folder import write_folder
-from engines.model.weights import BlockRows
+from engines.model.weights import BlockRows, Float
 from engines.runtimes.native.kernel_loader import load_kernels
 from engines.runtimes.native.kernels.instructions import Instructions, usable
 from engines.runtimes.native.kernels.layout import ROWS, TILE
+from engines.runtimes.native.kernels.library import Library
 from engines.runtimes.native.packed_blocks import BlockScales, block_tiles, tiles_in_turn
 from engines.runtimes.native.runtime import NativeRuntime
 from engines.runtimes.onnx.runtime import OnnxRuntime
@@ -38,48 +40,61 @@ def instructions(request: pytest.FixtureRequest) -> Instructions:
     return chosen
 
 
-@pytest.mark.parametrize("kind", [*ROUNDED, *RANDOM])
-def test_products_of_blocks_are_exact(kind: str, instructions: Instructions) -> None:
-    """But for the order in which the groups' sums are added up; the activations are bytes already."""
-    kernels = load_kernels(instructions, blocks=True)
-    inputs, outputs = 512, 2 * TILE
+def product(
+    kernels: Library, kind: str, raw: NDArray[np.uint8], x: NDArray[np.int8], x_scale: Float, bias: Float
+) -> Float:
+    """``raw`` are the rows of a tensor, ``x`` int8 [rows, inputs] with scales [rows, groups]."""
     block_type = next(known for known in BLOCK_TYPES.values() if known.name == kind)
-    raw = random_blocks(kind, outputs, inputs)
     scales = BlockScales()
     packed = block_tiles(scales.noted(BlockRows(block_type, raw).blocks()), block_type.bits)
     tensors, group = scales.tensors(), block_type.group
     names = ("factors", "levels", "minimum_factors", "minimum_levels")
     places = {name: tensors[name].ctypes.data if name in tensors else 0 for name in names}
+    (rows, inputs), outputs = x.shape, len(raw)
+    sums = x.reshape(rows, -1, group).sum(-1, dtype=np.int32)
+    y = np.empty((rows, outputs), np.float32)
+    operation = kernels.words(
+        f"blocks{block_type.bits}",
+        rows_at=ROWS,
+        y=y.ctypes.data,
+        y_stride=outputs,
+        x=x.ctypes.data,
+        x_stride=inputs,
+        x_scales=x_scale.ctypes.data,
+        x_sums=sums.ctypes.data,
+        groups=inputs // group,
+        group=group,
+        weights=packed.ctypes.data,
+        factor_groups=block_type.elements // group,
+        zero=scales.zero,
+        bias=bias.ctypes.data,
+        tiles=outputs // TILE,
+        **places,
+    )
+    kernels.do(operation, rows)
+    return y
+
+
+@pytest.mark.parametrize("kind", [*ROUNDED, *RANDOM])
+def test_products_of_blocks_are_exact(kind: str, instructions: Instructions) -> None:
+    """But for the order in which the groups' sums are added up; the activations are bytes already. A row is the same
+    whatever is beside it."""
+    kernels = load_kernels(instructions, blocks=True)
+    inputs, outputs = 512, 2 * TILE
+    group = next(known.group for known in BLOCK_TYPES.values() if known.name == kind)
+    raw = random_blocks(kind, outputs, inputs)
     weight = gguf.dequantize(raw, gguf.GGMLQuantizationType[kind]).astype(np.float64)
     rng = np.random.default_rng(1)
-    for rows in (1, 2, 3, 8, 19):
-        x = rng.integers(-127, 128, (rows, inputs)).astype(np.int8)
-        x[0], x[-1] = 127, -127
-        x_scale = rng.random((rows, inputs // group)).astype(np.float32)
-        sums = x.reshape(rows, -1, group).sum(-1, dtype=np.int32)
-        bias, y = rng.standard_normal(outputs).astype(np.float32), np.empty((rows, outputs), np.float32)
-        operation = kernels.words(
-            f"blocks{block_type.bits}",
-            rows_at=ROWS,
-            y=y.ctypes.data,
-            y_stride=outputs,
-            x=x.ctypes.data,
-            x_stride=inputs,
-            x_scales=x_scale.ctypes.data,
-            x_sums=sums.ctypes.data,
-            groups=inputs // group,
-            group=group,
-            weights=packed.ctypes.data,
-            factor_groups=block_type.elements // group,
-            zero=scales.zero,
-            bias=bias.ctypes.data,
-            tiles=outputs // TILE,
-            **places,
-        )
-        kernels.do(operation, rows)
-        values = (x.reshape(rows, -1, group) * x_scale[:, :, None].astype(np.float64)).reshape(rows, -1)
-        expected = values @ weight.T + bias
-        assert np.abs(y - expected).max() < 2e-6 * np.abs(expected).max()
+    bias = rng.standard_normal(outputs).astype(np.float32)
+    x = rng.integers(-127, 128, (19, inputs)).astype(np.int8)
+    x[0], x[4] = 127, -127
+    x_scale = rng.random((len(x), inputs // group)).astype(np.float32)
+    values = (x.reshape(len(x), -1, group) * x_scale[:, :, None].astype(np.float64)).reshape(x.shape)
+    expected = values @ weight.T + bias
+    alone = np.concatenate([product(kernels, kind, raw, x[i : i + 1], x_scale[i : i + 1], bias) for i in range(len(x))])
+    assert np.abs(alone - expected).max() < 2e-6 * np.abs(expected).max()
+    for rows in (2, 3, 4, 5, 8, 19):
+        assert np.array_equal(product(kernels, kind, raw, x[:rows], x_scale[:rows], bias), alone[:rows])
 
 
 def test_parts_that_threads_pack_come_in_order() -> None:
