@@ -11,17 +11,17 @@ from engines.runtimes.cuda.weights import DeviceWeights
 
 
 def compile_all(
-    device: Device, config: ModelConfig, weights: DeviceWeights, form: KvFormat, cache: Path | None, *, alone: bool
+    device: Device, config: ModelConfig, weights: DeviceWeights, form: KvFormat, cache: Path | None, *, cards: int
 ) -> None:
-    """``alone``: no other card shares the model; else some kernels are not used. Keeps them in ``cache``, from where
+    """``cards`` share the model; of several, each leaves some kernels unused. Keeps them in ``cache``, from where
     those who use them load them."""
     groups = {product.group for product in weights.products}
-    hopper = alone and many.suits(device)
+    hopper = cards == 1 and many.suits(device)
     kernels: list[Kernels] = [("rows", {}), ("sample", {}), ("heads", form.settings)]
     kernels += attention.kernels_of(device, form, hopper=hopper)
     kernels += products.kernels_of(device, groups)
     if hopper:
         kernels += many.kernels_of(groups)
-    if alone and not form.has_scales and single.suits(device, config, weights):
-        kernels.append(single.kernel_of(device, config, weights.layers[0].products["o"].group))
+    if not form.has_scales and single.suits(device, config, weights):
+        kernels.append(single.kernel_of(device, config, weights.layers[0].products["o"].group, cards))
     compile_together(kernels, device.capability, cache)

@@ -5,6 +5,7 @@ from ctypes import c_float, c_int, c_void_p
 from typing import Any
 
 STORE, RESIDUAL, GATED, LOGITS, ATTENTION = range(5)
+MOST_CARDS = 8  # that share a model
 
 
 def fields(pointers: str, integers: str, floats: str = "", flags: str = "") -> list[tuple[str, Any]]:
@@ -40,8 +41,15 @@ class HeadsArguments(ctypes.Structure):
     )
 
 
+class PeersArguments(ctypes.Structure):
+    _fields_ = (("inboxes", c_void_p * MOST_CARDS), *fields("logits_there", "rank size others unused"))
+
+
 class StepArguments(ctypes.Structure):
-    _fields_ = fields(
-        "products attention weights by_layer number shares after_attention after_mlp mixed gated qkv word_shares",
-        "layers count tables_at residual_at room_at in_flight",
+    _fields_ = (
+        *fields(
+            "products attention weights by_layer number shares after_attention after_mlp mixed gated qkv word_shares",
+            "layers count tables_at residual_at room_at in_flight",
+        ),
+        ("peers", PeersArguments),
     )

@@ -97,12 +97,11 @@ class Decoder:
 
     def open_single(self, inputs: StepInputs, cache: Path | None) -> SingleStep | None:
         """The step of one token as one kernel, where model and card suit and packed rows are not faster: on Hopper
-        cards that is measured, and ``packed_from`` is set."""
-        alone = self._reducer is None and not self._pool.form.has_scales
-        suitable = alone and suits(self._device, self._config, self._weights)
+        cards that is measured, and ``packed_from`` is set. Several cards measure later, all together."""
+        suitable = not self._pool.form.has_scales and suits(self._device, self._config, self._weights)
         single = self._build_single(inputs, cache) if suitable else None
         measured, logits = (self._device, self._config, self, inputs), self._weights.head is not None
-        if single is not None:
+        if single is not None and self._reducer is None:
             tune(*measured, single, logits=logits)
         if self._many is not None and packed_is_faster(*measured, single, logits=logits):
             self.packed_from = 1
@@ -126,14 +125,15 @@ class Decoder:
         if self._head_in_single:
             head = self._logits_arguments()
             head.source, head.squares = self._buffers.residual, self._buffers.squares
-            products.append(head)
-        return SingleStep(self._device, self._config, products, attentions, group, cache)
+            products.append(head if self._reducer is None else self._reducer.some_logits(head, group))
+        return SingleStep(self._device, self._config, products, attentions, group, cache, self._reducer)
 
     def queue_single(self, inputs: StepInputs, single: SingleStep) -> None:
         """From a token to its logits, or to the residual stream where the output layer is elsewhere."""
         self._queue_embedding(inputs, 1, single.number)
         single.queue()
-        if self._weights.head is not None and not self._head_in_single:
+        here = self._weights.head is not None and (self._reducer is None or self._reducer.rank == 0)
+        if here and not self._head_in_single:
             self.queue_logits(inputs, 1)
 
     def queue_logits(self, inputs: StepInputs, rows: int, first: int = 0) -> None:

@@ -64,15 +64,14 @@ class Device:
     """A card (the first one), its context and a stream. ``close`` frees what was allocated and loaded here."""
 
     def __init__(self, ordinal: int = 0) -> None:
-        self._api = _driver()
+        self._api, self.ordinal = _driver(), ordinal
         _check(self._api.cuInit(0))
         self._device = _check(self._api.cuDeviceGet(ordinal))
         self._context = _check(self._api.cuDevicePrimaryCtxRetain(self._device))
         self.activate()
         self.name = _check(self._api.cuDeviceGetName(128, self._device)).split(b"\0")[0].decode()
         self.capability = (self._attribute(_MAJOR), self._attribute(_MINOR))
-        self.multiprocessors = self._attribute(_MULTIPROCESSORS)
-        self.shared_bytes = self._attribute(_SHARED)  # of a multiprocessor
+        self.multiprocessors, self.shared_bytes = (self._attribute(kind) for kind in (_MULTIPROCESSORS, _SHARED))
         self.shared_bytes_of_block = self._attribute(_SHARED_OPT_IN)
         self.stream = _check(self._api.cuStreamCreate(1))
         self._allocations: dict[int, int] = {}

@@ -1,5 +1,6 @@
 """A model on several cards in tensor parallel: each has some heads and some features of the MLP of every layer, and
-after attention and MLP their results are added up over each other's memory. The first card computes logits and samples.
+after attention and MLP their results are added up over each other's memory. The first card samples, and computes the
+logits but for those of a token in one kernel, which all do.
 
 Each further card is served by a thread of its own, since no card's step ends before the others' have begun.
 """
@@ -17,12 +18,13 @@ from engines.errors import RuntimeUnavailable
 from engines.model.checkpoint import Checkpoint
 from engines.model.config import ModelConfig
 from engines.page_size import KvCache
+from engines.runtimes.cuda.arguments import MOST_CARDS
 from engines.runtimes.cuda.decoder import PASSES_UP_TO
 from engines.runtimes.cuda.driver import Device, OutOfMemory, find_cards
 from engines.runtimes.cuda.packed_weights import PackedSource, build
 from engines.runtimes.cuda.packing import padded
 from engines.runtimes.cuda.products import FEW
-from engines.runtimes.cuda.reduction import MOST_CARDS, Exchange, Reducer
+from engines.runtimes.cuda.reduction import Exchange, Reducer
 from engines.runtimes.cuda.runtime import LARGEST_RUN, CudaRuntime, kernels_folder, nothing
 from engines.runtimes.cuda.sampling import SampledOnCard
 from engines.runtimes.cuda.sharding import Shard
@@ -32,7 +34,7 @@ from engines.serving.row_sampling import RowSampling
 
 
 class ParallelRuntime:
-    """``sources`` give each card's share of the weights, in the order of the cards."""
+    """``sources`` give each card's share of the weights, in the order of the cards: the first ones, or ``devices``."""
 
     name = "cuda"
 
@@ -46,39 +48,42 @@ class ParallelRuntime:
         cache: Path | None = None,
         largest_run: int = LARGEST_RUN,
         kv_cache: KvCache = "fp16",
+        devices: Sequence[Device] | None = None,
     ) -> None:
         self.config = config
         cards = len(sources)
-        _check_cards(cards)
+        if devices is None:
+            _check_cards(cards)
+            devices = [Device(ordinal) for ordinal in range(cards)]
         self._threads = [ThreadPoolExecutor(1, f"docent-card-{rank}") for rank in range(1, cards)]
         self._following: list[Future[None]] = []
         self._before: SampledOnCard | None = None
-        self._ranks: list[CudaRuntime] = []
-        devices = [Device(ordinal) for ordinal in range(cards)]
+        self.ranks: list[CudaRuntime] = []
         try:
             context = min(max_context or config.max_context, config.max_context)
             largest = min(largest_run, padded(context, FEW))
             exchange = Exchange(devices, config, max(largest, FEW))
             for rank, (device, source) in enumerate(zip(devices, sources, strict=True)):
-                self._ranks.append(
+                self.ranks.append(
                     CudaRuntime(
                         Shard(rank, cards).of(config), source, num_pages, context, cache=cache, largest_run=largest,
                         reducer=_reducer_of(exchange, rank), device=device, kv_cache=kv_cache,
                     )
                 )  # fmt: skip
-                if rank and self._ranks[rank].num_pages < num_pages:
+                if rank and self.ranks[rank].num_pages < num_pages:
                     raise OutOfMemory(
-                        f"Card {rank} has room for {self._ranks[rank].num_pages} pages of the cache, the first one for "
+                        f"Card {rank} has room for {self.ranks[rank].num_pages} pages of the cache, the first one for "
                         f"{num_pages}.",
                         "Close other programs that use it, or lower model.cache_mb.",
                     )
-                num_pages = self._ranks[0].num_pages
+                num_pages, exchange.logits = self._first.num_pages, self._first.buffers.logits
         except BaseException:
             for device in devices:
                 device.close()
             raise
-        for other in self._ranks[1:]:
+        for other in self.ranks[1:]:
             self._first.lead(other)
+        self._choose()
         self._warm()
 
     @classmethod
@@ -102,7 +107,7 @@ class ParallelRuntime:
 
     @property
     def _first(self) -> CudaRuntime:
-        return self._ranks[0]
+        return self.ranks[0]
 
     @property
     def device(self) -> Device:
@@ -134,13 +139,13 @@ class ParallelRuntime:
 
     @property
     def cache_bytes(self) -> int:
-        return sum(rank.cache_bytes for rank in self._ranks)
+        return sum(rank.cache_bytes for rank in self.ranks)
 
     @property
     def weight_bytes(self) -> int:
-        """What a step reads of the weights, on all cards; the output layer is read on the first one."""
-        heads = [rank.weights.head.nbytes for rank in self._ranks[1:] if rank.weights.head is not None]
-        return sum(rank.weight_bytes for rank in self._ranks) - sum(heads)
+        """What a step reads of the weights, on all cards; the output layer is read once."""
+        heads = [rank.weights.head.nbytes for rank in self.ranks[1:] if rank.weights.head is not None]
+        return sum(rank.weight_bytes for rank in self.ranks) - sum(heads)
 
     def step(self, batch: StepBatch) -> NDArray[np.float32]:
         self._follow(batch)
@@ -157,7 +162,7 @@ class ParallelRuntime:
         self._join()
         self._first.copy_pages(copies)
         for one in [
-            thread.submit(rank.copy_pages, copies) for thread, rank in zip(self._threads, self._ranks[1:], strict=True)
+            thread.submit(rank.copy_pages, copies) for thread, rank in zip(self._threads, self.ranks[1:], strict=True)
         ]:
             one.result()
 
@@ -165,11 +170,23 @@ class ParallelRuntime:
         self._join()
         for thread in self._threads:
             thread.shutdown()
-        for rank in self._ranks:  # none frees what another still reads
+        for rank in self.ranks:  # none frees what another still reads
             rank.device.activate()
             rank.device.synchronize()
-        for rank in self._ranks:
+        for rank in self.ranks:
             rank.close()
+
+    def _choose(self) -> None:
+        """Behind how long a context a token is still computed by one kernel on each card: all have to do the same, so
+        the shortest one that is measured holds."""
+        near = 0
+        if all(rank.single is not None for rank in self.ranks):
+            others = [
+                thread.submit(rank.single_up_to) for thread, rank in zip(self._threads, self.ranks[1:], strict=True)
+            ]
+            near = min([self._first.single_up_to(), *(other.result() for other in others)])
+        for rank in self.ranks:
+            rank.near = near
 
     def _warm(self) -> None:
         """Loads every kernel, by steps that are written nowhere."""
@@ -184,7 +201,7 @@ class ParallelRuntime:
         before = self._before.done if batch.taken is not None and self._before is not None else None
         self._following = [
             thread.submit(rank.follow, batch, before)
-            for thread, rank in zip(self._threads, self._ranks[1:], strict=True)
+            for thread, rank in zip(self._threads, self.ranks[1:], strict=True)
         ]
 
     def _join(self) -> None:

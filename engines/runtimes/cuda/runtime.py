@@ -32,7 +32,7 @@ from engines.runtimes.cuda.buffers import (
     attention_items,
     pages_that_fit,
 )
-from engines.runtimes.cuda.choice import single_up_to
+from engines.runtimes.cuda.choice import single_up_to, tune
 from engines.runtimes.cuda.decoder import PASSES_UP_TO, Decoder
 from engines.runtimes.cuda.driver import Device, Event, Graph, OutOfMemory
 from engines.runtimes.cuda.kv_format import KvFormat
@@ -40,7 +40,6 @@ from engines.runtimes.cuda.packed_weights import PackedSource, build, write
 from engines.runtimes.cuda.products import FEW
 from engines.runtimes.cuda.reduction import Reducer
 from engines.runtimes.cuda.sampling import SampledOnCard, Sampler
-from engines.runtimes.cuda.single import SingleStep
 from engines.runtimes.cuda.step_times import StepTimes
 from engines.runtimes.cuda.weights import Source, check_heads
 from engines.serving.row_sampling import RowSampling
@@ -128,7 +127,9 @@ class CudaRuntime:
                 "Docent uses the processor instead.",
             )
         self.weights = source.to_device(device)
-        compile_all(device, config, self.weights, self._format, cache, alone=self._reducer is None)
+        compile_all(
+            device, config, self.weights, self._format, cache, cards=self._reducer.cards if self._reducer else 1
+        )
         self.notes = self.weights.notes
         self._largest = min(largest_run, -(-self.max_context // FEW) * FEW)
         self.buffers = Buffers(device, config, max(self._largest, FEW))
@@ -142,8 +143,8 @@ class CudaRuntime:
         self.decoder = Decoder(
             device, config, self.weights, self.pool, self.buffers, (cosines, sines), cache, self._reducer
         )
-        self._single = self.decoder.open_single(self._few_inputs, cache)
-        self._near = None if self._single is None else self._single_up_to(self._single, pages)
+        self.single = self.decoder.open_single(self._few_inputs, cache)
+        self.near = None if self.single is None or self._reducer is not None else self.single_up_to()
         self._sampler = Sampler(device, config.vocab_size, self.buffers.logits, self.buffers.logits_stride, cache)
         self._graphs: dict[tuple[int, AttentionShape, Ending], Graph] = {}
         self._logits = device.pinned(4 * FEW * self.buffers.logits_stride).view(np.float32)
@@ -204,10 +205,11 @@ class CudaRuntime:
         """Queues this card's share of a step whose logits another one computes; ``before`` is its place in that one's
         queue from which on the tokens of the step before are there."""
         self.device.activate()
+        few = self.prepare(batch) if len(batch.tokens) <= FEW else None
         if before is not None:
             self.device.wait_for(before)
-        if len(batch.tokens) <= FEW:
-            self._run_few(*self.prepare(batch), "followed")
+        if few is not None:
+            self._run_few(*few, "followed")
             return
         for first in range(0, len(batch.tokens), self._largest):
             self._queue_layers(part_of(batch, first, min(first + self._largest, len(batch.tokens))))
@@ -277,8 +279,8 @@ class CudaRuntime:
         inputs = self._few_inputs
         if ending in ("sampled", "followed"):
             self._sampler.queue_take(inputs.tokens, inputs.taken, rows)
-        if rows == 1 and self._single is not None and not shape.far:
-            self.decoder.queue_single(inputs, self._single)
+        if rows == 1 and self.single is not None and not shape.far:
+            self.decoder.queue_single(inputs, self.single)
         else:
             self.decoder.queue_layers(inputs, rows, shape)
             if ending not in ("residual", "followed"):
@@ -309,15 +311,21 @@ class CudaRuntime:
         items = attention_items(batch, self.config, FEW + 1)
         rows = next(bucket for bucket in _BUCKETS if bucket >= len(batch.tokens))
         self._few_inputs.write(batch, items, rows)
-        return rows, self._shape(items, rows, self._near if rows == 1 else None)
+        return rows, self._shape(items, rows, self.near if rows == 1 else None)
 
     def _shape(self, items: Items, few: int, near: int | None = None) -> AttentionShape:
         return items.shape(self.config, few, self.decoder.attention.at_once, near)
 
-    def _single_up_to(self, single: SingleStep, pages: int) -> int:
-        """Pages of a context up to which a token is computed by one kernel."""
+    def single_up_to(self) -> int:
+        """Measures up to how many pages of context a token is best computed by one kernel (``near`` is what holds).
+        Cards that share a model do so at the same time."""
+        assert self.single is not None, "the model does not suit it"
+        self.device.activate()
+        measured = (self.device, self.config, self.decoder, self._few_inputs, self.single)
         logits = self.weights.head is not None
-        return single_up_to(self.device, self.config, self.decoder, self._few_inputs, single, pages, logits=logits)
+        if self._reducer is not None:
+            tune(*measured, logits=logits)
+        return single_up_to(*measured, -(-self.max_context // PAGE_TOKENS), logits=logits)
 
     def decode_chained(self, batch: StepBatch, steps: int) -> float:
         """Seconds of a step, over ``steps`` in a row in which the likeliest token of each row is its next input; the

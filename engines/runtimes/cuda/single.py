@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from engines.model.config import ModelConfig
-from engines.runtimes.cuda.arguments import AttentionArguments, ProductArguments, StepArguments
+from engines.runtimes.cuda.arguments import AttentionArguments, PeersArguments, ProductArguments, StepArguments
 from engines.runtimes.cuda.compiler import Kernels, compile_kernels
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.packing import TILE, chunks_of, padded, unit_bytes
+from engines.runtimes.cuda.reduction import Reducer
 from engines.runtimes.cuda.weights import DeviceWeights
 
 _STATIC = 9 << 10  # shared memory that the kernel declares itself, and alignment
@@ -43,7 +44,7 @@ class Plan:
 
 class SingleStep:
     """``products`` are a layer's four in order, layer after layer, then perhaps the output layer; ``attentions`` one a
-    layer."""
+    layer. Of several cards, which ``reducer`` knows, each has a share of every product."""
 
     def __init__(
         self,
@@ -53,11 +54,12 @@ class SingleStep:
         attentions: Sequence[AttentionArguments],
         group: int,
         cache: Path | None,
+        reducer: Reducer | None = None,
     ) -> None:
         self._device, self._plan = device, plan_of(device, config, group)
         plan, head_padded = self._plan, padded(config.head_dim, 32)
         repeat = config.num_heads // config.num_kv_heads
-        name, settings = kernel_of(device, config, group)
+        name, settings = kernel_of(device, config, group, 1 if reducer is None else reducer.cards)
         self._kernel = device.load(compile_kernels(name, device.capability, settings, cache))["step"]
         most_splits = max(1, device.multiprocessors // config.num_kv_heads)
         weights = [address or 0 for product in products for address in (product.weights, product.norm, product.bias)]
@@ -75,6 +77,7 @@ class SingleStep:
             device.array(np.array(weights, np.uint64)), device.array(np.array(layers, np.uint64)), self.number, shares,
             *(device.allocate(4 * size + 64, zero=True) for size in sizes), config.num_layers, len(products),
             plan.tables_at, plan.residual_at, plan.room_at, IN_FLIGHT[0],
+            PeersArguments() if reducer is None else reducer.peers,
         )  # fmt: skip
 
     def set_in_flight(self, pieces: int) -> None:
@@ -107,11 +110,11 @@ def suits(device: Device, config: ModelConfig, weights: DeviceWeights) -> bool:
     return plan.slots >= _FEWEST_SLOTS and max(plan.units) <= _MOST_UNITS
 
 
-def kernel_of(device: Device, config: ModelConfig, group: int) -> Kernels:
-    """What is compiled for a model that suits."""
+def kernel_of(device: Device, config: ModelConfig, group: int, cards: int = 1) -> Kernels:
+    """What is compiled for a model that suits, or for a share of it where several ``cards`` have one."""
     plan = plan_of(device, config, group)
     settings = {"BITS": 4, "GROUP": group, "HEAD": padded(config.head_dim, 32), "SLOTS": plan.slots}
-    settings |= {"WARPS": plan.warps}
+    settings |= {"WARPS": plan.warps, "RANKS": cards}
     units = zip(("UNITS_HIDDEN", "UNITS_MIXED", "UNITS_INNER"), plan.units, strict=True)
     return "step", settings | dict(units)
 

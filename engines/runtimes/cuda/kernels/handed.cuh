@@ -15,8 +15,10 @@ struct Layer {
     u64 window;
 };
 
+__device__ __forceinline__ u32 tagged(float value, u32 number) { return (__float_as_uint(value) & ~3u) | (number & 3); }
+
 __device__ __forceinline__ void put(u32* place, float value, u32 number) {
-    asm volatile("st.relaxed.gpu.global.u32 [%0], %1;" ::"l"(place), "r"((__float_as_uint(value) & ~3u) | (number & 3)) : "memory");
+    asm volatile("st.relaxed.gpu.global.u32 [%0], %1;" ::"l"(place), "r"(tagged(value, number)) : "memory");
 }
 
 __device__ __forceinline__ uint4 look(const void* four) {

@@ -8,7 +8,11 @@
 //
 // Every block has a share of every product. So nobody writes a value again before all have read it: its writer needs
 // what all blocks made of it.
+//
+// Of several cards (RANKS) each has some heads and some features of the MLP; what o and down add to the residual stream is
+// the sum of all cards' shares (`peers.cuh`), and each card computes some of the logits.
 #include "attend_one.cuh"
+#include "peers.cuh"
 
 #define BATCH 4  // tiles whose sums are added up at a time, by a warp that does nothing else
 #define ALL_THREADS (THREADS + 64)
@@ -28,14 +32,15 @@ struct Step {
     const Weights* weights;      // [count]
     const Layer* by_layer;       // [layers]
     const u32* number;           // grows by one with each step
-    const u32* shares;           // [multiprocessors + 1]: where each one's share of the outputs begins, in 65536ths
+    const u32* shares;           // [blocks + 1]: where each one's share of the outputs begins, in 65536ths
     Handed handed;
     int layers, count;
     int tables_at, residual_at, room_at;  // in a block's memory, behind the ring
     int in_flight;                        // pieces of weights under way at a time, less than the ring has
+    Peers peers;
 };
 
-// The share of the outputs that a multiprocessor takes.
+// The share of the outputs that a block takes.
 struct Share {
     u32 begin, end;
 
@@ -77,13 +82,16 @@ __device__ __forceinline__ Beside prepare(const Product& p, const float* bias, i
     return beside;
 }
 
-// Outputs g and g + 8 of a tile to whom they concern. `residual`: where the block keeps those two of the residual stream.
-__device__ __forceinline__ void hand_on(const Product& p, const Handed& handed, const Layer& layer, u32* stream, bool last,
-                                        u32 number, int slot, int tile, int g, float a, float b, float* residual,
-                                        const Beside& beside) {
+// Outputs g and g + 8 of a tile to whom they concern; `which`: of o or of down. `residual`: where the block keeps those two
+// of the residual stream.
+__device__ __forceinline__ void hand_on(const Product& p, const Handed& handed, const Peers& peers, const Layer& layer,
+                                        int which, bool last, u32 number, int slot, int tile, int g, float a, float b,
+                                        float* residual, const Beside& beside) {
     const int output = tile * 16 + g;
     a += beside.bias_a, b += beside.bias_b;
     if (p.mode == RESIDUAL) {
+        u32* const stream = which ? handed.after_mlp : handed.after_attention;
+        if (RANKS > 1) add_shares(peers, which, output, number, a, b);
         a += residual[0], b += residual[8];
         put(stream + output, a, number), put(stream + output + 8, b, number);
         residual[0] = a, residual[8] = b;
@@ -178,7 +186,6 @@ __device__ __forceinline__ void add_up(const Step& step, Block& block, const Sha
         const int first_tile = share.first(p.tiles), own_tiles = share.last(p.tiles) - first_tile;
         const Layer& layer = layers[kind == 4 ? 0 : index];
         if (kind == 0) prefetch_pages(block.attention, layer, part_of(block.attention, (int)layer.window, block.position));
-        u32* const stream = kind == 1 ? step.handed.after_attention : step.handed.after_mlp;
 #pragma unroll 1
         for (int batch = 0; batch < own_tiles; batch += BATCH, turn++) {
             const int tile = first_tile + batch + inner, buffer = turn & 1;
@@ -194,12 +201,13 @@ __device__ __forceinline__ void add_up(const Step& step, Block& block, const Sha
             }
             const float scale = p.norm ? rsqrtf(square / p.inputs + p.eps) : 1.0f;
             if (active)
-                hand_on(p, step.handed, layer, stream, index + 1 == step.layers, first_number + index,
+                hand_on(p, step.handed, step.peers, layer, kind == 3, index + 1 == step.layers, first_number + index,
                         block.slot, tile, g, a * scale, b * scale, residual + (batch + inner) * 16 + g, beside);
             __syncwarp();
             adding_arrive(FREE + buffer);
         }
     }
+    if (RANKS > 1 && step.count > 4 * step.layers) gather_logits(step.peers, *step.number);
 }
 
 extern "C" __global__ void __launch_bounds__(ALL_THREADS, 1) step(const __grid_constant__ Step step) {
@@ -210,9 +218,7 @@ extern "C" __global__ void __launch_bounds__(ALL_THREADS, 1) step(const __grid_c
     Weights* const weights = (Weights*)(memory + step.tables_at);
     Layer* const layers = (Layer*)(weights + step.count);
     float* const residual = (float*)(memory + step.residual_at);
-    u32 multiprocessor;
-    asm("mov.u32 %0, %smid;" : "=r"(multiprocessor));
-    const Share share = {step.shares[multiprocessor], step.shares[multiprocessor + 1]};
+    const Share share = {step.shares[blockIdx.x], step.shares[blockIdx.x + 1]};
     copy_words(block.products, step.products, min(5, step.count));
     copy_words(&block.attention, step.attention);
     copy_words(weights, step.weights, step.count);

@@ -30,6 +30,8 @@ KERNELS = [
     ("product", {"BITS": 16, "GROUP": 0, **PRODUCT}),
     ("step", {"GROUP": 32, "HEAD": 64, **STEP}),
     ("step", {"GROUP": 64, "HEAD": 128, **STEP}),
+    ("step", {"GROUP": 128, "HEAD": 128, **STEP, "RANKS": 2}),
+    ("step", {"GROUP": 32, "HEAD": 64, **STEP, "RANKS": 8}),
 ]
 HOPPER_KERNELS = [
     ("many", {"BITS": 4, "GROUP": 128}),

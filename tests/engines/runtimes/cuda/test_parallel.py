@@ -1,18 +1,26 @@
-"""On two NVIDIA cards: a model shared out over both gives what it gives on one."""
+"""On two NVIDIA cards: a model shared out over both gives what it gives on one. Single tokens as one kernel on each
+card are tested on two halves of one card as well."""
 
 import itertools
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from engines.errors import RuntimeUnavailable
 from engines.model.checkpoint import Checkpoint
 from engines.model.synthetic import Shape, write_checkpoint
+from engines.runtimes.cuda import runtime as cuda_runtime
 from engines.runtimes.cuda.driver import Device, find_cards
 from engines.runtimes.cuda.entry import ENTRY
+from engines.runtimes.cuda.packed_weights import PackedSource, build
 from engines.runtimes.cuda.parallel import ParallelRuntime
+from engines.runtimes.cuda.sharding import Shard
 from engines.runtimes.reference.runtime import ReferenceRuntime
 from engines.serving.engine import Engine, EngineConfig
 from engines.serving.sampling_params import SamplingParams
@@ -21,6 +29,10 @@ from tests.engines.runtimes.steps import Row, assert_close, batch_of, some_token
 
 CARDS = 0 if ENTRY.unavailable() is not None else len(find_cards())
 two_cards = pytest.mark.skipif(CARDS < 2, reason=f"{CARDS} NVIDIA cards are here, and two are needed")
+one_card = pytest.mark.skipif(CARDS == 0, reason=f"{ENTRY.unavailable()}")
+on_one_or_two = pytest.mark.parametrize(
+    "apart", [pytest.param(False, marks=one_card, id="halves"), pytest.param(True, marks=two_cards, id="cards")]
+)
 pytestmark = pytest.mark.gpu
 HALF = 0.02
 PAGES = [6, 2, 7, 0, 3, 1, 4, 5, 8, 9, 10, 11, 12]
@@ -46,6 +58,95 @@ def test_prompts_and_single_tokens_agree_with_the_reference(
     ]
     runtime.close()
     assert_close(np.concatenate(parts), expected, HALF)
+
+
+class HalfCard(Device):
+    """Kernels whose blocks all run at once, of which a card would not run two, are launched like the others. Steps of
+    several kernels that wait for one another are not for halves: a card loads kernels only while none runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.multiprocessors //= 2
+
+    def launch(self, *arguments: Any, together: bool = False, **others: Any) -> None:
+        super().launch(*arguments, **others)
+
+
+def shared_out(checkpoint: Checkpoint, pages: int, builds: Path, *, apart: bool) -> ParallelRuntime:
+    """On two cards, or on two halves of one."""
+    sources = [PackedSource(build(checkpoint, builds, shard=Shard(rank, 2))) for rank in range(2)]
+    devices = [Device(rank) if apart else HalfCard() for rank in range(2)]
+    return ParallelRuntime(checkpoint.config, sources, pages, cache=builds / "kernels", devices=devices)
+
+
+def wide_model(folder: Path, group: int) -> Checkpoint:
+    """Every multiprocessor of either card has a share of every product."""
+    write_checkpoint(folder, Shape(2304, 4096, 3, 18, 18, vocabulary=4096, context=1024), group=group)
+    return Checkpoint(folder)
+
+
+def residual(runtime: ParallelRuntime, card: int) -> NDArray[np.float32]:
+    device, found = runtime.ranks[card].device, np.empty(runtime.config.hidden_size, np.float32)
+    device.activate()
+    device.synchronize()
+    device.download(runtime.ranks[card].buffers.residual, found)
+    device.synchronize()
+    return found
+
+
+@on_one_or_two
+@pytest.mark.parametrize("group", [32, 128])
+def test_a_token_in_one_kernel_on_each_card_agrees_with_the_reference(
+    group: int, apart: bool, tmp_path: Path, builds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cuda_runtime, "single_up_to", lambda *_, **__: 1000)
+    if not apart:
+        monkeypatch.setattr(ParallelRuntime, "_warm", lambda _: None)
+    checkpoint, tokens = wide_model(tmp_path, group), np.random.default_rng(0).integers(3, 4096, 300).tolist()
+    pages = np.random.default_rng(1).permutation(20).tolist()
+    reference, at = ReferenceRuntime(checkpoint, 20), 0
+    runtime = shared_out(checkpoint, 20, builds, apart=apart)
+    try:
+        assert all(rank.single is not None and rank.near == 1000 for rank in runtime.ranks)
+        for count in (37, 1, 1, 1, 9, 1, 60, 1, 60, 1, 1, 32, 1, 60, 1, 1, 1) if apart else [1] * 40:
+            batch = batch_of(Row(at, tokens[at : at + count], pages))
+            assert_close(runtime.step(batch), reference.step(batch), HALF)
+            at += count
+        again = batch_of(Row(at, tokens[at : at + 1], pages))
+        first = runtime.step(again)
+        for _ in range(20):
+            assert (runtime.step(again) == first).all(), "the order of sums is always the same"
+            assert (residual(runtime, 0) == residual(runtime, 1)).all(), "both cards have the same bits"
+    finally:
+        runtime.close()
+
+
+LEFT_ALONE = """
+import os, sys
+from pathlib import Path
+from engines.errors import EngineError
+from engines.runtimes.cuda import runtime as cuda_runtime
+from engines.runtimes.cuda.parallel import ParallelRuntime
+from tests.engines.runtimes.cuda.test_parallel import shared_out, wide_model
+from tests.engines.runtimes.steps import Row, batch_of
+cuda_runtime.single_up_to = lambda *_, **__: 1000
+ParallelRuntime._warm = lambda _: None
+folder = Path(sys.argv[1])
+runtime = shared_out(wide_model(folder / "model", 128), 20, folder, apart=sys.argv[2] == "True")
+try:
+    runtime.ranks[0].step(batch_of(Row(0, [5], [0])))
+except EngineError as error:
+    print("refused", error, flush=True)
+os._exit(0)  # the driver takes nothing more from this process
+"""
+
+
+@on_one_or_two
+def test_a_card_that_is_left_alone_ends_in_an_error(apart: bool, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LEFT_ALONE, str(tmp_path), str(apart)], capture_output=True, text=True, timeout=200
+    )
+    assert done.stdout.startswith("refused"), done.stdout + done.stderr
 
 
 @two_cards
@@ -78,7 +179,7 @@ def _free(device: Device) -> int:
     return device.free_bytes
 
 
-@pytest.mark.skipif(CARDS == 0, reason=f"{ENTRY.unavailable()}")
+@one_card
 def test_more_cards_than_there_are_is_refused_in_words(tmp_path: Path) -> None:
     write_checkpoint(tmp_path / "model", Shape(256, 512, 1, 8, 8, vocabulary=256), group=32)
     with pytest.raises(RuntimeUnavailable, match=rf"there are {CARDS}"):
