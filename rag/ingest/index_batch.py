@@ -2,8 +2,8 @@
 
 Chunks of several documents are gathered, embedded together and committed in one transaction, so that a kill costs at
 most one batch of work and never half a document. The first batches are small, so that a sync that is stopped early
-keeps something. A document with more chunks than a batch is stored alone, a batch after the other in one transaction;
-one that takes minutes is put off until the others are stored.
+keeps something. A document with more chunks than a batch is stored at once, without vectors: keywords find it from then
+on. ``embed_stored`` makes its vectors when all else is done, a batch after the other, and goes on where it was stopped.
 """
 
 import contextlib
@@ -25,8 +25,6 @@ from rag.store.writer import FileState, LibraryWriter
 
 _FIRST_BATCH = 16  # chunks; each batch is twice as large as the one before, up to SyncSettings.embed_chunks
 _WAITING_BYTES = 32 << 20
-_LATE_CHUNKS = 2048  # a document with more is put off
-_MOST_LATE = 4  # documents that are put off; each holds a temporary file
 _SLICE = 64  # chunks between two looks at ``cancel``: under a second of embedding on two cores
 
 
@@ -66,17 +64,11 @@ class IndexBatch:
         self._on_stored = on_stored
         self._cancel = cancel
         self._waiting: list[_Prepared | _Unread] = []
-        self._late: list[_Prepared] = []
         self._waiting_chunks = self._waiting_bytes = 0
         self._batch = min(_FIRST_BATCH, settings.embed_chunks)
 
     def add(self, file: FileState, document: PreparedDocument) -> None:
         """Takes a document, and closes it when it is stored."""
-        if document.chunks > max(_LATE_CHUNKS, self._settings.embed_chunks):
-            self._late.append(_Prepared(file, document))
-            if len(self._late) > _MOST_LATE:
-                self._store_late()
-            return
         if document.chunks > self._settings.embed_chunks:
             self.flush()
             self._store_large(file, document)
@@ -104,8 +96,8 @@ class IndexBatch:
             [chunk for batch in item.document.chunk_batches() for chunk in batch] if isinstance(item, _Prepared) else []
             for item in self._waiting
         ]
-        every = [chunk for of_one in chunks for chunk in of_one]
-        vectors = iter(self._embed(every, self._waiting[-1].file.path, 0, len(every)))
+        texts = [passage_text(each.context, each.chunk.text) for of_one in chunks for each in of_one]
+        vectors = iter(self._embed(texts, self._waiting[-1].file.path, 0, len(texts)))
         stored = []
         with self._writer.transaction():
             for item, of_one in zip(self._waiting, chunks, strict=True):
@@ -122,38 +114,23 @@ class IndexBatch:
         for document_id in stored:
             self._on_stored(document_id)
 
-    def finish(self) -> None:
-        """Embeds and commits what waits and what was put off."""
-        self.flush()
-        while self._late:
-            self._store_late()
-
     def close(self) -> None:
         """Forgets what waits."""
-        for item in (*self._waiting, *self._late):
+        for item in self._waiting:
             if isinstance(item, _Prepared):
                 item.document.close()
-        self._late.clear()
         self._forget_waiting()
 
     def _forget_waiting(self) -> None:
         self._waiting, self._waiting_chunks, self._waiting_bytes = [], 0, 0
 
-    def _store_late(self) -> None:
-        self.flush()
-        late = self._late.pop(0)
-        self._store_large(late.file, late.document)
-
     def _store_large(self, file: FileState, document: PreparedDocument) -> None:
-        """Stores a document in one transaction, whose chunks are embedded and written a batch after the other, and
-        closes it."""
-        done = 0
+        """Stores a document without vectors, which ``embed_stored`` makes, and closes it."""
         with contextlib.closing(document), self._writer.transaction():
             document_id = self._put(file, document)
             for batch in document.chunk_batches():
-                vectors = self._embed(batch, file.path, done, document.chunks)
-                self._put_chunks(document_id, batch, list(vectors))
-                done += len(batch)
+                self._stop_if_cancelled()
+                self._put_chunks(document_id, batch, None)
         self._on_stored(document_id)
 
     def _put(self, file: FileState, document: PreparedDocument) -> int:
@@ -168,14 +145,13 @@ class IndexBatch:
         return document_id
 
     def _put_chunks(
-        self, document_id: int, chunks: Sequence[PreparedChunk], vectors: Sequence[NDArray[np.float16]]
+        self, document_id: int, chunks: Sequence[PreparedChunk], vectors: Sequence[NDArray[np.float16]] | None
     ) -> None:
-        texts, contexts = [prepared.chunk for prepared in chunks], [prepared.context for prepared in chunks]
-        self._writer.put_chunks(document_id, texts, contexts, vectors)
+        contexts, terms = [prepared.context for prepared in chunks], [prepared.terms for prepared in chunks]
+        self._writer.put_chunks(document_id, [prepared.chunk for prepared in chunks], contexts, terms, vectors)
 
-    def _embed(self, chunks: Sequence[PreparedChunk], path: str, done: int, total: int) -> NDArray[np.float16]:
-        """[chunks, dimension] vectors of some chunks of ``total``, before which ``done`` were embedded."""
-        texts = [passage_text(prepared.context, prepared.chunk.text) for prepared in chunks]
+    def _embed(self, texts: Sequence[str], path: str, done: int, total: int) -> NDArray[np.float16]:
+        """[texts, dimension] vectors of some texts of ``total``, before which ``done`` were embedded."""
         vectors = np.zeros((len(texts), self._embedder.dimension), dtype=np.float16)
         by_length = sorted(range(len(texts)), key=lambda index: len(texts[index]))  # little padding within a slice
         for first in range(0, len(texts), _SLICE):
@@ -190,16 +166,15 @@ class IndexBatch:
             raise Cancelled
 
     def embed_stored(self) -> None:
-        """Embeds every stored chunk that has no vector: those of an earlier embedder, in batches."""
+        """Embeds every stored chunk that has no vector, in batches that are committed one by one: those of large
+        documents, and all where the embedder has changed."""
         total, done, last = self._writer.count_to_embed(), 0, 0
         while total and (waiting := self._writer.chunks_to_embed(self._settings.embed_chunks, after=last)):
-            self._stop_if_cancelled()
             ids = [chunk_id for chunk_id, _, _ in waiting]
-            vectors = self._embedder.embed_passages([passage_text(context, text) for _, context, text in waiting])
+            vectors = self._embed([passage_text(context, text) for _, context, text in waiting], "", done, total)
             with self._writer.transaction():
-                self._writer.put_vectors(ids, vectors.astype(np.float16))
+                self._writer.put_vectors(ids, vectors)
             last, done = ids[-1], done + len(ids)
-            self._on_event(SyncEvent("embedding", done=done, total=total))
 
 
 def passage_text(context: str, text: str) -> str:

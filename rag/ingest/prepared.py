@@ -15,6 +15,7 @@ from rag.ingest.chunk import iter_chunks
 from rag.ingest.frames import read_frame, skip_frames, write_frame
 from rag.store.marks import blocks_of, marks_of
 from rag.text.context import context_of, document_label
+from rag.text.index_terms import chunk_terms
 from rag.text.table_spans import TableSpans
 from rag.types import Block, Chunk, CountTokens, ParsedDocument
 
@@ -30,10 +31,11 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class PreparedChunk:
-    """A chunk, and the line that is put before it for embedding and search."""
+    """A chunk, the line that is put before it for embedding and search, and its terms in the full-text index."""
 
     chunk: Chunk
     context: str
+    terms: str
 
 
 class PreparedDocument:
@@ -103,7 +105,8 @@ def prepare(
     batch: list[list[Any]] = []
     for chunk in iter_chunks(document, count_tokens, target_tokens):
         chunks += 1
-        batch.append(_values(chunk, context_of(label, chunk.heading_path)))
+        context = context_of(label, chunk.heading_path)
+        batch.append(_values(PreparedChunk(chunk, context, chunk_terms(context, chunk.text))))
         if len(batch) == _BATCH_CHUNKS:
             emit(CHUNKS, _json(batch))
             batch = []
@@ -175,7 +178,8 @@ def _json(values: object) -> bytes:
     return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
 
 
-def _values(chunk: Chunk, context: str) -> list[Any]:
+def _values(prepared: PreparedChunk) -> list[Any]:
+    chunk = prepared.chunk
     return [
         chunk.ordinal,
         chunk.start,
@@ -186,11 +190,12 @@ def _values(chunk: Chunk, context: str) -> list[Any]:
         chunk.start_s,
         chunk.end_s,
         chunk.page_label,
-        context,
+        prepared.context,
+        prepared.terms,
     ]
 
 
 def _chunk(values: Sequence[Any]) -> PreparedChunk:
-    ordinal, start, end, text, heading_path, page, start_s, end_s, page_label, context = values
+    ordinal, start, end, text, heading_path, page, start_s, end_s, page_label, context, terms = values
     chunk = Chunk(0, ordinal, start, end, text, tuple(heading_path), page, start_s, end_s, page_label=page_label)
-    return PreparedChunk(chunk, context)
+    return PreparedChunk(chunk, context, terms)

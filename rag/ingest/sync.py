@@ -3,8 +3,8 @@
     sources -> scan -> plan -> parse (child processes) -> chunk -> embed -> library
 
 One process at a time syncs a library (``rag.store.lock``). Whatever ends a sync, what was committed stays and the next
-one goes on from there. When the embedder has changed, the stored vectors are deleted at once and made again at the end
-of the sync, in batches; until then full-text search alone finds those chunks.
+one goes on from there. The vectors of large documents are made at the end of the sync, in batches, and so are all where
+the embedder has changed, whose stored ones are deleted at once; until then full-text search alone finds those chunks.
 """
 
 import contextlib
@@ -278,7 +278,7 @@ class _Run:
                 else:
                     self._store(files[result.path], result)
         self._stop_if_cancelled()
-        self._batch.finish()
+        self._batch.flush()
         return again
 
     def _replaced_by_link(self, result: ParseResult, reason: str) -> None:
@@ -339,7 +339,7 @@ class _Run:
             state = _transcript_state(source, video, parsed)
             count, target = self._embedder.count_tokens, self._settings.target_tokens
             self._batch.add(state, prepare_into(io.BytesIO(), parsed, state.path, count, target))
-        self._batch.finish()
+        self._batch.flush()
 
     # -- what is told ----------------------------------------------------------------------------------------------
 

@@ -18,8 +18,8 @@ _NAMELESS = "Collection {}"  # whose name is damaged
 
 
 class Collections:
-    """The collections of one library. A change is one transaction. It does not wait for a sync to end, but for
-    what the sync commits; LibraryError where that takes long, as for a very large document."""
+    """The collections of one library. A change is one transaction. It does not wait for a sync to end, only
+    while the sync commits something, and no longer than ``rag.store.schema.BUSY_TIMEOUT_S`` (LibraryError)."""
 
     def __init__(self, library: Library) -> None:
         self._library = library

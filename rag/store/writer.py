@@ -19,7 +19,7 @@ from rag.store import rows
 from rag.store.library import Library, folder_range
 from rag.store.marks import blocks_of, marks_of
 from rag.store.schema import path_key
-from rag.text.index_terms import index_terms
+from rag.text.index_terms import chunk_terms
 from rag.types import Chunk, Filter, ParsedDocument, Source
 
 
@@ -120,7 +120,8 @@ class LibraryWriter:
             if block.table is not None:
                 packed = json.dumps(block.table.to_json(), ensure_ascii=False, separators=(",", ":"))
                 self.put_table(document_id, block.table.start, block.table.end, packed)
-        self.put_chunks(document_id, chunks, contexts, vectors)
+        terms = [chunk_terms(context, chunk.text) for chunk, context in zip(chunks, contexts, strict=True)]
+        self.put_chunks(document_id, chunks, contexts, terms, vectors)
         return document_id
 
     def put_row(self, file: FileState, title: str, media_type: str, warnings: Sequence[str], chunks: int) -> int:
@@ -152,11 +153,19 @@ class LibraryWriter:
         )
 
     def put_chunks(
-        self, document_id: int, chunks: Sequence[Chunk], contexts: Sequence[str], vectors: Iterable[NDArray[np.float16]]
+        self,
+        document_id: int,
+        chunks: Sequence[Chunk],
+        contexts: Sequence[str],
+        terms: Sequence[str],
+        vectors: Iterable[NDArray[np.float16]] | None,
     ) -> None:
-        """Adds chunks, in order, with the line prepended to each, and one [dimension] vector for each."""
-        for chunk, context, vector in zip(chunks, contexts, vectors, strict=True):
-            self._put_vector(self._insert_chunk(document_id, chunk, context), vector)
+        """Adds chunks, in order, with the line prepended to each, its ``chunk_terms``, and one [dimension] vector for
+        each; with None they are ``chunks_to_embed``."""
+        parts = zip(chunks, contexts, terms, strict=True)
+        ids = [self._insert_chunk(document_id, chunk, context, of_it) for chunk, context, of_it in parts]
+        for chunk_id, vector in zip(ids, vectors, strict=True) if vectors is not None else ():
+            self._put_vector(chunk_id, vector)
         self._changed()
 
     def put_status(self, file: FileState, status: Literal["failed", "skipped"], reason: str) -> int:
@@ -198,7 +207,7 @@ class LibraryWriter:
         chunks = self._library.chunk_range(document_id, 0, len(contexts))
         self._execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
         for chunk, context in zip(chunks, contexts, strict=True):
-            self._insert_chunk(document_id, chunk, context)
+            self._insert_chunk(document_id, chunk, context, chunk_terms(context, chunk.text))
         self._changed()
 
     def delete(self, document_ids: Iterable[int]) -> None:
@@ -339,7 +348,7 @@ class LibraryWriter:
         self._execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
         return int(document_id)
 
-    def _insert_chunk(self, document_id: int, chunk: Chunk, context: str) -> int:
+    def _insert_chunk(self, document_id: int, chunk: Chunk, context: str, terms: str) -> int:
         with self._library.reading() as connection:
             (chunk_id,) = connection.execute(
                 """INSERT INTO chunks
@@ -358,7 +367,7 @@ class LibraryWriter:
                     json.dumps(chunk.heading_path, ensure_ascii=False),
                     context,
                     chunk.text,
-                    index_terms(f"{context}\n{chunk.text}"),
+                    terms,
                 ),
             ).fetchone()
             return int(chunk_id)

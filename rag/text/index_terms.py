@@ -53,6 +53,11 @@ def index_terms(text: str) -> str:
     return " ".join(terms)
 
 
+def chunk_terms(context: str, text: str) -> str:
+    """Returns the terms of a chunk and the line that is put before it."""
+    return index_terms(f"{context}\n{text}")
+
+
 def pairs(text: str) -> list[str]:
     """Returns every pair of neighbouring characters of scripts without spaces, in order; a lone one as it is."""
     return list(_pairs(normalized(text).text))
