@@ -79,6 +79,7 @@ def serve_until_ended(
     """
     from app.api.security import LOOPBACK, LocalOnly, new_token
     from app.api_key import api_key
+    from app.idle_memory import IdleMemory, heap_trimmer
 
     settings = session.settings
     listener = _listen(session, wanted.port)
@@ -87,6 +88,7 @@ def serve_until_ended(
     with ExitStack() as stack:
         stack.enter_context(listener)
         assistant = stack.enter_context(session.open())
+        stack.enter_context(IdleMemory(heap_trimmer()))
         api, desk = _application(assistant, session)
         stack.callback(desk.end, _WORK_ENDS_S)
         token = new_token()
