@@ -317,7 +317,7 @@ class Engine:
             sequence.in_flight -= 1
         for index in range(1 + len(item.drafts)):
             chosen = sampled[row + index]
-            reason = self._append(request, chosen)
+            reason = request.take(chosen, self.tokenizer.eos_ids)
             if reason is not None:
                 break
             if index == len(item.drafts) or item.drafts[index] != chosen.token:
@@ -335,25 +335,6 @@ class Engine:
         self._scheduler.complete(item, accepted)
         if reason is not None:
             self._finish(request, reason)
-
-    def _append(self, request: Request, chosen: SampledToken) -> FinishReason | None:
-        """Takes one sampled token over; returns why the answer ends with it, or None."""
-        sequence = request.sequence
-        if not request.first_token:
-            request.first_token = time.perf_counter()
-        sequence.generated.append(chosen.token)
-        request.unsent.append(chosen)
-        if chosen.token in self.tokenizer.eos_ids and not sequence.params.ignore_eos:
-            return "stop"
-        if request.matcher is not None:
-            request.matcher.accept(chosen.token)
-        text = request.detokenizer.push(chosen.token)
-        if text:
-            request.generation.put(Delta(text, tuple(request.unsent)))
-            request.unsent.clear()
-        if request.detokenizer.stopped or (request.matcher is not None and request.matcher.finished):
-            return "stop"
-        return "length" if len(sequence.generated) >= sequence.params.max_tokens else None
 
     def _take_beam(self, request: Request, beams: Beams, item: ScheduledSequence, found: SampledToken) -> None:
         """Takes over the continuations of a beam; when those of all are there, the best ones are gone on from."""

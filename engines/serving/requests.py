@@ -1,11 +1,12 @@
 """A request as the engine keeps it: a sequence, or the beams of a search, with what the scheduler need not know."""
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from engines.serving.beams import Beams
 from engines.serving.detokenizer import Detokenizer
-from engines.serving.generation import Generation, Metrics
+from engines.serving.generation import Delta, FinishReason, Generation, Metrics
 from engines.serving.protocols import GrammarMatcher
 from engines.serving.sampling import SampledToken
 from engines.serving.sequence import Sequence
@@ -33,6 +34,26 @@ class Request:
     def sequences(self) -> list[Sequence]:
         """All that hold pages."""
         return [self.sequence] if self.beams is None else list(self.beams.running)
+
+    def take(self, chosen: SampledToken, eos_ids: Collection[int]) -> FinishReason | None:
+        """Takes one sampled token over and hands out the text that is whole; returns why the answer ends with it, or
+        None."""
+        sequence = self.sequence
+        if not self.first_token:
+            self.first_token = time.perf_counter()
+        sequence.generated.append(chosen.token)
+        self.unsent.append(chosen)
+        if chosen.token in eos_ids and not sequence.params.ignore_eos:
+            return "stop"
+        if self.matcher is not None:
+            self.matcher.accept(chosen.token)
+        text = self.detokenizer.push(chosen.token)
+        if text:
+            self.generation.put(Delta(text, tuple(self.unsent)))
+            self.unsent.clear()
+        if self.detokenizer.stopped or (self.matcher is not None and self.matcher.finished):
+            return "stop"
+        return "length" if len(sequence.generated) >= sequence.params.max_tokens else None
 
     @property
     def metrics(self) -> Metrics:

@@ -29,8 +29,9 @@ from rag.ingest.plan import Plan, make_plan
 from rag.ingest.prepared import prepare_into, printable
 from rag.ingest.preview import Preview, preview
 from rag.ingest.renamed_folders import renamed_folders
-from rag.ingest.scan import FoundFile, Reach, Scan, Trouble, scan
+from rag.ingest.scan import FoundFile, Reach, Scan, scan
 from rag.ingest.settings import SyncSettings
+from rag.ingest.tally import Tally
 from rag.protocols import Embedder, TranscriptClient, Video
 from rag.store.collections import Collections
 from rag.store.library import Library
@@ -149,15 +150,10 @@ class _Run:
     ) -> None:
         self._library, self._pool, self._settings, self._videos = library, pool, settings, videos
         self._embedder = embedder
-        self._on_event, self._cancel = on_event, cancel
+        self._cancel = cancel
+        self._tally = Tally(library, on_event)
         self._writer = LibraryWriter(library)
-        self._batch = IndexBatch(library, embedder, settings, on_event, self._finished, cancel)
-        self._documents: dict[int, Document] = {}
-        self._removed: list[str] = []
-        self._troubles: list[Trouble] = []
-        self._unreachable: list[Source] = []
-        self._counts = dict.fromkeys(("ok", "failed", "skipped", "renamed", "removed", "unchanged", "chunks"), 0)
-        self._done = self._total = 0
+        self._batch = IndexBatch(library, embedder, settings, on_event, self._tally.finished, cancel)
 
     def sync(self, sources: Sequence[Source]) -> SyncReport:
         began = time.monotonic()
@@ -173,16 +169,7 @@ class _Run:
         finally:
             self._batch.close()
         self._writer.checkpoint()
-        self._on_event(SyncEvent("done", done=self._done, total=self._total))
-        return SyncReport(
-            documents=tuple(self._documents.values()),
-            removed=tuple(self._removed),
-            counts=self._counts,
-            unreachable=tuple(self._unreachable),
-            troubles=tuple(self._troubles),
-            seconds=time.monotonic() - began,
-            cancelled=self._cancel.is_set(),
-        )
+        return self._tally.report(time.monotonic() - began, cancelled=self._cancel.is_set())
 
     def _adopt_embedder(self) -> None:
         if self._library.embedder_name != self._embedder.name:
@@ -199,16 +186,13 @@ class _Run:
         reached = {source.id for source in sources if source.kind != "youtube"} - missing
         plan = make_plan(found, known, reached, self._settings, self._cancel)
         self._stop_if_cancelled()
-        self._total += plan.total
-        self._counts["unchanged"] += plan.unchanged + len(plan.touched)
-        self._on_event(SyncEvent("scanned", total=self._total))
+        self._tally.found(plan.total, plan.unchanged + len(plan.touched))
         for trouble in [*found.troubles, *found.not_followed]:
-            self._trouble(trouble.path, trouble.reason)
+            self._tally.trouble(trouble.path, trouble.reason)
         self._apply_small_changes(plan)
         again = self._read({file.path: file for file in plan.to_read}, found.reach)
         for file, reason in self._read({file.path: file for file, _ in again}, found.reach):
-            self._done += 1
-            self._trouble(file.path, reason)
+            self._tally.given_up(file.path, reason)
 
     def _leave_unreachable(self, found: Scan) -> set[int]:
         """Notes the sources that are not there. A single file that was deleted from its folder is not among them."""
@@ -217,8 +201,9 @@ class _Run:
             if source.kind == "file" and Path(source.location).parent.is_dir():
                 continue
             missing.add(source.id)
-            self._unreachable.append(source)
-            self._trouble(source.location, "It is not there now (moved, deleted or unplugged); its documents are kept.")
+            self._tally.unreachable(
+                source, "It is not there now (moved, deleted or unplugged); its documents are kept."
+            )
         return missing
 
     def _apply_small_changes(self, plan: Plan) -> None:
@@ -234,12 +219,12 @@ class _Run:
                 for document, file in batch:
                     self._rename(document, file)
             for document, _ in batch:
-                self._finished(document.id, "renamed")
+                self._tally.finished(document.id, "renamed")
         for gone in _batches(plan.gone):
             with self._writer.transaction():
                 self._writer.delete(document.id for document in gone)
             for document in gone:
-                self._gone(document)
+                self._tally.gone(document)
         for file in plan.oversized:
             limit = self._settings.limit_mb(file.path)
             reason = (
@@ -285,8 +270,7 @@ class _Run:
         """Lets go of what was read where a link took the place of a file, or of a folder above it, after the scan."""
         if result.document is not None:
             result.document.close()
-        self._done += 1
-        self._trouble(result.path, reason)
+        self._tally.given_up(result.path, reason)
 
     def _store(self, file: FoundFile, result: ParseResult) -> None:
         if result.content_hash:  # the version that was read, which may be newer than the one that was scanned
@@ -306,26 +290,23 @@ class _Run:
     def _youtube(self, source: Source) -> None:
         """Syncs the videos of a source one after the other: the site blocks whoever asks for many at a time."""
         if self._videos is None:
-            self._unreachable.append(source)
+            self._tally.unreachable(source)
             return
         try:
             videos = self._videos.videos(source.location)
         except RagError as error:
-            self._unreachable.append(source)
-            self._trouble(source.location, str(error))
+            self._tally.unreachable(source, str(error))
             return
         known = {document.path: document for document in self._library.documents()}
         listed = {video.url for video in videos}
         gone = [d for d in known.values() if d.source_id == source.id and d.path not in listed]
         wanted = [video for video in videos if video.url not in known or _is_unread(known[video.url])]
-        self._counts["unchanged"] += len(videos) - len(wanted)
-        self._total += len(wanted) + len(gone)
-        self._on_event(SyncEvent("scanned", source.location, total=self._total))
+        self._tally.found(len(wanted) + len(gone), len(videos) - len(wanted), source.location)
         if gone:
             with self._writer.transaction():
                 self._writer.delete(document.id for document in gone)
             for document in gone:
-                self._gone(document)
+                self._tally.gone(document)
         for video in wanted:
             self._stop_if_cancelled()
             self._transcript(source, video, self._videos)
@@ -340,32 +321,6 @@ class _Run:
             count, target = self._embedder.count_tokens, self._settings.target_tokens
             self._batch.add(state, prepare_into(io.BytesIO(), parsed, state.path, count, target))
         self._batch.flush()
-
-    # -- what is told ----------------------------------------------------------------------------------------------
-
-    def _finished(self, document_id: int, what: str | None = None) -> None:
-        document = self._library.document(document_id)
-        assert document is not None, "just committed"
-        self._documents[document_id] = document
-        self._counts[what or document.status] += 1
-        self._counts["chunks"] += 0 if what else document.chunks
-        self._done += 1
-        self._tell(document.path, document)
-
-    def _tell(self, path: str, document: Document) -> None:
-        self._on_event(
-            SyncEvent("document", path, document.status, document.error, document.chunks, self._done, self._total)
-        )
-
-    def _gone(self, document: Document) -> None:
-        self._removed.append(document.path)
-        self._counts["removed"] += 1
-        self._done += 1
-        self._on_event(SyncEvent("document", document.path, "removed", done=self._done, total=self._total))
-
-    def _trouble(self, path: str, reason: str) -> None:
-        self._troubles.append(Trouble(path, reason))
-        self._on_event(SyncEvent("document", path, "failed", reason, done=self._done, total=self._total))
 
     def _stop_if_cancelled(self) -> None:
         if self._cancel.is_set():
