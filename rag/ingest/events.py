@@ -11,7 +11,8 @@ from rag.types import Document, DocumentStatus, Source
 class SyncEvent:
     """``scanned``: ``total`` documents will be looked into. ``document``: ``path`` is finished; a folder that cannot be
     opened comes as one with status failed. ``embedding``: ``done`` of ``total`` chunks of the batch that ends with
-    ``path``, or of all stored ones that wait for it when ``path`` is empty (see ``rag.ingest.index_batch``). ``done``: the end."""
+    ``path``, or of all stored ones that wait for it when ``path`` is empty (see ``rag.ingest.index_batch``). ``done``:
+    the end."""
 
     kind: Literal["scanned", "document", "embedding", "done"]
     path: str = ""
