@@ -16,6 +16,7 @@ from typing import Literal, Protocol, TypeAlias
 from app.errors import ConversationError, UsageError
 from app.events import Answered, AskEvent, Retrieved, Scope, Searched
 from app.feed import ConversationsChanged, Feed, News
+from app.priority import give_way
 from docent import DocentError
 from rag.text.markers import AnswerPart
 from rag.types import Citation, Filter, Passage, ThoughtDelta
@@ -215,6 +216,7 @@ class Runs:
             time.sleep(0.02)
 
     def _work(self, run: Run, turn: threading.Lock) -> None:
+        give_way()
         stop = self._stops[run.id]
         try:
             while not turn.acquire(timeout=0.05):

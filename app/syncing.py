@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from app.feed import DocumentsChanged, Feed, News
+from app.priority import give_way
 from docent import DocentError
 
 if TYPE_CHECKING:
@@ -171,6 +172,7 @@ class Syncing:
         self._feed.publish(SyncNews(self._progress))
 
     def _work(self) -> None:
+        give_way()
         while True:
             with self._lock:
                 if not self._waiting:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from app.cli.session import Session
 from app.errors import AppError
+from app.priority import give_way, take_turns_quickly
 from app.running import Announce
 from app.shutdown import EndSignals
 from docent import DocentError
@@ -182,6 +183,7 @@ def _uploads(wanted: Path) -> Path:
 def _begin(desk: "Desk", first: list[str] | None, wait_s: float, load: Callable[[], None]) -> None:
     """Reads documents and loads the models and what else is not there yet, once a page is drawn or after ``wait_s``.
     Errors of the models are reported when a question is asked."""
+    give_way()  # and the threads of the models that are opened here
     desk.feed.wait(wait_s)
     desk.syncing.start(first)
     try:
@@ -242,5 +244,6 @@ def _run(
         server.should_exit = True
 
     signals = EndSignals(asked, log, _ENDS_S)
+    take_turns_quickly()
     server.run(sockets=[listener])
     return signals.heard

@@ -14,6 +14,7 @@ from app.api.gate import Ticket
 from app.api.library_shapes import ReportLine, SyncLine, SyncStep
 from app.api.shape import ErrorLine, Problem
 from app.assistant import Assistant
+from app.priority import give_way
 from docent import DocentError
 from rag.types import Filter
 
@@ -75,6 +76,7 @@ async def _lines(
         ticket.give_back()
 
     def run() -> None:
+        give_way()
         try:
             work(put, stop)
         except DocentError as error:

@@ -17,7 +17,7 @@ class ParseLimits:
 
     workers: int = 0  # 0: one for each core, at most 4
     timeout_s: float = 120.0
-    timeout_s_per_mb: float = 2.0
+    timeout_s_per_mb: float = 4.0
     memory_mb: int = 1500
     in_flight_mb: int = 256  # files handed out and not yet taken back; bounds what waits in temporary files
 
