@@ -38,9 +38,9 @@ def load_kernels(instructions: Instructions, folder: Path | None = None, *, bloc
     linked = compiled(instructions, blocks=blocks)
     kernels = Library(linked)
     if blocks:
-        check_blocks(kernels, instructions.rows)
+        check_blocks(kernels, instructions.rows[-1])
     else:
-        check_products(kernels, instructions.rows)
+        check_products(kernels, instructions.rows[-1])
     if path:
         write_kernels(path, linked)
     return kernels

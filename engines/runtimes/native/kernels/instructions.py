@@ -12,23 +12,25 @@ _CPUINFO = Path("/proc/cpuinfo")
 
 @dataclass(frozen=True, slots=True)
 class Instructions:
-    """``needs`` are the processor's flags as Linux names them. ``rows`` of activations, ``float_rows`` with weights in
-    full precision, are multiplied at a time: as many as the registers hold sums of. LLVM may use what ``processor``
-    has, the host's where empty, and ``features``."""
+    """``needs`` are the processor's flags as Linux names them. ``rows`` are the numbers of rows of activations that are
+    multiplied at a time, ``float_rows`` those with weights in full precision, from 1 to as many as the registers hold
+    sums of; each is compiled by itself. LLVM may use what ``processor`` has, the host's where empty, and
+    ``features``."""
 
     name: str
     needs: frozenset[str]
-    rows: int
-    float_rows: int
+    rows: tuple[int, ...]
+    float_rows: tuple[int, ...]
     processor: str = ""
     features: str = ""
 
 
+_ALL, _THREE = (1, 2, 3, 4, 5, 6, 7, 8), (1, 2, 3)
 # Best first.
 KNOWN = (
-    Instructions("avx512_vnni", frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"}), 8, 8),
-    Instructions("avx_vnni", frozenset({"avx2", "fma", "f16c", "avx_vnni"}), 3, 3, "x86-64-v3", "+avxvnni"),
-    Instructions("avx2", frozenset({"avx2", "fma", "f16c"}), 5, 3, "x86-64-v3"),
+    Instructions("avx512_vnni", frozenset({"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni"}), _ALL, _ALL),
+    Instructions("avx_vnni", frozenset({"avx2", "fma", "f16c", "avx_vnni"}), _THREE, _THREE, "x86-64-v3", "+avxvnni"),
+    Instructions("avx2", frozenset({"avx2", "fma", "f16c"}), (1, 2, 5), _THREE, "x86-64-v3"),
 )
 
 

@@ -37,8 +37,8 @@ _ZEROS = ir.VectorType(I8, LANES)
 def add_kernels(module: ir.Module, instructions: Instructions) -> None:
     """matmul4, matmul8 and matmul32, by the bits of a weight."""
     rows, float_rows = instructions.rows, instructions.float_rows
-    for bits, write, largest in ((4, _integer_block, rows), (8, _integer_block, rows), (32, _float_block, float_rows)):
-        blocks = [write(module, instructions, bits, rows) for rows in range(1, largest + 1)]
+    for bits, write, sizes in ((4, _integer_block, rows), (8, _integer_block, rows), (32, _float_block, float_rows)):
+        blocks = {size: write(module, instructions, bits, size) for size in sizes}
         add_by_rows(module, f"matmul{bits}", blocks)
 
 

@@ -41,7 +41,7 @@ assert max(BLOCK_GROUPS) <= 4 * LARGEST_RUN[4] and LARGEST_RUN[6] == _STEPS
 def add_kernels(module: ir.Module, instructions: Instructions) -> None:
     """blocks4, blocks6 and blocks8, by the bits of a weight."""
     for bits in (4, 6, 8):
-        blocks = [_block(module, instructions, bits, rows) for rows in range(1, instructions.rows + 1)]
+        blocks = {rows: _block(module, instructions, bits, rows) for rows in instructions.rows}
         add_by_rows(module, f"blocks{bits}", blocks)
 
 

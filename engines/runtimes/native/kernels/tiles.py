@@ -3,7 +3,7 @@
 A tile is 32 outputs, two vectors of 16. Threads take tiles.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from llvmlite import ir
@@ -16,8 +16,8 @@ PAIR = range(2)  # the two vectors of a tile
 _LINE, _AHEAD = 64, 2048  # bytes
 
 
-def add_by_rows(module: ir.Module, name: str, blocks: list[ir.Function]) -> None:
-    """A kernel that computes all rows of a tile by functions for 1, 2, ... rows, and one that does so for each of
+def add_by_rows(module: ir.Module, name: str, blocks: Mapping[int, ir.Function]) -> None:
+    """A kernel that computes all rows of a tile by functions for some numbers of rows, and one that does so for each of
     several experts with its stretch of rows."""
 
     def tile(code: Code, args: Arguments, item: Any) -> None:
@@ -37,16 +37,15 @@ def add_by_rows(module: ir.Module, name: str, blocks: list[ir.Function]) -> None
     kernel(module, f"{name}_experts", tiles_of_experts, tile_of_expert)
 
 
-def _by_blocks(code: Code, blocks: list[ir.Function], op: Any, tile: Any, first: Any, rows: Any) -> None:
-    """A tile's outputs for ``rows`` rows from the ``first`` on."""
-    largest = len(blocks)
-    whole = code.add(first, code.sub(rows, code.srem(rows, i64(largest))))
-    with code.loop(first, whole, largest) as row:
-        code.call(blocks[-1], (op, tile, row))
-    rest = code.sub(code.add(first, rows), whole)
-    for count in range(1, largest):
-        with code.if_then(code.icmp_signed("==", rest, i64(count))):
-            code.call(blocks[count - 1], (op, tile, whole))
+def _by_blocks(code: Code, blocks: Mapping[int, ir.Function], op: Any, tile: Any, first: Any, rows: Any) -> None:
+    """A tile's outputs for ``rows`` rows from the ``first`` on: as many at a time as there are functions for."""
+    row, stop = first, code.add(first, rows)
+    for size in sorted(blocks, reverse=True):
+        rest = code.sub(stop, row)
+        beyond = code.add(row, code.sub(rest, code.srem(rest, i64(size))))
+        with code.loop(row, beyond, size) as here:
+            code.call(blocks[size], (op, tile, here))
+        row = beyond
 
 
 def block(module: ir.Module, name: str, kernel: str, body: Callable[[Code, Arguments, Any, Any], None]) -> ir.Function:
