@@ -35,9 +35,13 @@ __device__ __forceinline__ bool there(const uint4& words, u32 number, u32 mask) 
     return (((words.x ^ number) | (words.y ^ number) | (words.z ^ number) | (words.w ^ number)) & mask) == 0;
 }
 
+#ifndef PATIENCE
+#define PATIENCE (1u << 22)  // looks; compute-sanitizer makes blocks wait for one another much longer
+#endif
+
 // After seconds a block gives up: a mistake ends in an error, not in a card that hangs.
 __device__ __forceinline__ void count_try(u32& tries) {
-    if (tries++ > (1u << 22)) asm volatile("trap;");
+    if (tries++ > PATIENCE) asm volatile("trap;");
 }
 
 // Words of data and number, for shares of attention.
