@@ -7,11 +7,12 @@ from engines.model.config import ModelConfig
 from engines.page_size import PAGE_TOKENS
 from engines.runtimes.cuda.arguments import AttentionArguments
 from engines.runtimes.cuda.buffers import LEAST_SHARE, PARTIAL_ITEMS, AttentionShape, Buffers, Pool, StepInputs
-from engines.runtimes.cuda.compiler import Kernels, compile_kernels
+from engines.runtimes.cuda.compiler import HOPPER, Kernels, compile_kernels
 from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.kv_format import KvFormat
 
 _ATTEND_FEW_WARPS, _ATTEND_MANY_WARPS = 4, 8
+_CLUSTER = 8  # blocks that share a short context, at most, where the card has clusters
 _MANY_HEADS = (64, 128)  # that Hopper's kernel for many queries takes
 _SHARE_EXTRA = 4  # floats of a row of a warp's share beside its sums
 _RESERVED = 2048  # shared memory that a block takes beside what it asks for
@@ -56,6 +57,7 @@ class Attention:
         self._few, self._many = kernels["attention"], kernels.get("attention_many")
         self._long = {rows: kernels["attention_long"][f"attend_long_{rows}"] for rows in (8, 16)}
         self.at_once = min(PARTIAL_ITEMS, ring.blocks * device.multiprocessors)
+        self.cluster = _CLUSTER if capability >= HOPPER else 1
 
     def arguments(self, inputs: StepInputs, number: int, shape: AttentionShape) -> AttentionArguments:
         config, buffers = self._config, self._buffers
@@ -92,10 +94,12 @@ class Attention:
             grid = (blocks, shape.few, shape.splits)
             self._device.launch(kernel, grid, 32 * ring.warps, ring.shared(self._pool.form), arguments)
         else:
-            shared = 4 * _ATTEND_FEW_WARPS * shape.tile_rows * (self._buffers.head_padded + _SHARE_EXTRA)
+            shares = _ATTEND_FEW_WARPS + (shape.splits > 1)
+            shared = 4 * shares * shape.tile_rows * (self._buffers.head_padded + _SHARE_EXTRA)
             self._device.launch(
-                self._few["attend_few"], (blocks, shape.few, 1), 32 * _ATTEND_FEW_WARPS, shared, arguments
-            )
+                self._few["attend_few"], (blocks * shape.splits, shape.few, 1), 32 * _ATTEND_FEW_WARPS, shared,
+                arguments, cluster=shape.splits,
+            )  # fmt: skip
 
 
 def kernels_of(device: Device, form: KvFormat, *, hopper: bool) -> list[Kernels]:

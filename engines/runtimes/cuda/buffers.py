@@ -17,6 +17,8 @@ from engines.runtimes.cuda.products import FEW
 
 _LARGEST_SPLIT = 64
 _SHORT = 32  # pages, up to which a context is not cut
+_SHORT_OF_CLUSTER = 64  # the same where there are whole clusters for it
+_SHARE_OF_CLUSTER = 8  # pages of a block
 LEAST_SHARE = 16  # pages
 PARTIAL_ITEMS = 1024  # shares of attention that are added up, at most: kv_heads * items * splits
 LEAST_PAGES = 16  # with fewer no question with a passage has room
@@ -153,8 +155,9 @@ class Pool:
 @dataclass(frozen=True, slots=True)
 class AttentionShape:
     """How many items go to the kernels for few and for many rows. ``long``: some of the few have a long context, which
-    is cut into ``splits`` shares at most. An item of few has up to ``tile_rows`` rows, query heads that share a KV head
-    counted singly. ``far``: the context is too long for a step in one kernel."""
+    is cut into ``splits`` shares at most; else ``splits`` blocks of a cluster share it. An item of few has up to
+    ``tile_rows`` rows, query heads that share a KV head counted singly. ``far``: the context is too long for a step in
+    one kernel."""
 
     few: int
     many: int
@@ -172,14 +175,18 @@ class Items:
     many: NDArray[np.int32]
     pages: int  # of the longest context among the few
 
-    def shape(self, config: ModelConfig, few: int, at_once: int, near: int | None = None) -> AttentionShape:
-        """For ``few`` items, of which some may be empty; ``at_once`` blocks for long contexts fit on the card.
-        Contexts of more than ``near`` pages are far."""
+    def shape(
+        self, config: ModelConfig, few: int, at_once: int, near: int | None = None, cluster: int = 1
+    ) -> AttentionShape:
+        """For ``few`` items, of which some may be empty; ``at_once`` blocks fit on the card, clusters have up to
+        ``cluster``. Contexts of more than ``near`` pages are far."""
         repeat = config.num_heads // config.num_kv_heads
         blocks = config.num_kv_heads * -(-repeat // 16) * max(few, 1)
-        long = self.pages > _SHORT
-        wanted = 1 << (-(-self.pages // LEAST_SHARE) - 1).bit_length()
-        splits = min(_LARGEST_SPLIT, wanted, max(1, at_once // blocks)) if long else 1
+        clusters = 1 < cluster <= at_once // blocks  # beside more blocks, that take turns, they are slower than cutting
+        long = self.pages > (_SHORT_OF_CLUSTER if clusters else _SHORT)
+        wanted = 1 << (-(-self.pages // (LEAST_SHARE if long else _SHARE_OF_CLUSTER)) - 1).bit_length()
+        most = min(_LARGEST_SPLIT, max(1, at_once // blocks)) if long else cluster if clusters else 1
+        splits = min(most, wanted)
         far = near is not None and self.pages > near
         alone = not len(self.few) or int(self.few[:, 2].max()) == 1
         return AttentionShape(few, len(self.many), splits, min(16, repeat) if alone else 16, long, far)

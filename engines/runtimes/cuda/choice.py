@@ -102,7 +102,7 @@ def _seconds(
     batch = StepBatch(none, context - 1, none - 1, np.arange(2), context, np.arange(pages).reshape(1, -1), none)
     items = attention_items(batch, config, FEW + 1)
     inputs.write(batch, items, 1)
-    shape = items.shape(config, 1, decoder.attention.at_once)
+    shape = items.shape(config, 1, decoder.attention.at_once, cluster=decoder.attention.cluster)
 
     def queue() -> None:
         if single is not None:

@@ -309,12 +309,13 @@ class CudaRuntime:
     def prepare(self, batch: StepBatch) -> tuple[int, AttentionShape]:
         """Tells the card of a step of at most 32 tokens; returns what its graph is found by."""
         items = attention_items(batch, self.config, FEW + 1)
-        rows = next(bucket for bucket in _BUCKETS if bucket >= len(batch.tokens))
+        rows, few = (next(b for b in _BUCKETS if b >= count) for count in (len(batch.tokens), len(items.few)))
         self._few_inputs.write(batch, items, rows)
-        return rows, self._shape(items, rows, self.near if rows == 1 else None)
+        return rows, self._shape(items, few, self.near if rows == 1 else None)
 
     def _shape(self, items: Items, few: int, near: int | None = None) -> AttentionShape:
-        return items.shape(self.config, few, self.decoder.attention.at_once, near)
+        attention = self.decoder.attention
+        return items.shape(self.config, few, attention.at_once, near, attention.cluster)
 
     def single_up_to(self) -> int:
         """Measures up to how many pages of context a token is best computed by one kernel (``near`` is what holds).

@@ -5,13 +5,15 @@
 #define WARPS 4
 #endif
 
-// Few query rows: a block's warps take the pages in turn. Grid (kv_heads * head blocks, items).
+// Few query rows: the warps of a block, or of a cluster of `splits` blocks, take the pages in turn. Grid (kv_heads * head
+// blocks * splits, items).
 extern "C" __global__ void __launch_bounds__(32 * WARPS) attend_few(const __grid_constant__ Attention p) {
-    extern __shared__ __align__(16) float room[];  // [WARPS, tile_rows, SHARE]
+    extern __shared__ __align__(16) float room[];  // [WARPS, tile_rows, SHARE], of a cluster's blocks one more
     let_next_start();
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, g = lane >> 2, t = lane & 3;
     const int repeat = p.heads / p.kv_heads, head_blocks = (repeat + 15) / 16;
-    const int kv_head = blockIdx.x / head_blocks, first_head = (blockIdx.x % head_blocks) * 16;
+    const int splits = p.splits, split = blockIdx.x % splits, block = blockIdx.x / splits;
+    const int kv_head = block / head_blocks, first_head = (block % head_blocks) * 16;
     const int own_heads = min(16, repeat - first_head);
     const int* item = p.items + blockIdx.y * 4;
     const int sequence = item[0], first_row = item[1], rows = item[2], position = item[3];
@@ -20,8 +22,9 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) attend_few(const __grid
     const int begin = p.window > 0 ? max(0, position - p.window + 1) / PAGE : 0, end = (position + rows - 1) / PAGE + 1;
     const int* table = p.page_table + (u64)sequence * p.table_stride;
     auto place = [&](int page) { return (u64)table[page] * p.kv_heads + kv_head; };
+    const int first = begin + split * WARPS + warp, stride = WARPS * splits;
     // Earlier tokens' K and V come into the L2 while q is computed.
-    for (int page = begin + warp; page < min(end, begin + AHEAD * WARPS); page += WARPS)
+    for (int page = first; page < min(end, begin + AHEAD * stride); page += stride)
         prefetch_page(block_of(p.keys, place(page)), block_of(p.values, place(page)));
     wait_for_producer();
 
@@ -34,15 +37,15 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) attend_few(const __grid
     const int high_a = position + token_a, high_b = position + token_b;
     const int low_a = p.window > 0 ? high_a - p.window + 1 : 0, low_b = p.window > 0 ? high_b - p.window + 1 : 0;
     PageKeys keys;
-    u64 at = begin + warp < end ? place(begin + warp) : 0;
-    if (begin + warp < end) load_keys(keys, block_of(p.keys, at));
-    for (int page = begin + warp; page < end; page += WARPS) {
-        const u64 next = page + WARPS < end ? place(page + WARPS) : 0;
-        if (page + AHEAD * WARPS < end) {
-            const u64 ahead = place(page + AHEAD * WARPS);
+    u64 at = first < end ? place(first) : 0;
+    if (first < end) load_keys(keys, block_of(p.keys, at));
+    for (int page = first; page < end; page += stride) {
+        const u64 next = page + stride < end ? place(page + stride) : 0;
+        if (page + AHEAD * stride < end) {
+            const u64 ahead = place(page + AHEAD * stride);
             prefetch_page(block_of(p.keys, ahead), block_of(p.values, ahead));
         }
-        attend(tile, keys, page + WARPS < end ? block_of(p.keys, next) : 0, block_of(p.values, at), page * PAGE, low_a, high_a,
+        attend(tile, keys, page + stride < end ? block_of(p.keys, next) : 0, block_of(p.values, at), page * PAGE, low_a, high_a,
                low_b, high_b, p.scale, p.cap);
         at = next;
     }
@@ -60,7 +63,11 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) attend_few(const __grid
         }
         if (t == 0) mine[row * SHARE + HEAD] = tile.most[half], mine[row * SHARE + HEAD + 1] = half ? sum_b : sum_a;
     }
-    add_up_shares<WARPS>(p, room, p.tile_rows * SHARE, 0, 0, 1, used, own_heads, kv_head * repeat + first_head, first_row);
+    const TileRows own = {used, own_heads, kv_head * repeat + first_head, first_row};
+#if __CUDA_ARCH__ >= 900
+    if (splits > 1) return add_up_cluster<WARPS>(p, room, p.tile_rows * SHARE, split, splits, own);
+#endif
+    add_up_shares<WARPS>(p, room, p.tile_rows * SHARE, 0, 0, 1, own);
 }
 
 #define TILES 8

@@ -177,8 +177,8 @@ __device__ __forceinline__ void run(const Attention& p) {
             for (int i = 0; i < HEAD / 16; i++) to[i * 16 + g] = q.out[n][i][e], to[i * 16 + 8 + g] = q.out[n][i][2 + e];
             if (g == 0) to[HEAD] = q.most[n][e], to[HEAD + 1] = sum;
         }
-    add_up_shares<WARPS>(p, (float*)memory, RING / 4, blockIdx.y * gridDim.x + blockIdx.x, split, splits, used, own_heads, head,
-                         first_row);
+    add_up_shares<WARPS>(p, (float*)memory, RING / 4, blockIdx.y * gridDim.x + blockIdx.x, split, splits,
+                         TileRows{used, own_heads, head, first_row});
 }
 
 // Grid (kv_heads * head blocks, items, splits).

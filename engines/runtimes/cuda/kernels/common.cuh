@@ -126,6 +126,25 @@ __device__ __forceinline__ void wait_for_producer() {
 #endif
 }
 
+#if __CUDA_ARCH__ >= 900
+// A barrier of all threads of a cluster of blocks.
+__device__ __forceinline__ void cluster_arrive() { asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory"); }
+__device__ __forceinline__ void cluster_wait() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
+
+// Where another block of the cluster has what lies at `shared` here.
+__device__ __forceinline__ u32 address_in(u32 shared, u32 block) {
+    u32 theirs;
+    asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(theirs) : "r"(shared), "r"(block));
+    return theirs;
+}
+
+__device__ __forceinline__ float4 load_four_of_cluster(u32 address) {
+    float4 v;
+    asm volatile("ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [%4];" : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w) : "r"(address) : "memory");
+    return v;
+}
+#endif
+
 // Barriers of a block, by number, for COUNT of its threads, of which those that arrive do not wait.
 template <int COUNT>
 __device__ __forceinline__ void some_sync(int number = 1) {

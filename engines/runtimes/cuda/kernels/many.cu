@@ -11,9 +11,6 @@
 
 #if __CUDA_ARCH__ == 900
 
-__device__ __forceinline__ void cluster_arrive() { asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory"); }
-__device__ __forceinline__ void cluster_wait() { asm volatile("barrier.cluster.wait.acquire.aligned;" ::: "memory"); }
-
 // HALVES of the warps share the inputs: a slot holds 128 for each. READERS: warps beside those that compute; with two of
 // them the kernel takes over norms, with four registers change hands. `map` says where the weights lie, if they are INT4.
 template <int COLUMNS, int BLOCKS, int HALVES, int CHUNKS, int READERS, int TOGETHER>
@@ -105,12 +102,12 @@ __device__ __forceinline__ void run(const Product& p, const u8* map) {
     } else {
         if (READERS == 4) take_registers<232>();
         const int group = warp >> 2 & 1, half = HALVES == 2 ? warp >> 3 : 0;  // group of warps
-        float d[LATER ? 2 : BLOCKS][COLUMNS / 2], sum[LATER ? COLUMNS / 2 : 1], scale_a = 0, scale_b = 0;
-        auto take_group = [&](const float (&group)[COLUMNS / 2]) {
+        float d[BLOCKS][COLUMNS / 2], sum[LATER ? COLUMNS / 2 : 1], scale_a = 0, scale_b = 0;
+        auto take_group = [&] {
 #pragma unroll
             for (int n = 0; n < COLUMNS / 2; n += 4) {
-                sum[n] += group[n] * scale_a, sum[n + 1] += group[n + 1] * scale_a;
-                sum[n + 2] += group[n + 2] * scale_b, sum[n + 3] += group[n + 3] * scale_b;
+                sum[n] += d[0][n] * scale_a, sum[n + 1] += d[0][n + 1] * scale_a;
+                sum[n + 2] += d[0][n + 2] * scale_b, sum[n + 3] += d[0][n + 3] * scale_b;
             }
         };
         if (LATER)
@@ -135,7 +132,8 @@ __device__ __forceinline__ void run(const Product& p, const u8* map) {
                     warpgroup_wait<1>();
                     if (part == 1 && before >= 0 && lane == 0) barrier_arrive(empty + 8 * before);
                 };
-                if (BLOCKS == 1) step_on();
+                if (LATER && part % 2 == 0) warpgroup_wait<1>();  // whose weights' registers are taken now
+                if (!LATER && BLOCKS == 1) step_on();
 #if BITS == 4
                 u32 words[BLOCKS][STEPS];
 #pragma unroll
@@ -152,10 +150,6 @@ __device__ __forceinline__ void run(const Product& p, const u8* map) {
                 }
 #endif
                 if (BLOCKS > 1) step_on();
-                if (LATER && part % 2 == 1) {  // the group before is complete
-                    if (part > 1 || i > 0) take_group(d[(chunk + 1) & 1]);
-                    scale_a = low_half(constants[0].scale_a), scale_b = low_half(constants[0].scale_b);
-                }
 #pragma unroll
                 for (int b = 0; b < BLOCKS; b++)
 #pragma unroll
@@ -170,12 +164,18 @@ __device__ __forceinline__ void run(const Product& p, const u8* map) {
                         a[which][b][s][2] = four.z, a[which][b][s][3] = four.w;
 #endif
                     }
+                if (LATER && part % 2 == 0) {  // while this one's weights were expanded, the group before has been summed up
+                    warpgroup_wait<0>();
+                    if (part == 0 && before >= 0 && lane == 0) barrier_arrive(empty + 8 * before);
+                    if (part > 0 || i > 0) take_group();
+                    scale_a = low_half(constants[0].scale_a), scale_b = low_half(constants[0].scale_b);
+                }
                 warpgroup_fence();
 #pragma unroll
                 for (int s = 0; s < STEPS; s++)
 #pragma unroll
                     for (int b = 0; b < BLOCKS; b++)
-                        Warpgroup<COLUMNS>::multiply(d[LATER ? chunk : b], a[which][b][s], x + chunk * (COLUMNS * 16) + (first + s) * 16,
+                        Warpgroup<COLUMNS>::multiply(d[b], a[which][b][s], x + chunk * (COLUMNS * 16) + (first + s) * 16,
                                                      LATER ? first + s > 0 : part + s > 0 || i > 0);
                 warpgroup_commit();
             }
@@ -184,7 +184,7 @@ __device__ __forceinline__ void run(const Product& p, const u8* map) {
         }
         warpgroup_wait<0>();
         if (LATER) {
-            take_group(d[1]);
+            take_group();
 #pragma unroll
             for (int n = 0; n < COLUMNS / 2; n++) d[0][n] = sum[n];
         }
@@ -206,8 +206,7 @@ __device__ __forceinline__ void run(const Product& p, const u8* map) {
             const int tile = (group * BLOCKS + b) * 4 + (warp & 3), owner = tile / tiles;
             u8* const mine = sums + ((blockIdx.x * HALVES + half) * tiles + tile - owner * tiles) * TILE_BYTES + lane * 16;
             if (splits > 1) {
-                u32 theirs;
-                asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(theirs) : "r"(shared_address(mine)), "r"(owner));
+                const u32 theirs = address_in(shared_address(mine), owner);
 #pragma unroll
                 for (int n = 0; n < OCTETS; n++)
                     asm volatile("st.shared::cluster.v4.f32 [%0], {%1, %2, %3, %4};" ::"r"(theirs + n * 512), "f"(d[b][4 * n]),

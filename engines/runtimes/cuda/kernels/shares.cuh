@@ -4,46 +4,107 @@
 
 // Floats of a row of a share: HEAD sums of weighed values, the largest score, the sum of the weights.
 #define SHARE (HEAD + 4)
+#define MOST_OF_CLUSTER 8  // blocks
 
-// The warps' shares, [rows of a tile, SHARE] each and `stride` floats apart at `room`, then those of the `splits` blocks,
-// to `mixed`. Of a tile `used` rows count: tokens from `first_row` on, each with `own_heads` heads from `first_head` on.
-// All threads of the block call it; `number` says whose the shares are.
-template <int WARPS_OF_BLOCK>
-__device__ __forceinline__ void add_up_shares(const Attention& p, float* room, int stride, int number, int split, int splits,
-                                              int used, int own_heads, int first_head, int first_row) {
-    constexpr int THREADS_OF_BLOCK = 32 * WARPS_OF_BLOCK, QUADS = HEAD / 4;
-    __shared__ u32 arrived;
-    const int thread = threadIdx.x, warp = thread >> 5, lane = thread & 31;
-    auto hand_on = [&](int row, int d, float4 v) {
+// A tile's rows: tokens from `first_row` on, each with `own_heads` heads from `first_head` on; `used` of them count.
+struct TileRows {
+    int used, own_heads, first_head, first_row;
+
+    // Four values of a row from dimension d on, to `mixed`.
+    __device__ __forceinline__ void hand_on(const Attention& p, int row, int d, float4 v) const {
         const u64 token = first_row + row / own_heads;
         const int at = (first_head + row % own_heads) * p.head + d;
         if (d >= p.head) return;
         *(u32*)(p.mixed + mixed_place(p, token, at)) = to_half2(v.x, v.y);
         *(u32*)(p.mixed + mixed_place(p, token, at + 2)) = to_half2(v.z, v.w);
-    };
+    }
+};
+
+// Four sums of weighed values, the largest score, the sum of the weights.
+struct Sums {
+    float4 out = make_float4(0, 0, 0, 0);
+    float most = -1e30f, sum = 0;
+
+    __device__ __forceinline__ void add(float4 one, float their_most, float their_sum) {
+        const float factor = exp2_fast(their_most - most);
+        out.x += one.x * factor, out.y += one.y * factor, out.z += one.z * factor, out.w += one.w * factor;
+        sum += their_sum * factor;
+    }
+    __device__ __forceinline__ float4 mean() const {
+        const float part = 1.0f / sum;
+        return make_float4(out.x * part, out.y * part, out.z * part, out.w * part);
+    }
+};
+
+// Those of a block's warps, whose shares lie `stride` floats apart; `from` is the first one's row.
+template <int WARPS_OF_BLOCK>
+__device__ __forceinline__ Sums sums_of_warps(const float* from, int stride, int d) {
+    Sums sums;
+#pragma unroll
+    for (int w = 0; w < WARPS_OF_BLOCK; w++) sums.most = fmaxf(sums.most, from[w * stride + HEAD]);
+#pragma unroll
+    for (int w = 0; w < WARPS_OF_BLOCK; w++)
+        sums.add(*(const float4*)(from + w * stride + d), from[w * stride + HEAD], from[w * stride + HEAD + 1]);
+    return sums;
+}
+
+#if __CUDA_ARCH__ >= 900
+// The warps' shares, [rows of a tile, SHARE] each and `stride` floats apart at `room`, then those of the blocks of a cluster,
+// `splits` of them, to `mixed`. Behind the warps' shares there is room for one more.
+template <int WARPS_OF_BLOCK>
+__device__ __forceinline__ void add_up_cluster(const Attention& p, float* room, int stride, int split, int splits, const TileRows& rows) {
+    constexpr int THREADS_OF_BLOCK = 32 * WARPS_OF_BLOCK, QUADS = HEAD / 4;
+    float* const own = room + WARPS_OF_BLOCK * stride;
+    __syncthreads();
+    for (int i = threadIdx.x; i < rows.used * QUADS; i += THREADS_OF_BLOCK) {
+        const int row = i / QUADS, d = (i - row * QUADS) * 4;
+        const Sums sums = sums_of_warps<WARPS_OF_BLOCK>(room + row * SHARE, stride, d);
+        *(float4*)(own + row * SHARE + d) = sums.out;
+        if (d == 0) *(float4*)(own + row * SHARE + HEAD) = make_float4(sums.most, sums.sum, 0, 0);
+    }
+    cluster_arrive(), cluster_wait();
+    const u32 address = shared_address(own);
+    for (int i = split * THREADS_OF_BLOCK + threadIdx.x; i < rows.used * QUADS; i += splits * THREADS_OF_BLOCK) {
+        const int row = i / QUADS, d = (i - row * QUADS) * 4;
+        float4 out[MOST_OF_CLUSTER], ends[MOST_OF_CLUSTER];
+        Sums sums;
+#pragma unroll
+        for (int s = 0; s < MOST_OF_CLUSTER; s++) {
+            if (s >= splits) continue;
+            const u32 theirs = address_in(address + row * SHARE * 4, s);
+            out[s] = load_four_of_cluster(theirs + d * 4), ends[s] = load_four_of_cluster(theirs + HEAD * 4);
+        }
+#pragma unroll
+        for (int s = 0; s < MOST_OF_CLUSTER; s++)
+            if (s < splits) sums.most = fmaxf(sums.most, ends[s].x);
+#pragma unroll
+        for (int s = 0; s < MOST_OF_CLUSTER; s++)
+            if (s < splits) sums.add(out[s], ends[s].x, ends[s].y);
+        rows.hand_on(p, row, d, sums.mean());
+    }
+    cluster_arrive(), cluster_wait();  // nobody goes while others read its memory
+}
+#endif
+
+// The warps' shares, [rows of a tile, SHARE] each and `stride` floats apart at `room`, then those of the `splits` blocks,
+// to `mixed`, through the card's memory. All threads of the block call it; `number` says whose the shares are.
+template <int WARPS_OF_BLOCK>
+__device__ __forceinline__ void add_up_shares(const Attention& p, float* room, int stride, int number, int split, int splits,
+                                              const TileRows& rows) {
+    constexpr int THREADS_OF_BLOCK = 32 * WARPS_OF_BLOCK, QUADS = HEAD / 4;
+    __shared__ u32 arrived;
+    const int thread = threadIdx.x, warp = thread >> 5, lane = thread & 31, used = rows.used;
     float* const shares = p.partial + (u64)number * p.splits * p.tile_rows * SHARE;  // outputs of all, then the rest
     float2* const ends = (float2*)(shares + (u64)p.splits * p.tile_rows * HEAD);
     __syncthreads();
     for (int i = thread; i < used * QUADS; i += THREADS_OF_BLOCK) {
         const int row = i / QUADS, d = (i - row * QUADS) * 4;
-        const float* const from = room + row * SHARE;
-        float most = -1e30f, sum = 0;
-        float4 out = make_float4(0, 0, 0, 0);
-#pragma unroll
-        for (int w = 0; w < WARPS_OF_BLOCK; w++) most = fmaxf(most, from[w * stride + HEAD]);
-#pragma unroll
-        for (int w = 0; w < WARPS_OF_BLOCK; w++) {
-            const float factor = exp2_fast(from[w * stride + HEAD] - most);
-            const float4 one = *(const float4*)(from + w * stride + d);
-            out.x += one.x * factor, out.y += one.y * factor, out.z += one.z * factor, out.w += one.w * factor;
-            sum += from[w * stride + HEAD + 1] * factor;
-        }
+        const Sums sums = sums_of_warps<WARPS_OF_BLOCK>(room + row * SHARE, stride, d);
         if (splits > 1) {
-            *(float4*)(shares + ((u64)split * p.tile_rows + row) * HEAD + d) = out;
-            if (d == 0) ends[split * p.tile_rows + row] = make_float2(most, sum);
+            *(float4*)(shares + ((u64)split * p.tile_rows + row) * HEAD + d) = sums.out;
+            if (d == 0) ends[split * p.tile_rows + row] = make_float2(sums.most, sums.sum);
         } else {
-            const float part = 1.0f / sum;
-            hand_on(row, d, make_float4(out.x * part, out.y * part, out.z * part, out.w * part));
+            rows.hand_on(p, row, d, sums.mean());
         }
     }
     if (splits == 1) return;
@@ -80,6 +141,6 @@ __device__ __forceinline__ void add_up_shares(const Attention& p, float* room, i
             const float4 one = __ldcg((const float4*)(shares + ((u64)s * p.tile_rows + row) * HEAD + d));
             out.x += one.x * factor, out.y += one.y * factor, out.z += one.z * factor, out.w += one.w * factor;
         }
-        hand_on(row, d, out);
+        rows.hand_on(p, row, d, out);
     }
 }

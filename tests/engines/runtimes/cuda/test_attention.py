@@ -133,12 +133,13 @@ def test_few_queries_agree_with_float64(
     short = device.load(compile_kernels("attention", device.capability, settings | {"WARPS": 4}, kernels))
     long_settings = settings | {"WARPS": ring.warps, "STAGES": ring.stages}
     long = device.load(compile_kernels("attention_long", device.capability, long_settings, kernels))
-    for splits, tile_rows, packed in itertools.product((0, 1, 3, 64), (own_heads, 16), (False, True)):
+    clusters = (0, -2, -8) if device.capability >= HOPPER else (0,)  # blocks for a short context
+    for splits, tile_rows, packed in itertools.product((*clusters, 1, 3, 64), (own_heads, 16), (False, True)):
         items = case.items(max(1, tile_rows // own_heads))
         arguments = case.arguments(device, items)
         arguments.mixed, arguments.packed, arguments.tile_rows = case.target(device), packed, tile_rows
         grid = (blocks, len(items), max(1, splits))
-        if splits:
+        if splits > 0:
             arguments.splits, arguments.least_pages = splits, 4
             size = 4 * blocks * len(items) * splits * tile_rows * (case.form.head_padded + 4)
             arguments.partial = device.array(np.full(size // 4, np.nan, np.float32))
@@ -147,8 +148,9 @@ def test_few_queries_agree_with_float64(
             for _ in range(2):  # what a launch leaves behind does not change the next one
                 device.launch(kernel, grid, 32 * ring.warps, ring.shared(case.form), arguments)
         else:
-            shared = 4 * 4 * tile_rows * (case.form.head_padded + 4)
-            device.launch(short["attend_few"], grid, 128, shared, arguments)
+            arguments.splits = cluster = max(1, -splits)
+            shared, grid = 4 * 5 * tile_rows * (case.form.head_padded + 4), (blocks * cluster, len(items), 1)
+            device.launch(short["attend_few"], grid, 128, shared, arguments, cluster=cluster)
         assert case.error(device, arguments, packed) < 1e-3, (splits, tile_rows, packed)
 
 

@@ -76,11 +76,16 @@ def test_contexts_are_cut_for_as_many_blocks_as_fit(tmp_path: Path) -> None:
     config = Checkpoint(tmp_path).config
     row = np.array([[0, 0, 1, 0]], np.int32)
 
-    def shape(pages: int, few: int, near: int | None = None) -> AttentionShape:
-        return Items(row.repeat(few, 0), row[:0], pages).shape(config, few, 264, near)
+    def shape(pages: int, few: int, near: int | None = None, cluster: int = 1) -> AttentionShape:
+        return Items(row.repeat(few, 0), row[:0], pages).shape(config, few, 264, near, cluster)
 
     assert not shape(32, 1).long and shape(32, 1).splits == 1
     assert shape(33, 1).long and shape(33, 1).splits == 4
+    assert not shape(33, 1, cluster=8).long and shape(65, 1, cluster=8).long
+    assert [shape(pages, 1, cluster=8).splits for pages in (8, 9, 33, 64)] == [1, 2, 8, 8]
+    crowd = shape(33, 32, cluster=8)
+    assert crowd.long and crowd.splits == 4, "no room for whole clusters"
+    assert not shape(9, 32, cluster=8).long and shape(9, 32, cluster=8).splits == 1
     assert shape(2000, 1).splits == 64, "the most"
     assert shape(2000, 8).splits == 264 // 16
     assert shape(2000, 200).splits == 1
