@@ -31,6 +31,7 @@ _DISTANCE = rf"{_LENGTH}|miles?|mi|nm"
 _TIME = (
     r"s|sec(?:ond)?s?|min(?:ute)?s?|h|hours?|days?|nights?|weeks?|fortnights?|months?|years?|decades?|centur(?:y|ies)"
 )
+_TEXT = r"bytes?|[kmg]i?b|characters?|letters?|words?|lines?|pages?|tokens?"
 _SPEED = r"km/h|kph|mph|knots?|m/s|(?:kilomet(?:er|re)s?|miles?|met(?:er|re)s?|feet) (?:an?|per) (?:hour|second|minute)"
 _COUNTED = rf"(?:\d|\b(?:{COUNTS}|an?|few|several)s?\b)"
 
@@ -61,7 +62,7 @@ _ATTRIBUTES = tuple(
         _measure(
             "long|far",
             "length|distance|duration",
-            rf"{_DISTANCE}|{_TIME}|(?:from|between) .{{1,40}} (?:to|and|until|till)|since|until|till",
+            rf"{_DISTANCE}|{_TIME}|{_TEXT}|(?:from|between) .{{1,40}} (?:to|and|until|till)|since|until|till",
         ),
         _measure("fast", "speed", f"{_SPEED}|{_TIME}"),
         _measure("loud", "loudness", r"db|decibels?"),
@@ -69,6 +70,7 @@ _ATTRIBUTES = tuple(
         (_SITE, r"https?:|\bwww\.|\b[\w-]+\.[a-z]{2,}\b"),
     )
 )
+_ENDS = ".!?:;…\"”’')"
 _IS_WHAT = re.compile(r"^\W*(?:and )?(?:what|which|how|tell me|give me)\b")
 
 
@@ -88,6 +90,16 @@ def with_asked_attribute(query: Query, ranked: Sequence[Candidate]) -> list[Cand
             wanted = query.rarity.keys() - frozenset(stems(found[0]))
             return [one for one in able if query.names <= _about(one) and is_about(_about(one), wanted, query)]
     return list(ranked)
+
+
+def with_asked_amount(query: Query, ranked: Sequence[Candidate]) -> list[Candidate]:
+    """Returns the sentences that hold a number, where a number is asked for, and the best of them is about what the
+    question names; else all of them but headings."""
+    able = [one for one in ranked if one.row is not None or one.features["type"] > 0]
+    if query.kind != "number" or able[:1] == list(ranked[:1]):
+        return list(ranked)
+    about = [one for one in able if query.names <= _about(one) and is_about(_about(one), query.rarity.keys(), query)]
+    return about or [one for one in ranked if one.text[-1:] in _ENDS]
 
 
 def is_about(there: Set[str], wanted: Set[str], query: Query) -> bool:

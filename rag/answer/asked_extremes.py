@@ -15,10 +15,20 @@ _SAYS_EXTREME = re.compile(
     r"primary|principal|leading|never|peak\w*|unrivall?ed|[a-z]{2,}(?:est|most))\b",
     re.IGNORECASE,
 )
+_SAYS_BOUND = re.compile(
+    r"\b(?:up to|limit(?:s|ed)? to|(?:no|not|never|cannot)\b.{0,60}\b(?:more|less|fewer|larger|longer|smaller) than)\b",
+    re.IGNORECASE,
+)  # "no more than 64" is the largest number there may be
 
 
 def with_asked_extreme(query: Query, ranked: Sequence[Candidate]) -> list[Candidate]:
     """Returns the sentences that say it; all of them where no extreme is asked for."""
     if not asks_for_extreme(query.text):
         return list(ranked)
-    return [one for one in ranked if _SAYS_EXTREME.search(one.said) or superlative_in(one.said)]
+    return [one for one in ranked if _says_extreme(query, one.said)]
+
+
+def _says_extreme(query: Query, said: str) -> bool:
+    if query.kind == "number" and _SAYS_BOUND.search(said):
+        return True
+    return _SAYS_EXTREME.search(said) is not None or superlative_in(said) is not None

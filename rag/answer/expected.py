@@ -25,7 +25,7 @@ COUNTS = (
     r"eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|billion|dozen|"
     r"half|third|quarter|twice|once|zwei|drei|vier|fünf|hundert|tausend|deux|trois|quatre|cinq|dos|tres|cuatro|cinco"
 )
-_NUMBER = re.compile(rf"\d|\b(?:{COUNTS})s?\b", re.IGNORECASE)
+_NUMBER = re.compile(rf"(?<![A-Za-z_\d])\d|\b(?:{COUNTS})s?\b", re.IGNORECASE)  # but the 3 of sqlite3
 _COUNT = re.compile(rf"(?:{COUNTS})s?")
 _COUNTS_LITTLE = frozenset(["one", "half", "third", "quarter", "once", "twice"])
 _REASON = re.compile(

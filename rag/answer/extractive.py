@@ -12,10 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from rag.answer.asked_attributes import with_asked_attribute
+from rag.answer.asked_attributes import with_asked_amount, with_asked_attribute
 from rag.answer.asked_computation import with_asked_computation
 from rag.answer.asked_dates import about_asked_days
 from rag.answer.asked_extremes import with_asked_extreme
+from rag.answer.asked_identifiers import about_asked_identifiers, read_of_asked_identifiers
 from rag.answer.asked_names import unknown_names
 from rag.answer.asked_numbers import about_asked_numbers
 from rag.answer.citations import Locate, Numbering, citation_for
@@ -147,6 +148,8 @@ class ExtractiveAnswerer:
         # A reader that learnt English alone is sure and wrong of other languages.
         reader = self._reader if self._reader and (query.is_english or self._reader.reads_any_language) else None
         readings = None if reader is None else find_spans(query.text, usable, reader)
+        if readings:
+            readings = read_of_asked_identifiers(query, usable, readings)
         if readings and query.is_english:
             readings = said_of_subject(query, usable, readings)
         if readings:
@@ -172,9 +175,10 @@ class ExtractiveAnswerer:
     def rank(self, query: Query, passages: Sequence[Passage], readings: Sequence[Reading]) -> list[Candidate]:
         """The sentences that can answer the question, best first."""
         ranked = rank_sentences(query, passages, self._embedder, readings)
-        ranked = about_asked_days(query, about_asked_numbers(query, passages, ranked))
+        ranked = about_asked_identifiers(query, about_asked_numbers(query, passages, ranked))
+        ranked = about_asked_days(query, ranked)
         ranked = with_asked_computation(query, with_asked_attribute(query, ranked))
-        return with_asked_extreme(query, ranked)
+        return with_asked_amount(query, with_asked_extreme(query, ranked))
 
     def _read_alone(self, query: Query, passages: Sequence[Passage], readings: Sequence[Reading]) -> Choice | None:
         """The sentence or row that the best answer was read in, where the reader is sure: a question in another

@@ -36,6 +36,8 @@ _ASKS_FOR: tuple[tuple[QueryKind, str], ...] = (
         r"area|length|height|width|depth|distance|temperature|speed|age|rate|total|ratio|salary|fee|budget|revenue|"
         r"weight)\b|\bwhat (?:does|do|did) .{1,60} weigh\b"
         r"|\bwhat (?:is|was|are|were) the (?:height|length|width|depth|weight|age|price|cost|fee|salary|rent) of\b"
+        r"|\bwhat (?:is|was|are|were) the (?:[\w-]+ ){1,2}(?:number|size|limit|threshold|length|height|width|"
+        r"depth|weight|capacity|temperature|speed|distance)\b"
         r"|\b(?:wie ?viele?|wie (?:alt|lang|hoch|groß|weit|schwer|teuer)|combien|cu[áa]nt[oa]s?|"
         r"quant[oiae]s?|hoeveel)\b",
     ),
