@@ -19,17 +19,44 @@ if TYPE_CHECKING:
     from rag.ingest.events import SyncEvent, SyncReport
 
 _log = logging.getLogger(__name__)
+_FOLLOWED_S = 3.0
 _STOPPED = "stopped"
 _UP_TO_DATE = "up to date"
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """How far a large file is: ``done`` of ``total`` parts are read, or chunks embedded, as ``stage`` says; those of all
+    documents that wait for it where ``path`` is empty. ``since``
+    is when that began and ``told`` when it got so far, Unix times in seconds."""
+
+    path: str
+    stage: str
+    done: int
+    total: int
+    since: float
+    told: float
+
+    def after(self, event: "SyncEvent", now: float) -> "Within":
+        """Several files are read at once; one is followed until nothing has come of it for a while."""
+        if (event.path, event.kind, event.total) == (self.path, self.stage, self.total):
+            return replace(self, done=event.done, told=now)
+        other = event.path != self.path and event.kind == "reading" == self.stage and now - self.told < _FOLLOWED_S
+        return self if other else Within.of(event, now)
+
+    @classmethod
+    def of(cls, event: "SyncEvent", now: float) -> "Within":
+        return cls(event.path, event.kind, event.done, event.total, now, now)
 
 
 @dataclass(frozen=True, slots=True)
 class SyncProgress:
     """The state of a sync, and after it its outcome.
 
-    ``version`` grows with every change. ``done`` and ``total`` count documents, or chunks where ``stage`` is
-    ``embedding``. ``started_at`` is a Unix time in seconds. ``paused``: what was not finished waits until a person goes
-    on. ``message`` and ``remedy`` say why a sync failed, ``summary`` how one ended that did not.
+    ``version`` grows with every change. ``done`` and ``total`` count documents; ``within`` tells of the
+    file at work, where it says how far it is. ``started_at`` is a Unix time in
+    seconds. ``paused``: what was not finished waits until a person goes on. ``message`` and ``remedy`` say why a sync
+    failed, ``summary`` how one ended that did not.
     """
 
     version: int = 0
@@ -45,9 +72,14 @@ class SyncProgress:
     message: str = ""
     remedy: str = ""
     summary: str = ""
+    within: Within | None = None
 
-    def after(self, event: "SyncEvent") -> "SyncProgress":
-        """Returns the progress once ``event`` has happened."""
+    def after(self, event: "SyncEvent", now: float) -> "SyncProgress":
+        """Returns the progress once ``event`` has happened, at the Unix time ``now``."""
+        if event.kind in ("reading", "embedding"):
+            within = Within.of(event, now) if self.within is None else self.within.after(event, now)
+            return replace(self, stage=event.kind, path=within.path or self.path, within=within)
+        is_over = event.kind != "document" or (self.within is not None and event.path == self.within.path)
         finished = event.kind == "document"
         return replace(
             self,
@@ -56,6 +88,7 @@ class SyncProgress:
             done=event.done,
             total=event.total,
             failed=self.failed + (finished and event.status == "failed"),
+            within=None if is_over else self.within,
         )
 
 
@@ -153,7 +186,7 @@ class Syncing:
     def note(self, event: "SyncEvent") -> None:
         """Records an event of a sync; a watched folder's sync runs elsewhere and reports here too."""
         with self._lock:
-            self._show(self._progress.after(event))
+            self._show(self._progress.after(event, time.time()))
             if event.kind in ("document", "done"):
                 self._feed.publish(DocumentsChanged())
 
@@ -181,7 +214,8 @@ class Syncing:
                     stopped = self._cancel.is_set() and not now.message
                     summary = "" if self._paused else _STOPPED if stopped else now.summary
                     paused = bool(self._paused)
-                    self._show(replace(now, running=False, cancelling=False, paused=paused, summary=summary))
+                    ended = replace(now, running=False, cancelling=False, within=None)
+                    self._show(replace(ended, paused=paused, summary=summary))
                     self._feed.publish(DocumentsChanged())
                     return
                 request = self._running = self._waiting.popleft()

@@ -122,7 +122,8 @@ class Collection:
 class Document:
     """One row of the library. ``path`` is an absolute path or a URL, ``size`` is in bytes, ``error`` says why.
 
-    ``ctime_ns`` is the time of the file's last status change, 0 where it is not known.
+    ``ctime_ns`` is the time of the file's last status change, 0 where it is not known. ``page_count`` is that of pages,
+    slides or sheets; None for what has none.
     """
 
     id: int
@@ -138,6 +139,7 @@ class Document:
     content_hash: str
     read_at: float
     ctime_ns: int = 0
+    page_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ _HASH_CHARS = 16  # of a hash of content; shorter marks say that it is not known
 
 class Document(Shape):
     """A document of the library; ``size`` is in bytes, ``error`` says why it could not be read, ``read_at`` is a Unix
-    time in seconds."""
+    time in seconds. ``page_count`` is that of pages, slides or sheets, null for what has none."""
 
     id: int
     source_id: int
@@ -32,6 +32,7 @@ class Document(Shape):
     size: int
     media_type: str
     read_at: float
+    page_count: int | None
 
 
 class DocumentReply(Document):
@@ -332,9 +333,10 @@ class SyncPreview(Shape):
 
 
 class SyncStep(Shape):
-    """A step of a sync. ``done`` and ``total`` count documents, or chunks where ``event`` is ``embedding``."""
+    """A step of a sync. ``done`` and ``total`` count documents, chunks where ``event`` is ``embedding``, and parts of a
+    large file (pages, characters) where it is ``reading``."""
 
-    event: Literal["scanned", "document", "embedding", "done"]
+    event: Literal["scanned", "reading", "document", "embedding", "done"]
     path: str
     status: types.DocumentStatus | Literal["removed"] | None
     error: str | None

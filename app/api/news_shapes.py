@@ -65,10 +65,22 @@ class RunList(Shape):
         return cls(runs=[Run.of(run) for run in known])
 
 
+class Within(Shape):
+    """How far the file at work is: ``done`` of ``total`` parts (pages, characters) are read, or chunks made searchable,
+    as ``stage`` says; those of all documents that wait for it where ``path`` is empty. ``since`` is when that began, a
+    Unix time in seconds."""
+
+    path: str
+    stage: str
+    done: int
+    total: int
+    since: float
+
+
 class Syncing(Shape):
     """The sync at work, or how the last one ended.
 
-    ``done`` and ``total`` count documents, or chunks where ``stage`` is ``embedding``. ``started_at`` is a Unix time in
+    ``done`` and ``total`` count documents; ``within`` tells of a file that says how far it is. ``started_at`` is a Unix time in
     seconds, ``failed`` the number of documents that could not be read; ``paused`` says that some wait until a person
     goes on; ``version`` grows with every change.
     """
@@ -86,6 +98,7 @@ class Syncing(Shape):
     message: str
     remedy: str
     summary: str
+    within: Within | None
 
     @classmethod
     def of(cls, progress: syncing.SyncProgress) -> Self:

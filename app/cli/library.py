@@ -155,7 +155,8 @@ def progress_bar() -> Iterator[Callable[["SyncEvent"], None]]:
 
         def show(event: "SyncEvent") -> None:
             name = Path(event.path).name if event.path else {"embedding": "embedding"}.get(event.kind, "")
-            bar.update(task, description=name, completed=event.done, total=event.total)
+            if event.kind != "reading":  # the bar counts documents
+                bar.update(task, description=name, completed=event.done, total=event.total)
 
         yield show
 

@@ -10,11 +10,11 @@ from rag.types import Document, DocumentStatus, Source
 @dataclass(frozen=True, slots=True)
 class SyncEvent:
     """``scanned``: ``total`` documents will be looked into. ``document``: ``path`` is finished; a folder that cannot be
-    opened comes as one with status failed. ``embedding``: ``done`` of ``total`` chunks of the batch that ends with
-    ``path``, or of all stored ones that wait for it when ``path`` is empty (see ``rag.ingest.index_batch``). ``done``:
-    the end."""
+    opened comes as one with status failed. ``reading``: ``done`` of ``total`` parts of a large file are read.
+    ``embedding``: ``done`` of ``total`` chunks of the batch that ends with ``path``, or of all stored ones that wait
+    for it when ``path`` is empty (see ``rag.ingest.index_batch``). ``done``: the end."""
 
-    kind: Literal["scanned", "document", "embedding", "done"]
+    kind: Literal["scanned", "reading", "document", "embedding", "done"]
     path: str = ""
     status: DocumentStatus | Literal["removed"] | None = None
     error: str | None = None

@@ -136,7 +136,7 @@ class IndexBatch:
     def _put(self, file: FileState, document: PreparedDocument) -> int:
         """Stores all of a document but its chunks."""
         title, kind, warnings = document.title, document.media_type, document.warnings
-        document_id = self._writer.put_row(file, title, kind, warnings, document.chunks)
+        document_id = self._writer.put_row(file, title, kind, warnings, document.chunks, document.pages)
         self._writer.put_text(document_id, document.text_bytes, document.text_parts(), document.marks, document.blocks)
         for number, (start, end, data) in enumerate(document.tables()):
             if number % _SLICE == 0:

@@ -1,11 +1,15 @@
 """What goes into parsing a file and what comes out: limits, how chunks are cut, the result."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rag.errors import ReadError
 from rag.ingest.chunk import TARGET_TOKENS
 from rag.ingest.prepared import PreparedDocument
 from rag.types import CounterSpec
+
+OnProgress = Callable[[str, int, int], None]
+"""Takes a path, and how many parts of that file (pages, characters) are read, of how many."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 
-from rag.ingest.parse_job import Chunking, ParseLimits, ParseResult
+from rag.ingest.parse_job import Chunking, OnProgress, ParseLimits, ParseResult
 from rag.ingest.parse_process import ParseProcess
 from rag.ingest.scratch import sweep
 
@@ -42,15 +42,17 @@ class ParsePool:
         chunking: Chunking,
         cancel: threading.Event,
         on_idle: Callable[[], None] = lambda: None,
+        on_progress: OnProgress = lambda path, done, total: None,
     ) -> Generator[ParseResult, None, None]:
         """Parses (path, size in bytes) pairs, which are drawn as they are needed. Whoever takes a document closes it.
-        ``on_idle`` is called while none is finished.
+        ``on_idle`` is called while none is finished, ``on_progress`` now and then for one that takes long; both on this
+        thread.
 
         Setting ``cancel`` kills what is being parsed and ends the iteration; so does closing the iterator. Nothing else
         may parse with the same folder for temporary files meanwhile.
         """
         sweep(self.temporary)
-        run = _Run(self, chunking, cancel, on_idle)
+        run = _Run(self, chunking, cancel, on_idle, on_progress)
         try:
             yield from run.results(iter(files))
         finally:
@@ -61,15 +63,21 @@ class _Run:
     """One use of the pool: a thread for each worker, and one that watches time and memory."""
 
     def __init__(
-        self, pool: ParsePool, chunking: Chunking, cancel: threading.Event, on_idle: Callable[[], None]
+        self,
+        pool: ParsePool,
+        chunking: Chunking,
+        cancel: threading.Event,
+        on_idle: Callable[[], None],
+        on_progress: OnProgress,
     ) -> None:
         self._limits = pool.limits
         self._cancel = cancel
         self._on_idle = on_idle
+        self._on_progress = on_progress
         self._tasks: queue.SimpleQueue[tuple[str, int] | None] = queue.SimpleQueue()
-        self._done: queue.SimpleQueue[ParseResult | BaseException] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[ParseResult | tuple[str, int, int] | BaseException] = queue.SimpleQueue()
         self._stopped = threading.Event()
-        settings = (pool.limits, pool.parser_module, pool.temporary, chunking)
+        settings = (pool.limits, pool.parser_module, pool.temporary, chunking, self._note)
         self._workers = [ParseProcess(*settings) for _ in range(pool.workers)]
         self._threads: list[threading.Thread] = []
 
@@ -88,8 +96,14 @@ class _Run:
                 continue
             if isinstance(result, BaseException):
                 raise result
+            if isinstance(result, tuple):
+                self._on_progress(*result)
+                continue
             del in_flight[result.path]
             yield result
+
+    def _note(self, path: str, done: int, total: int) -> None:
+        self._done.put((path, done, total))
 
     def _has_room(self, in_flight: dict[str, int], size: int) -> bool:
         if not in_flight:

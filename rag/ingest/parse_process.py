@@ -13,7 +13,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
@@ -22,8 +24,8 @@ import psutil
 from docent import cause_of
 from rag.errors import LibraryError, ReadError, SkippedError
 from rag.ingest.frames import read_frame, write_frame
-from rag.ingest.parse_job import Chunking, ParseLimits, ParseResult
-from rag.ingest.parse_worker import OUT_OF_MEMORY, REPLY, content_hash
+from rag.ingest.parse_job import Chunking, OnProgress, ParseLimits, ParseResult
+from rag.ingest.parse_worker import OUT_OF_MEMORY, PROGRESS, REPLY, content_hash
 from rag.ingest.prepared import PreparedDocument, printable
 from rag.ingest.scratch import Scratch
 from rag.ingest.worker_meter import Excess, Meter
@@ -55,8 +57,16 @@ class ParseProcess:
     """One child process, started when its first file comes and again after it was killed; ``temporary`` is the folder
     for temporary files (None: the system's)."""
 
-    def __init__(self, limits: ParseLimits, parser_module: str, temporary: Path | None, chunking: Chunking) -> None:
+    def __init__(
+        self,
+        limits: ParseLimits,
+        parser_module: str,
+        temporary: Path | None,
+        chunking: Chunking,
+        on_progress: OnProgress,
+    ) -> None:
         self._limits = limits
+        self._on_progress = on_progress  # called on the thread that parses
         self._temporary = temporary
         counter = (chunking.counter.module, chunking.counter.argument)
         # Far above the limit on resident memory: it only stops what would outgrow it between two looks.
@@ -109,7 +119,7 @@ class ParseProcess:
             self._killed_for = None
             self._meter = Meter(process.pid, seconds, self._limits.memory_mb)
         try:
-            reply = _exchange(process, path_key(path), spool)
+            reply = _exchange(process, path_key(path), spool, partial(self._on_progress, path))
         except OSError as error:
             self.kill_if_busy()
             raise LibraryError(
@@ -188,7 +198,9 @@ def _spool(folder: Path | None) -> BinaryIO:
     return cast(BinaryIO, tempfile.SpooledTemporaryFile(_SPOOLED_IN_MEMORY, dir=where))
 
 
-def _exchange(process: subprocess.Popen[bytes], request: bytes, spool: BinaryIO) -> bytes | None:
+def _exchange(
+    process: subprocess.Popen[bytes], request: bytes, spool: BinaryIO, on_progress: Callable[[int, int], None]
+) -> bytes | None:
     """Returns the end of the reply and writes what comes before it to the spool; None when the process has died.
 
     Raises OSError when the spool cannot be written.
@@ -202,7 +214,10 @@ def _exchange(process: subprocess.Popen[bytes], request: bytes, spool: BinaryIO)
     while (frame := _received(replies)) is not None:
         if frame[:1] == REPLY:
             return frame[1:]
-        write_frame(spool, frame)
+        if frame[:1] == PROGRESS:
+            on_progress(*json.loads(frame[1:]))
+        else:
+            write_frame(spool, frame)
     return None
 
 

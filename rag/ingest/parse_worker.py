@@ -2,7 +2,8 @@
 else does.
 
     request:  path                    (UTF-8 with surrogates passed, see rag.store.schema.path_key)
-    reply:    any number of frames of a document (rag.ingest.prepared), then "R" and JSON: {"size", "mtime_ns",
+    reply:    any number of frames of a document (rag.ingest.prepared), with "P" and JSON between them, [done, total] of
+              its parts, then "R" and JSON: {"size", "mtime_ns",
               "ctime_ns", "hash", "real_path"} of the version that was read, with "document" (its head) or "error",
               "remedy" and "skipped"; or {"changed": true} when the file was written to or replaced meanwhile
 
@@ -21,6 +22,7 @@ import signal
 import stat
 import sys
 import threading
+import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +32,15 @@ from docent import cause_of
 from rag.errors import ReadError, SkippedError
 from rag.ingest.frames import read_frame, write_frame
 from rag.ingest.prepared import prepare
+from rag.parsers import progress
 from rag.types import CountTokens
 
 REPLY = b"R"  # the kind of the last frame of a reply
+PROGRESS = b"P"
 UNREAD = "unread"  # in place of a hash: a folder of films is not read through to learn that it holds no documents
 OUT_OF_MEMORY = 77  # exit status
 _NICENESS = 5
+_TELL_S = 0.5  # between two words on how far it is
 
 
 def content_hash(path: Path) -> str:
@@ -57,6 +62,7 @@ def main(parser_module: str, address_space: int, counter: tuple[str, str], targe
     module, argument = counter
     count_tokens: CountTokens = importlib.import_module(module).load(argument)
     work = _Work(parser_module, count_tokens, target_tokens, replies)
+    progress.listen(_Teller(work))
     while True:
         path = Path(requests.get().decode("utf-8", "surrogatepass"))
         try:
@@ -84,6 +90,20 @@ class _Work:
 
     def emit(self, kind: bytes, payload: bytes) -> None:
         write_frame(self.replies, kind + payload)
+
+
+class _Teller:
+    """Sends how far a file is, now and then."""
+
+    def __init__(self, work: _Work) -> None:
+        self._work = work
+        self._told = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        if time.monotonic() - self._told >= _TELL_S:
+            self._told = time.monotonic()
+            self._work.emit(PROGRESS, json.dumps([done, total]).encode())
+            self._work.replies.flush()
 
 
 def receive(requests: "queue.SimpleQueue[bytes]") -> None:

@@ -13,7 +13,8 @@ from typing import Any, BinaryIO
 
 from rag.ingest.chunk import iter_chunks
 from rag.ingest.frames import read_frame, skip_frames, write_frame
-from rag.store.marks import blocks_of, marks_of
+from rag.parsers import progress
+from rag.store.marks import blocks_of, marks_of, pages_of
 from rag.text.context import context_of, document_label
 from rag.text.index_terms import chunk_terms
 from rag.text.table_spans import TableSpans
@@ -40,7 +41,7 @@ class PreparedChunk:
 
 class PreparedDocument:
     """A document in a spool. ``marks`` says in JSON where each place begins, ``blocks`` what stands where, ``chunks``
-    how many there are.
+    how many there are, ``pages`` how many pages it has.
 
     ``text_bytes`` is the length of ``text_parts`` together, ``size`` that of the spool. Close it when it is stored.
     """
@@ -51,6 +52,7 @@ class PreparedDocument:
         self.warnings: tuple[str, ...] = tuple(head["warnings"])
         self.marks: str = head["marks"]
         self.blocks: str = head["blocks"]
+        self.pages: int | None = head["pages"]
         self.chunks: int = head["chunks"]
         self.text_bytes: int = head["text_bytes"]
         self._spool = spool
@@ -108,6 +110,8 @@ def prepare(
         context = context_of(label, chunk.heading_path)
         batch.append(_values(PreparedChunk(chunk, context, chunk_terms(context, chunk.text))))
         if len(batch) == _BATCH_CHUNKS:
+            if "pages" not in document.metadata:  # a parser that counts pages has told of them
+                progress.tell(chunk.end, len(document.text))
             emit(CHUNKS, _json(batch))
             batch = []
     if batch:
@@ -118,6 +122,7 @@ def prepare(
         "warnings": document.warnings,
         "marks": marks_of(document.blocks),
         "blocks": blocks_of(document.blocks),
+        "pages": pages_of(document),
         "chunks": chunks,
         "text_bytes": text_bytes,
     }

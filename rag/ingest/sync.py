@@ -26,9 +26,10 @@ from rag.ingest.locations import normal_location
 from rag.ingest.parse_job import Chunking, ParseResult
 from rag.ingest.parse_pool import ParsePool
 from rag.ingest.plan import Plan, make_plan
-from rag.ingest.prepared import prepare_into, printable
+from rag.ingest.prepared import prepare_into
 from rag.ingest.preview import Preview, preview
 from rag.ingest.renamed_folders import renamed_folders
+from rag.ingest.renamed_title import title_after
 from rag.ingest.scan import FoundFile, Reach, Scan, scan
 from rag.ingest.settings import SyncSettings
 from rag.ingest.tally import Tally
@@ -242,7 +243,7 @@ class _Run:
             self._writer.move_members(old, new)
 
     def _rename(self, document: Document, file: FoundFile) -> None:
-        title = _title_after(document, file)
+        title = title_after(document, file)
         self._writer.move(document.id, _state(file, document.content_hash), title)
         label = document_label(file.path, title)
         if label != document_label(document.path, document.title):  # the name is part of what is searched
@@ -254,7 +255,8 @@ class _Run:
         again = []
         tasks = ((file.path, file.size) for file in files.values())
         chunking = Chunking(self._embedder.counter, self._settings.target_tokens)
-        with contextlib.closing(self._pool.parse_all(tasks, chunking, self._cancel, self._batch.flush)) as results:
+        parsing = self._pool.parse_all(tasks, chunking, self._cancel, self._batch.flush, self._tally.reading)
+        with contextlib.closing(parsing) as results:
             for result in results:
                 if result.changed or result.interrupted:
                     again.append((files[result.path], result.interrupted or _CHANGED))
@@ -330,16 +332,6 @@ class _Run:
 def _is_unread(document: Document) -> bool:
     """Whether a transcript is to be fetched: it failed, or is wanted anew."""
     return document.status == "failed" or (document.status == "ok" and not document.content_hash)
-
-
-def _title_after(renamed: Document, file: FoundFile) -> str:
-    """Returns the title of a renamed file: one that was the file's name, with its suffix (source code) or without,
-    follows the name."""
-    before, after = Path(renamed.path), Path(file.path)
-    for old, new in ((before.name, after.name), (before.stem, after.stem)):
-        if renamed.title == printable(old):
-            return printable(new)
-    return renamed.title
 
 
 def _state(file: FoundFile, content_hash: str = "") -> FileState:

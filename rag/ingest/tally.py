@@ -27,6 +27,10 @@ class Tally:
         self._counts["unchanged"] += unchanged
         self._on_event(SyncEvent("scanned", location, total=self._total))
 
+    def reading(self, path: str, done: int, total: int) -> None:
+        """``done`` of ``total`` parts of a large file are read."""
+        self._on_event(SyncEvent("reading", path, done=done, total=total))
+
     def finished(self, document_id: int, what: str | None = None) -> None:
         """A document was committed; ``what`` happened to it, if it was not read."""
         document = self._library.document(document_id)

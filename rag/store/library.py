@@ -39,7 +39,7 @@ CHUNK_COLUMNS = (
 _CHUNK_WIDTH = CHUNK_COLUMNS.count(",") + 1
 DOCUMENT_COLUMNS = (
     "d.id, d.source_id, d.path, d.title, d.media_type, d.status, d.error, d.chunks, "
-    "d.size, d.mtime_ns, d.content_hash, d.read_at, d.ctime_ns"
+    "d.size, d.mtime_ns, d.content_hash, d.read_at, d.ctime_ns, d.pages"
 )
 
 

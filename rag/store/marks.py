@@ -4,7 +4,7 @@
 import json
 from collections.abc import Sequence
 
-from rag.types import Block, Place
+from rag.types import Block, ParsedDocument, Place
 
 
 def marks_of(blocks: Sequence[Block]) -> str:
@@ -25,3 +25,11 @@ def blocks_of(blocks: Sequence[Block]) -> str:
         if block.kind not in ("paragraph", "table")
     ]
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+
+
+def pages_of(document: ParsedDocument) -> int | None:
+    """Returns how many pages, slides or sheets a document has: what its parser counted, or else the last one on which
+    something stands. None for one without."""
+    counted = document.metadata.get("pages", "")
+    last = max((block.page for block in document.blocks if block.page is not None), default=None)
+    return int(counted) if counted.isdecimal() else last

@@ -68,7 +68,8 @@ def require(name: str, value: _T, check: Callable[[object], bool]) -> _T:
 
 def document_of(row: Sequence[Any]) -> Document:
     """Raises DamagedRow."""
-    id_, source_id, path, title, media_type, status, error, chunks, size, mtime_ns, digest, read_at, ctime_ns = row
+    id_, source_id, path, title, media_type, status, error, chunks, size, mtime_ns, digest, read_at, *rest = row
+    ctime_ns, pages = rest
     for name, value in (("source_id", source_id), ("chunks", chunks), ("size", size), ("mtime_ns", mtime_ns)):
         require(name, value, is_whole)
     for name, value in (("title", title), ("media_type", media_type), ("content_hash", digest)):
@@ -77,6 +78,7 @@ def document_of(row: Sequence[Any]) -> Document:
     require("error", error, or_none(is_text))
     require("read_at", read_at, is_number)
     require("ctime_ns", ctime_ns, is_whole)
+    require("pages", pages, or_none(is_whole))
     return Document(
         id_,
         source_id,
@@ -91,6 +93,7 @@ def document_of(row: Sequence[Any]) -> Document:
         digest,
         read_at,
         ctime_ns,
+        pages,
     )
 
 

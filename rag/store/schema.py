@@ -136,6 +136,12 @@ _VERSION_7 = (
     "CREATE INDEX collection_members_by_path ON collection_members (path)",
 )
 
+# How many pages a document has. Those of earlier versions are as many as their passages tell of.
+_VERSION_8 = (
+    "ALTER TABLE documents ADD COLUMN pages INTEGER",
+    "UPDATE documents SET pages = (SELECT max(page) FROM chunks WHERE document_id = documents.id)",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _VERSION_1,
     _VERSION_2,
@@ -144,6 +150,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _VERSION_5,
     _VERSION_6,
     _VERSION_7,
+    _VERSION_8,
 )
 """``MIGRATIONS[n]`` brings a library of version n to version n + 1."""
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rag.errors import LibraryError
 from rag.store import rows
 from rag.store.library import Library, folder_range
-from rag.store.marks import blocks_of, marks_of
+from rag.store.marks import blocks_of, marks_of, pages_of
 from rag.store.schema import path_key
 from rag.text.index_terms import chunk_terms
 from rag.types import Chunk, Filter, ParsedDocument, Source
@@ -113,7 +113,8 @@ class LibraryWriter:
 
         ``contexts`` holds the line prepended to each chunk; ``vectors`` is [chunks, dimension].
         """
-        document_id = self.put_row(file, parsed.title, parsed.media_type, parsed.warnings, len(chunks))
+        pages = pages_of(parsed)
+        document_id = self.put_row(file, parsed.title, parsed.media_type, parsed.warnings, len(chunks), pages)
         data = zlib.compress(parsed.text.encode("utf-8", "surrogatepass"), 6)
         self.put_text(document_id, len(data), (data,), marks_of(parsed.blocks), blocks_of(parsed.blocks))
         for block in parsed.blocks:
@@ -124,12 +125,20 @@ class LibraryWriter:
         self.put_chunks(document_id, chunks, contexts, terms, vectors)
         return document_id
 
-    def put_row(self, file: FileState, title: str, media_type: str, warnings: Sequence[str], chunks: int) -> int:
+    def put_row(
+        self,
+        file: FileState,
+        title: str,
+        media_type: str,
+        warnings: Sequence[str],
+        chunks: int,
+        pages: int | None = None,
+    ) -> int:
         """Begins a document that was read, in place of what stood at its path. Returns its id, which stays the same.
 
         ``put_text``, ``put_table`` and ``put_chunks`` add its parts, in the same transaction.
         """
-        return self._put_row(file, title, media_type, "ok", " ".join(warnings) or None, chunks)
+        return self._put_row(file, title, media_type, "ok", " ".join(warnings) or None, chunks, pages)
 
     def put_text(self, document_id: int, length: int, parts: Iterable[bytes], marks: str, blocks: str) -> None:
         """Adds the text, compressed, in parts that have ``length`` bytes together, with its ``marks_of`` and
@@ -316,18 +325,25 @@ class LibraryWriter:
         )
 
     def _put_row(
-        self, file: FileState, title: str, media_type: str, status: str, error: str | None, chunks: int
+        self,
+        file: FileState,
+        title: str,
+        media_type: str,
+        status: str,
+        error: str | None,
+        chunks: int,
+        pages: int | None = None,
     ) -> int:
         with self._library.reading() as connection:
             (document_id,) = connection.execute(
                 """INSERT INTO documents
                 (source_id, path, title, media_type, status, error, chunks, size, mtime_ns, content_hash, read_at,
-                ctime_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                ctime_ns, pages) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (path) DO UPDATE SET source_id = excluded.source_id, title = excluded.title,
                 media_type = excluded.media_type, status = excluded.status, error = excluded.error,
                 chunks = excluded.chunks, size = excluded.size, mtime_ns = excluded.mtime_ns,
-                content_hash = excluded.content_hash, read_at = excluded.read_at, ctime_ns = excluded.ctime_ns
-                RETURNING id""",
+                content_hash = excluded.content_hash, read_at = excluded.read_at, ctime_ns = excluded.ctime_ns,
+                pages = excluded.pages RETURNING id""",
                 (
                     file.source_id,
                     path_key(file.path),
@@ -341,6 +357,7 @@ class LibraryWriter:
                     file.content_hash,
                     time.time(),
                     file.ctime_ns,
+                    pages,
                 ),
             ).fetchone()
         self._execute("DELETE FROM texts WHERE document_id = ?", (document_id,))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.feed import Feed
-from app.syncing import Syncing, SyncProgress
+from app.syncing import Syncing, SyncProgress, Within
 from rag.ingest.events import SyncEvent
 from tests.ui.fakes import FakeAssistant
 
@@ -22,11 +22,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_events_become_progress() -> None:
-    state = SyncProgress().after(SyncEvent("scanned", total=4))
-    state = state.after(SyncEvent("document", "/x/a.pdf", "ok", done=1, total=4))
-    state = state.after(SyncEvent("document", "/x/b.pdf", "failed", "broken", done=2, total=4))
+    state = SyncProgress().after(SyncEvent("scanned", total=4), 0.0)
+    state = state.after(SyncEvent("document", "/x/a.pdf", "ok", done=1, total=4), 0.0)
+    state = state.after(SyncEvent("document", "/x/b.pdf", "failed", "broken", done=2, total=4), 0.0)
     assert (state.done, state.total, state.path, state.failed) == (2, 4, "/x/b.pdf", 1)
-    state = state.after(SyncEvent("embedding", done=2, total=4))
+    state = state.after(SyncEvent("embedding", done=2, total=4), 0.0)
     assert state.stage == "embedding" and state.path == "/x/b.pdf"
 
 
@@ -135,3 +135,33 @@ def test_what_is_asked_for_while_another_ends_is_read(
     syncing.join(PATIENCE_S)
     assert syncing.progress.summary == "up to date"
     assert str(other / "d.txt") in [row.path for row in assistant.rows.values()]
+
+
+def test_a_large_file_is_followed_until_it_is_read_and_searchable() -> None:
+    state = SyncProgress().after(SyncEvent("scanned", total=2), 0.0)
+    state = state.after(SyncEvent("reading", "/x/large.pdf", done=10, total=900), 1.0)
+    state = state.after(SyncEvent("reading", "/x/other.pdf", done=1, total=50), 2.0)  # another process reads it
+    state = state.after(SyncEvent("reading", "/x/large.pdf", done=90, total=900), 3.0)
+    assert state.within == Within("/x/large.pdf", "reading", 90, 900, since=1.0, told=3.0)
+    assert (state.path, state.done, state.total) == ("/x/large.pdf", 0, 2)
+    state = state.after(SyncEvent("document", "/x/small.txt", "ok", done=1, total=2), 4.0)
+    assert state.within is not None and state.done == 1
+    state = state.after(SyncEvent("embedding", "/x/large.pdf", done=64, total=4000), 5.0)
+    assert state.within == Within("/x/large.pdf", "embedding", 64, 4000, since=5.0, told=5.0)
+    state = state.after(SyncEvent("document", "/x/large.pdf", "ok", done=2, total=2), 6.0)
+    assert state.within is None and state.done == 2
+
+
+def test_a_file_that_is_silent_gives_way_to_another() -> None:
+    state = SyncProgress().after(SyncEvent("reading", "/x/a.pdf", done=1, total=9), 1.0)
+    state = state.after(SyncEvent("reading", "/x/b.pdf", done=5, total=9), 9.0)
+    assert state.within is not None and state.within.path == "/x/b.pdf"
+
+
+def test_what_is_made_searchable_at_the_end_counts_for_all_documents() -> None:
+    state = SyncProgress().after(SyncEvent("scanned", total=2), 0.0)
+    state = state.after(SyncEvent("document", "/x/a.pdf", "ok", done=2, total=2), 1.0)
+    state = state.after(SyncEvent("embedding", done=64, total=900), 2.0)
+    state = state.after(SyncEvent("embedding", done=128, total=900), 3.0)
+    assert state.within == Within("", "embedding", 128, 900, since=2.0, told=3.0)
+    assert (state.done, state.total) == (2, 2)

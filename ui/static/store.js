@@ -19,7 +19,7 @@ export { attempt, dismissNotice, notices, notify } from "./notices.js";
 /** @typedef {{document_id: number, title: string, start: number, end: number, page: number|null, page_label: string|null, start_s: number|null, score: number}} Looked */
 /** @typedef {{id: number, parent: number, versions: number[], question: string, answer: string, parts: Part[], found: boolean, span: any, confidence: number|null, citations: Citation[], answerer: string, writing: {tokens: number, tok_s: number}|null, searched: string|null, stopped: boolean, asked_at: number, work: {timings_ms: Record<string, number>, passages: Looked[], searches: string[], thought: string}|null, feedback: number}} Exchange */
 /** @typedef {{id: number, conversation: string, question: string, state: string, started_at: number, after: number|null, model: string|null, searched: string|null, passages: Looked[], searches: string[], thought: string, parts: Part[], citations: Citation[], message: string, remedy: string}} Run */
-/** @typedef {{id: number, source_id: number, path: string, title: string, status: string, error: string|null, chunks: number, size: number, media_type: string, read_at: number}} Doc */
+/** @typedef {{id: number, source_id: number, path: string, title: string, status: string, error: string|null, chunks: number, size: number, media_type: string, read_at: number, page_count: number|null}} Doc */
 /** @typedef {{id: number, kind: string, location: string, added_at: number}} Source */
 /** @typedef {{id: number, name: string, locations: string[], documents: number}} Collection */
 /** @typedef {{folders: string[], documents: number[], collections: number[]}} Scope */

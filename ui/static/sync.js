@@ -9,6 +9,8 @@ import { IconButton, Trouble, visible } from "./parts.js";
 import { attempt, connection, endSync, go, libraryFilter, problems, ready, sync } from "./store.js";
 import { t } from "./words.js";
 
+const WITHIN_AFTER_S = 1.5;
+
 const pauseSync = () => attempt(() => post("/api/syncing/pause"));
 const continueSync = () => attempt(() => post("/api/syncing/continue"));
 
@@ -33,16 +35,18 @@ export function SyncState() {
 
 /** @param {{state: any}} props */
 function Running({ state }) {
-  const share = state.total ? state.done / state.total : null;
+  const all = state.within && !state.within.path ? state.within : null; // of all documents
+  const at = all ?? state;
+  const share = at.total ? at.done / at.total : null;
   const name = visible(fileName(state.path));
   const words = state.cancelling
     ? t("sync.stopping")
-    : state.stage === "embedding"
+    : all
       ? t("sync.embedding")
       : state.total
         ? t("sync.reading", { name, done: Math.min(state.done + 1, state.total), total: state.total })
         : t("sync.looking");
-  const seconds = Date.now() / 1000 - state.started_at;
+  const seconds = Date.now() / 1000 - (all?.since ?? state.started_at);
   const left = share && share > 0.05 && seconds > 3 ? ((1 - share) / share) * seconds : null;
   return html`<div role="status">
     <p class="sync-line"><span class="sync-words" title=${state.path}>${words}</span>
@@ -50,6 +54,18 @@ function Running({ state }) {
       ${!state.cancelling &&
       html`<${IconButton} icon="pause" label=${t("sync.pause")} onClick=${pauseSync} /><${IconButton} icon="close" label=${t("cancel")} onClick=${endSync} />`}</p>
     <progress aria-label=${t("sync.progress")} ...${share === null ? {} : { value: share, max: 1 }}></progress>
+    ${state.within?.path && html`<${Within} within=${state.within} />`}
     ${left !== null && html`<p class="quiet">${t("sync.left", { time: duration(left * 1000) })}</p>`}
   </div>`;
+}
+
+/** How far a large file is, once that lasts. @param {{within: any}} props */
+function Within({ within: { path, stage, done, total, since } }) {
+  const seconds = Date.now() / 1000 - since;
+  const share = total ? Math.min(1, done / total) : 0;
+  if (seconds < WITHIN_AFTER_S || !total) return null;
+  const left = share > 0.02 ? ((1 - share) / share) * seconds * 1000 : null;
+  const words = t(stage === "embedding" ? "sync.withinEmbedding" : "sync.withinReading", { percent: Math.floor(share * 100) });
+  return html`<p class="sync-within">${[words, left !== null && t("sync.left", { time: duration(left) })].filter(Boolean).join(" · ")}</p>
+    <progress aria-label=${visible(fileName(path))} value=${share} max="1"></progress>`;
 }

@@ -16,6 +16,7 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
 from rag.errors import ProtectedError, ReadError, SkippedError
+from rag.parsers import progress
 from rag.parsers.builder import DocumentBuilder
 from rag.parsers.pdf import ocr
 from rag.parsers.pdf.annotations import note_text, read_annotations
@@ -138,6 +139,7 @@ def _read_document(document: pdfium.PdfDocument, repaired: bool) -> ParsedDocume
     builder.page_labels = _page_labels(document)
     found = _Found()
     for number in range(1, min(count, MAX_PAGES) + 1):
+        progress.tell(number - 1, min(count, MAX_PAGES))
         try:
             page = document[number - 1]
         except pdfium.PdfiumError:

@@ -29,6 +29,7 @@ _PARSER = """
 import os, sys, time
 from pathlib import Path
 from rag.errors import ReadError, SkippedError
+from rag.parsers import progress
 from rag.text.table_spans import TableRow, TableSpans
 from rag.types import Block, ParsedDocument
 
@@ -54,6 +55,10 @@ def parse(path: Path) -> ParsedDocument:
         time.sleep(600)
     if order == "nap":
         time.sleep(1)
+    if order == "tell":
+        for page in range(4):
+            progress.tell(page, 4)
+            time.sleep(0.6)
     if order == "eat":
         hoard = []
         while True:
@@ -401,3 +406,16 @@ def is_worker(process: psutil.Process) -> bool:
         return "rag.ingest.parse_worker" in " ".join(process.cmdline())
     except psutil.NoSuchProcess:
         return False
+
+
+def test_a_file_that_takes_long_says_how_far_it_is(tmp_path: Path) -> None:
+    path, told = tmp_path / "slow.txt", list[tuple[str, int, int]]()
+    path.write_text("tell", encoding="utf-8")
+    parsing = pool(workers=1).parse_all(
+        [(str(path), 4)], CHUNKING, threading.Event(), on_progress=lambda *so_far: told.append(so_far)
+    )
+    (result,) = kept(parsing)
+    assert result.document is not None
+    assert result.document.text() == "tell"  # what is told is no part of the document
+    assert told[-1] == (str(path), 3, 4)
+    assert told == sorted(told)

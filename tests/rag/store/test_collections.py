@@ -15,6 +15,11 @@ from rag.store.library import Library
 from rag.store.writer import FileState, LibraryWriter
 from tests.rag.store.test_library import fill
 
+TO_VERSION_6 = (
+    "DROP TABLE collection_members; DROP TABLE collections; ALTER TABLE documents DROP COLUMN pages;"
+    "PRAGMA user_version = 6"
+)
+
 
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[Library]:
@@ -94,7 +99,7 @@ def test_a_library_without_collections_gets_them_and_keeps_the_rest(tmp_path: Pa
     with Library.open(path) as library:
         fill(library, "/data/a.txt")
     with closing(sqlite3.connect(path)) as old:
-        old.executescript("DROP TABLE collection_members; DROP TABLE collections; PRAGMA user_version = 6")
+        old.executescript(TO_VERSION_6)
     with pytest.raises(LibraryError, match="older"):
         Library.open(path, read_only=True)
     with Library.open(path) as library:
@@ -109,8 +114,7 @@ def test_a_migration_that_is_cut_off_is_done_at_the_next_start(tmp_path: Path) -
     Library.open(path).close()
     with closing(sqlite3.connect(path)) as old:
         old.executescript(
-            "DROP TABLE collection_members; DROP TABLE collections; PRAGMA user_version = 6;"
-            "CREATE TABLE collection_members (left_over)"  # keeps the second statement from being done
+            f"{TO_VERSION_6};CREATE TABLE collection_members (left_over)"  # keeps the second statement from being done
         )
     with pytest.raises(sqlite3.OperationalError):
         Library.open(path)

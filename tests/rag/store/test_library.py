@@ -401,3 +401,16 @@ def test_a_library_of_the_first_version_is_brought_up_to_date(tmp_path: Path) ->
         library.check()
         (id_,) = fill(library, "/data/a.txt")
         assert [chunk.page_label for chunk in library.chunk_range(id_, 0, 9)] == [None, "iv"]
+
+
+def test_pages_are_counted_and_those_of_an_older_library_are_what_its_passages_tell(library: Library) -> None:
+    fill(library, "/data/a.txt")
+    (document,) = library.documents()
+    assert document.page_count == 2
+    library.close()
+    with sqlite3.connect(library.path) as connection:
+        connection.execute("ALTER TABLE documents DROP COLUMN pages")
+        connection.execute("PRAGMA user_version = 7")
+    connection.close()
+    with Library.open(library.path) as opened:
+        assert [one.page_count for one in opened.documents()] == [2]
