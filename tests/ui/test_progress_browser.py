@@ -41,5 +41,5 @@ def test_documents_are_sorted_by_their_pages(filled: Any, fake: Any) -> None:
     page.get_by_role("columnheader", name="Pages").get_by_role("button").click()
     expect(page.get_by_role("columnheader", name="Pages")).to_have_attribute("aria-sort", "descending")
     expect(names.first).to_have_text("long.pdf")
-    expect(page.locator(".row-line", has_text="long.pdf").locator(".cell.pages")).to_have_text("1,200")
-    expect(page.locator(".row-line", has_text="garden.txt").locator(".cell.pages")).to_have_text("")
+    expect(page.locator(".row-line", has_text="long.pdf").locator(".cell.page-count")).to_have_text("1,200")
+    expect(page.locator(".row-line", has_text="garden.txt").locator(".cell.page-count")).to_have_text("")

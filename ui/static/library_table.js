@@ -22,7 +22,7 @@ export const COLUMNS = [
   { key: "name", label: "library.name", of: (/** @type {Doc} */ one) => fileName(one.path).toLowerCase() },
   { key: "title", label: "library.doctitle", of: (/** @type {Doc} */ one) => one.title.toLowerCase() },
   { key: "kind", label: "library.kind", of: (/** @type {Doc} */ one) => kind(one) },
-  { key: "pages", label: "library.pages", of: (/** @type {Doc} */ one) => one.page_count ?? 0 },
+  { key: "page-count", label: "library.pages", of: (/** @type {Doc} */ one) => one.page_count ?? 0 },
   { key: "status", label: "library.status", of: (/** @type {Doc} */ one) => one.status },
   { key: "passages", label: "library.passages", of: (/** @type {Doc} */ one) => one.chunks },
   { key: "size", label: "library.size", of: (/** @type {Doc} */ one) => one.size },
@@ -207,7 +207,7 @@ function DocumentCells({ row: { group, one }, tab, isChosen, onChoose, onRemove,
       : html`<span class="link-row"><${Name}>${name}<//></span>`}</div>
     <div role="gridcell" class="cell title">${isReady ? html`<${Name}>${one.title}<//>${copies.value[one.id] && html` <span class="tag" title=${t("library.copyOf", { path: visible(copies.value[one.id]) })}>${t("library.copy")}</span>`}` : html`<span class="why">${visible(told(one.error))}</span>`}</div>
     <div role="gridcell" class="cell kind">${kind(one)}</div>
-    <div role="gridcell" class="cell pages">${isReady && one.page_count ? number(one.page_count) : ""}</div>
+    <div role="gridcell" class="cell page-count">${isReady && one.page_count ? number(one.page_count) : ""}</div>
     <div role="gridcell" class="cell status">${t(STATUS[/** @type {"ok"} */ (one.status)])}</div>
     <div role="gridcell" class="cell passages">${isReady ? number(one.chunks) : ""}</div>
     <div role="gridcell" class="cell size">${size(one.size)}</div>
