@@ -26,9 +26,9 @@ _UP_TO_DATE = "up to date"
 
 @dataclass(frozen=True, slots=True)
 class Within:
-    """How far a large file is: ``done`` of ``total`` parts are read, or chunks embedded, as ``stage`` says; those of all
-    documents that wait for it where ``path`` is empty. ``since``
-    is when that began and ``told`` when it got so far, Unix times in seconds."""
+    """How far a large file is: ``done`` of ``total`` parts are read, or chunks embedded, as ``stage`` says; those of
+    all documents that wait for it where ``path`` is empty. ``since`` is when that began, ``told`` when it got so far,
+    Unix times in seconds."""
 
     path: str
     stage: str

@@ -80,9 +80,9 @@ class Within(Shape):
 class Syncing(Shape):
     """The sync at work, or how the last one ended.
 
-    ``done`` and ``total`` count documents; ``within`` tells of a file that says how far it is. ``started_at`` is a Unix time in
-    seconds, ``failed`` the number of documents that could not be read; ``paused`` says that some wait until a person
-    goes on; ``version`` grows with every change.
+    ``done`` and ``total`` count documents; ``within`` tells of a file that says how far it is. ``started_at`` is a Unix
+    time in seconds, ``failed`` the number of documents that could not be read; ``paused`` says that some wait until a
+    person goes on; ``version`` grows with every change.
     """
 
     version: int
