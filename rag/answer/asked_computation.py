@@ -1,4 +1,4 @@
-"""Keeps to sentences that say a difference, a sum or a comparison themselves, where a question asks for one.
+"""Keeps to sentences that say a difference, a sum, a share or a comparison themselves, where a question asks for one.
 
 "Which was 1,300 pounds below the estimate" answers how much less something cost; one of the two amounts, quoted alone,
 would only look like an answer.
@@ -11,6 +11,7 @@ from rag.answer.above import stems_above
 from rag.answer.asked_attributes import is_about
 from rag.answer.evidence import Candidate
 from rag.answer.expected import COUNTS
+from rag.answer.operators.proportions import asks_for_proportion, says_proportion
 from rag.text.sentences import cached_sentences
 from rag.text.words import match, prefixes_of, stems
 from rag.types import Query
@@ -50,6 +51,8 @@ def with_asked_computation(query: Query, ranked: Sequence[Candidate]) -> list[Ca
         kept = [one for one in kept if _holds_both(one, *sides)]
     if _ASKS.search(question) is None:
         return kept
+    if asks_for_proportion(question):
+        return [one for one in kept if says_proportion(one.said) and _is_amount_of(query, one)]
     if _DIFFERENCE.search(question) and not _MORE_THAN.search(question):
         return [one for one in kept if _SAYS_DIFFERENCE.search(one.said) and _is_amount_of(query, one)]
     if _SUM.search(question):

@@ -291,7 +291,10 @@ def _own_words(
 
 
 def _repeats(query: Query, sentence: str) -> bool:
-    """Whether a sentence adds no word to the question; one that announces something with a colon does."""
+    """Whether a sentence adds no word to the question; one that announces something with a colon does, and one that
+    says what is asked whether it is so answers it."""
+    if _NOT_READ.search(query.text) and sentence[-1:] in _ENDS:
+        return False
     return not sentence.endswith((":", "：")) and frozenset(stems(sentence)) - STOP_WORDS <= query.terms.keys()
 
 

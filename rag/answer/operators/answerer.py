@@ -13,8 +13,10 @@ from rag.answer.asked_names import unknown_names
 from rag.answer.citations import Locate, Numbering, citation_for
 from rag.answer.operators.arithmetic import asks_to_compute, compute
 from rag.answer.operators.changes import tell_changes
+from rag.answer.operators.contacts import find_contact
 from rag.answer.operators.counting import count, list_rows
 from rag.answer.operators.documents import name_documents
+from rag.answer.operators.entries import find_dated_entry, find_entry_of_code
 from rag.answer.operators.extremes import asks_for_extreme, find_extreme
 from rag.answer.operators.gain_or_loss import gain_or_loss
 from rag.answer.operators.grid import Grid, Texts, grids_of
@@ -24,9 +26,11 @@ from rag.answer.operators.lookup import look_up, look_up_total
 from rag.answer.operators.numbered_parts import name_part
 from rag.answer.operators.outline import outline
 from rag.answer.operators.prices import price_several
+from rag.answer.operators.proportions import asks_for_proportion, find_proportion, says_proportion
 from rag.answer.operators.prose_difference import subtract
 from rag.answer.operators.prose_sum import add_up
 from rag.answer.operators.sections import quote_section
+from rag.answer.operators.signatures import find_holder
 from rag.answer.operators.worked import Worked
 from rag.protocols import Answerer, Embedder
 from rag.text.markers import AnswerPart, word_by_word
@@ -104,9 +108,15 @@ def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embe
     )
     if told is not None or query.kind == "overview" or unknown_names(query, passages):
         return told
-    part = name_part(query, passages, texts, embedder)
-    if part is not None:
-        return part
+    stated = (
+        name_part(query, passages, texts, embedder)
+        or find_contact(query, passages, texts)
+        or find_entry_of_code(query, passages, texts)
+        or find_dated_entry(query, passages, texts)
+        or find_holder(query, passages)
+    )
+    if stated is not None:
+        return stated
     grids = grids_of(passages, texts)
     return (
         price_several(query, passages, grids)
@@ -120,6 +130,9 @@ def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embe
 
 def _from_tables(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:
     operators = OPERATORS
+    if asks_for_proportion(query.text):
+        called_so = [grid for grid in grids if says_proportion(_names(grid))]
+        return find_proportion(query, [grid for grid in grids if grid.is_whole]) or look_up(query, called_so, embedder)
     if asks_to_compute(query.text):  # no single value answers it, but a total
         operators = (compute, look_up_total)
     elif asks_for_extreme(query.text):
@@ -130,6 +143,10 @@ def _from_tables(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Wor
         if worked is not None:
             return worked
     return None
+
+
+def _names(grid: Grid) -> str:
+    return " ".join([*grid.columns, *(line.name for line in grid.lines)])
 
 
 def _from_entries(query: Query, passages: Sequence[Passage], texts: Texts, grids: Sequence[Grid]) -> Worked | None:

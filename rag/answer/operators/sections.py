@@ -1,7 +1,7 @@
 """Quotes the list, or the short section, whose heading is what a question asks for: "what do I need for the soup?".
 
 Where headings, title and the sentence that announces a list say the question, the list as a whole is the answer; of a
-question who belongs to something, the section of names under such a heading.
+question who belongs to something, the section of names under such a heading; of one how something is done, the steps.
 """
 
 import re
@@ -25,6 +25,13 @@ _NEEDS = re.compile(
     re.IGNORECASE,
 )
 _BELONGS = re.compile(r"^\W*who(?:'s| is| are| was| were) (?:on|in|part of|among)\b", re.IGNORECASE)
+_TO_DO = re.compile(r"\bto do\b|\bhave to\b|\bmust I\b|\bsteps?\b", re.IGNORECASE)  # asks for steps, not for things
+_HOW_TO = re.compile(
+    r"^\W*(?:how (?:do|can|should|must) (?:i|you|we)\b|how to\b|how (?:is|are)\b.*\w(?:ed|en|ne)\W*$"
+    r"|what are the steps\b|which steps\b)",
+    re.IGNORECASE,
+)
+_WHOLE = 0.9  # share of the question that the heading of running text must say
 _LEAST_ITEMS = 3
 _LONGEST = 1200  # characters quoted
 _READ = 200_000  # characters of a document that is looked through
@@ -39,11 +46,25 @@ class _Section:
     announced: str
     units: tuple[Unit, ...]
 
+    @property
+    def is_list(self) -> bool:
+        return sum(unit.is_list_item for unit in self.units) >= _LEAST_ITEMS
+
+    def is_numbered(self, text: str) -> bool:
+        """Whether its list is one of steps."""
+        return all(text[unit.start : unit.first].strip()[:1].isdigit() for unit in self.units)
+
+
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(stems(text))
+
 
 def quote_section(query: Query, passages: Sequence[Passage], texts: Texts) -> Worked | None:
     """The list or section; None for other questions, and where no heading says what is asked."""
     belongs = _BELONGS.match(query.text) is not None
-    if not belongs and query.kind != "list" and _NEEDS.search(query.text) is None:
+    how_to = _HOW_TO.match(query.text) is not None
+    needs = _NEEDS.search(query.text) is not None
+    if not (belongs or how_to or needs) and query.kind != "list":
         return None
     best: tuple[float, Passage, _Section] | None = None
     documents = dict.fromkeys(passage.document.id for passage in passages)
@@ -51,7 +72,11 @@ def quote_section(query: Query, passages: Sequence[Passage], texts: Texts) -> Wo
         first = next(passage for passage in passages if passage.document.id == document)
         whole = replace(whole_document(first, texts, _READ), tables=())
         title = frozenset(stems(whole.document.title))
-        for section in _sections(whole, items_only=not belongs):
+        for section in _sections(whole, items_only=not (belongs or how_to)):
+            if needs and not _TO_DO.search(query.text) and section.is_numbered(whole.text):
+                continue  # the steps of something, where what it needs is asked for
+            if how_to and not section.is_list and share(query, shared(query, _stems(section.heading))) < _WHOLE:
+                continue
             own = shared(query, frozenset(stems(f"{section.heading} {section.announced}")))
             covered = share(query, own | shared(query, title)) - 0.05 * rank
             long = section.units[-1].end - section.units[0].first > _LONGEST

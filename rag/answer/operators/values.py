@@ -1,7 +1,7 @@
 """Reads a cell or a short text as one number with its unit, and writes numbers as the documents do."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
 from rag.answer.expected import is_date
@@ -11,6 +11,7 @@ _NUMBER = re.compile(
     r"(?P<sign>[-−–])?\s*(?P<before>[^\W\d_]{1,3}|[$€£¥₹])?\s*(?P<open>\()?\s*(?P<inner>[$€£¥₹])?\s*(?P<number>\d[\d.,'’\u00a0\u202f]*)"
     r"\s*(?P<close>\))?\s*(?P<after>%|[$€£¥₹]|[^\W\d_][\w./²³]*)?\s*[$€£¥₹]?"
 )
+_MEAN_PLACES = 2
 _HOURS = re.compile(
     r"(?P<hours>\d{1,4}) ?(?:h|hrs?|hours?|std\.?|stunden?)[ ,]*(?:and |und )?"
     r"(?P<minutes>[0-5]?\d) ?(?P<unit>m|mins?|minutes?|minuten)\.?",
@@ -95,6 +96,15 @@ def read_value(text: str) -> Value | None:
 def total(values: list[Value]) -> Value:
     """The sum, with the unit of the first."""
     return _like(values, sum((value.number for value in values), Decimal(0)))
+
+
+def average(values: list[Value]) -> Value:
+    """The arithmetic mean, with the unit of the first, rounded to two places where it does not come out even."""
+    mean = total(values).number / len(values)
+    places = max(value.places for value in values)
+    if mean != round(mean, places):
+        places = max(places, _MEAN_PLACES)
+    return replace(_like(values, round(mean, places)), places=places)
 
 
 def difference(one: Value, other: Value) -> Value:

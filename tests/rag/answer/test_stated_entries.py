@@ -1,0 +1,176 @@
+"""Contact details, holders of positions, coded and dated entries, and steps, quoted by where they stand."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from rag.answer.operators.answerer import OperatorAnswerer
+from rag.parsers.builder import DocumentBuilder
+from rag.parsers.table import Table
+from rag.query.query import make_query
+from rag.text.markers import AnswerPart
+from rag.text.table_spans import TableSpans
+from rag.types import Answer, AnswerEvent, ParsedDocument, Passage, Query
+from tests.rag.fakes import FakeEmbedder, a_document
+
+LETTER = """Northgate Library
+Wharf Street 8, 4021 Ostby
+Tel. 555 0411 - Fax 555 0412
+desk@northgate.example
+
+Dear Mr Rask,
+
+the reading room is closed until 3 May. The grant of 1,250,000 crowns was paid 2019-2021.
+
+Signe Holt
+Head of lending
+Direct line 555 0419
+holt@northgate.example"""
+CONTRACT = """Landlord: Ada Quist, telephone 555 0433. Tenant: Bo Rask.
+
+The rent goes to IBAN NO93 8601 1117 947. Mr Ferner, the caretaker, can be reached on 555 0435."""
+CHRONICLE = """- 1743: The first pier is built.
+- 1788: A storm destroys it.
+- 1934: The lido opens.
+- 1962: The railway is closed."""
+
+
+class Otherwise:
+    name = "otherwise"
+
+    def answer(self, query: Query, passages: Sequence[Passage]) -> Iterator[AnswerEvent]:
+        yield Answer((AnswerPart("left to another"),), True, (), self.name)
+
+
+@dataclass(frozen=True)
+class OneDocument:
+    parsed: ParsedDocument
+
+    def document_text(self, document_id: int) -> str:
+        return self.parsed.text
+
+    def tables(self, document_id: int, start: int, end: int) -> tuple[TableSpans, ...]:
+        return tuple(block.table for block in self.parsed.blocks if block.table is not None)
+
+
+def ask(question: str, document: ParsedDocument | str, title: str = "document") -> str:
+    """The operators' answer, every citation checked; empty where the question is left to another answerer."""
+    if isinstance(document, str):
+        builder = DocumentBuilder(media_type="x/y")
+        for paragraph in document.split("\n\n"):
+            builder.paragraph(paragraph)
+        document = builder.build()
+    texts = OneDocument(document)
+    whole = Passage(1, a_document(title=title), 0, len(document.text), document.text, 1.0, tables=texts.tables(1, 0, 0))
+    *_, answer = OperatorAnswerer(Otherwise(), texts, FakeEmbedder(dimension=256)).answer(make_query(question), [whole])
+    assert isinstance(answer, Answer)
+    for citation in answer.citations:
+        assert document.text[citation.start : citation.end] == citation.quote
+    return answer.text if answer.answerer == "operators" else ""
+
+
+@pytest.mark.parametrize(
+    ("question", "document", "value"),
+    [
+        ("What is the phone number of Northgate Library?", LETTER, "555 0411"),
+        ("What is the fax number of Northgate Library?", LETTER, "555 0412"),
+        ("What is Signe Holt's e-mail address?", LETTER, "holt@northgate.example"),
+        ("What is the phone number of Signe Holt?", LETTER, "555 0419"),
+        ("What is the landlord's telephone number?", CONTRACT, "555 0433"),
+        ("What is the phone number of the caretaker?", CONTRACT, "555 0435"),
+        ("Which IBAN is the rent paid to?", CONTRACT, "NO93 8601 1117 947"),
+    ],
+)
+def test_a_detail_is_told_by_its_form_and_by_whom_it_stands_beside(question: str, document: str, value: str) -> None:
+    assert value in ask(question, document)
+
+
+@pytest.mark.parametrize(
+    ("question", "document"),
+    [
+        ("What is the tenant's phone number?", CONTRACT),  # only the landlord's and the caretaker's are there
+        ("What is the tenant's phone number?", CONTRACT.replace(". Tenant", "\nTenant")),
+        ("What is the tenant's phone number?", "Tenant: Bo Rask\nLandlord: Ada Quist, telephone 555 0433"),
+        ("What is Ada Quist's e-mail address?", CONTRACT),
+        ("What is the mobile number of Mr Rask?", LETTER),
+        ("What did the e-mail say about the grant?", LETTER),
+    ],
+)
+def test_nobody_elses_detail_is_given(question: str, document: str) -> None:
+    assert ask(question, document) == ""
+
+
+def test_the_holder_of_a_position_stands_above_it() -> None:
+    assert ask("Who is the head of lending?", LETTER).startswith("Signe Holt, Head of lending.")
+    assert ask("Who is the head of acquisitions?", LETTER) == ""
+
+
+def manual() -> ParsedDocument:
+    builder = DocumentBuilder(media_type="x/y")
+    builder.paragraph("Velo 45 dishwasher")
+    builder.table(
+        Table.of_rows(
+            [
+                ["Display", "Cause", "Remedy"],
+                ["F1", "Water does not run in", "Open the tap"],
+                ["F4", "Water does not drain", "Clean the filter and the pump"],
+                ["F14", "Door open", "Close the door"],
+            ]
+        )
+    )
+    return builder.build()
+
+
+def test_an_error_code_gets_its_whole_entry() -> None:
+    assert "Remedy: Clean the filter and the pump" in ask("What should I do when F4 appears?", manual())
+    assert "Cause: Water does not run in" in ask("What does F1 mean?", manual())
+    listed = "Error codes:\n\n- E10: no water. Open the tap.\n- E18: the pump is blocked.\n- E1: the door is open."
+    assert "Open the tap" in ask("What should I do when E10 appears?", listed)
+
+
+@pytest.mark.parametrize("question", ["What should I do when F9 appears?", "When did F4 first appear?"])
+def test_other_codes_and_questions_about_a_code_get_none(question: str) -> None:
+    assert "F4" not in ask(question, manual())
+
+
+@pytest.mark.parametrize(
+    ("question", "entry"),
+    [
+        ("What happened in 1934?", "1934: The lido opens."),
+        ("What happened first?", "1743: The first pier is built."),
+        ("What was the last event in the chronicle?", "1962: The railway is closed."),
+    ],
+)
+def test_a_dated_entry_is_found_by_its_date_or_place(question: str, entry: str) -> None:
+    assert ask(question, CHRONICLE, "Chronicle").startswith(entry)
+
+
+def test_a_year_without_an_entry_has_none() -> None:
+    assert ask("What happened in 1950?", CHRONICLE, "Chronicle") == ""
+    unordered = CHRONICLE + "\n- 1802: The stone pier is finished."
+    assert ask("What happened last?", unordered, "Chronicle") == ""
+
+
+def steps() -> ParsedDocument:
+    builder = DocumentBuilder(media_type="x/y")
+    builder.heading("How to bleed a radiator")
+    builder.paragraph("You need a bleed key, a cloth and a bowl.")
+    for text in ("1. Switch off the pump.", "2. Open the valve half a turn.", "3. Close it when water comes."):
+        builder.list_item(text)
+    builder.heading("Cleaning the filter", 2)
+    builder.paragraph("Turn the filter and lift it out. Rinse it under water. Put it back.")
+    return builder.build()
+
+
+def test_how_to_do_something_is_answered_with_its_steps() -> None:
+    told = ask("How do I bleed a radiator?", steps(), "Radiators")
+    assert "Switch off the pump" in told
+    assert "Close it" in told
+    prose = ask("How do I clean the filter?", steps(), "Radiators")
+    assert "lift it out" in prose
+    assert "Put it back" in prose
+
+
+def test_what_is_needed_is_not_answered_with_steps() -> None:
+    assert "Switch off" not in ask("What do I need to bleed a radiator?", steps(), "Radiators")
