@@ -22,6 +22,7 @@ from rag.answer.asked_numbers import about_asked_numbers
 from rag.answer.citations import Locate, Numbering, citation_for
 from rag.answer.evidence import Candidate, found_features, found_probability, holds, rank_sentences
 from rag.answer.evidence_weights import evidence_weights
+from rag.answer.own_language import beside_own_words
 from rag.answer.quote import (
     LONGEST_QUOTE,
     PARAGRAPH,
@@ -37,13 +38,13 @@ from rag.answer.quote import (
 from rag.answer.reading import find_spans
 from rag.answer.refusal import NOT_FOUND, least_confidence
 from rag.answer.rows import NamedCell, Row, asked_cell, asked_columns, cut_row, row_at, same_table
-from rag.answer.said_of import said_of_subject
+from rag.answer.said_of import can_be_asked_for, said_of_subject
 from rag.answer.summary import overview
 from rag.answer.verdict import verdict
 from rag.protocols import Embedder, SpanReader
 from rag.text.language import is_english
 from rag.text.markers import AnswerPart, word_by_word
-from rag.text.sentences import cached_sentences
+from rag.text.sentences import cached_sentences, is_label
 from rag.text.words import stem, weight, words
 from rag.types import Answer, AnswerEvent, Citation, Passage, Query, Reading, Span, TextDelta
 
@@ -151,7 +152,9 @@ class ExtractiveAnswerer:
         if readings:
             readings = read_of_asked_identifiers(query, usable, readings)
         if readings and query.is_english:
-            readings = said_of_subject(query, usable, readings)
+            readings = said_of_subject(query, usable, can_be_asked_for(query, readings))
+        elif readings and reader is not None:
+            readings = beside_own_words(query, usable, readings, reader, self._least_foreign)
         if readings:
             alone = readings if not query.is_english else _read_first_elsewhere(usable, readings)
             foreign = self._read_alone(query, usable, alone)
@@ -180,12 +183,16 @@ class ExtractiveAnswerer:
         ranked = with_asked_computation(query, with_asked_attribute(query, ranked))
         return with_asked_amount(query, with_asked_extreme(query, ranked))
 
+    @property
+    def _least_foreign(self) -> float:
+        """The confidence that the reader alone needs for a question in another language than English."""
+        return evidence_weights().min_confidence_foreign if self._min_confidence is None else self._min_confidence
+
     def _read_alone(self, query: Query, passages: Sequence[Passage], readings: Sequence[Reading]) -> Choice | None:
         """The sentence or row that the best answer was read in, where the reader is sure: a question in another
         language shares no words with the passages, so that nothing else can be asked. None where it is not."""
         best = next(iter(readings), None)
-        least = self._min_confidence
-        if best is None or best.confidence < (evidence_weights().min_confidence_foreign if least is None else least):
+        if best is None or best.confidence < self._least_foreign:
             return None
         passage = _holding(best, passages)
         at = best.span.start - passage.start
@@ -193,10 +200,21 @@ class ExtractiveAnswerer:
         if row is not None:
             start, end = cut_row(row, at, LONGEST_QUOTE)
         else:
-            start, end = next((s for s in cached_sentences(passage.text) if s[0] <= at < s[1]), (0, len(passage.text)))
+            start, end = _sentence_at(passage.text, at)
             start, end = cut(passage.text, *with_items(passage.text, start, end), at)
         quote = Quote(passage, start, end, best.confidence)
         return Choice((quote,), tuple(readings), best.confidence, cell=_cell(query, quote, readings))
+
+
+def _sentence_at(text: str, at: int) -> tuple[int, int]:
+    """The sentence that holds a position; below a heading, which says nothing by itself, the one that follows."""
+    spans = cached_sentences(text)
+    index = next((index for index, span in enumerate(spans) if span[0] <= at < span[1]), None)
+    if index is None:
+        return 0, len(text)
+    if is_label(text, *spans[index]) and index + 1 < len(spans):
+        return spans[index + 1]
+    return spans[index]
 
 
 def _read_first_elsewhere(passages: Sequence[Passage], readings: Sequence[Reading]) -> list[Reading]:

@@ -26,6 +26,13 @@ _MEASURES = frozenset(
 _BREAK = re.compile(r"[,;:()–—](?=\s)|(?<=\s)[(–—]|[()]")
 
 
+def can_be_asked_for(query: Query, readings: Sequence[Reading]) -> list[Reading]:
+    """The readings without those that are no name though a person is asked for: an address or a number alone."""
+    if query.kind != "person" or query.text.casefold().startswith("whose"):
+        return list(readings)
+    return [each for each in readings if "@" not in each.span.text and any(map(str.isalpha, each.span.text))]
+
+
 def said_of_subject(query: Query, passages: Sequence[Passage], readings: Sequence[Reading]) -> list[Reading]:
     """The readings without those that stand before another one which is as good and clearly nearer to the question's
     words; all of them for questions of other kinds."""

@@ -28,7 +28,8 @@ from rag.types import Query
 
 _AVERAGE = re.compile(r"\b(?:average|mean|on average)\b", re.IGNORECASE)
 _SHARE = re.compile(
-    r"\b(?:what|which) (?:share|proportion|fraction|part|percentage|percent)\b|\bhow many percent\b", re.IGNORECASE
+    r"\b(?:what|which) (?:share|proportion|fraction|percentage|percent)\b|\bwhat part of\b|\bhow many percent\b",
+    re.IGNORECASE,
 )
 _SAYS = re.compile(
     r"\b(?:average[ds]?|mean|share|proportion|fraction|percent\w*|half|third|quarter|fifth|tenth|majority|mostly|per|"
