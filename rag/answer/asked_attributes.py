@@ -22,17 +22,17 @@ _YEARS = (
     r"|\b(?:1\d|20)\d\d\b|\b(?:1[01]\d|\d{1,2})\b(?!\s*[a-z%€$£])"
 )
 _SAID = 0.5  # share of what a question names that a sentence and its headings must say
-_MASS = r"kg|kilos?|kilograms?|g|grams?|mg|t|tons?|tonnes?|lbs?|pounds?|oz|ounces?|stones?|cwt|hundredweights?"
-_LENGTH = (
+MASS = r"kg|kilos?|kilograms?|g|grams?|mg|t|tons?|tonnes?|lbs?|pounds?|oz|ounces?|stones?|cwt|hundredweights?"
+LENGTH = (
     r"m|met(?:er|re)s?|km|kilomet(?:er|re)s?|cm|centimet(?:er|re)s?|mm|millimet(?:er|re)s?|feet|foot|ft|inch(?:es)?|"
     r"yards?|fathoms?|stor(?:e?y|ies|eys)|floors?"
 )
-_DISTANCE = rf"{_LENGTH}|miles?|mi|nm"
-_TIME = (
+DISTANCE = rf"{LENGTH}|miles?|mi|nm"
+TIME = (
     r"s|sec(?:ond)?s?|min(?:ute)?s?|h|hours?|days?|nights?|weeks?|fortnights?|months?|years?|decades?|centur(?:y|ies)"
 )
 _TEXT = r"bytes?|[kmg]i?b|characters?|letters?|words?|lines?|pages?|tokens?"
-_SPEED = r"km/h|kph|mph|knots?|m/s|(?:kilomet(?:er|re)s?|miles?|met(?:er|re)s?|feet) (?:an?|per) (?:hour|second|minute)"
+SPEED = r"km/h|kph|mph|knots?|m/s|(?:kilomet(?:er|re)s?|miles?|met(?:er|re)s?|feet) (?:an?|per) (?:hour|second|minute)"
 _COUNTED = rf"(?:\d|\b(?:{COUNTS}|an?|few|several)s?\b)"
 
 
@@ -40,10 +40,10 @@ def _measure(adjectives: str, nouns: str, units: str) -> tuple[str, str]:
     """A question how heavy something is, and what tells it."""
     verbs = "is|was|are|were|does|do|did|has|have|had|can|could|will|would|must|may|should"
     asked = rf"\bhow (?:{adjectives}) (?:{verbs})\b|\bwhat (?:is|was|are|were) the (?:{nouns}) of\b"
-    return asked, _number_with(units)
+    return asked, number_with(units)
 
 
-def _number_with(units: str) -> str:
+def number_with(units: str) -> str:
     """A number with such a unit, in a sentence or in a column's name."""
     unit = rf"(?<![a-z])(?:{units})(?![a-z])"
     return rf"{_COUNTED}.{{0,200}}{unit}|{unit}.{{0,200}}{_COUNTED}"
@@ -56,15 +56,15 @@ _ATTRIBUTES = tuple(
         (_EMAIL, r"\S@\S|\be-?mail:"),
         (_AGE, _YEARS),
         (_PHONE, r"\d[\d ()/+.-]{2,}"),
-        _measure("heavy", "weight|mass", _MASS),
-        (r"\bwhat (?:does|do|did) .{1,60} weigh\b", _number_with(_MASS)),
-        _measure("high|tall|wide|broad|deep|thick", "height|width|depth|thickness", _LENGTH),
+        _measure("heavy", "weight|mass", MASS),
+        (r"\bwhat (?:does|do|did) .{1,60} weigh\b", number_with(MASS)),
+        _measure("high|tall|wide|broad|deep|thick", "height|width|depth|thickness", LENGTH),
         _measure(
             "long|far",
             "length|distance|duration",
-            rf"{_DISTANCE}|{_TIME}|{_TEXT}|(?:from|between) .{{1,40}} (?:to|and|until|till)|since|until|till",
+            rf"{DISTANCE}|{TIME}|{_TEXT}|(?:from|between) .{{1,40}} (?:to|and|until|till)|since|until|till",
         ),
-        _measure("fast", "speed", f"{_SPEED}|{_TIME}"),
+        _measure("fast", "speed", f"{SPEED}|{TIME}"),
         _measure("loud", "loudness", r"db|decibels?"),
         _measure("hot|cold|warm", "temperature", r"°|degrees?|celsius|kelvin|°?[cf]"),
         (_SITE, r"https?:|\bwww\.|\b[\w-]+\.[a-z]{2,}\b"),
@@ -77,7 +77,8 @@ _IS_WHAT = re.compile(r"^\W*(?:and )?(?:what|which|how|tell me|give me)\b")
 def with_asked_attribute(query: Query, ranked: Sequence[Candidate]) -> list[Candidate]:
     """Returns the sentences that can hold what is asked for; all of them where no such attribute is.
 
-    One that takes the place of a better one must be about what the question names.
+    One that takes the place of a better one must be about what the question names, and so must any address or number
+    of somebody.
     """
     question = query.text.lower()
     if _IS_WHAT.match(question) is None:
@@ -85,9 +86,9 @@ def with_asked_attribute(query: Query, ranked: Sequence[Candidate]) -> list[Cand
     for asked, held in _ATTRIBUTES:
         if found := asked.search(question):
             able = [one for one in ranked if held.search(one.said.lower())]
-            if able[:1] == list(ranked[:1]):
-                return able
             wanted = query.rarity.keys() - frozenset(stems(found[0]))
+            if able[:1] == list(ranked[:1]) and not _is_contact(asked):
+                return able
             return [one for one in able if query.names <= _about(one) and is_about(_about(one), wanted, query)]
     return list(ranked)
 
@@ -100,6 +101,11 @@ def with_asked_amount(query: Query, ranked: Sequence[Candidate]) -> list[Candida
         return list(ranked)
     about = [one for one in able if query.names <= _about(one) and is_about(_about(one), query.rarity.keys(), query)]
     return about or [one for one in ranked if one.text[-1:] in _ENDS]
+
+
+def _is_contact(asked: re.Pattern[str]) -> bool:
+    """Whether an address or number is asked for, which everybody has one of: it must stand beside its owner."""
+    return asked.pattern in (_EMAIL, _PHONE)
 
 
 def is_about(there: Set[str], wanted: Set[str], query: Query) -> bool:

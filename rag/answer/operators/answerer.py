@@ -15,6 +15,7 @@ from rag.answer.operators.arithmetic import asks_to_compute, compute
 from rag.answer.operators.changes import tell_changes
 from rag.answer.operators.contacts import find_contact
 from rag.answer.operators.counting import count, list_rows
+from rag.answer.operators.dimensions import find_dimension
 from rag.answer.operators.documents import name_documents
 from rag.answer.operators.entries import find_dated_entry, find_entry_of_code
 from rag.answer.operators.extremes import asks_for_extreme, find_extreme
@@ -114,6 +115,7 @@ def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embe
         or find_entry_of_code(query, passages, texts)
         or find_dated_entry(query, passages, texts)
         or find_holder(query, passages)
+        or find_dimension(query, passages, texts)
     )
     if stated is not None:
         return stated

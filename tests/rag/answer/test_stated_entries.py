@@ -152,6 +152,41 @@ def test_a_year_without_an_entry_has_none() -> None:
     assert ask("What happened last?", unordered, "Chronicle") == ""
 
 
+DATA = """Height 82 cm, width 45 cm.
+
+Net weight: 34.5 kg
+
+Noise level: 46 dB(A)
+
+Connected load: 1,900 W
+
+Length of the hose: 1.5 m"""
+
+
+@pytest.mark.parametrize(
+    ("question", "value"),
+    [
+        ("How loud is the dishwasher?", "Noise level: 46 dB(A)"),
+        ("How heavy is the Velo 45 dishwasher?", "34.5 kg"),
+        ("How much power does the dishwasher need?", "1,900 W"),
+    ],
+)
+def test_a_measure_in_a_list_of_data_is_told_by_its_unit(question: str, value: str) -> None:
+    assert value in ask(question, DATA, "Velo 45 dishwasher")
+
+
+@pytest.mark.parametrize(
+    ("question", "data"),
+    [
+        ("How loud is the pump?", DATA),
+        ("How fast is the dishwasher?", DATA),
+        ("How heavy is the dishwasher?", DATA + "\n\nGross weight: 38 kg"),
+    ],
+)
+def test_of_another_thing_or_of_several_lines_none_is_taken(question: str, data: str) -> None:
+    assert ask(question, data, "Velo 45 dishwasher") == ""
+
+
 def steps() -> ParsedDocument:
     builder = DocumentBuilder(media_type="x/y")
     builder.heading("How to bleed a radiator")
