@@ -1,6 +1,7 @@
 """Which rows of a table a question picks out: by what stands in a column, by a bound on numbers, or all of them.
 
-"Which e-bikes have a mid motor?", "who works in finance?", "services under 30 euros", "without a guarantee".
+"Which e-bikes have a mid motor?", "who works in finance?", "services under 30 euros", "without a guarantee", "which
+invoices were issued in May?".
 """
 
 import re
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from rag.answer.operators.grid import Grid, Line, meaning
+from rag.answer.operators.in_month import asked_month, rows_in_month
 from rag.answer.operators.matching import asked_columns, in_front, likest_column, said_in_column, share, shared
 from rag.protocols import Embedder
 from rag.text import numbers
@@ -67,12 +69,26 @@ def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> list[Picked]:
     if bound is not None:
         picked = _bounded(query, grid, bound, about, embedder)
         return [picked] if picked is not None else []
+    month = asked_month(query.text)
+    if month is not None:
+        return _in_month(query, grid, *month, about, head in names)
     for column in range(len(grid.columns)):
         found += _with_value(query, grid, column, about) or _with_end(query, grid, column, about)
     if match(head, names, prefixes_of(names)) > 0:
         lines = tuple(line for line in grid.lines if not is_total(grid, line))
         found.append(Picked(grid, lines, None, about, share(query, about)))
     return found
+
+
+def _in_month(query: Query, grid: Grid, month: int, when: Set[str], about: Set[str], is_named: bool) -> list[Picked]:
+    """The rows whose date lies in the month, where the table says that they are what is asked for (``is_named``): of
+    rows that are called by their date also a column of it."""
+    found = rows_in_month(query, grid, month)
+    if found is None or not (is_named or (found[0] == 0 and counted(query) in stems(" ".join(grid.columns)))):
+        return []
+    column, lines = found
+    said = frozenset(about | (when & query.rarity.keys()) | said_in_column(query, grid.column_name(column)))
+    return [Picked(grid, tuple(lines), column, said, share(query, said), True)]
 
 
 def _names(grid: Grid) -> frozenset[str]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from rag.answer.operators.choosing import Picked, counted, pick
 from rag.answer.operators.extremes import superlative_in
-from rag.answer.operators.grid import Grid
+from rag.answer.operators.grid import Grid, Line
 from rag.answer.operators.matching import around, asked_columns
 from rag.answer.operators.worked import Statement, Worked, row_source
 from rag.protocols import Embedder
@@ -39,9 +39,9 @@ def list_rows(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked
     if _LISTS.match(query.text) is None or superlative_in(query.text) is not None:
         return None
     picked = pick(query, grids, embedder)
-    if picked is None or not picked.lines or _asks_for_another(query, picked):
+    if picked is None or not picked.lines or (picked.column != 0 and _asks_for_another(query, picked)):
         return None
-    if len(picked.lines) > 1:
+    if len(picked.lines) > 1 or picked.column == 0:
         return Worked((_said("", picked),), picked.covered)
     column, (line,) = picked.column, picked.lines
     if column is None or column not in line.cells or picked.is_bounded or picked.covered < _COVERED_ALONE:
@@ -51,9 +51,16 @@ def list_rows(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked
 
 def _said(front: str, picked: Picked) -> Statement:
     shown = picked.lines[:_MOST]
-    names = ", ".join(picked.grid.called(line) for line in shown)
+    names = ", ".join(_called(picked, line) for line in shown)
     more = f" and {len(picked.lines) - _MOST} more" if len(picked.lines) > _MOST else ""
     return Statement(f"{front}{names}{more}.", tuple(row_source(picked.grid, line) for line in shown))
+
+
+def _called(picked: Picked, line: Line) -> str:
+    """What a row is about; of one that is called by its date alone what else stands in it."""
+    if picked.column != 0:
+        return picked.grid.called(line)
+    return f"{line.name} ({', '.join(cell.text for cell in line.cells.values())})"
 
 
 def _asks_for_another(query: Query, picked: Picked) -> bool:
