@@ -293,7 +293,7 @@ def _own_words(
 def _repeats(query: Query, sentence: str) -> bool:
     """Whether a sentence adds no word to the question; one that announces something with a colon does, and one that
     says what is asked whether it is so answers it."""
-    if _NOT_READ.search(query.text) and sentence[-1:] in _ENDS:
+    if _NOT_READ.search(query.text) and sentence.endswith((".", "!")):
         return False
     return not sentence.endswith((":", "：")) and frozenset(stems(sentence)) - STOP_WORDS <= query.terms.keys()
 

@@ -168,7 +168,7 @@ class ExtractiveAnswerer:
         chosen: list[Quote] = []
         least = least_confidence(was_read=readings is not None, setting=self._min_confidence)
         if probability >= least:
-            for candidate in _selected(ranked):
+            for candidate in _selected(query, ranked):
                 score = probability * math.exp(candidate.score - ranked[0].score)
                 _add(chosen, _quoted(query, candidate, score, readings or (), first=not chosen))
         cell = _cell(query, chosen[0], readings or ()) if chosen else None
@@ -282,12 +282,12 @@ def _add(quotes: list[Quote], quote: Quote) -> None:
     quotes.append(quote)
 
 
-def _selected(ranked: Sequence[Candidate]) -> list[Candidate]:
+def _selected(query: Query, ranked: Sequence[Candidate]) -> list[Candidate]:
     """The best sentence and others nearly as good, best first."""
     best = ranked[0]
-    chosen = [best]
+    chosen = [best, *(_rows_alike(ranked) if query.kind in ("person", "list") else ())]
     for candidate in ranked[1:]:
-        if len(chosen) == MOST_SENTENCES or math.exp(candidate.score - best.score) < _ALSO_AT:
+        if len(chosen) >= MOST_SENTENCES or math.exp(candidate.score - best.score) < _ALSO_AT:
             break
         elsewhere = candidate.passage.document.id != best.passage.document.id
         misses = candidate.features["type"] < 0 < best.features["type"]
@@ -299,6 +299,18 @@ def _selected(ranked: Sequence[Candidate]) -> list[Candidate]:
         if adds and not any(_same(candidate, other) for other in chosen):
             chosen.append(candidate)
     return chosen
+
+
+def _rows_alike(ranked: Sequence[Candidate]) -> list[Candidate]:
+    """The other rows of the best one's table that hold as much of the question, where they are few among its rows: "who
+    sings bass?" has two answers."""
+    best = ranked[0]
+    if best.row is None:
+        return []
+    rows = [one for one in ranked if one.row is not None and same_table(one.row, best.row)]
+    alike = [one for one in rows if all(one.features[name] == best.features[name] for name in ("named", "own"))]
+    few = len(alike) <= MOST_SENTENCES and len(alike) * 2 < len(best.row.table.rows)
+    return [one for one in alike if one is not best] if few else []
 
 
 def _is_lesser_row(candidate: Candidate, best: Candidate) -> bool:

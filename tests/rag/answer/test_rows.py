@@ -155,3 +155,28 @@ def test_sentences_in_a_long_cell_are_units_and_know_their_row() -> None:
 def test_rows_of_a_table_without_names_are_answers_too() -> None:
     answer = ask("Who keeps the lamp?", of_rows([["", ""], ["Keeper of the lamp", "Ada Holm"], ["Cook", "Bo"]]))
     assert "Ada Holm" in answer.text
+
+
+VOICES = [
+    ["Name", "Voice", "Since"],
+    ["Ingrid Falk", "Soprano", "2009"],
+    ["Tom Abara", "Bass", "2015"],
+    ["Lucy Penn", "Alto", "2021"],
+    ["Henrik Moe", "Tenor", "2012"],
+    ["Sana Qureshi", "Soprano", "2023"],
+    ["Paul Dray", "Bass", "2018"],
+    ["Ove Lind", "Tenor", "2002"],
+]
+
+
+def test_who_fits_alike_in_a_table_is_quoted_alike() -> None:
+    answer = ask("Who sings bass?", of_rows(VOICES))
+    assert "Tom Abara" in answer.text
+    assert "Paul Dray" in answer.text
+    assert "Lucy Penn" not in answer.text
+
+
+def test_rows_that_hold_nothing_of_the_question_are_not_quoted_for_being_alike() -> None:
+    answer = ask("Who has the voice Alto?", of_rows(VOICES))
+    assert "Lucy Penn" in answer.text
+    assert "Dray" not in answer.text
