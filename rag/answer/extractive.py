@@ -22,7 +22,6 @@ from rag.answer.asked_numbers import about_asked_numbers
 from rag.answer.citations import Locate, Numbering, citation_for
 from rag.answer.evidence import Candidate, found_features, found_probability, holds, rank_sentences
 from rag.answer.evidence_weights import evidence_weights
-from rag.answer.own_language import beside_own_words
 from rag.answer.quote import (
     LONGEST_QUOTE,
     PARAGRAPH,
@@ -153,8 +152,6 @@ class ExtractiveAnswerer:
             readings = read_of_asked_identifiers(query, usable, readings)
         if readings and query.is_english:
             readings = said_of_subject(query, usable, can_be_asked_for(query, readings))
-        elif readings and reader is not None:
-            readings = beside_own_words(query, usable, readings, reader, self._least_foreign)
         if readings:
             alone = readings if not query.is_english else _read_first_elsewhere(usable, readings)
             foreign = self._read_alone(query, usable, alone)
