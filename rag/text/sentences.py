@@ -16,6 +16,7 @@ MAX_SENTENCE = 1000  # characters; something longer is cut at a clause, a space,
 _SHORT_LINE = 45  # characters; a line shorter than this, followed by a capital, did not break because of wrapping
 
 _LINE = re.compile(r"[^\n\r\f\v\x85\u2028\u2029]+")
+_SECTION_SIGN = re.compile(r"§§? ?\d+[a-z]?\.? ")
 _MARKER = re.compile(r"(?:[-*+•‣◦▪·●○–—]|\(?(?:\d{1,3}|[A-Za-z]|[ivxIVX]{1,5})[.)]|#{1,6}|>+)[ \t]+(?=\S)")
 _KEYED = re.compile(r"[\w.-]{1,30}(?: [\w.-]{1,30}){0,2} ?[:=](?:\s|$)")  # 'port: 8443', 'Due: 2 April'
 _COLUMNS = re.compile(r"\S(?: {4,}|\t)\S")  # cells set apart by white space
@@ -131,9 +132,10 @@ def is_table_row(text: str, start: int, end: int) -> bool:
 def is_label(text: str, start: int, end: int) -> bool:
     """Tells whether a unit reads like a heading: marked as one, or a few words without figures or punctuation.
 
-    A list item is none, but '3. Warranty' between blank lines is, and so is a line in capitals.
+    A list item is none, but '3. Warranty' and '§ 2 Rent' between blank lines are, and so is a line in capitals.
     """
-    first = skip_marker(text, start, end)
+    section = _SECTION_SIGN.match(text, start, end)
+    first = skip_marker(text, start, end) if section is None else section.end()
     if text[start] == "#":
         return True
     if _CAPITALS.fullmatch(text, first, end) and text[first:end].isupper():
