@@ -38,7 +38,14 @@ _RETURNS = frozenset({_CHALLENGE, "/api/session"})
 _DOOR = "/static/door.html"
 _DOOR_FILES = frozenset(
     f"/static/{name}"
-    for name in ("door.js", "browser.js", "words.js", "words_en.js", "words_de.js", "style/base.css", "favicon.png")
+    for name in (
+        "door.js",
+        "browser.js",
+        "words.js",
+        *("words_en.js", "words_de.js", "pages_en.js", "pages_de.js"),
+        "style/base.css",
+        "favicon.png",
+    )
 )  # nothing of a person is in them
 _API = ("/api/", "/v1/")
 _NO_PAGES = ("/api/", "/v1/", "/static/", "/gradio/")

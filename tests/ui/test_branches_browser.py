@@ -90,7 +90,8 @@ def test_what_is_written_stands_in_place_of_the_version_before(filled: Any, gate
     gate.let(2)
     expect(page.locator(".running .answer-text")).to_have_text("The observatory")
     expect(page.locator(".exchange")).to_have_count(1)
-    page.keyboard.press("Escape")
+    with page.expect_response(lambda response: response.url.endswith("/stop")):
+        page.keyboard.press("Escape")
     gate.open()
     expect(page.locator(".exchange:not(.running)")).to_contain_text("Stopped here.")
     page.get_by_role("button", name="Version before").click()
