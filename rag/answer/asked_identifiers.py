@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from rag.answer.evidence import Candidate
+from rag.answer.reading import passage_of
 from rag.text.english_words import is_english_word
 from rag.text.sentences import cached_sentences
 from rag.types import Passage, Query, Reading
@@ -32,6 +33,8 @@ def asked_identifiers(question: str) -> list[str]:
 def about_asked_identifiers(query: Query, ranked: Sequence[Candidate]) -> list[Candidate]:
     """The sentences that can be about the identifiers asked for; all of them where the question has none."""
     asked = asked_identifiers(query.text)
+    if not asked:
+        return list(ranked)
     return [one for one in ranked if _is_about(asked, one.passage, one.start, one.end)]
 
 
@@ -42,7 +45,7 @@ def read_of_asked_identifiers(query: Query, passages: Sequence[Passage], reading
         return list(readings)
     kept = []
     for reading in readings:
-        passage = next(p for p in passages if p.span(0, len(p.text)).contains(reading.span))
+        passage = passage_of(reading, passages)
         if _is_about(asked, passage, reading.span.start - passage.start, reading.span.end - passage.start):
             kept.append(reading)
     return kept

@@ -34,7 +34,7 @@ from rag.answer.quote import (
     with_items,
     with_siblings,
 )
-from rag.answer.reading import find_spans
+from rag.answer.reading import find_spans, passage_of
 from rag.answer.refusal import NOT_FOUND, least_confidence
 from rag.answer.rows import NamedCell, Row, asked_cell, asked_columns, cut_row, row_at, same_table
 from rag.answer.said_of import can_be_asked_for, said_of_subject
@@ -191,7 +191,7 @@ class ExtractiveAnswerer:
         best = next(iter(readings), None)
         if best is None or best.confidence < self._least_foreign:
             return None
-        passage = _holding(best, passages)
+        passage = passage_of(best, passages)
         at = best.span.start - passage.start
         row = row_at(passage, at)
         if row is not None:
@@ -216,13 +216,9 @@ def _sentence_at(text: str, at: int) -> tuple[int, int]:
 
 def _read_first_elsewhere(passages: Sequence[Passage], readings: Sequence[Reading]) -> list[Reading]:
     """What was read in passages of another language than English, where nothing likely was read in English."""
-    elsewhere = [reading for reading in readings if not is_english(_holding(reading, passages).text)]
+    elsewhere = [reading for reading in readings if not is_english(passage_of(reading, passages).text)]
     others = (reading.confidence for reading in readings if reading not in elsewhere)
     return elsewhere if max(others, default=0.0) < _UNLIKELY else []
-
-
-def _holding(reading: Reading, passages: Sequence[Passage]) -> Passage:
-    return next(passage for passage in passages if passage.span(0, len(passage.text)).contains(reading.span))
 
 
 def _refusal(unknown: Sequence[str]) -> str:

@@ -30,6 +30,11 @@ def find_spans(question: str, passages: Sequence[Passage], reader: SpanReader) -
     return [_tidy(reading, window) for reading, window in best if reading.span.text.strip(_EDGE)]
 
 
+def passage_of(reading: Reading, passages: Sequence[Passage]) -> Passage:
+    """The passage that something was read in."""
+    return next(passage for passage in passages if passage.span(0, len(passage.text)).contains(reading.span))
+
+
 def _readings(question: str, windows: Sequence[Passage], reader: SpanReader) -> list[Reading]:
     """What the reranker read in the windows' chunks; the other windows are read now."""
     known = [window.hits[0].reading if window.hits else None for window in windows]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from rag.answer.above import stems_above
 from rag.answer.expected import type_evidence
+from rag.answer.reading import passage_of
 from rag.answer.rows import row_at
 from rag.text.sentences import cached_sentences
 from rag.text.words import match, prefixes_of, stems, words
@@ -66,7 +67,7 @@ def _numbers(reading: Reading) -> list[str]:
 
 def _nearness(query: Query, passages: Sequence[Passage], reading: Reading) -> float:
     """How near the words of the question stand to what was read, 0 to 1."""
-    passage = next(p for p in passages if p.span(0, len(p.text)).contains(reading.span))
+    passage = passage_of(reading, passages)
     start, end = reading.span.start - passage.start, reading.span.end - passage.start
     beside, before, behind = _around(passage, start, end)
     places = [(_BESIDE, beside), (_BEFORE, before), (_BEHIND, behind)]

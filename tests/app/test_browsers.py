@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -115,3 +116,14 @@ def test_a_stranger_gets_the_door_and_no_other_page(path: Path) -> None:
     for closed in ("/static/app.js", "/api/status", "/static/door.js/../app.js", "/gradio/config"):
         assert at.get(closed, headers={"accept": "text/html"}).status_code == 401, closed
         assert "hello" not in at.get(closed, headers={"accept": "text/html"}).text
+
+
+def test_what_the_door_loads_is_open_to_strangers(path: Path) -> None:
+    at, static = client(path), Path(__file__).parents[2] / "ui" / "static"
+    wanted, loaded = ["door.js"], set[str]()
+    while wanted:
+        name = wanted.pop()
+        assert at.get(f"/static/{name}").status_code == 200, name
+        loaded.add(name)
+        wanted += set(re.findall(r'from "\./([^"]+)"', (static / name).read_text(encoding="utf-8"))) - loaded
+    assert len(loaded) > 1

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from rag.answer.expected import is_date
 from rag.answer.operators.grid import Texts
-from rag.answer.operators.whole_document import whole_document
+from rag.answer.operators.whole_document import whole_documents
 from rag.answer.operators.worked import Source, Statement, Worked
 from rag.answer.quote import PARAGRAPH, readable
 from rag.text.sentences import cached_sentences
@@ -71,9 +71,7 @@ def find_contact(query: Query, passages: Sequence[Passage], texts: Texts) -> Wor
     if not subject:
         return None
     found: list[_Detail] = []
-    for document in list(dict.fromkeys(passage.document.id for passage in passages))[:_DOCUMENTS]:
-        first = next(passage for passage in passages if passage.document.id == document)
-        whole = whole_document(first, texts, _READ)
+    for whole in whole_documents(passages, texts, _DOCUMENTS, _READ):
         for place in pattern.finditer(whole.text):
             front = whole.text[max(0, place.start() - 30) : place.start()].rpartition("\n")[2]
             is_named = label.pattern != "" and label.search(front) is not None

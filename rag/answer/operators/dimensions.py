@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from rag.answer.above import stems_above
 from rag.answer.asked_attributes import MASS, SPEED
 from rag.answer.operators.grid import Texts
-from rag.answer.operators.whole_document import whole_document
+from rag.answer.operators.whole_document import whole_documents
 from rag.answer.operators.worked import Source, Statement, Worked
 from rag.answer.quote import readable
 from rag.text.sentences import cached_sentences
@@ -42,9 +42,7 @@ def find_dimension(query: Query, passages: Sequence[Passage], texts: Texts) -> W
     subject = query.rarity.keys() - _SAYS_NOTHING
     if unit is None or not subject:
         return None
-    for document in list(dict.fromkeys(passage.document.id for passage in passages))[:_DOCUMENTS]:
-        first = next(passage for passage in passages if passage.document.id == document)
-        whole = whole_document(first, texts, _READ)
+    for whole in whole_documents(passages, texts, _DOCUMENTS, _READ):
         called = stems_above(whole)
         if not all(match(term, called) == 1.0 for term in subject):
             continue

@@ -5,11 +5,10 @@ dated   a year or day: "what happened in 1934?" -> the items that begin with it;
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 
 from rag.answer.operators.grid import Texts
-from rag.answer.operators.whole_document import whole_document
+from rag.answer.operators.whole_document import whole_documents
 from rag.answer.operators.worked import Source, Statement, Worked
 from rag.answer.quote import paragraph_end, readable
 from rag.answer.rows import units_of
@@ -46,7 +45,7 @@ def find_entry_of_code(query: Query, passages: Sequence[Passage], texts: Texts) 
         return None
     others = query.rarity.keys() - frozenset(stems(code[0]))
     found: list[tuple[float, Passage, Unit]] = []
-    for whole in _documents(passages, texts):
+    for whole in whole_documents(passages, texts, _DOCUMENTS, _READ):
         about = frozenset(stems(whole.text))
         for unit in _units(whole):
             start = re.match(re.escape(code[0]), whole.text[unit.first : unit.end])
@@ -77,7 +76,7 @@ def find_dated_entry(query: Query, passages: Sequence[Passage], texts: Texts) ->
     if not extreme and not years:
         return None
     found: list[tuple[Passage, list[Unit]]] = []
-    for whole in _documents(passages, texts):
+    for whole in whole_documents(passages, texts, _DOCUMENTS, _READ):
         dated = [(unit, date) for unit in _units(whole) if (date := _date(whole, unit)) is not None]
         if len(dated) < _LEAST_ENTRIES or not named <= frozenset(stems(f"{whole.document.title} {whole.text[:200]}")):
             continue
@@ -93,13 +92,6 @@ def find_dated_entry(query: Query, passages: Sequence[Passage], texts: Texts) ->
         return None
     whole, chosen = found[0]
     return Worked(tuple(_stated(whole, unit.first, unit.end) for unit in chosen), 1.0)
-
-
-def _documents(passages: Sequence[Passage], texts: Texts) -> Iterator[Passage]:
-    first = {passage.document.id: passage for passage in reversed(passages)}
-    ids = dict.fromkeys(passage.document.id for passage in passages)
-    for document in islice(ids, _DOCUMENTS):
-        yield whole_document(first[document], texts, _READ)
 
 
 def _units(whole: Passage) -> list[Unit]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rag.answer.operators.grid import Texts
-from rag.answer.operators.whole_document import whole_document
+from rag.answer.operators.whole_document import whole_documents
 from rag.answer.operators.worked import Source, Statement, Worked
 from rag.answer.rows import units_of
 from rag.protocols import Embedder
@@ -74,9 +74,7 @@ def name_part(query: Query, passages: Sequence[Passage], texts: Texts, embedder:
     if asked is None or not wanted:
         return None
     under: list[_Sentence] = []
-    for document in list(dict.fromkeys(passage.document.id for passage in passages))[:_DOCUMENTS]:
-        first = next(passage for passage in passages if passage.document.id == document)
-        whole = whole_document(first, texts, _READ)
+    for whole in whole_documents(passages, texts, _DOCUMENTS, _READ):
         sentences = _sentences(whole, asked["part"])
         if len({sentence.line.start for sentence in sentences}) >= _LEAST_PARTS:
             under += sentences

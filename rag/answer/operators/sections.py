@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from rag.answer.operators.grid import Texts
 from rag.answer.operators.matching import share, shared
-from rag.answer.operators.whole_document import whole_document
+from rag.answer.operators.whole_document import whole_documents
 from rag.answer.operators.worked import Source, Statement, Worked
 from rag.answer.quote import readable
 from rag.answer.rows import units_of
@@ -67,10 +67,8 @@ def quote_section(query: Query, passages: Sequence[Passage], texts: Texts) -> Wo
     if not (belongs or how_to or needs) and query.kind != "list":
         return None
     best: tuple[float, Passage, _Section] | None = None
-    documents = dict.fromkeys(passage.document.id for passage in passages)
-    for rank, document in enumerate(list(documents)[:_DOCUMENTS]):
-        first = next(passage for passage in passages if passage.document.id == document)
-        whole = replace(whole_document(first, texts, _READ), tables=())
+    for rank, document in enumerate(whole_documents(passages, texts, _DOCUMENTS, _READ)):
+        whole = replace(document, tables=())
         title = frozenset(stems(whole.document.title))
         for section in _sections(whole, items_only=not (belongs or how_to)):
             if needs and not _TO_DO.search(query.text) and section.is_numbered(whole.text):

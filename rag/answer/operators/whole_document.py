@@ -1,6 +1,8 @@
 """A document from its beginning as one passage, for what concerns the whole and not what a question found."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from rag.answer.operators.grid import Texts
 from rag.types import Passage
@@ -12,3 +14,11 @@ def whole_document(passage: Passage, texts: Texts, most: int) -> Passage:
     text = texts.document_text(document)[:most]
     tables = texts.tables(document, 0, len(text))
     return replace(passage, start=0, end=len(text), text=text, heading_path=(), hits=(), tables=tables)
+
+
+def whole_documents(passages: Sequence[Passage], texts: Texts, most: int, read: int) -> Iterator[Passage]:
+    """The documents of the best passages, ``most`` of them, one passage each as by ``whole_document``."""
+    best = {passage.document.id: passage for passage in reversed(passages)}
+    ids = dict.fromkeys(passage.document.id for passage in passages)
+    for document in islice(ids, most):
+        yield whole_document(best[document], texts, read)
