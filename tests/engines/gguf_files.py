@@ -2,7 +2,9 @@
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -59,8 +61,11 @@ def _type(kind: str) -> Any:
     return gguf.GGMLQuantizationType[kind]
 
 
-def write_model(model: Any, path: Path, kind: str = "F32", table: str = "F32") -> None:
-    """A model of transformers as GGUF, its projections of one type, its embedding and output layer of another.
+def write_model(
+    model: Any, path: Path, kind: str = "F32", table: str = "F32", others: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """A model of transformers as GGUF, its projections of one type, its embedding and output layer of another, single
+    tensors of the types in ``others``, by their names.
 
     The model's weights become what the file holds, so that both compute the same."""
     config = model.config
@@ -74,7 +79,7 @@ def write_model(model: Any, path: Path, kind: str = "F32", table: str = "F32") -
     for at, tensor in weights.items():
         if at == "lm_head.weight" and config.tie_word_embeddings:
             continue
-        own = kind if "_proj.weight" in at else table if at in _TABLES else "F32"
+        own = others.get(at) or (kind if "_proj.weight" in at else table if at in _TABLES else "F32")
         stored, lossy = _stored(_ordered(tensor.numpy(), at, config, name), own)
         inner = names.get_name(at, try_suffixes=(".weight", ".bias"))
         writer.add_tensor(inner, stored, raw_dtype=None if own in ("F32", "F16") else _type(own))

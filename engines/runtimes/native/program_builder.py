@@ -40,7 +40,7 @@ class ProgramBuilder:
         self.operations: list[NDArray[np.int64]] = []
         self.logits: list[tuple[int, int]] = []  # (operation, word) that name the place of the logits
         self.weights, self._kernels, self._largest = weights, kernels, largest
-        self._buffers: dict[str, NDArray[np.generic]] = {}
+        self._buffers: dict[tuple[str, int], NDArray[np.generic]] = {}  # by role and bytes
         self.tables: list[NDArray[np.int64]] = []  # that operations name
 
     def linear(self, x: Rows, layer: int, *projections: Projection) -> tuple[Rows, ...]:
@@ -115,28 +115,31 @@ class ProgramBuilder:
         return self._kernels.words(kernel, **fields)
 
     def place(self, role: str, features: int, count: int = ROWS) -> Rows:
-        """Room for the rows of a step; the same for the same role."""
+        """Room for the rows of a step; the same for the same role and width."""
         stride = padded(features)
         return Rows(self.room(role, np.float32, stride, count), stride, features, count)
 
     def buffer(self, role: str) -> NDArray[np.generic]:
         """[largest, ...], made by ``place``."""
-        return self._buffers[role].reshape(self._largest, -1)
+        (found,) = (buffer for (name, _), buffer in self._buffers.items() if name == role)
+        return found.reshape(self._largest, -1)
 
     def room(self, role: str, kind: type[np.generic], columns: int, count: int = ROWS) -> int:
-        """The address of zeros for ``columns`` elements a row; there are more rows where pairs are counted."""
+        """The address of zeros for ``columns`` elements a row; there are more rows where pairs are counted. Layers
+        whose tensors are stored in different types have values of different widths in one role: each has its own."""
         rows, experts = self._largest, self.config.experts
         if count == PAIRS and experts is not None:
             role, rows = f"{role}_of_pairs", rows * experts.chosen
-        if role not in self._buffers:
-            self._buffers[role] = zeros(rows * columns * np.dtype(kind).itemsize).view(kind)
-        return self._buffers[role].ctypes.data
+        size = rows * columns * np.dtype(kind).itemsize
+        if (role, size) not in self._buffers:
+            self._buffers[role, size] = zeros(size).view(kind)
+        return self._buffers[role, size].ctypes.data
 
     def table(self, role: str, size: int) -> int:
         """The address of ``size`` words."""
-        if role not in self._buffers:
-            self._buffers[role] = np.zeros(size, np.int64)
-        return self._buffers[role].ctypes.data
+        if (role, size) not in self._buffers:
+            self._buffers[role, size] = np.zeros(size, np.int64)
+        return self._buffers[role, size].ctypes.data
 
     def product(self, product: Product, x: Rows, y: Rows) -> None:
         if self.weights.address(f"{product.name}.input_order"):

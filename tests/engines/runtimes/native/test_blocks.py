@@ -116,13 +116,29 @@ def test_a_model_in_blocks_computes_like_its_dequantised_weights(kind: str, tmp_
     """On both runtimes for processors, which round activations to 8 bits."""
     model = random_model("llama", hidden_size=256, intermediate_size=512)
     write_model(model, tmp_path / "file.gguf", kind, kind)
+    computes_like_its_weights(tmp_path, some_tokens(40))
+
+
+def test_layers_stored_in_different_types_compute_like_their_weights(tmp_path: Path) -> None:
+    """As in files of Q4_K_M, where V and down projections of some layers alone have 6 bits. As many rows as a step
+    has."""
+    model = random_model("llama", hidden_size=256, intermediate_size=512)
+    parts = ("self_attn.v_proj", "mlp.down_proj")
+    finer = {f"model.layers.{model.config.num_hidden_layers - 1}.{part}.weight": "Q6_K" for part in parts}
+    write_model(model, tmp_path / "file.gguf", "Q4_K", "Q6_K", finer)
+    computes_like_its_weights(tmp_path, some_tokens(256))
+
+
+def computes_like_its_weights(tmp_path: Path, tokens: list[int]) -> None:
+    """``file.gguf``, with both runtimes for processors against the reference."""
+    pages = -(-len(tokens) // 16)
     folder = tmp_path / "model"
     folder.mkdir()
     write_folder(GgufFile(tmp_path / "file.gguf"), folder)
     (folder / "model.gguf").symlink_to(tmp_path / "file.gguf")
-    checkpoint, tokens = Checkpoint(folder), some_tokens(40)
-    expected = ReferenceRuntime(checkpoint, 4).step(flat_batch(tokens))
-    runtimes = [OnnxRuntime(checkpoint, 4), *([NativeRuntime(checkpoint, 4)] if usable() else [])]
+    checkpoint = Checkpoint(folder)
+    expected = ReferenceRuntime(checkpoint, pages).step(flat_batch(tokens))
+    runtimes = [OnnxRuntime(checkpoint, pages), *([NativeRuntime(checkpoint, pages)] if usable() else [])]
     for runtime in runtimes:
         difference = runtime.step(flat_batch(tokens)) - expected
         assert np.sqrt((difference**2).mean()) < INT8_ACTIVATIONS * expected.std(), runtime.name

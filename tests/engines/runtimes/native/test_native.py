@@ -18,10 +18,12 @@ from engines.base import StepBatch
 from engines.errors import EngineError, RuntimeUnavailable
 from engines.model.checkpoint import Checkpoint
 from engines.model.synthetic import Shape, write_checkpoint
+from engines.runtimes.native.kernel_loader import load_kernels
 from engines.runtimes.native.kernels.instructions import usable
 from engines.runtimes.native.kernels.layout import LARGEST_HEAD
 from engines.runtimes.native.kernels.team import cores
 from engines.runtimes.native.packed_weights import PackedWeights, pack
+from engines.runtimes.native.program_builder import Kernels, ProgramBuilder
 from engines.runtimes.native.runtime import NativeRuntime
 from engines.runtimes.reference.runtime import ReferenceRuntime
 from tests.engines.fakes import flat_batch
@@ -166,6 +168,17 @@ def test_heads_too_wide_are_refused_in_words(model: Checkpoint, tmp_path: Path) 
 def test_a_cache_larger_than_memory_is_refused_in_words(model: Checkpoint) -> None:
     with pytest.raises(EngineError, match=r"KV cache of .* GB does not fit"):
         NativeRuntime(model, 1 << 48, threads=1)
+
+
+def test_values_of_different_widths_never_share_room(model: Checkpoint, tmp_path: Path) -> None:
+    """A layer whose V has more bits than its Q and K computes it apart, so what one product gives in that layer is
+    narrower than in others."""
+    pack(model, tmp_path)
+    builder = ProgramBuilder(model.config, PackedWeights(tmp_path), Kernels(load_kernels(usable()[0], None)), 256)
+    narrow, wide = (builder.place("out", features) for features in (64, 192))
+    assert builder.place("out", 64) == narrow
+    spans = sorted((rows.address, rows.address + 256 * 4 * rows.stride) for rows in (narrow, wide))
+    assert spans[0][1] <= spans[1][0]
 
 
 def test_scales_stay_exact(model: Checkpoint, tmp_path: Path) -> None:
