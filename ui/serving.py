@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli.session import Session
+from app.collector import set_apart
 from app.errors import AppError
 from app.priority import give_way, take_turns_quickly
 from app.running import Announce
@@ -188,7 +189,9 @@ def _begin(desk: "Desk", first: list[str] | None, wait_s: float, load: Callable[
     desk.syncing.start(first)
     try:
         load()
+        set_apart()
         desk.assistant.warm_up()
+        set_apart()
     except DocentError as error:
         _log.warning("warming up: %s", error)
     except Exception:  # noqa: BLE001 - the thread's edge; Docent may have ended meanwhile

@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.news_shapes import news_lines
+from app.collector import set_apart
 from app.feed import Feed
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ class GradioStream:
             # Where no event loop runs, Gradio makes one for each of its locks and never closes it.
             with _BUILDING:
                 app = asyncio.run(build(self._feed, self._scratch))
+            set_apart()
         except Exception:  # noqa: BLE001 - the thread's edge
             _log.exception("Gradio could not be loaded")
             return

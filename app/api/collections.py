@@ -11,7 +11,9 @@ from app.assistant import Assistant
 from app.desk import Desk
 from app.feed import CollectionsChanged
 
-Locations = Annotated[list[Annotated[str, Field(min_length=1, max_length=4_096)]], Field(max_length=100_000)]
+Locations = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=4_096)]], Field(max_length=100_000, fail_fast=True)
+]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 

@@ -14,7 +14,7 @@ class Scope(Shape):
     given."""
 
     folders: list[str] = Field(default=[], max_length=1000)
-    documents: list[int] = Field(default=[], max_length=100_000)
+    documents: list[int] = Field(default=[], max_length=100_000, fail_fast=True)
     collections: list[int] = Field(default=[], max_length=1000)
 
     def chosen(self) -> events.Scope:

@@ -43,7 +43,7 @@ class FolderBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=200)
-    conversations: list[str] = Field(default=[], max_length=10_000)
+    conversations: list[str] = Field(default=[], max_length=10_000, fail_fast=True)
 
 
 class FolderName(BaseModel):

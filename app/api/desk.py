@@ -31,7 +31,7 @@ class RunBody(_Body):
     question: str = Field(min_length=1, max_length=10_000)
     conversation: str | None = None
     folders: list[str] = Field(default=[], max_length=1000)
-    documents: list[int] = Field(default=[], max_length=100_000)
+    documents: list[int] = Field(default=[], max_length=100_000, fail_fast=True)
     collections: list[int] = Field(default=[], max_length=1000)
     after: int | None = Field(default=None, ge=0)
     model: str | None = Field(default=None, min_length=1, max_length=4_096)

@@ -38,11 +38,9 @@ class Body(BaseModel):
         if not isinstance(data, dict):
             return data
         known = {field.alias or name for name, field in cls.model_fields.items()}
-        return {
-            key: value
-            for key, value in data.items()
-            if value is not None and (key in known or _asks(cls.unsupported, key, value))
-        }
+        looked_for = [*known, *(option for option in cls.unsupported if option not in known)]
+        given = {key: data[key] for key in looked_for if data.get(key) is not None}
+        return {key: value for key, value in given.items() if key in known or _asks(cls.unsupported, key, value)}
 
 
 def _asks(unsupported: Mapping[str, tuple[object, ...]], option: str, value: object) -> bool:

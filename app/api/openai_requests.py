@@ -14,6 +14,8 @@ from engines.page_size import PAGE_TOKENS
 from engines.serving.sampling_params import SamplingParams, ThoughtParams
 
 MOST_CHOICES = 128  # of one request, OpenAI's own limit
+_MOST_STOPS = 100
+_MOST_BIASES = 50_000
 _ANY_JSON = '{"type": "object"}'
 _THOUGHT_TOKENS = {"none": 0, "minimal": 256, "low": 1024, "medium": 4096, "high": 16_384, "xhigh": 65_536}
 
@@ -24,7 +26,18 @@ def _stops(value: Any) -> Any:
     return [stop for stop in stops if stop != ""] if isinstance(stops, list) else stops
 
 
-Tokens = Annotated[list[int], Field(fail_fast=True)]  # one error says enough of a million wrong numbers
+def _biases(value: Any) -> Any:
+    """One error says enough of a million wrong ones."""
+    if isinstance(value, dict):
+        if len(value) > _MOST_BIASES:
+            raise ValueError(f"at most {_MOST_BIASES:,} tokens can have a bias")
+        for token, bias in value.items():
+            if not token.isdecimal() or not isinstance(bias, int | float):
+                raise ValueError("must be an object of token numbers, each with a number")
+    return value
+
+
+Tokens = Annotated[list[int], Field(fail_fast=True)]  # see _biases
 
 
 class StreamOptions(Body):
@@ -64,12 +77,12 @@ class _Sampling(Body):
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
     seed: int | None = None
-    stop: Annotated[list[str], BeforeValidator(_stops)] = Field(default=[])
+    stop: Annotated[list[str], BeforeValidator(_stops)] = Field(default=[], max_length=_MOST_STOPS, fail_fast=True)
     n: int = Field(default=1, ge=1, le=MOST_CHOICES)
     stream: bool = False
     stream_options: StreamOptions = StreamOptions()
     regex: str | None = None
-    logit_bias: dict[int, float] = Field(default_factory=dict)
+    logit_bias: Annotated[dict[int, float], BeforeValidator(_biases)] = Field(default_factory=dict)
     ignore_eos: bool = False
     num_beams: int = 1
     length_penalty: float = 1.0

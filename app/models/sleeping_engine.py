@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from app.collector import search_all
 from engines.base import Runtime
 from engines.errors import EngineError
 from engines.serving.engine import Engine
@@ -110,6 +111,7 @@ class SleepingEngine:
         if close is not None:
             close()
         del self._runtime
+        search_all()
 
     def _watch(self) -> None:
         while not self._closed.wait(self._idle_s / _LOOKS):
