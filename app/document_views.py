@@ -1,7 +1,7 @@
 """Documents as they are shown: their text, tables, files and pages."""
 
 import os
-import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,10 +39,15 @@ class DocumentViews:
         self._document(document_id)
         return self._parts.library.document_text(document_id)
 
-    def document_tables(self, document_id: int) -> "tuple[TableSpans, ...]":
-        """The tables of a document, in the order of its text."""
+    def document_tables(self, document_id: int, start: int, end: int) -> "tuple[TableSpans, ...]":
+        """The tables of a document that stand in ``text[start:end]``, wholly or in part."""
         self._document(document_id)
-        return self._parts.library.tables(document_id, 0, sys.maxsize)
+        return self._parts.library.tables(document_id, start, end)
+
+    def all_tables(self, document_id: int) -> "Iterator[TableSpans]":
+        """All tables of a document, in the order of its text, which are read as they are taken."""
+        self._document(document_id)
+        return self._parts.library.all_tables(document_id)
 
     def document_layout(self, document_id: int) -> Layout:
         """How the text of a document is laid out: what stands where, and on which page or at which second."""

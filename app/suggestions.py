@@ -34,7 +34,7 @@ class Quotes(Protocol):
 
     def document_view(self, document_id: int) -> DocumentView: ...
 
-    def document_tables(self, document_id: int) -> "tuple[TableSpans, ...]": ...
+    def document_tables(self, document_id: int, start: int, end: int) -> "tuple[TableSpans, ...]": ...
 
     def document_layout(self, document_id: int) -> Layout: ...
 
@@ -89,7 +89,7 @@ class Suggestions:
             try:
                 view = self._assistant.document_view(citation.document_id)
                 blocks = self._assistant.document_layout(citation.document_id).blocks
-                tables = self._assistant.document_tables(citation.document_id)
+                tables = self._assistant.document_tables(citation.document_id, citation.start, citation.end)
             except UnknownDocument:  # removed since
                 continue
             headings = [block for block in blocks if block.kind == "heading"]

@@ -1,5 +1,6 @@
 """The routes of conversations: list, search, read, rename, pin, copy, delete, bring back, export."""
 
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
@@ -17,6 +18,7 @@ from app.api.conversation_shapes import (
     Scope,
     Suggested,
 )
+from app.api.gate import Gate
 from app.api.json_replies import NO_STORE, content, router
 from app.assistant import Assistant
 from app.desk import Desk
@@ -105,6 +107,7 @@ def folder_routes(assistant: Assistant, desk: Desk) -> APIRouter:
 
 def conversation_routes(assistant: Assistant, desk: Desk) -> APIRouter:
     routes = router("/conversations")
+    suggesting = Gate(1)
 
     def changed(conversation_id: str | None = None) -> None:
         desk.feed.publish(ConversationsChanged(conversation_id))
@@ -192,9 +195,10 @@ def conversation_routes(assistant: Assistant, desk: Desk) -> APIRouter:
         return Deleted(id=conversation_id)
 
     @routes.get("/{conversation_id}/exchanges/{exchange}/suggestions")
-    def suggestions(conversation_id: str, exchange: int) -> Suggested:
+    async def suggestions(conversation_id: str, exchange: int) -> Suggested:
         """Finds questions to ask next, which the documents answer; none while a question is being answered."""
-        return Suggested(questions=list(desk.suggestions.after(conversation_id, exchange)))
+        found = await suggesting.run(partial(desk.suggestions.after, conversation_id, exchange))
+        return Suggested(questions=list(found))
 
     @routes.put("/{conversation_id}/exchanges/{exchange}/feedback")
     def feedback(conversation_id: str, exchange: int, body: FeedbackBody) -> ConversationMade:

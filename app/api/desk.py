@@ -1,6 +1,7 @@
 """The routes by which pages work together: running answers, the sync in the background, files that are handed over."""
 
 import uuid
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
+from app.api.gate import Gate
 from app.api.json_replies import router
 from app.api.library_shapes import FolderReply, Handed, Removed
 from app.api.news_shapes import Run, RunList, Syncing
@@ -15,6 +17,9 @@ from app.desk import Desk
 from app.errors import UsageError
 from app.events import Scope
 from app.inbox import receiving, safe_name
+from app.runs import Run as StartedRun
+
+_SLOW = 4  # requests at once that may wait for a disk, a network, a sync or a model
 
 
 class _Body(BaseModel):
@@ -51,6 +56,7 @@ class ReadBody(_Body):
 
 def desk_routes(desk: Desk) -> APIRouter:
     routes = router()
+    slow = Gate(_SLOW)
     _run_routes(routes, desk)
 
     @routes.get("/syncing")
@@ -86,22 +92,22 @@ def desk_routes(desk: Desk) -> APIRouter:
         return Syncing.of(desk.syncing.progress)
 
     @routes.post("/sources")
-    def add(body: SourceBody) -> Handed:
+    async def add(body: SourceBody) -> Handed:
         """Adds a folder, file, YouTube address or web page, and begins to read it in the background.
 
         A web page is fetched first, once, from public addresses alone, and kept in the inbox."""
-        return Handed(location=desk.add(body.location))
+        return Handed(location=await slow.run(partial(desk.add, body.location)))
 
     @routes.post("/samples")
-    def samples() -> Handed:
+    async def samples() -> Handed:
         """Adds the sample documents that come with Docent."""
-        return Handed(location=desk.add(str(desk.samples)))
+        return Handed(location=await slow.run(partial(desk.add, str(desk.samples))))
 
     @routes.delete("/sources")
-    def remove(location: str) -> Removed:
+    async def remove(location: str) -> Removed:
         """Takes a source, or one document of it, out of the library. The files stay where they are, but for copies that
         Docent made itself."""
-        return Removed(location=location, removed=desk.remove(location))
+        return Removed(location=location, removed=await slow.run(partial(desk.remove, location)))
 
     @routes.put("/uploads/{name:path}")
     async def upload(name: str, request: Request) -> Handed:
@@ -114,26 +120,25 @@ def desk_routes(desk: Desk) -> APIRouter:
         return Handed(location=str(kept[0]))
 
     @routes.get("/folders")
-    def folders(path: Annotated[str, Query(max_length=4_096)] = "") -> FolderReply:
+    async def folders(path: Annotated[str, Query(max_length=4_096)] = "") -> FolderReply:
         """Lists the folders in a folder of this computer; the person's own folder where none is named."""
-        return _folder(Path(path).expanduser() if path else Path.home())
+        return await slow.run(lambda: _folder(Path(path).expanduser() if path else Path.home()))
 
     return routes
 
 
 def _run_routes(routes: APIRouter, desk: Desk) -> None:
+    starting = Gate(_SLOW)
+
     @routes.get("/runs")
     def runs() -> RunList:
         """Lists the answers being written, and those that failed."""
         return RunList.of(desk.runs.all())
 
     @routes.post("/runs")
-    def ask(body: RunBody) -> Run:
+    async def ask(body: RunBody) -> Run:
         """Begins to answer a question in the background; the feed tells how it goes on."""
-        scope = desk.assistant.restricted(body.folders, body.documents, body.collections)
-        chosen = Scope(tuple(body.folders), tuple(body.documents), tuple(body.collections))
-        question = body.question.strip()
-        return Run.of(desk.runs.start(question, body.conversation, scope, body.after, body.model, chosen))
+        return Run.of(await starting.run(partial(_begun, desk, body)))
 
     @routes.post("/runs/{run_id}/stop")
     def stop(run_id: int) -> RunList:
@@ -146,6 +151,12 @@ def _run_routes(routes: APIRouter, desk: Desk) -> None:
         """Forgets an answer that failed."""
         desk.runs.dismiss(run_id)
         return RunList.of(desk.runs.all())
+
+
+def _begun(desk: Desk, body: RunBody) -> StartedRun:
+    scope = desk.assistant.restricted(body.folders, body.documents, body.collections)
+    chosen = Scope(tuple(body.folders), tuple(body.documents), tuple(body.collections))
+    return desk.runs.start(body.question.strip(), body.conversation, scope, body.after, body.model, chosen)
 
 
 def _folder(path: Path) -> FolderReply:

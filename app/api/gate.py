@@ -11,10 +11,17 @@ from rag.errors import BusyError
 T = TypeVar("T")
 
 
-class Gate:
-    """``running`` requests at once, ``waiting`` behind them in the order in which they came."""
+MOST_WAITING = 256
+"""Of a kind, as in the engine's queue."""
 
-    def __init__(self, running: int, waiting: int) -> None:
+
+class Gate:
+    """``running`` requests at once, ``waiting`` behind them in the order in which they came.
+
+    What may wait for long (for a model, a sync, a disk, a network) goes through one, too: the threads that all requests
+    share are forty, and who waits on one keeps others from being answered."""
+
+    def __init__(self, running: int, waiting: int = MOST_WAITING) -> None:
         self._turns = asyncio.Semaphore(running)
         self._threads = CapacityLimiter(running)
         self._room = running + waiting

@@ -47,8 +47,8 @@ from rag.errors import BusyError, LibraryLocked, UnknownCollection
 
 _log = logging.getLogger(__name__)
 _WORKING_AT_ONCE = 4  # questions, searches and other work for the models
+_UNLOADING = 2  # they may wait for a model that is being loaded
 _BUSY = 429
-_MOST_WAITING = 256  # of a kind, as in the engine's queue
 STREAMS = {
     "/api/ask": Stream("application/x-ndjson", list[AnswerLine]),
     "/api/sync": Stream("application/x-ndjson", list[SyncLine]),
@@ -91,7 +91,7 @@ def create_api(assistant: Assistant, desk: Desk | None = None) -> DescribedAPI:
     api.add_exception_handler(HTTPException, _http_error)
     api.add_exception_handler(Exception, _defect)
     api.add_middleware(BodyLimit)
-    work = Gate(_WORKING_AT_ONCE, _MOST_WAITING)
+    work = Gate(_WORKING_AT_ONCE)
     for routes in (
         library_routes(assistant, work),
         page_routes(assistant),
@@ -123,7 +123,8 @@ def _openai(assistant: Assistant, work: Gate) -> tuple[APIRouter, Mapping[str, S
 
 def _question_routes(assistant: Assistant, work: Gate) -> APIRouter:
     routes = router()
-    asks = Gate(_WORKING_AT_ONCE, _MOST_WAITING)
+    unloading = Gate(_UNLOADING)
+    asks = Gate(_WORKING_AT_ONCE)
 
     @routes.post("/ask", response_model=AnswerReply, response_description=ONE_A_LINE)
     async def ask(body: AskBody) -> Response:
@@ -150,9 +151,9 @@ def _question_routes(assistant: Assistant, work: Gate) -> APIRouter:
         return _json(last, 400 if isinstance(last, ErrorLine) else 200, without={"event"})
 
     @routes.post("/model/unload")
-    def unload() -> Unloaded:
+    async def unload() -> Unloaded:
         """Gives the language model's memory back until the next question, unless it is answering."""
-        return Unloaded(unloaded=assistant.unload_model())
+        return Unloaded(unloaded=await unloading.run(assistant.unload_model))
 
     @routes.get("/search")
     async def search(

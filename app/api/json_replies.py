@@ -23,6 +23,12 @@ class AsciiJSON(JSONResponse):
         return json.dumps(content).encode("ascii")
 
 
+def plain_reply(reply: Shape) -> AsciiJSON:
+    """A finished reply, for routes that make it on their own thread: FastAPI writes JSON where requests are answered.
+    Such a route names its ``response_model``."""
+    return AsciiJSON(reply.plain(), headers=NO_STORE)
+
+
 class NdJSON(StreamingResponse):
     """A reply of one JSON object a line, each sent as soon as it exists. ``ticket`` is given back with it, unless what
     makes the lines has it."""
@@ -57,5 +63,5 @@ def router(prefix: str = "") -> APIRouter:
     )
 
 
-def _no_store(response: Response) -> None:
+async def _no_store(response: Response) -> None:  # not on a thread, which is worth a turn of its own
     response.headers.update(NO_STORE)

@@ -3,29 +3,34 @@
 from functools import partial
 from typing import Annotated, Literal
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import FileResponse, Response
 
 from app.api.gate import Gate
-from app.api.json_replies import NO_STORE, ONE_A_LINE, NdJSON, content, router
+from app.api.json_replies import NO_STORE, ONE_A_LINE, NdJSON, content, plain_reply, router
 from app.api.library_shapes import (
     DocumentLayout,
     DocumentList,
     DocumentReply,
+    LayoutBlock,
+    LayoutPlace,
     Marks,
     Status,
     SyncPreview,
-    Table,
     TableList,
+    plain_table,
 )
+from app.api.long_json import LongJSON
 from app.api.streams import sync_lines
 from app.assistant import Assistant
 from app.opening import open_in_program, show_in_folder
 
 _DRAWN_AT_ONCE = 8  # pictures of pages; they wait for the processes that draw
 _SYNCS = 16
-_MOST_WAITING = 256
+_LOOKS = 2  # at all files of the sources
+_GLANCES = 4
 
 
 class SyncBody(BaseModel):
@@ -60,11 +65,14 @@ class OpenBody(BaseModel):
 def library_routes(assistant: Assistant, work: Gate) -> APIRouter:
     routes = router()
     syncs = Gate(_SYNCS, 0)  # they wait for each other
+    looks = Gate(_LOOKS)
 
-    @routes.get("/status")
-    def status() -> Status:
+    glances = CapacityLimiter(_GLANCES)  # threads of its own: whatever else is waiting, this is answered
+
+    @routes.get("/status", response_model=Status)
+    async def status() -> Response:
         """Returns the sources, how many documents have each status, and which could not be read."""
-        return Status.of(assistant.status())
+        return await to_thread.run_sync(lambda: plain_reply(Status.of(assistant.status())), limiter=glances)
 
     @routes.post("/sync", response_model=None, response_description=ONE_A_LINE)
     async def sync(body: SyncBody) -> Response:
@@ -72,17 +80,18 @@ def library_routes(assistant: Assistant, work: Gate) -> APIRouter:
         ticket = syncs.enter()
         return NdJSON(sync_lines(assistant, body.locations, ticket, anew=body.anew), ticket)
 
-    @routes.post("/sync/preview")
-    def preview(body: PreviewBody) -> SyncPreview:
+    @routes.post("/sync/preview", response_model=SyncPreview)
+    async def preview(body: PreviewBody) -> Response:
         """Tells what a sync would read, and what each pattern leaves out. Nothing is read or changed."""
-        return SyncPreview.of(assistant.preview(body.locations, include=body.include, exclude=body.exclude))
+        look = partial(assistant.preview, body.locations, include=body.include, exclude=body.exclude)
+        return await looks.run(lambda: plain_reply(SyncPreview.of(look())))
 
-    @routes.get("/documents")
-    def documents() -> DocumentList:
+    @routes.get("/documents", response_model=DocumentList)
+    def documents() -> Response:
         """Lists all documents, whatever their status."""
-        return DocumentList.of(assistant.documents())
+        return plain_reply(DocumentList.of(assistant.documents()))
 
-    opening = Gate(_DRAWN_AT_ONCE, _MOST_WAITING)
+    opening = Gate(_DRAWN_AT_ONCE)
 
     @routes.get("/documents/{document_id}")
     async def document(document_id: int) -> DocumentReply:
@@ -113,23 +122,24 @@ def library_routes(assistant: Assistant, work: Gate) -> APIRouter:
         show_in_folder(path) if body.where == "folder" else open_in_program(path)
         return DocumentReply.of(assistant.document_view(document_id))
 
-    @routes.get("/documents/{document_id}/tables")
-    async def tables(document_id: int) -> TableList:
+    @routes.get("/documents/{document_id}/tables", response_model=TableList)
+    def tables(document_id: int) -> Response:
         """Lists the tables of a document; their cells are stretches of its text."""
-        found = await work.run(partial(assistant.document_tables, document_id))
-        return TableList(tables=[Table.of(table) for table in found])
+        return LongJSON({"tables": map(plain_table, assistant.all_tables(document_id))})
 
-    @routes.get("/documents/{document_id}/layout")
-    async def layout(document_id: int) -> DocumentLayout:
+    @routes.get("/documents/{document_id}/layout", response_model=DocumentLayout)
+    async def layout(document_id: int) -> Response:
         """Tells what the stretches of a document's text are, and where each page or moment begins."""
-        return DocumentLayout.of(await work.run(partial(assistant.document_layout, document_id)))
+        found = await work.run(partial(assistant.document_layout, document_id))
+        places = (LayoutPlace.plain_of(*place) for place in found.places)
+        return LongJSON({"blocks": map(LayoutBlock.plain_of, found.blocks), "places": places})
 
     return routes
 
 
 def page_routes(assistant: Assistant) -> APIRouter:
     routes = router()
-    drawing = Gate(_DRAWN_AT_ONCE, _MOST_WAITING)
+    drawing = Gate(_DRAWN_AT_ONCE)
     picture_reply = content("image/png", {"type": "string", "format": "binary"}, "The picture.")
 
     @routes.get("/documents/{document_id}/page/{page}.png", response_class=Response, responses=picture_reply)

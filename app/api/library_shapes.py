@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Literal, Self, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args
 
 from app import events
 from app.api.shape import ErrorLine, Shape
@@ -174,18 +174,25 @@ class Table(Shape):
     columns: list[str]
     rows: list[TableRow]
 
-    @classmethod
-    def of(cls, table: TableSpans) -> Self:
-        rows = [
-            TableRow(
-                start=row.start,
-                end=row.end,
-                header=row.is_header,
-                cells=[TableCell.model_validate(cell) for cell in row.cells],
-            )
-            for row in table.rows
-        ]
-        return cls(start=table.start, end=table.end, caption=table.caption, columns=list(table.columns), rows=rows)
+
+def plain_table(table: TableSpans) -> dict[str, Any]:
+    """Returns a ``Table`` as a dictionary of JSON values: there can be millions of cells."""
+    rows = [
+        {
+            "start": row.start,
+            "end": row.end,
+            "header": row.is_header,
+            "cells": [{"start": cell.start, "end": cell.end, "column": cell.column} for cell in row.cells],
+        }
+        for row in table.rows
+    ]
+    return {
+        "start": table.start,
+        "end": table.end,
+        "caption": table.caption,
+        "columns": list(table.columns),
+        "rows": rows,
+    }
 
 
 class TableList(Shape):
@@ -204,6 +211,17 @@ class LayoutBlock(Shape):
     level: int
     label: str | None
 
+    @staticmethod
+    def plain_of(block: types.Block) -> dict[str, Any]:
+        """Returns one as a dictionary of JSON values."""
+        return {
+            "start": block.start,
+            "end": block.end,
+            "kind": block.kind,
+            "level": block.level,
+            "label": block.label,
+        }
+
 
 class LayoutPlace(Shape):
     """From ``start`` on the text stands on this page, slide or sheet (from 1), or at this second of a recording."""
@@ -213,22 +231,17 @@ class LayoutPlace(Shape):
     page_label: str | None
     start_s: float | None
 
+    @staticmethod
+    def plain_of(start: int, at: types.Place) -> dict[str, Any]:
+        """Returns one as a dictionary of JSON values."""
+        return {"start": start, "page": at.page, "page_label": at.page_label, "start_s": at.start_s}
+
 
 class DocumentLayout(Shape):
     """How the text of a document is laid out. Paragraphs, parted by empty lines, and tables are not listed."""
 
     blocks: list[LayoutBlock]
     places: list[LayoutPlace]
-
-    @classmethod
-    def of(cls, layout: events.Layout) -> Self:
-        return cls(
-            blocks=[LayoutBlock.model_validate(block) for block in layout.blocks],
-            places=[
-                LayoutPlace(start=start, page=at.page, page_label=at.page_label, start_s=at.start_s)
-                for start, at in layout.places
-            ],
-        )
 
 
 class Box(Shape):

@@ -1,6 +1,7 @@
 """The routes of models: what this computer has, what is installed, and what is done with it."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.api.gate import Gate
 from app.api.json_replies import router
 from app.api.shape import Shape
 from app.desk import Desk
@@ -15,6 +17,9 @@ from app.models.workshop import TaskKind, TaskState
 
 if TYPE_CHECKING:
     from app.models.found import FoundModel
+
+
+_SLOW = 4  # requests at once that may wait for a disk or a model
 
 
 class Speed(Shape):
@@ -162,6 +167,7 @@ class UseBody(_Body):
 
 def model_routes(desk: Desk) -> APIRouter:
     routes = router("/models")
+    slow = Gate(_SLOW)
     workshop = desk.workshop
 
     @routes.get("")
@@ -187,9 +193,9 @@ def model_routes(desk: Desk) -> APIRouter:
         return ModelTask.model_validate(workshop.take(folder, body.name, link=body.link))
 
     @routes.get("/found")
-    def found() -> FoundList:
+    async def found() -> FoundList:
         """Lists the models that other programs have on this computer."""
-        return FoundList(found=[_found(one) for one in workshop.elsewhere()])
+        return FoundList(found=[_found(one) for one in await slow.run(workshop.elsewhere)])
 
     @routes.post("/found")
     def take_found(body: NameBody) -> ModelTask:
@@ -197,10 +203,10 @@ def model_routes(desk: Desk) -> APIRouter:
         return ModelTask.model_validate(workshop.take_found(body.name))
 
     @routes.post("/use")
-    def use(body: UseBody) -> Models:
+    async def use(body: UseBody) -> Models:
         """Lets another model answer from now on, without a restart; the choice is written into the settings file."""
-        workshop.use(body.name)
-        return _models(desk)
+        await slow.run(partial(workshop.use, body.name))
+        return await slow.run(partial(_models, desk))
 
     @routes.post("/load")
     def load() -> ModelTask:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from app.api.description import Stream
@@ -55,6 +54,7 @@ if TYPE_CHECKING:
     from app.assistant import Assistant
     from app.models.setup import LocalModel
 
+_LOADING = 4  # requests that may wait for a model, which can take minutes; the rest wait without a thread
 _EVENTS = "text/event-stream"
 _STREAMED = "One JSON object; with ``stream`` a stream of pieces, and ``[DONE]`` at its end."
 OPENAI_STREAMS = {
@@ -67,6 +67,7 @@ OPENAI_STREAMS = {
 def openai_routes(assistant: "Assistant", work: Gate) -> APIRouter:
     """Makes the routes, to be included in an application beside Docent's own API. ``work`` bounds what is tokenised and
     embedded at once."""
+    loading = Gate(_LOADING)
     routes = APIRouter(
         prefix="/v1",
         route_class=OpenAIRoute,
@@ -76,14 +77,14 @@ def openai_routes(assistant: "Assistant", work: Gate) -> APIRouter:
     )
 
     @routes.get("/models")
-    def models() -> ModelList:
+    async def models() -> ModelList:
         """Lists the language model, the embedder and the reader that are set up."""
-        return ModelList(data=[ModelInfo(id=name) for name in _names(assistant)])
+        return ModelList(data=[ModelInfo(id=name) for name in await loading.run(partial(_names, assistant))])
 
     @routes.get("/models/{name:path}")
-    def model(name: str) -> ModelInfo:
+    async def model(name: str) -> ModelInfo:
         """Returns one of the models."""
-        if name not in _names(assistant):
+        if name not in await loading.run(partial(_names, assistant)):
             raise unknown_model(name)
         return ModelInfo(id=name)
 
@@ -92,18 +93,19 @@ def openai_routes(assistant: "Assistant", work: Gate) -> APIRouter:
         """Continues a conversation with the language model; it does not see the documents.
 
         Calls of ``tools`` fit their schemas; the program that asks runs them and sends the results."""
-        used = await run_in_threadpool(language_model, assistant, body.model)
+        used = await loading.run(partial(language_model, assistant, body.model))
         turn = await work.run(partial(chat_turn, used, body, assistant.settings.model.thinking_tokens))
-        return await _complete(used, turn.prompts, body, request, [turn.parser() for _ in range(body.n)])
+        parsers = [turn.parser() for _ in range(body.n)]
+        return await _complete(used, turn.prompts, body, request, parsers, loading)
 
-    add_responses(routes, assistant, work)
+    add_responses(routes, assistant, work, loading)
 
     @routes.post("/completions", response_model=TextCompletion, response_description=_STREAMED)
     async def completions(body: CompletionBody, request: Request) -> Response:
         """Continues plain texts with the language model."""
-        used = await run_in_threadpool(language_model, assistant, body.model)
+        used = await loading.run(partial(language_model, assistant, body.model))
         prompts = await work.run(partial(_prompts, used, body))
-        return await _complete(used, prompts, body, request, [None] * (body.n * len(prompts)))
+        return await _complete(used, prompts, body, request, [None] * (body.n * len(prompts)), loading)
 
     @routes.post("/embeddings")
     async def embedded(body: EmbeddingBody) -> EmbeddingList:
@@ -134,10 +136,11 @@ async def _complete(
     body: ChatBody | CompletionBody,
     request: Request,
     parsers: list[ReplyParser] | list[None],
+    loading: Gate,
 ) -> Response:
     """Generates the answers to each prompt and makes the reply of ``body.n`` of each, with a parser for each answer."""
-    # A constraint's first use builds the tokenizer's index, which takes a moment.
-    generations = await run_in_threadpool(submit, model, prompts, generations_wanted(body))
+    # A constraint's first use builds the tokenizer's index, which takes a moment; a model that sleeps is loaded.
+    generations = await loading.run(partial(submit, model, prompts, generations_wanted(body)))
     identity = f"{'chatcmpl' if isinstance(body, ChatBody) else 'cmpl'}-{uuid.uuid4().hex}"
     with_logprobs = body.wanted_logprobs() is not None
     replies = [

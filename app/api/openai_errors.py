@@ -82,7 +82,7 @@ def translated(error: RequestValidationError | DocentError | ApiError) -> ApiErr
     return ApiError(status, str(error), kind)
 
 
-def no_store(response: Response) -> None:
+async def no_store(response: Response) -> None:
     response.headers.update(NO_STORE)
 
 

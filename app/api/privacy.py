@@ -4,6 +4,7 @@ import json
 import time
 import uuid
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -15,11 +16,14 @@ from starlette.responses import FileResponse, Response
 from app import privacy
 from app.api.answer_shapes import Conversation
 from app.api.collections import collections_of
+from app.api.gate import Gate
 from app.api.json_replies import NO_STORE, content, router
 from app.api.library_shapes import DocumentList, Status
 from app.api.shape import Shape
 from app.desk import Desk
 from app.transcript import as_markdown
+
+_SLOW = 2  # requests at once that may wait for a sync or read everything
 
 
 class Stored(Shape):
@@ -60,6 +64,7 @@ class WipeBody(BaseModel):
 
 def privacy_routes(desk: Desk) -> APIRouter:
     routes = router()
+    slow = Gate(_SLOW)
 
     def listed() -> StoredList:
         settings = desk.assistant.settings
@@ -80,11 +85,10 @@ def privacy_routes(desk: Desk) -> APIRouter:
     archive = content("application/zip", {"type": "string", "format": "binary"}, "The archive.")
 
     @routes.get("/data/export", response_class=Response, responses=archive)
-    def export() -> Response:
+    async def export() -> Response:
         """Returns an archive of all conversations, the documents and collections as lists, copies and settings."""
         target = desk.uploads / f"{uuid.uuid4().hex}.zip"
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write_archive(desk, target)
+        await slow.run(partial(_write_archive, desk, target))
         return FileResponse(
             target,
             media_type="application/zip",
@@ -94,10 +98,10 @@ def privacy_routes(desk: Desk) -> APIRouter:
         )
 
     @routes.post("/data/wipe")
-    def wipe(body: WipeBody) -> StoredList:
+    async def wipe(body: WipeBody) -> StoredList:
         """Deletes kinds of what is kept, for good. A person's own files stay where they are."""
-        privacy.wipe(desk, body.kinds)
-        return listed()
+        await slow.run(partial(privacy.wipe, desk, body.kinds))
+        return await slow.run(listed)
 
     @routes.post("/browsers")
     def enrol() -> Enrolled:
@@ -117,6 +121,7 @@ def privacy_routes(desk: Desk) -> APIRouter:
 
 def _write_archive(desk: Desk, target: Path) -> None:
     assistant = desk.assistant
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for info in assistant.conversations():
             shown, every = assistant.conversation(info.id), assistant.all_exchanges(info.id)

@@ -1,15 +1,19 @@
 """The routes of settings: list, check, change, and go back to what they are without the person's file."""
 
+from functools import partial
 from typing import Any, Self
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 
+from app.api.gate import Gate
 from app.api.json_replies import router
 from app.api.shape import Problem, Shape
 from app.desk import Desk
 from app.errors import ConfigError
 from app.settings.preferences import Preference
+
+_CHANGING = 2  # requests at once; they may wait for a model that is being loaded
 
 
 class Setting(Shape):
@@ -56,6 +60,7 @@ class ValueBody(BaseModel):
 def settings_routes(desk: Desk) -> APIRouter:
     routes = router("/settings")
     preferences = desk.preferences
+    changing = Gate(_CHANGING)
 
     @routes.get("")
     def settings() -> SettingList:
@@ -72,13 +77,13 @@ def settings_routes(desk: Desk) -> APIRouter:
         return Checked(problem=None)
 
     @routes.put("/{key}")
-    def change(key: str, body: ValueBody) -> Setting:
+    async def change(key: str, body: ValueBody) -> Setting:
         """Writes a setting into the person's settings file, and takes it over at once where that can be done."""
-        return Setting.of(preferences.change(key, body.value))
+        return Setting.of(await changing.run(partial(preferences.change, key, body.value)))
 
     @routes.delete("/{key}")
-    def reset(key: str) -> Setting:
+    async def reset(key: str) -> Setting:
         """Takes a setting out of the person's settings file."""
-        return Setting.of(preferences.reset(key))
+        return Setting.of(await changing.run(partial(preferences.reset, key)))
 
     return routes

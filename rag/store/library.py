@@ -32,6 +32,7 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _Made = TypeVar("_Made")
 _BATCH = 4096  # embeddings a batch; 3 MiB at 384 dimensions
+_TABLES = 16  # read at a time
 
 CHUNK_COLUMNS = (
     "c.id, c.document_id, c.ordinal, c.start, c.stop, c.text, c.heading_path, c.page, c.start_s, c.end_s, c.page_label"
@@ -244,6 +245,17 @@ class Library:
             (document_id, end, start),
         )
         return tuple(_sound((row[0] for row in found), rows.table_of, f"a table of document {document_id}"))
+
+    def all_tables(self, document_id: int) -> Iterator[TableSpans]:
+        """Yields the tables of a document in order, a few of them read at a time: there can be tens of thousands. Any
+        thread may take the next one."""
+        after = -1
+        while found := self._rows(
+            "SELECT data, start FROM tables WHERE document_id = ? AND start > ? ORDER BY start LIMIT ?",
+            (document_id, after, _TABLES),
+        ):
+            after = found[-1][1]
+            yield from _sound((row[0] for row in found), rows.table_of, f"a table of document {document_id}")
 
     # -- chunks ----------------------------------------------------------------------------------------------------
 

@@ -271,8 +271,11 @@ class FakeAssistant:
     def document_text(self, document_id: int) -> str:
         return self.texts[document_id]
 
-    def document_tables(self, document_id: int) -> tuple[TableSpans, ...]:
-        return self.tables.get(document_id, ())
+    def document_tables(self, document_id: int, start: int, end: int) -> tuple[TableSpans, ...]:
+        return tuple(table for table in self.all_tables(document_id) if table.start < end and table.end > start)
+
+    def all_tables(self, document_id: int) -> Iterator[TableSpans]:
+        return iter(self.tables.get(document_id, ()))
 
     def document_layout(self, document_id: int) -> Layout:
         return self.layouts.get(document_id, Layout((), ()))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pydantic
 from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from app.api.description import Stream
@@ -33,8 +32,8 @@ _EVENTS = "text/event-stream"
 RESPONSE_STREAM = Stream(_EVENTS, list[ResponseEvent])
 
 
-def add_responses(routes: APIRouter, assistant: "Assistant", work: Gate) -> None:
-    """Adds the route. ``work`` bounds what is tokenised at once."""
+def add_responses(routes: APIRouter, assistant: "Assistant", work: Gate, loading: Gate) -> None:
+    """Adds the route. ``work`` bounds what is tokenised at once, ``loading`` what may wait for a model."""
 
     @routes.post(
         "/responses",
@@ -47,9 +46,9 @@ def add_responses(routes: APIRouter, assistant: "Assistant", work: Gate) -> None
         Nothing is stored: ``previous_response_id`` and ``conversation`` are refused, and what a response gave goes into
         the next one's ``input``. Tools are functions alone."""
         asked = _as_chat(body)
-        used = await run_in_threadpool(language_model, assistant, body.model)
+        used = await loading.run(partial(language_model, assistant, body.model))
         turn = await work.run(partial(chat_turn, used, asked, assistant.settings.model.thinking_tokens))
-        generations = await run_in_threadpool(submit, used, turn.prompts, 1)
+        generations = await loading.run(partial(submit, used, turn.prompts, 1))
         output, parser = Output(body, used.name), turn.parser()
         if body.stream:
             lines = _event_stream(generations, parser, output, request)
