@@ -69,14 +69,14 @@ class ModelTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Token ids with the special tokens that the model expects at the beginning."""
-        return list(self._tokenizer.encode(text).ids)
+        return self._ids(text, with_special=True)
 
     def count_up_to(self, text: str, most: int) -> int:
         """Counts the tokens of a text, or of its beginning once there are more than ``most`` in it: the work and the
         memory are in proportion to ``most``, however long the text is."""
         size = _FIRST_CHARS * max(most, 64)
         while True:
-            tokens = len(self._tokenizer.encode(text[:size], add_special_tokens=False).ids)
+            tokens = len(self._ids(text[:size]))
             # What is cut in two at the end of a beginning may make a few tokens more.
             if size >= len(text) or tokens > most + _CUT_TOKENS:
                 return tokens
@@ -84,7 +84,11 @@ class ModelTokenizer:
 
     def encode_prompt(self, text: str) -> list[int]:
         """Token ids of a rendered conversation, which holds its special tokens as text already."""
-        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        return self._ids(text)
+
+    def _ids(self, text: str, *, with_special: bool = False) -> list[int]:
+        """One text as a batch: the library's ``encode`` keeps all other threads from running meanwhile."""
+        return list(self._tokenizer.encode_batch([text], add_special_tokens=with_special)[0].ids)
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Text without special tokens."""

@@ -158,7 +158,7 @@ class ExtractiveReader:
     def _computed(self, question: str, pairs: Sequence[tuple[str, str]]) -> list[_Scored]:
         if not pairs:
             return []
-        asked = self._tokenizer.encode(question, add_special_tokens=False).ids[:QUESTION_TOKENS]
+        asked = self._tokenizer.encode_batch([question], add_special_tokens=False)[0].ids[:QUESTION_TOKENS]
         contexts = self._tokenizer.encode_batch([c for c, _ in pairs], add_special_tokens=False)
         texts = self._tokenizer.encode_batch([t for _, t in pairs], add_special_tokens=False)
         rows = [self._row(asked, c.ids, t.ids) for c, t in zip(contexts, texts, strict=True)]
