@@ -1,8 +1,9 @@
-"""Gives memory that work has freed back to the system once nothing is being done.
+"""Gives memory that work has freed back to the system: large pieces at once, the rest when nothing is being done.
 
 glibc keeps what was freed in the heaps of the threads that took it, in holes between what is still in use, so a server
-looks as large as its busiest moment for good. ``malloc_trim`` gives whole pages of such holes back. Other C libraries
-give memory back by themselves.
+looks as large as its busiest moment for good. ``malloc_trim`` gives whole pages of such holes back. A large piece has a
+mapping of its own, which goes back when it is freed; but once such have been freed, glibc takes more of that size from
+its heaps. Other C libraries give memory back by themselves.
 """
 
 import ctypes
@@ -14,6 +15,10 @@ from collections.abc import Callable
 _LOOK_S = 2.0
 _IDLE_SHARE = 0.1  # of a processor, between two looks
 _WORTH_S = 1.0  # of processor time since the last time
+_LARGE_BYTES = 1 << 20  # of a piece that gets a mapping of its own, and of free memory at a heap's end
+_HEAPS = 4  # that threads share
+# glibc's malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
 
 class IdleMemory:
@@ -54,6 +59,23 @@ class IdleMemory:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
+
+
+def keep_heaps_small() -> None:
+    """Has glibc map large pieces by themselves for good, and its threads share few heaps; nothing elsewhere. To be
+    called before threads are started: what has a heap keeps it."""
+    if sys.platform != "linux":
+        return
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # musl
+        return
+    for option, value in (
+        (_M_MMAP_THRESHOLD, _LARGE_BYTES),
+        (_M_TRIM_THRESHOLD, _LARGE_BYTES),
+        (_M_ARENA_MAX, _HEAPS),
+    ):
+        mallopt(option, value)
 
 
 def heap_trimmer() -> Callable[[], None] | None:

@@ -81,8 +81,9 @@ def serve_until_ended(
     """
     from app.api.security import LOOPBACK, LocalOnly, new_token
     from app.api_key import api_key
-    from app.idle_memory import IdleMemory, heap_trimmer
+    from app.idle_memory import IdleMemory, heap_trimmer, keep_heaps_small
 
+    keep_heaps_small()
     settings = session.settings
     listener = _listen(session, wanted.port)
     bound = listener.getsockname()[1]

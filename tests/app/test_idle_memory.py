@@ -1,5 +1,6 @@
 """Memory is given back when work has ended, and only then."""
 
+import ctypes
 import subprocess
 import sys
 import threading
@@ -70,3 +71,37 @@ print((before - psutil.Process().memory_info().rss) >> 20)
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert int(done.stdout) > 60  # MiB of 108
+
+
+_LARGE_AFTER_LARGER = """
+import ctypes
+
+from app.idle_memory import keep_heaps_small
+
+
+class Heaps(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in "arena ordblks smblks hblks hblkhd a b c d e".split()]
+
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+libc.free.restype, libc.free.argtypes = None, [ctypes.c_void_p]
+libc.mallinfo2.restype = Heaps
+{call}
+libc.free(libc.malloc(8 << 20))
+before = libc.mallinfo2().hblkhd
+libc.malloc(4 << 20)
+print(libc.mallinfo2().hblkhd - before >= 4 << 20)
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "mallinfo2"),
+    reason="the C library is not glibc of 2.33 or later",
+)
+@pytest.mark.parametrize(("call", "has_mapping"), [("keep_heaps_small()", "True"), ("", "False")])
+def test_a_large_piece_goes_back_when_it_is_freed(call: str, has_mapping: str) -> None:
+    """It has a mapping of its own also after a larger one was freed; glibc left alone would put it into its heap."""
+    code = _LARGE_AFTER_LARGER.replace("{call}", call)
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == has_mapping
