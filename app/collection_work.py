@@ -14,7 +14,7 @@ from rag.types import Collection, Filter
 if TYPE_CHECKING:
     from app.wiring import Parts
     from rag.store.collections import Collections
-    from rag.store.library import Library
+    from rag.store.protocols import LibraryStore
 
 
 class CollectionWork:
@@ -98,7 +98,7 @@ class CollectionWork:
         return found
 
     @property
-    def _library(self) -> "Library":
+    def _library(self) -> "LibraryStore":
         return self._parts.library
 
     def _kept(self) -> "Collections":

@@ -1,10 +1,9 @@
 """Finds and mends what is damaged in the file of conversations."""
 
-import sqlite3
 import time
 
 from app.branches import parents_of
-from app.conversations import DAMAGED_TITLE, Conversations
+from app.conversations import DAMAGED_TITLE, Conversations, Database
 from app.stored_answers import EXCHANGE_COLUMNS, exchange_of, text_or
 from rag.store.rows import is_text, is_time
 
@@ -12,8 +11,7 @@ from rag.store.rows import is_text, is_time
 def damaged(store: Conversations) -> list[str]:
     """Names what is damaged in the file, a sentence each. Raises ConversationError where SQLite cannot read it."""
     with store.reading() as db:
-        if (found := db.execute("PRAGMA quick_check(1)").fetchall()) != [("ok",)]:
-            raise sqlite3.DatabaseError(f"damaged: {found[0][0]}")
+        store.check_file(db)
         chats = db.execute("SELECT id, title, updated_at FROM conversations").fetchall()
         rows = db.execute(f"SELECT conversation_id, {EXCHANGE_COLUMNS} FROM exchanges").fetchall()
         lost = [id_ for id_, _, _ in chats if _lost_parents(db, id_)]
@@ -26,7 +24,7 @@ def damaged(store: Conversations) -> list[str]:
     return found + [f"An answer of conversation {id_} is damaged." for id_, *row in rows if exchange_of(*row).damaged]
 
 
-def _lost_parents(db: sqlite3.Connection, conversation_id: str) -> dict[int, int]:
+def _lost_parents(db: Database, conversation_id: str) -> dict[int, int]:
     """The exchanges that name no parent that is there, with the one that they are shown after."""
     rows = db.execute("SELECT id, parent FROM exchanges WHERE conversation_id = ?", (conversation_id,)).fetchall()
     stored = dict(rows)

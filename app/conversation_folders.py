@@ -1,9 +1,8 @@
 """Folders of conversations. Each conversation lies in one of them or in none; deleting a folder keeps what is in it."""
 
-import sqlite3
 from collections.abc import Iterable
 
-from app.conversations import DAMAGED_TITLE, Conversations
+from app.conversations import DAMAGED_TITLE, Conversations, Database
 from app.errors import ConversationError
 from app.events import ConversationFolder
 from app.stored_answers import text_or
@@ -53,7 +52,7 @@ class ConversationFolders:
             _put(db, conversation, folder)
 
 
-def _put(db: sqlite3.Connection, conversation: str, folder: int | None) -> None:
+def _put(db: Database, conversation: str, folder: int | None) -> None:
     changed = db.execute(
         "UPDATE conversations SET folder = ? WHERE id = ? AND deleted_at IS NULL", (folder, conversation)
     ).rowcount
@@ -61,7 +60,7 @@ def _put(db: sqlite3.Connection, conversation: str, folder: int | None) -> None:
         raise ConversationError(f'There is no conversation "{conversation}".', "It may have been deleted.")
 
 
-def _free(db: sqlite3.Connection, name: str, own: int | None = None) -> str:
+def _free(db: Database, name: str, own: int | None = None) -> str:
     tidy = " ".join(name.split())
     if not tidy or len(tidy) > LONGEST_NAME:
         raise ConversationError("The name of a folder has 1 to 100 characters.", "Give it another one.")

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence, Set
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any, Protocol
 
 from app.branches import Parents, branch_to, end_of, parents_of, shown_branch, versions_of
 from app.conversation_tables import SCHEMA_VERSION, upgrade
@@ -28,9 +29,16 @@ from rag.types import Answer
 
 _BUSY_TIMEOUT_S = 10.0
 DAMAGED_TITLE = "(damaged title)"
-_THERE = "WHERE id = ? AND deleted_at IS NULL"
+COPIED = "asked_at, question, answer, searched, stopped, work, feedback"
+THERE = "WHERE id = ? AND deleted_at IS NULL"
 _EVERYTHING = Scope()
 _UNDO_S = 24 * 3600.0  # how long a deleted conversation can be brought back
+
+
+class Database(Protocol):
+    """What SQL is run on, with ``?`` for parameters: sqlite3's connection, or what stands for one."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> Any: ...
 
 
 class Conversations:
@@ -116,9 +124,9 @@ class Conversations:
             if after is None or (after and after not in parents):  # it may have been deleted meanwhile
                 asked_after = known if known in parents else next(reversed(shown_branch(parents, shown)), 0)
                 after = end_of(parents, asked_after) if asked_after else 0
-            added = db.execute(
+            (added,) = db.execute(
                 "INSERT INTO exchanges (conversation_id, asked_at, question, answer, searched, stopped, work, parent)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
                 (
                     conversation_id,
                     now,
@@ -129,15 +137,13 @@ class Conversations:
                     None if work is None else json.dumps(asdict(work)),
                     after,
                 ),
-            )
-            db.execute(
-                f"UPDATE conversations SET updated_at = ?, shown = ? {_THERE}", (now, added.lastrowid, conversation_id)
-            )
+            ).fetchone()
+            db.execute(f"UPDATE conversations SET updated_at = ?, shown = ? {THERE}", (now, added, conversation_id))
         return conversation_id
 
-    def tree(self, db: sqlite3.Connection, conversation_id: str) -> tuple[dict[int, int], object]:
+    def tree(self, db: Database, conversation_id: str) -> tuple[dict[int, int], object]:
         """The parents of a conversation's exchanges, and the exchange to which it is shown."""
-        found = db.execute(f"SELECT shown FROM conversations {_THERE}", (conversation_id,)).fetchone()
+        found = db.execute(f"SELECT shown FROM conversations {THERE}", (conversation_id,)).fetchone()
         _require(found, conversation_id)
         rows = db.execute("SELECT id, parent FROM exchanges WHERE conversation_id = ?", (conversation_id,)).fetchall()
         return parents_of(rows), found[0]
@@ -170,7 +176,7 @@ class Conversations:
         ]
         return [info for info in found if _holds(f"{info.title}\n{texts.get(info.id, '')}", words)]
 
-    def _texts(self, db: sqlite3.Connection) -> dict[str, str]:
+    def _texts(self, db: Database) -> dict[str, str]:
         """Returns all questions and answers of each conversation, of every branch."""
         texts: dict[str, str] = {}
         for conversation, *row in db.execute(f"SELECT conversation_id, {EXCHANGE_COLUMNS} FROM exchanges"):
@@ -194,7 +200,7 @@ class Conversations:
             parents, _ = self.tree(db, conversation_id)
             return self._read(db, conversation_id, parents, parents.keys())
 
-    def _read(self, db: sqlite3.Connection, conversation_id: str, parents: Parents, wanted: Set[int]) -> list[Exchange]:
+    def _read(self, db: Database, conversation_id: str, parents: Parents, wanted: Set[int]) -> list[Exchange]:
         rows = db.execute(
             f"SELECT {EXCHANGE_COLUMNS} FROM exchanges WHERE conversation_id = ? ORDER BY id", (conversation_id,)
         ).fetchall()
@@ -250,17 +256,15 @@ class Conversations:
                 " SELECT ?, title, ?, folder, model, scope FROM conversations WHERE id = ?",
                 (made, time.time(), conversation_id),
             )
-            columns = "asked_at, question, answer, searched, stopped, work, feedback"
             last = 0
             for exchange in shown_branch(parents, shown):
                 if before is not None and exchange >= before:
                     break
-                copied = db.execute(
-                    f"INSERT INTO exchanges (conversation_id, parent, {columns}) SELECT ?, ?, {columns} FROM exchanges"
-                    " WHERE id = ?",
+                (last,) = db.execute(
+                    f"INSERT INTO exchanges (conversation_id, parent, {COPIED}) SELECT ?, ?, {COPIED} FROM exchanges"
+                    " WHERE id = ? RETURNING id",
                     (made, last, exchange),
-                )
-                last = copied.lastrowid or 0
+                ).fetchone()
         return made
 
     def forget(self, conversation_id: str, exchange: int) -> None:
@@ -290,7 +294,7 @@ class Conversations:
 
     def _change(self, conversation_id: str, column: str, value: object) -> None:
         with self.writing() as db:
-            changed = db.execute(f"UPDATE conversations SET {column} = ? {_THERE}", (value, conversation_id)).rowcount
+            changed = db.execute(f"UPDATE conversations SET {column} = ? {THERE}", (value, conversation_id)).rowcount
             _require(changed, conversation_id)
 
     def wipe(self) -> None:
@@ -299,6 +303,9 @@ class Conversations:
             db.execute("DELETE FROM exchanges")
             db.execute("DELETE FROM conversations")
             db.execute("DELETE FROM folders")
+        self._compact()
+
+    def _compact(self) -> None:
         with self._using() as db:
             db.execute("VACUUM")
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -307,16 +314,21 @@ class Conversations:
         with self._lock:
             self._db.close()
 
-    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
+    def check_file(self, db: Database) -> None:
+        """Raises ConversationError where SQLite cannot read the file."""
+        if (found := db.execute("PRAGMA quick_check(1)").fetchall()) != [("ok",)]:
+            raise sqlite3.DatabaseError(f"damaged: {found[0][0]}")
+
+    def reading(self) -> AbstractContextManager[Database]:
         """One state of the file, whatever another process writes meanwhile. For the modules of this file alone."""
         return self._using("BEGIN")
 
-    def writing(self) -> AbstractContextManager[sqlite3.Connection]:
+    def writing(self) -> AbstractContextManager[Database]:
         """Nobody else writes between what is read in it and what is written."""
         return self._using("BEGIN IMMEDIATE")
 
     @contextmanager
-    def _using(self, begin: str = "") -> Iterator[sqlite3.Connection]:
+    def _using(self, begin: str = "") -> Iterator[Database]:
         with self._lock:
             try:
                 with self._db:
@@ -330,7 +342,7 @@ class Conversations:
                 ) from error
 
 
-def _created(db: sqlite3.Connection, title: str) -> str:
+def _created(db: Database, title: str) -> str:
     conversation_id = uuid.uuid4().hex[:12]
     db.execute(
         "INSERT INTO conversations (id, title, updated_at) VALUES (?, ?, ?)",

@@ -25,7 +25,11 @@ _log = logging.getLogger(__name__)
 _LOW_SPACE = 1_000_000_000  # bytes; a library takes about the size of its documents' text, plus the index
 _NO_SPACE = 100_000_000
 _NAMED = 20  # damaged things; of more the number is told
-_EXTRAS = {"youtube": ("yt_dlp", "YouTube playlists"), "ocr": ("rapidocr", "the text of scanned PDFs")}
+_EXTRAS = {
+    "youtube": ("yt_dlp", "YouTube playlists"),
+    "ocr": ("rapidocr", "the text of scanned PDFs"),
+    "postgres": ("psycopg_pool", "a library on a PostgreSQL server"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +153,9 @@ def _language_model(settings: Settings) -> Iterator[Check]:
 
 
 def _library(settings: Settings) -> Iterator[Check]:
+    if settings.library.address is not None:
+        yield from _server_library(settings)
+        return
     from rag.store.library import Library
 
     path = settings.folder.library
@@ -174,18 +181,27 @@ def _library(settings: Settings) -> Iterator[Check]:
         yield Check("source", "warn", f"{location} is not there now.", f"Bring it back or `docent remove {location}`.")
 
 
+def _server_library(settings: Settings) -> Iterator[Check]:
+    """Whether the server answers, and what it derives fits."""
+    from rag.store.opening import open_library
+
+    with closing(open_library(settings.folder.library, settings.library.address)) as library:
+        library.check()
+        counts = library.counts()
+        yield Check("library", "ok", f"{counts['ok']} documents and {counts['chunks']} chunks in {library.place}.")
+
+
 def _is_missing(location: str) -> bool:
     return "://" not in location and not os.path.exists(location)  # noqa: PTH110 - may hold surrogates
 
 
 def _conversations(settings: Settings) -> Iterator[Check]:
     from app.conversation_check import damaged
-    from app.conversations import Conversations
+    from app.wiring import Parts
 
-    path = settings.folder.conversations
-    if not path.exists():
+    if settings.library.url is None and not settings.folder.conversations.exists():
         return
-    with closing(Conversations(path)) as conversations:
+    with closing(Parts(settings).make_conversations()) as conversations:
         sentences = damaged(conversations)
         known = len(conversations.all())
     for sentence in sentences[:_NAMED]:
@@ -196,19 +212,19 @@ def _conversations(settings: Settings) -> Iterator[Check]:
 
 def _index(settings: Settings) -> Iterator[Check]:
     """Brings the index in line, in memory alone, as a question would."""
-    if not settings.folder.library.exists():
+    if settings.library.url is None and not settings.folder.library.exists():
         return
-    from rag.store.faiss_index import VectorIndex
-    from rag.store.library import Library
+    from rag.store.opening import open_library
 
-    with Library.open(settings.folder.library) as library:
-        index = VectorIndex(library, settings.folder.vectors)
+    with closing(open_library(settings.folder.library, settings.library.address)) as library:
+        index = library.vectors()
         index.refresh()
-        missing = library.counts()["chunks"] - len(index)
+        vectors = len(index)
+        missing = library.counts()["chunks"] - vectors
     if missing:
         yield Check("index", "warn", f"{missing} chunks have no vector yet.", "`docent sync` makes them.")
     else:
-        yield Check("index", "ok", f"{len(index)} vectors, one for each chunk.")
+        yield Check("index", "ok", f"{vectors} vectors, one for each chunk.")
 
 
 def _window(settings: Settings) -> Iterator[Check]:

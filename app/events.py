@@ -165,7 +165,7 @@ class Status:
     documents: int
     counts: dict[str, int]
     embedder: str | None
-    library_path: Path
+    library_path: str
     size_bytes: int
     data_dir: Path
     problems: tuple[Document, ...] = field(default=())

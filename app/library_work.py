@@ -153,14 +153,12 @@ class LibraryWork:
 
     def wipe_library(self) -> None:
         """Forgets all sources, documents and collections, and leaves nothing of them in the library's files."""
-        from rag.store.lock import writing
-        from rag.store.writer import LibraryWriter
-
+        library = self._parts.library
         with self._syncing:
-            writer = LibraryWriter(self._parts.library)
-            with writing(self.settings.data_dir, self.settings.library.wait_s):
+            writer = library.writer()
+            with library.writing(self.settings.library.wait_s):
                 with writer.transaction():
-                    for source in self._parts.library.sources():
+                    for source in library.sources():
                         writer.remove_source(source)
                     writer.delete_collections()
                 writer.compact()
@@ -173,11 +171,9 @@ class LibraryWork:
         return library.document_at(location) or library.document_at(absolute(location))
 
     def _remove_document(self, document: Document) -> int:
-        from rag.store.lock import writing
-        from rag.store.writer import LibraryWriter
-
-        writer = LibraryWriter(self._parts.library)
-        with writing(self.settings.data_dir, self.settings.library.wait_s), writer.transaction():
+        library = self._parts.library
+        writer = library.writer()
+        with library.writing(self.settings.library.wait_s), writer.transaction():
             writer.delete([document.id])
             writer.forget_member(document.path)
         return 1
@@ -208,23 +204,20 @@ class LibraryWork:
         library = self._parts.library
         counts = library.counts()
         sources = library.sources()
+        index = self.settings.folder.vectors
         return Status(
             sources=tuple(sources),
             documents=sum(number for name, number in counts.items() if name != "chunks"),
             counts=counts,
             embedder=library.embedder_name,
-            library_path=library.path,
-            size_bytes=sum(path.stat().st_size for path in self._library_files() if path.is_file()),
+            library_path=library.place,
+            size_bytes=library.size_bytes() + (index.stat().st_size if index.is_file() else 0),
             data_dir=self.settings.data_dir,
             problems=tuple(library.unread_documents()),
             unreachable=tuple(
                 one.location for one in sources if one.kind != "youtube" and not Path(one.location).exists()
             ),
         )
-
-    def _library_files(self) -> list[Path]:
-        folder = self.settings.folder
-        return [folder.library, folder.library.with_name(folder.library.name + "-wal"), folder.vectors]
 
     def documents(self, locations: Sequence[str] | None = None) -> list[Document]:
         """All documents, or those of these folders, files and URLs, whatever their status."""

@@ -29,6 +29,11 @@ def repair(settings: Settings, tell: Tell) -> None:
     from rag.store.lock import writing
 
     settings.folder.create()
+    if settings.library.url is not None:
+        raise AppError(
+            "The library is kept by a PostgreSQL server, which looks after its files itself.",
+            "`docent doctor` says what is wrong in it, `docent sync --anew` reads all documents again.",
+        )
     try:
         with writing(settings.data_dir, settings.library.wait_s):
             _repair_library(settings, tell)

@@ -7,10 +7,10 @@ from rag.ingest.parse_pool import ParsePool
 from rag.ingest.settings import SyncSettings
 from rag.ingest.sync import Syncer
 from rag.protocols import Embedder, TranscriptClient
-from rag.store.library import Library
+from rag.store.protocols import LibraryStore
 
 
-def make_syncer(settings: Settings, library: Library, embedder: Embedder, videos: TranscriptClient) -> Syncer:
+def make_syncer(settings: Settings, library: LibraryStore, embedder: Embedder, videos: TranscriptClient) -> Syncer:
     chosen = settings.library
     limits = ParseLimits(workers=chosen.workers, timeout_s=chosen.parse_timeout_s, memory_mb=chosen.parse_memory_mb)
     how = SyncSettings(

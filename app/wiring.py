@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from app.conversations import Conversations
     from app.models.encoders import CardEncoders
     from app.models.setup import LocalModel
-    from rag.adapters.external_store import ExternalStore
     from rag.answer.extractive import ExtractiveAnswerer
     from rag.answer.generative import TextGenerator
     from rag.answer.repeated_search import RepeatedSearch, ToolCaller
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
     from rag.ingest.sync import Syncer
     from rag.protocols import Answerer, Embedder, RankingReader, Rewriter, Titler, TranscriptClient
     from rag.retrieve.retriever import Retriever
-    from rag.store.faiss_index import VectorIndex
-    from rag.store.library import Library
+    from rag.store.protocols import LibraryStore, VectorStore
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -65,7 +63,7 @@ class Parts:
         return twin
 
     @property
-    def library(self) -> "Library":
+    def library(self) -> "LibraryStore":
         return self._once("library", self.make_library)
 
     @property
@@ -73,7 +71,7 @@ class Parts:
         return self._once("embedder", self.make_embedder)
 
     @property
-    def vectors(self) -> "VectorIndex | ExternalStore":
+    def vectors(self) -> "VectorStore":
         return self._once("vectors", self.make_vectors)
 
     @property
@@ -102,11 +100,11 @@ class Parts:
 
         return PagePictures()
 
-    def make_library(self) -> "Library":
-        from rag.store.library import Library
+    def make_library(self) -> "LibraryStore":
+        from rag.store.opening import open_library
 
         self.settings.folder.create()
-        return Library.open(self.settings.folder.library)
+        return open_library(self.settings.folder.library, self.settings.library.address)
 
     def make_embedder(self) -> "Embedder":
         from rag.models.embedder import OnnxEmbedder
@@ -126,16 +124,14 @@ class Parts:
 
         return CardEncoders(self.settings.folder.builds)
 
-    def make_vectors(self) -> "VectorIndex | ExternalStore":
+    def make_vectors(self) -> "VectorStore":
         chosen = self.settings.retrieval
         if chosen.store is not None:
             from rag.adapters.external_store import ExternalStore
 
             state = self.settings.folder.external_store
             return ExternalStore.open(self.library, chosen.store, chosen.store_args, state)
-        from rag.store.faiss_index import VectorIndex
-
-        return VectorIndex(self.library, self.settings.folder.vectors)
+        return self.library.vectors()
 
     def retriever(self, watch: Stopwatch) -> "Retriever":
         """A retriever that tells ``watch`` what its steps cost; it is light, one is made for each question."""
@@ -303,9 +299,16 @@ class Parts:
             list(answerer.answer(make_query("When was the lamp lit?"), [passage]))
 
     def make_conversations(self) -> "Conversations":
+        self.settings.folder.create()
+        if (url := self.settings.library.address) is not None:
+            from rag.store.opening import require_postgres
+
+            require_postgres()
+            from app.server_conversations import ServerConversations
+
+            return ServerConversations(url)
         from app.conversations import Conversations
 
-        self.settings.folder.create()
         return Conversations(self.settings.folder.conversations)
 
     def make_videos(self) -> "TranscriptClient":

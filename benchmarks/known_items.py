@@ -23,9 +23,10 @@ from pathlib import Path
 import numpy as np
 from lxml import html
 
-from rag.store import full_text
+from rag.store import keyword_search
 from rag.store.library import Library
-from rag.store.writer import FileState, LibraryWriter
+from rag.store.protocols import FileState
+from rag.store.writer import LibraryWriter
 from rag.text.normal import normalized
 from rag.text.words import UNSPACED_RANGES
 from rag.types import Chunk, ParsedDocument
@@ -104,8 +105,8 @@ def german(pages: Sequence[Page]) -> None:
             return [id_ - 1 for id_, _ in library.full_text_search(question, SHOWN)]
 
         parts = in_parts(pages, titles)
-        for weight in (full_text.COMPOUND_WEIGHT, 0.0):
-            full_text.COMPOUND_WEIGHT = weight
+        for weight in (keyword_search.COMPOUND_WEIGHT, 0.0):
+            keyword_search.COMPOUND_WEIGHT = weight
             measure(f"titles, weight {weight}", search, titles)
             measure(f"parts of titles, weight {weight}", search, parts)
 

@@ -24,7 +24,8 @@ from rag.query.query import make_query
 from rag.retrieve.retriever import Retriever
 from rag.store.faiss_index import VectorIndex
 from rag.store.library import Library
-from rag.store.writer import FileState, LibraryWriter
+from rag.store.protocols import FileState
+from rag.store.writer import LibraryWriter
 from rag.types import Block, Chunk, ParsedDocument
 
 CHUNKS_A_DOCUMENT = 100

@@ -9,6 +9,7 @@ import pytest
 
 from engines.runtimes.native.kernel_loader import load_kernels
 from engines.runtimes.native.kernels.instructions import usable
+from tests.rag.postgres_server import PostgresServer, running_server
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,3 +27,10 @@ def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if usable():
         load_kernels(usable()[0], folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server with pgvector; the test is skipped, with the reason, where none is installed."""
+    with running_server() as server:
+        yield server

@@ -16,6 +16,8 @@ LOCKS = ("base.lock", "dev.lock", "gpu.lock")
 # Import names of packages that an extra brings and that need not be installed here.
 DISTRIBUTIONS = {
     "cuda": {"cuda-bindings"},
+    "psycopg": {"psycopg"},
+    "psycopg_pool": {"psycopg-pool"},
     "rapidocr": {"rapidocr"},
     "tensorrt": {"tensorrt-rtx"},
     "tensorrt_rtx": {"tensorrt-rtx"},

@@ -87,7 +87,7 @@ def serve_until_ended(
     settings = session.settings
     listener = _listen(session, wanted.port)
     bound = listener.getsockname()[1]
-    is_new = not settings.folder.library.exists()
+    is_new = settings.library.url is None and not settings.folder.library.exists()
     with ExitStack() as stack:
         stack.enter_context(listener)
         assistant = stack.enter_context(session.open())

@@ -108,7 +108,7 @@ class Status(Shape):
             counts=status.counts,
             problems=[Document.model_validate(document) for document in status.problems],
             embedder=status.embedder,
-            library_path=str(status.library_path),
+            library_path=status.library_path,
             size_bytes=status.size_bytes,
             data_dir=str(status.data_dir),
             unreachable=list(status.unreachable),

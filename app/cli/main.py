@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from app.cli import ask as cli_ask
 from app.cli import collections as cli_collections
 from app.cli import conversations as cli_conversations
+from app.cli import copying as cli_copying
 from app.cli import library as cli_library
 from app.cli import mcp as cli_mcp
 from app.cli import model as cli_model
@@ -157,6 +158,7 @@ def docent(
 cli_library.register(app)
 cli_ask.register(app)
 cli_collections.register(app)
+cli_copying.register(app)
 cli_conversations.register(app)
 cli_model.register(app)
 cli_mcp.register(app)

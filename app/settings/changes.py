@@ -7,6 +7,7 @@ from app.settings.schema import Settings, flatten
 RESTART = frozenset(
     {
         "data_dir",
+        "library.url",
         "embedder.folder",
         "embedder.threads",
         "embedder.device",

@@ -18,6 +18,7 @@ from app.settings.sources import LoadedSettings, checked_value, nearest_key
 
 LOCKED = {
     "data_dir": "It would move the folder that this very file lies in; use --data-dir or DOCENT_DATA_DIR.",
+    "library.url": "It may hold a password, so it is changed in the settings file alone.",
     "retrieval.store": "It names a program part to run, so it is changed in the settings file alone.",
     "retrieval.store_args": "It belongs to a program part to run, so it is changed in the settings file alone.",
 }

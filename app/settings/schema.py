@@ -9,7 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    WithJsonSchema,
+    field_validator,
+)
 
 from app.settings.paths import BUILTIN, DataFolder, default_data_dir
 from engines.page_size import KvCache
@@ -54,7 +63,13 @@ class _Section(BaseModel):
 
 
 class LibrarySettings(_Section):
-    """Which files are read, and how much one file may cost."""
+    """Where the library is kept, which files are read, and how much one file may cost."""
+
+    url: SecretStr | None = Field(
+        default=None,
+        description="A PostgreSQL database with pgvector that keeps library and conversations, for several Docents at "
+        "once: postgresql://USER@HOST/DATABASE; null = files in the data folder.",
+    )
 
     max_file_mb: float = Field(default=200, gt=0, description="Larger files are skipped, and said so.")
     max_pdf_mb: float = Field(default=1000, gt=0, description="The same for PDFs: pages that were scanned are large.")
@@ -79,6 +94,18 @@ class LibrarySettings(_Section):
         default=(),
         description='Files and folders left out, such as ["drafts/", "*.log"]; patterns as in a .gitignore.',
     )
+
+    @field_validator("url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("input should begin with postgresql://")
+        return value
+
+    @property
+    def address(self) -> str | None:
+        """``url`` with its password."""
+        return None if self.url is None else self.url.get_secret_value()
 
 
 class EmbedderSettings(_Section):

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from files import replace_text
 from rag.errors import RagError
-from rag.store.library import Library
+from rag.store.protocols import LibraryStore
 
 _BATCH = 512
 _DOCUMENT_KEY = "docent_document"  # "document_id" is taken by llama-index
@@ -37,7 +37,7 @@ _DOCUMENT_KEY = "docent_document"  # "document_id" is taken by llama-index
 class ExternalStore:
     """Dense retrieval in somebody else's store. May be used from several threads."""
 
-    def __init__(self, library: Library, store: BasePydanticVectorStore, state_path: Path | None) -> None:
+    def __init__(self, library: LibraryStore, store: BasePydanticVectorStore, state_path: Path | None) -> None:
         """Without a ``state_path`` everything is pushed anew in each process."""
         self._library = library
         self._store = store
@@ -50,7 +50,7 @@ class ExternalStore:
 
     @classmethod
     def open(
-        cls, library: Library, class_path: str, arguments: dict[str, Any], state_path: Path | None
+        cls, library: LibraryStore, class_path: str, arguments: dict[str, Any], state_path: Path | None
     ) -> "ExternalStore":
         """Makes the store ``class_path``, "package.module:Class" or with a dot.
 

@@ -35,7 +35,8 @@ from rag.retrieve.fuse import fuse
 from rag.store.faiss_index import VectorIndex
 from rag.store.library import Library
 from rag.store.lock import writing
-from rag.store.writer import FileState, LibraryWriter
+from rag.store.protocols import FileState
+from rag.store.writer import LibraryWriter
 from rag.types import Block, Chunk, Document, ParsedDocument
 
 _PREFIX = "llama-index://"

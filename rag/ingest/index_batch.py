@@ -20,8 +20,7 @@ from rag.ingest.events import SyncEvent
 from rag.ingest.prepared import PreparedChunk, PreparedDocument
 from rag.ingest.settings import SyncSettings
 from rag.protocols import Embedder
-from rag.store.library import Library
-from rag.store.writer import FileState, LibraryWriter
+from rag.store.protocols import FileState, LibraryStore
 
 _FIRST_BATCH = 16  # chunks; each batch is twice as large as the one before, up to SyncSettings.embed_chunks
 _WAITING_BYTES = 32 << 20
@@ -50,14 +49,14 @@ class IndexBatch:
 
     def __init__(
         self,
-        library: Library,
+        library: LibraryStore,
         embedder: Embedder,
         settings: SyncSettings,
         on_event: Callable[[SyncEvent], None],
         on_stored: Callable[[int], None],
         cancel: threading.Event,
     ) -> None:
-        self._writer = LibraryWriter(library)
+        self._writer = library.writer()
         self._embedder = embedder
         self._settings = settings
         self._on_event = on_event

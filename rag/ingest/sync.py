@@ -2,9 +2,10 @@
 
     sources -> scan -> plan -> parse (child processes) -> chunk -> embed -> library
 
-One process at a time syncs a library (``rag.store.lock``). Whatever ends a sync, what was committed stays and the next
-one goes on from there. The vectors of large documents are made at the end of the sync, in batches, and so are all where
-the embedder has changed, whose stored ones are deleted at once; until then full-text search alone finds those chunks.
+One process at a time syncs a library in a file, or a source of one on a server. Whatever ends a sync, what was
+committed stays and the next one goes on from there. The vectors of large documents are made at the end of the sync, in
+batches, and so are all where the embedder has changed, whose stored ones are deleted at once; until then full-text
+search alone finds those chunks.
 """
 
 import contextlib
@@ -35,9 +36,7 @@ from rag.ingest.settings import SyncSettings
 from rag.ingest.tally import Tally
 from rag.protocols import Embedder, TranscriptClient, Video
 from rag.store.collections import Collections
-from rag.store.library import Library
-from rag.store.lock import writing
-from rag.store.writer import FileState, LibraryWriter
+from rag.store.protocols import FileState, LibraryStore
 from rag.text.context import context_of, document_label
 from rag.types import Document, Filter, ParsedDocument, Source
 
@@ -55,7 +54,7 @@ class Syncer:
 
     def __init__(
         self,
-        library: Library,
+        library: LibraryStore,
         embedder: Embedder,
         pool: ParsePool,
         settings: SyncSettings,
@@ -75,8 +74,8 @@ class Syncer:
         known = [source for source in self._library.sources() if source.location == normal]
         if known:
             return known[0]
-        writer = LibraryWriter(self._library)
-        with self._locked(), writer.transaction():
+        writer = self._library.writer()
+        with self._locked([]), writer.transaction():
             return writer.add_source(kind, normal)
 
     def preview(self, locations: Sequence[str] | None = None, patterns: Patterns | None = None) -> Preview:
@@ -96,7 +95,7 @@ class Syncer:
         wanted = {location, os.path.abspath(os.path.expanduser(location))}  # noqa: PTH100, PTH111 - as in add
         with contextlib.suppress(SourceError):
             wanted.add(normal_location(location)[1])
-        writer = LibraryWriter(self._library)
+        writer = self._library.writer()
         with self._locked():
             for source in self._library.sources():
                 if source.location in wanted:
@@ -116,9 +115,9 @@ class Syncer:
         Documents that ``anew`` names are read whether they have changed or not.
         Raises LibraryLocked when another process syncs, LibraryError when the library cannot be written.
         """
-        with self._locked():
+        with self._locked(sources):
             if anew is not None:
-                writer = LibraryWriter(self._library)
+                writer = self._library.writer()
                 with writer.transaction():
                     writer.mark_unread(document.id for document in self._library.documents(anew))
             run = _Run(
@@ -132,8 +131,8 @@ class Syncer:
             )
             return run.sync(self._library.sources() if sources is None else sources)
 
-    def _locked(self) -> contextlib.AbstractContextManager[None]:
-        return writing(self._library.path.parent, self._settings.lock_timeout_s)
+    def _locked(self, sources: Sequence[Source] | None = None) -> contextlib.AbstractContextManager[None]:
+        return self._library.writing(self._settings.lock_timeout_s, sources)
 
 
 class _Run:
@@ -141,7 +140,7 @@ class _Run:
 
     def __init__(
         self,
-        library: Library,
+        library: LibraryStore,
         embedder: Embedder,
         pool: ParsePool,
         settings: SyncSettings,
@@ -153,7 +152,7 @@ class _Run:
         self._embedder = embedder
         self._cancel = cancel
         self._tally = Tally(library, on_event)
-        self._writer = LibraryWriter(library)
+        self._writer = library.writer()
         self._batch = IndexBatch(library, embedder, settings, on_event, self._tally.finished, cancel)
 
     def sync(self, sources: Sequence[Source]) -> SyncReport:

@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 from rag.ingest.events import SyncEvent, SyncReport
 from rag.ingest.scan import Trouble
-from rag.store.library import Library
+from rag.store.protocols import LibraryStore
 from rag.types import Document, Source
 
 
 class Tally:
     """The events and the report of one sync."""
 
-    def __init__(self, library: Library, on_event: Callable[[SyncEvent], None]) -> None:
+    def __init__(self, library: LibraryStore, on_event: Callable[[SyncEvent], None]) -> None:
         self._library = library
         self._on_event = on_event
         self._documents: dict[int, Document] = {}

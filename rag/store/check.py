@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 
 from rag.store import rows, schema
-from rag.store.library import CHUNK_COLUMNS, DOCUMENT_COLUMNS, Library
+from rag.store.library import Library
+from rag.store.rows import CHUNK_COLUMNS, DOCUMENT_COLUMNS
 from rag.types import Collection
 
 SourceKind = Literal["folder", "file", "youtube"]

@@ -8,35 +8,22 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from rag.errors import CollectionError, UnknownCollection
-from rag.store import rows
-from rag.store.library import Library, document_condition
-from rag.store.writer import LibraryWriter
-from rag.types import Collection, Filter
+from rag.store.protocols import LibraryChanges, LibraryStore
+from rag.types import Collection
 
 LONGEST_NAME = 100  # characters
-_NAMELESS = "Collection {}"  # whose name is damaged
 
 
 class Collections:
     """The collections of one library. A change is one transaction. It does not wait for a sync to end, only
     while the sync commits something, and no longer than ``rag.store.schema.BUSY_TIMEOUT_S`` (LibraryError)."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: LibraryStore) -> None:
         self._library = library
 
     def all(self) -> list[Collection]:
         """Every collection with its members, ordered by name."""
-        with self._library.reading() as connection:
-            named = connection.execute("SELECT id, name FROM collections").fetchall()
-            members = connection.execute("SELECT collection_id, path FROM collection_members ORDER BY path").fetchall()
-        locations: dict[int, list[str]] = {id_: [] for id_, _ in named}
-        for id_, key in members:
-            locations.setdefault(id_, []).extend(rows.paths_from([key]))
-        found = [
-            Collection(id_, name if rows.is_text(name) else _NAMELESS.format(id_), tuple(locations[id_]))
-            for id_, name in named
-        ]
-        return sorted(found, key=lambda collection: collection.name.casefold())
+        return sorted(self._library.collections(), key=lambda collection: collection.name.casefold())
 
     def get(self, collection_id: int) -> Collection:
         """Raises UnknownCollection."""
@@ -72,9 +59,9 @@ class Collections:
     def remake(self, collection_id: int, name: str, locations: Iterable[str]) -> Collection:
         """Makes a collection that was deleted once more, with the id that it had. CollectionError for an id that is in
         use or that none has had."""
-        with self._library.reading() as connection:
-            last = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'collections'").fetchone()[0]
-        is_gone = 0 < collection_id <= (last or 0) and all(one.id != collection_id for one in self.all())
+        is_gone = 0 < collection_id <= self._library.last_collection() and all(
+            one.id != collection_id for one in self.all()
+        )
         if not is_gone:
             raise CollectionError(f"No collection {collection_id} was deleted.", "Make a new one.")
         return self.make(name, locations, collection_id)
@@ -99,23 +86,11 @@ class Collections:
 
     def documents(self, collection_id: int) -> frozenset[int]:
         """The ids of the documents that are in a collection now, whatever their status."""
-        with self._library.reading() as connection:
-            members = connection.execute(
-                "SELECT m.path, d.id FROM collection_members m LEFT JOIN documents d ON d.path = m.path "
-                "WHERE m.collection_id = ?",
-                (collection_id,),
-            ).fetchall()
-            found = {id_ for _, id_ in members if id_ is not None}
-            for place in rows.paths_from(key for key, id_ in members if id_ is None):  # a folder, a playlist, or gone
-                where, parameters = document_condition(Filter(folders=(place,)))
-                found |= {
-                    row[0] for row in connection.execute(f"SELECT d.id FROM documents d WHERE {where}", parameters)
-                }
-        return frozenset(found)
+        return self._library.documents_in(collection_id)
 
     @contextmanager
-    def _changing(self) -> Iterator[LibraryWriter]:
-        writer = LibraryWriter(self._library)
+    def _changing(self) -> Iterator[LibraryChanges]:
+        writer = self._library.writer()
         with writer.transaction():
             yield writer
 

@@ -5,16 +5,14 @@ the last committed state. ``rag.store.writer`` writes. Rows are checked where th
 damaged one costs itself alone.
 """
 
-import json
 import logging
-import os
 import sqlite3
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,26 +20,24 @@ from numpy.typing import NDArray
 from docent import cause_of
 from files import new_private
 from rag.errors import LibraryError
-from rag.store import full_text, rows, schema
+from rag.store import keyword_search, lock, rows, schema
+from rag.store.conditions import document_condition, folder_range, json_ids
+from rag.store.full_text import FtsIndex
+from rag.store.protocols import KeptDocument
+from rag.store.rows import CHUNK_COLUMNS, DOCUMENT_COLUMNS
 from rag.store.thread_connections import ThreadConnections
 from rag.text.table_spans import TableSpans
-from rag.types import Block, Chunk, Document, Filter, Place, Source
+from rag.types import Block, Chunk, Collection, Document, Filter, Place, Source
+
+if TYPE_CHECKING:
+    from rag.store.faiss_index import VectorIndex
+    from rag.store.writer import LibraryWriter
 
 _log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
-_Made = TypeVar("_Made")
 _BATCH = 4096  # embeddings a batch; 3 MiB at 384 dimensions
 _TABLES = 16  # read at a time
-
-CHUNK_COLUMNS = (
-    "c.id, c.document_id, c.ordinal, c.start, c.stop, c.text, c.heading_path, c.page, c.start_s, c.end_s, c.page_label"
-)
-_CHUNK_WIDTH = CHUNK_COLUMNS.count(",") + 1
-DOCUMENT_COLUMNS = (
-    "d.id, d.source_id, d.path, d.title, d.media_type, d.status, d.error, d.chunks, "
-    "d.size, d.mtime_ns, d.content_hash, d.read_at, d.ctime_ns, d.pages"
-)
 
 
 class Library:
@@ -112,11 +108,37 @@ class Library:
         with schema.explained(self.path), self._connections.lent() as connection:
             yield connection
 
+    def writer(self) -> "LibraryWriter":
+        """Returns what changes the library. Raises LibraryError where it cannot be written to."""
+        from rag.store.writer import LibraryWriter
+
+        return LibraryWriter(self)
+
+    def writing(self, timeout_s: float = 0.0, sources: Sequence[Source] | None = None) -> AbstractContextManager[None]:
+        """Holds the library for writing (``rag.store.lock``); one process does at a time, whatever the ``sources``."""
+        return lock.writing(self.path.parent, timeout_s)
+
+    def vectors(self) -> "VectorIndex":
+        """Returns the index of the nearest chunks, kept beside the library."""
+        from rag.store.faiss_index import VectorIndex
+
+        return VectorIndex(self, self.path.with_name("vectors.faiss"))
+
     def _rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with self.reading() as connection:
             return connection.execute(sql, parameters).fetchall()
 
     # -- the library as a whole ------------------------------------------------------------------------------------
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return str(self.path)
+
+    def size_bytes(self) -> int:
+        """Returns the size of the file and its write-ahead log."""
+        beside = self.path.with_name(f"{self.path.name}-wal")
+        return sum(path.stat().st_size for path in (self.path, beside) if path.is_file())
 
     @property
     def generation(self) -> int:
@@ -233,10 +255,9 @@ class Library:
 
     def page_spans(self, document_id: int, page: int) -> list[tuple[int, int | None]]:
         """Returns where in the canonical text a page of the file stands; None where it goes on to the end."""
-        rows = self._rows("SELECT marks FROM texts WHERE document_id = ?", (document_id,))
-        marks: list[list[Any]] = json.loads(rows[0][0]) if rows else []
-        ends: list[int | None] = [mark[0] for mark in marks[1:]] + [None]
-        return [(mark[0], end) for mark, end in zip(marks, ends, strict=True) if mark[1] == page]
+        places = self.places(document_id)
+        ends: list[int | None] = [start for start, _ in places[1:]] + [None]
+        return [(start, end) for (start, place), end in zip(places, ends, strict=True) if place.page == page]
 
     def tables(self, document_id: int, start: int, end: int) -> tuple[TableSpans, ...]:
         """Returns the tables of a document that stand in ``text[start:end]``, wholly or in part, in order."""
@@ -244,7 +265,7 @@ class Library:
             "SELECT data FROM tables WHERE document_id = ? AND start < ? AND stop > ? ORDER BY start",
             (document_id, end, start),
         )
-        return tuple(_sound((row[0] for row in found), rows.table_of, f"a table of document {document_id}"))
+        return tuple(rows.sound((row[0] for row in found), rows.table_of, f"a table of document {document_id}"))
 
     def all_tables(self, document_id: int) -> Iterator[TableSpans]:
         """Yields the tables of a document in order, a few of them read at a time: there can be tens of thousands. Any
@@ -264,9 +285,9 @@ class Library:
         read = self._rows(
             f"SELECT {CHUNK_COLUMNS}, {DOCUMENT_COLUMNS} FROM chunks c JOIN documents d ON d.id = c.document_id "
             "WHERE c.id IN (SELECT value FROM json_each(?))",
-            (_json_ids(ids),),
+            (json_ids(ids),),
         )
-        pairs = _sound(read, _chunk_and_document, "a passage")
+        pairs = rows.sound(read, rows.chunk_and_document, "a passage")
         found = {chunk.id: (chunk, document) for chunk, document in pairs}
         return {int(id_): found[int(id_)] for id_ in ids if int(id_) in found}
 
@@ -277,7 +298,7 @@ class Library:
             "WHERE c.document_id = ? AND c.ordinal BETWEEN ? AND ? ORDER BY c.ordinal",
             (document_id, first_ordinal, last_ordinal),
         )
-        return list(_sound(read, rows.chunk_of, f"a passage of document {document_id}"))
+        return list(rows.sound(read, rows.chunk_of, f"a passage of document {document_id}"))
 
     def chunk_ids(self, filter: Filter = Filter()) -> NDArray[np.int64]:  # noqa: B008 - immutable
         """Returns ids of all chunks that match, ascending. Shape [n]."""
@@ -300,7 +321,7 @@ class Library:
             while batch := self._rows(
                 "SELECT chunk_id, vector FROM embeddings WHERE chunk_id > ? ORDER BY chunk_id LIMIT ?", (last, _BATCH)
             ):
-                yield from _vectors(batch, width)
+                yield from rows.sound_vectors(batch, width)
                 last = batch[-1][0]
             return
         ordered = sorted({int(id_) for id_ in ids})
@@ -308,9 +329,9 @@ class Library:
             batch = self._rows(
                 "SELECT chunk_id, vector FROM embeddings WHERE chunk_id IN (SELECT value FROM json_each(?)) "
                 "ORDER BY chunk_id",
-                (_json_ids(ordered[first : first + _BATCH]),),
+                (json_ids(ordered[first : first + _BATCH]),),
             )
-            yield from _vectors(batch, width)
+            yield from rows.sound_vectors(batch, width)
 
     def vector_bytes(self) -> int:
         """Returns the size of a stored vector: that of most of the first ones."""
@@ -320,70 +341,54 @@ class Library:
         )
         return int(found[0][0] or 0) if found else 0
 
+    @contextmanager
+    def words(self, filter: Filter = Filter()) -> Iterator[FtsIndex]:  # noqa: B008 - immutable
+        """Yields the words of the chunks that match. For this package only."""
+        where, parameters = document_condition(filter) if filter else ("", [])
+        with self.reading() as connection:
+            yield FtsIndex(connection, where, parameters)
+
     def full_text_search(self, question: str, k: int, filter: Filter = Filter()) -> list[tuple[int, float]]:  # noqa: B008
         """Returns the ``k`` best chunks by BM25 as (chunk id, score), best first; ``question`` is free text.
 
         A damaged index finds nothing, so that vectors alone go on finding."""
-        where, parameters = document_condition(filter) if filter else ("", [])
-        with self.reading() as connection:
+        with self.words(filter) as index:
             try:
-                return full_text.search(connection, question, k, where, parameters)
+                return keyword_search.search(index, question, k)
             except sqlite3.DatabaseError as error:
                 if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_CORRUPT_VTAB:
                     raise
                 _log.warning("the full-text index is damaged; `docent repair` makes it anew")
                 return []
 
+    def kept(self, document: Document) -> KeptDocument:
+        """Returns all that is kept of a document."""
+        key = (document.id,)
+        texts = self._rows("SELECT data, marks, blocks FROM texts WHERE document_id = ?", key)
+        tables = self._rows("SELECT start, stop, data FROM tables WHERE document_id = ? ORDER BY start", key)
+        contexts = self._rows("SELECT context FROM chunks WHERE document_id = ? ORDER BY ordinal", key)
+        return rows.kept_of(self, document, texts, tables, contexts)
 
-def document_condition(filter: Filter) -> tuple[str, list[object]]:
-    """Returns an SQL condition over ``documents d`` and its parameters."""
-    conditions: list[str] = []
-    parameters: list[object] = []
-    if filter.document_ids:
-        conditions.append("d.id IN (SELECT value FROM json_each(?))")
-        parameters.append(_json_ids(sorted(filter.document_ids)))
-    if filter.folders:
-        places = []
-        for folder in filter.folders:
-            below_from, below_to = folder_range(folder)
-            places.append(
-                "d.path = ? OR (d.path >= ? AND d.path < ?) "
-                "OR d.source_id IN (SELECT id FROM sources WHERE location = ?)"
-            )
-            parameters += [schema.path_key(folder), below_from, below_to, schema.path_key(folder)]
-        conditions.append("(" + " OR ".join(places) + ")")
-    return " AND ".join(conditions) or "1", parameters
+    # -- collections -----------------------------------------------------------------------------------------------
 
+    def collections(self) -> list[Collection]:
+        """Returns every collection with its members, ordered by path; damaged members are left out."""
+        named = self._rows("SELECT id, name FROM collections")
+        members = self._rows("SELECT collection_id, path FROM collection_members ORDER BY path")
+        return rows.collections_of(named, members)
 
-def folder_range(folder: str) -> tuple[bytes, bytes]:
-    """Returns two keys; the stored paths below ``folder`` lie from the first up to, not including, the second."""
-    separator = "/" if "://" in folder else os.sep
-    stem = schema.path_key(folder.rstrip(separator))
-    return stem + separator.encode(), stem + bytes([ord(separator) + 1])
+    def last_collection(self) -> int:
+        """Returns the highest id that a collection has or had, 0 where there was none."""
+        return int(self._rows("SELECT max(seq) FROM sqlite_sequence WHERE name = 'collections'")[0][0] or 0)
 
-
-def _chunk_and_document(row: Sequence[Any]) -> tuple[Chunk, Document]:
-    return rows.chunk_of(row[:_CHUNK_WIDTH]), rows.document_of(row[_CHUNK_WIDTH:])
-
-
-def _sound(read: Iterable[_T], made: Callable[[_T], _Made], what: str) -> Iterator[_Made]:
-    """Yields what is made of the rows that are not damaged."""
-    for row in read:
-        try:
-            yield made(row)
-        except rows.DamagedRow as damage:
-            _log.warning("%s is damaged (%s) and left out; `docent repair` reads it again", what, damage)
-
-
-def _vectors(
-    batch: Sequence[tuple[int, object]], width: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
-    ids, vectors, damaged = rows.vectors_of(batch, width)
-    if damaged:
-        _log.warning("%d vectors are damaged and left out; `docent repair` makes them anew", len(damaged))
-    if len(ids):
-        yield ids, vectors
-
-
-def _json_ids(ids: Sequence[int]) -> str:
-    return json.dumps([int(id_) for id_ in ids])
+    def documents_in(self, collection_id: int) -> frozenset[int]:
+        """Returns the ids of the documents that are in a collection now, whatever their status."""
+        members = self._rows(
+            "SELECT m.path, d.id FROM collection_members m LEFT JOIN documents d ON d.path = m.path "
+            "WHERE m.collection_id = ?",
+            (collection_id,),
+        )
+        found = {id_ for _, id_ in members if id_ is not None}
+        for place in rows.paths_from(key for key, id_ in members if id_ is None):  # a folder, a playlist, or gone
+            found |= {document.id for document in self.documents(Filter(folders=(place,)))}
+        return frozenset(found)

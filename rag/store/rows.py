@@ -6,24 +6,37 @@ shows it as one to be read again.
 """
 
 import json
+import logging
 import math
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import PurePath
-from typing import Any, TypeVar, get_args
+from typing import Any, Protocol, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag.store import schema
+from rag.store.protocols import KeptDocument
 from rag.text.table_spans import TableSpans
-from rag.types import Block, BlockKind, Chunk, Document, DocumentStatus, Place, Source
+from rag.types import Block, BlockKind, Chunk, Collection, Document, DocumentStatus, Place, Source
 
+_log = logging.getLogger(__name__)
 DAMAGED = "Its entry in the library is damaged; the next sync reads it again."
+CHUNK_COLUMNS = (
+    "c.id, c.document_id, c.ordinal, c.start, c.stop, c.text, c.heading_path, c.page, c.start_s, c.end_s, c.page_label"
+)
+DOCUMENT_COLUMNS = (
+    "d.id, d.source_id, d.path, d.title, d.media_type, d.status, d.error, d.chunks, "
+    "d.size, d.mtime_ns, d.content_hash, d.read_at, d.ctime_ns, d.pages"
+)
+_CHUNK_WIDTH = CHUNK_COLUMNS.count(",") + 1
+_NAMELESS = "Collection {}"  # whose name is damaged
 _LATEST = 253_402_300_799  # Unix time of the end of the year 9999
 _T = TypeVar("_T")
+_Made = TypeVar("_Made")
 
 
 class DamagedRow(Exception):
@@ -61,6 +74,15 @@ def require(name: str, value: _T, check: Callable[[object], bool]) -> _T:
     if not check(value):
         raise DamagedRow(name)
     return value
+
+
+def sound(read: Iterable[_T], made: Callable[[_T], _Made], what: str) -> Iterator[_Made]:
+    """Yields what is made of the rows that are not damaged."""
+    for row in read:
+        try:
+            yield made(row)
+        except DamagedRow as damage:
+            _log.warning("%s is damaged (%s) and left out; `docent repair` reads it again", what, damage)
 
 
 # -- documents and sources ---------------------------------------------------------------------------------------------
@@ -157,6 +179,17 @@ def paths_from(keys: Iterable[object]) -> Iterator[str]:
             yield path_of(key)
 
 
+def collections_of(named: Iterable[tuple[int, object]], members: Iterable[tuple[int, object]]) -> list[Collection]:
+    """Returns collections of (id, name) and (collection id, path); members that are damaged are left out."""
+    locations: dict[int, list[str]] = {}
+    for id_, key in members:
+        locations.setdefault(id_, []).extend(paths_from([key]))
+    return [
+        Collection(id_, str(name) if is_text(name) else _NAMELESS.format(id_), tuple(locations.get(id_, ())))
+        for id_, name in named
+    ]
+
+
 # -- texts, chunks, tables, vectors ------------------------------------------------------------------------------------
 
 
@@ -239,6 +272,51 @@ def chunk_of(row: Sequence[Any]) -> Chunk:
         id=id_,
         page_label=page_label,
     )
+
+
+def chunk_and_document(row: Sequence[Any]) -> tuple[Chunk, Document]:
+    """Of a row of CHUNK_COLUMNS and DOCUMENT_COLUMNS. Raises DamagedRow."""
+    return chunk_of(row[:_CHUNK_WIDTH]), document_of(row[_CHUNK_WIDTH:])
+
+
+class _Chunks(Protocol):
+    """The part of a library that ``kept_of`` reads."""
+
+    def chunk_range(self, document_id: int, first_ordinal: int, last_ordinal: int) -> list[Chunk]: ...
+    def embeddings(self, ids: Sequence[int]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]: ...
+
+
+def kept_of(
+    library: _Chunks,
+    document: Document,
+    texts: Sequence[tuple[Any, ...]],
+    tables: Sequence[tuple[Any, ...]],
+    contexts: Sequence[tuple[Any, ...]],
+) -> KeptDocument:
+    """Puts together all that a library keeps of a document, of its rows."""
+    chunks = tuple(library.chunk_range(document.id, 0, document.chunks))
+    vectors: dict[int, NDArray[np.float16]] = {}
+    for ids, batch in library.embeddings([chunk.id for chunk in chunks]):
+        vectors |= dict(zip(ids.tolist(), batch, strict=True))
+    return KeptDocument(
+        document,
+        (bytes(texts[0][0]), texts[0][1], texts[0][2]) if texts else None,
+        tuple((start, stop, data) for start, stop, data in tables),
+        chunks,
+        tuple(context for (context,) in contexts),
+        tuple(vectors.get(chunk.id) for chunk in chunks),
+    )
+
+
+def sound_vectors(
+    batch: Sequence[tuple[int, object]], width: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float16]]]:
+    """Yields the ids and vectors of the sound rows, if there are any."""
+    ids, vectors, damaged = vectors_of(batch, width)
+    if damaged:
+        _log.warning("%d vectors are damaged and left out; `docent repair` makes them anew", len(damaged))
+    if len(ids):
+        yield ids, vectors
 
 
 def vectors_of(

@@ -13,6 +13,7 @@ from rag.text.index_terms import index_terms
 
 BUSY_TIMEOUT_S = 10.0
 APPLICATION_ID = 0x446F6365  # "Doce": tells a library from another program's SQLite file
+TOKENIZER = "porter unicode61 remove_diacritics 2"  # of the full-text index
 
 # A path is a BLOB because a file name need not be valid Unicode (see ``path_key``). AUTOINCREMENT: a chunk's id is
 # never used again, which is what lets the vector index compare ids alone.
@@ -98,9 +99,9 @@ _VERSION_4 = (
     "DROP TABLE chunk_fts",
     "ALTER TABLE chunks RENAME COLUMN bigrams TO terms",
     "UPDATE chunks SET terms = index_terms(context || char(10) || text)",
-    """CREATE VIRTUAL TABLE chunk_fts USING fts5 (
+    f"""CREATE VIRTUAL TABLE chunk_fts USING fts5 (
         context, text, terms, content = 'chunks', content_rowid = 'id',
-        tokenize = 'porter unicode61 remove_diacritics 2'
+        tokenize = '{TOKENIZER}'
     )""",
     "INSERT INTO chunk_fts (chunk_fts) VALUES ('rebuild')",
     """CREATE TRIGGER chunks_inserted AFTER INSERT ON chunks BEGIN

@@ -6,13 +6,13 @@ and neighbours swapped.
 """
 
 import re
-import sqlite3
 from contextlib import AbstractContextManager
 from itertools import groupby
 from typing import Protocol
 
 from rapidfuzz.distance import OSA
 
+from rag.store.keyword_search import Phrase, WordIndex
 from rag.text.normal import fold
 
 _STEMS = 32  # that are followed to their words
@@ -23,9 +23,9 @@ _SHORT = 5  # letters up to which a word is another one where a letter is exchan
 
 
 class Readable(Protocol):
-    """The part of ``rag.store.library.Library`` that words are read from."""
+    """The part of a library that words are read from."""
 
-    def reading(self) -> AbstractContextManager[sqlite3.Connection]: ...
+    def words(self) -> AbstractContextManager[WordIndex]: ...
 
 
 class LibraryVocabulary:
@@ -36,9 +36,8 @@ class LibraryVocabulary:
 
     def is_known(self, word: str) -> bool:
         """Whether a word or another form of it stands anywhere in the library."""
-        with self._library.reading() as connection:
-            row = connection.execute("SELECT 1 FROM chunk_fts WHERE chunk_fts MATCH ? LIMIT 1", (f'"{word}"',))
-            return row.fetchone() is not None
+        with self._library.words() as index:
+            return index.holds(Phrase(False, word))
 
     def nearest_words(self, word: str, distance: int) -> list[str]:
         """Words of the library at most ``distance`` letters away that begin with the same letter, the likeliest first.
@@ -48,9 +47,9 @@ class LibraryVocabulary:
         """
         folded = fold(word)
         near: dict[str, tuple[bool, int, int]] = {}
-        with self._library.reading() as connection:
-            for stem, chunks in _near_stems(connection, folded, distance):
-                for found in map(fold, _words_of(connection, stem)):
+        with self._library.words() as index:
+            for stem, chunks in _near_stems(index, folded, distance):
+                for found in map(fold, _words_of(index, stem)):
                     away = OSA.distance(folded, found, score_cutoff=distance)
                     same_letters = _once(folded) == _once(found) or sorted(folded) == sorted(found)
                     if away <= distance and (same_letters or len(folded) > _SHORT or len(found) != len(folded)):
@@ -63,25 +62,17 @@ def _once(word: str) -> str:
     return "".join(letter for letter, _ in groupby(word))
 
 
-def _near_stems(connection: sqlite3.Connection, folded: str, distance: int) -> list[tuple[str, int]]:
+def _near_stems(index: WordIndex, folded: str, distance: int) -> list[tuple[str, int]]:
     """Stems that may be those of the words, the nearest first, with the count of chunks that hold them."""
-    connection.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.vocabulary USING fts5vocab(main, chunk_fts, row)")
-    rows = connection.execute(
-        "SELECT term, doc FROM temp.vocabulary WHERE term >= ? AND term < ? AND length(term) BETWEEN ? AND ?",
-        (folded[0], chr(ord(folded[0]) + 1), len(folded) - _SUFFIX, len(folded) + distance),
-    )
+    lengths = (len(folded) - _SUFFIX, len(folded) + distance)
     near = []
-    for stem, chunks in rows:
+    for stem, chunks in index.vocabulary(folded[0], chr(ord(folded[0]) + 1), lengths):
         away = OSA.distance(folded[: len(stem)], stem, score_cutoff=distance + 1)
         if away <= distance + 1:
             near.append((away, -len(stem), -chunks, stem))
     return [(stem, -chunks) for _, _, chunks, stem in sorted(near)[:_STEMS]]
 
 
-def _words_of(connection: sqlite3.Connection, stem: str) -> list[str]:
+def _words_of(index: WordIndex, stem: str) -> list[str]:
     """The words of a few chunks that hold a stem; among them those that it belongs to."""
-    rows = connection.execute(
-        "SELECT text FROM chunks WHERE id IN (SELECT rowid FROM chunk_fts WHERE chunk_fts MATCH ? LIMIT ?)",
-        (f'"{stem}" *', _CHUNKS),
-    )
-    return [found for (text,) in rows for found in _WORD.findall(text)]
+    return [found for text in index.samples(Phrase(False, stem, True), _CHUNKS) for found in _WORD.findall(text)]

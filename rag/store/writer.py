@@ -8,44 +8,33 @@ import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag.errors import LibraryError
-from rag.store import rows
-from rag.store.library import Library, folder_range
+from rag.store.collection_changes import CollectionChanges, FileLibrary
+from rag.store.conditions import folder_range
 from rag.store.marks import blocks_of, marks_of, pages_of
+from rag.store.protocols import FileState, KeptDocument
 from rag.store.schema import path_key
 from rag.text.index_terms import chunk_terms
-from rag.types import Chunk, Filter, ParsedDocument, Source
+from rag.types import Chunk, ParsedDocument, Source
 
 
-@dataclass(frozen=True, slots=True)
-class FileState:
-    """Which version of which file a row speaks of. ``content_hash`` is empty for a file that could not be read."""
-
-    source_id: int
-    path: str
-    size: int
-    mtime_ns: int
-    content_hash: str
-    ctime_ns: int = 0
-
-
-class LibraryWriter:
+class LibraryWriter(CollectionChanges):
     """Changes to one library. All methods but ``checkpoint`` and ``compact`` must run inside
     ``transaction``."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: FileLibrary) -> None:
         if library.read_only:
             raise LibraryError(
                 f"The library {library.path} cannot be written to: the disk is full or read-only.",
                 "Make room on it, then try again; asking works meanwhile.",
             )
-        self._library = library
+        super().__init__(library)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -183,6 +172,32 @@ class LibraryWriter:
         self._changed()
         return document_id
 
+    def restore_source(self, source: Source) -> None:
+        """Adds a source as it is, with its id, which must be free."""
+        self._execute(
+            "INSERT INTO sources (id, kind, location, added_at) VALUES (?, ?, ?, ?)",
+            (source.id, source.kind, path_key(source.location), source.added_at),
+        )
+
+    def restore(self, kept: KeptDocument) -> None:
+        """Adds a document as another library keeps it, with its id, in place of the one with that id."""
+        document = kept.document
+        self._execute("DELETE FROM documents WHERE id = ?", (document.id,))
+        fields = asdict(document) | {"path": path_key(document.path)}
+        fields["pages"] = fields.pop("page_count")
+        places = ", ".join("?" * len(fields))
+        self._execute(f"INSERT INTO documents ({', '.join(fields)}) VALUES ({places})", list(fields.values()))
+        if kept.text is not None:
+            data, marks, blocks = kept.text
+            self.put_text(document.id, len(data), (data,), marks, blocks)
+        for table in kept.tables:
+            self.put_table(document.id, *table)
+        for chunk, context, vector in zip(kept.chunks, kept.contexts, kept.vectors, strict=True):
+            chunk_id = self._insert_chunk(document.id, chunk, context, chunk_terms(context, chunk.text))
+            if vector is not None:
+                self._put_vector(chunk_id, vector)
+        self._changed()
+
     def touch(self, document_id: int, size: int, mtime_ns: int, ctime_ns: int) -> None:
         """Records that a file was rewritten with the same content."""
         self._execute(
@@ -224,63 +239,6 @@ class LibraryWriter:
             self._execute("DELETE FROM documents WHERE id = ?", (document_id,))
         self._changed()
 
-    # -- collections -----------------------------------------------------------------------------------------------
-
-    def add_collection(self, name: str, collection_id: int | None = None) -> int:
-        """Returns the id of a new collection: a number that none has had, or the one given. Name and id must be
-        free."""
-        with self._library.reading() as connection:
-            sql = "INSERT INTO collections (id, name) VALUES (?, ?) RETURNING id"
-            (id_,) = connection.execute(sql, (collection_id, name)).fetchone()
-            return int(id_)
-
-    def rename_collection(self, collection_id: int, name: str) -> None:
-        self._execute("UPDATE collections SET name = ? WHERE id = ?", (name, collection_id))
-
-    def delete_collection(self, collection_id: int) -> None:
-        self._execute("DELETE FROM collections WHERE id = ?", (collection_id,))
-
-    def delete_collections(self) -> None:
-        """Deletes all of them."""
-        self._execute("DELETE FROM collections", ())
-
-    def add_members(self, collection_id: int, locations: Iterable[str]) -> None:
-        """Adds documents and folders by their paths or URLs; those that are in it already stay."""
-        for location in locations:
-            self._execute(
-                "INSERT INTO collection_members VALUES (?, ?) ON CONFLICT DO NOTHING",
-                (collection_id, path_key(location)),
-            )
-
-    def remove_members(self, collection_id: int, locations: Iterable[str]) -> None:
-        for location in locations:
-            self._execute(
-                "DELETE FROM collection_members WHERE collection_id = ? AND path = ?",
-                (collection_id, path_key(location)),
-            )
-
-    def move_members(self, old: str, new: str) -> None:
-        """Has collections follow a folder to its new place."""
-        self._execute(
-            "UPDATE OR REPLACE collection_members SET path = ? WHERE path = ?", (path_key(new), path_key(old))
-        )
-
-    def forget_member(self, location: str) -> None:
-        """Takes a document or folder out of all collections."""
-        self._execute("DELETE FROM collection_members WHERE path = ?", (path_key(location),))
-
-    def _forget_members_below(self, location: str) -> None:
-        """Takes folders at and below a place that is no source any more out of all collections, unless they hold
-        documents of another source."""
-        with self._library.reading() as connection:
-            members = connection.execute(
-                "SELECT DISTINCT path FROM collection_members WHERE path = ? OR (path >= ? AND path < ?)",
-                (path_key(location), *folder_range(location)),
-            ).fetchall()
-        for place in rows.paths_from(key for (key,) in members):
-            if not self._library.documents(Filter(folders=(place,))):
-                self.forget_member(place)
-
     # -- embeddings ------------------------------------------------------------------------------------------------
 
     def change_embedder(self, name: str) -> None:
@@ -312,11 +270,6 @@ class LibraryWriter:
         self._changed()
 
     # -- rows ------------------------------------------------------------------------------------------------------
-
-    def _execute(self, sql: str, parameters: Sequence[object]) -> int:
-        with self._library.reading() as connection:
-            assert connection.in_transaction, "changes are made inside transaction()"
-            return connection.execute(sql, parameters).rowcount
 
     def _changed(self) -> None:
         self._execute(

@@ -1,37 +1,65 @@
 """conversations.db: exchanges survive a restart, whatever characters they hold."""
 
+import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from app.conversation_check import damaged, mend
 from app.conversations import Conversations
 from app.errors import ConversationError
 from rag.query.titles import shortened
 from rag.text.markers import AnswerPart
 from rag.types import Answer, Citation, Span
+from tests.rag.postgres_server import PostgresServer
 
 CITATION = Citation(1, 7, "/docs/caf\udce9.pdf", "Café", 3, None, "the “quote”\n", 10, 22, 0.5)
 ANSWER = Answer((AnswerPart("Because. ", (1,)),), True, (CITATION,), "extractive", Span(7, 14, 19, "quote"), 0.75)
 
 
+Open = Callable[[Path], Conversations]
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def open_store(request: pytest.FixtureRequest) -> Open:
+    """Opens the conversations that belong to a folder, new or as they were left."""
+    if request.param == "sqlite":
+        return lambda folder: Conversations(folder / "conversations.db")
+    server: PostgresServer = request.getfixturevalue("postgres")
+
+    def opened(folder: Path) -> Conversations:
+        from app.server_conversations import ServerConversations
+
+        return ServerConversations(server.made(hashlib.sha256(str(folder).encode()).hexdigest()[:20]))
+
+    return opened
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Conversations]:
+def store(open_store: Open, tmp_path: Path) -> Iterator[Conversations]:
+    opened = open_store(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[Conversations]:
     opened = Conversations(tmp_path / "conversations.db")
     yield opened
     opened.close()
 
 
-def test_an_exchange_comes_back_whole_after_reopening(tmp_path: Path) -> None:
-    first = Conversations(tmp_path / "c.db")
+def test_an_exchange_comes_back_whole_after_reopening(open_store: Open, tmp_path: Path) -> None:
+    first = open_store(tmp_path)
     conversation = first.add(None, "Why ☃?", ANSWER)
     first.add(conversation, "And then?", Answer((AnswerPart("No."),), False, (), "extractive"))
     first.close()
-    again = Conversations(tmp_path / "c.db")
+    again = open_store(tmp_path)
     exchanges = again.exchanges(conversation)
     again.close()
     assert [exchange.question for exchange in exchanges] == ["Why ☃?", "And then?"]
@@ -39,15 +67,15 @@ def test_an_exchange_comes_back_whole_after_reopening(tmp_path: Path) -> None:
     assert exchanges[0].asked_at <= exchanges[1].asked_at
 
 
-def test_an_answer_of_an_earlier_version_can_be_read(store: Conversations, tmp_path: Path) -> None:
-    conversation = store.add(None, "Why?", ANSWER)
+def test_an_answer_of_an_earlier_version_can_be_read(file: Conversations, tmp_path: Path) -> None:
+    conversation = file.add(None, "Why?", ANSWER)
     with sqlite3.connect(tmp_path / "conversations.db") as db:
         (text,) = db.execute("SELECT answer FROM exchanges").fetchone()
         data = json.loads(text)
         del data["span"], data["confidence"]
         db.execute("UPDATE exchanges SET answer = ?", (json.dumps(data),))
     db.close()
-    (exchange,) = store.exchanges(conversation)
+    (exchange,) = file.exchanges(conversation)
     assert exchange.answer == replace(ANSWER, span=None, confidence=None)
 
 
@@ -91,14 +119,13 @@ def test_list_is_newest_first_and_counts_turns(store: Conversations) -> None:
     ]
 
 
-def test_rename_and_delete(store: Conversations, tmp_path: Path) -> None:
+def test_rename_and_delete(store: Conversations) -> None:
     kept, gone = store.add(None, "kept", ANSWER), store.add(None, "gone", ANSWER)
     store.rename(kept, "  a new\n title ")
     store.delete(gone)
     assert [(info.id, info.title) for info in store.all()] == [(kept, "a new title")]
-    with sqlite3.connect(tmp_path / "conversations.db") as db:
-        assert db.execute("SELECT count(*) FROM exchanges").fetchone() == (1,)
-    db.close()
+    with pytest.raises(ConversationError):
+        store.exchanges(gone)
 
 
 def test_an_unknown_id_is_named(store: Conversations) -> None:
@@ -122,8 +149,8 @@ def test_title_is_one_line_cut_at_a_word() -> None:
     assert len(shortened("x" * 200)) <= 61
 
 
-def test_two_processes_worth_of_connections_and_many_threads(tmp_path: Path) -> None:
-    one, other = Conversations(tmp_path / "c.db"), Conversations(tmp_path / "c.db")
+def test_two_processes_worth_of_connections_and_many_threads(open_store: Open, tmp_path: Path) -> None:
+    one, other = open_store(tmp_path), open_store(tmp_path)
 
     def write(store: Conversations) -> None:
         for _ in range(10):
@@ -139,8 +166,8 @@ def test_two_processes_worth_of_connections_and_many_threads(tmp_path: Path) -> 
     other.close()
 
 
-def test_answers_of_two_processes_follow_one_another(tmp_path: Path) -> None:
-    one, other = Conversations(tmp_path / "c.db"), Conversations(tmp_path / "c.db")
+def test_answers_of_two_processes_follow_one_another(open_store: Open, tmp_path: Path) -> None:
+    one, other = open_store(tmp_path), open_store(tmp_path)
     chat = one.add(None, "q", ANSWER)
 
     def write(store: Conversations) -> None:
@@ -172,3 +199,27 @@ def test_a_file_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     db.close()
     with pytest.raises(ConversationError, match="newer"):
         Conversations(path)
+
+
+def test_what_is_pinned_deleted_marked_and_copied(store: Conversations) -> None:
+    chat = store.add(None, "with a \0 in it, 100 % sure?", ANSWER)
+    store.add(chat, "second", ANSWER, stopped=True)
+    first, second = store.exchanges(chat)
+    store.pin(chat, True)
+    store.mark(chat, first.id, -1)
+    store.add(chat, "another second", ANSWER, after=first.id)
+    store.show(chat, second.id)
+    copied = store.copy(chat)
+    assert [one.question for one in store.exchanges(copied)][1:] == ["second"]
+    assert {info.id: (info.pinned, info.turns) for info in store.all()} == {chat: (True, 2), copied: (False, 2)}
+    assert [one.feedback for one in store.exchanges(copied)] == [-1, 0]
+    assert [info.id for info in store.all("ANOTHER")] == [chat]
+    store.forget(chat, first.id)
+    assert [one.question for one in store.exchanges(chat)] == ["second"]
+    store.delete(chat, undo=True)
+    assert [info.id for info in store.all()] == [copied]
+    store.restore(chat)
+    assert (len(store.all()), damaged(store)) == (2, [])
+    mend(store)
+    store.wipe()
+    assert store.all() == []

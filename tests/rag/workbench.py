@@ -9,18 +9,18 @@ import pytest
 from rag.ingest.parse_job import ParseLimits
 from rag.ingest.parse_pool import ParsePool
 from rag.ingest.sync import Syncer, SyncEvent, SyncReport, SyncSettings
-from rag.store.library import Library
 from rag.types import Document, Filter
+from tests.rag.conftest import OpenLibrary
 from tests.rag.fakes import FakeEmbedder
 
 
 class Workbench:
     """A library, a folder to sync, and the embedder, which counts."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, open_library: OpenLibrary) -> None:
         self.folder = root / "documents"
         self.folder.mkdir()
-        self.library = Library.open(root / "data" / "library.db")
+        self.library = open_library(root / "data")
         self.embedder = FakeEmbedder()
         self.settings = SyncSettings(target_tokens=40)
         self.events: list[SyncEvent] = []
@@ -54,8 +54,8 @@ class Workbench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Workbench]:
-    bench = Workbench(tmp_path)
+def bench(tmp_path: Path, open_library: OpenLibrary) -> Iterator[Workbench]:
+    bench = Workbench(tmp_path, open_library)
     yield bench
     bench.library.close()
 

@@ -233,7 +233,7 @@ class FakeAssistant:
         self.store.wipe()
 
     def status(self) -> Status:
-        return Status(tuple(self.known), len(self.rows), {}, "fake", Path("library.db"), 0, Path("data"))
+        return Status(tuple(self.known), len(self.rows), {}, "fake", "library.db", 0, Path("data"))
 
     def documents(self) -> list[Document]:
         if self.broken is not None:

@@ -3,6 +3,7 @@
 
 export const SETTINGS_GERMAN = {
   "data_dir": "Wo Bibliothek, Gespräche und Protokolle liegen; leer = der Ordner des Systems für Daten von Programmen.",
+  "library.url": "Eine PostgreSQL-Datenbank mit pgvector, die Bibliothek und Gespräche für mehrere Docent zugleich aufbewahrt: postgresql://BENUTZER@RECHNER/DATENBANK; leer = Dateien im Datenordner.",
   "library.max_file_mb": "Größere Dateien (in MB) werden ausgelassen, und das wird gesagt.",
   "library.max_pdf_mb": "Dasselbe für PDFs: eingescannte Seiten sind groß.",
   "library.parse_timeout_s": "Sekunden an Prozessorzeit, die das Lesen einer Datei brauchen darf.",

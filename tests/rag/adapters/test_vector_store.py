@@ -26,7 +26,8 @@ from rag.models.embedder import OnnxEmbedder
 from rag.query.query import make_query
 from rag.retrieve.retriever import Retriever
 from rag.store.library import Library
-from rag.store.writer import FileState, LibraryWriter
+from rag.store.protocols import FileState
+from rag.store.writer import LibraryWriter
 from rag.types import Block, Chunk, Filter, ParsedDocument
 
 TEXTS = {

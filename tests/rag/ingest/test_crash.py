@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,10 @@ import pytest
 from rag.ingest.parse_job import ParseLimits
 from rag.ingest.parse_pool import ParsePool
 from rag.ingest.sync import Syncer, SyncSettings
-from rag.store.library import Library
+from rag.store.opening import open_library
+from rag.store.protocols import LibraryStore
 from tests.rag.fakes import FakeEmbedder
+from tests.rag.postgres_server import PostgresServer
 
 ROOT = Path(__file__).parents[3]
 KILLS = int(os.environ.get("DOCENT_KILLS", "20"))
@@ -32,17 +35,39 @@ _CHILD = f"""
 import sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})  # for the processes that parse
-from rag.store.library import Library
+from contextlib import closing
+from rag.store.opening import open_library
 from rag.ingest.parse_job import ParseLimits
 from rag.ingest.parse_pool import ParsePool
 from rag.ingest.sync import Syncer, SyncSettings
 from tests.rag.fakes import FakeEmbedder
 
-with Library.open(Path(sys.argv[1])) as library:
+with closing(open_library(Path(sys.argv[1]), sys.argv[3] or None)) as library:
     syncer = Syncer(library, FakeEmbedder(), ParsePool(ParseLimits(workers=2)), {SETTINGS})
     syncer.add(sys.argv[2])
     syncer.run(on_event=lambda event: print(event.kind, flush=True))
 """
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a library is kept: in a file, or at a URL."""
+
+    file: Path
+    url: str | None = None
+
+    def opened(self) -> contextlib.closing[LibraryStore]:
+        return contextlib.closing(open_library(self.file, self.url))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def places(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Place, Place]:
+    """One that syncs are killed in, and a fresh one."""
+    files = [tmp_path / name / "library.db" for name in ("data", "fresh")]
+    if request.param == "sqlite":
+        return Place(files[0]), Place(files[1])
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return Place(files[0], server.made("killed")), Place(files[1], server.made("fresh"))
 
 
 def write(folder: Path, number: int, rng: random.Random) -> None:
@@ -64,9 +89,9 @@ def change(folder: Path, rng: random.Random) -> None:
         write(folder, 1000 + rng.randrange(10**6), rng)
 
 
-def kill_a_sync(database: Path, folder: Path, rng: random.Random) -> None:
+def kill_a_sync(place: Place, folder: Path, rng: random.Random) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", _CHILD, str(database), str(folder)], stdout=subprocess.PIPE, cwd=ROOT
+        [sys.executable, "-c", _CHILD, str(place.file), str(folder), place.url or ""], stdout=subprocess.PIPE, cwd=ROOT
     ) as process:
         assert process.stdout is not None
         for _ in range(rng.randrange(1, 25)):
@@ -75,8 +100,8 @@ def kill_a_sync(database: Path, folder: Path, rng: random.Random) -> None:
         process.kill()
 
 
-def sync(database: Path, folder: Path) -> None:
-    with Library.open(database) as library:
+def sync(place: Place, folder: Path) -> None:
+    with place.opened() as library:
         settings = SyncSettings(target_tokens=20, embed_chunks=4, lock_timeout_s=20)
         syncer = Syncer(library, FakeEmbedder(), ParsePool(ParseLimits(workers=2)), settings)
         syncer.add(str(folder))
@@ -87,10 +112,10 @@ def sync(database: Path, folder: Path) -> None:
 Content = list[tuple[str, str, str, list[tuple[int, str]], list[list[float]]]]
 
 
-def content(database: Path) -> Content:
+def content(place: Place) -> Content:
     """Everything but ids and times, ordered by path."""
     rows: Content = []
-    with Library.open(database) as library:
+    with place.opened() as library:
         for document in library.documents():
             chunks = library.chunk_range(document.id, 0, 10**6)
             assert len(chunks) == document.chunks
@@ -106,22 +131,22 @@ def content(database: Path) -> Content:
 
 @pytest.mark.slow
 @pytest.mark.timeout(0)
-def test_killed_at_many_moments(tmp_path: Path) -> None:
+def test_killed_at_many_moments(tmp_path: Path, places: tuple[Place, Place]) -> None:
     rng = random.Random(SEED)
     folder = tmp_path / "documents"
     folder.mkdir()
     for number in range(60):
         write(folder, number, rng)
-    database = tmp_path / "data" / "library.db"
+    place, fresh = places
     for _ in range(KILLS):
-        kill_a_sync(database, folder, rng)
-        with Library.open(database) as library:
+        kill_a_sync(place, folder, rng)
+        with place.opened() as library:
             library.check()
         change(folder, rng)
-    sync(database, folder)
-    sync(tmp_path / "fresh" / "library.db", folder)
-    assert content(database) == content(tmp_path / "fresh" / "library.db")
-    assert len(content(database)) == 60
+    sync(place, folder)
+    sync(fresh, folder)
+    assert content(place) == content(fresh)
+    assert len(content(place)) == 60
 
 
 PARSER_KILLS = 40
@@ -130,7 +155,7 @@ PARSER_KILLS = 40
 @pytest.mark.slow
 def test_parsers_killed_at_forty_moments_cost_nothing(tmp_path: Path) -> None:
     rng = random.Random(SEED)
-    folder, database = tmp_path / "documents", tmp_path / "data" / "library.db"
+    folder, database = tmp_path / "documents", Place(tmp_path / "data" / "library.db")
     folder.mkdir()
     kills = 0
     while kills < PARSER_KILLS:
@@ -147,6 +172,6 @@ def test_parsers_killed_at_forty_moments_cost_nothing(tmp_path: Path) -> None:
                         kills += 1
         syncing.join()
     sync(database, folder)  # what was left for the next time
-    sync(tmp_path / "fresh" / "library.db", folder)
-    assert content(database) == content(tmp_path / "fresh" / "library.db")
+    sync(Place(tmp_path / "fresh" / "library.db"), folder)
+    assert content(database) == content(Place(tmp_path / "fresh" / "library.db"))
     assert all(row[1] == "ok" for row in content(database)) and len(content(database)) == 60

@@ -11,7 +11,7 @@ import pytest
 from rag.errors import LibraryError, LibraryLocked, SourceError
 from rag.ingest.ignore import Patterns
 from rag.ingest.sync import SyncSettings
-from rag.store.lock import writing
+from rag.store.library import Library
 from rag.types import Filter
 from tests.rag.fakes import FakeEmbedder
 from tests.rag.workbench import Workbench, bench, counts
@@ -230,7 +230,8 @@ def test_a_cancelled_change_of_embedder_goes_on(bench: Workbench) -> None:
     assert sum(len(ids) for ids, _ in bench.library.embeddings()) == 6
 
 
-def test_a_full_disk_keeps_what_is_finished(bench: Workbench) -> None:
+def test_a_full_disk_keeps_what_is_finished(tmp_path: Path) -> None:
+    bench = Workbench(tmp_path, lambda folder: Library.open(folder / "library.db"))
     bench.write("a.txt", "first")
     bench.sync()
     with bench.library.reading() as connection:
@@ -246,12 +247,13 @@ def test_a_full_disk_keeps_what_is_finished(bench: Workbench) -> None:
         connection.execute("PRAGMA max_page_count = 1000000")
     bench.sync()
     assert bench.library.counts()["ok"] == 201
+    bench.library.close()
 
 
 def test_a_second_sync_at_the_same_time_is_refused(bench: Workbench) -> None:
     bench.write("a.txt", "text")
     bench.sync()
-    with writing(bench.library.path.parent):
+    with bench.library.writing():
         with pytest.raises(LibraryLocked):
             bench.syncer().run()
         assert bench.finds("text") == ["a.txt"]

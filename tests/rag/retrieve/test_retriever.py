@@ -14,7 +14,8 @@ from rag.query.query import make_query
 from rag.retrieve.retriever import RetrievalSettings, Retriever
 from rag.store.faiss_index import VectorIndex
 from rag.store.library import Library
-from rag.store.writer import FileState, LibraryWriter
+from rag.store.protocols import FileState
+from rag.store.writer import LibraryWriter
 from rag.text.context import context_of
 from rag.types import Block, Filter, Hit, ParsedDocument
 from tests.rag import word_counter

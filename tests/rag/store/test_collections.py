@@ -12,8 +12,9 @@ from rag.store import schema
 from rag.store.check import collections_left, examine, mend
 from rag.store.collections import Collections
 from rag.store.library import Library
-from rag.store.writer import FileState, LibraryWriter
-from tests.rag.store.test_library import fill
+from rag.store.protocols import FileState, LibraryStore
+from tests.rag.conftest import OpenLibrary
+from tests.rag.store.filling import fill
 
 TO_VERSION_6 = (
     "DROP TABLE collection_members; DROP TABLE collections; ALTER TABLE documents DROP COLUMN pages;"
@@ -22,17 +23,24 @@ TO_VERSION_6 = (
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> Iterator[Library]:
+def library(open_library: OpenLibrary, tmp_path: Path) -> Iterator[LibraryStore]:
+    opened = open_library(tmp_path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[Library]:
     with Library.open(tmp_path / "library.db") as opened:
         yield opened
 
 
-def names(library: Library, collection_id: int) -> list[str]:
+def names(library: LibraryStore, collection_id: int) -> list[str]:
     inside = Collections(library).documents(collection_id)
     return [document.path for document in library.documents() if document.id in inside]
 
 
-def test_a_collection_holds_documents_and_what_lies_in_folders(library: Library) -> None:
+def test_a_collection_holds_documents_and_what_lies_in_folders(library: LibraryStore) -> None:
     fill(library, "/data/a.txt", "/data/b.txt", "/data/taxes/2025.txt", "/data/taxes-old.txt")
     made = Collections(library).make("  Tax  papers ", ["/data/a.txt", "/data/taxes"])
     assert (made.name, made.locations) == ("Tax papers", ("/data/a.txt", "/data/taxes"))
@@ -44,7 +52,7 @@ def test_a_collection_holds_documents_and_what_lies_in_folders(library: Library)
     assert Collections(library).all() == [] and len(library.documents()) == 4
 
 
-def test_names_are_taken_once_and_ids_never_again(library: Library) -> None:
+def test_names_are_taken_once_and_ids_never_again(library: LibraryStore) -> None:
     collections = Collections(library)
     first = collections.make("Tax")
     for name in ("TAX", " ", "x" * 101):
@@ -59,7 +67,7 @@ def test_names_are_taken_once_and_ids_never_again(library: Library) -> None:
     assert [one.name for one in collections.all()] == ["Tax"]
 
 
-def test_a_change_that_fails_changes_nothing(library: Library) -> None:
+def test_a_change_that_fails_changes_nothing(library: LibraryStore) -> None:
     collections = Collections(library)
     collections.make("Taken")
     made = collections.make("Tax", ["/data/a.txt"])
@@ -68,10 +76,10 @@ def test_a_change_that_fails_changes_nothing(library: Library) -> None:
     assert collections.get(made.id) == made
 
 
-def test_a_moved_document_stays_in_its_collections_and_a_removed_one_leaves_them(library: Library) -> None:
+def test_a_moved_document_stays_in_its_collections_and_a_removed_one_leaves_them(library: LibraryStore) -> None:
     first, _ = fill(library, "/data/a.txt", "/data/b.txt")
     made = Collections(library).make("Tax", ["/data/a.txt", "/data/b.txt", "/data"])
-    writer = LibraryWriter(library)
+    writer = library.writer()
     with writer.transaction():
         writer.move(first, FileState(1, "/data/c.txt", 1, 1, "hash"), "c")
     assert Collections(library).get(made.id).locations == ("/data", "/data/b.txt", "/data/c.txt")
@@ -83,11 +91,11 @@ def test_a_moved_document_stays_in_its_collections_and_a_removed_one_leaves_them
     assert Collections(library).get(made.id).locations == ()
 
 
-def test_a_removed_source_leaves_what_another_one_holds(library: Library) -> None:
+def test_a_removed_source_leaves_what_another_one_holds(library: LibraryStore) -> None:
     fill(library, "/data/a.txt", "/data/deep/b.txt")
     fill(library, location="/data/deep")
     made = Collections(library).make("Tax", ["/data/deep", "/data/deep/b.txt"])
-    writer = LibraryWriter(library)
+    writer = library.writer()
     with writer.transaction():
         writer.remove_source(next(one for one in library.sources() if one.location == "/data/deep"))
     assert Collections(library).get(made.id).locations == ("/data/deep", "/data/deep/b.txt")
@@ -125,49 +133,49 @@ def test_a_migration_that_is_cut_off_is_done_at_the_next_start(tmp_path: Path) -
         assert Collections(library).all() == []
 
 
-def test_what_is_damaged_is_named_and_mended_and_the_rest_stays(library: Library) -> None:
-    fill(library, "/data/a.txt", "/data/b.txt")
-    collections = Collections(library)
+def test_what_is_damaged_is_named_and_mended_and_the_rest_stays(file: Library) -> None:
+    fill(file, "/data/a.txt", "/data/b.txt")
+    collections = Collections(file)
     named, held = collections.make("Bad name", ["/data/a.txt"]), collections.make("Held", ["/data/b.txt"])
-    with library.reading() as connection:
+    with file.reading() as connection:
         connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute("UPDATE collections SET name = CAST(X'57FF68' AS TEXT) WHERE id = ?", (named.id,))
         connection.execute("INSERT INTO collection_members VALUES (?, X'FFFE00'), (99, X'2F61')", (held.id,))
         connection.execute("PRAGMA foreign_keys = ON")
     assert [one.name for one in collections.all()] == [f"Collection {named.id}", "Held"]
-    assert names(library, held.id) == ["/data/b.txt"]
-    damages = [one for one in examine(library) if one.kind != "vector"]  # those of this test are no unit vectors
+    assert names(file, held.id) == ["/data/b.txt"]
+    damages = [one for one in examine(file) if one.kind != "vector"]  # those of this test are no unit vectors
     assert [one.what for one in damages] == [
         f"The name of collection {named.id} is damaged.",
         "An entry of the collection “Held” is damaged.",
         "1 rows of the table collection_members belong to nothing.",
     ]
-    with LibraryWriter(library).transaction():
-        mend(library, damages)
-    assert {one.kind for one in examine(library)} <= {"vector"}
+    with file.writer().transaction():
+        mend(file, damages)
+    assert {one.kind for one in examine(file)} <= {"vector"}
     assert collections.get(named.id).locations == ("/data/a.txt",)
     assert collections.get(held.id) == held
 
 
-def test_a_damaged_place_does_not_keep_its_source(library: Library) -> None:
-    fill(library, "/data/a.txt")
-    made = Collections(library).make("Tax", ["/data/a.txt", "/data/gone"])
-    with library.reading() as connection:
+def test_a_damaged_place_does_not_keep_its_source(file: Library) -> None:
+    fill(file, "/data/a.txt")
+    made = Collections(file).make("Tax", ["/data/a.txt", "/data/gone"])
+    with file.reading() as connection:
         connection.execute("INSERT INTO collection_members VALUES (?, X'2F646174612FFF')", (made.id,))  # /data/ and FF
-    (source,) = library.sources()
-    with LibraryWriter(library).transaction():
-        LibraryWriter(library).remove_source(source)
-    assert (library.sources(), Collections(library).get(made.id).locations) == ([], ())
+    (source,) = file.sources()
+    with file.writer().transaction():
+        file.writer().remove_source(source)
+    assert (file.sources(), Collections(file).get(made.id).locations) == ([], ())
 
 
-def test_collections_are_read_out_of_a_damaged_file(library: Library) -> None:
-    made = [Collections(library).make(name) for name in ("Gone", "Tax", "Empty")]
-    Collections(library).delete(made[0].id)
-    tax = Collections(library).change(made[1].id, add=["/data/a.txt", "/data/b.txt"])
-    assert collections_left(str(library.path)) == [tax, made[2]]
+def test_collections_are_read_out_of_a_damaged_file(file: Library) -> None:
+    made = [Collections(file).make(name) for name in ("Gone", "Tax", "Empty")]
+    Collections(file).delete(made[0].id)
+    tax = Collections(file).change(made[1].id, add=["/data/a.txt", "/data/b.txt"])
+    assert collections_left(str(file.path)) == [tax, made[2]]
 
 
-def test_a_collection_that_is_brought_back_has_its_id(library: Library) -> None:
+def test_a_collection_that_is_brought_back_has_its_id(library: LibraryStore) -> None:
     collections = Collections(library)
     made = collections.make("Tax", ["/data/a.txt"])
     assert collections.make("Other", (), made.id).id > made.id

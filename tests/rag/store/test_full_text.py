@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.store import full_text
+from rag.store import keyword_search
 from rag.store.library import Library
-from rag.store.writer import FileState, LibraryWriter
+from rag.store.protocols import FileState, LibraryStore
 from rag.types import Chunk, Filter, ParsedDocument
+from tests.rag.conftest import OpenLibrary
 
 Search = Callable[[str], list[str]]
 
@@ -30,30 +32,38 @@ TEXTS = [
 ]
 
 
-def build(path: Path, texts: list[str], context: str = "") -> Library:
-    library = Library.open(path / "library.db")
-    writer = LibraryWriter(library)
+def in_file(path: Path) -> Library:
+    return Library.open(path / "library.db")
+
+
+def build(
+    path: Path, texts: list[str], context: str = "", open_library: OpenLibrary = in_file, of_a_document: int = 1
+) -> Any:
+    """A library of these passages, ``of_a_document`` a document."""
+    library = open_library(path)
+    writer = library.writer()
     with writer.transaction():
         source = writer.add_source("folder", "/data")
-        for number, text in enumerate(texts):
+        for number in range(0, len(texts), of_a_document):
+            some = texts[number : number + of_a_document]
             writer.put_document(
-                FileState(source.id, f"/data/{number}", len(text), 0, str(number)),
-                ParsedDocument(text, (), "title", "text/plain"),
-                [Chunk(0, 0, 0, len(text), text)],
-                [context],
-                np.zeros((1, 4), dtype=np.float16),
+                FileState(source.id, f"/data/{number}", 1, 0, str(number)),
+                ParsedDocument("\n".join(some), (), "title", "text/plain"),
+                [Chunk(0, ordinal, 0, len(text), text) for ordinal, text in enumerate(some)],
+                [context] * len(some),
+                np.zeros((len(some), 4), dtype=np.float16),
             )
     return library
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
-    with build(tmp_path_factory.mktemp("full_text"), TEXTS) as opened:
+def library(tmp_path_factory: pytest.TempPathFactory, open_library: OpenLibrary) -> Iterator[LibraryStore]:
+    with build(tmp_path_factory.mktemp("full_text"), TEXTS, open_library=open_library) as opened:
         yield opened
 
 
 @pytest.fixture
-def search(library: Library) -> Search:
+def search(library: LibraryStore) -> Search:
     def run(question: str) -> list[str]:
         hits = library.full_text_search(question, 10)
         assert [score for _, score in hits] == sorted((score for _, score in hits), reverse=True)
@@ -126,20 +136,20 @@ def test_syntax_is_text(search: Search, question: str) -> None:
 
 @given(st.text(max_size=80))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_question_fails(library: Library, question: str) -> None:
+def test_no_question_fails(library: LibraryStore, question: str) -> None:
     assert len(library.full_text_search(question, 3)) <= 3
 
 
-def test_a_very_long_question_is_answered(library: Library) -> None:
+def test_a_very_long_question_is_answered(library: LibraryStore) -> None:
     assert library.full_text_search("quails " + " ".join(f"word{i}" for i in range(20_000)), 3)
 
 
-def test_headings_are_searched_too(tmp_path: Path) -> None:
-    with build(tmp_path, ["It rose by a tenth."], context="Annual report > Dividend") as library:
+def test_headings_are_searched_too(tmp_path: Path, open_library: OpenLibrary) -> None:
+    with build(tmp_path, ["It rose by a tenth."], "Annual report > Dividend", open_library) as library:
         assert len(library.full_text_search("dividend", 3)) == 1
 
 
-def test_a_filter_admits_only_its_documents(library: Library) -> None:
+def test_a_filter_admits_only_its_documents(library: LibraryStore) -> None:
     hits = library.full_text_search("ended question order", 10)
     assert len(hits) > 1
     document = library.chunks([hits[-1][0]])[hits[-1][0]][1]
@@ -148,11 +158,11 @@ def test_a_filter_admits_only_its_documents(library: Library) -> None:
     ] == [hits[-1][0]]
 
 
-def test_frequent_words_decide_between_equals(tmp_path: Path) -> None:
+def test_frequent_words_decide_between_equals(tmp_path: Path, open_library: OpenLibrary) -> None:
     """More chunks than may be scored: the rare word chooses, and the frequent ones still break the tie."""
-    texts = [f"ship harbour number{i}" for i in range(full_text.MAX_SCORED + 100)]
+    texts = [f"ship harbour number{i}" for i in range(keyword_search.MAX_SCORED + 100)]
     texts += ["sextant and other things"] * 60 + ["sextant ship harbour"]
-    with build(tmp_path, texts) as library:
+    with build(tmp_path, texts, open_library=open_library, of_a_document=500) as library:
         ((best, _), *others) = library.full_text_search("Which ship in the harbour had a sextant?", 10)
         assert library.chunks([best])[best][0].text == "sextant ship harbour"
         assert len(others) == 9
@@ -161,6 +171,6 @@ def test_frequent_words_decide_between_equals(tmp_path: Path) -> None:
         assert library.chunks([few[0][0]])[few[0][0]][0].text == "ship harbour number7"
 
 
-def test_no_more_than_k(library: Library) -> None:
+def test_no_more_than_k(library: LibraryStore) -> None:
     assert len(library.full_text_search("ended question order percent", 2)) == 2
     assert library.full_text_search("ended", 0) == []
