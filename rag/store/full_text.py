@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from rag.store.conditions import json_ids
-from rag.store.keyword_search import COLUMN_WEIGHTS, Phrase
+from rag.store.keyword_search import COLUMN_WEIGHTS, LAST_LETTER, Phrase
 
 _IN_TERMS = "terms : "  # confines a phrase of FTS5 to that column
 _AMONG = "c.id IN (SELECT value FROM json_each(?))"
@@ -60,16 +60,20 @@ class FtsIndex:
             (json_ids(ids),),
         ).fetchall()
 
-    def vocabulary(
-        self, start: str, stop: str, lengths: tuple[int, int] | None = None, limit: int | None = None
-    ) -> list[tuple[str, int]]:
+    def vocabulary(self, start: str, stop: str, lengths: tuple[int, int]) -> list[tuple[str, int]]:
+        self._make_vocabulary()
+        sql = "SELECT term, doc FROM temp.vocabulary WHERE term >= ? AND term < ? AND length(term) BETWEEN ? AND ?"
+        return self._connection.execute(sql, (start, stop, *lengths)).fetchall()
+
+    def beginning_with(self, starts: Sequence[str], limit: int) -> list[list[tuple[str, int]]]:
+        self._make_vocabulary()
+        sql = "SELECT term, doc FROM temp.vocabulary WHERE term >= ? AND term < ? LIMIT ?"
+        return [self._connection.execute(sql, (start, start + LAST_LETTER, limit)).fetchall() for start in starts]
+
+    def _make_vocabulary(self) -> None:
         self._connection.execute(
             "CREATE VIRTUAL TABLE IF NOT EXISTS temp.vocabulary USING fts5vocab(main, chunk_fts, row)"
         )
-        sql, parameters = "SELECT term, doc FROM temp.vocabulary WHERE term >= ? AND term < ?", [start, stop]
-        if lengths is not None:
-            sql += f" AND length(term) BETWEEN {lengths[0]:d} AND {lengths[1]:d}"
-        return self._connection.execute(f"{sql} LIMIT ?", (*parameters, -1 if limit is None else limit)).fetchall()
 
     def samples(self, phrase: Phrase, limit: int) -> list[str]:
         rows = self._connection.execute(

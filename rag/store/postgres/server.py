@@ -125,6 +125,8 @@ class Server:
 
 
 def _configured(connection: Connection, search_path: str) -> None:
+    # What is asked takes milliseconds: to start other processes for it, or to compile it, takes longer.
+    connection.execute("SET max_parallel_workers_per_gather = 0; SET jit = off")
     connection.execute("SELECT set_config('search_path', %s, false)", (search_path,))
 
 

@@ -1,27 +1,23 @@
 """The words of a library on a PostgreSQL server (``rag.store.keyword_search.WordIndex``).
 
-PostgreSQL ranks without knowing how rare a word is. So it chooses candidates by a measure near to BM25, made of
-``ts_rank`` of each phrase, and the first of these get the BM25 score that SQLite gives them: k1 = 1.2, b = 0.75, hits
-in a column times the weight of that.
+PostgreSQL ranks without knowing how rare a word is, so BM25 is made of its parts: the GIN index finds the chunks that
+hold a phrase, and ``ts_rank_cd`` of that phrase alone adds up the weights of the columns that its hits stand in. The
+score is that of SQLite's FTS5: k1 = 1.2, b = 0.75.
 """
 
 import math
-import re
 from collections.abc import Sequence
 
-from rag.store.keyword_search import COLUMN_WEIGHTS, Phrase
+from rag.store.keyword_search import COLUMN_WEIGHTS, LAST_LETTER, Phrase
 from rag.store.postgres.lexemes import COLUMNS, tokens
 from rag.store.postgres.server import Server
 
 _K1, _B = 1.2, 0.75
 _LEAST_IDF = 1e-6
-_SCORED = 2  # candidates that get an exact score for each wanted
-_LEAST_SCORED = 200
-_ONE_HIT = 0.6079  # ts_rank of one hit with weight 1: 6 / pi^2
-# For ts_rank, in the order D, C, B, A: half of the columns' weights, so that none is above 1.
-_RANK_WEIGHTS = f"{{0,{','.join(str(weight / max(COLUMN_WEIGHTS)) for weight in reversed(COLUMN_WEIGHTS))}}}"
+_HEAVIEST = max(COLUMN_WEIGHTS)
+# For ts_rank_cd, in the order D, C, B, A; none may be above 1.
+_RANK_WEIGHTS = f"{{0,{','.join(str(weight / _HEAVIEST) for weight in reversed(COLUMN_WEIGHTS))}}}"
 _TERMS = COLUMNS[2]
-_PLACE = re.compile(r"(\d+)([ABC])")
 
 
 class TsvectorIndex:
@@ -69,40 +65,30 @@ class TsvectorIndex:
         if not known or k <= 0:
             return []
         total, all_tokens = self._chunks_and_tokens()
-        weighed = [(phrase, _idf(count, total)) for phrase, count in known]
-        average = all_tokens / max(1, total)
-        rows = self._candidates(weighed, average, max(_SCORED * k, _LEAST_SCORED), among)
-        counters = [(_Hits(phrase), idf) for phrase, idf in weighed]
-        scored = []
-        for id_, length, words in rows:
-            norm = _K1 * (1 - _B + _B * length / average)
-            hits = ((counter.of(words), idf) for counter, idf in counters)
-            scored.append((id_, sum(idf * count * (_K1 + 1) / (count + norm) for count, idf in hits if count)))
-        return sorted(scored, key=lambda hit: (-hit[1], hit[0]))[:k]
-
-    def _candidates(
-        self, weighed: Sequence[tuple[Phrase, float]], average: float, limit: int, among: Sequence[int] | None
-    ) -> list[tuple[int, int, str]]:
-        """Returns (chunk id, number of words, tsvector) of the chunks that come first by the near measure."""
-        norm = f"{_K1} * ({1 - _B} + {_B / average} * w.tokens)"
-        near, ranked = [], []
-        for phrase, idf in weighed:
-            hits = f"(ts_rank('{_RANK_WEIGHTS}', w.words, %s::tsquery) * {max(COLUMN_WEIGHTS) / _ONE_HIT})"
-            near.append(f"{idf} * (1 - {norm} / ({hits} + {norm}))")  # hits / (hits + norm), with one ts_rank
-            ranked.append(_written(phrase))
-        sql = "SELECT w.chunk_id, w.tokens, w.words::text FROM chunk_words w WHERE w.words @@ %s::tsquery"
-        parameters: list[object] = [_any_of([phrase for phrase, _ in weighed])]
-        if among is not None:
-            sql += " AND w.chunk_id = ANY(%s)"
-            parameters.append(list(among))
-        elif self._condition:
-            sql += (
-                " AND w.chunk_id IN (SELECT c.id FROM documents d JOIN chunks c ON c.document_id = d.id"
-                f" WHERE {self._condition})"
+        where, parameters = self._confined(among)
+        norms = _K1 * (1 - _B), _K1 * _B * total / max(1, all_tokens)
+        scores, given = [], list[object]()
+        for phrase, count in known:
+            query = _written(phrase)
+            hits = f"{_HEAVIEST}::float8 * ts_rank_cd('{_RANK_WEIGHTS}', words, %s::tsquery)"
+            norm = "(%s::float8 + %s::float8 * tokens)"
+            # hits / (hits + norm), with one ts_rank_cd
+            scores.append(
+                f"SELECT chunk_id, %s::float8 * (1 - {norm} / ({hits} + {norm})) AS score FROM chunk_words "
+                f"WHERE words @@ %s::tsquery{where}"
             )
-            parameters += self._parameters
-        sql += f" ORDER BY {' + '.join(near)} DESC, w.chunk_id LIMIT %s"
-        return self._server.rows(sql, [*parameters, *ranked, limit])
+            given += [_idf(count, total) * (_K1 + 1), *norms, query, *norms, query, *parameters]
+        sql = f"SELECT chunk_id, sum(score) AS score FROM ({' UNION ALL '.join(scores)}) scored GROUP BY chunk_id"
+        return self._server.rows(f"{sql} ORDER BY score DESC, chunk_id LIMIT %s", [*given, k])
+
+    def _confined(self, among: Sequence[int] | None) -> tuple[str, Sequence[object]]:
+        """A condition of chunks, and its parameters."""
+        if among is not None:
+            return " AND chunk_id = ANY(%s)", [list(among)]
+        if not self._condition:
+            return "", []
+        documents = f"SELECT d.id FROM documents d WHERE {self._condition}"
+        return f" AND chunk_id IN (SELECT id FROM chunks WHERE document_id IN ({documents}))", self._parameters
 
     def texts(self, ids: Sequence[int]) -> list[tuple[int, str]]:
         return self._server.rows(
@@ -110,14 +96,25 @@ class TsvectorIndex:
             (list(ids),),
         )
 
-    def vocabulary(
-        self, start: str, stop: str, lengths: tuple[int, int] | None = None, limit: int | None = None
-    ) -> list[tuple[str, int]]:
-        sql = "SELECT lexeme, sum(chunks)::bigint FROM lexemes WHERE lexeme >= %s AND lexeme < %s"
-        if lengths is not None:
-            sql += f" AND length(lexeme) BETWEEN {lengths[0]:d} AND {lengths[1]:d}"
-        sql += " GROUP BY lexeme HAVING sum(chunks) > 0 ORDER BY lexeme LIMIT %s"
-        return self._server.rows(sql, (start, stop, limit))
+    def vocabulary(self, start: str, stop: str, lengths: tuple[int, int]) -> list[tuple[str, int]]:
+        return self._server.rows(
+            "SELECT lexeme, sum(chunks)::bigint FROM lexemes WHERE lexeme >= %s AND lexeme < %s "
+            "AND length(lexeme) BETWEEN %s AND %s GROUP BY lexeme HAVING sum(chunks) > 0 ORDER BY lexeme",
+            (start, stop, *lengths),
+        )
+
+    def beginning_with(self, starts: Sequence[str], limit: int) -> list[list[tuple[str, int]]]:
+        rows = self._server.rows(
+            "SELECT number, lexeme, counted "
+            "FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY s (start, stop, number) "
+            "CROSS JOIN LATERAL (SELECT lexeme, sum(chunks)::bigint AS counted FROM lexemes WHERE lexeme >= start "
+            "AND lexeme < stop GROUP BY lexeme HAVING sum(chunks) > 0 ORDER BY lexeme LIMIT %s) l ORDER BY 1, 2",
+            (list(starts), [start + LAST_LETTER for start in starts], limit),
+        )
+        found: list[list[tuple[str, int]]] = [[] for _ in starts]
+        for number, lexeme, counted in rows:
+            found[number - 1].append((lexeme, counted))
+        return found
 
     def samples(self, phrase: Phrase, limit: int) -> list[str]:
         sql = (
@@ -132,36 +129,6 @@ class TsvectorIndex:
             row = self._server.rows("SELECT sum(chunks)::bigint, sum(tokens)::bigint FROM totals")[0]
             self._totals = int(row[0] or 0), int(row[1] or 0)
         return self._totals
-
-
-class _Hits:
-    """Counts the hits of a phrase in the text form of a tsvector, each times the weight of its column."""
-
-    def __init__(self, phrase: Phrase) -> None:
-        self._words = list(tokens(phrase.text))
-        self._last = re.compile(f"'{re.escape(self._words[-1])}[^']*':([0-9ABC,]+)") if phrase.is_prefix else None
-        self._columns = _TERMS if phrase.in_terms else COLUMNS
-
-    def of(self, words: str) -> float:
-        found: set[tuple[int, str]] | None = None
-        for behind, word in enumerate(self._words):
-            is_last = behind == len(self._words) - 1
-            given = ",".join(self._last.findall(words)) if self._last and is_last else _behind(f"'{word}':", words)
-            if not given:
-                return 0.0
-            places = {(int(at) - behind, column) for at, column in _PLACE.findall(given)}
-            found = places if found is None else found & places
-        return sum(COLUMN_WEIGHTS[COLUMNS.index(column)] for _, column in found or () if column in self._columns)
-
-
-def _behind(name: str, words: str) -> str:
-    """What follows a word, up to the next one."""
-    start = words.find(name)
-    if start < 0:
-        return ""
-    start += len(name)
-    end = words.find(" ", start)
-    return words[start : end if end >= 0 else None]
 
 
 def _idf(count: int, total: int) -> float:

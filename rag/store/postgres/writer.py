@@ -11,7 +11,6 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -20,21 +19,15 @@ from numpy.typing import NDArray
 from rag.errors import LibraryError
 from rag.store.conditions import folder_range
 from rag.store.marks import blocks_of, marks_of, pages_of
+from rag.store.postgres import chunk_rows
 from rag.store.postgres import vectors as pgvectors
+from rag.store.postgres.chunk_rows import kept_text
 from rag.store.postgres.collection_changes import CollectionChanges
-from rag.store.postgres.lexemes import tsvectors
 from rag.store.postgres.server import Server
 from rag.store.protocols import FileState, KeptDocument, LibraryStore
 from rag.store.schema import path_key
 from rag.text.index_terms import chunk_terms
 from rag.types import Chunk, ParsedDocument, Source
-
-_AT_ONCE = 256  # chunks a statement
-_NO_TEXT = "\0"  # PostgreSQL keeps none in a text
-_CHUNK_KINDS = (
-    "bigint[], bigint[], bigint[], bigint[], double precision[], double precision[], text[], text[], text[], text[], "
-    "text[]"
-)
 
 
 class PostgresWriter(CollectionChanges):
@@ -156,14 +149,14 @@ class PostgresWriter(CollectionChanges):
         assert len(data) == length, "the parts are not the whole"
         self._execute(
             "INSERT INTO texts (document_id, data, marks, blocks) VALUES (%s, %s, %s, %s)",
-            (document_id, data, _text(marks), _text(blocks)),
+            (document_id, data, kept_text(marks), kept_text(blocks)),
         )
 
     def put_table(self, document_id: int, start: int, stop: int, data: str) -> None:
         """Adds where the cells of a table stand (``TableSpans.to_json``)."""
         self._execute(
             "INSERT INTO tables (document_id, start, stop, data) VALUES (%s, %s, %s, %s)",
-            (document_id, start, stop, _text(data)),
+            (document_id, start, stop, kept_text(data)),
         )
 
     def put_chunks(
@@ -176,9 +169,9 @@ class PostgresWriter(CollectionChanges):
     ) -> None:
         """Adds chunks, in order, with the line prepended to each, its ``chunk_terms``, and one [dimension] vector for
         each; with None they are ``chunks_to_embed``."""
-        ids = self._insert_chunks(document_id, chunks, contexts, terms)
+        ids = chunk_rows.insert(self._server, document_id, chunks, contexts, terms)
         if vectors is not None:
-            self._put_vectors(ids, vectors)
+            chunk_rows.put_vectors(self._server, ids, vectors)
         self._changed()
 
     def put_status(self, file: FileState, status: Literal["failed", "skipped"], reason: str) -> int:
@@ -199,10 +192,10 @@ class PostgresWriter(CollectionChanges):
         """Adds a document as another library keeps it, with its id, in place of the one with that id."""
         document = kept.document
         self.delete([document.id])
-        fields = asdict(document) | {"path": path_key(document.path), "title": _text(document.title)}
+        fields = asdict(document) | {"path": path_key(document.path), "title": kept_text(document.title)}
         fields["pages"] = fields.pop("page_count")
         if document.error is not None:
-            fields["error"] = _text(document.error)
+            fields["error"] = kept_text(document.error)
         places = ", ".join(["%s"] * len(fields))
         self._execute(f"INSERT INTO documents ({', '.join(fields)}) VALUES ({places})", list(fields.values()))
         self.keep_free("documents")
@@ -211,9 +204,11 @@ class PostgresWriter(CollectionChanges):
             self.put_text(document.id, len(data), (data,), marks, blocks)
         for table in kept.tables:
             self.put_table(document.id, *table)
-        ids = self._insert_chunks(document.id, kept.chunks, kept.contexts, _terms(kept.chunks, kept.contexts))
+        ids = chunk_rows.insert(
+            self._server, document.id, kept.chunks, kept.contexts, _terms(kept.chunks, kept.contexts)
+        )
         there = [(id_, vector) for id_, vector in zip(ids, kept.vectors, strict=True) if vector is not None]
-        self._put_vectors([id_ for id_, _ in there], [vector for _, vector in there])
+        chunk_rows.put_vectors(self._server, [id_ for id_, _ in there], [vector for _, vector in there])
 
     def touch(self, document_id: int, size: int, mtime_ns: int, ctime_ns: int) -> None:
         """Records that a file was rewritten with the same content."""
@@ -236,19 +231,27 @@ class PostgresWriter(CollectionChanges):
         self._execute(
             "UPDATE documents SET source_id = %s, path = %s, size = %s, mtime_ns = %s, ctime_ns = %s, title = %s "
             "WHERE id = %s",
-            (file.source_id, path_key(file.path), file.size, file.mtime_ns, file.ctime_ns, _text(title), document_id),
+            (
+                file.source_id,
+                path_key(file.path),
+                file.size,
+                file.mtime_ns,
+                file.ctime_ns,
+                kept_text(title),
+                document_id,
+            ),
         )
 
     def replace_contexts(self, document_id: int, contexts: Sequence[str]) -> None:
         """Gives the chunks of a document, in order, other contexts: new chunks without vectors."""
         chunks = self._library.chunk_range(document_id, 0, len(contexts))
-        self._delete_chunks([document_id])
-        self._insert_chunks(document_id, chunks, contexts, _terms(chunks, contexts))
+        chunk_rows.delete(self._server, [document_id])
+        chunk_rows.insert(self._server, document_id, chunks, contexts, _terms(chunks, contexts))
         self._changed()
 
     def delete(self, document_ids: Iterable[int]) -> None:
         ids = sorted(document_ids)
-        self._delete_chunks(ids)
+        chunk_rows.delete(self._server, ids)
         self._execute("DELETE FROM documents WHERE id = ANY(%s)", (ids,))
         self._changed()
 
@@ -277,7 +280,7 @@ class PostgresWriter(CollectionChanges):
 
     def put_vectors(self, chunk_ids: Sequence[int], vectors: NDArray[np.float16]) -> None:
         """Stores vectors; those of chunks that are gone meanwhile are left out."""
-        self._put_vectors(chunk_ids, vectors)
+        chunk_rows.put_vectors(self._server, chunk_ids, vectors)
         self._changed()
 
     # -- rows ------------------------------------------------------------------------------------------------------
@@ -300,10 +303,10 @@ class PostgresWriter(CollectionChanges):
         values: dict[str, Any] = {
             "source_id": file.source_id,
             "path": path_key(file.path),
-            "title": _text(title),
+            "title": kept_text(title),
             "media_type": media_type,
             "status": status,
-            "error": None if error is None else _text(error),
+            "error": None if error is None else kept_text(error),
             "chunks": chunks,
             "size": file.size,
             "mtime_ns": file.mtime_ns,
@@ -323,76 +326,9 @@ class PostgresWriter(CollectionChanges):
             return int(document_id)
         self._execute("DELETE FROM texts WHERE document_id = %s", (document_id,))
         self._execute("DELETE FROM tables WHERE document_id = %s", (document_id,))
-        self._delete_chunks([document_id])
+        chunk_rows.delete(self._server, [document_id])
         return int(document_id)
-
-    def _delete_chunks(self, document_ids: Sequence[int]) -> None:
-        """First the words, in one statement: their counts are taken back by one trigger then."""
-        self._execute(
-            "DELETE FROM chunk_words USING chunks c WHERE chunk_id = c.id AND c.document_id = ANY(%s)",
-            (list(document_ids),),
-        )
-        self._execute("DELETE FROM chunks WHERE document_id = ANY(%s)", (list(document_ids),))
-
-    def _insert_chunks(
-        self, document_id: int, chunks: Sequence[Chunk], contexts: Sequence[str], terms: Sequence[str]
-    ) -> list[int]:
-        ids: list[int] = []
-        for first in range(0, len(chunks), _AT_ONCE):
-            some = slice(first, first + _AT_ONCE)
-            ids += self._insert_some(document_id, chunks[some], contexts[some], terms[some])
-        return ids
-
-    def _insert_some(
-        self, document_id: int, chunks: Sequence[Chunk], contexts: Sequence[str], terms: Sequence[str]
-    ) -> list[int]:
-        contexts, terms = list(map(_text, contexts)), list(map(_text, terms))
-        texts = [_text(chunk.text) for chunk in chunks]
-        headings = [_text(json.dumps(chunk.heading_path, ensure_ascii=False)) for chunk in chunks]
-        columns = [
-            [chunk.ordinal for chunk in chunks],
-            [chunk.start for chunk in chunks],
-            [chunk.end for chunk in chunks],
-            [chunk.page for chunk in chunks],
-            [chunk.start_s for chunk in chunks],
-            [chunk.end_s for chunk in chunks],
-            [chunk.page_label for chunk in chunks],
-            headings,
-            contexts,
-            texts,
-            terms,
-        ]
-        kinds = ", ".join(f"%s::{kind}" for kind in _CHUNK_KINDS.split(", "))
-        made = self._server.rows(
-            "INSERT INTO chunks (document_id, ordinal, start, stop, page, start_s, end_s, page_label, heading_path, "
-            f"context, text, terms) SELECT %s, * FROM unnest({kinds}) RETURNING ordinal, id",
-            (document_id, *columns),
-        )
-        by_ordinal = dict(made)
-        ids = [by_ordinal[chunk.ordinal] for chunk in chunks]
-        words = tsvectors(list(zip(contexts, texts, terms, strict=True)))
-        self._execute(
-            "INSERT INTO chunk_words (chunk_id, tokens, words) "
-            "SELECT id, tokens, words::tsvector FROM unnest(%s::bigint[], %s::int[], %s::text[]) t (id, tokens, words)",
-            (ids, [count for _, count in words], [literal for literal, _ in words]),
-        )
-        return ids
-
-    def _put_vectors(self, chunk_ids: Sequence[int], vectors: Iterable[NDArray[np.float16]]) -> None:
-        left = iter(zip(chunk_ids, vectors, strict=True))
-        while some := list(islice(left, _AT_ONCE)):
-            self._execute(
-                "INSERT INTO embeddings (chunk_id, vector) SELECT t.id, t.vector::halfvec "
-                "FROM unnest(%s::bigint[], %s::text[]) t (id, vector) JOIN chunks c ON c.id = t.id "
-                "ON CONFLICT (chunk_id) DO UPDATE SET vector = excluded.vector",
-                ([id_ for id_, _ in some], [pgvectors.halfvec(vector) for _, vector in some]),
-            )
 
 
 def _terms(chunks: Sequence[Chunk], contexts: Sequence[str]) -> list[str]:
     return [chunk_terms(context, chunk.text) for chunk, context in zip(chunks, contexts, strict=True)]
-
-
-def _text(value: str) -> str:
-    """A text as PostgreSQL takes it, as long as before."""
-    return value.replace(_NO_TEXT, "\N{REPLACEMENT CHARACTER}") if _NO_TEXT in value else value

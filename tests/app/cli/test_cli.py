@@ -31,11 +31,11 @@ def test_help_loads_nothing_heavy() -> None:
 
 
 @pytest.mark.slow
-def test_a_question_loads_neither_the_window_nor_llama_index(docent: Run) -> None:
+def test_a_question_loads_neither_the_window_nor_llama_index_nor_what_talks_to_a_server(docent: Run) -> None:
     code = (
         "import sys; from ui.main import app\n"
         "try: app(sys.argv[1:])\nexcept SystemExit as end: assert not end.code\n"
-        "for name in ('gradio', 'llama_index', 'fastapi', 'requests'): assert name not in sys.modules, name"
+        "for name in ('gradio', 'llama_index', 'fastapi', 'requests', 'psycopg'): assert name not in sys.modules, name"
     )
     arguments = ["ask", "What do whales eat?", "--json"]
     done = subprocess.run(
