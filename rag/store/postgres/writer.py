@@ -23,11 +23,14 @@ from rag.store.postgres import chunk_rows
 from rag.store.postgres import vectors as pgvectors
 from rag.store.postgres.chunk_rows import kept_text
 from rag.store.postgres.collection_changes import CollectionChanges
-from rag.store.postgres.server import Server
+from rag.store.postgres.schema import LOCK_CLASS
+from rag.store.postgres.server import Connection, Server
 from rag.store.protocols import FileState, KeptDocument, LibraryStore
 from rag.store.schema import path_key
 from rag.text.index_terms import chunk_terms
 from rag.types import Chunk, ParsedDocument, Source
+
+_ADDING_UP = -4  # the lock of who adds up
 
 
 class PostgresWriter(CollectionChanges):
@@ -59,17 +62,7 @@ class PostgresWriter(CollectionChanges):
         """Adds up what many writers have appended, and makes the index of vectors where there are enough."""
         if self._has_changed:
             with self._server.transaction() as connection:
-                connection.execute(
-                    "WITH gone AS (DELETE FROM lexemes WHERE lexeme IN "
-                    "(SELECT lexeme FROM lexemes GROUP BY lexeme HAVING count(*) > 1) RETURNING lexeme, chunks) "
-                    "INSERT INTO lexemes SELECT lexeme, sum(chunks) FROM gone GROUP BY lexeme HAVING sum(chunks) <> 0"
-                )
-                connection.execute(
-                    "WITH gone AS (DELETE FROM totals RETURNING *) "
-                    "INSERT INTO totals SELECT sum(changes), sum(chunks), sum(tokens) FROM gone HAVING count(*) > 0"
-                )
-            with self._server.lent() as connection:
-                connection.execute("ANALYZE chunks, chunk_words, embeddings, documents")
+                _add_up(connection)
             self._has_changed = False
         pgvectors.make_index(self._server)
 
@@ -328,6 +321,29 @@ class PostgresWriter(CollectionChanges):
         self._execute("DELETE FROM tables WHERE document_id = %s", (document_id,))
         chunk_rows.delete(self._server, [document_id])
         return int(document_id)
+
+
+def _add_up(connection: Connection) -> None:
+    """One row for each word and one total, unless another Docent is at it: what it leaves is added up the next time.
+    Tables that have grown by much are analysed, so that searches are planned for what is there."""
+    asked = connection.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", (LOCK_CLASS, _ADDING_UP)).fetchone()
+    if asked is None or not asked[0]:
+        return
+    connection.execute(
+        "WITH gone AS (DELETE FROM lexemes WHERE lexeme IN "
+        "(SELECT lexeme FROM lexemes GROUP BY lexeme HAVING count(*) > 1) RETURNING lexeme, chunks) "
+        "INSERT INTO lexemes SELECT lexeme, sum(chunks) FROM gone GROUP BY lexeme HAVING sum(chunks) <> 0"
+    )
+    connection.execute(
+        "WITH gone AS (DELETE FROM totals RETURNING *) "
+        "INSERT INTO totals SELECT sum(changes), sum(chunks), sum(tokens) FROM gone HAVING count(*) > 0"
+    )
+    grown = connection.execute(
+        "INSERT INTO meta SELECT 'analysed', sum(chunks)::text FROM totals ON CONFLICT (key) DO UPDATE "
+        "SET value = excluded.value WHERE abs(excluded.value::bigint - meta.value::bigint) > meta.value::bigint / 5"
+    ).rowcount
+    if grown:
+        connection.execute("ANALYZE chunks, chunk_words, embeddings, documents, lexemes")
 
 
 def _terms(chunks: Sequence[Chunk], contexts: Sequence[str]) -> list[str]:
