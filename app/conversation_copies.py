@@ -10,10 +10,15 @@ _HEAD = f"id, title, updated_at, pinned, shown, model, scope, {_FOLDER}"
 
 
 def copy_conversations(source: Conversations, target: Conversations) -> tuple[int, int]:
-    """Copies the conversations that are not in the target, each whole or not at all. Returns how many were copied and
-    how many were there."""
+    """Copies folders, and the conversations that are not in the target, each whole or not at all. Returns how many
+    conversations were copied and how many were there."""
     with target.reading() as db:
         known = {id_ for (id_,) in db.execute("SELECT id FROM conversations").fetchall()}
+    with source.reading() as db:
+        folders = [name for (name,) in db.execute("SELECT name FROM folders ORDER BY id").fetchall()]
+    with target.writing() as db:
+        for name in folders:
+            _folder(db, name)
     infos = source.all()
     missing = [info for info in reversed(infos) if info.id not in known]
     for info in missing:

@@ -1,5 +1,6 @@
 """A small folder of documents, an assistant, and the builds of the shipped model, for the tests of this package."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -8,13 +9,17 @@ from pathlib import Path
 import pytest
 
 from app.assistant import Assistant
+from app.conversations import Conversations
 from app.models.build import build_model
 from app.models.store import BUILTIN, ModelStore
 from app.settings.paths import builtin_model
 from app.settings.schema import ModelSettings, Settings
 from engines.runtimes.native.kernels.instructions import usable
 from tests.app.fakes import LightParts
+from tests.rag.postgres_server import PostgresServer
 from tests.ui.fakes import Gate
+
+OpenConversations = Callable[[Path], Conversations]
 
 DOCUMENTS = {
     "whales.txt": "The blue whale is the largest animal. It eats about four tonnes of krill a day.\n",
@@ -58,3 +63,25 @@ def gate() -> Iterator[Gate]:
     made = Gate()
     yield made
     made.open()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def open_store(request: pytest.FixtureRequest) -> OpenConversations:
+    """Opens the conversations that belong to a folder, new or as they were left."""
+    if request.param == "sqlite":
+        return lambda folder: Conversations(folder / "conversations.db")
+    server: PostgresServer = request.getfixturevalue("postgres")
+
+    def opened(folder: Path) -> Conversations:
+        from app.server_conversations import ServerConversations
+
+        return ServerConversations(server.made(hashlib.sha256(str(folder).encode()).hexdigest()[:20]))
+
+    return opened
+
+
+@pytest.fixture
+def store(open_store: OpenConversations, tmp_path: Path) -> Iterator[Conversations]:
+    opened = open_store(tmp_path)
+    yield opened
+    opened.close()

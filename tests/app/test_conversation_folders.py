@@ -1,7 +1,6 @@
 """Folders of conversations, and what a conversation keeps for its next questions."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,12 +15,6 @@ from rag.types import Answer
 
 ANSWER = Answer((AnswerPart("Yes."),), False, (), "x")
 SCOPE = Scope(("/papers",), (3, 5), (2,))
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Conversations]:
-    with closing(Conversations(tmp_path / "conversations.db")) as opened:
-        yield opened
 
 
 def folder_of(store: Conversations, conversation: str) -> int | None:
@@ -73,12 +66,13 @@ def test_scope_and_model_are_kept_and_copied(store: Conversations) -> None:
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", '{"folders": "x", "documents": [], "collections": []}', "7"])
-def test_a_damaged_scope_asks_everything(store: Conversations, tmp_path: Path, damage: str) -> None:
-    store.create("chat", SCOPE)
-    with closing(sqlite3.connect(tmp_path / "conversations.db")) as db:
-        db.execute("UPDATE conversations SET scope = ?, model = x'ff', folder = 9 WHERE 1", (damage,))
-        db.commit()
-    (info,) = store.all()
+def test_a_damaged_scope_asks_everything(tmp_path: Path, damage: str) -> None:
+    with closing(Conversations(tmp_path / "conversations.db")) as store:
+        store.create("chat", SCOPE)
+        with closing(sqlite3.connect(tmp_path / "conversations.db")) as db:
+            db.execute("UPDATE conversations SET scope = ?, model = x'ff', folder = 9 WHERE 1", (damage,))
+            db.commit()
+        (info,) = store.all()
     assert (info.scope, info.model) == (Scope(), None)
 
 

@@ -1,10 +1,9 @@
 """conversations.db: exchanges survive a restart, whatever characters they hold."""
 
-import hashlib
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,35 +15,10 @@ from app.errors import ConversationError
 from rag.query.titles import shortened
 from rag.text.markers import AnswerPart
 from rag.types import Answer, Citation, Span
-from tests.rag.postgres_server import PostgresServer
+from tests.app.conftest import OpenConversations
 
 CITATION = Citation(1, 7, "/docs/caf\udce9.pdf", "Café", 3, None, "the “quote”\n", 10, 22, 0.5)
 ANSWER = Answer((AnswerPart("Because. ", (1,)),), True, (CITATION,), "extractive", Span(7, 14, 19, "quote"), 0.75)
-
-
-Open = Callable[[Path], Conversations]
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def open_store(request: pytest.FixtureRequest) -> Open:
-    """Opens the conversations that belong to a folder, new or as they were left."""
-    if request.param == "sqlite":
-        return lambda folder: Conversations(folder / "conversations.db")
-    server: PostgresServer = request.getfixturevalue("postgres")
-
-    def opened(folder: Path) -> Conversations:
-        from app.server_conversations import ServerConversations
-
-        return ServerConversations(server.made(hashlib.sha256(str(folder).encode()).hexdigest()[:20]))
-
-    return opened
-
-
-@pytest.fixture
-def store(open_store: Open, tmp_path: Path) -> Iterator[Conversations]:
-    opened = open_store(tmp_path)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
@@ -54,7 +28,7 @@ def file(tmp_path: Path) -> Iterator[Conversations]:
     opened.close()
 
 
-def test_an_exchange_comes_back_whole_after_reopening(open_store: Open, tmp_path: Path) -> None:
+def test_an_exchange_comes_back_whole_after_reopening(open_store: OpenConversations, tmp_path: Path) -> None:
     first = open_store(tmp_path)
     conversation = first.add(None, "Why ☃?", ANSWER)
     first.add(conversation, "And then?", Answer((AnswerPart("No."),), False, (), "extractive"))
@@ -149,7 +123,7 @@ def test_title_is_one_line_cut_at_a_word() -> None:
     assert len(shortened("x" * 200)) <= 61
 
 
-def test_two_processes_worth_of_connections_and_many_threads(open_store: Open, tmp_path: Path) -> None:
+def test_two_processes_worth_of_connections_and_many_threads(open_store: OpenConversations, tmp_path: Path) -> None:
     one, other = open_store(tmp_path), open_store(tmp_path)
 
     def write(store: Conversations) -> None:
@@ -166,7 +140,7 @@ def test_two_processes_worth_of_connections_and_many_threads(open_store: Open, t
     other.close()
 
 
-def test_answers_of_two_processes_follow_one_another(open_store: Open, tmp_path: Path) -> None:
+def test_answers_of_two_processes_follow_one_another(open_store: OpenConversations, tmp_path: Path) -> None:
     one, other = open_store(tmp_path), open_store(tmp_path)
     chat = one.add(None, "q", ANSWER)
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli.main import app
+from app.conversation_folders import ConversationFolders
 from app.conversations import Conversations
 from app.copying import Everything, copy_all
 from app.errors import UsageError
+from app.events import Scope
 from app.server_conversations import ServerConversations
 from rag.errors import LibraryError
 from rag.store import copying
@@ -71,6 +74,10 @@ def filled(place: str) -> list[int]:
         chats.add(chat, "And?", ANSWER)
         chats.add(chat, "Or?", ANSWER, after=0)
         chats.pin(chat, True)
+        ConversationFolders(chats).make("Empty")
+        ConversationFolders(chats).make("Work", [chat])
+        chats.restrict(chat, Scope(("/data",)))
+        chats.choose(chat, model="large")
     return ids
 
 
@@ -93,7 +100,9 @@ def test_a_copy_holds_the_same_and_goes_on_living(places: Places) -> None:
             compare(one, other)
     with closing(conversations(source)) as chats, closing(conversations(target)) as others:
         (info,) = chats.all()
-        assert others.all() == [info]
+        folders = {one.name: one.id for one in ConversationFolders(others).all()}
+        assert others.all() == [replace(info, folder=folders["Work"])]
+        assert sorted(folders) == ["Empty", "Work"]
         assert [one.question for one in others.exchanges(info.id)] == ["Or?"]
         assert [one.question for one in others.all_exchanges(info.id)] == ["Why?", "And?", "Or?"]
         others.add(info.id, "Still?", ANSWER)
