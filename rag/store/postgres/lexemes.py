@@ -7,8 +7,8 @@ the tsvector: context A, text B, terms C.
 
 import sqlite3
 import threading
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from rag.store.schema import TOKENIZER
@@ -57,19 +57,25 @@ def tsvectors(texts: Sequence[tuple[str, str, str]]) -> list[tuple[str, int]]:
     """Returns for each chunk, given as context, text and terms, the literal of its tsvector and how many words it has
     with repetitions."""
     found = _fts5.words(texts)
-    lengths = Counter((number, column) for number, column, _, _ in found)
-    made: list[dict[str, list[str]]] = [defaultdict(list) for _ in texts]
+    lengths = [dict.fromkeys(COLUMNS, 0) for _ in texts]
+    for number, column, _, _ in found:
+        lengths[number][column] += 1
+    starts = [_starts(of_columns) for of_columns in lengths]
+    places: list[dict[str, list[str]]] = [defaultdict(list) for _ in texts]
     for number, column, offset, word in found:
-        before = COLUMNS[: COLUMNS.index(column)]
-        first = 1 + sum(lengths[number, other] + _BETWEEN_COLUMNS for other in before)
-        made[number][word[:_LONGEST]].append(f"{min(first + offset, _LAST_POSITION)}{column}")
-    return [
-        (
-            " ".join(f"'{word}':{','.join(places)}" for word, places in words.items()),
-            sum(lengths[number, column] for column in COLUMNS),
-        )
-        for number, words in enumerate(made)
-    ]
+        at = min(starts[number][column] + offset, _LAST_POSITION)
+        places[number][word[:_LONGEST]].append(f"{at}{column}")
+    literals = (" ".join(f"'{word}':{','.join(at)}" for word, at in of_words.items()) for of_words in places)
+    return list(zip(literals, (sum(of_columns.values()) for of_columns in lengths), strict=True))
+
+
+def _starts(lengths: Mapping[str, int]) -> dict[str, int]:
+    """The position of the first word of each column."""
+    starts, at = {}, 1
+    for column, length in lengths.items():
+        starts[column] = at
+        at += length + _BETWEEN_COLUMNS
+    return starts
 
 
 def _valid(text: str) -> str:
