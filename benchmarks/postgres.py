@@ -1,11 +1,13 @@
-"""How fast and how exactly a library on a PostgreSQL server finds passages, beside one in a file.
+"""How fast and how exactly a library finds passages, on a PostgreSQL server or in a file.
 
-python -m benchmarks.postgres --url postgresql://... --chunks 100000
+python -m benchmarks.postgres --chunks 100000 --url postgresql://...
+python -m benchmarks.postgres --chunks 100000
 
-The database must be empty and the caller's own. Texts are passages of docs/ with one changed number each, vectors those
-of the passages with noise (about 0.9 cosine), questions their first words. Both libraries hold the same. It prints the
-time to store and to index, the size on the disk, the median and 95th percentile of vector and keyword search, and how
-many of the ten nearest by comparing every vector (numpy) each finds.
+The database must be empty and the caller's own; without a URL the library is a file. Texts are passages of docs/ with
+one changed number each, vectors those of the passages with noise (about 0.9 cosine), questions their first words. Both
+hold the same. It prints the time to store and to index, the size on the disk, the median and 95th percentile of search
+by vectors, by words, and of both as a question does them (50 each, and the passages read), and how many of the ten
+nearest by comparing every vector (numpy) are found.
 """
 
 import argparse
@@ -97,20 +99,28 @@ def measure(name: str, library: LibraryStore, texts: Sequence[str], vectors: NDA
     recall = sum(len(one & other) for one, other in zip(exact, found, strict=True)) / (10 * QUERIES)
     print(f"  recall@10 {recall:.3f}; 100 nearest: {timed(lambda number: index.search(queries[number], 100))}")
     questions = [" ".join(texts[number].split()[:12]) for number in asked]
-    print(f"  100 by words: {timed(lambda number: library.full_text_search(questions[number], 100))}", flush=True)
+    print(f"  100 by words: {timed(lambda number: library.full_text_search(questions[number], 100))}")
+
+    def retrieve(number: int) -> None:
+        hits = index.search(queries[number], 50) + library.full_text_search(questions[number], 50)
+        library.chunks([id_ for id_, _ in hits])
+
+    print(f"  50 by vectors and 50 by words, with their passages: {timed(retrieve)}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--url", required=True)
+    parser.add_argument("--url", help="postgresql://...; a file without it")
     parser.add_argument("--chunks", type=int, default=100_000)
     arguments = parser.parse_args()
     base = passages()
     texts, vectors = made(arguments.chunks, base, OnnxEmbedder.load(None, None).embed_passages(base))
-    with tempfile.TemporaryDirectory() as folder:
-        for name, url in (("SQLite and FAISS", None), ("PostgreSQL", arguments.url)):
-            with closing(open_library(Path(folder) / "library.db", url)) as library:
-                measure(name, library, texts, vectors)
+    name = "PostgreSQL" if arguments.url else "SQLite and FAISS"
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(open_library(Path(folder) / "library.db", arguments.url)) as library,
+    ):
+        measure(name, library, texts, vectors)
 
 
 if __name__ == "__main__":
