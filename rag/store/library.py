@@ -276,7 +276,7 @@ class Library:
             (document_id, after, _TABLES),
         ):
             after = found[-1][1]
-            yield from _sound((row[0] for row in found), rows.table_of, f"a table of document {document_id}")
+            yield from rows.sound((row[0] for row in found), rows.table_of, f"a table of document {document_id}")
 
     # -- chunks ----------------------------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _BATCH = 4096  # embeddings a batch
+_TABLES = 16  # read at a time
 _LAST_ID = (1 << 63) - 1
 _ALL = Filter()
 
@@ -186,6 +187,17 @@ class PostgresLibrary:
             (document_id, end, start),
         )
         return tuple(rows.sound((row[0] for row in found), rows.table_of, f"a table of document {document_id}"))
+
+    def all_tables(self, document_id: int) -> Iterator[TableSpans]:
+        """Yields the tables of a document in order, a few of them read at a time: there can be tens of thousands. Any
+        thread may take the next one."""
+        after = -1
+        while found := self._server.rows(
+            "SELECT data, start FROM tables WHERE document_id = %s AND start > %s ORDER BY start LIMIT %s",
+            (document_id, after, _TABLES),
+        ):
+            after = found[-1][1]
+            yield from rows.sound((row[0] for row in found), rows.table_of, f"a table of document {document_id}")
 
     # -- chunks ----------------------------------------------------------------------------------------------------
 
