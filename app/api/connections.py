@@ -18,7 +18,7 @@ class ImpatientProtocol(H11Protocol):
     body_pause_s = 20.0  # between two pieces of a body
     body_s = 600.0  # for a whole body
     reading_pause_s = 120.0  # in which a client reads nothing of its reply
-    most = 256  # connections
+    most = 384  # connections: 256 questions at once, and pages with their streams beside them
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
