@@ -201,6 +201,10 @@ class Assistant(LibraryWork, CollectionWork, DocumentViews, ConversationViews):
         """Whether the language model's memory is held now."""
         return self._parts.model_loaded()
 
+    def opened_models(self) -> "list[LocalModel]":
+        """The local language models that have been asked, whether their memory is held now or not."""
+        return self._parts.others.opened(self._parts)
+
     def unload_model(self) -> bool:
         """Gives the language model's memory back until the next question, unless it is answering; returns whether none
         is held now."""

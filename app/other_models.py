@@ -58,6 +58,12 @@ class OtherModels(Generic[_Parts]):
             if model is not None and model.loaded:
                 threading.Thread(target=model.unload, name="docent-unload", daemon=True).start()
 
+    def opened(self, usual: _Parts) -> "list[LocalModel]":
+        """The models that have been opened, that of ``usual`` first, whether their memory is held now or not."""
+        with self._lock:
+            parts = [usual, *self._parts.values()]
+        return [model for one in parts if (model := one.loaded_model) is not None]
+
     def forget(self) -> "list[LocalModel]":
         """The models that are open; whoever takes them closes them."""
         with self._lock:

@@ -44,15 +44,15 @@ class Parts:
         self._lock = threading.RLock()
         self._closed = False
         self._shared: Parts | None = None  # what all but the model's parts come from
-        self._others: OtherModels[Parts] = OtherModels()
+        self.others: OtherModels[Parts] = OtherModels()
 
     def with_model(self, name: str | None) -> "Parts":
         """The parts with which another model than the one that is set up answers, None for that one. ModelError where
         it is not installed. Models that are not asked give their memory back."""
         chosen = self.settings.model
         usual = name is None or (name == chosen.name and chosen.endpoint is None)
-        found = self if usual else self._others.parts(name or "", self._twin)
-        self._others.rest(self, found)
+        found = self if usual else self.others.parts(name or "", self._twin)
+        self.others.rest(self, found)
         return found
 
     def _twin(self, name: str) -> "Parts":
@@ -329,7 +329,7 @@ class Parts:
             outdated = parts_of(changed(self.settings, settings))
             self.settings = settings
             parts = {name: self._made.pop(name, None) for name in outdated}
-        for model in [parts.get("model"), *self._others.forget()]:
+        for model in [parts.get("model"), *self.others.forget()]:
             if model is not None:
                 model.retire()
 
@@ -348,7 +348,7 @@ class Parts:
         """Closes what there is. What is being made is not waited for, since it may be a large model: it is closed by
         whoever makes it."""
         self._closed = True
-        for model in self._others.forget():
+        for model in self.others.forget():
             model.close()
         for name in ("model", "card_encoders", "conversations", "page_pictures", "library"):
             self._close(name)

@@ -16,6 +16,7 @@ LOCKS = ("base.lock", "dev.lock", "gpu.lock")
 # Import names of packages that an extra brings and that need not be installed here.
 DISTRIBUTIONS = {
     "cuda": {"cuda-bindings"},
+    "prometheus_client": {"prometheus-client"},
     "psycopg": {"psycopg"},
     "psycopg_pool": {"psycopg-pool"},
     "rapidocr": {"rapidocr"},

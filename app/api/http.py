@@ -34,6 +34,7 @@ from app.api.gate import Gate
 from app.api.json_replies import NO_STORE, ONE_A_LINE, AsciiJSON, NdJSON, router
 from app.api.library import library_routes, page_routes
 from app.api.library_shapes import SyncLine
+from app.api.metrics import metrics_routes
 from app.api.models import model_routes
 from app.api.privacy import privacy_routes
 from app.api.settings import settings_routes
@@ -77,7 +78,8 @@ class AskBody(_Body):
 
 
 def create_api(assistant: Assistant, desk: Desk | None = None) -> DescribedAPI:
-    """Makes an application that serves ``/api/*`` and ``/v1/*``; the window can be added to it (``ui.page``).
+    """Makes an application that serves ``/api/*``, ``/v1/*`` and ``/metrics``; the window can be added to it
+    (``ui.page``).
 
     ``desk`` is what its pages share, made here where none is given.
     """
@@ -105,6 +107,7 @@ def create_api(assistant: Assistant, desk: Desk | None = None) -> DescribedAPI:
         privacy_routes(desk),
     ):
         api.include_router(routes, prefix="/api", responses=_FAILURE)
+    api.include_router(metrics_routes(desk))
     api.include_later("/v1/", partial(_openai, assistant, work))  # it loads the engine
 
     @api.api_route("/api/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)

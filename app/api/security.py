@@ -47,8 +47,8 @@ _DOOR_FILES = frozenset(
         "favicon.png",
     )
 )  # nothing of a person is in them
-_API = ("/api/", "/v1/")
-_NO_PAGES = ("/api/", "/v1/", "/static/", "/gradio/")
+_API = ("/api/", "/v1/", "/metrics")
+_NO_PAGES = (*_API, "/static/", "/gradio/")
 _CONDITIONS = (b"if-none-match", b"if-modified-since", b"range")  # the page at the door is never "not modified"
 _MOST_BYTES = 4_096  # of a proof
 _POLICY_VIOLATION = 1008  # WebSocket close code, RFC 6455 section 7.4.1

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from app.collector import search_all
 from engines.base import Runtime
 from engines.errors import EngineError
-from engines.serving.engine import Engine
+from engines.serving.engine import Engine, Load
 from engines.serving.generation import Generation
 from engines.serving.sampling_params import SamplingParams
 from engines.serving.sequence import BACKGROUND
@@ -37,6 +37,7 @@ class SleepingEngine:
         self._runtime = open_runtime()
         self._engine: Engine | None = open_engine(self._runtime)
         self.max_context = self._runtime.max_context
+        self.totals = self._engine.totals
         self._used = clock()
         if idle_s:
             self._begin_watch()
@@ -47,6 +48,12 @@ class SleepingEngine:
     @property
     def loaded(self) -> bool:
         return self._engine is not None
+
+    @property
+    def load(self) -> Load:
+        """What it holds at this moment; nothing while it is not loaded."""
+        engine = self._engine
+        return Load(0, 0, 0, 0) if engine is None else engine.load
 
     @property
     def runtime(self) -> Runtime:
@@ -72,6 +79,7 @@ class SleepingEngine:
             _log.info("The model is loaded again")
             self._runtime = self._open_runtime()
             self._engine = self._open_engine(self._runtime)
+            self._engine.totals = self.totals
             if self._retired:
                 self._begin_watch()
         self._used = self._clock()

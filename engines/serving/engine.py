@@ -31,6 +31,7 @@ from engines.serving.sampling_params import SamplingParams
 from engines.serving.scheduler import ScheduledSequence, Scheduler, SchedulerOutput
 from engines.serving.sequence import BACKGROUND, Sequence
 from engines.serving.thought_limit import ThoughtLimit
+from engines.serving.totals import Totals
 
 _log = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ class Engine:
         self.tokenizer = tokenizer
         self._structured_output = structured_output
         self._overlaps = isinstance(runtime, SamplingRuntime)
+        self.totals = Totals()  # another one may be given to go on with
         self._sampler = runtime if isinstance(runtime, SamplingRuntime) else HostSampling(runtime)
         self._flight: _Flight | None = None
         self._table = PageTable(runtime.num_pages, share=self.config.share_prefixes)
@@ -306,6 +308,7 @@ class Engine:
 
     def _fail(self, request: Request, message: str) -> None:
         self._drop(request)
+        self.totals.failed()
         request.generation.put(EngineError(message, "Ask again; if it stays, Docent's log says more."))
 
     def _take(self, request: Request, item: ScheduledSequence, sampled: SampledRows, row: int) -> None:
@@ -360,7 +363,7 @@ class Engine:
         self._drop(request)
         request.sequence.generated = list(found[0].tokens)
         request.generation.put(Delta(found[0].text, tuple(SampledToken(token) for token in found[0].tokens)))
-        request.generation.put(Finished(found[0].reason, request.metrics, found))
+        self._end(request, Finished(found[0].reason, request.metrics, found))
 
     def _drop(self, request: Request) -> None:
         """Forgets a request that has ended; its pages are free."""
@@ -375,7 +378,11 @@ class Engine:
         self._drop(request)
         if rest or request.unsent:
             request.generation.put(Delta(rest, tuple(request.unsent)))
-        request.generation.put(Finished(reason, request.metrics))
+        self._end(request, Finished(reason, request.metrics))
+
+    def _end(self, request: Request, finished: Finished) -> None:
+        self.totals.finished(finished.reason, finished.metrics)
+        request.generation.put(finished)
 
     def _fail_all(self, error: EngineError) -> None:
         while not self._inbox.empty():

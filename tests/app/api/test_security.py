@@ -60,7 +60,7 @@ def keyed(**options: Any) -> TestClient:
 
 def test_the_key_of_programs_opens_the_api_alone() -> None:
     bearer = {"authorization": f"Bearer {KEY}"}
-    for path in ("/v1/models", "/api/status"):
+    for path in ("/v1/models", "/api/status", "/metrics"):
         assert keyed(key=KEY).get(path, headers=bearer).status_code == 200
         assert keyed(key=KEY).get(path, headers=BEARER).status_code == 200
         assert keyed(key=KEY).get(path, headers={"authorization": f"Bearer {KEY[:-1]}"}).status_code == 401
