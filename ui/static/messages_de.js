@@ -387,6 +387,8 @@ export const MESSAGES_DE = {
   "The pgvector of {0} is version {1}; Docent needs {2} or later.": "Das pgvector von {0} hat Version {1}; Docent braucht {2} oder neuer.",
   "The text of document {0} in the library is damaged.": "Der Text von Dokument {0} in der Bibliothek ist beschädigt.",
   "There is no database at {0} ({1}).": "Unter {0} gibt es keine Datenbank ({1}).",
+  "Metrics need a package that is not installed.": "Für Messwerte fehlt ein Paket.",
+  "To add it, run: {0}": "Zum Hinzufügen führen Sie aus: {0}",
   "To add them, run: {0}": "Zum Hinzufügen führen Sie aus: {0}",
   "Update Docent, or name another database.": "Aktualisieren Sie Docent, oder nennen Sie eine andere Datenbank.",
   "Update it on the server, then run ALTER EXTENSION vector UPDATE in the database.": "Aktualisieren Sie es auf dem Server, und führen Sie in der Datenbank ALTER EXTENSION vector UPDATE aus.",
