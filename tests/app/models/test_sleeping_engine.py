@@ -51,11 +51,12 @@ def test_it_is_unloaded_on_request_and_loaded_by_the_next_one() -> None:
     engine = SleepingEngine(Counted, engine_of, idle_s=0)
     first = engine.submit([1, 2, 3], FEW).text()
     until(engine.unload)
-    assert (Counted.open, engine.loaded) == (0, False)
+    assert (Counted.open, engine.loaded, engine.load.num_pages) == (0, False, 0)
     assert engine.unload(), "nothing is left"
     assert engine.max_context == 1024, "known all the same"
     assert engine.submit([1, 2, 3], FEW).text() == first
     assert (Counted.open, Counted.opened) == (1, 2)
+    assert engine.totals.sums().generated_tokens == 6, "counted through its sleep"
     engine.close()
     assert Counted.open == 0
     with pytest.raises(EngineError, match="closed"):
