@@ -1,5 +1,6 @@
 """The state that all pages of one process share: answers at work, syncs, the feed that tells of them, and the inbox."""
 
+import os
 import time
 import uuid
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from app import inbox
 from app.browsers import Browsers
 from app.errors import UsageError
 from app.feed import ConversationsChanged, DocumentsChanged, Feed, SettingsChanged
+from app.locations import at_home
 from app.models.workshop import Workshop
 from app.runs import Runs
 from app.settings.paths import resource
@@ -80,8 +82,8 @@ class Desk:
         if _is_web_page(location):
             return str(self._add_page(location))
         if "://" not in location:
-            path = Path(location).expanduser()
-            if not path.exists():
+            path = at_home(location)
+            if not os.path.exists(path):  # noqa: PTH110 - that of Path fails for a name that is too long
                 raise UsageError(f"There is no folder or file {location}.", "Check the path, or drop the files.")
             location = str(path.absolute())
         self.syncing.start([location])

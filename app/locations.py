@@ -1,6 +1,7 @@
 """Locations as the library keeps them: absolute paths, and URLs in one spelling."""
 
 import os
+from pathlib import Path
 
 from rag.errors import SourceError
 
@@ -13,6 +14,11 @@ def normal(location: str) -> str:
         return normal_location(location)[1]
     except SourceError:
         return location if "://" in location else absolute(location)
+
+
+def at_home(path: str | Path) -> Path:
+    """The path with the person's own folder for ``~``. That of a person who is not there stays as it is typed."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - that of Path fails for such a person
 
 
 def absolute(path: str) -> str:

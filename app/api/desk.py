@@ -17,6 +17,7 @@ from app.desk import Desk
 from app.errors import UsageError
 from app.events import Scope
 from app.inbox import receiving, safe_name
+from app.locations import at_home
 from app.runs import Run as StartedRun
 
 _SLOW = 4  # requests at once that may wait for a disk, a network, a sync or a model
@@ -122,7 +123,7 @@ def desk_routes(desk: Desk) -> APIRouter:
     @routes.get("/folders")
     async def folders(path: Annotated[str, Query(max_length=4_096)] = "") -> FolderReply:
         """Lists the folders in a folder of this computer; the person's own folder where none is named."""
-        return await slow.run(lambda: _folder(Path(path).expanduser() if path else Path.home()))
+        return await slow.run(lambda: _folder(at_home(path) if path else Path.home()))
 
     return routes
 

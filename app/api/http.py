@@ -162,7 +162,7 @@ def _question_routes(assistant: Assistant, work: Gate) -> APIRouter:
     async def search(
         question: Annotated[str, Query(min_length=1, max_length=10_000)],
         k: Annotated[int, Query(ge=1, le=1000)] = 10,
-        folder: Annotated[list[str] | None, Query()] = None,
+        folder: Annotated[list[str] | None, Query(max_length=1000)] = None,
     ) -> SearchReply:
         """Finds the chunks that match a question, best first."""
         scope = assistant.scope(folder or [])

@@ -2,7 +2,6 @@
 
 import os
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
@@ -13,6 +12,7 @@ from app.api.gate import Gate
 from app.api.json_replies import router
 from app.api.shape import Shape
 from app.desk import Desk
+from app.locations import at_home
 from app.models.workshop import TaskKind, TaskState
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def model_routes(desk: Desk) -> APIRouter:
     @routes.post("/imports")
     def take(body: ImportBody) -> ModelTask:
         """Takes a model from a folder of this computer, in the background."""
-        folder = Path(body.folder.strip()).expanduser()
+        folder = at_home(body.folder.strip())
         return ModelTask.model_validate(workshop.take(folder, body.name, link=body.link))
 
     @routes.get("/found")

@@ -12,6 +12,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from app.errors import ModelError
+from app.locations import at_home
 from app.models.store import ModelStore, check, note_origin
 from app.settings.paths import resource
 from docent import DocentError
@@ -37,7 +38,7 @@ def quantize_model(
 
     The work lies beside the result until it is complete; repeating the call goes on with it."""
     source = store.folder(model)
-    target = Path(out).expanduser().absolute() if "/" in out or "\\" in out else store.target(out)
+    target = at_home(out).absolute() if "/" in out or "\\" in out else store.target(out)
     if target.exists():
         raise ModelError(f"{target} is there already.", "Remove it, or name another.")
     text = _text(calibration) if calibration else sample_text()

@@ -6,6 +6,7 @@ through engines.Checkpoint, so that whatever is listed as usable can be run; its
 
 import difflib
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.errors import ModelError
+from app.locations import at_home
 from app.settings.paths import BUILTIN
 from docent import DocentError
 
@@ -78,8 +80,8 @@ class ModelStore:
             return self._builtin
         if _NAME.fullmatch(name) and (self.root / name).is_dir():
             return self.root / name
-        path = Path(name).expanduser()
-        if path.is_dir():
+        path = at_home(name)
+        if os.path.isdir(path):  # noqa: PTH112 - that of Path fails for a name that is too long
             return path.absolute()
         near = difflib.get_close_matches(name, self.names(), n=1)
         remedy = f'Did you mean "{near[0]}"?' if near else "`docent model list` shows those that there are."
@@ -98,7 +100,7 @@ class ModelStore:
     def add(self, source: Path, name: str | None = None, *, link: bool = False) -> ModelInfo:
         """Takes a folder or a GGUF file over: copied, or only linked to. Raises DocentError where it holds no usable
         model."""
-        source = source.expanduser().absolute()
+        source = at_home(source).absolute()
         if source.is_file():
             return self._add_gguf(source, name or gguf_name(source), link=link)
         check(source)

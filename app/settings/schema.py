@@ -20,6 +20,7 @@ from pydantic import (
     field_validator,
 )
 
+from app.locations import at_home
 from app.settings.paths import BUILTIN, DataFolder, default_data_dir
 from engines.page_size import KvCache
 from engines.runtimes.registry import RUNTIMES
@@ -30,7 +31,7 @@ AUTO = "auto"  # the value of model.runtime that leaves the choice to Docent
 
 def _expand(value: object) -> object:
     """Makes ``~`` and relative paths absolute, so that a path means the same wherever it is used."""
-    return Path(value).expanduser().absolute() if isinstance(value, str | Path) else value
+    return at_home(value).absolute() if isinstance(value, str | Path) else value
 
 
 def _data_dir(value: object) -> object:

@@ -18,6 +18,7 @@ import yaml
 from pydantic import ValidationError
 
 from app.errors import ConfigError, UsageError
+from app.locations import at_home
 from app.settings.paths import DataFolder, default_data_dir, resource
 from app.settings.schema import Settings, flatten, sections, valid_keys
 from files import is_ours
@@ -139,7 +140,7 @@ def _data_dir_of(layers: Sequence[_Layer]) -> DataFolder:
     for layer in reversed(layers):
         value = layer.values.get("data_dir")
         if value is not None:
-            return DataFolder(Path(str(value)).expanduser().absolute())
+            return DataFolder(at_home(str(value)).absolute())
     return DataFolder(default_data_dir())
 
 

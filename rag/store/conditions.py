@@ -20,12 +20,20 @@ def document_condition(filter: Filter) -> tuple[str, list[object]]:
         for folder in filter.folders:
             below_from, below_to = folder_range(folder)
             places.append(
-                "d.path = ? OR (d.path >= ? AND d.path < ?) "
-                "OR d.source_id IN (SELECT id FROM sources WHERE location = ?)"
+                "(d.path = ? OR (d.path >= ? AND d.path < ?) "
+                "OR d.source_id IN (SELECT id FROM sources WHERE location = ?))"
             )
             parameters += [schema.path_key(folder), below_from, below_to, schema.path_key(folder)]
-        conditions.append("(" + " OR ".join(places) + ")")
+        conditions.append(_any_of(places))
     return " AND ".join(conditions) or "1", parameters
+
+
+def _any_of(conditions: list[str]) -> str:
+    """One of the conditions holds; in pairs of pairs, since SQLite refuses an expression of a thousand levels."""
+    while len(conditions) > 1:
+        pairs = [conditions[at : at + 2] for at in range(0, len(conditions), 2)]
+        conditions = [f"({' OR '.join(pair)})" if len(pair) == 2 else pair[0] for pair in pairs]
+    return conditions[0]
 
 
 def folder_range(folder: str) -> tuple[bytes, bytes]:

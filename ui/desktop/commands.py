@@ -10,6 +10,7 @@ import typer
 from app.cli.output import write_text
 from app.cli.session import Session, session_of
 from app.errors import UsageError
+from app.locations import at_home
 from ui.desktop.shortcut import Desktop, install, remove
 
 _ICON = Path(__file__).parents[1] / "static" / "favicon.png"
@@ -49,7 +50,7 @@ def _command(session: Session) -> list[str]:
         start[0] = str(windowed)
     options: list[str] = []
     if session.data_dir is not None:
-        options += ["--data-dir", str(session.data_dir.expanduser().absolute())]
+        options += ["--data-dir", str(at_home(session.data_dir).absolute())]
     if session.config_file is not None:
-        options += ["--config", str(session.config_file.expanduser().absolute())]
+        options += ["--config", str(at_home(session.config_file).absolute())]
     return [*start, "-m", "ui.main", *options]
