@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from app.api.answer_shapes import (
@@ -91,6 +92,7 @@ def create_api(assistant: Assistant, desk: Desk | None = None) -> DescribedAPI:
     api.add_exception_handler(DocentError, _person_can_mend)
     api.add_exception_handler(RequestValidationError, _invalid_request)
     api.add_exception_handler(HTTPException, _http_error)
+    api.add_exception_handler(ClientDisconnect, _left)
     api.add_exception_handler(Exception, _defect)
     api.add_middleware(BodyLimit)
     work = Gate(_WORKING_AT_ONCE)
@@ -211,6 +213,10 @@ async def _invalid_request(request: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return _error(error.status_code, f"{error.detail.rstrip('.')}.", "See /api/openapi.json for what there is.")
+
+
+async def _left(request: Request, error: Exception) -> Response:
+    return Response(status_code=499)  # nginx's code for a client that went before its request was whole; nobody sees it
 
 
 async def _defect(request: Request, error: Exception) -> Response:

@@ -65,11 +65,14 @@ class Preferences:
 
     def check(self, key: str, value: Any) -> None:
         """Raises ConfigError unless ``value`` could be written for ``key``."""
+        self._check_key(key)
+        checked_value(self._stored.settings, key, value)
+
+    def _check_key(self, key: str) -> None:
         if key not in flatten(self._in_force):
             raise ConfigError(f'There is no setting "{key}".', f'Did you mean "{nearest_key(key)}"?')
         if key in LOCKED:
             raise ConfigError(f"{key} is not changed here.", LOCKED[key])
-        checked_value(self._stored.settings, key, value)
 
     def change(self, key: str, value: Any) -> Preference:
         """Writes a value into the person's file. Raises ConfigError for a wrong one; the file stays as it was then."""
@@ -81,6 +84,7 @@ class Preferences:
 
     def reset(self, key: str) -> Preference:
         """Takes a setting out of the person's file."""
+        self._check_key(key)
         self.check(key, flatten(Settings())[key])
         with self._lock:
             own_file.forget(self.file, key)

@@ -1,7 +1,10 @@
 """Requests that nobody sends by mistake, and what once was a failure of Docent's own."""
 
-from collections.abc import Iterator
+import asyncio
+import logging
+from collections.abc import Iterator, MutableMapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -52,3 +55,40 @@ def test_folders_that_cannot_be(client: TestClient, typed: str) -> None:
         reply = client.post(path, json=body)
         assert reply.status_code < 500, (path, reply.text)
     assert client.post("/api/models/imports", json={"folder": typed}).status_code < 500
+
+
+@pytest.mark.parametrize("key", ["nothing", "\N{SLIGHTLY SMILING FACE}", "{'a': None}", "model", "a" * 5_000])
+def test_a_setting_that_is_not_there(client: TestClient, key: str) -> None:
+    for reply in (
+        client.delete(f"/api/settings/{key}"),
+        client.put(f"/api/settings/{key}", json={"value": 1}),
+    ):
+        assert reply.status_code == 400, reply.text
+        assert "There is no setting" in reply.json()["error"]["message"]
+    assert client.post(f"/api/settings/{key}/check", json={"value": 1}).json()["problem"] is not None
+
+
+def test_an_upload_that_is_broken_off_is_no_failure(
+    client: TestClient, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    messages = iter(
+        [
+            {"type": "http.request", "body": b"half a file", "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+    )
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return next(messages)
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    path = "/api/uploads/lamps.txt"
+    scope = {"type": "http", "method": "PUT", "path": path, "raw_path": path.encode(), "query_string": b""}
+    scope |= {"headers": [], "server": ("127.0.0.1", 80), "scheme": "http", "root_path": "", "http_version": "1.1"}
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(client.app(scope, receive, send))  # type: ignore[arg-type]
+    assert sent[0]["status"] == 499 and not caplog.records
+    assert [file for file in (tmp_path / "data").rglob("*") if file.name.startswith("lamps")] == []
