@@ -235,7 +235,7 @@ def speak(data: Path) -> None:
     from app.api.http import create_api
     from app.api.security import LocalOnly, new_token
     from app.desk import Desk
-    from ui.page import add_page
+    from ui.page import Page
 
     settings = Settings(data_dir=data)
     listener = socket.socket()
@@ -243,11 +243,10 @@ def speak(data: Path) -> None:
     port = listener.getsockname()[1]
     with Assistant(settings, SpeakingParts(settings)) as assistant:
         desk = Desk(assistant, data / "inbox", settings.folder.uploads)
-        api = create_api(assistant, desk)
-        add_page(api, desk)
+        page = Page(create_api(assistant, desk), desk)
         token = new_token()
         print(json.dumps({"url": f"http://127.0.0.1:{port}/?token={token}"}), flush=True)
-        application = LocalOnly(api, port=port, token=token)
+        application = LocalOnly(page, port=port, token=token)
         config = uvicorn.Config(application, log_config=None, ws="none", timeout_graceful_shutdown=1)
         uvicorn.Server(config).run(sockets=[listener])
 

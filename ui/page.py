@@ -6,50 +6,58 @@ address of the page (``/chat/ID``, ``/library``, ...) gives the same document, s
 
 import contextlib
 import mimetypes
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
-from starlette.responses import FileResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route, Router
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.api.body_limit import BodyLimit
 from app.desk import Desk
 from ui.stream import GradioStream
 
 STATIC = Path(__file__).parent / "static"
 mimetypes.add_type("text/javascript", ".js")  # some Windows registries name another type, which browsers refuse
 _ADDRESSES = ("/", "/chat/{rest:path}", "/library", "/models", "/settings/{rest:path}", "/settings")
+_ASKED_EACH_TIME = {"cache-control": "no-cache"}  # a browser may keep them, but they change with an update of Docent
+
+
+class Page:
+    """The page's own files, and the ``stream`` of news that its pages follow; every other request is for ``api``, the
+    application of the HTTP API."""
+
+    def __init__(self, api: ASGIApp, desk: Desk) -> None:
+        self.stream = GradioStream(desk.feed, desk.uploads)
+        routes = [
+            *(Route(address, _document) for address in _ADDRESSES),
+            Mount("/static", _Static(directory=STATIC)),
+            Mount("/gradio", BodyLimit(self.stream)),
+        ]
+        self._router = Router(routes, redirect_slashes=False, default=api, lifespan=self._lifespan)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._router(scope, receive, send)
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, app: Any) -> AsyncIterator[None]:
+        yield
+        self.stream.stop()
+
+
+def _document(request: Request) -> Response:
+    return FileResponse(STATIC / "index.html", headers=_ASKED_EACH_TIME)
 
 
 class _Static(StaticFiles):
-    """Files that a browser may keep, but asks about each time: they change with an update of Docent."""
-
     async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
-        response.headers["cache-control"] = "no-cache"
+        try:
+            response = await super().get_response(path, scope)
+        except HTTPException as error:
+            return JSONResponse({"error": {"message": f"{error.detail}.", "remedy": ""}}, error.status_code)
+        response.headers.update(_ASKED_EACH_TIME)
         return response
-
-
-def add_page(api: FastAPI, desk: Desk) -> GradioStream:
-    """Serves the page at ``/`` of the HTTP API's application. Returns the stream that its pages follow."""
-    stream = GradioStream(desk.feed, desk.uploads)
-
-    def page() -> Response:
-        return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
-
-    for address in _ADDRESSES:
-        api.add_api_route(address, page, include_in_schema=False)
-    api.mount("/static", _Static(directory=STATIC))
-    api.mount("/gradio", stream)
-    before = api.router.lifespan_context
-
-    @contextlib.asynccontextmanager
-    async def lifespan(app: Any) -> AsyncIterator[Mapping[str, Any]]:
-        async with before(app) as state:
-            yield state or {}
-            stream.stop()
-
-    api.router.lifespan_context = lifespan
-    return stream

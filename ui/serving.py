@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from app.cli.session import Session
 from app.collector import set_apart
@@ -23,13 +23,14 @@ from app.shutdown import EndSignals
 from docent import DocentError
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
     from app.api.description import DescribedAPI
     from app.api.security import ASGIApp
     from app.assistant import Assistant
     from app.desk import Desk
+    from app.settings.paths import DataFolder
     from ui.desktop.own_window import OwnWindow
+    from ui.later import Later
+    from ui.page import Page
 
 _log = logging.getLogger(__name__)
 _PORTS_TRIED = 20  # from the configured port on, when nobody asked for that very port
@@ -82,6 +83,8 @@ def serve_until_ended(
     from app.api.security import LOOPBACK, LocalOnly, new_token
     from app.api_key import api_key
     from app.idle_memory import IdleMemory, heap_trimmer, keep_heaps_small
+    from ui.later import Later
+    from ui.page import Page
 
     keep_heaps_small()
     settings = session.settings
@@ -92,35 +95,37 @@ def serve_until_ended(
         stack.enter_context(listener)
         assistant = stack.enter_context(session.open())
         stack.enter_context(IdleMemory(heap_trimmer()))
-        api, desk = _application(assistant, session)
+        desk = _desk(assistant, session)
         stack.callback(desk.end, _WORK_ENDS_S)
+        watching = stack.enter_context(_Watching(desk, wanted=settings.server.watch))
+        window: OwnWindow | None = None
+        api = Later(lambda: _api(desk, window, guarded.launch_code), "api")
+        page = Page(api, desk) if wanted.page else None
         token = new_token()
         guarded = LocalOnly(
-            api,
+            page or api,
             port=bound,
             token=token,
             browsers=desk.browsers if wanted.page else None,
             key=api_key(settings.folder.api_key) if wanted.api_key or settings.server.api_key else None,
             hosts=settings.server.allowed_hosts,
         )
-        window = None
-        if wanted.page:
-            window = _add_window(api, desk, guarded.launch_code, f"http://{LOOPBACK}:{bound}/")
+        if page is not None:
+            window = _own_window(page, settings.folder, f"http://{LOOPBACK}:{bound}/", guarded.launch_code)
             stack.callback(window.close)
 
         def started(end: Callable[[], None]) -> None:
-            if settings.server.watch:
-                stack.enter_context(assistant.watch(desk.syncing.note))
+            api.begin()
             first = _first_sync(wanted.folders, samples=wanted.samples and is_new)
             wait_s = _PAGE_DRAWS_S if wanted.page else 0
             threading.Thread(
-                target=_begin, args=(desk, first, wait_s, api.include_all), name="docent-warm-up", daemon=True
+                target=_begin, args=(desk, watching, first, wait_s, api), name="docent-warm-up", daemon=True
             ).start()
             if announce is not None and wanted.page:
                 announce(bound, token)
             ready(Server(bound, token, desk, window, guarded.launch_code, end))
 
-        return _run(guarded, listener, desk, started, settings.folder.log)
+        return _run(guarded, listener, desk, started, settings.folder.log, has_lifespan=page is not None)
 
 
 def _listen(session: Session, port: int | None) -> socket.socket:
@@ -143,34 +148,38 @@ def _listen(session: Session, port: int | None) -> socket.socket:
     raise AppError(f"Port {chosen} cannot be used.", "Choose another with --port, or --port 0 for any free one.")
 
 
-def _application(assistant: "Assistant", session: Session) -> "tuple[DescribedAPI, Desk]":
-    """Makes the application with its routes, and what its pages share."""
-    from app.api.http import create_api
+def _desk(assistant: "Assistant", session: Session) -> "Desk":
+    """Makes what the pages share."""
     from app.desk import Desk
 
     settings = session.settings
     uploads = _uploads(settings.folder.uploads)
-    desk = Desk(assistant, settings.data_dir / "inbox", uploads, session.loaded, session.read_settings)
-    return create_api(assistant, desk), desk
+    return Desk(assistant, settings.data_dir / "inbox", uploads, session.loaded, session.read_settings)
 
 
-def _add_window(api: "FastAPI", desk: "Desk", launch_code: Callable[[], str], address: str) -> "OwnWindow":
-    """Adds the page, and the window of its own that may show it."""
+def _api(desk: "Desk", window: "OwnWindow | None", launch_code: Callable[[], str]) -> "DescribedAPI":
+    """Makes the HTTP API; what it imports takes half as long as all that a page needs to be drawn."""
+    from app.api.http import create_api
+
+    api = create_api(desk.assistant, desk)
+    if window is not None:
+        from ui.desktop.routes import add_window_routes
+
+        add_window_routes(api, window, launch_code, desk.assistant.settings.folder.window_place)
+    return api
+
+
+def _own_window(page: "Page", folder: "DataFolder", address: str, launch_code: Callable[[], str]) -> "OwnWindow":
+    """The window of its own that may show the page."""
     from ui.desktop.openers import openers
     from ui.desktop.own_window import OwnWindow
-    from ui.desktop.routes import add_window_routes
-    from ui.page import add_page
 
-    stream = add_page(api, desk)
-    folder = desk.assistant.settings.folder
-    window = OwnWindow(
+    return OwnWindow(
         openers(folder.window, folder.window_place),
         lambda: f"{address}?code={launch_code()}&window=own",
-        lambda: stream.pages,
+        lambda: page.stream.pages,
         folder.window_place,
     )
-    add_window_routes(api, window, launch_code, folder.window_place)
-    return window
 
 
 def _uploads(wanted: Path) -> Path:
@@ -182,14 +191,41 @@ def _uploads(wanted: Path) -> Path:
     return wanted
 
 
-def _begin(desk: "Desk", first: list[str] | None, wait_s: float, load: Callable[[], None]) -> None:
-    """Reads documents and loads the models and what else is not there yet, once a page is drawn or after ``wait_s``.
-    Errors of the models are reported when a question is asked."""
+class _Watching:
+    """Keeps folders in sync from ``begin`` to the end of the context, which may come first."""
+
+    def __init__(self, desk: "Desk", *, wanted: bool) -> None:
+        self._desk = desk
+        self._wanted = wanted
+        self._open = ExitStack()
+        self._lock = threading.Lock()
+
+    def begin(self) -> None:
+        """Looks for the folders to watch, which takes long where there are many."""
+        with self._lock:
+            if self._wanted:
+                self._open.enter_context(self._desk.assistant.watch(self._desk.syncing.note))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._wanted = False
+            self._open.close()
+
+
+def _begin(
+    desk: "Desk", watching: _Watching, first: list[str] | None, wait_s: float, api: "Later[DescribedAPI]"
+) -> None:
+    """Watches folders, reads documents and loads the models and what else is not there yet, once a page is drawn or
+    after ``wait_s``. Errors of the models are reported when a question is asked."""
     give_way()  # and the threads of the models that are opened here
     desk.feed.wait(wait_s)
-    desk.syncing.start(first)
     try:
-        load()
+        watching.begin()
+        desk.syncing.start(first)
+        api.made().include_all()
         set_apart()
         desk.assistant.warm_up()
         set_apart()
@@ -214,6 +250,8 @@ def _run(
     desk: "Desk",
     started: Callable[[Callable[[], None]], None],
     log: Path,
+    *,
+    has_lifespan: bool,
 ) -> signal.Signals | None:
     """Serves until it is ended, and returns the signal that did it; calls ``started`` when requests are answered, with
     what ends it."""
@@ -240,6 +278,7 @@ def _run(
         log_config=None,
         access_log=False,
         ws="none",
+        lifespan="on" if has_lifespan else "off",
         timeout_graceful_shutdown=_GOODBYE_S,
     )
     server = Server(config)

@@ -9,7 +9,6 @@ of processor time, so it happens on a thread of its own when the first page asks
 
 import asyncio
 import contextlib
-import logging
 import os
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -17,17 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from app.api.news_shapes import news_lines
 from app.collector import set_apart
 from app.feed import Feed
+from ui.later import Later
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-_log = logging.getLogger(__name__)
-_WAIT_S = 60.0
 _NEEDED = ("/gradio_api/call/", "/gradio_api/queue/", "/gradio_api/info", "/config", "/gradio_api/heartbeat/")
 _STREAM = "/gradio_api/call/news/"
 _TOLD_AT_ONCE = 100
@@ -41,6 +38,8 @@ async def build(feed: Feed, scratch: Path) -> "FastAPI":
     import gradio as gr
     from fastapi import FastAPI
     from gradio.events import api
+
+    from app.api.news_shapes import news_lines
 
     async def news() -> AsyncIterator[list[dict[str, Any]]]:
         """Streams lists of what happens in this Docent; the first, empty one says that the stream is open."""
@@ -76,12 +75,7 @@ class GradioStream:
     """
 
     def __init__(self, feed: Feed, scratch: Path) -> None:
-        self._feed = feed
-        self._scratch = scratch
-        self._app: ASGIApp | None = None
-        self._ready = asyncio.Event()
-        self._leave = asyncio.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._gradio = Later(lambda: _built(feed, scratch), "gradio")
         self._open = 0
 
     @property
@@ -97,19 +91,7 @@ class GradioStream:
             )
             return
         with self._counted(path):
-            await self._answer(scope, receive, send)
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-            threading.Thread(target=self._load, name="docent-gradio", daemon=True).start()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ready.wait(), _WAIT_S)
-        if self._app is None:
-            message = {"error": {"message": "Docent is still loading.", "remedy": "Try again."}}
-            await JSONResponse(message, 503)(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
+            await self._gradio(scope, receive, send)
 
     @contextlib.contextmanager
     def _counted(self, path: str) -> Iterator[None]:
@@ -121,25 +103,14 @@ class GradioStream:
         finally:
             self._open -= follows
 
-    def _load(self) -> None:
-        try:
-            # Where no event loop runs, Gradio makes one for each of its locks and never closes it.
-            with _BUILDING:
-                app = asyncio.run(build(self._feed, self._scratch))
-            set_apart()
-        except Exception:  # noqa: BLE001 - the thread's edge
-            _log.exception("Gradio could not be loaded")
-            return
-        assert self._loop is not None
-        if not self._loop.is_closed():
-            asyncio.run_coroutine_threadsafe(self._serve(app), self._loop)
-
-    async def _serve(self, app: "FastAPI") -> None:
-        async with app.router.lifespan_context(app):
-            self._app = app
-            self._ready.set()
-            await self._leave.wait()
-
     def stop(self) -> None:
         """Lets Gradio end."""
-        self._leave.set()
+        self._gradio.end()
+
+
+def _built(feed: Feed, scratch: Path) -> "FastAPI":
+    # Where no event loop runs, Gradio makes one for each of its locks and never closes it.
+    with _BUILDING:
+        app = asyncio.run(build(feed, scratch))
+    set_apart()
+    return app

@@ -54,7 +54,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[[Any], Served]]:
     from app.api.http import create_api
     from app.api.security import LocalOnly
     from app.desk import Desk
-    from ui.page import add_page
+    from ui.page import Page
 
     running: list[tuple[threading.Thread, list[uvicorn.Server]]] = []
 
@@ -68,9 +68,8 @@ def serve(tmp_path: Path) -> Iterator[Callable[[Any], Served]]:
         ready = threading.Event()
 
         def run() -> None:  # in one thread from the start, as Playwright keeps the main thread's event loop
-            api = create_api(assistant, desk)
-            add_page(api, desk)
-            guarded = LocalOnly(api, port=port, token=TOKEN, browsers=desk.browsers)
+            page = Page(create_api(assistant, desk), desk)
+            guarded = LocalOnly(page, port=port, token=TOKEN, browsers=desk.browsers)
             config = uvicorn.Config(guarded, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=1)
             servers.append(uvicorn.Server(config))
             ready.set()

@@ -74,9 +74,10 @@ function Hello() {
     : titles.slice(0, 3).map((one) => t("hello.about", { title: one.title }));
   const isEmpty = documents.value !== null && !sources.value.length && !sync.value?.running;
   if (libraryTrouble.value) return html`<${Trouble} ...${libraryTrouble.value} />`;
+  const state = documents.value === null ? t("hello.starting") : isEmpty ? t("hello.empty") : sync.value?.running && !ready.value ? t("hello.reading") : t("hello.ready", { count: ready.value });
   return html`<section class="hello">
     <h2>${t("hello.title")}</h2>
-    <p>${isEmpty ? t("hello.empty") : sync.value?.running && !ready.value ? t("hello.reading") : t("hello.ready", { count: ready.value })}</p>
+    <p role="status">${state}</p>
     ${isEmpty
       ? html`<div class="row">
           <button type="button" class="button primary" onClick=${() => (dialog.value = "add")}>${t("hello.addFolder")}</button>

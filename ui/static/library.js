@@ -36,7 +36,7 @@ export function Library() {
   const isBare = !sources.value.length && !collections.value?.length && documents.value !== null;
   return html`<main id="main" tabindex="-1" class="library" aria-label=${t("app.library")}>
     <header class="bar"><h1 class="bar-title">${t("library.title")}</h1>
-      <span class="quiet">${t("library.count", { count: all.length })}</span><span class="space"></span>
+      <span class="quiet">${documents.value === null ? t("hello.starting") : t("library.count", { count: all.length })}</span><span class="space"></span>
       <${IconButton} icon="refresh" label=${t("library.read")} onClick=${() => readSources(null)} />
       <button type="button" id="new-collection" class="button" onClick=${() => name("new")}><${Icon} name="collection" />${t("collection.new")}</button>
       <button type="button" class="button primary" onClick=${() => (dialog.value = "add")}><${Icon} name="plus" />${t("library.add")}</button></header>

@@ -10,13 +10,16 @@ import { changes, chatId, connection, ended, exchanges, forgetRun, loadChats, lo
 
 /** @typedef {import("./store.js").Run} Run */
 
-export function start() {
+const NEWS_AFTER_MS = 3000; // where what is shown first takes longer
+
+/** Reads what is shown first, and then follows the news: their stream loads what is heavy in Docent. */
+export async function start() {
   let isFirst = true;
-  loadChats().catch(() => undefined);
-  loadDocuments();
+  const first = [loadChats(), loadDocuments()];
   route.subscribe(() => {
-    openChat();
+    first.push(openChat());
   });
+  await Promise.race([Promise.allSettled([...first]), new Promise((resolve) => setTimeout(resolve, NEWS_AFTER_MS))]);
   follow((news) => batch(() => news.forEach(onNews)), (state) => {
     connection.value = state;
     if (state !== "open") return;

@@ -6,7 +6,7 @@ import { duration, fileName } from "./format.js";
 import { html } from "./html.js";
 import { canTell, switchTelling, telling } from "./notifications.js";
 import { IconButton, Trouble, visible } from "./parts.js";
-import { attempt, connection, endSync, go, libraryFilter, problems, ready, sync } from "./store.js";
+import { attempt, connection, documents, endSync, go, libraryFilter, problems, ready, sync } from "./store.js";
 import { t } from "./words.js";
 
 const WITHIN_AFTER_S = 1.5;
@@ -23,7 +23,7 @@ export function SyncState() {
     ${state?.paused && !state.running && html`<p class="sync-line" role="status"><span class="sync-words">${t("sync.paused")}</span>
       <button type="button" class="button small" onClick=${continueSync}>${t("sync.continue")}</button>
       <${IconButton} icon="close" label=${t("cancel")} onClick=${endSync} /></p>`}
-    <p class="counts"><span>${t("status.ready", { count: ready.value })}</span>
+    <p class="counts"><span>${documents.value === null ? t("hello.starting") : t("status.ready", { count: ready.value })}</span>
       ${problems.value > 0 &&
       html`<button type="button" class="link-button bad" onClick=${() => {
         libraryFilter.value = "problems";

@@ -114,6 +114,7 @@ export const GERMAN = {
   "chat.modelManage": "Modelle verwalten…",
   "chat.to": "Zum Ende springen",
   "hello.title": "Was möchten Sie wissen?",
+  "hello.starting": "Docent startet …",
   "hello.ready": "{count} Dokument ist bereit.|{count} Dokumente sind bereit.",
   "hello.reading": "Dokumente werden gelesen. Fragen können Sie schon.",
   "hello.empty": "Fügen Sie einen Ordner hinzu und fragen Sie, was darin steht. Alles bleibt auf diesem Computer.",

@@ -113,6 +113,7 @@ export const ENGLISH = {
   "chat.modelManage": "Manage models…",
   "chat.to": "Jump to the end",
   "hello.title": "What would you like to know?",
+  "hello.starting": "Docent is starting…",
   "hello.ready": "{count} document is ready.|{count} documents are ready.",
   "hello.reading": "Documents are being read. You can ask already.",
   "hello.empty": "Add a folder, and ask what is in it. Everything stays on this computer.",
