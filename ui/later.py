@@ -18,7 +18,7 @@ App = TypeVar("App", bound=Starlette)
 
 
 class Later(Generic[App]):
-    """``make`` loads what it needs and returns the application; it is called once, by ``begin`` or the first request."""
+    """``make`` loads what it needs and returns the application; called once, by ``begin`` or the first request."""
 
     def __init__(self, make: Callable[[], App], name: str) -> None:
         self._make = make

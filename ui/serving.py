@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -171,6 +172,7 @@ def _api(desk: "Desk", window: "OwnWindow | None", launch_code: Callable[[], str
 
 def _own_window(page: "Page", folder: "DataFolder", address: str, launch_code: Callable[[], str]) -> "OwnWindow":
     """The window of its own that may show the page."""
+    from ui.desktop.dialogs import Dialogs, programs
     from ui.desktop.openers import openers
     from ui.desktop.own_window import OwnWindow
 
@@ -179,6 +181,7 @@ def _own_window(page: "Page", folder: "DataFolder", address: str, launch_code: C
         lambda: f"{address}?code={launch_code()}&window=own",
         lambda: page.stream.pages,
         folder.window_place,
+        Dialogs(programs(sys.platform, os.environ)),
     )
 
 

@@ -19,7 +19,9 @@ from app.events import Scope
 from app.inbox import receiving, safe_name
 from app.locations import at_home
 from app.runs import Run as StartedRun
+from rag.parsers.registry import KNOWN_SUFFIXES
 
+_MOST_FILES = 1000  # of a folder that are listed
 _SLOW = 4  # requests at once that may wait for a disk, a network, a sync or a model
 
 
@@ -122,7 +124,7 @@ def desk_routes(desk: Desk) -> APIRouter:
 
     @routes.get("/folders")
     async def folders(path: Annotated[str, Query(max_length=4_096)] = "") -> FolderReply:
-        """Lists the folders in a folder of this computer; the person's own folder where none is named."""
+        """Lists the folders and files in a folder of this computer; the person's own folder where none is named."""
         return await slow.run(lambda: _folder(at_home(path) if path else Path.home()))
 
     return routes
@@ -166,7 +168,14 @@ def _folder(path: Path) -> FolderReply:
         inside = sorted(here.iterdir(), key=lambda entry: entry.name.casefold())
         shown = [entry for entry in inside if not entry.name.startswith(".")]
         folders = [entry.name for entry in shown if entry.is_dir()]
+        files = [entry.name for entry in shown if entry.suffix.lower() in KNOWN_SUFFIXES and entry.is_file()]
     except (OSError, ValueError) as error:
         raise UsageError(f"The folder {path} cannot be opened.", "Choose another one.") from error
     parent = None if here.parent == here else str(here.parent)
-    return FolderReply(path=str(here), parent=parent, folders=folders, files=len(shown) - len(folders))
+    return FolderReply(
+        path=str(here),
+        parent=parent,
+        folders=folders,
+        files=len(shown) - len(folders),
+        readable=files[:_MOST_FILES],
+    )

@@ -142,12 +142,14 @@ class Handed(Shape):
 
 
 class FolderReply(Shape):
-    """A folder of this computer: the names of the folders in it, and how many files it holds beside them."""
+    """A folder of this computer: the names of the folders in it, how many files it holds beside them, and the names of
+    those that Docent reads by their suffix, a thousand at most."""
 
     path: str
     parent: str | None
     folders: list[str]
     files: int
+    readable: list[str]
 
 
 class TableCell(Shape):

@@ -47,18 +47,19 @@ def gate() -> Iterator[Gate]:
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[[Any], Served]]:
-    """Starts the page over an assistant; all of them end with the test."""
+def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    """Starts the page over an assistant, with a window of its own where one is given; all of them end with the test."""
     import uvicorn
 
     from app.api.http import create_api
     from app.api.security import LocalOnly
     from app.desk import Desk
+    from ui.desktop.routes import add_window_routes
     from ui.page import Page
 
     running: list[tuple[threading.Thread, list[uvicorn.Server]]] = []
 
-    def start(assistant: Any) -> Served:
+    def start(assistant: Any, window: Any = None) -> Served:
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
         listener.listen()  # a browser may be quicker than the server
@@ -68,8 +69,10 @@ def serve(tmp_path: Path) -> Iterator[Callable[[Any], Served]]:
         ready = threading.Event()
 
         def run() -> None:  # in one thread from the start, as Playwright keeps the main thread's event loop
-            page = Page(create_api(assistant, desk), desk)
-            guarded = LocalOnly(page, port=port, token=TOKEN, browsers=desk.browsers)
+            api = create_api(assistant, desk)
+            if window is not None:
+                add_window_routes(api, window, lambda: "a code", tmp_path / "window.json")
+            guarded = LocalOnly(Page(api, desk), port=port, token=TOKEN, browsers=desk.browsers)
             config = uvicorn.Config(guarded, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=1)
             servers.append(uvicorn.Server(config))
             ready.set()

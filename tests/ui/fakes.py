@@ -108,7 +108,7 @@ class FakeAssistant:
         files = [
             (source, file)
             for source in self.known
-            for file in sorted(Path(source.location).rglob("*"))
+            for file in [Path(source.location), *sorted(Path(source.location).rglob("*"))]
             if file.is_file()
         ]
         tell = on_event or (lambda event: None)

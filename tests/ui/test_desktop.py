@@ -6,11 +6,13 @@ import stat
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from ui.desktop.dialogs import Dialogs, Program
 from ui.desktop.openers import AppModeOpener, WebviewOpener, browsers, openers
 from ui.desktop.own_window import OwnWindow, wait_until_left
 from ui.desktop.place import Place, keep_place, read_place
@@ -132,6 +134,7 @@ class Pages:
 class FakeWindow:
     pages: Pages
     failed: bool = False
+    chosen: list[str] | None = None  # in a dialog of its own
     closed: threading.Event = field(default_factory=threading.Event)
     focused: int = 0
 
@@ -147,6 +150,9 @@ class FakeWindow:
     def focus(self) -> bool:
         self.focused += self.is_open()
         return self.is_open()
+
+    def choose(self, wanted: str) -> list[str] | None:
+        return self.chosen
 
     def close(self) -> None:
         self.closed.set()
@@ -177,9 +183,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ui.desktop.own_window._LEFT_S", 0.05)
 
 
-def a_window(tmp_path: Path, pages: Pages, *chosen: FakeOpener) -> OwnWindow:
+def a_window(tmp_path: Path, pages: Pages, *chosen: FakeOpener, dialogs: Sequence[Program] = ()) -> OwnWindow:
     codes = iter(range(100))
-    return OwnWindow(chosen, lambda: f"code {next(codes)}", pages, tmp_path / "window.json")
+    return OwnWindow(chosen, lambda: f"code {next(codes)}", pages, tmp_path / "window.json", Dialogs(dialogs))
 
 
 @pytest.mark.usefixtures("quick")
@@ -221,7 +227,7 @@ def test_a_window_that_is_closed_before_it_is_drawn_has_not_failed(tmp_path: Pat
         window.closed.set()
         return window
 
-    window = OwnWindow([opener], lambda: "", pages, tmp_path / "window.json")
+    window = OwnWindow([opener], lambda: "", pages, tmp_path / "window.json", Dialogs(()))
     assert window.show()
     window.wait()
 

@@ -6,12 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from ui.desktop.devtools import DevTools
+from ui.desktop.dialogs import Wanted
 from ui.desktop.place import Place
 
 _LINUX = (
@@ -44,6 +47,10 @@ class Shown(Protocol):
 
     def focus(self) -> bool:
         """Brings it before the others; false where that cannot be done."""
+        ...
+
+    def choose(self, wanted: Wanted) -> list[str] | None:
+        """Asks for a folder or files in a dialog of the window; the paths, or None where it has no dialog."""
         ...
 
     def close(self) -> None: ...
@@ -128,6 +135,9 @@ class AppMode:
         address = self.link.partition("?")[0]
         return self.devtools.bring_forward(address)
 
+    def choose(self, wanted: Wanted) -> list[str] | None:
+        return None  # a page of a browser gets files without their paths
+
     def close(self) -> None:
         if self.devtools is not None:
             self.devtools.close()
@@ -144,7 +154,7 @@ class WebviewOpener:
 
     def __call__(self, link: str, place: Place) -> Shown:
         process = subprocess.Popen(
-            self.command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
         shown = Webview(process)
         storage = str(self.place_file.with_name("webview"))
@@ -169,6 +179,7 @@ class Webview:
     """A running pywebview window; it is closed when its standard input ends."""
 
     process: "subprocess.Popen[str]"
+    asking: threading.Lock = field(default_factory=threading.Lock)
 
     def is_open(self) -> bool:
         return self.process.poll() is None
@@ -178,9 +189,23 @@ class Webview:
 
     def wait(self) -> None:
         self.process.wait()
+        with self.asking:
+            assert self.process.stdout is not None
+            self.process.stdout.close()
 
     def focus(self) -> bool:
         return self.is_open() and self.tell("focus")
+
+    def choose(self, wanted: Wanted) -> list[str] | None:
+        assert self.process.stdout is not None
+        with self.asking:
+            if not self.is_open() or not self.tell(f"choose {wanted}"):
+                return None
+            for line in self.process.stdout:
+                with suppress(ValueError):  # something that its libraries print
+                    if isinstance(paths := json.loads(line), list):
+                        return [str(path) for path in paths]
+        return None  # it has ended
 
     def tell(self, line: str) -> bool:
         assert self.process.stdin is not None

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ui.desktop.dialogs import Dialogs, Wanted
 from ui.desktop.openers import Opener, Shown
 from ui.desktop.place import read_place
 
@@ -17,15 +18,21 @@ _LEFT_S = 3.0  # without a page, after which nobody looks at Docent any more; a 
 
 class OwnWindow:
     """``link`` makes an address that opens one window, ``pages`` counts the pages that are open, in whatever browser.
-    ``place_file`` tells where the window stood before."""
+    ``place_file`` tells where the window stood before, ``dialogs`` are for windows that have none of their own."""
 
     def __init__(
-        self, openers: Sequence[Opener], link: Callable[[], str], pages: Callable[[], int], place_file: Path
+        self,
+        openers: Sequence[Opener],
+        link: Callable[[], str],
+        pages: Callable[[], int],
+        place_file: Path,
+        dialogs: Dialogs,
     ) -> None:
         self._openers = list(openers)
         self._link = link
         self.pages = pages
         self._place_file = place_file
+        self._dialogs = dialogs
         self._lock = threading.Lock()
         self._shown: Shown | None = None
 
@@ -42,6 +49,16 @@ class OwnWindow:
                 self._openers.remove(opener)  # it would fail again
             return False
 
+    def choose(self, wanted: Wanted) -> list[str] | None:
+        """Asks for a folder or files in a dialog of the desktop, and returns their paths, none where a person chooses
+        nothing; None where there is no dialog, or no window that it belongs to."""
+        with self._lock:
+            shown = self._shown
+        if shown is None:
+            return None
+        chosen = shown.choose(wanted)
+        return self._dialogs.ask(wanted) if chosen is None else chosen
+
     def wait(self) -> None:
         """Returns when the window is closed and no other page is open."""
         while True:
@@ -56,6 +73,7 @@ class OwnWindow:
                     return
 
     def close(self) -> None:
+        self._dialogs.close()
         with self._lock:
             if self._shown is not None:
                 self._shown.close()

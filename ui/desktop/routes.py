@@ -1,4 +1,5 @@
-"""The routes of Docent's own window: a second start asks for it, and its page tells where it stands."""
+"""The routes of Docent's own window: a second start asks for it, and its page tells where it stands and
+asks for the desktop's dialogs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from app.api.json_replies import router
 from app.api.shape import Shape
+from ui.desktop.dialogs import Wanted
 from ui.desktop.own_window import OwnWindow
 from ui.desktop.place import Place, keep_place
 
@@ -30,6 +32,18 @@ class PlaceBody(BaseModel):
     height: int
 
 
+class ChooseBody(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    wanted: Wanted
+
+
+class Chosen(Shape):
+    """The paths that a person has chosen; null where no dialog can be shown."""
+
+    paths: list[str] | None
+
+
 def add_window_routes(api: FastAPI, window: OwnWindow, launch_code: Callable[[], str], place_file: Path) -> None:
     routes = router()
 
@@ -43,5 +57,10 @@ def add_window_routes(api: FastAPI, window: OwnWindow, launch_code: Callable[[],
     def place(body: PlaceBody) -> PlaceBody:
         keep_place(place_file, Place(body.width, body.height, body.x, body.y))
         return body
+
+    @routes.post("/desktop/choose", include_in_schema=False)
+    def choose(body: ChooseBody) -> Chosen:
+        """Asks for a folder or files in the desktop's own dialog, before Docent's own window."""
+        return Chosen(paths=window.choose(body.wanted))
 
     api.include_router(routes)

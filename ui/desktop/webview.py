@@ -2,8 +2,11 @@
 
     {"link", "storage", "file", "width", "height", "x", "y"}
     focus
+    choose folder
+    choose files
 
-The window is closed where the input ends. Where it stood is written to ``file``.
+After a ``choose`` the paths that were chosen are printed as one line, a JSON list. The window is closed where the input
+ends. Where it stood is written to ``file``.
 """
 
 import json
@@ -13,6 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from ui.desktop.place import Place, keep_place
+
+_DIALOGS = {"files": 10, "folder": 20}  # pywebview's numbers, which have had several names
 
 
 def main() -> None:
@@ -43,11 +48,19 @@ def main() -> None:
         with suppress(OSError):  # a full disk
             keep_place(Path(asked["file"]), Place(*kept))
 
+    def choose(what: str) -> None:
+        chosen = window.create_file_dialog(_DIALOGS[what], allow_multiple=what == "files")
+        sys.stdout.write(json.dumps([str(path) for path in chosen or ()]) + "\n")
+        sys.stdout.flush()
+
     def obey() -> None:
         for line in sys.stdin:
-            if line.strip() == "focus":
+            command, _, what = line.strip().partition(" ")
+            if command == "focus":
                 window.restore()
                 window.show()
+            elif command == "choose":
+                threading.Thread(target=choose, args=(what,), daemon=True).start()  # "focus" does not wait for it
         window.destroy()
 
     window.events.loaded += loaded

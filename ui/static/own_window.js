@@ -1,7 +1,7 @@
 // @ts-check
 /** Docent's own window (ui/desktop): its page tells where it stands, so that it opens there the next time. */
 
-import { request } from "./api.js";
+import { post, request } from "./api.js";
 
 const MARK = "docent.own-window";
 const RESTS_MS = 500;
@@ -18,8 +18,24 @@ function isOwn() {
   }
 }
 
+let isHere = false;
+
+/** Whether this page is the one in Docent's own window, which can show the desktop's dialogs. */
+export const inOwnWindow = () => isHere;
+
+/**
+ * Asks for a folder or files in the desktop's own dialog.
+ * @param {"folder"|"files"} wanted @returns {Promise<string[]|null>} their paths, none where nothing was chosen; null where there is no dialog
+ */
+export async function choosePaths(wanted) {
+  const { paths } = await post("/desktop/choose", { wanted });
+  if (paths === null) isHere = false; // nothing shows one here
+  return paths;
+}
+
 export function watchPlace() {
-  if (!isOwn()) return;
+  isHere = isOwn();
+  if (!isHere) return;
   let told = "";
   /** @type {ReturnType<typeof setTimeout>|undefined} */
   let rests;

@@ -1,0 +1,132 @@
+"""Ways to add documents: the desktop's own dialogs in Docent's own window, the list of this computer's files, and
+folders that are dropped."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.ui.steps import go
+
+pytestmark = pytest.mark.browser
+
+
+@dataclass
+class FakeWindow:
+    """Docent's own window on a desktop where a person chooses ``paths``; None where it has no dialog."""
+
+    paths: list[str] | None
+    asked: list[str] = field(default_factory=list)
+
+    def choose(self, wanted: str) -> list[str] | None:
+        self.asked.append(wanted)
+        return self.paths
+
+
+@pytest.fixture
+def own(serve: Callable[..., Any], fake: Any, gate: Any, open_page: Callable[..., Any]) -> Any:
+    """Opens Docent's own window over a desktop."""
+    gate.open()
+
+    def start(window: FakeWindow) -> Any:
+        served = serve(fake, window)
+        watched = open_page(f"{served.link}&window=own")
+        watched.served = served
+        return watched
+
+    return start
+
+
+def _open_dialog(page: Any) -> Any:
+    page.locator(".composer").get_by_role("button", name="Add").click()
+    expect(page.locator(".folders .path")).to_be_visible()
+    return page.locator("dialog")
+
+
+def _walk_to(page: Any, folder: Path) -> None:
+    """Opens a folder in the list, from the person's own one."""
+    place = page.locator(".folders .path")
+    while page.get_by_role("button", name="Up", exact=True).is_enabled():
+        before = place.inner_text()
+        page.get_by_role("button", name="Up", exact=True).click()
+        expect(place).not_to_have_text(before)
+    for name in folder.parts[1:]:
+        page.locator(".folders").get_by_role("button", name=name, exact=True).click()
+        expect(place).to_contain_text(name)
+
+
+def test_the_desktops_dialog_adds_folders_and_files_where_they_lie(own: Any, folder: Path, fake: Any) -> None:
+    desktop = FakeWindow([str(folder / "garden.txt"), str(folder / "observatory.md")])
+    watched = own(desktop)
+    page = watched.page
+    _open_dialog(page).get_by_role("button", name="Choose files…").click()
+    expect(page.locator(".notice")).to_contain_text("2 files were added.")
+    expect(page.locator("dialog")).to_have_count(0)
+    expect(page.locator("#sync")).to_contain_text("2 ready")
+    desktop.paths = [str(folder)]
+    _open_dialog(page).get_by_role("button", name="Choose a folder…").click()
+    expect(page.locator("#sync")).to_contain_text("1 problem")
+    assert desktop.asked == ["files", "folder"]
+    assert [source.location for source in fake.known] == [
+        str(folder / "garden.txt"), str(folder / "observatory.md"), str(folder)
+    ]  # fmt: skip
+    assert not watched.served.desk.inbox.exists()  # nothing was copied
+    watched.assert_quiet(watched.served.address)
+
+
+def test_who_chooses_nothing_is_still_in_the_dialog_and_without_one_the_list_is_there(own: Any, fake: Any) -> None:
+    desktop = FakeWindow([])
+    page = own(desktop).page
+    dialog = _open_dialog(page)
+    dialog.get_by_role("button", name="Choose a folder…").click()
+    expect(dialog.get_by_role("button", name="Choose a folder…")).to_be_enabled()
+    desktop.paths = None
+    dialog.get_by_role("button", name="Choose a folder…").click()
+    expect(dialog.get_by_role("button", name="Choose a folder…")).to_have_count(0)
+    expect(dialog.locator(".folders")).to_be_visible()
+    assert fake.known == []
+
+
+def test_files_are_chosen_in_the_list_of_this_computers_folders(window: Any, folder: Path, gate: Any) -> None:
+    page = window.page
+    gate.open()
+    (folder / "picture.png").write_bytes(b"no document")
+    dialog = _open_dialog(page)
+    _walk_to(page, folder)
+    expect(dialog.get_by_role("checkbox")).to_have_count(3)
+    expect(dialog.locator(".folders")).to_contain_text("4 files")
+    expect(page.locator("#add-here")).to_have_text("Add this folder")
+    dialog.get_by_role("checkbox", name="garden.txt").check()
+    dialog.get_by_role("checkbox", name="observatory.md").press("Space")
+    expect(page.locator("#add-here")).to_have_text("Add 2 files")
+    page.get_by_role("button", name="Up", exact=True).click()
+    expect(page.locator("#add-here")).to_have_text("Add this folder")
+    page.locator(".folders").get_by_role("button", name=folder.name, exact=True).click()
+    dialog.get_by_role("checkbox", name="garden.txt").check()
+    page.click("#add-here")
+    expect(page.locator("#sync")).to_contain_text("1 ready")
+    go(page, "Library")
+    expect(page.locator(".source-row")).to_contain_text("garden.txt")
+    assert not window.served.desk.inbox.exists()
+    window.assert_quiet(window.served.address)
+
+
+def test_a_dropped_folder_is_taken_with_the_files_of_its_folders(window: Any, folder: Path, gate: Any) -> None:
+    page = window.page
+    gate.open()
+    (folder / "deeper").mkdir()
+    (folder / "deeper" / "bees.txt").write_text("Bees live behind the shed.", encoding="utf-8")
+    (folder / ".hidden.txt").write_text("Nobody asked for this.", encoding="utf-8")
+    dragging = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
+    for step in ("dragEnter", "dragOver"):
+        dragging.send("Input.dispatchDragEvent", {"type": step, "x": 400, "y": 300, "data": data})
+    expect(page.locator(".drop")).to_contain_text("Drop files or folders")
+    dragging.send("Input.dispatchDragEvent", {"type": "drop", "x": 400, "y": 300, "data": data})
+    expect(page.locator(".drop")).to_have_count(0)
+    expect(page.locator(".notice")).to_contain_text("4 files were added.")
+    kept = sorted(path.name for path in window.served.desk.inbox.iterdir())
+    assert kept == ["bees.txt", "broken.docx", "garden.txt", "observatory.md"]
