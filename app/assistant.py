@@ -61,6 +61,7 @@ class Assistant(LibraryWork, CollectionWork, DocumentViews, ConversationViews):
         """Works with other settings from now on, those in ``app.settings.changes.RESTART`` excepted."""
         self.settings = settings
         self._parts.take_over(settings)
+        self._look_again()
 
     # -- questions -------------------------------------------------------------------------------------------------
 

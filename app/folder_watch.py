@@ -32,8 +32,9 @@ class FolderWatch:
                 return
             if self._watcher is not None:
                 self._watcher.stop()
-            self._watcher = Watcher(now, self._sync)
-            self._watcher.start()
+            self._watcher = Watcher(now, self._sync) if now else None
+            if self._watcher is not None:
+                self._watcher.start()
             self._watched = now
 
     def __enter__(self) -> Self:

@@ -179,16 +179,22 @@ class LibraryWork:
         return 1
 
     @contextmanager
-    def watch(self, on_event: "Callable[[SyncEvent], None]") -> Iterator[None]:
-        """Keeps the known folders, and those added meanwhile, in sync while the context is open.
+    def watch(
+        self, on_event: "Callable[[SyncEvent], None]", wanted: Callable[[], bool] = lambda: True
+    ) -> Iterator[None]:
+        """Keeps the known folders, and those added meanwhile, in sync while the context is open and it is ``wanted``,
+        which is asked again when sources or settings have changed.
 
         ``on_event`` is called on another thread.
         """
 
+        def sources() -> Sequence[Source]:
+            return self._parts.library.sources() if wanted() else ()
+
         def sync(stopping: threading.Event) -> None:
             self.sync(None, on_event, stopping)
 
-        watch = FolderWatch(self._parts.library.sources, sync)
+        watch = FolderWatch(sources, sync)
         self._watches.append(watch)
         try:
             with watch:

@@ -98,7 +98,7 @@ def serve_until_ended(
         stack.enter_context(IdleMemory(heap_trimmer()))
         desk = _desk(assistant, session)
         stack.callback(desk.end, _WORK_ENDS_S)
-        watching = stack.enter_context(_Watching(desk, wanted=settings.server.watch))
+        watching = stack.enter_context(_Watching(desk))
         window: OwnWindow | None = None
         api = Later(lambda: _api(desk, window, guarded.launch_code), "api")
         page = Page(api, desk) if wanted.page else None
@@ -195,26 +195,28 @@ def _uploads(wanted: Path) -> Path:
 
 
 class _Watching:
-    """Keeps folders in sync from ``begin`` to the end of the context, which may come first."""
+    """Keeps folders in sync, where the settings say so, from ``begin`` to the end of the context, which may come first."""
 
-    def __init__(self, desk: "Desk", *, wanted: bool) -> None:
+    def __init__(self, desk: "Desk") -> None:
         self._desk = desk
-        self._wanted = wanted
         self._open = ExitStack()
+        self._has_ended = False
         self._lock = threading.Lock()
 
     def begin(self) -> None:
         """Looks for the folders to watch, which takes long where there are many."""
         with self._lock:
-            if self._wanted:
-                self._open.enter_context(self._desk.assistant.watch(self._desk.syncing.note))
+            if not self._has_ended:
+                assistant = self._desk.assistant
+                wanted = lambda: assistant.settings.server.watch  # noqa: E731
+                self._open.enter_context(assistant.watch(self._desk.syncing.note, wanted))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
-            self._wanted = False
+            self._has_ended = True
             self._open.close()
 
 

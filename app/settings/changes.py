@@ -16,7 +16,6 @@ RESTART = frozenset(
         "retrieval.reranker",
         "server.port",
         "server.browser",
-        "server.watch",
         "server.api_key",
         "server.allowed_hosts",
     }

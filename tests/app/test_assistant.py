@@ -228,6 +228,28 @@ def test_watching_follows_folders_also_those_added_later(assistant: Assistant, f
     assert assistant.status().counts["ok"] == 5
 
 
+def test_watching_follows_a_setting(assistant: Assistant, folder: Path) -> None:
+    assistant.sync([str(folder)])
+    seen: dict[str, threading.Event] = {name: threading.Event() for name in ("new.txt", "other.txt")}
+
+    def on_event(event: object) -> None:
+        name = Path(getattr(event, "path", "")).name
+        if name in seen:
+            seen[name].set()
+
+    def choose(wanted: bool) -> None:
+        server = assistant.settings.server.model_copy(update={"watch": wanted})
+        assistant.take_over(assistant.settings.model_copy(update={"server": server}))
+
+    choose(wanted=False)
+    with assistant.watch(on_event, lambda: assistant.settings.server.watch):
+        (folder / "new.txt").write_text("Zebras have stripes.", encoding="utf-8")
+        assert not seen["new.txt"].wait(2.5)  # a change rests for a second before it is read
+        choose(wanted=True)
+        (folder / "other.txt").write_text("Yaks live in Tibet.", encoding="utf-8")
+        assert seen["other.txt"].wait(60)
+
+
 def test_another_vector_store_is_a_line_of_settings(tmp_path: Path, folder: Path) -> None:
     store = "llama_index.core.vector_stores.simple:SimpleVectorStore"
     settings = Settings.model_validate({"data_dir": tmp_path / "data", "retrieval": {"store": store}})

@@ -78,6 +78,35 @@ export function asText(parts, citations, sources) {
 }
 
 /**
+ * A question and its answer as Markdown: quoted rows as tables, numbers of sources, and the list of them.
+ * @param {{question: string, parts: Part[], citations: Citation[]}} exchange @param {boolean} formatted the answer is Markdown
+ */
+export function asMarkdown({ question, parts, citations }, formatted) {
+  const numbered = (/** @type {string} */ text) =>
+    text.replace(/ +(?=\ue000)/gu, "").replace(MARK, (mark, index) => (mark[0] === CITED ? ` [${Number(index) + 1}]` : mark[0] === DOUBTED ? " [?]" : ""));
+  const text = marked(parts, citations).trim();
+  const body = formatted ? [numbered(text)] : grouped(text, citations).map((one) => (typeof one === "string" ? numbered(escaped(one)) : table(one, numbered)));
+  const list = citations.map((citation, index) => {
+    const where = place(citation);
+    return `${index + 1}. **${escaped(citation.title)}**${where ? `, ${where}` : ""} (${escaped(citation.source)})\n   > ${escaped(oneLine(citation.quote))}`;
+  });
+  return [`## ${escaped(oneLine(question))}`, ...body, ...(list.length ? [list.join("\n")] : [])].join("\n\n") + "\n";
+}
+
+/** @param {string} text */
+const oneLine = (text) => text.replace(/\s+/g, " ").trim();
+
+/** Text of documents with what Markdown would take for its own signs. @param {string} text */
+const escaped = (text) => text.replace(/[\\`*_[\]<>#|~]/g, "\\$&");
+
+/** @param {Row[]} rows @param {(text: string) => string} numbered */
+function table(rows, numbered) {
+  const line = (/** @type {string[]} */ cells) => `| ${cells.map(oneLine).join(" | ")} |`;
+  const head = [...rows[0].names.map(escaped), ""];
+  return [line(head), line(head.map(() => "---")), ...rows.map((row) => line([...row.values.map(escaped), numbered(row.marks)]))].join("\n");
+}
+
+/**
  * @param {{parts: Part[], citations: Citation[], span?: any, formatted: boolean}} props `formatted`: it is Markdown
  */
 export function AnswerText({ parts, citations, span = null, formatted }) {
@@ -111,23 +140,21 @@ function withMarks(text, chip, formulas = []) {
 }
 
 /** Paragraphs, lists and rows of tables of a text that is no Markdown. @param {string} text @param {(index: number) => any} chip @param {Citation[]} citations */
-function plain(text, chip, citations) {
-  /** @type {any[]} */
-  const shown = [];
-  /** @type {Row[]} */
-  let rows = [];
-  const endTable = () => {
-    if (rows.length) shown.push(html`<${Rows} rows=${rows} chip=${chip} />`);
-    rows = [];
-  };
+const plain = (text, chip, citations) =>
+  grouped(text, citations).map((one) => (typeof one === "string" ? block(one.split("\n"), chip) : html`<${Rows} rows=${one} chip=${chip} />`));
+
+/** The paragraphs of a text, quoted rows of one table together. @param {string} text @param {Citation[]} citations @returns {(string|Row[])[]} */
+function grouped(text, citations) {
+  /** @type {(string|Row[])[]} */
+  const found = [];
   for (const paragraph of text.trim().split(/\n{2,}/)) {
     const row = asRow(paragraph, citations);
-    if (!row || (rows.length && rows[0].names.join("\n") !== row.names.join("\n"))) endTable();
-    if (row) rows.push(row);
-    else shown.push(block(paragraph.split("\n"), chip));
+    const last = found.at(-1);
+    if (!row) found.push(paragraph);
+    else if (Array.isArray(last) && last[0].names.join("\n") === row.names.join("\n")) last.push(row);
+    else found.push([row]);
   }
-  endTable();
-  return shown;
+  return found;
 }
 
 /** @param {string[]} lines @param {(index: number) => any} chip */

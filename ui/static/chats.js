@@ -6,13 +6,14 @@ import { IconButton, Menu, visible } from "./parts.js";
 import { html, useEffect, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
 import { toggled } from "./scope.js";
-import { changeChat, chatFilter, chatFolders, chatId, chatPath, chats, copyChat, deleteChat, go, keep, kept, loadChats, runs } from "./store.js";
+import { changeChat, chatFilter, chatFolders, chatId, chatPath, chats, copyChat, deleteChat, go, keep, kept, loadChats, newDraft, runs } from "./store.js";
 import { SyncState } from "./sync.js";
 import { t } from "./words.js";
 
 /** @typedef {import("./store.js").Chat} Chat */
 
 const DAY_MS = 86_400_000;
+const LONGEST_DRAFT = 200; // characters that are put into the list
 
 export function Chats() {
   const [isNaming, name] = useState(false);
@@ -43,7 +44,8 @@ function Groups() {
   const list = chats.value;
   if (list === null) return null;
   const words = chatFilter.value.trim();
-  if (!list.length && (words || !chatFolders.value.length)) return html`<p class="quiet pad">${words ? t("chats.nothing", { words }) : t("chats.none")}</p>`;
+  const draft = words ? "" : newDraft.value.trim();
+  if (!list.length && !draft && (words || !chatFolders.value.length)) return html`<p class="quiet pad">${words ? t("chats.nothing", { words }) : t("chats.none")}</p>`;
   const fold = (/** @type {number} */ id) => {
     setFolded(toggled(folded, id));
     keep("foldedChats", toggled(folded, id));
@@ -53,7 +55,7 @@ function Groups() {
     .map((folder) => ({ folder, members: list.filter((chat) => chat.folder === folder.id).sort((a, b) => Number(b.pinned) - Number(a.pinned)) }))
     .filter(({ members }) => members.length || !words);
   const known = new Set(chatFolders.value.map((folder) => folder.id));
-  return html`${folders.map(({ folder, members }) => {
+  return html`${draft && html`<${Draft} text=${draft} />`}${folders.map(({ folder, members }) => {
     const isFolded = !words && folded.includes(folder.id);
     return html`<${Group} key=${`f${folder.id}`} name=${folder.name} folder=${folder}>
       <${FolderHead} folder=${folder} count=${members.length} isFolded=${isFolded} onFold=${() => fold(folder.id)} onKeyDown=${walk} />
@@ -85,6 +87,15 @@ function byDate(list) {
   const order = ["chats.pinned", "chats.today", "chats.yesterday", "chats.week", "chats.older"];
   return order.map((key) => /** @type {[string, Chat[]]} */ ([t(key), list.filter((chat) => age(chat) === key)])).filter(([, members]) => members.length);
 }
+
+/** A chat that is being begun, from the first letter of its question on. @param {{text: string}} props */
+const Draft = ({ text }) =>
+  html`<ul class="chat-rows"><li class=${`chat-row ${chatId.value === null ? "on" : ""}`}>
+    <a class="chat-link chat-stop" id="draft" href="/" aria-current=${chatId.value === null ? "page" : undefined} onKeyDown=${walk} onClick=${(/** @type {MouseEvent} */ event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+      event.preventDefault();
+      go("/");
+    }}><b><bdi>${visible(text.slice(0, LONGEST_DRAFT))}</bdi></b><small>${t("chats.draft")}</small></a></li></ul>`;
 
 /** @param {{chat: Chat}} props */
 function Row({ chat }) {

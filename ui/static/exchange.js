@@ -1,7 +1,7 @@
 // @ts-check
 /** One question with its answer: finished, or being written. */
 
-import { AnswerText, asText } from "./answer.js";
+import { AnswerText, asMarkdown, asText } from "./answer.js";
 import { get } from "./api.js";
 import { duration, place } from "./format.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
@@ -214,6 +214,7 @@ function Tools({ exchange, last, onEdit }) {
       ${exchange.versions.length > 1 && html`<${Versions} exchange=${exchange} />`}
       <${Menu} label=${t("chat.copy")} icon="copy" items=${[
         { label: t("chat.copySources"), icon: "copy", onClick: () => copy(asText(exchange.parts, exchange.citations, true)) },
+        { label: t("chat.copyMarkdown"), icon: "copy", onClick: () => copy(asMarkdown(exchange, isFormatted(exchange))) },
         { label: t("chat.copy"), icon: "copy", onClick: () => copy(asText(exchange.parts, exchange.citations, false)) },
       ]} />
       ${last && html`<${IconButton} icon="again" label=${t("chat.again")} onClick=${() => askInstead(exchange)} />`}

@@ -32,6 +32,7 @@ const PATHS = {
   stop: "M7 7h10v10H7z",
   warning: "M12 4l9 16H3zM12 10v5M12 17.5h.01",
   outside: "M14 4h6v6M20 4l-9 9M18 14v6H4V6h6",
+  eye: "M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12zM12 9a3 3 0 1 0 0 6 3 3 0 0 0 0-6z",
   list: "M4 6h16M4 10h16M4 14h10M4 18h7",
   pause: "M9 6v12M15 6v12",
   bell: "M6 17V11a6 6 0 0 1 12 0v6l1.5 1.5h-15zM10 21h4",

@@ -1,13 +1,16 @@
 // @ts-check
 /** The library: every collection and source with its documents, sorted, filtered, and some of them chosen. */
 
+import { get, request } from "./api.js";
 import { CollectDialog, NameDialog } from "./collections.js";
-import { html, useMemo, useState } from "./html.js";
+import { html, useEffect, useMemo, useState } from "./html.js";
 import { Icon } from "./icons.js";
+import { keep, kept } from "./kept.js";
 import { LibraryTable, COLUMNS } from "./library_table.js";
+import { rowsOf } from "./library_tree.js";
 import { Dialog, IconButton, Name, Trouble, visible } from "./parts.js";
 import { toggled } from "./scope.js";
-import { askOnly, collections, dialog, documents, libraryFilter, libraryTrouble, notify, readSources, removeSource, sources } from "./store.js";
+import { askOnly, attempt, changes, collections, dialog, documents, libraryFilter, libraryTrouble, notify, readSources, removeSource, sources } from "./store.js";
 import { SyncState } from "./sync.js";
 import { t } from "./words.js";
 
@@ -17,10 +20,12 @@ import { t } from "./words.js";
 /** @typedef {{key: string, collection?: Collection, source?: Source, folders: string[], members: Doc[], total: number}} Group a collection or a source, with what is listed below it */
 /** @typedef {{location: string, name: string}} Thing */
 
+const WATCH = "server.watch";
+
 export function Library() {
   const [words, setWords] = useState("");
   const [sort, setSort] = useState({ key: "name", down: false });
-  const [folded, setFolded] = useState(/** @type {string[]} */ ([]));
+  const [folded, setFolded] = useState(/** @type {string[]} */ (kept("foldedLibrary", [])));
   const [chosen, choose] = useState(/** @type {Set<string>} */ (new Set()));
   const [removing, setRemoving] = useState(/** @type {Thing|null} */ (null));
   const [collecting, collect] = useState(/** @type {string[]|null} */ (null));
@@ -31,13 +36,19 @@ export function Library() {
     () => grouped(all, sources.value, collections.value ?? [], words, filter, sort),
     [all, sources.value, collections.value, words, filter, sort],
   );
+  const rows = useMemo(() => rowsOf(groups, folded, { isTree: sort.key === "name" && !words.trim(), isDown: sort.down }), [groups, folded]);
+  const fold = (/** @type {string} */ key) => {
+    const next = toggled(folded, key);
+    setFolded(next);
+    keep("foldedLibrary", next);
+  };
   const known = useMemo(() => new Set([...all.map((one) => one.path), ...sources.value.map((one) => one.location)]), [all, sources.value]);
   const picked = [...chosen].filter((location) => known.has(location)); // a sync may have taken some out
   const isBare = !sources.value.length && !collections.value?.length && documents.value !== null;
   return html`<main id="main" tabindex="-1" class="library" aria-label=${t("app.library")}>
     <header class="bar"><h1 class="bar-title">${t("library.title")}</h1>
       <span class="quiet">${documents.value === null ? t("hello.starting") : t("library.count", { count: all.length })}</span><span class="space"></span>
-      <${IconButton} icon="refresh" label=${t("library.read")} onClick=${() => readSources(null)} />
+      <${Watching} /><${IconButton} icon="refresh" label=${t("library.read")} onClick=${() => readSources(null)} />
       <button type="button" id="new-collection" class="button" onClick=${() => name("new")}><${Icon} name="collection" />${t("collection.new")}</button>
       <button type="button" class="button primary" onClick=${() => (dialog.value = "add")}><${Icon} name="plus" />${t("library.add")}</button></header>
     <div class="toolbar">
@@ -52,13 +63,31 @@ export function Library() {
     ${libraryTrouble.value && html`<${Trouble} ...${libraryTrouble.value} />`}
     ${isBare
       ? html`<p class="empty"><${Icon} name="folder" /><b>${t("library.empty")}</b><span>${t("library.drop")}</span></p>`
-      : html`<${LibraryTable} groups=${groups} sort=${sort} onSort=${setSort} folded=${folded} chosen=${chosen} onChoose=${choose}
-          onFold=${(/** @type {string} */ key) => setFolded(toggled(folded, key))} onRemove=${setRemoving} onCollect=${collect} onName=${name} />`}
+      : html`<${LibraryTable} rows=${rows} sort=${sort} onSort=${setSort} folded=${folded} chosen=${chosen} onChoose=${choose}
+          onFold=${fold} onRemove=${setRemoving} onCollect=${collect} onName=${name} />`}
     <${SyncState} />
     ${removing && html`<${Removal} what=${removing} onClose=${() => setRemoving(null)} />`}
     ${collecting && html`<${CollectDialog} locations=${collecting} onClose=${() => collect(null)} />`}
     ${naming && html`<${NameDialog} collection=${naming === "new" ? null : naming} onClose=${() => name(null)} />`}
   </main>`;
+}
+
+/** Whether folders are kept in sync by themselves. */
+function Watching() {
+  const [isOn, turn] = useState(/** @type {boolean|null} */ (null));
+  const { settings: changed } = changes.value;
+  useEffect(() => {
+    get("/api/settings").then((found) => turn(found.settings.find((/** @type {any} */ one) => one.key === WATCH)?.value ?? null), () => undefined);
+  }, [changed]);
+  if (isOn === null) return null;
+  const change = async () => {
+    const now = await attempt(() => request("PUT", `/api/settings/${WATCH}`, { value: !isOn }));
+    if (!now) return;
+    turn(now.value);
+    if (now.value) readSources(null); // what has changed meanwhile
+  };
+  return html`<button type="button" id="watch" class="button" aria-pressed=${isOn} title=${t(isOn ? "library.watchingLong" : "library.notWatching")} onClick=${change}>
+    <${Icon} name="eye" />${t("library.watch")}</button>`;
 }
 
 /** What can be done with the rows that are chosen. @param {{locations: string[], onCollect: () => void, onClear: () => void}} props */

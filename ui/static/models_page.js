@@ -5,6 +5,7 @@ import { get, post, remove } from "./api.js";
 import { date, number, size } from "./format.js";
 import { html, useEffect, useState } from "./html.js";
 import { Icon } from "./icons.js";
+import { choosePaths, inOwnWindow } from "./own_window.js";
 import { Dialog, IconButton, Menu, Trouble, visible } from "./parts.js";
 import { attempt, models } from "./store.js";
 import { t } from "./words.js";
@@ -133,6 +134,11 @@ function Get({ found }) {
       clear();
     });
   };
+  const chooseFolder = () =>
+    attempt(async () => {
+      const [chosen] = (await choosePaths("folder")) ?? [];
+      if (chosen) setFolder(chosen);
+    });
   return html`<section><h2>${t("models.get")}</h2>
     <form class="stack" onSubmit=${(/** @type {Event} */ event) => send(event, () => post("/api/models/downloads", { repository }), () => setRepository(""))}>
       <label for="repository">${t("models.repository", { hub: found.hub })}</label>
@@ -145,6 +151,7 @@ function Get({ found }) {
       <label for="model-folder">${t("models.folder")}</label>
       <div class="row"><input id="model-folder" class="field" value=${folder} autocomplete="off" spellcheck="false"
         onInput=${(/** @type {any} */ event) => setFolder(event.target.value)} />
+      ${inOwnWindow() && html`<button type="button" class="button" onClick=${chooseFolder}>${t("add.folder")}</button>`}
       <button type="submit" class="button" disabled=${!folder.trim()}><${Icon} name="folder" />${t("models.import")}</button></div>
       <label class="check"><input type="checkbox" checked=${isLinked} onChange=${(/** @type {any} */ event) => link(event.target.checked)} />${t("models.link")}</label>
     </form></section>`;

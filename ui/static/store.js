@@ -110,8 +110,13 @@ export function askOnly(chosen) {
 
 /** @param {string|null} id */
 export const draftOf = (id) => kept(`draft.${id ?? ""}`, "");
+/** What is being typed in a chat that is not begun. */
+export const newDraft = signal(/** @type {string} */ (draftOf(null)));
 /** @param {string|null} id @param {string} text */
-export const keepDraft = (id, text) => keep(`draft.${id ?? ""}`, text === "" ? null : text);
+export function keepDraft(id, text) {
+  keep(`draft.${id ?? ""}`, text === "" ? null : text);
+  if (id === null) newDraft.value = text;
+}
 
 // Reading the state ----------------------------------------------------------------------------------------------------
 
