@@ -73,6 +73,8 @@ class FakeAssistant:
         self.thought = ""  # what a model thinks before every answer, a word at a time
         self.writing: Writing | None = None  # how fast a model wrote it
         self.said: str | None = None  # instead of the sentence that is found
+        self.answerer = "extractive"
+        self.unreachable: tuple[str, ...] = ()  # sources that are not there
         self.error: Exception | None = None  # raised by ask
         self.broken: Exception | None = None  # raised by what reads the library
         self.layouts: dict[int, Layout] = {}
@@ -174,7 +176,7 @@ class FakeAssistant:
             yield TextDelta((part,), citations if said == parts else ())
         stopped = said != parts
         answer = Answer(
-            joined(said), found is not None, () if stopped else citations, "extractive", writing=self.writing
+            joined(said), found is not None, () if stopped else citations, self.answerer, writing=self.writing
         )
         searched = completed if completed != question else None
         work = Work({"total": 1.0}, tuple(map(Looked.of, passages)), self.searches, self.thought)
@@ -233,7 +235,17 @@ class FakeAssistant:
         self.store.wipe()
 
     def status(self) -> Status:
-        return Status(tuple(self.known), len(self.rows), {}, "fake", "library.db", 0, Path("data"))
+        counts: dict[str, int] = {}
+        return Status(
+            tuple(self.known),
+            len(self.rows),
+            counts,
+            "fake",
+            "library.db",
+            0,
+            Path("data"),
+            unreachable=self.unreachable,
+        )
 
     def documents(self) -> list[Document]:
         if self.broken is not None:

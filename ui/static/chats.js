@@ -8,11 +8,15 @@ import { Icon } from "./icons.js";
 import { toggled } from "./scope.js";
 import { changeChat, chatFilter, chatFolders, chatId, chatPath, chats, copyChat, deleteChat, go, keep, kept, loadChats, newDraft, runs } from "./store.js";
 import { SyncState } from "./sync.js";
+import { signal } from "./vendor/signals.js";
 import { t } from "./words.js";
 
 /** @typedef {import("./store.js").Chat} Chat */
 
+/** The row that Tab leads to; arrow keys lead to the others. */
+const reached = signal("");
 const DAY_MS = 86_400_000;
+const DRAFT = "draft";
 const LONGEST_DRAFT = 200; // characters that are put into the list
 
 export function Chats() {
@@ -50,18 +54,28 @@ function Groups() {
     setFolded(toggled(folded, id));
     keep("foldedChats", toggled(folded, id));
   };
-  const rows = (/** @type {Chat[]} */ members) => html`<ul class="chat-rows">${members.map((chat) => html`<${Row} key=${chat.id} chat=${chat} />`)}</ul>`;
   const folders = chatFolders.value
     .map((folder) => ({ folder, members: list.filter((chat) => chat.folder === folder.id).sort((a, b) => Number(b.pinned) - Number(a.pinned)) }))
     .filter(({ members }) => members.length || !words);
   const known = new Set(chatFolders.value.map((folder) => folder.id));
-  return html`${draft && html`<${Draft} text=${draft} />`}${folders.map(({ folder, members }) => {
-    const isFolded = !words && folded.includes(folder.id);
+  const dated = byDate(list.filter((chat) => chat.folder === null || !known.has(chat.folder)));
+  const isClosed = (/** @type {number} */ id) => !words && folded.includes(id);
+  const stops = [
+    ...(draft ? [DRAFT] : []),
+    ...folders.flatMap(({ folder, members }) => [`f${folder.id}`, ...(isClosed(folder.id) ? [] : members.map((chat) => chat.id))]),
+    ...dated.flatMap(([, members]) => members.map((chat) => chat.id)),
+  ];
+  const at = [reached.value, chatId.value ?? DRAFT].find((stop) => stops.includes(stop)) ?? stops[0];
+  const tab = (/** @type {string} */ stop) => (stop === at ? 0 : -1);
+  const rows = (/** @type {Chat[]} */ members) => html`<ul class="chat-rows">${members.map((chat) => html`<${Row} key=${chat.id} chat=${chat} tab=${tab(chat.id)} />`)}</ul>`;
+  return html`${draft && html`<${Draft} text=${draft} tab=${tab(DRAFT)} />`}${folders.map(({ folder, members }) => {
+    const isFolded = isClosed(folder.id);
     return html`<${Group} key=${`f${folder.id}`} name=${folder.name} folder=${folder}>
-      <${FolderHead} folder=${folder} count=${members.length} isFolded=${isFolded} onFold=${() => fold(folder.id)} onKeyDown=${walk} />
+      <${FolderHead} folder=${folder} count=${members.length} isFolded=${isFolded} tab=${tab(`f${folder.id}`)}
+        onReach=${() => (reached.value = `f${folder.id}`)} onFold=${() => fold(folder.id)} onKeyDown=${walk} />
       ${!isFolded && (members.length ? rows(members) : html`<p class="quiet pad">${t("folder.empty")}</p>`)}<//>`;
   })}
-  ${byDate(list.filter((chat) => chat.folder === null || !known.has(chat.folder))).map(
+  ${dated.map(
     ([name, members]) => html`<${Group} key=${name} name=${name} folder=${null}><h3 class="group">${name}</h3>${rows(members)}<//>`,
   )}`;
 }
@@ -88,17 +102,17 @@ function byDate(list) {
   return order.map((key) => /** @type {[string, Chat[]]} */ ([t(key), list.filter((chat) => age(chat) === key)])).filter(([, members]) => members.length);
 }
 
-/** A chat that is being begun, from the first letter of its question on. @param {{text: string}} props */
-const Draft = ({ text }) =>
+/** A chat that is being begun, from the first letter of its question on. @param {{text: string, tab: number}} props */
+const Draft = ({ text, tab }) =>
   html`<ul class="chat-rows"><li class=${`chat-row ${chatId.value === null ? "on" : ""}`}>
-    <a class="chat-link chat-stop" id="draft" href="/" aria-current=${chatId.value === null ? "page" : undefined} onKeyDown=${walk} onClick=${(/** @type {MouseEvent} */ event) => {
+    <a class="chat-link chat-stop" id="draft" href="/" tabindex=${tab} onFocus=${() => (reached.value = DRAFT)} aria-current=${chatId.value === null ? "page" : undefined} onKeyDown=${walk} onClick=${(/** @type {MouseEvent} */ event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
       event.preventDefault();
       go("/");
     }}><b><bdi>${visible(text.slice(0, LONGEST_DRAFT))}</bdi></b><small>${t("chats.draft")}</small></a></li></ul>`;
 
-/** @param {{chat: Chat}} props */
-function Row({ chat }) {
+/** @param {{chat: Chat, tab: number}} props */
+function Row({ chat, tab }) {
   const [renaming, rename] = useState(false);
   const [isMoving, move] = useState(false);
   const isOpen = chatId.value === chat.id;
@@ -118,10 +132,10 @@ function Row({ chat }) {
       move(true);
     } else walk(event);
   };
-  return html`<li class=${`chat-row ${isOpen ? "on" : ""}`} ...${dragged(chat)}>
-    <a class="chat-link chat-stop" href=${chatPath(chat.id)} aria-current=${isOpen ? "page" : undefined} onClick=${open} onKeyDown=${keys}>
+  return html`<li class=${`chat-row ${isOpen ? "on" : ""}`} onFocusIn=${() => (reached.value = chat.id)} ...${dragged(chat)}>
+    <a class="chat-link chat-stop" href=${chatPath(chat.id)} tabindex=${tab} aria-current=${isOpen ? "page" : undefined} onClick=${open} onKeyDown=${keys}>
       <b><bdi>${title}</bdi></b><small>${isAnswering ? t("chats.answering") : t("chats.questions", { count: chat.turns })}</small></a>
-    <${Menu} label=${t("chats.actions", { title })} items=${[
+    <${Menu} tab=${tab} label=${t("chats.actions", { title })} items=${[
       { label: t("rename"), icon: "pen", onClick: () => rename(true) },
       { label: t(chat.pinned ? "chats.unpin" : "chats.pin"), icon: "pin", onClick: () => changeChat(chat.id, { pinned: !chat.pinned }) },
       { label: t("folder.move"), icon: "folder", onClick: () => move(true) },

@@ -1,0 +1,139 @@
+"""What an answer shows of itself, in headless Chromium: Markdown, doubts, quotes, passages, what else to try."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from app.events import Looked, Work
+from rag.text.markers import AnswerPart
+from rag.types import Answer, Citation
+from tests.ui.steps import ask
+
+pytestmark = pytest.mark.browser
+TEXT = "The mill stopped in 1912. The wheel was sold in 1920. The pond is a garden now."
+
+
+@pytest.fixture
+def told(serve: Callable[[Any], Any], fake: Any, open_page: Callable[..., Any]) -> Callable[..., Any]:
+    """Opens a chat in which an answer was given."""
+
+    def start(answer: Answer, *, stopped: bool = False, work: Work | None = None) -> Any:
+        fake.put("/papers/mill.txt", TEXT)
+        chat = fake.store.add(None, "What became of the mill?", answer, stopped=stopped, work=work)
+        served = serve(fake)
+        watched = open_page(served.link)
+        watched.page.goto(f"{served.address}/chat/{chat}")
+        watched.served = served
+        return watched
+
+    return start
+
+
+def a_citation(start: int, end: int, **changes: Any) -> Citation:
+    quoted = Citation(1, 1, "/papers/mill.txt", "mill.txt", None, None, TEXT[start:end], start, end, 0.5)
+    return replace(quoted, **changes)
+
+
+def test_markdown_of_a_model_has_code_tables_and_formulas_and_nothing_that_loads(
+    window: Any, fake: Any, gate: Any
+) -> None:
+    fake.put("/papers/garden.txt", "The garden was planted in 1987.")
+    fake.answerer = "large-model"
+    fake.said = (
+        "The **garden** in code:\n\n```python\ndef planted():\n    return 1987\n```\n\n"
+        "| Year | Trees |\n|---|---|\n| 1987 | 12 |\n\nIts area is \\(\\pi r^2\\). "
+        "[Look](https://remote.example/) ![x](https://remote.example/x.png) <b>no</b>"
+    )
+    gate.open()
+    ask(window.page, "When was the garden planted?")
+    answer = window.page.locator(".exchange:not(.running) .answer-text")
+    expect(answer.locator("strong")).to_have_text("garden")
+    expect(answer.locator("pre .hljs-keyword").first).to_have_text("def")
+    expect(answer.locator("th")).to_have_text(["Year", "Trees"])
+    expect(answer.locator("math")).to_have_count(1)
+    expect(answer).to_contain_text("<b>no</b>")
+    assert answer.locator("a, img, b").count() == 0
+    window.assert_quiet(window.served.address)
+
+
+def test_each_quote_has_a_number_of_its_own_and_all_are_gone_through(told: Callable[..., Any]) -> None:
+    quotes = (a_citation(0, 25), a_citation(26, 53), a_citation(54, 79))
+    page = told(Answer((AnswerPart(TEXT, (1, 1, 1)),), True, quotes, "extractive")).page
+    expect(page.locator(".chip")).to_have_text(["1", "2", "3"])
+    expect(page.locator(".card .number")).to_have_text(["1", "2", "3"])
+    page.locator(".chip").nth(1).click()
+    quoted = page.locator(".source mark.quote")
+    expect(quoted).to_have_text("The wheel was sold in 1920.")
+    expect(page.locator(".turner")).to_contain_text("Citation 2 of 3")
+    page.get_by_role("button", name="Next", exact=True).click()
+    expect(quoted).to_have_text("The pond is a garden now.")
+    expect(page.get_by_role("button", name="Next", exact=True)).to_be_disabled()
+    page.keyboard.press("Alt+ArrowLeft")
+    page.keyboard.press("Alt+ArrowLeft")
+    expect(quoted).to_have_text("The mill stopped in 1912.")
+    expect(page.locator(".card[aria-pressed=true] .number")).to_have_text("1")
+
+
+def test_places_are_called_what_they_are(told: Callable[..., Any]) -> None:
+    places = (
+        a_citation(0, 25, source="/papers/sales.xlsx", page=2),
+        a_citation(0, 25, source="/papers/talk.pptx", page=3),
+        a_citation(0, 25, source="/papers/book.pdf", page=4, page_label="ii"),
+        a_citation(0, 25, source="/papers/plain.pdf", page=5),
+        a_citation(0, 25, source="/papers/talk.vtt", start_s=65.0),
+    )
+    page = told(Answer((AnswerPart("The mill stopped.", (1,)),), True, places, "extractive")).page
+    expect(page.locator(".card-place")).to_have_text(
+        ["sheet 2", "slide 3", "page ii (sheet 4)", "page 5", "at 1:05"]
+    )  # fmt: skip
+
+
+def test_a_sentence_that_nothing_bears_out_is_marked_with_the_reason(told: Callable[..., Any]) -> None:
+    parts = (AnswerPart("The mill stopped in 1912.", (1,)), AnswerPart(" It was haunted.", (), supported=False))
+    page = told(Answer(parts, True, (a_citation(0, 25),), "large-model")).page
+    doubt = page.locator(".doubt")
+    expect(doubt).to_have_count(1)
+    expect(doubt).to_have_attribute("title", "No passage that was found says this.")
+    doubt.focus()  # by keyboard, too
+    expect(doubt).to_be_focused()
+
+
+def test_what_was_stopped_keeps_its_words_and_sources(told: Callable[..., Any]) -> None:
+    answer = Answer((AnswerPart("The mill stopped", (1,)),), True, (a_citation(0, 25),), "extractive")
+    page = told(answer, stopped=True).page
+    expect(page.locator(".exchange .note")).to_have_text("Stopped here.")
+    page.locator(".card").click()
+    expect(page.locator(".source mark.quote")).to_have_text("The mill stopped in 1912.")
+
+
+def test_where_nothing_was_found_the_nearest_passages_and_advice_stand(told: Callable[..., Any]) -> None:
+    looked = tuple(
+        Looked(1, "mill.txt", at, at + 20, None, None, None, score) for at, score in ((0, 0.4), (26, 0.3), (54, 0.2))
+    )
+    nothing = Answer((AnswerPart("Your documents do not say."),), False, (), "extractive")
+    page = told(nothing, work=Work({"total": 250.0}, (*looked, looked[0]))).page
+    expect(page.locator(".nearest")).to_contain_text("Try the words the document would use")
+    expect(page.locator(".nearest .card")).to_have_count(3)
+    expect(page.locator(".made")).to_contain_text("0.3 s")
+    page.get_by_role("button", name="4 passages read").click()
+    expect(page.locator(".tools + .cards .card-place").first).to_have_text("score 0.40")
+    page.locator(".nearest .card").nth(1).click()
+    expect(page.locator(".source mark.quote")).to_have_text(TEXT[26:46])
+
+
+def test_an_answer_is_copied_as_markdown_with_rows_as_a_table(told: Callable[..., Any]) -> None:
+    row = Citation(1, 1, "/papers/mill_1.csv", "mill_1.csv", None, None, "Year: 1912 | Wheels: 2", 0, 22, 0.5)
+    parts = (AnswerPart("Year: 1912; Wheels: *2*", (1,)),)
+    page = told(Answer(parts, True, (row,), "operators")).page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy", exact=True).click()
+    page.get_by_role("menuitem", name="Copy as Markdown").click()
+    expect(page.locator(".notice").last).to_have_text("Copied.")
+    assert page.evaluate("navigator.clipboard.readText()") == (
+        "## What became of the mill?\n\n"
+        "| Year | Wheels |  |\n| --- | --- | --- |\n| 1912 | \\*2\\* | [1] |\n\n"
+        "1. **mill\\_1.csv** (/papers/mill\\_1.csv)\n   > Year: 1912 \\| Wheels: 2\n"
+    )

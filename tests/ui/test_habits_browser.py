@@ -1,0 +1,172 @@
+"""What people who use a keyboard, large text, high contrast or a screen reader rely on, in headless Chromium."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.ui.steps import ask, go
+
+pytestmark = pytest.mark.browser
+
+SMALL_TARGETS = """() => {
+  const least = 27.5;  // 28 pixels, but for rounding
+  const found = [];
+  for (const one of document.querySelectorAll("button, input, select, textarea, summary, a[href]")) {
+    const box = one.getBoundingClientRect();
+    const isThere = box.width && box.height && one.checkVisibility() && !one.closest(".hidden, .skip");
+    if (!isThere || (one.tagName === "A" && one.closest("p"))) continue;  // a link in a line of text
+    const label = one.matches("input") ? one.closest("label")?.getBoundingClientRect() : null;
+    const after = getComputedStyle(one, "::after");
+    const more = after.content !== "none" && after.position === "absolute" ? -parseFloat(after.top) * 2 : 0;
+    const height = Math.max(label?.height ?? 0, box.height + more);
+    const width = Math.max(label?.width ?? 0, box.width + more);
+    const isWords = one.matches(".link-button");
+    if (height < least || (width < least && !isWords)) found.push(`${one.className || one.id} ${width} x ${height}`);
+  }
+  return [...new Set(found)];
+}"""
+CUT_OFF = """() => [...document.querySelectorAll(
+    "main .bar button, main .bar h1, .composer button, .composer textarea, .rail a, .toolbar input")]
+  .filter((one) => one.checkVisibility())
+  .filter((one) => {
+    const box = one.getBoundingClientRect();
+    return box.left < -1 || box.right > 721 || box.bottom > 451;
+  })
+  .map((one) => one.outerHTML.slice(0, 80))"""
+
+
+@pytest.fixture
+def answered(filled: Any, gate: Any) -> Any:
+    """A chat with an answer."""
+    gate.open()
+    ask(filled.page, "When was the garden planted?")
+    expect(filled.page.locator(".exchange .card")).to_have_count(1)
+    return filled
+
+
+def test_every_target_is_at_least_28_pixels_large(answered: Any) -> None:
+    page = answered.page
+    page.locator(".chip").click()
+    expect(page.locator(".source mark").first).to_be_visible()
+    found = {"a chat with its source": page.evaluate(SMALL_TARGETS)}
+    for place in ("Library", "Models", "Settings"):
+        go(page, place)
+        expect(page.get_by_role("heading", name=place, level=1)).to_be_visible()
+        page.wait_for_timeout(300)
+        found[place] = page.evaluate(SMALL_TARGETS)
+    page.get_by_role("link", name="Privacy").click()
+    expect(page.locator(".stored")).to_be_visible()
+    found["Privacy"] = page.evaluate(SMALL_TARGETS)
+    page.keyboard.press("Control+k")
+    found["the palette"] = page.evaluate(SMALL_TARGETS)
+    assert {place: small for place, small in found.items() if small} == {}
+
+
+def test_the_list_of_chats_is_one_stop_and_walked_through_by_arrows(filled: Any, fake: Any, gate: Any) -> None:
+    page = filled.page
+    for number in range(40):
+        fake.store.create(f"chat {number:02}")
+    page.reload()
+    rows = page.locator(".chat-row")
+    expect(rows).to_have_count(40)
+    stops = page.locator(".list-body").evaluate(
+        "box => [...box.querySelectorAll('a, button')].filter((one) => one.tabIndex >= 0).length"
+    )
+    assert stops == 2  # a row and its menu
+    page.locator("#chat-search").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab") if page.locator(".list-body:focus").count() else None
+    expect(page.locator(".chat-link:focus")).to_have_count(1)
+    first = page.locator(".chat-link:focus").inner_text()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    assert page.locator(".chat-link:focus").inner_text() == rows.nth(2).locator(".chat-link").inner_text() != first
+    page.keyboard.press("Tab")
+    expect(rows.nth(2).get_by_role("button")).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    assert "/chat/" in page.url
+
+
+def test_a_chat_is_listed_from_the_first_letter_of_its_question(filled: Any, gate: Any) -> None:
+    page = filled.page
+    expect(page.locator("#draft")).to_have_count(0)
+    page.locator("#question").press_sequentially("W")
+    expect(page.locator("#draft")).to_contain_text("W")
+    page.locator("#question").press_sequentially("hen was the garden planted?")
+    page.reload()
+    expect(page.locator("#draft")).to_contain_text("When was the garden planted?draft")
+    go(page, "Library")
+    go(page, "Chats")
+    page.locator("#draft").click()
+    expect(page.locator("#question")).to_have_value("When was the garden planted?")
+    gate.open()
+    page.locator("#question").press("Enter")
+    expect(page.locator("#draft")).to_have_count(0)
+    expect(page.locator(".chat-row")).to_have_count(1)
+
+
+def test_the_first_stop_leads_past_the_lists_and_dialogs_give_the_focus_back(answered: Any) -> None:
+    page = answered.page
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    expect(page.locator(".skip")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.locator("#question")).to_be_focused()
+    add = page.locator(".composer").get_by_role("button", name="Add")
+    add.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#location")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(add).to_be_focused()
+
+
+def test_what_it_is_doing_is_told_to_screen_readers_and_the_words_that_come_are_not(filled: Any, gate: Any) -> None:
+    page = filled.page
+    ask(page, "When was the garden planted?")
+    expect(page.locator(".doing[role=status]")).to_contain_text("Reading 1 passage")
+    gate.let(2)
+    expect(page.locator(".doing[role=status]")).to_contain_text("Writing")
+    expect(page.locator(".exchange.running")).to_have_attribute("aria-busy", "true")
+    expect(page.locator(".flow")).to_have_attribute("aria-live", "off")
+    gate.open()
+    expect(page.locator(".running")).to_have_count(0)
+
+
+@pytest.mark.parametrize("place", ["/", "/library", "/models", "/settings", "/settings/privacy"])
+def test_at_200_percent_nothing_is_cut_off(answered: Any, open_page: Callable[..., Any], place: str) -> None:
+    """A window of 1,440 pixels at 200 % has 720 by 450 of CSS."""
+    link = answered.page.url if place == "/" else answered.served.address + place
+    page = open_page(link, width=720, height=450, device_scale_factor=2, cookies=answered.page.context).page
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 720
+    assert page.evaluate(CUT_OFF) == []
+
+
+def test_motion_and_contrast_follow_the_system(filled: Any, gate: Any) -> None:
+    page = filled.page
+    ask(page, "When was the garden planted?")
+    motion = "getComputedStyle(document.querySelector('.pulse')).animationName"
+    expect(page.locator(".pulse")).to_be_visible()
+    assert page.evaluate(motion) == "none"
+    page.emulate_media(reduced_motion="no-preference")
+    assert page.evaluate(motion) == "pulse"
+    line = "getComputedStyle(document.documentElement).getPropertyValue('--line')"
+    before = page.evaluate(line)
+    page.emulate_media(contrast="more")
+    assert page.evaluate(line) != before
+    gate.open()
+
+
+def test_text_is_as_large_as_one_likes(filled: Any) -> None:
+    page = filled.page
+    go(page, "Settings")
+    page.get_by_label("Text size").select_option("150")
+    size = "parseFloat(getComputedStyle(document.body).fontSize)"
+    assert page.evaluate(size) == 21
+    page.reload()
+    assert page.evaluate(size) == 21
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1440

@@ -1,0 +1,124 @@
+"""The library as a person looks through it: a tree of folders, many rows, copies, what is away or watched."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from rag.types import Source
+from tests.ui.steps import go
+
+pytestmark = pytest.mark.browser
+NAMES = ".row-line .cell.name"
+
+
+@pytest.fixture
+def library(serve: Callable[[Any], Any], fake: Any, open_page: Callable[..., Any]) -> Callable[[], Any]:
+    """Opens the library over what the fake holds by then."""
+
+    def start() -> Any:
+        served = serve(fake)
+        watched = open_page(served.link)
+        watched.served = served
+        go(watched.page, "Library")
+        return watched
+
+    return start
+
+
+@pytest.fixture
+def tree(fake: Any) -> Any:
+    fake.known.append(Source(1, "folder", "/papers", 0.0))
+    for path, text in (
+        ("z.txt", "a"),
+        ("tax/2024/return.txt", "b" * 90),
+        ("tax/2023/return.txt", "c" * 50),
+        ("a10.txt", "d"),
+    ):
+        fake.put(f"/papers/{path}", text)
+    return fake
+
+
+def test_documents_stand_below_their_folders_which_stay_folded(library: Callable[[], Any], tree: Any) -> None:
+    page = library().page
+    rows = page.locator(".row-line")
+    expect(rows).to_have_count(8)
+    folders = page.locator(".branch-row")
+    expect(folders).to_contain_text(["tax 2", "2023 1", "2024 1"])
+    expect(page.locator(NAMES)).to_have_text(["return.txt", "return.txt", "a10.txt", "z.txt"])
+    page.get_by_role("button", name="Fold tax", exact=True).click()
+    expect(rows).to_have_count(4)
+    page.reload()
+    expect(rows).to_have_count(4)
+    page.get_by_role("button", name="Unfold tax", exact=True).click()
+    expect(rows).to_have_count(8)
+
+
+def test_a_list_in_another_order_or_of_what_was_found_names_the_folders(library: Callable[[], Any], tree: Any) -> None:
+    page = library().page
+    page.get_by_role("button", name="Size", exact=True).click()
+    expect(page.locator(".branch-row")).to_have_count(0)
+    expect(page.locator(NAMES).nth(2)).to_have_text("return.txt tax/2023")
+    expect(page.locator(NAMES).nth(3)).to_have_text("return.txt tax/2024")
+    page.get_by_role("columnheader", name="Name").get_by_role("button").click()
+    page.fill("#library-filter", "return 2024")
+    expect(page.locator(NAMES)).to_have_text(["return.txt tax/2024"])
+
+
+def test_a_folder_of_the_tree_is_asked_alone_and_walked_by_keyboard(library: Callable[[], Any], tree: Any) -> None:
+    page = library().page
+    page.locator(".row-line", has_text="2023").focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".row-line:focus")).to_contain_text("return.txt")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator(".row-line:focus")).to_contain_text("2023")
+    expect(page.locator(NAMES)).to_have_count(3)
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(NAMES)).to_have_count(4)
+    page.get_by_role("button", name="Actions for 2024").click()
+    page.get_by_role("menuitem", name="Ask this only").click()
+    expect(page.locator(".scope")).not_to_contain_text("all")
+
+
+def test_ten_thousand_rows_are_drawn_where_they_are_in_view(library: Callable[[], Any], fake: Any) -> None:
+    fake.known.append(Source(1, "folder", "/papers", 0.0))
+    for number in range(10_000):
+        fake.put(f"/papers/{number % 100:02}/paper {number:05}.txt", "x")
+    page = library().page
+    expect(page.locator(".bar")).to_contain_text("10,000 documents")
+    assert page.locator(".row-line").count() < 80
+    page.locator(".row-line").first.focus()
+    page.keyboard.press("End")
+    expect(page.locator(".row-line:focus")).to_contain_text("paper 09999.txt")
+    assert page.locator(".row-line").count() < 80
+    page.fill("#library-filter", "09998")
+    expect(page.locator(NAMES)).to_have_text(["paper 09998.txt 98"])
+
+
+def test_copies_and_folders_that_are_away_are_shown_as_such(library: Callable[[], Any], fake: Any) -> None:
+    fake.put("/papers/one.txt", "The same.", content_hash="same")
+    fake.put("/papers/two.txt", "The same.", content_hash="same")
+    fake.unreachable = ("/papers",)
+    page = library().page
+    expect(page.locator(".source-row .bad")).to_have_text("not found")
+    expect(page.locator(".source-row .bad")).to_have_attribute("title", "This folder is not there at the moment. "
+        "Its documents stay; connect its drive or remove it.")  # fmt: skip
+    tag = page.locator(".row-line", has_text="two.txt").locator(".tag")
+    expect(tag).to_have_attribute("title", "The same content as /papers/one.txt")
+    expect(page.locator(".row-line", has_text="one.txt").locator(".tag")).to_have_count(0)
+
+
+def test_folders_are_watched_or_not_as_one_likes(library: Callable[[], Any], fake: Any) -> None:
+    page = library().page
+    watch = page.get_by_role("button", name="Watch folders")
+    expect(watch).to_have_attribute("aria-pressed", "true")
+    watch.click()
+    expect(watch).to_have_attribute("aria-pressed", "false")
+    assert not fake.settings.server.watch
+    assert "watch: false" in fake.settings.folder.config.read_text(encoding="utf-8")
+    page.reload()
+    expect(watch).to_have_attribute("aria-pressed", "false")
+    watch.click()
+    expect(watch).to_have_attribute("aria-pressed", "true")
+    assert fake.settings.server.watch

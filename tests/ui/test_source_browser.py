@@ -1,0 +1,133 @@
+"""The source pane as a person handles it: its width, pages of PDFs, code, videos, programs."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from app.assistant import Assistant
+from app.events import Layout
+from app.settings.schema import Settings
+from rag.types import Place
+from tests.app.fakes import LightParts
+from tests.rag.parsers.pdf_writer import paragraph, write_pdf
+from tests.ui.steps import go
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def papers(tmp_path: Path) -> Path:
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def opened(
+    serve: Callable[[Any], Any], open_page: Callable[..., Any], papers: Path, tmp_path: Path
+) -> Iterator[Callable[[str], Any]]:
+    """Reads the papers and opens one of them from the library."""
+    settings = Settings.model_validate({"data_dir": tmp_path / "docent", "model": {"name": None}})
+    with Assistant(settings, LightParts(settings)) as assistant:
+
+        def start(name: str) -> Any:
+            assistant.sync([str(papers)])
+            page = open_page(serve(assistant).link).page
+            go(page, "Library")
+            page.locator(".row-line").get_by_role("button", name=name).first.click()
+            return page
+
+        yield start
+
+
+def a_pdf(path: Path, *, turned: int) -> None:
+    """Writes a PDF of three pages, of which the one numbered ``turned`` lies on its side."""
+    from pypdf import PdfWriter
+
+    write_pdf(path, [paragraph(50, 700, [f"This is page {number}."]) for number in (1, 2, 3)])
+    writer = PdfWriter(clone_from=path)
+    writer.pages[turned - 1].rotate(90)
+    writer.write(path)
+
+
+def test_its_width_is_dragged_or_set_by_keyboard_and_kept(opened: Callable[[str], Any], papers: Path) -> None:
+    (papers / "garden.txt").write_text("Tomatoes like water.", encoding="utf-8")
+    page = opened("garden.txt")
+    pane, handle = page.locator(".source"), page.locator(".source .handle")
+    before = pane.bounding_box()["width"]
+    box = handle.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, 400)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 100, 400, steps=4)
+    page.mouse.up()
+    dragged = pane.bounding_box()["width"]
+    assert abs(dragged - before - 100) < 12
+    handle.press("ArrowRight")
+    page.wait_for_function("width => document.querySelector('.source').offsetWidth < width", arg=dragged)
+    kept = pane.bounding_box()["width"]
+    page.reload()
+    page.locator(".row-line").get_by_role("button", name="garden.txt").first.click()
+    assert abs(pane.bounding_box()["width"] - kept) <= 1
+
+
+def test_pages_are_zoomed_and_fitted_and_lie_as_they_are_turned(opened: Callable[[str], Any], papers: Path) -> None:
+    a_pdf(papers / "plan.pdf", turned=2)
+    page = opened("plan.pdf")
+    sheets = page.locator(".pages .page")
+    expect(sheets).to_have_count(3)
+    upright = sheets.nth(0).bounding_box()
+    assert upright["height"] > upright["width"]
+    page.get_by_role("button", name="Next page").click()
+    expect(page.locator(".page-number")).to_have_text("2 of 3")
+    page.wait_for_function("box => box.offsetWidth > box.offsetHeight", arg=sheets.nth(1).element_handle())
+    fitted = page.locator(".zoom").inner_text()
+    page.get_by_role("button", name="Larger").click()
+    expect(page.locator(".zoom")).not_to_have_text(fitted)
+    assert sheets.nth(0).bounding_box()["width"] > upright["width"]
+    page.get_by_role("button", name="Smaller").click()
+    page.get_by_role("button", name="Fit", exact=True).click()
+    expect(page.locator(".zoom")).to_have_text(fitted)
+    expect(page.get_by_role("button", name="Fit", exact=True)).to_have_attribute("aria-pressed", "true")
+
+
+def test_code_has_its_line_numbers(opened: Callable[[str], Any], papers: Path) -> None:
+    (papers / "bees.py").write_text(
+        "\n".join(f"hive_{number} = {number}" for number in range(1, 301)), encoding="utf-8"
+    )
+    page = opened("bees.py")
+    expect(page.locator(".document-text.code .line")).to_have_count(300)
+    numbered = "line => getComputedStyle(line, '::before').content"
+    assert "counter(line)" in page.locator(".line").nth(249).evaluate(numbered)
+    page.get_by_label("Find in this document").fill("hive_250 ")
+    expect(page.locator("mark.current")).to_be_in_viewport()
+
+
+def test_a_moment_of_a_video_leads_to_its_second(window: Any, fake: Any) -> None:
+    said = "The mill stops.\nThe wheel is sold."
+    video = "https://www.youtube.com/watch?v=abcdefghijk"
+    one = fake.put(video, said, media_type="text/vtt")
+    fake.layouts[one.id] = Layout((), ((0, Place(start_s=5.0)), (16, Place(start_s=65.0))))
+    go(window.page, "Library")
+    window.page.reload()
+    window.page.locator(".row-line .link-row").click()
+    times = window.page.locator(".moment a.time")
+    expect(times).to_have_text(["0:05", "1:05"])
+    expect(times.last).to_have_attribute("href", f"{video}&t=65s")
+    expect(times.last).to_have_attribute("rel", "noopener noreferrer")
+
+
+def test_where_no_desktop_can_open_it_the_path_is_said(
+    opened: Callable[[str], Any], papers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    (papers / "garden.txt").write_text("Tomatoes like water.", encoding="utf-8")
+    page = opened("garden.txt")
+    for action in ("Open in its own program", "Show in its folder"):
+        page.get_by_role("button", name="More for this document").click()
+        page.get_by_role("menuitem", name=action).click()
+        expect(page.locator(".notice.bad").last).to_contain_text("No desktop is running where Docent runs.")
+    expect(page.locator(".notice .remedy").first).to_contain_text(str(papers / "garden.txt"))
