@@ -195,7 +195,7 @@ def _uploads(wanted: Path) -> Path:
 
 
 class _Watching:
-    """Keeps folders in sync, where the settings say so, from ``begin`` to the end of the context, which may be first."""
+    """Keeps folders in sync, where the settings say so, from ``begin`` to the end of the context."""
 
     def __init__(self, desk: "Desk") -> None:
         self._desk = desk

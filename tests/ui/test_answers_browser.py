@@ -137,3 +137,39 @@ def test_an_answer_is_copied_as_markdown_with_rows_as_a_table(told: Callable[...
         "| Year | Wheels |  |\n| --- | --- | --- |\n| 1912 | \\*2\\* | [1] |\n\n"
         "1. **mill\\_1.csv** (/papers/mill\\_1.csv)\n   > Year: 1912 \\| Wheels: 2\n"
     )
+
+
+def test_a_long_question_is_folded(filled: Any, gate: Any) -> None:
+    page = filled.page
+    gate.open()
+    ask(page, "Tell me about the garden. " * 300)
+    expect(page.locator(".exchange:not(.running) .card")).to_have_count(1)
+    question = page.locator(".question")
+    assert question.bounding_box()["height"] < 400
+    page.get_by_role("button", name="Show the whole question").click()
+    assert question.bounding_box()["height"] > 1500
+    page.get_by_role("button", name="Show less").click()
+    assert question.bounding_box()["height"] < 400
+
+
+def test_a_source_that_has_left_the_library_says_so_with_the_quote(told: Callable[..., Any]) -> None:
+    gone = a_citation(0, 25, document_id=15)
+    page = told(Answer((AnswerPart(gone.quote, (1,)),), True, (gone,), "extractive")).page
+    page.locator(".card").click()
+    expect(page.locator(".source [role=alert]")).to_contain_text("This document is no longer in the library.")
+    expect(page.locator(".source blockquote")).to_have_text(gone.quote)
+
+
+def test_a_question_of_a_chat_that_is_deleted_meanwhile_comes_back_with_it(filled: Any, gate: Any) -> None:
+    page = filled.page
+    ask(page, "When was the garden planted?")
+    gate.let(2)
+    expect(page.locator(".running .answer-text")).to_have_text("The garden")
+    page.locator(".chat-row").hover()
+    page.get_by_role("button", name="Actions for When was the garden planted?").click()
+    page.get_by_role("menuitem", name="Delete").click()
+    expect(page.locator(".hello")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    gate.open()
+    expect(page.locator(".exchange:not(.running) .answer-text")).to_contain_text("The garden")
+    expect(page.locator(".question")).to_have_text("When was the garden planted?")

@@ -39,6 +39,17 @@ def models(serve: Callable[[Any], Any], fake: Any, open_page: Callable[..., Any]
     return watched
 
 
+def computer(**changes: Any) -> Callable[[Any], None]:
+    """Lets the page see another computer than this one."""
+
+    def answer(route: Any) -> None:
+        reply = route.fetch()
+        about = reply.json()
+        route.fulfill(response=reply, json=about | {"computer": about["computer"] | changes})
+
+    return answer
+
+
 def _model(page: Any, name: str) -> Any:
     return page.locator(".model", has_text=name)
 
@@ -97,6 +108,18 @@ def test_a_folder_is_imported_measured_and_removed(models: Any, tiny: Path) -> N
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(_model(page, "lies in its own folder")).to_have_count(0)
     assert tiny.is_dir()
+
+
+def test_models_to_begin_with_are_those_that_this_computer_runs(window: Any) -> None:
+    page = window.page
+    page.route("**/api/models", computer(largest=2_000_000_000))
+    page.reload()
+    go(page, "Models")
+    known = page.get_by_role("group", name="For example")
+    expect(known.get_by_role("button")).to_have_count(2)
+    known.get_by_role("button", name="Qwen/Qwen2.5-1.5B-Instruct-AWQ").click()
+    expect(page.locator("#repository")).to_have_value("Qwen/Qwen2.5-1.5B-Instruct-AWQ")
+    expect(page.get_by_role("button", name="Download", exact=True)).to_be_enabled()
 
 
 def test_what_is_wrong_is_said_with_the_remedy(models: Any, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import { LibraryTable, COLUMNS } from "./library_table.js";
 import { rowsOf } from "./library_tree.js";
 import { Dialog, IconButton, Name, Trouble, visible } from "./parts.js";
 import { toggled } from "./scope.js";
-import { askOnly, attempt, changes, collections, dialog, documents, libraryFilter, libraryTrouble, notify, readSources, removeSource, sources } from "./store.js";
+import { addSamples, askOnly, attempt, changes, collections, dialog, documents, libraryFilter, libraryTrouble, notify, readSources, removeSource, sources } from "./store.js";
 import { SyncState } from "./sync.js";
 import { t } from "./words.js";
 
@@ -62,7 +62,9 @@ export function Library() {
     </div>
     ${libraryTrouble.value && html`<${Trouble} ...${libraryTrouble.value} />`}
     ${isBare
-      ? html`<p class="empty"><${Icon} name="folder" /><b>${t("library.empty")}</b><span>${t("library.drop")}</span></p>`
+      ? html`<div class="empty"><${Icon} name="folder" /><b>${t("library.empty")}</b><span>${t("library.drop")}</span>
+          <span class="row"><button type="button" class="button primary" onClick=${() => (dialog.value = "add")}>${t("hello.addFolder")}</button>
+            <button type="button" class="button" onClick=${() => addSamples()}>${t("hello.samples")}</button></span></div>`
       : html`<${LibraryTable} rows=${rows} sort=${sort} onSort=${setSort} folded=${folded} chosen=${chosen} onChoose=${choose}
           onFold=${fold} onRemove=${setRemoving} onCollect=${collect} onName=${name} />`}
     <${SyncState} />

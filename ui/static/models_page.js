@@ -31,6 +31,16 @@ export function ModelsPage() {
   </main>`;
 }
 
+/** Instruction models in INT4 AWQ to begin with, and how many weights they have. */
+const KNOWN = [
+  { name: "Qwen/Qwen2.5-0.5B-Instruct-AWQ", weights: 0.5e9 },
+  { name: "Qwen/Qwen2.5-1.5B-Instruct-AWQ", weights: 1.5e9 },
+  { name: "Qwen/Qwen3-4B-AWQ", weights: 4e9 },
+  { name: "Qwen/Qwen2.5-7B-Instruct-AWQ", weights: 7.6e9 },
+  { name: "Qwen/Qwen3-14B-AWQ", weights: 14.8e9 },
+];
+const HUB = /^https:\/\/huggingface\.co\/?$/; // where these lie
+
 /** @param {string} name */
 const named = (name) => (name === "builtin" ? t("models.builtin") : name);
 
@@ -134,9 +144,10 @@ function Get({ found }) {
       clear();
     });
   };
-  const chooseFolder = () =>
+  const fitting = HUB.test(found.hub) ? KNOWN.filter(({ weights }) => weights <= found.computer.largest) : [];
+  const choose = (/** @type {"folder"|"files"} */ wanted) => () =>
     attempt(async () => {
-      const [chosen] = (await choosePaths("folder")) ?? [];
+      const [chosen] = (await choosePaths(wanted)) ?? [];
       if (chosen) setFolder(chosen);
     });
   return html`<section><h2>${t("models.get")}</h2>
@@ -145,13 +156,17 @@ function Get({ found }) {
       <div class="row"><input id="repository" class="field" value=${repository} placeholder="Qwen/Qwen3-0.6B" autocomplete="off" spellcheck="false"
         onInput=${(/** @type {any} */ event) => setRepository(event.target.value)} />
       <button type="submit" class="button" disabled=${!/^\S+\/\S+$/.test(repository.trim())}><${Icon} name="download" />${t("models.download")}</button></div>
+      ${fitting.length > 0 && html`<div class="row wrap" role="group" aria-label=${t("models.known")}><span class="quiet">${t("models.known")}</span>
+        ${fitting.map(({ name, weights }) => html`<button type="button" class="button small" onClick=${() => setRepository(name)}>${name}
+          <span class="quiet">${t("models.weights", { count: billions(weights) })}</span></button>`)}</div>`}
       <p class="quiet">${t("models.downloadAbout")}</p>
     </form>
     <form class="stack" onSubmit=${(/** @type {Event} */ event) => send(event, () => post("/api/models/imports", { folder, link: isLinked }), () => setFolder(""))}>
       <label for="model-folder">${t("models.folder")}</label>
       <div class="row"><input id="model-folder" class="field" value=${folder} autocomplete="off" spellcheck="false"
         onInput=${(/** @type {any} */ event) => setFolder(event.target.value)} />
-      ${inOwnWindow() && html`<button type="button" class="button" onClick=${chooseFolder}>${t("add.folder")}</button>`}
+      ${inOwnWindow() && html`<button type="button" class="button" onClick=${choose("files")}>${t("models.file")}</button>
+        <button type="button" class="button" onClick=${choose("folder")}>${t("add.folder")}</button>`}
       <button type="submit" class="button" disabled=${!folder.trim()}><${Icon} name="folder" />${t("models.import")}</button></div>
       <label class="check"><input type="checkbox" checked=${isLinked} onChange=${(/** @type {any} */ event) => link(event.target.checked)} />${t("models.link")}</label>
     </form></section>`;

@@ -137,6 +137,8 @@ export const PAGES_GERMAN = {
   "models.download": "Herunterladen",
   "models.downloadAbout": "Sprachmodelle im Format safetensors: Llama, Mistral, Qwen, Phi, Gemma und andere. Ein Herunterladen lässt sich abbrechen und geht weiter, wo es aufhörte.",
   "models.folder": "Ein Ordner oder eine GGUF-Datei dieses Computers",
+  "models.known": "Zum Beispiel:",
+  "models.file": "Datei auswählen…",
   "models.import": "Importieren",
   "models.link": "Die Dateien lassen, wo sie sind",
   "models.computer": "Dieser Computer",

@@ -136,6 +136,8 @@ export const PAGES_ENGLISH = {
   "models.download": "Download",
   "models.downloadAbout": "Language models in the safetensors format: Llama, Mistral, Qwen, Phi, Gemma and others. A download can be cancelled and goes on where it stopped.",
   "models.folder": "A folder or GGUF file of this computer",
+  "models.known": "For example:",
+  "models.file": "Choose a file…",
   "models.import": "Import",
   "models.link": "Leave the files where they are",
   "models.computer": "This computer",

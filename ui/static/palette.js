@@ -18,7 +18,9 @@ function everything() {
     { icon: "folder", name: t("app.library"), run: () => go("/library") },
     { icon: "model", name: t("app.models"), run: () => go("/models") },
     { icon: "settings", name: t("app.settings"), run: () => go("/settings") },
+    { icon: "settings", name: t("settings.privacyTitle"), run: () => go("/settings/privacy") },
     { icon: "refresh", name: t("library.read"), run: () => readSources(null) },
+    { icon: "list", name: t("keys.title"), run: () => (dialog.value = "keys") },
     ...(collections.value ?? []).map((one) => ({ icon: "collection", name: visible(one.name), about: t("library.ask"), run: () => askOnly({ collections: [one.id] }) })),
     ...(chats.value ?? []).map((chat) => ({ icon: "chat", name: visible(chat.title), about: t("app.chats"), run: () => go(chatPath(chat.id)) })),
     ...(documents.value ?? [])
