@@ -1,9 +1,10 @@
-"""Writes the reference pages cli.md and http-api.md from what the command line and the HTTP API know of themselves, and
-the table of models in guide.md from what the engine reads.
+"""Writes the reference pages cli.md and http-api.md from what the command line and the HTTP API know of themselves,
+window.md from the names of the window's tests, and the table of models in guide.md from what the engine reads.
 
 python docs/generate.py
 """
 
+import ast
 import inspect
 import json
 from collections.abc import Iterator, Mapping
@@ -24,7 +25,7 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """The text of every generated page by its file name."""
-    return {"cli.md": cli_page(), "http-api.md": http_page(), "guide.md": guide_page()}
+    return {"cli.md": cli_page(), "http-api.md": http_page(), "guide.md": guide_page(), "window.md": window_page()}
 
 
 # -- the command line ------------------------------------------------------------------------------------------------
@@ -91,6 +92,32 @@ def _default(param: Any) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
+
+
+# -- the window ------------------------------------------------------------------------------------------------------
+
+
+def window_page() -> str:
+    """What the window does, sentence by sentence, as its tests are called."""
+    lines = [
+        "# What the window does",
+        "",
+        _GENERATED,
+        "",
+        "Each sentence is the name of a test that drives the page in a browser, or the programs around it.",
+    ]
+    for file in sorted((DOCS.parent / "tests" / "ui").glob("test_*.py")):
+        module = ast.parse(file.read_text(encoding="utf-8"))
+        tests = [one.name for one in module.body if isinstance(one, ast.FunctionDef) and one.name.startswith("test_")]
+        about = (ast.get_docstring(module) or "").split("\n\n")[0]
+        lines += ["", f"## [{file.name}](../tests/ui/{file.name})", "", " ".join(about.split()), ""]
+        lines += [f"- {_sentence(name)}" for name in tests]
+    return "\n".join(lines) + "\n"
+
+
+def _sentence(test: str) -> str:
+    words = test.removeprefix("test_").replace("_", " ")
+    return words[0].upper() + words[1:]
 
 
 # -- the HTTP API ----------------------------------------------------------------------------------------------------
