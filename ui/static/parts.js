@@ -1,11 +1,14 @@
 // @ts-check
 /** Small components that several panes share: buttons, menus, dialogs, notices. */
 
-import { html, useEffect, useRef, useState } from "./html.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
 import { told } from "./messages.js";
 import { dismissNotice, notices } from "./store.js";
 import { t } from "./words.js";
+
+const SCROLLED = ".list-body, .rows-body, .flow, .page-body"; // a menu that is cut off there opens upwards
+const MENU_GAP = 4; // pixels, as in base.css
 
 /** A button that shows an icon alone; `label` is its name. @param {any} props */
 export const IconButton = ({ icon, label, class: css = "", ...rest }) =>
@@ -19,8 +22,16 @@ export const IconButton = ({ icon, label, class: css = "", ...rest }) =>
  */
 export function Menu({ label, icon = "more", class: css = "icon-button", tab = 0, items, children = null }) {
   const [isOpen, open] = useState(false);
+  const [isAbove, putAbove] = useState(false);
   const box = useRef(/** @type {HTMLElement|null} */ (null));
   const button = useRef(/** @type {HTMLElement|null} */ (null));
+  useLayoutEffect(() => {
+    if (!isOpen || !box.current || !button.current) return;
+    const around = box.current.closest(SCROLLED)?.getBoundingClientRect() ?? { top: 0, bottom: window.innerHeight };
+    const { top, bottom } = button.current.getBoundingClientRect();
+    const height = box.current.offsetHeight + MENU_GAP;
+    putAbove(bottom + height > around.bottom && top - height >= around.top);
+  }, [isOpen]);
   useEffect(() => {
     if (!isOpen) return undefined;
     /** @type {HTMLElement|null|undefined} */ (box.current?.querySelector("[role=menuitem]"))?.focus();
@@ -51,7 +62,7 @@ export function Menu({ label, icon = "more", class: css = "icon-button", tab = 0
     <button type="button" ref=${button} class=${css} tabindex=${tab} aria-haspopup="menu" aria-expanded=${isOpen} aria-label=${label} title=${label}
       onClick=${() => open(!isOpen)}>${children ?? html`<${Icon} name=${icon} />`}</button>
     ${isOpen &&
-    html`<div class="menu" role="menu" ref=${box} onKeyDown=${keys}>
+    html`<div class=${`menu ${isAbove ? "above" : ""}`} role="menu" ref=${box} onKeyDown=${keys}>
       ${items.map((item) =>
         item === null
           ? html`<hr />`
