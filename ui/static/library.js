@@ -116,7 +116,9 @@ function grouped(all, known, sets, words, filter, sort) {
   const fits = (/** @type {string} */ text) => wanted.every((word) => text.toLowerCase().includes(word));
   const shown = all
     .filter((one) => (filter !== "problems" || one.status !== "ok") && fits(`${one.title}\n${one.path}`))
-    .sort((a, b) => (of(a) < of(b) ? -order : of(a) > of(b) ? order : a.path < b.path ? -1 : 1));
+    .map((one) => ({ one, by: of(one) }))
+    .sort((a, b) => (a.by < b.by ? -order : a.by > b.by ? order : a.one.path < b.one.path ? -1 : 1))
+    .map(({ one }) => one);
   const paths = new Set(all.map((one) => one.path));
   const isPlain = !wanted.length && filter === "all";
   const collected = sets.map((collection) => {
