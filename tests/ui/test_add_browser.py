@@ -129,4 +129,6 @@ def test_a_dropped_folder_is_taken_with_the_files_of_its_folders(window: Any, fo
     expect(page.locator(".drop")).to_have_count(0)
     expect(page.locator(".notice")).to_contain_text("4 files were added.")
     kept = sorted(path.name for path in window.served.desk.inbox.iterdir())
+    page.locator(".notice").get_by_role("button", name="Ask these only").click()
+    expect(page.locator(".scope")).to_contain_text("4 chosen")
     assert kept == ["bees.txt", "broken.docx", "garden.txt", "observatory.md"]

@@ -8,7 +8,7 @@ import { Icon } from "./icons.js";
 import { choosePaths, inOwnWindow } from "./own_window.js";
 import { Dialog, Name, visible } from "./parts.js";
 import { toggled } from "./scope.js";
-import { addSource, attempt, dialog, notify, upload } from "./store.js";
+import { addSource, attempt, dialog, tellAdded, upload } from "./store.js";
 import { t } from "./words.js";
 
 export function AddDialog() {
@@ -36,7 +36,7 @@ export function AddDialog() {
       done.push(one.location);
     }
     busy(false);
-    if (done.length) notify(done.length === 1 ? t("add.began", { name: visible(fileName(done[0])) }) : t("library.taken", { count: done.length }));
+    if (done.length) tellAdded(done, done.length === 1 ? t("add.began", { name: visible(fileName(done[0])) }) : t("library.taken", { count: done.length }));
     if (done.length === wanted.length) close();
   };
   const isPage = isBusy && /^https?:/i.test(typed.trim());

@@ -12,7 +12,7 @@ let noticeNumber = 0;
 export function notify(text, { remedy = "", action, onAction, bad = false } = {}) {
   const id = ++noticeNumber;
   notices.value = [...notices.value.slice(-3), { id, text, remedy, action, onAction, bad }];
-  setTimeout(() => dismissNotice(id), bad ? 15_000 : 8_000);
+  setTimeout(() => dismissNotice(id), bad || action ? 15_000 : 8_000);
 }
 
 /** @param {number} id */

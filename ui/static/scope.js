@@ -18,7 +18,7 @@ export function scopeName({ folders, documents: ids, collections: sets }) {
   if (count !== 1) return count ? t("chat.chosen", { count }) : null;
   const source = sources.value.find((one) => one.location === folders[0]);
   const document = documentsById.value.get(ids[0]);
-  const named = [collections.value?.find((one) => one.id === sets[0])?.name, source && sourceName(source), document && fileName(document.path)];
+  const named = [collections.value?.find((one) => one.id === sets[0])?.name, source && sourceName(source), folders[0] && fileName(folders[0]), document && fileName(document.path)];
   return named.find(Boolean) || t("chat.chosen", { count });
 }
 

@@ -322,13 +322,17 @@ export const endSync = () => attempt(() => remove("/api/syncing")); // the feed 
 
 /** Hands files over, one after the other. @param {{file: File, name: string}[]} files */
 export async function upload(files) {
-  let taken = 0;
+  const taken = [];
   for (const { file, name } of files) {
     const done = await attempt(() => request("PUT", `/api/uploads/${encodeURIComponent(name)}`, file));
-    if (done !== undefined) taken++;
+    if (done !== undefined) taken.push(done.location);
   }
-  if (taken) notify(t("library.taken", { count: taken }));
+  if (taken.length) tellAdded(taken, t("library.taken", { count: taken.length }));
 }
+
+/** Tells that something was added, and offers to ask that alone. @param {string[]} locations @param {string} words */
+export const tellAdded = (locations, words) =>
+  notify(words, { action: t(locations.length === 1 ? "library.ask" : "library.askChosen"), onAction: () => askOnly({ folders: locations }) });
 
 // The source pane ------------------------------------------------------------------------------------------------------
 
