@@ -31,6 +31,7 @@ class Later(Generic[App]):
     def begin(self) -> None:
         """Begins to make the application. To be called in the server's event loop; again, it does nothing."""
         if self._alive is None:
+            self._made.set_running_or_notify_cancel()  # the end of the server's loop must not cancel it
             self._alive = asyncio.get_running_loop().create_task(self._live())
             threading.Thread(target=self._load, name=f"docent-{self._name}", daemon=True).start()
 
@@ -62,11 +63,12 @@ class Later(Generic[App]):
             self._made.set_exception(error)
 
     async def _live(self) -> None:
-        try:
-            app = await asyncio.wrap_future(self._made)
-        except Exception:  # noqa: BLE001 - told by the thread, and to each request
+        made = asyncio.wrap_future(self._made)
+        await asyncio.wait((made,))
+        if made.exception() is not None:  # which requests are told
             self._ready.set()
             return
+        app = made.result()
         async with app.router.lifespan_context(app):
             self._ready.set()
             await self._leave.wait()

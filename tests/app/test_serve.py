@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,23 @@ def test_a_program_keeps_its_key_from_launch_to_launch(tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError) as caught:
         docent(tmp_path, "config", "--show-key")
     assert "holds no key" in caught.value.stderr
+
+
+def test_samples_are_added_to_a_new_library_alone(tmp_path: Path) -> None:
+    """Who has removed them does not get them again."""
+    docent(tmp_path, "sync")
+    process = start(tmp_path, "--no-window", "--port", "0", "--json", "--samples")
+    assert process.stdout is not None
+    link = json.loads(process.stdout.readline())
+    headers = {"authorization": f"Bearer {link['token']}"}
+    with httpx.Client(base_url=f"http://127.0.0.1:{link['port']}", headers=headers, timeout=60) as client:
+        until = time.monotonic() + 60
+        while not client.get("/api/syncing").json()["summary"] and time.monotonic() < until:
+            time.sleep(0.1)
+        assert client.get("/api/syncing").json()["summary"] == "up to date"
+        assert client.get("/api/status").json()["sources"] == []
+    process.kill()
+    process.communicate()
 
 
 def docent(tmp_path: Path, *arguments: str) -> str:

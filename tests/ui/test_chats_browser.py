@@ -1,6 +1,8 @@
 """Questions, answers and chats in headless Chromium, over a fake assistant whose words come when the test lets them."""
 
+import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +221,20 @@ def test_a_chat_is_exported_with_its_sources(filled: Any, gate: Any) -> None:
         page.get_by_role("menuitem", name="Export as Markdown").click()
     text = Path(saved.value.path()).read_text(encoding="utf-8")
     assert "## When was the garden planted?" in text and "[1] garden.txt: “The garden was planted" in text
+    page.get_by_role("button", name="Actions for When was the garden planted?").click()
+    with page.expect_download() as saved:
+        page.get_by_role("menuitem", name="Export as JSON").click()
+    document = json.loads(Path(saved.value.path()).read_text(encoding="utf-8"))
+    assert [one["question"] for one in document["exchanges"]] == ["When was the garden planted?"]
+
+
+@pytest.mark.parametrize(("days", "group"), [(0, "Today"), (1, "Yesterday"), (5, "Last 7 days"), (30, "Older")])
+def test_chats_are_grouped_by_their_date(window: Any, fake: Any, days: int, group: str) -> None:
+    fake.store.create("When was the garden planted?")
+    noon = datetime.now().replace(hour=12) + timedelta(days=days)
+    window.page.clock.set_fixed_time(noon)
+    window.page.reload()
+    expect(window.page.locator(".group")).to_have_text([group])
 
 
 def test_what_one_thinks_of_an_answer_is_kept(filled: Any, gate: Any) -> None:
