@@ -14,6 +14,21 @@ from tests.ui.steps import add, ask, go
 pytestmark = pytest.mark.browser
 
 
+def test_the_page_stands_before_the_rest_of_docent_and_says_so(window: Any) -> None:
+    page = window.page
+    held: list[Any] = []
+    page.route("**/api/**", held.append)
+    page.reload()
+    expect(page.locator(".hello")).to_contain_text("Docent is starting…")
+    expect(page.locator("#sync")).to_contain_text("Docent is starting…")
+    page.fill("#question", "It can be typed already")
+    page.unroute("**/api/**")
+    for route in held:
+        route.continue_()
+    expect(page.locator(".hello")).to_contain_text("Add a folder")
+    expect(page.locator("#question")).to_have_value("It can be typed already")
+
+
 def test_a_folder_is_read_with_progress_and_its_files_have_statuses(
     window: Any, folder: Path, gate: Any, screenshots: Path
 ) -> None:
