@@ -101,9 +101,14 @@ def library_routes(assistant: Assistant, work: Gate) -> APIRouter:
     text_reply = content("text/plain", {"type": "string"}, "The text.")
 
     @routes.get("/documents/{document_id}/text", response_class=Response, responses=text_reply)
-    async def text(document_id: int) -> Response:
-        """Returns the text of a document, to which the positions of citations refer."""
-        content = await work.run(lambda: assistant.document_text(document_id).encode("utf-8", "replace"))
+    async def text(
+        document_id: int,
+        start: Annotated[int, Query(ge=0)] = 0,
+        end: Annotated[int | None, Query(ge=0)] = None,
+    ) -> Response:
+        """Returns the text of a document, to which the positions of citations refer; of that the characters from
+        ``start`` to ``end``, if they are given."""
+        content = await work.run(lambda: assistant.document_text(document_id)[start:end].encode("utf-8", "replace"))
         return Response(content, media_type="text/plain; charset=utf-8", headers=NO_STORE)
 
     file_reply = content("application/octet-stream", {"type": "string", "format": "binary"}, "The file.")

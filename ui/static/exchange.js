@@ -2,12 +2,12 @@
 /** One question with its answer: finished, or being written. */
 
 import { AnswerText, asMarkdown, asText } from "./answer.js";
-import { get } from "./api.js";
+import { get, query } from "./api.js";
 import { duration, place } from "./format.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./html.js";
 import { Icon } from "./icons.js";
 import { IconButton, Menu, Name, Trouble, visible } from "./parts.js";
-import { ask, askInstead, chatId, judge, models, notify, retry, runsOf, showCitation, shown, showVersion, stop } from "./store.js";
+import { ask, askInstead, chatId, documentsById, judge, models, notify, retry, runsOf, showCitation, shown, showVersion, stop } from "./store.js";
 import { t } from "./words.js";
 
 /** @typedef {import("./store.js").Exchange} Exchange */
@@ -16,6 +16,7 @@ import { t } from "./words.js";
 const LONG_QUESTION = 500; // characters that are shown before "show the whole question"
 const LONGEST_PILL = 40; // characters of the words that answer
 const NEAREST = 3;
+const PASSAGE_SHOWN = 300; // characters of a passage that was read
 const NEAR_END = 40; // pixels from the end of the chat within which they are scrolled into view
 const FOLLOW_UPS_AFTER_MS = 400; // the answer itself is drawn first
 const BUILTIN = ["extractive", "operators", "none"]; // they quote and compute; nothing of them is Markdown
@@ -169,12 +170,23 @@ function Nearest({ exchange }) {
   </div>`;
 }
 
-/** @param {{passage: import("./store.js").Looked, score?: boolean}} props */
+/** A passage that was read, with how it begins. @param {{passage: import("./store.js").Looked, score?: boolean}} props */
 function Passage({ passage, score = false }) {
-  const citation = { ...passage, number: 0, source: "", quote: "" };
+  const [text, setText] = useState("");
+  const { document_id: id, start, end } = passage;
+  useEffect(() => {
+    let isHere = true;
+    const part = query({ start, end: Math.min(end, start + PASSAGE_SHOWN) });
+    get(`/api/documents/${id}/text${part}`).then((found) => isHere && setText(found), () => undefined); // it may be gone
+    return () => {
+      isHere = false;
+    };
+  }, [id, start, end]);
+  const citation = { ...passage, number: 0, source: documentsById.value.get(id)?.path ?? "", quote: "" };
   return html`<button type="button" class="card" onClick=${() => showCitation([citation], 0)}>
     <span class="card-head"><span class="card-title"><${Name}>${passage.title}<//></span>
       <span class="card-place">${[place(citation), score && t("chat.scoreOf", { score: passage.score.toFixed(2) })].filter(Boolean).join(" · ")}</span></span>
+    ${text.trim() && html`<span class="card-quote" dir="auto">${text.trim()}</span>`}
   </button>`;
 }
 

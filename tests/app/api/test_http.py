@@ -51,6 +51,8 @@ def test_a_document_and_its_text_by_id(client: TestClient) -> None:
     document = document_named(client, "whales.txt")
     assert client.get(f"/api/documents/{document['id']}").json()["pages"] is None
     response = client.get(f"/api/documents/{document['id']}/text")
+    part = client.get(f"/api/documents/{document['id']}/text", params={"start": 4, "end": 9})
+    assert part.text == response.text[4:9]
     assert response.text.startswith("The blue whale")
     assert response.headers["content-type"] == "text/plain; charset=utf-8"
     assert response.headers["cache-control"] == "no-store"
