@@ -146,6 +146,39 @@ def test_at_200_percent_nothing_is_cut_off(answered: Any, open_page: Callable[..
     assert page.evaluate(CUT_OFF) == []
 
 
+@pytest.mark.parametrize("width", [1440, 1024])
+def test_chat_and_source_stand_beside_each_other(answered: Any, open_page: Callable[..., Any], width: int) -> None:
+    page = open_page(answered.page.url, width=width, cookies=answered.page.context).page
+    page.locator(".chip").click()
+    expect(page.locator(".source mark").first).to_be_visible()
+    pane = page.locator(".source").bounding_box()
+    for part in (".exchange .card", "#send", ".composer-box", ".bar-title"):
+        box = page.locator(part).first.bounding_box()
+        assert box["x"] + box["width"] <= pane["x"] + 1, part
+    send, around = page.locator("#send").bounding_box(), page.locator(".composer-box").bounding_box()
+    assert send["x"] + send["width"] <= around["x"] + around["width"]
+    if width == 1024:  # the list gives way, and is a press away
+        expect(page.locator(".chat-row")).to_be_hidden()
+        page.get_by_role("button", name="Chats").click()
+        expect(page.locator(".chat-row")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 800])
+def test_columns_of_the_library_stand_below_their_heads(
+    answered: Any, open_page: Callable[..., Any], width: int
+) -> None:
+    page = open_page(f"{answered.served.address}/library", width=width, cookies=answered.page.context).page
+    row = page.locator(".row-line", has_text="garden.txt")
+    for column in ("name", "title", "status", "act"):
+        head = page.locator(f".row-head .{column}").bounding_box()
+        cell = row.locator(f".{column}").bounding_box()
+        assert abs(cell["x"] - head["x"]) < 2, column
+        assert abs(cell["width"] - head["width"]) < 2, column
+    assert (
+        len({round(cell.bounding_box()["y"]) for cell in row.get_by_role("gridcell").all() if cell.is_visible()}) <= 3
+    )
+
+
 def test_motion_and_contrast_follow_the_system(filled: Any, gate: Any) -> None:
     page = filled.page
     ask(page, "When was the garden planted?")

@@ -15,7 +15,7 @@ const NEWS_AFTER_MS = 3000; // where what is shown first takes longer
 /** Reads what is shown first, and then follows the news: their stream loads what is heavy in Docent. */
 export async function start() {
   let isFirst = true;
-  const first = [loadChats(), loadDocuments()];
+  const first = [loadChats(), loadDocuments(), ...(route.value.page === "models" ? [loadModels()] : [])];
   route.subscribe(() => {
     first.push(openChat());
   });

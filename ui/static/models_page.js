@@ -19,6 +19,7 @@ export function ModelsPage() {
   return html`<main id="main" tabindex="-1" class="page-main" aria-label=${t("app.models")}>
     <header class="bar"><h1 class="bar-title">${t("models.title")}</h1></header>
     <div class="page-body" tabindex="-1"><div class="column">
+      ${!found && html`<p class="quiet" role="status">${t("door.trying")}</p>`}
       ${found &&
       html`<${Answering} found=${found} /><${Tasks} found=${found} />
         <section><h2>${t("models.installed")}</h2>
