@@ -100,8 +100,13 @@ def serve_until_ended(
         stack.callback(desk.end, _WORK_ENDS_S)
         watching = stack.enter_context(_Watching(desk))
         window: OwnWindow | None = None
-        api = Later(lambda: _api(desk, window, guarded.launch_code), "api")
-        page = Page(api, desk) if wanted.page else None
+        page: Page | None
+        if wanted.page:
+            api = Later(lambda: _api(desk, window, guarded.launch_code), "api")
+            page = Page(api, desk)
+        else:  # nothing is of use before the API
+            whole = _api(desk)
+            api, page = Later(lambda: whole, "api"), None
         token = new_token()
         guarded = LocalOnly(
             page or api,
@@ -158,7 +163,9 @@ def _desk(assistant: "Assistant", session: Session) -> "Desk":
     return Desk(assistant, settings.data_dir / "inbox", uploads, session.loaded, session.read_settings)
 
 
-def _api(desk: "Desk", window: "OwnWindow | None", launch_code: Callable[[], str]) -> "DescribedAPI":
+def _api(
+    desk: "Desk", window: "OwnWindow | None" = None, launch_code: Callable[[], str] = lambda: ""
+) -> "DescribedAPI":
     """Makes the HTTP API; what it imports takes half as long as all that a page needs to be drawn."""
     from app.api.http import create_api
 
