@@ -28,7 +28,7 @@ class ProductArguments(ctypes.Structure):
 class AttentionArguments(ctypes.Structure):
     _fields_ = fields(
         "query keys values mixed items page_table partial counters",
-        "heads kv_heads head mixed_stride table_stride window splits least_pages tile_rows packed",
+        "heads kv_heads head mixed_stride table_stride window splits least_pages tile_rows packed clustered",
         "scale cap",
     )
 

@@ -12,7 +12,7 @@ from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.kv_format import KvFormat
 
 _ATTEND_FEW_WARPS, _ATTEND_MANY_WARPS = 4, 8
-_CLUSTER = 8  # blocks that share a short context, at most, where the card has clusters
+_CLUSTER = 8  # blocks, at most, where the card has clusters
 _MANY_HEADS = (64, 128)  # that Hopper's kernel for many queries takes
 _SHARE_EXTRA = 4  # floats of a row of a warp's share beside its sums
 _RESERVED = 2048  # shared memory that a block takes beside what it asks for
@@ -89,17 +89,21 @@ class Attention:
     def _queue_few(self, arguments: AttentionArguments, shape: AttentionShape) -> None:
         config, ring = self._config, self._ring
         blocks = config.num_kv_heads * -(-(config.num_heads // config.num_kv_heads) // 16)
+        # Where nearly all places are taken, the last clusters find none side by side.
+        fits = shape.few * blocks * shape.splits <= self.at_once * 3 // 4
+        cluster = shape.splits if shape.splits <= self.cluster and (fits or not shape.long) else 1
+        arguments.clustered = int(cluster > 1)
+        if cluster > 1:
+            arguments.least_pages = 1  # shares of equal size: adding them up costs little
+        grid = (blocks * cluster, shape.few, shape.splits // cluster)
         if shape.long:
             kernel = self._long[8 if shape.tile_rows <= 8 else 16]
-            grid = (blocks, shape.few, shape.splits)
-            self._device.launch(kernel, grid, 32 * ring.warps, ring.shared(self._pool.form), arguments)
+            shared = ring.shared(self._pool.form)
+            self._device.launch(kernel, grid, 32 * ring.warps, shared, arguments, cluster=cluster)
         else:
-            shares = _ATTEND_FEW_WARPS + (shape.splits > 1)
-            shared = 4 * shares * shape.tile_rows * (self._buffers.head_padded + _SHARE_EXTRA)
-            self._device.launch(
-                self._few["attend_few"], (blocks * shape.splits, shape.few, 1), 32 * _ATTEND_FEW_WARPS, shared,
-                arguments, cluster=shape.splits,
-            )  # fmt: skip
+            shared = 4 * _ATTEND_FEW_WARPS * shape.tile_rows * (self._buffers.head_padded + _SHARE_EXTRA)
+            kernel = self._few["attend_few"]
+            self._device.launch(kernel, grid, 32 * _ATTEND_FEW_WARPS, shared, arguments, cluster=cluster)
 
 
 def kernels_of(device: Device, form: KvFormat, *, hopper: bool) -> list[Kernels]:
@@ -120,7 +124,7 @@ def ring_of(form: KvFormat, shared_bytes: int, shared_bytes_of_block: int) -> Ri
     """As many warps and pages as a multiprocessor has shared memory for; two blocks on it where that is enough."""
     share = 4 * 16 * (form.head_padded + _SHARE_EXTRA)  # a warp's, which lies where its ring was
     least = -(-share // (2 * form.block_bytes))
-    for blocks, warps, enough in ((2, 4, 3), (1, 4, 3), (1, 2, 2)):
+    for blocks, warps, enough in ((2, 6, 4), (2, 4, 3), (1, 4, 3), (1, 2, 2)):
         room = min(shared_bytes // blocks - _RESERVED, shared_bytes_of_block)
         stages = min(_MOST_STAGES, room // (warps * 2 * form.block_bytes))
         if stages >= max(least, enough):

@@ -8,7 +8,7 @@
 // Few query rows: the warps of a block, or of a cluster of `splits` blocks, take the pages in turn. Grid (kv_heads * head
 // blocks * splits, items).
 extern "C" __global__ void __launch_bounds__(32 * WARPS) attend_few(const __grid_constant__ Attention p) {
-    extern __shared__ __align__(16) float room[];  // [WARPS, tile_rows, SHARE], of a cluster's blocks one more
+    extern __shared__ __align__(16) float room[];  // [WARPS, tile_rows, SHARE]
     let_next_start();
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, g = lane >> 2, t = lane & 3;
     const int repeat = p.heads / p.kv_heads, head_blocks = (repeat + 15) / 16;
@@ -26,6 +26,10 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) attend_few(const __grid
     // Earlier tokens' K and V come into the L2 while q is computed.
     for (int page = first; page < min(end, begin + AHEAD * stride); page += stride)
         prefetch_page(block_of(p.keys, place(page)), block_of(p.values, place(page)));
+    PageKeys keys;
+    u64 at = first < end ? place(first) : 0;
+    const bool early = first < min(end, pages_kept(position, first_row));
+    if (early) load_keys(keys, block_of(p.keys, at));
     wait_for_producer();
 
     Tile tile;
@@ -36,9 +40,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) attend_few(const __grid
                g + 8 < used ? p.query + ((u64)(first_row + token_b) * p.heads + head_b) * HEAD : 0, t);
     const int high_a = position + token_a, high_b = position + token_b;
     const int low_a = p.window > 0 ? high_a - p.window + 1 : 0, low_b = p.window > 0 ? high_b - p.window + 1 : 0;
-    PageKeys keys;
-    u64 at = first < end ? place(first) : 0;
-    if (first < end) load_keys(keys, block_of(p.keys, at));
+    if (first < end && !early) load_keys(keys, block_of(p.keys, at));
     for (int page = first; page < end; page += stride) {
         const u64 next = page + stride < end ? place(page + stride) : 0;
         if (page + AHEAD * stride < end) {
@@ -65,7 +67,7 @@ extern "C" __global__ void __launch_bounds__(32 * WARPS) attend_few(const __grid
     }
     const TileRows own = {used, own_heads, kv_head * repeat + first_head, first_row};
 #if __CUDA_ARCH__ >= 900
-    if (splits > 1) return add_up_cluster<WARPS>(p, room, p.tile_rows * SHARE, split, splits, own);
+    if (p.clustered) return add_up_cluster<WARPS>(p, room, p.tile_rows * SHARE, split, splits, own);
 #endif
     add_up_shares<WARPS>(p, room, p.tile_rows * SHARE, 0, 0, 1, own);
 }

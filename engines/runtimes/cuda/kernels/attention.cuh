@@ -21,12 +21,17 @@ struct Attention {
     float* partial;        // [items, kv_heads * head blocks, splits, tile_rows, HEAD + 4]
     u32* counters;         // [items * head blocks], zero
     int heads, kv_heads, head, mixed_stride, table_stride, window, splits, least_pages, tile_rows, packed;
+    int clustered;  // the `splits` blocks that share a context are a cluster, neighbours along the grid's first side
     float scale, cap;
 };
 
 __device__ __forceinline__ u64 mixed_place(const Attention& p, u64 row, int at) {
     return p.packed ? packed_place(row, at, p.mixed_stride) : row * p.mixed_stride + at;
 }
+
+// How many pages of an item's sequence no kernel of this step writes to: they may be read before the producer is done, since
+// the embedding, with which a step begins, has waited for all steps before. Of the rows in front, all may be the sequence's.
+__device__ __forceinline__ int pages_kept(int position, int first_row) { return max(0, position - first_row) / PAGE; }
 
 struct Tile {
     u32 query[CHUNKS][2][4];

@@ -6,6 +6,8 @@
 #include "shares.cuh"
 
 #define SLOT (2 * KV_BLOCK)  // bytes: K and V of a page and head
+// What weights of values are multiplied by beside the values' scales, so that those of integers do not become too small.
+#define WEIGHT (KV == KV_INT8 ? 64.0f : 1.0f)
 #define RING (STAGES * SLOT)
 
 // COLUMNS times 8 queries.
@@ -37,10 +39,12 @@ __device__ __forceinline__ void attend_page(Queries<COLUMNS>& q, const u8* slot,
             mma(score[n], first[2], second[2], first[3], second[3], own[2], own[3]);
         }
     }
-    float scale_a = scale, scale_b = scale;
-#if KV != KV_FP16
-    const u32 both = *(const u32*)(slot + PAGE * HEAD + inside * 2);  // of two tokens that follow each other
-    scale_a *= low_half(both), scale_b *= high_half(both);
+    float scale_a = scale, scale_b = scale, value_a = 1, value_b = 1;
+#if KV != KV_FP16  // scales of two tokens that follow each other
+    const u32 of_keys = *(const u32*)(slot + PAGE * HEAD + inside * 2);
+    const u32 of_values = *(const u32*)(slot + KV_BLOCK + PAGE * HEAD + inside * 2);
+    scale_a *= low_half(of_keys), scale_b *= high_half(of_keys);
+    value_a = low_half(of_values) * WEIGHT, value_b = high_half(of_values) * WEIGHT;
 #endif
     const int token = base + inside;
     u32 weights[COLUMNS][2];
@@ -64,8 +68,9 @@ __device__ __forceinline__ void attend_page(Queries<COLUMNS>& q, const u8* slot,
             q.sum[n][e] = q.sum[n][e] * shrink[e] + a + b;
             score[n][e] = a, score[n][2 + e] = b;
         }
-        weights[n][0] = transposed(to_half2(score[n][0], score[n][1]));
-        weights[n][1] = transposed(to_half2(score[n][2], score[n][3]));
+        weights[n][0] = transposed(to_half2(score[n][0] * value_a, score[n][1] * value_a));
+        weights[n][1] = transposed(to_half2(score[n][2] * value_b, score[n][3] * value_b));
+        if (__any_sync(FULL, shrink[0] != 1 || shrink[1] != 1))  // seldom behind the first pages
 #pragma unroll
         for (int i = 0; i < HEAD / 16; i++) {
             q.out[n][i][0] *= shrink[0], q.out[n][i][1] *= shrink[1];
@@ -73,11 +78,10 @@ __device__ __forceinline__ void attend_page(Queries<COLUMNS>& q, const u8* slot,
         }
     }
     const Eight* const values = (const Eight*)(slot + KV_BLOCK) + lane;
-    const uint2 scales = scales_of(slot + KV_BLOCK, t);
 #pragma unroll
     for (int i = 0; i < HEAD / 16; i++) {
         u32 v[4];
-        scaled_values(values[i * 32], scales, v);
+        halves_of(values[i * 32], v);
 #pragma unroll
         for (int n = 0; n < COLUMNS; n++) mma(q.out[n][i], v[0], v[2], v[1], v[3], weights[n][0], weights[n][1]);
     }
@@ -89,7 +93,8 @@ __device__ __forceinline__ void run(const Attention& p) {
     let_next_start();
     const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, g = lane >> 2, t = lane & 3;
     const int repeat = p.heads / p.kv_heads, head_blocks = (repeat + 15) / 16;
-    const int kv_head = blockIdx.x / head_blocks, first_head = (blockIdx.x % head_blocks) * 16;
+    const int split = p.clustered ? blockIdx.x % p.splits : blockIdx.z, block = p.clustered ? blockIdx.x / p.splits : blockIdx.x;
+    const int kv_head = block / head_blocks, first_head = (block % head_blocks) * 16;
     const int own_heads = min(16, repeat - first_head);
     const int* item = p.items + blockIdx.y * 4;
     const int sequence = item[0], first_row = item[1], rows = item[2], position = item[3];
@@ -98,7 +103,6 @@ __device__ __forceinline__ void run(const Attention& p) {
     const int first_page = p.window > 0 ? max(0, position - p.window + 1) / PAGE : 0;
     const int pages = (position + rows - 1) / PAGE + 1 - first_page;
     const int share = max(p.least_pages, (pages + p.splits - 1) / p.splits), splits = (pages + share - 1) / share;
-    const int split = blockIdx.z;
     if (split >= splits) return wait_for_producer();
     const int begin = first_page + split * share, end = min(begin + share, first_page + pages);
     const int* table = p.page_table + (u64)sequence * p.table_stride;
@@ -125,9 +129,11 @@ __device__ __forceinline__ void run(const Attention& p) {
         }
         copies_commit();
     };
+    int first_slot = 0;
+    for (const int kept = pages_kept(position, first_row); first_slot < STAGES && asked < min(end, kept); first_slot++) ask(first_slot);
     wait_for_producer();
 #pragma unroll 1
-    for (int slot = 0; slot < STAGES; slot++) ask(slot);
+    for (int slot = first_slot; slot < STAGES; slot++) ask(slot);
 
     Queries<COLUMNS> q;
     int low[COLUMNS][2], high[COLUMNS][2];
@@ -175,12 +181,15 @@ __device__ __forceinline__ void run(const Attention& p) {
             float* const to = mine + row * SHARE;
 #pragma unroll
             for (int i = 0; i < HEAD / 16; i++) to[i * 16 + g] = q.out[n][i][e], to[i * 16 + 8 + g] = q.out[n][i][2 + e];
-            if (g == 0) to[HEAD] = q.most[n][e], to[HEAD + 1] = sum;
+            if (g == 0) to[HEAD] = q.most[n][e], to[HEAD + 1] = sum * WEIGHT;
         }
-    add_up_shares<WARPS>(p, (float*)memory, RING / 4, blockIdx.y * gridDim.x + blockIdx.x, split, splits,
-                         TileRows{used, own_heads, head, first_row});
+    const TileRows own_rows = {used, own_heads, head, first_row};
+#if __CUDA_ARCH__ >= 900
+    if (p.clustered) return add_up_cluster<WARPS>(p, (float*)memory, RING / 4, split, splits, own_rows);
+#endif
+    add_up_shares<WARPS>(p, (float*)memory, RING / 4, blockIdx.y * gridDim.x + blockIdx.x, split, splits, own_rows);
 }
 
-// Grid (kv_heads * head blocks, items, splits).
+// Grid (kv_heads * head blocks, items, splits), or with `clustered` (kv_heads * head blocks * splits, items).
 extern "C" __global__ void __launch_bounds__(32 * WARPS) attend_long_8(const __grid_constant__ Attention p) { run<1>(p); }
 extern "C" __global__ void __launch_bounds__(32 * WARPS) attend_long_16(const __grid_constant__ Attention p) { run<2>(p); }

@@ -5,6 +5,7 @@
 // Floats of a row of a share: HEAD sums of weighed values, the largest score, the sum of the weights.
 #define SHARE (HEAD + 4)
 #define MOST_OF_CLUSTER 8  // blocks
+#define MOST_SPLITS 64
 
 // A tile's rows: tokens from `first_row` on, each with `own_heads` heads from `first_head` on; `used` of them count.
 struct TileRows {
@@ -50,20 +51,19 @@ __device__ __forceinline__ Sums sums_of_warps(const float* from, int stride, int
 
 #if __CUDA_ARCH__ >= 900
 // The warps' shares, [rows of a tile, SHARE] each and `stride` floats apart at `room`, then those of the blocks of a cluster,
-// `splits` of them, to `mixed`. Behind the warps' shares there is room for one more.
+// `splits` of them, to `mixed`. A block's own sums take the place of its first warp's, but for the last two floats of a row.
 template <int WARPS_OF_BLOCK>
 __device__ __forceinline__ void add_up_cluster(const Attention& p, float* room, int stride, int split, int splits, const TileRows& rows) {
     constexpr int THREADS_OF_BLOCK = 32 * WARPS_OF_BLOCK, QUADS = HEAD / 4;
-    float* const own = room + WARPS_OF_BLOCK * stride;
     __syncthreads();
     for (int i = threadIdx.x; i < rows.used * QUADS; i += THREADS_OF_BLOCK) {
         const int row = i / QUADS, d = (i - row * QUADS) * 4;
         const Sums sums = sums_of_warps<WARPS_OF_BLOCK>(room + row * SHARE, stride, d);
-        *(float4*)(own + row * SHARE + d) = sums.out;
-        if (d == 0) *(float4*)(own + row * SHARE + HEAD) = make_float4(sums.most, sums.sum, 0, 0);
+        *(float4*)(room + row * SHARE + d) = sums.out;
+        if (d == 0) *(float2*)(room + row * SHARE + HEAD + 2) = make_float2(sums.most, sums.sum);
     }
     cluster_arrive(), cluster_wait();
-    const u32 address = shared_address(own);
+    const u32 address = shared_address(room);
     for (int i = split * THREADS_OF_BLOCK + threadIdx.x; i < rows.used * QUADS; i += splits * THREADS_OF_BLOCK) {
         const int row = i / QUADS, d = (i - row * QUADS) * 4;
         float4 out[MOST_OF_CLUSTER], ends[MOST_OF_CLUSTER];
@@ -76,10 +76,10 @@ __device__ __forceinline__ void add_up_cluster(const Attention& p, float* room, 
         }
 #pragma unroll
         for (int s = 0; s < MOST_OF_CLUSTER; s++)
-            if (s < splits) sums.most = fmaxf(sums.most, ends[s].x);
+            if (s < splits) sums.most = fmaxf(sums.most, ends[s].z);
 #pragma unroll
         for (int s = 0; s < MOST_OF_CLUSTER; s++)
-            if (s < splits) sums.add(out[s], ends[s].x, ends[s].y);
+            if (s < splits) sums.add(out[s], ends[s].z, ends[s].w);
         rows.hand_on(p, row, d, sums.mean());
     }
     cluster_arrive(), cluster_wait();  // nobody goes while others read its memory
@@ -118,24 +118,30 @@ __device__ __forceinline__ void add_up_shares(const Attention& p, float* room, i
     // What each share counts, a warp for each row; then the sums, with many loads under way.
     float* const factors = room;  // [used, splits]
     for (int row = warp; row < used; row += WARPS_OF_BLOCK) {
+        constexpr int OF_LANE = MOST_SPLITS / 32;
+        float2 own[OF_LANE];
         float most = -1e30f, sum = 0;
-        for (int s = lane; s < splits; s += 32) most = fmaxf(most, __ldcg(&ends[s * p.tile_rows + row]).x);
+#pragma unroll
+        for (int i = 0; i < OF_LANE; i++) {
+            const int s = lane + i * 32;
+            own[i] = s < splits ? __ldcg(&ends[s * p.tile_rows + row]) : make_float2(-1e30f, 0);
+        }
+#pragma unroll
+        for (int i = 0; i < OF_LANE; i++) most = fmaxf(most, own[i].x);
 #pragma unroll
         for (int step = 16; step; step >>= 1) most = fmaxf(most, __shfl_xor_sync(FULL, most, step));
-        for (int s = lane; s < splits; s += 32) {
-            const float2 end = __ldcg(&ends[s * p.tile_rows + row]);
-            const float factor = exp2_fast(end.x - most);
-            factors[row * splits + s] = factor;
-            sum += factor * end.y;
-        }
+#pragma unroll
+        for (int i = 0; i < OF_LANE; i++) own[i].x = exp2_fast(own[i].x - most), sum += own[i].x * own[i].y;
         const float part = 1.0f / warp_sum(sum);
-        for (int s = lane; s < splits; s += 32) factors[row * splits + s] *= part;
+#pragma unroll
+        for (int i = 0; i < OF_LANE; i++)
+            if (lane + i * 32 < splits) factors[row * splits + lane + i * 32] = own[i].x * part;
     }
     __syncthreads();
     for (int i = thread; i < used * QUADS; i += THREADS_OF_BLOCK) {
         const int row = i / QUADS, d = (i - row * QUADS) * 4;
         float4 out = make_float4(0, 0, 0, 0);
-#pragma unroll 8
+#pragma unroll 16
         for (int s = 0; s < splits; s++) {
             const float factor = factors[row * splits + s];
             const float4 one = __ldcg((const float4*)(shares + ((u64)s * p.tile_rows + row) * HEAD + d));

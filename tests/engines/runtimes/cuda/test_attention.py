@@ -133,25 +133,26 @@ def test_few_queries_agree_with_float64(
     short = device.load(compile_kernels("attention", device.capability, settings | {"WARPS": 4}, kernels))
     long_settings = settings | {"WARPS": ring.warps, "STAGES": ring.stages}
     long = device.load(compile_kernels("attention_long", device.capability, long_settings, kernels))
-    clusters = (0, -2, -8) if device.capability >= HOPPER else (0,)  # blocks for a short context
-    for splits, tile_rows, packed in itertools.product((*clusters, 1, 3, 64), (own_heads, 16), (False, True)):
+    ways = [(True, 1, 1), *((False, splits, 1) for splits in (1, 3, 64))]  # for short contexts, blocks, of a cluster
+    if device.capability >= HOPPER:
+        ways += [(is_short, count, count) for is_short in (True, False) for count in (2, 3, 8)]
+    for (is_short, splits, cluster), tile_rows, packed in itertools.product(ways, (own_heads, 16), (False, True)):
         items = case.items(max(1, tile_rows // own_heads))
         arguments = case.arguments(device, items)
         arguments.mixed, arguments.packed, arguments.tile_rows = case.target(device), packed, tile_rows
-        grid = (blocks, len(items), max(1, splits))
-        if splits > 0:
-            arguments.splits, arguments.least_pages = splits, 4
+        arguments.splits, arguments.least_pages, arguments.clustered = splits, 4, int(cluster > 1)
+        grid = (blocks * cluster, len(items), splits // cluster)
+        if is_short:
+            shared = 4 * 4 * tile_rows * (case.form.head_padded + 4)
+            device.launch(short["attend_few"], grid, 128, shared, arguments, cluster=cluster)
+        else:
             size = 4 * blocks * len(items) * splits * tile_rows * (case.form.head_padded + 4)
             arguments.partial = device.array(np.full(size // 4, np.nan, np.float32))
             arguments.counters = device.array(np.zeros(blocks * len(items), np.uint32))
             kernel = long["attend_long_8" if tile_rows <= 8 else "attend_long_16"]
             for _ in range(2):  # what a launch leaves behind does not change the next one
-                device.launch(kernel, grid, 32 * ring.warps, ring.shared(case.form), arguments)
-        else:
-            arguments.splits = cluster = max(1, -splits)
-            shared, grid = 4 * 5 * tile_rows * (case.form.head_padded + 4), (blocks * cluster, len(items), 1)
-            device.launch(short["attend_few"], grid, 128, shared, arguments, cluster=cluster)
-        assert case.error(device, arguments, packed) < 1e-3, (splits, tile_rows, packed)
+                device.launch(kernel, grid, 32 * ring.warps, ring.shared(case.form), arguments, cluster=cluster)
+        assert case.error(device, arguments, packed) < 1e-3, (is_short, splits, cluster, tile_rows, packed)
 
 
 MANY = [
