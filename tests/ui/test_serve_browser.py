@@ -142,6 +142,7 @@ def test_every_page_fits_its_window_and_has_its_picture(
     page.locator(".source").get_by_role("button", name="Close", exact=True).click()
     page.get_by_role("link", name="Library", exact=True).click()
     expect(page.locator(".row-line", has_text="Lens talk")).to_be_visible()
+    expect(page.locator("#watch")).to_be_enabled()
     take("library")
     watched.assert_quiet(docent.address)
 

@@ -81,14 +81,13 @@ function Watching() {
   useEffect(() => {
     get("/api/settings").then((found) => turn(found.settings.find((/** @type {any} */ one) => one.key === WATCH)?.value ?? null), () => undefined);
   }, [changed]);
-  if (isOn === null) return null;
   const change = async () => {
     const now = await attempt(() => request("PUT", `/api/settings/${WATCH}`, { value: !isOn }));
     if (!now) return;
     turn(now.value);
     if (now.value) readSources(null); // what has changed meanwhile
   };
-  return html`<button type="button" id="watch" class="button" aria-pressed=${isOn} title=${t(isOn ? "library.watchingLong" : "library.notWatching")} onClick=${change}>
+  return html`<button type="button" id="watch" class="button" disabled=${isOn === null} aria-pressed=${isOn ?? undefined} title=${t(isOn === false ? "library.notWatching" : "library.watchingLong")} onClick=${change}>
     <${Icon} name="eye" />${t("library.watch")}</button>`;
 }
 
