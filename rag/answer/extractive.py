@@ -33,6 +33,7 @@ from rag.answer.quote import (
     with_counted_items,
     with_items,
     with_siblings,
+    with_term,
 )
 from rag.answer.reading import find_spans, passage_of
 from rag.answer.refusal import NOT_FOUND, least_confidence
@@ -60,6 +61,9 @@ LEANS_BACK = re.compile(
 )
 # ... and nobody knows whom or what it is about
 _NAMES_NOBODY = re.compile(r"(?:he|she|they|his|her|their)\b", re.IGNORECASE)
+_ASKS_WHICH = re.compile(  # asks for a name or term
+    r"\W*(?:and |with |in |by )?(?:which|what) (?!is|are|was|were|do|does|did|has|have|can)\w", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -349,6 +353,8 @@ def _quoted(query: Query, candidate: Candidate, score: float, readings: Sequence
         if first and leans and leans[0].casefold() not in query.words:
             before = _start_before(candidate)
             start = before if end - before <= LONGEST_QUOTE else start
+        if first and _ASKS_WHICH.match(query.text):
+            start, end = with_term(passage.text, start, end)
     return Quote(passage, start, end, score)
 
 

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 
 from rag.answer.rows import rows_of
-from rag.text.sentences import asks, cached_sentences, is_list_item, skip_marker
+from rag.text.definition_lists import definitions
+from rag.text.sentences import asks, cached_sentences, is_list_item, skip_marker, units
 from rag.types import Passage, Span
 
 LONGEST_QUOTE = 420  # characters shown of one sentence
@@ -118,6 +119,20 @@ def paragraph_end(text: str, end: int) -> int:
             break
         last = stop
     return last
+
+
+def with_term(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span and the line above that names what it is said of, in a list of definitions."""
+    for entry in definitions(text, tuple(units(text, len(text)))):
+        if entry.end <= start <= entry.said[-1].end:
+            near = end - entry.start <= LONGEST_QUOTE and not any(map(_is_heading_word, entry.terms))
+            return (entry.start, end) if near else (start, end)
+    return start, end
+
+
+def _is_heading_word(term: str) -> bool:
+    """Whether a term looks like an ordinary heading."""
+    return term[:1].isupper() and term[1:].islower()
 
 
 def _adjoins(text: str, unit: tuple[int, int], following: tuple[int, int]) -> bool:

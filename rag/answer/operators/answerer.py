@@ -24,8 +24,10 @@ from rag.answer.operators.grid import Grid, Texts, grids_of
 from rag.answer.operators.ledger_extremes import asks_for_entry, find_entry
 from rag.answer.operators.ledger_sums import add_up_entries, asks_for_sum
 from rag.answer.operators.lookup import look_up, look_up_total
+from rag.answer.operators.manual_entries import quote_manual_entry
 from rag.answer.operators.numbered_parts import name_part
 from rag.answer.operators.outline import outline
+from rag.answer.operators.picked_sums import add_up_picked
 from rag.answer.operators.prices import price_several
 from rag.answer.operators.proportions import asks_for_proportion, find_proportion, says_proportion
 from rag.answer.operators.prose_difference import subtract
@@ -38,7 +40,7 @@ from rag.text.markers import AnswerPart, word_by_word
 from rag.types import Answer, AnswerEvent, Citation, Passage, Query, TextDelta
 
 Operator = Callable[[Query, Sequence[Grid], Embedder], Worked | None]
-OPERATORS: tuple[Operator, ...] = (compute, find_extreme, count, list_rows, gain_or_loss, look_up)
+OPERATORS: tuple[Operator, ...] = (add_up_picked, compute, find_extreme, count, list_rows, gain_or_loss, look_up)
 _OF_SINGLE_ROWS = (gain_or_loss, look_up, look_up_total)  # which a part of a table may answer
 _MOST_ENTRIES = 5000  # of one list
 OPERATORS_NAME = "operators"
@@ -113,6 +115,7 @@ def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embe
         name_part(query, passages, texts, embedder)
         or find_contact(query, passages, texts)
         or find_entry_of_code(query, passages, texts)
+        or quote_manual_entry(query, passages, texts)
         or find_dated_entry(query, passages, texts)
         or find_holder(query, passages)
         or find_dimension(query, passages, texts)
@@ -136,7 +139,7 @@ def _from_tables(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Wor
         called_so = [grid for grid in grids if says_proportion(_names(grid))]
         return find_proportion(query, [grid for grid in grids if grid.is_whole]) or look_up(query, called_so, embedder)
     if asks_to_compute(query.text):  # no single value answers it, but a total
-        operators = (compute, look_up_total)
+        operators = (add_up_picked, compute, look_up_total)
     elif asks_for_extreme(query.text):
         operators = (find_extreme,)
     whole = [grid for grid in grids if grid.is_whole]

@@ -64,3 +64,11 @@ def test_an_amount_is_not_the_digit_of_a_name() -> None:
     )
     assert isinstance(answer, Answer)
     assert answer.citations[0].quote == "By default the threshold is a size of 1000 pages."
+
+
+def test_which_entry_it_is_stands_in_front_of_what_is_said_of_it() -> None:
+    text = "--fold\n\nFolds what was knitted.\n\n--wash\n\nWashes what was knitted in cold water."
+    answerer = ExtractiveAnswerer(FakeEmbedder(dimension=256), min_confidence=0.0)
+    *_, answer = answerer.answer(make_query("Which option washes what was knitted?"), [passage(1, text)])
+    assert isinstance(answer, Answer)
+    assert answer.citations[0].quote == "--wash\n\nWashes what was knitted in cold water."

@@ -393,3 +393,25 @@ def test_rows_are_people_where_the_first_column_holds_names_and_kinds_of_a_thing
 ) -> None:
     rows = STAFF if "people" in question else HIRE
     assert ask(question, rows, "Staff list").text.startswith(said)
+
+
+INVOICES = [
+    ["Invoice", "Customer", "Issued", "Net", "Status"],
+    ["INV-1", "Garnet Bakery", "2031-04-02", "420.00", "paid"],
+    ["INV-2", "Hotel Meridian", "2031-04-11", "1,875.50", "unpaid"],
+    ["INV-3", "Garnet Bakery", "2031-05-06", "310.00", "unpaid"],
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "beginning", "rows"),
+    [
+        ("How much do the unpaid invoices add up to?", "2,185.50 (Net): INV-2 1,875.50 + INV-3 310.00", 2),
+        ("How much did Garnet Bakery pay in total?", "730.00 (Net): INV-1 420.00 + INV-3 310.00", 2),
+        ("How much do the cancelled invoices add up to?", "", 0),
+    ],
+)
+def test_amounts_of_the_rows_that_are_meant_are_added_up(question: str, beginning: str, rows: int) -> None:
+    answer = ask(question, INVOICES, "Invoices")
+    assert answer.text.startswith(beginning) if rows else answer.answerer == "otherwise"
+    assert len(answer.citations) == rows

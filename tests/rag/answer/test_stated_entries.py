@@ -209,3 +209,54 @@ def test_how_to_do_something_is_answered_with_its_steps() -> None:
 
 def test_what_is_needed_is_not_answered_with_steps() -> None:
     assert "Switch off" not in ask("What do I need to bleed a radiator?", steps(), "Radiators")
+
+
+MANUAL = """knit(1)
+
+-k, --keep-wool
+
+Does not cut the wool at the end.
+
+--gauge=NUMBER
+
+Stitches on four inches. The default is 22.
+
+--Gauge
+
+Prints the gauge.
+
+--fold
+
+Folds what was knitted. The values are once and twice.
+
+KNIT_COLOUR
+
+Name of the colour that is used first.
+
+loop
+
+Members of this group may use the loom."""
+
+
+@pytest.mark.parametrize(
+    ("question", "entry"),
+    [
+        ("What does --keep-wool do?", "-k, --keep-wool: Does not cut the wool at the end."),
+        ("what does knit -k do?", "-k, --keep-wool: Does not cut the wool at the end."),
+        ("What is the default of --gauge?", "--gauge=NUMBER: The default is 22."),
+        ("Which values can --fold have?", "--fold: The values are once and twice."),
+        ("What does KNIT_COLOUR contain?", "KNIT_COLOUR: Name of the colour that is used first."),
+        ("What is the group loop for?", "loop: Members of this group may use the loom."),
+        ("What can members of loop do?", "loop: Members of this group may use the loom."),
+        ("What is the default of --keep-wool?", ""),
+        ("What is the price of the loop?", ""),
+        ("What does --wash do?", ""),
+        ("When does the loop end?", ""),
+    ],
+)
+def test_the_entry_of_a_manual_is_quoted_with_its_term(question: str, entry: str) -> None:
+    assert ask(question, MANUAL, title="knit").replace(" [1]", "").strip() == entry
+
+
+def test_a_single_line_in_a_text_is_no_entry_of_a_manual() -> None:
+    assert ask("What is compression?", "Compression\n\nIt is described in another chapter.") == ""
