@@ -36,7 +36,8 @@ _STRENGTH = 0.75
 _COVERED = 0.6
 _NAMED = 0.5  # share of the question that a row and two of its columns must hold
 _DIFFERENCE = re.compile(
-    r"\bhow (?:much|many)\b.*\b(?:more|less|fewer|higher|lower|longer|shorter|cheaper|heavier|bigger|larger|smaller)\b"
+    r"\bhow (?:much|many)\b.*\b(?:more|less|fewer|higher|lower|longer|shorter|cheaper|heavier|bigger|larger|smaller|"
+    r"faster|slower|older|younger|taller|deeper|wider)\b"
     r"|\bby how (?:much|many)\b|\bdifference\b|\bhow (?:far|much) short\b|\bhow (?:much|many)\b.*"
     r"\b(?:rise|rose|grow|grew|increased?|decreased?|fall|fell|drop(?:ped)?|change[ds]?)\b"
     r"|\bhow much (?:cheaper|dearer)\b",

@@ -62,6 +62,8 @@ _FEW = re.compile(
 )
 _MEASURED = 0.3  # what it counts that a column's name says what the superlative measures
 _NOTE = re.compile(r"\(.*?\)")  # "Operating income (loss)"
+_BY_TIME = re.compile(r"\b(?:fastest|quickest|slowest|schnellste[nrsm]?|langsamste[nrsm]?)\b", re.IGNORECASE)
+_TIMES = frozenset(stems("time times duration minutes hours seconds finish zeit dauer minuten"))
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _SUMS = re.compile(r"(?:grand |sub)?totals?\b|consolidated\b|all\b", re.IGNORECASE)
 _LEAST_PART = 4  # letters of a word that a compound ends with
@@ -115,7 +117,10 @@ def _in_grid(query: Query, superlative: re.Match[str], grid: Grid, embedder: Emb
     amounts = _amounts(lines, column)
     if len(amounts) < 2:
         return []
-    best = _best(superlative[0] + query.text[superlative.end() :], list(amounts.values()))
+    values = list(amounts.values())
+    best = _best(superlative[0] + query.text[superlative.end() :], values)
+    if _BY_TIME.search(superlative[0]) and frozenset(stems(grid.column_name(column))) & _TIMES:
+        best = min(values) if best == max(values) else max(values)  # the fastest takes the least of it
     of_column = said_in_column(query, grid.column_name(column))
     said = frozenset(about | of_column | _of(_phrase(query, superlative)))
     if len({line.name for line in lines}) == 1:  # the same row of several groups

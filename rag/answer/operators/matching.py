@@ -85,7 +85,8 @@ def meant_lines(query: Query, grid: Grid, *, several: bool = False) -> list[Mean
                 other, other_said = _named(query, cell.text, asked)
                 if other > strength:
                     strength, said, by_name = other, other_said, False
-        if strength > 0 and not is_narrowed(query, grid, line, said | group, others):
+        known = others | said if several else others  # of two people each has a first name
+        if strength > 0 and not is_narrowed(query, grid, line, said | group, known):
             years = frozenset(cell.text for cell in line.cells.values() if cell.text in query.names)
             found.append(Meant(line, strength, said | group | years, by_name))
     return sorted(found, key=lambda meant: (-round(meant.strength, 3), -share(query, meant.said), meant.line.start))

@@ -17,6 +17,8 @@ _HOURS = re.compile(
     r"(?P<minutes>[0-5]?\d) ?(?P<unit>m|mins?|minutes?|minuten)\.?",
     re.IGNORECASE,
 )
+_CLOCK = re.compile(r"(?P<hours>\d{1,3}):(?P<minutes>[0-5]\d):(?P<seconds>[0-5]\d)")
+_CLOCK_UNIT = "h:mm:ss"
 CURRENCY_SIGNS = frozenset("$€£¥₹")
 # units that stand for each other: name -> (what they measure, how much of the base one is)
 _UNITS = {
@@ -45,7 +47,9 @@ class Value:
 
     @property
     def written(self) -> str:
-        """As it is read: $1,574; 64.70; 30 %."""
+        """As it is read: $1,574; 64.70; 30 %; 1:42:18."""
+        if self.after == _CLOCK_UNIT:
+            return _clock(self.number)
         text = f"{abs(self.number):,.{self.places}f}"
         sign = "-" if self.number < 0 else ""
         after = f" {self.after}" if self.after else ""
@@ -64,8 +68,11 @@ class Value:
 
 def read_value(text: str) -> Value | None:
     """The number that a whole cell is, in accountants' notation too: "(1,091) $" is -1,091 dollars, "2 h 35 min" are
-    155 min; None for others."""
+    155 min, "1:42:18" are as many seconds; None for others."""
     text = text.strip()
+    if clock := _CLOCK.fullmatch(text):
+        hours, minutes, seconds = map(int, clock.groups())
+        return Value(Decimal(3600 * hours + 60 * minutes + seconds), after=_CLOCK_UNIT)
     if hours := _HOURS.fullmatch(text):
         unit = "min" if hours["unit"] == "m" else hours["unit"]
         return Value(60 * Decimal(hours["hours"]) + Decimal(hours["minutes"]), after=unit)
@@ -115,3 +122,8 @@ def difference(one: Value, other: Value) -> Value:
 def _like(values: list[Value], number: Decimal) -> Value:
     first = next((value for value in values if value.before or value.after), values[0])
     return Value(number, first.before, first.after, max(value.places for value in values))
+
+
+def _clock(seconds: Decimal) -> str:
+    whole = abs(int(seconds))
+    return f"{'-' if seconds < 0 else ''}{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"

@@ -415,3 +415,23 @@ def test_amounts_of_the_rows_that_are_meant_are_added_up(question: str, beginnin
     answer = ask(question, INVOICES, "Invoices")
     assert answer.text.startswith(beginning) if rows else answer.answerer == "otherwise"
     assert len(answer.citations) == rows
+
+
+RACE = [
+    ["Place", "Name", "Club", "Time"],
+    ["1", "Rhona Gill", "Keswick", "1:42:18"],
+    ["2", "Marek Dudek", "Eryri", "1:44:02"],
+    ["3", "Aoife Brennan", "Keswick", "2:07:58"],
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("Who was the fastest runner?", "1:42:18"),
+        ("Who was the slowest runner?", "2:07:58"),
+        ("How much slower was Marek Dudek than Rhona Gill?", "0:01:44"),
+    ],
+)
+def test_times_are_compared_and_the_fastest_needs_the_least(question: str, said: str) -> None:
+    assert said in ask(question, RACE, "Race results of the runners").text
