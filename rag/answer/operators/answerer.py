@@ -32,6 +32,7 @@ from rag.answer.operators.prices import price_several
 from rag.answer.operators.proportions import asks_for_proportion, find_proportion, says_proportion
 from rag.answer.operators.prose_difference import subtract
 from rag.answer.operators.prose_sum import add_up
+from rag.answer.operators.section_limits import find_limit
 from rag.answer.operators.sections import quote_section
 from rag.answer.operators.signatures import find_holder
 from rag.answer.operators.worked import Worked
@@ -129,6 +130,7 @@ def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embe
         or _from_tables(query, grids, embedder)
         or subtract(query, passages)
         or add_up(query, passages)
+        or find_limit(query, passages, texts)
         or quote_section(query, passages, texts)
     )
 

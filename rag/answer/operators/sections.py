@@ -39,7 +39,7 @@ _DOCUMENTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class _Section:
+class Section:
     """The units under a heading; ``announced`` is the sentence in front of a list."""
 
     heading: str
@@ -66,11 +66,11 @@ def quote_section(query: Query, passages: Sequence[Passage], texts: Texts) -> Wo
     needs = _NEEDS.search(query.text) is not None
     if not (belongs or how_to or needs) and query.kind != "list":
         return None
-    best: tuple[float, Passage, _Section] | None = None
+    best: tuple[float, Passage, Section] | None = None
     for rank, document in enumerate(whole_documents(passages, texts, _DOCUMENTS, _READ)):
         whole = replace(document, tables=())
         title = frozenset(stems(whole.document.title))
-        for section in _sections(whole, items_only=not (belongs or how_to)):
+        for section in sections_of(whole, items_only=not (belongs or how_to)):
             if needs and not _TO_DO.search(query.text) and section.is_numbered(whole.text):
                 continue  # the steps of something, where what it needs is asked for
             if how_to and not section.is_list and share(query, shared(query, _stems(section.heading))) < _WHOLE:
@@ -87,7 +87,7 @@ def quote_section(query: Query, passages: Sequence[Passage], texts: Texts) -> Wo
     return Worked((Statement(readable(whole, start, end), (Source(whole, start, end),)),), covered)
 
 
-def _sections(whole: Passage, *, items_only: bool) -> Iterator[_Section]:
+def sections_of(whole: Passage, *, items_only: bool) -> Iterator[Section]:
     """The lists of a document with the heading above and the sentence in front of them; or all short sections."""
     heading = announced = ""
     run: list[Unit] = []
@@ -95,7 +95,7 @@ def _sections(whole: Passage, *, items_only: bool) -> Iterator[_Section]:
         is_item = unit is not None and unit.is_list_item
         if unit is None or unit.is_label or (items_only and not is_item):
             if len(run) >= (_LEAST_ITEMS if items_only else 1):
-                yield _Section(heading, announced, tuple(run))
+                yield Section(heading, announced, tuple(run))
             run = []
             announced = ""
         if unit is None:

@@ -260,3 +260,31 @@ def test_the_entry_of_a_manual_is_quoted_with_its_term(question: str, entry: str
 
 def test_a_single_line_in_a_text_is_no_entry_of_a_manual() -> None:
     assert ask("What is compression?", "Compression\n\nIt is described in another chapter.") == ""
+
+
+LIMITS = """Limits of the loom
+
+Maximum Number Of Threads
+
+The parameter MAX_THREAD bounds the number of threads in a warp. It has a price. The default setting is 2000.
+
+Maximum Length Of A Cloth
+
+A cloth is never folded. It may hold up to 400 metres.
+
+Colours
+
+Each may be used 3 times."""
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ("What is the maximum number of threads?", "The default setting is 2000."),
+        ("What is the maximum length of a cloth?", "It may hold up to 400 metres."),
+        ("What is the maximum number of colours?", ""),
+        ("What is the maximum number of needles?", ""),
+    ],
+)
+def test_the_limit_is_found_in_the_section_that_is_headed_by_it(question: str, sentence: str) -> None:
+    assert ask(question, LIMITS, title="loom").replace(" [1]", "").strip() == sentence
