@@ -19,6 +19,7 @@ from rag.answer.asked_extremes import with_asked_extreme
 from rag.answer.asked_identifiers import about_asked_identifiers, read_of_asked_identifiers
 from rag.answer.asked_names import unknown_names
 from rag.answer.asked_numbers import about_asked_numbers
+from rag.answer.asked_periods import about_asked_periods
 from rag.answer.citations import Locate, Numbering, citation_for
 from rag.answer.evidence import Candidate, found_features, found_probability, holds, rank_sentences
 from rag.answer.evidence_weights import evidence_weights
@@ -165,7 +166,7 @@ class ExtractiveAnswerer:
         ranked = self.rank(query, usable, readings or ())
         if not ranked:
             return Choice(readings=tuple(readings or ()))
-        probability = found_probability(found_features(query, ranked), readings)
+        probability = found_probability(found_features(query, ranked), _still_there(readings, ranked))
         chosen: list[Quote] = []
         least = least_confidence(was_read=readings is not None, setting=self._min_confidence)
         if probability >= least:
@@ -180,7 +181,7 @@ class ExtractiveAnswerer:
         """The sentences that can answer the question, best first."""
         ranked = rank_sentences(query, passages, self._embedder, readings)
         ranked = about_asked_identifiers(query, about_asked_numbers(query, passages, ranked))
-        ranked = about_asked_days(query, ranked)
+        ranked = about_asked_periods(query, about_asked_days(query, ranked))
         ranked = with_asked_computation(query, with_asked_attribute(query, ranked))
         return with_asked_amount(query, with_asked_extreme(query, ranked))
 
@@ -223,6 +224,13 @@ def _read_first_elsewhere(passages: Sequence[Passage], readings: Sequence[Readin
     elsewhere = [reading for reading in readings if not is_english(passage_of(reading, passages).text)]
     others = (reading.confidence for reading in readings if reading not in elsewhere)
     return elsewhere if max(others, default=0.0) < _UNLIKELY else []
+
+
+def _still_there(readings: Sequence[Reading] | None, ranked: Sequence[Candidate]) -> Sequence[Reading] | None:
+    """What was read in the sentences that can answer the question: only that makes an answer likely."""
+    if readings is None:
+        return None
+    return [reading for reading in readings if any(holds(one, reading.span) for one in ranked)]
 
 
 def _refusal(unknown: Sequence[str]) -> str:

@@ -1,0 +1,64 @@
+"""Keeps to the year, month and side that a question asks about: what a sentence says of another one is no answer.
+
+"How far has the western pier settled?" is not answered by what the eastern one has done, nor December's hours by
+January's. A sentence that names none of a kind may be about any.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+from rag.answer.above import above
+from rag.answer.evidence import Candidate
+from rag.text.dates import date_terms, month_of, months_named
+from rag.text.normal import normalized
+from rag.text.sentences import cached_sentences
+from rag.types import Query
+
+_YEAR = re.compile(r"(?<![\w.,])(?:1\d|20)\d\d(?![\w,.]*\d)")
+_SIDE = re.compile(r"\b(?:(?:nor|sou)th(?:ern)?|(?:ea|we)st(?:ern)?)\b", re.IGNORECASE)
+# Words that make a period a bound, or one of two, which an answer need not name.
+_BOUND = re.compile(
+    r"\b(?:before|after|until|till|since|between|from|by|and|to|than|or)\s+(?:the year )?\Z", re.IGNORECASE
+)
+_BEFORE = 2  # sentences in front of one that may name what it is about
+
+
+def _years(text: str) -> frozenset[str]:
+    return frozenset(_YEAR.findall(text))
+
+
+def _months(text: str) -> frozenset[str]:
+    dated = (month_of(term)[-2:] for term in date_terms(normalized(text).text) if term.startswith(("day", "month")))
+    return frozenset(f"{month:02}" for month in months_named(text)) | frozenset(dated)
+
+
+def _sides(text: str) -> frozenset[str]:
+    return frozenset(side[0].lower().removesuffix("ern") for side in _SIDE.finditer(text))
+
+
+_KINDS: tuple[Callable[[str], frozenset[str]], ...] = (_years, _months, _sides)
+
+
+def about_asked_periods(query: Query, ranked: Sequence[Candidate]) -> list[Candidate]:
+    """Returns the sentences without those that name another year, month or side and not the one asked for."""
+    asked = [(kind, kind(_unbound(query.text))) for kind in _KINDS]
+    asked = [(kind, wanted) for kind, wanted in asked if wanted]
+    return [one for one in ranked if not any(_is_of_another(one, kind, wanted) for kind, wanted in asked)]
+
+
+def _is_of_another(one: Candidate, kind: Callable[[str], frozenset[str]], wanted: frozenset[str]) -> bool:
+    named = kind(one.said)
+    return bool(named) and not wanted & (named | kind(_around(one)))
+
+
+def _around(one: Candidate) -> str:
+    text = one.passage.text
+    spans = [span for span in cached_sentences(text) if span[1] <= one.start][-_BEFORE:]
+    caption = one.row.table.caption if one.row is not None else ""
+    return " ".join([above(one.passage), caption, *(text[start:end] for start, end in spans)])
+
+
+def _unbound(question: str) -> str:
+    """The question without the years and months that are bounds."""
+    words = re.split(r"(\s+)", question)
+    return "".join(word for at, word in enumerate(words) if not _BOUND.search("".join(words[:at])))

@@ -1,0 +1,34 @@
+"""What a document says of one year, month or side is no answer to a question about another."""
+
+import pytest
+
+from rag.answer.extractive import ExtractiveAnswerer
+from rag.query.query import make_query
+from rag.types import Answer
+from tests.rag.answer.two_passages import passage
+from tests.rag.fakes import FakeEmbedder, ScriptedReader
+
+PIER = (
+    "The eastern pier has settled by 14 millimetres since 2018.\n\n"
+    "In December the paint shop worked 412 hours of overtime, in January 365.\n\n"
+    "The accounts of 2031 were approved. The fee was 80 crowns then; in 2029 it had been 70."
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "read", "found"),
+    [
+        ("How far has the eastern pier settled?", "14 millimetres", True),
+        ("How far has the western pier settled?", "14 millimetres", False),
+        ("How much overtime did the paint shop work in January?", "365", True),
+        ("How much overtime did the paint shop work in November?", "412", False),
+        ("How much overtime did the paint shop work after November?", "412", True),
+        ("What was the fee in 2031?", "80", True),
+        ("What was the fee in 2025?", "80", False),
+    ],
+)
+def test_only_what_is_asked_for_answers(question: str, read: str, found: bool) -> None:
+    answerer = ExtractiveAnswerer(FakeEmbedder(dimension=256), reader=ScriptedReader({read: 0.97}))
+    *_, answer = answerer.answer(make_query(question), [passage(1, PIER)])
+    assert isinstance(answer, Answer)
+    assert answer.found is found
