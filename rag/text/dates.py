@@ -75,6 +75,11 @@ def months_named(text: str) -> dict[int, int]:
     return found
 
 
+def month_named(word: str) -> int | None:
+    """Returns the month that a word names, also in short and in other languages; None where it names none."""
+    return _MONTHS.get(word.lower())
+
+
 def with_months(terms: Sequence[str]) -> Iterator[str]:
     """Yields the terms, and for each day its month."""
     yield from terms

@@ -28,6 +28,7 @@ from rag.answer.operators.manual_entries import quote_manual_entry
 from rag.answer.operators.numbered_parts import name_part
 from rag.answer.operators.outline import outline
 from rag.answer.operators.picked_sums import add_up_picked
+from rag.answer.operators.places import find_place
 from rag.answer.operators.prices import price_several
 from rag.answer.operators.proportions import asks_for_proportion, find_proportion, says_proportion
 from rag.answer.operators.prose_difference import subtract
@@ -41,7 +42,16 @@ from rag.text.markers import AnswerPart, word_by_word
 from rag.types import Answer, AnswerEvent, Citation, Passage, Query, TextDelta
 
 Operator = Callable[[Query, Sequence[Grid], Embedder], Worked | None]
-OPERATORS: tuple[Operator, ...] = (add_up_picked, compute, find_extreme, count, list_rows, gain_or_loss, look_up)
+OPERATORS: tuple[Operator, ...] = (
+    find_place,
+    add_up_picked,
+    compute,
+    find_extreme,
+    count,
+    list_rows,
+    gain_or_loss,
+    look_up,
+)
 _OF_SINGLE_ROWS = (gain_or_loss, look_up, look_up_total)  # which a part of a table may answer
 _MOST_ENTRIES = 5000  # of one list
 OPERATORS_NAME = "operators"

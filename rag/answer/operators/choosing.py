@@ -31,6 +31,13 @@ _FROM_OR_TO = re.compile(r"\b(?P<way>from|to) (?:the )?(?P<place>[A-Z][\w'’-]+
 _KINDS_OF = re.compile(r"\b(?:kinds?|types?|sorts?) of\b", re.IGNORECASE)
 _ONE_TABLE = "text/csv"
 _PEOPLE = frozenset(stems("people persons"))
+_PERSON = re.compile(  # a word for people by what they do or are
+    r"\b(?:how many|which|what|list|name)(?: of)?(?: all)?(?: the)? (?P<word>(?:\w+(?:ers|ors|ists|ants|ees)|members|"
+    r"students|pupils|children|men|women|guests|friends|colleagues|clients|staff))\b",
+    re.IGNORECASE,
+)
+# Words with which a question says that things are there or belong somewhere; no table repeats them.
+_ARE_THERE = frozenset(stems("take took taken part belong belongs be there exist participate included listed come"))
 _NAMES_PEOPLE = frozenset(["name", "full name", "surname", "last name"])
 _NOTHING = frozenset(["", "no", "none", "-", "–", "—", "0", "n/a", "nil"])
 
@@ -62,6 +69,9 @@ def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> list[Picked]:
     head = counted(query)
     if head is None:
         return []
+    if names & _PEOPLE and (person := _PERSON.search(query.text)) is not None:
+        names |= frozenset(stems(person["word"]))
+    about |= _ARE_THERE & query.rarity.keys()
     found = []
     if match(head, names, prefixes_of(names)) > 0:
         about |= {head}

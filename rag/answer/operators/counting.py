@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from rag.answer.operators.choosing import Picked, counted, pick
 from rag.answer.operators.extremes import superlative_in
 from rag.answer.operators.grid import Grid, Line
-from rag.answer.operators.matching import around, asked_columns
+from rag.answer.operators.matching import around, asked_columns, shared
 from rag.answer.operators.worked import Statement, Worked, row_source
 from rag.protocols import Embedder
+from rag.text.words import stems
 from rag.types import Query
 
 _COUNTS = re.compile(r"^\W*(?:and )?how many\b", re.IGNORECASE)
@@ -16,6 +17,7 @@ _LISTS = re.compile(
     r"^\W*(?:(?:which|what|who)\b(?!'s| is\b| was\b| does\b| did\b)|list\b|name\b|show\b)", re.IGNORECASE
 )
 _COVERED_ALONE = 0.75  # share of the question that a single row must account for
+_TELLING = 5.5  # weight of a word from which it says more than "there are" and "belong to"
 _MOST = 20  # rows that are named one by one
 
 
@@ -30,6 +32,8 @@ def count(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | N
         return None
     if picked.column is None and picked.grid.scale:  # lines of accounts are no things
         return None
+    if picked.column is None and _names_a_condition(query, picked):
+        return None
     return Worked((_said(f"{len(picked.lines)}: ", picked),), picked.covered)
 
 
@@ -40,6 +44,8 @@ def list_rows(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked
         return None
     picked = pick(query, grids, embedder)
     if picked is None or not picked.lines or (picked.column != 0 and _asks_for_another(query, picked)):
+        return None
+    if picked.column is None and _names_a_condition(query, picked):
         return None
     if len(picked.lines) > 1 or picked.column == 0:
         return Worked((_said("", picked),), picked.covered)
@@ -61,6 +67,18 @@ def _called(picked: Picked, line: Line) -> str:
     if picked.column != 0:
         return picked.grid.called(line)
     return f"{line.name} ({', '.join(cell.text for cell in line.cells.values())})"
+
+
+def _names_a_condition(query: Query, picked: Picked) -> bool:
+    """Whether the question says something that may hold for some rows alone: "which drug gave him a rash?". What names
+    the table or its columns holds for all; a letter in front of it may be about anything."""
+    grid = picked.grid
+    document = grid.passage.document
+    in_front = grid.around.strip().rpartition("\n")[2]
+    captions = (table.caption for table in grid.passage.tables)
+    named = " ".join([document.title, document.path, *grid.passage.heading_path, *captions, *grid.columns, in_front])
+    told = shared(query, frozenset(stems(named)))
+    return any(value >= _TELLING for term, value in query.rarity.items() if term not in told)
 
 
 def _asks_for_another(query: Query, picked: Picked) -> bool:

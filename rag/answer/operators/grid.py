@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from rag.answer.operators.beginning import names_at_beginning
+from rag.answer.operators.numbered_rows import named_by_text
 from rag.answer.operators.periods import fiscal_years
 from rag.answer.operators.values import Value, read_value
 from rag.answer.rows import Row, rows_of
@@ -134,7 +135,7 @@ def grids_of(passages: Sequence[Passage], texts: Texts, most_rows: int = _MOST_R
             table = replace(part, rows=tuple(row for each in parts for row in each.rows)) if is_whole else part
             seen |= {(document, each.start) for each in parts} if is_whole else {(document, part.start)}
             if document not in wholes:
-                wholes[document] = _whole(texts.document_text(document))
+                wholes[document] = _whole(document, texts)
             found.append(replace(_grid(passage, table, wholes[document]), is_whole=is_whole))
     return [grid for grid in found if grid.lines]
 
@@ -158,8 +159,10 @@ def _continues(other: TableSpans, part: TableSpans) -> bool:
     return (other.columns, other.name_columns, other.records) == (part.columns, part.name_columns, part.records)
 
 
-def _whole(text: str) -> _Whole:
-    return _Whole(text, names_at_beginning(text), fiscal_years(text))
+def _whole(document: int, texts: Texts) -> _Whole:
+    text = texts.document_text(document)
+    first = min((table.start for table in texts.tables(document, 0, 1)), default=len(text))  # a file that is a table
+    return _Whole(text, names_at_beginning(text[:first]), fiscal_years(text))
 
 
 def _grid(passage: Passage, table: TableSpans, whole: _Whole) -> Grid:
@@ -172,7 +175,7 @@ def _grid(passage: Passage, table: TableSpans, whole: _Whole) -> Grid:
     rows = rows_of(own)
     around = " ".join([*passage.heading_path, table.caption, before])
     scale = _SCALE.search(" ".join([*table.columns, table.caption])) or _last(_SCALE, before)
-    columns = _told_apart(table.columns)
+    columns, rows = named_by_text(_told_apart(table.columns), rows)
     lines = tuple(_lines(rows))
     return Grid(
         own,

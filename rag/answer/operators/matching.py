@@ -26,6 +26,7 @@ _FIRST_PART = 0.8  # what a name counts of which the part before a comma or brac
 _REPEATED = 0.4  # what a word of a name counts that other rows have as well
 _FEW_WORDS = 2  # behind a comma that a name may be said without
 _LAST_NUMBER = re.compile(r"(?P<words>\w+ .*\w)\s\d{1,2}$")  # behind two words or more
+_ALL_OF_IT = frozenset(stems("whole entire complete overall"))  # in front of a name these say nothing new
 _LONGEST_KEY = 6  # words of a cell that may say which row is meant
 
 
@@ -119,7 +120,7 @@ def is_narrowed(query: Query, grid: Grid, line: Line, said: Set[str], others: fr
     document = grid.passage.document
     headings = (document.title, document.path.rpartition("/")[2], *grid.passage.heading_path)
     names = (line.name, line.group, *headings, *grid.columns)
-    known = frozenset(stems(" ".join(names))) | grid.names | PERIOD | others
+    known = frozenset(stems(" ".join(names))) | grid.names | PERIOD | _ALL_OF_IT | others
     prefixes = prefixes_of(known)
     run: list[str] = []
     end = 0

@@ -5,21 +5,25 @@ import re
 from collections.abc import Set
 from functools import lru_cache
 
-from rag.text.dates import dates
+from rag.text.dates import dates, month_named
 from rag.text.words import stem, stems
 from rag.types import Query
 
 _QUARTER = frozenset([stem("quarter"), "q1", "q2", "q3", "q4"])
 #: Stems that say which period is meant and of which no table needs to know.
 PERIOD = _QUARTER | frozenset(map(stem, ["first", "second", "third", "fourth", "fiscal", "year", "period"]))
+_DAY = re.compile(
+    r"(?<![\w.,])(?P<day>\d{1,2})(?:st|nd|rd|th|\.)? (?:of )?(?P<month>[^\W\d_]{3,10})(?!\w)"
+    r"|(?<!\w)(?P<first>[^\W\d_]{3,10})\.? (?P<second>\d{1,2})(?:st|nd|rd|th)?(?![\w.,]*\d)"
+)
 _FISCAL_YEAR = re.compile(r"\bfiscal(?: years?)? (?P<year>(?:19|20)\d\d)\b", re.IGNORECASE)
 
 
 def said_by_period(query: Query, column: str) -> frozenset[str]:
     """The stems of the question that a column's name says as a period: a day written otherwise, a quarter."""
     said = frozenset[str]()
-    for term, own in _days(query.text).items():
-        if term in _days(column):
+    for term, own in (*_days(query.text).items(), *_days_of_any_year(query.text).items()):
+        if term in _days(column) or term in _days_of_any_year(column):
             said |= own
     if "three months" in column.casefold():
         said |= _QUARTER
@@ -41,3 +45,14 @@ def fiscal_years(document: str) -> frozenset[str]:
 def _days(text: str) -> dict[str, frozenset[str]]:
     """The stems by which each day or month is written in a text."""
     return {date.term: frozenset(stems(text[date.start : date.end])) for date in dates(text)}
+
+
+@lru_cache(maxsize=2048)
+def _days_of_any_year(text: str) -> dict[str, frozenset[str]]:
+    """The same of days without a year: "6 February" and "6 Feb"."""
+    found = {}
+    for date in _DAY.finditer(text):
+        month = month_named(date["month"] or date["first"])
+        if month is not None:
+            found[f"{month}-{int(date['day'] or date['second'])}"] = frozenset(stems(date[0]))
+    return found

@@ -435,3 +435,46 @@ RACE = [
 )
 def test_times_are_compared_and_the_fastest_needs_the_least(question: str, said: str) -> None:
     assert said in ask(question, RACE, "Race results of the runners").text
+
+
+@pytest.mark.parametrize(
+    ("question", "name"),
+    [
+        ("Who won the race?", "Rhona Gill"),
+        ("Who came second?", "Marek Dudek"),
+        ("Who finished last in the race?", "Aoife Brennan"),
+        ("Who came fifth?", ""),
+        ("Who won the lottery?", ""),
+    ],
+)
+def test_who_won_is_the_row_of_the_first_place(question: str, name: str) -> None:
+    answer = ask(question, RACE, "Race results")
+    assert (name in answer.text and len(answer.citations) == 1) if name else answer.answerer == "otherwise"
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("What was Marek Dudek's time?", "Marek Dudek, Time: 1:44:02."),
+        ("How many runners are from Keswick?", "2: Rhona Gill, Aoife Brennan."),
+        ("Which runners belong to Keswick?", "Rhona Gill, Aoife Brennan."),
+    ],
+)
+def test_numbered_rows_are_called_by_what_stands_behind_the_number(question: str, said: str) -> None:
+    assert ask(question, RACE, "Race results").text.replace(" [1]", "").strip() == said
+
+
+DOSES = [["Drug", "Dose", "6 Feb", "7 Feb"], ["Ramipril", "5 mg", "1", "2"], ["Metformin", "1 g", "2", "3"]]
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("How much Metformin was given on 7 February?", "Metformin, 7 Feb: 3."),
+        ("Which drugs are there?", "Ramipril, Metformin."),
+        ("Which drug gave the patient a rash?", ""),
+    ],
+)
+def test_all_rows_are_no_answer_to_what_may_hold_for_some(question: str, said: str) -> None:
+    answer = ask(question, DOSES, "The patient had a rash once.\nHe got these drugs:")
+    assert answer.text.replace(" [1]", "").strip() == said if said else answer.answerer == "otherwise"
