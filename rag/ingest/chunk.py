@@ -18,6 +18,7 @@ from itertools import pairwise
 from rag.ingest.cheapest_cuts import runs
 from rag.ingest.table_headers import PartHeaders, cell_stretches, header_of
 from rag.text.context import shortened
+from rag.text.definition_lists import terms_in
 from rag.text.sentences import split_sentences
 from rag.text.table_spans import TableRow
 from rag.types import Block, BlockKind, Chunk, CountTokens, ParsedDocument
@@ -130,9 +131,11 @@ def _units(document: ParsedDocument, count_tokens: CountTokens, target: int) -> 
             ):
                 is_part = piece.row is not None and tokens > target
                 unit = _priced(last, piece, (start, end, part_tokens), header, is_part=is_part)
+                if last is not None and _is_said_of(text, last, unit):
+                    unit = replace(unit, seam=_COSTS.after_heading)
                 if number == 0 and is_apart:
                     unit = replace(unit, join=math.inf)
-                elif last is not None and _belong_together(last, unit):
+                elif last is not None and _belong_together(last, unit) and not _begins_entry(text, last, unit):
                     last = _joined(last, unit)
                     continue
                 if last is not None:
@@ -336,6 +339,18 @@ def _priced(before: _Unit | None, piece: _Piece, span: tuple[int, int, int], hea
     elif before.block.start == block.start:
         seam = _COSTS.inside_table if block.kind in ("table", "list", "code") else _COSTS.inside_paragraph
     return _Unit(start, end, tokens, block, piece.path, seam, join, header, is_part)
+
+
+def _is_said_of(text: str, before: _Unit, unit: _Unit) -> bool:
+    """Whether a paragraph follows the term that it explains, in a manual or glossary."""
+    if before.block.kind != "paragraph" or unit.block.kind != "paragraph" or before.block.start == unit.block.start:
+        return False
+    return bool(terms_in(text, before.start, before.end)) and not terms_in(text, unit.start, unit.end)
+
+
+def _begins_entry(text: str, before: _Unit, unit: _Unit) -> bool:
+    """Whether a term stands behind the end of what is said of another one."""
+    return text[before.end - 1] in ".!?;)" and bool(terms_in(text, unit.start, unit.end))
 
 
 def _in_row(unit: _Unit, piece: _Piece) -> bool:

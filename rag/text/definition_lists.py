@@ -59,11 +59,17 @@ def definitions(text: str, units: tuple[Unit, ...]) -> Iterator[Definition]:
 
 def _terms(text: str, unit: Unit) -> tuple[str, ...]:
     """The terms that a unit consists of; none where it is anything else or has not its own line."""
-    if unit.end - unit.start > _LONGEST_TERM or unit.is_table_row or unit.is_list_item:
+    if unit.is_table_row or unit.is_list_item:
         return ()
-    if _beside(text, unit.start, unit.end).strip():
+    found = terms_in(text, unit.start, unit.end)
+    return () if found and _beside(text, unit.start, unit.end).strip() else found
+
+
+def terms_in(text: str, start: int, end: int) -> tuple[str, ...]:
+    """The terms that ``text[start:end]`` consists of; none where it is anything else."""
+    if end - start > _LONGEST_TERM:
         return ()
-    line = text[unit.start : unit.end]
+    line = text[start:end]
     if line.isupper() and is_english_word(line.casefold()):  # a heading of a manual page: DESCRIPTION
         return ()
     found = [_TERM.fullmatch(part) for part in _SEPARATOR.split(line)]

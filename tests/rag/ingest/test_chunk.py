@@ -340,3 +340,15 @@ def test_a_document_is_called_by_its_file_and_its_title() -> None:
     assert document_label("/notes/boots.txt", "How to choose boots") == "How to choose boots"
     assert document_label("/notes/boots.txt", "") == "boots"
     assert document_label("https://www.youtube.com/watch?v=abc", "A talk") == "A talk"
+
+
+@pytest.mark.parametrize("before", range(180, 230, 3))
+def test_a_term_of_a_manual_stays_with_what_is_said_of_it(before: int) -> None:
+    blocks: list[tuple[BlockKind, str, int]] = [("paragraph", prose(1, before), 0)]
+    for term in ("--fold", "-k, --keep-wool", "KNIT_COLOUR", "--gauge=NUMBER"):
+        blocks += [("paragraph", term, 0), ("paragraph", prose(4), 0)]
+    parsed = document(*blocks)
+    chunks = chunk_document(parsed, words)
+    check(parsed, chunks)
+    assert len(chunks) > 1
+    assert not [chunk.text for chunk in chunks if chunk.text.endswith(("--fold", "wool", "COLOUR", "NUMBER"))]
