@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from rag.answer.operators.grid import Grid, Line
 from rag.answer.operators.matching import in_front, share, shared
 from rag.answer.operators.worked import Statement, Worked, row_source
-from rag.answer.rows import rows_of
 from rag.protocols import Embedder
 from rag.text.words import stems
 from rag.types import Query
@@ -38,8 +37,9 @@ def find_place(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worke
             place = max(places) if asked["ordinal"] == "last" else _number(asked["ordinal"])
             if place in places:
                 line = places[place]
-                shown = next(row.said for row in rows_of(grid.passage) if row.start == line.start)
-                return Worked((Statement(f"{shown}.", (row_source(grid, line),)),), share(query, said))
+                cells = "; ".join(f"{grid.column_name(column)}: {cell.text}" for column, cell in line.cells.items())
+                text = f"{grid.called(line)} ({cells})."
+                return Worked((Statement(text, (row_source(grid, line),)),), share(query, said))
     return None
 
 
