@@ -17,6 +17,7 @@ from rag.answer.asked_computation import with_asked_computation
 from rag.answer.asked_dates import about_asked_days
 from rag.answer.asked_extremes import with_asked_extreme
 from rag.answer.asked_identifiers import about_asked_identifiers, read_of_asked_identifiers
+from rag.answer.asked_instead import about_what_is_new
 from rag.answer.asked_names import unknown_names
 from rag.answer.asked_numbers import about_asked_numbers
 from rag.answer.asked_periods import about_asked_periods
@@ -181,7 +182,7 @@ class ExtractiveAnswerer:
         """The sentences that can answer the question, best first."""
         ranked = rank_sentences(query, passages, self._embedder, readings)
         ranked = about_asked_identifiers(query, about_asked_numbers(query, passages, ranked))
-        ranked = about_asked_periods(query, about_asked_days(query, ranked))
+        ranked = about_what_is_new(query, about_asked_periods(query, about_asked_days(query, ranked)))
         ranked = with_asked_computation(query, with_asked_attribute(query, ranked))
         return with_asked_amount(query, with_asked_extreme(query, ranked))
 

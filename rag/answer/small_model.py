@@ -40,6 +40,7 @@ _ASKS = re.compile(
     r"does|did|can|could|has|have|had|will|would|should|may|must)\b",
     re.IGNORECASE,
 )
+_QUESTION = re.compile(r"\W*(?:is|are|was|were|do|does|did|can|could|has|have|had|will|would|should|may|must)\b", re.I)
 _ASKS_TWICE = re.compile(r"\band (?:who|what|when|where|which|why|how)\b", re.IGNORECASE)
 _NO_PROSE = (
     "text/x-",
@@ -103,7 +104,10 @@ class SmallModelAnswerer:
             yield from self._written(verified, task, writing)
 
     def _is_supported(self, verified: Verified) -> bool:
-        """Whether the judge finds every statement supported by the passage that it comes from."""
+        """Whether it states something, and the judge finds every statement supported by the passage that it comes
+        from."""
+        if _QUESTION.match(verified.parts[0].text if verified.parts else ""):
+            return False
         if self._judge is None:
             return True
         for claim, passage in verified.cited:

@@ -20,7 +20,9 @@ _LIMITED = re.compile(
     re.IGNORECASE,
 )
 _ALTERNATIVES = re.compile(r"\bor\b|\bthan\b", re.IGNORECASE)
-_CLAUSE = re.compile(r"[;:,.]\s|\b(?:but|although|though|while|whereas)\b", re.IGNORECASE)
+_CLAUSE = re.compile(
+    r"[;:,.]\s|\b(?:but|although|though|while|whereas|if|unless|when|where|provided|as long as)\b", re.IGNORECASE
+)
 _LEAST = 0.3  # share of the question's weight that the negated clauses must hold
 _NEAR = 0.6  # share of the best clause's weight from which another one counts as well
 _WHOLE = 0.99

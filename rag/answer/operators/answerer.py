@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rag.answer.asked_names import unknown_names
 from rag.answer.citations import Locate, Numbering, citation_for
+from rag.answer.operators.answered_questions import quote_answered_question
 from rag.answer.operators.arithmetic import asks_to_compute, compute
 from rag.answer.operators.changes import tell_changes
 from rag.answer.operators.contacts import find_contact
@@ -125,6 +126,7 @@ def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embe
     stated = (
         name_part(query, passages, texts, embedder)
         or find_contact(query, passages, texts)
+        or quote_answered_question(query, passages, texts)
         or find_entry_of_code(query, passages, texts)
         or quote_manual_entry(query, passages, texts)
         or find_dated_entry(query, passages, texts)

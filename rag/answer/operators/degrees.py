@@ -50,6 +50,12 @@ def measured_by(phrase: str, grid: Grid, columns: Sequence[int]) -> int | None:
     return None
 
 
+def measures(phrase: str, grid: Grid) -> bool:
+    """Whether a table says in the name of a column what the adjective of a phrase is about; so for other phrases."""
+    asked = [said for adjective, said in _DEGREES if adjective.search(phrase)]
+    return not asked or any(_stems(name) & said for said in asked for name in grid.columns)
+
+
 def price_among(grid: Grid, columns: Sequence[int]) -> int | None:
     """The one of some columns that says what something costs."""
     return measured_by("cheap", grid, columns)

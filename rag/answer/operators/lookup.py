@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from rag.answer.expected import is_date, type_evidence
 from rag.answer.operators.choosing import is_total
-from rag.answer.operators.degrees import product_column
+from rag.answer.operators.degrees import measures, product_column
 from rag.answer.operators.grid import Cell, Grid, Line
 from rag.answer.operators.matching import (
     Meant,
@@ -42,6 +42,7 @@ _ASKS_WHETHER = re.compile(
     r"^\W*(?:is|are|was|were|do|does|did|has|have|had|can|could|may|must|should|will|would)\b", re.I
 )
 _TOTAL = re.compile(r"\btotal\b|\bin all\b|\baltogether\b", re.IGNORECASE)
+_HOW = re.compile(r"^\W*(?:and )?how (?!much|many)\w+", re.IGNORECASE)
 _COUNTS = re.compile(r"^\W*(?:and )?how many\b", re.IGNORECASE)
 _COSTS = re.compile(r"\b(?:cost|costs|pay|paid|charged?)\b", re.IGNORECASE)
 _EACH = re.compile(r"\b(?:per|each|unit|an hour|a day)\b", re.IGNORECASE)
@@ -112,7 +113,9 @@ def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> Iterator[Found]:
         named, column = _column(query, grid, meant, embedder)
         if named and column is None:  # the row has nothing there
             continue
-        if column is None and not _is_shown_whole(grid, meant):
+        if column is None and (how := _HOW.match(query.text)) is not None and not measures(how[0], grid):
+            continue
+        if column is None and not (_is_shown_whole(grid, meant) and max(meant.line.cells) >= grid.name_columns):
             continue
         shown = grid.columns if column is None else [grid.column_name(column)]
         of_column = frozenset[str]().union(*(said_in_column(query, name) for name in shown))

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from rag.answer.operators.extremes import superlative_in
 from rag.answer.operators.grid import Texts
 from rag.answer.operators.whole_document import whole_documents
 from rag.answer.operators.worked import Source, Statement, Worked
@@ -71,7 +72,7 @@ def name_part(query: Query, passages: Sequence[Passage], texts: Texts, embedder:
     """The part with its number; None for other questions, and where no part clearly says what is asked."""
     asked = _ASKS.match(query.text)
     wanted = frozenset(content_stems(asked["rest"])) - frozenset(stems(asked["part"])) if asked else frozenset()
-    if asked is None or not wanted:
+    if asked is None or not wanted or superlative_in(query.text) is not None:
         return None
     under: list[_Sentence] = []
     for whole in whole_documents(passages, texts, _DOCUMENTS, _READ):

@@ -31,6 +31,8 @@ _HOW_TO = re.compile(
     r"|what are the steps\b|which steps\b)",
     re.IGNORECASE,
 )
+_WHAT = re.compile(r"^\W*(?:and )?(?:what|which)\b(?! (?:is|was) the\b)", re.IGNORECASE)
+_WHOLE_HEADING = 0.6  # ... where the question does not say that it asks for a list
 _WHOLE = 0.9  # share of the question that the heading of running text must say
 _LEAST_ITEMS = 3
 _LONGEST = 1200  # characters quoted
@@ -64,8 +66,10 @@ def quote_section(query: Query, passages: Sequence[Passage], texts: Texts) -> Wo
     belongs = _BELONGS.match(query.text) is not None
     how_to = _HOW_TO.match(query.text) is not None
     needs = _NEEDS.search(query.text) is not None
-    if not (belongs or how_to or needs) and query.kind != "list":
+    what = _WHAT.match(query.text) is not None
+    if not (belongs or how_to or needs or what) and query.kind != "list":
         return None
+    least_own = _WHOLE_HEADING if what and not (belongs or how_to or needs) and query.kind != "list" else _OWN
     best: tuple[float, Passage, Section] | None = None
     for rank, document in enumerate(whole_documents(passages, texts, _DOCUMENTS, _READ)):
         whole = replace(document, tables=())
@@ -78,7 +82,9 @@ def quote_section(query: Query, passages: Sequence[Passage], texts: Texts) -> Wo
             own = shared(query, frozenset(stems(f"{section.heading} {section.announced}")))
             covered = share(query, own | shared(query, title)) - 0.05 * rank
             long = section.units[-1].end - section.units[0].first > _LONGEST
-            if share(query, own) >= _OWN and covered >= _COVERED and not long and (best is None or covered > best[0]):
+            asked = 1.0 - share(query, shared(query, title) - own) if what else 1.0
+            heads = share(query, own) >= least_own * asked > 0 and covered >= _COVERED
+            if heads and not long and (best is None or covered > best[0]):
                 best = (covered, whole, section)
     if best is None:
         return None
@@ -91,9 +97,14 @@ def sections_of(whole: Passage, *, items_only: bool) -> Iterator[Section]:
     """The lists of a document with the heading above and the sentence in front of them; or all short sections."""
     heading = announced = ""
     run: list[Unit] = []
-    for unit in (*units_of(whole, len(whole.text)), None):
-        is_item = unit is not None and unit.is_list_item
-        if unit is None or unit.is_label or (items_only and not is_item):
+    units = units_of(whole, len(whole.text))
+    numbered = [_is_numbered(whole.text, unit) for unit in units]
+    for at, unit in enumerate((*units, None)):
+        heads = unit is not None and (
+            unit.is_label or (numbered[at] and _stands_alone(whole.text, units, numbered, at))
+        )
+        is_item = unit is not None and unit.is_list_item and not heads
+        if unit is None or heads or (items_only and not is_item):
             if len(run) >= (_LEAST_ITEMS if items_only else 1):
                 yield Section(heading, announced, tuple(run))
             run = []
@@ -101,9 +112,21 @@ def sections_of(whole: Passage, *, items_only: bool) -> Iterator[Section]:
         if unit is None:
             return
         said = whole.text[unit.first : unit.end]
-        if unit.is_label:
+        if heads:
             heading = said
         elif is_item or not items_only:
             run.append(unit)
         else:
             announced = said
+
+
+def _is_numbered(text: str, unit: Unit) -> bool:
+    return unit.is_list_item and text[unit.start : unit.first].strip()[:1].isdigit()
+
+
+def _stands_alone(text: str, units: Sequence[Unit], numbered: Sequence[bool], at: int) -> bool:
+    """Whether a numbered line heads what follows, "4. What is not covered" over "- wear of tyres": it is no sentence,
+    and neither neighbour is numbered."""
+    if text[units[at].end - 1] in ".!?;," or any((*numbered[max(0, at - 1) : at], *numbered[at + 1 : at + 2])):
+        return False
+    return at + 1 < len(units)
