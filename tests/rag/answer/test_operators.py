@@ -478,3 +478,12 @@ DOSES = [["Drug", "Dose", "6 Feb", "7 Feb"], ["Ramipril", "5 mg", "1", "2"], ["M
 def test_all_rows_are_no_answer_to_what_may_hold_for_some(question: str, said: str) -> None:
     answer = ask(question, DOSES, "The patient had a rash once.\nHe got these drugs:")
     assert answer.text.replace(" [1]", "").strip() == said if said else answer.answerer == "otherwise"
+
+
+def test_a_row_is_no_answer_to_a_measure_that_the_table_has_not() -> None:
+    assert ask("How old is Marek Dudek?", RACE, "Race results").answerer == "otherwise"
+
+
+def test_a_row_with_nothing_beside_its_names_is_no_answer() -> None:
+    rows = [["Item", "Key", "Share"], ["Heating", "", "13"], ["hot water", "", ""], ["Lift", "area", "18"]]
+    assert ask("How much hot water did we use?", rows, "Costs").answerer == "otherwise"

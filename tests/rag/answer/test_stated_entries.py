@@ -288,3 +288,51 @@ Each may be used 3 times."""
 )
 def test_the_limit_is_found_in_the_section_that_is_headed_by_it(question: str, sentence: str) -> None:
     assert ask(question, LIMITS, title="loom").replace(" [1]", "").strip() == sentence
+
+
+FAQ = """Can the loom knit?
+
+Not by itself, no. See the other machine.
+
+1. Well that's nice, but how do I wash a woollen cloth?
+
+In cold water. It shrinks in hot water.
+
+How much wool is there?
+
+What colours are there?
+
+Red."""
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("How do I wash a woollen cloth?", "In cold water. It shrinks in hot water."),
+        ("can the loom knit", "Not by itself, no. See the other machine."),
+        ("How do I iron a woollen cloth?", ""),
+        ("How much wool is there?", ""),
+    ],
+)
+def test_what_a_document_asks_itself_is_answered_by_what_follows(question: str, answer: str) -> None:
+    assert ask(question, FAQ, title="loom").replace(" [1]", "").strip() == answer
+
+
+WARRANTY = """Kestrel cycles
+
+3. What is covered
+We repair any part that fails.
+
+4. What is not covered
+- wear of tyres
+- damage through racing
+- bicycles that were bought second-hand
+
+5. Weight limit
+It is 130 kg."""
+
+
+def test_the_items_under_a_numbered_line_that_says_the_question_are_quoted() -> None:
+    told = ask("What is not covered by Kestrel?", WARRANTY, title="Kestrel cycles")
+    assert "wear of tyres" in told and "second-hand" in told and "Weight" not in told
+    assert ask("What is painted by Kestrel?", WARRANTY, title="Kestrel cycles") == ""

@@ -41,3 +41,9 @@ def test_a_verdict_stands_in_front_of_its_quote() -> None:
     assert isinstance(answer, Answer)
     assert answer.text.startswith("No. There is no parking space. [1]")
     assert answer.text == "".join(delta.text for delta in deltas)  # type: ignore[union-attr]
+
+
+def test_what_a_condition_denies_is_not_denied() -> None:
+    query = make_query("Is my e-bike covered?")
+    assert verdict(query, "E-bikes are included if they do not need a licence plate.") is None
+    assert verdict(query, "E-bikes are not included if they need a licence plate.") == "No"
