@@ -38,6 +38,11 @@ _SAYS_SUM = re.compile(
 _THAN = re.compile(
     r"^(?P<one>.*?)\b(?:more|less|fewer|[a-z]{2,}er)\b(?P<of>.*?)\bthan\b(?P<other>.+)$", re.IGNORECASE | re.DOTALL
 )
+_PRICE = re.compile(r"\b(?:costs?|price)\b", re.IGNORECASE)
+_AMOUNT_LESS = re.compile(
+    r"[$€£]?\d[\d.,]*(?: ?\w+)? (?:cheaper|dearer|more expensive|less expensive)\b", re.IGNORECASE
+)
+_CODES = re.compile(r"\b[A-Za-z][\w-]*\d[\w-]*")
 _DIGIT = re.compile(rf"\d|\b(?:{COUNTS})\b", re.IGNORECASE)
 _LEAST_WEIGHT = 3.0  # of a word, for it to tell one of two things
 _ASKS = re.compile(r"^\W*(?:and |so )?(?:by )?how (?:much|many)\b|\bwhat\b", re.IGNORECASE)
@@ -51,6 +56,8 @@ def with_asked_computation(query: Query, ranked: Sequence[Candidate]) -> list[Ca
         kept = [one for one in kept if _holds_both(one, *sides)]
     if _ASKS.search(question) is None:
         return kept
+    if _PRICE.search(question) and not _SAYS_DIFFERENCE.search(question):
+        kept = [one for one in kept if not _tells_a_difference_alone(one.said)]
     if asks_for_proportion(question):
         return [one for one in kept if says_proportion(one.said) and _is_amount_of(query, one)]
     if _DIFFERENCE.search(question) and not _MORE_THAN.search(question):
@@ -58,6 +65,12 @@ def with_asked_computation(query: Query, ranked: Sequence[Candidate]) -> list[Ca
     if _SUM.search(question):
         return [one for one in kept if _SAYS_SUM.search(one.said) and _is_amount_of(query, one)]
     return kept
+
+
+def _tells_a_difference_alone(said: str) -> bool:
+    """Whether the only amount of a sentence says by how much something is cheaper or dearer, and not what it costs."""
+    rest, differences = _AMOUNT_LESS.subn("", said)
+    return differences > 0 and not any(map(str.isdigit, _CODES.sub("", rest)))
 
 
 def _is_amount_of(query: Query, one: Candidate) -> bool:

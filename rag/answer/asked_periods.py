@@ -1,4 +1,4 @@
-"""Keeps to the year, month and side that a question asks about: what a sentence says of another one is no answer.
+"""Keeps to the year, month, side and site that a question asks about: what a sentence says of another is no answer.
 
 "How far has the western pier settled?" is not answered by what the eastern one has done, nor December's hours by
 January's. A sentence that names none of a kind may be about any.
@@ -12,10 +12,12 @@ from rag.answer.evidence import Candidate
 from rag.text.dates import date_terms, month_of, months_named
 from rag.text.normal import normalized
 from rag.text.sentences import cached_sentences
+from rag.text.words import stem, stems, words
 from rag.types import Query
 
 _YEAR = re.compile(r"(?<![\w.,])(?:1\d|20)\d\d(?![\w,.]*\d)")
 _SIDE = re.compile(r"\b(?:(?:nor|sou)th(?:ern)?|(?:ea|we)st(?:ern)?)\b", re.IGNORECASE)
+_SITE = re.compile(r"\bat (?:the )?(?P<name>[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*)")
 # Words that make a period a bound, or one of two, which an answer need not name.
 _BOUND = re.compile(
     r"\b(?:before|after|until|till|since|between|from|by|and|to|than|or)\s+(?:the year )?\Z", re.IGNORECASE
@@ -36,11 +38,15 @@ def _sides(text: str) -> frozenset[str]:
     return frozenset(side[0].lower().removesuffix("ern") for side in _SIDE.finditer(text))
 
 
-_KINDS: tuple[Callable[[str], frozenset[str]], ...] = (_years, _months, _sides)
+def _sites(text: str) -> frozenset[str]:
+    return frozenset(stem(word) for site in _SITE.finditer(text) for word, _, _ in words(site["name"]))
+
+
+_KINDS: tuple[Callable[[str], frozenset[str]], ...] = (_years, _months, _sides, _sites)
 
 
 def about_asked_periods(query: Query, ranked: Sequence[Candidate]) -> list[Candidate]:
-    """Returns the sentences without those that name another year, month or side and not the one asked for."""
+    """Returns the sentences without those that name another year, month, side or site and not the one asked for."""
     asked = [(kind, kind(_unbound(query.text))) for kind in _KINDS]
     asked = [(kind, wanted) for kind, wanted in asked if wanted]
     return [one for one in ranked if not any(_is_of_another(one, kind, wanted) for kind, wanted in asked)]
@@ -48,7 +54,9 @@ def about_asked_periods(query: Query, ranked: Sequence[Candidate]) -> list[Candi
 
 def _is_of_another(one: Candidate, kind: Callable[[str], frozenset[str]], wanted: frozenset[str]) -> bool:
     named = kind(one.said)
-    return bool(named) and not wanted & (named | kind(_around(one)))
+    around = _around(one)
+    there = frozenset(stems(f"{one.said} {around}")) if kind is _sites else kind(around)
+    return bool(named) and not wanted & (named | there)
 
 
 def _around(one: Candidate) -> str:

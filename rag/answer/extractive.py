@@ -164,10 +164,13 @@ class ExtractiveAnswerer:
             if foreign is not None:
                 return foreign
             readings = [reading for reading in readings if reading not in alone] or None
-        ranked = self.rank(query, usable, readings or ())
+        sentences = rank_sentences(query, usable, self._embedder, readings or ())
+        about = _about_what_is_asked(query, usable, sentences)
+        ranked = _that_can_answer(query, about)
         if not ranked:
             return Choice(readings=tuple(readings or ()))
-        probability = found_probability(found_features(query, ranked), _still_there(readings, ranked))
+        counted = readings if about[0] is sentences[0] else _read_in(readings, about)
+        probability = found_probability(found_features(query, ranked), counted)
         chosen: list[Quote] = []
         least = least_confidence(was_read=readings is not None, setting=self._min_confidence)
         if probability >= least:
@@ -177,14 +180,6 @@ class ExtractiveAnswerer:
         cell = _cell(query, chosen[0], readings or ()) if chosen else None
         said = verdict(query, chosen[0].text) if chosen else None
         return Choice(tuple(chosen), tuple(readings or ()), probability, cell=cell, verdict=said)
-
-    def rank(self, query: Query, passages: Sequence[Passage], readings: Sequence[Reading]) -> list[Candidate]:
-        """The sentences that can answer the question, best first."""
-        ranked = rank_sentences(query, passages, self._embedder, readings)
-        ranked = about_asked_identifiers(query, about_asked_numbers(query, passages, ranked))
-        ranked = about_what_is_new(query, about_asked_periods(query, about_asked_days(query, ranked)))
-        ranked = with_asked_computation(query, with_asked_attribute(query, ranked))
-        return with_asked_amount(query, with_asked_extreme(query, ranked))
 
     @property
     def _least_foreign(self) -> float:
@@ -227,11 +222,23 @@ def _read_first_elsewhere(passages: Sequence[Passage], readings: Sequence[Readin
     return elsewhere if max(others, default=0.0) < _UNLIKELY else []
 
 
-def _still_there(readings: Sequence[Reading] | None, ranked: Sequence[Candidate]) -> Sequence[Reading] | None:
-    """What was read in the sentences that can answer the question: only that makes an answer likely."""
+def _about_what_is_asked(query: Query, passages: Sequence[Passage], ranked: Sequence[Candidate]) -> list[Candidate]:
+    """The sentences that may be about what the question names, best first."""
+    kept = about_asked_identifiers(query, about_asked_numbers(query, passages, ranked))
+    return about_what_is_new(query, about_asked_periods(query, about_asked_days(query, kept)))
+
+
+def _that_can_answer(query: Query, about: Sequence[Candidate]) -> list[Candidate]:
+    """The sentences that hold something of the form that is asked for."""
+    ranked = with_asked_computation(query, with_asked_attribute(query, about))
+    return with_asked_amount(query, with_asked_extreme(query, ranked))
+
+
+def _read_in(readings: Sequence[Reading] | None, about: Sequence[Candidate]) -> Sequence[Reading] | None:
+    """What was read in some sentences: where the best one is about something else, only that makes an answer likely."""
     if readings is None:
         return None
-    return [reading for reading in readings if any(holds(one, reading.span) for one in ranked)]
+    return [reading for reading in readings if any(holds(one, reading.span) for one in about)]
 
 
 def _refusal(unknown: Sequence[str]) -> str:
@@ -362,7 +369,7 @@ def _quoted(query: Query, candidate: Candidate, score: float, readings: Sequence
         if first and leans and leans[0].casefold() not in query.words:
             before = _start_before(candidate)
             start = before if end - before <= LONGEST_QUOTE else start
-        if first and _ASKS_WHICH.match(query.text):
+        if _ASKS_WHICH.match(query.text):
             start, end = with_term(passage.text, start, end)
     return Quote(passage, start, end, score)
 

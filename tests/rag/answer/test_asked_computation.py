@@ -56,3 +56,9 @@ def test_a_sentence_about_something_else_says_no_difference_sum_or_comparison(qu
 def test_a_comparison_needs_both_things() -> None:
     says = "Gaming revenue was 1,574 and automotive revenue 251."
     assert kept("Was gaming revenue higher than automotive revenue?", "Gaming revenue: 1,574", says) == [says]
+
+
+def test_how_much_cheaper_something_is_is_not_what_it_costs() -> None:
+    other, own = "The DW-600 is 45 pounds cheaper.", "It costs 450 pounds, 45 pounds cheaper than the other."
+    assert kept("How much does the oven cost?", other, own) == [own]
+    assert kept("How much cheaper is the DW-600?", other) == [other]
