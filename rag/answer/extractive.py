@@ -165,11 +165,12 @@ class ExtractiveAnswerer:
                 return foreign
             readings = [reading for reading in readings if reading not in alone] or None
         sentences = rank_sentences(query, usable, self._embedder, readings or ())
-        about = _about_what_is_asked(query, usable, sentences)
+        named = _of_what_is_named(query, usable, sentences)
+        about = about_what_is_new(query, about_asked_periods(query, named))
         ranked = _that_can_answer(query, about)
         if not ranked:
             return Choice(readings=tuple(readings or ()))
-        counted = readings if about[0] is sentences[0] else _read_in(readings, about)
+        counted = readings if about[0] is named[0] else _read_in(readings, about)
         probability = found_probability(found_features(query, ranked), counted)
         chosen: list[Quote] = []
         least = least_confidence(was_read=readings is not None, setting=self._min_confidence)
@@ -222,10 +223,10 @@ def _read_first_elsewhere(passages: Sequence[Passage], readings: Sequence[Readin
     return elsewhere if max(others, default=0.0) < _UNLIKELY else []
 
 
-def _about_what_is_asked(query: Query, passages: Sequence[Passage], ranked: Sequence[Candidate]) -> list[Candidate]:
-    """The sentences that may be about what the question names, best first."""
+def _of_what_is_named(query: Query, passages: Sequence[Passage], ranked: Sequence[Candidate]) -> list[Candidate]:
+    """The sentences that hold the numbers, identifiers and days of the question, best first."""
     kept = about_asked_identifiers(query, about_asked_numbers(query, passages, ranked))
-    return about_what_is_new(query, about_asked_periods(query, about_asked_days(query, kept)))
+    return about_asked_days(query, kept)
 
 
 def _that_can_answer(query: Query, about: Sequence[Candidate]) -> list[Candidate]:

@@ -71,8 +71,8 @@ def read_value(text: str) -> Value | None:
     155 min, "1:42:18" are as many seconds; None for others."""
     text = text.strip()
     if clock := _CLOCK.fullmatch(text):
-        hours, minutes, seconds = map(int, clock.groups())
-        return Value(Decimal(3600 * hours + 60 * minutes + seconds), after=_CLOCK_UNIT)
+        parts = {name: int(digits) for name, digits in clock.groupdict().items()}
+        return Value(Decimal(3600 * parts["hours"] + 60 * parts["minutes"] + parts["seconds"]), after=_CLOCK_UNIT)
     if hours := _HOURS.fullmatch(text):
         unit = "min" if hours["unit"] == "m" else hours["unit"]
         return Value(60 * Decimal(hours["hours"]) + Decimal(hours["minutes"]), after=unit)
