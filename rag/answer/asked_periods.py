@@ -53,10 +53,10 @@ def about_asked_periods(query: Query, ranked: Sequence[Candidate]) -> list[Candi
 
 
 def _is_of_another(one: Candidate, kind: Callable[[str], frozenset[str]], wanted: frozenset[str]) -> bool:
-    named = kind(one.said)
+    named = kind(_unbound(one.said))
     around = _around(one)
     there = frozenset(stems(f"{one.said} {around}")) if kind is _sites else kind(around)
-    return bool(named) and not wanted & (named | there)
+    return bool(named) and not wanted & (kind(one.said) | there)
 
 
 def _around(one: Candidate) -> str:
@@ -66,7 +66,7 @@ def _around(one: Candidate) -> str:
     return " ".join([above(one.passage), caption, *(text[start:end] for start, end in spans)])
 
 
-def _unbound(question: str) -> str:
-    """The question without the years and months that are bounds."""
-    words = re.split(r"(\s+)", question)
-    return "".join(word for at, word in enumerate(words) if not _BOUND.search("".join(words[:at])))
+def _unbound(text: str) -> str:
+    """A text without the years and months that are bounds: "from November to March" may be about July."""
+    parts = re.split(r"(\s+)", text)
+    return "".join(part for at, part in enumerate(parts) if not _BOUND.search("".join(parts[max(0, at - 6) : at])))

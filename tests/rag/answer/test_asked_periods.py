@@ -11,6 +11,7 @@ from tests.rag.fakes import FakeEmbedder, ScriptedReader
 PIER = (
     "The eastern pier has settled by 14 millimetres since 2018.\n\n"
     "In December the paint shop worked 412 hours of overtime, in January 365.\n\n"
+    "From November to March life jackets are compulsory, also for 12 experienced rowers.\n\n"
     "A fire at Killhope burnt for 400 days.\n\n"
     "The accounts of 2031 were approved. The fee was 80 crowns then; in 2029 it had been 70."
 )
@@ -26,6 +27,7 @@ PIER = (
         ("How much overtime did the paint shop work after November?", "412", True),
         ("How many days did the fire at Killhope burn?", "400 days", True),
         ("How many days did the fire at Harthope burn?", "400 days", False),
+        ("How many experienced rowers wear life jackets in July?", "12 experienced", True),
         ("What was the fee in 2031?", "80", True),
         ("What was the fee in 2025?", "80", False),
     ],
