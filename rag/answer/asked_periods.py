@@ -62,7 +62,7 @@ def _is_of_another(one: Candidate, kind: Callable[[str], frozenset[str]], wanted
 def _around(one: Candidate) -> str:
     text = one.passage.text
     spans = [span for span in cached_sentences(text) if span[1] <= one.start][-_BEFORE:]
-    caption = one.row.table.caption if one.row is not None else ""
+    caption = " ".join([one.row.table.caption, *one.row.table.columns]) if one.row is not None else ""
     return " ".join([above(one.passage), caption, *(text[start:end] for start, end in spans)])
 
 
