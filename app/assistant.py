@@ -1,6 +1,6 @@
 """The Assistant is the one object behind the command line, the HTTP API and the window.
 
-    sync:  locations -> library, see app.library_work
+    sync:  locations -> library, see app.library.work
     ask:   question -> query (completed from the conversation) -> retrieve -> answer -> conversation on disk, events
 
 Opening it is cheap: the library, the models and the index load on first use (app.wiring). Every method may be called
@@ -12,9 +12,7 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from app.collection_work import CollectionWork
 from app.conversation_views import ConversationViews
-from app.document_views import DocumentViews
 from app.errors import ConversationError, UsageError
 from app.events import (
     Answered,
@@ -26,7 +24,9 @@ from app.events import (
     Searched,
     Work,
 )
-from app.library_work import LibraryWork
+from app.library.collections import CollectionWork
+from app.library.documents import DocumentViews
+from app.library.work import LibraryWork
 from app.settings.schema import Settings
 from app.timing import Stopwatch
 from rag.query.query import make_query
@@ -36,7 +36,7 @@ from rag.types import Answer, Citation, Filter, Hit, Passage, Query, ThoughtDelt
 if TYPE_CHECKING:
     from app.models.setup import LocalModel
     from app.wiring import Parts
-    from rag.answer.repeated_search import RepeatedSearch
+    from rag.answer.generation.repeated_search import RepeatedSearch
     from rag.protocols import Embedder, RankingReader
     from rag.retrieve.retriever import Retriever
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from app.events import ConversationInfo, Exchange, Scope
 
 if TYPE_CHECKING:
-    from app.conversation_folders import ConversationFolders
+    from app.conversations.folders import ConversationFolders
     from app.wiring import Parts
 
 
@@ -48,7 +48,7 @@ class ConversationViews:
     @property
     def conversation_folders(self) -> "ConversationFolders":
         """The folders in which conversations lie."""
-        from app.conversation_folders import ConversationFolders
+        from app.conversations.folders import ConversationFolders
 
         return ConversationFolders(self._parts.conversations)
 
@@ -77,7 +77,7 @@ class ConversationViews:
     def title_by_model(self, conversation_id: str) -> bool:
         """Has the language model name a conversation of one exchange, where a large one is set up and no person has
         named it. Returns whether it did."""
-        from app.titles import title_of
+        from app.conversations.titles import title_of
 
         info = next((info for info in self.conversations() if info.id == conversation_id), None)
         generator = None if info is None else self._parts.with_model(info.model).generator(thinking_tokens=0)

@@ -5,8 +5,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.conversation_copies import copy_conversations
-from app.conversations import Conversations
+from app.conversations.copies import copy_conversations
+from app.conversations.store import Conversations
 from app.errors import UsageError
 from app.settings.paths import DataFolder
 
@@ -49,7 +49,7 @@ def _place(place: str) -> tuple[Path, str | None]:
 
 def _conversations(place: str) -> Conversations:
     if _is_url(place):
-        from app.server_conversations import ServerConversations
+        from app.conversations.server import ServerConversations
 
         return ServerConversations(place)
     return Conversations(DataFolder(Path(place)).conversations)

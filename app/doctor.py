@@ -196,7 +196,7 @@ def _is_missing(location: str) -> bool:
 
 
 def _conversations(settings: Settings) -> Iterator[Check]:
-    from app.conversation_check import damaged
+    from app.conversations.check import damaged
     from app.wiring import Parts
 
     if settings.library.url is None and not settings.folder.conversations.exists():

@@ -1,7 +1,7 @@
 """Tells pages what happens, while it happens: answers that grow, syncs, and lists that have changed.
 
 A follower gets all news in order from the moment it began to follow. One that does not keep up is told so (``Behind``)
-and must read the state anew; nothing is kept for it. ``app.api.news_shapes`` makes JSON of them.
+and must read the state anew; nothing is kept for it. ``app.api.shapes.news`` makes JSON of them.
 """
 
 import asyncio

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from app.settings.schema import Settings
 
 if TYPE_CHECKING:
-    from rag.ingest.youtube import Video, YouTubeClient
+    from rag.ingest.sources.youtube import Video, YouTubeClient
     from rag.types import ParsedDocument
 
 
@@ -25,7 +25,7 @@ class LazyVideos:
 
     def _loaded(self) -> "YouTubeClient":
         if self._client is None:
-            from rag.ingest.youtube import YouTubeClient
+            from rag.ingest.sources.youtube import YouTubeClient
 
             chosen = self._settings.youtube
             self._client = YouTubeClient(

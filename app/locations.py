@@ -8,7 +8,7 @@ from rag.errors import SourceError
 
 def normal(location: str) -> str:
     """A location as the library keeps it, also when it is gone from the disk."""
-    from rag.ingest.locations import normal_location
+    from rag.ingest.sources.locations import normal_location
 
     try:
         return normal_location(location)[1]
@@ -22,4 +22,4 @@ def at_home(path: str | Path) -> Path:
 
 
 def absolute(path: str) -> str:
-    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - as rag.ingest.locations does
+    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 - as rag.ingest.sources.locations does

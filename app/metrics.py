@@ -14,7 +14,7 @@ from docent import install_extra
 if TYPE_CHECKING:
     from app.events import Status
     from app.models.setup import LocalModel
-    from app.syncing import SyncProgress
+    from app.pages.syncing import SyncProgress
     from engines.serving.totals import Histogram
 
 _MODEL = ("model",)

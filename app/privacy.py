@@ -13,7 +13,7 @@ from app.feed import ConversationsChanged, DocumentsChanged
 from app.settings.paths import DataFolder
 
 if TYPE_CHECKING:
-    from app.desk import Desk
+    from app.pages.desk import Desk
 
 Kind: TypeAlias = Literal[
     "library", "conversations", "copies", "transcripts", "logs", "settings", "window", "models", "builds"

@@ -11,8 +11,8 @@ from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 
-from app.conversation_check import damaged, mend
-from app.conversations import Conversations
+from app.conversations.check import damaged, mend
+from app.conversations.store import Conversations
 from app.errors import AppError, ConversationError
 from app.settings.schema import Settings
 from docent import cause_of

@@ -1,10 +1,10 @@
 """Makes what brings the library in line with its sources, from the settings."""
 
 from app.settings.schema import Settings
-from rag.ingest.ignore import Patterns
-from rag.ingest.parse_job import ParseLimits
-from rag.ingest.parse_pool import ParsePool
+from rag.ingest.children.parse_job import ParseLimits
+from rag.ingest.children.parse_pool import ParsePool
 from rag.ingest.settings import SyncSettings
+from rag.ingest.sources.ignore import Patterns
 from rag.ingest.sync import Syncer
 from rag.protocols import Embedder, TranscriptClient
 from rag.store.protocols import LibraryStore

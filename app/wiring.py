@@ -18,13 +18,13 @@ from app.timing import Stopwatch, TimedEmbedder, TimedLibrary, TimedReranker, Ti
 from rag.types import Document, Passage
 
 if TYPE_CHECKING:
-    from app.conversations import Conversations
+    from app.conversations.store import Conversations
     from app.models.encoders import CardEncoders
     from app.models.setup import LocalModel
     from rag.answer.extractive import ExtractiveAnswerer
-    from rag.answer.generative import TextGenerator
-    from rag.answer.repeated_search import RepeatedSearch, ToolCaller
-    from rag.ingest.page_pictures import PagePictures
+    from rag.answer.generation.generative import TextGenerator
+    from rag.answer.generation.repeated_search import RepeatedSearch, ToolCaller
+    from rag.ingest.children.page_pictures import PagePictures
     from rag.ingest.sync import Syncer
     from rag.protocols import Answerer, Embedder, RankingReader, Rewriter, Titler, TranscriptClient
     from rag.retrieve.retriever import Retriever
@@ -96,7 +96,7 @@ class Parts:
         return self._once("page_pictures", self.make_page_pictures)
 
     def make_page_pictures(self) -> "PagePictures":
-        from rag.ingest.page_pictures import PagePictures
+        from rag.ingest.children.page_pictures import PagePictures
 
         return PagePictures()
 
@@ -225,7 +225,7 @@ class Parts:
         generator = self.generator(0) if chosen.mode == "agent" else None
         if generator is None:
             return None
-        from rag.answer.repeated_search import RepeatedSearch
+        from rag.answer.generation.repeated_search import RepeatedSearch
 
         return RepeatedSearch(generator, chosen.rounds)
 
@@ -254,7 +254,7 @@ class Parts:
         if self.model is None:
             return self._computing(quotes)
         from app.models.generator import EngineGenerator
-        from rag.answer.small_model import SmallModelAnswerer
+        from rag.answer.generation.small_model import SmallModelAnswerer
 
         worded = SmallModelAnswerer(
             EngineGenerator(self.model), quotes, self.embedder, self.library.locate, self.reader
@@ -262,7 +262,7 @@ class Parts:
         return self._computing(worded)
 
     def _generative(self, generator: "TextGenerator", quotes: "Answerer") -> "Answerer":
-        from rag.answer.generative import GenerativeAnswerer
+        from rag.answer.generation.generative import GenerativeAnswerer
 
         writer = self.settings.model
         return GenerativeAnswerer(
@@ -304,10 +304,10 @@ class Parts:
             from rag.store.opening import require_postgres
 
             require_postgres()
-            from app.server_conversations import ServerConversations
+            from app.conversations.server import ServerConversations
 
             return ServerConversations(url)
-        from app.conversations import Conversations
+        from app.conversations.store import Conversations
 
         return Conversations(self.settings.folder.conversations)
 
@@ -392,6 +392,6 @@ class Parts:
 
 
 def _nano_style() -> str:
-    from rag.answer.small_model_prompt import NANO_STYLE
+    from rag.answer.generation.small_model_prompt import NANO_STYLE
 
     return NANO_STYLE

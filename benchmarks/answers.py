@@ -21,7 +21,7 @@ from app.models.generator import EngineGenerator
 from app.models.setup import open_model
 from app.settings.schema import ModelSettings, Settings
 from rag.answer.extractive import ExtractiveAnswerer
-from rag.answer.small_model import SmallModelAnswerer
+from rag.answer.generation.small_model import SmallModelAnswerer
 from rag.models.embedder import OnnxEmbedder
 from rag.models.extractive_reader import ExtractiveReader
 from rag.protocols import Answerer, RankingReader

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from app.models.encoders import CardEncoders
 from app.settings.paths import builtin_reader
 from benchmarks.embedding import TOKENS, texts_of
-from rag.ingest.parse_pool import ParsePool
+from rag.ingest.children.parse_pool import ParsePool
 from rag.ingest.settings import SyncSettings
 from rag.ingest.sync import Syncer
 from rag.models.embedder import OnnxEmbedder

@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 
 from app.models.encoders import CardEncoders
-from rag.ingest.parse_pool import ParsePool
+from rag.ingest.children.parse_pool import ParsePool
 from rag.ingest.sync import Syncer, SyncReport, SyncSettings
 from rag.models.embedder import OnnxEmbedder
 from rag.store.library import Library

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from app.settings.paths import builtin_foreign_reader, builtin_reader, resource
 from rag.answer.extractive import ExtractiveAnswerer
-from rag.ingest.parse_pool import ParsePool
+from rag.ingest.children.parse_pool import ParsePool
 from rag.ingest.sync import Syncer, SyncSettings
 from rag.models.embedder import OnnxEmbedder
 from rag.models.extractive_reader import ExtractiveReader

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.ingest import PeakMemory
+from rag.ingest.children.parse_pool import ParsePool
 from rag.ingest.events import SyncEvent
-from rag.ingest.parse_pool import ParsePool
 from rag.ingest.sync import Syncer, SyncSettings
 from rag.models.embedder import OnnxEmbedder
 from rag.protocols import Embedder

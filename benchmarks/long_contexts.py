@@ -19,7 +19,7 @@ from engines.base import Int64, StepBatch
 from engines.model.config import ModelConfig
 from engines.page_size import PAGE_TOKENS, KvCache
 from engines.runtimes.cuda.bench import SHAPES, config_of, copy_speed
-from engines.runtimes.cuda.compiler import compile_kernels
+from engines.runtimes.cuda.card.compiler import compile_kernels
 from engines.runtimes.cuda.random_fill import Fill
 from engines.runtimes.cuda.runtime import CudaRuntime
 from engines.runtimes.cuda.weights import RandomSource

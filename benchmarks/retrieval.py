@@ -26,8 +26,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rag.ingest.parse_job import ParseLimits
-from rag.ingest.parse_pool import ParsePool
+from rag.ingest.children.parse_job import ParseLimits
+from rag.ingest.children.parse_pool import ParsePool
 from rag.ingest.sync import Syncer, SyncSettings
 from rag.models.embedder import OnnxEmbedder
 from rag.query.query import make_query

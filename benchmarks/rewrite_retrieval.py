@@ -19,7 +19,7 @@ from app.models.generator import EngineGenerator
 from app.models.setup import open_model
 from app.settings.sources import load_settings
 from benchmarks.rewrite import Case, canard, cast, mtrag
-from rag.answer.thoughts import spoken
+from rag.answer.generation.thoughts import spoken
 from rag.models.embedder import OnnxEmbedder
 from rag.query.rewriting import HeuristicRewriter
 from rag.retrieve.fuse import fuse

@@ -33,7 +33,7 @@ import numpy as np
 import psutil
 
 from app.settings.paths import resource
-from rag.ingest.page_pictures import PageLimits
+from rag.ingest.children.page_pictures import PageLimits
 
 QUESTIONS = ("How long was the light out?", "How heavy is the mercury?", "Who kept the lamp?", "When does it open?")
 SAMPLES = ("Storm damage.eml",)  # a short text: what is proven does not depend on the passages that are read

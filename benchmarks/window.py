@@ -29,7 +29,7 @@ from typing import Any
 import psutil
 
 from app.assistant import Assistant
-from app.conversations import Conversations
+from app.conversations.store import Conversations
 from app.settings.paths import DataFolder, resource
 from app.settings.schema import Settings
 from app.wiring import Parts
@@ -234,7 +234,7 @@ def speak(data: Path) -> None:
 
     from app.api.http import create_api
     from app.api.security import LocalOnly, new_token
-    from app.desk import Desk
+    from app.pages.desk import Desk
     from ui.page import Page
 
     settings = Settings(data_dir=data)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.settings.sources import load_settings
-from rag.ingest.parse_pool import ParsePool
+from rag.ingest.children.parse_pool import ParsePool
 from rag.ingest.settings import SyncSettings
 from rag.ingest.sync import Syncer
 from rag.models.embedder import OnnxEmbedder

@@ -18,8 +18,8 @@ import typer
 from app.cli.main import app
 from app.cli.output import write_json, write_text
 from app.cli.session import Session, session_of
-from app.running import Running, alone, find
-from app.shutdown import run_and_leave
+from app.process.running import Running, alone, find
+from app.process.shutdown import run_and_leave
 from files import LockHeld
 from ui.desktop.commands import shortcuts
 from ui.desktop.own_window import wait_until_left

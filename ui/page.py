@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.body_limit import BodyLimit
-from app.desk import Desk
+from app.pages.desk import Desk
 from ui.stream import GradioStream
 
 STATIC = Path(__file__).parent / "static"

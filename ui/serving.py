@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from app.cli.session import Session
-from app.collector import set_apart
 from app.errors import AppError
-from app.priority import give_way, take_turns_quickly
-from app.running import Announce
-from app.shutdown import EndSignals
+from app.process.collector import set_apart
+from app.process.priority import give_way, take_turns_quickly
+from app.process.running import Announce
+from app.process.shutdown import EndSignals
 from docent import DocentError
 
 if TYPE_CHECKING:
     from app.api.description import DescribedAPI
     from app.api.security import ASGIApp
     from app.assistant import Assistant
-    from app.desk import Desk
+    from app.pages.desk import Desk
     from app.settings.paths import DataFolder
     from ui.desktop.own_window import OwnWindow
     from ui.later import Later
@@ -83,7 +83,7 @@ def serve_until_ended(
     """
     from app.api.security import LOOPBACK, LocalOnly, new_token
     from app.api_key import api_key
-    from app.idle_memory import IdleMemory, heap_trimmer, keep_heaps_small
+    from app.process.idle_memory import IdleMemory, heap_trimmer, keep_heaps_small
     from ui.later import Later
     from ui.page import Page
 
@@ -156,7 +156,7 @@ def _listen(session: Session, port: int | None) -> socket.socket:
 
 def _desk(assistant: "Assistant", session: Session) -> "Desk":
     """Makes what the pages share."""
-    from app.desk import Desk
+    from app.pages.desk import Desk
 
     settings = session.settings
     uploads = _uploads(settings.folder.uploads)

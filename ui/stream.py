@@ -1,7 +1,7 @@
 """The feed as Gradio carries it: an endpoint of Gradio's server mode that streams what happens, to many pages.
 
     POST gradio_api/call/news {"data": []}  ->  {"event_id": ID}
-    GET  gradio_api/call/news/ID            ->  server-sent events, each with a list of news (app.api.news_shapes)
+    GET  gradio_api/call/news/ID            ->  server-sent events, each with a list of news (app.api.shapes.news)
 
 ``gradio_client`` can follow it as well (``Client(...).submit(api_name="/news")``). Importing Gradio takes two seconds
 of processor time, so it happens on a thread of its own when the first page asks for news; until then requests wait.
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from app.collector import set_apart
 from app.feed import Feed
+from app.process.collector import set_apart
 from ui.later import Later
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ async def build(feed: Feed, scratch: Path) -> "FastAPI":
     from fastapi import FastAPI
     from gradio.events import api
 
-    from app.api.news_shapes import news_lines
+    from app.api.shapes.news import news_lines
 
     async def news() -> AsyncIterator[list[dict[str, Any]]]:
         """Streams lists of what happens in this Docent; the first, empty one says that the stream is open."""

@@ -1,6 +1,6 @@
 """Refuses requests with too large a body before anything is made of it: an ASGI middleware.
 
-Uploads are apart: they go to a file and have a limit of their own (``app.inbox``).
+Uploads are apart: they go to a file and have a limit of their own (``app.pages.inbox``).
 """
 
 import json

@@ -6,10 +6,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.json_replies import router
-from app.api.library_shapes import Collection, CollectionList
+from app.api.shapes.library import Collection, CollectionList
 from app.assistant import Assistant
-from app.desk import Desk
 from app.feed import CollectionsChanged
+from app.pages.desk import Desk
 
 Locations = Annotated[
     list[Annotated[str, Field(min_length=1, max_length=4_096)]], Field(max_length=100_000, fail_fast=True)

@@ -7,8 +7,10 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from app.api.answer_shapes import Conversation
-from app.api.conversation_shapes import (
+from app.api.gate import Gate
+from app.api.json_replies import NO_STORE, content, router
+from app.api.shapes.answer import Conversation
+from app.api.shapes.conversation import (
     ConversationChanged,
     ConversationFolder,
     ConversationList,
@@ -18,12 +20,10 @@ from app.api.conversation_shapes import (
     Scope,
     Suggested,
 )
-from app.api.gate import Gate
-from app.api.json_replies import NO_STORE, content, router
 from app.assistant import Assistant
-from app.desk import Desk
+from app.conversations.transcript import as_markdown
 from app.feed import ConversationsChanged
-from app.transcript import as_markdown
+from app.pages.desk import Desk
 
 
 class ChangeBody(BaseModel):

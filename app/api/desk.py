@@ -11,14 +11,14 @@ from starlette.concurrency import run_in_threadpool
 
 from app.api.gate import Gate
 from app.api.json_replies import router
-from app.api.library_shapes import FolderReply, Handed, Removed
-from app.api.news_shapes import Run, RunList, Syncing
-from app.desk import Desk
+from app.api.shapes.library import FolderReply, Handed, Removed
+from app.api.shapes.news import Run, RunList, Syncing
 from app.errors import UsageError
 from app.events import Scope
-from app.inbox import receiving, safe_name
 from app.locations import at_home
-from app.runs import Run as StartedRun
+from app.pages.desk import Desk
+from app.pages.inbox import receiving, safe_name
+from app.pages.runs import Run as StartedRun
 from rag.parsers.registry import KNOWN_SUFFIXES
 
 _MOST_FILES = 1000  # of a folder that are listed

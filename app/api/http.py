@@ -19,13 +19,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from app.api.answer_shapes import (
-    AnsweredLine,
-    AnswerLine,
-    AnswerReply,
-    SearchReply,
-    Unloaded,
-)
 from app.api.body_limit import BodyLimit
 from app.api.collections import collection_routes
 from app.api.conversations import conversation_routes, folder_routes
@@ -34,16 +27,23 @@ from app.api.desk import desk_routes
 from app.api.gate import Gate
 from app.api.json_replies import NO_STORE, ONE_A_LINE, AsciiJSON, NdJSON, router
 from app.api.library import library_routes, page_routes
-from app.api.library_shapes import SyncLine
 from app.api.metrics import metrics_routes
 from app.api.models import model_routes
 from app.api.privacy import privacy_routes
 from app.api.settings import settings_routes
-from app.api.shape import ErrorLine, Failure, Problem, Shape
+from app.api.shapes.answer import (
+    AnsweredLine,
+    AnswerLine,
+    AnswerReply,
+    SearchReply,
+    Unloaded,
+)
+from app.api.shapes.base import ErrorLine, Failure, Problem, Shape
+from app.api.shapes.library import SyncLine
 from app.api.streams import answer_lines
 from app.assistant import Assistant
-from app.desk import Desk
 from app.errors import ConversationError, TooLarge, UnknownDocument, disk_error
+from app.pages.desk import Desk
 from docent import DocentError, __version__
 from rag.errors import BusyError, LibraryLocked, UnknownCollection
 
@@ -121,7 +121,7 @@ def create_api(assistant: Assistant, desk: Desk | None = None) -> DescribedAPI:
 
 
 def _openai(assistant: Assistant, work: Gate) -> tuple[APIRouter, Mapping[str, Stream]]:
-    from app.api.openai import OPENAI_STREAMS, openai_routes
+    from app.api.openai.routes import OPENAI_STREAMS, openai_routes
 
     return openai_routes(assistant, work), OPENAI_STREAMS
 

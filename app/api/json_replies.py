@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.api.gate import Ticket
 from app.api.json_body import StrictRoute
-from app.api.shape import Shape
+from app.api.shapes.base import Shape
 
 ONE_A_LINE = "A stream of JSON objects, one a line."
 NO_STORE = {"cache-control": "no-store"}  # a person's documents do not belong into the browser's cache

@@ -10,7 +10,8 @@ from starlette.responses import FileResponse, Response
 
 from app.api.gate import Gate
 from app.api.json_replies import NO_STORE, ONE_A_LINE, NdJSON, content, plain_reply, router
-from app.api.library_shapes import (
+from app.api.long_json import LongJSON
+from app.api.shapes.library import (
     DocumentLayout,
     DocumentList,
     DocumentReply,
@@ -22,10 +23,9 @@ from app.api.library_shapes import (
     TableList,
     plain_table,
 )
-from app.api.long_json import LongJSON
 from app.api.streams import sync_lines
 from app.assistant import Assistant
-from app.opening import open_in_program, show_in_folder
+from app.process.opening import open_in_program, show_in_folder
 
 _DRAWN_AT_ONCE = 8  # pictures of pages; they wait for the processes that draw
 _SYNCS = 16

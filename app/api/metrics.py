@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.api.json_replies import NO_STORE, content
-from app.desk import Desk
+from app.pages.desk import Desk
 
 _TEXT = content("text/plain", {"type": "string"}, "Prometheus' text format, version 0.0.4.")
 

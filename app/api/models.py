@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.gate import Gate
 from app.api.json_replies import router
-from app.api.shape import Shape
-from app.desk import Desk
+from app.api.shapes.base import Shape
 from app.locations import at_home
 from app.models.workshop import TaskKind, TaskState
+from app.pages.desk import Desk
 
 if TYPE_CHECKING:
     from app.models.found import FoundModel

@@ -14,14 +14,14 @@ from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 
 from app import privacy
-from app.api.answer_shapes import Conversation
 from app.api.collections import collections_of
 from app.api.gate import Gate
 from app.api.json_replies import NO_STORE, content, router
-from app.api.library_shapes import DocumentList, Status
-from app.api.shape import Shape
-from app.desk import Desk
-from app.transcript import as_markdown
+from app.api.shapes.answer import Conversation
+from app.api.shapes.base import Shape
+from app.api.shapes.library import DocumentList, Status
+from app.conversations.transcript import as_markdown
+from app.pages.desk import Desk
 
 _SLOW = 2  # requests at once that may wait for a sync or read everything
 
@@ -106,7 +106,7 @@ def privacy_routes(desk: Desk) -> APIRouter:
     @routes.post("/browsers")
     def enrol() -> Enrolled:
         """Lets the browser that asks come back after a restart: it proves with the key that it is the same one
-        (``POST /api/session/challenge`` and ``POST /api/session``, see app/browsers.py)."""
+        (``POST /api/session/challenge`` and ``POST /api/session``, see app/pages/browsers.py)."""
         browser, key = desk.browsers.enrol()
         return Enrolled(browser=browser, key=key)
 

@@ -5,9 +5,9 @@ too and no other page loads it (against other web pages), and it carries the tok
 Bearer``, or the cookie of a session. A browser gets a session for a ``?code=``, which other users of the computer may
 see on the browser's command line and which is worth nothing after its use, or for ``?token=`` in the link that was
 printed. Sessions and token live in memory alone: what an earlier launch gave away opens nothing, but that a browser
-which was let in then can prove that it is the same one (``app.browsers``). A program may have a key that stays the
-same, if the settings allow it: as ``Authorization: Bearer``, on the API alone, and no session is opened for it. Further
-hosts are those that the settings list, by name and port; a page elsewhere that has its own name point here (DNS
+which was let in then can prove that it is the same one (``app.pages.browsers``). A program may have a key that stays
+the same, if the settings allow it: as ``Authorization: Bearer``, on the API alone, and no session is opened for it.
+Further hosts are those that the settings list, by name and port; a page elsewhere that has its own name point here (DNS
 rebinding) sends that name. Every response gets headers that keep the page from loading anything from elsewhere and from
 being embedded there.
 """
@@ -21,7 +21,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
-from app.browsers import Browsers
+from app.pages.browsers import Browsers
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

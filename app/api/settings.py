@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict
 
 from app.api.gate import Gate
 from app.api.json_replies import router
-from app.api.shape import Problem, Shape
-from app.desk import Desk
+from app.api.shapes.base import Problem, Shape
 from app.errors import ConfigError
+from app.pages.desk import Desk
 from app.settings.preferences import Preference
 
 _CHANGING = 2  # requests at once; they may wait for a model that is being loaded

@@ -9,12 +9,12 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
-from app.api.answer_shapes import AnswerLine, answer_line
 from app.api.gate import Ticket
-from app.api.library_shapes import ReportLine, SyncLine, SyncStep
-from app.api.shape import ErrorLine, Problem
+from app.api.shapes.answer import AnswerLine, answer_line
+from app.api.shapes.base import ErrorLine, Problem
+from app.api.shapes.library import ReportLine, SyncLine, SyncStep
 from app.assistant import Assistant
-from app.priority import give_way
+from app.process.priority import give_way
 from docent import DocentError
 from rag.types import Filter
 

@@ -84,7 +84,7 @@ def search(
         hits, timings = assistant.search_timed(question, k, scope)
         _hint_if_empty(assistant)
     if as_json:
-        from app.api.answer_shapes import SearchReply
+        from app.api.shapes.answer import SearchReply
 
         write_json(SearchReply.of(question, hits, timings).plain())
         return
@@ -133,7 +133,7 @@ def _ask_one(assistant: "Assistant", question: str, conversation_id: str | None,
             done = event
     assert done is not None, "every question ends in Answered"
     if as_json:
-        from app.api.answer_shapes import AnswerReply
+        from app.api.shapes.answer import AnswerReply
 
         write_json(AnswerReply.of(question, done).plain())
     else:
@@ -146,7 +146,7 @@ def _ask_one(assistant: "Assistant", question: str, conversation_id: str | None,
 
 def _ask_many(assistant: "Assistant", source: str, scope: Filter) -> None:
     """Writes one answer object a line, in order; a bad line becomes an error object and the others go on."""
-    from app.api.answer_shapes import AnswerReply
+    from app.api.shapes.answer import AnswerReply
 
     failed = False
     for number, line in _numbered_lines(source):

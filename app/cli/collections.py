@@ -33,7 +33,7 @@ def list_(context: typer.Context, as_json: JsonOption = False) -> None:
     with session_of(context).open() as assistant:
         known = [(one, len(assistant.documents_in(one.id))) for one in assistant.collections()]
     if as_json:
-        from app.api.library_shapes import Collection, CollectionList
+        from app.api.shapes.library import Collection, CollectionList
 
         write_json(CollectionList(collections=[Collection.of(*one) for one in known]).plain())
     elif known:
@@ -81,7 +81,7 @@ def delete(context: typer.Context, name: NameArgument, as_json: JsonOption = Fal
         found = assistant.collection_named(name)
         assistant.delete_collection(found.id)
     if as_json:
-        from app.api.conversation_shapes import Deleted
+        from app.api.shapes.conversation import Deleted
 
         write_json(Deleted(id=str(found.id)).plain())
 
@@ -89,7 +89,7 @@ def delete(context: typer.Context, name: NameArgument, as_json: JsonOption = Fal
 def _tell(assistant: "Assistant", changed: "Collection", *, as_json: bool) -> None:
     documents = len(assistant.documents_in(changed.id))
     if as_json:
-        from app.api.library_shapes import Collection
+        from app.api.shapes.library import Collection
 
         write_json(Collection.of(changed, documents).plain())
     else:

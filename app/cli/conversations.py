@@ -26,7 +26,7 @@ def list_(context: typer.Context, as_json: JsonOption = False) -> None:
     with session_of(context).open() as assistant:
         known, folders = assistant.conversations(), assistant.conversation_folders.all()
     if as_json:
-        from app.api.conversation_shapes import ConversationList
+        from app.api.shapes.conversation import ConversationList
 
         write_json(ConversationList.of(known, folders).plain())
     elif known:
@@ -44,7 +44,7 @@ def show(context: typer.Context, conversation_id: IdArgument, as_json: JsonOptio
     with session_of(context).open() as assistant:
         exchanges = assistant.conversation(conversation_id)
     if as_json:
-        from app.api.answer_shapes import Conversation
+        from app.api.shapes.answer import Conversation
 
         write_json(Conversation.of(conversation_id, exchanges).plain())
         return
@@ -63,7 +63,7 @@ def rename(
     with session_of(context).open() as assistant:
         assistant.rename_conversation(conversation_id, title)
     if as_json:
-        from app.api.conversation_shapes import ConversationChanged
+        from app.api.shapes.conversation import ConversationChanged
 
         write_json(ConversationChanged(id=conversation_id, title=title).plain())
 
@@ -74,6 +74,6 @@ def delete(context: typer.Context, conversation_id: IdArgument, as_json: JsonOpt
     with session_of(context).open() as assistant:
         assistant.delete_conversation(conversation_id)
     if as_json:
-        from app.api.conversation_shapes import Deleted
+        from app.api.shapes.conversation import Deleted
 
         write_json(Deleted(id=conversation_id).plain())

@@ -55,7 +55,7 @@ def sync(
             report = assistant.sync(locations or None, on_event, cancel, anew=anew)
         documents = assistant.documents(locations or None)
         if as_json:
-            from app.api import library_shapes
+            from app.api.shapes import library as library_shapes
 
             write_json(library_shapes.SyncReport.of(report, documents).plain())
         else:
@@ -77,7 +77,7 @@ def status(
     with session_of(context).open() as assistant:
         now = assistant.status()
     if as_json:
-        from app.api.library_shapes import Status
+        from app.api.shapes.library import Status
 
         write_json(Status.of(now).plain())
         return
@@ -101,7 +101,7 @@ def remove(
     with session_of(context).open() as assistant:
         removed = assistant.remove(location)
     if as_json:
-        from app.api.library_shapes import Removed
+        from app.api.shapes.library import Removed
 
         write_json(Removed(location=location, removed=removed).plain())
     else:
@@ -163,7 +163,7 @@ def progress_bar() -> Iterator[Callable[["SyncEvent"], None]]:
 
 def _show_preview(preview: "Preview", *, as_json: bool) -> None:
     if as_json:
-        from app.api.library_shapes import SyncPreview
+        from app.api.shapes.library import SyncPreview
 
         write_json(SyncPreview.of(preview).plain())
         return
@@ -190,7 +190,7 @@ def _show_report(report: "SyncReport", documents: "list[Document]") -> None:
         write_note(f"docent: {source.location} is not there now; what was read from it is kept.")
     for trouble in report.troubles:
         write_note(f"docent: {trouble.path}: {trouble.reason}")
-    from app.api.library_shapes import counts_of
+    from app.api.shapes.library import counts_of
 
     verb = "Stopped" if report.cancelled else "Done"
     write_text(f"{verb} in {report.seconds:.1f} s: {_summary(counts_of(documents))}.")
@@ -214,7 +214,7 @@ def _count(number: int, noun: str) -> str:
 
 def _follow(assistant: "Assistant", as_json: bool) -> None:
     """Reports every document that changes, a line each, until Ctrl-C."""
-    from app.api.library_shapes import SyncStep
+    from app.api.shapes.library import SyncStep
 
     def report(event: "SyncEvent") -> None:
         if event.kind != "document":

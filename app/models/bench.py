@@ -17,7 +17,7 @@ def measure_card(shape: str, builds: Path, folder: Path | None = None, gpus: int
     if reason is not None:
         raise RuntimeUnavailable(reason, "Run this on a computer with an NVIDIA card.")
     from engines.runtimes.cuda.bench import config_of, measure_shape
-    from engines.runtimes.cuda.driver import find_cards
+    from engines.runtimes.cuda.card.driver import find_cards
     from engines.runtimes.cuda.load_bench import measure_load
 
     measured = list(measure_shape(shape, builds / "cuda-kernels", gpus=gpus))

@@ -21,7 +21,7 @@ from rag.protocols import PairEncoder, SentenceEncoder
 from rag.types import PairScores
 
 if TYPE_CHECKING:
-    from engines.runtimes.cuda.encoder import PairScores as CardScores
+    from engines.runtimes.cuda.encoders.encoder import PairScores as CardScores
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -34,7 +34,7 @@ _SECOND_FROM = 2
 
 
 class CardEncoder(Protocol):
-    """A model on a card (see ``engines.runtimes.cuda.encoder.CudaEncoder``)."""
+    """A model on a card (see ``engines.runtimes.cuda.encoders.encoder.CudaEncoder``)."""
 
     @property
     def card(self) -> str: ...
@@ -173,7 +173,7 @@ def _open(probe: Callable[[], str | None], file: Path, builds: Path) -> CardEnco
         return None
     if (missing := ENTRY.unavailable()) is not None:
         raise RuntimeUnavailable(missing, "Docent uses the processor instead.")
-    from engines.runtimes.cuda.encoder import CudaEncoder
+    from engines.runtimes.cuda.encoders.encoder import CudaEncoder
 
     return CudaEncoder.load(file, builds)
 

@@ -12,9 +12,9 @@ from engines.messages.tools import Tool
 from engines.serving.generation import Metrics
 from engines.serving.sampling_params import SamplingParams, ThoughtParams
 from engines.serving.sequence import INTERACTIVE
-from rag.answer.prompt import Message
-from rag.answer.repeated_search import ToolCall, ToolDescription
-from rag.answer.thoughts import Piece
+from rag.answer.generation.prompt import Message
+from rag.answer.generation.repeated_search import ToolCall, ToolDescription
+from rag.answer.generation.thoughts import Piece
 from rag.types import ThoughtDelta, Writing
 
 _HEARTBEAT_S = 0.1
@@ -22,8 +22,8 @@ _TELLING_TOKENS = 64  # of a prompt; with fewer the time says little of the spee
 
 
 class EngineGenerator:
-    """Implements rag.answer.repeated_search.ToolCaller. A person waits for the answer, so it goes before other
-    requests."""
+    """Implements rag.answer.generation.repeated_search.ToolCaller. A person waits for the answer, so it goes before
+    other requests."""
 
     def __init__(self, model: LocalModel, temperature: float = 0.0, thinking_tokens: int = 0) -> None:
         self._model = model

@@ -20,7 +20,7 @@ from engines.files.locks import exclusive
 from engines.model.checkpoint import Checkpoint
 from engines.model.tokenizer import ModelTokenizer
 from engines.quantize.quantizer import QuantizeOptions, quantize
-from rag.answer.prompt import SYSTEM_TEXT
+from rag.answer.generation.prompt import SYSTEM_TEXT
 
 _SEQUENCE = 512  # tokens
 _SEQUENCES = 64  # more costs time and memory and changes little

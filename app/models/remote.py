@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from app.errors import ModelError, RequestFailed
 from engines.messages.marks import THOUGHT_BEGINS
-from rag.answer.prompt import Message
-from rag.answer.repeated_search import ToolCall, ToolDescription
-from rag.answer.thoughts import Piece
+from rag.answer.generation.prompt import Message
+from rag.answer.generation.repeated_search import ToolCall, ToolDescription
+from rag.answer.generation.thoughts import Piece
 from rag.types import ThoughtDelta
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-from app.collector import search_all
+from app.process.collector import search_all
 from engines.base import Runtime
 from engines.errors import EngineError
 from engines.serving.engine import Engine, Load

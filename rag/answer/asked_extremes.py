@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from rag.answer.evidence import Candidate
-from rag.answer.operators.extremes import asks_for_extreme, superlative_in
+from rag.answer.operators.computed.extremes import asks_for_extreme, superlative_in
 from rag.types import Query
 
 _SAYS_EXTREME = re.compile(

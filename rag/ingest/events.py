@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rag.ingest.scan import Trouble
+from rag.ingest.sources.scan import Trouble
 from rag.types import Document, DocumentStatus, Source
 
 

@@ -16,8 +16,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from rag.ingest.children.prepared import PreparedChunk, PreparedDocument
 from rag.ingest.events import SyncEvent
-from rag.ingest.prepared import PreparedChunk, PreparedDocument
 from rag.ingest.settings import SyncSettings
 from rag.protocols import Embedder
 from rag.store.protocols import FileState, LibraryStore

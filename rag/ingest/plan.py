@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rag.ingest.parse_worker import UNREAD, content_hash
-from rag.ingest.scan import FoundFile, Scan, Trouble
+from rag.ingest.children.parse_worker import UNREAD, content_hash
 from rag.ingest.settings import SyncSettings
+from rag.ingest.sources.scan import FoundFile, Scan, Trouble
 from rag.types import Document
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from rag.ingest.plan import make_plan
-from rag.ingest.scan import Excluded, scan
 from rag.ingest.settings import SyncSettings
+from rag.ingest.sources.scan import Excluded, scan
 from rag.types import Document, Source
 
 MOST_COUNTED = 100_000

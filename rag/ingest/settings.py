@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from rag.ingest.ignore import Patterns
+from rag.ingest.sources.ignore import Patterns
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,19 +20,19 @@ from pathlib import Path
 from typing import TypeVar
 
 from rag.errors import RagError, ReadError, SkippedError, SourceError
+from rag.ingest.children.parse_job import Chunking, ParseResult
+from rag.ingest.children.parse_pool import ParsePool
+from rag.ingest.children.prepared import prepare_into
 from rag.ingest.events import SyncEvent, SyncReport
-from rag.ingest.ignore import Patterns
 from rag.ingest.index_batch import Cancelled, IndexBatch
-from rag.ingest.locations import normal_location
-from rag.ingest.parse_job import Chunking, ParseResult
-from rag.ingest.parse_pool import ParsePool
 from rag.ingest.plan import Plan, make_plan
-from rag.ingest.prepared import prepare_into
 from rag.ingest.preview import Preview, preview
-from rag.ingest.renamed_folders import renamed_folders
-from rag.ingest.renamed_title import title_after
-from rag.ingest.scan import FoundFile, Reach, Scan, scan
 from rag.ingest.settings import SyncSettings
+from rag.ingest.sources.ignore import Patterns
+from rag.ingest.sources.locations import normal_location
+from rag.ingest.sources.renamed_folders import renamed_folders
+from rag.ingest.sources.renamed_title import title_after
+from rag.ingest.sources.scan import FoundFile, Reach, Scan, scan
 from rag.ingest.tally import Tally
 from rag.protocols import Embedder, TranscriptClient, Video
 from rag.store.collections import Collections

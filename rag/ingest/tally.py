@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from rag.ingest.events import SyncEvent, SyncReport
-from rag.ingest.scan import Trouble
+from rag.ingest.sources.scan import Trouble
 from rag.store.protocols import LibraryStore
 from rag.types import Document, Source
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from app.assistant import Assistant
-from app.conversations import Conversations
+from app.conversations.store import Conversations
 from app.models.build import build_model
 from app.models.store import BUILTIN, ModelStore
 from app.settings.paths import builtin_model
@@ -73,7 +73,7 @@ def open_store(request: pytest.FixtureRequest) -> OpenConversations:
     server: PostgresServer = request.getfixturevalue("postgres")
 
     def opened(folder: Path) -> Conversations:
-        from app.server_conversations import ServerConversations
+        from app.conversations.server import ServerConversations
 
         return ServerConversations(server.made(hashlib.sha256(str(folder).encode()).hexdigest()[:20]))
 

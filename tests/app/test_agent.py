@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.api.answer_shapes import answer_line
+from app.api.shapes.answer import answer_line
 from app.assistant import Assistant
 from app.events import Answered, AskEvent, Searched
 from app.models.generator import EngineGenerator
@@ -18,8 +18,8 @@ from engines.model.chat import ChatEncoder
 from engines.model.tokenizer import ModelTokenizer
 from engines.serving.engine import Engine, EngineConfig
 from engines.serving.structured_output import StructuredOutput
-from rag.answer.prompt import Message
-from rag.answer.repeated_search import ANSWER, ToolCall, ToolCaller, ToolDescription
+from rag.answer.generation.prompt import Message
+from rag.answer.generation.repeated_search import ANSWER, ToolCall, ToolCaller, ToolDescription
 from rag.types import ThoughtDelta
 from tests.app.fakes import LightParts
 from tests.app.models.saying_runtime import SayingRuntime

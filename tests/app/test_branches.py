@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from app.branches import branch_to, end_of, parents_of, shown_branch, versions_of
-from app.conversation_check import damaged, mend
-from app.conversations import Conversations
+from app.conversations.branches import branch_to, end_of, parents_of, shown_branch, versions_of
+from app.conversations.check import damaged, mend
+from app.conversations.store import Conversations
+from app.conversations.transcript import as_markdown
 from app.errors import ConversationError
-from app.transcript import as_markdown
 from rag.text.markers import AnswerPart
 from rag.types import Answer
 

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from app.api.security import LocalOnly, new_token
-from app.browsers import Browsers
+from app.pages.browsers import Browsers
 
 PORT = 7860
 ORIGIN = f"http://127.0.0.1:{PORT}"

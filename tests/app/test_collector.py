@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.collector import search_all, set_apart
+from app.process.collector import search_all, set_apart
 
 
 class Part:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.conversation_folders import ConversationFolders
-from app.conversations import Conversations
+from app.conversations.folders import ConversationFolders
+from app.conversations.store import Conversations
 from app.errors import ConversationError
 from app.events import Scope
 from rag.text.markers import AnswerPart

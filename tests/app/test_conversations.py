@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.conversation_check import damaged, mend
-from app.conversations import Conversations
+from app.conversations.check import damaged, mend
+from app.conversations.store import Conversations
 from app.errors import ConversationError
 from rag.query.titles import shortened
 from rag.text.markers import AnswerPart

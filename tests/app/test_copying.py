@@ -12,12 +12,12 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli.main import app
-from app.conversation_folders import ConversationFolders
-from app.conversations import Conversations
+from app.conversations.folders import ConversationFolders
+from app.conversations.server import ServerConversations
+from app.conversations.store import Conversations
 from app.copying import Everything, copy_all
 from app.errors import UsageError
 from app.events import Scope
-from app.server_conversations import ServerConversations
 from rag.errors import LibraryError
 from rag.store import copying
 from rag.store.collections import Collections

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from app.api.answer_shapes import Conversation
-from app.api.conversation_shapes import ConversationList
-from app.api.library_shapes import DocumentList
-from app.api.library_shapes import Status as StatusShape
+from app.api.shapes.answer import Conversation
+from app.api.shapes.conversation import ConversationList
+from app.api.shapes.library import DocumentList
+from app.api.shapes.library import Status as StatusShape
 from app.assistant import Assistant
 from app.doctor import Check, _conversations, _library
 from app.events import Answered

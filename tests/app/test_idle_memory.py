@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.idle_memory import IdleMemory, heap_trimmer
+from app.process.idle_memory import IdleMemory, heap_trimmer
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -56,7 +56,7 @@ def test_where_the_c_library_needs_no_help() -> None:
 def test_holes_between_what_is_in_use_are_given_back() -> None:
     program = """
 import ctypes, psutil
-from app.idle_memory import heap_trimmer
+from app.process.idle_memory import heap_trimmer
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
 blocks = [libc.malloc(60_000) for _ in range(2000)]
@@ -76,7 +76,7 @@ print((before - psutil.Process().memory_info().rss) >> 20)
 _LARGE_AFTER_LARGER = """
 import ctypes
 
-from app.idle_memory import keep_heaps_small
+from app.process.idle_memory import keep_heaps_small
 
 
 class Heaps(ctypes.Structure):

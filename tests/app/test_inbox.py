@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import UsageError
-from app.inbox import discard, keep, safe_name
+from app.pages.inbox import discard, keep, safe_name
 
 
 @pytest.mark.parametrize(

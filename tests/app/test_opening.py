@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import UsageError
-from app.opening import open_in_program, show_in_folder
+from app.process.opening import open_in_program, show_in_folder
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from app.priority import give_way, take_turns_quickly
+from app.process.priority import give_way, take_turns_quickly
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="threads have no niceness there")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.api.answer_shapes import AnswerReply
+from app.api.shapes.answer import AnswerReply
 from app.assistant import Assistant
 from app.events import Answered
 from app.settings.schema import RetrievalSettings, Settings

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import AppError
-from app.running import Running, alone, find
+from app.process.running import Running, alone, find
 from files import LockHeld
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +45,7 @@ def test_only_the_owner_can_read_what_is_told(tmp_path: Path) -> None:
 def test_what_a_killed_one_left_is_not_believed(tmp_path: Path) -> None:
     file = tmp_path / "running.json"
     code = (
-        "import sys, pathlib, time\nfrom app.running import alone\n"
+        "import sys, pathlib, time\nfrom app.process.running import alone\n"
         "with alone(pathlib.Path(sys.argv[1])) as announce:\n"
         "    announce(7861, 'old'); print('told', flush=True); time.sleep(600)"
     )
@@ -76,7 +76,7 @@ def test_a_second_start_waits_until_the_first_tells_its_port(tmp_path: Path) -> 
 
 
 def test_a_damaged_file_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.running._BEGINS_S", 0.0)
+    monkeypatch.setattr("app.process.running._BEGINS_S", 0.0)
     file = tmp_path / "running.json"
     with alone(file):
         file.write_text('{"port": "x"', encoding="utf-8")

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from app.api.news_shapes import news_line
+from app.api.shapes.news import news_line
 from app.errors import UsageError
 from app.feed import Behind, ConversationsChanged, Feed, News
-from app.runs import Run, RunNews, Runs, TextNews, ThoughtNews
+from app.pages.runs import Run, RunNews, Runs, TextNews, ThoughtNews
 from rag.text.markers import joined, written
 from rag.types import Filter
 from tests.ui.fakes import FakeAssistant

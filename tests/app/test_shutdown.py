@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def left(command: str, wait_s: float = 5.0) -> subprocess.CompletedProcess[str]:
     program = f"""
 import sys, threading, time
-from app.shutdown import run_and_leave
+from app.process.shutdown import run_and_leave
 
 def start(work):
     threading.Thread(target=work, name="docent-test", daemon=True).start()
@@ -62,7 +62,7 @@ def deaf(log: Path, within_s: float) -> "subprocess.Popen[str]":
     program = f"""
 import time
 from pathlib import Path
-from app.shutdown import EndSignals
+from app.process.shutdown import EndSignals
 
 with EndSignals(lambda: print("heard", flush=True), Path({str(log)!r}), {within_s}).listening():
     print("ready", flush=True)

@@ -8,7 +8,7 @@ import pytest
 
 from app.errors import ConversationError
 from app.events import Exchange, Layout
-from app.suggestions import Suggestions
+from app.pages.suggestions import Suggestions
 from rag.types import Answer, Block, Citation
 from tests.ui.fakes import FakeAssistant
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.feed import Feed
-from app.syncing import Syncing, SyncProgress, Within
+from app.pages.syncing import Syncing, SyncProgress, Within
 from rag.ingest.events import SyncEvent
 from tests.ui.fakes import FakeAssistant
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from app.assistant import Assistant
+from app.conversations.titles import title_of
 from app.events import Retrieved
 from app.settings.schema import Settings
-from app.titles import title_of
-from rag.answer.generative import TextGenerator
-from rag.answer.prompt import Message
+from rag.answer.generation.generative import TextGenerator
+from rag.answer.generation.prompt import Message
 from rag.types import Filter
 from tests.app.test_assistant import ParrotParts
 

@@ -13,8 +13,8 @@ import httpcore2
 import pytest
 
 from app.errors import TooLarge, UsageError
-from app.inbox import safe_name
-from app.web_page import WebPage, fetch
+from app.pages.inbox import safe_name
+from app.pages.web_page import WebPage, fetch
 
 PUBLIC = "93.184.215.14"
 HTML = "<html><head><title>Tide mill &amp; weir</title></head><body class=x><p>Sächsisch 1912</p></body></html>"

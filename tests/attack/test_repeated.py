@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rag.ingest.parse_job import Chunking, ParseLimits
-from rag.ingest.parse_pool import ParsePool
+from rag.ingest.children.parse_job import Chunking, ParseLimits
+from rag.ingest.children.parse_pool import ParsePool
 from tests.attack.repeated import repeated
 from tests.rag.word_counter import SPEC
 

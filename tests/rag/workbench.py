@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rag.ingest.parse_job import ParseLimits
-from rag.ingest.parse_pool import ParsePool
+from rag.ingest.children.parse_job import ParseLimits
+from rag.ingest.children.parse_pool import ParsePool
 from rag.ingest.sync import Syncer, SyncEvent, SyncReport, SyncSettings
 from rag.types import Document, Filter
 from tests.rag.conftest import OpenLibrary

@@ -53,7 +53,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
 
     from app.api.http import create_api
     from app.api.security import LocalOnly
-    from app.desk import Desk
+    from app.pages.desk import Desk
     from ui.desktop.routes import add_window_routes
     from ui.page import Page
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app.conversation_folders import ConversationFolders
-from app.conversations import Conversations
+from app.conversations.folders import ConversationFolders
+from app.conversations.store import Conversations
 from app.errors import UnknownDocument
 from app.events import (
     Answered,

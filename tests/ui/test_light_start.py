@@ -13,7 +13,7 @@ import json, sys, tempfile
 from pathlib import Path
 import ui.main, uvicorn
 from app.assistant import Assistant
-from app.desk import Desk
+from app.pages.desk import Desk
 from app.settings.schema import Settings
 from starlette.testclient import TestClient
 from ui.later import Later

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from app.errors import UsageError
-from app.web_page import WebPage
+from app.pages.web_page import WebPage
 from tests.ui.steps import add, ask, go
 
 pytestmark = pytest.mark.browser

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rag.ingest.parse_pool import ParsePool
+from rag.ingest.children.parse_pool import ParsePool
 from rag.ingest.sync import Syncer, SyncSettings
 from rag.protocols import Embedder, RankingReader
 from rag.query.query import make_query

@@ -31,7 +31,7 @@ SURE = 0.6  # confidence from which the product answers
 
 def chunks_of(folder: Path) -> list[tuple[str, str]]:
     """(context, text) of every chunk, as the product cuts the folder's documents."""
-    from rag.ingest.parse_pool import ParsePool
+    from rag.ingest.children.parse_pool import ParsePool
     from rag.ingest.sync import Syncer, SyncSettings
     from rag.models.embedder import OnnxEmbedder
     from rag.store.library import Library

@@ -1,12 +1,13 @@
 """The prompts of docent-nano's tasks beside answering: rewriting a follow-up, a title, a summary.
 
-The application answers with ``rag.answer.small_model_prompt`` and does these tasks by rules; the model learns them all.
+The application answers with ``rag.answer.generation.small_model_prompt`` and does these tasks by rules; the model
+learns them all.
 """
 
 from collections.abc import Sequence
 
-from rag.answer.prompt import Message
-from rag.answer.small_model_prompt import ANSWER_CHARS, shortened
+from rag.answer.generation.prompt import Message
+from rag.answer.generation.small_model_prompt import ANSWER_CHARS, shortened
 from rag.text.markers import strip_marks
 from rag.types import Turn
 

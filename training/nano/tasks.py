@@ -1,15 +1,15 @@
 """Renders docent-nano's training texts: the product's prompts in its chat template, with the replies to be learnt.
 
-The prompts come from rag.answer.small_model_prompt, so training and product use the same ones. Token counts are
-estimated.
+The prompts come from rag.answer.generation.small_model_prompt, so training and product use the same ones. Token counts
+are estimated.
 """
 
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rag.answer.prompt import Message
-from rag.answer.small_model_prompt import PROMPT_TOKENS, Hint, build_nano_prompt
+from rag.answer.generation.prompt import Message
+from rag.answer.generation.small_model_prompt import PROMPT_TOKENS, Hint, build_nano_prompt
 from rag.types import Document, Passage, Turn
 from training.data.cloze import BLANK, Cloze
 from training.data.corpus import Section

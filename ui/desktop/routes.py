@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict
 
 from app.api.json_replies import router
-from app.api.shape import Shape
+from app.api.shapes.base import Shape
 from ui.desktop.dialogs import Wanted
 from ui.desktop.own_window import OwnWindow
 from ui.desktop.place import Place, keep_place

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * This browser, as it proves after a restart of Docent that it was here before (app/browsers.py). The key is a CryptoKey
+ * This browser, as it proves after a restart of Docent that it was here before (app/pages/browsers.py). The key is a CryptoKey
  * that no script can read; it lies in IndexedDB, which belongs to this address and port alone.
  */
 

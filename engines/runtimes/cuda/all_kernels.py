@@ -4,8 +4,8 @@ from pathlib import Path
 
 from engines.model.config import ModelConfig
 from engines.runtimes.cuda import attention, many, products, single
-from engines.runtimes.cuda.compiler import Kernels, compile_together
-from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.card.compiler import Kernels, compile_together
+from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.kv_format import KvFormat
 from engines.runtimes.cuda.weights import DeviceWeights
 

@@ -7,8 +7,8 @@ from engines.model.config import ModelConfig
 from engines.page_size import PAGE_TOKENS
 from engines.runtimes.cuda.arguments import AttentionArguments
 from engines.runtimes.cuda.buffers import LEAST_SHARE, PARTIAL_ITEMS, AttentionShape, Buffers, Pool, StepInputs
-from engines.runtimes.cuda.compiler import HOPPER, Kernels, compile_kernels
-from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.card.compiler import HOPPER, Kernels, compile_kernels
+from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.kv_format import KvFormat
 
 _ATTEND_FEW_WARPS, _ATTEND_MANY_WARPS = 4, 8

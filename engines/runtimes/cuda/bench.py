@@ -14,7 +14,7 @@ import numpy as np
 from engines.base import Int64, StepBatch
 from engines.model.config import ModelConfig
 from engines.page_size import PAGE_TOKENS
-from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.parallel import ParallelRuntime
 from engines.runtimes.cuda.runtime import CudaRuntime
 from engines.runtimes.cuda.sharding import Shard

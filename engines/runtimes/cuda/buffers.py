@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from engines.base import StepBatch
 from engines.model.config import ModelConfig
 from engines.page_size import PAGE_TOKENS, KvCache
-from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.kv_format import KvFormat
 from engines.runtimes.cuda.packing import CHUNK, ROWS_OF_BLOCK, TILE, chunks_of, padded
 from engines.runtimes.cuda.products import FEW

@@ -10,7 +10,7 @@ from engines.model.config import ModelConfig
 from engines.page_size import PAGE_TOKENS
 from engines.runtimes.cuda.attention import Attention
 from engines.runtimes.cuda.buffers import AttentionShape, StepInputs, attention_items
-from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.products import FEW
 from engines.runtimes.cuda.single import IN_FLIGHT, SingleStep
 

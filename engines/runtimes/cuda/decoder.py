@@ -19,11 +19,11 @@ from engines.runtimes.cuda.arguments import (
     ProductArguments,
 )
 from engines.runtimes.cuda.attention import Attention
-from engines.runtimes.cuda.blas import Blas
 from engines.runtimes.cuda.buffers import AttentionShape, Buffers, Pool, StepInputs
+from engines.runtimes.cuda.card.blas import Blas
+from engines.runtimes.cuda.card.compiler import compile_kernels
+from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.choice import packed_is_faster, tune
-from engines.runtimes.cuda.compiler import compile_kernels
-from engines.runtimes.cuda.driver import Device
 from engines.runtimes.cuda.joined_norms import JoinedNorms
 from engines.runtimes.cuda.many import ManyProducts
 from engines.runtimes.cuda.many import suits as many_suits

@@ -3,7 +3,7 @@
 from engines.model.checkpoint import Checkpoint
 from engines.page_size import PAGE_TOKENS
 from engines.runtimes.cuda.buffers import buffer_bytes, layers_that_fit
-from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.packed_weights import PackedSource, build
 from engines.runtimes.cuda.runtime import LARGEST_RUN
 from engines.runtimes.entry import OpenOptions

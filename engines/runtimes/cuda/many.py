@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from engines.runtimes.cuda.arguments import GATED, RESIDUAL, STORE, ProductArguments
-from engines.runtimes.cuda.compiler import HOPPER, Kernels, compile_kernels
-from engines.runtimes.cuda.driver import Device, Kernel
+from engines.runtimes.cuda.card.compiler import HOPPER, Kernels, compile_kernels
+from engines.runtimes.cuda.card.driver import Device, Kernel
+from engines.runtimes.cuda.card.tensor_map import MAP_BYTES, tensor_map
 from engines.runtimes.cuda.packing import CHUNK, unit_bytes
-from engines.runtimes.cuda.tensor_map import MAP_BYTES, tensor_map
 from engines.runtimes.cuda.weights import DeviceProduct
 
 _TILES = 8  # of outputs, times the blocks of a variant

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from engines.files.build_cache import Build, BuildCache
 from engines.model.checkpoint import NORMS, Checkpoint
 from engines.model.weights import DenseLinear, without_blocks
-from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.card.driver import Device
+from engines.runtimes.cuda.card.streaming import stream_to_card
 from engines.runtimes.cuda.packing import Packed, natural_order, pack, pack_rows
 from engines.runtimes.cuda.sharding import Shard, ShardedCheckpoint, Weights
-from engines.runtimes.cuda.streaming import stream_to_card
 from engines.runtimes.cuda.weights import SETS, DeviceLayer, DeviceProduct, DeviceWeights, check_heads, output_orders
 
 PACKING = "1"  # grows when the meaning of the packed file changes

@@ -19,8 +19,8 @@ from engines.model.checkpoint import Checkpoint
 from engines.model.config import ModelConfig
 from engines.page_size import KvCache
 from engines.runtimes.cuda.arguments import MOST_CARDS
+from engines.runtimes.cuda.card.driver import Device, OutOfMemory, find_cards
 from engines.runtimes.cuda.decoder import PASSES_UP_TO
-from engines.runtimes.cuda.driver import Device, OutOfMemory, find_cards
 from engines.runtimes.cuda.packed_weights import PackedSource, build
 from engines.runtimes.cuda.packing import padded
 from engines.runtimes.cuda.products import FEW

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engines.runtimes.cuda.arguments import ProductArguments
-from engines.runtimes.cuda.compiler import Kernels, compile_kernels
-from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.card.compiler import Kernels, compile_kernels
+from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.packing import CHUNK, TILE, unit_bytes
 from engines.runtimes.cuda.weights import DeviceProduct
 

@@ -2,7 +2,7 @@
 
 from ctypes import c_float, c_int, c_uint, c_ulonglong, c_void_p
 
-from engines.runtimes.cuda.driver import Device, Module
+from engines.runtimes.cuda.card.driver import Device, Module
 from engines.runtimes.cuda.packing import CHUNK, unit_bytes
 
 _THREADS, _BLOCKS = 256, 1024

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from engines.model.config import ModelConfig
 from engines.runtimes.cuda.arguments import MOST_CARDS, PeersArguments, ProductArguments
-from engines.runtimes.cuda.compiler import compile_kernels
-from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.card.compiler import compile_kernels
+from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.packing import TILE, padded, unit_bytes
 
 _THREADS = 512

@@ -32,9 +32,9 @@ from engines.runtimes.cuda.buffers import (
     attention_items,
     pages_that_fit,
 )
+from engines.runtimes.cuda.card.driver import Device, Event, Graph, OutOfMemory
 from engines.runtimes.cuda.choice import single_up_to, tune
 from engines.runtimes.cuda.decoder import PASSES_UP_TO, Decoder
-from engines.runtimes.cuda.driver import Device, Event, Graph, OutOfMemory
 from engines.runtimes.cuda.kv_format import KvFormat
 from engines.runtimes.cuda.packed_weights import PackedSource, build, write
 from engines.runtimes.cuda.products import FEW

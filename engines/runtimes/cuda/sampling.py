@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engines.runtimes.cuda.compiler import compile_kernels
-from engines.runtimes.cuda.driver import Device, Event
+from engines.runtimes.cuda.card.compiler import compile_kernels
+from engines.runtimes.cuda.card.driver import Device, Event
 from engines.serving.row_sampling import RowSampling
 from engines.serving.sampling import SampledToken, bias_of, draw_of, is_greedy
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from engines.model.config import ModelConfig
 from engines.runtimes.cuda.arguments import AttentionArguments, PeersArguments, ProductArguments, StepArguments
-from engines.runtimes.cuda.compiler import Kernels, compile_kernels
-from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.card.compiler import Kernels, compile_kernels
+from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.packing import TILE, chunks_of, padded, unit_bytes
 from engines.runtimes.cuda.reduction import Reducer
 from engines.runtimes.cuda.weights import DeviceWeights

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from engines.runtimes.cuda.driver import Device, Event
+from engines.runtimes.cuda.card.driver import Device, Event
 
 
 class StepTimes:

@@ -10,8 +10,8 @@ from engines.errors import RuntimeUnavailable
 from engines.model.checkpoint import Norm, Projection
 from engines.model.config import ModelConfig
 from engines.runtimes.cards import check_model
-from engines.runtimes.cuda.compiler import compile_kernels
-from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.card.compiler import compile_kernels
+from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.packing import (
     TILE,
     Order,

@@ -11,32 +11,32 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rag.answer.asked_names import unknown_names
 from rag.answer.citations import Locate, Numbering, citation_for
-from rag.answer.operators.answered_questions import quote_answered_question
-from rag.answer.operators.arithmetic import asks_to_compute, compute
-from rag.answer.operators.changes import tell_changes
-from rag.answer.operators.contacts import find_contact
-from rag.answer.operators.counting import count, list_rows
-from rag.answer.operators.dimensions import find_dimension
-from rag.answer.operators.documents import name_documents
-from rag.answer.operators.entries import find_dated_entry, find_entry_of_code
-from rag.answer.operators.extremes import asks_for_extreme, find_extreme
-from rag.answer.operators.gain_or_loss import gain_or_loss
-from rag.answer.operators.grid import Grid, Texts, grids_of
-from rag.answer.operators.ledger_extremes import asks_for_entry, find_entry
-from rag.answer.operators.ledger_sums import add_up_entries, asks_for_sum
-from rag.answer.operators.lookup import look_up, look_up_total
-from rag.answer.operators.manual_entries import quote_manual_entry
-from rag.answer.operators.numbered_parts import name_part
-from rag.answer.operators.outline import outline
-from rag.answer.operators.picked_sums import add_up_picked
-from rag.answer.operators.places import find_place
-from rag.answer.operators.prices import price_several
-from rag.answer.operators.proportions import asks_for_proportion, find_proportion, says_proportion
-from rag.answer.operators.prose_difference import subtract
-from rag.answer.operators.prose_sum import add_up
-from rag.answer.operators.section_limits import find_limit
-from rag.answer.operators.sections import quote_section
-from rag.answer.operators.signatures import find_holder
+from rag.answer.operators.computed.arithmetic import asks_to_compute, compute
+from rag.answer.operators.computed.counting import count, list_rows
+from rag.answer.operators.computed.extremes import asks_for_extreme, find_extreme
+from rag.answer.operators.computed.gain_or_loss import gain_or_loss
+from rag.answer.operators.computed.ledger_extremes import asks_for_entry, find_entry
+from rag.answer.operators.computed.ledger_sums import add_up_entries, asks_for_sum
+from rag.answer.operators.computed.lookup import look_up, look_up_total
+from rag.answer.operators.computed.picked_sums import add_up_picked
+from rag.answer.operators.computed.prices import price_several
+from rag.answer.operators.computed.proportions import asks_for_proportion, find_proportion, says_proportion
+from rag.answer.operators.computed.prose_difference import subtract
+from rag.answer.operators.computed.prose_sum import add_up
+from rag.answer.operators.quoted.answered_questions import quote_answered_question
+from rag.answer.operators.quoted.contacts import find_contact
+from rag.answer.operators.quoted.dimensions import find_dimension
+from rag.answer.operators.quoted.entries import find_dated_entry, find_entry_of_code
+from rag.answer.operators.quoted.manual_entries import quote_manual_entry
+from rag.answer.operators.quoted.numbered_parts import name_part
+from rag.answer.operators.quoted.places import find_place
+from rag.answer.operators.quoted.section_limits import find_limit
+from rag.answer.operators.quoted.sections import quote_section
+from rag.answer.operators.quoted.signatures import find_holder
+from rag.answer.operators.tables.grid import Grid, Texts, grids_of
+from rag.answer.operators.whole.changes import tell_changes
+from rag.answer.operators.whole.documents import name_documents
+from rag.answer.operators.whole.outline import outline
 from rag.answer.operators.worked import Worked
 from rag.protocols import Answerer, Embedder
 from rag.text.markers import AnswerPart, word_by_word

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 
-from rag.answer.operators.grid import Texts
+from rag.answer.operators.tables.grid import Texts
 from rag.types import Passage
 
 

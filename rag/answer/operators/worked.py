@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rag.answer.operators.grid import Cell, Grid, Line
+from rag.answer.operators.tables.grid import Cell, Grid, Line
 from rag.types import Passage
 
 

@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rag.parsers.builder import DocumentBuilder
-from rag.parsers.pdf.characters import BULLETS
 from rag.parsers.pdf.layout import Row
-from rag.parsers.pdf.placement import Placement
-from rag.parsers.pdf.row_bands import joined_in_bands
-from rag.parsers.pdf.rulings import Rulings
-from rag.parsers.pdf.run_of_tables import RunOfTables
-from rag.parsers.pdf.table_columns import aligned
-from rag.parsers.pdf.table_rows import LARGER, UNITS, line_up, stands_over_table, table_end, units_above
+from rag.parsers.pdf.page.characters import BULLETS
+from rag.parsers.pdf.page.placement import Placement
+from rag.parsers.pdf.page.rulings import Rulings
+from rag.parsers.pdf.tables.row_bands import joined_in_bands
+from rag.parsers.pdf.tables.run_of_tables import RunOfTables
+from rag.parsers.pdf.tables.table_columns import aligned
+from rag.parsers.pdf.tables.table_rows import LARGER, UNITS, line_up, stands_over_table, table_end, units_above
 from rag.parsers.table import Table
 
 _MARGIN_SHARE = 0.13

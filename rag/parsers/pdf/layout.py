@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from rag.parsers.pdf.characters import BULLETS
-from rag.parsers.pdf.placed_table import PlacedTable
-from rag.parsers.pdf.words import Fragment, begins_value
+from rag.parsers.pdf.page.characters import BULLETS
+from rag.parsers.pdf.page.placed_table import PlacedTable
+from rag.parsers.pdf.words.fragments import Fragment, begins_value
 
 GAP = 0.95
 """A gap wider than this many times the size of the font is a cell's border."""

@@ -15,11 +15,11 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
 from rag.errors import ReadError
-from rag.parsers.pdf.characters import fold
-from rag.parsers.pdf.open_pdf import open_pdf
-from rag.parsers.pdf.page_box import Box
-from rag.parsers.pdf.placement import Placement
-from rag.parsers.pdf.words import characters_of
+from rag.parsers.pdf.page.characters import fold
+from rag.parsers.pdf.page.open_pdf import open_pdf
+from rag.parsers.pdf.page.page_box import Box
+from rag.parsers.pdf.page.placement import Placement
+from rag.parsers.pdf.words.fragments import characters_of
 
 _MAX_PIXELS = 16_000_000
 _MARK = (255, 236, 110)

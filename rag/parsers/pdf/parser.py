@@ -18,18 +18,18 @@ import pypdfium2.raw as pdfium_c
 from rag.errors import ProtectedError, ReadError, SkippedError
 from rag.parsers import progress
 from rag.parsers.builder import DocumentBuilder
-from rag.parsers.pdf import ocr
-from rag.parsers.pdf.annotations import note_text, read_annotations
 from rag.parsers.pdf.blocks import PageRows, add_blocks, outline_key
-from rag.parsers.pdf.characters import unreadable_share
-from rag.parsers.pdf.form_fields import overlaps_text, with_fields
 from rag.parsers.pdf.layout import rows_in_reading_order
-from rag.parsers.pdf.open_pdf import LOCK, open_locked
-from rag.parsers.pdf.pdfium_text import text_of
-from rag.parsers.pdf.ruby import without_readings
-from rag.parsers.pdf.ruled_tables import may_hold_table, take_ruled_tables
-from rag.parsers.pdf.rulings import read_rulings
-from rag.parsers.pdf.words import PageText, read_page
+from rag.parsers.pdf.page.annotations import note_text, read_annotations
+from rag.parsers.pdf.page.characters import unreadable_share
+from rag.parsers.pdf.page.open_pdf import LOCK, open_locked
+from rag.parsers.pdf.page.pdfium_text import text_of
+from rag.parsers.pdf.page.rulings import read_rulings
+from rag.parsers.pdf.tables.ruled_tables import may_hold_table, take_ruled_tables
+from rag.parsers.pdf.words import ocr
+from rag.parsers.pdf.words.form_fields import overlaps_text, with_fields
+from rag.parsers.pdf.words.fragments import PageText, read_page
+from rag.parsers.pdf.words.ruby import without_readings
 from rag.types import ParsedDocument
 
 MEDIA_TYPE = "application/pdf"

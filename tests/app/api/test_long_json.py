@@ -8,8 +8,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.api.http import create_api
-from app.api.library_shapes import DocumentLayout, TableList
 from app.api.long_json import LongJSON
+from app.api.shapes.library import DocumentLayout, TableList
 from app.assistant import Assistant
 from app.settings.schema import ModelSettings, Settings
 from tests.app.fakes import LightParts

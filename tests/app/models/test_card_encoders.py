@@ -13,7 +13,7 @@ from app.models.encoders import CardEncoders
 from app.settings.schema import Settings
 from app.wiring import Parts
 from engines.errors import EngineError
-from engines.runtimes.cuda.encoder import PairScores as CardScores
+from engines.runtimes.cuda.encoders.encoder import PairScores as CardScores
 from rag.types import PairScores
 
 FILE, WORDS = Path("model.onnx"), 100

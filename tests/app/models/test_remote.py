@@ -16,9 +16,9 @@ from app.errors import ModelError
 from app.events import Answered
 from app.models.remote import RemoteGenerator
 from app.settings.schema import AnswerSettings, ModelSettings, Settings, flatten
-from rag.answer.prompt import Message
-from rag.answer.repeated_search import ANSWER, SEARCH, ToolCall
-from rag.answer.thoughts import spoken
+from rag.answer.generation.prompt import Message
+from rag.answer.generation.repeated_search import ANSWER, SEARCH, ToolCall
+from rag.answer.generation.thoughts import spoken
 from rag.types import ThoughtDelta
 from tests.app.fakes import LightParts
 

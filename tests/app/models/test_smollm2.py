@@ -16,8 +16,8 @@ from app.models.setup import LocalModel, open_model
 from app.models.store import ModelStore
 from app.settings.schema import ModelSettings, Settings
 from engines.serving.sampling_params import SamplingParams
-from rag.answer.generative import GenerativeAnswerer
-from rag.answer.prompt import Message
+from rag.answer.generation.generative import GenerativeAnswerer
+from rag.answer.generation.prompt import Message
 from rag.answer.refusal import NOT_FOUND
 from rag.query.query import make_query
 from rag.types import Answer

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rag.answer.cited_stream import CitedStream, best_quote
+from rag.answer.generation.cited_stream import CitedStream, best_quote
 from rag.text.markers import written
 from tests.rag.answer.two_passages import PASSAGES, TOWER
 

@@ -5,11 +5,11 @@ from collections.abc import Generator, Iterator, Sequence
 
 import pytest
 
-from rag.answer.generative import GenerativeAnswerer
-from rag.answer.prompt import Message
+from rag.answer.generation.generative import GenerativeAnswerer
+from rag.answer.generation.prompt import Message
+from rag.answer.generation.repetition import without_repetition
+from rag.answer.generation.thoughts import spoken, thoughts_apart
 from rag.answer.refusal import NOT_FOUND
-from rag.answer.repetition import without_repetition
-from rag.answer.thoughts import spoken, thoughts_apart
 from rag.query.query import make_query
 from rag.text.markers import AnswerPart
 from rag.types import Answer, AnswerEvent, Passage, Query, TextDelta, ThoughtDelta, Turn

@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 
 from rag.answer.operators.answerer import OperatorAnswerer
-from rag.answer.operators.grid import grids_of
-from rag.answer.operators.values import read_value
+from rag.answer.operators.tables.grid import grids_of
+from rag.answer.operators.tables.values import read_value
 from rag.parsers.builder import DocumentBuilder
 from rag.parsers.table import Table
 from rag.query.query import make_query

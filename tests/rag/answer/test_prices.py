@@ -2,8 +2,8 @@
 
 import pytest
 
-from rag.answer.operators.prices import price_several
-from rag.answer.operators.prose_sum import add_up
+from rag.answer.operators.computed.prices import price_several
+from rag.answer.operators.computed.prose_sum import add_up
 from rag.query.query import make_query
 from rag.types import Passage
 from tests.rag.answer.test_operators import ask

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.answer.prompt import Message, build_prompt
+from rag.answer.generation.prompt import Message, build_prompt
 from rag.errors import RagError
 from rag.types import Document, Passage, Turn
 

@@ -3,8 +3,15 @@
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from rag.answer.prompt import Message
-from rag.answer.repeated_search import ANSWER, SEARCH, FurtherSearch, RepeatedSearch, ToolCall, ToolDescription
+from rag.answer.generation.prompt import Message
+from rag.answer.generation.repeated_search import (
+    ANSWER,
+    SEARCH,
+    FurtherSearch,
+    RepeatedSearch,
+    ToolCall,
+    ToolDescription,
+)
 from rag.query.query import make_query
 from rag.types import Passage
 from tests.rag.answer.two_passages import PASSAGES

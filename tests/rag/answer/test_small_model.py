@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from rag.answer.extractive import ExtractiveAnswerer
-from rag.answer.prompt import Message
+from rag.answer.generation.prompt import Message
+from rag.answer.generation.small_model import SmallModelAnswerer
+from rag.answer.generation.small_model_prompt import ANSWER_TASK
 from rag.answer.refusal import NOT_FOUND
-from rag.answer.small_model import SmallModelAnswerer
-from rag.answer.small_model_prompt import ANSWER_TASK
 from rag.query.query import make_query
 from rag.types import Answer, Passage, TextDelta
 from tests.rag.fakes import FakeEmbedder, ScriptedReader, a_document

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from rag.answer.prompt import Message
-from rag.answer.small_model_prompt import Hint, build_nano_prompt, hint_line, shortened
+from rag.answer.generation.prompt import Message
+from rag.answer.generation.small_model_prompt import Hint, build_nano_prompt, hint_line, shortened
 from rag.errors import RagError
 from rag.types import Document, Passage, Turn
 

@@ -1,8 +1,8 @@
-"""rag.answer.verify: what of a small model's reply is shown."""
+"""rag.answer.generation.verify: what of a small model's reply is shown."""
 
 import pytest
 
-from rag.answer.verify import rambles, verify
+from rag.answer.generation.verify import rambles, verify
 from rag.query.query import make_query
 from rag.text.markers import written
 from rag.types import Passage

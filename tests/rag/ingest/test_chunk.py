@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rag.ingest.cheapest_cuts import runs
-from rag.ingest.chunk import chunk_document
+from rag.ingest.chunks.cheapest_cuts import runs
+from rag.ingest.chunks.chunk import chunk_document
 from rag.parsers.builder import DocumentBuilder
 from rag.parsers.table import Table
 from rag.text.context import context_of, document_label

@@ -17,8 +17,8 @@ import numpy as np
 import psutil
 import pytest
 
-from rag.ingest.parse_job import ParseLimits
-from rag.ingest.parse_pool import ParsePool
+from rag.ingest.children.parse_job import ParseLimits
+from rag.ingest.children.parse_pool import ParsePool
 from rag.ingest.sync import Syncer, SyncSettings
 from rag.store.opening import open_library
 from rag.store.protocols import LibraryStore
@@ -37,8 +37,8 @@ from pathlib import Path
 sys.path.insert(0, {str(ROOT)!r})  # for the processes that parse
 from contextlib import closing
 from rag.store.opening import open_library
-from rag.ingest.parse_job import ParseLimits
-from rag.ingest.parse_pool import ParsePool
+from rag.ingest.children.parse_job import ParseLimits
+from rag.ingest.children.parse_pool import ParsePool
 from rag.ingest.sync import Syncer, SyncSettings
 from tests.rag.fakes import FakeEmbedder
 

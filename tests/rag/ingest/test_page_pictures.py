@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from rag.errors import BusyError, ReadError
-from rag.ingest.page_pictures import PageLimits, PagePictures
+from rag.ingest.children.page_pictures import PageLimits, PagePictures
 from tests.rag.parsers.pdf_writer import paragraph, write_pdf
 
 FILLED = b"/Pattern cs /P scn 0 0 600 800 re f"

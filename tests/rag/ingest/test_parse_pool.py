@@ -14,9 +14,9 @@ import psutil
 import pytest
 
 from rag.errors import SkippedError
-from rag.ingest.parse_job import Chunking, ParseLimits, ParseResult
-from rag.ingest.parse_pool import ParsePool
-from rag.ingest.prepared import PreparedDocument
+from rag.ingest.children.parse_job import Chunking, ParseLimits, ParseResult
+from rag.ingest.children.parse_pool import ParsePool
+from rag.ingest.children.prepared import PreparedDocument
 from rag.text.table_spans import TableRow, TableSpans
 from tests.rag.word_counter import SPEC
 
@@ -328,8 +328,8 @@ def test_a_reply_at_the_limit_harms_no_other_file(tmp_path: Path) -> None:
 
 _PARENT = """
 import sys, threading
-from rag.ingest.parse_job import Chunking
-from rag.ingest.parse_pool import ParsePool
+from rag.ingest.children.parse_job import Chunking
+from rag.ingest.children.parse_pool import ParsePool
 from rag.types import CounterSpec
 
 chunking = Chunking(CounterSpec("tests.rag.word_counter"))
@@ -403,7 +403,7 @@ def no_children() -> bool:
 
 def is_worker(process: psutil.Process) -> bool:
     try:
-        return "rag.ingest.parse_worker" in " ".join(process.cmdline())
+        return "rag.ingest.children.parse_worker" in " ".join(process.cmdline())
     except psutil.NoSuchProcess:
         return False
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rag.ingest.renamed_folders import renamed_folders
+from rag.ingest.sources.renamed_folders import renamed_folders
 from rag.store.collections import Collections
 from tests.rag.workbench import Workbench, bench
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from rag.errors import SourceError
-from rag.ingest.ignore import Patterns
-from rag.ingest.locations import normal_location
-from rag.ingest.scan import Scan, scan
+from rag.ingest.sources.ignore import Patterns
+from rag.ingest.sources.locations import normal_location
+from rag.ingest.sources.scan import Scan, scan
 from rag.types import Source
 
 needs_links = pytest.mark.skipif(sys.platform == "win32", reason="making links needs rights on Windows")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rag.errors import LibraryError, LibraryLocked, SourceError
-from rag.ingest.ignore import Patterns
+from rag.ingest.sources.ignore import Patterns
 from rag.ingest.sync import SyncSettings
 from rag.store.library import Library
 from rag.types import Filter

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from rag.ingest.parse_job import ParseLimits
-from rag.ingest.parse_pool import ParsePool
+from rag.ingest.children.parse_job import ParseLimits
+from rag.ingest.children.parse_pool import ParsePool
 from rag.ingest.sync import SyncEvent, SyncSettings
 from rag.store.collections import Collections
 from rag.types import Collection

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rag.ingest.parse_job import ParseLimits
-from rag.ingest.parse_pool import ParsePool
+from rag.ingest.children.parse_job import ParseLimits
+from rag.ingest.children.parse_pool import ParsePool
 from tests.rag.workbench import Workbench, bench, counts, obedient
 
 __all__ = ["bench"]  # the fixture

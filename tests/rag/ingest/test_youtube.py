@@ -13,7 +13,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from rag.errors import ReadError, SkippedError, SourceError
-from rag.ingest.youtube import Video, YouTubeClient, YouTubeUrl, choose_language, parse_url, video_url
+from rag.ingest.sources.youtube import Video, YouTubeClient, YouTubeUrl, choose_language, parse_url, video_url
 
 ID = "dQw4w9WgXcQ"
 CAPTIONS = (

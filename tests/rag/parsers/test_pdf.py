@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from rag.errors import ReadError, SkippedError
-from rag.parsers.pdf import ocr
 from rag.parsers.pdf import parser as pdf
 from rag.parsers.pdf.page_view import locate_quote
+from rag.parsers.pdf.words import ocr
 from rag.parsers.sniff import sniff
 from rag.types import ParsedDocument
 from tests.rag.parsers.pdf_writer import HEIGHT, Line, coded, paragraph, write_pdf, write_raw

@@ -1,7 +1,7 @@
 """Readings printed above characters, told from small lines of kana that are text."""
 
-from rag.parsers.pdf.ruby import without_readings
-from rag.parsers.pdf.words import Fragment
+from rag.parsers.pdf.words.fragments import Fragment
+from rag.parsers.pdf.words.ruby import without_readings
 
 
 def line(text: str, x: float, y: float, size: float, order: int = 0) -> Fragment:

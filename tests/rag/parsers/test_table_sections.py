@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rag.answer.rows import rows_of
-from rag.ingest.chunk import chunk_document
+from rag.ingest.chunks.chunk import chunk_document
 from rag.parsers.markup import html
 from rag.parsers.table_sections import sections_of
 from rag.text.table_spans import TableSpans

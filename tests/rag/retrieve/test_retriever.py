@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from rag.ingest.chunk import chunk_document
+from rag.ingest.chunks.chunk import chunk_document
 from rag.query.query import make_query
 from rag.retrieve.retriever import RetrievalSettings, Retriever
 from rag.store.faiss_index import VectorIndex

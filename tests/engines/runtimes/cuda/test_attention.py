@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from engines.page_size import PAGE_TOKENS, KvCache
 from engines.runtimes.cuda.arguments import AttentionArguments, HeadsArguments
 from engines.runtimes.cuda.attention import ring_of, shared_of_many
-from engines.runtimes.cuda.compiler import HOPPER, compile_kernels
-from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.card.compiler import HOPPER, compile_kernels
+from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.entry import ENTRY
 from engines.runtimes.cuda.kv_format import KvFormat
 from engines.runtimes.cuda.packing import CHUNK, ROWS_OF_BLOCK, chunks_of, padded

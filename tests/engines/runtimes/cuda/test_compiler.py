@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from engines.errors import EngineError, RuntimeUnavailable
-from engines.runtimes.cuda import compiler
-from engines.runtimes.cuda.compiler import CAPABILITIES, HOPPER, compile_kernels
+from engines.runtimes.cuda.card import compiler
+from engines.runtimes.cuda.card.compiler import CAPABILITIES, HOPPER, compile_kernels
 
 try:
     compile_kernels("rows", (8, 0))

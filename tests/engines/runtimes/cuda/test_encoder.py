@@ -8,7 +8,7 @@ import pytest
 
 from engines.errors import EngineError, UnsupportedModel
 from engines.model.encoder_onnx import read_encoder
-from engines.runtimes.cuda.encoder import CudaEncoder
+from engines.runtimes.cuda.encoders.encoder import CudaEncoder
 from engines.runtimes.cuda.entry import ENTRY
 from tests.engines import encoders
 from tests.engines.encoders import random_encoder, with_reader_heads

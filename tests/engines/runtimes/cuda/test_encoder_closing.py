@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from engines.errors import EngineError, RuntimeUnavailable
-from engines.runtimes.cuda.compiler import compile_kernels
-from engines.runtimes.cuda.encoder import CudaEncoder
+from engines.runtimes.cuda.card.compiler import compile_kernels
+from engines.runtimes.cuda.encoders.encoder import CudaEncoder
 from tests.engines.encoders import random_encoder
 
 try:

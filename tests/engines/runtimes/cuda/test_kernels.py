@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from engines.model.weights import DenseLinear, Linear, QuantizedLinear
 from engines.runtimes.cuda.arguments import GATED, LOGITS, RESIDUAL, STORE, ProductArguments
-from engines.runtimes.cuda.compiler import compile_kernels
-from engines.runtimes.cuda.driver import Device, Module
+from engines.runtimes.cuda.card.compiler import compile_kernels
+from engines.runtimes.cuda.card.driver import Device, Module
 from engines.runtimes.cuda.entry import ENTRY
 from engines.runtimes.cuda.packing import CHUNK, TILE, chunks_of, gated_order, natural_order, pack, padded
 from engines.runtimes.cuda.products import Products

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from engines.runtimes.cuda import many
 from engines.runtimes.cuda.arguments import ATTENTION, GATED, RESIDUAL, STORE, ProductArguments
-from engines.runtimes.cuda.compiler import HOPPER
-from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.card.compiler import HOPPER
+from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.entry import ENTRY
 from engines.runtimes.cuda.many import ManyProducts, most_splits, variants_for
 from engines.runtimes.cuda.packing import CHUNK, ROWS_OF_BLOCK, Packed, chunks_of, pack_half, pack_int4

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engines.errors import EngineError
-from engines.runtimes.cuda.packed_rows import QUERIES, PackedRows, check_rows, in_batches
+from engines.runtimes.cuda.encoders.packed_rows import QUERIES, PackedRows, check_rows, in_batches
 
 
 def test_rows_lie_one_behind_the_other() -> None:

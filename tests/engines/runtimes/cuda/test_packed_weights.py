@@ -12,9 +12,9 @@ from engines.errors import EngineError, RuntimeUnavailable
 from engines.files.build_cache import Build
 from engines.model.checkpoint import Checkpoint
 from engines.model.synthetic import Shape, write_checkpoint
+from engines.runtimes.cuda.card.streaming import STRETCH, stream_to_card
 from engines.runtimes.cuda.packed_weights import WEIGHTS_FILE, PackedSource, build, write
 from engines.runtimes.cuda.packing import pack
-from engines.runtimes.cuda.streaming import STRETCH, stream_to_card
 from engines.runtimes.cuda.weights import SETS, output_orders
 
 

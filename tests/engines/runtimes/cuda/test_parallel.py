@@ -16,7 +16,7 @@ from engines.errors import RuntimeUnavailable
 from engines.model.checkpoint import Checkpoint
 from engines.model.synthetic import Shape, write_checkpoint
 from engines.runtimes.cuda import runtime as cuda_runtime
-from engines.runtimes.cuda.driver import Device, find_cards
+from engines.runtimes.cuda.card.driver import Device, find_cards
 from engines.runtimes.cuda.entry import ENTRY
 from engines.runtimes.cuda.packed_weights import PackedSource, build
 from engines.runtimes.cuda.parallel import ParallelRuntime

@@ -17,7 +17,7 @@ from engines.model.synthetic import Shape, write_checkpoint
 from engines.page_size import KvCache
 from engines.runtimes.cuda import decoder
 from engines.runtimes.cuda import runtime as cuda_runtime
-from engines.runtimes.cuda.driver import Device, OutOfMemory
+from engines.runtimes.cuda.card.driver import Device, OutOfMemory
 from engines.runtimes.cuda.entry import ENTRY
 from engines.runtimes.cuda.runtime import CudaRuntime
 from engines.runtimes.reference.runtime import ReferenceRuntime

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.entry import ENTRY
 from engines.runtimes.cuda.packing import TILE, padded
 from engines.runtimes.cuda.sampling import Sampler

@@ -8,7 +8,7 @@ import pytest
 
 from engines.model.config import ModelConfig
 from engines.runtimes.cuda.bench import SHAPES, config_of
-from engines.runtimes.cuda.driver import Device
+from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.packing import TILE, chunks_of
 from engines.runtimes.cuda.single import plan_of, suits
 from engines.runtimes.cuda.weights import SETS, DeviceLayer, DeviceProduct, DeviceWeights

@@ -1,0 +1,1 @@
+"""What the Assistant does with the library: syncs, documents, collections."""

@@ -1,0 +1,1 @@
+"""What all pages of one process share: running answers, syncs, the inbox, browsers that come back."""

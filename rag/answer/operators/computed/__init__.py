@@ -1,0 +1,1 @@
+"""Values of tables and sentences: looked up, counted, compared, added up."""

@@ -1,0 +1,88 @@
+"""Counts and lists the rows of a table that a question picks out."""
+
+import re
+from collections.abc import Sequence
+
+from rag.answer.operators.computed.extremes import superlative_in
+from rag.answer.operators.tables.choosing import Picked, counted, pick
+from rag.answer.operators.tables.grid import Grid, Line
+from rag.answer.operators.tables.matching import around, asked_columns, shared
+from rag.answer.operators.worked import Statement, Worked, row_source
+from rag.protocols import Embedder
+from rag.text.words import stems
+from rag.types import Query
+
+_COUNTS = re.compile(r"^\W*(?:and )?how many\b", re.IGNORECASE)
+_LISTS = re.compile(
+    r"^\W*(?:(?:which|what|who)\b(?!'s| is\b| was\b| does\b| did\b)|list\b|name\b|show\b)", re.IGNORECASE
+)
+_COVERED_ALONE = 0.75  # share of the question that a single row must account for
+_TELLING = 5.5  # weight of a word from which it says more than "there are" and "belong to"
+_MOST = 20  # rows that are named one by one
+
+
+def count(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:
+    """How many rows are picked out, and which; None for other questions."""
+    if _COUNTS.match(query.text) is None:
+        return None
+    picked = pick(query, grids, embedder)
+    if picked is None or not picked.lines or counted(query) not in picked.said:
+        return None
+    if not picked.is_bounded and _asks_for_another(query, picked):
+        return None
+    if picked.column is None and picked.grid.scale:  # lines of accounts are no things
+        return None
+    if picked.column is None and _names_a_condition(query, picked):
+        return None
+    return Worked((_said(f"{len(picked.lines)}: ", picked),), picked.covered)
+
+
+def list_rows(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:
+    """The names of the rows that are picked out; None for other questions. A single row must be told by what stands in
+    a cell of it, and is named with that cell: "Phalarope, Route: Varnholt to Cape Adder"."""
+    if _LISTS.match(query.text) is None or superlative_in(query.text) is not None:
+        return None
+    picked = pick(query, grids, embedder)
+    if picked is None or not picked.lines or (picked.column != 0 and _asks_for_another(query, picked)):
+        return None
+    if picked.column is None and _names_a_condition(query, picked):
+        return None
+    if len(picked.lines) > 1 or picked.column == 0:
+        return Worked((_said("", picked),), picked.covered)
+    column, (line,) = picked.column, picked.lines
+    if column is None or column not in line.cells or picked.is_bounded or picked.covered < _COVERED_ALONE:
+        return None
+    return Worked((Statement(f"{picked.grid.said(line, column)}.", (row_source(picked.grid, line),)),), picked.covered)
+
+
+def _said(front: str, picked: Picked) -> Statement:
+    shown = picked.lines[:_MOST]
+    names = ", ".join(_called(picked, line) for line in shown)
+    more = f" and {len(picked.lines) - _MOST} more" if len(picked.lines) > _MOST else ""
+    return Statement(f"{front}{names}{more}.", tuple(row_source(picked.grid, line) for line in shown))
+
+
+def _called(picked: Picked, line: Line) -> str:
+    """What a row is about; of one that is called by its date alone what else stands in it."""
+    if picked.column != 0:
+        return picked.grid.called(line)
+    return f"{line.name} ({', '.join(cell.text for cell in line.cells.values())})"
+
+
+def _names_a_condition(query: Query, picked: Picked) -> bool:
+    """Whether the question says something that may hold for some rows alone: "which drug gave him a rash?". What names
+    the table or its columns holds for all; a letter in front of it may be about anything."""
+    grid = picked.grid
+    document = grid.passage.document
+    in_front = grid.around.strip().rpartition("\n")[2]
+    captions = (table.caption for table in grid.passage.tables)
+    named = " ".join([document.title, document.path, *grid.passage.heading_path, *captions, *grid.columns, in_front])
+    told = shared(query, frozenset(stems(named)))
+    return any(value >= _TELLING for term, value in query.rarity.items() if term not in told)
+
+
+def _asks_for_another(query: Query, picked: Picked) -> bool:
+    """Whether the question names a column beside the one that picks the rows: then it asks for what stands there."""
+    others = [column for column in range(1, len(picked.grid.columns)) if column != picked.column]
+    taken = around(picked.grid) & picked.said if picked.column is None else frozenset[str]()
+    return bool(asked_columns(query, picked.grid, taken, others))

@@ -1,0 +1,126 @@
+"""Computes the difference of two amounts that a sentence, or two that follow each other, put side by side.
+
+"Baxter at 2,340 pounds and Welldone at 1,985 pounds" answers how much dearer the one is; "71 of 84 plot holders have
+paid" how many have not. Only where there are exactly two amounts, of one unit, and the sentences hold most of the
+question.
+"""
+
+import re
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
+from itertools import pairwise
+
+from rag.answer.above import stems_above
+from rag.answer.expected import is_date
+from rag.answer.operators.computed.arithmetic import asks_for_difference
+from rag.answer.operators.tables.matching import share, shared
+from rag.answer.operators.tables.values import Value, difference, read_value
+from rag.answer.operators.worked import Source, Statement, Worked
+from rag.answer.quote import PARAGRAPH, readable
+from rag.answer.rows import units_of
+from rag.text import numbers
+from rag.text.sentences import Unit
+from rag.text.stop_words import STOP_WORDS
+from rag.text.words import stems
+from rag.types import Passage, Query
+
+_COVERED = 0.55  # share of the question that the sentences and what stands above them must hold
+_REST = re.compile(r"\bhow (?:much|many)\b.*(?:\b(?:left|remain\w*|missing|still|not|unpaid)\b|n't\b)", re.IGNORECASE)
+_ASKING = frozenset(stems("missing left remain remaining still short difference"))  # of a computation
+_AMOUNT = re.compile(rf"(?P<before>[$€£¥]\s?)?(?P<number>{numbers.PATTERN})(?P<after>\s?%|\s?(?:[^\W\d_]+))?")
+_PART_OF = re.compile(rf"(?P<part>{numbers.PATTERN}) (?:out )?of (?:the )?(?P<whole>{numbers.PATTERN})\b")
+_YEAR = re.compile(r"(?:1[6-9]|20|21)\d\d")
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Sentences of a passage with the two amounts in them."""
+
+    passage: Passage
+    start: int
+    end: int
+    values: tuple[Value, Value]
+
+
+def subtract(query: Query, passages: Sequence[Passage]) -> Worked | None:
+    """The difference; None for other questions, and where no sentence puts two amounts side by side."""
+    rest = _REST.search(query.text) is not None
+    if not rest and not asks_for_difference(query.text):
+        return None
+    best: tuple[float, _Stretch] | None = None
+    for passage in passages:
+        above = stems_above(passage)
+        for stretch in _stretches(passage, rest=rest):
+            if not _holds_both(query, passage.text[stretch.start : stretch.end]):
+                continue
+            there = above | frozenset(stems(passage.text[stretch.start : stretch.end]))
+            said = shared(query, there)
+            covered = _covered(query, said) - 0.001 * (stretch.end - stretch.start) / 100 - 0.02 * passage.number
+            if not query.names - said and covered >= _COVERED and (best is None or covered > best[0]):
+                best = (covered, stretch)
+    return None if best is None else Worked((_statement(best[1]),), min(1.0, best[0]))
+
+
+def _covered(query: Query, said: Set[str]) -> float:
+    """The share of what the question names that is said; that it asks for a difference needs no saying."""
+    asking = share(query, _ASKING)
+    return (share(query, said | _ASKING) - asking) / (1.0 - asking) if asking < 1.0 else 0.0
+
+
+def _holds_both(query: Query, text: str) -> bool:
+    """Whether what the question compares with ("than ...") stands in the sentences themselves."""
+    _, than, other = query.text.partition(" than ")
+    wanted = frozenset(stems(other)) & query.rarity.keys()
+    return not than or not wanted or bool(shared(query, frozenset(stems(text))) & wanted)
+
+
+def _statement(stretch: _Stretch) -> Statement:
+    high, low = sorted(stretch.values, key=lambda value: -value.number)
+    result = difference(high, low)
+    text = readable(stretch.passage, stretch.start, stretch.end)
+    worked = f"{result.written}: {high.written} − {low.written} = {result.written}. {text}"
+    return Statement(worked, (Source(stretch.passage, stretch.start, stretch.end),))
+
+
+def _stretches(passage: Passage, *, rest: bool) -> Iterator[_Stretch]:
+    """Sentences, and pairs of neighbours in a paragraph, that hold exactly two amounts of one unit."""
+    units = [unit for unit in units_of(passage, len(passage.text)) if not unit.is_table_row]
+    for unit in units:
+        yield from _with_two(passage, unit.first, unit.end, rest=rest)
+    for one, other in pairwise(units):
+        if _are_neighbours(passage.text, one, other) and _amounts(passage.text[one.first : one.end]):
+            yield from _with_two(passage, one.first, other.end, rest=rest)
+
+
+def _are_neighbours(text: str, one: Unit, other: Unit) -> bool:
+    return not (one.is_list_item or other.is_list_item) and PARAGRAPH.search(text, one.end, other.first) is None
+
+
+def _with_two(passage: Passage, start: int, end: int, *, rest: bool) -> Iterator[_Stretch]:
+    text = passage.text[start:end]
+    if rest and (part := _PART_OF.search(text)):
+        values = [read_value(part[name]) for name in ("whole", "part")]
+    else:
+        values = list(_amounts(text))
+    if len(values) != 2:
+        return
+    one, other = values
+    if one is not None and other is not None:
+        units = {unit for value in (one, other) for unit in (value.after, value.before) if unit}
+        if len(units) <= 1 and one.number != other.number:
+            yield _Stretch(passage, start, end, (one, other))
+
+
+def _amounts(text: str) -> list[Value | None]:
+    """The amounts of a text: numbers but for years, dates, times, ordinals and numbers of things."""
+    found: list[Value | None] = []
+    for amount in _AMOUNT.finditer(text):
+        after = (amount["after"] or "").strip()
+        around = text[max(0, amount.start() - 1) : amount.end()]
+        if _YEAR.fullmatch(amount["number"]) or is_date(around) or after in ("st", "nd", "rd", "th"):
+            continue
+        if re.match(r"[:./-]\d", text[amount.end("number") :]) or re.search(r"[\w:/-]$", text[: amount.start()]):
+            continue
+        unit = after if after and after.casefold() not in STOP_WORDS else ""
+        found.append(read_value(f"{amount['before'] or ''}{amount['number']}{f' {unit}' if unit else ''}"))
+    return found

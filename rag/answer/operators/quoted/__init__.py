@@ -1,0 +1,1 @@
+"""What is found by its form: contacts, measures, entries, sections, signatures."""

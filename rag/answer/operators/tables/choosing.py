@@ -1,0 +1,220 @@
+"""Which rows of a table a question picks out: by what stands in a column, by a bound on numbers, or all of them.
+
+"Which e-bikes have a mid motor?", "who works in finance?", "services under 30 euros", "without a guarantee", "which
+invoices were issued in May?".
+"""
+
+import re
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from decimal import Decimal
+
+from rag.answer.operators.tables.grid import Grid, Line, meaning
+from rag.answer.operators.tables.in_month import asked_month, rows_in_month
+from rag.answer.operators.tables.matching import asked_columns, in_front, likest_column, said_in_column, share, shared
+from rag.protocols import Embedder
+from rag.text import numbers
+from rag.text.stop_words import ENGLISH
+from rag.text.words import match, prefixes_of, stem, stems, words
+from rag.types import Query
+
+_COVERED = 0.6  # share of the question that the picking must account for
+_BOUND = re.compile(
+    r"\b(?P<kind>less than|fewer than|under|below|before|at most|up to|more than|over|above|after|since|at least|"
+    r"exceeding)\s+(?:the year )?"
+    rf"(?:[$€£]\s*)?(?P<number>{numbers.PATTERN})\s*(?P<unit>[^\W\d_]+)?",
+    re.IGNORECASE,
+)
+_TOTAL = re.compile(r"(?:grand |sub)?totals?\b|all together\b", re.IGNORECASE)
+_NOT = re.compile(r"\b(?:no|not|without|n't|isn't|aren't|don't|doesn't|none|never)\b|n't\b", re.IGNORECASE)
+_FROM_OR_TO = re.compile(r"\b(?P<way>from|to) (?:the )?(?P<place>[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*)")
+_KINDS_OF = re.compile(r"\b(?:kinds?|types?|sorts?) of\b", re.IGNORECASE)
+_ONE_TABLE = "text/csv"
+_PEOPLE = frozenset(stems("people persons"))
+_PERSON = re.compile(  # a word for people by what they do or are
+    r"\b(?:how many|which|what|list|name)(?: of)?(?: all)?(?: the)? (?P<word>(?:\w+(?:ers|ors|ists|ants|ees)|members|"
+    r"students|pupils|children|men|women|guests|friends|colleagues|clients|staff))\b",
+    re.IGNORECASE,
+)
+# Words with which a question says that things are there or belong somewhere; no table repeats them.
+_ARE_THERE = frozenset(stems("take took taken part belong belongs be there exist participate included listed come"))
+_NAMES_PEOPLE = frozenset(["name", "full name", "surname", "last name"])
+_NOTHING = frozenset(["", "no", "none", "-", "–", "—", "0", "n/a", "nil"])
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """The rows that are meant, all of them where ``column`` is None; ``said`` are the question's stems that say so."""
+
+    grid: Grid
+    lines: tuple[Line, ...]
+    column: int | None
+    said: frozenset[str]
+    covered: float
+    is_bounded: bool = False
+
+
+def pick(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Picked | None:
+    """The rows of the table that accounts best for the question; None where none does."""
+    found = [picked for grid in grids for picked in _in_grid(query, grid, embedder) if not query.names - picked.said]
+    best = max(found, key=lambda picked: (round(picked.covered, 3), picked.column is not None), default=None)
+    return best if best is not None and best.covered >= _COVERED else None
+
+
+def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> list[Picked]:
+    about = shared(query, in_front(grid))
+    if (kinds := _KINDS_OF.search(query.text)) is not None:
+        about |= frozenset(stems(kinds[0])) & query.rarity.keys()
+    names = _names(grid)
+    head = counted(query)
+    if head is None:
+        return []
+    if names & _PEOPLE and (person := _PERSON.search(query.text)) is not None:
+        names |= frozenset(stems(person["word"]))
+    about |= _ARE_THERE & query.rarity.keys()
+    found = []
+    if match(head, names, prefixes_of(names)) > 0:
+        about |= {head}
+    bound = _BOUND.search(query.text)
+    if bound is not None:
+        picked = _bounded(query, grid, bound, about, embedder)
+        return [picked] if picked is not None else []
+    month = asked_month(query.text)
+    if month is not None:
+        return _in_month(query, grid, *month, about, head in names)
+    for column in range(len(grid.columns)):
+        found += _with_value(query, grid, column, about) or _with_end(query, grid, column, about)
+    if match(head, names, prefixes_of(names)) > 0:
+        lines = tuple(line for line in grid.lines if not is_total(grid, line))
+        found.append(Picked(grid, lines, None, about, share(query, about)))
+    return found
+
+
+def _in_month(query: Query, grid: Grid, month: int, when: Set[str], about: Set[str], is_named: bool) -> list[Picked]:
+    """The rows whose date lies in the month, where the table says that they are what is asked for (``is_named``): of
+    rows that are called by their date also a column of it."""
+    found = rows_in_month(query, grid, month)
+    if found is None or not (is_named or (found[0] == 0 and counted(query) in stems(" ".join(grid.columns)))):
+        return []
+    column, lines = found
+    said = frozenset(about | (when & query.rarity.keys()) | said_in_column(query, grid.column_name(column)))
+    return [Picked(grid, tuple(lines), column, said, share(query, said), True)]
+
+
+def _names(grid: Grid) -> frozenset[str]:
+    """Stems of what the rows of a table are: the name of its first column and what heads it; a column of names of
+    which nothing else is said holds people."""
+    first = grid.column_name(0)
+    document = grid.passage.document
+    titles = [document.title] if document.media_type == _ONE_TABLE else []  # "Harbour ferries.csv" holds ferries
+    names = frozenset(stems(" ".join([first, *grid.passage.heading_path[-1:], *titles])))
+    return names | _PEOPLE if first.casefold().rstrip(":") in _NAMES_PEOPLE else names
+
+
+def counted(query: Query) -> str | None:
+    """The stem of the first word of the question that carries meaning: what is counted or listed. "Kinds of" says
+    nothing of it."""
+    start = kinds.end() if (kinds := _KINDS_OF.search(query.text)) is not None else 0
+    return next((stem(word) for word, at, _ in words(query.text) if at >= start and stem(word) in query.rarity), None)
+
+
+def _with_value(query: Query, grid: Grid, column: int, about: Set[str]) -> list[Picked]:
+    """The rows whose cell in a column is said in the question, or that have nothing there where it asks for these."""
+    header = said_in_column(query, grid.column_name(column)) - ENGLISH
+    cells = {line: line.cells.get(column) for line in grid.lines} if column else {}
+    texts = {line: cell.text for line, cell in cells.items() if cell is not None and cell.value is None}
+    if not texts:
+        return []
+    if header and _NOT.search(query.text):
+        lines = tuple(line for line, cell in cells.items() if cell is None or cell.text.casefold() in _NOTHING)
+        said = frozenset(header | about)
+        return [Picked(grid, lines, column, said, share(query, said))] if lines else []
+    if _NOT.search(query.text):
+        return []
+    asked = frozenset(query.rarity)
+    prefixes = prefixes_of(asked)
+    by_value: dict[str, list[Line]] = {}
+    for line, text in texts.items():
+        wanted = meaning(text)
+        if len(wanted) <= 4 and all(match(term, asked, prefixes) > 0 for term in wanted):
+            by_value.setdefault(text.casefold(), []).append(line)
+    if len(by_value) != 1:
+        return []
+    ((value, lines_),) = by_value.items()
+    said = frozenset(shared(query, frozenset(stems(value))) | header | about)
+    return [Picked(grid, tuple(lines_), column, said, share(query, said))]
+
+
+def _with_end(query: Query, grid: Grid, column: int, about: Set[str]) -> list[Picked]:
+    """The rows whose cell in a column begins with what the question says behind "from", or ends with what it says
+    behind "to": "Varnholt to Cape Adder" leaves from Varnholt."""
+    asked = _FROM_OR_TO.search(query.text)
+    if asked is None or _NOT.search(query.text) or column < grid.name_columns:
+        return []
+    place = asked["place"].casefold()
+    lines = []
+    for line in grid.lines:
+        text = line.cells[column].text.casefold() if column in line.cells else ""
+        at = text.startswith(f"{place} ") if asked["way"].lower() == "from" else text.endswith(f" {place}")
+        if at:
+            lines.append(line)
+    said = frozenset(shared(query, frozenset(stems(place))) | about)
+    return [Picked(grid, tuple(lines), column, said, share(query, said))] if lines else []
+
+
+def _bounded(query: Query, grid: Grid, bound: re.Match[str], about: Set[str], embedder: Embedder) -> Picked | None:
+    """The rows whose number lies on the asked side of a bound, in the column that the question means."""
+    columns = grid.value_columns
+    if not columns:
+        return None
+    rest = f"{query.text[: bound.start()]} {bound['unit'] or ''} {query.text[bound.end() :]}"
+    in_unit = [
+        column
+        for column in columns
+        if bound["unit"] and stem(bound["unit"].casefold()) in stems(grid.column_name(column))
+    ]
+    asked = in_unit or asked_columns(query, grid, about, columns)
+    column = asked[0] if len(asked) == 1 else columns[0] if len(columns) == 1 else None
+    column = column if column is not None else likest_column(rest, grid, columns, embedder)
+    if column is None:
+        return None
+    limit = Decimal(numbers.value(bound["number"]))
+    kind = bound["kind"].lower()
+    lines = []
+    for line in grid.lines:
+        value = line.cells[column].value if column in line.cells else None
+        if value is not None and not is_total(grid, line) and _is_within(kind, value.number, limit):
+            lines.append(line)
+    said = frozenset(
+        about | shared(query, frozenset(stems(bound[0]))) | said_in_column(query, grid.column_name(column))
+    )
+    return Picked(grid, tuple(lines), column, said, max(_COVERED, share(query, said)) if about else 0.0, True)
+
+
+def _is_within(kind: str, number: Decimal, limit: Decimal) -> bool:
+    if kind in ("less than", "fewer than", "under", "below", "before"):
+        return number < limit
+    if kind in ("at most", "up to"):
+        return number <= limit
+    return number >= limit if kind in ("at least", "since") else number > limit
+
+
+def is_total(grid: Grid, line: Line) -> bool:
+    """Whether a row is called a total, or is the sum of the same two or more rows above it in every column of
+    numbers."""
+    if _TOTAL.match(line.name):
+        return True
+    lengths: set[int] | None = None
+    for column in grid.value_columns:
+        own = line.cells[column].value if column in line.cells else None
+        if own is None:
+            continue
+        above = Decimal(0)
+        sums = set()
+        for count, other in enumerate(reversed(grid.lines[: grid.lines.index(line)]), start=1):
+            value = other.cells[column].value if column in other.cells else None
+            above += value.number if value is not None else 0
+            if count > 1 and above == own.number:
+                sums.add(count)
+        lengths = sums if lengths is None else lengths & sums
+    return bool(lengths)

@@ -1,0 +1,1 @@
+"""Whole documents: what they are about, and what changed between two."""

@@ -1,0 +1,1 @@
+"""Child processes that parse, chunk and draw, and their limits."""

@@ -1,0 +1,1 @@
+"""Chunks that follow the structure of a document."""

@@ -1,0 +1,1 @@
+"""Sources: locations, what a scan finds there, what was renamed."""

@@ -1,0 +1,1 @@
+"""Tables of PDF pages, by lines, stripes and alignment."""
