@@ -18,7 +18,7 @@ from engines.runtimes.cuda.card.driver import INSTALL
 
 _log = logging.getLogger(__name__)
 
-KERNELS = Path(__file__).parent / "kernels"
+KERNELS = Path(__file__).parents[1] / "kernels"
 CAPABILITIES = ((8, 0), (8, 6), (8, 9), (9, 0), (12, 0))  # what users have; any later one is compiled for as well
 _HEADERS = (
     "common.cuh", "product.cuh", "ring.cuh", "planes.cuh", "handed.cuh", "peers.cuh", "kv.cuh", "attention.cuh",
