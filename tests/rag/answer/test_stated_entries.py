@@ -332,7 +332,6 @@ We repair any part that fails.
 It is 130 kg."""
 
 
-def test_the_items_under_a_numbered_line_that_says_the_question_are_quoted() -> None:
-    told = ask("What is not covered by Kestrel?", WARRANTY, title="Kestrel cycles")
+def test_the_items_under_a_numbered_line_are_quoted() -> None:
+    told = ask("Which parts are not covered?", WARRANTY, title="Kestrel cycles")
     assert "wear of tyres" in told and "second-hand" in told and "Weight" not in told
-    assert ask("What is painted by Kestrel?", WARRANTY, title="Kestrel cycles") == ""

@@ -31,8 +31,6 @@ _HOW_TO = re.compile(
     r"|what are the steps\b|which steps\b)",
     re.IGNORECASE,
 )
-_WHAT = re.compile(r"^\W*(?:and )?(?:what|which)\b(?! (?:is|was) the\b)", re.IGNORECASE)
-_WHOLE_HEADING = 0.6  # ... where the question does not say that it asks for a list
 _WHOLE = 0.9  # share of the question that the heading of running text must say
 _LEAST_ITEMS = 3
 _LONGEST = 1200  # characters quoted
@@ -66,10 +64,8 @@ def quote_section(query: Query, passages: Sequence[Passage], texts: Texts) -> Wo
     belongs = _BELONGS.match(query.text) is not None
     how_to = _HOW_TO.match(query.text) is not None
     needs = _NEEDS.search(query.text) is not None
-    what = _WHAT.match(query.text) is not None
-    if not (belongs or how_to or needs or what) and query.kind != "list":
+    if not (belongs or how_to or needs) and query.kind != "list":
         return None
-    least_own = _WHOLE_HEADING if what and not (belongs or how_to or needs) and query.kind != "list" else _OWN
     best: tuple[float, Passage, Section] | None = None
     for rank, document in enumerate(whole_documents(passages, texts, _DOCUMENTS, _READ)):
         whole = replace(document, tables=())
@@ -82,9 +78,7 @@ def quote_section(query: Query, passages: Sequence[Passage], texts: Texts) -> Wo
             own = shared(query, frozenset(stems(f"{section.heading} {section.announced}")))
             covered = share(query, own | shared(query, title)) - 0.05 * rank
             long = section.units[-1].end - section.units[0].first > _LONGEST
-            asked = 1.0 - share(query, shared(query, title) - own) if what else 1.0
-            heads = share(query, own) >= least_own * asked > 0 and covered >= _COVERED
-            if heads and not long and (best is None or covered > best[0]):
+            if share(query, own) >= _OWN and covered >= _COVERED and not long and (best is None or covered > best[0]):
                 best = (covered, whole, section)
     if best is None:
         return None
