@@ -109,7 +109,7 @@ def create_api(assistant: Assistant, desk: Desk | None = None) -> DescribedAPI:
         privacy_routes(desk),
     ):
         api.include_router(routes, prefix="/api", responses=_FAILURE)
-    api.include_router(metrics_routes(desk))
+    api.include_router(metrics_routes(desk), responses=_FAILURE)
     api.include_later("/v1/", partial(_openai, assistant, work))  # it loads the engine
 
     @api.api_route("/api/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)

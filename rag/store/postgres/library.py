@@ -178,7 +178,7 @@ class PostgresLibrary:
         """Returns where in the canonical text a page of the file stands; None where it goes on to the end."""
         places = self.places(document_id)
         ends: list[int | None] = [start for start, _ in places[1:]] + [None]
-        return [(start, end) for (start, place), end in zip(places, ends, strict=True) if place.page == page]
+        return [(start, end) for (start, place), end in zip(places, ends, strict=False) if place.page == page]
 
     def tables(self, document_id: int, start: int, end: int) -> tuple[TableSpans, ...]:
         """Returns the tables of a document that stand in ``text[start:end]``, wholly or in part, in order."""

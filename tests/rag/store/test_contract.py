@@ -48,6 +48,11 @@ def test_page_and_time_of_a_position(library: LibraryStore) -> None:
     assert library.locate(999, 0) == (None, None, None)
 
 
+def test_pages_of_a_document_without_text(library: LibraryStore) -> None:
+    """One that was not read, or whose places are damaged, has none."""
+    assert library.page_spans(404, 1) == []
+
+
 def test_embeddings_come_in_the_order_of_ids(library: LibraryStore) -> None:
     fill(library, "/data/a.txt", "/data/b.txt")
     ((ids, vectors),) = list(library.embeddings())
