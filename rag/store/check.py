@@ -123,7 +123,10 @@ def _mend_collection(connection: sqlite3.Connection, collection_id: int) -> None
         named = f"Collection {collection_id}"
         connection.execute("UPDATE OR IGNORE collections SET name = ? WHERE id = ?", (named, collection_id))
     for key in _lost_members(connection, collection_id):
-        connection.execute("DELETE FROM collection_members WHERE collection_id = ? AND path IS ?", (collection_id, key))
+        same, value = "path IS ?", key
+        if isinstance(key, str):  # of bytes that are no UTF-8 (schema.text_of)
+            same, value = "typeof(path) = 'text' AND CAST(path AS BLOB) = ?", key.encode("utf-8", "surrogateescape")
+        connection.execute(f"DELETE FROM collection_members WHERE collection_id = ? AND {same}", (collection_id, value))
 
 
 def _lost_members(connection: sqlite3.Connection, collection_id: int) -> list[object]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import islice
 
 from rag.answer.operators.tables.grid import Texts
+from rag.errors import LibraryError
 from rag.types import Passage
 
 
@@ -17,8 +18,13 @@ def whole_document(passage: Passage, texts: Texts, most: int) -> Passage:
 
 
 def whole_documents(passages: Sequence[Passage], texts: Texts, most: int, read: int) -> Iterator[Passage]:
-    """The documents of the best passages, ``most`` of them, one passage each as by ``whole_document``."""
+    """The documents of the best passages, ``most`` of them, one passage each as by ``whole_document``; without those
+    whose text is damaged in the library."""
     best = {passage.document.id: passage for passage in reversed(passages)}
     ids = dict.fromkeys(passage.document.id for passage in passages)
     for document in islice(ids, most):
-        yield whole_document(best[document], texts, read)
+        try:
+            whole = whole_document(best[document], texts, read)
+        except LibraryError:
+            continue
+        yield whole
