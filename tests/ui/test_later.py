@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import httpx
 import pytest
@@ -14,6 +15,14 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from ui.later import Later
+
+_T = TypeVar("_T")
+
+
+def run_apart(work: Coroutine[Any, Any, _T]) -> _T:
+    """On a thread of its own: that of the tests may hold the loop of a browser that other tests have opened."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 def an_app(lives: list[str]) -> Starlette:
@@ -55,7 +64,7 @@ def test_requests_wait_until_it_is_made_once_and_it_ends() -> None:
         assert later.made() is not None
         return [reply.text for reply in replies]
 
-    assert asyncio.run(run()) == ["hello", "hello"]
+    assert run_apart(run()) == ["hello", "hello"]
     assert made == ["docent-thing"]
     assert lives == ["begun", "ended"]
 
@@ -72,7 +81,7 @@ def test_a_failure_is_told_to_every_request_and_logged(caplog: pytest.LogCapture
             later.made()
         return replies
 
-    for reply in asyncio.run(run()):
+    for reply in run_apart(run()):
         assert reply.status_code == 503
         assert reply.json()["error"]["message"] == "Docent could not be loaded."
     assert "thing could not be loaded" in caplog.text and "the disk is gone" in caplog.text
@@ -91,7 +100,7 @@ def test_a_server_that_ends_meanwhile_leaves_no_error(caplog: pytest.LogCaptureF
         later.begin()
         return later
 
-    later = asyncio.run(run())
+    later = run_apart(run())
     may.set()
     assert over.wait(30) and later.made() is not None
     assert caplog.text == ""
