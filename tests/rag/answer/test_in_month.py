@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.rag.answer.test_operators import ask
+from tests.rag.answer.one_table import ask
 
 INVOICES = [
     ["Invoice", "Customer", "Issued", "Due", "Status"],

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.rag.answer.test_operators import INCOME, ask
+from tests.rag.answer.one_table import INCOME, ask
 
 QUARTERS = [
     ["", "Three Months Ended Jul 1, 2031", "Three Months Ended Jul 2, 2030"],

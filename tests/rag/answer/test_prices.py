@@ -6,7 +6,7 @@ from rag.answer.operators.computed.prices import price_several
 from rag.answer.operators.computed.prose_sum import add_up
 from rag.query.query import make_query
 from rag.types import Passage
-from tests.rag.answer.test_operators import ask
+from tests.rag.answer.one_table import ask
 from tests.rag.fakes import a_document
 
 TICKETS = (

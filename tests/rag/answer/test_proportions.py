@@ -6,7 +6,7 @@ from rag.answer.asked_computation import with_asked_computation
 from rag.answer.evidence import Candidate
 from rag.query.query import make_query
 from rag.types import Passage
-from tests.rag.answer.test_operators import ask
+from tests.rag.answer.one_table import ask
 from tests.rag.fakes import a_document
 
 ENERGY = [
