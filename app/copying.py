@@ -9,6 +9,7 @@ from app.conversations.copies import copy_conversations
 from app.conversations.store import Conversations
 from app.errors import UsageError
 from app.settings.paths import DataFolder
+from app.settings.schema import SERVER_SCHEMES
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def copy_all(source: str, target: str, on_document: Callable[[int, int], None]) 
 
 
 def _is_url(place: str) -> bool:
-    return place.startswith(("postgresql://", "postgres://"))
+    return place.startswith(SERVER_SCHEMES)
 
 
 def _place(place: str) -> tuple[Path, str | None]:

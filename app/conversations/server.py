@@ -4,7 +4,7 @@ The statements are those of ``app.conversations.store``; what differs is how the
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from app.conversations.store import Conversations, Database
@@ -40,16 +40,15 @@ class ServerConversations(Conversations):
     def __init__(self, url: str) -> None:
         """Raises LibraryError as ``rag.store.postgres.library.PostgresLibrary`` does."""
         self._server = Server(url)
-        try:
+        with ExitStack() as failing:
+            failing.callback(self._server.close)
             with self._server.transaction() as connection:
                 _lock(connection)
                 _upgrade(connection, self._server.place)
                 connection.execute(
                     "DELETE FROM conversations WHERE deleted_at < extract(epoch FROM now()) - %s", (_UNDO_S,)
                 )
-        except BaseException:
-            self._server.close()
-            raise
+            failing.pop_all()
 
     def close(self) -> None:
         self._server.close()

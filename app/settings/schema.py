@@ -57,6 +57,7 @@ def _listed(value: object) -> object:
 Folder = Annotated[Path, BeforeValidator(_expand)]
 BuiltinOrFolder = Annotated[Literal["builtin"] | Path, BeforeValidator(_expand_folder)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+SERVER_SCHEMES = ("postgresql://", "postgres://")  # of the address of a library on a server
 
 
 class _Section(BaseModel):
@@ -99,7 +100,7 @@ class LibrarySettings(_Section):
     @field_validator("url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+        if value is not None and not value.get_secret_value().startswith(SERVER_SCHEMES):
             raise ValueError("input should begin with postgresql://")
         return value
 

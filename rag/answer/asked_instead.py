@@ -7,14 +7,12 @@ what is new.
 import re
 from collections.abc import Sequence
 
-from rag.answer.above import stems_above
+from rag.answer.above import in_front_of, stems_above
 from rag.answer.evidence import Candidate
-from rag.text.sentences import cached_sentences
 from rag.text.words import content_stems, match, prefixes_of, stems
 from rag.types import Query
 
 _INSTEAD = re.compile(r", what about (?P<instead>.+)$", re.IGNORECASE)
-_BEFORE = 2  # sentences in front of one that may name what it is about
 
 
 def about_what_is_new(query: Query, ranked: Sequence[Candidate]) -> list[Candidate]:
@@ -28,9 +26,7 @@ def about_what_is_new(query: Query, ranked: Sequence[Candidate]) -> list[Candida
 
 
 def _names(one: Candidate, wanted: Sequence[str]) -> bool:
-    text = one.passage.text
-    before = [span for span in cached_sentences(text) if span[1] <= one.start][-_BEFORE:]
-    near = " ".join([one.said, *(text[start:end] for start, end in before)])
+    near = f"{one.said} {in_front_of(one.passage, one.start)}"
     there = frozenset(stems(near)) | stems_above(one.passage)
     prefixes = prefixes_of(there)
     return any(match(term, there, prefixes) > 0 for term in wanted)

@@ -7,11 +7,10 @@ January's. A sentence that names none of a kind may be about any.
 import re
 from collections.abc import Callable, Sequence
 
-from rag.answer.above import above
+from rag.answer.above import above, in_front_of
 from rag.answer.evidence import Candidate
 from rag.text.dates import date_terms, month_of, months_named
 from rag.text.normal import normalized
-from rag.text.sentences import cached_sentences
 from rag.text.words import stem, stems, words
 from rag.types import Query
 
@@ -22,7 +21,6 @@ _SITE = re.compile(r"\bat (?:the )?(?P<name>[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*
 _BOUND = re.compile(
     r"\b(?:before|after|until|till|since|between|from|by|and|to|than|or)\s+(?:the year )?\Z", re.IGNORECASE
 )
-_BEFORE = 2  # sentences in front of one that may name what it is about
 
 
 def _years(text: str) -> frozenset[str]:
@@ -60,10 +58,8 @@ def _is_of_another(one: Candidate, kind: Callable[[str], frozenset[str]], wanted
 
 
 def _around(one: Candidate) -> str:
-    text = one.passage.text
-    spans = [span for span in cached_sentences(text) if span[1] <= one.start][-_BEFORE:]
     caption = " ".join([one.row.table.caption, *one.row.table.columns]) if one.row is not None else ""
-    return " ".join([above(one.passage), caption, *(text[start:end] for start, end in spans)])
+    return " ".join([above(one.passage), caption, in_front_of(one.passage, one.start)])
 
 
 def _unbound(text: str) -> str:

@@ -7,7 +7,6 @@ damaged one costs itself alone.
 
 import logging
 import sqlite3
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from docent import cause_of
 from files import new_private
 from rag.errors import LibraryError
-from rag.store import keyword_search, lock, rows, schema
+from rag.store import keyword_search, lock, marks, rows, schema
 from rag.store.conditions import document_condition, folder_range, json_ids
 from rag.store.full_text import FtsIndex
 from rag.store.protocols import KeptDocument
@@ -232,9 +231,7 @@ class Library:
 
     def locate(self, document_id: int, start: int) -> Place:
         """Returns where in its file a character position of the canonical text stands, as far as that is known."""
-        marks = self.places(document_id)
-        index = bisect_right(marks, start, key=lambda mark: mark[0]) - 1
-        return marks[index][1] if index >= 0 else Place()
+        return marks.place_at(self.places(document_id), start)
 
     def places(self, document_id: int) -> list[tuple[int, Place]]:
         """Returns the position in the canonical text at which each place of the file begins, in order."""
@@ -255,9 +252,7 @@ class Library:
 
     def page_spans(self, document_id: int, page: int) -> list[tuple[int, int | None]]:
         """Returns where in the canonical text a page of the file stands; None where it goes on to the end."""
-        places = self.places(document_id)
-        ends: list[int | None] = [start for start, _ in places[1:]] + [None]
-        return [(start, end) for (start, place), end in zip(places, ends, strict=False) if place.page == page]
+        return marks.page_spans(self.places(document_id), page)
 
     def tables(self, document_id: int, start: int, end: int) -> tuple[TableSpans, ...]:
         """Returns the tables of a document that stand in ``text[start:end]``, wholly or in part, in order."""

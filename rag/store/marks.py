@@ -1,7 +1,10 @@
-"""Writes down where in its file each stretch of a document's text stands, and what it is; ``Library.locate`` and
-``Library.blocks`` read it."""
+"""Writes down where in its file each stretch of a document's text stands, and what it is, and finds places in it.
+
+``rag.store.rows`` reads what is written here.
+"""
 
 import json
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from rag.types import Block, ParsedDocument, Place
@@ -33,3 +36,15 @@ def pages_of(document: ParsedDocument) -> int | None:
     counted = document.metadata.get("pages", "")
     last = max((block.page for block in document.blocks if block.page is not None), default=None)
     return int(counted) if counted.isdecimal() else last
+
+
+def place_at(places: Sequence[tuple[int, Place]], start: int) -> Place:
+    """Where in its file a character position stands, by the positions at which each place begins, in order."""
+    index = bisect_right(places, start, key=lambda mark: mark[0]) - 1
+    return places[index][1] if index >= 0 else Place()
+
+
+def page_spans(places: Sequence[tuple[int, Place]], page: int) -> list[tuple[int, int | None]]:
+    """Where in the text a page stands; None where it goes on to the end."""
+    ends = [*(start for start, _ in places[1:]), None]
+    return [(start, end) for (start, place), end in zip(places, ends, strict=False) if place.page == page]

@@ -5,7 +5,6 @@ The caller groups changes in ``transaction``, and holds ``rag.store.lock`` unles
 
 import json
 import time
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from rag.errors import LibraryError
 from rag.store.collection_changes import CollectionChanges, FileLibrary
 from rag.store.conditions import folder_range
-from rag.store.marks import blocks_of, marks_of, pages_of
+from rag.store.document_parts import put_parts
 from rag.store.protocols import FileState, KeptDocument
 from rag.store.schema import path_key
 from rag.text.index_terms import chunk_terms
@@ -102,17 +101,7 @@ class LibraryWriter(CollectionChanges):
 
         ``contexts`` holds the line prepended to each chunk; ``vectors`` is [chunks, dimension].
         """
-        pages = pages_of(parsed)
-        document_id = self.put_row(file, parsed.title, parsed.media_type, parsed.warnings, len(chunks), pages)
-        data = zlib.compress(parsed.text.encode("utf-8", "surrogatepass"), 6)
-        self.put_text(document_id, len(data), (data,), marks_of(parsed.blocks), blocks_of(parsed.blocks))
-        for block in parsed.blocks:
-            if block.table is not None:
-                packed = json.dumps(block.table.to_json(), ensure_ascii=False, separators=(",", ":"))
-                self.put_table(document_id, block.table.start, block.table.end, packed)
-        terms = [chunk_terms(context, chunk.text) for chunk, context in zip(chunks, contexts, strict=True)]
-        self.put_chunks(document_id, chunks, contexts, terms, vectors)
-        return document_id
+        return put_parts(self, file, parsed, chunks, contexts, vectors)
 
     def put_row(
         self,

@@ -73,6 +73,9 @@ def cached_sentences(text: str) -> tuple[tuple[int, int], ...]:
     return tuple(split_sentences(text))
 
 
+QUESTION_MARKS = ("?", "？", "؟")
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """A sentence, or a list item, row, heading or line of code that stands for one: ``text[start:end]``.
@@ -148,7 +151,7 @@ def is_label(text: str, start: int, end: int) -> bool:
 
 def asks(text: str, start: int, end: int) -> bool:
     """Tells whether a unit is a question, as in a list of questions and answers; emphasis does not hide it."""
-    return text[start:end].rstrip("\"'”’»)*_ ").endswith(("?", "？", "؟"))
+    return text[start:end].rstrip("\"'”’»)*_ ").endswith(QUESTION_MARKS)
 
 
 def is_header_row(text: str, index: int, spans: Sequence[tuple[int, int]]) -> bool:

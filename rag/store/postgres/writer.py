@@ -5,9 +5,7 @@ locked by the row of that; sums are appended to, so no writer waits for another 
 is not stored beside what another one has embedded: each transaction holds the name of the embedder until it ends.
 """
 
-import json
 import time
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,7 +16,7 @@ from numpy.typing import NDArray
 
 from rag.errors import LibraryError
 from rag.store.conditions import folder_range
-from rag.store.marks import blocks_of, marks_of, pages_of
+from rag.store.document_parts import put_parts, terms_of
 from rag.store.postgres import chunk_rows
 from rag.store.postgres import vectors as pgvectors
 from rag.store.postgres.chunk_rows import kept_text
@@ -27,7 +25,6 @@ from rag.store.postgres.schema import LOCK_CLASS
 from rag.store.postgres.server import Connection, Server
 from rag.store.protocols import FileState, KeptDocument, LibraryStore
 from rag.store.schema import path_key
-from rag.text.index_terms import chunk_terms
 from rag.types import Chunk, ParsedDocument, Source
 
 _ADDING_UP = -4  # the lock of who adds up
@@ -113,16 +110,7 @@ class PostgresWriter(CollectionChanges):
         vectors: NDArray[np.float16],
     ) -> int:
         """Stores a document that was read, in place of what stood at its path. Returns its id, which stays the same."""
-        pages = pages_of(parsed)
-        document_id = self.put_row(file, parsed.title, parsed.media_type, parsed.warnings, len(chunks), pages)
-        data = zlib.compress(parsed.text.encode("utf-8", "surrogatepass"), 6)
-        self.put_text(document_id, len(data), (data,), marks_of(parsed.blocks), blocks_of(parsed.blocks))
-        for block in parsed.blocks:
-            if block.table is not None:
-                packed = json.dumps(block.table.to_json(), ensure_ascii=False, separators=(",", ":"))
-                self.put_table(document_id, block.table.start, block.table.end, packed)
-        self.put_chunks(document_id, chunks, contexts, _terms(chunks, contexts), vectors)
-        return document_id
+        return put_parts(self, file, parsed, chunks, contexts, vectors)
 
     def put_row(
         self,
@@ -198,7 +186,7 @@ class PostgresWriter(CollectionChanges):
         for table in kept.tables:
             self.put_table(document.id, *table)
         ids = chunk_rows.insert(
-            self._server, document.id, kept.chunks, kept.contexts, _terms(kept.chunks, kept.contexts)
+            self._server, document.id, kept.chunks, kept.contexts, terms_of(kept.chunks, kept.contexts)
         )
         there = [(id_, vector) for id_, vector in zip(ids, kept.vectors, strict=True) if vector is not None]
         chunk_rows.put_vectors(self._server, [id_ for id_, _ in there], [vector for _, vector in there])
@@ -239,7 +227,7 @@ class PostgresWriter(CollectionChanges):
         """Gives the chunks of a document, in order, other contexts: new chunks without vectors."""
         chunks = self._library.chunk_range(document_id, 0, len(contexts))
         chunk_rows.delete(self._server, [document_id])
-        chunk_rows.insert(self._server, document_id, chunks, contexts, _terms(chunks, contexts))
+        chunk_rows.insert(self._server, document_id, chunks, contexts, terms_of(chunks, contexts))
         self._changed()
 
     def delete(self, document_ids: Iterable[int]) -> None:
@@ -344,7 +332,3 @@ def _add_up(connection: Connection) -> None:
     ).rowcount
     if grown:
         connection.execute("ANALYZE chunks, chunk_words, embeddings, documents, lexemes")
-
-
-def _terms(chunks: Sequence[Chunk], contexts: Sequence[str]) -> list[str]:
-    return [chunk_terms(context, chunk.text) for chunk, context in zip(chunks, contexts, strict=True)]

@@ -8,6 +8,7 @@ from rag.answer.operators.whole_document import whole_documents
 from rag.answer.operators.worked import Source, Statement, Worked
 from rag.answer.quote import paragraph_end, readable, with_items
 from rag.answer.rows import units_of
+from rag.text.sentences import QUESTION_MARKS
 from rag.text.words import content_stems, stems, weight
 from rag.types import Passage, Query
 
@@ -21,6 +22,8 @@ def quote_answered_question(query: Query, passages: Sequence[Passage], texts: Te
     """The first paragraph of the answer; None where no document asks so, or several places do."""
     found: list[tuple[float, Passage, int, int]] = []
     for whole in whole_documents(passages, texts, _DOCUMENTS, _READ):
+        if not any(mark in whole.text for mark in QUESTION_MARKS):  # most documents: they need not be taken apart
+            continue
         units = [unit for unit in units_of(whole, len(whole.text)) if not unit.is_table_row]
         for at, unit in enumerate(units[:-1]):
             if not unit.asks or units[at + 1].asks:

@@ -52,10 +52,7 @@ def _places(grid: Grid) -> dict[int, Line]:
     for column, name in enumerate(grid.columns):
         if not _COLUMN.fullmatch(name.strip()):
             continue
-        texts = [
-            (line.name if column == 0 else line.cells[column].text if column in line.cells else "")
-            for line in grid.lines
-        ]
+        texts = [_text(line, column) for line in grid.lines]
         numbers = [int(text.rstrip(".")) for text in texts if text.rstrip(".").isdecimal()]
         if len(numbers) == len(grid.lines) == len(set(numbers)) >= _LEAST_ROWS and min(numbers) == 1:
             return dict(zip(numbers, grid.lines, strict=True))
