@@ -91,7 +91,10 @@ class _Plain(logging.Formatter):
 
 
 def start_logging(path: Path, *, to_terminal: bool) -> None:
-    """Sends warnings (with ``to_terminal`` everything, on stderr too) to the log file, once a process."""
+    """Sends warnings (with ``to_terminal`` everything, on stderr too) to the log file, once a process.
+
+    Python's warnings too: a library that silences its own on one thread shows them while another thread does the same.
+    """
     from logging.handlers import RotatingFileHandler
 
     class _QuietFile(RotatingFileHandler):
@@ -103,6 +106,7 @@ def start_logging(path: Path, *, to_terminal: bool) -> None:
     root = logging.getLogger()
     if any(isinstance(handler, RotatingFileHandler) for handler in root.handlers):
         return
+    logging.captureWarnings(True)
     for name in _OWN_LOGGERS:
         logging.getLogger(name).setLevel(logging.DEBUG if to_terminal else logging.INFO)
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)] if to_terminal else []
