@@ -1,7 +1,7 @@
 """Reads the weights and thresholds for judging evidence from ``rag/models/weights/evidence.json``.
 
-``python -m training.reader.fit_evidence`` fits the weights; ``python -m benchmarks.answers`` and
-``python -m benchmarks.support`` print what the thresholds refuse and keep.
+``python -m training.reader.fit_evidence`` fits the weights; ``python -m benchmarks.answering.questions`` and
+``python -m benchmarks.answering.support`` print what the thresholds refuse and keep.
 """
 
 import json

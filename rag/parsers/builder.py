@@ -13,8 +13,8 @@ from itertools import pairwise
 
 from rag.errors import SkippedError
 from rag.parsers.payload import warning_of, without_payload
-from rag.parsers.table import MAX_COLUMNS, Grid, Table
-from rag.parsers.table_text import LINE_SEPARATOR, sections
+from rag.parsers.tables.table import MAX_COLUMNS, Grid, Table
+from rag.parsers.tables.text import LINE_SEPARATOR, sections
 from rag.text.normal import with_characters_for_radicals
 from rag.types import Block, BlockKind, ParsedDocument
 
@@ -76,7 +76,7 @@ class DocumentBuilder:
         self.add("list", text, level=level, page=page)
 
     def table(self, table: Table, *, page: int | None = None) -> None:
-        """Adds a table with its caption: a line a row, header first (``rag.parsers.table_text``)."""
+        """Adds a table with its caption: a line a row, header first (``rag.parsers.tables.text``)."""
         cells = tuple(replace(cell, text=one_line(cell.text)) for cell in table.cells)
         if any(cell.column >= MAX_COLUMNS and cell.text for cell in cells):
             self.warn(f"Columns beyond the first {MAX_COLUMNS:,} of a table were left out.")

@@ -9,7 +9,7 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
-from rag.parsers.encoding import looks_like_text
+from rag.parsers.encodings.decode import looks_like_text
 
 HEAD_BYTES = 65_536
 _MIMETYPE_BYTES = 200

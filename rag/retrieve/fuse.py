@@ -3,7 +3,7 @@
 A cosine is on a scale of its own, 0 to 1. A BM25 score is not, so it counts relative to the best one for the question.
 Reciprocal rank fusion looks at ranks alone and forgets that the first keyword hit is often far ahead of the second:
 with weights that serve questions in a document's own words it lost the right report more often, and the other way
-round (benchmarks/retrieval.py has the question sets).
+round (benchmarks/search/retrieval.py has the question sets).
 """
 
 from collections.abc import Sequence

@@ -33,7 +33,7 @@ faiss: Any = _typed_faiss
 
 _log = logging.getLogger(__name__)
 
-CLUSTERED_FROM = 300_000  # chunks; up to it a full scan takes at most 15 ms on one core, see benchmarks/latency.py
+CLUSTERED_FROM = 300_000  # chunks; up to it a full scan takes at most 15 ms on one core (benchmarks/search/latency.py)
 _CLUSTERS_PROBED = 24
 _TRAINING_POINTS = 40  # a cluster; FAISS warns below 39
 _REBUILD_SHARE = 0.5  # of the index: removing more than that costs more than building it anew

@@ -12,7 +12,7 @@ from app.events import Layout
 from app.settings.schema import Settings
 from rag.types import Place
 from tests.app.fakes import LightParts
-from tests.rag.parsers.pdf_writer import paragraph, write_pdf
+from tests.rag.parsers.pdf.pdf_writer import paragraph, write_pdf
 from tests.ui.steps import go
 
 pytestmark = pytest.mark.browser

@@ -18,7 +18,7 @@ from rag.parsers.doc.modifiers import CharacterLook, character_look, is_shaded, 
 from rag.parsers.doc.rows import row_shape
 from rag.parsers.doc.styles import StyleSheet
 from rag.parsers.raised import Align
-from rag.parsers.table_edges import NO_SHAPE, RowShape
+from rag.parsers.tables.edges import NO_SHAPE, RowShape
 
 Part = Literal["main", "footnotes", "headers", "comments", "endnotes", "textboxes", "header textboxes"]
 

@@ -17,7 +17,7 @@ from rag.parsers.doc.format import DocFile, Paragraph, Part
 from rag.parsers.number_forms import written_number
 from rag.parsers.office.field_codes import shown_by_code
 from rag.parsers.raised import Align, compose
-from rag.parsers.table_edges import TableRow, table_of
+from rag.parsers.tables.edges import TableRow, table_of
 from rag.types import ParsedDocument
 
 MEDIA_TYPE = "application/msword"

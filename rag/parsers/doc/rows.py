@@ -3,7 +3,7 @@
 import struct
 
 from rag.parsers.doc.modifiers import raw_modifiers
-from rag.parsers.table_edges import Edge, Mark, RowShape
+from rag.parsers.tables.edges import Edge, Mark, RowShape
 
 _SPRM_DEFINITION, _SPRM_HEADER = 0xD608, 0x3404
 _CELL_BYTES = 20  # TC80 (2.9.314)

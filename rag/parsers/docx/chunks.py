@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder
-from rag.parsers.encoding import decode
+from rag.parsers.encodings.decode import decode
 from rag.parsers.office.ooxml import RELATIONSHIPS, Package
 from rag.parsers.zip_xml import Element
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import takewhile
 
-from rag.parsers.table import Cell, Table
+from rag.parsers.tables.table import Cell, Table
 from rag.parsers.whole_number import whole_number
 from rag.parsers.zip_xml import Element
 

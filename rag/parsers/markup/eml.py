@@ -13,7 +13,7 @@ from typing import cast
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.embedded import container, include_file
-from rag.parsers.encoding import Decoded, decode, decode_declared
+from rag.parsers.encodings.decode import Decoded, decode, decode_declared
 from rag.parsers.markup.html import add_html, text_of_html
 from rag.parsers.markup.mail_headers import POLICY
 from rag.types import ParsedDocument

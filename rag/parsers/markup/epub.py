@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder
-from rag.parsers.encoding import decode
+from rag.parsers.encodings.decode import decode
 from rag.parsers.markup.html import add_html
 from rag.parsers.zip_limits import open_zip
 from rag.parsers.zip_xml import Element, read_part

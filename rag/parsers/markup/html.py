@@ -16,7 +16,7 @@ from lxml import html as lxml_html
 
 from rag.errors import ReadError, SkippedError
 from rag.parsers.builder import DocumentBuilder, one_line
-from rag.parsers.encoding import decode, decode_declared
+from rag.parsers.encodings.decode import decode, decode_declared
 from rag.parsers.markup.html_form import write_form_values
 from rag.parsers.markup.html_hidden import HiddenElements, is_note
 from rag.parsers.markup.html_inline import rewrite_inline

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from lxml import etree
 
 from rag.parsers.builder import one_line
-from rag.parsers.table import Cell, Table
+from rag.parsers.tables.table import Cell, Table
 
 _MAX_SPAN = 100
 _MAX_CELL_CHARS = 2_000

@@ -14,9 +14,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from rag.parsers.builder import document_from_spans
-from rag.parsers.encoding import decode
+from rag.parsers.encodings.decode import decode
 from rag.parsers.payload import without_payload
-from rag.parsers.table_lines import spans_of_lines
+from rag.parsers.tables.lines import spans_of_lines
 from rag.types import Block, BlockKind, ParsedDocument
 
 _LINE_END = re.compile(r"\r\n|\r|\n")  # what markdown-it counts as a line

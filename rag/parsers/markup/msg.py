@@ -10,7 +10,7 @@ import olefile
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.embedded import container, include_file
-from rag.parsers.encoding import decode
+from rag.parsers.encodings.decode import decode
 from rag.parsers.markup.html import add_html
 from rag.types import ParsedDocument
 

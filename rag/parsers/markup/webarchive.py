@@ -10,7 +10,7 @@ from xml.parsers.expat import ExpatError
 
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder
-from rag.parsers.encoding import decode, decode_declared
+from rag.parsers.encodings.decode import decode, decode_declared
 from rag.parsers.markup.html import add_html
 from rag.types import ParsedDocument
 

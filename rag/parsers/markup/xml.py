@@ -14,7 +14,7 @@ from xml.parsers import expat
 
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder, one_line
-from rag.parsers.encoding import decode
+from rag.parsers.encodings.decode import decode
 from rag.types import ParsedDocument
 
 _READ_BYTES = 1 << 16

@@ -18,7 +18,7 @@ from rag.parsers.odf.table import TABLE, cells_of, count, rows_of
 from rag.parsers.raised import Align, compose
 from rag.parsers.sheets import sheet_rows
 from rag.parsers.sheets.sheet_rows import MAX_COLUMNS, Row, add_rows, column_name, remark_on, spread
-from rag.parsers.table import Cell
+from rag.parsers.tables.table import Cell
 from rag.parsers.zip_limits import open_zip
 from rag.parsers.zip_xml import Element, parse_part, read_part
 from rag.types import ParsedDocument

@@ -10,7 +10,7 @@ from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder
 from rag.parsers.left_out import LeftOut
 from rag.parsers.markup.mathml import linear_math
-from rag.parsers.table import Table
+from rag.parsers.tables.table import Table
 from rag.parsers.zip_xml import Element, parse_part
 
 _NS = "{urn:oasis:names:tc:opendocument:xmlns:%s:1.0}"

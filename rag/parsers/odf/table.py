@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from rag.parsers.table import Cell, Table
+from rag.parsers.tables.table import Cell, Table
 from rag.parsers.whole_number import whole_number
 from rag.parsers.zip_xml import Element
 

@@ -9,7 +9,7 @@ from rag.parsers.left_out import LeftOut
 from rag.parsers.office.charts import read_chart
 from rag.parsers.office.diagrams import read_diagram
 from rag.parsers.office.ooxml import RELATIONSHIPS, Package
-from rag.parsers.table import Table
+from rag.parsers.tables.table import Table
 from rag.parsers.zip_xml import Element
 
 CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}chart"

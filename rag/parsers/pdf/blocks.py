@@ -18,7 +18,7 @@ from rag.parsers.pdf.tables.row_bands import joined_in_bands
 from rag.parsers.pdf.tables.run_of_tables import RunOfTables
 from rag.parsers.pdf.tables.table_columns import aligned
 from rag.parsers.pdf.tables.table_rows import LARGER, UNITS, line_up, stands_over_table, table_end, units_above
-from rag.parsers.table import Table
+from rag.parsers.tables.table import Table
 
 _MARGIN_SHARE = 0.13
 """Running headers and footers stand within this share of the page's height from its edges ..."""

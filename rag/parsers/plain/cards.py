@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rag.parsers.builder import DocumentBuilder, one_line
-from rag.parsers.encoding import decode, decode_declared
-from rag.parsers.table import Grid
+from rag.parsers.encodings.decode import decode, decode_declared
+from rag.parsers.tables.table import Grid
 from rag.types import ParsedDocument
 
 _SECTIONS = {"VCARD": "FN", "VEVENT": "SUMMARY", "VTODO": "SUMMARY", "VJOURNAL": "SUMMARY"}

@@ -15,8 +15,8 @@ from typing import Literal
 
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder, one_line
-from rag.parsers.encoding import decode
-from rag.parsers.table import MAX_COLUMNS, Grid, Table
+from rag.parsers.encodings.decode import decode
+from rag.parsers.tables.table import MAX_COLUMNS, Grid, Table
 from rag.types import ParsedDocument
 
 _DELIMITERS = (",", ";", "\t", "|")

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from rag.parsers.builder import DocumentBuilder, document_from_spans, one_line
 from rag.parsers.captions import Caption, add_captions
-from rag.parsers.encoding import decode
+from rag.parsers.encodings.decode import decode
 from rag.parsers.payload import without_payload
 from rag.parsers.plain.json_captions import captions_of_json
 from rag.parsers.plain.text import blocks_of_text
-from rag.parsers.table import Table
+from rag.parsers.tables.table import Table
 from rag.types import ParsedDocument
 
 _LONG_LINE = 400  # characters on average from which lines mean nothing

@@ -7,7 +7,7 @@ from typing import Any
 
 from rag.errors import ReadError
 from rag.parsers.builder import DocumentBuilder
-from rag.parsers.encoding import decode
+from rag.parsers.encodings.decode import decode
 from rag.parsers.markup.markdown import blocks_of_markdown
 from rag.types import ParsedDocument
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rag.errors import SkippedError
 from rag.parsers.builder import document_from_spans
-from rag.parsers.encoding import decode
+from rag.parsers.encodings.decode import decode
 from rag.parsers.payload import without_minified, without_payload
 from rag.types import Block, ParsedDocument
 

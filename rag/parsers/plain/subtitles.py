@@ -12,7 +12,7 @@ from pathlib import Path
 from rag.errors import ReadError, SkippedError
 from rag.parsers.builder import NO_TEXT, DocumentBuilder, one_line
 from rag.parsers.captions import Caption, add_captions
-from rag.parsers.encoding import decode
+from rag.parsers.encodings.decode import decode
 from rag.parsers.plain.timed_text import Cue, cues
 from rag.types import ParsedDocument
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rag.parsers.builder import document_from_spans
-from rag.parsers.encoding import decode
+from rag.parsers.encodings.decode import decode
 from rag.parsers.payload import without_payload
-from rag.parsers.table_lines import spans_of_plain_lines
+from rag.parsers.tables.lines import spans_of_plain_lines
 from rag.text.table_spans import TableSpans
 from rag.types import Block, BlockKind, ParsedDocument
 

@@ -11,7 +11,7 @@ from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.left_out import LeftOut
 from rag.parsers.rtf.reader import RtfReader
 from rag.parsers.rtf.state import RtfContent, RtfParagraph
-from rag.parsers.table_edges import RowShape, TableRow, table_of
+from rag.parsers.tables.edges import RowShape, TableRow, table_of
 from rag.types import ParsedDocument
 
 MEDIA_TYPE = "application/rtf"

@@ -3,7 +3,7 @@ r"""Reads the shape of RTF's rows: in \trowd, the right edges of the cells with 
 from dataclasses import dataclass, field
 from typing import get_args
 
-from rag.parsers.table_edges import Edge, Mark, RowShape
+from rag.parsers.tables.edges import Edge, Mark, RowShape
 
 _MARKS: dict[str, Mark] = {mark: mark for mark in get_args(Mark)}
 

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 
 from rag.parsers.raised import Align
 from rag.parsers.rtf.words import Destination, Place
-from rag.parsers.table_edges import RowShape
+from rag.parsers.tables.edges import RowShape
 from rag.parsers.zip_xml import Element
 
 _NO_RESULT = 25

@@ -12,7 +12,7 @@ from rag.parsers.left_out import LeftOut
 from rag.parsers.sheets import sheet_rows
 from rag.parsers.sheets.number_format import shown
 from rag.parsers.sheets.sheet_rows import MAX_COLUMNS, Row, add_rows, column_name, remark_on, spread
-from rag.parsers.table import Cell
+from rag.parsers.tables.table import Cell
 from rag.parsers.whole_number import whole_number
 from rag.parsers.zip_xml import Element, parse_part
 from rag.types import ParsedDocument

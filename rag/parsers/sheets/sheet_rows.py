@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby, islice
 
 from rag.parsers.builder import DocumentBuilder
-from rag.parsers.table import Cell, Grid, Table, expanded_rows
+from rag.parsers.tables.table import Cell, Grid, Table, expanded_rows
 
 MAX_ROWS = 1_048_576  # of a workbook: what one sheet can hold
 MAX_COLUMNS = 256

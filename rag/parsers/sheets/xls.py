@@ -16,7 +16,7 @@ from rag.parsers.raised import Align, compose
 from rag.parsers.sheets import sheet_rows
 from rag.parsers.sheets.number_format import Value, shown
 from rag.parsers.sheets.sheet_rows import MAX_COLUMNS, Row, add_rows, column_name, remark_on, spread
-from rag.parsers.table import Cell
+from rag.parsers.tables.table import Cell
 from rag.types import ParsedDocument
 
 MEDIA_TYPE = "application/vnd.ms-excel"

@@ -22,7 +22,7 @@ from rag.parsers.sheets import sheet_rows
 from rag.parsers.sheets.number_format import shown
 from rag.parsers.sheets.sheet_rows import MAX_COLUMNS, Row, add_rows, column_name, remark_on, spread
 from rag.parsers.sheets.xlsx_layout import Merged, SheetLayout, layout_of, sheet_parts
-from rag.parsers.table import Cell
+from rag.parsers.tables.table import Cell
 from rag.parsers.zip_limits import open_zip
 from rag.types import ParsedDocument
 

@@ -15,7 +15,7 @@ from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.left_out import LeftOut
 from rag.parsers.slides import ppt_records as ppt
 from rag.parsers.slides.ppt_records import PowerPointFile, Record, Text
-from rag.parsers.table import Cell, Table
+from rag.parsers.tables.table import Cell, Table
 from rag.types import ParsedDocument
 
 MEDIA_TYPE = "application/vnd.ms-powerpoint"

@@ -20,7 +20,7 @@ from rag.parsers.office.ooxml import Package, transitional
 from rag.parsers.slides.pptx_comments import slide_comments
 from rag.parsers.slides.pptx_text import MC, A, body_text, chosen, slide_lines
 from rag.parsers.slides.pptx_visibility import Visibility
-from rag.parsers.table import Cell, Table
+from rag.parsers.tables.table import Cell, Table
 from rag.parsers.zip_limits import open_zip
 from rag.types import ParsedDocument
 

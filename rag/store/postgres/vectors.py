@@ -17,7 +17,7 @@ from rag.store.postgres.server import Server
 
 _log = logging.getLogger(__name__)
 
-INDEXED_FROM = 20_000  # vectors; up to it comparing each takes tens of milliseconds, see benchmarks/postgres.py
+INDEXED_FROM = 20_000  # vectors; up to it comparing each takes tens of milliseconds, see benchmarks/library/postgres.py
 _INDEX = "embeddings_by_nearness"
 _LOOKED_AT = 200  # at least, of the index's candidates (ef_search); pgvector takes up to 1000
 _MOST_LOOKED_AT = 1000

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from app.api.http import create_api
 from app.assistant import Assistant
-from tests.rag.parsers.pdf_writer import paragraph, write_pdf
+from tests.rag.parsers.pdf.pdf_writer import paragraph, write_pdf
 
 
 @pytest.fixture

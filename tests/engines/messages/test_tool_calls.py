@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 from tokenizers import AddedToken
 
-from benchmarks.random_tools import random_tools
+from benchmarks.engine.random_tools import random_tools
 from engines.messages.reply_parts import Arguments, Call, Part, ReplyParser, Text, Thought
 from engines.messages.tool_grammar import tool_grammar
 from engines.messages.tools import HERMES, LLAMA, MISTRAL, Tool, ToolFormat, described, tool_format

@@ -8,7 +8,7 @@ from rag.answer.extractive import ExtractiveAnswerer
 from rag.answer.quote import LONGEST_QUOTE, readable
 from rag.answer.rows import asked_cell, row_at, units_of
 from rag.parsers.builder import DocumentBuilder
-from rag.parsers.table import Cell, Table
+from rag.parsers.tables.table import Cell, Table
 from rag.query.query import make_query
 from rag.types import Answer, Passage
 from tests.rag.fakes import FakeEmbedder, ScriptedReader, a_document

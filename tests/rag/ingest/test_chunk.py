@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rag.ingest.chunks.cheapest_cuts import runs
 from rag.ingest.chunks.chunk import chunk_document
 from rag.parsers.builder import DocumentBuilder
-from rag.parsers.table import Table
+from rag.parsers.tables.table import Table
 from rag.text.context import context_of, document_label
 from rag.text.table_spans import TableRow, TableSpans
 from rag.types import Block, BlockKind, Chunk, ParsedDocument

@@ -11,7 +11,7 @@ from PIL import Image
 
 from rag.errors import BusyError, ReadError
 from rag.ingest.children.page_pictures import PageLimits, PagePictures
-from tests.rag.parsers.pdf_writer import paragraph, write_pdf
+from tests.rag.parsers.pdf.pdf_writer import paragraph, write_pdf
 
 FILLED = b"/Pattern cs /P scn 0 0 600 800 re f"
 """With a tile whose step is a hair's breadth, which is drawn some hundred million times."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from tests.rag.parsers.pdf_writer import HEIGHT
+from tests.rag.parsers.pdf.pdf_writer import HEIGHT
 
 Borders = Literal["lines", "boxes", "bars"]
 """Strokes from end to end, a stroked rectangle around each cell, thin filled rectangles."""

@@ -7,7 +7,7 @@ import pytest
 
 from rag.errors import ReadError
 from rag.parsers.registry import parse
-from tests.rag.parsers.pdf_writer import write_raw
+from tests.rag.parsers.pdf.pdf_writer import write_raw
 
 MAIL = "From: a@b.example\nSubject: S\nContent-Type: {}\n\nThe ferry leaves at noon.\n"
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from rag.errors import SkippedError
 from rag.parsers.builder import DocumentBuilder, document_from_spans
-from rag.parsers.table import Table
+from rag.parsers.tables.table import Table
 from rag.types import Block
 
 

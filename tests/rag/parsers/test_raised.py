@@ -6,7 +6,7 @@ import pytest
 
 from rag.parsers.pdf import parser as pdf
 from rag.parsers.raised import Align, compose, fraction, subscript, superscript
-from tests.rag.parsers.pdf_writer import write_raw
+from tests.rag.parsers.pdf.pdf_writer import write_raw
 
 
 @pytest.mark.parametrize(

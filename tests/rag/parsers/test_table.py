@@ -3,7 +3,7 @@
 import pytest
 
 from rag.parsers.builder import DocumentBuilder
-from rag.parsers.table import Cell, Grid, Table
+from rag.parsers.tables.table import Cell, Grid, Table
 from rag.types import ParsedDocument
 
 

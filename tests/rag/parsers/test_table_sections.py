@@ -5,7 +5,7 @@ from pathlib import Path
 from rag.answer.rows import rows_of
 from rag.ingest.chunks.chunk import chunk_document
 from rag.parsers.markup import html
-from rag.parsers.table_sections import sections_of
+from rag.parsers.tables.sections import sections_of
 from rag.text.table_spans import TableSpans
 from rag.types import Document, Passage
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from tests.rag.parsers.pdf_writer import HEIGHT, Line, write_pdf
+from tests.rag.parsers.pdf.pdf_writer import HEIGHT, Line, write_pdf
 
 _MARGIN, _PITCH, _COLUMNS = 60, 14, 92  # points, points and characters of a PDF's page
 _CHARACTER = 6.5  # points, at most about, in Helvetica 10

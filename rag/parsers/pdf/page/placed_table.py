@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from rag.parsers.table import Table
+from rag.parsers.tables.table import Table
 
 SLACK = 1.0
 """Points that cells of neighbouring columns may overlap."""

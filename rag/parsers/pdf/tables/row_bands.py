@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rag.parsers.pdf.layout import Row
 from rag.parsers.pdf.page.rulings import Rulings
-from rag.parsers.table import kind_of
+from rag.parsers.tables.table import kind_of
 
 _EDGE = 3.0
 """Points by which the ends of stripes or lines of one table may differ."""

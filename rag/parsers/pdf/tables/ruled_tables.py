@@ -15,7 +15,7 @@ from rag.parsers.pdf.page.placement import Placement
 from rag.parsers.pdf.page.rulings import Rulings
 from rag.parsers.pdf.tables.ruled_grid import RuledGrid, ruled_grids
 from rag.parsers.pdf.words.fragments import Fragment, joined_words
-from rag.parsers.table import Cell, Table, kind_of
+from rag.parsers.tables.table import Cell, Table, kind_of
 
 _CROSSES = 2.0
 """Points by which a word reaches over a border before it counts as lying across it."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.pdf.page.placed_table import PlacedTable
-from rag.parsers.table import Grid
+from rag.parsers.tables.table import Grid
 
 _LINES_BETWEEN = 4
 _SAME_BORDER = 3.0

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from rag.parsers.table import kind_of
+from rag.parsers.tables.table import kind_of
 
 Placed = list[tuple[str, int, int]]
 """The cells of a row, each with its first and last column."""

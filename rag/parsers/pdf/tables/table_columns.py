@@ -16,7 +16,7 @@ from rag.parsers.pdf.page.placement import Placement
 from rag.parsers.pdf.page.rulings import Line, Rulings
 from rag.parsers.pdf.tables.close_names import with_names_parted
 from rag.parsers.pdf.tables.stacked_tables import Placed, PlacedRow, divided, is_value
-from rag.parsers.table import Cell, Table
+from rag.parsers.tables.table import Cell, Table
 
 _OFF_CENTRE = 0.15  # of their width: where one name stands over several columns
 _CENTRAL = 0.03  # of its width: how far off the middle of a table a heading within it stands

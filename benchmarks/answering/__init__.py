@@ -1,0 +1,1 @@
+"""Questions to documents: answers, reader, rewriting, support."""

@@ -1,0 +1,1 @@
+"""The engine: speed, memory and accuracy of language models."""

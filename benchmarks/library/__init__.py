@@ -1,0 +1,1 @@
+"""Ingestion and the library file or server."""

@@ -1,0 +1,1 @@
+"""Tables as parsers build them: grids, their names and sections, and their text."""
