@@ -62,9 +62,10 @@ class Feed:
         self._followers: list[_Follower] = []
         self._followed = threading.Event()
 
-    def wait(self, timeout_s: float) -> None:
-        """Waits until a page has begun to follow, so that work in the background does not keep it from being drawn."""
-        self._followed.wait(timeout_s)
+    def wait(self, timeout_s: float) -> bool:
+        """Waits until a page has begun to follow, so that work in the background does not keep it from being drawn.
+        False where none has."""
+        return self._followed.wait(timeout_s)
 
     def publish(self, news: News) -> None:
         with self._lock:

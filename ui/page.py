@@ -6,10 +6,12 @@ address of the page (``/chat/ID``, ``/library``, ...) gives the same document, s
 
 import contextlib
 import mimetypes
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -24,6 +26,7 @@ from ui.stream import GradioStream
 STATIC = Path(__file__).parent / "static"
 mimetypes.add_type("text/javascript", ".js")  # some Windows registries name another type, which browsers refuse
 _ADDRESSES = ("/", "/chat/{rest:path}", "/library", "/models", "/settings/{rest:path}", "/settings")
+_SMALL_BYTES = 128 * 1024
 _ASKED_EACH_TIME = {"cache-control": "no-cache"}  # a browser may keep them, but they change with an update of Docent
 
 
@@ -33,8 +36,9 @@ class Page:
 
     def __init__(self, api: ASGIApp, desk: Desk) -> None:
         self.stream = GradioStream(desk.feed, desk.uploads)
+        self.is_asked_for = False  # by a browser, since Docent has begun
         routes = [
-            *(Route(address, _document) for address in _ADDRESSES),
+            *(Route(address, self._document) for address in _ADDRESSES),
             Mount("/static", _Static(directory=STATIC)),
             Mount("/gradio", BodyLimit(self.stream)),
         ]
@@ -48,12 +52,24 @@ class Page:
         yield
         self.stream.stop()
 
-
-def _document(request: Request) -> Response:
-    return FileResponse(STATIC / "index.html", headers=_ASKED_EACH_TIME)
+    def _document(self, request: Request) -> Response:
+        self.is_asked_for = True
+        return FileResponse(STATIC / "index.html", headers=_ASKED_EACH_TIME)
 
 
 class _Static(StaticFiles):
+    """The page is drawn from some 70 small files, which are read where they are asked for: handing each to threads in
+    pieces takes longer than reading it."""
+
+    def file_response(
+        self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        is_whole = scope["method"] == "GET" and "range" not in Headers(scope=scope)
+        if isinstance(response, FileResponse) and is_whole and stat_result.st_size <= _SMALL_BYTES:
+            return Response(Path(full_path).read_bytes(), status_code, response.headers)
+        return response
+
     async def get_response(self, path: str, scope: Scope) -> Response:
         try:
             response = await super().get_response(path, scope)

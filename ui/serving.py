@@ -1,5 +1,6 @@
 """Serves the window and the HTTP API on 127.0.0.1 alone, until a signal or the closed window ends it."""
 
+import asyncio
 import contextlib
 import errno
 import logging
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _PORTS_TRIED = 20  # from the configured port on, when nobody asked for that very port
-_PAGE_DRAWS_S = 3
+_PAGE_COMES_S = 3.0
+_PAGE_IS_DRAWN_S = 10.0  # with its data, from then on
 _GOODBYE_S = 2  # seconds that open streams get when the server ends
 _WORK_ENDS_S = 2  # that answers and a sync get after that
 _ENDS_S = 15.0  # in which the process ends, whatever it does; nearly always it takes less than half of that
@@ -121,12 +123,14 @@ def serve_until_ended(
             stack.callback(window.close)
 
         def started(end: Callable[[], None]) -> None:
-            api.begin()
             first = _first_sync(wanted.folders, samples=wanted.samples and is_new)
-            wait_s = _PAGE_DRAWS_S if wanted.page else 0
             threading.Thread(
-                target=_begin, args=(desk, watching, first, wait_s, api), name="docent-warm-up", daemon=True
+                target=_begin, args=(desk, watching, first, page, api), name="docent-warm-up", daemon=True
             ).start()
+            if page is None:
+                api.begin()
+            else:  # the page's first request makes the API; where no page comes, programs may ask for it
+                asyncio.get_running_loop().call_later(_PAGE_COMES_S, api.begin)
             if announce is not None and wanted.page:
                 announce(bound, token)
             ready(Server(bound, token, desk, window, guarded.launch_code, end))
@@ -228,12 +232,17 @@ class _Watching:
 
 
 def _begin(
-    desk: "Desk", watching: _Watching, first: list[str] | None, wait_s: float, api: "Later[DescribedAPI]"
+    desk: "Desk",
+    watching: _Watching,
+    first: list[str] | None,
+    page: "Page | None",
+    api: "Later[DescribedAPI]",
 ) -> None:
-    """Watches folders, reads documents and loads the models and what else is not there yet, once a page is drawn or
-    after ``wait_s``. Errors of the models are reported when a question is asked."""
+    """Watches folders, reads documents and loads the models and what else is not there yet, once the ``page`` is drawn
+    or none has come. Errors of the models are reported when a question is asked."""
     give_way()  # and the threads of the models that are opened here
-    desk.feed.wait(wait_s)
+    if page is not None and not desk.feed.wait(_PAGE_COMES_S) and page.is_asked_for:
+        desk.feed.wait(_PAGE_IS_DRAWN_S)
     try:
         watching.begin()
         desk.syncing.start(first)

@@ -5,7 +5,6 @@ one, and keeps its port and the token of its launch in a file that its owner alo
 once that Docent has ended, and stands on no command line.
 """
 
-import http.client
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -38,6 +37,8 @@ class Running:
 
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Sends a request and returns the reply. Raises AppError where it fails or nobody answers."""
+        import http.client
+
         connection = http.client.HTTPConnection(_LOOPBACK, self.port, timeout=_ANSWERS_S)
         headers = {"authorization": f"Bearer {self.token}", "content-type": "application/json"}
         try:
