@@ -8,22 +8,14 @@ from several threads. It raises DocentError for whatever a person can mend.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from app.conversation_views import ConversationViews
 from app.errors import ConversationError, UsageError
-from app.events import (
-    Answered,
-    AskEvent,
-    Exchange,
-    Looked,
-    Retrieved,
-    Scope,
-    Searched,
-    Work,
-)
+from app.events import Answered, AskEvent, Exchange, Looked, Retrieved, Scope, Searched, Work
 from app.library.collections import CollectionWork
 from app.library.documents import DocumentViews
 from app.library.work import LibraryWork
@@ -31,13 +23,13 @@ from app.settings.schema import Settings
 from app.timing import Stopwatch
 from rag.query.query import make_query
 from rag.text.markers import AnswerPart, joined
-from rag.types import Answer, Citation, Filter, Hit, Passage, Query, ThoughtDelta, Turn
+from rag.types import Answer, Citation, Filter, Hit, Passage, Query, TextDelta, ThoughtDelta, Turn
 
 if TYPE_CHECKING:
     from app.models.setup import LocalModel
     from app.wiring import Parts
     from rag.answer.generation.repeated_search import RepeatedSearch
-    from rag.protocols import Embedder, RankingReader
+    from rag.protocols import Answerer, Embedder, RankingReader
     from rag.retrieve.retriever import Retriever
 
 _EVERYTHING = Filter()
@@ -109,50 +101,26 @@ class Assistant(LibraryWork, CollectionWork, DocumentViews, ConversationViews):
                         yield search
                     if stop.is_set():
                         break
-        answer: Answer | None = None
-        thought = ""
-        written: list[AnswerPart] = []
-        cited: list[Citation] = []
         with watch.step("answer"):
-            for event in answerer.answer(query, passages):
-                if isinstance(event, Answer):
-                    answer = event
-                    break
-                if isinstance(event, ThoughtDelta):
-                    thought += event.text
-                    yield event
-                    if stop.is_set():
-                        break
-                    continue
-                written += event.parts
-                cited += event.citations
-                if event.parts or event.citations:  # an empty one only lets us look at ``stop`` while a model reads
-                    yield event
-                if stop.is_set():
-                    break
-        stopped = answer is None
-        if answer is None:
-            assert stop.is_set(), "an answerer ends with an Answer"
-            answer = Answer(joined(written), found=bool(cited), citations=tuple(cited), answerer=answerer.name)
+            written = yield from _written(answerer, query, passages, stop)
         unrecorded = ""
         if remember:
-            searched = query.text if query.text.strip() != question.strip() else None
-            title = self._parts.titler.title(question, answer.text) if conversation_id is None else None
+            title = self._parts.titler.title(question, written.answer.text) if conversation_id is None else None
             try:
                 conversation_id = self._parts.conversations.add(
                     conversation_id,
                     question,
-                    answer,
+                    written.answer,
                     title=title,
-                    searched=searched,
-                    stopped=stopped,
+                    searched=query.text if query.text.strip() != question.strip() else None,
+                    stopped=written.stopped,
                     after=after,
                     known=before[-1].id if before else 0,
-                    work=Work(watch.timings_ms(), tuple(map(Looked.of, passages)), tuple(searches), thought.strip()),
+                    work=Work(watch.timings_ms(), tuple(map(Looked.of, passages)), tuple(searches), written.thought),
                 )
             except ConversationError as error:  # the answer is there all the same
                 unrecorded, conversation_id = str(error), None
-        yield Answered(answer, watch.timings_ms(), conversation_id, stopped, unrecorded)
+        yield Answered(written.answer, watch.timings_ms(), conversation_id, written.stopped, unrecorded)
 
     def _searched_again(
         self,
@@ -273,3 +241,37 @@ def _checked(question: str) -> str:
     if not question.strip():
         raise UsageError("The question is empty.", "Type one.")
     return question.encode("utf-8", "replace").decode("utf-8")
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What an answerer wrote until it ended or was stopped, and what it thought."""
+
+    answer: Answer
+    thought: str
+    stopped: bool
+
+
+def _written(
+    answerer: "Answerer", query: Query, passages: Sequence[Passage], stop: threading.Event
+) -> Generator[ThoughtDelta | TextDelta, None, _Written]:
+    """Yields what an answerer writes as it comes; the returned answer holds the text so far where ``stop`` ended it."""
+    thought = ""
+    parts: list[AnswerPart] = []
+    cited: list[Citation] = []
+    for event in answerer.answer(query, passages):
+        if isinstance(event, Answer):
+            return _Written(event, thought.strip(), stopped=False)
+        if isinstance(event, ThoughtDelta):
+            thought += event.text
+            yield event
+        else:
+            parts += event.parts
+            cited += event.citations
+            if event.parts or event.citations:  # an empty one only lets us look at ``stop`` while a model reads
+                yield event
+        if stop.is_set():
+            break
+    assert stop.is_set(), "an answerer ends with an Answer"
+    so_far = Answer(joined(parts), found=bool(cited), citations=tuple(cited), answerer=answerer.name)
+    return _Written(so_far, thought.strip(), stopped=True)
