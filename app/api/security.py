@@ -40,9 +40,8 @@ _DOOR_FILES = frozenset(
     f"/static/{name}"
     for name in (
         "door.js",
-        "browser.js",
-        "words.js",
-        *("words_en.js", "words_de.js", "pages_en.js", "pages_de.js"),
+        "state/browser.js",
+        *(f"words/{name}.js" for name in ("words", "words_en", "words_de", "pages_en", "pages_de")),
         "style/base.css",
         "favicon.png",
     )

@@ -50,7 +50,7 @@ def messages() -> Iterator[str]:
 
 
 def catalogue() -> dict[str, str]:
-    text = (STATIC / "messages_de.js").read_text(encoding="utf-8")
+    text = (STATIC / "words" / "messages_de.js").read_text(encoding="utf-8")
     return {json.loads(english): json.loads(german) for english, german in _ENTRY.findall(text)}
 
 

@@ -1,24 +1,24 @@
 // @ts-check
 /** The page: a rail of places, the list of chats, what is open in the middle, and the source on the right. */
 
-import { AddDialog, DropTarget } from "./add.js";
-import { Chat } from "./chat.js";
-import { Chats } from "./chats.js";
-import { html, render, useEffect, useState } from "./html.js";
-import { Icon } from "./icons.js";
-import { KeyList } from "./key_list.js";
-import { focusQuestion, listenToKeys } from "./keys.js";
-import { Library } from "./library.js";
-import { start } from "./live.js";
-import { ModelsPage } from "./models_page.js";
-import { watchPlace } from "./own_window.js";
-import { Palette } from "./palette.js";
-import { IconButton, Notices } from "./parts.js";
-import { ScopeDialog } from "./scope.js";
-import { applyLook, Settings } from "./settings.js";
-import { SourcePane } from "./source.js";
-import { chatId, chatPath, chats, connection, dialog, go, route } from "./store.js";
-import { t } from "./words.js";
+import { Chat } from "./chats/chat.js";
+import { Chats } from "./chats/chats.js";
+import { ScopeDialog } from "./chats/scope.js";
+import { AddDialog, DropTarget } from "./library/add.js";
+import { Library } from "./library/library.js";
+import { ModelsPage } from "./models/models_page.js";
+import { html, render, useEffect, useState } from "./parts/html.js";
+import { Icon } from "./parts/icons.js";
+import { IconButton, Notices } from "./parts/parts.js";
+import { applyLook, Settings } from "./settings/settings.js";
+import { KeyList } from "./shell/key_list.js";
+import { focusQuestion, listenToKeys } from "./shell/keys.js";
+import { watchPlace } from "./shell/own_window.js";
+import { Palette } from "./shell/palette.js";
+import { SourcePane } from "./source/source.js";
+import { start } from "./state/live.js";
+import { chatId, chatPath, chats, connection, dialog, go, route } from "./state/store.js";
+import { t } from "./words/words.js";
 
 const PLACES = [
   { page: "chat", path: "/", icon: "chat", name: "app.chats" },

@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+import posixpath
 import re
 import stat
 from pathlib import Path
@@ -113,7 +114,7 @@ def test_a_stranger_gets_the_door_and_no_other_page(path: Path) -> None:
     door = at.get("/chat/abc", headers={"accept": "text/html", "if-none-match": "x"})
     assert (door.status_code, door.text) == (401, "hello /static/door.html")
     assert at.get("/static/door.js").text == "hello /static/door.js"
-    for closed in ("/static/app.js", "/api/status", "/static/door.js/../app.js", "/gradio/config"):
+    for closed in ("/static/app.js", "/api/status", "/static/door.js/../app.js", "/static/state/store.js", "/gradio/config"):
         assert at.get(closed, headers={"accept": "text/html"}).status_code == 401, closed
         assert "hello" not in at.get(closed, headers={"accept": "text/html"}).text
 
@@ -125,5 +126,6 @@ def test_what_the_door_loads_is_open_to_strangers(path: Path) -> None:
         name = wanted.pop()
         assert at.get(f"/static/{name}").status_code == 200, name
         loaded.add(name)
-        wanted += set(re.findall(r'from "\./([^"]+)"', (static / name).read_text(encoding="utf-8"))) - loaded
+        imported = re.findall(r'from "(\.[^"]+)"', (static / name).read_text(encoding="utf-8"))
+        wanted += {posixpath.normpath(posixpath.join(posixpath.dirname(name), one)) for one in imported} - loaded
     assert len(loaded) > 1

@@ -1,0 +1,81 @@
+// @ts-check
+/** Numbers, times and places as a person reads them. */
+
+import { language, t } from "../words/words.js";
+
+/** @param {number} value */
+export const number = (value) => value.toLocaleString(language());
+
+/** How many billions. @param {number} count */
+export const billions = (count) => number(count < 1e10 ? Math.round(count / 1e7) / 100 : Math.round(count / 1e9));
+
+/** @param {number} bytes */
+export function size(bytes) {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let at = 0;
+  let value = bytes;
+  while (value >= 1000 && at < units.length - 1) {
+    value /= 1000;
+    at++;
+  }
+  return `${value.toLocaleString(language(), { maximumFractionDigits: value < 10 && at ? 1 : 0 })} ${units[at]}`;
+}
+
+/** @param {number} seconds Unix time */
+export const date = (seconds) => new Date(seconds * 1000).toLocaleDateString(language(), { dateStyle: "medium" });
+
+/** @param {number} seconds Unix time */
+export const time = (seconds) => new Date(seconds * 1000).toLocaleString(language(), { dateStyle: "medium", timeStyle: "short" });
+
+/** @param {number} seconds */
+export function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const two = (/** @type {number} */ value) => String(value).padStart(2, "0");
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
+}
+
+/** @param {number} ms */
+export const duration = (ms) =>
+  ms < 10_000 ? `${(ms / 1000).toLocaleString(language(), { maximumFractionDigits: 1, minimumFractionDigits: 1 })} s` : `${Math.round(ms / 1000)} s`;
+
+/** @param {string} path */
+export const fileName = (path) => (path.includes("://") ? path : (path.split(/[/\\]/).filter(Boolean).at(-1) ?? path));
+
+/** The name of a folder, file or address that was added. @param {{location: string}} source */
+export const sourceName = ({ location }) => (/[/\\]inbox$/.test(location) ? t("library.added") : fileName(location));
+
+/** @param {string} source a file's path */
+function unit(source) {
+  const suffix = source.toLowerCase().split(".").at(-1) ?? "";
+  if (["xlsx", "xlsm", "xls", "ods"].includes(suffix)) return "sheet";
+  return ["pptx", "ppt", "odp", "pptm"].includes(suffix) ? "slide" : "page";
+}
+
+/**
+ * Where in a document: "page 3", "sheet 2", "at 1:05", or "".
+ * @param {{source?: string, page: number|null, page_label: string|null, start_s: number|null}} at
+ */
+export function place({ source = "", page, page_label, start_s }) {
+  if (start_s !== null && start_s !== undefined) return t("place.at", { time: clock(start_s) });
+  if (page === null || page === undefined) return "";
+  const kind = unit(source);
+  if (kind === "page" && page_label) return t("place.labelled", { label: page_label, page });
+  return t(`place.${kind}`, { page });
+}
+
+const YOUTUBE = ["youtube.com", "www.youtube.com", "m.youtube.com", "youtu.be"];
+
+/** The address of a video at a second; null unless `source` is one on YouTube. @param {string} source @param {number|null} seconds */
+export function video(source, seconds) {
+  let url;
+  try {
+    url = new URL(source);
+  } catch {
+    return null;
+  }
+  if (!["http:", "https:"].includes(url.protocol) || !YOUTUBE.includes(url.hostname)) return null;
+  const id = url.hostname === "youtu.be" ? url.pathname.slice(1) : (url.searchParams.get("v") ?? url.pathname.split("/")[2] ?? "");
+  if (!/^[\w-]{6,20}$/.test(id)) return null;
+  return `https://www.youtube.com/watch?v=${id}${seconds ? `&t=${Math.floor(seconds)}s` : ""}`;
+}

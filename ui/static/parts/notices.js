@@ -1,0 +1,35 @@
+// @ts-check
+/** Short messages at the edge of the page, and failures of what a person asked for. */
+
+import { signal } from "../vendor/signals.js";
+import { t } from "../words/words.js";
+
+export const notices = signal(/** @type {{id: number, text: string, remedy: string, action?: string, onAction?: () => void, bad: boolean}[]} */ ([]));
+
+let noticeNumber = 0;
+
+/** @param {string} text @param {{remedy?: string, action?: string, onAction?: () => void, bad?: boolean}} [more] */
+export function notify(text, { remedy = "", action, onAction, bad = false } = {}) {
+  const id = ++noticeNumber;
+  notices.value = [...notices.value.slice(-3), { id, text, remedy, action, onAction, bad }];
+  setTimeout(() => dismissNotice(id), bad || action ? 15_000 : 8_000);
+}
+
+/** @param {number} id */
+export function dismissNotice(id) {
+  notices.value = notices.value.filter((notice) => notice.id !== id);
+}
+
+/**
+ * Runs what a person asked for; a failure becomes a notice.
+ * @template T @param {() => Promise<T>} work @returns {Promise<T|undefined>}
+ */
+export async function attempt(work) {
+  try {
+    return await work();
+  } catch (error) {
+    const { message, remedy = "" } = /** @type {any} */ (error);
+    notify(message === "unreachable" ? t("lost.short") : message, { remedy, bad: true });
+    return undefined;
+  }
+}

@@ -1,0 +1,24 @@
+// @ts-check
+/** A table of a document as a grid; its cells are stretches of the text. */
+
+import { html } from "../parts/html.js";
+import { marked, overlapping } from "./marks.js";
+
+/** @param {{points: string[], table: any, rows?: any[], marks: import("./marks.js").Mark[], isFirst?: boolean}} props `rows`: those of the table that are drawn */
+export function Grid({ points, table, rows = table.rows, marks, isFirst = true }) {
+  const named = table.columns.some((/** @type {string} */ name) => name) && !rows.some((/** @type {any} */ row) => row.header);
+  const columns = Math.max(table.columns.length, ...rows.flatMap((/** @type {any} */ row) => row.cells.map((/** @type {any} */ cell) => cell.column + 1)));
+  const isQuoted = (/** @type {any} */ row) => marks.some((mark) => mark.name === "quote" && mark.start < row.end && mark.end > row.start);
+  return html`<div class="table-frame" tabindex="0"><table>
+    ${table.caption && isFirst && html`<caption>${table.caption}</caption>`}
+    ${named && html`<tr>${Array.from({ length: columns }, (_, at) => html`<th scope="col" dir="auto">${table.columns[at] ?? ""}</th>`)}</tr>`}
+    ${rows.map(
+      (/** @type {any} */ row) => html`<tr class=${isQuoted(row) ? "quoted" : ""}>
+        ${Array.from({ length: columns }, (_, at) => {
+          const cell = row.cells.find((/** @type {any} */ one) => one.column === at);
+          return html`<${row.header ? "th" : "td"} dir="auto">${cell && marked(points, cell.start, cell.end, overlapping(marks, cell))}<//>`;
+        })}
+      </tr>`,
+    )}
+  </table></div>`;
+}

@@ -1,0 +1,228 @@
+// @ts-check
+/** The pages of a PDF, drawn by PDF.js: selectable text, zoom, search, the quote marked. Only pages in view are drawn. */
+
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../parts/html.js";
+import { IconButton } from "../parts/parts.js";
+import { get, query } from "../state/api.js";
+import { keep, kept } from "../state/kept.js";
+import { t } from "../words/words.js";
+import { FindBar } from "./find.js";
+import { Thumbnails } from "./thumbnails.js";
+
+const VENDOR = "/static/vendor/";
+const ZOOMS = [0.5, 0.75, 1, 1.25, 1.5, 2, 3];
+const MARGIN = 16; // pixels beside a page
+const MOST_PIXELS = 16_000_000;
+/** @type {Promise<any>|undefined} */
+let library;
+
+/** PDF.js, loaded when the first PDF is opened. */
+function pdfjs() {
+  library ??= import("../vendor/pdf.js").then((loaded) => {
+    loaded.GlobalWorkerOptions.workerSrc = `${VENDOR}pdf.worker.js`;
+    return loaded;
+  });
+  return library;
+}
+
+/** @param {{document: any, view: import("../state/store.js").Shown, onFail: () => void}} props */
+export function PdfView({ document: about, view, onFail }) {
+  const [pdf, setPdf] = useState(/** @type {any} */ (null));
+  const [sizes, setSizes] = useState(/** @type {{width: number, height: number}[]} */ ([]));
+  const [zoom, setZoom] = useState(0); // 0 fits the width
+  const [width, setWidth] = useState(0);
+  const [current, setCurrent] = useState(1);
+  const [hasThumbnails, showThumbnails] = useState(kept("thumbnails", false));
+  const [finding, setFinding] = useState({ words: "", matches: /** @type {number[]} */ ([]), at: 0 });
+  const box = useRef(/** @type {HTMLElement|null} */ (null));
+  useEffect(() => {
+    let isGone = false;
+    /** @type {any} */
+    let task;
+    pdfjs()
+      .then(async (library) => {
+        task = library.getDocument({
+          url: `/api/documents/${about.id}/file`,
+          cMapUrl: `${VENDOR}cmaps/`,
+          standardFontDataUrl: `${VENDOR}standard_fonts/`,
+          wasmUrl: `${VENDOR}wasm/`,
+          useWasm: false,
+          isEvalSupported: false,
+          enableXfa: false,
+        });
+        const opened = await task.promise;
+        const first = await opened.getPage(1);
+        const { width, height } = first.getViewport({ scale: 1 });
+        if (isGone) return;
+        setSizes(Array.from({ length: opened.numPages }, () => ({ width, height })));
+        setPdf(opened);
+      })
+      .catch(() => !isGone && onFail());
+    return () => {
+      isGone = true;
+      task?.destroy();
+    };
+  }, [about.id, about.read_at]);
+  useLayoutEffect(() => {
+    const frame = box.current;
+    if (!frame) return undefined;
+    const watch = new ResizeObserver(() => setWidth(frame.clientWidth));
+    watch.observe(frame);
+    return () => watch.disconnect();
+  }, [pdf]);
+  const wanted = view.page ?? 1;
+  const scroll = (/** @type {number} */ page) =>
+    box.current?.querySelector(`[data-page="${page}"]`)?.scrollIntoView({ block: "start" });
+  useEffect(() => {
+    if (pdf && width) scroll(Math.min(wanted, sizes.length));
+  }, [pdf, view, width > 0]);
+  const onScroll = () => {
+    const frame = box.current;
+    if (!frame) return;
+    const middle = frame.scrollTop + frame.clientHeight / 3;
+    const pages = /** @type {HTMLElement[]} */ ([...frame.querySelectorAll("[data-page]")]);
+    const at = pages.findIndex((page) => page.offsetTop + page.offsetHeight > middle);
+    const isAtEnd = frame.scrollTop + frame.clientHeight >= frame.scrollHeight - 1;
+    setCurrent(at < 0 || isAtEnd ? pages.length : at + 1);
+  };
+  const fit = sizes.length && width ? (width - 2 * MARGIN) / sizes[0].width : 1;
+  const scale = zoom || fit;
+  const step = (/** @type {number} */ direction) => {
+    const steps = direction > 0 ? ZOOMS : [...ZOOMS].reverse();
+    setZoom(steps.find((one) => (direction > 0 ? one > scale + 0.01 : one < scale - 0.01)) ?? scale);
+  };
+  const find = async (/** @type {string} */ words) => {
+    const matches = words.length > 1 ? await pagesHolding(pdf, words) : [];
+    setFinding({ words, matches, at: 0 });
+    if (matches.length) scroll(matches[0]);
+  };
+  const turn = (/** @type {number} */ by) => {
+    if (!finding.matches.length) return;
+    const at = (finding.at + by + finding.matches.length) % finding.matches.length;
+    setFinding({ ...finding, at });
+    scroll(finding.matches[at]);
+  };
+  if (!pdf) return html`<p class="note pad">${t("source.loading")}</p>`;
+  const count = sizes.length;
+  return html`<${FindBar} count=${finding.matches.length} at=${finding.at} onFind=${find} onTurn=${turn}>
+      <${IconButton} icon="menu" label=${t("source.thumbnails")} aria-pressed=${hasThumbnails} onClick=${() => {
+        keep("thumbnails", !hasThumbnails);
+        showThumbnails(!hasThumbnails);
+      }} />
+      <${IconButton} icon="left" label=${t("source.before")} disabled=${current <= 1} onClick=${() => scroll(current - 1)} />
+      <span class="page-number" role="status">${t("source.pages", { page: current, count })}</span>
+      <${IconButton} icon="right" label=${t("source.after")} disabled=${current >= count} onClick=${() => scroll(current + 1)} />
+      <${IconButton} icon="minus" label=${t("source.zoomOut")} onClick=${() => step(-1)} />
+      <span class="zoom">${Math.round(scale * 100)} %</span>
+      <${IconButton} icon="plus" label=${t("source.zoomIn")} onClick=${() => step(1)} />
+      <button type="button" class="button small" aria-pressed=${zoom === 0} onClick=${() => setZoom(0)}>${t("source.fit")}</button>
+    <//>
+    <div class="pages-row">
+    ${hasThumbnails && html`<${Thumbnails} id=${about.id} sizes=${sizes} current=${current} onChoose=${scroll} />`}
+    <div class="pages" ref=${box} tabindex="0" onScroll=${onScroll}>
+      ${sizes.map(
+        (size, index) => html`<${Page} key=${index} pdf=${pdf} number=${index + 1} size=${size} scale=${scale} id=${about.id} view=${view} words=${finding.words}
+          onSize=${(/** @type {any} */ known) => setSizes((all) => all.map((one, at) => (at === index ? known : one)))} />`,
+      )}
+    </div></div>`;
+}
+
+/** @param {any} props */
+function Page({ pdf, number, size, scale, id, view, words, onSize }) {
+  const frame = useRef(/** @type {HTMLElement|null} */ (null));
+  const canvas = useRef(/** @type {HTMLCanvasElement|null} */ (null));
+  const layer = useRef(/** @type {HTMLElement|null} */ (null));
+  const [inView, setInView] = useState(false);
+  const [failed, setFailed] = useState(false);
+  const [marks, setMarks] = useState(/** @type {any} */ (null));
+  useEffect(() => {
+    const watch = new IntersectionObserver((entries) => setInView(entries.some((entry) => entry.isIntersecting)), { rootMargin: "600px" });
+    if (frame.current) watch.observe(frame.current);
+    return () => watch.disconnect();
+  }, []);
+  useEffect(() => {
+    if (!inView) return undefined;
+    let isGone = false;
+    /** @type {any[]} */
+    const work = [];
+    draw().catch((error) => !isGone && error?.name !== "RenderingCancelledException" && setFailed(true));
+    return () => {
+      isGone = true;
+      for (const one of work) one.cancel();
+    };
+    async function draw() {
+      const library = await pdfjs();
+      const page = await pdf.getPage(number);
+      if (isGone || !canvas.current || !layer.current) return;
+      const viewport = page.getViewport({ scale });
+      const natural = page.getViewport({ scale: 1 });
+      if (Math.abs(natural.width - size.width) > 0.5 || Math.abs(natural.height - size.height) > 0.5) {
+        onSize({ width: natural.width, height: natural.height });
+      }
+      const ratio = Math.min(window.devicePixelRatio || 1, Math.sqrt(MOST_PIXELS / (viewport.width * viewport.height)));
+      canvas.current.width = Math.floor(viewport.width * ratio);
+      canvas.current.height = Math.floor(viewport.height * ratio);
+      const drawing = page.render({ canvas: canvas.current, viewport, transform: [ratio, 0, 0, ratio, 0, 0] });
+      work.push(drawing);
+      await drawing.promise;
+      if (isGone) return;
+      layer.current.replaceChildren();
+      const text = new library.TextLayer({ textContentSource: page.streamTextContent(), container: layer.current, viewport });
+      work.push(text);
+      await text.render();
+      highlight(layer.current, words);
+    }
+  }, [inView, scale, pdf]);
+  useEffect(() => {
+    if (layer.current) highlight(layer.current, words);
+  }, [words]);
+  const citation = view.citations[view.index];
+  const isCited = citation && citation.page === number && citation.end > citation.start;
+  useEffect(() => {
+    setMarks(null);
+    if (!isCited || !inView) return;
+    const { start, end } = citation;
+    const isRead = view.span && view.span.document_id === citation.document_id && start <= view.span.start && view.span.end <= end;
+    const read = isRead ? { read_start: view.span.start, read_end: view.span.end } : {};
+    get(`/api/documents/${id}/page/${number}/marks${query({ start, end, ...read })}`).then(setMarks, () => undefined);
+  }, [isCited, inView, citation]);
+  const first = useRef(/** @type {HTMLElement|null} */ (null));
+  useEffect(() => {
+    first.current?.scrollIntoView({ block: "center" });
+  }, [marks]);
+  const style = { width: `${size.width * scale}px`, height: `${size.height * scale}px`, "--total-scale-factor": scale, "--scale-factor": scale };
+  const box = (/** @type {any} */ { x0, y0, x1, y1 }) => ({
+    left: `${x0 * scale}px`,
+    top: `${y0 * scale}px`,
+    width: `${(x1 - x0) * scale}px`,
+    height: `${(y1 - y0) * scale}px`,
+  });
+  return html`<section class="page" ref=${frame} data-page=${number} style=${style} aria-label=${t("place.page", { page: number })}>
+    ${failed && html`<p class="note pad">${t("source.noPage")}</p>`}
+    ${inView && html`<canvas ref=${canvas} aria-hidden="true"></canvas>`}
+    ${inView && marks?.quote.map((/** @type {any} */ one, /** @type {number} */ at) => html`<i class="page-mark" ref=${at ? null : first} style=${box(one)}></i>`)}
+    ${inView && marks?.read.map((/** @type {any} */ one) => html`<i class="page-mark read" style=${box(one)}></i>`)}
+    ${inView && html`<div class="textLayer" ref=${layer} dir="auto"></div>`}
+  </section>`;
+}
+
+/** The pages that hold the words, each as often as they stand on it. @param {any} pdf @param {string} words @returns {Promise<number[]>} */
+async function pagesHolding(pdf, words) {
+  const wanted = words.toLowerCase();
+  const found = [];
+  for (let number = 1; number <= pdf.numPages && found.length < 1000; number++) {
+    const page = await pdf.getPage(number);
+    const content = await page.getTextContent();
+    const text = content.items.map((/** @type {any} */ item) => item.str + (item.hasEOL ? " " : "")).join("").toLowerCase();
+    for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length)) found.push(number);
+  }
+  return found;
+}
+
+/** Colours the stretches of a page's text that hold the words. @param {HTMLElement} layer @param {string} words */
+function highlight(layer, words) {
+  const wanted = words.toLowerCase();
+  for (const span of layer.querySelectorAll("span")) {
+    span.classList.toggle("found", wanted.length > 1 && (span.textContent ?? "").toLowerCase().includes(wanted));
+  }
+}
