@@ -106,11 +106,13 @@ def window_page() -> str:
         "",
         "Each sentence is the name of a test that drives the page in a browser, or the programs around it.",
     ]
-    for file in sorted((DOCS.parent / "tests" / "ui").glob("test_*.py")):
+    tests_of_ui = DOCS.parent / "tests" / "ui"
+    for file in sorted(tests_of_ui.rglob("test_*.py")):
         module = ast.parse(file.read_text(encoding="utf-8"))
         tests = [one.name for one in module.body if isinstance(one, ast.FunctionDef) and one.name.startswith("test_")]
         about = (ast.get_docstring(module) or "").split("\n\n")[0]
-        lines += ["", f"## [{file.name}](../tests/ui/{file.name})", "", " ".join(about.split()), ""]
+        name = file.relative_to(tests_of_ui).as_posix()
+        lines += ["", f"## [{name}](../tests/ui/{name})", "", " ".join(about.split()), ""]
         lines += [f"- {_sentence(name)}" for name in tests]
     return "\n".join(lines) + "\n"
 

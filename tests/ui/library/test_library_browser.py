@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from app.errors import UsageError
 from rag.types import Source
 from tests.ui.steps import go
 
@@ -122,3 +123,45 @@ def test_folders_are_watched_or_not_as_one_likes(library: Callable[[], Any], fak
     watch.click()
     expect(watch).to_have_attribute("aria-pressed", "true")
     assert fake.settings.server.watch
+
+
+def test_a_library_that_cannot_be_read_is_explained(
+    serve: Callable[[Any], Any], fake: Any, open_page: Callable[..., Any]
+) -> None:
+    fake.broken = UsageError("The library is damaged.", "Rename library.db.")
+    page = open_page(serve(fake).link).page
+    expect(page.locator(".flow [role=alert]")).to_contain_text("The library is damaged.")
+    expect(page.locator(".flow [role=alert]")).to_contain_text("Rename library.db.")
+
+
+def test_removing_asks_first(filled: Any, fake: Any) -> None:
+    page = filled.page
+    go(page, "Library")
+    page.get_by_role("button", name="Actions for garden papers").click()
+    page.get_by_role("menuitem", name="Remove").click()
+    expect(page.locator("dialog")).to_contain_text("The files stay where they are.")
+    page.locator("dialog").get_by_role("button", name="Cancel").click()
+    expect(page.locator(".row-line")).to_have_count(4)
+    page.get_by_role("button", name="Actions for garden papers").click()
+    page.get_by_role("menuitem", name="Remove").click()
+    expect(page.locator("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_have_count(0)
+    page.get_by_role("button", name="Actions for garden papers").click()
+    page.get_by_role("menuitem", name="Remove").click()
+    page.locator("dialog").get_by_role("button", name="Remove", exact=True).click()
+    expect(page.locator(".library")).to_contain_text("Nothing here yet")
+    assert fake.rows == {}
+
+
+def test_the_library_is_filtered_and_sorted_as_one_types(filled: Any) -> None:
+    page = filled.page
+    go(page, "Library")
+    page.locator("#library-filter").press_sequentially("obse")
+    expect(page.locator(".row-line:not(.source-row)")).to_have_count(1)
+    for _ in range(4):
+        page.keyboard.press("Backspace")
+    expect(page.locator(".row-line:not(.source-row)")).to_have_count(3)
+    page.get_by_role("button", name="Size", exact=True).click()
+    page.get_by_role("button", name="Size", exact=True).click()
+    expect(page.locator(".row-line:not(.source-row)").first).to_contain_text("observatory.md")

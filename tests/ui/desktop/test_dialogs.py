@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ui.test_desktop import FakeOpener, Pages, a_program, a_window
+from tests.ui.desktop.fakes import FakeOpener, Pages, a_program, a_window
 from ui.desktop.dialogs import Dialogs, Wanted, programs
 from ui.desktop.openers import WebviewOpener
 from ui.desktop.place import Place

@@ -173,3 +173,40 @@ def test_a_question_of_a_chat_that_is_deleted_meanwhile_comes_back_with_it(fille
     gate.open()
     expect(page.locator(".exchange:not(.running) .answer-text")).to_contain_text("The garden")
     expect(page.locator(".question")).to_have_text("When was the garden planted?")
+
+
+def test_a_quoted_row_is_shown_as_a_table(window: Any, gate: Any, fake: Any) -> None:
+    fake.put("/papers/visitors.csv", "Month: July | Visitors: 4102 | Days without a boat: 1")
+    fake.said = "Month: July; Visitors: 4102; Days without a boat: 1"
+    gate.open()
+    ask(window.page, "How many visitors: in July?")
+    table = window.page.locator(".exchange:not(.running) .answer-text table")
+    expect(table.locator("th")).to_have_text(["Month", "Visitors", "Days without a boat"])
+    expect(table.locator("tbody td")).to_have_text(["July", "4102", "1", "1"])
+    table.locator(".chip").click()
+    expect(window.page.locator(".source mark.quote")).to_contain_text("Visitors: 4102")
+
+
+def test_further_searches_are_shown_and_thoughts_folded(window: Any, gate: Any) -> None:
+    page, assistant = window.page, window.served.assistant
+    assistant.put("/papers/garden.txt", "The garden was planted in 1987.")
+    assistant.searches, assistant.thought = ("garden plan", "planting year"), "The plan says it. I quote it."
+    ask(page, "When was the garden planted?")
+    gate.let(1)
+    expect(page.locator(".searched")).to_have_text(["Searched for “garden plan”"])
+    gate.let(3)
+    expect(page.locator(".doing")).to_contain_text("Thinking…")
+    expect(page.locator(".thought p")).to_be_hidden()
+    page.locator(".thought summary").click()
+    expect(page.locator(".thought p")).to_contain_text("The plan")
+    gate.open()
+    answered = page.locator(".exchange:not(.running)")
+    expect(answered.locator(".answer-text")).to_contain_text("planted in 1987")
+    expect(answered.locator(".searched")).to_have_count(2)
+    expect(answered.locator(".thought p")).to_be_hidden()
+    answered.locator(".thought summary").click()
+    expect(answered.locator(".thought p")).to_have_text("The plan says it. I quote it.")
+    expect(answered.locator(".answer-text")).not_to_contain_text("I quote it")
+    page.reload()
+    expect(page.locator(".thought summary")).to_have_text("Thoughts (not checked)")
+    window.assert_quiet(window.served.address)

@@ -13,7 +13,7 @@ from app.settings.schema import Settings
 from rag.types import Place
 from tests.app.fakes import LightParts
 from tests.rag.parsers.pdf.pdf_writer import paragraph, write_pdf
-from tests.ui.steps import go
+from tests.ui.steps import ask, go
 
 pytestmark = pytest.mark.browser
 
@@ -131,3 +131,40 @@ def test_where_no_desktop_can_open_it_the_path_is_said(
         page.get_by_role("menuitem", name=action).click()
         expect(page.locator(".notice.bad").last).to_contain_text("No desktop is running where Docent runs.")
     expect(page.locator(".notice .remedy").first).to_contain_text(str(papers / "garden.txt"))
+
+
+def test_the_quote_is_scrolled_into_view(filled: Any, gate: Any) -> None:
+    gate.open()
+    ask(filled.page, "When does the observatory open?")
+    filled.page.locator(".exchange:not(.running) .chip").click()
+    expect(filled.page.locator(".source mark")).to_be_in_viewport()
+    assert filled.page.locator(".document-text").evaluate("box => box.scrollTop") > 0
+
+
+def test_words_are_found_in_a_document(filled: Any, gate: Any) -> None:
+    page = filled.page
+    gate.open()
+    ask(page, "When does the observatory open?")
+    page.locator(".exchange:not(.running) .chip").click()
+    page.get_by_label("Find in this document").fill("FILLER")
+    expect(page.locator(".source .toolbar")).to_contain_text("1 of 600")
+    page.get_by_label("Find in this document").press("Enter")
+    expect(page.locator(".source .toolbar")).to_contain_text("2 of 600")
+    expect(page.locator("mark.current")).to_be_in_viewport()
+
+
+def test_a_narrow_window_shows_the_source_over_the_chat(
+    filled: Any, gate: Any, open_page: Callable[..., Any], screenshots: Path
+) -> None:
+    gate.open()
+    ask(filled.page, "When was the garden planted?")
+    expect(filled.page.locator(".exchange .card")).to_have_count(1)
+    page = open_page(filled.page.url, width=800, height=768, scheme="dark", cookies=filled.page.context).page
+    page.locator(".exchange:not(.running) .chip").click()
+    expect(page.locator(".source mark").first).to_be_visible()
+    page.screenshot(path=screenshots / "narrow-source-dark.png")
+    page.locator(".source").get_by_role("button", name="Close").click()
+    expect(page.locator(".source")).to_have_count(0)
+    page.get_by_role("button", name="Chats").click()
+    expect(page.locator(".chat-row").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 800

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.ui.steps import go
+from app.pages.web_page import WebPage
+from tests.ui.steps import add, go
 
 pytestmark = pytest.mark.browser
 
@@ -132,3 +133,62 @@ def test_a_dropped_folder_is_taken_with_the_files_of_its_folders(window: Any, fo
     page.locator(".notice").get_by_role("button", name="Ask these only").click()
     expect(page.locator(".scope")).to_contain_text("4 chosen")
     assert kept == ["bees.txt", "broken.docx", "garden.txt", "observatory.md"]
+
+
+def test_what_cannot_be_added_is_said_with_the_remedy(window: Any) -> None:
+    add(window.page, "/no/such/folder")
+    expect(window.page.locator(".notice.bad")).to_contain_text("There is no folder or file /no/such/folder.")
+    expect(window.page.locator(".notice.bad .remedy")).to_be_visible()
+    window.page.fill("#location", "https://www.youtube.com/watch?v=blocked0000")
+    window.page.keyboard.press("Enter")
+    expect(window.page.locator("#sync [role=alert]")).to_contain_text("Try again later.")
+
+
+def test_a_web_page_is_added_by_its_address(window: Any, gate: Any) -> None:
+    page = window.page
+    gate.open()
+    content = b"<title>Tide mill</title><p>The mill stopped in 1912.</p>"
+    window.served.desk.fetch = lambda url: WebPage(url, "Tide mill.html", content)
+    add(page, "https://mills.example/tide")
+    expect(page.locator(".notice")).to_contain_text("Docent reads Tide mill.html")
+    go(page, "Library")
+    expect(page.locator(".row-line", has_text="Tide mill.html")).to_contain_text("Ready")
+
+
+def test_a_folder_is_chosen_in_a_list_of_this_computers_folders(window: Any, folder: Path, gate: Any) -> None:
+    page = window.page
+    gate.open()
+    page.get_by_role("button", name="Add a folder").click()
+    expect(page.locator(".folders .path")).to_be_visible()
+    page.evaluate("path => fetch(`/api/folders?path=${encodeURIComponent(path)}`)", str(folder.parent))
+    while page.get_by_role("button", name="Up", exact=True).is_enabled():
+        before = page.locator(".folders .path").inner_text()
+        page.get_by_role("button", name="Up", exact=True).click()
+        expect(page.locator(".folders .path")).not_to_have_text(before)
+    for name in folder.parts[1:]:
+        page.locator(".folders li button", has_text=name).filter(has=page.locator(f"text=/^{name}$/")).first.click()
+        expect(page.locator(".folders .path")).to_contain_text(name)
+    expect(page.locator(".folders")).to_contain_text("3 files")
+    page.click("#add-here")
+    expect(page.locator("#sync")).to_contain_text("2 ready")
+
+
+def test_chosen_and_dropped_files_are_kept_in_the_inbox(window: Any, folder: Path, gate: Any) -> None:
+    page = window.page
+    gate.open()
+    page.locator(".composer").get_by_role("button", name="Add").click()
+    page.locator("#files").set_input_files(folder / "garden.txt")
+    expect(page.locator("#sync")).to_contain_text("1 ready")
+    page.evaluate(
+        """() => {
+            const data = new DataTransfer();
+            data.items.add(new File(["Bees live behind the shed."], "bees.txt"));
+            window.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+        }"""
+    )
+    expect(page.locator("#sync")).to_contain_text("2 ready")
+    go(page, "Library")
+    expect(page.locator(".source-row")).to_contain_text("Added files")
+    expect(page.locator(".row-line", has_text="bees.txt").first).to_be_visible()
+    kept = sorted(path.name for path in window.served.desk.inbox.iterdir())
+    assert kept == ["bees.txt", "garden.txt"]

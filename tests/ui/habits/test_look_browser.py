@@ -1,0 +1,61 @@
+"""Colours and languages of the window: those of the system, and those that were chosen."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from app.errors import UsageError
+from tests.ui.steps import ask, go
+
+pytestmark = pytest.mark.browser
+
+
+def test_dark_follows_the_system_and_can_be_chosen(
+    serve: Callable[[Any], Any], fake: Any, open_page: Callable[..., Any], screenshots: Path
+) -> None:
+    served = serve(fake)
+    page = open_page(served.link, scheme="dark").page
+    brightness = "parseInt(getComputedStyle(document.body).backgroundColor.split('(')[1])"
+    assert page.evaluate(brightness) < 60
+    page.screenshot(path=screenshots / "empty-dark.png")
+    go(page, "Settings")
+    page.get_by_label("Colours").select_option("light")
+    assert page.evaluate(brightness) > 200
+    page.reload()
+    expect(page.get_by_label("Colours")).to_have_value("light")
+    assert page.evaluate(brightness) > 200
+
+
+def test_the_page_speaks_german(serve: Callable[[Any], Any], fake: Any, open_page: Callable[..., Any]) -> None:
+    page = open_page(serve(fake).link).page
+    go(page, "Settings")
+    page.get_by_label("Language").select_option("de")
+    expect(page.get_by_role("heading", name="Einstellungen")).to_be_visible()
+    go(page, "Gespräche")
+    expect(page.get_by_role("button", name="Fragen", exact=True)).to_be_visible()
+    assert page.evaluate("document.documentElement.lang") == "de"
+
+
+def test_what_went_wrong_is_said_in_german(
+    serve: Callable[[Any], Any], fake: Any, open_page: Callable[..., Any], tmp_path: Path
+) -> None:
+    error = "The PDF holds no text: scanned pages, pictures only. Open it in a viewer and save it again."
+    fake.put(str(tmp_path / "scan.pdf"), "", status="failed", error=error)
+    fake.error = UsageError("The question is empty.", "Type one.")
+    page = open_page(serve(fake).link, locale="de").page
+    page.locator(".composer").get_by_role("button", name="Hinzufügen").click()
+    page.fill("#location", "/nowhere: 1. a")
+    page.keyboard.press("Enter")
+    expect(page.locator(".notice.bad")).to_contain_text("Es gibt keinen Ordner und keine Datei /nowhere: 1. a.")
+    expect(page.locator(".notice.bad .remedy")).to_contain_text("Prüfen Sie den Pfad")
+    page.keyboard.press("Escape")
+    ask(page, "Wann?")
+    expect(page.locator(".running [role=alert]")).to_contain_text("Die Frage ist leer.")
+    go(page, "Bibliothek")
+    expect(page.locator(".row-line .why")).to_have_text(
+        "Das PDF enthält keinen Text: eingescannte Seiten, nur Bilder. "
+        "Öffnen Sie es in einem Betrachter und speichern Sie es neu."
+    )
