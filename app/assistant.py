@@ -11,7 +11,7 @@ import threading
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 from app.conversation_views import ConversationViews
 from app.errors import ConversationError, UsageError
@@ -27,6 +27,7 @@ from rag.types import Answer, Citation, Filter, Hit, Passage, Query, TextDelta, 
 
 if TYPE_CHECKING:
     from app.models.setup import LocalModel
+    from app.settings.users import User
     from app.wiring import Parts
     from rag.answer.generation.repeated_search import RepeatedSearch
     from rag.protocols import Answerer, Embedder, RankingReader
@@ -41,7 +42,8 @@ class Assistant(LibraryWork, CollectionWork, DocumentViews, ConversationViews):
     """Use ``Assistant.open(settings)`` as a context manager, or call ``close``."""
 
     def __init__(self, settings: Settings, parts: "Parts") -> None:
-        super().__init__(settings, parts)
+        assert settings is parts.settings, "the parts are made from the settings"
+        super().__init__(parts)
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -49,9 +51,17 @@ class Assistant(LibraryWork, CollectionWork, DocumentViews, ConversationViews):
 
         return cls(settings, Parts(settings))
 
+    def of_user(self, user: "User") -> "Assistant":
+        """The assistant of a user: conversations and collections of their own, all else is of this one. Closing it
+        closes those conversations."""
+        from app.user_parts import UserParts
+
+        made = Assistant(self.settings, cast("Parts", UserParts(self._parts, user)))
+        made._syncing, made._watches = self._syncing, self._watches
+        return made
+
     def take_over(self, settings: Settings) -> None:
         """Works with other settings from now on, those in ``app.settings.changes.RESTART`` excepted."""
-        self.settings = settings
         self._parts.take_over(settings)
         self._look_again()
 

@@ -19,7 +19,11 @@ _BACKLOG = 2_000  # news; a page that is this far behind reads the state anew
 
 
 class News:
-    """What happened."""
+    """What happened; of interest to the pages of one person."""
+
+
+class SharedNews(News):
+    """What happened to what all who use this Docent share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +39,32 @@ class ConversationsChanged(News):
 
 
 @dataclass(frozen=True, slots=True)
-class DocumentsChanged(News):
+class DocumentsChanged(SharedNews):
     """The list of documents or sources is another one."""
 
 
 @dataclass(frozen=True, slots=True)
-class CollectionsChanged(News):
+class CollectionsChanged(SharedNews):
     """A collection has been made, changed or deleted."""
 
 
 @dataclass(frozen=True, slots=True)
-class SettingsChanged(News):
+class SettingsChanged(SharedNews):
     """A setting has another value."""
 
 
 @dataclass(frozen=True, slots=True)
-class ModelsChanged(News):
+class ModelsChanged(SharedNews):
     """The models that are there, or what they are doing, have changed."""
 
 
 class Feed:
-    """Any thread may publish; followers live on event loops."""
+    """Any thread may publish; followers live on event loops. ``shared`` are the feeds of all who use this Docent, this
+    one among them: each of them tells ``SharedNews`` of any."""
 
-    def __init__(self) -> None:
+    def __init__(self, shared: "list[Feed] | None" = None) -> None:
+        self.shared = [] if shared is None else shared
+        self.shared.append(self)
         self._lock = threading.Lock()
         self._followers: list[_Follower] = []
         self._followed = threading.Event()
@@ -68,6 +75,10 @@ class Feed:
         return self._followed.wait(timeout_s)
 
     def publish(self, news: News) -> None:
+        for feed in list(self.shared) if isinstance(news, SharedNews) else [self]:
+            feed._tell(news)
+
+    def _tell(self, news: News) -> None:
         with self._lock:
             followers = list(self._followers)
         for follower in followers:

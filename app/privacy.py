@@ -37,7 +37,7 @@ def stored(folder: DataFolder, inbox: Path, settings_file: Path) -> list[Stored]
     """Lists everything that Docent keeps on this computer."""
     places: dict[Kind, tuple[Path, ...]] = {
         "library": (*_database(folder.library), folder.vectors, folder.external_store),
-        "conversations": _database(folder.conversations),
+        "conversations": (*_database(folder.conversations), folder.users),
         "copies": (inbox, folder.uploads),
         "transcripts": (folder.transcripts,),
         "logs": (folder.log.parent,),

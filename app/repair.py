@@ -77,7 +77,7 @@ def _repair_library(settings: Settings, tell: Tell) -> None:
                 writer.add_source(kind, location)
         for one in collections:
             with suppress(LibraryError, CollectionError):  # a damaged name may be another one's
-                Collections(library).make(one.name, one.locations, one.id)
+                Collections(library, one.owner).make(one.name, one.locations, one.id)
     tell(f"{len(sources)} sources are read anew." if sources else "Its sources cannot be read; add your folders again.")
 
 

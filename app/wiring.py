@@ -38,6 +38,8 @@ _LOOK_S = 0.2  # how often who waits for a part looks whether Docent ends
 class Parts:
     """Properties give the parts; ``make_*`` build them."""
 
+    owner = ""  # the user whose collections are seen beside those of all
+
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._made: dict[str, Any] = {}

@@ -111,11 +111,12 @@ class Source:
 @dataclass(frozen=True, slots=True)
 class Collection:
     """A set of documents that a person has named. ``locations`` are the paths and URLs of documents, folders and
-    playlists; what lies below a folder is in it."""
+    playlists; what lies below a folder is in it. ``owner`` is the user who alone sees it, "" where all do."""
 
     id: int
     name: str
     locations: tuple[str, ...]
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)

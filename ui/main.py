@@ -25,6 +25,7 @@ from ui.desktop.commands import shortcuts
 from ui.desktop.own_window import wait_until_left
 from ui.serving import Server, Wanted, serve_until_ended
 
+_LOOPBACK = "127.0.0.1"  # a window of its own shows what this computer serves
 _BROWSER_STARTS_S = 10.0
 _LEFT_S = 600.0  # without a page, after which a Docent that nobody could end otherwise ends itself
 
@@ -59,7 +60,7 @@ def open_window(context: typer.Context, folder: Folders = None, samples: Samples
     pywebview and without a Chromium, Chrome or Edge the page opens in the browser.
     """
     session = session_of(context)
-    wanted = Wanted(tuple(folder or ()), samples, port)
+    wanted = Wanted(tuple(folder or ()), samples, port, host=_LOOPBACK)
     while True:
         with ExitStack() as stack:
             try:
@@ -80,6 +81,10 @@ def serve(
     folder: Folders = None,
     samples: Samples = False,
     port: Port = None,
+    host: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Listen on this address; beyond this computer users or a key are needed."),
+    ] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the browser.")] = False,
     no_window: Annotated[bool, typer.Option("--no-window", help="Serve the HTTP API alone.")] = False,
     api_key: Annotated[
@@ -94,7 +99,8 @@ def serve(
         if as_json:
             write_json({"url": server.link, "port": server.port, "token": server.token})
         else:
-            write_text(f"Docent is open at {server.link}\nCtrl-C ends it.")
+            known = session.settings.server.users or not server.binding.is_local  # who signs in needs no link
+            write_text(f"Docent is open at {server.address if known else server.link}\nCtrl-C ends it.")
         if session.settings.server.browser and not no_browser and not no_window:
             _open_browser(f"{server.address}?code={server.launch_code()}")
 
@@ -103,7 +109,7 @@ def serve(
         if not no_window:
             with suppress(LockHeld):  # two servers on one data folder are allowed
                 announce = stack.enter_context(alone(_running_file(session)))
-        wanted = Wanted(tuple(folder or ()), samples, port, page=not no_window, api_key=api_key)
+        wanted = Wanted(tuple(folder or ()), samples, port, page=not no_window, api_key=api_key, host=host)
         _leave(serve_until_ended(session, wanted, announce, ready))
 
 

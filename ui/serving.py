@@ -1,8 +1,7 @@
-"""Serves the window and the HTTP API on 127.0.0.1 alone, until a signal or the closed window ends it."""
+"""Serves the window and the HTTP API, on 127.0.0.1 unless told otherwise, until a signal or a closed window ends it."""
 
 import asyncio
 import contextlib
-import errno
 import logging
 import os
 import signal
@@ -17,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from app.cli.session import Session
-from app.errors import AppError
 from app.process.collector import set_apart
 from app.process.priority import give_way, take_turns_quickly
 from app.process.running import Announce
@@ -30,12 +28,12 @@ if TYPE_CHECKING:
     from app.assistant import Assistant
     from app.pages.desk import Desk
     from app.settings.paths import DataFolder
+    from ui.binding import Binding
     from ui.desktop.own_window import OwnWindow
     from ui.later import Later
     from ui.page import Page
 
 _log = logging.getLogger(__name__)
-_PORTS_TRIED = 20  # from the configured port on, when nobody asked for that very port
 _PAGE_COMES_S = 3.0
 _PAGE_IS_DRAWN_S = 10.0  # with its data, from then on
 _GOODBYE_S = 2  # seconds that open streams get when the server ends
@@ -46,19 +44,21 @@ _ENDS_S = 15.0  # in which the process ends, whatever it does; nearly always it 
 @dataclass(frozen=True)
 class Wanted:
     """What a server is asked for. ``folders`` are added; without a ``page`` there is the HTTP API alone, and with
-    ``api_key`` a key that stays the same opens that."""
+    ``api_key`` a key that stays the same opens that. ``host`` is the address to listen on, None for the settings'."""
 
     folders: tuple[str, ...] = ()
     samples: bool = False
     port: int | None = None
     page: bool = True
     api_key: bool = False
+    host: str | None = None
 
 
 @dataclass(frozen=True)
 class Server:
     """A server that answers requests. ``launch_code`` opens one session; ``end`` lets it end soon."""
 
+    binding: "Binding"
     port: int
     token: str
     desk: "Desk"
@@ -68,7 +68,7 @@ class Server:
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
+        return f"{self.binding.scheme}://{self.binding.place(self.port)}/"
 
     @property
     def link(self) -> str:
@@ -86,12 +86,18 @@ def serve_until_ended(
     from app.api.security import LOOPBACK, LocalOnly, new_token
     from app.api_key import api_key
     from app.process.idle_memory import IdleMemory, heap_trimmer, keep_heaps_small
+    from ui.binding import binding, listen
     from ui.later import Later
     from ui.page import Page
+    from ui.rooms import Rooms
 
     keep_heaps_small()
     settings = session.settings
-    listener = _listen(session, wanted.port)
+    has_key = wanted.api_key or settings.server.api_key
+    where = binding(settings.server, wanted.host or settings.server.host, has_key=has_key)
+    is_wanted = wanted.port is not None or session.loaded.origins["server.port"] != "default"
+    port = settings.server.port if wanted.port is None else wanted.port
+    listener = listen(where, port, is_wanted=is_wanted)
     bound = listener.getsockname()[1]
     is_new = settings.library.url is None and not settings.folder.library.exists()
     with ExitStack() as stack:
@@ -110,16 +116,20 @@ def serve_until_ended(
             whole = _api(desk)
             api, page = Later(lambda: whole, "api"), None
         token = new_token()
+        rooms = Rooms(desk, _api, has_page=wanted.page)
+        stack.callback(rooms.end, _WORK_ENDS_S)
         guarded = LocalOnly(
-            page or api,
+            rooms.around(page or api),
             port=bound,
             token=token,
             browsers=desk.browsers if wanted.page else None,
-            key=api_key(settings.folder.api_key) if wanted.api_key or settings.server.api_key else None,
-            hosts=settings.server.allowed_hosts,
+            key=api_key(settings.folder.api_key) if has_key else None,
+            hosts=[*where.hosts(bound), *settings.server.allowed_hosts],
+            users=settings.server.users,
+            tls=where.tls is not None,
         )
         if page is not None:
-            window = _own_window(page, settings.folder, f"http://{LOOPBACK}:{bound}/", guarded.launch_code)
+            window = _own_window(page, settings.folder, f"{where.scheme}://{LOOPBACK}:{bound}/", guarded.launch_code)
             stack.callback(window.close)
 
         def started(end: Callable[[], None]) -> None:
@@ -133,29 +143,13 @@ def serve_until_ended(
                 asyncio.get_running_loop().call_later(_PAGE_COMES_S, api.begin)
             if announce is not None and wanted.page:
                 announce(bound, token)
-            ready(Server(bound, token, desk, window, guarded.launch_code, end))
+            ready(Server(where, bound, token, desk, window, guarded.launch_code, end))
 
-        return _run(guarded, listener, desk, started, settings.folder.log, has_lifespan=page is not None)
+        def stop() -> None:
+            desk.stop()
+            rooms.stop()
 
-
-def _listen(session: Session, port: int | None) -> socket.socket:
-    """Opens a socket on the wanted port; on one of the next where it is taken and nobody asked for it explicitly."""
-    chosen = session.settings.server.port if port is None else port
-    explicit = port is not None or session.loaded.origins["server.port"] != "default"
-    for candidate in [chosen] if explicit else range(chosen, chosen + _PORTS_TRIED):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        if os.name == "posix":  # on Windows this option would let two servers share a port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", candidate))
-            listener.listen()
-        except OSError as error:
-            listener.close()
-            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                raise
-        else:
-            return listener
-    raise AppError(f"Port {chosen} cannot be used.", "Choose another with --port, or --port 0 for any free one.")
+        return _run(guarded, listener, where, stop, started, settings.folder.log, has_lifespan=page is not None)
 
 
 def _desk(assistant: "Assistant", session: Session) -> "Desk":
@@ -268,14 +262,15 @@ def _first_sync(folders: Sequence[str], *, samples: bool) -> list[str] | None:
 def _run(
     application: "ASGIApp",
     listener: socket.socket,
-    desk: "Desk",
+    where: "Binding",
+    stop: Callable[[], None],
     started: Callable[[Callable[[], None]], None],
     log: Path,
     *,
     has_lifespan: bool,
 ) -> signal.Signals | None:
     """Serves until it is ended, and returns the signal that did it; calls ``started`` when requests are answered, with
-    what ends it."""
+    what ends it, and ``stop`` when it begins to end."""
     import uvicorn
 
     from app.api.connections import ImpatientProtocol
@@ -289,7 +284,7 @@ def _run(
             started(asked)
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            desk.stop()
+            stop()
             logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it tells of each request that is cut off
             await super().shutdown(sockets)
 
@@ -301,6 +296,8 @@ def _run(
         ws="none",
         lifespan="on" if has_lifespan else "off",
         timeout_graceful_shutdown=_GOODBYE_S,
+        ssl_certfile=None if where.tls is None else where.tls[0],
+        ssl_keyfile=None if where.tls is None else where.tls[1],
     )
     server = Server(config)
 

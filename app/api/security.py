@@ -1,4 +1,4 @@
-"""Restricts the local server to the person who started it: an ASGI middleware around the window and the HTTP API.
+"""Restricts the server to who started it and to its users: an ASGI middleware around the window and the HTTP API.
 
 A request passes when its Host is this very server (against DNS rebinding), its Origin, if it has one, is this server
 too and no other page loads it (against other web pages), and it carries the token of this launch as ``Authorization:
@@ -8,20 +8,22 @@ printed. Sessions and token live in memory alone: what an earlier launch gave aw
 which was let in then can prove that it is the same one (``app.pages.browsers``). A program may have a key that stays
 the same, if the settings allow it: as ``Authorization: Bearer``, on the API alone, and no session is opened for it.
 Further hosts are those that the settings list, by name and port; a page elsewhere that has its own name point here (DNS
-rebinding) sends that name. Every response gets headers that keep the page from loading anything from elsewhere and from
-being embedded there.
+rebinding) sends that name. Users (``server.users``) have keys of their own: as ``Authorization: Bearer`` on the API, or
+typed into the page at the door, which gets a session for it. Every response gets headers that keep the page from
+loading anything from elsewhere and from being embedded there.
 """
 
 import json
-import secrets
-import threading
-import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
+from app.api.access.sessions import OPERATOR, USER, Sessions, new_token, same
 from app.pages.browsers import Browsers
+from app.settings.users import User, user_of
+
+__all__ = ["LOOPBACK", "LocalOnly", "new_token"]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -30,16 +32,18 @@ Send = Callable[[Message], Awaitable[None]]
 ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOOPBACK = "127.0.0.1"
-_TOKEN_BYTES = 32
-_CODE_LIVES_S = 600.0  # a browser may take its time to start
-_MOST_SESSIONS = 100
 _CHALLENGE = "/api/session/challenge"
 _RETURNS = frozenset({_CHALLENGE, "/api/session"})
+_SIGN_IN = "/api/session/key"
+_SIGN_OUT = "/api/session/end"
 _DOOR = "/static/door.html"
+_USERS_DOOR = "/static/sign_in.html"
+_ROLE = "docent-user-"  # begins the name of a cookie that scripts of the page may read; the browser's port follows
 _DOOR_FILES = frozenset(
     f"/static/{name}"
     for name in (
         "door.js",
+        "sign_in.js",
         "state/browser.js",
         *(f"words/{name}.js" for name in ("words", "words_en", "words_de", "pages_en", "pages_de")),
         "style/base.css",
@@ -50,6 +54,8 @@ _API = ("/api/", "/v1/", "/metrics")
 _NO_PAGES = (*_API, "/static/", "/gradio/")
 _CONDITIONS = (b"if-none-match", b"if-modified-since", b"range")  # the page at the door is never "not modified"
 _MOST_BYTES = 4_096  # of a proof
+_USE_LINK = "Start `docent serve` and use its link."
+_ASK_FOR_KEY = "Ask who runs this Docent for a key."
 _POLICY_VIOLATION = 1008  # WebSocket close code, RFC 6455 section 7.4.1
 
 # Everything the page needs comes from this server. PDF.js draws in a worker, and pictures it makes are blobs.
@@ -78,45 +84,10 @@ _HEADERS = {
 }
 
 
-def new_token() -> str:
-    return secrets.token_urlsafe(_TOKEN_BYTES)
-
-
-class Sessions:
-    """The sessions of browsers with this launch, and the codes that open one each."""
-
-    def __init__(self) -> None:
-        self._codes: dict[str, float] = {}  # code -> monotonic time after which it is void
-        self._sessions: list[str] = []
-        self._lock = threading.Lock()
-
-    def new_code(self) -> str:
-        code = new_token()
-        with self._lock:
-            self._codes[code] = time.monotonic() + _CODE_LIVES_S
-        return code
-
-    def redeem(self, code: str) -> bool:
-        """Uses a code up; false where it is not one, was used or is too old."""
-        with self._lock:
-            found = next((known for known in self._codes if _same(known, code)), None)
-            return found is not None and time.monotonic() <= self._codes.pop(found)
-
-    def begin(self) -> str:
-        """Returns a new session; the oldest of very many ends."""
-        session = new_token()
-        with self._lock:
-            self._sessions = [*self._sessions, session][-_MOST_SESSIONS:]
-        return session
-
-    def holds(self, session: str) -> bool:
-        with self._lock:
-            return any(_same(known, session) for known in self._sessions)
-
-
 class LocalOnly:
     """The ASGI middleware. ``port`` is the one the server listens on, ``token`` the secret of this launch; ``browsers``
-    may come back without it. ``key`` is that of programs, ``hosts`` are further names with ports to be asked under."""
+    may come back without it. ``key`` is that of programs, ``hosts`` are further names with ports to be asked under.
+    ``users`` may sign in, and their requests carry their name (``sessions.USER``); ``tls``: this server speaks it."""
 
     def __init__(
         self,
@@ -127,6 +98,8 @@ class LocalOnly:
         browsers: Browsers | None = None,
         key: str | None = None,
         hosts: Sequence[str] = (),
+        users: Sequence[User] = (),
+        tls: bool = False,
     ) -> None:
         self._app = app
         self._browsers = browsers
@@ -134,27 +107,44 @@ class LocalOnly:
         self._sessions = Sessions()
         self.launch_code = self._sessions.new_code
         # Cookies ignore ports: two servers must not overwrite each other's, and other servers see them.
-        self._cookie = f"docent-session-{port}"
+        self._cookie = f"__Host-docent-session-{port}" if tls else f"docent-session-{port}"
         self._key = key
+        self._users = tuple(users)
+        self._tls = tls
+        self._door_page = _USERS_DOOR if users else _DOOR
         own = [f"{name}:{port}" for name in (LOOPBACK, "localhost", "[::1]")]
-        self._hosts = frozenset([*own, *(host.lower() for host in hosts)])
-        self._origins = frozenset(f"http://{host}" for host in self._hosts)
+        listed = [host.lower() for host in hosts]
+        self._hosts = frozenset(_with_bare([*own, *listed]))
+        own_scheme = "https" if tls else "http"
+        self._origins = frozenset(
+            [f"{own_scheme}://{host}" for host in self._hosts]
+            + [f"https://{host}" for host in _with_bare(listed)]  # a proxy before this server may speak TLS
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        headers = scope["headers"]
+        headers, is_http = scope["headers"], scope["type"] == "http"
         if not self._is_here(headers):
             await _refuse(scope, send, 403, "This request does not come from Docent's own page.")
-        elif scope["type"] == "http" and scope["method"] == "GET" and self._admits(scope):
+        elif is_http and scope["method"] == "GET" and self._admits(scope):
             await self._begin_session(scope, send)
-        elif scope["type"] == "http" and scope["path"] in _RETURNS and self._browsers is not None:
+        elif is_http and scope["path"] in _RETURNS and self._browsers is not None:
             await self._come_back(self._browsers, scope, receive, send)
-        elif self._header_token_fits(headers) or (scope["path"].startswith(_API) and self._key_fits(headers)):
-            await self._app(scope, receive, _with_headers(send) if scope["type"] == "http" else send)
-        elif scope["type"] == "http" and self._browsers is not None and _shows_door(scope):
+        elif is_http and scope["path"] in (_SIGN_IN, _SIGN_OUT) and self._users:
+            await self._sign(scope, receive, send)
+        elif (user := self._who(scope)) is not None:
+            within = {**scope, USER: user} if user else scope
+            await self._app(within, receive, _with_headers(send) if is_http else send)
+        elif is_http and self._browsers is not None and _shows_door(scope):
             await self._door(scope, receive, send)
+        else:
+            await self._turn_away(scope, send)
+
+    async def _turn_away(self, scope: Scope, send: Send) -> None:
+        if self._users:
+            await _refuse(scope, send, 401, "Sign in with your key.", _ASK_FOR_KEY)
         else:
             await _refuse(scope, send, 401, "Open Docent with the link that it printed when it started.")
 
@@ -171,17 +161,24 @@ class LocalOnly:
     def _admits(self, scope: Scope) -> bool:
         """Whether the address holds the token or a code, which is thereby used up."""
         query = _query(scope)
-        return any(name == "token" and _same(value, self._token) for name, value in query) or any(
+        return any(name == "token" and same(value, self._token) for name, value in query) or any(
             name == "code" and self._sessions.redeem(value) for name, value in query
         )
 
-    def _key_fits(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
-        return self._key is not None and any(_same(given, self._key) for given in _bearers(headers))
-
-    def _header_token_fits(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
-        if any(_same(given, self._token) for given in _bearers(headers)):
-            return True
-        return any(self._sessions.holds(session) for session in self._sessions_in(headers))
+    def _who(self, scope: Scope) -> str | None:
+        """Whose request it is; None where nothing in it says so that holds."""
+        headers = scope["headers"]
+        bearers = _bearers(headers)
+        if any(same(given, self._token) for given in bearers):
+            return OPERATOR
+        if scope["path"].startswith(_API):
+            if self._key is not None and any(same(given, self._key) for given in bearers):
+                return OPERATOR
+            for given in bearers:
+                if (user := user_of(self._users, given)) is not None:
+                    return user.name
+        whose = (self._sessions.user_of(session) for session in self._sessions_in(headers))
+        return next((user for user in whose if user is not None), None)
 
     def _sessions_in(self, headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
         tokens = []
@@ -200,15 +197,39 @@ class LocalOnly:
         path = "/" + quote(scope["path"].lstrip("/\\"))  # "//host" would lead to another server
         headers = [
             (b"location", f"{path}{'?' if rest else ''}{rest}".encode("ascii")),
-            (b"set-cookie", self._new_cookie()),
+            *self._cookies(scope),
             (b"cache-control", b"no-store"),
             (b"content-length", b"0"),
         ]
         await _with_headers(send)({"type": "http.response.start", "status": 303, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 
-    def _new_cookie(self) -> bytes:
-        return f"{self._cookie}={self._sessions.begin()}; HttpOnly; SameSite=Strict; Path=/".encode("ascii")
+    def _cookies(self, scope: Scope, user: User | None = None) -> list[tuple[bytes, bytes]]:
+        """A new session, and where users sign in whose it is, for the page to show."""
+        headers = scope["headers"]
+        over_tls = self._tls or any(origin.lower().startswith("https:") for origin in _values(headers, b"origin"))
+        how = "SameSite=Strict; Path=/" + "; Secure" * over_tls
+        name, role = (OPERATOR, "") if user is None else (user.name, "admin" if user.admin else "user")
+        cookies = [f"{self._cookie}={self._sessions.begin(name)}; HttpOnly; {how}"]
+        if self._users or any(_ROLE in cookie for cookie in _values(headers, b"cookie")):
+            port = _values(headers, b"host")[0].rpartition(":")[2]
+            cookies.append(f"{_ROLE}{port if port.isdecimal() else ''}={name}.{role}; {how}")
+        return [(b"set-cookie", cookie.encode("ascii")) for cookie in cookies]
+
+    async def _sign(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Gives a browser a session for a user's key, or ends its session."""
+        asked = await _small_json(receive) if scope["method"] == "POST" else None
+        origins = _values(scope["headers"], b"origin")
+        if asked is None or len(origins) != 1:  # a page of this server always names its origin
+            await _refuse(scope, send, 400, "This is asked for by Docent's own page.")
+        elif scope["path"] == _SIGN_OUT:
+            for session in self._sessions_in(scope["headers"]):
+                self._sessions.end(session)
+            await _reply(send, 200, {"ended": True})
+        elif (user := user_of(self._users, str(asked.get("key", "")).strip())) is None:
+            await _refuse(scope, send, 401, "Nobody here has this key.", _ASK_FOR_KEY)
+        else:
+            await _reply(send, 200, {"user": user.name}, self._cookies(scope, user))
 
     async def _come_back(self, browsers: Browsers, scope: Scope, receive: Receive, send: Send) -> None:
         """Challenges a browser of an earlier launch, or gives it a session for its proof."""
@@ -225,14 +246,15 @@ class LocalOnly:
                 await _reply(send, 200, {"nonce": found[0], "proof": found[1]})
                 return
         elif browsers.admits(browser, origin, nonce, proof):
-            await _reply(send, 200, {"admitted": True}, [(b"set-cookie", self._new_cookie())])
+            await _reply(send, 200, {"admitted": True}, self._cookies(scope))
             return
-        await _refuse(scope, send, 401, "Open Docent with the link that it printed when it started.")
+        await self._turn_away(scope, send)
 
     async def _door(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves the page on which a browser proves that it was here before, with its few files; nothing else."""
         if scope["path"] not in _DOOR_FILES:
-            scope = {**scope, "path": _DOOR, "raw_path": _DOOR.encode(), "query_string": b""}
+            page = self._door_page
+            scope = {**scope, "path": page, "raw_path": page.encode(), "query_string": b""}
         headers = [(name, value) for name, value in scope["headers"] if name.lower() not in _CONDITIONS]
         status = None if scope["path"] in _DOOR_FILES else 401
         await self._app({**scope, "headers": headers}, receive, _with_headers(send, status))
@@ -284,8 +306,10 @@ def _is_fetched_elsewhere(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     return any(site not in ("same-origin", "none") for site in sites) and modes != ["navigate"]
 
 
-def _same(one: str, other: str) -> bool:
-    return secrets.compare_digest(one.encode(), other.encode())
+def _with_bare(hosts: Iterable[str]) -> list[str]:
+    """The hosts, and without their port those with one that browsers leave out."""
+    listed = [*hosts]
+    return listed + [name for name, _, port in (host.rpartition(":") for host in listed) if port in ("80", "443")]
 
 
 def _bearers(headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
@@ -317,9 +341,9 @@ def _with_headers(send: Send, status: int | None = None) -> Send:
     return wrapped
 
 
-async def _refuse(scope: Scope, send: Send, status: int, message: str) -> None:
+async def _refuse(scope: Scope, send: Send, status: int, message: str, remedy: str = _USE_LINK) -> None:
     if scope["type"] == "websocket":  # closing before the handshake answers it with 403
         await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": message})
         return
-    problem = {"message": message, "remedy": "Start `docent serve` and use its link."}
+    problem = {"message": message, "remedy": remedy}
     await _reply(send, status, {"error": problem}, is_head=scope["method"] == "HEAD")

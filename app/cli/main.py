@@ -22,6 +22,7 @@ from app.cli import library as cli_library
 from app.cli import mcp as cli_mcp
 from app.cli import model as cli_model
 from app.cli import system as cli_system
+from app.cli import users as cli_users
 from app.cli.output import one_line, silence_stdout, tolerate_odd_characters, write_json, write_note
 from app.cli.session import Session
 from app.errors import UsageError, disk_error
@@ -162,4 +163,5 @@ cli_copying.register(app)
 cli_conversations.register(app)
 cli_model.register(app)
 cli_mcp.register(app)
+cli_users.register(app)
 cli_system.register(app)

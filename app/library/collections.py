@@ -104,4 +104,4 @@ class CollectionWork:
     def _kept(self) -> "Collections":
         from rag.store.collections import Collections
 
-        return Collections(self._parts.library)
+        return Collections(self._parts.library, self._parts.owner)

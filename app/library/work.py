@@ -29,11 +29,15 @@ _LOOK_S = 0.1  # how often a waiting sync looks whether it is still wanted
 class LibraryWork:
     """The part of the Assistant that changes the library. Changes take turns, whichever thread makes them."""
 
-    def __init__(self, settings: Settings, parts: "Parts") -> None:
-        self.settings = settings
+    def __init__(self, parts: "Parts") -> None:
         self._parts = parts
         self._syncing = threading.Lock()
         self._watches: list[FolderWatch] = []
+
+    @property
+    def settings(self) -> Settings:
+        """Those in force."""
+        return self._parts.settings
 
     def sync(
         self,

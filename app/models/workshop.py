@@ -57,7 +57,8 @@ class Unfinished:
 class Works(Protocol):
     """The part of ``app.assistant.Assistant`` that is used here."""
 
-    settings: "Settings"
+    @property
+    def settings(self) -> "Settings": ...
 
     def language_model(self) -> "LocalModel | None": ...
 

@@ -29,13 +29,15 @@ if TYPE_CHECKING:
 
     from app.assistant import Assistant
     from app.pages.web_page import WebPage
+    from app.settings.users import User
 
 
 @dataclass
 class Desk:
     """``inbox`` is the folder for files that pages hand over, ``uploads`` the one where they arrive, ``samples`` holds
     the documents that ship with Docent. ``loaded`` are the settings with where they come from, and ``load`` reads them
-    again; those of the data folder where they are not given. ``fetch`` gets a page of the web.
+    again; those of the data folder where they are not given. ``fetch`` gets a page of the web. The desk of a user has a
+    ``host``, that of who started the server: chats, runs and news are the user's own, all else is the host's.
     """
 
     assistant: "Assistant"
@@ -46,6 +48,7 @@ class Desk:
     fetch: Callable[[str], "WebPage"] = field(default=lambda url: _fetch(url))
     samples: Path = field(default_factory=lambda: resource("samples"))
     feed: Feed = field(default_factory=Feed)
+    host: "Desk | None" = None
     runs: Runs = field(init=False)
     suggestions: Suggestions = field(init=False)
     syncing: Syncing = field(init=False)
@@ -54,15 +57,23 @@ class Desk:
     browsers: Browsers = field(init=False)
 
     def __post_init__(self) -> None:
-        self.runs = Runs(self.assistant, self.feed, self._title)
+        settings, host = self.assistant.settings, self.host
+        self.runs = Runs(self.assistant, self.feed, self._title, host.runs.room if host else None)
         self.suggestions = Suggestions(self.assistant, self.runs.is_busy)
+        self.browsers = Browsers(settings.folder.browsers)
+        if host is not None:
+            self.syncing, self.preferences, self.workshop = host.syncing, host.preferences, host.workshop
+            return
         self.syncing = Syncing(self.assistant, self.feed)
-        settings = self.assistant.settings
         loaded = self.loaded or LoadedSettings(settings, {}, None)
         load = self.load or partial(load_settings, data_dir=settings.data_dir)
         self.preferences = Preferences(loaded, load, self._take_over)
-        self.browsers = Browsers(settings.folder.browsers)
         self.workshop = Workshop(self.assistant, self.feed, partial(self.preferences.change, "model.name"))
+
+    def of_user(self, user: "User") -> "Desk":
+        """The desk of a user of this server."""
+        assistant = self.assistant.of_user(user)
+        return Desk(assistant, self.inbox, self.uploads, fetch=self.fetch, feed=Feed(self.feed.shared), host=self)
 
     def _take_over(self, settings: Settings) -> None:
         self.assistant.take_over(settings)
@@ -115,8 +126,9 @@ class Desk:
         return removed
 
     def stop(self) -> None:
-        """Lets answers and syncs end soon."""
-        self.syncing.cancel()
+        """Lets answers and syncs end soon; with a host answers alone."""
+        if self.host is None:
+            self.syncing.cancel()
         self.runs.stop_all()
 
     def end(self, within_s: float) -> None:
@@ -124,6 +136,8 @@ class Desk:
         self.stop()
         until = time.monotonic() + within_s
         self.runs.join(within_s)
+        if self.host is not None:
+            return
         self.syncing.join(max(0.0, until - time.monotonic()))
 
 

@@ -119,9 +119,14 @@ class Runs:
     """The runs of one process."""
 
     def __init__(
-        self, assistant: Asks, feed: Feed, answered: Callable[[str], None] = lambda conversation: None
+        self,
+        assistant: Asks,
+        feed: Feed,
+        answered: Callable[[str], None] = lambda conversation: None,
+        room: threading.Semaphore | None = None,
     ) -> None:
-        """``answered`` is told the conversation of each answer once it is there."""
+        """``answered`` is told the conversation of each answer once it is there. ``room`` is what bounds the answers
+        at work, where several share that."""
         self._assistant = assistant
         self._answered = answered
         self._feed = feed
@@ -130,7 +135,7 @@ class Runs:
         self._stops: dict[int, threading.Event] = {}
         self._turns: dict[str, threading.Lock] = {}
         self._numbers = itertools.count(1)
-        self._room = threading.Semaphore(_AT_ONCE)
+        self.room = room or threading.Semaphore(_AT_ONCE)
 
     def start(
         self,
@@ -224,7 +229,7 @@ class Runs:
                     self._end(run, "done")
                     return
             try:
-                with self._room:
+                with self.room:
                     self._answer(run, stop)
             finally:
                 turn.release()

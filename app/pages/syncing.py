@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from app.feed import DocumentsChanged, Feed, News
+from app.feed import DocumentsChanged, Feed, SharedNews
 from app.process.priority import give_way
 from docent import DocentError
 
@@ -101,7 +101,7 @@ class _Request:
 
 
 @dataclass(frozen=True, slots=True)
-class SyncNews(News):
+class SyncNews(SharedNews):
     """A sync has got further, begun or ended."""
 
     progress: SyncProgress

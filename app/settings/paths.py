@@ -120,6 +120,15 @@ class DataFolder:
         return self.root / "uploads"
 
     @property
+    def users(self) -> Path:
+        """What belongs to single users of the server."""
+        return self.root / "users"
+
+    def of_user(self, name: str) -> "DataFolder":
+        """Where a user of the server has conversations of their own."""
+        return DataFolder(self.users / name)
+
+    @property
     def log(self) -> Path:
         return self.root / "logs" / "docent.log"
 

@@ -19,6 +19,11 @@ from app.settings.sources import LoadedSettings, checked_value, nearest_key
 LOCKED = {
     "data_dir": "It would move the folder that this very file lies in; use --data-dir or DOCENT_DATA_DIR.",
     "library.url": "It may hold a password, so it is changed in the settings file alone.",
+    "server.users": "It holds what opens this Docent to others: `docent user add` and `docent user remove` change it.",
+    "server.host": "It opens this Docent to other computers, so it is changed in the settings file alone.",
+    "server.plain_http": "It lets others read along, so it is changed in the settings file alone.",
+    "server.tls_certificate": "It names a file of the server, so it is changed in the settings file alone.",
+    "server.tls_key": "It names a file of the server, so it is changed in the settings file alone.",
     "retrieval.store": "It names a program part to run, so it is changed in the settings file alone.",
     "retrieval.store_args": "It belongs to a program part to run, so it is changed in the settings file alone.",
 }

@@ -22,6 +22,7 @@ from pydantic import (
 
 from app.locations import at_home
 from app.settings.paths import BUILTIN, DataFolder, default_data_dir
+from app.settings.users import User
 from engines.page_size import KvCache
 from engines.runtimes.registry import RUNTIMES
 
@@ -277,8 +278,29 @@ class YouTubeSettings(_Section):
 
 
 class ServerSettings(_Section):
-    """The window and the HTTP API. They answer on this computer only (127.0.0.1)."""
+    """The window and the HTTP API. Unless `host` says otherwise, they answer on this computer only (127.0.0.1)."""
 
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address that `docent serve` listens on. Beyond this computer it needs users or api_key, and TLS.",
+    )
+    users: tuple[User, ...] = Field(
+        default=(),
+        description="Who may use the window and the API of this Docent, each with chats of their own. `docent user "
+        "add` writes this.",
+    )
+    tls_certificate: Folder | None = Field(
+        default=None,
+        description="File with the certificate (PEM) for TLS and those that vouch for it; null = no TLS.",
+    )
+    tls_key: Folder | None = Field(
+        default=None, description="File with that certificate's key, which its owner alone can read."
+    )
+    plain_http: bool = Field(
+        default=False,
+        description="Whether Docent may be reached from other computers without TLS of its own, as behind a proxy that "
+        "speaks it. Keys, questions and documents then go over the network for anybody to read.",
+    )
     port: int = Field(default=7860, ge=0, le=65535, description="Port to serve on; 0 = any free one.")
     browser: bool = Field(default=True, description="Whether `docent serve` opens the browser.")
     watch: bool = Field(default=True, description="Whether folders are kept in sync while the window is open.")
@@ -292,6 +314,13 @@ class ServerSettings(_Section):
         description="Further addresses (host:port) under which Docent may be asked for, as over a forwarded port: "
         '["localhost:8080"] for `ssh -L 8080:localhost:7860`. List no name that others can point elsewhere.',
     )
+
+    @field_validator("users")
+    @classmethod
+    def _have_names_of_their_own(cls, value: tuple[User, ...]) -> tuple[User, ...]:
+        if len({user.name for user in value}) < len(value):
+            raise ValueError("input should name each user once")
+        return value
 
 
 class Settings(_Section):

@@ -35,7 +35,6 @@ from rag.ingest.sources.renamed_title import title_after
 from rag.ingest.sources.scan import FoundFile, Reach, Scan, scan
 from rag.ingest.tally import Tally
 from rag.protocols import Embedder, TranscriptClient, Video
-from rag.store.collections import Collections
 from rag.store.protocols import FileState, LibraryStore
 from rag.text.context import context_of, document_label
 from rag.types import Document, Filter, ParsedDocument, Source
@@ -235,7 +234,7 @@ class _Run:
 
     def _follow_folders(self, moved: Sequence[tuple[str, str]]) -> None:
         """Has collections follow folders to their new names."""
-        members = {place for one in Collections(self._library).all() for place in one.locations}
+        members = {place for one in self._library.collections() for place in one.locations}
         before = {path for path, _ in moved}
         stayed = [document.path for document in self._library.documents() if document.path not in before]
         for old, new in renamed_folders(members, moved, stayed).items():

@@ -267,15 +267,18 @@ def sources_left(library_path: str) -> list[tuple[SourceKind, str]]:
 def collections_left(library_path: str) -> list[Collection]:
     """Returns the collections that can still be read out of such a file, with the places that can be read."""
     sql = (
-        "SELECT c.id, CAST(c.name AS BLOB), m.path FROM collections c "
+        "SELECT c.id, CAST(c.name AS BLOB), m.path, {owner} FROM collections c "
         "LEFT JOIN collection_members m ON m.collection_id = c.id"
     )
-    found: dict[tuple[int, str], list[str]] = {}
-    for id_, name, key in _rows_left(library_path, sql):
+    left = _rows_left(library_path, sql.format(owner="CAST(c.owner AS BLOB)"))
+    left = left or _rows_left(library_path, sql.format(owner="X''"))  # of a library before version 9
+    found: dict[tuple[int, str, str], list[str]] = {}
+    for id_, name, key, owner in left:
         if not isinstance(name, bytes) or not (read := name.decode("utf-8", "replace").strip()):
             continue
-        found.setdefault((id_, read), []).extend(rows.paths_from([key]))
-    return [Collection(id_, name, tuple(places)) for (id_, name), places in found.items()]
+        whose = owner.decode("utf-8", "replace") if isinstance(owner, bytes) else rows.NOBODY
+        found.setdefault((id_, read, whose), []).extend(rows.paths_from([key]))
+    return [Collection(id_, name, tuple(places), owner) for (id_, name, owner), places in found.items()]
 
 
 def _rows_left(library_path: str, sql: str) -> list[tuple[Any, ...]]:

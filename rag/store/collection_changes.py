@@ -35,12 +35,12 @@ class CollectionChanges:
             assert connection.in_transaction, "changes are made inside transaction()"
             return connection.execute(sql, parameters).rowcount
 
-    def add_collection(self, name: str, collection_id: int | None = None) -> int:
-        """Returns the id of a new collection: a number that none has had, or the one given. Name and id must be
-        free."""
+    def add_collection(self, name: str, collection_id: int | None = None, owner: str = "") -> int:
+        """Returns the id of a new collection: a number that none has had, or the one given. Id, and name among those of
+        its owner, must be free."""
         with self._library.reading() as connection:
-            sql = "INSERT INTO collections (id, name) VALUES (?, ?) RETURNING id"
-            (id_,) = connection.execute(sql, (collection_id, name)).fetchone()
+            sql = "INSERT INTO collections (id, name, owner) VALUES (?, ?, ?) RETURNING id"
+            (id_,) = connection.execute(sql, (collection_id, name, owner)).fetchone()
             return int(id_)
 
     def rename_collection(self, collection_id: int, name: str) -> None:

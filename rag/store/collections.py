@@ -15,15 +15,18 @@ LONGEST_NAME = 100  # characters
 
 
 class Collections:
-    """The collections of one library. A change is one transaction. It does not wait for a sync to end, only
-    while the sync commits something, and no longer than ``rag.store.schema.BUSY_TIMEOUT_S`` (LibraryError)."""
+    """The collections of one library that all see, and with an ``owner`` also those of that user. What is made belongs
+    to the owner. A change is one transaction. It does not wait for a sync to end, only while the sync commits
+    something, and no longer than ``rag.store.schema.BUSY_TIMEOUT_S`` (LibraryError)."""
 
-    def __init__(self, library: LibraryStore) -> None:
+    def __init__(self, library: LibraryStore, owner: str = "") -> None:
         self._library = library
+        self._owner = owner
 
     def all(self) -> list[Collection]:
-        """Every collection with its members, ordered by name."""
-        return sorted(self._library.collections(), key=lambda collection: collection.name.casefold())
+        """Every one of them with its members, ordered by name."""
+        shown = [one for one in self._library.collections() if one.owner in ("", self._owner)]
+        return sorted(shown, key=lambda collection: collection.name.casefold())
 
     def get(self, collection_id: int) -> Collection:
         """Raises UnknownCollection."""
@@ -51,8 +54,9 @@ class Collections:
         """Makes a collection; one that is brought back has its id again, by which chats know it, unless that is taken.
         Raises CollectionError where the name is empty, too long or taken."""
         with self._changing() as writer:
-            taken = {other.id for other in self.all()}
-            id_ = writer.add_collection(self._free(name, None), None if collection_id in taken else collection_id)
+            taken = {other.id for other in self._library.collections()}
+            free = None if collection_id in taken else collection_id
+            id_ = writer.add_collection(self._free(name, None), free, self._owner)
             writer.add_members(id_, locations)
         return self.get(id_)
 
@@ -60,7 +64,7 @@ class Collections:
         """Makes a collection that was deleted once more, with the id that it had. CollectionError for an id that is in
         use or that none has had."""
         is_gone = 0 < collection_id <= self._library.last_collection() and all(
-            one.id != collection_id for one in self.all()
+            one.id != collection_id for one in self._library.collections()
         )
         if not is_gone:
             raise CollectionError(f"No collection {collection_id} was deleted.", "Make a new one.")
@@ -71,7 +75,7 @@ class Collections:
     ) -> Collection:
         """Renames a collection, adds members and takes some out. Raises CollectionError, UnknownCollection."""
         with self._changing() as writer:
-            self.get(collection_id)
+            self._own(collection_id)
             if name is not None:
                 writer.rename_collection(collection_id, self._free(name, collection_id))
             writer.add_members(collection_id, add)
@@ -81,12 +85,17 @@ class Collections:
     def delete(self, collection_id: int) -> None:
         """Deletes a collection; its documents stay. Raises UnknownCollection."""
         with self._changing() as writer:
-            self.get(collection_id)
+            self._own(collection_id)
             writer.delete_collection(collection_id)
 
     def documents(self, collection_id: int) -> frozenset[int]:
         """The ids of the documents that are in a collection now, whatever their status."""
         return self._library.documents_in(collection_id)
+
+    def _own(self, collection_id: int) -> None:
+        """Raises UnknownCollection, or CollectionError where it belongs to all and a user would change it."""
+        if self.get(collection_id).owner != self._owner:
+            raise CollectionError("This collection belongs to everybody.", "Make one of your own with what is in it.")
 
     @contextmanager
     def _changing(self) -> Iterator[LibraryChanges]:

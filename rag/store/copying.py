@@ -107,7 +107,7 @@ def _copy_collections(source: LibraryStore, target: LibraryStore, writer: Librar
     known = {one.id for one in target.collections()}
     for one in source.collections():
         if one.id not in known:
-            writer.add_collection(one.name, one.id)
+            writer.add_collection(one.name, one.id, one.owner)
         writer.add_members(one.id, one.locations)
 
 
@@ -135,8 +135,8 @@ def _shown(text: str) -> str:
     return text.replace(_NO_TEXT, _SHOWN_FOR_IT)
 
 
-def _by_id(library: LibraryStore) -> dict[int, tuple[str, frozenset[str]]]:
-    return {one.id: (one.name, frozenset(one.locations)) for one in library.collections()}
+def _by_id(library: LibraryStore) -> dict[int, tuple[str, str, frozenset[str]]]:
+    return {one.id: (one.owner, one.name, frozenset(one.locations)) for one in library.collections()}
 
 
 def _batches(documents: Sequence[Document]) -> Iterator[Sequence[Document]]:

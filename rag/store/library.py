@@ -368,7 +368,7 @@ class Library:
 
     def collections(self) -> list[Collection]:
         """Returns every collection with its members, ordered by path; damaged members are left out."""
-        named = self._rows("SELECT id, name FROM collections")
+        named = self._rows("SELECT id, name, owner FROM collections")
         members = self._rows("SELECT collection_id, path FROM collection_members ORDER BY path")
         return rows.collections_of(named, members)
 

@@ -34,6 +34,7 @@ DOCUMENT_COLUMNS = (
 )
 _CHUNK_WIDTH = CHUNK_COLUMNS.count(",") + 1
 _NAMELESS = "Collection {}"  # whose name is damaged
+NOBODY = "?"  # no user has this name
 _LATEST = 253_402_300_799  # Unix time of the end of the year 9999
 _T = TypeVar("_T")
 _Made = TypeVar("_Made")
@@ -179,14 +180,22 @@ def paths_from(keys: Iterable[object]) -> Iterator[str]:
             yield path_of(key)
 
 
-def collections_of(named: Iterable[tuple[int, object]], members: Iterable[tuple[int, object]]) -> list[Collection]:
-    """Returns collections of (id, name) and (collection id, path); members that are damaged are left out."""
+def collections_of(
+    named: Iterable[tuple[int, object, object]], members: Iterable[tuple[int, object]]
+) -> list[Collection]:
+    """Returns collections of (id, name, owner) and (collection id, path); members that are damaged are left out. One
+    whose owner is damaged is nobody's, so that it is not shown to all."""
     locations: dict[int, list[str]] = {}
     for id_, key in members:
         locations.setdefault(id_, []).extend(paths_from([key]))
     return [
-        Collection(id_, str(name) if is_text(name) else _NAMELESS.format(id_), tuple(locations.get(id_, ())))
-        for id_, name in named
+        Collection(
+            id_,
+            str(name) if is_text(name) else _NAMELESS.format(id_),
+            tuple(locations.get(id_, ())),
+            str(owner) if is_text(owner) else NOBODY,
+        )
+        for id_, name, owner in named
     ]
 
 

@@ -143,6 +143,32 @@ _VERSION_8 = (
     "UPDATE documents SET pages = (SELECT max(page) FROM chunks WHERE document_id = documents.id)",
 )
 
+# Collections belong to a user or (owner '') to all, and names are free for each. SQLite takes no constraint away,
+# so both tables are made anew; rows of a damaged file that belong to nothing are left behind.
+_VERSION_9 = (
+    """CREATE TABLE owned_collections (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL,
+        owner TEXT NOT NULL DEFAULT '',
+        UNIQUE (owner, name)
+    )""",
+    "INSERT INTO owned_collections (id, name) SELECT id, name FROM collections",
+    """CREATE TABLE owned_members (
+        collection_id INTEGER NOT NULL REFERENCES owned_collections (id) ON DELETE CASCADE,
+        path BLOB NOT NULL,
+        PRIMARY KEY (collection_id, path)
+    ) WITHOUT ROWID""",
+    """INSERT INTO owned_members SELECT collection_id, path FROM collection_members
+        WHERE collection_id IN (SELECT id FROM owned_collections)""",
+    "DELETE FROM sqlite_sequence WHERE name = 'owned_collections'",
+    "INSERT INTO sqlite_sequence SELECT 'owned_collections', seq FROM sqlite_sequence WHERE name = 'collections'",
+    "DROP TABLE collection_members",
+    "DROP TABLE collections",
+    "ALTER TABLE owned_collections RENAME TO collections",
+    "ALTER TABLE owned_members RENAME TO collection_members",
+    "CREATE INDEX collection_members_by_path ON collection_members (path)",
+)
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _VERSION_1,
     _VERSION_2,
@@ -152,6 +178,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     _VERSION_6,
     _VERSION_7,
     _VERSION_8,
+    _VERSION_9,
 )
 """``MIGRATIONS[n]`` brings a library of version n to version n + 1."""
 

@@ -91,7 +91,7 @@ def test_a_repair_of_a_damaged_library_keeps_the_collections(assistant: Assistan
 def test_collections_over_http(client: TestClient, folder: Path) -> None:
     whales = str(folder / "whales.txt")
     made = client.post("/api/collections", json={"name": "Animals", "locations": [whales]}).json()
-    assert made == {"id": made["id"], "name": "Animals", "locations": [whales], "documents": 1}
+    assert made == {"id": made["id"], "name": "Animals", "locations": [whales], "documents": 1, "shared": True}
     assert client.post("/api/collections", json={"name": "animals"}).status_code == 400
     body = {"question": QUESTION, "collections": [made["id"]], "stream": False}
     assert {one["source"] for one in client.post("/api/ask", json=body).json()["citations"]} <= {whales}

@@ -18,12 +18,13 @@ import { Palette } from "./shell/palette.js";
 import { SourcePane } from "./source/source.js";
 import { start } from "./state/live.js";
 import { chatId, chatPath, chats, connection, dialog, go, route } from "./state/store.js";
+import { markUser, mayChange, signOut, userName } from "./state/user.js";
 import { t } from "./words/words.js";
 
 const PLACES = [
   { page: "chat", path: "/", icon: "chat", name: "app.chats" },
   { page: "library", path: "/library", icon: "folder", name: "app.library" },
-  { page: "models", path: "/models", icon: "model", name: "app.models" },
+  ...(mayChange ? [{ page: "models", path: "/models", icon: "model", name: "app.models" }] : []),
 ];
 const LOST_MS = 4000; // before a page says that Docent does not answer
 
@@ -54,6 +55,7 @@ function App() {
         ${page === "chat" && html`<${IconButton} icon="menu" class="list-toggle" label=${t("app.chats")} aria-expanded=${isListOpen} onClick=${() => openList(!isListOpen)} />`}
         ${PLACES.map(place)}<span class="space"></span>
         ${place({ page: "settings", path: "/settings", icon: "settings", name: "app.settings" })}
+        ${userName && html`<${IconButton} icon="leave" class="place" label=${t("app.signOut", { name: userName })} onClick=${signOut} />`}
       </nav>
       ${page === "chat" && html`<${Chats} />`}
       ${page === "chat" ? html`<${Chat} />` : page === "library" ? html`<${Library} />` : page === "models" ? html`<${ModelsPage} />` : html`<${Settings} onLook=${() => redraw((n) => n + 1)} />`}
@@ -84,6 +86,7 @@ function Lost() {
 }
 
 watchPlace();
+markUser();
 applyLook();
 listenToKeys();
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));

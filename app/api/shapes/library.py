@@ -117,16 +117,23 @@ class Status(Shape):
 
 class Collection(Shape):
     """A named set of documents. ``locations`` are the paths and URLs of documents and folders in it, ``documents`` is
-    the number of documents that these are now."""
+    the number of documents that these are now. ``shared``: all who use this Docent see it."""
 
     id: int
     name: str
     locations: list[str]
     documents: int
+    shared: bool
 
     @classmethod
     def of(cls, collection: types.Collection, documents: int) -> Self:
-        return cls(id=collection.id, name=collection.name, locations=list(collection.locations), documents=documents)
+        return cls(
+            id=collection.id,
+            name=collection.name,
+            locations=list(collection.locations),
+            documents=documents,
+            shared=not collection.owner,
+        )
 
 
 class CollectionList(Shape):

@@ -23,13 +23,14 @@ class CollectionChanges:
         with self._server.lent() as connection:
             return connection.execute(sql, parameters).rowcount
 
-    def add_collection(self, name: str, collection_id: int | None = None) -> int:
-        """Returns the id of a new collection: a number that none has had, or the one given. Name and id must be
-        free."""
+    def add_collection(self, name: str, collection_id: int | None = None, owner: str = "") -> int:
+        """Returns the id of a new collection: a number that none has had, or the one given. Id, and name among those of
+        its owner, must be free."""
         if collection_id is None:
-            made = self._server.rows("INSERT INTO collections (name) VALUES (%s) RETURNING id", (name,))
-            return int(made[0][0])
-        self._execute("INSERT INTO collections (id, name) VALUES (%s, %s)", (collection_id, name))
+            sql = "INSERT INTO collections (name, owner) VALUES (%s, %s) RETURNING id"
+            return int(self._server.rows(sql, (name, owner))[0][0])
+        sql = "INSERT INTO collections (id, name, owner) VALUES (%s, %s, %s)"
+        self._execute(sql, (collection_id, name, owner))
         self.keep_free("collections")
         return collection_id
 

@@ -267,7 +267,7 @@ class PostgresLibrary:
 
     def collections(self) -> list[Collection]:
         """Returns every collection with its members, ordered by path."""
-        named = self._server.rows("SELECT id, name FROM collections")
+        named = self._server.rows("SELECT id, name, owner FROM collections")
         members = self._server.rows("SELECT collection_id, path FROM collection_members ORDER BY path")
         return rows.collections_of(named, members)
 

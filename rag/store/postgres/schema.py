@@ -109,7 +109,14 @@ CREATE TABLE collection_members (
 CREATE INDEX collection_members_by_path ON collection_members (path);
 """
 
-MIGRATIONS: tuple[str, ...] = (_VERSION_1,)
+# Collections belong to a user or (owner '') to all, and names are free for each.
+_VERSION_2 = """
+ALTER TABLE collections ADD COLUMN owner text NOT NULL DEFAULT '';
+ALTER TABLE collections DROP CONSTRAINT collections_name_key;
+ALTER TABLE collections ADD UNIQUE (owner, name);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_VERSION_1, _VERSION_2)
 """``MIGRATIONS[n]`` brings a library of version n to version n + 1."""
 
 VERSION = len(MIGRATIONS)

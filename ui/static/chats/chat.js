@@ -79,7 +79,7 @@ function Hello() {
     <h2>${t("hello.title")}</h2>
     <p role="status">${state}</p>
     ${isEmpty
-      ? html`<div class="row">
+      ? html`<div class="row for-admins">
           <button type="button" class="button primary" onClick=${() => (dialog.value = "add")}>${t("hello.addFolder")}</button>
           <button type="button" class="button" onClick=${() => addSamples()}>${t("hello.samples")}</button>
         </div>`

@@ -46,7 +46,7 @@ export function Composer() {
       <textarea id="question" ref=${field} rows="1" dir="auto" maxlength="10000" aria-label=${t("chat.question")} placeholder=${t("chat.ask")}
         value=${text} onInput=${(/** @type {any} */ event) => change(event.target.value)} onKeyDown=${keys}></textarea>
       <div class="row">
-        <button type="button" class="button small" onClick=${() => (dialog.value = "add")}><${Icon} name="plus" />${t("chat.add")}</button>
+        <button type="button" class="button small for-admins" onClick=${() => (dialog.value = "add")}><${Icon} name="plus" />${t("chat.add")}</button>
         <${ScopeButton} /><${ModelButton} />
         <span class="space"></span>
         ${active.length > 0 &&

@@ -48,9 +48,9 @@ export function Library() {
   return html`<main id="main" tabindex="-1" class="library" aria-label=${t("app.library")}>
     <header class="bar"><h1 class="bar-title">${t("library.title")}</h1>
       <span class="quiet">${documents.value === null ? t("hello.starting") : t("library.count", { count: all.length })}</span><span class="space"></span>
-      <${Watching} /><${IconButton} icon="refresh" label=${t("library.read")} onClick=${() => readSources(null)} />
+      <${Watching} /><${IconButton} icon="refresh" class="for-admins" label=${t("library.read")} onClick=${() => readSources(null)} />
       <button type="button" id="new-collection" class="button" onClick=${() => name("new")}><${Icon} name="collection" />${t("collection.new")}</button>
-      <button type="button" class="button primary" onClick=${() => (dialog.value = "add")}><${Icon} name="plus" />${t("library.add")}</button></header>
+      <button type="button" class="button primary for-admins" onClick=${() => (dialog.value = "add")}><${Icon} name="plus" />${t("library.add")}</button></header>
     <div class="toolbar">
       <label class="search"><${Icon} name="search" /><input type="search" id="library-filter" placeholder=${t("library.filter")} aria-label=${t("library.filter")}
         value=${words} onInput=${(/** @type {any} */ event) => setWords(event.target.value)} /></label>
@@ -63,7 +63,7 @@ export function Library() {
     ${libraryTrouble.value && html`<${Trouble} ...${libraryTrouble.value} />`}
     ${isBare
       ? html`<div class="empty"><${Icon} name="folder" /><b>${t("library.empty")}</b><span>${t("library.drop")}</span>
-          <span class="row"><button type="button" class="button primary" onClick=${() => (dialog.value = "add")}>${t("hello.addFolder")}</button>
+          <span class="row for-admins"><button type="button" class="button primary" onClick=${() => (dialog.value = "add")}>${t("hello.addFolder")}</button>
             <button type="button" class="button" onClick=${() => addSamples()}>${t("hello.samples")}</button></span></div>`
       : html`<${LibraryTable} rows=${rows} sort=${sort} onSort=${setSort} folded=${folded} chosen=${chosen} onChoose=${choose}
           onFold=${fold} onRemove=${setRemoving} onCollect=${collect} onName=${name} />`}
@@ -87,7 +87,7 @@ function Watching() {
     turn(now.value);
     if (now.value) readSources(null); // what has changed meanwhile
   };
-  return html`<button type="button" id="watch" class="button" disabled=${isOn === null} aria-pressed=${isOn ?? undefined} title=${t(isOn === false ? "library.notWatching" : "library.watchingLong")} onClick=${change}>
+  return html`<button type="button" id="watch" class="button for-admins" disabled=${isOn === null} aria-pressed=${isOn ?? undefined} title=${t(isOn === false ? "library.notWatching" : "library.watchingLong")} onClick=${change}>
     <${Icon} name="eye" />${t("library.watch")}</button>`;
 }
 

@@ -7,6 +7,7 @@ import { Icon } from "../parts/icons.js";
 import { IconButton, Menu, Name, visible } from "../parts/parts.js";
 import { summarise } from "../source/summary.js";
 import { askOnly, copies, readSources, showDocument, status } from "../state/store.js";
+import { mayChange } from "../state/user.js";
 import { told } from "../words/messages.js";
 import { t } from "../words/words.js";
 import { changeCollection, deleteCollection } from "./collections.js";
@@ -147,6 +148,9 @@ function CollectionCells({ row, tab, isFolded, onFold, onName }) {
     ]} />`;
 }
 
+/** Actions that not every user may take. @param {any[]} items */
+const forAdmins = (...items) => (mayChange ? items : []);
+
 /** @param {RowProps} props */
 function SourceCells({ row, tab, isFolded, isChosen, onChoose, onFold, onRemove, onCollect }) {
   const { group } = row;
@@ -164,10 +168,12 @@ function SourceCells({ row, tab, isFolded, isChosen, onChoose, onFold, onRemove,
     <${Actions} name=${name} tab=${tab} items=${[
       { label: t("library.ask"), icon: "chat", onClick: () => askOnly({ folders: [source.location] }) },
       { label: t("collection.add"), icon: "collection", onClick: () => onCollect([source.location]) },
-      { label: t("library.read"), icon: "refresh", onClick: () => readSources([source.location]) },
-      { label: t("library.anew"), icon: "again", onClick: () => readSources([source.location], true) },
-      null,
-      { label: t("remove"), icon: "trash", bad: true, onClick: () => onRemove({ location: source.location, name }) },
+      ...forAdmins(
+        { label: t("library.read"), icon: "refresh", onClick: () => readSources([source.location]) },
+        { label: t("library.anew"), icon: "again", onClick: () => readSources([source.location], true) },
+        null,
+        { label: t("remove"), icon: "trash", bad: true, onClick: () => onRemove({ location: source.location, name }) },
+      ),
     ]} />`;
 }
 
@@ -182,7 +188,7 @@ function BranchCells({ row, tab, isFolded, onFold, onCollect }) {
     <${Actions} name=${name} tab=${tab} items=${[
       { label: t("library.ask"), icon: "chat", onClick: () => askOnly({ folders: [folder] }) },
       { label: t("collection.add"), icon: "collection", onClick: () => onCollect([folder]) },
-      { label: t("library.anew"), icon: "again", onClick: () => readSources([folder], true) },
+      ...forAdmins({ label: t("library.anew"), icon: "again", onClick: () => readSources([folder], true) }),
     ]} />`;
 }
 
@@ -233,7 +239,7 @@ function DocumentCells({ row: { group, one, depth, where }, tab, isChosen, onCho
         : []),
       { label: t("collection.add"), icon: "collection", onClick: () => onCollect([one.path]) },
       ...(collection ? [{ label: t("collection.take"), icon: "minus", onClick: () => changeCollection(collection.id, { remove: [one.path] }) }] : []),
-      { label: t("library.anew"), icon: "again", onClick: () => readSources([one.path], true) },
-      ...(isCopy ? [null, { label: t("remove"), icon: "trash", bad: true, onClick: () => onRemove({ location: one.path, name }) }] : []),
+      ...forAdmins({ label: t("library.anew"), icon: "again", onClick: () => readSources([one.path], true) }),
+      ...(isCopy && mayChange ? [null, { label: t("remove"), icon: "trash", bad: true, onClick: () => onRemove({ location: one.path, name }) }] : []),
     ]} />`;
 }

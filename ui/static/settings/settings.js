@@ -4,6 +4,7 @@
 import { html } from "../parts/html.js";
 import { keep, kept } from "../state/kept.js";
 import { go, route } from "../state/store.js";
+import { mayChange } from "../state/user.js";
 import { LANGUAGES, speak, t } from "../words/words.js";
 import { Configuration } from "./configuration.js";
 import { Privacy } from "./privacy.js";
@@ -11,7 +12,7 @@ import { Privacy } from "./privacy.js";
 const LANGUAGE_NAMES = { en: "English", de: "Deutsch" };
 const PARTS = [
   { part: "", path: "/settings", name: "settings.title" },
-  { part: "privacy", path: "/settings/privacy", name: "settings.privacyTitle" },
+  ...(mayChange ? [{ part: "privacy", path: "/settings/privacy", name: "settings.privacyTitle" }] : []),
 ];
 
 /** Applies what was chosen for this browser. */
@@ -37,7 +38,7 @@ export function Settings({ onLook }) {
           }}>${t(one.name)}</a>`,
       )}</nav></header>
     <div class="page-body" tabindex="-1"><div class="column">
-      ${part === "privacy" ? html`<${Privacy} />` : html`<${Look} onLook=${onLook} /><${Configuration} />`}
+      ${part === "privacy" ? html`<${Privacy} />` : html`<${Look} onLook=${onLook} />${mayChange && html`<${Configuration} />`}`}
     </div></div>
   </main>`;
 }

@@ -6,20 +6,25 @@ import { html, useEffect, useRef, useState } from "../parts/html.js";
 import { Icon } from "../parts/icons.js";
 import { Dialog, visible } from "../parts/parts.js";
 import { askOnly, chatPath, chats, collections, dialog, documents, go, readSources, showDocument } from "../state/store.js";
+import { mayChange } from "../state/user.js";
 import { t } from "../words/words.js";
 
 const MOST = 12;
+
+const changes = () => [
+  { icon: "plus", name: t("add.title"), run: () => (dialog.value = "add") },
+  { icon: "model", name: t("app.models"), run: () => go("/models") },
+  { icon: "settings", name: t("settings.privacyTitle"), run: () => go("/settings/privacy") },
+  { icon: "refresh", name: t("library.read"), run: () => readSources(null) },
+];
 
 /** @returns {{icon: string, name: string, about?: string, run: () => void}[]} */
 function everything() {
   return [
     { icon: "chat", name: t("chats.new"), run: () => go("/") },
-    { icon: "plus", name: t("add.title"), run: () => (dialog.value = "add") },
     { icon: "folder", name: t("app.library"), run: () => go("/library") },
-    { icon: "model", name: t("app.models"), run: () => go("/models") },
     { icon: "settings", name: t("app.settings"), run: () => go("/settings") },
-    { icon: "settings", name: t("settings.privacyTitle"), run: () => go("/settings/privacy") },
-    { icon: "refresh", name: t("library.read"), run: () => readSources(null) },
+    ...(mayChange ? changes() : []),
     { icon: "list", name: t("keys.title"), run: () => (dialog.value = "keys") },
     ...(collections.value ?? []).map((one) => ({ icon: "collection", name: visible(one.name), about: t("library.ask"), run: () => askOnly({ collections: [one.id] }) })),
     ...(chats.value ?? []).map((chat) => ({ icon: "chat", name: visible(chat.title), about: t("app.chats"), run: () => go(chatPath(chat.id)) })),

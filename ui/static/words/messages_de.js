@@ -3,6 +3,8 @@
 
 /** @type {Record<string, string>} */
 export const MESSAGES_DE = {
+  "This is for who runs this Docent.": "Das ist Sache dessen, der dieses Docent betreibt.",
+  "Ask them to do it.": "Bitten Sie darum.",
   "Docent is closed.": "Docent ist geschlossen.",
   "Start it again.": "Starten Sie es neu.",
   "{0} is not there (any more).": "{0} ist nicht (mehr) da.",
@@ -17,6 +19,8 @@ export const MESSAGES_DE = {
   "Take a shorter one.": "Nehmen Sie einen kürzeren.",
   "No collection {0} was deleted.": "Es wurde keine Sammlung {0} gelöscht.",
   "Make a new one.": "Legen Sie eine neue an.",
+  "This collection belongs to everybody.": "Diese Sammlung gehört allen.",
+  "Make one of your own with what is in it.": "Legen Sie eine eigene mit dem an, was darin ist.",
   "There is a collection “{0}” already.": "Es gibt schon eine Sammlung „{0}“.",
   "Take another name, or add to that one.": "Nehmen Sie einen anderen Namen, oder nehmen Sie es in jene auf.",
   "The name of a folder has 1 to 100 characters.": "Der Name eines Ordners hat 1 bis 100 Zeichen.",

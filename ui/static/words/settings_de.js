@@ -52,6 +52,11 @@ export const SETTINGS_GERMAN = {
   "server.api_key": "Ob Programme einen Schlüssel benutzen dürfen, der von Start zu Start derselbe bleibt; `docent config --show-key` zeigt ihn.",
   "server.allowed_hosts":
     "Weitere Adressen (Rechner:Port), unter denen Docent gefragt werden darf, etwa über einen weitergeleiteten Port: [\"localhost:8080\"] für `ssh -L 8080:localhost:7860`. Keine Namen, die andere anderswohin zeigen lassen können.",
+  "server.host": "Adresse, auf der `docent serve` zu erreichen ist. Über diesen Computer hinaus braucht es users oder api_key, und TLS.",
+  "server.users": "Wer Fenster und API dieses Docent benutzen darf, jeder mit eigenen Gesprächen; `docent user add` schreibt das.",
+  "server.tls_certificate": "Datei mit dem Zertifikat (PEM) für TLS und denen, die es beglaubigen; leer = kein TLS.",
+  "server.tls_key": "Datei mit dem Schlüssel dieses Zertifikats, die nur ihr Besitzer lesen kann.",
+  "server.plain_http": "Ob Docent von anderen Computern ohne eigenes TLS erreicht werden darf, etwa hinter einem Proxy, der es spricht. Schlüssel, Fragen und Dokumente gehen dann für jeden lesbar über das Netz.",
   "server.port": "Port des Fensters; 0 = irgendein freier.",
   "server.browser": "Ob docent serve den Browser öffnet.",
   "server.watch": "Ob Ordner auf neuem Stand gehalten werden, solange das Fenster offen ist.",
