@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from app.settings.users import User
     from app.wiring import Parts
     from rag.answer.generation.repeated_search import RepeatedSearch
-    from rag.protocols import Answerer, Embedder, RankingReader
+    from rag.protocols import Embedder, RankingReader
     from rag.retrieve.retriever import Retriever
 
 _EVERYTHING = Filter()
@@ -87,10 +87,23 @@ class Assistant(LibraryWork, CollectionWork, DocumentViews, ConversationViews):
         Setting ``stop`` ends the answer with the text so far. ``model`` names an installed model that answers in place
         of the one that is set up; ModelError where there is none.
         """
-        question = _checked(question)
+        with self._parts.stopwatch() as watch:
+            yield from self._answered(
+                watch, _checked(question), conversation_id, filter, stop or threading.Event(), remember, after, model
+            )
+
+    def _answered(
+        self,
+        watch: Stopwatch,
+        question: str,
+        conversation_id: str | None,
+        filter: Filter,
+        stop: threading.Event,
+        remember: bool,
+        after: int | None,
+        model: str | None,
+    ) -> Iterator[AskEvent]:
         parts = self._parts.with_model(model)
-        stop = stop or threading.Event()
-        watch = Stopwatch()
         before = self._before(conversation_id, after)
         history = self._turns(before)
         retriever = self._parts.retriever(watch)
@@ -104,7 +117,7 @@ class Assistant(LibraryWork, CollectionWork, DocumentViews, ConversationViews):
         searches: list[str] = []
         if repeated is not None and query.kind != "overview":
             with watch.remainder("search again"):
-                for search in self._searched_again(repeated, query, passages, filter, retriever):
+                for search in watch.within(self._searched_again(repeated, query, passages, filter, retriever)):
                     if search is not None:
                         passages += search.passages
                         searches.append(search.question)
@@ -112,7 +125,11 @@ class Assistant(LibraryWork, CollectionWork, DocumentViews, ConversationViews):
                     if stop.is_set():
                         break
         with watch.step("answer"):
-            written = yield from _written(answerer, query, passages, stop)
+            events = watch.within(answerer.answer(query, passages))
+            written = yield from _written(events, answerer.name, stop)
+        watch.note(passages=len(passages), searches=len(searches), stopped=written.stopped)
+        answer = written.answer
+        watch.note(answerer=answer.answerer, found=answer.found, characters=len(answer.text))
         unrecorded = ""
         if remember:
             title = self._parts.titler.title(question, written.answer.text) if conversation_id is None else None
@@ -263,13 +280,13 @@ class _Written:
 
 
 def _written(
-    answerer: "Answerer", query: Query, passages: Sequence[Passage], stop: threading.Event
+    events: Iterator[ThoughtDelta | TextDelta | Answer], answerer: str, stop: threading.Event
 ) -> Generator[ThoughtDelta | TextDelta, None, _Written]:
-    """Yields what an answerer writes as it comes; the returned answer holds the text so far where ``stop`` ended it."""
+    """Yields what an answerer of this name writes as it comes; the returned answer holds the text so far where ``stop`` ended it."""
     thought = ""
     parts: list[AnswerPart] = []
     cited: list[Citation] = []
-    for event in answerer.answer(query, passages):
+    for event in events:
         if isinstance(event, Answer):
             return _Written(event, thought.strip(), stopped=False)
         if isinstance(event, ThoughtDelta):
@@ -283,5 +300,5 @@ def _written(
         if stop.is_set():
             break
     assert stop.is_set(), "an answerer ends with an Answer"
-    so_far = Answer(joined(parts), found=bool(cited), citations=tuple(cited), answerer=answerer.name)
+    so_far = Answer(joined(parts), found=bool(cited), citations=tuple(cited), answerer=answerer)
     return _Written(so_far, thought.strip(), stopped=True)

@@ -7,7 +7,8 @@ rag itself holds no measuring code.
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from rag.types import Filter, Hit
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rag.retrieve.retriever import ChunkLibrary, DenseIndex
 
 _EVERYTHING = Filter()
+_T = TypeVar("_T")
 
 
 class Stopwatch:
@@ -27,6 +29,21 @@ class Stopwatch:
     def __init__(self) -> None:
         self._started = time.perf_counter()
         self._steps: dict[str, float] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """What is measured ends here."""
+
+    def within(self, events: Iterator[_T]) -> Iterator[_T]:
+        """The events, made within the step at work."""
+        return events
+
+    def note(self, **values: str | int | bool) -> None:
+        """Is told what is known of a question; a stopwatch that sends traces (``app.traces``) keeps it."""
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:

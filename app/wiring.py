@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from app.conversations.store import Conversations
     from app.models.encoders import CardEncoders
     from app.models.setup import LocalModel
+    from app.traces import Traces
     from rag.answer.extractive import ExtractiveAnswerer
     from rag.answer.generation.generative import TextGenerator
     from rag.answer.generation.repeated_search import RepeatedSearch, ToolCaller
@@ -158,23 +159,9 @@ class Parts:
         return self._once("reader", self.make_reader)
 
     def make_reader(self) -> "RankingReader | None":
-        from app.settings.paths import BUILTIN, builtin_foreign_reader, builtin_reader
+        from app.models.readers import open_reader
 
-        chosen = self.settings.retrieval.reranker
-        folder = builtin_reader() if chosen == BUILTIN else chosen
-        if folder is None or (chosen == BUILTIN and not folder.is_dir()):  # `docent doctor` says so
-            return None
-        from rag.models.extractive_reader import ExtractiveReader
-
-        threads, cards = self.settings.embedder.threads or None, self.card_encoders
-        pairs, sentences = (cards.pairs, cards.sentences) if cards else (None, None)
-        reader, others = ExtractiveReader.load(folder, threads, pairs), builtin_foreign_reader()
-        if chosen != BUILTIN or not others.is_dir():
-            return reader
-        from rag.models.multilingual_reader import MultilingualReader
-        from rag.models.reader_by_language import ReaderByLanguage
-
-        return ReaderByLanguage(reader, lambda: MultilingualReader.load(others, threads, pairs, sentences))
+        return open_reader(self.settings, self.card_encoders)
 
     def make_rewriter(self) -> "Rewriter":
         from rag.query.rewriting import HeuristicRewriter
@@ -235,12 +222,30 @@ class Parts:
         """A language model that follows instructions and may think so long before it writes; None where none is set up,
         or only docent-nano."""
         if self.settings.model.endpoint is not None:
-            return self._remote()
+            return self._traced(self._remote())
         if self.model is None or self.model.prompt_style == _nano_style():
             return None
         from app.models.generator import EngineGenerator
 
-        return EngineGenerator(self.model, self.settings.model.temperature, thinking_tokens)
+        return self._traced(EngineGenerator(self.model, self.settings.model.temperature, thinking_tokens))
+
+    def _traced(self, generator: "ToolCaller") -> "ToolCaller":
+        return generator if self.settings.server.traces is None else self.traces.generator(generator)
+
+    def stopwatch(self) -> Stopwatch:
+        """What measures a question."""
+        return Stopwatch() if self.settings.server.traces is None else self.traces.stopwatch()
+
+    @property
+    def traces(self) -> "Traces":
+        """What sends traces to the collector of the settings."""
+        return self._once("traces", self.make_traces)
+
+    def make_traces(self) -> "Traces":
+        from app.traces import Traces
+
+        assert self.settings.server.traces is not None
+        return Traces(self.settings.server.traces)
 
     def _quotes(self) -> "ExtractiveAnswerer":
         from rag.answer.extractive import ExtractiveAnswerer
@@ -259,7 +264,7 @@ class Parts:
         from rag.answer.generation.small_model import SmallModelAnswerer
 
         worded = SmallModelAnswerer(
-            EngineGenerator(self.model), quotes, self.embedder, self.library.locate, self.reader
+            self._traced(EngineGenerator(self.model)), quotes, self.embedder, self.library.locate, self.reader
         )
         return self._computing(worded)
 
@@ -352,7 +357,7 @@ class Parts:
         self._closed = True
         for model in self.others.forget():
             model.close()
-        for name in ("model", "card_encoders", "conversations", "page_pictures", "library"):
+        for name in ("model", "card_encoders", "conversations", "page_pictures", "library", "traces"):
             self._close(name)
 
     def _close(self, name: str) -> None:

@@ -19,6 +19,7 @@ RESTART = frozenset(
         "server.tls_certificate",
         "server.tls_key",
         "server.plain_http",
+        "server.traces",
         "server.port",
         "server.browser",
         "server.api_key",

@@ -301,6 +301,12 @@ class ServerSettings(_Section):
         description="Whether Docent may be reached from other computers without TLS of its own, as behind a proxy that "
         "speaks it. Keys, questions and documents then go over the network for anybody to read.",
     )
+    traces: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s/]+\S*$",
+        description="An OpenTelemetry collector (OTLP over HTTP) that gets a trace of each question, as in "
+        "http://127.0.0.1:4318; no texts are sent. null = none.",
+    )
     port: int = Field(default=7860, ge=0, le=65535, description="Port to serve on; 0 = any free one.")
     browser: bool = Field(default=True, description="Whether `docent serve` opens the browser.")
     watch: bool = Field(default=True, description="Whether folders are kept in sync while the window is open.")
