@@ -24,6 +24,7 @@ from docent import DocentError
 
 if TYPE_CHECKING:
     from app.api.description import DescribedAPI
+    from app.api.gate import Gates
     from app.api.security import ASGIApp
     from app.assistant import Assistant
     from app.pages.desk import Desk
@@ -83,6 +84,7 @@ def serve_until_ended(
 
     ``announce`` tells later starts of this one, where it is the only one on its data folder.
     """
+    from app.api.gate import Gates
     from app.api.security import LOOPBACK, LocalOnly, new_token
     from app.api_key import api_key
     from app.process.idle_memory import IdleMemory, heap_trimmer, keep_heaps_small
@@ -92,6 +94,7 @@ def serve_until_ended(
     from ui.rooms import Rooms
 
     keep_heaps_small()
+    gates = Gates()
     settings = session.settings
     has_key = wanted.api_key or settings.server.api_key
     where = binding(settings.server, wanted.host or settings.server.host, has_key=has_key)
@@ -110,13 +113,13 @@ def serve_until_ended(
         window: OwnWindow | None = None
         page: Page | None
         if wanted.page:
-            api = Later(lambda: _api(desk, window, guarded.launch_code), "api")
+            api = Later(lambda: _api(desk, gates, window, guarded.launch_code), "api")
             page = Page(api, desk)
         else:  # nothing is of use before the API
-            whole = _api(desk)
+            whole = _api(desk, gates)
             api, page = Later(lambda: whole, "api"), None
         token = new_token()
-        rooms = Rooms(desk, _api, has_page=wanted.page)
+        rooms = Rooms(desk, lambda one: _api(one, gates), has_page=wanted.page)
         stack.callback(rooms.end, _WORK_ENDS_S)
         guarded = LocalOnly(
             rooms.around(page or api),
@@ -162,12 +165,12 @@ def _desk(assistant: "Assistant", session: Session) -> "Desk":
 
 
 def _api(
-    desk: "Desk", window: "OwnWindow | None" = None, launch_code: Callable[[], str] = lambda: ""
+    desk: "Desk", gates: "Gates", window: "OwnWindow | None" = None, launch_code: Callable[[], str] = lambda: ""
 ) -> "DescribedAPI":
     """Makes the HTTP API; what it imports takes half as long as all that a page needs to be drawn."""
     from app.api.http import create_api
 
-    api = create_api(desk.assistant, desk)
+    api = create_api(desk.assistant, desk, gates)
     if window is not None:
         from ui.desktop.routes import add_window_routes
 

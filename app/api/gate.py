@@ -51,6 +51,15 @@ class Gate:
         self._inside -= 1
 
 
+class Gates:
+    """Those of the work for the models: questions, and everything else. Who serves several people gives all the same,
+    so that they take turns with what one computer can do."""
+
+    def __init__(self, at_once: int = 4) -> None:
+        self.asks = Gate(at_once)
+        self.work = Gate(at_once)
+
+
 class Ticket:
     """A place in the queue, then a turn; ``give_back`` (once or more often) ends both.
 

@@ -24,7 +24,7 @@ from app.api.collections import collection_routes
 from app.api.conversations import conversation_routes, folder_routes
 from app.api.description import DescribedAPI, Stream
 from app.api.desk import desk_routes
-from app.api.gate import Gate
+from app.api.gate import Gate, Gates
 from app.api.json_replies import NO_STORE, ONE_A_LINE, AsciiJSON, NdJSON, router
 from app.api.library import library_routes, page_routes
 from app.api.metrics import metrics_routes
@@ -48,7 +48,6 @@ from docent import DocentError, __version__
 from rag.errors import BusyError, LibraryLocked, UnknownCollection
 
 _log = logging.getLogger(__name__)
-_WORKING_AT_ONCE = 4  # questions, searches and other work for the models
 _UNLOADING = 2  # they may wait for a model that is being loaded
 _BUSY = 429
 STREAMS = {
@@ -78,11 +77,11 @@ class AskBody(_Body):
     stream: bool = True
 
 
-def create_api(assistant: Assistant, desk: Desk | None = None) -> DescribedAPI:
+def create_api(assistant: Assistant, desk: Desk | None = None, gates: Gates | None = None) -> DescribedAPI:
     """Makes an application that serves ``/api/*``, ``/v1/*`` and ``/metrics``; the window can be added to it
     (``ui.page``).
 
-    ``desk`` is what its pages share, made here where none is given.
+    ``desk`` is what its pages share, ``gates`` what bounds the work for the models; made here where none is given.
     """
     desk = desk or Desk(assistant, assistant.settings.data_dir / "inbox", assistant.settings.folder.uploads)
     # The documentation pages would load scripts from a remote host.
@@ -95,12 +94,13 @@ def create_api(assistant: Assistant, desk: Desk | None = None) -> DescribedAPI:
     api.add_exception_handler(ClientDisconnect, _left)
     api.add_exception_handler(Exception, _defect)
     api.add_middleware(BodyLimit)
-    work = Gate(_WORKING_AT_ONCE)
+    gates = gates or Gates()
+    work = gates.work
     for routes in (
         library_routes(assistant, work),
         page_routes(assistant),
         collection_routes(assistant, desk),
-        _question_routes(assistant, work),
+        _question_routes(assistant, gates),
         conversation_routes(assistant, desk),
         folder_routes(assistant, desk),
         desk_routes(desk),
@@ -126,10 +126,10 @@ def _openai(assistant: Assistant, work: Gate) -> tuple[APIRouter, Mapping[str, S
     return openai_routes(assistant, work), OPENAI_STREAMS
 
 
-def _question_routes(assistant: Assistant, work: Gate) -> APIRouter:
+def _question_routes(assistant: Assistant, gates: Gates) -> APIRouter:
     routes = router()
     unloading = Gate(_UNLOADING)
-    asks = Gate(_WORKING_AT_ONCE)
+    asks, work = gates.asks, gates.work
 
     @routes.post("/ask", response_model=AnswerReply, response_description=ONE_A_LINE)
     async def ask(body: AskBody) -> Response:

@@ -2,6 +2,7 @@
 
 from starlette.testclient import TestClient
 
+from app.api.gate import Gates
 from app.api.http import create_api
 from app.api.security import LocalOnly, new_token
 from app.assistant import Assistant
@@ -34,8 +35,9 @@ class Team:
         self.assistant = assistant
         self.desk = Desk(assistant, assistant.settings.data_dir / "inbox", assistant.settings.folder.uploads)
         self.token = new_token()
-        self.rooms = Rooms(self.desk, lambda desk: create_api(desk.assistant, desk), has_page=True)
-        page = Page(create_api(assistant, self.desk), self.desk)
+        gates = Gates()
+        self.rooms = Rooms(self.desk, lambda desk: create_api(desk.assistant, desk, gates), has_page=True)
+        page = Page(create_api(assistant, self.desk, gates), self.desk)
         self.app = LocalOnly(
             self.rooms.around(page), port=port, token=self.token, browsers=self.desk.browsers, users=known
         )

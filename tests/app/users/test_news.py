@@ -4,6 +4,10 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from starlette.testclient import TestClient
+
+from app.api.gate import MOST_WAITING, Gates
+from app.api.http import create_api
 from app.assistant import Assistant
 from app.feed import (
     CollectionsChanged,
@@ -60,3 +64,23 @@ def test_settings_that_are_changed_count_for_users_too(assistant: Assistant, tmp
     assert anna.preferences is desk.preferences
     anna.assistant.close()
     assert assistant.status().counts["ok"] == 0, "closing a user's leaves the library open"
+
+
+def test_work_for_the_models_is_bounded_for_all_users_together(assistant: Assistant, tmp_path: Path) -> None:
+    """Who has taken the last place keeps the next one waiting, whosever application that is."""
+    desk = Desk(assistant, tmp_path / "inbox", tmp_path / "uploads")
+    gates = Gates(1)
+    anna, ben = (desk.of_user(user) for user in users("anna", "ben")[1])
+    assert anna.runs.room is ben.runs.room is desk.runs.room
+    apis = [create_api(one.assistant, one, gates) for one in (anna, ben)]
+    for gate in (gates.work, gates.asks):
+        taken = [gate.enter() for _ in range(1 + MOST_WAITING)]
+        for api in apis:
+            with TestClient(api) as client:
+                asked = client.post("/api/ask", json={"question": "Why?"})
+                searched = client.get("/api/search", params={"question": "Why?"})
+                assert 429 in (asked.status_code, searched.status_code)
+        for ticket in taken:
+            ticket.give_back()
+    anna.assistant.close()
+    ben.assistant.close()
