@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ("app", "rag", "engines", "ui")
-LOCKS = ("base.lock", "dev.lock", "gpu.lock")
+LOCKS = ("base.lock", "dev.lock", "gpu.lock", "server.lock")
 # Import names of packages that an extra brings and that need not be installed here.
 DISTRIBUTIONS = {
     "cuda": {"cuda-bindings"},
@@ -76,12 +76,15 @@ def pins(name: str) -> dict[str, str]:
 
 
 def test_the_locks_pin_every_dependency_and_agree() -> None:
-    base, dev, gpu = (pins(name) for name in LOCKS)
+    base, dev, gpu, server = (pins(name) for name in LOCKS)
     assert declared() <= set(base)
     assert declared("dev") <= set(dev)
     assert declared("gpu") <= set(gpu)
     assert base.items() <= dev.items()
     assert base.items() <= gpu.items()
+    assert declared("postgres", "metrics", "traces") <= set(server)
+    assert base.items() <= server.items()
+    assert server.items() <= dev.items(), "what the tests run with"
     build = {canonical(line) for line in project()["dependency-groups"]["build"]}
     assert build <= set(base)
 
