@@ -282,7 +282,8 @@ class _Written:
 def _written(
     events: Iterator[ThoughtDelta | TextDelta | Answer], answerer: str, stop: threading.Event
 ) -> Generator[ThoughtDelta | TextDelta, None, _Written]:
-    """Yields what an answerer of this name writes as it comes; the returned answer holds the text so far where ``stop`` ended it."""
+    """Yields what an answerer of this name writes as it comes; the returned answer holds the text so far where
+    ``stop`` ended it."""
     thought = ""
     parts: list[AnswerPart] = []
     cited: list[Citation] = []

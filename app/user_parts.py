@@ -38,7 +38,8 @@ class UserParts:
         """As ``Parts.with_model``; a user who is no administrator names an installed model, not any folder of the
         server."""
         if name is not None and not self._is_admin:
-            from app.models.store import BUILTIN, ModelStore
+            from app.models.store import ModelStore
+            from app.settings.paths import BUILTIN
 
             if name not in (BUILTIN, *ModelStore(self._shared.settings.folder.models, None).names()):
                 raise ModelError(f'There is no model "{name}".', "`docent model list` shows those that there are.")

@@ -5,6 +5,8 @@
 export const MESSAGES_DE = {
   "This is for who runs this Docent.": "Das ist Sache dessen, der dieses Docent betreibt.",
   "Ask them to do it.": "Bitten Sie darum.",
+  "Traces need a package that is not installed.": "Für die Aufzeichnung von Abläufen fehlt ein Paket.",
+  "`docent model list` shows those that there are.": "`docent model list` zeigt, welche es gibt.",
   "Docent is closed.": "Docent ist geschlossen.",
   "Start it again.": "Starten Sie es neu.",
   "{0} is not there (any more).": "{0} ist nicht (mehr) da.",
