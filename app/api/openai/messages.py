@@ -20,9 +20,9 @@ class ChatMessage(Body):
     """A message; of the role "tool" it is the result of a call, which ``tool_call_id`` names."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | Annotated[list[TextPart], Field(max_length=MOST_MESSAGES)] = ""
+    content: str | Annotated[list[TextPart], Field(max_length=MOST_MESSAGES, fail_fast=True)] = ""
     name: str | None = None
-    tool_calls: list[EarlierCall] = Field(default=[], max_length=MOST_MESSAGES)
+    tool_calls: list[EarlierCall] = Field(default=[], max_length=MOST_MESSAGES, fail_fast=True)
     tool_call_id: str | None = None
 
     def plain(self) -> Message:

@@ -134,7 +134,7 @@ class TemplateOptions(Body):
 
 
 class ChatBody(_Sampling):
-    messages: list[ChatMessage] = Field(min_length=1, max_length=MOST_MESSAGES)
+    messages: list[ChatMessage] = Field(min_length=1, max_length=MOST_MESSAGES, fail_fast=True)
     max_completion_tokens: TokenLimit = None
     logprobs: bool = False
     top_logprobs: int = 0

@@ -21,7 +21,7 @@ class Part(Body):
     text: str
 
 
-Content = str | Annotated[list[Part], Field(max_length=MOST_MESSAGES)]
+Content = str | Annotated[list[Part], Field(max_length=MOST_MESSAGES, fail_fast=True)]
 
 
 class MessageItem(Body):
@@ -118,7 +118,9 @@ class ResponseBody(Body):
     }
 
     model: str
-    input: Annotated[list[Item], BeforeValidator(_items)] = Field(min_length=1, max_length=MOST_MESSAGES)
+    input: Annotated[list[Item], BeforeValidator(_items)] = Field(
+        min_length=1, max_length=MOST_MESSAGES, fail_fast=True
+    )
     instructions: str | None = None
     max_output_tokens: TokenLimit = None
     temperature: float = 1.0
