@@ -2,7 +2,8 @@
 
 The process is killed when a file takes too much processor time or memory, and replaced when it dies. What may not be
 the file's fault, such as a process that somebody else has killed, is tried again at once and otherwise left for the
-next sync. Documents travel through pipes in frames and wait in temporary files: the parent holds little of them.
+next sync; what a crashed process was at is read with caution then. Documents travel through pipes in frames and wait in
+temporary files: the parent holds little of them.
 """
 
 import json
@@ -25,7 +26,7 @@ from docent import cause_of
 from rag.errors import LibraryError, ReadError, SkippedError
 from rag.ingest.children.frames import read_frame, write_frame
 from rag.ingest.children.parse_job import Chunking, OnProgress, ParseLimits, ParseResult
-from rag.ingest.children.parse_worker import OUT_OF_MEMORY, PROGRESS, REPLY, content_hash
+from rag.ingest.children.parse_worker import CAUTION, NO_CAUTION, OUT_OF_MEMORY, PROGRESS, REPLY, content_hash
 from rag.ingest.children.prepared import PreparedDocument, printable
 from rag.ingest.children.scratch import Scratch
 from rag.ingest.children.worker_meter import Excess, Meter
@@ -87,7 +88,7 @@ class ParseProcess:
             except OSError as error:
                 return ParseResult(path, interrupted=f"No process could be started to read it ({cause_of(error)}).")
             spool = _spool(self._temporary)
-            reply, killed_for = self._ask(process, path, size, spool)
+            reply, killed_for = self._ask(process, path, size, spool, CAUTION if crashes else NO_CAUTION)
             if reply is not None:
                 if killed_for is not None:  # the limit and the reply met
                     process.wait()
@@ -111,7 +112,7 @@ class ParseProcess:
         return ParseResult(path, interrupted=_KILLED)
 
     def _ask(
-        self, process: subprocess.Popen[bytes], path: str, size: int, spool: BinaryIO
+        self, process: subprocess.Popen[bytes], path: str, size: int, spool: BinaryIO, caution: bytes
     ) -> tuple[bytes | None, Excess | Literal["cancel"] | None]:
         """Returns the reply of the process, None where it died, and what it was killed for, if anything."""
         seconds = self._limits.timeout_s + self._limits.timeout_s_per_mb * size / _MIB
@@ -119,7 +120,7 @@ class ParseProcess:
             self._killed_for = None
             self._meter = Meter(process.pid, seconds, self._limits.memory_mb)
         try:
-            reply = _exchange(process, path_key(path), spool, partial(self._on_progress, path))
+            reply = _exchange(process, caution + path_key(path), spool, partial(self._on_progress, path))
         except OSError as error:
             self.kill_if_busy()
             raise LibraryError(

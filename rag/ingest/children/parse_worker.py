@@ -1,7 +1,8 @@
 """Runs as the child process that parses and chunks files: requests come on stdin, documents go to stdout, and nothing
 else does.
 
-    request:  path                    (UTF-8 with surrogates passed, see rag.store.schema.path_key)
+    request:  path                    (UTF-8 with surrogates passed, see rag.store.schema.path_key), behind the byte
+              "1" where an earlier process has died of the file (``rag.parsers.caution``), else "0"
     reply:    any number of frames of a document (``prepared``), with "P" and JSON between them, [done, total] of
               its parts, then "R" and JSON: {"size", "mtime_ns",
               "ctime_ns", "hash", "real_path"} of the version that was read, with "document" (its head) or "error",
@@ -32,9 +33,10 @@ from docent import cause_of
 from rag.errors import ReadError, SkippedError
 from rag.ingest.children.frames import read_frame, write_frame
 from rag.ingest.children.prepared import prepare
-from rag.parsers import progress
+from rag.parsers import caution, progress
 from rag.types import CountTokens
 
+CAUTION, NO_CAUTION = b"1", b"0"
 REPLY = b"R"  # the kind of the last frame of a reply
 PROGRESS = b"P"
 UNREAD = "unread"  # in place of a hash: a folder of films is not read through to learn that it holds no documents
@@ -64,7 +66,9 @@ def main(parser_module: str, address_space: int, counter: tuple[str, str], targe
     work = _Work(parser_module, count_tokens, target_tokens, replies)
     progress.listen(_Teller(work))
     while True:
-        path = Path(requests.get().decode("utf-8", "surrogatepass"))
+        request = requests.get()
+        caution.ask_for(request[:1] == CAUTION)
+        path = Path(request[1:].decode("utf-8", "surrogatepass"))
         try:
             reply = _reply(work, path)
             payload = json.dumps(reply, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")

@@ -16,7 +16,7 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
 from rag.errors import ProtectedError, ReadError, SkippedError
-from rag.parsers import progress
+from rag.parsers import caution, progress
 from rag.parsers.builder import DocumentBuilder
 from rag.parsers.pdf.blocks import PageRows, add_blocks, outline_key
 from rag.parsers.pdf.layout import rows_in_reading_order
@@ -136,7 +136,12 @@ def _read_document(document: pdfium.PdfDocument, repaired: bool) -> ParsedDocume
         builder.warn("The PDF is damaged; what could be recovered was read.")
     if count > MAX_PAGES:
         builder.warn(f"Only the first {MAX_PAGES} of {count} pages were read.")
-    builder.page_labels = _page_labels(document)
+    careful = caution.is_asked_for()
+    if careful:
+        builder.warn(
+            "The PDF's printed page numbers and bookmarks were not read: a reader crashed on this file before."
+        )
+    builder.page_labels = {} if careful else _page_labels(document)
     found = _Found()
     for number in range(1, min(count, MAX_PAGES) + 1):
         progress.tell(number - 1, min(count, MAX_PAGES))
@@ -153,7 +158,7 @@ def _read_document(document: pdfium.PdfDocument, repaired: bool) -> ParsedDocume
             page.close()
     if not any(page.rows or page.sideways or page.notes for page in found.pages):
         raise _nothing_to_read(count, found)
-    add_blocks(builder, found.pages, _outline(document))
+    add_blocks(builder, found.pages, {} if careful else _outline(document))
     _warn(builder, document, found)
     _describe(builder, document, found.pages)
     return builder.build()
