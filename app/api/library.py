@@ -31,6 +31,7 @@ _DRAWN_AT_ONCE = 8  # pictures of pages; they wait for the processes that draw
 _SYNCS = 16
 _LOOKS = 2  # at all files of the sources
 _GLANCES = 4
+_FURTHEST = 2**53  # so far JavaScript counts exactly
 
 
 class SyncBody(BaseModel):
@@ -128,9 +129,17 @@ def library_routes(assistant: Assistant, work: Gate) -> APIRouter:
         return DocumentReply.of(assistant.document_view(document_id))
 
     @routes.get("/documents/{document_id}/tables", response_model=TableList)
-    def tables(document_id: int) -> Response:
-        """Lists the tables of a document; their cells are stretches of its text."""
-        return LongJSON({"tables": map(plain_table, assistant.all_tables(document_id))})
+    def tables(
+        document_id: int,
+        start: Annotated[int, Query(ge=0, le=_FURTHEST)] = 0,
+        end: Annotated[int, Query(ge=0, le=_FURTHEST)] = _FURTHEST,
+        cells: bool = True,
+    ) -> Response:
+        """Lists the tables of a document; their cells are stretches of its text. With ``start`` and ``end`` only the
+        rows that stand in this stretch of it; without ``cells`` only where the rows stand: no cells, no names of
+        columns."""
+        found = assistant.all_tables(document_id, start, end)
+        return LongJSON({"tables": (plain_table(one, start, end, with_cells=cells) for one in found)})
 
     @routes.get("/documents/{document_id}/layout", response_model=DocumentLayout)
     async def layout(document_id: int) -> Response:

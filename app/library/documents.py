@@ -1,6 +1,7 @@
 """Documents as they are shown: their text, tables, files and pages."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -44,10 +45,10 @@ class DocumentViews:
         self._document(document_id)
         return self._parts.library.tables(document_id, start, end)
 
-    def all_tables(self, document_id: int) -> "Iterator[TableSpans]":
-        """All tables of a document, in the order of its text, which are read as they are taken."""
+    def all_tables(self, document_id: int, start: int = 0, end: int = sys.maxsize) -> "Iterator[TableSpans]":
+        """The same, in the order of the text, but read as they are taken."""
         self._document(document_id)
-        return self._parts.library.all_tables(document_id)
+        return self._parts.library.all_tables(document_id, start, end)
 
     def document_layout(self, document_id: int) -> Layout:
         """How the text of a document is laid out: what stands where, and on which page or at which second."""

@@ -7,6 +7,7 @@ damaged one costs itself alone.
 
 import logging
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -262,13 +263,14 @@ class Library:
         )
         return tuple(rows.sound((row[0] for row in found), rows.table_of, f"a table of document {document_id}"))
 
-    def all_tables(self, document_id: int) -> Iterator[TableSpans]:
-        """Yields the tables of a document in order, a few of them read at a time: there can be tens of thousands. Any
+    def all_tables(self, document_id: int, start: int = 0, end: int = sys.maxsize) -> Iterator[TableSpans]:
+        """Yields the tables that ``tables`` returns, a few of them read at a time: there can be tens of thousands. Any
         thread may take the next one."""
         after = -1
         while found := self._rows(
-            "SELECT data, start FROM tables WHERE document_id = ? AND start > ? ORDER BY start LIMIT ?",
-            (document_id, after, _TABLES),
+            "SELECT data, start FROM tables "
+            "WHERE document_id = ? AND start > ? AND start < ? AND stop > ? ORDER BY start LIMIT ?",
+            (document_id, after, end, start, _TABLES),
         ):
             after = found[-1][1]
             yield from rows.sound((row[0] for row in found), rows.table_of, f"a table of document {document_id}")

@@ -1,5 +1,6 @@
 """An assistant that needs no models: a few documents in memory, and conversations as they are really kept."""
 
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -284,10 +285,10 @@ class FakeAssistant:
         return self.texts[document_id]
 
     def document_tables(self, document_id: int, start: int, end: int) -> tuple[TableSpans, ...]:
-        return tuple(table for table in self.all_tables(document_id) if table.start < end and table.end > start)
+        return tuple(self.all_tables(document_id, start, end))
 
-    def all_tables(self, document_id: int) -> Iterator[TableSpans]:
-        return iter(self.tables.get(document_id, ()))
+    def all_tables(self, document_id: int, start: int = 0, end: int = sys.maxsize) -> Iterator[TableSpans]:
+        return (table for table in self.tables.get(document_id, ()) if table.start < end and table.end > start)
 
     def document_layout(self, document_id: int) -> Layout:
         return self.layouts.get(document_id, Layout((), ()))

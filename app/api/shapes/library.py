@@ -184,22 +184,26 @@ class Table(Shape):
     rows: list[TableRow]
 
 
-def plain_table(table: TableSpans) -> dict[str, Any]:
-    """Returns a ``Table`` as a dictionary of JSON values: there can be millions of cells."""
+def plain_table(table: TableSpans, start: int, end: int, *, with_cells: bool) -> dict[str, Any]:
+    """Returns a ``Table`` with its rows in ``text[start:end]`` as a dictionary of JSON values: there can be millions of
+    cells."""
     rows = [
         {
             "start": row.start,
             "end": row.end,
             "header": row.is_header,
-            "cells": [{"start": cell.start, "end": cell.end, "column": cell.column} for cell in row.cells],
+            "cells": [{"start": cell.start, "end": cell.end, "column": cell.column} for cell in row.cells]
+            if with_cells
+            else [],
         }
         for row in table.rows
+        if row.start < end and row.end > start
     ]
     return {
         "start": table.start,
         "end": table.end,
         "caption": table.caption,
-        "columns": list(table.columns),
+        "columns": list(table.columns) if with_cells else [],
         "rows": rows,
     }
 

@@ -3,6 +3,7 @@
 It may be used from several threads and while other Docents write. ``rag.store.postgres.writer`` writes.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
@@ -183,13 +184,14 @@ class PostgresLibrary:
         )
         return tuple(rows.sound((row[0] for row in found), rows.table_of, f"a table of document {document_id}"))
 
-    def all_tables(self, document_id: int) -> Iterator[TableSpans]:
-        """Yields the tables of a document in order, a few of them read at a time: there can be tens of thousands. Any
+    def all_tables(self, document_id: int, start: int = 0, end: int = sys.maxsize) -> Iterator[TableSpans]:
+        """Yields the tables that ``tables`` returns, a few of them read at a time: there can be tens of thousands. Any
         thread may take the next one."""
         after = -1
         while found := self._server.rows(
-            "SELECT data, start FROM tables WHERE document_id = %s AND start > %s ORDER BY start LIMIT %s",
-            (document_id, after, _TABLES),
+            "SELECT data, start FROM tables "
+            "WHERE document_id = %s AND start > %s AND start < %s AND stop > %s ORDER BY start LIMIT %s",
+            (document_id, after, end, start, _TABLES),
         ):
             after = found[-1][1]
             yield from rows.sound((row[0] for row in found), rows.table_of, f"a table of document {document_id}")

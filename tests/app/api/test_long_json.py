@@ -52,6 +52,26 @@ def test_all_tables_are_those_of_the_library(client: TestClient, parts: LightPar
     assert cells == [(cell.start, cell.end, cell.column) for table in held for row in table.rows for cell in row.cells]
 
 
+def test_tables_of_a_stretch_and_where_all_rows_stand(client: TestClient, parts: LightParts) -> None:
+    document = _id(client, "ships.csv")
+    held = parts.library.tables(document, 0, sys.maxsize)
+    rows = [row for table in held for row in table.rows]
+    outline = TableList.model_validate(client.get(f"/api/documents/{document}/tables?cells=false").json()).tables
+    assert [(row.start, row.end, row.header) for table in outline for row in table.rows] == [
+        (row.start, row.end, row.is_header) for row in rows
+    ]
+    assert not any(row.cells for table in outline for row in table.rows) and not any(one.columns for one in outline)
+    first, last = rows[700], rows[760]
+    address = f"/api/documents/{document}/tables?start={first.start}&end={last.end}"
+    found = TableList.model_validate(client.get(address).json()).tables
+    assert [[cell.start for cell in row.cells] for table in found for row in table.rows] == [
+        [cell.start for cell in row.cells] for row in rows[700:761]
+    ]
+    assert {table.start for table in found} <= {table.start for table in outline}
+    assert client.get(f"/api/documents/{document}/tables?start={2**53}").json() == {"tables": []}
+    assert client.get(f"/api/documents/{document}/tables?end={2**63}").status_code == 422
+
+
 def test_a_layout_is_that_of_the_library(client: TestClient, parts: LightParts) -> None:
     document = _id(client, "log.md")
     shown = DocumentLayout.model_validate(client.get(f"/api/documents/{document}/layout").json())

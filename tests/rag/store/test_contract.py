@@ -218,6 +218,8 @@ def test_tables_come_back_where_they_stand_and_go_with_their_document(library: L
         id_ = store(library, source, "/data/a.txt", ParsedDocument(TEXT, blocks, "Greek", "text/plain"), writer)
     assert library.tables(id_, 0, 100) == (first, second)
     assert tuple(library.all_tables(id_)) == (first, second)
+    for start, end in ((first.start, first.end), (second.start, second.end), (first.end, second.start), (0, 1)):
+        assert tuple(library.all_tables(id_, start, end)) == library.tables(id_, start, end)
     assert library.tables(id_, 11, 14) == (second,)
     assert library.tables(id_, 11, 13) == ()
     with writer.transaction():

@@ -155,3 +155,26 @@ def test_a_document_is_pinned_to_the_chat_and_let_go(page: Any) -> None:
     page.locator(".source").get_by_role("button", name="More for this document").click()
     page.get_by_role("menuitem", name="Ask everything in the chat again").click()
     expect(page.locator(".scope")).to_contain_text("all")
+
+
+def test_cells_of_a_large_table_come_when_they_are_drawn(
+    serve: Callable[[Any], Any], library: Any, open_page: Callable[..., Any], tmp_path: Path
+) -> None:
+    folder = tmp_path / "ships"
+    folder.mkdir()
+    rows = "\n".join(f"Ship {number},{number % 97} masts,harbour of Aebeltoft {number}" for number in range(12_000))
+    (folder / "ships.csv").write_text(f"name,masts,harbour\n{rows}\n", encoding="utf-8")
+    library.sync([str(folder)])
+    page = open_page(serve(library).link).page
+    asked: list[str] = []
+    page.on(
+        "request",
+        lambda request: asked.append(request.url.partition("/tables")[2]) if "/tables" in request.url else None,
+    )
+    go(page, "Library")
+    body = _open(page, "ships.csv")
+    expect(body.locator("td", has_text="harbour of Aebeltoft 3").first).to_be_visible()
+    assert asked[0] == "?cells=false" and all("start=" in one for one in asked[1:])
+    body.locator(".doc-group").last.scroll_into_view_if_needed()
+    expect(body.locator("td", has_text="harbour of Aebeltoft 11999")).to_be_visible()
+    assert 1 < len(asked) < 40, "only what is near the view"

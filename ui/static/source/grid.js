@@ -1,7 +1,8 @@
 // @ts-check
 /** A table of a document as a grid; its cells are stretches of the text. */
 
-import { html } from "../parts/html.js";
+import { get, query } from "../state/api.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../parts/html.js";
 import { marked, overlapping } from "./marks.js";
 
 /** @param {{points: string[], table: any, rows?: any[], marks: import("./marks.js").Mark[], isFirst?: boolean}} props `rows`: those of the table that are drawn */
@@ -21,4 +22,25 @@ export function Grid({ points, table, rows = table.rows, marks, isFirst = true }
       </tr>`,
     )}
   </table></div>`;
+}
+
+/**
+ * A part of a table whose cells come from the server once it is drawn: those of all tables of a large document together
+ * are many times as long as its text.
+ * @param {{points: string[], item: import("./layout.js").Item, height: number, marks: import("./marks.js").Mark[]}} props `height` in pixels, about, until it is there
+ */
+export function ComingGrid({ points, item, height, marks }) {
+  const [table, setTable] = useState(/** @type {any} */ (null));
+  const box = useRef(/** @type {HTMLElement|null} */ (null));
+  const { start, end, table: outline, isFirst } = item;
+  const isQuoted = marks.some((mark) => mark.name === "quote");
+  useEffect(() => {
+    const show = (/** @type {any[]} */ tables) => setTable(tables.find((one) => one.start === outline.start) ?? { ...outline, rows: [] });
+    get(outline.address + query({ start, end })).then((reply) => show(reply.tables), () => show([]));
+  }, [outline.address, start, end]);
+  useLayoutEffect(() => {
+    if (table && isQuoted) box.current?.querySelector("mark.quote, tr.quoted")?.scrollIntoView({ block: "center" });
+  }, [table]);
+  if (!table) return html`<div class=${`table-coming ${isQuoted ? "quoted" : ""}`} style=${{ height: `${height}px` }}></div>`;
+  return html`<div ref=${box}><${Grid} points=${points} table=${table} marks=${marks} isFirst=${isFirst} /></div>`;
 }

@@ -4,7 +4,7 @@
 import { clock, place, video } from "../parts/format.js";
 import { html, useEffect, useRef, useState } from "../parts/html.js";
 import { t } from "../words/words.js";
-import { Grid } from "./grid.js";
+import { ComingGrid, Grid } from "./grid.js";
 import { laidOut } from "./layout.js";
 import { marked, overlapping } from "./marks.js";
 
@@ -82,7 +82,9 @@ function Piece({ points, item, path, marks }) {
     case "margin":
       return html`<p class="doc-margin quiet" dir="auto">${text}</p>`;
     case "table":
-      return html`<${Grid} points=${points} table=${item.table} rows=${item.rows} isFirst=${item.isFirst} marks=${marks} />`;
+      return item.table.address
+        ? html`<${ComingGrid} points=${points} item=${item} height=${height([item])} marks=${marks} />`
+        : html`<${Grid} points=${points} table=${item.table} rows=${item.rows} isFirst=${item.isFirst} marks=${marks} />`;
     case "headers":
       return html`<${Headers} points=${points} item=${item} marks=${marks} />`;
     case "moment":

@@ -9,6 +9,7 @@ import { found, located, marked, overlapping } from "./marks.js";
 import { Reader } from "./reader.js";
 
 const PIECE_LINES = 120;
+const MANY_CHARACTERS = 400_000; // the cells of larger documents come when they are drawn
 const CODE = ["application/json", "text/x-", "application/xml", "text/css", "text/javascript"];
 const PLAIN = ["text/plain"];
 const NO_LAYOUT = { blocks: [], places: [] };
@@ -28,8 +29,20 @@ export function TextView({ document: about, view, asText }) {
   const box = useRef(/** @type {HTMLElement|null} */ (null));
   useEffect(() => {
     const wanted = `/api/documents/${about.id}`;
-    get(`${wanted}/text`).then(setText, () => setText(""));
-    get(`${wanted}/tables`).then((reply) => setTables(reply.tables), () => setTables([]));
+    const read = get(`${wanted}/text`).then(
+      (/** @type {string} */ whole) => {
+        setText(whole);
+        return whole.length < MANY_CHARACTERS;
+      },
+      () => {
+        setText("");
+        return true;
+      },
+    );
+    read.then((isSmall) => get(`${wanted}/tables?cells=${isSmall}`).then(
+      (reply) => setTables(isSmall ? reply.tables : reply.tables.map((/** @type {any} */ table) => ({ ...table, address: `${wanted}/tables` }))),
+      () => setTables([]),
+    ));
     get(`${wanted}/layout`).then(setLayout, () => setLayout(NO_LAYOUT));
   }, [about.id, about.read_at]);
   const points = useMemo(() => (text === null ? [] : [...text]), [text]); // positions count code points
@@ -40,7 +53,7 @@ export function TextView({ document: about, view, asText }) {
     return [...all, ...matches.map((match, index) => ({ ...match, name: index === at ? "match current" : "match" }))];
   }, [quote, matches, at]);
   useLayoutEffect(() => {
-    box.current?.querySelector(matches.length ? "mark.current" : "mark.quote, tr.quoted")?.scrollIntoView({ block: "center" });
+    box.current?.querySelector(matches.length ? "mark.current" : "mark.quote, tr.quoted, .table-coming.quoted")?.scrollIntoView({ block: "center" });
   }, [text, layout, asText, quote, matches, at]);
   if (text === null || layout === null) return html`<p class="note pad">${t("source.loading")}</p>`;
   const numbered = isCode(about.media_type);
