@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from rag.errors import SkippedError
+from rag.errors import ReadError, SkippedError
 from rag.parsers.payload import warning_of, without_payload
 from rag.parsers.tables.table import MAX_COLUMNS, Grid, Table
 from rag.parsers.tables.text import LINE_SEPARATOR, sections
@@ -55,6 +55,7 @@ class DocumentBuilder:
         self._length = 0
         self._blocks: list[Block] = []
         self._warnings: list[str] = []
+        self._nested = False
         self._payload: Counter[str] = Counter()
         self._last_kind: BlockKind | None = None
 
@@ -159,8 +160,16 @@ class DocumentBuilder:
         if message not in self._warnings:
             self._warnings.append(message)
 
+    def leave_out_nested(self, what: str) -> None:
+        """Tells the person that ``what`` ("Tables") was nested too deeply to be read."""
+        self._nested = True
+        self.warn(f"{what} nested too deep were left out.")
+
     def build(self) -> ParsedDocument:
-        """Makes the document. Raises SkippedError when nothing with text was added."""
+        """Makes the document. Raises SkippedError when nothing with text was added, ReadError where that is so because
+        of ``leave_out_nested``."""
+        if not self._length and self._nested:
+            raise ReadError("The file is nested too deeply to be read.")
         if not self._length:
             raise SkippedError(NO_TEXT)
         if self._payload:

@@ -137,7 +137,7 @@ class DocxWalker:
 
     def _blocks(self, parent: Element, depth: int, framed: bool = False) -> None:
         if depth > _MAX_DEPTH:
-            self._builder.warn("Tables nested too deep were left out.")
+            self._builder.leave_out_nested("Tables")
             return
         for child in parent:
             if child.tag == f"{W}p":
@@ -243,8 +243,10 @@ class DocxWalker:
         self._builder.table(placed, page=begins_on)
         self._said(tuple(comments), begins_on)
         for element in inner:
-            if element.tag == f"{W}tbl":
-                self._table(element, depth + 1) if depth < _MAX_DEPTH else None
+            if element.tag == f"{W}tbl" and depth < _MAX_DEPTH:
+                self._table(element, depth + 1)
+            elif element.tag == f"{W}tbl":
+                self._builder.leave_out_nested("Tables")
             elif element.tag == f"{W}txbxContent":
                 self._blocks(element, depth + 1, framed=True)
             else:

@@ -10,7 +10,7 @@ from rag.parsers.whole_number import whole_number
 from rag.parsers.zip_xml import Element
 
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-_MOST_COLUMNS = 1_000
+_MOST_COLUMNS = 100  # Word itself has 63
 
 
 def table_of(rows: Sequence[tuple[Element, Sequence[Element]]], text_of: Callable[[Element], str]) -> Table:

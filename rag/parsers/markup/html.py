@@ -188,7 +188,7 @@ class _Flow:
 
 def _drop_hidden_cells(root: etree._Element, hidden: Container[etree._Element]) -> None:
     """Takes rows, cells and words that nobody sees out of tables, which are read as a whole."""
-    for table in root.iter("table"):
+    for table in [one for one in root.iter("table") if next(one.iterancestors("table"), None) is None]:
         for element in [one for one in table.iterdescendants() if one in hidden]:
             element.drop_tree()
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from lxml import etree
 
 from rag.parsers.builder import one_line
-from rag.parsers.tables.table import Cell, Table
+from rag.parsers.tables.table import MAX_COLUMNS, Cell, Table
 
 _MAX_SPAN = 100
 _MAX_CELL_CHARS = 2_000
@@ -38,15 +38,27 @@ def is_layout(table: etree._Element) -> bool:
 def _is_grid(table: etree._Element) -> bool:
     """Whether nearly all cells of a table hold a few words, so that what else a cell holds (a list, a small table) is
     its text."""
-    rows = [row for row in table.iter("tr") if next(row.iterancestors("table"), None) is table]
+    rows = _own_rows(table)
     cells = [cell for row in rows for cell in row.iterchildren("td", "th")]
     blocks = sum(next(cell.iterdescendants(*_BLOCKS_OF_LAYOUT), None) is not None for cell in cells)
     return len(rows) > 2 and blocks * 5 <= len(cells) and not any(map(_is_long, cells))
 
 
+def _own_rows(table: etree._Element) -> list[etree._Element]:
+    """The rows of a table but those of tables within it."""
+    rows: list[etree._Element] = []
+    walker = etree.iterwalk(table, events=("start",), tag=("table", "tr"))
+    for _, element in walker:
+        if element.tag == "tr":
+            rows.append(element)
+        elif element is not table:
+            walker.skip_subtree()
+    return rows
+
+
 def table_of(table: etree._Element) -> Table:
     """Returns all cells with their spans and the caption."""
-    rows = [row for row in table.iter("tr") if next(row.iterancestors("table"), None) is table]
+    rows = _own_rows(table)
     anchors = _anchors(rows)
     height, width = len(rows), max((anchor.column + anchor.columns for anchor in anchors), default=0)
     grid = [[""] * height for _ in range(width)]  # by columns
@@ -81,6 +93,8 @@ def _anchors(rows: Sequence[etree._Element]) -> list[_Anchor]:
         for cell in row.iterchildren("td", "th"):
             while taken.get(column, 0) > at:
                 column += 1
+            if column >= MAX_COLUMNS:
+                break
             columns = _span(cell, "colspan", _MAX_SPAN)
             height = _span(cell, "rowspan", len(rows) - at)
             anchors.append(_Anchor(_text(cell), at, column, height, columns, cell.tag == "th"))

@@ -122,7 +122,8 @@ class _Walker:
                 continue
             shown: Row = []
             for cell in cells:
-                places = [visible[at] for at in range(cell.column, cell.column + cell.columns) if at in visible]
+                covered = range(cell.column, min(cell.column + cell.columns, MAX_COLUMNS))
+                places = [visible[at] for at in covered if at in visible]
                 if places:
                     shown.append(Cell(cell.text, 0, places[0], cell.rows, len(places)))
                 elif cell.column < MAX_COLUMNS and cell.column not in hidden_columns:

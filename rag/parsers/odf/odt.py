@@ -131,7 +131,7 @@ class OdfWalker:
 
     def _blocks(self, parent: Element, depth: int) -> None:
         if depth > _MAX_DEPTH:
-            self._builder.warn("Parts nested too deep were left out.")
+            self._builder.leave_out_nested("Parts")
             return
         for child in parent:
             tag = child.tag
@@ -219,6 +219,7 @@ class OdfWalker:
 
     def _list(self, element: Element, level: int, counter: Counter | None, depth: int) -> None:
         if level > _MAX_DEPTH:
+            self._builder.leave_out_nested("Lists")
             return
         counter = counter or self._counter(element)
         for item in element:
@@ -270,8 +271,14 @@ class OdfWalker:
             self._builder.add("note", comment, page=self._page)
         for inner in table.iter(f"{TABLE}table", f"{DRAW}frame"):
             around = next(inner.iterancestors(f"{TABLE}table", f"{DRAW}text-box"), None)
-            if inner is not table and around is table and depth < _MAX_DEPTH:
-                self._table(inner, depth + 1) if inner.tag == f"{TABLE}table" else self._drawn(inner, depth + 1)
+            if inner is table or around is not table:
+                continue
+            if depth >= _MAX_DEPTH:
+                self._builder.leave_out_nested("Tables")
+            elif inner.tag == f"{TABLE}table":
+                self._table(inner, depth + 1)
+            else:
+                self._drawn(inner, depth + 1)
 
     def _describe(self) -> None:
         title = (self._meta.findtext(f".//{_DC}title") or "").strip() if self._meta is not None else ""

@@ -18,9 +18,9 @@ def table_of(table: Element, text_of: Callable[[Element], str]) -> Table:
     header_rows = 0
     at = 0
     for row, is_header in rows_of(table):
-        times = count(row, "number-rows-repeated")
+        times = min(count(row, "number-rows-repeated"), _MOST_REPEATED)
         placed = list(cells_of(row, at, text_of))
-        for again in range(min(times, _MOST_REPEATED) if placed else 0):
+        for again in range(times if placed else 0):
             cells += [Cell(cell.text, at + again, cell.column, cell.rows, cell.columns) for cell in placed]
         at += times
         header_rows = at if is_header and header_rows == at - times else header_rows

@@ -56,6 +56,7 @@ def parse(path: Path) -> ParsedDocument:
             kind = opened.pop()
             if kind in _SECTIONS:
                 _add_section(builder, kind, fields)
+                fields = []
         elif opened and opened[-1] in _SECTIONS:
             fields.append(field)
     return builder.build()

@@ -155,6 +155,8 @@ class _SlideReader:
             elif hasattr(shape, "shapes"):
                 if depth < _MAX_DEPTH:
                     yield from self._in_reading_order(shape.shapes, shape._element, page, depth + 1)
+                else:
+                    self._builder.leave_out_nested("Groups")
             else:
                 yield shape
 

@@ -168,13 +168,14 @@ def _expanded(cells: Sequence[Cell]) -> _Expanded:
     across: set[int] = set()
     wide: list[set[int]] = [set() for _ in range(height)]
     for cell in cells:
+        covered = range(cell.column, min(cell.column + cell.columns, width))
         if cell.columns >= width > 1 and cell.text:
             across.add(cell.row)
         elif cell.columns > 1:
-            wide[cell.row].update(range(cell.column, cell.column + cell.columns))
+            wide[cell.row].update(covered)
         once = cell.columns >= width or len(cell.text) > _LONGEST_NAME
         for row in range(cell.row, min(cell.row + cell.rows, height)):
-            for column in range(cell.column, min(cell.column + cell.columns, width)):
+            for column in covered:
                 if grid[row][column] is None:
                     grid[row][column] = "" if once and (row, column) != (cell.row, cell.column) else cell.text
     kept = [at for at, row in enumerate(grid) if any(row)]
@@ -294,7 +295,8 @@ def _goes_on(expanded: _Expanded, first: int, end: int) -> bool:
     if body and filled and filled <= expanded.wide[end] and all(kind_of(row[column]) != "number" for column in filled):
         return True
     above = [tuple(level[column] for level in header) for column in range(len(row))]
-    alike = [column for column, names in enumerate(above) if any(names) and above.count(names) > 1]
+    times = Counter(above)
+    alike = [column for column, names in enumerate(above) if any(names) and times[names] > 1]
     if not body or len({row[column] for column in alike}) < 2 or not all(row[column] for column in alike):
         return False
     others = [column for column in range(len(row)) if row[column] not in ("", above[column][-1])]
@@ -351,10 +353,13 @@ def _width(expanded: _Expanded, at: int, column: int) -> int:
 def _told_apart(names: Sequence[str]) -> list[str]:
     """The names, where one that recurs ("Comment") has that of its own in front of it added: "Comment (Q2)"."""
     made = list(names)
+    times = Counter(names)
+    before = ""
     for at, name in enumerate(names):
-        before = next((other for other in reversed(names[:at]) if other and names.count(other) == 1), "")
-        if name and names.count(name) > 1 and before:
+        if name and times[name] > 1 and before:
             made[at] = f"{name} ({before})"
+        elif name and times[name] == 1:
+            before = name
     return made if len(set(made)) == len(made) else list(names)
 
 

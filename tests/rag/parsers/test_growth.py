@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from rag.errors import ReadError
 from rag.parsers.registry import parse
 from rag.types import ParsedDocument
 
@@ -26,6 +27,16 @@ def read(folder: Path, name: str, content: str) -> ParsedDocument:
     path = folder / name
     path.write_text(content, encoding="utf-8")
     return parse(path)
+
+
+def _docx(folder: Path, body: str) -> Path:
+    with zipfile.ZipFile(folder / "a.docx", "w") as archive:
+        archive.writestr("[Content_Types].xml", f'<Types xmlns="{_PACKAGE}/content-types"/>')
+        relation = f'<Relationship Id="r" Type="{_MAIN}" Target="word/document.xml"/>'
+        related = f'<Relationships xmlns="{_PACKAGE}/relationships">{relation}</Relationships>'
+        archive.writestr("_rels/.rels", related)
+        archive.writestr("word/document.xml", f"<w:document{_WORD}><w:body>{body}</w:body></w:document>")
+    return folder / "a.docx"
 
 
 def nested(opening: str, closing: str, levels: int = 40) -> str:
@@ -54,13 +65,7 @@ def test_boxes_in_boxes_of_a_docx_are_read_once(tmp_path: Path) -> None:
     opening = "<w:p><w:r><w:t>a</w:t><w:pict><v:textbox><w:txbxContent>"
     closing = "</w:txbxContent></v:textbox></w:pict></w:r></w:p>"
     body = opening * 40 + "<w:p><w:r><w:t>innermost</w:t></w:r></w:p>" + closing * 40
-    with zipfile.ZipFile(tmp_path / "a.docx", "w") as archive:
-        archive.writestr("[Content_Types].xml", f'<Types xmlns="{_PACKAGE}/content-types"/>')
-        relation = f'<Relationship Id="r" Type="{_MAIN}" Target="word/document.xml"/>'
-        related = f'<Relationships xmlns="{_PACKAGE}/relationships">{relation}</Relationships>'
-        archive.writestr("_rels/.rels", related)
-        archive.writestr("word/document.xml", f"<w:document{_WORD}><w:body>{body}</w:body></w:document>")
-    text = parse(tmp_path / "a.docx").text
+    text = parse(_docx(tmp_path, body)).text
     assert text.count("innermost") == 1 and text.split() == ["a"] * 40 + ["innermost"]
 
 
@@ -162,3 +167,57 @@ def test_cells_merged_over_more_than_there_can_be(tmp_path: Path, number: str) -
         f"<Row>{cells}</Row><Row ss:Index='{number}'/></Table></Worksheet></Workbook>"
     )
     assert "Lamp" in read(tmp_path, "a.xml", content).text
+
+
+def test_tables_in_tables_of_a_page(tmp_path: Path) -> None:
+    opening, closing = "<table><tr><td>", "</td></tr></table>"
+    for body in (opening * 1500 + "lamp", opening * 1500 + "lamp" + closing * 1500):
+        assert read(tmp_path, "a.html", body).text == "lamp"
+
+
+def test_cells_of_a_page_that_cover_what_no_table_has(tmp_path: Path) -> None:
+    row = "<tr>" + "<td colspan=1000 rowspan=65534>lamp" * 100
+    assert "lamp" in read(tmp_path, "a.html", f"<table>{row * 100}</table>").text
+
+
+def test_many_columns_of_one_name(tmp_path: Path) -> None:
+    names = "".join(f"<th>{name}" for name in ("Year", *["Comment"] * 20_000))
+    assert (
+        "1868" in read(tmp_path, "a.html", f"<table><tr>{names}<tr><td>1868<td>lit<td>a<tr><td>1869<td>b</table>").text
+    )
+
+
+def test_spans_and_repetitions_of_an_opendocument_table(tmp_path: Path) -> None:
+    huge = "2147483647"
+    cell = f'<table:table-cell table:number-columns-spanned="{huge}" table:number-rows-spanned="{huge}"><text:p>lamp'
+    for kind, empty in (("text", huge), ("spreadsheet", "100")):  # a sheet ends after many empty rows
+        rows = (
+            f'<table:table-row table:number-rows-repeated="{empty}"><table:table-cell/></table:table-row>'
+            f"<table:table-row>{cell}</text:p></table:table-cell></table:table-row>"
+        )
+        body = f"<office:body><office:{kind}><table:table>{rows}</table:table></office:{kind}></office:body>"
+        with zipfile.ZipFile(tmp_path / "a.odf", "w") as archive:
+            archive.writestr("mimetype", f"application/vnd.oasis.opendocument.{kind}")
+            archive.writestr("content.xml", f"<office:document-content{_ODF}>{body}</office:document-content>")
+        assert "lamp" in parse(tmp_path / "a.odf").text
+
+
+def test_columns_of_a_docx_are_no_more_than_there_can_be(tmp_path: Path) -> None:
+    cell = '<w:tc><w:tcPr><w:gridSpan w:val="2147483647"/></w:tcPr><w:p><w:r><w:t>lamp</w:t></w:r></w:p></w:tc>'
+    path = _docx(tmp_path, f"<w:tbl>{f'<w:tr>{cell * 2}</w:tr>' * 20}</w:tbl>")
+    assert 40 <= parse(path).text.count("lamp") <= 5_000
+
+
+@pytest.mark.parametrize("opening", ["<w:tbl><w:tr><w:tc>", "<w:sdt><w:sdtContent>"])
+def test_what_is_nested_too_deep_is_not_called_empty(tmp_path: Path, opening: str) -> None:
+    closing = "".join(f"</{name}" for name in reversed(opening.split("<")[1:]))
+    path = _docx(tmp_path, opening * 100 + "<w:p><w:r><w:t>lamp</w:t></w:r></w:p>" + closing * 100)
+    with pytest.raises(ReadError, match="nested too deeply"):
+        parse(path)
+
+
+def test_events_within_events_repeat_nothing(tmp_path: Path) -> None:
+    many = 3_000
+    notes = "".join(f"COMMENT:note {number}\n" for number in range(many))
+    events = "BEGIN:VEVENT\n" * many + notes + "SUMMARY:lamp\n" + "END:VEVENT\n" * many
+    assert read(tmp_path, "a.ics", f"BEGIN:VCALENDAR\n{events}END:VCALENDAR\n").text.count("note 7\n") == 1

@@ -263,6 +263,7 @@ export const MESSAGES_DE = {
   "The workbook is protected by a password.": "Die Arbeitsmappe ist durch ein Passwort geschützt.",
   "The file holds minified code, which is made for machines.": "Die Datei enthält verkleinerten Programmtext, der für Maschinen gemacht ist.",
   "Add the source it was made from.": "Fügen Sie die Quelle hinzu, aus der er gemacht ist.",
+  "The file is nested too deeply to be read.": "Die Datei ist zu tief verschachtelt, um gelesen zu werden.",
   "The subtitle file holds no times that Docent knows.": "Die Untertiteldatei enthält keine Zeiten, die Docent kennt.",
   "Save it as .txt to read it.": "Speichern Sie sie als .txt, um sie zu lesen.",
   "The table could not be read: {0}.": "Die Tabelle war nicht zu lesen: {0}.",
