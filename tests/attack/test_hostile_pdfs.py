@@ -8,7 +8,7 @@ import pytest
 
 from rag.ingest.children.parse_job import Chunking, ParseLimits
 from rag.ingest.children.parse_pool import ParsePool
-from tests.rag.parsers.pdf_writer import write_raw
+from tests.rag.parsers.pdf.pdf_writer import write_raw
 from tests.rag.word_counter import SPEC
 
 TEXT = "BT /F1 12 Tf 72 700 Td (The lamp was lit in 1868.) Tj ET"

@@ -1,8 +1,8 @@
 // @ts-check
 /** A table of a document as a grid; its cells are stretches of the text. */
 
-import { get, query } from "../state/api.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../parts/html.js";
+import { get, query } from "../state/api.js";
 import { marked, overlapping } from "./marks.js";
 
 /** @param {{points: string[], table: any, rows?: any[], marks: import("./marks.js").Mark[], isFirst?: boolean}} props `rows`: those of the table that are drawn */
