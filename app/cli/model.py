@@ -37,6 +37,7 @@ def register(app: typer.Typer) -> None:
     group.command("remove")(remove)
     group.command("quantize")(quantize)
     group.command("build")(build)
+    group.command("export")(export)
     group.command("bench")(bench)
     app.add_typer(group, name="model")
 
@@ -238,6 +239,30 @@ def quantize(
     with _steps_bar("layers") as show:
         target = quantize_model(store, model, out, QuantizeOptions(group, symmetric, scheme=chosen), text, show)
     _added(session, describe(target, target.name), as_json)
+
+
+def export(
+    context: typer.Context,
+    model: NameArgument,
+    triton: Annotated[Path, typer.Option("--triton", metavar="FOLDER", help="The model repository to write into.")],
+    seen_as: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Where the server finds the weights, if not where they lie here.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write what Triton's vLLM backend needs to serve a model, whose weights stay where they are.
+
+    Docent then asks it by model.endpoint, through Triton's frontend for OpenAI's API.
+    """
+    from app.models.triton import export_triton
+
+    session = session_of(context)
+    chosen = session.settings.model
+    made = export_triton(_store(session), model, triton, seen_as=seen_as, context=chosen.context, gpus=chosen.gpus)
+    if as_json:
+        write_json({"model": model, "exported": str(made)})
+    else:
+        write_text(f"Written to {made}.")
 
 
 def build(

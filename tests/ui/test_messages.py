@@ -14,7 +14,15 @@ from ui.page import STATIC
 ROOT = STATIC.parents[1]
 # These speak to programs and to the terminal, or stand in the log.
 _ELSEWHERE = (
-    *("app/cli/", "app/copying.py", "app/mcp_tools.py", "app/repair.py", "app/process/running.py", "app/api/openai"),
+    *(
+        "app/cli/",
+        "app/copying.py",
+        "app/mcp_tools.py",
+        "app/repair.py",
+        "app/process/running.py",
+        "app/models/triton.py",
+        "app/api/openai",
+    ),
     *("rag/adapters/", "rag/models/", "rag/store/copying.py", "rag/store/faiss_index.py"),
 )
 _ENTRY = re.compile(r"^  (\".+?(?<!\\)\"): (\".+\"),$", re.MULTILINE)
