@@ -55,7 +55,8 @@ class Quote(BaseModel):
 
 
 class CitedAnswer(BaseModel):
-    """``found`` is false where the documents do not hold the answer."""
+    """``found`` is false where the documents do not hold the answer, as far as can be told; what is quoted then is the
+    nearest passage."""
 
     text: str
     found: bool

@@ -322,7 +322,8 @@ class Writing:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The finished answer. ``found`` is false when the documents do not hold it; then there are no citations.
+    """The finished answer. ``found`` is false when the documents do not hold it, as far as can be told: then there are
+    no citations but those of the nearest passage, where the text quotes one as such.
 
     ``span`` is what the reader read out, and lies within a citation's quote; None without a reader, or where it does
     not. ``confidence`` is the probability that the documents hold the answer; None where nothing measured it, as

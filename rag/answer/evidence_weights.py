@@ -14,6 +14,15 @@ FILE = Path(__file__).parents[1] / "models" / "weights" / "evidence.json"
 
 
 @dataclass(frozen=True, slots=True)
+class Stated:
+    """``least_odds`` are the log odds that an answer needs by the kind of its question, less ``missing`` for all of the
+    question that is not said; kinds that are not named need none. Chosen by hand (docs/LOG.md, 2026-11-27)."""
+
+    missing: float
+    least_odds: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class EvidenceWeights:
     """Weights by the names of features (``rag.answer.evidence``), and probabilities.
 
@@ -22,7 +31,9 @@ class EvidenceWeights:
     over ``found_features`` of the best sentence. ``read``: one over the log odds of ``found``, those of the reader, and
     whether the question has a form that the reader does not know. ``min_confidence`` is what an answer needs,
     ``min_confidence_read`` where a reader was asked; ``min_confidence_foreign`` is what the reader alone needs for a
-    question in another language than English. ``supported`` is the support below which a sentence gets a mark.
+    question in another language than English. ``stated`` tells answers from what
+    merely stands nearest. ``supported``
+    is the support below which a sentence gets a mark.
     """
 
     sentence: Mapping[str, float]
@@ -32,6 +43,7 @@ class EvidenceWeights:
     min_confidence: float
     min_confidence_read: float
     min_confidence_foreign: float
+    stated: Stated
     supported: float
 
 
@@ -39,4 +51,5 @@ class EvidenceWeights:
 def evidence_weights() -> EvidenceWeights:
     """The shipped weights, read once."""
     raw = json.loads(FILE.read_text(encoding="utf-8"))
-    return EvidenceWeights(**{**raw, "set_by_hand": frozenset(raw["set_by_hand"])})
+    read = {"set_by_hand": frozenset(raw["set_by_hand"]), "stated": Stated(**raw["stated"])}
+    return EvidenceWeights(**{**raw, **read})

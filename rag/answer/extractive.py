@@ -32,21 +32,22 @@ from rag.answer.quote import (
     is_closed,
     paragraph_end,
     readable,
+    sentence_at,
     with_counted_items,
     with_items,
     with_siblings,
     with_term,
 )
 from rag.answer.reading import find_spans, passage_of
-from rag.answer.refusal import NOT_FOUND, least_confidence
-from rag.answer.rows import NamedCell, Row, asked_cell, asked_columns, cut_row, row_at, same_table
+from rag.answer.refusal import NEAREST, StatedKind, in_language_of, is_clear, least_confidence, refusal
+from rag.answer.rows import NamedCell, Row, asked_cell, asked_columns, cut_row, meant_row, row_at, same_table
 from rag.answer.said_of import can_be_asked_for, said_of_subject
 from rag.answer.summary import overview
 from rag.answer.verdict import verdict
 from rag.protocols import Embedder, SpanReader
 from rag.text.language import is_english
 from rag.text.markers import AnswerPart, word_by_word
-from rag.text.sentences import cached_sentences, is_label
+from rag.text.sentences import cached_sentences
 from rag.text.words import stem, weight, words
 from rag.types import Answer, AnswerEvent, Citation, Passage, Query, Reading, Span, TextDelta
 
@@ -75,7 +76,8 @@ class Choice:
     ``readings`` are the reader's, best first; ``confidence`` is the probability that the documents hold the answer,
     None where nothing was measured. ``overview`` where a summary was asked for. ``cell`` is the value that was asked
     for in the row that is quoted first. ``unknown`` are names and codes of the question about which nothing was found;
-    ``verdict`` is the "Yes" or "No" that the first quote says.
+    ``verdict`` is the "Yes" or "No" that the first quote says. ``is_nearest``: the evidence is so weak that the
+    quote is shown as what stands nearest, not as the answer.
     """
 
     quotes: tuple[Quote, ...] = ()
@@ -85,6 +87,7 @@ class Choice:
     cell: Span | None = None
     unknown: tuple[str, ...] = ()
     verdict: str | None = None
+    is_nearest: bool = False
 
 
 class ExtractiveAnswerer:
@@ -111,20 +114,21 @@ class ExtractiveAnswerer:
 
     def answer(self, query: Query, passages: Sequence[Passage]) -> Iterator[AnswerEvent]:
         """Yields the answer word by word."""
-        yield from self.written(self.choose(query, passages))
+        yield from self.written(query, self.choose(query, passages))
 
-    def written(self, choice: Choice) -> Iterator[AnswerEvent]:
+    def written(self, query: Query, choice: Choice) -> Iterator[AnswerEvent]:
         """The answer that a choice of quotes makes."""
         if not choice.quotes:
-            refusal = (AnswerPart(_refusal(choice.unknown)),)
-            yield TextDelta(refusal)
-            yield Answer(refusal, found=False, citations=(), answerer=self.name, confidence=choice.confidence)
+            refused = (AnswerPart(refusal(query.original, choice.unknown)),)
+            yield TextDelta(refused)
+            yield Answer(refused, found=False, citations=(), answerer=self.name, confidence=choice.confidence)
             return
         written: list[AnswerPart] = []
         citations: list[Citation] = []
         numbering = Numbering()
-        if choice.verdict is not None:
-            written.append(AnswerPart(f"{choice.verdict}. "))
+        if choice.is_nearest or choice.verdict is not None:
+            said = in_language_of(query.original, NEAREST) if choice.is_nearest else f"{choice.verdict}."
+            written.append(AnswerPart(f"{said} "))
             yield TextDelta((written[0],))
         for quote in choice.quotes:
             number = numbering.of(quote.passage)
@@ -139,7 +143,7 @@ class ExtractiveAnswerer:
         first = choice.quotes[0]
         in_table = row_at(first.passage, first.start) is not None
         span = choice.cell if in_table else span_within(choice.readings, citations)
-        yield Answer(tuple(written), True, tuple(citations), self.name, span, choice.confidence)
+        yield Answer(tuple(written), not choice.is_nearest, tuple(citations), self.name, span, choice.confidence)
 
     def choose(self, query: Query, passages: Sequence[Passage]) -> Choice:
         """What to quote, and how sure that is."""
@@ -171,13 +175,18 @@ class ExtractiveAnswerer:
         if not ranked:
             return Choice(readings=tuple(readings or ()))
         counted = readings if about[0] is named[0] else _read_in(readings, about)
-        probability = found_probability(found_features(query, ranked), counted)
+        features = found_features(query, ranked)
+        probability = found_probability(features, counted)
         chosen: list[Quote] = []
-        least = least_confidence(was_read=readings is not None, setting=self._min_confidence)
-        if probability >= least:
+        was_read = readings is not None
+        if probability >= least_confidence(was_read=was_read, setting=self._min_confidence):
             for candidate in _selected(query, ranked):
                 score = probability * math.exp(candidate.score - ranked[0].score)
                 _add(chosen, _quoted(query, candidate, score, readings or (), first=not chosen))
+        missing = 1.0 - ranked[0].features["own"] - ranked[0].features["context"]
+        kind: StatedKind = "whether" if features["whether"] else query.kind
+        if was_read and self._is_nearest(kind, probability, missing):
+            return Choice(tuple(chosen[:1]), tuple(readings or ()), probability, is_nearest=True)
         cell = _cell(query, chosen[0], readings or ()) if chosen else None
         said = verdict(query, chosen[0].text) if chosen else None
         return Choice(tuple(chosen), tuple(readings or ()), probability, cell=cell, verdict=said)
@@ -186,6 +195,9 @@ class ExtractiveAnswerer:
     def _least_foreign(self) -> float:
         """The confidence that the reader alone needs for a question in another language than English."""
         return evidence_weights().min_confidence_foreign if self._min_confidence is None else self._min_confidence
+
+    def _is_nearest(self, kind: StatedKind, confidence: float, missing: float = 0.0) -> bool:
+        return self._min_confidence is None and not is_clear(kind, confidence, missing)
 
     def _read_alone(self, query: Query, passages: Sequence[Passage], readings: Sequence[Reading]) -> Choice | None:
         """The sentence or row that the best answer was read in, where the reader is sure: a question in another
@@ -197,23 +209,14 @@ class ExtractiveAnswerer:
         at = best.span.start - passage.start
         row = row_at(passage, at)
         if row is not None:
-            start, end = cut_row(row, at, LONGEST_QUOTE)
+            meant = meant_row(query, passage, row)
+            start, end = cut_row(meant, at if meant == row else meant.start, LONGEST_QUOTE)
         else:
-            start, end = _sentence_at(passage.text, at)
+            start, end = sentence_at(passage.text, at)
             start, end = cut(passage.text, *with_items(passage.text, start, end), at)
         quote = Quote(passage, start, end, best.confidence)
-        return Choice((quote,), tuple(readings), best.confidence, cell=_cell(query, quote, readings))
-
-
-def _sentence_at(text: str, at: int) -> tuple[int, int]:
-    """The sentence that holds a position; below a heading, which says nothing by itself, the one that follows."""
-    spans = cached_sentences(text)
-    index = next((index for index, span in enumerate(spans) if span[0] <= at < span[1]), None)
-    if index is None:
-        return 0, len(text)
-    if is_label(text, *spans[index]) and index + 1 < len(spans):
-        return spans[index + 1]
-    return spans[index]
+        cell, is_nearest = _cell(query, quote, readings), self._is_nearest("foreign", best.confidence)
+        return Choice((quote,), tuple(readings), best.confidence, cell=cell, is_nearest=is_nearest)
 
 
 def _read_first_elsewhere(passages: Sequence[Passage], readings: Sequence[Reading]) -> list[Reading]:
@@ -240,11 +243,6 @@ def _read_in(readings: Sequence[Reading] | None, about: Sequence[Candidate]) -> 
     if readings is None:
         return None
     return [reading for reading in readings if any(holds(one, reading.span) for one in about)]
-
-
-def _refusal(unknown: Sequence[str]) -> str:
-    """What is said where nothing is quoted."""
-    return f"{NOT_FOUND} Nothing in them is about {' or '.join(unknown)}." if unknown else NOT_FOUND
 
 
 def _cell(query: Query, quote: Quote, readings: Sequence[Reading]) -> Span | None:

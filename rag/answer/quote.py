@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rag.answer.rows import rows_of
 from rag.text.definition_lists import definitions
-from rag.text.sentences import asks, cached_sentences, is_list_item, skip_marker, units
+from rag.text.sentences import asks, cached_sentences, is_label, is_list_item, skip_marker, units
 from rag.types import Passage, Span
 
 LONGEST_QUOTE = 420  # characters shown of one sentence
@@ -107,6 +107,17 @@ def with_siblings(text: str, start: int, end: int) -> tuple[int, int]:
             break
         high += 1
     return (start, end) if low == high else (units[low][0], units[high][1])
+
+
+def sentence_at(text: str, at: int) -> tuple[int, int]:
+    """The sentence that holds a position; below a heading, which says nothing by itself, the one that follows."""
+    spans = cached_sentences(text)
+    index = next((index for index, span in enumerate(spans) if span[0] <= at < span[1]), None)
+    if index is None:
+        return 0, len(text)
+    if is_label(text, *spans[index]) and index + 1 < len(spans):
+        return spans[index + 1]
+    return spans[index]
 
 
 def paragraph_end(text: str, end: int) -> int:

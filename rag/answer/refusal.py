@@ -1,15 +1,28 @@
-"""When Docent says "not in your documents": the sentence it says, the least probability of an answer, and how it is
+"""When Docent says "not in your documents": the sentences it says, the least probability of an answer, and how it is
 recognised that a model refuses.
 
-The built-in models refuse by probability (``least_confidence``). A larger model is asked in its prompt to reply with
+The built-in models refuse by probability (``least_confidence``), and quote the nearest passage as such where an answer
+is likelier than not and often wrong (``is_clear``). A larger model is asked in its prompt to reply with
 ``NOT_FOUND``; ``refuses`` recognises that it did, in these or other words.
 """
 
+import math
 import re
+from collections.abc import Sequence
+from typing import Literal
 
 from rag.answer.evidence_weights import evidence_weights
+from rag.text.language import language_of
+from rag.types import QueryKind
+
+StatedKind = QueryKind | Literal["whether", "foreign"]  # the last: read in another language than English
 
 NOT_FOUND = "I could not find this in your documents."
+NEAREST = "I found no clear answer. The nearest passage says:"
+_IN_GERMAN = {
+    NOT_FOUND: "Das habe ich in Ihren Dokumenten nicht gefunden.",
+    NEAREST: "Eine klare Antwort habe ich nicht gefunden. Die nächstliegende Stelle sagt:",
+}
 
 _REFUSAL = re.compile(
     r"\b(?:could not|couldn't|cannot|can't|can not|unable to|did not|didn't) (?:be )?f(?:i|ou)nd\b"
@@ -33,6 +46,31 @@ def least_confidence(*, was_read: bool, setting: float | None = None) -> float:
         return setting
     weights = evidence_weights()
     return weights.min_confidence_read if was_read else weights.min_confidence
+
+
+def is_clear(kind: StatedKind, confidence: float, missing: float = 0.0) -> bool:
+    """Returns whether a quote that is not refused is an answer; else it is shown as what stands nearest.
+
+    ``missing`` is the share of the question that neither the quote nor what stands above and in front of it says. An
+    amount or a day is soon found that is another thing's, so the questions for them need more.
+    """
+    stated = evidence_weights().stated
+    odds = math.log(max(confidence, 1e-6) / max(1.0 - confidence, 1e-6))
+    return kind not in stated.least_odds or odds - stated.missing * missing >= stated.least_odds[kind]
+
+
+def refusal(question: str, unknown: Sequence[str] = ()) -> str:
+    """What is said where nothing is quoted. ``unknown`` are names that stand nowhere."""
+    if not unknown:
+        return in_language_of(question, NOT_FOUND)
+    if language_of(question) == "de":
+        return f"{_IN_GERMAN[NOT_FOUND]} Nichts in ihnen handelt von {' oder '.join(unknown)}."
+    return f"{NOT_FOUND} Nothing in them is about {' or '.join(unknown)}."
+
+
+def in_language_of(question: str, said: str) -> str:
+    """``NOT_FOUND`` or ``NEAREST`` in German where the question is German."""
+    return _IN_GERMAN[said] if language_of(question) == "de" else said
 
 
 def refuses(sentence: str) -> bool:

@@ -192,6 +192,20 @@ def _share(query: Query, name: str, taken: frozenset[str]) -> float:
     return found - 0.01 * len(there - query.terms.keys()) if found else 0.0
 
 
+def meant_row(query: Query, passage: Passage, row: Row) -> Row:
+    """The row of the same table that holds most of the question, the given one where none holds more than it: rows are
+    alike but for what they are about."""
+    rows = [other for other in rows_of(passage) if not other.is_header and same_table(other, row)]
+    most = max((_held(query, other) for other in rows), default=0.0)
+    return row if most <= _held(query, row) else next(other for other in rows if _held(query, other) == most)
+
+
+def _held(query: Query, row: Row) -> float:
+    there = frozenset(stems(" ".join(cell.text for cell in row.cells)))
+    prefixes = prefixes_of(there)
+    return sum(weight * match(term, there, prefixes) for term, weight in query.terms.items())
+
+
 def same_table(one: Row, other: Row) -> bool:
     """Whether two rows stand under the same names."""
     return one.table.columns == other.table.columns and any(one.table.columns)

@@ -72,7 +72,8 @@ class Question(Shape):
 
 
 class AnswerReply(Question):
-    """A finished answer. ``found`` is false when the documents do not hold it.
+    """A finished answer. ``found`` is false when the documents do not hold it, as far as can be told; what is quoted
+    then is the nearest passage.
 
     ``span`` is what the reader model read out, ``confidence`` its probability that there is an answer, ``timings_ms``
     the milliseconds of each step. ``writing`` is null where no language model wrote the answer to its end.

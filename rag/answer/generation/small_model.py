@@ -99,7 +99,7 @@ class SmallModelAnswerer:
             must_hold = None if task.span is None else task.span.text
             verified = verify(reply, query, near, self._embedder, must_hold)
         if verified is None or not self._is_supported(verified):
-            yield from self._quotes.written(choice)
+            yield from self._quotes.written(query, choice)
         else:
             yield from self._written(verified, task, writing)
 
@@ -153,7 +153,7 @@ class SmallModelAnswerer:
 
 def _is_for_the_model(task: _Task) -> bool:
     """Whether a sentence is wanted and a small model can be trusted to word it."""
-    if not task.choice.quotes or task.choice.overview:
+    if not task.choice.quotes or task.choice.overview or task.choice.is_nearest:
         return False
     if task.span is None and task.choice.readings:  # the reader was asked, and the best evidence is elsewhere
         return False

@@ -18,6 +18,7 @@ from rag.answer.operators.computed.gain_or_loss import gain_or_loss
 from rag.answer.operators.computed.ledger_extremes import asks_for_entry, find_entry
 from rag.answer.operators.computed.ledger_sums import add_up_entries, asks_for_sum
 from rag.answer.operators.computed.lookup import look_up, look_up_total
+from rag.answer.operators.computed.period_ends import find_period_end
 from rag.answer.operators.computed.picked_sums import add_up_picked
 from rag.answer.operators.computed.prices import price_several
 from rag.answer.operators.computed.proportions import asks_for_proportion, find_proportion, says_proportion
@@ -27,6 +28,7 @@ from rag.answer.operators.quoted.answered_questions import quote_answered_questi
 from rag.answer.operators.quoted.contacts import find_contact
 from rag.answer.operators.quoted.dimensions import find_dimension
 from rag.answer.operators.quoted.entries import find_dated_entry, find_entry_of_code
+from rag.answer.operators.quoted.instructions import quote_instruction
 from rag.answer.operators.quoted.manual_entries import quote_manual_entry
 from rag.answer.operators.quoted.numbered_parts import name_part
 from rag.answer.operators.quoted.places import find_place
@@ -132,6 +134,8 @@ def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embe
         or find_dated_entry(query, passages, texts)
         or find_holder(query, passages)
         or find_dimension(query, passages, texts)
+        or find_period_end(query, passages)
+        or quote_instruction(query, passages)
     )
     if stated is not None:
         return stated

@@ -180,3 +180,11 @@ def test_rows_that_hold_nothing_of_the_question_are_not_quoted_for_being_alike()
     answer = ask("Who has the voice Alto?", of_rows(VOICES))
     assert "Lucy Penn" in answer.text
     assert "Dray" not in answer.text
+
+
+def test_a_reader_of_any_language_keeps_to_the_row_that_the_question_names() -> None:
+    catch = of_rows([["Fisch", "Kilogramm", "Preis"], ["Dorsch", "120", "4"], ["Makrele", "207", "6"]])
+    reader = ScriptedReader({"120": 0.98})
+    reader.reads_any_language = True
+    for question, row in (("Wie viel Makrele wurde gefangen?", "Makrele"), ("Wie viel wurde gefangen?", "Dorsch")):
+        assert ask(question, catch, reader).text.startswith(f"Fisch: {row}")

@@ -124,6 +124,18 @@ def test_where_nothing_was_found_the_nearest_passages_and_advice_stand(told: Cal
     expect(page.locator(".source mark.quote")).to_have_text(TEXT[26:46])
 
 
+def test_a_quote_that_is_only_near_is_shown_as_such_and_once(told: Callable[..., Any]) -> None:
+    looked = tuple(Looked(1, "mill.txt", at, at + 25, None, None, None, 0.4) for at in (0, 26))
+    parts = (AnswerPart("I found no clear answer. The nearest passage says: "), AnswerPart("The mill stopped", (1,)))
+    page = told(Answer(parts, False, (a_citation(0, 25),), "extractive"), work=Work({"total": 250.0}, looked)).page
+    expect(page.locator(".exchange.not-found .answer-text")).to_contain_text(
+        "The nearest passage says: The mill stopped"
+    )
+    expect(page.locator(".pill")).to_have_count(0)
+    expect(page.locator(".exchange > .cards .card")).to_have_count(1)
+    expect(page.locator(".nearest .card-quote")).to_have_text([TEXT[26:51]])
+
+
 def test_an_answer_is_copied_as_markdown_with_rows_as_a_table(told: Callable[..., Any]) -> None:
     row = Citation(1, 1, "/papers/mill_1.csv", "mill_1.csv", None, None, "Year: 1912 | Wheels: 2", 0, 22, 0.5)
     parts = (AnswerPart("Year: 1912; Wheels: *2*", (1,)),)

@@ -160,9 +160,11 @@ export function Quote({ citation, span }) {
   return html`${lead}<strong>${text.slice(from, to).join("")}</strong>${text.slice(to).join("")}`;
 }
 
-/** What came nearest, where nothing was found. @param {{exchange: Exchange}} props */
+/** What came nearest beside what the answer quotes, where nothing was found. @param {{exchange: Exchange}} props */
 function Nearest({ exchange }) {
-  const passages = (exchange.work?.passages ?? []).slice(0, NEAREST);
+  const isQuoted = (/** @type {import("../state/store.js").Looked} */ { document_id: id, start, end }) =>
+    exchange.citations.some((citation) => citation.document_id === id && start <= citation.start && citation.end <= end);
+  const passages = (exchange.work?.passages ?? []).filter((passage) => !isQuoted(passage)).slice(0, NEAREST);
   return html`<div class="nearest">
     <p class="note">${t("chat.notFoundHelp")}</p>
     ${passages.length > 0 && html`<p class="note">${t("chat.nearest")}</p>`}

@@ -7,6 +7,7 @@ from rag.answer.operators.computed.extremes import superlative_in
 from rag.answer.operators.tables.choosing import Picked, counted, pick
 from rag.answer.operators.tables.grid import Grid, Line
 from rag.answer.operators.tables.matching import around, asked_columns, shared
+from rag.answer.operators.tables.people import columns_of_people
 from rag.answer.operators.worked import Statement, Worked, row_source
 from rag.protocols import Embedder
 from rag.text.words import stems
@@ -47,6 +48,8 @@ def list_rows(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked
         return None
     if picked.column is None and _names_a_condition(query, picked):
         return None
+    if query.kind == "person" and not _are_called_by_name(picked.grid):
+        return None
     if len(picked.lines) > 1 or picked.column == 0:
         return Worked((_said("", picked),), picked.covered)
     column, (line,) = picked.column, picked.lines
@@ -79,6 +82,12 @@ def _names_a_condition(query: Query, picked: Picked) -> bool:
     named = " ".join([document.title, document.path, *grid.passage.heading_path, *captions, *grid.columns, in_front])
     told = shared(query, frozenset(stems(named)))
     return any(value >= _TELLING for term, value in query.rarity.items() if term not in told)
+
+
+def _are_called_by_name(grid: Grid) -> bool:
+    """Whether the rows of a table may be people: where another column says who, their names do not, nor do numbers."""
+    people = columns_of_people(grid)
+    return 0 in people if people else any(any(map(str.isalpha, line.name)) for line in grid.lines)
 
 
 def _asks_for_another(query: Query, picked: Picked) -> bool:

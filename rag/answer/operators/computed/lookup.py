@@ -27,6 +27,7 @@ from rag.answer.operators.tables.matching import (
     share,
     shared,
 )
+from rag.answer.operators.tables.people import columns_of_people
 from rag.answer.operators.tables.periods import said_by_all_periods
 from rag.answer.operators.worked import Statement, Worked, cell_source, row_source
 from rag.protocols import Embedder
@@ -113,12 +114,16 @@ def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> Iterator[Found]:
         named, column = _column(query, grid, meant, embedder)
         if named and column is None:  # the row has nothing there
             continue
+        if column is None and query.kind == "person" and not columns_of_people(grid):
+            continue
         if column is None and (how := _HOW.match(query.text)) is not None and not measures(how[0], grid):
             continue
         if column is None and not (_is_shown_whole(grid, meant) and max(meant.line.cells) >= grid.name_columns):
             continue
         shown = grid.columns if column is None else [grid.column_name(column)]
         of_column = frozenset[str]().union(*(said_in_column(query, name) for name in shown))
+        if meant.by_name and query.kind == "person":
+            of_column |= said_in_column(query, grid.column_name(0))  # "the blue group" is the row "Blue" of "Group"
         if column is not None and column == product_column(grid):
             of_column |= frozenset(stems(" ".join(_COSTS.findall(query.text))))
         is_period = any(map(str.isdigit, " ".join(shown)))
@@ -163,6 +168,10 @@ def _column(query: Query, grid: Grid, meant: Meant, embedder: Embedder) -> tuple
         there = column in cells and _fits(query, cells[column])
         return alone and not there, column if alone and there else None
     fitting = [column for column in others if column in cells and _fits(query, cells[column])]
+    if query.kind == "person" and (people := columns_of_people(grid)):
+        fitting = [column for column in fitting if column in people]
+        if len(fitting) == 1:
+            return False, fitting[0]
     if _COSTS.search(query.text) and not _EACH.search(query.text) and (product := product_column(grid)) in fitting:
         return False, product  # what two of them cost, not one
     if len(fitting) == 1 and len(others) == 1:

@@ -129,7 +129,7 @@ def is_narrowed(query: Query, grid: Grid, line: Line, said: Set[str], others: fr
         if term not in query.rarity or query.text[end:start].strip(" -'’s"):
             run = []
         if term in query.rarity:
-            if term in said and any(match(other, known, prefixes) == 0 for other in run):
+            if term in said and any(other not in said and match(other, known, prefixes) == 0 for other in run):
                 return True
             run.append(term)
         end = stop
