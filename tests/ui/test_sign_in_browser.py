@@ -63,6 +63,11 @@ def test_each_user_signs_in_to_chats_of_their_own(
     go(page, "Chats")
     ask(page, "How much krill does the whale eat?")
     expect(page.locator(".exchange").first).to_contain_text("four tonnes", timeout=LOADED_MS)
+    page.context.clear_cookies()  # as when the session has ended
+    ask(page, "And the bee?")
+    expect(page.get_by_label("Your key")).to_be_visible()
+    sign_in(page, made.keys["anna"])
+    expect(page.locator(".exchange").first).to_contain_text("four tonnes")
     page.get_by_role("button", name="Sign out (anna)").click()
     expect(page.get_by_label("Your key")).to_be_visible()
     sign_in(page, made.keys["ben"])

@@ -3,6 +3,7 @@
 
 import { told } from "../words/messages.js";
 import { comeBack } from "./browser.js";
+import { userName } from "./user.js";
 
 export class ApiError extends Error {
   /** @param {string} message @param {string} remedy @param {number} status */
@@ -34,6 +35,7 @@ export async function request(method, path, body, isSecond = false) {
     throw new ApiError("unreachable", "", 0);
   }
   if (response.status === 401 && !isSecond && (await comeBack())) return request(method, path, body, true);
+  if (response.status === 401 && userName) location.reload(); // the session has ended: the door takes the key
   if (response.ok) {
     return (response.headers.get("content-type") ?? "").includes("json") ? response.json() : response.text();
   }
