@@ -26,6 +26,7 @@ _MAX_CODE_CHARS = 32
 _BY_PAIRS = re.compile(f"[{UNSPACED_RANGES}\uac00-\ud7af]+")
 _COMPOUND = re.compile(rf"(?P<grouped>(?<![^\W_]){numbers.GROUPED_PATTERN})|[^\W_]+(?:[^\w\s][^\W_]+|_[^\W_]+)*")
 _MARKED = re.compile(rf"(?P<grouped>(?<![^\W_]){numbers.GROUPED_PATTERN})|[^\W_]+(?:[^\w\s][^\W_]+|_[^\W_]+)+")
+_LONG_RUN = re.compile(r"[^\W_]{65,}+")  # no code; each of its characters could begin one
 _NUMBER = re.compile(numbers.PATTERN)
 _PART = re.compile(r"[^\W_]+")
 _POSSESSIVE = re.compile(r"['\u2019]s?$")
@@ -48,7 +49,7 @@ def index_terms(text: str) -> str:
         terms += _changed_words(text, compared)
         text = _BY_PAIRS.sub(" ", compared)
     for near in _NEAR_DIGITS.findall(text):
-        terms += (term for match in _MARKED.finditer(near) for term in _whole(match))
+        terms += (term for match in _MARKED.finditer(_LONG_RUN.sub(" ", near)) for term in _whole(match))
         terms += (fold(part) for match in _RUN_TOGETHER.finditer(near) for part in match.groups())
     return " ".join(terms)
 

@@ -35,3 +35,8 @@ def test_another_code_is_another(written: str) -> None:
 @pytest.mark.parametrize("text", ["A 12 month lease", "EUR 50 at 5 PM", "NO 7 or 8", "3.5 m for 1,250.50 crowns"])
 def test_words_in_front_of_numbers_are_no_codes(text: str) -> None:
     assert codes_of(text) == {}
+
+
+def test_a_word_of_a_hundred_thousand_signs_is_little_work() -> None:
+    for long in ("9" * 100_000, "0a" * 50_000, "x" * 100_000 + "1"):
+        assert "ab12" in index_terms(f"{long} AB-12 {long}").split()
