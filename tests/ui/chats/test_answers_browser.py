@@ -77,6 +77,27 @@ def test_each_quote_has_a_number_of_its_own_and_all_are_gone_through(told: Calla
     expect(page.locator(".card[aria-pressed=true] .number")).to_have_text("1")
 
 
+TORN = """() => [...document.querySelectorAll(".answer-text .chip, .answer-text .doubt")].filter((mark) => {
+  const word = document.createRange();
+  const text = mark.previousSibling;
+  word.setStart(text, Math.max(0, text.length - 1));
+  word.setEnd(text, text.length);
+  const { top, bottom } = word.getBoundingClientRect();
+  const box = mark.getBoundingClientRect();
+  return box.top > bottom || box.bottom < top;
+}).length"""
+
+
+def test_no_mark_is_torn_from_the_word_before_it(told: Callable[..., Any]) -> None:
+    quotes = tuple(a_citation(at, 25 + at, number=at + 1) for at in range(12))
+    said = (AnswerPart(f" The wheel number {at} was sold in {1900 + at}.", (at + 1,)) for at in range(12))
+    page = told(Answer((*said, AnswerPart(" It was haunted.", (), supported=False)), True, quotes, "extractive")).page
+    expect(page.locator(".chip")).to_have_count(12)
+    for width in range(720, 1000, 20):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate(TORN) == 0, width
+
+
 def test_places_are_called_what_they_are(told: Callable[..., Any]) -> None:
     places = (
         a_citation(0, 25, source="/papers/sales.xlsx", page=2),

@@ -226,6 +226,10 @@ def test_a_chat_is_exported_with_its_sources(filled: Any, gate: Any) -> None:
         page.get_by_role("menuitem", name="Export as JSON").click()
     document = json.loads(Path(saved.value.path()).read_text(encoding="utf-8"))
     assert [one["question"] for one in document["exchanges"]] == ["When was the garden planted?"]
+    page.get_by_role("button", name="Actions for this chat").click()
+    with page.expect_download() as saved:
+        page.get_by_role("menuitem", name="Export as Markdown").click()
+    assert Path(saved.value.path()).read_text(encoding="utf-8") == text
 
 
 @pytest.mark.parametrize(("days", "group"), [(0, "Today"), (1, "Yesterday"), (5, "Last 7 days"), (30, "Older")])

@@ -124,19 +124,28 @@ function Chip({ citations, index, span }) {
     onClick=${() => showCitation(citations, index, span)}>${index + 1}</button>`;
 }
 
-/** Text with marks as components. @param {string} text @param {(index: number) => any} chip @param {string[]} [formulas] */
+const LAST_WORD = /\S{0,16} ?$/;
+
+/** Text with marks as components; a mark stays on the line of the word before it. @param {string} text @param {(index: number) => any} chip @param {string[]} [formulas] */
 function withMarks(text, chip, formulas = []) {
-  const found = [];
+  const found = []; // lists are a word with its marks
   let last = 0;
   for (const match of text.matchAll(MARK)) {
-    found.push(text.slice(last, match.index));
+    const before = text.slice(last, match.index);
     last = match.index + match[0].length;
-    if (match[1] !== undefined) found.push(chip(Number(match[1])));
-    else if (match[2] !== undefined) found.push(html`<${Formula} tex=${formulas[Number(match[2])] ?? ""} />`);
-    else found.push(html`<span class="doubt" role="note" tabindex="0" title=${t("chat.doubt")} aria-label=${t("chat.doubt")}>?</span>`);
+    if (match[2] !== undefined) {
+      found.push(before, html`<${Formula} tex=${formulas[Number(match[2])] ?? ""} />`);
+      continue;
+    }
+    if (before || !Array.isArray(found.at(-1))) {
+      const word = LAST_WORD.exec(before)?.[0] ?? "";
+      found.push(before.slice(0, before.length - word.length), [word]);
+    }
+    const doubt = html`<span class="doubt" role="note" tabindex="0" title=${t("chat.doubt")} aria-label=${t("chat.doubt")}>?</span>`;
+    found.at(-1).push(match[1] !== undefined ? chip(Number(match[1])) : doubt);
   }
   found.push(text.slice(last));
-  return found;
+  return found.map((one) => (Array.isArray(one) ? html`<span class="together">${one}</span>` : one));
 }
 
 /** Paragraphs, lists and rows of tables of a text that is no Markdown. @param {string} text @param {(index: number) => any} chip @param {Citation[]} citations */

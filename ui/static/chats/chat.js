@@ -3,9 +3,10 @@
 
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../parts/html.js";
 import { Icon } from "../parts/icons.js";
-import { IconButton, Trouble } from "../parts/parts.js";
-import { addSamples, ask, chatId, chats, dialog, documents, exchanges, libraryTrouble, ready, runs, runsOf, sources, sync, upTo } from "../state/store.js";
+import { IconButton, Menu, Trouble } from "../parts/parts.js";
+import { addSamples, ask, chatId, chats, deleteChat, dialog, documents, exchanges, libraryTrouble, ready, runs, runsOf, sources, sync, upTo } from "../state/store.js";
 import { t } from "../words/words.js";
+import { chatActions } from "./chat_actions.js";
 import { Composer } from "./composer.js";
 import { Answered, Running } from "./exchange.js";
 
@@ -13,9 +14,11 @@ const NEAR_END = 120; // pixels from the end within which a growing answer keeps
 
 export function Chat() {
   const id = chatId.value;
-  const title = chats.value?.find((chat) => chat.id === id)?.title ?? (id === null ? t("chat.untitled") : "");
+  const chat = chats.value?.find((one) => one.id === id);
+  const title = chat?.title ?? (id === null ? t("chat.untitled") : "");
   return html`<main id="main" tabindex="-1" class="chat" aria-label=${t("app.chats")}>
-    <header class="bar"><h1 class="bar-title" title=${title}><bdi>${title}</bdi></h1></header>
+    <header class="bar"><h1 class="bar-title" title=${title}><bdi>${title}</bdi></h1><span class="space"></span>
+      ${chat && html`<${Menu} label=${t("chat.actions")} items=${[...chatActions(chat), null, { label: t("chats.delete"), icon: "trash", bad: true, onClick: () => deleteChat(chat) }]} />`}</header>
     <${Flow} key=${id ?? ""} />
     <${Composer} key=${`composer ${id ?? ""}`} />
   </main>`;

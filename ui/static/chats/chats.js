@@ -2,12 +2,13 @@
 /** The list of chats: by folder and date, with search over all that was said in them. */
 
 import { SyncState } from "../library/sync.js";
-import { html, useEffect, useRef, useState } from "../parts/html.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../parts/html.js";
 import { Icon } from "../parts/icons.js";
 import { IconButton, Menu, visible } from "../parts/parts.js";
-import { changeChat, chatFilter, chatFolders, chatId, chatPath, chats, copyChat, deleteChat, go, keep, kept, loadChats, newDraft, runs } from "../state/store.js";
+import { changeChat, chatFilter, chatFolders, chatId, chatPath, chats, deleteChat, go, keep, kept, loadChats, newDraft, runs } from "../state/store.js";
 import { signal } from "../vendor/signals.js";
 import { t } from "../words/words.js";
+import { chatActions } from "./chat_actions.js";
 import { dragged, FolderHead, FolderName, Group, MoveDialog } from "./chat_folders.js";
 import { toggled } from "./scope.js";
 
@@ -80,10 +81,12 @@ function Groups() {
   )}`;
 }
 
+const chatStops = () => /** @type {HTMLElement[]} */ ([...document.querySelectorAll(".chat-stop")]);
+
 /** Goes to the next row or folder, or the one before. @param {KeyboardEvent} event */
 function walk(event) {
   if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
-  const stops = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(".chat-stop")]);
+  const stops = chatStops();
   stops[stops.indexOf(/** @type {HTMLElement} */ (event.currentTarget)) + (event.key === "ArrowDown" ? 1 : -1)]?.focus();
   event.preventDefault();
 }
@@ -118,7 +121,19 @@ function Row({ chat, tab }) {
   const isOpen = chatId.value === chat.id;
   const isAnswering = Object.values(runs.value).some((run) => run.conversation === chat.id && run.state !== "failed");
   const title = visible(chat.title);
-  if (renaming) return html`<li class="chat-row"><${Rename} chat=${chat} onEnd=${() => rename(false)} /></li>`;
+  const row = useRef(/** @type {HTMLElement|null} */ (null));
+  const link = () => /** @type {HTMLElement|null|undefined} */ (row.current?.querySelector(".chat-stop"));
+  const named = (/** @type {boolean} */ isByKey) => {
+    rename(false);
+    if (isByKey) requestAnimationFrame(() => link()?.focus());
+  };
+  if (renaming) return html`<li class="chat-row" ref=${row}><${Rename} chat=${chat} onEnd=${named} /></li>`;
+  const remove = async () => {
+    const stops = chatStops();
+    const at = stops.findIndex((one) => one === link());
+    await deleteChat(chat);
+    if (document.activeElement === document.body) (stops[at + 1] ?? stops[at - 1])?.focus();
+  };
   const open = (/** @type {MouseEvent} */ event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     event.preventDefault();
@@ -126,47 +141,44 @@ function Row({ chat, tab }) {
   };
   const keys = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "F2") rename(true);
-    else if (event.key === "Delete") deleteChat(chat);
+    else if (event.key === "Delete") remove();
     else if (event.key.toLowerCase() === "m" && !event.ctrlKey && !event.metaKey && !event.altKey) {
       event.preventDefault();
       move(true);
     } else walk(event);
   };
-  return html`<li class=${`chat-row ${isOpen ? "on" : ""}`} onFocusIn=${() => (reached.value = chat.id)} ...${dragged(chat)}>
+  return html`<li ref=${row} class=${`chat-row ${isOpen ? "on" : ""}`} onFocusIn=${() => (reached.value = chat.id)} ...${dragged(chat)}>
     <a class="chat-link chat-stop" href=${chatPath(chat.id)} tabindex=${tab} aria-current=${isOpen ? "page" : undefined} onClick=${open} onKeyDown=${keys}>
       <b><bdi>${title}</bdi></b><small>${isAnswering ? t("chats.answering") : t("chats.questions", { count: chat.turns })}</small></a>
     <${Menu} tab=${tab} label=${t("chats.actions", { title })} items=${[
       { label: t("rename"), icon: "pen", onClick: () => rename(true) },
-      { label: t(chat.pinned ? "chats.unpin" : "chats.pin"), icon: "pin", onClick: () => changeChat(chat.id, { pinned: !chat.pinned }) },
       { label: t("folder.move"), icon: "folder", onClick: () => move(true) },
-      { label: t("chats.copy"), icon: "copy", onClick: () => copyChat(chat.id) },
-      { label: t("chats.export"), icon: "download", onClick: () => save(`/api/conversations/${chat.id}/export`, `${chat.title}.md`) },
-      { label: t("chats.exportJson"), icon: "download", onClick: () => save(`/api/conversations/${chat.id}?all=true`, `${chat.title}.json`) },
+      ...chatActions(chat),
       null,
-      { label: t("chats.delete"), icon: "trash", bad: true, onClick: () => deleteChat(chat) },
+      { label: t("chats.delete"), icon: "trash", bad: true, onClick: remove },
     ]} />
     ${isMoving && html`<${MoveDialog} chat=${chat} onClose=${() => move(false)} />`}
   </li>`;
 }
 
-/** @param {{chat: Chat, onEnd: () => void}} props */
+/** @param {{chat: Chat, onEnd: (isByKey: boolean) => void}} props */
 function Rename({ chat, onEnd }) {
   const field = useRef(/** @type {HTMLInputElement|null} */ (null));
-  useEffect(() => {
+  useLayoutEffect(() => {
     field.current?.focus();
     field.current?.select();
-    const away = (/** @type {Event} */ event) => event.target !== field.current && end(true);
+    const away = (/** @type {Event} */ event) => event.target !== field.current && end(true, false);
     document.addEventListener("pointerdown", away);
     return () => document.removeEventListener("pointerdown", away);
   }, []);
   // The list may be sorted anew while one types: a field that is moved loses the focus without another one gaining it.
   const leave = (/** @type {FocusEvent} */ event) => {
-    if (event.relatedTarget) end(true);
+    if (event.relatedTarget) end(true, false);
     else requestAnimationFrame(() => field.current?.focus());
   };
-  const end = (/** @type {boolean} */ isKept) => {
+  const end = (/** @type {boolean} */ isKept, isByKey = true) => {
     const title = field.current?.value.trim();
-    onEnd();
+    onEnd(isByKey);
     if (isKept && title && title !== chat.title) changeChat(chat.id, { title });
   };
   const keys = (/** @type {KeyboardEvent} */ event) => {
@@ -177,14 +189,4 @@ function Rename({ chat, onEnd }) {
     }
   };
   return html`<input class="rename" ref=${field} defaultValue=${chat.title} maxlength="200" aria-label=${t("chats.name")} onKeyDown=${keys} onBlur=${leave} />`;
-}
-
-/** Saves what an address gives under a name. @param {string} address @param {string} name */
-export function save(address, name) {
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = name.replace(/[\\/:*?"<>|\u0000-\u001f]/g, "_");
-  document.body.append(link);
-  link.click();
-  link.remove();
 }

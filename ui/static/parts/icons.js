@@ -15,7 +15,7 @@ const PATHS = {
   plus: "M12 5v14M5 12h14",
   close: "M6 6l12 12M18 6L6 18",
   check: "M5 12.5l4.5 4.5L19 7.5",
-  more: "M4.6 11.6h.8v.8h-.8zM11.6 11.6h.8v.8h-.8zM18.6 11.6h.8v.8h-.8z",
+  more: "M4.3 11.3h1.4v1.4h-1.4zM11.3 11.3h1.4v1.4h-1.4zM18.3 11.3h1.4v1.4h-1.4z",
   pin: "M9 4h6l-1 6 3 3H7l3-3zM12 13v7",
   pen: "M4 20l1-4L16 5l3 3L8 19z",
   copy: "M9 9h10v10H9zM5 15V5h10",

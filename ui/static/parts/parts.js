@@ -58,7 +58,11 @@ export function Menu({ label, icon = "more", class: css = "icon-button", tab = 0
     const at = all.indexOf(/** @type {HTMLElement} */ (document.activeElement));
     all[(at + step + all.length) % all.length]?.focus();
   };
-  return html`<span class="menu-anchor">
+  const leave = (/** @type {FocusEvent} */ event) => {
+    const { currentTarget, relatedTarget } = /** @type {{currentTarget: any, relatedTarget: any}} */ (event);
+    if (relatedTarget && !currentTarget.contains(relatedTarget)) open(false);
+  };
+  return html`<span class="menu-anchor" onFocusOut=${leave}>
     <button type="button" ref=${button} class=${css} tabindex=${tab} aria-haspopup="menu" aria-expanded=${isOpen} aria-label=${label} title=${label}
       onClick=${() => open(!isOpen)}>${children ?? html`<${Icon} name=${icon} />`}</button>
     ${isOpen &&

@@ -2,7 +2,7 @@
 /** What the keyboard does everywhere on the page, and which keys do it: a person may choose others, which stay in this browser. */
 
 import { keep, kept } from "../state/kept.js";
-import { chatId, closeSource, dialog, go, runsOf, shown, showCitation, stopAll } from "../state/store.js";
+import { chatId, closeSource, dialog, dismissNotice, go, notices, route, runsOf, shown, showCitation, stopAll } from "../state/store.js";
 import { signal } from "../vendor/signals.js";
 
 /** @typedef {{id: string, keys: string, name: string, run: () => void, when?: () => boolean}} Action */
@@ -12,7 +12,10 @@ export const ACTIONS = [
   { id: "palette", keys: "Ctrl+K", name: "keys.palette", run: () => (dialog.value = dialog.value === "palette" ? null : "palette") },
   { id: "new", keys: "Alt+N", name: "keys.new", run: newChat },
   { id: "focus", keys: "/", name: "keys.focus", run: focusQuestion },
+  { id: "find", keys: "Ctrl+F", name: "keys.find", run: toFindField, when: () => findField() !== undefined },
   { id: "library", keys: "Alt+L", name: "keys.library", run: () => go("/library") },
+  { id: "pane", keys: "F6", name: "keys.pane", run: nextPane },
+  { id: "undo", keys: "Alt+Z", name: "keys.undo", run: doOffered, when: () => offered() !== undefined },
   { id: "before", keys: "Alt+ArrowLeft", name: "keys.before", run: () => turn(-1), when: hasCitations },
   { id: "next", keys: "Alt+ArrowRight", name: "keys.next", run: () => turn(1), when: hasCitations },
   { id: "help", keys: "?", name: "keys.help", run: () => (dialog.value = "keys") },
@@ -23,6 +26,7 @@ export const FIXED = [
   { keys: "Shift+Enter", name: "keys.line" },
   { keys: "Escape", name: "keys.stop" },
   { keys: "F2", name: "rename" },
+  { keys: "Delete", name: "chats.delete" },
   { keys: "M", name: "keys.move" },
 ];
 const NEVER = new Set(["Tab", "Shift+Tab", " ", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", ...FIXED.map(({ keys }) => keys)]);
@@ -82,6 +86,45 @@ const writes = (keys) => !/^(Ctrl|Alt)\+|^(Shift\+)?F\d+$/.test(keys);
 
 function hasCitations() {
   return Boolean(shown.value?.citations.length);
+}
+
+/** The field that searches what is open: a document, the library or the settings. Elsewhere the browser's own search finds everything. */
+function findField() {
+  if (document.querySelector("dialog[open]")) return undefined;
+  const fields = /** @type {HTMLInputElement[]} */ ([...document.querySelectorAll(".source .find, #library-filter, #settings-search")]);
+  return fields.findLast((one) => one.checkVisibility());
+}
+
+function toFindField() {
+  const field = findField();
+  field?.focus();
+  field?.select();
+}
+
+const PANES = ".rail, .list, main, .source, .notices";
+const STOPS = 'a[href], button, input, select, textarea, summary, [tabindex="0"]';
+
+/** Goes from one part of the page to the next: places, chats, the middle, the source, messages. */
+function nextPane() {
+  const panes = /** @type {HTMLElement[]} */ ([...document.querySelectorAll(PANES)]).filter((one) => one.checkVisibility() && stopsIn(one).length);
+  const at = panes.findIndex((one) => one.contains(document.activeElement));
+  const next = panes[(at + 1) % panes.length];
+  if (next?.matches("main") && route.value.page === "chat") focusQuestion();
+  else if (next) stopsIn(next)[0].focus();
+}
+
+/** What Tab reaches in a pane, the link past the lists aside. @param {HTMLElement} pane */
+const stopsIn = (pane) =>
+  /** @type {HTMLElement[]} */ ([...pane.querySelectorAll(STOPS)]).filter((one) => one.tabIndex >= 0 && !one.matches(":disabled, .skip") && one.checkVisibility());
+
+/** The newest message that offers something, such as to undo what was done. */
+const offered = () => notices.value.findLast((one) => one.action);
+
+function doOffered() {
+  const notice = offered();
+  if (!notice) return;
+  dismissNotice(notice.id);
+  notice.onAction?.();
 }
 
 function newChat() {

@@ -1,11 +1,11 @@
 // @ts-check
 /** The pane on the right: a document at the place that an answer names, as its pages or as its text. */
 
-import { save } from "../chats/chats.js";
 import { fileName, place, video } from "../parts/format.js";
-import { html, useEffect, useRef, useState } from "../parts/html.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "../parts/html.js";
 import { Icon } from "../parts/icons.js";
 import { IconButton, Menu, Name, Trouble } from "../parts/parts.js";
+import { save } from "../parts/save.js";
 import { get, post } from "../state/api.js";
 import { attempt, closeSource, documentsById, keep, kept, scope, setScope, shown } from "../state/store.js";
 import { t } from "../words/words.js";
@@ -18,6 +18,14 @@ const NARROWEST = 320;
 export function SourcePane() {
   const view = shown.value;
   const [width, setWidth] = useState(/** @type {number} */ (kept("source.width", 520)));
+  const opener = useRef(/** @type {Element|null} */ (null));
+  useLayoutEffect(() => {
+    if (view === null) return undefined;
+    opener.current = document.activeElement;
+    return () => {
+      if (document.activeElement === document.body) /** @type {HTMLElement|null} */ (opener.current)?.focus(); // it was in the pane
+    };
+  }, [view === null]);
   if (view === null) return null;
   const drag = (/** @type {PointerEvent} */ event) => {
     const handle = /** @type {HTMLElement} */ (event.currentTarget);
@@ -76,7 +84,7 @@ function Opened({ view }) {
   const where = citation ? place({ ...citation, source: path }) : "";
   return html`<header class="bar source-head">
       <div class="source-title"><h2 title=${path}><${Name}>${view.title || fileName(path)}<//></h2>
-        <p class="quiet" title=${path}>${[fileName(path), where].filter(Boolean).join(" · ")}</p></div>
+        <p class="quiet" title=${path}>${[where, fileName(path)].filter(Boolean).join(" · ")}</p></div>
       ${isLaidOut &&
       html`<div class="switch" role="group">
         <button type="button" class="button small" aria-pressed=${!asText} onClick=${() => setAsText(false)}>${t(hasPages ? "source.page" : "source.layout")}</button>

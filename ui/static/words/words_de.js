@@ -113,6 +113,7 @@ export const GERMAN = {
   "chat.everything": "alle {count} Dokumente",
   "chat.chosen": "{count} ausgewählte",
   "chat.askEverything": "Alles fragen",
+  "chat.actions": "Aktionen für dieses Gespräch",
   "chat.add": "Hinzufügen",
   "chat.scopeTitle": "Was gefragt wird",
   "chat.model": "Modell",

@@ -112,6 +112,7 @@ export const ENGLISH = {
   "chat.everything": "all {count} documents",
   "chat.chosen": "{count} chosen",
   "chat.askEverything": "Ask everything",
+  "chat.actions": "Actions for this chat",
   "chat.add": "Add",
   "chat.scopeTitle": "What to ask",
   "chat.model": "Model",
