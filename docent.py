@@ -18,6 +18,7 @@ import sys
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime, read when its library is loaded
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 
 __version__ = "0.1.0"
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rag.answer.generation.generative import TextGenerator
     from rag.answer.generation.repeated_search import RepeatedSearch, ToolCaller
     from rag.ingest.children.page_pictures import PagePictures
+    from rag.ingest.children.parse_pool import ParsePool
     from rag.ingest.sync import Syncer
     from rag.protocols import Answerer, Embedder, RankingReader, Rewriter, Titler, TranscriptClient
     from rag.retrieve.retriever import Retriever
@@ -323,10 +324,10 @@ class Parts:
 
         return LazyVideos(self.settings)
 
-    def syncer(self) -> "Syncer":
+    def syncer(self, pool: "ParsePool | None" = None) -> "Syncer":
         from app.syncer import make_syncer
 
-        return make_syncer(self.settings, self.library, self.embedder, self.make_videos())
+        return make_syncer(self.settings, self.library, self.embedder, self.make_videos(), pool)
 
     def take_over(self, settings: Settings) -> None:
         """Works with other settings from now on; parts that hold old ones are made anew when they are used next."""

@@ -9,6 +9,7 @@ RagError
 +-- CollectionError      a collection cannot have that name
 |   +-- UnknownCollection  ... does not exist
 +-- SourceError          a folder or URL that a person named does not exist or cannot be reached
++-- ClusterError         the computers that were to read documents cannot be used
 +-- BusyError            more is asked at once than can be done; the same later will do
 +-- ModelFilesError      the embedder's folder lacks a file or holds a wrong one
 """
@@ -50,6 +51,10 @@ class UnknownCollection(CollectionError):
 
 class SourceError(RagError):
     """A folder, file or URL that was named cannot be used."""
+
+
+class ClusterError(RagError):
+    """A cluster of computers that reads documents cannot be reached or used."""
 
 
 class BusyError(RagError):

@@ -41,6 +41,10 @@ def sync(
         bool, typer.Option("--dry-run", help="Only show what would be read, and what each pattern leaves out.")
     ] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Go on following the folders until Ctrl-C.")] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Parse and embed on the Ray cluster whose head is at HOST:PORT."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Read new and changed documents.
@@ -52,7 +56,7 @@ def sync(
             _show_preview(assistant.preview(locations or None), as_json=as_json)
             return
         with cancelled_by_interrupt() as cancel, progress_bar() as on_event:
-            report = assistant.sync(locations or None, on_event, cancel, anew=anew)
+            report = assistant.sync(locations or None, on_event, cancel, anew=anew, cluster=ray)
         documents = assistant.documents(locations or None)
         if as_json:
             from app.api.shapes import library as library_shapes

@@ -5,7 +5,7 @@ sync:  locations -> sources -> rag.ingest.sync -> events, report
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +19,10 @@ from rag.types import Document, Filter, Source
 
 if TYPE_CHECKING:
     from app.wiring import Parts
+    from rag.ingest.children.parse_pool import ParsePool
     from rag.ingest.events import SyncEvent, SyncReport
     from rag.ingest.preview import Preview
+    from rag.ingest.sync import Syncer
 
 _EVERYTHING = Filter()
 _LOOK_S = 0.1  # how often a waiting sync looks whether it is still wanted
@@ -46,6 +48,7 @@ class LibraryWork:
         cancel: threading.Event | None = None,
         *,
         anew: bool = False,
+        cluster: str | None = None,
     ) -> "SyncReport":
         """Brings the library in line with folders, files and YouTube URLs, adding those it does not know.
 
@@ -54,6 +57,7 @@ class LibraryWork:
         unless it is cancelled meanwhile.
         With ``anew`` every document there is read, changed or not; a document or folder of a known source is then no
         source of its own.
+        ``cluster`` is the address of a Ray cluster that parses and embeds; ClusterError where it cannot.
         """
         from rag.ingest.events import SyncReport
         from rag.ingest.sources.locations import normal_location
@@ -63,7 +67,7 @@ class LibraryWork:
         if not self._takes_turn(cancel):
             return SyncReport(cancelled=True)
         try:
-            report = self._synced(locations, on_event or _ignore, cancel, anew=anew)
+            report = self._synced(locations, on_event or _ignore, cancel, anew=anew, cluster=cluster)
         finally:
             self._syncing.release()
         self._look_again()
@@ -83,8 +87,25 @@ class LibraryWork:
         cancel: threading.Event | None,
         *,
         anew: bool,
+        cluster: str | None,
     ) -> "SyncReport":
-        syncer = self._parts.syncer()
+        with nullcontext() if cluster is None else self._cluster(cluster) as pool:
+            return self._synced_by(self._parts.syncer(pool), locations, on_event, cancel, anew=anew)
+
+    def _cluster(self, address: str) -> "AbstractContextManager[ParsePool]":
+        from app.syncer import cluster_pool
+
+        return cluster_pool(self.settings, address, self._parts.embedder)
+
+    def _synced_by(
+        self,
+        syncer: "Syncer",
+        locations: Sequence[str] | None,
+        on_event: "Callable[[SyncEvent], None]",
+        cancel: threading.Event | None,
+        *,
+        anew: bool,
+    ) -> "SyncReport":
         again = self.scope(locations or ()) if anew else None
         known = self._sources_of(locations or ()) if anew else {}
         sources = None

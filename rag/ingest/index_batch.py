@@ -95,7 +95,12 @@ class IndexBatch:
             [chunk for batch in item.document.chunk_batches() for chunk in batch] if isinstance(item, _Prepared) else []
             for item in self._waiting
         ]
-        texts = [passage_text(each.context, each.chunk.text) for of_one in chunks for each in of_one]
+        unembedded = [
+            of_one
+            for item, of_one in zip(self._waiting, chunks, strict=True)
+            if isinstance(item, _Prepared) and item.document.vectors is None
+        ]
+        texts = [passage_text(each.context, each.chunk.text) for of_one in unembedded for each in of_one]
         vectors = iter(self._embed(texts, self._waiting[-1].file.path, 0, len(texts)))
         stored = []
         with self._writer.transaction():
@@ -104,7 +109,8 @@ class IndexBatch:
                     stored.append(self._writer.put_status(item.file, item.status, item.reason))
                     continue
                 document_id = self._put(item.file, item.document)
-                self._put_chunks(document_id, of_one, list(islice(vectors, len(of_one))))
+                known = item.document.vectors
+                self._put_chunks(document_id, of_one, list(islice(vectors, len(of_one)) if known is None else known))
                 stored.append(document_id)
         for item in self._waiting:
             if isinstance(item, _Prepared):
@@ -124,12 +130,13 @@ class IndexBatch:
         self._waiting, self._waiting_chunks, self._waiting_bytes = [], 0, 0
 
     def _store_large(self, file: FileState, document: PreparedDocument) -> None:
-        """Stores a document without vectors, which ``embed_stored`` makes, and closes it."""
+        """Stores a document and closes it; vectors that it lacks are made by ``embed_stored``."""
+        known = None if document.vectors is None else iter(document.vectors)
         with contextlib.closing(document), self._writer.transaction():
             document_id = self._put(file, document)
             for batch in document.chunk_batches():
                 self._stop_if_cancelled()
-                self._put_chunks(document_id, batch, None)
+                self._put_chunks(document_id, batch, None if known is None else list(islice(known, len(batch))))
         self._on_stored(document_id)
 
     def _put(self, file: FileState, document: PreparedDocument) -> int:

@@ -9,13 +9,36 @@ import queue
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
+from typing import Protocol
 
+from rag.errors import ClusterError
 from rag.ingest.children.parse_job import Chunking, OnProgress, ParseLimits, ParseResult
 from rag.ingest.children.parse_process import ParseProcess
 from rag.ingest.children.scratch import sweep
 
 _POLL_S = 0.1  # how often time and memory are looked at
 _MIB = 1 << 20
+
+
+class ParseWorker(Protocol):
+    """Parses one file after the other; ``parse`` is called on a thread of its own, the rest on others."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it can parse no more, through no fault of a file."""
+        ...
+
+    def parse(self, path: str, size: int) -> ParseResult: ...
+
+    def enforce(self) -> None:
+        """Called every ``_POLL_S`` seconds."""
+        ...
+
+    def kill_if_busy(self) -> None:
+        """Ends what is being read, if anything; nothing is tried again afterwards."""
+        ...
+
+    def stop(self) -> None: ...
 
 
 class ParsePool:
@@ -35,6 +58,10 @@ class ParsePool:
     @property
     def workers(self) -> int:
         return self.limits.workers or min(4, os.cpu_count() or 1)
+
+    def make_worker(self, chunking: Chunking, on_progress: OnProgress) -> ParseWorker:
+        """A worker, which does nothing before its first file. ``on_progress`` is called on any thread."""
+        return ParseProcess(self.limits, self.parser_module, self.temporary, chunking, on_progress)
 
     def parse_all(
         self,
@@ -77,9 +104,10 @@ class _Run:
         self._tasks: queue.SimpleQueue[tuple[str, int] | None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[ParseResult | tuple[str, int, int] | BaseException] = queue.SimpleQueue()
         self._stopped = threading.Event()
-        settings = (pool.limits, pool.parser_module, pool.temporary, chunking, self._note)
-        self._workers = [ParseProcess(*settings) for _ in range(pool.workers)]
+        self._workers = [pool.make_worker(chunking, self._note) for _ in range(pool.workers)]
         self._threads: list[threading.Thread] = []
+        self._lost = 0
+        self._counting = threading.Lock()
 
     def results(self, files: Iterator[tuple[str, int]]) -> Iterator[ParseResult]:
         in_flight: dict[str, int] = {}
@@ -121,14 +149,19 @@ class _Run:
             self._threads[-1].start()
         self._tasks.put(task)
 
-    def _serve(self, worker: ParseProcess) -> None:
-        while (task := self._tasks.get()) is not None and not self._stopped.is_set():
+    def _serve(self, worker: ParseWorker) -> None:
+        while not worker.is_lost and (task := self._tasks.get()) is not None and not self._stopped.is_set():
             path, size = task
             try:
                 self._done.put(worker.parse(path, size))
             except BaseException as defect:  # noqa: BLE001 - the edge of this thread: raised again where results are taken
                 self._done.put(defect)
         worker.stop()
+        if worker.is_lost:
+            with self._counting:
+                self._lost += 1
+                if self._lost == len(self._threads) - 1:  # all that have begun: nobody takes what is handed out
+                    self._done.put(ClusterError("No worker is left to read documents.", "Sync again to go on."))
 
     def _watch(self) -> None:
         while not self._stopped.wait(_POLL_S):

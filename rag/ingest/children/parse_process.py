@@ -12,7 +12,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,7 +26,7 @@ from rag.errors import LibraryError, ReadError, SkippedError
 from rag.ingest.children.frames import read_frame, write_frame
 from rag.ingest.children.parse_job import Chunking, OnProgress, ParseLimits, ParseResult
 from rag.ingest.children.parse_worker import CAUTION, NO_CAUTION, OUT_OF_MEMORY, PROGRESS, REPLY, content_hash
-from rag.ingest.children.prepared import PreparedDocument, printable
+from rag.ingest.children.prepared import PreparedDocument, printable, spool_in
 from rag.ingest.children.scratch import Scratch
 from rag.ingest.children.worker_meter import Excess, Meter
 from rag.store.schema import path_key
@@ -35,7 +34,6 @@ from rag.store.schema import path_key
 _log = logging.getLogger(__name__)
 
 _MIB = 1 << 20
-_SPOOLED_IN_MEMORY = _MIB  # of one document
 _TRIES = 3  # of a file whose process is killed from outside, one after the other
 _CRASHES = 2  # of a file, after which it is the cause
 # What ends a process from outside rather than by its own mistakes; on Windows a process that is ended returns 1.
@@ -80,6 +78,8 @@ class ParseProcess:
         self._killed_for: Excess | Literal["cancel"] | None = None
         self._cancelled = False
 
+    is_lost = False
+
     def parse(self, path: str, size: int) -> ParseResult:
         crashes = 0
         for _ in range(_TRIES):
@@ -87,7 +87,7 @@ class ParseProcess:
                 process = self._start()
             except OSError as error:
                 return ParseResult(path, interrupted=f"No process could be started to read it ({cause_of(error)}).")
-            spool = _spool(self._temporary)
+            spool = spool_in(self._temporary)
             reply, killed_for = self._ask(process, path, size, spool, CAUTION if crashes else NO_CAUTION)
             if reply is not None:
                 if killed_for is not None:  # the limit and the reply met
@@ -191,12 +191,6 @@ class ParseProcess:
                 self._process = process
         assert self._process is not None
         return self._process
-
-
-def _spool(folder: Path | None) -> BinaryIO:
-    """A stream for the frames of one document: in memory while it is small, then a file without a name."""
-    where = None if folder is None else str(folder)
-    return cast(BinaryIO, tempfile.SpooledTemporaryFile(_SPOOLED_IN_MEMORY, dir=where))
 
 
 def _exchange(

@@ -6,10 +6,15 @@ parent keeps these in a temporary file and takes them from there when it stores 
 
 import json
 import re
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rag.ingest.children.frames import read_frame, skip_frames, write_frame
 from rag.ingest.chunks.chunk import iter_chunks
@@ -27,6 +32,7 @@ TEXT, TABLE, CHUNKS = b"T", b"B", b"C"
 
 _SLICE_CHARS = 1 << 20  # compressed at a time
 _BATCH_CHUNKS = 64  # in a frame
+_IN_MEMORY = 1 << 20  # bytes of one document
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -39,11 +45,20 @@ class PreparedChunk:
     terms: str
 
 
+def spool_in(folder: Path | None) -> BinaryIO:
+    """A stream for the frames of one document: in memory while it is small, then a file without a name in ``folder``
+    (None: the system's)."""
+    where = None if folder is None else str(folder)
+    return cast(BinaryIO, tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=where))
+
+
 class PreparedDocument:
     """A document in a spool. ``marks`` says in JSON where each place begins, ``blocks`` what stands where, ``chunks``
     how many there are, ``pages`` how many pages it has.
 
-    ``text_bytes`` is the length of ``text_parts`` together, ``size`` that of the spool. Close it when it is stored.
+    ``text_bytes`` is the length of ``text_parts`` together, ``size`` that of the spool. ``vectors`` are those of the
+    chunks, [chunks, dimension] as the library keeps them; None where they are still to be made. Close it when it is
+    stored.
     """
 
     def __init__(self, head: Mapping[str, Any], spool: BinaryIO) -> None:
@@ -55,6 +70,8 @@ class PreparedDocument:
         self.pages: int | None = head["pages"]
         self.chunks: int = head["chunks"]
         self.text_bytes: int = head["text_bytes"]
+        self.vectors: NDArray[np.float16] | None = None
+        self.head = head
         self._spool = spool
         self.size = spool.tell()
 
@@ -77,6 +94,11 @@ class PreparedDocument:
     def text(self) -> str:
         """Returns the whole text."""
         return zlib.decompress(b"".join(self.text_parts())).decode("utf-8", "surrogatepass")
+
+    def spooled(self) -> bytes:
+        """All frames, for a spool on another computer."""
+        self._spool.seek(0)
+        return self._spool.read()
 
     def close(self) -> None:
         self._spool.close()

@@ -13,7 +13,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import psutil
 import pytest
 
@@ -23,6 +22,7 @@ from rag.ingest.sync import Syncer, SyncSettings
 from rag.store.opening import open_library
 from rag.store.protocols import LibraryStore
 from tests.rag.fakes import FakeEmbedder
+from tests.rag.ingest.library_content import Content, content_of
 from tests.rag.postgres_server import PostgresServer
 
 ROOT = Path(__file__).parents[3]
@@ -109,24 +109,9 @@ def sync(place: Place, folder: Path) -> None:
         library.check()
 
 
-Content = list[tuple[str, str, str, list[tuple[int, str]], list[list[float]]]]
-
-
 def content(place: Place) -> Content:
-    """Everything but ids and times, ordered by path."""
-    rows: Content = []
     with place.opened() as library:
-        for document in library.documents():
-            chunks = library.chunk_range(document.id, 0, 10**6)
-            assert len(chunks) == document.chunks
-            vectors = [v for _, batch in library.embeddings([chunk.id for chunk in chunks]) for v in batch.tolist()]
-            assert len(vectors) == len(chunks)
-            texts = [(chunk.ordinal, chunk.text) for chunk in chunks]
-            rows.append((document.path, document.status, library.document_text(document.id), texts, vectors))
-        ids = library.chunk_ids()
-        assert len(ids) == sum(len(row[3]) for row in rows) == library.counts()["chunks"]
-        assert np.array_equal(np.concatenate([ids for ids, _ in library.embeddings()]), ids)
-    return rows
+        return content_of(library)
 
 
 @pytest.mark.slow
