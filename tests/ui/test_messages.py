@@ -23,7 +23,13 @@ _ELSEWHERE = (
         "app/models/triton.py",
         "app/api/openai",
     ),
-    *("rag/adapters/", "rag/models/", "rag/store/copying.py", "rag/store/faiss_index.py"),
+    *(
+        "rag/adapters/",
+        "rag/ingest/cluster/",
+        "rag/models/",
+        "rag/store/copying.py",
+        "rag/store/faiss_index.py",
+    ),
 )
 _ENTRY = re.compile(r"^  (\".+?(?<!\\)\"): (\".+\"),$", re.MULTILINE)
 

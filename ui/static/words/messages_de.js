@@ -7,6 +7,8 @@ export const MESSAGES_DE = {
   "Ask them to do it.": "Bitten Sie darum.",
   "Traces need a package that is not installed.": "Für die Aufzeichnung von Abläufen fehlt ein Paket.",
   "`docent model list` shows those that there are.": "`docent model list` zeigt, welche es gibt.",
+  "No worker is left to read documents.": "Es ist kein Arbeiter mehr da, der Dokumente liest.",
+  "Sync again to go on.": "Lesen Sie noch einmal ein, um fortzufahren.",
   "Docent is closed.": "Docent ist geschlossen.",
   "Start it again.": "Starten Sie es neu.",
   "{0} is not there (any more).": "{0} ist nicht (mehr) da.",
