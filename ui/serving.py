@@ -212,20 +212,24 @@ class _Watching:
         self._lock = threading.Lock()
 
     def begin(self) -> None:
-        """Looks for the folders to watch, which takes long where there are many."""
+        """Looks for the folders to watch, which takes long where there are many, or while a model is made."""
         with self._lock:
-            if not self._has_ended:
-                assistant = self._desk.assistant
-                wanted = lambda: assistant.settings.server.watch  # noqa: E731
-                self._open.enter_context(assistant.watch(self._desk.syncing.note, wanted))
+            if self._has_ended:
+                return
+            assistant = self._desk.assistant
+            wanted = lambda: assistant.settings.server.watch  # noqa: E731
+            self._open.enter_context(assistant.watch(self._desk.syncing.note, wanted))
+            if self._has_ended:
+                self._open.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._has_ended = True
+        self._has_ended = True
+        if self._lock.acquire(timeout=_WORK_ENDS_S):  # else whoever begins closes it, or is told that Docent is closed
             self._open.close()
+            self._lock.release()
 
 
 def _begin(
