@@ -5,7 +5,6 @@ A test replaces a part by overriding the method that makes it.
 """
 
 import copy
-import logging
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from rag.retrieve.retriever import Retriever
     from rag.store.protocols import LibraryStore, VectorStore
 
-_log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _LOOK_S = 0.2  # how often who waits for a part looks whether Docent ends
 
@@ -188,17 +186,9 @@ class Parts:
             return None
         if chosen.name is None or (chosen.is_builtin and not builtin_model().is_dir()):  # `docent doctor` says so
             return None
-        from app.models.setup import open_model
-        from engines.errors import EngineError
+        from app.models.setup import open_answering_model
 
-        try:
-            return open_model(self.settings)
-        except EngineError as error:
-            # Where a full or read-only disk has no room for what is built from it, answers are quotes meanwhile.
-            if chosen.is_builtin and isinstance(error.__cause__, OSError):
-                _log.warning("answers are quotes: %s", error)
-                return None
-            raise
+        return open_answering_model(self.settings)
 
     @property
     def quoter(self) -> "Answerer":

@@ -19,7 +19,7 @@ from app.settings.paths import builtin_model
 from app.settings.schema import AUTO, ModelSettings, Settings
 from docent import cause_of
 from engines.base import Runtime
-from engines.errors import RequestError, RuntimeUnavailable
+from engines.errors import EngineError, RequestError, RuntimeUnavailable
 from engines.messages.tools import Tool
 from engines.model.chat import ChatEncoder
 from engines.model.checkpoint import Checkpoint
@@ -149,6 +149,18 @@ def open_model(settings: Settings) -> LocalModel:
         open_runtime, lambda runtime: _engine(runtime, tokenizer), idle_s=60 * chosen.unload_after_min
     )
     return LocalModel(folder.name, engine, tokenizer, ChatEncoder(tokenizer), _prompt_style(folder))
+
+
+def open_answering_model(settings: Settings) -> LocalModel | None:
+    """``open_model``; None, and a word in the log, where a full or read-only disk has no room for what is built from
+    the model that is shipped: answers are quotes meanwhile."""
+    try:
+        return open_model(settings)
+    except EngineError as error:
+        if settings.model.is_builtin and isinstance(error.__cause__, OSError):
+            _log.warning("answers are quotes: %s", error)
+            return None
+        raise
 
 
 def local_model(name: str, runtime: Runtime, tokenizer: ModelTokenizer) -> LocalModel:
