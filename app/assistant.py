@@ -301,5 +301,9 @@ def _written(
         if stop.is_set():
             break
     assert stop.is_set(), "an answerer ends with an Answer"
-    so_far = Answer(joined(parts), found=bool(cited), citations=tuple(cited), answerer=answerer)
+    from rag.answer.refusal import shows_nearest
+
+    text = joined(parts)
+    is_found = bool(cited) and not shows_nearest("".join(part.text for part in text))
+    so_far = Answer(text, found=is_found, citations=tuple(cited), answerer=answerer)
     return _Written(so_far, thought.strip(), stopped=True)

@@ -31,9 +31,8 @@ class EvidenceWeights:
     over ``found_features`` of the best sentence. ``read``: one over the log odds of ``found``, those of the reader, and
     whether the question has a form that the reader does not know. ``min_confidence`` is what an answer needs,
     ``min_confidence_read`` where a reader was asked; ``min_confidence_foreign`` is what the reader alone needs for a
-    question in another language than English. ``stated`` tells answers from what
-    merely stands nearest. ``supported``
-    is the support below which a sentence gets a mark.
+    question in another language than English. ``stated`` tells answers from what merely stands nearest.
+    ``supported`` is the support below which a sentence gets a mark.
     """
 
     sentence: Mapping[str, float]

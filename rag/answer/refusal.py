@@ -73,6 +73,11 @@ def in_language_of(question: str, said: str) -> str:
     return _IN_GERMAN[said] if language_of(question) == "de" else said
 
 
+def shows_nearest(text: str) -> bool:
+    """Returns whether an answer's text begins with ``NEAREST``, in either language."""
+    return text.startswith((NEAREST, _IN_GERMAN[NEAREST]))
+
+
 def refuses(sentence: str) -> bool:
     """Returns whether a model says in ``sentence`` that the passages do not hold the answer."""
     return _REFUSAL.search(sentence) is not None

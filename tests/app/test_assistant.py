@@ -10,6 +10,8 @@ from app.assistant import Assistant
 from app.errors import UnknownDocument, UsageError
 from app.events import Answered, Retrieved
 from app.settings.schema import Settings
+from rag.answer.citations import citation_for
+from rag.answer.refusal import NEAREST
 from rag.errors import RagError, SourceError
 from rag.protocols import Answerer
 from rag.text.markers import AnswerPart
@@ -104,6 +106,33 @@ def test_stopping_keeps_the_text_so_far(parrot: tuple[Assistant, Parrot]) -> Non
     assert last.answer.text == "one two "
     assert last.conversation_id is not None
     assert assistant.conversation(last.conversation_id)[0].answer.text == "one two "
+
+
+class NearestParts(LightParts):
+    """Its answerer shows the nearest passage, with its citation, in two pieces."""
+
+    name = "nearest"
+
+    def make_answerer(self) -> Answerer:
+        return self
+
+    def answer(self, query: Query, passages: Sequence[Passage]) -> Iterator[AnswerEvent]:
+        cited = citation_for(passages[0], 0, 9, None, 0.5, 1)
+        yield TextDelta((AnswerPart(f"{NEAREST} "),))
+        yield TextDelta((AnswerPart("The tower", (1,)),), (cited,))
+        yield Answer((AnswerPart(f"{NEAREST} "), AnswerPart("The tower", (1,))), False, (cited,), self.name)
+
+
+def test_a_nearest_passage_that_is_stopped_is_no_answer(tmp_path: Path, folder: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "data")
+    stop = threading.Event()
+    with Assistant(settings, NearestParts(settings)) as assistant:
+        assistant.sync([str(folder)])
+        for event in assistant.ask("How high is the tower?", stop=stop):
+            if isinstance(event, TextDelta) and event.citations:
+                stop.set()
+    assert isinstance(event, Answered)
+    assert event.stopped and not event.answer.found and event.answer.citations
 
 
 def test_nothing_is_kept_when_asked_not_to(parrot: tuple[Assistant, Parrot]) -> None:
