@@ -23,5 +23,5 @@ class SayingRuntime(ScriptedRuntime):
     def _logits(self, context: NDArray[np.int64]) -> NDArray[np.float32]:
         said = len(context) - 1 - int(np.flatnonzero(context == self.first)[-1])
         scores = np.zeros(self.vocab_size, np.float32)
-        scores[self.reply[min(said, len(self.reply) - 1)]] = 1
+        scores[self.reply[min(said, len(self.reply) - 1)]] = 30  # sampling says it, too
         return scores
