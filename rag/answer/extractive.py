@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from rag.answer.asked_attributes import with_asked_amount, with_asked_attribute
+from rag.answer.asked_attributes import share_said_by_form, with_asked_amount, with_asked_attribute
 from rag.answer.asked_computation import with_asked_computation
 from rag.answer.asked_dates import about_asked_days
 from rag.answer.asked_extremes import with_asked_extreme
@@ -183,7 +183,8 @@ class ExtractiveAnswerer:
             for candidate in _selected(query, ranked):
                 score = probability * math.exp(candidate.score - ranked[0].score)
                 _add(chosen, _quoted(query, candidate, score, readings or (), first=not chosen))
-        missing = 1.0 - ranked[0].features["own"] - ranked[0].features["context"]
+        best = ranked[0]
+        missing = 1.0 - best.features["own"] - best.features["context"] - share_said_by_form(query, best)
         kind: StatedKind = "whether" if features["whether"] else query.kind
         if was_read and self._is_nearest(kind, probability, missing):
             return Choice(tuple(chosen[:1]), tuple(readings or ()), probability, is_nearest=True)
