@@ -8,7 +8,7 @@ on. ``embed_stored`` makes its vectors when all else is done, a batch after the 
 
 import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
@@ -159,12 +159,11 @@ class IndexBatch:
     def _embed(self, texts: Sequence[str], path: str, done: int, total: int) -> NDArray[np.float16]:
         """[texts, dimension] vectors of some texts of ``total``, before which ``done`` were embedded."""
         vectors = np.zeros((len(texts), self._embedder.dimension), dtype=np.float16)
-        by_length = sorted(range(len(texts)), key=lambda index: len(texts[index]))  # little padding within a slice
-        for first in range(0, len(texts), _SLICE):
+        for batch in slices(texts):
             self._stop_if_cancelled()
-            batch = by_length[first : first + _SLICE]
             vectors[batch] = self._embedder.embed_passages([texts[index] for index in batch])
-            self._on_event(SyncEvent("embedding", path, done=done + first + len(batch), total=total))
+            done += len(batch)
+            self._on_event(SyncEvent("embedding", path, done=done, total=total))
         return vectors
 
     def _stop_if_cancelled(self) -> None:
@@ -181,6 +180,14 @@ class IndexBatch:
             with self._writer.transaction():
                 self._writer.put_vectors(ids, vectors)
             last, done = ids[-1], done + len(ids)
+
+
+def slices(texts: Sequence[str]) -> Iterator[list[int]]:
+    """Yields the indices of texts, some dozens at a time that are to be embedded together: texts of like length, which
+    need little padding."""
+    by_length = sorted(range(len(texts)), key=lambda index: len(texts[index]))
+    for first in range(0, len(texts), _SLICE):
+        yield by_length[first : first + _SLICE]
 
 
 def passage_text(context: str, text: str) -> str:

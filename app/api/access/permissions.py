@@ -73,13 +73,13 @@ OPERATOR_ALONE = ("/desktop/", "/api/browsers", "/api/documents/{document_id}/op
 
 _USERS = [(method, compile_path(path)[0]) for method, path in (one.split(" ", 1) for one in USERS)]
 _ALONE = [compile_path(path)[0] for path in OPERATOR_ALONE if "{" in path]
+_ALONE_BELOW = tuple(path for path in OPERATOR_ALONE if "{" not in path)
 
 
 def may(method: str, path: str, *, is_admin: bool) -> bool:
     """Whether a user, or with ``is_admin`` an administrator, may send such a request."""
     if is_admin:
-        plain = tuple(one for one in OPERATOR_ALONE if "{" not in one)
-        return not path.startswith(plain) and not any(one.fullmatch(path) for one in _ALONE)
+        return not path.startswith(_ALONE_BELOW) and not any(one.fullmatch(path) for one in _ALONE)
     wanted = "GET" if method == "HEAD" else method
     return any(wanted == listed and pattern.fullmatch(path) for listed, pattern in _USERS)
 

@@ -56,6 +56,8 @@ class ParseProcess:
     """One child process, started when its first file comes and again after it was killed; ``temporary`` is the folder
     for temporary files (None: the system's)."""
 
+    is_lost = False  # a process that dies is replaced
+
     def __init__(
         self,
         limits: ParseLimits,
@@ -77,8 +79,6 @@ class ParseProcess:
         self._meter: Meter | None = None  # None while idle
         self._killed_for: Excess | Literal["cancel"] | None = None
         self._cancelled = False
-
-    is_lost = False
 
     def parse(self, path: str, size: int) -> ParseResult:
         crashes = 0

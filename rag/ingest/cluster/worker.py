@@ -6,6 +6,7 @@ path.
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,12 +19,11 @@ import docent
 from rag.ingest.children.parse_job import Chunking, ParseLimits, ParseResult
 from rag.ingest.children.parse_process import ParseProcess
 from rag.ingest.children.prepared import PreparedDocument, spool_in
-from rag.ingest.index_batch import passage_text
+from rag.ingest.index_batch import passage_text, slices
 from rag.protocols import Embedder
 
 MakeEmbedder = Callable[[], Embedder]
 _WATCH_S = 0.1
-_SLICE = 64  # chunks embedded at a time
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class ClusterWorker:
 
     def _watch(self) -> None:
         while True:
-            threading.Event().wait(_WATCH_S)
+            time.sleep(_WATCH_S)
             self._process.enforce()
 
     def _vectors(self, document: PreparedDocument) -> NDArray[np.float16]:
@@ -97,8 +97,6 @@ class ClusterWorker:
         assert self._embedder is not None
         vectors = np.zeros((document.chunks, self._embedder.dimension), dtype=np.float16)
         texts = [passage_text(one.context, one.chunk.text) for batch in document.chunk_batches() for one in batch]
-        by_length = sorted(range(len(texts)), key=lambda index: len(texts[index]))  # little padding within a slice
-        for first in range(0, len(texts), _SLICE):
-            part = by_length[first : first + _SLICE]
-            vectors[part] = self._embedder.embed_passages([texts[index] for index in part])
+        for batch in slices(texts):
+            vectors[batch] = self._embedder.embed_passages([texts[index] for index in batch])
         return vectors
