@@ -84,6 +84,7 @@ def test_a_folder_is_folded_renamed_and_deleted_and_its_chats_stay(page: Any) ->
     page.keyboard.press("Enter")
     plants = page.get_by_role("region", name="Plants")
     expect(plants).to_be_visible()
+    expect(page.locator("#folder-name")).to_have_count(0)  # the dialog is closed last
     plants.locator(".folder-toggle").press("Delete")
     expect(plants).to_have_count(0)
     expect(page.locator(".chat-row")).to_have_count(2)
@@ -128,6 +129,34 @@ def test_a_chat_remembers_its_model_and_its_scope(page: Any, filled: Any, fake: 
     ask(other, "And now?")
     expect(other.locator(".exchange")).to_have_count(3)
     assert fake.models_asked[-1] is None
+
+
+def test_a_list_of_chats_read_before_a_choice_does_not_undo_it(page: Any, filled: Any) -> None:
+    page.locator(".chat-row", has_text="When was").click()
+    held: list[tuple[Any, Any]] = []
+
+    def hold_first(route: Any) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append((route, route.fetch()))
+
+    page.route("**/api/conversations", hold_first)
+    page.evaluate("import('/static/state/store.js').then(store => { window.reading = store.loadChats(); })")
+    while not held:
+        page.wait_for_timeout(20)
+    page.get_by_role("button", name="Asking all").click()
+    page.get_by_role("menuitem", name="What to ask").click()
+    page.get_by_role("checkbox", name="garden.txt").check()
+    route, old = held[0]
+    page.get_by_role("button", name="Close").last.click()
+    route.fulfill(response=old)
+    page.evaluate("window.reading")
+    chosen = page.evaluate("import('/static/state/store.js').then(store => store.scope.value.documents)")
+    assert len(chosen) == 1  # at once: the list that follows the choice would mend it
+    expect(page.get_by_role("button", name="Asking garden.txt")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("button", name="Asking garden.txt")).to_be_visible()
 
 
 def test_how_fast_a_model_wrote_stands_under_its_answer(filled: Any, gate: Any, fake: Any) -> None:

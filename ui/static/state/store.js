@@ -79,8 +79,11 @@ function modelOf(id) {
   return !installed || installed.some((/** @type {any} */ one) => one.name === chosen && !one.problem) ? chosen : null;
 }
 
+/** Choices that were made, and how many of them the server has not confirmed: a list read meanwhile may lack them. */
+const choices = { made: 0, open: 0 };
+
 /** @param {string|null} id @param {{scope?: Scope, model?: string|null}} chosen */
-function choose(id, chosen) {
+async function choose(id, chosen) {
   if (id === null) {
     next.value = { ...next.value, ...chosen };
     return;
@@ -92,7 +95,14 @@ function choose(id, chosen) {
   const chat = knownChats.value[id];
   if (chat) knownChats.value = { ...knownChats.value, [id]: { ...chat, ...chosen } };
   const change = { ...chosen, ...("model" in chosen ? { model: chosen.model ?? "" } : {}) };
-  attempt(() => request("PATCH", `/api/conversations/${encodeURIComponent(id)}`, change));
+  choices.made += 1;
+  choices.open += 1;
+  try {
+    await attempt(() => request("PATCH", `/api/conversations/${encodeURIComponent(id)}`, change));
+  } finally {
+    choices.open -= 1;
+  }
+  if (choices.open === 0) await attempt(loadChats); // also what was refused is shown as it is
 }
 
 /** @param {Partial<Scope>} value what is left out restricts nothing @param {string|null} [id] */
@@ -122,12 +132,18 @@ export function keepDraft(id, text) {
 
 export async function loadChats() {
   const holding = chatFilter.value.trim();
+  const { made, open } = choices;
   const found = await get(`/api/conversations${query({ holding: holding || null })}`);
   if (holding !== chatFilter.value.trim()) return;
+  const mayLack = open > 0 || made !== choices.made;
+  const current = (/** @type {Chat} */ one) => {
+    const known = knownChats.value[one.id];
+    return mayLack && known ? { ...one, scope: known.scope, model: known.model } : one;
+  };
   batch(() => {
     chats.value = found.conversations;
     chatFolders.value = found.folders;
-    knownChats.value = { ...knownChats.value, ...Object.fromEntries(found.conversations.map((/** @type {Chat} */ one) => [one.id, one])) };
+    knownChats.value = { ...knownChats.value, ...Object.fromEntries(found.conversations.map((/** @type {Chat} */ one) => [one.id, current(one)])) };
   });
 }
 
