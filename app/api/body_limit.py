@@ -65,9 +65,12 @@ class BodyLimit:
         return 0
 
     async def _refuse(self, scope: Scope, send: Send) -> None:
+        error: dict[str, str | None] | str
         limit = f"The request is larger than {self._most >> 20} MiB."
         if scope["path"].startswith("/v1/"):
             error = {"message": limit, "type": "invalid_request_error", "param": None, "code": "request_too_large"}
+        elif scope["path"].startswith("/v2/"):
+            error = limit
         else:
             error = {"message": limit, "remedy": "Ask for less at a time."}
         body = json.dumps({"error": error}).encode()

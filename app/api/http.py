@@ -78,7 +78,7 @@ class AskBody(_Body):
 
 
 def create_api(assistant: Assistant, desk: Desk | None = None, gates: Gates | None = None) -> DescribedAPI:
-    """Makes an application that serves ``/api/*``, ``/v1/*`` and ``/metrics``; the window can be added to it
+    """Makes an application that serves ``/api/*``, ``/v1/*``, ``/v2/*`` and ``/metrics``; the window can be added to it
     (``ui.page``).
 
     ``desk`` is what its pages share, ``gates`` what bounds the work for the models; made here where none is given.
@@ -110,7 +110,8 @@ def create_api(assistant: Assistant, desk: Desk | None = None, gates: Gates | No
     ):
         api.include_router(routes, prefix="/api", responses=_FAILURE)
     api.include_router(metrics_routes(desk), responses=_FAILURE)
-    api.include_later("/v1/", partial(_openai, assistant, work))  # it loads the engine
+    api.include_later("/v1/", partial(_openai, assistant, work))  # these load the engine
+    api.include_later("/v2", partial(_kserve, assistant, work))
 
     @api.api_route("/api/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
     def unknown(rest: str) -> Response:
@@ -124,6 +125,12 @@ def _openai(assistant: Assistant, work: Gate) -> tuple[APIRouter, Mapping[str, S
     from app.api.openai.routes import OPENAI_STREAMS, openai_routes
 
     return openai_routes(assistant, work), OPENAI_STREAMS
+
+
+def _kserve(assistant: Assistant, work: Gate) -> tuple[APIRouter, Mapping[str, Stream]]:
+    from app.api.kserve.routes import KSERVE_STREAMS, kserve_routes
+
+    return kserve_routes(assistant, work), KSERVE_STREAMS
 
 
 def _question_routes(assistant: Assistant, gates: Gates) -> APIRouter:

@@ -50,7 +50,7 @@ _DOOR_FILES = frozenset(
         "favicon.png",
     )
 )  # nothing of a person is in them
-_API = ("/api/", "/v1/", "/metrics")
+_API = ("/api/", "/v1/", "/v2", "/metrics")
 _NO_PAGES = (*_API, "/static/", "/gradio/")
 _CONDITIONS = (b"if-none-match", b"if-modified-since", b"range")  # the page at the door is never "not modified"
 _MOST_BYTES = 4_096  # of a proof

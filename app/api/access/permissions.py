@@ -65,6 +65,19 @@ USERS = (
     "POST /v1/embeddings",
     "POST /v1/rerank",
     "POST /v1/responses",
+    "GET /v2",
+    "GET /v2/health/live",
+    "GET /v2/health/ready",
+    "GET /v2/models/{name}",
+    "GET /v2/models/{name}/ready",
+    "POST /v2/models/{name}/infer",
+    "POST /v2/models/{name}/generate",
+    "POST /v2/models/{name}/generate_stream",
+    "GET /v2/models/{name}/versions/{version}",
+    "GET /v2/models/{name}/versions/{version}/ready",
+    "POST /v2/models/{name}/versions/{version}/infer",
+    "POST /v2/models/{name}/versions/{version}/generate",
+    "POST /v2/models/{name}/versions/{version}/generate_stream",
 )
 """Method and path as the routes name them."""
 

@@ -44,7 +44,7 @@ from app.api.openai.replies import (
 from app.api.openai.reply import Reply, usage
 from app.api.openai.requests import ChatBody, CompletionBody, EmbeddingBody, RerankBody
 from app.api.openai.responses.routes import RESPONSE_STREAM, add_responses
-from app.api.openai.turn import Prompts, chat_turn, configured_name, language_model
+from app.api.openai.turn import Prompts, chat_turn, configured_name, language_model, plain_prompts
 from app.api.openai.vectors import embeddings, ranking, reader_name
 from engines.errors import EngineError
 from engines.messages.reply_parts import ReplyParser
@@ -104,7 +104,7 @@ def openai_routes(assistant: "Assistant", work: Gate) -> APIRouter:
     async def completions(body: CompletionBody, request: Request) -> Response:
         """Continues plain texts with the language model."""
         used = await loading.run(partial(language_model, assistant, body.model))
-        prompts = await work.run(partial(_prompts, used, body))
+        prompts = await work.run(partial(plain_prompts, used, body))
         return await _complete(used, prompts, body, request, [None] * (body.n * len(prompts)), loading)
 
     @routes.post("/embeddings")
@@ -123,11 +123,6 @@ def openai_routes(assistant: "Assistant", work: Gate) -> APIRouter:
         raise ApiError(404, f"There is no /v1/{rest} here.", "invalid_request_error", "unknown_url")
 
     return routes
-
-
-def _prompts(model: "LocalModel", body: CompletionBody) -> Prompts:
-    found = [model.text_tokens(part) if isinstance(part, str) else part for part in body.prompts()]
-    return [(tokens, body.params(model.room(tokens))) for tokens in found]
 
 
 async def _complete(

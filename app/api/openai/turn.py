@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.api.openai.errors import ApiError, unknown_model
-from app.api.openai.requests import ChatBody
+from app.api.openai.requests import ChatBody, CompletionBody
 from app.settings.paths import builtin_model
 from engines.messages.reply_parts import ReplyParser
 from engines.messages.tools import ToolFormat
@@ -38,6 +38,12 @@ def chat_turn(model: "LocalModel", body: ChatBody, usual_thought: int) -> Turn:
     tokens = model.chat_tokens(messages, tools, thinking=thought_tokens > 0)
     params = body.constrained(body.params(model.room(tokens)), model.chat, thought_tokens)
     return Turn([(tokens, params)], model.chat.form if tools else None, thought_tokens > 0)
+
+
+def plain_prompts(model: "LocalModel", body: CompletionBody) -> Prompts:
+    """The prompts of a plain completion. Raises RequestError."""
+    found = [model.text_tokens(part) if isinstance(part, str) else part for part in body.prompts()]
+    return [(tokens, body.params(model.room(tokens))) for tokens in found]
 
 
 def configured_name(assistant: "Assistant") -> str | None:
