@@ -29,7 +29,10 @@ from app.api.kserve.shapes import (
     InferRequest,
     InferResponse,
     KServeFailure,
+    Live,
     ModelMetadata,
+    ModelReady,
+    Ready,
     ResponseOutput,
     ServerMetadata,
     TensorMetadata,
@@ -87,15 +90,15 @@ def kserve_routes(assistant: "Assistant", work: Gate) -> APIRouter:
         """Tells what serves."""
         return ServerMetadata(version=__version__)
 
-    @routes.get("/health/live", response_class=Response)
-    async def live() -> Response:
+    @routes.get("/health/live")
+    async def live() -> Live:
         """Replies 200 where the server runs."""
-        return Response()
+        return Live()
 
-    @routes.get("/health/ready", response_class=Response)
-    async def ready() -> Response:
+    @routes.get("/health/ready")
+    async def ready() -> Ready:
         """Replies 200 where models can be asked; one that is not loaded yet is loaded by the first request."""
-        return Response()
+        return Ready()
 
     @routes.get(_VERSION, include_in_schema=False)
     @routes.get(_MODEL)
@@ -103,12 +106,12 @@ def kserve_routes(assistant: "Assistant", work: Gate) -> APIRouter:
         """Tells which tensors a model takes and gives."""
         return await described(name, version)
 
-    @routes.get(f"{_VERSION}/ready", include_in_schema=False, response_class=Response)
-    @routes.get(f"{_MODEL}/ready", response_class=Response)
-    async def model_ready(name: str, version: str = VERSION) -> Response:
+    @routes.get(f"{_VERSION}/ready", include_in_schema=False)
+    @routes.get(f"{_MODEL}/ready")
+    async def model_ready(name: str, version: str = VERSION) -> ModelReady:
         """Replies 200 where there is such a model."""
         await described(name, version)
-        return Response()
+        return ModelReady(name=name)
 
     @routes.post(f"{_VERSION}/infer", include_in_schema=False)
     @routes.post(f"{_MODEL}/infer", response_model=InferResponse, openapi_extra=_INFER)

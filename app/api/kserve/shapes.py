@@ -17,6 +17,18 @@ class KServeFailure(BaseModel):
     error: str
 
 
+class Live(BaseModel):
+    live: Literal[True] = True
+
+
+class Ready(BaseModel):
+    ready: Literal[True] = True
+
+
+class ModelReady(Ready):
+    name: str
+
+
 class ServerMetadata(BaseModel):
     name: Literal["docent"] = "docent"
     version: str
