@@ -37,6 +37,24 @@ def a_citation(start: int, end: int, **changes: Any) -> Citation:
     return replace(quoted, **changes)
 
 
+def test_many_sources_are_folded_and_a_number_in_the_text_still_finds_its_card(told: Any) -> None:
+    citations = tuple(a_citation(at, at + 20, number=at + 1) for at in range(20))
+    parts = tuple(AnswerPart(f"Line {at}.", (at + 1,)) for at in range(20))
+    page = told(Answer(parts, True, citations, "extractive")).page
+    cards = page.locator(".exchange .cards .card")
+    expect(cards).to_have_count(6)
+    more = page.get_by_role("button", name="Show all 20 sources")
+    expect(more).to_have_attribute("aria-expanded", "false")
+    page.get_by_role("button", name="Source 10:").first.click()
+    expect(cards).to_have_count(10)
+    expect(cards.last).to_have_attribute("aria-pressed", "true")
+    more.focus()
+    page.keyboard.press("Enter")
+    expect(cards).to_have_count(20)
+    page.get_by_role("button", name="Show fewer sources").click()
+    expect(cards).to_have_count(10)  # the one that is open stays
+
+
 def test_markdown_of_a_model_has_code_tables_and_formulas_and_nothing_that_loads(
     window: Any, fake: Any, gate: Any
 ) -> None:

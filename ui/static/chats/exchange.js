@@ -16,6 +16,7 @@ import { AnswerText, asMarkdown, asText } from "./answer.js";
 const LONG_QUESTION = 500; // characters that are shown before "show the whole question"
 const LONGEST_PILL = 40; // characters of the words that answer
 const NEAREST = 3;
+const MOST_CARDS = 6; // sources that are shown before "show all"
 const PASSAGE_SHOWN = 300; // characters of a passage that was read
 const NEAR_END = 40; // pixels from the end of the chat within which they are scrolled into view
 const FOLLOW_UPS_AFTER_MS = 400; // the answer itself is drawn first
@@ -131,10 +132,18 @@ function Pill({ exchange: { span, found, answer } }) {
 
 /** @param {{citations: Citation[], span: any}} props */
 export function Cards({ citations, span }) {
+  const [whole, setWhole] = useState(false);
   if (!citations.length) return null;
+  const isFolded = citations.length > MOST_CARDS;
+  const open = shown.value?.citations === citations ? shown.value.index : 0; // is seen though it is beyond the first ones
+  const most = !isFolded || whole ? citations.length : Math.max(MOST_CARDS, open + 1);
   return html`<ul class="cards" aria-label=${t("chat.sources")}>
-    ${citations.map((citation, index) => html`<li><${Card} citations=${citations} index=${index} span=${span} /></li>`)}
-  </ul>`;
+      ${citations.slice(0, most).map((_, index) => html`<li><${Card} citations=${citations} index=${index} span=${span} /></li>`)}
+    </ul>
+    ${isFolded &&
+    html`<button type="button" class="link-button" aria-expanded=${whole} onClick=${() => setWhole(!whole)}>${
+      whole ? t("chat.fewerSources") : t("chat.allSources", { count: citations.length })
+    }</button>`}`;
 }
 
 /** @param {{citations: Citation[], index: number, span: any}} props */

@@ -78,6 +78,8 @@ export const GERMAN = {
   "chat.stopped": "Hier angehalten.",
   "chat.stoppedEmpty": "Angehalten, bevor eine Antwort da war.",
   "chat.doubt": "Keine gefundene Stelle sagt das.",
+  "chat.allSources": "Alle {count} Quellen zeigen",
+  "chat.fewerSources": "Weniger Quellen zeigen",
   "chat.source": "Quelle {number}: {where}",
   "chat.sources": "Quellen",
   "chat.copy": "Kopieren",

@@ -77,6 +77,8 @@ export const ENGLISH = {
   "chat.stopped": "Stopped here.",
   "chat.stoppedEmpty": "Stopped before an answer was written.",
   "chat.doubt": "No passage that was found says this.",
+  "chat.allSources": "Show all {count} sources",
+  "chat.fewerSources": "Show fewer sources",
   "chat.source": "Source {number}: {where}",
   "chat.sources": "Sources",
   "chat.copy": "Copy",
