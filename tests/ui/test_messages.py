@@ -22,6 +22,7 @@ _ELSEWHERE = (
         "app/process/running.py",
         "app/models/triton.py",
         "app/api/openai",
+        "app/api/kserve",
     ),
     *(
         "rag/adapters/",
