@@ -25,6 +25,7 @@ from rag.answer.operators.computed.proportions import asks_for_proportion, find_
 from rag.answer.operators.computed.prose_difference import subtract
 from rag.answer.operators.computed.prose_sum import add_up
 from rag.answer.operators.quoted.answered_questions import quote_answered_question
+from rag.answer.operators.quoted.attendance import quote_absence
 from rag.answer.operators.quoted.contacts import find_contact
 from rag.answer.operators.quoted.dimensions import find_dimension
 from rag.answer.operators.quoted.entries import find_dated_entry, find_entry_of_code
@@ -133,6 +134,7 @@ def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embe
         or quote_manual_entry(query, passages, texts)
         or find_dated_entry(query, passages, texts)
         or find_holder(query, passages)
+        or quote_absence(query, passages, texts)
         or find_dimension(query, passages, texts)
         or find_period_end(query, passages)
         or quote_instruction(query, passages)
