@@ -29,6 +29,7 @@ from rag.answer.operators.quoted.attendance import quote_absence
 from rag.answer.operators.quoted.contacts import find_contact
 from rag.answer.operators.quoted.dimensions import find_dimension
 from rag.answer.operators.quoted.entries import find_dated_entry, find_entry_of_code
+from rag.answer.operators.quoted.ingredients import find_ingredient
 from rag.answer.operators.quoted.instructions import quote_instruction
 from rag.answer.operators.quoted.manual_entries import quote_manual_entry
 from rag.answer.operators.quoted.numbered_parts import name_part
@@ -136,6 +137,7 @@ def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embe
         or find_holder(query, passages)
         or quote_absence(query, passages, texts)
         or find_dimension(query, passages, texts)
+        or find_ingredient(query, passages, texts)
         or find_period_end(query, passages)
         or quote_instruction(query, passages)
     )
