@@ -15,6 +15,7 @@ from itertools import pairwise
 from rag.answer.asked_attributes import share_said_by_form, with_asked_amount, with_asked_attribute
 from rag.answer.asked_computation import with_asked_computation
 from rag.answer.asked_dates import about_asked_days
+from rag.answer.asked_duties import with_asked_duty
 from rag.answer.asked_extremes import with_asked_extreme
 from rag.answer.asked_identifiers import about_asked_identifiers, read_of_asked_identifiers
 from rag.answer.asked_instead import about_what_is_new
@@ -235,7 +236,7 @@ def _of_what_is_named(query: Query, passages: Sequence[Passage], ranked: Sequenc
 
 def _that_can_answer(query: Query, about: Sequence[Candidate]) -> list[Candidate]:
     """The sentences that hold something of the form that is asked for."""
-    ranked = with_asked_computation(query, with_asked_attribute(query, about))
+    ranked = with_asked_computation(query, with_asked_attribute(query, with_asked_duty(query, about)))
     return with_asked_amount(query, with_asked_extreme(query, ranked))
 
 
