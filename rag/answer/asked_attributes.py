@@ -55,7 +55,7 @@ _ATTRIBUTES = tuple(
     for asked, held in (
         (_EMAIL, r"\S@\S|\be-?mail:"),
         (_AGE, _YEARS),
-        (_PHONE, r"\d[\d ()/+.-]{2,}"),
+        (_PHONE, r"\d(?:[ ()/.-]{0,3}\d){2,}"),
         _measure("heavy", "weight|mass", MASS),
         (r"\bwhat (?:does|do|did) .{1,60} weigh\b", number_with(MASS)),
         _measure("high|tall|wide|broad|deep|thick", "height|width|depth|thickness", LENGTH),

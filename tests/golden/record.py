@@ -3,12 +3,14 @@
     python -m tests.golden.record                     # renews answers.json; look at its diff before committing it
     python -m tests.golden.record --set KEY=VALUE     # ... with a setting changed
     python -m tests.golden.record --output FILE       # ... into another file, for comparing
+    python -m tests.golden.record --also              # renews also.json: what this processor answers otherwise
 
 An entry of answers.json is one question: with the questions before it in the conversation, the stand-alone question
 that was searched for, the answer, and the citations by file name, page and characters of the document's text.
 """
 
 import argparse
+import difflib
 import json
 import tempfile
 from collections.abc import Sequence
@@ -20,6 +22,9 @@ from tests.golden.server import ROOT, Docent, running
 HERE = Path(__file__).parent
 FOLDERS = (ROOT / "samples", HERE / "documents")
 ANSWERS = HERE / "answers.json"
+ALSO = HERE / "also.json"
+
+_CONFIDENCE_TOLERANCE = 0.02  # processors round the models' sums differently
 
 Entry = dict[str, Any]
 
@@ -35,10 +40,22 @@ def keys() -> list[str]:
     return [f"{name}-{turn}" for name, asked in conversations().items() for turn in range(1, len(asked) + 1)]
 
 
-def recorded() -> dict[str, Entry]:
-    """The committed entries by key."""
-    entries: dict[str, Entry] = json.loads(ANSWERS.read_text(encoding="utf-8"))
+def recorded(file: Path = ANSWERS) -> dict[str, Entry]:
+    """The committed entries by key; of ``ALSO`` those that differ from ``ANSWERS`` on another kind of processor."""
+    entries: dict[str, Entry] = json.loads(file.read_text(encoding="utf-8"))
     return entries
+
+
+def differences(was: Entry, now: Entry) -> str:
+    """A line diff of two entries, empty when they agree up to the confidence's tolerance."""
+    if was["confidence"] is not None and now["confidence"] is not None:
+        apart = abs(was["confidence"] - now["confidence"])
+        if apart <= _CONFIDENCE_TOLERANCE + 1e-9:  # both have two digits
+            now = {**now, "confidence": was["confidence"]}
+    lines = difflib.unified_diff(
+        as_text(was).splitlines(), as_text(now).splitlines(), "recorded", "now", n=2, lineterm=""
+    )
+    return "\n".join(lines)
 
 
 def ask_all(data: Path, settings: Sequence[str] = ()) -> dict[str, Entry]:
@@ -91,9 +108,13 @@ def main() -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--output", type=Path, default=ANSWERS, metavar="FILE")
+    parser.add_argument("--also", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         entries = ask_all(Path(folder) / "data", arguments.settings)
+    if arguments.also:
+        arguments.output = ALSO
+        entries = {key: entry for key, entry in entries.items() if differences(recorded()[key], entry)}
     arguments.output.write_text(as_text(entries), encoding="utf-8", newline="\n")
 
 

@@ -28,6 +28,7 @@ from rag.answer.operators.quoted.answered_questions import quote_answered_questi
 from rag.answer.operators.quoted.attendance import quote_absence
 from rag.answer.operators.quoted.contacts import find_contact
 from rag.answer.operators.quoted.dimensions import find_dimension
+from rag.answer.operators.quoted.duties import quote_duties
 from rag.answer.operators.quoted.entries import find_dated_entry, find_entry_of_code
 from rag.answer.operators.quoted.ingredients import find_ingredient
 from rag.answer.operators.quoted.instructions import quote_instruction
@@ -139,6 +140,7 @@ def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embe
         or find_dimension(query, passages, texts)
         or find_ingredient(query, passages, texts)
         or find_period_end(query, passages)
+        or quote_duties(query, passages, texts)
         or quote_instruction(query, passages)
     )
     if stated is not None:

@@ -86,7 +86,11 @@ export function Dialog({ title, onClose, class: css = "", children }) {
   useEffect(() => {
     const before = /** @type {HTMLElement|null} */ (document.activeElement);
     box.current?.showModal();
-    return () => before?.focus?.();
+    return () => {
+      before?.focus?.();
+      // Nothing behind an open dialog takes the focus: once more when it is gone, unless something else has it by then.
+      setTimeout(() => document.activeElement === document.body && before?.focus?.());
+    };
   }, []);
   return html`<dialog ref=${box} class=${css} aria-label=${title} onCancel=${onClose} onClose=${onClose}
     onClick=${(/** @type {MouseEvent} */ event) => event.target === box.current && onClose()}>
