@@ -83,14 +83,10 @@ export function Menu({ label, icon = "more", class: css = "icon-button", tab = 0
 /** A modal dialog; Escape and a press beside it close it. @param {{title: string, onClose: () => void, class?: string, children?: any}} props */
 export function Dialog({ title, onClose, class: css = "", children }) {
   const box = useRef(/** @type {HTMLDialogElement|null} */ (null));
-  useEffect(() => {
+  useLayoutEffect(() => { // at once: a Tab that comes before the next frame would move on in the page
     const before = /** @type {HTMLElement|null} */ (document.activeElement);
     box.current?.showModal();
-    return () => {
-      before?.focus?.();
-      // Nothing behind an open dialog takes the focus: once more when it is gone, unless something else has it by then.
-      setTimeout(() => document.activeElement === document.body && before?.focus?.());
-    };
+    return () => before?.focus?.();
   }, []);
   return html`<dialog ref=${box} class=${css} aria-label=${title} onCancel=${onClose} onClose=${onClose}
     onClick=${(/** @type {MouseEvent} */ event) => event.target === box.current && onClose()}>
