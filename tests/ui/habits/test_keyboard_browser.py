@@ -136,6 +136,7 @@ def test_models_settings_and_privacy_are_used_by_keyboard(filled: Any) -> None:
     reach(page, page.locator("#wipe"))
     page.keyboard.press("Enter")
     wipe = page.locator("dialog").get_by_role("button", name="Wipe", exact=True)
+    expect(wipe).to_be_visible()
     reach(page, page.locator("dialog input").first)
     page.keyboard.press(" ")
     reach(page, page.locator("#sure"))
