@@ -83,10 +83,12 @@ export function Menu({ label, icon = "more", class: css = "icon-button", tab = 0
 /** A modal dialog; Escape and a press beside it close it. @param {{title: string, onClose: () => void, class?: string, children?: any}} props */
 export function Dialog({ title, onClose, class: css = "", children }) {
   const box = useRef(/** @type {HTMLDialogElement|null} */ (null));
-  useLayoutEffect(() => { // at once: a Tab that comes before the next frame would move on in the page
+  // At once: a Tab that comes before the next frame would move on in the page.
+  useLayoutEffect(() => {
     const before = /** @type {HTMLElement|null} */ (document.activeElement);
     box.current?.showModal();
-    return () => before?.focus?.();
+    // Nothing behind an open dialog takes the focus: it goes back when this one is out of the page.
+    return () => queueMicrotask(() => document.activeElement === document.body && before?.focus?.());
   }, []);
   return html`<dialog ref=${box} class=${css} aria-label=${title} onCancel=${onClose} onClose=${onClose}
     onClick=${(/** @type {MouseEvent} */ event) => event.target === box.current && onClose()}>
