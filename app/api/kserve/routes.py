@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from app.api.description import Stream
 from app.api.gate import Gate
 from app.api.json_body import strict_json
-from app.api.kserve.errors import FAILURE, KServeRoute, kserve_reply
+from app.api.kserve.errors import FAILURE, KServeRoute
 from app.api.kserve.shapes import (
     VERSION,
     GenerateRequest,
@@ -38,7 +38,7 @@ from app.api.kserve.shapes import (
     TensorMetadata,
 )
 from app.api.kserve.tensors import texts_of, with_binary_data
-from app.api.openai.errors import ApiError, ClientGone, no_store, translated, unknown_model
+from app.api.openai.errors import NO_STORE, ApiError, ClientGone, json_reply, no_store, translated, unknown_model
 from app.api.openai.generations import deltas, submit, whole
 from app.api.openai.requests import CompletionBody, EmbeddingBody
 from app.api.openai.turn import configured_name, language_model, plain_prompts
@@ -131,7 +131,7 @@ def kserve_routes(assistant: "Assistant", work: Gate) -> APIRouter:
             generations = await _submitted(name, tensors[_TEXT.name], sampling)
             texts = [text for text, _, _ in await whole(generations, request)]
             output = ResponseOutput(name="text_output", shape=[len(texts)], datatype="BYTES", data=texts)
-        return kserve_reply(InferResponse(model_name=name, id=asked.id, outputs=[output]))
+        return json_reply(InferResponse(model_name=name, id=asked.id, outputs=[output]))
 
     @routes.post(f"{_VERSION}/generate", include_in_schema=False)
     @routes.post(f"{_MODEL}/generate")
@@ -148,7 +148,7 @@ def kserve_routes(assistant: "Assistant", work: Gate) -> APIRouter:
         await described(name, version)
         generations = await _submitted(name, [body.text_input], body.parameters)
         lines = _events(generations, partial(GenerateResponse, id=body.id, model_name=name), request)
-        return StreamingResponse(lines, media_type=_EVENTS, headers={"cache-control": "no-store"})
+        return StreamingResponse(lines, media_type=_EVENTS, headers=NO_STORE)
 
     async def _submitted(name: str, texts: list[str], sampling: Mapping[str, Any]) -> list[Generation]:
         options = {**sampling, "model": name, "prompt": texts, "n": 1, "best_of": None, "stream": False}

@@ -36,7 +36,12 @@ class ClientGone(Exception):
 
 
 class OpenAIRoute(StrictRoute):
-    """A route that turns every failure into OpenAI's shape."""
+    """A route that turns every failure into OpenAI's shape, or into that of ``failure`` where it is overridden."""
+
+    @staticmethod
+    def failure(error: ApiError) -> Response:
+        """Makes the reply to a request that failed."""
+        return json_reply(error.body, error.status)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -45,17 +50,14 @@ class OpenAIRoute(StrictRoute):
             try:
                 return await handle(request)
             except HTTPException as error:
-                found = ApiError(error.status_code, f"{error.detail}.", "invalid_request_error")
-                return json_reply(found.body, found.status)
+                return self.failure(ApiError(error.status_code, f"{error.detail}.", "invalid_request_error"))
             except (RequestValidationError, DocentError, ApiError) as error:
-                found = translated(error)
-                return json_reply(found.body, found.status)
+                return self.failure(translated(error))
             except ClientGone:
                 return Response(status_code=499)  # nginx's code for it; nobody sees it
             except Exception:  # noqa: BLE001 - the edge of this API: its clients must get its shape
                 _log.exception("request %s failed", request.url.path)
-                failed = ApiError(500, "Docent failed unexpectedly; its log says more.", "server_error")
-                return json_reply(failed.body, failed.status)
+                return self.failure(ApiError(500, "Docent failed unexpectedly; its log says more.", "server_error"))
 
         return handled
 

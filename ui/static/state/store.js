@@ -97,12 +97,9 @@ async function choose(id, chosen) {
   const change = { ...chosen, ...("model" in chosen ? { model: chosen.model ?? "" } : {}) };
   choices.made += 1;
   choices.open += 1;
-  try {
-    await attempt(() => request("PATCH", `/api/conversations/${encodeURIComponent(id)}`, change));
-  } finally {
-    choices.open -= 1;
-  }
-  if (choices.open === 0) await attempt(loadChats); // also what was refused is shown as it is
+  const taken = await attempt(() => request("PATCH", `/api/conversations/${encodeURIComponent(id)}`, change));
+  choices.open -= 1;
+  if (taken === undefined) await attempt(loadChats); // refused: what is shown is what is kept
 }
 
 /** @param {Partial<Scope>} value what is left out restricts nothing @param {string|null} [id] */

@@ -1,12 +1,10 @@
 """Who was absent, told by the labelled line of the one meeting that the question names."""
 
-from collections.abc import Sequence
-
 import pytest
 
 from rag.answer.operators.quoted.attendance import quote_absence
 from rag.query.query import make_query
-from rag.text.table_spans import TableSpans
+from tests.rag.answer.operators.plain_texts import PlainTexts
 from tests.rag.answer.two_passages import passage
 
 COMMITTEE = """Harbour club, committee meeting
@@ -19,21 +17,10 @@ The summer party needs a band. Next meeting: 9 April 2026."""
 EVENING = "Parents' evening, class 3b\nPresent: 17 parents\nAbsent: Mr Ferner\nApologies: Mrs Lund"
 
 
-class Texts:
-    def __init__(self, texts: Sequence[str]) -> None:
-        self._texts = texts
-
-    def document_text(self, document_id: int) -> str:
-        return self._texts[document_id - 1]
-
-    def tables(self, document_id: int, start: int, end: int) -> tuple[TableSpans, ...]:
-        return ()
-
-
 def quoted(question: str, *texts: str) -> list[str] | None:
     texts = texts or (COMMITTEE, EVENING)
     passages = [passage(number, text, document=number) for number, text in enumerate(texts, 1)]
-    worked = quote_absence(make_query(question), passages, Texts(texts))
+    worked = quote_absence(make_query(question), passages, PlainTexts(texts))
     return None if worked is None else [statement.text for statement in worked.statements]
 
 

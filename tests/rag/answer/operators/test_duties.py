@@ -4,7 +4,7 @@ import pytest
 
 from rag.answer.operators.quoted.duties import quote_duties
 from rag.query.query import make_query
-from rag.text.table_spans import TableSpans
+from tests.rag.answer.operators.plain_texts import PlainTexts
 from tests.rag.answer.two_passages import passage
 
 MINUTES = """Allotment society, committee meeting of 12 March
@@ -23,20 +23,9 @@ Actions
 OTHER = "Choir, committee meeting of 2 June\n\nAbsent: Lena Voss\n\nTasks:\nPiet: book the hall\n"
 
 
-class Texts:
-    def __init__(self, *texts: str) -> None:
-        self.texts = texts
-
-    def document_text(self, document_id: int) -> str:
-        return self.texts[document_id - 1]
-
-    def tables(self, document_id: int, start: int, end: int) -> tuple[TableSpans, ...]:
-        return ()
-
-
 def quoted(question: str, *texts: str) -> list[str] | None:
     passages = [passage(number, text, document=number) for number, text in enumerate(texts, 1)]
-    worked = quote_duties(make_query(question), passages, Texts(*texts))
+    worked = quote_duties(make_query(question), passages, PlainTexts(texts))
     if worked is None:
         return None
     for statement in worked.statements:
