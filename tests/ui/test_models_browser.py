@@ -69,6 +69,8 @@ def test_a_download_that_broke_off_goes_on_and_the_model_is_used_without_a_resta
     hub.break_after = [1000, 0, 0]  # the download waits before it tries again
     page.fill("#repository", REPO)
     page.get_by_role("button", name="Download", exact=True).click()
+    while not any(path.endswith(LARGE) and wanted for path, wanted, _ in hub.requests):  # the first bytes are there
+        page.wait_for_timeout(20)
     page.locator(".task").get_by_role("button", name="Cancel").click()
     expect(page.locator(".task")).to_contain_text("stopped at", timeout=60_000)
     before = len(hub.requests)
