@@ -104,6 +104,8 @@ def _check(
         x[0] = 127
         sums = x.reshape(rows, -1, _GROUP).sum(-1, dtype=np.int32)
         x_scales, y = np.ones(sums.shape, np.float32), np.empty((rows, len(weight)), np.float32)
+        totals = sums.astype(np.float32)
+        added_up = {"x_totals": totals} if kernel == "blocks" else {"x_sums": sums}
         operation = kernels.words(
             f"{kernel}{bits}",
             rows_at=ROWS,
@@ -112,12 +114,12 @@ def _check(
             x=x.ctypes.data,
             x_stride=_INPUTS,
             x_scales=x_scales.ctypes.data,
-            x_sums=sums.ctypes.data,
             groups=_INPUTS // _GROUP,
             group=_GROUP,
             weights=packed.ctypes.data,
             bias=0,
             tiles=_TILES,
+            **{name: array.ctypes.data for name, array in added_up.items()},
             **fields,
         )
         kernels.do(operation, rows)

@@ -155,6 +155,7 @@ class ProgramBuilder:
         rounded = self.room(f"rounded_{product.inputs}", np.int8, product.inputs, x.count)
         scales = self.room(f"rounded_scales_{groups}", np.float32, groups, x.count)
         sums = self.room(f"rounded_sums_{groups}", np.int32, groups, x.count)
+        totals = self.room(f"rounded_totals_{groups}", np.float32, groups, x.count)
         self.add(
             "round_rows",
             rows_at=x.count,
@@ -163,10 +164,12 @@ class ProgramBuilder:
             y_stride=product.inputs,
             scales=scales,
             sums=sums,
+            totals=totals,
             groups=groups,
             group=product.group,
         )
-        return {"x": rounded, "x_stride": product.inputs, "x_scales": scales, "x_sums": sums}
+        added_up = {"x_totals": totals} if product.factor_groups else {"x_sums": sums}
+        return {"x": rounded, "x_stride": product.inputs, "x_scales": scales, **added_up}
 
     def fields(self, product: Product, x: Rows, y: Rows) -> dict[str, int]:
         """A product's fields but its source."""

@@ -83,7 +83,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     ),
     "add": ("rows_at", "x", "x_stride", "change", "change_stride", "width"),
     "head_norm": ("rows_at", "x", "x_stride", "heads", "head_dim", "weight", "features", "eps"),
-    "round_rows": ("rows_at", "x", "x_stride", "y", "y_stride", "scales", "sums", "groups", "group"),
+    "round_rows": ("rows_at", "x", "x_stride", "y", "y_stride", "scales", "sums", "totals", "groups", "group"),
     "gated": ("rows_at", "gate", "gate_stride", "up", "up_stride", "width", "gelu"),
     "softcap": ("rows_at", "x", "x_stride", "width", "cap"),
     "choose": ("rows_at", "x", "x_stride", "y", "y_stride", "width"),
@@ -152,7 +152,7 @@ _BLOCKS = (
     "x",  # int8 [rows, inputs]
     "x_stride",
     "x_scales",  # float32 [rows, groups]
-    "x_sums",  # int32 [rows, groups]
+    "x_totals",  # float32 [rows, groups]: what a group's bytes are worth together
     "groups",
     "group",  # inputs in one, of BLOCK_GROUPS
     "weights",

@@ -2,7 +2,7 @@
 
 As in engines/runtimes/native/kernels/matmul.py, activations are rounded to 8 bits in the weights' groups and products
 within a group are exact integers. A weight is f l (q - z) - f' l', with one f and f' for several groups, so a group
-adds s_x f l (sum of q a - z sum of a) - s_x f' l' (sum of a). Nothing of a weight is rounded.
+adds s_x f l (sum of q a) - (f l z + f' l') (s_x sum of a). Nothing of a weight is rounded.
 
 4 and 8 bits lie as there. 6 bits: for each eight inputs, 64 bytes of low halves for four of them, 64 for the other
 four, then 64 bytes of which each holds the high two bits of four weights: of the first four inputs for the outputs 0 to
@@ -48,7 +48,6 @@ def add_kernels(module: ir.Module, instructions: Instructions) -> None:
 def _block(module: ir.Module, instructions: Instructions, bits: int, rows: int) -> ir.Function:
     chains = 2 if rows <= 2 else 1  # hide the latency of the products
     run = _STEPS if bits == 6 else None  # those of a whole group fit, for 4 bits
-    turn = _STEPS if bits == 6 or rows > 2 else 2 * _STEPS
     bytes_ = _STEPS * TILE * 4 * bits // 8
 
     def body(code: Code, args: Arguments, tile: Any, row: Any) -> None:
@@ -63,26 +62,32 @@ def _block(module: ir.Module, instructions: Instructions, bits: int, rows: int) 
         weights = code.offset(args.pointer("weights"), code.mul(first_group, group_bytes), I8)
         blocks = code.sdiv(groups, shared)
         with code.loop(0, blocks) as b:
-            scales = _GroupScales(code, args, tile, code.add(code.mul(tile, blocks), b))
+            scales = _GroupScales(code, args, tile, code.add(code.mul(tile, blocks), b), sums[0][0].taken_off)
             first = code.mul(b, shared)
-            with code.loop(first, code.add(first, shared)) as g:
-                group_weights = code.offset(weights, code.mul(g, group_bytes), I8)
-                group_start = code.mul(g, group)
-                for half in halves(instructions, rows):
-                    every = [pair[j] for pair in sums for j in half]
+            for half in halves(instructions, rows):
+                every = [pair[j] for pair in sums for j in half]
+                with code.loop(first, code.add(first, shared)) as g:
+                    group_weights = code.offset(weights, code.mul(g, group_bytes), I8)
+                    group_start = code.mul(g, group)
+                    worth = [scales.of_group(g, j) for j in half]
                     for one in every:
                         one.clear()
-                    with in_runs(code, every, steps, turn, run=run) as k:
-                        for step in range(0, turn, _STEPS):
-                            first_step = code.add(k, i64(step))
-                            here = code.offset(group_weights, code.mul(first_step, i64(bytes_ // _STEPS)), I8)
-                            if rows == 1:
-                                look_ahead(code, here, bytes_)
-                            at = code.add(group_start, code.shl(first_step, i64(2)))
-                            values = [code.offset(start, at, I8) for start in row_starts]
-                            _add_products(code, _weights(code, here, bits), values, half, sums)
-                    for j in half:
-                        scales.add_group(row, g, j, sums, totals)
+                    with in_runs(code, every, steps, _STEPS, run=run) as k:
+                        here = code.offset(group_weights, code.mul(k, i64(bytes_ // _STEPS)), I8)
+                        if rows == 1:
+                            look_ahead(code, here, bytes_)
+                        at = code.add(group_start, code.shl(k, i64(2)))
+                        values = [code.offset(start, at, I8) for start in row_starts]
+                        _add_products(code, _weights(code, here, bits), values, half, sums)
+                    for j, one in zip(half, worth, strict=True):
+                        _add_group(
+                            code,
+                            args,
+                            one,
+                            row,
+                            g,
+                            [(pair[j], total[j]) for pair, total in zip(sums, totals, strict=True)],
+                        )
         finish(code, args, tile, row, totals)
 
     return block(module, f"blocks{bits}_rows{rows}", f"blocks{bits}", body)
@@ -121,38 +126,42 @@ def _weights(code: Code, address: Any, bits: int) -> list[tuple[Any, Any]]:
     return [(code.or_(w0, a), code.or_(w1, b)), (code.or_(w2, c), code.or_(w3, d))]
 
 
+def _add_group(
+    code: Code, args: Arguments, worth: tuple[Any, Any], row: Any, g: Any, sums: Sequence[tuple[Sums, Any]]
+) -> None:
+    """Adds a group's sums to the totals beside them, those of half a tile for each row."""
+    scale, less = worth
+    for m, (products, total) in enumerate(sums):
+        at = code.add(code.mul(code.add(row, i64(m)), args.integer("groups")), g)
+        x_scale, x_total = (
+            code.spread(code.read(args.pointer(name), F32, at), FLOATS) for name in ("x_scales", "x_totals")
+        )
+        more = code.fma(less, x_total, code.load(total, typ=FLOATS))
+        whole = code.sitofp(products.total(), FLOATS)
+        code.store(code.fma(whole, code.fmul(scale, x_scale), more), total)
+
+
 class _GroupScales:
     """The scales of one block of a tile: factors for its groups, and minimums where there are some."""
 
-    def __init__(self, code: Code, args: Arguments, tile: Any, block: Any) -> None:
+    def __init__(self, code: Code, args: Arguments, tile: Any, block: Any, taken_off: int) -> None:
         self._code, self._args, self._tile = code, args, tile
         self._groups = args.integer("groups")
-        self._has_minimum = code.icmp_signed("!=", args.integer("minimum_factors"), i64(0))
+        zero = code.sub(code.trunc(args.integer("zero"), I32), ir.Constant(I32, taken_off))
+        self._zero = code.spread(code.sitofp(zero, F32), FLOATS)
         self._factors = [self._halfs("factors", block, j) for j in PAIR]
-        self._minimums = [code.variable(FLOATS, constant(FLOATS, 0.0)) for _ in PAIR]
-        with code.if_then(self._has_minimum):
-            for j, minimum in enumerate(self._minimums):
+        minimums = [code.variable(FLOATS, constant(FLOATS, 0.0)) for _ in PAIR]
+        with code.if_then(code.icmp_signed("!=", args.integer("minimum_factors"), i64(0))):
+            for j, minimum in enumerate(minimums):
                 code.store(self._halfs("minimum_factors", block, j), minimum)
+        self._minimums = [code.load(minimum, typ=FLOATS) for minimum in minimums]
 
-    def add_group(
-        self, row: Any, g: Any, j: int, sums: Sequence[Sequence[Sums]], totals: Sequence[Sequence[Any]]
-    ) -> None:
-        """Adds what a group's sums are worth, those of half a tile, to the totals."""
-        code, args = self._code, self._args
-        zero = code.sub(code.trunc(args.integer("zero"), I32), ir.Constant(I32, sums[0][j].taken_off))
-        here = [code.add(code.mul(code.add(row, i64(m)), self._groups), g) for m in range(len(totals))]
-        x_sums = [code.read(args.pointer("x_sums"), I32, at) for at in here]
-        x_scales = [code.read(args.pointer("x_scales"), F32, at) for at in here]
+    def of_group(self, g: Any, j: int) -> tuple[Any, Any]:
+        """What a product of the group is worth, and what is taken off for each input, of half a tile."""
+        code = self._code
         scale = self._with_level(self._factors[j], "levels", g, j)
-        for m, total in enumerate(totals):
-            whole = code.sub(sums[m][j].total(), code.spread(code.mul(zero, x_sums[m]), INTS))
-            factor = code.fmul(scale, code.spread(x_scales[m], FLOATS))
-            code.store(code.fma(code.sitofp(whole, FLOATS), factor, code.load(total[j], typ=FLOATS)), total[j])
-        with code.if_then(self._has_minimum):
-            minimum = self._with_level(code.load(self._minimums[j], typ=FLOATS), "minimum_levels", g, j)
-            for m, total in enumerate(totals):
-                less = code.fneg(code.fmul(code.sitofp(x_sums[m], F32), x_scales[m]))
-                code.store(code.fma(minimum, code.spread(less, FLOATS), code.load(total[j], typ=FLOATS)), total[j])
+        minimum = self._with_level(self._minimums[j], "minimum_levels", g, j)
+        return scale, code.fneg(code.fma(scale, self._zero, minimum))
 
     def _halfs(self, name: str, block: Any, j: int) -> Any:
         """Factors for half a tile."""

@@ -110,7 +110,7 @@ def _head_norm(code: Code, args: Arguments, row: Any) -> None:
 
 
 def _round(code: Code, args: Arguments, row: Any) -> None:
-    """Rounds each group of a row to whole numbers from -127 to 127 times a scale, and adds them up."""
+    """Rounds each group of a row to whole numbers from -127 to 127 times a scale, and adds them up, also times it."""
     x, groups, group = row_at(code, args, "x", row), args.integer("groups"), args.integer("group")
     y = code.offset(args.pointer("y"), code.mul(row, args.integer("y_stride")), I8)
     largest, total = code.variable(FLOATS), code.variable(INTS)
@@ -132,8 +132,10 @@ def _round(code: Code, args: Arguments, row: Any) -> None:
             code.store(code.add(whole, code.load(total, typ=INTS)), total)
             code.write(code.trunc(whole, _BYTES), y, i)
         at = code.add(code.mul(row, groups), g)
-        code.write(code.fmul(top, constant(F32, 1 / 127)), args.pointer("scales"), at)
-        code.write(code.folded(code.load(total, typ=INTS), code.add), args.pointer("sums"), at)
+        scale, whole = code.fmul(top, constant(F32, 1 / 127)), code.folded(code.load(total, typ=INTS), code.add)
+        code.write(scale, args.pointer("scales"), at)
+        code.write(whole, args.pointer("sums"), at)
+        code.write(code.fmul(code.sitofp(whole, F32), scale), args.pointer("totals"), at)
 
 
 def _gated(code: Code, args: Arguments, row: Any, start: Any, stop: Any) -> None:

@@ -51,7 +51,7 @@ def product(
     names = ("factors", "levels", "minimum_factors", "minimum_levels")
     places = {name: tensors[name].ctypes.data if name in tensors else 0 for name in names}
     (rows, inputs), outputs = x.shape, len(raw)
-    sums = x.reshape(rows, -1, group).sum(-1, dtype=np.int32)
+    totals = x.reshape(rows, -1, group).sum(-1, dtype=np.float32) * x_scale
     y = np.empty((rows, outputs), np.float32)
     operation = kernels.words(
         f"blocks{block_type.bits}",
@@ -61,7 +61,7 @@ def product(
         x=x.ctypes.data,
         x_stride=inputs,
         x_scales=x_scale.ctypes.data,
-        x_sums=sums.ctypes.data,
+        x_totals=totals.ctypes.data,
         groups=inputs // group,
         group=group,
         weights=packed.ctypes.data,

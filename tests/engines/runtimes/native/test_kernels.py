@@ -115,12 +115,14 @@ def test_rounding_keeps_the_largest_and_the_zeros(do: Do) -> None:
     x[1, 32:64] = 0
     x[2, :32] = np.float32(1e-38)
     y = np.empty((3, 96), np.int8)
-    scales, sums = np.empty((3, 3), np.float32), np.empty((3, 3), np.int32)
-    do("round_rows", 3, x=x, x_stride=96, y=y, y_stride=96, scales=scales, sums=sums, groups=3, group=32)
+    scales, sums, totals = np.empty((3, 3), np.float32), np.empty((3, 3), np.int32), np.empty((3, 3), np.float32)
+    out = {"y": y, "scales": scales, "sums": sums, "totals": totals}
+    do("round_rows", 3, x=x, x_stride=96, y_stride=96, groups=3, group=32, **out)
     groups = x.reshape(3, 3, 32).astype(np.float64)
     top = np.abs(groups).max(-1)
     assert np.allclose(scales, top / 127, rtol=1e-6)
     assert (sums == y.reshape(3, 3, 32).sum(-1)).all()
+    assert np.array_equal(totals, sums.astype(np.float32) * scales)
     assert (y[1, 32:64] == 0).all() and (y[2, :32] == 0).all()
     back = y.reshape(3, 3, 32) * scales[:, :, None].astype(np.float64)
     assert (np.abs(back - groups) <= top[:, :, None] / 127 * 0.5001 + 1e-37).all()
