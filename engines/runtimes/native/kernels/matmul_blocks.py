@@ -80,14 +80,8 @@ def _block(module: ir.Module, instructions: Instructions, bits: int, rows: int) 
                         values = [code.offset(start, at, I8) for start in row_starts]
                         _add_products(code, _weights(code, here, bits), values, half, sums)
                     for j, one in zip(half, worth, strict=True):
-                        _add_group(
-                            code,
-                            args,
-                            one,
-                            row,
-                            g,
-                            [(pair[j], total[j]) for pair, total in zip(sums, totals, strict=True)],
-                        )
+                        of_rows = [(pair[j], total[j]) for pair, total in zip(sums, totals, strict=True)]
+                        _add_group(code, args, one, row, g, of_rows)
         finish(code, args, tile, row, totals)
 
     return block(module, f"blocks{bits}_rows{rows}", f"blocks{bits}", body)
