@@ -16,6 +16,8 @@ LOCKS = ("base.lock", "dev.lock", "gpu.lock", "server.lock")
 # Import names of packages that an extra brings and that need not be installed here.
 DISTRIBUTIONS = {
     "cuda": {"cuda-bindings"},
+    "google": {"protobuf"},
+    "grpc": {"grpcio"},
     "prometheus_client": {"prometheus-client"},
     "psycopg": {"psycopg"},
     "psycopg_pool": {"psycopg-pool"},
@@ -82,7 +84,7 @@ def test_the_locks_pin_every_dependency_and_agree() -> None:
     assert declared("gpu") <= set(gpu)
     assert base.items() <= dev.items()
     assert base.items() <= gpu.items()
-    assert declared("postgres", "metrics", "traces") <= set(server)
+    assert declared("postgres", "metrics", "traces", "grpc") <= set(server)
     assert base.items() <= server.items()
     assert server.items() <= dev.items(), "what the tests run with"
     build = {canonical(line) for line in project()["dependency-groups"]["build"]}

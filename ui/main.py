@@ -85,6 +85,9 @@ def serve(
         str | None,
         typer.Option(metavar="ADDRESS", help="Listen on this address; beyond this computer users or a key are needed."),
     ] = None,
+    grpc_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, metavar="N", help="Serve the models over gRPC, too; 0 = any port.")
+    ] = None,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open the browser.")] = False,
     no_window: Annotated[bool, typer.Option("--no-window", help="Serve the HTTP API alone.")] = False,
     api_key: Annotated[
@@ -97,7 +100,8 @@ def serve(
 
     def ready(server: Server) -> None:
         if as_json:
-            write_json({"url": server.link, "port": server.port, "token": server.token})
+            grpc = {} if server.grpc_port is None else {"grpc_port": server.grpc_port}
+            write_json({"url": server.link, "port": server.port, "token": server.token} | grpc)
         else:
             known = session.settings.server.users or not server.binding.is_local  # who signs in needs no link
             write_text(f"Docent is open at {server.address if known else server.link}\nCtrl-C ends it.")
@@ -109,7 +113,9 @@ def serve(
         if not no_window:
             with suppress(LockHeld):  # two servers on one data folder are allowed
                 announce = stack.enter_context(alone(_running_file(session)))
-        wanted = Wanted(tuple(folder or ()), samples, port, page=not no_window, api_key=api_key, host=host)
+        wanted = Wanted(
+            tuple(folder or ()), samples, port, page=not no_window, api_key=api_key, host=host, grpc_port=grpc_port
+        )
         _leave(serve_until_ended(session, wanted, announce, ready))
 
 

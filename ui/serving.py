@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib.util
 import logging
 import os
 import signal
@@ -9,7 +10,7 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +21,13 @@ from app.process.collector import set_apart
 from app.process.priority import give_way, take_turns_quickly
 from app.process.running import Announce
 from app.process.shutdown import EndSignals
-from docent import DocentError
+from docent import DocentError, install_extra
 
 if TYPE_CHECKING:
+    from app.api.access.keys import Keys
     from app.api.description import DescribedAPI
     from app.api.gate import Gates
+    from app.api.kserve.rpc.server import RpcServer
     from app.api.security import ASGIApp
     from app.assistant import Assistant
     from app.pages.desk import Desk
@@ -45,7 +48,8 @@ _ENDS_S = 15.0  # in which the process ends, whatever it does; nearly always it 
 @dataclass(frozen=True)
 class Wanted:
     """What a server is asked for. ``folders`` are added; without a ``page`` there is the HTTP API alone, and with
-    ``api_key`` a key that stays the same opens that. ``host`` is the address to listen on, None for the settings'."""
+    ``api_key`` a key that stays the same opens that. ``host`` is the address to listen on and ``grpc_port`` the port of
+    the models over gRPC, None for the settings'."""
 
     folders: tuple[str, ...] = ()
     samples: bool = False
@@ -53,14 +57,17 @@ class Wanted:
     page: bool = True
     api_key: bool = False
     host: str | None = None
+    grpc_port: int | None = None
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server that answers requests. ``launch_code`` opens one session; ``end`` lets it end soon."""
+    """A server that answers requests, over gRPC too where it has a ``grpc_port``. ``launch_code`` opens one session;
+    ``end`` lets it end soon."""
 
     binding: "Binding"
     port: int
+    grpc_port: int | None
     token: str
     desk: "Desk"
     window: "OwnWindow | None"
@@ -98,6 +105,9 @@ def serve_until_ended(
     settings = session.settings
     has_key = wanted.api_key or settings.server.api_key
     where = binding(settings.server, wanted.host or settings.server.host, has_key=has_key)
+    grpc_port = settings.server.grpc_port if wanted.grpc_port is None else wanted.grpc_port
+    if grpc_port is not None:
+        _check_grpc()
     is_wanted = wanted.port is not None or session.loaded.origins["server.port"] != "default"
     port = settings.server.port if wanted.port is None else wanted.port
     listener = listen(where, port, is_wanted=is_wanted)
@@ -131,11 +141,13 @@ def serve_until_ended(
             users=settings.server.users,
             tls=where.tls is not None,
         )
+        rpc = None if grpc_port is None else _rpc(desk, gates, guarded.keys, where, grpc_port)
         if page is not None:
             window = _own_window(page, settings.folder, f"{where.scheme}://{LOOPBACK}:{bound}/", guarded.launch_code)
             stack.callback(window.close)
 
-        def started(end: Callable[[], None]) -> None:
+        async def started(end: Callable[[], None]) -> None:
+            rpc_bound = None if rpc is None else await rpc.start()
             first = _first_sync(wanted.folders, samples=wanted.samples and is_new)
             threading.Thread(
                 target=_begin, args=(desk, watching, first, page, api), name="docent-warm-up", daemon=True
@@ -146,11 +158,13 @@ def serve_until_ended(
                 asyncio.get_running_loop().call_later(_PAGE_COMES_S, api.begin)
             if announce is not None and wanted.page:
                 announce(bound, token)
-            ready(Server(where, bound, token, desk, window, guarded.launch_code, end))
+            ready(Server(where, bound, rpc_bound, token, desk, window, guarded.launch_code, end))
 
-        def stop() -> None:
+        async def stop() -> None:
             desk.stop()
             rooms.stop()
+            if rpc is not None:
+                await rpc.stop(_GOODBYE_S)
 
         return _run(guarded, listener, where, stop, started, settings.folder.log, has_lifespan=page is not None)
 
@@ -176,6 +190,22 @@ def _api(
 
         add_window_routes(api, window, launch_code, desk.assistant.settings.folder.window_place)
     return api
+
+
+def _check_grpc() -> None:
+    """Raises UsageError where the packages are missing."""
+    if importlib.util.find_spec("grpc") is None:
+        from app.errors import UsageError
+
+        raise UsageError("gRPC needs a package that is not installed.", f"To add it, run: {install_extra('grpc')}")
+
+
+def _rpc(desk: "Desk", gates: "Gates", keys: "Keys", where: "Binding", port: int) -> "RpcServer":
+    """Makes the server of gRPC, at the same address."""
+    from app.api.kserve.models import Models
+    from app.api.kserve.rpc.server import RpcServer
+
+    return RpcServer(Models(desk.assistant, gates.work), keys, str(where.address), port, where.tls)
 
 
 def _own_window(page: "Page", folder: "DataFolder", address: str, launch_code: Callable[[], str]) -> "OwnWindow":
@@ -270,8 +300,8 @@ def _run(
     application: "ASGIApp",
     listener: socket.socket,
     where: "Binding",
-    stop: Callable[[], None],
-    started: Callable[[Callable[[], None]], None],
+    stop: Callable[[], Awaitable[None]],
+    started: Callable[[Callable[[], None]], Awaitable[None]],
     log: Path,
     *,
     has_lifespan: bool,
@@ -288,10 +318,10 @@ def _run(
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
-            started(asked)
+            await started(asked)
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            stop()
+            await stop()
             logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it tells of each request that is cut off
             await super().shutdown(sockets)
 

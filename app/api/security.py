@@ -19,6 +19,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
+from app.api.access.keys import Keys
 from app.api.access.sessions import OPERATOR, USER, Sessions, new_token, same
 from app.pages.browsers import Browsers
 from app.settings.users import User, user_of
@@ -104,11 +105,11 @@ class LocalOnly:
         self._app = app
         self._browsers = browsers
         self._token = token
+        self.keys = Keys(token, key, tuple(users))
         self._sessions = Sessions()
         self.launch_code = self._sessions.new_code
         # Cookies ignore ports: two servers must not overwrite each other's, and other servers see them.
         self._cookie = f"__Host-docent-session-{port}" if tls else f"docent-session-{port}"
-        self._key = key
         self._users = tuple(users)
         self._tls = tls
         self._door_page = _USERS_DOOR if users else _DOOR
@@ -168,15 +169,10 @@ class LocalOnly:
     def _who(self, scope: Scope) -> str | None:
         """Whose request it is; None where nothing in it says so that holds."""
         headers = scope["headers"]
-        bearers = _bearers(headers)
-        if any(same(given, self._token) for given in bearers):
-            return OPERATOR
-        if scope["path"].startswith(_API):
-            if self._key is not None and any(same(given, self._key) for given in bearers):
-                return OPERATOR
-            for given in bearers:
-                if (user := user_of(self._users, given)) is not None:
-                    return user.name
+        keys = self.keys if scope["path"].startswith(_API) else Keys(self._token)
+        owner = keys.owner(_values(headers, b"authorization"))
+        if owner is not None:
+            return owner
         whose = (self._sessions.user_of(session) for session in self._sessions_in(headers))
         return next((user for user in whose if user is not None), None)
 
@@ -310,12 +306,6 @@ def _with_bare(hosts: Iterable[str]) -> list[str]:
     """The hosts, and without their port those with one that browsers leave out."""
     listed = [*hosts]
     return listed + [name for name, _, port in (host.rpartition(":") for host in listed) if port in ("80", "443")]
-
-
-def _bearers(headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
-    """What stands behind "Bearer" in the headers."""
-    parts = [value.partition(" ") for value in _values(headers, b"authorization")]
-    return [given.strip() for scheme, _, given in parts if scheme.lower() == "bearer"]
 
 
 def _values(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[str]:

@@ -21,6 +21,7 @@ RESTART = frozenset(
         "server.plain_http",
         "server.traces",
         "server.port",
+        "server.grpc_port",
         "server.browser",
         "server.api_key",
         "server.allowed_hosts",

@@ -308,6 +308,13 @@ class ServerSettings(_Section):
         "http://127.0.0.1:4318; no texts are sent. null = none.",
     )
     port: int = Field(default=7860, ge=0, le=65535, description="Port to serve on; 0 = any free one.")
+    grpc_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Port on which programs reach the models by the KServe v2 protocol over gRPC (it needs the extra "
+        "grpc); 0 = any free one, null = none.",
+    )
     browser: bool = Field(default=True, description="Whether `docent serve` opens the browser.")
     watch: bool = Field(default=True, description="Whether folders are kept in sync while the window is open.")
     api_key: bool = Field(

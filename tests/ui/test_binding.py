@@ -138,6 +138,41 @@ def test_a_user_reaches_a_server_over_tls(files: dict[str, Path], tmp_path: Path
     assert "Traceback" not in complaints
 
 
+def test_a_user_reaches_the_models_by_grpc_over_tls(files: dict[str, Path], tmp_path: Path) -> None:
+    pytest.importorskip("grpc", reason="grpcio is not installed")
+    triton = pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed")
+    key, kept = new_key("anna")
+    named = [f"--set=server.{name}={path}" for name, path in files.items()]
+    users = "--set=server.users=" + json.dumps([{"name": "anna", "key": kept}])
+    options = ("--host", "0.0.0.0", "--no-window", "--port", "0", "--grpc-port", "0", "--json", users, *named)
+    process = start(tmp_path, *options)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line, process.communicate()
+        place, trusted = f"127.0.0.1:{json.loads(line)['grpc_port']}", str(files["tls_certificate"])
+        with triton.InferenceServerClient(place, ssl=True, root_certificates=trusted) as client:
+            assert client.is_server_ready(headers={"authorization": f"Bearer {key}"})
+            with pytest.raises(triton.InferenceServerException, match="key"):
+                client.is_server_ready()
+    finally:
+        process.terminate()
+        _, complaints = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in complaints
+
+
+def test_a_port_of_grpc_that_is_taken_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("grpc", reason="grpcio is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        process = start(tmp_path, "--no-window", "--port", "0", "--grpc-port", port)
+        _, complaints = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert f"Port {port} cannot be used for gRPC" in complaints
+    assert "Traceback" not in complaints
+
+
 def _docent(data: Path) -> list[str]:
 
     return [sys.executable, "-m", "ui.main", "--data-dir", str(data)]

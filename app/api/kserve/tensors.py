@@ -20,9 +20,7 @@ def with_binary_data(request: InferRequest, rest: bytes) -> InferRequest:
             continue
         if type(size) is not int or not 0 <= size <= len(rest) - at:
             raise RequestError(f"The binary_data_size of {tensor.name!r} is wrong.", "Give the bytes that follow.")
-        if tensor.datatype != "BYTES":
-            raise RequestError(f"{tensor.name!r} has the datatype {tensor.datatype}.", "It must be BYTES.")
-        tensor.data = list(_elements(tensor.name, rest[at : at + size]))
+        tensor.data = unpacked(tensor.name, tensor.datatype, rest[at : at + size])
         at += size
     if at != len(rest):
         raise RequestError(f"{len(rest) - at} bytes of the request belong to no input.", "Name their tensors.")
@@ -31,8 +29,7 @@ def with_binary_data(request: InferRequest, rest: bytes) -> InferRequest:
 
 def texts_of(tensor: RequestInput) -> list[str]:
     """The elements of a BYTES tensor. Raises RequestError for another datatype, number or kind of elements."""
-    if tensor.datatype != "BYTES":
-        raise RequestError(f"{tensor.name!r} has the datatype {tensor.datatype}.", "It must be BYTES.")
+    _check_datatype(tensor.name, tensor.datatype)
     if tensor.data is None:
         raise RequestError(f"{tensor.name!r} has no data.", "Give data, or bytes and binary_data_size.")
     found = list(_flat(tensor.data))
@@ -44,6 +41,31 @@ def texts_of(tensor: RequestInput) -> list[str]:
     return found
 
 
+def unpacked(name: str, datatype: str, data: bytes) -> list[str]:
+    """The elements of a binary tensor: each has its length before it. Raises RequestError."""
+    _check_datatype(name, datatype)
+    return list(_elements(name, data))
+
+
+def packed(texts: Sequence[str]) -> bytes:
+    """A binary tensor of these elements."""
+    elements = [text.encode() for text in texts]
+    return b"".join(len(element).to_bytes(_LENGTH_BYTES, "little") + element for element in elements)
+
+
+def decoded(name: str, element: bytes) -> str:
+    """An element as a text. Raises RequestError."""
+    try:
+        return element.decode()
+    except UnicodeDecodeError as error:
+        raise RequestError(f"An element of {name!r} is not valid UTF-8.", "Encode texts as UTF-8.") from error
+
+
+def _check_datatype(name: str, datatype: str) -> None:
+    if datatype != "BYTES":
+        raise RequestError(f"{name!r} has the datatype {datatype}.", "It must be BYTES.")
+
+
 def _elements(name: str, data: bytes) -> Iterator[str]:
     at = 0
     while at < len(data):
@@ -52,10 +74,7 @@ def _elements(name: str, data: bytes) -> Iterator[str]:
         at += _LENGTH_BYTES + size
         if at > len(data):
             raise RequestError(f"The bytes of {name!r} end within an element.", "Each begins with its length.")
-        try:
-            yield element.decode()
-        except UnicodeDecodeError as error:
-            raise RequestError(f"An element of {name!r} is not valid UTF-8.", "Encode texts as UTF-8.") from error
+        yield decoded(name, element)
 
 
 def _flat(data: Sequence[Any]) -> Iterator[Any]:

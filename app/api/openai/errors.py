@@ -51,15 +51,20 @@ class OpenAIRoute(StrictRoute):
                 return await handle(request)
             except HTTPException as error:
                 return self.failure(ApiError(error.status_code, f"{error.detail}.", "invalid_request_error"))
-            except (RequestValidationError, DocentError, ApiError) as error:
-                return self.failure(translated(error))
             except ClientGone:
                 return Response(status_code=499)  # nginx's code for it; nobody sees it
-            except Exception:  # noqa: BLE001 - the edge of this API: its clients must get its shape
-                _log.exception("request %s failed", request.url.path)
-                return self.failure(ApiError(500, "Docent failed unexpectedly; its log says more.", "server_error"))
+            except Exception as error:  # noqa: BLE001 - the edge of this API: its clients must get its shape
+                return self.failure(failure_of(error, request.url.path))
 
         return handled
+
+
+def failure_of(error: Exception, what: str) -> ApiError:
+    """What a client is told of any failure; of a defect, which ``what`` met with, the log says more."""
+    if isinstance(error, RequestValidationError | DocentError | ApiError):
+        return translated(error)
+    _log.error("request %s failed", what, exc_info=error)
+    return ApiError(500, "Docent failed unexpectedly; its log says more.", "server_error")
 
 
 def translated(error: RequestValidationError | DocentError | ApiError) -> ApiError:

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-
-from fastapi import Request
+from typing import Protocol
 
 from app.api.openai.errors import ClientGone
 from app.models.setup import LocalModel
@@ -15,6 +14,12 @@ from engines.serving.sampling import SampledToken
 from engines.serving.sampling_params import SamplingParams
 
 _LOOK_AFTER_S = 0.25  # how often a waiting request looks whether its client is still there
+
+
+class Client(Protocol):
+    """Who waits for the generations, such as a Request of Starlette's."""
+
+    async def is_disconnected(self) -> bool: ...
 
 
 def submit(model: LocalModel, wanted: Sequence[tuple[list[int], SamplingParams]], copies: int) -> list[Generation]:
@@ -33,11 +38,11 @@ def submit(model: LocalModel, wanted: Sequence[tuple[list[int], SamplingParams]]
     return generations
 
 
-async def whole(generations: list[Generation], request: Request) -> list[tuple[str, list[SampledToken], Finished]]:
+async def whole(generations: list[Generation], client: Client) -> list[tuple[str, list[SampledToken], Finished]]:
     """The texts with their tokens and ends, once all are there. Raises ClientGone."""
     texts = [""] * len(generations)
     sampled: list[list[SampledToken]] = [[] for _ in generations]
-    async with aclosing(deltas(generations, request)) as grown:
+    async with aclosing(deltas(generations, client)) as grown:
         async for index, delta in grown:
             if delta is not None:
                 texts[index] += delta.text
@@ -45,7 +50,7 @@ async def whole(generations: list[Generation], request: Request) -> list[tuple[s
     return list(zip(texts, sampled, ends(generations), strict=True))
 
 
-async def deltas(generations: list[Generation], request: Request) -> AsyncGenerator[tuple[int, Delta | None], None]:
+async def deltas(generations: list[Generation], client: Client) -> AsyncGenerator[tuple[int, Delta | None], None]:
     """Yields each delta with the number of its generation, None at its end. Leaving early ends all generations.
 
     Raises ClientGone when the connection is closed meanwhile."""
@@ -58,7 +63,7 @@ async def deltas(generations: list[Generation], request: Request) -> AsyncGenera
             done, _ = await asyncio.wait(coming, timeout=_LOOK_AFTER_S, return_when=asyncio.FIRST_COMPLETED)
             if clock() - looked >= _LOOK_AFTER_S:  # also while tokens come fast
                 looked = clock()
-                if await request.is_disconnected():
+                if await client.is_disconnected():
                     raise ClientGone
             for future in done:
                 index, delta = coming.pop(future), future.result()

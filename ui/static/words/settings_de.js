@@ -59,6 +59,7 @@ export const SETTINGS_GERMAN = {
   "server.plain_http": "Ob Docent von anderen Computern ohne eigenes TLS erreicht werden darf, etwa hinter einem Proxy, der es spricht. Schlüssel, Fragen und Dokumente gehen dann für jeden lesbar über das Netz.",
   "server.traces": "Ein Sammler für OpenTelemetry (OTLP über HTTP), dem der zeitliche Ablauf jeder Frage geschickt wird, etwa http://127.0.0.1:4318; Texte werden nicht geschickt. Leer = keiner.",
   "server.port": "Port des Fensters; 0 = irgendein freier.",
+  "server.grpc_port": "Port, an dem Programme die Modelle mit dem Protokoll KServe v2 über gRPC erreichen (dafür braucht es das Extra grpc); 0 = irgendein freier, leer = keiner.",
   "server.browser": "Ob docent serve den Browser öffnet.",
   "server.watch": "Ob Ordner auf neuem Stand gehalten werden, solange das Fenster offen ist.",
 };
