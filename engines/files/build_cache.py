@@ -92,6 +92,10 @@ class BuildCache:
         finally:
             self._hashes.save()
 
+    def wrote(self, path: Path, digest: str) -> None:
+        """For ``write``, which hashed a large file while it wrote it: the file is not read once more."""
+        self._hashes.wrote(path, digest)
+
     def verify(self, checkpoint: Path, published: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
         """Reads a checkpoint and its builds in full, whatever their times say; yields each file and what is wrong with
         it, "" for nothing. ``published`` are hashes by name; a file without one that was never read before has nothing

@@ -43,6 +43,11 @@ class FileHashes:
             self._entries()[key] = digest
             self._changed = True
 
+    def wrote(self, path: Path, digest: str) -> None:
+        """Remembers the hash of what the caller has written, as if it had been read back."""
+        self.enter(path, digest)
+        self._read_here.add(_key(path))
+
     def save(self) -> None:
         if not self._changed or self._known is None:
             return

@@ -14,6 +14,7 @@ import mmap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ _SMALLEST_GROUP = 16  # groups are multiples of it
 _HEAD_GROUP = 128
 
 Progress = Callable[[int, int], None]
+Wrote = Callable[[Path, str], None]  # a file, and the SHA-256 of what was written
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,14 @@ def expert_name(layer: int, number: int) -> str:
     return f"{layer}.expert{number}"
 
 
-def pack(checkpoint: Checkpoint, folder: Path, on_progress: Progress = lambda done, total: None) -> tuple[str, ...]:
-    """Writes the files and returns what was lost on the way, one sentence for each thing."""
+def pack(
+    checkpoint: Checkpoint,
+    folder: Path,
+    on_progress: Progress = lambda done, total: None,
+    wrote: Wrote = lambda path, digest: None,
+) -> tuple[str, ...]:
+    """Writes the files and returns what was lost on the way, one sentence for each thing. The weights are hashed while
+    threads pack the next ones."""
     config = checkpoint.config
     subgraphs = config.num_layers + 1
     with (folder / WEIGHTS_FILE).open("wb") as file, ThreadPoolExecutor(cores()) as threads:
@@ -92,6 +100,7 @@ def pack(checkpoint: Checkpoint, folder: Path, on_progress: Progress = lambda do
         packer.add_head(head, rounded=checkpoint.quantization.format != "dense")
         checkpoint.release()
         on_progress(subgraphs, subgraphs)
+    wrote(folder / WEIGHTS_FILE, packer.digest.hexdigest())
     index = {
         "tensors": packer.tensors,
         "sets": {name: [asdict(product) for product in products] for name, products in packer.sets.items()},
@@ -155,6 +164,7 @@ class _Packer:
     def __init__(self, file: Any, threads: ThreadPoolExecutor) -> None:
         self._file, self._threads = file, threads
         self._end = 0
+        self.digest = sha256()
         self.tensors: dict[str, tuple[int, str]] = {}
         self.sets: dict[str, list[Product]] = {}
         self.notes: list[str] = []
@@ -164,14 +174,16 @@ class _Packer:
 
     def add_pieces(self, name: str, pieces: Iterable[NDArray[Any]]) -> None:
         """One tensor, whose parts come one after the other."""
-        gap = -self._end % _ALIGN
-        self._file.write(bytes(gap))
-        self._end += gap
+        self._write(bytes(-self._end % _ALIGN))
         start = self._end
         for piece in pieces:
-            self._file.write(np.ascontiguousarray(piece).data)
-            self._end += piece.nbytes
+            self._write(np.ascontiguousarray(piece).reshape(-1).view(np.uint8).data)
             self.tensors[name] = (start, piece.dtype.name)
+
+    def _write(self, data: bytes | memoryview) -> None:
+        self._file.write(data)
+        self.digest.update(data)
+        self._end += len(data)
 
     def add_set(self, name: str, parts: list[Linear]) -> None:
         kinds = {_kind(part) for part in parts}

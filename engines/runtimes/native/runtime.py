@@ -6,6 +6,7 @@ change the order of any sum.
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,15 +52,13 @@ class NativeRuntime(CpuRuntime):
         first_layer: int = 0,
     ) -> None:
         instructions = instructions or best()
-        in_blocks = checkpoint.has_blocks
-        kernels = Kernels(
-            load_kernels(instructions, cache), load_kernels(instructions, cache, blocks=True) if in_blocks else None
-        )
         super().__init__(checkpoint, num_pages, max_context)
         config = self.config
-        with _build(checkpoint, cache) as build:
-            self.notes = build.notes
-            weights = PackedWeights(build.folder)
+        with _compiling(instructions, cache, blocks=checkpoint.has_blocks) as compiled:
+            with _build(checkpoint, cache) as build:
+                self.notes = build.notes
+                weights = PackedWeights(build.folder)
+            kernels = compiled()
         self.weight_bytes = weights.nbytes
         head_padded = -(-config.head_dim // LANES) * LANES
         shape = (config.num_layers - first_layer, num_pages, config.num_kv_heads)
@@ -160,19 +159,40 @@ def _blocks(starts: Int64, first: int, last: int, repeat: int) -> Int64:
 def native_build(checkpoint: Checkpoint, cache: Path, on_progress: Progress = lambda done, total: None) -> Build:
     """Everything that a first use would wait for: the compiled kernels and the packed weights, if they are not there.
     ``on_progress`` is told how many subgraphs are packed, of how many."""
-    load_kernels(best(), cache)
-    if checkpoint.has_blocks:
-        load_kernels(best(), cache, blocks=True)
-    return BuildCache(cache).get(
-        checkpoint.folder, "native", {"packing": PACKING}, lambda folder: pack(checkpoint, folder, on_progress)
-    )
+    with _compiling(best(), cache, blocks=checkpoint.has_blocks) as compiled:
+        build = _packed(checkpoint, cache, on_progress)
+        compiled()
+    return build
+
+
+def _packed(checkpoint: Checkpoint, cache: Path, on_progress: Progress = lambda done, total: None) -> Build:
+    builds = BuildCache(cache)
+
+    def write(folder: Path) -> tuple[str, ...]:
+        return pack(checkpoint, folder, on_progress, builds.wrote)
+
+    return builds.get(checkpoint.folder, "native", {"packing": PACKING}, write)
+
+
+@contextmanager
+def _compiling(instructions: Instructions, cache: Path | None, *, blocks: bool) -> Iterator[Callable[[], Kernels]]:
+    """Kernels are compiled, where they are not in the cache, while the weights are read; the function waits for
+    them."""
+
+    def load() -> Kernels:
+        return Kernels(
+            load_kernels(instructions, cache), load_kernels(instructions, cache, blocks=True) if blocks else None
+        )
+
+    with ThreadPoolExecutor(1) as thread:
+        yield thread.submit(load).result
 
 
 @contextmanager
 def _build(checkpoint: Checkpoint, cache: Path | None) -> Iterator[Build]:
     """Without a cache the files live as long as somebody has them mapped."""
     if cache is not None:
-        yield native_build(checkpoint, cache)
+        yield _packed(checkpoint, cache)
         return
     with tempfile.TemporaryDirectory(prefix="docent-packed-") as folder:
         yield Build(Path(folder), pack(checkpoint, Path(folder)))
