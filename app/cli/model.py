@@ -24,6 +24,7 @@ NameArgument = Annotated[
 ]
 NameOption = Annotated[str | None, typer.Option("--name", metavar="NAME", help="What to call it here.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+_BACKENDS = ("vllm", "tensorrt-llm")  # of Triton
 
 
 def register(app: typer.Typer) -> None:
@@ -248,17 +249,33 @@ def export(
     seen_as: Annotated[
         str | None, typer.Option(metavar="PATH", help="Where the server finds the weights, if not where they lie here.")
     ] = None,
+    backend: Annotated[
+        str, typer.Option(metavar="BACKEND", help=f"Which of Triton's backends serves it: {' or '.join(_BACKENDS)}.")
+    ] = _BACKENDS[0],
+    engine: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="For tensorrt-llm: where the server finds what trtllm-build made of it."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write what Triton's vLLM backend needs to serve a model, whose weights stay where they are.
+    """Write what Triton needs to serve a model, whose weights stay where they are.
 
     Docent then asks it by model.endpoint, through Triton's frontend for OpenAI's API.
     """
-    from app.models.triton import export_triton
+    from app.models.triton import export_tensorrt_llm, export_vllm
 
+    if backend not in _BACKENDS:
+        raise UsageError(f"There is no backend {backend}.", f"Take {' or '.join(_BACKENDS)}.")
+    if (engine is None) != (backend == _BACKENDS[0]):
+        raise UsageError(
+            "The backend tensorrt-llm serves an engine, vllm none.", "Name the engine's folder with --engine, or vllm."
+        )
     session = session_of(context)
-    chosen = session.settings.model
-    made = export_triton(_store(session), model, triton, seen_as=seen_as, context=chosen.context, gpus=chosen.gpus)
+    chosen, store = session.settings.model, _store(session)
+    if engine is None:
+        made = export_vllm(store, model, triton, seen_as=seen_as, context=chosen.context, gpus=chosen.gpus)
+    else:
+        made = export_tensorrt_llm(store, model, triton, seen_as=seen_as, engine=engine)
     if as_json:
         write_json({"model": model, "exported": str(made)})
     else:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 from llama_index.core import Document, StorageContext, VectorStoreIndex
 from llama_index.core.base.embeddings.base import BaseEmbedding
@@ -26,15 +25,9 @@ from rag.models.embedder import OnnxEmbedder
 from rag.query.query import make_query
 from rag.retrieve.retriever import Retriever
 from rag.store.library import Library
-from rag.store.protocols import FileState
 from rag.store.writer import LibraryWriter
-from rag.types import Block, Chunk, Filter, ParsedDocument
-
-TEXTS = {
-    "lamp": "The lamp of the lighthouse burned whale oil until 1868, then paraffin.",
-    "pets": "Visitors may bring dogs on a lead into the garden, but not into the tower.",
-    "pump": "The pump AB-1234 is to be serviced every 500 hours of operation.",
-}
+from rag.types import Filter
+from tests.rag.adapters.synced import TEXTS, put_synced
 
 
 @pytest.fixture(scope="module")
@@ -181,19 +174,6 @@ def test_vectors_of_another_model_are_refused(library: Library, store: DocentVec
     with pytest.raises(LibraryError, match="other"):
         DocentVectorStore(library, embedder_name="other").add([node("n2", "two", [1, 0])])
     assert [n.node_id for n in store.get_nodes()] == ["n1"]
-
-
-def put_synced(library: Library, embedder: OnnxEmbedder, texts: dict[str, str]) -> None:
-    writer = LibraryWriter(library)
-    with writer.transaction():
-        source = writer.add_source("folder", "/docs")
-        if library.embedder_name is None:
-            writer.change_embedder(embedder.name)
-        for name, text in texts.items():
-            parsed = ParsedDocument(text, (Block(0, len(text)),), name, "text/plain")
-            vectors = embedder.embed_passages([text]).astype(np.float16)
-            file = FileState(source.id, f"/docs/{name}.txt", 1, 1, name)
-            writer.put_document(file, parsed, [Chunk(0, 0, 0, len(text), text, page=3)], [name], vectors)
 
 
 def test_what_docent_has_synced_is_found_as_nodes(
