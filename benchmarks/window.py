@@ -1,6 +1,6 @@
 """Measures what the window costs, in headless Chromium against ``docent serve`` on the samples.
 
-    python -m benchmarks.window                          # everything, about three minutes
+    python -m benchmarks.window                          # everything, about five minutes
     python -m benchmarks.window --idle 10 --parts start chat
 
 start   Processor seconds of the server, and seconds of the clock, from its start to the first paint of the page, until
@@ -10,6 +10,8 @@ chat    Bytes that reach the browser for one answer in a chat of 300 exchanges, 
         in a minute without use, the open stream aside.
 stream  Frames longer than 50 ms and tasks longer than 50 ms (Long Tasks API) while an answer grows by 100 tokens a
         second under 300 exchanges.
+many    The same frames and tasks while 1,000 chats and a library of 100,000 documents are scrolled and filtered;
+        seconds until their rows are drawn.
 """
 
 import argparse
@@ -23,10 +25,11 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 
 from app.assistant import Assistant
@@ -35,8 +38,10 @@ from app.settings.paths import DataFolder, resource
 from app.settings.schema import Settings
 from app.wiring import Parts
 from rag.protocols import Answerer
+from rag.store.opening import open_library
+from rag.store.protocols import FileState
 from rag.text.markers import AnswerPart
-from rag.types import Answer, Citation, Passage, Query, TextDelta
+from rag.types import Answer, Chunk, Citation, ParsedDocument, Passage, Query, TextDelta
 
 _FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -47,8 +52,10 @@ _TITLE = "Three hundred questions"
 _EXCHANGES = 300
 _TOKENS_A_SECOND = 100
 _STREAMED = 500
+_CHATS, _DOCUMENTS, _IN_FOLDER = 1_000, 100_000, 1_000
 _LONG_FRAME_MS = 50
 _REST_S = 10
+_PARTS = ("start", "chat", "stream", "many")
 _PLACES = 5  # of where bytes come from that are told
 _WAIT_MS = 120_000
 _ANSWERED = ".exchange:not(.running):last-of-type .answer-text"
@@ -205,6 +212,72 @@ def measure_stream(browser: Any, data: Path, chat: str) -> None:
         page.close()
 
 
+def fill_many(data: Path) -> None:
+    """1,000 chats of one exchange, and 100,000 documents of one sentence in a hundred folders."""
+    settings = Settings(data_dir=data)
+    store = Conversations(settings.folder.conversations)
+    for number in range(_CHATS):
+        chat = store.create(f"What did the keeper see on night {number}?")
+        store.add(chat, f"What did the keeper see on night {number}?", Answer((AnswerPart("Fog."),), True, (), "x"))
+    store.close()
+    vector = np.zeros((1, 384), np.float16)
+    vector[0, 0] = 1
+    with closing(open_library(settings.folder.library)) as library:
+        writer = library.writer()
+        with writer.transaction():
+            source = writer.add_source("folder", "/nights")
+        for first in range(0, _DOCUMENTS, _IN_FOLDER):
+            with writer.transaction():
+                for number in range(first, first + _IN_FOLDER):
+                    text = f"Night {number}: fog."
+                    path = f"/nights/{first // _IN_FOLDER:02}/night {number:05}.txt"
+                    file = FileState(source.id, path, len(text), 0, str(number))
+                    document = ParsedDocument(text, (), f"Night {number}", "text/plain")
+                    writer.put_document(file, document, [Chunk(0, 0, 0, len(text), text)], [""], vector)
+
+
+def measure_many(browser: Any, data: Path) -> None:
+    with running(serve(data)) as server:
+        page = browser.new_page()
+        page.goto(server.link)
+        page.wait_for_selector("#sync >> text=ready", timeout=_WAIT_MS)
+        page.wait_for_selector("text=on night 999", timeout=_WAIT_MS)
+        page.wait_for_timeout(3_000)
+        page.evaluate(_WATCH_FRAMES)
+        page.hover(".chat-row >> nth=3")
+        _scrolled(page, "chats scrolled")
+        page.fill("#chat-search", "night 77")
+        page.wait_for_selector("text=on night 777", timeout=_WAIT_MS)
+        _told(page, "chats searched")
+        began = time.monotonic()
+        page.keyboard.press("Escape")
+        page.goto(server.link.partition("/?")[0] + "/library")
+        page.wait_for_selector(".row-line", timeout=_WAIT_MS)
+        print(f"library drawn    {time.monotonic() - began:6.2f} s")
+        page.evaluate(_WATCH_FRAMES)
+        page.hover(".row-line")
+        _scrolled(page, "library scrolled")
+        page.type("#library-filter", "09998")
+        page.wait_for_selector("text=night 09998.txt", timeout=_WAIT_MS)
+        _told(page, "library filtered")
+        page.close()
+
+
+def _scrolled(page: Any, what: str) -> None:
+    for _ in range(60):
+        page.mouse.wheel(0, 700)
+        page.wait_for_timeout(30)
+    _told(page, what)
+
+
+def _told(page: Any, what: str) -> None:
+    """Says how the frames and tasks since the last time were."""
+    frames, tasks = page.evaluate("() => [window.frames_.splice(0), window.tasks_.splice(0)]")
+    late = [frame for frame in frames if frame > _LONG_FRAME_MS]
+    longest = f", longest {max(tasks):.0f} ms" if tasks else ""
+    print(f"{what:16} {len(late):6d} frames > 50 ms of {len(frames)}, tasks > 50 ms {len(tasks)}{longest}")
+
+
 def _place(address: str) -> str:
     return address.partition("?")[0].partition("//")[2].partition("/")[2] or address
 
@@ -260,7 +333,7 @@ def speak(data: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", nargs="+", choices=("start", "chat", "stream"), default=["start", "chat", "stream"])
+    parser.add_argument("--parts", nargs="+", choices=_PARTS, default=_PARTS)
     parser.add_argument("--idle", type=float, default=60, metavar="S", help="seconds without use")
     parser.add_argument("--chromium", default=shutil.which("chromium") or shutil.which("google-chrome"))
     parser.add_argument("--speak", type=Path, help=argparse.SUPPRESS)
@@ -282,6 +355,9 @@ def main() -> None:
             measure_chat(browser, data, chat, arguments.idle)
         if "stream" in arguments.parts:
             measure_stream(browser, data, chat)
+        if "many" in arguments.parts:
+            fill_many(data)
+            measure_many(browser, data)
         browser.close()
 
 

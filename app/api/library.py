@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from app.api.gate import Gate
-from app.api.json_replies import NO_STORE, ONE_A_LINE, NdJSON, content, plain_reply, router
+from app.api.json_replies import NO_STORE, ONE_A_LINE, NdJSON, content, plain_reply, reply_if_changed, router
 from app.api.long_json import LongJSON
 from app.api.shapes.library import (
     DocumentLayout,
@@ -88,9 +89,10 @@ def library_routes(assistant: Assistant, work: Gate) -> APIRouter:
         return await looks.run(lambda: plain_reply(SyncPreview.of(look())))
 
     @routes.get("/documents", response_model=DocumentList)
-    def documents() -> Response:
-        """Lists all documents, whatever their status."""
-        return plain_reply(DocumentList.of(assistant.documents()))
+    def documents(request: Request) -> Response:
+        """Lists all documents, whatever their status. With the ETag of an earlier reply in ``If-None-Match``: 304 where
+        nothing has changed."""
+        return reply_if_changed(request, DocumentList.of(assistant.documents()))
 
     opening = Gate(_DRAWN_AT_ONCE)
 

@@ -47,6 +47,19 @@ def test_status_and_documents(client: TestClient, folder: Path) -> None:
     assert len(client.get("/api/documents").json()["documents"]) == 4
 
 
+
+def test_documents_are_sent_once_to_who_knows_them(client: TestClient, folder: Path) -> None:
+    first = client.get("/api/documents")
+    known = {"if-none-match": first.headers["etag"]}
+    again = client.get("/api/documents", headers=known)
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+    assert again.headers["cache-control"] == "no-store"
+    (folder / "new.txt").write_text("A new file.", encoding="utf-8")
+    client.post("/api/sync", json={})
+    changed = client.get("/api/documents", headers=known)
+    assert changed.status_code == 200 and len(changed.json()["documents"]) == len(first.json()["documents"]) + 1
+
+
 def test_a_document_and_its_text_by_id(client: TestClient) -> None:
     document = document_named(client, "whales.txt")
     assert client.get(f"/api/documents/{document['id']}").json()["pages"] is None

@@ -3,8 +3,22 @@
 
 import { language, t } from "../words/words.js";
 
+/** @type {Map<string, Intl.NumberFormat | Intl.DateTimeFormat>} making one takes longer than drawing what it writes */
+const writers = new Map();
+
+/** @template {Intl.NumberFormat | Intl.DateTimeFormat} T @param {string} name @param {(language: string) => T} make @returns {T} */
+function writer(name, make) {
+  const key = `${name} ${language()}`;
+  let found = writers.get(key);
+  if (!found) writers.set(key, (found = make(language())));
+  return /** @type {T} */ (found);
+}
+
+/** @param {number} value @param {number} [digits] behind the point, at most */
+const rounded = (value, digits = 3) => writer(`number ${digits}`, (words) => new Intl.NumberFormat(words, { maximumFractionDigits: digits })).format(value);
+
 /** @param {number} value */
-export const number = (value) => value.toLocaleString(language());
+export const number = (value) => rounded(value);
 
 /** How many billions. @param {number} count */
 export const billions = (count) => number(count < 1e10 ? Math.round(count / 1e7) / 100 : Math.round(count / 1e9));
@@ -18,14 +32,14 @@ export function size(bytes) {
     value /= 1000;
     at++;
   }
-  return `${value.toLocaleString(language(), { maximumFractionDigits: value < 10 && at ? 1 : 0 })} ${units[at]}`;
+  return `${rounded(value, value < 10 && at ? 1 : 0)} ${units[at]}`;
 }
 
 /** @param {number} seconds Unix time */
-export const date = (seconds) => new Date(seconds * 1000).toLocaleDateString(language(), { dateStyle: "medium" });
+export const date = (seconds) => writer("date", (words) => new Intl.DateTimeFormat(words, { dateStyle: "medium" })).format(seconds * 1000);
 
 /** @param {number} seconds Unix time */
-export const time = (seconds) => new Date(seconds * 1000).toLocaleString(language(), { dateStyle: "medium", timeStyle: "short" });
+export const time = (seconds) => writer("time", (words) => new Intl.DateTimeFormat(words, { dateStyle: "medium", timeStyle: "short" })).format(seconds * 1000);
 
 /** @param {number} seconds */
 export function clock(seconds) {

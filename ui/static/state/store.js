@@ -4,7 +4,7 @@
 import { attempt, notify } from "../parts/notices.js";
 import { batch, computed, signal } from "../vendor/signals.js";
 import { t } from "../words/words.js";
-import { get, post, query, remove, request } from "./api.js";
+import { get, getChanged, post, query, remove, request } from "./api.js";
 import { keep, kept } from "./kept.js";
 import { chatId, chatPath, go, route } from "./routes.js";
 
@@ -144,12 +144,17 @@ export async function loadChats() {
   });
 }
 
+let listed = ""; // the ETag of the documents that are known
+
 export async function loadDocuments() {
   try {
-    const [listed, about] = await Promise.all([get("/api/documents"), get("/api/status"), loadCollections()]);
+    const [{ found, tag }, about] = await Promise.all([getChanged("/api/documents", listed), get("/api/status"), loadCollections()]);
+    listed = tag;
     batch(() => {
-      documents.value = listed.documents;
-      copies.value = listed.copies;
+      if (found) {
+        documents.value = found.documents;
+        copies.value = found.copies;
+      }
       status.value = about;
       sources.value = about.sources;
       libraryTrouble.value = null;
@@ -159,6 +164,7 @@ export async function loadDocuments() {
     if (code) {
       libraryTrouble.value = { message, remedy };
       documents.value = [];
+      listed = "";
     }
   }
 }
