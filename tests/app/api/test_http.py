@@ -47,7 +47,6 @@ def test_status_and_documents(client: TestClient, folder: Path) -> None:
     assert len(client.get("/api/documents").json()["documents"]) == 4
 
 
-
 def test_documents_are_sent_once_to_who_knows_them(client: TestClient, folder: Path) -> None:
     first = client.get("/api/documents")
     known = {"if-none-match": first.headers["etag"]}

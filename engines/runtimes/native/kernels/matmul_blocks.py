@@ -79,9 +79,9 @@ def _block(module: ir.Module, instructions: Instructions, bits: int, rows: int) 
                         at = code.add(group_start, code.shl(k, i64(2)))
                         values = [code.offset(start, at, I8) for start in row_starts]
                         _add_products(code, _weights(code, here, bits), values, half, sums)
-                    for j, one in zip(half, worth, strict=True):
+                    for j, of_group in zip(half, worth, strict=True):
                         of_rows = [(pair[j], total[j]) for pair, total in zip(sums, totals, strict=True)]
-                        _add_group(code, args, one, row, g, of_rows)
+                        _add_group(code, args, of_group, row, g, of_rows)
         finish(code, args, tile, row, totals)
 
     return block(module, f"blocks{bits}_rows{rows}", f"blocks{bits}", body)
