@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from rag.errors import ModelFilesError
-from rag.models.onnx_encoders import OnnxPairEncoder
+from rag.models.onnx_encoders import OnnxPairEncoder, open_session
 from rag.protocols import OnCard, PairEncoder
 from rag.text.as_written import as_written
 from rag.text.context import context_of, document_label
@@ -90,11 +89,8 @@ class ExtractiveReader:
                 raise ModelFilesError(
                     f"{folder} lacks {name}. Make it with training/reader/export.py, or set retrieval.reranker to null."
                 )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or 0
         file = folder / "reader.onnx"
-        session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-        encoder: PairEncoder = OnnxPairEncoder(session)
+        encoder: PairEncoder = OnnxPairEncoder(open_session(file, threads or 0))
         if on_card is not None:
             encoder = on_card(file, encoder)
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))

@@ -5,15 +5,18 @@ Both may be used from several threads.
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from rag.models.exact_products import products_overflow
 from rag.types import PairScores
 
 Pooling = Literal["mean", "cls"]
+_EXACT_PRODUCTS = ("session.x64quantprecision", "1")  # slower by half with VNNI, where nothing overflows
 _PAIRS = 4  # a run: on two cores faster than all at once, the activations stay in the caches
 
 
@@ -84,6 +87,16 @@ class OnnxPairEncoder:
             PairScores(float(relevance[i]), float(judged[0][i]) if judged else None, band[i, : len(row)])
             for i, row in enumerate(rows)
         ]
+
+
+def open_session(file: Path, threads: int) -> onnxruntime.InferenceSession:
+    """Opens a graph whose weights may use all of 8 bits, so that it computes the same on every processor but for the
+    rounding of float sums; on ``threads`` threads a run (0: as many as ONNX Runtime likes)."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    if products_overflow():
+        options.add_session_config_entry(*_EXACT_PRODUCTS)
+    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
 
 def output_of(session: onnxruntime.InferenceSession) -> tuple[str, bool]:

@@ -3,7 +3,6 @@
     python -m tests.golden.record                     # renews answers.json; look at its diff before committing it
     python -m tests.golden.record --set KEY=VALUE     # ... with a setting changed
     python -m tests.golden.record --output FILE       # ... into another file, for comparing
-    python -m tests.golden.record --also              # renews also.json: what this processor answers otherwise
 
 An entry of answers.json is one question: with the questions before it in the conversation, the stand-alone question
 that was searched for, the answer, and the citations by file name, page and characters of the document's text.
@@ -22,7 +21,6 @@ from tests.golden.server import ROOT, Docent, running
 HERE = Path(__file__).parent
 FOLDERS = (ROOT / "samples", HERE / "documents")
 ANSWERS = HERE / "answers.json"
-ALSO = HERE / "also.json"
 
 _CONFIDENCE_TOLERANCE = 0.02  # processors round the models' sums differently
 
@@ -40,9 +38,9 @@ def keys() -> list[str]:
     return [f"{name}-{turn}" for name, asked in conversations().items() for turn in range(1, len(asked) + 1)]
 
 
-def recorded(file: Path = ANSWERS) -> dict[str, Entry]:
-    """The committed entries by key; of ``ALSO`` those that differ from ``ANSWERS`` on another kind of processor."""
-    entries: dict[str, Entry] = json.loads(file.read_text(encoding="utf-8"))
+def recorded() -> dict[str, Entry]:
+    """The committed entries by key."""
+    entries: dict[str, Entry] = json.loads(ANSWERS.read_text(encoding="utf-8"))
     return entries
 
 
@@ -108,13 +106,9 @@ def main() -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--output", type=Path, default=ANSWERS, metavar="FILE")
-    parser.add_argument("--also", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         entries = ask_all(Path(folder) / "data", arguments.settings)
-    if arguments.also:
-        arguments.output = ALSO
-        entries = {key: entry for key, entry in entries.items() if differences(recorded()[key], entry)}
     arguments.output.write_text(as_text(entries), encoding="utf-8", newline="\n")
 
 

@@ -142,11 +142,9 @@ class OnnxReader:
     """A reader.onnx on the CPU, as the product runs it."""
 
     def __init__(self, path: Path, threads: int = 2, batch: int = 8) -> None:
-        import onnxruntime
+        from rag.models.onnx_encoders import open_session
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self.session = open_session(path, threads)
         self.batch = batch
 
     def score(self, pairs: Sequence[Pair]) -> Scored:
