@@ -51,6 +51,7 @@ _NO_PROSE = (
     "application/vnd.openxmlformats-officedocument.spread",
 )
 _FIELDS = re.compile(r"\w: [^;|\n]+[;|\n]\s*[^:\n]{1,40}: | \| ")  # "name: value; name: value"
+_LABELLED = re.compile(r"[^\w\n]*[^\W\d_][\w’'-]*(?: [\w’'-]+){0,2}[*_]*: ")  # "Piet: order the paint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,9 @@ def _is_for_the_model(task: _Task) -> bool:
 
 def _is_prose(quote: Quote) -> bool:
     text = quote.passage.text
-    if quote.passage.document.media_type.startswith(_NO_PROSE) or _FIELDS.search(quote.text):
+    if quote.passage.document.media_type.startswith(_NO_PROSE):
+        return False
+    if _FIELDS.search(quote.text) or _LABELLED.match(quote.text):
         return False
     return row_at(quote.passage, quote.start) is None and not is_list_item(text, quote.start, quote.end)
 

@@ -33,7 +33,8 @@ def kept(question: str, rows: Sequence[Sequence[str]]) -> bool:
 
 
 @pytest.mark.parametrize(
-    "question", ["What does Bo Rask have to do?", "What must Bo do?", "What is Bo supposed to do?"]
+    "question",
+    ["What does Bo Rask have to do?", "What must Bo do?", "What is Bo supposed to do?", "What is Bo's task?"],
 )
 def test_a_row_without_a_column_for_duties_tells_none(question: str) -> None:
     assert not kept(question, MEMBERS)
@@ -42,7 +43,12 @@ def test_a_row_without_a_column_for_duties_tells_none(question: str) -> None:
 
 @pytest.mark.parametrize(
     "question",
-    ["What is Bo Rask's role?", "Which phone number does Bo Rask have?", "What should I do when Bo Rask calls?"],
+    [
+        "What is Bo Rask's role?",
+        "What is Bo's job?",
+        "Which phone number does Bo Rask have?",
+        "What should I do when Bo Rask calls?",
+    ],
 )
 def test_other_questions_keep_every_row(question: str) -> None:
     assert kept(question, MEMBERS)

@@ -7,6 +7,7 @@ A line that begins with a name tells a duty where it goes on with "to" or "must"
 import re
 from collections.abc import Iterator, Sequence
 
+from rag.answer.asked_duties import asked_duty
 from rag.answer.operators.tables.grid import Texts
 from rag.answer.operators.whole_document import whole_documents
 from rag.answer.operators.worked import Source, Statement, Worked
@@ -15,15 +16,7 @@ from rag.text.words import match, stems
 from rag.types import Passage, Query
 
 _FRONT = r"^[ \t]*(?:[-*•+]|\d{1,2}[.)])?[ \t]*(?:\[[ xX]?\])?[ \t]*"
-_NAME = r"(?P<name>[A-Z][\w’'-]*(?: [A-Z][\w’'-]*)?)"
-_OWNER = _NAME.replace("name", "owner")
-_TASKS = r"tasks?|action items?|actions?|to-?dos?|duties|jobs?"
-_ASKS_DUTY = re.compile(
-    rf"^\W*(?:[Aa]nd )?[Ww]hat (?:(?:does|did) {_NAME} (?:have|need) to do"
-    rf"|(?:must|should|will|shall) {_NAME.replace('name', 'bound')} do"
-    rf"|(?:is|was) {_NAME.replace('name', 'told')} (?:supposed|asked|meant|expected|going) to do"
-    rf"|(?:is|are|was|were) {_OWNER}[’']s? (?:{_TASKS}))\b(?P<rest>.*)$"
-)
+_NAME = re.compile(r"[A-Z][\w’'-]*(?: [A-Z][\w’'-]*)?")
 _SIGN = r"(?P<sign>:[*_]*| (?:to|must|should|will|has to)\b)"
 _DUTIES = re.compile(
     r"^\W*(?:\d+[.)]? )?(?:\w+ )?(?:actions?|action (?:items?|points?)|to-?dos?|tasks?|next steps|duties|who does what|"
@@ -38,18 +31,17 @@ _MOST = 6  # lines
 
 def quote_duties(query: Query, passages: Sequence[Passage], texts: Texts) -> Worked | None:
     """What somebody has to do; None for other questions, and where no line says it."""
-    asked = _ASKS_DUTY.match(query.text)
-    if asked is None:
+    asked = asked_duty(query.text)
+    if asked is None or _NAME.fullmatch(asked.who) is None:
         return None
-    name = next(asked[group] for group in ("name", "bound", "told", "owner") if asked[group])
     duty = re.compile(
-        rf"{_FRONT}(?P<said>[*_]*{re.escape(name)}(?: [A-Z][\w’'-]+)?[*_]*{_SIGN}[ \t]*\S.*)$", re.MULTILINE
+        rf"{_FRONT}(?P<said>[*_]*{re.escape(asked.who)}(?: [A-Z][\w’'-]+)?[*_]*{_SIGN}[ \t]*\S.*)$", re.MULTILINE
     )
     found = [
         (whole, start, end)
         for whole in whole_documents(passages, texts, _DOCUMENTS, _READ)
         for start, end in _duties(whole.text, duty)
-        if _says_all(query, asked["rest"], whole, start)
+        if _says_all(query, asked.rest, whole, start)
     ]
     if not found or len(found) > _MOST:
         return None

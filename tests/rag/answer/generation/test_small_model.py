@@ -19,9 +19,10 @@ LIGHT = (
     "pounds.\n\nMonth | Visitors\nJuly | 4102\nAugust | 4735"
 )
 TEA = "Green tea is made of leaves that are not fermented. " * 40 + "\n\nIt came to Portugal in the sixteenth century."
+ORDER = "Piet: order more leaves by 4 May"
 PASSAGES = [
     Passage(n, a_document(n, title), 100 * n, 100 * n + len(text), text, 1.0 / n)
-    for n, title, text in ((1, "A short history", LIGHT), (2, "Tea", TEA))
+    for n, title, text in ((1, "A short history", LIGHT), (2, "Tea", f"{TEA}\n\n{ORDER}"))
 ]
 QUESTION = "How long was the light out in 1911?"
 
@@ -118,6 +119,7 @@ def test_a_model_that_turns_in_circles_is_stopped() -> None:
         ("light out in 1911 minutes", {"nineteen minutes": 0.98}),
         ("How long was the light out in 1911 and why was it out?", {"nineteen minutes": 0.98}),
         ("What did the light cost?", {"34,700 pounds": 0.98}),  # a sentence that can be read alone
+        ("When must Piet order leaves?", {"order more leaves by 4 May": 0.98}),  # a labelled line is no sentence
         ("Wie lange war das light out in 1911 und warum?", {"nineteen minutes": 0.98}),
         ("List the failures of the light in 1911", {"nineteen minutes": 0.98}),
     ],

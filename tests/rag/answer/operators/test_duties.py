@@ -44,6 +44,8 @@ def quoted(question: str, *texts: str) -> list[str] | None:
         ("What does Piet have to do after the committee meeting?", ["Piet: order the paint by 4 May"]),
         ("What does Piet have to do for the summer party?", None),
         ("What does Tom have to do?", None),
+        ("What is Piet's task?", ["Piet: order the paint by 4 May"]),
+        ("What is Piet's job?", None),
         ("What does Piet do?", None),  # for a living
         ("What did Piet say?", None),
     ],
