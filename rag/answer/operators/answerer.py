@@ -24,6 +24,7 @@ from rag.answer.operators.computed.prices import price_several
 from rag.answer.operators.computed.proportions import asks_for_proportion, find_proportion, says_proportion
 from rag.answer.operators.computed.prose_difference import subtract
 from rag.answer.operators.computed.prose_sum import add_up
+from rag.answer.operators.computed.stock_sums import add_up_stock
 from rag.answer.operators.quoted.answered_questions import quote_answered_question
 from rag.answer.operators.quoted.attendance import quote_absence
 from rag.answer.operators.quoted.contacts import find_contact
@@ -50,6 +51,7 @@ from rag.types import Answer, AnswerEvent, Citation, Passage, Query, TextDelta
 Operator = Callable[[Query, Sequence[Grid], Embedder], Worked | None]
 OPERATORS: tuple[Operator, ...] = (
     find_place,
+    add_up_stock,
     add_up_picked,
     compute,
     find_extreme,
@@ -163,7 +165,7 @@ def _from_tables(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Wor
         called_so = [grid for grid in grids if says_proportion(_names(grid))]
         return find_proportion(query, [grid for grid in grids if grid.is_whole]) or look_up(query, called_so, embedder)
     if asks_to_compute(query.text):  # no single value answers it, but a total
-        operators = (add_up_picked, compute, look_up_total)
+        operators = (add_up_stock, add_up_picked, compute, look_up_total)
     elif asks_for_extreme(query.text):
         operators = (find_extreme,)
     whole = [grid for grid in grids if grid.is_whole]
