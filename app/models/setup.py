@@ -193,7 +193,9 @@ def make_runtime(checkpoint: Checkpoint, chosen: ModelSettings, builds: Path) ->
         kv_bytes = entry.kv_bytes if kv_cache == "fp16" else 1 + 2 / checkpoint.config.head_dim  # with the scales
         pages, context = _sizes(checkpoint, chosen, kv_bytes)
         layers = None if chosen.gpu_layers == AUTO else int(chosen.gpu_layers)
-        options = OpenOptions(pages, context, chosen.threads or None, builds, layers, chosen.gpus, kv_cache)
+        options = OpenOptions(
+            pages, context, chosen.threads or None, builds, layers, chosen.gpus, kv_cache, chosen.lm_head
+        )
         return lambda: entry.open(checkpoint, options)
 
     def on_cpu() -> Runtime:

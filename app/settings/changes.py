@@ -42,6 +42,7 @@ _RENEWED: Mapping[str, tuple[str, ...]] = {
     "model.endpoint_model": ("answerer", "repeated_search"),
     "model.endpoint_key": ("answerer", "repeated_search"),
     "model.kv_cache": _MODEL,
+    "model.lm_head": _MODEL,
     "model.name": _MODEL,
     "model.runtime": _MODEL,
     "model.context": _MODEL,

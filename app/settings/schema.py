@@ -23,7 +23,7 @@ from pydantic import (
 from app.locations import at_home
 from app.settings.paths import BUILTIN, DataFolder, default_data_dir
 from app.settings.users import User
-from engines.page_size import KvCache
+from engines.page_size import KvCache, LmHead
 from engines.runtimes.registry import RUNTIMES
 
 _RUNTIMES = ", ".join(f'"{entry.name}" ({entry.words})' for entry in RUNTIMES.values())
@@ -117,6 +117,11 @@ class EmbedderSettings(_Section):
     folder: Folder | None = Field(
         default=None,
         description="A sentence-transformers folder with an ONNX model; null = the one that comes with Docent.",
+    )
+    lm_head: LmHead = Field(
+        default="stored",
+        description='How an NVIDIA card keeps a model\'s output layer with runtime "cuda": "stored", or one in full '
+        'precision as "int8" (half the memory, faster, slightly less exact). The processor keeps its own way.',
     )
     threads: int = Field(default=0, ge=0, le=256, description="CPU threads; 0 = one for each physical core.")
     device: Literal["auto", "cpu"] = Field(
@@ -213,6 +218,11 @@ class ModelSettings(_Section):
         default="fp16",
         description='How an NVIDIA card keeps keys and values with runtime "cuda": "fp16", or in half the memory and '
         'faster behind long contexts "int8" or "fp8" (less exact). The processor keeps its own way.',
+    )
+    lm_head: LmHead = Field(
+        default="stored",
+        description='How an NVIDIA card keeps a model\'s output layer with runtime "cuda": "stored", or one in full '
+        'precision as "int8" (half the memory, faster, slightly less exact). The processor keeps its own way.',
     )
     threads: int = Field(default=0, ge=0, le=256, description="CPU threads; 0 = one for each core that may be used.")
     gpu_layers: Literal["auto"] | Annotated[int, Field(ge=0, le=1000)] = Field(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from engines.page_size import KvCache
+from engines.page_size import KvCache, LmHead
 
 if TYPE_CHECKING:
     from engines.base import Runtime
@@ -24,7 +24,7 @@ class OpenOptions:
     ``cache`` keeps what a runtime builds from a checkpoint; without one it is built for the opened runtime alone. A
     runtime for cards computes ``gpu_layers`` layers there and the others on the processor, None is as many as fit;
     with several ``gpus`` it shares every layer out over so many cards. ``kv_cache`` is one of the entry's
-    ``kv_caches``."""
+    ``kv_caches``; of ``lm_head`` the runtimes for the processor know nothing."""
 
     num_pages: int
     max_context: int | None = None
@@ -33,6 +33,7 @@ class OpenOptions:
     gpu_layers: int | None = None
     gpus: int = 1
     kv_cache: KvCache = "fp16"
+    lm_head: LmHead = "stored"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ def fields(pointers: str, integers: str, floats: str = "", flags: str = "") -> l
 
 class ProductArguments(ctypes.Structure):
     _fields_ = fields(
-        "weights source squares norm bias order input_scale target target_squares partial counters"
+        "weights source squares norm bias order input_scale output_scale target target_squares partial counters"
         " positions slots cosines sines keys values",
         "rows tiles chunks inputs splits parts source_stride target_stride"
         " mode gelu outputs heads kv_heads head head_padded rotary batch_tiles slice",

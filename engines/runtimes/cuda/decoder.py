@@ -27,7 +27,7 @@ from engines.runtimes.cuda.choice import packed_is_faster, tune
 from engines.runtimes.cuda.joined_norms import JoinedNorms
 from engines.runtimes.cuda.many import ManyProducts
 from engines.runtimes.cuda.many import suits as many_suits
-from engines.runtimes.cuda.packing import CHUNK, TILE
+from engines.runtimes.cuda.packing import CHUNK, TILE, WHOLE_ROW
 from engines.runtimes.cuda.products import FEW, Products
 from engines.runtimes.cuda.reduction import Reducer
 from engines.runtimes.cuda.single import SingleStep, suits
@@ -140,7 +140,7 @@ class Decoder:
         """The logits of the rows that ``inputs.chosen`` names from ``first`` on, at most 32."""
         config, buffers, head = self._config, self._buffers, self._weights.head
         assert head is not None, "the output layer is elsewhere"
-        if self._packs(rows):
+        if self._packs(rows) and head.group != WHOLE_ROW:
             self._queue_norm(head, self._weights.final_norm, rows, inputs.chosen + 4 * first)
             self._queue_many(head, self._logits_arguments(), rows, buffers.normed)
             return
@@ -391,9 +391,9 @@ class Decoder:
     def _arguments(self, product: DeviceProduct, mode: int, target: int, stride: int) -> ProductArguments:
         return ProductArguments(
             weights=product.units, bias=product.bias, order=product.order, input_scale=product.input_scale,
-            target=target, target_stride=stride, tiles=product.tiles, chunks=product.chunks,
-            inputs=product.inputs, outputs=product.outputs, parts=self._buffers.parts, mode=mode,
-            eps=self._config.norm_eps,
+            output_scale=product.output_scale, target=target, target_stride=stride, tiles=product.tiles,
+            chunks=product.chunks, inputs=product.inputs, outputs=product.outputs, parts=self._buffers.parts,
+            mode=mode, eps=self._config.norm_eps,
         )  # fmt: skip
 
     def _row_kernel(self, name: str, rows: int, *arguments: object, threads: int = _THREADS) -> None:

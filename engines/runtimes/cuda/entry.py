@@ -28,12 +28,23 @@ def _open(checkpoint: "Checkpoint", options: OpenOptions) -> "Runtime":
         from engines.runtimes.cuda.parallel import ParallelRuntime
 
         return ParallelRuntime.from_checkpoint(
-            checkpoint, options.gpus, options.num_pages, options.max_context, options.cache, options.kv_cache
+            checkpoint,
+            options.gpus,
+            options.num_pages,
+            options.max_context,
+            options.cache,
+            options.kv_cache,
+            options.lm_head,
         )
     from engines.runtimes.cuda.runtime import CudaRuntime
 
     return CudaRuntime.from_checkpoint(
-        checkpoint, options.num_pages, options.max_context, options.cache, kv_cache=options.kv_cache
+        checkpoint,
+        options.num_pages,
+        options.max_context,
+        options.cache,
+        kv_cache=options.kv_cache,
+        lm_head=options.lm_head,
     )
 
 

@@ -15,7 +15,7 @@ def fitting_layers(checkpoint: Checkpoint, options: OpenOptions) -> int:
     config = checkpoint.config
     if options.cache is None:
         return config.num_layers
-    source = PackedSource(build(checkpoint, options.cache))
+    source = PackedSource(build(checkpoint, options.cache, lm_head=options.lm_head))
     context = min(options.max_context or config.max_context, config.max_context)
     pages = min(options.num_pages, -(-context // PAGE_TOKENS))
     head, embedding = source.outer_bytes

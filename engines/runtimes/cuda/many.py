@@ -14,7 +14,7 @@ from engines.runtimes.cuda.arguments import GATED, RESIDUAL, STORE, ProductArgum
 from engines.runtimes.cuda.card.compiler import HOPPER, Kernels, compile_kernels
 from engines.runtimes.cuda.card.driver import Device, Kernel
 from engines.runtimes.cuda.card.tensor_map import MAP_BYTES, tensor_map
-from engines.runtimes.cuda.packing import CHUNK, unit_bytes
+from engines.runtimes.cuda.packing import CHUNK, WHOLE_ROW, bits_of, unit_bytes
 from engines.runtimes.cuda.weights import DeviceProduct
 
 _TILES = 8  # of outputs, times the blocks of a variant
@@ -85,8 +85,14 @@ def most_splits(variant: Variant, chunks: int) -> int:
 
 
 def kernels_of(groups: Collection[int]) -> list[Kernels]:
-    """What is compiled for weights in groups of these sizes; 0 for float16."""
-    return [(name, {"BITS": 4 if group else 16, "GROUP": group}) for group in groups for name in ("many", "prompt")]
+    """What is compiled for weights in groups of these sizes or float16 (``packing``); not for INT8, in which only the
+    output layer is, for few rows."""
+    return [
+        (name, {"BITS": bits_of(group), "GROUP": group})
+        for group in groups
+        if group != WHOLE_ROW
+        for name in ("many", "prompt")
+    ]
 
 
 def suits(device: Device) -> bool:
@@ -98,6 +104,7 @@ class ManyProducts:
 
     def __init__(self, device: Device, products: Sequence[DeviceProduct], cache: Path | None) -> None:
         self._device = device
+        products = [product for product in products if product.group != WHOLE_ROW]
         self._kernels: dict[tuple[int, Variant], Kernel] = {}
         for name, settings in kernels_of({product.group for product in products}):
             module = device.load(compile_kernels(name, device.capability, settings, cache))

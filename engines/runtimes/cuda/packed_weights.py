@@ -21,16 +21,17 @@ from numpy.typing import NDArray
 from engines.files.build_cache import Build, BuildCache
 from engines.model.checkpoint import NORMS, Checkpoint
 from engines.model.weights import DenseLinear, without_blocks
+from engines.page_size import LmHead
 from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.card.streaming import stream_to_card
-from engines.runtimes.cuda.packing import Packed, natural_order, pack, pack_rows
+from engines.runtimes.cuda.packing import HALF, WHOLE_ROW, Packed, natural_order, pack, pack_rows
 from engines.runtimes.cuda.sharding import Shard, ShardedCheckpoint, Weights
 from engines.runtimes.cuda.weights import SETS, DeviceLayer, DeviceProduct, DeviceWeights, check_heads, output_orders
 
-PACKING = "1"  # grows when the meaning of the packed file changes
+PACKING = "2"  # grows when the meaning of the packed file changes
 WEIGHTS_FILE, INDEX_FILE = "weights.bin", "index.json"
 _ALIGN = 256
-_OPTIONAL = ("bias", "order", "input_scale")
+_OPTIONAL = ("bias", "order", "input_scale", "output_scale")
 _WORKERS = 4  # layers that are packed at a time; each takes some times its own size of memory
 Result = TypeVar("Result")
 
@@ -42,18 +43,28 @@ def build(
     cache: Path,
     on_progress: Progress = lambda done, total: None,
     shard: Shard | None = None,
+    lm_head: LmHead = "stored",
 ) -> Build:
     """The packed file in the cache of builds, of the whole model or a card's share, written if it is not there."""
     check_heads(checkpoint.config)
     weights: Weights = checkpoint if shard is None else ShardedCheckpoint(checkpoint, shard)
     target = "cuda" if shard is None else f"cuda-{shard.rank + 1}of{shard.cards}"
     return BuildCache(cache).get(
-        checkpoint.folder, target, {"packing": PACKING}, lambda folder: write(weights, folder, on_progress)
+        checkpoint.folder,
+        target,
+        {"packing": PACKING, "lm_head": lm_head},
+        lambda folder: write(weights, folder, on_progress, lm_head),
     )
 
 
-def write(checkpoint: Weights, folder: Path, on_progress: Progress = lambda done, total: None) -> tuple[str, ...]:
-    """Packs a checkpoint; returns what is not computed as it is stored, one sentence for each thing."""
+def write(
+    checkpoint: Weights,
+    folder: Path,
+    on_progress: Progress = lambda done, total: None,
+    lm_head: LmHead = "stored",
+) -> tuple[str, ...]:
+    """Packs a checkpoint; returns what is not computed as it is stored, one sentence for each thing. An output layer in
+    4 bits stays as it is."""
     config = checkpoint.config
     orders = output_orders(config)
     notes: list[str] = []
@@ -77,7 +88,9 @@ def write(checkpoint: Weights, folder: Path, on_progress: Progress = lambda done
         final_norm = writer.add(checkpoint.final_norm())
         head = without_blocks(checkpoint.lm_head())
         if isinstance(head, DenseLinear):
-            packed = pack_rows(head)
+            packed = pack_rows(head, WHOLE_ROW if lm_head == "int8" else HALF)
+            if lm_head == "int8":
+                notes.append("The output layer (lm_head) is rounded to 8 bits.")
         else:
             packed, lost = pack([head], natural_order(config.vocab_size))
             notes += lost
@@ -183,6 +196,7 @@ class Writer:
             "bias": packed.bias,
             "order": None if packed.order is None else packed.order.astype(np.int32),
             "input_scale": None if packed.input_scale is None else packed.input_scale.astype(np.float32),
+            "output_scale": packed.output_scale,
         }
         units = self.add(packed.units)
         places = {name: -1 if values is None else self.add(values) for name, values in optional.items()}

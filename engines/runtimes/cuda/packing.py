@@ -2,9 +2,9 @@
 
 A unit in INT4: for each group of its 128 inputs and each g in 0..7 the scales of outputs g and g + 8 and their zero
 points as 256 + zero and 16 + zero, four float16; then for each 64 inputs 16 bytes a lane, words turned left by 2.
-A unit in float16: for each 16 inputs 16 bytes a lane. Lane 4 g + t holds of each 32 inputs the eight from 8 t on, of
-outputs g and g + 8. Outputs are put in an order in which what is computed together stands 8 apart: gate and up, a
-rotated pair. Pure numpy.
+A unit in INT8: for each 32 inputs 16 bytes a lane, values + 128. A unit in float16: for each 16 inputs 16 bytes a lane.
+Lane 4 g + t holds of each 32 inputs the eight from 8 t on, of outputs g and g + 8. Outputs are put in an order in which
+what is computed together stands 8 apart: gate and up, a rotated pair. Pure numpy.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.model.config import ModelConfig
+from engines.model.rounded_rows import eight_bit_rows
 from engines.model.weights import BlockLinear, DenseLinear, Float, Linear, QuantizedLinear, StoredRows, without_blocks
 
 TILE, CHUNK = 16, 128
 ROWS_OF_BLOCK = 128  # rows of inputs that lie packed together, where they are packed
 GROUPS = (32, 64, 128)
+HALF, WHOLE_ROW = 0, -1  # instead of a group's size: float16; INT8 with a scale for each output
 _NO_OUTPUT = -1
 Order = NDArray[np.int64]
 Number = TypeVar("Number", bound=np.generic)
@@ -27,8 +29,9 @@ Number = TypeVar("Number", bound=np.generic)
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """``units`` uint8 [tiles, chunks, bytes]; ``group`` is 0 for float16. ``bias`` float32 [tiles * 16] follows the
-    order of the outputs. ``order`` and ``input_scale`` are those of ``QuantizedLinear``."""
+    """``units`` uint8 [tiles, chunks, bytes]; ``group`` is one of ``GROUPS``, ``HALF`` or ``WHOLE_ROW``. ``bias`` and
+    ``output_scale``, float32 [tiles * 16], follow the order of the outputs. ``order`` and ``input_scale`` are those of
+    ``QuantizedLinear``."""
 
     units: NDArray[np.uint8]
     group: int
@@ -37,6 +40,7 @@ class Packed:
     bias: Float | None = None
     order: Order | None = None
     input_scale: Float | None = None
+    output_scale: Float | None = None
 
 
 def padded(size: int, multiple: int) -> int:
@@ -48,8 +52,13 @@ def chunks_of(inputs: int) -> int:
     return 2 * -(-inputs // (2 * CHUNK))
 
 
+def bits_of(group: int) -> int:
+    return {HALF: 16, WHOLE_ROW: 8}.get(group, 4)
+
+
 def unit_bytes(group: int) -> int:
-    return 64 * (CHUNK // group) + TILE * CHUNK // 2 if group else TILE * CHUNK * 2
+    scales = 64 * (CHUNK // group) if group > 0 else 0
+    return scales + TILE * CHUNK * bits_of(group) // 8
 
 
 def pack(parts: Sequence[Linear], order: Order) -> tuple[Packed, list[str]]:
@@ -76,18 +85,23 @@ def pack(parts: Sequence[Linear], order: Order) -> tuple[Packed, list[str]]:
     return Packed(pack_half(_ordered(dense, order)), 0, inputs, outputs, bias), notes
 
 
-def pack_rows(linear: DenseLinear) -> Packed:
-    """A large matrix in full precision, read a part at a time."""
+def pack_rows(linear: DenseLinear, group: int = HALF) -> Packed:
+    """A large matrix in full precision, read a part at a time; to ``HALF``, or rounded to ``WHOLE_ROW``."""
     outputs, inputs = linear.shape
     tiles, chunks = -(-outputs // TILE), chunks_of(inputs)
-    units = np.zeros((tiles, chunks, unit_bytes(0)), np.uint8)
+    units = np.zeros((tiles, chunks, unit_bytes(group)), np.uint8)
+    scale = np.ones(tiles * TILE, np.float32)
     whole = linear.weight if isinstance(linear.weight, StoredRows) else StoredRows(linear.weight)
     for rows, weight in whole.chunks():
         first = rows.start // TILE
-        packed = pack_half(_pad(weight, TILE))
+        if group == WHOLE_ROW:
+            codes, scale[rows.start : rows.start + len(weight)] = eight_bit_rows(weight)
+            packed = pack_bytes(_pad(codes, TILE))
+        else:
+            packed = pack_half(_pad(weight, TILE))
         units[first : first + len(packed)] = packed
     bias = None if linear.bias is None else _pad(linear.bias, TILE)
-    return Packed(units, 0, inputs, outputs, bias)
+    return Packed(units, group, inputs, outputs, bias, output_scale=scale if group == WHOLE_ROW else None)
 
 
 def natural_order(outputs: int) -> Order:
@@ -152,6 +166,15 @@ def pack_half(weight: Float) -> NDArray[np.uint8]:
     split = half.reshape(tiles, 2, 8, chunks, 4, 4, 2, 2, 2)
     ordered = split.transpose(0, 3, 4, 6, 2, 5, 7, 1, 8)
     return np.ascontiguousarray(ordered).reshape(tiles, chunks, -1).view(np.uint8)
+
+
+def pack_bytes(codes: NDArray[np.int8]) -> NDArray[np.uint8]:
+    """[outputs, inputs] -> units; outputs are a multiple of 16."""
+    values = (_pad(codes.T, 2 * CHUNK).T.astype(np.int16) + 128).astype(np.uint8)
+    tiles, chunks = len(values) // TILE, values.shape[1] // CHUNK
+    # [tile, half of rows, g, chunk, 32 inputs, t, four, element] -> a lane's words: four, half of rows
+    split = values.reshape(tiles, 2, 8, chunks, 4, 4, 2, 4)
+    return np.ascontiguousarray(split.transpose(0, 3, 4, 2, 5, 6, 1, 7)).reshape(tiles, chunks, -1)
 
 
 def _alike(parts: Sequence[QuantizedLinear]) -> bool:

@@ -17,7 +17,7 @@ from engines.base import StepBatch
 from engines.errors import RuntimeUnavailable
 from engines.model.checkpoint import Checkpoint
 from engines.model.config import ModelConfig
-from engines.page_size import KvCache
+from engines.page_size import KvCache, LmHead
 from engines.runtimes.cuda.arguments import MOST_CARDS
 from engines.runtimes.cuda.card.driver import Device, OutOfMemory, find_cards
 from engines.runtimes.cuda.decoder import PASSES_UP_TO
@@ -95,14 +95,17 @@ class ParallelRuntime:
         max_context: int | None,
         cache: Path | None,
         kv_cache: KvCache = "fp16",
+        lm_head: LmHead = "stored",
     ) -> "ParallelRuntime":
         """Packed weights and compiled kernels are kept in ``cache``; without one they are made for this object
         alone."""
         _check_cards(cards)
         if cache is None:
             with tempfile.TemporaryDirectory(prefix="docent-packed-") as folder:
-                return cls.from_checkpoint(checkpoint, cards, num_pages, max_context, Path(folder), kv_cache)
-        sources = [PackedSource(build(checkpoint, cache, shard=Shard(rank, cards))) for rank in range(cards)]
+                return cls.from_checkpoint(checkpoint, cards, num_pages, max_context, Path(folder), kv_cache, lm_head)
+        sources = [
+            PackedSource(build(checkpoint, cache, shard=Shard(rank, cards), lm_head=lm_head)) for rank in range(cards)
+        ]
         return cls(checkpoint.config, sources, num_pages, max_context, cache=kernels_folder(cache), kv_cache=kv_cache)
 
     @property

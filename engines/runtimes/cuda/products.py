@@ -4,7 +4,7 @@ Where at most two rows are computed a block's shared memory is bounded so that t
 next product's block loads its first weights while this one ends. With more rows their inputs take that room.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from ctypes import c_int, c_void_p
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 from engines.runtimes.cuda.arguments import ProductArguments
 from engines.runtimes.cuda.card.compiler import Kernels, compile_kernels
 from engines.runtimes.cuda.card.driver import Device
-from engines.runtimes.cuda.packing import CHUNK, TILE, unit_bytes
+from engines.runtimes.cuda.packing import CHUNK, TILE, bits_of, unit_bytes
 from engines.runtimes.cuda.weights import DeviceProduct
 
 FEW = 32  # rows at most
@@ -43,9 +43,10 @@ class Products:
     def __init__(self, device: Device, products: Sequence[DeviceProduct], cache: Path | None) -> None:
         self._device = device
         self._budgets = _budgets(device)
+        groups = sorted({product.group for product in products})
         self._modules = {
-            int(settings["GROUP"]): device.load(compile_kernels(name, device.capability, settings, cache))
-            for name, settings in kernels_of(device, {product.group for product in products})
+            group: device.load(compile_kernels(name, device.capability, settings, cache))
+            for group, (name, settings) in zip(groups, kernels_of(device, groups), strict=True)
         }
         shapes = {(p.group, p.tiles, p.chunks) for p in products}
         plans = [(self.plan(*shape, rows), shape[1]) for shape in shapes for rows in range(1, FEW + 1)]
@@ -84,7 +85,7 @@ class Products:
         columns = -(-variant // 8) * 8
         together = WARPS // _SHARING[variant]  # tiles
         sums = _SHARING[variant] * TILE * 4 * (2 if variant == 2 else columns)  # of one tile
-        chunk = 2 * CHUNK * rows + (4 * columns * CHUNK // group if group else 0)  # of the inputs and their sums
+        chunk = 2 * CHUNK * rows + (4 * columns * CHUNK // group if group > 0 else 0)  # of the inputs and their sums
         largest_slice = max(1, (budget - ring - together * sums - 64 * rows) // chunk)  # in chunks
         splits = -(-chunks // largest_slice)
         if splits == 1 and tiles * 2 <= multiprocessors:
@@ -99,11 +100,11 @@ class Products:
         return Plan(variant, blocks, splits, slice_chunks * CHUNK, batch_tiles, shared)
 
 
-def kernels_of(device: Device, groups: Collection[int]) -> list[Kernels]:
-    """What is compiled for weights in groups of these sizes; 0 for float16."""
+def kernels_of(device: Device, groups: Iterable[int]) -> list[Kernels]:
+    """What is compiled for weights in groups of these sizes, or in other kinds (``packing``), in this order."""
     found: list[Kernels] = []
     for group in groups:
-        settings = {"BITS": 4 if group else 16, "GROUP": group, "WARPS": WARPS}
+        settings = {"BITS": bits_of(group), "GROUP": max(group, 0), "WARPS": WARPS}
         settings |= {
             f"STAGES_{variant}": _stages(budget, group, variant) for variant, budget in _budgets(device).items()
         }

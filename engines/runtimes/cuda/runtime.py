@@ -21,7 +21,7 @@ from engines.errors import RuntimeUnavailable
 from engines.files.build_cache import Build
 from engines.model.checkpoint import Checkpoint
 from engines.model.config import ModelConfig
-from engines.page_size import PAGE_TOKENS, KvCache
+from engines.page_size import PAGE_TOKENS, KvCache, LmHead
 from engines.runtimes.cuda.all_kernels import compile_all
 from engines.runtimes.cuda.buffers import (
     AttentionShape,
@@ -103,6 +103,7 @@ class CudaRuntime:
         layers: int | None = None,
         *,
         kv_cache: KvCache = "fp16",
+        lm_head: LmHead = "stored",
     ) -> "CudaRuntime":
         """Packed weights and compiled kernels are kept in ``cache``; without one they are made for this object alone.
         With fewer ``layers`` than the model has it computes the first ones (``residual``)."""
@@ -111,10 +112,10 @@ class CudaRuntime:
         if layers is not None:
             config = replace(config, num_layers=min(layers, config.num_layers))
         if cache is not None:
-            source = PackedSource(build(checkpoint, cache), layers)
+            source = PackedSource(build(checkpoint, cache, lm_head=lm_head), layers)
             return cls(config, source, num_pages, max_context, cache=kernels_folder(cache), kv_cache=kv_cache)
         with tempfile.TemporaryDirectory(prefix="docent-packed-") as folder:
-            source = PackedSource(Build(Path(folder), write(checkpoint, Path(folder))), layers)
+            source = PackedSource(Build(Path(folder), write(checkpoint, Path(folder), lm_head=lm_head)), layers)
             return cls(config, source, num_pages, max_context, kv_cache=kv_cache)
 
     def _open(self, source: Source, cache: Path | None, largest_run: int) -> None:

@@ -13,6 +13,7 @@ from engines.runtimes.cards import check_model
 from engines.runtimes.cuda.card.compiler import compile_kernels
 from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.packing import (
+    HALF,
     TILE,
     Order,
     attention_order,
@@ -31,9 +32,12 @@ SETS: dict[str, tuple[Projection, ...]] = {
 }
 
 
+_DEVIATION_OF_INT4, _DEVIATION_OF_INT8 = 6.5, 74.0  # of made-up codes
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceProduct:
-    """A packed product on the card; addresses, 0 for what there is not. ``group`` 0 is float16."""
+    """A packed product on the card; addresses, 0 for what there is not. ``group`` as in ``packing``."""
 
     units: int
     tiles: int
@@ -44,6 +48,7 @@ class DeviceProduct:
     bias: int = 0
     order: int = 0
     input_scale: int = 0
+    output_scale: int = 0
 
     @property
     def nbytes(self) -> int:
@@ -92,11 +97,12 @@ class Source(Protocol):
 
 
 class RandomSource:
-    """Made-up INT4 weights in groups of ``group``, lm_head included; activations keep a variance near one."""
+    """Made-up INT4 weights in groups of ``group``, and an output layer of the kind ``head`` (``packing``), by default
+    the same; activations keep a variance near one."""
 
-    def __init__(self, config: ModelConfig, group: int = 128) -> None:
+    def __init__(self, config: ModelConfig, group: int = 128, head: int | None = None) -> None:
         check_heads(config)
-        self._config, self._group = config, group
+        self._config, self._group, self._head = config, group, group if head is None else head
 
     def to_device(self, device: Device) -> DeviceWeights:
         config = self._config
@@ -112,15 +118,24 @@ class RandomSource:
             layers.append(DeviceLayer(products, {"input": one, "mlp_input": one}))
         embedding = device.allocate(2 * config.vocab_size * config.hidden_size)
         fill.halves(embedding, config.vocab_size * config.hidden_size, 1.0)
-        return DeviceWeights(layers, embedding, one, self._product(device, fill, config.vocab_size, config.hidden_size))
+        head = self._product(device, fill, config.vocab_size, config.hidden_size, self._head)
+        return DeviceWeights(layers, embedding, one, head)
 
-    def _product(self, device: Device, fill: Fill, outputs: int, inputs: int) -> DeviceProduct:
+    def _product(
+        self, device: Device, fill: Fill, outputs: int, inputs: int, group: int | None = None
+    ) -> DeviceProduct:
+        group = self._group if group is None else group
         tiles, chunks = -(-outputs // TILE), chunks_of(inputs)
-        size = tiles * chunks * unit_bytes(self._group)
-        units = device.allocate(size)
-        # A value less its zero point has a standard deviation of 6.5.
-        fill.units(units, size, self._group, 1 / (6.5 * math.sqrt(inputs)))
-        return DeviceProduct(units, tiles, chunks, self._group, inputs, outputs)
+        size, spread = tiles * chunks * unit_bytes(group), 1 / math.sqrt(inputs)
+        units, scale = device.allocate(size), 0
+        if group > 0:  # a value less its zero point has a standard deviation of 6.5
+            fill.units(units, size, group, spread / _DEVIATION_OF_INT4)
+        elif group == HALF:
+            fill.halves(units, size // 2, spread)
+        else:  # any bytes
+            fill.halves(units, size // 2, 1.0)
+            scale = device.array(np.full(tiles * TILE, spread / _DEVIATION_OF_INT8, np.float32))
+        return DeviceProduct(units, tiles, chunks, group, inputs, outputs, output_scale=scale)
 
 
 def output_orders(config: ModelConfig) -> dict[str, Order]:

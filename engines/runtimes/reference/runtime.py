@@ -14,18 +14,24 @@ from engines.model.checkpoint import Checkpoint
 from engines.model.kv_rounding import rounded
 from engines.model.layer import DecoderLayer, rms_norm
 from engines.model.rope import rotate
+from engines.model.rounded_rows import eight_bit_rows
 from engines.model.weights import Float
-from engines.page_size import KvCache
+from engines.page_size import KvCache, LmHead
 
 
 class ReferenceRuntime:
     """``max_context`` bounds a sequence, the model's own limit is the default. K and V are float32, or what
-    ``kv_cache`` makes of them in 8 bits."""
+    ``kv_cache`` makes of them in 8 bits; the output layer as stored, or rounded as ``lm_head`` says."""
 
     name = "reference"
 
     def __init__(
-        self, checkpoint: Checkpoint, num_pages: int, max_context: int | None = None, kv_cache: KvCache = "fp16"
+        self,
+        checkpoint: Checkpoint,
+        num_pages: int,
+        max_context: int | None = None,
+        kv_cache: KvCache = "fp16",
+        lm_head: LmHead = "stored",
     ) -> None:
         self._kv_cache = kv_cache
         self.config = checkpoint.config
@@ -36,6 +42,9 @@ class ReferenceRuntime:
         self._layers = [DecoderLayer.load(checkpoint, layer) for layer in range(self.config.num_layers)]
         self._final_norm = checkpoint.final_norm()
         self._head = checkpoint.lm_head().dense()
+        if lm_head == "int8":
+            codes, scale = eight_bit_rows(self._head)
+            self._head = codes * scale[:, None]
 
     @property
     def vocab_size(self) -> int:

@@ -42,7 +42,9 @@ def _open(checkpoint: "Checkpoint", options: OpenOptions) -> "Runtime":
         return NATIVE.open(checkpoint, options)
     _log.info("%d of %d layers run on the card", layers, count)
     return SplitRuntime(
-        CudaRuntime.from_checkpoint(checkpoint, options.num_pages, context, cache, layers, kv_cache=options.kv_cache),
+        CudaRuntime.from_checkpoint(
+            checkpoint, options.num_pages, context, cache, layers, kv_cache=options.kv_cache, lm_head=options.lm_head
+        ),
         lambda pages: NativeRuntime(
             checkpoint, pages, context, threads=options.threads, cache=cache, first_layer=layers
         ),

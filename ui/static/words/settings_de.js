@@ -34,6 +34,7 @@ export const SETTINGS_GERMAN = {
   "model.cache_mb": "Speicher in MB für das, was das Modell gelesen hat; 0 = das Doppelte des längsten Kontexts, höchstens ein Viertel dieses Computers.",
   "model.threads": "Prozessor-Threads; 0 = einer je verfügbarem Kern.",
   "model.kv_cache": "Wie eine NVIDIA-Karte mit cuda Schlüssel und Werte behält: fp16, oder in halbem Speicher und hinter langen Kontexten schneller int8 oder fp8 (weniger genau).",
+  "model.lm_head": "Wie eine NVIDIA-Karte mit cuda die Ausgabeschicht eines Modells behält: stored (wie gespeichert) oder eine in voller Genauigkeit als int8 (halber Speicher, schneller, etwas weniger genau).",
   "model.first_word_s": "Sekunden, nach denen das Modell zu schreiben beginnen soll: wo es langsamer ist, liest es weniger Textstellen. 0 = es liest immer alle, die passen.",
   "model.look_elsewhere": "Auch Modelle anderer Programme zeigen (Hugging Face, Ollama, LM Studio, GPT4All, llama.cpp).",
   "model.endpoint": "Ein Server, der die API von OpenAI spricht und statt des Modells antwortet, etwa http://127.0.0.1:11434/v1 für Ollama. Fragen und die dazu gefundenen Textstellen werden dorthin geschickt.",

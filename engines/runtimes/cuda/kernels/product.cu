@@ -136,6 +136,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) product_8(const __grid_con
 extern "C" __global__ void __launch_bounds__(THREADS) product_16(const __grid_constant__ Product p) { run<2, STAGES_16, 4, SHARING_16>(p); }
 extern "C" __global__ void __launch_bounds__(THREADS) product_32(const __grid_constant__ Product p) { run<4, STAGES_32, 4, SHARING_32>(p); }
 
+#if BITS != 8  // output layers, which have few rows
 // The weights as float16 [tiles * 16, inputs padded], for products of many rows. A warp for each unit.
 extern "C" __global__ void expand(const u8* weights, u16* target, int units, int chunks, int stride) {
     const int number = blockIdx.x * (blockDim.x >> 5) + (threadIdx.x >> 5), lane = threadIdx.x & 31;
@@ -182,3 +183,4 @@ extern "C" __global__ void expand(const u8* weights, u16* target, int units, int
     }
 #endif
 }
+#endif

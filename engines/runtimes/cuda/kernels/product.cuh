@@ -3,7 +3,8 @@
 // W lies in units of 16 outputs by 128 inputs, in the order in which the tensor cores take them: the unit's scales and
 // zero points, then for each 64 inputs 16 bytes a lane. An INT4 value q enters the product as 256 + q or 16 + q, which is
 // one logical operation on its bits; what that adds, and the zero point, are taken off a group's sum in float32:
-// scale * (sum((bias + q) x) - (bias + zero) sum(x)).
+// scale * (sum((bias + q) x) - (bias + zero) sum(x)). INT8 values enter it as they are; an output's scale is the last to
+// be multiplied.
 #pragma once
 #include "common.cuh"
 
@@ -16,6 +17,9 @@
 #define SCALE_BYTES (64 * (128 / GROUP))
 #define UNIT (SCALE_BYTES + 1024)
 #define STEPS_OF_GROUP (GROUP / 16)
+#elif BITS == 8
+#define SCALE_BYTES 0
+#define UNIT 2048
 #else
 #define SCALE_BYTES 0
 #define UNIT 4096
@@ -33,6 +37,7 @@ struct Product {
     const float* bias;         // [tiles * 16] or null
     const int* order;          // [inputs] or null: input k is the source's number order[k]
     const float* input_scale;  // [inputs] or null
+    const float* output_scale; // BITS == 8: [tiles * 16]
     void* target;              // float16 or float32 [rows, target_stride]
     float* target_squares;     // RESIDUAL: [rows, tiles]
     float* partial;            // [splits, tiles, 16, 8, 4]
@@ -57,6 +62,14 @@ struct Product {
 };
 
 #define block_sync some_sync<THREADS>
+
+// Two bytes of a word, the first two or those behind, as float16; they hold values + 128.
+__device__ __forceinline__ u32 halves_of_bytes(u32 word, bool behind) {
+    u32 halves;
+    const u32 above = __byte_perm(word, 0x64646464, behind ? 0x4342 : 0x4140);  // 1024 + 128 + value
+    asm("sub.f16x2 %0, %1, %2;" : "=r"(halves) : "r"(above), "r"(0x64806480));
+    return halves;
+}
 
 // Adds the product of one unit with 128 inputs. `x_sums` [groups, NT * 8] are the groups' sums of the inputs.
 template <int NT>
@@ -104,6 +117,19 @@ __device__ __forceinline__ void multiply(const u8* unit, const u16* const (&x)[N
                     sum[n][2 + e] += scale_b * (part[n][0][2 + e] + part[n][1][2 + e] - zero_b * s);
                 }
             }
+        }
+    }
+#elif BITS == 8
+#pragma unroll
+    for (int quarter = 0; quarter < 4; quarter++) {
+        const uint4 a = *(const uint4*)(unit + quarter * 512 + lane * 16);
+#pragma unroll
+        for (int n = 0; n < NT; n++) {
+            const uint4 b = *(const uint4*)(x[n] + offset + quarter * 32);
+            mma(sum[n], halves_of_bytes(a.x, false), halves_of_bytes(a.y, false), halves_of_bytes(a.x, true),
+                halves_of_bytes(a.y, true), b.x, b.y);
+            mma(sum[n], halves_of_bytes(a.z, false), halves_of_bytes(a.w, false), halves_of_bytes(a.z, true),
+                halves_of_bytes(a.w, true), b.z, b.w);
         }
     }
 #else
@@ -281,6 +307,9 @@ __device__ __forceinline__ void load_rows(const Product& p, u16* x, float* x_sum
 
 // What becomes of outputs g and g + 8 of a tile, for one row.
 __device__ __forceinline__ void finish(const Product& p, int tile, int g, int row, float a, float b, bool active) {
+#if BITS == 8
+    if (active) a *= p.output_scale[tile * 16 + g], b *= p.output_scale[tile * 16 + 8 + g];
+#endif
     if (active && p.bias) {
         a += p.bias[tile * 16 + g];
         b += p.bias[tile * 16 + 8 + g];

@@ -27,6 +27,7 @@ KERNELS = [
     ("attention", {"HEAD": 256, "KV": 0, **LONG}),
     ("product", {"BITS": 4, "GROUP": 128, **PRODUCT}),
     ("product", {"BITS": 4, "GROUP": 32, **PRODUCT}),
+    ("product", {"BITS": 8, "GROUP": 0, **PRODUCT}),
     ("product", {"BITS": 16, "GROUP": 0, **PRODUCT}),
     ("step", {"GROUP": 32, "HEAD": 64, **STEP}),
     ("step", {"GROUP": 64, "HEAD": 128, **STEP}),

@@ -9,12 +9,24 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from engines.model.rounded_rows import eight_bit_rows
 from engines.model.weights import DenseLinear, Linear, QuantizedLinear
 from engines.runtimes.cuda.arguments import GATED, LOGITS, RESIDUAL, STORE, ProductArguments
 from engines.runtimes.cuda.card.compiler import compile_kernels
 from engines.runtimes.cuda.card.driver import Device, Module
 from engines.runtimes.cuda.entry import ENTRY
-from engines.runtimes.cuda.packing import CHUNK, TILE, chunks_of, gated_order, natural_order, pack, padded
+from engines.runtimes.cuda.packing import (
+    CHUNK,
+    TILE,
+    WHOLE_ROW,
+    Packed,
+    chunks_of,
+    gated_order,
+    natural_order,
+    pack,
+    pack_rows,
+    padded,
+)
 from engines.runtimes.cuda.products import Products
 from engines.runtimes.cuda.weights import DeviceProduct
 
@@ -23,11 +35,12 @@ pytestmark = [
     pytest.mark.skipif(ENTRY.unavailable() is not None, reason=f"{ENTRY.unavailable()}"),
 ]
 EPS = 1e-5
-# rows, inputs, outputs, group (0: float16)
+# rows, inputs, outputs, group (0: float16, -1: INT8 with a scale for each output)
 SHAPES = [
     (1, 4096, 4096, 128), (1, 14336, 1024, 128), (2, 96, 48, 32), (3, 320, 1000, 64), (5, 160, 33, 32),
     (8, 1024, 6144, 128), (9, 256, 16, 64), (16, 2048, 512, 128), (17, 640, 4000, 32), (31, 128, 128, 128),
     (32, 4096, 1040, 64), (1, 200, 70, 0), (7, 1536, 900, 0), (32, 136, 300, 0),
+    (1, 4096, 4000, -1), (2, 200, 70, -1), (7, 1536, 900, -1), (12, 576, 333, -1), (32, 136, 300, -1),
 ]  # fmt: skip
 
 
@@ -49,9 +62,13 @@ def rows_module(device: Device, cache: Path) -> Module:
 
 def random_linear(random: np.random.Generator, outputs: int, inputs: int, group: int, **extra: Any) -> Linear:
     bias = random.standard_normal(outputs).astype(np.float32)
-    if not group:
+    if group < 1:
         weight = random.standard_normal((outputs, inputs)) / np.sqrt(inputs)
-        return DenseLinear(weight.astype(np.float16).astype(np.float32), bias)
+        half = weight.astype(np.float16).astype(np.float32)
+        if group == WHOLE_ROW:
+            codes, scale = eight_bit_rows(half)
+            half = codes * scale[:, None]
+        return DenseLinear(half, bias)
     groups = (outputs, inputs // group)
     scale = (random.random(groups) * 0.2 / np.sqrt(inputs)).astype(np.float16).astype(np.float32)
     q, zero = random.integers(0, 16, (outputs, inputs), np.uint8), random.integers(0, 16, groups, np.uint8)
@@ -60,7 +77,11 @@ def random_linear(random: np.random.Generator, outputs: int, inputs: int, group:
 
 def on_card(device: Device, linears: list[Linear], order: NDArray[np.int64]) -> DeviceProduct:
     packed, _ = pack(linears, order)
-    optional = {"bias": packed.bias, "input_scale": packed.input_scale}
+    return put(device, packed)
+
+
+def put(device: Device, packed: Packed) -> DeviceProduct:
+    optional = {"bias": packed.bias, "input_scale": packed.input_scale, "output_scale": packed.output_scale}
     optional["order"] = None if packed.order is None else packed.order.astype(np.int32)
     addresses = {name: 0 if values is None else device.array(values) for name, values in optional.items()}
     tiles, chunks, _ = packed.units.shape
@@ -79,8 +100,9 @@ def halves(random: np.random.Generator, rows: int, width: int) -> NDArray[np.flo
 def arguments(product: DeviceProduct, mode: int, source: int, target: int, stride: int) -> ProductArguments:
     return ProductArguments(
         weights=product.units, bias=product.bias, order=product.order, input_scale=product.input_scale,
-        source=source, source_stride=product.chunks * CHUNK, target=target, target_stride=stride, tiles=product.tiles,
-        chunks=product.chunks, inputs=product.inputs, outputs=product.outputs, mode=mode, eps=EPS, parts=1,
+        output_scale=product.output_scale, source=source, source_stride=product.chunks * CHUNK, target=target,
+        target_stride=stride, tiles=product.tiles, chunks=product.chunks, inputs=product.inputs,
+        outputs=product.outputs, mode=mode, eps=EPS, parts=1,
     )  # fmt: skip
 
 
@@ -105,7 +127,11 @@ def test_products(rows: int, inputs: int, outputs: int, group: int, device: Devi
     """Stored, added to a residual stream with its sums of squares, and as logits of a normalised stream."""
     random = np.random.default_rng(inputs + rows)
     linear = random_linear(random, outputs, inputs, group)
-    product = on_card(device, [linear], natural_order(outputs))
+    if group == WHOLE_ROW:
+        assert isinstance(linear, DenseLinear)
+        product = put(device, pack_rows(linear, WHOLE_ROW))
+    else:
+        product = on_card(device, [linear], natural_order(outputs))
     products, stride = Products(device, [product], cache), padded(outputs, TILE)
     x = halves(random, rows, inputs)
     source = device.array(wide(x, product.chunks * CHUNK))

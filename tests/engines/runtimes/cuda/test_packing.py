@@ -10,6 +10,7 @@ from engines.model.checkpoint import Checkpoint
 from engines.model.synthetic import Shape, write_checkpoint
 from engines.model.weights import DenseLinear, QuantizedLinear
 from engines.runtimes.cuda.packing import (
+    WHOLE_ROW,
     attention_order,
     gated_order,
     natural_order,
@@ -70,6 +71,23 @@ def test_float16_comes_back() -> None:
         found = units[0, chunk].reshape(8, 32, 2, 2, 2)[step, lane]  # [pair, half of rows, element]
         assert (found[:, 0].reshape(-1) == weight[g, first : first + 4]).all()
         assert (found[:, 1].reshape(-1) == weight[g + 8, first : first + 4]).all()
+
+
+def test_rows_in_8_bits_come_back() -> None:
+    weight = np.random.default_rng(2).standard_normal((40, 200)).astype(np.float32) * np.linspace(0.01, 9, 40)[:, None]
+    weight[7] = 0
+    packed = pack_rows(DenseLinear(weight.astype(np.float32)), WHOLE_ROW)
+    assert packed.units.shape == (3, 2, unit_bytes(WHOLE_ROW)) and packed.output_scale is not None
+    found = np.zeros((48, 256))
+    for tile, chunk, part, lane in np.ndindex(3, 2, 4, 32):
+        g, first = lane // 4, 128 * chunk + 32 * part + 8 * (lane % 4)
+        values = packed.units[tile, chunk].reshape(4, 32, 2, 2, 4)[part, lane].astype(float) - 128
+        found[16 * tile + g, first : first + 8] = values[:, 0].reshape(-1)  # [four, half of rows, element]
+        found[16 * tile + g + 8, first : first + 8] = values[:, 1].reshape(-1)
+    assert np.abs(found[:40, :200] * packed.output_scale[:40, None] - weight).max(axis=1) == pytest.approx(
+        np.abs(weight).max(axis=1) / 254, rel=0.05
+    ), "half a step of the largest at most"
+    assert (found[:40, 200:] == 0).all() and (np.abs(found[:40]).max(axis=1)[weight.any(axis=1)] == 127).all()
 
 
 def test_a_large_matrix_is_packed_like_a_small_one() -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engines.model.checkpoint import Checkpoint
 from engines.model.synthetic import Shape, write_checkpoint
-from engines.page_size import KvCache
+from engines.page_size import KvCache, LmHead
 from engines.runtimes.cuda import decoder
 from engines.runtimes.cuda import runtime as cuda_runtime
 from engines.runtimes.cuda.card.driver import Device, OutOfMemory
@@ -38,8 +38,10 @@ BORDERS = [0, 21, 48, 64, 67, 68, 69, 70, 100, 101, 117, 149, 181, 200]  # most 
 
 
 @contextmanager
-def opened(checkpoint: Checkpoint, pages: int, cache: Path, kv_cache: KvCache = "fp16") -> Iterator[CudaRuntime]:
-    runtime = CudaRuntime.from_checkpoint(checkpoint, pages, cache=cache, kv_cache=kv_cache)
+def opened(
+    checkpoint: Checkpoint, pages: int, cache: Path, kv_cache: KvCache = "fp16", lm_head: LmHead = "stored"
+) -> Iterator[CudaRuntime]:
+    runtime = CudaRuntime.from_checkpoint(checkpoint, pages, cache=cache, kv_cache=kv_cache, lm_head=lm_head)
     try:
         yield runtime
     finally:
@@ -87,6 +89,23 @@ def test_steps_of_single_tokens_agree_with_the_reference(
         again = batch_of(Row(at, tokens[at : at + 1], pages))
         first = runtime.step(again)
         assert all((runtime.step(again) == first).all() for _ in range(20)), "the order of sums is always the same"
+
+
+@pytest.mark.parametrize("family", ["llama-bias", "qwen3", "gemma2"])
+def test_an_output_layer_in_8_bits(family: str, folders: Callable[[str], Path], tmp_path: Path, kernels: Path) -> None:
+    quantise(folders(family), tmp_path / "int4", symmetric=False)
+    checkpoint, tokens = Checkpoint(tmp_path / "int4"), some_tokens(200)
+    rounded = ReferenceRuntime(checkpoint, 13, lm_head="int8").step(flat_batch(tokens))
+    expected = ReferenceRuntime(checkpoint, 13).step(flat_batch(tokens))
+    with opened(checkpoint, 13, kernels, lm_head="int8") as runtime:
+        assert [note for note in runtime.notes if "lm_head" in note]
+        parts = [
+            runtime.step(batch_of(Row(start, tokens[start:stop], PAGES, logits=stop - start)))
+            for start, stop in itertools.pairwise(BORDERS)
+        ]
+        found = np.concatenate(parts)
+        assert_close(found, rounded, HALF)
+        assert 0 < difference(found, expected) < 0.02
 
 
 KINDS = [("fp8", 0.06), ("int8", 0.02)]  # and the root mean square of what they change
