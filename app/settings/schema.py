@@ -118,11 +118,6 @@ class EmbedderSettings(_Section):
         default=None,
         description="A sentence-transformers folder with an ONNX model; null = the one that comes with Docent.",
     )
-    lm_head: LmHead = Field(
-        default="stored",
-        description='How an NVIDIA card keeps a model\'s output layer with runtime "cuda": "stored", or one in full '
-        'precision as "int8" (half the memory, faster, slightly less exact). The processor keeps its own way.',
-    )
     threads: int = Field(default=0, ge=0, le=256, description="CPU threads; 0 = one for each physical core.")
     device: Literal["auto", "cpu"] = Field(
         default="auto",
