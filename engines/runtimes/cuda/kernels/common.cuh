@@ -55,8 +55,12 @@ __device__ __forceinline__ void mma(int (&c)[4], u32 a0, u32 a1, u32 a2, u32 a3,
 
 __device__ __forceinline__ u32 shared_address(const void* pointer) { return (u32)__cvta_generic_to_shared(pointer); }
 
+#ifndef L2_ASKS_FOR  // around what is copied
+#define L2_ASKS_FOR "128B"
+#endif
+
 __device__ __forceinline__ void copy_async(u32 shared, const void* global) {
-    asm volatile("cp.async.cg.shared.global.L2::256B [%0], [%1], 16;" ::"r"(shared), "l"(global));
+    asm volatile("cp.async.cg.shared.global.L2::" L2_ASKS_FOR " [%0], [%1], 16;" ::"r"(shared), "l"(global));
 }
 
 __device__ __forceinline__ void copies_commit() { asm volatile("cp.async.commit_group;"); }

@@ -2,6 +2,7 @@
 // attention, layer norms, and what is read off the last states. HIDDEN features, heads of HEAD (32 or 64).
 //
 // What a token's row comes out as depends on its own row of tokens alone: no sum's order changes with what else is computed.
+#define L2_ASKS_FOR "256B"
 #include "tiles.cuh"
 
 #define PAIRS (HIDDEN / 64)  // pairs of features that a lane holds of a token
