@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 from rag.answer.asked_attributes import share_said_by_form, with_asked_amount, with_asked_attribute
 from rag.answer.asked_computation import with_asked_computation
@@ -22,18 +21,19 @@ from rag.answer.asked_instead import about_what_is_new
 from rag.answer.asked_names import unknown_names
 from rag.answer.asked_numbers import about_asked_numbers
 from rag.answer.asked_periods import about_asked_periods
+from rag.answer.asked_prices import lacks_price
 from rag.answer.citations import Locate, Numbering, citation_for
 from rag.answer.evidence import Candidate, found_features, found_probability, holds, rank_sentences
 from rag.answer.evidence_weights import evidence_weights
 from rag.answer.quote import (
     LONGEST_QUOTE,
-    PARAGRAPH,
     Quote,
     cut,
     is_closed,
     paragraph_end,
     readable,
     sentence_at,
+    start_before,
     with_counted_items,
     with_items,
     with_siblings,
@@ -48,7 +48,6 @@ from rag.answer.verdict import verdict
 from rag.protocols import Embedder, SpanReader
 from rag.text.language import is_english
 from rag.text.markers import AnswerPart, word_by_word
-from rag.text.sentences import cached_sentences
 from rag.text.words import stem, weight, words
 from rag.types import Answer, AnswerEvent, Citation, Passage, Query, Reading, Span, TextDelta
 
@@ -187,7 +186,8 @@ class ExtractiveAnswerer:
         best = ranked[0]
         missing = 1.0 - best.features["own"] - best.features["context"] - share_said_by_form(query, best)
         kind: StatedKind = "whether" if features["whether"] else query.kind
-        if was_read and self._is_nearest(kind, probability, missing):
+        unpriced = best.row is None and bool(chosen) and lacks_price(query, chosen[0].text)
+        if was_read and self._is_nearest(kind, probability, missing, lacks=unpriced):
             return Choice(tuple(chosen[:1]), tuple(readings or ()), probability, is_nearest=True)
         cell = _cell(query, chosen[0], readings or ()) if chosen else None
         said = verdict(query, chosen[0].text) if chosen else None
@@ -198,8 +198,8 @@ class ExtractiveAnswerer:
         """The confidence that the reader alone needs for a question in another language than English."""
         return evidence_weights().min_confidence_foreign if self._min_confidence is None else self._min_confidence
 
-    def _is_nearest(self, kind: StatedKind, confidence: float, missing: float = 0.0) -> bool:
-        return self._min_confidence is None and not is_clear(kind, confidence, missing)
+    def _is_nearest(self, kind: StatedKind, confidence: float, missing: float = 0.0, *, lacks: bool = False) -> bool:
+        return self._min_confidence is None and (lacks or not is_clear(kind, confidence, missing))
 
     def _read_alone(self, query: Query, passages: Sequence[Passage], readings: Sequence[Reading]) -> Choice | None:
         """The sentence or row that the best answer was read in, where the reader is sure: a question in another
@@ -334,15 +334,6 @@ def _is_lesser_row(candidate: Candidate, best: Candidate) -> bool:
     return any(candidate.features[name] < best.features[name] for name in ("named", "own"))
 
 
-def _start_before(candidate: Candidate) -> int:
-    """Where the sentence in front of a candidate in the same paragraph begins; its own start where there is none."""
-    text = candidate.passage.text
-    for (start, end), (next_start, next_end) in pairwise(cached_sentences(text)):
-        if next_start <= candidate.start < next_end:
-            return start if PARAGRAPH.search(text, end, next_start) is None else candidate.start
-    return candidate.start
-
-
 def _same(one: Candidate, other: Candidate) -> bool:
     """Whether two candidates say the same: equal but for white space, or one span (two copies of a document)."""
     return one.text.split() == other.text.split()
@@ -368,7 +359,7 @@ def _quoted(query: Query, candidate: Candidate, score: float, readings: Sequence
         start, end = cut(passage.text, start, end, _focus(query, candidate) if inside is None else inside)
         leans = (LEANS_BACK if candidate.features["context"] > 0 else _NAMES_NOBODY).match(candidate.text)
         if first and leans and leans[0].casefold() not in query.words:
-            before = _start_before(candidate)
+            before = start_before(passage.text, candidate.start)
             start = before if end - before <= LONGEST_QUOTE else start
         if _ASKS_WHICH.match(query.text):
             start, end = with_term(passage.text, start, end)

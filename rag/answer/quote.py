@@ -5,6 +5,7 @@ What is shown may differ from what is cited; the citation keeps the exact span.
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rag.answer.rows import rows_of
 from rag.text.definition_lists import definitions
@@ -52,6 +53,15 @@ def cut(text: str, start: int, end: int, around: int) -> tuple[int, int]:
         space = text.rfind(" ", last - 40, last)
         last = space if space > first else last
     return first, last
+
+
+def start_before(text: str, start: int) -> int:
+    """Where the sentence in front of the one at ``start`` in the same paragraph begins; ``start`` where there is
+    none."""
+    for (first, last), (next_first, next_last) in pairwise(cached_sentences(text)):
+        if next_first <= start < next_last:
+            return first if PARAGRAPH.search(text, last, next_first) is None else start
+    return start
 
 
 def with_items(text: str, start: int, end: int) -> tuple[int, int]:
