@@ -13,8 +13,9 @@ import argparse
 import math
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -29,6 +30,7 @@ from training.data.corpus import read_squad, split_articles
 
 PIECE = 512
 VARIANTS = (("rounded to nearest", False, False), ("AWQ", True, False), ("AWQ with GPTQ", True, True))
+_Kind = TypeVar("_Kind", bound=str)
 
 
 def read_text(path: Path) -> str:
@@ -65,6 +67,27 @@ def perplexity(runtime: Runtime, pieces: Sequence[Sequence[int]]) -> float:
         total += float((spread - logits[np.arange(n - 1), tokens[1:]]).sum(dtype=np.float64))
         count += n - 1
     return math.exp(total / count)
+
+
+def compare_kinds(
+    about: str | None, kinds: Sequence[_Kind], opened: Callable[[Checkpoint, int, _Kind], Runtime]
+) -> None:
+    """The command line of a benchmark that prints a model's perplexity with each kind of something, beside that with
+    the first; ``opened(checkpoint, pages, kind)`` computes it."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--text", type=Path, required=True)
+    parser.add_argument("--tokens", type=int, default=16384)
+    arguments = parser.parse_args()
+    checkpoint = Checkpoint(arguments.model)
+    tokenizer = ModelTokenizer.from_folder(arguments.model, checkpoint.config.eos_ids)
+    pieces = pieces_of(tokenizer.encode(read_text(arguments.text)), arguments.tokens)
+    pages = -(-max(len(piece) for piece in pieces) // PAGE_TOKENS)
+    first = None
+    for kind in kinds:
+        found = perplexity(opened(checkpoint, pages, kind), pieces)
+        first = first or found
+        print(f"{kind:6} {found:8.4f} {100 * (found / first - 1):+.3f} %", flush=True)
 
 
 def measured(folder: Path, runtime: str, pieces: Sequence[Sequence[int]]) -> float:

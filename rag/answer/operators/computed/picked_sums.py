@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from rag.answer.operators.tables.choosing import Picked, is_total, pick
 from rag.answer.operators.tables.degrees import price_among
-from rag.answer.operators.tables.grid import Grid
+from rag.answer.operators.tables.grid import Grid, Line
 from rag.answer.operators.tables.matching import asked_columns
-from rag.answer.operators.tables.values import total
+from rag.answer.operators.tables.values import Value, total
 from rag.answer.operators.worked import Statement, Worked, row_source
 from rag.protocols import Embedder
 from rag.types import Query
@@ -22,7 +22,7 @@ _SUM = re.compile(
     r"|\bhow much\b.*\b(?:owes?|owed|outstanding)\b",
     re.IGNORECASE,
 )
-_MOST = 40  # rows that are added up
+MOST = 40  # rows that are added up
 
 
 def add_up_picked(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:
@@ -34,15 +34,20 @@ def add_up_picked(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Wo
         return None
     lines = [line for line in picked.lines if not is_total(picked.grid, line)]
     column = _amounts(query, picked)
-    if column is None or not 1 < len(lines) <= _MOST:
+    if column is None or not 1 < len(lines) <= MOST:
         return None
     values = [cell.value for line in lines if (cell := line.cells.get(column)) is not None and cell.value is not None]
     if len(values) < len(lines) or len({(value.before, value.after) for value in values}) > 1:
         return None
-    grid, whole = picked.grid, total(values)
+    return Worked((added_up(picked.grid, column, lines, values),), picked.covered)
+
+
+def added_up(grid: Grid, column: int, lines: Sequence[Line], values: Sequence[Value]) -> Statement:
+    """The sum of a column's values in some lines, with its parts."""
+    whole = total(list(values))
     parts = " + ".join(f"{grid.called(line)} {grid.written(value)}" for line, value in zip(lines, values, strict=True))
     text = f"{grid.written(whole)} ({grid.column_name(column)}): {parts} = {grid.written(whole)}."
-    return Worked((Statement(text, tuple(row_source(grid, line) for line in lines)),), picked.covered)
+    return Statement(text, tuple(row_source(grid, line) for line in lines))
 
 
 def _amounts(query: Query, picked: Picked) -> int | None:

@@ -7,10 +7,11 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+from rag.answer.operators.computed.picked_sums import MOST, added_up
 from rag.answer.operators.tables.choosing import is_total
 from rag.answer.operators.tables.grid import Grid, Line
-from rag.answer.operators.tables.values import Value, total
-from rag.answer.operators.worked import Statement, Worked, row_source
+from rag.answer.operators.tables.values import Value
+from rag.answer.operators.worked import Worked
 from rag.protocols import Embedder
 from rag.text.words import content_stems, stems
 from rag.types import Query
@@ -22,7 +23,6 @@ _HOW_MANY = re.compile(
     re.IGNORECASE,
 )
 _SAYS_HOW_MANY = frozenset(stems("count quantity qty stock pieces pcs units hand"))
-_MOST = 40  # rows that are added up
 
 
 def add_up_stock(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:
@@ -35,12 +35,9 @@ def add_up_stock(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Wor
         column = _how_many(grid)
         lines = [line for line in grid.lines if things <= frozenset(stems(line.name)) and not is_total(grid, line)]
         values = [] if column is None else _whole_numbers(lines, column)
-        if column is None or not 1 < len(lines) <= _MOST or len(values) < len(lines):
+        if column is None or not 1 < len(lines) <= MOST or len(values) < len(lines):
             continue
-        whole = total(values)
-        parts = " + ".join(f"{grid.called(line)} {value.written}" for line, value in zip(lines, values, strict=True))
-        text = f"{whole.written} ({grid.column_name(column)}): {parts} = {whole.written}."
-        return Worked((Statement(text, tuple(row_source(grid, line) for line in lines)),), 1.0)
+        return Worked((added_up(grid, column, lines, values),), 1.0)
     return None
 
 
