@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
@@ -94,6 +93,7 @@ def serve_until_ended(
     from app.api.gate import Gates
     from app.api.security import LOOPBACK, LocalOnly, new_token
     from app.api_key import api_key
+    from app.pages.inbox import sweep
     from app.process.idle_memory import IdleMemory, heap_trimmer, keep_heaps_small
     from ui.binding import binding, listen
     from ui.later import Later
@@ -115,6 +115,8 @@ def serve_until_ended(
     is_new = settings.library.url is None and not settings.folder.library.exists()
     with ExitStack() as stack:
         stack.enter_context(listener)
+        if announce is not None:  # no other Docent is at work in the data folder
+            sweep(settings.folder.uploads)
         assistant = stack.enter_context(session.open())
         stack.enter_context(IdleMemory(heap_trimmer()))
         desk = _desk(assistant, session)
@@ -174,8 +176,7 @@ def _desk(assistant: "Assistant", session: Session) -> "Desk":
     from app.pages.desk import Desk
 
     settings = session.settings
-    uploads = _uploads(settings.folder.uploads)
-    return Desk(assistant, settings.data_dir / "inbox", uploads, session.loaded, session.read_settings)
+    return Desk(assistant, settings.data_dir / "inbox", settings.folder.uploads, session.loaded, session.read_settings)
 
 
 def _api(
@@ -221,15 +222,6 @@ def _own_window(page: "Page", folder: "DataFolder", address: str, launch_code: C
         folder.window_place,
         Dialogs(programs(sys.platform, os.environ)),
     )
-
-
-def _uploads(wanted: Path) -> Path:
-    """Makes the folder where files that pages hand over arrive."""
-    try:
-        wanted.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError:  # a full or read-only disk must not keep anyone from asking
-        return Path(tempfile.mkdtemp(prefix="docent-"))
-    return wanted
 
 
 class _Watching:

@@ -120,19 +120,27 @@ def privacy_routes(desk: Desk) -> APIRouter:
 
 
 def _write_archive(desk: Desk, target: Path) -> None:
-    assistant = desk.assistant
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for info in assistant.conversations():
-            shown, every = assistant.conversation(info.id), assistant.all_exchanges(info.id)
-            name = f"conversations/{info.id}"
-            archive.writestr(f"{name}.md", as_markdown(info.title, shown, every).encode("utf-8", "replace"))
-            plain = {"title": info.title, **Conversation.of(info.id, every).plain()}
-            archive.writestr(f"{name}.json", json.dumps(plain, indent=1))
-        archive.writestr("documents.json", json.dumps(DocumentList.of(assistant.documents()).plain(), indent=1))
-        archive.writestr("collections.json", json.dumps(collections_of(assistant).plain(), indent=1))
-        archive.writestr("status.json", json.dumps(Status.of(assistant.status()).plain(), indent=1))
-        for file in privacy.files_in(desk.inbox):
-            archive.write(file, f"copies/{file.relative_to(desk.inbox)}")
-        if desk.preferences.file.is_file():
-            archive.write(desk.preferences.file, "config.yaml")
+    try:
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            _fill(archive, desk)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def _fill(archive: zipfile.ZipFile, desk: Desk) -> None:
+    assistant = desk.assistant
+    for info in assistant.conversations():
+        shown, every = assistant.conversation(info.id), assistant.all_exchanges(info.id)
+        name = f"conversations/{info.id}"
+        archive.writestr(f"{name}.md", as_markdown(info.title, shown, every).encode("utf-8", "replace"))
+        plain = {"title": info.title, **Conversation.of(info.id, every).plain()}
+        archive.writestr(f"{name}.json", json.dumps(plain, indent=1))
+    archive.writestr("documents.json", json.dumps(DocumentList.of(assistant.documents()).plain(), indent=1))
+    archive.writestr("collections.json", json.dumps(collections_of(assistant).plain(), indent=1))
+    archive.writestr("status.json", json.dumps(Status.of(assistant.status()).plain(), indent=1))
+    for file in privacy.files_in(desk.inbox):
+        archive.write(file, f"copies/{file.relative_to(desk.inbox)}")
+    if desk.preferences.file.is_file():
+        archive.write(desk.preferences.file, "config.yaml")

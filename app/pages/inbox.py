@@ -37,9 +37,9 @@ def receiving(part: Path, max_mb: float) -> Iterator[Callable[[bytes], None]]:
 
     TooLarge when more than ``max_mb`` megabytes come.
     """
-    part.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     room = int(max_mb * 2**20)
     try:
+        part.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with part.open("wb") as file:
 
             def write(data: bytes) -> None:
@@ -60,6 +60,11 @@ def receiving(part: Path, max_mb: float) -> Iterator[Callable[[bytes], None]]:
         ) from error
     finally:
         shutil.rmtree(part.parent, ignore_errors=True)
+
+
+def sweep(uploads: Path) -> None:
+    """Deletes what a killed Docent was receiving or packing; no other one may be at work in the folder."""
+    shutil.rmtree(uploads, ignore_errors=True)
 
 
 def keep(files: Sequence[Path], inbox: Path) -> list[Path]:

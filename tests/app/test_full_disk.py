@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 
+from app.api.http import create_api
 from app.assistant import Assistant
 from app.errors import disk_error
 from app.events import Answered
@@ -68,6 +70,25 @@ def test_what_was_read_can_still_be_asked(disk: Path, folder: Path, state: str) 
         assert caught.value.remedy
     left = {path.name for path in (disk / "data").iterdir()}
     assert not {name for name in left if name.startswith(".") or name.endswith(".tmp")}
+
+
+@pytest.mark.parametrize("state", ["full", "read-only"])
+def test_what_is_handed_over_or_packed_is_refused_in_a_sentence(disk: Path, folder: Path, state: str) -> None:
+    with opened(disk) as assistant:
+        assistant.sync([str(folder)])
+    if state == "full":
+        fill(disk)
+    else:
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    with opened(disk) as assistant:
+        client = TestClient(create_api(assistant), raise_server_exceptions=False)
+        for reply in (
+            client.put("/api/uploads/lamps.txt", content=b"a lamp " * 10_000),
+            client.get("/api/data/export"),
+        ):
+            assert reply.status_code in (400, 507), reply.text
+            assert reply.json()["error"]["remedy"]
+    assert [path for path in (disk / "data" / "uploads").rglob("*") if path.is_file()] == []
 
 
 def test_an_index_that_cannot_be_kept_costs_a_sentence(disk: Path, folder: Path) -> None:

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,40 @@ def test_samples_are_added_to_a_new_library_alone(tmp_path: Path) -> None:
         assert client.get("/api/status").json()["sources"] == []
     process.kill()
     process.communicate()
+
+
+def test_what_a_killed_server_was_receiving_and_reading_is_deleted_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, system = tmp_path / "data", tmp_path / "system"
+    system.mkdir()
+    monkeypatch.setenv("TMPDIR", str(system))
+    process = start(tmp_path, "--no-browser", "--port", "0", "--json")
+    assert process.stdout is not None
+    link = json.loads(process.stdout.readline())
+    head = f"PUT /api/uploads/lamps.txt HTTP/1.1\r\nhost: 127.0.0.1:{link['port']}\r\ncontent-length: 10000\r\n"
+    with socket.create_connection(("127.0.0.1", link["port"])) as connection:
+        connection.sendall(f"{head}authorization: Bearer {link['token']}\r\n\r\nhalf a file".encode())
+        assert soon(lambda: list((data / "uploads").rglob("lamps.txt")))
+        process.kill()
+        process.communicate()
+    (data / "parsing-1-left").mkdir()
+    (data / "parsing-1-left" / "attachment.pdf").write_bytes(b"a part of a mail")
+    process = start(tmp_path, "--no-browser", "--port", "0", "--json")
+    assert process.stdout is not None and process.stdout.readline()
+    assert list((data / "uploads").rglob("lamps.txt")) == []
+    assert soon(lambda: not list(data.glob("parsing-*")))
+    process.kill()
+    process.communicate()
+    assert list(system.iterdir()) == []
+
+
+def soon(is_so: Callable[[], object]) -> bool:
+    """Whether it is so within a minute."""
+    until = time.monotonic() + 60
+    while not (is_now := bool(is_so())) and time.monotonic() < until:
+        time.sleep(0.05)
+    return is_now
 
 
 def docent(tmp_path: Path, *arguments: str) -> str:

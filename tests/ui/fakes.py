@@ -1,8 +1,10 @@
 """An assistant that needs no models: a few documents in memory, and conversations as they are really kept."""
 
+import shutil
 import sys
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -65,6 +67,7 @@ class FakeAssistant:
         self.texts: dict[int, str] = {}
         self.rows: dict[int, Document] = {}
         self.folder = Path(tempfile.mkdtemp(prefix="docent-fake-"))
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self.settings = Settings(data_dir=self.folder)
         self.store = Conversations(self.folder / "conversations.db")
         self.asked: list[tuple[str, Filter]] = []

@@ -86,6 +86,7 @@ class ParseProcess:
             try:
                 process = self._start()
             except OSError as error:
+                self._scratch.clear()
                 return ParseResult(path, interrupted=f"No process could be started to read it ({cause_of(error)}).")
             spool = spool_in(self._temporary)
             reply, killed_for = self._ask(process, path, size, spool, CAUTION if crashes else NO_CAUTION)

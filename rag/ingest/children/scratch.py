@@ -1,8 +1,11 @@
 """Folders for what a parsing process keeps in files, such as attachments: a process that is killed leaves it behind."""
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
+
+import psutil
 
 _PREFIX = "parsing-"
 
@@ -16,8 +19,9 @@ class Scratch:
 
     def made(self) -> dict[str, str]:
         """Makes the folder; returns the variables that tell a process of it."""
+        self.clear()
         try:
-            self._folder = tempfile.mkdtemp(prefix=_PREFIX, dir=self._parent)
+            self._folder = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=self._parent)
         except OSError:  # a full disk must not keep a file without attachments from being read
             return {}
         return dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self._folder)
@@ -30,6 +34,13 @@ class Scratch:
 
 
 def sweep(parent: Path | None) -> None:
-    """Deletes what killed processes have left below ``parent``; nobody may be parsing there."""
-    for left in parent.glob(f"{_PREFIX}*") if parent is not None else ():
-        shutil.rmtree(left, ignore_errors=True)
+    """Deletes what killed processes have left below ``parent``, where nobody may be parsing. The system's folder (None)
+    is everybody's: there only what belongs to processes that run no more is deleted."""
+    for left in Path(parent or tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        if parent is not None or _is_abandoned(left):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_abandoned(folder: Path) -> bool:
+    maker = folder.name.removeprefix(_PREFIX).partition("-")[0]
+    return maker.isdecimal() and not psutil.pid_exists(int(maker))

@@ -24,6 +24,7 @@ from rag.ingest.cluster.worker import ClusterWorker, MakeEmbedder, Packed
 _TRIES = 3  # of a file whose worker is lost, one after the other
 _REACH_S = 5.0
 _START_S = 60.0  # in which a worker must have begun
+_STOP_S = 5.0  # for a worker to delete its files
 _ASK_S = 1.0  # between two looks at how far a file is
 _LOST = "The worker that read it was lost; the next sync tries again."
 
@@ -188,6 +189,13 @@ class RemoteWorker:
         self._end()
 
     def stop(self) -> None:
+        import ray
+
+        with self._lock:
+            actor = self._actor
+        if actor is not None:
+            with contextlib.suppress(ray.exceptions.RayError):  # it is ended anyhow, and its files swept there later
+                ray.get(actor.stop.remote(), timeout=_STOP_S)
         self._end()
 
     def _end(self) -> None:

@@ -19,6 +19,7 @@ import docent
 from rag.ingest.children.parse_job import Chunking, ParseLimits, ParseResult
 from rag.ingest.children.parse_process import ParseProcess
 from rag.ingest.children.prepared import PreparedDocument, spool_in
+from rag.ingest.children.scratch import sweep
 from rag.ingest.index_batch import passage_text, slices
 from rag.protocols import Embedder
 
@@ -52,6 +53,7 @@ class ClusterWorker:
     def __init__(
         self, limits: ParseLimits, parser_module: str, chunking: Chunking, make_embedder: MakeEmbedder
     ) -> None:
+        sweep(None)
         self._make_embedder = make_embedder
         self._embedder: Embedder | None = None
         self._process = ParseProcess(limits, parser_module, None, chunking, self._note)
@@ -78,6 +80,10 @@ class ClusterWorker:
             return Packed(replace(result, document=None), document.head, document.spooled(), self._vectors(document))
         finally:
             document.close()
+
+    def stop(self) -> None:
+        """Ends the process that reads; nothing may be read meanwhile."""
+        self._process.stop()
 
     def progress(self) -> tuple[str, int, int]:
         """The file that is being read, and how many of its parts are, of how many."""

@@ -3,6 +3,7 @@ killed in the middle."""
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -66,8 +67,10 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     finally:
         sys.path.remove(str(modules))
         for process in _processes(folder):
-            with contextlib.suppress(psutil.NoSuchProcess):
+            with contextlib.suppress(psutil.Error):
                 process.kill()
+                process.wait(10)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _node(modules: Path, folder: str, *arguments: str) -> set[int]:

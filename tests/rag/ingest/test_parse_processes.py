@@ -102,20 +102,32 @@ list(ParsePool(parser_module="obedient_parser").parse_all([(sys.argv[1], 5)], ch
 """
 
 
+def parent_reading(file: Path, temporary: Path) -> "subprocess.Popen[bytes]":
+    """A process that has the file read, whose system's folder for temporary files is ``temporary``."""
+    search_path = os.pathsep.join([str(ROOT), str(file.parent / "parsers")])
+    environment = os.environ | {"PYTHONPATH": search_path, "TMPDIR": str(temporary)}
+    return subprocess.Popen([sys.executable, "-c", _PARENT, str(file)], env=environment)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("order", ["sleep", "loop"])
-def test_workers_die_with_their_parent(tmp_path: Path, order: str) -> None:
+def test_workers_die_with_their_parent_and_their_files_are_swept(tmp_path: Path, order: str) -> None:
     (tmp_path / "a.txt").write_text(order)
-    search_path = os.pathsep.join([str(ROOT), str(tmp_path / "parsers")])
-    with subprocess.Popen(
-        [sys.executable, "-c", _PARENT, str(tmp_path / "a.txt")], env=os.environ | {"PYTHONPATH": search_path}
-    ) as parent:
+    (tmp_path / "b.txt").write_text("text")
+    system = tmp_path / "system"
+    system.mkdir()
+    with parent_reading(tmp_path / "a.txt", system) as parent:
         deadline = time.monotonic() + 20
         while not (tmp_path / "a.txt.pid").exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         worker = psutil.Process(int((tmp_path / "a.txt.pid").read_text()))
         parent.kill()
     worker.wait(timeout=20)
+    others = system / "parsing-others"
+    others.mkdir()
+    with parent_reading(tmp_path / "b.txt", system) as again:
+        assert again.wait(60) == 0
+    assert list(system.iterdir()) == [others]
 
 
 def test_cancelling_ends_what_is_being_read(tmp_path: Path) -> None:
