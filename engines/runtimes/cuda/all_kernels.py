@@ -15,12 +15,12 @@ def compile_all(
 ) -> None:
     """``cards`` share the model; of several, each leaves some kernels unused. Keeps them in ``cache``, from where
     those who use them load them."""
-    groups = {product.group for product in weights.products}
+    groups = {product.group for product in (*weights.products, *weights.tables)}
     hopper = cards == 1 and many.suits(device)
     kernels: list[Kernels] = [("rows", {}), ("sample", {}), ("heads", form.settings)]
     kernels += attention.kernels_of(device, form, hopper=hopper)
     kernels += products.kernels_of(device, groups)
-    if hopper:
+    if hopper and not weights.has_blocks:
         kernels += many.kernels_of(groups)
     if not form.has_scales and single.suits(device, config, weights):
         kernels.append(single.kernel_of(device, config, weights.layers[0].products["o"].group, cards))

@@ -27,7 +27,8 @@ from engines.runtimes.cuda.choice import packed_is_faster, tune
 from engines.runtimes.cuda.joined_norms import JoinedNorms
 from engines.runtimes.cuda.many import ManyProducts
 from engines.runtimes.cuda.many import suits as many_suits
-from engines.runtimes.cuda.packing import CHUNK, TILE, WHOLE_ROW
+from engines.runtimes.cuda.many import takes
+from engines.runtimes.cuda.packing import CHUNK, TILE
 from engines.runtimes.cuda.products import FEW, Products
 from engines.runtimes.cuda.reduction import Reducer
 from engines.runtimes.cuda.single import SingleStep, suits
@@ -58,8 +59,8 @@ class Decoder:
         hopper = many_suits(device) and reducer is None  # shares of several cards go the way of the others
         self._heads = device.load(compile_kernels("heads", device.capability, pool.form.settings, kernel_cache))
         self.attention = Attention(device, config, pool, buffers, kernel_cache, hopper=hopper)
-        self._products = Products(device, weights.products, kernel_cache)
-        self._many = ManyProducts(device, weights.products, kernel_cache) if hopper else None
+        self._products = Products(device, weights.products, kernel_cache, weights.tables)
+        self._many = ManyProducts(device, weights.products, kernel_cache) if hopper and not weights.has_blocks else None
         self._norms = JoinedNorms(config, weights, buffers)
         self.packed_from = 2  # rows, on Hopper cards
         self._blas = Blas(device) if buffers.rows > PASSES_UP_TO and self._many is None else None
@@ -140,7 +141,7 @@ class Decoder:
         """The logits of the rows that ``inputs.chosen`` names from ``first`` on, at most 32."""
         config, buffers, head = self._config, self._buffers, self._weights.head
         assert head is not None, "the output layer is elsewhere"
-        if self._packs(rows) and head.group != WHOLE_ROW:
+        if self._packs(rows) and takes(head.group):
             self._queue_norm(head, self._weights.final_norm, rows, inputs.chosen + 4 * first)
             self._queue_many(head, self._logits_arguments(), rows, buffers.normed)
             return
@@ -184,6 +185,10 @@ class Decoder:
 
     def _queue_embedding(self, inputs: StepInputs, rows: int, number: int = 0) -> None:
         config, buffers = self._config, self._buffers
+        if (table := self._weights.table) is not None:
+            to, parts, scale = (buffers.residual, buffers.squares), buffers.parts, config.embedding_scale
+            self._products.embed(table, inputs.tokens, *to, rows, parts, scale, number)
+            return
         self._row_kernel(
             "embed", rows, c_void_p(inputs.tokens), c_void_p(self._weights.embedding),
             c_void_p(buffers.residual), c_void_p(buffers.squares), c_int(config.hidden_size), c_int(buffers.parts),

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.runtimes.cuda.arguments import GATED, RESIDUAL, STORE, ProductArguments
+from engines.runtimes.cuda.block_forms import is_blocks
 from engines.runtimes.cuda.card.compiler import HOPPER, Kernels, compile_kernels
 from engines.runtimes.cuda.card.driver import Device, Kernel
 from engines.runtimes.cuda.card.tensor_map import MAP_BYTES, tensor_map
@@ -85,14 +86,18 @@ def most_splits(variant: Variant, chunks: int) -> int:
 
 
 def kernels_of(groups: Collection[int]) -> list[Kernels]:
-    """What is compiled for weights in groups of these sizes or float16 (``packing``); not for INT8, in which only the
-    output layer is, for few rows."""
+    """What is compiled for weights in groups of these sizes or float16 (``packing``); not for INT8 and blocks, in which
+    only the output layer is, for few rows."""
     return [
         (name, {"BITS": bits_of(group), "GROUP": group})
         for group in groups
-        if group != WHOLE_ROW
+        if takes(group)
         for name in ("many", "prompt")
     ]
+
+
+def takes(group: int) -> bool:
+    return group != WHOLE_ROW and not is_blocks(group)
 
 
 def suits(device: Device) -> bool:
@@ -104,7 +109,7 @@ class ManyProducts:
 
     def __init__(self, device: Device, products: Sequence[DeviceProduct], cache: Path | None) -> None:
         self._device = device
-        products = [product for product in products if product.group != WHOLE_ROW]
+        products = [product for product in products if takes(product.group)]
         self._kernels: dict[tuple[int, Variant], Kernel] = {}
         for name, settings in kernels_of({product.group for product in products}):
             module = device.load(compile_kernels(name, device.capability, settings, cache))

@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 
 from engines.files.build_cache import Build, BuildCache
 from engines.model.checkpoint import NORMS, Checkpoint
-from engines.model.weights import DenseLinear, without_blocks
+from engines.model.weights import BlockLinear, BlockRows, DenseLinear, without_blocks
 from engines.page_size import LmHead
 from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.card.streaming import stream_to_card
-from engines.runtimes.cuda.packing import HALF, WHOLE_ROW, Packed, natural_order, pack, pack_rows
+from engines.runtimes.cuda.packing import HALF, WHOLE_ROW, Packed, natural_order, pack, pack_rows, pack_table
 from engines.runtimes.cuda.sharding import Shard, ShardedCheckpoint, Weights
 from engines.runtimes.cuda.weights import SETS, DeviceLayer, DeviceProduct, DeviceWeights, check_heads, output_orders
 
-PACKING = "2"  # grows when the meaning of the packed file changes
+PACKING = "3"  # grows when the meaning of the packed file changes
 WEIGHTS_FILE, INDEX_FILE = "weights.bin", "index.json"
 _ALIGN = 256
 _OPTIONAL = ("bias", "order", "input_scale", "output_scale")
@@ -86,8 +86,10 @@ def write(
             layers.append({"products": products, "norms": norms, "end": writer.end})
             on_progress(layer + 1, config.num_layers + 1)
         final_norm = writer.add(checkpoint.final_norm())
-        head = without_blocks(checkpoint.lm_head())
-        if isinstance(head, DenseLinear):
+        head = checkpoint.lm_head()
+        if isinstance(head, BlockLinear) and lm_head == "stored":
+            packed = pack_table(head.weight, head.bias)
+        elif isinstance(head := without_blocks(head), DenseLinear):
             packed = pack_rows(head, WHOLE_ROW if lm_head == "int8" else HALF)
             if lm_head == "int8":
                 notes.append("The output layer (lm_head) is rounded to 8 bits.")
@@ -96,8 +98,12 @@ def write(
             notes += lost
         index = {"layers": layers, "final_norm": final_norm, "head": asdict(writer.product(packed))}
         index["embedding"] = writer.begin()
-        for _, rows in checkpoint.embedding().chunks():
-            writer.extend(rows.astype(np.float16))
+        embedding = checkpoint.embedding()
+        if isinstance(embedding, BlockRows):
+            index["table"] = asdict(writer.product(pack_table(embedding)))
+        else:
+            for _, rows in embedding.chunks():
+                writer.extend(rows.astype(np.float16))
         index["size"] = writer.end
         on_progress(config.num_layers + 1, config.num_layers + 1)
     (folder / INDEX_FILE).write_text(json.dumps(index), encoding="utf-8")
@@ -151,6 +157,7 @@ class PackedSource:
             base + index["final_norm"] if self._all else 0,
             _placed(index["head"], base) if self._all else None,
             tuple(self.notes),
+            _placed(index["table"], embedding_base) if "table" in index else None,
         )
 
 

@@ -5,14 +5,14 @@ next product's block loads its first weights while this one ends. With more rows
 """
 
 from collections.abc import Iterable, Sequence
-from ctypes import c_int, c_void_p
+from ctypes import c_float, c_int, c_void_p
 from dataclasses import dataclass
 from pathlib import Path
 
 from engines.runtimes.cuda.arguments import ProductArguments
 from engines.runtimes.cuda.card.compiler import Kernels, compile_kernels
 from engines.runtimes.cuda.card.driver import Device
-from engines.runtimes.cuda.packing import CHUNK, TILE, bits_of, unit_bytes
+from engines.runtimes.cuda.packing import CHUNK, TILE, groups_of_chunk, settings_of, unit_bytes
 from engines.runtimes.cuda.weights import DeviceProduct
 
 FEW = 32  # rows at most
@@ -40,10 +40,17 @@ class Plan:
 class Products:
     """The kernels for all kinds of weights among ``products``."""
 
-    def __init__(self, device: Device, products: Sequence[DeviceProduct], cache: Path | None) -> None:
+    def __init__(
+        self,
+        device: Device,
+        products: Sequence[DeviceProduct],
+        cache: Path | None,
+        tables: Sequence[DeviceProduct] = (),
+    ) -> None:
+        """``tables`` are embeddings in blocks."""
         self._device = device
         self._budgets = _budgets(device)
-        groups = sorted({product.group for product in products})
+        groups = sorted({product.group for product in (*products, *tables)})
         self._modules = {
             group: device.load(compile_kernels(name, device.capability, settings, cache))
             for group, (name, settings) in zip(groups, kernels_of(device, groups), strict=True)
@@ -78,6 +85,24 @@ class Products:
             c_void_p(target), c_int(units), c_int(product.chunks), c_int(product.chunks * CHUNK),
         )  # fmt: skip
 
+    def embed(
+        self,
+        table: DeviceProduct,
+        tokens: int,
+        residual: int,
+        squares: int,
+        rows: int,
+        parts: int,
+        scale: float,
+        number: int = 0,
+    ) -> None:
+        """Rows of a table in blocks to the residual stream, times ``scale``, with their sums of squares."""
+        self._device.launch(
+            self._modules[table.group]["embed"], (rows, 1, 1), 256, 0, c_void_p(tokens), c_void_p(table.units),
+            c_void_p(residual), c_void_p(squares), c_int(table.inputs), c_int(parts), c_float(scale),
+            c_void_p(number), c_int(table.chunks),
+        )  # fmt: skip
+
     def plan(self, group: int, tiles: int, chunks: int, rows: int) -> Plan:
         variant = min(variant for variant in _RING_SHARE if rows <= variant)
         budget, multiprocessors = self._budgets[variant], self._device.multiprocessors
@@ -85,7 +110,7 @@ class Products:
         columns = -(-variant // 8) * 8
         together = WARPS // _SHARING[variant]  # tiles
         sums = _SHARING[variant] * TILE * 4 * (2 if variant == 2 else columns)  # of one tile
-        chunk = 2 * CHUNK * rows + (4 * columns * CHUNK // group if group > 0 else 0)  # of the inputs and their sums
+        chunk = 2 * CHUNK * rows + 4 * columns * groups_of_chunk(group)  # of the inputs and their sums
         largest_slice = max(1, (budget - ring - together * sums - 64 * rows) // chunk)  # in chunks
         splits = -(-chunks // largest_slice)
         if splits == 1 and tiles * 2 <= multiprocessors:
@@ -104,7 +129,7 @@ def kernels_of(device: Device, groups: Iterable[int]) -> list[Kernels]:
     """What is compiled for weights in groups of these sizes, or in other kinds (``packing``), in this order."""
     found: list[Kernels] = []
     for group in groups:
-        settings = {"BITS": bits_of(group), "GROUP": max(group, 0), "WARPS": WARPS}
+        settings = settings_of(group) | {"WARPS": WARPS}
         settings |= {
             f"STAGES_{variant}": _stages(budget, group, variant) for variant, budget in _budgets(device).items()
         }

@@ -10,6 +10,7 @@ from engines.errors import RuntimeUnavailable
 from engines.model.checkpoint import Norm, Projection
 from engines.model.config import ModelConfig
 from engines.runtimes.cards import check_model
+from engines.runtimes.cuda.block_forms import is_blocks
 from engines.runtimes.cuda.card.compiler import compile_kernels
 from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.packing import (
@@ -70,14 +71,25 @@ class DeviceLayer:
 
 @dataclass(frozen=True, slots=True)
 class DeviceWeights:
-    """``embedding`` is float16 [vocabulary, hidden]. ``head`` is None where the last layers, and the output layer with
-    them, are elsewhere. ``notes`` say what is not computed as it is stored."""
+    """``embedding`` is float16 [vocabulary, hidden], unless there is a ``table``, which is in blocks. ``head`` is None
+    where the last layers, and the output layer with them, are elsewhere. ``notes`` say what is not computed as it is
+    stored."""
 
     layers: list[DeviceLayer]
     embedding: int
     final_norm: int
     head: DeviceProduct | None
     notes: tuple[str, ...] = ()
+    table: DeviceProduct | None = None
+
+    @property
+    def tables(self) -> list[DeviceProduct]:
+        return [] if self.table is None else [self.table]
+
+    @property
+    def has_blocks(self) -> bool:
+        """Whether a layer's weights are in blocks."""
+        return any(is_blocks(product.group) for layer in self.layers for product in layer.products.values())
 
     @property
     def products(self) -> list[DeviceProduct]:

@@ -22,7 +22,7 @@ __device__ __forceinline__ void run(const Product& p) {
     u8* const ring = memory + warp * (STAGES * UNIT);
     float4* const sums = (float4*)(memory + WARPS * STAGES * UNIT);  // [batch_tiles, SHARING, NT, QUADS, 8]
     float* const x_sums = (float*)(sums + p.batch_tiles * (SHARING * NT * QUADS * 8));
-    u16* const x = (u16*)(x_sums + (BITS == 4 ? (slice >> 7) * GROUPS_OF_CHUNK * NT * 8 : 0));
+    u16* const x = (u16*)(x_sums + (GROUP > 0 ? (slice >> 7) * GROUPS_OF_CHUNK * NT * 8 : 0));
 
     const u8* ask_at = p.weights + ((u64)(blockIdx.x + which * gridDim.x) * p.chunks + first_chunk + part) * UNIT + lane * 16;
     const u64 jump = ((u64)gridDim.x * TOGETHER * p.chunks - own_chunks * SHARING) * UNIT;  // to the next tile
@@ -52,7 +52,7 @@ __device__ __forceinline__ void run(const Product& p) {
     // Columns beyond the rows compute what nobody reads.
     const u16* columns[NT];
 #pragma unroll
-    for (int n = 0; n < NT; n++) columns[n] = x + (n * 8 + g < p.rows ? n * 8 + g : 0) * stride + part * 128 + t * 8;
+    for (int n = 0; n < NT; n++) columns[n] = x + (n * 8 + g < p.rows ? n * 8 + g : 0) * stride + part * 128 + t * LANE_INPUTS;
     u32 slot = 0;
     for (int batch = 0; batch < own_tiles; batch += p.batch_tiles) {
         const int tiles = min(p.batch_tiles, own_tiles - batch);
@@ -136,7 +136,44 @@ extern "C" __global__ void __launch_bounds__(THREADS) product_8(const __grid_con
 extern "C" __global__ void __launch_bounds__(THREADS) product_16(const __grid_constant__ Product p) { run<2, STAGES_16, 4, SHARING_16>(p); }
 extern "C" __global__ void __launch_bounds__(THREADS) product_32(const __grid_constant__ Product p) { run<4, STAGES_32, 4, SHARING_32>(p); }
 
-#if BITS != 8  // output layers, which have few rows
+#ifdef BLOCKS
+// The weights as float16 [tiles * 16, inputs padded], for products of many rows. A warp for each unit.
+extern "C" __global__ void expand(const u8* weights, u16* target, int units, int chunks, int stride) {
+    const int number = blockIdx.x * (blockDim.x >> 5) + (threadIdx.x >> 5), lane = threadIdx.x & 31;
+    wait_for_producer();
+    if (number >= units) return;
+    const int tile = number / chunks, chunk = number - tile * chunks;
+    const u8* unit = weights + (u64)number * UNIT;
+    u16* to = target + (u64)tile * 16 * stride + chunk * 128 + lane * 4;
+#pragma unroll 1
+    for (int row = 0; row < 16; row++) {
+        float v[4];
+#pragma unroll
+        for (int e = 0; e < 4; e++) v[e] = block_value(unit, row, lane * 4 + e);
+        *(uint2*)(to + (u64)row * stride) = make_uint2(to_half2(v[0], v[1]), to_half2(v[2], v[3]));
+    }
+}
+
+// As `embed` in `rows.cu`, from a table in blocks.
+extern "C" __global__ void embed(const int* tokens, const u8* table, float* residual, float* squares, int hidden, int parts,
+                                 float scale, u32* number, int chunks) {
+    __shared__ float room[32];
+    wait_for_producer();
+    let_next_start();
+    if (number && blockIdx.x == 0 && threadIdx.x == 0) ++*number;
+    const u64 row = blockIdx.x;
+    const int token = tokens[row];
+    const u8* units = table + (u64)(token >> 4) * chunks * UNIT;
+    float sum = 0;
+    for (int i = threadIdx.x; i < hidden; i += blockDim.x) {
+        const float value = block_value(units + (u64)(i >> 7) * UNIT, token & 15, i & 127) * scale;
+        residual[row * hidden + i] = value;
+        sum += value * value;
+    }
+    sum = block_sum(sum, room);
+    for (int i = threadIdx.x; i < parts; i += blockDim.x) squares[row * parts + i] = i == 0 ? sum : 0.0f;
+}
+#elif BITS != 8  // output layers, which have few rows
 // The weights as float16 [tiles * 16, inputs padded], for products of many rows. A warp for each unit.
 extern "C" __global__ void expand(const u8* weights, u16* target, int units, int chunks, int stride) {
     const int number = blockIdx.x * (blockDim.x >> 5) + (threadIdx.x >> 5), lane = threadIdx.x & 31;

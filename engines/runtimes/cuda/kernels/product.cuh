@@ -13,7 +13,9 @@
 #define EARLY 4  // quads of a row's inputs for each thread
 #endif
 
-#if BITS == 4
+#ifdef BLOCKS  // of GGUF: BITS, GROUP, LEVELS, MINIMUM and ZERO say which
+#include "blocks.cuh"
+#elif BITS == 4
 #define SCALE_BYTES (64 * (128 / GROUP))
 #define UNIT (SCALE_BYTES + 1024)
 #define STEPS_OF_GROUP (GROUP / 16)
@@ -25,7 +27,14 @@
 #define UNIT 4096
 #endif
 
-#define GROUPS_OF_CHUNK (BITS == 4 ? 128 / (GROUP + (BITS != 4)) : 1)
+#if GROUP > 0
+#define GROUPS_OF_CHUNK (128 / GROUP)  // whose inputs are summed up
+#else
+#define GROUPS_OF_CHUNK 1
+#endif
+#ifndef LANE_INPUTS
+#define LANE_INPUTS 8  // a lane's inputs in a row
+#endif
 
 enum Mode { STORE = 0, RESIDUAL = 1, GATED = 2, LOGITS = 3, ATTENTION = 4 };
 
@@ -63,6 +72,7 @@ struct Product {
 
 #define block_sync some_sync<THREADS>
 
+#ifndef BLOCKS
 // Two bytes of a word, the first two or those behind, as float16; they hold values + 128.
 __device__ __forceinline__ u32 halves_of_bytes(u32 word, bool behind) {
     u32 halves;
@@ -144,6 +154,7 @@ __device__ __forceinline__ void multiply(const u8* unit, const u16* const (&x)[N
     }
 #endif
 }
+#endif
 
 // The sum over `lanes` neighbouring lanes.
 template <int LANES>
@@ -198,7 +209,7 @@ __device__ __forceinline__ void load_row(const Product& p, u16* x, float* x_sums
         const u32 low = to_half2(value[i].x * scale * early.weight[i].x, value[i].y * scale * early.weight[i].y);
         const u32 high = to_half2(value[i].z * scale * early.weight[i].z, value[i].w * scale * early.weight[i].w);
         *(uint2*)(x + k) = make_uint2(low, high);
-#if BITS == 4
+#if GROUP > 0
         const float all = lanes_sum<GROUP / 4>(low_half(low) + high_half(low) + low_half(high) + high_half(high));
         if (k % GROUP == 0) x_sums[k / GROUP * (NT * 8)] = all;
 #endif
@@ -249,7 +260,7 @@ __device__ __forceinline__ void load_rows(const Product& p, u16* x, float* x_sum
                 const u32 low = to_half2(value[i].x * scale * weight[i].x, value[i].y * scale * weight[i].y);
                 const u32 high = to_half2(value[i].z * scale * weight[i].z, value[i].w * scale * weight[i].w);
                 *(uint2*)(x + row * stride + k) = make_uint2(low, high);
-#if BITS == 4
+#if GROUP > 0
                 const float sum = lanes_sum<GROUP / 4>(low_half(low) + high_half(low) + low_half(high) + high_half(high));
                 if (k % GROUP == 0) x_sums[k / GROUP * (NT * 8) + row] = sum;
 #endif
@@ -269,7 +280,7 @@ __device__ __forceinline__ void load_rows(const Product& p, u16* x, float* x_sum
 #pragma unroll
             for (int i = 0; i < DEEP; i++) {
                 const int n = base + i * THREADS + thread, row = n / octets, k = (n - row * octets) * 8;
-#if BITS == 4
+#if GROUP > 0
                 const uint4 v = value[i];
                 const float sum = lanes_sum<GROUP / 8>(low_half(v.x) + high_half(v.x) + low_half(v.y) + high_half(v.y) +
                                                        low_half(v.z) + high_half(v.z) + low_half(v.w) + high_half(v.w));
@@ -293,7 +304,7 @@ __device__ __forceinline__ void load_rows(const Product& p, u16* x, float* x_sum
             x[row * stride + k] = to_half(value);
         }
         block_sync();
-#if BITS == 4
+#if GROUP > 0
         for (int n = thread; n < slice / GROUP * p.rows; n += THREADS) {
             const int row = n % p.rows, group = n / p.rows;
             float sum = 0;
@@ -307,7 +318,7 @@ __device__ __forceinline__ void load_rows(const Product& p, u16* x, float* x_sum
 
 // What becomes of outputs g and g + 8 of a tile, for one row.
 __device__ __forceinline__ void finish(const Product& p, int tile, int g, int row, float a, float b, bool active) {
-#if BITS == 8
+#if BITS == 8 && GROUP == 0
     if (active) a *= p.output_scale[tile * 16 + g], b *= p.output_scale[tile * 16 + 8 + g];
 #endif
     if (active && p.bias) {
