@@ -96,14 +96,14 @@ class ModelConfig:
         """None for a layer with one MLP, which every token passes."""
         return self.experts if self.experts is not None and self.experts.layers[layer] else None
 
-    @property
-    def for_processors_alone(self) -> tuple[str, ...]:
-        """What the model has that no runtime for cards computes, in words for a person."""
+    def for_processors_alone(self, *, mixtures: bool = False) -> tuple[str, ...]:
+        """What the model has that a runtime for cards does not compute, in words for a person; ``mixtures``: one that
+        takes mixtures of experts."""
         parts = {
             "layers that are rotated differently": self.second_rope is not None,
             "no norms in front of attention and MLP": not self.pre_norms,
             "queries and keys normalised over all heads": self.qk_norm_whole,
-            "a mixture of experts": self.experts is not None,
+            "a mixture of experts": self.experts is not None and not mixtures,
         }
         return tuple(words for words, present in parts.items() if present)
 

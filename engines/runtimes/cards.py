@@ -47,9 +47,10 @@ def supports(library: str) -> Needed:
     return RTX if library == "tensorrt_rtx" else DATA_CENTRE
 
 
-def check_model(config: "ModelConfig") -> None:
-    """Raises RuntimeUnavailable for a model with parts that no runtime for cards computes."""
-    if parts := config.for_processors_alone:
+def check_model(config: "ModelConfig", *, mixtures: bool = False) -> None:
+    """Raises RuntimeUnavailable for a model with parts that no runtime for cards computes; ``mixtures``: beside one
+    that takes mixtures of experts."""
+    if parts := config.for_processors_alone(mixtures=mixtures):
         raise RuntimeUnavailable(
             f"This model ({config.family}) runs on processors alone: it has {', '.join(parts)}.",
             'Set model.runtime to "auto".',

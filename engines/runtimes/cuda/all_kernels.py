@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from engines.model.config import ModelConfig
-from engines.runtimes.cuda import attention, many, products, single
+from engines.runtimes.cuda import attention, experts, many, products, single
 from engines.runtimes.cuda.card.compiler import Kernels, compile_together
 from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.kv_format import KvFormat
@@ -20,7 +20,8 @@ def compile_all(
     kernels: list[Kernels] = [("rows", {}), ("sample", {}), ("heads", form.settings)]
     kernels += attention.kernels_of(device, form, hopper=hopper)
     kernels += products.kernels_of(device, groups)
-    if hopper and not weights.has_blocks:
+    kernels += experts.kernels_for(device, weights)
+    if hopper and not weights.for_few_rows:
         kernels += many.kernels_of(groups)
     if not form.has_scales and single.suits(device, config, weights):
         kernels.append(single.kernel_of(device, config, weights.layers[0].products["o"].group, cards))

@@ -84,13 +84,22 @@ class Buffers:
 
 
 def buffer_bytes(config: ModelConfig, rows: int) -> int:
-    """What is needed on the card beside weights and pool: activations, weights expanded to float16, workspaces."""
+    """What is needed on the card beside weights and pool: activations, weights expanded to float16, workspaces, rows
+    for experts."""
     largest = max(
         padded(config.q_size + 2 * config.kv_size, TILE) * CHUNK * chunks_of(config.hidden_size),
         config.hidden_size * CHUNK * chunks_of(config.intermediate_size),
         padded(2 * config.intermediate_size, TILE) * CHUNK * chunks_of(config.hidden_size),
     )
-    return Buffers.bytes_of(config, rows) + 2 * largest + _WORKSPACES
+    return Buffers.bytes_of(config, rows) + 2 * largest + _WORKSPACES + _expert_bytes(config, rows)
+
+
+def _expert_bytes(config: ModelConfig, rows: int) -> int:
+    """As ``experts`` allocates them."""
+    if config.experts is None:
+        return 0
+    pairs = rows * config.experts.chosen
+    return pairs * (2 * CHUNK * chunks_of(config.experts.inner_size) + 4 * padded(config.hidden_size, TILE))
 
 
 def pages_that_fit(config: ModelConfig, wanted: int, free_bytes: int, kv_cache: KvCache = "fp16") -> int:

@@ -24,10 +24,10 @@ from engines.runtimes.cuda.card.blas import Blas
 from engines.runtimes.cuda.card.compiler import compile_kernels
 from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.choice import packed_is_faster, tune
+from engines.runtimes.cuda.experts import Experts
 from engines.runtimes.cuda.joined_norms import JoinedNorms
-from engines.runtimes.cuda.many import ManyProducts
+from engines.runtimes.cuda.many import ManyProducts, takes
 from engines.runtimes.cuda.many import suits as many_suits
-from engines.runtimes.cuda.many import takes
 from engines.runtimes.cuda.packing import CHUNK, TILE
 from engines.runtimes.cuda.products import FEW, Products
 from engines.runtimes.cuda.reduction import Reducer
@@ -60,7 +60,11 @@ class Decoder:
         self._heads = device.load(compile_kernels("heads", device.capability, pool.form.settings, kernel_cache))
         self.attention = Attention(device, config, pool, buffers, kernel_cache, hopper=hopper)
         self._products = Products(device, weights.products, kernel_cache, weights.tables)
-        self._many = ManyProducts(device, weights.products, kernel_cache) if hopper and not weights.has_blocks else None
+        self._many = (
+            ManyProducts(device, weights.products, kernel_cache) if hopper and not weights.for_few_rows else None
+        )
+        mixture = bool(weights.expert_products)
+        self._experts = Experts(device, config, weights, buffers, kernel_cache) if mixture else None
         self._norms = JoinedNorms(config, weights, buffers)
         self.packed_from = 2  # rows, on Hopper cards
         self._blas = Blas(device) if buffers.rows > PASSES_UP_TO and self._many is None else None
@@ -93,6 +97,9 @@ class Decoder:
             self._queue_change(
                 layer.products["o"], rows, buffers.mixed, buffers.mixed_stride, number, "attention_output"
             )
+            if layer.experts is not None and self._experts is not None:
+                self._experts.queue(layer.experts, layer.norms["mlp_input"], rows)
+                continue
             self._queue_gate(number, rows)
             self._queue_change(layer.products["down"], rows, buffers.gated, buffers.inner_stride, number, "mlp_output")
 

@@ -17,7 +17,8 @@ class JoinedNorms:
 
     def __init__(self, config: ModelConfig, weights: DeviceWeights, buffers: Buffers) -> None:
         self._weights, self._buffers = weights, buffers
-        taking = [layer.products[name] for layer in weights.layers for name in ("qkv", "gate_up")]
+        takers = [layer.products.get(name) for layer in weights.layers for name in ("qkv", "gate_up")]
+        taking = [product for product in takers if product is not None]
         plain = not any(product.reorders for product in taking)
         self._suits = plain and not config.post_norms and config.hidden_size % _PARTS == 0
 

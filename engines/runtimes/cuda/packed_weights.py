@@ -12,21 +12,47 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engines.errors import CheckpointError, RuntimeUnavailable
 from engines.files.build_cache import Build, BuildCache
 from engines.model.checkpoint import NORMS, Checkpoint
-from engines.model.weights import BlockLinear, BlockRows, DenseLinear, without_blocks
+from engines.model.weights import (
+    BlockLinear,
+    BlockRows,
+    DenseLinear,
+    Linear,
+    QuantizedLinear,
+    without_blocks,
+)
 from engines.page_size import LmHead
 from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.card.streaming import stream_to_card
-from engines.runtimes.cuda.packing import HALF, WHOLE_ROW, Packed, natural_order, pack, pack_rows, pack_table
+from engines.runtimes.cuda.packing import (
+    HALF,
+    WHOLE_ROW,
+    Packed,
+    gated_order,
+    natural_order,
+    pack,
+    pack_rows,
+    pack_table,
+)
 from engines.runtimes.cuda.sharding import Shard, ShardedCheckpoint, Weights
-from engines.runtimes.cuda.weights import SETS, DeviceLayer, DeviceProduct, DeviceWeights, check_heads, output_orders
+from engines.runtimes.cuda.weights import (
+    SETS,
+    DeviceExperts,
+    DeviceLayer,
+    DeviceProduct,
+    DeviceWeights,
+    check_heads,
+    output_orders,
+)
 
 PACKING = "3"  # grows when the meaning of the packed file changes
 WEIGHTS_FILE, INDEX_FILE = "weights.bin", "index.json"
@@ -75,6 +101,7 @@ def write(
             lambda layer: {
                 name: pack([checkpoint.linear(layer, projection) for projection in projections], orders[name])
                 for name, projections in SETS.items()
+                if config.experts_of(layer) is None or name in ("qkv", "o")
             },
             range(config.num_layers),
         )
@@ -83,7 +110,11 @@ def write(
             notes += itertools.chain.from_iterable(lost for _, lost in parts.values())
             weights = {norm: checkpoint.norm(layer, norm) for norm in NORMS}
             norms = {norm: writer.add(weight) for norm, weight in weights.items() if weight is not None}
-            layers.append({"products": products, "norms": norms, "end": writer.end})
+            packed_layer: dict[str, Any] = {"products": products, "norms": norms}
+            if config.experts_of(layer) is not None:
+                packed_layer["experts"], lost = _write_experts(writer, checkpoint, layer)
+                notes += lost
+            layers.append(packed_layer | {"end": writer.end})
             on_progress(layer + 1, config.num_layers + 1)
         final_norm = writer.add(checkpoint.final_norm())
         head = checkpoint.lm_head()
@@ -105,9 +136,53 @@ def write(
             for _, rows in embedding.chunks():
                 writer.extend(rows.astype(np.float16))
         index["size"] = writer.end
+        index["chosen"] = 0 if config.experts is None else config.experts.chosen
         on_progress(config.num_layers + 1, config.num_layers + 1)
     (folder / INDEX_FILE).write_text(json.dumps(index), encoding="utf-8")
     return tuple(dict.fromkeys(notes))
+
+
+def _write_experts(writer: "Writer", checkpoint: Weights, layer: int) -> tuple[dict[str, Any], list[str]]:
+    """A layer's router and experts, the units of one expert behind those of another."""
+    config = checkpoint.config
+    experts = config.experts_of(layer)
+    assert experts is not None, f"layer {layer} has no experts"
+    orders = {"gate_up": gated_order(experts.inner_size), "down": natural_order(config.hidden_size)}
+    router = np.ascontiguousarray(checkpoint.router(layer).dense(), np.float32)
+    written: dict[str, Any] = {"router": writer.add(router)}
+    notes: list[str] = []
+
+    def packed(number: int, name: str) -> tuple[Packed, list[str]]:
+        parts = [checkpoint.expert(layer, number, projection) for projection in SETS[name]]
+        return pack([_plain(part) for part in parts], orders[name])
+
+    for name in orders:
+        kinds = set()
+        for number, (one, lost) in enumerate(_in_order(partial(packed, name=name), range(experts.count))):
+            if number == 0:
+                written[name] = asdict(writer.product(one))
+            else:
+                writer.extend(one.units)
+            kinds.add((one.group, one.units.shape))
+            notes += lost
+        if len(kinds) > 1:
+            raise CheckpointError(f"The experts of layer {layer} are stored in different ways.", "Use another file.")
+    return written, notes
+
+
+def _plain(linear: Linear) -> Linear:
+    """Without a change of its inputs, which rows would go through for each expert anew."""
+    if linear.bias is not None:
+        raise RuntimeUnavailable("Experts with biases run on processors alone.", 'Set model.runtime to "native".')
+    reorders = isinstance(linear, QuantizedLinear) and (
+        linear.input_order is not None or linear.input_scale is not None
+    )
+    return DenseLinear(linear.dense()) if reorders else linear
+
+
+def _placed_experts(experts: Mapping[str, Any], base: int) -> DeviceExperts:
+    products = [_placed(experts[name], base) for name in ("gate_up", "down")]
+    return DeviceExperts(base + experts["router"], *products)
 
 
 class PackedSource:
@@ -150,6 +225,7 @@ class PackedSource:
                 DeviceLayer(
                     {name: _placed(product, base) for name, product in layer["products"].items()},
                     {norm: base + at for norm, at in layer["norms"].items()},
+                    _placed_experts(layer["experts"], base) if "experts" in layer else None,
                 )
                 for layer in self._layers
             ],
@@ -158,6 +234,7 @@ class PackedSource:
             _placed(index["head"], base) if self._all else None,
             tuple(self.notes),
             _placed(index["table"], embedding_base) if "table" in index else None,
+            index.get("chosen", 0),
         )
 
 

@@ -16,10 +16,21 @@ from numpy.typing import NDArray
 
 from engines.model.config import ModelConfig
 from engines.model.rounded_rows import eight_bit_rows
-from engines.model.weights import BlockLinear, BlockRows, DenseLinear, Float, Linear, QuantizedLinear, StoredRows, without_blocks
+from engines.model.weights import (
+    BlockLinear,
+    BlockRows,
+    DenseLinear,
+    Float,
+    Linear,
+    QuantizedLinear,
+    StoredRows,
+    without_blocks,
+)
 from engines.runtimes.cuda.block_forms import BlockForm, form_of, is_blocks
 from engines.runtimes.cuda.block_packing import pack_blocks
-from engines.runtimes.cuda.unit_words import CHUNK, TILE, Number, byte_words, nibble_words, pad
+from engines.runtimes.cuda.unit_words import CHUNK as CHUNK
+from engines.runtimes.cuda.unit_words import TILE as TILE
+from engines.runtimes.cuda.unit_words import Number, byte_words, nibble_words, pad
 
 ROWS_OF_BLOCK = 128  # rows of inputs that lie packed together, where they are packed
 GROUPS = (32, 64, 128)
@@ -220,4 +231,3 @@ def _ordered(values: NDArray[Number], order: Order) -> NDArray[Number]:
     ordered = values[np.maximum(order, 0)]
     ordered[order == _NO_OUTPUT] = 0
     return ordered
-

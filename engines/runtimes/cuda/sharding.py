@@ -28,6 +28,10 @@ class Weights(Protocol):
 
     def linear(self, layer: int, projection: Projection) -> Linear: ...
 
+    def router(self, layer: int) -> Linear: ...
+
+    def expert(self, layer: int, number: int, projection: Projection) -> Linear: ...
+
     def norm(self, layer: int, norm: Norm) -> Float | None: ...
 
     def final_norm(self) -> Float: ...
@@ -53,6 +57,8 @@ class Shard:
                 f"cannot be shared out over {cards} cards.",
                 "Set model.gpus to a number that divides the heads.",
             )
+        if config.experts is not None:
+            raise RuntimeUnavailable("A mixture of experts runs on one card only.", _REMEDY)
         if config.output_bias or config.mlp_bias:
             raise RuntimeUnavailable("A model with biases behind attention or MLP runs on one card only.", _REMEDY)
         return replace(
@@ -104,6 +110,12 @@ class ShardedCheckpoint:
 
     def linear(self, layer: int, projection: Projection) -> Linear:
         return self._shard.cut(self._checkpoint.linear(layer, projection), projection)
+
+    def router(self, layer: int) -> Linear:
+        return self._checkpoint.router(layer)
+
+    def expert(self, layer: int, number: int, projection: Projection) -> Linear:
+        return self._checkpoint.expert(layer, number, projection)
 
     def norm(self, layer: int, norm: Norm) -> Float | None:
         return self._checkpoint.norm(layer, norm)

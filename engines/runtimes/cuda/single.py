@@ -96,7 +96,7 @@ def suits(device: Device, config: ModelConfig, weights: DeviceWeights) -> bool:
     """Whether the model's step can be one kernel on this card."""
     products = [product for layer in weights.layers for product in layer.products.values()]
     groups = {product.group for product in products}
-    if config.qk_norm or config.post_norms or len(groups) != 1 or min(groups) <= 0:
+    if weights.expert_products or config.qk_norm or config.post_norms or len(groups) != 1 or min(groups) <= 0:
         return False
     if any(product.reorders for product in products):
         return False

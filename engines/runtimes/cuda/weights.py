@@ -62,18 +62,29 @@ class DeviceProduct:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceExperts:
+    """``router`` is the address of float32 [experts, hidden]. The products are those of the first expert; the units of
+    the others lie behind."""
+
+    router: int
+    gate_up: DeviceProduct
+    down: DeviceProduct
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceLayer:
-    """``norms`` are addresses of float32."""
+    """``norms`` are addresses of float32. Of a layer with ``experts`` there are no products "gate_up" and "down"."""
 
     products: dict[str, DeviceProduct]
     norms: dict[Norm, int]
+    experts: DeviceExperts | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceWeights:
     """``embedding`` is float16 [vocabulary, hidden], unless there is a ``table``, which is in blocks. ``head`` is None
     where the last layers, and the output layer with them, are elsewhere. ``notes`` say what is not computed as it is
-    stored."""
+    stored. ``chosen``: how many experts a token passes."""
 
     layers: list[DeviceLayer]
     embedding: int
@@ -81,15 +92,23 @@ class DeviceWeights:
     head: DeviceProduct | None
     notes: tuple[str, ...] = ()
     table: DeviceProduct | None = None
+    chosen: int = 0
 
     @property
     def tables(self) -> list[DeviceProduct]:
         return [] if self.table is None else [self.table]
 
     @property
-    def has_blocks(self) -> bool:
-        """Whether a layer's weights are in blocks."""
-        return any(is_blocks(product.group) for layer in self.layers for product in layer.products.values())
+    def expert_products(self) -> list[DeviceProduct]:
+        """Of one expert of each layer that has some."""
+        layers = [layer.experts for layer in self.layers if layer.experts is not None]
+        return [product for experts in layers for product in (experts.gate_up, experts.down)]
+
+    @property
+    def for_few_rows(self) -> bool:
+        """Whether only the kernels for few rows take the layers' weights: those in blocks, and experts."""
+        in_blocks = any(is_blocks(product.group) for layer in self.layers for product in layer.products.values())
+        return in_blocks or bool(self.expert_products)
 
     @property
     def products(self) -> list[DeviceProduct]:
@@ -98,8 +117,9 @@ class DeviceWeights:
 
     @property
     def step_bytes(self) -> int:
-        """What a step reads of the weights."""
-        return sum(product.nbytes for product in self.products)
+        """What a step of one token reads of the weights."""
+        experts = sum(product.nbytes for product in self.expert_products) * self.chosen
+        return sum(product.nbytes for product in self.products) + experts
 
 
 class Source(Protocol):
@@ -122,23 +142,36 @@ class RandomSource:
         one = device.array(np.ones(config.hidden_size, np.float32))
         sizes = {name: sum(config.linear_shape(part)[0] for part in parts) for name, parts in SETS.items()}
         layers = []
-        for _ in range(config.num_layers):
+        for layer in range(config.num_layers):
+            experts = self._experts(device, fill) if config.experts_of(layer) is not None else None
             products = {
                 name: self._product(device, fill, sizes[name], config.linear_shape(parts[0])[1])
                 for name, parts in SETS.items()
+                if experts is None or name in ("qkv", "o")
             }
-            layers.append(DeviceLayer(products, {"input": one, "mlp_input": one}))
+            layers.append(DeviceLayer(products, {"input": one, "mlp_input": one}, experts))
         embedding = device.allocate(2 * config.vocab_size * config.hidden_size)
         fill.halves(embedding, config.vocab_size * config.hidden_size, 1.0)
         head = self._product(device, fill, config.vocab_size, config.hidden_size, self._head)
-        return DeviceWeights(layers, embedding, one, head)
+        chosen = 0 if config.experts is None else config.experts.chosen
+        return DeviceWeights(layers, embedding, one, head, chosen=chosen)
+
+    def _experts(self, device: Device, fill: Fill) -> DeviceExperts:
+        experts, hidden = self._config.experts, self._config.hidden_size
+        assert experts is not None, "this model has no experts"
+        router = np.random.default_rng(0).standard_normal((experts.count, hidden)) / math.sqrt(hidden)
+        return DeviceExperts(
+            device.array(router.astype(np.float32)),
+            self._product(device, fill, 2 * experts.inner_size, hidden, copies=experts.count),
+            self._product(device, fill, hidden, experts.inner_size, copies=experts.count),
+        )
 
     def _product(
-        self, device: Device, fill: Fill, outputs: int, inputs: int, group: int | None = None
+        self, device: Device, fill: Fill, outputs: int, inputs: int, group: int | None = None, copies: int = 1
     ) -> DeviceProduct:
         group = self._group if group is None else group
         tiles, chunks = -(-outputs // TILE), chunks_of(inputs)
-        size, spread = tiles * chunks * unit_bytes(group), 1 / math.sqrt(inputs)
+        size, spread = copies * tiles * chunks * unit_bytes(group), 1 / math.sqrt(inputs)
         units, scale = device.allocate(size), 0
         if group > 0:  # a value less its zero point has a standard deviation of 6.5
             fill.units(units, size, group, spread / _DEVIATION_OF_INT4)
@@ -161,7 +194,7 @@ def output_orders(config: ModelConfig) -> dict[str, Order]:
 
 def check_heads(config: ModelConfig) -> None:
     """Raises RuntimeUnavailable for a model, or heads of one, that the kernels do not take."""
-    check_model(config)
+    check_model(config, mixtures=True)
     if config.head_dim % 16 or config.rope.rotary_dim % 16 or config.head_dim > 256:
         raise RuntimeUnavailable(
             f"Docent's CUDA kernels take heads of 16, 32 ... 256 features, all or a multiple of 16 rotated; these have "

@@ -104,7 +104,7 @@ def subjects(compiled: Path) -> Iterator[Callable[[str], Subject]]:
             return replace(RUNTIMES[name], open=on_processor)
 
         def on_card(checkpoint: Checkpoint, pages: int) -> Runtime:
-            if checkpoint.config.for_processors_alone:
+            if checkpoint.config.for_processors_alone(mixtures=True):
                 pytest.skip("cards refuse this family (tests/engines/model/test_families.py)")
             opened.append(REGISTERED["cuda"].open(checkpoint, OpenOptions(pages, cache=compiled)))
             return opened[-1]

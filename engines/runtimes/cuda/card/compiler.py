@@ -21,8 +21,8 @@ _log = logging.getLogger(__name__)
 KERNELS = Path(__file__).parents[1] / "kernels"
 CAPABILITIES = ((8, 0), (8, 6), (8, 9), (9, 0), (12, 0))  # what users have; any later one is compiled for as well
 _HEADERS = (
-    "common.cuh", "product.cuh", "blocks.cuh", "ring.cuh", "planes.cuh", "handed.cuh", "peers.cuh", "kv.cuh", "attention.cuh",
-    "attend_one.cuh", "shares.cuh", "warpgroup.cuh", "many.cuh", "many_outputs.cuh", "tiles.cuh",
+    "common.cuh", "product.cuh", "blocks.cuh", "ring.cuh", "planes.cuh", "handed.cuh", "peers.cuh", "kv.cuh",
+    "attention.cuh", "attend_one.cuh", "shares.cuh", "warpgroup.cuh", "many.cuh", "many_outputs.cuh", "tiles.cuh",
 )  # fmt: skip
 Kernels = tuple[str, Mapping[str, int]]  # a file's name and its settings
 HOPPER = (9, 0)  # whose instructions for four warps together no other card has

@@ -68,7 +68,19 @@ struct Product {
     const float* next_norm;  // [outputs]
     const float* scales;     // [rows]
     float* next_scales;      // [rows]
+    // EXPERTS: `weights` are those of all of them, one after the other; items as in `experts.cu`, from `first_item` on.
+    const int* items;
+    const int* sources;  // [places] or null: the rows of the source
+    int first_item, unused;
 };
+
+// Where a row of the source begins.
+__device__ __forceinline__ u64 source_row(const Product& p, int row) {
+#ifdef EXPERTS
+    if (p.sources) row = p.sources[row];
+#endif
+    return (u64)row * p.source_stride;
+}
 
 #define block_sync some_sync<THREADS>
 
@@ -275,7 +287,7 @@ __device__ __forceinline__ void load_rows(const Product& p, u16* x, float* x_sum
             for (int i = 0; i < DEEP; i++) {
                 const int n = base + i * THREADS + thread, row = n / octets, k = first + (n - row * octets) * 8;
                 value[i] = make_uint4(0, 0, 0, 0);
-                if (n < work && k < p.inputs) value[i] = *(const uint4*)(source + (u64)row * p.source_stride + k);
+                if (n < work && k < p.inputs) value[i] = *(const uint4*)(source + source_row(p, row) + k);
             }
 #pragma unroll
             for (int i = 0; i < DEEP; i++) {
@@ -296,7 +308,7 @@ __device__ __forceinline__ void load_rows(const Product& p, u16* x, float* x_sum
             float value = 0;
             if (first + k < p.inputs) {
                 const int at = p.order ? p.order[first + k] : first + k;
-                const u64 place = (u64)row * p.source_stride + at;
+                const u64 place = source_row(p, row) + at;
                 value = p.norm ? ((const float*)p.source)[place] * inverse[row] * p.norm[at]
                                : to_float(((const u16*)p.source)[place]);
                 if (p.input_scale) value *= p.input_scale[at];
