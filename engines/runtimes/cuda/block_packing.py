@@ -29,8 +29,8 @@ def _words(q: NDArray[np.uint8], form: BlockForm) -> NDArray[np.uint8]:
         q = np.ascontiguousarray(q.reshape(len(q), -1, 2, 4, 4).swapaxes(2, 3)).reshape(q.shape)
     if form.bits == 8:
         return byte_words(q)
-    low = nibble_words(q & 15)
-    return low if form.bits == 4 else np.concatenate([low, high_words(q >> 4, form.bits - 4)], axis=2)
+    low = nibble_words(q & np.uint8(15))
+    return low if form.bits == 4 else np.concatenate([low, high_words(q >> np.uint8(4), form.bits - 4)], axis=2)
 
 
 def _scales(
@@ -41,7 +41,7 @@ def _scales(
     order: NDArray[np.int64],
 ) -> NDArray[np.uint8]:
     """[tiles, chunks, bytes]"""
-    kinds = [list(scales), list(minimums)] if form.minimum else [list(scales)]
+    kinds: list[Sequence[Scales | None]] = [scales, minimums] if form.minimum else [scales]
     groups = [part.q.shape[1] // form.group for part in parts]
 
     def of_all(kind: Sequence[Scales | None], values: int) -> NDArray[np.float32]:

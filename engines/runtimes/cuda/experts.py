@@ -1,5 +1,5 @@
-"""Mixtures of experts on the card (``kernels/experts.cu``): which experts rows choose is read on the card alone, so that
-a step of few rows stays one graph. Rows are put in the order of their experts and pass them in items of some rows each;
+"""Mixtures of experts on the card (``kernels/experts.cu``): which experts rows choose is known on the card alone, so
+that a step of few rows stays one graph. Rows are put in the order of their experts and pass them in items of some rows each;
 the kernels are those of products of few rows, with an expert's weights.
 """
 
