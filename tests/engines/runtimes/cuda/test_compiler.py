@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from engines.errors import EngineError, RuntimeUnavailable
+from engines.model.block_types import BLOCK_TYPES
+from engines.runtimes.cuda.block_forms import form_of
 from engines.runtimes.cuda.card import compiler
 from engines.runtimes.cuda.card.compiler import CAPABILITIES, HOPPER, compile_kernels
 
@@ -17,6 +19,11 @@ PRODUCT = {"WARPS": 16, **{f"STAGES_{n}": 2 for n in (2, 8, 16, 32)}, **{f"SHARI
 LONG = {"WARPS": 4, "STAGES": 3}
 STEP = {"BITS": 4, "WARPS": 8, "SLOTS": 3}
 STEP |= {"UNITS_HIDDEN": 4, "UNITS_MIXED": 3, "UNITS_INNER": 14}
+TYPES = {kind.name: kind for kind in BLOCK_TYPES.values()}
+FORMS = [
+    form_of([TYPES[name] for name in names])
+    for names in (["Q4_K"], ["Q5_K"], ["Q6_K"], ["Q8_0"], ["Q4_1"], ["Q4_K", "Q6_K"], ["Q5_K", "Q8_0"])
+]
 KERNELS = [
     ("rows", {}),
     ("sample", {}),
@@ -29,6 +36,10 @@ KERNELS = [
     ("product", {"BITS": 4, "GROUP": 32, **PRODUCT}),
     ("product", {"BITS": 8, "GROUP": 0, **PRODUCT}),
     ("product", {"BITS": 16, "GROUP": 0, **PRODUCT}),
+    *[("product", {**form.settings, **PRODUCT}) for form in FORMS],
+    ("product", {"BITS": 4, "GROUP": 128, "EXPERTS": 1, **PRODUCT}),
+    ("product", {**FORMS[0].settings, "EXPERTS": 1, **PRODUCT}),
+    ("experts", {}),
     ("step", {"GROUP": 32, "HEAD": 64, **STEP}),
     ("step", {"GROUP": 64, "HEAD": 128, **STEP}),
     ("step", {"GROUP": 128, "HEAD": 128, **STEP, "RANKS": 2}),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engines.model.rounded_rows import eight_bit_rows
 from engines.model.weights import DenseLinear, Linear, QuantizedLinear
-from engines.runtimes.cuda.arguments import GATED, LOGITS, RESIDUAL, STORE, ProductArguments
+from engines.runtimes.cuda.arguments import GATED, LOGITS, RESIDUAL, STORE
 from engines.runtimes.cuda.card.compiler import compile_kernels
 from engines.runtimes.cuda.card.driver import Device, Module
 from engines.runtimes.cuda.entry import ENTRY
@@ -19,7 +19,6 @@ from engines.runtimes.cuda.packing import (
     CHUNK,
     TILE,
     WHOLE_ROW,
-    Packed,
     chunks_of,
     gated_order,
     natural_order,
@@ -29,12 +28,12 @@ from engines.runtimes.cuda.packing import (
 )
 from engines.runtimes.cuda.products import Products
 from engines.runtimes.cuda.weights import DeviceProduct
+from tests.engines.runtimes.cuda.cards import EPS, arguments, assert_near, poisoned, put, read, wide
 
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(ENTRY.unavailable() is not None, reason=f"{ENTRY.unavailable()}"),
 ]
-EPS = 1e-5
 # rows, inputs, outputs, group (0: float16, -1: INT8 with a scale for each output)
 SHAPES = [
     (1, 4096, 4096, 128), (1, 14336, 1024, 128), (2, 96, 48, 32), (3, 320, 1000, 64), (5, 160, 33, 32),
@@ -80,46 +79,8 @@ def on_card(device: Device, linears: list[Linear], order: NDArray[np.int64]) -> 
     return put(device, packed)
 
 
-def put(device: Device, packed: Packed) -> DeviceProduct:
-    optional = {"bias": packed.bias, "input_scale": packed.input_scale, "output_scale": packed.output_scale}
-    optional["order"] = None if packed.order is None else packed.order.astype(np.int32)
-    addresses = {name: 0 if values is None else device.array(values) for name, values in optional.items()}
-    tiles, chunks, _ = packed.units.shape
-    units = device.array(packed.units)
-    return DeviceProduct(units, tiles, chunks, packed.group, packed.inputs, packed.outputs, **addresses)
-
-
-def wide(x: NDArray[Any], width: int) -> NDArray[Any]:
-    return np.pad(x, ((0, 0), (0, width - x.shape[1])))
-
-
 def halves(random: np.random.Generator, rows: int, width: int) -> NDArray[np.float16]:
     return random.standard_normal((rows, width)).astype(np.float16)
-
-
-def arguments(product: DeviceProduct, mode: int, source: int, target: int, stride: int) -> ProductArguments:
-    return ProductArguments(
-        weights=product.units, bias=product.bias, order=product.order, input_scale=product.input_scale,
-        output_scale=product.output_scale, source=source, source_stride=product.chunks * CHUNK, target=target,
-        target_stride=stride, tiles=product.tiles, chunks=product.chunks, inputs=product.inputs,
-        outputs=product.outputs, mode=mode, eps=EPS, parts=1,
-    )  # fmt: skip
-
-
-def read(device: Device, address: int, shape: tuple[int, ...], kind: type[np.generic]) -> NDArray[np.float64]:
-    found = np.empty(shape, kind)
-    device.download(address, found)
-    device.synchronize()
-    return found.astype(np.float64)
-
-
-def poisoned(device: Device, shape: tuple[int, ...], kind: type[np.generic]) -> int:
-    return device.array(np.full(shape, 7e4 if kind is np.float32 else 6e4, kind))
-
-
-def assert_near(found: NDArray[np.float64], expected: NDArray[np.float64], tolerance: float = 2e-3) -> None:
-    assert np.isfinite(found).all()
-    assert np.linalg.norm(found - expected) <= tolerance * np.linalg.norm(expected)
 
 
 @pytest.mark.parametrize(("rows", "inputs", "outputs", "group"), SHAPES)

@@ -1,0 +1,100 @@
+"""On an NVIDIA card: whole models from GGUF files, and mixtures of experts, against the reference on the processor."""
+
+import itertools
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from engines.model.checkpoint import Checkpoint
+from engines.model.gguf.file import GgufFile
+from engines.model.gguf.folder import write_folder
+from engines.runtimes.cuda.entry import ENTRY
+from engines.runtimes.cuda.runtime import CudaRuntime
+from engines.runtimes.reference.runtime import ReferenceRuntime
+from tests.engines.fakes import flat_batch
+from tests.engines.gguf_files import write_model
+from tests.engines.models import random_model
+from tests.engines.runtimes.steps import Row, batch_of, some_tokens
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(ENTRY.unavailable() is not None, reason=f"{ENTRY.unavailable()}"),
+]
+SIZES = {"hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 3}
+PAGES = [6, 2, 7, 0, 3, 1, 4, 5, 8, 9, 10, 11, 12]
+BORDERS = [0, 21, 48, 64, 67, 68, 69, 70, 71, 73, 78, 100, 101, 117, 149, 181, 200]
+# Root mean square in standard deviations of the logits: activations are float16, and models with random weights in
+# K-quants, whose minimums are as large as their scales, double an error in each layer.
+TOLERANCE = 0.02
+NEW_TOKENS, NEAR_TIE = 32, 0.05
+V_AND_DOWN = [
+    f"model.layers.{layer}.{name}.weight" for layer in (0, 2) for name in ("self_attn.v_proj", "mlp.down_proj")
+]
+# Types of projections, of embedding and output layer, of V and down in two of three layers.
+FILES = {
+    "Q4_K_M": ("llama", "Q4_K", "Q6_K", "Q6_K"),
+    "Q5_K_M": ("llama", "Q5_K", "Q6_K", "Q6_K"),
+    "Q6_K": ("llama", "Q6_K", "Q6_K", "Q6_K"),
+    "Q8_0": ("llama", "Q8_0", "Q8_0", "Q8_0"),
+    "Q4_0": ("llama", "Q4_0", "Q6_K", "Q4_0"),
+    "scales of two kinds": ("llama", "Q4_K", "Q4_K", "Q8_0"),
+    "Q3_K": ("llama", "Q3_K", "Q2_K", "Q5_K"),
+    "Gemma 2": ("gemma2", "Q4_K", "Q6_K", "Q6_K"),
+    "Qwen 3": ("qwen3", "Q4_K", "Q6_K", "Q6_K"),
+    "Mixtral": ("mixtral", "Q4_K", "Q6_K", "Q6_K"),
+}
+MIXTURES = ("mixtral", "mixtral-sliding", "qwen3-moe", "qwen3-moe-mixed")
+
+
+def written(name: str, folder: Path) -> Checkpoint:
+    family, kind, table, other = FILES[name]
+    heads = {"query_pre_attn_scalar": 64, "head_dim": 64} if family == "gemma2" else {"head_dim": 64}
+    model = random_model(family, **SIZES, **heads)
+    write_model(model, folder / "model.gguf", kind, table, dict.fromkeys(V_AND_DOWN, other))
+    (inner := folder / "model").mkdir()
+    write_folder(GgufFile(folder / "model.gguf"), inner)
+    shutil.move(folder / "model.gguf", inner / "model.gguf")
+    return Checkpoint(inner)
+
+
+def assert_computes_the_same(checkpoint: Checkpoint, cache: Path) -> None:
+    """A prompt as a whole and in parts of all sizes, and the likeliest tokens one by one."""
+    tokens, reference = some_tokens(200), ReferenceRuntime(checkpoint, 13)
+    expected = reference.step(flat_batch(tokens))
+    runtime = CudaRuntime.from_checkpoint(checkpoint, 13, cache=cache)
+    try:
+        assert not runtime.notes, "everything is computed as it is stored"
+        assert difference(runtime.step(flat_batch(tokens)), expected) < TOLERANCE
+        parts = [
+            runtime.step(batch_of(Row(start, tokens[start:stop], PAGES, logits=stop - start)))
+            for start, stop in itertools.pairwise(BORDERS)
+        ]
+        assert difference(np.concatenate(parts), expected) < TOLERANCE
+        text = tokens[:40]
+        logits = runtime.step(batch_of(Row(0, text, PAGES)))[-1]
+        for _ in range(NEW_TOKENS):
+            text.append(int(logits.argmax()))
+            logits = runtime.step(batch_of(Row(len(text) - 1, text[-1:], PAGES)))[-1]
+    finally:
+        runtime.close()
+    of_reference = reference.step(flat_batch(text))[39:-1]
+    for own, chosen in zip(of_reference, text[40:], strict=True):
+        assert own.max() - own[chosen] <= NEAR_TIE * of_reference.std(), "the likeliest token, but for near ties"
+
+
+def difference(logits: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    return float(np.sqrt(((logits - expected) ** 2).mean()) / expected.std())
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_computed_exactly(name: str, tmp_path: Path) -> None:
+    assert_computes_the_same(written(name, tmp_path), tmp_path / "cache")
+
+
+@pytest.mark.parametrize("family", MIXTURES)
+def test_a_mixture_of_experts(family: str, folders: Callable[[str], Path], tmp_path: Path) -> None:
+    assert_computes_the_same(Checkpoint(folders(family)), tmp_path / "cache")
