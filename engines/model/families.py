@@ -12,7 +12,7 @@ Family = Literal[
 @dataclass(frozen=True, slots=True)
 class Known:
     """``title`` is what people call the family. ``architecture`` stands in config.json, ``gguf`` in a GGUF file.
-    ``cards``: it runs on NVIDIA cards too (engines.model.config says why not)."""
+    ``cards``: Docent's CUDA kernels compute it, too (engines.model.config says why not)."""
 
     title: str
     architecture: str
@@ -23,10 +23,10 @@ class Known:
 FAMILIES: dict[Family, Known] = {
     "llama": Known("Llama 2, 3, 3.1 to 3.3, and models of their form", "LlamaForCausalLM", "llama"),
     "mistral": Known("Mistral", "MistralForCausalLM", "llama"),
-    "mixtral": Known("Mixtral (a mixture of experts)", "MixtralForCausalLM", "llama", cards=False),
+    "mixtral": Known("Mixtral (a mixture of experts)", "MixtralForCausalLM", "llama"),
     "qwen2": Known("Qwen 2 and 2.5", "Qwen2ForCausalLM", "qwen2"),
     "qwen3": Known("Qwen 3", "Qwen3ForCausalLM", "qwen3"),
-    "qwen3_moe": Known("Qwen 3, mixtures of experts", "Qwen3MoeForCausalLM", "qwen3moe", cards=False),
+    "qwen3_moe": Known("Qwen 3, mixtures of experts", "Qwen3MoeForCausalLM", "qwen3moe"),
     "phi3": Known("Phi-3", "Phi3ForCausalLM", "phi3"),
     "gemma2": Known("Gemma 2", "Gemma2ForCausalLM", "gemma2"),
     "gemma3": Known("Gemma 3 (text)", "Gemma3ForCausalLM", "gemma3", cards=False),

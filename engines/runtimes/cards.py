@@ -51,9 +51,9 @@ def check_model(config: "ModelConfig", *, mixtures: bool = False) -> None:
     """Raises RuntimeUnavailable for a model with parts that no runtime for cards computes; ``mixtures``: beside one
     that takes mixtures of experts."""
     if parts := config.for_processors_alone(mixtures=mixtures):
+        where = "is not computed here" if config.experts is not None else "runs on processors alone"
         raise RuntimeUnavailable(
-            f"This model ({config.family}) runs on processors alone: it has {', '.join(parts)}.",
-            'Set model.runtime to "auto".',
+            f"This model ({config.family}) {where}: it has {', '.join(parts)}.", 'Set model.runtime to "auto".'
         )
 
 

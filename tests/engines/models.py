@@ -84,7 +84,12 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "qwen3-moe-mixed": ("Qwen3Moe", {**_QWEN3_MOE, "decoder_sparse_step": 2, "num_hidden_layers": 4}),
 }
 
-ON_CARDS = [name for name, (kind, _) in FAMILIES.items() if KNOWN[ARCHITECTURES[f"{kind}ForCausalLM"]].cards]
+# Those that all runtimes for cards take.
+ON_CARDS = [
+    name
+    for name, (kind, changes) in FAMILIES.items()
+    if KNOWN[ARCHITECTURES[f"{kind}ForCausalLM"]].cards and "num_experts_per_tok" not in changes
+]
 _FAST = ("llama", "gemma2")  # the plainest family, and the one with the most parts of its own
 
 

@@ -1,14 +1,15 @@
 """A decoder as launches of kernels: what is queued for a step of so many rows.
 
-On Hopper cards two rows and more are packed and go through the kernels of ``many``. Elsewhere up to 32 rows go through
-the kernels that read the weights once, at the speed of the memory; up to 64 in passes of 32; more through weights
-expanded to float16 and cuBLAS. Knows addresses and shapes, no requests.
+On Hopper cards two rows and more are packed and go through the kernels of ``many``. Elsewhere, and where layers are in
+blocks of GGUF or have experts, up to 32 rows go through the kernels that read the weights once; up to 64 in passes of
+32; more through weights expanded to float16 and cuBLAS. Knows addresses and shapes, no requests.
 """
 
 from ctypes import c_float, c_int, c_void_p
 from pathlib import Path
 
 from engines.model.config import ModelConfig
+from engines.runtimes.cuda import many
 from engines.runtimes.cuda.arguments import (
     ATTENTION,
     GATED,
@@ -26,10 +27,8 @@ from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.choice import packed_is_faster, tune
 from engines.runtimes.cuda.experts import Experts
 from engines.runtimes.cuda.joined_norms import JoinedNorms
-from engines.runtimes.cuda.many import ManyProducts, takes
-from engines.runtimes.cuda.many import suits as many_suits
 from engines.runtimes.cuda.packing import CHUNK, TILE
-from engines.runtimes.cuda.products import FEW, Products
+from engines.runtimes.cuda.products import FEW, Products, arguments_for
 from engines.runtimes.cuda.reduction import Reducer
 from engines.runtimes.cuda.single import SingleStep, suits
 from engines.runtimes.cuda.weights import DeviceProduct, DeviceWeights
@@ -56,24 +55,18 @@ class Decoder:
         self._device, self._config, self._weights, self._pool = device, config, weights, pool
         self._buffers, (self._cosines, self._sines) = buffers, tables
         self._rows = device.load(compile_kernels("rows", device.capability, {}, kernel_cache))
-        hopper = many_suits(device) and reducer is None  # shares of several cards go the way of the others
+        hopper = many.suits(device) and reducer is None  # shares of several cards go the way of the others
         self._heads = device.load(compile_kernels("heads", device.capability, pool.form.settings, kernel_cache))
         self.attention = Attention(device, config, pool, buffers, kernel_cache, hopper=hopper)
         self._products = Products(device, weights.products, kernel_cache, weights.tables)
-        self._many = (
-            ManyProducts(device, weights.products, kernel_cache) if hopper and not weights.for_few_rows else None
-        )
-        mixture = bool(weights.expert_products)
+        packs = hopper and not weights.for_few_rows
+        self._many = many.ManyProducts(device, weights.products, kernel_cache) if packs else None
+        mixture = weights.expert_products
         self._experts = Experts(device, config, weights, buffers, kernel_cache) if mixture else None
         self._norms = JoinedNorms(config, weights, buffers)
         self.packed_from = 2  # rows, on Hopper cards
         self._blas = Blas(device) if buffers.rows > PASSES_UP_TO and self._many is None else None
-        largest = max(
-            product.tiles * TILE * product.chunks * CHUNK
-            for layer in weights.layers
-            for product in layer.products.values()
-        )
-        self._expanded = device.allocate(2 * largest) if self._blas else 0
+        self._expanded = device.allocate(weights.expanded_bytes) if self._blas else 0
 
     def close(self) -> None:
         if self._blas is not None:
@@ -148,7 +141,7 @@ class Decoder:
         """The logits of the rows that ``inputs.chosen`` names from ``first`` on, at most 32."""
         config, buffers, head = self._config, self._buffers, self._weights.head
         assert head is not None, "the output layer is elsewhere"
-        if self._packs(rows) and takes(head.group):
+        if self._packs(rows) and many.takes(head.group):
             self._queue_norm(head, self._weights.final_norm, rows, inputs.chosen + 4 * first)
             self._queue_many(head, self._logits_arguments(), rows, buffers.normed)
             return
@@ -401,12 +394,7 @@ class Decoder:
             self._products.queue(product, step, min(at_once, rows - first))
 
     def _arguments(self, product: DeviceProduct, mode: int, target: int, stride: int) -> ProductArguments:
-        return ProductArguments(
-            weights=product.units, bias=product.bias, order=product.order, input_scale=product.input_scale,
-            output_scale=product.output_scale, target=target, target_stride=stride, tiles=product.tiles,
-            chunks=product.chunks, inputs=product.inputs, outputs=product.outputs, parts=self._buffers.parts,
-            mode=mode, eps=self._config.norm_eps,
-        )  # fmt: skip
+        return arguments_for(product, mode, target, stride, parts=self._buffers.parts, eps=self._config.norm_eps)
 
     def _row_kernel(self, name: str, rows: int, *arguments: object, threads: int = _THREADS) -> None:
         self._device.launch(self._rows[name], (rows, 1, 1), threads, 0, *arguments)

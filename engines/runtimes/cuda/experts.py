@@ -1,6 +1,8 @@
 """Mixtures of experts on the card (``kernels/experts.cu``): which experts rows choose is known on the card alone, so
-that a step of few rows stays one graph. Rows are put in the order of their experts and pass them in items of some rows each;
-the kernels are those of products of few rows, with an expert's weights.
+that a step of few rows stays one graph.
+
+Rows are put in the order of their experts and pass them in items of some rows each, through the kernels for products of
+few rows with an expert's weights.
 """
 
 from ctypes import c_float, c_int, c_void_p
@@ -8,13 +10,13 @@ from pathlib import Path
 
 from engines.model.config import ModelConfig
 from engines.model.experts_config import ExpertsConfig
-from engines.runtimes.cuda.arguments import GATED, LOGITS, ProductArguments
+from engines.runtimes.cuda.arguments import GATED, LOGITS
 from engines.runtimes.cuda.buffers import Buffers
 from engines.runtimes.cuda.card.compiler import Kernels, compile_kernels
 from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.packing import CHUNK, TILE, chunks_of, padded
-from engines.runtimes.cuda.products import Products, kernels_of
-from engines.runtimes.cuda.weights import DeviceExperts, DeviceProduct, DeviceWeights
+from engines.runtimes.cuda.products import Products, arguments_for, kernels_of
+from engines.runtimes.cuda.weights import DeviceExperts, DeviceWeights
 
 _THREADS, _ROUTE_THREADS = 256, 1024
 _EXPERTS_OF_BLOCK = 8
@@ -59,11 +61,12 @@ class Experts:
             c_int(rows), c_int(experts.count), c_int(experts.chosen), c_int(experts.normalised), c_int(width),
         )  # fmt: skip
         most = _most_items(experts, rows, width)
-        gate = self._arguments(layer.gate_up, GATED, at["gated"], self._inner_stride)
+        gate = arguments_for(layer.gate_up, GATED, at["gated"], self._inner_stride)
+        down = arguments_for(layer.down, LOGITS, at["given"], self._given_stride)
+        gate.items = down.items = at["items"]
         gate.source, gate.source_stride, gate.sources = buffers.normed, buffers.hidden_stride, at["sources"]
         gate.gelu, gate.outputs = int(config.activation != "silu"), experts.inner_size
         self._products.queue_items(layer.gate_up, gate, width, most)
-        down = self._arguments(layer.down, LOGITS, at["given"], self._given_stride)
         down.source, down.source_stride = at["gated"], self._inner_stride
         self._products.queue_items(layer.down, down, width, most)
         self._launch(
@@ -77,12 +80,6 @@ class Experts:
         if rows <= _FEW_ROWS:
             return min(rows, _FEW_OF_ITEM)
         return min(self._products.rows_at_once(product) for product in (layer.gate_up, layer.down))
-
-    def _arguments(self, product: DeviceProduct, mode: int, target: int, stride: int) -> ProductArguments:
-        return ProductArguments(
-            weights=product.units, target=target, target_stride=stride, tiles=product.tiles, chunks=product.chunks,
-            inputs=product.inputs, outputs=product.outputs, mode=mode, items=self._at["items"],
-        )  # fmt: skip
 
     def _launch(self, name: str, grid: tuple[int, int, int], threads: int, *arguments: object) -> None:
         self._device.launch(self._kernels[name], grid, threads, 0, *arguments)

@@ -173,7 +173,7 @@ def _write_experts(writer: "Writer", checkpoint: Weights, layer: int) -> tuple[d
 def _plain(linear: Linear) -> Linear:
     """Without a change of its inputs, which rows would go through for each expert anew."""
     if linear.bias is not None:
-        raise RuntimeUnavailable("Experts with biases run on processors alone.", 'Set model.runtime to "native".')
+        raise RuntimeUnavailable("Experts with biases run on no card.", 'Set model.runtime to "native".')
     reorders = isinstance(linear, QuantizedLinear) and (
         linear.input_order is not None or linear.input_scale is not None
     )

@@ -140,6 +140,17 @@ class Products:
         return Plan(variant, blocks, splits, slice_chunks * CHUNK, batch_tiles, shared)
 
 
+def arguments_for(
+    product: DeviceProduct, mode: int, target: int, stride: int, *, parts: int = 0, eps: float = 0.0
+) -> ProductArguments:
+    """Without the source; ``parts`` and ``eps`` are those of a norm."""
+    return ProductArguments(
+        weights=product.units, bias=product.bias, order=product.order, input_scale=product.input_scale,
+        output_scale=product.output_scale, target=target, target_stride=stride, tiles=product.tiles,
+        chunks=product.chunks, inputs=product.inputs, outputs=product.outputs, parts=parts, mode=mode, eps=eps,
+    )  # fmt: skip
+
+
 def kernels_of(device: Device, groups: Iterable[int], *, experts: bool = False) -> list[Kernels]:
     """What is compiled for weights in groups of these sizes, or in other kinds (``packing``), in this order."""
     found: list[Kernels] = []

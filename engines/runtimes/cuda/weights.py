@@ -14,6 +14,7 @@ from engines.runtimes.cuda.block_forms import is_blocks
 from engines.runtimes.cuda.card.compiler import compile_kernels
 from engines.runtimes.cuda.card.driver import Device
 from engines.runtimes.cuda.packing import (
+    CHUNK,
     HALF,
     TILE,
     Order,
@@ -103,6 +104,12 @@ class DeviceWeights:
         """Of one expert of each layer that has some."""
         layers = [layer.experts for layer in self.layers if layer.experts is not None]
         return [product for experts in layers for product in (experts.gate_up, experts.down)]
+
+    @property
+    def expanded_bytes(self) -> int:
+        """Of the largest matrix of a layer in float16."""
+        products = [product for layer in self.layers for product in layer.products.values()]
+        return 2 * TILE * CHUNK * max(product.tiles * product.chunks for product in products)
 
     @property
     def for_few_rows(self) -> bool:

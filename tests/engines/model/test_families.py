@@ -28,10 +28,16 @@ def test_a_family_is_known_and_cards_take_it_or_say_why_not(name: str) -> None:
     known = KNOWN[config.family]
     assert known.architecture == f"{FAMILIES[name][0]}ForCausalLM"
     if known.cards:
-        check_model(config)
+        check_model(config, mixtures=True)
     else:
         with pytest.raises(RuntimeUnavailable, match=f"{config.family}.*runs on processors alone: it has "):
-            check_model(config)
+            check_model(config, mixtures=True)
+
+
+def test_tensorrt_refuses_experts_in_words(tmp_path: Path) -> None:
+    write_model("mixtral", tmp_path / "model")
+    with pytest.raises(RuntimeUnavailable, match=r"\(mixtral\) is not computed here: it has a mixture of experts"):
+        build_model(tmp_path / "model", tmp_path / "builds")
 
 
 def test_builds_for_cards_are_refused_before_they_begin(tmp_path: Path) -> None:

@@ -5,10 +5,6 @@
 // memory is never idle between two kernels.
 #include "product.cuh"
 
-#ifndef BLOCKS_TOGETHER
-#define BLOCKS_TOGETHER 1  // on a multiprocessor, where there are at most two rows
-#endif
-
 #ifdef EXPERTS
 // The product of an expert with its rows. `item`: expert, first place, rows.
 __device__ __forceinline__ Product of_item(const Product& given, const int* item) {
@@ -159,7 +155,7 @@ __device__ __forceinline__ void run(const Product& given) {
     if (threadIdx.x == 0) p.counters[blockIdx.x] = 0;
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_TOGETHER) product_2(const __grid_constant__ Product p) { run<1, STAGES_2, 1, SHARING_2>(p); }
+extern "C" __global__ void __launch_bounds__(THREADS) product_2(const __grid_constant__ Product p) { run<1, STAGES_2, 1, SHARING_2>(p); }
 extern "C" __global__ void __launch_bounds__(THREADS) product_8(const __grid_constant__ Product p) { run<1, STAGES_8, 4, SHARING_8>(p); }
 extern "C" __global__ void __launch_bounds__(THREADS) product_16(const __grid_constant__ Product p) { run<2, STAGES_16, 4, SHARING_16>(p); }
 extern "C" __global__ void __launch_bounds__(THREADS) product_32(const __grid_constant__ Product p) { run<4, STAGES_32, 4, SHARING_32>(p); }

@@ -27,9 +27,8 @@ pytestmark = [
 SIZES = {"hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 3}
 PAGES = [6, 2, 7, 0, 3, 1, 4, 5, 8, 9, 10, 11, 12]
 BORDERS = [0, 21, 48, 64, 67, 68, 69, 70, 71, 73, 78, 100, 101, 117, 149, 181, 200]
-# Root mean square in standard deviations of the logits: activations are float16, and models with random weights in
-# K-quants, whose minimums are as large as their scales, double an error in each layer.
-TOLERANCE = 0.02
+TOLERANCE = 0.005  # root mean square in standard deviations of the logits: activations are float16
+OTHER_EXPERTS = 0.03  # of the rows, at most: float16 may turn a near tie between two experts
 NEW_TOKENS, NEAR_TIE = 32, 0.05
 V_AND_DOWN = [
     f"model.layers.{layer}.{name}.weight" for layer in (0, 2) for name in ("self_attn.v_proj", "mlp.down_proj")
@@ -61,19 +60,19 @@ def written(name: str, folder: Path) -> Checkpoint:
     return Checkpoint(inner)
 
 
-def assert_computes_the_same(checkpoint: Checkpoint, cache: Path) -> None:
-    """A prompt as a whole and in parts of all sizes, and the likeliest tokens one by one."""
+def assert_computes_the_same(checkpoint: Checkpoint, cache: Path, others: float = 0.0) -> None:
+    """A prompt as a whole and in parts of all sizes, all rows but a share of ``others``, and single likeliest tokens."""
     tokens, reference = some_tokens(200), ReferenceRuntime(checkpoint, 13)
     expected = reference.step(flat_batch(tokens))
     runtime = CudaRuntime.from_checkpoint(checkpoint, 13, cache=cache)
     try:
         assert not runtime.notes, "everything is computed as it is stored"
-        assert difference(runtime.step(flat_batch(tokens)), expected) < TOLERANCE
+        assert_near(runtime.step(flat_batch(tokens)), expected, others)
         parts = [
             runtime.step(batch_of(Row(start, tokens[start:stop], PAGES, logits=stop - start)))
             for start, stop in itertools.pairwise(BORDERS)
         ]
-        assert difference(np.concatenate(parts), expected) < TOLERANCE
+        assert_near(np.concatenate(parts), expected, others)
         text = tokens[:40]
         logits = runtime.step(batch_of(Row(0, text, PAGES)))[-1]
         for _ in range(NEW_TOKENS):
@@ -86,8 +85,10 @@ def assert_computes_the_same(checkpoint: Checkpoint, cache: Path) -> None:
         assert own.max() - own[chosen] <= NEAR_TIE * of_reference.std(), "the likeliest token, but for near ties"
 
 
-def difference(logits: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    return float(np.sqrt(((logits - expected) ** 2).mean()) / expected.std())
+def assert_near(logits: NDArray[np.float32], expected: NDArray[np.float32], others: float) -> None:
+    squares = np.sort(((logits - expected) ** 2).mean(axis=1))
+    kept = squares[: len(squares) - int(others * len(squares))]
+    assert np.sqrt(kept.mean()) / expected.std() < TOLERANCE
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -97,4 +98,4 @@ def test_a_file_is_computed_exactly(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("family", MIXTURES)
 def test_a_mixture_of_experts(family: str, folders: Callable[[str], Path], tmp_path: Path) -> None:
-    assert_computes_the_same(Checkpoint(folders(family)), tmp_path / "cache")
+    assert_computes_the_same(Checkpoint(folders(family)), tmp_path / "cache", OTHER_EXPERTS)
