@@ -19,7 +19,7 @@ from engines.runtimes.cuda.parallel import ParallelRuntime
 from engines.runtimes.cuda.runtime import CudaRuntime
 from engines.runtimes.cuda.sharding import Shard
 from engines.runtimes.cuda.step_times import StepTimes
-from engines.runtimes.cuda.weights import RandomSource
+from engines.runtimes.cuda.weights import RandomSource, Source
 from engines.serving.engine import Engine, EngineConfig
 from engines.serving.sampling_params import SamplingParams
 
@@ -77,15 +77,35 @@ def measure_shape(
 ) -> Iterator[tuple[float, Row]]:
     """The copy's speed and a row for each load that the card has memory for."""
     config = config_of(shape)
+    sources = (
+        [RandomSource(config)] if gpus == 1 else [RandomSource(Shard(rank, gpus).of(config)) for rank in range(gpus)]
+    )
+    return _measured(shape, config, sources, cache, loads)
+
+
+def measure_source(
+    name: str, config: ModelConfig, source: Source, cache: Path | None, loads: Sequence[tuple[int, int]]
+) -> Iterator[tuple[float, Row]]:
+    """The same of other weights, on one card."""
+    return _measured(name, config, [source], cache, loads)
+
+
+def _measured(
+    shape: str,
+    config: ModelConfig,
+    sources: Sequence[Source],
+    cache: Path | None,
+    loads: Sequence[tuple[int, int]],
+) -> Iterator[tuple[float, Row]]:
+    gpus = len(sources)
     context = max(prompt for _, prompt in loads) + _NEW_TOKENS
     # With a page more for each, which the scheduler wants to be free before it takes a request in.
     pages = max(batch * (1 - (-(prompt + _NEW_TOKENS) // PAGE_TOKENS)) for batch, prompt in loads)
     runtime: CudaRuntime | ParallelRuntime
     if gpus == 1:
-        runtime = CudaRuntime(config, RandomSource(config), pages, context, cache=cache)
+        runtime = CudaRuntime(config, sources[0], pages, context, cache=cache)
     else:
-        shares = [RandomSource(Shard(rank, gpus).of(config)) for rank in range(gpus)]
-        runtime = ParallelRuntime(config, shares, pages, context, cache=cache)
+        runtime = ParallelRuntime(config, sources, pages, context, cache=cache)
     try:
         copied = copy_speed(runtime.device)
         for batch, prompt in loads:

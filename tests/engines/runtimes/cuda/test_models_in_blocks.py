@@ -61,7 +61,7 @@ def written(name: str, folder: Path) -> Checkpoint:
 
 
 def assert_computes_the_same(checkpoint: Checkpoint, cache: Path, others: float = 0.0) -> None:
-    """A prompt as a whole and in parts of all sizes, all rows but a share of ``others``, and single likeliest tokens."""
+    """A prompt as a whole and in parts of all sizes, all rows but a share of ``others``, and greedy text."""
     tokens, reference = some_tokens(200), ReferenceRuntime(checkpoint, 13)
     expected = reference.step(flat_batch(tokens))
     runtime = CudaRuntime.from_checkpoint(checkpoint, 13, cache=cache)

@@ -2,6 +2,7 @@
 
 import ctypes
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from engines.model.checkpoint import Checkpoint
 from engines.model.synthetic import Shape, write_checkpoint
 from engines.runtimes.cuda.card.streaming import STRETCH, stream_to_card
 from engines.runtimes.cuda.packed_weights import WEIGHTS_FILE, PackedSource, build, write
-from engines.runtimes.cuda.packing import pack
+from engines.runtimes.cuda.packing import gated_order, natural_order, pack
 from engines.runtimes.cuda.weights import SETS, output_orders
 
 
@@ -126,3 +127,26 @@ def test_heads_that_no_kernel_takes_are_refused_before_anything_is_packed(tmp_pa
     with pytest.raises(RuntimeUnavailable, match="these have 40"):
         build(Checkpoint(tmp_path / "model"), tmp_path / "builds")
     assert not (tmp_path / "builds").exists()
+
+
+def test_experts_lie_one_behind_another(folders: Callable[[str], Path], tmp_path: Path) -> None:
+    checkpoint = Checkpoint(folders("qwen3-moe-mixed"))
+    config = checkpoint.config
+    assert config.experts is not None
+    assert not write(checkpoint, tmp_path)
+    packed = np.fromfile(tmp_path / WEIGHTS_FILE, np.uint8)
+    weights = PackedSource(Build(tmp_path, notes=())).placed(0, 0)
+    assert weights.chosen == config.experts.chosen and weights.for_few_rows
+    orders = {"gate_up": gated_order(config.experts.inner_size), "down": natural_order(config.hidden_size)}
+    for number, layer in enumerate(weights.layers):
+        if config.experts_of(number) is None:
+            assert layer.experts is None and set(layer.products) == set(SETS)
+            continue
+        assert layer.experts is not None and set(layer.products) == {"qkv", "o"}
+        router = checkpoint.router(number).dense()
+        assert (packed[layer.experts.router :][: router.nbytes].view(np.float32) == router.reshape(-1)).all()
+        for name, product in (("gate_up", layer.experts.gate_up), ("down", layer.experts.down)):
+            for expert in range(config.experts.count):
+                units = pack([checkpoint.expert(number, expert, one) for one in SETS[name]], orders[name])[0].units
+                start = product.units + expert * product.nbytes
+                assert (packed[start : start + product.nbytes] == units.reshape(-1)).all()
