@@ -16,18 +16,21 @@ from tests.app.users.team import users
 
 grpc = pytest.importorskip("grpc", reason="grpcio is not installed")
 triton = pytest.importorskip("tritonclient.grpc", reason="tritonclient is not installed")
+health_pb2 = pytest.importorskip("grpc_health.v1.health_pb2", reason="grpcio-health-checking is not installed")
+from grpc_health.v1 import health_pb2_grpc  # noqa: E402
 from tritonclient.grpc import service_pb2, service_pb2_grpc  # noqa: E402 - after the line that may skip
 from tritonclient.utils import InferenceServerException  # noqa: E402
 
 from app.api.access.keys import Keys  # noqa: E402
 from app.api.gate import Gate  # noqa: E402
 from app.api.kserve.models import Models  # noqa: E402
-from app.api.kserve.rpc import messages  # noqa: E402
+from app.api.kserve.rpc.messages import MESSAGES, SERVICE  # noqa: E402
 from app.api.kserve.rpc.server import RpcServer  # noqa: E402
 from app.errors import AppError  # noqa: E402
 
 KEYS, USERS = users("anna")
 KEY = {"authorization": f"Bearer {TOKEN}"}
+SERVING = health_pb2.HealthCheckResponse.SERVING
 QUESTION = "What does it eat? <|assistant|>"
 
 
@@ -89,8 +92,8 @@ def request(**tensor: Any) -> Any:
 
 
 def test_the_messages_are_those_that_triton_publishes() -> None:
-    for name in messages._FIELDS:
-        ours = messages.message(name).DESCRIPTOR
+    for name, made in MESSAGES.items():
+        ours = made.DESCRIPTOR
         theirs = service_pb2.DESCRIPTOR.pool.FindMessageTypeByName(f"inference.{name}")
         assert described(ours) == described(theirs), name
 
@@ -274,3 +277,29 @@ def test_a_port_that_is_taken_is_named(served: RpcServed) -> None:
     other = RpcServer(Models(served.served.assistant, Gate(4)), Keys(TOKEN), "127.0.0.1", served.port, None)
     with pytest.raises(AppError, match=str(served.port)):
         served.run(other.start())
+
+
+def test_grpcs_own_health_protocol(served: RpcServed) -> None:
+    """Asked by the client of the package that gRPC publishes for it."""
+    key = [*KEY.items()]
+    with grpc.insecure_channel(f"127.0.0.1:{served.port}") as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        for service in ("", SERVICE, "grpc.health.v1.Health"):
+            assert stub.Check(health_pb2.HealthCheckRequest(service=service), metadata=key).status == SERVING
+        with pytest.raises(grpc.RpcError, match="NOT_FOUND"):
+            stub.Check(health_pb2.HealthCheckRequest(service="another"), metadata=key)
+        unknown = stub.Watch(health_pb2.HealthCheckRequest(service="another"), metadata=key)
+        assert next(unknown).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+        watched = stub.Watch(health_pb2.HealthCheckRequest(), metadata=key)
+        assert next(watched).status == SERVING
+        served.run(served.rpc.stop(30))
+        assert [reply.status for reply in watched] == [health_pb2.HealthCheckResponse.NOT_SERVING]
+
+
+def test_probes_without_a_key_learn_that_the_server_serves_and_no_more(served: RpcServed) -> None:
+    with grpc.insecure_channel(f"127.0.0.1:{served.port}") as channel:
+        stub = health_pb2_grpc.HealthStub(channel)
+        for service in ("", "another"):
+            assert stub.Check(health_pb2.HealthCheckRequest(service=service)).status == SERVING
+        with pytest.raises(grpc.RpcError, match="UNAUTHENTICATED"):
+            next(stub.Watch(health_pb2.HealthCheckRequest()))

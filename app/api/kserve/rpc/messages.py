@@ -5,6 +5,7 @@ protobuf, and a client in the same process may bring the same names. Fields have
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
@@ -45,50 +46,47 @@ _FIELDS = {
     "InferTensorContents contents",
     "ModelStreamInferResponse": "string error_message, ModelInferResponse infer_response",
 }
-"""Of each message, "[repeated | map | oneof] type name" for each field; keys of maps are strings."""
 _CHOICE = "parameter_choice"  # the only oneof
 _FIELD = re.compile(r"(?:(repeated|map|oneof) )?([\w.]+) (\w+)")
 
 
-def _file() -> FileDescriptorProto:
-    file = FileDescriptorProto(name="docent_kserve.proto", package=PACKAGE, syntax="proto3")
+def made_messages(package: str, fields_of: Mapping[str, str]) -> dict[str, Any]:
+    """The classes of a package's messages by name, as a generated module would have them. ``fields_of`` a message:
+    "[repeated | map | oneof] type name" for each field; keys of maps are strings."""
+    file = FileDescriptorProto(name=f"docent/{package}.proto", package=package, syntax="proto3")
     made: dict[str, DescriptorProto] = {}
-    for name, fields in _FIELDS.items():
+    for name, fields in fields_of.items():
         outer, _, inner = name.rpartition(".")
         made[name] = (made[outer].nested_type if outer else file.message_type).add(name=inner)
         for number, found in enumerate(_FIELD.findall(fields), 1):
-            _add_field(made[name], name, number, *found)
-    return file
+            _add_field(made[name], f".{package}", name, number, *found)
+    pool = DescriptorPool()
+    pool.AddSerializedFile(file.SerializeToString())
+    return {name: GetMessageClass(pool.FindMessageTypeByName(f"{package}.{name}")) for name in fields_of}
 
 
-def _add_field(message: DescriptorProto, path: str, number: int, kind: str, type_: str, name: str) -> None:
+def _add_field(
+    message: DescriptorProto, package: str, path: str, number: int, kind: str, type_: str, name: str
+) -> None:
     field = message.field.add(name=name, number=number, label=FieldDescriptorProto.LABEL_OPTIONAL)
     if kind in ("repeated", "map"):
         field.label = FieldDescriptorProto.LABEL_REPEATED
     if kind == "map":
         entry = message.nested_type.add(name=f"{name.title()}Entry")
         entry.options.map_entry = True
-        _add_field(entry, "", 1, "", "string", "key")
-        _add_field(entry, "", 2, "", type_, "value")
+        _add_field(entry, package, "", 1, "", "string", "key")
+        _add_field(entry, package, "", 2, "", type_, "value")
         type_ = f"{path}.{entry.name}"
     if kind == "oneof":
         if not message.oneof_decl:
             message.oneof_decl.add(name=_CHOICE)
         field.oneof_index = 0
     if type_[0].isupper():
-        field.type, field.type_name = FieldDescriptorProto.TYPE_MESSAGE, f".{PACKAGE}.{type_}"
+        field.type, field.type_name = FieldDescriptorProto.TYPE_MESSAGE, f"{package}.{type_}"
     else:
         field.type = FieldDescriptorProto.Type.Value(f"TYPE_{type_.upper()}")
 
 
-_POOL = DescriptorPool()
-_POOL.AddSerializedFile(_file().SerializeToString())
-
-
-def message(name: str) -> Any:
-    """The class of a message, as a generated module would have it."""
-    return GetMessageClass(_POOL.FindMessageTypeByName(f"{PACKAGE}.{name}"))
-
-
-ModelInferResponse = message("ModelInferResponse")
-ModelStreamInferResponse = message("ModelStreamInferResponse")
+MESSAGES = made_messages(PACKAGE, _FIELDS)
+ModelInferResponse = MESSAGES["ModelInferResponse"]
+ModelStreamInferResponse = MESSAGES["ModelStreamInferResponse"]

@@ -10,6 +10,7 @@ import grpc
 from app.api.access.keys import Keys
 from app.api.body_limit import MOST_BYTES
 from app.api.kserve.models import Models
+from app.api.kserve.rpc.health import CHECK, HealthService
 from app.api.kserve.rpc.service import InferenceService
 from app.errors import AppError
 
@@ -34,14 +35,17 @@ class RpcServer:
         self._address = f"[{address}]" if ":" in address else address
         self._port = port
         self._tls = tls
+        self._health = HealthService()
         self._server: Any = None
 
     async def start(self) -> int:
         """Begins to answer, in the event loop that runs, and returns the port. Raises AppError where it is taken."""
         self._server = grpc.aio.server(
-            interceptors=[_OnlyWithKey(self._keys)], options=_OPTIONS, maximum_concurrent_rpcs=_MOST_CALLS
+            interceptors=[_OnlyWithKey(self._keys, self._health)],
+            options=_OPTIONS,
+            maximum_concurrent_rpcs=_MOST_CALLS,
         )
-        self._server.add_generic_rpc_handlers([InferenceService(self._models).handlers()])
+        self._server.add_generic_rpc_handlers([InferenceService(self._models).handlers(), self._health.handlers()])
         place = f"{self._address}:{self._port}"
         try:
             if self._tls is None:
@@ -58,15 +62,17 @@ class RpcServer:
 
     async def stop(self, within_s: float) -> None:
         """Takes no more calls, and ends those that are at work after a time."""
+        self._health.end()
         if self._server is not None:
             await self._server.stop(within_s)
 
 
 class _OnlyWithKey(grpc.aio.ServerInterceptor):
-    """Turns calls away that carry no key, before anything of their messages is read."""
+    """Turns calls away that carry no key, before anything of their messages is read; but says how the server is."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, health: HealthService) -> None:
         self._keys = keys
+        self._health = health
 
     async def intercept_service(
         self, continuation: Callable[[_Details], Awaitable[Any]], handler_call_details: _Details
@@ -75,12 +81,19 @@ class _OnlyWithKey(grpc.aio.ServerInterceptor):
         given = [value for name, value in handler_call_details.invocation_metadata if name == "authorization"]
         if handler is None or self._keys.owner(map(str, given)) is not None:
             return handler
-        streams = handler.request_streaming
-        refusing = grpc.stream_stream_rpc_method_handler if streams else grpc.unary_unary_rpc_method_handler
-        return refusing(_refuse)
+        if handler_call_details.method == CHECK:
+            return self._health.for_strangers()
+        return _REFUSING[handler.request_streaming, handler.response_streaming](_refuse)
 
 
 async def _refuse(request: Any, context: Any) -> None:
     await context.abort(
         grpc.StatusCode.UNAUTHENTICATED, 'A key is needed, as metadata "authorization" with "Bearer KEY".'
     )
+
+
+_REFUSING = {
+    (False, False): grpc.unary_unary_rpc_method_handler,
+    (False, True): grpc.unary_stream_rpc_method_handler,
+    (True, True): grpc.stream_stream_rpc_method_handler,
+}  # by whether requests and replies are streams

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.api.kserve.models import Models
 from app.api.kserve.rpc.conversion import WANTS_EMPTY_END, infer_request, infer_response
-from app.api.kserve.rpc.messages import SERVICE, ModelStreamInferResponse, message
+from app.api.kserve.rpc.messages import MESSAGES, SERVICE, ModelStreamInferResponse
 from app.api.kserve.shapes import VERSION, ServerMetadata
 from app.api.openai.errors import ApiError, failure_of
 from docent import __version__
@@ -43,14 +43,14 @@ class InferenceService:
         made = {
             name: grpc.unary_unary_rpc_method_handler(
                 _told(name, answer),
-                request_deserializer=message(f"{name}Request").FromString,
-                response_serializer=message(f"{name}Response").SerializeToString,
+                request_deserializer=MESSAGES[f"{name}Request"].FromString,
+                response_serializer=MESSAGES[f"{name}Response"].SerializeToString,
             )
             for name, answer in answers.items()
         }
         made["ModelStreamInfer"] = grpc.stream_stream_rpc_method_handler(
             self._model_stream_infer,
-            request_deserializer=message("ModelInferRequest").FromString,
+            request_deserializer=MESSAGES["ModelInferRequest"].FromString,
             response_serializer=ModelStreamInferResponse.SerializeToString,
         )
         return grpc.method_handlers_generic_handler(SERVICE, made)
@@ -122,7 +122,7 @@ class _Caller:
 
 def _told(name: str, answer: Callable[[Any, Context], Awaitable[Any]]) -> Callable[[Any, Context], Awaitable[Any]]:
     """Makes the reply of what is answered, or a status of what fails."""
-    response = message(f"{name}Response")
+    response = MESSAGES[f"{name}Response"]
 
     async def told(request: Any, context: Context) -> Any:
         try:
