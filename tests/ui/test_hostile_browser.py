@@ -33,3 +33,24 @@ def test_marks_that_turn_text_around_are_shown(filled: Any, gate: Any) -> None:
     ask(filled.page, "garden \u202egnp.exe")
     filled.page.keyboard.press("Alt+n")
     expect(filled.page.locator(".chat-row").first).to_contain_text("⟨U+202E⟩")
+
+
+HOSTILE = "<style>*{display:none}</style><img src=https://remote.example/x onerror=alert(6)> \u202efdp.exe"
+
+
+def test_titles_and_what_a_model_writes_run_nothing_however_long(window: Any, fake: Any, gate: Any) -> None:
+    page = window.page
+    fake.put("/papers/garden.txt", "The garden was planted in 1987.", title=HOSTILE)
+    fake.answerer, fake.model_title = "large-model", HOSTILE
+    fake.said = f"{HOSTILE} [x](https://remote.example/) ![y](https://remote.example/y) " + "a" * 1_000_000
+    gate.open()
+    ask(page, "When was the garden planted?")
+    answer = page.locator(".exchange:not(.running) .answer-text")
+    expect(answer).to_contain_text("<style>*{display:none}</style>")
+    expect(page.locator(".card-title")).to_contain_text("onerror=alert(6)> ⟨U+202E⟩fdp.exe")
+    expect(page.locator(".chat-row.on")).to_contain_text("<style>*{display:none}</style><img…")
+    page.locator(".exchange .chip").click()
+    expect(page.locator(".source-title")).to_contain_text("⟨U+202E⟩fdp.exe")
+    assert page.locator("main img, .source img, .list img, main .flow a, body style").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1440
+    window.assert_quiet(window.served.address)

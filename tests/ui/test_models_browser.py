@@ -124,6 +124,16 @@ def test_models_to_begin_with_are_those_that_this_computer_runs(window: Any) -> 
     expect(page.get_by_role("button", name="Download", exact=True)).to_be_enabled()
 
 
+def test_a_model_is_put_into_memory_and_its_memory_given_back(models: Any, fake: Any) -> None:
+    now = models.page.locator(".model-now")
+    now.get_by_role("button", name="Load now").click()
+    expect(now).to_contain_text("in memory")
+    assert fake.loaded
+    now.get_by_role("button", name="Give its memory back").click()
+    expect(now.get_by_role("button", name="Load now")).to_be_visible()
+    assert not fake.loaded
+
+
 def test_what_is_wrong_is_said_with_the_remedy(models: Any, tmp_path: Path) -> None:
     page = models.page
     page.fill("#model-folder", str(tmp_path / "nothing"))

@@ -1,5 +1,6 @@
 """What the page shows before anything was asked, and what a question asks."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,3 +47,21 @@ def test_a_question_can_be_restricted(filled: Any, gate: Any, fake: Any, folder:
     page.locator(".scope").click()
     page.get_by_role("menuitem", name="Ask everything").click()
     expect(page.locator(".scope")).to_contain_text("all 2 documents")
+
+
+def test_what_is_asked_is_chosen_among_documents_of_the_same_name_and_none_is_left_out_in_silence(
+    serve: Callable[[Any], Any], fake: Any, open_page: Callable[..., Any]
+) -> None:
+    for year in (2023, 2024):
+        fake.put(f"/papers/{year}/return.txt", "x")
+    for number in range(210):
+        fake.put(f"/papers/more/paper {number:03}.txt", "x")
+    page = open_page(serve(fake).link).page
+    page.get_by_role("button", name="Asking all").click()
+    page.get_by_role("menuitem", name="What to ask").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("checkbox", name="2024/return.txt")).to_be_visible()
+    expect(dialog).to_contain_text("12 more: filter to see them.")
+    dialog.get_by_label("Filter documents").fill("paper 209")
+    expect(dialog.get_by_role("checkbox", name="paper 209.txt")).to_be_visible()
+    expect(dialog).not_to_contain_text("more: filter")

@@ -130,6 +130,27 @@ def test_places_are_called_what_they_are(told: Callable[..., Any]) -> None:
     )  # fmt: skip
 
 
+def test_documents_of_the_same_title_are_told_apart(told: Callable[..., Any]) -> None:
+    filings = (
+        a_citation(0, 25, title="Apple Inc.", source="/filings/2023/report.pdf", document_id=2),
+        a_citation(0, 25, title="Apple Inc.", source="/filings/2024/report.pdf", document_id=3),
+        a_citation(0, 25, title="Apple Inc.", source="/filings/2024/notes.pdf", document_id=4),
+        a_citation(26, 53),
+    )
+    page = told(Answer((AnswerPart("The mill stopped.", (1,)),), True, filings, "extractive")).page
+    cards = page.locator(".exchange .card")
+    expect(cards.locator(".card-file")).to_have_text(["2023/report.pdf", "2024/report.pdf", "notes.pdf"])
+    expect(cards.last.locator(".card-file")).to_have_count(0)
+
+
+def test_an_answer_says_who_wrote_it_and_how_sure_that_is(told: Callable[..., Any]) -> None:
+    answer = Answer(
+        (AnswerPart("The mill stopped in 1912.", (1,)),), True, (a_citation(0, 25),), "large-model", confidence=0.83
+    )
+    made = told(answer, work=Work({"total": 1250.0}, ())).page.locator(".made")
+    expect(made).to_have_text("1.3 s · large-model · sure 83 %")
+
+
 def test_a_sentence_that_nothing_bears_out_is_marked_with_the_reason(told: Callable[..., Any]) -> None:
     parts = (AnswerPart("The mill stopped in 1912.", (1,)), AnswerPart(" It was haunted.", (), supported=False))
     page = told(Answer(parts, True, (a_citation(0, 25),), "large-model")).page

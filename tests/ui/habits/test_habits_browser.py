@@ -136,12 +136,17 @@ def test_what_it_is_doing_is_told_to_screen_readers_and_the_words_that_come_are_
     expect(page.locator(".running")).to_have_count(0)
 
 
+@pytest.mark.parametrize("locale", ["en", "de"])
 @pytest.mark.parametrize("place", ["/", "/library", "/models", "/settings", "/settings/privacy"])
-def test_at_200_percent_nothing_is_cut_off(answered: Any, open_page: Callable[..., Any], place: str) -> None:
+def test_at_200_percent_nothing_is_cut_off(
+    answered: Any, open_page: Callable[..., Any], place: str, locale: str
+) -> None:
     """A window of 1,440 pixels at 200 % has 720 by 450 of CSS."""
     link = answered.page.url if place == "/" else answered.served.address + place
-    page = open_page(link, width=720, height=450, device_scale_factor=2, cookies=answered.page.context).page
+    cookies = answered.page.context
+    page = open_page(link, width=720, height=450, device_scale_factor=2, cookies=cookies, locale=locale).page
     page.wait_for_timeout(300)
+    assert page.locator("main h1").evaluate("title => title.scrollWidth - title.clientWidth") <= 1
     assert page.evaluate("document.documentElement.scrollWidth") <= 720
     assert page.evaluate(CUT_OFF) == []
 

@@ -108,6 +108,9 @@ def test_copies_and_folders_that_are_away_are_shown_as_such(library: Callable[[]
     tag = page.locator(".row-line", has_text="two.txt").locator(".tag")
     expect(tag).to_have_attribute("title", "The same content as /papers/one.txt")
     expect(page.locator(".row-line", has_text="one.txt").locator(".tag")).to_have_count(0)
+    go(page, "Chats")
+    page.locator("#sync").get_by_role("button", name="1 folder not found").click()
+    expect(page.locator(".library")).to_be_visible()
 
 
 def test_folders_are_watched_or_not_as_one_likes(library: Callable[[], Any], fake: Any) -> None:
@@ -165,3 +168,7 @@ def test_the_library_is_filtered_and_sorted_as_one_types(filled: Any) -> None:
     page.get_by_role("button", name="Size", exact=True).click()
     page.get_by_role("button", name="Size", exact=True).click()
     expect(page.locator(".row-line:not(.source-row)").first).to_contain_text("observatory.md")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate("navigator.clipboard.writeText('garden.txt')")
+    page.locator("#library-filter").press("Control+v")
+    expect(page.locator(".row-line:not(.source-row)")).to_have_count(1)

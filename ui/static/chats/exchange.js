@@ -1,7 +1,7 @@
 // @ts-check
 /** One question with its answer: finished, or being written. */
 
-import { duration, place } from "../parts/format.js";
+import { apart, duration, place } from "../parts/format.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../parts/html.js";
 import { Icon } from "../parts/icons.js";
 import { IconButton, Menu, Name, Trouble, visible } from "../parts/parts.js";
@@ -146,15 +146,20 @@ export function Cards({ citations, span }) {
     }</button>`}`;
 }
 
+/** @param {Citation} citation */
+const cited = ({ title, source }) => ({ name: title, path: source });
+
 /** @param {{citations: Citation[], index: number, span: any}} props */
 function Card({ citations, index, span }) {
   const citation = citations[index];
   const isShown = shown.value?.citations === citations && shown.value.index === index;
   const where = place(citation);
+  const file = apart(cited(citation), citations.map(cited));
   return html`<button type="button" class=${`card ${isShown ? "on" : ""}`} aria-pressed=${isShown}
     onClick=${() => showCitation(citations, index, span)}>
     <span class="card-head"><span class="number">${index + 1}</span><span class="card-title"><${Name}>${citation.title}<//></span>
       ${where && html`<span class="card-place">${where}</span>`}</span>
+    ${file && html`<span class="card-file"><${Name}>${file}<//></span>`}
     <span class="card-quote" dir="auto"><${Quote} citation=${citation} span=${span} /></span>
   </button>`;
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** What a chat asks: its name, and the dialog that restricts it to collections, folders or documents. */
 
-import { fileName, sourceName } from "../parts/format.js";
+import { apart, fileName, sourceName } from "../parts/format.js";
 import { html, useState } from "../parts/html.js";
 import { Icon } from "../parts/icons.js";
 import { Dialog, Name } from "../parts/parts.js";
@@ -29,6 +29,7 @@ export function ScopeDialog() {
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
   const fits = (/** @type {string} */ text) => wanted.every((word) => text.toLowerCase().includes(word));
   const shown = (documents.value ?? []).filter((one) => one.status === "ok" && fits(`${one.title} ${one.path}`));
+  const drawn = shown.slice(0, MOST).map((one) => ({ one, name: fileName(one.path), path: one.path }));
   // A question with several kinds asks for what fits all of them; who ticks boxes means either.
   const toggle = (/** @type {keyof Scope} */ kind, /** @type {any} */ one) => setScope({ [kind]: toggled(/** @type {any[]} */ (chosen[kind]), one) });
   const box = (/** @type {keyof Scope} */ kind, /** @type {any} */ one) =>
@@ -43,10 +44,11 @@ export function ScopeDialog() {
       ${sources.value.filter((source) => fits(sourceName(source))).map(
         (source) => html`<li key=${`s${source.id}`}><label>${box("folders", source.location)}<${Icon} name="folder" /><b><${Name}>${sourceName(source)}<//></b></label></li>`,
       )}
-      ${shown.slice(0, MOST).map(
-        (one) => html`<li key=${one.id}><label title=${one.path}>${box("documents", one.id)}<${Name}>${fileName(one.path)}<//></label></li>`,
+      ${drawn.map(
+        (row) => html`<li key=${row.one.id}><label title=${row.path}>${box("documents", row.one.id)}<${Name}>${apart(row, drawn) || row.name}<//></label></li>`,
       )}
     </ul>
+    ${shown.length > MOST && html`<p class="quiet" role="status">${t("chat.furtherDocuments", { count: shown.length - MOST })}</p>`}
     <div class="row end"><button type="button" class="button" onClick=${() => setScope({})}>${t("chat.askEverything")}</button>
       <button type="button" class="button primary" onClick=${close}>${t("close")}</button></div>
   <//>`;

@@ -6,7 +6,7 @@ import { html } from "../parts/html.js";
 import { IconButton, Trouble, visible } from "../parts/parts.js";
 import { canTell, switchTelling, telling } from "../shell/notifications.js";
 import { post } from "../state/api.js";
-import { attempt, connection, documents, endSync, go, libraryFilter, problems, ready, sync } from "../state/store.js";
+import { attempt, connection, documents, endSync, go, libraryFilter, problems, ready, status, sync } from "../state/store.js";
 import { t } from "../words/words.js";
 
 const WITHIN_AFTER_S = 1.5;
@@ -16,6 +16,7 @@ const continueSync = () => attempt(() => post("/api/syncing/continue"));
 
 export function SyncState() {
   const state = sync.value;
+  const away = status.value?.unreachable?.length ?? 0;
   return html`<footer class="sync" id="sync">
     ${state?.running ? html`<${Running} state=${state} />` : state?.message && html`<${Trouble} message=${state.message} remedy=${state.remedy} />`}
     ${!state?.running && state?.summary && html`<p class="outcome" role="status">${t(state.summary === "stopped" ? "sync.stopped" : "sync.done")}
@@ -29,6 +30,7 @@ export function SyncState() {
         libraryFilter.value = "problems";
         go("/library");
       }}>${t("status.problems", { count: problems.value })}</button>`}
+      ${away > 0 && html`<button type="button" class="link-button bad" title=${t("library.goneLong")} onClick=${() => go("/library")}>${t("status.away", { count: away })}</button>`}
       ${connection.value === "lost" && html`<span class="bad">${t("lost.short")}</span>`}</p>
   </footer>`;
 }

@@ -59,6 +59,22 @@ export const fileName = (path) => (path.includes("://") ? path : (path.split(/[/
 /** The name of a folder, file or address that was added. @param {{location: string}} source */
 export const sourceName = ({ location }) => (/[/\\]inbox$/.test(location) ? t("library.added") : fileName(location));
 
+/** The last names of a path. @param {string} path @param {number} count */
+const tail = (path, count) => path.split(/[/\\]/).filter(Boolean).slice(-count).join("/");
+
+/**
+ * What tells a document from others of the same name: its file with as many of its folders as that takes; "" where none has its name.
+ * @param {{name: string, path: string}} one @param {{name: string, path: string}[]} all
+ */
+export function apart(one, all) {
+  const alike = all.filter((other) => other.name === one.name && other.path !== one.path);
+  if (!alike.length) return "";
+  const most = one.path.split(/[/\\]/).length;
+  let count = 1;
+  while (count < most && alike.some((other) => tail(other.path, count) === tail(one.path, count))) count++;
+  return tail(one.path, count);
+}
+
 /** @param {string} source a file's path */
 function unit(source) {
   const suffix = source.toLowerCase().split(".").at(-1) ?? "";
