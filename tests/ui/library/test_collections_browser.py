@@ -162,6 +162,18 @@ def test_another_page_sees_collections_and_asks_no_deleted_one(
     expect(other.locator(".exchange:not(.running)")).to_contain_text("1889")
 
 
+def test_the_next_key_may_come_before_the_next_frame(window: Any) -> None:
+    page = window.page
+    page.evaluate("window.requestAnimationFrame = (draw) => setTimeout(() => draw(performance.now()), 1000)")
+    page.locator(".row-line", has_text="towers.md").focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".row-line")).to_have_count(5)
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowUp")
+    expect(page.locator(".row-line:focus")).to_contain_text("whales.txt")
+
+
 def test_rows_are_chosen_folded_and_opened_by_keyboard_in_one_tab_stop(window: Any) -> None:
     page = window.page
     page.locator(".row-line").first.focus()

@@ -123,10 +123,15 @@ function Row({ chat, tab }) {
   const title = visible(chat.title);
   const row = useRef(/** @type {HTMLElement|null} */ (null));
   const link = () => /** @type {HTMLElement|null|undefined} */ (row.current?.querySelector(".chat-stop"));
+  const isBack = useRef(false); // the focus goes back to the link of a chat that was named by keyboard
   const named = (/** @type {boolean} */ isByKey) => {
+    isBack.current = isByKey;
     rename(false);
-    if (isByKey) requestAnimationFrame(() => link()?.focus());
   };
+  useLayoutEffect(() => {
+    if (!renaming && isBack.current) link()?.focus();
+    isBack.current = false;
+  }, [renaming]);
   if (renaming) return html`<li class="chat-row" ref=${row}><${Rename} chat=${chat} onEnd=${named} /></li>`;
   const remove = async () => {
     const stops = chatStops();

@@ -52,12 +52,17 @@ export function LibraryTable({ rows, sort, onSort, folded, chosen, onChoose, ...
     if (at * ROW < scrollTop) box.current.scrollTop = at * ROW;
     else if ((at + 1) * ROW > scrollTop + clientHeight) box.current.scrollTop = (at + 1) * ROW - clientHeight;
     look();
-    requestAnimationFrame(() => /** @type {HTMLElement|null|undefined} */ (box.current?.querySelector(`[aria-rowindex="${at + 2}"]`))?.focus());
   }, [current]);
   const first = Math.max(0, Math.floor(view.top / ROW) - SPARE);
   const last = Math.min(rows.length, Math.ceil((view.top + view.height) / ROW) + SPARE);
   const drawn = rows.slice(first, last).map((/** @type {Row} */ row, /** @type {number} */ index) => ({ row, index: first + index }));
   if (rows.length && (at < first || at >= last)) drawn.push({ row: rows[at], index: at }); // where Tab leads
+  // At once, for the next key may come before the next frame; and again where drawing moved the row, which costs it the focus.
+  useLayoutEffect(() => {
+    if (!current.isMoved || !box.current) return;
+    const isElsewhere = document.activeElement !== document.body && !box.current.contains(document.activeElement);
+    if (!isElsewhere) /** @type {HTMLElement|null} */ (box.current.querySelector(`[aria-rowindex="${at + 2}"]`))?.focus({ preventScroll: true });
+  }, [current, at, first, last]);
   const places = useMemo(() => [...new Set(rows.filter((/** @type {Row} */ row) => row.kind === "document").map(placeOf))], [rows]);
   if (!rows.length) return html`<p class="empty">${t("library.nothing")}</p>`;
   const areAll = places.length > 0 && places.every((place) => chosen.has(place));

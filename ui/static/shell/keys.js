@@ -132,8 +132,11 @@ function newChat() {
   focusQuestion();
 }
 
+/** Now, where the field stands already, since letters may follow at once; and once more when the page that has it is drawn. */
 export function focusQuestion() {
-  requestAnimationFrame(() => document.getElementById("question")?.focus());
+  const focus = () => document.getElementById("question")?.focus();
+  focus();
+  requestAnimationFrame(focus);
 }
 
 /** @param {number} step */
