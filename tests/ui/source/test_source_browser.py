@@ -12,7 +12,7 @@ from app.events import Layout
 from app.settings.schema import Settings
 from rag.types import Place
 from tests.app.fakes import LightParts
-from tests.rag.parsers.pdf.pdf_writer import paragraph, write_pdf
+from tests.rag.parsers.pdf.pdf_writer import paragraph, write_pdf, write_raw
 from tests.ui.steps import ask, go
 
 pytestmark = pytest.mark.browser
@@ -91,6 +91,30 @@ def test_pages_are_zoomed_and_fitted_and_lie_as_they_are_turned(opened: Callable
     page.get_by_role("button", name="Fit", exact=True).click()
     expect(page.locator(".zoom")).to_have_text(fitted)
     expect(page.get_by_role("button", name="Fit", exact=True)).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_page_is_gone_to_by_what_is_printed_on_it(opened: Callable[[str], Any], papers: Path) -> None:
+    contents = [f"BT /F1 10 Tf 72 700 Td (This is sheet {number}.) Tj ET" for number in range(1, 6)]
+    labels = "/PageLabels << /Nums [0 << /S /r /St 4 >> 2 << /S /D >>] >>"  # iv, v, 1, 2, 3
+    write_raw(papers / "book.pdf", contents, catalog=labels)
+    page = opened("book.pdf")
+    status, field = page.locator(".page-number"), page.locator(".page-field")
+    expect(status).to_have_text("iv (1 of 5)")
+    field.fill("2")
+    field.press("Enter")
+    expect(status).to_have_text("2 (4 of 5)")
+    field.fill("V")
+    field.press("Enter")
+    expect(status).to_have_text("v (2 of 5)")
+    field.fill("5")  # printed nowhere: the fifth sheet
+    field.press("Enter")
+    expect(status).to_have_text("3 (5 of 5)")
+    field.fill("77")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    field.press("Escape")
+    expect(field).to_have_value("3")
+    page.get_by_role("button", name="Pages as pictures").click()
+    expect(page.get_by_role("button", name="page v (sheet 2)")).to_have_text("v")
 
 
 def test_code_has_its_line_numbers(opened: Callable[[str], Any], papers: Path) -> None:

@@ -82,6 +82,9 @@ function unit(source) {
   return ["pptx", "ppt", "odp", "pptm"].includes(suffix) ? "slide" : "page";
 }
 
+/** "page 3", or "page iii (sheet 3)" where something else is printed on it. @param {number} page @param {string|null|undefined} label */
+export const pageName = (page, label) => (label && label !== String(page) ? t("place.labelled", { label, page }) : t("place.page", { page }));
+
 /**
  * Where in a document: "page 3", "sheet 2", "at 1:05", or "".
  * @param {{source?: string, page: number|null, page_label: string|null, start_s: number|null}} at
@@ -90,8 +93,7 @@ export function place({ source = "", page, page_label, start_s }) {
   if (start_s !== null && start_s !== undefined) return t("place.at", { time: clock(start_s) });
   if (page === null || page === undefined) return "";
   const kind = unit(source);
-  if (kind === "page" && page_label) return t("place.labelled", { label: page_label, page });
-  return t(`place.${kind}`, { page });
+  return kind === "page" ? pageName(page, page_label) : t(`place.${kind}`, { page });
 }
 
 const YOUTUBE = ["youtube.com", "www.youtube.com", "m.youtube.com", "youtu.be"];

@@ -132,11 +132,12 @@ function newChat() {
   focusQuestion();
 }
 
-/** Now, where the field stands already, since letters may follow at once; and once more when the page that has it is drawn. */
+/** Now, where the field stands already, since letters may follow at once; else when the page that has it is drawn, unless the focus has gone on by then. */
 export function focusQuestion() {
   const focus = () => document.getElementById("question")?.focus();
   focus();
-  requestAnimationFrame(focus);
+  const last = document.activeElement;
+  requestAnimationFrame(() => [last, document.body].includes(/** @type {HTMLElement} */ (document.activeElement)) && focus());
 }
 
 /** @param {number} step */

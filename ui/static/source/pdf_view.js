@@ -4,9 +4,11 @@
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../parts/html.js";
 import { IconButton } from "../parts/parts.js";
 import { get, query } from "../state/api.js";
+import { pageName } from "../parts/format.js";
 import { keep, kept } from "../state/kept.js";
 import { t } from "../words/words.js";
 import { FindBar } from "./find.js";
+import { PageField } from "./page_field.js";
 import { Thumbnails } from "./thumbnails.js";
 
 const VENDOR = "/static/vendor/";
@@ -29,6 +31,7 @@ function pdfjs() {
 export function PdfView({ document: about, view, onFail }) {
   const [pdf, setPdf] = useState(/** @type {any} */ (null));
   const [sizes, setSizes] = useState(/** @type {{width: number, height: number}[]} */ ([]));
+  const [labels, setLabels] = useState(/** @type {string[]|null} */ (null)); // printed on the pages
   const [zoom, setZoom] = useState(0); // 0 fits the width
   const [width, setWidth] = useState(0);
   const [current, setCurrent] = useState(1);
@@ -53,7 +56,9 @@ export function PdfView({ document: about, view, onFail }) {
         const opened = await task.promise;
         const first = await opened.getPage(1);
         const { width, height } = first.getViewport({ scale: 1 });
+        const printed = await opened.getPageLabels();
         if (isGone) return;
+        setLabels(printed);
         setSizes(Array.from({ length: opened.numPages }, () => ({ width, height })));
         setPdf(opened);
       })
@@ -110,7 +115,7 @@ export function PdfView({ document: about, view, onFail }) {
         showThumbnails(!hasThumbnails);
       }} />
       <${IconButton} icon="left" label=${t("source.before")} disabled=${current <= 1} onClick=${() => scroll(current - 1)} />
-      <span class="page-number" role="status">${t("source.pages", { page: current, count })}</span>
+      <${PageField} current=${current} count=${count} labels=${labels} onGo=${scroll} />
       <${IconButton} icon="right" label=${t("source.after")} disabled=${current >= count} onClick=${() => scroll(current + 1)} />
       <${IconButton} icon="minus" label=${t("source.zoomOut")} onClick=${() => step(-1)} />
       <span class="zoom">${Math.round(scale * 100)} %</span>
@@ -118,17 +123,17 @@ export function PdfView({ document: about, view, onFail }) {
       <button type="button" class="button small" aria-pressed=${zoom === 0} onClick=${() => setZoom(0)}>${t("source.fit")}</button>
     <//>
     <div class="pages-row">
-    ${hasThumbnails && html`<${Thumbnails} id=${about.id} sizes=${sizes} current=${current} onChoose=${scroll} />`}
+    ${hasThumbnails && html`<${Thumbnails} id=${about.id} sizes=${sizes} labels=${labels} current=${current} onChoose=${scroll} />`}
     <div class="pages" ref=${box} tabindex="0" onScroll=${onScroll}>
       ${sizes.map(
-        (size, index) => html`<${Page} key=${index} pdf=${pdf} number=${index + 1} size=${size} scale=${scale} id=${about.id} view=${view} words=${finding.words}
+        (size, index) => html`<${Page} key=${index} pdf=${pdf} number=${index + 1} label=${labels?.[index]} size=${size} scale=${scale} id=${about.id} view=${view} words=${finding.words}
           onSize=${(/** @type {any} */ known) => setSizes((all) => all.map((one, at) => (at === index ? known : one)))} />`,
       )}
     </div></div>`;
 }
 
 /** @param {any} props */
-function Page({ pdf, number, size, scale, id, view, words, onSize }) {
+function Page({ pdf, number, label, size, scale, id, view, words, onSize }) {
   const frame = useRef(/** @type {HTMLElement|null} */ (null));
   const canvas = useRef(/** @type {HTMLCanvasElement|null} */ (null));
   const layer = useRef(/** @type {HTMLElement|null} */ (null));
@@ -197,7 +202,7 @@ function Page({ pdf, number, size, scale, id, view, words, onSize }) {
     width: `${(x1 - x0) * scale}px`,
     height: `${(y1 - y0) * scale}px`,
   });
-  return html`<section class="page" ref=${frame} data-page=${number} style=${style} aria-label=${t("place.page", { page: number })}>
+  return html`<section class="page" ref=${frame} data-page=${number} style=${style} aria-label=${pageName(number, label)}>
     ${failed && html`<p class="note pad">${t("source.noPage")}</p>`}
     ${inView && html`<canvas ref=${canvas} aria-hidden="true"></canvas>`}
     ${inView && marks?.quote.map((/** @type {any} */ one, /** @type {number} */ at) => html`<i class="page-mark" ref=${at ? null : first} style=${box(one)}></i>`)}
