@@ -241,7 +241,8 @@ def test_a_question_of_a_chat_that_is_deleted_meanwhile_comes_back_with_it(fille
     page.get_by_role("button", name="Actions for When was the garden planted?").click()
     page.get_by_role("menuitem", name="Delete").click()
     expect(page.locator(".hello")).to_be_visible()
-    page.get_by_role("button", name="Undo").click()
+    with page.expect_response("**/restore"):
+        page.get_by_role("button", name="Undo").click()
     gate.open()
     expect(page.locator(".exchange:not(.running) .answer-text")).to_contain_text("The garden")
     expect(page.locator(".question")).to_have_text("When was the garden planted?")

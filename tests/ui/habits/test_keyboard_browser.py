@@ -114,6 +114,7 @@ def test_models_settings_and_privacy_are_used_by_keyboard(filled: Any) -> None:
     page.keyboard.type("/no/such/model")
     page.keyboard.press("Enter")
     failed = page.get_by_role("alert").filter(has_text="/no/such/model is no folder.")
+    expect(failed).to_be_visible()
     reach(page, failed.get_by_role("button", name="Dismiss"))
     page.keyboard.press("Enter")
     expect(failed).to_have_count(0)
@@ -144,6 +145,19 @@ def test_models_settings_and_privacy_are_used_by_keyboard(filled: Any) -> None:
     reach(page, wipe)
     page.keyboard.press("Escape")
     expect(page.locator("#wipe")).to_be_focused()
+
+
+def test_a_message_stays_while_it_has_the_focus(filled: Any) -> None:
+    page = filled.page
+    page.clock.install()
+    page.evaluate("import('/static/parts/notices.js').then(({ notify }) => notify('It is saved.'))")
+    notice = page.locator(".notice", has_text="It is saved.")
+    notice.get_by_role("button", name="Dismiss").focus()
+    page.clock.fast_forward(60_000)
+    expect(notice).to_be_visible()
+    page.locator("#question").focus()
+    page.clock.fast_forward(60_000)
+    expect(notice).to_have_count(0)
 
 
 def test_chats_are_renamed_pinned_deleted_and_brought_back_by_keyboard(filled: Any, fake: Any) -> None:

@@ -154,6 +154,7 @@ def test_another_page_sees_collections_and_asks_no_deleted_one(
     other = open_page(window.served.link).page
     other.keyboard.press("Control+k")
     other.fill("#palette", "animals")
+    expect(other.get_by_role("option", name="Animals")).to_be_visible()
     other.keyboard.press("Enter")
     expect(other.locator(".scope")).to_contain_text("Animals")
     act(page, "Animals", "Delete the collection")

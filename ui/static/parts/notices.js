@@ -6,13 +6,21 @@ import { t } from "../words/words.js";
 
 export const notices = signal(/** @type {{id: number, text: string, remedy: string, action?: string, onAction?: () => void, bad: boolean}[]} */ ([]));
 
+const HELD_MS = 2_000; // looks again after that
+
 let noticeNumber = 0;
 
 /** @param {string} text @param {{remedy?: string, action?: string, onAction?: () => void, bad?: boolean}} [more] */
 export function notify(text, { remedy = "", action, onAction, bad = false } = {}) {
   const id = ++noticeNumber;
   notices.value = [...notices.value.slice(-3), { id, text, remedy, action, onAction, bad }];
-  setTimeout(() => dismissNotice(id), bad || action ? 15_000 : 8_000);
+  setTimeout(() => fade(id), bad || action ? 15_000 : 8_000);
+}
+
+/** Takes a message away, but not from under the pointer or the focus. @param {number} id */
+function fade(id) {
+  if (document.querySelector(".notices")?.matches(":hover, :focus-within")) setTimeout(() => fade(id), HELD_MS);
+  else dismissNotice(id);
 }
 
 /** @param {number} id */
