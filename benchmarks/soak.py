@@ -1,15 +1,16 @@
 """Asks a server for much at once, honest requests and attacks, and looks at what it gives back afterwards.
 
-    python -m benchmarks.soak                                # 2,000 mixed requests and 256 questions at once
+    python -m benchmarks.soak                                # 2,000 mixed requests, 256 questions, 45 endless pages at
+                                                             # once, then a dump of 24 MB and a line of 8 MB are read
     python -m benchmarks.soak --warm-up 500                  # the first ones are not counted (default: 300)
     python -m benchmarks.soak --model builtin --requests 100 # and 256 chats at once with docent-nano
     python -m benchmarks.soak --requests 200 --at-once 64    # a short one
 
 The server is ``docent serve`` over a sample, a PDF whose second page takes minutes to draw and a table of wide rows.
-Without ``--model`` it answers with quotes. ``/api/status`` is asked ten times a second all the while, and before that
-on the idle server. Memory and descriptors are those of the server, before (after a warm-up of the same kinds) and
-after, idle for ten seconds; children are the processes that draw pages. It exits with 1 where the server's memory is
-not back within 10 %, or a process is left that neither draws nor waits to.
+Without ``--model`` it answers with quotes. A process of its own asks for ``/api/status`` ten times a second all the
+while, and before that on the idle server. Memory and descriptors are those of the server, before (after a warm-up of
+the same kinds) and after, idle for ten seconds; children are the processes that draw pages. It exits with 1 where the
+server's memory is not back within 10 %, or a process is left that neither draws nor waits to.
 """
 
 import argparse
@@ -20,25 +21,27 @@ import random
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 import numpy as np
 import psutil
 
 from app.settings.paths import resource
+from benchmarks.library.large_files import sql_of_24_mb, text_of_8_mb_in_one_line
 from rag.ingest.children.page_pictures import PageLimits
 
 QUESTIONS = ("How long was the light out?", "How heavy is the mercury?", "Who kept the lamp?", "When does it open?")
 SAMPLES = ("Storm damage.eml",)  # a short text: what is proven does not depend on the passages that are read
-STATUS_EVERY_S = 0.1
 TOGETHER = 16
+PICTURES = 45
 REST_S = 10.0  # after which what is not needed must have been given back
 MOST_GROWTH = 0.1
 PAGE_PROCESSES = PageLimits().workers
@@ -154,22 +157,32 @@ class Soak:
             if (await self._client.post("/v1/chat/completions", json=chat)).is_success:
                 self._chat_model = model["id"]
 
-    async def watch(self, every_s: float = STATUS_EVERY_S) -> None:
-        while True:
-            began = time.perf_counter()
-            try:
-                (await self._client.get("/api/status")).raise_for_status()
-            except httpx.HTTPError as error:
-                self.outcomes[f"status {type(error).__name__}"] += 1
-            self.status_ms.append((time.perf_counter() - began) * 1000)
-            await asyncio.sleep(every_s)
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Has another process ask for the status as long as the block lasts."""
+        token = self._client.headers["authorization"].removeprefix("Bearer ")
+        command = [sys.executable, "-m", "benchmarks.status_probe", str(self._client.base_url.port), token]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as probe:
+            reading = threading.Thread(target=self._read_times, args=(probe.stdout,), daemon=True)
+            reading.start()
+            yield
+            assert probe.stdin is not None
+            probe.stdin.close()
+            reading.join()
+
+    def _read_times(self, lines: IO[str]) -> None:
+        for line in lines:
+            took, _, status = line.partition(" ")
+            self.status_ms.append(float(took))
+            if status:
+                self.outcomes[f"status {status.strip()}"] += 1
 
     def times(self) -> str:
         times = np.array(self.status_ms or [0.0])
-        self.status_ms.clear()
+        self.status_ms = []
         return (
             f"/api/status {len(times)} times, median {np.median(times):.0f} ms, 99 % "
-            f"{np.quantile(times, 0.99):.0f} ms, longest {times.max():.0f} ms"
+            f"{np.quantile(times, 0.99):.0f} ms, longest {times.max():.0f} ms, {np.mean(times > 200):.2%} above 200 ms"
         )
 
     async def one(self, kind: str) -> None:
@@ -226,11 +239,20 @@ class Soak:
 
         await asyncio.gather(*(one() for _ in range(requests)))
 
+    async def read_large(self, file: Path, seconds: float) -> None:
+        """Has a file read for some seconds, then leaves, which ends the sync."""
+        try:
+            await asyncio.wait_for(self._client.post("/api/sync", json={"locations": [str(file)]}), seconds)
+        except TimeoutError:
+            self.outcomes["large file left"] += 1
+        else:
+            self.outcomes["large file read"] += 1
+
     async def at_once(self, kind: str, count: int) -> None:
         await asyncio.gather(*(self.one(kind) for _ in range(count)))
 
 
-async def run(client: httpx.AsyncClient, pid: int, given: argparse.Namespace) -> bool:
+async def run(client: httpx.AsyncClient, pid: int, large: list[Path], given: argparse.Namespace) -> bool:
     """Returns whether memory, descriptors and children are back."""
     async with client:
         soak = Soak(client, random.Random(1))
@@ -242,23 +264,28 @@ async def run(client: httpx.AsyncClient, pid: int, given: argparse.Namespace) ->
         soak.outcomes.clear()
         before = Held.by(pid)
         print(f"before: {before}; load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
-        watch = asyncio.create_task(soak.watch())
-        await asyncio.sleep(REST_S)
-        print(f"idle: {soak.times()}")
-        for name, work in (
-            (f"{given.requests} mixed", soak.mixed(given.requests)),
-            (f"{given.at_once} {kind}s at once", soak.at_once(kind, given.at_once)),
-        ):
-            began, used = time.monotonic(), _processor_s(pid)
-            await work
-            took, used = time.monotonic() - began, _processor_s(pid) - used
-            print(f"{name}: {took:.0f} s, {used:.0f} s of processor time of the server; load {os.getloadavg()[0]:.1f}")
-            print(f"    {Held.by(pid)} at its end; {soak.times()}")
-            print(
-                "   ", ", ".join(f"{count} {outcome}" for outcome, count in sorted(soak.outcomes.items())), flush=True
-            )
-            soak.outcomes.clear()
-        watch.cancel()
+        with soak.watching():
+            await asyncio.sleep(REST_S)
+            print(f"idle: {soak.times()}")
+            for name, work in (
+                (f"{given.requests} mixed", soak.mixed(given.requests)),
+                (f"{given.at_once} {kind}s at once", soak.at_once(kind, given.at_once)),
+                (f"{PICTURES} endless pages at once", soak.at_once("endless page", PICTURES)),
+                *((f"{file.name} for {given.large:g} s", soak.read_large(file, given.large)) for file in large),
+            ):
+                began, used = time.monotonic(), _processor_s(pid)
+                await work
+                took, used = time.monotonic() - began, _processor_s(pid) - used
+                print(
+                    f"{name}: {took:.0f} s, {used:.0f} s of processor time of the server; load {os.getloadavg()[0]:.1f}"
+                )
+                print(f"    {Held.by(pid)} at its end; {soak.times()}")
+                print(
+                    "   ",
+                    ", ".join(f"{count} {outcome}" for outcome, count in sorted(soak.outcomes.items())),
+                    flush=True,
+                )
+                soak.outcomes.clear()
     await asyncio.sleep(REST_S)
     after = Held.by(pid)
     growth = after.memory / before.memory - 1
@@ -276,6 +303,9 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=2000)
     parser.add_argument("--at-once", type=int, default=256)
     parser.add_argument("--warm-up", type=int, default=300, help="requests before memory is looked at (default: 300)")
+    parser.add_argument(
+        "--large", type=float, default=30, help="seconds for which each large file is read (default: 30)"
+    )
     parser.add_argument("--model", default="null", help="a model to answer with; null answers with quotes")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -285,8 +315,11 @@ def main() -> int:
             (folder / name).write_bytes((resource("samples") / name).read_bytes())
         (folder / "endless.pdf").write_bytes(endless_pdf())
         (folder / "wide.csv").write_text(wide_table(), encoding="utf-8")
+        large = [Path(temporary) / "ships.sql", Path(temporary) / "line.txt"]
+        sql_of_24_mb(large[0])
+        text_of_8_mb_in_one_line(large[1])
         with serving(folder, Path(temporary) / "data", given.model) as (server, client):
-            is_back = asyncio.run(run(client, server.pid, given))
+            is_back = asyncio.run(run(client, server.pid, large, given))
     return 0 if is_back else 1
 
 

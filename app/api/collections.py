@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.api.json_body import RowNumber
 from app.api.json_replies import router
 from app.api.shapes.library import Collection, CollectionList
 from app.assistant import Assistant
@@ -58,21 +59,21 @@ def collection_routes(assistant: Assistant, desk: Desk) -> APIRouter:
         return Collection.of(made, len(assistant.documents_in(made.id)))
 
     @routes.post("/{collection_id}/restore")
-    def restore(collection_id: int, body: CollectionBody) -> Collection:
+    def restore(collection_id: RowNumber, body: CollectionBody) -> Collection:
         """Makes a collection that was deleted once more, under its id, by which conversations know it."""
         made = assistant.remake_collection(collection_id, body.name, body.locations)
         desk.feed.publish(CollectionsChanged())
         return Collection.of(made, len(assistant.documents_in(made.id)))
 
     @routes.patch("/{collection_id}")
-    def change(collection_id: int, body: CollectionChange) -> Collection:
+    def change(collection_id: RowNumber, body: CollectionChange) -> Collection:
         """Renames a collection, adds documents and folders to it, takes others out of it."""
         changed = assistant.change_collection(collection_id, name=body.name, add=body.add, remove=body.remove)
         desk.feed.publish(CollectionsChanged())
         return Collection.of(changed, len(assistant.documents_in(changed.id)))
 
     @routes.delete("/{collection_id}")
-    def delete(collection_id: int) -> CollectionList:
+    def delete(collection_id: RowNumber) -> CollectionList:
         """Deletes a collection; its documents stay in the library. Returns those that are left."""
         assistant.delete_collection(collection_id)
         desk.feed.publish(CollectionsChanged())

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from app.api.gate import Gate
+from app.api.json_body import RowNumber
 from app.api.json_replies import NO_STORE, content, router
 from app.api.shapes.answer import Conversation
 from app.api.shapes.conversation import (
@@ -89,14 +90,14 @@ def folder_routes(assistant: Assistant, desk: Desk) -> APIRouter:
         return ConversationFolder.model_validate(made)
 
     @routes.patch("/{folder}")
-    def rename(folder: int, body: FolderName) -> ConversationFolder:
+    def rename(folder: RowNumber, body: FolderName) -> ConversationFolder:
         """Gives a folder another name."""
         renamed = assistant.conversation_folders.rename(folder, body.name)
         desk.feed.publish(ConversationsChanged())
         return ConversationFolder.model_validate(renamed)
 
     @routes.delete("/{folder}")
-    def delete(folder: int) -> FolderDeleted:
+    def delete(folder: RowNumber) -> FolderDeleted:
         """Deletes a folder; its conversations stay and lie in none."""
         assistant.conversation_folders.delete(folder)
         desk.feed.publish(ConversationsChanged())
@@ -119,7 +120,7 @@ def conversation_routes(assistant: Assistant, desk: Desk) -> APIRouter:
         return ConversationList.of(assistant.conversations(holding), assistant.conversation_folders.all())
 
     @routes.get("/{conversation_id}")
-    def conversation(conversation_id: str, after: int = 0, all: bool = False) -> Conversation:
+    def conversation(conversation_id: str, after: RowNumber = 0, all: bool = False) -> Conversation:
         """Returns the questions and answers of the branch that is shown, oldest first, or with ``all`` of every branch.
 
         Only those after the exchange ``after`` are returned, if that is given and among them."""
@@ -188,20 +189,20 @@ def conversation_routes(assistant: Assistant, desk: Desk) -> APIRouter:
         return ConversationMade(id=conversation_id)
 
     @routes.delete("/{conversation_id}/exchanges/{exchange}")
-    def forget(conversation_id: str, exchange: int) -> Deleted:
+    def forget(conversation_id: str, exchange: RowNumber) -> Deleted:
         """Deletes one question with its answer; what follows it and its other versions stay."""
         assistant.forget_exchange(conversation_id, exchange)
         changed(conversation_id)
         return Deleted(id=conversation_id)
 
     @routes.get("/{conversation_id}/exchanges/{exchange}/suggestions")
-    async def suggestions(conversation_id: str, exchange: int) -> Suggested:
+    async def suggestions(conversation_id: str, exchange: RowNumber) -> Suggested:
         """Finds questions to ask next, which the documents answer; none while a question is being answered."""
         found = await suggesting.run(partial(desk.suggestions.after, conversation_id, exchange))
         return Suggested(questions=list(found))
 
     @routes.put("/{conversation_id}/exchanges/{exchange}/feedback")
-    def feedback(conversation_id: str, exchange: int, body: FeedbackBody) -> ConversationMade:
+    def feedback(conversation_id: str, exchange: RowNumber, body: FeedbackBody) -> ConversationMade:
         """Keeps what the person thinks of an answer. It stays on this computer."""
         assistant.mark_exchange(conversation_id, exchange, body.feedback)
         return ConversationMade(id=conversation_id)

@@ -6,11 +6,12 @@ much they may hold."""
 
 import json
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import Field
 from pydantic_core import from_json
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -19,6 +20,8 @@ from starlette.responses import Response
 from app.api.json_size import check_size
 
 _LARGEST = 2**63 - 1
+RowNumber = Annotated[int, Field(ge=-_LARGEST, le=_LARGEST)]
+"""What may name a row of a database; SQLite fails on numbers beyond."""
 _READ_AT_ONCE = 64 << 10  # bytes, a few milliseconds
 _MOST_FIELDS = 1_000  # of the body itself; each that is not known would make an error of its own
 _FORMS = bytes.maketrans(b"123456789E", b"000000000e")

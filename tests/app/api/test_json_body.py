@@ -44,3 +44,17 @@ def test_a_body_that_cannot_be_meant_is_refused(client: TestClient, kind: str) -
 def test_an_id_that_cannot_be_is_not_found(client: TestClient) -> None:
     for path in ("99999999999999999999999", "-1", "99999999999999999999999/text"):
         assert client.get(f"/api/documents/{path}").status_code == 404
+
+
+@pytest.mark.parametrize("number", [2**63, 10**30, -(2**63)])
+def test_a_number_that_sqlite_does_not_know_names_nothing(client: TestClient, number: int) -> None:
+    for method, path, body in (
+        ("PATCH", f"/api/conversation-folders/{number}", {"name": "a"}),
+        ("DELETE", f"/api/conversation-folders/{number}", None),
+        ("GET", f"/api/conversations/none?after={number}", None),
+        ("DELETE", f"/api/conversations/none/exchanges/{number}", None),
+        ("DELETE", f"/api/collections/{number}", None),
+    ):
+        reply = client.request(method, path, json=body)
+        assert reply.status_code in (404, 422), (path, reply.text)
+        assert reply.json()["error"]["message"]
