@@ -63,8 +63,10 @@ def open_window(context: typer.Context, folder: Folders = None, samples: Samples
     wanted = Wanted(tuple(folder or ()), samples, port, host=_LOOPBACK)
     while True:
         with ExitStack() as stack:
+            announce = None
             try:
-                announce = stack.enter_context(alone(_running_file(session)))
+                with suppress(OSError):  # of a read-only disk
+                    announce = stack.enter_context(alone(_running_file(session)))
             except LockHeld:
                 running = find(_running_file(session))
                 if running is None:  # it has ended meanwhile
@@ -111,7 +113,7 @@ def serve(
     with ExitStack() as stack:
         announce = None
         if not no_window:
-            with suppress(LockHeld):  # two servers on one data folder are allowed
+            with suppress(LockHeld, OSError):  # two servers may share a data folder, and it may be on a read-only disk
                 announce = stack.enter_context(alone(_running_file(session)))
         wanted = Wanted(
             tuple(folder or ()), samples, port, page=not no_window, api_key=api_key, host=host, grpc_port=grpc_port

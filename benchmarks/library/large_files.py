@@ -1,10 +1,13 @@
-"""python -m benchmarks.library.large_files [--only NAME ...] [--cancel-after S ...] [--no-embedding] [--json]
+"""python -m benchmarks.library.large_files [--only NAME ...] [--cancel-after S ...] [--end-after S] [--no-embedding]
+                                           [--json]
 
 Writes large and unusual but honest files, one of each kind, and syncs each beside two small neighbours: what becomes of
 it, how long that takes, how much memory this process and its parsers need at most, after how long the neighbours are
 read, and how soon further syncs of the same file, into empty libraries, end once they are cancelled (one for each
-``--cancel-after``; the slowest counts). Everything is written to a temporary folder. Embedding tens of thousands of
-passages takes most of the time; ``--no-embedding`` leaves it out, so that the rest is seen.
+``--cancel-after``; the slowest counts). With ``--end-after`` the first sync is cancelled, too, where it has not ended
+by then: what it has reached is its outcome, and how soon it ends counts. Everything is written to a temporary folder.
+Embedding tens of thousands of passages takes most of the time; ``--no-embedding`` leaves it out, so that the rest is
+seen.
 """
 
 import argparse
@@ -23,7 +26,7 @@ from numpy.typing import NDArray
 
 from benchmarks.library.ingest import PeakMemory
 from rag.ingest.children.parse_pool import ParsePool
-from rag.ingest.events import SyncEvent
+from rag.ingest.events import SyncEvent, SyncReport
 from rag.ingest.sync import Syncer, SyncSettings
 from rag.models.embedder import OnnxEmbedder
 from rag.protocols import Embedder
@@ -182,7 +185,29 @@ FILES: dict[str, tuple[str, Callable[[Path], None]]] = {
 }
 
 
-def measure(name: str, embedder: Embedder, cancel_after_s: Sequence[float]) -> Row:
+class _Wish:
+    """Sets ``cancel`` some seconds after it was made (None: never), unless ``over`` comes first."""
+
+    def __init__(self, after_s: float | None) -> None:
+        self.cancel = threading.Event()
+        self._at: float | None = None
+        self._timer = None if after_s is None else threading.Timer(after_s, self._ask)
+        if self._timer is not None:
+            self._timer.start()
+
+    def _ask(self) -> None:
+        self._at = time.perf_counter()
+        self.cancel.set()
+
+    def over(self, report: SyncReport) -> float:
+        """Returns the seconds from the wish to now; 0 where the sync was done before."""
+        now = time.perf_counter()
+        if self._timer is not None:
+            self._timer.cancel()
+        return now - self._at if report.cancelled and self._at is not None else 0.0
+
+
+def measure(name: str, embedder: Embedder, cancel_after_s: Sequence[float], end_after_s: float | None = None) -> Row:
     file_name, write = FILES[name]
     with tempfile.TemporaryDirectory() as folder:
         documents = Path(folder) / "documents"
@@ -198,48 +223,47 @@ def measure(name: str, embedder: Embedder, cancel_after_s: Sequence[float]) -> R
             syncer = Syncer(library, embedder, ParsePool(), SyncSettings())
             syncer.add(str(documents))
             stored: dict[str, float] = {}
+            reached = ""
 
             def note(event: SyncEvent) -> None:
+                nonlocal reached
                 if event.kind == "document":
                     stored[event.path] = time.perf_counter() - began
+                if event.kind in ("reading", "embedding"):
+                    reached = f"{event.kind} {event.done:,} of {event.total:,}"
 
             began = time.perf_counter()
             with PeakMemory() as memory:
-                report = syncer.run(on_event=note)
+                wish = _Wish(end_after_s)
+                report = syncer.run(on_event=note, cancel=wish.cancel)
+                cancelled.append(wish.over(report))
             seconds = time.perf_counter() - began
-            [found] = [each for each in report.documents if Path(each.path) == large]
+            found = next((each for each in report.documents if Path(each.path) == large), None)
+            if found is None or report.cancelled:
+                status = f"ended while {reached}"
+            else:
+                status = found.status if found.error is None else f"{found.status}: {found.error}"
             return Row(
                 what=write.__name__.replace("_", " "),
                 file_mib=large.stat().st_size / _MIB,
-                status=found.status if found.error is None else f"{found.status}: {found.error}",
-                chunks=found.chunks,
+                status=status,
+                chunks=0 if found is None else found.chunks,
                 seconds=seconds,
                 parent_mib=memory.parent_mib,
                 all_mib=memory.total_mib,
-                neighbours_read=report.counts["ok"] - (found.status == "ok"),
-                neighbours_after_s=max(after for path, after in stored.items() if Path(path) != large),
+                neighbours_read=len(set(stored) - {str(large)}),
+                neighbours_after_s=max((after for path, after in stored.items() if Path(path) != large), default=0.0),
                 cancelled_after_s=max(cancelled, default=0.0),
             )
 
 
 def _cancelled(documents: Path, library_file: Path, embedder: Embedder, after_s: float) -> float:
     """Returns the seconds from the wish to end a sync to its end; 0 where it was done before."""
-    cancel = threading.Event()
-    asked_at: list[float] = []
-
-    def ask() -> None:
-        asked_at.append(time.perf_counter())
-        cancel.set()
-
     with Library.open(library_file) as library:
         syncer = Syncer(library, embedder, ParsePool(), SyncSettings())
         syncer.add(str(documents))
-        timer = threading.Timer(after_s, ask)
-        timer.start()
-        report = syncer.run(cancel=cancel)
-        ended = time.perf_counter()
-        timer.cancel()
-    return ended - asked_at[0] if report.cancelled and asked_at else 0.0
+        wish = _Wish(after_s)
+        return wish.over(syncer.run(cancel=wish.cancel))
 
 
 def _heading() -> str:
@@ -259,6 +283,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=FILES, default=list(FILES))
     parser.add_argument("--cancel-after", type=float, nargs="*", default=[3.0], help="seconds (default: 3)")
+    parser.add_argument("--end-after", type=float, help="seconds (default: once it is done)")
     parser.add_argument("--no-embedding", action="store_true")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
     arguments = parser.parse_args()
@@ -266,7 +291,7 @@ def main() -> None:
     embedder: Embedder = WithoutWork(loaded) if arguments.no_embedding else loaded
     rows = []
     for name in arguments.only:
-        rows.append(measure(name, embedder, arguments.cancel_after))
+        rows.append(measure(name, embedder, arguments.cancel_after, arguments.end_after))
         if not arguments.json:
             print(*([_heading()] if len(rows) == 1 else []), _line(rows[-1]), sep="\n", flush=True)
     if arguments.json:

@@ -1,5 +1,6 @@
 """A disk that is full or read-only: a real one of two megabytes, where the system lets a test mount it."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 
@@ -14,12 +16,16 @@ from app.api.http import create_api
 from app.assistant import Assistant
 from app.errors import disk_error
 from app.events import Answered
+from app.models.quantize import quantize_model
+from app.models.store import ModelStore
 from app.settings.schema import ModelSettings, Settings
 from docent import DocentError
 from engines.files.build_cache import BuildCache
+from engines.quantize.quantizer import QuantizeOptions
 from rag.errors import LibraryError
 from tests.app.fakes import LightParts
 from tests.app.models.tiny_model import write_tiny_model
+from tests.app.served import ROOT, start
 
 QUESTION = "How many tonnes of krill does the whale eat?"
 
@@ -49,16 +55,21 @@ def fill(disk: Path) -> None:
         assert disk_error(error) is not None
 
 
+def lock(disk: Path, state: str) -> None:
+    """Leaves no room on the disk, or makes it read-only."""
+    if state == "full":
+        fill(disk)
+    else:
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+
+
 @pytest.mark.parametrize("state", ["full", "read-only"])
 def test_what_was_read_can_still_be_asked(disk: Path, folder: Path, state: str) -> None:
     with opened(disk) as assistant:
         assistant.sync([str(folder)])
         list(assistant.ask(QUESTION))
     (folder / "new.txt").write_text("A walrus eats clams.\n" * 20_000)
-    if state == "full":
-        fill(disk)
-    else:
-        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    lock(disk, state)
     with opened(disk) as assistant:
         (end,) = [event for event in assistant.ask(QUESTION) if isinstance(event, Answered)]
         assert "whale" in end.answer.text
@@ -76,10 +87,7 @@ def test_what_was_read_can_still_be_asked(disk: Path, folder: Path, state: str) 
 def test_what_is_handed_over_or_packed_is_refused_in_a_sentence(disk: Path, folder: Path, state: str) -> None:
     with opened(disk) as assistant:
         assistant.sync([str(folder)])
-    if state == "full":
-        fill(disk)
-    else:
-        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    lock(disk, state)
     with opened(disk) as assistant:
         client = TestClient(create_api(assistant), raise_server_exceptions=False)
         for reply in (
@@ -108,10 +116,7 @@ def test_an_index_that_cannot_be_kept_costs_a_sentence(disk: Path, folder: Path)
 def test_a_model_that_cannot_be_prepared_says_so_and_leaves_nothing(disk: Path, tmp_path: Path, state: str) -> None:
     checkpoint = write_tiny_model(tmp_path / "model")
     (disk / "builds").mkdir()
-    if state == "full":
-        fill(disk)
-    else:
-        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    lock(disk, state)
 
     def write(folder: Path) -> list[str]:
         (folder / "part.bin").write_bytes(bytes(1 << 20))
@@ -124,12 +129,45 @@ def test_a_model_that_cannot_be_prepared_says_so_and_leaves_nothing(disk: Path, 
 
 
 @pytest.mark.parametrize("state", ["full", "read-only"])
+def test_a_model_that_cannot_be_quantised_says_so(disk: Path, tmp_path: Path, state: str) -> None:
+    write_tiny_model(tmp_path / "models" / "tiny")
+    text = tmp_path / "text.txt"
+    text.write_text("The keeper of the light wrote the weather into the long book. " * 20)
+    lock(disk, state)
+    with pytest.raises((DocentError, OSError)) as caught:
+        quantize_model(
+            ModelStore(tmp_path / "models"), "tiny", str(disk / "small"), QuantizeOptions(group=32), text
+        )
+    assert isinstance(caught.value, DocentError) or disk_error(caught.value) is not None
+    assert not (disk / "small").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("state", ["full", "read-only"])
+def test_a_server_answers_from_a_disk_that_cannot_be_written(disk: Path, folder: Path, state: str) -> None:
+    command = [sys.executable, "-m", "ui.main", "--data-dir", str(disk / "data"), "sync", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    lock(disk, state)
+    process = start(disk, "--port", "0", "--json", "--no-browser")
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, process.communicate()
+    link = json.loads(line)
+    headers = {"authorization": f"Bearer {link['token']}"}
+    with httpx.Client(base_url=f"http://127.0.0.1:{link['port']}", headers=headers, timeout=120) as client:
+        assert client.get("/api/status").json()["documents"] == 4
+        reply = client.post("/api/ask", json={"question": QUESTION, "stream": False}).json()
+        assert "five tonnes" in json.dumps(reply) or reply["citations"]
+        assert client.get("/").status_code == 200
+    process.terminate()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0 and "Traceback" not in errors
+
+
+@pytest.mark.parametrize("state", ["full", "read-only"])
 def test_a_log_that_cannot_be_written_loses_lines_and_nothing_else(disk: Path, state: str) -> None:
     (disk / "docent.log").write_text("a line that is there\n")
-    if state == "full":
-        fill(disk)
-    else:
-        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    lock(disk, state)
     program = (
         "import logging, pathlib, sys; from app.cli.session import start_logging\n"
         "start_logging(pathlib.Path(sys.argv[1]), to_terminal=False)\n"
