@@ -8,6 +8,7 @@ on. ``embed_stored`` makes its vectors when all else is done, a batch after the 
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -24,7 +25,9 @@ from rag.store.protocols import FileState, LibraryStore
 
 _FIRST_BATCH = 16  # chunks; each batch is twice as large as the one before, up to SyncSettings.embed_chunks
 _WAITING_BYTES = 32 << 20
-_SLICE = 64  # chunks between two looks at ``cancel``: under a second of embedding on two cores
+_SLICE = 64  # chunks between two looks at ``cancel``, at most
+_FIRST_SLICE = 16
+_SLICE_S = 0.5  # between two looks, about
 
 
 class Cancelled(Exception):
@@ -182,12 +185,20 @@ class IndexBatch:
             last, done = ids[-1], done + len(ids)
 
 
-def slices(texts: Sequence[str]) -> Iterator[list[int]]:
-    """Yields the indices of texts, some dozens at a time that are to be embedded together: texts of like length, which
-    need little padding."""
+def slices(texts: Sequence[str], clock: Callable[[], float] = time.monotonic) -> Iterator[list[int]]:
+    """Yields the indices of texts that are to be embedded together: texts of like length, which need little padding,
+    and so many of them that the caller soon comes back, however slowly it embeds."""
     by_length = sorted(range(len(texts)), key=lambda index: len(texts[index]))
-    for first in range(0, len(texts), _SLICE):
-        yield by_length[first : first + _SLICE]
+    first, count = 0, _FIRST_SLICE
+    while first < len(texts):
+        began = clock()
+        yield by_length[first : first + count]
+        first += count
+        took = clock() - began
+        if took > _SLICE_S:
+            count = max(1, count // 2)
+        elif took < _SLICE_S / 2:
+            count = min(_SLICE, 2 * count)
 
 
 def passage_text(context: str, text: str) -> str:
