@@ -3,14 +3,19 @@
 No character of the question has a meaning to FTS5: every term is quoted.
 """
 
+import itertools
 import sqlite3
 from collections.abc import Sequence
 
 from rag.store.conditions import json_ids
-from rag.store.keyword_search import COLUMN_WEIGHTS, LAST_LETTER, Phrase
+from rag.store.keyword_search import COLUMN_WEIGHTS, COUNTED_WHOLE, LAST_LETTER, MAX_SCORED, Phrase
 
+_LAST_ID = (1 << 63) - 1
 _IN_TERMS = "terms : "  # confines a phrase of FTS5 to that column
 _AMONG = "c.id IN (SELECT value FROM json_each(?))"
+_COUNTED = MAX_SCORED + 1  # chunks that hold a phrase, of a large library: 0.5 ms; more are estimated
+_WINDOWS = 16  # places of the library at which a frequent phrase is looked for
+_IN_WINDOW = 64  # chunks that hold it, for an estimate
 
 
 class FtsIndex:
@@ -37,8 +42,44 @@ class FtsIndex:
         return [self.count_any([phrase]) for phrase in phrases]
 
     def count_any(self, phrases: Sequence[Phrase]) -> int:
-        sql = "SELECT count(*) FROM chunk_fts WHERE chunk_fts MATCH ?"
-        return int(self._connection.execute(sql, (_any_of(phrases),)).fetchone()[0])
+        most = _COUNTED if self._last() > COUNTED_WHOLE else -1
+        sql = "SELECT count(*) FROM (SELECT 1 FROM chunk_fts WHERE chunk_fts MATCH ? LIMIT ?)"
+        query = _any_of(phrases)
+        count = int(self._connection.execute(sql, (query, most)).fetchone()[0])
+        return count if count != most else max(most, self._estimated(query))
+
+    def holding(self, any_of: Sequence[Phrase], all_of: Sequence[Phrase], most: int) -> list[int]:
+        wanted = [f"({_any_of(any_of)})"] if any_of else []
+        query = " AND ".join([*wanted, *map(_written, all_of)])
+        first = self._from(query, 0, most + 1)
+        if len(first) <= most:
+            return first
+        size = -(-most // _WINDOWS)
+        found = {id_ for start, stop in self._windows() for id_ in self._from(query, start, size, stop)}
+        return sorted(found)[:most]
+
+    def _estimated(self, query: str) -> int:
+        """Chunks that a query matches, by how close together they lie at some places of the library."""
+        matches = ids = 0
+        for start, stop in self._windows():
+            found = self._from(query, start, _IN_WINDOW, stop)
+            matches += len(found)
+            ids += (found[-1] + 1 if len(found) == _IN_WINDOW else stop) - start
+        return round(matches * self._last() / max(1, ids))
+
+    def _windows(self) -> list[tuple[int, int]]:
+        """Ranges of ids, all of the library together."""
+        edges = [number * (self._last() + 1) // _WINDOWS for number in range(_WINDOWS + 1)]
+        return list(itertools.pairwise(edges))
+
+    def _from(self, query: str, start: int, most: int, stop: int = _LAST_ID) -> list[int]:
+        """The first chunks from an id on, up to another one, that a query matches."""
+        sql = "SELECT rowid FROM chunk_fts WHERE chunk_fts MATCH ? AND rowid >= ? AND rowid < ? LIMIT ?"
+        return [id_ for (id_,) in self._connection.execute(sql, (query, start, stop, most))]
+
+    def _last(self) -> int:
+        """The highest id of a chunk."""
+        return int(self._connection.execute("SELECT max(id) FROM chunks").fetchone()[0] or 0)
 
     def best(self, phrases: Sequence[Phrase], k: int, among: Sequence[int] | None = None) -> list[tuple[int, float]]:
         if not phrases:

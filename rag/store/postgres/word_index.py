@@ -8,7 +8,7 @@ score is that of SQLite's FTS5: k1 = 1.2, b = 0.75.
 import math
 from collections.abc import Sequence
 
-from rag.store.keyword_search import COLUMN_WEIGHTS, LAST_LETTER, Phrase
+from rag.store.keyword_search import COLUMN_WEIGHTS, COUNTED_WHOLE, LAST_LETTER, MAX_SCORED, Phrase
 from rag.store.postgres.lexemes import COLUMNS, tokens
 from rag.store.postgres.server import Server
 
@@ -45,8 +45,7 @@ class TsvectorIndex:
         words = {phrase: list(tokens(phrase.text)) for phrase in asked}
         single = {phrase: found[0] for phrase, found in words.items() if len(found) == 1 and not phrase.is_prefix}
         if single:
-            sql = "SELECT lexeme, sum(chunks)::bigint FROM lexemes WHERE lexeme = ANY(%s) GROUP BY lexeme"
-            known = dict(self._server.rows(sql, (list(single.values()),)))
+            known = self._chunks_with(list(single.values()))
             self._counts |= {phrase: known.get(lexeme, 0) for phrase, lexeme in single.items()}
         for phrase in asked:
             if phrase not in single:
@@ -57,8 +56,25 @@ class TsvectorIndex:
         query = _any_of(phrases)
         if not query:
             return 0
-        sql = "SELECT count(*) FROM chunk_words WHERE words @@ %s::tsquery"
-        return int(self._server.rows(sql, (query,))[0][0])
+        most = MAX_SCORED if self.total() > COUNTED_WHOLE else None
+        sql = "SELECT count(*) FROM (SELECT 1 FROM chunk_words WHERE words @@ %s::tsquery LIMIT %s) found"
+        count = int(self._server.rows(sql, (query, most))[0][0])
+        return count if count != most else max(count, self._most(phrases))
+
+    def _most(self, phrases: Sequence[Phrase]) -> int:
+        """Chunks that hold any of the phrases, at most: for each as many as hold its rarest word."""
+        words = [list(tokens(phrase.text)) for phrase in phrases if not phrase.is_prefix]
+        known = self._chunks_with([word for of_phrase in words for word in of_phrase])
+        return sum(min(known.get(word, 0) for word in of_phrase) for of_phrase in words if of_phrase)
+
+    def _chunks_with(self, words: Sequence[str]) -> dict[str, int]:
+        sql = "SELECT lexeme, sum(chunks)::bigint FROM lexemes WHERE lexeme = ANY(%s) GROUP BY lexeme"
+        return dict(self._server.rows(sql, (list(words),))) if words else {}
+
+    def holding(self, any_of: Sequence[Phrase], all_of: Sequence[Phrase], most: int) -> list[int]:
+        query = " & ".join([*([f"({_any_of(any_of)})"] if any_of else []), *map(_written, all_of)])
+        sql = "SELECT chunk_id FROM chunk_words WHERE words @@ %s::tsquery LIMIT %s"
+        return sorted(id_ for (id_,) in self._server.rows(sql, (query, most)))
 
     def best(self, phrases: Sequence[Phrase], k: int, among: Sequence[int] | None = None) -> list[tuple[int, float]]:
         known = [(phrase, count) for phrase, count in zip(phrases, self.counts(phrases), strict=True) if count]

@@ -174,3 +174,33 @@ def test_frequent_words_decide_between_equals(tmp_path: Path, open_library: Open
 def test_no_more_than_k(library: LibraryStore) -> None:
     assert len(library.full_text_search("ended question order percent", 2)) == 2
     assert library.full_text_search("ended", 0) == []
+
+
+def test_of_words_that_all_stand_in_thousands_those_count_that_stand_together(
+    tmp_path: Path, open_library: OpenLibrary
+) -> None:
+    """More chunks than are scored hold each of them; the rarest alone would choose others."""
+    each = keyword_search.MOST_SCORED // 6 + 50
+    texts = ["ship harbour"] * each + ["ship sextant"] * each + ["harbour sextant"] * (each - 1)
+    texts[each // 2] = "a ship in the harbour and its sextant, described at length"
+    with build(tmp_path, texts, open_library=open_library, of_a_document=500) as library:
+        hits = library.full_text_search("ship harbour sextant", 10)
+        assert len(hits) == 10
+        assert library.chunks([hits[0][0]])[hits[0][0]][0].text == texts[each // 2]
+        few = library.full_text_search("unheard-of ship", 10)
+        assert len(few) == 10
+
+
+@pytest.mark.slow
+def test_chunks_with_a_frequent_word_are_estimated_in_a_large_library(tmp_path: Path) -> None:
+    texts = [("sextant" if number % 3 else "harbour") + (" lone" if number == 7 else "") for number in range(60_000)]
+    with build(tmp_path, texts, of_a_document=1000) as library, library.words() as index:
+        sextant, harbour, lone = (keyword_search.Phrase(False, word) for word in ("sextant", "harbour", "lone"))
+        frequent, fewer, once = index.counts([sextant, harbour, lone])
+        assert frequent == pytest.approx(40_000, rel=0.05)
+        assert fewer == pytest.approx(20_000, rel=0.05)
+        assert once == 1
+        some = index.holding([], [sextant], 160)
+        assert len(some) == 160
+        assert min(some) < 5_000 and max(some) > 55_000
+        assert index.holding([harbour, lone], [sextant], 160) == [8]
