@@ -1,7 +1,7 @@
 """Keeps to the year, month, side and site that a question asks about: what a sentence says of another is no answer.
 
 "How far has the western pier settled?" is not answered by what the eastern one has done, nor December's hours by
-January's. A sentence that names none of a kind may be about any.
+January's, nor this year's fair by last year's. A sentence that names none of a kind may be about any.
 """
 
 import re
@@ -16,6 +16,17 @@ from rag.types import Query
 
 _YEAR = re.compile(r"(?<![\w.,])(?:1\d|20)\d\d(?![\w,.]*\d)")
 _SIDE = re.compile(r"\b(?:(?:nor|sou)th(?:ern)?|(?:ea|we)st(?:ern)?)\b", re.IGNORECASE)
+# "This year" and "last year" by the word that tells them apart, in the languages that questions are answered in.
+_TURN = re.compile(
+    r"\b(?P<this>this (?:year|month|week|season|term)|current year|diese[sm] jahr|heuer|diesjährig\w*|cette année|"
+    r"este año)\b"
+    r"|\b(?P<last>(?:last|previous) (?:year|month|week|season|term)|(?:the|a) year (?:before|earlier|ago)|"
+    r"letzte[sn] jahr\w*|vorige[sn] jahr\w*|vorjahr\w*|l[’']an(?:née)? (?:dernier|dernière|passée?)|el año pasado)\b"
+    r"|\b(?P<next>next (?:year|month|week|season|term)|nächste[sn] jahr\w*|l[’']année prochaine|el próximo año)\b"
+    r"|(?P<spoken>去年|今年|明年)",
+    re.IGNORECASE,
+)
+_SPOKEN = {"去年": "last", "今年": "this", "明年": "next"}
 _SITE = re.compile(r"\bat (?:the )?(?P<name>[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*)")
 # Words that make a period a bound, or one of two, which an answer need not name.
 _BOUND = re.compile(
@@ -40,14 +51,24 @@ def _sites(text: str) -> frozenset[str]:
     return frozenset(stem(word) for site in _SITE.finditer(text) for word, _, _ in words(site["name"]))
 
 
-_KINDS: tuple[Callable[[str], frozenset[str]], ...] = (_years, _months, _sides, _sites)
+def _turns(text: str) -> frozenset[str]:
+    return frozenset(_SPOKEN.get(turn[0], turn.lastgroup or "") for turn in _TURN.finditer(text))
+
+
+_KINDS: tuple[Callable[[str], frozenset[str]], ...] = (_years, _months, _sides, _sites, _turns)
 
 
 def about_asked_periods(query: Query, ranked: Sequence[Candidate]) -> list[Candidate]:
     """Returns the sentences without those that name another year, month, side or site and not the one asked for."""
-    asked = [(kind, kind(_unbound(query.text))) for kind in _KINDS]
+    asked = [(kind, kind(query.text if kind is _turns else _unbound(query.text))) for kind in _KINDS]
     asked = [(kind, wanted) for kind, wanted in asked if wanted]
     return [one for one in ranked if not any(_is_of_another(one, kind, wanted) for kind, wanted in asked)]
+
+
+def is_of_another_turn(question: str, said: str) -> bool:
+    """Whether a question asks about this, the last or the next year, and a text speaks of another one alone."""
+    asked, named = _turns(question), _turns(said)
+    return bool(asked) and bool(named) and not asked & named
 
 
 def _is_of_another(one: Candidate, kind: Callable[[str], frozenset[str]], wanted: frozenset[str]) -> bool:

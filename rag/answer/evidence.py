@@ -263,7 +263,7 @@ def _runs_on(text: str, unit: Unit) -> bool:
 def _own_words(
     query: Query, passage: Passage, sentences: Sequence[Unit], sets: Sequence[frozenset[str]]
 ) -> list[frozenset[str]]:
-    """The words that each sentence answers for: a row's with its caption's and header's, an answer's with its
+    """The words that each sentence answers for: a row's with its caption's and all columns' names, an answer's with its
     question's, those of a sentence in a cell with what its row is about.
 
     Where a list is asked for, an item's with those of the heading or sentence that announces the list.
@@ -276,7 +276,7 @@ def _own_words(
         own = sets[index]
         around = row_at(passage, unit.start)
         if around is not None:
-            own |= frozenset(stems(f"{around.table.caption} {around.name}"))
+            own |= frozenset(stems(" ".join([around.table.caption, around.name, *around.table.columns])))
             header = frozenset()
         elif unit.is_header_row:
             header = own

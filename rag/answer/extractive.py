@@ -11,17 +11,15 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag.answer.asked_attributes import share_said_by_form, with_asked_amount, with_asked_attribute
-from rag.answer.asked_computation import with_asked_computation
-from rag.answer.asked_dates import about_asked_days
-from rag.answer.asked_duties import with_asked_duty
-from rag.answer.asked_extremes import with_asked_extreme
-from rag.answer.asked_identifiers import about_asked_identifiers, read_of_asked_identifiers
+from rag.answer.asked_answers import lacks_answer
+from rag.answer.asked_attributes import share_said_by_form
+from rag.answer.asked_cells import lacks_asked_cell
+from rag.answer.asked_identifiers import read_of_asked_identifiers
 from rag.answer.asked_instead import about_what_is_new
 from rag.answer.asked_names import unknown_names
-from rag.answer.asked_numbers import about_asked_numbers
-from rag.answer.asked_periods import about_asked_periods
-from rag.answer.asked_prices import lacks_price
+from rag.answer.asked_periods import about_asked_periods, is_of_another_turn
+from rag.answer.asked_things import counts_another
+from rag.answer.can_answer import about_what_is_named, that_can_answer
 from rag.answer.citations import Locate, Numbering, citation_for
 from rag.answer.evidence import Candidate, found_features, found_probability, holds, rank_sentences
 from rag.answer.evidence_weights import evidence_weights
@@ -169,9 +167,9 @@ class ExtractiveAnswerer:
                 return foreign
             readings = [reading for reading in readings if reading not in alone] or None
         sentences = rank_sentences(query, usable, self._embedder, readings or ())
-        named = _of_what_is_named(query, usable, sentences)
+        named = about_what_is_named(query, usable, sentences)
         about = about_what_is_new(query, about_asked_periods(query, named))
-        ranked = _that_can_answer(query, about)
+        ranked = that_can_answer(query, about, readings or ())
         if not ranked:
             return Choice(readings=tuple(readings or ()))
         counted = readings if about[0] is named[0] else _read_in(readings, about)
@@ -186,8 +184,8 @@ class ExtractiveAnswerer:
         best = ranked[0]
         missing = 1.0 - best.features["own"] - best.features["context"] - share_said_by_form(query, best)
         kind: StatedKind = "whether" if features["whether"] else query.kind
-        unpriced = best.row is None and bool(chosen) and lacks_price(query, chosen[0].text)
-        if was_read and self._is_nearest(kind, probability, missing, lacks=unpriced):
+        unsaid = best.row is None and bool(chosen) and self._is_no_answer(query, best, chosen[0])
+        if was_read and self._is_nearest(kind, probability, missing, lacks=unsaid):
             return Choice(tuple(chosen[:1]), tuple(readings or ()), probability, is_nearest=True)
         cell = _cell(query, chosen[0], readings or ()) if chosen else None
         said = verdict(query, chosen[0].text) if chosen else None
@@ -201,6 +199,10 @@ class ExtractiveAnswerer:
     def _is_nearest(self, kind: StatedKind, confidence: float, missing: float = 0.0, *, lacks: bool = False) -> bool:
         return self._min_confidence is None and (lacks or not is_clear(kind, confidence, missing))
 
+    @staticmethod
+    def _is_no_answer(query: Query, best: Candidate, quote: Quote) -> bool:
+        return lacks_answer(query, best.text, quote.text) or counts_another(query, best)
+
     def _read_alone(self, query: Query, passages: Sequence[Passage], readings: Sequence[Reading]) -> Choice | None:
         """The sentence or row that the best answer was read in, where the reader is sure: a question in another
         language shares no words with the passages, so that nothing else can be asked. None where it is not."""
@@ -210,14 +212,18 @@ class ExtractiveAnswerer:
         passage = passage_of(best, passages)
         at = best.span.start - passage.start
         row = row_at(passage, at)
-        if row is not None:
-            meant = meant_row(query, passage, row)
+        meant = None if row is None else meant_row(query, passage, row)
+        if meant is not None:
             start, end = cut_row(meant, at if meant == row else meant.start, LONGEST_QUOTE)
         else:
             start, end = sentence_at(passage.text, at)
             start, end = cut(passage.text, *with_items(passage.text, start, end), at)
         quote = Quote(passage, start, end, best.confidence)
-        cell, is_nearest = _cell(query, quote, readings), self._is_nearest("foreign", best.confidence)
+        of_another = is_of_another_turn(query.text, quote.text) or (
+            meant is not None and lacks_asked_cell(query, meant)
+        )
+        is_nearest = self._is_nearest("foreign", best.confidence, lacks=of_another)
+        cell = _cell(query, quote, readings)
         return Choice((quote,), tuple(readings), best.confidence, cell=cell, is_nearest=is_nearest)
 
 
@@ -226,18 +232,6 @@ def _read_first_elsewhere(passages: Sequence[Passage], readings: Sequence[Readin
     elsewhere = [reading for reading in readings if not is_english(passage_of(reading, passages).text)]
     others = (reading.confidence for reading in readings if reading not in elsewhere)
     return elsewhere if max(others, default=0.0) < _UNLIKELY else []
-
-
-def _of_what_is_named(query: Query, passages: Sequence[Passage], ranked: Sequence[Candidate]) -> list[Candidate]:
-    """The sentences that hold the numbers, identifiers and days of the question, best first."""
-    kept = about_asked_identifiers(query, about_asked_numbers(query, passages, ranked))
-    return about_asked_days(query, kept)
-
-
-def _that_can_answer(query: Query, about: Sequence[Candidate]) -> list[Candidate]:
-    """The sentences that hold something of the form that is asked for."""
-    ranked = with_asked_computation(query, with_asked_attribute(query, with_asked_duty(query, about)))
-    return with_asked_amount(query, with_asked_extreme(query, ranked))
 
 
 def _read_in(readings: Sequence[Reading] | None, about: Sequence[Candidate]) -> Sequence[Reading] | None:

@@ -6,6 +6,7 @@ Where the cells stand comes from the parser (``rag.text.table_spans``); position
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from rag.answer.roles import alike_role
 from rag.text.sentences import Unit, units
 from rag.text.stop_words import STOP_WORDS
 from rag.text.table_spans import TableRow, TableSpans
@@ -34,13 +35,14 @@ class NamedCell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a table as far as a passage holds it."""
+    """A row of a table as far as a passage holds it. ``filled`` are the columns in which all of it has something."""
 
     table: TableSpans
     start: int
     end: int
     cells: tuple[NamedCell, ...]
     is_header: bool
+    filled: frozenset[int]
 
     @property
     def said(self) -> str:
@@ -101,7 +103,7 @@ def _row(passage: Passage, table: TableSpans, row: TableRow) -> Row:
                 name = row.section if is_name else f"{row.section}, {name}".rstrip(", ")
             cells.append(NamedCell(start, end, passage.text[start:end], name, cell.column, is_name))
     first, last = max(0, row.start - passage.start), min(len(passage.text), row.end - passage.start)
-    return Row(table, first, last, tuple(cells), row.is_header)
+    return Row(table, first, last, tuple(cells), row.is_header, frozenset(cell.column for cell in row.cells))
 
 
 @lru_cache(maxsize=1024)
@@ -188,7 +190,10 @@ def _share(query: Query, name: str, taken: frozenset[str]) -> float:
     """How much of the question the name of a column holds, less for each of its words that the question lacks."""
     there = frozenset(stems(name))
     prefixes = prefixes_of(there)
-    found = sum(weight * match(term, there, prefixes) for term, weight in query.terms.items() if term not in taken)
+    asked = {term: weight for term, weight in query.terms.items() if term not in taken}
+    found = sum(
+        weight * (match(term, there, prefixes) or bool(alike_role(term) & there)) for term, weight in asked.items()
+    )
     return found - 0.01 * len(there - query.terms.keys()) if found else 0.0
 
 

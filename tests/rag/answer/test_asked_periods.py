@@ -2,6 +2,7 @@
 
 import pytest
 
+from rag.answer.asked_periods import is_of_another_turn
 from rag.answer.extractive import ExtractiveAnswerer
 from rag.query.query import make_query
 from rag.types import Answer
@@ -13,6 +14,7 @@ PIER = (
     "In December the paint shop worked 412 hours of overtime, in January 365.\n\n"
     "From November to March life jackets are compulsory, also for 12 experienced rowers.\n\n"
     "A fire at Killhope burnt for 400 days.\n\n"
+    "Last year's fair raised 1,840 crowns for the school.\n\n"
     "The accounts of 2031 were approved. The fee was 80 crowns then; in 2029 it had been 70."
 )
 
@@ -28,6 +30,8 @@ PIER = (
         ("How many days did the fire at Killhope burn?", "400 days", True),
         ("How many days did the fire at Harthope burn?", "400 days", False),
         ("How many experienced rowers wear life jackets in July?", "12 experienced", True),
+        ("How much did last year's fair raise?", "1,840", True),
+        ("How much did this year's fair raise?", "1,840", False),
         ("What was the fee in 2031?", "80", True),
         ("What was the fee in 2025?", "80", False),
     ],
@@ -37,3 +41,18 @@ def test_only_what_is_asked_for_answers(question: str, read: str, found: bool) -
     *_, answer = answerer.answer(make_query(question), [passage(1, PIER)])
     assert isinstance(answer, Answer)
     assert answer.found is found
+
+
+@pytest.mark.parametrize(
+    ("question", "said", "is_another"),
+    [
+        ("Wie viele Gäste kommen dieses Jahr?", "Letztes Jahr kamen 180 Gäste.", True),
+        ("Wie viele Gäste kamen letztes Jahr?", "Letztes Jahr kamen 180 Gäste.", False),
+        ("Combien coûte le voyage cette année ?", "L'année dernière, il coûtait 80 euros.", True),
+        ("¿Cuánto cuesta el viaje este año?", "El año pasado costó 80 euros.", True),
+        ("今年的费用是多少?", "去年的费用是八十元。", True),
+        ("How much is the fee this year?", "The fee is 80 euros.", False),
+    ],
+)
+def test_this_year_is_not_last_year_in_other_languages(question: str, said: str, is_another: bool) -> None:
+    assert is_of_another_turn(question, said) is is_another

@@ -10,6 +10,8 @@ from rag.query.query import make_query
     ("question", "quote"),
     [
         ("What does a night at the Casa do Mar cost?", "Lisbon: Casa do Mar, Rua da Graça 41, three nights."),
+        ("What does a night at the Casa do Mar cost?", "Casa do Mar, three nights, breakfast included."),
+        ("How much is a night in the Mar hotel?", "Mar hotel, Cais 7, four nights."),
         ("How much does the painting of the hall cost?", "The hall has to be empty by 28 November."),
     ],
 )
@@ -26,6 +28,14 @@ def test_a_place_or_a_day_is_no_price(question: str, quote: str) -> None:
 )  # fmt: skip
 def test_money_and_what_is_free_are_prices(quote: str) -> None:
     assert not lacks_price(make_query("What does it cost?"), quote)
+
+
+def test_what_is_asked_about_may_be_included() -> None:
+    assert not lacks_price(make_query("How much does breakfast cost?"), "Three nights, breakfast included.")
+
+
+def test_how_much_something_is_may_be_a_share() -> None:
+    assert not lacks_price(make_query("How much is the discount?"), "Members get 10 % off.")
 
 
 def test_other_questions_need_no_price() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rag.answer.operators.computed.extremes import superlative_in
 from rag.answer.operators.tables.choosing import Picked, counted, pick
 from rag.answer.operators.tables.grid import Grid, Line
-from rag.answer.operators.tables.matching import around, asked_columns, shared
+from rag.answer.operators.tables.matching import around, asked_columns, said_in_column, shared
 from rag.answer.operators.tables.people import columns_of_people
 from rag.answer.operators.worked import Statement, Worked, row_source
 from rag.protocols import Embedder
@@ -93,5 +93,8 @@ def _are_called_by_name(grid: Grid) -> bool:
 def _asks_for_another(query: Query, picked: Picked) -> bool:
     """Whether the question names a column beside the one that picks the rows: then it asks for what stands there."""
     others = [column for column in range(1, len(picked.grid.columns)) if column != picked.column]
-    taken = around(picked.grid) & picked.said if picked.column is None else frozenset[str]()
+    if picked.column is None:
+        taken = around(picked.grid) & picked.said
+    else:  # "Borrower" picks the rows by the verb that "Borrowed on" has as well
+        taken = said_in_column(query, picked.grid.column_name(picked.column))
     return bool(asked_columns(query, picked.grid, taken, others))

@@ -30,6 +30,7 @@ from rag.answer.operators.tables.matching import (
 from rag.answer.operators.tables.people import columns_of_people
 from rag.answer.operators.tables.periods import said_by_all_periods
 from rag.answer.operators.worked import Statement, Worked, cell_source, row_source
+from rag.answer.roles import is_of_another_person
 from rag.protocols import Embedder
 from rag.text.words import match, prefixes_of, stem, stems, words
 from rag.types import Query
@@ -45,6 +46,7 @@ _ASKS_WHETHER = re.compile(
 _TOTAL = re.compile(r"\btotal\b|\bin all\b|\baltogether\b", re.IGNORECASE)
 _HOW = re.compile(r"^\W*(?:and )?how (?!much|many)\w+", re.IGNORECASE)
 _COUNTS = re.compile(r"^\W*(?:and )?how many\b", re.IGNORECASE)
+_HOW_OFTEN = re.compile(r"^\W*(?:and )?how (?:often|many times)\b", re.IGNORECASE)
 _COSTS = re.compile(r"\b(?:cost|costs|pay|paid|charged?)\b", re.IGNORECASE)
 _EACH = re.compile(r"\b(?:per|each|unit|an hour|a day)\b", re.IGNORECASE)
 _CURRENCY = re.compile(
@@ -76,7 +78,18 @@ def look_up(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked |
     if query.kind == "reason" or _ASKS_WHETHER.match(query.text):
         return None
     found = look_up_cells(query, grids, embedder)
+    if len(found) > 1 and _HOW_OFTEN.match(query.text) and _are_all_there_is(found):
+        return Worked((_counted(found),), found[0].covered)
     return Worked(tuple(map(_statement, found)), found[0].covered) if found else None
+
+
+def _are_all_there_is(found: Sequence[Found]) -> bool:
+    return all(one.column is None and one.grid.is_whole for one in found)
+
+
+def _counted(found: Sequence[Found]) -> Statement:
+    called = "; ".join(one.grid.called(one.line) for one in found)
+    return Statement(f"{len(found)}: {called}.", tuple(row_source(one.grid, one.line) for one in found))
 
 
 def look_up_cells(query: Query, grids: Sequence[Grid], embedder: Embedder) -> list[Found]:
@@ -161,11 +174,11 @@ def _column(query: Query, grid: Grid, meant: Meant, embedder: Embedder) -> tuple
         for column in range(1, len(grid.columns))
         if column not in cells or not _repeats(query, meant, cells[column])
     ]
-    asked = asked_columns(query, grid, meant.said, others)
+    asked = _of_kind(query, grid, asked_columns(query, grid, meant.said, others))
     if asked:
         column = asked[0]
         alone = len(asked) == 1 or _alike(grid, asked)
-        there = column in cells and _fits(query, cells[column])
+        there = column in cells and _fits(query, cells[column]) and not _is_of_another(query, grid, meant, column)
         return alone and not there, column if alone and there else None
     fitting = [column for column in others if column in cells and _fits(query, cells[column])]
     if query.kind == "person" and (people := columns_of_people(grid)):
@@ -196,6 +209,28 @@ def _fits(query: Query, cell: Cell) -> bool:
     if query.kind == "date":
         return is_date(cell.text)
     return query.kind != "person" or any(map(str.isalpha, cell.text))
+
+
+def _of_kind(query: Query, grid: Grid, columns: Sequence[int]) -> list[int]:
+    """Of several columns that the question names those that hold what it asks for, people or days: "Borrower" and not
+    "Borrowed on" says who borrowed something. All of them where that tells nothing."""
+    if len(columns) < 2 or query.kind not in ("person", "date"):
+        return list(columns)
+    wants_date = query.kind == "date"
+    texts = {column: [line.cells[column].text for line in grid.lines if column in line.cells] for column in columns}
+    kept = [
+        column for column in columns if texts[column] and all(_may_tell(text, wants_date) for text in texts[column])
+    ]
+    return kept or list(columns)
+
+
+def _may_tell(text: str, wants_date: bool) -> bool:
+    return is_date(text) if wants_date else not any(map(str.isdigit, text))
+
+
+def _is_of_another(query: Query, grid: Grid, meant: Meant, column: int) -> bool:
+    cells = {0: meant.line.name} | {other: cell.text for other, cell in meant.line.cells.items()}
+    return is_of_another_person(grid.columns, column, cells, frozenset(stems(query.text)))
 
 
 def _alike(grid: Grid, columns: Sequence[int]) -> bool:

@@ -1,5 +1,6 @@
 """Words for the same measure: a table says "net sales" or "net income" where people ask for revenue or profit."""
 
+from rag.answer.roles import alike_role
 from rag.text.words import stem
 
 _ALIKE = (
@@ -17,5 +18,5 @@ MONEY_VERBS = frozenset(map(stem, _VERBS.split()))
 
 
 def alike(term: str) -> frozenset[str]:
-    """The other stems that say the same measure; none for other words."""
-    return frozenset().union(*(group for group in _GROUPS if term in group)) - {term}
+    """The other stems that say the same measure, or the same of a person; none for other words."""
+    return frozenset().union(*(group for group in _GROUPS if term in group), alike_role(term)) - {term}

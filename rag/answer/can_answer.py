@@ -1,0 +1,28 @@
+"""Keeps to the sentences that are about what a question asks for and hold something of the form that it asks for."""
+
+from collections.abc import Sequence
+
+from rag.answer.asked_attributes import with_asked_amount, with_asked_attribute
+from rag.answer.asked_cells import with_asked_cell
+from rag.answer.asked_computation import with_asked_computation
+from rag.answer.asked_dates import about_asked_days
+from rag.answer.asked_duties import with_asked_duty
+from rag.answer.asked_extremes import with_asked_extreme
+from rag.answer.asked_identifiers import about_asked_identifiers
+from rag.answer.asked_numbers import about_asked_numbers
+from rag.answer.asked_things import about_asked_thing
+from rag.answer.evidence import Candidate
+from rag.types import Passage, Query, Reading
+
+
+def about_what_is_named(query: Query, passages: Sequence[Passage], ranked: Sequence[Candidate]) -> list[Candidate]:
+    """The sentences that hold the numbers, identifiers and days of the question, best first."""
+    kept = about_asked_identifiers(query, about_asked_numbers(query, passages, ranked))
+    return about_asked_days(query, kept)
+
+
+def that_can_answer(query: Query, about: Sequence[Candidate], readings: Sequence[Reading]) -> list[Candidate]:
+    """The sentences that hold something of the form that is asked for, said of the thing that is asked about."""
+    ranked = with_asked_cell(query, about_asked_thing(query, about, readings))
+    ranked = with_asked_computation(query, with_asked_attribute(query, with_asked_duty(query, ranked)))
+    return with_asked_amount(query, with_asked_extreme(query, ranked))
