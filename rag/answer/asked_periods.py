@@ -28,6 +28,7 @@ _TURN = re.compile(
 )
 _SPOKEN = {"去年": "last", "今年": "this", "明年": "next"}
 _SITE = re.compile(r"\bat (?:the )?(?P<name>[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*)")
+_STRETCH = re.compile(r"\b(?P<first>[A-Z][a-z]+)\.? ?(?:to|until|till|through|[-–—]) ?(?:the end of )?(?P<last>[A-Z][a-z]+)\b")
 # Words that make a period a bound, or one of two, which an answer need not name.
 _BOUND = re.compile(
     r"\b(?:before|after|until|till|since|between|from|by|and|to|than|or)\s+(?:the year )?\Z", re.IGNORECASE
@@ -41,6 +42,16 @@ def _years(text: str) -> frozenset[str]:
 def _months(text: str) -> frozenset[str]:
     dated = (month_of(term)[-2:] for term in date_terms(normalized(text).text) if term.startswith(("day", "month")))
     return frozenset(f"{month:02}" for month in months_named(text)) | frozenset(dated)
+
+
+def months_between(text: str) -> frozenset[str]:
+    """The months that lie in a stretch of the year: "from September to May" holds November."""
+    found: set[str] = set()
+    for stretch in _STRETCH.finditer(text):
+        first, last = (next(iter(months_named(stretch[end])), None) for end in ("first", "last"))
+        if first is not None and last is not None:
+            found |= {f"{(first - 1 + at) % 12 + 1:02}" for at in range((last - first) % 12 + 1)}
+    return frozenset(found)
 
 
 def _sides(text: str) -> frozenset[str]:
@@ -75,7 +86,8 @@ def _is_of_another(one: Candidate, kind: Callable[[str], frozenset[str]], wanted
     named = kind(_unbound(one.said))
     around = _around(one)
     there = frozenset(stems(f"{one.said} {around}")) if kind is _sites else kind(around)
-    return bool(named) and not wanted & (kind(one.said) | there)
+    within = months_between(one.said) if kind is _months else frozenset[str]()
+    return bool(named) and not wanted & (kind(one.said) | there | within)
 
 
 def _around(one: Candidate) -> str:

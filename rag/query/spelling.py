@@ -6,6 +6,7 @@ words stay as they are, and so do questions in other languages than English. The
 searched for and shown.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -20,6 +21,7 @@ from rag.types import Turn
 
 _SHORTEST = 4  # letters
 _ASKING = ("many", "much", "what", "when", "where", "which", "whose", "does", "have", "with", "from", "about")
+_DEGREES = ("high", "long", "loud", "large", "heavy", "wide", "deep", "tall", "thick", "often", "many", "much", "warm")
 _LONG = 8  # letters from which two slips are forgiven
 
 
@@ -58,7 +60,7 @@ def corrected(question: str, vocabulary: Vocabulary) -> str:
             continue
         distance = 2 if len(word) >= _LONG else 1
         near = [other for other in vocabulary.nearest_words(word, distance) if other not in ENGLISH]
-        near = _nearest_asking(written) or near  # a name is none of the words that carry no meaning
+        near = _nearest_degree(question[:start], word) or _nearest_asking(written) or near  # a name is none of the words that carry no meaning
         if near:
             instead = near[0].capitalize() if written[0].isupper() else near[0]
             question = question[:start] + instead + question[end:]
@@ -71,3 +73,12 @@ def _nearest_asking(written: str) -> list[str]:
     return sorted(
         plain for plain in _ASKING if plain[0] == written[0] and OSA.distance(plain, written, score_cutoff=1) <= 1
     )
+
+
+def _nearest_degree(before: str, word: str) -> list[str]:
+    """The one adjective behind "how" that is one slip away, whether or not the library has it; none where several
+    are."""
+    if re.search(r"\bhow $", before, re.IGNORECASE) is None:
+        return []
+    near = [plain for plain in _DEGREES if plain[0] == word[0] and OSA.distance(plain, word, score_cutoff=1) <= 1]
+    return near if len(near) == 1 else []

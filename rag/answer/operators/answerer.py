@@ -33,9 +33,12 @@ from rag.answer.operators.quoted.duties import quote_duties
 from rag.answer.operators.quoted.entries import find_dated_entry, find_entry_of_code
 from rag.answer.operators.quoted.ingredients import find_ingredient
 from rag.answer.operators.quoted.instructions import quote_instruction
+from rag.answer.operators.quoted.labelled_amounts import find_labelled_amount
+from rag.answer.operators.quoted.mail_senders import find_mail_sender
 from rag.answer.operators.quoted.manual_entries import quote_manual_entry
 from rag.answer.operators.quoted.numbered_parts import name_part
 from rag.answer.operators.quoted.places import find_place
+from rag.answer.operators.quoted.seasonal_times import find_seasonal_time
 from rag.answer.operators.quoted.section_limits import find_limit
 from rag.answer.operators.quoted.sections import quote_section
 from rag.answer.operators.quoted.signatures import find_holder
@@ -141,6 +144,9 @@ def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embe
         or quote_absence(query, passages, texts)
         or find_dimension(query, passages, texts)
         or find_ingredient(query, passages, texts)
+        or find_labelled_amount(query, passages, texts)
+        or find_mail_sender(query, passages, texts)
+        or find_seasonal_time(query, passages)
         or find_period_end(query, passages)
         or quote_duties(query, passages, texts)
         or quote_instruction(query, passages)

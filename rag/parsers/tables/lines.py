@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from rag.parsers.tables.feet import Placed, feet_of, foot_in
 from rag.parsers.tables.table import Cell, Grid, Table
 from rag.text.table_spans import TableRow, TableSpans
 
@@ -19,9 +20,6 @@ _LONGEST_LINE = 10_000
 _LEAST_ROWS = 3
 _LEAST_FULL = 0.6  # of the rows with several cells
 _MOST_CELL_CHARS = 60  # on average, of a column in aligned text: longer ones are columns of prose
-
-_Placed = tuple[int, int, list[tuple[int, int, int]]]
-"""Start and end of a line, and start, end and column of its cells."""
 
 
 def spans_of_lines(text: str, start: int, end: int) -> TableSpans | None:
@@ -55,10 +53,11 @@ def _aligned(text: str, start: int, end: int) -> TableSpans | None:
     rows = [(one, other) for one, other in lines if not _RULE.fullmatch(text, one, other)]
     if any("\t" in text[one:other] for one, other in rows):
         return None
-    columns = _ruled_columns(text, lines) or _shared_columns(text, rows)
+    feet = frozenset(feet_of(text, rows))
+    columns = _ruled_columns(text, lines) or _shared_columns(text, [row for row in rows if row not in feet])
     if len(columns) < 2:
         return None
-    placed: list[_Placed] = []
+    placed: list[Placed] = []
     for one, other in rows:
         cells = [
             (*_trimmed(text, min(one + first, other), min(one + last, other)), column)
@@ -66,6 +65,7 @@ def _aligned(text: str, start: int, end: int) -> TableSpans | None:
         ]
         filled = [cell for cell in cells if cell[0] < cell[1]]
         placed.append((*_trimmed(text, one, other), filled))
+    placed = [foot_in(text, line, columns, placed) if row in feet else line for row, line in zip(rows, placed, strict=True)]
     several = sum(len(cells) > 1 for _, _, cells in placed)
     lengths = Counter[int]()
     for _, _, cells in placed:
@@ -103,9 +103,9 @@ def _shared_columns(text: str, rows: Sequence[tuple[int, int]]) -> list[tuple[in
     return columns
 
 
-def _lines(text: str, start: int, end: int, mark: str, pattern: re.Pattern[str]) -> list[_Placed]:
+def _lines(text: str, start: int, end: int, mark: str, pattern: re.Pattern[str]) -> list[Placed]:
     """The rows with a mark between their cells. A rule goes with the row above; one above the first row stays out."""
-    lines: list[_Placed] = []
+    lines: list[Placed] = []
     for line in _LINE.finditer(text, start, end):
         first, last = _trimmed(text, *line.span(), tabs=mark != "\t")
         if first == last:
@@ -118,7 +118,7 @@ def _lines(text: str, start: int, end: int, mark: str, pattern: re.Pattern[str])
     return lines
 
 
-def _spans(text: str, lines: Sequence[_Placed], header_rows: int | None) -> TableSpans | None:
+def _spans(text: str, lines: Sequence[Placed], header_rows: int | None) -> TableSpans | None:
     cells = [Cell(text[one:other], at, column) for at, line in enumerate(lines) for one, other, column in line[2]]
     if not cells:
         return None
