@@ -28,7 +28,9 @@ _TURN = re.compile(
 )
 _SPOKEN = {"去年": "last", "今年": "this", "明年": "next"}
 _SITE = re.compile(r"\bat (?:the )?(?P<name>[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*)")
-_STRETCH = re.compile(r"\b(?P<first>[A-Z][a-z]+)\.? ?(?:to|until|till|through|[-–—]) ?(?:the end of )?(?P<last>[A-Z][a-z]+)\b")
+_STRETCH = re.compile(
+    r"\b(?P<first>[A-Z][a-z]+)\.? ?(?:to|until|till|through|[-–—]) ?(?:the end of )?(?P<last>[A-Z][a-z]+)\b"
+)
 # Words that make a period a bound, or one of two, which an answer need not name.
 _BOUND = re.compile(
     r"\b(?:before|after|until|till|since|between|from|by|and|to|than|or)\s+(?:the year )?\Z", re.IGNORECASE

@@ -60,7 +60,8 @@ def corrected(question: str, vocabulary: Vocabulary) -> str:
             continue
         distance = 2 if len(word) >= _LONG else 1
         near = [other for other in vocabulary.nearest_words(word, distance) if other not in ENGLISH]
-        near = _nearest_degree(question[:start], word) or _nearest_asking(written) or near  # a name is none of the words that carry no meaning
+        asking = _nearest_degree(question[:start], word) or _nearest_asking(written)
+        near = asking or near  # a name is none of the words that carry no meaning
         if near:
             instead = near[0].capitalize() if written[0].isupper() else near[0]
             question = question[:start] + instead + question[end:]

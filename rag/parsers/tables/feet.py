@@ -14,7 +14,8 @@ _LEAST_ROWS = 3  # of the table above, its header among them
 
 
 def feet_of(text: str, rows: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """The lines at the end that begin in the right half of the table, each with a name and a number."""
+    """The lines at the end that begin in the right half of the table, each with a name and a number, where most
+    lines above end in a number."""
     width = max((len(text[one:other].rstrip()) for one, other in rows), default=0)
     found: list[tuple[int, int]] = []
     for one, other in reversed(rows):
@@ -22,7 +23,9 @@ def feet_of(text: str, rows: Sequence[tuple[int, int]]) -> Iterator[tuple[int, i
         if len(line) - len(line.lstrip()) < width / 2 or _FOOT.fullmatch(line) is None:
             break
         found.append((one, other))
-    yield from found if len(rows) - len(found) >= _LEAST_ROWS else ()
+    body = [text[one:other].split() for one, other in rows[1 : len(rows) - len(found)]]
+    numbers = sum(words[-1].lstrip("$€£+-")[:1].isdigit() and len(words) > 2 for words in body if words)
+    yield from found if len(body) + 1 >= _LEAST_ROWS and numbers > len(body) / 2 else ()
 
 
 def foot_in(text: str, line: Placed, columns: Sequence[tuple[int, int]], placed: Sequence[Placed]) -> Placed:
@@ -30,9 +33,10 @@ def foot_in(text: str, line: Placed, columns: Sequence[tuple[int, int]], placed:
     one, other, cells = line
     foot = _FOOT.fullmatch(text, one, other)
     named = _column_of_names(text, len(columns), placed)
-    if foot is None or named == len(columns) - 1:
+    last = len(columns) - 1
+    if foot is None or named == last:
         return one, other, cells
-    return one, other, [(*foot.span("label"), named), (*foot.span("value"), len(columns) - 1)]
+    return one, other, [(*foot.span("label"), named), (*foot.span("value"), last)]
 
 
 def _column_of_names(text: str, count: int, placed: Sequence[Placed]) -> int:

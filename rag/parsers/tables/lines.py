@@ -65,7 +65,9 @@ def _aligned(text: str, start: int, end: int) -> TableSpans | None:
         ]
         filled = [cell for cell in cells if cell[0] < cell[1]]
         placed.append((*_trimmed(text, one, other), filled))
-    placed = [foot_in(text, line, columns, placed) if row in feet else line for row, line in zip(rows, placed, strict=True)]
+    placed = [
+        foot_in(text, line, columns, placed) if row in feet else line for row, line in zip(rows, placed, strict=True)
+    ]
     several = sum(len(cells) > 1 for _, _, cells in placed)
     lengths = Counter[int]()
     for _, _, cells in placed:

@@ -33,6 +33,7 @@ def vocabulary(bench: Workbench) -> LibraryVocabulary:
         ("how meny carrots", "how many carrots"),
         ("wich deposit is the cheapest", "which deposit is the cheapest"),
         ("how many carots", "how many carrots"),
+        ("How lound is the boathouse?", "How loud is the boathouse?"),
         ("Who is Mrs Dacer?", "Who is Mrs Dacre?"),
     ],
 )

@@ -1,7 +1,7 @@
 """Quotes the line that says only a name and an amount: "what does a bicycle cost?" -> "Bicycle: 30 kroner".
 
-Such a line says nothing of what the amount is for; the headings over it, the title and the question's own form do. Every
-word of the question must stand in one of them, so that another thing's amount is never taken.
+Such a line says nothing of what the amount is for; the headings over it, the title and the question's own form do.
+Every word of the question must stand in one of them, so that another thing's amount is never taken.
 """
 
 import re

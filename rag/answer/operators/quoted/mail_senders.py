@@ -15,8 +15,9 @@ from rag.types import Passage, Query
 
 _ASKS = re.compile(
     r"^\W*(?:and )?who (?:has )?(?:signed|wrote|written|sent|send|sends) (?:(?:us|me|this) )?(?P<mail>.*\b"
-    r"(?:e-?mail|mail|letter|message|note)\b.*)$|^\W*(?:and )?who (?:is|was) (?P<other>(?:the )?(?:e-?mail|mail|letter|message)"
-    r"\b.*) (?:from|by|signed by|written by|sent by)\W*$",
+    r"(?:e-?mail|mail|letter|message|note)\b.*)$"
+    r"|^\W*(?:and )?who (?:is|was) (?P<other>(?:the )?(?:e-?mail|mail|letter|message)\b.*) "
+    r"(?:from|by|signed by|written by|sent by)\W*$",
     re.IGNORECASE,
 )
 _FROM = re.compile(r"^From: (?P<who>[^\n]+)$", re.MULTILINE)

@@ -21,9 +21,10 @@ _ASKS = re.compile(
     re.IGNORECASE,
 )
 _UNTIL = re.compile(r"^\W*(?:and )?(?:until|till)\b", re.IGNORECASE)
-_ENDS = re.compile(r"\b(?:clos\w+|shuts?|until|till|to|locked)\b|[-–]", re.IGNORECASE)
-_BEGINS = re.compile(r"\b(?:open\w*|from|unlocked)\b|[-–]", re.IGNORECASE)
-_TIME = re.compile(r"\b(?:[01]?\d|2[0-4])[:.][0-5]\d\b|\b(?:1[0-2]|[1-9]) ?(?:[ap]\.?m\b|o[’']clock)|\bnoon\b|\bmidnight\b")
+_CLOCK = r"(?:\b(?:[01]?\d|2[0-4])[:.][0-5]\d\b|\b(?:1[0-2]|[1-9]) ?(?:[ap]\.?m\b|o[’']clock)|\bnoon\b|\bmidnight\b)"
+_TIME = re.compile(_CLOCK)
+_ENDS = re.compile(rf"\b(?:clos\w+|shuts?|locked)\b|(?:\b(?:until|till|to)\b|[-–]) ?{_CLOCK}", re.IGNORECASE)
+_BEGINS = re.compile(rf"\b(?:open\w*|unlocked)\b|\bfrom {_CLOCK}|{_CLOCK} ?[-–]", re.IGNORECASE)
 _CLAUSE = re.compile(r"(?<=[;,])\s+(?:and |but )?(?=in |from |during |between |otherwise )|(?<=;)\s+")
 _ASKED_ANYWAY = frozenset(stems("open opens opened opening close closes closed closing until till time when hours"))
 
