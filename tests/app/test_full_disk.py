@@ -135,9 +135,7 @@ def test_a_model_that_cannot_be_quantised_says_so(disk: Path, tmp_path: Path, st
     text.write_text("The keeper of the light wrote the weather into the long book. " * 20)
     lock(disk, state)
     with pytest.raises((DocentError, OSError)) as caught:
-        quantize_model(
-            ModelStore(tmp_path / "models"), "tiny", str(disk / "small"), QuantizeOptions(group=32), text
-        )
+        quantize_model(ModelStore(tmp_path / "models"), "tiny", str(disk / "small"), QuantizeOptions(group=32), text)
     assert isinstance(caught.value, DocentError) or disk_error(caught.value) is not None
     assert not (disk / "small").exists()
 
