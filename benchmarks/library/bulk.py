@@ -47,18 +47,9 @@ def fill(url: str, base: Sequence[str], chosen: NDArray[np.int64], vectors: NDAr
             kept = ((first // document + at + 1, zlib.compress(text), "[]", "[]") for at, text in enumerate(whole))
             _copy(connection, "texts", "document_id, data, marks, blocks", kept)
             chunks = (
-                (
-                    number + 1,
-                    number // document + 1,
-                    number % document,
-                    0,
-                    len(text),
-                    "[]",
-                    "",
-                    text,
-                    *_filled(number, (terms[chosen[number]],)),
-                )
+                (number + 1, number // document + 1, number % document, 0, len(text), "[]", "", text, *term)
                 for number, text in zip(some, passages, strict=True)
+                for term in [tuple(_filled(number, (terms[chosen[number]],)))]
             )
             _copy(connection, "chunks", _CHUNK, chunks)
             counted = ((number + 1, *words[chosen[number]]) for number in some)
