@@ -113,8 +113,14 @@ def test_a_page_is_gone_to_by_what_is_printed_on_it(opened: Callable[[str], Any]
     expect(field).to_have_attribute("aria-invalid", "true")
     field.press("Escape")
     expect(field).to_have_value("3")
-    page.get_by_role("button", name="Pages as pictures").click()
+    field.fill("1")
+    field.press("Enter")
+    expect(status).to_have_text("1 (3 of 5)")
+    page.get_by_role("button", name="Pages as pictures").click()  # the pages become smaller beside them
     expect(page.get_by_role("button", name="page v (sheet 2)")).to_have_text("v")
+    shown = "number => document.querySelector(`[data-page='${number}']`).getBoundingClientRect().top < innerHeight / 3"
+    page.wait_for_function(shown, arg=3)
+    expect(status).to_have_text("1 (3 of 5)")
 
 
 def test_code_has_its_line_numbers(opened: Callable[[str], Any], papers: Path) -> None:

@@ -90,6 +90,7 @@ export function PdfView({ document: about, view, onFail }) {
     const isAtEnd = frame.scrollTop + frame.clientHeight >= frame.scrollHeight - 1;
     setCurrent(at < 0 || isAtEnd ? pages.length : at + 1);
   };
+  useEffect(onScroll, [sizes, width, zoom]); // pages move without being scrolled
   const fit = sizes.length && width ? (width - 2 * MARGIN) / sizes[0].width : 1;
   const scale = zoom || fit;
   const step = (/** @type {number} */ direction) => {
