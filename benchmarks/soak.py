@@ -36,6 +36,7 @@ import psutil
 
 from app.settings.paths import resource
 from benchmarks.library.large_files import sql_of_24_mb, text_of_8_mb_in_one_line
+from benchmarks.status_probe import TOKEN
 from rag.ingest.children.page_pictures import PageLimits
 
 QUESTIONS = ("How long was the light out?", "How heavy is the mercury?", "Who kept the lamp?", "When does it open?")
@@ -161,8 +162,9 @@ class Soak:
     def watching(self) -> Iterator[None]:
         """Has another process ask for the status as long as the block lasts."""
         token = self._client.headers["authorization"].removeprefix("Bearer ")
-        command = [sys.executable, "-m", "benchmarks.status_probe", str(self._client.base_url.port), token]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as probe:
+        command = [sys.executable, "-m", "benchmarks.status_probe", str(self._client.base_url.port)]
+        env = os.environ | {TOKEN: token}
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env) as probe:
             reading = threading.Thread(target=self._read_times, args=(probe.stdout,), daemon=True)
             reading.start()
             yield
