@@ -43,6 +43,7 @@ from rag.answer.operators.quoted.section_limits import find_limit
 from rag.answer.operators.quoted.sections import quote_section
 from rag.answer.operators.quoted.signatures import find_holder
 from rag.answer.operators.tables.grid import Grid, Texts, grids_of
+from rag.answer.operators.tables.told_by_number import find_by_number
 from rag.answer.operators.whole.changes import tell_changes
 from rag.answer.operators.whole.documents import name_documents
 from rag.answer.operators.whole.outline import outline
@@ -54,6 +55,7 @@ from rag.types import Answer, AnswerEvent, Citation, Passage, Query, TextDelta
 Operator = Callable[[Query, Sequence[Grid], Embedder], Worked | None]
 OPERATORS: tuple[Operator, ...] = (
     find_place,
+    find_by_number,
     add_up_stock,
     add_up_picked,
     compute,
