@@ -18,7 +18,9 @@ _ASKS_DAY = re.compile(r"^\W*(?:and )?when (?:is|are|was|were|did)\b", re.IGNORE
 _TELLS_TIME = re.compile(
     r"\d|\b(?:after|before|until|till|when|whenever|while|during|within|once|as soon as|since|by|ago|always|never|"
     r"now|soon|immediately|already|yet|morning|noon|afternoon|evening|night|midnight|day|week|month|year|spring|summer|"
-    r"autumn|winter|easter|christmas|holidays?|end|beginning|start)s?\b",
+    r"autumn|winter|easter|whitsun|christmas|holidays?|term|quarterly|every|each|later|end|beginning|start)s?\b"
+    r"|\b(?-i:Jan(?:uary)?|Feb(?:ruary)?|March|Apr(?:il)?|May|June|July|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|"
+    r"Nov(?:ember)?|Dec(?:ember)?)\b",
     re.IGNORECASE,
 )
 _DONE = "found|chosen|elected|appointed|named|announced|decided|confirmed|agreed|fixed|set"

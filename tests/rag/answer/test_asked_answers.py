@@ -14,6 +14,7 @@ from rag.query.query import make_query
         ("When was Dr. Diallo born?", "Dr. Amara Diallo, senior physician"),
         ("Which poem do the twins recite?", "Nele plays the violin; the twins want to recite a poem."),
         ("Who will be the new conductor?", "A new conductor has to be found since Mr Halloran moves to Bristol."),
+        ("When is the list renewed?", "The list may be renewed, and the clerks march to the town hall."),
         ("When is the concert?", "The date of the concert is not yet known."),
     ],
 )
@@ -26,6 +27,8 @@ def test_such_a_quote_lacks_the_answer(question: str, quote: str) -> None:
     [
         ("Who is the treasurer?", "Our treasurer is Kirsten Hale."),
         ("Who teaches the strings?", "A student teaches the strings."),
+        ("When is the list renewed?", "The list is renewed in May."),
+        ("When is the list renewed?", "The list is renewed every term."),
         ("When does the shop open?", "The shop opens after breakfast."),
         ("When is the key handed over?", "The key is handed over when the deposit has been paid."),
         ("Which poem do the twins recite?", 'The twins recite a poem by Rilke, "The Panther".'),
