@@ -25,6 +25,7 @@ from rag.answer.operators.computed.proportions import asks_for_proportion, find_
 from rag.answer.operators.computed.prose_difference import subtract
 from rag.answer.operators.computed.prose_sum import add_up
 from rag.answer.operators.computed.stock_sums import add_up_stock
+from rag.answer.operators.computed.told_by_number import find_by_number
 from rag.answer.operators.quoted.answered_questions import quote_answered_question
 from rag.answer.operators.quoted.attendance import quote_absence
 from rag.answer.operators.quoted.contacts import find_contact
@@ -43,7 +44,6 @@ from rag.answer.operators.quoted.section_limits import find_limit
 from rag.answer.operators.quoted.sections import quote_section
 from rag.answer.operators.quoted.signatures import find_holder
 from rag.answer.operators.tables.grid import Grid, Texts, grids_of
-from rag.answer.operators.tables.told_by_number import find_by_number
 from rag.answer.operators.whole.changes import tell_changes
 from rag.answer.operators.whole.documents import name_documents
 from rag.answer.operators.whole.outline import outline
