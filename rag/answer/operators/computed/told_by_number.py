@@ -23,8 +23,10 @@ def find_by_number(query: Query, grids: Sequence[Grid], embedder: Embedder) -> W
     term = stem(asked["column"].casefold())
     for grid in grids:
         column = next((at for at, name in enumerate(grid.columns) if list(stems(name)) == [term]), None)
+        if column is None:
+            continue
         rows = [(line, told) for line in grid.lines if (told := _told_by(query, grid, line)) is not None]
-        if column is None or len(rows) != 1 or rows[0][1] == column:
+        if len(rows) != 1 or rows[0][1] == column:
             continue
         line, told = rows[0]
         text = line.cells[column].text if column in line.cells else line.name if column == 0 else ""
@@ -40,8 +42,10 @@ def find_by_number(query: Query, grids: Sequence[Grid], embedder: Embedder) -> W
 def _told_by(query: Query, grid: Grid, line: Line) -> int | None:
     """The column of the row whose name and number the question says one behind the other."""
     for column, cell in line.cells.items():
-        name = re.escape(grid.column_name(column))
-        number = rf"\b{name}(?: (?:number|no\.))? {re.escape(cell.text)}(?![\w.,]*\d)(?!\w)"
-        if name and cell.value is not None and re.search(number, query.text, re.IGNORECASE):
+        name = grid.column_name(column)
+        if not name or cell.value is None or cell.text not in query.text:
+            continue
+        number = rf"\b{re.escape(name)}(?: (?:number|no\.))? {re.escape(cell.text)}(?![\w.,]*\d)(?!\w)"
+        if re.search(number, query.text, re.IGNORECASE):
             return column
     return None
