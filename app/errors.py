@@ -5,6 +5,8 @@ AppError
 +-- UsageError         arguments that do not go together
 |   +-- TooLarge       a file or request beyond a limit
 +-- ConversationError  no conversation has that id
++-- UnknownDocument    no document or page has that id
++-- UnknownPrompt      no prompt has that id
 +-- DiskError          the disk is full or cannot be written to
 +-- ModelError         a language model is not there, cannot be used or cannot be downloaded
     +-- RequestFailed  a server with a model fails at a request
@@ -44,6 +46,10 @@ class ConversationError(AppError):
 
 class UnknownDocument(AppError):
     """The document or page asked for does not exist."""
+
+
+class UnknownPrompt(AppError):
+    """The prompt asked for does not exist."""
 
 
 class ModelError(AppError):

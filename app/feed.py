@@ -39,6 +39,11 @@ class ConversationsChanged(News):
 
 
 @dataclass(frozen=True, slots=True)
+class PromptsChanged(News):
+    """A prompt has been made, changed or deleted."""
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentsChanged(SharedNews):
     """The list of documents or sources is another one."""
 

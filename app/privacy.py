@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-from app.feed import ConversationsChanged, DocumentsChanged
+from app.feed import ConversationsChanged, DocumentsChanged, PromptsChanged
 from app.settings.paths import DataFolder
 
 if TYPE_CHECKING:
     from app.pages.desk import Desk
 
 Kind: TypeAlias = Literal[
-    "library", "conversations", "copies", "transcripts", "logs", "settings", "window", "models", "builds"
+    "library", "conversations", "prompts", "copies", "transcripts", "logs", "settings", "window", "models", "builds"
 ]
-Wiped: TypeAlias = Literal["library", "conversations", "transcripts", "logs"]
+Wiped: TypeAlias = Literal["library", "conversations", "prompts", "transcripts", "logs"]
 WIPED: tuple[Wiped, ...] = get_args(Wiped)
 _RUNS_END_S = 5
 
@@ -38,6 +38,7 @@ def stored(folder: DataFolder, inbox: Path, settings_file: Path) -> list[Stored]
     places: dict[Kind, tuple[Path, ...]] = {
         "library": (*_database(folder.library), folder.vectors, folder.external_store),
         "conversations": (*_database(folder.conversations), folder.users),
+        "prompts": (folder.prompts,),
         "copies": (inbox, folder.uploads),
         "transcripts": (folder.transcripts,),
         "logs": (folder.log.parent,),
@@ -61,6 +62,9 @@ def wipe(desk: "Desk", kinds: Sequence[Wiped]) -> None:
         desk.runs.join(_RUNS_END_S)
         desk.assistant.wipe_conversations()
         desk.feed.publish(ConversationsChanged())
+    if "prompts" in kinds:
+        desk.prompts.wipe()
+        desk.feed.publish(PromptsChanged())
     if "library" in kinds:
         desk.syncing.cancel()
         desk.assistant.wipe_library()

@@ -30,6 +30,7 @@ from app.api.library import library_routes, page_routes
 from app.api.metrics import metrics_routes
 from app.api.models import model_routes
 from app.api.privacy import privacy_routes
+from app.api.prompts import prompt_routes
 from app.api.settings import settings_routes
 from app.api.shapes.answer import (
     AnsweredLine,
@@ -42,7 +43,7 @@ from app.api.shapes.base import ErrorLine, Failure, Problem, Shape
 from app.api.shapes.library import SyncLine
 from app.api.streams import answer_lines
 from app.assistant import Assistant
-from app.errors import ConversationError, TooLarge, UnknownDocument, disk_error
+from app.errors import ConversationError, TooLarge, UnknownDocument, UnknownPrompt, disk_error
 from app.pages.desk import Desk
 from docent import DocentError, __version__
 from rag.errors import BusyError, LibraryLocked, UnknownCollection
@@ -103,6 +104,7 @@ def create_api(assistant: Assistant, desk: Desk | None = None, gates: Gates | No
         _question_routes(assistant, gates),
         conversation_routes(assistant, desk),
         folder_routes(assistant, desk),
+        prompt_routes(desk),
         desk_routes(desk),
         model_routes(desk),
         settings_routes(desk),
@@ -191,7 +193,7 @@ def _error(status: int, message: str, remedy: str = "") -> Response:
 
 def status_of(error: DocentError) -> int:
     """Returns the HTTP status that fits an error a person can mend."""
-    if isinstance(error, ConversationError | UnknownDocument | UnknownCollection):
+    if isinstance(error, ConversationError | UnknownDocument | UnknownPrompt | UnknownCollection):
         return 404
     if isinstance(error, LibraryLocked):
         return 409

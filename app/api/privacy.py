@@ -86,7 +86,7 @@ def privacy_routes(desk: Desk) -> APIRouter:
 
     @routes.get("/data/export", response_class=Response, responses=archive)
     async def export() -> Response:
-        """Returns an archive of all conversations, the documents and collections as lists, copies and settings."""
+        """Returns an archive of all conversations, lists of documents and collections, prompts, copies and settings."""
         target = desk.uploads / f"{uuid.uuid4().hex}.zip"
         await slow.run(partial(_write_archive, desk, target))
         return FileResponse(
@@ -142,5 +142,6 @@ def _fill(archive: zipfile.ZipFile, desk: Desk) -> None:
     archive.writestr("status.json", json.dumps(Status.of(assistant.status()).plain(), indent=1))
     for file in privacy.files_in(desk.inbox):
         archive.write(file, f"copies/{file.relative_to(desk.inbox)}")
-    if desk.preferences.file.is_file():
-        archive.write(desk.preferences.file, "config.yaml")
+    for file, name in ((desk.prompts.file, "prompts.json"), (desk.preferences.file, "config.yaml")):
+        if file.is_file():
+            archive.write(file, name)

@@ -16,6 +16,7 @@ from app.locations import at_home
 from app.models.workshop import Workshop
 from app.pages import inbox
 from app.pages.browsers import Browsers
+from app.pages.prompts import Prompts
 from app.pages.runs import Runs
 from app.pages.suggestions import Suggestions
 from app.pages.syncing import Syncing
@@ -37,7 +38,8 @@ class Desk:
     """``inbox`` is the folder for files that pages hand over, ``uploads`` the one where they arrive, ``samples`` holds
     the documents that ship with Docent. ``loaded`` are the settings with where they come from, and ``load`` reads them
     again; those of the data folder where they are not given. ``fetch`` gets a page of the web. The desk of a user has a
-    ``host``, that of who started the server: chats, runs and news are the user's own, all else is the host's.
+    ``host``, that of who started the server, and the name of that ``user``: chats, prompts, runs and news are the
+    user's own, all else is the host's.
     """
 
     assistant: "Assistant"
@@ -49,8 +51,10 @@ class Desk:
     samples: Path = field(default_factory=lambda: resource("samples"))
     feed: Feed = field(default_factory=Feed)
     host: "Desk | None" = None
+    user: str = ""
     runs: Runs = field(init=False)
     suggestions: Suggestions = field(init=False)
+    prompts: Prompts = field(init=False)
     syncing: Syncing = field(init=False)
     preferences: Preferences = field(init=False)
     workshop: Workshop = field(init=False)
@@ -60,6 +64,8 @@ class Desk:
         settings, host = self.assistant.settings, self.host
         self.runs = Runs(self.assistant, self.feed, self._title, host.runs.room if host else None)
         self.suggestions = Suggestions(self.assistant, self.runs.is_busy)
+        folder = settings.folder.of_user(self.user) if self.user else settings.folder
+        self.prompts = Prompts(folder.prompts)
         self.browsers = Browsers(settings.folder.browsers)
         if host is not None:
             self.syncing, self.preferences, self.workshop = host.syncing, host.preferences, host.workshop
@@ -73,7 +79,8 @@ class Desk:
     def of_user(self, user: "User") -> "Desk":
         """The desk of a user of this server."""
         assistant = self.assistant.of_user(user)
-        return Desk(assistant, self.inbox, self.uploads, fetch=self.fetch, feed=Feed(self.feed.shared), host=self)
+        feed = Feed(self.feed.shared)
+        return Desk(assistant, self.inbox, self.uploads, fetch=self.fetch, feed=feed, host=self, user=user.name)
 
     def _take_over(self, settings: Settings) -> None:
         self.assistant.take_over(settings)

@@ -70,6 +70,11 @@ class DataFolder:
         return self.root / "conversations.db"
 
     @property
+    def prompts(self) -> Path:
+        """Questions and instructions that were kept under a name."""
+        return self.root / "prompts.json"
+
+    @property
     def transcripts(self) -> Path:
         """Cache of fetched YouTube transcripts."""
         return self.root / "transcripts"

@@ -65,7 +65,8 @@ def messages() -> Iterator[str]:
 
 
 def catalogue() -> dict[str, str]:
-    text = (STATIC / "words" / "messages_de.js").read_text(encoding="utf-8")
+    files = (STATIC / "words").glob("messages_*de.js")
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
     return {json.loads(english): json.loads(german) for english, german in _ENTRY.findall(text)}
 
 

@@ -14,7 +14,12 @@ OURS = sorted(file for file in STATIC.rglob("*.js") if FOLDER not in file.parent
 WORDS = STATIC / "words"
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 CATALOGUES = {"ENGLISH": ("words_en.js", "pages_en.js"), "GERMAN": ("words_de.js", "pages_de.js")}
-TEXTS = {*(file for files in CATALOGUES.values() for file in files), "settings_de.js", "messages_de.js"}
+TEXTS = {
+    *(file for files in CATALOGUES.values() for file in files),
+    "settings_de.js",
+    "messages_de.js",
+    "messages_documents_de.js",
+}
 CODE = [file for file in OURS if file.name not in TEXTS]
 _ENTRY = re.compile(r'^  (?:"([\w.]+)"|(\w+)): "((?:[^"\\]|\\.)*)",$', re.MULTILINE)
 _MADE = (
@@ -89,4 +94,4 @@ def test_nothing_is_made_of_strings_or_comes_from_elsewhere(file: Path) -> None:
 
 def test_files_stay_short() -> None:
     lengths = {file.name: len(file.read_text(encoding="utf-8").splitlines()) for file in OURS}
-    assert [name for name, lines in lengths.items() if lines > 420 and name not in TEXTS] == []
+    assert [name for name, lines in lengths.items() if lines > 400] == []

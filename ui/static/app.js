@@ -3,6 +3,7 @@
 
 import { Chat } from "./chats/chat.js";
 import { Chats } from "./chats/chats.js";
+import { PromptDialog } from "./chats/prompt_dialog.js";
 import { ScopeDialog } from "./chats/scope.js";
 import { AddDialog, DropTarget } from "./library/add.js";
 import { Library } from "./library/library.js";
@@ -17,6 +18,7 @@ import { watchPlace } from "./shell/own_window.js";
 import { Palette } from "./shell/palette.js";
 import { SourcePane } from "./source/source.js";
 import { start } from "./state/live.js";
+import { edited } from "./state/prompts.js";
 import { chatId, chatPath, chats, connection, dialog, go, route } from "./state/store.js";
 import { markUser, mayChange, signOut, userName } from "./state/user.js";
 import { t } from "./words/words.js";
@@ -64,6 +66,7 @@ function App() {
     <${Lost} /><${Notices} /><${DropTarget} />
     ${dialog.value === "add" && html`<${AddDialog} />`}
     ${dialog.value === "scope" && html`<${ScopeDialog} />`}
+    ${edited.value && html`<${PromptDialog} prompt=${edited.value} />`}
     ${dialog.value === "palette" && html`<${Palette} />`}
     ${dialog.value === "keys" && html`<${KeyList} />`}`;
 }

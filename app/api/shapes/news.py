@@ -153,6 +153,12 @@ class ConversationsLine(Shape):
     conversation: str | None
 
 
+class PromptsLine(Shape):
+    """A prompt has been made, changed or deleted."""
+
+    event: Literal["prompts"] = "prompts"
+
+
 class DocumentsLine(Shape):
     """The list of documents or sources is another one."""
 
@@ -190,6 +196,7 @@ NewsLine: TypeAlias = (
     | RunForgottenLine
     | SyncingLine
     | ConversationsLine
+    | PromptsLine
     | DocumentsLine
     | CollectionsLine
     | SettingsLine
@@ -212,7 +219,7 @@ def news_lines(happened: Iterable[feed.News]) -> list[NewsLine]:
             lines[-1] = ThoughtLine(run=line.run, at=last.at, text=last.text + line.text)
             continue
         if isinstance(
-            line, SyncingLine | DocumentsLine | CollectionsLine | SettingsLine | ModelsLine
+            line, SyncingLine | PromptsLine | DocumentsLine | CollectionsLine | SettingsLine | ModelsLine
         ):  # only the last of them counts
             lines = [other for other in lines if type(other) is not type(line)]
         lines.append(line)
@@ -236,6 +243,8 @@ def news_line(news: feed.News) -> NewsLine:
             return SyncingLine(sync=Syncing.of(progress))
         case feed.ConversationsChanged(conversation):
             return ConversationsLine(conversation=conversation)
+        case feed.PromptsChanged():
+            return PromptsLine()
         case feed.DocumentsChanged():
             return DocumentsLine()
         case feed.CollectionsChanged():

@@ -16,12 +16,13 @@ from tests.app.users.team import Team
 
 SECRET = "krill"  # of Anna's question and the answer to it
 OPEN = [one.replace(":path", "") for one in USERS]  # as the description of the API names them
-OWN = {"conversation_id", "exchange", "run_id", "folder"}  # what names something of a single user
+OWN = {"conversation_id", "exchange", "run_id", "folder", "prompt_id"}  # what names something of a single user
 BODIES = {
     "PATCH /api/conversations/{conversation_id}": {"title": "taken"},
     "PUT /api/conversations/{conversation_id}/exchanges/{exchange}/feedback": {"feedback": -1},
     "POST /api/conversations/{conversation_id}/copy": {},
     "PATCH /api/conversation-folders/{folder}": {"name": "taken"},
+    "PATCH /api/prompts/{prompt_id}": {"name": "taken"},
 }
 
 
@@ -41,12 +42,13 @@ def team(assistant: Assistant, folder: Path) -> Iterator[Team]:
 
 @pytest.fixture
 def anna(team: Team) -> Iterator[dict[str, Any]]:
-    """What Anna has: a chat with an answer, in a folder, that she has judged, and a question that failed."""
+    """What Anna has: a chat with an answer, in a folder, that she has judged, a prompt, and a question that failed."""
     with team.client("anna") as client:
         asked = client.post("/api/ask", json={"question": f"How much {SECRET} does the whale eat?", "stream": False})
         chat = asked.json()["conversation"]
         exchange = client.get(f"/api/conversations/{chat}").json()["exchanges"][0]["id"]
         folder = client.post("/api/conversation-folders", json={"name": f"{SECRET}s", "conversations": [chat]}).json()
+        prompt = client.post("/api/prompts", json={"name": f"{SECRET}s", "text": f"How many {SECRET}s?"}).json()
         client.put(f"/api/conversations/{chat}/exchanges/{exchange}/feedback", json={"feedback": 1})
         run = client.post(
             "/api/runs", json={"question": f"Why {SECRET}?", "model": "none", "conversation": chat}
@@ -54,7 +56,8 @@ def anna(team: Team) -> Iterator[dict[str, Any]]:
         until = time.monotonic() + 20
         while client.get("/api/runs").json()["runs"][0]["state"] != "failed" and time.monotonic() < until:
             time.sleep(0.02)
-        yield {"conversation_id": chat, "exchange": exchange, "folder": folder["id"], "run_id": run["id"]}
+        named = {"conversation_id": chat, "exchange": exchange, "folder": folder["id"], "run_id": run["id"]}
+        yield {**named, "prompt_id": prompt["id"]}
 
 
 def all_of(client: TestClient, chat: str) -> tuple[Any, ...]:

@@ -28,7 +28,9 @@ def test_axe_finds_nothing(
     fake.put(str(tmp_path / "garden.txt"), "The garden was planted in 1987 by Ada Quill.")
     fake.put(str(tmp_path / "broken.docx"), "", status="failed", error="The file is damaged.")
     gate.open()
-    page = open_page(serve(fake).link, scheme=scheme, bypass_csp=True).page  # axe comes as a script of its own
+    served = serve(fake)
+    served.desk.prompts.make("Summary", "Summarise the document.")
+    page = open_page(served.link, scheme=scheme, bypass_csp=True).page  # axe comes as a script of its own
 
     def check(place: str) -> None:
         found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
@@ -60,6 +62,12 @@ def test_axe_finds_nothing(
     page.locator("#setting-library-exclude").focus()
     expect(page.locator(".patterns")).to_be_visible()
     check("patterns that are tried")
+    page.get_by_role("link", name="Prompts").click()
+    expect(page.locator(".prompt-row")).to_have_count(1)
+    check("prompts")
+    page.click("#new-prompt")
+    check("a new prompt")
+    page.keyboard.press("Escape")
     page.get_by_role("link", name="Privacy").click()
     expect(page.locator(".stored")).to_be_visible()
     check("Privacy")
@@ -75,6 +83,10 @@ def test_axe_finds_nothing(
     check("the keys")
     page.keyboard.press("Escape")
     page.get_by_role("link", name="Chats", exact=True).click()
+    page.fill("#question", "/")
+    expect(page.locator("#prompt-menu")).to_be_visible()
+    check("prompts that are offered")
+    page.fill("#question", "")
     page.get_by_role("button", name="Actions for this chat").click()
     expect(page.get_by_role("menu")).to_be_visible()
     check("an open menu")

@@ -56,6 +56,10 @@ def test_every_target_is_at_least_28_pixels_large(answered: Any) -> None:
         expect(page.get_by_role("heading", name=place, level=1)).to_be_visible()
         page.wait_for_timeout(300)
         found[place] = page.evaluate(SMALL_TARGETS)
+    answered.served.desk.prompts.make("Summary", "Summarise the document.")
+    page.get_by_role("link", name="Prompts").click()
+    expect(page.locator(".prompt-row")).to_have_count(1)
+    found["Prompts"] = page.evaluate(SMALL_TARGETS)
     page.get_by_role("link", name="Privacy").click()
     expect(page.locator(".stored")).to_be_visible()
     found["Privacy"] = page.evaluate(SMALL_TARGETS)
@@ -137,7 +141,7 @@ def test_what_it_is_doing_is_told_to_screen_readers_and_the_words_that_come_are_
 
 
 @pytest.mark.parametrize("locale", ["en", "de"])
-@pytest.mark.parametrize("place", ["/", "/library", "/models", "/settings", "/settings/privacy"])
+@pytest.mark.parametrize("place", ["/", "/library", "/models", "/settings", "/settings/prompts", "/settings/privacy"])
 def test_at_200_percent_nothing_is_cut_off(
     answered: Any, open_page: Callable[..., Any], place: str, locale: str
 ) -> None:

@@ -4,8 +4,10 @@
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../parts/html.js";
 import { Icon } from "../parts/icons.js";
 import { Menu, visible } from "../parts/parts.js";
+import { inserted, saveAsPrompt } from "../state/prompts.js";
 import { ask, chatId, dialog, draftOf, go, keepDraft, model, models, ready, runsOf, scope, setModel, setScope, stopAll } from "../state/store.js";
 import { t } from "../words/words.js";
+import { BEGUN, PromptMenu, usePromptMenu } from "./prompt_menu.js";
 import { scopeName } from "./scope.js";
 
 const TALLEST = 240; // pixels
@@ -25,6 +27,18 @@ export function Composer() {
     setText(value);
     keepDraft(id, value);
   };
+  const insert = (/** @type {string} */ words) => {
+    const box = field.current;
+    const [from, to] = box && !BEGUN.test(text) ? [box.selectionStart, box.selectionEnd] : [0, text.length];
+    change(text.slice(0, from) + words + text.slice(to));
+    box?.focus();
+  };
+  const menu = usePromptMenu(text, insert);
+  useEffect(() => {
+    if (inserted.value === null) return;
+    insert(inserted.value);
+    inserted.value = null;
+  }, [inserted.value]);
   const send = async () => {
     const question = text.trim();
     if (!question) return;
@@ -32,6 +46,7 @@ export function Composer() {
     if (!(await ask(question, id))) change(question);
   };
   const keys = (/** @type {KeyboardEvent} */ event) => {
+    if (menu.onKey(event)) return;
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
       event.preventDefault();
       send();
@@ -43,11 +58,18 @@ export function Composer() {
     send();
   }}>
     <div class="composer-box">
+      <${PromptMenu} choices=${menu.choices} at=${menu.at} />
       <textarea id="question" ref=${field} rows="1" dir="auto" maxlength="10000" aria-label=${t("chat.question")} placeholder=${t("chat.ask")}
+        aria-autocomplete="list" aria-haspopup="listbox" aria-controls=${menu.choices.length ? "prompt-menu" : undefined}
+        aria-activedescendant=${menu.choices.length ? `prompt-${menu.at}` : undefined} onBlur=${menu.close}
         value=${text} onInput=${(/** @type {any} */ event) => change(event.target.value)} onKeyDown=${keys}></textarea>
       <div class="row">
         <button type="button" class="button small for-admins" onClick=${() => (dialog.value = "add")}><${Icon} name="plus" />${t("chat.add")}</button>
         <${ScopeButton} /><${ModelButton} />
+        <${Menu} label=${t("prompts.title")} icon="bookmark" items=${[
+          text.trim() ? { label: t("prompts.save"), icon: "bookmark", onClick: () => saveAsPrompt(text) } : { label: t("prompts.choose"), icon: "bookmark", onClick: () => insert("/") },
+          { label: t("prompts.manage"), icon: "settings", onClick: () => go("/settings/prompts") },
+        ]} />
         <span class="space"></span>
         ${active.length > 0 &&
         html`<button type="button" id="stop" class="button" onClick=${() => stopAll(id)}><${Icon} name="stop" />${t("chat.stop")}</button>`}

@@ -6,6 +6,7 @@ import { html, useEffect, useLayoutEffect, useRef, useState } from "../parts/htm
 import { Icon } from "../parts/icons.js";
 import { IconButton, Menu, Name, Trouble, visible } from "../parts/parts.js";
 import { get, query } from "../state/api.js";
+import { saveAsPrompt } from "../state/prompts.js";
 import { ask, askInstead, chatId, documentsById, judge, models, notify, retry, runsOf, showCitation, shown, showVersion, stop } from "../state/store.js";
 import { t } from "../words/words.js";
 import { AnswerText, asMarkdown, asText } from "./answer.js";
@@ -247,6 +248,7 @@ function Tools({ exchange, last, onEdit }) {
       ]} />
       ${last && html`<${IconButton} icon="again" label=${t("chat.again")} onClick=${() => askInstead(exchange)} />`}
       <${IconButton} icon="pen" label=${t("chat.edit")} onClick=${onEdit} />
+      <${IconButton} icon="bookmark" label=${t("prompts.save")} onClick=${() => saveAsPrompt(exchange.question)} />
       <${IconButton} icon="good" label=${t("chat.good")} aria-pressed=${exchange.feedback === 1}
         onClick=${() => judge(exchange, exchange.feedback === 1 ? 0 : 1)} />
       <${IconButton} icon="bad" label=${t("chat.bad")} aria-pressed=${exchange.feedback === -1}

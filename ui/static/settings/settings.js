@@ -8,10 +8,12 @@ import { mayChange } from "../state/user.js";
 import { LANGUAGES, speak, t } from "../words/words.js";
 import { Configuration } from "./configuration.js";
 import { Privacy } from "./privacy.js";
+import { PromptList } from "./prompt_list.js";
 
 const LANGUAGE_NAMES = { en: "English", de: "Deutsch" };
 const PARTS = [
   { part: "", path: "/settings", name: "settings.title" },
+  { part: "prompts", path: "/settings/prompts", name: "prompts.title" },
   ...(mayChange ? [{ part: "privacy", path: "/settings/privacy", name: "settings.privacyTitle" }] : []),
 ];
 
@@ -38,7 +40,7 @@ export function Settings({ onLook }) {
           }}>${t(one.name)}</a>`,
       )}</nav></header>
     <div class="page-body" tabindex="-1"><div class="column">
-      ${part === "privacy" ? html`<${Privacy} />` : html`<${Look} onLook=${onLook} />${mayChange && html`<${Configuration} />`}`}
+      ${part === "privacy" ? html`<${Privacy} />` : part === "prompts" ? html`<${PromptList} />` : html`<${Look} onLook=${onLook} />${mayChange && html`<${Configuration} />`}`}
     </div></div>
   </main>`;
 }

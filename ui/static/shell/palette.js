@@ -5,7 +5,8 @@ import { fileName } from "../parts/format.js";
 import { html, useEffect, useRef, useState } from "../parts/html.js";
 import { Icon } from "../parts/icons.js";
 import { Dialog, visible } from "../parts/parts.js";
-import { askOnly, chatPath, chats, collections, dialog, documents, go, readSources, showDocument } from "../state/store.js";
+import { edited, inserted, prompts, saveAsPrompt } from "../state/prompts.js";
+import { askOnly, chatId, chatPath, chats, collections, dialog, documents, draftOf, go, readSources, route, showDocument } from "../state/store.js";
 import { mayChange } from "../state/user.js";
 import { t } from "../words/words.js";
 
@@ -18,6 +19,23 @@ const changes = () => [
   { icon: "refresh", name: t("library.read"), run: () => readSources(null) },
 ];
 
+/** Prompts, and what is done to them. */
+function ofPrompts() {
+  const draft = route.value.page === "chat" ? draftOf(chatId.value).trim() : "";
+  return [
+    ...(draft ? [{ icon: "bookmark", name: t("prompts.save"), about: visible(draft), run: () => saveAsPrompt(draft) }] : []),
+    { icon: "bookmark", name: t("prompts.new"), run: () => (edited.value = { id: "", name: "", text: "" }) },
+    { icon: "bookmark", name: t("prompts.manage"), run: () => go("/settings/prompts") },
+    ...prompts.value.map((one) => ({ icon: "bookmark", name: visible(one.name), about: t("prompts.insert"), run: () => insert(one.text) })),
+  ];
+}
+
+/** @param {string} text */
+function insert(text) {
+  inserted.value = text;
+  if (route.value.page !== "chat") go("/");
+}
+
 /** @returns {{icon: string, name: string, about?: string, run: () => void}[]} */
 function everything() {
   return [
@@ -26,6 +44,7 @@ function everything() {
     { icon: "settings", name: t("app.settings"), run: () => go("/settings") },
     ...(mayChange ? changes() : []),
     { icon: "list", name: t("keys.title"), run: () => (dialog.value = "keys") },
+    ...ofPrompts(),
     ...(collections.value ?? []).map((one) => ({ icon: "collection", name: visible(one.name), about: t("library.ask"), run: () => askOnly({ collections: [one.id] }) })),
     ...(chats.value ?? []).map((chat) => ({ icon: "chat", name: visible(chat.title), about: t("app.chats"), run: () => go(chatPath(chat.id)) })),
     ...(documents.value ?? [])

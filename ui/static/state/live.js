@@ -6,6 +6,7 @@ import { batch } from "../vendor/signals.js";
 import { get } from "./api.js";
 import { withText, withThought } from "./growth.js";
 import { follow } from "./news.js";
+import { loadPrompts } from "./prompts.js";
 import { changes, chatId, connection, ended, exchanges, forgetRun, loadChats, loadCollections, loadDocuments, loadExchanges, models, route, runs, runsOf, sync } from "./store.js";
 
 /** @typedef {import("./store.js").Run} Run */
@@ -15,7 +16,7 @@ const NEWS_AFTER_MS = 3000; // where what is shown first takes longer
 /** Reads what is shown first, and then follows the news: their stream loads what is heavy in Docent. */
 export async function start() {
   let isFirst = true;
-  const first = [loadChats(), loadDocuments(), ...(route.value.page === "models" ? [loadModels()] : [])];
+  const first = [loadChats(), loadDocuments(), loadPrompts(), ...(route.value.page === "models" ? [loadModels()] : [])];
   route.subscribe(() => {
     first.push(openChat());
   });
@@ -57,6 +58,7 @@ async function readAnew(isFirst = false) {
     loadRuns().then(() => (open ? loadExchanges(open, { anew: !isFirst }) : undefined)), // runs that have ended hold nothing back
     get("/api/syncing").then(showSync),
     loadModels(),
+    loadPrompts(),
   ]).catch(() => undefined);
 }
 
@@ -112,6 +114,9 @@ function onNews(news) {
       break;
     case "collections":
       loadCollections();
+      break;
+    case "prompts":
+      soon("prompts", loadPrompts);
       break;
     case "settings":
     case "models":
