@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.api.json_replies import router
 from app.api.shapes.base import Shape
 from app.feed import PromptsChanged
-from app.pages import prompts
 from app.pages.desk import Desk
+from app.pages.prompts import Prompt as Kept
 
 _Text = Annotated[str, Field(max_length=100_000)]  # what is kept is shorter, and says so itself
 
@@ -29,7 +29,7 @@ class PromptList(Shape):
     prompts: list[Prompt]
 
     @classmethod
-    def of(cls, known: Iterable[prompts.Prompt]) -> Self:
+    def of(cls, known: Iterable[Kept]) -> Self:
         return cls(prompts=[Prompt.model_validate(one) for one in known])
 
 
