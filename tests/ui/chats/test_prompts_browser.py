@@ -130,6 +130,7 @@ def test_prompts_are_renamed_changed_and_deleted_with_a_way_back(
     keep(window, SHORT, SUMMARY)
     page = window.page
     page.fill("#question", "/")
+    expect(options(page)).to_have_count(3)
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
     rows = page.locator(".prompt-row")
