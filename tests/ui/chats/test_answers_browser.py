@@ -184,6 +184,39 @@ def test_where_nothing_was_found_the_nearest_passages_and_advice_stand(told: Cal
     expect(page.locator(".source mark.quote")).to_have_text(TEXT[26:46])
 
 
+def test_passages_of_markdown_are_read_without_its_signs(
+    serve: Callable[[Any], Any], fake: Any, open_page: Any
+) -> None:
+    pieces = (
+        "# Opening hours #\n\n- **May** to *June*: [daily](https://x.example/(a))\n- [ ] `July`: closed\n",
+        "| Day | Boat |\n|-----|:----:|\n| Monday | 2 * 3 * 4 and snake_case_name |\n",
+        "> Mind the\n> steps.\n\n```sh\nring #3\n```\n1. Wait\\!\n",
+    )
+    text = "".join(pieces)
+    fake.put("/papers/guide.md", text)
+    fake.put("/papers/notes.txt", "# 3 of these\n\n* and **those**")
+    ends = [sum(map(len, pieces[: at + 1])) for at in range(3)]
+    looked = tuple(
+        Looked(1, "guide.md", start, end, None, None, None, 0.4) for start, end in zip([0, *ends], ends, strict=False)
+    )
+    plain = Looked(2, "notes.txt", 0, 29, None, None, None, 0.1)
+    nothing = Answer((AnswerPart("Your documents do not say."),), False, (), "extractive")
+    work = Work({"total": 250.0}, (*looked, plain))
+    chat = fake.store.add(None, "When does it open?", nothing, work=work)
+    served = serve(fake)
+    page = open_page(served.link).page
+    page.goto(f"{served.address}/chat/{chat}")
+    page.get_by_role("button", name="4 passages read").click()
+    expect(page.locator(".tools + .cards .card-quote")).to_have_text(
+        [
+            "Opening hours · • May to June: daily • July: closed",
+            "Day | Boat Monday | 2 * 3 * 4 and snake_case_name",
+            "Mind the steps. · ring #3 1. Wait!",
+            "# 3 of these · * and **those**",
+        ]
+    )
+
+
 def test_a_quote_that_is_only_near_is_shown_as_such_and_once(told: Callable[..., Any]) -> None:
     looked = tuple(Looked(1, "mill.txt", at, at + 25, None, None, None, 0.4) for at in (0, 26))
     parts = (AnswerPart("I found no clear answer. The nearest passage says: "), AnswerPart("The mill stopped", (1,)))

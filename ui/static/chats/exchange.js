@@ -2,9 +2,10 @@
 /** One question with its answer: finished, or being written. */
 
 import { apart, duration, place } from "../parts/format.js";
-import { html, useEffect, useLayoutEffect, useRef, useState } from "../parts/html.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../parts/html.js";
 import { Icon } from "../parts/icons.js";
 import { IconButton, Menu, Name, Trouble, visible } from "../parts/parts.js";
+import { readable } from "../parts/readable.js";
 import { get, query } from "../state/api.js";
 import { saveAsPrompt } from "../state/prompts.js";
 import { ask, askInstead, chatId, documentsById, judge, models, notify, retry, runsOf, showCitation, shown, showVersion, stop } from "../state/store.js";
@@ -169,7 +170,7 @@ function Card({ citations, index, span }) {
 export function Quote({ citation, span }) {
   const text = [...citation.quote];
   const isIn = span && span.document_id === citation.document_id && citation.start <= span.start && span.end <= citation.end;
-  if (!isIn) return html`${citation.quote}`;
+  if (!isIn) return html`${readable(citation.quote, citation.source)}`;
   const [from, to] = [span.start - citation.start, span.end - citation.start];
   const lead = from > 60 ? `…${text.slice(from - 50, from).join("").replace(/^\S*\s/, "")}` : text.slice(0, from).join("");
   return html`${lead}<strong>${text.slice(from, to).join("")}</strong>${text.slice(to).join("")}`;
@@ -200,10 +201,11 @@ function Passage({ passage, score = false }) {
     };
   }, [id, start, end]);
   const citation = { ...passage, number: 0, source: documentsById.value.get(id)?.path ?? "", quote: "" };
+  const shownText = useMemo(() => readable(text, citation.source), [text, citation.source]);
   return html`<button type="button" class="card" onClick=${() => showCitation([citation], 0)}>
     <span class="card-head"><span class="card-title"><${Name}>${passage.title}<//></span>
       <span class="card-place">${[place(citation), score && t("chat.scoreOf", { score: passage.score.toFixed(2) })].filter(Boolean).join(" · ")}</span></span>
-    ${text.trim() && html`<span class="card-quote" dir="auto">${text.trim()}</span>`}
+    ${shownText && html`<span class="card-quote" dir="auto">${shownText}</span>`}
   </button>`;
 }
 
