@@ -210,8 +210,8 @@ def test_passages_of_markdown_are_read_without_its_signs(
     expect(page.locator(".tools + .cards .card-quote")).to_have_text(
         [
             "Opening hours · • May to June: daily • July: closed",
-            "Day | Boat Monday | 2 * 3 * 4 and snake_case_name",
-            "Mind the steps. · ring #3 1. Wait!",
+            "Day | Boat · Monday | 2 * 3 * 4 and snake_case_name",
+            "Mind the steps. · ring #3 · 1. Wait!",
             "# 3 of these · * and **those**",
         ]
     )
