@@ -22,7 +22,7 @@ class ProductArguments(ctypes.Structure):
         " mode gelu outputs heads kv_heads head head_padded rotary batch_tiles slice",
         "eps cap",
         "packed sums_at",
-    ) + fields("next next_norm scales next_scales items sources", "first_item unused")
+    ) + fields("next next_norm scales next_scales items sources", "sharing_log items_known")
 
 
 class AttentionArguments(ctypes.Structure):

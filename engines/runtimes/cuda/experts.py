@@ -9,19 +9,20 @@ from ctypes import c_float, c_int, c_void_p
 from pathlib import Path
 
 from engines.model.config import ModelConfig
-from engines.model.experts_config import ExpertsConfig
 from engines.runtimes.cuda.arguments import GATED, LOGITS
 from engines.runtimes.cuda.buffers import Buffers
 from engines.runtimes.cuda.card.compiler import Kernels, compile_kernels
 from engines.runtimes.cuda.card.driver import Device
+from engines.runtimes.cuda.expert_products import ExpertProducts, kernels_of, width_of
 from engines.runtimes.cuda.packing import CHUNK, TILE, chunks_of, padded
-from engines.runtimes.cuda.products import Products, arguments_for, kernels_of
+from engines.runtimes.cuda.products import arguments_for
 from engines.runtimes.cuda.weights import DeviceExperts, DeviceWeights
 
-_THREADS, _ROUTE_THREADS = 256, 1024
-_EXPERTS_OF_BLOCK = 8
+_WARP = 32
+_ROUTER_WARPS, _MOST_ROUTED = 4, 32  # experts of a block, and blocks for the rows
+_FEW_WARPS, _MOST_WARPS = 8, 32  # a row each
+_COMBINED = 512  # outputs of a block, four of a thread
 _ITEM_BYTES = 16
-_FEW_ROWS, _FEW_OF_ITEM = 64, 8  # of a step with so many rows items have fewer: few rows choose the same expert
 
 
 class Experts:
@@ -33,14 +34,14 @@ class Experts:
         assert config.experts is not None, "this model has no experts"
         self._device, self._config, self._experts, self._buffers = device, config, config.experts, buffers
         self._kernels = device.load(compile_kernels("experts", device.capability, {}, cache))
-        self._products = Products(device, weights.expert_products, cache, experts=True)
         experts, rows = config.experts, buffers.rows
+        self._products = ExpertProducts(device, weights.expert_products, experts, cache)
         pairs = rows * experts.chosen
         self._inner_stride = CHUNK * chunks_of(experts.inner_size)
         self._given_stride = padded(config.hidden_size, TILE)
         sizes = {
             "logits": 4 * rows * experts.count, "choices": 4 * pairs, "weights": 4 * pairs, "places": 4 * pairs,
-            "sources": 4 * pairs, "items": _ITEM_BYTES * (1 + _most_items(experts, rows, 1)),
+            "sources": 4 * pairs, "items": _ITEM_BYTES * (1 + pairs),
             "gated": 2 * pairs * self._inner_stride, "given": 4 * pairs * self._given_stride,
         }  # fmt: skip
         self._at = {name: device.allocate(size, zero=True) for name, size in sizes.items()}
@@ -48,38 +49,32 @@ class Experts:
     def queue(self, layer: DeviceExperts, norm: int, rows: int) -> None:
         """The residual stream's rows pass the layer's experts, and what these give is added to them."""
         config, experts, buffers, at = self._config, self._experts, self._buffers, self._at
-        width = self._width(layer, rows)
-        blocks = -(-experts.count // _EXPERTS_OF_BLOCK)
+        blocks = -(-experts.count // _ROUTER_WARPS)
         self._launch(
-            "router", (blocks, rows, 1), _THREADS, c_void_p(buffers.residual), c_void_p(norm), c_void_p(layer.router),
-            c_void_p(buffers.normed), c_void_p(at["logits"]), c_int(experts.count), c_int(config.hidden_size),
-            c_int(buffers.hidden_stride), c_float(config.norm_eps),
+            "router", (blocks, min(rows, _MOST_ROUTED), 1), _WARP * _ROUTER_WARPS, c_void_p(buffers.residual),
+            c_void_p(norm), c_void_p(layer.router), c_void_p(buffers.normed), c_void_p(at["logits"]),
+            c_int(experts.count), c_int(config.hidden_size), c_int(buffers.hidden_stride), c_float(config.norm_eps),
+            c_int(rows),
         )  # fmt: skip
         self._launch(
-            "route", (1, 1, 1), _ROUTE_THREADS, c_void_p(at["logits"]), c_void_p(at["choices"]),
-            c_void_p(at["weights"]), c_void_p(at["places"]), c_void_p(at["sources"]), c_void_p(at["items"]),
-            c_int(rows), c_int(experts.count), c_int(experts.chosen), c_int(experts.normalised), c_int(width),
+            "route", (1, 1, 1), _WARP * min(max(rows, _FEW_WARPS), _MOST_WARPS), c_void_p(at["logits"]),
+            c_void_p(at["choices"]), c_void_p(at["weights"]), c_void_p(at["places"]), c_void_p(at["sources"]),
+            c_void_p(at["items"]), c_int(rows), c_int(experts.count), c_int(experts.chosen), c_int(experts.normalised),
+            c_int(width_of(experts, rows)),
         )  # fmt: skip
-        most = _most_items(experts, rows, width)
         gate = arguments_for(layer.gate_up, GATED, at["gated"], self._inner_stride)
         down = arguments_for(layer.down, LOGITS, at["given"], self._given_stride)
         gate.items = down.items = at["items"]
         gate.source, gate.source_stride, gate.sources = buffers.normed, buffers.hidden_stride, at["sources"]
         gate.gelu, gate.outputs = int(config.activation != "silu"), experts.inner_size
-        self._products.queue_items(layer.gate_up, gate, width, most)
+        self._products.queue(layer.gate_up, gate, rows, items_known=False)
         down.source, down.source_stride = at["gated"], self._inner_stride
-        self._products.queue_items(layer.down, down, width, most)
+        self._products.queue(layer.down, down, rows, items_known=True)
         self._launch(
-            "combine", (rows, 1, 1), _THREADS, c_void_p(at["given"]), c_void_p(at["places"]), c_void_p(at["weights"]),
-            c_void_p(buffers.residual), c_void_p(buffers.squares), c_int(config.hidden_size),
-            c_int(self._given_stride), c_int(experts.chosen), c_int(buffers.parts),
+            "combine", (-(-config.hidden_size // _COMBINED), rows, 1), _COMBINED // 4, c_void_p(at["given"]),
+            c_void_p(at["places"]), c_void_p(at["weights"]), c_void_p(buffers.residual), c_void_p(buffers.squares),
+            c_int(config.hidden_size), c_int(self._given_stride), c_int(experts.chosen), c_int(buffers.parts),
         )  # fmt: skip
-
-    def _width(self, layer: DeviceExperts, rows: int) -> int:
-        """Rows of an item."""
-        if rows <= _FEW_ROWS:
-            return min(rows, _FEW_OF_ITEM)
-        return min(self._products.rows_at_once(product) for product in (layer.gate_up, layer.down))
 
     def _launch(self, name: str, grid: tuple[int, int, int], threads: int, *arguments: object) -> None:
         self._device.launch(self._kernels[name], grid, threads, 0, *arguments)
@@ -88,10 +83,4 @@ class Experts:
 def kernels_for(device: Device, weights: DeviceWeights) -> list[Kernels]:
     """What is compiled for a model with experts."""
     groups = {product.group for product in weights.expert_products}
-    return [("experts", {}), *kernels_of(device, groups, experts=True)] if groups else []
-
-
-def _most_items(experts: ExpertsConfig, rows: int, width: int) -> int:
-    """That rows can make: each expert may have one that is not full."""
-    pairs = rows * experts.chosen
-    return min(pairs, min(experts.count, pairs) + pairs // width)
+    return [("experts", {}), *kernels_of(device, groups)] if groups else []

@@ -22,7 +22,6 @@ _ATTENTION = 12 << 10  # left for the attention that runs between two products
 _RING_SHARE = {2: 0.66, 8: 0.45, 16: 0.4, 32: 0.3}  # of a block's shared memory, by rows
 _SHARING = {2: 16, 8: 4, 16: 4, 32: 1}  # warps that share the inputs of a tile, by rows
 _LARGEST_SPLIT = 128
-_MOST_ITEMS, _ITEMS_BYTES = 256, 64 << 20  # of experts in a launch, and what their shares of sums take
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,43 +46,29 @@ class Products:
         products: Sequence[DeviceProduct],
         cache: Path | None,
         tables: Sequence[DeviceProduct] = (),
-        *,
-        experts: bool = False,
     ) -> None:
-        """``tables`` are embeddings in blocks. ``experts``: products are those of a first expert, behind which the
-        others lie."""
+        """``tables`` are embeddings in blocks."""
         self._device = device
         self._budgets = _budgets(device)
         groups = sorted({product.group for product in (*products, *tables)})
         self._modules = {
             group: device.load(compile_kernels(name, device.capability, settings, cache))
-            for group, (name, settings) in zip(groups, kernels_of(device, groups, experts=experts), strict=True)
+            for group, (name, settings) in zip(groups, kernels_of(device, groups), strict=True)
         }
         shapes = {(p.group, p.tiles, p.chunks) for p in products}
         plans = [(self.plan(*shape, rows), shape[1]) for shape in shapes for rows in range(1, FEW + 1)]
         room = max((plan.splits * tiles for plan, tiles in plans if plan.splits > 1), default=0)
-        room *= 4 * FEW * TILE
-        self._items = max(1, min(_MOST_ITEMS, _ITEMS_BYTES // room if room else _MOST_ITEMS)) if experts else 1
-        self._partial = device.allocate(room * self._items)
-        self._counters = device.allocate(4 * device.multiprocessors * self._items, zero=True)
+        self._partial = device.allocate(4 * FEW * TILE * room)
+        self._counters = device.allocate(4 * device.multiprocessors, zero=True)
 
     def queue(self, product: DeviceProduct, arguments: ProductArguments, rows: int) -> None:
         """At most 32 rows. The arguments name source and target; the rest is entered here."""
-        self._launch_product(product, arguments, rows, 1)
-
-    def queue_items(self, product: DeviceProduct, arguments: ProductArguments, width: int, most: int) -> None:
-        """The products of experts with their rows: ``most`` items at most, of up to ``width`` rows each."""
-        for first in range(0, most, self._items):
-            arguments.first_item = first
-            self._launch_product(product, arguments, width, min(self._items, most - first))
-
-    def _launch_product(self, product: DeviceProduct, arguments: ProductArguments, rows: int, items: int) -> None:
         plan = self.plan(product.group, product.tiles, product.chunks, rows)
         arguments.rows, arguments.splits, arguments.slice = rows, plan.splits, plan.slice
         arguments.batch_tiles = plan.batch_tiles
         arguments.partial, arguments.counters = self._partial, self._counters
         kernel = self._modules[product.group][f"product_{plan.variant}"]
-        self._device.launch(kernel, (plan.blocks, plan.splits, items), 32 * WARPS, plan.shared, arguments)
+        self._device.launch(kernel, (plan.blocks, plan.splits, 1), 32 * WARPS, plan.shared, arguments)
 
     def rows_at_once(self, product: DeviceProduct) -> int:
         """Rows of a launch, at most: 32, or as many as a block of this card has room for."""
@@ -151,7 +136,7 @@ def arguments_for(
     )  # fmt: skip
 
 
-def kernels_of(device: Device, groups: Iterable[int], *, experts: bool = False) -> list[Kernels]:
+def kernels_of(device: Device, groups: Iterable[int]) -> list[Kernels]:
     """What is compiled for weights in groups of these sizes, or in other kinds (``packing``), in this order."""
     found: list[Kernels] = []
     for group in groups:
@@ -159,7 +144,6 @@ def kernels_of(device: Device, groups: Iterable[int], *, experts: bool = False) 
         settings |= {
             f"STAGES_{variant}": _stages(budget, group, variant) for variant, budget in _budgets(device).items()
         }
-        settings |= {"EXPERTS": 1} if experts else {}
         settings |= {f"SHARING_{variant}": sharing for variant, sharing in _SHARING.items()}
         found.append(("product", settings))
     return found

@@ -5,34 +5,10 @@
 // memory is never idle between two kernels.
 #include "product.cuh"
 
-#ifdef EXPERTS
-// The product of an expert with its rows. `item`: expert, first place, rows.
-__device__ __forceinline__ Product of_item(const Product& given, const int* item) {
-    Product p = given;
-    const u64 first = item[1];
-    p.rows = item[2];
-    p.weights += (u64)item[0] * p.tiles * p.chunks * UNIT;
-    if (p.sources) p.sources += first;
-    else p.source = (const u16*)p.source + first * p.source_stride;
-    p.target = (u8*)p.target + first * p.target_stride * (p.mode == LOGITS ? 4 : 2);
-    p.partial += (u64)blockIdx.z * p.splits * p.tiles * 512;
-    p.counters += blockIdx.z * gridDim.x;
-    return p;
-}
-#endif
-
 // QUADS: columns 2 t and 2 t + 1 are stored for t < QUADS; 1 where there are at most two rows. SHARING warps share the
 // inputs of a tile, the others take further tiles.
 template <int NT, int STAGES, int QUADS, int SHARING>
-__device__ __forceinline__ void run(const Product& given) {
-#ifdef EXPERTS
-    wait_for_producer();
-    const int item_number = given.first_item + blockIdx.z;
-    if (item_number >= given.items[0]) return;
-    const Product p = of_item(given, given.items + 4 * (1 + item_number));
-#else
-    const Product& p = given;
-#endif
+__device__ __forceinline__ void run(const Product& p) {
     extern __shared__ __align__(128) u8 memory[];
     __shared__ u32 arrived;
     const int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;

@@ -68,15 +68,15 @@ struct Product {
     const float* next_norm;  // [outputs]
     const float* scales;     // [rows]
     float* next_scales;      // [rows]
-    // EXPERTS: `weights` are those of all of them, one after the other; items as in `experts.cu`, from `first_item` on.
+    // `expert_products.cu`.
     const int* items;
     const int* sources;  // [places] or null: the rows of the source
-    int first_item, unused;
+    int sharing_log, items_known;  // `items_known`: before the kernel ahead has ended
 };
 
 // Where a row of the source begins.
 __device__ __forceinline__ u64 source_row(const Product& p, int row) {
-#ifdef EXPERTS
+#ifdef WARPS_LOG
     if (p.sources) row = p.sources[row];
 #endif
     return (u64)row * p.source_stride;
