@@ -20,6 +20,7 @@ _RESERVED = 2048  # shared memory that a block takes beside what it asks for
 _RING_SHARE = {2: 0.6, 8: 0.45, 16: 0.4, 32: 0.3}  # of a block's shared memory, by rows
 _MOST_SHARING = {2: 16, 8: 8, 16: 4, 32: 2}  # warps that share the inputs of a tile, by rows
 _AT_ONCE = {2: 1, 8: 1, 16: 1, 32: 1}  # blocks of a multiprocessor, by rows
+_COST_OF_TILE = 0.5  # for a warp, in units, beside its units
 _DEVIATIONS = 2  # of an expert's rows from their mean, that an item has room for
 
 
@@ -114,9 +115,13 @@ def _likely_items(experts: ExpertsConfig, rows: int) -> float:
 
 
 def _sharing(tiles: int, chunks: int, most: int) -> int:
-    """Where a block's warps have the least units one after the other: whole rounds of tiles, and shares of a tile."""
-    choices = [1 << log for log in range(_WARPS.bit_length()) if 1 << log <= min(most, _WARPS)]
-    return min(choices, key=lambda sharing: (-(-tiles * sharing // _WARPS) * -(-chunks // sharing), -sharing))
+    """Where a block's warps have the least to do one after the other: whole rounds of tiles, one more where an item
+    ends within a block's tiles, and shares of a tile."""
+
+    def cost(sharing: int) -> float:
+        return (1 + -(-tiles * sharing // _WARPS)) * (-(-chunks // sharing) + _COST_OF_TILE)
+
+    return min((1 << log for log in range(_WARPS.bit_length()) if 1 << log <= most), key=cost)
 
 
 def _budget(device: Device, variant: int) -> int:

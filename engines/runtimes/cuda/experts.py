@@ -19,7 +19,7 @@ from engines.runtimes.cuda.products import arguments_for
 from engines.runtimes.cuda.weights import DeviceExperts, DeviceWeights
 
 _WARP = 32
-_ROUTER_WARPS, _MOST_ROUTED = 4, 32  # experts of a block, and blocks for the rows
+_ROUTED_OF_WARP, _ROUTER_WARPS, _MOST_ROUTED = 1024, 8, 32  # inputs; of a block; blocks of an expert
 _FEW_WARPS, _MOST_WARPS = 8, 32  # a row each
 _COMBINED = 512  # outputs of a block, four of a thread
 _ITEM_BYTES = 16
@@ -49,9 +49,9 @@ class Experts:
     def queue(self, layer: DeviceExperts, norm: int, rows: int) -> None:
         """The residual stream's rows pass the layer's experts, and what these give is added to them."""
         config, experts, buffers, at = self._config, self._experts, self._buffers, self._at
-        blocks = -(-experts.count // _ROUTER_WARPS)
+        warps = min(_ROUTER_WARPS, -(-config.hidden_size // _ROUTED_OF_WARP))
         self._launch(
-            "router", (blocks, min(rows, _MOST_ROUTED), 1), _WARP * _ROUTER_WARPS, c_void_p(buffers.residual),
+            "router", (experts.count + 1, min(rows, _MOST_ROUTED), 1), _WARP * warps, c_void_p(buffers.residual),
             c_void_p(norm), c_void_p(layer.router), c_void_p(buffers.normed), c_void_p(at["logits"]),
             c_int(experts.count), c_int(config.hidden_size), c_int(buffers.hidden_stride), c_float(config.norm_eps),
             c_int(rows),

@@ -5,8 +5,8 @@
 #define MOST_EXPERTS 1024
 #define MOST_CHOSEN 64
 #define ITEM 4     // integers: expert, first place, rows
-#define QUADS 16   // of a lane, that are under way at a time
-#define ROUTER_WARPS 4
+#define QUADS 8    // of a thread, that are under way at a time
+#define ROUTER_WARPS 8
 #define COMBINED 512  // outputs of a block, four of a thread
 #define PART 16       // outputs whose squares are summed up together
 
@@ -17,45 +17,69 @@ __device__ __forceinline__ float4 four_of(const float* from, int at, int size) {
                        at + 2 < size ? __ldcg(from + at + 2) : 0, at + 3 < size ? __ldcg(from + at + 3) : 0);
 }
 
-// A lane's share of the weights of an expert, times those of the norm.
-__device__ __forceinline__ void load_weights(const float* own, const float* norm, int base, int size, float4 (&weights)[QUADS]) {
-    const int lane = threadIdx.x & 31;
+// A thread's share of QUADS * 4 * blockDim.x values from `base` on, times as many of `scales` unless that is null.
+__device__ __forceinline__ void load_share(const float* from, const float* scales, int base, int size, float4 (&share)[QUADS]) {
+#pragma unroll
+    for (int i = 0; i < QUADS; i++) share[i] = four_of(from, base + (i * (int)blockDim.x + (int)threadIdx.x) * 4, size);
+    if (!scales) return;
 #pragma unroll
     for (int i = 0; i < QUADS; i++) {
-        const int at = base + (i * 32 + lane) * 4;
-        const float4 weight = four_of(own, at, size), scale = four_of(norm, at, size);
-        weights[i] = make_float4(weight.x * scale.x, weight.y * scale.y, weight.z * scale.z, weight.w * scale.w);
+        const float4 scale = four_of(scales, base + (i * (int)blockDim.x + (int)threadIdx.x) * 4, size);
+        share[i].x *= scale.x, share[i].y *= scale.y, share[i].z *= scale.z, share[i].w *= scale.w;
     }
 }
 
-// The normalised rows of the residual stream, float16 for the experts and float32 for the router's logits [rows, experts].
-// A warp for an expert of every gridDim.y-th row; its weights are there before the rows are.
+// The logits of a router in float32 [rows, experts]: a block for an expert of every gridDim.y-th row, whose weights are
+// there before the rows are. One block more writes the normalised rows in float16, for the experts.
 extern "C" __global__ void __launch_bounds__(32 * ROUTER_WARPS)
     router(const float* residual, const float* norm, const float* weights, u16* normed, float* logits, int experts, int size,
            int stride, float eps, int rows) {
-    const int lane = threadIdx.x & 31, warp = blockIdx.x * ROUTER_WARPS + (threadIdx.x >> 5), expert = min(warp, experts - 1);
-    const float* own = weights + (u64)expert * size;
-    float4 ahead[QUADS];
-    load_weights(own, norm, 0, size, ahead);
+    __shared__ float sums[ROUTER_WARPS], products[ROUTER_WARPS];
+    const int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, warps = blockDim.x >> 5, at_once = QUADS * 4 * blockDim.x;
+    const int expert = blockIdx.x;
+    const bool writes = expert == experts;
+    const float *own = writes ? norm : weights + (u64)expert * size, *scales = writes ? nullptr : norm;
+    float4 share[QUADS], x[QUADS];
+    load_share(own, scales, 0, size, share);
     wait_for_producer();
     let_next_start();
     for (int row = blockIdx.y; row < rows; row += gridDim.y) {
         const float* from = residual + (u64)row * size;
-        float sum = 0, logit = 0;
-        for (int base = 0; base < size; base += QUADS * 128) {
-            if (size > QUADS * 128) load_weights(own, norm, base, size, ahead);
+        float sum = 0, product = 0;
+        for (int base = 0; base < size; base += at_once) {
+            load_share(from, nullptr, base, size, x);
+            if (size > at_once) load_share(own, scales, base, size, share);
 #pragma unroll
             for (int i = 0; i < QUADS; i++) {
-                const float4 x = four_of(from, base + (i * 32 + lane) * 4, size);
-                sum += x.x * x.x + x.y * x.y + x.z * x.z + x.w * x.w;
-                logit += x.x * ahead[i].x + x.y * ahead[i].y + x.z * ahead[i].z + x.w * ahead[i].w;
+                sum += x[i].x * x[i].x + x[i].y * x[i].y + x[i].z * x[i].z + x[i].w * x[i].w;
+                product += x[i].x * share[i].x + x[i].y * share[i].y + x[i].z * share[i].z + x[i].w * share[i].w;
             }
         }
-        const float inverse = rsqrtf(warp_sum(sum) / size + eps);
-        logit = warp_sum(logit) * inverse;
-        if (lane == 0 && warp < experts) logits[(u64)row * experts + warp] = logit;
-        for (int i = warp * 32 + lane; i < stride; i += gridDim.x * ROUTER_WARPS * 32)
-            normed[(u64)row * stride + i] = i < size ? to_half(from[i] * inverse * norm[i]) : (u16)0;
+        sum = warp_sum(sum), product = warp_sum(product);
+        __syncthreads();
+        if (lane == 0) sums[warp] = sum, products[warp] = product;
+        __syncthreads();
+        sum = product = 0;
+        for (int w = 0; w < warps; w++) sum += sums[w], product += products[w];
+        const float inverse = rsqrtf(sum / size + eps);
+        if (!writes) {
+            if (threadIdx.x == 0) logits[(u64)row * experts + expert] = product * inverse;
+            continue;
+        }
+        for (int base = 0; base < stride; base += at_once) {
+            if (size > at_once) {
+                load_share(from, nullptr, base, size, x);
+                load_share(own, scales, base, size, share);
+            }
+#pragma unroll
+            for (int i = 0; i < QUADS; i++) {
+                const int at = base + (i * (int)blockDim.x + (int)threadIdx.x) * 4;
+                if (at < stride)
+                    *(uint2*)(normed + (u64)row * stride + at) =
+                        make_uint2(to_half2(x[i].x * inverse * share[i].x, x[i].y * inverse * share[i].y),
+                                   to_half2(x[i].z * inverse * share[i].z, x[i].w * inverse * share[i].w));
+            }
+        }
     }
 }
 
