@@ -13,7 +13,7 @@ from engines.runtimes.cuda.arguments import GATED, LOGITS
 from engines.runtimes.cuda.buffers import Buffers
 from engines.runtimes.cuda.card.compiler import Kernels, compile_kernels
 from engines.runtimes.cuda.card.driver import Device
-from engines.runtimes.cuda.expert_products import ExpertProducts, kernels_of, width_of
+from engines.runtimes.cuda.expert_products import ExpertProducts, kernels_of
 from engines.runtimes.cuda.packing import CHUNK, TILE, chunks_of, padded
 from engines.runtimes.cuda.products import arguments_for
 from engines.runtimes.cuda.weights import DeviceExperts, DeviceWeights
@@ -60,7 +60,7 @@ class Experts:
             "route", (1, 1, 1), _WARP * min(max(rows, _FEW_WARPS), _MOST_WARPS), c_void_p(at["logits"]),
             c_void_p(at["choices"]), c_void_p(at["weights"]), c_void_p(at["places"]), c_void_p(at["sources"]),
             c_void_p(at["items"]), c_int(rows), c_int(experts.count), c_int(experts.chosen), c_int(experts.normalised),
-            c_int(width_of(experts, rows)),
+            c_int(self._products.width(rows)),
         )  # fmt: skip
         gate = arguments_for(layer.gate_up, GATED, at["gated"], self._inner_stride)
         down = arguments_for(layer.down, LOGITS, at["given"], self._given_stride)

@@ -158,8 +158,8 @@ __device__ __forceinline__ void run(const Product& p) {
     }
 }
 
-#define BOUNDS(at_once) __launch_bounds__(THREADS, at_once)  // blocks of a multiprocessor
-extern "C" __global__ void BOUNDS(AT_ONCE_2) product_2(const __grid_constant__ Product p) { run<1, STAGES_2, 1>(p); }
-extern "C" __global__ void BOUNDS(AT_ONCE_8) product_8(const __grid_constant__ Product p) { run<1, STAGES_8, 4>(p); }
-extern "C" __global__ void BOUNDS(AT_ONCE_16) product_16(const __grid_constant__ Product p) { run<2, STAGES_16, 4>(p); }
-extern "C" __global__ void BOUNDS(AT_ONCE_32) product_32(const __grid_constant__ Product p) { run<4, STAGES_32, 4>(p); }
+#define BOUNDS __launch_bounds__(THREADS)
+extern "C" __global__ void BOUNDS product_2(const __grid_constant__ Product p) { run<1, STAGES_2, 1>(p); }
+extern "C" __global__ void BOUNDS product_8(const __grid_constant__ Product p) { run<1, STAGES_8, 4>(p); }
+extern "C" __global__ void BOUNDS product_16(const __grid_constant__ Product p) { run<2, STAGES_16, 4>(p); }
+extern "C" __global__ void BOUNDS product_32(const __grid_constant__ Product p) { run<4, STAGES_32, 4>(p); }

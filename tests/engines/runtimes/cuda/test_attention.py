@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,18 +23,6 @@ pytestmark = [
     pytest.mark.skipif(ENTRY.unavailable() is not None, reason=f"{ENTRY.unavailable()}"),
 ]
 KINDS: tuple[KvCache, ...] = ("fp16", "fp8", "int8")
-
-
-@pytest.fixture(scope="module")
-def device() -> Iterator[Device]:
-    device = Device()
-    yield device
-    device.close()
-
-
-@pytest.fixture(scope="module")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("kernels")
 
 
 class Case:

@@ -1,6 +1,5 @@
 """On an NVIDIA card: products of weights in the blocks of GGUF, on random shapes, against float64."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -32,18 +31,6 @@ SHAPES = [
 SUMS = 1e-5  # of float32, where nothing else is rounded
 
 
-@pytest.fixture
-def device() -> Iterator[Device]:
-    device = Device()
-    yield device
-    device.close()
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("kernels")
-
-
 def parts_of(form: str, outputs: int, inputs: int) -> list[BlockLinear]:
     """Of one type, or one half of the outputs each of two."""
     names = form.split("+")
@@ -57,13 +44,13 @@ def parts_of(form: str, outputs: int, inputs: int) -> list[BlockLinear]:
 
 @pytest.mark.parametrize(("rows", "inputs", "outputs"), SHAPES)
 @pytest.mark.parametrize("form", FORMS)
-def test_products(form: str, rows: int, inputs: int, outputs: int, device: Device, cache: Path) -> None:
+def test_products(form: str, rows: int, inputs: int, outputs: int, device: Device, kernels: Path) -> None:
     """In float32 and float16, added to a residual stream with its sums of squares, and of a normalised stream."""
     random, parts = np.random.default_rng(inputs + rows), parts_of(form, outputs, inputs)
     packed, _ = pack(parts, natural_order(outputs))
     product, weight = put(device, packed), np.concatenate([part.dense() for part in parts]).astype(np.float64)
     bias = np.concatenate([np.asarray(part.bias) for part in parts])
-    products, stride = Products(device, [product], cache), padded(outputs, TILE)
+    products, stride = Products(device, [product], kernels), padded(outputs, TILE)
     x = random.standard_normal((rows, inputs)).astype(np.float16)
     source, expected = device.array(wide(x, product.chunks * CHUNK)), x.astype(np.float64) @ weight.T + bias
     for mode, kind, tolerance in ((LOGITS, np.float32, SUMS), (STORE, np.float16, 1e-3)):
@@ -94,7 +81,7 @@ def test_products(form: str, rows: int, inputs: int, outputs: int, device: Devic
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_gated_products(form: str, device: Device, cache: Path) -> None:
+def test_gated_products(form: str, device: Device, kernels: Path) -> None:
     random, inner, inputs, rows = np.random.default_rng(0), 344, 512, 6
     parts = parts_of(form, 2 * inner, inputs)
     whole = np.concatenate([part.dense() for part in parts]).astype(np.float64)
@@ -105,7 +92,7 @@ def test_gated_products(form: str, device: Device, cache: Path) -> None:
     target = device.array(np.zeros((rows, 384), np.float16))
     given = arguments(product, GATED, device.array(wide(x, product.chunks * CHUNK)), target, 384)
     given.outputs = inner
-    Products(device, [product], cache).queue(product, given, rows)
+    Products(device, [product], kernels).queue(product, given, rows)
     both = x.astype(np.float64) @ whole.T + bias
     gate, up = both[:, :inner], both[:, inner:]
     found = read(device, target, (rows, 384), np.float16)
@@ -114,13 +101,13 @@ def test_gated_products(form: str, device: Device, cache: Path) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_single_weights(form: str, device: Device, cache: Path) -> None:
+def test_single_weights(form: str, device: Device, kernels: Path) -> None:
     """Expanded to float16, and rows of an embedding in float32."""
     outputs, inputs, scale = 330, 1280, 1.5
     parts = parts_of(form, outputs, inputs)
     packed, _ = pack(parts, natural_order(outputs))
     product, weight = put(device, packed), np.concatenate([part.dense() for part in parts]).astype(np.float64)
-    products, width = Products(device, [product], cache, [product]), product.chunks * CHUNK
+    products, width = Products(device, [product], kernels, [product]), product.chunks * CHUNK
     expanded = poisoned(device, (product.tiles * TILE, width), np.float16)
     products.expand(product, expanded)
     found = read(device, expanded, (product.tiles * TILE, width), np.float16)

@@ -16,7 +16,7 @@ except RuntimeUnavailable as error:
     pytest.skip(f"{error}", allow_module_level=True)
 
 PRODUCT = {"WARPS": 16, **{f"STAGES_{n}": 2 for n in (2, 8, 16, 32)}, **{f"SHARING_{n}": 4 for n in (2, 8, 16, 32)}}
-EXPERTS = {"WARPS": 16, "WARPS_LOG": 4, **{f"{name}_{n}": 1 for name in ("STAGES", "AT_ONCE") for n in (2, 8, 16, 32)}}
+EXPERTS = {"WARPS": 16, "WARPS_LOG": 4, **{f"STAGES_{n}": 2 for n in (2, 8, 16, 32)}}
 LONG = {"WARPS": 4, "STAGES": 3}
 STEP = {"BITS": 4, "WARPS": 8, "SLOTS": 3}
 STEP |= {"UNITS_HIDDEN": 4, "UNITS_MIXED": 3, "UNITS_INNER": 14}

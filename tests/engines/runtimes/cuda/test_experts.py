@@ -1,6 +1,5 @@
 """On an NVIDIA card: a mixture of experts against the reference in numpy."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +30,6 @@ MIXTURES = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def device() -> Iterator[Device]:
-    device = Device()
-    yield device
-    device.close()
-
-
 def config_of(hidden: int, inner: int, experts: int, chosen: int, *, normalised: bool) -> ModelConfig:
     return ModelConfig.from_dict(
         {
@@ -66,7 +58,7 @@ def linear(random: np.random.Generator, outputs: int, inputs: int, kind: str) ->
 
 @pytest.mark.parametrize(("hidden", "inner", "experts", "chosen", "normalised", "kind"), MIXTURES)
 def test_rows_pass_the_experts_that_a_router_chooses(
-    hidden: int, inner: int, experts: int, chosen: int, normalised: bool, kind: str, device: Device, tmp_path: Path
+    hidden: int, inner: int, experts: int, chosen: int, normalised: bool, kind: str, device: Device, kernels: Path
 ) -> None:
     config, random = config_of(hidden, inner, experts, chosen, normalised=normalised), np.random.default_rng(0)
     parts = [
@@ -86,7 +78,7 @@ def test_rows_pass_the_experts_that_a_router_chooses(
     layer = DeviceExperts(device.array(router), *products)
     weights = DeviceWeights([DeviceLayer({}, {}, layer)], 0, 0, None)
     buffers, weight_of_norm = Buffers(device, config, max(ROWS)), device.array(norm)
-    mixture = Experts(device, config, weights, buffers, tmp_path)
+    mixture = Experts(device, config, weights, buffers, kernels)
     dense = tuple((gate.dense(), up.dense(), down.dense()) for gate, up, down in parts)
     reference = Mixture(config, router, dense)
     for rows in ROWS:

@@ -1,6 +1,5 @@
 """On an NVIDIA card: the kernels one by one, on random shapes, against float64."""
 
-from collections.abc import Iterator
 from ctypes import c_float, c_int, c_void_p
 from pathlib import Path
 from typing import Any
@@ -43,20 +42,8 @@ SHAPES = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def device() -> Iterator[Device]:
-    device = Device()
-    yield device
-    device.close()
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("kernels")
-
-
-def rows_module(device: Device, cache: Path) -> Module:
-    return device.load(compile_kernels("rows", device.capability, {}, cache))
+def rows_module(device: Device, kernels: Path) -> Module:
+    return device.load(compile_kernels("rows", device.capability, {}, kernels))
 
 
 def random_linear(random: np.random.Generator, outputs: int, inputs: int, group: int, **extra: Any) -> Linear:
@@ -84,7 +71,7 @@ def halves(random: np.random.Generator, rows: int, width: int) -> NDArray[np.flo
 
 
 @pytest.mark.parametrize(("rows", "inputs", "outputs", "group"), SHAPES)
-def test_products(rows: int, inputs: int, outputs: int, group: int, device: Device, cache: Path) -> None:
+def test_products(rows: int, inputs: int, outputs: int, group: int, device: Device, kernels: Path) -> None:
     """Stored, added to a residual stream with its sums of squares, and as logits of a normalised stream."""
     random = np.random.default_rng(inputs + rows)
     linear = random_linear(random, outputs, inputs, group)
@@ -93,7 +80,7 @@ def test_products(rows: int, inputs: int, outputs: int, group: int, device: Devi
         product = put(device, pack_rows(linear, WHOLE_ROW))
     else:
         product = on_card(device, [linear], natural_order(outputs))
-    products, stride = Products(device, [product], cache), padded(outputs, TILE)
+    products, stride = Products(device, [product], kernels), padded(outputs, TILE)
     x = halves(random, rows, inputs)
     source = device.array(wide(x, product.chunks * CHUNK))
     assert linear.bias is not None
@@ -128,7 +115,7 @@ def test_products(rows: int, inputs: int, outputs: int, group: int, device: Devi
 @pytest.mark.parametrize("rows", [1, 6, 32])
 @pytest.mark.parametrize("group", [0, 32, 128])
 @pytest.mark.parametrize("gelu", [0, 1])
-def test_gated_products(rows: int, group: int, gelu: int, device: Device, cache: Path) -> None:
+def test_gated_products(rows: int, group: int, gelu: int, device: Device, kernels: Path) -> None:
     random, inner, inputs = np.random.default_rng(rows), 344, 512
     linears = [random_linear(random, inner, inputs, group) for _ in range(2)]
     product = on_card(device, linears, gated_order(inner))
@@ -136,7 +123,7 @@ def test_gated_products(rows: int, group: int, gelu: int, device: Device, cache:
     target = device.array(np.zeros((rows, width), np.float16))
     given = arguments(product, GATED, device.array(wide(x, product.chunks * CHUNK)), target, width)
     given.gelu, given.outputs = gelu, inner
-    Products(device, [product], cache).queue(product, given, rows)
+    Products(device, [product], kernels).queue(product, given, rows)
     wide_x = x.astype(np.float64)
     gate, up = (wide_x @ one.dense().astype(np.float64).T + np.asarray(one.bias) for one in linears)
     inside = np.sqrt(2 / np.pi) * (gate + 0.044715 * gate**3)
@@ -146,7 +133,7 @@ def test_gated_products(rows: int, group: int, gelu: int, device: Device, cache:
     assert (found[:, inner:] == 0).all(), "what the next product reads beyond is zero"
 
 
-def test_inputs_in_another_order_and_scaled(device: Device, cache: Path) -> None:
+def test_inputs_in_another_order_and_scaled(device: Device, kernels: Path) -> None:
     random, inputs = np.random.default_rng(3), 512
     extra = {"input_order": random.permutation(inputs), "input_scale": random.random(inputs).astype(np.float32) + 0.5}
     linear = random_linear(random, 96, inputs, 64, **extra)
@@ -155,7 +142,7 @@ def test_inputs_in_another_order_and_scaled(device: Device, cache: Path) -> None
         x = halves(random, rows, inputs)
         target = poisoned(device, (rows, 96), np.float16)
         given = arguments(product, STORE, device.array(wide(x, product.chunks * CHUNK)), target, 96)
-        Products(device, [product], cache).queue(product, given, rows)
+        Products(device, [product], kernels).queue(product, given, rows)
         prepared = (x.astype(np.float64) * extra["input_scale"])[:, extra["input_order"]]
         weight = (linear.q.astype(np.float64).reshape(96, -1, 64) - linear.zero[..., None]) * linear.scale[..., None]  # type: ignore[union-attr]
         assert linear.bias is not None
@@ -163,20 +150,20 @@ def test_inputs_in_another_order_and_scaled(device: Device, cache: Path) -> None
 
 
 @pytest.mark.parametrize("group", [0, 32, 64, 128])
-def test_expanded_weights(group: int, device: Device, cache: Path) -> None:
+def test_expanded_weights(group: int, device: Device, kernels: Path) -> None:
     linear = random_linear(np.random.default_rng(group), 80, 448 if group != 128 else 384, group)
     product = on_card(device, [linear], natural_order(80))
     shape = (product.tiles * TILE, product.chunks * CHUNK)
     target = poisoned(device, shape, np.float16)
-    Products(device, [product], cache).expand(product, target)
+    Products(device, [product], kernels).expand(product, target)
     found = read(device, target, shape, np.float16)
     assert_near(found[:80, : product.inputs], linear.dense().astype(np.float64), 5e-4)
     assert (found[:, product.inputs :] == 0).all()
 
 
-def test_rows_are_embedded_normalised_and_chosen(device: Device, cache: Path) -> None:
+def test_rows_are_embedded_normalised_and_chosen(device: Device, kernels: Path) -> None:
     random, rows, size, stride, parts = np.random.default_rng(5), 37, 200, 256, 13
-    module = rows_module(device, cache)
+    module = rows_module(device, kernels)
     table, tokens = halves(random, 50, size), random.integers(0, 50, rows).astype(np.int32)
     residual, squares = poisoned(device, (rows, size), np.float32), poisoned(device, (rows, parts), np.float32)
     device.launch(
@@ -221,7 +208,7 @@ def test_rows_are_embedded_normalised_and_chosen(device: Device, cache: Path) ->
 
 
 @pytest.mark.parametrize("inner", [8, 344, 1000])
-def test_gates_of_many_rows(inner: int, device: Device, cache: Path) -> None:
+def test_gates_of_many_rows(inner: int, device: Device, kernels: Path) -> None:
     random, rows = np.random.default_rng(inner), 70
     order, both_stride, target_stride = gated_order(inner), 2 * padded(inner, 8), CHUNK * chunks_of(inner)
     parts = halves(random, rows, 2 * inner)
@@ -229,7 +216,7 @@ def test_gates_of_many_rows(inner: int, device: Device, cache: Path) -> None:
     bias = random.standard_normal(len(order)).astype(np.float32)
     target = poisoned(device, (rows, target_stride), np.float16)
     device.launch(
-        rows_module(device, cache)["gate"], (-(-inner // 1024), rows, 1), 256, 0, c_void_p(device.array(both)),
+        rows_module(device, kernels)["gate"], (-(-inner // 1024), rows, 1), 256, 0, c_void_p(device.array(both)),
         c_void_p(target), c_void_p(device.array(bias)), c_int(inner), c_int(both_stride), c_int(target_stride),
         c_int(0),
     )  # fmt: skip

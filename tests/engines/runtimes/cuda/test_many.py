@@ -1,7 +1,6 @@
 """On a Hopper card: products of many rows against float64."""
 
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,19 +26,10 @@ Half = NDArray[np.float16]
 SHAPES = [(48, 256, 32), (400, 1280, 64), (1552, 2048, 128), (272, 512, 0)]  # outputs, inputs, group
 
 
-@pytest.fixture(scope="module")
-def device() -> Iterator[Device]:
-    device = Device()
+@pytest.fixture(autouse=True)
+def hopper(device: Device) -> None:
     if device.capability != HOPPER:
-        device.close()
         pytest.skip("These kernels are for cards of compute capability 9.0.")
-    yield device
-    device.close()
-
-
-@pytest.fixture(scope="module")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("kernels")
 
 
 def put(device: Device, packed: Packed) -> DeviceProduct:

@@ -48,11 +48,6 @@ def opened(
         runtime.close()
 
 
-@pytest.fixture(scope="session")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("kernels")
-
-
 @pytest.mark.parametrize("family", ["llama-bias", "qwen3", "gemma2", "phi3"])
 def test_int4_in_graphs_of_every_size_agrees_with_the_dequantised_weights(
     family: str, folders: Callable[[str], Path], tmp_path: Path, kernels: Path

@@ -1,7 +1,7 @@
 """On an NVIDIA card: sampling there against its definition in double precision and against the host's."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +23,6 @@ pytestmark = [
     pytest.mark.skipif(ENTRY.unavailable() is not None, reason=f"{ENTRY.unavailable()}"),
 ]
 ROWS = 40
-
-
-@pytest.fixture
-def device() -> Iterator[Device]:
-    device = Device()
-    yield device
-    device.close()
-
-
-@pytest.fixture(scope="session")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("kernels")
 
 
 def sampled_on(
