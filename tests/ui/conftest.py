@@ -27,11 +27,12 @@ _FLAGS = (
 
 @dataclass
 class Served:
-    """A running window. ``address`` has no token yet; ``link`` has."""
+    """A running window. ``address`` has no token yet; ``link`` has. ``stop`` ends it."""
 
     address: str
     assistant: Any
     desk: Any
+    stop: Callable[[], None] = lambda: None
 
     @property
     def link(self) -> str:
@@ -57,11 +58,12 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     from ui.desktop.routes import add_window_routes
     from ui.page import Page
 
-    running: list[tuple[threading.Thread, list[uvicorn.Server]]] = []
+    stops: list[Callable[[], None]] = []
 
-    def start(assistant: Any, window: Any = None) -> Served:
+    def start(assistant: Any, window: Any = None, port: int = 0) -> Served:
         listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
         listener.listen()  # a browser may be quicker than the server
         port = listener.getsockname()[1]
         servers: list[uvicorn.Server] = []
@@ -81,15 +83,18 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
 
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
-        running.append((thread, servers))
         assert ready.wait(60), "the window was not built"
-        return Served(f"http://127.0.0.1:{port}", assistant, desk)
+
+        def stop() -> None:
+            servers[0].should_exit = True
+            thread.join(10)
+
+        stops.append(stop)
+        return Served(f"http://127.0.0.1:{port}", assistant, desk, stop)
 
     yield start
-    for thread, servers in running:
-        for server in servers:
-            server.should_exit = True
-        thread.join(10)
+    for stop in stops:
+        stop()
 
 
 @pytest.fixture

@@ -1,9 +1,5 @@
 """The window as people get it: ``docent serve`` in a process of its own, the real Assistant, the sample documents."""
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from app.settings.paths import resource
+from tests.ui.docent_process import Docent
 
 pytestmark = [
     pytest.mark.browser,
@@ -28,36 +25,6 @@ HAS_KEY = """() => new Promise((resolve) => {
   };
 })"""
 """Whether the page can prove after a restart that it was let in before. ``enrol`` opens the database before it asks."""
-
-
-class Docent:
-    """A running ``docent serve``; ``restart`` ends it and starts another on the same data."""
-
-    def __init__(self, data: Path, *arguments: str) -> None:
-        self._command = [
-            sys.executable, "-m", "ui.main", "--data-dir", str(data), "serve", "--json", "--no-browser", "--port", "0"
-        ]  # fmt: skip
-        self.link = ""
-        self.start(*arguments)
-
-    def start(self, *arguments: str) -> None:
-        root = Path(__file__).resolve().parents[2]
-        environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-        self._process = subprocess.Popen(
-            [*self._command, *arguments], cwd=root, env=environment, stdout=subprocess.PIPE, text=True
-        )
-        assert self._process.stdout is not None
-        self.link = json.loads(self._process.stdout.readline())["url"]
-
-    @property
-    def address(self) -> str:
-        return self.link.partition("/?")[0]
-
-    def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(30)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
 
 
 @pytest.fixture(scope="module")
@@ -194,17 +161,13 @@ def test_an_open_tab_goes_on_after_a_restart_without_a_person(docent: Docent, op
     while not page.evaluate(HAS_KEY):  # the reply is kept when it has come
         page.wait_for_timeout(50)
     expect(page.locator("#sync")).to_contain_text("ready", timeout=READING_MS)
-    place = docent.address
-    docent.stop()
-    docent.start("--port", place.rpartition(":")[2])
-    assert docent.address == place
+    docent.start_again()
     ask(page, "What are the opening hours in July?")  # in the tab as it stands
     expect(page.locator(".exchange:not(.running) .answer-text")).to_contain_text("09:30", timeout=READING_MS)
-    docent.stop()
-    docent.start("--port", place.rpartition(":")[2])
+    docent.start_again()
     page.reload()  # the server does not know the cookie any more
     expect(page.locator(".exchange .answer-text")).to_contain_text("09:30", timeout=READING_MS)
     other = page.context.browser.new_page()  # it has no key
-    other.goto(place)
+    other.goto(docent.address)
     expect(other.locator("#said")).to_contain_text("Open it with the link")
     other.close()

@@ -16,6 +16,12 @@ from tests.rag.parsers.pdf.pdf_writer import paragraph, write_pdf, write_raw
 from tests.ui.steps import ask, go
 
 pytestmark = pytest.mark.browser
+SCROLLED_AWAY_AND_BACK = """async (box, wait) => {
+  for (const place of [box.scrollHeight, 0]) {
+    box.scrollTop = place;
+    await new Promise((resolve) => setTimeout(resolve, wait));
+  }
+}"""
 
 
 @pytest.fixture
@@ -91,6 +97,19 @@ def test_pages_are_zoomed_and_fitted_and_lie_as_they_are_turned(opened: Callable
     page.get_by_role("button", name="Fit", exact=True).click()
     expect(page.locator(".zoom")).to_have_text(fitted)
     expect(page.get_by_role("button", name="Fit", exact=True)).to_have_attribute("aria-pressed", "true")
+
+
+def test_pages_that_leave_the_view_while_they_are_drawn_are_drawn_later(
+    opened: Callable[[str], Any], papers: Path
+) -> None:
+    write_pdf(papers / "long.pdf", [paragraph(50, 100, [f"Line {line}." for line in range(50)])] * 9)
+    page = opened("long.pdf")
+    first = page.locator('.page[data-page="1"] .textLayer')
+    expect(first).to_contain_text("Line 49")
+    for wait_ms in (20, 40, 60, 80, 100):
+        page.locator(".pages").evaluate(SCROLLED_AWAY_AND_BACK, wait_ms)
+    expect(first).to_contain_text("Line 49")
+    expect(page.locator(".pages .note")).to_have_count(0)
 
 
 def test_a_page_is_gone_to_by_what_is_printed_on_it(opened: Callable[[str], Any], papers: Path) -> None:

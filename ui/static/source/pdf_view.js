@@ -149,8 +149,10 @@ function Page({ pdf, number, label, size, scale, id, view, words, onSize }) {
   useEffect(() => {
     if (!inView) return undefined;
     let isGone = false;
+    const [picture, text] = [canvas.current, layer.current]; // they may leave the page before this effect ends
     /** @type {any[]} */
     const work = [];
+    setFailed(false);
     draw().catch((error) => !isGone && error?.name !== "RenderingCancelledException" && setFailed(true));
     return () => {
       isGone = true;
@@ -159,24 +161,24 @@ function Page({ pdf, number, label, size, scale, id, view, words, onSize }) {
     async function draw() {
       const library = await pdfjs();
       const page = await pdf.getPage(number);
-      if (isGone || !canvas.current || !layer.current) return;
+      if (isGone || !picture || !text) return;
       const viewport = page.getViewport({ scale });
       const natural = page.getViewport({ scale: 1 });
       if (Math.abs(natural.width - size.width) > 0.5 || Math.abs(natural.height - size.height) > 0.5) {
         onSize({ width: natural.width, height: natural.height });
       }
       const ratio = Math.min(window.devicePixelRatio || 1, Math.sqrt(MOST_PIXELS / (viewport.width * viewport.height)));
-      canvas.current.width = Math.floor(viewport.width * ratio);
-      canvas.current.height = Math.floor(viewport.height * ratio);
-      const drawing = page.render({ canvas: canvas.current, viewport, transform: [ratio, 0, 0, ratio, 0, 0] });
+      picture.width = Math.floor(viewport.width * ratio);
+      picture.height = Math.floor(viewport.height * ratio);
+      const drawing = page.render({ canvas: picture, viewport, transform: [ratio, 0, 0, ratio, 0, 0] });
       work.push(drawing);
       await drawing.promise;
       if (isGone) return;
-      layer.current.replaceChildren();
-      const text = new library.TextLayer({ textContentSource: page.streamTextContent(), container: layer.current, viewport });
-      work.push(text);
-      await text.render();
-      highlight(layer.current, words);
+      text.replaceChildren();
+      const written = new library.TextLayer({ textContentSource: page.streamTextContent(), container: text, viewport });
+      work.push(written);
+      await written.render();
+      highlight(text, words);
     }
   }, [inView, scale, pdf]);
   useEffect(() => {
