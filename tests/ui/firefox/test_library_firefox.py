@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.ui.conftest import GARDEN
 from tests.ui.firefox.driver import FirefoxPage
 
 pytestmark = pytest.mark.firefox
@@ -93,9 +94,8 @@ def test_a_collection_is_made_and_asked_alone(library: FirefoxPage, served: Any)
 def test_what_documents_say_runs_nothing(library: FirefoxPage, served: Any, folder: Path, gate: Any) -> None:
     page = library
     gate.open()
+    (folder / "hostile.txt").write_text(GARDEN, encoding="utf-8")
     served.desk.add(str(folder))
-    page.sees(".row-line", "observatory.md")
-    page.write("#library-filter", "garden papers")
-    page.click(".row-line button.link-row", "garden.txt")
+    page.click(".row-line button.link-row", "hostile.txt")
     page.sees(".source", "<script>alert(1)</script>")
     page.assert_quiet(served.address)
