@@ -74,6 +74,7 @@ class FakeAssistant:
         self.models_asked: list[str | None] = []
         self.read_anew: list[str] = []
         self.searches: tuple[str, ...] = ()  # of a model that searches on, for every question
+        self.looking: Callable[[], None] = lambda: None  # is called while it searches
         self.thought = ""  # what a model thinks before every answer, a word at a time
         self.writing: Writing | None = None  # how fast a model wrote it
         self.said: str | None = None  # instead of the sentence that is found
@@ -148,6 +149,7 @@ class FakeAssistant:
         self.asked.append((question, filter))
         self.models_asked.append(model)
         self.stop = stop or threading.Event()
+        self.looking()
         if self.error is not None:
             raise self.error
         completed = f"{question} (in the garden)" if conversation_id and question.startswith("and") else question

@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 from app.settings.preferences import Preferences
 from tests.app.models.hub import LARGE, REPO, Hub
 from tests.app.models.tiny_model import write_tiny_model
+from tests.engines.gguf_files import write_model
+from tests.engines.models import random_model
 from tests.ui.steps import go
 
 pytestmark = pytest.mark.browser
@@ -143,3 +145,25 @@ def test_what_is_wrong_is_said_with_the_remedy(models: Any, tmp_path: Path) -> N
     page.fill("#repository", "nobody/nothing")
     page.get_by_role("button", name="Download", exact=True).click()
     expect(page.locator(".tasks")).to_contain_text("has no model nobody/nothing")
+
+
+def test_a_model_of_another_program_is_found_and_used_here(
+    models: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tiny_model(tmp_path / "hub" / "models--owner--theirs" / "snapshots" / "1")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    page = models.page
+    page.reload()
+    theirs = page.locator("section", has_text="Of other programs").locator(".model", has_text="owner-theirs")
+    expect(theirs).to_contain_text("Hugging Face")
+    theirs.get_by_role("button", name="Use it here").click()
+    expect(page.locator("section", has_text="Installed").locator(".model", has_text="owner-theirs")).to_be_visible()
+    assert (tmp_path / "hub" / "models--owner--theirs" / "snapshots" / "1").is_dir()
+
+
+def test_a_gguf_file_is_imported(models: Any, tmp_path: Path) -> None:
+    write_model(random_model("qwen2"), tmp_path / "small.gguf", "Q4_0")
+    page = models.page
+    page.fill("#model-folder", str(tmp_path / "small.gguf"))
+    page.get_by_role("button", name="Import").click()
+    expect(_model(page, "small")).to_contain_text("Q4_0")

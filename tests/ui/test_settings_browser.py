@@ -94,6 +94,7 @@ def test_privacy_says_what_is_kept_exports_it_and_wipes_after_asking(
         document = next(name for name in names if name.endswith(".json") and name.startswith("conversations/"))
         assert json.loads(archive.read(document))["exchanges"][0]["question"] == "When was the garden planted?"
         assert "documents.json" in names
+        assert b"[1] garden.txt" in archive.read(document.replace(".json", ".md"))
     page.click("#wipe")
     dialog = page.get_by_role("dialog", name="Wipe for good")
     button = dialog.get_by_role("button", name="Wipe", exact=True)

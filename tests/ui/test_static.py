@@ -3,10 +3,12 @@
 import json
 import re
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
-from app.settings.schema import sections, valid_keys
+from app.api.http import create_api
+from app.settings.schema import Settings, sections, valid_keys
 from ui.page import STATIC
 from ui.vendor import FOLDER, hashes
 
@@ -35,6 +37,12 @@ _MADE = (
     "stored.",
     "models.",
 )  # keys that are put together
+
+
+class Nobody:
+    """Stands for the Assistant: describing the routes calls none of its methods."""
+
+    settings = Settings()
 
 
 def words_of(name: str) -> dict[str, str]:
@@ -95,3 +103,31 @@ def test_nothing_is_made_of_strings_or_comes_from_elsewhere(file: Path) -> None:
 def test_files_stay_short() -> None:
     lengths = {file.name: len(file.read_text(encoding="utf-8").splitlines()) for file in OURS}
     assert [name for name, lines in lengths.items() if lines > 400] == []
+
+
+def test_the_page_asks_the_http_api_alone() -> None:
+    """Every address that the page asks is one that the API describes, so that a program can do what the page does."""
+    described = create_api(cast("Any", Nobody())).openapi()["paths"]
+    known = {re.sub(r"\{[^}]*\}", "*", path) for path in described} | {"/api/session", "/api/session/challenge"}
+    asked = set()
+    for file in CODE:
+        source = _COMMENT.sub("", file.read_text(encoding="utf-8"))
+        asked |= {found.group(1) for found in re.finditer(r"[\"`](/(?:api|gradio|desktop)/[^\"`?\s]*)", source)}
+    tidy = {re.sub(r"\$\{(?:query|part)[^}]*\}?.*$", "", path) for path in asked}
+    plain = {re.sub(r"\$\{(?:[^{}]|\{[^{}]*\})*\}", "*", path) for path in tidy}
+    assert len(plain) > 40
+    of_the_api = {path for path in plain if path.startswith("/api/")}
+    assert {path for path in of_the_api if path not in known} == set()
+    others = plain - of_the_api
+    assert all(path.startswith(("/gradio/gradio_api/call/news", "/desktop/")) for path in others), others
+
+
+def test_sizes_and_radii_are_those_of_the_scale() -> None:
+    style = "\n".join(file.read_text(encoding="utf-8") for file in sorted((STATIC / "style").glob("*.css")))
+    sizes = {*re.findall(r"font-size: ([^;]+);", style)}
+    relative = {size for size in sizes if size.startswith(("0.92em", "calc(var(--text-scale-factor)"))}
+    assert sizes - relative == {f"var(--{name})" for name in ("small", "body", "read", "head", "big")}
+    scale = dict(re.findall(r"--(small|body|read|head|big): ([\d.]+)rem;", style))
+    assert [float(scale[name]) * 16 for name in ("small", "body", "read", "head", "big")] == [12, 14, 16, 20, 28]
+    assert {*re.findall(r"border-radius: ([^;]+);", style)} <= {"6px", "10px", "14px", "50%"}
+    assert len({*re.findall(r"--accent: (#\w+);", style)}) == 2  # light and dark

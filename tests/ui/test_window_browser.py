@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 from tests.ui.steps import ask
 
 pytestmark = pytest.mark.browser
+STOPS = """() => [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex]')]
+  .filter((one) => one.tabIndex >= 0 && !one.disabled && one.checkVisibility()).length"""
 
 
 def test_the_page_stands_before_the_rest_of_docent_and_says_so(window: Any) -> None:
@@ -65,3 +67,54 @@ def test_what_is_asked_is_chosen_among_documents_of_the_same_name_and_none_is_le
     dialog.get_by_label("Filter documents").fill("paper 209")
     expect(dialog.get_by_role("checkbox", name="paper 209.txt")).to_be_visible()
     expect(dialog).not_to_contain_text("more: filter")
+
+
+def test_an_idle_page_asks_for_nothing(filled: Any) -> None:
+    page = filled.page
+    page.clock.install()
+    page.reload()
+    expect(page.locator("#sync")).to_contain_text("2 ready")
+    expect(page.get_by_role("button", name="Model docent-nano")).to_be_visible()
+    with page.expect_response("**/gradio_api/call/news/*"):
+        page.clock.run_for(1_000)
+    page.clock.run_for(10_000)
+    page.wait_for_load_state()
+    asked = len(filled.requests)
+    page.clock.run_for(10 * 60_000)
+    page.evaluate("() => fetch('/static/favicon.png')")  # what was asked before it has been told by now
+    assert [url.removeprefix(filled.served.address) for url in filled.requests[asked:]] == ["/static/favicon.png"]
+
+
+def test_tab_leads_through_a_full_page_in_a_few_stops(filled: Any, fake: Any, gate: Any) -> None:
+    page = filled.page
+    gate.open()
+    for number in range(60):
+        fake.store.create(f"chat {number:02}")
+        fake.put(f"/papers/paper {number:02}.txt", "x")
+    page.reload()
+    ask(page, "When was the garden planted?")
+    page.locator(".chip").click()
+    expect(page.locator(".source mark").first).to_be_visible()
+    expect(page.locator(".chat-row")).to_have_count(61)
+    assert page.evaluate(STOPS) < 45
+    page.keyboard.press("Alt+l")
+    expect(page.locator(".row-line").first).to_be_visible()
+    assert page.evaluate(STOPS) < 45
+
+
+def test_the_palette_opens_chats_and_does_what_can_be_done(filled: Any, gate: Any) -> None:
+    page = filled.page
+    gate.open()
+    ask(page, "When was the garden planted?")
+    expect(page.locator(".chip")).to_be_visible()
+    page.keyboard.press("Alt+n")
+    for typed, place in (("garden planted", "/chat/"), ("library", "/library"), ("privacy", "/settings/privacy")):
+        page.keyboard.press("Control+k")
+        page.fill("#palette", typed)
+        page.keyboard.press("Enter")
+        expect(page.locator("dialog")).to_have_count(0)
+        assert place in page.url
+    page.keyboard.press("Control+k")
+    page.fill("#palette", "add documents")
+    page.keyboard.press("Enter")
+    expect(page.locator("#location")).to_be_focused()

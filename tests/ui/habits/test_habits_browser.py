@@ -130,7 +130,10 @@ def test_the_first_stop_leads_past_the_lists_and_dialogs_give_the_focus_back(ans
 
 def test_what_it_is_doing_is_told_to_screen_readers_and_the_words_that_come_are_not(filled: Any, gate: Any) -> None:
     page = filled.page
+    filled.served.assistant.looking = gate
     ask(page, "When was the garden planted?")
+    expect(page.locator(".doing[role=status]")).to_contain_text("Searching your documents")
+    gate.let(1)
     expect(page.locator(".doing[role=status]")).to_contain_text("Reading 1 passage")
     gate.let(2)
     expect(page.locator(".doing[role=status]")).to_contain_text("Writing")

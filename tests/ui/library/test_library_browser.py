@@ -1,12 +1,14 @@
 """The library as a person looks through it: a tree of folders, many rows, copies, what is away or watched."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
 from app.errors import UsageError
+from app.feed import ConversationsChanged, DocumentsChanged
 from rag.types import Source
 from tests.ui.steps import go
 
@@ -172,3 +174,56 @@ def test_the_library_is_filtered_and_sorted_as_one_types(filled: Any) -> None:
     page.evaluate("navigator.clipboard.writeText('garden.txt')")
     page.locator("#library-filter").press("Control+v")
     expect(page.locator(".row-line:not(.source-row)")).to_have_count(1)
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        ("Title", ["c.pdf", "b.txt", "a.md"]),
+        ("Type", ["a.md", "c.pdf", "b.txt"]),
+        ("Pages", ["a.md", "b.txt", "c.pdf"]),
+        ("Status", ["a.md", "c.pdf", "b.txt"]),
+        ("Passages", ["c.pdf", "a.md", "b.txt"]),
+        ("Size", ["b.txt", "c.pdf", "a.md"]),
+        ("Read", ["c.pdf", "b.txt", "a.md"]),
+    ],
+)
+def test_each_column_sorts(library: Callable[[], Any], fake: Any, column: str, expected: list[str]) -> None:
+    fake.put("/papers/a.md", "", title="Zebra", media_type="text/markdown", chunks=5, size=300, read_at=3e8)
+    fake.put("/papers/b.txt", "", title="Yak", chunks=7, size=100, read_at=2e8, status="failed", error="It is damaged.")
+    fake.put("/papers/c.pdf", "", title="Xerus", media_type="application/pdf", chunks=2, size=200, read_at=1e8)
+    fake.rows[3] = replace(fake.rows[3], page_count=4)
+    page = library().page
+    head = page.get_by_role("columnheader", name=column, exact=True)
+    head.get_by_role("button").click()
+    expect(head).to_have_attribute("aria-sort", "ascending")
+    files = page.locator(".row-line:not(.source-row) .cell.name")
+    expect(files).to_contain_text(expected)
+    head.get_by_role("button").click()
+    expect(head).to_have_attribute("aria-sort", "descending")
+    expect(files.first).to_contain_text(expected[-1])
+
+
+def test_lists_that_are_read_anew_stay_where_they_were_scrolled_to(library: Callable[[], Any], fake: Any) -> None:
+    fake.known.append(Source(1, "folder", "/papers", 0.0))
+    for number in range(300):
+        fake.put(f"/papers/paper {number:03}.txt", "x")
+        fake.store.create(f"chat {number:03}")
+    watched = library()
+    page = watched.page
+    rows = page.locator(".rows-body")
+    rows.evaluate("box => { box.scrollTop = 3000; }")
+    expect(page.locator(".row-line", has_text="paper 100.txt")).to_be_visible()
+    fake.put("/papers/paper 300.txt", "x")
+    watched.served.desk.feed.publish(DocumentsChanged())
+    expect(page.locator(".bar")).to_contain_text("301 documents")
+    assert rows.evaluate("box => box.scrollTop") == 3000
+    go(page, "Chats")
+    chats = page.locator(".list-body")
+    expect(page.locator(".chat-row")).to_have_count(300)
+    chats.evaluate("box => { box.scrollTop = 2000; }")
+    before = page.locator(".chat-row", has_text="chat 250").bounding_box()
+    fake.store.rename(fake.conversations()[0].id, "another name")
+    watched.served.desk.feed.publish(ConversationsChanged())
+    expect(page.locator(".chat-row", has_text="another name")).to_have_count(1)
+    assert page.locator(".chat-row", has_text="chat 250").bounding_box() == before

@@ -1,5 +1,6 @@
 """The source pane as a person handles it: its width, pages of PDFs, code, videos, programs."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,36 @@ def test_where_no_desktop_can_open_it_the_path_is_said(
         page.get_by_role("menuitem", name=action).click()
         expect(page.locator(".notice.bad").last).to_contain_text("No desktop is running where Docent runs.")
     expect(page.locator(".notice .remedy").first).to_contain_text(str(papers / "garden.txt"))
+
+
+def test_a_file_is_opened_in_its_own_program_and_its_folder_shown(
+    opened: Callable[[str], Any], papers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = tmp_path / "opened.txt"
+    opener = tmp_path / "bin" / "xdg-open"
+    opener.parent.mkdir()
+    opener.write_text(f"#!/bin/sh\necho \"$1\" >> '{said}'\n", encoding="utf-8")
+    opener.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{opener.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("DISPLAY", ":0")
+    (papers / "garden.txt").write_text("Tomatoes like water.", encoding="utf-8")
+    page = opened("garden.txt")
+    for count, action in enumerate(("Open in its own program", "Show in its folder"), 1):
+        page.get_by_role("button", name="More for this document").click()
+        page.get_by_role("menuitem", name=action).click()
+        while not said.exists() or len(said.read_text(encoding="utf-8").splitlines()) < count:
+            page.wait_for_timeout(20)
+    assert said.read_text(encoding="utf-8").splitlines() == [str(papers / "garden.txt"), str(papers)]
+    expect(page.locator(".notice.bad")).to_have_count(0)
+
+
+def test_the_text_of_a_page_is_selected_and_copied(opened: Callable[[str], Any], papers: Path) -> None:
+    write_pdf(papers / "plan.pdf", [paragraph(50, 100, ["Tomatoes like water."])])
+    page = opened("plan.pdf")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator(".textLayer span", has_text="Tomatoes").click(click_count=3)
+    page.keyboard.press("Control+c")
+    assert page.evaluate("navigator.clipboard.readText()").strip() == "Tomatoes like water."
 
 
 def test_the_quote_is_scrolled_into_view(filled: Any, gate: Any) -> None:
