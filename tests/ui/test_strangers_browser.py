@@ -1,4 +1,4 @@
-"""A page of another origin, and a name that is pointed at this computer: they read nothing of Docent and send it nothing."""
+"""A page of another origin, and a name that is pointed at this computer: they get nothing of Docent."""
 
 import threading
 from collections.abc import Iterator
@@ -14,13 +14,14 @@ pytestmark = pytest.mark.browser
 ATTACK = """async (docent) => {
   const tried = async (work) => { try { return await work(); } catch { return "refused"; } };
   const send = (how) => tried(async () => {
-    const reply = await fetch(`${docent}/api/conversation-folders`, { method: "POST", credentials: "include", body: '{"name": "theirs"}', ...how });
+    const all = { method: "POST", credentials: "include", body: '{"name": "theirs"}', ...how };
+    const reply = await fetch(`${docent}/api/conversation-folders`, all);
     return `${reply.type} ${await reply.text()}`;
   });
   const framed = () => new Promise((resolve) => {
     const frame = document.createElement("iframe");
     frame.src = `${docent}/`;
-    frame.onload = () => { try { resolve(frame.contentDocument?.body?.innerText ?? "refused"); } catch { resolve("refused"); } };
+    frame.onload = () => tried(() => frame.contentDocument?.body?.innerText ?? "refused").then(resolve);
     document.body.append(frame);
   });
   const loaded = (tag, path) => new Promise((resolve) => {
