@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -25,10 +26,11 @@ Run = Callable[[Sequence[str]], object]
 
 
 def start(command: Sequence[str]) -> None:
-    """Runs a command that goes on by itself."""
-    subprocess.Popen(
+    """Runs a command that goes on by itself; a thread waits for its end, so that it leaves no zombie."""
+    process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
+    threading.Thread(target=process.wait, name="opened", daemon=True).start()
 
 
 def open_in_program(path: Path, run: Run = start) -> None:

@@ -182,7 +182,7 @@ def test_the_library_is_filtered_and_sorted_as_one_types(filled: Any) -> None:
         ("Title", ["c.pdf", "b.txt", "a.md"]),
         ("Type", ["a.md", "c.pdf", "b.txt"]),
         ("Pages", ["a.md", "b.txt", "c.pdf"]),
-        ("Status", ["a.md", "c.pdf", "b.txt"]),
+        ("Status", ["b.txt", "a.md", "c.pdf"]),
         ("Passages", ["c.pdf", "a.md", "b.txt"]),
         ("Size", ["b.txt", "c.pdf", "a.md"]),
         ("Read", ["c.pdf", "b.txt", "a.md"]),
@@ -191,7 +191,16 @@ def test_the_library_is_filtered_and_sorted_as_one_types(filled: Any) -> None:
 def test_each_column_sorts(library: Callable[[], Any], fake: Any, column: str, expected: list[str]) -> None:
     fake.put("/papers/a.md", "", title="Zebra", media_type="text/markdown", chunks=5, size=300, read_at=3e8)
     fake.put("/papers/b.txt", "", title="Yak", chunks=7, size=100, read_at=2e8, status="failed", error="It is damaged.")
-    fake.put("/papers/c.pdf", "", title="Xerus", media_type="application/pdf", chunks=2, size=200, read_at=1e8)
+    fake.put(
+        "/papers/c.pdf",
+        "",
+        title="Xerus",
+        media_type="application/pdf",
+        chunks=2,
+        size=200,
+        read_at=1e8,
+        status="skipped",
+    )
     fake.rows[3] = replace(fake.rows[3], page_count=4)
     page = library().page
     head = page.get_by_role("columnheader", name=column, exact=True)
