@@ -5,16 +5,28 @@
 // by one slice of the inputs. As in `product.cu` each warp has its own ring of units; it goes on from run to run.
 #include "product.cuh"
 
-#define ITEM 4  // integers: expert, first place, rows
+#define ITEM 4         // integers: expert, first place, rows
+#define BEFORE_ROWS 2  // units of a warp under way before its block's rows, which would come behind all that are
 
 struct Run {
     int at, tiles, slice;  // the first tile, counted over all items
 };
 
+// With the rows and the target of an item.
+__device__ __forceinline__ Product of_item(const Product& p, int4 item) {
+    Product own = p;
+    own.rows = item.z;
+    if (p.sources) own.sources = p.sources + item.y;
+    else own.source = (const u16*)p.source + (u64)item.y * p.source_stride;
+    own.target = (u8*)p.target + (u64)item.y * p.target_stride * (p.mode == LOGITS ? 4 : 2);
+    return own;
+}
+
 // QUADS: columns 2 t and 2 t + 1 are stored for t < QUADS; 1 where there are at most two rows.
 template <int NT, int STAGES, int QUADS>
 __device__ __forceinline__ void run(const Product& p) {
     extern __shared__ __align__(128) u8 memory[];
+    __shared__ int4 known[2];  // this item and the one before or behind
     const int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, g = lane >> 2, t = lane & 3;
     const int slice = p.slice, stride = slice + 32, slice_chunks = slice >> 7;  // inputs of a run, at most
     // So many warps share the inputs of a tile, the others take further tiles.
@@ -70,13 +82,13 @@ __device__ __forceinline__ void run(const Product& p) {
     };
     if (begin < end) begin_asking();
     else if (threadIdx.x == 0) let_next_start();
+    int filled = 0;
 #pragma unroll 1
-    for (int i = 0; i < STAGES; i++) ask(i);
+    for (; filled < (p.items_known ? STAGES : min(STAGES, BEFORE_ROWS)); filled++) ask(filled);
     if (p.items_known) wait_for_producer();
 
     u32 slot = 0;
     int loaded = -1;  // the item whose rows are there
-    Product of_item = p;
     Early early;
     early.loaded = false;
 #pragma unroll 1
@@ -84,20 +96,20 @@ __device__ __forceinline__ void run(const Product& p) {
         const int item = now.at / p.tiles, tile = now.at - item * p.tiles;
         if (item != loaded || p.splits > 1) {
             const int4 found = __ldcg((const int4*)p.items + 1 + item);
-            of_item.rows = found.z;
-            if (p.sources) of_item.sources = p.sources + found.y;
-            else of_item.source = (const u16*)p.source + (u64)found.y * p.source_stride;
-            of_item.target = (u8*)p.target + (u64)found.y * p.target_stride * (p.mode == LOGITS ? 4 : 2);
-            load_rows<NT, QUADS == 1 ? 4 : 8>(of_item, x, x_sums, stride, now.slice * slice, slice, early);
+            if (threadIdx.x == 0) known[item & 1] = found;
+            load_rows<NT, QUADS == 1 || NT == 4 ? 4 : 8>(of_item(p, found), x, x_sums, stride, now.slice * slice, slice, early);
             loaded = item;
         } else {
             block_sync();
         }
+#pragma unroll 1
+        for (; filled < STAGES; filled++) ask(filled);
         // Columns beyond the rows compute what nobody reads.
+        const int rows = known[item & 1].z;
         const u16* columns[NT];
 #pragma unroll
         for (int n = 0; n < NT; n++)
-            columns[n] = x + (n * 8 + g < of_item.rows ? n * 8 + g : 0) * stride + part * 128 + t * LANE_INPUTS;
+            columns[n] = x + (n * 8 + g < rows ? n * 8 + g : 0) * stride + part * 128 + t * LANE_INPUTS;
         const int own_chunks = chunks_of(now);
         for (int i = which; i < now.tiles; i += together) {
             float sum[NT][4];
@@ -128,19 +140,20 @@ __device__ __forceinline__ void run(const Product& p) {
         }
         block_sync();
         if (now.slice < p.splits - 1) continue;
+        const Product own = of_item(p, known[item & 1]);
         const int work = now.tiles * NT * QUADS * 8;
         for (int i = threadIdx.x; i < ((work + 31) & ~31); i += THREADS) {
             const int inner = i & 7, quad = (i >> 3) % QUADS, n = (i >> 3) / QUADS % NT, of_run = (i >> 3) / (QUADS * NT);
             const int row = n * 8 + quad * 2;
-            const bool first = i < work && row < of_item.rows, second = i < work && row + 1 < of_item.rows;
+            const bool first = i < work && row < own.rows, second = i < work && row + 1 < own.rows;
             float4 whole = make_float4(0, 0, 0, 0);
             if (first)
                 for (int w = 0; w < sharing; w++) {
                     const float4 one = sums[((((of_run << p.sharing_log) + w) * NT + n) * QUADS + quad) * 8 + inner];
                     whole.x += one.x, whole.y += one.y, whole.z += one.z, whole.w += one.w;
                 }
-            finish(of_item, tile + of_run, inner, row, whole.x, whole.z, first);
-            finish(of_item, tile + of_run, inner, row + 1, whole.y, whole.w, second);
+            finish(own, tile + of_run, inner, row, whole.x, whole.z, first);
+            finish(own, tile + of_run, inner, row + 1, whole.y, whole.w, second);
         }
     }
 }
