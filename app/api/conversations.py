@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from app.api.archive import ARCHIVE, add_conversations, archive_reply
 from app.api.gate import Gate
 from app.api.json_body import RowNumber
 from app.api.json_replies import NO_STORE, content, router
@@ -108,7 +109,7 @@ def folder_routes(assistant: Assistant, desk: Desk) -> APIRouter:
 
 def conversation_routes(assistant: Assistant, desk: Desk) -> APIRouter:
     routes = router("/conversations")
-    suggesting = Gate(1)
+    suggesting, exporting = Gate(1), Gate(1)
 
     def changed(conversation_id: str | None = None) -> None:
         desk.feed.publish(ConversationsChanged(conversation_id))
@@ -118,6 +119,11 @@ def conversation_routes(assistant: Assistant, desk: Desk) -> APIRouter:
         """Lists the conversations, newest first, and their folders; with ``holding`` the conversations in which its
         words stand."""
         return ConversationList.of(assistant.conversations(holding), assistant.conversation_folders.all())
+
+    @routes.get("/export", response_class=Response, responses=ARCHIVE)
+    async def export_all() -> Response:
+        """Returns an archive of all conversations, each as Markdown and as JSON."""
+        return await archive_reply(desk, exporting, "docent-chats", partial(add_conversations, assistant))
 
     @routes.get("/{conversation_id}")
     def conversation(conversation_id: str, after: RowNumber = 0, all: bool = False) -> Conversation:

@@ -1,26 +1,21 @@
 """The routes of privacy: what is stored, all of it in one archive, and wiping it."""
 
 import json
-import time
-import uuid
 import zipfile
 from functools import partial
-from pathlib import Path
 from typing import Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.background import BackgroundTask
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 
 from app import privacy
+from app.api.archive import ARCHIVE, add_conversations, archive_reply
 from app.api.collections import collections_of
 from app.api.gate import Gate
-from app.api.json_replies import NO_STORE, content, router
-from app.api.shapes.answer import Conversation
+from app.api.json_replies import router
 from app.api.shapes.base import Shape
 from app.api.shapes.library import DocumentList, Status
-from app.conversations.transcript import as_markdown
 from app.pages.desk import Desk
 
 _SLOW = 2  # requests at once that may wait for a sync or read everything
@@ -82,20 +77,10 @@ def privacy_routes(desk: Desk) -> APIRouter:
         """Lists what is kept on this computer, where and how large it is."""
         return listed()
 
-    archive = content("application/zip", {"type": "string", "format": "binary"}, "The archive.")
-
-    @routes.get("/data/export", response_class=Response, responses=archive)
+    @routes.get("/data/export", response_class=Response, responses=ARCHIVE)
     async def export() -> Response:
         """Returns an archive of all conversations, lists of documents and collections, prompts, copies and settings."""
-        target = desk.uploads / f"{uuid.uuid4().hex}.zip"
-        await slow.run(partial(_write_archive, desk, target))
-        return FileResponse(
-            target,
-            media_type="application/zip",
-            filename=time.strftime("docent-%Y-%m-%d.zip"),
-            headers=NO_STORE,
-            background=BackgroundTask(target.unlink, missing_ok=True),
-        )
+        return await archive_reply(desk, slow, "docent", partial(_fill, desk))
 
     @routes.post("/data/wipe")
     async def wipe(body: WipeBody) -> StoredList:
@@ -119,24 +104,9 @@ def privacy_routes(desk: Desk) -> APIRouter:
     return routes
 
 
-def _write_archive(desk: Desk, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-            _fill(archive, desk)
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
-
-
-def _fill(archive: zipfile.ZipFile, desk: Desk) -> None:
+def _fill(desk: Desk, archive: zipfile.ZipFile) -> None:
     assistant = desk.assistant
-    for info in assistant.conversations():
-        shown, every = assistant.conversation(info.id), assistant.all_exchanges(info.id)
-        name = f"conversations/{info.id}"
-        archive.writestr(f"{name}.md", as_markdown(info.title, shown, every).encode("utf-8", "replace"))
-        plain = {"title": info.title, **Conversation.of(info.id, every).plain()}
-        archive.writestr(f"{name}.json", json.dumps(plain, indent=1))
+    add_conversations(assistant, archive)
     archive.writestr("documents.json", json.dumps(DocumentList.of(assistant.documents()).plain(), indent=1))
     archive.writestr("collections.json", json.dumps(collections_of(assistant).plain(), indent=1))
     archive.writestr("status.json", json.dumps(Status.of(assistant.status()).plain(), indent=1))

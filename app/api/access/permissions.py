@@ -20,6 +20,7 @@ USERS = (
     "GET /api/openapi.json",
     # their own chats and prompts
     "GET /api/conversations",
+    "GET /api/conversations/export",
     "GET /api/conversations/{conversation_id}",
     "PATCH /api/conversations/{conversation_id}",
     "DELETE /api/conversations/{conversation_id}",

@@ -1,7 +1,9 @@
 """What a user can reach: every route of the API is looked at, and none of them shows or changes another one's chats."""
 
+import io
 import re
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -110,6 +112,8 @@ def test_no_list_export_or_search_shows_another_ones(team: Team, assistant: Assi
                 reply = client.get(path, params=params)
                 assert anna["conversation_id"] not in reply.text, (name, path)
                 assert f"{SECRET}s" not in reply.text, (name, path)
+            archive = zipfile.ZipFile(io.BytesIO(client.get("/api/conversations/export").content))
+            assert archive.namelist() == []
             follow = {"question": "And how tall is it?", "conversation": anna["conversation_id"]}
             assert "There is no conversation" in client.post("/api/ask", json=follow).text
             assert client.post("/api/runs", json=follow).status_code in (200, 404)

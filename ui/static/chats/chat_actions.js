@@ -11,4 +11,5 @@ export const chatActions = (chat) => [
   { label: t("chats.copy"), icon: "copy", onClick: () => copyChat(chat.id) },
   { label: t("chats.export"), icon: "download", onClick: () => save(`/api/conversations/${chat.id}/export`, `${chat.title}.md`) },
   { label: t("chats.exportJson"), icon: "download", onClick: () => save(`/api/conversations/${chat.id}?all=true`, `${chat.title}.json`) },
+  { label: t("chats.exportAll"), icon: "download", onClick: () => save("/api/conversations/export", "") },
 ];

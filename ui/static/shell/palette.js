@@ -5,6 +5,7 @@ import { fileName } from "../parts/format.js";
 import { html, useEffect, useRef, useState } from "../parts/html.js";
 import { Icon } from "../parts/icons.js";
 import { Dialog, visible } from "../parts/parts.js";
+import { save } from "../parts/save.js";
 import { edited, inserted, prompts, saveAsPrompt } from "../state/prompts.js";
 import { askOnly, chatId, chatPath, chats, collections, dialog, documents, draftOf, go, readSources, route, showDocument } from "../state/store.js";
 import { mayChange } from "../state/user.js";
@@ -43,6 +44,7 @@ function everything() {
     { icon: "folder", name: t("app.library"), run: () => go("/library") },
     { icon: "settings", name: t("app.settings"), run: () => go("/settings") },
     ...(mayChange ? changes() : []),
+    { icon: "download", name: t("chats.exportAll"), run: () => save("/api/conversations/export", "") },
     { icon: "list", name: t("keys.title"), run: () => (dialog.value = "keys") },
     ...ofPrompts(),
     ...(collections.value ?? []).map((one) => ({ icon: "collection", name: visible(one.name), about: t("library.ask"), run: () => askOnly({ collections: [one.id] }) })),

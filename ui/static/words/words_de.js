@@ -43,6 +43,7 @@ export const GERMAN = {
   "chats.copy": "Duplizieren",
   "chats.export": "Als Markdown ausgeben",
   "chats.exportJson": "Als JSON ausgeben",
+  "chats.exportAll": "Alle Chats ausgeben",
   "chats.delete": "Löschen",
   "chats.actions": "Aktionen für {title}",
   "chats.name": "Name des Gesprächs",

@@ -42,6 +42,7 @@ export const ENGLISH = {
   "chats.copy": "Duplicate",
   "chats.export": "Export as Markdown",
   "chats.exportJson": "Export as JSON",
+  "chats.exportAll": "Export all chats",
   "chats.delete": "Delete",
   "chats.actions": "Actions for {title}",
   "chats.name": "Name of the chat",
