@@ -279,7 +279,7 @@ class Parts:
         """The answerer behind the operators, which compute what tables hold."""
         from rag.answer.operators.answerer import OperatorAnswerer
 
-        return OperatorAnswerer(answerer, self.library, self.embedder, self.library.locate)
+        return OperatorAnswerer(answerer, self.library, self.embedder, self.library.locate, self.reader)
 
     def warm_up(self) -> None:
         """Makes every part that a question uses, and runs the models once: what they allocate is then there."""

@@ -93,17 +93,6 @@ def with_asked_attribute(query: Query, ranked: Sequence[Candidate]) -> list[Cand
     return list(ranked)
 
 
-def share_said_by_form(query: Query, candidate: Candidate) -> float:
-    """The share of the question that a sentence says by the form of what it holds: "340 kg" tells how heavy something
-    is without the word."""
-    question, said = query.text.lower(), candidate.said.lower()
-    for asked, held in _ATTRIBUTES:
-        if (found := asked.search(question)) and held.search(said):
-            unsaid = frozenset(stems(found[0])) - frozenset(stems(said))
-            return sum(query.terms[term] for term in unsaid & query.terms.keys()) / (query.total or 1.0)
-    return 0.0
-
-
 def with_asked_amount(query: Query, ranked: Sequence[Candidate]) -> list[Candidate]:
     """Returns the sentences that hold a number, where a number is asked for, and the best of them is about what the
     question names; else all of them but headings."""

@@ -128,11 +128,16 @@ def found_features(query: Query, ranked: Sequence[Candidate]) -> dict[str, float
     }
 
 
-def found_probability(features: Mapping[str, float], readings: Sequence[Reading] | None = None) -> float:
-    """Probability that the best sentences answer the question. ``readings`` are a reader's; None without one."""
+def found_probability(
+    features: Mapping[str, float], readings: Sequence[Reading] | None = None, *, held: bool = False
+) -> float:
+    """Probability that the best sentences answer the question. ``readings`` are a reader's; None without one. ``held``:
+    the best sentence holds the best of them."""
     odds, read = found_odds(features, readings or ())
     if readings is not None:
-        weighed = {"bias": 1.0, "evidence": odds, "reader": read, "whether": features["whether"]}
+        weighed = {
+            "bias": 1.0, "evidence": odds, "reader": read, "held": float(held), "whether": features["whether"],
+        }  # fmt: skip
         odds = _dot(evidence_weights().read, weighed)
     return 1.0 / (1.0 + math.exp(-odds))
 

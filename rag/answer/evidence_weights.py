@@ -14,24 +14,17 @@ FILE = Path(__file__).parents[1] / "models" / "weights" / "evidence.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Stated:
-    """``least_odds`` are the log odds that an answer needs by the kind of its question, less ``missing`` for all of the
-    question that is not said; kinds that are not named need none. Chosen by hand (docs/LOG.md, 2026-11-27)."""
-
-    missing: float
-    least_odds: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
 class EvidenceWeights:
     """Weights by the names of features (``rag.answer.evidence``), and probabilities.
 
     ``sentence``: a conditional logit over the sentences of one question; only differences count, so there is no bias.
     ``set_by_hand`` names those of its features that the fitted articles do not have. ``found``: a logistic regression
-    over ``found_features`` of the best sentence. ``read``: one over the log odds of ``found``, those of the reader, and
-    whether the question has a form that the reader does not know. ``min_confidence`` is what an answer needs,
+    over ``found_features`` of the best sentence. ``read``: one over the log odds of ``found``, those of the reader,
+    whether the quoted sentence holds what was read best, and whether the question has a form that the reader does not
+    know. ``min_confidence`` is what an answer needs,
     ``min_confidence_read`` where a reader was asked; ``min_confidence_foreign`` is what the reader alone needs for a
-    question in another language than English. ``stated`` tells answers from what merely stands nearest.
+    question in another language than English. ``stated`` are the log odds from which a quote is an answer, not merely
+    what stands nearest, for ``english`` and ``foreign`` ones.
     ``supported`` is the support below which a sentence gets a mark.
     """
 
@@ -42,7 +35,7 @@ class EvidenceWeights:
     min_confidence: float
     min_confidence_read: float
     min_confidence_foreign: float
-    stated: Stated
+    stated: Mapping[str, float]
     supported: float
 
 
@@ -50,5 +43,4 @@ class EvidenceWeights:
 def evidence_weights() -> EvidenceWeights:
     """The shipped weights, read once."""
     raw = json.loads(FILE.read_text(encoding="utf-8"))
-    read = {"set_by_hand": frozenset(raw["set_by_hand"]), "stated": Stated(**raw["stated"])}
-    return EvidenceWeights(**{**raw, **read})
+    return EvidenceWeights(**{**raw, "set_by_hand": frozenset(raw["set_by_hand"])})

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rag.answer.asked_answers import lacks_answer
-from rag.answer.asked_attributes import share_said_by_form
 from rag.answer.asked_cells import lacks_asked_cell
 from rag.answer.asked_identifiers import read_of_asked_identifiers
 from rag.answer.asked_instead import about_what_is_new
@@ -38,7 +37,7 @@ from rag.answer.quote import (
     with_term,
 )
 from rag.answer.reading import find_spans, passage_of
-from rag.answer.refusal import NEAREST, StatedKind, in_language_of, is_clear, least_confidence, refusal
+from rag.answer.refusal import NEAREST, in_language_of, is_clear, least_confidence, refusal
 from rag.answer.rows import NamedCell, Row, asked_cell, asked_columns, cut_row, meant_row, row_at, same_table
 from rag.answer.said_of import can_be_asked_for, said_of_subject
 from rag.answer.summary import overview
@@ -53,6 +52,7 @@ MOST_SENTENCES = 3
 _ALSO_AT = 0.14  # odds against the best sentence at which another one is quoted too
 _ALSO_ELSEWHERE_AT = 0.4  # ... that comes from another document, or lacks the date, number or name asked for
 
+_SURELY = 0.5  # confidence from which what was read is right more often than a sentence that shares more words
 _UNLIKELY = 0.3  # confidence of the best reading in English below which other languages are asked
 _IN_WORDS = frozenset(["person", "place", "reason"])  # kinds of questions that no number answers
 LEANS_BACK = re.compile(
@@ -169,12 +169,13 @@ class ExtractiveAnswerer:
         sentences = rank_sentences(query, usable, self._embedder, readings or ())
         named = about_what_is_named(query, usable, sentences)
         about = about_what_is_new(query, about_asked_periods(query, named))
-        ranked = that_can_answer(query, about, readings or ())
+        ranked = _with_surely_read(about, that_can_answer(query, about, readings or ()), readings or ())
         if not ranked:
             return Choice(readings=tuple(readings or ()))
         counted = readings if about[0] is named[0] else _read_in(readings, about)
         features = found_features(query, ranked)
-        probability = found_probability(features, counted)
+        held = readings is not None and any(holds(ranked[0], reading.span) for reading in readings[:1])
+        probability = found_probability(features, counted, held=held)
         chosen: list[Quote] = []
         was_read = readings is not None
         if probability >= least_confidence(was_read=was_read, setting=self._min_confidence):
@@ -182,10 +183,9 @@ class ExtractiveAnswerer:
                 score = probability * math.exp(candidate.score - ranked[0].score)
                 _add(chosen, _quoted(query, candidate, score, readings or (), first=not chosen))
         best = ranked[0]
-        missing = 1.0 - best.features["own"] - best.features["context"] - share_said_by_form(query, best)
-        kind: StatedKind = "whether" if features["whether"] else query.kind
-        unsaid = best.row is None and bool(chosen) and self._is_no_answer(query, best, chosen[0])
-        if was_read and self._is_nearest(kind, probability, missing, lacks=unsaid):
+        unsure = not readings or readings[0].confidence < _SURELY
+        unsaid = unsure and best.row is None and bool(chosen) and self._is_no_answer(query, best, chosen[0])
+        if was_read and self._is_nearest(probability, lacks=unsaid):
             return Choice(tuple(chosen[:1]), tuple(readings or ()), probability, is_nearest=True)
         cell = _cell(query, chosen[0], readings or ()) if chosen else None
         said = verdict(query, chosen[0].text) if chosen else None
@@ -196,8 +196,8 @@ class ExtractiveAnswerer:
         """The confidence that the reader alone needs for a question in another language than English."""
         return evidence_weights().min_confidence_foreign if self._min_confidence is None else self._min_confidence
 
-    def _is_nearest(self, kind: StatedKind, confidence: float, missing: float = 0.0, *, lacks: bool = False) -> bool:
-        return self._min_confidence is None and (lacks or not is_clear(kind, confidence, missing))
+    def _is_nearest(self, confidence: float, *, lacks: bool, foreign: bool = False) -> bool:
+        return self._min_confidence is None and (lacks or not is_clear(confidence, foreign=foreign))
 
     @staticmethod
     def _is_no_answer(query: Query, best: Candidate, quote: Quote) -> bool:
@@ -222,7 +222,7 @@ class ExtractiveAnswerer:
         of_another = is_of_another_turn(query.text, quote.text) or (
             meant is not None and lacks_asked_cell(query, meant)
         )
-        is_nearest = self._is_nearest("foreign", best.confidence, lacks=of_another)
+        is_nearest = self._is_nearest(best.confidence, lacks=of_another, foreign=True)
         cell = _cell(query, quote, readings)
         return Choice((quote,), tuple(readings), best.confidence, cell=cell, is_nearest=is_nearest)
 
@@ -232,6 +232,23 @@ def _read_first_elsewhere(passages: Sequence[Passage], readings: Sequence[Readin
     elsewhere = [reading for reading in readings if not is_english(passage_of(reading, passages).text)]
     others = (reading.confidence for reading in readings if reading not in elsewhere)
     return elsewhere if max(others, default=0.0) < _UNLIKELY else []
+
+
+def _with_surely_read(
+    about: Sequence[Candidate], ranked: Sequence[Candidate], readings: Sequence[Reading]
+) -> list[Candidate]:
+    """The sentences with the one in front from which a sure reader read its best answer, whatever its form or words;
+    rows of one table are told apart by their names."""
+    best = next(iter(readings), None)
+    if best is None or best.confidence < _SURELY:
+        return list(ranked)
+    lead = next((one for one in about if holds(one, best.span)), None)
+    in_table = (
+        lead is not None
+        and lead.row is not None
+        and any(one.row is not None and same_table(one.row, lead.row) for one in ranked)
+    )
+    return list(ranked) if lead is None or in_table else [lead, *(one for one in ranked if one is not lead)]
 
 
 def _read_in(readings: Sequence[Reading] | None, about: Sequence[Candidate]) -> Sequence[Reading] | None:

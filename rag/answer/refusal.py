@@ -9,13 +9,9 @@ is likelier than not and often wrong (``is_clear``). A larger model is asked in 
 import math
 import re
 from collections.abc import Sequence
-from typing import Literal
 
 from rag.answer.evidence_weights import evidence_weights
 from rag.text.language import language_of
-from rag.types import QueryKind
-
-StatedKind = QueryKind | Literal["whether", "foreign"]  # the last: read in another language than English
 
 NOT_FOUND = "I could not find this in your documents."
 NEAREST = "I found no clear answer. The nearest passage says:"
@@ -48,15 +44,13 @@ def least_confidence(*, was_read: bool, setting: float | None = None) -> float:
     return weights.min_confidence_read if was_read else weights.min_confidence
 
 
-def is_clear(kind: StatedKind, confidence: float, missing: float = 0.0) -> bool:
+def is_clear(confidence: float, *, foreign: bool = False) -> bool:
     """Returns whether a quote that is not refused is an answer; else it is shown as what stands nearest.
 
-    ``missing`` is the share of the question that neither the quote nor what stands above and in front of it says. An
-    amount or a day is soon found that is another thing's, so the questions for them need more.
+    ``foreign``: it was read in another language than English, or the question is in one.
     """
-    stated = evidence_weights().stated
     odds = math.log(max(confidence, 1e-6) / max(1.0 - confidence, 1e-6))
-    return kind not in stated.least_odds or odds - stated.missing * missing >= stated.least_odds[kind]
+    return odds >= evidence_weights().stated["foreign" if foreign else "english"]
 
 
 def refusal(question: str, unknown: Sequence[str] = ()) -> str:

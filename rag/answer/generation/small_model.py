@@ -34,6 +34,7 @@ from rag.types import Answer, AnswerEvent, Citation, Passage, Query, Span, TextD
 _PASSAGES = 3  # given to the model, a window of each
 _LONG = 200  # characters of a quote that is tedious to read for a few words
 _SUPPORTED = 0.5  # probability from which a statement counts as supported: 88 % of true ones, 9 % of changed ones
+_LEAST_READ = 0.75  # confidence of the reader below which its words are not made a statement
 _LEAST_WORDS = 3  # of a question; fewer are keywords
 _ASKS = re.compile(
     r"\W*(?:(?:in|at|on|by|for|from|to|with|of) )?(?:who|whom|whose|what|when|where|which|why|how|is|are|was|were|do|"
@@ -157,6 +158,8 @@ def _is_for_the_model(task: _Task) -> bool:
     if not task.choice.quotes or task.choice.overview or task.choice.is_nearest:
         return False
     if task.span is None and task.choice.readings:  # the reader was asked, and the best evidence is elsewhere
+        return False
+    if task.span is not None and task.choice.readings[0].confidence < _LEAST_READ:
         return False
     question = task.query.text
     if task.query.kind == "list" or len(question.split()) < _LEAST_WORDS:

@@ -48,7 +48,8 @@ from rag.answer.operators.whole.changes import tell_changes
 from rag.answer.operators.whole.documents import name_documents
 from rag.answer.operators.whole.outline import outline
 from rag.answer.operators.worked import Worked
-from rag.protocols import Answerer, Embedder
+from rag.answer.reading import find_spans
+from rag.protocols import Answerer, Embedder, SpanReader
 from rag.text.markers import AnswerPart, word_by_word
 from rag.types import Answer, AnswerEvent, Citation, Passage, Query, TextDelta
 
@@ -67,28 +68,44 @@ OPERATORS: tuple[Operator, ...] = (
 )
 _OF_SINGLE_ROWS = (gain_or_loss, look_up, look_up_total)  # which a part of a table may answer
 _MOST_ENTRIES = 5000  # of one list
+_DOUBTED = 0.05  # confidence of a reader below which a single value that an operator found is not told
 OPERATORS_NAME = "operators"
 
 
 class OperatorAnswerer:
     """Implements the Answerer protocol around another one."""
 
-    def __init__(self, otherwise: Answerer, texts: Texts, embedder: Embedder, locate: Locate | None = None) -> None:
+    def __init__(
+        self,
+        otherwise: Answerer,
+        texts: Texts,
+        embedder: Embedder,
+        locate: Locate | None = None,
+        reader: SpanReader | None = None,
+    ) -> None:
         self._otherwise = otherwise
         self._texts = texts
         self._embedder = embedder
         self._locate = locate
+        self._reader = reader
 
     @property
     def name(self) -> str:
         return self._otherwise.name
 
     def answer(self, query: Query, passages: Sequence[Passage]) -> Iterator[AnswerEvent]:
-        worked = work(query, passages, self._texts, self._embedder)
+        worked = work(query, passages, self._texts, self._embedder, lambda: self._doubts(query, passages))
         if worked is None:
             yield from self._otherwise.answer(query, passages)
         else:
             yield from self._written(worked)
+
+    def _doubts(self, query: Query, passages: Sequence[Passage]) -> bool:
+        """Whether a reader finds nothing in the passages that could answer."""
+        if self._reader is None:
+            return False
+        readings = find_spans(query.text, passages, self._reader)
+        return max((reading.confidence for reading in readings), default=0.0) < _DOUBTED
 
     def _written(self, worked: Worked) -> Iterator[AnswerEvent]:
         numbering = Numbering()
@@ -119,8 +136,17 @@ class OperatorAnswerer:
         yield Answer(tuple(parts), True, tuple(citations), OPERATORS_NAME, span)
 
 
-def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embedder) -> Worked | None:
-    """What the first operator makes of the question; None where the passages hold no table or none accounts for it."""
+def work(
+    query: Query,
+    passages: Sequence[Passage],
+    texts: Texts,
+    embedder: Embedder,
+    doubts: Callable[[], bool] = lambda: False,
+) -> Worked | None:
+    """What the first operator makes of the question; None where the passages hold no table or none accounts for it.
+
+    What merely stands somewhere is not told where a reader ``doubts`` that anything there answers.
+    """
     if not passages:
         return None
     if not query.is_english:  # a summary needs no words of the question, and superlatives are known in German too
@@ -148,18 +174,19 @@ def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embe
         or find_ingredient(query, passages, texts)
         or find_labelled_amount(query, passages, texts)
         or find_mail_sender(query, passages, texts)
-        or find_seasonal_time(query, passages)
-        or find_period_end(query, passages)
         or quote_duties(query, passages, texts)
         or quote_instruction(query, passages)
     )
-    if stated is not None:
+    if stated is not None and not doubts():
         return stated
+    timed = find_seasonal_time(query, passages) or find_period_end(query, passages)
+    if timed is not None:
+        return timed
     grids = grids_of(passages, texts)
     return (
         price_several(query, passages, grids)
         or _from_entries(query, passages, texts, grids)
-        or _from_tables(query, grids, embedder)
+        or _from_tables(query, grids, embedder, doubts)
         or subtract(query, passages)
         or add_up(query, passages)
         or find_limit(query, passages, texts)
@@ -167,7 +194,7 @@ def work(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embe
     )
 
 
-def _from_tables(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:
+def _from_tables(query: Query, grids: Sequence[Grid], embedder: Embedder, doubts: Callable[[], bool]) -> Worked | None:
     operators = OPERATORS
     if asks_for_proportion(query.text):
         called_so = [grid for grid in grids if says_proportion(_names(grid))]
@@ -179,7 +206,7 @@ def _from_tables(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Wor
     whole = [grid for grid in grids if grid.is_whole]
     for operator in operators:
         worked = operator(query, grids if operator in _OF_SINGLE_ROWS else whole, embedder)
-        if worked is not None:
+        if worked is not None and not (operator is look_up and doubts()):
             return worked
     return None
 

@@ -3,7 +3,7 @@
 import pytest
 
 from rag.answer.extractive import ExtractiveAnswerer
-from rag.answer.refusal import NEAREST, NOT_FOUND, is_clear
+from rag.answer.refusal import NEAREST, NOT_FOUND
 from rag.query.query import make_query
 from rag.types import Answer, TextDelta
 from tests.rag.answer.two_passages import PASSAGES
@@ -51,10 +51,3 @@ def test_german_questions_get_a_german_sentence_in_front(question: str, said: st
 
 def test_a_german_question_is_refused_in_german() -> None:
     assert ask("Wie hoch ist der Turm in Paris?", 0.1).text == "Das habe ich in Ihren Dokumenten nicht gefunden."
-
-
-def test_an_amount_needs_more_than_a_name_and_more_where_less_of_the_question_is_said() -> None:
-    assert is_clear("person", 0.6)
-    assert not is_clear("number", 0.6)
-    assert is_clear("number", 0.9, missing=0.2)
-    assert not is_clear("number", 0.9, missing=0.9)

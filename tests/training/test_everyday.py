@@ -1,0 +1,106 @@
+"""Everyday documents: bundles, the stores made of them, and their questions asked through the whole pipeline."""
+
+from pathlib import Path
+
+import pytest
+
+from training.everyday.ask import main as ask
+from training.everyday.bundles import BundleError, Item, read_bundles
+from training.everyday.prepare import build, held_out, place_of
+
+TOKENIZER = Path("rag/models/weights/all-MiniLM-L6-v2/tokenizer.json").resolve()
+LEASE = """=== lease.md
+# Lease of the boathouse
+
+The tenant, Ola Brandt, pays a deposit of 1,840 euros before the keys are handed over.
+
+Notice is given three months ahead, in writing. The landlord looks after the roof and the jetty; the tenant paints the
+doors every fourth year and sweeps the slipway in autumn, before the boats are laid up for winter.
+%%%
+Q: How much is the deposit?
+A: 1,840 euros
+IN: The tenant, Ola Brandt, pays a deposit of 1,840 euros
+Q: How much is the rent?
+A: none
+WHY: only the deposit is given
+S+: The deposit is 1,840 euros.
+IN: pays a deposit of 1,840 euros
+S-: The deposit is paid back at once.
+IN: pays a deposit of 1,840 euros
+"""
+
+
+@pytest.fixture
+def bundles(tmp_path: Path) -> Path:
+    folder = tmp_path / "bundles"
+    folder.mkdir()
+    (folder / "1.txt").write_text(LEASE, encoding="utf-8")
+    return folder
+
+
+def test_a_bundle_holds_documents_with_their_questions_and_statements(bundles: Path) -> None:
+    (document,) = read_bundles(bundles)
+    assert document.name == "lease.md"
+    assert document.text.startswith("# Lease") and document.text.endswith("winter.\n")
+    assert [(item.kind, item.answer) for item in document.items] == [
+        ("Q", "1,840 euros"), ("Q", None), ("S+", None), ("S-", None),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("instead", "of", "says"),
+    [
+        ("A: 2,000 euros", "A: 1,840 euros", "does not stand in the document"),
+        ("B: 1,840 euros", "A: 1,840 euros", "is no Q, A, IN"),
+        ("IN: nowhere", "IN: pays a deposit of 1,840 euros", "line of"),
+        ("", "%%%", "begins no document"),
+        ("", "A: none\n", "has no answer"),
+    ],
+)
+def test_a_bundle_of_another_form_is_refused_with_its_place(bundles: Path, instead: str, of: str, says: str) -> None:
+    (bundles / "1.txt").write_text(LEASE.replace(of, instead), encoding="utf-8")
+    with pytest.raises(BundleError, match=says):
+        read_bundles(bundles)
+
+
+def test_two_documents_of_one_name_are_refused(bundles: Path) -> None:
+    (bundles / "2.txt").write_text(LEASE, encoding="utf-8")
+    with pytest.raises(BundleError, match=r"lease\.md; rename one"):
+        read_bundles(bundles)
+
+
+def test_an_answer_is_placed_where_its_line_stands() -> None:
+    text = "Deposit paid by Ann: 50 euros. Deposit paid by Ben: 50 euros. Both were paid in May."
+    item = Item("Q", "What did Ben pay?", "50 euros", "Deposit paid by Ben: 50 euros.")
+    number, start, end = place_of(item, ["Nothing of that.", text]) or (-1, 0, 0)
+    assert (number, text[start:end]) == (1, "50 euros")
+    assert start == text.rindex("50 euros")
+
+
+def test_stores_hold_the_answers_tokens_and_the_chunks_that_answer_nothing(bundles: Path) -> None:
+    stores, made = build(read_bundles(bundles), TOKENIZER)
+    questions, cut, claims = stores["everyday"], stores["everyday-cut"], stores["everyday-claims"]
+    assert made == {"answered": 1, "line taken out": 1, "nothing answers": 1, "true": 1, "false": 1}
+    assert [gold >= 0 for gold in questions.gold] == [True, False]
+    first, last = questions.spans[0, 0]
+    assert last - first + 1 == len(["1", ",", "840", "euros"])
+    assert cut.gold[0] == -1 and len(cut.passages[cut.negatives[0, 0]]) < len(cut.passages[0])
+    assert [gold >= 0 for gold in claims.gold] == [True, False]
+
+
+def test_the_shipped_bundles_are_whole_and_some_are_held_out() -> None:
+    documents = read_bundles()
+    assert len(documents) > 500
+    kept = sum(held_out(document.name) for document in documents)
+    assert 0.08 < kept / len(documents) < 0.18
+
+
+def test_questions_are_asked_through_the_pipeline(
+    bundles: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = "val" if held_out("lease.md") else "train"
+    monkeypatch.setattr("sys.argv", ["ask", "--documents", str(bundles), "--part", part, "--show", "all"])
+    ask()
+    said = capsys.readouterr().out
+    assert "answered by the document: 1 questions" in said
+    assert "answered by nothing: 1 questions" in said
