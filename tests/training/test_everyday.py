@@ -104,3 +104,21 @@ def test_questions_are_asked_through_the_pipeline(
     said = capsys.readouterr().out
     assert "answered by the document: 1 questions" in said
     assert "answered by nothing: 1 questions" in said
+
+
+def test_the_mean_of_readers_lies_between_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    from training.reader.average import main as average
+    from training.reader.encoder import EncoderConfig, Reader, load_reader, save_reader
+
+    config = EncoderConfig(
+        vocab_size=64, hidden_size=32, num_hidden_layers=1, num_attention_heads=4, intermediate_size=64
+    )
+    states = [Reader(config).state_dict() for _ in range(2)]
+    paths = [tmp_path / f"{n}.safetensors" for n in range(2)]
+    for state, path in zip(states, paths, strict=True):
+        save_reader(state, config, path)
+    monkeypatch.setattr("sys.argv", ["average", *map(str, paths), "--out", str(tmp_path / "mean.safetensors")])
+    average()
+    mean = load_reader(tmp_path / "mean.safetensors").state_dict()
+    assert all(torch.allclose(mean[k], (states[0][k] + states[1][k]) / 2, atol=1e-2) for k in mean)
