@@ -11,8 +11,11 @@ from rag.answer.asked_extremes import with_asked_extreme
 from rag.answer.asked_identifiers import about_asked_identifiers
 from rag.answer.asked_numbers import about_asked_numbers
 from rag.answer.asked_things import about_asked_thing
-from rag.answer.evidence import Candidate
+from rag.answer.evidence import Candidate, holds
+from rag.answer.rows import same_table
 from rag.types import Passage, Query, Reading
+
+SURELY = 0.5  # confidence from which what a reader read is right more often than not, whatever its form
 
 
 def about_what_is_named(query: Query, passages: Sequence[Passage], ranked: Sequence[Candidate]) -> list[Candidate]:
@@ -22,7 +25,16 @@ def about_what_is_named(query: Query, passages: Sequence[Passage], ranked: Seque
 
 
 def that_can_answer(query: Query, about: Sequence[Candidate], readings: Sequence[Reading]) -> list[Candidate]:
-    """The sentences that hold something of the form that is asked for, said of the thing that is asked about."""
-    ranked = with_asked_cell(query, about_asked_thing(query, about, readings))
-    ranked = with_asked_computation(query, with_asked_attribute(query, with_asked_duty(query, ranked)))
-    return with_asked_amount(query, with_asked_extreme(query, ranked))
+    """The sentences that hold something of the form that is asked for, said of the thing that is asked about.
+
+    A sentence from which a sure reader read its best answer needs no form: "every other day" tells how often. Rows of
+    one table are told apart by their names.
+    """
+    said = with_asked_cell(query, about_asked_thing(query, about, readings))
+    ranked = with_asked_computation(query, with_asked_attribute(query, with_asked_duty(query, said)))
+    ranked = with_asked_amount(query, with_asked_extreme(query, ranked))
+    best = next((reading for reading in readings[:1] if reading.confidence >= SURELY), None)
+    read = [one for one in said if best is not None and holds(one, best.span)][:1]
+    rows = [one.row for one in ranked if one.row is not None]
+    told_apart = any(one.row is not None and any(same_table(one.row, row) for row in rows) for one in read)
+    return ranked if not read or read[0] in ranked or told_apart else [*read, *ranked]

@@ -18,7 +18,7 @@ from rag.answer.asked_instead import about_what_is_new
 from rag.answer.asked_names import unknown_names
 from rag.answer.asked_periods import about_asked_periods, is_of_another_turn
 from rag.answer.asked_things import counts_another
-from rag.answer.can_answer import about_what_is_named, that_can_answer
+from rag.answer.can_answer import SURELY, about_what_is_named, that_can_answer
 from rag.answer.citations import Locate, Numbering, citation_for
 from rag.answer.evidence import Candidate, found_features, found_probability, holds, rank_sentences
 from rag.answer.evidence_weights import evidence_weights
@@ -52,7 +52,6 @@ MOST_SENTENCES = 3
 _ALSO_AT = 0.14  # odds against the best sentence at which another one is quoted too
 _ALSO_ELSEWHERE_AT = 0.4  # ... that comes from another document, or lacks the date, number or name asked for
 
-_SURELY = 0.5  # confidence from which what was read is right more often than a sentence that shares more words
 _UNLIKELY = 0.3  # confidence of the best reading in English below which other languages are asked
 _IN_WORDS = frozenset(["person", "place", "reason"])  # kinds of questions that no number answers
 LEANS_BACK = re.compile(
@@ -169,7 +168,7 @@ class ExtractiveAnswerer:
         sentences = rank_sentences(query, usable, self._embedder, readings or ())
         named = about_what_is_named(query, usable, sentences)
         about = about_what_is_new(query, about_asked_periods(query, named))
-        ranked = _with_surely_read(about, that_can_answer(query, about, readings or ()), readings or ())
+        ranked = that_can_answer(query, about, readings or ())
         if not ranked:
             return Choice(readings=tuple(readings or ()))
         counted = readings if about[0] is named[0] else _read_in(readings, about)
@@ -183,8 +182,8 @@ class ExtractiveAnswerer:
                 score = probability * math.exp(candidate.score - ranked[0].score)
                 _add(chosen, _quoted(query, candidate, score, readings or (), first=not chosen))
         best = ranked[0]
-        unsure = not readings or readings[0].confidence < _SURELY
-        unsaid = unsure and best.row is None and bool(chosen) and self._is_no_answer(query, best, chosen[0])
+        sure = readings is not None and any(one.confidence >= SURELY for one in readings[:1])
+        unsaid = best.row is None and bool(chosen) and self._is_no_answer(query, best, chosen[0], sure=sure)
         if was_read and self._is_nearest(probability, lacks=unsaid):
             return Choice(tuple(chosen[:1]), tuple(readings or ()), probability, is_nearest=True)
         cell = _cell(query, chosen[0], readings or ()) if chosen else None
@@ -200,8 +199,8 @@ class ExtractiveAnswerer:
         return self._min_confidence is None and (lacks or not is_clear(confidence, foreign=foreign))
 
     @staticmethod
-    def _is_no_answer(query: Query, best: Candidate, quote: Quote) -> bool:
-        return lacks_answer(query, best.text, quote.text) or counts_another(query, best)
+    def _is_no_answer(query: Query, best: Candidate, quote: Quote, *, sure: bool) -> bool:
+        return (not sure and lacks_answer(query, best.text, quote.text)) or counts_another(query, best)
 
     def _read_alone(self, query: Query, passages: Sequence[Passage], readings: Sequence[Reading]) -> Choice | None:
         """The sentence or row that the best answer was read in, where the reader is sure: a question in another
@@ -232,23 +231,6 @@ def _read_first_elsewhere(passages: Sequence[Passage], readings: Sequence[Readin
     elsewhere = [reading for reading in readings if not is_english(passage_of(reading, passages).text)]
     others = (reading.confidence for reading in readings if reading not in elsewhere)
     return elsewhere if max(others, default=0.0) < _UNLIKELY else []
-
-
-def _with_surely_read(
-    about: Sequence[Candidate], ranked: Sequence[Candidate], readings: Sequence[Reading]
-) -> list[Candidate]:
-    """The sentences with the one in front from which a sure reader read its best answer, whatever its form or words;
-    rows of one table are told apart by their names."""
-    best = next(iter(readings), None)
-    if best is None or best.confidence < _SURELY:
-        return list(ranked)
-    lead = next((one for one in about if holds(one, best.span)), None)
-    in_table = (
-        lead is not None
-        and lead.row is not None
-        and any(one.row is not None and same_table(one.row, lead.row) for one in ranked)
-    )
-    return list(ranked) if lead is None or in_table else [lead, *(one for one in ranked if one is not lead)]
 
 
 def _read_in(readings: Sequence[Reading] | None, about: Sequence[Candidate]) -> Sequence[Reading] | None:
