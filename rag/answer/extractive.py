@@ -173,7 +173,7 @@ class ExtractiveAnswerer:
             return Choice(readings=tuple(readings or ()))
         counted = readings if about[0] is named[0] else _read_in(readings, about)
         features = found_features(query, ranked)
-        held = readings is not None and any(holds(ranked[0], reading.span) for reading in readings[:1])
+        held = any(_holds_or_names(ranked[0], reading) for reading in (readings or ())[:1])
         probability = found_probability(features, counted, held=held)
         chosen: list[Quote] = []
         was_read = readings is not None
@@ -231,6 +231,16 @@ def _read_first_elsewhere(passages: Sequence[Passage], readings: Sequence[Readin
     elsewhere = [reading for reading in readings if not is_english(passage_of(reading, passages).text)]
     others = (reading.confidence for reading in readings if reading not in elsewhere)
     return elsewhere if max(others, default=0.0) < _UNLIKELY else []
+
+
+def _holds_or_names(best: Candidate, reading: Reading) -> bool:
+    """Whether something was read in a sentence or row, or in another row of the table whose row the question names."""
+    if holds(best, reading.span) or best.row is None or not best.features["named"]:
+        return holds(best, reading.span)
+    if not best.passage.span(0, len(best.passage.text)).contains(reading.span):
+        return False
+    row = row_at(best.passage, reading.span.start - best.passage.start)
+    return row is not None and same_table(row, best.row)
 
 
 def _read_in(readings: Sequence[Reading] | None, about: Sequence[Candidate]) -> Sequence[Reading] | None:

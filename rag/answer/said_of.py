@@ -20,7 +20,7 @@ from rag.types import Passage, Query, Reading
 _NEEDS_SUBJECT = frozenset(["number"])  # kinds of questions whose answers are said of something
 _BESIDE, _BEFORE, _BEHIND = 1.0, 0.8, 0.3  # what a word counts by where it stands
 _CLEARLY = 0.3  # share of the question's weight by which another value must be nearer to its words
-_AS_SURE = 0.4  # of the confidence of the first reading, below which another one does not replace it
+_AS_SURE = 0.3  # of the confidence of the first reading, below which another one does not replace it
 _MEASURES = frozenset(
     stems("weigh weighs weight cost costs measure measures long high deep wide heavy")
 )  # of any thing

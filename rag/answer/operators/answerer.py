@@ -68,7 +68,7 @@ OPERATORS: tuple[Operator, ...] = (
 )
 _OF_SINGLE_ROWS = (gain_or_loss, look_up, look_up_total)  # which a part of a table may answer
 _MOST_ENTRIES = 5000  # of one list
-_DOUBTED = 0.05  # confidence of a reader below which a single value that an operator found is not told
+_DOUBTED = 0.05  # confidence of a reader below which a contact that was found is not told
 OPERATORS_NAME = "operators"
 
 
@@ -145,7 +145,7 @@ def work(
 ) -> Worked | None:
     """What the first operator makes of the question; None where the passages hold no table or none accounts for it.
 
-    What merely stands somewhere is not told where a reader ``doubts`` that anything there answers.
+    A contact or a numbered part is not told where a reader ``doubts`` that anything there answers.
     """
     if not passages:
         return None
@@ -161,10 +161,11 @@ def work(
     )
     if told is not None or query.kind == "overview" or unknown_names(query, passages):
         return told
+    stated = name_part(query, passages, texts, embedder) or find_contact(query, passages, texts)
+    if stated is not None:
+        return None if doubts() else stated
     stated = (
-        name_part(query, passages, texts, embedder)
-        or find_contact(query, passages, texts)
-        or quote_answered_question(query, passages, texts)
+        quote_answered_question(query, passages, texts)
         or find_entry_of_code(query, passages, texts)
         or quote_manual_entry(query, passages, texts)
         or find_dated_entry(query, passages, texts)
@@ -174,19 +175,18 @@ def work(
         or find_ingredient(query, passages, texts)
         or find_labelled_amount(query, passages, texts)
         or find_mail_sender(query, passages, texts)
+        or find_seasonal_time(query, passages)
+        or find_period_end(query, passages)
         or quote_duties(query, passages, texts)
         or quote_instruction(query, passages)
     )
-    if stated is not None and not doubts():
+    if stated is not None:
         return stated
-    timed = find_seasonal_time(query, passages) or find_period_end(query, passages)
-    if timed is not None:
-        return timed
     grids = grids_of(passages, texts)
     return (
         price_several(query, passages, grids)
         or _from_entries(query, passages, texts, grids)
-        or _from_tables(query, grids, embedder, doubts)
+        or _from_tables(query, grids, embedder)
         or subtract(query, passages)
         or add_up(query, passages)
         or find_limit(query, passages, texts)
@@ -206,7 +206,7 @@ def _from_tables(query: Query, grids: Sequence[Grid], embedder: Embedder, doubts
     whole = [grid for grid in grids if grid.is_whole]
     for operator in operators:
         worked = operator(query, grids if operator in _OF_SINGLE_ROWS else whole, embedder)
-        if worked is not None and not (operator is look_up and doubts()):
+        if worked is not None:
             return worked
     return None
 
