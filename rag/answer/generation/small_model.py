@@ -159,7 +159,7 @@ def _is_for_the_model(task: _Task) -> bool:
         return False
     if task.span is None and task.choice.readings:  # the reader was asked, and the best evidence is elsewhere
         return False
-    if task.span is not None and task.choice.readings[0].confidence < _LEAST_READ:
+    if task.span is not None and not _can_be_worded(task, task.span):
         return False
     question = task.query.text
     if task.query.kind == "list" or len(question.split()) < _LEAST_WORDS:
@@ -168,6 +168,12 @@ def _is_for_the_model(task: _Task) -> bool:
         return False
     first = task.choice.quotes[0]
     return _is_prose(first) and not _reads_alone(first) and task.query.is_english and is_english(first.text)
+
+
+def _can_be_worded(task: _Task, span: Span) -> bool:
+    """Whether the reader is sure of its words and they are no name with what is said of it ("Margaret, then 24")."""
+    sure = task.choice.readings[0].confidence >= _LEAST_READ
+    return sure and not (task.query.kind == "person" and "," in span.text)
 
 
 def _is_prose(quote: Quote) -> bool:

@@ -194,7 +194,7 @@ def work(
     )
 
 
-def _from_tables(query: Query, grids: Sequence[Grid], embedder: Embedder, doubts: Callable[[], bool]) -> Worked | None:
+def _from_tables(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:
     operators = OPERATORS
     if asks_for_proportion(query.text):
         called_so = [grid for grid in grids if says_proportion(_names(grid))]
