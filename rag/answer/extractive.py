@@ -61,6 +61,9 @@ LEANS_BACK = re.compile(
 )
 # ... and nobody knows whom or what it is about
 _NAMES_NOBODY = re.compile(r"(?:he|she|they|his|her|their)\b", re.IGNORECASE)
+_ASKS_FOR_A_PART = re.compile(  # whose name or number no reader learnt to read
+    r"\W*(?:in |on |under )?(?:which|what) (?:clause|section|paragraph|article|chapter|page|step)\b", re.IGNORECASE
+)
 _ASKS_WHICH = re.compile(  # asks for a name or term
     r"\W*(?:and |with |in |by )?(?:which|what) (?!is|are|was|were|do|does|did|has|have|can)\w", re.IGNORECASE
 )
@@ -153,7 +156,9 @@ class ExtractiveAnswerer:
         if unknown:
             return Choice(unknown=tuple(unknown))
         # A reader that learnt English alone is sure and wrong of other languages.
-        reader = self._reader if self._reader and (query.is_english or self._reader.reads_any_language) else None
+        readable = not _ASKS_FOR_A_PART.match(query.text)
+        known = self._reader is not None and (query.is_english or self._reader.reads_any_language)
+        reader = self._reader if readable and known else None
         readings = None if reader is None else find_spans(query.text, usable, reader)
         if readings:
             readings = read_of_asked_identifiers(query, usable, readings)
