@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from training.everyday.ask import main as ask
-from training.everyday.bundles import BundleError, Item, read_bundles
+from training.everyday.bundles import LANGUAGES, BundleError, Item, read_bundles
 from training.everyday.prepare import build, held_out, place_of
 
 TOKENIZER = Path("rag/models/weights/all-MiniLM-L6-v2/tokenizer.json").resolve()
@@ -93,6 +93,7 @@ def test_the_shipped_bundles_are_whole_and_some_are_held_out() -> None:
     assert len(documents) > 500
     kept = sum(held_out(document.name) for document in documents)
     assert 0.08 < kept / len(documents) < 0.18
+    assert len(read_bundles(LANGUAGES)) > 200
 
 
 def test_questions_are_asked_through_the_pipeline(
