@@ -26,8 +26,10 @@ def with_asked_cell(query: Query, ranked: Sequence[Candidate]) -> list[Candidate
 
 
 def lacks_asked_cell(query: Query, row: Row) -> bool:
-    """Whether the question names columns and the whole row has nothing in any of them, or the cell belongs to another
-    person than the one who is asked about."""
+    """Whether the row has nothing but a name, or the question names columns and the whole row has nothing in any of
+    them, or the cell belongs to another person than the one who is asked about."""
+    if len(row.filled) < 2 <= len(row.table.columns):
+        return True
     asked = asked_columns(query, row)
     if not asked:
         return False

@@ -51,6 +51,7 @@ _BARE = re.compile(
 _PERSON = re.compile(r"\b(he|she|him|his|himself|her|hers|herself)\b", re.IGNORECASE)
 _THING = re.compile(r"\b(it|its|they|them|their|theirs)\b", re.IGNORECASE)
 _EXPLETIVE = re.compile(
+    r"\b(?:can[’']?t|cannot|couldn[’']t|won[’']t|can not) make it\b|\bmake it (?:to|in time|there)\b|"
     r"\bwhat (?:time|day|date) is it\b|\bis it (?:true|possible|okay|ok|safe|legal|free|worth|better|necessary|"
     r"important|good|bad|"
     r"hard|easy|illegal|normal|wise)\b[^?]*\b(?:to|that|for|if)\b|\b(?:does|did|would|will) it (?:take|cost|"

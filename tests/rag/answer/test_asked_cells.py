@@ -15,6 +15,7 @@ LENT = [
     ["Ladder", "Luis Amaro", "Gesa Holm", "2026-01-20", "", "0555 3301"],
     ["Tent", "Gesa Holm", "Ivo Marsh", "2026-02-06", "2026-02-09", "0555 4410"],
     ["Sewing machine", "Ida Falk", "", "", "", "0555 9127"],
+    ["Rake", "", "", "", "", ""],
 ]
 LOANS = [
     ["Item", "Borrower", "Borrowed on", "Deposit"],
@@ -38,6 +39,7 @@ def quoted(question: str) -> Answer:
     [
         ("When was the tent returned?", True),
         ("When was the ladder returned?", False),
+        ("Who has the rake?", False),
         ("Who borrowed the sewing machine?", False),
         ("What is the phone of the owner of the tent?", True),
         ("What is the phone of Ivo Marsh?", False),

@@ -114,6 +114,7 @@ def test_a_chain_of_follow_ups_keeps_the_subject() -> None:
         "What is the capital of France?",
         "How long is the notice period?",
         "Is it true that cats can swim?",
+        "What if I can't make it to the dentist?",
         "What time is it in Tokyo?",
         "Summarise this document",
         "What is this document about?",
