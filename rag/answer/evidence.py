@@ -109,8 +109,7 @@ def found_features(query: Query, ranked: Sequence[Candidate]) -> dict[str, float
 
     ``covered`` is the share of the question's weight that stands anywhere in the passage or its headings,
     ``names_missing`` the share of its names and numbers that the passage lacks, ``rarest_missing`` the weight of the
-    rarest word that it lacks, ``short`` 1 / number of the question's words: short ones match by chance. ``whether`` is
-    1 for a question of a form that the reader does not know.
+    rarest word that it lacks, ``short`` 1 / number of the question's words: short ones match by chance.
     """
     best = ranked[0]
     covered = best.features["own"] + best.features["context"] + best.features["rest"]
@@ -124,7 +123,6 @@ def found_features(query: Query, ranked: Sequence[Candidate]) -> dict[str, float
         "names_missing": best.features["names_missing"] / name_weight,
         "rarest_missing": best.features["rarest_missing"] / RARE,
         "short": 1.0 / len(query.terms),
-        "whether": float(_NOT_READ.search(query.text) is not None),
     }
 
 
@@ -135,10 +133,7 @@ def found_probability(
     the best sentence holds the best of them."""
     odds, read = found_odds(features, readings or ())
     if readings is not None:
-        weighed = {
-            "bias": 1.0, "evidence": odds, "reader": read, "held": float(held), "whether": features["whether"],
-        }  # fmt: skip
-        odds = _dot(evidence_weights().read, weighed)
+        odds = _dot(evidence_weights().read, {"bias": 1.0, "reader": read, "held": float(held)})
     return 1.0 / (1.0 + math.exp(-odds))
 
 

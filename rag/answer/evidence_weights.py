@@ -19,9 +19,8 @@ class EvidenceWeights:
 
     ``sentence``: a conditional logit over the sentences of one question; only differences count, so there is no bias.
     ``set_by_hand`` names those of its features that the fitted articles do not have. ``found``: a logistic regression
-    over ``found_features`` of the best sentence. ``read``: one over the log odds of ``found``, those of the reader,
-    whether the quoted sentence holds what was read best, and whether the question has a form that the reader does not
-    know. ``min_confidence`` is what an answer needs,
+    over ``found_features`` of the best sentence. ``read``: one over the log odds of the reader and whether the quoted
+    sentence holds what was read best. ``min_confidence`` is what an answer needs,
     ``min_confidence_read`` where a reader was asked; ``min_confidence_foreign`` is what the reader alone needs for a
     question in another language than English. ``stated`` are the log odds from which a quote is an answer, not merely
     what stands nearest, for ``english`` and ``foreign`` ones.

@@ -8,7 +8,8 @@
 Prints the weights and what thresholds on the resulting probabilities would refuse; with ``--write`` the weights are
 written into the file. Each question of an article is asked with all articles of the index, where it has an answer, with
 its own article left out, where it has none, and changed. Of what people ask, what counts is whether the first quotes
-are right: these are the weights that are shipped.
+are right. The shipped weights of "read" were fitted in the same way on held-out everyday documents (docs/LOG.md,
+2026-11-27).
 """
 
 import argparse
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from app.assistant import Assistant
 from app.events import Retrieved
 from app.settings.schema import Settings
-from rag.answer.evidence import Candidate, found_features, found_odds, rank_sentences
+from rag.answer.evidence import Candidate, found_features, found_odds, holds, rank_sentences
 from rag.answer.evidence_weights import FILE, evidence_weights
 from rag.answer.extractive import ExtractiveAnswerer
 from rag.answer.reading import find_spans
@@ -30,7 +31,7 @@ from rag.models.embedder import OnnxEmbedder
 from rag.models.extractive_reader import ExtractiveReader
 from rag.protocols import Embedder, RankingReader
 from rag.query.query import make_query
-from rag.types import Answer, Query
+from rag.types import Answer, Query, Reading
 from training.data.trials import DATA, TUNING, VALIDATION, Trial, trials
 from training.evaluate.questions.documents import write_documents
 from training.evaluate.questions.judge import judged
@@ -72,25 +73,25 @@ def _print_refusals(probabilities: NDArray[np.float64], labels: NDArray[np.float
 
 
 def fit_reader(runs: Sequence[Trial], embedder: Embedder, reader: RankingReader) -> dict[str, Weights]:
-    """The weights of evidence and reader."""
-    rows: list[tuple[float, float]] = []
+    """The weights of the reader and of a quote that holds what was read."""
+    rows: list[tuple[float, ...]] = []
     labels: list[float] = []
     for trial in runs:
         question = make_query(trial.asked.text)
         spans = find_spans(question.text, trial.passages, reader)
         ranked = rank_sentences(question, trial.passages, embedder, spans)
         if ranked:
-            rows.append(found_odds(found_features(question, ranked), spans))
+            rows.append(_read(question, ranked, spans))
             labels.append(float(trial.answerable))
-    inputs = np.array([(1.0, *row) for row in rows])
+    inputs = np.array(rows)
     answerable = np.array(labels)
     weights = logistic_regression(inputs, answerable)
     _print_refusals(1 / (1 + np.exp(-inputs @ weights)), answerable)
-    return {"read": _rounded(("bias", "evidence", "reader"), weights)}
+    return {"read": _rounded(("bias", "reader", "held"), weights)}
 
 
 def fit_questions(data: Path, work: Path, reader: RankingReader) -> dict[str, Weights]:
-    """The same weights and the one of forms that the reader does not know, by whether the quotes are right."""
+    """The same weights by whether the quotes are right."""
     folder = work.resolve() / "development"
     write_documents("development", data, folder / "documents")
     rows: list[tuple[float, ...]] = []
@@ -112,15 +113,20 @@ def fit_questions(data: Path, work: Path, reader: RankingReader) -> dict[str, We
                 continue
             *_, answer = answerer.answer(query, retrieved.passages)
             assert isinstance(answer, Answer)
-            features = found_features(query, ranked)
-            rows.append((1.0, *found_odds(features, spans), features["whether"]))
+            rows.append(_read(query, ranked, spans))
             labels.append(
                 float(question.kind not in REFUSED and judged(question, answer.text, found=True).right == 1.0)
             )
     inputs, right = np.array(rows), np.array(labels)
     weights = logistic_regression(inputs, right)
     _print_refusals(1 / (1 + np.exp(-inputs @ weights)), right)
-    return {"read": _rounded(("bias", "evidence", "reader", "whether"), weights)}
+    return {"read": _rounded(("bias", "reader", "held"), weights)}
+
+
+def _read(question: Query, ranked: Sequence[Candidate], spans: Sequence[Reading]) -> tuple[float, ...]:
+    """1, the reader's log odds, and whether the best sentence holds what was read best."""
+    _, odds = found_odds(found_features(question, ranked), spans)
+    return 1.0, odds, float(any(holds(ranked[0], span.span) for span in spans[:1]))
 
 
 def _rounded(names: Sequence[str], weights: Sequence[float] | NDArray[np.float64]) -> Weights:

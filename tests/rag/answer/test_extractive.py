@@ -332,6 +332,19 @@ def test_a_quote_without_what_was_read_is_no_answer() -> None:
     assert "Menabrea | author | 1842" in sure.citations[0].quote
 
 
+def test_a_sure_reading_answers_without_the_form_that_was_asked_for() -> None:
+    text = "The ramp was closed for 3 days. Hedda checks the fountain every other day."
+    asked = "How many times is the fountain checked?"
+    assert "every other day" in read(asked, passages(text), {"every other day": 0.95}).citations[0].quote
+
+
+def test_which_clause_says_something_is_told_by_words() -> None:
+    text = "4. Keys are returned at the end. A late fee of forty crowns is added after ten days."
+    answer = read("Which clause adds a late fee?", passages(text), {"Keys": 0.02})
+    assert answer.found
+    assert "A late fee of forty crowns" in answer.citations[0].quote
+
+
 LAMP = (
     "Where a lamp is out of use for long, the harbour master is told 48 hours before.\n\n"
     "A great sea broke the pane in the night. We had her lit again in nineteen minutes."

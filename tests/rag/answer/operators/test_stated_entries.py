@@ -12,7 +12,7 @@ from rag.query.query import make_query
 from rag.text.markers import AnswerPart
 from rag.text.table_spans import TableSpans
 from rag.types import Answer, AnswerEvent, ParsedDocument, Passage, Query
-from tests.rag.fakes import FakeEmbedder, a_document
+from tests.rag.fakes import FakeEmbedder, ScriptedReader, a_document
 
 LETTER = """Northgate Library
 Wharf Street 8, 4021 Ostby
@@ -54,7 +54,9 @@ class OneDocument:
         return tuple(block.table for block in self.parsed.blocks if block.table is not None)
 
 
-def ask(question: str, document: ParsedDocument | str, title: str = "document") -> str:
+def ask(
+    question: str, document: ParsedDocument | str, title: str = "document", reader: ScriptedReader | None = None
+) -> str:
     """The operators' answer, every citation checked; empty where the question is left to another answerer."""
     if isinstance(document, str):
         builder = DocumentBuilder(media_type="x/y")
@@ -63,7 +65,8 @@ def ask(question: str, document: ParsedDocument | str, title: str = "document") 
         document = builder.build()
     texts = OneDocument(document)
     whole = Passage(1, a_document(title=title), 0, len(document.text), document.text, 1.0, tables=texts.tables(1, 0, 0))
-    *_, answer = OperatorAnswerer(Otherwise(), texts, FakeEmbedder(dimension=256)).answer(make_query(question), [whole])
+    answerer = OperatorAnswerer(Otherwise(), texts, FakeEmbedder(dimension=256), reader=reader)
+    *_, answer = answerer.answer(make_query(question), [whole])
     assert isinstance(answer, Answer)
     for citation in answer.citations:
         assert document.text[citation.start : citation.end] == citation.quote
@@ -335,3 +338,9 @@ It is 130 kg."""
 def test_the_items_under_a_numbered_line_are_quoted() -> None:
     told = ask("Which parts are not covered?", WARRANTY, title="Kestrel cycles")
     assert "wear of tyres" in told and "second-hand" in told and "Weight" not in told
+
+
+@pytest.mark.parametrize(("sure", "told"), [(0.9, True), (0.02, False)])
+def test_a_contact_that_the_reader_doubts_is_not_told(sure: float, told: bool) -> None:
+    said = ask("What is the phone number of Signe Holt?", LETTER, reader=ScriptedReader({"555 0419": sure}))
+    assert ("555 0419" in said) is told
