@@ -91,6 +91,7 @@ def test_chats_are_renamed_deleted_and_brought_back_by_keyboard(page: FirefoxPag
     gate.open()
     ask(page, "When did the mill stop?")
     page.sees(DONE, "1912")
+    page.counts(".chat-stop", 1)
     page.run("() => { document.querySelector('.chat-stop').focus(); }")
     page.press("F2")
     page.focuses(".rename")
