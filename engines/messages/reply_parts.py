@@ -178,4 +178,5 @@ class _ObjectEnd:
 
 
 def _head(form: ToolFormat) -> re.Pattern[str]:
-    return re.compile(r'\{"name": "([^"\\]+)", "' + form.arguments + '": ')
+    """What a call begins with, up to its arguments."""
+    return re.compile(re.escape(form.head or form.before) + r'([^"\\\[\]]+)' + re.escape(form.middle))

@@ -47,8 +47,8 @@ def tool_grammar(
         "object: " + " | ".join(f"tool_{number}" for number in range(len(tools))),
     ]
     for number, tool in enumerate(tools):
-        head = f'{form.head}{tool.name}", "{form.arguments}": '
-        rules.append(f'tool_{number}: {json.dumps(head)} %json {_object_schema(tool)} "}}"')
+        head, tail = _literal(f"{form.head}{tool.name}{form.middle}", marks), _literal(form.tail, marks)
+        rules.append(f"tool_{number}: {head} %json {_object_schema(tool)} {tail}".rstrip())
     if choice == "required":
         rules.append("start: calls")
     elif schema is not None:

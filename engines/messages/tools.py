@@ -4,12 +4,13 @@ Chat templates differ. One that renders tools by itself gets them; where it does
 text and calls are asked for in the widest spread form, that of Nous Hermes. The marks in a template tell the form.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from engines.messages.marks import CALL_BEGINS, CALL_ENDS, CALLS_FOLLOW
+from engines.messages.marks import ARGUMENTS_FOLLOW, CALL_BEGINS, CALL_ENDS, CALL_LIST_FOLLOWS, CALLS_FOLLOW
 
 _DESCRIPTION = """You can call the functions below. To call one, write nothing but
 
@@ -21,6 +22,7 @@ and several of these, one below the other, for several calls. Their results are 
 no function helps. The functions, as JSON Schema:
 """
 _RESULT_ENDS = "</tool_response>"
+_SHORT = 9  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,40 +43,80 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class ToolFormat:
-    """How calls are written: ``opens``, calls with ``between`` them, ``closes``. A call is ``before``, an object with
-    the name and ``arguments``, ``after``. ``mark`` begins it all and tells it from text; it may be a token by itself.
-    Without ``several`` a message holds one call."""
+    """How calls are written: ``opens``, calls with ``between`` them, ``closes``. A call is ``before``, ``head``, the
+    tool's name, ``middle``, the arguments as JSON, ``tail``, ``after``. ``mark`` begins it all and tells it from text;
+    it may be a token by itself. Without ``several`` a message holds one call."""
 
     mark: str
     opens: str = ""
     before: str = ""
-    arguments: str = "arguments"
+    head: str = '{"name": "'
+    middle: str = '", "arguments": '
+    tail: str = "}"
     after: str = ""
     between: str = ""
     closes: str = ""
     several: bool = True
 
-    @property
-    def head(self) -> str:
-        """The beginning of each call's object, up to the name."""
-        return '{"name": "'
+    def written(self, calls: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+        """Names and arguments of calls, as a model writes them."""
+        each = [self._call(name, json.dumps(arguments, ensure_ascii=False)) for name, arguments in calls]
+        return self.opens + self.between.join(each) + self.closes if each else ""
+
+    def _call(self, name: str, arguments: str) -> str:
+        return f"{self.before}{self.head}{name}{self.middle}{arguments}{self.tail}{self.after}"
 
 
 HERMES = ToolFormat(  # Qwen, SmolLM3, ...
     CALL_BEGINS, before=f"{CALL_BEGINS}\n", after=f"\n{CALL_ENDS}", between="\n"
 )
 MISTRAL = ToolFormat(CALLS_FOLLOW, opens=f"{CALLS_FOLLOW} [", between=", ", closes="]")
-LLAMA = ToolFormat('{"name": "', arguments="parameters", several=False)
+MISTRAL_NEMO = replace(MISTRAL, opens=f"{CALLS_FOLLOW}[")
+MISTRAL_NAMED = ToolFormat(  # since 2025
+    CALLS_FOLLOW, before=CALLS_FOLLOW, head="", middle=ARGUMENTS_FOLLOW, tail=""
+)
+GRANITE = ToolFormat(CALL_LIST_FOLLOWS, opens=f"{CALL_LIST_FOLLOWS}[", between=", ", closes="]")
+LLAMA = ToolFormat('{"name": "', middle='", "parameters": ', several=False)
 
 
 def tool_format(template: str | None) -> ToolFormat:
     """The form that goes with a chat template."""
-    if template is not None and HERMES.mark not in template:
-        if MISTRAL.mark in template:
-            return MISTRAL
-        if "<|python_tag|>" in template or '"parameters"' in template:
-            return LLAMA
-    return HERMES
+    if template is None or HERMES.mark in template:
+        return HERMES
+    if CALLS_FOLLOW in template:
+        if ARGUMENTS_FOLLOW in template:
+            return MISTRAL_NAMED
+        return MISTRAL_NEMO if MISTRAL_NEMO.opens in template else MISTRAL
+    if CALL_LIST_FOLLOWS in template:
+        return GRANITE
+    return LLAMA if "<|python_tag|>" in template or '"parameters"' in template else HERMES
+
+
+def with_calls_as_text(messages: Sequence[Mapping[str, Any]], form: ToolFormat) -> list[Mapping[str, Any]]:
+    """The conversation for a template that shows an assistant's text alone: its calls stand in that."""
+    found: list[Mapping[str, Any]] = []
+    for message in messages:
+        calls = [(call["function"]["name"], call["function"]["arguments"]) for call in message.get("tool_calls") or ()]
+        found.append({**message, "content": message["content"] + form.written(calls)} if calls else message)
+    return found
+
+
+def with_short_names(messages: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The conversation with calls named by nine letters and digits, as Mistral's templates demand."""
+    found: list[Mapping[str, Any]] = []
+    for message in messages:
+        changed = dict(message)
+        if message.get("tool_call_id"):
+            changed["tool_call_id"] = _short(message["tool_call_id"])
+        if message.get("tool_calls"):
+            changed["tool_calls"] = [{**call, "id": _short(str(call.get("id")))} for call in message["tool_calls"]]
+        found.append(changed)
+    return found
+
+
+def _short(identity: str) -> str:
+    fits = len(identity) == _SHORT and identity.isascii() and identity.isalnum()
+    return identity if fits else hashlib.sha256(identity.encode()).hexdigest()[:_SHORT]
 
 
 def described(messages: Sequence[Mapping[str, Any]], tools: Sequence[Tool]) -> list[Mapping[str, Any]]:
@@ -90,9 +132,10 @@ def described(messages: Sequence[Mapping[str, Any]], tools: Sequence[Tool]) -> l
             else:
                 found.append({"role": "user", "content": text, "results": True})
         else:
-            calls = [_written(call["function"]) for call in message.get("tool_calls") or ()]
-            said = [message["content"]] if message["content"] else []
-            found.append({"role": message["role"], "content": "\n".join([*said, *calls])})
+            made = [call["function"] for call in message.get("tool_calls") or ()]
+            calls = HERMES.written([(function["name"], function["arguments"]) for function in made])
+            texts = [text for text in (message["content"], calls) if text]
+            found.append({"role": message["role"], "content": "\n".join(texts)})
     plain = [{"role": message["role"], "content": message["content"]} for message in found]
     if not tools:
         return list(plain)
@@ -100,8 +143,3 @@ def described(messages: Sequence[Mapping[str, Any]], tools: Sequence[Tool]) -> l
     if plain and plain[0]["role"] == "system":
         text = f"{plain.pop(0)['content']}\n\n{text}"
     return [{"role": "system", "content": text}, *plain]
-
-
-def _written(function: Mapping[str, Any]) -> str:
-    call = {"name": function["name"], "arguments": function["arguments"]}
-    return f"{HERMES.before}{json.dumps(call, ensure_ascii=False)}{HERMES.after}"

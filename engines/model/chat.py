@@ -9,12 +9,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jinja2 import TemplateError, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
 from engines.errors import RequestError
-from engines.messages.marks import THOUGHT_BEGINS, THOUGHT_ENDS
-from engines.messages.tools import Tool, described, tool_format
+from engines.messages.marks import CALLS_FOLLOW, THOUGHT_BEGINS, THOUGHT_ENDS
+from engines.messages.tools import Tool, described, tool_format, with_calls_as_text, with_short_names
 from engines.model.tokenizer import Message, ModelTokenizer
 
 
@@ -25,7 +22,7 @@ class ChatEncoder:
         self._tokenizer = tokenizer
         self.marks = _added_tokens(tokenizer)
         self._pattern = _pattern(self.marks)
-        self._knows_tools = "tools" in _variables(tokenizer.chat_template)
+        self._knows_tools = tokenizer.template_reads("tools")
         self.form = tool_format(tokenizer.chat_template if self._knows_tools else None)
 
     @property
@@ -44,7 +41,9 @@ class ChatEncoder:
         conversation."""
         plain: list[Message] = [self._broken_up(message) for message in messages]
         known = [self._broken_up(tool.plain()) for tool in tools]
-        if not self._knows_tools and (tools or any(_has_calls(message) for message in plain)):
+        if any(_has_calls(message) for message in plain) and self._knows_tools:
+            plain = self._as_the_template_has_calls(plain)
+        elif not self._knows_tools and (tools or any(_has_calls(message) for message in plain)):
             plain, known = described(plain, tools), []
         try:
             text = self._tokenizer.render_chat(plain, known, thinking=thinking)
@@ -54,6 +53,11 @@ class ChatEncoder:
                 raise
             text = self._tokenizer.render_chat(merged, known, thinking=thinking)
         return self._tokenizer.encode_prompt(_with_thought(text, thinking))
+
+    def _as_the_template_has_calls(self, messages: Sequence[Message]) -> list[Message]:
+        named = with_short_names(messages) if self.form.mark == CALLS_FOLLOW else list(messages)
+        shown = "tool_calls" in (self._tokenizer.chat_template or "")
+        return named if shown else with_calls_as_text(named, self.form)
 
     def without_marks(self, text: str) -> str:
         """The text with a space inside every special token that it spells."""
@@ -87,15 +91,6 @@ def _pattern(marks: Mapping[str, int]) -> re.Pattern[str] | None:
     # Those of one character stand for themselves; breaking them up would change ordinary text.
     texts = sorted((mark for mark in marks if len(mark.strip()) > 1), key=len, reverse=True)
     return re.compile("|".join(map(re.escape, texts))) if texts else None
-
-
-def _variables(template: str | None) -> set[str]:
-    """What a template is given by whoever renders it."""
-    environment = ImmutableSandboxedEnvironment(extensions=["jinja2.ext.loopcontrols"])
-    try:
-        return set(meta.find_undeclared_variables(environment.parse(template or "")))
-    except TemplateError:  # a statement of another engine; the tokenizer has compiled it, or refused it by now
-        return set()
 
 
 def _has_calls(message: Message) -> bool:

@@ -1,27 +1,20 @@
 """Turns text into token ids and back, and conversations into prompts, by the files of a model folder.
 
-``tokenizer.json`` is read by the tokenizers library; the chat template is Jinja, rendered in a sandbox because it comes
-with a download.
+``tokenizer.json`` is read by the tokenizers library.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2.exceptions import TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer as _Tokenizer
 
-from engines.errors import CheckpointError, RequestError
+from engines.errors import CheckpointError
 from engines.messages.marks import MARKS
+from engines.model.chat_template import ChatTemplate
 from engines.model.json_file import checked_file, read_object, read_text
 
-# What a template can cause; the sandbox limits ranges by OverflowError.
-_TEMPLATE_FAILURES = (
-    TemplateError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError
-)  # fmt: skip
 _FIRST_CHARS = 4  # for each token
 _CUT_TOKENS = 64
 # {"role": "system" | "user" | "assistant" | "tool", "content": ...}; "tool_calls" and "tool_call_id" as
@@ -39,7 +32,7 @@ class ModelTokenizer:
         self.eos_ids = eos_ids
         self._bos, self._eos = bos, eos
         self.chat_template = chat_template
-        self._template = _compile(chat_template) if chat_template else None
+        self._template = ChatTemplate(chat_template) if chat_template else None
 
     @classmethod
     def from_folder(cls, folder: Path, eos_ids: Sequence[int] = ()) -> "ModelTokenizer":
@@ -66,6 +59,10 @@ class ModelTokenizer:
     @property
     def has_chat_template(self) -> bool:
         return self._template is not None
+
+    def template_reads(self, name: str) -> bool:
+        """Whether the chat template makes anything of a value of this name."""
+        return self._template is not None and name in self._template.reads
 
     def encode(self, text: str) -> list[int]:
         """Token ids with the special tokens that the model expects at the beginning."""
@@ -108,19 +105,14 @@ class ModelTokenizer:
         if self._template is None:
             lines = [f"{message['role'].capitalize()}: {message['content']}" for message in messages]
             return "\n".join([self._bos + lines[0], *lines[1:], "Assistant:"] if lines else ["Assistant:"])
-        try:
-            return str(
-                self._template.render(
-                    messages=[dict(message) for message in messages],
-                    add_generation_prompt=True,
-                    tools=[dict(tool) for tool in tools] or None,
-                    enable_thinking=thinking,
-                    bos_token=self._bos,
-                    eos_token=self._eos,
-                )
-            )
-        except _TEMPLATE_FAILURES as error:
-            raise RequestError(f"The model's chat template refuses this conversation: {error}.", "") from error
+        return self._template.render(
+            messages,
+            tools,
+            add_generation_prompt=True,
+            enable_thinking=thinking,
+            bos_token=self._bos,
+            eos_token=self._eos,
+        )
 
     def to_json(self) -> str:
         """The tokenizer as tokenizer.json, for libraries that build their own from it."""
@@ -136,23 +128,6 @@ def _showing_marks(tokenizer: _Tokenizer) -> _Tokenizer:
     for token in hidden:
         token["special"] = False
     return _Tokenizer.from_str(json.dumps(content))
-
-
-def _compile(text: str) -> Any:
-    # As transformers sets it up, so that templates written for it work.
-    extensions = ["jinja2.ext.loopcontrols"]
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=extensions)
-
-    def refuse(message: str) -> None:
-        raise TemplateError(message)
-
-    environment.globals["raise_exception"] = refuse
-    environment.globals["strftime_now"] = lambda pattern: datetime.now().strftime(pattern)
-    environment.filters["tojson"] = lambda value, **options: json.dumps(value, ensure_ascii=False, **options)
-    try:
-        return environment.from_string(text)
-    except (TemplateError, RecursionError, OverflowError, ValueError) as error:
-        raise CheckpointError(f"The chat template is damaged: {error}.", "Download the model again.") from error
 
 
 def _template_text(folder: Path, settings: Mapping[str, Any]) -> str | None:

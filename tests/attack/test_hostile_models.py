@@ -156,10 +156,39 @@ def test_damaged_folders(folder: Path) -> None:
         "{{ messages.__init__.__globals__ }}",
         "{{ strftime_now([]) }}",
         "{{ [1] | tojson(indent={}) }}",
+        "{{ [1] | tojson(indent=10 ** 9) }}",
+        "{{ 'x' * 10 ** 9 }}",
+        "{{ ['x'] * 10 ** 9 }}",
+        "{{ 10 ** 99999 }}",
+        "{{ '%1000000000d' % 1 }}",
+        "{{ '%1000000000d' | format(1) }}",
+        "{{ '{:1000000000}'.format(1) }}",
+        "{{ 'x'.ljust(10 ** 9) }}",
+        "{{ 'x' | center(10 ** 9) }}",
+        "{{ ('x' * 10 ** 6) | replace('x', 'y' * 10 ** 6) }}",
+        "{{ ('x' * 10 ** 6).join(range(10 ** 5) | list) }}",
+        "{{ range(10 ** 5) | map('string') | join('x' * 10 ** 6) }}",
+        "{% set n = namespace(x='x') %}{% for i in range(60) %}{% set n.x = n.x ~ n.x %}{% endfor %}",
+        "{% set n = namespace(x='x') %}{% for i in range(60) %}{% set n.x = n.x + n.x %}{% endfor %}",
+        "{% for a in range(9999) %}{% for b in range(9999) %}{{ 'x' * 9999 }}{% endfor %}{% endfor %}",
     ],
 )
 def test_a_template_that_fails_refuses_the_conversation(folder: Path, template: str) -> None:
     (folder / "chat_template.jinja").write_text(template)
     tokenizer = ModelTokenizer.from_folder(folder)
     with pytest.raises(RequestError):
+        tokenizer.render_chat([{"role": "user", "content": "hello"}])
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% set r = range(10 ** 5) %}{% for a in r %}{% for b in r %}{% endfor %}{% endfor %}",
+        "{% macro m(n) %}{% if n %}{{ m(n - 1) }}{{ m(n - 1) }}{% endif %}{% endmacro %}{{ m(60) }}",
+    ],
+)
+def test_a_template_that_computes_for_long_is_stopped(folder: Path, template: str) -> None:
+    (folder / "chat_template.jinja").write_text(template)
+    tokenizer = ModelTokenizer.from_folder(folder)
+    with pytest.raises(RequestError, match="computes for more than 4 s"):
         tokenizer.render_chat([{"role": "user", "content": "hello"}])

@@ -11,7 +11,18 @@ from tokenizers import AddedToken
 from benchmarks.engine.random_tools import random_tools
 from engines.messages.reply_parts import Arguments, Call, Part, ReplyParser, Text, Thought
 from engines.messages.tool_grammar import tool_grammar
-from engines.messages.tools import HERMES, LLAMA, MISTRAL, Tool, ToolFormat, described, tool_format
+from engines.messages.tools import (
+    GRANITE,
+    HERMES,
+    LLAMA,
+    MISTRAL,
+    MISTRAL_NAMED,
+    MISTRAL_NEMO,
+    Tool,
+    ToolFormat,
+    described,
+    tool_format,
+)
 from engines.model.chat import ChatEncoder
 from engines.model.tokenizer import ModelTokenizer
 from engines.serving.engine import Engine
@@ -20,7 +31,8 @@ from engines.serving.structured_output import StructuredOutput
 from tests.engines.fakes import ScriptedRuntime, scripted_logits
 from tests.engines.small_tokenizer import EOS, VOCABULARY, small_tokenizer
 
-FORMS = (HERMES, MISTRAL, LLAMA)
+FORMS = (HERMES, MISTRAL, MISTRAL_NEMO, MISTRAL_NAMED, GRANITE, LLAMA)
+MARKS = ("<tool_call>", "</tool_call>", "[TOOL_CALLS]", "[ARGS]", "<|tool_call|>")
 WEATHER = Tool(
     "weather", "Tells the weather.", {"properties": {"city": {"enum": ["Rome", "Oslo"]}}, "required": ["city"]}
 )
@@ -59,7 +71,7 @@ def said(parts: Sequence[Part], kind: type[Text] | type[Thought] = Text) -> str:
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("marks", [(), ("<tool_call>", "</tool_call>", "[TOOL_CALLS]")])
+@pytest.mark.parametrize("marks", [(), MARKS])
 def test_every_call_of_a_random_model_fits_its_schema(form: ToolFormat, marks: tuple[str, ...]) -> None:
     tools = random_tools(12, seed=5)
     schemas = {tool.name: tool.parameters for tool in tools}
@@ -83,9 +95,8 @@ def test_every_call_of_a_random_model_fits_its_schema(form: ToolFormat, marks: t
 @pytest.mark.parametrize("form", FORMS)
 def test_text_and_calls_are_told_apart_wherever_the_pieces_end(form: ToolFormat) -> None:
     arguments = '{"city": "Rome <tool_call> }]\\" {", "days": [1, {"a": 2}]}'
-    call = f'{{"name": "weather", "{form.arguments}": {arguments}}}'
-    calls = form.between.join(f"{form.before}{call}{form.after}" for _ in range(2 if form.several else 1))
-    text = ("" if form is LLAMA else "Let me look.\n") + form.opens + calls + form.closes
+    calls = form.written([("weather", json.loads(arguments))] * (2 if form.several else 1))
+    text = ("" if form is LLAMA else "Let me look.\n") + calls
     for size in (1, 3, 7, len(text)):
         parts = read(form, [text[at : at + size] for at in range(0, len(text), size)])
         assert calls_in(parts) == [("weather", arguments)] * (2 if form.several else 1)
@@ -143,7 +154,10 @@ def test_a_schema_that_cannot_be_kept_is_an_error_if_it_is_strict() -> None:
 
 def test_the_form_is_the_templates() -> None:
     assert tool_format("{{ tools }} <tool_call>") is HERMES
-    assert tool_format("{{ tools }} [TOOL_CALLS]") is MISTRAL
+    assert tool_format("{{ tools }} [TOOL_CALLS] [") is MISTRAL
+    assert tool_format("{{ tools }} [TOOL_CALLS][") is MISTRAL_NEMO
+    assert tool_format("{{ tools }} [TOOL_CALLS]{{ name }}[ARGS]") is MISTRAL_NAMED
+    assert tool_format("{{ tools }} <|tool_call|>") is GRANITE
     assert tool_format('{{ tools }} <|python_tag|> {"name": ..., "parameters": ...}') is LLAMA
     assert tool_format(None) is HERMES
 
@@ -177,6 +191,31 @@ def test_a_template_with_tools_gets_them_as_they_are() -> None:
     text = one.decode(ChatEncoder(one).encode(messages, [WEATHER]))
     assert text.startswith('weather:{"properties"')
     assert "assistant=Rome< |end|>|tool=sunny|" in text
+
+
+@pytest.mark.parametrize("identity", ["call_0123456789abcdef", "", "abcDEF123"])
+def test_a_template_that_demands_short_names_of_calls_gets_them(identity: str) -> None:
+    template = (
+        "{{ tools }}{% for m in messages %}{% for c in m.tool_calls or [] %}[TOOL_CALLS] [{{ c.id }}{% endfor %}"
+        "{% if m.role == 'tool' %}{% if m.tool_call_id | length != 9 %}{{ raise_exception('not 9') }}{% endif %}"
+        "{{ m.tool_call_id }}={{ m.content }}{% endif %}{% endfor %}"
+    )
+    one = ModelTokenizer(small_tokenizer(), frozenset(), "", EOS, template)
+    call = {"id": identity, "type": "function", "function": {"name": "weather", "arguments": {"city": "Rome"}}}
+    result = {"role": "tool", "content": "sunny", "tool_call_id": identity or "other"}
+    text = one.decode(ChatEncoder(one).encode([{"role": "assistant", "content": "", "tool_calls": [call]}, result]))
+    name = text.split("[TOOL_CALLS] [")[1][:9]
+    assert name.isalnum() and (f"{name}=sunny" in text) == bool(identity)
+    assert (name == identity) == (identity == "abcDEF123")
+
+
+def test_a_template_that_shows_texts_alone_gets_calls_in_them() -> None:
+    template = "{{ tools }}{% for m in messages %}{{ m.role }}={{ m.content }};{% endfor %}<|tool_call|>"
+    one = ModelTokenizer(small_tokenizer(), frozenset(), "", EOS, template)
+    call = {"id": "a", "type": "function", "function": {"name": "weather", "arguments": {"city": "Rome"}}}
+    messages = [{"role": "assistant", "content": "I look.", "tool_calls": [call]}, {"role": "tool", "content": "sunny"}]
+    text = one.decode(ChatEncoder(one).encode(messages, [WEATHER]))
+    assert 'assistant=I look.<|tool_call|>[{"name": "weather", "arguments": {"city": "Rome"}}];tool=sunny;' in text
 
 
 def test_a_thought_ends_at_its_limit_and_the_answer_fits() -> None:

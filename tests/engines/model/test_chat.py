@@ -53,6 +53,16 @@ def test_templates_may_leave_a_loop_and_turn_thinking_off() -> None:
     assert tokenizer.decode(chat.encode(given)) == "one (at once)"
 
 
+def test_what_templates_of_well_known_models_do() -> None:
+    """Options of ``tojson``, marks for trainers, a walk through tools that are not there."""
+    template = (
+        "{% for t in tools %}{{ t }}{% endfor %}{% for m in messages %}{% generation %}{{ m['content'] }}"
+        "{% endgeneration %}{{ {'é': 1} | tojson(ensure_ascii=False, indent=1) }}{{ 'x' ~ loop.index }}{% endfor %}"
+    )
+    chat, tokenizer = encoder(template)
+    assert tokenizer.decode(chat.encode([{"role": "user", "content": "one"}])) == 'one{\n "é": 1\n}x1'
+
+
 def test_a_template_cannot_reach_the_machine() -> None:
     chat, _ = encoder("{{ messages.__class__.__mro__[1].__subclasses__() }}")
     with pytest.raises(RequestError):
