@@ -87,7 +87,8 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
 
         def stop() -> None:
             servers[0].should_exit = True
-            thread.join(10)
+            thread.join(60)
+            assert not thread.is_alive(), "the window did not end"
 
         stops.append(stop)
         return Served(f"http://127.0.0.1:{port}", assistant, desk, stop)
@@ -114,7 +115,7 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def browser(chromium: str) -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    playwright.expect.set_options(timeout=20_000)  # an upper bound for a busy machine
+    playwright.expect.set_options(timeout=60_000)  # an upper bound for a busy machine
     with playwright.sync_playwright() as driver:
         opened = driver.chromium.launch(executable_path=chromium, args=list(_FLAGS))
         yield opened
@@ -159,7 +160,7 @@ def open_page(browser: Any) -> Iterator[Callable[..., Watched]]:
         if cookies is not None:  # those of another context: the same browser
             context.add_cookies(cookies.cookies())
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         watched = Watched(page, [], [])
         page.on("request", lambda request: watched.requests.append(request.url))
         page.on("pageerror", lambda error: watched.complaints.append(str(error)))

@@ -16,7 +16,7 @@ from typing import Any
 from websockets.sync.client import ClientConnection, connect
 
 _STARTS_S = 60.0  # an upper bound for a busy machine
-_ANSWERS_S = 20.0
+_ANSWERS_S = 60.0
 _LOOK_S = 0.1
 _PREFERENCES = {
     "ui.prefersReducedMotion": 1,
@@ -44,6 +44,20 @@ KEYS = {
     "Alt": "\ue00a",
     "Shift": "\ue008",
 }
+_STILL = """async (css, text) => {
+  const one = [...document.querySelectorAll(css)].find((other) => other.textContent.includes(text));
+  if (!one || one.disabled) return "";
+  one.scrollIntoView({ block: "nearest" });
+  const place = () => {
+    const { left, top, width, height } = one.getBoundingClientRect();
+    return [left + width / 2, top + height / 2].map(Math.round).join(" ");
+  };
+  const before = place();
+  await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+  const there = document.elementFromPoint(...before.split(" ").map(Number));
+  return place() === before && there && (one.contains(there) || there.contains(one)) ? before : "";
+}"""
+"""Where the middle of an element is, which has not moved for two frames and on which a press would come."""
 
 
 @contextmanager
@@ -55,7 +69,7 @@ def running(binary: str, profile: Path) -> Iterator["Firefox"]:
     command = [binary, "--headless", "--profile", str(profile), "--no-remote", "--remote-debugging-port", "0"]
     with (
         subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process,
-        connect(f"{_address(profile)}/session", max_size=None) as socket,
+        connect(f"{_address(profile)}/session", max_size=None, open_timeout=_STARTS_S) as socket,
     ):
         opened = Firefox(socket)
         try:
@@ -69,7 +83,7 @@ def _address(profile: Path) -> str:
     """Where Firefox listens, which it writes into its profile."""
     told = profile / "WebDriverBiDiServer.json"
     end = time.monotonic() + _STARTS_S
-    while not (told.exists() and (text := told.read_text(encoding="utf-8"))):
+    while not (told.exists() and (text := told.read_text(encoding="utf-8")).rstrip().endswith("}")):
         assert time.monotonic() < end, "Firefox did not begin"
         time.sleep(_LOOK_S)
     found = json.loads(text)
@@ -194,18 +208,15 @@ class FirefoxPage:
         """Waits until the focus is on an element that fits."""
         self.wait("(css) => document.activeElement.matches(css)", selector)
 
+    def middle(self, selector: str, text: str = "") -> tuple[int, int]:
+        """Waits until the first element that fits and holds the text lies still, can be used and is not covered."""
+        self.wait(f"async (css, text) => Boolean(await ({_STILL})(css, text))", selector, text)
+        x, y = self.run(_STILL, selector, text).split()
+        return int(x), int(y)
+
     def click(self, selector: str, text: str = "") -> None:
         """Presses the mouse in the middle of the first element that fits and holds the text."""
-        find = "(css, text) => [...document.querySelectorAll(css)].find((one) => one.textContent.includes(text))"
-        self.wait(find, selector, text)
-        middle = self.run(
-            f"(css, text) => {{ const one = ({find})(css, text); one.scrollIntoView({{ block: 'nearest' }});"
-            " const { left, top, width, height } = one.getBoundingClientRect();"
-            " return `${Math.round(left + width / 2)} ${Math.round(top + height / 2)}`; }",
-            selector,
-            text,
-        )
-        x, y = map(int, middle.split())
+        x, y = self.middle(selector, text)
         press = [{"type": "pointerMove", "x": x, "y": y}, {"type": "pointerDown", "button": 0}]
         self._act("pointer", [*press, {"type": "pointerUp", "button": 0}])
 

@@ -21,7 +21,7 @@ def test_an_answer_streams_stops_and_opens_its_source(page: FirefoxPage, served:
     gate.let(3)
     page.sees(".running .answer-text", "The garden was")
     page.press("Escape")
-    assert fake.stop.wait(20)
+    assert fake.stop.wait(60)
     gate.open()
     page.sees(DONE, "Stopped here.")
     page.click('.tools [aria-label="Again"]')
@@ -34,7 +34,9 @@ def test_an_answer_streams_stops_and_opens_its_source(page: FirefoxPage, served:
     page.assert_quiet(served.address)
 
 
-def test_a_question_asked_during_an_answer_waits_and_both_can_be_stopped(page: FirefoxPage, gate: Any) -> None:
+def test_a_question_asked_during_an_answer_waits_and_both_can_be_stopped(
+    page: FirefoxPage, gate: Any, fake: Any
+) -> None:
     ask(page, "When was the garden planted?")
     gate.let(2)
     page.sees(".running .answer-text", "The garden")
@@ -42,6 +44,8 @@ def test_a_question_asked_during_an_answer_waits_and_both_can_be_stopped(page: F
     page.sees(".running .doing", "Waiting for the answer before")
     page.counts(".running", 2)
     page.click("#stop")
+    page.counts(".running", 1)  # the one that waits ends at once
+    assert fake.stop.wait(60)  # words that come before it was stopped would be shown
     gate.open()
     page.counts(".running", 0)
     page.sees(DONE, "Stopped here.")
@@ -91,8 +95,10 @@ def test_chats_are_renamed_deleted_and_brought_back_by_keyboard(page: FirefoxPag
     gate.open()
     ask(page, "When did the mill stop?")
     page.sees(DONE, "1912")
+    page.sees(".chat-row", "1 question")
     page.counts(".chat-stop", 1)
     page.run("() => { document.querySelector('.chat-stop').focus(); }")
+    page.focuses(".chat-stop")
     page.press("F2")
     page.focuses(".rename")
     page.press("Control+a")
@@ -102,6 +108,7 @@ def test_chats_are_renamed_deleted_and_brought_back_by_keyboard(page: FirefoxPag
     page.focuses(".chat-stop")
     page.press("Delete")
     page.counts(".chat-row", 0)
+    page.sees(".notice", "Undo")
     page.press("Alt+z")
     page.sees(".chat-row", "The mill")
     page.sees(DONE, "1912")
@@ -124,6 +131,7 @@ def test_prompts_and_the_palette_are_used_by_keyboard(page: FirefoxPage, served:
     gate.open()
     served.desk.prompts.make("Garden", "When was the garden planted?")
     page.reload()
+    page.sees(".scope", "all 2 documents")
     page.click("#question")
     page.type("/gar")
     page.counts("#prompt-menu [role=option]", 1)

@@ -18,9 +18,20 @@ def library(page: FirefoxPage) -> FirefoxPage:
     return page
 
 
+def add_documents(page: FirefoxPage) -> None:
+    """Opens the dialog of what is added, by the palette."""
+    page.press("Control+k")
+    page.focuses("#palette")
+    page.type("add documents")
+    page.counts("#palette-list li", 1)
+    page.press("Enter")
+    page.focuses("#location")
+
+
 def test_rows_are_chosen_and_dialogs_closed_by_keyboard(library: FirefoxPage, served: Any) -> None:
     page = library
     page.run("() => { document.querySelector('.row-line').focus(); }")
+    page.focuses(".row-line")
     page.press("End")
     page.wait("() => document.activeElement.textContent.includes('mill.txt')")
     page.press("Space")
@@ -40,10 +51,7 @@ def test_rows_are_chosen_and_dialogs_closed_by_keyboard(library: FirefoxPage, se
 
 def test_a_folder_is_added_read_and_removed(library: FirefoxPage, folder: Path, gate: Any) -> None:
     page = library
-    page.press("Control+k")
-    page.type("add documents")
-    page.press("Enter")
-    page.focuses("#location")
+    add_documents(page)
     page.type(str(folder))
     page.press("Enter")
     gate.let(3)
@@ -64,9 +72,7 @@ def test_a_folder_is_added_read_and_removed(library: FirefoxPage, folder: Path, 
 def test_chosen_and_dropped_files_are_kept(library: FirefoxPage, served: Any, folder: Path, gate: Any) -> None:
     page = library
     gate.open()
-    page.press("Control+k")
-    page.type("add documents")
-    page.press("Enter")
+    add_documents(page)
     page.counts("#files", 1)
     page.choose_files("#files", folder / "garden.txt")
     page.sees(".source-row", "Added files")
@@ -84,7 +90,9 @@ def test_chosen_and_dropped_files_are_kept(library: FirefoxPage, served: Any, fo
 def test_a_collection_is_made_and_asked_alone(library: FirefoxPage, served: Any) -> None:
     page = library
     page.run("() => { document.querySelector('.source-row').focus(); }")
+    page.focuses(".source-row")
     page.press("ArrowDown")
+    page.focuses(".row-line:not(.source-row)")
     page.press("Space")
     page.sees(".picked", "1 chosen")
     page.click(".picked button", "Ask these only")

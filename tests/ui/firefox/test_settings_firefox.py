@@ -14,6 +14,7 @@ pytestmark = pytest.mark.firefox
 def settings(page: FirefoxPage) -> FirefoxPage:
     page.click('.rail a[href="/settings"]')
     page.counts("#settings-search", 1)
+    page.counts("#setting-model-max_tokens", 1)
     return page
 
 
@@ -48,9 +49,9 @@ def test_language_colours_and_size_are_chosen_and_kept(settings: FirefoxPage) ->
     page.sees("h1", "Einstellungen")
     page.reload()
     page.sees("h1", "Einstellungen")
-    assert page.run("() => document.documentElement.dataset.theme") == "dark"
-    assert page.run("() => getComputedStyle(document.documentElement).fontSize") != "16px"
-    assert page.run("() => document.documentElement.lang") == "de"
+    page.wait("() => document.documentElement.dataset.theme === 'dark'")
+    page.wait("() => getComputedStyle(document.documentElement).fontSize !== '16px'")
+    page.wait("() => document.documentElement.lang === 'de'")
 
 
 def test_a_prompt_is_made_and_deleted_with_a_way_back(settings: FirefoxPage, served: Any) -> None:
@@ -63,8 +64,10 @@ def test_a_prompt_is_made_and_deleted_with_a_way_back(settings: FirefoxPage, ser
     page.click("dialog .primary")
     page.sees(".prompt-row", "Answer in one sentence.")
     page.run("() => { document.querySelector('.prompt-stop').focus(); }")
+    page.focuses(".prompt-stop")
     page.press("Delete")
     page.counts(".prompt-row", 0)
+    page.sees(".notice", "Undo")
     page.press("Alt+z")
     page.sees(".prompt-row", "Short")
     page.assert_quiet(served.address)
@@ -77,7 +80,7 @@ def test_privacy_lists_what_is_kept_and_wipes_after_asking(settings: FirefoxPage
     page.sees(".stored", "conversations.db")
     page.click("#wipe")
     page.click("dialog .checks label", "Chats")
-    assert page.run("() => document.querySelector('dialog .danger').disabled") is True
+    page.counts("dialog .danger:disabled", 1)
     page.click("#sure")
     page.click("dialog .danger")
     page.sees(".notice", "It is gone.")

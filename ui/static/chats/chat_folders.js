@@ -34,8 +34,8 @@ const deleteFolder = (folder) =>
   attempt(async () => {
     const inside = Object.values(knownChats.value).filter((chat) => chat.folder === folder.id).map((chat) => chat.id);
     await remove(`/api/conversation-folders/${folder.id}`);
-    await loadChats();
     notify(t("folder.deleted", { name: visible(folder.name) }), { action: t("undo"), onAction: () => make(folder.name, inside) });
+    await loadChats();
   });
 
 /** @param {string} id a chat @param {ChatFolder|null} folder null takes it out of its folder */

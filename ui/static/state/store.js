@@ -127,11 +127,15 @@ export function keepDraft(id, text) {
 
 // Reading the state ----------------------------------------------------------------------------------------------------
 
+const reads = { begun: 0, shown: 0 }; // of the list of chats: an older reply may come after a newer one
+
 export async function loadChats() {
   const holding = chatFilter.value.trim();
   const { made, open } = choices;
+  const read = ++reads.begun;
   const found = await get(`/api/conversations${query({ holding: holding || null })}`);
-  if (holding !== chatFilter.value.trim()) return;
+  if (holding !== chatFilter.value.trim() || read < reads.shown) return;
+  reads.shown = read;
   const mayLack = open > 0 || made !== choices.made;
   const current = (/** @type {Chat} */ one) => {
     const known = knownChats.value[one.id];
@@ -302,9 +306,9 @@ export const changeChat = (id, change) =>
 export const deleteChat = (chat) =>
   attempt(async () => {
     await remove(`/api/conversations/${encodeURIComponent(chat.id)}?undo=true`);
+    notify(t("chat.deleted", { title: chat.title }), { action: t("undo"), onAction: () => restoreChat(chat) }); // first: the news may take the row away before
     if (chatId.value === chat.id) go("/");
     await loadChats();
-    notify(t("chat.deleted", { title: chat.title }), { action: t("undo"), onAction: () => restoreChat(chat) });
   });
 
 /** @param {Chat} chat */
