@@ -60,7 +60,8 @@ def test_requests_wait_until_it_is_made_once_and_it_ends() -> None:
             may.set()
             replies = [await first, await second]
         later.end()
-        await asyncio.sleep(0.05)
+        while len(lives) < 2:
+            await asyncio.sleep(0.01)
         assert later.made() is not None
         return [reply.text for reply in replies]
 

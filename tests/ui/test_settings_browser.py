@@ -43,6 +43,7 @@ def test_a_setting_is_found_checked_as_one_types_and_saved_with_the_comments_lef
     assert window.served.assistant.settings.model.max_tokens == 300
     page.get_by_role("button", name="Set model.max_tokens back").click()
     expect(_row(page, "model.max_tokens")).to_contain_text("default")
+    expect(page.locator(".notice")).to_have_count(2)
     assert "max_tokens" not in config.read_text(encoding="utf-8")
 
 

@@ -113,6 +113,7 @@ def test_no_mark_is_torn_from_the_word_before_it(told: Callable[..., Any]) -> No
     expect(page.locator(".chip")).to_have_count(12)
     for width in range(720, 1000, 20):
         page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_function("width => innerWidth === width", arg=width)
         assert page.evaluate(TORN) == 0, width
 
 
@@ -249,12 +250,12 @@ def test_a_long_question_is_folded(filled: Any, gate: Any) -> None:
     gate.open()
     ask(page, "Tell me about the garden " * 300)
     expect(page.locator(".exchange:not(.running)")).to_have_count(1)
-    question = page.locator(".question")
-    assert question.bounding_box()["height"] < 400
+    is_folded = "() => document.querySelector('.question').offsetHeight < 400"
+    page.wait_for_function(is_folded)
     page.get_by_role("button", name="Show the whole question").click()
-    assert question.bounding_box()["height"] > 1500
+    page.wait_for_function("() => document.querySelector('.question').offsetHeight > 1500")
     page.get_by_role("button", name="Show less").click()
-    assert question.bounding_box()["height"] < 400
+    page.wait_for_function(is_folded)
 
 
 def test_a_source_that_has_left_the_library_says_so_with_the_quote(told: Callable[..., Any]) -> None:

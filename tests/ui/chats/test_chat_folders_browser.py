@@ -111,8 +111,9 @@ def test_a_chat_remembers_its_model_and_its_scope(page: Any, filled: Any, fake: 
     page.get_by_role("menuitem", name="What to ask").click()
     page.get_by_role("checkbox", name="garden.txt").check()
     page.get_by_role("button", name="Close").last.click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
     ask(page, "And the garden?")
-    expect(page.locator(".exchange")).to_have_count(2)
+    expect(page.locator(".exchange:not(.running)")).to_have_count(2)
     assert fake.models_asked == [None, None, "second"]
     (only,) = fake.asked[-1][1].document_ids
     assert fake.rows[only].path.endswith("garden.txt")
@@ -127,7 +128,7 @@ def test_a_chat_remembers_its_model_and_its_scope(page: Any, filled: Any, fake: 
     other.reload()
     expect(other.get_by_role("button", name="Model docent-nano")).to_be_visible()
     ask(other, "And now?")
-    expect(other.locator(".exchange")).to_have_count(3)
+    expect(other.locator(".exchange:not(.running)")).to_have_count(3)
     assert fake.models_asked[-1] is None
 
 

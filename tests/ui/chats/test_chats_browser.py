@@ -59,7 +59,7 @@ def test_an_answer_can_be_stopped_with_escape(filled: Any, gate: Any, fake: Any)
     gate.let(3)
     expect(page.locator(".running .answer-text")).to_have_text("The garden was")
     page.keyboard.press("Escape")
-    assert fake.stop.wait(20)
+    assert fake.stop.wait(60)
     gate.let(1)
     expect(page.locator("#stop")).to_have_count(0)
     expect(page.locator(".answer-text")).to_have_text("The garden was")
@@ -76,7 +76,7 @@ def test_a_question_asked_during_an_answer_waits_and_both_can_be_stopped(filled:
     expect(page.locator(".running").last).to_contain_text("Waiting for the answer before")
     page.locator("#stop").click()
     expect(page.locator(".running")).to_have_count(1)  # the one that waits ends at once
-    assert fake.stop.wait(20)  # words that come before it was stopped would be shown
+    assert fake.stop.wait(60)  # words that come before it was stopped would be shown
     gate.open()
     expect(page.locator(".running")).to_have_count(0)
     expect(page.locator("#stop")).to_have_count(0)

@@ -52,6 +52,7 @@ def test_a_long_sync_is_told_where_nobody_looks(page: Any, folder: Path, gate: A
     page.evaluate("window.isHidden = true")
     gate.open()
     expect(page.locator("#sync")).to_contain_text("Up to date")
+    page.wait_for_function("() => window.made.length === 1")
     assert page.evaluate("window.made") == [["Your documents are read", "1 could not be read."]]
 
 

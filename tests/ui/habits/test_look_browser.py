@@ -19,14 +19,14 @@ def test_dark_follows_the_system_and_can_be_chosen(
     served = serve(fake)
     page = open_page(served.link, scheme="dark").page
     brightness = "parseInt(getComputedStyle(document.body).backgroundColor.split('(')[1])"
-    assert page.evaluate(brightness) < 60
+    page.wait_for_function(f"{brightness} < 60")
     page.screenshot(path=screenshots / "empty-dark.png")
     go(page, "Settings")
     page.get_by_label("Colours").select_option("light")
-    assert page.evaluate(brightness) > 200
+    page.wait_for_function(f"{brightness} > 200")
     page.reload()
     expect(page.get_by_label("Colours")).to_have_value("light")
-    assert page.evaluate(brightness) > 200
+    page.wait_for_function(f"{brightness} > 200")
 
 
 def test_the_page_speaks_german(serve: Callable[[Any], Any], fake: Any, open_page: Callable[..., Any]) -> None:
@@ -36,7 +36,7 @@ def test_the_page_speaks_german(serve: Callable[[Any], Any], fake: Any, open_pag
     expect(page.get_by_role("heading", name="Einstellungen")).to_be_visible()
     go(page, "Gespräche")
     expect(page.get_by_role("button", name="Fragen", exact=True)).to_be_visible()
-    assert page.evaluate("document.documentElement.lang") == "de"
+    expect(page.locator("html")).to_have_attribute("lang", "de")
 
 
 def test_what_went_wrong_is_said_in_german(

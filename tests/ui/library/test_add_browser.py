@@ -82,7 +82,8 @@ def test_who_chooses_nothing_is_still_in_the_dialog_and_without_one_the_list_is_
     desktop = FakeWindow([])
     page = own(desktop).page
     dialog = _open_dialog(page)
-    dialog.get_by_role("button", name="Choose a folder…").click()
+    with page.expect_response("**/desktop/choose"):
+        dialog.get_by_role("button", name="Choose a folder…").click()
     expect(dialog.get_by_role("button", name="Choose a folder…")).to_be_enabled()
     desktop.paths = None
     dialog.get_by_role("button", name="Choose a folder…").click()

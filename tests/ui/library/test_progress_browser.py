@@ -1,5 +1,6 @@
 """How far a large file is, and how many pages documents have, in headless Chromium."""
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,15 @@ pytestmark = pytest.mark.browser
 def test_the_library_says_how_far_a_large_file_is(window: Any, folder: Path, gate: Any) -> None:
     page, syncing = window.page, window.served.desk.syncing
     add(page, str(folder))
-    assert gate.reached.wait(20)
+    assert gate.reached.wait(60)
     go(page, "Library")
     expect(page.locator("#sync progress")).to_be_visible(timeout=60_000)  # the news have come
+    begun = datetime.now()
+    page.clock.set_fixed_time(begun)
     syncing.note(SyncEvent("reading", "/data/large.pdf", done=10, total=400))
     expect(page.locator("#sync")).to_contain_text("Reading large.pdf")
     expect(page.locator(".sync-within")).to_have_count(0)  # most files are read before it could be read
-    page.wait_for_timeout(1600)
+    page.clock.set_fixed_time(begun + timedelta(minutes=1))
     syncing.note(SyncEvent("reading", "/data/large.pdf", done=100, total=400))
     expect(page.locator(".sync-within")).to_contain_text("This file: 25 % read · about")
     expect(page.get_by_role("progressbar", name="large.pdf")).to_have_attribute("value", "0.25")

@@ -105,7 +105,7 @@ def test_pages_of_a_pdf_have_thumbnails(page: Any) -> None:
     strip.get_by_role("button", name="page 3").click()
     expect(page.locator(".page-number")).to_have_text("3 of 3")
     expect(strip.locator("img").last).to_have_js_property("complete", True)
-    assert strip.locator("img").last.evaluate("picture => picture.naturalWidth") > 0
+    page.wait_for_function("picture => picture.naturalWidth > 0", arg=strip.locator("img").last.element_handle())
 
 
 def test_a_deleted_file_says_so_and_its_text_can_be_read(page: Any, tmp_path: Path) -> None:

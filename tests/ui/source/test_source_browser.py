@@ -64,20 +64,23 @@ def test_its_width_is_dragged_or_set_by_keyboard_and_kept(opened: Callable[[str]
     (papers / "garden.txt").write_text("Tomatoes like water.", encoding="utf-8")
     page = opened("garden.txt")
     pane, handle = page.locator(".source"), page.locator(".source .handle")
+    expect(pane).to_contain_text("Tomatoes like water.")
+    pane.element_handle().wait_for_element_state("stable")
     before = pane.bounding_box()["width"]
     box = handle.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, 400)
     page.mouse.down()
     page.mouse.move(box["x"] - 100, 400, steps=4)
     page.mouse.up()
-    dragged = pane.bounding_box()["width"]
-    assert abs(dragged - before - 100) < 12
+    is_wide = "width => Math.abs(document.querySelector('.source')?.offsetWidth - width) < 12"
+    page.wait_for_function(is_wide, arg=before + 100)
     handle.press("ArrowRight")
-    page.wait_for_function("width => document.querySelector('.source').offsetWidth < width", arg=dragged)
+    page.wait_for_function("width => document.querySelector('.source').offsetWidth < width", arg=before + 88)
     kept = pane.bounding_box()["width"]
     page.reload()
     page.locator(".row-line").get_by_role("button", name="garden.txt").first.click()
-    assert abs(pane.bounding_box()["width"] - kept) <= 1
+    expect(pane).to_contain_text("Tomatoes like water.")
+    page.wait_for_function("width => Math.abs(document.querySelector('.source').offsetWidth - width) <= 1", arg=kept)
 
 
 def test_pages_are_zoomed_and_fitted_and_lie_as_they_are_turned(opened: Callable[[str], Any], papers: Path) -> None:
@@ -85,6 +88,8 @@ def test_pages_are_zoomed_and_fitted_and_lie_as_they_are_turned(opened: Callable
     page = opened("plan.pdf")
     sheets = page.locator(".pages .page")
     expect(sheets).to_have_count(3)
+    expect(sheets.nth(0).locator(".textLayer")).to_contain_text("This is page 1.")
+    sheets.nth(0).element_handle().wait_for_element_state("stable")
     upright = sheets.nth(0).bounding_box()
     assert upright["height"] > upright["width"]
     page.get_by_role("button", name="Next page").click()
@@ -93,7 +98,7 @@ def test_pages_are_zoomed_and_fitted_and_lie_as_they_are_turned(opened: Callable
     fitted = page.locator(".zoom").inner_text()
     page.get_by_role("button", name="Larger").click()
     expect(page.locator(".zoom")).not_to_have_text(fitted)
-    assert sheets.nth(0).bounding_box()["width"] > upright["width"]
+    page.wait_for_function("width => document.querySelector('.pages .page').offsetWidth > width", arg=upright["width"])
     page.get_by_role("button", name="Smaller").click()
     page.get_by_role("button", name="Fit", exact=True).click()
     expect(page.locator(".zoom")).to_have_text(fitted)
@@ -209,8 +214,9 @@ def test_the_text_of_a_page_is_selected_and_copied(opened: Callable[[str], Any],
     page = opened("plan.pdf")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.locator(".textLayer span", has_text="Tomatoes").click(click_count=3)
+    page.wait_for_function("() => getSelection().toString().trim() === 'Tomatoes like water.'")
     page.keyboard.press("Control+c")
-    assert page.evaluate("navigator.clipboard.readText()").strip() == "Tomatoes like water."
+    page.wait_for_function("navigator.clipboard.readText().then(text => text.trim() === 'Tomatoes like water.')")
 
 
 def test_the_quote_is_scrolled_into_view(filled: Any, gate: Any) -> None:
