@@ -1,4 +1,5 @@
-"""Makes tokenizer.json of the vocabulary in a GGUF file: byte-level BPE ("gpt2") or SentencePiece's BPE ("llama").
+"""Makes tokenizer.json of the vocabulary in a GGUF file: byte-level BPE ("gpt2"), SentencePiece's BPE ("llama") or
+unigram model ("t5").
 
 A byte-level vocabulary names the rule that cuts text before its merges apply; an unknown rule is refused, since another
 one would give other tokens. SentencePiece merges by the scores of what comes out, and has no list of merges, so that is
@@ -11,42 +12,10 @@ from dataclasses import dataclass
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from engines.errors import CheckpointError, UnsupportedModel
+from engines.model.gguf.cutting_rules import CUTTING_RULES
 from engines.model.gguf.file import GgufFile
 
-_UNKNOWN, _CONTROL, _USER_DEFINED = 2, 3, 4  # types of tokens
-_GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-_CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
-_AFTER_WORDS = r" ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-_LLAMA3 = rf"{_CONTRACTIONS}|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}{{1,3}}|{_AFTER_WORDS}"
-_QWEN2 = rf"{_CONTRACTIONS}|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}|{_AFTER_WORDS}"
-_UPPER, _LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
-_TEKKEN = (
-    rf"[^\r\n\p{{L}}\p{{N}}]?{_UPPER}*{_LOWER}+|[^\r\n\p{{L}}\p{{N}}]?{_UPPER}+{_LOWER}*|\p{{N}}|"
-    r" ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """``digits``: each is cut off before ``pattern`` applies. ``ignore_merges``: a word that is a token stays one."""
-
-    pattern: str
-    digits: bool = False
-    compose: bool = False  # characters first (NFC)
-    ignore_merges: bool = False
-    bos: bool = False  # unless the file says otherwise
-
-
-_RULES: dict[str, _Rule] = {
-    **dict.fromkeys(("default", "gpt-2", "phi-2", "mpt", "olmo", "jais"), _Rule(_GPT2)),
-    **dict.fromkeys(("smollm", "starcoder", "refact", "command-r", "codeshell", "exaone"), _Rule(_GPT2, digits=True)),
-    **dict.fromkeys(
-        ("llama-bpe", "llama3", "llama-v3", "falcon3", "pixtral"), _Rule(_LLAMA3, ignore_merges=True, bos=True)
-    ),
-    **dict.fromkeys(("dbrx", "smaug-bpe"), _Rule(_LLAMA3)),
-    **dict.fromkeys(("qwen2", "deepseek-r1-qwen", "megrez"), _Rule(_QWEN2, compose=True)),
-    "tekken": _Rule(_TEKKEN, ignore_merges=True, bos=True),
-}
+_UNKNOWN, _CONTROL, _USER_DEFINED, _BYTE = 2, 3, 4, 6  # types of tokens
 # By these a turn ends, whether or not a file says so.
 _ENDS = ("<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|eom_id|>", "<EOT>")
 
@@ -72,6 +41,8 @@ def read_tokenizer(file: GgufFile) -> Vocabulary:
         tokenizer, bos_first = _byte_level(file, tokens)
     elif kind == "llama":
         tokenizer, bos_first = _sentencepiece(file, tokens, types), True
+    elif kind == "t5":
+        tokenizer, bos_first = _unigram(file, tokens, types)
     else:
         raise UnsupportedModel(
             f"{file.path.name} has a vocabulary of the kind {str(kind)[:40]!r}.", "Use another model."
@@ -101,8 +72,8 @@ def read_tokenizer(file: GgufFile) -> Vocabulary:
 
 
 def _byte_level(file: GgufFile, tokens: Sequence[str]) -> tuple[Tokenizer, bool]:
-    name = str(file.metadata.get("tokenizer.ggml.pre", "default"))
-    rule = _RULES.get(name)
+    name = _rule_name(file, tokens)
+    rule = CUTTING_RULES.get(name)
     if rule is None:
         raise UnsupportedModel(
             f"{file.path.name} cuts text by the rule {name[:40]!r}, which is not known.",
@@ -113,22 +84,45 @@ def _byte_level(file: GgufFile, tokens: Sequence[str]) -> tuple[Tokenizer, bool]
     tokenizer = Tokenizer(_bpe(file, vocabulary, merges, ignore_merges=rule.ignore_merges))
     if rule.compose:
         tokenizer.normalizer = normalizers.NFC()
-    cuts = [pre_tokenizers.Digits(individual_digits=True)] if rule.digits else []
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [
-            *cuts,
-            pre_tokenizers.Split(Regex(rule.pattern), "isolated"),
-            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-        ]
-    )
+    cuts = [pre_tokenizers.Split(Regex(pattern), "isolated") for pattern in rule.patterns]
+    as_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*cuts, as_bytes])
     tokenizer.decoder = decoders.ByteLevel()
     return tokenizer, rule.bos
 
 
+def _rule_name(file: GgufFile, tokens: Sequence[str]) -> str:
+    """Files from before April 2024 do not name the rule; those of some families can have but one."""
+    name = file.metadata.get("tokenizer.ggml.pre")
+    if name is None and file.metadata.get("general.architecture") == "qwen2":
+        return "qwen2"
+    if name is None and "<|begin_of_text|>" in tokens:
+        return "llama-bpe"
+    return "default" if name is None else str(name)
+
+
+def _unigram(file: GgufFile, tokens: Sequence[str], types: Sequence[int]) -> tuple[Tokenizer, bool]:
+    """The likeliest way to cut a text, by the scores as logarithms of probabilities."""
+    vocabulary = list(zip(tokens, _scores(file, len(tokens)), strict=True))
+    unknown = next((number for number, kind in enumerate(types) if kind == _UNKNOWN), None)
+    try:
+        tokenizer = Tokenizer(models.Unigram(vocabulary, unknown, byte_fallback=_BYTE in types))
+    except Exception as error:  # the library raises nothing narrower
+        raise CheckpointError(f"The vocabulary in {file.path} is damaged: {error}.", "Download it again.") from error
+    steps: list[normalizers.Normalizer] = []
+    if isinstance(charsmap := file.metadata.get("tokenizer.ggml.precompiled_charsmap"), list):
+        steps.append(normalizers.Precompiled(bytes(int(one) & 0xFF for one in charsmap)))
+    if file.metadata.get("tokenizer.ggml.remove_extra_whitespaces", False):
+        steps += [normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")]
+    tokenizer.normalizer = normalizers.Sequence(steps)
+    scheme = "always" if file.metadata.get("tokenizer.ggml.add_space_prefix", True) else "never"
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme, split=False)
+    tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace(prepend_scheme=scheme)])
+    return tokenizer, False
+
+
 def _sentencepiece(file: GgufFile, tokens: Sequence[str], types: Sequence[int]) -> Tokenizer:
-    scores = file.metadata.get("tokenizer.ggml.scores")
-    if not isinstance(scores, list) or len(scores) != len(tokens):
-        raise CheckpointError(f"The vocabulary in {file.path} lacks scores.", "Download it again.")
+    scores = _scores(file, len(tokens))
     vocabulary = {text: number for number, text in enumerate(tokens)}
     unknown = next((text for text, number in zip(tokens, types, strict=True) if number == _UNKNOWN), None)
     usual = [number for number in range(len(tokens)) if types[number] not in (_UNKNOWN, _CONTROL)]
@@ -168,6 +162,13 @@ def _texts(file: GgufFile, name: str) -> list[str]:
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
         raise CheckpointError(f"tokenizer.ggml.{name} in {file.path} is no list of texts.", "Download it again.")
     return [str(one) for one in found]
+
+
+def _scores(file: GgufFile, count: int) -> list[float]:
+    found = file.metadata.get("tokenizer.ggml.scores")
+    if not isinstance(found, list) or len(found) != count or not all(isinstance(one, int | float) for one in found):
+        raise CheckpointError(f"The vocabulary in {file.path} lacks scores.", "Download it again.")
+    return [float(one) for one in found]
 
 
 def _types(file: GgufFile) -> list[int]:
