@@ -94,7 +94,7 @@ def serve_until_ended(
     from app.api.security import LOOPBACK, LocalOnly, new_token
     from app.api_key import api_key
     from app.pages.inbox import sweep
-    from app.process.idle_memory import IdleMemory, heap_trimmer, keep_heaps_small
+    from app.process.idle_memory import IdleMemory, give_back_all, keep_heaps_small
     from ui.binding import binding, listen
     from ui.later import Later
     from ui.page import Page
@@ -118,7 +118,7 @@ def serve_until_ended(
         if announce is not None:  # no other Docent is at work in the data folder
             sweep(settings.folder.uploads)
         assistant = stack.enter_context(session.open())
-        stack.enter_context(IdleMemory(heap_trimmer()))
+        stack.enter_context(IdleMemory(give_back_all))
         desk = _desk(assistant, session)
         stack.callback(desk.end, _WORK_ENDS_S)
         watching = stack.enter_context(_Watching(desk))

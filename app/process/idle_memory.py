@@ -1,9 +1,10 @@
 """Gives memory that work has freed back to the system: large pieces at once, the rest when nothing is being done.
 
-glibc keeps what was freed in the heaps of the threads that took it, in holes between what is still in use, so a server
-looks as large as its busiest moment for good. ``malloc_trim`` gives whole pages of such holes back. A large piece has a
-mapping of its own, which goes back when it is freed; but once such have been freed, glibc takes more of that size from
-its heaps. Other C libraries give memory back by themselves.
+ONNX Runtime keeps what the models' runs took (``rag.models.run_memory``). glibc keeps what was freed in the heaps of
+the threads that took it, in holes between what is still in use, so a server looks as large as its busiest moment for
+good. ``malloc_trim`` gives whole pages of such holes back. A large piece has a mapping of its own, which goes back when
+it is freed; but once such have been freed, glibc takes more of that size from its heaps. Other C libraries give memory
+back by themselves.
 """
 
 import ctypes
@@ -26,13 +27,13 @@ class IdleMemory:
 
     def __init__(
         self,
-        give_back: Callable[[], None] | None,
+        give_back: Callable[[], None],
         *,
         look_s: float = _LOOK_S,
         worth_s: float = _WORTH_S,
         processor_s: Callable[[], float] = time.process_time,
     ) -> None:
-        """With None there is nothing to do. ``processor_s`` tells the processor time used so far."""
+        """``processor_s`` tells the processor time used so far."""
         self._give_back = give_back
         self._look_s = look_s
         self._worth_s = worth_s
@@ -41,7 +42,6 @@ class IdleMemory:
         self._thread = threading.Thread(target=self._run, name="docent-memory", daemon=True)
 
     def _run(self) -> None:
-        assert self._give_back is not None
         given_back_at = before = self._processor_s()
         while not self._stop.wait(self._look_s):
             now = self._processor_s()
@@ -52,13 +52,11 @@ class IdleMemory:
                 given_back_at = self._processor_s()
 
     def __enter__(self) -> None:
-        if self._give_back is not None:
-            self._thread.start()
+        self._thread.start()
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._thread.join()
 
 
 def keep_heaps_small() -> None:
@@ -76,6 +74,16 @@ def keep_heaps_small() -> None:
         (_M_ARENA_MAX, _HEAPS),
     ):
         mallopt(option, value)
+
+
+def give_back_all() -> None:
+    """Gives back what the models' runs hold, then what is free in glibc's heaps."""
+    from rag.models import run_memory
+
+    run_memory.give_back()
+    trim = heap_trimmer()
+    if trim is not None:
+        trim()
 
 
 def heap_trimmer() -> Callable[[], None] | None:

@@ -28,6 +28,7 @@ from tokenizers import Tokenizer
 
 from rag.errors import ModelFilesError
 from rag.models.onnx_encoders import OnnxSentenceEncoder, Pooling, output_of
+from rag.models.run_memory import remember
 from rag.models.token_counter import TokenCounter, encodable, open_tokenizer
 from rag.protocols import OnCard, SentenceEncoder
 from rag.types import CounterSpec
@@ -184,7 +185,7 @@ def _open_session(model: Path) -> onnxruntime.InferenceSession:
     unknown = {i.name for i in session.get_inputs()} - {"input_ids", "attention_mask", "token_type_ids"}
     if unknown:
         raise _wrong(model, f"asks for inputs that Docent does not know ({', '.join(sorted(unknown))})")
-    return session
+    return remember(session)
 
 
 def _load_tokenizer(file: Path) -> tuple[Tokenizer, int]:

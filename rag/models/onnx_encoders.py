@@ -13,6 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from rag.models.exact_products import products_overflow
+from rag.models.run_memory import remember
 from rag.types import PairScores
 
 Pooling = Literal["mean", "cls"]
@@ -96,7 +97,7 @@ def open_session(file: Path, threads: int) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = threads
     if products_overflow():
         options.add_session_config_entry(*_EXACT_PRODUCTS)
-    return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    return remember(onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"]))
 
 
 def output_of(session: onnxruntime.InferenceSession) -> tuple[str, bool]:

@@ -47,11 +47,6 @@ def test_a_little_work_is_not_worth_it() -> None:
     assert given_back([0.0, 0.5, 0.5]) == []
 
 
-def test_where_the_c_library_needs_no_help() -> None:
-    with IdleMemory(None):
-        assert "docent-memory" not in {thread.name for thread in threading.enumerate()}
-
-
 @pytest.mark.skipif(heap_trimmer() is None, reason="another C library than glibc")
 def test_holes_between_what_is_in_use_are_given_back() -> None:
     program = """
