@@ -15,7 +15,6 @@ An ``OnnxEmbedder`` may be used from several threads.
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from tokenizers import Tokenizer
 
 from rag.errors import ModelFilesError
 from rag.models.onnx_encoders import OnnxSentenceEncoder, Pooling, output_of
+from rag.models.processor import physical_cores
 from rag.models.run_memory import remember
 from rag.models.token_counter import TokenCounter, encodable, open_tokenizer
 from rag.protocols import OnCard, SentenceEncoder
@@ -86,7 +86,7 @@ class OnnxEmbedder:
         encoding = _read_encoding(folder, session)
         name = f"{folder.resolve().name}-{_fingerprint(model, folder / 'tokenizer.json', encoding)}"
         counter = CounterSpec("rag.models.token_counter", str((folder / "tokenizer.json").resolve()))
-        encoder: SentenceEncoder = OnnxSentenceEncoder(session, pad_id, encoding.pooling, threads or _physical_cores())
+        encoder: SentenceEncoder = OnnxSentenceEncoder(session, pad_id, encoding.pooling, threads or physical_cores())
         return cls(name, encoder if on_card is None else on_card(model, encoder), tokenizer, encoding, counter)
 
     @property
@@ -139,12 +139,6 @@ class OnnxEmbedder:
                 ids = ids[: longest - closing] + ids[len(ids) - closing :]
             rows.append(ids)
         return rows
-
-
-def _physical_cores() -> int:
-    import psutil
-
-    return psutil.cpu_count(logical=False) or os.cpu_count() or 1
 
 
 def _window(texts: Sequence[str], first: int) -> Sequence[str]:

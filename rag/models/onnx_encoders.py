@@ -13,6 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from rag.models.exact_products import products_overflow
+from rag.models.processor import turns
 from rag.models.run_memory import remember
 from rag.types import PairScores
 
@@ -51,7 +52,8 @@ class OnnxSentenceEncoder:
         mask = np.full(ids.shape, len(row) > 0, dtype=np.int64)
         offered = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
         feed = {name: offered[name].astype(kind, copy=False) for name, kind in self._input_types.items()}
-        output = np.asarray(self._session.run([self._output], feed)[0], dtype=np.float32)
+        with turns().taken():
+            output = np.asarray(self._session.run([self._output], feed)[0], dtype=np.float32)
         return _unit(_pool(output, mask, self._pooling))
 
 
@@ -83,7 +85,9 @@ class OnnxPairEncoder:
         for i, row in enumerate(rows):
             ids[i, : len(row)], mask[i, : len(row)], types[i, second_from : len(row)] = row, 1, 1
         feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
-        relevance, band, *judged = self._session.run(["relevance", "band", *["support"] * self._judges], feeds)
+        wanted = ["relevance", "band", *["support"] * self._judges]
+        with turns().taken():
+            relevance, band, *judged = self._session.run(wanted, feeds)
         return [
             PairScores(float(relevance[i]), float(judged[0][i]) if judged else None, band[i, : len(row)])
             for i, row in enumerate(rows)
