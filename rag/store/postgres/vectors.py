@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rag.store.postgres import errors
 from rag.store.postgres.schema import LOCK_CLASS
-from rag.store.postgres.server import Server
+from rag.store.postgres.server import Connection, Server
 
 _log = logging.getLogger(__name__)
 
@@ -22,6 +22,10 @@ _INDEX = "embeddings_by_nearness"
 _LOOKED_AT = 200  # at least, of the index's candidates (ef_search); pgvector takes up to 1000
 _MOST_LOOKED_AT = 1000
 _INDEXING = -2  # the lock of who makes the index
+# An index whose graph does not fit into maintenance_work_mem takes many times as long to make.
+_OF_THE_GRAPH = 760  # bytes a vector beside its own: of 384 dimensions 1,482 were measured in all
+_MOST_MEMORY_KB = 4_000_000  # where the server's own setting is not larger
+_NO_ROOM = "53"  # SQLSTATE of what the server has too little of
 
 
 class PgVectors:
@@ -99,17 +103,34 @@ def make_index(server: Server, indexed_from: int = INDEXED_FROM) -> None:
             return
         try:
             connection.execute(f"DROP INDEX IF EXISTS {_INDEX}")  # one that was begun
-            memory_mb = 64 + row[0] * (2 * row[1] + 400) // 1_000_000
-            connection.execute(f"SET maintenance_work_mem = '{min(memory_mb, 4000)}MB'")
-            connection.execute(
-                f"CREATE INDEX CONCURRENTLY {_INDEX} ON embeddings "
-                f"USING hnsw ((vector::halfvec({row[1]})) halfvec_ip_ops)"
-            )
+            _make_index(connection, *row)
         except psycopg.Error as error:
             if errors.is_lost(error):
                 raise
             _log.warning("the index of %s cannot be made: %s", server.place, error)
         finally:
             if not connection.closed:
-                connection.execute("RESET maintenance_work_mem")
+                connection.execute("RESET maintenance_work_mem; RESET max_parallel_maintenance_workers")
                 connection.execute("SELECT pg_advisory_unlock(%s, %s)", (LOCK_CLASS, _INDEXING))
+
+
+def _make_index(connection: Connection, count: int, dimension: int) -> None:
+    wanted_kb = min(_MOST_MEMORY_KB, 65_536 + count * (2 * dimension + _OF_THE_GRAPH) // 1024)
+    connection.execute(
+        "SELECT set_config(name, greatest(setting::bigint, %s)::text, false) FROM pg_settings "
+        "WHERE name = 'maintenance_work_mem'",
+        (wanted_kb,),
+    )
+    create = (
+        f"CREATE INDEX CONCURRENTLY {_INDEX} ON embeddings USING hnsw ((vector::halfvec({dimension})) halfvec_ip_ops)"
+    )
+    try:
+        connection.execute(create)
+    except psycopg.Error as error:
+        if not (error.sqlstate or "").startswith(_NO_ROOM):
+            raise
+        # Several processes share the graph in /dev/shm, of which a container has 64 MB unless it is told otherwise.
+        _log.warning("the index is made by one process: %s", error)
+        connection.execute(f"DROP INDEX IF EXISTS {_INDEX}")
+        connection.execute("SET max_parallel_maintenance_workers = 0")
+        connection.execute(create)
