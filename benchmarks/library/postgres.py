@@ -4,19 +4,22 @@ python -m benchmarks.library.postgres --chunks 100000 --url postgresql://...
 python -m benchmarks.library.postgres --chunks 100000
 
 The database must be the caller's own and empty, or filled by this script, which measures it again then; without a URL
-the library is a file, kept with --folder. Texts are passages of docs/ with
-one changed number each, vectors those of the passages with noise (about 0.9 cosine), questions their first words. Both
-hold the same. It prints the time to store and to index, the size on the disk, the median and 95th percentile of search
-by vectors, by words, and of embedding and retrieving as a question does it, and how many of the ten nearest by
-comparing every vector (numpy) are found. Measure a library in a second run: the one that fills it holds copies.
+the library is a file, kept with --folder. Texts are passages of docs/, or 8,000 of a corpus (--corpus
+../shared/data/corpus), with one changed number each, vectors those of the passages with noise (about 0.9 cosine),
+questions their first words. Both hold the same. It prints the time to store and to index, the size on the disk, the
+median and 95th percentile of search by vectors, by words, and of embedding and retrieving as a question does it, and
+how many of the ten nearest by comparing every vector (numpy) are found. Measure a library in a second run: the one that
+fills it holds copies.
 """
 
 import argparse
+import itertools
 import os
+import random
 import re
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -33,24 +36,42 @@ from rag.retrieve.retriever import Retriever
 from rag.store.opening import open_library
 from rag.store.protocols import FileState, LibraryStore
 from rag.types import Chunk, ParsedDocument
+from training.data.corpus import read_jsonl
 
 DOCS = Path(__file__).parents[2] / "docs"
 QUERIES = 100
 _NOISE = 0.5  # length of what is added to a vector of length 1
 _OF_A_DOCUMENT = 100  # chunks
+_PASSAGES = 8_000  # of a corpus
+_DOCUMENTS_READ = 2_000  # of each of its files
+_SHORTEST, _LONGEST = 200, 1200  # characters of a passage
 
 
-def passages() -> list[str]:
-    """Paragraphs of the documentation, 200 to 1,200 characters."""
-    text = "\n\n".join(path.read_text(encoding="utf-8") for path in sorted(DOCS.glob("*.md")))
-    return [part for part in re.split(r"\n\s*\n", text) if 200 <= len(part) <= 1200]
+def passages(corpus: Path | None) -> list[str]:
+    """Paragraphs of 200 to 1,200 characters: of this documentation or, given a folder of ``*.jsonl.xz``, as many of
+    each file, from all over it."""
+    if corpus is None:
+        return _paragraphs(path.read_text(encoding="utf-8") for path in sorted(DOCS.glob("*.md")))
+    files = sorted(corpus.glob("*.jsonl.xz"))
+    found: list[str] = []
+    for path in files:
+        own = _paragraphs(itertools.islice((text for _, text in read_jsonl(path)), _DOCUMENTS_READ))
+        random.Random(0).shuffle(own)
+        found += own[: _PASSAGES // len(files)]
+    return found
+
+
+def _paragraphs(texts: Iterable[str]) -> list[str]:
+    parts = [part for text in texts for part in re.split(r"\n\s*\n", text)]
+    lines = (line for part in parts for line in ([part] if len(part) <= _LONGEST else part.split("\n")))
+    return list(dict.fromkeys(line for line in lines if _SHORTEST <= len(line) <= _LONGEST))
 
 
 def made(count: int, vectors: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
     """Which paragraphs ``count`` passages are copies of, and vectors of these, [count, dimension]."""
-    random = np.random.default_rng(0)
-    chosen = random.integers(len(vectors), size=count)
-    noise = random.normal(size=(count, vectors.shape[1])).astype(np.float32)
+    generator = np.random.default_rng(0)
+    chosen = generator.integers(len(vectors), size=count)
+    noise = generator.normal(size=(count, vectors.shape[1])).astype(np.float32)
     near = vectors[chosen] + _NOISE * noise / np.linalg.norm(noise, axis=1, keepdims=True)
     near /= np.linalg.norm(near, axis=1, keepdims=True)
     return chosen, near.astype(np.float16)
@@ -126,10 +147,10 @@ class Asked:
 
 def asked(library: LibraryStore) -> dict[str, NDArray[np.float32]]:
     """Questions, the first words of passages, with vectors near theirs."""
-    random = np.random.default_rng(1)
-    chosen = np.sort(random.choice(library.chunk_ids(), QUERIES, replace=False)).tolist()
+    generator = np.random.default_rng(1)
+    chosen = np.sort(generator.choice(library.chunk_ids(), QUERIES, replace=False)).tolist()
     vectors = np.concatenate([some for _, some in library.embeddings(chosen)]).astype(np.float32)
-    noise = random.normal(size=vectors.shape)
+    noise = generator.normal(size=vectors.shape)
     queries = (vectors + _NOISE * noise / np.linalg.norm(noise, axis=1, keepdims=True)).astype(np.float32)
     queries /= np.linalg.norm(queries, axis=1, keepdims=True)
     texts = (f"{' '.join(chunk.text.split()[:12])} {chunk.id}" for chunk, _ in library.chunks(chosen).values())
@@ -161,6 +182,7 @@ def main() -> None:
     parser.add_argument("--url", help="postgresql://...; a file without it")
     parser.add_argument("--chunks", type=int, default=100_000)
     parser.add_argument("--folder", type=Path, help="where the file is kept")
+    parser.add_argument("--corpus", type=Path, help="a folder of *.jsonl.xz to take passages from instead of docs/")
     parser.add_argument("--bulk", action="store_true", help="fill the server by COPY")
     arguments = parser.parse_args()
     name = "PostgreSQL" if arguments.url else "SQLite and FAISS"
@@ -177,7 +199,7 @@ def main() -> None:
 
 
 def fill(library: LibraryStore, arguments: argparse.Namespace) -> None:
-    base = passages()
+    base = passages(arguments.corpus)
     chosen, vectors = made(arguments.chunks, OnnxEmbedder.load(None, None).embed_passages(base))
     if arguments.bulk:
         bulk.fill(arguments.url, base, chosen, vectors, _OF_A_DOCUMENT)

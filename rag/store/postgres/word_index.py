@@ -28,6 +28,7 @@ class TsvectorIndex:
         self._condition = condition
         self._parameters = parameters
         self._counts: dict[Phrase, int] = {}
+        self._found: dict[Phrase, list[int]] = {}  # chunks of phrases of several words, which take long to be found
         self._totals: tuple[int, int] | None = None
 
     @property
@@ -49,8 +50,17 @@ class TsvectorIndex:
             self._counts |= {phrase: known.get(lexeme, 0) for phrase, lexeme in single.items()}
         for phrase in asked:
             if phrase not in single:
-                self._counts[phrase] = self.count_any([phrase]) if words[phrase] else 0
+                self._counts[phrase] = self._count(phrase) if words[phrase] else 0
         return [self._counts[phrase] for phrase in phrases]
+
+    def _count(self, phrase: Phrase) -> int:
+        sql = "SELECT chunk_id FROM chunk_words WHERE words @@ %s::tsquery LIMIT %s"
+        found = [id_ for (id_,) in self._server.rows(sql, (_written(phrase), MAX_SCORED + 1))]
+        if len(found) <= MAX_SCORED:
+            self._found[phrase] = found
+            return len(found)
+        is_large = self.total() > COUNTED_WHOLE
+        return max(len(found), self._most([phrase])) if is_large else self.count_any([phrase])
 
     def count_any(self, phrases: Sequence[Phrase]) -> int:
         query = _any_of(phrases)
@@ -91,9 +101,10 @@ class TsvectorIndex:
             # hits / (hits + norm), with one ts_rank_cd
             scores.append(
                 f"SELECT chunk_id, %s::float8 * (1 - {norm} / ({hits} + {norm})) AS score FROM chunk_words "
-                f"WHERE words @@ %s::tsquery{where}"
+                f"WHERE {'chunk_id = ANY(%s)' if phrase in self._found else 'words @@ %s::tsquery'}{where}"
             )
-            given += [_idf(count, total) * (_K1 + 1), *norms, query, *norms, query, *parameters]
+            chosen = self._found.get(phrase, query)
+            given += [_idf(count, total) * (_K1 + 1), *norms, query, *norms, chosen, *parameters]
         sql = f"SELECT chunk_id, sum(score) AS score FROM ({' UNION ALL '.join(scores)}) scored GROUP BY chunk_id"
         return self._server.rows(f"{sql} ORDER BY score DESC, chunk_id LIMIT %s", [*given, k])
 
