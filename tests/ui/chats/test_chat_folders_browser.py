@@ -1,5 +1,6 @@
 """Folders of chats, and the model and the scope that a chat remembers, in headless Chromium."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -168,3 +169,50 @@ def test_how_fast_a_model_wrote_stands_under_its_answer(filled: Any, gate: Any, 
     expect(page.locator(".made")).to_contain_text("23 tokens/s")
     expect(page.locator(".made")).to_have_attribute("title", "48 tokens written")
     go(page, "Library")
+
+
+def test_of_a_thousand_chats_those_in_view_are_drawn_and_all_are_reached(
+    window: Any, fake: Any, open_page: Callable[..., Any]
+) -> None:
+    page = window.page
+    for number in range(1_000):
+        fake.store.create(f"chat {number:03}")
+    fake.conversation_folders.make("Kept", [fake.conversations()[-1].id])
+    page.reload()
+    rows, focused = page.locator(".chat-row"), page.locator(".chat-link:focus")
+    today = page.get_by_role("region", name="Today")
+    expect(today.locator(".chat-row").first).to_have_attribute("aria-setsize", "999")
+    assert rows.count() < 60
+    heights = rows.evaluate_all("all => [...new Set(all.map((one) => one.offsetHeight))]")
+    assert heights == [48]
+    today.locator(".chat-link").first.focus()
+    page.keyboard.press("End")
+    expect(focused).to_contain_text("chat 001")
+    expect(focused).to_be_in_viewport()
+    assert rows.count() < 60
+    page.keyboard.press("F2")
+    expect(page.get_by_label("Name of the chat")).to_be_focused()
+    page.keyboard.type("Renamed")
+    page.mouse.move(150, 500)
+    page.mouse.wheel(0, -20_000)  # the row that is named stays while others are looked at
+    expect(page.locator(".chat-row", has_text="chat 999")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(focused).to_contain_text("Renamed")
+    page.keyboard.press("ArrowUp")
+    expect(focused).to_contain_text("chat 002")
+    expect(focused).to_be_in_viewport()
+    page.keyboard.press("Delete")
+    expect(focused).to_contain_text("Renamed")
+    page.keyboard.press("Alt+z")
+    expect(page.locator(".chat-row.on")).to_contain_text("chat 002")
+    page.locator(".chat-link", has_text="Renamed").focus()
+    page.keyboard.press("Home")
+    expect(page.locator(".folder-toggle")).to_be_focused()
+    page.locator(".chat-row", has_text="chat 999").drag_to(page.get_by_role("region", name="Kept"))
+    expect(page.get_by_role("region", name="Kept").locator(".chat-row")).to_have_count(2)
+    page.fill("#chat-search", "chat 50")
+    expect(today.locator(".chat-row").first).to_have_attribute("aria-setsize", "10")
+    large = open_page(window.served.link).page
+    large.evaluate("() => localStorage.setItem('docent.size', '150')")
+    large.reload()
+    expect(large.locator(".chat-row").first).to_have_css("height", "72px")

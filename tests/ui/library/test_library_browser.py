@@ -228,11 +228,16 @@ def test_lists_that_are_read_anew_stay_where_they_were_scrolled_to(library: Call
     expect(page.locator(".bar")).to_contain_text("301 documents")
     assert rows.evaluate("box => box.scrollTop") == 3000
     go(page, "Chats")
-    chats = page.locator(".list-body")
-    expect(page.locator(".chat-row")).to_have_count(300)
+    chats, row = page.locator(".list-body"), page.locator(".chat-row", has_text="chat 250")
+    expect(page.locator(".chat-row").first).to_have_attribute("aria-setsize", "300")
     chats.evaluate("box => { box.scrollTop = 2000; }")
-    before = page.locator(".chat-row", has_text="chat 250").bounding_box()
-    fake.store.rename(fake.conversations()[0].id, "another name")
+    expect(row).to_be_visible()
+    before = row.bounding_box()
+    fake.store.rename(next(one.id for one in fake.conversations() if one.title == "chat 249"), "another name")
     watched.served.desk.feed.publish(ConversationsChanged())
     expect(page.locator(".chat-row", has_text="another name")).to_have_count(1)
-    assert page.locator(".chat-row", has_text="chat 250").bounding_box() == before
+    assert row.bounding_box() == before
+    fake.store.create("one more above")
+    watched.served.desk.feed.publish(ConversationsChanged())
+    expect(row).to_have_attribute("aria-setsize", "301")
+    assert row.bounding_box() == before

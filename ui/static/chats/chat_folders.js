@@ -74,8 +74,8 @@ export function Group({ name, folder, children }) {
     }}>${children}</section>`;
 }
 
-/** @param {{folder: ChatFolder, count: number, isFolded: boolean, tab: number, onReach: () => void, onFold: () => void, onKeyDown: (event: KeyboardEvent) => void}} props */
-export function FolderHead({ folder, count, isFolded, tab, onReach, onFold, onKeyDown }) {
+/** @param {{folder: ChatFolder, count: number, isFolded: boolean, stop: string, tab: number, onReach: () => void, onFold: () => void, onKeyDown: (event: KeyboardEvent) => void}} props */
+export function FolderHead({ folder, count, isFolded, stop, tab, onReach, onFold, onKeyDown }) {
   const [isNaming, name] = useState(false);
   const title = visible(folder.name);
   const keys = (/** @type {KeyboardEvent} */ event) => {
@@ -85,7 +85,7 @@ export function FolderHead({ folder, count, isFolded, tab, onReach, onFold, onKe
     else onKeyDown(event);
   };
   return html`<h3 class="folder-head" onFocusIn=${onReach}>
-    <button type="button" class="folder-toggle chat-stop" tabindex=${tab} aria-expanded=${!isFolded} onClick=${onFold} onKeyDown=${keys}>
+    <button type="button" class="folder-toggle chat-stop" data-stop=${stop} tabindex=${tab} aria-expanded=${!isFolded} onClick=${onFold} onKeyDown=${keys}>
       <${Icon} name=${isFolded ? "right" : "down"} /><${Name}>${folder.name}<//> <span class="quiet">${count}</span></button>
     <${Menu} tab=${tab} label=${t("folder.actions", { name: title })} items=${[
       { label: t("rename"), icon: "pen", onClick: () => name(true) },

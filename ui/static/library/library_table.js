@@ -4,6 +4,7 @@
 import { date, fileName, number, size, sourceName } from "../parts/format.js";
 import { html, useLayoutEffect, useMemo, useRef, useState } from "../parts/html.js";
 import { Icon } from "../parts/icons.js";
+import { rowsInView, useView } from "../parts/in_view.js";
 import { IconButton, Menu, Name, visible } from "../parts/parts.js";
 import { summarise } from "../source/summary.js";
 import { askOnly, copies, readSources, showDocument, status } from "../state/store.js";
@@ -18,7 +19,6 @@ import { changeCollection, deleteCollection } from "./collections.js";
 /** @typedef {{row: Row, tab: number, isFolded: boolean, isChosen: boolean, onChoose: () => void, onFold: (key: string) => void, onRemove: (what: any) => void, onCollect: (locations: string[]) => void, onName: (collection: any) => void}} RowProps */
 
 const ROW = 36; // pixels, as in library.css
-const SPARE = 12; // rows drawn beyond the edges
 export const COLUMNS = [
   { key: "name", label: "library.name", of: (/** @type {Doc} */ one) => fileName(one.path).toLowerCase() },
   { key: "title", label: "library.doctitle", of: (/** @type {Doc} */ one) => one.title.toLowerCase() },
@@ -41,9 +41,8 @@ const placeOf = ({ kind: what, group, one }) => (what === "document" ? (one?.pat
 /** @param {any} props */
 export function LibraryTable({ rows, sort, onSort, folded, chosen, onChoose, ...actions }) {
   const box = useRef(/** @type {HTMLElement|null} */ (null));
-  const [view, setView] = useState({ top: 0, height: 800 });
+  const { view, look } = useView(box, ROW);
   const [current, setCurrent] = useState({ key: "", isMoved: false }); // the row that Tab reaches
-  const look = () => box.current && setView({ top: box.current.scrollTop, height: box.current.clientHeight });
   useLayoutEffect(look, [rows.length]);
   const at = Math.max(0, rows.findIndex((/** @type {Row} */ row) => row.key === current.key));
   useLayoutEffect(() => {
@@ -53,8 +52,7 @@ export function LibraryTable({ rows, sort, onSort, folded, chosen, onChoose, ...
     else if ((at + 1) * ROW > scrollTop + clientHeight) box.current.scrollTop = (at + 1) * ROW - clientHeight;
     look();
   }, [current]);
-  const first = Math.max(0, Math.floor(view.top / ROW) - SPARE);
-  const last = Math.min(rows.length, Math.ceil((view.top + view.height) / ROW) + SPARE);
+  const { first, last } = rowsInView(view, ROW, rows.length);
   const drawn = rows.slice(first, last).map((/** @type {Row} */ row, /** @type {number} */ index) => ({ row, index: first + index }));
   if (rows.length && (at < first || at >= last)) drawn.push({ row: rows[at], index: at }); // where Tab leads
   // At once, for the next key may come before the next frame; and again where drawing moved the row, which costs it the focus.
