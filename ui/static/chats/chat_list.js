@@ -36,7 +36,7 @@ export function ChatList() {
   useStill(box, laid);
   useLayoutEffect(look, [laid, row]);
   useLayoutEffect(() => {
-    const one = /** @type {HTMLElement|null|undefined} */ (goal.stop && box.current?.querySelector(`[data-stop="${CSS.escape(goal.stop)}"]`));
+    const one = goal.stop ? /** @type {HTMLElement|null|undefined} */ (box.current?.querySelector(`[data-stop="${CSS.escape(goal.stop)}"]`)) : null;
     one?.scrollIntoView({ block: "nearest" });
     one?.focus({ preventScroll: true });
   }, [goal]);
