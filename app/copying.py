@@ -1,4 +1,4 @@
-"""Copies library and conversations between data folders and PostgreSQL servers, for ``docent library copy``."""
+"""Copies library, conversations and prompts between data folders and PostgreSQL servers: ``docent library copy``."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -8,6 +8,7 @@ from pathlib import Path
 from app.conversations.copies import copy_conversations
 from app.conversations.store import Conversations
 from app.errors import UsageError
+from app.pages.prompts import Prompts
 from app.settings.paths import DataFolder
 from app.settings.schema import SERVER_SCHEMES
 
@@ -20,11 +21,14 @@ class Everything:
     documents_there: int
     conversations: int
     conversations_there: int
+    prompts: int = 0
+    prompts_there: int = 0
 
 
 def copy_all(source: str, target: str, on_document: Callable[[int, int], None]) -> Everything:
-    """Copies from one place to another; each is the path of a data folder or postgresql://... Raises UsageError,
-    LibraryError and ConversationError; what was copied until then stays, and the next try goes on from there."""
+    """Copies from one place to another; each is the path of a data folder or postgresql://... Prompts are copied
+    between data folders: a server holds none. Raises UsageError, TooLarge, LibraryError and ConversationError; what was copied
+    until then stays, and the next try goes on from there."""
     from rag.store.copying import copy_library
     from rag.store.opening import open_library
 
@@ -37,7 +41,10 @@ def copy_all(source: str, target: str, on_document: Callable[[int, int], None]) 
         copied = copy_library(one, other, on_document)
     with closing(_conversations(source)) as chats, closing(_conversations(target)) as others:
         taken, there = copy_conversations(chats, others)
-    return Everything(copied.copied, copied.there, taken, there)
+    if _is_url(source) or _is_url(target):
+        return Everything(copied.copied, copied.there, taken, there)
+    one_prompts, other_prompts = (Prompts(DataFolder(Path(place)).prompts) for place in (source, target))
+    return Everything(copied.copied, copied.there, taken, there, *other_prompts.take(one_prompts.all()))
 
 
 def _is_url(place: str) -> bool:

@@ -1,4 +1,4 @@
-"""``docent library copy``: a library and its conversations to another place."""
+"""``docent library copy``: a library, its conversations and prompts to another place."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -28,8 +28,8 @@ def copy(
 ) -> None:
     """Copy a library with its conversations to another place.
 
-    Between a data folder and a PostgreSQL server, either way. The copy is compared with what it was made from; one that
-    was cut off is gone on with.
+    Between a data folder and a PostgreSQL server, either way, or between two of a kind; prompts between data folders.
+    The copy is compared with what it was made from; one that was cut off is gone on with.
     """
     from app.copying import copy_all
     from rag.ingest.events import SyncEvent
@@ -40,6 +40,7 @@ def copy(
         write_json(asdict(done))
         return
     write_text(
-        f"Copied {done.documents:,} documents and {done.conversations:,} conversations; "
-        f"{done.documents_there:,} and {done.conversations_there:,} were there. Both libraries hold the same."
+        f"Copied {done.documents:,} documents, {done.conversations:,} conversations and {done.prompts:,} prompts; "
+        f"{done.documents_there:,}, {done.conversations_there:,} and {done.prompts_there:,} were there. "
+        "Both libraries hold the same."
     )

@@ -70,6 +70,18 @@ class Prompts:
         """Returns those that are left."""
         return self._change(lambda known: _apart(known, prompt)[1])
 
+    def take(self, others: Sequence[Prompt]) -> tuple[int, int]:
+        """Adds prompts of another place; those whose id or name is here already stay as they are here. Returns how
+        many were added, and how many were here."""
+        here = self.all()
+        ids, names = {one.id for one in here}, {one.name.casefold() for one in here}
+        new = [one for one in others if one.id not in ids and one.name.casefold() not in names]
+        if len(here) + len(new) > MOST:
+            raise TooLarge(f"Together they would be more than {MOST} prompts.", "Delete some first.")
+        if new:
+            self._change(lambda known: [*known, *new])
+        return len(new), len(others) - len(new)
+
     def wipe(self) -> None:
         """Deletes all of them for good."""
         with self._lock:

@@ -18,6 +18,7 @@ from app.conversations.store import Conversations
 from app.copying import Everything, copy_all
 from app.errors import UsageError
 from app.events import Scope
+from app.pages.prompts import Prompts
 from rag.errors import LibraryError
 from rag.store import copying
 from rag.store.collections import Collections
@@ -138,6 +139,27 @@ def test_what_changed_since_the_last_copy_is_copied_again(places: Places) -> Non
     with opened(target) as library:
         document = library.document(ids[0])
         assert document is not None and document.error == "Gone bad."
+
+
+def test_prompts_go_along_between_data_folders(tmp_path: Path) -> None:
+    source, target = str(tmp_path / "one"), str(tmp_path / "other")
+    filled(source)
+    mine, theirs = (Prompts(Path(place) / "prompts.json") for place in (source, target))
+    for name in ("Summary", "Short"):
+        mine.make(name, f"{name}, please.")
+    done = copy_all(source, target, ignore)
+    assert (done.prompts, done.prompts_there) == (2, 0)
+    assert theirs.all() == mine.all()
+    short = next(one for one in theirs.all() if one.name == "Short")
+    theirs.change(short.id, text="Two words.")
+    mine.make("Third", "What follows?")
+    done = copy_all(source, target, ignore)
+    assert (done.prompts, done.prompts_there) == (1, 2)
+    assert [(one.name, one.text) for one in theirs.all()] == [
+        ("Short", "Two words."),
+        ("Summary", "Summary, please."),
+        ("Third", "What follows?"),
+    ]
 
 
 def test_wrong_places_are_refused(tmp_path: Path) -> None:
