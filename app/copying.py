@@ -27,8 +27,8 @@ class Everything:
 
 def copy_all(source: str, target: str, on_document: Callable[[int, int], None]) -> Everything:
     """Copies from one place to another; each is the path of a data folder or postgresql://... Prompts are copied
-    between data folders: a server holds none. Raises UsageError, TooLarge, LibraryError and ConversationError; what was copied
-    until then stays, and the next try goes on from there."""
+    between data folders: a server holds none. Raises UsageError, TooLarge, LibraryError and
+    ConversationError; what was copied until then stays, and the next try goes on from there."""
     from rag.store.copying import copy_library
     from rag.store.opening import open_library
 
