@@ -78,6 +78,7 @@ class FakeAssistant:
         self.thought = ""  # what a model thinks before every answer, a word at a time
         self.writing: Writing | None = None  # how fast a model wrote it
         self.said: str | None = None  # instead of the sentence that is found
+        self.goes_on = ""  # what it says after the sentence and its source, as " and more"
         self.answerer = "extractive"
         self.unreachable: tuple[str, ...] = ()  # sources that are not there
         self.error: Exception | None = None  # raised by ask
@@ -173,17 +174,17 @@ class FakeAssistant:
         first, *others = text.split(" ")
         parts = (AnswerPart(first), *(AnswerPart(f" {word}") for word in others))
         parts += (AnswerPart(" ", numbers),) if numbers else ()
+        parts += tuple(AnswerPart(f" {word}") for word in self.goes_on.split())
         said: tuple[AnswerPart, ...] = ()
         for part in parts:
             self.gate()
             if stop is not None and stop.is_set():
                 break
             said += (part,)
-            yield TextDelta((part,), citations if said == parts else ())
+            yield TextDelta((part,), citations if part.citations else ())
         stopped = said != parts
-        answer = Answer(
-            joined(said), found is not None, () if stopped else citations, self.answerer, writing=self.writing
-        )
+        given = citations if any(part.citations for part in said) else ()
+        answer = Answer(joined(said), found is not None, given, self.answerer, writing=self.writing)
         searched = completed if completed != question else None
         work = Work({"total": 1.0}, tuple(map(Looked.of, passages)), self.searches, self.thought)
         key = self.store.add(

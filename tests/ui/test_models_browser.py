@@ -1,5 +1,6 @@
 """The page of models: downloads from a local hub, imports, the choice of a model without a restart, speed."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from app.models.computer import cards
 from app.settings.preferences import Preferences
 from tests.app.models.hub import LARGE, REPO, Hub
 from tests.app.models.tiny_model import write_tiny_model
 from tests.engines.gguf_files import write_model
 from tests.engines.models import random_model
+from tests.ui.desktop.fakes import a_program
 from tests.ui.steps import go
 
 pytestmark = pytest.mark.browser
@@ -20,6 +23,16 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
     return write_tiny_model(tmp_path / "tiny")
+
+
+@pytest.fixture
+def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The driver of a card, as Docent asks it."""
+    a_program(tmp_path / "bin" / "nvidia-smi", "echo 'NVIDIA H100 80GB HBM3, 81559, 550.54.15'")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    cards.cache_clear()
+    yield
+    cards.cache_clear()
 
 
 @pytest.fixture
@@ -62,6 +75,13 @@ def test_the_computer_and_the_shipped_model_are_described(models: Any, screensho
     expect(page.locator(".model-now")).to_contain_text("docent-nano")
     expect(page.locator(".model").first).to_contain_text("licence apache-2.0")
     page.screenshot(path=screenshots / "models-light.png")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the driver's program is a shell script here")
+def test_a_graphics_card_and_what_it_runs_are_described(card: None, models: Any) -> None:
+    facts = models.page.locator(".facts")
+    expect(facts).to_contain_text("NVIDIA H100 80GB HBM3 · 86 GB · driver 550.54.15")
+    expect(facts).to_contain_text("Models of up to about 76 billion weights in INT4")
 
 
 def test_a_download_that_broke_off_goes_on_and_the_model_is_used_without_a_restart(

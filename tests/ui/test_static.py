@@ -132,3 +132,12 @@ def test_sizes_and_radii_are_those_of_the_scale() -> None:
     assert [float(scale[name]) * 16 for name in ("small", "body", "read", "head", "big")] == [12, 14, 16, 20, 28]
     assert {*re.findall(r"border-radius: ([^;]+);", style)} <= {"6px", "10px", "14px", "50%"}
     assert len({*re.findall(r"--accent: (#\w+);", style)}) == 2  # light and dark
+
+
+def test_spaces_are_those_of_the_scale() -> None:
+    style = "\n".join(file.read_text(encoding="utf-8") for file in sorted((STATIC / "style").glob("*.css")))
+    spaces = re.findall(r"(?<![\w-])(?:padding|margin|gap|row-gap|column-gap)(?:-[a-z-]+)?: ([^;}]+)", style)
+    assert len(spaces) > 100
+    lengths = {length.lstrip("-") for space in spaces for length in re.findall(r"-?[\d.]+(?:px|r?em)", space)}
+    assert {length for length in lengths if length.endswith("px")} == {"4px", "8px", "12px", "16px", "24px"}
+    assert {length for length in lengths if length.endswith("em")} == {"1em", "1.25rem"}  # lists within a text

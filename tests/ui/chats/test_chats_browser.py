@@ -66,6 +66,27 @@ def test_an_answer_can_be_stopped_with_escape(filled: Any, gate: Any, fake: Any)
     expect(page.locator(".exchange .note")).to_have_text("Stopped here.")
 
 
+def test_an_answer_that_is_stopped_keeps_the_sources_it_has_given(filled: Any, gate: Any, fake: Any) -> None:
+    page = filled.page
+    fake.goes_on = "and it has been open since."
+    ask(page, "When was the garden planted?")
+    gate.let(12)  # nine words, their source, two more words
+    expect(page.locator(".running .answer-text")).to_contain_text("by Ada Quill.")
+    expect(page.locator(".running .answer-text")).to_contain_text("and it")
+    expect(page.locator(".running .chip")).to_have_count(1)
+    page.locator("#stop").click()
+    assert fake.stop.wait(60)
+    gate.open()
+    answer = page.locator(".exchange:not(.running)")
+    expect(answer.locator(".note")).to_have_text("Stopped here.")
+    expect(answer.locator(".answer-text")).not_to_contain_text("open since")
+    expect(answer.locator(".card")).to_have_count(1)
+    page.reload()
+    expect(answer.locator(".card")).to_have_count(1)
+    answer.locator(".chip").click()
+    expect(page.locator(".source mark.quote")).to_contain_text("The garden was planted in 1987 by Ada Quill.")
+
+
 def test_a_question_asked_during_an_answer_waits_and_both_can_be_stopped(filled: Any, gate: Any, fake: Any) -> None:
     page = filled.page
     ask(page, "When was the garden planted?")
