@@ -15,6 +15,7 @@ class Docent:
             sys.executable, "-m", "ui.main", "--data-dir", str(data), "serve", "--json", "--no-browser", "--port", "0"
         ]  # fmt: skip
         self.link = ""
+        self.data = data
         self.start(*arguments)
 
     def start(self, *arguments: str) -> None:

@@ -181,9 +181,9 @@ class FakeAssistant:
             if stop is not None and stop.is_set():
                 break
             said += (part,)
-            yield TextDelta((part,), citations if part.citations else ())
+            yield TextDelta((part,), citations if part.numbers else ())
         stopped = said != parts
-        given = citations if any(part.citations for part in said) else ()
+        given = citations if any(part.numbers for part in said) else ()
         answer = Answer(joined(said), found is not None, given, self.answerer, writing=self.writing)
         searched = completed if completed != question else None
         work = Work({"total": 1.0}, tuple(map(Looked.of, passages)), self.searches, self.thought)
