@@ -190,3 +190,17 @@ def test_an_open_tab_goes_on_after_a_restart_without_a_person(docent: Docent, op
     other.goto(docent.address)
     expect(other.locator("#said")).to_contain_text("Open it with the link")
     other.close()
+
+
+def test_samples_that_were_removed_stay_removed(docent: Docent, open_page: Callable[..., Any]) -> None:
+    page = open_page(docent.link.replace("/?", "/library?")).page
+    expect(page.locator(".row-line", has_text="Lens talk")).to_be_visible(timeout=READING_MS)
+    page.get_by_role("button", name="Actions for samples", exact=True).first.click()
+    page.get_by_role("menuitem", name="Remove").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove", exact=True).click()
+    expect(page.locator(".row-line", has_text="Lens talk")).to_have_count(0)
+    docent.stop()
+    docent.start("--samples")
+    page = open_page(docent.link.replace("/?", "/library?")).page
+    expect(page.locator("#sync").first).to_contain_text("Up to date", timeout=READING_MS)
+    expect(page.locator(".row-line", has_text="Lens talk")).to_have_count(0)
