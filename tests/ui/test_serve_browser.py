@@ -31,6 +31,7 @@ HAS_KEY = """() => new Promise((resolve) => {
 MOVED = """([from, to]) => {
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) walk.currentNode.data = walk.currentNode.data.replaceAll(from, to);
+  for (const field of document.querySelectorAll("input")) field.value = field.value.replaceAll(from, to);
 }"""
 """Shows paths as they would be in a person's own folder."""
 

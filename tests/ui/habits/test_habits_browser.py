@@ -93,11 +93,10 @@ def test_the_list_of_chats_is_one_stop_and_walked_through_by_arrows(filled: Any,
     page.locator("#chat-search").focus()
     page.keyboard.press("Tab")
     page.keyboard.press("Tab") if page.locator(".list-body:focus").count() else None
-    expect(page.locator(".chat-link:focus")).to_have_count(1)
-    first = page.locator(".chat-link:focus").inner_text()
+    expect(rows.first.locator(".chat-link")).to_be_focused()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
-    assert page.locator(".chat-link:focus").inner_text() == rows.nth(2).locator(".chat-link").inner_text() != first
+    expect(rows.nth(2).locator(".chat-link")).to_be_focused()
     page.keyboard.press("Tab")
     expect(rows.nth(2).get_by_role("button")).to_be_focused()
     page.keyboard.press("Shift+Tab")
@@ -219,6 +218,20 @@ def test_motion_and_contrast_follow_the_system(filled: Any, gate: Any) -> None:
     page.emulate_media(contrast="more")
     assert page.evaluate(line) != before
     gate.open()
+
+
+def test_the_list_of_chats_holds_large_text_in_german(filled: Any, fake: Any, open_page: Callable[..., Any]) -> None:
+    fake.store.create("When was the garden planted?")
+    page = open_page(filled.served.link, width=900, locale="de").page
+    page.evaluate("() => localStorage.setItem('docent.size', '150')")
+    page.reload()
+    page.get_by_role("button", name="Aktionen für When was").click()
+    expect(page.get_by_role("menuitem").first).to_be_focused()
+    edges = page.locator(".list").bounding_box()
+    for part in ("#new-chat", "#new-folder", ".list .menu", ".chat-row"):
+        box = page.locator(part).first.bounding_box()
+        assert box["x"] >= edges["x"], part
+        assert box["x"] + box["width"] <= edges["x"] + edges["width"], part
 
 
 def test_text_is_as_large_as_one_likes(filled: Any) -> None:
