@@ -134,6 +134,9 @@ def _reader(settings: Settings) -> Iterator[Check]:
 def _language_model(settings: Settings) -> Iterator[Check]:
     from app.models.store import ModelStore
 
+    if settings.model.endpoint is not None:
+        yield _server_model(settings, settings.model.endpoint)
+        return
     if settings.model.name is None:
         yield Check("language model", "ok", "None set up; answers are quoted from your documents.")
         return
@@ -150,6 +153,25 @@ def _language_model(settings: Settings) -> Iterator[Check]:
         yield Check("language model", "warn", detail, "It has no chat template, so it may not follow instructions.")
     else:
         yield Check("language model", "ok", detail)
+
+
+def _server_model(settings: Settings, endpoint: str) -> Check:
+    """The server that writes answers is asked for its models, and for nothing else."""
+    from app.errors import ModelError
+    from app.models.remote import RemoteGenerator
+
+    chosen = settings.model
+    key = chosen.endpoint_key.get_secret_value() if chosen.endpoint_key else None
+    try:
+        generator = RemoteGenerator(endpoint, chosen.endpoint_model, key, chosen.context)
+        listed = generator.listed()
+    except ModelError as error:
+        return Check("language model", "fail", error.message, error.remedy)
+    detail = f"Answers are written by {generator.name}; questions and passages are sent there (model.endpoint)."
+    if chosen.endpoint_model is not None and chosen.endpoint_model not in listed:
+        remedy = f"Set model.endpoint_model to one of {', '.join(listed[:5])}." if listed else ""
+        return Check("language model", "warn", f"{endpoint} does not list {chosen.endpoint_model}.", remedy)
+    return Check("language model", "ok", detail)
 
 
 def _library(settings: Settings) -> Iterator[Check]:

@@ -56,6 +56,7 @@ _NO_PAGES = (*_API, "/static/", "/gradio/")
 _CONDITIONS = (b"if-none-match", b"if-modified-since", b"range")  # the page at the door is never "not modified"
 _MOST_BYTES = 4_096  # of a proof
 _USE_LINK = "Start `docent serve` and use its link."
+_SHOW_KEY = "`docent config --show-key` shows the key of programs, where server.api_key is on."
 _ASK_FOR_KEY = "Ask who runs this Docent for a key."
 _POLICY_VIOLATION = 1008  # WebSocket close code, RFC 6455 section 7.4.1
 
@@ -144,7 +145,9 @@ class LocalOnly:
             await self._turn_away(scope, send)
 
     async def _turn_away(self, scope: Scope, send: Send) -> None:
-        if self._users:
+        if _values(scope["headers"], b"authorization") and scope["path"].startswith(_API):
+            await _refuse(scope, send, 401, "This key is not known here.", _SHOW_KEY)
+        elif self._users:
             await _refuse(scope, send, 401, "Sign in with your key.", _ASK_FOR_KEY)
         else:
             await _refuse(scope, send, 401, "Open Docent with the link that it printed when it started.")

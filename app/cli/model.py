@@ -4,14 +4,15 @@ import difflib
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.cli.model_views import found_json, found_row, model_json, model_row
 from app.cli.output import one_line, write_json, write_note, write_table, write_text
 from app.cli.session import Session, session_of
+from app.cli.settings_file import check_is_from_file, write_setting
 from app.errors import UsageError
 from app.settings.paths import BUILTIN
 
@@ -93,18 +94,18 @@ def list_(context: typer.Context, as_json: JsonOption = False) -> None:
     used = session.settings.model.name
     elsewhere = _elsewhere(session)
     if as_json:
-        listed = [{**_json(model), "used": model.name == used} for model in models]
-        write_json({"models": listed, "elsewhere": [_found_json(found) for found in elsewhere]})
+        listed = [{**model_json(model), "used": model.name == used} for model in models]
+        write_json({"models": listed, "elsewhere": [found_json(found) for found in elsewhere]})
         return
     if models:
-        rows = [[model.name + (" *" if model.name == used else ""), *_row(model)] for model in models]
-        write_table(["Model", "Kind", "Weights", "Size", "Context", "Note"], rows)
+        rows = [[model.name + (" *" if model.name == used else ""), *model_row(model)] for model in models]
+        write_table(["Model", "Kind", "Weights", "Size", "Context", "Licence", "Note"], rows)
     else:
         write_note("docent: There is no model yet. Get one with `docent model pull OWNER/NAME`.")
     if elsewhere:
         write_text("\nOf other programs; `docent model use MODEL` takes one without copying it:")
         columns = ["Model", "Place", "Kind", "Size", "Context", "Licence", "Note"]
-        write_table(columns, [_found_row(found) for found in elsewhere])
+        write_table(columns, [found_row(found) for found in elsewhere])
 
 
 def info(
@@ -117,7 +118,7 @@ def info(
 ) -> None:
     """Show the properties of a model."""
     session = session_of(context)
-    found = _json(_store(session).info(model))
+    found = model_json(_store(session).info(model))
     if verify:
         from app.models.build import verify_model
 
@@ -156,16 +157,33 @@ def use(
     name: NameOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Use a model of another program, where it lies."""
-    session = session_of(context)
-    found = {found.name: found for found in _elsewhere(session)}
-    if model not in found:
-        near = difflib.get_close_matches(model, found, n=1)
+    """Let a model answer from now on.
+
+    A model of another program is taken where it lies, without copying it. The choice is written into the settings file.
+    """
+    session, key = session_of(context), "model.name"
+    check_is_from_file(session, key)
+    store = _store(session)
+    own = [BUILTIN, *store.names()]
+    found = {} if model in own else {found.name: found for found in _elsewhere(session)}
+    if model not in own and model not in found:
+        near = difflib.get_close_matches(model, [*found, *own], n=1)
         raise UsageError(
-            f'No other program has a model "{model}".',
+            f'There is no model "{model}".',
             f'Did you mean "{near[0]}"?' if near else "`docent model list` shows those that there are.",
         )
-    _added(session, _store(session).add(found[model].path, name or model, link=True), as_json)
+    taken = store.info(model) if model in own else store.add(found[model].path, name or model, link=True)
+    if taken.problem:
+        raise UsageError(f"{taken.name} cannot be used. {taken.problem}", "Take another one.")
+    file = write_setting(session, key, taken.name)
+    if as_json:
+        write_json(model_json(taken) | {"used": True})
+        return
+    write_text(
+        f"{taken.name} answers from now on ({file}). A Docent that is running takes it over when it starts again."
+    )
+    if session.settings.model.endpoint is not None:
+        write_note("docent: model.endpoint is set, so its server answers until that is null.")
 
 
 def pull(
@@ -321,11 +339,11 @@ def _store(session: Session) -> "ModelStore":
 
 def _added(session: Session, model: "ModelInfo", as_json: bool) -> None:
     if as_json:
-        write_json(_json(model))
+        write_json(model_json(model))
         return
     write_text(f"{model.name}: {model.parameters / 1e9:.2f} billion weights, {model.format}, in {model.folder}.")
     if session.settings.model.name != model.name:
-        write_note(f"Use it with `--set model.name={model.name}`, or write that into {session.settings.folder.config}.")
+        write_note(f"Let it answer with `docent model use {model.name}`.")
 
 
 def _elsewhere(session: Session) -> "list[FoundModel]":
@@ -334,44 +352,6 @@ def _elsewhere(session: Session) -> "list[FoundModel]":
     from app.models.found import find_models
 
     return find_models()
-
-
-def _found_json(found: "FoundModel") -> dict[str, Any]:
-    return {**asdict(found), "path": str(found.path)}
-
-
-def _found_row(found: "FoundModel") -> list[str]:
-    note = found.problem or ("" if found.fits else "too large for this computer's memory")
-    kind = f"{found.family}, {found.format}" if found.family else ""
-    context = f"{found.context:,}" if found.context else ""
-    return [found.name, found.place, kind, f"{found.size_bytes / 1e9:.2f} GB", context, found.licence, note]
-
-
-def _json(model: "ModelInfo") -> dict[str, Any]:
-    return {
-        "name": model.name,
-        "folder": str(model.folder),
-        "linked": model.linked,
-        "origin": model.origin,
-        "family": model.family,
-        "format": model.format,
-        "parameters": model.parameters,
-        "size_bytes": model.size_bytes,
-        "context": model.context,
-        "chat_template": model.chat_template,
-        "problem": model.problem,
-    }
-
-
-def _row(model: "ModelInfo") -> list[str]:
-    size = f"{model.size_bytes / 1e9:.2f} GB"
-    if model.problem:
-        return ["", "", size, "", model.problem]
-    note = "" if model.chat_template else "no chat template"
-    if model.name == BUILTIN:
-        note = f"{model.folder.name}, comes with Docent"
-    kind = f"{model.family}, {model.format}"
-    return [kind, f"{model.parameters / 1e9:.2f} billion", size, f"{model.context:,}", note]
 
 
 @contextmanager

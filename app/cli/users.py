@@ -6,9 +6,9 @@ import typer
 
 from app.cli.output import write_json, write_note, write_table, write_text
 from app.cli.session import session_of
+from app.cli.settings_file import write_setting
 
 if TYPE_CHECKING:
-    from app.cli.session import Session
     from app.settings.users import User
 
 _KEY = "server.users"
@@ -53,7 +53,7 @@ def add(
     session = session_of(context)
     key, kept = new_key(name)
     others = [user for user in session.settings.server.users if user.name != name]
-    _write(session, [*map(_plain, others), {"name": name, "key": kept, "admin": admin}])
+    write_setting(session, _KEY, [*map(_plain, others), {"name": name, "key": kept, "admin": admin}])
     if as_json:
         write_json({"name": name, "key": key, "admin": admin})
         return
@@ -71,7 +71,7 @@ def remove(context: typer.Context, name: NameArgument, as_json: JsonOption = Fal
     left = [user for user in known if user.name != name]
     if len(left) == len(known):
         raise UsageError(f"There is no user {name}.", "`docent user` lists those that exist.")
-    _write(session, [_plain(user) for user in left])
+    write_setting(session, _KEY, [_plain(user) for user in left])
     chats = session.settings.folder.of_user(name).root
     if as_json:
         write_json({"name": name, "removed": True, "chats": str(chats)})
@@ -81,17 +81,3 @@ def remove(context: typer.Context, name: NameArgument, as_json: JsonOption = Fal
 
 def _plain(user: "User") -> dict[str, Any]:
     return {"name": user.name, "key": user.key.get_secret_value(), "admin": user.admin}
-
-
-def _write(session: "Session", wanted: list[dict[str, Any]]) -> None:
-    from app.errors import ConfigError
-    from app.settings.own_file import set_value
-    from app.settings.sources import checked_value
-
-    loaded = session.loaded
-    origin = loaded.origins[_KEY]
-    if origin.startswith(("environment", "command line")):
-        raise ConfigError(f"{_KEY} comes from the {origin}.", "Change it there.")
-    checked_value(loaded.settings, _KEY, wanted)
-    session.settings.folder.create()
-    set_value(loaded.config_file or session.settings.folder.config, _KEY, wanted)

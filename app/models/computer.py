@@ -10,6 +10,7 @@ from pathlib import Path
 
 _INT4_BYTES = 0.5625  # of a weight with its share of scales, groups of 64 or 128
 _SHARE = 0.5  # of the memory; the rest is for K and V, the library and other programs
+_WEIGHTS_SHARE = 0.8  # of the memory, that weights may take
 _QUERY = ("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader,nounits")
 _ANSWERS_S = 10
 
@@ -58,6 +59,13 @@ def this_computer(models: Path) -> Computer:
         runtime=f"{entries[0].name} ({entries[0].words})",
         largest=int(room * _SHARE / _INT4_BYTES),
     )
+
+
+def holds(size: int) -> bool:
+    """Whether weights of ``size`` bytes have room in this computer's memory."""
+    import psutil
+
+    return size <= _WEIGHTS_SHARE * int(psutil.virtual_memory().total)
 
 
 @cache

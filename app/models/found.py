@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.models.store import gguf_name
+from app.models.store import first_line, gguf_name, license_in, stated_license
 from docent import DocentError
 
-_MEMORY_SHARE = 0.8  # of the computer's, that weights may take
 _MODEL_LAYER = "application/vnd.ollama.image.model"
+_LICENCE_LAYER = "application/vnd.ollama.image.license"
 _GGUF = "*.gguf"
 _LATER_PARTS = "-of-"
 _FIRST_PART = "-00001-of-"
+_PROJECTOR = "mmproj"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,30 +39,42 @@ class FoundModel:
     problem: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """Something that looks like a model; ``licence`` is a file that may hold its licence."""
+
+    name: str
+    place: str
+    path: Path
+    licence: Path | None = None
+
+
 def find_models(home: Path | None = None, environment: Mapping[str, str] | None = None) -> list[FoundModel]:
     """All that are found, by name; two of one name get numbers."""
-    import psutil
-
     home, environment = home or Path.home(), os.environ if environment is None else environment
-    memory = psutil.virtual_memory().total
     found: list[FoundModel] = []
     names: set[str] = set()
-    for name, place, path in sorted(_candidates(home, environment), key=lambda one: (one[0].lower(), str(one[2]))):
-        unique = next(free for free in _numbered(name) if free not in names)
+    for one in sorted(_candidates(home, environment), key=lambda one: (one.name.lower(), str(one.path))):
+        unique = next(free for free in _numbered(one.name) if free not in names)
         names.add(unique)
-        found.append(_described(unique, place, path, memory))
+        found.append(_described(unique, one))
     return found
 
 
-def _candidates(home: Path, environment: Mapping[str, str]) -> Iterator[tuple[str, str, Path]]:
-    """Name, place and path of everything that looks like a model."""
+def _candidates(home: Path, environment: Mapping[str, str]) -> Iterator[_Candidate]:
     yield from _hugging_face(_hub_cache(home, environment))
     for root in _ollama_roots(home, environment):
         yield from _ollama(root)
     for place, root in _folders(home, environment):
-        for path in sorted(root.rglob(_GGUF)):
-            if _LATER_PARTS not in path.name or _FIRST_PART in path.name:
-                yield gguf_name(path), place, path
+        yield from _gguf_files(place, root)
+
+
+def _gguf_files(place: str, root: Path) -> Iterator[_Candidate]:
+    """The first parts of split models, and no parts that see or hear for another model."""
+    for path in sorted(root.rglob(_GGUF)):
+        is_later = _LATER_PARTS in path.name and _FIRST_PART not in path.name
+        if not is_later and not path.name.lower().startswith(_PROJECTOR):
+            yield _Candidate(gguf_name(path), place, path)
 
 
 def _hub_cache(home: Path, environment: Mapping[str, str]) -> Path:
@@ -70,15 +83,25 @@ def _hub_cache(home: Path, environment: Mapping[str, str]) -> Path:
     return Path(environment.get("HF_HOME") or home / ".cache" / "huggingface") / "hub"
 
 
-def _hugging_face(cache: Path) -> Iterator[tuple[str, str, Path]]:
+def _hugging_face(cache: Path) -> Iterator[_Candidate]:
     for repository in sorted(cache.glob("models--*")):
-        name = repository.name.removeprefix("models--").replace("--", "-")
-        for snapshot in sorted(repository.glob("snapshots/*"))[-1:]:
-            if (snapshot / "config.json").exists() and any(snapshot.glob("*.safetensors")):
-                yield name, "Hugging Face", snapshot
-            for path in sorted(snapshot.glob(_GGUF)):
-                if _LATER_PARTS not in path.name or _FIRST_PART in path.name:
-                    yield gguf_name(path), "Hugging Face", path
+        snapshot = _newest(repository)
+        if snapshot is None:
+            continue
+        if (snapshot / "config.json").exists() and any(snapshot.glob("*.safetensors")):
+            name = repository.name.removeprefix("models--").replace("--", "-")
+            yield _Candidate(name, "Hugging Face", snapshot)
+        yield from _gguf_files("Hugging Face", snapshot)
+
+
+def _newest(repository: Path) -> Path | None:
+    """The snapshot that the main branch names, or else the one that came last."""
+    snapshots = {path.name: path for path in repository.glob("snapshots/*") if path.is_dir()}
+    try:
+        named = snapshots.get((repository / "refs" / "main").read_text(encoding="ascii").strip())
+    except (OSError, UnicodeDecodeError):
+        named = None
+    return named or max(snapshots.values(), key=lambda path: (path.stat().st_mtime, path.name), default=None)
 
 
 def _ollama_roots(home: Path, environment: Mapping[str, str]) -> list[Path]:
@@ -87,32 +110,38 @@ def _ollama_roots(home: Path, environment: Mapping[str, str]) -> list[Path]:
     return [home / ".ollama" / "models", Path("/usr/share/ollama/.ollama/models")]
 
 
-def _ollama(root: Path) -> Iterator[tuple[str, str, Path]]:
+def _ollama(root: Path) -> Iterator[_Candidate]:
     """A manifest a model and tag, whose layers name files by their hashes."""
     manifests = root / "manifests"
     for manifest in sorted(path for path in manifests.rglob("*") if path.is_file()):
         try:
             layers = json.loads(manifest.read_text(encoding="utf-8"))["layers"]
-            digest = next(str(layer["digest"]) for layer in layers if layer["mediaType"] == _MODEL_LAYER)
-        except (OSError, ValueError, KeyError, TypeError, StopIteration):
-            continue  # an adapter, or something else than a model
-        blob = root / "blobs" / digest.replace(":", "-")
-        if blob.parent == root / "blobs" and blob.is_file():
-            yield f"{manifest.parent.name}-{manifest.name}", "Ollama", blob
+            blobs = {layer["mediaType"]: _blob(root, str(layer["digest"])) for layer in reversed(layers)}
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        model = blobs.get(_MODEL_LAYER)
+        if model is not None:  # else an adapter, or something else than a model
+            yield _Candidate(f"{manifest.parent.name}-{manifest.name}", "Ollama", model, blobs.get(_LICENCE_LAYER))
+
+
+def _blob(root: Path, digest: str) -> Path | None:
+    path = root / "blobs" / digest.replace(":", "-")
+    return path if path.parent == root / "blobs" and path.is_file() else None
 
 
 def _folders(home: Path, environment: Mapping[str, str]) -> list[tuple[str, Path]]:
     if sys.platform == "darwin":
-        data = home / "Library" / "Application Support"
+        data, cache = home / "Library" / "Application Support", home / "Library" / "Caches"
     elif sys.platform == "win32":
-        data = Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local")
+        data = cache = Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local")
     else:
         data = Path(environment.get("XDG_DATA_HOME") or home / ".local" / "share")
+        cache = Path(environment.get("XDG_CACHE_HOME") or home / ".cache")
     return [
         ("LM Studio", home / ".lmstudio" / "models"),
         ("LM Studio", home / ".cache" / "lm-studio" / "models"),
         ("GPT4All", data / "nomic.ai" / "GPT4All"),
-        ("llama.cpp", home / ".cache" / "llama.cpp"),
+        ("llama.cpp", Path(environment.get("LLAMA_CACHE") or cache / "llama.cpp")),
     ]
 
 
@@ -124,14 +153,18 @@ def _numbered(name: str) -> Iterator[str]:
         number += 1
 
 
-def _described(name: str, place: str, path: Path, memory: int) -> FoundModel:
+def _described(name: str, one: _Candidate) -> FoundModel:
+    from app.models.computer import holds
+
     try:
-        size, details = _inside(path)
+        size, details = _inside(one.path)
     except OSError as error:
-        return FoundModel(name, place, path, 0, problem=f"It cannot be read: {error.strerror}.")
+        return FoundModel(name, one.place, one.path, 0, problem=f"It cannot be read: {error.strerror}.")
     except DocentError as error:
-        return FoundModel(name, place, path, 0, problem=str(error))
-    return FoundModel(name, place, path, size, **details, fits=size <= _MEMORY_SHARE * memory)
+        return FoundModel(name, one.place, one.path, 0, problem=str(error).replace(str(one.path), one.path.name))
+    if not details["licence"] and one.licence is not None:
+        details["licence"] = first_line(one.licence)
+    return FoundModel(name, one.place, one.path, size, **details, fits=holds(size))
 
 
 def _inside(path: Path) -> tuple[int, dict[str, Any]]:
@@ -144,14 +177,10 @@ def _inside(path: Path) -> tuple[int, dict[str, Any]]:
     if path.is_dir():
         checkpoint = Checkpoint(path)
         size = sum(file.stat().st_size for file in path.glob("*.safetensors"))
-        config, kind = checkpoint.config, checkpoint.quantization.format
-        return size, {"family": config.family, "format": kind, "context": config.max_context}
-    file = GgufFile(path)
-    config = ModelConfig.from_dict(read_settings(file))
-    licence = file.metadata.get("general.license")
-    return sum(part.stat().st_size for part in parts_of(path)), {
-        "family": config.family,
-        "format": f"gguf {GgufTensors(file).main_type}",
-        "context": config.max_context,
-        "licence": licence if isinstance(licence, str) else "",
-    }
+        config, kind, licence = checkpoint.config, checkpoint.quantization.format, stated_license(path)
+    else:
+        file = GgufFile(path)
+        size = sum(part.stat().st_size for part in parts_of(path))
+        config, kind = ModelConfig.from_dict(read_settings(file)), f"gguf {GgufTensors(file).main_type}"
+        licence = license_in(file)
+    return size, {"family": config.family, "format": kind, "context": config.max_context, "licence": licence}

@@ -3,6 +3,7 @@
 Used where ``model.endpoint`` is set, and only then: questions and the passages found for them go to that server.
 """
 
+import ipaddress
 import json
 import logging
 import queue
@@ -52,6 +53,20 @@ class RemoteGenerator:
     @property
     def name(self) -> str:
         return f"{self._model} at {urlsplit(self._url).netloc}"
+
+    def listed(self) -> list[str]:
+        """The models that the server says it has."""
+        from httpx2 import HTTPError
+
+        try:
+            with self._client() as client:
+                response = client.get("/models")
+                self._check(response)
+                return [str(model["id"]) for model in response.json()["data"]]
+        except HTTPError as error:
+            raise self._unreachable(error) from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelError(f"{self._url} lists no model.", "Set model.endpoint_model to its name.") from error
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """An estimate from the bytes."""
@@ -156,25 +171,23 @@ class RemoteGenerator:
             pieces.put(error)
 
     def _first_model(self) -> str:
-        from httpx2 import HTTPError
-
-        try:
-            with self._client() as client:
-                response = client.get("/models")
-                self._check(response)
-                return str(response.json()["data"][0]["id"])
-        except HTTPError as error:
-            raise self._unreachable(error) from error
-        except (ValueError, KeyError, IndexError, TypeError) as error:
-            raise ModelError(f"{self._url} lists no model.", "Set model.endpoint_model to its name.") from error
+        names = self.listed()
+        if not names:
+            raise ModelError(f"{self._url} lists no model.", "Set model.endpoint_model to its name.")
+        return names[0]
 
     def _client(self) -> "Client":
         from httpx2 import Client, Timeout
 
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-        # A redirect could lead a person's passages to another computer.
+        # A redirect could lead a person's passages to another computer, and so could a proxy that the environment names
+        # for the web: a server on this computer is asked without it.
         return Client(
-            base_url=self._url, headers=headers, timeout=Timeout(_READ_S, connect=_CONNECT_S), follow_redirects=False
+            base_url=self._url,
+            headers=headers,
+            timeout=Timeout(_READ_S, connect=_CONNECT_S),
+            follow_redirects=False,
+            trust_env=not _is_on_this_computer(self._url),
         )
 
     def _check(self, response: "Response") -> None:
@@ -203,6 +216,14 @@ class RemoteGenerator:
             f"{error or type(error).__name__}.",
             "Start it, or set model.endpoint to null.",
         )
+
+
+def _is_on_this_computer(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _described(tool: ToolDescription) -> dict[str, Any]:

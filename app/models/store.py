@@ -22,6 +22,7 @@ from docent import DocentError
 
 if TYPE_CHECKING:
     from engines.model.checkpoint import Checkpoint
+    from engines.model.gguf.file import GgufFile
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 _COPIED = (".safetensors", ".json", ".jinja", ".model", ".txt", ".gguf")
@@ -131,6 +132,7 @@ class ModelStore:
                 else:
                     shutil.copy2(part, place)
             check(unfinished)
+            note_origin(unfinished, str(source), license=license_in(file))
         return describe(target, target.name)
 
     @contextmanager
@@ -159,7 +161,7 @@ class ModelStore:
 def describe(folder: Path, name: str) -> ModelInfo:
     """What a folder holds; what is wrong with it becomes ``problem``."""
     size = sum(path.stat().st_size for kind in _WEIGHTS for path in folder.glob(kind) if path.exists())
-    origin, license = _noted(folder, "origin"), _noted(folder, "license") or _license(folder)
+    origin, license = _noted(folder, "origin"), _noted(folder, "license") or stated_license(folder)
     try:
         checkpoint, chat = _opened(folder)
     except DocentError as error:
@@ -184,7 +186,8 @@ def check(folder: Path) -> None:
     """Raises DocentError unless the folder holds a model that can be run: all files, and every kind of tensor with its
     right shape in the first and the last layer."""
     if not folder.is_dir():
-        raise ModelError(f"{folder} is no folder.", "Name a GGUF file, or a folder with config.json and *.safetensors.")
+        what = f"{folder} is no folder." if folder.exists() else f"There is no folder or file {folder}."
+        raise ModelError(what, "Name a GGUF file, or a folder with config.json and *.safetensors.")
     if not any(any(folder.glob(kind)) for kind in _WEIGHTS) and any(map(is_pickle, folder.iterdir())):
         raise ModelError(
             f"{folder} holds its weights as pickle files alone, and those can run programs.",
@@ -205,6 +208,35 @@ def gguf_name(path: Path) -> str:
     """What to call the model in a GGUF file."""
     name = re.sub(r"-\d{5}-of-\d{5}$", "", path.name.removesuffix(path.suffix) if path.suffix else path.name)
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:96] or "model"
+
+
+def stated_license(folder: Path) -> str:
+    """What the head of README.md calls the licence, else the first line of a LICENSE; "" where there is neither."""
+    try:
+        readme = (folder / "README.md").read_text(encoding="utf-8", errors="replace")[:_HEAD_CHARS]
+    except OSError:
+        readme = ""
+    head = re.match(r"---\n(.*?)\n---", readme, re.DOTALL)
+    named = re.search(r"^license: *(\S.*)$", head[1], re.MULTILINE) if head else None
+    if named:
+        return named[1].strip()
+    return next((first_line(path) for path in sorted(folder.glob("LICENSE*"))), "")
+
+
+def first_line(path: Path) -> str:
+    """The first line of a file that is not empty, cut after some words; "" where it cannot be read."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            lines = file.read(_HEAD_CHARS).splitlines()
+    except OSError:
+        return ""
+    return next((line.strip()[:_LICENSE_CHARS] for line in lines if line.strip()), "")
+
+
+def license_in(file: "GgufFile") -> str:
+    """What a GGUF file calls its licence."""
+    stated = file.metadata.get("general.license")
+    return " ".join(stated.split())[:_LICENSE_CHARS] if isinstance(stated, str) else ""
 
 
 def note_origin(folder: Path, origin: str, sha256: Mapping[str, str] | None = None, license: str = "") -> None:
@@ -257,22 +289,6 @@ def _noted(folder: Path, what: str) -> str:
         return str(json.loads((folder / ORIGIN).read_text(encoding="utf-8"))[what])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
-
-
-def _license(folder: Path) -> str:
-    """What the head of README.md calls the licence, else the first line of a LICENSE; "" where there is neither."""
-    try:
-        readme = (folder / "README.md").read_text(encoding="utf-8", errors="replace")[:_HEAD_CHARS]
-    except OSError:
-        readme = ""
-    head = re.match(r"---\n(.*?)\n---", readme, re.DOTALL)
-    named = re.search(r"^license: *(\S.*)$", head[1], re.MULTILINE) if head else None
-    if named:
-        return named[1].strip()
-    for path in sorted(folder.glob("LICENSE*")):
-        lines = path.read_text(encoding="utf-8", errors="replace")[:_HEAD_CHARS].splitlines()
-        return next((line.strip()[:_LICENSE_CHARS] for line in lines if line.strip()), "")
-    return ""
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -38,6 +38,8 @@ _OWN_FILE_KEYS = frozenset({"retrieval.store", "retrieval.store_args"})
 RENAMED: Mapping[str, str] = {"retrieval.depth": "retrieval.top_k", "answer.found_at": "answer.min_confidence"}
 
 _LONGEST_KEY = 80  # characters that are compared with the names of settings
+_ADDRESS = "should be an address like http://127.0.0.1:11434/v1"
+_FORMS = {"model.endpoint": _ADDRESS}  # in place of a pattern
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 120, 120
 
@@ -261,7 +263,7 @@ def _validate(tree: dict[str, Any], origins: Mapping[str, str]) -> Settings:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"][:2])
         key = key if key in origins else str(first["loc"][0])
-        message = first["msg"].removeprefix("Value error, ").lower()
+        message = _FORMS.get(key) or first["msg"].removeprefix("Value error, ").lower()
         raise ConfigError(
             f"Setting {key} ({origins.get(key, 'settings')}) is wrong: {message}, not {_SHORT.repr(first['input'])}.",
             "`docent config --defaults` lists every setting with its meaning.",

@@ -1,4 +1,5 @@
-"""Writes GGUF files with random weights of the mixture that llama.cpp calls Q4_K_M, without a tokenizer."""
+"""Writes GGUF files with random weights of the mixture that llama.cpp calls Q4_K_M, with another file's vocabulary or
+none."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from engines.model.synthetic import Shape
 _Q4_K_STD = 4.6 * 40  # of (q - 7.5) times a level of 40
 
 
-def write_q4_k_m(path: Path, shape: Shape) -> None:
+def write_q4_k_m(path: Path, shape: Shape, vocabulary_of: Path | None = None) -> None:
     """Output, and half of the layers' V and down projections, have 6 bits, everything else 4."""
     from gguf import GGUFWriter
 
@@ -26,7 +27,10 @@ def write_q4_k_m(path: Path, shape: Shape) -> None:
     writer.add_rope_dimension_count(head_dim)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_vocab_size(shape.vocabulary)
-    writer.add_tokenizer_model("no_vocab")
+    if vocabulary_of is None:
+        writer.add_tokenizer_model("no_vocab")
+    else:
+        _copy_vocabulary(writer, vocabulary_of)
     _add(writer, rng, "token_embd", shape.vocabulary, shape.hidden, six=False)
     _add(writer, rng, "output", shape.vocabulary, shape.hidden, six=True)
     writer.add_tensor("output_norm.weight", np.ones(shape.hidden, np.float32))
@@ -49,6 +53,15 @@ def write_q4_k_m(path: Path, shape: Shape) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def _copy_vocabulary(writer: Any, path: Path) -> None:
+    from gguf import GGUFReader
+
+    for name, field in GGUFReader(path).fields.items():
+        if name.startswith("tokenizer."):
+            kinds = [*field.types, None]
+            writer.add_key_value(name, field.contents(), kinds[0], sub_type=kinds[1])
 
 
 def _add(writer: Any, rng: np.random.Generator, name: str, out: int, inputs: int, *, six: bool) -> None:

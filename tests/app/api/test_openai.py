@@ -232,7 +232,7 @@ def test_texts_of_a_message_are_kept_apart(served: Served) -> None:
 
 
 def test_errors_have_openais_shape(served: Served) -> None:
-    with pytest.raises(openai.AuthenticationError):
+    with pytest.raises(openai.AuthenticationError, match="This key is not known here"):
         served.client.with_options(api_key="wrong").models.list()
     with pytest.raises(openai.NotFoundError) as unknown:
         chat(served, model="gpt-9")

@@ -26,17 +26,28 @@ def home(tmp_path: Path, gguf_file: Path) -> Path:
     ollama = home / ".ollama" / "models"
     (ollama / "blobs").mkdir(parents=True)
     shutil.copy(gguf_file, ollama / "blobs" / "sha256-abc")
+    (ollama / "blobs" / "sha256-def").write_text("\n  Apache License\nVersion 2.0")
     library = ollama / "manifests" / "registry.ollama.ai" / "library"
     for name, kind in (("qwen2.5", "model"), ("some-adapter", "adapter")):
         (library / name).mkdir(parents=True)
         layers = [{"mediaType": f"application/vnd.ollama.image.{kind}", "digest": "sha256:abc"}]
+        layers.append({"mediaType": "application/vnd.ollama.image.license", "digest": "sha256:def"})
         (library / name / "0.5b").write_text(json.dumps({"layers": layers}))
     studio = home / ".lmstudio" / "models" / "someone" / "Tiny-GGUF"
     studio.mkdir(parents=True)
     shutil.copy(gguf_file, studio / "Tiny Model.Q4_0.gguf")
     (studio / "broken.gguf").write_bytes(b"GGUF")
-    snapshot = home / ".cache" / "huggingface" / "hub" / "models--owner--tiny" / "snapshots" / "1"
+    (studio / "mmproj-tiny-f16.gguf").write_bytes(b"GGUF")
+    repository = home / ".cache" / "huggingface" / "hub" / "models--owner--tiny"
+    snapshot = repository / "snapshots" / "1"
     write_tiny_model(snapshot)
+    (snapshot / "README.md").write_text("---\nlicense: mit\n---\nTiny.")
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("1\n")
+    (repository / "snapshots" / "2").mkdir()
+    folded = home / ".cache" / "huggingface" / "hub" / "models--owner--files" / "snapshots" / "3" / "Q4_0"
+    folded.mkdir(parents=True)
+    shutil.copy(gguf_file, folded / "files.gguf")
     return home
 
 
@@ -47,14 +58,17 @@ def test_models_are_found_where_programs_keep_them(home: Path) -> None:
         "Tiny-Model.Q4_0": "LM Studio",
         "broken": "LM Studio",
         "owner-tiny": "Hugging Face",
+        "files": "Hugging Face",
     }
     assert (found["qwen2.5-0.5b"].family, found["qwen2.5-0.5b"].format, found["qwen2.5-0.5b"].fits) == (
         "qwen2",
         "gguf Q4_0",
         True,
     )
-    assert "broken.gguf is damaged" in found["broken"].problem
+    assert found["broken"].problem.startswith("broken.gguf is damaged")
     assert found["owner-tiny"].format == "dense"
+    assert found["owner-tiny"].licence == "mit"
+    assert found["qwen2.5-0.5b"].licence == "Apache License"
 
 
 def test_folders_that_the_environment_names(home: Path) -> None:
@@ -71,11 +85,19 @@ def test_one_is_used_where_it_lies(home: Path, tmp_path: Path, monkeypatch: pyte
     assert "qwen2.5-0.5b" in {found["name"] for found in listed["elsewhere"]}
     assert "docent model use" in invoke([*base, "model", "list"], None).out
     used = invoke([*base, "model", "use", "qwen2.5-0.5b", "--json"], None).json
-    assert used["format"] == "gguf Q4_0"
+    assert used["format"] == "gguf Q4_0" and used["used"]
+    assert invoke([*base, "config", "--json"], None).json["settings"]["model.name"]["value"] == "qwen2.5-0.5b"
+    assert "builtin answers from now on" in invoke([*base, "model", "use", "builtin"], None).out
+    assert invoke([*base, "config", "--json"], None).json["settings"]["model.name"]["value"] == "builtin"
+    assert "qwen2.5-0.5b" in invoke([*base, "model", "use", "qwen2.5-0.5b"], None).out
+    listed = invoke([*base, "model", "list", "--json"], None).json["models"]
+    assert [(model["name"], model["fits"]) for model in listed if model["used"]] == [("qwen2.5-0.5b", True)]
+    fixed = invoke([*base, "--set", "model.name=builtin", "model", "use", "qwen2.5-0.5b"], None)
+    assert "comes from the command line" in fixed.err
     weights = next((tmp_path / "data" / "models" / "qwen2.5-0.5b").glob("*.gguf"))
     assert weights.is_symlink()
     assert weights.resolve() == home / ".ollama" / "models" / "blobs" / "sha256-abc"
-    answer = invoke([*base, "--set", "model.name=qwen2.5-0.5b", "model", "build", "qwen2.5-0.5b"], None)
+    answer = invoke([*base, "model", "build", "qwen2.5-0.5b"], None)
     assert answer.code == 0, answer.err
     wrong = invoke([*base, "model", "use", "qwen2.5-0.5"], None)
     assert 'Did you mean "qwen2.5-0.5b"?' in wrong.err

@@ -12,6 +12,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from app.assistant import Assistant
+from app.doctor import Check, examine
 from app.errors import ModelError
 from app.events import Answered
 from app.models.remote import RemoteGenerator
@@ -182,6 +183,30 @@ def test_a_server_that_is_not_there_is_named(server: ModelServer) -> None:
     with pytest.raises(ModelError, match=r"127\.0\.0\.1:\d+/v1 cannot be reached"):
         generator(server)
     server.server.server_close()
+
+
+def test_a_proxy_for_the_web_does_not_get_what_stays_on_this_computer(
+    server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    said = "".join(piece for piece in generator(server).stream(MESSAGES, 10) if isinstance(piece, str))
+    assert said.strip() == REPLY
+
+
+def test_doctor_asks_the_server_that_writes(server: ModelServer, tmp_path: Path) -> None:
+    def check(**given: Any) -> Check:
+        chosen = ModelSettings(endpoint=server.url, **given)
+        found = examine(Settings(data_dir=tmp_path, model=chosen))
+        return next(check for check in found if check.name == "language model")
+
+    assert check().status == "ok" and "big-model at 127.0.0.1" in check().detail
+    other = check(endpoint_model="other")
+    assert (other.status, other.remedy) == ("warn", "Set model.endpoint_model to one of big-model.")
+    server.key = KEY
+    assert check().status == "fail" and "refuses the key" in check().detail
 
 
 def test_leaving_ends_the_reply_there(server: ModelServer) -> None:

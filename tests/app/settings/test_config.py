@@ -130,6 +130,13 @@ def test_wrong_value_names_key_and_place(tmp_path: Path, override: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_an_address_without_its_scheme_is_told_how_one_looks(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"should be an address like http://127\.0\.0\.1:11434/v1, not 'localhost:1/v1'"
+    ):
+        load_settings(data_dir=tmp_path, overrides=["model.endpoint=localhost:1/v1"])
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [

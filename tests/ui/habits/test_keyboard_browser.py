@@ -117,7 +117,7 @@ def test_models_settings_and_privacy_are_used_by_keyboard(filled: Any) -> None:
     reach(page, page.locator("#model-folder"))
     page.keyboard.type("/no/such/model")
     page.keyboard.press("Enter")
-    failed = page.get_by_role("alert").filter(has_text="/no/such/model is no folder.")
+    failed = page.get_by_role("alert").filter(has_text="There is no folder or file /no/such/model.")
     expect(failed).to_be_visible()
     reach(page, failed.get_by_role("button", name="Dismiss"))
     page.keyboard.press("Enter")

@@ -197,6 +197,8 @@ export const MESSAGES_DE = {
   "Docent failed unexpectedly.": "In Docent ging unerwartet etwas schief.",
   "The log in the data folder holds the details.": "Näheres steht im Protokoll im Datenordner.",
   "Open Docent with the link that it printed when it started.": "Öffnen Sie Docent mit dem Link, den es beim Start genannt hat.",
+  "This key is not known here.": "Dieser Schlüssel ist hier nicht bekannt.",
+  "`docent config --show-key` shows the key of programs, where server.api_key is on.": "`docent config --show-key` zeigt den Schlüssel für Programme, wo server.api_key an ist.",
   "Start `docent serve` and use its link.": "Starten Sie `docent serve` und nehmen Sie dessen Link.",
   "Make room on it, or name another data folder with --data-dir.": "Schaffen Sie darauf Platz, oder nennen Sie mit --data-dir einen anderen Datenordner.",
   "Check the address.": "Prüfen Sie die Adresse.",
