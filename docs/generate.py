@@ -237,7 +237,8 @@ def _families() -> Iterator[str]:
     yield "|---|---|---|---|"
     for known in FAMILIES.values():
         places = "processors, NVIDIA cards" if known.cards else "processors"
-        yield f"| {known.title} | `{known.architecture}` | `{known.gguf}` | {places} |"
+        within = f", `{known.within}` (its text)" if known.within else ""
+        yield f"| {known.title} | `{known.architecture}`{within} | `{known.gguf}` | {places} |"
 
 
 if __name__ == "__main__":

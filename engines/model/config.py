@@ -12,9 +12,10 @@ from typing import Any, Literal, NamedTuple
 
 from engines.errors import CheckpointError, UnsupportedModel
 from engines.model.experts_config import ExpertsConfig, read_experts
-from engines.model.families import ARCHITECTURES, Family
+from engines.model.families import ARCHITECTURES, TEXT_PARTS, Family
 from engines.model.json_file import read_object
 from engines.model.rope_config import RopeConfig, read_local_rope, read_rope
+from engines.model.text_part import text_settings
 
 # Far above those of any model that is read.
 _LARGEST = {
@@ -148,12 +149,14 @@ class ModelConfig:
     def from_dict(cls, settings: Mapping[str, Any]) -> "ModelConfig":
         """Raises UnsupportedModel for an architecture or variant that is not read, CheckpointError for a setting that
         is lost, no number, or larger than that of any model."""
+        settings = text_settings(settings)
         names = settings.get("architectures")
         name = str(names[0]) if isinstance(names, list) and names else "(none)"
         family = ARCHITECTURES.get(name)
         if family is None:
             raise UnsupportedModel(
-                f"The architecture {name[:64]!r} is not supported.", f"Use one of {', '.join(sorted(ARCHITECTURES))}."
+                f"The architecture {name[:64]!r} is not supported.",
+                f"Use one of {', '.join(sorted([*ARCHITECTURES, *TEXT_PARTS]))}.",
             )
         for key, most in _LARGEST.items():
             _check_size(settings, key, most)

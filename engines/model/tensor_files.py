@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engines.errors import CheckpointError, UnsupportedModel
 from engines.model.json_file import read_object
+from engines.model.text_part import text_tensor
 
 _DTYPES = {
     "F64": np.float64,
@@ -50,7 +51,7 @@ class TensorFiles(Mapping[str, NDArray[np.generic]]):
         self.folder = folder
         self._entries: dict[str, _Entry] = {}
         for shard in _shards(folder):
-            self._entries.update(_read_header(shard))
+            self._entries.update({text_tensor(name): entry for name, entry in _read_header(shard).items()})
 
     def __getitem__(self, name: str) -> NDArray[np.generic]:
         entry = self._entries.get(name)
