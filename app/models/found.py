@@ -182,5 +182,5 @@ def _inside(path: Path) -> tuple[int, dict[str, Any]]:
         file = GgufFile(path)
         size = sum(part.stat().st_size for part in parts_of(path))
         config, kind = ModelConfig.from_dict(read_settings(file)), f"gguf {GgufTensors(file).main_type}"
-        licence = license_in(file)
+        licence = license_in(file.metadata)
     return size, {"family": config.family, "format": kind, "context": config.max_context, "licence": licence}

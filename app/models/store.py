@@ -22,7 +22,6 @@ from docent import DocentError
 
 if TYPE_CHECKING:
     from engines.model.checkpoint import Checkpoint
-    from engines.model.gguf.file import GgufFile
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 _COPIED = (".safetensors", ".json", ".jinja", ".model", ".txt", ".gguf")
@@ -132,7 +131,7 @@ class ModelStore:
                 else:
                     shutil.copy2(part, place)
             check(unfinished)
-            note_origin(unfinished, str(source), license=license_in(file))
+            note_origin(unfinished, str(source), license=license_in(file.metadata))
         return describe(target, target.name)
 
     @contextmanager
@@ -161,12 +160,16 @@ class ModelStore:
 def describe(folder: Path, name: str) -> ModelInfo:
     """What a folder holds; what is wrong with it becomes ``problem``."""
     size = sum(path.stat().st_size for kind in _WEIGHTS for path in folder.glob(kind) if path.exists())
+    from engines.model.gguf.tensors import GgufTensors
+
     origin, license = _noted(folder, "origin"), _noted(folder, "license") or stated_license(folder)
     try:
         checkpoint, chat = _opened(folder)
     except DocentError as error:
         return ModelInfo(name, folder, size, folder.is_symlink(), origin, problem=str(error), license=license)
     config = checkpoint.config
+    if not license and isinstance(checkpoint.files, GgufTensors):
+        license = license_in(checkpoint.files.metadata)
     return ModelInfo(
         name=name,
         folder=folder,
@@ -233,9 +236,9 @@ def first_line(path: Path) -> str:
     return next((line.strip()[:_LICENSE_CHARS] for line in lines if line.strip()), "")
 
 
-def license_in(file: "GgufFile") -> str:
-    """What a GGUF file calls its licence."""
-    stated = file.metadata.get("general.license")
+def license_in(metadata: Mapping[str, object]) -> str:
+    """What the metadata of a GGUF file calls its licence."""
+    stated = metadata.get("general.license")
     return " ".join(stated.split())[:_LICENSE_CHARS] if isinstance(stated, str) else ""
 
 

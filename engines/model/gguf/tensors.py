@@ -50,6 +50,7 @@ class GgufTensors(Mapping[str, NDArray[np.generic]]):
 
     def __init__(self, file: GgufFile) -> None:
         self._file = file
+        self.metadata = file.metadata
         self._architecture = str(file.metadata.get("general.architecture", ""))
         norms_behind = "blk.0.post_ffw_norm.weight" in file.tensors
         self._modules = _MODULES | (_NORMS_BEHIND if norms_behind else {})

@@ -16,6 +16,7 @@ from engines.model.gguf.cutting_rules import CUTTING_RULES
 from engines.model.gguf.file import GgufFile
 
 _UNKNOWN, _CONTROL, _USER_DEFINED, _BYTE = 2, 3, 4, 6  # types of tokens
+_KINDS = ("gpt2", "llama", "t5")
 # By these a turn ends, whether or not a file says so.
 _ENDS = ("<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|eom_id|>", "<EOT>")
 
@@ -34,6 +35,10 @@ class Vocabulary:
 def read_tokenizer(file: GgufFile) -> Vocabulary:
     """Raises UnsupportedModel for a kind of vocabulary that is not read, CheckpointError for a damaged one."""
     kind = file.metadata.get("tokenizer.ggml.model")
+    if kind not in _KINDS:
+        raise UnsupportedModel(
+            f"{file.path.name} has a vocabulary of the kind {str(kind)[:40]!r}.", "Use another model."
+        )
     tokens, types = _texts(file, "tokens"), _types(file)
     if len(set(tokens)) != len(tokens):
         raise CheckpointError(f"The vocabulary in {file.path} names a token twice.", "Download it again.")
@@ -41,12 +46,8 @@ def read_tokenizer(file: GgufFile) -> Vocabulary:
         tokenizer, bos_first = _byte_level(file, tokens)
     elif kind == "llama":
         tokenizer, bos_first = _sentencepiece(file, tokens, types), True
-    elif kind == "t5":
-        tokenizer, bos_first = _unigram(file, tokens, types)
     else:
-        raise UnsupportedModel(
-            f"{file.path.name} has a vocabulary of the kind {str(kind)[:40]!r}.", "Use another model."
-        )
+        tokenizer, bos_first = _unigram(file, tokens, types)
     for text, number in zip(tokens, types, strict=True):
         if number in (_UNKNOWN, _CONTROL, _USER_DEFINED) and text:
             special = number != _USER_DEFINED
