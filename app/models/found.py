@@ -174,6 +174,7 @@ def _inside(path: Path) -> tuple[int, dict[str, Any]]:
     from engines.model.gguf.settings import read_settings
     from engines.model.gguf.tensors import GgufTensors
 
+    kind: str
     if path.is_dir():
         checkpoint = Checkpoint(path)
         size = sum(file.stat().st_size for file in path.glob("*.safetensors"))
