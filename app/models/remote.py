@@ -32,6 +32,7 @@ _LONGEST_LINE = 1 << 20  # bytes of one event
 _REFUSED = (401, 403)
 _TOOLS_REFUSED = (400, 422, 500, 501)  # llama-server without --jinja answers 500 to tools
 _NOT_FOUND = 404
+_NO_WRITERS = ("embed", "rerank", "whisper")  # in names of models beside which others write
 _DATA, _DONE = "data:", "[DONE]"
 
 _log = logging.getLogger(__name__)
@@ -40,8 +41,8 @@ _Pieces: TypeAlias = "queue.SimpleQueue[dict[str, Any] | ModelError | None]"
 
 class RemoteGenerator:
     """``url`` is the base of the API, as in "http://127.0.0.1:11434/v1"; ``model`` None is the first one that the
-    server lists. ``context`` counts tokens of prompt and answer, as far as they can be told without the model's
-    tokenizer. Raises ModelError with the remedy where the server cannot be used."""
+    server lists and that may write. ``context`` counts tokens of prompt and answer, as far as they can be told without
+    the model's tokenizer. Raises ModelError with the remedy where the server cannot be used."""
 
     def __init__(self, url: str, model: str | None, key: str | None, context: int, temperature: float = 0.0) -> None:
         self._url, self._key = url.rstrip("/"), key
@@ -174,7 +175,7 @@ class RemoteGenerator:
         names = self.listed()
         if not names:
             raise ModelError(f"{self._url} lists no model.", "Set model.endpoint_model to its name.")
-        return names[0]
+        return next((name for name in names if not any(kind in name.lower() for kind in _NO_WRITERS)), names[0])
 
     def _client(self) -> "Client":
         from httpx2 import Client, Timeout

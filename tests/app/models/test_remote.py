@@ -33,6 +33,7 @@ class ModelServer:
 
     def __init__(self) -> None:
         self.model: str | None = "big-model"
+        self.others: list[str] = []  # listed in front of it
         self.reply = REPLY
         self.thought = ""
         self.call: tuple[str, str] | None = None  # name and arguments
@@ -68,7 +69,8 @@ class ModelServer:
     def models(self, request: BaseHTTPRequestHandler) -> None:
         if self.refused(request):
             return
-        send(request, 200, {"data": [] if self.model is None else [{"id": self.model}]})
+        listed = [*self.others, *([] if self.model is None else [self.model])]
+        send(request, 200, {"data": [{"id": name} for name in listed]})
 
     def complete(self, request: BaseHTTPRequestHandler) -> None:
         body = json.loads(request.rfile.read(int(request.headers["Content-Length"])))
@@ -194,6 +196,11 @@ def test_a_proxy_for_the_web_does_not_get_what_stays_on_this_computer(
         monkeypatch.delenv(name, raising=False)
     said = "".join(piece for piece in generator(server).stream(MESSAGES, 10) if isinstance(piece, str))
     assert said.strip() == REPLY
+
+
+def test_a_model_that_embeds_is_not_asked_for_an_answer(server: ModelServer) -> None:
+    server.others = ["text-embedding-nomic-embed-text-v1.5", "bge-reranker"]
+    assert generator(server).name.startswith("big-model at ")
 
 
 def test_doctor_asks_the_server_that_writes(server: ModelServer, tmp_path: Path) -> None:
