@@ -16,6 +16,7 @@ from engines.model.gguf.cutting_rules import CUTTING_RULES
 from engines.model.gguf.file import GgufFile
 
 _UNKNOWN, _CONTROL, _USER_DEFINED, _BYTE = 2, 3, 4, 6  # types of tokens
+_PHI3_PLAIN = ("<unk>", "<s>", "<|endoftext|>")
 _KINDS = ("gpt2", "llama", "t5")
 # By these a turn ends, whether or not a file says so.
 _ENDS = ("<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|eom_id|>", "<EOT>")
@@ -48,11 +49,13 @@ def read_tokenizer(file: GgufFile) -> Vocabulary:
         tokenizer, bos_first = _sentencepiece(file, tokens, types), True
     else:
         tokenizer, bos_first = _unigram(file, tokens, types)
+    is_phi3 = _is_phi3(file)
     for text, number in zip(tokens, types, strict=True):
         if number in (_UNKNOWN, _CONTROL, _USER_DEFINED) and text:
             special = number != _USER_DEFINED
             add = tokenizer.add_special_tokens if special else tokenizer.add_tokens
-            add([AddedToken(text, special=special, normalized=False)])
+            swallows = is_phi3 and text not in _PHI3_PLAIN
+            add([AddedToken(text, special=special, normalized=False, rstrip=swallows)])
     bos, eos = (_token(file, tokens, name) for name in ("bos", "eos"))
     if file.metadata.get("tokenizer.ggml.add_bos_token", bos_first) and bos is not None:
         ids = [(tokens[bos], bos)]
@@ -70,6 +73,13 @@ def read_tokenizer(file: GgufFile) -> Vocabulary:
         tuple(ends),
         template if isinstance(template, str) else None,
     )
+
+
+def _is_phi3(file: GgufFile) -> bool:
+    """Whether marks swallow the white space behind them, which only the model's own tokenizer says."""
+    name, kind = file.metadata.get("general.name"), file.metadata.get("tokenizer.ggml.model")
+    called = isinstance(name, str) and any(part in name.lower() for part in ("phi-3", "phi3"))
+    return called or (file.metadata.get("general.architecture") == "phi3" and kind == "llama")
 
 
 def _byte_level(file: GgufFile, tokens: Sequence[str]) -> tuple[Tokenizer, bool]:

@@ -96,6 +96,17 @@ def test_a_unigram_vocabulary_gives_the_same_tokens(tmp_path: Path) -> None:
     assert found.decode(found.encode("the lamp at dusk").ids) == "the lamp at dusk"
 
 
+@pytest.mark.parametrize(("architecture", "swallowed"), [("phi3", True), ("llama", False)])
+def test_marks_of_phi3_swallow_the_white_space_behind_them(architecture: str, swallowed: bool, tmp_path: Path) -> None:
+    tokens = ["<unk>", "<s>", "<|user|>", "▁", "a", "<0x0A>"]
+    types, scores = [2, 3, 3, 1, 1, 6], [0.0, 0.0, 0.0, -1.0, -2.0, 0.0]
+    file = stored(tmp_path / "v.gguf", "llama", architecture, tokens=tokens, scores=scores, types=types)
+    ids = read_tokenizer(file).tokenizer.encode("<s>\n<|user|>\na", add_special_tokens=False).ids
+    found = [tokens[number] for number in ids]
+    after = ["▁", "a"] if swallowed else ["▁", "<0x0A>", "a"]
+    assert found == ["<s>", "▁", "<0x0A>", "<|user|>", *after]
+
+
 def test_a_unigram_vocabulary_without_scores_is_damaged(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="lacks scores"):
         read_tokenizer(stored(tmp_path / "v.gguf", "t5"))
