@@ -33,6 +33,7 @@ _REFUSED = (401, 403)
 _TOOLS_REFUSED = (400, 422, 500, 501)  # llama-server without --jinja answers 500 to tools
 _NOT_FOUND = 404
 _NO_WRITERS = ("embed", "rerank", "whisper")  # in names of models beside which others write
+_ENDS_IN_V1 = "Check model.endpoint (it usually ends in /v1) and model.endpoint_model."
 _DATA, _DONE = "data:", "[DONE]"
 
 _log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class RemoteGenerator:
         except HTTPError as error:
             raise self._unreachable(error) from error
         except (ValueError, KeyError, TypeError) as error:
-            raise ModelError(f"{self._url} lists no model.", "Set model.endpoint_model to its name.") from error
+            raise ModelError(f"{self._url} lists no model.", _ENDS_IN_V1) from error
 
     def count_tokens(self, messages: Sequence[Message]) -> int:
         """An estimate from the bytes."""
@@ -174,7 +175,7 @@ class RemoteGenerator:
     def _first_model(self) -> str:
         names = self.listed()
         if not names:
-            raise ModelError(f"{self._url} lists no model.", "Set model.endpoint_model to its name.")
+            raise ModelError(f"{self._url} lists no model.", _ENDS_IN_V1)
         return next((name for name in names if not any(kind in name.lower() for kind in _NO_WRITERS)), names[0])
 
     def _client(self) -> "Client":
@@ -200,7 +201,7 @@ class RemoteGenerator:
         if response.status_code == _NOT_FOUND:
             raise ModelError(
                 f"The model server {self._url} answers 404: {_reason(response)}",
-                "Check model.endpoint (it usually ends in /v1) and model.endpoint_model.",
+                _ENDS_IN_V1,
             )
         raise RequestFailed(
             f"The model server {self._url} answers {response.status_code}: {_reason(response)}",

@@ -153,7 +153,6 @@ export const MESSAGES_DE = {
   "The model server stopped: {0}": "Der Modellserver hat aufgehört: {0}",
   "Ask again.": "Fragen Sie noch einmal.",
   "{0} lists no model.": "{0} nennt kein Modell.",
-  "Set model.endpoint_model to its name.": "Setzen Sie model.endpoint_model auf seinen Namen.",
   "There is no model \"{0}\".": "Es gibt kein Modell „{0}“.",
   "{0} is no folder.": "{0} ist kein Ordner.",
   "Name a GGUF file, or a folder with config.json and *.safetensors.": "Nennen Sie eine GGUF-Datei, oder einen Ordner mit config.json und *.safetensors.",
