@@ -18,6 +18,7 @@ _HEAVIEST = max(COLUMN_WEIGHTS)
 # For ts_rank_cd, in the order D, C, B, A; none may be above 1.
 _RANK_WEIGHTS = f"{{0,{','.join(str(weight / _HEAVIEST) for weight in reversed(COLUMN_WEIGHTS))}}}"
 _TERMS = COLUMNS[2]
+_LOOKED_AT = 400  # chunks that hold the words of a phrase
 
 
 class TsvectorIndex:
@@ -54,19 +55,39 @@ class TsvectorIndex:
         return [self._counts[phrase] for phrase in phrases]
 
     def _count(self, phrase: Phrase) -> int:
+        """Chunks that hold a phrase of several words, or one that begins a word; keeps which, unless they are many."""
+        is_large = self.total() > COUNTED_WHOLE
+        if is_large and not phrase.is_prefix and self._is_frequent(phrase):
+            return self._most([phrase])
         sql = "SELECT chunk_id FROM chunk_words WHERE words @@ %s::tsquery LIMIT %s"
         found = [id_ for (id_,) in self._server.rows(sql, (_written(phrase), MAX_SCORED + 1))]
         if len(found) <= MAX_SCORED:
             self._found[phrase] = found
             return len(found)
-        is_large = self.total() > COUNTED_WHOLE
         return max(len(found), self._most([phrase])) if is_large else self.count_any([phrase])
+
+    def _is_frequent(self, phrase: Phrase) -> bool:
+        """Whether so many chunks hold a phrase that it chooses none, by some of those that hold its words: to see for
+        thousands where the words stand takes tens of milliseconds."""
+        most = self._most([phrase])
+        if most <= MAX_SCORED:
+            return False
+        sql = (
+            "SELECT count(*) FILTER (WHERE words @@ %s::tsquery) FROM "
+            "(SELECT words FROM chunk_words WHERE words @@ %s::tsquery LIMIT %s) looked_at"
+        )
+        every = " & ".join(f"'{word}'" for word in tokens(phrase.text))
+        hits = int(self._server.rows(sql, (_written(phrase), every, _LOOKED_AT))[0][0])
+        return hits * most > MAX_SCORED * _LOOKED_AT
 
     def count_any(self, phrases: Sequence[Phrase]) -> int:
         query = _any_of(phrases)
         if not query:
             return 0
         most = MAX_SCORED if self.total() > COUNTED_WHOLE else None
+        words = [phrase for phrase in phrases if not phrase.in_terms and len(list(tokens(phrase.text))) == 1]
+        if most is not None and any(self._most([word]) >= most for word in words):
+            return self._most(phrases)
         sql = "SELECT count(*) FROM (SELECT 1 FROM chunk_words WHERE words @@ %s::tsquery LIMIT %s) found"
         count = int(self._server.rows(sql, (query, most))[0][0])
         return count if count != most else max(count, self._most(phrases))
