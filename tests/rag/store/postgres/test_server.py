@@ -143,7 +143,8 @@ def test_a_lost_connection_undoes_the_transaction_and_the_next_try_goes_well(
     url: str, library: PostgresLibrary
 ) -> None:
     fill(library, "/data/a.txt")
-    end_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = '{}'"
+    others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = '{}'"
+    end_all = f"SELECT pg_terminate_backend(pid, 10000) {others}"  # waits until they have ended
     statement = end_all.format(psycopg.conninfo.conninfo_to_dict(url)["dbname"])
     writer = library.writer()
     with pytest.raises(LibraryError, match="lost") as told, writer.transaction():
