@@ -98,5 +98,8 @@ def json_reply(content: BaseModel, status: int = 200) -> Response:
     return JSONResponse(content.model_dump(mode="json"), status, headers=NO_STORE | again)
 
 
-def unknown_model(name: str) -> ApiError:
-    return ApiError(404, f"The model {name!r} does not exist.", "invalid_request_error", "model_not_found", "model")
+def unknown_model(name: str, known: str | None = None) -> ApiError:
+    """``known`` is the one that could be asked here."""
+    instead = f" Here it is {known!r}." if known is not None else " /v1/models lists those that do."
+    message = f"The model {name!r} does not exist.{instead}"
+    return ApiError(404, message, "invalid_request_error", "model_not_found", "model")

@@ -61,7 +61,7 @@ def language_model(assistant: "Assistant", name: str) -> "LocalModel":
         message = "No language model is set up. See `docent model --help`."
         raise ApiError(404, message, "invalid_request_error", "model_not_found")
     if name != configured:
-        raise unknown_model(name)
+        raise unknown_model(name, configured)
     model = assistant.language_model()
     assert model is not None, "one is set up"
     return model

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def embeddings(assistant: "Assistant", body: EmbeddingBody) -> EmbeddingList:
     embedder = assistant.embedder()
     if body.model != embedder.name:
-        raise unknown_model(body.model)
+        raise unknown_model(body.model, embedder.name)
     if body.dimensions not in (None, embedder.dimension):
         raise RequestError(f"This model's vectors have {embedder.dimension} dimensions.", "Leave dimensions out.")
     vectors = embedder.embed_passages(body.input)
@@ -42,7 +42,7 @@ def ranking(assistant: "Assistant", body: RerankBody) -> Ranking:
     """Orders texts of the request, not of the library, by how well the reader finds the query answered in them."""
     reader = assistant.reader()
     if reader is None or body.model != reader_name(assistant):
-        raise unknown_model(body.model)
+        raise unknown_model(body.model, reader_name(assistant))
     hits = [_hit(index, text) for index, text in enumerate(body.documents)]
     results = [
         RankedDocument(

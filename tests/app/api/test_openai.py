@@ -234,7 +234,7 @@ def test_texts_of_a_message_are_kept_apart(served: Served) -> None:
 def test_errors_have_openais_shape(served: Served) -> None:
     with pytest.raises(openai.AuthenticationError, match="This key is not known here"):
         served.client.with_options(api_key="wrong").models.list()
-    with pytest.raises(openai.NotFoundError) as unknown:
+    with pytest.raises(openai.NotFoundError, match=r"'gpt-9' does not exist\. Here it is 'saying'") as unknown:
         chat(served, model="gpt-9")
     assert unknown.value.code == "model_not_found"
     with pytest.raises(openai.BadRequestError) as long:
