@@ -3,6 +3,7 @@
 import zipfile
 from pathlib import Path
 
+from rag.errors import SkippedError
 from rag.parsers.builder import DocumentBuilder
 from rag.parsers.embedded import MAX_BYTES, MAX_FILES, container, include_file
 from rag.parsers.zip_limits import open_zip
@@ -24,6 +25,8 @@ def parse(path: Path) -> ParsedDocument:
             within = member.file_size <= MAX_BYTES
             if not within or not include_file(builder, member.filename, archive.read(member), 1):
                 unread.append(member.filename)
+    if unread and len(unread) == len(members):
+        raise SkippedError("None of the files in the archive could be read.", "Unpack it, and add what you need.")
     if unread:
         named = ", ".join(unread[:_NAMED]) + (", …" if len(unread) > _NAMED else "")
         limits = f" More than {MAX_FILES} files or {MAX_BYTES // 1_000_000} MB are not read." if _over(members) else ""

@@ -22,22 +22,31 @@ class _Field:
     said: bool = False
     """Its value is already written, and a result that follows is the same once more."""
 
+    @property
+    def is_without_text(self) -> bool:
+        return not self.in_result or self.said
+
+    @property
+    def is_contents(self) -> bool:
+        return self.in_result and _CONTENTS.match(self.code) is not None
+
 
 class Fields:
     """The fields that are open at one place of a document."""
 
     def __init__(self) -> None:
         self._open: list[_Field] = []
+        self._without_text = self._of_contents = 0  # of the open ones
 
     @property
     def in_code(self) -> bool:
         """Whether text here is the code of a field, or a result that was written already."""
-        return any(not one.in_result or one.said for one in self._open)
+        return self._without_text > 0
 
     @property
     def in_contents(self) -> bool:
         """Whether this place lies in a table of contents."""
-        return any(one.in_result and _CONTENTS.match(one.code) for one in self._open)
+        return self._of_contents > 0
 
     def code(self, text: str) -> None:
         if self._open and not self._open[-1].in_result:
@@ -49,14 +58,22 @@ class Fields:
         if kind == "begin":
             shown = "" if self.in_code else form_value(node.find(f"{W}ffData"))
             self._open.append(_Field(said=bool(shown)))
+            self._without_text += 1
             return shown
-        if kind == "separate" and self._open:
+        if kind == "separate" and self._open and not self._open[-1].in_result:
+            self._count(self._open[-1], -1)
             self._open[-1].in_result = True
+            self._count(self._open[-1], 1)
         elif kind == "end" and self._open:
             closed = self._open.pop()
+            self._count(closed, -1)
             if not closed.in_result and not closed.said and not self.in_code:
                 return shown_by_code(closed.code)
         return ""
+
+    def _count(self, one: _Field, by: int) -> None:
+        self._without_text += by * one.is_without_text
+        self._of_contents += by * one.is_contents
 
 
 def form_value(data: Any | None) -> str:

@@ -17,6 +17,7 @@ _PLACE = re.compile(r"%([1-9])")
 _ZEROS = re.compile(r"(0*)1,")
 _DECIMAL = ("decimal", "decimalZero", "none")
 _MAX_LINKS = 10
+_MOST_CHARS = 200  # of what stands around numbers; a short file can say it for thousands of paragraphs
 
 
 class NumberedAs(NamedTuple):
@@ -188,7 +189,7 @@ def _text(level: Any) -> str:
         return ""
     fonts = level.find(f"{W}rPr/{W}rFonts")
     font = str(fonts.get(f"{W}ascii", "")) if fonts is not None else ""
-    text = str(found.get(f"{W}val", ""))
+    text = str(found.get(f"{W}val", ""))[:_MOST_CHARS]
     return without_symbols(text, "" if _PLACE.search(text) else font)
 
 

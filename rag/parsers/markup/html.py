@@ -71,7 +71,7 @@ def parse(path: Path) -> ParsedDocument:
 def add_html(builder: DocumentBuilder, markup: str, sheets: Sequence[str] = ()) -> str:
     """Adds the readable text of a page or fragment; returns its title, "" without one. ``sheets`` are the style sheets
     that it links to."""
-    root = _parse(markup)
+    root, is_whole = _parse(markup)
     if root is None:
         return ""
     # Pages that a script would have shown are hidden as a whole.
@@ -79,7 +79,7 @@ def add_html(builder: DocumentBuilder, markup: str, sheets: Sequence[str] = ()) 
     write_form_values(root)
     _drop_hidden_cells(root, hidden)
     readings = rewrite_inline(root)
-    if not (_walk(builder, root, hidden) or _walk(builder, root, frozenset())):
+    if not is_whole or not (_walk(builder, root, hidden) or _walk(builder, root, frozenset())):
         _add_bare_text(builder, markup)
     builder.add("note", "; ".join(readings))
     for tag in ("title", "h1"):
@@ -100,7 +100,9 @@ def text_of_html(markup: str) -> str:
         return ""
 
 
-def _parse(markup: str) -> etree._Element | None:
+def _parse(markup: str) -> tuple[etree._Element | None, bool]:
+    """The root of a page, None without any element, and whether everything stands below it: behind the place where
+    elements are nested too deep libxml2 reads nothing."""
     # A declared encoding no longer holds for decoded text, and NUL would end the document.
     markup = _START_TAG.sub(_fewer_attributes, _XML_DECLARATION.sub("", markup).replace("\x00", " "))
     # UTF-8 bytes, because lone surrogates and huge strings are handled by size, not by code point.
@@ -108,11 +110,12 @@ def _parse(markup: str) -> etree._Element | None:
         encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=True
     )
     try:
-        return lxml_html.document_fromstring(markup.encode("utf-8", "replace"), parser=parser)
+        root = lxml_html.document_fromstring(markup.encode("utf-8", "replace"), parser=parser)
     except etree.ParserError:  # lxml's word for a document without any element
-        return None
+        return None, True
     except etree.XMLSyntaxError as error:
         raise ReadError(f"The page could not be parsed: {error.msg}.") from error
+    return root, not any("depth" in entry.message for entry in parser.error_log)
 
 
 def _fewer_attributes(tag: re.Match[str]) -> str:

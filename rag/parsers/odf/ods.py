@@ -14,10 +14,10 @@ from rag.parsers.builder import DocumentBuilder, one_line
 from rag.parsers.left_out import LeftOut
 from rag.parsers.odf.odt_objects import Objects
 from rag.parsers.odf.odt_styles import Looks
-from rag.parsers.odf.table import TABLE, cells_of, count, rows_of
+from rag.parsers.odf.table import MOST_COPIES, TABLE, cells_of, count, rows_of, times_read
 from rag.parsers.raised import Align, compose
 from rag.parsers.sheets import sheet_rows
-from rag.parsers.sheets.sheet_rows import MAX_COLUMNS, Row, add_rows, column_name, remark_on, spread
+from rag.parsers.sheets.sheet_rows import BEYOND, MAX_COLUMNS, Row, add_rows, column_name, remark_on, spread
 from rag.parsers.tables.table import Cell
 from rag.parsers.zip_limits import open_zip
 from rag.parsers.zip_xml import Element, parse_part, read_part
@@ -64,6 +64,7 @@ class _Walker:
         self._objects = Objects(content, archive, self._builder, self._left_out)
         self._looks = Looks([content])
         self._formulas = 0
+        self._copies = MOST_COPIES
         self._remarks: list[tuple[int, str, str]] = []  # column, text and author, of the row that is read
         self._hidden_styles = {
             str(style.get(f"{STYLE}name", ""))
@@ -126,10 +127,14 @@ class _Walker:
                 places = [visible[at] for at in covered if at in visible]
                 if places:
                     shown.append(Cell(cell.text, 0, places[0], cell.rows, len(places)))
-                elif cell.column < MAX_COLUMNS and cell.column not in hidden_columns:
+                elif cell.column not in hidden_columns:
                     hidden_columns.add(cell.column)
-                    self._hidden.add("hidden column")
-            for again in range(min(times, _MOST_REPEATED)):
+                    self._hidden.add("hidden column" if cell.column < MAX_COLUMNS else BEYOND)
+            read = times_read(min(times, _MOST_REPEATED), len(shown), self._copies)
+            self._copies -= (read - 1) * len(shown)
+            if shown and read < times:
+                self._builder.warn("Of rows that stand there very often and are alike only some were read.")
+            for again in range(read):
                 numbers.append(number + again + 1)
                 yield shown
             number += times

@@ -15,6 +15,7 @@ TEXT, STYLE = _NS % "text", _NS % "style"
 LOEXT = "{urn:org:documentfoundation:names:experimental:office:xmlns:loext:1.0}"
 _MAX_LEVEL = 10
 _LATIN = 26
+_MOST_CHARS = 200  # of what stands around numbers; a short file can say it for thousands of items
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +117,11 @@ def _levels(style: Element) -> dict[int, Level]:
             continue
         levels[whole_number(depth, 0)] = Level(
             form=str(level.get(f"{STYLE}num-format", "")),
-            prefix=str(level.get(f"{STYLE}num-prefix", "")),
-            suffix=str(level.get(f"{STYLE}num-suffix", "")),
+            prefix=str(level.get(f"{STYLE}num-prefix", ""))[:_MOST_CHARS],
+            suffix=str(level.get(f"{STYLE}num-suffix", ""))[:_MOST_CHARS],
             start=_whole(level.get(f"{TEXT}start-value"), 1),
             shown=_whole(level.get(f"{TEXT}display-levels"), 1),
-            template=str(level.get(f"{LOEXT}num-list-format", "")),
+            template=str(level.get(f"{LOEXT}num-list-format", ""))[:_MOST_CHARS],
             letters_double=level.get(f"{STYLE}num-letter-sync", "false") == "true",
         )
     return levels

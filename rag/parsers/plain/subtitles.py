@@ -16,8 +16,8 @@ from rag.parsers.encodings.decode import decode
 from rag.parsers.plain.timed_text import Cue, cues
 from rag.types import ParsedDocument
 
-_SPEAKER = re.compile(r"<v(?:\.[^\s>]*)?[ \t]+([^>\n]+)>")
-_TAG = re.compile(r"</?[a-zA-Z0-9:._ \t=\"'#-]*>|\{(?:\\|[a-zA-Z]:)[^}\n]*\}")
+_SPEAKER = re.compile(r"<v(?:\.[^\s<>]*+)?[ \t]++([^<>\n]+)>")
+_TAG = re.compile(r"</?[a-zA-Z0-9:._ \t=\"'#-]*>|\{(?:\\|[a-zA-Z]:)[^{}\n]*\}")
 _WEBVTT_TITLE = re.compile(r"\AWEBVTT[ \t]*-?[ \t]*([^\n]*)")
 _SUBRIP = "application/x-subrip"
 _MEDIA_TYPES = {".vtt": "text/vtt", ".ttml": "application/ttml+xml", ".dfxp": "application/ttml+xml"}

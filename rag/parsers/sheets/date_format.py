@@ -30,9 +30,12 @@ def shown_date(value: Moment, code: str, tokens: Sequence[_Token]) -> str:
     moment is shown as in ISO 8601."""
     if not tokens or _BY_REGION.fullmatch(code):
         return _iso(value)
-    moment, seconds = _moment(value)
-    if not any(token.kind == "date" and "." in token.text for token in tokens):  # days are fractions: 9:29:59.997
-        moment, seconds = (moment + datetime.timedelta(seconds=0.5)).replace(microsecond=0), round(seconds)
+    try:
+        moment, seconds = _moment(value)
+        if not any(token.kind == "date" and "." in token.text for token in tokens):  # days are fractions: 9:29:59.997
+            moment, seconds = (moment + datetime.timedelta(seconds=0.5)).replace(microsecond=0), round(seconds)
+    except OverflowError:  # behind the year 9999
+        return _iso(value)
     twelve = any(token.text.upper() in ("AM/PM", "A/P") for token in tokens)
     parts = [
         _elapsed(token.text, seconds)

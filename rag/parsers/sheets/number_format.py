@@ -31,6 +31,7 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "<>": operator.ne,
 }  # fmt: skip
 _GENERAL_DIGITS = 10
+_MOST_CHARS = 1_000  # of a format; Excel takes 255, and each is work for every cell
 
 Kind = Literal["literal", "digit", "mark", "date", "elapsed", "exponent", "general"]
 
@@ -59,7 +60,7 @@ def shown(value: Value, code: str) -> str:
         return ""
     if isinstance(value, bool):
         return str(value).upper()
-    sections = _sections(code or "General")
+    sections = _sections((code or "General") if len(code) <= _MOST_CHARS else "General")
     if isinstance(value, str):
         return _text(value, sections)
     if isinstance(value, Moment):

@@ -8,6 +8,8 @@ from rag.parsers.tables.table import Cell, Grid, Table, expanded_rows
 
 MAX_ROWS = 1_048_576  # of a workbook: what one sheet can hold
 MAX_COLUMNS = 256
+BEYOND = f"column (behind the first {MAX_COLUMNS})"
+"""How a sheet's wider part is said to be left out."""
 
 _SAMPLE_ROWS = 100  # in which the header of a table is looked for
 _EMPTY_ROWS = 5_000

@@ -20,7 +20,7 @@ from rag.parsers.office.ooxml import Package, transitional
 from rag.parsers.raised import Align, compose
 from rag.parsers.sheets import sheet_rows
 from rag.parsers.sheets.number_format import shown
-from rag.parsers.sheets.sheet_rows import MAX_COLUMNS, Row, add_rows, column_name, remark_on, spread
+from rag.parsers.sheets.sheet_rows import BEYOND, MAX_COLUMNS, Row, add_rows, column_name, remark_on, spread
 from rag.parsers.sheets.xlsx_layout import Merged, SheetLayout, layout_of, sheet_parts
 from rag.parsers.tables.table import Cell
 from rag.parsers.zip_limits import open_zip
@@ -168,15 +168,18 @@ class _Sheet:
     def _own_rows(self, numbers: list[int]) -> Iterator[Row]:
         """Yields the cells that begin in each visible row, whose number is added to ``numbers``."""
         hidden_columns: set[int] = set()
+        width = 0
         for number, all_values in enumerate(self._sheet.iter_rows(), 1):  # each as wide as its last cell
             values = all_values[:MAX_COLUMNS]
             if number in self._layout.hidden_rows:
                 if any(value.value is not None for value in values):
                     self._hidden.add("hidden row")
                 continue
+            width = max(width, _last_shown(all_values, width))
             numbers.append(number)
             yield self._row(number, values, hidden_columns)
         self._hidden.add("hidden column", len(hidden_columns))
+        self._hidden.add(BEYOND, max(0, width - MAX_COLUMNS))
 
     def remarks(self) -> Iterator[str]:
         """Yields the comments on visible cells, each with its cell and row; after ``rows``."""
@@ -210,3 +213,11 @@ class _Sheet:
             return f"{formula} (not calculated)"
         value = _of_runs(cell.value) if isinstance(cell.value, list) else cell.value
         return "" if value is None else one_line(shown(value, str(cell.number_format or "")))
+
+
+def _last_shown(values: Any, known: int) -> int:
+    """The last column with a value behind those that are read, or ``known`` where a row above is as wide."""
+    for column in range(len(values), max(known, MAX_COLUMNS), -1):
+        if values[column - 1].value is not None:
+            return column
+    return known

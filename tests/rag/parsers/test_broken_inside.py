@@ -93,3 +93,43 @@ def test_half_of_a_surrogate_pair_in_a_pdf_s_strings_is_shown_as_a_question(tmp_
     parsed = parse(path)
     assert "The ferry leaves at noon" in parsed.text
     assert parsed.title.endswith("Tides") and parsed.metadata["author"].endswith("Tides")
+
+
+@pytest.mark.parametrize("opening", ["<a><b>x<p>", "<dl><dt>x<dd>", "<ruby>x<rt>", "<p>x<font>"])
+def test_a_page_with_too_much_left_open_is_read_to_its_end(tmp_path: Path, opening: str) -> None:
+    (tmp_path / "a.html").write_text(f"<p>The ferry.</p>{opening * 4_000}<p>It leaves at noon.</p>")
+    document = parse(tmp_path / "a.html")
+    assert "The ferry." in document.text and "It leaves at noon." in document.text
+    assert document.text.count("x") == 4_000
+    assert document.warnings == ("The page is nested too deep to follow its structure; only its text was read.",)
+
+
+def test_a_duration_of_more_years_than_there_are(tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    for row, days in enumerate((1.5, 5e8), 1):
+        book.active.cell(row, 1, days).number_format = "[h]:mm"
+        book.active.cell(row, 2, "ferry")
+    book.save(tmp_path / "a.xlsx")
+    text = parse(tmp_path / "a.xlsx").text
+    assert "36:00" in text and text.count("ferry") == 2
+
+
+def test_what_a_sheet_holds_behind_its_last_column_is_said(tmp_path: Path) -> None:
+    import openpyxl
+
+    book = openpyxl.Workbook()
+    book.active.append([f"c{number}" for number in range(300)])
+    book.active.append(list(range(300)))
+    book.save(tmp_path / "a.xlsx")
+    assert "44 columns (behind the first 256) were not read." in parse(tmp_path / "a.xlsx").warnings
+
+
+def test_an_archive_of_which_nothing_can_be_read_is_not_called_empty(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "inner.zip", "w") as archive:
+        archive.writestr("a.bin", bytes(range(256)) * 10)
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(tmp_path / "inner.zip", "inner.zip")
+    with pytest.raises(ReadError, match="None of the files in the archive could be read"):
+        parse(tmp_path / "a.zip")

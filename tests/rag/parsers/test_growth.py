@@ -6,6 +6,7 @@ The sizes are such that a quadratic (or doubling) reader would run into the suit
 import zipfile
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from rag.errors import ReadError
@@ -221,3 +222,68 @@ def test_events_within_events_repeat_nothing(tmp_path: Path) -> None:
     notes = "".join(f"COMMENT:note {number}\n" for number in range(many))
     events = "BEGIN:VEVENT\n" * many + notes + "SUMMARY:lamp\n" + "END:VEVENT\n" * many
     assert read(tmp_path, "a.ics", f"BEGIN:VCALENDAR\n{events}END:VCALENDAR\n").text.count("note 7\n") == 1
+
+
+def test_a_short_number_format_costs_no_more_for_being_long(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for number in range(1, 2_000):
+        cell = book.active.cell(number, 1, number + 0.5)
+        cell.number_format = "0" * 30_000 + "." + "0" * 30_000
+    book.save(tmp_path / "a.xlsx")
+    assert "1999.5" in parse(tmp_path / "a.xlsx").text
+
+
+def test_what_stands_around_numbers_is_not_repeated_without_end(tmp_path: Path) -> None:
+    properties = '<w:pPr><w:numPr><w:ilvl w:val="0"/><w:numId w:val="1"/></w:numPr></w:pPr>'
+    item = f"<w:p>{properties}<w:r><w:t>ferry</w:t></w:r></w:p>"
+    level = f'<w:lvl w:ilvl="0"><w:numFmt w:val="decimal"/><w:lvlText w:val="{"%1." * 2_000}"/></w:lvl>'
+    numbering = (
+        f'<w:numbering{_WORD}><w:abstractNum w:abstractNumId="0">{level}</w:abstractNum>'
+        '<w:num w:numId="1"><w:abstractNumId w:val="0"/></w:num></w:numbering>'
+    )
+    path = _docx(tmp_path, item * 500)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("word/numbering.xml", numbering)
+        target = f'<Relationship Id="n" Type="{_MAIN.replace("officeDocument", "numbering")}" Target="numbering.xml"/>'
+        archive.writestr(
+            "word/_rels/document.xml.rels", f'<Relationships xmlns="{_PACKAGE}/relationships">{target}</Relationships>'
+        )
+    text = parse(path).text
+    assert text.count("ferry") == 500
+    assert len(text) < 500 * 1_000
+
+
+def test_fields_within_fields(tmp_path: Path) -> None:
+    def mark(kind: str) -> str:
+        return f'<w:r><w:fldChar w:fldCharType="{kind}"/></w:r>'
+
+    depth = 60_000
+    opened = mark("begin") + '<w:r><w:instrText>HYPERLINK "x"</w:instrText></w:r>' + mark("separate")
+    body = f"<w:p>{opened * depth}<w:r><w:t>ferry</w:t></w:r>{mark('end') * depth}<w:r><w:t> noon</w:t></w:r></w:p>"
+    assert parse(_docx(tmp_path, body)).text == "ferry noon"
+
+
+@pytest.mark.parametrize("sheet", [True, False])
+def test_rows_that_stand_there_a_million_times(tmp_path: Path, sheet: bool) -> None:
+    kind = "spreadsheet" if sheet else "text"
+    row = (
+        '<table:table-row table:number-rows-repeated="900"><table:table-cell table:number-columns-repeated="900">'
+        "<text:p>ferry</text:p></table:table-cell></table:table-row>"
+    )
+    last = "<table:table-row><table:table-cell><text:p>noon</text:p></table:table-cell></table:table-row>"
+    body = f"<office:body><office:{kind}><table:table>{row * 50}{last}</table:table></office:{kind}></office:body>"
+    with zipfile.ZipFile(tmp_path / "a.odf", "w") as archive:
+        archive.writestr("mimetype", f"application/vnd.oasis.opendocument.{kind}")
+        archive.writestr("content.xml", f"<office:document-content{_ODF}>{body}</office:document-content>")
+    document = parse(tmp_path / "a.odf")
+    assert "ferry" in document.text and "noon" in document.text
+    assert len(document.text) < 2_000_000
+    if sheet:
+        assert any("alike" in warning for warning in document.warnings)
+
+
+@pytest.mark.parametrize("unit", ["{\\", "{\\p1", "<v.a", "<v a"])
+def test_marks_of_subtitles_that_are_never_closed(tmp_path: Path, unit: str) -> None:
+    line = f"Dialogue: 0,0:00:01.00,0:00:02.00,{unit * 200_000}ferry"
+    read(tmp_path, "a.ass", f"[Events]\nFormat: Layer, Start, End, Text\n{line}\n")
+    read(tmp_path, "a.vtt", f"WEBVTT\n\n00:01.000 --> 00:02.000\n{unit * 200_000}ferry\n")
