@@ -79,9 +79,10 @@ def add_html(builder: DocumentBuilder, markup: str, sheets: Sequence[str] = ()) 
     write_form_values(root)
     _drop_hidden_cells(root, hidden)
     readings = rewrite_inline(root)
-    if not is_whole or not (_walk(builder, root, hidden) or _walk(builder, root, frozenset())):
+    if is_whole and (_walk(builder, root, hidden) or _walk(builder, root, frozenset())):
+        builder.add("note", "; ".join(readings))
+    else:
         _add_bare_text(builder, markup)
-    builder.add("note", "; ".join(readings))
     for tag in ("title", "h1"):
         for element in root.iter(tag):
             title = one_line("".join(map(str, element.itertext())))

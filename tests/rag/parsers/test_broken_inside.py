@@ -110,10 +110,9 @@ def test_a_duration_of_more_years_than_there_are(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     for row, days in enumerate((1.5, 5e8), 1):
         book.active.cell(row, 1, days).number_format = "[h]:mm"
-        book.active.cell(row, 2, "ferry")
     book.save(tmp_path / "a.xlsx")
     text = parse(tmp_path / "a.xlsx").text
-    assert "36:00" in text and text.count("ferry") == 2
+    assert "36:00" in text and "500000000 days" in text
 
 
 def test_what_a_sheet_holds_behind_its_last_column_is_said(tmp_path: Path) -> None:
