@@ -5,6 +5,7 @@ A pattern means what it means in a ``.gitignore`` (pathspec reads it), except th
 """
 
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathspec import GitIgnoreSpec
 from rag.errors import SourceError
 
 IGNORE_FILE = ".docentignore"
+_MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class IgnoreRules:
     def below(self, folder: str) -> "IgnoreRules":
         """Returns the rules in a folder that holds a ``.docentignore``. Raises OSError or SourceError."""
         path = Path(folder, IGNORE_FILE)
-        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+        lines = _content(path).decode("utf-8-sig", "replace").splitlines()
         return IgnoreRules(self._include, (*self._rules, _Rule.of(folder, str(path), lines)))
 
     def exclusion(self, path: str, *, is_folder: bool) -> Exclusion | None:
@@ -89,6 +91,17 @@ class IgnoreRules:
             if decision is not None:
                 return Exclusion(decision[1], rule.place) if decision[0] else None
         return None
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file of patterns. Raises SourceError for what never ends: pipes, devices, very large files."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise SourceError("It is no regular file, so nothing was left out for it.")
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise SourceError("It is larger than 1 MB, so nothing was left out for it.")
+    return content
 
 
 def _spec(lines: Sequence[str], place: str) -> GitIgnoreSpec:

@@ -233,6 +233,22 @@ def test_a_pattern_that_cannot_be_understood_is_named(tmp_path: Path) -> None:
     assert [Path(trouble.path).name for trouble in found.troubles] == [".docentignore"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+@pytest.mark.parametrize("kind", ["pipe", "device", "large"])
+def test_an_ignore_file_that_never_ends_is_named_and_not_read(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    ignore = tmp_path / ".docentignore"
+    if kind == "pipe":
+        os.mkfifo(ignore)
+    elif kind == "device":
+        ignore.symlink_to("/dev/zero")
+    else:
+        ignore.write_text("*.txt\n" * 200_000)
+    found = scan([source(tmp_path)])
+    assert names(found, tmp_path) == ["a.txt"]
+    assert [Path(trouble.path).name for trouble in found.troubles] == [".docentignore"]
+
+
 def test_placeholders_of_a_cloud_are_named_and_not_listed(tmp_path: Path) -> None:
     write(tmp_path / ".Report 2031.pdf.icloud")
     write(tmp_path / ".drafts.log.icloud")
