@@ -29,6 +29,7 @@ from rag.ingest.children.parse_worker import CAUTION, NO_CAUTION, OUT_OF_MEMORY,
 from rag.ingest.children.prepared import PreparedDocument, printable, spool_in
 from rag.ingest.children.scratch import Scratch
 from rag.ingest.children.worker_meter import Excess, Meter
+from rag.ingest.sources.file_times import times_of
 from rag.store.schema import path_key
 
 _log = logging.getLogger(__name__)
@@ -247,13 +248,8 @@ def _identified(result: ParseResult) -> ParseResult:
         digest = content_hash(Path(result.path))
     except OSError:
         return result
-    return replace(
-        result,
-        size=status.st_size,
-        mtime_ns=status.st_mtime_ns,
-        ctime_ns=status.st_ctime_ns,
-        content_hash=digest,
-    )
+    mtime_ns, ctime_ns = times_of(status)
+    return replace(result, size=status.st_size, mtime_ns=mtime_ns, ctime_ns=ctime_ns, content_hash=digest)
 
 
 def _cause_of_death(killed_for: str | None, status: int) -> ReadError | None:

@@ -33,6 +33,7 @@ from docent import cause_of
 from rag.errors import ReadError, SkippedError
 from rag.ingest.children.frames import read_frame, write_frame
 from rag.ingest.children.prepared import prepare
+from rag.ingest.sources.file_times import times_of
 from rag.parsers import caution, progress
 from rag.types import CountTokens
 
@@ -137,7 +138,7 @@ def _reply(work: _Work, path: Path) -> dict[str, Any]:
         return {"changed": True}
     if _version(after) != _version(before) or os.path.realpath(path) != real:
         return {"changed": True}
-    times = {"mtime_ns": before.st_mtime_ns, "ctime_ns": before.st_ctime_ns}
+    times = dict(zip(("mtime_ns", "ctime_ns"), times_of(before), strict=True))
     return reply | {"size": before.st_size, "hash": digest, "real_path": real} | times
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from docent import cause_of
 from rag.errors import SourceError
+from rag.ingest.sources.file_times import times_of
 from rag.ingest.sources.ignore import IGNORE_FILE, Exclusion, IgnoreRules, Patterns
 from rag.ingest.sources.placeholders import NOT_DOWNLOADED, is_in_cloud, name_in_cloud
 from rag.types import Source
@@ -215,7 +216,7 @@ class _Walk:
             return  # a pipe, a socket or a device holds no document, and reading one may never end
         if path not in self.result.files:
             self._seen.add(_identity(status, path))
-            self.result.files[path] = FoundFile(path, source.id, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+            self.result.files[path] = FoundFile(path, source.id, status.st_size, *times_of(status))
 
 
 def _lies_in(path: str, folders: Sequence[str]) -> bool:

@@ -80,6 +80,20 @@ def test_a_file_saved_anew_without_a_change_is_not_read(bench: Workbench) -> Non
     assert bench.documents()["a.txt"].mtime_ns == path.stat().st_mtime_ns
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="its files have no such times")
+@pytest.mark.parametrize("seconds", [10**11, -(10**11)])
+def test_a_file_from_a_year_that_no_database_knows(bench: Workbench, seconds: int) -> None:
+    path = bench.write("a.txt", "The ferry leaves at noon.")
+    bench.write("b.txt", "The lamp is lit at dusk.")
+    try:
+        os.utime(path, (seconds, seconds))
+    except (OSError, OverflowError):
+        pytest.skip("the disk keeps no such times")
+    assert counts(bench.sync()) == {"ok": 2}
+    assert counts(bench.sync()) == {"unchanged": 2}
+    assert bench.finds("ferry") == ["a.txt"]
+
+
 def test_deleted_files_disappear(bench: Workbench) -> None:
     path = bench.write("sub/a.txt", "here today")
     bench.write("b.txt", "stays")
