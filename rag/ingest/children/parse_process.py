@@ -23,13 +23,13 @@ import psutil
 
 from docent import cause_of
 from rag.errors import LibraryError, ReadError, SkippedError
+from rag.ingest.children.file_times import times_of
 from rag.ingest.children.frames import read_frame, write_frame
 from rag.ingest.children.parse_job import Chunking, OnProgress, ParseLimits, ParseResult
 from rag.ingest.children.parse_worker import CAUTION, NO_CAUTION, OUT_OF_MEMORY, PROGRESS, REPLY, content_hash
 from rag.ingest.children.prepared import PreparedDocument, printable, spool_in
 from rag.ingest.children.scratch import Scratch
 from rag.ingest.children.worker_meter import Excess, Meter
-from rag.ingest.sources.file_times import times_of
 from rag.store.schema import path_key
 
 _log = logging.getLogger(__name__)

@@ -31,9 +31,9 @@ from typing import Any, BinaryIO
 
 from docent import cause_of
 from rag.errors import ReadError, SkippedError
+from rag.ingest.children.file_times import times_of
 from rag.ingest.children.frames import read_frame, write_frame
 from rag.ingest.children.prepared import prepare
-from rag.ingest.sources.file_times import times_of
 from rag.parsers import caution, progress
 from rag.types import CountTokens
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from docent import cause_of
 from rag.errors import SourceError
-from rag.ingest.sources.file_times import times_of
+from rag.ingest.children.file_times import times_of
 from rag.ingest.sources.ignore import IGNORE_FILE, Exclusion, IgnoreRules, Patterns
 from rag.ingest.sources.placeholders import NOT_DOWNLOADED, is_in_cloud, name_in_cloud
 from rag.types import Source
