@@ -61,8 +61,15 @@ def fill(url: str, base: Sequence[str], chosen: NDArray[np.int64], vectors: NDAr
         for table in ("chunks", "documents", "sources"):
             connection.execute(f"SELECT setval('{table}_id_seq', max(id)) FROM {table}")
         connection.execute("INSERT INTO totals VALUES (1, 0, 0)")
+        connection.execute(_ADD_UP)
 
 
+# What a sync's checkpoint does with the sums that each COPY has appended.
+_ADD_UP = """
+CREATE TEMPORARY TABLE summed AS SELECT lexeme, sum(chunks)::bigint AS chunks FROM lexemes GROUP BY lexeme;
+TRUNCATE lexemes;
+INSERT INTO lexemes SELECT lexeme, chunks FROM summed
+"""
 _DOCUMENT = "id, source_id, path, title, media_type, status, chunks, size, mtime_ns, content_hash, read_at, ctime_ns"
 _CHUNK = "id, document_id, ordinal, start, stop, heading_path, context, text, terms"
 
