@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from rag.protocols import Embedder, Reranker
+    from rag.protocols import Embedder, QuestionEmbedder, Reranker
     from rag.retrieve.retriever import ChunkLibrary, DenseIndex
 
 _EVERYTHING = Filter()
@@ -83,6 +83,18 @@ class TimedEmbedder:
         self.embed_passages = embedder.embed_passages
         self.count_tokens = embedder.count_tokens
         self.counter = embedder.counter
+
+    def embed_query(self, text: str) -> "NDArray[np.float32]":
+        with self._watch.step("embed"):
+            return self._embedder.embed_query(text)
+
+
+class TimedQuestions:
+    """What embeds questions, which counts as step ``embed``."""
+
+    def __init__(self, embedder: "QuestionEmbedder", watch: Stopwatch) -> None:
+        self._embedder = embedder
+        self._watch = watch
 
     def embed_query(self, text: str) -> "NDArray[np.float32]":
         with self._watch.step("embed"):

@@ -11,9 +11,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.errors import AppError
+from app.models.readers import open_foreign_questions, open_reader
 from app.other_models import OF_A_MODEL, OtherModels
 from app.settings.schema import Settings
-from app.timing import Stopwatch, TimedEmbedder, TimedLibrary, TimedReranker, TimedVectors
+from app.timing import Stopwatch, TimedEmbedder, TimedLibrary, TimedQuestions, TimedReranker, TimedVectors
 from rag.types import Document, Passage
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from rag.ingest.children.page_pictures import PagePictures
     from rag.ingest.children.parse_pool import ParsePool
     from rag.ingest.sync import Syncer
+    from rag.models.foreign_questions import ForeignQuestions
     from rag.protocols import Answerer, Embedder, RankingReader, Rewriter, Titler, TranscriptClient
     from rag.retrieve.retriever import Retriever
     from rag.store.protocols import LibraryStore, VectorStore
@@ -143,14 +145,10 @@ class Parts:
         settings = RetrievalSettings(chosen.top_k, chosen.dense_weight, chosen.keyword_weight)
         with watch.step("load"):
             library, vectors, embedder = self.library, self.vectors, self.embedder
-            reader = self.reader
-        return Retriever(
-            TimedLibrary(library, watch),
-            TimedVectors(vectors, watch),
-            TimedEmbedder(embedder, watch),
-            settings,
-            None if reader is None else TimedReranker(reader, watch),
-        )
+            reader, foreign = self.reader, self.foreign_questions
+        legs = TimedLibrary(library, watch), TimedVectors(vectors, watch), TimedEmbedder(embedder, watch)
+        reads = None if reader is None else TimedReranker(reader, watch)
+        return Retriever(*legs, settings, reads, None if foreign is None else TimedQuestions(foreign, watch))
 
     @property
     def reader(self) -> "RankingReader | None":
@@ -158,9 +156,14 @@ class Parts:
         return self._once("reader", self.make_reader)
 
     def make_reader(self) -> "RankingReader | None":
-        from app.models.readers import open_reader
+        return open_reader(self.settings, self.card_encoders, self.foreign_questions)
 
-        return open_reader(self.settings, self.card_encoders)
+    @property
+    def foreign_questions(self) -> "ForeignQuestions | None":
+        return self._once("foreign_questions", self.make_foreign_questions)
+
+    def make_foreign_questions(self) -> "ForeignQuestions | None":
+        return open_foreign_questions(self.settings, self.card_encoders)
 
     def make_rewriter(self) -> "Rewriter":
         from rag.query.rewriting import HeuristicRewriter

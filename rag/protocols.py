@@ -75,6 +75,14 @@ class Embedder(Protocol):
         ...
 
 
+class QuestionEmbedder(Protocol):
+    """Questions to unit vectors."""
+
+    def embed_query(self, text: str) -> "NDArray[np.float32]":
+        """One question -> [dimension], length 1."""
+        ...
+
+
 class SentenceEncoder(Protocol):
     """Token ids to unit vectors: what an embedder computes with."""
 

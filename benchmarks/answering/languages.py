@@ -21,6 +21,7 @@ from rag.ingest.children.parse_pool import ParsePool
 from rag.ingest.sync import Syncer, SyncSettings
 from rag.models.embedder import OnnxEmbedder
 from rag.models.extractive_reader import ExtractiveReader
+from rag.models.foreign_questions import MAP_FILE, ForeignQuestions
 from rag.models.multilingual_reader import MultilingualReader
 from rag.models.reader_by_language import ReaderByLanguage
 from rag.query.query import make_query
@@ -39,8 +40,10 @@ def main() -> None:
     options = parser.parse_args()
     raw = json.loads(QUESTIONS.read_text(encoding="utf-8"))
     embedder = OnnxEmbedder.load()
+    others = builtin_foreign_reader()
+    foreign = ForeignQuestions(lambda: OnnxEmbedder.load(others), others / MAP_FILE)
     reader = ReaderByLanguage(
-        ExtractiveReader.load(builtin_reader()), lambda: MultilingualReader.load(builtin_foreign_reader())
+        ExtractiveReader.load(builtin_reader()), lambda: MultilingualReader.load(others, foreign.embedder)
     )
     right: list[bool] = []
     refused: list[bool] = []
@@ -48,7 +51,7 @@ def main() -> None:
         syncer = Syncer(library, embedder, ParsePool(), SyncSettings())
         syncer.run([syncer.add(str(resource("samples")))])
         vectors = VectorIndex(library, None)
-        retriever = Retriever(library, vectors, embedder, reranker=reader)
+        retriever = Retriever(library, vectors, embedder, reranker=reader, foreign=foreign)
         answerer = ExtractiveAnswerer(embedder, library.locate, reader=reader)
 
         def ask(question: str) -> Answer:

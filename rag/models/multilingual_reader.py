@@ -14,7 +14,7 @@ from typing import Self
 
 from rag.models.embedder import OnnxEmbedder
 from rag.models.extractive_reader import ExtractiveReader
-from rag.protocols import OnCard, PairEncoder, SentenceEncoder
+from rag.protocols import OnCard, PairEncoder
 from rag.text.context import context_of
 from rag.types import Hit, Passage, Reading
 
@@ -55,13 +55,12 @@ class MultilingualReader:
     def load(
         cls,
         folder: Path,
+        embedder: OnnxEmbedder,
         threads: int | None = None,
         pairs_on_card: OnCard[PairEncoder] | None = None,
-        sentences_on_card: OnCard[SentenceEncoder] | None = None,
     ) -> Self:
-        """As ``ExtractiveReader.load`` and ``OnnxEmbedder.load``, whose errors it raises."""
+        """As ``ExtractiveReader.load``, whose errors it raises; ``embedder`` is the folder's too."""
         reader = ExtractiveReader.load(folder, threads, pairs_on_card)
-        embedder = OnnxEmbedder.load(folder, threads, sentences_on_card)
         return cls(reader, embedder, Agreement.read(folder / "agreement.json"))
 
     def rerank(self, question: str, hits: Sequence[Hit]) -> list[Hit]:

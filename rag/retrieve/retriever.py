@@ -5,25 +5,31 @@
 
 A leg that has nothing to offer (no vectors yet, an embedder that has just been changed, a question of stop words)
 leaves the field to the other. The order of results is the same every time.
+
+For a question in another language than English this finds its own language's passages; English ones are found by the
+vector of what it would be in English, and both lists take turns.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.protocols import Embedder, Reranker
+from rag.protocols import Embedder, QuestionEmbedder, Reranker
 from rag.retrieve.fuse import fuse
 from rag.retrieve.passages import to_passages
 from rag.retrieve.proximity import proximity
+from rag.text.language import is_english
 from rag.text.table_spans import TableSpans
 from rag.types import Chunk, Document, Filter, Hit, Passage, Query
 
 _EVERYTHING = Filter()
 _READ_FOREIGN = 40  # hits that are read for a question in another language, which words and vectors put in poor order
 _FOREIGN_WEIGHT = 0.9  # of the reader's judgement of those
+_ACROSS_DENSE, _ACROSS_KEYWORD = 0.8, 0.2  # across languages only names and numbers are the same words
 _REORDERED = 20  # hits that are looked at for proximity; 30 found nothing more
 _TOKENS_PER_HIT = 50  # hits asked for a budget of tokens: some are short, some repeat others
 
@@ -75,23 +81,34 @@ class Retriever:
         embedder: Embedder,
         settings: RetrievalSettings = RetrievalSettings(),
         reranker: Reranker | None = None,
+        foreign: QuestionEmbedder | None = None,
     ) -> None:
+        """``foreign`` embeds questions in other languages than English among the English passages of ``vectors``."""
         self._library = library
         self._vectors = vectors
         self._embedder = embedder
         self._settings = settings
         self._reranker = reranker
+        self._foreign = foreign
 
     def search(self, query: Query, k: int = 10, filter: Filter = _EVERYTHING) -> list[Hit]:
         """The ``k`` best chunks, best first, no text twice."""
         if k <= 0 or not query.text.strip():
             return []
         top_k = max(self._settings.top_k, k)
-        dense = self._dense(query.text, top_k, filter)
+        wanted = max(k, _REORDERED if query.is_english else _READ_FOREIGN)
         keyword = self._keyword(query.text, top_k, filter)
+        dense = self._dense(query.text, self._embedder, top_k, filter)
         fused = fuse(dense, keyword, self._settings.dense_weight, self._settings.keyword_weight)
-        looked = _REORDERED if query.is_english else _READ_FOREIGN
-        hits = self._load(fused, _ranks(dense), _ranks(keyword), max(k, looked))
+        if query.is_english or self._foreign is None:
+            hits = self._load(fused, _ranks(dense), _ranks(keyword), wanted)
+        else:
+            own = self._load(fused, _ranks(dense), _ranks(keyword), top_k)
+            dense = self._dense(query.text, self._foreign, top_k, filter)
+            across = self._load(
+                fuse(dense, keyword, _ACROSS_DENSE, _ACROSS_KEYWORD), _ranks(dense), _ranks(keyword), top_k
+            )
+            hits = _in_turn(own, across)[:wanted]
         return self._reranked(query, self._reordered(query, hits))[:k]
 
     def passages(self, query: Query, filter: Filter = _EVERYTHING, token_budget: int = 1500) -> list[Passage]:
@@ -143,14 +160,14 @@ class Retriever:
         scored = [_mixed(hit, read.get(hit.chunk.id), weight) for hit in hits]
         return sorted(scored, key=lambda hit: (hit.chunk.id not in read, -hit.score, hit.chunk.id))
 
-    def _dense(self, question: str, k: int, filter: Filter) -> list[tuple[int, float]]:
+    def _dense(self, question: str, embedder: QuestionEmbedder, k: int, filter: Filter) -> list[tuple[int, float]]:
         if self._settings.dense_weight <= 0:
             return []
         self._vectors.refresh()
         if self._vectors.embedder_name != self._embedder.name:  # empty, or still holding another embedder's vectors
             return []
         allowed = self._library.chunk_ids(filter) if filter else None
-        return self._vectors.search(self._embedder.embed_query(question), k, allowed)
+        return self._vectors.search(embedder.embed_query(question), k, allowed)
 
     def _keyword(self, question: str, k: int, filter: Filter) -> list[tuple[int, float]]:
         if self._settings.keyword_weight <= 0:
@@ -163,6 +180,13 @@ def _mixed(hit: Hit, read: Hit | None, weight: float) -> Hit:
     if read is None:
         return replace(hit, score=hit.score / (1 + weight))
     return replace(hit, score=(hit.score + weight * read.score) / (1 + weight), reading=read.reading)
+
+
+def _in_turn(own: Sequence[Hit], across: Sequence[Hit]) -> list[Hit]:
+    """The hits of the first that are not English and the English ones of the second, one after the other."""
+    foreign = (hit for hit in own if not is_english(hit.chunk.text))
+    english = (hit for hit in across if is_english(hit.chunk.text))
+    return [hit for pair in zip_longest(foreign, english) for hit in pair if hit is not None]
 
 
 def _ranks(ranking: Sequence[tuple[int, float]]) -> dict[int, int]:

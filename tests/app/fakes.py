@@ -43,3 +43,6 @@ class LightParts(Parts):
 
     def make_reader(self) -> RankingReader | None:
         return None
+
+    def make_foreign_questions(self) -> None:
+        return None

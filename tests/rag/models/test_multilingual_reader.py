@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import rag.models.extractive_reader
+from rag.errors import ModelFilesError
+from rag.models.embedder import OnnxEmbedder
+from rag.models.foreign_questions import MAP_FILE, ForeignQuestions
 from rag.models.multilingual_reader import MultilingualReader
 from rag.models.reader_by_language import ReaderByLanguage
 from rag.types import Chunk, Hit, Passage, Reading, Span
@@ -26,7 +30,7 @@ def passages(*texts: str) -> list[Passage]:
 
 @pytest.fixture(scope="module")
 def reader() -> MultilingualReader:
-    return MultilingualReader.load(FOLDER, threads=1)
+    return MultilingualReader.load(FOLDER, OnnxEmbedder.load(FOLDER, threads=1), threads=1)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +63,37 @@ def test_a_statement_is_supported_or_not(reader: MultilingualReader) -> None:
     )
     assert true is not None and false is not None
     assert true[0] > 0.5 > false[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Wie viele Stufen hat der Turm?",
+        "Combien de marches la tour a-t-elle ?",
+        "塔楼有多少级台阶？",
+        "Kulede kaç basamak var?",
+    ],
+)
+def test_a_question_lies_among_english_passages_where_its_translation_does(question: str) -> None:
+    english = OnnxEmbedder.load(threads=1)
+    foreign = ForeignQuestions(lambda: OnnxEmbedder.load(FOLDER, threads=1), FOLDER / MAP_FILE)
+    vector = foreign.embed_query(question)
+    assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
+    asked = ["How many steps does the tower have?", "Who carved the chess set?", "How long is the cake baked?"]
+    found = english.embed_passages([*TEXTS, *asked]) @ vector
+    assert found[: len(TEXTS)].argmax() == 0
+    assert found[len(TEXTS) :].argmax() == 0
+    assert found[len(TEXTS)] > 0.4
+
+
+def test_a_map_that_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
+    damaged = tmp_path / "map.npy"
+    damaged.write_bytes(b"nothing")
+    for file in (damaged, tmp_path / "missing.npy"):
+        foreign = ForeignQuestions(lambda: OnnxEmbedder.load(threads=1), file)
+        with pytest.raises(ModelFilesError, match=f"{file.name}.*Install Docent again"):
+            foreign.embed_query("Wann?")
 
 
 class Other(ScriptedReader):

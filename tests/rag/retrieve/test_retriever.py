@@ -174,6 +174,32 @@ def test_a_reranker_has_the_last_word(library: Library) -> None:
     assert len(finder.search(make_query("the pump"), 2)) == 2
 
 
+class Translated:
+    """Knows what one question would be in English."""
+
+    def embed_query(self, text: str) -> NDArray[np.float32]:
+        return WordEmbedder().embed_query("When did the lamp burn whale oil?" if "Leuchte" in text else text)
+
+
+def test_english_passages_are_found_in_another_language(library: Library) -> None:
+    put(library, {f"/docs/more{n}.txt": f"The ferry number {n} leaves from the northern pier." for n in range(60)})
+    asked = make_query("Wann hat man die Leuchte zuletzt mit Walöl betrieben?")
+    assert "/docs/a/lamp.txt" not in paths(retriever(library).search(asked, 3))
+    finder = Retriever(library, VectorIndex(library, None), WordEmbedder(), foreign=Translated())
+    assert paths(finder.search(asked, 10))[0] == "/docs/a/lamp.txt"
+    only = Filter(frozenset(d.id for d in library.documents() if d.path.startswith("/docs/b/")))
+    assert all(path.startswith("/docs/b/") for path in paths(finder.search(asked, 10, only)))
+
+
+def test_passages_in_the_questions_language_take_turns_with_english_ones(library: Library) -> None:
+    german = "Die Leuchte im Heizungskeller brannte bis gestern Abend, dann wurde die Sicherung von Hand ausgetauscht."
+    put(library, {"/docs/keller.txt": german})
+    finder = Retriever(library, VectorIndex(library, None), WordEmbedder(), foreign=Translated())
+    found = paths(finder.search(make_query("Bis wann brannte die Leuchte im Keller?"), 10))
+    assert set(found[:2]) == {"/docs/keller.txt", "/docs/a/lamp.txt"}
+    assert len(found) == len(set(found))
+
+
 def test_passages_are_stretches_of_the_document_within_the_budget(library: Library) -> None:
     story = " ".join(f"Sentence {n} of the story tells about the harbour and its boats." for n in range(40))
     put(library, {"/docs/story.txt": story})
