@@ -189,8 +189,10 @@ def check(folder: Path) -> None:
     """Raises DocentError unless the folder holds a model that can be run: all files, and every kind of tensor with its
     right shape in the first and the last layer."""
     if not folder.is_dir():
-        what = f"{folder} is no folder." if folder.exists() else f"There is no folder or file {folder}."
-        raise ModelError(what, "Name a GGUF file, or a folder with config.json and *.safetensors.")
+        remedy = "Name a GGUF file, or a folder with config.json and *.safetensors."
+        if folder.exists():
+            raise ModelError(f"{folder} is no folder.", remedy)
+        raise ModelError(f"There is no folder or file {folder}.", remedy)
     if not any(any(folder.glob(kind)) for kind in _WEIGHTS) and any(map(is_pickle, folder.iterdir())):
         raise ModelError(
             f"{folder} holds its weights as pickle files alone, and those can run programs.",

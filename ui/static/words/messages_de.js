@@ -230,5 +230,7 @@ export const MESSAGES_DE = {
   "Delete one first.": "Löschen Sie erst eine.",
   "There is no prompt {0}.": "Es gibt keine Vorlage {0}.",
   "The prompts file {0} cannot be read ({1}).": "Die Datei der Vorlagen {0} lässt sich nicht lesen ({1}).",
+  "Together they would be more than {0} prompts.": "Zusammen wären es mehr als {0} Vorlagen.",
+  "Delete some first.": "Löschen Sie erst einige.",
   ...MESSAGES_DOCUMENTS_DE,
 };

@@ -193,4 +193,8 @@ export const MESSAGES_DOCUMENTS_DE = {
   "`docent sync --anew` reads it again.": "`docent sync --anew` liest ihn neu.",
   "library.url is no address of a PostgreSQL database.": "library.url ist keine Adresse einer PostgreSQL-Datenbank.",
   "{0} is writing to the library {1}.": "{0} schreibt in die Bibliothek {1}.",
+  "It is larger than 1 MB, so nothing was left out for it.": "Sie ist größer als 1 MB, daher wurde ihretwegen nichts ausgelassen.",
+  "It is no regular file, so nothing was left out for it.": "Es ist keine gewöhnliche Datei, daher wurde ihretwegen nichts ausgelassen.",
+  "None of the files in the archive could be read.": "Keine der Dateien im Archiv konnte gelesen werden.",
+  "Unpack it, and add what you need.": "Entpacken Sie es, und fügen Sie hinzu, was Sie brauchen.",
 };
