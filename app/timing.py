@@ -71,34 +71,29 @@ class Stopwatch:
         return {**self._steps, "total": (time.perf_counter() - self._started) * 1000}
 
 
-class TimedEmbedder:
+class TimedQuestions:
+    """What embeds questions, which counts as step ``embed``."""
+
+    def __init__(self, questions: "QuestionEmbedder", watch: Stopwatch) -> None:
+        self._questions = questions
+        self._watch = watch
+
+    def embed_query(self, text: str) -> "NDArray[np.float32]":
+        with self._watch.step("embed"):
+            return self._questions.embed_query(text)
+
+
+class TimedEmbedder(TimedQuestions):
     """An embedder whose questions count as step ``embed``."""
 
     def __init__(self, embedder: "Embedder", watch: Stopwatch) -> None:
-        self._embedder = embedder
-        self._watch = watch
+        super().__init__(embedder, watch)
         self.name = embedder.name
         self.dimension = embedder.dimension
         self.max_tokens = embedder.max_tokens
         self.embed_passages = embedder.embed_passages
         self.count_tokens = embedder.count_tokens
         self.counter = embedder.counter
-
-    def embed_query(self, text: str) -> "NDArray[np.float32]":
-        with self._watch.step("embed"):
-            return self._embedder.embed_query(text)
-
-
-class TimedQuestions:
-    """What embeds questions, which counts as step ``embed``."""
-
-    def __init__(self, embedder: "QuestionEmbedder", watch: Stopwatch) -> None:
-        self._embedder = embedder
-        self._watch = watch
-
-    def embed_query(self, text: str) -> "NDArray[np.float32]":
-        with self._watch.step("embed"):
-            return self._embedder.embed_query(text)
 
 
 class TimedReranker:

@@ -57,9 +57,8 @@ class ChatTemplate:
             except TypeError:
                 if listed:
                     raise
-                return self._rendered(
-                    messages, [], given
-                )  # some walk through tools without a look whether there are any
+                # Some walk through tools without a look whether there are any.
+                return self._rendered(messages, [], given)
         except _FAILURES as error:
             raise RequestError(f"The model's chat template refuses this conversation: {error}.", "") from error
 

@@ -10,9 +10,9 @@ For a question in another language than English this finds its own language's pa
 vector of what it would be in English, and both lists take turns.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Protocol
 
 import numpy as np
@@ -108,7 +108,7 @@ class Retriever:
             across = self._load(
                 fuse(dense, keyword, _ACROSS_DENSE, _ACROSS_KEYWORD), _ranks(dense), _ranks(keyword), top_k
             )
-            hits = _in_turn(own, across)[:wanted]
+            hits = list(islice(_in_turn(own, across), wanted))
         return self._reranked(query, self._reordered(query, hits))[:k]
 
     def passages(self, query: Query, filter: Filter = _EVERYTHING, token_budget: int = 1500) -> list[Passage]:
@@ -182,11 +182,12 @@ def _mixed(hit: Hit, read: Hit | None, weight: float) -> Hit:
     return replace(hit, score=(hit.score + weight * read.score) / (1 + weight), reading=read.reading)
 
 
-def _in_turn(own: Sequence[Hit], across: Sequence[Hit]) -> list[Hit]:
-    """The hits of the first that are not English and the English ones of the second, one after the other."""
+def _in_turn(own: Sequence[Hit], across: Sequence[Hit]) -> Iterator[Hit]:
+    """The hits of the first that are not English and the English ones of the second, one after the other; looks at the
+    language of no more than are taken."""
     foreign = (hit for hit in own if not is_english(hit.chunk.text))
     english = (hit for hit in across if is_english(hit.chunk.text))
-    return [hit for pair in zip_longest(foreign, english) for hit in pair if hit is not None]
+    return (hit for pair in zip_longest(foreign, english) for hit in pair if hit is not None)
 
 
 def _ranks(ranking: Sequence[tuple[int, float]]) -> dict[int, int]:
