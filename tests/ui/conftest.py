@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.ui.fakes import FakeAssistant, Gate
+from tests.ui.firefox_bridge import executable
 
 TOKEN = "a-token-for-tests"
 _FLAGS = (
@@ -23,6 +24,16 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+IN = os.environ.get("DOCENT_BROWSER", "chromium")
+_PREFERENCES = {
+    "ui.prefersReducedMotion": 1,
+    "browser.shell.checkDefaultBrowser": False,
+    "datareporting.policy.dataSubmissionEnabled": False,
+    "app.update.auto": False,
+    "network.captive-portal-service.enabled": False,
+    "network.connectivity-service.enabled": False,
+    "services.settings.server": "data:,#nothing",
+}
 
 
 @dataclass
@@ -113,13 +124,37 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def browser(chromium: str) -> Iterator[Any]:
+def browser(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The browser that the tests drive: Chromium, or the one that DOCENT_BROWSER names (firefox)."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     playwright.expect.set_options(timeout=60_000)  # an upper bound for a busy machine
+    is_firefox = IN == "firefox"
+    program = request.getfixturevalue("firefox_program" if is_firefox else "chromium")
     with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=chromium, args=list(_FLAGS))
+        if is_firefox:
+            bridge = executable(tmp_path_factory.mktemp("firefox"), program)
+            opened = driver.firefox.launch(channel="moz-firefox", executable_path=bridge, firefox_user_prefs=_PREFERENCES)
+        else:
+            opened = driver.chromium.launch(executable_path=program, args=list(_FLAGS))
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="session")
+def firefox_program() -> str:
+    for name in ("firefox-esr", "firefox"):
+        path = shutil.which(name)
+        if path:
+            return path
+    pytest.skip("no Firefox is installed, so the window cannot be driven in it")
+
+
+@pytest.fixture(autouse=True)
+def _in_its_browser(request: pytest.FixtureRequest) -> None:
+    """Skips what is marked as asking Chromium for something that Firefox has no way for."""
+    marked = request.node.get_closest_marker("only_chromium")
+    if marked is not None and IN != "chromium":
+        pytest.skip(str(marked.args[0]))
 
 
 @pytest.fixture

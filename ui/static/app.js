@@ -5,7 +5,8 @@ import { Chat } from "./chats/chat.js";
 import { Chats } from "./chats/chats.js";
 import { PromptDialog } from "./chats/prompt_dialog.js";
 import { ScopeDialog } from "./chats/scope.js";
-import { AddDialog, DropTarget } from "./library/add.js";
+import { AddDialog } from "./library/add.js";
+import { DropTarget, Taking } from "./library/drop.js";
 import { Library } from "./library/library.js";
 import { ModelsPage } from "./models/models_page.js";
 import { html, render, useEffect, useState } from "./parts/html.js";
@@ -63,7 +64,7 @@ function App() {
       ${page === "chat" ? html`<${Chat} />` : page === "library" ? html`<${Library} />` : page === "models" ? html`<${ModelsPage} />` : html`<${Settings} onLook=${() => redraw((n) => n + 1)} />`}
       <${SourcePane} />
     </div>
-    <${Lost} /><${Notices} /><${DropTarget} />
+    <${Lost} /><${Notices}><${Taking} /><//><${DropTarget} />
     ${dialog.value === "add" && html`<${AddDialog} />`}
     ${dialog.value === "scope" && html`<${ScopeDialog} />`}
     ${edited.value && html`<${PromptDialog} prompt=${edited.value} />`}

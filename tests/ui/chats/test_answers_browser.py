@@ -1,5 +1,6 @@
 """What an answer shows of itself, in headless Chromium: Markdown, doubts, quotes, passages, what else to try."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -77,6 +78,34 @@ def test_markdown_of_a_model_has_code_tables_and_formulas_and_nothing_that_loads
     window.assert_quiet(window.served.address)
 
 
+def test_code_is_copied_and_holds_no_formula_and_dollars_are_money_or_tex(window: Any, fake: Any, gate: Any) -> None:
+    page = window.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    fake.put("/papers/garden.txt", "The garden was planted in 1987.")
+    fake.answerer = "large-model"
+    fake.said = (
+        "It cost $5 and $10, area $\\pi r^2$.\n\n```sh\nsed 's/\\(a\\)/$$x$$/' # $HOME_a=$b\n```\n\nUse `\\(x\\)` too."
+    )
+    gate.open()
+    ask(page, "When was the garden planted?")
+    answer = page.locator(".exchange:not(.running) .answer-text")
+    expect(answer.locator("math")).to_have_count(1)
+    expect(answer).to_contain_text("It cost $5 and $10, area")
+    expect(answer.locator("p code")).to_have_text("\\(x\\)")
+    answer.get_by_role("button", name="Copy the code").click()
+    expect(page.locator(".notice").last).to_have_text("Copied.")
+    expect(answer.locator("pre")).to_have_text("sed 's/\\(a\\)/$$x$$/' # $HOME_a=$b\n")
+    assert page.evaluate("navigator.clipboard.readText()") == "sed 's/\\(a\\)/$$x$$/' # $HOME_a=$b\n"
+    window.assert_quiet(window.served.address)
+
+
+def test_an_item_of_a_list_that_answers_alone_is_read_as_a_sentence(told: Callable[..., Any]) -> None:
+    quote = a_citation(0, 25, quote="- The mill stopped in 1912")
+    said = Answer((AnswerPart("- The mill stopped in 1912", (1,)),), True, (quote,), "extractive")
+    page = told(said).page
+    expect(page.locator(".answer-text p")).to_have_text(re.compile("^The mill stopped"))
+
+
 def test_each_quote_has_a_number_of_its_own_and_all_are_gone_through(told: Callable[..., Any]) -> None:
     quotes = (a_citation(0, 25), a_citation(26, 53), a_citation(54, 79))
     page = told(Answer((AnswerPart(TEXT, (1, 1, 1)),), True, quotes, "extractive")).page
@@ -89,8 +118,8 @@ def test_each_quote_has_a_number_of_its_own_and_all_are_gone_through(told: Calla
     page.get_by_role("button", name="Next", exact=True).click()
     expect(quoted).to_have_text("The pond is a garden now.")
     expect(page.get_by_role("button", name="Next", exact=True)).to_be_disabled()
-    page.keyboard.press("Alt+ArrowLeft")
-    page.keyboard.press("Alt+ArrowLeft")
+    page.keyboard.press("Alt+ArrowUp")
+    page.keyboard.press("Alt+ArrowUp")
     expect(quoted).to_have_text("The mill stopped in 1912.")
     expect(page.locator(".card[aria-pressed=true] .number")).to_have_text("1")
 

@@ -220,6 +220,25 @@ def test_motion_and_contrast_follow_the_system(filled: Any, gate: Any) -> None:
     gate.open()
 
 
+@pytest.mark.only_chromium("Firefox has no command that forces colours")
+def test_what_is_chosen_is_seen_where_the_system_forces_its_colours(answered: Any) -> None:
+    page = answered.page
+    page.emulate_media(forced_colors="active")
+    page.locator(".chip").click()
+    expect(page.locator(".source mark").first).to_be_visible()
+    colour = "one => getComputedStyle(one).backgroundColor"
+    on, off = page.locator(".place.on"), page.get_by_role("link", name="Library", exact=True)
+    assert on.evaluate(colour) != off.evaluate(colour)
+    outline = "one => getComputedStyle(one).outlineStyle"
+    assert [page.locator(one).first.evaluate(outline) for one in (".chat-row.on", ".card.on")] == ["solid", "solid"]
+    go(page, "Library")
+    all_, problems = (page.get_by_role("button", name=name, exact=True) for name in ("All", "Problems"))
+    expect(all_).to_have_attribute("aria-pressed", "true")
+    assert all_.evaluate(colour) != problems.evaluate(colour)
+    page.get_by_role("checkbox", name="Choose garden.txt").check()
+    assert page.locator('.row-line[aria-selected="true"]').evaluate(outline) == "solid"
+
+
 def test_the_list_of_chats_holds_large_text_in_german(filled: Any, fake: Any, open_page: Callable[..., Any]) -> None:
     fake.store.create("When was the garden planted?")
     page = open_page(filled.served.link, width=900, locale="de").page

@@ -216,6 +216,18 @@ def test_an_answer_is_read_judged_and_asked_again_by_keyboard(filled: Any, gate:
     expect(page.locator(".versions")).to_have_text("2 / 2")
 
 
+def test_the_browsers_keys_for_back_and_forward_stay_its_own(filled: Any, gate: Any) -> None:
+    page = filled.page
+    gate.open()
+    ask(page, "When was the garden planted?")
+    page.locator(".exchange:not(.running) .chip").click()
+    expect(page.locator(".source mark").first).to_be_visible()
+    page.evaluate("window.addEventListener('keydown', (event) => { window.isTaken = event.defaultPrevented; event.preventDefault(); })")
+    for keys, is_taken in (("Alt+ArrowLeft", False), ("Alt+ArrowRight", False), ("Alt+ArrowDown", True)):
+        page.keyboard.press(keys)
+        assert page.evaluate("window.isTaken") is is_taken, keys
+
+
 def test_ctrl_f_searches_what_is_open(filled: Any, gate: Any) -> None:
     page = filled.page
     gate.open()

@@ -14,6 +14,26 @@ from tests.ui.steps import add, go
 
 pytestmark = pytest.mark.browser
 
+DROPS = """(names) => {
+  const data = new DataTransfer();
+  for (const name of names) data.items.add(new File([`The file ${name}.`], name));
+  window.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
+}"""
+
+UNREADABLE = """() => {
+  const entry = (name, file) => ({ name, isFile: true, file });
+  const broken = entry("gone.txt", (done, failed) => failed(new DOMException("It is not there.", "NotFoundError")));
+  const fine = entry("fine.txt", (done) => done(new File(["Fine."], "fine.txt")));
+  let isRead = false;
+  const readEntries = (done) => { done(isRead ? [] : [broken, fine]); isRead = true; };
+  const folder = { name: "papers", isFile: false, createReader: () => ({ readEntries }) };
+  const dropped = new DragEvent("drop", { bubbles: true, cancelable: true });
+  const dataTransfer = { types: ["Files"], items: [{ webkitGetAsEntry: () => folder }], files: [] };
+  Object.defineProperty(dropped, "dataTransfer", { value: dataTransfer });
+  window.dispatchEvent(dropped);
+}"""
+"""Drops a folder of which one file cannot be read, as where its name leads nowhere."""
+
 
 @dataclass
 class FakeWindow:
@@ -134,6 +154,39 @@ def test_a_dropped_folder_is_taken_with_the_files_of_its_folders(window: Any, fo
     page.locator(".notice").get_by_role("button", name="Ask these only").click()
     expect(page.locator(".scope")).to_contain_text("4 chosen")
     assert kept == ["bees.txt", "broken.docx", "garden.txt", "observatory.md"]
+
+
+def test_many_files_say_how_far_they_are_and_can_be_stopped(window: Any, gate: Any) -> None:
+    page = window.page
+    gate.open()
+    held: list[Any] = []
+    page.route("**/api/uploads/*", lambda route: held.append(route) if len(held) < 2 else route.continue_())
+    page.evaluate(DROPS, ["one.txt", "two.txt", "three.txt"])
+    taking = page.locator(".taking")
+    expect(taking).to_contain_text("Taking file 1 of 3")
+    page.evaluate(DROPS, ["four.txt"])  # waits for these
+    expect(taking).to_contain_text("Taking file 1 of 4")
+    held[0].continue_()
+    expect(taking).to_contain_text("Taking file 2 of 4")
+    expect(taking.get_by_role("progressbar")).to_have_attribute("value", "1")
+    taking.get_by_role("button", name="Take no further files").click()
+    held[1].fulfill(status=413, json={"error": {"message": "two.txt is larger than 1 MB.", "remedy": "Split it."}})
+    expect(page.locator(".notice.bad")).to_contain_text("two.txt is larger than 1 MB. Split it.")
+    expect(page.locator(".notice", has_text="1 file was added.")).to_be_visible()
+    expect(taking).to_have_count(0)
+    assert [path.name for path in window.served.desk.inbox.iterdir()] == ["one.txt"]
+
+
+def test_files_of_a_dropped_folder_that_cannot_be_read_are_named_and_the_others_taken(
+    window: Any, gate: Any
+) -> None:
+    page = window.page
+    gate.open()
+    page.evaluate(UNREADABLE)
+    expect(page.locator(".notice.bad")).to_contain_text("“gone.txt” cannot be read here. Add their folder")
+    expect(page.locator(".notice", has_text="1 file was added.")).to_be_visible()
+    page.evaluate(UNREADABLE.replace("[broken, fine]", "[]"))
+    expect(page.locator(".notice", has_text="There is no file in it.")).to_be_visible()
 
 
 def test_what_cannot_be_added_is_said_with_the_remedy(window: Any) -> None:

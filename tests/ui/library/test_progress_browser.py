@@ -26,7 +26,7 @@ def test_the_library_says_how_far_a_large_file_is(window: Any, folder: Path, gat
     expect(page.locator(".sync-within")).to_have_count(0)  # most files are read before it could be read
     page.clock.set_fixed_time(begun + timedelta(minutes=1))
     syncing.note(SyncEvent("reading", "/data/large.pdf", done=100, total=400))
-    expect(page.locator(".sync-within")).to_contain_text("This file: 25 % read · about")
+    expect(page.locator(".sync-within")).to_have_text("This file: 25 % read · about 3 min left")
     expect(page.get_by_role("progressbar", name="large.pdf")).to_have_attribute("value", "0.25")
     syncing.note(SyncEvent("document", "/data/large.pdf", "ok", done=1, total=3))
     expect(page.locator(".sync-within")).to_have_count(0)

@@ -118,6 +118,32 @@ def test_pages_that_leave_the_view_while_they_are_drawn_are_drawn_later(
     expect(page.locator(".pages .note")).to_have_count(0)
 
 
+def test_words_are_found_on_the_pages_of_a_pdf_and_each_is_gone_to(opened: Callable[[str], Any], papers: Path) -> None:
+    lines = [f"Line {line} of the plan." for line in range(40)]
+    lines[3], lines[38] = "The mill race is clean.", "Here the MILL RACE ends; a mill"
+    lines[39] = "race is dug anew."  # over the end of a line
+    write_pdf(papers / "plan.pdf", [paragraph(50, 60, lines), paragraph(50, 60, lines[:20])])
+    page = opened("plan.pdf")
+    expect(page.locator('.page[data-page="1"] .textLayer')).to_contain_text("Line 37")
+    page.get_by_label("Find in this document").fill("mill race")
+    toolbar, current = page.locator(".source .toolbar"), page.locator(".textLayer mark.current")
+    expect(toolbar).to_contain_text("1 of 4")
+    expect(current).to_have_text("mill race")
+    expect(current).to_be_in_viewport()
+    expect(page.locator('.page[data-page="1"] mark.found')).to_have_count(4)  # one of them in two lines
+    page.get_by_label("Find in this document").press("Enter")
+    expect(current).to_have_text("MILL RACE")
+    expect(current).to_be_in_viewport()
+    page.get_by_label("Find in this document").press("Enter")
+    expect(current).to_have_text(["mill", "race"])
+    page.get_by_label("Find in this document").press("Enter")
+    expect(page.locator('.page[data-page="2"] mark.current')).to_be_in_viewport()
+    expect(toolbar).to_contain_text("4 of 4")
+    expect(page.locator('.page[data-page="2"] .textLayer')).to_contain_text("The mill race is clean.")
+    page.get_by_label("Find in this document").press("Escape")
+    expect(page.locator(".textLayer mark")).to_have_count(0)
+
+
 def test_a_page_is_gone_to_by_what_is_printed_on_it(opened: Callable[[str], Any], papers: Path) -> None:
     contents = [f"BT /F1 10 Tf 72 700 Td (This is sheet {number}.) Tj ET" for number in range(1, 6)]
     labels = "/PageLabels << /Nums [0 << /S /r /St 4 >> 2 << /S /D >>] >>"  # iv, v, 1, 2, 3
@@ -239,7 +265,7 @@ def test_words_are_found_in_a_document(filled: Any, gate: Any) -> None:
     expect(page.locator("mark.current")).to_be_in_viewport()
 
 
-def test_a_narrow_window_shows_the_source_over_the_chat(
+def test_a_narrow_window_shows_the_source_in_place_of_the_chat(
     filled: Any, gate: Any, open_page: Callable[..., Any], screenshots: Path
 ) -> None:
     gate.open()
@@ -248,6 +274,8 @@ def test_a_narrow_window_shows_the_source_over_the_chat(
     page = open_page(filled.page.url, width=800, height=768, scheme="dark", cookies=filled.page.context).page
     page.locator(".exchange:not(.running) .chip").click()
     expect(page.locator(".source mark").first).to_be_visible()
+    pane = page.locator(".source").bounding_box()
+    assert (round(pane["x"]), round(pane["width"])) == (56, 744)  # no half of the chat beside it
     page.screenshot(path=screenshots / "narrow-source-dark.png")
     page.locator(".source").get_by_role("button", name="Close").click()
     expect(page.locator(".source")).to_have_count(0)

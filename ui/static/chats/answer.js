@@ -6,7 +6,9 @@
 
 import { place } from "../parts/format.js";
 import { html, useLayoutEffect, useMemo, useRef } from "../parts/html.js";
-import { visible } from "../parts/parts.js";
+import { copy } from "../parts/copy.js";
+import { IconButton, visible } from "../parts/parts.js";
+import { asSentence } from "../parts/readable.js";
 import { showCitation } from "../state/store.js";
 import hljs from "../vendor/highlight.js";
 import katex from "../vendor/katex.js";
@@ -15,6 +17,7 @@ import { t } from "../words/words.js";
 
 /** @typedef {import("../state/store.js").Citation} Citation */
 /** @typedef {import("../state/store.js").Part} Part */
+/** @typedef {{tex: string, whole: string}[]} Formulas */
 
 const CITED = "\ue000"; // + index of a citation + END
 const DOUBTED = "\ue001";
@@ -22,7 +25,8 @@ const FORMULA = "\ue002"; // + index of a formula + END
 const END = "\ue003";
 const PRIVATE = /[\ue000-\ue003]/gu;
 const MARK = /\ue000(\d+)\ue003|\ue001|\ue002(\d+)\ue003/gu;
-const FORMULAS = /\\\[([\s\S]+?)\\\]|\$\$([\s\S]+?)\$\$|\\\(([\s\S]+?)\\\)/gu;
+/** Between single dollars only what looks like TeX: "$x^2$", not "$5 and $10". */
+const FORMULAS = /\\\[([\s\S]+?)\\\]|\$\$([\s\S]+?)\$\$|\\\(([\s\S]+?)\\\)|(?<![\w\\$])\$(?=\S)([^$\n]*?[\\^_{}=][^$\n]*?)(?<=\S)\$(?![\w$])/gu;
 const TAGS = new Set(
   "P BR EM STRONG S CODE PRE UL OL LI BLOCKQUOTE H1 H2 H3 H4 H5 H6 HR TABLE THEAD TBODY TR TH TD SPAN".split(" "),
 );
@@ -126,7 +130,7 @@ function Chip({ citations, index, span }) {
 
 const LAST_WORD = /\S{0,16} ?$/;
 
-/** Text with marks as components; a mark stays on the line of the word before it. @param {string} text @param {(index: number) => any} chip @param {string[]} [formulas] */
+/** Text with marks as components; a mark stays on the line of the word before it. @param {string} text @param {(index: number) => any} chip @param {Formulas} [formulas] */
 function withMarks(text, chip, formulas = []) {
   const found = []; // lists are a word with its marks
   let last = 0;
@@ -134,7 +138,7 @@ function withMarks(text, chip, formulas = []) {
     const before = text.slice(last, match.index);
     last = match.index + match[0].length;
     if (match[2] !== undefined) {
-      found.push(before, html`<${Formula} tex=${formulas[Number(match[2])] ?? ""} />`);
+      found.push(before, html`<${Formula} tex=${formulas[Number(match[2])]?.tex ?? ""} />`);
       continue;
     }
     if (before || !Array.isArray(found.at(-1))) {
@@ -171,7 +175,8 @@ function block(lines, chip) {
   if (lines.length > 1 && lines.every((line) => BULLET.test(line))) {
     return html`<ul>${lines.map((line) => html`<li>${withMarks(line.replace(BULLET, ""), chip)}</li>`)}</ul>`;
   }
-  return html`<p>${lines.map((line, at) => [at > 0 && html`<br />`, withMarks(line, chip)])}</p>`;
+  const said = lines.length === 1 ? [asSentence(lines[0])] : lines;
+  return html`<p>${said.map((line, at) => [at > 0 && html`<br />`, withMarks(line, chip)])}</p>`;
 }
 
 /** @typedef {{names: string[], values: string[], marks: string}} Row */
@@ -198,22 +203,27 @@ const Rows = ({ rows, chip }) =>
 
 /** @param {string} text @param {(index: number) => any} chip */
 function rich(text, chip) {
-  /** @type {string[]} */
+  /** @type {Formulas} */
   const formulas = [];
-  const without = text.replace(FORMULAS, (_, a, b, c) => `${FORMULA}${formulas.push(a ?? b ?? c) - 1}${END}`);
+  const without = text.replace(FORMULAS, (whole, a, b, c, d) => `${FORMULA}${formulas.push({ tex: a ?? b ?? c ?? d, whole }) - 1}${END}`);
   const parsed = new DOMParser().parseFromString(markdown.render(without), "text/html");
   return children(parsed.body, chip, formulas);
 }
 
-/** @param {Node} node @param {(index: number) => any} chip @param {string[]} formulas @returns {any[]} */
+/** @param {Node} node @param {(index: number) => any} chip @param {Formulas} formulas @returns {any[]} */
 const children = (node, chip, formulas) => [...node.childNodes].map((child) => component(child, chip, formulas));
 
-/** @param {Node} node @param {(index: number) => any} chip @param {string[]} formulas @returns {any} */
+/** What code says: nothing in it is a formula, and no mark stands in it. @param {Node} node @param {Formulas} formulas */
+const codeOf = (node, formulas) =>
+  (node.textContent ?? "").replace(MARK, (_mark, _cited, formula) => (formula === undefined ? "" : (formulas[Number(formula)]?.whole ?? "")));
+
+/** @param {Node} node @param {(index: number) => any} chip @param {Formulas} formulas @returns {any} */
 function component(node, chip, formulas) {
   if (node.nodeType === Node.TEXT_NODE) return withMarks(node.textContent ?? "", chip, formulas);
   const element = /** @type {HTMLElement} */ (node);
   if (!TAGS.has(element.tagName)) return children(element, chip, formulas);
-  if (element.tagName === "PRE") return html`<${Code} text=${element.textContent ?? ""} language=${codeLanguage(element)} />`;
+  if (element.tagName === "PRE") return html`<${Code} text=${codeOf(element, formulas)} language=${codeLanguage(element)} />`;
+  if (element.tagName === "CODE") return html`<code>${codeOf(element, formulas)}</code>`;
   // A heading of an answer must not stand above the question in the outline of the page.
   const tag = HEADINGS.test(element.tagName) ? "h4" : element.tagName.toLowerCase();
   if (tag === "table") return html`<div class="table-frame" tabindex="0"><table>${children(element, chip, formulas)}</table></div>`;
@@ -224,13 +234,14 @@ function component(node, chip, formulas) {
 const codeLanguage = (pre) => /^language-([\w+#-]{1,30})$/.exec(pre.firstElementChild?.className ?? "")?.[1] ?? "";
 
 /** @param {{text: string, language: string}} props */
-export function Code({ text, language }) {
+function Code({ text, language }) {
   const shown = useMemo(() => {
-    if (!language || !hljs.getLanguage(language) || text.length > LONGEST_CODE) return text.replace(PRIVATE, "");
-    const coloured = hljs.highlight(text.replace(PRIVATE, ""), { language, ignoreIllegals: true }).value;
+    if (!language || !hljs.getLanguage(language) || text.length > LONGEST_CODE) return text;
+    const coloured = hljs.highlight(text, { language, ignoreIllegals: true }).value;
     return spans(new DOMParser().parseFromString(coloured, "text/html").body);
   }, [text, language]);
-  return html`<pre tabindex="0"><code>${shown}</code></pre>`;
+  return html`<div class="code"><pre tabindex="0"><code>${shown}</code></pre>
+    <${IconButton} icon="copy" label=${t("chat.copyCode")} onClick=${() => copy(text)} /></div>`;
 }
 
 /** @param {Node} node @returns {any[]} */

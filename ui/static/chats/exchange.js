@@ -1,14 +1,15 @@
 // @ts-check
 /** One question with its answer: finished, or being written. */
 
+import { copy } from "../parts/copy.js";
 import { apart, duration, place } from "../parts/format.js";
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../parts/html.js";
 import { Icon } from "../parts/icons.js";
 import { IconButton, Menu, Name, Trouble, visible } from "../parts/parts.js";
-import { readable } from "../parts/readable.js";
+import { asSentence, readable } from "../parts/readable.js";
 import { get, query } from "../state/api.js";
 import { saveAsPrompt } from "../state/prompts.js";
-import { ask, askInstead, chatId, documentsById, judge, models, notify, retry, runsOf, showCitation, shown, showVersion, stop } from "../state/store.js";
+import { ask, askInstead, chatId, documentsById, judge, models, retry, runsOf, showCitation, shown, showVersion, stop } from "../state/store.js";
 import { t } from "../words/words.js";
 import { AnswerText, asMarkdown, asText } from "./answer.js";
 
@@ -172,7 +173,7 @@ export function Quote({ citation, span }) {
   const isIn = span && span.document_id === citation.document_id && citation.start <= span.start && span.end <= citation.end;
   if (!isIn) return html`${readable(citation.quote, citation.source)}`;
   const [from, to] = [span.start - citation.start, span.end - citation.start];
-  const lead = from > 60 ? `…${text.slice(from - 50, from).join("").replace(/^\S*\s/, "")}` : text.slice(0, from).join("");
+  const lead = from > 60 ? `…${text.slice(from - 50, from).join("").replace(/^\S*\s/, "")}` : asSentence(text.slice(0, from).join(""));
   return html`${lead}<strong>${text.slice(from, to).join("")}</strong>${text.slice(to).join("")}`;
 }
 
@@ -281,14 +282,4 @@ function made({ work, answerer, confidence, found, writing }) {
   const sure = found && confidence !== null ? t("chat.sure", { percent: Math.round(confidence * 100) }) : "";
   const speed = writing && t("chat.speed", { speed: writing.tok_s < 10 ? writing.tok_s : Math.round(writing.tok_s) });
   return [took !== undefined && duration(took), speed, name, sure].filter(Boolean).join(" · ");
-}
-
-/** @param {string} text */
-export async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    notify(t("chat.copied"));
-  } catch {
-    notify(t("chat.copyFailed"), { bad: true });
-  }
 }

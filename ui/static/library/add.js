@@ -1,5 +1,5 @@
 // @ts-check
-/** The dialog that adds documents, and files that are dropped on the page. */
+/** The dialog that adds documents. */
 
 import { toggled } from "../chats/scope.js";
 import { fileName } from "../parts/format.js";
@@ -8,7 +8,8 @@ import { Icon } from "../parts/icons.js";
 import { Dialog, Name, visible } from "../parts/parts.js";
 import { choosePaths, inOwnWindow } from "../shell/own_window.js";
 import { get, query } from "../state/api.js";
-import { addSource, attempt, dialog, tellAdded, upload } from "../state/store.js";
+import { addSource, attempt, dialog } from "../state/store.js";
+import { tellAdded, upload } from "../state/uploads.js";
 import { t } from "../words/words.js";
 
 export function AddDialog() {
@@ -104,59 +105,4 @@ function Choose({ onPaths, onClose }) {
   };
   return html`<input type="file" multiple hidden ref=${files} onChange=${hand} id="files" />
     <button type="button" class="button" onClick=${() => files.current?.click()}>${t("add.files")}</button>`;
-}
-
-/** Shows where to drop, and hands over what is dropped: files, and the files of folders. */
-export function DropTarget() {
-  const [isOver, setOver] = useState(false);
-  useEffect(() => {
-    let depth = 0;
-    const hasFiles = (/** @type {DragEvent} */ event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
-    const enter = (/** @type {DragEvent} */ event) => {
-      if (!hasFiles(event)) return;
-      depth++;
-      setOver(true);
-    };
-    const leave = () => {
-      depth = Math.max(0, depth - 1);
-      if (!depth) setOver(false);
-    };
-    const over = (/** @type {DragEvent} */ event) => hasFiles(event) && event.preventDefault();
-    const drop = async (/** @type {DragEvent} */ event) => {
-      if (!hasFiles(event)) return;
-      event.preventDefault();
-      depth = 0;
-      setOver(false);
-      const entries = [...(event.dataTransfer?.items ?? [])].map((item) => item.webkitGetAsEntry()).filter((entry) => entry !== null);
-      const plain = entries.length ? [] : [...(event.dataTransfer?.files ?? [])].map((file) => ({ file, name: file.name }));
-      upload([...plain, ...(await Promise.all(entries.map(filesOf))).flat()]);
-    };
-    window.addEventListener("dragenter", enter);
-    window.addEventListener("dragleave", leave);
-    window.addEventListener("dragover", over);
-    window.addEventListener("drop", drop);
-    return () => {
-      window.removeEventListener("dragenter", enter);
-      window.removeEventListener("dragleave", leave);
-      window.removeEventListener("dragover", over);
-      window.removeEventListener("drop", drop);
-    };
-  }, []);
-  return isOver && html`<div class="drop" aria-hidden="true"><p>${t("library.drop")}</p></div>`;
-}
-
-/** @param {any} entry a file or folder of the file system @returns {Promise<{file: File, name: string}[]>} */
-async function filesOf(entry) {
-  if (entry.isFile) {
-    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
-    return [{ file, name: file.name }];
-  }
-  const reader = entry.createReader();
-  const inside = [];
-  for (;;) {
-    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)); // a hundred at a time
-    if (!some.length) break;
-    inside.push(...some);
-  }
-  return (await Promise.all(inside.filter((one) => !one.name.startsWith(".")).map(filesOf))).flat();
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /** How far a sync is, at the foot of the lists. */
 
-import { duration, fileName } from "../parts/format.js";
+import { fileName, remaining } from "../parts/format.js";
 import { html } from "../parts/html.js";
 import { IconButton, Trouble, visible } from "../parts/parts.js";
 import { canTell, switchTelling, telling } from "../shell/notifications.js";
@@ -19,12 +19,12 @@ export function SyncState() {
   const away = status.value?.unreachable?.length ?? 0;
   return html`<footer class="sync" id="sync">
     ${state?.running ? html`<${Running} state=${state} />` : state?.message && html`<${Trouble} message=${state.message} remedy=${state.remedy} />`}
-    ${!state?.running && state?.summary && html`<p class="outcome" role="status">${t(state.summary === "stopped" ? "sync.stopped" : "sync.done")}
-      ${state.failed > 0 && ` ${t("sync.failed", { count: state.failed })}`}</p>`}
     ${state?.paused && !state.running && html`<p class="sync-line" role="status"><span class="sync-words">${t("sync.paused")}</span>
       <button type="button" class="button small" onClick=${continueSync}>${t("sync.continue")}</button>
       <${IconButton} icon="close" label=${t("cancel")} onClick=${endSync} /></p>`}
-    <p class="counts"><span>${documents.value === null ? t("hello.starting") : t("status.ready", { count: ready.value })}</span>
+    <p class="counts">${!state?.running && state?.summary && html`<span class="outcome" role="status">${t(state.summary === "stopped" ? "sync.stopped" : "sync.done")}${
+        state.failed > 0 && ` ${t("sync.failed", { count: state.failed })}`}</span>`}
+      <span>${documents.value === null ? t("hello.starting") : t("status.ready", { count: ready.value })}</span>
       ${problems.value > 0 &&
       html`<button type="button" class="link-button bad" onClick=${() => {
         libraryFilter.value = "problems";
@@ -57,7 +57,7 @@ function Running({ state }) {
       html`<${IconButton} icon="pause" label=${t("sync.pause")} onClick=${pauseSync} /><${IconButton} icon="close" label=${t("cancel")} onClick=${endSync} />`}</p>
     <progress aria-label=${t("sync.progress")} ...${share === null ? {} : { value: share, max: 1 }}></progress>
     ${state.within?.path && html`<${Within} within=${state.within} />`}
-    ${left !== null && html`<p class="quiet">${t("sync.left", { time: duration(left * 1000) })}</p>`}
+    ${left !== null && html`<p class="quiet">${t("sync.left", { time: remaining(left * 1000) })}</p>`}
   </div>`;
 }
 
@@ -68,6 +68,6 @@ function Within({ within: { path, stage, done, total, since } }) {
   if (seconds < WITHIN_AFTER_S || !total) return null;
   const left = share > 0.02 ? ((1 - share) / share) * seconds * 1000 : null;
   const words = t(stage === "embedding" ? "sync.withinEmbedding" : "sync.withinReading", { percent: Math.floor(share * 100) });
-  return html`<p class="sync-within">${[words, left !== null && t("sync.left", { time: duration(left) })].filter(Boolean).join(" · ")}</p>
+  return html`<p class="sync-within">${[words, left !== null && t("sync.left", { time: remaining(left) })].filter(Boolean).join(" · ")}</p>
     <progress aria-label=${visible(fileName(path))} value=${share} max="1"></progress>`;
 }

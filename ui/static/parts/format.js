@@ -49,9 +49,19 @@ export function clock(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
 }
 
-/** @param {number} ms */
-export const duration = (ms) =>
-  ms < 10_000 ? `${(ms / 1000).toLocaleString(language(), { maximumFractionDigits: 1, minimumFractionDigits: 1 })} s` : `${Math.round(ms / 1000)} s`;
+/** How long something took: "1.3 s", "42 s", "2 min 5 s", "1 h 20 min". @param {number} ms */
+export function duration(ms) {
+  if (ms < 10_000) return `${(ms / 1000).toLocaleString(language(), { maximumFractionDigits: 1, minimumFractionDigits: 1 })} s`;
+  const seconds = Math.round(ms / 1000);
+  const two = (/** @type {number} */ large, /** @type {string} */ name, /** @type {number} */ small, /** @type {string} */ part) =>
+    small ? `${large} ${name} ${small} ${part}` : `${large} ${name}`;
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return two(Math.floor(seconds / 60), "min", seconds % 60, "s");
+  return two(Math.floor(seconds / 3600), "h", Math.floor(seconds / 60) % 60, "min");
+}
+
+/** How long something will take, as one says it: whole seconds, then whole minutes. @param {number} ms */
+export const remaining = (ms) => (ms < 60_000 ? `${Math.ceil(ms / 1000)} s` : duration(Math.ceil(ms / 60_000) * 60_000));
 
 /** @param {string} path */
 export const fileName = (path) => (path.includes("://") ? path : (path.split(/[/\\]/).filter(Boolean).at(-1) ?? path));

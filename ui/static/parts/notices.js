@@ -36,8 +36,10 @@ export async function attempt(work) {
   try {
     return await work();
   } catch (error) {
-    const { message, remedy = "" } = /** @type {any} */ (error);
-    notify(message === "unreachable" ? t("lost.short") : message, { remedy, bad: true });
+    tellFailure(error);
     return undefined;
   }
 }
+
+/** @param {any} error */
+export const tellFailure = ({ message, remedy = "" }) => notify(message === "unreachable" ? t("lost.short") : message, { remedy, bad: true });

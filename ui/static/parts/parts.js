@@ -105,8 +105,9 @@ export const Trouble = ({ message, remedy = "", children = null }) =>
     <${Icon} name="warning" /><div><p>${told(message)}</p>${remedy && html`<p class="remedy">${told(remedy)}</p>`}${children}</div>
   </div>`;
 
-export const Notices = () =>
-  html`<div class="notices" role="status" aria-live="polite">
+/** @param {{children?: any}} props what stands above the messages */
+export const Notices = ({ children = null }) =>
+  html`<div class="notices">${children}<div class="told" role="status" aria-live="polite">
     ${notices.value.map(
       (notice) => html`<div key=${notice.id} class=${`notice ${notice.bad ? "bad" : ""}`} role=${notice.bad ? "alert" : undefined}>
         <p>${notice.text}${notice.remedy && html`${" "}<span class="remedy">${notice.remedy}</span>`}</p>
@@ -118,7 +119,7 @@ export const Notices = () =>
         <${IconButton} icon="close" label=${t("dismiss")} onClick=${() => dismissNotice(notice.id)} />
       </div>`,
     )}
-  </div>`;
+  </div></div>`;
 
 /** The name of a file or folder, in isolation from the direction of the text around it. @param {{children?: any}} props */
 export const Name = ({ children }) => html`<bdi>${visible(children)}</bdi>`;

@@ -23,6 +23,9 @@ const WORDS = [
   [/\\([\\`*_{}[\]()#+.!|~>-])/g, "$1"],
 ];
 
+/** An item of a list that stands alone, without the sign before it. @param {string} text */
+export const asSentence = (text) => text.replace(/^\s*[-*•]\s+(?=\S|$)/, "");
+
 /** @param {string} text @param {string} path of its document */
 export function readable(text, path) {
   const plain = MARKDOWN.test(path) && text.length <= LONGEST ? [...LINES, ...WORDS].reduce((so, [signs, read]) => so.replace(signs, read), text) : text;

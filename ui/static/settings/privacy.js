@@ -12,6 +12,9 @@ import { t } from "../words/words.js";
 
 /** @typedef {{kind: string, path: string, size: number, files: number}} Stored */
 
+/** A path as it is read below the data folder. @param {string} path @param {string} folder */
+const below = (path, folder) => (path.startsWith(folder) ? path.slice(folder.length).replace(/^[/\\]/, "") || path : path);
+
 export function Privacy() {
   const [found, setFound] = useState(/** @type {{stored: Stored[], wiped: string[], data_dir: string, browsers: number}|null} */ (null));
   const [isWiping, wipe] = useState(false);
@@ -39,7 +42,7 @@ export function Privacy() {
         <thead><tr><th scope="col">${t("privacy.what")}</th><th scope="col">${t("privacy.where")}</th><th scope="col">${t("privacy.files")}</th><th scope="col">${t("library.size")}</th></tr></thead>
         <tbody>${found.stored.map(
           (one) => html`<tr key=${one.kind}><th scope="row">${t(`stored.${one.kind}`)}<p class="quiet">${t(`stored.${one.kind}.about`)}</p></th>
-            <td><code>${visible(one.path)}</code></td><td>${number(one.files)}</td><td>${size(one.size)}</td></tr>`,
+            <td><code title=${one.path}>${visible(below(one.path, found.data_dir))}</code></td><td>${number(one.files)}</td><td>${size(one.size)}</td></tr>`,
         )}
         <tr><th scope="row">${t("stored.browser")}<p class="quiet">${t("stored.browser.about")}</p></th><td>${t("privacy.browser")}</td>
           <td>${number(keptNames().length)}</td><td>${size(keptSize())}</td></tr></tbody>

@@ -16,8 +16,8 @@ export const ACTIONS = [
   { id: "library", keys: "Alt+L", name: "keys.library", run: () => go("/library") },
   { id: "pane", keys: "F6", name: "keys.pane", run: nextPane },
   { id: "undo", keys: "Alt+Z", name: "keys.undo", run: doOffered, when: () => offered() !== undefined },
-  { id: "before", keys: "Alt+ArrowLeft", name: "keys.before", run: () => turn(-1), when: hasCitations },
-  { id: "next", keys: "Alt+ArrowRight", name: "keys.next", run: () => turn(1), when: hasCitations },
+  { id: "before", keys: "Alt+ArrowUp", name: "keys.before", run: () => turn(-1), when: hasCitations },
+  { id: "next", keys: "Alt+ArrowDown", name: "keys.next", run: () => turn(1), when: hasCitations },
   { id: "help", keys: "?", name: "keys.help", run: () => (dialog.value = "keys") },
 ];
 /** Keys that mean the same everywhere and are not chosen. */
@@ -29,7 +29,8 @@ export const FIXED = [
   { keys: "Delete", name: "chats.delete" },
   { keys: "M", name: "keys.move" },
 ];
-const NEVER = new Set(["Tab", "Shift+Tab", " ", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", ...FIXED.map(({ keys }) => keys)]);
+const BROWSERS = ["Alt+ArrowLeft", "Alt+ArrowRight"]; // back and forward
+const NEVER = new Set(["Tab", "Shift+Tab", " ", "ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", ...BROWSERS, ...FIXED.map(({ keys }) => keys)]);
 const MODIFIERS = ["Control", "Meta", "Alt", "AltGraph", "Shift", "CapsLock", "Dead", "Process", "Unidentified"];
 
 export const chosenKeys = signal(/** @type {Record<string, string>} */ (kept("keys", {})));
@@ -74,6 +75,7 @@ export function listenToKeys() {
     const keys = keysIn(event);
     const isTyping = event.target instanceof HTMLElement && event.target.matches("input, textarea, select");
     const action = ACTIONS.find((one) => keysOf(one) === keys && (one.when?.() ?? true));
+    if (event.target instanceof HTMLSelectElement && keys.includes("Arrow")) return; // opens its list
     if (action && !(isTyping && writes(keys))) action.run();
     else if (keys === "Escape" && !document.querySelector("dialog[open]")) leave(); // a dialog closes by itself
     else return;

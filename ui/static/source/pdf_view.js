@@ -8,6 +8,7 @@ import { pageName } from "../parts/format.js";
 import { keep, kept } from "../state/kept.js";
 import { t } from "../words/words.js";
 import { FindBar } from "./find.js";
+import { markWords, pagesHolding } from "./page_words.js";
 import { PageField } from "./page_field.js";
 import { Thumbnails } from "./thumbnails.js";
 
@@ -38,6 +39,7 @@ export function PdfView({ document: about, view, onFail }) {
   const [hasThumbnails, showThumbnails] = useState(kept("thumbnails", false));
   const [finding, setFinding] = useState({ words: "", matches: /** @type {number[]} */ ([]), at: 0 });
   const box = useRef(/** @type {HTMLElement|null} */ (null));
+  const goal = useRef(/** @type {any} */ (null)); // what was found and is not yet in view
   useEffect(() => {
     let isGone = false;
     /** @type {any} */
@@ -99,14 +101,16 @@ export function PdfView({ document: about, view, onFail }) {
   };
   const find = async (/** @type {string} */ words) => {
     const matches = words.length > 1 ? await pagesHolding(pdf, words) : [];
-    setFinding({ words, matches, at: 0 });
-    if (matches.length) scroll(matches[0]);
+    goTo({ words, matches, at: 0 });
   };
   const turn = (/** @type {number} */ by) => {
     if (!finding.matches.length) return;
-    const at = (finding.at + by + finding.matches.length) % finding.matches.length;
-    setFinding({ ...finding, at });
-    scroll(finding.matches[at]);
+    goTo({ ...finding, at: (finding.at + by + finding.matches.length) % finding.matches.length });
+  };
+  const goTo = (/** @type {{words: string, matches: number[], at: number}} */ found) => {
+    goal.current = found;
+    setFinding(found);
+    if (found.matches.length && found.matches[found.at] !== current) scroll(found.matches[found.at]);
   };
   if (!pdf) return html`<p class="note pad">${t("source.loading")}</p>`;
   const count = sizes.length;
@@ -127,19 +131,20 @@ export function PdfView({ document: about, view, onFail }) {
     ${hasThumbnails && html`<${Thumbnails} id=${about.id} sizes=${sizes} labels=${labels} current=${current} onChoose=${scroll} />`}
     <div class="pages" ref=${box} tabindex="0" onScroll=${onScroll}>
       ${sizes.map(
-        (size, index) => html`<${Page} key=${index} pdf=${pdf} number=${index + 1} label=${labels?.[index]} size=${size} scale=${scale} id=${about.id} view=${view} words=${finding.words}
+        (size, index) => html`<${Page} key=${index} pdf=${pdf} number=${index + 1} label=${labels?.[index]} size=${size} scale=${scale} id=${about.id} view=${view} finding=${finding} goal=${goal}
           onSize=${(/** @type {any} */ known) => setSizes((all) => all.map((one, at) => (at === index ? known : one)))} />`,
       )}
     </div></div>`;
 }
 
 /** @param {any} props */
-function Page({ pdf, number, label, size, scale, id, view, words, onSize }) {
+function Page({ pdf, number, label, size, scale, id, view, finding, goal, onSize }) {
   const frame = useRef(/** @type {HTMLElement|null} */ (null));
   const canvas = useRef(/** @type {HTMLCanvasElement|null} */ (null));
   const layer = useRef(/** @type {HTMLElement|null} */ (null));
   const [inView, setInView] = useState(false);
   const [failed, setFailed] = useState(false);
+  const [drawn, setDrawn] = useState(/** @type {any} */ (null)); // the text that lies over the page by now
   const [marks, setMarks] = useState(/** @type {any} */ (null));
   useEffect(() => {
     const watch = new IntersectionObserver((entries) => setInView(entries.some((entry) => entry.isIntersecting)), { rootMargin: "600px" });
@@ -178,12 +183,18 @@ function Page({ pdf, number, label, size, scale, id, view, words, onSize }) {
       const written = new library.TextLayer({ textContentSource: page.streamTextContent(), container: text, viewport });
       work.push(written);
       await written.render();
-      highlight(text, words);
+      if (!isGone) setDrawn(written);
     }
   }, [inView, scale, pdf]);
   useEffect(() => {
-    if (layer.current) highlight(layer.current, words);
-  }, [words]);
+    if (!layer.current) return;
+    const isHere = finding.matches[finding.at] === number;
+    markWords(layer.current, finding.words, isHere ? finding.at - finding.matches.indexOf(number) : -1);
+    const mark = goal.current === finding && layer.current.querySelector("mark.current");
+    if (!mark) return;
+    mark.scrollIntoView({ block: "center", inline: "nearest" });
+    goal.current = null;
+  }, [finding, drawn]);
   const citation = view.citations[view.index];
   const isCited = citation && citation.page === number && citation.end > citation.start;
   useEffect(() => {
@@ -212,25 +223,4 @@ function Page({ pdf, number, label, size, scale, id, view, words, onSize }) {
     ${inView && marks?.read.map((/** @type {any} */ one) => html`<i class="page-mark read" style=${box(one)}></i>`)}
     ${inView && html`<div class="textLayer" ref=${layer} dir="auto"></div>`}
   </section>`;
-}
-
-/** The pages that hold the words, each as often as they stand on it. @param {any} pdf @param {string} words @returns {Promise<number[]>} */
-async function pagesHolding(pdf, words) {
-  const wanted = words.toLowerCase();
-  const found = [];
-  for (let number = 1; number <= pdf.numPages && found.length < 1000; number++) {
-    const page = await pdf.getPage(number);
-    const content = await page.getTextContent();
-    const text = content.items.map((/** @type {any} */ item) => item.str + (item.hasEOL ? " " : "")).join("").toLowerCase();
-    for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + wanted.length)) found.push(number);
-  }
-  return found;
-}
-
-/** Colours the stretches of a page's text that hold the words. @param {HTMLElement} layer @param {string} words */
-function highlight(layer, words) {
-  const wanted = words.toLowerCase();
-  for (const span of layer.querySelectorAll("span")) {
-    span.classList.toggle("found", wanted.length > 1 && (span.textContent ?? "").toLowerCase().includes(wanted));
-  }
 }

@@ -343,20 +343,6 @@ export const removeSource = (location) =>
 export const readSources = (locations = null, anew = false) => attempt(() => post("/api/syncing", { locations, anew }));
 export const endSync = () => attempt(() => remove("/api/syncing")); // the feed tells what comes of it
 
-/** Hands files over, one after the other. @param {{file: File, name: string}[]} files */
-export async function upload(files) {
-  const taken = [];
-  for (const { file, name } of files) {
-    const done = await attempt(() => request("PUT", `/api/uploads/${encodeURIComponent(name)}`, file));
-    if (done !== undefined) taken.push(done.location);
-  }
-  if (taken.length) tellAdded(taken, t("library.taken", { count: taken.length }));
-}
-
-/** Tells that something was added, and offers to ask that alone. @param {string[]} locations @param {string} words */
-export const tellAdded = (locations, words) =>
-  notify(words, { action: t(locations.length === 1 ? "library.ask" : "library.askChosen"), onAction: () => askOnly({ folders: locations }) });
-
 // The source pane ------------------------------------------------------------------------------------------------------
 
 /** @param {Citation[]} citations @param {number} index @param {any} span */
