@@ -124,7 +124,8 @@ class ConversationInfo:
     """A conversation as a list shows it. ``updated_at`` is a Unix time in seconds; ``turns`` counts exchanges.
 
     ``folder`` is the id of the folder in which it lies, None outside of all. ``scope`` and ``model`` are what was
-    chosen for its next questions; None for the model that is set up."""
+    chosen for its next questions; None for the model that is set up. ``excerpt`` is the piece of it around the words
+    of a search, None without one and where they stand in the title."""
 
     id: str
     title: str
@@ -134,6 +135,7 @@ class ConversationInfo:
     folder: int | None = None
     model: str | None = None
     scope: Scope = Scope()
+    excerpt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

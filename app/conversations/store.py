@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from app.conversations.branches import Parents, branch_to, end_of, parents_of, shown_branch, versions_of
+from app.conversations.excerpts import excerpt, holds
 from app.conversations.stored_answers import EXCHANGE_COLUMNS, answer_to_json, exchange_of, text_or
 from app.conversations.stored_scopes import scope_of, scope_to_json
 from app.conversations.tables import SCHEMA_VERSION, upgrade
@@ -150,7 +151,7 @@ class Conversations:
 
     def all(self, holding: str = "") -> list[ConversationInfo]:
         """Lists the conversations, newest first; with ``holding`` those in whose title, questions or answers its words
-        stand, whatever their case."""
+        stand, whatever their case, and where."""
         words = holding.casefold().split()
         with self.reading() as db:
             rows = db.execute(
@@ -174,7 +175,13 @@ class Conversations:
             )
             for id_, title, updated_at, turns, pinned, folder, model, scope, _ in rows
         ]
-        return [info for info in found if _holds(f"{info.title}\n{texts.get(info.id, '')}", words)]
+        if not words:
+            return found
+        held = [info for info in found if holds(f"{info.title}\n{texts.get(info.id, '')}", words)]
+        return [
+            info if holds(info.title, words) else replace(info, excerpt=excerpt(texts.get(info.id, ""), words))
+            for info in held
+        ]
 
     def _texts(self, db: Database) -> dict[str, str]:
         """Returns all questions and answers of each conversation, of every branch."""
@@ -361,8 +368,3 @@ def _require(found: object, conversation_id: str) -> None:
 def _require_exchange(found: object, exchange: int) -> None:
     if not found:
         raise ConversationError(f"There is no exchange {exchange} in this conversation.", "It may have been deleted.")
-
-
-def _holds(text: str, words: Sequence[str]) -> bool:
-    folded = text.casefold()
-    return all(word in folded for word in words)

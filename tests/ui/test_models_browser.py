@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
+from app.feed import ModelsChanged
 from app.models.computer import cards
 from app.settings.preferences import Preferences
 from tests.app.models.hub import LARGE, REPO, Hub
@@ -106,6 +108,27 @@ def test_a_download_that_broke_off_goes_on_and_the_model_is_used_without_a_resta
     expect(page.locator(".model-now")).to_contain_text("in memory")
     assert fake.settings.model.name == "tiny-model"
     assert 'name: "tiny-model"' in fake.settings.folder.config.read_text(encoding="utf-8")
+
+
+def test_a_download_says_how_long_it_will_take(window: Any) -> None:
+    page = window.page
+    task = {"id": 1, "kind": "download", "model": "large", "state": "running", "message": "", "remedy": ""}
+    come = [1_000_000_000]
+
+    def answer(route: Any) -> None:
+        reply = route.fetch()
+        route.fulfill(response=reply, json=reply.json() | {"tasks": [task | {"done": come[-1], "total": 4_000_000_000}]})
+
+    page.route("**/api/models", answer)
+    begun = datetime.now()
+    page.clock.set_fixed_time(begun)
+    page.reload()
+    go(page, "Models")
+    expect(page.locator(".task")).to_have_text("Downloading large 1 GB of 4 GBCancel")
+    page.clock.set_fixed_time(begun + timedelta(minutes=1))
+    come.append(2_000_000_000)
+    window.served.desk.feed.publish(ModelsChanged())
+    expect(page.locator(".task")).to_contain_text("2 GB of 4 GB · about 2 min left")
 
 
 def test_a_download_is_cancelled_and_what_is_there_deleted(models: Any, hub: Hub, fake: Any) -> None:

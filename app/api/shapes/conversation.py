@@ -24,7 +24,8 @@ class Scope(Shape):
 class ConversationInfo(Shape):
     """A conversation in the list; ``updated_at`` is a Unix time in seconds; ``turns`` counts exchanges of the
     branch that is shown. ``folder`` is the id of the folder in which it lies, null outside of all; ``scope`` and
-    ``model`` are what was chosen for its next questions, null for the model that is set up."""
+    ``model`` are what was chosen for its next questions, null for the model that is set up. ``excerpt`` is the piece
+    of it around the words of ``holding``, null without them and where they stand in the title."""
 
     id: str
     title: str
@@ -34,6 +35,7 @@ class ConversationInfo(Shape):
     folder: int | None
     model: str | None
     scope: Scope
+    excerpt: str | None
 
 
 class ConversationFolder(Shape):

@@ -93,6 +93,19 @@ def test_list_is_newest_first_and_counts_turns(store: Conversations) -> None:
     ]
 
 
+def test_a_search_tells_where_the_words_stand(store: Conversations) -> None:
+    long = "It was built of granite by the trust, " + "which had little money in those years, " * 6
+    said = Answer((AnswerPart(f"Nothing here.\n{long}and the Lantern came from Bergen in the spring of 1880."),), True, (), "x")
+    store.add(None, "Where does it come from?", said)
+    store.add(None, "the bergen line", ANSWER)
+    found = {info.title: info.excerpt for info in store.all("BERGEN lantern")}
+    assert found == {
+        "Where does it come from?": "…in those years, and the Lantern came from Bergen in the spring of 1880."
+    }
+    assert [info.excerpt for info in store.all("bergen line")] == [None]  # its title says it
+    assert [info.excerpt for info in store.all()] == [None, None]
+
+
 def test_rename_and_delete(store: Conversations) -> None:
     kept, gone = store.add(None, "kept", ANSWER), store.add(None, "gone", ANSWER)
     store.rename(kept, "  a new\n title ")

@@ -116,6 +116,7 @@ def test_a_chat_remembers_its_model_and_its_scope(page: Any, filled: Any, fake: 
     ask(page, "And the garden?")
     expect(page.locator(".exchange:not(.running)")).to_have_count(2)
     assert fake.models_asked == [None, None, "second"]
+    expect(page.locator(".chat-row.on small")).to_have_text("2 questions · garden.txt")
     (only,) = fake.asked[-1][1].document_ids
     assert fake.rows[only].path.endswith("garden.txt")
     page.locator(".chat-row", has_text="When was").click()

@@ -3,10 +3,11 @@
 
 import { html, useLayoutEffect, useRef, useState } from "../parts/html.js";
 import { Menu, visible } from "../parts/parts.js";
-import { changeChat, chatId, chatPath, deleteChat, go, runs } from "../state/store.js";
+import { changeChat, chatId, chatPath, deleteChat, go, runs, scopeOf } from "../state/store.js";
 import { t } from "../words/words.js";
 import { chatActions } from "./chat_actions.js";
 import { dragged, MoveDialog } from "./chat_folders.js";
+import { scopeName } from "./scope.js";
 
 /** @typedef {import("../state/store.js").Chat} Chat */
 
@@ -32,6 +33,8 @@ export function ChatRow({ chat, tab, top, position, count, onReach, onKeyDown, b
   const isOpen = chatId.value === chat.id;
   const isAnswering = Object.values(runs.value).some((run) => run.conversation === chat.id && run.state !== "failed");
   const title = visible(chat.title);
+  const asks = scopeName(scopeOf(chat.id));
+  const about = isAnswering ? t("chats.answering") : visible(chat.excerpt ?? [t("chats.questions", { count: chat.turns }), asks].filter(Boolean).join(" · "));
   const row = useRef(/** @type {HTMLElement|null} */ (null));
   const link = () => /** @type {HTMLElement|null|undefined} */ (row.current?.querySelector(".chat-stop"));
   const isBack = useRef(false); // the focus goes back to the link of a chat that was named by keyboard
@@ -65,7 +68,7 @@ export function ChatRow({ chat, tab, top, position, count, onReach, onKeyDown, b
   };
   return html`<li class=${`chat-row ${isOpen ? "on" : ""}`} ...${shared} onFocusIn=${() => onReach(chat.id)} ...${dragged(chat)}>
     <a class="chat-link chat-stop" data-stop=${chat.id} href=${chatPath(chat.id)} tabindex=${tab} aria-current=${isOpen ? "page" : undefined} onClick=${open} onKeyDown=${keys}>
-      <b><bdi>${title}</bdi></b><small>${isAnswering ? t("chats.answering") : t("chats.questions", { count: chat.turns })}</small></a>
+      <b><bdi>${title}</bdi></b><small>${about}</small></a>
     <${Menu} tab=${tab} label=${t("chats.actions", { title })} items=${[
       { label: t("rename"), icon: "pen", onClick: () => rename(true) },
       { label: t("folder.move"), icon: "folder", onClick: () => move(true) },

@@ -1,8 +1,8 @@
 // @ts-check
 /** The page of models: what this computer has, which model answers, what is installed, and how to get another one. */
 
-import { billions, date, number, size } from "../parts/format.js";
-import { html, useState } from "../parts/html.js";
+import { billions, date, number, remaining, size } from "../parts/format.js";
+import { html, useRef, useState } from "../parts/html.js";
 import { Icon } from "../parts/icons.js";
 import { Dialog, IconButton, Menu, Trouble, visible } from "../parts/parts.js";
 import { post, remove } from "../state/api.js";
@@ -12,6 +12,8 @@ import { Elsewhere, Get } from "./get_models.js";
 
 /** @typedef {{name: string, size: number, family: string, format: string, parameters: number, context: number, problem: string, origin: string, license: string, linked: boolean, shipped: boolean, speed: {prompt_tok_s: number, tok_s: number, runtime: string, measured_at: number}|null}} Model */
 /** @typedef {{id: number, kind: string, model: string, state: string, done: number, total: number, message: string, remedy: string}} Task */
+
+const SURE_AFTER_MS = 3000; // of a download, before its time left is told
 
 export function ModelsPage() {
   const [removing, setRemoving] = useState(/** @type {Model|null} */ (null));
@@ -71,10 +73,7 @@ function Tasks({ found: { tasks, unfinished } }) {
       task.state === "failed"
         ? html`<${Trouble} key=${task.id} message=${`${visible(named(task.model))}: ${task.message}`} remedy=${task.remedy}>
             <button type="button" class="button" onClick=${() => cancel(task.id)}>${t("dismiss")}</button><//>`
-        : html`<div key=${task.id} class="task" role="status"><p>${t(`models.task.${task.kind}`, { name: visible(named(task.model)) })}
-              ${task.total > 0 && html` <span class="quiet">${t("models.bytes", { done: size(task.done), total: size(task.total) })}</span>`}</p>
-            ${task.kind === "download" && html`<button type="button" class="button small" disabled=${task.state === "cancelling"} onClick=${() => cancel(task.id)}>${t("cancel")}</button>`}
-            <progress aria-label=${t(`models.task.${task.kind}`, { name: named(task.model) })} max=${task.total || 1} value=${task.total ? task.done : undefined}></progress></div>`,
+        : html`<${UnderWay} key=${task.id} task=${task} onCancel=${() => cancel(task.id)} />`,
     )}
     ${unfinished.map(
       (one) => html`<div key=${one.name} class="task"><p>${t("models.broken", { name: visible(one.name), size: size(one.have) })}</p>
@@ -82,6 +81,18 @@ function Tasks({ found: { tasks, unfinished } }) {
         <${IconButton} icon="trash" label=${t("models.discard", { name: one.name })} onClick=${() => attempt(async () => (models.value = await remove(`/api/models/downloads/${encodeURIComponent(one.name)}`)))} /></div>`,
     )}
   </section>`;
+}
+
+/** How far a task is; the time left of a download is told by how fast it came since this page has seen it. @param {{task: Task, onCancel: () => void}} props */
+function UnderWay({ task, onCancel }) {
+  const { kind, model, done, total } = task;
+  const seen = useRef({ at: Date.now(), done });
+  const [passed, come] = [Date.now() - seen.current.at, done - seen.current.done];
+  const left = passed > SURE_AFTER_MS && come > 0 && total > done ? t("sync.left", { time: remaining(((total - done) / come) * passed) }) : "";
+  return html`<div class="task" role="status"><p>${t(`models.task.${kind}`, { name: visible(named(model)) })}
+        ${total > 0 && html` <span class="quiet">${[t("models.bytes", { done: size(done), total: size(total) }), left].filter(Boolean).join(" · ")}</span>`}</p>
+      ${kind === "download" && html`<button type="button" class="button small" disabled=${task.state === "cancelling"} onClick=${onCancel}>${t("cancel")}</button>`}
+      <progress aria-label=${t(`models.task.${kind}`, { name: named(model) })} max=${total || 1} value=${total ? done : undefined}></progress></div>`;
 }
 
 /** @param {{one: Model, found: any, onRemove: (model: Model) => void}} props */

@@ -12,7 +12,7 @@ export { chatId, chatPath, go, route } from "./routes.js";
 export { keep, kept } from "./kept.js";
 export { attempt, dismissNotice, notices, notify } from "../parts/notices.js";
 
-/** @typedef {{id: string, title: string, updated_at: number, turns: number, pinned: boolean, folder: number|null, model: string|null, scope: Scope}} Chat */
+/** @typedef {{id: string, title: string, updated_at: number, turns: number, pinned: boolean, folder: number|null, model: string|null, scope: Scope, excerpt?: string|null}} Chat */
 /** @typedef {{id: number, name: string}} ChatFolder */
 /** @typedef {{number: number, source: string, title: string, page: number|null, page_label: string|null, start_s: number|null, quote: string, start: number, end: number, score: number, document_id: number}} Citation */
 /** @typedef {{text: string, citations: number[], supported: boolean}} Part */
@@ -65,7 +65,7 @@ export const model = computed(() => modelOf(chatId.value));
 const restricts = (one) => Object.values(one ?? {}).some((chosen) => chosen.length);
 
 /** What a chat asks; collections that are gone are no part of it. @param {string|null} id @returns {Scope} */
-function scopeOf(id) {
+export function scopeOf(id) {
   const own = id === null ? next.value.scope : knownChats.value[id]?.scope;
   const chosen = { ...EVERYTHING, ...(restricts(own) ? own : id === null ? {} : earlier[id]) };
   const known = collections.value;
