@@ -101,6 +101,23 @@ def test_tab_leads_through_a_full_page_in_a_few_stops(filled: Any, fake: Any, ga
     assert page.evaluate(STOPS) < 45
 
 
+def test_a_search_over_chats_hides_neither_the_open_one_nor_others_from_the_palette(filled: Any, gate: Any) -> None:
+    page = filled.page
+    gate.open()
+    for question in ("When does the observatory open?", "When was the garden planted?"):
+        page.keyboard.press("Alt+n")
+        ask(page, question)
+        expect(page.locator(".exchange:not(.running) .card")).to_have_count(1)
+    page.fill("#chat-search", "nine")
+    expect(page.locator(".chat-row")).to_have_count(1)
+    expect(page.locator(".chat-row")).to_contain_text("observatory")
+    expect(page.locator("main h1")).to_have_text("When was the garden planted?")
+    expect(page.get_by_role("button", name="Actions for this chat")).to_be_visible()
+    page.keyboard.press("Control+k")
+    page.fill("#palette", "garden planted")
+    expect(page.locator("#palette-list [role=option]")).to_have_count(1)
+
+
 def test_the_palette_opens_chats_and_does_what_can_be_done(filled: Any, gate: Any) -> None:
     page = filled.page
     gate.open()

@@ -20,7 +20,7 @@ import { Palette } from "./shell/palette.js";
 import { SourcePane } from "./source/source.js";
 import { start } from "./state/live.js";
 import { edited } from "./state/prompts.js";
-import { chatId, chatPath, chats, connection, dialog, go, route } from "./state/store.js";
+import { chatId, chatPath, connection, dialog, go, currentChat, route } from "./state/store.js";
 import { markUser, mayChange, signOut, userName } from "./state/user.js";
 import { t } from "./words/words.js";
 
@@ -36,7 +36,7 @@ function App() {
   const [isListOpen, openList] = useState(false);
   const { page } = route.value;
   useEffect(() => {
-    const title = page === "chat" ? chats.value?.find((chat) => chat.id === chatId.value)?.title : t(`app.${page}`);
+    const title = page === "chat" ? currentChat.value?.title : t(`app.${page}`);
     document.title = title ? `${title} – Docent` : "Docent";
   });
   useEffect(() => openList(false), [route.value]);

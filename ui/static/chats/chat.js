@@ -4,7 +4,7 @@
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../parts/html.js";
 import { Icon } from "../parts/icons.js";
 import { IconButton, Menu, Trouble } from "../parts/parts.js";
-import { addSamples, ask, chatId, chats, deleteChat, dialog, documents, exchanges, libraryTrouble, ready, runs, runsOf, sources, sync, upTo } from "../state/store.js";
+import { addSamples, ask, chatId, deleteChat, dialog, documents, exchanges, libraryTrouble, currentChat, ready, runs, runsOf, sources, sync, upTo } from "../state/store.js";
 import { t } from "../words/words.js";
 import { chatActions } from "./chat_actions.js";
 import { Composer } from "./composer.js";
@@ -14,7 +14,7 @@ const NEAR_END = 120; // pixels from the end within which a growing answer keeps
 
 export function Chat() {
   const id = chatId.value;
-  const chat = chats.value?.find((one) => one.id === id);
+  const chat = currentChat.value;
   const title = chat?.title ?? (id === null ? t("chat.untitled") : "");
   return html`<main id="main" tabindex="-1" class="chat" aria-label=${t("app.chats")}>
     <header class="bar"><h1 class="bar-title" title=${title}><bdi>${title}</bdi></h1><span class="space"></span>

@@ -7,7 +7,7 @@ import { Icon } from "../parts/icons.js";
 import { Dialog, visible } from "../parts/parts.js";
 import { save } from "../parts/save.js";
 import { edited, inserted, prompts, saveAsPrompt } from "../state/prompts.js";
-import { askOnly, chatId, chatPath, chats, collections, dialog, documents, draftOf, go, readSources, route, showDocument } from "../state/store.js";
+import { allChats, askOnly, chatId, chatPath, collections, dialog, documents, draftOf, go, readSources, route, showDocument } from "../state/store.js";
 import { mayChange } from "../state/user.js";
 import { t } from "../words/words.js";
 
@@ -48,7 +48,7 @@ function everything() {
     { icon: "list", name: t("keys.title"), run: () => (dialog.value = "keys") },
     ...ofPrompts(),
     ...(collections.value ?? []).map((one) => ({ icon: "collection", name: visible(one.name), about: t("library.ask"), run: () => askOnly({ collections: [one.id] }) })),
-    ...(chats.value ?? []).map((chat) => ({ icon: "chat", name: visible(chat.title), about: t("app.chats"), run: () => go(chatPath(chat.id)) })),
+    ...allChats().map((chat) => ({ icon: "chat", name: visible(chat.title), about: t("app.chats"), run: () => go(chatPath(chat.id)) })),
     ...(documents.value ?? [])
       .filter((one) => one.status === "ok")
       .map((one) => ({ icon: "file", name: visible(fileName(one.path)), about: visible(one.title), run: () => showDocument(one) })),

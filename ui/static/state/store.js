@@ -57,6 +57,13 @@ const EVERYTHING = { folders: [], documents: [], collections: [] };
 const next = signal({ scope: EVERYTHING, model: /** @type {string|null} */ (null) });
 /** Every chat that was listed since the page was opened, whatever the list is filtered by now. */
 export const knownChats = signal(/** @type {Record<string, Chat>} */ ({}));
+/** The chat that is open. */
+export const currentChat = computed(() => {
+  const id = chatId.value;
+  return id === null ? undefined : (chats.value?.find((one) => one.id === id) ?? knownChats.value[id]);
+});
+/** All of them, newest first. */
+export const allChats = () => (chatFilter.value.trim() ? Object.values(knownChats.value).sort((a, b) => b.updated_at - a.updated_at) : (chats.value ?? []));
 const earlier = /** @type {Record<string, Partial<Scope>>} */ (kept("scopes", {})); // what versions before kept in the browser
 export const scope = computed(() => scopeOf(chatId.value));
 export const model = computed(() => modelOf(chatId.value));
@@ -308,6 +315,8 @@ export const deleteChat = (chat) =>
     await remove(`/api/conversations/${encodeURIComponent(chat.id)}?undo=true`);
     notify(t("chat.deleted", { title: chat.title }), { action: t("undo"), onAction: () => restoreChat(chat) }); // first: the news may take the row away before
     if (chatId.value === chat.id) go("/");
+    const { [chat.id]: _, ...others } = knownChats.value;
+    knownChats.value = others;
     await loadChats();
   });
 
