@@ -89,7 +89,7 @@ export const PAGES_GERMAN = {
   "stored.builds": "Vorbereitete Modelle",
   "stored.builds.about": "Was aus Modellen berechnet wurde, damit sie schnell starten.",
   "stored.browser": "Aussehen und Entwürfe",
-  "stored.browser.about": "Farben, Textgröße, Breiten, nicht gesendete Fragen.",
+  "stored.browser.about": "Farben, Schriftgröße, Breiten, nicht gesendete Fragen.",
   "section.general": "Allgemein",
   "section.library": "Welche Dateien gelesen werden",
   "section.embedder": "Suchmodell",
