@@ -62,7 +62,7 @@ export function Get({ found }) {
       <div class="row"><input id="repository" class="field" value=${repository} placeholder="Qwen/Qwen3-0.6B" autocomplete="off" spellcheck="false"
         onInput=${(/** @type {any} */ event) => setRepository(event.target.value)} />
       <button type="submit" class="button" disabled=${!/^\S+\/\S+$/.test(repository.trim())}><${Icon} name="download" />${t("models.download")}</button></div>
-      ${fitting.length > 0 && html`<div class="row wrap" role="group" aria-label=${t("models.known")}><span class="quiet">${t("models.known")}</span>
+      ${fitting.length > 0 && html`<div class="row wrap known" role="group" aria-label=${t("models.known")}><span class="quiet">${t("models.known")}</span>
         ${fitting.map(({ name, weights }) => html`<button type="button" class="button small" onClick=${() => setRepository(name)}>${name}
           <span class="quiet">${t("models.weights", { count: billions(weights) })}</span></button>`)}</div>`}
       <p class="quiet">${t("models.downloadAbout")}</p>

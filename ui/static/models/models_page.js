@@ -42,8 +42,8 @@ function Answering({ found }) {
   const { answering, state, used_memory: used } = found;
   return html`<section><h2>${t("models.answering")}</h2>
     <div class="model-now">
-      <b>${answering === null ? t("models.quotes") : named(answering)}</b>
-      <span class="quiet" role="status">${[t(`models.state.${state}`), t("models.used", { size: size(used) })].join(" · ")}</span>
+      <div><b>${answering === null ? t("models.quotes") : named(answering)}</b>
+        <p class="quiet" role="status">${[t(`models.state.${state}`), t("models.used", { size: size(used) })].join(" · ")}</p></div>
       <span class="space"></span>
       ${state === "asleep" && html`<button type="button" class="button" onClick=${() => attempt(() => post("/api/models/load"))}>${t("models.load")}</button>`}
       ${state === "loaded" && html`<button type="button" class="button" onClick=${unload}>${t("models.unload")}</button>`}
