@@ -56,7 +56,7 @@ export function AddDialog() {
       <${Choose} onPaths=${add} onClose=${close} />
       <button type="button" class="button primary" id="add-here" disabled=${!folder || isBusy}
         onClick=${() => add(picked.length ? picked.map((name) => inside(folder, name)) : [folder.path])}>
-        ${picked.length ? t("add.picked", { count: picked.length }) : t("add.here")}</button>
+        <span>${picked.length || !folder ? t("add.picked", { count: picked.length }) : t("add.here", { name: visible(fileName(folder.path)) })}</span></button>
     </div>
   <//>`;
 }

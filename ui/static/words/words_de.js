@@ -244,7 +244,7 @@ export const GERMAN = {
   "collection.empty": "noch leer",
   "add.title": "Dokumente hinzufügen",
   "add.path": "Pfad eines Ordners oder einer Datei, oder Adresse eines Videos oder einer Webseite",
-  "add.here": "Diesen Ordner hinzufügen",
+  "add.here": "„{name}“ hinzufügen",
   "add.go": "Hinzufügen",
   "add.fetching": "Holt die Seite…",
   "add.browse": "Ordner und Dateien auf diesem Computer",

@@ -243,7 +243,7 @@ export const ENGLISH = {
   "collection.empty": "nothing in it yet",
   "add.title": "Add documents",
   "add.path": "Path of a folder or file, or the address of a video or web page",
-  "add.here": "Add this folder",
+  "add.here": "Add “{name}”",
   "add.go": "Add",
   "add.fetching": "Fetching the page…",
   "add.browse": "Folders and files on this computer",
