@@ -13,7 +13,7 @@ from app.events import Layout
 from app.settings.schema import Settings
 from rag.types import Place
 from tests.app.fakes import LightParts
-from tests.rag.parsers.pdf.pdf_writer import paragraph, write_pdf, write_raw
+from tests.rag.parsers.pdf.pdf_writer import Line, paragraph, write_pdf, write_raw
 from tests.ui.steps import ask, go
 
 pytestmark = pytest.mark.browser
@@ -103,6 +103,45 @@ def test_pages_are_zoomed_and_fitted_and_lie_as_they_are_turned(opened: Callable
     page.get_by_role("button", name="Fit", exact=True).click()
     expect(page.locator(".zoom")).to_have_text(fitted)
     expect(page.get_by_role("button", name="Fit", exact=True)).to_have_attribute("aria-pressed", "true")
+
+
+LIES_ON = """([page, mark]) => {
+  const [around, { left, top, right, bottom }] = [page.getBoundingClientRect(), mark.getBoundingClientRect()];
+  const at = (one, from, length) => Math.round((100 * (one - from)) / length);
+  const across = [left, right].map((one) => at(one, around.left, around.width));
+  return [...across, ...[top, bottom].map((one) => at(one, around.top, around.height))];
+}"""
+"""Where a mark lies on its page: left, right, top and bottom in percent."""
+
+
+@pytest.mark.parametrize("rotate", [0, 90, 180, 270])
+def test_words_are_found_where_they_lie_however_a_page_is_turned(
+    opened: Callable[[str], Any], papers: Path, rotate: int
+) -> None:
+    write_pdf(papers / "plan.pdf", [[Line(61, 79, "Sluice and weir", size=20)]], rotate=rotate)
+    page = opened("plan.pdf")
+    sheet = page.locator(".pages .page")
+    page.get_by_label("Find in this document").fill("sluice and weir")
+    mark = page.locator(".textLayer mark")
+    expect(mark).to_have_text("Sluice and weir")
+    for turned in (0, 90, 180, 270):
+        wide = (rotate + turned) % 180 != 0
+        page.wait_for_function(
+            "([box, wide]) => box.offsetWidth > box.offsetHeight === wide", arg=[sheet.element_handle(), wide]
+        )
+        expect(page.locator(".textLayer")).to_have_attribute("data-main-rotation", str((rotate + turned) % 360))
+        expect(mark).to_be_visible()
+        left, right, top, bottom = page.evaluate(LIES_ON, [sheet.element_handle(), mark.element_handle()])
+        corner = {  # of the page on which the words stand
+            0: left < 15 and top < 15,
+            90: right > 85 and top < 15,
+            180: right > 85 and bottom > 85,
+            270: left < 15 and bottom > 85,
+        }
+        assert corner[(rotate + turned) % 360], (left, right, top, bottom)
+        assert (right - left > bottom - top) is not wide
+        page.get_by_role("button", name="More for this document").click()
+        page.get_by_role("menuitem", name="Turn the pages").click()
 
 
 def test_pages_that_leave_the_view_while_they_are_drawn_are_drawn_later(

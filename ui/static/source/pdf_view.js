@@ -28,10 +28,15 @@ function pdfjs() {
   return library;
 }
 
-/** @param {{document: any, view: import("../state/store.js").Shown, onFail: () => void}} props */
-export function PdfView({ document: about, view, onFail }) {
+/** @typedef {{width: number, height: number}} Size of a page as it lies in the file, in points */
+
+/** @param {Size} size @param {number} turned degrees @returns {Size} */
+const lying = ({ width, height }, turned) => (turned % 180 ? { width: height, height: width } : { width, height });
+
+/** @param {{document: any, view: import("../state/store.js").Shown, turned: number, onFail: () => void}} props `turned` clockwise by so many degrees */
+export function PdfView({ document: about, view, turned, onFail }) {
   const [pdf, setPdf] = useState(/** @type {any} */ (null));
-  const [sizes, setSizes] = useState(/** @type {{width: number, height: number}[]} */ ([]));
+  const [sizes, setSizes] = useState(/** @type {Size[]} */ ([]));
   const [labels, setLabels] = useState(/** @type {string[]|null} */ (null)); // printed on the pages
   const [zoom, setZoom] = useState(0); // 0 fits the width
   const [width, setWidth] = useState(0);
@@ -92,8 +97,8 @@ export function PdfView({ document: about, view, onFail }) {
     const isAtEnd = frame.scrollTop + frame.clientHeight >= frame.scrollHeight - 1;
     setCurrent(at < 0 || isAtEnd ? pages.length : at + 1);
   };
-  useEffect(onScroll, [sizes, width, zoom]); // pages move without being scrolled
-  const fit = sizes.length && width ? (width - 2 * MARGIN) / sizes[0].width : 1;
+  useEffect(onScroll, [sizes, width, zoom, turned]); // pages move without being scrolled
+  const fit = sizes.length && width ? (width - 2 * MARGIN) / lying(sizes[0], turned).width : 1;
   const scale = zoom || fit;
   const step = (/** @type {number} */ direction) => {
     const steps = direction > 0 ? ZOOMS : [...ZOOMS].reverse();
@@ -131,14 +136,24 @@ export function PdfView({ document: about, view, onFail }) {
     ${hasThumbnails && html`<${Thumbnails} id=${about.id} sizes=${sizes} labels=${labels} current=${current} onChoose=${scroll} />`}
     <div class="pages" ref=${box} tabindex="0" onScroll=${onScroll}>
       ${sizes.map(
-        (size, index) => html`<${Page} key=${index} pdf=${pdf} number=${index + 1} label=${labels?.[index]} size=${size} scale=${scale} id=${about.id} view=${view} finding=${finding} goal=${goal}
+        (size, index) => html`<${Page} key=${index} pdf=${pdf} number=${index + 1} label=${labels?.[index]} size=${size} scale=${scale} turned=${turned} id=${about.id} view=${view} finding=${finding} goal=${goal}
           onSize=${(/** @type {any} */ known) => setSizes((all) => all.map((one, at) => (at === index ? known : one)))} />`,
       )}
     </div></div>`;
 }
 
+/** @typedef {{x0: number, y0: number, x1: number, y1: number}} Box in points from the top left */
+
+/** Where a box of a page lies once the page is turned. @param {Box} box @param {Size} size @param {number} turned @returns {Box} */
+function turnedBox({ x0, y0, x1, y1 }, { width, height }, turned) {
+  if (turned === 90) return { x0: height - y1, y0: x0, x1: height - y0, y1: x1 };
+  if (turned === 180) return { x0: width - x1, y0: height - y1, x1: width - x0, y1: height - y0 };
+  if (turned === 270) return { x0: y0, y0: width - x1, x1: y1, y1: width - x0 };
+  return { x0, y0, x1, y1 };
+}
+
 /** @param {any} props */
-function Page({ pdf, number, label, size, scale, id, view, finding, goal, onSize }) {
+function Page({ pdf, number, label, size, scale, turned, id, view, finding, goal, onSize }) {
   const frame = useRef(/** @type {HTMLElement|null} */ (null));
   const canvas = useRef(/** @type {HTMLCanvasElement|null} */ (null));
   const layer = useRef(/** @type {HTMLElement|null} */ (null));
@@ -167,7 +182,7 @@ function Page({ pdf, number, label, size, scale, id, view, finding, goal, onSize
       const library = await pdfjs();
       const page = await pdf.getPage(number);
       if (isGone || !picture || !text) return;
-      const viewport = page.getViewport({ scale });
+      const viewport = page.getViewport({ scale, rotation: (page.rotate + turned) % 360 });
       const natural = page.getViewport({ scale: 1 });
       if (Math.abs(natural.width - size.width) > 0.5 || Math.abs(natural.height - size.height) > 0.5) {
         onSize({ width: natural.width, height: natural.height });
@@ -185,7 +200,7 @@ function Page({ pdf, number, label, size, scale, id, view, finding, goal, onSize
       await written.render();
       if (!isGone) setDrawn(written);
     }
-  }, [inView, scale, pdf]);
+  }, [inView, scale, turned, pdf]);
   useEffect(() => {
     if (!layer.current) return;
     const isHere = finding.matches[finding.at] === number;
@@ -209,13 +224,12 @@ function Page({ pdf, number, label, size, scale, id, view, finding, goal, onSize
   useEffect(() => {
     first.current?.scrollIntoView({ block: "center" });
   }, [marks]);
-  const style = { width: `${size.width * scale}px`, height: `${size.height * scale}px`, "--total-scale-factor": scale, "--scale-factor": scale };
-  const box = (/** @type {any} */ { x0, y0, x1, y1 }) => ({
-    left: `${x0 * scale}px`,
-    top: `${y0 * scale}px`,
-    width: `${(x1 - x0) * scale}px`,
-    height: `${(y1 - y0) * scale}px`,
-  });
+  const { width, height } = lying(size, turned);
+  const style = { width: `${width * scale}px`, height: `${height * scale}px`, "--total-scale-factor": scale, "--scale-factor": scale };
+  const box = (/** @type {Box} */ found) => {
+    const { x0, y0, x1, y1 } = turnedBox(found, size, turned);
+    return { left: `${x0 * scale}px`, top: `${y0 * scale}px`, width: `${(x1 - x0) * scale}px`, height: `${(y1 - y0) * scale}px` };
+  };
   return html`<section class="page" ref=${frame} data-page=${number} style=${style} aria-label=${pageName(number, label)}>
     ${failed && html`<p class="note pad">${t("source.noPage")}</p>`}
     ${inView && html`<canvas ref=${canvas} aria-hidden="true"></canvas>`}

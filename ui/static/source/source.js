@@ -58,6 +58,7 @@ function Opened({ view }) {
   const [about, setAbout] = useState(/** @type {any} */ (null));
   const [trouble, setTrouble] = useState(/** @type {any} */ (null));
   const [asText, setAsText] = useState(false);
+  const [turned, turn] = useState(0); // degrees, clockwise
   const read = documentsById.value.get(view.document)?.read_at;
   useEffect(() => {
     get(`/api/documents/${view.document}`).then(
@@ -96,6 +97,7 @@ function Opened({ view }) {
         ...(isPinned
           ? [{ label: t("source.unpin"), icon: "pin", onClick: () => setScope({}) }]
           : [{ label: t("source.pin"), icon: "pin", onClick: () => setScope({ documents: [view.document] }) }]),
+        ...(hasPages && !asText ? [{ label: t("source.turn"), icon: "again", onClick: () => turn((turned + 90) % 360) }] : []),
         ...(!watch && about.there ? files : []),
       ]} />`}
       <${IconButton} icon="close" label=${t("close")} onClick=${closeSource} />
@@ -108,7 +110,7 @@ function Opened({ view }) {
         : !about
           ? html`<p class="note pad">${t("source.loading")}</p>`
           : hasPages && !asText
-            ? html`<${PdfView} document=${about} view=${view} onFail=${() => setAsText(true)} />`
+            ? html`<${PdfView} document=${about} view=${view} turned=${turned} onFail=${() => setAsText(true)} />`
             : html`<${TextView} document=${about} view=${view} asText=${asText} />`}
     </div>
     ${view.citations.length > 1 && html`<${Turner} view=${view} />`}`;

@@ -273,6 +273,7 @@ export const GERMAN = {
   "source.zoomIn": "Größer",
   "source.zoomOut": "Kleiner",
   "source.fit": "Einpassen",
+  "source.turn": "Seiten drehen",
   "source.find": "Suchen",
   "source.findIn": "In diesem Dokument suchen",
   "source.matches": "{at} von {count}",

@@ -272,6 +272,7 @@ export const ENGLISH = {
   "source.zoomIn": "Larger",
   "source.zoomOut": "Smaller",
   "source.fit": "Fit",
+  "source.turn": "Turn the pages",
   "source.find": "Find",
   "source.findIn": "Find in this document",
   "source.matches": "{at} of {count}",
