@@ -33,6 +33,7 @@ _PREFERENCES = {
     "network.captive-portal-service.enabled": False,
     "network.connectivity-service.enabled": False,
     "services.settings.server": "data:,#nothing",
+    "dom.events.testing.asyncClipboard": True,
 }
 
 

@@ -2,8 +2,8 @@
 
     python -m tests.ui.firefox_bridge FIREFOX ARGUMENTS...
 
-Playwright drives an installed Firefox by WebDriver BiDi (channel ``moz-firefox``), and stops at a command that is newer than
-Firefox's extended support release: how a page is emulated. Such a command has done nothing here, and counts as done.
+Playwright drives an installed Firefox by WebDriver BiDi (channel ``moz-firefox``), and stops where this Firefox does not know
+how a page is emulated or what it is permitted. Such a command has done nothing here, and counts as done.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import ServerConnection, serve
 
 _TOLD = "WebDriver BiDi listening on "
-_EMULATES = "emulation."
+_PREPARES = ("emulation.", "permissions.")
 
 
 def executable(folder: Path, firefox: str) -> Path:
@@ -57,33 +57,33 @@ def _listening(told: TextIO) -> str:
 def _between(address: str, playwright: ServerConnection) -> None:
     """Passes on what each of the two says, until one of them leaves."""
     assert playwright.request is not None
-    emulations: set[int] = set()
+    preparing: set[int] = set()
     with connect(address + playwright.request.path, max_size=None) as firefox:
-        threading.Thread(target=_replies, args=(firefox, playwright, emulations), daemon=True).start()
+        threading.Thread(target=_replies, args=(firefox, playwright, preparing), daemon=True).start()
         with contextlib.suppress(ConnectionClosed):
             for message in playwright:
                 command = json.loads(message)
-                if command["method"].startswith(_EMULATES):
-                    emulations.add(command["id"])
+                if command["method"].startswith(_PREPARES):
+                    preparing.add(command["id"])
                 firefox.send(message)
 
 
-def _replies(firefox: ClientConnection, playwright: ServerConnection, emulations: set[int]) -> None:
+def _replies(firefox: ClientConnection, playwright: ServerConnection, preparing: set[int]) -> None:
     with contextlib.suppress(ConnectionClosed):
         for message in firefox:
-            playwright.send(_forgiven(message, emulations))
+            playwright.send(_forgiven(message, preparing))
     playwright.close()
 
 
-def _forgiven(message: str | bytes, emulations: set[int]) -> str | bytes:
-    """The reply to a command; that to an emulation which Firefox does not know says that it is done."""
-    if not emulations:
+def _forgiven(message: str | bytes, preparing: set[int]) -> str | bytes:
+    """The reply to a command; that to a preparation which Firefox does not know says that it is done."""
+    if not preparing:
         return message
     reply = json.loads(message)
-    if reply.get("id") not in emulations:
+    if reply.get("id") not in preparing:
         return message
-    emulations.discard(reply["id"])
-    if reply.get("error") != "unknown command":
+    preparing.discard(reply["id"])
+    if reply["type"] != "error":
         return message
     return json.dumps({"type": "success", "id": reply["id"], "result": {}})
 
