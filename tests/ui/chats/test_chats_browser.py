@@ -181,6 +181,19 @@ def test_a_failed_question_is_explained_and_can_be_tried_again(filled: Any, fake
     expect(page.locator(".running")).to_have_count(0)
 
 
+def test_a_question_that_is_not_taken_comes_back_before_what_was_typed_meanwhile(filled: Any) -> None:
+    page = filled.page
+    held: list[Any] = []
+    page.route("**/api/runs", lambda route: held.append(route))
+    ask(page, "When was the garden planted?")
+    page.locator("#question").press_sequentially("And the mill?")
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].abort()
+    expect(page.locator("#question")).to_have_value("When was the garden planted?\nAnd the mill?")
+    expect(page.locator(".notice.bad")).to_contain_text("Docent does not answer.")
+
+
 def test_drafts_stay_with_their_chats(filled: Any, gate: Any) -> None:
     page = filled.page
     gate.open()

@@ -169,6 +169,8 @@ def test_many_files_say_how_far_they_are_and_can_be_stopped(window: Any, gate: A
     held[0].continue_()
     expect(taking).to_contain_text("Taking file 2 of 4")
     expect(taking.get_by_role("progressbar")).to_have_attribute("value", "1")
+    while len(held) < 2:
+        page.wait_for_timeout(20)
     taking.get_by_role("button", name="Take no further files").click()
     held[1].fulfill(status=413, json={"error": {"message": "two.txt is larger than 1 MB.", "remedy": "Split it."}})
     expect(page.locator(".notice.bad")).to_contain_text("two.txt is larger than 1 MB. Split it.")

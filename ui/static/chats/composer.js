@@ -43,7 +43,9 @@ export function Composer() {
     const question = text.trim();
     if (!question) return;
     change("");
-    if (!(await ask(question, id))) change(question);
+    if (await ask(question, id)) return;
+    const typed = draftOf(id); // meanwhile
+    change(typed ? `${question}\n${typed}` : question);
   };
   const keys = (/** @type {KeyboardEvent} */ event) => {
     if (menu.onKey(event)) return;
