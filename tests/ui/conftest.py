@@ -134,7 +134,9 @@ def browser(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     with playwright.sync_playwright() as driver:
         if is_firefox:
             bridge = executable(tmp_path_factory.mktemp("firefox"), program)
-            opened = driver.firefox.launch(channel="moz-firefox", executable_path=bridge, firefox_user_prefs=_PREFERENCES)
+            opened = driver.firefox.launch(
+                channel="moz-firefox", executable_path=bridge, firefox_user_prefs=_PREFERENCES
+            )
         else:
             opened = driver.chromium.launch(executable_path=program, args=list(_FLAGS))
         yield opened

@@ -2,8 +2,8 @@
 
     python -m tests.ui.firefox_bridge FIREFOX ARGUMENTS...
 
-Playwright drives an installed Firefox by WebDriver BiDi (channel ``moz-firefox``), and stops where this Firefox does not know
-how a page is emulated or what it is permitted. Such a command has done nothing here, and counts as done.
+Playwright drives an installed Firefox by WebDriver BiDi (channel ``moz-firefox``), and stops where this Firefox does
+not know how a page is emulated or what it is permitted. Such a command has done nothing here, and counts as done.
 """
 
 import contextlib
@@ -40,7 +40,8 @@ def main(firefox: str, *arguments: str) -> int:
         address = _listening(process.stderr)
         with serve(partial(_between, address), "127.0.0.1", 0, max_size=None) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
-            print(f"{_TOLD}ws://127.0.0.1:{server.socket.getsockname()[1]}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"{_TOLD}ws://127.0.0.1:{server.socket.getsockname()[1]}\n")
+            sys.stderr.flush()
             for line in process.stderr:
                 sys.stderr.write(line)
             server.shutdown()

@@ -117,7 +117,9 @@ def test_a_download_says_how_long_it_will_take(window: Any) -> None:
 
     def answer(route: Any) -> None:
         reply = route.fetch()
-        route.fulfill(response=reply, json=reply.json() | {"tasks": [task | {"done": come[-1], "total": 4_000_000_000}]})
+        route.fulfill(
+            response=reply, json=reply.json() | {"tasks": [task | {"done": come[-1], "total": 4_000_000_000}]}
+        )
 
     page.route("**/api/models", answer)
     begun = datetime.now()

@@ -95,7 +95,9 @@ def test_list_is_newest_first_and_counts_turns(store: Conversations) -> None:
 
 def test_a_search_tells_where_the_words_stand(store: Conversations) -> None:
     long = "It was built of granite by the trust, " + "which had little money in those years, " * 6
-    said = Answer((AnswerPart(f"Nothing here.\n{long}and the Lantern came from Bergen in the spring of 1880."),), True, (), "x")
+    said = Answer(
+        (AnswerPart(f"Nothing here.\n{long}and the Lantern came from Bergen in the spring of 1880."),), True, (), "x"
+    )
     store.add(None, "Where does it come from?", said)
     store.add(None, "the bergen line", ANSWER)
     found = {info.title: info.excerpt for info in store.all("BERGEN lantern")}

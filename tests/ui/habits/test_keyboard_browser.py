@@ -222,7 +222,12 @@ def test_the_browsers_keys_for_back_and_forward_stay_its_own(filled: Any, gate: 
     ask(page, "When was the garden planted?")
     page.locator(".exchange:not(.running) .chip").click()
     expect(page.locator(".source mark").first).to_be_visible()
-    page.evaluate("window.addEventListener('keydown', (event) => { window.isTaken = event.defaultPrevented; event.preventDefault(); })")
+    page.evaluate(
+        """window.addEventListener("keydown", (event) => {
+            window.isTaken = event.defaultPrevented;
+            event.preventDefault();
+        })"""
+    )
     for keys, is_taken in (("Alt+ArrowLeft", False), ("Alt+ArrowRight", False), ("Alt+ArrowDown", True)):
         page.keyboard.press(keys)
         assert page.evaluate("window.isTaken") is is_taken, keys

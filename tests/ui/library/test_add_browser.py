@@ -179,9 +179,7 @@ def test_many_files_say_how_far_they_are_and_can_be_stopped(window: Any, gate: A
     assert [path.name for path in window.served.desk.inbox.iterdir()] == ["one.txt"]
 
 
-def test_files_of_a_dropped_folder_that_cannot_be_read_are_named_and_the_others_taken(
-    window: Any, gate: Any
-) -> None:
+def test_files_of_a_dropped_folder_that_cannot_be_read_are_named_and_the_others_taken(window: Any, gate: Any) -> None:
     page = window.page
     gate.open()
     page.evaluate(UNREADABLE)
