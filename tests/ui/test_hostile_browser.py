@@ -24,7 +24,7 @@ def test_what_documents_say_is_text_and_loads_nothing(filled: Any, gate: Any, sc
     expect(page.locator(".exchange")).to_have_count(2)
     assert page.locator("main img, .source img, .list img, main .flow a").count() == 0
     assert page.locator("body script").count() == 0
-    page.screenshot(path=screenshots / "hostile-light.png")
+    page.screenshot(caret="initial", path=screenshots / "hostile-light.png")
     filled.assert_quiet(filled.served.address)
 
 

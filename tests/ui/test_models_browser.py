@@ -76,7 +76,7 @@ def test_the_computer_and_the_shipped_model_are_described(models: Any, screensho
     expect(page.locator(".facts")).to_contain_text("billion weights in INT4")
     expect(page.locator(".model-now")).to_contain_text("docent-nano")
     expect(page.locator(".model").first).to_contain_text("licence apache-2.0")
-    page.screenshot(path=screenshots / "models-light.png")
+    page.screenshot(caret="initial", path=screenshots / "models-light.png")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the driver's program is a shell script here")

@@ -66,7 +66,7 @@ def test_a_newcomer_asks_the_samples(docent: Docent, open_page: Callable[..., An
     page.locator(".card", has_text="page 2").first.click()
     expect(page.locator(".page-mark.read").first).to_be_in_viewport()
     expect(page.locator(".page-number")).to_have_text("2 of 3")
-    page.screenshot(path=screenshots / "samples-light.png")
+    page.screenshot(caret="initial", path=screenshots / "samples-light.png")
     page.get_by_label("Find in this document").fill("Evangeline")
     expect(page.locator(".source .toolbar")).to_contain_text("1 of")
     expect(page.locator(".textLayer .found").first).to_be_visible()
@@ -84,7 +84,7 @@ def test_the_row_of_a_workbook_is_marked(docent: Docent, open_page: Callable[...
     answer.locator(".chip").first.click()
     expect(page.locator(".source tr.quoted")).to_contain_text("July")
     expect(page.locator(".source")).to_contain_text("sheet 1")
-    page.screenshot(path=screenshots / "table-light.png")
+    page.screenshot(caret="initial", path=screenshots / "table-light.png")
 
 
 @pytest.mark.parametrize("width", [1440, 800])

@@ -35,7 +35,7 @@ def test_a_setting_is_found_checked_as_one_types_and_saved_with_the_comments_lef
     page.fill("#setting-model-max_tokens", "3")
     expect(_row(page, "model.max_tokens").get_by_role("alert")).to_contain_text("greater than or equal to 16")
     expect(page.locator("#setting-model-max_tokens")).to_have_attribute("aria-invalid", "true")
-    page.screenshot(path=screenshots / "settings-light.png")
+    page.screenshot(caret="initial", path=screenshots / "settings-light.png")
     page.fill("#setting-model-max_tokens", "300")
     page.keyboard.press("Enter")
     expect(page.locator(".notice")).to_contain_text("model.max_tokens is saved")
@@ -86,7 +86,7 @@ def test_privacy_says_what_is_kept_exports_it_and_wipes_after_asking(
     page.get_by_role("link", name="Privacy").click()
     chats = page.locator(".stored tr", has_text="Questions, answers")
     expect(chats.locator("code")).to_have_text("conversations.db")  # the folder of all is said once
-    page.screenshot(path=screenshots / "privacy-light.png")
+    page.screenshot(caret="initial", path=screenshots / "privacy-light.png")
     with page.expect_download() as download:
         page.get_by_role("link", name="Export everything").click()
     download.value.save_as(tmp_path / "all.zip")

@@ -53,13 +53,13 @@ def test_each_user_signs_in_to_chats_of_their_own(
     expect(page.get_by_label("Your key")).to_be_focused()
     sign_in(page, "anna.wrong")
     expect(page.get_by_role("status")).to_have_text("Nobody here has this key. Ask who runs this Docent for one.")
-    page.screenshot(path=screenshots / "sign-in.png")
+    page.screenshot(caret="initial", path=screenshots / "sign-in.png")
     sign_in(page, made.keys["anna"])
     expect(page.locator(".library")).to_contain_text("whales.txt")
     for hidden in ("Add…", "Watch folders"):
         expect(page.get_by_role("button", name=hidden, exact=True)).to_be_hidden()
     expect(page.get_by_role("link", name="Models")).to_have_count(0)
-    page.screenshot(path=screenshots / "users-library.png")
+    page.screenshot(caret="initial", path=screenshots / "users-library.png")
     go(page, "Chats")
     with page.expect_response("**/suggestions", timeout=LOADED_MS):  # the last that the page asks for by itself
         ask(page, "How much krill does the whale eat?")

@@ -41,7 +41,7 @@ def test_a_changed_question_is_another_version_and_arrows_lead_back(
     expect(page.locator(".chat-row")).to_have_count(1)
     expect(page.locator(".chat-row")).to_contain_text("1 question")
     expect(page.locator(".versions")).to_have_text("2 / 2")
-    page.screenshot(path=screenshots / "versions-light.png")
+    page.screenshot(caret="initial", path=screenshots / "versions-light.png")
     page.get_by_role("button", name="Version before").click()
     expect(page.locator(".question")).to_have_text(["When was the garden planted?", "How are tomatoes watered?"])
     expect(page.locator(".versions")).to_have_text("1 / 2")

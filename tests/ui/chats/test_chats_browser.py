@@ -34,7 +34,7 @@ def test_an_answer_streams_and_its_citation_opens_the_marked_quote(filled: Any, 
     page.locator(".chip").click()
     expect(page.locator(".source mark.quote").first).to_contain_text("The garden was planted in 1987 by Ada Quill.")
     expect(page.locator(".chat-row.on")).to_contain_text("1 question")
-    page.screenshot(path=screenshots / "answer-light.png")
+    page.screenshot(caret="initial", path=screenshots / "answer-light.png")
     filled.assert_quiet(filled.served.address)
 
 

@@ -54,7 +54,7 @@ def test_a_question_is_kept_and_inserted_by_a_slash(filled: Any, gate: Any, scre
     expect(page.locator("#question")).to_have_value("Who waters\ntomatoes?")
     page.fill("#question", "/")
     expect(options(page)).to_have_count(3)  # and the way to manage them
-    page.screenshot(path=screenshots / "prompts-light.png")
+    page.screenshot(caret="initial", path=screenshots / "prompts-light.png")
     options(page).filter(has_text="Planted").click()
     expect(page.locator("#question")).to_have_value("When was the garden planted?")
     expect(page.locator("#question")).to_be_focused()
@@ -135,7 +135,7 @@ def test_prompts_are_renamed_changed_and_deleted_with_a_way_back(
     page.keyboard.press("Enter")
     rows = page.locator(".prompt-row")
     expect(rows).to_have_count(2)
-    page.screenshot(path=screenshots / "prompt-list-light.png")
+    page.screenshot(caret="initial", path=screenshots / "prompt-list-light.png")
     rows.first.get_by_role("button").first.focus()
     page.keyboard.press("F2")
     dialog = page.get_by_role("dialog", name="Edit the prompt")

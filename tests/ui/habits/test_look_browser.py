@@ -20,7 +20,7 @@ def test_dark_follows_the_system_and_can_be_chosen(
     page = open_page(served.link, scheme="dark").page
     brightness = "parseInt(getComputedStyle(document.body).backgroundColor.split('(')[1])"
     page.wait_for_function(f"{brightness} < 60")
-    page.screenshot(path=screenshots / "empty-dark.png")
+    page.screenshot(caret="initial", path=screenshots / "empty-dark.png")
     go(page, "Settings")
     page.get_by_label("Colours").select_option("light")
     page.wait_for_function(f"{brightness} > 200")

@@ -74,7 +74,7 @@ def test_a_collection_of_chosen_rows_is_asked_alone_and_remembered_by_its_chat(
     expect(page.locator(".notice").last).to_have_text("2 added to “Animals”.")
     expect(page.get_by_role("row", name="Fold Animals", exact=False).first).to_contain_text("2")
     expect(page.locator(".row-line", has_text="whales.txt")).to_have_count(2)  # in its folder and in the collection
-    page.screenshot(path=screenshots / "collections-light.png")
+    page.screenshot(caret="initial", path=screenshots / "collections-light.png")
     act(page, "Animals", "Ask this only")
     expect(page.locator(".scope")).to_contain_text("Animals")
     ask(page, "When was the Eiffel Tower opened?")

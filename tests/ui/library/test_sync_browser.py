@@ -16,7 +16,7 @@ def test_a_folder_is_read_with_progress_and_its_files_have_statuses(
 ) -> None:
     page = window.page
     expect(page.locator(".hello")).to_contain_text("Add a folder")
-    page.screenshot(path=screenshots / "empty-light.png")
+    page.screenshot(caret="initial", path=screenshots / "empty-light.png")
     add(page, str(folder))
     gate.let(1)
     expect(page.get_by_role("progressbar", name="Reading documents")).to_be_visible()
@@ -29,7 +29,7 @@ def test_a_folder_is_read_with_progress_and_its_files_have_statuses(
     expect(page.locator(".row-line.problem")).to_contain_text("The file is damaged: it ends in the middle.")
     page.get_by_role("button", name="All", exact=True).click()
     expect(page.locator(".row-line:not(.source-row)")).to_have_count(3)
-    page.screenshot(path=screenshots / "library-light.png")
+    page.screenshot(caret="initial", path=screenshots / "library-light.png")
     window.assert_quiet(window.served.address)
 
 

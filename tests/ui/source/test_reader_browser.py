@@ -52,7 +52,7 @@ def test_word_processor_documents_have_headings_lists_and_tables(page: Any, scre
     expect(body.get_by_role("heading", name="1. The work")).to_be_visible()
     expect(body.locator(".item", has_text="Only lime mortar")).to_be_visible()
     expect(body.locator(".doc-margin").first).to_contain_text("Gull Rock Trust")
-    page.screenshot(path=screenshots / "docx-light.png")
+    page.screenshot(caret="initial", path=screenshots / "docx-light.png")
     page.get_by_role("button", name="Text", exact=True).click()
     expect(body.locator(".document-text")).to_contain_text("1. The work")
     expect(body.get_by_role("heading", name="1. The work")).to_have_count(0)
@@ -66,7 +66,7 @@ def test_slides_and_sheets_are_pages(page: Any, screenshots: Path) -> None:
     slide = body.get_by_role("region", name="slide 2")
     expect(slide.get_by_role("heading", name="The trouble with a lamp")).to_be_visible()
     expect(slide.locator(".doc-note")).to_contain_text("Let somebody hold the torch")
-    page.screenshot(path=screenshots / "pptx-light.png")
+    page.screenshot(caret="initial", path=screenshots / "pptx-light.png")
     body = _open(page, "Visitors and volunteers.xlsx")
     sheet = body.get_by_role("region", name="sheet 2")
     expect(sheet.get_by_role("heading", name="Volunteers")).to_be_visible()
@@ -79,7 +79,7 @@ def test_a_mail_has_its_headers_and_a_transcript_its_times(page: Any, screenshot
     expect(body.locator(".mail-headers dd").first).to_contain_text("Ingrid Sallow")
     body = _open(page, "Interview with Nora Dacre.vtt")
     expect(body.locator(".moment .time").nth(3)).to_have_text("1:00")
-    page.screenshot(path=screenshots / "transcript-light.png")
+    page.screenshot(caret="initial", path=screenshots / "transcript-light.png")
 
 
 def test_a_quote_is_marked_in_the_laid_out_document(window: Any, fake: Any, gate: Any) -> None:

@@ -315,7 +315,7 @@ def test_a_narrow_window_shows_the_source_in_place_of_the_chat(
     expect(page.locator(".source mark").first).to_be_visible()
     pane = page.locator(".source").bounding_box()
     assert (round(pane["x"]), round(pane["width"])) == (56, 744)  # no half of the chat beside it
-    page.screenshot(path=screenshots / "narrow-source-dark.png")
+    page.screenshot(caret="initial", path=screenshots / "narrow-source-dark.png")
     page.locator(".source").get_by_role("button", name="Close").click()
     expect(page.locator(".source")).to_have_count(0)
     page.get_by_role("button", name="Chats").click()
