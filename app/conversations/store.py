@@ -188,7 +188,8 @@ class Conversations:
         texts: dict[str, str] = {}
         for conversation, *row in db.execute(f"SELECT conversation_id, {EXCHANGE_COLUMNS} FROM exchanges"):
             exchange = exchange_of(*row)
-            texts[conversation] = f"{texts.get(conversation, '')}\n{exchange.question}\n{exchange.answer.text}"
+            answer = "".join(part.text for part in exchange.answer.parts)
+            texts[conversation] = f"{texts.get(conversation, '')}\n{exchange.question}\n{answer}"
         return texts
 
     def exchanges(self, conversation_id: str, until: int | None = None) -> list[Exchange]:
