@@ -128,7 +128,9 @@ def chromium() -> str:
 def browser(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The browser that the tests drive: Chromium, or the one that DOCENT_BROWSER names (firefox)."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    playwright.expect.set_options(timeout=int(os.environ.get("DOCENT_EXPECT_MS", "60000")))  # an upper bound for a busy machine
+    playwright.expect.set_options(
+        timeout=int(os.environ.get("DOCENT_EXPECT_MS", "60000"))
+    )  # an upper bound for a busy machine
     is_firefox = IN == "firefox"
     program = request.getfixturevalue("firefox_program" if is_firefox else "chromium")
     with playwright.sync_playwright() as driver:
