@@ -12,6 +12,7 @@ from tests.app.models.tiny_model import write_tiny_model
 from tests.ui.steps import ask, go
 
 pytestmark = pytest.mark.browser
+DRAGS = pytest.mark.only_chromium("nothing is dragged in Firefox from here")
 
 
 def begin(page: Page, question: str) -> None:
@@ -37,6 +38,7 @@ def page(filled: Any, gate: Any) -> Any:
     return filled.page
 
 
+@DRAGS
 def test_chats_are_put_into_folders_by_drag_menu_and_keyboard(page: Any, filled: Any) -> None:
     new_folder(page, "Garden")
     garden = page.get_by_role("region", name="Garden")
@@ -64,6 +66,7 @@ def test_chats_are_put_into_folders_by_drag_menu_and_keyboard(page: Any, filled:
     filled.assert_quiet(filled.served.address)
 
 
+@DRAGS
 def test_a_folder_is_folded_renamed_and_deleted_and_its_chats_stay(page: Any) -> None:
     new_folder(page, "Garden")
     garden = page.get_by_role("region", name="Garden")
@@ -172,6 +175,7 @@ def test_how_fast_a_model_wrote_stands_under_its_answer(filled: Any, gate: Any, 
     go(page, "Library")
 
 
+@DRAGS
 def test_of_a_thousand_chats_those_in_view_are_drawn_and_all_are_reached(
     window: Any, fake: Any, open_page: Callable[..., Any]
 ) -> None:

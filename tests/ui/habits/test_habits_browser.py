@@ -205,6 +205,7 @@ def test_columns_of_the_library_stand_below_their_heads(
     )
 
 
+@pytest.mark.only_chromium("Firefox has no command for what the system prefers")
 def test_motion_and_contrast_follow_the_system(filled: Any, gate: Any) -> None:
     page = filled.page
     ask(page, "When was the garden planted?")

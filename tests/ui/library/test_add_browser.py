@@ -136,6 +136,7 @@ def test_files_are_chosen_in_the_list_of_this_computers_folders(window: Any, fol
     window.assert_quiet(window.served.address)
 
 
+@pytest.mark.only_chromium("files are dragged by a protocol of Chromium's")
 def test_a_dropped_folder_is_taken_with_the_files_of_its_folders(window: Any, folder: Path, gate: Any) -> None:
     page = window.page
     gate.open()

@@ -101,7 +101,10 @@ function Rename({ chat, onEnd }) {
     if (isKept && title && title !== chat.title) changeChat(chat.id, { title });
   };
   const keys = (/** @type {KeyboardEvent} */ event) => {
-    if (event.key === "Enter") end(true);
+    if (event.key === "Enter") {
+      event.preventDefault(); // the link that has the focus then would be followed by it in Firefox
+      end(true);
+    }
     if (event.key === "Escape") {
       event.stopPropagation();
       end(false);
