@@ -204,16 +204,14 @@ def open_page(browser: Any) -> Iterator[Callable[..., Watched]]:
         page.set_default_timeout(60_000)
         watched = Watched(page, [], [])
         page.on("request", lambda request: watched.requests.append(request.url))
-        page.on("pageerror", lambda error: watched.complaints.append(str(error)))
-        page.on("dialog", lambda dialog: (watched.complaints.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        page.on(
-            "console",
-            lambda message: (
-                watched.complaints.append(message.text)
-                if message.type == "error" and _STYLE_OF_PICTURES not in message.text
-                else None
-            ),
-        )
+
+        def complain(text: str) -> None:
+            if _STYLE_OF_PICTURES not in text:
+                watched.complaints.append(text)
+
+        page.on("pageerror", lambda error: complain(str(error)))
+        page.on("dialog", lambda dialog: (complain(f"dialog {dialog.message}"), dialog.dismiss()))
+        page.on("console", lambda message: complain(message.text) if message.type == "error" else None)
         page.goto(link)
         page.wait_for_selector("main")
         return watched
