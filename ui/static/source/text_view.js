@@ -53,7 +53,13 @@ export function TextView({ document: about, view, asText }) {
     return [...all, ...matches.map((match, index) => ({ ...match, name: index === at ? "match current" : "match" }))];
   }, [quote, matches, at]);
   useLayoutEffect(() => {
-    box.current?.querySelector(matches.length ? "mark.current" : "mark.quote, tr.quoted, .table-coming.quoted")?.scrollIntoView({ block: "center" });
+    let isOld = false;
+    const show = () => !isOld && box.current?.querySelector(matches.length ? "mark.current" : "mark.quote, tr.quoted, .table-coming.quoted")?.scrollIntoView({ block: "center" });
+    show();
+    requestAnimationFrame(() => requestAnimationFrame(show)); // what came into view on the way is as high as it is by then
+    return () => {
+      isOld = true;
+    };
   }, [text, layout, asText, quote, matches, at]);
   if (text === null || layout === null) return html`<p class="note pad">${t("source.loading")}</p>`;
   const numbered = isCode(about.media_type);
