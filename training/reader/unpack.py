@@ -28,6 +28,9 @@ class Unpacked:
         graph = onnx.load(str(path), load_external_data=False).graph
         inside = [i for i in graph.initializer if i.data_location != onnx.TensorProto.EXTERNAL]
         self.arrays = {i.name: numpy_helper.to_array(i) for i in inside}
+        for node in graph.node:  # some exporters write factors as nodes
+            if node.op_type == "Constant" and node.attribute[0].name == "value":
+                self.arrays[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
         self.made_by = {output: node for node in graph.node for output in node.output}
         self.nodes = list(graph.node)
 
@@ -52,8 +55,9 @@ class Unpacked:
         node = self.made_by.get(name)
         if node is None or node.op_type != "Mul":
             return None
-        known = [self.arrays[i] for i in node.input if i in self.arrays and self.arrays[i].ndim == 1]
-        return known[0] if known else None
+        known = [self.arrays[i] for i in node.input if i in self.arrays]
+        assert len(known) == 1 and known[0].ndim == 1, f"{name} is scaled by something else than a factor a channel"
+        return known[0]
 
 
 def unpack(path: Path, start: Path | None = None) -> Reader:
