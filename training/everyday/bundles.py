@@ -19,7 +19,7 @@ from pathlib import Path
 DOCUMENTS = Path(__file__).parent / "documents"
 LANGUAGES = Path(__file__).parent / "languages"
 """Bundles in other languages, and of questions in one language about documents in another (en-de-1.txt: German
-questions about English documents). No shipped model was trained on them."""
+questions about English documents). The reader for other languages learnt from them."""
 NONE = "none"
 _NAME = re.compile(r"=== (\S+)$")
 _ITEM = re.compile(r"(Q|A|IN|WHY|S\+|S-): ?(.*)$")

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.store import Shape, Store, pair_tokens
+from training.data.store import CLS, SEP, Shape, Store, pair_tokens
 from training.evaluate import backends
 from training.evaluate.checks import claims_table
 
@@ -20,7 +20,7 @@ _REFUSED = 0.1  # share of the answered questions
 
 
 def read(
-    reader: backends.TorchReader, store: Store
+    reader: backends.TorchReader, store: Store, shape: Shape
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
     """Log odds of an answer, the largest of a question's passages where nothing answers it [questions]; for those that
     are answered whether the span is exact and whether it overlaps, else False [questions] each."""
@@ -28,8 +28,8 @@ def read(
     for i in range(len(store)):
         own = [store.gold[i]] if store.gold[i] >= 0 else store.negatives[i][store.negatives[i] >= 0]
         for passage in own:
-            ids, first = pair_tokens(store.questions[i], store.contexts[passage], store.passages[passage], Shape())
-            pairs.append((ids, first, min(len(store.questions[i]), Shape().question) + 2))
+            ids, first = pair_tokens(store.questions[i], store.contexts[passage], store.passages[passage], shape)
+            pairs.append((ids, first, min(len(store.questions[i]), shape.question) + 2))
             owner.append(i)
     out = reader.score(pairs)
     odds = np.full(len(store), -np.inf)
@@ -51,15 +51,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--readers", type=Path, nargs="+", required=True)
+    parser.add_argument("--marks", type=int, nargs=2, default=(CLS, SEP), help="tokens; 0 1 for compact vocabularies")
     options = parser.parse_args()
+    shape = Shape(cls=options.marks[0], sep=options.marks[1])
     questions, cut, claims = (
         Store.load(options.data / f"{name}-val.npz") for name in ("everyday", "everyday-cut", "everyday-claims")
     )
     for path in options.readers:
         reader = backends.TorchReader(path)
-        odds, exact, overlaps = read(reader, questions)
+        odds, exact, overlaps = read(reader, questions, shape)
         answered = questions.gold >= 0
-        without = read(reader, cut)[0]
+        without = read(reader, cut, shape)[0]
         least = np.quantile(odds[answered], _REFUSED)
         row = {
             "exact": exact[answered].mean(),
@@ -69,7 +71,7 @@ def main() -> None:
             "nothing answers: refused": (odds[~answered] < least).mean(),
             "line taken out: refused": (without < least).mean(),
             "at": least,
-            "statements": claims_table(reader, claims, Shape(), len(claims))["balanced accuracy at 0"],
+            "statements": claims_table(reader, claims, shape, len(claims))["balanced accuracy at 0"],
         }
         print(
             f"{path.name}: {answered.sum()} answered, {(~answered).sum()} not,",
