@@ -1,7 +1,8 @@
 """Tells which names and codes of a question stand nowhere in what was found: about these nothing can be said.
 
 code     letters and digits in one word, or digits with hyphens: E77, NR-9QQ11, 2025-0991
-ordinal  a number behind a noun that has other numbers behind it in the passages: bus 17, where there is a bus 42
+ordinal  a number behind a noun that stands nowhere, or where the noun has other numbers behind it: bus 17, where there
+         is a bus 42
 name     a word with a capital that does not begin the sentence and is no English word: what the passages say of
          Lisbon may well answer a question about Portugal
 """
@@ -10,6 +11,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+from rag.answer.asked_entries import asked_entries, stands
 from rag.answer.expected import is_date
 from rag.query.query import names_of
 from rag.text.english_words import is_english_word
@@ -36,6 +38,7 @@ def unknown_names(query: Query, passages: Sequence[Passage]) -> list[str]:
     unknown = [code for code in _codes(query.text) if not _stands(code, texts)]
     if _ASKS_WHETHER.match(query.text) is None:
         unknown += _ordinals(query.text, texts)
+        unknown += [entry.written for entry in asked_entries(query.text) if not stands(entry, texts)]
         unknown += _names(query.text, there) if query.is_english else []
     return list(dict.fromkeys(unknown))
 

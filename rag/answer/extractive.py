@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from rag.answer.asked_answers import lacks_answer
 from rag.answer.asked_cells import lacks_asked_cell
+from rag.answer.asked_entries import may_be_of_another_entry, read_of_asked_entries
 from rag.answer.asked_identifiers import read_of_asked_identifiers
 from rag.answer.asked_instead import about_what_is_new
 from rag.answer.asked_names import unknown_names
@@ -164,6 +165,8 @@ class ExtractiveAnswerer:
             readings = read_of_asked_identifiers(query, usable, readings)
         if readings and query.is_english:
             readings = said_of_subject(query, usable, can_be_asked_for(query, readings))
+        elif readings:
+            readings = read_of_asked_entries(query.text, usable, readings)
         if readings:
             alone = readings if not query.is_english else _read_first_elsewhere(usable, readings)
             foreign = self._read_alone(query, usable, alone)
@@ -226,6 +229,7 @@ class ExtractiveAnswerer:
         of_another = is_of_another_turn(query.text, quote.text) or (
             meant is not None and lacks_asked_cell(query, meant)
         )
+        of_another = of_another or may_be_of_another_entry(query.text, passage)
         is_nearest = self._is_nearest(best.confidence, lacks=of_another, foreign=True)
         cell = _cell(query, quote, readings)
         return Choice((quote,), tuple(readings), best.confidence, cell=cell, is_nearest=is_nearest)

@@ -18,6 +18,7 @@ _COUNTS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight",
 _COUNT = re.compile(rf"\b(?:{'|'.join(_COUNTS[2:])}|[2-9]|1[0-2])\b(?= [^\W\d_]{{3}})", re.IGNORECASE)
 _LONGEST_LIST = 900  # characters of a list that is quoted whole
 PARAGRAPH = re.compile(r"\n\s*\n|\r\s*\r")  # what stands between two of them
+_BULLET = re.compile(r"[-*+•◦▪‣·]\s+")
 _SPACE = re.compile(r"\s+")
 _END = re.compile(r"[.!?…:;。！？؟۔।][\"'”’»)\]]*$")
 
@@ -172,6 +173,8 @@ def readable(passage: Passage, start: int, end: int) -> str:
     items = [n for n, line in enumerate(lines) if is_list_item(line, 0, len(line))]
     if items[-1:] > [0]:
         return "\n".join(_item(line) if n >= items[0] else line for n, line in enumerate(lines))
+    bullet = _BULLET.match(text, start, end)
+    start = bullet.end() if bullet else start
     shown = _SPACE.sub(" ", text[start:end])
     unit_start, unit_end = _unit(text, start, end)
     before = "… " if start > unit_start else ""

@@ -4,6 +4,7 @@ another one ("Phone of owner")."""
 import re
 from collections.abc import Mapping, Sequence
 
+from rag.text.irregular_verbs import other_forms
 from rag.text.words import stem, stems
 
 _ALIKE = (
@@ -18,8 +19,8 @@ _OF = re.compile(r"\b(?:of|des|der|du|de|del)\s+(?:the\s+)?(?P<owner>[^\W\d_]+)\
 
 
 def alike_role(term: str) -> frozenset[str]:
-    """The other stems that say the same of a person; none for other words."""
-    return frozenset().union(*(group for group in _GROUPS if term in group)) - {term}
+    """The other stems that say the same of a person, and the other forms of a verb; none for other words."""
+    return frozenset().union(other_forms(term), *(group for group in _GROUPS if term in group)) - {term}
 
 
 def is_of_another_person(columns: Sequence[str], column: int, cells: Mapping[int, str], asked: frozenset[str]) -> bool:

@@ -26,6 +26,7 @@ from rag.answer.operators.computed.prose_difference import subtract
 from rag.answer.operators.computed.prose_sum import add_up
 from rag.answer.operators.computed.stock_sums import add_up_stock
 from rag.answer.operators.computed.told_by_number import find_by_number
+from rag.answer.operators.computed.whether import tell_whether
 from rag.answer.operators.quoted.answered_questions import quote_answered_question
 from rag.answer.operators.quoted.attendance import quote_absence
 from rag.answer.operators.quoted.contacts import find_contact
@@ -57,6 +58,7 @@ Operator = Callable[[Query, Sequence[Grid], Embedder], Worked | None]
 OPERATORS: tuple[Operator, ...] = (
     find_place,
     find_by_number,
+    tell_whether,
     add_up_stock,
     add_up_picked,
     compute,

@@ -1,8 +1,10 @@
 """What an operator says: statements, each with the places it was computed from."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 from rag.answer.operators.tables.grid import Cell, Grid, Line
+from rag.text.words import stems
 from rag.types import Passage
 
 
@@ -39,3 +41,15 @@ def row_source(grid: Grid, line: Line) -> Source:
 
 def cell_source(grid: Grid, cell: Cell) -> Source:
     return Source(grid.passage, cell.start, cell.end)
+
+
+def told_by(grid: Grid, line: Line, said: Set[str], column: int) -> str:
+    """What stands in front of a row that is called by a number alone, where another cell than that in ``column`` holds
+    what the question says of it: "Holder: Ada Holm; Plot: "."""
+    if any(map(str.isalpha, line.name)):
+        return ""
+    cells = [at for at, cell in line.cells.items() if at != column and not said.isdisjoint(stems(cell.text))]
+    if not cells:
+        return ""
+    name, first = grid.column_name(cells[0]), grid.column_name(0)
+    return f"{name}: {line.cells[cells[0]].text}; {first}: " if name and first else ""

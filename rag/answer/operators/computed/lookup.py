@@ -29,7 +29,7 @@ from rag.answer.operators.tables.matching import (
 )
 from rag.answer.operators.tables.people import columns_of_people
 from rag.answer.operators.tables.periods import said_by_all_periods
-from rag.answer.operators.worked import Statement, Worked, cell_source, row_source
+from rag.answer.operators.worked import Statement, Worked, cell_source, row_source, told_by
 from rag.answer.roles import is_of_another_person
 from rag.protocols import Embedder
 from rag.text.words import match, prefixes_of, stem, stems, words
@@ -58,13 +58,15 @@ _YEAR = re.compile(r"(?:1[6-9]|20|21)\d\d")
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A cell that may be the one asked for; ``column`` is None where the row does not decide it."""
+    """A cell that may be the one asked for; ``column`` is None where the row does not decide it. ``said`` are the
+    question's stems that tell the row."""
 
     grid: Grid
     line: Line
     column: int | None
     strength: float
     covered: float
+    said: frozenset[str] = frozenset()
 
     @property
     def rank(self) -> float:
@@ -162,7 +164,7 @@ def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> Iterator[Found]:
             continue
         covered = share(query, said if meant.by_name else said | shared(query, in_front(grid)))
         if covered >= (_COVERED if column is not None and meant.by_name else _COVERED_WHOLE):
-            yield Found(grid, meant.line, column, share(query, meant.said), covered)
+            yield Found(grid, meant.line, column, share(query, meant.said), covered, meant.said)
 
 
 def _column(query: Query, grid: Grid, meant: Meant, embedder: Embedder) -> tuple[bool, int | None]:
@@ -256,7 +258,9 @@ def _statement(found: Found) -> Statement:
     grid, line = found.grid, found.line
     source = row_source(grid, line)
     if found.column is not None:
-        return Statement(f"{grid.said(line, found.column)}.", (source,), cell_source(grid, line.cells[found.column]))
+        told = told_by(grid, line, found.said, found.column)
+        text = f"{told}{grid.said(line, found.column)}."
+        return Statement(text, (source,), cell_source(grid, line.cells[found.column]))
     cells = "; ".join(
         f"{grid.column_name(column)}: {grid.written(cell.value) if cell.value else cell.text}"
         for column, cell in line.cells.items()

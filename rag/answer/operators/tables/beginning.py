@@ -5,7 +5,7 @@ import re
 from rag.text.english_words import is_english_word
 from rag.text.words import stem, stems, words
 
-_BEGINNING = 800  # characters
+BEGINNING = 800  # characters
 _FORMS = "Inc|INC|Corp|CORP|Corporation|CORPORATION|Ltd|LTD|Limited|LIMITED|LLC|PLC|plc|GmbH|AG"
 _COMPANY = re.compile(rf"(?:[A-Z][\w&'’.-]*,? ){{1,5}}(?:{_FORMS})\b")
 
@@ -15,7 +15,7 @@ _FULL_NAME = re.compile(r"[A-Z][a-zà-ÿ'’-]+(?: [A-Z][a-zà-ÿ'’-]+){1,2}")
 def names_at_beginning(document: str) -> frozenset[str]:
     """Stems of the words at the beginning of a document's text that are names: no English words, what stands beside
     one in a full name ("Walter Hensley"), or parts of the name of a company."""
-    beginning = document[:_BEGINNING]
+    beginning = document[:BEGINNING]
     companies = " ".join(company[0] for company in _COMPANY.finditer(beginning))
     strange = frozenset(word for word, _, _ in words(beginning) if word.isalpha() and not is_english_word(word))
     people = (found[0] for found in _FULL_NAME.finditer(beginning))

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from rag.answer.operators.tables.grid import Grid, Line, meaning
 from rag.answer.operators.tables.in_month import asked_month, rows_in_month
+from rag.answer.operators.tables.marks import is_of_marks, marked_lines, says_yes
 from rag.answer.operators.tables.matching import asked_columns, in_front, likest_column, said_in_column, share, shared
 from rag.protocols import Embedder
 from rag.text import numbers
@@ -31,6 +32,7 @@ _FROM_OR_TO = re.compile(r"\b(?P<way>from|to) (?:the )?(?P<place>[A-Z][\w'’-]+
 _KINDS_OF = re.compile(r"\b(?:kinds?|types?|sorts?) of\b", re.IGNORECASE)
 _ONE_TABLE = "text/csv"
 _PEOPLE = frozenset(stems("people persons"))
+_THINGS = frozenset(stems("things items objects entries"))  # what the rows of any table may be
 _PERSON = re.compile(  # a word for people by what they do or are
     r"\b(?:how many|which|what|list|name)(?: of)?(?: all)?(?: the)? (?P<word>(?:\w+(?:ers|ors|ists|ants|ees)|members|"
     r"students|pupils|children|men|women|guests|friends|colleagues|clients|staff))\b",
@@ -38,6 +40,10 @@ _PERSON = re.compile(  # a word for people by what they do or are
 )
 # Words with which a question says that things are there or belong somewhere; no table repeats them.
 _ARE_THERE = frozenset(stems("take took taken part belong belongs be there exist participate included listed come"))
+_IS_DONE = re.compile(  # what was done with things
+    r"\b(?:is|are|was|were|been|be)(?: (?:still|already|now|currently|yet))? (?P<done>[a-z]+(?:ed|en|t|d|n))\b",
+    re.IGNORECASE,
+)
 _NAMES_PEOPLE = frozenset(["name", "full name", "surname", "last name"])
 _NOTHING = frozenset(["", "no", "none", "-", "–", "—", "0", "n/a", "nil"])
 
@@ -73,7 +79,8 @@ def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> list[Picked]:
         names |= frozenset(stems(person["word"]))
     about |= _ARE_THERE & query.rarity.keys()
     found = []
-    if match(head, names, prefixes_of(names)) > 0:
+    is_named = match(head, names, prefixes_of(names)) > 0 or (head in _THINGS and not names & _PEOPLE)
+    if is_named:
         about |= {head}
     bound = _BOUND.search(query.text)
     if bound is not None:
@@ -83,8 +90,9 @@ def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> list[Picked]:
     if month is not None:
         return _in_month(query, grid, *month, about, head in names)
     for column in range(len(grid.columns)):
-        found += _with_value(query, grid, column, about) or _with_end(query, grid, column, about)
-    if match(head, names, prefixes_of(names)) > 0:
+        told = _with_value(query, grid, column, about) or _with_end(query, grid, column, about)
+        found += told or (_filled(query, grid, column, about) if is_named else [])
+    if is_named:
         lines = tuple(line for line in grid.lines if not is_total(grid, line))
         found.append(Picked(grid, lines, None, about, share(query, about)))
     return found
@@ -126,11 +134,14 @@ def _with_value(query: Query, grid: Grid, column: int, about: Set[str]) -> list[
     if not texts:
         return []
     if header and _NOT.search(query.text):
-        lines = tuple(line for line, cell in cells.items() if cell is None or cell.text.casefold() in _NOTHING)
+        lines = tuple(line for line, cell in cells.items() if cell is None or _says_nothing(cell.text))
         said = frozenset(header | about)
         return [Picked(grid, lines, column, said, share(query, said))] if lines else []
     if _NOT.search(query.text):
         return []
+    if header and is_of_marks(grid, column) and is_said_most(query, grid, column):
+        said = frozenset(header | about)
+        return [Picked(grid, marked_lines(grid, column), column, said, share(query, said))]
     asked = frozenset(query.rarity)
     prefixes = prefixes_of(asked)
     by_value: dict[str, list[Line]] = {}
@@ -143,6 +154,31 @@ def _with_value(query: Query, grid: Grid, column: int, about: Set[str]) -> list[
     ((value, lines_),) = by_value.items()
     said = frozenset(shared(query, frozenset(stems(value))) | header | about)
     return [Picked(grid, tuple(lines_), column, said, share(query, said))]
+
+
+def _says_nothing(text: str) -> bool:
+    return text.casefold() in _NOTHING or says_yes(text) is False
+
+
+def _filled(query: Query, grid: Grid, column: int, about: Set[str]) -> list[Picked]:
+    """The rows that have something in a column of which the question says that it happened: "how many are lent?" counts
+    those with a borrower, where others have none."""
+    name = grid.column_name(column)
+    said = said_in_column(query, name) - ENGLISH - {counted(query)}
+    if column == 0 or not said or _NOT.search(query.text) or _IS_DONE.search(query.text) is None:
+        return []
+    done = stem(_IS_DONE.findall(query.text)[-1].casefold())
+    lines = tuple(line for line in grid.lines if column in line.cells)
+    if done not in said or not 0 < len(lines) < len(grid.lines):
+        return []
+    return [Picked(grid, lines, column, frozenset(said | about), share(query, said | about))]
+
+
+def is_said_most(query: Query, grid: Grid, column: int) -> bool:
+    """Whether the question says at least half of the words of a column's name."""
+    wanted = frozenset(meaning(grid.column_name(column)))
+    prefixes = prefixes_of(frozenset(query.rarity))
+    return sum(match(term, query.rarity.keys(), prefixes) > 0 for term in wanted) * 2 >= len(wanted) > 0
 
 
 def _with_end(query: Query, grid: Grid, column: int, about: Set[str]) -> list[Picked]:

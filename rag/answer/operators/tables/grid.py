@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from rag.answer.operators.tables.beginning import names_at_beginning
+from rag.answer.operators.tables.beginning import BEGINNING, names_at_beginning
 from rag.answer.operators.tables.numbered_rows import named_by_text
 from rag.answer.operators.tables.periods import fiscal_years
 from rag.answer.operators.tables.values import Value, read_value
@@ -83,6 +83,12 @@ class Grid:
 
     def column_name(self, column: int) -> str:
         return self.columns[column] if column < len(self.columns) else ""
+
+    def text(self, line: Line, column: int) -> str:
+        """What stands in a column of a row; empty where nothing does."""
+        if column == 0:
+            return line.name
+        return line.cells[column].text if column in line.cells else ""
 
     def called(self, line: Line) -> str:
         """What a row is about; where others have the same name, with its group or the first cell that tells it from
@@ -161,7 +167,7 @@ def _continues(other: TableSpans, part: TableSpans) -> bool:
 
 def _whole(document: int, texts: Texts) -> _Whole:
     text = texts.document_text(document)
-    first = min((table.start for table in texts.tables(document, 0, 1)), default=len(text))  # a file that is a table
+    first = min((table.start for table in texts.tables(document, 0, BEGINNING)), default=len(text))  # rows are no title
     return _Whole(text, names_at_beginning(text[:first]), fiscal_years(text))
 
 

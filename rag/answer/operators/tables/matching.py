@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from rag.answer.operators.tables.degrees import price_among
 from rag.answer.operators.tables.grid import Grid, Line, meaning
+from rag.answer.operators.tables.people import columns_of_people
 from rag.answer.operators.tables.measures import MEASURES, MONEY_VERBS, alike
 from rag.answer.operators.tables.periods import PERIOD, said_by_period
 from rag.answer.operators.tables.values import CURRENCY_SIGNS
@@ -76,14 +77,19 @@ def meant_lines(query: Query, grid: Grid, *, several: bool = False) -> list[Mean
     asked = asked_stems(query)
     others = frozenset(stems(" ".join(line.name for line in grid.lines))) if several else frozenset[str]()
     repeated = _repeated(grid)
+    people = columns_of_people(grid) if query.names else []
     found = []
     for line in grid.lines:
         group = said_in_column(query, line.group) if line.group else frozenset()
         strength, said = _named(query, line.name, asked, repeated)
         by_name = True
-        for cell in line.cells.values():
+        if strength < 1.0 and 0 in people and (first := _first_name(query, grid, line, 0)):
+            strength, said = 1.0, first
+        for column, cell in line.cells.items():
             if cell.value is None and len(cell.text.split()) <= _LONGEST_KEY:
                 other, other_said = _named(query, cell.text, asked)
+                if other < 1.0 and column in people and (first := _first_name(query, grid, line, column)):
+                    other, other_said = 1.0, first
                 if other > strength:
                     strength, said, by_name = other, other_said, False
         known = others | said if several else others  # of two people each has a first name
@@ -91,6 +97,14 @@ def meant_lines(query: Query, grid: Grid, *, several: bool = False) -> list[Mean
             years = frozenset(cell.text for cell in line.cells.values() if cell.text in query.names)
             found.append(Meant(line, strength, said | group | years, by_name))
     return sorted(found, key=lambda meant: (-round(meant.strength, 3), -share(query, meant.said), meant.line.start))
+
+
+def _first_name(query: Query, grid: Grid, line: Line, column: int) -> frozenset[str]:
+    """The stems of the question that are a part of a person's name, where no other row of the column has them."""
+    texts = {other: grid.text(other, column) for other in grid.lines}
+    said = query.names & frozenset(stems(texts[line]))
+    others = frozenset(stems(" ".join(text for other, text in texts.items() if other is not line)))
+    return frozenset(term for term in said - others if term[:1].isalpha())
 
 
 def _repeated(grid: Grid) -> frozenset[str]:
