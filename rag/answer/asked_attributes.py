@@ -5,9 +5,10 @@ is a number of years, a weight has a unit. What stands nowhere in that form has 
 import re
 from collections.abc import Sequence, Set
 
-from rag.answer.above import stems_above
+from rag.answer.above import in_front_of, stems_above
 from rag.answer.evidence import Candidate
 from rag.answer.expected import COUNTS
+from rag.answer.quote import Quote
 from rag.text.words import match, prefixes_of, stems
 from rag.types import Query
 
@@ -101,6 +102,14 @@ def with_asked_amount(query: Query, ranked: Sequence[Candidate]) -> list[Candida
         return list(ranked)
     about = [one for one in able if query.names <= _about(one) and is_about(_about(one), query.rarity.keys(), query)]
     return about or [one for one in ranked if one.text[-1:] in _ENDS]
+
+
+def is_contact_of_another(query: Query, quote: Quote) -> bool:
+    """Whether an address or number of somebody is asked for whose name stands neither in a quote nor above it."""
+    if not query.is_english or not any(re.search(asked, query.text, re.IGNORECASE) for asked in (_EMAIL, _PHONE)):
+        return False
+    there = frozenset(stems(f"{in_front_of(quote.passage, quote.start)} {quote.text}")) | stems_above(quote.passage)
+    return not query.names & there if query.names else False
 
 
 def _is_contact(asked: re.Pattern[str]) -> bool:

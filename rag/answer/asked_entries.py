@@ -17,10 +17,11 @@ from rag.text.stop_words import STOP_WORDS
 from rag.text.words import match, prefixes_of, stem, stems, words
 from rag.types import Passage, Reading
 
-_NUMBER = re.compile(r"\d{1,3}[a-z]?")
+_NUMBER = re.compile(r"\d{1,3}[a-f]?")
+_BOUNDED = frozenset(["or", "and", "to", "oder", "und", "bis", "ou", "et", "o", "y"])  # behind a number that is a bound
 _SAYS_NUMBER = frozenset(["no", "nr", "number", "nummer", "numero", "num", "n"])
 # Places that no text has to name.
-_PAGES = frozenset(map(stem, "page seite pagina slide folie diapositive diapositiva line zeile row".split()))
+_PAGES = frozenset(map(stem, ["page", "seite", "pagina", "slide", "folie", "diapositive", "diapositiva", "zeile"]))
 _ENDS = re.compile(r"\W*[?.!,;:)]|\W*$")
 _ROMAN = ("", "i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii")
 _SPELLED = (
@@ -48,7 +49,7 @@ def _entries(question: str) -> Iterator[Entry]:
     spoken = words(question)
     german = language_of(question) == "de"
     for at, ((noun, start, stop), (number, first, end)) in enumerate(pairwise(spoken)):
-        letter = question[end : end + 1].isalpha() and not question[end + 1 : end + 2].isalpha()
+        letter = question[end : end + 1] in tuple("abcdef") and not question[end + 1 : end + 2].isalpha()
         end += letter  # "2b" is a number and a letter
         written = question[start:end]
         if _NUMBER.fullmatch(question[first:end].casefold()) is None or question[stop:first].strip(" .°º"):
@@ -60,9 +61,9 @@ def _entries(question: str) -> Iterator[Entry]:
             continue
         is_noun = is_number or (german and question[start].isupper() and at > 0)
         following = _following(spoken, end)
-        if is_noun or letter or following in STOP_WORDS or _ENDS.match(question, end):
-            if at > 0 or is_noun:
-                yield Entry(_word(spoken, at - 1) if is_number else noun, question[first:end], written)
+        is_told = is_noun or letter or following in STOP_WORDS - _BOUNDED or _ENDS.match(question, end) is not None
+        if is_told and (at > 0 or is_noun):
+            yield Entry(_word(spoken, at - 1) if is_number else noun, question[first:end], written)
 
 
 def _word(spoken: Sequence[tuple[str, int, int]], at: int) -> str:

@@ -8,11 +8,12 @@ name     a word with a capital that does not begin the sentence and is no Englis
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from rag.answer.asked_entries import asked_entries, stands
 from rag.answer.expected import is_date
+from rag.answer.rows import rows_of
 from rag.query.query import names_of
 from rag.text.english_words import is_english_word
 from rag.text.stop_words import STOP_WORDS
@@ -24,6 +25,7 @@ _CODE = re.compile(
 )
 _AMOUNT = re.compile(r"\d+(?:[.,]\d+)*[A-Za-z]{1,4}|\d{1,4}(?:[-/]\d{1,4}){1,2}")  # 30km, 20th, 1990s; dates, ranges
 _SERIAL = re.compile(r"(?<!\d)0\d\d")  # no year begins with a zero
+_DIGITS = re.compile(r"\d+")
 _NOT_WORD = re.compile(r"[\W_]+")
 _ASKS_WHETHER = re.compile(
     r"^\W*(?:is|are|was|were|do|does|did|has|have|had|can|could|may|must|should|will|would)\b", re.I
@@ -37,7 +39,7 @@ def unknown_names(query: Query, passages: Sequence[Passage]) -> list[str]:
     there = frozenset(term for text in texts for term in stems(text))
     unknown = [code for code in _codes(query.text) if not _stands(code, texts)]
     if _ASKS_WHETHER.match(query.text) is None:
-        unknown += _ordinals(query.text, texts)
+        unknown += _ordinals(query.text, texts, passages)
         unknown += [entry.written for entry in asked_entries(query.text) if not stands(entry, texts)]
         unknown += _names(query.text, there) if query.is_english else []
     return list(dict.fromkeys(unknown))
@@ -53,7 +55,7 @@ def _stands(code: str, texts: Sequence[str]) -> bool:
     return any(bare in _NOT_WORD.sub("", text).casefold() for text in texts)
 
 
-def _ordinals(question: str, texts: Sequence[str]) -> list[str]:
+def _ordinals(question: str, texts: Sequence[str], passages: Sequence[Passage]) -> list[str]:
     """Numbers behind a noun of the question that the passages number otherwise."""
     found = []
     spoken = words(question)
@@ -63,9 +65,19 @@ def _ordinals(question: str, texts: Sequence[str]) -> list[str]:
             continue
         behind = re.compile(rf"\b{re.escape(noun)}\W{{1,2}}(\d+)\b", re.IGNORECASE)
         numbers = {each for text in texts for each in behind.findall(text)}
-        if numbers and number not in numbers:
+        listed = list(_numbers_in_column(noun, passages))
+        numbers |= {each for each, is_first in listed if is_first}
+        if numbers and number not in numbers | {each for each, _ in listed}:
             found.append(written)
     return found
+
+
+def _numbers_in_column(noun: str, passages: Sequence[Passage]) -> Iterator[tuple[str, bool]]:
+    """The numbers in the columns of tables that a noun names, and whether the column is the first one."""
+    term = stem(noun)
+    for cell in (cell for passage in passages for row in rows_of(passage) for cell in row.cells):
+        if cell.name and term in stems(cell.name):
+            yield from ((number, cell.column == 0) for number in _DIGITS.findall(cell.text))
 
 
 def _names(question: str, there: frozenset[str]) -> list[str]:

@@ -36,6 +36,7 @@ _ASKS = tuple(
         r"who (?:is|was|are|were|will be) the (?P<thing>.+?)\W*$",
     )
 )
+_WHO_IS = re.compile(r"^\W*(?:and |so )?who(?: is| was|['’]s) the (?P<thing>.+?)\W*$", re.IGNORECASE)
 _TO_BE = re.compile(r"is|are|was|were", re.IGNORECASE)
 _PREPOSITION = re.compile(
     r"\s(?:of|to|for|in|at|on|per|from|with|by|until|till|between|after|before|during|about|without|a|an|the|this|that)\s"
@@ -108,6 +109,16 @@ def counts_another(query: Query, one: Candidate) -> bool:
     counted = (_carrying(query, asked["thing"]) or [""])[-1]
     there = frozenset(stems(one.passage.text)) | stems_above(one.passage)
     return weight(counted) == RARE and match(counted, there, prefixes_of(there)) == 0 and not _is_part(counted, there)
+
+
+def names_no_such_role(query: Query, one: Candidate) -> bool:
+    """Whether it is asked who holds an office that neither the passage nor its titles name."""
+    asked = _WHO_IS.match(query.text) if query.is_english else None
+    if asked is None:
+        return False
+    office = (_carrying(query, _PREPOSITION.split(f"{asked['thing']} ")[0]) or [""])[-1]
+    there = frozenset(stems(one.passage.text)) | stems_above(one.passage)
+    return weight(office) == RARE and match(office, there, prefixes_of(there)) == 0 and not _is_part(office, there)
 
 
 def _carrying(query: Query, phrase: str) -> list[str]:

@@ -2,17 +2,21 @@
 
 from collections.abc import Sequence
 
-from rag.answer.asked_attributes import with_asked_amount, with_asked_attribute
-from rag.answer.asked_cells import with_asked_cell
+from rag.answer.asked_answers import lacks_answer
+from rag.answer.asked_attributes import is_contact_of_another, with_asked_amount, with_asked_attribute
+from rag.answer.asked_cells import lacks_asked_cell, with_asked_cell
 from rag.answer.asked_computation import with_asked_computation
 from rag.answer.asked_dates import about_asked_days
 from rag.answer.asked_duties import with_asked_duty
+from rag.answer.asked_entries import may_be_of_another_entry
 from rag.answer.asked_extremes import with_asked_extreme
 from rag.answer.asked_identifiers import about_asked_identifiers
 from rag.answer.asked_numbers import about_asked_numbers
-from rag.answer.asked_things import about_asked_thing
+from rag.answer.asked_periods import is_of_another_turn
+from rag.answer.asked_things import about_asked_thing, counts_another, names_no_such_role
 from rag.answer.evidence import Candidate, holds
-from rag.answer.rows import same_table
+from rag.answer.quote import Quote
+from rag.answer.rows import Row, same_table
 from rag.types import Passage, Query, Reading
 
 SURELY = 0.5  # confidence from which what a reader read is right more often than not, whatever its form
@@ -38,3 +42,20 @@ def that_can_answer(query: Query, about: Sequence[Candidate], readings: Sequence
     rows = [one.row for one in ranked if one.row is not None]
     told_apart = any(one.row is not None and any(same_table(one.row, row) for row in rows) for one in read)
     return ranked if not read or read[0] in ranked or told_apart else [*read, *ranked]
+
+
+def is_no_answer(query: Query, best: Candidate, quote: Quote, *, sure: bool) -> bool:
+    """Whether a quote around the best sentence names or counts nothing of what is asked for. ``sure``: a reader is."""
+    lacks = lacks_answer(query, best.text, quote.text) or names_no_such_role(query, best)
+    return (not sure and lacks) or counts_another(query, best)
+
+
+def may_be_of_another(query: Query, quote: Quote, row: Row | None) -> bool:
+    """Whether what was read in a quote, or in a ``row``, may be said of another time, entry or person than the asked
+    one."""
+    return (
+        is_of_another_turn(query.text, quote.text)
+        or (row is not None and lacks_asked_cell(query, row))
+        or may_be_of_another_entry(query.text, quote.passage)
+        or is_contact_of_another(query, quote)
+    )

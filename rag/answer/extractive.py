@@ -11,15 +11,18 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag.answer.asked_answers import lacks_answer
-from rag.answer.asked_cells import lacks_asked_cell
-from rag.answer.asked_entries import may_be_of_another_entry, read_of_asked_entries
+from rag.answer.asked_entries import read_of_asked_entries
 from rag.answer.asked_identifiers import read_of_asked_identifiers
 from rag.answer.asked_instead import about_what_is_new
 from rag.answer.asked_names import unknown_names
-from rag.answer.asked_periods import about_asked_periods, is_of_another_turn
-from rag.answer.asked_things import counts_another
-from rag.answer.can_answer import SURELY, about_what_is_named, that_can_answer
+from rag.answer.asked_periods import about_asked_periods
+from rag.answer.can_answer import (
+    SURELY,
+    about_what_is_named,
+    is_no_answer,
+    may_be_of_another,
+    that_can_answer,
+)
 from rag.answer.citations import Locate, Numbering, citation_for
 from rag.answer.evidence import Candidate, found_features, found_probability, holds, rank_sentences
 from rag.answer.evidence_weights import evidence_weights
@@ -191,7 +194,7 @@ class ExtractiveAnswerer:
                 _add(chosen, _quoted(query, candidate, score, readings or (), first=not chosen))
         best = ranked[0]
         sure = readings is not None and any(one.confidence >= SURELY for one in readings[:1])
-        unsaid = best.row is None and bool(chosen) and self._is_no_answer(query, best, chosen[0], sure=sure)
+        unsaid = best.row is None and bool(chosen) and is_no_answer(query, best, chosen[0], sure=sure)
         if was_read and self._is_nearest(probability, lacks=unsaid):
             return Choice(tuple(chosen[:1]), tuple(readings or ()), probability, is_nearest=True)
         cell = _cell(query, chosen[0], readings or ()) if chosen else None
@@ -205,10 +208,6 @@ class ExtractiveAnswerer:
 
     def _is_nearest(self, confidence: float, *, lacks: bool, foreign: bool = False) -> bool:
         return self._min_confidence is None and (lacks or not is_clear(confidence, foreign=foreign))
-
-    @staticmethod
-    def _is_no_answer(query: Query, best: Candidate, quote: Quote, *, sure: bool) -> bool:
-        return (not sure and lacks_answer(query, best.text, quote.text)) or counts_another(query, best)
 
     def _read_alone(self, query: Query, passages: Sequence[Passage], readings: Sequence[Reading]) -> Choice | None:
         """The sentence or row that the best answer was read in, where the reader is sure: a question in another
@@ -226,11 +225,7 @@ class ExtractiveAnswerer:
             start, end = sentence_at(passage.text, at)
             start, end = cut(passage.text, *with_items(passage.text, start, end), at)
         quote = Quote(passage, start, end, best.confidence)
-        of_another = is_of_another_turn(query.text, quote.text) or (
-            meant is not None and lacks_asked_cell(query, meant)
-        )
-        of_another = of_another or may_be_of_another_entry(query.text, passage)
-        is_nearest = self._is_nearest(best.confidence, lacks=of_another, foreign=True)
+        is_nearest = self._is_nearest(best.confidence, lacks=may_be_of_another(query, quote, meant), foreign=True)
         cell = _cell(query, quote, readings)
         return Choice((quote,), tuple(readings), best.confidence, cell=cell, is_nearest=is_nearest)
 

@@ -30,6 +30,7 @@ from rag.answer.operators.computed.whether import tell_whether
 from rag.answer.operators.quoted.answered_questions import quote_answered_question
 from rag.answer.operators.quoted.attendance import quote_absence
 from rag.answer.operators.quoted.contacts import find_contact
+from rag.answer.operators.quoted.counted_lists import count_listed
 from rag.answer.operators.quoted.dimensions import find_dimension
 from rag.answer.operators.quoted.duties import quote_duties
 from rag.answer.operators.quoted.entries import find_dated_entry, find_entry_of_code
@@ -178,6 +179,7 @@ def work(
         or find_labelled_amount(query, passages, texts)
         or find_mail_sender(query, passages, texts)
         or find_seasonal_time(query, passages)
+        or count_listed(query, passages)
         or find_period_end(query, passages)
         or quote_duties(query, passages, texts)
         or quote_instruction(query, passages)

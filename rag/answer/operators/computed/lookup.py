@@ -49,6 +49,8 @@ _COUNTS = re.compile(r"^\W*(?:and )?how many\b", re.IGNORECASE)
 _HOW_OFTEN = re.compile(r"^\W*(?:and )?how (?:often|many times)\b", re.IGNORECASE)
 _COSTS = re.compile(r"\b(?:cost|costs|pay|paid|charged?)\b", re.IGNORECASE)
 _EACH = re.compile(r"\b(?:per|each|unit|an hour|a day)\b", re.IGNORECASE)
+_WHO_HAS = re.compile(r"^\W*(?:and )?who(?: currently| now)? (?:has|holds|keeps|got)\b", re.IGNORECASE)
+_HAS_IT = re.compile(r"\b(?:borrow\w*|lent|loan\w*|issued|handed|given|holder|held by|with)\b", re.IGNORECASE)
 _CURRENCY = re.compile(
     r"[$€£]|\b(?:dollars?|euros?|pounds?|crowns?|francs?|yen|cents?|usd|eur|gbp|chf|millions?|billions?)\b",
     re.IGNORECASE,
@@ -183,18 +185,32 @@ def _column(query: Query, grid: Grid, meant: Meant, embedder: Embedder) -> tuple
         there = column in cells and _fits(query, cells[column]) and not _is_of_another(query, grid, meant, column)
         return alone and not there, column if alone and there else None
     fitting = [column for column in others if column in cells and _fits(query, cells[column])]
+    if _WHO_HAS.match(query.text):
+        holders = [column for column in fitting if _HAS_IT.search(grid.column_name(column))]
+        if len(holders) == 1:  # whoever owns it
+            return False, holders[0]
     if query.kind == "person" and (people := columns_of_people(grid)):
         fitting = [column for column in fitting if column in people]
         if len(fitting) == 1:
             return False, fitting[0]
     if _COSTS.search(query.text) and not _EACH.search(query.text) and (product := product_column(grid)) in fitting:
-        return False, product  # what two of them cost, not one
+        if not _asks_for_one(query, meant.line):
+            return False, product  # what two of them cost, not one
+        single = [column for column in fitting if _EACH.search(grid.column_name(column))]
+        return False, single[0] if len(single) == 1 else None
     if len(fitting) == 1 and len(others) == 1:
         return False, fitting[0]
     if not meant.by_name or not fitting:
         return False, None
     rest = " ".join(query.text[start:end] for word, start, end in words(query.text) if stem(word) not in meant.said)
     return False, likest_column(rest, grid, fitting, embedder)
+
+
+def _asks_for_one(query: Query, line: Line) -> bool:
+    """Whether "a" or "one" stands in front of the name of a row, or of its last word."""
+    name = " ".join(re.escape(word) for word in line.name.split())
+    one = rf"\b(?:an?|one) (?:{name}|{name.rpartition(' ')[2]})\b"
+    return bool(name) and re.search(one, query.text, re.IGNORECASE) is not None
 
 
 def _repeats(query: Query, meant: Meant, cell: Cell) -> bool:

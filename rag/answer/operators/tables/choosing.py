@@ -79,9 +79,10 @@ def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> list[Picked]:
         names |= frozenset(stems(person["word"]))
     about |= _ARE_THERE & query.rarity.keys()
     found = []
-    is_named = match(head, names, prefixes_of(names)) > 0 or (head in _THINGS and not names & _PEOPLE)
+    own = [term for term in counted_phrase(query) if match(term, names, prefixes_of(names)) > 0][:1]
+    is_named = bool(own) or (head in _THINGS and not names & _PEOPLE)
     if is_named:
-        about |= {head}
+        about |= {*own} or {head}
     bound = _BOUND.search(query.text)
     if bound is not None:
         picked = _bounded(query, grid, bound, about, embedder)
@@ -124,6 +125,17 @@ def counted(query: Query) -> str | None:
     nothing of it."""
     start = kinds.end() if (kinds := _KINDS_OF.search(query.text)) is not None else 0
     return next((stem(word) for word, at, _ in words(query.text) if at >= start and stem(word) in query.rarity), None)
+
+
+def counted_phrase(query: Query) -> list[str]:
+    """The stem of ``counted`` and of the word right behind it: "single rooms"."""
+    head = counted(query)
+    spoken = [(stem(word), start, end) for word, start, end in words(query.text)]
+    at = next((at for at, (term, _, _) in enumerate(spoken) if term == head), None)
+    if head is None or at is None:
+        return []
+    behind = [term for term, _, _ in spoken[at + 1 : at + 2] if term in query.rarity]
+    return [head, *behind]
 
 
 def _with_value(query: Query, grid: Grid, column: int, about: Set[str]) -> list[Picked]:
@@ -169,7 +181,7 @@ def _filled(query: Query, grid: Grid, column: int, about: Set[str]) -> list[Pick
         return []
     done = stem(_IS_DONE.findall(query.text)[-1].casefold())
     lines = tuple(line for line in grid.lines if column in line.cells)
-    if done not in said or not 0 < len(lines) < len(grid.lines):
+    if done not in said or not lines:
         return []
     return [Picked(grid, lines, column, frozenset(said | about), share(query, said | about))]
 

@@ -11,8 +11,8 @@ from functools import lru_cache
 
 from rag.answer.operators.tables.degrees import price_among
 from rag.answer.operators.tables.grid import Grid, Line, meaning
-from rag.answer.operators.tables.people import columns_of_people
 from rag.answer.operators.tables.measures import MEASURES, MONEY_VERBS, alike
+from rag.answer.operators.tables.people import columns_of_people
 from rag.answer.operators.tables.periods import PERIOD, said_by_period
 from rag.answer.operators.tables.values import CURRENCY_SIGNS
 from rag.protocols import Embedder

@@ -42,11 +42,12 @@ def _telling_column(columns: Sequence[str], rows: Sequence[Row]) -> int | None:
 
 def _is_number(columns: Sequence[str], row: dict[int, NamedCell]) -> bool:
     names = [cell for cell in row.values() if cell.is_name]
-    if len(names) != 1 or names[0].column != 0 or len(row) < _LEAST_ROWS:
+    is_called_so = _ORDINAL.search(columns[0]) is not None  # of several columns of names the first is none then
+    if not names or (len(names) > 1 and not is_called_so) or names[0].column != 0 or len(row) < _LEAST_ROWS:
         return False
     if _NUMBER.fullmatch(names[0].text):
         return True
-    return _ORDINAL.search(columns[0]) is not None and _CODE.fullmatch(names[0].text) is not None
+    return is_called_so and _CODE.fullmatch(names[0].text) is not None
 
 
 def _is_name(text: str) -> bool:
