@@ -63,6 +63,8 @@ def _ordinals(question: str, texts: Sequence[str], passages: Sequence[Passage]) 
         written = question[start:end]
         if not (number.isdigit() and len(number) <= 3 and noun.isalpha()) or noun in STOP_WORDS or is_date(written):
             continue
+        if question[end : end + 1].isalpha():  # "class 2b"
+            continue
         behind = re.compile(rf"\b{re.escape(noun)}\W{{1,2}}(\d+)\b", re.IGNORECASE)
         numbers = {each for text in texts for each in behind.findall(text)}
         listed = list(_numbers_in_column(noun, passages))
