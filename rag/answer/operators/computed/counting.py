@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from rag.answer.operators.computed.extremes import superlative_in
-from rag.answer.operators.tables.choosing import Picked, counted, pick
+from rag.answer.operators.tables.choosing import Picked, counted, counted_phrase, pick
 from rag.answer.operators.tables.grid import Grid, Line
 from rag.answer.operators.tables.matching import around, asked_columns, said_in_column, shared
 from rag.answer.operators.tables.people import columns_of_people
@@ -96,5 +96,5 @@ def _asks_for_another(query: Query, picked: Picked) -> bool:
     if picked.column is None:
         taken = around(picked.grid) & picked.said
     else:  # "Borrower" picks the rows by the verb that "Borrowed on" has as well
-        taken = said_in_column(query, picked.grid.column_name(picked.column))
+        taken = said_in_column(query, picked.grid.column_name(picked.column)) | frozenset(counted_phrase(query))
     return bool(asked_columns(query, picked.grid, taken, others))

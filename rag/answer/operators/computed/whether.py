@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rag.answer.operators.tables.choosing import is_said_most
+from rag.answer.operators.tables.choosing import is_said_most, row_names
 from rag.answer.operators.tables.grid import Grid, Line
 from rag.answer.operators.tables.marks import is_of_marks, says_yes
 from rag.answer.operators.tables.matching import around, asked_columns, meant_lines, said_in_column, share, shared
@@ -48,12 +48,13 @@ def tell_whether(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Wor
 
 
 def _in_grid(query: Query, grid: Grid) -> Iterator[_Found]:
-    about = shared(query, around(grid))
+    about = shared(query, around(grid) | row_names(grid))
     for meant in meant_lines(query, grid):
         if meant.strength < _STRENGTH or meant.said <= grid.names:
             continue
         others = [column for column in range(1, len(grid.columns)) if is_said_most(query, grid, column)]
-        asked = asked_columns(query, grid, meant.said, others)
+        marked = [column for column in others if is_of_marks(grid, column)]
+        asked = asked_columns(query, grid, meant.said, marked) or asked_columns(query, grid, meant.said, others)
         if len(asked) != 1 or asked[0] not in meant.line.cells:
             continue
         column = asked[0]

@@ -71,7 +71,7 @@ def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> list[Picked]:
     about = shared(query, in_front(grid))
     if (kinds := _KINDS_OF.search(query.text)) is not None:
         about |= frozenset(stems(kinds[0])) & query.rarity.keys()
-    names = _names(grid)
+    names = row_names(grid)
     head = counted(query)
     if head is None:
         return []
@@ -110,14 +110,21 @@ def _in_month(query: Query, grid: Grid, month: int, when: Set[str], about: Set[s
     return [Picked(grid, tuple(lines), column, said, share(query, said), True)]
 
 
-def _names(grid: Grid) -> frozenset[str]:
+def row_names(grid: Grid) -> frozenset[str]:
     """Stems of what the rows of a table are: the name of its first column and what heads it; a column of names of
     which nothing else is said holds people."""
     first = grid.column_name(0)
     document = grid.passage.document
     titles = [document.title] if document.media_type == _ONE_TABLE else []  # "Harbour ferries.csv" holds ferries
-    names = frozenset(stems(" ".join([first, *grid.passage.heading_path[-1:], *titles])))
+    numbered = [grid.column_name(1)] if _numbers_rows(grid, 1) else []
+    names = frozenset(stems(" ".join([first, *numbered, *grid.passage.heading_path[-1:], *titles])))
     return names | _PEOPLE if first.casefold().rstrip(":") in _NAMES_PEOPLE else names
+
+
+def _numbers_rows(grid: Grid, column: int) -> bool:
+    """Whether each row has a whole number of its own in a column: "Room" of a table of guests."""
+    texts = [grid.text(line, column) for line in grid.lines]
+    return len(texts) > 1 and all(map(str.isdigit, texts)) and len(set(texts)) == len(texts)
 
 
 def counted(query: Query) -> str | None:

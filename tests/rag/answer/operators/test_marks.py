@@ -57,3 +57,25 @@ def test_what_no_mark_tells_is_left_to_others(question: str) -> None:
 @pytest.mark.parametrize("question", ["How many tools are lent?", "How many things are lent now?"])
 def test_rows_that_are_filled_are_counted(question: str) -> None:
     assert ask(question, TOOLS).text.startswith("2: Chainsaw, Sander. ")
+
+
+def test_numbered_rows_with_several_names_are_called_by_their_text() -> None:
+    rows = [["No", *TOOLS[0], "Owner"], ["11", *TOOLS[1], "Club"], ["12", *TOOLS[2], "Ines Koll"]]
+    assert ask("Who has the chainsaw?", rows).text.startswith("Chainsaw, Lent to: Wim Graaf. ")
+    assert ask("Who has the ladder?", rows).text.startswith("Ladder, Owner: Ines Koll. ")
+
+
+def test_one_of_a_kind_costs_the_price_of_one() -> None:
+    offer = [
+        ["Item", "Quantity", "Unit price", "Total"],
+        ["Shelf board", "14", "62.00 EUR", "868.00 EUR"],
+        ["Side panel", "6", "95.00 EUR", "570.00 EUR"],
+    ]
+    assert "Unit price: 95.00" in ask("What does a side panel cost?", offer).text
+    assert "Total: 570.00" in ask("What do the side panels cost?", offer).text
+
+
+def test_rows_of_a_kind_are_counted_by_its_mark() -> None:
+    rooms = [["Room", "Who", "Single"], ["101", "Ylva Marten", "no"], ["102", "Gus Brehm", "yes"], ["103", "Ada", "no"]]
+    assert ask("How many single rooms are there?", rooms).text.startswith("1: Gus Brehm. ")
+    assert ask("Does Gus Brehm have a single room?", rooms).text.startswith("Yes. Gus Brehm, Single: yes. ")
