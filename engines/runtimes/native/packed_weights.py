@@ -22,7 +22,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UnsupportedModel
-from engines.files.mapped_pages import map_in_background
 from engines.model.checkpoint import INNER, NORMS, Checkpoint, Projection
 from engines.model.weights import BlockLinear, DenseLinear, Float, Linear, QuantizedLinear, StoredRows
 from engines.runtimes.native.kernels.layout import BLOCK_GROUPS, TILE
@@ -146,7 +145,6 @@ class PackedWeights:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         if hasattr(mmap, "MADV_WILLNEED"):
             self._map.madvise(mmap.MADV_WILLNEED)
-        map_in_background(self._map)
         self._base = np.frombuffer(self._map, np.uint8).ctypes.data
         self.nbytes = len(self._map)
 

@@ -7,9 +7,20 @@ import numpy as np
 import pytest
 
 from engines.runtimes.onnx.mapped_files import release_pages
-from tests.engines.files.mappings import resident
 
 SIZE = 8 << 20
+
+
+def resident(path: Path) -> int:
+    """Bytes of ``path``'s mappings that are in memory."""
+    total, inside = 0, False
+    for line in Path("/proc/self/smaps").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+        words = line.split()
+        if not words[0].endswith(":"):
+            inside = line.endswith(str(path))
+        elif inside and words[0] == "Rss:":
+            total += int(words[1]) * 1024
+    return total
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc, which Linux alone has")
