@@ -33,15 +33,16 @@ def test_dark_follows_the_system_and_can_be_chosen(
 def test_a_chat_is_printed_whole_and_alone(filled: Any, gate: Any) -> None:
     page = filled.page
     gate.open()
-    for question in ("When was the garden planted?", "When do visitors come?", "When does the observatory open?") * 3:
+    questions = ("When was the garden planted?", "When do visitors come?", "When does the observatory open?") * 3
+    for number, question in enumerate(questions, start=1):
         ask(page, question)
-        expect(page.locator(".running")).to_have_count(0)
+        expect(page.locator(".exchange:not(.running)")).to_have_count(number)
     expect(page.locator(".exchange .card")).to_have_count(9)
     page.emulate_media(media="print")
     for beside in (".rail", ".list", ".composer", ".tools"):
         expect(page.locator(beside).first).to_be_hidden()
-    assert page.locator(".flow").evaluate("box => box.scrollHeight - box.clientHeight") == 0
-    assert page.evaluate("document.documentElement.scrollHeight") > 900
+    page.wait_for_function("(box => box.scrollHeight === box.clientHeight)(document.querySelector('.flow'))")
+    page.wait_for_function("document.documentElement.scrollHeight > 900")
 
 
 def test_the_page_speaks_german(serve: Callable[[Any], Any], fake: Any, open_page: Callable[..., Any]) -> None:
