@@ -43,7 +43,7 @@ def test_with_a_threshold_that_is_set_whatever_is_not_refused_is_stated() -> Non
     ],
 )
 def test_german_questions_get_a_german_sentence_in_front(question: str, said: str) -> None:
-    answer = ask(question, 0.8)
+    answer = ask(question, 0.5)
     assert answer.text.startswith(said)
     assert "330 metres" in answer.text
     assert not answer.found
