@@ -204,3 +204,21 @@ def test_chunks_with_a_frequent_word_are_estimated_in_a_large_library(tmp_path: 
         assert len(some) == 160
         assert min(some) < 5_000 and max(some) > 55_000
         assert index.holding([harbour, lone], [sextant], 160) == [8]
+
+
+@pytest.mark.slow
+def test_frequent_phrases_are_estimated_and_rare_ones_counted_in_a_large_library(
+    tmp_path: Path, open_library: OpenLibrary
+) -> None:
+    """Both words of the phrases stand in tens of thousands of chunks, side by side in half of them or in three."""
+    texts = [("harbour light" if number % 2 else "light of the harbour") for number in range(60_000)]
+    for number in (9, 30_001, 59_999):
+        texts[number] = "the light harbour and a sextant"
+    with build(tmp_path, texts, open_library=open_library, of_a_document=1000) as library, library.words() as index:
+        frequent, rare = index.counts(
+            [keyword_search.Phrase(False, text) for text in ("harbour light", "light harbour")]
+        )
+        assert frequent > keyword_search.MAX_SCORED
+        assert rare == 3
+        found = library.full_text_search("light-harbour", 5)
+        assert {library.chunks([id_])[id_][0].text for id_, _ in found[:3]} == {texts[9]}
