@@ -77,18 +77,18 @@ def meant_lines(query: Query, grid: Grid, *, several: bool = False) -> list[Mean
     asked = asked_stems(query)
     others = frozenset(stems(" ".join(line.name for line in grid.lines))) if several else frozenset[str]()
     repeated = _repeated(grid)
-    people = columns_of_people(grid) if query.names else []
+    people = _rows_with_names(query, grid)
     found = []
     for line in grid.lines:
         group = said_in_column(query, line.group) if line.group else frozenset()
         strength, said = _named(query, line.name, asked, repeated)
         by_name = True
-        if strength < 1.0 and 0 in people and (first := _first_name(query, grid, line, 0)):
+        if strength < 1.0 and 0 in people and (first := _first_name(line.name, people[0])):
             strength, said = 1.0, first
         for column, cell in line.cells.items():
             if cell.value is None and len(cell.text.split()) <= _LONGEST_KEY:
                 other, other_said = _named(query, cell.text, asked)
-                if other < 1.0 and column in people and (first := _first_name(query, grid, line, column)):
+                if other < 1.0 and column in people and (first := _first_name(cell.text, people[column])):
                     other, other_said = 1.0, first
                 if other > strength:
                     strength, said, by_name = other, other_said, False
@@ -99,12 +99,18 @@ def meant_lines(query: Query, grid: Grid, *, several: bool = False) -> list[Mean
     return sorted(found, key=lambda meant: (-round(meant.strength, 3), -share(query, meant.said), meant.line.start))
 
 
-def _first_name(query: Query, grid: Grid, line: Line, column: int) -> frozenset[str]:
+def _rows_with_names(query: Query, grid: Grid) -> dict[int, Counter[str]]:
+    """For each column of people how many rows hold the names that the question says."""
+    columns = columns_of_people(grid) if query.names else []
+    return {
+        column: Counter(term for line in grid.lines for term in query.names & frozenset(stems(grid.text(line, column))))
+        for column in columns
+    }
+
+
+def _first_name(text: str, rows: Counter[str]) -> frozenset[str]:
     """The stems of the question that are a part of a person's name, where no other row of the column has them."""
-    texts = {other: grid.text(other, column) for other in grid.lines}
-    said = query.names & frozenset(stems(texts[line]))
-    others = frozenset(stems(" ".join(text for other, text in texts.items() if other is not line)))
-    return frozenset(term for term in said - others if term[:1].isalpha())
+    return frozenset(term for term in stems(text) if rows[term] == 1 and term[:1].isalpha())
 
 
 def _repeated(grid: Grid) -> frozenset[str]:
