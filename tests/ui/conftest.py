@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.ui.fakes import FakeAssistant, Gate
+from tests.ui.firefox.driver import PREFERENCES
 from tests.ui.firefox_bridge import executable
 
 TOKEN = "a-token-for-tests"
@@ -26,16 +27,7 @@ _FLAGS = (
 )
 _STYLE_OF_PICTURES = "sha256-YjaKGiklmzC6wjXA513HAMmzus8VE61XCOT+SmwNZWA="  # Playwright's own, refused in Firefox
 IN = os.environ.get("DOCENT_BROWSER", "chromium")
-_PREFERENCES = {
-    "ui.prefersReducedMotion": 1,
-    "browser.shell.checkDefaultBrowser": False,
-    "datareporting.policy.dataSubmissionEnabled": False,
-    "app.update.auto": False,
-    "network.captive-portal-service.enabled": False,
-    "network.connectivity-service.enabled": False,
-    "services.settings.server": "data:,#nothing",
-    "dom.events.testing.asyncClipboard": True,
-}
+_PREFERENCES = PREFERENCES | {"dom.events.testing.asyncClipboard": True}
 
 
 @dataclass

@@ -18,7 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 _STARTS_S = 60.0  # an upper bound for a busy machine
 _ANSWERS_S = 60.0
 _LOOK_S = 0.1
-_PREFERENCES = {
+PREFERENCES = {
     "ui.prefersReducedMotion": 1,
     "browser.shell.checkDefaultBrowser": False,
     "datareporting.policy.dataSubmissionEnabled": False,
@@ -64,7 +64,7 @@ _STILL = """async (css, text) => {
 def running(binary: str, profile: Path) -> Iterator["Firefox"]:
     """A headless Firefox with a profile of its own, as long as the context lasts."""
     profile.mkdir(parents=True)
-    lines = [f'user_pref("{name}", {json.dumps(value)});' for name, value in _PREFERENCES.items()]
+    lines = [f'user_pref("{name}", {json.dumps(value)});' for name, value in PREFERENCES.items()]
     (profile / "user.js").write_text("\n".join(lines), encoding="utf-8")
     command = [binary, "--headless", "--profile", str(profile), "--no-remote", "--remote-debugging-port", "0"]
     with (
