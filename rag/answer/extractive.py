@@ -11,18 +11,18 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from rag.answer.asked_entries import read_of_asked_entries
-from rag.answer.asked_identifiers import read_of_asked_identifiers
-from rag.answer.asked_instead import about_what_is_new
-from rag.answer.asked_names import unknown_names
-from rag.answer.asked_periods import about_asked_periods
-from rag.answer.can_answer import (
+from rag.answer.asked.can_answer import (
     SURELY,
     about_what_is_named,
     is_no_answer,
     may_be_of_another,
     that_can_answer,
 )
+from rag.answer.asked.entries import read_of_asked_entries
+from rag.answer.asked.identifiers import read_of_asked_identifiers
+from rag.answer.asked.instead import about_what_is_new
+from rag.answer.asked.names import unknown_names
+from rag.answer.asked.periods import about_asked_periods
 from rag.answer.citations import Locate, Numbering, citation_for
 from rag.answer.evidence import Candidate, found_features, found_probability, holds, rank_sentences
 from rag.answer.evidence_weights import evidence_weights

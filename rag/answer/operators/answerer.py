@@ -9,11 +9,13 @@ cited, and a sum shows its parts.
 
 from collections.abc import Callable, Iterator, Sequence
 
-from rag.answer.asked_names import unknown_names
+from rag.answer.asked.names import unknown_names
+from rag.answer.asked.proportions import asks_for_proportion, says_proportion
+from rag.answer.asked.superlatives import asks_for_extreme
 from rag.answer.citations import Locate, Numbering, citation_for
 from rag.answer.operators.computed.arithmetic import asks_to_compute, compute
 from rag.answer.operators.computed.counting import count, list_rows
-from rag.answer.operators.computed.extremes import asks_for_extreme, find_extreme
+from rag.answer.operators.computed.extremes import find_extreme
 from rag.answer.operators.computed.gain_or_loss import gain_or_loss
 from rag.answer.operators.computed.ledger_extremes import asks_for_entry, find_entry
 from rag.answer.operators.computed.ledger_sums import add_up_entries, asks_for_sum
@@ -21,7 +23,7 @@ from rag.answer.operators.computed.lookup import look_up, look_up_total
 from rag.answer.operators.computed.period_ends import find_period_end
 from rag.answer.operators.computed.picked_sums import add_up_picked
 from rag.answer.operators.computed.prices import price_several
-from rag.answer.operators.computed.proportions import asks_for_proportion, find_proportion, says_proportion
+from rag.answer.operators.computed.proportions import find_proportion
 from rag.answer.operators.computed.prose_difference import subtract
 from rag.answer.operators.computed.prose_sum import add_up
 from rag.answer.operators.computed.stock_sums import add_up_stock

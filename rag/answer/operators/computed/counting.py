@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from rag.answer.operators.computed.extremes import superlative_in
+from rag.answer.asked.superlatives import superlative_in
 from rag.answer.operators.tables.choosing import Picked, counted, counted_phrase, pick
 from rag.answer.operators.tables.grid import Grid, Line
 from rag.answer.operators.tables.matching import around, asked_columns, said_in_column, shared

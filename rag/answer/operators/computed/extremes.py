@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 
+from rag.answer.asked.superlatives import asks_for_extreme, superlative_in
 from rag.answer.operators.tables.choosing import is_total
 from rag.answer.operators.tables.degrees import measured_by
 from rag.answer.operators.tables.grid import Grid, Line
@@ -28,32 +29,6 @@ from rag.text.words import match, prefixes_of, stem, stems, words
 from rag.types import Query
 
 _COVERED = 0.45  # share of the question that table, column and rows must account for
-_ASKS = re.compile(
-    r"^\W*(?:and |und )?(?:which|what|who|where|when|in which|on which|in what|on what|for which"
-    r"|(?:in |an |auf |von |bei |für )?welche[mnrs]?|was|wer|wo|wann)\b",
-    re.IGNORECASE,
-)
-_SUPERLATIVE = re.compile(
-    r"(?<!\bat )\b(?:most(?! of\b)|least|fewest|best|worst|[a-z]{3,}est|longest)\b"
-    r"|\b(?:meist|wenigst|teuerst|billigst|günstigst|längst|kürzest|höchst|niedrigst|größt|kleinst|schwerst|leichtest|"
-    r"ältest|jüngst|neuest|frühest|spätest|schnellst|langsamst|wärmst|kältest)e[nrsm]?\b",
-    re.IGNORECASE,
-)
-_NO_SUPERLATIVE = frozenset(
-    [
-        "interest",
-        "request",
-        "forest",
-        "harvest",
-        "invest",
-        "protest",
-        "contest",
-        "suggest",
-        "digest",
-        "honest",
-        "arrest",
-    ]
-)
 _FEW = re.compile(
     r"\b(?:least|fewest|lowest|smallest|shortest|cheapest|lightest|earliest|oldest|slowest|nearest|closest|coldest|"
     r"quietest|weakest|worst|thinnest|narrowest|poorest|lowermost)\b"
@@ -75,26 +50,14 @@ _FORWARDS = re.compile(
 )
 
 
-def asks_for_extreme(question: str) -> bool:
-    """Whether a question asks which of several has the most or the least."""
-    return superlative_in(question) is not None and _ASKS.match(question) is not None
-
-
 def find_extreme(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:
     """The row, or the column of a row, that has the most or least; None for other questions."""
     superlative = superlative_in(query.text)
-    if superlative is None or _ASKS.match(query.text) is None:
+    if superlative is None or not asks_for_extreme(query.text):
         return None
     found = [worked for grid in grids for worked in _in_grid(query, superlative, grid, embedder)]
     best = max(found, key=lambda worked: worked.strength, default=None)
     return best if best is not None and best.strength >= _COVERED else None
-
-
-def superlative_in(question: str) -> re.Match[str] | None:
-    """The first superlative of a question."""
-    return next(
-        (found for found in _SUPERLATIVE.finditer(question) if found[0].casefold() not in _NO_SUPERLATIVE), None
-    )
 
 
 def _in_grid(query: Query, superlative: re.Match[str], grid: Grid, embedder: Embedder) -> list[Worked]:

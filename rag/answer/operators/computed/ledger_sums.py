@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from rag.answer.operators.computed.extremes import superlative_in
+from rag.answer.asked.superlatives import superlative_in
 from rag.answer.operators.computed.ledger import Entry, Ledger
 from rag.answer.operators.tables.grid import Grid
 from rag.answer.operators.tables.matching import share

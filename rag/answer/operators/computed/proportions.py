@@ -5,9 +5,9 @@ average  a row over the columns that the question names ("in 2023 and 2024"), or
          totals ("the average price of an order")
 """
 
-import re
 from collections.abc import Sequence, Set
 
+from rag.answer.asked.proportions import asks_for_proportion, asks_for_share
 from rag.answer.operators.tables.choosing import is_total
 from rag.answer.operators.tables.grid import Grid, Line
 from rag.answer.operators.tables.matching import (
@@ -26,17 +26,6 @@ from rag.text.stop_words import ENGLISH
 from rag.text.words import stem, stems, words
 from rag.types import Query
 
-_AVERAGE = re.compile(r"\b(?:average|mean|on average)\b", re.IGNORECASE)
-_SHARE = re.compile(
-    r"\b(?:what|which) (?:share|proportion|fraction|percentage|percent)\b|\bwhat part of\b|\bhow many percent\b",
-    re.IGNORECASE,
-)
-_SAYS = re.compile(
-    r"\b(?:average[ds]?|mean|share|proportion|fraction|percent\w*|half|third|quarter|fifth|tenth|majority|mostly|per|"
-    r"of (?:the|all)|one in \w+)\b|%",
-    re.IGNORECASE,
-)
-_MEANS = re.compile(r"\b(?:do(?:es)?|did) \w+ mean\b|\bmeans?\W*$|\bmean by\b|\bby means\b", re.IGNORECASE)
 _BY_FORM = frozenset(
     stems(
         "average mean share proportion fraction part percentage percent come came use used make made have had go went"
@@ -47,23 +36,11 @@ _COVERED = 0.75  # share of the question that rows, columns and what stands arou
 _LEAST_ROWS = 3
 
 
-def asks_for_proportion(question: str) -> bool:
-    """Whether a question asks for an average or a share, which no single value answers unless it is called so."""
-    return _SHARE.search(question) is not None or (
-        _AVERAGE.search(question) is not None and _MEANS.search(question) is None
-    )
-
-
-def says_proportion(text: str) -> bool:
-    """Whether a name or a sentence says that it is about averages or shares."""
-    return _SAYS.search(text) is not None
-
-
 def find_proportion(query: Query, grids: Sequence[Grid]) -> Worked | None:
     """The average or share; None for other questions, and where no table accounts for the question."""
     if not asks_for_proportion(query.text):
         return None
-    of_grid = _share if _SHARE.search(query.text) else _average
+    of_grid = _share if asks_for_share(query.text) else _average
     found = [worked for grid in grids if (worked := of_grid(query, grid)) is not None]
     return max(found, key=lambda worked: worked.strength, default=None)
 

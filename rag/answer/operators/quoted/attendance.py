@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from rag.answer.above import above
-from rag.answer.operators.computed.extremes import asks_for_extreme
+from rag.answer.asked.superlatives import asks_for_extreme
 from rag.answer.operators.tables.grid import Texts
 from rag.answer.operators.whole_document import whole_documents
 from rag.answer.operators.worked import Source, Statement, Worked

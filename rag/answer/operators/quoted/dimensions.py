@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from rag.answer.above import stems_above
-from rag.answer.asked_attributes import MASS, SPEED
+from rag.answer.asked.attributes import MASS, SPEED
 from rag.answer.operators.tables.grid import Texts
 from rag.answer.operators.whole_document import whole_documents
 from rag.answer.operators.worked import Source, Statement, Worked

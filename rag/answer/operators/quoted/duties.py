@@ -7,7 +7,7 @@ A line that begins with a name tells a duty where it goes on with "to" or "must"
 import re
 from collections.abc import Iterator, Sequence
 
-from rag.answer.asked_duties import asked_duty
+from rag.answer.asked.duties import asked_duty
 from rag.answer.operators.tables.grid import Texts
 from rag.answer.operators.whole_document import whole_documents
 from rag.answer.operators.worked import Source, Statement, Worked

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rag.answer.operators.computed.extremes import superlative_in
+from rag.answer.asked.superlatives import superlative_in
 from rag.answer.operators.tables.grid import Texts
 from rag.answer.operators.whole_document import whole_documents
 from rag.answer.operators.worked import Source, Statement, Worked

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from rag.answer.above import above, in_front_of
-from rag.answer.asked_periods import months_between
+from rag.answer.asked.periods import months_between
 from rag.answer.operators.worked import Source, Statement, Worked
 from rag.answer.quote import readable
 from rag.answer.rows import units_of

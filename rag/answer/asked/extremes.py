@@ -6,8 +6,8 @@ A row of a table never says so: which one is the dearest is found by comparing a
 import re
 from collections.abc import Sequence
 
+from rag.answer.asked.superlatives import asks_for_extreme, superlative_in
 from rag.answer.evidence import Candidate
-from rag.answer.operators.computed.extremes import asks_for_extreme, superlative_in
 from rag.types import Query
 
 _SAYS_EXTREME = re.compile(

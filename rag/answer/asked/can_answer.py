@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 
-from rag.answer.asked_answers import lacks_answer
-from rag.answer.asked_attributes import is_contact_of_another, with_asked_amount, with_asked_attribute
-from rag.answer.asked_cells import lacks_asked_cell, with_asked_cell
-from rag.answer.asked_computation import with_asked_computation
-from rag.answer.asked_dates import about_asked_days
-from rag.answer.asked_duties import with_asked_duty
-from rag.answer.asked_entries import may_be_of_another_entry
-from rag.answer.asked_extremes import with_asked_extreme
-from rag.answer.asked_identifiers import about_asked_identifiers
-from rag.answer.asked_numbers import about_asked_numbers
-from rag.answer.asked_periods import is_of_another_turn
-from rag.answer.asked_things import about_asked_thing, counts_another, names_no_such_role
+from rag.answer.asked.answers import lacks_answer
+from rag.answer.asked.attributes import is_contact_of_another, with_asked_amount, with_asked_attribute
+from rag.answer.asked.cells import lacks_asked_cell, with_asked_cell
+from rag.answer.asked.computation import with_asked_computation
+from rag.answer.asked.dates import about_asked_days
+from rag.answer.asked.duties import with_asked_duty
+from rag.answer.asked.entries import may_be_of_another_entry
+from rag.answer.asked.extremes import with_asked_extreme
+from rag.answer.asked.identifiers import about_asked_identifiers
+from rag.answer.asked.numbers import about_asked_numbers
+from rag.answer.asked.periods import is_of_another_turn
+from rag.answer.asked.things import about_asked_thing, counts_another, names_no_such_role
 from rag.answer.evidence import Candidate, holds
 from rag.answer.quote import Quote
 from rag.answer.rows import Row, same_table

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.answer.asked_periods import is_of_another_turn
+from rag.answer.asked.periods import is_of_another_turn
 from rag.answer.extractive import ExtractiveAnswerer
 from rag.query.query import make_query
 from rag.types import Answer

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.answer.asked_computation import with_asked_computation
+from rag.answer.asked.computation import with_asked_computation
 from rag.answer.evidence import Candidate
 from rag.query.query import make_query
 from rag.types import Passage

@@ -2,8 +2,8 @@
 
 import pytest
 
-from rag.answer.asked_dates import asked_days
-from rag.answer.asked_numbers import asked_numbers
+from rag.answer.asked.dates import asked_days
+from rag.answer.asked.numbers import asked_numbers
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from rag.answer.asked_duties import with_asked_duty
+from rag.answer.asked.duties import with_asked_duty
 from rag.answer.evidence import Candidate
 from rag.answer.rows import row_of, units_of
 from rag.parsers.builder import DocumentBuilder

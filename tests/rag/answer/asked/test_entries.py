@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.answer.asked_entries import asked_entries
+from rag.answer.asked.entries import asked_entries
 from rag.answer.extractive import ExtractiveAnswerer
 from rag.query.query import make_query
 from rag.types import Answer

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.answer.asked_extremes import with_asked_extreme
+from rag.answer.asked.extremes import with_asked_extreme
 from rag.answer.evidence import Candidate
 from rag.query.query import make_query
 from rag.types import Passage

@@ -6,7 +6,7 @@ poem, and "a conductor has to be found" says that there is none yet. Such a quot
 
 import re
 
-from rag.answer.asked_prices import lacks_price
+from rag.answer.asked.prices import lacks_price
 from rag.answer.expected import is_date, type_evidence
 from rag.types import Query
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rag.answer.asked_attributes import with_asked_attribute
+from rag.answer.asked.attributes import with_asked_attribute
 from rag.answer.evidence import Candidate
 from rag.query.query import make_query
 from rag.types import Passage

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.answer.asked_names import unknown_names
+from rag.answer.asked.names import unknown_names
 from rag.answer.extractive import ExtractiveAnswerer
 from rag.query.query import make_query
 from rag.types import Answer, Passage

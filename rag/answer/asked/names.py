@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from rag.answer.asked_entries import asked_entries, stands
+from rag.answer.asked.entries import asked_entries, stands
 from rag.answer.expected import is_date
 from rag.answer.rows import rows_of
 from rag.query.query import names_of

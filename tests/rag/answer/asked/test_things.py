@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.answer.asked_things import asked_thing
+from rag.answer.asked.things import asked_thing
 from rag.answer.extractive import ExtractiveAnswerer
 from rag.query.query import make_query
 from rag.types import Answer

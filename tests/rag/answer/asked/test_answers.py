@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.answer.asked_answers import lacks_answer
+from rag.answer.asked.answers import lacks_answer
 from rag.query.query import make_query
 
 

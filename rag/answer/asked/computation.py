@@ -8,10 +8,10 @@ import re
 from collections.abc import Sequence, Set
 
 from rag.answer.above import stems_above
-from rag.answer.asked_attributes import is_about
+from rag.answer.asked.attributes import is_about
+from rag.answer.asked.proportions import asks_for_proportion, says_proportion
 from rag.answer.evidence import Candidate
 from rag.answer.expected import COUNTS
-from rag.answer.operators.computed.proportions import asks_for_proportion, says_proportion
 from rag.text.sentences import cached_sentences
 from rag.text.words import match, prefixes_of, stems
 from rag.types import Query

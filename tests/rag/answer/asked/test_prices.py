@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.answer.asked_prices import lacks_price
+from rag.answer.asked.prices import lacks_price
 from rag.query.query import make_query
 
 

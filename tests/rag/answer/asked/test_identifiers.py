@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.answer.asked_identifiers import asked_identifiers
+from rag.answer.asked.identifiers import asked_identifiers
 from rag.answer.extractive import ExtractiveAnswerer
 from rag.query.query import make_query
 from rag.types import Answer
