@@ -13,6 +13,7 @@ __all__ = ["bench"]
 TEXT = """The secretary of the allotment society is Dennis Pryor. The deposit for the flat in Alder Street is due.
 
 Mrs Dacre rents the boathouse beside the jetty. Carrots and carols, a deposit of 3 crowns, deposits of 4711 crowns.
+It was built in 1987.
 """
 
 
@@ -35,6 +36,11 @@ def vocabulary(bench: Workbench) -> LibraryVocabulary:
         ("how many carots", "how many carrots"),
         ("How lound is the boathouse?", "How loud is the boathouse?"),
         ("Who is Mrs Dacer?", "Who is Mrs Dacre?"),
+        ("wen is the deposit due", "when is the deposit due"),
+        ("waht is beside the jetty?", "what is beside the jetty?"),
+        ("how long does teh jetty tkae", "how long does the jetty take"),
+        ("what was built in 87", "what was built in 1987"),
+        ("what was built in '87?", "what was built in 1987?"),
     ],
 )
 def test_slips_are_put_right(vocabulary: LibraryVocabulary, typed: str, meant: str) -> None:
@@ -45,6 +51,8 @@ def test_slips_are_put_right(vocabulary: LibraryVocabulary, typed: str, meant: s
     "question",
     [
         "who is the secretary of the allotment society?",
+        "What was built in 88?",  # no such year stands anywhere
+        "Is it paid in 87 days?",
         "Where is the gazebo?",  # an English word that stands nowhere
         "What does Kubernetes cost?",  # nothing like it stands anywhere
         "Who rents the boathouses?",  # another form of a word that is there

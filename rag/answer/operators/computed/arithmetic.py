@@ -34,6 +34,7 @@ from rag.types import Query
 
 _STRENGTH = 0.75
 _COVERED = 0.6
+_COVERED_BY_TOTAL = 1.0  # strength of a total that no word of the question names
 _NAMED = 0.5  # share of the question that a row and two of its columns must hold
 _DIFFERENCE = re.compile(
     r"\bhow (?:much|many)\b.*\b(?:more|less|fewer|higher|lower|longer|shorter|cheaper|heavier|bigger|larger|smaller|"
@@ -43,12 +44,19 @@ _DIFFERENCE = re.compile(
     r"|\bhow much (?:cheaper|dearer)\b",
     re.IGNORECASE,
 )
+_YEAR_AGO = re.compile(
+    r"\b(?:compared to|compared with|relative to|vs\.?|versus|against) "
+    r"(?:last year|the (?:previous|prior) year|(?:a|one) year (?:ago|earlier|before))\b"
+    r"|\b(?:year[- ]over[- ]year|year on year|yoy)\b",
+    re.IGNORECASE,
+)
 _BOUND = re.compile(r"\b(?:more|less|fewer)\s+than\s+(?:[$€£]\s*)?\d", re.IGNORECASE)  # which rows are meant
 _SUM = re.compile(r"\b(?:together|in total|in all|altogether|combined|sum of|both|plus)\b", re.IGNORECASE)
 _BOTH = re.compile(r"\bboth (?:the |of the )?(?P<kind>\w+)", re.IGNORECASE)
 _RANGE = re.compile(r"\bfrom\b.+\b(?:to|till|until|through)\b", re.IGNORECASE)
 _WHICH = re.compile(
-    r"^\W*(?:which|what|who|whose|is|are|was|were|does|do|did|has|have)\b.*\b(?:more|less|fewer|[a-z]{3,}er)\b",
+    r"^\W*(?:which|what|who|whose|is|are|was|were|does|do|did|has|have)\b.*\b(?:more|less|fewer|[a-z]{3,}er)\b"
+    r"|^\W*(?:more|less|fewer)\b.*\bor\b",
     re.IGNORECASE,
 )
 _COSTS = re.compile(r"\bhow much\b|\b(?:cost|costs|price|pay|paid)\b", re.IGNORECASE)
@@ -60,6 +68,7 @@ _LESS = re.compile(
 _COMPUTING = frozenset(
     stems("difference rise rose grow grew increase increased decrease decreased fall fell drop dropped change changed")
 )
+_MEASURES = frozenset(stems("revenue sales income profit loss margin earnings expenses costs cash"))
 _OR_THAN = re.compile(r"\b(?:or|than)\b", re.IGNORECASE)
 
 
@@ -78,7 +87,7 @@ def asks_to_compute(question: str) -> bool:
 def compute(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:
     """The sum, difference or comparison that the question asks for; None for other questions."""
     text = query.text
-    if _DIFFERENCE.search(text):
+    if asks_for_difference(text) or _YEAR_AGO.search(text):
         found = [_difference(query, grid, embedder) for grid in grids]
     elif _SUM.search(text):
         found = [_sum(query, grid, embedder) for grid in grids]
@@ -118,7 +127,8 @@ def _difference(query: Query, grid: Grid, embedder: Embedder) -> Worked | None:
         return _of_columns(query, grid, meant[0], difference=True)
     totals = [line for line in grid.lines if is_total(grid, line)]
     if not meant and len(totals) == 1:  # nothing is named: all of it
-        return _of_columns(query, grid, Meant(totals[0], 1.0, frozenset()), difference=True)
+        worked = _of_columns(query, grid, Meant(totals[0], 1.0, frozenset()), difference=True)
+        return worked if worked is not None and worked.strength >= _COVERED_BY_TOTAL else None
     return None
 
 
@@ -198,12 +208,22 @@ def _of_columns(query: Query, grid: Grid, meant: Meant, *, difference: bool) -> 
     if (
         query.names - said
         or _leaves_out(query, said)
+        or (difference and _is_of_another_measure(query, grid, meant.line, names))
         or (meant.said and share(query, said | _computing(query)) < _NAMED)
         or not (all(value.is_like(known[0]) for value in known) or _one_currency(known))
     ):
         return None
     worked = _worked(query, grid, grid.called(meant.line), names, known, [meant.line], said, difference=difference)
     return replace(worked, strength=worked.strength + share(query, meant.said))  # "Net income" before "Other, net"
+
+
+def _is_of_another_measure(query: Query, grid: Grid, line: Line, columns: Sequence[str]) -> bool:
+    """Whether the question says revenue or income, and another row or group of the table is called so, not this one."""
+    asked = _MEASURES & query.rarity.keys()
+    own = frozenset(stems(" ".join([line.name, line.group, *columns])))
+    return bool(asked - own) and any(
+        asked & frozenset(stems(f"{other.name} {other.group}")) for other in grid.lines if other is not line
+    )
 
 
 def _leaves_out(query: Query, said: frozenset[str]) -> bool:
@@ -260,7 +280,8 @@ def _worked(
 
 def _computing(query: Query) -> frozenset[str]:
     """The stems of the question that only ask for a computation."""
-    return _COMPUTING & query.rarity.keys()
+    ago = _YEAR_AGO.search(query.text)
+    return (_COMPUTING | frozenset(stems(ago[0] if ago else ""))) & query.rarity.keys()
 
 
 def _less(one: Value, other: Value) -> Value:
@@ -270,6 +291,8 @@ def _less(one: Value, other: Value) -> Value:
 def _compared(query: Query, grid: Grid, embedder: Embedder) -> Worked | None:
     """Which of two named rows has more or less of what is asked."""
     meant = _meant(query, grid)
+    if len(meant) != 2:
+        meant = _sides(query, grid)
     if len(meant) != 2:
         return None
     named = frozenset().union(*(each.said for each in meant))
@@ -290,6 +313,22 @@ def _compared(query: Query, grid: Grid, embedder: Embedder) -> Worked | None:
     text = f"{front}{grid.said(winner.line, column)}; {grid.said(other.line, column)}."
     sources = tuple(row_source(grid, each.line) for each in (winner, other))
     return Worked((Statement(text, sources),), share(query, said) + 0.25)
+
+
+def _sides(query: Query, grid: Grid) -> list[Meant]:
+    """The two rows of which each side of "than" or "or" says words that no other row has: "is the jetty dearer than the
+    glazing?" of "Jetty" and "Lantern glazing"."""
+    at = next(_OR_THAN.finditer(query.text), None)
+    if at is None:
+        return []
+    found: list[Meant] = []
+    for side in (query.text[: at.start()], query.text[at.end() :]):
+        wanted = frozenset(stems(side)) & query.rarity.keys()
+        lines = [line for line in grid.lines if wanted & frozenset(stems(line.name)) and not is_total(grid, line)]
+        if len(lines) != 1:
+            return []
+        found.append(Meant(lines[0], 1.0, wanted & frozenset(stems(lines[0].name))))
+    return found if found[0].line is not found[1].line else []
 
 
 def _column(query: Query, grid: Grid, meant: Sequence[Meant], named: frozenset[str], embedder: Embedder) -> int | None:

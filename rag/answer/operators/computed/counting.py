@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from rag.answer.asked.superlatives import superlative_in
-from rag.answer.operators.tables.choosing import Picked, counted, counted_phrase, pick
+from rag.answer.operators.tables.choosing import HOW_OFTEN, KINDS_OF_FILES, Picked, counted, counted_phrase, pick
 from rag.answer.operators.tables.grid import Grid, Line
 from rag.answer.operators.tables.matching import around, asked_columns, said_in_column, shared
 from rag.answer.operators.tables.people import columns_of_people
@@ -13,9 +13,11 @@ from rag.protocols import Embedder
 from rag.text.words import stems
 from rag.types import Query
 
-_COUNTS = re.compile(r"^\W*(?:and )?how many\b", re.IGNORECASE)
+_COUNTS = re.compile(r"^\W*(?:and )?how (?:many|often)\b", re.IGNORECASE)
 _LISTS = re.compile(
-    r"^\W*(?:(?:which|what|who)\b(?!'s| is\b| was\b| does\b| did\b)|list\b|name\b|show\b)", re.IGNORECASE
+    r"^\W*(?:(?:which|what|who)\b(?!'s| is\b| was\b| does\b| did\b)|list\b|name\b|show\b"
+    r"|(?:give me |tell me )?(?:all )?(?:the )?names of\b)",
+    re.IGNORECASE,
 )
 _COVERED_ALONE = 0.75  # share of the question that a single row must account for
 _TELLING = 5.5  # weight of a word from which it says more than "there are" and "belong to"
@@ -29,7 +31,7 @@ def count(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | N
     picked = pick(query, grids, embedder)
     if picked is None or not picked.lines or counted(query) not in picked.said:
         return None
-    if not picked.is_bounded and _asks_for_another(query, picked):
+    if not picked.is_bounded and not HOW_OFTEN.match(query.text) and _asks_for_another(query, picked):
         return None
     if picked.column is None and picked.grid.scale:  # lines of accounts are no things
         return None
@@ -60,7 +62,8 @@ def list_rows(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked
 
 def _said(front: str, picked: Picked) -> Statement:
     shown = picked.lines[:_MOST]
-    names = ", ".join(_called(picked, line) for line in shown)
+    called = [_called(picked, line) for line in shown]
+    names = ("; " if any("," in name for name in called) else ", ").join(called)
     more = f" and {len(picked.lines) - _MOST} more" if len(picked.lines) > _MOST else ""
     return Statement(f"{front}{names}{more}.", tuple(row_source(picked.grid, line) for line in shown))
 
@@ -80,7 +83,7 @@ def _names_a_condition(query: Query, picked: Picked) -> bool:
     in_front = grid.around.strip().rpartition("\n")[2]
     captions = (table.caption for table in grid.passage.tables)
     named = " ".join([document.title, document.path, *grid.passage.heading_path, *captions, *grid.columns, in_front])
-    told = shared(query, frozenset(stems(named)))
+    told = shared(query, frozenset(stems(named))) | KINDS_OF_FILES
     return any(value >= _TELLING for term, value in query.rarity.items() if term not in told)
 
 

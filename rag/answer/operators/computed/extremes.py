@@ -41,6 +41,7 @@ _BY_TIME = re.compile(r"\b(?:fastest|quickest|slowest|schnellste[nrsm]?|langsams
 _TIMES = frozenset(stems("time times duration minutes hours seconds finish zeit dauer minuten"))
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _SUMS = re.compile(r"(?:grand |sub)?totals?\b|consolidated\b|all\b", re.IGNORECASE)
+_CHANGE = re.compile(r"\b(?:change[ds]?|increase|decrease)\b|%", re.IGNORECASE)  # from one period to another
 _LEAST_PART = 4  # letters of a word that a compound ends with
 _LEAST_NAME = 0.6  # of a column's name that the question must say
 _YEARS = (Decimal(1500), Decimal(2200))
@@ -178,6 +179,7 @@ def _column(
         column = likest_column(text, grid, columns, embedder)
         if column is not None:
             return column
+    columns = [column for column in columns if _CHANGE.search(grid.column_name(column)) is None] or columns
     names = [grid.column_name(column) for column in columns]
     if all(any(character.isdigit() for character in name) for name in names):  # periods: the first is the report's own
         years = frozenset(name for name in query.names if _YEAR.fullmatch(name))

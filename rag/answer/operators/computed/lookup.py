@@ -164,9 +164,18 @@ def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> Iterator[Found]:
             column = None  # ... or the passage does
         elif missing:
             continue
+        if column is None and _is_paid_where_counted(query, grid, meant.line):
+            continue
         covered = share(query, said if meant.by_name else said | shared(query, in_front(grid)))
         if covered >= (_COVERED if column is not None and meant.by_name else _COVERED_WHOLE):
             yield Found(grid, meant.line, column, share(query, meant.said), covered, meant.said)
+
+
+def _is_paid_where_counted(query: Query, grid: Grid, line: Line) -> bool:
+    """Whether a question asks for how many there are of a thing, and the row says how much money it brought."""
+    if not _COUNTS.match(query.text) or _CURRENCY.search(query.text):
+        return False
+    return any(is_money(grid, column) for column in line.cells if column in grid.value_columns)
 
 
 def _column(query: Query, grid: Grid, meant: Meant, embedder: Embedder) -> tuple[bool, int | None]:

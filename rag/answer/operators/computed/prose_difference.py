@@ -29,6 +29,11 @@ _REST = re.compile(r"\bhow (?:much|many)\b.*(?:\b(?:left|remain\w*|missing|still
 _ASKING = frozenset(stems("missing left remain remaining still short difference"))  # of a computation
 _AMOUNT = re.compile(rf"(?P<before>[$€£¥]\s?)?(?P<number>{numbers.PATTERN})(?P<after>\s?%|\s?(?:[^\W\d_]+))?")
 _PART_OF = re.compile(rf"(?P<part>{numbers.PATTERN}) (?:out )?of (?:the )?(?P<whole>{numbers.PATTERN})\b")
+_CHANGED = re.compile(
+    r"^\W*(?:and )?(?:did|do|does|has|have) (?P<thing>[\w&' -]+?) "
+    r"(?:go|gone|went|change|rise|risen|fall|fallen|grow|grown)\b",
+    re.IGNORECASE,
+)
 _YEAR = re.compile(r"(?:1[6-9]|20|21)\d\d")
 
 
@@ -55,10 +60,22 @@ def subtract(query: Query, passages: Sequence[Passage]) -> Worked | None:
                 continue
             there = above | frozenset(stems(passage.text[stretch.start : stretch.end]))
             said = shared(query, there)
+            if _names_another(query, said, above):
+                continue
             covered = _covered(query, said) - 0.001 * (stretch.end - stretch.start) / 100 - 0.02 * passage.number
             if not query.names - said and covered >= _COVERED and (best is None or covered > best[0]):
                 best = (covered, stretch)
     return None if best is None else Worked((_statement(best[1]),), min(1.0, best[0]))
+
+
+def _names_another(query: Query, said: Set[str], above: Set[str]) -> bool:
+    """Whether the thing whose change is asked for is not named: of two words the question says one alone, "Data Center
+    revenue" where "gaming revenue" is meant."""
+    found = _CHANGED.search(query.text)
+    if found is None:
+        return False
+    thing = [term for term in stems(found["thing"]) if term in query.rarity and term not in above]
+    return len(thing) > 1 and not set(thing) <= said
 
 
 def _covered(query: Query, said: Set[str]) -> float:

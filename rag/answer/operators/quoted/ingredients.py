@@ -17,7 +17,7 @@ from rag.types import Passage, Query
 
 _ASKS = re.compile(
     r"^\W*(?:and )?how (?:much|many) (?P<thing>(?:[\w-]+ ){1,3}?)"
-    r"(?:does|do|did|is|are|should|must|goes|go|will)\b(?P<rest>.*)$",
+    r"(?:does|do|did|is|are|should|must|goes|go|will|for|in|into)\b(?P<rest>.*)$",
     re.IGNORECASE,
 )
 _NUMBER = r"(?:\d[\d.,/]*(?: ?[½¼¾⅓⅔]| \d/\d)?|[½¼¾⅓⅔])(?:\s?[-–]\s?\d+)?"
@@ -36,7 +36,7 @@ _ASIDE = re.compile(r"[,(].*")
 _STATE = frozenset(
     stems(
         "plain fresh freshly large medium small soft softened cold warm hot melted ground chopped diced sliced grated "
-        "ripe dried unsalted salted"
+        "ripe dried unsalted salted black white brown dark light golden fine coarse wholemeal"
     )
 )
 _ANY_LIST = frozenset(stems("need take use contain require go come put call recipe make bake cook"))

@@ -9,6 +9,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal
 
+from rag.answer.expected import is_date
 from rag.answer.operators.tables.grid import Grid, Line, meaning
 from rag.answer.operators.tables.in_month import asked_month, rows_in_month
 from rag.answer.operators.tables.marks import is_of_marks, marked_lines, says_yes
@@ -34,7 +35,8 @@ _ONE_TABLE = "text/csv"
 _PEOPLE = frozenset(stems("people persons"))
 _THINGS = frozenset(stems("things items objects entries"))  # what the rows of any table may be
 _PERSON = re.compile(  # a word for people by what they do or are
-    r"\b(?:how many|which|what|list|name)(?: of)?(?: all)?(?: the)? (?P<word>(?:\w+(?:ers|ors|ists|ants|ees)|members|"
+    r"\b(?:how many|which|what|list|names?|who are)(?: of)?(?: all)?(?: the)? "
+    r"(?P<word>(?:\w+(?:ers|ors|ists|ants|ees)|members|"
     r"students|pupils|children|men|women|guests|friends|colleagues|clients|staff))\b",
     re.IGNORECASE,
 )
@@ -44,6 +46,11 @@ _IS_DONE = re.compile(  # what was done with things
     r"\b(?:is|are|was|were|been|be)(?: (?:still|already|now|currently|yet))? (?P<done>[a-z]+(?:ed|en|t|d|n))\b",
     re.IGNORECASE,
 )
+HOW_OFTEN = re.compile(r"^\W*(?:and )?how (?:often|many times)\b", re.IGNORECASE)
+_NAMES_OF = re.compile(r"\bnames of\b(?: all)?", re.IGNORECASE)  # "the names of all members" are the members
+_PARTS = re.compile(r"\s*[,;/]\s*|\s+(?:and|und|et|y|e|&)\s+")
+#: What people call a file whose rows they ask for; no table says so of itself.
+KINDS_OF_FILES = frozenset(stems("spreadsheet spreadsheets sheet table list file document workbook excel csv"))
 _NAMES_PEOPLE = frozenset(["name", "full name", "surname", "last name"])
 _NOTHING = frozenset(["", "no", "none", "-", "–", "—", "0", "n/a", "nil"])
 
@@ -69,15 +76,20 @@ def pick(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Picked | No
 
 def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> list[Picked]:
     about = shared(query, in_front(grid))
-    if (kinds := _KINDS_OF.search(query.text)) is not None:
-        about |= frozenset(stems(kinds[0])) & query.rarity.keys()
+    for said_first in (_KINDS_OF, _NAMES_OF):
+        if (kinds := said_first.search(query.text)) is not None:
+            about |= frozenset(stems(kinds[0])) & query.rarity.keys()
     names = row_names(grid)
     head = counted(query)
     if head is None:
         return []
+    if stem("child") in names:
+        names |= {stem("kid")}
+    if HOW_OFTEN.match(query.text) and all(is_date(line.name) for line in grid.lines):
+        names |= {head}  # each row of a list of days is one time
     if names & _PEOPLE and (person := _PERSON.search(query.text)) is not None:
         names |= frozenset(stems(person["word"]))
-    about |= _ARE_THERE & query.rarity.keys()
+    about |= (_ARE_THERE | KINDS_OF_FILES) & query.rarity.keys()
     found = []
     own = [term for term in counted_phrase(query) if match(term, names, prefixes_of(names)) > 0][:1]
     is_named = bool(own) or (head in _THINGS and not names & _PEOPLE)
@@ -128,9 +140,11 @@ def _numbers_rows(grid: Grid, column: int) -> bool:
 
 
 def counted(query: Query) -> str | None:
-    """The stem of the first word of the question that carries meaning: what is counted or listed. "Kinds of" says
-    nothing of it."""
-    start = kinds.end() if (kinds := _KINDS_OF.search(query.text)) is not None else 0
+    """The stem of the first word of the question that carries meaning: what is counted or listed. "Kinds of" and
+    "names of" say nothing of it."""
+    start = max(
+        (found.end() for pattern in (_KINDS_OF, _NAMES_OF) for found in pattern.finditer(query.text)), default=0
+    )
     return next((stem(word) for word, at, _ in words(query.text) if at >= start and stem(word) in query.rarity), None)
 
 
@@ -165,9 +179,11 @@ def _with_value(query: Query, grid: Grid, column: int, about: Set[str]) -> list[
     prefixes = prefixes_of(asked)
     by_value: dict[str, list[Line]] = {}
     for line, text in texts.items():
-        wanted = meaning(text)
-        if len(wanted) <= 4 and all(match(term, asked, prefixes) > 0 for term in wanted):
-            by_value.setdefault(text.casefold(), []).append(line)
+        for part in dict.fromkeys([text, *_PARTS.split(text)]):  # "English, German"
+            wanted = meaning(part)
+            if wanted and len(wanted) <= 4 and all(match(term, asked, prefixes) > 0 for term in wanted):
+                by_value.setdefault(part.casefold(), []).append(line)
+                break
     if len(by_value) != 1:
         return []
     ((value, lines_),) = by_value.items()

@@ -38,6 +38,7 @@ _DEGREES = tuple(
 )  # fmt: skip
 
 
+_BIRTH = frozenset(map(stem, ["age", "born", "birth", "alter", "geboren", "geburtsjahr", "jahrgang"]))
 _PRICES = frozenset(map(stem, ["price", "cost", "costs", "fee", "amount", "rent", "total"]))
 
 
@@ -46,6 +47,8 @@ def measured_by(phrase: str, grid: Grid, columns: Sequence[int]) -> int | None:
     for adjective, said in _DEGREES:
         if adjective.search(phrase):
             fitting = [column for column in columns if _stems(grid.column_name(column)) & said]
+            of_birth = [column for column in fitting if _stems(grid.column_name(column)) & _BIRTH]
+            fitting = of_birth or fitting  # and not since when they are members
             return fitting[0] if len(fitting) == 1 else None
     return None
 

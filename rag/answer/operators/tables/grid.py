@@ -32,6 +32,10 @@ class Texts(Protocol):
     def tables(self, document_id: int, start: int, end: int) -> tuple[TableSpans, ...]: ...
 
 
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_DAY_AND_YEAR = re.compile(r"\d{1,2}\.? [^\W\d_]{3,}\.? \d{4}|[^\W\d_]{3,}\.? \d{1,2},? \d{4}")
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """``passage.text[start:end]`` of the grid's passage. ``value`` is None where it is no number."""
@@ -90,10 +94,13 @@ class Grid:
             return line.name
         return line.cells[column].text if column in line.cells else ""
 
-    def called(self, line: Line) -> str:
+    def called(self, line: Line, besides: int | None = None) -> str:
         """What a row is about; where others have the same name, with its group or the first cell that tells it from
-        them: "July, 2024"."""
+        them: "July, 2024". A row that only a day or a number is the name of is called by its first words, too: "W-20,
+        Plate compactor". ``besides`` is a column that is shown anyway."""
         alike = [other for other in self.lines if other.name == line.name]
+        if _says_little(line.name) and (text := _first_words(line, besides)) is not None:
+            return f"{line.name}, {text}"
         if len(alike) == 1:
             return line.name
         if line.group and len({other.group for other in alike}) == len(alike):
@@ -113,7 +120,18 @@ class Grid:
         name = self.column_name(column)
         cell = line.cells[column]
         shown = self.written(cell.value) if cell.value is not None and self.scale else cell.text
-        return f"{self.called(line)}{f', {name}' if name else ''}: {shown}"
+        return f"{self.called(line, column)}{f', {name}' if name else ''}: {shown}"
+
+
+def _says_little(name: str) -> bool:
+    """Whether a name is a day or a number of an inventory: no word, or no more than a month's between numbers. A bare
+    number is the name of a plot or a room."""
+    return any(map(str.isdigit, name)) and not name.isdigit() and (_WORD.search(name) is None or _DAY_AND_YEAR.fullmatch(name) is not None)
+
+
+def _first_words(line: Line, besides: int | None) -> str | None:
+    cells = (cell for column, cell in sorted(line.cells.items()) if column > 0 and column != besides)
+    return next((cell.text for cell in cells if cell.value is None and _WORD.search(cell.text)), None)
 
 
 @dataclass(frozen=True, slots=True)

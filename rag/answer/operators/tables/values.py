@@ -11,6 +11,7 @@ _NUMBER = re.compile(
     r"(?P<sign>[-−–])?\s*(?P<before>[^\W\d_]{1,3}|[$€£¥₹])?\s*(?P<open>\()?\s*(?P<inner>[$€£¥₹])?\s*(?P<number>\d[\d.,'’\u00a0\u202f]*)"
     r"\s*(?P<close>\))?\s*(?P<after>%|[$€£¥₹]|[^\W\d_][\w./²³]*)?\s*[$€£¥₹]?"
 )
+_CODE = re.compile(r"[A-QS-Z]\d")  # "C1", "A4": a class or a size; "R150" may be rand
 _MEAN_PLACES = 2
 _HOURS = re.compile(
     r"(?P<hours>\d{1,4}) ?(?:h|hrs?|hours?|std\.?|stunden?)[ ,]*(?:and |und )?"
@@ -82,7 +83,7 @@ def read_value(text: str) -> Value | None:
     if found["after"] and is_date(text):
         return None
     before = found["before"] or found["inner"] or ""
-    if before and before not in CURRENCY_SIGNS and not before.isupper():
+    if before and before not in CURRENCY_SIGNS and (not before.isupper() or _CODE.match(text)):
         return None
     plain = numbers.value(found["number"].rstrip(".,"))
     try:
