@@ -185,8 +185,12 @@ def _continues(other: TableSpans, part: TableSpans) -> bool:
 
 def _whole(document: int, texts: Texts) -> _Whole:
     text = texts.document_text(document)
-    first = min((table.start for table in texts.tables(document, 0, BEGINNING)), default=len(text))  # rows are no title
-    return _Whole(text, names_at_beginning(text[:first]), fiscal_years(text))
+    outside, end = [], 0
+    for table in texts.tables(document, 0, BEGINNING):  # rows are no title
+        outside.append(text[end : table.start])
+        end = max(end, table.end)
+    beginning = "\n".join([*outside, text[end:BEGINNING]])
+    return _Whole(text, names_at_beginning(beginning), fiscal_years(text))
 
 
 def _grid(passage: Passage, table: TableSpans, whole: _Whole) -> Grid:

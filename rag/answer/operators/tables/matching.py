@@ -165,6 +165,10 @@ def asks_for_another_measure(query: Query, grid: Grid, line: Line, said: Set[str
     measures = (MEASURES & query.rarity.keys()) - MONEY_VERBS
     if measures and not measures & known:
         return True
+    group = frozenset(stems(line.group))
+    own = group | frozenset(stems(line.name))
+    if measures and group & MEASURES and not any(measures & (alike(term) | {term}) for term in own):
+        return True  # the row stands under "Operating income:" where the revenue is asked for
     follows = False
     end = 0
     for word, start, stop in words(query.text):
