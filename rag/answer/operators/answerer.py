@@ -26,9 +26,11 @@ from rag.answer.operators.computed.prices import price_several
 from rag.answer.operators.computed.proportions import find_proportion
 from rag.answer.operators.computed.prose_difference import subtract
 from rag.answer.operators.computed.prose_sum import add_up
+from rag.answer.operators.computed.rise_or_fall import rise_or_fall
 from rag.answer.operators.computed.stock_sums import add_up_stock
 from rag.answer.operators.computed.told_by_number import find_by_number
 from rag.answer.operators.computed.whether import tell_whether
+from rag.answer.operators.quoted.age_prices import find_age_price
 from rag.answer.operators.quoted.answered_questions import quote_answered_question
 from rag.answer.operators.quoted.attendance import quote_absence
 from rag.answer.operators.quoted.contacts import find_contact
@@ -69,6 +71,7 @@ OPERATORS: tuple[Operator, ...] = (
     count,
     list_rows,
     gain_or_loss,
+    rise_or_fall,
     look_up,
 )
 _OF_SINGLE_ROWS = (gain_or_loss, look_up, look_up_total)  # which a part of a table may answer
@@ -178,6 +181,7 @@ def work(
         or quote_absence(query, passages, texts)
         or find_dimension(query, passages, texts)
         or find_ingredient(query, passages, texts)
+        or find_age_price(query, passages)
         or find_labelled_amount(query, passages, texts)
         or find_mail_sender(query, passages, texts)
         or find_seasonal_time(query, passages)

@@ -69,6 +69,7 @@ _COMPUTING = frozenset(
     stems("difference rise rose grow grew increase increased decrease decreased fall fell drop dropped change changed")
 )
 _MEASURES = frozenset(stems("revenue sales income profit loss margin earnings expenses costs cash"))
+_TOTAL_WORDS = frozenset(stems("total totals"))
 _OR_THAN = re.compile(r"\b(?:or|than)\b", re.IGNORECASE)
 
 
@@ -190,12 +191,39 @@ def _of_rows(
     return _worked(query, grid, grid.column_name(column), names, known, lines, said, difference=difference)
 
 
+def two_periods_of(query: Query, grid: Grid) -> tuple[Line, tuple[int, int], float] | None:
+    """The one row that a question names with the two columns that it compares or that hold the same at different times,
+    and the share of the question that they account for; None where there are none."""
+    meant = _meant(query, grid) or _total_called(query, grid)
+    worked = _of_columns(query, grid, meant[0], difference=True) if len(meant) == 1 else None
+    if worked is None:
+        return None
+    first, second = _columns_to_subtract(query, grid, meant[0])
+    return meant[0].line, (first, second), worked.strength
+
+
+def _total_called(query: Query, grid: Grid) -> list[Meant]:
+    """The one total whose name but for "total" the question says: "net sales" of "Total net sales"."""
+    found = []
+    for line in grid.lines:
+        wanted = frozenset(stems(line.name)) - _TOTAL_WORDS - ENGLISH
+        if wanted and is_total(grid, line) and wanted <= shared(query, wanted):
+            found.append(Meant(line, 1.0, wanted & query.rarity.keys()))
+    return found if len(found) == 1 else []
+
+
+def _columns_to_subtract(query: Query, grid: Grid, meant: Meant) -> list[int]:
+    columns = [column for column in grid.value_columns if _value(meant.line, column) is not None]
+    asked = [column for column in columns if asked_columns(query, grid, meant.said, [column])]
+    asked = asked if len(asked) == 2 else columns if len(columns) == 2 else _two_periods(grid, columns)
+    return asked[:2]
+
+
 def _of_columns(query: Query, grid: Grid, meant: Meant, *, difference: bool) -> Worked | None:
     columns = [column for column in grid.value_columns if _value(meant.line, column) is not None]
     asked = [column for column in columns if asked_columns(query, grid, meant.said, [column])]
     if difference:
-        asked = asked if len(asked) == 2 else columns if len(columns) == 2 else _two_periods(grid, columns)
-        asked = asked[:2]
+        asked = _columns_to_subtract(query, grid, meant)
     elif _RANGE.search(query.text) and len(asked) == 2:
         asked = [column for column in columns if asked[0] <= column <= asked[1]]
     elif len(asked) < 2 and len(columns) == 2:

@@ -33,6 +33,8 @@ def count(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | N
         return None
     if not picked.is_bounded and not HOW_OFTEN.match(query.text) and _asks_for_another(query, picked):
         return None
+    if _is_a_column(query, picked):  # "how many nights" are told by "Nights"
+        return None
     if picked.column is None and picked.grid.scale:  # lines of accounts are no things
         return None
     if picked.column is None and _names_a_condition(query, picked):
@@ -73,6 +75,13 @@ def _called(picked: Picked, line: Line) -> str:
     if picked.column != 0:
         return picked.grid.called(line)
     return f"{line.name} ({', '.join(cell.text for cell in line.cells.values())})"
+
+
+def _is_a_column(query: Query, picked: Picked) -> bool:
+    """Whether what is counted is the name of a column of numbers."""
+    head = counted(query)
+    columns = picked.grid.value_columns
+    return any(head in stems(picked.grid.column_name(column)) for column in columns if column > 0)
 
 
 def _names_a_condition(query: Query, picked: Picked) -> bool:

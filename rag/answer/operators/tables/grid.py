@@ -126,7 +126,11 @@ class Grid:
 def _says_little(name: str) -> bool:
     """Whether a name is a day or a number of an inventory: no word, or no more than a month's between numbers. A bare
     number is the name of a plot or a room."""
-    return any(map(str.isdigit, name)) and not name.isdigit() and (_WORD.search(name) is None or _DAY_AND_YEAR.fullmatch(name) is not None)
+    return (
+        any(map(str.isdigit, name))
+        and not name.isdigit()
+        and (_WORD.search(name) is None or _DAY_AND_YEAR.fullmatch(name) is not None)
+    )
 
 
 def _first_words(line: Line, besides: int | None) -> str | None:
