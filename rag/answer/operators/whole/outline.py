@@ -19,6 +19,7 @@ from rag.answer.rows import units_of
 from rag.answer.summary import main_document
 from rag.protocols import Embedder
 from rag.text.sentences import Unit
+from rag.text.words import content_stems, stems
 from rag.types import Passage, Query
 
 _MOST = 8  # sentences
@@ -29,6 +30,8 @@ _LIST, _LONGEST_ITEM = 3, 12  # items that make a list, words of one
 _TOO_ALIKE = 0.85  # cosine
 _FACT = 0.04  # what a name, number or date adds to a sentence's centrality, up to _FACTS of them
 _FACTS = 6
+_ABOUT = re.compile(r"\babout\b", re.IGNORECASE)
+_LONGEST_TITLE = 200  # characters
 _READ = 400_000  # characters of a document; of a longer one the beginning is summarised
 
 
@@ -44,13 +47,26 @@ def outline(query: Query, passages: Sequence[Passage], texts: Texts, embedder: E
     if len(quotes) <= 2:
         return None
     chosen = _chosen(sections, embedder)
-    statements = []
+    statements = [*_called(query, whole, chosen[0])]
     for quote in chosen:
         start, end = quote.start, quote.end
         if "\n" not in quote.text:
             start, end = cut(whole.text, start, end, start)
         statements.append(Statement(readable(whole, start, end), (Source(whole, start, end),)))
     return Worked(tuple(statements), 1.0)
+
+
+def _called(query: Query, whole: Passage, first: Quote) -> list[Statement]:
+    """The document's title, where it is asked what the document is about and its first sentence does not say it."""
+    title = " ".join(whole.document.title.split())
+    if (
+        _ABOUT.search(query.text) is None
+        or not title
+        or frozenset(content_stems(title)) <= frozenset(stems(first.text))
+    ):
+        return []
+    end = whole.text.find("\n", len(whole.text) - len(whole.text.lstrip()))
+    return [Statement(f"{title.rstrip('.')}.", (Source(whole, 0, min(max(end, 1), _LONGEST_TITLE)),))]
 
 
 def _sections(whole: Passage) -> list[list[Quote]]:
@@ -73,7 +89,7 @@ def _sections(whole: Passage) -> list[list[Quote]]:
             close()
         elif _MAIL_FIELD.match(whole.text, unit.first, unit.end):
             continue
-        elif unit.is_list_item and length < _LONGEST_ITEM:
+        elif unit.is_list_item and length < _LONGEST_ITEM and not _is_sentence(whole.text, unit, length):
             items.append(unit)
         elif _SHORTEST <= length <= _LONGEST and not (unit.is_header_row or unit.asks or unit.is_table_row):
             sentences.append(Quote(whole, unit.first, unit.end, 1.0))
@@ -81,6 +97,11 @@ def _sections(whole: Passage) -> list[list[Quote]]:
     if len(sections) == 1:  # without headings every paragraph is one
         return _paragraphs(sections[0])
     return sections
+
+
+def _is_sentence(text: str, unit: Unit, length: int) -> bool:
+    """Whether an item of a list says something by itself: "1. The jetty has lost its outer nine metres."."""
+    return length >= _SHORTEST and text[unit.end - 1] in ".!" and text[unit.first].isupper()
 
 
 def _paragraphs(sentences: Sequence[Quote]) -> list[list[Quote]]:
