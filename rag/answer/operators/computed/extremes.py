@@ -128,7 +128,7 @@ def _is_about(query: Query, grid: Grid) -> bool:
         return True
     heads = _heads(query, asked.end())
     document = grid.passage.document
-    headings = (document.title, document.path.rpartition("/")[2], grid.column_name(0))
+    headings = (document.title, document.path.rpartition("/")[2], grid.kind_of_rows)
     there = frozenset(stems(" ".join([*headings, *(line.group for line in grid.lines)])))
     if not heads or any(match(head, there, prefixes_of(there)) > 0 for head in heads):
         return True

@@ -35,6 +35,7 @@ _PEOPLE = re.compile(
     re.IGNORECASE,
 )
 _FREE = re.compile(r"\bfree\b|\bpays? nothing\b|\bno charge\b", re.IGNORECASE)
+_NEAR = 8  # sentences or lines in front that may say what is paid for
 _LONGEST = 300  # characters of a line
 
 
@@ -57,7 +58,7 @@ def _lines(passage: Passage, age: int, subject: frozenset[str]) -> Iterator[tupl
         text = passage.text[unit.first : unit.end]
         if len(text) > _LONGEST or _PEOPLE.search(text) is None or not _is_among(age, text) or not _has_price(text):
             continue
-        there = above | frozenset(stems(f"{in_front_of(passage, unit.first, 3)} {text}"))
+        there = above | frozenset(stems(f"{in_front_of(passage, unit.first, _NEAR)} {text}"))
         prefixes = prefixes_of(there)
         said = [term for term in subject if match(term, there, prefixes) > 0]
         if said or not subject:

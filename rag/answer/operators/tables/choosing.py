@@ -129,7 +129,7 @@ def row_names(grid: Grid) -> frozenset[str]:
     document = grid.passage.document
     titles = [document.title] if document.media_type == _ONE_TABLE else []  # "Harbour ferries.csv" holds ferries
     numbered = [grid.column_name(1)] if _numbers_rows(grid, 1) else []
-    names = frozenset(stems(" ".join([first, *numbered, *grid.passage.heading_path[-1:], *titles])))
+    names = frozenset(stems(" ".join([grid.kind_of_rows, *numbered, *grid.passage.heading_path[-1:], *titles])))
     return names | _PEOPLE if first.casefold().rstrip(":") in _NAMES_PEOPLE else names
 
 

@@ -111,6 +111,14 @@ class Grid:
                 return f"{line.name}, {line.cells[column].text}"
         return f"{line.group}: {line.name}" if line.group else line.name
 
+    @property
+    def kind_of_rows(self) -> str:
+        """The name of the column that says what the rows are: the second where the first only numbers or dates them."""
+        columns = [self.column_name(0)]
+        if self.lines and all(_says_little(line.name) for line in self.lines):
+            columns.append(self.column_name(1))
+        return " ".join(columns)
+
     def written(self, value: Value) -> str:
         """A number in this table with its scale."""
         return f"{value.written} {self.scale[:-1]}" if self.scale and value.after != "%" else value.written

@@ -16,6 +16,7 @@ Ingredients:
 200 g butter, softened
 4 eggs
 250 ml coconut milk
+2 tablespoons black treacle
 1 pinch of nutmeg
 
 Knead flour and butter. Bake at 190 degrees for 45 minutes."""
@@ -38,6 +39,8 @@ def quoted(question: str, *texts: str) -> str | None:
     ("question", "said"),
     [
         ("How much flour does the onion tart take?", "400 g plain flour"),
+        ("how much treacle do i need for the onion tart", "2 tablespoons black treacle"),
+        ("how much flour for the onion tart", "400 g plain flour"),
         ("How much butter do I need for the tart?", "200 g butter, softened"),
         ("How many eggs are in the onion tart?", "4 eggs"),
         ("How much nutmeg goes into the tart?", "1 pinch of nutmeg"),
