@@ -27,7 +27,7 @@ HIDDEN_FOCUS = """() => {
 def reach(page: Any, wanted: Any, key: str = "Tab") -> None:
     """Goes there by Tab, or by Shift+Tab; every stop on the way shows that it has the focus.
 
-    Not over an end of the page: Firefox gives the focus to its own buttons there, from where its driver does not return.
+    Not over an end of the page: Firefox gives the focus to its own buttons there, and its driver does not return.
     """
     for _ in range(MOST_STOPS):
         if wanted.count() and wanted.first.evaluate("one => one === document.activeElement"):

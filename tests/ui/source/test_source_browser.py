@@ -124,6 +124,24 @@ def test_the_place_that_is_looked_at_stays_when_pages_change_their_size(
     expect(page.locator(".page-number")).to_have_text("6 of 9")
 
 
+def test_a_button_that_has_no_further_page_keeps_the_focus_and_the_keys(
+    opened: Callable[[str], Any], papers: Path
+) -> None:
+    a_pdf(papers / "plan.pdf", turned=2)
+    page = opened("plan.pdf")
+    following = page.get_by_role("button", name="Next page")
+    expect(page.locator(".page-number")).to_have_text("1 of 3")
+    for number in (2, 3):
+        following.press("Enter")
+        expect(page.locator(".page-number")).to_have_text(f"{number} of 3")
+    expect(following).to_be_disabled()
+    expect(following).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".page-number")).to_have_text("3 of 3")
+    page.keyboard.press("Escape")
+    expect(page.locator(".source")).to_have_count(0)
+
+
 LIES_ON = """([page, mark]) => {
   const [around, { left, top, right, bottom }] = [page.getBoundingClientRect(), mark.getBoundingClientRect()];
   const at = (one, from, length) => Math.round((100 * (one - from)) / length);

@@ -2,7 +2,7 @@
 /** The pages of a PDF, drawn by PDF.js: selectable text, zoom, search, the quote marked. Only pages in view are drawn. */
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../parts/html.js";
-import { IconButton } from "../parts/parts.js";
+import { IconButton, unless } from "../parts/parts.js";
 import { get, query } from "../state/api.js";
 import { pageName } from "../parts/format.js";
 import { keep, kept } from "../state/kept.js";
@@ -148,9 +148,9 @@ export function PdfView({ document: about, view, turned, onFail }) {
         keep("thumbnails", !hasThumbnails);
         showThumbnails(!hasThumbnails);
       }} />
-      <${IconButton} icon="left" label=${t("source.before")} disabled=${current <= 1} onClick=${() => scroll(current - 1)} />
+      <${IconButton} icon="left" label=${t("source.before")} ...${unless(current <= 1, () => scroll(current - 1))} />
       <${PageField} current=${current} count=${count} labels=${labels} onGo=${scroll} />
-      <${IconButton} icon="right" label=${t("source.after")} disabled=${current >= count} onClick=${() => scroll(current + 1)} />
+      <${IconButton} icon="right" label=${t("source.after")} ...${unless(current >= count, () => scroll(current + 1))} />
       <${IconButton} icon="minus" label=${t("source.zoomOut")} onClick=${() => step(-1)} />
       <span class="zoom">${Math.round(scale * 100)} %</span>
       <${IconButton} icon="plus" label=${t("source.zoomIn")} onClick=${() => step(1)} />
