@@ -2,7 +2,7 @@
 /** One question with its answer: finished, or being written. */
 
 import { copy } from "../parts/copy.js";
-import { apart, duration, place } from "../parts/format.js";
+import { apart, duration, place, share } from "../parts/format.js";
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../parts/html.js";
 import { Icon } from "../parts/icons.js";
 import { IconButton, Menu, Name, Trouble, unless, visible } from "../parts/parts.js";
@@ -205,7 +205,7 @@ function Passage({ passage, score = false }) {
   const shownText = useMemo(() => readable(text, citation.source), [text, citation.source]);
   return html`<button type="button" class="card" onClick=${() => showCitation([citation], 0)}>
     <span class="card-head"><span class="card-title"><${Name}>${passage.title}<//></span>
-      <span class="card-place">${[place(citation), score && t("chat.scoreOf", { score: passage.score.toFixed(2) })].filter(Boolean).join(" · ")}</span></span>
+      <span class="card-place">${[place(citation), score && t("chat.scoreOf", { score: share(passage.score) })].filter(Boolean).join(" · ")}</span></span>
     ${shownText && html`<span class="card-quote" dir="auto">${shownText}</span>`}
   </button>`;
 }
