@@ -1,4 +1,4 @@
-"""Every place of the page under axe (WCAG 2.2 AA, good practice): no serious or moderate finding, light and dark, English and German."""
+"""Every place of the page under axe (WCAG 2.2 AA): nothing serious or moderate, light and dark, English and German."""
 
 from collections.abc import Callable
 from pathlib import Path
