@@ -62,7 +62,7 @@ def test_a_chat_is_printed_whole_and_alone(filled: Any, gate: Any) -> None:
 def test_the_page_speaks_german(serve: Callable[[Any], Any], fake: Any, open_page: Callable[..., Any]) -> None:
     page = open_page(serve(fake).link).page
     go(page, "Settings")
-    page.get_by_label("Language").select_option("de")
+    page.get_by_role("combobox", name="Language", exact=True).select_option("de")
     expect(page.get_by_role("heading", name="Einstellungen")).to_be_visible()
     go(page, "Gespräche")
     expect(page.get_by_role("button", name="Fragen", exact=True)).to_be_visible()
