@@ -35,7 +35,7 @@ NEWER_PYTHONS = ("python3.13", "python3.12", "python3.11", "python3.14")
 # needs about as much again.
 SPACE_NEEDED_MB = {"": 1900, "gpu": 3500, "dev": 2400}
 INTERRUPTED = 130
-FAST = "not slow and not browser and not firefox"  # the tests of `test --fast`
+FAST = "not slow and not browser"  # the tests of `test --fast`
 
 
 class SetupError(Exception):

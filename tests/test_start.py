@@ -202,7 +202,7 @@ def test_a_log_gets_lines_and_a_terminal_one_line(start: ModuleType) -> None:
     [
         ([], ["-m", "ui.main", "open", "--samples"]),
         (["--port", "9", "--no-browser"], ["-m", "ui.main", "serve", "--samples", "--port", "9", "--no-browser"]),
-        (["test", "--fast", "-x"], ["-m", "pytest", "-m", "not slow and not browser and not firefox", "-n", "2", "-x"]),
+        (["test", "--fast", "-x"], ["-m", "pytest", "-m", "not slow and not browser", "-n", "2", "-x"]),
         (["test", "-k", "x", "--port"], ["-m", "pytest", "-k", "x", "--port"]),
     ],
 )

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from tests.ui.fakes import FakeAssistant, Gate
-from tests.ui.firefox.driver import PREFERENCES
-from tests.ui.firefox_bridge import executable
+from tests.ui.firefox_bridge import PREFERENCES, executable
 
 TOKEN = "a-token-for-tests"
 _FLAGS = (
@@ -27,7 +26,6 @@ _FLAGS = (
 )
 _STYLE_OF_PICTURES = "sha256-YjaKGiklmzC6wjXA513HAMmzus8VE61XCOT+SmwNZWA="  # Playwright's own, refused in Firefox
 IN = os.environ.get("DOCENT_BROWSER", "chromium")
-_PREFERENCES = PREFERENCES | {"dom.events.testing.asyncClipboard": True}
 
 
 @dataclass
@@ -130,7 +128,7 @@ def browser(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         if is_firefox:
             bridge = executable(tmp_path_factory.mktemp("firefox"), program)
             opened = driver.firefox.launch(
-                channel="moz-firefox", executable_path=bridge, firefox_user_prefs=_PREFERENCES
+                channel="moz-firefox", executable_path=bridge, firefox_user_prefs=PREFERENCES
             )
         else:
             opened = driver.chromium.launch(executable_path=program, args=list(_FLAGS))

@@ -19,6 +19,16 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.sync.server import ServerConnection, serve
 
+PREFERENCES = {
+    "ui.prefersReducedMotion": 1,
+    "browser.shell.checkDefaultBrowser": False,
+    "datareporting.policy.dataSubmissionEnabled": False,
+    "app.update.auto": False,
+    "network.captive-portal-service.enabled": False,
+    "network.connectivity-service.enabled": False,
+    "services.settings.server": "data:,#nothing",
+    "dom.events.testing.asyncClipboard": True,
+}
 _TOLD = "WebDriver BiDi listening on "
 _PREPARES = ("emulation.", "permissions.")
 

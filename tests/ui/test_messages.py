@@ -52,14 +52,29 @@ def is_of_docent(call: ast.Call) -> bool:
     return isinstance(kind, type) and issubclass(kind, DocentError)
 
 
+def constants() -> dict[str, ast.Constant]:
+    """Texts that have a name of their own in a module, such as a message that several raise."""
+    files = [file for package in ("app", "rag") for file in (ROOT / package).rglob("*.py")]
+    return {
+        target.id: node.value
+        for file in files
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+        for target in node.targets
+        if isinstance(target, ast.Name) and isinstance(node.value.value, str) and not target.id.startswith("_")
+    }
+
+
 def messages() -> Iterator[str]:
+    named = constants()
     for package in ("app", "rag"):
         for file in sorted((ROOT / package).rglob("*.py")):
             if file.relative_to(ROOT).as_posix().startswith(_ELSEWHERE):
                 continue
             for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 if isinstance(call, ast.Call) and is_of_docent(call):
-                    found = [template(argument) for argument in call.args[:2]]
+                    said = [named.get(one.id, one) if isinstance(one, ast.Name) else one for one in call.args[:2]]
+                    found = [template(argument) for argument in said]
                     if found and found[0] and re.search(r"[a-z] ", found[0]):
                         yield from (one for one in found if one)
 

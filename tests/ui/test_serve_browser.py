@@ -12,21 +12,13 @@ from playwright.sync_api import expect
 
 from app.settings.paths import resource
 from tests.ui.docent_process import Docent
+from tests.ui.steps import ask, until_enrolled
 
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(not resource("samples").is_dir(), reason="the sample documents are not installed"),
 ]
 READING_MS = 120_000  # an upper bound for reading the samples on a busy machine
-
-HAS_KEY = """() => new Promise((resolve) => {
-  const asked = indexedDB.open("docent", 1);
-  asked.onsuccess = () => {
-    const wanted = asked.result.transaction("keys").objectStore("keys").count();
-    wanted.onsuccess = () => { asked.result.close(); resolve(wanted.result > 0); };
-  };
-})"""
-"""Whether the page can prove after a restart that it was let in before. ``enrol`` opens the database before it asks."""
 
 MOVED = """([from, to]) => {
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -41,11 +33,6 @@ def docent(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[
     running = Docent(tmp_path_factory.mktemp("data"), "--samples")
     yield running
     running.stop()
-
-
-def ask(page: Any, question: str) -> None:
-    page.fill("#question", question)
-    page.keyboard.press("Enter")
 
 
 def test_nothing_is_served_without_the_token(docent: Docent) -> None:
@@ -176,10 +163,7 @@ def test_conversations_and_documents_survive_a_restart(docent: Docent, open_page
 def test_an_open_tab_goes_on_after_a_restart_without_a_person(docent: Docent, open_page: Callable[..., Any]) -> None:
     watched = open_page(docent.link)
     page = watched.page
-    while not any(url.endswith("/api/browsers") for url in watched.requests):
-        page.wait_for_timeout(50)
-    while not page.evaluate(HAS_KEY):  # the reply is kept when it has come
-        page.wait_for_timeout(50)
+    until_enrolled(watched)
     expect(page.locator("#sync")).to_contain_text("ready", timeout=READING_MS)
     docent.start_again()
     ask(page, "What are the opening hours in July?")  # in the tab as it stands

@@ -328,6 +328,55 @@ def test_a_quoted_row_is_shown_as_a_table(window: Any, gate: Any, fake: Any) -> 
     expect(window.page.locator(".source mark.quote")).to_contain_text("Visitors: 4102")
 
 
+@pytest.mark.parametrize(
+    ("said", "quotes", "names", "cells"),
+    [
+        (
+            ["July, 2023, Visitors: 3987. ", "July, 2024, Visitors: 4,102."],
+            [f"Month: July | Year: {of} | Days: 1" for of in ("2023 | Visitors: 3987", "2024 | Visitors: 4,102")],
+            ["Month", "Year", "Visitors"],
+            ["July", "2023", "3987", "1", "July", "2024", "4,102", "2"],
+        ),
+        (["Rent: Old: 640; New: 690."], ["| Rent | 640 | 690 |"], ["Old", "New"], ["Rent", "640", "690", "1"]),
+    ],
+)
+def test_sentences_that_say_rows_are_shown_as_a_table(
+    told: Callable[..., Any], said: list[str], quotes: list[str], names: list[str], cells: list[str]
+) -> None:
+    cited = [Citation(at, 1, "/v.csv", "v.csv", None, None, quote, 0, 9, 0.5) for at, quote in enumerate(quotes, 1)]
+    parts = tuple(AnswerPart(text, (at,)) for at, text in enumerate(said, 1))
+    page = told(Answer(parts, True, tuple(cited), "operators")).page
+    table = page.locator(".answer-text table")
+    expect(table.locator("th")).to_have_text(names)
+    expect(table.locator("tbody td")).to_have_text(cells)
+    expect(page.locator(".answer-text p")).to_have_count(0)
+
+
+def test_a_name_and_its_value_stay_a_sentence(told: Callable[..., Any]) -> None:
+    row = Citation(1, 1, "/people.csv", "people.csv", None, None, "Name: Ada | Phone: 030 11", 0, 9, 0.5)
+    page = told(Answer((AnswerPart("Ada, Phone: 030 11.", (1,)),), True, (row,), "operators")).page
+    expect(page.locator(".answer-text p")).to_contain_text("Ada, Phone: 030 11.")
+    expect(page.locator(".answer-text table")).to_have_count(0)
+
+
+def test_the_end_of_a_chat_stays_in_view_while_its_nearest_passages_come(told: Callable[..., Any]) -> None:
+    looked = tuple(Looked(1, "mill.txt", at, len(TEXT), None, None, None, 0.4) for at in range(3))
+    parts = (AnswerPart("I could not find this in your documents."),)
+    watched = told(Answer(parts, False, (), "extractive"), work=Work({"total": 250.0}, looked))
+    page = watched.page
+    page.set_viewport_size({"width": 480, "height": 500})
+    held: list[Any] = []
+    page.route("**/text?*", lambda route: held.append(route))
+    page.reload()
+    expect(page.locator(".exchange .tools")).to_be_in_viewport()
+    while len(held) < 3:
+        page.wait_for_timeout(20)
+    for route in held:
+        route.continue_()
+    expect(page.locator(".nearest .card-quote")).to_have_count(3)
+    expect(page.locator(".exchange .tools")).to_be_in_viewport()
+
+
 def test_further_searches_are_shown_and_thoughts_folded(window: Any, gate: Any) -> None:
     page, assistant = window.page, window.served.assistant
     assistant.put("/papers/garden.txt", "The garden was planted in 1987.")

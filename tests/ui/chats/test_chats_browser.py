@@ -12,7 +12,8 @@ from playwright.sync_api import expect
 
 from app.errors import UsageError
 from app.events import Layout
-from rag.types import Block
+from rag.text.markers import AnswerPart
+from rag.types import Answer, Block
 from tests.ui.steps import ask, go
 
 pytestmark = pytest.mark.browser
@@ -318,3 +319,26 @@ def test_questions_that_lead_on_stand_below_the_last_answer(filled: Any, gate: A
     expect(page.locator(".exchange:not(.running)")).to_have_count(2)
     expect(page.locator(".exchange").first.locator(".follow-ups")).to_have_count(0)
     filled.assert_quiet(filled.served.address)
+
+
+def test_a_chat_of_300_answers_opens_at_its_end_and_a_new_answer_sends_itself_alone(
+    window: Any, fake: Any, gate: Any
+) -> None:
+    fake.put("/papers/garden.txt", "The garden was planted in 1987 by Ada Quill.")
+    chat = None
+    for number in range(300):
+        answer = Answer((AnswerPart(f"It was number {number}."),), True, (), "extractive")
+        chat = fake.store.add(chat, f"What was number {number}?", answer)
+    page = window.page
+    page.goto(f"{window.served.address}/chat/{chat}")
+    expect(page.locator(".question").last).to_have_text("What was number 299?")
+    expect(page.locator(".question").last).to_be_in_viewport()
+    gate.open()
+    asked = len(window.requests)
+    ask(page, "When was the garden planted?")
+    expect(page.locator(".exchange:not(.running) .answer-text").last).to_contain_text("by Ada Quill.")
+    expect(page.locator(".question").last).to_be_in_viewport()
+    assert not [url for url in window.requests[asked:] if url.endswith(f"/api/conversations/{chat}")]
+    page.locator(".flow").evaluate("flow => { flow.scrollTop = 0; }")
+    expect(page.locator(".question").first).to_be_in_viewport()
+    expect(page.locator(".question").first).to_have_text("What was number 0?")

@@ -99,6 +99,7 @@ def window_of(started: Started, browser: Any) -> Any:
     return until(lambda: [page for page in opened.contexts[0].pages if page.url.startswith("http")], "a page")[0]
 
 
+@pytest.mark.only_chromium("the window is one of Chromium's, which the test speaks to")
 def test_docent_opens_its_window_once_and_ends_with_it(
     start: Callable[..., Started], browser: Any, tmp_path: Path
 ) -> None:
@@ -127,6 +128,7 @@ def test_docent_opens_its_window_once_and_ends_with_it(
     assert not (first.data / "running.json").exists()
 
 
+@pytest.mark.only_chromium("the window is one of Chromium's, which the test speaks to")
 def test_the_place_is_used_again_and_a_killed_docent_does_not_keep_the_next_from_starting(
     start: Callable[..., Started], browser: Any, tmp_path: Path
 ) -> None:

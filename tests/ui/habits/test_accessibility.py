@@ -1,4 +1,4 @@
-"""Every place of the page under axe (WCAG 2.2 AA, good practice): no serious or moderate finding, light and dark."""
+"""Every place of the page under axe (WCAG 2.2 AA): nothing serious or moderate, light and dark, English and German."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +13,47 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def axe() -> Any:
     return pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed").Axe()
+
+
+def findings(axe: Any, page: Any) -> list[Any]:
+    """What is serious or moderate: rule, weight, the first element."""
+    found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [(one["id"], one["impact"], one["nodes"][0]["target"]) for one in found if one["impact"] != "minor"]
+
+
+@pytest.mark.parametrize("width", [1440, 480])
+def test_axe_finds_nothing_in_german(
+    serve: Callable[[Any], Any],
+    fake: Any,
+    gate: Any,
+    open_page: Callable[..., Any],
+    axe: Any,
+    tmp_path: Path,
+    width: int,
+) -> None:
+    fake.put(str(tmp_path / "garden.txt"), "The garden was planted in 1987 by Ada Quill.")
+    fake.put(str(tmp_path / "broken.docx"), "", status="failed", error="The file is damaged.")
+    gate.open()
+    served = serve(fake)
+    served.desk.prompts.make("Summary", "Summarise the document.")
+    page = open_page(served.link, width=width, locale="de", bypass_csp=True).page
+    expect(page.locator("html")).to_have_attribute("lang", "de")
+    page.fill("#question", "When was the garden planted?")
+    page.keyboard.press("Enter")
+    page.locator(".chip").click()
+    expect(page.locator(".source mark").first).to_be_visible()
+    assert findings(axe, page) == []
+    drawn = {
+        "library": ".row-line .why",
+        "models": ".model",
+        "settings": ".setting",
+        "settings/prompts": ".prompt-row",
+        "settings/privacy": ".stored",
+    }
+    for place, shown in drawn.items():
+        page.goto(f"{served.address}/{place}")
+        expect(page.locator(shown).first).to_be_visible()
+        assert findings(axe, page) == [], place
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -33,9 +74,7 @@ def test_axe_finds_nothing(
     page = open_page(served.link, scheme=scheme, bypass_csp=True).page  # axe comes as a script of its own
 
     def check(place: str) -> None:
-        found = axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
-        told = [(one["id"], one["impact"], one["nodes"][0]["target"]) for one in found if one["impact"] != "minor"]
-        assert told == [], place
+        assert findings(axe, page) == [], place
 
     expect(page.locator("#sync")).to_contain_text("1 ready")
     check("an empty chat")

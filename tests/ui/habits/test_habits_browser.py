@@ -205,6 +205,25 @@ def test_columns_of_the_library_stand_below_their_heads(
     )
 
 
+def test_a_window_of_480_pixels_shows_names_reasons_and_the_whole_source(
+    answered: Any, open_page: Callable[..., Any]
+) -> None:
+    page = open_page(f"{answered.served.address}/library", width=480, height=800, cookies=answered.page.context).page
+    ready, failed = (page.locator(".row-line", has_text=name) for name in ("observatory.md", "broken.docx"))
+    expect(ready).to_be_visible()
+    assert ready.locator(".name").evaluate("cell => cell.scrollWidth <= cell.clientWidth")  # none of it is cut off
+    expect(failed.locator(".why")).to_be_visible()
+    page.goto(answered.page.url)
+    page.locator(".chip").click()
+    expect(page.locator(".source mark").first).to_be_visible()
+    pane = page.locator(".source").bounding_box()
+    assert (round(pane["x"]), round(pane["width"])) == (56, 424)
+    page.locator(".source").get_by_role("button", name="Close").click()
+    for one in page.locator(".composer .asks b").all():
+        assert one.evaluate("name => name.clientWidth") >= 40, one.inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 480
+
+
 @pytest.mark.only_chromium("Firefox has no command for what the system prefers")
 def test_motion_and_contrast_follow_the_system(filled: Any, gate: Any) -> None:
     page = filled.page

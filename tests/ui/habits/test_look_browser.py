@@ -13,20 +13,34 @@ from tests.ui.steps import ask, go
 pytestmark = pytest.mark.browser
 
 
-def test_dark_follows_the_system_and_can_be_chosen(
+IS_DARK = "() => parseInt(getComputedStyle(document.body).backgroundColor.split('(')[1]) < 60"
+IS_LIGHT = "() => parseInt(getComputedStyle(document.body).backgroundColor.split('(')[1]) > 200"
+
+
+@pytest.mark.only_chromium("Firefox has no command for what the system prefers")
+def test_dark_follows_the_system(
     serve: Callable[[Any], Any], fake: Any, open_page: Callable[..., Any], screenshots: Path
 ) -> None:
-    served = serve(fake)
-    page = open_page(served.link, scheme="dark").page
-    brightness = "parseInt(getComputedStyle(document.body).backgroundColor.split('(')[1])"
-    page.wait_for_function(f"{brightness} < 60")
+    page = open_page(serve(fake).link, scheme="dark").page
+    page.wait_for_function(IS_DARK)
     page.screenshot(caret="initial", path=screenshots / "empty-dark.png")
     go(page, "Settings")
     page.get_by_label("Colours").select_option("light")
-    page.wait_for_function(f"{brightness} > 200")
+    page.wait_for_function(IS_LIGHT)
     page.reload()
     expect(page.get_by_label("Colours")).to_have_value("light")
-    page.wait_for_function(f"{brightness} > 200")
+    page.wait_for_function(IS_LIGHT)
+
+
+def test_light_and_dark_are_chosen_and_kept(window: Any) -> None:
+    page = window.page
+    go(page, "Settings")
+    for colours, is_so in (("dark", IS_DARK), ("light", IS_LIGHT), ("dark", IS_DARK)):
+        page.get_by_label("Colours").select_option(colours)
+        page.wait_for_function(is_so)
+    page.reload()
+    expect(page.get_by_label("Colours")).to_have_value("dark")
+    page.wait_for_function(IS_DARK)
 
 
 @pytest.mark.only_chromium("Firefox has no command that shows a page as it is printed")
@@ -48,7 +62,7 @@ def test_a_chat_is_printed_whole_and_alone(filled: Any, gate: Any) -> None:
 def test_the_page_speaks_german(serve: Callable[[Any], Any], fake: Any, open_page: Callable[..., Any]) -> None:
     page = open_page(serve(fake).link).page
     go(page, "Settings")
-    page.get_by_label("Language").select_option("de")
+    page.get_by_role("combobox", name="Language", exact=True).select_option("de")
     expect(page.get_by_role("heading", name="Einstellungen")).to_be_visible()
     go(page, "Gespräche")
     expect(page.get_by_role("button", name="Fragen", exact=True)).to_be_visible()

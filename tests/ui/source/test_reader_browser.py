@@ -61,6 +61,51 @@ def test_word_processor_documents_have_headings_lists_and_tables(page: Any, scre
     expect(_open(page, "Galley cookbook.epub").locator(".item", has_text="350 g flour")).to_be_visible()
 
 
+MARKDOWN = """# The **mill**
+
+Read *this*, `the code` and [the plan](https://example.org/a_(b)); snake_case_name stays.
+
+- a point with **bold `code` in it**
+- [x] done
+
+> Quoted words.
+> They go on.
+
+```python
+wheels = 2**4
+```
+
+| Part | State |
+|---|---|
+| **Wheel** | `sold` |
+"""
+
+
+def test_markdown_is_read_without_its_signs_and_found_with_them(
+    serve: Callable[[Any], Any], open_page: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "papers" / "mill.md").write_text(MARKDOWN, encoding="utf-8")
+    settings = Settings.model_validate({"data_dir": tmp_path / "docent", "model": {"name": None}})
+    with Assistant(settings, LightParts(settings)) as assistant:
+        assistant.sync([str(tmp_path / "papers")])
+        page = open_page(serve(assistant).link).page
+        go(page, "Library")
+        body = _open(page, "mill.md").locator(".document-read")
+        expect(body.get_by_role("heading", name="The mill", exact=True)).to_be_visible()
+        expect(body.locator("p").first).to_have_text("Read this, the code and the plan; snake_case_name stays.")
+        expect(body.locator("em")).to_have_text("this")
+        expect(body.locator(".item")).to_have_text(["• a point with bold code in it", "☑ done"])
+        expect(body.locator("strong code")).to_have_text("code")
+        expect(body.locator("q")).to_have_text("Quoted words. They go on.")
+        expect(body.locator("pre")).to_have_text("wheels = 2**4")
+        expect(body.locator("td strong")).to_have_text("Wheel")
+        page.get_by_label("Find in this document").fill("example.org")
+        expect(body.locator("mark.current")).to_have_text("example.org")
+        page.get_by_label("Find in this document").fill("the code")
+        expect(body.locator("code mark.current")).to_have_text("the code")
+
+
 def test_slides_and_sheets_are_pages(page: Any, screenshots: Path) -> None:
     body = _open(page, "Lens talk.pptx")
     slide = body.get_by_role("region", name="slide 2")

@@ -105,6 +105,43 @@ def test_pages_are_zoomed_and_fitted_and_lie_as_they_are_turned(opened: Callable
     expect(page.get_by_role("button", name="Fit", exact=True)).to_have_attribute("aria-pressed", "true")
 
 
+def test_the_place_that_is_looked_at_stays_when_pages_change_their_size(
+    opened: Callable[[str], Any], papers: Path
+) -> None:
+    write_pdf(papers / "long.pdf", [paragraph(50, 400, [f"The middle of page {number}."]) for number in range(1, 10)])
+    page = opened("long.pdf")
+    words = page.locator(".textLayer span", has_text="The middle of page 6.")
+    field = page.locator(".page-field")
+    field.fill("6")
+    field.press("Enter")
+    expect(words).to_be_in_viewport()
+    for name in ("Larger", "Larger", "Pages as pictures", "Fit"):
+        page.get_by_role("button", name=name, exact=True).click()
+        expect(words).to_be_in_viewport()
+        expect(page.locator(".page-number")).to_have_text("6 of 9")
+    page.set_viewport_size({"width": 1100, "height": 900})
+    expect(words).to_be_in_viewport()
+    expect(page.locator(".page-number")).to_have_text("6 of 9")
+
+
+def test_a_button_that_has_no_further_page_keeps_the_focus_and_the_keys(
+    opened: Callable[[str], Any], papers: Path
+) -> None:
+    a_pdf(papers / "plan.pdf", turned=2)
+    page = opened("plan.pdf")
+    following = page.get_by_role("button", name="Next page")
+    expect(page.locator(".page-number")).to_have_text("1 of 3")
+    for number in (2, 3):
+        following.press("Enter")
+        expect(page.locator(".page-number")).to_have_text(f"{number} of 3")
+    expect(following).to_be_disabled()
+    expect(following).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".page-number")).to_have_text("3 of 3")
+    page.keyboard.press("Escape")
+    expect(page.locator(".source")).to_have_count(0)
+
+
 LIES_ON = """([page, mark]) => {
   const [around, { left, top, right, bottom }] = [page.getBoundingClientRect(), mark.getBoundingClientRect()];
   const at = (one, from, length) => Math.round((100 * (one - from)) / length);
@@ -218,9 +255,11 @@ def test_code_has_its_line_numbers(opened: Callable[[str], Any], papers: Path) -
         "\n".join(f"hive_{number} = {number}" for number in range(1, 301)), encoding="utf-8"
     )
     page = opened("bees.py")
-    expect(page.locator(".document-text.code .line")).to_have_count(300)
-    numbered = "line => getComputedStyle(line, '::before').content"
-    assert "counter(line)" in page.locator(".line").nth(249).evaluate(numbered)
+    lines = page.locator(".document-text.code .line")
+    expect(lines).to_have_count(300)
+    assert lines.evaluate_all("all => all.map((line) => Number(line.dataset.number))") == list(range(1, 301))
+    shown = lines.nth(249).evaluate("line => getComputedStyle(line, '::before').content")
+    assert shown in ("attr(data-number)", '"250"')
     page.get_by_label("Find in this document").fill("hive_250 ")
     expect(page.locator("mark.current")).to_be_in_viewport()
 
@@ -278,7 +317,14 @@ def test_the_text_of_a_page_is_selected_and_copied(opened: Callable[[str], Any],
     write_pdf(papers / "plan.pdf", [paragraph(50, 100, ["Tomatoes like water."])])
     page = opened("plan.pdf")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.locator(".textLayer span", has_text="Tomatoes").click(click_count=3)
+    line = page.locator(".textLayer span", has_text="Tomatoes")
+    line.element_handle().wait_for_element_state("stable")
+    box = line.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 1, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"], middle, steps=4)
+    page.mouse.up()
     page.wait_for_function("() => getSelection().toString().trim() === 'Tomatoes like water.'")
     page.keyboard.press("Control+c")
     page.wait_for_function("navigator.clipboard.readText().then(text => text.trim() === 'Tomatoes like water.')")

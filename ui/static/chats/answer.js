@@ -14,9 +14,11 @@ import hljs from "../vendor/highlight.js";
 import katex from "../vendor/katex.js";
 import MarkdownIt from "../vendor/markdown-it.js";
 import { t } from "../words/words.js";
+import { grouped } from "./rows.js";
 
 /** @typedef {import("../state/store.js").Citation} Citation */
 /** @typedef {import("../state/store.js").Part} Part */
+/** @typedef {import("./rows.js").Row} Row */
 /** @typedef {{tex: string, whole: string}[]} Formulas */
 
 const CITED = "\ue000"; // + index of a citation + END
@@ -156,20 +158,6 @@ function withMarks(text, chip, formulas = []) {
 const plain = (text, chip, citations) =>
   grouped(text, citations).map((one) => (typeof one === "string" ? block(one.split("\n"), chip) : html`<${Rows} rows=${one} chip=${chip} />`));
 
-/** The paragraphs of a text, quoted rows of one table together. @param {string} text @param {Citation[]} citations @returns {(string|Row[])[]} */
-function grouped(text, citations) {
-  /** @type {(string|Row[])[]} */
-  const found = [];
-  for (const paragraph of text.trim().split(/\n{2,}/)) {
-    const row = asRow(paragraph, citations);
-    const last = found.at(-1);
-    if (!row) found.push(paragraph);
-    else if (Array.isArray(last) && last[0].names.join("\n") === row.names.join("\n")) last.push(row);
-    else found.push([row]);
-  }
-  return found;
-}
-
 /** @param {string[]} lines @param {(index: number) => any} chip */
 function block(lines, chip) {
   if (lines.length > 1 && lines.every((line) => BULLET.test(line))) {
@@ -179,25 +167,10 @@ function block(lines, chip) {
   return html`<p>${said.map((line, at) => [at > 0 && html`<br />`, withMarks(line, chip)])}</p>`;
 }
 
-/** @typedef {{names: string[], values: string[], marks: string}} Row */
-
-/**
- * A quoted row of a table: "Month: July; Visitors: 4102" behind which the row is cited; null for any other paragraph.
- * @param {string} paragraph @param {Citation[]} citations @returns {Row|null}
- */
-function asRow(paragraph, citations) {
-  const [, said, marks] = /^([^\ue000]*?)\s*((?:\ue000\d+\ue003)+)$/u.exec(paragraph) ?? [];
-  if (!said || !marks) return null;
-  const quotes = [...marks.matchAll(MARK)].map((mark) => citations[Number(mark[1])]?.quote ?? "");
-  const cells = said.split("; ").map((cell) => /^([^:]{1,60}): ([\s\S]+)$/.exec(cell));
-  if (cells.length < 2 || cells.some((cell) => cell === null) || !quotes.every((quote) => quote.includes(" | "))) return null;
-  return { names: cells.map((cell) => /** @type {string[]} */ (cell)[1]), values: cells.map((cell) => /** @type {string[]} */ (cell)[2]), marks };
-}
-
 /** @param {{rows: Row[], chip: (index: number) => any}} props */
 const Rows = ({ rows, chip }) =>
   html`<div class="table-frame" tabindex="0"><table>
-    <thead><tr>${rows[0].names.map((name) => html`<th scope="col" dir="auto">${name}</th>`)}<td></td></tr></thead>
+    <thead><tr>${rows[0].names.map((name) => (name ? html`<th scope="col" dir="auto">${name}</th>` : html`<td></td>`))}<td></td></tr></thead>
     <tbody>${rows.map((row) => html`<tr>${row.values.map((value) => html`<td dir="auto">${value}</td>`)}<td>${withMarks(row.marks, chip)}</td></tr>`)}</tbody>
   </table></div>`;
 

@@ -36,10 +36,22 @@ function Flow() {
   const finished = useMemo(() => upTo(known ?? [], instead), [known, instead]); // what is asked anew stands in place of what followed
   const toEnd = () => box.current?.scrollTo({ top: box.current.scrollHeight });
   const newest = useRef(0);
+  const settles = useRef(false); // what comes below the last answer is followed, until a person does something
+  useEffect(() => {
+    const rest = () => (settles.current = false);
+    const watch = new ResizeObserver(() => settles.current && follows.current && toEnd());
+    if (box.current?.firstElementChild) watch.observe(box.current.firstElementChild);
+    for (const kind of ["pointerdown", "keydown", "wheel"]) window.addEventListener(kind, rest, { passive: true });
+    return () => {
+      watch.disconnect();
+      for (const kind of ["pointerdown", "keydown", "wheel"]) window.removeEventListener(kind, rest);
+    };
+  }, []);
   useLayoutEffect(() => {
     const isOtherBranch = newest.current > 0 && !active.length && !finished.some((one) => one.id === newest.current); // the arrow that was pressed stays where it is
     newest.current = finished.at(-1)?.id ?? 0;
-    if (follows.current && !isOtherBranch) toEnd();
+    settles.current = follows.current && !isOtherBranch;
+    if (settles.current) toEnd();
   }, [finished, runs.value]);
   useEffect(() => {
     follows.current = true;

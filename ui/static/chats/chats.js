@@ -15,7 +15,7 @@ export function Chats() {
   return html`<nav class="list" aria-label=${t("app.chats")}>
     <header class="list-head"><h2>${t("app.chats")}</h2><span class="space"></span>
       <${IconButton} icon="folder" id="new-folder" label=${t("folder.new")} onClick=${() => name(true)} />
-      <button type="button" id="new-chat" class="button primary" onClick=${() => go("/")}>${t("chats.new")}</button></header>
+      <button type="button" id="new-chat" class="button primary" aria-label=${t("keys.new")} title=${t("keys.new")} onClick=${() => go("/")}>${t("chats.new")}</button></header>
     <${Search} />
     <${ChatList} />
     <${SyncState} />

@@ -2,10 +2,10 @@
 /** One question with its answer: finished, or being written. */
 
 import { copy } from "../parts/copy.js";
-import { apart, duration, place } from "../parts/format.js";
+import { apart, duration, place, share } from "../parts/format.js";
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../parts/html.js";
 import { Icon } from "../parts/icons.js";
-import { IconButton, Menu, Name, Trouble, visible } from "../parts/parts.js";
+import { IconButton, Menu, Name, Trouble, unless, visible } from "../parts/parts.js";
 import { asSentence, readable } from "../parts/readable.js";
 import { get, query } from "../state/api.js";
 import { saveAsPrompt } from "../state/prompts.js";
@@ -205,7 +205,7 @@ function Passage({ passage, score = false }) {
   const shownText = useMemo(() => readable(text, citation.source), [text, citation.source]);
   return html`<button type="button" class="card" onClick=${() => showCitation([citation], 0)}>
     <span class="card-head"><span class="card-title"><${Name}>${passage.title}<//></span>
-      <span class="card-place">${[place(citation), score && t("chat.scoreOf", { score: passage.score.toFixed(2) })].filter(Boolean).join(" · ")}</span></span>
+      <span class="card-place">${[place(citation), score && t("chat.scoreOf", { score: share(passage.score) })].filter(Boolean).join(" · ")}</span></span>
     ${shownText && html`<span class="card-quote" dir="auto">${shownText}</span>`}
   </button>`;
 }
@@ -266,12 +266,11 @@ function Tools({ exchange, last, onEdit }) {
 /** Which version of an exchange is shown, and the way to the others. @param {{exchange: Exchange}} props */
 function Versions({ exchange: { id, versions } }) {
   const at = versions.indexOf(id);
-  const go = (/** @type {number} */ step) => versions[at + step] !== undefined && showVersion(versions[at + step]);
-  // An arrow that is disabled would lose the focus.
+  const go = (/** @type {number} */ step) => showVersion(versions[at + step]);
   return html`<span class="versions" role="group" aria-label=${t("chat.versions")}>
-    <${IconButton} icon="left" label=${t("chat.versionBefore")} aria-disabled=${at === 0} onClick=${() => go(-1)} />
+    <${IconButton} icon="left" label=${t("chat.versionBefore")} ...${unless(at === 0, () => go(-1))} />
     <span role="status" aria-label=${t("chat.version", { at: at + 1, count: versions.length })}>${at + 1} / ${versions.length}</span>
-    <${IconButton} icon="right" label=${t("chat.versionNext")} aria-disabled=${at === versions.length - 1} onClick=${() => go(1)} />
+    <${IconButton} icon="right" label=${t("chat.versionNext")} ...${unless(at === versions.length - 1, () => go(1))} />
   </span>`;
 }
 

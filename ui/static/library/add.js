@@ -46,7 +46,7 @@ export function AddDialog() {
       event.preventDefault();
       add([typed]);
     }}>
-      <input id="location" class="field" aria-label=${t("add.path")} placeholder=${t("add.path")} value=${typed} autofocus autocomplete="off" spellcheck="false"
+      <input id="location" class="field" aria-label=${t("add.path")} placeholder=${t("add.path")} value=${typed} autofocus autocomplete="off" spellcheck=${false}
         onInput=${(/** @type {any} */ event) => setTyped(event.target.value)} />
       <button type="submit" class="button primary" disabled=${!typed.trim() || isBusy}>${t("add.go")}</button>
     </form>

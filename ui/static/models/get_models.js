@@ -59,7 +59,7 @@ export function Get({ found }) {
   return html`<section><h2>${t("models.get")}</h2>
     <form class="stack" onSubmit=${(/** @type {Event} */ event) => send(event, () => post("/api/models/downloads", { repository }), () => setRepository(""))}>
       <label for="repository">${t("models.repository", { hub: found.hub })}</label>
-      <div class="row"><input id="repository" class="field" value=${repository} placeholder="Qwen/Qwen3-0.6B" autocomplete="off" spellcheck="false"
+      <div class="row"><input id="repository" class="field" value=${repository} placeholder="Qwen/Qwen3-0.6B" autocomplete="off" spellcheck=${false}
         onInput=${(/** @type {any} */ event) => setRepository(event.target.value)} />
       <button type="submit" class="button" disabled=${!/^\S+\/\S+$/.test(repository.trim())}><${Icon} name="download" />${t("models.download")}</button></div>
       ${fitting.length > 0 && html`<div class="row wrap known" role="group" aria-label=${t("models.known")}><span class="quiet">${t("models.known")}</span>
@@ -69,7 +69,7 @@ export function Get({ found }) {
     </form>
     <form class="stack" onSubmit=${(/** @type {Event} */ event) => send(event, () => post("/api/models/imports", { folder, link: isLinked }), () => setFolder(""))}>
       <label for="model-folder">${t("models.folder")}</label>
-      <div class="row"><input id="model-folder" class="field" value=${folder} autocomplete="off" spellcheck="false"
+      <div class="row"><input id="model-folder" class="field" value=${folder} autocomplete="off" spellcheck=${false}
         onInput=${(/** @type {any} */ event) => setFolder(event.target.value)} />
       ${inOwnWindow() && html`<button type="button" class="button" onClick=${choose("files")}>${t("models.file")}</button>
         <button type="button" class="button" onClick=${choose("folder")}>${t("add.folder")}</button>`}

@@ -4,7 +4,7 @@
 import { billions, date, number, remaining, size } from "../parts/format.js";
 import { html, useRef, useState } from "../parts/html.js";
 import { Icon } from "../parts/icons.js";
-import { Dialog, IconButton, Menu, Trouble, visible } from "../parts/parts.js";
+import { Dialog, IconButton, Menu, Trouble, unless, visible } from "../parts/parts.js";
 import { post, remove } from "../state/api.js";
 import { attempt, models } from "../state/store.js";
 import { t } from "../words/words.js";
@@ -91,7 +91,7 @@ function UnderWay({ task, onCancel }) {
   const left = passed > SURE_AFTER_MS && come > 0 && total > done ? t("sync.left", { time: remaining(((total - done) / come) * passed) }) : "";
   return html`<div class="task" role="status"><p>${t(`models.task.${kind}`, { name: visible(named(model)) })}
         ${total > 0 && html` <span class="quiet">${[t("models.bytes", { done: size(done), total: size(total) }), left].filter(Boolean).join(" · ")}</span>`}</p>
-      ${kind === "download" && html`<button type="button" class="button small" disabled=${task.state === "cancelling"} onClick=${onCancel}>${t("cancel")}</button>`}
+      ${kind === "download" && html`<button type="button" class="button small" ...${unless(task.state === "cancelling", onCancel)}>${t("cancel")}</button>`}
       <progress aria-label=${t(`models.task.${kind}`, { name: named(model) })} max=${total || 1} value=${total ? done : undefined}></progress></div>`;
 }
 
@@ -103,7 +103,7 @@ function Installed({ one, found, onRemove }) {
   return html`<li class="model">
     <div class="model-head"><b><bdi>${visible(named(one.name))}</bdi></b>${isUsed && html`<span class="tag">${t("models.inUse")}</span>`}<span class="space"></span>
       ${!isUsed && !one.problem && html`<button type="button" class="button small" onClick=${() => use(one.name)}>${t("models.use")}</button>`}
-      ${!one.problem && html`<button type="button" class="button small" disabled=${isMeasured} onClick=${() => attempt(() => post("/api/models/measure", { name: one.name }))}>${t("models.measure")}</button>`}
+      ${!one.problem && html`<button type="button" class="button small" ...${unless(isMeasured, () => attempt(() => post("/api/models/measure", { name: one.name })))}>${t("models.measure")}</button>`}
       ${!one.shipped && !isUsed && html`<${Menu} label=${t("library.actions", { name: one.name })} items=${[{ label: t("remove"), icon: "trash", bad: true, onClick: () => onRemove(one) }]} />`}</div>
     <p class="quiet">${kind.filter(Boolean).join(" · ")}</p>
     <p class="quiet">${[one.license ? t("models.license", { license: visible(one.license) }) : t("models.noLicense"), one.origin && visible(one.origin), one.linked && t("models.linked")].filter(Boolean).join(" · ")}</p>

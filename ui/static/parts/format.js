@@ -20,6 +20,9 @@ const rounded = (value, digits = 3) => writer(`number ${digits}`, (words) => new
 /** @param {number} value */
 export const number = (value) => rounded(value);
 
+/** How well a passage fits, from 0 to 1. @param {number} value */
+export const share = (value) => writer("share", (words) => new Intl.NumberFormat(words, { minimumFractionDigits: 2, maximumFractionDigits: 2 })).format(value);
+
 /** How many billions. @param {number} count */
 export const billions = (count) => number(count < 1e10 ? Math.round(count / 1e7) / 100 : Math.round(count / 1e9));
 

@@ -7,6 +7,7 @@ import { t } from "../words/words.js";
 export const notices = signal(/** @type {{id: number, text: string, remedy: string, action?: string, onAction?: () => void, bad: boolean}[]} */ ([]));
 
 const HELD_MS = 2_000; // looks again after that
+const [TOLD_MS, OFFERED_MS, FAILED_MS] = [8_000, 15_000, 60_000]; // how long it stands; what went wrong can be read after a look elsewhere
 
 let noticeNumber = 0;
 
@@ -14,7 +15,7 @@ let noticeNumber = 0;
 export function notify(text, { remedy = "", action, onAction, bad = false } = {}) {
   const id = ++noticeNumber;
   notices.value = [...notices.value.slice(-3), { id, text, remedy, action, onAction, bad }];
-  setTimeout(() => fade(id), bad || action ? 15_000 : 8_000);
+  setTimeout(() => fade(id), bad ? FAILED_MS : action ? OFFERED_MS : TOLD_MS);
 }
 
 /** Takes a message away, but not from under the pointer or the focus. @param {number} id */

@@ -16,6 +16,9 @@ export const IconButton = ({ icon, label, class: css = "", ...rest }) =>
     <${Icon} name=${icon} />
   </button>`;
 
+/** For a button that may end its own use: a disabled one would lose the focus, and in Firefox the keys with it. @param {boolean} isOff @param {() => void} run */
+export const unless = (isOff, run) => ({ "aria-disabled": isOff, onClick: () => isOff || run() });
+
 /**
  * A button that opens a list of actions. Arrow keys move in it, Escape closes it.
  * @param {{label: string, icon?: string, class?: string, tab?: number, items: ({label: string, icon?: string, bad?: boolean, onClick: () => void}|null)[], children?: any}} props

@@ -139,9 +139,9 @@ function Control({ id, accepts, value, typed, isWrong, isLocked, onType, onSave,
     return html`<select class="field" ...${shared} value=${value} onChange=${(/** @type {any} */ event) => onSave(event.target.value)}>
       ${accepts.enum.map((/** @type {string} */ one) => html`<option value=${one} selected=${one === value}>${one}</option>`)}</select>`;
   if (accepts.type === "array")
-    return html`<textarea class="field" rows=${Math.max(2, typed.split("\n").length)} spellcheck="false" placeholder=${t("settings.onePerLine")} ...${text}></textarea>`;
+    return html`<textarea class="field" rows=${Math.max(2, typed.split("\n").length)} spellcheck=${false} placeholder=${t("settings.onePerLine")} ...${text}></textarea>`;
   if (accepts.type === "object") return html`<code class="value">${JSON.stringify(value)}</code>`;
-  return html`<input class="field" autocomplete="off" spellcheck="false" inputmode=${isNumber(accepts) ? "decimal" : undefined}
+  return html`<input class="field" autocomplete="off" spellcheck=${false} inputmode=${isNumber(accepts) ? "decimal" : undefined}
     placeholder=${options(accepts).some((one) => one.type === "null") ? t("settings.none") : ""} ...${text}
     onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Enter" && save()} />`;
 }

@@ -40,7 +40,7 @@ function insert(text) {
 /** @returns {{icon: string, name: string, about?: string, run: () => void}[]} */
 function everything() {
   return [
-    { icon: "chat", name: t("chats.new"), run: () => go("/") },
+    { icon: "chat", name: t("keys.new"), run: () => go("/") },
     { icon: "folder", name: t("app.library"), run: () => go("/library") },
     { icon: "settings", name: t("app.settings"), run: () => go("/settings") },
     ...(mayChange ? changes() : []),

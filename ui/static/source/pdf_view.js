@@ -2,7 +2,7 @@
 /** The pages of a PDF, drawn by PDF.js: selectable text, zoom, search, the quote marked. Only pages in view are drawn. */
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../parts/html.js";
-import { IconButton } from "../parts/parts.js";
+import { IconButton, unless } from "../parts/parts.js";
 import { get, query } from "../state/api.js";
 import { pageName } from "../parts/format.js";
 import { keep, kept } from "../state/kept.js";
@@ -16,6 +16,7 @@ const VENDOR = "/static/vendor/";
 const ZOOMS = [0.5, 0.75, 1, 1.25, 1.5, 2, 3];
 const MARGIN = 16; // pixels beside a page
 const MOST_PIXELS = 16_000_000;
+const LOOKED_AT = 1 / 3; // of the height of the view: the page that is there is the current one
 /** @type {Promise<any>|undefined} */
 let library;
 
@@ -26,6 +27,22 @@ function pdfjs() {
     return loaded;
   });
   return library;
+}
+
+/** @typedef {{at: number, down: number, across: number}} Place that is looked at: which page, from 0, how far down it, and across all (0 to 1) */
+
+/** @param {HTMLElement|null} frame @returns {HTMLElement[]} */
+const pagesIn = (frame) => [...(frame?.querySelectorAll("[data-page]") ?? [])].map((page) => /** @type {HTMLElement} */ (page));
+
+/** @param {HTMLElement|null} frame @returns {Place|null} null where there are no pages yet */
+function placeIn(frame) {
+  const pages = pagesIn(frame);
+  if (!frame || !pages.length) return null;
+  const line = frame.scrollTop + frame.clientHeight * LOOKED_AT;
+  const found = pages.findIndex((page) => page.offsetTop + page.offsetHeight > line);
+  const at = found < 0 ? pages.length - 1 : found;
+  const across = (frame.scrollLeft + frame.clientWidth / 2) / frame.scrollWidth;
+  return { at, down: (line - pages[at].offsetTop) / pages[at].offsetHeight, across };
 }
 
 /** @typedef {{width: number, height: number}} Size of a page as it lies in the file, in points */
@@ -91,13 +108,20 @@ export function PdfView({ document: about, view, turned, onFail }) {
   const onScroll = () => {
     const frame = box.current;
     if (!frame) return;
-    const middle = frame.scrollTop + frame.clientHeight / 3;
-    const pages = /** @type {HTMLElement[]} */ ([...frame.querySelectorAll("[data-page]")]);
-    const at = pages.findIndex((page) => page.offsetTop + page.offsetHeight > middle);
     const isAtEnd = frame.scrollTop + frame.clientHeight >= frame.scrollHeight - 1;
-    setCurrent(at < 0 || isAtEnd ? pages.length : at + 1);
+    setCurrent(isAtEnd ? sizes.length : (placeIn(frame)?.at ?? 0) + 1);
   };
-  useEffect(onScroll, [sizes, width, zoom, turned]); // pages move without being scrolled
+  const before = useRef(/** @type {Place|null} */ (null));
+  before.current = placeIn(box.current); // as the pages lie until this is drawn
+  useLayoutEffect(() => {
+    const [frame, place] = [box.current, before.current];
+    const page = place && pagesIn(frame)[place.at];
+    if (frame && page) {
+      frame.scrollTop = page.offsetTop + place.down * page.offsetHeight - frame.clientHeight * LOOKED_AT;
+      frame.scrollLeft = place.across * frame.scrollWidth - frame.clientWidth / 2;
+    }
+    onScroll();
+  }, [sizes, width, zoom, turned]); // pages move without being scrolled
   const fit = sizes.length && width ? (width - 2 * MARGIN) / lying(sizes[0], turned).width : 1;
   const scale = zoom || fit;
   const step = (/** @type {number} */ direction) => {
@@ -124,9 +148,9 @@ export function PdfView({ document: about, view, turned, onFail }) {
         keep("thumbnails", !hasThumbnails);
         showThumbnails(!hasThumbnails);
       }} />
-      <${IconButton} icon="left" label=${t("source.before")} disabled=${current <= 1} onClick=${() => scroll(current - 1)} />
+      <${IconButton} icon="left" label=${t("source.before")} ...${unless(current <= 1, () => scroll(current - 1))} />
       <${PageField} current=${current} count=${count} labels=${labels} onGo=${scroll} />
-      <${IconButton} icon="right" label=${t("source.after")} disabled=${current >= count} onClick=${() => scroll(current + 1)} />
+      <${IconButton} icon="right" label=${t("source.after")} ...${unless(current >= count, () => scroll(current + 1))} />
       <${IconButton} icon="minus" label=${t("source.zoomOut")} onClick=${() => step(-1)} />
       <span class="zoom">${Math.round(scale * 100)} %</span>
       <${IconButton} icon="plus" label=${t("source.zoomIn")} onClick=${() => step(1)} />

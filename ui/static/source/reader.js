@@ -6,6 +6,7 @@ import { html, useEffect, useRef, useState } from "../parts/html.js";
 import { t } from "../words/words.js";
 import { ComingGrid, Grid } from "./grid.js";
 import { laidOut } from "./layout.js";
+import { codeWorded, itemWorded, paragraphWorded, worded } from "./markdown.js";
 import { marked, overlapping } from "./marks.js";
 
 /** @typedef {import("./layout.js").Item} Item */
@@ -16,6 +17,8 @@ const DRAWN_AT_ONCE = 4; // groups at the head of the document
 const ITEM_PX = 60; // about, for the length of the bar before a group is drawn
 const ROW_PX = 29;
 const AHEAD = "1200px";
+const MARKDOWN = "text/markdown";
+const WORDED = /** @type {Record<string, typeof marked>} */ ({ code: codeWorded, list: itemWorded, paragraph: paragraphWorded });
 
 /** @param {{points: string[], document: any, layout: any, tables: any[], marks: Mark[]}} props */
 export function Reader({ points, document: about, layout, tables, marks }) {
@@ -25,7 +28,7 @@ export function Reader({ points, document: about, layout, tables, marks }) {
     grouped(items).map((group) => {
       const isMarked = group.some((item) => overlapping(marks, item).length);
       return html`<${Group} key=${group[0].start} isForced=${isMarked || drawn++ < DRAWN_AT_ONCE} height=${height(group)}
-        draw=${() => group.map((item) => html`<${Piece} points=${points} item=${item} path=${about.path} marks=${overlapping(marks, item)} />`)} />`;
+        draw=${() => group.map((item) => html`<${Piece} points=${points} item=${item} about=${about} marks=${overlapping(marks, item)} />`)} />`;
     });
   return pages.map(({ place: at, items }) =>
     at === null
@@ -64,10 +67,11 @@ function Group({ isForced, height: estimate, draw }) {
   return html`<div class="doc-group" ref=${box} style=${isDrawn ? {} : { height: `${estimate}px` }}>${isDrawn && draw()}</div>`;
 }
 
-/** @param {{points: string[], item: Item, path: string, marks: Mark[]}} props */
-function Piece({ points, item, path, marks }) {
+/** @param {{points: string[], item: Item, about: any, marks: Mark[]}} props */
+function Piece({ points, item, about, marks }) {
   const { kind, start, end, level, label } = item;
-  const text = start < end ? marked(points, start, end, marks) : label;
+  const write = about.media_type !== MARKDOWN ? marked : (WORDED[kind] ?? worded);
+  const text = start < end ? write(points, start, end, marks) : label;
   switch (kind) {
     case "heading":
       return html`<${`h${Math.min(Math.max(level, 1) + 2, 6)}`} dir="auto">${text}<//>`;
@@ -83,12 +87,12 @@ function Piece({ points, item, path, marks }) {
       return html`<p class="doc-margin quiet" dir="auto">${text}</p>`;
     case "table":
       return item.table.address
-        ? html`<${ComingGrid} points=${points} item=${item} height=${height([item])} marks=${marks} />`
-        : html`<${Grid} points=${points} table=${item.table} rows=${item.rows} isFirst=${item.isFirst} marks=${marks} />`;
+        ? html`<${ComingGrid} points=${points} item=${item} height=${height([item])} marks=${marks} write=${write} />`
+        : html`<${Grid} points=${points} table=${item.table} rows=${item.rows} isFirst=${item.isFirst} marks=${marks} write=${write} />`;
     case "headers":
       return html`<${Headers} points=${points} item=${item} marks=${marks} />`;
     case "moment":
-      return html`<${Moment} item=${item} path=${path}>${text}<//>`;
+      return html`<${Moment} item=${item} path=${about.path}>${text}<//>`;
     default:
       return html`<p class=${kind === "caption" ? "doc-caption" : ""} dir="auto">${text}</p>`;
   }

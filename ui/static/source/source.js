@@ -4,7 +4,7 @@
 import { fileName, place, video } from "../parts/format.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "../parts/html.js";
 import { Icon } from "../parts/icons.js";
-import { IconButton, Menu, Name, Trouble } from "../parts/parts.js";
+import { IconButton, Menu, Name, Trouble, unless } from "../parts/parts.js";
 import { save } from "../parts/save.js";
 import { get, post } from "../state/api.js";
 import { attempt, closeSource, documentsById, keep, kept, scope, setScope, shown } from "../state/store.js";
@@ -126,7 +126,7 @@ function Turner({ view }) {
   return html`<footer class="turner">
     <span>${t("source.citation", { number: index + 1, count: citations.length })}</span>
     <span class="space"></span>
-    <button type="button" class="button small" id="citation-before" disabled=${index === 0} onClick=${() => to(index - 1)}><${Icon} name="left" />${t("source.prev")}</button>
-    <button type="button" class="button small" id="citation-after" disabled=${index === citations.length - 1} onClick=${() => to(index + 1)}>${t("source.next")}<${Icon} name="right" /></button>
+    <button type="button" class="button small" id="citation-before" ...${unless(index === 0, () => to(index - 1))}><${Icon} name="left" />${t("source.prev")}</button>
+    <button type="button" class="button small" id="citation-after" ...${unless(index === citations.length - 1, () => to(index + 1))}>${t("source.next")}<${Icon} name="right" /></button>
   </footer>`;
 }

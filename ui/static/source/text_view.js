@@ -91,9 +91,9 @@ function pieces(points) {
 
 /** @param {{points: string[], piece: any, marks: any[], numbered: boolean}} props */
 const Piece = ({ points, piece, marks, numbered }) =>
-  html`<div class="piece" style=${numbered ? { counterReset: `line ${piece.line - 1}` } : {}}>
+  html`<div class="piece">
     ${numbered
-      ? lines(points, piece).map((line) => html`<span class="line">${marked(points, line.start, line.end, overlapping(marks, line))}</span>`)
+      ? lines(points, piece).map((line, at) => html`<span class="line" data-number=${piece.line + at}>${marked(points, line.start, line.end, overlapping(marks, line))}</span>`)
       : marked(points, piece.start, piece.end, marks)}
   </div>`;
 

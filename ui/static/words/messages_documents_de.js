@@ -85,6 +85,8 @@ export const MESSAGES_DOCUMENTS_DE = {
   "Save it as .txt to read it.": "Speichern Sie sie als .txt, um sie zu lesen.",
   "The table could not be read: {0}.": "Die Tabelle war nicht zu lesen: {0}.",
   "The notebook is damaged: it is not the JSON that Jupyter writes.": "Das Notebook ist beschädigt: es ist nicht das JSON, das Jupyter schreibt.",
+  "The file holds binary data, not text.": "Die Datei enthält Binärdaten, keinen Text.",
+  "The file holds no text.": "Die Datei enthält keinen Text.",
   "The PDF holds no text: its pages are empty.": "Das PDF enthält keinen Text: seine Seiten sind leer.",
   "The PDF is damaged: no pages could be found in it.": "Das PDF ist beschädigt: es sind keine Seiten darin zu finden.",
   "Open it in a viewer and save it again.": "Öffnen Sie es in einem Betrachter und speichern Sie es neu.",
