@@ -11,10 +11,10 @@ import itertools
 import json
 import math
 import mmap
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +22,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UnsupportedModel
+from engines.model.block_types import BlockType, Bytes
 from engines.model.checkpoint import INNER, NORMS, Checkpoint, Projection
-from engines.model.weights import BlockLinear, DenseLinear, Float, Linear, QuantizedLinear, StoredRows
+from engines.model.weights import BlockLinear, BlockRows, DenseLinear, Float, Linear, QuantizedLinear, StoredRows
+from engines.runtimes.native.kernel_loader import load_kernels
+from engines.runtimes.native.kernels.instructions import best
 from engines.runtimes.native.kernels.layout import BLOCK_GROUPS, TILE
+from engines.runtimes.native.kernels.library import Library
 from engines.runtimes.native.kernels.team import cores
-from engines.runtimes.native.packed_blocks import BlockScales, tiles_in_turn
+from engines.runtimes.native.packed_blocks import (
+    PART_BYTES,
+    Tiles,
+    pack_into,
+    scales_room,
+    stretches,
+    tile_bytes,
+    zero_of,
+)
+from engines.runtimes.native.packed_file import PackedFile
 from engines.runtimes.native.tiles import byte_tiles, four_bit_tiles, group_tiles, pad_rows, padded
 
 WEIGHTS_FILE, INDEX_FILE = "weights.bin", "index.json"
 SETS: tuple[tuple[Projection, ...], ...] = (("q", "k", "v"), ("o",), ("gate", "up"), ("down",))
-_ALIGN = 64
 _SMALLEST_GROUP = 16  # groups are multiples of it
 _HEAD_GROUP = 128
+_AHEAD = 8  # parts of weights in blocks that are packed before they are hashed, at most
 
 Progress = Callable[[int, int], None]
 Wrote = Callable[[Path, str], None]  # a file, and the SHA-256 of what was written
@@ -80,13 +93,16 @@ def pack(
     folder: Path,
     on_progress: Progress = lambda done, total: None,
     wrote: Wrote = lambda path, digest: None,
+    kept: Path | None = None,
 ) -> tuple[str, ...]:
     """Writes the files and returns what was lost on the way, one sentence for each thing. The weights are hashed while
-    threads pack the next ones."""
+    threads pack the next ones. ``kept`` is the folder of compiled kernels, if there is one."""
     config = checkpoint.config
     subgraphs = config.num_layers + 1
-    with (folder / WEIGHTS_FILE).open("wb") as file, ThreadPoolExecutor(cores()) as threads:
-        packer = _Packer(file, threads)
+    kernels = load_kernels(best(), kept, "packing") if checkpoint.has_blocks else None
+    with (folder / WEIGHTS_FILE).open("wb", buffering=0) as file, ThreadPoolExecutor(cores()) as threads:
+        written = PackedFile(file)
+        packer = _Packer(written, threads, kernels)
         for layer in range(config.num_layers):
             for name, parts in _sets(checkpoint, layer):
                 packer.add_set(name, parts)
@@ -100,9 +116,9 @@ def pack(
         packer.add_head(head, rounded=checkpoint.quantization.format != "dense")
         checkpoint.release()
         on_progress(subgraphs, subgraphs)
-    wrote(folder / WEIGHTS_FILE, packer.digest.hexdigest())
+    wrote(folder / WEIGHTS_FILE, written.digest.hexdigest())
     index = {
-        "tensors": packer.tensors,
+        "tensors": written.tensors,
         "sets": {name: [asdict(product) for product in products] for name, products in packer.sets.items()},
     }
     (folder / INDEX_FILE).write_text(json.dumps(index), encoding="utf-8")
@@ -161,29 +177,16 @@ class PackedWeights:
 
 
 class _Packer:
-    def __init__(self, file: Any, threads: ThreadPoolExecutor) -> None:
-        self._file, self._threads = file, threads
-        self._end = 0
-        self.digest = sha256()
-        self.tensors: dict[str, tuple[int, str]] = {}
+    """``kernels`` are those that pack blocks, None where there are no such weights."""
+
+    def __init__(self, file: PackedFile, threads: ThreadPoolExecutor, kernels: Library | None) -> None:
+        self._file, self._threads, self._kernels = file, threads, kernels
+        self._free: list[NDArray[np.uint8]] = []  # room for parts; to make new room takes longer than to pack
         self.sets: dict[str, list[Product]] = {}
         self.notes: list[str] = []
 
     def add(self, name: str, array: NDArray[Any]) -> None:
-        self.add_pieces(name, [array])
-
-    def add_pieces(self, name: str, pieces: Iterable[NDArray[Any]]) -> None:
-        """One tensor, whose parts come one after the other."""
-        self._write(bytes(-self._end % _ALIGN))
-        start = self._end
-        for piece in pieces:
-            self._write(np.ascontiguousarray(piece).reshape(-1).view(np.uint8).data)
-            self.tensors[name] = (start, piece.dtype.name)
-
-    def _write(self, data: bytes | memoryview) -> None:
-        self._file.write(data)
-        self.digest.update(data)
-        self._end += len(data)
+        self._file.add(name, array)
 
     def add_set(self, name: str, parts: list[Linear]) -> None:
         kinds = {_kind(part) for part in parts}
@@ -225,11 +228,45 @@ class _Packer:
     def _in_blocks(self, name: str, parts: list[BlockLinear], sizes: tuple[int, ...]) -> Product:
         kind, inputs = parts[0].weight.kind, parts[0].shape[1]
         assert kind.group in BLOCK_GROUPS, f"no kernel adds up groups of {kind.group}"
-        scales = BlockScales()
-        self.add_pieces(f"{name}.weights", tiles_in_turn([part.weight for part in parts], scales, self._threads))
-        for field, array in scales.tensors().items():
+        scales = self._add_blocks(f"{name}.weights", kind, [part.weight for part in parts])
+        for field, array in scales.items():
             self.add(f"{name}.{field}", array)
-        return Product(name, kind.bits, inputs, sizes, kind.group, kind.elements // kind.group, scales.zero)
+        return Product(name, kind.bits, inputs, sizes, kind.group, kind.elements // kind.group, zero_of(kind))
+
+    def _add_blocks(self, name: str, kind: BlockType, parts: Sequence[BlockRows]) -> Tiles:
+        """Threads pack stretches of rows and write them, and they are hashed in their order. Returns what the tiles
+        are worth."""
+        kernels = self._kernels
+        assert kernels is not None, "the model has no blocks"
+        inputs = parts[0].shape[1]
+        size = tile_bytes(kind, inputs)
+        scales = scales_room(kind, inputs, sum(padded(len(part.data)) // TILE for part in parts))
+        start = self._file.begin(name, np.dtype(np.uint8))
+        part_bytes = max(PART_BYTES, size)
+
+        def packed(first: int, tiles: int, rows: Bytes, buffer: NDArray[np.uint8]) -> memoryview:
+            weights = buffer[: tiles * size].reshape(tiles, size)
+            beside = {field: array[first : first + tiles] for field, array in scales.items()}
+            pack_into(kernels, kind, rows, {"weights": weights, **beside})
+            data = weights.reshape(-1).data
+            self._file.write_at(data, start + first * size)
+            return data
+
+        def first_finished() -> None:
+            future, buffer = running.popleft()
+            self._file.wrote(future.result())
+            self._free.append(buffer)
+
+        running: deque[tuple[Future[memoryview], NDArray[np.uint8]]] = deque()
+        for stretch in stretches(parts):
+            if len(running) > _AHEAD:
+                first_finished()
+            buffer = self._free.pop() if self._free else np.empty(part_bytes, np.uint8)
+            buffer = buffer if len(buffer) >= part_bytes else np.empty(part_bytes, np.uint8)
+            running.append((self._threads.submit(packed, *stretch, buffer), buffer))
+        while running:
+            first_finished()
+        return scales
 
     def _eight_bits(self, name: str, linear: DenseLinear, group: int) -> Product:
         """Symmetric around 128."""

@@ -169,7 +169,7 @@ def _packed(checkpoint: Checkpoint, cache: Path, on_progress: Progress = lambda 
     builds = BuildCache(cache)
 
     def write(folder: Path) -> tuple[str, ...]:
-        return pack(checkpoint, folder, on_progress, builds.wrote)
+        return pack(checkpoint, folder, on_progress, builds.wrote, cache)
 
     return builds.get(checkpoint.folder, "native", {"packing": PACKING}, write)
 
@@ -181,7 +181,7 @@ def _compiling(instructions: Instructions, cache: Path | None, *, blocks: bool) 
 
     def load() -> Kernels:
         return Kernels(
-            load_kernels(instructions, cache), load_kernels(instructions, cache, blocks=True) if blocks else None
+            load_kernels(instructions, cache), load_kernels(instructions, cache, "blocks") if blocks else None
         )
 
     with ThreadPoolExecutor(1) as thread:
