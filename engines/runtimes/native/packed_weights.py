@@ -14,6 +14,7 @@ import mmap
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ def pack(
     subgraphs = config.num_layers + 1
     kernels = load_kernels(best(), kept, "packing") if checkpoint.has_blocks else None
     with (folder / WEIGHTS_FILE).open("wb", buffering=0) as file, ThreadPoolExecutor(cores()) as threads:
-        written = PackedFile(file)
+        written = PackedFile(file, threads)
         packer = _Packer(written, threads, kernels)
         for layer in range(config.num_layers):
             for name, parts in _sets(checkpoint, layer):
@@ -116,7 +117,8 @@ def pack(
         packer.add_head(head, rounded=checkpoint.quantization.format != "dense")
         checkpoint.release()
         on_progress(subgraphs, subgraphs)
-    wrote(folder / WEIGHTS_FILE, written.digest.hexdigest())
+        digest = written.finish()
+    wrote(folder / WEIGHTS_FILE, digest)
     index = {
         "tensors": written.tensors,
         "sets": {name: [asdict(product) for product in products] for name, products in packer.sets.items()},
@@ -159,8 +161,10 @@ class PackedWeights:
         }
         with (folder / WEIGHTS_FILE).open("rb") as file:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        if hasattr(mmap, "MADV_WILLNEED"):
-            self._map.madvise(mmap.MADV_WILLNEED)
+        for wish in ("MADV_HUGEPAGE", "MADV_WILLNEED"):
+            with suppress(OSError):  # a system without large pages
+                if hasattr(mmap, wish):
+                    self._map.madvise(getattr(mmap, wish))
         self._base = np.frombuffer(self._map, np.uint8).ctypes.data
         self.nbytes = len(self._map)
 
@@ -234,30 +238,27 @@ class _Packer:
         return Product(name, kind.bits, inputs, sizes, kind.group, kind.elements // kind.group, zero_of(kind))
 
     def _add_blocks(self, name: str, kind: BlockType, parts: Sequence[BlockRows]) -> Tiles:
-        """Threads pack stretches of rows and write them, and they are hashed in their order. Returns what the tiles
-        are worth."""
+        """Threads pack stretches of rows. Returns what the tiles are worth."""
         kernels = self._kernels
         assert kernels is not None, "the model has no blocks"
         inputs = parts[0].shape[1]
         size = tile_bytes(kind, inputs)
         scales = scales_room(kind, inputs, sum(padded(len(part.data)) // TILE for part in parts))
-        start = self._file.begin(name, np.dtype(np.uint8))
+        self._file.begin(name, np.dtype(np.uint8))
         part_bytes = max(PART_BYTES, size)
 
-        def packed(first: int, tiles: int, rows: Bytes, buffer: NDArray[np.uint8]) -> memoryview:
+        def packed(first: int, tiles: int, rows: Bytes, buffer: NDArray[np.uint8]) -> NDArray[np.uint8]:
             weights = buffer[: tiles * size].reshape(tiles, size)
             beside = {field: array[first : first + tiles] for field, array in scales.items()}
             pack_into(kernels, kind, rows, {"weights": weights, **beside})
-            data = weights.reshape(-1).data
-            self._file.write_at(data, start + first * size)
-            return data
+            return weights.reshape(-1)
 
         def first_finished() -> None:
             future, buffer = running.popleft()
-            self._file.wrote(future.result())
+            self._file.write(future.result())
             self._free.append(buffer)
 
-        running: deque[tuple[Future[memoryview], NDArray[np.uint8]]] = deque()
+        running: deque[tuple[Future[NDArray[np.uint8]], NDArray[np.uint8]]] = deque()
         for stretch in stretches(parts):
             if len(running) > _AHEAD:
                 first_finished()
