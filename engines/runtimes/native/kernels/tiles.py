@@ -13,7 +13,7 @@ from engines.runtimes.native.kernels.layout import LANES, TILE, WORDS
 from engines.runtimes.native.kernels.program import Arguments, kernel
 
 PAIR = range(2)  # the two vectors of a tile
-_LINE, _AHEAD = 64, 2048  # bytes
+_LINE, _AHEAD = 64, 8192  # bytes
 
 
 def add_by_rows(module: ir.Module, name: str, blocks: Mapping[int, ir.Function]) -> None:
