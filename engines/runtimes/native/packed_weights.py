@@ -3,8 +3,9 @@ used as it lies: nothing is unpacked or copied when a model is opened.
 
 A product's outputs are cut into tiles of 32, padded with zeros. INT4: for each tile and each four inputs 64 bytes, byte
 4 i + j holding input j of output i in its low and of output 16 + i in its high half. 8 bits: the same without sharing
-bytes. Full precision: float32 [tile, input, 32]. Scales and zero points are [tile, group, 32]; scales are float16 where
-that is exact. Projections that read the same input stand one after the other and are one product.
+bytes. Full precision: float32 [tile, input, 32]; of an output layer float16 where that is exact. Scales and zero points
+are [tile, group, 32]; scales are float16 where that is exact. Projections that read the same input stand one after the
+other and are one product.
 """
 
 import itertools
@@ -55,7 +56,7 @@ Wrote = Callable[[Path, str], None]  # a file, and the SHA-256 of what was writt
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """``bits`` of a weight: 4, 6, 8 or 32. ``sizes`` are the outputs of each projection, ``group`` inputs share a
+    """``bits`` of a weight: 4, 6, 8, 16 or 32. ``sizes`` are the outputs of each projection, ``group`` inputs share a
     scale. ``tensors`` of it in the file are called ``name`` with ".weights", ".scales", ".zeros", ".bias",
     ".input_scale" and ".input_order", as far as there are such. Weights in blocks have ".factors", ".levels",
     ".minimum_factors" and ".minimum_levels" instead; then ``factor_groups`` groups share a factor, and ``zero`` is
@@ -114,7 +115,7 @@ def pack(
             on_progress(layer + 1, subgraphs)
         packer.add("final", pad_rows(checkpoint.final_norm()))
         head = checkpoint.lm_head()
-        packer.add_head(head, rounded=checkpoint.quantization.format != "dense")
+        packer.add_head(head, rounded=checkpoint.quantization.format not in ("dense", "gguf"))
         checkpoint.release()
         on_progress(subgraphs, subgraphs)
         digest = written.finish()
@@ -207,7 +208,23 @@ class _Packer:
                 self.notes.append("The output layer (lm_head), stored in full precision, is rounded to 8 bits.")
                 self.sets["head"] = [self._eight_bits("head", head, group)]
                 return
-        self.add_set("head", [head])
+        if isinstance(head, DenseLinear):
+            self.sets["head"] = [self._as_stored("head", head)]
+        else:
+            self.add_set("head", [head])
+
+    def _as_stored(self, name: str, linear: DenseLinear) -> Product:
+        """Some rows at a time, as a vocabulary has very many."""
+        out, inputs = linear.shape
+        whole = linear.weight if isinstance(linear.weight, StoredRows) else StoredRows(linear.weight)
+        half = all(_exact_as_half(rows) for _, rows in whole.chunks())
+        if linear.bias is not None:
+            self.add(f"{name}.bias", pad_rows(linear.bias))
+        kind: np.dtype[Any] = np.dtype(np.float16 if half else np.float32)
+        self._file.begin(f"{name}.weights", kind)
+        for _, rows in whole.chunks():
+            self._file.write(_float_tiles(rows.astype(kind)).reshape(-1).view(np.uint8))
+        return Product(name, 16 if half else 32, inputs, (out,), inputs)
 
     def _product(self, name: str, parts: list[Linear]) -> Product:
         quantized = [part for part in parts if isinstance(part, QuantizedLinear)]
@@ -316,7 +333,12 @@ def _kind(linear: Linear) -> tuple[object, ...] | None:
     return ("int4", linear.group)
 
 
-def _float_tiles(weight: Float) -> Float:
+def _exact_as_half(weight: Float) -> bool:
+    with np.errstate(over="ignore"):
+        return bool((weight.astype(np.float16).astype(np.float32) == weight).all())
+
+
+def _float_tiles(weight: NDArray[Any]) -> NDArray[Any]:
     """[out, in] -> [tiles, in * TILE]"""
     tiles = pad_rows(weight).reshape(-1, TILE, weight.shape[1])
     return np.ascontiguousarray(tiles.transpose(0, 2, 1)).reshape(len(tiles), -1)

@@ -42,7 +42,7 @@ _MATMUL = (
     "rows_at",
     "y",
     "y_stride",
-    "x",  # int8 [rows, inputs], or float32 for full-precision weights
+    "x",  # int8 [rows, inputs], or float32 for weights of 16 and 32 bits
     "x_stride",
     "x_scales",  # float32 [rows, groups]
     "x_sums",  # int32 [rows, groups]
@@ -64,9 +64,11 @@ _EXPERTS = (
 FIELDS: dict[str, tuple[str, ...]] = {
     "matmul4": _MATMUL,
     "matmul8": _MATMUL,
+    "matmul16": _MATMUL,
     "matmul32": _MATMUL,
     "matmul4_experts": _EXPERTS,
     "matmul8_experts": _EXPERTS,
+    "matmul16_experts": _EXPERTS,
     "matmul32_experts": _EXPERTS,
     "norm": (
         "rows_at",

@@ -143,6 +143,25 @@ def test_parts_that_threads_pack_stand_in_order(tmp_path: Path) -> None:
         assert np.array_equal(np.frombuffer(content, dtype, full.size, start), full.reshape(-1))
 
 
+@_native
+@pytest.mark.parametrize(("table", "kept"), [("F16", "float16"), ("F32", "float32")])
+def test_an_output_layer_in_full_precision_is_not_rounded(table: str, kept: str, tmp_path: Path) -> None:
+    """Beside projections in blocks, as Gemma's files have it."""
+    model = random_model("llama", hidden_size=256, intermediate_size=512)
+    write_model(model, tmp_path / "file.gguf", "Q4_0", table)
+    checkpoint, packed = model_folder(tmp_path), tmp_path / "packed"
+    packed.mkdir()
+    assert pack(checkpoint, packed) == ()
+    start, dtype = json.loads((packed / INDEX_FILE).read_text(encoding="utf-8"))["tensors"]["head.weights"]
+    assert dtype == kept
+    head = GgufFile(tmp_path / "file.gguf").tensor("output.weight")
+    rows, inputs = head.shape
+    stored = np.frombuffer((packed / WEIGHTS_FILE).read_bytes(), dtype, rows // TILE * TILE * inputs, start)
+    expected = np.ascontiguousarray(head.data).view(kept).reshape(rows, inputs)[: rows // TILE * TILE]
+    assert np.array_equal(stored.reshape(-1, inputs, TILE).swapaxes(1, 2).reshape(-1, inputs), expected)
+    NativeRuntime(checkpoint, 3).step(flat_batch(some_tokens(40)))
+
+
 @pytest.mark.parametrize("kind", [*ROUNDED, *RANDOM])
 def test_a_model_in_blocks_computes_like_its_dequantised_weights(kind: str, tmp_path: Path) -> None:
     """On both runtimes for processors, which round activations to 8 bits."""
