@@ -180,7 +180,7 @@ def _inside(path: Path) -> tuple[int, dict[str, Any]]:
         size = sum(file.stat().st_size for file in path.glob("*.safetensors"))
         config, kind, licence = checkpoint.config, checkpoint.quantization.format, stated_license(path)
     else:
-        file = GgufFile(path)
+        file = GgufFile(path, vocabulary=False)
         size = sum(part.stat().st_size for part in parts_of(path))
         config, kind = ModelConfig.from_dict(read_settings(file)), f"gguf {GgufTensors(file).main_type}"
         licence = license_in(file.metadata)

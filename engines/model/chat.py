@@ -4,7 +4,6 @@ A text that holds ``<|im_end|>`` or another special token of the model must not 
 role. Such a mark inside a message is broken up before the template sees it.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,7 +19,7 @@ class ChatEncoder:
 
     def __init__(self, tokenizer: ModelTokenizer) -> None:
         self._tokenizer = tokenizer
-        self.marks = _added_tokens(tokenizer)
+        self.marks = tokenizer.added_tokens
         self._pattern = _pattern(self.marks)
         self._knows_tools = tokenizer.template_reads("tools")
         self.form = tool_format(tokenizer.chat_template if self._knows_tools else None)
@@ -80,11 +79,6 @@ def _with_thought(text: str, thinking: bool) -> str:
     if thinking:
         return text if inside else f"{text}{THOUGHT_BEGINS}\n"
     return f"{text.rstrip()}\n\n{THOUGHT_ENDS}\n\n" if inside else text
-
-
-def _added_tokens(tokenizer: ModelTokenizer) -> dict[str, int]:
-    added = json.loads(tokenizer.to_json()).get("added_tokens") or []
-    return {token["content"]: token["id"] for token in added}
 
 
 def _pattern(marks: Mapping[str, int]) -> re.Pattern[str] | None:

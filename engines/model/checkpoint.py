@@ -71,7 +71,7 @@ class Checkpoint:
         self.files: TensorFiles | GgufTensors
         if parts := weights_of(folder):
             self.quantization = Quantization("gguf")
-            self.files = GgufTensors(GgufFile(parts[0]))
+            self.files = GgufTensors(GgufFile(parts[0], vocabulary=False))
         else:
             settings = read_object(folder / "config.json")
             self.quantization = read_quantization(folder, settings)

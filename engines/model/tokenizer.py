@@ -114,6 +114,11 @@ class ModelTokenizer:
             eos_token=self._eos,
         )
 
+    @property
+    def added_tokens(self) -> dict[str, int]:
+        """What a text may spell as one token, special or not."""
+        return {token.content: number for number, token in self._tokenizer.get_added_tokens_decoder().items()}
+
     def to_json(self) -> str:
         """The tokenizer as tokenizer.json, for libraries that build their own from it."""
         return str(self._tokenizer.to_str())
@@ -121,12 +126,12 @@ class ModelTokenizer:
 
 def _showing_marks(tokenizer: _Tokenizer) -> _Tokenizer:
     """The same tokenizer, but the marks of thoughts and calls are in the text that it decodes."""
-    content = json.loads(tokenizer.to_str())
-    hidden = [token for token in content.get("added_tokens") or [] if token["special"] and token["content"] in MARKS]
-    if not hidden:
+    added = tokenizer.get_added_tokens_decoder().values()
+    if not any(token.special and token.content in MARKS for token in added):
         return tokenizer
-    for token in hidden:
-        token["special"] = False
+    content = json.loads(tokenizer.to_str())
+    for token in content["added_tokens"]:
+        token["special"] = token["special"] and token["content"] not in MARKS
     return _Tokenizer.from_str(json.dumps(content))
 
 

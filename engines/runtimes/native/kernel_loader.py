@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from engines.errors import RuntimeUnavailable
 from engines.runtimes.native.kernels.instructions import Instructions
 from engines.runtimes.native.kernels.layout import ROWS, TILE
-from engines.runtimes.native.kernels.library import Library, kernel_version, read_kernels, write_kernels
+from engines.runtimes.native.kernels.library import Library, Part, kernel_version, read_kernels, write_kernels
+from engines.runtimes.native.packed_blocks import PACKED_KINDS, decoded_tiles, pack_rows
 from engines.runtimes.native.tiles import byte_tiles, four_bit_tiles, group_tiles, six_bit_tiles
 
 _log = logging.getLogger(__name__)
@@ -23,11 +24,10 @@ _INPUTS, _GROUP, _TILES = 64, 32, 2  # of the products that are checked
 
 
 @cache
-def load_kernels(instructions: Instructions, folder: Path | None = None, *, blocks: bool = False) -> Library:
-    """The kernels for ``instructions``, loaded once a process; ``folder`` keeps what was compiled. Those for weights in
-    the ``blocks`` of GGUF are a library of their own, as most models do not need them. Raises RuntimeUnavailable where
-    they cannot be compiled here or compute something wrong."""
-    name = f"{instructions.name}_blocks" if blocks else instructions.name
+def load_kernels(instructions: Instructions, folder: Path | None = None, part: Part = "decoder") -> Library:
+    """The kernels for ``instructions``, loaded once a process; ``folder`` keeps what was compiled. Raises
+    RuntimeUnavailable where they cannot be compiled here or compute something wrong."""
+    name = instructions.name if part == "decoder" else f"{instructions.name}_{part}"
     path = folder / f"kernels-{name}-{kernel_version(instructions)}" if folder else None
     linked = read_kernels(path) if path else None
     if linked is not None:
@@ -35,9 +35,11 @@ def load_kernels(instructions: Instructions, folder: Path | None = None, *, bloc
     from engines.runtimes.native.kernels.compiler import compiled  # LLVM takes 100 MB, and is not needed again
 
     _log.info("compiling kernels for %s", name)
-    linked = compiled(instructions, blocks=blocks)
+    linked = compiled(instructions, part)
     kernels = Library(linked)
-    if blocks:
+    if part == "packing":
+        check_packing(kernels)
+    elif part == "blocks":
         check_blocks(kernels, instructions.rows[-1])
     else:
         check_products(kernels, instructions.rows[-1])
@@ -78,6 +80,20 @@ def check_blocks(kernels: Library, largest_block: int) -> None:
             "zero": 3,
         }
         _check(kernels, "blocks", bits, largest_block, tiles(q), 2 * grouped.reshape(len(q), -1), fields)
+
+
+def check_packing(kernels: Library) -> None:
+    """Raises RuntimeUnavailable where blocks of any bytes are packed otherwise than they are decoded."""
+    rng = np.random.default_rng(0)
+    for kind in PACKED_KINDS:
+        blocks = max(2, _INPUTS // kind.elements)
+        rows = rng.integers(0, 256, (_TILES * TILE, blocks * kind.size)).astype(np.uint8)
+        packed, expected = pack_rows(kernels, kind, rows), decoded_tiles(kind, rows)
+        if set(packed) != set(expected) or any(packed[name].tobytes() != expected[name].tobytes() for name in packed):
+            raise RuntimeUnavailable(
+                f"Weights of the type {kind.name} are packed wrongly on this processor.",
+                'Set model.runtime to "onnx", and please report this.',
+            )
 
 
 def _any_weights(rng: np.random.Generator, bits: int) -> NDArray[np.uint8]:

@@ -67,7 +67,7 @@ class _Attention:
 
     def __init__(self, builder: ProgramBuilder, keys: Half, values: Half, context: int) -> None:
         self._builder, self._keys, self._values = builder, keys, values
-        ropes = map(builder.config.rope_of, range(builder.config.num_layers))
+        ropes = set(map(builder.config.rope_of, range(builder.config.num_layers)))
         self._tables = {rope: [np.ascontiguousarray(t) for t in rope.tables(context, context)] for rope in ropes}
 
     def __call__(self, layer: int, q: Rows, k: Rows, v: Rows) -> Rows:

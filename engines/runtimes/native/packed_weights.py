@@ -3,18 +3,20 @@ used as it lies: nothing is unpacked or copied when a model is opened.
 
 A product's outputs are cut into tiles of 32, padded with zeros. INT4: for each tile and each four inputs 64 bytes, byte
 4 i + j holding input j of output i in its low and of output 16 + i in its high half. 8 bits: the same without sharing
-bytes. Full precision: float32 [tile, input, 32]. Scales and zero points are [tile, group, 32]; scales are float16 where
-that is exact. Projections that read the same input stand one after the other and are one product.
+bytes. Full precision: float32 [tile, input, 32]; of an output layer float16 where that is exact. Scales and zero points
+are [tile, group, 32]; scales are float16 where that is exact. Projections that read the same input stand one after the
+other and are one product.
 """
 
 import itertools
 import json
 import math
 import mmap
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +24,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engines.errors import UnsupportedModel
+from engines.model.block_types import BlockType, Bytes
 from engines.model.checkpoint import INNER, NORMS, Checkpoint, Projection
-from engines.model.weights import BlockLinear, DenseLinear, Float, Linear, QuantizedLinear, StoredRows
+from engines.model.weights import BlockLinear, BlockRows, DenseLinear, Float, Linear, QuantizedLinear, StoredRows
+from engines.runtimes.native.kernel_loader import load_kernels
+from engines.runtimes.native.kernels.instructions import best
 from engines.runtimes.native.kernels.layout import BLOCK_GROUPS, TILE
+from engines.runtimes.native.kernels.library import Library
 from engines.runtimes.native.kernels.team import cores
-from engines.runtimes.native.packed_blocks import BlockScales, tiles_in_turn
+from engines.runtimes.native.packed_blocks import (
+    PART_BYTES,
+    Tiles,
+    pack_into,
+    scales_room,
+    stretches,
+    tile_bytes,
+    zero_of,
+)
+from engines.runtimes.native.packed_file import PackedFile
 from engines.runtimes.native.tiles import byte_tiles, four_bit_tiles, group_tiles, pad_rows, padded
 
 WEIGHTS_FILE, INDEX_FILE = "weights.bin", "index.json"
 SETS: tuple[tuple[Projection, ...], ...] = (("q", "k", "v"), ("o",), ("gate", "up"), ("down",))
-_ALIGN = 64
 _SMALLEST_GROUP = 16  # groups are multiples of it
 _HEAD_GROUP = 128
+_AHEAD = 8  # parts of weights in blocks that are packed before they are hashed, at most
 
 Progress = Callable[[int, int], None]
 Wrote = Callable[[Path, str], None]  # a file, and the SHA-256 of what was written
@@ -41,7 +56,7 @@ Wrote = Callable[[Path, str], None]  # a file, and the SHA-256 of what was writt
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """``bits`` of a weight: 4, 6, 8 or 32. ``sizes`` are the outputs of each projection, ``group`` inputs share a
+    """``bits`` of a weight: 4, 6, 8, 16 or 32. ``sizes`` are the outputs of each projection, ``group`` inputs share a
     scale. ``tensors`` of it in the file are called ``name`` with ".weights", ".scales", ".zeros", ".bias",
     ".input_scale" and ".input_order", as far as there are such. Weights in blocks have ".factors", ".levels",
     ".minimum_factors" and ".minimum_levels" instead; then ``factor_groups`` groups share a factor, and ``zero`` is
@@ -80,13 +95,16 @@ def pack(
     folder: Path,
     on_progress: Progress = lambda done, total: None,
     wrote: Wrote = lambda path, digest: None,
+    kept: Path | None = None,
 ) -> tuple[str, ...]:
     """Writes the files and returns what was lost on the way, one sentence for each thing. The weights are hashed while
-    threads pack the next ones."""
+    threads pack the next ones. ``kept`` is the folder of compiled kernels, if there is one."""
     config = checkpoint.config
     subgraphs = config.num_layers + 1
-    with (folder / WEIGHTS_FILE).open("wb") as file, ThreadPoolExecutor(cores()) as threads:
-        packer = _Packer(file, threads)
+    kernels = load_kernels(best(), kept, "packing") if checkpoint.has_blocks else None
+    with (folder / WEIGHTS_FILE).open("wb", buffering=0) as file, ThreadPoolExecutor(cores()) as threads:
+        written = PackedFile(file, threads)
+        packer = _Packer(written, threads, kernels)
         for layer in range(config.num_layers):
             for name, parts in _sets(checkpoint, layer):
                 packer.add_set(name, parts)
@@ -97,12 +115,13 @@ def pack(
             on_progress(layer + 1, subgraphs)
         packer.add("final", pad_rows(checkpoint.final_norm()))
         head = checkpoint.lm_head()
-        packer.add_head(head, rounded=checkpoint.quantization.format != "dense")
+        packer.add_head(head, rounded=checkpoint.quantization.format not in ("dense", "gguf"))
         checkpoint.release()
         on_progress(subgraphs, subgraphs)
-    wrote(folder / WEIGHTS_FILE, packer.digest.hexdigest())
+        digest = written.finish()
+    wrote(folder / WEIGHTS_FILE, digest)
     index = {
-        "tensors": packer.tensors,
+        "tensors": written.tensors,
         "sets": {name: [asdict(product) for product in products] for name, products in packer.sets.items()},
     }
     (folder / INDEX_FILE).write_text(json.dumps(index), encoding="utf-8")
@@ -143,8 +162,10 @@ class PackedWeights:
         }
         with (folder / WEIGHTS_FILE).open("rb") as file:
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        if hasattr(mmap, "MADV_WILLNEED"):
-            self._map.madvise(mmap.MADV_WILLNEED)
+        for wish in ("MADV_HUGEPAGE", "MADV_WILLNEED"):
+            with suppress(OSError):  # a system without large pages
+                if hasattr(mmap, wish):
+                    self._map.madvise(getattr(mmap, wish))
         self._base = np.frombuffer(self._map, np.uint8).ctypes.data
         self.nbytes = len(self._map)
 
@@ -161,29 +182,16 @@ class PackedWeights:
 
 
 class _Packer:
-    def __init__(self, file: Any, threads: ThreadPoolExecutor) -> None:
-        self._file, self._threads = file, threads
-        self._end = 0
-        self.digest = sha256()
-        self.tensors: dict[str, tuple[int, str]] = {}
+    """``kernels`` are those that pack blocks, None where there are no such weights."""
+
+    def __init__(self, file: PackedFile, threads: ThreadPoolExecutor, kernels: Library | None) -> None:
+        self._file, self._threads, self._kernels = file, threads, kernels
+        self._free: list[NDArray[np.uint8]] = []  # room for parts; to make new room takes longer than to pack
         self.sets: dict[str, list[Product]] = {}
         self.notes: list[str] = []
 
     def add(self, name: str, array: NDArray[Any]) -> None:
-        self.add_pieces(name, [array])
-
-    def add_pieces(self, name: str, pieces: Iterable[NDArray[Any]]) -> None:
-        """One tensor, whose parts come one after the other."""
-        self._write(bytes(-self._end % _ALIGN))
-        start = self._end
-        for piece in pieces:
-            self._write(np.ascontiguousarray(piece).reshape(-1).view(np.uint8).data)
-            self.tensors[name] = (start, piece.dtype.name)
-
-    def _write(self, data: bytes | memoryview) -> None:
-        self._file.write(data)
-        self.digest.update(data)
-        self._end += len(data)
+        self._file.add(name, array)
 
     def add_set(self, name: str, parts: list[Linear]) -> None:
         kinds = {_kind(part) for part in parts}
@@ -200,7 +208,23 @@ class _Packer:
                 self.notes.append("The output layer (lm_head), stored in full precision, is rounded to 8 bits.")
                 self.sets["head"] = [self._eight_bits("head", head, group)]
                 return
-        self.add_set("head", [head])
+        if isinstance(head, DenseLinear):
+            self.sets["head"] = [self._as_stored("head", head)]
+        else:
+            self.add_set("head", [head])
+
+    def _as_stored(self, name: str, linear: DenseLinear) -> Product:
+        """Some rows at a time, as a vocabulary has very many."""
+        out, inputs = linear.shape
+        whole = linear.weight if isinstance(linear.weight, StoredRows) else StoredRows(linear.weight)
+        half = all(_exact_as_half(rows) for _, rows in whole.chunks())
+        if linear.bias is not None:
+            self.add(f"{name}.bias", pad_rows(linear.bias))
+        kind: np.dtype[Any] = np.dtype(np.float16 if half else np.float32)
+        self._file.begin(f"{name}.weights", kind)
+        for _, rows in whole.chunks():
+            self._file.write(_float_tiles(rows.astype(kind)).reshape(-1).view(np.uint8))
+        return Product(name, 16 if half else 32, inputs, (out,), inputs)
 
     def _product(self, name: str, parts: list[Linear]) -> Product:
         quantized = [part for part in parts if isinstance(part, QuantizedLinear)]
@@ -225,11 +249,42 @@ class _Packer:
     def _in_blocks(self, name: str, parts: list[BlockLinear], sizes: tuple[int, ...]) -> Product:
         kind, inputs = parts[0].weight.kind, parts[0].shape[1]
         assert kind.group in BLOCK_GROUPS, f"no kernel adds up groups of {kind.group}"
-        scales = BlockScales()
-        self.add_pieces(f"{name}.weights", tiles_in_turn([part.weight for part in parts], scales, self._threads))
-        for field, array in scales.tensors().items():
+        scales = self._add_blocks(f"{name}.weights", kind, [part.weight for part in parts])
+        for field, array in scales.items():
             self.add(f"{name}.{field}", array)
-        return Product(name, kind.bits, inputs, sizes, kind.group, kind.elements // kind.group, scales.zero)
+        return Product(name, kind.bits, inputs, sizes, kind.group, kind.elements // kind.group, zero_of(kind))
+
+    def _add_blocks(self, name: str, kind: BlockType, parts: Sequence[BlockRows]) -> Tiles:
+        """Threads pack stretches of rows. Returns what the tiles are worth."""
+        kernels = self._kernels
+        assert kernels is not None, "the model has no blocks"
+        inputs = parts[0].shape[1]
+        size = tile_bytes(kind, inputs)
+        scales = scales_room(kind, inputs, sum(padded(len(part.data)) // TILE for part in parts))
+        self._file.begin(name, np.dtype(np.uint8))
+        part_bytes = max(PART_BYTES, size)
+
+        def packed(first: int, tiles: int, rows: Bytes, buffer: NDArray[np.uint8]) -> NDArray[np.uint8]:
+            weights = buffer[: tiles * size].reshape(tiles, size)
+            beside = {field: array[first : first + tiles] for field, array in scales.items()}
+            pack_into(kernels, kind, rows, {"weights": weights, **beside})
+            return weights.reshape(-1)
+
+        def first_finished() -> None:
+            future, buffer = running.popleft()
+            self._file.write(future.result())
+            self._free.append(buffer)
+
+        running: deque[tuple[Future[NDArray[np.uint8]], NDArray[np.uint8]]] = deque()
+        for stretch in stretches(parts):
+            if len(running) > _AHEAD:
+                first_finished()
+            buffer = self._free.pop() if self._free else np.empty(part_bytes, np.uint8)
+            buffer = buffer if len(buffer) >= part_bytes else np.empty(part_bytes, np.uint8)
+            running.append((self._threads.submit(packed, *stretch, buffer), buffer))
+        while running:
+            first_finished()
+        return scales
 
     def _eight_bits(self, name: str, linear: DenseLinear, group: int) -> Product:
         """Symmetric around 128."""
@@ -278,7 +333,12 @@ def _kind(linear: Linear) -> tuple[object, ...] | None:
     return ("int4", linear.group)
 
 
-def _float_tiles(weight: Float) -> Float:
+def _exact_as_half(weight: Float) -> bool:
+    with np.errstate(over="ignore"):
+        return bool((weight.astype(np.float16).astype(np.float32) == weight).all())
+
+
+def _float_tiles(weight: NDArray[Any]) -> NDArray[Any]:
     """[out, in] -> [tiles, in * TILE]"""
     tiles = pad_rows(weight).reshape(-1, TILE, weight.shape[1])
     return np.ascontiguousarray(tiles.transpose(0, 2, 1)).reshape(len(tiles), -1)

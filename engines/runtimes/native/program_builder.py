@@ -149,7 +149,7 @@ class ProgramBuilder:
 
     def source(self, product: Product, x: Rows) -> dict[str, int]:
         """A product's fields that say where its rounded rows are, which are made, or what it reads as it is."""
-        if product.bits == 32:
+        if product.bits in (16, 32):
             return {**places(x=x), "x_scales": 0, "x_sums": 0}
         groups = product.inputs // product.group
         rounded = self.room(f"rounded_{product.inputs}", np.int8, product.inputs, x.count)
@@ -194,7 +194,7 @@ class ProgramBuilder:
             return found | {"factor_groups": product.factor_groups, "zero": product.zero}
         return {
             "scales": weights.address(f"{name}.scales"),
-            "scales_half": int(product.bits != 32 and weights.dtype(f"{name}.scales") == "float16"),
+            "scales_half": int(product.bits < 16 and weights.dtype(f"{name}.scales") == "float16"),
             "zeros": weights.address(f"{name}.zeros"),
         }
 

@@ -27,7 +27,7 @@ from engines.runtimes.native.lowering import NativeModel
 from engines.runtimes.native.packed_weights import PackedWeights, Progress, pack
 from engines.runtimes.native.program_builder import Kernels
 
-PACKING = "1"  # grows when the meaning of the packed file changes
+PACKING = "2"  # grows when the meaning of the packed file changes
 # More at a time gain nothing: the products are as fast from 8 rows on, and activations stay in the cache.
 _LARGEST_RUN = 256
 _ITEMS = 4  # of attention for each thread, at least, where there are as many
@@ -169,7 +169,7 @@ def _packed(checkpoint: Checkpoint, cache: Path, on_progress: Progress = lambda 
     builds = BuildCache(cache)
 
     def write(folder: Path) -> tuple[str, ...]:
-        return pack(checkpoint, folder, on_progress, builds.wrote)
+        return pack(checkpoint, folder, on_progress, builds.wrote, cache)
 
     return builds.get(checkpoint.folder, "native", {"packing": PACKING}, write)
 
@@ -181,7 +181,7 @@ def _compiling(instructions: Instructions, cache: Path | None, *, blocks: bool) 
 
     def load() -> Kernels:
         return Kernels(
-            load_kernels(instructions, cache), load_kernels(instructions, cache, blocks=True) if blocks else None
+            load_kernels(instructions, cache), load_kernels(instructions, cache, "blocks") if blocks else None
         )
 
     with ThreadPoolExecutor(1) as thread:

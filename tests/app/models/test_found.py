@@ -71,6 +71,26 @@ def test_models_are_found_where_programs_keep_them(home: Path) -> None:
     assert found["qwen2.5-0.5b"].licence == "Apache License"
 
 
+def test_gpt4all_and_llama_cpp_keep_theirs_where_the_system_has_data(
+    gguf_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for system, data, cache in (
+        ("linux", ".local/share", ".cache"),
+        ("darwin", "Library/Application Support", "Library/Caches"),
+        ("win32", "AppData/Local", "AppData/Local"),
+    ):
+        home = tmp_path / system
+        for folder in (home / data / "nomic.ai" / "GPT4All", home / cache / "llama.cpp"):
+            folder.mkdir(parents=True)
+            shutil.copy(gguf_file, folder / f"{folder.name}-model.gguf")
+        monkeypatch.setattr("sys.platform", system)
+        found = {model.place: (model.name, model.family, model.format) for model in find_models(home, {})}
+        assert found == {
+            "GPT4All": ("GPT4All-model", "qwen2", "gguf Q4_0"),
+            "llama.cpp": ("llama.cpp-model", "qwen2", "gguf Q4_0"),
+        }
+
+
 def test_folders_that_the_environment_names(home: Path) -> None:
     other = {"OLLAMA_MODELS": str(home / "nothing"), "HF_HUB_CACHE": str(home / "nothing")}
     assert {model.place for model in find_models(home, other)} == {"LM Studio"}

@@ -208,15 +208,17 @@ def whole_file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     return path.read_bytes()
 
 
-def test_a_file_that_was_cut_off_names_what_is_missing(whole_file: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("vocabulary", [True, False])
+def test_a_file_that_was_cut_off_names_what_is_missing(vocabulary: bool, whole_file: bytes, tmp_path: Path) -> None:
     path = tmp_path / "model.gguf"
     path.write_bytes(whole_file[:-100])
     with pytest.raises(CheckpointError, match="ends within the tensor "):
-        GgufFile(path)
-    for size in range(0, 400, 7):
+        GgufFile(path, vocabulary=vocabulary)
+    weights = sum(tensor.data.nbytes for tensor in _tensors(whole_file, tmp_path).values())
+    for size in range(0, len(whole_file) - weights, 97):
         path.write_bytes(whole_file[:size])
         with pytest.raises(CheckpointError, match=r"model\.gguf"):
-            GgufFile(path)
+            GgufFile(path, vocabulary=vocabulary)
 
 
 def test_damaged_files_end_in_one_error(whole_file: bytes, tmp_path: Path) -> None:
@@ -238,6 +240,22 @@ def test_damaged_files_end_in_one_error(whole_file: bytes, tmp_path: Path) -> No
                 check(folder)
         except DocentError as error:
             assert "\n" not in str(error) and any(name in str(error) for name in (path.name, ".json", "architecture"))
+        try:
+            GgufFile(path, vocabulary=False)  # as when a model is opened whose folder was written before
+        except DocentError as error:
+            assert "\n" not in str(error) and path.name in str(error)
+
+
+def test_a_vocabulary_is_passed_over_where_the_folder_has_it(whole_file: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(whole_file)
+    whole, without = GgufFile(path), GgufFile(path, vocabulary=False)
+    assert whole.metadata["tokenizer.ggml.tokens"] and without.metadata["tokenizer.ggml.tokens"] == []
+    assert {key for key, value in whole.metadata.items() if value != without.metadata[key]} <= {
+        "tokenizer.ggml.tokens", "tokenizer.ggml.merges"
+    }  # fmt: skip
+    for name, tensor in whole.tensors.items():
+        assert np.array_equal(tensor.data, without.tensors[name].data)
 
 
 def _tensors(content: bytes, folder: Path) -> dict[str, Any]:

@@ -175,5 +175,5 @@ def _suffix(kind: ir.Type) -> str:
 
 def _align(lane: ir.Type) -> int:
     """Bytes; rows of a matrix begin anywhere."""
-    sizes = {I8: 1, F16: 2, I32: 4, F32: 4, I64: 8}
+    sizes = {I8: 1, F16: 2, I16: 2, I32: 4, F32: 4, I64: 8}
     return sizes[lane]

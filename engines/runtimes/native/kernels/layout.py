@@ -42,7 +42,7 @@ _MATMUL = (
     "rows_at",
     "y",
     "y_stride",
-    "x",  # int8 [rows, inputs], or float32 for full-precision weights
+    "x",  # int8 [rows, inputs], or float32 for weights of 16 and 32 bits
     "x_stride",
     "x_scales",  # float32 [rows, groups]
     "x_sums",  # int32 [rows, groups]
@@ -64,9 +64,11 @@ _EXPERTS = (
 FIELDS: dict[str, tuple[str, ...]] = {
     "matmul4": _MATMUL,
     "matmul8": _MATMUL,
+    "matmul16": _MATMUL,
     "matmul32": _MATMUL,
     "matmul4_experts": _EXPERTS,
     "matmul8_experts": _EXPERTS,
+    "matmul16_experts": _EXPERTS,
     "matmul32_experts": _EXPERTS,
     "norm": (
         "rows_at",
@@ -171,5 +173,21 @@ BLOCK_FIELDS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_BLOCK_KERNELS, _BLOCKS),
     **{f"{name}_experts": _EXPERTS for name in _BLOCK_KERNELS},
 }
-ALL_FIELDS = FIELDS | BLOCK_FIELDS
+# Compiled only where weights in such blocks are packed.
+PACKED_TYPES = (
+    "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "IQ4_XS",
+)  # fmt: skip
+_PACKING = (
+    "rows",  # uint8 [tiles * TILE, row_bytes], as in the file
+    "row_bytes",
+    "blocks",  # of a row
+    "weights",  # the tiles that are written; then as the fields of a product
+    "factors",
+    "levels",
+    "minimum_factors",
+    "minimum_levels",
+    "tiles",
+)
+PACKING_FIELDS: dict[str, tuple[str, ...]] = {f"pack_{name}": _PACKING for name in PACKED_TYPES}
+ALL_FIELDS = FIELDS | BLOCK_FIELDS | PACKING_FIELDS
 assert all(len(fields) < WORDS for fields in ALL_FIELDS.values())

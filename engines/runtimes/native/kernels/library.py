@@ -11,6 +11,7 @@ import struct
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,10 @@ from engines.runtimes.native.kernels.instructions import Instructions
 from engines.runtimes.native.kernels.layout import ALL_FIELDS, ROWS, STEP, SYNC_WORDS, WORDS
 from engines.runtimes.native.kernels.linker import Linked
 from files import is_ours, replace_bytes
+
+# The kernels of a decoder, those of products with weights in the blocks of GGUF, and those that pack such weights. Most
+# models need the first alone, and the last are needed once.
+Part = Literal["decoder", "blocks", "packing"]
 
 _log = logging.getLogger(__name__)
 

@@ -2,8 +2,8 @@
 
 INT4 and 8-bit weights are multiplied with activations rounded to 8 bits in the weights' groups (``round_rows`` in
 engines/runtimes/native/kernels/rows.py) and summed exactly within a group; the groups' sums are added up in float32.
-With x = s_x a and W = s_w (q - z), a group adds s_x s_w (sum of q a - z sum of a). Full-precision weights are
-multiplied in float32.
+With x = s_x a and W = s_w (q - z), a group adds s_x s_w (sum of q a - z sum of a). Full-precision weights, also
+those kept as float16, are multiplied in float32.
 
 A tile is 32 outputs. Threads take tiles; within one, rows are done in blocks whose sums fit into the registers. The
 sums of a row are formed in the same order in a block of any size, so its result does not depend on its neighbours.
@@ -15,6 +15,7 @@ from llvmlite import ir
 
 from engines.runtimes.native.kernels.code import (
     BYTES,
+    F16,
     F32,
     FLOATS,
     HALFS,
@@ -35,9 +36,10 @@ _ZEROS = ir.VectorType(I8, LANES)
 
 
 def add_kernels(module: ir.Module, instructions: Instructions) -> None:
-    """matmul4, matmul8 and matmul32, by the bits of a weight."""
-    rows, float_rows = instructions.rows, instructions.float_rows
-    for bits, write, sizes in ((4, _integer_block, rows), (8, _integer_block, rows), (32, _float_block, float_rows)):
+    """matmul4, matmul8, matmul16 (float16) and matmul32, by the bits of a weight."""
+    kinds = [(bits, _integer_block, instructions.rows) for bits in (4, 8)]
+    kinds += [(bits, _float_block, instructions.float_rows) for bits in (16, 32)]
+    for bits, write, sizes in kinds:
         blocks = {size: write(module, instructions, bits, size) for size in sizes}
         add_by_rows(module, f"matmul{bits}", blocks)
 
@@ -120,15 +122,21 @@ def _scale(code: Code, args: Arguments, at: Any) -> Any:
 
 
 def _float_block(module: ir.Module, instructions: Instructions, bits: int, rows: int) -> ir.Function:
+    stored, vector = (F16, HALFS) if bits == 16 else (F32, FLOATS)
+
     def body(code: Code, args: Arguments, tile: Any, row: Any) -> None:
         inputs = code.mul(args.integer("groups"), args.integer("group"))
         x, x_stride = args.pointer("x"), args.integer("x_stride")
-        weights = code.offset(args.pointer("weights"), code.mul(tile, code.mul(inputs, i64(TILE))), F32)
+        weights = code.offset(args.pointer("weights"), code.mul(tile, code.mul(inputs, i64(TILE))), stored)
         totals = [[code.variable(FLOATS, constant(FLOATS, 0.0)) for _ in PAIR] for _ in range(rows)]
         row_starts = [code.offset(x, code.mul(code.add(row, i64(m)), x_stride), F32) for m in range(rows)]
         with code.loop(0, inputs) as k:
             at = code.mul(k, i64(TILE))
-            pair = [code.read(weights, FLOATS, code.add(at, i64(j * LANES))) for j in PAIR]
+            if rows == 1:
+                look_ahead(code, code.offset(weights, at, stored), TILE * bits // 8)
+            pair = [code.read(weights, vector, code.add(at, i64(j * LANES))) for j in PAIR]
+            if bits == 16:
+                pair = [code.fpext(half, FLOATS) for half in pair]
             for m in range(rows):
                 value = code.spread(code.read(row_starts[m], F32, k), FLOATS)
                 for j in PAIR:

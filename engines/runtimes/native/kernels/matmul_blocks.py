@@ -76,6 +76,8 @@ def _block(module: ir.Module, instructions: Instructions, bits: int, rows: int) 
                         here = code.offset(group_weights, code.mul(k, i64(bytes_ // _STEPS)), I8)
                         if rows == 1:
                             look_ahead(code, here, bytes_)
+                        elif rows == instructions.rows[-1]:  # the next tile comes while this one is multiplied
+                            look_ahead(code, here, bytes_, code.mul(groups, group_bytes))
                         at = code.add(group_start, code.shl(k, i64(2)))
                         values = [code.offset(start, at, I8) for start in row_starts]
                         _add_products(code, _weights(code, here, bits), values, half, sums)

@@ -13,7 +13,7 @@ from engines.runtimes.native.kernels.layout import LANES, TILE, WORDS
 from engines.runtimes.native.kernels.program import Arguments, kernel
 
 PAIR = range(2)  # the two vectors of a tile
-_LINE, _AHEAD = 64, 2048  # bytes
+_LINE, _AHEAD = 64, 8192  # bytes
 
 
 def add_by_rows(module: ir.Module, name: str, blocks: Mapping[int, ir.Function]) -> None:
@@ -60,11 +60,12 @@ def block(module: ir.Module, name: str, kernel: str, body: Callable[[Code, Argum
     return function
 
 
-def look_ahead(code: Code, weights: Any, count: int) -> None:
-    """Asks for ``count`` bytes of weights that will be read soon. A single row is done as fast as weights come, and the
-    processor's own looking ahead ends with a page of memory."""
+def look_ahead(code: Code, weights: Any, count: int, distance: Any = _AHEAD) -> None:
+    """Asks for ``count`` bytes of weights, ``distance`` bytes further on, that will be read soon. A single row is done
+    as fast as weights come, and the processor's own looking ahead ends with a page of memory."""
+    ahead = code.offset(weights, distance, I8)
     for line in range(0, count, _LINE):
-        code.prefetch(code.offset(weights, _AHEAD + line, I8))
+        code.prefetch(code.offset(ahead, line, I8))
 
 
 def finish(code: Code, args: Arguments, tile: Any, row: Any, totals: list[list[Any]]) -> None:

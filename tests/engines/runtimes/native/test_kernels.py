@@ -97,15 +97,16 @@ def test_products_of_bytes_are_exact(do: Do, bits: int, group: int, rows: int) -
 
 
 @pytest.mark.parametrize("rows", [1, 2, 4, 9])
-def test_products_of_numbers_in_full_precision(do: Do, rows: int) -> None:
+@pytest.mark.parametrize("stored", [np.float16, np.float32])
+def test_products_of_numbers_in_full_precision(do: Do, stored: type[np.float16 | np.float32], rows: int) -> None:
     """As weights in float32, float16 and bfloat16 are computed: widened, which loses nothing."""
     tiles, inputs = 2, 192
-    weight, x = normal(tiles * TILE, inputs), normal(rows, inputs, seed=1)
+    weight, x = normal(tiles * TILE, inputs).astype(stored), normal(rows, inputs, seed=1)
     packed = np.ascontiguousarray(weight.reshape(tiles, TILE, inputs).transpose(0, 2, 1))
     y = np.empty((rows, tiles * TILE), np.float32)
     unused = dict.fromkeys(("x_scales", "x_sums", "scales", "scales_half", "zeros", "bias"), 0)
     places = {"x": x, "x_stride": inputs, "y": y, "y_stride": y.shape[1], "weights": packed, "tiles": tiles}
-    do("matmul32", rows, **places, **unused, groups=1, group=inputs)
+    do(f"matmul{8 * weight.itemsize}", rows, **places, **unused, groups=1, group=inputs)
     expected = x.astype(np.float64) @ weight.astype(np.float64).T
     assert np.abs(y - expected).max() < 2e-6 * np.abs(expected).max()
 
