@@ -170,11 +170,13 @@ class ExtractiveAnswerer:
             readings = said_of_subject(query, usable, can_be_asked_for(query, readings))
         elif readings:
             readings = read_of_asked_entries(query.text, usable, readings)
+        doubted = False
         if readings:
             alone = readings if not query.is_english else _read_first_elsewhere(usable, readings)
             foreign = self._read_alone(query, usable, alone)
             if foreign is not None:
                 return foreign
+            doubted = alone == readings  # a reader was asked, and words alone state nothing against it
             readings = [reading for reading in readings if reading not in alone] or None
         sentences = rank_sentences(query, usable, self._embedder, readings or ())
         named = about_what_is_named(query, usable, sentences)
@@ -195,7 +197,7 @@ class ExtractiveAnswerer:
         best = ranked[0]
         sure = readings is not None and any(one.confidence >= SURELY for one in readings[:1])
         unsaid = best.row is None and bool(chosen) and is_no_answer(query, best, chosen[0], sure=sure)
-        if was_read and self._is_nearest(probability, lacks=unsaid):
+        if (was_read and self._is_nearest(probability, lacks=unsaid)) or (doubted and self._min_confidence is None):
             return Choice(tuple(chosen[:1]), tuple(readings or ()), probability, is_nearest=True)
         cell = _cell(query, chosen[0], readings or ()) if chosen else None
         said = verdict(query, chosen[0].text) if chosen else None
