@@ -1,12 +1,18 @@
 """Everyday documents: bundles, the stores made of them, and their questions asked through the whole pipeline."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from training.data.store import Shape
+from training.evaluate.backends import Pair, Scored
 from training.everyday.ask import main as ask
-from training.everyday.bundles import LANGUAGES, BundleError, Item, read_bundles
-from training.everyday.prepare import build, held_out, place_of
+from training.everyday.bundles import LANGUAGES, BundleError, Item, read_bundles, read_typed
+from training.everyday.evaluate import questions_table
+from training.everyday.prepare import as_typed, build, held_out, place_of
 
 TOKENIZER = Path("rag/models/weights/all-MiniLM-L6-v2/tokenizer.json").resolve()
 LEASE = """=== lease.md
@@ -94,6 +100,49 @@ def test_the_shipped_bundles_are_whole_and_some_are_held_out() -> None:
     kept = sum(held_out(document.name) for document in documents)
     assert 0.08 < kept / len(documents) < 0.18
     assert len(read_bundles(LANGUAGES)) > 200
+
+
+def test_what_is_typed_belongs_to_held_out_questions_alone() -> None:
+    documents = read_bundles()
+    asked = {(document.name, item.text) for document in documents for item in document.items if item.kind == "Q"}
+    typed = read_typed()
+    assert len(typed) > 100 and set(typed) <= asked
+    assert all(held_out(name) for name, _ in typed)
+    reworded = as_typed(documents)
+    assert sum(len(document.items) for document in reworded) == len(typed)
+    assert {item.text for document in reworded for item in document.items} == set(typed.values())
+
+
+def test_other_wordings_are_judged_by_the_doubt_that_refuses_one_in_ten_of_the_first(
+    bundles: Path, tmp_path: Path
+) -> None:
+    stores, _ = build(read_bundles(bundles), TOKENIZER)
+    for name in ("everyday", "everyday-cut"):
+        stores[name].save(tmp_path / f"{name}-val.npz")
+        stores[name].save(tmp_path / f"typed-{name}-val.npz")
+    span = stores["everyday"].spans[0, 0]
+    first, answered, least = questions_table(Sure(3.0, span), tmp_path, "", Shape(), None)
+    assert answered.tolist() == [True, False]
+    assert (
+        least == pytest.approx(3.0, abs=1e-3)
+        and first["exact"] == 1.0
+        and first["AUC"] == 0.5
+        and first["answered: refused"] == 0.0
+    )
+    typed, _, at = questions_table(Sure(2.0, span), tmp_path, "typed-", Shape(), least)
+    assert at == least and typed["answered: refused"] == typed["nothing answers: refused"] == 1.0
+
+
+class Sure:
+    """Reads the same place of every chunk with the same log odds."""
+
+    def __init__(self, odds: float, span: NDArray[np.int32]) -> None:
+        self.odds, self.span = odds, span
+
+    def score(self, pairs: Sequence[Pair]) -> Scored:
+        null = np.full(len(pairs), -np.log1p(np.exp(self.odds)), np.float32)
+        spans = np.tile(self.span.astype(np.int64), (len(pairs), 1))
+        return Scored(np.zeros(len(pairs), np.float32), null, null, spans)
 
 
 def test_questions_are_asked_through_the_pipeline(

@@ -1,9 +1,9 @@
-"""python -m training.everyday.ask [--documents FOLDER] [--part val] [--show wrong] [--json FILE]
+"""python -m training.everyday.ask [--documents FOLDER] [--part val] [--typed] [--show wrong] [--json FILE]
 
 Asks the questions about everyday documents (training.everyday.bundles) through the whole pipeline with default
 settings, each within its own document, and prints how many answers are right, refused and false. The held-out part is
-asked unless ``--part train`` says otherwise. An answer is right when its text holds the answer's words; what nothing
-answers is to be refused.
+asked unless ``--part train`` says otherwise; ``--typed`` asks some of it in the words of typed.tsv. An answer is right
+when its text holds the answer's words; what nothing answers is to be refused.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from rag.text.markers import strip_markers
 from rag.types import Answer, Filter
 from training.evaluate.questions.judge import holds, plain
 from training.everyday.bundles import DOCUMENTS, EverydayDocument, Item, read_bundles
-from training.everyday.prepare import held_out
+from training.everyday.prepare import as_typed, held_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +79,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--documents", type=Path, default=DOCUMENTS)
     parser.add_argument("--part", choices=("train", "val"), default="val")
+    parser.add_argument("--typed", action="store_true", help="only questions that typed.tsv words, in its wording")
     parser.add_argument("--most", type=int, help="documents")
     parser.add_argument("--show", choices=("wrong", "all"))
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     documents = [one for one in read_bundles(options.documents) if held_out(one.name) == (options.part == "val")]
-    documents = documents[: options.most]
+    documents = (as_typed(documents) if options.typed else documents)[: options.most]
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work, "documents")
         folder.mkdir()

@@ -20,6 +20,9 @@ DOCUMENTS = Path(__file__).parent / "documents"
 LANGUAGES = Path(__file__).parent / "languages"
 """Bundles in other languages, and of questions in one language about documents in another (en-de-1.txt: German
 questions about English documents). The reader for other languages learnt from them."""
+TYPED = Path(__file__).parent / "typed.tsv"
+"""Held-out questions as somebody in a hurry types them: the document, the question, what is typed. Nothing learns from
+them."""
 NONE = "none"
 _NAME = re.compile(r"=== (\S+)$")
 _ITEM = re.compile(r"(Q|A|IN|WHY|S\+|S-): ?(.*)$")
@@ -57,6 +60,12 @@ def read_bundles(folder: Path = DOCUMENTS) -> list[EverydayDocument]:
     if twice := {name for name in names if names.count(name) > 1}:
         raise BundleError(f"{folder}: two documents are called {', '.join(sorted(twice))}; rename one")
     return found
+
+
+def read_typed(path: Path = TYPED) -> dict[tuple[str, str], str]:
+    """What is typed by the document and the question."""
+    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+    return {(document, question): typed for document, question, typed in rows}
 
 
 def _documents(path: Path) -> Iterator[EverydayDocument]:

@@ -1,9 +1,11 @@
-"""python -m training.everyday.evaluate --data out/data --readers out/a.safetensors out/b.safetensors
+"""python -m training.everyday.evaluate --data out/data --readers out/a.safetensors out/b.safetensors [--wordings typed]
 
 How well readers read the held-out everyday documents (training.everyday.prepare): of answered questions the share whose
 span is exact and whose span overlaps the answer; how often an answer's log odds are above those of a question that
 nothing answers (AUC); what is refused of the latter where one in ten of the answered is refused, too; and the balanced
-accuracy on statements. Torch, on a GPU where there is one.
+accuracy on statements. ``--wordings sloppy typed`` also reads the same questions in other wordings (``sloppy-...`` of
+training.data.sloppy, ``typed-...`` of training.everyday.prepare), and says what is refused of them where one in ten of
+the answered is refused as they were first asked. Torch, on a GPU where there is one.
 """
 
 import argparse
@@ -20,7 +22,7 @@ _REFUSED = 0.1  # share of the answered questions
 
 
 def read(
-    reader: backends.TorchReader, store: Store, shape: Shape
+    reader: backends.ReaderBackend, store: Store, shape: Shape
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
     """Log odds of an answer, the largest of a question's passages where nothing answers it [questions]; for those that
     are answered whether the span is exact and whether it overlaps, else False [questions] each."""
@@ -51,32 +53,46 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--readers", type=Path, nargs="+", required=True)
+    parser.add_argument("--wordings", nargs="*", default=[], help="other wordings of the questions")
     parser.add_argument("--marks", type=int, nargs=2, default=(CLS, SEP), help="tokens; 0 1 for compact vocabularies")
     options = parser.parse_args()
     shape = Shape(cls=options.marks[0], sep=options.marks[1])
-    questions, cut, claims = (
-        Store.load(options.data / f"{name}-val.npz") for name in ("everyday", "everyday-cut", "everyday-claims")
-    )
+    claims = Store.load(options.data / "everyday-claims-val.npz")
     for path in options.readers:
         reader = backends.TorchReader(path)
-        odds, exact, overlaps = read(reader, questions, shape)
-        answered = questions.gold >= 0
-        without = read(reader, cut, shape)[0]
-        least = np.quantile(odds[answered], _REFUSED)
-        row = {
-            "exact": exact[answered].mean(),
-            "overlaps": overlaps[answered].mean(),
-            "AUC": auc(odds[answered], odds[~answered]),
-            "AUC, line taken out": auc(odds[answered], without),
-            "nothing answers: refused": (odds[~answered] < least).mean(),
-            "line taken out: refused": (without < least).mean(),
-            "at": least,
-            "statements": claims_table(reader, claims, shape, len(claims))["balanced accuracy at 0"],
-        }
-        print(
-            f"{path.name}: {answered.sum()} answered, {(~answered).sum()} not,",
-            {k: round(float(v), 3) for k, v in row.items()},
-        )
+        least = None
+        for wording in ("", *options.wordings):
+            row, answered, least = questions_table(reader, options.data, f"{wording}-" if wording else "", shape, least)
+            if not wording:
+                row["statements"] = claims_table(reader, claims, shape, len(claims))["balanced accuracy at 0"]
+            print(
+                f"{path.name}: {wording} {answered.sum()} answered, {(~answered).sum()} not,",
+                {k: round(float(v), 3) for k, v in row.items()},
+                flush=True,
+            )
+
+
+def questions_table(
+    reader: backends.ReaderBackend, data: Path, wording: str, shape: Shape, at: float | None
+) -> tuple[dict[str, float], NDArray[np.bool_], float]:
+    """The figures of one wording, which questions are answered, and the log odds below which an answer is refused: one
+    in ten of them here, unless ``at`` says where."""
+    questions, cut = (Store.load(data / f"{wording}{name}-val.npz") for name in ("everyday", "everyday-cut"))
+    odds, exact, overlaps = read(reader, questions, shape)
+    answered = questions.gold >= 0
+    without = read(reader, cut, shape)[0]
+    least = float(np.quantile(odds[answered], _REFUSED)) if at is None else at
+    row = {
+        "exact": exact[answered].mean(),
+        "overlaps": overlaps[answered].mean(),
+        "AUC": auc(odds[answered], odds[~answered]),
+        "AUC, line taken out": auc(odds[answered], without),
+        "nothing answers: refused": (odds[~answered] < least).mean(),
+        "line taken out: refused": (without < least).mean(),
+        "answered: refused": (odds[answered] < least).mean(),
+        "at": least,
+    }
+    return row, answered, least
 
 
 if __name__ == "__main__":
