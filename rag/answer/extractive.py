@@ -176,7 +176,7 @@ class ExtractiveAnswerer:
             foreign = self._read_alone(query, usable, alone)
             if foreign is not None:
                 return foreign
-            doubted = alone == readings  # a reader was asked, and words alone state nothing against it
+            doubted = alone == readings and not query.history  # words alone state nothing against a reader that read
             readings = [reading for reading in readings if reading not in alone] or None
         sentences = rank_sentences(query, usable, self._embedder, readings or ())
         named = about_what_is_named(query, usable, sentences)
