@@ -6,7 +6,7 @@ from rag.answer.extractive import ExtractiveAnswerer
 from rag.answer.refusal import NEAREST, NOT_FOUND
 from rag.query.query import make_query
 from rag.types import Answer, TextDelta
-from tests.rag.answer.two_passages import PASSAGES
+from tests.rag.answer.two_passages import PASSAGES, passage
 from tests.rag.fakes import FakeEmbedder, ScriptedReader
 
 
@@ -51,3 +51,16 @@ def test_german_questions_get_a_german_sentence_in_front(question: str, said: st
 
 def test_a_german_question_is_refused_in_german() -> None:
     assert ask("Wie hoch ist der Turm in Paris?", 0.1).text == "Das habe ich in Ihren Dokumenten nicht gefunden."
+
+
+def test_words_alone_state_nothing_in_another_language_that_the_reader_doubts() -> None:
+    tower = [passage(1, "Der alte Turm von Lindau ist 33 Meter hoch. Er wurde im Jahr 1180 am Hafen gebaut.")]
+    question = "Wie hoch ist der alte Turm von Lindau am Hafen?"
+    reader = ScriptedReader({"1180": 0.02})
+    reader.reads_any_language = True
+    for asked, found in ((reader, False), (None, True)):
+        answerer = ExtractiveAnswerer(FakeEmbedder(dimension=256), reader=asked)
+        *_, answer = answerer.answer(make_query(question), tower)
+        assert isinstance(answer, Answer)
+        assert answer.found is found
+        assert "33 Meter" in answer.text

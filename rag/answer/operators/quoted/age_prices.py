@@ -4,7 +4,7 @@ The line that says a price for ages among which the asked one lies; no line says
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 
 from rag.answer.above import in_front_of, stems_above
 from rag.answer.operators.worked import Source, Statement, Worked
@@ -52,7 +52,7 @@ def find_age_price(query: Query, passages: Sequence[Passage]) -> Worked | None:
     return Worked(statements, best) if len(statements) == 1 else None
 
 
-def _lines(passage: Passage, age: int, subject: frozenset[str]) -> Iterator[tuple[float, Source]]:
+def _lines(passage: Passage, age: int, subject: Set[str]) -> Iterator[tuple[float, Source]]:
     above = stems_above(passage)
     for unit in units_of(passage, len(passage.text)):
         text = passage.text[unit.first : unit.end]

@@ -48,6 +48,8 @@ _IS_DONE = re.compile(  # what was done with things
 )
 HOW_OFTEN = re.compile(r"^\W*(?:and )?how (?:often|many times)\b", re.IGNORECASE)
 _NAMES_OF = re.compile(r"\bnames of\b(?: all)?", re.IGNORECASE)  # "the names of all members" are the members
+_LISTS_OF_VALUES = 2  # cells with several values from which a column is one of lists
+_LONGEST_PART = 3  # words of one value
 _PARTS = re.compile(r"\s*[,;/]\s*|\s+(?:and|und|et|y|e|&)\s+")
 #: What people call a file whose rows they ask for; no table says so of itself.
 KINDS_OF_FILES = frozenset(stems("spreadsheet spreadsheets sheet table list file document workbook excel csv"))
@@ -178,17 +180,24 @@ def _with_value(query: Query, grid: Grid, column: int, about: Set[str]) -> list[
     asked = frozenset(query.rarity)
     prefixes = prefixes_of(asked)
     by_value: dict[str, list[Line]] = {}
+    several = bool(header) or sum(_PARTS.search(text) is not None for text in texts.values()) >= _LISTS_OF_VALUES
     for line, text in texts.items():
-        for part in dict.fromkeys([text, *_PARTS.split(text)]):  # "English, German"
-            wanted = meaning(part)
-            if wanted and len(wanted) <= 4 and all(match(term, asked, prefixes) > 0 for term in wanted):
-                by_value.setdefault(part.casefold(), []).append(line)
-                break
+        wanted = meaning(text)
+        if wanted and len(wanted) <= 4 and all(match(term, asked, prefixes) > 0 for term in wanted):
+            by_value.setdefault(text.casefold(), []).append(line)
+        elif several and (part := next((part for part in _PARTS.split(text) if _is_said(part, asked)), None)):
+            by_value.setdefault(part.casefold(), []).append(line)
     if len(by_value) != 1:
         return []
     ((value, lines_),) = by_value.items()
     said = frozenset(shared(query, frozenset(stems(value))) | header | about)
     return [Picked(grid, tuple(lines_), column, said, share(query, said))]
+
+
+def _is_said(part: str, asked: Set[str]) -> bool:
+    """Whether the question says one of the values of a cell in the same words: "German" of "English, German"."""
+    wanted = frozenset(meaning(part))
+    return bool(wanted) and len(wanted) <= _LONGEST_PART and wanted <= asked
 
 
 def _says_nothing(text: str) -> bool:

@@ -24,6 +24,14 @@ CAMP = [
     ["Bea Dorn", "Otters", "4"],
     ["Cem Wray", "Otters", "2"],
 ]
+BREADS = [
+    ["Bread", "Price", "Contains"],
+    ["Dark rye", "4.90", "–"],
+    ["Walnut stick", "4.60", "nuts"],
+    ["Potato bread", "4.80", "milk"],
+    ["Sweet plait", "5.90", "egg, milk"],
+]
+ROOMS = [["Room", "Heating"], ["Bathroom", "electric, with timer"], ["Kitchen", "range"], ["Hall", "none"]]
 TOOLS = [
     ["Inventory", "Tool", "Deposit in euros"],
     ["W-01", "Drill", "50"],
@@ -56,12 +64,17 @@ TOOLS = [
             "2031-03-09, Payee: Kingsway Roofing, Amount: 1280.00",
         ),
         ("how many kids are in the otters?", CAMP, "Camp", "2: Bea Dorn, Cem Wray."),
+        ("which breads contain milk", BREADS, "Bakery", "Potato bread, Sweet plait."),
         ("how many nights does Bea stay?", CAMP, "Camp", "Bea Dorn, Nights: 4."),
         ("which tool has the highest deposit?", TOOLS, "Tools", "W-02, Plate compactor, Deposit in euros: 200"),
     ],
 )
 def test_which_rows_are_meant(question: str, rows: list[list[str]], before: str, said: str) -> None:
     assert said in ask(question, rows, before).text
+
+
+def test_a_part_of_a_cell_is_no_value_where_cells_are_no_lists() -> None:
+    assert ask("what time can we arrive in the room", ROOMS, "Cottage").text == "not computed"
 
 
 @pytest.mark.parametrize("question", ["who in the rescue team speaks french?", "which people have a D licence?"])

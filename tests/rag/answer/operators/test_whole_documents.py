@@ -78,6 +78,16 @@ def test_a_summary_tells_of_every_section(question: str) -> None:
     assert all(fact in text for fact in ("18 July", "Whitcombe", "25 June", "Cawthorne"))
 
 
+def test_what_a_document_is_about_begins_with_its_title_and_keeps_short_items() -> None:
+    builder = DocumentBuilder(media_type="x/y")
+    builder.paragraph("I got across this morning on the first boat in six days. The rest, from bad to good, is this:")
+    for item in ("1. The jetty has lost its end.", "2. The wheel stands still.", "3. The café sign is gone."):
+        builder.paragraph(item)
+    text = ask("What is the damage report about?", {"Damage report": builder.build()}).text
+    assert text.startswith("Damage report.")
+    assert "The jetty has lost its end." in text
+
+
 def test_a_summary_stays_in_the_order_of_the_document() -> None:
     citations = ask("Summarise the newsletter", {"newsletter": newsletter()}).citations
     assert [citation.start for citation in citations] == sorted(citation.start for citation in citations)
