@@ -47,6 +47,16 @@ def test_a_setting_is_found_checked_as_one_types_and_saved_with_the_comments_lef
     assert "max_tokens" not in config.read_text(encoding="utf-8")
 
 
+def test_the_layer_that_a_value_comes_from_is_named(config: Path, window: Any) -> None:
+    page = window.page
+    go(page, "Settings")
+    expect(_row(page, "model.max_tokens")).to_contain_text("default")
+    page.fill("#setting-model-max_tokens", "300")
+    page.keyboard.press("Enter")
+    expect(_row(page, "model.max_tokens")).to_contain_text(config.name)
+    expect(_row(page, "model.temperature")).to_contain_text("default")
+
+
 def test_what_needs_a_restart_says_so(config: Path, window: Any) -> None:
     page = window.page
     go(page, "Settings")

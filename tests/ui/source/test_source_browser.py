@@ -330,6 +330,17 @@ def test_the_text_of_a_page_is_selected_and_copied(opened: Callable[[str], Any],
     page.wait_for_function("navigator.clipboard.readText().then(text => text.trim() === 'Tomatoes like water.')")
 
 
+def test_the_pane_is_closed_until_a_source_is_opened(filled: Any, gate: Any) -> None:
+    gate.open()
+    ask(filled.page, "When does the observatory open?")
+    expect(filled.page.locator(".exchange .card")).to_have_count(1)
+    expect(filled.page.locator(".source")).to_have_count(0)
+    filled.page.locator(".exchange:not(.running) .chip").click()
+    expect(filled.page.locator(".source")).to_be_visible()
+    filled.page.locator(".source").get_by_role("button", name="Close").click()
+    expect(filled.page.locator(".source")).to_have_count(0)
+
+
 def test_the_quote_is_scrolled_into_view(filled: Any, gate: Any) -> None:
     gate.open()
     ask(filled.page, "When does the observatory open?")
