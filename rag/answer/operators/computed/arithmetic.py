@@ -19,6 +19,7 @@ from rag.answer.operators.tables.matching import (
     asked_columns,
     asks_for_another_measure,
     in_front,
+    is_narrowed,
     likest_column,
     meant_lines,
     said_in_column,
@@ -127,7 +128,8 @@ def _difference(query: Query, grid: Grid, embedder: Embedder) -> Worked | None:
     if len(meant) == 1:
         return _of_columns(query, grid, meant[0], difference=True)
     totals = [line for line in grid.lines if is_total(grid, line)]
-    if not meant and len(totals) == 1:  # nothing is named: all of it
+    if not meant and len(totals) == 1 and not is_narrowed(query, grid, totals[0], _MEASURES & query.rarity.keys()):
+        # nothing is named, and no word stands in front of what is measured ("gaming revenue"): all of it
         worked = _of_columns(query, grid, Meant(totals[0], 1.0, frozenset()), difference=True)
         return worked if worked is not None and worked.strength >= _COVERED_BY_TOTAL else None
     return None
