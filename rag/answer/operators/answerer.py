@@ -49,6 +49,7 @@ from rag.answer.operators.quoted.seasonal_times import find_seasonal_time
 from rag.answer.operators.quoted.section_limits import find_limit
 from rag.answer.operators.quoted.sections import quote_section
 from rag.answer.operators.quoted.signatures import find_holder
+from rag.answer.operators.quoted.what_is_missing import find_missing
 from rag.answer.operators.tables.grid import Grid, Texts, grids_of
 from rag.answer.operators.whole.changes import tell_changes
 from rag.answer.operators.whole.documents import name_documents
@@ -189,6 +190,7 @@ def work(
         or find_period_end(query, passages)
         or quote_duties(query, passages, texts)
         or quote_instruction(query, passages)
+        or find_missing(query, passages)
     )
     if stated is not None:
         return stated
