@@ -31,6 +31,8 @@ _HOW_TO = re.compile(
     r"|what are the steps\b|which steps\b)",
     re.IGNORECASE,
 )
+_GOES_INTO = re.compile(r"^\W*(?:and )?what (?:goes|go|do (?:i|you|we) put) in(?:to)?\b", re.IGNORECASE)
+_PUT = frozenset(stems("go goes put"))
 _WHOLE = 0.9  # share of the question that the heading of running text must say
 _LEAST_ITEMS = 3
 _LONGEST = 1200  # characters quoted
@@ -66,6 +68,27 @@ def quote_section(query: Query, passages: Sequence[Passage], texts: Texts) -> Wo
     needs = _NEEDS.search(query.text) is not None
     if not (belongs or how_to or needs) and query.kind != "list":
         return None
+    found = _best_section(query, passages, texts, belongs=belongs, how_to=how_to, needs=needs)
+    return found if found is not None or _GOES_INTO.match(query.text) is None else _recipe(query, passages, texts)
+
+
+def _recipe(query: Query, passages: Sequence[Passage], texts: Texts) -> Worked | None:
+    """The short running text under a heading that is all the question says beside "goes into": a recipe without a
+    list."""
+    for whole in whole_documents(passages, texts, _DOCUMENTS, _READ):
+        for section in sections_of(replace(whole, tables=()), items_only=False):
+            said = shared(query, _stems(section.heading)) | (_PUT & query.rarity.keys())
+            start, end = section.units[0].start, section.units[-1].end
+            if share(query, said) >= _WHOLE and not section.is_list and end - start <= _LONGEST:
+                return Worked(
+                    (Statement(readable(whole, start, end), (Source(whole, start, end),)),), share(query, said)
+                )
+    return None
+
+
+def _best_section(
+    query: Query, passages: Sequence[Passage], texts: Texts, *, belongs: bool, how_to: bool, needs: bool
+) -> Worked | None:
     best: tuple[float, Passage, Section] | None = None
     for rank, document in enumerate(whole_documents(passages, texts, _DOCUMENTS, _READ)):
         whole = replace(document, tables=())

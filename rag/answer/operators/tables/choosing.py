@@ -97,6 +97,7 @@ def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> list[Picked]:
     is_named = bool(own) or (head in _THINGS and not names & _PEOPLE)
     if is_named:
         about |= {*own} or {head}
+    of_people = query.kind == "person" and bool(names & _PEOPLE)
     bound = _BOUND.search(query.text)
     if bound is not None:
         picked = _bounded(query, grid, bound, about, embedder)
@@ -105,7 +106,9 @@ def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> list[Picked]:
     if month is not None:
         return _in_month(query, grid, *month, about, head in names)
     for column in range(len(grid.columns)):
-        told = _with_value(query, grid, column, about) or _with_end(query, grid, column, about)
+        told = _with_value(query, grid, column, about, is_named=is_named or of_people) or _with_end(
+            query, grid, column, about
+        )
         found += told or (_filled(query, grid, column, about) if is_named else [])
     if is_named:
         lines = tuple(line for line in grid.lines if not is_total(grid, line))
@@ -161,8 +164,9 @@ def counted_phrase(query: Query) -> list[str]:
     return [head, *behind]
 
 
-def _with_value(query: Query, grid: Grid, column: int, about: Set[str]) -> list[Picked]:
-    """The rows whose cell in a column is said in the question, or that have nothing there where it asks for these."""
+def _with_value(query: Query, grid: Grid, column: int, about: Set[str], *, is_named: bool) -> list[Picked]:
+    """The rows whose cell in a column is said in the question, or that have nothing there where it asks for these. One
+    of several values of a cell tells a row where the question says what the rows are or names the column."""
     header = said_in_column(query, grid.column_name(column)) - ENGLISH
     cells = {line: line.cells.get(column) for line in grid.lines} if column else {}
     texts = {line: cell.text for line, cell in cells.items() if cell is not None and cell.value is None}
@@ -180,7 +184,8 @@ def _with_value(query: Query, grid: Grid, column: int, about: Set[str]) -> list[
     asked = frozenset(query.rarity)
     prefixes = prefixes_of(asked)
     by_value: dict[str, list[Line]] = {}
-    several = bool(header) or sum(_PARTS.search(text) is not None for text in texts.values()) >= _LISTS_OF_VALUES
+    lists = sum(_PARTS.search(text) is not None for text in texts.values())
+    several = bool(header) or (is_named and lists >= _LISTS_OF_VALUES)
     for line, text in texts.items():
         wanted = meaning(text)
         if wanted and len(wanted) <= 4 and all(match(term, asked, prefixes) > 0 for term in wanted):

@@ -80,3 +80,8 @@ def test_a_part_of_a_cell_is_no_value_where_cells_are_no_lists() -> None:
 @pytest.mark.parametrize("question", ["who in the rescue team speaks french?", "which people have a D licence?"])
 def test_a_value_that_no_cell_has_picks_nothing(question: str) -> None:
     assert ask(question, TEAM, "Rescue team").text == "not computed"
+
+
+def test_a_part_of_a_cell_tells_no_row_of_which_the_question_says_nothing() -> None:
+    tasks = [["Name", "Task"], ["Sam Okafor", "ginger cake and café"], ["Ada Holm", "lens, fog signal"]]
+    assert ask("what goes into the ginger cake", tasks, "Volunteers").text == "not computed"

@@ -193,6 +193,7 @@ def test_amounts_side_by_side_are_subtracted(question: str, said: str) -> None:
         ("ingredients for lentil soup", "- 300 g lentils\n- 2 carrots\n- 1 bay leaf [1]"),
         ("Who is on the committee of the club?", "Chair: Nadia Benali. Treasurer: Oskar Lund. [1]"),
         ("What do I need for the apple pie?", "as before"),
+        ("what goes into the apple pie", "as before"),
         ("How long does the lentil soup keep?", "as before"),
     ],
 )
