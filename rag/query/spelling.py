@@ -1,10 +1,10 @@
 """Corrects the spelling of a question by the words of the library.
 
 A word that stands nowhere in the library, is no English word (symspellpy's list) and is one slip away from a word that
-questions are made of ("meny") or of the library (two in long words) is taken for that word. A year of two digits
-("in 87") is written out where the library knows one such year. Other numbers, codes and short words stay as they are,
-and so do questions in other languages than English. The corrected question is the one that is
-searched for and shown.
+questions are made of ("meny") or of the library (two in long words) is taken for that word. Small words of questions
+are put right ("teh"), and a year of two digits ("in 87") is written out where the library knows one such year. Other
+numbers and codes stay as they are, and so do questions in other languages than English. The corrected question is the
+one that is searched for and shown.
 """
 
 import re
@@ -26,9 +26,9 @@ _ASKING = (
     *("take", "takes", "cost", "costs", "need", "needs", "open", "opens", "close", "closes", "start", "starts"),
 )
 _FIRST = ("when", "what", "where", "which", "who", "how", "does", "can", "is")
-_SHORT_ASKING = ("the", "how", "who", "was", "are", "for", "can", "did", "you", "has", "any", "our", "get")
+_SHORT_ASKING = ("the", "how", "who", "for", "can", "did", "you", "has", "any", "our", "get")
 _YEAR = re.compile(
-    r"(?:\b(?P<front>in|of|since|until|after|before|summer|winter|spring|autumn) ['’]?|(?<![^\W\d_])['’])"
+    r"(?:\b(?P<front>in|since|summer|winter|spring|autumn) ['’]?|(?<![\w'’])['’])"
     r"(?P<year>\d\d)\b(?=\W*$|[?!,;]| (?:and|or|to|by|with|was|were|is|are|did|the)\b)",
     re.IGNORECASE,
 )

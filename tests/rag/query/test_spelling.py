@@ -53,6 +53,9 @@ def test_slips_are_put_right(vocabulary: LibraryVocabulary, typed: str, meant: s
         "who is the secretary of the allotment society?",
         "What was built in 88?",  # no such year stands anywhere
         "Is it paid in 87 days?",
+        "How much is the deposit for a child of 87?",
+        "Is the boathouse open after 87?",
+        "Is he taller than 5'87?",
         "Where is the gazebo?",  # an English word that stands nowhere
         "What does Kubernetes cost?",  # nothing like it stands anywhere
         "Who rents the boathouses?",  # another form of a word that is there

@@ -5,7 +5,7 @@
 /** @typedef {{names: string[], values: string[], marks: string}} Row */
 
 const CITED = /\ue000(\d+)\ue003/gu; // as in answer.js
-const SENTENCE = /\s*([^\ue000]*?)\s*((?:\ue000\d+\ue003)+)\s*/gu;
+const SENTENCE = /\s*([^\ue000]*?)\s*((?:\ue000\d+\ue003)+)\s*/guy; // y: where no mark follows, not tried from each place
 const NAMED = /^([^:|]{1,60}): /;
 const BETWEEN = /^(?:[,;:] |\.?$)/;
 const FEWEST = 3; // cells of a row that stands alone; a name and a value read better as a sentence

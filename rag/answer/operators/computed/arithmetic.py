@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from rag.answer.expected import is_date
+from rag.answer.operators.computed.sides import OR_THAN, sides_of
 from rag.answer.operators.tables.choosing import is_total
 from rag.answer.operators.tables.degrees import measured_by, price_of_rows
 from rag.answer.operators.tables.grid import Grid, Line
@@ -51,6 +52,7 @@ _YEAR_AGO = re.compile(
     r"|\b(?:year[- ]over[- ]year|year on year|yoy)\b",
     re.IGNORECASE,
 )
+_OTHERWISE = re.compile(r"%|\bpercent\w*|\brates?\b|^\W*(?:is|are|was|were|did|does|do|has|have)\b", re.IGNORECASE)
 _BOUND = re.compile(r"\b(?:more|less|fewer)\s+than\s+(?:[$€£]\s*)?\d", re.IGNORECASE)  # which rows are meant
 _SUM = re.compile(r"\b(?:together|in total|in all|altogether|combined|sum of|both|plus)\b", re.IGNORECASE)
 _BOTH = re.compile(r"\bboth (?:the |of the )?(?P<kind>\w+)", re.IGNORECASE)
@@ -71,7 +73,6 @@ _COMPUTING = frozenset(
 )
 _MEASURES = frozenset(stems("revenue sales income profit loss margin earnings expenses costs cash"))
 _TOTAL_WORDS = frozenset(stems("total totals"))
-_OR_THAN = re.compile(r"\b(?:or|than)\b", re.IGNORECASE)
 
 
 def asks_for_difference(question: str) -> bool:
@@ -89,11 +90,11 @@ def asks_to_compute(question: str) -> bool:
 def compute(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:
     """The sum, difference or comparison that the question asks for; None for other questions."""
     text = query.text
-    if asks_for_difference(text) or _YEAR_AGO.search(text):
+    if asks_for_difference(text) or (_YEAR_AGO.search(text) and not _OTHERWISE.search(text)):
         found = [_difference(query, grid, embedder) for grid in grids]
     elif _SUM.search(text):
         found = [_sum(query, grid, embedder) for grid in grids]
-    elif _WHICH.search(text) and _OR_THAN.search(text):
+    elif _WHICH.search(text) and OR_THAN.search(text):
         found = [_compared(query, grid, embedder) for grid in grids]
     else:
         return None
@@ -322,7 +323,7 @@ def _compared(query: Query, grid: Grid, embedder: Embedder) -> Worked | None:
     """Which of two named rows has more or less of what is asked."""
     meant = _meant(query, grid)
     if len(meant) != 2:
-        meant = _sides(query, grid)
+        meant = sides_of(query, grid)
     if len(meant) != 2:
         return None
     named = frozenset().union(*(each.said for each in meant))
@@ -343,22 +344,6 @@ def _compared(query: Query, grid: Grid, embedder: Embedder) -> Worked | None:
     text = f"{front}{grid.said(winner.line, column)}; {grid.said(other.line, column)}."
     sources = tuple(row_source(grid, each.line) for each in (winner, other))
     return Worked((Statement(text, sources),), share(query, said) + 0.25)
-
-
-def _sides(query: Query, grid: Grid) -> list[Meant]:
-    """The two rows of which each side of "than" or "or" says words that no other row has: "is the jetty dearer than the
-    glazing?" of "Jetty" and "Lantern glazing"."""
-    at = next(_OR_THAN.finditer(query.text), None)
-    if at is None:
-        return []
-    found: list[Meant] = []
-    for side in (query.text[: at.start()], query.text[at.end() :]):
-        wanted = frozenset(stems(side)) & query.rarity.keys()
-        lines = [line for line in grid.lines if wanted & frozenset(stems(line.name)) and not is_total(grid, line)]
-        if len(lines) != 1:
-            return []
-        found.append(Meant(lines[0], 1.0, wanted & frozenset(stems(lines[0].name))))
-    return found if found[0].line is not found[1].line else []
 
 
 def _column(query: Query, grid: Grid, meant: Sequence[Meant], named: frozenset[str], embedder: Embedder) -> int | None:

@@ -15,14 +15,17 @@ from rag.protocols import Embedder
 from rag.query.query import make_query
 from rag.types import Query
 
-_UP = r"ris(?:e|en)|increased?|grow|grown|go(?:ne)? up|climb(?:ed)?|(?:get|got|become) (?:dearer|more)"
-_DOWN = r"fall(?:en)?|drop(?:ped)?|declined?|decreased?|shr[iu]nk|go(?:ne)? down|(?:get|got|become) (?:cheaper|less)"
+_DEARER = r"(?:get|got|become) (?:dearer|more expensive)"
+_CHEAPER = r"(?:get|got|become) (?:cheaper|less expensive)"
+_UP = rf"ris(?:e|en)|increased?|grow|grown|go(?:ne)? up|climb(?:ed)?|{_DEARER}"
+_DOWN = rf"fall(?:en)?|drop(?:ped)?|declined?|decreased?|shr[iu]nk|go(?:ne)? down|{_CHEAPER}"
 _ASKS = re.compile(
-    rf"^\W*(?:and |so )?(?:did|do|does|has|have)\b(?P<what>.+?)\b(?:(?P<up>{_UP})|(?P<down>{_DOWN}))\b(?P<rest>.*)$",
+    r"^\W*(?:and |so )?(?:did|has|have)\b(?P<what>.+?)(?<!\bthe)(?<!\ba)(?<!\bany)\s"
+    rf"(?:(?P<up>{_UP})|(?P<down>{_DOWN}))\b(?P<rest>.*)$",
     re.IGNORECASE | re.DOTALL,
 )
-_EITHER = re.compile(rf"^\W*or (?:{_UP}|{_DOWN}|up|down|dearer|cheaper|more expensive|not)\b|^\W*or\b", re.IGNORECASE)
-_NOT = re.compile(r"\bnot\b|n['’]t\b|\bthan\b|\bby how\b|\bmore than\b", re.IGNORECASE)
+_EITHER = re.compile(rf"^\W*or (?:{_UP}|{_DOWN}|up|down|dearer|cheaper|more expensive|less expensive)\b", re.IGNORECASE)
+_NOT = re.compile(r"\bnot\b|n['’]t\b|\bthan\b|\bby how\b|\bor (?:stay|remain|stand)", re.IGNORECASE)
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _NOW = re.compile(r"\b(?:this|current|new|now|today)\b", re.IGNORECASE)
 _BEFORE = re.compile(r"\b(?:last|previous|prior|old|before|earlier)\b", re.IGNORECASE)
@@ -51,8 +54,8 @@ def rise_or_fall(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Wor
 
 def _told(grid: Grid, line: Line, before: int, now: int, strength: float, *, wants_rise: bool | None) -> Worked | None:
     old, new = line.cells[before].value, line.cells[now].value
-    if old is None or new is None or old.number == new.number:
-        return None
+    if old is None or new is None or old.number == new.number or min(old.number, new.number) < 0:
+        return None  # accounts write costs and losses in brackets: what rose is for a reader to say
     rose = new.number > old.number
     front = ("It rose" if rose else "It fell") if wants_rise is None else "Yes" if rose == wants_rise else "No"
     text = f"{front}: {grid.said(line, now)}; {grid.column_name(before)}: {grid.written(old)}."

@@ -14,24 +14,29 @@ from rag.text.words import match, prefixes_of, stems
 from rag.types import Passage, Query
 
 _AGE = re.compile(
-    r"\b(?P<front>\d{1,3})[- ]?(?:years?|yrs?)[- ]?olds?\b|\b(?:aged?|turned|turns) (?P<behind>\d{1,3})\b",
+    r"\b(?P<front>\d{1,3})[- ]?(?:years?|yrs?)[- ]?olds?\b(?! (?:car|house|bike|boat|dog|cat|horse)\b)"
+    r"|\b(?:aged?|turned|turns) (?P<behind>\d{1,3})\b",
     re.IGNORECASE,
 )
 _PRICE = re.compile(
     r"\b(?:how much|costs?|price|pays?|fee|fare|ticket|admission|entry|free|charge[ds]?)\b", re.IGNORECASE
 )
+_NO_AGE = (
+    r"(?! ?(?:%|euros?|crowns?|pounds?|dollars?|people|persons?|minutes?|hours?|days?|o'clock|[ap]\.?m\b"
+    r"|\w*(?:uary|arch|pril|ber|ugust)\b|(?:may|june|july)\b))"
+)
 _AGES = re.compile(
-    r"(?<![\d.,:$€£])(?P<from>\d{1,3}) ?(?:to|-|–|until|and) ?(?P<to>\d{1,3})(?![\d.,:]*\d| ?%)"
-    r"|\b(?:under|below|younger than|less than)(?: the age of)? (?P<under>\d{1,3})\b"
-    r"|\b(?:up to|until)(?: the age of)? (?P<until>\d{1,3})\b"
-    r"|\b(?:over|above|older than)(?: the age of)? (?P<over>\d{1,3})\b"
-    r"|\b(?:from|at least) (?P<least>\d{1,3})(?! ?(?:to|-|–|until)\b)"
-    r"|\b(?P<more>\d{1,3}) ?(?:\+|(?:and|or) (?:over|older|above))",
+    rf"(?<![\d.,:$€£])(?P<from>\d{{1,2}}) ?(?:to|-|–) ?(?P<to>\d{{1,2}})\b(?![.,:]\d){_NO_AGE}"
+    rf"|\b(?:under|below|younger than)(?: the age of)? (?P<under>\d{{1,2}})\b{_NO_AGE}"
+    rf"|\bup to(?: the age of)? (?P<until>\d{{1,2}})\b{_NO_AGE}"
+    rf"|\b(?:over|above|older than)(?: the age of)? (?P<over>\d{{1,2}})\b{_NO_AGE}"
+    rf"|\b(?:from|at least) (?P<least>\d{{1,2}})\b(?! ?(?:to|-|–|until)\b){_NO_AGE}"
+    r"|\b(?P<more>\d{1,2}) ?(?:\+|(?:and|or) (?:over|older|above)\b)",
     re.IGNORECASE,
 )
 _PEOPLE = re.compile(
     r"\b(?:child(?:ren)?|kids?|adults?|seniors?|juniors?|youths?|students?|pupils?|pensioners?|bab(?:y|ies)|infants?|"
-    r"toddlers?|teenagers?|ages?|aged|years?|old|people|persons?|guests?|members?)\b",
+    r"toddlers?|teenagers?|ages?|aged|years? old|years of age|under \d+s?|over \d+s?)\b",
     re.IGNORECASE,
 )
 _FREE = re.compile(r"\bfree\b|\bpays? nothing\b|\bno charge\b", re.IGNORECASE)
@@ -60,9 +65,9 @@ def _lines(passage: Passage, age: int, subject: Set[str]) -> Iterator[tuple[floa
             continue
         there = above | frozenset(stems(f"{in_front_of(passage, unit.first, _NEAR)} {text}"))
         prefixes = prefixes_of(there)
-        said = [term for term in subject if match(term, there, prefixes) > 0]
-        if said or not subject:
-            yield len(said) / max(1, len(subject)), Source(passage, unit.first, unit.end)
+        said = sum(match(term, there, prefixes) > 0 for term in subject)
+        if subject and said * 2 >= len(subject):
+            yield said / len(subject), Source(passage, unit.first, unit.end)
 
 
 def _is_among(age: int, text: str) -> bool:

@@ -17,7 +17,7 @@ from rag.types import Passage, Query
 _ASKS = re.compile(r"^\W*(?:and )?who(?:'s|’s| is| was)\b", re.IGNORECASE)
 _NAME = re.compile(r"(?:[^\W\d_]{1,4}\. ?)*(?:[^\W\d_a-zß-ÿ][\w'’.-]+ ?){2,4}")
 _FIRST_NAME = re.compile(r"[^\W\d_a-zß-ÿ][\w'’-]+")
-_FROM = re.compile(r"^From: [\"']?(?P<name>[^\n<\"']+?)[\"']? *(?:<|$)", re.MULTILINE)
+_FROM = re.compile(r"^From: [\"']?(?P<name>[^\s<\"'][^\n<\"']*?)[\"']? *(?:<|$)", re.MULTILINE)
 _LONGEST = 80  # characters of a line
 
 
@@ -27,9 +27,9 @@ def find_holder(query: Query, passages: Sequence[Passage]) -> Worked | None:
     if _ASKS.match(query.text) is None or query.kind != "person":
         return None
     wanted = frozenset(query.rarity)
-    around = frozenset(stems(" ".join(above(passage) for passage in passages)))  # "the director of the museum"
     found: dict[str, Statement] = {}
     for passage in passages:
+        around = frozenset(stems(above(passage)))  # "the director of the museum"
         for before, line in pairwise(_lines(passage.text)):
             position = frozenset(stems(passage.text[slice(*line)])) - STOP_WORDS
             if not position <= wanted or not wanted - position <= around or position <= around or not position:

@@ -10,19 +10,18 @@ from rag.answer.above import stems_above
 from rag.answer.operators.worked import Source, Statement, Worked
 from rag.answer.quote import readable
 from rag.answer.rows import row_at, units_of
-from rag.text.words import content_stems, match, prefixes_of, stem, stems
+from rag.text.words import content_stems, match, prefixes_of, stems
 from rag.types import Passage, Query
 
 _ASKS = re.compile(
     r"^\W*(?:(?:and )?(?:is|are|was|were) there (?:an?|any|some) (?P<there>[\w-]+(?: [\w-]+)?)"
     r"(?: (?:in|at|on|near|with|for) (?P<where>.+?))?"
-    r"|(?:and )?(?:does|do|has|have) (?P<who>.+?) (?:have|got|offer|own) (?:an?|any|some) "
-    r"(?P<had>[\w-]+(?: [\w-]+)?))\W*$",
+    r"|(?:and )?(?:does|do|has|have) (?P<who>(?:the|our|my|your|this) [^'’]+?) "
+    r"(?:have|got|offer) (?:an?|any|some) (?P<had>[\w-]+(?: [\w-]+)?))\W*$",
     re.IGNORECASE,
 )
-_MISSING = re.compile(
-    r"\b(?:no|without(?: an?| any)?|not (?:an?|any)|n['’]t (?:an?|any))\s+(?P<what>[\w-]+(?: [\w-]+)?)", re.I
-)
+_MISSING = r"(?:\b(?:no|not (?:an?|any))|n['’]t (?:an?|any))\s+"
+_ENDS = r"(?=\W*$|[.,;:)]|\s+(?:and|or|but|in|at|on|here|there|available|yet)\b)"  # nothing that narrows the thing
 _LONGEST = 400  # characters of a sentence or row
 
 
@@ -35,31 +34,31 @@ def find_missing(query: Query, passages: Sequence[Passage]) -> Worked | None:
     place = frozenset(content_stems(asked["where"] or asked["who"] or ""))
     if not thing:
         return None
-    found = [source for passage in passages for source in _units(passage, thing, place)]
-    if not found:
-        return None
+    said = re.compile(rf"{_MISSING}{_words(asked['there'] or asked['had'])}{_ENDS}", re.IGNORECASE)
+    units = [one for passage in passages for one in _units(passage, thing, place)]
+    found = [source for source, text in units if said.search(text)]
+    if not found or len(found) < len(units) or (not place and len({one.passage.document.id for one in found}) > 1):
+        return None  # elsewhere it is named without a "no"
     source = found[0]
     row = row_at(source.passage, source.start)
     text = row.said if row is not None else readable(source.passage, source.start, source.end)
     return Worked((Statement(f"No. {text}", (source,), source),), 1.0)
 
 
-def _units(passage: Passage, thing: Sequence[str], place: frozenset[str]) -> Iterator[Source]:
+def _words(thing: str) -> str:
+    """A pattern for a thing in the singular or plural."""
+    return r"\s+".join(re.escape(word.removesuffix("s")) for word in thing.split()) + "s?"
+
+
+def _units(passage: Passage, thing: Sequence[str], place: frozenset[str]) -> Iterator[tuple[Source, str]]:
+    """The sentences and rows about the place that name the thing, with their text."""
     above = stems_above(passage)
     for unit in units_of(passage, len(passage.text)):
         text = passage.text[unit.first : unit.end]
-        if len(text) > _LONGEST or unit.asks or not _says_missing(text, thing):
+        own = frozenset(stems(text))
+        if len(text) > _LONGEST or unit.asks or not own.issuperset(thing):
             continue
-        there = above | frozenset(stems(text))
+        there = above | own
         prefixes = prefixes_of(there)
         if all(match(term, there, prefixes) > 0 for term in place):
-            yield Source(passage, unit.first, unit.end)
-
-
-def _says_missing(text: str, thing: Sequence[str]) -> bool:
-    """Whether "no" stands directly in front of the thing, with nothing else between that would narrow it."""
-    for found in _MISSING.finditer(text):
-        words = [stem(word.casefold()) for word in found["what"].split()]
-        if words[: len(thing)] == list(thing):
-            return True
-    return False
+            yield Source(passage, unit.first, unit.end), text

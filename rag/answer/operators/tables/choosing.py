@@ -48,7 +48,9 @@ _IS_DONE = re.compile(  # what was done with things
 )
 HOW_OFTEN = re.compile(r"^\W*(?:and )?how (?:often|many times)\b", re.IGNORECASE)
 _NAMES_OF = re.compile(r"\bnames of\b(?: all)?", re.IGNORECASE)  # "the names of all members" are the members
+_PAID = frozenset(stems("pay paid buy bought spend spent order ordered"))
 _LISTS_OF_VALUES = 2  # cells with several values from which a column is one of lists
+_EXCEPT = re.compile(r"\b(?:no|not|without|but|except|free|kein\w*|ohne|sans|sin)\b", re.IGNORECASE)
 _LONGEST_PART = 3  # words of one value
 _PARTS = re.compile(r"\s*[,;/]\s*|\s+(?:and|und|et|y|e|&)\s+")
 #: What people call a file whose rows they ask for; no table says so of itself.
@@ -78,7 +80,7 @@ def pick(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Picked | No
 
 def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> list[Picked]:
     about = shared(query, in_front(grid))
-    for said_first in (_KINDS_OF, _NAMES_OF):
+    for said_first in (_KINDS_OF, _NAMES_OF, HOW_OFTEN):
         if (kinds := said_first.search(query.text)) is not None:
             about |= frozenset(stems(kinds[0])) & query.rarity.keys()
     names = row_names(grid)
@@ -88,10 +90,11 @@ def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> list[Picked]:
     if stem("child") in names:
         names |= {stem("kid")}
     if HOW_OFTEN.match(query.text) and all(is_date(line.name) for line in grid.lines):
-        names |= {head}  # each row of a list of days is one time
+        names |= {head} & (shared(query, in_front(grid)) | (_PAID if grid.value_columns else frozenset()))
+        # each row of a list of payments is one time
     if names & _PEOPLE and (person := _PERSON.search(query.text)) is not None:
         names |= frozenset(stems(person["word"]))
-    about |= (_ARE_THERE | KINDS_OF_FILES) & query.rarity.keys()
+    about |= (_ARE_THERE | (KINDS_OF_FILES - {head})) & query.rarity.keys()
     found = []
     own = [term for term in counted_phrase(query) if match(term, names, prefixes_of(names)) > 0][:1]
     is_named = bool(own) or (head in _THINGS and not names & _PEOPLE)
@@ -145,10 +148,11 @@ def _numbers_rows(grid: Grid, column: int) -> bool:
 
 
 def counted(query: Query) -> str | None:
-    """The stem of the first word of the question that carries meaning: what is counted or listed. "Kinds of" and
-    "names of" say nothing of it."""
+    """The stem of the first word of the question that carries meaning: what is counted or listed. "Kinds of",
+    "names of" and "how often" say nothing of it."""
     start = max(
-        (found.end() for pattern in (_KINDS_OF, _NAMES_OF) for found in pattern.finditer(query.text)), default=0
+        (found.end() for pattern in (_KINDS_OF, _NAMES_OF, HOW_OFTEN) for found in pattern.finditer(query.text)),
+        default=0,
     )
     return next((stem(word) for word, at, _ in words(query.text) if at >= start and stem(word) in query.rarity), None)
 
@@ -202,7 +206,7 @@ def _with_value(query: Query, grid: Grid, column: int, about: Set[str], *, is_na
 def _is_said(part: str, asked: Set[str]) -> bool:
     """Whether the question says one of the values of a cell in the same words: "German" of "English, German"."""
     wanted = frozenset(meaning(part))
-    return bool(wanted) and len(wanted) <= _LONGEST_PART and wanted <= asked
+    return _EXCEPT.search(part) is None and bool(wanted) and len(wanted) <= _LONGEST_PART and wanted <= asked
 
 
 def _says_nothing(text: str) -> bool:

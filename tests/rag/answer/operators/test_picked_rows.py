@@ -85,3 +85,19 @@ def test_a_value_that_no_cell_has_picks_nothing(question: str) -> None:
 def test_a_part_of_a_cell_tells_no_row_of_which_the_question_says_nothing() -> None:
     tasks = [["Name", "Task"], ["Sam Okafor", "ginger cake and café"], ["Ada Holm", "lens, fog signal"]]
     assert ask("what goes into the ginger cake", tasks, "Volunteers").text == "not computed"
+
+
+def test_a_value_with_a_no_is_not_that_value() -> None:
+    dishes = [["Dish", "Allergens"], ["Stew", "no nuts, milk"], ["Curry", "nuts, milk"], ["Soup", "egg, milk"]]
+    assert "Stew" not in ask("which dishes have nuts?", dishes, "Dishes").text
+
+
+@pytest.mark.parametrize("question", ["How many tables are in the hall?", "How many sheets are in the hall?"])
+def test_tables_that_are_counted_are_no_rows(question: str) -> None:
+    rooms = [["Room", "Place"], ["Studio", "Hall"], ["Kitchen", "Hall"], ["Loft", "Barn"]]
+    assert ask(question, rooms, "Rooms").text == "not computed"
+
+
+def test_each_row_of_a_list_of_days_is_a_time_of_what_it_is_about_alone() -> None:
+    visits = [["Date", "Visitors", "Warden"], ["2031-02-01", "12", "Ada"], ["2031-02-08", "9", "Bo"]]
+    assert ask("How often did the train come?", visits, "Hut book").text == "not computed"

@@ -58,3 +58,31 @@ def test_what_is_told(question: str, rows: list[list[str]], said: str) -> None:
 )
 def test_another_measure_or_row_is_no_answer(question: str) -> None:
     assert ask(question, MIXED, "Table.").text == "not computed"
+
+
+FERRY = [["Line", "2023", "2024"], ["Ferry", "10", "12"], ["Operating expenses", "(500)", "(800)"]]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Did the ferry become more affordable?",
+        "Did operating expenses rise?",  # in brackets: which way is up is not told
+        "Did the rise in ferry get approved?",
+        "Did the ferry rise or stay the same?",
+        "What was the year over year percentage growth of the ferry?",
+    ],
+)
+def test_what_is_no_rise_or_fall_is_left_open(question: str) -> None:
+    assert "Yes" not in (said := ask(question, FERRY, "Table.").text)
+    assert "No:" not in said
+    assert "rose" not in said
+
+
+@pytest.mark.parametrize(
+    "question", ["Is the red bike cheaper than the city car?", "Is the green bike cheaper than the city scooter?"]
+)
+def test_a_side_that_names_another_thing_is_no_row(question: str) -> None:
+    rows = [["Thing", "Price"], ["Red bike", "300"], ["City scooter", "900"]]
+    assert ask(question, rows, "Shop.").text == "not computed"
+    assert "Yes: Red bike" in ask("Is the red bike cheaper than the city scooter?", rows, "Shop.").text

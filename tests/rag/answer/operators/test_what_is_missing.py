@@ -25,3 +25,17 @@ There is no hot water from 1 to 3 pm. Towels are in the bathroom."""
 def test_what_is_said_to_be_missing(question: str, said: str | None) -> None:
     worked = find_missing(make_query(question), [passage(1, COTTAGE)])
     assert (None if worked is None else worked.statements[0].text) == said
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("Is there any parking?", "There is no parking fee for guests."),
+        ("Is there a pool?", "There is a pool in the garden, open all summer. There is no pool table."),
+        ("Is there a lift in the house?", "There is no lift to the attic of the house."),
+        ("Does Anna have a car?", "Anna's brother has no car."),
+        ("Is there a bar?", "The hall has a bar. The foyer has no bar."),
+    ],
+)
+def test_no_something_else_is_no_answer(question: str, text: str) -> None:
+    assert find_missing(make_query(question), [passage(1, text)]) is None
