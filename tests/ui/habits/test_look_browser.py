@@ -63,7 +63,7 @@ def test_the_page_speaks_german(serve: Callable[[Any], Any], fake: Any, open_pag
     page = open_page(serve(fake).link).page
     go(page, "Settings")
     page.get_by_role("combobox", name="Language", exact=True).select_option("de")
-    expect(page.get_by_role("heading", name="Einstellungen")).to_be_visible()
+    expect(page.get_by_role("heading", name="Einstellungen", level=1)).to_be_visible()
     go(page, "Gespräche")
     expect(page.get_by_role("button", name="Fragen", exact=True)).to_be_visible()
     expect(page.locator("html")).to_have_attribute("lang", "de")
