@@ -57,6 +57,9 @@ def list_rows(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked
     if len(picked.lines) > 1 or picked.column == 0:
         return Worked((_said("", picked),), picked.covered)
     column, (line,) = picked.column, picked.lines
+    others = [at for at in range(1, len(picked.grid.columns)) if at != column]
+    if any(counted(query) in stems(picked.grid.column_name(at)) for at in others):
+        return None  # "which lamp has Sable Head" asks for what stands under "lamp"
     if column is None or column not in line.cells or picked.is_bounded or picked.covered < _COVERED_ALONE:
         return None
     return Worked((Statement(f"{picked.grid.said(line, column)}.", (row_source(picked.grid, line),)),), picked.covered)

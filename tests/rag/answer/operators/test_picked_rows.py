@@ -101,3 +101,12 @@ def test_tables_that_are_counted_are_no_rows(question: str) -> None:
 def test_each_row_of_a_list_of_days_is_a_time_of_what_it_is_about_alone() -> None:
     visits = [["Date", "Visitors", "Warden"], ["2031-02-01", "12", "Ada"], ["2031-02-08", "9", "Bo"]]
     assert ask("How often did the train come?", visits, "Hut book").text == "not computed"
+
+
+def test_what_a_column_is_called_is_asked_for_and_not_the_row() -> None:
+    lights = [
+        ["", "station", "height_m", "lamp"],
+        ["0", "Gull Rock", "41", "LED"],
+        ["1", "Sable Head", "27", "halogen"],
+    ]
+    assert "halogen" in ask("Which lamp has Sable Head?", lights, "Lights").text
