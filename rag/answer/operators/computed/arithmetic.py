@@ -27,6 +27,7 @@ from rag.answer.operators.tables.matching import (
     share,
     shared,
 )
+from rag.answer.operators.tables.measures import MEASURES
 from rag.answer.operators.tables.values import Value, difference, total
 from rag.answer.operators.worked import Statement, Worked, row_source
 from rag.protocols import Embedder
@@ -71,7 +72,6 @@ _LESS = re.compile(
 _COMPUTING = frozenset(
     stems("difference rise rose grow grew increase increased decrease decreased fall fell drop dropped change changed")
 )
-_MEASURES = frozenset(stems("revenue sales income profit loss margin earnings expenses costs cash"))
 _TOTAL_WORDS = frozenset(stems("total totals"))
 
 
@@ -129,7 +129,7 @@ def _difference(query: Query, grid: Grid, embedder: Embedder) -> Worked | None:
     if len(meant) == 1:
         return _of_columns(query, grid, meant[0], difference=True)
     totals = [line for line in grid.lines if is_total(grid, line)]
-    if not meant and len(totals) == 1 and not is_narrowed(query, grid, totals[0], _MEASURES & query.rarity.keys()):
+    if not meant and len(totals) == 1 and not is_narrowed(query, grid, totals[0], MEASURES & query.rarity.keys()):
         # nothing is named, and no word stands in front of what is measured ("gaming revenue"): all of it
         worked = _of_columns(query, grid, Meant(totals[0], 1.0, frozenset()), difference=True)
         return worked if worked is not None and worked.strength >= _COVERED_BY_TOTAL else None
@@ -201,7 +201,9 @@ def two_periods_of(query: Query, grid: Grid) -> tuple[Line, tuple[int, int], flo
     worked = _of_columns(query, grid, meant[0], difference=True) if len(meant) == 1 else None
     if worked is None:
         return None
-    first, second = _columns_to_subtract(query, grid, meant[0])
+    columns = [column for column in grid.value_columns if _value(meant[0].line, column) is not None]
+    asked = [column for column in columns if asked_columns(query, grid, meant[0].said, [column])]
+    first, second = _to_subtract(grid, columns, asked)
     return meant[0].line, (first, second), worked.strength
 
 
@@ -215,18 +217,16 @@ def _total_called(query: Query, grid: Grid) -> list[Meant]:
     return found if len(found) == 1 else []
 
 
-def _columns_to_subtract(query: Query, grid: Grid, meant: Meant) -> list[int]:
-    columns = [column for column in grid.value_columns if _value(meant.line, column) is not None]
-    asked = [column for column in columns if asked_columns(query, grid, meant.said, [column])]
-    asked = asked if len(asked) == 2 else columns if len(columns) == 2 else _two_periods(grid, columns)
-    return asked[:2]
+def _to_subtract(grid: Grid, columns: Sequence[int], asked: Sequence[int]) -> list[int]:
+    """The two columns of which the question names both, or the first two that hold the same at different times."""
+    return list(asked if len(asked) == 2 else columns if len(columns) == 2 else _two_periods(grid, columns))[:2]
 
 
 def _of_columns(query: Query, grid: Grid, meant: Meant, *, difference: bool) -> Worked | None:
     columns = [column for column in grid.value_columns if _value(meant.line, column) is not None]
     asked = [column for column in columns if asked_columns(query, grid, meant.said, [column])]
     if difference:
-        asked = _columns_to_subtract(query, grid, meant)
+        asked = _to_subtract(grid, columns, asked)
     elif _RANGE.search(query.text) and len(asked) == 2:
         asked = [column for column in columns if asked[0] <= column <= asked[1]]
     elif len(asked) < 2 and len(columns) == 2:
@@ -250,7 +250,7 @@ def _of_columns(query: Query, grid: Grid, meant: Meant, *, difference: bool) -> 
 
 def _is_of_another_measure(query: Query, grid: Grid, line: Line, columns: Sequence[str]) -> bool:
     """Whether the question says revenue or income, and another row or group of the table is called so, not this one."""
-    asked = _MEASURES & query.rarity.keys()
+    asked = MEASURES & query.rarity.keys()
     own = frozenset(stems(" ".join([line.name, line.group, *columns])))
     return bool(asked - own) and any(
         asked & frozenset(stems(f"{other.name} {other.group}")) for other in grid.lines if other is not line

@@ -48,6 +48,7 @@ _IS_DONE = re.compile(  # what was done with things
 )
 HOW_OFTEN = re.compile(r"^\W*(?:and )?how (?:often|many times)\b", re.IGNORECASE)
 _NAMES_OF = re.compile(r"\bnames of\b(?: all)?", re.IGNORECASE)  # "the names of all members" are the members
+_ASKING = (_KINDS_OF, _NAMES_OF, HOW_OFTEN)  # in front of what is counted or listed
 _PAID = frozenset(stems("pay paid buy bought spend spent order ordered"))
 _LISTS_OF_VALUES = 2  # cells with several values from which a column is one of lists
 _EXCEPT = re.compile(r"\b(?:no|not|without|but|except|free|kein\w*|ohne|sans|sin)\b", re.IGNORECASE)
@@ -80,9 +81,9 @@ def pick(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Picked | No
 
 def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> list[Picked]:
     about = shared(query, in_front(grid))
-    for said_first in (_KINDS_OF, _NAMES_OF, HOW_OFTEN):
-        if (kinds := said_first.search(query.text)) is not None:
-            about |= frozenset(stems(kinds[0])) & query.rarity.keys()
+    for asking in _ASKING:
+        if (found_first := asking.search(query.text)) is not None:
+            about |= frozenset(stems(found_first[0])) & query.rarity.keys()
     names = row_names(grid)
     head = counted(query)
     if head is None:
@@ -151,7 +152,7 @@ def counted(query: Query) -> str | None:
     """The stem of the first word of the question that carries meaning: what is counted or listed. "Kinds of",
     "names of" and "how often" say nothing of it."""
     start = max(
-        (found.end() for pattern in (_KINDS_OF, _NAMES_OF, HOW_OFTEN) for found in pattern.finditer(query.text)),
+        (found.end() for asking in _ASKING for found in asking.finditer(query.text)),
         default=0,
     )
     return next((stem(word) for word, at, _ in words(query.text) if at >= start and stem(word) in query.rarity), None)

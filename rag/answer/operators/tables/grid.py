@@ -24,16 +24,15 @@ _BETWEEN = 1  # characters between the parts in which a long table is stored
 _SCALE = re.compile(r"\b(?:in|of) (?:[$€£] ?)?(thousands|millions|billions)\b", re.IGNORECASE)
 _NOTE = re.compile(r"\s*(?:\(\w{1,2}\)|[®™¹²³*†‡])+\s*$|(?<=\w)[®™]")
 
+_WORD = re.compile(r"[^\W\d_]{3,}")
+_DAY_AND_YEAR = re.compile(r"\d{1,2}\.? [^\W\d_]{3,}\.? \d{4}|[^\W\d_]{3,}\.? \d{1,2},? \d{4}")
+
 
 class Texts(Protocol):
     """The part of ``rag.store.library.Library`` that whole tables are read from."""
 
     def document_text(self, document_id: int) -> str: ...
     def tables(self, document_id: int, start: int, end: int) -> tuple[TableSpans, ...]: ...
-
-
-_WORD = re.compile(r"[^\W\d_]{3,}")
-_DAY_AND_YEAR = re.compile(r"\d{1,2}\.? [^\W\d_]{3,}\.? \d{4}|[^\W\d_]{3,}\.? \d{1,2},? \d{4}")
 
 
 @dataclass(frozen=True, slots=True)
