@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 CLS, SEP, MASK, PAD = 101, 102, 103, 0
+WORDS = (1000, 30522)  # MiniLM's tokens that are words or parts of words
 QUESTION, ABSENT, CLAIM = 0, 1, 2
 """What is asked of a passage: a question; one that was changed, of which no teacher knows better than its label; a
 statement, which the passage supports or not."""
@@ -248,10 +249,16 @@ def pack(items: Sequence[Item], shape: Shape) -> Batch:
     return Batch(ids, types, positions, inside, sequence, cu, spans, label, has_span, kinds)
 
 
-def mask_words(batch: Batch, rate: float, rng: np.random.Generator) -> dict[str, NDArray[np.int64]]:
+def mask_words(
+    batch: Batch,
+    rate: float,
+    rng: np.random.Generator,
+    mark: int = MASK,
+    words_between: Sequence[int] = WORDS,
+) -> dict[str, NDArray[np.int64]]:
     """Hides runs of passage tokens in place, never answers -> ``where`` they stood and what they were (-100: none).
 
-    Both have a fixed length. Four of five hidden tokens become MASK, one of ten another word, one of ten stays.
+    Both have a fixed length. Four of five hidden tokens become ``mark``, one of ten another word, one of ten stays.
     """
     n = len(batch.ids)
     free = batch.inside.copy()
@@ -270,9 +277,9 @@ def mask_words(batch: Batch, rate: float, rng: np.random.Generator) -> dict[str,
     where, words = np.zeros(most, np.int64), np.full(most, -100, np.int64)
     where[: len(at)], words[: len(at)] = at, batch.ids[at]
     kind = rng.random(len(at))
-    batch.ids[at[kind < 0.8]] = MASK
+    batch.ids[at[kind < 0.8]] = mark
     other = at[(kind >= 0.8) & (kind < 0.9)]
-    batch.ids[other] = rng.integers(1000, 30522, len(other))
+    batch.ids[other] = rng.integers(*words_between, len(other))
     return {"where": where, "words": words}
 
 

@@ -23,7 +23,7 @@ from training.data.compact import CompactTokenizer, Encoded
 from training.data.corpus import read_squad, split_articles
 from training.data.prepare_squad import Flat, flatten, lacks, plain
 from training.data.search import fuse, keyword_search
-from training.data.store import Shape, load_tokenizer, pair_tokens
+from training.data.store import CLS, SEP, Shape, load_tokenizer, pair_tokens
 from training.evaluate import backends, metrics
 
 DEPTH = 20  # passages that are reranked and read
@@ -281,6 +281,7 @@ def main() -> None:
     parser.add_argument("--embedder-tokenizer", type=Path, default=None, help="where it is not the reader's")
     parser.add_argument("--compact", type=Path, default=None, help="folder of training.data.compact, for both")
     parser.add_argument("--embedder-compact", type=Path, default=None)
+    parser.add_argument("--marks", type=int, nargs=2, default=(CLS, SEP), help="tokens around the parts")
     parser.add_argument("--absent", type=Path, default=None, help="absent-val.json of training.data.prepare_checks")
     parser.add_argument("--calibration", type=Path, default=None)
     parser.add_argument("--calibrate", type=Path, default=None)
@@ -297,7 +298,7 @@ def main() -> None:
     count = min(args.questions or len(flat.questions), len(flat.questions))
     absent: list[Absent] = [(t, p, k) for t, p, k in json.loads(args.absent.read_text())] if args.absent else []
     absent = [absent[i] for i in np.linspace(0, len(absent) - 1, min(count, len(absent))).astype(int)]
-    shape = Shape(cls=0, sep=1) if args.compact else SHAPE
+    shape = Shape(cls=0, sep=1) if args.compact else Shape(cls=args.marks[0], sep=args.marks[1])
     pairs = Pairs(flat, tokenizer(args.tokenizer, args.compact), shape, [a[0] for a in absent])
     asked = np.linspace(0, len(flat.questions) - 1, count).astype(np.int64)
     cal = json.loads(args.calibration.read_text()) if args.calibration else None

@@ -5,6 +5,7 @@ It is saved and loaded in the Hugging Face Llama layout.
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
@@ -66,6 +67,9 @@ def attend_causal(q: Tensor, k: Tensor, v: Tensor, cu: Tensor, longest: int) -> 
     return out[0].transpose(0, 1)
 
 
+Attention = Callable[[Tensor, Tensor, Tensor, Tensor, int], Tensor]
+
+
 class Norm(nn.Module):
     def __init__(self, size: int, eps: float) -> None:
         super().__init__()
@@ -115,15 +119,18 @@ class Block(nn.Module):
         self.up_proj = Linear(h, c.intermediate_size, bias=False)
         self.down_proj = Linear(c.intermediate_size, h, bias=False)
 
-    def packed(self, x: Tensor, cos: Tensor, sin: Tensor, cu: Tensor, longest: int) -> Tensor:
-        """Runs the block on packed sequences [tokens, hidden]; a token attends to its own sequence up to itself."""
+    def packed(
+        self, x: Tensor, cos: Tensor, sin: Tensor, cu: Tensor, longest: int, attend: Attention = attend_causal
+    ) -> Tensor:
+        """Runs the block on packed sequences [tokens, hidden]; a token attends to its own sequence up to itself, unless
+        ``attend`` is another attention than the causal one."""
         c = self.config
         y = self.input_layernorm(x)
         q = rotate(self.q_proj(y).view(len(x), -1, c.head_dim), cos[:, None], sin[:, None])
         k = rotate(self.k_proj(y).view(len(x), -1, c.head_dim), cos[:, None], sin[:, None])
         v = self.v_proj(y).view(len(x), -1, c.head_dim)
         shared = c.num_attention_heads // c.num_key_value_heads
-        a = attend_causal(q, k.repeat_interleave(shared, 1), v.repeat_interleave(shared, 1), cu, longest)
+        a = attend(q, k.repeat_interleave(shared, 1), v.repeat_interleave(shared, 1), cu, longest)
         x = x + self.o_proj(a.reshape(len(x), -1))
         return self.feed_forward(x)
 

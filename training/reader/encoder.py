@@ -16,6 +16,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
+from training.reader.attention import attend
+from training.reader.decoder import DecoderConfig, TwoWayDecoder, config_of, from_nano, is_decoder
+
 SPAN_WIDTH = 30  # longest answer in word pieces
 
 
@@ -29,19 +32,6 @@ class EncoderConfig:
     max_position_embeddings: int = 512
     type_vocab_size: int = 2
     exit_layer: int = 0  # a reader also answers after this many layers; 0: only after the last
-
-
-def attend(q: Tensor, k: Tensor, v: Tensor, cu: Tensor, longest: int) -> Tensor:
-    """Attention over packed sequences, [tokens, heads, head_dim] each; a token attends to its own sequence only."""
-    if q.is_cuda:
-        from torch.nn.attention.varlen import varlen_attn
-
-        return varlen_attn(q, k, v, cu, cu, longest, longest)  # type: ignore[return-value]
-    index = torch.bucketize(torch.arange(len(q)), cu[1:].long(), right=True)
-    mask = index[:, None] == index[None]
-    q, k, v = (x.transpose(0, 1)[None] for x in (q, k, v))
-    out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-    return out[0].transpose(0, 1)
 
 
 class Layer(nn.Module):
@@ -89,6 +79,16 @@ class Encoder(nn.Module):
             x = layer(x, cu, longest, self.dropout)
         return x
 
+    def finish(self, x: Tensor) -> Tensor:
+        """What the heads read: the last layer has its norm already."""
+        return x
+
+    def rounds(self, int4: bool) -> None:
+        raise NotImplementedError("only a reader made of a decoder is rounded to INT4 while it learns")
+
+    def settle(self) -> None:
+        raise NotImplementedError("only a reader made of a decoder is rounded to INT4")
+
     def forward(self, ids: Tensor, types: Tensor, positions: Tensor, cu: Tensor, longest: int) -> Tensor:
         """Flat [tokens] -> [tokens, hidden]."""
         return self.run(self.embed(ids, types, positions), cu, longest, slice(None))
@@ -131,9 +131,11 @@ class Heads(nn.Module):
 class Reader(nn.Module):
     """The encoder with heads after its last layer and, where ``exit_layer`` says so, a second set after that layer."""
 
-    def __init__(self, c: EncoderConfig, dropout: float = 0.1, pair: int = 64) -> None:
+    def __init__(self, c: EncoderConfig | DecoderConfig, dropout: float = 0.1, pair: int = 64) -> None:
         super().__init__()
-        self.encoder = Encoder(c, dropout)
+        self.encoder: Encoder | TwoWayDecoder = (
+            TwoWayDecoder(c, dropout) if isinstance(c, DecoderConfig) else Encoder(c, dropout)
+        )
         self.heads = Heads(c.hidden_size, pair)
         self.early = Heads(c.hidden_size, pair) if c.exit_layer else None
 
@@ -143,7 +145,8 @@ class Reader(nn.Module):
         """Returns the states [tokens, hidden] after the last layer, and after the exit layer if there is one."""
         e, at = self.encoder, self.encoder.config.exit_layer
         middle = e.run(e.embed(ids, types, positions), cu, longest, slice(at))
-        return e.run(middle, cu, longest, slice(at, None)), middle if at else None
+        last = e.finish(e.run(middle, cu, longest, slice(at, None)))
+        return last, e.finish(middle) if at else None
 
     def answer(self, x: Tensor, middle: Tensor | None, cu: Tensor) -> list[Output]:
         """Returns the last layer's output, then the exit layer's."""
@@ -157,7 +160,7 @@ class Reader(nn.Module):
 class WordHead(nn.Module):
     """BERT's masked-language head over chosen tokens; the word embeddings are given, so it holds few weights."""
 
-    def __init__(self, c: EncoderConfig) -> None:
+    def __init__(self, c: EncoderConfig | DecoderConfig) -> None:
         super().__init__()
         self.transform = nn.Linear(c.hidden_size, c.hidden_size)
         self.norm = nn.LayerNorm(c.hidden_size, eps=1e-12)
@@ -240,14 +243,16 @@ def load_reader(start: Path, dropout: float = 0.1, layers: Sequence[int] = (), e
 
     ``layers`` and ``exit_layer`` apply to a folder only."""
     if start.is_dir():
-        encoder = load_encoder(start, dropout, layers, exit_layer)
+        load = from_nano if is_decoder(start) else load_encoder
+        encoder = load(start, dropout, layers, exit_layer)
         reader = Reader(encoder.config, dropout)
         reader.encoder = encoder
         return reader
     from safetensors import safe_open
 
     with safe_open(start, "pt") as file:
-        config = EncoderConfig(**json.loads(file.metadata()["config"]))
+        raw = json.loads(file.metadata()["config"])
+        config = config_of(raw) or EncoderConfig(**raw)
     reader = Reader(config, dropout)
     state = {k: v.float() for k, v in load_file(start).items()}
     if "heads.support.weight" not in state:  # written before readers judged statements
@@ -256,7 +261,7 @@ def load_reader(start: Path, dropout: float = 0.1, layers: Sequence[int] = (), e
     return reader
 
 
-def save_reader(state: dict[str, Tensor], config: EncoderConfig, path: Path) -> None:
+def save_reader(state: dict[str, Tensor], config: EncoderConfig | DecoderConfig, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {k: v.half().contiguous() for k, v in state.items()}
     save_file(tensors, path, metadata={"config": json.dumps(asdict(config))})

@@ -22,7 +22,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
-from training.data.store import CLAIM, CLS, QUESTION, SEP, Batch, Ragged, Shape, Store, batches, mask_words
+from training.data.store import (
+    CLAIM,
+    CLS,
+    MASK,
+    QUESTION,
+    SEP,
+    WORDS,
+    Batch,
+    Ragged,
+    Shape,
+    Store,
+    batches,
+    mask_words,
+)
 from training.reader.encoder import SPAN_WIDTH, Output, Reader, WordHead, load_reader, save_reader
 
 LOW = -30000.0
@@ -142,7 +155,7 @@ class Stream(torch.utils.data.IterableDataset[dict[str, Tensor]]):
         a = self.args
         rng = np.random.default_rng([a.seed, share[0]])
         for batch in batches(self.store, a.group, self.shape, a.seed, a.epochs, a.drop_context, share, a.limit):
-            words = mask_words(batch, a.mask, rng) if a.mask else {}
+            words = mask_words(batch, a.mask, rng, a.hidden_mark, a.words) if a.mask else {}
             yield tensors(batch) | {k: torch.from_numpy(v) for k, v in words.items()}
 
 
@@ -204,6 +217,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--layers", type=lambda t: [int(x) for x in t.split(",")], default=[], help="0,1,2,1,2")
     parser.add_argument("--exit", type=int, default=0)
     parser.add_argument("--mask", type=float, default=0.0, help="share of the words to hide")
+    parser.add_argument("--hidden-mark", type=int, default=MASK, help="token in the place of a hidden word")
+    parser.add_argument("--words", type=int, nargs=2, default=WORDS, help="tokens that are words, first and end")
+    parser.add_argument("--int4", action="store_true", help="round a decoder's matrices to INT4 all the while")
     parser.add_argument("--no-question", action="store_true", help="learn what is asked about")
     parser.add_argument("--teachers", type=Path, nargs="*", default=[])
     parser.add_argument("--hard", type=float, default=1.0, help="weight of the labels beside the teachers")
@@ -242,8 +258,11 @@ def main() -> None:
     shape = Shape(args.tokens, args.sequences // args.group * args.group, args.longest, cls=cls, sep=sep)
     store = read_stores(args.train, not args.no_question)
     model = load_reader(args.start, args.dropout, args.layers, args.exit).to(device).train()
-    for table in (model.encoder.words, model.encoder.positions):
-        table.weight.requires_grad_(not args.freeze)
+    for name, p in model.encoder.named_parameters():
+        if name in ("words.weight", "positions.weight"):
+            p.requires_grad_(not args.freeze)
+    if args.int4:
+        model.encoder.rounds(True)
     teachers = [load_reader(t).to(device).eval() for t in args.teachers]
     words = WordHead(model.encoder.config).to(device) if args.mask else None
     parameters = parameter_groups(model, args.lr, args.layer_decay, args.weight_decay)
