@@ -254,7 +254,7 @@ def mask_words(
     rate: float,
     rng: np.random.Generator,
     mark: int = MASK,
-    words_between: Sequence[int] = WORDS,
+    words_between: tuple[int, int] = WORDS,
 ) -> dict[str, NDArray[np.int64]]:
     """Hides runs of passage tokens in place, never answers -> ``where`` they stood and what they were (-100: none).
 
@@ -279,7 +279,7 @@ def mask_words(
     kind = rng.random(len(at))
     batch.ids[at[kind < 0.8]] = mark
     other = at[(kind >= 0.8) & (kind < 0.9)]
-    batch.ids[other] = rng.integers(*words_between, len(other))
+    batch.ids[other] = rng.integers(words_between[0], words_between[1], len(other))
     return {"where": where, "words": words}
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - the usual name
 
-from training.nano.model import Block, Linear, NanoConfig, Norm, load_nano, rope_table, rounded_int4
+from training.nano.model import Block, Linear, NanoConfig, Norm, load_nano, rope_table
 from training.reader.attention import attend
 
 
@@ -46,13 +46,6 @@ class TwoWayDecoder(nn.Module):
         for m in self.modules():
             if isinstance(m, Linear):
                 m.int4 = self.config.group if int4 else 0
-
-    @torch.no_grad()
-    def settle(self) -> None:
-        """Replaces the learnt weights by the rounded ones."""
-        for m in self.modules():
-            if isinstance(m, Linear):
-                m.weight.copy_(rounded_int4(m.weight, self.config.group))
 
     def embed(self, ids: Tensor, types: Tensor, positions: Tensor) -> Tensor:
         """``positions`` are counted from ``cu`` in ``run``, where they turn queries and keys."""
@@ -89,7 +82,9 @@ def from_nano(folder: Path, dropout: float, layers: Sequence[int], exit_layer: i
 
 
 def is_decoder(folder: Path) -> bool:
-    return json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type") == "llama"
+    """Whether a folder holds a decoder of the Llama layout rather than a BERT."""
+    kind: str = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type", "bert")
+    return kind == "llama"
 
 
 def config_of(raw: dict[str, object]) -> DecoderConfig | None:

@@ -93,6 +93,7 @@ class PaddedReader(nn.Module):
     def __init__(self, reader: Reader) -> None:
         super().__init__()
         assert not reader.encoder.config.exit_layer, "cut the reader at its exit layer first (training.reader.cut)"
+        assert isinstance(reader.encoder, Encoder), "a reader made of a decoder has no graph yet"
         self.reader = reader
         self.body = PaddedEncoder(reader.encoder)
 

@@ -155,7 +155,7 @@ class Stream(torch.utils.data.IterableDataset[dict[str, Tensor]]):
         a = self.args
         rng = np.random.default_rng([a.seed, share[0]])
         for batch in batches(self.store, a.group, self.shape, a.seed, a.epochs, a.drop_context, share, a.limit):
-            words = mask_words(batch, a.mask, rng, a.hidden_mark, a.words) if a.mask else {}
+            words = mask_words(batch, a.mask, rng, a.hidden_mark, tuple(a.words)) if a.mask else {}
             yield tensors(batch) | {k: torch.from_numpy(v) for k, v in words.items()}
 
 
