@@ -77,6 +77,8 @@ class SecondOpinion:
         readings = [self._first.reading(readout, at) for readout, at in zip(readouts, stretches, strict=True)]
         order = sorted(range(len(places)), key=lambda i: -readings[i].rank_score)
         best, others = order[:READ_TWICE], order[READ_TWICE:]
+        if not best:
+            return []
         for i in others:
             own = _log_odds(readings[i].confidence)
             odds = self._weights.log_odds(own, own, _UNKNOWN)
