@@ -1,6 +1,7 @@
 """A reader made of a decoder's layers (training.reader.decoder), in a tiny setting."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "nano"
 
 
-def states(reader: Reader, *rows: list[int]) -> "torch.Tensor":
+def states(reader: Reader, *rows: list[int]) -> Any:
     ids = torch.tensor([token for row in rows for token in row])
     cu = torch.tensor([0, *np.cumsum([len(row) for row in rows])], dtype=torch.int32)
     positions = torch.cat([torch.arange(len(row)) for row in rows])
