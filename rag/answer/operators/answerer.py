@@ -57,6 +57,7 @@ from rag.answer.operators.whole.outline import outline
 from rag.answer.operators.worked import Worked
 from rag.answer.reading import find_spans
 from rag.protocols import Answerer, Embedder, SpanReader
+from rag.query.english_frame import with_english_frame
 from rag.text.markers import AnswerPart, word_by_word
 from rag.types import Answer, AnswerEvent, Citation, Passage, Query, TextDelta
 
@@ -158,11 +159,8 @@ def work(
     """
     if not passages:
         return None
-    if not query.is_english:  # a summary needs no words of the question, and superlatives are known in German too
-        told = outline(query, passages, texts, embedder)
-        if told is not None or not asks_for_extreme(query.text):
-            return told
-        return find_extreme(query, grids_of(passages, texts), embedder)
+    if not query.is_english:
+        return _in_another_language(query, passages, texts, embedder)
     told = (
         name_documents(query, passages)
         or tell_changes(query, passages, texts)
@@ -204,6 +202,18 @@ def work(
         or find_limit(query, passages, texts)
         or quote_section(query, passages, texts)
     )
+
+
+def _in_another_language(query: Query, passages: Sequence[Passage], texts: Texts, embedder: Embedder) -> Worked | None:
+    """A summary, which needs no words of the question, an extreme, for superlatives are known in German too, or what
+    tables tell of a question whose words that ask, compare and limit are known in its language."""
+    told = outline(query, passages, texts, embedder)
+    if told is not None:
+        return told
+    if asks_for_extreme(query.text):
+        return find_extreme(query, grids_of(passages, texts), embedder)
+    framed = with_english_frame(query)
+    return None if framed is None else _from_tables(framed, grids_of(passages, texts), embedder)
 
 
 def _from_tables(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked | None:
