@@ -15,7 +15,7 @@ from rag.types import Query
 
 _COUNTS = re.compile(r"^\W*(?:and )?how (?:many|often)\b", re.IGNORECASE)
 _LISTS = re.compile(
-    r"^\W*(?:(?:which|what|who)\b(?!'s| is\b| was\b| does\b| did\b)|list\b|name\b|show\b"
+    r"^\W*(?:(?:which|what|who)\b(?!'s| is\b| was\b| does\b| did\b)|list\b|name\b|show\b|everything\b"
     r"|(?:give me |tell me )?(?:all )?(?:the )?names of\b)",
     re.IGNORECASE,
 )
@@ -53,7 +53,7 @@ def list_rows(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked
     if picked.column is None and _names_a_condition(query, picked):
         return None
     if query.kind == "person" and not _are_called_by_name(picked.grid):
-        return None
+        return _who(picked)
     if len(picked.lines) > 1 or picked.column == 0:
         return Worked((_said("", picked),), picked.covered)
     column, (line,) = picked.column, picked.lines
@@ -63,6 +63,18 @@ def list_rows(query: Query, grids: Sequence[Grid], embedder: Embedder) -> Worked
     if column is None or column not in line.cells or picked.is_bounded or picked.covered < _COVERED_ALONE:
         return None
     return Worked((Statement(f"{picked.grid.said(line, column)}.", (row_source(picked.grid, line),)),), picked.covered)
+
+
+def _who(picked: Picked) -> Worked | None:
+    """Who stands in the one column of people of several rows, each with what the row is called."""
+    people = [column for column in columns_of_people(picked.grid) if column and column != picked.column]
+    lines = [line for line in picked.lines if people and people[0] in line.cells]
+    if len(people) != 1 or picked.column is None or not 2 <= len(lines) <= _MOST or len(lines) < len(picked.lines):
+        return None
+    first = picked.grid.column_name(0)
+    called = [f"{line.cells[people[0]].text} ({f'{first} ' if first else ''}{line.name})" for line in lines]
+    text = f"{('; ' if any(',' in name for name in called) else ', ').join(called)}."
+    return Worked((Statement(text, tuple(row_source(picked.grid, line) for line in lines)),), picked.covered)
 
 
 def _said(front: str, picked: Picked) -> Statement:

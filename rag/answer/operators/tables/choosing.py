@@ -14,6 +14,7 @@ from rag.answer.operators.tables.grid import Grid, Line, meaning
 from rag.answer.operators.tables.in_month import asked_month, rows_in_month
 from rag.answer.operators.tables.marks import is_of_marks, marked_lines, says_yes
 from rag.answer.operators.tables.matching import asked_columns, in_front, likest_column, said_in_column, share, shared
+from rag.answer.operators.tables.with_amount import rows_with_amount
 from rag.protocols import Embedder
 from rag.text import numbers
 from rag.text.stop_words import ENGLISH
@@ -114,6 +115,11 @@ def _in_grid(query: Query, grid: Grid, embedder: Embedder) -> list[Picked]:
             query, grid, column, about
         )
         found += told or (_filled(query, grid, column, about) if is_named else [])
+    if (with_amount := rows_with_amount(query, grid)) is not None:
+        column, lines, told_by = with_amount
+        lines = tuple(line for line in lines if not is_total(grid, line))
+        said = frozenset(about | told_by)
+        found.append(Picked(grid, lines, column, said, share(query, said)))
     if is_named:
         lines = tuple(line for line in grid.lines if not is_total(grid, line))
         found.append(Picked(grid, lines, None, about, share(query, about)))
