@@ -17,9 +17,11 @@ from rag.answer.operators.computed.arithmetic import asks_to_compute, compute
 from rag.answer.operators.computed.counting import count, list_rows
 from rag.answer.operators.computed.extremes import find_extreme
 from rag.answer.operators.computed.gain_or_loss import gain_or_loss
+from rag.answer.operators.computed.in_and_out import find_result
 from rag.answer.operators.computed.ledger_extremes import asks_for_entry, find_entry
 from rag.answer.operators.computed.ledger_sums import add_up_entries, asks_for_sum
 from rag.answer.operators.computed.lookup import look_up, look_up_total
+from rag.answer.operators.computed.orders import price_order
 from rag.answer.operators.computed.period_ends import find_period_end
 from rag.answer.operators.computed.picked_sums import add_up_picked
 from rag.answer.operators.computed.prices import price_several
@@ -195,6 +197,8 @@ def work(
     grids = grids_of(passages, texts)
     return (
         price_several(query, passages, grids)
+        or price_order(query, grids)
+        or find_result(query, grids)
         or _from_entries(query, passages, texts, grids)
         or _from_tables(query, grids, embedder)
         or subtract(query, passages)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from rag.answer.asked.superlatives import superlative_in
+from rag.answer.expected import is_date
 from rag.answer.operators.tables.choosing import HOW_OFTEN, KINDS_OF_FILES, Picked, counted, counted_phrase, pick
 from rag.answer.operators.tables.grid import Grid, Line
 from rag.answer.operators.tables.matching import around, asked_columns, said_in_column, shared
@@ -21,6 +22,7 @@ _LISTS = re.compile(
 )
 _COVERED_ALONE = 0.75  # share of the question that a single row must account for
 _TELLING = 5.5  # weight of a word from which it says more than "there are" and "belong to"
+_MOST_CELLS = 6  # of a row that is told whole
 _MOST = 20  # rows that are named one by one
 
 
@@ -87,7 +89,8 @@ def _said(front: str, picked: Picked) -> Statement:
 
 def _called(picked: Picked, line: Line) -> str:
     """What a row is about; of one that is called by its date alone what else stands in it."""
-    if picked.column != 0:
+    by_date = picked.is_bounded and is_date(line.name) and len(line.cells) <= _MOST_CELLS
+    if picked.column != 0 and not by_date:
         return picked.grid.called(line)
     return f"{line.name} ({', '.join(cell.text for cell in line.cells.values())})"
 

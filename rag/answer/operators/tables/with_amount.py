@@ -1,4 +1,4 @@
-"""Rows of a table that have exactly the amount that a question names: "plots of 250 m²", "what is dried at 65 degrees?".
+"""Rows of a table that have exactly the amount that a question names: "plots of 250 m²", "dried at 65 degrees".
 
 The column is one whose unit the question says behind the number, or whose name it says. "More than 250 m²" is a bound,
 which is told elsewhere.
