@@ -14,6 +14,7 @@ from rag.answer.asked.proportions import asks_for_proportion, says_proportion
 from rag.answer.asked.superlatives import asks_for_extreme
 from rag.answer.citations import Locate, Numbering, citation_for
 from rag.answer.operators.computed.arithmetic import asks_to_compute, compute
+from rag.answer.operators.computed.column_of_all import tell_column
 from rag.answer.operators.computed.counting import count, list_rows
 from rag.answer.operators.computed.extremes import find_extreme
 from rag.answer.operators.computed.gain_or_loss import gain_or_loss
@@ -28,6 +29,7 @@ from rag.answer.operators.computed.prices import price_several
 from rag.answer.operators.computed.proportions import find_proportion
 from rag.answer.operators.computed.prose_difference import subtract
 from rag.answer.operators.computed.prose_sum import add_up
+from rag.answer.operators.computed.record_sums import tell_of_records
 from rag.answer.operators.computed.rise_or_fall import rise_or_fall
 from rag.answer.operators.computed.stock_sums import add_up_stock
 from rag.answer.operators.computed.told_by_number import find_by_number
@@ -199,7 +201,9 @@ def work(
         price_several(query, passages, grids)
         or price_order(query, grids)
         or find_result(query, grids)
+        or tell_of_records(query, grids)
         or _from_entries(query, passages, texts, grids)
+        or tell_column(query, grids)
         or _from_tables(query, grids, embedder)
         or subtract(query, passages)
         or add_up(query, passages)

@@ -46,6 +46,11 @@ _AMOUNT = re.compile(
 )
 
 
+def units_alike(unit: str) -> frozenset[str]:
+    """All names of a unit, in small letters; none for a word that is no unit."""
+    return _ALIKE.get(unit.casefold(), frozenset())
+
+
 def rows_with_amount(query: Query, grid: Grid) -> tuple[int, tuple[Line, ...], frozenset[str]] | None:
     """The column, its rows that have the amount, and the question's stems that say so; None where the question names
     no amount or several, where no single column is meant, and where no row has it."""
@@ -76,9 +81,7 @@ def rows_with_amount(query: Query, grid: Grid) -> tuple[int, tuple[Line, ...], f
 
 def _has_unit(grid: Grid, column: int, unit: str) -> bool:
     """Whether the cells of a column, or its name, are of a unit that a question says, by this or another name."""
-    alike = _ALIKE.get(unit)
-    if alike is None:
-        return False
+    alike = units_alike(unit)
     name = grid.column_name(column).casefold()
     values: Sequence[Value] = [value for line in grid.lines if (value := _value(line, column)) is not None]
     told = {value.after.casefold() for value in values} | {value.before for value in values}
