@@ -19,6 +19,7 @@ from rag.answer.asked.can_answer import (
     that_can_answer,
 )
 from rag.answer.asked.entries import read_of_asked_entries
+from rag.answer.asked.extremes import lacks_asked_extreme
 from rag.answer.asked.identifiers import read_of_asked_identifiers
 from rag.answer.asked.instead import about_what_is_new
 from rag.answer.asked.names import unknown_names
@@ -26,6 +27,7 @@ from rag.answer.asked.periods import about_asked_periods
 from rag.answer.citations import Locate, Numbering, citation_for
 from rag.answer.evidence import Candidate, found_features, found_probability, holds, rank_sentences
 from rag.answer.evidence_weights import evidence_weights
+from rag.answer.operators.computed.prose_difference import difference_in
 from rag.answer.quote import (
     LONGEST_QUOTE,
     Quote,
@@ -80,8 +82,8 @@ class Choice:
     ``readings`` are the reader's, best first; ``confidence`` is the probability that the documents hold the answer,
     None where nothing was measured. ``overview`` where a summary was asked for. ``cell`` is the value that was asked
     for in the row that is quoted first. ``unknown`` are names and codes of the question about which nothing was found;
-    ``verdict`` is the "Yes" or "No" that the first quote says. ``is_nearest``: the evidence is so weak that the
-    quote is shown as what stands nearest, not as the answer.
+    ``verdict`` is the "Yes" or "No" that the first quote says, or the difference of its two amounts. ``is_nearest``:
+    the evidence is so weak that the quote is shown as what stands nearest, not as the answer.
     """
 
     quotes: tuple[Quote, ...] = ()
@@ -200,7 +202,7 @@ class ExtractiveAnswerer:
         if (was_read and self._is_nearest(probability, lacks=unsaid)) or (doubted and self._min_confidence is None):
             return Choice(tuple(chosen[:1]), tuple(readings or ()), probability, is_nearest=True)
         cell = _cell(query, chosen[0], readings or ()) if chosen else None
-        said = verdict(query, chosen[0].text) if chosen else None
+        said = (verdict(query, chosen[0].text) or difference_in(query, chosen[0].text)) if chosen else None
         return Choice(tuple(chosen), tuple(readings or ()), probability, cell=cell, verdict=said)
 
     @property
@@ -227,7 +229,8 @@ class ExtractiveAnswerer:
             start, end = sentence_at(passage.text, at)
             start, end = cut(passage.text, *with_items(passage.text, start, end), at)
         quote = Quote(passage, start, end, best.confidence)
-        is_nearest = self._is_nearest(best.confidence, lacks=may_be_of_another(query, quote, meant), foreign=True)
+        lacks = may_be_of_another(query, quote, meant) or lacks_asked_extreme(query.text, quote.text)
+        is_nearest = self._is_nearest(best.confidence, lacks=lacks, foreign=True)
         cell = _cell(query, quote, readings)
         return Choice((quote,), tuple(readings), best.confidence, cell=cell, is_nearest=is_nearest)
 

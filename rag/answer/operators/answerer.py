@@ -15,6 +15,7 @@ from rag.answer.asked.superlatives import asks_for_extreme
 from rag.answer.citations import Locate, Numbering, citation_for
 from rag.answer.operators.computed.arithmetic import asks_to_compute, compute
 from rag.answer.operators.computed.column_of_all import tell_column
+from rag.answer.operators.computed.compared_groups import compare_groups
 from rag.answer.operators.computed.counting import count, list_rows
 from rag.answer.operators.computed.extremes import find_extreme
 from rag.answer.operators.computed.gain_or_loss import gain_or_loss
@@ -202,6 +203,7 @@ def work(
         or price_order(query, grids)
         or find_result(query, grids)
         or tell_of_records(query, grids)
+        or compare_groups(query, [grid for grid in grids if grid.is_whole], embedder)
         or _from_entries(query, passages, texts, grids)
         or tell_column(query, grids)
         or _from_tables(query, grids, embedder)

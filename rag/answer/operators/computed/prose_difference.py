@@ -21,12 +21,12 @@ from rag.answer.rows import units_of
 from rag.text import numbers
 from rag.text.sentences import Unit
 from rag.text.stop_words import STOP_WORDS
-from rag.text.words import stems
+from rag.text.words import stem, stems, words
 from rag.types import Passage, Query
 
 _COVERED = 0.55  # share of the question that the sentences and what stands above them must hold
 _REST = re.compile(r"\bhow (?:much|many)\b.*(?:\b(?:left|remain\w*|missing|still|not|unpaid)\b|n't\b)", re.IGNORECASE)
-_ASKING = frozenset(stems("missing left remain remaining still short difference"))  # of a computation
+_ASKING = frozenset(stems("missing left remain remaining still short difference gap"))  # of a computation
 _AMOUNT = re.compile(rf"(?P<before>[$€£¥]\s?)?(?P<number>{numbers.PATTERN})(?P<after>\s?%|\s?(?:[^\W\d_]+))?")
 _PART_OF = re.compile(rf"(?P<part>{numbers.PATTERN}) (?:out )?of (?:the )?(?P<whole>{numbers.PATTERN})\b")
 _CHANGED = re.compile(
@@ -34,6 +34,9 @@ _CHANGED = re.compile(
     r"(?:go|gone|went|change|rise|risen|fall|fallen|grow|grown)\b",
     re.IGNORECASE,
 )
+_OF_MONEY = frozenset(stems("price cost costs amount fee charge"))  # said of money by its sign
+_NEAR = 40  # characters between a name and its amount
+_PART = re.compile(r"[,;:](?=\s)|[.?!]\s|\band\b")  # ends what belongs to a name
 _YEAR = re.compile(r"(?:1[6-9]|20|21)\d\d")
 
 
@@ -55,11 +58,13 @@ def subtract(query: Query, passages: Sequence[Passage]) -> Worked | None:
     best: tuple[float, _Stretch] | None = None
     for passage in passages:
         above = stems_above(passage)
-        for stretch in _stretches(passage, rest=rest):
+        for stretch in _stretches(query, passage, rest=rest):
             if not _holds_both(query, passage.text[stretch.start : stretch.end]):
                 continue
             there = above | frozenset(stems(passage.text[stretch.start : stretch.end]))
             said = shared(query, there)
+            if any(value.before for value in stretch.values):
+                said |= _OF_MONEY & query.rarity.keys()
             if _names_another(query, said, above):
                 continue
             covered = _covered(query, said) - 0.001 * (stretch.end - stretch.start) / 100 - 0.02 * passage.number
@@ -99,33 +104,67 @@ def _statement(stretch: _Stretch) -> Statement:
     return Statement(worked, (Source(stretch.passage, stretch.start, stretch.end),))
 
 
-def _stretches(passage: Passage, *, rest: bool) -> Iterator[_Stretch]:
-    """Sentences, and pairs of neighbours in a paragraph, that hold exactly two amounts of one unit."""
+def difference_in(query: Query, text: str) -> str | None:
+    """The difference of the two amounts of a text that a question about a difference means, with how it is worked out;
+    None for other questions, and where it holds none or more of them."""
+    if not asks_for_difference(query.text):
+        return None
+    values = _two_of(query, text)
+    if values is None:
+        return None
+    high, low = sorted(values, key=lambda value: -value.number)
+    return f"{difference(high, low).written}: {high.written} − {low.written}"
+
+
+def _two_of(query: Query, text: str) -> tuple[Value, Value] | None:
+    """The only two amounts of a text, or of several those behind the two names that the question says; None where they
+    are not of one unit."""
+    values: list[Value | None] = list(_amounts(text))
+    if len(values) > 2:
+        values = _amounts_of_names(query, text)
+    if len(values) != 2 or values[0] is None or values[1] is None:
+        return None
+    one, other = values[0], values[1]
+    units = {unit for value in (one, other) for unit in (value.after, value.before) if unit}
+    return (one, other) if len(units) <= 1 and one.number != other.number else None
+
+
+def _amounts_of_names(query: Query, text: str) -> list[Value | None]:
+    """The first amount right behind each of the names of the question, where it has a name of each."""
+    found: list[Value | None] = []
+    for word, _, end in words(text):
+        if stem(word) not in query.names or word.isdigit():
+            continue
+        behind = _PART.split(text[end : end + _NEAR])[0]
+        amounts = _amounts(behind)
+        if len(amounts) == 1:
+            found.append(amounts[0])
+    return found
+
+
+def _stretches(query: Query, passage: Passage, *, rest: bool) -> Iterator[_Stretch]:
+    """Sentences, and pairs of neighbours in a paragraph, that hold exactly two amounts of one unit, or one behind each
+    of two names of the question."""
     units = [unit for unit in units_of(passage, len(passage.text)) if not unit.is_table_row]
     for unit in units:
-        yield from _with_two(passage, unit.first, unit.end, rest=rest)
+        yield from _with_two(query, passage, unit.first, unit.end, rest=rest)
     for one, other in pairwise(units):
         if _are_neighbours(passage.text, one, other) and _amounts(passage.text[one.first : one.end]):
-            yield from _with_two(passage, one.first, other.end, rest=rest)
+            yield from _with_two(query, passage, one.first, other.end, rest=rest)
 
 
 def _are_neighbours(text: str, one: Unit, other: Unit) -> bool:
     return not (one.is_list_item or other.is_list_item) and PARAGRAPH.search(text, one.end, other.first) is None
 
 
-def _with_two(passage: Passage, start: int, end: int, *, rest: bool) -> Iterator[_Stretch]:
+def _with_two(query: Query, passage: Passage, start: int, end: int, *, rest: bool) -> Iterator[_Stretch]:
     text = passage.text[start:end]
     if rest and (part := _PART_OF.search(text)):
-        values = [read_value(part[name]) for name in ("whole", "part")]
-    else:
-        values = list(_amounts(text))
-    if len(values) != 2:
-        return
-    one, other = values
-    if one is not None and other is not None:
-        units = {unit for value in (one, other) for unit in (value.after, value.before) if unit}
-        if len(units) <= 1 and one.number != other.number:
-            yield _Stretch(passage, start, end, (one, other))
+        whole, share_of_it = (read_value(part[name]) for name in ("whole", "part"))
+        if whole is not None and share_of_it is not None and whole.number != share_of_it.number:
+            yield _Stretch(passage, start, end, (whole, share_of_it))
+    elif (values := _two_of(query, text)) is not None:
+        yield _Stretch(passage, start, end, values)
 
 
 def _amounts(text: str) -> list[Value | None]:
