@@ -186,8 +186,8 @@ def _with_value(query: Query, grid: Grid, column: int, about: Set[str], *, is_na
         return []
     if header and _NOT.search(query.text):
         lines = tuple(line for line, cell in cells.items() if cell is None or _says_nothing(cell.text))
-        lines, by_value = _with_values(query, grid, lines, column)
-        said = frozenset(header | about | by_value)
+        lines, by_others = _with_values(query, grid, lines, column)
+        said = frozenset(header | about | by_others)
         return [Picked(grid, lines, column, said, share(query, said))] if lines else []
     if _NOT.search(query.text):
         return []
