@@ -17,6 +17,7 @@ from rag.answer.operators.computed.arithmetic import asks_to_compute, compute
 from rag.answer.operators.computed.column_of_all import tell_column
 from rag.answer.operators.computed.compared_groups import compare_groups
 from rag.answer.operators.computed.counting import count, list_rows
+from rag.answer.operators.computed.day_plan import tell_day
 from rag.answer.operators.computed.extremes import find_extreme
 from rag.answer.operators.computed.gain_or_loss import gain_or_loss
 from rag.answer.operators.computed.in_and_out import find_result
@@ -32,6 +33,7 @@ from rag.answer.operators.computed.prose_difference import subtract
 from rag.answer.operators.computed.prose_sum import add_up
 from rag.answer.operators.computed.record_sums import tell_of_records
 from rag.answer.operators.computed.rise_or_fall import rise_or_fall
+from rag.answer.operators.computed.rota import read_rota
 from rag.answer.operators.computed.stock_sums import add_up_stock
 from rag.answer.operators.computed.told_by_number import find_by_number
 from rag.answer.operators.computed.whether import tell_whether
@@ -199,7 +201,9 @@ def work(
         return stated
     grids = grids_of(passages, texts)
     return (
-        price_several(query, passages, grids)
+        read_rota(query, grids)
+        or tell_day(query, grids)
+        or price_several(query, passages, grids)
         or price_order(query, grids)
         or find_result(query, grids)
         or tell_of_records(query, grids)

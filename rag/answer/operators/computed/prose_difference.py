@@ -37,6 +37,8 @@ _CHANGED = re.compile(
 _OF_MONEY = frozenset(stems("price cost costs amount fee charge"))  # said of money by its sign
 _NEAR = 40  # characters between a name and its amount
 _PART = re.compile(r"[,;:](?=\s)|[.?!]\s|\band\b")  # ends what belongs to a name
+_BETWEEN = re.compile(r"\bbetween (?P<what>.+?)(?:[,;?]|$)", re.IGNORECASE)
+_NUMBERED = frozenset(stems("two both three"))
 _YEAR = re.compile(r"(?:1[6-9]|20|21)\d\d")
 
 
@@ -65,7 +67,7 @@ def subtract(query: Query, passages: Sequence[Passage]) -> Worked | None:
             said = shared(query, there)
             if any(value.before for value in stretch.values):
                 said |= _OF_MONEY & query.rarity.keys()
-            if _names_another(query, said, above):
+            if _names_another(query, said, above) or not _holds_what_is_between(query, said):
                 continue
             covered = _covered(query, said) - 0.001 * (stretch.end - stretch.start) / 100 - 0.02 * passage.number
             if not query.names - said and covered >= _COVERED and (best is None or covered > best[0]):
@@ -81,6 +83,12 @@ def _names_another(query: Query, said: Set[str], above: Set[str]) -> bool:
         return False
     thing = [term for term in stems(found["thing"]) if term in query.rarity and term not in above]
     return len(thing) > 1 and not set(thing) <= said
+
+
+def _holds_what_is_between(query: Query, said: Set[str]) -> bool:
+    """Whether all that stands behind "between" is said: "between the two tenders" is about tenders."""
+    found = _BETWEEN.search(query.text)
+    return found is None or (frozenset(stems(found["what"])) & query.rarity.keys()) - _NUMBERED <= said
 
 
 def _covered(query: Query, said: Set[str]) -> float:
