@@ -35,6 +35,7 @@ _CHANGED = re.compile(
     re.IGNORECASE,
 )
 _OF_MONEY = frozenset(stems("price cost costs amount fee charge"))  # said of money by its sign
+_JUST_BEFORE = 250  # characters
 _NEAR = 40  # characters between a name and its amount
 _PART = re.compile(r"[,;:](?=\s)|[.?!]\s|\band\b")  # ends what belongs to a name
 _BETWEEN = re.compile(r"\bbetween (?P<what>.+?)(?:[,;?]|$)", re.IGNORECASE)
@@ -67,8 +68,10 @@ def subtract(query: Query, passages: Sequence[Passage]) -> Worked | None:
             said = shared(query, there)
             if any(value.before for value in stretch.values):
                 said |= _OF_MONEY & query.rarity.keys()
-            if _names_another(query, said, above) or not _holds_what_is_between(query, said):
+            between = _held_between(query, stretch, said)
+            if _names_another(query, said, above) or between is None:
                 continue
+            said |= between
             covered = _covered(query, said) - 0.001 * (stretch.end - stretch.start) / 100 - 0.02 * passage.number
             if not query.names - said and covered >= _COVERED and (best is None or covered > best[0]):
                 best = (covered, stretch)
@@ -85,10 +88,17 @@ def _names_another(query: Query, said: Set[str], above: Set[str]) -> bool:
     return len(thing) > 1 and not set(thing) <= said
 
 
-def _holds_what_is_between(query: Query, said: Set[str]) -> bool:
-    """Whether all that stands behind "between" is said: "between the two tenders" is about tenders."""
+def _held_between(query: Query, stretch: _Stretch, said: Set[str]) -> frozenset[str] | None:
+    """The words behind "between", of which the last must stand in the sentences and all others there or just before:
+    "between the two jetty tenders" is about tenders. None where one does not; empty for other questions."""
     found = _BETWEEN.search(query.text)
-    return found is None or (frozenset(stems(found["what"])) & query.rarity.keys()) - _NUMBERED <= said
+    if found is None:
+        return frozenset()
+    between = [term for term in stems(found["what"]) if term in query.rarity and term not in _NUMBERED]
+    text = stretch.passage.text
+    here = shared(query, frozenset(stems(text[stretch.start : stretch.end])))
+    near = said | shared(query, frozenset(stems(text[max(0, stretch.start - _JUST_BEFORE) : stretch.start])))
+    return frozenset(between) if set(between) <= near and (not between or between[-1] in here) else None
 
 
 def _covered(query: Query, said: Set[str]) -> float:

@@ -24,10 +24,12 @@ _HOW_MANY = re.compile(r"^\W*(?:and |so )?how (?:many|often)\b", re.IGNORECASE)
 _WHAT = re.compile(r"^\W*(?:and |so )?(?:what|which)\b", re.IGNORECASE)
 _NOT = re.compile(r"\b(?:not|no|never|without|except|more|less|fewer|most|least|than|while|instead)\b|n['’]t\b", re.I)
 _IN_HEADER = re.compile(r"(?<!\d)(?P<day>\d{1,2})[./](?P<month>\d{1,2})(?!\d)")
-_DAY_AND_MONTH = re.compile(
-    r"(?<!\d)(?P<day>\d{1,2})(?:st|nd|rd|th|\.)?(?: of)? (?P<month>[^\W\d_]{3,})|(?P<first>[^\W\d_]{3,})\.? "
-    r"(?P<second>\d{1,2})(?:st|nd|rd|th)?(?!\d)",
-    re.IGNORECASE,
+_DAY_AND_MONTH = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        r"(?<![\d.])(?P<day>\d{1,2})(?:st|nd|rd|th|\.)?(?: of)? (?P<month>[^\W\d_]{3,})",
+        r"(?P<month>[^\W\d_]{3,})\.? (?P<day>\d{1,2})(?:st|nd|rd|th)?(?!\d)",
+    )
 )
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _SHIFT = frozenset(
@@ -151,10 +153,10 @@ def _asked_columns(text: str, rota: _Rota) -> tuple[int, ...] | None:
 
 def _days_of(text: str) -> Iterator[tuple[int, int]]:
     """(day, month) of each date of a text."""
-    for found in _DAY_AND_MONTH.finditer(text):
-        month = month_named((found["month"] or found["first"]).casefold())
+    for found in (found for pattern in _DAY_AND_MONTH for found in pattern.finditer(text)):
+        month = month_named(found["month"].casefold())
         if month is not None:
-            yield int(found["day"] or found["second"]), month
+            yield int(found["day"]), month
     yield from ((int(found["day"]), int(found["month"])) for found in _IN_HEADER.finditer(text))
 
 
