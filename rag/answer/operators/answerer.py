@@ -50,6 +50,7 @@ from rag.answer.operators.quoted.instructions import quote_instruction
 from rag.answer.operators.quoted.labelled_amounts import find_labelled_amount
 from rag.answer.operators.quoted.mail_senders import find_mail_sender
 from rag.answer.operators.quoted.manual_entries import quote_manual_entry
+from rag.answer.operators.quoted.named_sentences import quote_named_sentence
 from rag.answer.operators.quoted.numbered_parts import name_part
 from rag.answer.operators.quoted.places import find_place
 from rag.answer.operators.quoted.seasonal_times import find_seasonal_time
@@ -180,6 +181,7 @@ def work(
         return None if doubts() else stated
     stated = (
         quote_answered_question(query, passages, texts)
+        or quote_named_sentence(query, passages, texts)
         or find_entry_of_code(query, passages, texts)
         or quote_manual_entry(query, passages, texts)
         or find_dated_entry(query, passages, texts)
