@@ -53,6 +53,7 @@ from rag.answer.operators.quoted.manual_entries import quote_manual_entry
 from rag.answer.operators.quoted.named_sentences import quote_named_sentence
 from rag.answer.operators.quoted.numbered_parts import name_part
 from rag.answer.operators.quoted.places import find_place
+from rag.answer.operators.quoted.priced_lines import list_priced_lines
 from rag.answer.operators.quoted.seasonal_times import find_seasonal_time
 from rag.answer.operators.quoted.section_limits import find_limit
 from rag.answer.operators.quoted.sections import quote_section
@@ -182,6 +183,7 @@ def work(
     stated = (
         quote_answered_question(query, passages, texts)
         or quote_named_sentence(query, passages, texts)
+        or list_priced_lines(query, passages, texts)
         or find_entry_of_code(query, passages, texts)
         or quote_manual_entry(query, passages, texts)
         or find_dated_entry(query, passages, texts)
