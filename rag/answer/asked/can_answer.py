@@ -11,6 +11,7 @@ from rag.answer.asked.duties import with_asked_duty
 from rag.answer.asked.entries import may_be_of_another_entry
 from rag.answer.asked.extremes import with_asked_extreme
 from rag.answer.asked.identifiers import about_asked_identifiers
+from rag.answer.asked.next_things import about_next_thing
 from rag.answer.asked.numbers import about_asked_numbers
 from rag.answer.asked.periods import is_of_another_turn
 from rag.answer.asked.things import about_asked_thing, counts_another, names_no_such_role
@@ -23,9 +24,10 @@ SURELY = 0.5  # confidence from which what a reader read is right more often tha
 
 
 def about_what_is_named(query: Query, passages: Sequence[Passage], ranked: Sequence[Candidate]) -> list[Candidate]:
-    """The sentences that hold the numbers, identifiers and days of the question, best first."""
+    """The sentences that hold the numbers, identifiers and days of the question, or the next thing of its kind, best
+    first."""
     kept = about_asked_identifiers(query, about_asked_numbers(query, passages, ranked))
-    return about_asked_days(query, kept)
+    return about_next_thing(query, about_asked_days(query, kept))
 
 
 def that_can_answer(query: Query, about: Sequence[Candidate], readings: Sequence[Reading]) -> list[Candidate]:

@@ -40,6 +40,7 @@ from rag.answer.operators.computed.whether import tell_whether
 from rag.answer.operators.quoted.age_prices import find_age_price
 from rag.answer.operators.quoted.answered_questions import quote_answered_question
 from rag.answer.operators.quoted.attendance import quote_absence
+from rag.answer.operators.quoted.changed_amounts import quote_changed_amount
 from rag.answer.operators.quoted.contacts import find_contact
 from rag.answer.operators.quoted.counted_lists import count_listed
 from rag.answer.operators.quoted.dimensions import find_dimension
@@ -183,6 +184,7 @@ def work(
     stated = (
         quote_answered_question(query, passages, texts)
         or quote_named_sentence(query, passages, texts)
+        or quote_changed_amount(query, passages, texts)
         or list_priced_lines(query, passages, texts)
         or find_entry_of_code(query, passages, texts)
         or quote_manual_entry(query, passages, texts)
