@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from rag.answer.operators.tables.choosing import KINDS_OF_FILES, is_total, row_names
 from rag.answer.operators.tables.grid import Grid, Line
+from rag.answer.operators.tables.marks import is_of_marks
 from rag.answer.operators.tables.matching import around, said_in_column, share, shared
 from rag.answer.operators.worked import Statement, Worked, row_source
 from rag.text.stop_words import ENGLISH
@@ -31,15 +32,21 @@ def tell_column(query: Query, grids: Sequence[Grid]) -> Worked | None:
     asked = _ALL.search(query.text)
     if asked is None or _OTHERWISE.search(query.text):
         return None
-    found = [worked for grid in grids if (worked := _in_grid(query, grid, stem(asked["kind"].casefold()))) is not None]
+    front = frozenset(stems(query.text[: asked.start()])) & query.rarity.keys()
+    kind = stem(asked["kind"].casefold())
+    found = [worked for grid in grids if (worked := _in_grid(query, grid, kind, front)) is not None]
     return max(found, key=lambda worked: worked.strength, default=None)
 
 
-def _in_grid(query: Query, grid: Grid, kind: str) -> Worked | None:
+def _in_grid(query: Query, grid: Grid, kind: str, front: frozenset[str]) -> Worked | None:
     if not grid.is_whole:
         return None
     lines, of_rows = _rows(query, grid, kind)
-    columns = [column for column in range(1, len(grid.columns)) if _is_said(query, grid, column, kind)]
+    columns = [
+        column
+        for column in range(1, len(grid.columns))
+        if _is_said(front, grid, column) and not is_of_marks(grid, column)
+    ]
     if not columns or not _FEWEST <= len(lines) <= _MOST:
         return None
     of_columns = frozenset().union(*(said_in_column(query, grid.column_name(column)) for column in columns))
@@ -62,12 +69,12 @@ def _rows(query: Query, grid: Grid, kind: str) -> tuple[list[Line], frozenset[st
     return (lines, frozenset([kind])) if match(kind, names, prefixes_of(names)) > 0 else ([], frozenset())
 
 
-def _is_said(query: Query, grid: Grid, column: int, kind: str) -> bool:
-    """Whether the question says the name of a column: its first word, and all words but units in brackets."""
+def _is_said(front: frozenset[str], grid: Grid, column: int) -> bool:
+    """Whether what stands in front of "each" says the name of a column, all words but units in brackets: what stands
+    behind it says which rows are meant."""
     name = grid.column_name(column).partition("(")[0]
     wanted = [stem(word) for word, _, _ in words(name) if stem(word) not in ENGLISH]
-    there = frozenset(query.rarity) - {kind}
-    return bool(wanted) and all(match(term, there, prefixes_of(there)) > 0 for term in wanted)
+    return bool(wanted) and all(match(term, front, prefixes_of(front)) > 0 for term in wanted)
 
 
 def _statement(grid: Grid, line: Line, columns: Sequence[int]) -> Statement:

@@ -38,6 +38,11 @@ _OF_MONEY = frozenset(stems("price cost costs amount fee charge"))  # said of mo
 _JUST_BEFORE = 250  # characters
 _NEAR = 40  # characters between a name and its amount
 _PART = re.compile(r"[,;:](?=\s)|[.?!]\s|\band\b")  # ends what belongs to a name
+_OF_AMOUNTS = re.compile(  # what differs is an amount, and no quality
+    r"\bhow (?:much|many|far)\b|\bgap\b|\bdifference in\b"
+    r"|\b(?:price|cost|pay|rent|age|weight|length|height|size) difference",
+    re.IGNORECASE,
+)
 _BETWEEN = re.compile(r"\bbetween (?P<what>.+?)(?:[,;?]|$)", re.IGNORECASE)
 _NUMBERED = frozenset(stems("two both three"))
 _YEAR = re.compile(r"(?:1[6-9]|20|21)\d\d")
@@ -125,7 +130,7 @@ def _statement(stretch: _Stretch) -> Statement:
 def difference_in(query: Query, text: str) -> str | None:
     """The difference of the two amounts of a text that a question about a difference means, with how it is worked out;
     None for other questions, and where it holds none or more of them."""
-    if not asks_for_difference(query.text):
+    if not asks_for_difference(query.text) or _OF_AMOUNTS.search(query.text) is None:
         return None
     values = _two_of(query, text)
     if values is None:
