@@ -35,7 +35,7 @@ _OLD, _NEW = (rf"{_SIGN}(?P<{name}>{numbers.PATTERN})" for name in ("old", "new"
 _CHANGES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"\binstead of (?:the )?{_OLD}\b.*?(?:for|at|is|are|pay|costs?|only|to|now|you)\s+(?:only )?"
+        rf"\binstead of (?:the )?{_OLD}\b[^\n]{{0,80}}?(?:for|at|is|are|pay|costs?|only|to|now|you)\s+(?:only )?"
         rf"{_NEW}",
         rf"{_NEW}\b[^.;]{{0,30}}\b(?:instead of|rather than|not) (?:the )?{_OLD}",
         rf"\bfrom {_OLD}\b[^.;]{{0,20}}? (?:down )?to {_NEW}",
@@ -45,6 +45,7 @@ _CHANGES = tuple(
 _BY_FORM = frozenset(
     stems("price prices cost costs fee rent charge pay paid owe much now finally end agreed we you they have get")
 )
+_LONGEST = 400  # characters of a sentence
 _DOCUMENTS = 5
 _READ = 100_000  # characters of a document that is looked through
 
@@ -61,6 +62,8 @@ def quote_changed_amount(query: Query, passages: Sequence[Passage], texts: Texts
     found: list[Statement] = []
     for whole in wholes:
         for start, end in cached_sentences(whole.text):
+            if end - start > _LONGEST:
+                continue
             sentence = whole.text[start:end]
             change = next((change for pattern in _CHANGES if (change := pattern.search(sentence))), None)
             if change is None or not prices_in(sentence) or row_at(whole, start) is not None:

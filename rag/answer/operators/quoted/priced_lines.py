@@ -25,11 +25,11 @@ _PRICES = re.compile(
 _OTHERWISE = re.compile(
     r"\b(?:more|less|fewer|than|most|least|without|not|over|under|above|below|total)\b", re.IGNORECASE
 )
-_LINE = re.compile(
-    r"^[ \t]*(?P<line>[^\n|]*[^\W\d_][^\n|]*?(?:\s{2,}|\t|[.…]{2,}|\s[-–—:]\s|:\s)[ \t]*"
-    r"(?:[$€£¥₹]\s*\d[\d.,]*|\d[\d.,]*\s?(?:[$€£¥₹]|EUR|USD|GBP|CHF|euros?|pounds?)))[ \t]*$",
-    re.MULTILINE,
+_AMOUNT_AT_END = re.compile(
+    r"(?:\s{2}|\t|[.…]{2}|\s[-–—:]\s|:\s)\s*"
+    r"(?:[$€£¥₹]\s*\d[\d.,]*|\d[\d.,]*\s?(?:[$€£¥₹]|EUR|USD|GBP|CHF|euros?|pounds?))$"
 )
+_LONGEST_LINE = 200  # characters
 _SUM = re.compile(r"\b(?:sub)?total\b|\bsum\b|\bsumme\b", re.IGNORECASE)
 _BY_FORM = frozenset(
     stems(
@@ -38,7 +38,6 @@ _BY_FORM = frozenset(
     )
 )
 _COVERED = 0.5  # share of what else the question says that the document must say
-_BETWEEN = 2  # characters between lines that stand one under the other
 _LEAST, _MOST = 3, 40  # lines
 _BEFORE = 600  # characters in front of the lines that may say what they are
 _DOCUMENTS = 4
@@ -53,35 +52,48 @@ def list_priced_lines(query: Query, passages: Sequence[Passage], texts: Texts) -
     found: list[Worked] = []
     for whole in whole_documents(passages, texts, _DOCUMENTS, _READ):
         for lines in _blocks(whole):
-            before = whole.text[max(0, lines[0].start() - _BEFORE) : lines[0].start()]
-            there = frozenset(stems(f"{above(whole)} {before} {' '.join(line['line'] for line in lines)}"))
+            first, last = lines[0][0], lines[-1][1]
+            there = frozenset(stems(f"{above(whole)} {whole.text[max(0, first - _BEFORE) : last]}"))
             prefixes = prefixes_of(there)
             said = [term for term in subject if match(term, there, prefixes) > 0]
             weight = sum(query.rarity.get(term, 0.0) for term in said)
             total = sum(query.rarity.get(term, 0.0) for term in subject) or 1.0
             if said and weight >= _COVERED * total and query.names <= frozenset(said) | _BY_FORM:
-                found.append(Worked(tuple(_statement(whole, line) for line in lines), weight / total))
+                found.append(Worked(tuple(_statement(whole, start, end) for start, end in lines), weight / total))
     best = max((worked.strength for worked in found), default=0.0)
     fitting = [worked for worked in found if worked.strength == best]
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _blocks(whole: Passage) -> Iterator[list[re.Match[str]]]:
-    """The lines that stand one under the other, without sums."""
-    block: list[re.Match[str]] = []
-    for line in _LINE.finditer(whole.text):
-        if row_at(whole, line.start("line")) is not None:
+def _blocks(whole: Passage) -> Iterator[list[tuple[int, int]]]:
+    """Where the lines begin and end that stand one under the other, without sums."""
+    block: list[tuple[int, int]] = []
+    for start, end in _lines(whole.text):
+        if row_at(whole, start) is not None:
             continue
-        if block and line.start() - block[-1].end() > _BETWEEN:
+        if block and whole.text[block[-1][1] : start].strip():
             if _LEAST <= len(block) <= _MOST:
                 yield block
             block = []
-        if not _SUM.search(line["line"]):
-            block.append(line)
+        if not _SUM.search(whole.text[start:end]):
+            block.append((start, end))
     if _LEAST <= len(block) <= _MOST:
         yield block
 
 
-def _statement(whole: Passage, line: re.Match[str]) -> Statement:
-    text = re.sub(r"\s+", " ", line["line"]).strip()
-    return Statement(f"{text}.", (Source(whole, line.start("line"), line.end("line")),))
+def _lines(text: str) -> Iterator[tuple[int, int]]:
+    """The lines that end in an amount and have words in front of it."""
+    at = 0
+    for line in text.splitlines(keepends=True):
+        said = line.strip()
+        if 0 < len(said) <= _LONGEST_LINE and "|" not in said:
+            amount = _AMOUNT_AT_END.search(said)
+            if amount is not None and any(map(str.isalpha, said[: amount.start()])):
+                start = at + line.index(said)
+                yield start, start + len(said)
+        at += len(line)
+
+
+def _statement(whole: Passage, start: int, end: int) -> Statement:
+    text = " ".join(whole.text[start:end].split())
+    return Statement(f"{text}.", (Source(whole, start, end),))
